@@ -1,0 +1,1 @@
+"""The outbox to its receivers, each in a module of its own."""

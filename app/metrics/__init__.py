@@ -1,0 +1,1 @@
+"""Our own instruments, and the collector that turns snapshots into Prometheus metrics."""

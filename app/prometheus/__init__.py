@@ -1,0 +1,4 @@
+"""The Prometheus HTTP API: client, pure decoder, error tree.
+
+Knows nothing of SLOs.
+"""

@@ -1,0 +1,46 @@
+"""The vocabulary of the domain: SLOs, SLIs, windows, severities, event counts.
+
+Plain frozen dataclasses without IO, imported by every other room; imports nothing of the project.
+Start at `model.py`.
+"""
+
+from app.slo.alerts import AlertState, Severity, SeverityPolicy, Tier
+from app.slo.durations import format_duration, parse_duration
+from app.slo.model import (
+    Alerting,
+    BadSli,
+    GoodSli,
+    GroupKey,
+    Labels,
+    Sli,
+    Slo,
+    SloId,
+    group_id,
+)
+from app.slo.selector import Matcher, MatchOp, Selector
+from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window
+
+__all__ = [
+    "AlertState",
+    "Alerting",
+    "BadSli",
+    "CalendarUnit",
+    "CalendarWindow",
+    "GoodSli",
+    "GroupKey",
+    "Labels",
+    "MatchOp",
+    "Matcher",
+    "RollingWindow",
+    "Selector",
+    "Severity",
+    "SeverityPolicy",
+    "Sli",
+    "Slo",
+    "SloId",
+    "Tier",
+    "Window",
+    "format_duration",
+    "group_id",
+    "parse_duration",
+]

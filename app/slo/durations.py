@@ -1,0 +1,55 @@
+"""Durations as Prometheus writes them: ``30s``, ``5m``, ``1h30m``, ``30d``.
+
+Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#float-literals-and-time-durations
+"""
+
+import re
+from datetime import timedelta
+
+_UNITS_MS = {
+    "y": 365 * 86_400_000,
+    "w": 7 * 86_400_000,
+    "d": 86_400_000,
+    "h": 3_600_000,
+    "m": 60_000,
+    "s": 1_000,
+    "ms": 1,
+}
+_DURATION = re.compile(
+    r"(?:(?P<y>\d+)y)?(?:(?P<w>\d+)w)?(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?"
+    r"(?:(?P<m>\d+)m)?(?:(?P<s>\d+)s)?(?:(?P<ms>\d+)ms)?",
+    re.ASCII,
+)
+_LONGEST_MS = 100 * 365 * 86_400_000
+
+
+def parse_duration(text: str) -> timedelta:
+    """A Prometheus duration such as ``1h30m``.
+
+    Raises:
+        ValueError: the text is not a duration, is zero, or is longer than a century.
+    """
+    match = _DURATION.fullmatch(text)
+    if not text or match is None:
+        raise ValueError(f"{text!r} is not a duration: write a number and a unit, such as 30s, 5m, 1h or 30d")
+    ms = sum(int(amount) * _UNITS_MS[unit] for unit, amount in match.groupdict().items() if amount)
+    if not 0 < ms <= _LONGEST_MS:
+        raise ValueError(f"{text!r} must be longer than zero and shorter than a century")
+    return timedelta(milliseconds=ms)
+
+
+def format_duration(duration: timedelta) -> str:
+    """The duration in the largest units that say it exactly.
+
+    >>> format_duration(timedelta(minutes=90)), format_duration(timedelta(days=30))
+    ('1h30m', '30d')
+    """
+    ms = duration // timedelta(milliseconds=1)
+    if ms == 0:
+        return "0s"
+    parts = []
+    for unit in ("d", "h", "m", "s", "ms"):
+        amount, ms = divmod(ms, _UNITS_MS[unit])
+        if amount:
+            parts.append(f"{amount}{unit}")
+    return "".join(parts)

@@ -1,0 +1,94 @@
+"""An SLO and the SLI it judges."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NewType
+
+from app.slo.alerts import Severity, SeverityPolicy
+from app.slo.selector import Selector
+from app.slo.windows import Window
+
+SloId = NewType("SloId", str)
+Labels = tuple[tuple[str, str], ...]
+"""Label names and values, sorted by name."""
+GroupKey = Labels
+"""The values of an SLO's `by` labels that one member of the group stands for; empty for an SLO without groups."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadSli:
+    """An SLI given by the counters of all events and of the bad ones."""
+
+    total: Selector
+    bad: Selector
+    by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodSli:
+    """An SLI given by the counters of all events and of the good ones: good/total, or a histogram's bucket/count."""
+
+    total: Selector
+    good: Selector
+    by: tuple[str, ...] = ()
+
+
+Sli = BadSli | GoodSli
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerting:
+    """How an SLO alerts; a severity that is switched off is absent from *policies*."""
+
+    name: str = "ErrorBudgetBurn"
+    policies: tuple[SeverityPolicy, ...] = ()
+    annotations: Labels = ()
+
+    def policy(self, severity: Severity) -> SeverityPolicy | None:
+        """The policy of one severity; None where it is switched off."""
+        return next((policy for policy in self.policies if policy.severity is severity), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slo:
+    """A service level objective: how often the SLI may be bad over a window.
+
+    Raises:
+        ValueError: the objective is not a ratio between 0 and 1.
+    """
+
+    id: SloId
+    service: str
+    name: str
+    objective: float
+    window: Window
+    sli: Sli
+    description: str = ""
+    labels: Labels = ()
+    alerting: Alerting = Alerting()
+
+    def __post_init__(self) -> None:
+        if not 0 < self.objective < 1:
+            raise ValueError(f"objective {self.objective} must be a ratio in (0, 1)")
+
+    @property
+    def error_budget(self) -> float:
+        """The share of events that may be bad."""
+        return 1.0 - self.objective
+
+    @property
+    def longest_alert_window(self) -> timedelta:
+        """The longest window that any of the alerts looks back over; zero without alerts."""
+        longs = [tier.long for policy in self.alerting.policies for tier in policy.tiers]
+        return max(longs, default=timedelta(0))
+
+
+def group_id(slo_id: SloId, group: GroupKey) -> SloId:
+    """The id of one member of a grouped SLO; the SLO's own id where there is no group.
+
+    >>> group_id(SloId("checkout-availability"), (("route", "/pay"),))
+    'checkout-availability:route=/pay'
+    """
+    if not group:
+        return slo_id
+    return SloId(f"{slo_id}:" + ",".join(f"{label}={value}" for label, value in group))

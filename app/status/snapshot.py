@@ -1,0 +1,125 @@
+"""What is known of one SLO (or of one member of its group) at one slot.
+
+Ratios and burn rates are NaN where nothing was asked of the service; those who print turn NaN into null.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from app.slo import AlertState, GroupKey, Severity, Slo, SloId
+
+
+class DataState(StrEnum):
+    """How far the numbers of a snapshot can be trusted."""
+
+    FRESH = "fresh"
+    STALE = "stale"
+    NO_TRAFFIC = "no_traffic"
+    BACKFILLING = "backfilling"
+    ERROR = "error"
+
+
+class HealthState(StrEnum):
+    """The verdict on the error budget; *at risk* is below a tenth left, or a page in force."""
+
+    MEETING = "meeting"
+    AT_RISK = "at_risk"
+    EXHAUSTED = "exhausted"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowView:
+    """Counts and burn rate of one look-back window that ends at the snapshot's `as_of`."""
+
+    window: timedelta
+    burn_rate: float
+    sli: float
+    good: float
+    bad: float
+    total: float
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetView:
+    """The error budget over the SLO window: signed, never clamped.
+
+    *total_events* is how many bad events the window's traffic allows; *exhausted_at* is when none is left if the
+    budget goes on burning as in the last hour, None if that is not within the window.
+    """
+
+    total_events: float
+    consumed_ratio: float
+    remaining_ratio: float
+    remaining_events: float
+    exhausted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertView:
+    """One severity of an SLO; *reason* says in words why it is frozen."""
+
+    severity: Severity
+    state: AlertState
+    since: datetime | None
+    tier: str | None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far the backfill of an SLO has come: hours of history counted, of those asked for."""
+
+    done_hours: float
+    wanted_hours: float
+
+    @property
+    def ratio(self) -> float:
+        """Share of the wanted history that is counted, 0 to 1."""
+        return 1.0 if self.wanted_hours <= 0 else min(1.0, self.done_hours / self.wanted_hours)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything that is shown of one SLO; grouped SLOs have one snapshot per member.
+
+    *as_of* is the newest measured slot, None before the first; *problem* says in words what is wrong with the data,
+    with the query where that helps; *good_ever* and *bad_ever* are counters that never reset.
+    """
+
+    id: SloId
+    slo: Slo
+    group: GroupKey
+    as_of: datetime | None
+    window_start: datetime | None
+    window_end: datetime | None
+    data: DataState
+    problem: str | None
+    coverage: float
+    health: HealthState
+    sli: float
+    good: float
+    bad: float
+    total: float
+    budget: BudgetView
+    windows: tuple[WindowView, ...]
+    alerts: tuple[AlertView, ...]
+    good_ever: float
+    bad_ever: float
+    backfill: Progress | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPoint:
+    """One step of an SLO's past: the counts of the step that ends at *at*, and the budget as it stood then."""
+
+    at: datetime
+    good: float
+    bad: float
+    total: float
+    sli: float
+    burn_rate: float
+    budget_remaining_ratio: float
+    coverage: float

@@ -1,0 +1,4 @@
+"""What survives a restart: SQLAlchemy Core tables, migrations, transactions.
+
+The only room that imports SQLAlchemy.
+"""

@@ -1,0 +1,1 @@
+"""A small shop with a month of history, and the stack around it, to try Sloburn on."""
