@@ -1,0 +1,122 @@
+"""A webhook receiver that writes down what reaches it, and can be told to fail or to be slow."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import TracebackType
+from typing import Any, Self
+
+from typing_extensions import override
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """One POST: when it came (seconds since the epoch), where to, and its decoded JSON."""
+
+    at: float
+    path: str
+    headers: dict[str, str]
+    body: Any
+
+
+class Sink:
+    """An HTTP server in a thread; every POST is kept in `received`.
+
+    Set `status` to answer with another code, `delay_s` to answer late. A failed request is kept in `refused` instead.
+    """
+
+    def __init__(self) -> None:
+        self.status = 200
+        self.delay_s = 0.0
+        self.received: list[Received] = []
+        self.refused: list[Received] = []
+        self._changed = threading.Condition()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return int(self._server.server_address[1])
+
+    @property
+    def url(self) -> str:
+        """The base URL; every path below it is accepted."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def alerts(self) -> list[dict[str, Any]]:
+        """The alerts of every Alertmanager notification received so far, oldest first, repeats included."""
+        with self._changed:
+            bodies = [received.body for received in self.received]
+        return [alert for body in bodies if isinstance(body, dict) for alert in body.get("alerts", [])]
+
+    def alerts_with(self, status: str, **labels: str) -> list[dict[str, Any]]:
+        """The received alerts in one status (`firing` or `resolved`) that carry *labels*."""
+        return [
+            alert
+            for alert in self.alerts
+            if alert["status"] == status and all(alert["labels"].get(key) == value for key, value in labels.items())
+        ]
+
+    def record(self, received: Received) -> int:
+        """Keep one request; the status code to answer with."""
+        with self._changed:
+            status = self.status
+            (self.received if status < 300 else self.refused).append(received)
+            self._changed.notify_all()
+        return status
+
+    def wait_for(self, condition: Callable[[Self], bool], timeout: float = 30.0) -> None:
+        """Block until *condition* holds of this sink.
+
+        Raises:
+            TimeoutError: it did not within *timeout* seconds; the message lists what came.
+        """
+        deadline = time.monotonic() + timeout
+        while not condition(self):
+            with self._changed:
+                self._changed.wait(0.1)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not within {timeout} s; received {self.received}, refused {self.refused}")
+
+
+def _handler(sink: Sink) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            received = Received(at=time.time(), path=self.path, headers=dict(self.headers), body=_decoded(raw))
+            time.sleep(sink.delay_s)
+            self.send_response(sink.record(received))
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        @override
+        def log_message(self, format: str, *args: Any) -> None:
+            """Stay silent: the test reads `received`."""
+
+    return Handler
+
+
+def _decoded(raw: bytes) -> Any:
+    try:
+        return json.loads(raw)
+    except ValueError:
+        return raw.decode(errors="replace")
