@@ -1,1 +1,13 @@
-"""Our own instruments, and the collector that turns snapshots into Prometheus metrics."""
+"""What Prometheus scrapes of us: the SLOs on the board, and the health of the service itself.
+
+May import `app.status` and everything below it; the only room that knows `prometheus_client`. Start at
+`exposition.py`: it joins the families of `collector.py` (one pass over the board) with those of `instruments.py`
+(counters and gauges that the other rooms feed through their own ports).
+"""
+
+from app.metrics.build import BuildInfo
+from app.metrics.collector import FAMILIES, Family, render_slos
+from app.metrics.exposition import Exposition, Page
+from app.metrics.instruments import Instruments
+
+__all__ = ["FAMILIES", "BuildInfo", "Exposition", "Family", "Instruments", "Page", "render_slos"]

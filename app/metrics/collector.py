@@ -1,0 +1,113 @@
+"""The snapshots on the board as metric families, written straight as exposition lines.
+
+prometheus_client needs a second for the 30,000 samples of a thousand SLOs; this needs some tens of milliseconds. All
+labels come from documents, so a removed SLO leaves with its snapshot. A value that is NaN is left out: an absent
+sample is Prometheus's own way to say "unknown".
+"""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from app.metrics.labels import Label, exported_labels, render_labels
+from app.slo import AlertState, CalendarWindow, Window, format_duration
+from app.status import AlertView, Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One metric: its name, its type and its help."""
+
+    name: str
+    kind: Literal["gauge", "counter"]
+    documentation: str
+
+    def header(self, *, openmetrics: bool) -> str:
+        """The HELP and TYPE lines; OpenMetrics names a counter's family without ``_total``."""
+        name = self.name.removesuffix("_total") if openmetrics else self.name
+        return f"# HELP {name} {self.documentation}\n# TYPE {name} {self.kind}\n"
+
+
+_INFO = Family("slo_info", "gauge", "The SLO's labels, objective and window; always 1.")
+_OBJECTIVE = Family("slo_objective_ratio", "gauge", "Share of events that must be good over the SLO window.")
+_SLI = Family("slo_sli_ratio", "gauge", "Share of events that were good over a window; absent without events.")
+_BURN_RATE = Family(
+    "slo_burn_rate", "gauge", "Bad ratio over a window in error budgets; 1 spends it in one SLO window."
+)
+_CONSUMED = Family("slo_error_budget_consumed_ratio", "gauge", "Spent share of the error budget; above 1 if overspent.")
+_REMAINING = Family("slo_error_budget_remaining_ratio", "gauge", "Unspent share of the error budget; may be negative.")
+_EVENTS = Family("slo_events_total", "counter", "Good and bad events counted since the SLI's first sample.")
+_COVERAGE = Family("slo_coverage_ratio", "gauge", "Measured share of the SLO window's slots.")
+_FIRING = Family("slo_alert_firing", "gauge", "1 while the alert of a severity fires, also while frozen; else 0.")
+_SLOS = Family("sloburn_slos", "gauge", "SLOs on the board; every member of a group counts.")
+
+FAMILIES = (_INFO, _OBJECTIVE, _SLI, _BURN_RATE, _CONSUMED, _REMAINING, _EVENTS, _COVERAGE, _FIRING, _SLOS)
+
+# Names that a group's label may not take, in any family: the same label has one name everywhere.
+_OWN_LABELS = frozenset({"slo", "service", "name", "window", "outcome", "severity", "objective"})
+
+Sample = tuple[Family, str, float]
+
+
+def render_slos(snapshots: Sequence[Snapshot], *, openmetrics: bool = False) -> str:
+    """Every family of the SLOs in the text format or in OpenMetrics, without its closing ``# EOF``."""
+    lines: dict[Family, list[str]] = defaultdict(list)
+    for snapshot in snapshots:
+        for family, labels, value in _samples(snapshot):
+            if not math.isnan(value):
+                lines[family].append(f"{family.name}{{{labels}}} {_number(value)}\n")
+    lines[_SLOS].append(f"{_SLOS.name} {len(snapshots)}\n")
+    return "".join(
+        family.header(openmetrics=openmetrics) + "".join(lines[family]) for family in FAMILIES if family in lines
+    )
+
+
+def window_label(window: Window) -> str:
+    """The SLO window as a label value that never changes: ``30d``, or ``month`` for a calendar window."""
+    return window.unit.value if isinstance(window, CalendarWindow) else format_duration(window.duration)
+
+
+def _samples(snapshot: Snapshot) -> Iterator[Sample]:
+    group = exported_labels(snapshot.group, taken=_OWN_LABELS)
+    identity = [("slo", snapshot.id), ("service", snapshot.slo.service), ("name", snapshot.slo.name), *group]
+    labels = render_labels(identity)
+    yield _INFO, f"{labels},{render_labels(_info_labels(snapshot, identity))}", 1.0
+    yield _OBJECTIVE, labels, snapshot.slo.objective
+    yield from _window_samples(snapshot, labels)
+    yield _CONSUMED, labels, snapshot.budget.consumed_ratio
+    yield _REMAINING, labels, snapshot.budget.remaining_ratio
+    yield _EVENTS, f'{labels},outcome="good"', snapshot.good_ever
+    yield _EVENTS, f'{labels},outcome="bad"', snapshot.bad_ever
+    yield _COVERAGE, labels, snapshot.coverage
+    for alert in snapshot.alerts:
+        yield _FIRING, f'{labels},severity="{alert.severity}"', float(_is_firing(alert))
+
+
+def _info_labels(snapshot: Snapshot, identity: Sequence[Label]) -> list[Label]:
+    own = [("objective", f"{snapshot.slo.objective:.10g}"), ("window", window_label(snapshot.slo.window))]
+    taken = {name for name, _ in identity} | _OWN_LABELS
+    return own + exported_labels(snapshot.slo.labels, taken=taken)
+
+
+def _window_samples(snapshot: Snapshot, labels: str) -> Iterator[Sample]:
+    whole = window_label(snapshot.slo.window)
+    for view in snapshot.windows:
+        window = format_duration(view.window)
+        if window != whole:
+            yield _SLI, f'{labels},window="{window}"', view.sli
+            yield _BURN_RATE, f'{labels},window="{window}"', view.burn_rate
+    yield _SLI, f'{labels},window="{whole}"', snapshot.sli
+    yield _BURN_RATE, f'{labels},window="{whole}"', (1.0 - snapshot.sli) / snapshot.slo.error_budget
+
+
+def _is_firing(alert: AlertView) -> bool:
+    # A frozen alert keeps the tier that was in force: dropping to 0 for want of data would be a false all-clear.
+    return alert.state is AlertState.FIRING or (alert.state is AlertState.FROZEN and alert.tier is not None)
+
+
+def _number(value: float) -> str:
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return repr(float(value))

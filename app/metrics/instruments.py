@@ -1,0 +1,144 @@
+"""The health of the service itself, as counters and gauges that the other rooms feed through their ports.
+
+Every label value that is known at start is there at zero, so that a rate over it exists before the first failure.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from app.metrics.build import BuildInfo
+
+_DURATION_BUCKETS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelValues:
+    """The closed sets of label values: what can fail, how requests end, who is notified."""
+
+    failure_reasons: Iterable[str] = ()
+    request_outcomes: Iterable[str] = ()
+    receivers: Iterable[str] = ()
+    notification_failure_reasons: Iterable[str] = ()
+
+
+class Instruments:
+    """Own-health metrics in a registry of their own, with those of the process and of Python."""
+
+    def __init__(self, *, build: BuildInfo, known: LabelValues | None = None) -> None:
+        # A `_created` series per counter would double their number and says nothing that `increase` does not.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self._evaluation_instruments()
+        self._delivery_instruments()
+        self._prometheus_instruments()
+        self._config_instruments(build)
+        self._create_at_zero(known or LabelValues())
+
+    def evaluated(self, seconds: float, at: datetime) -> None:
+        """A tick for the slot *at* has ended after *seconds*."""
+        self._evaluations.inc()
+        self._evaluation_duration.observe(seconds)
+        self._last_evaluation.set(at.timestamp())
+
+    def evaluation_failed(self, reason: str) -> None:
+        """Something in a tick failed."""
+        self._evaluation_failures.labels(reason).inc()
+
+    def missed(self, slots: int) -> None:
+        """So many slots had no tick of their own; the ledger fills them."""
+        self._evaluations_missed.inc(slots)
+
+    def backfill_progress(self, ratio: float) -> None:
+        """This share of the history that is wanted of all SLIs has been counted."""
+        self._backfill_progress.set(ratio)
+
+    def notified(self, receiver: str) -> None:
+        """A receiver has taken a notification."""
+        self._notifications.labels(receiver).inc()
+
+    def failed(self, receiver: str, reason: str) -> None:
+        """An attempt to notify a receiver has failed."""
+        self._notifications_failed.labels(receiver, reason).inc()
+
+    def outbox_oldest_age(self, seconds: float) -> None:
+        """The oldest notification that waits in the outbox is that old; 0 if none waits."""
+        self._outbox_oldest_age.set(seconds)
+
+    def requested(self, outcome: str) -> None:
+        """A request to Prometheus has ended."""
+        self._requests.labels(outcome).inc()
+
+    def clock_skew(self, peer: str, seconds: float) -> None:
+        """A peer's clock is ahead of ours by *seconds*."""
+        self._clock_skew.labels(peer).set(seconds)
+
+    def reloaded(self, ok: bool, at: datetime) -> None:
+        """The documents were read anew; *ok* if they are in force now."""
+        self._reload_successful.set(ok)
+        if ok:
+            self._reload_success_timestamp.set(at.timestamp())
+
+    def _evaluation_instruments(self) -> None:
+        self._evaluations = self._counter("evaluations", "Ticks that ended.")
+        self._evaluation_failures = self._counter("evaluation_failures", "Failures in ticks.", "reason")
+        self._evaluations_missed = self._counter("evaluations_missed", "Slots without a tick of their own.")
+        self._evaluation_duration = Histogram(
+            "sloburn_evaluation_duration_seconds",
+            "How long a tick took.",
+            buckets=_DURATION_BUCKETS,
+            registry=self.registry,
+        )
+        self._last_evaluation = self._gauge("last_evaluation_timestamp_seconds", "Slot of the newest tick that ended.")
+        self._backfill_progress = self._gauge("backfill_progress_ratio", "Counted share of the history that is wanted.")
+        self._backfill_progress.set(1.0)
+
+    def _delivery_instruments(self) -> None:
+        self._notifications = self._counter("notifications", "Notifications that a receiver has taken.", "receiver")
+        self._notifications_failed = self._counter(
+            "notifications_failed", "Attempts to notify that failed.", "receiver", "reason"
+        )
+        self._outbox_oldest_age = self._gauge("outbox_oldest_age_seconds", "Age of the oldest waiting notification.")
+
+    def _prometheus_instruments(self) -> None:
+        self._requests = self._counter("prometheus_requests", "Requests to Prometheus, by how they ended.", "outcome")
+        self._clock_skew = self._gauge("clock_skew_seconds", "How far a peer's clock is ahead of ours.", "peer")
+
+    def _config_instruments(self, build: BuildInfo) -> None:
+        self._reload_successful = self._gauge("config_last_reload_successful", "1 if the last reload took effect.")
+        self._reload_success_timestamp = self._gauge(
+            "config_last_reload_success_timestamp_seconds", "When documents last took effect."
+        )
+        self._gauge("build_info", "Version of Sloburn and of Python; always 1.", "version", "python").labels(
+            build.version, build.python
+        ).set(1)
+
+    def _create_at_zero(self, known: LabelValues) -> None:
+        for reason in known.failure_reasons:
+            self._evaluation_failures.labels(reason)
+        for outcome in known.request_outcomes:
+            self._requests.labels(outcome)
+        reasons = tuple(known.notification_failure_reasons)
+        for receiver in known.receivers:
+            self._notifications.labels(receiver)
+            for reason in reasons:
+                self._notifications_failed.labels(receiver, reason)
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(f"sloburn_{name}", documentation, labels, registry=self.registry)
+
+    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
+        return Gauge(f"sloburn_{name}", documentation, labels, registry=self.registry)

@@ -1,0 +1,170 @@
+import subprocess
+import time
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from app.metrics import render_slos
+from app.slo import AlertState, CalendarUnit, CalendarWindow, RollingWindow, Severity
+from app.status import AlertView, Snapshot
+from tests.support.golden import assert_golden
+from tests.support.servers import promtool_binary
+from tests.support.snapshots import NAN, a_snapshot, an_slo, an_unmeasured_snapshot
+
+Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+def series(*snapshots: Snapshot, openmetrics: bool = False) -> Series:
+    text = render_slos(snapshots, openmetrics=openmetrics)
+    families = parse_openmetrics(text + "# EOF\n") if openmetrics else parse_text(text)  # type: ignore[no-untyped-call]
+    samples = [sample for family in families for sample in family.samples]
+    found = {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
+    assert len(found) == len(samples), "two samples share a series"
+    return found
+
+
+def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
+    identity = {"slo": "checkout-availability", "service": "checkout", "name": "availability"}
+    return name, frozenset((identity | labels).items())
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_every_figure_of_an_slo_is_a_series(openmetrics: bool) -> None:
+    found = series(a_snapshot(), openmetrics=openmetrics)
+
+    assert found[key("slo_objective_ratio")] == 0.999
+    assert found[key("slo_error_budget_remaining_ratio")] == pytest.approx(0.53)
+    assert found[key("slo_error_budget_consumed_ratio")] == pytest.approx(0.47)
+    assert found[key("slo_coverage_ratio")] == 0.998
+    assert found[key("slo_events_total", outcome="good")] == 1_999_060
+    assert found[key("slo_events_total", outcome="bad")] == 940
+    assert found[key("slo_burn_rate", window="5m")] == pytest.approx(0.47)
+    assert found[key("slo_sli_ratio", window="30d")] == pytest.approx(0.99953)
+    assert found[key("slo_alert_firing", severity="page")] == 0
+    assert found[key("slo_info", objective="0.999", window="30d", team="payments")] == 1
+    assert found["sloburn_slos", frozenset()] == 1
+
+
+def test_the_slo_window_has_a_burn_rate_of_its_own() -> None:
+    assert series(a_snapshot())[key("slo_burn_rate", window="30d")] == pytest.approx(0.47)
+
+
+def test_an_slo_window_that_is_also_a_standard_window_appears_once() -> None:
+    found = series(a_snapshot(an_slo(window=RollingWindow(timedelta(days=3)))))
+
+    assert found[key("slo_burn_rate", window="3d")] == pytest.approx(0.47)
+
+
+def test_a_calendar_window_has_a_label_that_never_changes() -> None:
+    found = series(a_snapshot(an_slo(window=CalendarWindow(CalendarUnit.MONTH, "Europe/Berlin"))))
+
+    assert key("slo_burn_rate", window="month") in found
+
+
+def test_unknown_values_are_left_out() -> None:
+    names = {name for name, _ in series(an_unmeasured_snapshot())}
+
+    assert not names & {"slo_sli_ratio", "slo_burn_rate", "slo_error_budget_remaining_ratio"}
+    assert {"slo_objective_ratio", "slo_info", "slo_coverage_ratio"} <= names
+
+
+@pytest.mark.parametrize(
+    ("state", "tier", "firing"),
+    [
+        (AlertState.INACTIVE, None, 0),
+        (AlertState.PENDING, "1h/5m", 0),
+        (AlertState.FIRING, "1h/5m", 1),
+        (AlertState.FROZEN, "1h/5m", 1),
+        (AlertState.FROZEN, None, 0),
+    ],
+)
+def test_a_frozen_alert_goes_on_firing(state: AlertState, tier: str | None, firing: int) -> None:
+    alert = AlertView(severity=Severity.PAGE, state=state, since=None, tier=tier)
+
+    assert series(a_snapshot(alerts=[alert]))[key("slo_alert_firing", severity="page")] == firing
+
+
+def test_members_of_a_group_carry_its_labels() -> None:
+    slo = an_slo(by=("route",))
+
+    found = series(*(a_snapshot(slo, group=(("route", route),)) for route in ("/pay", 'quote"back\\slash\n')))
+
+    assert key("slo_objective_ratio", slo="checkout-availability:route=/pay", route="/pay") in found
+    assert sum(name == "slo_info" for name, _ in found) == 2
+
+
+def test_a_group_label_never_overwrites_a_label_of_ours() -> None:
+    group = (("exported_window", "w"), ("service", "other"), ("window", "tall"))
+
+    found = series(a_snapshot(an_slo(labels=(("service", "s"), ("slo", "x"))), group=group))
+
+    info = next(dict(labels) for name, labels in found if name == "slo_info")
+    assert info["service"] == "checkout"
+    assert info["exported_service"] == "other"
+    assert info["exported_exported_service"] == "s"
+    assert info["exported_window"] == "w"
+    assert info["exported_exported_window"] == "tall"
+    assert info["exported_slo"] == "x"
+
+
+names = st.text(min_size=1, max_size=8)
+pairs = st.dictionaries(names, st.text(max_size=8), max_size=4).map(lambda labels: tuple(sorted(labels.items())))
+
+
+@given(group=pairs, labels=pairs)
+def test_no_label_breaks_the_exposition(
+    group: tuple[tuple[str, str], ...], labels: tuple[tuple[str, str], ...]
+) -> None:
+    found = series(a_snapshot(an_slo(labels=labels), group=group))
+
+    info = next(dict(pairs) for name, pairs in found if name == "slo_info")
+    assert sorted(value for _, value in (*group, *labels)) == sorted(
+        value for name, value in info.items() if name not in {"slo", "service", "name", "objective", "window"}
+    )
+
+
+def test_infinities_are_written_as_prometheus_reads_them() -> None:
+    found = series(a_snapshot(good=NAN, bad=0.0), a_snapshot(an_slo("other"), good=float("inf"), bad=0.0))
+
+    assert found[
+        (
+            "slo_events_total",
+            frozenset(
+                {"slo": "other-availability", "service": "other", "name": "availability", "outcome": "good"}.items()
+            ),
+        )
+    ] == float("inf")
+
+
+def test_promtool_finds_nothing_to_improve() -> None:
+    text = render_slos([a_snapshot(), a_snapshot(an_slo("search"), group=(("route", "/pay"),))])
+
+    done = subprocess.run(
+        [promtool_binary(), "check", "metrics"], input=text, text=True, capture_output=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_thousand_slos_are_rendered_within_200_ms() -> None:
+    snapshots = [a_snapshot(an_slo(f"service{number}")) for number in range(1_000)]
+
+    def seconds() -> float:
+        started = time.perf_counter()
+        assert render_slos(snapshots).count("\n") > 20_000
+        return time.perf_counter() - started
+
+    assert min(seconds() for _ in range(3)) < 0.2
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_the_exposition_is_the_reviewed_one(openmetrics: bool) -> None:
+    group = a_snapshot(an_slo("search", by=("route",)), group=(("route", "/find"),))
+
+    text = render_slos([a_snapshot(), group, an_unmeasured_snapshot(an_slo("cart"))], openmetrics=openmetrics)
+
+    assert_golden("metrics.openmetrics.txt" if openmetrics else "metrics.txt", text)

@@ -1,0 +1,62 @@
+import gzip
+import subprocess
+
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+
+from app.metrics import BuildInfo, Exposition, Instruments
+from app.status import Board
+from tests.support.servers import promtool_binary
+from tests.support.snapshots import a_snapshot, an_slo
+
+OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
+
+
+def an_exposition(board: Board) -> Exposition:
+    return Exposition(board, Instruments(build=BuildInfo(version="1.2.3", python="3.11.0")))
+
+
+def a_board() -> Board:
+    board = Board()
+    board.publish([a_snapshot()])
+    return board
+
+
+def test_the_text_format_is_the_default_and_promtool_likes_it() -> None:
+    page = an_exposition(a_board()).render()
+
+    assert page.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    done = subprocess.run([promtool_binary(), "check", "metrics"], input=page.body, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_openmetrics_is_given_to_who_asks_for_it() -> None:
+    page = an_exposition(a_board()).render(accept=OPENMETRICS)
+
+    assert page.content_type.startswith("application/openmetrics-text; version=1.0.0")
+    text = page.body.decode()
+    assert text.endswith("# EOF\n")
+    families = {family.name: family for family in parse_openmetrics(text)}  # type: ignore[no-untyped-call]
+    assert families["slo_events"].type == "counter"
+    assert families["sloburn_evaluations"].samples[0].value == 0
+
+
+def test_a_scraper_that_takes_gzip_gets_it() -> None:
+    exposition = an_exposition(a_board())
+
+    page = exposition.render(accept_encoding="deflate, gzip;q=0.8")
+
+    assert page.gzipped
+    assert b"slo_info" in gzip.decompress(page.body)
+    assert not exposition.render().gzipped
+
+
+def test_a_new_tick_shows_at_once_and_series_of_a_removed_slo_go_away() -> None:
+    board = a_board()
+    exposition = an_exposition(board)
+    assert b"checkout-availability" in exposition.render().body
+
+    board.publish([a_snapshot(an_slo("search"))])
+
+    body = exposition.render().body
+    assert b"search-availability" in body
+    assert b"checkout-availability" not in body

@@ -1,0 +1,14 @@
+"""Golden files: what is printed is compared with what was reviewed; ``UPDATE_GOLDEN=1`` writes them anew."""
+
+import os
+from pathlib import Path
+
+_FOLDER = Path(__file__).parent.parent / "golden"
+
+
+def assert_golden(name: str, text: str) -> None:
+    """The text equals the golden file, to the byte."""
+    path = _FOLDER / name
+    if os.environ.get("UPDATE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text(), f"{path} differs; UPDATE_GOLDEN=1 writes it anew, then review the diff"
