@@ -1,0 +1,168 @@
+"""Selectors from text and to text: the one place where a label value turns into PromQL."""
+
+import re
+
+import promql_parser as promql
+import re2
+
+from app.slo import Matcher, MatchOp, Selector
+
+_NAME = "__name__"
+_OPS = (
+    (promql.MatchOp.Equal, MatchOp.EQUAL),
+    (promql.MatchOp.NotEqual, MatchOp.NOT_EQUAL),
+    (promql.MatchOp.Re, MatchOp.REGEX),
+    (promql.MatchOp.NotRe, MatchOp.NOT_REGEX),
+)
+_REGEX_OPS = frozenset({MatchOp.REGEX, MatchOp.NOT_REGEX})
+_METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_WORDS_OF_PROMQL = re.compile(
+    r"and|or|unless|atan2|bool|by|without|on|ignoring|group_(left|right)|fill(_left|_right)?|offset|start|end|step|range"
+    r"|min_of|max_of|smoothed|anchored|inf|nan",
+    re.IGNORECASE,
+)
+_ESCAPES_OF_FOUR_DIGITS_END = 0xFFFF
+_LONGEST = 8192
+"""The parser recurses over nested expressions; a text this short cannot exhaust a thread's stack."""
+
+
+class SelectorError(ValueError):
+    """A text that is not a bare selector: *problem* says what is wrong, *remedy* what to write instead."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
+def parse_selector(text: str) -> Selector:
+    """The selector that a text such as ``http_requests_total{code=~"5.."}`` stands for.
+
+    Raises:
+        SelectorError: the text is not a bare instant vector selector, or a regular expression in it is not RE2.
+    """
+    if len(text) > _LONGEST:
+        raise SelectorError(f"the selector has more than {_LONGEST} characters", "write shorter matchers")
+    try:
+        expr = promql.parse(text)
+    except ValueError as error:
+        raise SelectorError(
+            f"this is not PromQL: {_one_line(error)}", 'write a selector such as m{label="x"}'
+        ) from error
+    if not isinstance(expr, promql.VectorSelector):
+        raise SelectorError(_why_not_bare(expr), _write_instead(expr))
+    return _bare(expr)
+
+
+def render(selector: Selector) -> str:
+    """The selector as PromQL, every value quoted.
+
+    >>> render(parse_selector("up { job = 'a' , code !~ `4..` }"))
+    'up{code!~"4..",job="a"}'
+    """
+    names = [matcher for matcher in selector.matchers if matcher.label == _NAME]
+    bare = len(names) == 1 and names[0].op is MatchOp.EQUAL and _is_metric_name(names[0].value)
+    name = names[0].value if bare else ""
+    matchers = [matcher for matcher in selector.matchers if not (bare and matcher.label == _NAME)]
+    if bare and not matchers:
+        return name
+    return name + "{" + ",".join(_matcher(matcher) for matcher in matchers) + "}"
+
+
+def quote(value: str) -> str:
+    r"""A PromQL string literal for any text; what is not printable is escaped.
+
+    >>> print(quote('a "b" #'))
+    "a \"b\" #"
+    """
+    return '"' + "".join(map(_escape, value)) + '"'
+
+
+def _bare(expr: promql.VectorSelector) -> Selector:
+    if expr.offset is not None or expr.at is not None:
+        raise SelectorError("a selector carries no time: offset and @ are not allowed", f"write {_without_time(expr)}")
+    if expr.matchers.or_matchers:
+        raise SelectorError(
+            "`or` between matchers is understood by VictoriaMetrics only", 'write a regex: {code=~"a|b"}'
+        )
+    selector = _selector(expr)
+    for matcher in selector.matchers:
+        if matcher.op in _REGEX_OPS:
+            _check_regex(matcher)
+    return selector
+
+
+def _selector(expr: promql.VectorSelector) -> Selector:
+    matchers = [Matcher(found.name, _op(found.op), found.value) for found in expr.matchers.matchers]
+    if expr.name is not None:
+        matchers.append(Matcher(_NAME, MatchOp.EQUAL, expr.name))
+    return Selector(tuple(matchers))
+
+
+def _op(found: promql.MatchOp) -> MatchOp:
+    return next(op for theirs, op in _OPS if theirs == found)
+
+
+def _check_regex(matcher: Matcher) -> None:
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        re2.compile(matcher.value, options)
+    except re2.error as error:
+        raise SelectorError(
+            f"the regular expression of {matcher.label} is not RE2: {_one_line(error)}",
+            "see https://github.com/google/re2/wiki/Syntax",
+        ) from error
+
+
+def _why_not_bare(expr: promql.Expr) -> str:
+    if isinstance(expr, promql.MatrixSelector | promql.SubqueryExpr):
+        return "a selector has no range: the service chooses the windows"
+    if isinstance(expr, promql.Call):
+        return f"{expr.func.name}() is not a selector: the service counts the events of the bare counter itself"
+    if isinstance(expr, promql.AggregateExpr):
+        return "an aggregation is not a selector: the service adds up all series that match"
+    if isinstance(expr, promql.NumberLiteral | promql.StringLiteral):
+        return "a literal is not a selector"
+    return "an expression is not a selector: one counter and its matchers are counted"
+
+
+def _write_instead(expr: promql.Expr) -> str:
+    found: list[promql.VectorSelector] = []
+    promql.walk(expr, lambda node: _collect(node, found))
+    if len(found) == 1 and not found[0].matchers.or_matchers:
+        return f"write {_without_time(found[0])}"
+    return 'write a bare selector such as http_requests_total{job="shop"}'
+
+
+def _collect(node: promql.Expr, found: list[promql.VectorSelector]) -> None:
+    if isinstance(node, promql.VectorSelector):
+        found.append(node)
+
+
+def _without_time(expr: promql.VectorSelector) -> str:
+    return render(_selector(expr))
+
+
+def _matcher(matcher: Matcher) -> str:
+    label = matcher.label if _LABEL_NAME.fullmatch(matcher.label) else quote(matcher.label)
+    return f"{label}{matcher.op}{quote(matcher.value)}"
+
+
+def _is_metric_name(name: str) -> bool:
+    # A word of the language is a name in some versions of PromQL only; in braces it always is.
+    return _METRIC_NAME.fullmatch(name) is not None and _WORDS_OF_PROMQL.fullmatch(name) is None
+
+
+def _escape(char: str) -> str:
+    if char in '"\\':
+        return "\\" + char
+    # Prometheus takes a literal U+FFFD for broken UTF-8.
+    if char.isprintable() and char != "\ufffd":
+        return char
+    return f"\\u{ord(char):04x}" if ord(char) <= _ESCAPES_OF_FOUR_DIGITS_END else f"\\U{ord(char):08x}"
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
