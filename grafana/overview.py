@@ -1,0 +1,225 @@
+"""The *Overview* dashboard: every SLO in one table, the worst first."""
+
+from grafana_foundation_sdk.builders import common, stat, statetimeline, table, timeseries
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue, VariableOption
+
+from grafana import boards, colours, panels
+from grafana.queries import column, label_variable, newest, over_time
+
+_OBJECTIVE = 'slo_objective_ratio{service=~"$service"}'
+_BUDGET = 'slo_error_budget_remaining_ratio{service=~"$service"}'
+_COVERAGE = 'slo_coverage_ratio{service=~"$service"}'
+_PAGE = 'slo_alert_firing{service=~"$service", severity="page"}'
+_TICKET = 'slo_alert_firing{service=~"$service", severity="ticket"}'
+_ALERT_WORDS = colours.words((0, "quiet", colours.GOOD), (1, "ticket", colours.TICKET), (2, "page", colours.PAGE))
+
+_COLUMNS = {
+    "objective": ("Objective", _OBJECTIVE),
+    # An SLI has a series for every window; that of the SLO's own is the one that `slo_info` names.
+    "sli": ("SLI", 'slo_sli_ratio{service=~"$service"} and on (slo, window) slo_info'),
+    "budget": ("Budget left", _BUDGET),
+    "burn_5m": ("Burn 5m", 'slo_burn_rate{service=~"$service", window="5m"}'),
+    "burn_1h": ("Burn 1h", 'slo_burn_rate{service=~"$service", window="1h"}'),
+    "alerts": ("Alerts", f"2 * {_PAGE} or {_TICKET}"),
+    "coverage": ("Coverage", _COVERAGE),
+}
+
+
+def dashboard() -> builders.Dashboard:
+    """All SLOs of the chosen services."""
+    return (
+        boards.board(
+            boards.OVERVIEW,
+            "Sloburn / Overview",
+            "How much error budget every SLO has left, and which ones are burning it now.",
+            since="now-6h",
+        )
+        .with_variable(_service_variable())
+        .annotation(boards.AlertMarks("Page", f"max by (slo) ({_PAGE}) > 0", "{{slo}}", colours.PAGE))
+        .with_panel(_how_many())
+        .with_panel(_exhausted())
+        .with_panel(_at_risk())
+        .with_panel(_pages())
+        .with_panel(_tickets())
+        .with_panel(_blind())
+        .with_panel(_all_slos())
+        .with_panel(_worst_budgets())
+        .with_panel(_worst_burn_rates())
+        .with_panel(_alerts())
+        .with_panel(_groups())
+    )
+
+
+def _service_variable() -> builders.QueryVariable:
+    variable = label_variable("service", "Service", "label_values(slo_objective_ratio, service)")
+    everything = VariableOption(selected=True, text=["All"], value=["$__all"])
+    return variable.multi(multi=True).include_all(include_all=True).current(everything)
+
+
+def _how_many() -> stat.Panel:
+    return panels.figure(
+        "SLOs",
+        "How many SLOs there are; every member of a group counts as one.",
+        newest(f"count(max by (slo) ({_OBJECTIVE}))"),
+    )
+
+
+def _exhausted() -> stat.Panel:
+    return panels.figure(
+        "Budget exhausted",
+        "SLOs that have spent all of their error budget: over their window they do not meet their objective.",
+        newest(f"count(max by (slo) ({_BUDGET}) <= 0) or vector(0)"),
+    ).thresholds(colours.trouble_steps())
+
+
+def _at_risk() -> stat.Panel:
+    return panels.figure(
+        "Budget nearly gone",
+        "SLOs with less than a tenth of their error budget left, but not yet exhausted.",
+        newest(f"count(max by (slo) ({_BUDGET}) > 0 < 0.1) or vector(0)"),
+    ).thresholds(colours.trouble_steps(colours.POOR))
+
+
+def _pages() -> stat.Panel:
+    return panels.figure(
+        "Pages in force",
+        "SLOs that burn so fast that somebody was called.",
+        newest(f"sum(max by (slo) ({_PAGE})) or vector(0)"),
+    ).thresholds(colours.trouble_steps(colours.PAGE))
+
+
+def _tickets() -> stat.Panel:
+    return panels.figure(
+        "Tickets in force",
+        "SLOs that burn slowly but steadily: worth a look on the next working day.",
+        newest(f"sum(max by (slo) ({_TICKET})) or vector(0)"),
+    ).thresholds(colours.trouble_steps(colours.TICKET))
+
+
+def _blind() -> stat.Panel:
+    return panels.figure(
+        "Poorly measured",
+        "SLOs of whose window less than nine tenths could be measured. Their figures are right for what was "
+        "measured; what was missed is not known.",
+        newest(f"count(max by (slo) ({_COVERAGE}) < {colours.LEAST_COVERAGE}) or vector(0)"),
+    ).thresholds(colours.trouble_steps(colours.DOUBTFUL))
+
+
+def _all_slos() -> table.Panel:
+    panel = panels.rows(
+        "All SLOs, the least budget left first",
+        "One row for each SLO, and for each member of a group: the part of the id after the colon is the member. "
+        "Budget left is what remains of the SLO's own window; below zero the objective is missed. A burn rate of 1 "
+        "spends exactly the budget. Click an id to open that SLO; empty cells are figures that are not known.",
+        *(column(f"max by (slo, service) ({expr})", ref_id) for ref_id, (_, expr) in _COLUMNS.items()),
+        height=12,
+    )
+    names = {f"Value #{ref_id}": title for ref_id, (title, _) in _COLUMNS.items()}
+    return _with_columns(_one_table(panel, names)).sort_by(
+        [common.TableSortByFieldState().display_name("Budget left").desc(desc=False)]
+    )
+
+
+def _one_table(panel: table.Panel, names: dict[str, str]) -> table.Panel:
+    order = ["slo", "service", *names]
+    return panel.with_transformation(DataTransformerConfig(id_val="merge", options={})).with_transformation(
+        DataTransformerConfig(
+            id_val="organize",
+            options={
+                "excludeByName": {"Time": True},
+                "indexByName": {name: index for index, name in enumerate(order)},
+                "renameByName": {"slo": "SLO", "service": "Service", "name": "Name", **names},
+            },
+        )
+    )
+
+
+def _with_columns(panel: table.Panel) -> table.Panel:
+    link = {"title": "Open this SLO", "url": boards.slo_url("${__value.raw:percentencode}")}
+    budget = panels.shown_as(panels.RATIO, colours.budget_steps(), 1) + panels.coloured_background()
+    burn = panels.shown_as(panels.TIMES, colours.burn_steps(), 2) + panels.coloured_text()
+    return (
+        panel.override_by_name(
+            "SLO",
+            [
+                DynamicConfigValue(id_val="links", value=[link]),
+                DynamicConfigValue(id_val="custom.minWidth", value=320),
+            ],
+        )
+        .override_by_name("Objective", panels.shown_as(panels.RATIO, colours.steps(colours.PLAIN), 3))
+        .override_by_name("SLI", panels.shown_as(panels.RATIO, colours.steps(colours.PLAIN), 3))
+        .override_by_name("Budget left", budget)
+        .override_by_name("Burn 5m", burn)
+        .override_by_name("Burn 1h", burn)
+        .override_by_name(
+            "Coverage", panels.shown_as(panels.RATIO, colours.coverage_steps(), 1) + panels.coloured_text()
+        )
+        .override_by_name(
+            "Alerts",
+            [DynamicConfigValue(id_val="mappings", value=_ALERT_WORDS), *panels.coloured_text()],
+        )
+    )
+
+
+def _worst_budgets() -> timeseries.Panel:
+    return panels.with_limits(
+        panels.lines(
+            "Budget left over time, the ten worst",
+            "What remained of the error budget of the ten SLOs that have the least left at the end of the range.",
+            over_time(
+                f"max by (slo) ({_BUDGET}) and on (slo) bottomk(10, max by (slo) ({_BUDGET} @ end()))", "{{slo}}"
+            ),
+            unit=panels.RATIO,
+        ),
+        colours.steps("transparent", (0, colours.BAD)),
+    )
+
+
+def _worst_burn_rates() -> timeseries.Panel:
+    burn = 'slo_burn_rate{service=~"$service", window="1h"}'
+    return panels.with_limits(
+        panels.lines(
+            "Burn rate over one hour, the ten fastest",
+            "How fast the ten SLOs that burn fastest at the end of the range spend their budget; 1 spends it exactly "
+            "within the SLO's window.",
+            over_time(f"max by (slo) ({burn}) and on (slo) topk(10, max by (slo) ({burn} @ end()))", "{{slo}}"),
+        ),
+        colours.steps("transparent", (1, colours.DOUBTFUL)),
+    )
+
+
+def _alerts() -> statetimeline.Panel:
+    fired = 'max by (slo) (max_over_time(slo_alert_firing{service=~"$service"}[$__range] @ end())) > 0'
+    return (
+        panels.timeline(
+            "Alerts",
+            "The SLOs that alerted within the range, and when. A page in force mutes the ticket.",
+            over_time(f"max by (slo) (2 * {_PAGE} or {_TICKET}) and on (slo) {fired}", "{{slo}}"),
+        )
+        .no_value("no alert in this range")
+        .mappings(list(_ALERT_WORDS))
+    )
+
+
+def _groups() -> table.Panel:
+    members = f"count by (service, name) (max by (service, name, slo) ({_OBJECTIVE})) > 1"
+    worst = f"min by (service, name) ({_BUDGET}) and on (service, name) ({members})"
+    spent = f"count by (service, name) ({_BUDGET} <= 0) and on (service, name) ({members})"
+    names = {"Value #members": "Members", "Value #worst": "Worst budget", "Value #spent": "Exhausted"}
+    panel = panels.rows(
+        "Grouped SLOs, one row for each group",
+        "SLOs that are split by labels: how many members each has, how many have spent their budget, and the least "
+        "budget that any of them has left.",
+        column(members, "members"),
+        column(worst, "worst"),
+        column(f"{spent} or ({members}) * 0", "spent"),
+        height=8,
+        width=12,
+    ).no_value("no SLO is split by labels")
+    budget = panels.shown_as(panels.RATIO, colours.budget_steps(), 1) + panels.coloured_background()
+    return (
+        _one_table(panel, names)
+        .override_by_name("Worst budget", budget)
+        .sort_by([common.TableSortByFieldState().display_name("Worst budget").desc(desc=False)])
+    )

@@ -1,0 +1,44 @@
+"""What is asked of Prometheus: the data source and the two kinds of query, over time and at the end of the range."""
+
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.builders import prometheus
+from grafana_foundation_sdk.models.dashboard import DataSourceRef, VariableRefresh, VariableSort
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
+
+DATA_SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
+
+
+def over_time(expr: str, legend: str = "") -> prometheus.Dataquery:
+    """A query for every step of the dashboard's time range."""
+    return _query(expr).range().legend_format(legend or "__auto")
+
+
+def newest(expr: str, legend: str = "") -> prometheus.Dataquery:
+    """A query for the end of the dashboard's time range."""
+    return _query(expr).instant().legend_format(legend or "__auto")
+
+
+def column(expr: str, ref_id: str) -> prometheus.Dataquery:
+    """A query for one column of a table; Grafana calls the column ``Value #<ref_id>``."""
+    return _query(expr).instant().format(PromQueryFormat.TABLE).ref_id(ref_id)
+
+
+def data_source_variable() -> builders.DatasourceVariable:
+    """The choice among the Prometheus data sources that Grafana knows."""
+    return builders.DatasourceVariable("datasource").label("Data source").type("prometheus")
+
+
+def label_variable(name: str, label: str, values: str) -> builders.QueryVariable:
+    """A choice among the values of a label, such as ``label_values(slo_objective_ratio, service)``."""
+    return (
+        builders.QueryVariable(name)
+        .label(label)
+        .datasource(DATA_SOURCE)
+        .query({"query": values, "refId": name})
+        .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(VariableSort.ALPHABETICAL_CASE_INSENSITIVE_ASC)
+    )
+
+
+def _query(expr: str) -> prometheus.Dataquery:
+    return prometheus.Dataquery().datasource(DATA_SOURCE).expr(expr)

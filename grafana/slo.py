@@ -1,0 +1,260 @@
+"""The *SLO* dashboard: one SLO, or one member of a group, in detail."""
+
+from grafana_foundation_sdk.builders import bargauge, common, stat, statetimeline, timeseries
+from grafana_foundation_sdk.builders import dashboard as builders
+from grafana_foundation_sdk.models.common import (
+    BarGaugeDisplayMode,
+    ScaleDistribution,
+    StackingMode,
+    VizOrientation,
+)
+
+from grafana import boards, colours, panels
+from grafana.queries import DATA_SOURCE, label_variable, newest, over_time
+
+_OBJECTIVE = 'max(slo_objective_ratio{slo="$slo"})'
+_BUDGET = 'max(slo_error_budget_remaining_ratio{slo="$slo"})'
+_COVERAGE = 'max(slo_coverage_ratio{slo="$slo"})'
+_BURN = 'max by (slo, window) (slo_burn_rate{slo="$slo"})'
+_FACTOR = 'max by (slo, severity, long, short) (slo_alert_factor{slo="$slo"})'
+_FIRING = 'max by (severity) (slo_alert_firing{slo="$slo"})'
+
+
+def dashboard() -> builders.Dashboard:
+    """The SLO that is chosen at the top."""
+    return (
+        boards.board(
+            boards.SLO,
+            "Sloburn / SLO",
+            "One SLO: how its budget went, how fast it burns and which alerts that set off.",
+            since="now-6h",
+        )
+        .with_variable(label_variable("slo", "SLO", "label_values(slo_objective_ratio, slo)"))
+        .annotation(_marks("page", "Page", colours.PAGE))
+        .annotation(_marks("ticket", "Ticket", colours.TICKET))
+        .with_panel(_objective())
+        .with_panel(_sli())
+        .with_panel(_budget_left())
+        .with_panel(_burn_now())
+        .with_panel(_alert_now())
+        .with_panel(_measured())
+        .with_panel(_budget_over_time())
+        .with_panel(_burn_rates())
+        .with_panel(_nearness())
+        .with_panel(_alert_timeline())
+        .with_panel(_events())
+        .with_panel(_bad_share())
+        .with_panel(_coverage())
+        .with_panel(_group())
+    )
+
+
+def _marks(severity: str, name: str, colour: str) -> boards.AlertMarks:
+    return boards.AlertMarks(
+        name, f'max by (slo) (slo_alert_firing{{slo="$slo", severity="{severity}"}}) > 0', "{{slo}}", colour
+    )
+
+
+def _objective() -> stat.Panel:
+    return (
+        panels.figure("Objective", "The share of events that shall be good.", newest(_OBJECTIVE), unit=panels.RATIO)
+        .decimals(3)
+        .thresholds(colours.steps(colours.PLAIN))
+    )
+
+
+def _sli() -> stat.Panel:
+    return (
+        panels.figure(
+            "SLI",
+            "The share of events that were good, over the SLO's window.",
+            newest('max(slo_sli_ratio{slo="$slo"} and on (slo, window) slo_info)'),
+            unit=panels.RATIO,
+        )
+        .decimals(3)
+        .thresholds(colours.steps(colours.PLAIN))
+    )
+
+
+def _budget_left() -> stat.Panel:
+    return (
+        panels.figure(
+            "Budget left",
+            "What remains of the error budget of the SLO's window; below zero the objective is missed.",
+            newest(_BUDGET),
+            unit=panels.RATIO,
+        )
+        .decimals(1)
+        .thresholds(colours.budget_steps())
+    )
+
+
+def _burn_now() -> stat.Panel:
+    return (
+        panels.figure(
+            "Burn rate, 1h",
+            "How fast the budget was spent in the last hour; 1 spends it exactly within the SLO's window.",
+            newest('max(slo_burn_rate{slo="$slo", window="1h"})'),
+        )
+        .decimals(2)
+        .thresholds(colours.burn_steps())
+    )
+
+
+def _alert_now() -> stat.Panel:
+    page = 'max(slo_alert_firing{slo="$slo", severity="page"})'
+    ticket = 'max(slo_alert_firing{slo="$slo", severity="ticket"})'
+    return (
+        panels.figure(
+            "Alert",
+            "The most urgent alert in force.",
+            newest(f"(2 * {page} > 0) or ({ticket} > 0) or 0 * {_OBJECTIVE}"),
+        )
+        .thresholds(colours.steps(colours.GOOD, (1, colours.TICKET), (2, colours.PAGE)))
+        .mappings(
+            list(colours.words((0, "quiet", colours.GOOD), (1, "ticket", colours.TICKET), (2, "page", colours.PAGE)))
+        )
+    )
+
+
+def _measured() -> stat.Panel:
+    return (
+        panels.figure(
+            "Coverage",
+            "The share of the SLO's window that could be measured.",
+            newest(_COVERAGE),
+            unit=panels.RATIO,
+        )
+        .decimals(1)
+        .thresholds(colours.coverage_steps())
+    )
+
+
+def _budget_over_time() -> timeseries.Panel:
+    return panels.with_limits(
+        panels.lines(
+            "Budget left over time",
+            "What remained of the error budget at each moment. It falls while bad events come in and rises again when "
+            "old ones leave the window; below zero the objective is missed.",
+            over_time(_BUDGET, "budget left"),
+            unit=panels.RATIO,
+        ).fill_opacity(15),
+        colours.steps("transparent", (0, colours.BAD)),
+    )
+
+
+def _burn_rates() -> timeseries.Panel:
+    return (
+        panels.lines(
+            "Burn rate of each window, and the factors of the alerts",
+            "Solid: how fast the budget burned over each window. Dashed: the factor that the long and the short "
+            "window of an alert must both reach. The scale is linear up to 1 and logarithmic above.",
+            over_time(_BURN, "{{window}}"),
+            over_time(_FACTOR, "{{severity}} {{long}}/{{short}}"),
+        )
+        .scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.SYMLOG).log(10).linear_threshold(1))
+        .override_by_regexp("/^page /", [panels.dashed(), panels.colour(colours.PAGE)])
+        .override_by_regexp("/^ticket /", [panels.dashed(), panels.colour(colours.TICKET)])
+    )
+
+
+def _nearness() -> timeseries.Panel:
+    long, short = _of_factor("long"), _of_factor("short")
+    return panels.with_limits(
+        panels.lines(
+            "How near each alert is",
+            "The slower of an alert's two windows, as a share of its factor: at 100 % both windows burn fast enough "
+            "and the alert fires.",
+            over_time(f"({long} < {short}) or {short}", "{{severity}} {{long}}/{{short}}"),
+            unit=panels.RATIO,
+        ),
+        colours.steps("transparent", (1, colours.BAD)),
+    )
+
+
+def _of_factor(window: str) -> str:
+    """The burn rate of each tier's long or short window as a share of the tier's factor."""
+    burn = f'label_replace({_BURN}, "{window}", "$1", "window", "(.+)")'
+    return f"{burn} / on (slo, {window}) group_right () {_FACTOR}"
+
+
+def _alert_timeline() -> statetimeline.Panel:
+    return panels.timeline(
+        "Alerts over time",
+        "When each severity was in force. A page in force mutes the ticket.",
+        over_time(_FIRING, "{{severity}}"),
+    ).mappings(list(colours.words((0, "quiet", colours.GOOD), (1, "firing", colours.BAD))))
+
+
+def _events() -> timeseries.Panel:
+    return (
+        panels.lines(
+            "Events",
+            "Good and bad events per second, stacked.",
+            over_time('max by (outcome) (rate(slo_events_total{slo="$slo"}[$__rate_interval]))', "{{outcome}}"),
+            unit=panels.EVENTS_PER_SECOND,
+        )
+        .stacking(common.StackingConfig().mode(StackingMode.NORMAL))
+        .fill_opacity(30)
+        .min(0)
+        .override_by_name("good", [panels.colour(colours.GOOD)])
+        .override_by_name("bad", [panels.colour(colours.BAD)])
+    )
+
+
+def _bad_share() -> timeseries.Panel:
+    return (
+        panels.lines(
+            "Share of bad events",
+            "The share of the last five minutes' events that were bad, and the share that the objective allows.",
+            over_time('1 - max(slo_sli_ratio{slo="$slo", window="5m"})', "bad"),
+            over_time(f"1 - {_OBJECTIVE}", "allowed"),
+            unit=panels.RATIO,
+        )
+        .min(0)
+        .override_by_name("bad", [panels.colour(colours.BAD)])
+        .override_by_name("allowed", [panels.dashed(), panels.colour(colours.DOUBTFUL)])
+    )
+
+
+def _coverage() -> timeseries.Panel:
+    return panels.with_limits(
+        panels.lines(
+            "Coverage over time",
+            "The share of the SLO's window that could be measured. An alert whose own windows are measured for less "
+            "than nine tenths freezes: it neither fires nor resolves.",
+            over_time(_COVERAGE, "coverage"),
+            unit=panels.RATIO,
+        )
+        .min(0)
+        .max(1),
+        colours.steps("transparent", (colours.LEAST_COVERAGE, colours.DOUBTFUL)),
+    )
+
+
+def _group() -> bargauge.Panel:
+    siblings = (
+        "max by (service, name, slo) (slo_error_budget_remaining_ratio) and on (service, name) "
+        'slo_objective_ratio{slo="$slo"}'
+    )
+    return (
+        bargauge.Panel()
+        .title("Budget left in the whole group, the twenty worst members")
+        .description(
+            "The members that this SLO is split into, with what each has left. An SLO without groups stands alone. "
+            "Click a bar to open that member."
+        )
+        .datasource(DATA_SOURCE)
+        .with_target(newest(f"sort(bottomk(20, {siblings}))", "{{slo}}").ref_id("A"))
+        .unit(panels.RATIO)
+        .decimals(1)
+        .max(1)
+        .no_value(panels.NO_DATA)
+        .thresholds(colours.budget_steps())
+        .display_mode(BarGaugeDisplayMode.BASIC)
+        .orientation(VizOrientation.HORIZONTAL)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .data_links([boards.slo_link("${__field.labels.slo:percentencode}")])
+        .span(12)
+        .height(8)
+    )

@@ -1,0 +1,57 @@
+"""What a running Prometheus answers to the queries of the dashboards."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from tests.grafana.queries import PanelQuery, label_variables
+
+_RANGES = {"__rate_interval": "10s", "__range": "1h"}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A Prometheus that scrapes Sloburn."""
+
+    url: str
+
+    def variables(self, **chosen: str) -> Mapping[str, str]:
+        """Every variable with all of its live values, as Grafana's *All*; *chosen* overrules."""
+        choices = {name: "|".join(self.label_values(*source)) for name, source in label_variables().items()}
+        return {**_RANGES, **choices, **chosen}
+
+    def label_values(self, metric: str, label: str) -> list[str]:
+        """The values of a label, as `label_values(metric, label)` of Grafana finds them."""
+        values: list[str] = self._get(f"label/{label}/values", {"match[]": metric})
+        return values
+
+    def series(self, query: PanelQuery, variables: Mapping[str, str]) -> list[Any]:
+        """What the query draws over the last half minute.
+
+        Raises:
+            AssertionError: Prometheus refuses the query.
+        """
+        now = time.time()
+        span = {"start": f"{now - 30:.3f}", "end": f"{now:.3f}", "step": "1"}
+        result: list[Any] = self._get("query_range", {"query": query.filled(variables), **span})["result"]
+        return result
+
+    def wait_until(self, condition: Callable[[], object], timeout: float = 30.0) -> None:
+        """Block until *condition* holds.
+
+        Raises:
+            TimeoutError: it did not in time.
+        """
+        deadline = time.monotonic() + timeout
+        while not condition():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not within {timeout} s")
+            time.sleep(0.2)
+
+    def _get(self, path: str, params: Mapping[str, str]) -> Any:
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=dict(params), timeout=10.0, trust_env=False)
+        assert answer.status_code == httpx.codes.OK, answer.text
+        return answer.json()["data"]

@@ -1,0 +1,108 @@
+"""The committed dashboards: current, complete, and asking only for what Sloburn says."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import promql_parser
+import pytest
+
+from app.metrics import FAMILIES, BuildInfo, Instruments
+from grafana import boards
+from grafana.generate import DASHBOARDS, rendered
+from tests.grafana.queries import PanelQuery, dashboards, mark_queries, panel_queries
+
+_VARIABLES = {
+    "service": "checkout|search",
+    "slo": "checkout-availability:route=/pay",
+    "instance": "localhost:9720",
+    "__rate_interval": "1m",
+    "__range": "6h",
+}
+_QUERIES = [*panel_queries(), *mark_queries()]
+
+
+def _title(query: PanelQuery) -> str:
+    return f"{query.dashboard}: {query.panel}"
+
+
+def _panels() -> list[Any]:
+    return [
+        pytest.param(panel, id=f"{name}: {panel['title']}")
+        for name, dashboard in dashboards().items()
+        for panel in dashboard["panels"]
+        if panel["type"] != "row"
+    ]
+
+
+@pytest.mark.parametrize("name", sorted(rendered()))
+def test_the_committed_json_is_what_the_code_renders(name: str) -> None:
+    """After a change of the code, `python -m grafana.generate` has been run."""
+    assert (DASHBOARDS / name).read_text() == rendered()[name]
+
+
+def test_no_dashboard_is_left_over_from_code_that_is_gone() -> None:
+    assert {path.name for path in DASHBOARDS.iterdir()} == set(rendered())
+
+
+@pytest.mark.parametrize("query", _QUERIES, ids=_title)
+def test_every_query_parses_once_its_variables_are_filled_in(query: PanelQuery) -> None:
+    text = query.filled(_VARIABLES)
+    assert not re.search(r"\$[a-z_]", text)
+    promql_parser.parse(text)
+
+
+@pytest.mark.parametrize("query", _QUERIES, ids=_title)
+def test_every_metric_that_is_asked_for_is_one_that_sloburn_exposes(query: PanelQuery) -> None:
+    asked = set(re.findall(r"\b(?:slo|sloburn|process)_\w+", query.expr))
+    assert asked
+    assert asked <= _exposed()
+
+
+@pytest.mark.parametrize("panel", _panels())
+def test_every_panel_says_what_it_shows_and_what_it_shows_without_data(panel: dict[str, Any]) -> None:
+    assert panel["title"]
+    assert panel["description"].endswith(".")
+    assert panel["fieldConfig"]["defaults"]["noValue"]
+    assert panel["datasource"]["uid"] == "${datasource}"
+
+
+@pytest.mark.parametrize("panel", _panels())
+def test_the_queries_of_a_panel_have_names_of_their_own(panel: dict[str, Any]) -> None:
+    names = [target["refId"] for target in panel["targets"]]
+    assert len(set(names)) == len(names)
+
+
+def test_panels_stay_on_the_grid_and_apart() -> None:
+    for dashboard in dashboards().values():
+        taken: set[tuple[int, int]] = set()
+        for panel in dashboard["panels"]:
+            at = panel["gridPos"]
+            cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+            assert at["x"] + at["w"] <= 24
+            assert not cells & taken, panel["title"]
+            taken |= cells
+
+
+def test_the_overview_leads_from_a_row_to_the_dashboard_of_its_slo() -> None:
+    table = next(panel for panel in dashboards()["overview.json"]["panels"] if panel["type"] == "table")
+    override = next(each for each in table["fieldConfig"]["overrides"] if each["matcher"]["options"] == "SLO")
+    (link,) = next(each["value"] for each in override["properties"] if each["id"] == "links")
+    assert link["url"].startswith(f"/d/{boards.SLO}?var-slo=${{__value.raw:percentencode}}")
+    assert dashboards()["slo.json"]["uid"] == boards.SLO
+
+
+def test_the_overview_shows_the_worst_slo_first() -> None:
+    table = next(panel for panel in dashboards()["overview.json"]["panels"] if panel["type"] == "table")
+    assert table["options"]["sortBy"] == [{"displayName": "Budget left", "desc": False}]
+
+
+def _exposed() -> set[str]:
+    """Every name that a sample of Sloburn can have."""
+    instruments = Instruments(build=BuildInfo.current())
+    instruments.evaluated(0.1, datetime(2026, 3, 1, tzinfo=UTC))
+    names = {family.name for family in FAMILIES} | {"slo_alert_factor"}
+    for family in instruments.registry.collect():
+        names |= {family.name, f"{family.name}_total", f"{family.name}_info"}
+        names |= {sample.name for sample in family.samples}
+    return names

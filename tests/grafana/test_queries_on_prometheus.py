@@ -1,0 +1,66 @@
+"""Every query of every panel against a real Prometheus that scrapes Sloburn's metrics."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.grafana.exporter import exporter, snapshots
+from tests.grafana.live import Asked
+from tests.grafana.queries import PanelQuery, mark_queries, panel_queries
+from tests.support.servers import prometheus
+
+_PAGING = snapshots()[0].id
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    with (
+        exporter() as url,
+        prometheus(tmp_path_factory.mktemp("prometheus"), scrape=[("sloburn", url)]) as server,
+    ):
+        live = Asked(server.url)
+        rate = PanelQuery(dashboard="", panel="", expr="rate(sloburn_evaluations_total[10s])")
+        live.wait_until(lambda: live.series(rate, {}))
+        yield live
+
+
+def test_every_query_of_every_panel_returns_data(asked: Asked) -> None:
+    variables = asked.variables(slo=_PAGING)
+    assert [query for query in panel_queries() if not asked.series(query, variables)] == []
+
+
+def test_a_page_in_force_is_marked_on_the_graphs(asked: Asked) -> None:
+    variables = asked.variables(slo=_PAGING)
+    marked = {query.panel for query in mark_queries() if asked.series(query, variables)}
+    assert marked == {"marks Page"}
+
+
+def test_every_member_of_a_group_can_be_chosen(asked: Asked) -> None:
+    """The id of a member holds characters that mean something in a regular expression and in a URL."""
+    for each in snapshots():
+        query = PanelQuery(dashboard="slo.json", panel="", expr='slo_objective_ratio{slo="$slo"}')
+        assert len(asked.series(query, asked.variables(slo=each.id))) == 1
+
+
+def test_the_table_has_one_row_for_each_member_of_a_group(asked: Asked) -> None:
+    columns = [query for query in panel_queries() if query.panel.startswith("All SLOs")]
+    objective = next(query for query in columns if "slo_objective_ratio" in query.expr)
+    rows = {series["metric"]["slo"] for series in asked.series(objective, asked.variables())}
+    assert rows == {each.id for each in snapshots()}
+
+
+def test_a_group_is_folded_to_one_row_that_shows_its_worst_member(asked: Asked) -> None:
+    queries = {
+        name: next(query for query in panel_queries() if query.panel.startswith("Grouped") and start in query.expr[:40])
+        for name, start in {"members": "count by (service, name) (max", "worst": "min by"}.items()
+    }
+    found = {name: asked.series(query, asked.variables()) for name, query in queries.items()}
+    (members,), (worst,) = found["members"], found["worst"]
+    assert members["metric"] == {"service": "checkout", "name": "latency"}
+    assert float(members["values"][-1][1]) == 2
+    assert float(worst["values"][-1][1]) < 0
+
+
+def test_an_slo_without_events_shows_no_budget_rather_than_a_full_one(asked: Asked) -> None:
+    query = PanelQuery(dashboard="", panel="", expr='slo_sli_ratio{slo="search-availability"}')
+    assert asked.series(query, {}) == []
