@@ -1,4 +1,18 @@
 """The mathematics of error budgets: SLI, burn rate, budget, exhaustion.
 
-Pure: no IO. May import `app.slo` only.
+Pure: no IO. May import `app.slo` only. Everything is vectorised over SLOs. Start at `ratios.py`.
 """
+
+from app.budget.ratios import BudgetFigures, bad_ratio, budget, burn_rate, exhaustion_s, sli
+from app.budget.windows import STANDARD_WINDOWS, windows_of
+
+__all__ = [
+    "STANDARD_WINDOWS",
+    "BudgetFigures",
+    "bad_ratio",
+    "budget",
+    "burn_rate",
+    "exhaustion_s",
+    "sli",
+    "windows_of",
+]

@@ -1,0 +1,76 @@
+"""SLI, burn rate and error budget from event counts.
+
+All arrays share one shape, one element per SLO (or SLO and window); counts are events, ratios and burn rates have no
+unit, NaN is *no events*.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.slo.arrays import Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetFigures:
+    """Error budgets over their SLO windows; signed, never clamped.
+
+    *total_events*: bad events that the traffic allows; *consumed* and *remaining*: shares of it, NaN without events;
+    *remaining_events*: bad events that may still happen, negative when overspent.
+    """
+
+    total_events: Floats
+    consumed: Floats
+    remaining: Floats
+    remaining_events: Floats
+
+
+def bad_ratio(bad: Floats, total: Floats) -> Floats:
+    """Bad/total, between 0 and 1; NaN where there were no events.
+
+    Counters of good and of all events that are scraped apart may disagree by a scrape; the ratio is clipped, the
+    counts are not.
+
+    Raises:
+        ValueError: the shapes differ.
+    """
+    if bad.shape != total.shape:
+        raise ValueError(f"bad {bad.shape} and total {total.shape} must share a shape")
+    ratio = np.divide(bad, total, out=np.full_like(total, np.nan), where=total > 0)
+    return np.clip(ratio, 0.0, 1.0)
+
+
+def sli(bad: Floats, total: Floats) -> Floats:
+    """Good/total: one minus the bad ratio; NaN where there were no events."""
+    return 1.0 - bad_ratio(bad, total)
+
+
+def burn_rate(bad: Floats, total: Floats, *, error_budget: Floats) -> Floats:
+    """Bad ratio / error budget: 1 spends the budget in exactly one SLO window; NaN where there were no events.
+
+    Source: https://sre.google/workbook/alerting-on-slos/ (4: alert on burn rate)
+    """
+    return bad_ratio(bad, total) / error_budget
+
+
+def budget(bad: Floats, total: Floats, *, error_budget: Floats) -> BudgetFigures:
+    """The error budget over the SLO window: consumed = bad / (total x error budget).
+
+    Source: https://sre.google/workbook/error-budget-policy/
+    """
+    allowed = total * error_budget
+    consumed = np.divide(bad, allowed, out=np.full_like(total, np.nan), where=allowed > 0)
+    return BudgetFigures(
+        total_events=allowed, consumed=consumed, remaining=1.0 - consumed, remaining_events=allowed - bad
+    )
+
+
+def exhaustion_s(remaining: Floats, burn: Floats, *, window_s: Floats) -> Floats:
+    """Seconds until none of the budget is left at this burn rate; 0 if none is, NaN if it lasts the window.
+
+    At a burn rate of 1 a whole budget lasts one SLO window, so what remains lasts remaining x window / burn rate.
+    """
+    lasts = np.divide(remaining * window_s, burn, out=np.full_like(remaining, np.inf), where=burn > 0)
+    lasts = np.where(remaining <= 0, 0.0, lasts)
+    left: Floats = np.where(np.isnan(remaining) | (lasts > window_s), np.nan, lasts)
+    return left

@@ -1,0 +1,282 @@
+"""From raw counter samples to increments: telescoping, sample by sample.
+
+What lies between two neighbouring samples of a counter is counted once and belongs to the later one: the difference,
+or the later value itself where the counter was reset. So counts add up to the counter's true increase however the
+time between is cut into slots or chunks, and a failed scrape moves events but loses none.
+
+A counter without an earlier sample is a *birth*. On a target that was seen before, it started from zero since then
+(an error counter appears with its first error). The first counters of a target that was never seen before are its
+*head*: what they are worth is decided by `app.ledger.newcomers`, once everything older has been read.
+
+Source for resets: https://prometheus.io/docs/concepts/metric_types/#counter
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.ledger.cursor import Cursor
+from app.ledger.newcomers import Evidence, is_new
+from app.ledger.registry import Registry
+from app.slo.arrays import Bools, Floats, Ints
+
+LOOKBACK_S = 300.0
+"""Samples further apart than this have a hole between them: Prometheus's own default staleness.
+
+Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#staleness
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """Samples of many counters as columns of equal length, in any order.
+
+    *counter* is a registry index, *time* unix seconds; *steady* says that the sample is known to follow its
+    predecessor without a hole, however far apart they are (the edges of a coarse cell).
+    """
+
+    counter: Ints
+    time: Floats
+    value: Floats
+    steady: Bools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Increments:
+    """Events between neighbouring samples, as columns: those in (*since*, *at*] of *row*.
+
+    *steady* is False across a hole, whose events nobody saw happen: they are spread over it. *seen* is True where a
+    counter of all events shows that the row was being measured from *since* to *at*.
+    """
+
+    row: Ints
+    since: Floats
+    at: Floats
+    total: Floats
+    bad: Floats
+    steady: Bools
+    seen: Bools
+
+    @classmethod
+    def of(cls, rows: Sequence["tuple[int, float, float, float, float]"]) -> "Increments":
+        """Increments from (row, since, at, total, bad); for the few that are not computed in bulk."""
+        table = np.array(rows, dtype=np.float64).reshape(-1, 5)
+        since, at = table[:, 1], table[:, 2]
+        steady = at - since <= LOOKBACK_S
+        return cls(
+            row=table[:, 0].astype(np.int64),
+            since=since,
+            at=at,
+            total=table[:, 3],
+            bad=table[:, 4],
+            steady=steady,
+            seen=np.zeros(len(table), dtype=bool),
+        )
+
+    def __add__(self, other: "Increments") -> "Increments":
+        return Increments(
+            row=np.concatenate([self.row, other.row]),
+            since=np.concatenate([self.since, other.since]),
+            at=np.concatenate([self.at, other.at]),
+            total=np.concatenate([self.total, other.total]),
+            bad=np.concatenate([self.bad, other.bad]),
+            steady=np.concatenate([self.steady, other.steady]),
+            seen=np.concatenate([self.seen, other.seen]),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The first appearance of a target within what was read: its counters' values at *at*, and what followed."""
+
+    row: int
+    target: int
+    at: float
+    values: tuple[tuple[int, float], ...]
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """What `count` makes of samples: increments, heads to be decided, and the cursor behind the last sample."""
+
+    increments: Increments
+    heads: tuple[Head, ...]
+    cursor: Cursor
+
+
+def count(samples: Samples, cursor: Cursor, registry: Registry, *, until: float) -> Count:
+    """Count the samples after *cursor* up to *until*.
+
+    Later samples are hindsight: they help to judge heads and are not counted. Samples at or before the cursor are
+    ignored, so that reading twice never counts twice.
+    """
+    cursor = cursor.copy()
+    cursor.grow(registry.sizes)
+    samples = _fresh(samples, cursor)
+    main = samples.time <= until
+    counted = Samples(
+        counter=samples.counter[main], time=samples.time[main], value=samples.value[main], steady=samples.steady[main]
+    )
+    first = np.ones(len(counted.counter), dtype=bool)
+    first[1:] = counted.counter[1:] != counted.counter[:-1]
+    since = np.where(first, cursor.time[counted.counter], _shifted(counted.time))
+    before = np.where(first, cursor.value[counted.counter], _shifted(counted.value))
+    born = np.isnan(since)
+    increments = _increments(counted, ~born, since, before, registry)
+    births, heads = _births(samples, np.flatnonzero(main)[born], cursor, registry)
+    _advance(cursor, counted, registry)
+    return Count(increments=increments + births, heads=heads, cursor=cursor)
+
+
+def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Increments, tuple[Head, ...]]:
+    """Connect *heads* with what an *older* stretch of time has seen last.
+
+    Gives the increments between, and the heads whose target the older stretch has not seen either.
+    """
+    arrays = registry.arrays
+    older.grow(registry.sizes)
+    found: list[tuple[int, float, float, float, float]] = []
+    pending = []
+    for head in heads:
+        target_seen = float(older.target[head.target])
+        if np.isnan(target_seen):
+            pending.append(head)
+            continue
+        for counter, value in head.values:
+            since, delta = target_seen, value
+            if not np.isnan(older.time[counter]):
+                since = float(older.time[counter])
+                delta = value - float(older.value[counter]) if value >= older.value[counter] else value
+            found.append(
+                (head.row, since, head.at, delta * float(arrays.total[counter]), delta * float(arrays.bad[counter]))
+            )
+    joined = Increments.of(found)
+    return replace(joined, seen=joined.steady), tuple(pending)
+
+
+def decide(heads: Sequence[Head], rows_seen: Floats, registry: Registry) -> Increments:
+    """What the heads of never-seen targets are worth, once nothing older is left to read.
+
+    *rows_seen* is when each row was last seen before, shape (rows,), NaN for never: a target that appears after a
+    hole may have lived through it, and its events are spread over the hole.
+    """
+    arrays = registry.arrays
+    found: list[tuple[int, float, float, float, float]] = []
+    for head in heads:
+        seen = float(rows_seen[head.row]) if head.row < len(rows_seen) else float("nan")
+        unseen = head.at - seen if seen < head.at else float("nan")
+        if not is_new(head.evidence, unseen_s=unseen):
+            continue
+        since = seen if unseen > LOOKBACK_S else head.at
+        found += [
+            (head.row, since, head.at, value * float(arrays.total[counter]), value * float(arrays.bad[counter]))
+            for counter, value in head.values
+        ]
+    return Increments.of(found)
+
+
+def _fresh(samples: Samples, cursor: Cursor) -> Samples:
+    """The samples behind the cursor, by counter and time, each once."""
+    order = np.lexsort((samples.time, samples.counter))
+    counter, time = samples.counter[order], samples.time[order]
+    keep = ~(time <= cursor.time[counter])
+    keep[1:] &= (counter[1:] != counter[:-1]) | (time[1:] > time[:-1])
+    order = order[keep]
+    return Samples(
+        counter=samples.counter[order],
+        time=samples.time[order],
+        value=samples.value[order],
+        steady=samples.steady[order],
+    )
+
+
+def _shifted(column: Floats) -> Floats:
+    shifted = np.empty_like(column)
+    shifted[:1] = np.nan
+    shifted[1:] = column[:-1]
+    return shifted
+
+
+def _increments(samples: Samples, known: Bools, since: Floats, before: Floats, registry: Registry) -> Increments:
+    counter, at, value = samples.counter[known], samples.time[known], samples.value[known]
+    since, before = since[known], before[known]
+    delta = np.where(value >= before, value - before, value)
+    arrays = registry.arrays
+    steady = samples.steady[known] | (at - since <= LOOKBACK_S)
+    return Increments(
+        row=arrays.row[counter],
+        since=since,
+        at=at,
+        total=delta * arrays.total[counter],
+        bad=delta * arrays.bad[counter],
+        steady=steady,
+        seen=steady & (arrays.total[counter] > 0),
+    )
+
+
+def _births(samples: Samples, births: Ints, cursor: Cursor, registry: Registry) -> tuple[Increments, tuple[Head, ...]]:
+    """Births on targets that were seen before are increments from zero; the others are the heads of their targets."""
+    if not len(births):
+        return Increments.of(()), ()
+    arrays = registry.arrays
+    targets = arrays.target[samples.counter]
+    found: list[tuple[int, float, float, float, float]] = []
+    heads = []
+    for target in np.unique(targets[births]):
+        mine = np.flatnonzero(targets == target)
+        times = np.unique(samples.time[mine])
+        seen = float(cursor.target[target])
+        head_values = []
+        for index in births[targets[births] == target]:
+            counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
+            earlier = times[times < at]
+            since = float(earlier[-1]) if len(earlier) else seen
+            if np.isnan(since):
+                head_values.append((counter, value))
+            else:
+                row = int(arrays.row[counter])
+                found.append((row, since, at, value * arrays.total[counter], value * arrays.bad[counter]))
+        if head_values:
+            heads.append(_head(int(target), samples, mine, tuple(head_values), registry))
+    return Increments.of(found), tuple(heads)
+
+
+def _head(target: int, samples: Samples, mine: Ints, values: tuple[tuple[int, float], ...], registry: Registry) -> Head:
+    """The head of a target with the evidence in the LOOKBACK_S after it; *mine* are all samples of the target."""
+    arrays = registry.arrays
+    at = float(samples.time[mine].min())
+    near = mine[samples.time[mine] <= at + LOOKBACK_S]
+    counters, first = np.unique(samples.counter[near], return_index=True)
+    last = np.append(first[1:], len(near)) - 1
+    weights = arrays.total[counters]
+    if not weights.any():
+        weights = np.abs(arrays.bad[counters])
+    grown = np.maximum(samples.value[near][last] - samples.value[near][first], 0.0)
+    activity = sum(value * float(weights[counters == counter].sum()) for counter, value in values)
+    return Head(
+        row=int(arrays.target_row[target]),
+        target=target,
+        at=at,
+        values=values,
+        evidence=Evidence(
+            value=activity,
+            followed_by=float(grown @ weights),
+            followed_for_s=float(samples.time[near].max()) - at,
+            hindsight_s=float(samples.time.max()) - at,
+        ),
+    )
+
+
+def _advance(cursor: Cursor, samples: Samples, registry: Registry) -> None:
+    if not len(samples.counter):
+        return
+    arrays = registry.arrays
+    last = np.append(samples.counter[1:] != samples.counter[:-1], True)
+    counter, time = samples.counter[last], samples.time[last]
+    cursor.time[counter] = time
+    cursor.value[counter] = samples.value[last]
+    np.fmax.at(cursor.target, arrays.target[counter], time)
+    totals = arrays.total[counter] > 0
+    np.fmax.at(cursor.row, arrays.row[counter][totals], time[totals])

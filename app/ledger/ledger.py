@@ -1,0 +1,265 @@
+"""The ledger: what every row counted, at three resolutions, up to the newest slot.
+
+Each count goes into every tier that reaches back far enough, so a window is a sum over one tier and merging changes
+no sum. What was counted after a row's *settled* time is provisional: it is counted once more when late samples have
+had their time (`rewind`, then `record` again).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.ledger.counting import Increments
+from app.ledger.registry import Registry, RowKey
+from app.ledger.tiers import Sums, Tier
+from app.slo.arrays import Floats, Ints
+
+FINE_REACH_S = 6 * 3600
+MIDDLE_REACH_S = 3 * 86_400
+MIDDLE_WIDTH_S = 300
+# A quarter of an hour is the coarsest grid on which every calendar day of every modern time zone begins.
+COARSE_WIDTH_S = 900
+_SLACK_CELLS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowSums:
+    """One window of many rows, shape (rows,): events, and which share of the time since birth was measured."""
+
+    total: Floats
+    bad: Floats
+    coverage: Floats
+
+
+class Ledger:
+    """Rows of counts on a grid of *interval_s* seconds.
+
+    Columns by row, unix seconds: *birth_s* first sample (NaN: none yet), *settled_s* up to where counts are final,
+    *counted_s* up to where they were counted at all, *complete_from_s* how far back history has been counted.
+    """
+
+    def __init__(self, interval_s: int) -> None:
+        if MIDDLE_WIDTH_S % interval_s:
+            raise ValueError(f"an interval of {interval_s} s does not divide {MIDDLE_WIDTH_S} s")
+        self.interval_s = interval_s
+        self.registry = Registry()
+        self.fine = Tier(interval_s)
+        self.middle = Tier(MIDDLE_WIDTH_S)
+        self.coarse = Tier(COARSE_WIDTH_S)
+        self.tiers = (self.fine, self.middle, self.coarse)
+        self.newest_s = 0.0
+        self.horizon_s = np.empty(0)
+        self.birth_s = np.empty(0)
+        self.settled_s = np.empty(0)
+        self.counted_s = np.empty(0)
+        self.complete_from_s = np.empty(0)
+        self.ever_total = np.empty(0)
+        self.ever_bad = np.empty(0)
+        self._covered_s = np.empty(0)
+        self._spacing_s = np.empty(0)
+        self._spilled: list[tuple[Ints, Ints, Floats, Floats]] = []
+
+    def add_row(self, key: RowKey, *, horizon_s: float, from_s: float) -> int:
+        """A row that remembers *horizon_s* seconds and is counted from *from_s* on; its index if it exists."""
+        known = self.registry.find_row(key)
+        if known is not None:
+            return known
+        row = self.registry.row(key)
+        self.fine.add_rows(np.array([FINE_REACH_S // self.interval_s + _SLACK_CELLS]))
+        self.middle.add_rows(np.array([MIDDLE_REACH_S // MIDDLE_WIDTH_S + _SLACK_CELLS]))
+        self.coarse.add_rows(np.array([int(horizon_s // COARSE_WIDTH_S) + _SLACK_CELLS]))
+        for name, value in (
+            ("horizon_s", horizon_s),
+            ("birth_s", np.nan),
+            ("settled_s", from_s),
+            ("counted_s", from_s),
+            ("complete_from_s", from_s),
+            ("ever_total", 0.0),
+            ("ever_bad", 0.0),
+            ("_covered_s", from_s),
+            ("_spacing_s", np.inf),
+        ):
+            setattr(self, name, np.append(getattr(self, name), value))
+        return row
+
+    def advance(self, at_s: float) -> None:
+        """Go on to the slot that ends at *at_s*."""
+        self.newest_s = max(self.newest_s, at_s)
+        for tier in self.tiers:
+            tier.advance(self.newest_s)
+
+    def see(self, row: Ints, time_s: Floats) -> None:
+        """Note samples of rows: a row is born with its first."""
+        np.fmin.at(self.birth_s, row, time_s)
+
+    def record(self, increments: Increments, *, live: bool) -> None:
+        """Add increments to the tiers; *live* ones may be rewound and count for the counters that never reset."""
+        row, cell, total, bad = self._events(increments)
+        counted = (total != 0) | (bad != 0)
+        row, cell, total, bad = row[counted], cell[counted], total[counted], bad[counted]
+        if live:
+            np.add.at(self.ever_total, row, total)
+            np.add.at(self.ever_bad, row, bad)
+            early = cell * self.interval_s <= self.settled_s[row]
+            if early.any():
+                self._spilled.append((row[early], cell[early], total[early], bad[early]))
+                self._add(row[early], cell[early], total[early], bad[early], dirty=False)
+            row, cell, total, bad = row[~early], cell[~early], total[~early], bad[~early]
+        self._add(row, cell, total, bad, dirty=True)
+        self._measure(increments, live=live)
+
+    def extend(self, rows: Ints, row_seen_s: Floats) -> None:
+        """Count the time since the newest sample as measured where the next one is not overdue yet.
+
+        *row_seen_s*: newest sample of each of *rows*. Two scrapes may fail before a slot counts as a hole.
+        """
+        patience = np.maximum(2 * np.where(np.isinf(self._spacing_s[rows]), 0, self._spacing_s[rows]), self.interval_s)
+        fine = self.newest_s - row_seen_s <= patience
+        rows = rows[fine]
+        self._cover(rows, self._covered_s[rows], np.full(len(rows), self.newest_s))
+
+    def rewind(self, rows: Ints) -> None:
+        """Take back what was counted of *rows* after they were settled, to count it again."""
+        for row in rows.tolist():
+            first = int(self.settled_s[row] // self.interval_s) + 1
+            if first > self.fine.newest:
+                continue
+            total, bad, measured = self.fine.read(row, first, self.fine.newest)
+            cells = np.arange(first, self.fine.newest + 1)
+            same = np.full(len(cells), row)
+            self.ever_total[row] -= total.sum()
+            self.ever_bad[row] -= bad.sum()
+            for tier in (self.middle, self.coarse):
+                into = -(-cells * self.interval_s // tier.width_s)
+                tier.add(same, into, -total, -bad)
+                tier.measure(same, into, -measured)
+        self._covered_s[rows] = self.settled_s[rows]
+        self._spacing_s[rows] = np.inf
+        self._clear_fine(rows)
+        self._take_back_spilled(rows)
+
+    def adopt(self, rows: Ints) -> None:
+        """Make what was counted of *rows* final although it was never read again: Prometheus has forgotten it."""
+        kept = []
+        for row, cell, total, bad in self._spilled:
+            mine = np.isin(row, rows)
+            for tier in self.tiers:
+                tier.touch(row[mine], self._into(tier, cell[mine]))
+            if not mine.all():
+                kept.append((row[~mine], cell[~mine], total[~mine], bad[~mine]))
+        self._spilled = kept
+        self.settled_s[rows] = self.counted_s[rows]
+
+    def sums(self, rows: Ints, start_s: Floats, end_s: Floats) -> WindowSums:
+        """Counts of *rows* over (start, end], from the finest tier that reaches back to all the starts."""
+        tier = self._tier_reaching(float(start_s.min(initial=np.inf)))
+        sums = tier.sums(rows, start_s, end_s)
+        return WindowSums(total=sums.total, bad=sums.bad, coverage=self._coverage(rows, start_s, end_s, sums))
+
+    def _coverage(self, rows: Ints, start_s: Floats, end_s: Floats, sums: Sums) -> Floats:
+        """Measured share of the time since birth; of the whole window while older history is still to be counted."""
+        begin = np.where(self.complete_from_s[rows] > start_s, start_s, np.fmax(start_s, self.birth_s[rows]))
+        expected = end_s - begin
+        unborn = np.isnan(self.birth_s[rows]) | (expected <= 0)
+        coverage = np.divide(sums.measured_s, expected, out=np.zeros(len(rows)), where=~unborn)
+        return np.clip(coverage, 0.0, 1.0)
+
+    def _tier_reaching(self, start_s: float) -> Tier:
+        for tier, reach in ((self.fine, FINE_REACH_S), (self.middle, MIDDLE_REACH_S)):
+            if self.newest_s - start_s <= reach + tier.width_s:
+                return tier
+        return self.coarse
+
+    def _events(self, increments: Increments) -> tuple[Ints, Ints, Floats, Floats]:
+        """Increments as events of fine cells; those across a hole are spread evenly over its cells."""
+        width = self.interval_s
+        at_cell = _cell(increments.at, width)
+        steady = increments.steady
+        row, cell = increments.row[steady], at_cell[steady]
+        total, bad = increments.total[steady], increments.bad[steady]
+        holes = np.flatnonzero(~steady & ((increments.total != 0) | (increments.bad != 0)))
+        rows, cells, totals, bads = [row], [cell], [total], [bad]
+        for hole in holes:
+            since, at = float(increments.since[hole]), float(increments.at[hole])
+            span = np.arange(int(_cell(np.array([since]), width)[0]), int(at_cell[hole]) + 1)
+            share = np.clip(np.minimum(span * width, at) - np.maximum((span - 1) * width, since), 0, None) / (
+                at - since
+            )
+            rows.append(np.full(len(span), increments.row[hole]))
+            cells.append(span)
+            totals.append(share * increments.total[hole])
+            bads.append(share * increments.bad[hole])
+        return np.concatenate(rows), np.concatenate(cells), np.concatenate(totals), np.concatenate(bads)
+
+    def _measure(self, increments: Increments, *, live: bool) -> None:
+        seen = increments.seen
+        row, since, at = increments.row[seen], increments.since[seen], increments.at[seen]
+        if not len(row):
+            return
+        if live:
+            spacing = at - since
+            np.minimum.at(self._spacing_s, row, np.where(spacing >= 1.0, spacing, np.inf))
+            since = np.maximum(since, self._covered_s[row])
+        row, since, at = _union(row, since, at)
+        if live:
+            self._cover(row, since, at)
+        else:
+            self._measure_cells(row, since, at)
+
+    def _cover(self, row: Ints, since: Floats, at: Floats) -> None:
+        self._measure_cells(row, since, at)
+        np.maximum.at(self._covered_s, row, at)
+
+    def _measure_cells(self, row: Ints, since: Floats, at: Floats) -> None:
+        some = at > since
+        row, since, at = row[some], since[some], at[some]
+        for tier in self.tiers:
+            width = tier.width_s
+            first, last = np.floor(since / width).astype(np.int64) + 1, _cell(at, width)
+            spans = last - first + 1
+            which = np.repeat(np.arange(len(row)), spans)
+            cell = np.arange(len(which)) - np.repeat(np.cumsum(spans) - spans, spans) + first[which]
+            seconds = np.minimum(at[which], cell * width) - np.maximum(since[which], (cell - 1) * width)
+            tier.measure(row[which], cell, seconds)
+
+    def _add(self, row: Ints, cell: Ints, total: Floats, bad: Floats, *, dirty: bool) -> None:
+        for tier in self.tiers:
+            tier.add(row, self._into(tier, cell), total, bad, dirty=dirty)
+
+    def _into(self, tier: Tier, cell: Ints) -> Ints:
+        into: Ints = -(-cell * self.interval_s // tier.width_s)
+        return into
+
+    def _clear_fine(self, rows: Ints) -> None:
+        for settled in np.unique(self.settled_s[rows]):
+            self.fine.clear(rows[self.settled_s[rows] == settled], int(settled // self.interval_s))
+
+    def _take_back_spilled(self, rows: Ints) -> None:
+        kept = []
+        for row, cell, total, bad in self._spilled:
+            mine = np.isin(row, rows)
+            self._add(row[mine], cell[mine], -total[mine], -bad[mine], dirty=False)
+            np.subtract.at(self.ever_total, row[mine], total[mine])
+            np.subtract.at(self.ever_bad, row[mine], bad[mine])
+            if not mine.all():
+                kept.append((row[~mine], cell[~mine], total[~mine], bad[~mine]))
+        self._spilled = kept
+
+
+def _cell(at_s: Floats, width_s: int) -> Ints:
+    """The cell that holds a time; times have milliseconds, and a time on the edge ends its cell."""
+    ms = np.rint(at_s * 1000).astype(np.int64)
+    cell: Ints = -(-ms // (width_s * 1000))
+    return cell
+
+
+def _union(row: Ints, since: Floats, at: Floats) -> tuple[Ints, Floats, Floats]:
+    """The intervals of each row without their overlaps."""
+    order = np.lexsort((since, row))
+    row, since, at = row[order], since[order], at[order]
+    origin = float(since.min())
+    # Rows are moved apart so that one running maximum serves all of them.
+    apart = row * (float(at.max()) - origin + 1.0)
+    reached = np.maximum.accumulate(at - origin + apart)
+    before = np.concatenate([[-np.inf], reached[:-1]]) - apart + origin
+    return row, np.maximum(since, before), at

@@ -1,0 +1,55 @@
+"""Is a counter new, or only new to us?
+
+A target that was never seen before shows counters above zero at its first scrape. If its process has just started,
+those events have just happened and count. If it has run for weeks and is merely scraped for the first time, they are
+its past and must not count: as the events of one slot they would burn the budget of a month.
+
+Nothing in a sample tells the two apart; what follows does. At the pace of the first five minutes, how long would the
+counter have taken to get where it was? (ADR-0002)
+"""
+
+from dataclasses import dataclass
+
+PATIENCE_S = 900.0
+"""A process may serve this long before its first scrape: discovery, a slow start, failed scrapes."""
+NOISE_EVENTS = 10.0
+"""So few events say nothing about a pace."""
+PACE_EVENTS = 5.0
+"""From so many events on, what followed tells a pace."""
+BURST_EVENTS = 1000.0
+"""What an idle newcomer among known targets may bring along from its start."""
+JOB_EVENTS = 100_000.0
+"""What a newcomer that has gone again may have done: a short-lived job."""
+GONE_AFTER_S = 90.0
+"""A target that was silent for so long at the end of its hindsight has gone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known of a newcomer: its first *value* and the events that *followed*, both of all events.
+
+    *followed_for_s* is how long it was seen after its first scrape, *hindsight_s* how long it could have been.
+    """
+
+    value: float
+    followed_by: float
+    followed_for_s: float
+    hindsight_s: float
+
+
+def is_new(evidence: Evidence, *, unseen_s: float) -> bool:
+    """Whether the events of a newcomer's first scrape have just happened.
+
+    *unseen_s* is how long its row had not been seen, NaN if never: a row that was seen before gets new targets from
+    deployments, a row's very first target is as likely to be old.
+    """
+    first_of_row = unseen_s != unseen_s  # noqa: PLR0124  NaN
+    if evidence.value <= NOISE_EVENTS:
+        return True
+    if evidence.followed_by >= PACE_EVENTS:
+        pace = evidence.followed_by / evidence.followed_for_s
+        return evidence.value <= NOISE_EVENTS + pace * (PATIENCE_S + (0.0 if first_of_row else unseen_s))
+    if first_of_row:
+        return False
+    gone = evidence.hindsight_s - evidence.followed_for_s >= GONE_AFTER_S
+    return evidence.value <= (JOB_EVENTS if gone else BURST_EVENTS)

@@ -1,0 +1,140 @@
+"""Who is who: rows of the ledger, the scrape targets seen in them, and the counters of those targets.
+
+A *row* is one SLI, or one member of its group. A *counter* is one series as one row sees it, with its weights: how
+its increments add to the row's total and bad events. A *target* is what is scraped at once, told by `job` and
+`instance`: whether a counter is new or merely new to us is decided for the target as a whole.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+
+from app.slo import GroupKey
+from app.slo.arrays import Floats, Ints
+
+_TARGET_LABELS = ("instance", "job")
+
+
+class RowKey(NamedTuple):
+    """What a row counts: the key of the SLI's queries, and the group's values."""
+
+    sli: str
+    group: GroupKey
+
+
+class CounterKey(NamedTuple):
+    """A counter's identity within a row: hashes of its labels and of its target's."""
+
+    series: int
+    target: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What one increment of a counter adds to its row's total and bad events."""
+
+    total: float
+    bad: float
+
+
+def fingerprint(labels: Mapping[str, str]) -> CounterKey:
+    """The identity of a series; `le="1"` and `le="1.0"` are one bucket, however the server's version writes it."""
+    pairs = sorted((name, _canonical(name, value)) for name, value in labels.items())
+    target = [pair for pair in pairs if pair[0] in _TARGET_LABELS]
+    return CounterKey(_hash(pairs), _hash(target))
+
+
+def _canonical(name: str, value: str) -> str:
+    if name != "le":
+        return value
+    try:
+        return repr(float(value))
+    except ValueError:
+        return value
+
+
+def _hash(pairs: list[tuple[str, str]]) -> int:
+    text = "\xff".join(f"{name}\xfe{value}" for name, value in pairs)
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
+
+
+class Registry:
+    """Hands out the indexes of rows, targets and counters; they are never reused while it lives."""
+
+    def __init__(self) -> None:
+        self.rows: list[RowKey] = []
+        self.counter_keys: list[tuple[int, CounterKey]] = []
+        self._row_index: dict[RowKey, int] = {}
+        self._target_index: dict[tuple[int, int], int] = {}
+        self._counter_index: dict[tuple[int, int], int] = {}
+        self._target_row: list[int] = []
+        self._counter_target: list[int] = []
+        self._weights: list[Weights] = []
+        self._arrays: _Arrays | None = None
+
+    def row(self, key: RowKey) -> int:
+        """The index of a row, new if it was not known."""
+        index = self._row_index.setdefault(key, len(self.rows))
+        if index == len(self.rows):
+            self.rows.append(key)
+        return index
+
+    def find_row(self, key: RowKey) -> int | None:
+        """The index of a row if it is known."""
+        return self._row_index.get(key)
+
+    def target(self, row: int, target: int) -> int:
+        """The index of a row's target, new if it was not known."""
+        index = self._target_index.setdefault((row, target), len(self._target_row))
+        if index == len(self._target_row):
+            self._target_row.append(row)
+            self._arrays = None
+        return index
+
+    def counter(self, row: int, key: CounterKey, weights: Weights) -> int:
+        """The index of a row's counter, new if it was not known."""
+        index = self._counter_index.setdefault((row, key.series), len(self._weights))
+        if index == len(self._weights):
+            self._weights.append(weights)
+            self._counter_target.append(self.target(row, key.target))
+            self.counter_keys.append((row, key))
+            self._arrays = None
+        return index
+
+    def find_counter(self, row: int, series: int) -> int | None:
+        """The index of a row's counter if it is known."""
+        return self._counter_index.get((row, series))
+
+    @property
+    def arrays(self) -> "_Arrays":
+        """Targets and weights of all counters as columns."""
+        if self._arrays is None:
+            target_row = np.array(self._target_row, dtype=np.int64)
+            target = np.array(self._counter_target, dtype=np.int64)
+            self._arrays = _Arrays(
+                target_row=target_row,
+                target=target,
+                row=target_row[target] if len(target) else target,
+                total=np.array([weights.total for weights in self._weights]),
+                bad=np.array([weights.bad for weights in self._weights]),
+            )
+        return self._arrays
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Numbers of rows, targets and counters."""
+        return len(self.rows), len(self._target_row), len(self._weights)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Arrays:
+    """Columns by counter index, shape (counters,); *target_row* by target index."""
+
+    target_row: Ints
+    target: Ints
+    row: Ints
+    total: Floats
+    bad: Floats

@@ -1,0 +1,203 @@
+"""Slots at one resolution: a ring of cells for each row.
+
+Rows may keep histories of different lengths (a 7-day SLO needs no year), so the rings lie one behind the other in
+flat arrays. Cells are numbered by their end: cell n holds (n - 1, n] x width, in unix time.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.slo.arrays import Bools, Floats, Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """Sums over one window: total and bad events, and how many seconds were measured; shape (rows,)."""
+
+    total: Floats
+    bad: Floats
+    measured_s: Floats
+
+
+class Tier:
+    """Cells of *width_s* seconds; each row keeps as many as it was given when it was added."""
+
+    def __init__(self, width_s: int) -> None:
+        self.width_s = width_s
+        self.newest = 0
+        self._filled_s = 0.0
+        self._offset = np.empty(0, dtype=np.int64)
+        self._length = np.empty(0, dtype=np.int64)
+        # One empty cell behind the last ring, so that a range may end there.
+        self._total = np.zeros(1)
+        self._bad = np.zeros(1)
+        self._measured = np.zeros(1, dtype=np.float32)
+        self._dirty = np.zeros(1, dtype=bool)
+
+    def add_rows(self, lengths: Ints) -> None:
+        """Add rows that keep *lengths* cells each."""
+        self._offset = np.append(self._offset, len(self._total) - 1 + np.cumsum(lengths) - lengths)
+        self._length = np.append(self._length, lengths)
+        size = int(lengths.sum())
+        self._total = np.append(self._total, np.zeros(size))
+        self._bad = np.append(self._bad, np.zeros(size))
+        self._measured = np.append(self._measured, np.zeros(size, dtype=np.float32))
+        self._dirty = np.append(self._dirty, np.zeros(size, dtype=bool))
+
+    def advance(self, filled_s: float) -> None:
+        """Go on to the cell that holds *filled_s*; cells that fall out of a ring are forgotten, new ones are empty."""
+        self._filled_s = max(self._filled_s, filled_s)
+        newest = int(np.ceil(filled_s / self.width_s))
+        longest = int(self._length.max(initial=0))
+        for cell in range(max(self.newest + 1, newest - longest + 1), newest + 1):
+            at = self._offset + cell % self._length
+            self._total[at] = 0.0
+            self._bad[at] = 0.0
+            self._measured[at] = 0.0
+            self._dirty[at] = False
+        self.newest = max(self.newest, newest)
+
+    def add(self, row: Ints, cell: Ints, total: Floats, bad: Floats, *, dirty: bool = True) -> None:
+        """Add events to cells; what is older than a row's ring is left out. Cells not *dirty* are not to be saved."""
+        inside = self.holds(row, cell)
+        row, cell = row[inside], cell[inside]
+        at = self._offset[row] + cell % self._length[row]
+        np.add.at(self._total, at, total[inside])
+        np.add.at(self._bad, at, bad[inside])
+        if dirty:
+            self._dirty[at] = True
+
+    def touch(self, row: Ints, cell: Ints) -> None:
+        """Mark cells as changed."""
+        inside = self.holds(row, cell)
+        row, cell = row[inside], cell[inside]
+        self._dirty[self._offset[row] + cell % self._length[row]] = True
+
+    def measure(self, row: Ints, cell: Ints, seconds: Floats) -> None:
+        """Note that so many more *seconds* of cells were measured, never more than all of them."""
+        inside = self.holds(row, cell)
+        row, cell = row[inside], cell[inside]
+        at = self._offset[row] + cell % self._length[row]
+        np.add.at(self._measured, at, seconds[inside].astype(np.float32))
+        self._measured[at] = np.clip(self._measured[at], 0.0, self.width_s)
+        self._dirty[at] = True
+
+    def holds(self, row: Ints, cell: Ints) -> Bools:
+        """Whether cells lie within their rows' rings."""
+        held: Bools = (cell <= self.newest) & (cell > self.newest - self._length[row])
+        return held
+
+    def clear(self, row: Ints, after: int) -> None:
+        """Empty the cells of *row* that end after cell *after*."""
+        for cell in range(after + 1, self.newest + 1):
+            kept = row[self.holds(row, np.full(len(row), cell))]
+            at = self._offset[kept] + cell % self._length[kept]
+            self._total[at] = 0.0
+            self._bad[at] = 0.0
+            self._measured[at] = 0.0
+            self._dirty[at] = True
+
+    def read(self, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
+        """Total, bad and measured seconds of a row's cells *first* to *last*; zeros outside its ring."""
+        cells = np.arange(first, last + 1)
+        inside = self.holds(np.full(len(cells), row), cells)
+        at = self._offset[row] + cells % self._length[row]
+        measured = self._measured[at].astype(np.float64)
+        return (
+            np.where(inside, self._total[at], 0.0),
+            np.where(inside, self._bad[at], 0.0),
+            np.where(inside, measured, 0.0),
+        )
+
+    def write(self, row: int, first: int, total: Floats, bad: Floats, measured_s: Floats) -> None:
+        """Put back a row's cells from *first* on, as `read` gave them."""
+        cells = np.arange(first, first + len(total))
+        inside = self.holds(np.full(len(cells), row), cells)
+        at = self._offset[row] + cells[inside] % self._length[row]
+        self._total[at] = total[inside]
+        self._bad[at] = bad[inside]
+        self._measured[at] = measured_s[inside].astype(np.float32)
+
+    def take_dirty(self, until_s: Floats) -> list[tuple[int, Ints]]:
+        """Rows with the cells that changed since they were last taken and end by their row's *until_s*."""
+        changed = np.flatnonzero(self._dirty)
+        if not len(changed):
+            return []
+        row = np.searchsorted(self._offset, changed, side="right") - 1
+        place = changed - self._offset[row]
+        length = self._length[row]
+        # The newest cell that ends at or before `newest` and lies at this place of the ring.
+        cell = self.newest - (self.newest - place) % length
+        ripe = cell * self.width_s <= until_s[row]
+        self._dirty[changed[ripe]] = False
+        row, cell = row[ripe], cell[ripe]
+        cuts = np.flatnonzero(np.diff(row)) + 1
+        return [
+            (int(rows[0]), np.sort(cells))
+            for rows, cells in zip(np.split(row, cuts), np.split(cell, cuts), strict=True)
+            if len(rows)
+        ]
+
+    def length(self, row: int) -> int:
+        """How many cells a row keeps."""
+        return int(self._length[row])
+
+    def sums(self, rows: Ints, start_s: Floats, end_s: Floats) -> Sums:
+        """Sums over (start, end] of each row; a cell that is cut counts by the share that lies inside.
+
+        Shapes (len(rows),); what is older than a row's ring counts as empty.
+        """
+        first = np.floor(start_s / self.width_s).astype(np.int64) + 1
+        last = np.minimum(np.ceil(end_s / self.width_s).astype(np.int64), self.newest)
+        oldest = self.newest - self._length[rows] + 1
+        cut_at_first = np.where(first >= oldest, self._share(first, start_s), 0.0)
+        cut_at_last = 1.0 - self._share(last, np.minimum(end_s, self._filled_s))
+        first = np.maximum(first, oldest)
+        some = first <= last
+        rows, first, last = rows[some], first[some], last[some]
+        at_first = self._offset[rows] + first % self._length[rows]
+        at_last = self._offset[rows] + last % self._length[rows]
+        pieces = self._pieces(rows, first, last)
+        result = []
+        for column in (self._total, self._bad, self._measured):
+            summed = np.zeros(len(some))
+            cut = cut_at_first[some] * column[at_first] + cut_at_last[some] * column[at_last]
+            summed[some] = _ranges(column, pieces) - cut
+            result.append(summed)
+        return Sums(total=result[0], bad=result[1], measured_s=result[2])
+
+    def _share(self, cell: Ints, at_s: Floats) -> Floats:
+        """Which share of a cell lies before a time inside it; the newest cell holds only what has passed."""
+        begin = (cell - 1) * float(self.width_s)
+        end = np.clip(self._filled_s, begin + 1.0, begin + self.width_s)
+        share: Floats = np.clip((at_s - begin) / (end - begin), 0.0, 1.0)
+        return share
+
+    def _pieces(self, rows: Ints, first: Ints, last: Ints) -> Ints:
+        """Flat [start, stop) pairs, two for each row: the ring before and after its seam; shape (len(rows), 4)."""
+        offset, length = self._offset[rows], self._length[rows]
+        begin, end = first % length, last % length + 1
+        wraps = begin >= end
+        return np.stack(
+            [
+                offset + begin,
+                np.where(wraps, offset + length, offset + end),
+                offset,
+                np.where(wraps, offset + end, offset),
+            ],
+            axis=1,
+        )
+
+
+def _ranges(column: NDArray[np.floating], pieces: Ints) -> Floats:
+    """Sums of column[start:stop] over both pieces of each row, in float64."""
+    if not len(pieces):
+        return np.zeros(0)
+    flat = pieces.reshape(-1)
+    sums = np.add.reduceat(column, flat, dtype=np.float64)[::2]
+    # Of an empty range reduceat gives the element at its start.
+    sums = np.where(flat[::2] < flat[1::2], sums, 0.0)
+    both: Floats = sums[::2] + sums[1::2]
+    return both
