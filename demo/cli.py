@@ -1,0 +1,191 @@
+"""`sloburn demo`: the demo stack, and the switch that breaks its shop."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+from rich.console import Console
+
+from app.slo import parse_duration
+from demo.blocks import ImportFailedError, import_history
+from demo.children import ChildDiedError
+from demo.history import DAYS, Scrapes
+from demo.pager import create_pager
+from demo.ports import HOST, Ports, PortsInUseError
+from demo.programs import MissingProgramError, Programs
+from demo.shop import create_shop
+from demo.stack import Choices, run
+from demo.switch import ShopError, ShopSwitch
+
+app = typer.Typer(no_args_is_help=False, help="A demo shop with a month of history, and everything that watches it.")
+console = Console(highlight=False)
+
+_DEFAULT = Ports()
+_SHOP = _DEFAULT.url("shop")
+
+ShopUrl = Annotated[str, typer.Option("--shop", help="Where the shop is.", metavar="URL")]
+Service = Annotated[str | None, typer.Argument(help="catalog, search, cart, checkout or reports; all without one.")]
+ListenHost = Annotated[str, typer.Option("--host", help="Address to listen on.")]
+ListenPort = Annotated[int, typer.Option("--port", min=1, max=65_535)]
+Data = Annotated[Path | None, typer.Option("--data", help="Keep all data here; without it nothing is kept.")]
+Days = Annotated[float, typer.Option("--days", min=0.05, max=60, help="How much history to make up.")]
+Traffic = Annotated[float, typer.Option("--traffic", min=0, help="How many customers come: 2 is twice as many.")]
+
+
+def _ratio(text: str) -> float:
+    """A share such as `20%` or `0.2`.
+
+    >>> _ratio("20%"), _ratio("0.2")
+    (0.2, 0.2)
+    """
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is not a share: write 20% or 0.2") from error
+    if not 0 <= value <= 1:
+        raise typer.BadParameter(f"{text!r} must be between 0% and 100%")
+    return value
+
+
+def _seconds(text: str) -> float:
+    if text.strip("0") in {"", "s"}:
+        return 0.0
+    try:
+        return parse_duration(text).total_seconds()
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+def _port(part: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(f"--{part}-port", min=1, max=65_535, help=f"Port of {part}.")
+    return option
+
+
+@app.callback(invoke_without_command=True)
+def main(context: typer.Context) -> None:
+    """A demo shop with a month of history, and everything that watches it. Example: `sloburn demo`."""
+    if context.invoked_subcommand is None:
+        _run(Choices())
+
+
+@app.command()
+def up(
+    *,
+    data: Data = None,
+    days: Days = DAYS,
+    traffic: Traffic = 1.0,
+    sloburn_port: Annotated[int, _port("sloburn")] = _DEFAULT.sloburn,
+    shop_port: Annotated[int, _port("shop")] = _DEFAULT.shop,
+    pager_port: Annotated[int, _port("pager")] = _DEFAULT.pager,
+    prometheus_port: Annotated[int, _port("prometheus")] = _DEFAULT.prometheus,
+    alertmanager_port: Annotated[int, _port("alertmanager")] = _DEFAULT.alertmanager,
+) -> None:
+    """Run the demo until Ctrl-C; what `sloburn demo` does, with choices.
+
+    Example: `sloburn demo up --prometheus-port 9099 --data demo-data`
+    """
+    ports = Ports(
+        sloburn=sloburn_port,
+        shop=shop_port,
+        pager=pager_port,
+        prometheus=prometheus_port,
+        alertmanager=alertmanager_port,
+    )
+    _run(Choices(ports=ports, data=data, days=days, traffic=traffic))
+
+
+@app.command("break")
+def break_(
+    service: Annotated[str, typer.Argument(help="catalog, search, cart, checkout or reports.")] = "checkout",
+    errors: Annotated[str, typer.Option(metavar="SHARE", help="Requests that fail, such as 20%.")] = "20%",
+    latency: Annotated[str, typer.Option(metavar="DURATION", help="Added to every answer, such as 2s.")] = "0s",
+    duration: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long, such as 10m.")] = "10m",
+    shop: ShopUrl = _SHOP,
+) -> None:
+    """Break a service of the shop.
+
+    Example: `sloburn demo break checkout --errors 20% --latency 2s --for 10m`
+    """
+    share, slower, lasts = _ratio(errors), _seconds(latency), _seconds(duration)
+    try:
+        broken = ShopSwitch(shop).break_service(service, errors=share, latency_seconds=slower, for_seconds=lasts)
+    except ShopError as error:
+        raise _failure(error) from error
+    _print_breakages(broken)
+
+
+@app.command()
+def mend(service: Service = None, shop: ShopUrl = _SHOP) -> None:
+    """Mend a service of the shop, or all. Example: `sloburn demo mend checkout`."""
+    try:
+        mended = ShopSwitch(shop).mend(service)
+    except ShopError as error:
+        raise _failure(error) from error
+    console.print(f"Mended: {', '.join(mended)}." if mended else "Nothing was broken.")
+
+
+@app.command()
+def status(shop: ShopUrl = _SHOP) -> None:
+    """What is broken now, and for how long. Example: `sloburn demo status`."""
+    try:
+        _print_breakages(ShopSwitch(shop).breakages())
+    except ShopError as error:
+        raise _failure(error) from error
+
+
+@app.command()
+def history(
+    directory: Annotated[Path, typer.Argument(help="Storage of a Prometheus that is not running.")],
+    days: Days = DAYS,
+) -> None:
+    """Put a month of the shop's history into a Prometheus's storage.
+
+    Example: `sloburn demo history data/prometheus`
+    """
+    try:
+        promtool = Programs.find().promtool
+        import_history(directory, Scrapes.until(int(time.time()), days=days), promtool=promtool)
+    except (MissingProgramError, ImportFailedError, OSError) as error:
+        raise _failure(error) from error
+    console.print(f"{days:g} days of history are in {directory}.")
+
+
+@app.command("shop")
+def serve_shop(host: ListenHost = HOST, port: ListenPort = _DEFAULT.shop, traffic: Traffic = 1.0) -> None:
+    """Run the shop alone. Example: `sloburn demo shop --host 0.0.0.0`."""
+    _serve(create_shop(traffic=traffic), host, port)
+
+
+@app.command("pager")
+def serve_pager(host: ListenHost = HOST, port: ListenPort = _DEFAULT.pager) -> None:
+    """Run the pager alone: prints what Alertmanager posts to /notify. Example: `sloburn demo pager`."""
+    _serve(create_pager(console), host, port)
+
+
+def _serve(application: FastAPI, host: str, port: int) -> None:
+    uvicorn.run(application, host=host, port=port, log_level="warning", access_log=False)
+
+
+def _run(choices: Choices) -> None:
+    try:
+        run(choices, console)
+    except (PortsInUseError, MissingProgramError, ImportFailedError, ChildDiedError, OSError) as error:
+        raise _failure(error) from error
+
+
+def _failure(error: Exception) -> typer.Exit:
+    Console(stderr=True, highlight=False).print(f"[red]demo:[/] {error}", soft_wrap=True)
+    return typer.Exit(1)
+
+
+def _print_breakages(broken: dict[str, dict[str, float]]) -> None:
+    if not broken:
+        console.print("Nothing is broken.")
+    for service, fault in broken.items():
+        console.print(
+            f"{service} is broken for {fault['seconds_left']:.0f} s more: "
+            f"{fault['errors'] * 100:g}% errors, {fault['latency_seconds']:g} s slower."
+        )

@@ -1,0 +1,41 @@
+"""Where the programs are that the demo starts and did not bring."""
+
+import os
+import shutil
+from dataclasses import dataclass
+
+
+class MissingProgramError(Exception):
+    """A program is not installed; the message says how to get it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Programs:
+    """Paths of the programs; the environment's PROMETHEUS, PROMTOOL and ALERTMANAGER choose others."""
+
+    prometheus: str
+    promtool: str
+    alertmanager: str
+
+    @classmethod
+    def find(cls) -> "Programs":
+        """The programs that are named in the environment or found on PATH.
+
+        Raises:
+            MissingProgramError: one of them is not there.
+        """
+        return cls(
+            prometheus=_find("PROMETHEUS", "prometheus"),
+            promtool=_find("PROMTOOL", "promtool"),
+            alertmanager=_find("ALERTMANAGER", "prometheus-alertmanager", "alertmanager"),
+        )
+
+
+def _find(variable: str, *names: str) -> str:
+    for name in (os.environ.get(variable), *names):
+        if name and (path := shutil.which(name)):
+            return path
+    raise MissingProgramError(
+        f"{names[0]} is not installed: run scripts/setup (Debian packages prometheus and prometheus-alertmanager), "
+        f"or set {variable} to the path of the program"
+    )

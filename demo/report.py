@@ -1,0 +1,71 @@
+"""What the demo tells its user: the table of SLOs, where to look, and how to break the shop."""
+
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from demo.ports import Ports
+
+Item = Mapping[str, Any]
+
+_COLOURS = {"meeting": "green", "at_risk": "yellow", "exhausted": "red"}
+
+
+def slo_table(items: Sequence[Item]) -> Table:
+    """The SLOs of `/api/v1/slos`, one row each, with the budget that is left."""
+    table = Table("SLO", "objective", "budget left", "status", "coverage", "alerts", title="Error budgets")
+    for item in items:
+        colour = _COLOURS.get(item["status"], "dim")
+        firing = [alert["severity"] for alert in item["alerts"] if alert["state"] == "firing"]
+        table.add_row(
+            item["id"],
+            f"{item['objective'] * 100:g}%",
+            _percent(item["budget"]["remaining_ratio"]),
+            f"[{colour}]{item['status']}[/]",
+            _percent(item["coverage"]),
+            ", ".join(firing) or "-",
+        )
+    return table
+
+
+def print_guide(console: Console, ports: Ports) -> None:
+    """Where to look, how to break the shop and how to mend it."""
+    sloburn, shop = _own_command(), ports.url("shop")
+    elsewhere = "" if ports.shop == Ports().shop else f" --shop {shop}"
+    places = Table.grid(padding=(0, 2))
+    for name, url in (
+        ("Sloburn", ports.url("sloburn")),
+        ("  as JSON", ports.url("sloburn") + "/api/v1/slos"),
+        ("  API", ports.url("sloburn") + "/docs"),
+        ("Prometheus", ports.url("prometheus")),
+        ("Alertmanager", ports.url("alertmanager")),
+        ("Shop", shop + "/docs"),
+    ):
+        places.add_row(name, url)
+    console.print("\n[bold]Where to look[/]", places, sep="\n")
+    console.print(
+        "Grafana is not part of this; `docker compose up` is the same stack with it.\n\n"
+        "[bold]Break the shop[/] (in another terminal); it pages within three minutes:\n"
+        f"  {sloburn} demo break checkout --errors 20% --latency 2s --for 10m{elsewhere}\n"
+        "[bold]Mend it[/]; the page resolves a few minutes later:\n"
+        f"  {sloburn} demo mend{elsewhere}\n\n"
+        "What would reach a pager is printed here. Ctrl-C stops everything.",
+        soft_wrap=True,
+        highlight=False,
+    )
+
+
+def _percent(ratio: float | None) -> str:
+    return "-" if ratio is None else f"{ratio * 100:.1f}%"
+
+
+def _own_command() -> str:
+    if shutil.which("sloburn"):
+        return "sloburn"
+    beside = Path(sys.executable).with_name("sloburn")
+    return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)

@@ -1,0 +1,142 @@
+"""How each part of the demo is started: commands, configuration and environment."""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from demo.children import Command
+from demo.endpoints import INSTANCE, JOB
+from demo.ports import Ports
+from demo.programs import Programs
+
+SLOS = Path(__file__).with_name("slos")
+
+_SCRAPE_INTERVAL = "5s"
+_RETENTION = "60d"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layout:
+    """What all parts are started with: the folder they keep their data in, their ports, their programs."""
+
+    data: Path
+    ports: Ports
+    programs: Programs
+
+    @property
+    def prometheus_data(self) -> Path:
+        """Prometheus's storage."""
+        return self.data / "prometheus"
+
+    def shop(self, *, traffic: float) -> Command:
+        """The shop, with its own customers."""
+        return self._python("shop", "demo", "shop", f"--port={self.ports.shop}", f"--traffic={traffic}")
+
+    def pager(self) -> Command:
+        """The pager, which prints on the terminal."""
+        return self._python("pager", "demo", "pager", f"--port={self.ports.pager}", quiet=False)
+
+    def prometheus(self) -> Command:
+        """Prometheus over the folder that the history was put into."""
+        argv = [
+            self.programs.prometheus,
+            f"--config.file={self._config('prometheus', self._prometheus_config())}",
+            f"--storage.tsdb.path={self.prometheus_data}",
+            f"--storage.tsdb.retention.time={_RETENTION}",
+            f"--web.listen-address={self.ports.address('prometheus')}",
+        ]
+        return self._command("prometheus", argv, ready="/-/ready")
+
+    def alertmanager(self) -> Command:
+        """Alertmanager, alone, with the pager as its only receiver."""
+        argv = [
+            self.programs.alertmanager,
+            f"--config.file={self._config('alertmanager', self._alertmanager_config())}",
+            f"--storage.path={self.data / 'alertmanager'}",
+            f"--web.listen-address={self.ports.address('alertmanager')}",
+            "--cluster.listen-address=",
+        ]
+        return self._command("alertmanager", argv, ready="/-/ready")
+
+    def sloburn(self) -> Command:
+        """The service itself."""
+        settings = {
+            "SLOBURN_PROMETHEUS_URL": self.ports.url("prometheus"),
+            "SLOBURN_SPECS": str(SLOS),
+            "SLOBURN_DATABASE_URL": f"sqlite:///{self.data / 'sloburn.db'}",
+            "SLOBURN_LISTEN_ADDRESS": self.ports.address("sloburn"),
+            "SLOBURN_EVALUATION_INTERVAL": "10s",
+            "SLOBURN_ALERTMANAGER_URLS": self.ports.url("alertmanager"),
+            "SLOBURN_EXTERNAL_URL": self.ports.url("sloburn"),
+        }
+        return self._python("sloburn", "app", "serve", env=settings, ready="/-/ready")
+
+    def _python(
+        self,
+        name: str,
+        module: str,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        ready: str = "/healthz",
+        quiet: bool = True,
+    ) -> Command:
+        return self._command(name, [sys.executable, "-m", module, *arguments], env=env, ready=ready, quiet=quiet)
+
+    def _command(
+        self, name: str, argv: list[str], *, ready: str, env: Mapping[str, str] | None = None, quiet: bool = True
+    ) -> Command:
+        return Command(
+            name=name,
+            argv=argv,
+            ready_url=self.ports.url(name) + ready,
+            env={**_outside_environment(), **(env or {})},
+            # Sloburn reads .env in its folder; the caller's must not reach the demo.
+            cwd=self.data,
+            log=self.data / f"{name}.log" if quiet else None,
+        )
+
+    def _config(self, name: str, content: Mapping[str, Any]) -> Path:
+        path = self.data / f"{name}.yml"
+        path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+        return path
+
+    def _prometheus_config(self) -> dict[str, Any]:
+        address = self.ports.address
+        return {
+            "global": {"scrape_interval": _SCRAPE_INTERVAL},
+            "scrape_configs": [
+                _scrape(JOB, address("shop"), {"instance": INSTANCE}),
+                _scrape("sloburn", address("sloburn")),
+                _scrape("alertmanager", address("alertmanager")),
+                _scrape("prometheus", address("prometheus")),
+            ],
+        }
+
+    def _alertmanager_config(self) -> dict[str, Any]:
+        return {
+            "route": {
+                "receiver": "pager",
+                "group_by": ["slo", "severity"],
+                "group_wait": "2s",
+                "group_interval": "10s",
+                "repeat_interval": "1h",
+            },
+            "receivers": [
+                {
+                    "name": "pager",
+                    "webhook_configs": [{"url": self.ports.url("pager") + "/notify", "send_resolved": True}],
+                }
+            ],
+        }
+
+
+def _scrape(job: str, address: str, labels: Mapping[str, str] | None = None) -> dict[str, Any]:
+    return {"job_name": job, "static_configs": [{"targets": [address], "labels": dict(labels or {})}]}
+
+
+def _outside_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("SLOBURN_")}

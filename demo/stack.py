@@ -1,0 +1,152 @@
+"""Runs the whole demo on loopback: history first, then shop, Prometheus, Alertmanager, pager and Sloburn."""
+
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import httpx
+from rich.console import Console
+from rich.progress import Progress
+
+from demo.blocks import import_history
+from demo.children import Children
+from demo.history import DAYS, Scrapes
+from demo.ports import Ports, require_free
+from demo.programs import Programs
+from demo.report import print_guide, slo_table
+from demo.servers import Layout
+
+_START_SECONDS = 60.0
+_BACKFILL_SECONDS = 180.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What the user may choose: ports, a folder to keep the data in, how much history and traffic."""
+
+    ports: Ports = field(default_factory=Ports)
+    data: Path | None = None
+    days: float = DAYS
+    traffic: float = 1.0
+
+
+def run(choices: Choices, console: Console) -> None:
+    """Start everything, say where to look, and go on until Ctrl-C or SIGTERM; then nothing is left running.
+
+    Raises:
+        PortsInUseError, MissingProgramError: the demo cannot start; nothing was started.
+        ImportFailedError, ChildDiedError: it had to end; nothing is left running.
+    """
+    require_free(choices.ports)
+    programs = Programs.find()
+    children = Children()
+    with _data_folder(choices.data) as data, _termination_interrupts():
+        layout = Layout(data=data, ports=choices.ports, programs=programs)
+        try:
+            _bring_history(layout, choices.days, console)
+            _start(layout, children, choices.traffic, console)
+            _show_budgets(layout.ports, children, console)
+            print_guide(console, layout.ports)
+            children.watch()
+        except KeyboardInterrupt:
+            console.print("\nStopping.")
+        finally:
+            with _undisturbed():
+                children.stop()
+    console.print("Stopped; nothing is left running.")
+
+
+def _bring_history(layout: Layout, days: float, console: Console) -> None:
+    if layout.prometheus_data.exists():
+        console.print(f"Going on with the history in {layout.prometheus_data}.")
+        return
+    with Progress(console=console, transient=True) as progress:
+        writing = progress.add_task(f"Making up {days:g} days of history", total=1.0)
+        loading = progress.add_task("Putting it into Prometheus", total=None, start=False)
+
+        def written(share: float) -> None:
+            progress.update(writing, completed=share)
+            if share >= 1:
+                progress.start_task(loading)
+
+        scrapes = Scrapes.until(int(time.time()), days=days)
+        import_history(layout.prometheus_data, scrapes, promtool=layout.programs.promtool, written=written)
+    console.print(f"{days:g} days of the shop's history are in Prometheus.")
+
+
+def _start(layout: Layout, children: Children, traffic: float, console: Console) -> None:
+    commands = (
+        layout.shop(traffic=traffic),
+        layout.prometheus(),
+        layout.pager(),
+        layout.alertmanager(),
+        layout.sloburn(),
+    )
+    for command in commands:
+        with console.status(f"Starting {command.name}"):
+            children.start(command, timeout=_START_SECONDS)
+        console.print(f"{command.name} is up.")
+
+
+def _show_budgets(ports: Ports, children: Children, console: Console) -> None:
+    deadline = time.monotonic() + _BACKFILL_SECONDS
+    with console.status("Sloburn reads the month"):
+        while not (items := _slos(ports)) or any(item["data"] == "backfilling" for item in items):
+            children.check()
+            if time.monotonic() > deadline:
+                break
+            time.sleep(1)
+    console.print(slo_table(items))
+
+
+def _slos(ports: Ports) -> list[dict[str, Any]]:
+    try:
+        answer = httpx.get(ports.url("sloburn") + "/api/v1/slos", timeout=10.0, trust_env=False)
+    except httpx.TransportError:
+        return []
+    items: list[dict[str, Any]] = answer.json()["items"] if answer.is_success else []
+    return items
+
+
+@contextmanager
+def _data_folder(kept: Path | None) -> Iterator[Path]:
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
+        yield kept.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="sloburn-demo-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _termination_interrupts() -> Iterator[None]:
+    """SIGTERM and SIGHUP do what Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C must not leave half of the parts running."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
