@@ -1,1 +1,29 @@
-"""JSON routes over the status board."""
+"""JSON over HTTP: the SLOs on the board, their history, their alerts, and the state of the service.
+
+May import `app.status`, `app.metrics` and what lies below; what else it needs comes through `ports.py`. Start at
+`application.py`, which puts the routes together; `documents.py` is the JSON of an SLO, `problems.py` that of an error.
+"""
+
+from app.api.application import create_app
+from app.api.ports import (
+    AlertLog,
+    ConfigSource,
+    ConfigStatus,
+    History,
+    Readiness,
+    Reloader,
+    ReloadOutcome,
+    TransitionView,
+)
+
+__all__ = [
+    "AlertLog",
+    "ConfigSource",
+    "ConfigStatus",
+    "History",
+    "Readiness",
+    "ReloadOutcome",
+    "Reloader",
+    "TransitionView",
+    "create_app",
+]

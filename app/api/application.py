@@ -1,0 +1,52 @@
+"""The application: every route of the service, and what holds for all of them."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import Lifespan
+
+from app.api.alerts import alert_routes
+from app.api.guard import Guard
+from app.api.openapi import describe, docs_routes
+from app.api.operations import health_routes, metrics_route, reload_route, status_routes
+from app.api.ports import AlertLog, ConfigSource, History, Readiness, Reloader
+from app.api.problems import handle_problems
+from app.api.slos import slo_routes
+from app.metrics import BuildInfo, Exposition
+from app.status import Board
+
+
+def create_app(
+    *,
+    board: Board,
+    history: History,
+    alerts: AlertLog,
+    readiness: Readiness,
+    reloader: Reloader,
+    config: ConfigSource,
+    metrics: Exposition,
+    build: BuildInfo,
+    token: str | None = None,
+    lifespan: Lifespan[Any] | None = None,
+) -> FastAPI:
+    """The HTTP application over a board; without *token* nothing can be changed over HTTP."""
+    app = FastAPI(
+        title="Sloburn",
+        version=build.version,
+        description="SLO error budgets over Prometheus.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.include_router(slo_routes(board, history))
+    app.include_router(alert_routes(board, alerts))
+    app.include_router(status_routes(config, build))
+    app.include_router(metrics_route(metrics))
+    app.include_router(health_routes(readiness))
+    app.include_router(reload_route(reloader, token))
+    app.include_router(docs_routes())
+    handle_problems(app)
+    describe(app)
+    app.add_middleware(Guard)
+    return app

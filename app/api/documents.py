@@ -1,0 +1,133 @@
+"""SLOs, alerts and history as JSON values; NaN stays NaN here and is written as null."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.api.ports import TransitionView
+from app.api.responses import utc
+from app.slo import CalendarWindow, SloId, format_duration
+from app.status import AlertView, BudgetView, HistoryPoint, Progress, Snapshot, WindowView
+
+Document = dict[str, Any]
+
+
+def slo_document(snapshot: Snapshot) -> Document:
+    """One SLO, or one member of its group, as it stands."""
+    slo = snapshot.slo
+    return {
+        "id": snapshot.id,
+        "service": slo.service,
+        "name": slo.name,
+        "description": slo.description,
+        "labels": dict(slo.labels),
+        "group": dict(snapshot.group),
+        "objective": slo.objective,
+        "window": _window(snapshot),
+        "as_of": utc(snapshot.as_of),
+        "data": snapshot.data,
+        "problem": snapshot.problem,
+        "backfill": _backfill(snapshot.backfill),
+        "coverage": snapshot.coverage,
+        "status": snapshot.health,
+        "sli": snapshot.sli,
+        "events": {"good": snapshot.good, "bad": snapshot.bad, "total": snapshot.total},
+        "budget": _budget(snapshot.budget),
+        "burn_rates": [_burn_rate(view) for view in snapshot.windows],
+        "alerts": [_alert(view) for view in snapshot.alerts],
+    }
+
+
+def alert_document(snapshot: Snapshot, alert: AlertView) -> Document:
+    """One alert with the SLO that it belongs to."""
+    return {
+        "slo": snapshot.id,
+        "service": snapshot.slo.service,
+        "name": snapshot.slo.name,
+        "group": dict(snapshot.group),
+        **_alert(alert),
+    }
+
+
+def transition_document(transition: TransitionView) -> Document:
+    """One change of an alert's state."""
+    return {
+        "at": utc(transition.at),
+        "slo": transition.slo_id,
+        "severity": transition.severity,
+        "before": transition.before,
+        "after": transition.after,
+        "tier": transition.tier,
+        "reason": transition.reason,
+    }
+
+
+def history_document(
+    slo_id: SloId, start: datetime | None, end: datetime | None, step: timedelta, points: list[HistoryPoint]
+) -> Document:
+    """The past of one SLO, oldest first."""
+    return {
+        "id": slo_id,
+        "from": utc(start),
+        "to": utc(end),
+        "step": format_duration(step),
+        "points": [_point(point) for point in points],
+    }
+
+
+def _window(snapshot: Snapshot) -> Document:
+    window = snapshot.slo.window
+    bounds = {"start": utc(snapshot.window_start), "end": utc(snapshot.window_end)}
+    if isinstance(window, CalendarWindow):
+        return {"kind": "calendar", "unit": window.unit, "timezone": window.timezone, **bounds}
+    return {"kind": "rolling", "duration": format_duration(window.duration), **bounds}
+
+
+def _backfill(progress: Progress | None) -> Document | None:
+    if progress is None:
+        return None
+    return {"done_hours": progress.done_hours, "wanted_hours": progress.wanted_hours, "ratio": progress.ratio}
+
+
+def _budget(budget: BudgetView) -> Document:
+    return {
+        "total_events": budget.total_events,
+        "consumed_ratio": budget.consumed_ratio,
+        "remaining_ratio": budget.remaining_ratio,
+        "remaining_events": budget.remaining_events,
+        "exhausted_at": utc(budget.exhausted_at),
+    }
+
+
+def _burn_rate(view: WindowView) -> Document:
+    return {
+        "window": format_duration(view.window),
+        "burn_rate": view.burn_rate,
+        "sli": view.sli,
+        "good": view.good,
+        "bad": view.bad,
+        "total": view.total,
+        "coverage": view.coverage,
+    }
+
+
+def _alert(alert: AlertView) -> Document:
+    return {
+        "severity": alert.severity,
+        "state": alert.state,
+        "since": utc(alert.since),
+        "tier": alert.tier,
+        "reason": alert.reason,
+    }
+
+
+def _point(point: HistoryPoint) -> Document:
+    return {
+        "at": utc(point.at),
+        "good": point.good,
+        "bad": point.bad,
+        "total": point.total,
+        "sli": point.sli,
+        "burn_rate": point.burn_rate,
+        "budget_remaining_ratio": point.budget_remaining_ratio,
+        "coverage": point.coverage,
+    }

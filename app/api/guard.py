@@ -1,0 +1,45 @@
+"""The outermost layer: what holds for every request, whichever route answers."""
+
+from http import HTTPStatus
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.problems import problem
+from app.api.responses import SECURITY_HEADERS
+
+MAX_BODY_BYTES = 1 << 20
+
+
+class Guard:
+    """Sets security headers that no route has set, refuses large bodies, and answers HEAD where there is a GET."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in SECURITY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        if _body_bytes(scope) > MAX_BODY_BYTES:
+            detail = f"a body may have at most {MAX_BODY_BYTES} bytes"
+            await problem(scope["path"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)(scope, receive, send_guarded)
+            return
+        # The server leaves out the body of an answer to HEAD by itself.
+        inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
+        await self._app(inner, receive, send_guarded)
+
+
+def _body_bytes(scope: Scope) -> int:
+    # No route reads a body: one that comes in chunks without a length is never read, so it needs no limit.
+    length = Headers(scope=scope).get("content-length", "0")
+    return int(length) if length.isdecimal() else 0

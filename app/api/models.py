@@ -1,0 +1,258 @@
+"""The shapes of requests and answers for OpenAPI; answers are written by `documents.py`, not through these.
+
+A test holds the two together: what is written must validate here, and nothing of it may be missing here.
+"""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
+
+from app.slo import AlertState, CalendarUnit, Severity
+from app.status import DataState, HealthState
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RollingWindowModel(_Model):
+    """The last *duration* before the newest measured slot."""
+
+    kind: Literal["rolling"]
+    duration: str = Field(examples=["30d"])
+    start: datetime | None
+    end: datetime | None
+
+
+class CalendarWindowModel(_Model):
+    """The current period of the calendar in a time zone, up to the newest measured slot."""
+
+    kind: Literal["calendar"]
+    unit: CalendarUnit
+    timezone: str = Field(examples=["Europe/Berlin"])
+    start: datetime | None
+    end: datetime | None
+
+
+class EventsModel(_Model):
+    """Events of the SLO window; total is good and bad together."""
+
+    good: float
+    bad: float
+    total: float
+
+
+class BudgetModel(_Model):
+    """The error budget of the SLO window: signed, never clamped."""
+
+    total_events: float | None = Field(description="How many bad events the window's traffic allows.")
+    consumed_ratio: float | None = Field(description="Spent share; above 1 if overspent.")
+    remaining_ratio: float | None = Field(description="Unspent share; negative if overspent.")
+    remaining_events: float | None
+    exhausted_at: datetime | None = Field(description="When none is left if it burns on as in the last hour.")
+
+
+class BurnRateModel(_Model):
+    """Counts and burn rate of one look-back window that ends at `as_of`."""
+
+    window: str = Field(examples=["5m"])
+    burn_rate: float | None = Field(description="Bad ratio in error budgets; 1 spends all in one SLO window.")
+    sli: float | None
+    good: float
+    bad: float
+    total: float
+    coverage: float | None = Field(description="Measured share of the window's slots.")
+
+
+class AlertModel(_Model):
+    """One severity of an SLO."""
+
+    severity: Severity
+    state: AlertState
+    since: datetime | None
+    tier: str | None = Field(examples=["1h/5m"])
+    reason: str | None = Field(description="Why it is frozen.")
+
+
+class BackfillModel(_Model):
+    """How far the counting of history has come."""
+
+    done_hours: float
+    wanted_hours: float
+    ratio: float
+
+
+_SLO_EXAMPLE: JsonDict = {
+    "id": "checkout-availability:route=/pay",
+    "service": "checkout",
+    "name": "availability",
+    "description": "Checkout requests succeed.",
+    "labels": {"team": "payments"},
+    "group": {"route": "/pay"},
+    "objective": 0.999,
+    "window": {
+        "kind": "rolling",
+        "duration": "30d",
+        "start": "2026-01-30T12:00:00Z",
+        "end": "2026-03-01T12:00:00Z",
+    },
+    "as_of": "2026-03-01T12:00:00Z",
+    "data": "fresh",
+    "problem": None,
+    "backfill": None,
+    "coverage": 0.998,
+    "status": "meeting",
+    "sli": 0.99953,
+    "events": {"good": 999530, "bad": 470, "total": 1000000},
+    "budget": {
+        "total_events": 1000.0,
+        "consumed_ratio": 0.47,
+        "remaining_ratio": 0.53,
+        "remaining_events": 530.0,
+        "exhausted_at": None,
+    },
+    "burn_rates": [
+        {"window": "5m", "burn_rate": 0.33, "sli": 0.99967, "good": 2999, "bad": 1, "total": 3000, "coverage": 1.0}
+    ],
+    "alerts": [{"severity": "page", "state": "inactive", "since": None, "tier": None, "reason": None}],
+}
+
+
+class SloModel(_Model):
+    """One SLO, or one member of its group; null where nothing is known, `data` and `problem` say why."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SLO_EXAMPLE]})
+
+    id: str
+    service: str
+    name: str
+    description: str
+    labels: dict[str, str]
+    group: dict[str, str] = Field(description="The values of the `by` labels; empty without groups.")
+    objective: float
+    window: Annotated[RollingWindowModel | CalendarWindowModel, Field(discriminator="kind")]
+    as_of: datetime | None = Field(description="End of the newest measured slot.")
+    data: DataState
+    problem: str | None
+    backfill: BackfillModel | None
+    coverage: float | None
+    status: HealthState
+    sli: float | None
+    events: EventsModel
+    budget: BudgetModel
+    burn_rates: list[BurnRateModel]
+    alerts: list[AlertModel]
+
+
+class SloListModel(_Model):
+    """One page of SLOs."""
+
+    items: list[SloModel]
+    next: str | None = Field(description="Cursor of the next page; null on the last.")
+
+
+class HistoryPointModel(_Model):
+    """The counts of the step that ends at *at*, and the budget as it stood then."""
+
+    at: datetime
+    good: float | None
+    bad: float | None
+    total: float | None
+    sli: float | None
+    burn_rate: float | None
+    budget_remaining_ratio: float | None
+    coverage: float | None
+
+
+class HistoryModel(_Model):
+    """The past of one SLO, oldest first."""
+
+    id: str
+    from_: datetime | None = Field(alias="from")
+    to: datetime | None
+    step: str = Field(examples=["2h"])
+    points: list[HistoryPointModel]
+
+
+class ActiveAlertModel(AlertModel):
+    """An alert that is not inactive, with its SLO."""
+
+    slo: str
+    service: str
+    name: str
+    group: dict[str, str]
+
+
+class TransitionModel(_Model):
+    """One change of an alert's state."""
+
+    at: datetime
+    slo: str
+    severity: Severity
+    before: AlertState
+    after: AlertState
+    tier: str | None
+    reason: str | None
+
+
+class AlertsModel(_Model):
+    """Alerts in force, and what alerts did lately, newest first."""
+
+    items: list[ActiveAlertModel]
+    transitions: list[TransitionModel]
+
+
+class BuildInfoModel(_Model):
+    """Which build is running."""
+
+    version: str = Field(examples=["0.1.0"])
+    python: str = Field(examples=["3.11.2"])
+
+
+class ConfigModel(_Model):
+    """The configuration in force."""
+
+    settings: dict[str, object] = Field(description="Settings by name; secrets are masked.")
+    spec_digest: str = Field(description="Changes whenever the documents in force change.")
+    slos: int
+    last_reload_successful: bool
+    last_reload_at: datetime | None
+
+
+class StateModel(_Model):
+    """How the service is."""
+
+    status: Literal["healthy", "ready"]
+
+
+class ReloadedModel(_Model):
+    """The documents in force after a reload."""
+
+    slos: int = Field(examples=[12])
+
+
+class ProblemModel(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "about:blank",
+                    "title": "Not Found",
+                    "status": 404,
+                    "detail": "no SLO has the id 'checkout-availabilty'",
+                    "instance": "/api/v1/slos/checkout-availabilty",
+                }
+            ]
+        }
+    )
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    errors: list[str] | None = Field(default=None, description="Each thing that is wrong, where there are several.")

@@ -1,0 +1,95 @@
+"""The description of the API: problem details for every error, and one page at `/docs` that works offline."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.responses import FileResponse, HTMLResponse, Response
+
+from app.api.models import ProblemModel
+
+_PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_ASSETS = {"swagger-ui-bundle.js": "text/javascript", "swagger-ui.css": "text/css"}
+# The bundled viewer sets styles from script and shows its icons as data URLs; it loads nothing from elsewhere.
+_CSP = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'"
+_PAGE = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Sloburn API</title>
+<link rel="stylesheet" href="docs/assets/swagger-ui.css">
+</head>
+<body>
+<div id="api"></div>
+<script src="docs/assets/swagger-ui-bundle.js"></script>
+<script src="docs/assets/start.js"></script>
+</body>
+</html>
+"""
+_START = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#api", deepLinking: true, tryItOutEnabled: true});\n'
+
+Responses = dict[int | str, dict[str, Any]]
+
+
+def answers(model: type, description: str, **problems: str) -> Responses:
+    """What a route answers: *model* when all is well, and the named problems (``not_found="..."``)."""
+    return {200: {"model": model, "description": description}} | problem_answers(problems)
+
+
+def problem_answers(problems: Mapping[str, str]) -> Responses:
+    """The error answers of a route by the name of their status, each with its description."""
+    return {
+        HTTPStatus[name.upper()].value: {"description": description, "content": _PROBLEM}
+        for name, description in problems.items()
+    }
+
+
+def describe(app: FastAPI) -> None:
+    """Let the app's OpenAPI document hold the schema that all error answers refer to."""
+
+    def openapi() -> dict[str, Any]:
+        if not app.openapi_schema:
+            schema = get_openapi(
+                title=app.title, version=app.version, description=app.description, routes=app.routes, tags=_TAGS
+            )
+            schema["components"]["schemas"]["Problem"] = ProblemModel.model_json_schema()
+            app.openapi_schema = schema
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents to extend it
+
+
+_TAGS = [
+    {"name": "slos", "description": "Budgets, burn rates and their past."},
+    {"name": "alerts", "description": "Alerts in force and lately."},
+    {"name": "service", "description": "The service itself: health, metrics, configuration."},
+]
+
+
+def docs_routes() -> APIRouter:
+    """The page that shows the OpenAPI document, with everything it needs."""
+    router = APIRouter(include_in_schema=False)
+    static = files("fastapi_offline") / "static"
+
+    @router.get("/docs")
+    async def docs() -> Response:
+        return HTMLResponse(_PAGE, headers={"Content-Security-Policy": _CSP})
+
+    @router.get("/docs/assets/start.js")
+    async def start() -> Response:
+        return Response(_START, media_type="text/javascript")
+
+    for name, media_type in _ASSETS.items():
+        router.add_api_route(f"/docs/assets/{name}", _file(str(static / name), media_type), methods=["GET"], name=name)
+    return router
+
+
+def _file(path: str, media_type: str) -> Any:
+    async def serve() -> Response:
+        return FileResponse(path, media_type=media_type, headers={"Cache-Control": "max-age=86400"})
+
+    return serve

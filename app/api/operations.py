@@ -1,0 +1,112 @@
+"""Routes of the service itself: health, metrics, build, configuration, reload."""
+
+import hmac
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from starlette.responses import PlainTextResponse, Response
+
+from app.api.models import BuildInfoModel, ConfigModel, ReloadedModel, StateModel
+from app.api.openapi import answers, problem_answers
+from app.api.ports import ConfigSource, Readiness, Reloader
+from app.api.problems import ProblemError
+from app.api.responses import JsonResponse, utc
+from app.metrics import BuildInfo, Exposition
+
+
+def status_routes(config: ConfigSource, build: BuildInfo) -> APIRouter:
+    """The routes below ``/api/v1/status``."""
+    router = APIRouter(prefix="/api/v1/status", tags=["service"], default_response_class=JsonResponse)
+
+    @router.get("/buildinfo", responses=answers(BuildInfoModel, "The build"))
+    async def buildinfo() -> JsonResponse:
+        """Which build is running."""
+        return JsonResponse(asdict(build))
+
+    @router.get("/config", responses=answers(ConfigModel, "The configuration"))
+    async def configuration() -> JsonResponse:
+        """The settings in force with secrets masked, and which documents are in force."""
+        status = config.status()
+        return JsonResponse(
+            {
+                "settings": dict(status.settings),
+                "spec_digest": status.spec_digest,
+                "slos": status.slos,
+                "last_reload_successful": status.last_reload_successful,
+                "last_reload_at": utc(status.last_reload_at),
+            }
+        )
+
+    return router
+
+
+def health_routes(readiness: Readiness) -> APIRouter:
+    """The routes that an orchestrator asks."""
+    router = APIRouter(tags=["service"], default_response_class=JsonResponse)
+
+    @router.get("/-/healthy", responses=answers(StateModel, "The process answers"))
+    async def healthy() -> JsonResponse:
+        """Whether the process answers at all; a restart would help if not."""
+        return JsonResponse({"status": "healthy"})
+
+    @router.get("/-/ready", responses=answers(StateModel, "It does its work", service_unavailable="Why not, in words"))
+    async def ready() -> JsonResponse:
+        """Whether the service does its work."""
+        reasons = readiness.reasons()
+        if reasons:
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(reasons), errors=reasons)
+        return JsonResponse({"status": "ready"})
+
+    return router
+
+
+def metrics_route(metrics: Exposition) -> APIRouter:
+    """The route ``/metrics``."""
+    router = APIRouter(tags=["service"])
+
+    @router.get("/metrics", response_class=PlainTextResponse)
+    def scrape(accept: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = "") -> Response:
+        """The SLOs and the health of the service, as text or OpenMetrics."""
+        page = metrics.render(accept=accept, accept_encoding=accept_encoding)
+        headers = {"Content-Type": page.content_type, "Vary": "Accept, Accept-Encoding"}
+        if page.gzipped:
+            headers["Content-Encoding"] = "gzip"
+        return Response(page.body, headers=headers)
+
+    return router
+
+
+def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
+    """The route ``/-/reload``, which only answers to the bearer of *token*."""
+    router = APIRouter(tags=["service"], default_response_class=JsonResponse)
+    problems = problem_answers(
+        {
+            "unauthorized": "No token, or a wrong one",
+            "forbidden": "No token is configured",
+            "unprocessable_entity": "The documents have errors; the old ones stay in force",
+        }
+    )
+
+    @router.post("/-/reload", responses=answers(ReloadedModel, "The documents are in force") | problems)
+    async def reload(authorization: Annotated[str, Header()] = "") -> JsonResponse:
+        """Read the documents anew, all or nothing."""
+        _authorise(authorization, token)
+        outcome = await reloader.reload()
+        if outcome.errors:
+            detail = f"{len(outcome.errors)} error(s) in the documents; the old ones stay in force"
+            raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=outcome.errors)
+        return JsonResponse({"slos": outcome.slos})
+
+    return router
+
+
+def _authorise(authorization: str, token: str | None) -> None:
+    if not token:
+        detail = "reload over HTTP is off: configure a token, or send SIGHUP to the process"
+        raise ProblemError(HTTPStatus.FORBIDDEN, detail)
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
+        detail = "send the configured token as 'Authorization: Bearer <token>'"
+        raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})

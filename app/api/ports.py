@@ -1,0 +1,83 @@
+"""What the routes need of the rest of the service."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from app.slo import AlertState, Severity, SloId
+from app.status import HistoryPoint
+
+
+class History(Protocol):
+    """The past of one SLO."""
+
+    async def history(
+        self, slo_id: SloId, start: datetime, end: datetime, step: timedelta
+    ) -> Sequence[HistoryPoint] | None:
+        """One point for each step that ends in (start, end], oldest first; None if the SLO is not known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionView:
+    """One change of an alert's state."""
+
+    at: datetime
+    slo_id: SloId
+    severity: Severity
+    before: AlertState
+    after: AlertState
+    tier: str | None = None
+    reason: str | None = None
+
+
+class AlertLog(Protocol):
+    """What alerts have done lately."""
+
+    async def recent(self, limit: int) -> Sequence[TransitionView]:
+        """The newest transitions of all SLOs, newest first."""
+        ...
+
+
+class Readiness(Protocol):
+    """Whether the service does its work."""
+
+    def reasons(self) -> Sequence[str]:
+        """Why it is not ready, in words; nothing if it is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadOutcome:
+    """What came of reading the documents anew: *errors* if the old ones stay in force."""
+
+    slos: int
+    errors: tuple[str, ...] = ()
+
+
+class Reloader(Protocol):
+    """Reads the documents anew, all or nothing."""
+
+    async def reload(self) -> ReloadOutcome:
+        """Put the documents on disk in force, or keep the old ones and say what is wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConfigStatus:
+    """The configuration in force; secrets in *settings* are masked."""
+
+    settings: Mapping[str, object]
+    spec_digest: str
+    slos: int
+    last_reload_successful: bool
+    last_reload_at: datetime | None
+
+
+class ConfigSource(Protocol):
+    """The configuration in force."""
+
+    def status(self) -> ConfigStatus:
+        """What is in force now."""
+        ...

@@ -1,0 +1,96 @@
+"""Errors as problem details.
+
+Source: https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.api.responses import SECURITY_HEADERS, ProblemResponse
+
+
+class ProblemError(Exception):
+    """A request that cannot be answered, and why in words."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        detail: str,
+        *,
+        errors: Sequence[str] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = headers
+
+
+def not_found(detail: str) -> ProblemError:
+    """What was asked for does not exist."""
+    return ProblemError(HTTPStatus.NOT_FOUND, detail)
+
+
+def invalid(detail: str) -> ProblemError:
+    """A parameter has a value that cannot be used."""
+    return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
+
+
+def problem(
+    path: str,
+    status: int,
+    detail: str,
+    *,
+    errors: Sequence[str] = (),
+    headers: Mapping[str, str] | None = None,
+) -> ProblemResponse:
+    """The response that tells of one problem with the request for *path*."""
+    content: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "instance": path,
+    }
+    if errors:
+        content["errors"] = list(errors)
+    return ProblemResponse(content, status_code=status, headers=headers)
+
+
+def handle_problems(app: FastAPI) -> None:
+    """Answer every error of *app* with problem details."""
+
+    @app.exception_handler(ProblemError)
+    async def own(request: Request, error: ProblemError) -> Response:
+        return problem(request.url.path, error.status, error.detail, errors=error.errors, headers=error.headers)
+
+    @app.exception_handler(HTTPException)
+    async def http(request: Request, error: HTTPException) -> Response:
+        return problem(request.url.path, error.status_code, _detail(request, error), headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    async def validation(request: Request, error: RequestValidationError) -> Response:
+        errors = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        return problem(request.url.path, HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(errors), errors=errors)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> Response:
+        # The server logs it with its traceback; a caller gets no inner workings. Nothing sets headers further out.
+        del error
+        detail = "something went wrong inside Sloburn; its log says what"
+        return problem(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, detail, headers=SECURITY_HEADERS)
+
+
+def _detail(request: Request, error: HTTPException) -> str:
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return f"there is nothing at {request.url.path}; /docs lists what there is"
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        return f"{request.method} is not allowed here"
+    return error.detail

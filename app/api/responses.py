@@ -1,0 +1,38 @@
+"""Responses that orjson writes: NaN becomes null, times end in Z."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from starlette.responses import Response
+from typing_extensions import override
+
+SECURITY_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+class JsonResponse(Response):
+    """JSON of plain values and UTC times."""
+
+    media_type = "application/json"
+
+    @override
+    def render(self, content: Any) -> bytes:
+        # Settings may hold paths and the like; str is what an operator wants to see of them.
+        return orjson.dumps(content, default=str, option=orjson.OPT_UTC_Z)
+
+
+class ProblemResponse(JsonResponse):
+    """Problem details (RFC 9457)."""
+
+    media_type = "application/problem+json"
+
+
+def utc(at: datetime | None) -> datetime | None:
+    """The same instant in UTC; what has no instant stays None."""
+    return None if at is None else at.astimezone(UTC)

@@ -1,0 +1,196 @@
+import gzip
+
+import pytest
+from fastapi.testclient import TestClient
+
+from app.api import ReloadOutcome, TransitionView
+from app.slo import AlertState, Severity, SloId
+from app.status import AlertView
+from tests.support.api import Served
+from tests.support.snapshots import AS_OF, a_snapshot, an_slo
+
+FIRING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
+RELOAD = "/-/reload"
+
+
+def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> None:
+    served = Served.with_snapshots(a_snapshot(), a_snapshot(an_slo("search"), alerts=[FIRING]))
+    served.alerts.transitions = [
+        TransitionView(
+            at=AS_OF,
+            slo_id=SloId("search-availability"),
+            severity=Severity.PAGE,
+            before=AlertState.PENDING,
+            after=AlertState.FIRING,
+            tier="1h/5m",
+        )
+    ] * 3
+
+    document = TestClient(served.app()).get("/api/v1/alerts?limit=2").json()
+
+    assert document["items"] == [
+        {
+            "slo": "search-availability",
+            "service": "search",
+            "name": "availability",
+            "group": {},
+            "severity": "page",
+            "state": "firing",
+            "since": "2026-03-01T12:00:00Z",
+            "tier": "1h/5m",
+            "reason": None,
+        }
+    ]
+    assert (
+        document["transitions"]
+        == [
+            {
+                "at": "2026-03-01T12:00:00Z",
+                "slo": "search-availability",
+                "severity": "page",
+                "before": "pending",
+                "after": "firing",
+                "tier": "1h/5m",
+                "reason": None,
+            }
+        ]
+        * 2
+    )
+
+
+def test_the_build_and_the_configuration_are_told_with_secrets_masked() -> None:
+    http = TestClient(Served().app())
+
+    assert http.get("/api/v1/status/buildinfo").json() == {"version": "1.2.3", "python": "3.11.0"}
+    config = http.get("/api/v1/status/config").json()
+    assert config["settings"]["prometheus_password"] == "*" * 10
+    assert (config["spec_digest"], config["last_reload_successful"]) == ("0123abcd", True)
+    assert config["last_reload_at"] == "2026-03-01T11:00:00Z"
+
+
+def test_a_service_that_is_not_ready_says_why_and_is_healthy_all_the_same() -> None:
+    served = Served()
+    http = TestClient(served.app())
+    assert http.get("/-/ready").json() == {"status": "ready"}
+
+    served.readiness.given = ["Prometheus does not answer", "no tick has ended"]
+
+    response = http.get("/-/ready")
+    assert (response.status_code, response.headers["content-type"]) == (503, "application/problem+json")
+    assert response.json()["errors"] == ["Prometheus does not answer", "no tick has ended"]
+    assert http.get("/-/healthy").status_code == 200
+
+
+def test_metrics_come_in_the_format_and_encoding_that_is_asked_for() -> None:
+    http = TestClient(Served.with_snapshots(a_snapshot()).app())
+
+    text = http.get("/metrics", headers={"Accept-Encoding": "identity"})
+    assert text.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert 'slo_objective_ratio{slo="checkout-availability"' in text.text
+    assert "content-encoding" not in text.headers
+
+    openmetrics = http.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert openmetrics.headers["content-encoding"] == "gzip"
+    assert openmetrics.text.endswith("# EOF\n")
+
+    with http.stream("GET", "/metrics") as raw:
+        assert b"slo_info" in gzip.decompress(b"".join(raw.iter_raw()))
+
+
+def test_reload_is_forbidden_without_a_configured_token() -> None:
+    served = Served()
+
+    response = TestClient(served.app()).post(RELOAD, headers={"Authorization": "Bearer "})
+
+    assert response.status_code == 403
+    assert "SIGHUP" in response.json()["detail"]
+    assert served.reloader.reloads == 0
+
+
+@pytest.mark.parametrize("authorization", [None, "", "Bearer wrong", "Basic right", "Bearer", "right"])
+def test_reload_needs_the_token(authorization: str | None) -> None:
+    served = Served(token="right")  # noqa: S106  a made-up token
+
+    headers = {} if authorization is None else {"Authorization": authorization}
+    response = TestClient(served.app()).post(RELOAD, headers=headers)
+
+    assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
+    assert served.reloader.reloads == 0
+
+
+def test_reload_tells_how_many_slos_are_in_force_or_every_error() -> None:
+    served = Served(token="right")  # noqa: S106  a made-up token
+    http = TestClient(served.app(), headers={"Authorization": "Bearer right"})
+    assert http.post(RELOAD).json() == {"slos": 3}
+
+    served.reloader.outcome = ReloadOutcome(slos=3, errors=("a.yaml:3: objective: ...", "b.yaml:1: ..."))
+
+    response = http.post(RELOAD)
+    assert response.status_code == 422
+    assert response.json()["errors"] == ["a.yaml:3: objective: ...", "b.yaml:1: ..."]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/nowhere", 404), ("GET", "/api/v1/slos/", 404), ("DELETE", "/api/v1/slos", 405), ("GET", RELOAD, 405)],
+)
+def test_errors_are_problem_details(method: str, path: str, status: int) -> None:
+    response = TestClient(Served().app()).request(method, path)
+
+    assert (response.status_code, response.headers["content-type"]) == (status, "application/problem+json")
+    problem = response.json()
+    assert (problem["type"], problem["status"], problem["instance"]) == ("about:blank", status, path)
+    assert problem["title"]
+    assert problem["detail"]
+
+
+def test_an_unexpected_error_is_a_problem_that_gives_nothing_away() -> None:
+    served = Served()
+    app = served.app()
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError("password=hunter2")
+
+    response = TestClient(app, raise_server_exceptions=False).get("/broken")
+
+    assert (response.status_code, response.headers["content-type"]) == (500, "application/problem+json")
+    assert "hunter2" not in response.text
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/slos", "/metrics", "/nowhere", "/docs", "/openapi.json"])
+def test_every_answer_carries_security_headers(path: str) -> None:
+    headers = TestClient(Served().app()).get(path).headers
+
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert "unsafe-inline" not in headers["content-security-policy"] or path == "/docs"
+
+
+def test_a_large_body_is_refused() -> None:
+    served = Served(token="right")  # noqa: S106  a made-up token
+
+    response = TestClient(served.app()).post(RELOAD, content=b"x" * (1 << 20) + b"x")
+
+    assert (response.status_code, response.headers["content-type"]) == (413, "application/problem+json")
+    assert response.headers["x-content-type-options"] == "nosniff"
+
+
+def test_head_is_answered_where_get_is() -> None:
+    http = TestClient(Served().app())
+
+    assert http.head("/-/ready").status_code == 200
+    assert http.head("/metrics").status_code == 200
+
+
+def test_the_docs_page_loads_only_what_the_service_serves() -> None:
+    http = TestClient(Served().app())
+
+    page = http.get("/docs")
+
+    assert "http" not in page.text
+    for asset in ("swagger-ui.css", "swagger-ui-bundle.js", "start.js"):
+        assert f"docs/assets/{asset}" in page.text
+        assert http.get(f"/docs/assets/{asset}").status_code == 200

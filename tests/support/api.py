@@ -1,0 +1,154 @@
+"""The HTTP application over fakes that obey its ports."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import uvicorn
+from fastapi import FastAPI
+from typing_extensions import override
+
+from app.api import (
+    AlertLog,
+    ConfigSource,
+    ConfigStatus,
+    History,
+    Readiness,
+    Reloader,
+    ReloadOutcome,
+    TransitionView,
+    create_app,
+)
+from app.metrics import BuildInfo, Exposition, Instruments
+from app.slo import SloId
+from app.status import Board, HistoryPoint, Snapshot
+
+BUILD = BuildInfo(version="1.2.3", python="3.11.0")
+
+
+class FlatHistory(History):
+    """A past in which nothing ever changed; remembers what was asked of it."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[SloId, datetime, datetime, timedelta]] = []
+
+    @override
+    async def history(
+        self, slo_id: SloId, start: datetime, end: datetime, step: timedelta
+    ) -> Sequence[HistoryPoint] | None:
+        self.asked.append((slo_id, start, end, step))
+        steps = int((end - start) / step)
+        return [
+            HistoryPoint(
+                at=start + step * (number + 1),
+                good=99.0,
+                bad=1.0,
+                total=100.0,
+                sli=0.99,
+                burn_rate=float("nan"),
+                budget_remaining_ratio=0.5,
+                coverage=1.0,
+            )
+            for number in range(steps)
+        ]
+
+
+@dataclass
+class ListedAlerts(AlertLog):
+    """Transitions that a test lists."""
+
+    transitions: list[TransitionView] = field(default_factory=list)
+
+    @override
+    async def recent(self, limit: int) -> Sequence[TransitionView]:
+        return self.transitions[:limit]
+
+
+@dataclass
+class Excuses(Readiness):
+    """Ready unless a test gives reasons."""
+
+    given: list[str] = field(default_factory=list)
+
+    @override
+    def reasons(self) -> Sequence[str]:
+        return self.given
+
+
+@dataclass
+class CountingReloader(Reloader):
+    """Answers what a test says, and counts."""
+
+    outcome: ReloadOutcome = ReloadOutcome(slos=3)  # noqa: RUF009  frozen
+    reloads: int = 0
+
+    @override
+    async def reload(self) -> ReloadOutcome:
+        self.reloads += 1
+        return self.outcome
+
+
+class FixedConfig(ConfigSource):
+    """One configuration."""
+
+    @override
+    def status(self) -> ConfigStatus:
+        return ConfigStatus(
+            settings={"prometheus_url": "http://localhost:9090", "prometheus_password": "**********"},
+            spec_digest="0123abcd",
+            slos=3,
+            last_reload_successful=True,
+            last_reload_at=datetime(2026, 3, 1, 11, 0, tzinfo=UTC),
+        )
+
+
+@dataclass
+class Served:
+    """An application, and the fakes behind it."""
+
+    board: Board = field(default_factory=Board)
+    history: FlatHistory = field(default_factory=FlatHistory)
+    alerts: ListedAlerts = field(default_factory=ListedAlerts)
+    readiness: Excuses = field(default_factory=Excuses)
+    reloader: CountingReloader = field(default_factory=CountingReloader)
+    token: str | None = None
+
+    @classmethod
+    def with_snapshots(cls, *snapshots: Snapshot) -> "Served":
+        """An application that shows these."""
+        served = cls()
+        served.board.publish(snapshots)
+        return served
+
+    def app(self) -> FastAPI:
+        """The application."""
+        return create_app(
+            board=self.board,
+            history=self.history,
+            alerts=self.alerts,
+            readiness=self.readiness,
+            reloader=self.reloader,
+            config=FixedConfig(),
+            metrics=Exposition(self.board, Instruments(build=BUILD)),
+            build=BUILD,
+            token=self.token,
+        )
+
+
+@contextmanager
+def listening(app: FastAPI) -> Iterator[str]:
+    """The base URL of the application behind a real server on a free port."""
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join()
