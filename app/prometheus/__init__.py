@@ -1,4 +1,62 @@
 """The Prometheus HTTP API: client, pure decoder, error tree.
 
-Knows nothing of SLOs.
+The only room that speaks to Prometheus; knows nothing of SLOs, and may import `app.slo` for durations. Start at
+`client.py`; `decode.py` turns bytes into a `Matrix` without IO, `errors.py` draws what can go wrong.
 """
+
+from app.prometheus.client import Limits, PrometheusClient, open_client
+from app.prometheus.decode import PartialPolicy, decode_matrix
+from app.prometheus.errors import (
+    AccessDeniedError,
+    BadAnswerError,
+    BadQueryError,
+    CircuitOpenError,
+    ExecutionError,
+    HttpStatusError,
+    MisconfiguredError,
+    PartialDataError,
+    PrometheusError,
+    RateLimitedError,
+    Reason,
+    TimedOutError,
+    TooLargeError,
+    UnreachableError,
+    UnsupportedResultError,
+)
+from app.prometheus.http_config import HttpConfig
+from app.prometheus.matrix import Matrix
+from app.prometheus.ports import OUTCOMES, PEER, ClientInstruments, WallClock
+from app.prometheus.questions import MOST_POINTS
+from app.prometheus.server_info import BuildInfo, RuntimeInfo
+
+__all__ = [
+    "MOST_POINTS",
+    "OUTCOMES",
+    "PEER",
+    "AccessDeniedError",
+    "BadAnswerError",
+    "BadQueryError",
+    "BuildInfo",
+    "CircuitOpenError",
+    "ClientInstruments",
+    "ExecutionError",
+    "HttpConfig",
+    "HttpStatusError",
+    "Limits",
+    "Matrix",
+    "MisconfiguredError",
+    "PartialDataError",
+    "PartialPolicy",
+    "PrometheusClient",
+    "PrometheusError",
+    "RateLimitedError",
+    "Reason",
+    "RuntimeInfo",
+    "TimedOutError",
+    "TooLargeError",
+    "UnreachableError",
+    "UnsupportedResultError",
+    "WallClock",
+    "decode_matrix",
+    "open_client",
+]

@@ -1,0 +1,249 @@
+"""The client: questions in, matrices out; bounded in time, size and number of requests."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import httpx
+
+from app.prometheus.breaker import Breaker
+from app.prometheus.credentials import Credentials
+from app.prometheus.dates import clock_skew, retry_after
+from app.prometheus.decode import PartialPolicy, decode_matrix, success_envelope
+from app.prometheus.errors import BadQueryError, HttpStatusError, MisconfiguredError, PrometheusError
+from app.prometheus.exchange import Answer, decompressed, exchange
+from app.prometheus.http_config import HttpConfig
+from app.prometheus.lanes import Lanes, http_transport
+from app.prometheus.matrix import Matrix
+from app.prometheus.ports import PEER, SUCCESS, ClientInstruments, NoInstruments, WallClock
+from app.prometheus.questions import Question, instant_question, range_question
+from app.prometheus.retries import retrying
+from app.prometheus.server_info import BuildInfo, RuntimeInfo, build_info, runtime_info
+from app.prometheus.status_errors import error_of_status
+
+_CONNECT_S = 3.0
+_DECODE_IN_THREAD = 1024 * 1024
+_OK = 200
+_METHOD_NOT_ALLOWED = 405
+_MULTIPLE_CHOICES = 300
+
+T = TypeVar("T")
+Decode = Callable[[bytes, Answer], T]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What a client may take of time, memory and the server.
+
+    Attributes:
+        timeout: the longest that one attempt may take; the server is told.
+        answer_bytes: the largest answer, as sent and as unpacked.
+        at_once: requests under way; with more than 8, a Prometheus answers fewer in a second, and later.
+    """
+
+    timeout: timedelta = timedelta(seconds=10)
+    answer_bytes: int = 32 * 1024 * 1024
+    at_once: int = 8
+
+
+_DEFAULT = Limits()
+
+
+class PrometheusClient:
+    """Asks one Prometheus, or a relative that speaks its HTTP API.
+
+    Every method takes *deadline*, the seconds that it may take with waiting and retries (default: the timeout of one
+    attempt), and raises a `PrometheusError`.
+
+    Args:
+        config: where, and how to log in.
+        lanes: connections; whoever made them closes them.
+        clock: to compare with the server's.
+        instruments: counts requests.
+        limits: of time and size; its *at_once* is the number of lanes.
+        partial: whether answers that say that data is missing raise.
+        breaker: when to stop asking.
+    """
+
+    def __init__(
+        self,
+        config: HttpConfig,
+        *,
+        lanes: Lanes,
+        clock: WallClock,
+        instruments: ClientInstruments | None = None,
+        limits: Limits = _DEFAULT,
+        partial: PartialPolicy = PartialPolicy.REJECT,
+        breaker: Breaker | None = None,
+    ) -> None:
+        self._base_url = config.base_url
+        self._credentials = Credentials(config)
+        self._lanes = lanes
+        self._clock = clock
+        self._instruments = instruments or NoInstruments()
+        self._timeout = limits.timeout.total_seconds()
+        self._partial = partial
+        self._largest = limits.answer_bytes
+        self._breaker = breaker or Breaker()
+        self._post = True
+        self._skew = 0.0
+
+    @property
+    def clock_skew(self) -> float:
+        """Seconds that the server's clock is ahead of ours for sure, by its newest answer; negative if behind."""
+        return self._skew
+
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        """The expression at one moment; a range selector such as ``up[30s]`` answers raw samples."""
+        question = instant_question(expr, at, self._partial)
+        return await self._ask(question, self._matrix_of(expr), deadline)
+
+    async def range(
+        self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
+    ) -> Matrix:
+        """The expression at every *step* from *start* to *end*, both included.
+
+        Raises:
+            ValueError: there would be more than 11,000 points, which Prometheus refuses.
+        """
+        question = range_question(expr, start, end, step, self._partial)
+        return await self._ask(question, self._matrix_of(expr), deadline)
+
+    async def runtime_info(self, *, deadline: float | None = None) -> RuntimeInfo:
+        """How long the server keeps samples; fields are None where it does not say, as with VictoriaMetrics."""
+        return runtime_info(await self._status("runtimeinfo", deadline))
+
+    async def build_info(self, *, deadline: float | None = None) -> BuildInfo:
+        """The server's version; None where it does not say."""
+        return build_info(await self._status("buildinfo", deadline))
+
+    async def _status(self, page: str, deadline: float | None) -> dict[str, object]:
+        try:
+            return await self._ask(Question(path=f"/api/v1/status/{page}", params={}), _decode_status, deadline)
+        except (HttpStatusError, BadQueryError) as error:
+            if error.retryable or error.reason not in {HttpStatusError.reason, BadQueryError.reason}:
+                raise
+            return {}
+
+    def _matrix_of(self, expr: str) -> Decode[Matrix]:
+        def decode(body: bytes, answer: Answer) -> Matrix:
+            return decode_matrix(body, content_type=answer.content_type, partial=self._partial, query=expr)
+
+        return decode
+
+    async def _ask(self, question: Question, decode: Decode[T], deadline: float | None) -> T:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + (self._timeout if deadline is None else deadline)
+        async with self._lanes.one(until) as lane:
+            return await retrying(until - loop.time())(self._attempt, lane, question, decode, until)
+
+    async def _attempt(self, lane: httpx.AsyncBaseTransport, question: Question, decode: Decode[T], until: float) -> T:
+        try:
+            async with self._breaker.attempt():
+                answer = await self._answer(lane, question, until)
+            found = await self._decoded(answer, question, decode)
+        except PrometheusError as error:
+            self._instruments.requested(error.reason)
+            raise
+        self._instruments.requested(SUCCESS)
+        return found
+
+    async def _answer(self, lane: httpx.AsyncBaseTransport, question: Question, until: float) -> Answer:
+        headers = await self._credentials.headers()
+        timeout = min(self._timeout, until - asyncio.get_running_loop().time())
+        sent = self._clock.now()
+        request = self._request(question, headers, timeout)
+        answer = await exchange(lane, request, seconds=timeout, limit=self._largest)
+        if answer.status == _METHOD_NOT_ALLOWED and request.method == "POST":
+            self._post = False
+            return await self._answer(lane, question, until)
+        self._compare_clocks(answer, sent)
+        return answer
+
+    def _request(self, question: Question, headers: httpx.Headers, timeout: float) -> httpx.Request:
+        url = self._base_url + question.path
+        form = question.form(timeout=timeout)
+        extensions = {"timeout": {"connect": min(_CONNECT_S, timeout)}}
+        try:
+            if not self._post or question.expr is None:
+                return httpx.Request("GET", f"{url}?{form}", headers=headers, extensions=extensions)
+            request = httpx.Request("POST", url, headers=headers, content=form.encode(), extensions=extensions)
+        except (httpx.InvalidURL, ValueError):
+            raise MisconfiguredError("cannot build a request: the address of Prometheus is not a URL") from None
+        request.headers["Content-Type"] = "application/x-www-form-urlencoded"
+        return request
+
+    async def _decoded(self, answer: Answer, question: Question, decode: Decode[T]) -> T:
+        def work() -> T:
+            body = decompressed(answer, limit=self._largest)
+            if answer.status != _OK:
+                raise _status_error(answer, body, question)
+            return decode(body, answer)
+
+        large = len(answer.body) > _DECODE_IN_THREAD or "content-encoding" in answer.headers
+        return await asyncio.to_thread(work) if large else work()
+
+    def _compare_clocks(self, answer: Answer, sent: datetime) -> None:
+        skew = clock_skew(answer.headers.get("date"), sent=sent, received=self._clock.now())
+        if skew is not None:
+            self._skew = skew
+            self._instruments.clock_skew(PEER, skew)
+
+
+def _decode_status(body: bytes, answer: Answer) -> dict[str, object]:
+    data = success_envelope(body, answer.content_type).get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def _status_error(answer: Answer, body: bytes, question: Question) -> PrometheusError:
+    headers = answer.headers
+    return error_of_status(
+        answer.status,
+        body,
+        query=question.expr,
+        retry_after=retry_after(headers.get("retry-after"), date=headers.get("date")),
+        location=_without_credentials(headers.get("location")),
+    )
+
+
+def _without_credentials(location: str | None) -> str | None:
+    if location is None:
+        return None
+    parts = urlsplit(location)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.netloc else parts.path
+
+
+@asynccontextmanager
+async def open_client(
+    config: HttpConfig,
+    *,
+    clock: WallClock,
+    instruments: ClientInstruments | None = None,
+    limits: Limits = _DEFAULT,
+    partial: PartialPolicy = PartialPolicy.REJECT,
+) -> AsyncIterator[PrometheusClient]:
+    """A client with connections of its own, which close at the end; it connects when it is first asked.
+
+    Raises:
+        MisconfiguredError: a certificate or key cannot be read.
+    """
+    try:
+        verify = config.ssl_context()
+    except OSError as error:
+        raise MisconfiguredError(f"cannot use the TLS files for Prometheus: {error.strerror or error}") from None
+    lanes = Lanes(http_transport(verify) for _ in range(limits.at_once))
+    try:
+        yield PrometheusClient(
+            config,
+            lanes=lanes,
+            clock=clock,
+            instruments=instruments,
+            limits=limits,
+            partial=partial,
+        )
+    finally:
+        await lanes.aclose()

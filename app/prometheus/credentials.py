@@ -1,0 +1,56 @@
+"""The headers that every request carries; tokens and passwords in files are read anew, so that they can rotate."""
+
+import asyncio
+from base64 import b64encode
+from pathlib import Path
+
+import httpx
+
+from app.prometheus.errors import AccessDeniedError
+from app.prometheus.http_config import HttpConfig
+
+_LOOK_EVERY_S = 1.0
+_UNAUTHORIZED = 401
+
+
+class Credentials:
+    """Builds headers once, and again when a file has changed."""
+
+    def __init__(self, config: HttpConfig) -> None:
+        self._config = config
+        self._file = config.password_file or config.bearer_token_file
+        self._look_at = 0.0
+        self._headers = httpx.Headers() if self._file else self._build(config.password or config.bearer_token)
+
+    async def headers(self) -> httpx.Headers:
+        """The headers of a request sent now.
+
+        Raises:
+            AccessDeniedError: a file with a secret cannot be read.
+        """
+        now = asyncio.get_running_loop().time()
+        if self._file is not None and now >= self._look_at:
+            self._headers = self._build(await asyncio.to_thread(_read, self._file))
+            self._look_at = now + _LOOK_EVERY_S
+        return self._headers
+
+    def _build(self, secret: str | None) -> httpx.Headers:
+        # Not compressed: packing costs Prometheus more than sending, and it answers mostly over a short way.
+        fixed = {"User-Agent": "sloburn", "Accept": "application/json", "Accept-Encoding": "identity"}
+        headers = httpx.Headers({**fixed, **self._config.headers})
+        if self._config.username is not None:
+            pair = f"{self._config.username}:{secret or ''}".encode()
+            headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
+        elif secret is not None:
+            headers["Authorization"] = f"Bearer {secret}"
+        return headers
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "not text"
+        # It may be in the middle of being replaced.
+        text = f"cannot read the credentials in {path}: {why}"
+        raise AccessDeniedError(text, status=_UNAUTHORIZED, retryable=True) from None

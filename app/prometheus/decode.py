@@ -1,0 +1,168 @@
+"""Bytes of the HTTP API into values, without IO.
+
+Two formats arrive: Prometheus's own and VictoriaMetrics's, which adds `isPartial` and may send null values.
+
+Source: https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from app.prometheus.columns import cut_columns
+from app.prometheus.errors import BadAnswerError, PartialDataError, UnsupportedResultError, shortened
+from app.prometheus.matrix import Matrix
+
+_HISTOGRAMS = frozenset({"histogram", "histograms"})
+_WARNINGS_SHOWN = 3
+
+
+class PartialPolicy(StrEnum):
+    """What to do with an answer that says that data is missing."""
+
+    REJECT = "reject"
+    ACCEPT = "accept"
+
+
+def decode_matrix(
+    body: bytes,
+    *,
+    content_type: str = "application/json",
+    partial: PartialPolicy = PartialPolicy.REJECT,
+    query: str | None = None,
+) -> Matrix:
+    """The samples in an answer of status 200 to a query.
+
+    Args:
+        body: the answer, decompressed.
+        content_type: used to say what came instead of JSON.
+        partial: whether an answer with warnings raises.
+        query: the expression asked, for the texts of errors.
+
+    Raises:
+        PrometheusError: one of the tree in `errors`; nothing else, whatever the bytes are.
+    """
+    columns = cut_columns(body)
+    envelope = success_envelope(columns.rest if columns else body, content_type)
+    warnings = _warnings(envelope)
+    if warnings and partial is PartialPolicy.REJECT:
+        raise PartialDataError(f"Prometheus answers with partial data: {_joined(warnings)}", query=query)
+    try:
+        kind, result = envelope["data"]["resultType"], envelope["data"]["result"]
+        if kind == "matrix" and columns is not None:
+            labels = _labels(result, query)
+            if len(labels) != len(columns.lengths):
+                raise BadAnswerError("Prometheus answers a matrix with samples outside its series")
+            lengths, samples = columns.lengths, columns.samples
+        else:
+            labels, lengths, samples = _series(kind, result, query)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise BadAnswerError(f"Prometheus answers JSON of an unknown shape: {error!r:.200}") from None
+    return _finite(labels, lengths, samples, warnings)
+
+
+def success_envelope(body: bytes, content_type: str) -> dict[str, Any]:
+    """The JSON object around the data of a successful answer.
+
+    Raises:
+        BadAnswerError: the body is not JSON, or not an object that says success.
+    """
+    try:
+        envelope = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        raise BadAnswerError(_not_json(body, content_type)) from None
+    if not isinstance(envelope, dict) or envelope.get("status") != "success":
+        raise BadAnswerError("Prometheus answers 200 with JSON that does not say success")
+    return envelope
+
+
+def _not_json(body: bytes, content_type: str) -> str:
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind == "application/json":
+        return f"Prometheus answers truncated or broken JSON ({len(body)} bytes)"
+    what = f"{shortened(kind, 50)} instead of JSON" if kind else "something that is not JSON"
+    return f"the server answers {what}; is this the address of a Prometheus API?"
+
+
+def _warnings(envelope: Mapping[str, Any]) -> tuple[str, ...]:
+    """What says that data is missing: warnings, unless they are remarks on the expression, and `isPartial`."""
+    found = envelope.get("warnings") or ()
+    if not isinstance(found, list | tuple):
+        raise BadAnswerError("Prometheus answers with warnings that are not a list")
+    # Prometheus 2.48 to 2.53 sends infos ("metric might not be a counter") among the warnings.
+    said = tuple(str(text) for text in found if not str(text).startswith("PromQL info:"))
+    return (*said, "isPartial is set") if envelope.get("isPartial") is True else said
+
+
+def _joined(warnings: Sequence[str]) -> str:
+    shown = "; ".join(shortened(text) for text in warnings[:_WARNINGS_SHOWN])
+    more = len(warnings) - _WARNINGS_SHOWN
+    return f"{shown}; and {more} more" if more > 0 else shown
+
+
+def _series(
+    kind: str, result: list[Any], query: str | None
+) -> tuple[tuple[Mapping[str, str], ...], NDArray[np.int64], NDArray[np.float64]]:
+    match kind:
+        case "matrix":
+            labels = _labels(result, query)
+            samples = [series["values"] for series in result]
+        case "vector":
+            labels = _labels(result, query)
+            samples = [(series["value"],) for series in result]
+        case "scalar":
+            labels = ({},)
+            samples = [(result,)]
+        case _:
+            raise UnsupportedResultError(f"Prometheus answers a {shortened(str(kind), 50)}, not samples", query=query)
+    lengths = np.fromiter(map(len, samples), np.int64, count=len(samples))
+    flat = _numbers(chain.from_iterable(samples))
+    if len(flat) != 2 * lengths.sum():
+        raise ValueError("a sample is not a pair")
+    return labels, lengths, flat
+
+
+def _numbers(pairs: Iterable[Sequence[Any]]) -> NDArray[np.float64]:
+    """Time and value of each pair in turn; null is NaN."""
+    flat = list(chain.from_iterable(pairs))
+    try:
+        return np.fromiter(map(float, flat), np.float64, count=len(flat))
+    except TypeError:
+        return np.fromiter((np.nan if x is None else float(x) for x in flat), np.float64, count=len(flat))
+
+
+def _labels(result: list[Any], query: str | None) -> tuple[Mapping[str, str], ...]:
+    labels = tuple(series["metric"] for series in result)
+    if not set(map(type, labels)) <= {dict}:
+        raise TypeError("a label set is not an object")
+    if not set(map(type, chain.from_iterable(map(dict.values, labels)))) <= {str}:
+        raise TypeError("a label value is not a string")
+    if any(not _HISTOGRAMS.isdisjoint(series) for series in result):
+        first = next(series["metric"] for series in result if not _HISTOGRAMS.isdisjoint(series))
+        raise UnsupportedResultError(
+            f"Prometheus answers native histograms, such as {shortened(str(first))}; "
+            "select the counters <name>_count or <name>_bucket instead",
+            query=query,
+        )
+    return labels
+
+
+def _finite(
+    labels: tuple[Mapping[str, str], ...],
+    lengths: NDArray[np.int64],
+    samples: NDArray[np.float64],
+    warnings: tuple[str, ...],
+) -> Matrix:
+    times, values = samples[0::2].copy(), samples[1::2].copy()
+    finite = np.isfinite(values) & np.isfinite(times)
+    invalid = len(finite) - int(np.count_nonzero(finite))
+    if invalid:
+        owner = np.repeat(np.arange(len(labels)), lengths)
+        lengths = np.bincount(owner[finite], minlength=len(labels)).astype(np.int64)
+        times, values = times[finite], values[finite]
+    return Matrix(labels=labels, lengths=lengths, times=times, values=values, warnings=warnings, invalid=invalid)

@@ -1,0 +1,95 @@
+"""One request and its answer over a transport: bounded in time and in size."""
+
+import asyncio
+import zlib
+from dataclasses import dataclass
+
+import httpx
+
+from app.prometheus.errors import BadAnswerError, TooLargeError, UnreachableError, shortened
+from app.prometheus.translate import translated_errors
+
+_GZIP = 16 + zlib.MAX_WBITS
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer as it came: its body may still be compressed."""
+
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def content_type(self) -> str:
+        """The header of that name, empty if absent."""
+        return str(self.headers.get("content-type", ""))
+
+
+async def exchange(
+    transport: httpx.AsyncBaseTransport, request: httpx.Request, *, seconds: float, limit: int
+) -> Answer:
+    """Send the request and read the whole answer.
+
+    Args:
+        transport: nobody else may use it meanwhile.
+        request: what to send.
+        seconds: how long all of it may take.
+        limit: bytes of the body above which reading stops.
+
+    Raises:
+        PrometheusError: it failed on the way; any status is an answer.
+    """
+    address = f"{request.url.scheme}://{request.url.netloc.decode()}"
+    with translated_errors(address):
+        async with asyncio.timeout(seconds):
+            response = await _begin(transport, request, address)
+            try:
+                body = await _read(response, limit)
+            finally:
+                await response.aclose()
+    return Answer(status=response.status_code, headers=response.headers, body=body)
+
+
+async def _begin(transport: httpx.AsyncBaseTransport, request: httpx.Request, address: str) -> httpx.Response:
+    try:
+        return await transport.handle_async_request(request)
+    except httpx.RemoteProtocolError as error:
+        # A connection that was kept open and then closed by a restart looks like this.
+        raise UnreachableError(f"no answer from {address}: {shortened(str(error))}") from None
+
+
+async def _read(response: httpx.Response, limit: int) -> bytes:
+    chunks = []
+    size = 0
+    async for chunk in response.stream:  # type: ignore[union-attr]  # an async transport gives an async stream
+        size += len(chunk)
+        if size > limit:
+            raise TooLargeError(f"the answer is larger than {limit // _MIB} MiB; ask for less at once")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def decompressed(answer: Answer, *, limit: int) -> bytes:
+    """The body without its compression; a proxy may compress though we ask for plain text.
+
+    Raises:
+        TooLargeError: it grows above *limit* bytes.
+        BadAnswerError: it is broken, or packed in a way we did not ask for.
+    """
+    encoding = answer.headers.get("content-encoding", "identity").strip().lower()
+    if encoding in {"", "identity"}:
+        return answer.body
+    if encoding not in {"gzip", "x-gzip"}:
+        raise BadAnswerError(f"the answer is compressed with {encoding!r:.40}, which was not asked for")
+    unpack = zlib.decompressobj(_GZIP)
+    try:
+        body = unpack.decompress(answer.body, limit + 1)
+    except zlib.error as error:
+        raise BadAnswerError(f"the compressed answer is broken: {error}") from None
+    if len(body) > limit:
+        raise TooLargeError(f"the answer unpacks to more than {limit // _MIB} MiB")
+    if not unpack.eof:
+        raise BadAnswerError("the compressed answer ends too early")
+    return body

@@ -1,0 +1,33 @@
+"""Samples of many series as columns: the one shape in which answers leave this room."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matrix:
+    """Series with their samples laid end to end, in the order of the answer.
+
+    A vector has one sample for each series; a scalar is one series without labels. Label sets may repeat.
+
+    Attributes:
+        labels: the label set of each series, shape (n,); the metric name is under ``__name__``.
+        lengths: samples of each series, shape (n,), int64; their sum is the length of `times`.
+        times: unix seconds, shape (m,), ascending within a series.
+        values: shape (m,), always finite.
+        warnings: what the server said about missing data; empty unless partial data is accepted.
+        invalid: samples left out because they were NaN, infinite or null.
+    """
+
+    labels: tuple[Mapping[str, str], ...]
+    lengths: NDArray[np.int64]
+    times: NDArray[np.float64]
+    values: NDArray[np.float64]
+    warnings: tuple[str, ...] = ()
+    invalid: int = 0
+
+    def __len__(self) -> int:
+        return len(self.labels)

@@ -1,0 +1,79 @@
+"""Requests of the query API as values: path and parameters, times exact to the millisecond."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode
+
+from app.prometheus.decode import PartialPolicy
+
+MOST_POINTS = 11_000
+"""Prometheus answers no range query with more points in a series."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MS = timedelta(milliseconds=1)
+
+# Without nocache VictoriaMetrics answers from its cache and moves the end of a query 30 s back; the other two make
+# VictoriaMetrics and Thanos fail where they would leave out data. Prometheus ignores what it does not know.
+_WHOLE = {"nocache": "1", "deny_partial_response": "1", "partial_response": "false"}
+_WHAT_THERE_IS = {"nocache": "1", "partial_response": "true"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A path below the address of the server, and its parameters."""
+
+    path: str
+    params: Mapping[str, str]
+
+    @property
+    def expr(self) -> str | None:
+        """The expression asked; None where it is not a query."""
+        return self.params.get("query")
+
+    def form(self, *, timeout: float) -> str:
+        """The parameters, form-encoded, with the time that the server may take."""
+        return urlencode({**self.params, "timeout": f"{max(int(timeout * 1000), 1)}ms"})
+
+
+def instant_question(expr: str, at: datetime, partial: PartialPolicy) -> Question:
+    """The expression evaluated at one moment."""
+    return Question(path="/api/v1/query", params={"query": expr, "time": timestamp(at), **_extras(partial)})
+
+
+def range_question(expr: str, start: datetime, end: datetime, step: timedelta, partial: PartialPolicy) -> Question:
+    """The expression evaluated at every *step* from *start* to *end*, both included.
+
+    Raises:
+        ValueError: the range is empty, or has more than `MOST_POINTS` points.
+    """
+    if step < _MS or end < start:
+        raise ValueError(f"a range needs a positive step and start <= end, not {start} to {end} by {step}")
+    points = (end - start) // step + 1
+    if points > MOST_POINTS:
+        raise ValueError(f"{points} points are more than the {MOST_POINTS} that Prometheus answers at once")
+    times = {"start": timestamp(start), "end": timestamp(end), "step": _seconds(step // _MS)}
+    return Question(path="/api/v1/query_range", params={"query": expr, **times, **_extras(partial)})
+
+
+def timestamp(at: datetime) -> str:
+    """Unix seconds with three decimals; what is below a millisecond is cut off.
+
+    >>> timestamp(datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC))
+    '1767225630.000'
+
+    Raises:
+        ValueError: the moment has no time zone.
+    """
+    if at.tzinfo is None:
+        raise ValueError(f"{at} has no time zone")
+    return _seconds((at - _EPOCH) // _MS)
+
+
+def _seconds(ms: int) -> str:
+    # By integers: the float of a unix time in milliseconds can print one millisecond off.
+    return f"{'-' if ms < 0 else ''}{abs(ms) // 1000}.{abs(ms) % 1000:03d}"
+
+
+def _extras(partial: PartialPolicy) -> Mapping[str, str]:
+    return _WHOLE if partial is PartialPolicy.REJECT else _WHAT_THERE_IS

@@ -1,0 +1,54 @@
+"""What a server says about itself; everything may be missing, as the relatives of Prometheus say less."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.slo import parse_duration
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeInfo:
+    """How long a server keeps samples, and since when it runs; None where it does not say."""
+
+    retention: timedelta | None = None
+    started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildInfo:
+    """The version of the API that a server implements; None where it does not say."""
+
+    version: str | None = None
+
+
+def runtime_info(data: Mapping[str, Any]) -> RuntimeInfo:
+    """From the data of `/api/v1/status/runtimeinfo`."""
+    return RuntimeInfo(retention=_retention(data.get("storageRetention")), started_at=_moment(data.get("startTime")))
+
+
+def build_info(data: Mapping[str, Any]) -> BuildInfo:
+    """From the data of `/api/v1/status/buildinfo`."""
+    version = data.get("version")
+    return BuildInfo(version=version if isinstance(version, str) and version else None)
+
+
+def _retention(text: object) -> timedelta | None:
+    """The time in ``15d``, ``15d or 10GiB``; None for a limit by size alone."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return parse_duration(text.partition(" or ")[0])
+    except ValueError:
+        return None
+
+
+def _moment(text: object) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
