@@ -1,4 +1,32 @@
 """When an alert fires and resolves: the default tiers, and the life cycle as one pure `step`.
 
-Pure: no IO. May import `app.slo` only.
+Pure: no IO. May import `app.slo` only. Start at `lifecycle.py`; `alert.py` is what is remembered between two slots,
+`reading.py` what is known at one, `policy.py` the default tiers, `notice.py` what is told to people.
 """
+
+from app.alerting.alert import Alert, Transition, TransitionKind
+from app.alerting.lifecycle import retire, step, step_slo
+from app.alerting.notice import Notice, NoticeStatus, compose, news, resolve
+from app.alerting.policy import check_tier, default_policies
+from app.alerting.reading import ADEQUATE_COVERAGE, Reading, TierReading, Verdict, judge
+
+__all__ = [
+    "ADEQUATE_COVERAGE",
+    "Alert",
+    "Notice",
+    "NoticeStatus",
+    "Reading",
+    "TierReading",
+    "Transition",
+    "TransitionKind",
+    "Verdict",
+    "check_tier",
+    "compose",
+    "default_policies",
+    "judge",
+    "news",
+    "resolve",
+    "retire",
+    "step",
+    "step_slo",
+]

@@ -1,0 +1,80 @@
+"""What is remembered of an alert from slot to slot, and what is recorded when it changes."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.slo import AlertState, Severity, SloId
+
+
+class TransitionKind(StrEnum):
+    """What happened to an alert in one step."""
+
+    PENDING = "pending"
+    CLEARED = "cleared"
+    FIRED = "fired"
+    UNMUTED = "unmuted"
+    RESOLVED = "resolved"
+    FROZEN = "frozen"
+    THAWED = "thawed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One severity of one SLO, for its whole life.
+
+    *state* is inactive, pending or firing, and stays what it was while the alert is *frozen* (the reason in words).
+    *since* is the slot in which the state was entered; *quiet_since* the first slot of a firing alert that no longer
+    burnt; *announced* says that receivers were told that it fires; *incident* is shared by all alerts of one story.
+    """
+
+    slo: SloId
+    severity: Severity
+    state: AlertState = AlertState.INACTIVE
+    since: datetime | None = None
+    tier: str | None = None
+    incident: str | None = None
+    quiet_since: datetime | None = None
+    frozen: str | None = None
+    muted: bool = False
+    announced: bool = False
+    resolved_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """The identity that receivers know the alert by, the same for its whole life."""
+        return f"{self.slo}/{self.severity}"
+
+    @property
+    def shown_state(self) -> AlertState:
+        """The state as people see it: frozen hides what the state was."""
+        return AlertState.FROZEN if self.frozen is not None else self.state
+
+    @property
+    def firing(self) -> bool:
+        """Whether it fires, be it frozen, muted or not."""
+        return self.state is AlertState.FIRING
+
+    @property
+    def in_force(self) -> bool:
+        """Whether receivers are to be told, again and again, that it fires."""
+        return self.firing and self.announced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One change of an alert; *notify* says that receivers are told."""
+
+    slo: SloId
+    severity: Severity
+    kind: TransitionKind
+    at: datetime
+    incident: str | None
+    tier: str | None
+    reason: str | None = None
+    notify: bool = False
+
+    @property
+    def key(self) -> str:
+        """The identity of the alert, as in `Alert.key`."""
+        return f"{self.slo}/{self.severity}"

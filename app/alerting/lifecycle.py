@@ -1,0 +1,216 @@
+"""The life cycle of an alert: one pure function, used by the live service, by replay and by tests.
+
+Without frozen slots an alert behaves exactly like a Prometheus alerting rule with the same ``for`` and
+``keep_firing_for``: it is active from the first slot that burns, fires in the slot in which it has been active for
+``for``, and resolves in the slot in which it has been quiet for ``keep_firing_for``.
+
+Source: https://github.com/prometheus/prometheus/blob/v2.42.0/rules/alerting.go (AlertingRule.Eval)
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from hashlib import blake2b
+
+from app.alerting.alert import Alert, Transition, TransitionKind
+from app.alerting.reading import Reading, Verdict, judge
+from app.slo import AlertState, Severity, SeverityPolicy, SloId
+
+Step = tuple[Alert, tuple[Transition, ...]]
+
+_URGENCY = {severity: place for place, severity in enumerate(Severity)}
+
+
+def step(
+    alert: Alert,
+    reading: Reading,
+    policy: SeverityPolicy,
+    *,
+    at: datetime,
+    muted: bool = False,
+    story: str | None = None,
+) -> Step:
+    """The alert after the slot *at*, and what has changed.
+
+    Args:
+        alert: the alert after the slot before.
+        reading: what is known at this slot, tiers in the policy's order.
+        policy: when the alert fires and how patient it is.
+        at: the slot, later than all slots before it.
+        muted: whether a page of the same SLO speaks for it; it then lives on silently.
+        story: the incident that is under way in the SLO; None starts one if the alert becomes active.
+    """
+    return _step(alert, judge(reading, policy), policy, at=at, muted=muted, story=story)
+
+
+def step_slo(
+    alerts: Sequence[Alert],
+    readings: Mapping[Severity, Reading],
+    policies: Sequence[SeverityPolicy],
+    *,
+    slo: SloId,
+    at: datetime,
+) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
+    """All alerts of one SLO, or of one member of its group, after the slot *at*, and what has changed.
+
+    The page goes first, since one in force mutes the ticket. The alerts of one SLO share an incident for as long as
+    any of them is active. An alert whose severity was switched off is resolved.
+    """
+    known = {alert.severity: alert for alert in alerts}
+    story = next((alert.incident for alert in alerts if alert.incident is not None), None)
+    stepped: list[Alert] = []
+    changes: list[Transition] = []
+    page: Alert | None = None
+    for policy in sorted(policies, key=_urgency):
+        alert = known.pop(policy.severity, None) or Alert(slo=slo, severity=policy.severity)
+        verdict = judge(readings[policy.severity], policy)
+        muted = page is not None and _mutes(page, verdict, at)
+        alert, transitions = _step(alert, verdict, policy, at=at, muted=muted, story=story)
+        story = story or alert.incident
+        page = alert if policy.severity is Severity.PAGE else page
+        stepped.append(alert)
+        changes.extend(transitions)
+    changes.extend(retire(tuple(known.values()), at=at, reason="this severity is switched off"))
+    return tuple(stepped), tuple(changes)
+
+
+def retire(alerts: Sequence[Alert], *, at: datetime, reason: str) -> tuple[Transition, ...]:
+    """What is recorded when alerts cease to exist, because their SLO or their severity was removed."""
+    return tuple(
+        _change(alert, TransitionKind.RESOLVED, at, reason=reason, notify=alert.announced)
+        for alert in alerts
+        if alert.firing
+    )
+
+
+def incident_id(slo: SloId, at: datetime) -> str:
+    """The name of the story that begins in *slo* at *at*; the same whenever the slot is stepped again."""
+    return blake2b(f"{slo}@{at.timestamp():.3f}".encode(), digest_size=8).hexdigest()
+
+
+def _urgency(policy: SeverityPolicy) -> int:
+    return _URGENCY[policy.severity]
+
+
+def _mutes(page: Alert, verdict: Verdict, at: datetime) -> bool:
+    """Whether the page speaks for a ticket with this verdict.
+
+    A short incident is over long before the windows of a ticket forget it. After the page's end a tier of the
+    ticket counts anew once its short window holds nothing of the page's time (ADR-0011).
+    """
+    if page.firing:
+        return True
+    return page.resolved_at is not None and verdict.tier is not None and at - page.resolved_at < verdict.tier.short
+
+
+def _step(
+    alert: Alert, verdict: Verdict, policy: SeverityPolicy, *, at: datetime, muted: bool, story: str | None
+) -> Step:
+    if verdict.unknown is not None:
+        return _freeze(alert, verdict.unknown, at)
+    if alert.frozen is None and alert.state is AlertState.INACTIVE and not verdict.burning:
+        return alert, ()
+    thawed, changes = _thaw(alert, at)
+    moved, change = _advance(thawed, verdict, policy, at, story)
+    heard, told = _announce(moved, change, at, muted=muted)
+    return heard, (*changes, *told)
+
+
+def _freeze(alert: Alert, reason: str, at: datetime) -> Step:
+    if alert.frozen == reason:
+        return alert, ()
+    frozen = replace(alert, frozen=reason)
+    if alert.frozen is not None:
+        return frozen, ()
+    return frozen, (_change(frozen, TransitionKind.FROZEN, at, reason=reason),)
+
+
+def _thaw(alert: Alert, at: datetime) -> Step:
+    if alert.frozen is None:
+        return alert, ()
+    thawed = replace(alert, frozen=None)
+    return thawed, (_change(thawed, TransitionKind.THAWED, at),)
+
+
+def _advance(
+    alert: Alert, verdict: Verdict, policy: SeverityPolicy, at: datetime, story: str | None
+) -> tuple[Alert, Transition | None]:
+    if verdict.tier is None:
+        return _while_quiet(alert, policy, at)
+    return _while_burning(alert, verdict.tier.name, policy, at, story)
+
+
+def _while_quiet(alert: Alert, policy: SeverityPolicy, at: datetime) -> tuple[Alert, Transition | None]:
+    match alert.state:
+        case AlertState.PENDING:
+            return _end(alert, at), _change(alert, TransitionKind.CLEARED, at)
+        case AlertState.FIRING:
+            quiet_since = alert.quiet_since or at
+            if at - quiet_since < policy.keep_firing_for:
+                return replace(alert, quiet_since=quiet_since), None
+            resolved = _change(alert, TransitionKind.RESOLVED, at, notify=alert.announced)
+            return replace(_end(alert, at), resolved_at=at), resolved
+        case _:
+            return alert, None
+
+
+def _while_burning(
+    alert: Alert, tier: str, policy: SeverityPolicy, at: datetime, story: str | None
+) -> tuple[Alert, Transition | None]:
+    if alert.firing:
+        same = alert.quiet_since is None and alert.tier == tier
+        return (alert if same else replace(alert, quiet_since=None, tier=tier)), None
+    entered = alert.state is AlertState.INACTIVE
+    if entered:
+        incident = story or incident_id(alert.slo, at)
+        alert = replace(alert, state=AlertState.PENDING, since=at, incident=incident)
+    active = alert if alert.tier == tier else replace(alert, tier=tier)
+    if at - (active.since or at) >= policy.pending_for:
+        fired = replace(active, state=AlertState.FIRING, since=at)
+        return fired, _change(fired, TransitionKind.FIRED, at)
+    return active, _change(active, TransitionKind.PENDING, at) if entered else None
+
+
+def _end(alert: Alert, at: datetime) -> Alert:
+    return replace(
+        alert,
+        state=AlertState.INACTIVE,
+        since=at,
+        tier=None,
+        incident=None,
+        quiet_since=None,
+        muted=False,
+        announced=False,
+    )
+
+
+def _announce(alert: Alert, change: Transition | None, at: datetime, *, muted: bool) -> Step:
+    """Tell that the alert fires, once, in the first slot in which no page speaks for it.
+
+    An alert that was announced stays so: withdrawing a ticket when a page comes would read as an all-clear.
+    """
+    changes = () if change is None else (change,)
+    if not alert.firing:
+        return alert, changes
+    if alert.announced or muted:
+        silent = muted and not alert.announced
+        return (alert if alert.muted == silent else replace(alert, muted=silent)), changes
+    heard = replace(alert, muted=False, announced=True)
+    if change is not None:
+        return heard, (replace(change, notify=True),)
+    return heard, (_change(heard, TransitionKind.UNMUTED, at, notify=True),)
+
+
+def _change(
+    alert: Alert, kind: TransitionKind, at: datetime, *, reason: str | None = None, notify: bool = False
+) -> Transition:
+    return Transition(
+        slo=alert.slo,
+        severity=alert.severity,
+        kind=kind,
+        at=at,
+        incident=alert.incident,
+        tier=alert.tier,
+        reason=reason,
+        notify=notify,
+    )

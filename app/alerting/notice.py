@@ -1,0 +1,148 @@
+"""What people are told of an alert: the facts, as they stood in one slot, before any receiver puts them into words."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from app.alerting.alert import Alert, Transition, TransitionKind
+from app.alerting.reading import Reading, TierReading
+from app.slo import GroupKey, Labels, Severity, SeverityPolicy, Slo, SloId, Tier, format_duration
+
+_NAN = float("nan")
+_UNKNOWN = TierReading(long_burn_rate=_NAN, short_burn_rate=_NAN, long_coverage=0.0, short_coverage=0.0)
+
+
+class NoticeStatus(StrEnum):
+    """Whether a notice says that an alert fires or that it is over."""
+
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """The facts of one alert in the slot *at*; ratios, burn rates and events are NaN where they are not known.
+
+    *labels* are those of the documents and of the group, *annotations* those of the documents; *good* and *bad* count
+    the events of the window *long*; *period_seconds* is the length of the SLO window; *stale* says why the figures
+    are old; *reason* why an alert ended that did not end by itself.
+    """
+
+    status: NoticeStatus
+    slo: SloId
+    severity: Severity
+    incident: str
+    alertname: str
+    service: str
+    name: str
+    objective: float
+    window: str
+    period_seconds: float
+    starts_at: datetime
+    at: datetime
+    ends_at: datetime | None = None
+    labels: Labels = ()
+    annotations: Labels = ()
+    tier: str = ""
+    long: str = ""
+    short: str = ""
+    factor: float = _NAN
+    burn_rate_long: float = _NAN
+    burn_rate_short: float = _NAN
+    budget_remaining: float = _NAN
+    good: float = _NAN
+    bad: float = _NAN
+    stale: str | None = None
+    reason: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The identity of the alert, as in `Alert.key`."""
+        return f"{self.slo}/{self.severity}"
+
+
+def compose(
+    alert: Alert,
+    reading: Reading,
+    policy: SeverityPolicy,
+    *,
+    slo: Slo,
+    group: GroupKey,
+    budget_remaining: float,
+    at: datetime,
+) -> Notice:
+    """The notice of a firing alert.
+
+    Raises:
+        ValueError: the alert does not fire.
+    """
+    if not alert.firing or alert.since is None or alert.incident is None:
+        raise ValueError(f"the alert {alert.key} does not fire")
+    tier, measured = _tripped(alert, reading, policy.tiers)
+    return Notice(
+        status=NoticeStatus.FIRING,
+        slo=alert.slo,
+        severity=alert.severity,
+        incident=alert.incident,
+        alertname=slo.alerting.name,
+        service=slo.service,
+        name=slo.name,
+        objective=slo.objective,
+        window=str(slo.window),
+        period_seconds=slo.window.period(at).total_seconds(),
+        starts_at=alert.since,
+        at=at,
+        labels=_merged(slo.labels, group, policy.labels),
+        annotations=_merged(slo.alerting.annotations, policy.annotations),
+        tier=alert.tier or "",
+        long=format_duration(tier.long) if tier else "",
+        short=format_duration(tier.short) if tier else "",
+        factor=tier.factor if tier else _NAN,
+        burn_rate_long=measured.long_burn_rate,
+        burn_rate_short=measured.short_burn_rate,
+        budget_remaining=budget_remaining,
+        good=measured.good,
+        bad=measured.bad,
+        stale=alert.frozen,
+    )
+
+
+def resolve(notice: Notice, *, at: datetime, reason: str | None = None) -> Notice:
+    """The last notice of an alert, turned into the news that it ended at *at*."""
+    return replace(notice, status=NoticeStatus.RESOLVED, at=at, ends_at=at, stale=None, reason=reason)
+
+
+def news(
+    transitions: Sequence[Transition], current: Mapping[str, Notice], last: Mapping[str, Notice]
+) -> tuple[Notice, ...]:
+    """What receivers are told of *transitions*, in order.
+
+    Args:
+        transitions: what has changed in this slot.
+        current: by key, the notices of the alerts that are in force in this slot.
+        last: by key, the notices of the alerts that were in force in the slot before; they end with them.
+    """
+    told = []
+    for change in transitions:
+        if not change.notify:
+            continue
+        if change.kind is TransitionKind.RESOLVED:
+            told.append(resolve(last[change.key], at=change.at, reason=change.reason))
+        else:
+            told.append(current[change.key])
+    return tuple(told)
+
+
+def _tripped(alert: Alert, reading: Reading, tiers: Sequence[Tier]) -> tuple[Tier | None, TierReading]:
+    for tier, measured in zip(tiers, reading.tiers, strict=True):
+        if tier.name == alert.tier:
+            return tier, measured
+    return None, _UNKNOWN
+
+
+def _merged(*labels: Labels) -> Labels:
+    merged: dict[str, str] = {}
+    for pairs in labels:
+        merged.update(pairs)
+    return tuple(sorted(merged.items()))

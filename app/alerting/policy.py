@@ -1,0 +1,87 @@
+"""The default tiers of long and short windows, and the check that a factor can be right.
+
+Source: https://sre.google/workbook/alerting-on-slos/, approach 6 and table 5-8. The 1d/2h ticket is in the chapter's
+code, not in its table.
+"""
+
+import math
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.slo import Severity, SeverityPolicy, Tier, Window
+
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierTemplate:
+    """A tier before the SLO window is known: it trips when *budget_share* is spent within *long*."""
+
+    severity: Severity
+    long: timedelta
+    short: timedelta
+    budget_share: float
+
+    def factor(self, window: timedelta) -> float:
+        """The burn rate that spends *budget_share* of the budget of *window* within *long*, at least 1.
+
+        A burn rate below 1 never spends the budget, so an alert on it would fire while the SLO is met.
+
+        >>> TEMPLATES[0].factor(timedelta(days=30))
+        14.4
+        """
+        return max(1.0, self.budget_share * (window / self.long))
+
+
+TEMPLATES = (
+    TierTemplate(severity=Severity.PAGE, long=timedelta(hours=1), short=timedelta(minutes=5), budget_share=0.02),
+    TierTemplate(severity=Severity.PAGE, long=timedelta(hours=6), short=timedelta(minutes=30), budget_share=0.05),
+    TierTemplate(severity=Severity.TICKET, long=timedelta(days=1), short=timedelta(hours=2), budget_share=0.10),
+    TierTemplate(severity=Severity.TICKET, long=timedelta(days=3), short=timedelta(hours=6), budget_share=0.10),
+)
+
+
+def highest_burn_rate(objective: float) -> float:
+    """The burn rate of a total outage: no burn rate can be higher."""
+    return 1.0 / (1.0 - objective)
+
+
+def default_policies(window: Window, objective: float) -> tuple[SeverityPolicy, ...]:
+    """The policies of an SLO that says nothing about its tiers, the page first.
+
+    Left out are tiers that look back further than the SLO window, since the budget no longer counts those events, and
+    tiers whose factor not even a total outage reaches. A severity without tiers is left out as a whole (ADR-0010).
+    """
+    policies = []
+    for severity in Severity:
+        tiers = tuple(
+            Tier(long=template.long, short=template.short, factor=template.factor(window.nominal))
+            for template in TEMPLATES
+            if template.severity is severity and template.long <= window.nominal
+        )
+        possible = tuple(tier for tier in tiers if check_tier(tier, objective) is None)
+        if possible:
+            policies.append(SeverityPolicy(severity=severity, tiers=possible))
+    return tuple(policies)
+
+
+def check_tier(tier: Tier, objective: float) -> str | None:
+    """Why the factor of *tier* can never be right for *objective*, and what to write instead; None if it can be."""
+    if not math.isfinite(tier.factor):
+        return f"the factor of {tier.name} must be a number, such as 14.4"
+    if tier.factor < 1.0 - _ROUNDING:
+        return (
+            f"the factor {tier.factor:g} of {tier.name} is below 1: it would fire while the objective is met; "
+            "write at least 1"
+        )
+    highest = highest_burn_rate(objective)
+    if tier.factor > highest * (1.0 + _ROUNDING):
+        return (
+            f"the factor {tier.factor:g} of {tier.name} can never be reached: at an objective of "
+            f"{_percent(objective)} a total outage burns at {highest:.6g}; write at most {highest:.6g}"
+        )
+    return None
+
+
+def _percent(ratio: float) -> str:
+    return f"{ratio * 100:.10g} %"

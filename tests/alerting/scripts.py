@@ -1,0 +1,65 @@
+"""Short scripts for the life cycle: one letter a slot in, what changed and when out."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+
+from app.alerting import Alert, Reading, TierReading, Transition, step, step_slo
+from app.slo import Severity, SeverityPolicy, SloId, Tier
+
+SLO = SloId("checkout-availability")
+SLOT = timedelta(seconds=30)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+PAGE = SeverityPolicy(
+    severity=Severity.PAGE, tiers=(Tier(long=timedelta(hours=1), short=timedelta(minutes=5), factor=14.4),)
+)
+TICKET = SeverityPolicy(
+    severity=Severity.TICKET, tiers=(Tier(long=timedelta(days=1), short=timedelta(hours=2), factor=3.0),)
+)
+
+READINGS = {
+    "b": TierReading(long_burn_rate=20.0, short_burn_rate=20.0),
+    "q": TierReading(long_burn_rate=0.5, short_burn_rate=0.5),
+    "n": TierReading(long_burn_rate=float("nan"), short_burn_rate=float("nan")),
+    "h": TierReading(long_burn_rate=20.0, short_burn_rate=20.0, long_coverage=1.0, short_coverage=0.8),
+    "s": TierReading(long_burn_rate=20.0, short_burn_rate=20.0),
+}
+"""burning, quiet, no events, a hole, stale."""
+
+
+def slot(number: int) -> datetime:
+    """The time of a slot of the script."""
+    return START + number * SLOT
+
+
+def reading(*letters: str) -> Reading:
+    """A reading with one tier for each letter."""
+    return Reading(tiers=tuple(READINGS[letter] for letter in letters), stale="s" in letters)
+
+
+def play(script: str, policy: SeverityPolicy, alert: Alert | None = None) -> tuple[list[Alert], list[str]]:
+    """One severity through a script: the alert after every slot, and ``slot kind`` for all that changed."""
+    alert = alert or Alert(slo=SLO, severity=policy.severity)
+    alerts, said = [], []
+    for number, letter in enumerate(script):
+        alert, changes = step(alert, reading(*letter * len(policy.tiers)), policy, at=slot(number))
+        alerts.append(alert)
+        said += [f"{number} {change.kind}" for change in changes]
+    return alerts, said
+
+
+def play_slo(
+    page: str, ticket: str, start: int = 0, alerts: tuple[Alert, ...] = ()
+) -> tuple[list[Transition], tuple[Alert, ...]]:
+    """A page and a ticket of one SLO through a script each."""
+    changes: list[Transition] = []
+    for number, (for_page, for_ticket) in enumerate(zip(page, ticket, strict=True), start):
+        readings = {Severity.PAGE: reading(for_page), Severity.TICKET: reading(for_ticket)}
+        alerts, changed = step_slo(alerts, readings, (PAGE, TICKET), slo=SLO, at=slot(number))
+        changes += changed
+    return changes, alerts
+
+
+def told(changes: Iterable[Transition]) -> list[str]:
+    """What receivers are told: ``slot severity kind``."""
+    return [f"{(change.at - START) // SLOT} {change.severity} {change.kind}" for change in changes if change.notify]

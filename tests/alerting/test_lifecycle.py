@@ -1,0 +1,178 @@
+"""The life of one alert, and of the page and the ticket of one SLO."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from app.alerting import Alert, Reading, TierReading, TransitionKind, judge, retire, step, step_slo
+from app.slo import AlertState, Severity, SeverityPolicy, Tier
+from tests.alerting.scripts import PAGE, SLO, SLOT, TICKET, play, play_slo, reading, slot, told
+
+PATIENT = replace(PAGE, pending_for=2 * SLOT, keep_firing_for=2 * SLOT)
+TWO_TIERS = replace(PAGE, tiers=(*PAGE.tiers, Tier(long=timedelta(hours=6), short=timedelta(minutes=30), factor=6.0)))
+
+
+def test_without_for_it_fires_in_the_first_burning_slot() -> None:
+    assert play("qqbbq", PAGE)[1] == ["2 fired", "4 resolved"]
+
+
+def test_for_counts_from_the_first_burning_slot() -> None:
+    assert play("qbbbb", PATIENT)[1] == ["1 pending", "3 fired"]
+
+
+def test_a_pending_alert_that_goes_quiet_starts_over() -> None:
+    assert play("bbqbbb", PATIENT)[1] == ["0 pending", "2 cleared", "3 pending", "5 fired"]
+
+
+def test_keep_firing_for_counts_from_the_first_quiet_slot() -> None:
+    assert play("bbbqqq", PATIENT)[1] == ["0 pending", "2 fired", "5 resolved"]
+
+
+def test_burning_again_restarts_keep_firing_for() -> None:
+    assert play("bbbqqbqqq", PATIENT)[1] == ["0 pending", "2 fired", "8 resolved"]
+
+
+def test_no_events_never_trip() -> None:
+    assert play("bnnb", PAGE)[1] == ["0 fired", "1 resolved", "3 fired"]
+
+
+@pytest.mark.parametrize(("burn_rate", "burning"), [(14.4, True), (14.399999, False)])
+def test_a_tier_trips_at_its_factor(burn_rate: float, burning: bool) -> None:
+    for rates in [(burn_rate, 99.0), (99.0, burn_rate)]:
+        measured = TierReading(long_burn_rate=rates[0], short_burn_rate=rates[1])
+        assert judge(Reading(tiers=(measured,)), PAGE).burning is burning
+
+
+@pytest.mark.parametrize("blind", ["h", "s"])
+class TestBlind:
+    def test_an_inactive_alert_does_not_fire(self, blind: str) -> None:
+        alerts, said = play("q" + blind * 3, PAGE)
+        assert said == ["1 frozen"]
+        assert alerts[-1].shown_state is AlertState.FROZEN
+        assert alerts[-1].frozen
+
+    def test_a_firing_alert_stays_asserted(self, blind: str) -> None:
+        alerts, said = play("b" + blind * 50, PAGE)
+        assert said == ["0 fired", "1 frozen"]
+        assert alerts[-1].in_force
+        assert alerts[-1].shown_state is AlertState.FROZEN
+
+    def test_a_firing_alert_resolves_only_once_it_sees_again(self, blind: str) -> None:
+        assert play("b" + blind * 3 + "q", PAGE)[1] == ["0 fired", "1 frozen", "4 thawed", "4 resolved"]
+
+    def test_a_pending_alert_goes_on_waiting(self, blind: str) -> None:
+        assert play("b" + blind * 3 + "b", PATIENT)[1] == ["0 pending", "1 frozen", "4 thawed", "4 fired"]
+
+
+def test_it_says_which_window_is_not_measured() -> None:
+    alerts, _ = play("h", PAGE)
+    assert alerts[-1].frozen == "less than 90% of the last 5m is measured"
+
+
+def test_coverage_that_is_not_known_is_not_enough() -> None:
+    measured = TierReading(long_burn_rate=1.0, short_burn_rate=1.0, long_coverage=float("nan"))
+    assert judge(Reading(tiers=(measured,)), PAGE).unknown == "less than 90% of the last 1h is measured"
+
+
+@pytest.mark.parametrize(
+    ("letters", "tier", "unknown"),
+    [
+        ("bb", "1h/5m", False),
+        ("qb", "6h/30m", False),
+        ("hb", "6h/30m", False),
+        ("bh", "1h/5m", False),
+        ("qh", None, True),
+        ("hq", None, True),
+        ("qq", None, False),
+        ("sb", None, True),
+    ],
+)
+def test_one_tier_that_surely_trips_is_enough_but_quiet_needs_all(
+    letters: str, tier: str | None, unknown: bool
+) -> None:
+    verdict = judge(reading(*letters), TWO_TIERS)
+    assert (verdict.tier.name if verdict.tier else None, verdict.unknown is not None) == (tier, unknown)
+
+
+def test_the_tier_is_the_quickest_that_trips_now() -> None:
+    alert = Alert(slo=SLO, severity=Severity.PAGE)
+    for number, (letters, tier) in enumerate([("qb", "6h/30m"), ("bb", "1h/5m"), ("qb", "6h/30m")]):
+        alert, _ = step(alert, reading(*letters), TWO_TIERS, at=slot(number))
+        assert alert.tier == tier
+
+
+def test_a_reading_of_other_tiers_is_a_bug_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="1 readings for the 2 tiers"):
+        judge(reading("b"), TWO_TIERS)
+
+
+def test_a_page_mutes_the_ticket_of_its_slo() -> None:
+    changes, alerts = play_slo("qbbb", "qbbb")
+    assert told(changes) == ["1 page fired"]
+    assert [(alert.firing, alert.muted, alert.in_force) for alert in alerts] == [
+        (True, False, True),
+        (True, True, False),
+    ]
+
+
+def test_a_ticket_that_only_remembers_the_page_stays_silent_until_it_ends() -> None:
+    """The 2 h window of the ticket still holds the incident 5 minutes after it; that is no news."""
+    changes, _ = play_slo("bbb" + "q" * 60, "bbb" + "b" * 50 + "q" * 10)
+    assert told(changes) == ["0 page fired", "3 page resolved"]
+
+
+def test_a_ticket_that_goes_on_burning_after_the_page_is_told() -> None:
+    """Two hours after the page's end the short window of 1d/2h holds nothing of it any more."""
+    changes, alerts = play_slo("b" + "q" * 260, "b" * 261)
+    assert told(changes) == ["0 page fired", "1 page resolved", "241 ticket unmuted"]
+    assert alerts[1].in_force
+
+
+def test_a_ticket_that_was_told_is_not_withdrawn_when_the_page_comes() -> None:
+    changes, alerts = play_slo("qqbbqq", "qbbbbq")
+    assert told(changes) == ["1 ticket fired", "2 page fired", "4 page resolved", "5 ticket resolved"]
+    assert {change.incident for change in changes} == {changes[0].incident}
+    assert [alert.incident for alert in alerts] == [None, None]
+
+
+def test_escalation_is_one_story_and_the_next_incident_another() -> None:
+    changes, _ = play_slo("qbqqbq", "bbbqqq")
+    first = {change.incident for change in changes if change.at <= slot(3)}
+    second = {change.incident for change in changes if change.at > slot(3)}
+    assert len(first) == len(second) == 1
+    assert first != second
+
+
+def test_a_ticket_without_a_page_policy_speaks_for_itself() -> None:
+    readings = {Severity.TICKET: reading("b")}
+    _, changes = step_slo((), readings, (TICKET,), slo=SLO, at=slot(0))
+    assert told(changes) == ["0 ticket fired"]
+
+
+def test_a_severity_that_is_switched_off_resolves() -> None:
+    _, alerts = play_slo("bb", "qq")
+    left, changes = step_slo(alerts, {Severity.TICKET: reading("q")}, (TICKET,), slo=SLO, at=slot(2))
+    assert [alert.severity for alert in left] == [Severity.TICKET]
+    assert [(change.kind, change.notify, change.reason) for change in changes] == [
+        (TransitionKind.RESOLVED, True, "this severity is switched off")
+    ]
+
+
+def test_a_removed_slo_resolves_what_was_announced() -> None:
+    _, alerts = play_slo("bb", "bb")
+    changes = retire(alerts, at=slot(2), reason="the SLO was removed")
+    assert told(changes) == ["2 page resolved"]
+
+
+def test_nothing_is_made_anew_while_nothing_happens() -> None:
+    """1,000 SLOs are stepped twice in every slot, and nearly all of them are quiet."""
+    alert = Alert(slo=SLO, severity=Severity.PAGE)
+    assert step(alert, reading("q"), PAGE, at=slot(0))[0] is alert
+
+
+def test_policies_may_come_in_any_order() -> None:
+    readings = {Severity.PAGE: reading("b"), Severity.TICKET: reading("b")}
+    policies: tuple[SeverityPolicy, ...] = (TICKET, PAGE)
+    _, changes = step_slo((), readings, policies, slo=SLO, at=slot(0))
+    assert told(changes) == ["0 page fired"]

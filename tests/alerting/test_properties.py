@@ -1,0 +1,101 @@
+"""What holds of the life cycle whatever comes."""
+
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.alerting import Alert, Reading, TierReading, TransitionKind, judge, step, step_slo
+from app.slo import Severity, SeverityPolicy
+from tests.alerting.scripts import PAGE, SLO, SLOT, TICKET, play, play_slo, reading, slot, told
+
+scripts = st.text(alphabet="bqnhs", max_size=60)
+patience = st.integers(min_value=0, max_value=4).map(lambda slots: slots * SLOT)
+policies = st.builds(
+    lambda wait, keep: SeverityPolicy(severity=Severity.PAGE, tiers=PAGE.tiers, pending_for=wait, keep_firing_for=keep),
+    patience,
+    patience,
+)
+pairs = st.lists(st.tuples(st.sampled_from("bqnhs"), st.sampled_from("bqnhs")), max_size=60)
+
+
+@given(scripts, policies, st.integers(min_value=0, max_value=60))
+def test_stepping_on_from_a_saved_alert_equals_stepping_through(script: str, policy: SeverityPolicy, cut: int) -> None:
+    """A restart in any state changes nothing: all that matters is in the alert."""
+    through, _ = play(script, policy)
+    alert = through[cut - 1] if 0 < cut <= len(through) else Alert(slo=SLO, severity=Severity.PAGE)
+    for number in range(cut, len(script)):
+        alert, _ = step(alert, reading(script[number]), policy, at=slot(number))
+        assert alert == through[number]
+
+
+@given(scripts, policies)
+def test_a_blind_slot_neither_fires_nor_resolves(script: str, policy: SeverityPolicy) -> None:
+    alerts, said = play(script, policy)
+    blind = {str(number) for number, letter in enumerate(script) if letter in "hs"}
+    assert not [change for change in said if change.split()[0] in blind and not change.endswith("frozen")]
+    for before, after, letter in zip(alerts, alerts[1:], script[1:], strict=False):
+        if letter in "hs":
+            assert (before.state, before.since, before.incident) == (after.state, after.since, after.incident)
+            assert after.frozen is not None
+
+
+@given(scripts, policies)
+def test_it_fires_and_resolves_in_turn(script: str, policy: SeverityPolicy) -> None:
+    _, said = play(script, policy)
+    turns = [change.split()[1] for change in said if change.split()[1] in ("fired", "resolved")]
+    assert turns == ["fired", "resolved"] * (len(turns) // 2) + ["fired"] * (len(turns) % 2)
+
+
+@given(scripts)
+def test_nothing_burning_never_fires(script: str) -> None:
+    _, said = play(script.replace("b", "q"), PAGE)
+    assert not [change for change in said if "fired" in change]
+
+
+@given(pairs)
+def test_each_alert_is_told_to_fire_and_to_end_in_turn(script: list[tuple[str, str]]) -> None:
+    changes, alerts = play_slo("".join(page for page, _ in script), "".join(ticket for _, ticket in script))
+    for alert in alerts:
+        news = [change.kind for change in changes if change.notify and change.severity is alert.severity]
+        assert all((kind is TransitionKind.RESOLVED) == bool(turn % 2) for turn, kind in enumerate(news))
+        assert alert.announced == bool(len(news) % 2)
+
+
+@given(pairs)
+def test_no_ticket_is_told_while_a_page_is_in_force(script: list[tuple[str, str]]) -> None:
+    alerts: tuple[Alert, ...] = ()
+    for number, (page, ticket) in enumerate(script):
+        readings = {Severity.PAGE: reading(page), Severity.TICKET: reading(ticket)}
+        alerts, changes = step_slo(alerts, readings, (PAGE, TICKET), slo=SLO, at=slot(number))
+        if alerts[0].in_force:
+            assert not [line for line in told(changes) if "ticket fired" in line or "unmuted" in line]
+        incidents = {alert.incident for alert in alerts if alert.incident is not None}
+        assert len(incidents) <= 1
+
+
+finite = st.floats(min_value=0, max_value=1000)
+ratios = st.floats(min_value=0, max_value=1) | st.just(float("nan"))
+
+
+@given(st.floats() | finite, st.floats() | finite, ratios, ratios)
+def test_a_tier_trips_only_on_two_high_burn_rates_and_adequate_coverage(
+    long: float, short: float, long_coverage: float, short_coverage: float
+) -> None:
+    measured = TierReading(
+        long_burn_rate=long, short_burn_rate=short, long_coverage=long_coverage, short_coverage=short_coverage
+    )
+    verdict = judge(Reading(tiers=(measured,)), PAGE)
+    adequate = long_coverage >= 0.9 and short_coverage >= 0.9
+    assert (verdict.unknown is None) == adequate
+    assert verdict.burning == (adequate and long >= 14.4 and short >= 14.4)
+
+
+@given(patience, patience, scripts)
+def test_more_patience_never_fires_earlier(shorter: timedelta, longer: timedelta, script: str) -> None:
+    eager, patient = sorted((shorter, longer))
+    fired = []
+    for wait in (eager, patient):
+        policy = SeverityPolicy(severity=Severity.PAGE, tiers=PAGE.tiers, pending_for=wait)
+        fired.append([number for number, alert in enumerate(play(script, policy)[0]) if alert.firing])
+    assert set(fired[1]) <= set(fired[0])
