@@ -13,7 +13,6 @@ from app.api.ports import (
     Readiness,
     Reloader,
     ReloadOutcome,
-    TransitionView,
 )
 
 __all__ = [
@@ -24,6 +23,5 @@ __all__ = [
     "Readiness",
     "ReloadOutcome",
     "Reloader",
-    "TransitionView",
     "create_app",
 ]

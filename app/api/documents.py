@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.api.ports import TransitionView
+from app.alerting import Transition
 from app.api.responses import utc
 from app.slo import CalendarWindow, SloId, format_duration
 from app.status import AlertView, BudgetView, HistoryPoint, Progress, Snapshot, WindowView
@@ -48,14 +48,14 @@ def alert_document(snapshot: Snapshot, alert: AlertView) -> Document:
     }
 
 
-def transition_document(transition: TransitionView) -> Document:
+def transition_document(transition: Transition) -> Document:
     """One change of an alert's state."""
     return {
         "at": utc(transition.at),
-        "slo": transition.slo_id,
+        "slo": transition.slo,
         "severity": transition.severity,
-        "before": transition.before,
-        "after": transition.after,
+        "kind": transition.kind,
+        "incident": transition.incident,
         "tier": transition.tier,
         "reason": transition.reason,
     }

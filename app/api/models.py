@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
+from app.alerting import TransitionKind
 from app.slo import AlertState, CalendarUnit, Severity
 from app.status import DataState, HealthState
 
@@ -191,8 +192,8 @@ class TransitionModel(_Model):
     at: datetime
     slo: str
     severity: Severity
-    before: AlertState
-    after: AlertState
+    kind: TransitionKind
+    incident: str | None = Field(description="Shared by all that alerts of one SLO did in one story.")
     tier: str | None
     reason: str | None
 

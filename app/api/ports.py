@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from app.slo import AlertState, Severity, SloId
+from app.alerting import Transition
+from app.slo import SloId
 from app.status import HistoryPoint
 
 
@@ -19,23 +20,10 @@ class History(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TransitionView:
-    """One change of an alert's state."""
-
-    at: datetime
-    slo_id: SloId
-    severity: Severity
-    before: AlertState
-    after: AlertState
-    tier: str | None = None
-    reason: str | None = None
-
-
 class AlertLog(Protocol):
     """What alerts have done lately."""
 
-    async def recent(self, limit: int) -> Sequence[TransitionView]:
+    async def recent(self, limit: int) -> Sequence[Transition]:
         """The newest transitions of all SLOs, newest first."""
         ...
 

@@ -3,7 +3,8 @@ import gzip
 import pytest
 from fastapi.testclient import TestClient
 
-from app.api import ReloadOutcome, TransitionView
+from app.alerting import Transition, TransitionKind
+from app.api import ReloadOutcome
 from app.slo import AlertState, Severity, SloId
 from app.status import AlertView
 from tests.support.api import Served
@@ -16,12 +17,12 @@ RELOAD = "/-/reload"
 def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> None:
     served = Served.with_snapshots(a_snapshot(), a_snapshot(an_slo("search"), alerts=[FIRING]))
     served.alerts.transitions = [
-        TransitionView(
+        Transition(
             at=AS_OF,
-            slo_id=SloId("search-availability"),
+            slo=SloId("search-availability"),
             severity=Severity.PAGE,
-            before=AlertState.PENDING,
-            after=AlertState.FIRING,
+            kind=TransitionKind.FIRED,
+            incident="5eed",
             tier="1h/5m",
         )
     ] * 3
@@ -48,8 +49,8 @@ def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> Non
                 "at": "2026-03-01T12:00:00Z",
                 "slo": "search-availability",
                 "severity": "page",
-                "before": "pending",
-                "after": "firing",
+                "kind": "fired",
+                "incident": "5eed",
                 "tier": "1h/5m",
                 "reason": None,
             }

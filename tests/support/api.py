@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from typing_extensions import override
 
+from app.alerting import Transition
 from app.api import (
     AlertLog,
     ConfigSource,
@@ -19,7 +20,6 @@ from app.api import (
     Readiness,
     Reloader,
     ReloadOutcome,
-    TransitionView,
     create_app,
 )
 from app.metrics import BuildInfo, Exposition, Instruments
@@ -60,10 +60,10 @@ class FlatHistory(History):
 class ListedAlerts(AlertLog):
     """Transitions that a test lists."""
 
-    transitions: list[TransitionView] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
 
     @override
-    async def recent(self, limit: int) -> Sequence[TransitionView]:
+    async def recent(self, limit: int) -> Sequence[Transition]:
         return self.transitions[:limit]
 
 
