@@ -1,0 +1,42 @@
+"""The files of the composed stack, read for the tests."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "Dockerfile"
+
+
+def services() -> dict[str, dict[str, Any]]:
+    """The services of docker-compose.yml, anchors resolved."""
+    found: dict[str, dict[str, Any]] = load("docker-compose.yml")["services"]
+    return found
+
+
+def load(path: str) -> Any:
+    """A YAML file of the repository."""
+    return yaml.safe_load((ROOT / path).read_text())
+
+
+def stages() -> dict[str, str]:
+    """The base image of every stage of the Dockerfile, by the stage's name; the last one is what is built."""
+    return {stage: base for base, stage in re.findall(r"(?m)^FROM (\S+) AS (\S+)$", DOCKERFILE.read_text())}
+
+
+def copied() -> set[str]:
+    """What the Dockerfile copies out of the repository."""
+    lines = re.findall(r"(?m)^COPY (?!--from)(.+)$", DOCKERFILE.read_text())
+    return {source for line in lines for source in line.split()[:-1]}
+
+
+def bind_mounts() -> list[tuple[str, str, str]]:
+    """Service, path in the repository and path in the container of every file or folder that is mounted."""
+    return [
+        (name, source, target)
+        for name, service in services().items()
+        for source, target, *_ in (volume.split(":") for volume in service.get("volumes", []))
+        if source.startswith(".")
+    ]
