@@ -51,8 +51,6 @@ def _ratio(text: str) -> float:
 
 
 def _seconds(text: str) -> float:
-    if text.strip("0") in {"", "s"}:
-        return 0.0
     try:
         return parse_duration(text).total_seconds()
     except ValueError as error:
@@ -109,7 +107,8 @@ def break_(
 
     Example: `sloburn demo break checkout --errors 20% --latency 2s --for 10m`
     """
-    share, slower, lasts = _ratio(errors), _seconds(latency), _seconds(duration)
+    share, lasts = _ratio(errors), _seconds(duration)
+    slower = 0.0 if latency in {"0", "0s"} else _seconds(latency)
     try:
         broken = ShopSwitch(shop).break_service(service, errors=share, latency_seconds=slower, for_seconds=lasts)
     except ShopError as error:

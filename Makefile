@@ -1,0 +1,42 @@
+SHELL := /bin/bash
+export PATH := $(CURDIR)/.tools/bin:$(HOME)/.local/bin:$(PATH)
+bin := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lint test soak demo bench run dashboards clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install what is missing: uv, Prometheus, Alertmanager, the Python environment
+	@scripts/setup
+
+lint: setup ## Check style, format, types and the direction of imports
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy
+	$(bin)/lint-imports
+
+test: ## Set up, lint, and run all tests against real servers; what CI runs
+	@scripts/setup --tests
+	@$(MAKE) --no-print-directory lint
+	$(bin)/pytest -n auto
+
+soak: setup ## Run the long proofs; SLOBURN_SOAK says how long, 1 is the length in `make test`
+	SLOBURN_SOAK=$${SLOBURN_SOAK:-20} $(bin)/pytest -m soak --timeout=0
+
+demo: setup ## Start the demo shop with a month of history; Ctrl-C ends it. Choices: make demo ARGS="up --help"
+	@$(bin)/sloburn demo $(ARGS)
+
+bench: setup ## Measure what a tick costs
+	$(bin)/python -m bench $(ARGS)
+
+run: setup ## Run the service with the settings of the environment
+	@$(bin)/sloburn serve $(ARGS)
+
+dashboards: setup ## Generate the Grafana dashboards
+	$(bin)/python grafana/generate.py
+
+clean: ## Remove caches and build products
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
