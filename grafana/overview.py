@@ -111,7 +111,7 @@ def _all_slos() -> table.Panel:
         "All SLOs, the least budget left first",
         "One row for each SLO, and for each member of a group: the part of the id after the colon is the member. "
         "Budget left is what remains of the SLO's own window; below zero the objective is missed. A burn rate of 1 "
-        "spends exactly the budget. Click an id to open that SLO; empty cells are figures that are not known.",
+        'spends exactly the budget. Click an id to open that SLO; "no data" is a figure that is not known.',
         *(column(f"max by (slo, service) ({expr})", ref_id) for ref_id, (_, expr) in _COLUMNS.items()),
         height=12,
     )
