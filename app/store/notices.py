@@ -1,0 +1,34 @@
+"""Notices as they lie in the database: JSON, in which what is not known is null."""
+
+import math
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from app.alerting import Notice, NoticeStatus
+from app.slo import Severity, SloId
+
+_FLOATS = frozenset(field.name for field in fields(Notice) if field.type is float)
+
+
+def encode_notice(notice: Notice) -> str:
+    """A notice as JSON."""
+    return orjson.dumps(notice).decode()
+
+
+def decode_notice(text: str) -> Notice:
+    """A notice from its JSON; fields that are not there have their defaults."""
+    stored: dict[str, Any] = orjson.loads(text)
+    known = {field.name for field in fields(Notice)}
+    values = {name: value for name, value in stored.items() if name in known}
+    values.update({name: math.nan for name in _FLOATS if name in values and values[name] is None})
+    values["status"] = NoticeStatus(stored["status"])
+    values["severity"] = Severity(stored["severity"])
+    values["slo"] = SloId(stored["slo"])
+    for name in ("starts_at", "at", "ends_at"):
+        values[name] = datetime.fromisoformat(stored[name]) if stored[name] else None
+    for name in ("labels", "annotations"):
+        values[name] = tuple((key, value) for key, value in stored[name])
+    return Notice(**values)

@@ -1,0 +1,232 @@
+"""The outbox: what receivers are still to be told, written in the transaction of the tick that decided it.
+
+An entry waits, is claimed by a lease, and ends as done or dead. For one receiver and one alert entries go out in the
+order in which they came: an entry is not due before all earlier ones have ended.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from hashlib import blake2b
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Index,
+    Integer,
+    Row,
+    Select,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from app.alerting import Notice, NoticeStatus
+from app.store.moments import Moment
+from app.store.notices import decode_notice, encode_notice
+from app.store.schema import metadata
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("receiver", String, nullable=False),
+    Column("alert_key", String, nullable=False),
+    Column("idempotency_key", String, nullable=False),
+    Column("status", String, nullable=False),
+    Column("notice", Text, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("state", String, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("leased_until", Moment),
+    Column("ended_at", Moment),
+    Column("last_error", String),
+    UniqueConstraint("receiver", "idempotency_key"),
+    Index("outbox_by_receiver", "receiver", "state", "alert_key", "id"),
+    Index("outbox_by_state", "state", "created_at"),
+    Index("outbox_by_time", "receiver", "created_at"),
+)
+
+
+class EntryState(StrEnum):
+    """Whether an entry still waits (claimed or not), was delivered, or was given up."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxEntry:
+    """One notice for one receiver; *idempotency_key* stays the same over all attempts."""
+
+    id: int
+    receiver: str
+    idempotency_key: str
+    notice: Notice
+    created_at: datetime
+    attempts: int
+    due_at: datetime
+    last_error: str | None
+
+
+def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Sequence[str], at: datetime) -> int:
+    """Put notices into the outbox of every receiver; how many entries are new.
+
+    A slot that is stepped once more enqueues nothing twice.
+    """
+    rows = [
+        {
+            "receiver": receiver,
+            "alert_key": notice.key,
+            "idempotency_key": idempotency_key(notice),
+            "status": notice.status.value,
+            "notice": encode_notice(notice),
+            "created_at": at,
+            "state": EntryState.WAITING.value,
+            "attempts": 0,
+            "due_at": at,
+        }
+        for notice in notices
+        for receiver in receivers
+    ]
+    statement = upsert(outbox).on_conflict_do_nothing(index_elements=["receiver", "idempotency_key"])
+    return sum(connection.execute(statement, row).rowcount for row in rows)
+
+
+def idempotency_key(notice: Notice) -> str:
+    """What tells receivers that two deliveries are one: the same for every attempt, another for every change."""
+    changed_at = notice.ends_at or notice.starts_at
+    text = f"{notice.key}\n{notice.incident}\n{notice.status}\n{changed_at.isoformat()}"
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def claim(
+    connection: Connection, receiver: str, *, at: datetime, lease: timedelta, limit: int = 256
+) -> tuple[OutboxEntry, ...]:
+    """Lease the oldest waiting entry of every alert that is due, oldest first.
+
+    Two workers that claim at once share the entries; none is leased to both.
+    """
+    until = at + lease
+    claimed = []
+    for row in connection.execute(_heads(receiver).where(_due(at)).order_by(outbox.c.id).limit(limit)).all():
+        mine = (outbox.c.id == row.id) & outbox.c.leased_until.is_not_distinct_from(row.leased_until)
+        if connection.execute(update(outbox).where(mine).values(leased_until=until)).rowcount == 1:
+            claimed.append(_entry(row))
+    return tuple(claimed)
+
+
+def next_due(connection: Connection, receiver: str) -> datetime | None:
+    """When the next entry of a receiver becomes due, lease included; None if none waits."""
+    heads = _heads(receiver).subquery()
+    free_at = case((heads.c.leased_until > heads.c.due_at, heads.c.leased_until), else_=heads.c.due_at)
+    return connection.execute(select(func.min(free_at, type_=Moment))).scalar()
+
+
+def mark_done(connection: Connection, entry_ids: Iterable[int], *, at: datetime) -> None:
+    """Entries were delivered."""
+    for entry_id in entry_ids:
+        _settle(connection, entry_id, state=EntryState.DONE.value, ended_at=at, attempts=outbox.c.attempts + 1)
+
+
+def retry_at(connection: Connection, entry_id: int, due_at: datetime, *, error: str) -> None:
+    """An attempt has failed; the next is due then."""
+    _settle(connection, entry_id, due_at=due_at, attempts=outbox.c.attempts + 1, last_error=error)
+
+
+def hold_until(connection: Connection, entry_id: int, due_at: datetime) -> None:
+    """An entry must wait for a good reason; that is no failed attempt."""
+    _settle(connection, entry_id, due_at=due_at)
+
+
+def bury(connection: Connection, entry_id: int, *, at: datetime, error: str) -> None:
+    """Give an entry up: it becomes a dead letter, and the next of its alert may go."""
+    _settle(
+        connection,
+        entry_id,
+        state=EntryState.DEAD.value,
+        ended_at=at,
+        attempts=outbox.c.attempts + 1,
+        last_error=error,
+    )
+
+
+def revive(connection: Connection, entry_id: int, *, at: datetime) -> bool:
+    """Put a dead letter back in its place; False if there is none of that id."""
+    dead = (outbox.c.id == entry_id) & (outbox.c.state == EntryState.DEAD.value)
+    again = {"state": EntryState.WAITING.value, "ended_at": None, "attempts": 0, "due_at": at, "created_at": at}
+    return connection.execute(update(outbox).where(dead).values(**again)).rowcount == 1
+
+
+def dead_letters(connection: Connection, *, limit: int = 100) -> tuple[OutboxEntry, ...]:
+    """What was given up, newest first."""
+    dead = select(outbox).where(outbox.c.state == EntryState.DEAD.value).order_by(outbox.c.id.desc()).limit(limit)
+    return tuple(_entry(row) for row in connection.execute(dead))
+
+
+def oldest_waiting(connection: Connection) -> datetime | None:
+    """When the oldest entry that still waits was made; None if none does."""
+    waiting = outbox.c.state == EntryState.WAITING.value
+    return connection.execute(select(func.min(outbox.c.created_at, type_=Moment)).where(waiting)).scalar()
+
+
+def recently_resolved(connection: Connection, receiver: str, *, since: datetime) -> tuple[Notice, ...]:
+    """The newest notice of every alert whose newest entry since then says that it is over, and was not given up."""
+    newest = (
+        select(func.max(outbox.c.id))
+        .where((outbox.c.receiver == receiver) & (outbox.c.created_at >= since))
+        .group_by(outbox.c.alert_key)
+    )
+    resolved = select(outbox.c.notice).where(
+        outbox.c.id.in_(newest)
+        & (outbox.c.status == NoticeStatus.RESOLVED.value)
+        & (outbox.c.state != EntryState.DEAD.value)
+    )
+    return tuple(decode_notice(row.notice) for row in connection.execute(resolved.order_by(outbox.c.id)))
+
+
+def prune_outbox(connection: Connection, *, before: datetime) -> int:
+    """Delete entries that ended before a time; how many there were."""
+    ended = (outbox.c.state != EntryState.WAITING.value) & (outbox.c.ended_at < before)
+    return connection.execute(delete(outbox).where(ended)).rowcount
+
+
+def _heads(receiver: str) -> Select[tuple[object, ...]]:
+    waiting = (outbox.c.receiver == receiver) & (outbox.c.state == EntryState.WAITING.value)
+    first = select(func.min(outbox.c.id)).where(waiting).group_by(outbox.c.alert_key)
+    return select(outbox).where(outbox.c.id.in_(first))
+
+
+def _due(at: datetime) -> ColumnElement[bool]:
+    return (outbox.c.due_at <= at) & or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= at)
+
+
+def _settle(connection: Connection, entry_id: int, **values: object) -> None:
+    # A worker that outlived its lease may come late; what has ended stays ended.
+    waiting = (outbox.c.id == entry_id) & (outbox.c.state == EntryState.WAITING.value)
+    connection.execute(update(outbox).where(waiting).values(leased_until=None, **values))
+
+
+def _entry(row: Row[tuple[object, ...]]) -> OutboxEntry:
+    return OutboxEntry(
+        id=row.id,
+        receiver=row.receiver,
+        idempotency_key=row.idempotency_key,
+        notice=decode_notice(row.notice),
+        created_at=row.created_at,
+        attempts=row.attempts,
+        due_at=row.due_at,
+        last_error=row.last_error,
+    )

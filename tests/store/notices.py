@@ -1,0 +1,47 @@
+"""Notices for the tests of the store and of delivery."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.alerting import Notice, NoticeStatus, resolve
+from app.slo import Severity, SloId
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+_FIRING = Notice(
+    status=NoticeStatus.FIRING,
+    slo=SloId("checkout-availability"),
+    severity=Severity.PAGE,
+    incident="5f2d",
+    alertname="ErrorBudgetBurn",
+    service="checkout",
+    name="availability",
+    objective=0.999,
+    window="30d",
+    period_seconds=timedelta(days=30).total_seconds(),
+    starts_at=START,
+    at=START,
+    labels=(("team", "payments"),),
+    annotations=(("runbook_url", "https://runbooks/slo"),),
+    tier="1h/5m",
+    long="1h",
+    short="5m",
+    factor=14.4,
+    burn_rate_long=20.0,
+    burn_rate_short=36.0,
+    budget_remaining=0.4,
+    good=98_000.0,
+    bad=2_000.0,
+)
+
+
+def firing(slo: str = "checkout-availability", *, starts_at: datetime = START, **changes: Any) -> Notice:
+    """A page that fires since *starts_at*."""
+    return replace(_FIRING, slo=SloId(slo), starts_at=starts_at, at=starts_at, **changes)
+
+
+def resolved(slo: str = "checkout-availability", *, after: timedelta = timedelta(minutes=5), **changes: Any) -> Notice:
+    """The end of the page of the same name."""
+    notice = firing(slo, **changes)
+    return resolve(notice, at=notice.starts_at + after)

@@ -1,0 +1,129 @@
+"""What alerts remember survives; what changed is listed and in time forgotten."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.alerting import Alert, Notice, Transition, TransitionKind
+from app.slo import AlertState, Severity, SloId
+from app.store import Database, open_database
+from app.store.alerts import (
+    append_transitions,
+    forget_alerts,
+    load_alerts,
+    load_in_force,
+    prune_transitions,
+    recent_transitions,
+    save_alerts,
+)
+from app.store.notices import decode_notice, encode_notice
+from tests.store.notices import START, firing, resolved
+
+SLO = SloId("checkout-availability")
+PAGE = Alert(
+    slo=SLO,
+    severity=Severity.PAGE,
+    state=AlertState.FIRING,
+    since=START,
+    tier="1h/5m",
+    incident="5f2d",
+    quiet_since=START + timedelta(seconds=30, microseconds=1),
+    frozen="the newest data is too old to judge by",
+    muted=False,
+    announced=True,
+    resolved_at=START - timedelta(days=1),
+)
+TICKET = Alert(slo=SLO, severity=Severity.TICKET)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path}/sloburn.db")
+    yield opened
+    opened.close()
+
+
+def test_alerts_come_back_as_they_were_saved(database: Database) -> None:
+    notice = firing()
+    with database.begin() as tx:
+        save_alerts(tx, [TICKET, PAGE], {notice.key: notice})
+    with database.read() as tx:
+        stored = load_alerts(tx)
+        assert load_in_force(tx) == (notice,)
+    assert stored.alerts == {SLO: (PAGE, TICKET)}
+    assert stored.notices == {notice.key: notice}
+
+
+def test_an_alert_that_ended_has_no_notice_any_more(database: Database) -> None:
+    notice = firing()
+    with database.begin() as tx:
+        save_alerts(tx, [PAGE], {notice.key: notice})
+        save_alerts(tx, [replace(PAGE, state=AlertState.INACTIVE, announced=False)], {notice.key: notice})
+        assert load_in_force(tx) == ()
+        assert load_alerts(tx).notices == {}
+
+
+def test_a_forgotten_alert_is_gone(database: Database) -> None:
+    with database.begin() as tx:
+        save_alerts(tx, [PAGE, TICKET], {})
+        forget_alerts(tx, [PAGE])
+        assert load_alerts(tx).alerts == {SLO: (TICKET,)}
+
+
+def _change(minute: int, slo: str = SLO) -> Transition:
+    return Transition(
+        slo=SloId(slo),
+        severity=Severity.PAGE,
+        kind=TransitionKind.FROZEN,
+        at=START + timedelta(minutes=minute),
+        incident=None,
+        tier="1h/5m",
+        reason="less than 90% of the last 5m is measured",
+        notify=False,
+    )
+
+
+def test_transitions_are_listed_newest_first(database: Database) -> None:
+    changes = [_change(0), _change(1, "other"), _change(2)]
+    with database.begin() as tx:
+        append_transitions(tx, changes)
+        assert recent_transitions(tx) == tuple(reversed(changes))
+        assert recent_transitions(tx, limit=1) == (changes[2],)
+        assert recent_transitions(tx, slos=[SloId("other")]) == (changes[1],)
+        assert recent_transitions(tx, since=START + timedelta(minutes=2)) == (changes[2],)
+
+
+def test_old_transitions_are_pruned(database: Database) -> None:
+    with database.begin() as tx:
+        append_transitions(tx, [_change(0), _change(5)])
+        assert prune_transitions(tx, before=START + timedelta(minutes=5)) == 1
+        assert recent_transitions(tx) == (_change(5),)
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+
+
+@given(
+    st.builds(
+        firing,
+        texts,
+        budget_remaining=numbers,
+        good=numbers,
+        labels=st.lists(st.tuples(texts, texts), max_size=3).map(tuple),
+        stale=st.none() | texts,
+    )
+    | st.builds(resolved, texts)
+)
+def test_a_notice_survives_its_encoding(notice: Notice) -> None:
+    assert decode_notice(encode_notice(notice)) == notice
+
+
+def test_what_is_not_known_stays_unknown() -> None:
+    notice = decode_notice(encode_notice(firing(budget_remaining=float("nan"))))
+    assert notice.budget_remaining != notice.budget_remaining

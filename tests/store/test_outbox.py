@@ -1,0 +1,205 @@
+"""Entries go out once, in order, and whatever happens to them is written down."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from typing_extensions import override
+
+from app.alerting import Notice
+from app.store import Database, open_database
+from app.store.outbox import (
+    bury,
+    claim,
+    dead_letters,
+    enqueue,
+    hold_until,
+    idempotency_key,
+    mark_done,
+    next_due,
+    oldest_waiting,
+    prune_outbox,
+    recently_resolved,
+    retry_at,
+    revive,
+)
+from tests.store.notices import START, firing, resolved
+
+LEASE = timedelta(seconds=30)
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path}/sloburn.db")
+    yield opened
+    opened.close()
+
+
+def _put(database: Database, *notices: Notice, receivers: tuple[str, ...] = ("am",), at: datetime = START) -> int:
+    with database.begin() as tx:
+        return enqueue(tx, notices, receivers=receivers, at=at)
+
+
+def test_every_receiver_has_an_entry_of_its_own(database: Database) -> None:
+    assert _put(database, firing(), receivers=("am", "pager")) == 2
+    with database.begin() as tx:
+        (entry,) = claim(tx, "pager", at=START, lease=LEASE)
+    assert (entry.receiver, entry.notice, entry.attempts) == ("pager", firing(), 0)
+
+
+def test_a_slot_that_is_stepped_again_enqueues_nothing_twice(database: Database) -> None:
+    _put(database, firing())
+    assert _put(database, firing()) == 0
+
+
+def test_an_entry_is_claimed_once(database: Database) -> None:
+    _put(database, firing())
+    with database.begin() as tx:
+        assert len(claim(tx, "am", at=START, lease=LEASE)) == 1
+        assert claim(tx, "am", at=START, lease=LEASE) == ()
+        assert next_due(tx, "am") == START + LEASE
+
+
+def test_an_entry_whose_worker_died_is_claimed_again_under_the_same_key(database: Database) -> None:
+    _put(database, firing())
+    with database.begin() as tx:
+        (first,) = claim(tx, "am", at=START, lease=LEASE)
+        (second,) = claim(tx, "am", at=START + LEASE, lease=LEASE)
+    assert first.idempotency_key == second.idempotency_key == idempotency_key(firing())
+
+
+def test_a_resolve_waits_for_its_trigger(database: Database) -> None:
+    _put(database, firing(), resolved(), firing("other"))
+    with database.begin() as tx:
+        first = claim(tx, "am", at=START, lease=LEASE)
+        assert [entry.notice for entry in first] == [firing(), firing("other")]
+        retry_at(tx, first[0].id, START + MINUTE, error="refused")
+        assert claim(tx, "am", at=START + LEASE / 2, lease=LEASE) == ()
+        again, _ = claim(tx, "am", at=START + MINUTE, lease=LEASE)
+        assert (again.notice, again.attempts, again.last_error) == (firing(), 1, "refused")
+        mark_done(tx, [again.id], at=START + MINUTE)
+        (end,) = claim(tx, "am", at=START + MINUTE, lease=LEASE)
+        assert end.notice == resolved()
+
+
+def test_a_held_entry_has_no_attempt_behind_it(database: Database) -> None:
+    _put(database, firing())
+    with database.begin() as tx:
+        (entry,) = claim(tx, "am", at=START, lease=LEASE)
+        hold_until(tx, entry.id, START + MINUTE)
+        assert next_due(tx, "am") == START + MINUTE
+        assert claim(tx, "am", at=START + MINUTE, lease=LEASE)[0].attempts == 0
+
+
+def test_a_dead_letter_blocks_nobody_can_be_seen_and_revived(database: Database) -> None:
+    _put(database, firing(), resolved())
+    with database.begin() as tx:
+        (entry,) = claim(tx, "am", at=START, lease=LEASE)
+        bury(tx, entry.id, at=START, error="400: bad label")
+        (dead,) = dead_letters(tx)
+        assert (dead.notice, dead.last_error) == (firing(), "400: bad label")
+        assert claim(tx, "am", at=START, lease=LEASE)[0].notice == resolved()
+        assert revive(tx, dead.id, at=START)
+        assert not revive(tx, dead.id, at=START)
+        assert claim(tx, "am", at=START, lease=LEASE)[0].notice == firing()
+
+
+def test_the_oldest_waiting_entry_tells_the_age_of_the_outbox(database: Database) -> None:
+    _put(database, firing())
+    _put(database, firing("other"), at=START + MINUTE)
+    with database.begin() as tx:
+        assert oldest_waiting(tx) == START
+        (entry, _) = claim(tx, "am", at=START + MINUTE, lease=LEASE)
+        mark_done(tx, [entry.id], at=START + MINUTE)
+        assert oldest_waiting(tx) == START + MINUTE
+
+
+def test_an_empty_outbox_is_not_due(database: Database) -> None:
+    with database.read() as tx:
+        assert next_due(tx, "am") is None
+        assert oldest_waiting(tx) is None
+
+
+def test_only_the_newest_word_on_an_alert_counts_as_resolved(database: Database) -> None:
+    later = START + timedelta(minutes=6)
+    _put(database, firing("a"), resolved("a"), firing("b"), resolved("b"), at=START)
+    _put(database, firing("b", starts_at=later), at=later)
+    with database.read() as tx:
+        assert recently_resolved(tx, "am", since=START) == (resolved("a"),)
+        assert recently_resolved(tx, "am", since=START + MINUTE) == ()
+        assert recently_resolved(tx, "pager", since=START) == ()
+
+
+def test_what_ended_long_ago_is_pruned_and_what_waits_is_not(database: Database) -> None:
+    _put(database, firing("a"), firing("b"), firing("c"))
+    with database.begin() as tx:
+        first, second, _ = claim(tx, "am", at=START, lease=LEASE)
+        mark_done(tx, [first.id], at=START)
+        bury(tx, second.id, at=START + MINUTE, error="no")
+        assert prune_outbox(tx, before=START + MINUTE) == 1
+        assert [dead.id for dead in dead_letters(tx)] == [second.id]
+        assert oldest_waiting(tx) == START
+
+
+class OutboxMachine(RuleBasedStateMachine):
+    """Whatever workers do and whenever they die, each alert's entries end in the order in which they came."""
+
+    @initialize()
+    def start(self) -> None:
+        self.database = open_database("sqlite://")
+        self.at = START
+        self.put: dict[str, list[str]] = {}
+        self.ended: dict[str, list[str]] = {}
+        self.claimed: list[tuple[int, str, str, datetime]] = []
+
+    @rule(slo=st.sampled_from(["a", "b", "c"]))
+    def tell(self, slo: str) -> None:
+        notice = firing(slo, starts_at=self.at)
+        if idempotency_key(notice) not in self.put.setdefault(slo, []):
+            self.put[slo].append(idempotency_key(notice))
+            assert _put(self.database, notice, at=self.at) == 1
+
+    @rule(limit=st.integers(min_value=1, max_value=3))
+    def take(self, limit: int) -> None:
+        with self.database.begin() as tx:
+            for entry in claim(tx, "am", at=self.at, lease=LEASE, limit=limit):
+                live = [one for one in self.claimed if one[0] == entry.id and one[3] > self.at]
+                assert not live
+                self.claimed.append((entry.id, entry.notice.slo, entry.idempotency_key, self.at + LEASE))
+
+    @precondition(lambda self: self.claimed)
+    @rule(success=st.booleans(), data=st.data())
+    def finish(self, *, success: bool, data: st.DataObject) -> None:
+        number = data.draw(st.integers(min_value=0, max_value=len(self.claimed) - 1))
+        entry_id, slo, key, until = self.claimed.pop(number)
+        if until <= self.at:
+            return  # its worker has died
+        with self.database.begin() as tx:
+            if success:
+                mark_done(tx, [entry_id], at=self.at)
+                self.ended.setdefault(slo, []).append(key)
+            else:
+                retry_at(tx, entry_id, self.at + LEASE, error="refused")
+
+    @rule(seconds=st.integers(min_value=1, max_value=40))
+    def wait(self, seconds: int) -> None:
+        self.at += timedelta(seconds=seconds)
+
+    @invariant()
+    def in_order(self) -> None:
+        for slo, keys in getattr(self, "ended", {}).items():
+            assert keys == self.put[slo][: len(keys)]
+
+    @override
+    def teardown(self) -> None:
+        if hasattr(self, "database"):
+            self.database.close()
+
+
+TestOutboxMachine = OutboxMachine.TestCase
+TestOutboxMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
