@@ -15,7 +15,7 @@ from demo.children import ChildDiedError
 from demo.history import DAYS, Scrapes
 from demo.pager import create_pager
 from demo.ports import HOST, Ports, PortsInUseError
-from demo.programs import MissingProgramError, Programs
+from demo.programs import MissingProgramError, find_promtool
 from demo.shop import create_shop
 from demo.stack import Choices, run
 from demo.switch import ShopError, ShopSwitch
@@ -145,8 +145,7 @@ def history(
     Example: `sloburn demo history data/prometheus`
     """
     try:
-        promtool = Programs.find().promtool
-        import_history(directory, Scrapes.until(int(time.time()), days=days), promtool=promtool)
+        import_history(directory, Scrapes.until(int(time.time()), days=days), promtool=find_promtool())
     except (MissingProgramError, ImportFailedError, OSError) as error:
         raise _failure(error) from error
     console.print(f"{days:g} days of history are in {directory}.")

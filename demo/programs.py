@@ -26,9 +26,18 @@ class Programs:
         """
         return cls(
             prometheus=_find("PROMETHEUS", "prometheus"),
-            promtool=_find("PROMTOOL", "promtool"),
+            promtool=find_promtool(),
             alertmanager=_find("ALERTMANAGER", "prometheus-alertmanager", "alertmanager"),
         )
+
+
+def find_promtool() -> str:
+    """Prometheus's promtool.
+
+    Raises:
+        MissingProgramError: it is not there.
+    """
+    return _find("PROMTOOL", "promtool")
 
 
 def _find(variable: str, *names: str) -> str:
