@@ -1,0 +1,80 @@
+"""Routes of the pages: everything is rendered here, nothing runs in the browser."""
+
+from collections import Counter
+from importlib.resources import files
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Query
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.responses import HTMLResponse, Response
+
+from app.slo import AlertState, SloId
+from app.status import Board, HealthState
+from app.ui import views
+
+MAX_ROWS = 500
+_CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def pages(board: Board, *, prefix: str = "") -> APIRouter:
+    """The routes ``/`` and ``/slos/{id}``; *prefix* is the path of the external URL, without a slash at its end."""
+    router = APIRouter(include_in_schema=False)
+    templates = _templates(prefix)
+    style = (files("app.ui") / "static" / "style.css").read_bytes()
+
+    @router.get("/")
+    def all_slos(service: Annotated[str | None, Query()] = None) -> Response:
+        chosen = [found for found in board.snapshots if service in {None, found.slo.service}]
+        return _html(
+            templates,
+            "slos.html",
+            service=service,
+            counts=Counter(found.health for found in chosen),
+            total=len(chosen),
+            rows=views.worst_first(chosen)[:MAX_ROWS],
+        )
+
+    @router.get("/slos/{id:path}")
+    def one_slo(id: str) -> Response:  # noqa: A002  as in the API
+        snapshot = board.find(SloId(id))
+        if snapshot is None:
+            members = [found for found in board.snapshots if found.slo.id == id]
+            return _html(templates, "missing.html", status=404, id=id, members=views.worst_first(members)[:MAX_ROWS])
+        return _html(templates, "slo.html", slo=snapshot)
+
+    @router.get("/static/style.css")
+    async def css() -> Response:
+        return Response(style, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+    return router
+
+
+def _templates(prefix: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("app.ui"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": views.percent,
+        "count": views.count,
+        "factor": views.factor,
+        "moment": views.moment,
+        "bar": views.bar,
+        "window": views.window_name,
+        "burns": views.burns,
+        "queries": views.queries,
+        "segment": lambda text: quote(text, safe=""),
+    }
+    environment.globals |= {"prefix": prefix, "health": HealthState, "alert_state": AlertState}
+    return environment
+
+
+def _html(templates: Environment, name: str, *, status: int = 200, **context: Any) -> Response:
+    text = templates.get_template(name).render(context)
+    return HTMLResponse(text, status_code=status, headers={"Content-Security-Policy": _CSP})

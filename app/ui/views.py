@@ -1,0 +1,112 @@
+"""Snapshots as templates print them: text for figures, lengths for bars, an order for the eye."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app.promql.selector_text import render
+from app.slo import BadSli, CalendarWindow, format_duration
+from app.status import HealthState, Snapshot
+
+_UNKNOWN = "–"  # noqa: RUF001  an en dash, as tables have it
+_RANKS = {HealthState.EXHAUSTED: 0, HealthState.AT_RISK: 1, HealthState.UNKNOWN: 2, HealthState.MEETING: 3}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BurnView:
+    """One look-back window: its bar is full at the highest factor that a tier gives it."""
+
+    window: str
+    burn_rate: str
+    factor: str
+    bar: int
+    over: bool
+    good: str
+    bad: str
+    coverage: str
+
+
+def worst_first(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
+    """The snapshots in the order in which somebody should look at them."""
+    return sorted(snapshots, key=_badness)
+
+
+def percent(ratio: float, digits: int = 2) -> str:
+    """A ratio as people say it, such as ``99.9 %``, without trailing zeros."""
+    if not math.isfinite(ratio):
+        return _UNKNOWN
+    return f"{_short(ratio * 100, digits)} %"
+
+
+def count(events: float) -> str:
+    """A number of events, grouped by thousands."""
+    if not math.isfinite(events):
+        return _UNKNOWN
+    return f"{events:,.0f}".replace(",", "\u202f")
+
+
+def factor(burn_rate: float) -> str:
+    """A burn rate as a multiple, such as 14.4 times."""
+    return f"{_short(burn_rate, 2)}×" if math.isfinite(burn_rate) else _UNKNOWN  # noqa: RUF001  the sign for "times"
+
+
+def moment(at: datetime | None) -> str:
+    """A time in UTC."""
+    return _UNKNOWN if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def bar(ratio: float) -> int:
+    """The length of a bar in percent of its full length."""
+    return round(min(1.0, max(0.0, ratio)) * 100) if math.isfinite(ratio) else 0
+
+
+def window_name(snapshot: Snapshot) -> str:
+    """The SLO window in words."""
+    window = snapshot.slo.window
+    if isinstance(window, CalendarWindow):
+        return f"this {window.unit} ({window.timezone})"
+    return format_duration(window.duration)
+
+
+def burns(snapshot: Snapshot) -> list[BurnView]:
+    """The burn rate of every window beside the factors that alerts compare it with."""
+    factors: dict[str, float] = {}
+    for policy in snapshot.slo.alerting.policies:
+        for tier in policy.tiers:
+            for window in (format_duration(tier.long), format_duration(tier.short)):
+                factors[window] = min(tier.factor, factors.get(window, math.inf))
+    views = []
+    for view in snapshot.windows:
+        window = format_duration(view.window)
+        limit = factors.get(window, 1.0)
+        views.append(
+            BurnView(
+                window=window,
+                burn_rate=factor(view.burn_rate),
+                factor=factor(factors.get(window, math.nan)),
+                bar=bar(view.burn_rate / limit),
+                over=view.burn_rate >= limit,
+                good=count(view.good),
+                bad=count(view.bad),
+                coverage=percent(view.coverage, 1),
+            )
+        )
+    return views
+
+
+def queries(snapshot: Snapshot) -> list[tuple[str, str]]:
+    """The selectors that the SLI counts, each with what it counts."""
+    sli = snapshot.slo.sli
+    part = ("bad events", sli.bad) if isinstance(sli, BadSli) else ("good events", sli.good)
+    return [("all events", render(sli.total)), (part[0], render(part[1]))]
+
+
+def _badness(snapshot: Snapshot) -> tuple[int, float, str]:
+    remaining = snapshot.budget.remaining_ratio
+    return _RANKS[snapshot.health], math.inf if math.isnan(remaining) else remaining, snapshot.id
+
+
+def _short(value: float, digits: int) -> str:
+    text = f"{value:z.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
