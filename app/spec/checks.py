@@ -1,0 +1,125 @@
+"""What the parts of an SLO must be to each other; single fields are checked as they are read."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.alerting.policy import check_tier
+from app.slo import MatchOp, Selector, Severity, Tier, Window, format_duration
+from app.spec.errors import FieldPath
+from app.spec.native_model import (
+    LatencySliModel,
+    PolicyModel,
+    SloModel,
+    TierModel,
+)
+from app.spec.parts import event_selectors, factor, histogram_matchers, window_of
+
+_UNITS = {"milliseconds": "ms", "microseconds": "µs", "nanoseconds": "ns"}
+_NOT_TIME = ("bytes", "ratio", "percent", "count", "size")
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """One thing that is wrong with an SLO, or probably is; *path* begins at the SLO."""
+
+    path: FieldPath
+    problem: str
+    remedy: str
+
+
+def check_slo(slo: SloModel, labels: Mapping[str, str]) -> Iterator[Complaint]:
+    """Everything that makes the SLO unusable; *labels* are those of its document."""
+    yield from _check_sli(slo)
+    yield from _check_groups(slo, {**labels, **slo.labels})
+    yield from _check_policy(slo, Severity.PAGE, slo.alerting.page)
+    yield from _check_policy(slo, Severity.TICKET, slo.alerting.ticket)
+
+
+def _check_sli(slo: SloModel) -> Iterator[Complaint]:
+    if not isinstance(slo.sli, LatencySliModel):
+        return
+    for label in ("le", "__name__"):
+        if any(matcher.label == label for matcher in histogram_matchers(slo.sli)):
+            remedy = "write threshold:" if label == "le" else "write histogram:"
+            yield Complaint(("sli", "selector"), f"{label} is set by the service", f"remove it; {remedy}")
+    if isinstance(slo.sli.threshold, timedelta):
+        yield from _check_unit(slo.sli.histogram, slo.sli.threshold)
+
+
+def _check_unit(histogram: str, threshold: timedelta) -> Iterator[Complaint]:
+    path = ("sli", "threshold")
+    for unit, sign in _UNITS.items():
+        if histogram.endswith(f"_{unit}"):
+            amount = threshold // timedelta(microseconds=1)
+            number = {"ms": amount / 1000, "µs": amount, "ns": amount * 1000}[sign]
+            problem = f"durations are in seconds, and the buckets of {histogram} are in {unit}"
+            yield Complaint(path, problem, f"write {number:g} without a unit")
+    if histogram.endswith(tuple(f"_{unit}" for unit in _NOT_TIME)):
+        problem = f"{format_duration(threshold)} is a duration, and {histogram} does not measure time"
+        yield Complaint(path, problem, "write a number in the unit of the histogram")
+
+
+def _check_groups(slo: SloModel, labels: Mapping[str, str]) -> Iterator[Complaint]:
+    total, part, part_field = event_selectors(slo.sli)
+    for i, label in enumerate(slo.by):
+        path = ("by", i)
+        if label in slo.by[:i]:
+            yield Complaint(path, f"{label} is given twice", "remove one of them")
+        if label == "le":
+            yield Complaint(path, "le tells buckets apart, not SLOs", "remove it")
+        elif _is_fixed(total, label):
+            problem = f"{label} has one value only, since total asks for it"
+            yield Complaint(path, problem, "remove it from by, or its matcher from total")
+        elif _has_matcher(part, label) and not _has_matcher(total, label):
+            problem = f"{label} decides what is {part_field}: every group would be all good or all bad"
+            yield Complaint(path, problem, f"remove it from by, or its matcher from {part_field}")
+        if label in labels:
+            problem = f"{label} is a label of the SLO already, with the value {labels[label]!r}"
+            yield Complaint(path, problem, "remove it from by, or from labels")
+
+
+def _is_fixed(selector: Selector, label: str) -> bool:
+    return any(matcher.label == label and matcher.op is MatchOp.EQUAL for matcher in selector.matchers)
+
+
+def _has_matcher(selector: Selector, label: str) -> bool:
+    return any(matcher.label == label for matcher in selector.matchers)
+
+
+def _check_policy(slo: SloModel, severity: Severity, policy: PolicyModel | None) -> Iterator[Complaint]:
+    if policy is None:
+        return
+    window = window_of(slo.window)
+    seen: set[tuple[timedelta, timedelta]] = set()
+    for i, tier in enumerate(policy.tiers):
+        path = ("alerting", str(severity), "tiers", i)
+        if (tier.long, tier.short) in seen:
+            yield Complaint(path, "has the same windows as a tier before", "remove one of them")
+        seen.add((tier.long, tier.short))
+        yield from _check_tier(tier, path, window, slo.objective)
+
+
+def _check_tier(tier: TierModel, path: FieldPath, window: Window, objective: float) -> Iterator[Complaint]:
+    if tier.short >= tier.long:
+        problem = f"{format_duration(tier.short)} is not shorter than the long window, {format_duration(tier.long)}"
+        yield Complaint((*path, "short"), problem, f"write short: {format_duration(tier.long / 12)}")
+        return
+    if tier.long > window.nominal:
+        remedy = f"write at most {format_duration(window.nominal)}"
+        yield Complaint((*path, "long"), f"{format_duration(tier.long)} is longer than the SLO window", remedy)
+    if (tier.factor is None) == (tier.budget is None):
+        problem = "needs a factor" if tier.factor is None else "factor and budget exclude each other"
+        yield Complaint(path, problem, "write one of them: factor: 14.4, or budget: 2%")
+        return
+    field = "factor" if tier.budget is None else "budget"
+    complaint = check_tier(Tier(long=tier.long, short=tier.short, factor=factor(tier, window)), objective)
+    if complaint is not None:
+        problem, _, remedy = complaint.rpartition("; ")
+        yield Complaint((*path, field), problem, remedy if field == "factor" else _as_budget(tier, window, objective))
+
+
+def _as_budget(tier: TierModel, window: Window, objective: float) -> str:
+    share = tier.long / window.nominal
+    lowest, highest = 100 * share, min(100.0, 100 * share / (1 - objective))
+    return f"write a budget of {lowest:.3g}% to {highest:.3g}%, or a factor"

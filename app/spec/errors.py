@@ -1,0 +1,96 @@
+"""What is wrong with a document, where, and what to write instead."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from typing_extensions import override
+
+FieldPath = tuple[str | int, ...]
+"""The way from the root of a document to a value: keys, and positions in lists."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Place:
+    """A position in a file; lines and columns count from 1, and are 0 where the file as a whole is meant."""
+
+    file: Path
+    line: int = 0
+    column: int = 0
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}" if self.line else str(self.file)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Finding:
+    """One thing to say about a document; *field* is empty where the file or its syntax is meant."""
+
+    file: Path
+    line: int
+    column: int
+    field: str
+    problem: str
+    remedy: str
+
+    @override
+    def __str__(self) -> str:
+        place = Place(file=self.file, line=self.line, column=self.column)
+        field = f"{self.field}: " if self.field else ""
+        return f"{place}: {field}{self.problem}; {self.remedy}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class SpecError(Finding):
+    """One thing that makes a document unusable."""
+
+    __str__ = Finding.__str__
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class SpecWarning(Finding):
+    """One thing that loads, and is probably not meant."""
+
+    __str__ = Finding.__str__
+
+
+class Findings:
+    """Errors and warnings, gathered over many files."""
+
+    def __init__(self) -> None:
+        self._errors: set[SpecError] = set()
+        self._warnings: set[SpecWarning] = set()
+
+    def error(self, place: Place, problem: str, remedy: str, *, field: FieldPath = ()) -> None:
+        """Add what makes the documents unusable."""
+        line, column, text = place.line, place.column, field_text(field)
+        self._errors.add(
+            SpecError(file=place.file, line=line, column=column, field=text, problem=problem, remedy=remedy)
+        )
+
+    def warning(self, place: Place, problem: str, remedy: str, *, field: FieldPath = ()) -> None:
+        """Add what is probably not meant."""
+        line, column, text = place.line, place.column, field_text(field)
+        self._warnings.add(
+            SpecWarning(file=place.file, line=line, column=column, field=text, problem=problem, remedy=remedy)
+        )
+
+    @property
+    def errors(self) -> tuple[SpecError, ...]:
+        """Every error once, by file and line."""
+        return tuple(sorted(self._errors))
+
+    @property
+    def warnings(self) -> tuple[SpecWarning, ...]:
+        """Every warning once, by file and line."""
+        return tuple(sorted(self._warnings))
+
+
+def field_text(path: FieldPath) -> str:
+    """The path as people read it.
+
+    >>> field_text(("slos", 0, "sli", "total"))
+    'slos[0].sli.total'
+    """
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")

@@ -1,0 +1,120 @@
+"""The types of a document's fields: how each is read, and how editors see it."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Final
+
+from pydantic import Discriminator, PlainValidator, Tag, WithJsonSchema
+
+from app.slo import Selector
+from app.spec import scalars
+
+_ANY_SCALAR = {"type": ["string", "number", "boolean"]}
+_DURATION = {"type": "string", "pattern": scalars.DURATION_PATTERN, "examples": ["5m", "1h30m", "30d"]}
+_PERCENT_SIGN = {"type": "string", "pattern": r"^[0-9.]+ ?%$"}
+
+
+def _name(example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": scalars.NAME_PATTERN, "examples": [example]})
+
+
+Text = Annotated[str, PlainValidator(scalars.read_text), WithJsonSchema(_ANY_SCALAR)]
+ServiceName = Annotated[str, PlainValidator(scalars.read_name), _name("checkout")]
+SloName = Annotated[str, PlainValidator(scalars.read_name), _name("availability")]
+AlertName = Annotated[str, PlainValidator(scalars.read_alert_name), WithJsonSchema({"type": "string", "minLength": 1})]
+_LABEL_NAME = {"type": "string", "pattern": scalars.LABEL_PATTERN}
+_ALERT_LABEL_NAME = {**_LABEL_NAME, "not": {"enum": sorted(scalars.RESERVED_LABELS)}}
+
+
+def _mapping(names: dict[str, Any]) -> WithJsonSchema:
+    return WithJsonSchema({"type": "object", "propertyNames": names, "additionalProperties": _ANY_SCALAR})
+
+
+LabelName = Annotated[str, PlainValidator(scalars.read_label_name), WithJsonSchema(_LABEL_NAME)]
+AlertLabelName = Annotated[str, PlainValidator(scalars.read_alert_label_name)]
+AlertLabels = Annotated[dict[AlertLabelName, Text], _mapping(_ALERT_LABEL_NAME)]
+Annotations = Annotated[dict[LabelName, Text], _mapping(_LABEL_NAME)]
+
+Objective = Annotated[
+    float,
+    PlainValidator(scalars.read_objective),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "number", "exclusiveMinimum": 1, "exclusiveMaximum": 100}, _PERCENT_SIGN],
+            "examples": [99.9],
+        }
+    ),
+]
+BudgetShare = Annotated[
+    float | None,
+    PlainValidator(scalars.read_budget_share),
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "number", "exclusiveMinimum": 0, "maximum": 100}, _PERCENT_SIGN],
+            "examples": ["2%"],
+        }
+    ),
+]
+Factor = Annotated[
+    float | None,
+    PlainValidator(scalars.read_factor),
+    WithJsonSchema({"type": "number", "minimum": 1, "examples": [14.4]}),
+]
+Duration = Annotated[timedelta, PlainValidator(scalars.read_duration), WithJsonSchema(_DURATION)]
+RollingWindowLength = Annotated[
+    timedelta,
+    PlainValidator(scalars.read_rolling_window),
+    WithJsonSchema({"type": "string", "pattern": scalars.DURATION_PATTERN, "examples": ["7d", "28d", "30d"]}),
+]
+Patience = Annotated[
+    timedelta,
+    PlainValidator(scalars.read_patience),
+    WithJsonSchema({"anyOf": [_DURATION, {"const": 0}], "examples": ["2m"]}),
+]
+TimeZone = Annotated[
+    str,
+    PlainValidator(scalars.read_time_zone),
+    WithJsonSchema({"type": "string", "examples": ["Europe/Berlin", "UTC"]}),
+]
+SelectorText = Annotated[
+    Selector,
+    PlainValidator(scalars.read_selector),
+    WithJsonSchema({"type": "string", "minLength": 1, "examples": ['http_requests_total{job="checkout"}']}),
+]
+HistogramName = Annotated[
+    str,
+    PlainValidator(scalars.read_histogram),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": r"^[a-zA-Z_:][a-zA-Z0-9_:]*$",
+            "not": {"pattern": "_(bucket|count|sum)$"},
+            "examples": ["http_request_duration_seconds"],
+        }
+    ),
+]
+Threshold = Annotated[
+    timedelta | Decimal,
+    PlainValidator(scalars.read_threshold),
+    WithJsonSchema({"anyOf": [_DURATION, {"type": "number", "exclusiveMinimum": 0}], "examples": ["300ms", 0.3]}),
+]
+
+# Pydantic puts the names of a union's branches into the paths of errors; no key looks like one of these.
+MATCHERS_TEXT: Final = "<matchers text>"
+MATCHERS_TABLE: Final = "<matchers table>"
+
+
+def _matchers_kind(value: Any) -> str:
+    return MATCHERS_TABLE if isinstance(value, dict) else MATCHERS_TEXT
+
+
+HistogramMatchers = Annotated[
+    Annotated[
+        Selector,
+        PlainValidator(scalars.read_matchers),
+        WithJsonSchema({"type": "string", "pattern": r"^\s*\{", "examples": ['{job="checkout",code!~"5.."}']}),
+        Tag(MATCHERS_TEXT),
+    ]
+    | Annotated[dict[LabelName, Text], _mapping(_LABEL_NAME), Tag(MATCHERS_TABLE)],
+    Discriminator(_matchers_kind),
+]

@@ -1,0 +1,67 @@
+"""What loads, and is probably not meant."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from app.slo import MatchOp, Selector, Severity, Slo
+from app.spec.checks import Complaint
+from app.spec.native_model import LatencySliModel, SloModel
+from app.spec.parts import event_selectors
+
+_NAME = "__name__"
+_COUNTERS = ("_total", "_count", "_bucket", "_sum")
+_SHORTEST_OUTAGE = timedelta(minutes=1)
+
+
+def lint_slo(model: SloModel, slo: Slo) -> Iterator[Complaint]:
+    """Everything about a sound SLO that its author should look at again."""
+    if not isinstance(model.sli, LatencySliModel):
+        yield from _lint_events(model)
+    yield from _lint_budget(slo)
+    yield from _lint_policies(model, slo)
+
+
+def _lint_events(model: SloModel) -> Iterator[Complaint]:
+    total, part, field = event_selectors(model.sli)
+    for key, selector in (("total", total), (field, part)):
+        name = _equal(selector, _NAME)
+        if name is not None and not name.endswith(_COUNTERS):
+            problem = f"{name} does not look like a counter, and only counters can be counted"
+            yield Complaint(("sli", key), problem, "write a counter; its name usually ends with _total")
+    if part == total:
+        yield Complaint(("sli", field), "is the same as total", f"narrow it to the {field} events")
+    elif _equal(total, _NAME) == _equal(part, _NAME):
+        yield from _lint_part(total, part, field)
+
+
+def _lint_part(total: Selector, part: Selector, field: str) -> Iterator[Complaint]:
+    for label in dict.fromkeys(matcher.label for matcher in total.matchers):
+        wanted, found = _equal(total, label), _equal(part, label)
+        if all(matcher.label != label for matcher in part.matchers):
+            problem = f"counts events that total does not count: it has no matcher on {label}"
+            yield Complaint(("sli", field), problem, f"write the matcher on {label} as in total")
+        elif wanted is not None and found is not None and wanted != found:
+            problem = f"counts no event of total: {label} is {found!r} here and {wanted!r} there"
+            yield Complaint(("sli", field), problem, f"write the matcher on {label} as in total")
+
+
+def _lint_budget(slo: Slo) -> Iterator[Complaint]:
+    outage = slo.window.nominal * slo.error_budget
+    if outage < _SHORTEST_OUTAGE:
+        problem = f"a total outage of {outage.total_seconds():.2g} s spends the whole error budget, before any alert"
+        yield Complaint(("objective",), problem, "write a lower objective or a longer window")
+
+
+def _lint_policies(model: SloModel, slo: Slo) -> Iterator[Complaint]:
+    wanted = {Severity.PAGE: model.alerting.page, Severity.TICKET: model.alerting.ticket}
+    for severity, policy in wanted.items():
+        if policy is not None and slo.alerting.policy(severity) is None:
+            problem = (
+                f"no usual tier suits an objective of {slo.objective * 100:.10g} % over {slo.window}: it never fires"
+            )
+            yield Complaint(("alerting", str(severity)), problem, f"write tiers, or {severity}: off")
+
+
+def _equal(selector: Selector, label: str) -> str | None:
+    values = (m.value for m in selector.matchers if m.label == label and m.op is MatchOp.EQUAL)
+    return next(values, None)

@@ -1,0 +1,107 @@
+"""SLO documents of files and folders to one set of SLOs, with everything that is wrong with them."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from app.slo import Slo, SloId
+from app.spec.document import Dialect, Document, PlacedSlo
+from app.spec.errors import Findings, Place, SpecError, SpecWarning
+from app.spec.files import find_files, read_text
+from app.spec.native import NativeDialect
+from app.spec.scalars import kind
+from app.spec.tree import Position, SyntaxProblemError, Table, read_trees
+
+DIALECTS: tuple[Dialect, ...] = (NativeDialect(),)
+"""Asked in this order; the first that recognises a document reads it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadResult:
+    """What the documents say, and what is wrong with them.
+
+    *slos* are the sound ones, in the order of files and documents; a set is usable only where *errors* is empty.
+    *digest* is the same for two sets exactly if their SLOs are the same. *places* says where each SLO is written.
+    """
+
+    slos: tuple[Slo, ...]
+    errors: tuple[SpecError, ...]
+    warnings: tuple[SpecWarning, ...]
+    files: tuple[Path, ...]
+    places: Mapping[SloId, Place]
+    digest: str
+
+
+def load_documents(*paths: Path) -> LoadResult:
+    """Read every document at *paths*, each a file or a folder; never raises for what is in them."""
+    findings = Findings()
+    files = list(dict.fromkeys(file for path in paths for file in find_files(path, findings)))
+    placed = [slo for file in files for slo in _read_file(file, findings)]
+    unique = _without_duplicates(placed, findings)
+    slos = tuple(found.slo for found in unique)
+    return LoadResult(
+        slos=slos,
+        errors=findings.errors,
+        warnings=findings.warnings,
+        files=tuple(files),
+        places=MappingProxyType({found.slo.id: found.place for found in unique}),
+        digest=digest(slos),
+    )
+
+
+def digest(slos: Sequence[Slo]) -> str:
+    """A SHA-256 of what the SLOs say, whatever files they come from and in whatever order."""
+    lines = sorted(repr(slo) for slo in slos)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _read_file(file: Path, findings: Findings) -> list[PlacedSlo]:
+    text = read_text(file, findings)
+    if text is None:
+        return []
+
+    def report(position: Position, problem: str, remedy: str) -> None:
+        findings.error(_at(file, position), problem, remedy)
+
+    placed: list[PlacedSlo] = []
+    documents = 0
+    try:
+        for position, root in read_trees(text, report):
+            documents += 1
+            if isinstance(root, Table):
+                placed += _read_document(Document(file=file, root=root, at=position), findings)
+            else:
+                report(position, f"a document must be a mapping, not {kind(root)}", "write service: and slos:")
+    except SyntaxProblemError as error:
+        report(error.position, error.problem, error.remedy)
+    else:
+        if not documents:
+            findings.warning(Place(file=file), "holds no document", "write service: and slos:, or remove the file")
+    return placed
+
+
+def _read_document(document: Document, findings: Findings) -> list[PlacedSlo]:
+    for dialect in DIALECTS:
+        if dialect.recognises(document):
+            return dialect.read(document, findings)
+    names = ", ".join(dialect.name for dialect in DIALECTS)
+    problem = f"this kind of document is not understood; known: {names}"
+    findings.error(document.place(()), problem, "write service: and slos:, see docs/slo-format.md")
+    return []
+
+
+def _without_duplicates(placed: Sequence[PlacedSlo], findings: Findings) -> list[PlacedSlo]:
+    first: dict[SloId, PlacedSlo] = {}
+    for found in placed:
+        earlier = first.setdefault(found.slo.id, found)
+        if earlier is not found:
+            problem = f"the id {found.slo.id} is taken by the SLO at {earlier.place}"
+            findings.error(found.place, problem, "write another name, or remove one of them", field=found.field)
+    return list(first.values())
+
+
+def _at(file: Path, position: Position) -> Place:
+    line, column = position
+    return Place(file=file, line=line, column=column)

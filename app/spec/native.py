@@ -1,0 +1,102 @@
+"""The native dialect: a service and its SLOs, as docs/slo-format.md describes it."""
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from app.slo import Alerting, Slo, SloId
+from app.spec.checks import check_slo
+from app.spec.document import Document, PlacedSlo
+from app.spec.errors import Findings
+from app.spec.explain import explain
+from app.spec.lint import lint_slo
+from app.spec.native_model import HeaderModel, SloModel
+from app.spec.parts import labels_of, policies_of, sli_of, window_of
+from app.spec.scalars import kind
+from app.spec.tree import Items, Node
+
+_Model = TypeVar("_Model", bound=BaseModel)
+_OTHERS = ("apiVersion", "kind", "version")
+
+
+class NativeDialect:
+    """Documents with `service` and `slos`, and nothing that says they are of another tool."""
+
+    name = "native"
+
+    def recognises(self, document: Document) -> bool:
+        """Whether no other tool's mark is on the document."""
+        return not any(key in document.root for key in _OTHERS)
+
+    def read(self, document: Document, findings: Findings) -> list[PlacedSlo]:
+        """The sound SLOs of the document."""
+        header = _header(document, findings)
+        placed = []
+        for i, node in enumerate(_slos(document, findings)):
+            model = _validated(SloModel, node, document, findings, "slos", i)
+            if model is None or not _is_sound(model, header, document, findings, i) or header is None:
+                continue
+            slo = _slo(header, model)
+            for hint in lint_slo(model, slo):
+                path = ("slos", i, *hint.path)
+                findings.warning(document.place(path), hint.problem, hint.remedy, field=path)
+            field = ("slos", i, "name")
+            placed.append(PlacedSlo(slo=slo, place=document.place(field), field=field))
+        return placed
+
+
+def _header(document: Document, findings: Findings) -> HeaderModel | None:
+    own = {key: value for key, value in document.root.items() if key != "slos"}
+    return _validated(HeaderModel, own, document, findings)
+
+
+def _slos(document: Document, findings: Findings) -> list[Node]:
+    path = ("slos",)
+    slos = document.root.get("slos")
+    if slos is None:
+        findings.error(document.place(()), "is missing", "write slos: and a list of objectives below it", field=path)
+    elif not isinstance(slos, Items):
+        problem = f"must be a list, not {kind(slos)}"
+        findings.error(document.place(path), problem, "write one SLO after each `- `", field=path)
+    elif not slos:
+        findings.error(document.place(path), "is empty", "write at least one SLO, or remove the document", field=path)
+    else:
+        return slos
+    return []
+
+
+def _validated(
+    model: type[_Model], value: object, document: Document, findings: Findings, *under: str | int
+) -> _Model | None:
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        explain(error, document, findings, under=under)
+        return None
+
+
+def _is_sound(model: SloModel, header: HeaderModel | None, document: Document, findings: Findings, i: int) -> bool:
+    complaints = list(check_slo(model, header.labels if header is not None else {}))
+    for complaint in complaints:
+        path = ("slos", i, *complaint.path)
+        findings.error(document.place(path), complaint.problem, complaint.remedy, field=path)
+    return not complaints
+
+
+def _slo(header: HeaderModel, model: SloModel) -> Slo:
+    window = window_of(model.window)
+    return Slo(
+        id=SloId(f"{header.service}-{model.name}"),
+        service=header.service,
+        name=model.name,
+        objective=model.objective,
+        window=window,
+        sli=sli_of(model.sli, model.by),
+        description=model.description,
+        labels=labels_of(header.labels, model.labels),
+        alerting=Alerting(
+            name=model.alerting.name,
+            policies=policies_of(model.alerting, window, model.objective),
+            annotations=labels_of(model.alerting.annotations),
+        ),
+    )

@@ -1,0 +1,202 @@
+"""The structure of a native document; the JSON Schema for editors is generated from these models."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema
+
+from app.slo import CalendarUnit
+from app.spec.fields import (
+    MATCHERS_TABLE,
+    MATCHERS_TEXT,
+    AlertLabels,
+    AlertName,
+    Annotations,
+    BudgetShare,
+    Duration,
+    Factor,
+    HistogramMatchers,
+    HistogramName,
+    LabelName,
+    Objective,
+    Patience,
+    RollingWindowLength,
+    SelectorText,
+    ServiceName,
+    SloName,
+    Text,
+    Threshold,
+    TimeZone,
+)
+from app.spec.scalars import read_calendar_unit, read_off
+
+ROLLING: Final = "<rolling window>"
+CALENDAR: Final = "<calendar window>"
+GOOD: Final = "<good and total>"
+BAD: Final = "<bad and total>"
+LATENCY: Final = "<latency>"
+SWITCHED_OFF: Final = "<off>"
+SWITCHED_ON: Final = "<on>"
+BRANCHES: Final = frozenset(
+    {ROLLING, CALENDAR, GOOD, BAD, LATENCY, SWITCHED_OFF, SWITCHED_ON, MATCHERS_TEXT, MATCHERS_TABLE}
+)
+"""Names of the branches of unions: pydantic puts them into the paths of errors, where no key looks like one."""
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class TierModel(_Model):
+    """A long and a short window; the tier trips when the burn rates of both reach the factor."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["factor"]}, {"required": ["budget"]}]})
+
+    long: Duration
+    """The window that says how much has burned."""
+    short: Duration
+    """The window that says that it is still burning; a twelfth of the long one is usual."""
+    factor: Factor = None
+    """The burn rate that trips the tier, at least 1."""
+    budget: BudgetShare = None
+    """Instead of the factor: the share of the error budget that may burn within the long window."""
+
+
+class PolicyModel(_Model):
+    """When one severity fires."""
+
+    tiers: tuple[TierModel, ...] = Field(default=(), min_length=1)
+    """The tiers, any of which fires; without them, those of the SRE Workbook that suit the window and objective."""
+    pending_for: Patience = Field(default=timedelta(0), alias="for")
+    """How long a tier must hold before the alert fires."""
+    keep_firing_for: Patience = timedelta(0)
+    """How long the alert fires on after the last tier has cleared."""
+    labels: AlertLabels = Field(default_factory=dict)
+    """Labels of this severity's alerts, on top of the SLO's."""
+    annotations: Annotations = Field(default_factory=dict)
+    """Annotations of this severity's alerts, on top of the SLO's."""
+
+
+def _policy_branch(value: Any) -> str:
+    return SWITCHED_ON if isinstance(value, dict | PolicyModel) else SWITCHED_OFF
+
+
+Policy = Annotated[
+    Annotated[None, PlainValidator(read_off), WithJsonSchema({"enum": ["off", False]}), Tag(SWITCHED_OFF)]
+    | Annotated[PolicyModel, Tag(SWITCHED_ON)],
+    Discriminator(_policy_branch),
+]
+
+
+class AlertingModel(_Model):
+    """How an SLO alerts; without it, both severities fire by the tiers of the SRE Workbook."""
+
+    name: AlertName = "ErrorBudgetBurn"
+    """The label alertname of the alerts."""
+    page: Policy = Field(default_factory=PolicyModel)
+    """What wakes somebody; `off` for none."""
+    ticket: Policy = Field(default_factory=PolicyModel)
+    """What waits for the morning; `off` for none."""
+    annotations: Annotations = Field(default_factory=dict)
+    """Annotations of every alert of the SLO, such as runbook_url and dashboard."""
+
+
+class CalendarModel(_Model):
+    """The current period of the calendar."""
+
+    calendar: Annotated[
+        CalendarUnit, PlainValidator(read_calendar_unit), WithJsonSchema({"enum": [str(unit) for unit in CalendarUnit]})
+    ]
+    """The period; weeks begin on Monday."""
+    timezone: TimeZone = "UTC"
+    """The IANA time zone whose midnight begins the period."""
+
+
+def _window_branch(value: Any) -> str:
+    return CALENDAR if isinstance(value, dict) else ROLLING
+
+
+WindowField = Annotated[
+    Annotated[RollingWindowLength, Tag(ROLLING)] | Annotated[CalendarModel, Tag(CALENDAR)],
+    Discriminator(_window_branch),
+]
+
+
+class GoodSliModel(_Model):
+    """Good events out of all events."""
+
+    total: SelectorText
+    """The counter of all events."""
+    good: SelectorText = Field(examples=['http_requests_total{job="checkout",code!~"5.."}'])
+    """The counter of the good ones among them."""
+
+
+class BadSliModel(_Model):
+    """Bad events out of all events."""
+
+    total: SelectorText
+    """The counter of all events."""
+    bad: SelectorText = Field(examples=['http_requests_total{job="checkout",code=~"5.."}'])
+    """The counter of the bad ones among them; no such series means no bad events."""
+
+
+class LatencySliModel(_Model):
+    """Events of a classic histogram that are at most as slow, or as large, as one of its buckets."""
+
+    histogram: HistogramName
+    """The name of the histogram, without _bucket or _count."""
+    selector: HistogramMatchers = Field(default_factory=dict)
+    """Which of its series: labels and their values, or matchers in braces."""
+    threshold: Threshold
+    """The upper bound of a bucket: a duration, or a number in the unit of the histogram."""
+
+
+_KEYS_OF_BRANCHES = {BAD: {"bad"}, GOOD: {"good"}, LATENCY: {"histogram", "selector", "threshold"}}
+
+
+def _sli_branch(value: Any) -> str:
+    keys = set(value) if isinstance(value, dict) else set()
+    return next((branch for branch, own in _KEYS_OF_BRANCHES.items() if own & keys), BAD)
+
+
+SliField = Annotated[
+    Annotated[BadSliModel, Tag(BAD)] | Annotated[GoodSliModel, Tag(GOOD)] | Annotated[LatencySliModel, Tag(LATENCY)],
+    Discriminator(_sli_branch),
+]
+
+
+class SloModel(_Model):
+    """A service level objective."""
+
+    name: SloName
+    """The id of the SLO is `<service>-<name>`."""
+    description: Text = ""
+    """What the SLO promises, for people."""
+    objective: Objective
+    """How many of the events shall be good, in percent."""
+    window: WindowField = Field(examples=["30d", {"calendar": "month", "timezone": "Europe/Berlin"}])
+    """What the objective is promised for: a rolling duration from 1h to 90d, or a period of the calendar."""
+    sli: SliField
+    """What is counted: bare selectors of counters."""
+    by: tuple[LabelName, ...] = Field(default=(), min_length=1, json_schema_extra={"uniqueItems": True})
+    """Labels of the counters; every combination of their values gets an SLO of its own, at most 500."""
+    labels: AlertLabels = Field(default_factory=dict)
+    """Labels of the SLO and of its alerts, on top of the document's."""
+    alerting: AlertingModel = Field(default_factory=AlertingModel)
+    """How it alerts."""
+
+
+class HeaderModel(_Model):
+    """What the SLOs of a document share."""
+
+    service: ServiceName
+    """The service that the SLOs are about."""
+    labels: AlertLabels = Field(default_factory=dict)
+    """Labels of all SLOs of the document and of their alerts."""
+
+
+class DocumentModel(HeaderModel):
+    """SLOs of one service."""
+
+    slos: tuple[SloModel, ...] = Field(min_length=1)
+    """The objectives, each with an SLI."""

@@ -1,0 +1,254 @@
+"""Single values of a document: numbers, durations, names, selectors; each function refuses with a remedy."""
+
+import difflib
+import re
+from datetime import timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic_core import PydanticCustomError
+
+from app.promql.selector_text import SelectorError, parse_selector
+from app.slo import CalendarUnit, Selector, format_duration, parse_duration
+from app.spec.tree import BooleanText, Items, NullText, NumberText, Table
+
+RESERVED_LABELS = frozenset({"alertname", "slo", "service", "severity"})
+"""Labels that every alert has of its own."""
+REFUSED = "refused"
+"""The pydantic error type of everything that is refused here."""
+
+NAME_PATTERN = r"^[A-Za-z0-9][-A-Za-z0-9_.]*$"
+LABEL_PATTERN = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+DURATION_PATTERN = r"^([0-9]+(y|w|d|h|ms|m|s))+$"
+_NAME = re.compile(NAME_PATTERN, re.ASCII)
+_LABEL = re.compile(LABEL_PATTERN, re.ASCII)
+_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
+_NOTHING = re.compile(r"0+(y|w|d|h|ms|m|s)?", re.ASCII)
+_OFF = frozenset({"off", "false"})
+_SHORTEST_WINDOW = timedelta(hours=1)
+_LONGEST_WINDOW = timedelta(days=90)
+_LONGEST_NUMBER = 30
+_DIGITS_AROUND_THE_POINT = 15
+_ALL = Decimal(100)
+_SUFFIXES = ("_bucket", "_count", "_sum")
+
+
+def refuse(problem: str, remedy: str) -> PydanticCustomError:
+    """The error that says what is wrong and what to write instead."""
+    return PydanticCustomError(REFUSED, "{problem}; {remedy}", {"problem": problem, "remedy": remedy})
+
+
+def read_text(value: Any) -> str:
+    """A text, or any other single value as it was written."""
+    if isinstance(value, NullText):
+        raise refuse("has no value", "write a text, or remove the key")
+    if not isinstance(value, str):
+        raise refuse(f"must be a text, not {kind(value)}", "write one value")
+    return str(value)
+
+
+def read_name(value: Any) -> str:
+    """The name of a service or of an SLO."""
+    if isinstance(value, BooleanText):
+        raise refuse(f"{value} is a boolean in YAML", f'write "{value}" in quotes if that is the name')
+    text = read_text(value)
+    if not _NAME.fullmatch(text):
+        problem = f"{text!r} is not a name"
+        raise refuse(problem, "write letters, digits, `-`, `_` and `.`, the first a letter or digit: checkout")
+    return text
+
+
+def read_alert_name(value: Any) -> str:
+    """The `alertname` of an SLO's alerts."""
+    text = read_text(value)
+    if not text.strip():
+        raise refuse("an alert needs a name", "write name: ErrorBudgetBurn, or remove the key")
+    return text
+
+
+def read_label_name(value: Any) -> str:
+    """The name of a label or annotation."""
+    text = read_text(value)
+    if not _LABEL.fullmatch(text):
+        raise refuse(f"{text!r} is not a label name", "write letters, digits and `_`, the first no digit: team")
+    if text.startswith("__"):
+        raise refuse(f"{text!r} begins with `__`, which Prometheus keeps for itself", "write another name")
+    return text
+
+
+def read_alert_label_name(value: Any) -> str:
+    """The name of a label that goes into alerts."""
+    text = read_label_name(value)
+    if text in RESERVED_LABELS:
+        raise refuse(f"the label {text} is set on every alert by the service", f"write another name: my_{text}")
+    return text
+
+
+def read_percent(value: Any) -> Decimal:
+    """A percentage as people say it, with or without the percent sign, as a ratio."""
+    text = read_text(value)
+    return _number(NumberText(text.removesuffix("%").rstrip()) if text.endswith("%") else value) / _ALL
+
+
+def read_objective(value: Any) -> float:
+    """The objective in percent, as a ratio."""
+    ratio = read_percent(value)
+    percent = f"{ratio * _ALL:f}"
+    if ratio >= 1 or float(ratio) >= 1:
+        raise refuse(f"{percent} % leaves no error budget", "write an objective below 100, such as 99.9 or 99.99")
+    if ratio <= 0:
+        raise refuse(f"{percent} % asks for nothing", "write an objective above 0, such as 99.9")
+    if ratio * _ALL <= 1:
+        meant = f"{(ratio * _ALL * _ALL).normalize():f}"
+        remedy = f"write {meant}" if _is_usual(meant) else "write 99.9 for three nines"
+        raise refuse(f"{value} looks like a ratio, and objectives are in percent: did you mean {meant}?", remedy)
+    return float(ratio)
+
+
+def read_budget_share(value: Any) -> float:
+    """The share of the error budget that a tier lets burn, in percent, as a ratio."""
+    ratio = read_percent(value)
+    if not 0 < ratio <= 1:
+        raise refuse(f"{value} is no share of the error budget", "write a percentage above 0 and up to 100: 2%")
+    return float(ratio)
+
+
+def read_factor(value: Any) -> float:
+    """A burn rate that a tier fires at."""
+    return float(_number(value))
+
+
+def read_duration(value: Any) -> timedelta:
+    """A duration longer than zero."""
+    if isinstance(value, NumberText):
+        raise refuse(f"{value} has no unit", f"write {value}m for minutes, {value}h for hours or {value}d for days")
+    text = read_text(value)
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        problem, _, remedy = str(error).partition(": ")
+        raise refuse(problem, remedy or "write a duration such as 5m, 1h or 30d") from error
+
+
+def read_rolling_window(value: Any) -> timedelta:
+    """The length of a rolling SLO window."""
+    duration = read_duration(value)
+    if not _SHORTEST_WINDOW <= duration <= _LONGEST_WINDOW:
+        problem = f"{format_duration(duration)} is not between 1h and 90d"
+        raise refuse(problem, "write a window such as 7d, 28d or 30d, or {calendar: quarter}")
+    return duration
+
+
+def read_patience(value: Any) -> timedelta:
+    """A duration that may be zero."""
+    if isinstance(value, str) and _NOTHING.fullmatch(value):
+        return timedelta(0)
+    return read_duration(value)
+
+
+def read_time_zone(value: Any) -> str:
+    """The name of an IANA time zone."""
+    text = read_text(value)
+    if not _is_time_zone(text):
+        close = difflib.get_close_matches(text, available_timezones(), n=1)
+        remedy = f"did you mean {close[0]}?" if close else "write a name such as Europe/Berlin or UTC"
+        raise refuse(f"{text!r} is not an IANA time zone", remedy)
+    return text
+
+
+def read_calendar_unit(value: Any) -> CalendarUnit:
+    """A period of the calendar."""
+    text = read_text(value)
+    try:
+        return CalendarUnit(text)
+    except ValueError as error:
+        raise refuse(f"{text!r} is no period of the calendar", "write week, month, quarter or year") from error
+
+
+def read_off(value: Any) -> None:
+    """The switch that turns a severity off."""
+    if not isinstance(value, str) or value.lower() not in _OFF:
+        raise refuse(f"must be a mapping or `off`, not {kind(value)}", "write {for: 2m}, or off for no such alerts")
+
+
+def read_selector(value: Any) -> Selector:
+    """A bare PromQL selector."""
+    text = read_text(value)
+    try:
+        return parse_selector(text)
+    except SelectorError as error:
+        raise refuse(error.problem, error.remedy) from error
+
+
+def read_matchers(value: Any) -> Selector:
+    """Matchers in braces, without a metric's name."""
+    text = read_text(value).strip()
+    if not text.startswith("{"):
+        raise refuse("must be matchers", 'write {job: checkout}, or \'{job="checkout",code!~"5.."}\' in quotes')
+    return read_selector(text)
+
+
+def read_histogram(value: Any) -> str:
+    """The base name of a classic histogram."""
+    text = read_text(value)
+    if "{" in text:
+        name, _, matchers = text.partition("{")
+        raise refuse("holds matchers", f"write histogram: {name.strip()} and selector: '{{{matchers}'")
+    if not _METRIC.fullmatch(text):
+        raise refuse(f"{text!r} is not the name of a metric", "write a name such as http_request_duration_seconds")
+    for suffix in _SUFFIXES:
+        if text.endswith(suffix):
+            raise refuse(f"ends with {suffix}, which is added for you", f"write {text.removesuffix(suffix)}")
+    return text
+
+
+def read_threshold(value: Any) -> timedelta | Decimal:
+    """The upper bound of the good buckets: a duration, or a number in the histogram's own unit."""
+    if not isinstance(value, NumberText):
+        return read_duration(value)
+    number = _number(value)
+    if number <= 0:
+        raise refuse(f"{value} is not above zero", "write the bound of a bucket, such as 300ms")
+    return number
+
+
+def kind(value: Any) -> str:
+    """What a value is, in words."""
+    if isinstance(value, Table):
+        return "a mapping"
+    if isinstance(value, Items):
+        return "a list"
+    kinds: dict[type, str] = {NullText: "empty", NumberText: "a number", BooleanText: "a boolean"}
+    return kinds.get(type(value), "a text")
+
+
+def _number(value: Any) -> Decimal:
+    text = read_text(value)
+    if not isinstance(value, NumberText) or len(text) > _LONGEST_NUMBER or not _is_finite_number(text):
+        comma = text.replace(",", ".", 1)
+        remedy = f"write {comma}" if comma != text and _is_finite_number(comma) else "write a number such as 99.9"
+        raise refuse(f"{text[:_LONGEST_NUMBER]!r} is not a number", remedy)
+    return Decimal(text)
+
+
+def _is_finite_number(text: str) -> bool:
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        return False
+    return number.is_finite() and abs(number.adjusted()) <= _DIGITS_AROUND_THE_POINT
+
+
+def _is_usual(percent: str) -> bool:
+    return Decimal(percent) >= Decimal(50)
+
+
+@lru_cache(maxsize=1024)
+def _is_time_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, LookupError):
+        return False
+    return True
