@@ -1,0 +1,167 @@
+import json
+import subprocess
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from app.alerting import default_policies
+from app.promql.rules import rule_groups
+from app.slo import (
+    Alerting,
+    BadSli,
+    CalendarUnit,
+    CalendarWindow,
+    GoodSli,
+    Matcher,
+    MatchOp,
+    RollingWindow,
+    Selector,
+    Severity,
+    SeverityPolicy,
+    Sli,
+    Slo,
+    SloId,
+    Tier,
+    Window,
+)
+from tests.support.servers import promtool_binary
+
+MONTH = RollingWindow(timedelta(days=30))
+TOTAL = Selector((Matcher("__name__", MatchOp.EQUAL, "http_requests_total"), Matcher("job", MatchOp.EQUAL, 'a"b\n')))
+BAD = TOTAL.with_matchers(Matcher("code", MatchOp.REGEX, "5.."))
+
+
+def an_slo(*, sli: Sli | None = None, window: Window = MONTH, alerting: Alerting | None = None) -> Slo:
+    policies = default_policies(window, 0.999)
+    return Slo(
+        id=SloId("checkout-availability"),
+        service="checkout",
+        name="availability",
+        objective=0.999,
+        window=window,
+        sli=sli or BadSli(total=TOTAL, bad=BAD),
+        labels=(("team", "payments"),),
+        alerting=alerting or Alerting(policies=policies),
+    )
+
+
+def rules(slo: Slo) -> list[dict[str, Any]]:
+    return [rule for group in rule_groups([slo]) for rule in group["rules"]]
+
+
+def recorded(slo: Slo) -> dict[str, str]:
+    return {rule["record"]: rule["expr"] for rule in rules(slo) if "record" in rule}
+
+
+def alerts(slo: Slo) -> list[dict[str, Any]]:
+    return [rule for rule in rules(slo) if "alert" in rule]
+
+
+def check(slos: Iterable[Slo], folder: Path) -> None:
+    path = folder / "rules.yml"
+    path.write_text(json.dumps({"groups": rule_groups(slos)}))
+    done = subprocess.run([promtool_binary(), "check", "rules", path], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FAILED" not in done.stderr + done.stdout
+
+
+def run_unit_test(slo: Slo, series: dict[str, str], tests: list[dict[str, Any]], folder: Path) -> None:
+    (folder / "rules.yml").write_text(json.dumps({"groups": rule_groups([slo])}))
+    input_series = [{"series": name, "values": values} for name, values in series.items()]
+    unit = {"rule_files": ["rules.yml"], "tests": [{"interval": "1m", "input_series": input_series} | tests[0]]}
+    (folder / "unit.yml").write_text(json.dumps(unit))
+    done = subprocess.run(
+        [promtool_binary(), "test", "rules", "unit.yml"], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_promtool_accepts_every_kind_of_slo(tmp_path: Path) -> None:
+    grouped = an_slo(sli=GoodSli(total=TOTAL, good=BAD, by=("route", "service")))
+    monthly = an_slo(window=CalendarWindow(CalendarUnit.MONTH, "Europe/Berlin"))
+
+    for number, slo in enumerate((an_slo(), grouped, monthly, an_slo(alerting=Alerting()))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        check([slo], folder)
+
+
+def test_every_window_of_a_tier_has_an_error_ratio_and_the_slo_window_too() -> None:
+    windows = {name.removeprefix("slo:sli_error:ratio_rate") for name in recorded(an_slo())}
+
+    assert windows == {"5m", "30m", "1h", "2h", "6h", "1d", "3d", "30d", "slo:error_budget_remaining:ratio"}
+
+
+def test_a_calendar_window_has_alerts_and_no_budget() -> None:
+    slo = an_slo(window=CalendarWindow(CalendarUnit.MONTH, "UTC"))
+
+    assert len(alerts(slo)) == 2
+    assert "slo:error_budget_remaining:ratio" not in recorded(slo)
+
+
+def test_labels_of_a_group_are_not_overwritten() -> None:
+    slo = an_slo(sli=BadSli(total=TOTAL, bad=BAD, by=("service", "team")))
+
+    assert rules(slo)[0]["labels"] == {"name": "availability", "slo": "checkout-availability"}
+    assert "sum by (service, team) (" in rules(slo)[0]["expr"]
+
+
+def test_an_alert_says_what_its_policy_says() -> None:
+    tier = Tier(long=timedelta(hours=1), short=timedelta(minutes=5), factor=14.4)
+    policy = SeverityPolicy(
+        severity=Severity.PAGE,
+        tiers=(tier,),
+        pending_for=timedelta(minutes=2),
+        keep_firing_for=timedelta(minutes=5),
+        labels=(("tier", "one"),),
+        annotations=(("runbook_url", "https://runbooks/{{x}}"),),
+    )
+
+    (alert,) = alerts(an_slo(alerting=Alerting(name="Burn", policies=(policy,))))
+
+    ratio = "slo:sli_error:ratio_rate"
+    assert alert == {
+        "alert": "Burn",
+        "expr": (
+            f'({ratio}1h{{slo="checkout-availability"}} >= 14.4 * 0.001'
+            f' and {ratio}5m{{slo="checkout-availability"}} >= 14.4 * 0.001)'
+        ),
+        "for": "2m",
+        "keep_firing_for": "5m",
+        "labels": {"severity": "page", "tier": "one"},
+        "annotations": {
+            "summary": "checkout availability burns its error budget",
+            "runbook_url": 'https://runbooks/{{ "{{" }}x}}',
+        },
+    }
+
+
+def test_the_rules_page_for_an_outage_and_count_an_absent_error_series_as_none(tmp_path: Path) -> None:
+    slo = an_slo()
+    series = {
+        'http_requests_total{job="a\\"b\\n",code="200"}': "0+60x1440 86400+0x60",
+        'http_requests_total{job="a\\"b\\n",code="500"}': "_x1440 0+60x60",
+    }
+    quiet = {"eval_time": "23h", "alertname": "ErrorBudgetBurn", "exp_alerts": []}
+    ratio = {
+        "expr": "slo:sli_error:ratio_rate5m",
+        "eval_time": "23h",
+        "exp_samples": [
+            {
+                "labels": (
+                    'slo:sli_error:ratio_rate5m{slo="checkout-availability",service="checkout",'
+                    'name="availability",team="payments"}'
+                ),
+                "value": 0,
+            }
+        ],
+    }
+    firing = {
+        "expr": 'count(ALERTS{alertname="ErrorBudgetBurn",severity="page",alertstate="firing"})',
+        "eval_time": "24h30m",
+        "exp_samples": [{"labels": "{}", "value": 1}],
+    }
+    tests = [{"alert_rule_test": [quiet], "promql_expr_test": [ratio, firing]}]
+
+    run_unit_test(slo, series, tests, tmp_path)
