@@ -64,6 +64,8 @@ class HttpConfig:
         Raises:
             OSError: a file cannot be read, or is not a certificate or key (`ssl.SSLError`).
         """
+        if urlsplit(self.url).scheme == "http":
+            return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused; reading the system's certificates takes 30 ms
         context = ssl.create_default_context(cafile=self.tls_ca_file)
         if self.tls_insecure_skip_verify:
             context.check_hostname = False

@@ -1,5 +1,7 @@
 """Foreign exceptions stop here: each one of httpx's becomes one of ours."""
 
+import os
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -66,11 +68,13 @@ def translated(error: Exception, address: str) -> PrometheusError:
 
 def _words(error: BaseException) -> str:
     """What the operating system said at the bottom of the chain of causes, else what the exception says."""
-    found = error
+    said = str(error)
     step: BaseException | None = error
     while step is not None:
-        if isinstance(step, OSError) and step.strerror:
-            found = step
+        if isinstance(step, OSError) and step.errno is not None:
+            # asyncio puts its own words in the place of "Connection refused"; getaddrinfo's numbers are negative.
+            said = (
+                os.strerror(step.errno) if step.errno > 0 and not isinstance(step, ssl.SSLError) else str(step.strerror)
+            )
         step = step.exceptions[0] if isinstance(step, BaseExceptionGroup) else step.__cause__ or step.__context__
-    text = found.strerror if isinstance(found, OSError) and found.strerror else str(found)
-    return shortened(text or type(found).__name__)
+    return shortened(said or type(error).__name__)

@@ -103,12 +103,18 @@ class _Answer:
 
 
 class FaultProxy:
-    """Forwards to *upstream* (a base URL), except for `fault` and the faults of `script`; keeps what it saw."""
+    """Forwards to *upstream* (a base URL), except for `fault` and the faults of `script`.
+
+    Keeps the requests it has `seen`, the `most_at_once` that were under way, and how many `connections` were opened.
+    """
 
     def __init__(self, upstream: str = "http://127.0.0.1:9") -> None:
         self.upstream = upstream
         self.fault: Fault | None = None
         self.seen: list[Seen] = []
+        self.most_at_once = 0
+        self.connections = 0
+        self._at_once = 0
         self._script: deque[Fault | None] = deque()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
@@ -163,6 +169,7 @@ class FaultProxy:
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = self._loop.create_task(self._serve(reader, writer))
+        self.connections += 1
         self._connections.add(task)
         task.add_done_callback(self._connections.discard)
 
@@ -179,6 +186,14 @@ class FaultProxy:
             writer.close()
 
     async def _respond(self, seen: Seen, fault: Fault | None, writer: asyncio.StreamWriter) -> bool:
+        self._at_once += 1
+        self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            return await self._answer(seen, fault, writer)
+        finally:
+            self._at_once -= 1
+
+    async def _answer(self, seen: Seen, fault: Fault | None, writer: asyncio.StreamWriter) -> bool:
         """Answer the request with the fault; whether the connection goes on."""
         if isinstance(fault, Hang):
             await asyncio.Event().wait()

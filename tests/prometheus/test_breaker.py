@@ -1,0 +1,96 @@
+import asyncio
+
+import pytest
+
+from app.prometheus import BadQueryError, CircuitOpenError, TimedOutError, UnreachableError
+from app.prometheus.breaker import Breaker
+
+pytestmark = pytest.mark.anyio
+
+AWAY = UnreachableError("away")
+
+
+async def fail(breaker: Breaker, error: Exception = AWAY) -> None:
+    with pytest.raises(type(error)):
+        async with breaker.attempt():
+            raise error
+
+
+async def test_it_opens_after_consecutive_failures_and_fails_fast() -> None:
+    breaker = Breaker(failures=3, patience=0, cool_down=60)
+    for error in (AWAY, TimedOutError("late"), AWAY):
+        assert not breaker.is_open
+        await fail(breaker, error)
+    assert breaker.is_open
+    with pytest.raises(CircuitOpenError):
+        async with breaker.attempt():
+            pytest.fail("tried all the same")
+
+
+async def test_any_answer_in_between_starts_the_count_anew() -> None:
+    breaker = Breaker(failures=2, patience=0, cool_down=60)
+    for _ in range(3):
+        await fail(breaker)
+        await fail(breaker, BadQueryError("an answer all the same"))
+    await fail(breaker)
+    async with breaker.attempt():
+        pass
+    await fail(breaker)
+    assert not breaker.is_open
+
+
+async def test_failures_within_a_moment_do_not_open_it() -> None:
+    breaker = Breaker(failures=1, patience=60, cool_down=60)
+    for _ in range(20):
+        await fail(breaker)
+    assert not breaker.is_open
+
+
+async def test_one_probe_decides_for_all_who_wait() -> None:
+    breaker = Breaker(failures=1, patience=0, cool_down=0)
+    await fail(breaker)
+    under_way = 0
+    most = 0
+
+    async def probe() -> None:
+        nonlocal under_way, most
+        async with breaker.attempt():
+            under_way += 1
+            most = max(most, under_way if breaker.is_open else 0)
+            await asyncio.sleep(0.05)
+            under_way -= 1
+
+    await asyncio.gather(*(probe() for _ in range(5)))
+    assert most == 1
+    assert not breaker.is_open
+
+
+async def test_a_probe_that_fails_sends_the_others_home() -> None:
+    breaker = Breaker(failures=1, patience=0, cool_down=0.05)
+    await fail(breaker)
+    await asyncio.sleep(0.06)
+
+    async def probe() -> None:
+        async with breaker.attempt():
+            await asyncio.sleep(0.01)
+            raise AWAY
+
+    ended = await asyncio.gather(*(probe() for _ in range(5)), return_exceptions=True)
+    assert [type(error) for error in ended] == [UnreachableError, *[CircuitOpenError] * 4]
+
+
+async def test_a_cancelled_probe_leaves_room_for_the_next() -> None:
+    breaker = Breaker(failures=1, patience=0, cool_down=0)
+    await fail(breaker)
+
+    async def hang() -> None:
+        async with breaker.attempt():
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hang())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    async with breaker.attempt():
+        pass
+    assert not breaker.is_open
