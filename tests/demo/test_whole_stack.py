@@ -1,0 +1,82 @@
+"""The demo as its user sees it: budgets of the past, a page, its end, and nothing left behind."""
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from demo.ports import Ports, require_free
+from demo.switch import ShopSwitch
+from tests.support.servers import free_port
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A running `sloburn demo` and what it has printed."""
+
+    process: subprocess.Popen[bytes]
+    output: Path
+    ports: Ports
+
+    @property
+    def printed(self) -> str:
+        return self.output.read_text()
+
+    def wait_for(self, pattern: str, *, seconds: float) -> None:
+        """Wait until *pattern* is printed; fails where the demo ends before."""
+        deadline = time.monotonic() + seconds
+        while not re.search(pattern, self.printed):
+            assert self.process.poll() is None, f"the demo ended:\n{self.printed}"
+            assert time.monotonic() < deadline, f"{pattern!r} was not printed in {seconds} s:\n{self.printed}"
+            time.sleep(0.2)
+
+    def stop(self) -> int:
+        """Send what `kill` sends; the exit code."""
+        self.process.terminate()
+        return self.process.wait(60)
+
+
+@contextmanager
+def _demo(folder: Path) -> Iterator[Demo]:
+    ports = Ports(**{part: free_port() for part, _ in Ports()})
+    flags = [f"--{part}-port={port}" for part, port in ports]
+    temporary = folder / "tmp"
+    temporary.mkdir()
+    output = folder / "output"
+    with output.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "demo", "up", "--days=2", *flags],
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            env={"PATH": "/usr/bin:/bin", "TMPDIR": str(temporary), "COLUMNS": "140"},
+        )
+    try:
+        yield Demo(process, output, ports)
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+@pytest.mark.timeout(400)
+def test_breaking_the_shop_pages_and_mending_resolves_and_nothing_is_left(tmp_path: Path) -> None:
+    """The whole demo, with two days of history instead of a month and a total outage instead of a fifth of requests."""
+    with _demo(tmp_path) as demo:
+        demo.wait_for("Ctrl-C stops everything", seconds=150)
+        assert re.search(r"checkout-availability .*meeting", demo.printed)
+        assert "cart-availability:route=/cart/items" in demo.printed
+        switch = ShopSwitch(demo.ports.url("shop"))
+        switch.break_service("checkout", errors=1.0, latency_seconds=0, for_seconds=600)
+        demo.wait_for(r"─ PAGE checkout-availability", seconds=120)
+        switch.mend("checkout")
+        demo.wait_for(r"RESOLVED PAGE checkout-availability", seconds=200)
+        assert demo.stop() == 0
+    assert "nothing is left running" in demo.printed
+    require_free(demo.ports)
+    assert list((tmp_path / "tmp").iterdir()) == []
