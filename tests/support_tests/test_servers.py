@@ -41,7 +41,7 @@ def test_a_sink_that_refuses_keeps_what_it_refused_apart() -> None:
     with Sink() as sink:
         sink.status = 500
         assert httpx.post(sink.url, json={"a": 1}).status_code == 500
-        assert ([], [{"a": 1}]) == (sink.received, [request.body for request in sink.refused])
+        assert (sink.received, [request.body for request in sink.refused]) == ([], [{"a": 1}])
 
 
 def test_a_server_that_ends_at_once_is_reported_with_its_log(tmp_path: Path) -> None:

@@ -1,0 +1,121 @@
+"""Synthetic services whose true event counts are known to the second, as a Prometheus would have scraped them.
+
+A trace has per-second good and bad events, and the counter samples that scrapes made of them: with a phase, failures,
+outages, restarts and instances that come and go. `trace_kinds.py` makes them; `openmetrics.py` loads them.
+
+What the truth holds: every event that some scrape of its counter could show. Left out are the events of an instance
+after its last scrape, if it then restarted or went away (no one ever saw them), and those of a long-running instance
+before it was first scraped (they belong to no slot). A scrape at 12:00:07.250 shows the events up to 12:00:06.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+Labels = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventCounts:
+    """Good and bad events of a span of time."""
+
+    good: int
+    bad: int
+
+    @property
+    def total(self) -> int:
+        """All events."""
+        return self.good + self.bad
+
+    def consumed(self, objective: float) -> float:
+        """Share of the error budget that is spent, signed, 1.0 = all; NaN without events."""
+        return self.bad / (self.total * (1 - objective)) if self.total else float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Samples:
+    """The scraped samples of one series: times in milliseconds since the epoch, ascending, and counter values."""
+
+    metric: str
+    labels: Labels
+    times_ms: Counts
+    values: Counts
+
+    @property
+    def text(self) -> str:
+        """The series in Prometheus's notation."""
+        return self.metric + "{" + ",".join(f'{name}="{value}"' for name, value in self.labels) + "}"
+
+
+@dataclass(slots=True, kw_only=True)
+class Trace:
+    """One service from *start* to *end* (seconds since the epoch): its samples and what truly happened."""
+
+    service: str
+    start: int
+    end: int
+    objective: float = 0.999
+    histogram: bool = False
+    series: list[Samples] = field(default_factory=list)
+    _good: NDArray[np.int32] = field(init=False)
+    _bad: NDArray[np.int32] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._good = np.zeros(self.end - self.start, np.int32)
+        self._bad = np.zeros(self.end - self.start, np.int32)
+
+    def add_truth(self, first: int, good: Counts, bad: Counts) -> None:
+        """Add events per second from second *first* (since the start of the trace)."""
+        self._good[first : first + len(good)] += good.astype(np.int32)
+        self._bad[first : first + len(bad)] += bad.astype(np.int32)
+
+    def truth(self, start: float | datetime, end: float | datetime) -> EventCounts:
+        """The events in [start, end), cut to the trace."""
+        first, last = (self._second(at) for at in (start, end))
+        return EventCounts(int(self._good[first:last].sum()), int(self._bad[first:last].sum()))
+
+    def document(self, *, window: str = "30d") -> dict[str, object]:
+        """The native SLO document that judges this service."""
+        job = f'job="{self.service}"'
+        sli: dict[str, object] = {
+            "total": f"http_requests_total{{{job}}}",
+            "bad": f'http_requests_total{{{job}, code=~"5.."}}',
+        }
+        if self.histogram:
+            sli = {
+                "histogram": "http_request_duration_seconds",
+                "selector": {"job": self.service},
+                "threshold": "300ms",
+            }
+        slo = {"name": "requests", "objective": round(self.objective * 100, 6), "window": window, "sli": sli}
+        return {"service": self.service, "slos": [slo]}
+
+    def _second(self, at: float | datetime) -> int:
+        seconds = at.timestamp() if isinstance(at, datetime) else at
+        return int(np.clip(round(seconds) - self.start, 0, self.end - self.start))
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """Several services over the same span of time."""
+
+    traces: Sequence[Trace]
+
+    def __iter__(self) -> Iterator[Trace]:
+        return iter(self.traces)
+
+    def __getitem__(self, service: str) -> Trace:
+        return next(trace for trace in self.traces if trace.service == service)
+
+    def truth(self, service: str, start: float | datetime, end: float | datetime) -> EventCounts:
+        """What happened in *service* in [start, end)."""
+        return self[service].truth(start, end)
+
+    @property
+    def samples(self) -> Iterator[Samples]:
+        """Every series of every service."""
+        return (samples for trace in self.traces for samples in trace.series)
