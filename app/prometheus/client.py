@@ -229,7 +229,7 @@ async def open_client(
     """A client with connections of its own, which close at the end; it connects when it is first asked.
 
     Raises:
-        MisconfiguredError: a certificate or key cannot be read.
+        MisconfiguredError: a certificate or key cannot be read, or a header cannot be sent.
     """
     try:
         verify = config.ssl_context()

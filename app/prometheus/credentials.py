@@ -1,20 +1,28 @@
 """The headers that every request carries; tokens and passwords in files are read anew, so that they can rotate."""
 
 import asyncio
+import re
 from base64 import b64encode
+from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 
-from app.prometheus.errors import AccessDeniedError
+from app.prometheus.errors import AccessDeniedError, MisconfiguredError
 from app.prometheus.http_config import HttpConfig
 
 _LOOK_EVERY_S = 1.0
 _UNAUTHORIZED = 401
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
 class Credentials:
-    """Builds headers once, and again when a file has changed."""
+    """Builds headers once, and again when a file has changed.
+
+    Raises:
+        MisconfiguredError: a header cannot be sent.
+    """
 
     def __init__(self, config: HttpConfig) -> None:
         self._config = config
@@ -27,6 +35,7 @@ class Credentials:
 
         Raises:
             AccessDeniedError: a file with a secret cannot be read.
+            MisconfiguredError: what is in it cannot be sent.
         """
         now = asyncio.get_running_loop().time()
         if self._file is not None and now >= self._look_at:
@@ -37,13 +46,23 @@ class Credentials:
     def _build(self, secret: str | None) -> httpx.Headers:
         # Not compressed: packing costs Prometheus more than sending, and it answers mostly over a short way.
         fixed = {"User-Agent": "sloburn", "Accept": "application/json", "Accept-Encoding": "identity"}
-        headers = httpx.Headers({**fixed, **self._config.headers})
+        headers = {**fixed, **self._config.headers}
         if self._config.username is not None:
             pair = f"{self._config.username}:{secret or ''}".encode()
             headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
         elif secret is not None:
             headers["Authorization"] = f"Bearer {secret}"
-        return headers
+        return _sendable(headers)
+
+
+def _sendable(headers: Mapping[str, str]) -> httpx.Headers:
+    # Checked here, because httpcore writes a header that it refuses into its debug log, secret and all.
+    for name, value in headers.items():
+        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+            raise MisconfiguredError(
+                f"the header {name!r:.60} cannot be sent: its name or value is not printable ASCII throughout"
+            )
+    return httpx.Headers(dict(headers))
 
 
 def _read(path: Path) -> str:
