@@ -1,0 +1,25 @@
+"""The demo's documents."""
+
+from app.slo import Severity
+from app.spec import load_documents
+from demo.endpoints import BUCKETS, SERVICES
+from demo.servers import SLOS
+
+
+def test_the_documents_are_sound_and_about_services_that_the_shop_has() -> None:
+    result = load_documents(SLOS)
+    assert result.errors == ()
+    assert result.warnings == ()
+    assert {slo.service for slo in result.slos} <= set(SERVICES)
+    assert 0.3 in BUCKETS
+
+
+def test_a_fifth_of_failed_checkouts_pages_within_three_minutes() -> None:
+    """Computed from the document: the long window reaches its factor with a minute to spare, the short one is short."""
+    availability = next(slo for slo in load_documents(SLOS).slos if slo.id == "checkout-availability")
+    policy = availability.alerting.policy(Severity.PAGE)
+    assert policy is not None
+    (tier,) = policy.tiers
+    seconds_to_trip = tier.factor * availability.error_budget * tier.long.total_seconds() / 0.2
+    assert seconds_to_trip < 120
+    assert tier.short.total_seconds() <= 180
