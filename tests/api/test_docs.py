@@ -1,0 +1,35 @@
+import re
+from pathlib import Path
+
+from tests.support.api import Served
+
+DOCS = Path(__file__).parents[2] / "docs" / "http.md"
+
+
+def test_the_docs_list_exactly_the_routes_that_there_are() -> None:
+    paths = Served().app().openapi()["paths"]
+    routes = {(method.upper(), path) for path, methods in paths.items() for method in methods}
+
+    documented = set(re.findall(r"^\| `(GET|POST) (\S+)` \|", DOCS.read_text(), re.MULTILINE))
+
+    assert documented == routes
+
+
+def test_the_docs_name_every_parameter_and_every_state() -> None:
+    text = DOCS.read_text()
+    schema = Served().app().openapi()
+    parameters = {
+        parameter["name"]
+        for methods in schema["paths"].values()
+        for operation in methods.values()
+        for parameter in operation.get("parameters", ())
+        if parameter["in"] == "query"
+    }
+    states = {
+        state
+        for name in ("DataState", "HealthState", "AlertState", "TransitionKind")
+        for state in schema["components"]["schemas"][name]["enum"]
+    }
+
+    missing = sorted(name for name in parameters | states if f"`{name}`" not in text)
+    assert missing == []

@@ -1,0 +1,38 @@
+import re
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from app.metrics import BuildInfo, Exposition, Instruments
+from app.status import Board
+from tests.support.snapshots import a_snapshot
+
+DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
+HEADER = re.compile(r"^# TYPE (slo\w+) (\w+)$", re.MULTILINE)
+ROW = re.compile(r"^\| `(slo\w+)` \| (\w+) \| (.*?) \|", re.MULTILINE)
+FREE_LABELS = {"team", "le"}
+
+
+def exposition() -> str:
+    board = Board()
+    board.publish([a_snapshot()])
+    return Exposition(board, Instruments(build=BuildInfo.current())).render().body.decode()
+
+
+def test_the_docs_list_exactly_the_metrics_that_there_are() -> None:
+    documented = {(name, kind) for name, kind, _ in ROW.findall(DOCS.read_text())}
+
+    assert documented == set(HEADER.findall(exposition()))
+
+
+def test_the_docs_name_the_labels_of_every_slo_metric() -> None:
+    documented = {
+        name: set(re.findall(r"`(\w+)`", labels.replace("`good`, `bad`", "").replace("`page`, `ticket`", "")))
+        for name, _, labels in ROW.findall(DOCS.read_text())
+        if name.startswith("slo_")
+    }
+
+    for family in parse_text(exposition()):
+        for sample in family.samples:
+            if sample.name in documented:
+                assert set(sample.labels) - FREE_LABELS == documented[sample.name] | {"slo", "service", "name"}
