@@ -103,7 +103,7 @@ def _check_policy(slo: SloModel, severity: Severity, policy: PolicyModel | None)
 def _check_tier(tier: TierModel, path: FieldPath, window: Window, objective: float) -> Iterator[Complaint]:
     if tier.short >= tier.long:
         problem = f"{format_duration(tier.short)} is not shorter than the long window, {format_duration(tier.long)}"
-        yield Complaint((*path, "short"), problem, f"write short: {format_duration(tier.long / 12)}")
+        yield Complaint((*path, "short"), problem, _shorter(tier))
         return
     if tier.long > window.nominal:
         remedy = f"write at most {format_duration(window.nominal)}"
@@ -117,6 +117,12 @@ def _check_tier(tier: TierModel, path: FieldPath, window: Window, objective: flo
     if complaint is not None:
         problem, _, remedy = complaint.rpartition("; ")
         yield Complaint((*path, field), problem, remedy if field == "factor" else _as_budget(tier, window, objective))
+
+
+def _shorter(tier: TierModel) -> str:
+    if tier.short > tier.long:
+        return f"write long: {format_duration(tier.short)} and short: {format_duration(tier.long)}"
+    return f"write short: {format_duration(tier.long / 12)}"
 
 
 def _as_budget(tier: TierModel, window: Window, objective: float) -> str:

@@ -41,6 +41,15 @@ _EXAMPLES = {
     "short": "short: 5m",
 }
 
+_BELONG = {
+    "runbook_url": "write it under alerting.annotations",
+    "dashboard": "write it under alerting.annotations",
+    "owner": "write it under labels",
+    "team": "write it under labels",
+    "target": "did you mean `objective`?",
+    "goal": "did you mean `objective`?",
+}
+"""Where to write what people write in the wrong place, or under the name that another tool gives it."""
 _SLI_KINDS = "write total with bad, or total with good, or histogram with threshold"
 
 
@@ -91,6 +100,8 @@ def _unknown_key(path: FieldPath, document: Document) -> tuple[str, str]:
         beside = document.value(path[:-1])
         others = [key for key in known if isinstance(beside, dict) and key in beside and key not in {name, "total"}]
         return f"does not go with {' and '.join(others)}", _SLI_KINDS
+    if name in _BELONG:
+        return problem, _BELONG[name]
     close = difflib.get_close_matches(name.lower(), known, n=1)
     if close:
         return problem, f"did you mean `{close[0]}`?"

@@ -19,16 +19,19 @@ def find_files(path: Path, findings: Findings) -> list[Path]:
     Hidden files and folders are passed over, as Kubernetes keeps old versions of a mounted ConfigMap in them. A link
     that leads out of the folder is an error, since what it leads to can be any file of the machine.
     """
-    if not path.exists():
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
         findings.error(Place(file=path), "there is no such file or folder", "write the path of SLO documents")
         return []
-    if not path.is_dir():
+    if not stat.S_ISDIR(mode):
         return [path]
     found = _documents_below(path, findings)
     if not found:
         problem = "there are no SLO documents in this folder"
         findings.error(Place(file=path), problem, "add a *.yaml, *.yml or *.json file")
-    return found
+    root = path.resolve()
+    return [file for file in found if _is_inside(file, root, findings)]
 
 
 def read_text(file: Path, findings: Findings) -> str | None:
@@ -53,18 +56,21 @@ def _documents_below(folder: Path, findings: Findings) -> list[Path]:
     def unreadable(error: OSError) -> None:
         findings.error(Place(file=Path(error.filename)), f"cannot be read: {error.strerror}", "check the permissions")
 
-    root = folder.resolve()
     found = []
     for parent, folders, names in os.walk(folder, onerror=unreadable):
         folders[:] = [name for name in folders if not name.startswith(".")]
         files = [Path(parent, name) for name in names if not name.startswith(".")]
-        found += [file for file in files if file.suffix in _SUFFIXES and _is_inside(file, root, findings)]
+        found += [file for file in files if file.suffix in _SUFFIXES]
     return sorted(found)
 
 
 def _is_inside(file: Path, root: Path, findings: Findings) -> bool:
-    if not file.is_symlink() or file.resolve().is_relative_to(root):
-        return True
+    try:
+        if not file.is_symlink() or file.resolve(strict=True).is_relative_to(root):
+            return True
+    except (OSError, RuntimeError):
+        findings.error(Place(file=file), "is a link to nothing", "remove it")
+        return False
     problem = "is a link to a file outside this folder"
     findings.error(Place(file=file), problem, "copy the file, or give its own path as well")
     return False

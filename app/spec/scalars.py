@@ -32,6 +32,7 @@ _LONGEST_WINDOW = timedelta(days=90)
 _LONGEST_NUMBER = 30
 _DIGITS_AROUND_THE_POINT = 15
 _ALL = Decimal(100)
+_LEAST_USUAL = Decimal(50)
 _SUFFIXES = ("_bucket", "_count", "_sum")
 
 
@@ -88,22 +89,23 @@ def read_alert_label_name(value: Any) -> str:
 
 def read_percent(value: Any) -> Decimal:
     """A percentage as people say it, with or without the percent sign, as a ratio."""
-    text = read_text(value)
-    return _number(NumberText(text.removesuffix("%").rstrip()) if text.endswith("%") else value) / _ALL
+    if isinstance(value, str) and value.endswith("%"):
+        return _number(NumberText(value.removesuffix("%").rstrip())) / _ALL
+    return _number(value) / _ALL
 
 
 def read_objective(value: Any) -> float:
     """The objective in percent, as a ratio."""
     ratio = read_percent(value)
-    percent = f"{ratio * _ALL:f}"
-    if ratio >= 1 or float(ratio) >= 1:
-        raise refuse(f"{percent} % leaves no error budget", "write an objective below 100, such as 99.9 or 99.99")
+    given = f"{value.removesuffix('%').rstrip()} %"
+    if float(ratio) >= 1:
+        raise refuse(f"{given} leaves no error budget", "write an objective below 100, such as 99.9 or 99.99")
     if ratio <= 0:
-        raise refuse(f"{percent} % asks for nothing", "write an objective above 0, such as 99.9")
+        raise refuse(f"{given} asks for nothing", "write an objective above 0, such as 99.9")
     if ratio * _ALL <= 1:
-        meant = f"{(ratio * _ALL * _ALL).normalize():f}"
-        remedy = f"write {meant}" if _is_usual(meant) else "write 99.9 for three nines"
-        raise refuse(f"{value} looks like a ratio, and objectives are in percent: did you mean {meant}?", remedy)
+        meant = (ratio * _ALL * _ALL).normalize()
+        remedy = f"did you mean {meant:f}?" if _LEAST_USUAL <= meant < _ALL else "write 99.9 for three nines"
+        raise refuse(f"{value} looks like a ratio, and objectives are in percent", remedy)
     return float(ratio)
 
 
@@ -225,24 +227,24 @@ def kind(value: Any) -> str:
 
 
 def _number(value: Any) -> Decimal:
-    text = read_text(value)
-    if not isinstance(value, NumberText) or len(text) > _LONGEST_NUMBER or not _is_finite_number(text):
-        comma = text.replace(",", ".", 1)
-        remedy = f"write {comma}" if comma != text and _is_finite_number(comma) else "write a number such as 99.9"
-        raise refuse(f"{text[:_LONGEST_NUMBER]!r} is not a number", remedy)
-    return Decimal(text)
+    if not isinstance(value, str) or isinstance(value, NullText):
+        raise refuse(f"must be a number, not {kind(value)}", "write a number such as 99.9")
+    number = value.replace(",", ".", 1).strip()
+    if not _is_finite_number(number):
+        raise refuse(f"{value[:_LONGEST_NUMBER]!r} is not a number", "write a number such as 99.9")
+    if not isinstance(value, NumberText) or "," in value:
+        raise refuse(f"{value!r} is a text, not a number", f"write {number} without quotes")
+    return Decimal(number)
 
 
 def _is_finite_number(text: str) -> bool:
+    if len(text) > _LONGEST_NUMBER:
+        return False
     try:
         number = Decimal(text)
     except ArithmeticError:
         return False
     return number.is_finite() and abs(number.adjusted()) <= _DIGITS_AROUND_THE_POINT
-
-
-def _is_usual(percent: str) -> bool:
-    return Decimal(percent) >= Decimal(50)
 
 
 @lru_cache(maxsize=1024)

@@ -1,0 +1,40 @@
+"""Documents as people write them: the good ones load as meant, the bad ones are explained line by line."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from app.spec import LoadResult, load_documents
+
+_FIXTURES = Path(__file__).parent / "fixtures"
+_BAD = sorted(_FIXTURES.glob("*-bad.yaml"))
+_GOOD = sorted([*_FIXTURES.glob("*-good.yaml"), *_FIXTURES.glob("*-good.json")])
+
+
+@pytest.mark.parametrize("file", _GOOD, ids=lambda file: file.name)
+def test_a_good_document_loads_without_a_word(file: Path) -> None:
+    result = load_documents(file)
+    assert result.slos
+    assert _lines(result) == []
+
+
+@pytest.mark.parametrize("file", _BAD, ids=lambda file: file.name)
+def test_everything_that_is_wrong_is_said_at_once(file: Path) -> None:
+    """The findings are those that were reviewed; UPDATE_GOLDEN=1 writes them anew."""
+    text = "".join(f"{line}\n" for line in _lines(load_documents(file)))
+    golden = file.with_suffix(".txt")
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text(text)
+    assert text == golden.read_text()
+
+
+@pytest.mark.parametrize("file", _BAD, ids=lambda file: file.name)
+def test_every_finding_has_a_place_and_a_remedy(file: Path) -> None:
+    result = load_documents(file)
+    assert all(found.line > 0 and found.column > 0 for found in result.errors)
+    assert all(found.problem and found.remedy for found in (*result.errors, *result.warnings))
+
+
+def _lines(result: LoadResult) -> list[str]:
+    return [str(found).replace(f"{_FIXTURES}{os.sep}", "") for found in (*result.errors, *result.warnings)]

@@ -1,0 +1,158 @@
+"""Files and folders: what is found, what is passed over, what is refused."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from app.slo import SloId
+from app.spec import LoadResult, load_documents
+from app.spec.files import LARGEST_FILE
+
+_SLI = "{total: a_total, bad: 'a_total{code=\"500\"}'}"
+
+
+def _document(service: str = "shop", *names: str) -> str:
+    slos = [f"  - {{name: {name}, objective: 99.9, window: 30d, sli: {_SLI}}}\n" for name in names or ("availability",)]
+    return f"service: {service}\nslos:\n{''.join(slos)}"
+
+
+def _ids(result: LoadResult) -> list[str]:
+    return [str(slo.id) for slo in result.slos]
+
+
+def _problem(result: LoadResult) -> str:
+    (error,) = result.errors
+    return error.problem
+
+
+def test_a_folder_is_read_to_its_depths_in_order(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    for name in ("c.yaml", "b/z.yml", "a.json"):
+        (tmp_path / name).write_text(_document(name[0]))
+    (tmp_path / "README.md").write_text("not a document")
+    result = load_documents(tmp_path)
+    assert _ids(result) == ["a-availability", "b-availability", "c-availability"]
+    assert result.files == (tmp_path / "a.json", tmp_path / "b/z.yml", tmp_path / "c.yaml")
+    assert result.places[SloId("c-availability")].file == tmp_path / "c.yaml"
+
+
+def test_a_mounted_config_map_is_read_once(tmp_path: Path) -> None:
+    """Kubernetes links every file into a hidden folder that it swaps as a whole."""
+    version = tmp_path / "..2024_01_01"
+    version.mkdir()
+    (version / "shop.yaml").write_text(_document())
+    (tmp_path / "..data").symlink_to("..2024_01_01")
+    (tmp_path / "shop.yaml").symlink_to("..data/shop.yaml")
+    result = load_documents(tmp_path)
+    assert _ids(result) == ["shop-availability"]
+    assert result.errors == ()
+
+
+def test_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.yaml"
+    outside.write_text(_document())
+    folder = tmp_path / "slos"
+    folder.mkdir()
+    (folder / "shop.yaml").symlink_to(outside)
+    assert "outside this folder" in _problem(load_documents(folder))
+    assert _ids(load_documents(folder / "shop.yaml")) == ["shop-availability"]
+
+
+def test_a_link_to_nothing_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    assert "link to nothing" in _problem(load_documents(tmp_path))
+
+
+def test_a_file_that_is_given_twice_is_read_once(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(_document())
+    assert load_documents(tmp_path, file).errors == ()
+
+
+def test_duplicate_ids_name_both_places(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(_document())
+    (tmp_path / "b.yaml").write_text(_document())
+    result = load_documents(tmp_path)
+    assert str(result.errors[0]).startswith(f"{tmp_path}/b.yaml:3:12: slos[0].name: ")
+    assert f"taken by the SLO at {tmp_path}/a.yaml:3:12" in _problem(result)
+
+
+def test_errors_are_ordered_by_file_and_line(tmp_path: Path) -> None:
+    for name in ("b.yaml", "a.yaml"):
+        (tmp_path / name).write_text("service: a b\nslos: []\nx: 1\n")
+    places = [(error.file.name, error.line) for error in load_documents(tmp_path).errors]
+    assert places == [("a.yaml", 1), ("a.yaml", 2), ("a.yaml", 3), ("b.yaml", 1), ("b.yaml", 2), ("b.yaml", 3)]
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"service: caf\xe9\n", "is not UTF-8: byte 0xe9"),
+        ("service: a\n".encode("utf-16"), "is not UTF-8"),
+        (b"service: a\x00b\n", "U+0000 is not allowed"),
+        (b"a" * (LARGEST_FILE + 1), "is larger than 10 MiB"),
+    ],
+    ids=["latin-1", "utf-16", "nul", "large"],
+)
+def test_what_is_not_readable_text_is_refused(tmp_path: Path, content: bytes, problem: str) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_bytes(content)
+    assert problem in _problem(load_documents(file))
+
+
+def test_the_place_of_a_wrong_byte_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_bytes(b"service: a\nslos: caf\xe9\n")
+    (error,) = load_documents(file).errors
+    assert (error.line, error.column) == (2, 10)
+
+
+def test_a_missing_path_is_an_error(tmp_path: Path) -> None:
+    assert "no such file" in _problem(load_documents(tmp_path / "nowhere"))
+    assert "no such file" in _problem(load_documents(tmp_path / ("x" * 5000)))
+
+
+def test_a_folder_without_documents_is_an_error(tmp_path: Path) -> None:
+    assert "no SLO documents" in _problem(load_documents(tmp_path))
+
+
+def test_what_is_not_a_file_is_an_error(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert "not a regular file" in _problem(load_documents(tmp_path))
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text(_document())
+    file.chmod(0)
+    assert "cannot be read: Permission denied" in _problem(load_documents(file))
+
+
+def test_a_file_of_comments_is_a_warning(tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    file.write_text("# nothing yet\n---\n")
+    result = load_documents(file)
+    assert result.errors == ()
+    assert [warning.problem for warning in result.warnings] == ["holds no document"]
+
+
+def test_the_digest_tells_sets_apart_and_nothing_else(tmp_path: Path) -> None:
+    a, b, c = tmp_path / "a.yaml", tmp_path / "b.yaml", tmp_path / "c.yaml"
+    a.write_text(_document("shop", "x", "y"))
+    b.write_text("# the same in another order\n" + _document("shop", "y", "x"))
+    c.write_text(_document("shop", "x", "y").replace("99.9", "99.5"))
+    digests = [load_documents(file).digest for file in (a, b, c)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_ten_thousand_slos_load_in_seconds(tmp_path: Path) -> None:
+    """Five seconds is what a reload may take; the processor's time is taken, as tests share the machine."""
+    for service in range(100):
+        names = [f"n{i}" for i in range(100)]
+        (tmp_path / f"s{service}.yaml").write_text(_document(f"s{service}", *names))
+    before = time.process_time()
+    assert len(load_documents(tmp_path).slos) == 10_000
+    assert time.process_time() - before < 5

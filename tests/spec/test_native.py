@@ -1,0 +1,114 @@
+"""What a native document means."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from app.alerting.policy import default_policies
+from app.promql.selector_text import parse_selector, render
+from app.slo import (
+    Alerting,
+    BadSli,
+    CalendarUnit,
+    CalendarWindow,
+    GoodSli,
+    RollingWindow,
+    Severity,
+    SeverityPolicy,
+    Slo,
+    SloId,
+    Tier,
+)
+from app.spec import load_documents
+
+_FIXTURES = Path(__file__).parent / "fixtures"
+_HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)
+
+
+def _load(name: str) -> dict[str, Slo]:
+    return {str(slo.id): slo for slo in load_documents(_FIXTURES / name).slos}
+
+
+def test_an_slo_with_every_key() -> None:
+    page = SeverityPolicy(
+        severity=Severity.PAGE,
+        tiers=(
+            Tier(long=_HOUR, short=5 * _MINUTE, factor=14.4),
+            Tier(long=6 * _HOUR, short=30 * _MINUTE, factor=6.0),
+        ),
+        pending_for=2 * _MINUTE,
+        keep_firing_for=10 * _MINUTE,
+        labels=(("escalate", "yes"),),
+        annotations=(("urgency", "now"),),
+    )
+    assert _load("full-good.yaml")["checkout-availability"] == Slo(
+        id=SloId("checkout-availability"),
+        service="checkout",
+        name="availability",
+        description="Checkout requests succeed.",
+        objective=0.999,
+        window=RollingWindow(timedelta(days=30)),
+        sli=BadSli(
+            total=parse_selector('http_requests_total{job="checkout"}'),
+            bad=parse_selector('http_requests_total{job="checkout",code=~"5.."}'),
+            by=("route",),
+        ),
+        labels=(("critical", "true"), ("team", "payments"), ("tier", "0")),
+        alerting=Alerting(
+            name="CheckoutBurns",
+            policies=(page,),
+            annotations=(
+                ("dashboard", "https://grafana.example.com/d/1"),
+                ("runbook_url", "https://runbooks.example.com/checkout"),
+            ),
+        ),
+    )
+
+
+def test_good_events_over_a_calendar_window() -> None:
+    slo = _load("full-good.yaml")["checkout-good-events"]
+    assert slo.objective == 0.995
+    assert slo.window == CalendarWindow(CalendarUnit.MONTH, "Europe/Berlin")
+    assert isinstance(slo.sli, GoodSli)
+    assert [policy.severity for policy in slo.alerting.policies] == [Severity.TICKET]
+
+
+def test_without_alerting_the_default_tiers_hold() -> None:
+    slo = _load("full-good.yaml")["checkout-latency"]
+    assert slo.alerting == Alerting(policies=default_policies(slo.window, slo.objective))
+
+
+def test_a_latency_sli_counts_the_bucket_at_the_threshold() -> None:
+    sli = _load("full-good.yaml")["checkout-latency"].sli
+    assert isinstance(sli, GoodSli)
+    assert render(sli.total) == 'http_request_duration_seconds_count{job="checkout"}'
+    assert render(sli.good) == 'http_request_duration_seconds_bucket{job="checkout",le="0.3"}'
+
+
+def test_a_histogram_of_bytes_takes_a_plain_number_and_matchers() -> None:
+    sli = _load("full-good.yaml")["checkout-size"].sli
+    assert isinstance(sli, GoodSli)
+    assert render(sli.total) == 'http_response_size_bytes_count{code!~"5..",job="checkout"}'
+    assert 'le=~"1000000|1000000\\\\.0|1e\\\\+06|' in render(sli.good)
+
+
+def test_anchors_merge_keys_and_block_scalars_mean_what_yaml_says() -> None:
+    slos = _load("dressed-good.yaml")
+    base, strict = slos["search-availability"], slos["search-availability-strict"]
+    assert base.description == "Search answers without an error."
+    assert strict.sli == base.sli
+    assert (base.objective, strict.objective) == (0.999, 0.9995)
+    assert slos["index-freshness"].labels == (("team", "find"),)
+
+
+def test_json_escapes_mean_what_json_says() -> None:
+    assert _load("json-good.json")["json-availability"].labels == (("emoji", "\U0001f600"), ("path", "a/b\\u0041"))
+
+
+def test_objectives_are_exact(tmp_path: Path) -> None:
+    """Percent are divided as decimals: 99.99 % is the float nearest to 0.9999, whatever 99.99 / 100 gives."""
+    sli = "{total: a_total, bad: 'a_total{c=\"5\"}'}"
+    percents = ["99.99", "99.95", "97.3", "58.7", "99.999%"]
+    slos = [f"- {{name: n{i}, objective: {percent}, window: 30d, sli: {sli}}}" for i, percent in enumerate(percents)]
+    file = tmp_path / "slos.yaml"
+    file.write_text("\n".join(["service: a", "slos:", *slos]))
+    assert [slo.objective for slo in load_documents(file).slos] == [0.9999, 0.9995, 0.973, 0.587, 0.99999]
