@@ -24,7 +24,7 @@ class NoticeStatus(StrEnum):
 class Notice:
     """The facts of one alert in the slot *at*; ratios, burn rates and events are NaN where they are not known.
 
-    *labels* are those of the documents and of the group, *annotations* those of the documents; *good* and *bad* count
+    *labels* are those of the documents and of the *group*, *annotations* those of the documents; *good* and *bad* count
     the events of the window *long*; *period_seconds* is the length of the SLO window; *stale* says why the figures
     are old; *reason* why an alert ended that did not end by itself.
     """
@@ -42,6 +42,7 @@ class Notice:
     starts_at: datetime
     at: datetime
     ends_at: datetime | None = None
+    group: GroupKey = ()
     labels: Labels = ()
     annotations: Labels = ()
     tier: str = ""
@@ -71,14 +72,17 @@ def compose(
     group: GroupKey,
     budget_remaining: float,
     at: datetime,
+    last: Notice | None = None,
 ) -> Notice:
-    """The notice of a firing alert.
+    """The notice of a firing alert; a frozen one keeps the figures of its *last* notice, marked as stale.
 
     Raises:
         ValueError: the alert does not fire.
     """
     if not alert.firing or alert.since is None or alert.incident is None:
         raise ValueError(f"the alert {alert.key} does not fire")
+    if alert.frozen is not None and last is not None:
+        return replace(last, stale=alert.frozen)
     tier, measured = _tripped(alert, reading, policy.tiers)
     return Notice(
         status=NoticeStatus.FIRING,
@@ -93,6 +97,7 @@ def compose(
         period_seconds=slo.window.period(at).total_seconds(),
         starts_at=alert.since,
         at=at,
+        group=group,
         labels=_merged(slo.labels, group, policy.labels),
         annotations=_merged(slo.alerting.annotations, policy.annotations),
         tier=alert.tier or "",

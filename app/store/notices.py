@@ -29,6 +29,6 @@ def decode_notice(text: str) -> Notice:
     values["slo"] = SloId(stored["slo"])
     for name in ("starts_at", "at", "ends_at"):
         values[name] = datetime.fromisoformat(stored[name]) if stored[name] else None
-    for name in ("labels", "annotations"):
-        values[name] = tuple((key, value) for key, value in stored[name])
+    for name in ("group", "labels", "annotations"):
+        values[name] = tuple((key, value) for key, value in stored.get(name, ()))
     return Notice(**values)

@@ -81,6 +81,20 @@ class OutboxEntry:
     last_error: str | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An entry that was given up, and why."""
+
+    id: int
+    receiver: str
+    alert_key: str
+    status: str
+    created_at: datetime
+    ended_at: datetime
+    attempts: int
+    error: str
+
+
 def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Sequence[str], at: datetime) -> int:
     """Put notices into the outbox of every receiver; how many entries are new.
 
@@ -124,7 +138,11 @@ def claim(
     for row in connection.execute(_heads(receiver).where(_due(at)).order_by(outbox.c.id).limit(limit)).all():
         mine = (outbox.c.id == row.id) & outbox.c.leased_until.is_not_distinct_from(row.leased_until)
         if connection.execute(update(outbox).where(mine).values(leased_until=until)).rowcount == 1:
-            claimed.append(_entry(row))
+            try:
+                claimed.append(_entry(row))
+            except (LookupError, TypeError, ValueError) as error:
+                # One row that nobody can read must not hold up all others for ever.
+                bury(connection, row.id, at=at, error=f"the stored notice cannot be read: {error!r}")
     return tuple(claimed)
 
 
@@ -170,10 +188,10 @@ def revive(connection: Connection, entry_id: int, *, at: datetime) -> bool:
     return connection.execute(update(outbox).where(dead).values(**again)).rowcount == 1
 
 
-def dead_letters(connection: Connection, *, limit: int = 100) -> tuple[OutboxEntry, ...]:
+def dead_letters(connection: Connection, *, limit: int = 100) -> tuple[DeadLetter, ...]:
     """What was given up, newest first."""
     dead = select(outbox).where(outbox.c.state == EntryState.DEAD.value).order_by(outbox.c.id.desc()).limit(limit)
-    return tuple(_entry(row) for row in connection.execute(dead))
+    return tuple(_dead_letter(row) for row in connection.execute(dead))
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:
@@ -229,4 +247,17 @@ def _entry(row: Row[tuple[object, ...]]) -> OutboxEntry:
         attempts=row.attempts,
         due_at=row.due_at,
         last_error=row.last_error,
+    )
+
+
+def _dead_letter(row: Row[tuple[object, ...]]) -> DeadLetter:
+    return DeadLetter(
+        id=row.id,
+        receiver=row.receiver,
+        alert_key=row.alert_key,
+        status=row.status,
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+        attempts=row.attempts,
+        error=row.last_error,
     )

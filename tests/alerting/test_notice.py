@@ -53,10 +53,11 @@ def test_a_notice_holds_the_facts_of_its_slot() -> None:
     assert notice.key == _fire().key
 
 
-def test_a_frozen_alert_says_that_its_figures_are_stale() -> None:
+def test_a_frozen_alert_keeps_its_last_figures_and_says_that_they_are_stale() -> None:
+    last = compose(_fire(), BURNING, POLICY, slo=SERVICE, group=(), budget_remaining=0.4, at=slot(1))
     frozen = replace(_fire(), frozen="the newest data is too old to judge by")
-    notice = compose(frozen, BURNING, POLICY, slo=SERVICE, group=(), budget_remaining=0.4, at=slot(1))
-    assert notice.stale == "the newest data is too old to judge by"
+    blind = compose(frozen, QUIET, POLICY, slo=SERVICE, group=(), budget_remaining=1.0, at=slot(2), last=last)
+    assert blind == replace(last, stale="the newest data is too old to judge by")
 
 
 def test_an_alert_that_does_not_fire_has_no_notice() -> None:

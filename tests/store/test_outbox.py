@@ -22,6 +22,7 @@ from app.store.outbox import (
     mark_done,
     next_due,
     oldest_waiting,
+    outbox,
     prune_outbox,
     recently_resolved,
     retry_at,
@@ -102,11 +103,19 @@ def test_a_dead_letter_blocks_nobody_can_be_seen_and_revived(database: Database)
         (entry,) = claim(tx, "am", at=START, lease=LEASE)
         bury(tx, entry.id, at=START, error="400: bad label")
         (dead,) = dead_letters(tx)
-        assert (dead.notice, dead.last_error) == (firing(), "400: bad label")
+        assert (dead.alert_key, dead.status, dead.error) == (firing().key, "firing", "400: bad label")
         assert claim(tx, "am", at=START, lease=LEASE)[0].notice == resolved()
         assert revive(tx, dead.id, at=START)
         assert not revive(tx, dead.id, at=START)
         assert claim(tx, "am", at=START, lease=LEASE)[0].notice == firing()
+
+
+def test_an_entry_that_nobody_can_read_is_buried_and_holds_up_no_other(database: Database) -> None:
+    _put(database, firing(), firing("other"))
+    with database.begin() as tx:
+        tx.execute(outbox.update().where(outbox.c.id == 1).values(notice="{}"))
+        assert [entry.notice for entry in claim(tx, "am", at=START, lease=LEASE)] == [firing("other")]
+        assert "cannot be read" in dead_letters(tx)[0].error
 
 
 def test_the_oldest_waiting_entry_tells_the_age_of_the_outbox(database: Database) -> None:

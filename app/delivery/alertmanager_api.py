@@ -1,0 +1,140 @@
+"""The two calls of Alertmanager's API v2 that we make, their errors, and what their answers say of its clock."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+import httpx
+import orjson
+
+from app.clock import Clock
+from app.delivery.alertmanager_wire import PostableAlert
+from app.delivery.outcome import Failed, FailureReason
+from app.delivery.ports import DeliveryInstruments
+from app.prometheus.dates import clock_skew, retry_after
+
+_CONNECT_S = 3.0
+_ANSWER_BYTES = 4 * 1024 * 1024
+"""The status holds the whole configuration; no answer is larger than that."""
+_DETAIL_CHARS = 300
+_JSON = {"Content-Type": "application/json"}
+_POISON: set[int] = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+_REASONS: dict[int, FailureReason] = {
+    HTTPStatus.TOO_MANY_REQUESTS: FailureReason.RATE_LIMITED,
+    HTTPStatus.UNAUTHORIZED: FailureReason.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN: FailureReason.UNAUTHORIZED,
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: FailureReason.UNAUTHORIZED,
+}
+
+
+class AttemptError(Exception):
+    """A call did not succeed, and may later."""
+
+    def __init__(self, failed: Failed) -> None:
+        super().__init__(failed.detail)
+        self.failed = failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Answer:
+    status: int
+    headers: httpx.Headers
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return f"{self.status} {self.body.decode(errors='replace').strip()[:_DETAIL_CHARS]}"
+
+
+class AlertmanagerApi:
+    """One Alertmanager's API.
+
+    Attributes:
+        peer: what it is called in metrics and logs; without credentials.
+        skew: seconds that its clock is ahead of ours, as of the newest answer.
+    """
+
+    def __init__(
+        self, url: str, *, clock: Clock, instruments: DeliveryInstruments, timeout: timedelta = timedelta(seconds=10)
+    ) -> None:
+        parts = urlsplit(url)
+        self.peer = f"alertmanager/{parts.netloc.rpartition('@')[2]}"
+        self.skew = 0.0
+        self._clock = clock
+        self._instruments = instruments
+        self._timeout_s = timeout.total_seconds()
+        self._http = httpx.AsyncClient(
+            base_url=url.rstrip("/"),
+            timeout=httpx.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s)),
+            trust_env=False,
+        )
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def started_at(self) -> datetime | None:
+        """When the Alertmanager was started, in its own clock; None if it does not say.
+
+        Raises:
+            AttemptError: it cannot be reached.
+        """
+        answer = await self._exchange(self._http.build_request("GET", "/api/v2/status"))
+        with suppress(ValueError, KeyError, TypeError):
+            return datetime.fromisoformat(orjson.loads(answer.body)["uptime"]).astimezone(UTC)
+        return None
+
+    async def post(self, alerts: Sequence[PostableAlert]) -> str | None:
+        """Send alerts; None if all were taken, else why at least one of them never will be.
+
+        Raises:
+            AttemptError: it did not work, and may later.
+        """
+        request = self._http.build_request("POST", "/api/v2/alerts", content=orjson.dumps(alerts), headers=_JSON)
+        answer = await self._exchange(request)
+        if httpx.codes.is_success(answer.status):
+            return None
+        if answer.status in _POISON:
+            return answer.text
+        raise AttemptError(_failure(answer))
+
+    async def _exchange(self, request: httpx.Request) -> _Answer:
+        sent = self._clock.now()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                answer = await self._read(request)
+        except (TimeoutError, httpx.TimeoutException) as error:
+            detail = f"{self.peer} did not answer within {self._timeout_s:g} s"
+            raise AttemptError(Failed(reason=FailureReason.TIMEOUT, detail=detail)) from error
+        except httpx.HTTPError as error:
+            detail = f"{self.peer} cannot be reached: {error}"
+            raise AttemptError(Failed(reason=FailureReason.UNREACHABLE, detail=detail)) from error
+        skew = clock_skew(answer.headers.get("date"), sent=sent, received=self._clock.now())
+        if skew is not None:
+            self.skew = skew
+            self._instruments.clock_skew(self.peer, skew)
+        return answer
+
+    async def _read(self, request: httpx.Request) -> _Answer:
+        response = await self._http.send(request, stream=True)
+        body = b""
+        try:
+            async for chunk in response.aiter_bytes():
+                body += chunk
+                if len(body) > _ANSWER_BYTES:
+                    break
+        finally:
+            await response.aclose()
+        return _Answer(status=response.status_code, headers=response.headers, body=body)
+
+
+def _failure(answer: _Answer) -> Failed:
+    is_server_error = httpx.codes.is_server_error(answer.status)
+    reason = FailureReason.SERVER_ERROR if is_server_error else _REASONS.get(answer.status, FailureReason.REFUSED)
+    wait_s = retry_after(answer.headers.get("retry-after"), date=answer.headers.get("date"))
+    wait = None if wait_s is None else timedelta(seconds=min(wait_s, 86_400))
+    return Failed(reason=reason, detail=answer.text, retry_after=wait)

@@ -1,0 +1,59 @@
+"""Alerts as Alertmanager's API v2 wants them.
+
+Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypedDict
+from urllib.parse import quote
+
+from app.alerting import Notice, NoticeStatus
+from app.delivery.message import annotations
+
+
+class PostableAlert(TypedDict):
+    """One alert of the body of `POST /api/v2/alerts`."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    startsAt: str
+    endsAt: str
+    generatorURL: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """How notices become alerts.
+
+    Attributes:
+        external_url: where people reach us.
+        lifetime: how long a firing alert lasts that is not sent again.
+    """
+
+    external_url: str
+    lifetime: timedelta
+
+    def alert(self, notice: Notice, *, at: datetime) -> PostableAlert:
+        """The alert of a notice that is sent at *at*, in the clock of the Alertmanager."""
+        firing = notice.status is NoticeStatus.FIRING or notice.ends_at is None
+        # Alertmanager refuses an end before the start.
+        ends_at = at + self.lifetime if firing else max(notice.ends_at or at, notice.starts_at)
+        return {
+            "labels": labels(notice),
+            "annotations": annotations(notice),
+            "startsAt": notice.starts_at.isoformat(),
+            "endsAt": ends_at.isoformat(),
+            "generatorURL": f"{self.external_url.rstrip('/')}/slos/{quote(notice.slo, safe='')}",
+        }
+
+
+def labels(notice: Notice) -> dict[str, str]:
+    """The identity of an alert: nothing in it changes during its life, and no document can take our own names."""
+    return {
+        **dict(notice.labels),
+        "alertname": notice.alertname,
+        "slo": notice.slo,
+        "service": notice.service,
+        "severity": notice.severity.value,
+    }

@@ -1,0 +1,193 @@
+"""The delivery loop: drains the outbox to every receiver and repeats what is in force, each at its own pace.
+
+Every receiver and every keeper has a task of its own, so that one which is dead delays no other.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+import structlog
+
+from app.clock import Clock
+from app.delivery.backoff import Backoff, Bury, Done, Ending, HoldUntil, RetryAt, ending
+from app.delivery.outcome import Outcome
+from app.delivery.ports import Deliveries, DeliveryInstruments, Keeper, Receiver
+from app.store.outbox import OutboxEntry
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How often things happen that nobody wakes the loop for.
+
+    Attributes:
+        resend: the time between two repetitions of what is in force.
+        idle: the longest sleep of a receiver without work.
+        housekeeping: the time between two prunings.
+        recovery: the pause after an unforeseen error.
+    """
+
+    resend: timedelta = timedelta(minutes=1)
+    idle: timedelta = timedelta(seconds=30)
+    housekeeping: timedelta = timedelta(hours=1)
+    recovery: timedelta = timedelta(seconds=5)
+
+
+_DEFAULT_PACE = Pace()
+_DEFAULT_BACKOFF = Backoff()
+
+
+class DeliveryLoop:
+    """Runs in the event loop; what blocks goes to worker threads.
+
+    Args:
+        deliveries: where entries lie.
+        receivers: who is told of every change.
+        keepers: who is told again and again, of what concerns the receiver they belong to.
+        clock: says what time it is.
+        instruments: the health of delivery.
+        pace: how often things happen.
+        backoff: how failures are spaced.
+    """
+
+    def __init__(
+        self,
+        *,
+        deliveries: Deliveries,
+        receivers: Sequence[Receiver],
+        keepers: Sequence[tuple[str, Keeper]],
+        clock: Clock,
+        instruments: DeliveryInstruments,
+        pace: Pace = _DEFAULT_PACE,
+        backoff: Backoff = _DEFAULT_BACKOFF,
+    ) -> None:
+        self._deliveries = deliveries
+        self._receivers = tuple(receivers)
+        self._keepers = tuple(keepers)
+        self._clock = clock
+        self._instruments = instruments
+        self._pace = pace
+        self._backoff = backoff
+        self._uniform = random.SystemRandom().uniform
+        self._woken = {receiver.name: asyncio.Event() for receiver in self._receivers}
+        self._stopping = asyncio.Event()
+
+    def wake(self) -> None:
+        """Say that a tick was committed; call it in the event loop."""
+        for woken in self._woken.values():
+            woken.set()
+
+    def stop(self) -> None:
+        """Let `run` end once what is due has been tried a last time."""
+        self._stopping.set()
+        self.wake()
+
+    async def run(self) -> None:
+        """Deliver until `stop` is called."""
+        async with asyncio.TaskGroup() as tasks:
+            for receiver in self._receivers:
+                tasks.create_task(self._guarded(receiver.name, partial(self._drain, receiver)))
+            for receiver_name, keeper in self._keepers:
+                tasks.create_task(self._guarded(keeper.name, partial(self._keep, receiver_name, keeper)))
+            tasks.create_task(self._guarded("housekeeping", self._keep_house))
+
+    async def _guarded(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await work()
+            except Exception:  # noqa: BLE001  whatever it is, pages must go on; it is logged with its traceback
+                _log.exception("delivery failed and starts anew", task=name)
+                if await self._stopped_within(self._pace.recovery):
+                    return None
+
+    async def _drain(self, receiver: Receiver) -> None:
+        woken = self._woken[receiver.name]
+        while True:
+            woken.clear()
+            while await self._deliver_due(receiver):
+                pass
+            if self._stopping.is_set():
+                return
+            with suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), (await self._sleep(receiver)).total_seconds())
+
+    async def _deliver_due(self, receiver: Receiver) -> bool:
+        """One pass; whether some entry was delivered, so that the next of its alert may be due."""
+        at = self._clock.now()
+        entries = await asyncio.to_thread(self._deliveries.claim, receiver.name, at=at)
+        if not entries:
+            await self._report_age(at)
+            return False
+        outcomes = await receiver.deliver([entry.notice for entry in entries], at=at)
+        endings = self._endings(entries, outcomes, self._clock.now())
+        await asyncio.to_thread(self._deliveries.settle, endings, at=self._clock.now())
+        for entry in entries:
+            self._report(receiver, entry, endings[entry.id])
+        await self._report_age(at)
+        return any(isinstance(one, Done | Bury) for one in endings.values())
+
+    def _endings(self, entries: Sequence[OutboxEntry], outcomes: Sequence[Outcome], at: datetime) -> dict[int, Ending]:
+        return {
+            entry.id: ending(
+                outcome,
+                attempts=entry.attempts,
+                created_at=entry.created_at,
+                at=at,
+                backoff=self._backoff,
+                uniform=self._uniform,
+            )
+            for entry, outcome in zip(entries, outcomes, strict=True)
+        }
+
+    def _report(self, receiver: Receiver, entry: OutboxEntry, became: Ending) -> None:
+        log = _log.bind(receiver=receiver.name, alert=entry.notice.key, status=entry.notice.status.value)
+        match became:
+            case Done():
+                self._instruments.notified(receiver.name)
+                log.info("notified")
+            case Bury(reason=reason, error=error):
+                self._instruments.failed(receiver.name, reason)
+                log.error("notification given up", reason=reason.value, error=error)
+            case RetryAt(due_at=due_at, error=error):
+                log.warning("notification failed", retry_at=due_at.isoformat(), error=error)
+            case HoldUntil(due_at=due_at):
+                log.info("notification held", until=due_at.isoformat())
+
+    async def _sleep(self, receiver: Receiver) -> timedelta:
+        due_at = await asyncio.to_thread(self._deliveries.next_due, receiver.name)
+        if due_at is None:
+            return self._pace.idle
+        return min(max(due_at - self._clock.now(), timedelta(0)), self._pace.idle)
+
+    async def _report_age(self, at: datetime) -> None:
+        oldest = await asyncio.to_thread(self._deliveries.oldest_waiting)
+        self._instruments.outbox_oldest_age(0.0 if oldest is None else max((at - oldest).total_seconds(), 0.0))
+
+    async def _keep(self, receiver: str, keeper: Keeper) -> None:
+        failures = 0
+        while True:
+            at = self._clock.now()
+            notices = await asyncio.to_thread(self._deliveries.picture, receiver, at=at)
+            failures = 0 if await keeper.keep(notices, at=at) else failures + 1
+            pause = (
+                min(self._backoff.delay(failures, self._uniform), self._pace.resend) if failures else self._pace.resend
+            )
+            if await self._stopped_within(pause):
+                return
+
+    async def _keep_house(self) -> None:
+        while True:
+            await asyncio.to_thread(self._deliveries.prune, at=self._clock.now())
+            if await self._stopped_within(self._pace.housekeeping):
+                return
+
+    async def _stopped_within(self, pause: timedelta) -> bool:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), pause.total_seconds())
+        return self._stopping.is_set()

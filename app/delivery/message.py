@@ -1,0 +1,164 @@
+"""An alert in plain words, for people who were asleep a minute ago. Pure: a notice in, text out."""
+
+import math
+from datetime import timedelta
+
+from app.alerting import Notice, NoticeStatus
+
+_HUNDRED = 100
+_THOUSAND = 1000
+_HOUR_S = 3600
+_DAY_S = 86_400
+
+
+def subject(notice: Notice) -> str:
+    """What the alert is about: ``checkout availability``, with the group in brackets."""
+    group = ", ".join(f"{label}={value}" for label, value in notice.group)
+    return f"{notice.service} {notice.name}" + (f" ({group})" if group else "")
+
+
+def summary(notice: Notice) -> str:
+    """The alert in one line."""
+    if notice.status is NoticeStatus.RESOLVED:
+        return f"{subject(notice)} no longer burns its error budget too fast"
+    if math.isnan(notice.burn_rate_long):
+        return f"{subject(notice)} burns its error budget too fast"
+    return f"{subject(notice)} burns its error budget {number(notice.burn_rate_long)} times too fast"
+
+
+def description(notice: Notice) -> str:
+    """The alert in a few sentences: what burns, how much is gone, how long it will last."""
+    if notice.status is NoticeStatus.RESOLVED:
+        sentences = [_duration(notice), _reason(notice), _gone(notice)]
+    else:
+        sentences = [_stale(notice), _events(notice), _speed(notice), _gone(notice)]
+    return " ".join(sentence for sentence in sentences if sentence)
+
+
+def annotations(notice: Notice) -> dict[str, str]:
+    """Everything that is said of an alert and may change during its life.
+
+    A document's annotations replace our words, but not the figures.
+    """
+    words = {"summary": summary(notice), "description": description(notice)}
+    figures = {
+        "tier": notice.tier,
+        "burn_rate_long": _figure(notice.burn_rate_long),
+        "burn_rate_short": _figure(notice.burn_rate_short),
+        "budget_remaining": _figure(notice.budget_remaining),
+        "data": "stale" if notice.stale is not None else "",
+    }
+    return {**words, **dict(notice.annotations), **{name: text for name, text in figures.items() if text}}
+
+
+def number(value: float) -> str:
+    """A number as people write it: four digits that count, thousands apart.
+
+    >>> number(14.4), number(0.05), number(1_234_567)
+    ('14.4', '0.05', '1,234,567')
+    """
+    return f"{value:,.0f}" if abs(value) >= _THOUSAND else f"{value:.4g}"
+
+
+def percent(ratio: float) -> str:
+    """An objective in percent, exactly.
+
+    >>> percent(0.999), percent(0.99995), percent(1 - 0.999)
+    ('99.9 %', '99.995 %', '0.1 %')
+    """
+    return f"{ratio * 100:.10g} %"
+
+
+def share(ratio: float) -> str:
+    """A measured ratio in percent, three digits that count.
+
+    >>> share(0.4), share(0.031249), share(1.1234), share(12.3)
+    ('40 %', '3.12 %', '112 %', '1,230 %')
+    """
+    value = ratio * 100
+    return f"{value:,.0f} %" if abs(value) >= _HUNDRED else f"{value:.3g} %"
+
+
+def time_left(notice: Notice) -> timedelta | None:
+    """How long the budget lasts at the burn rate of the long window; None if that is not known or it is used up."""
+    if not (notice.budget_remaining > 0 and notice.burn_rate_long > 0 and math.isfinite(notice.burn_rate_long)):
+        return None
+    return timedelta(seconds=notice.budget_remaining * notice.period_seconds / notice.burn_rate_long)
+
+
+def span(duration: timedelta) -> str:
+    """A duration in its two largest units.
+
+    >>> span(timedelta(hours=62)), span(timedelta(minutes=864)), span(timedelta(seconds=95))
+    ('2d 14h', '14h 24m', '1m')
+    """
+    seconds = int(duration.total_seconds())
+    days, hours, minutes = seconds // _DAY_S, seconds % _DAY_S // _HOUR_S, seconds % _HOUR_S // 60
+    if days:
+        return f"{days}d {hours}h"
+    if hours:
+        return f"{hours}h {minutes}m"
+    return f"{minutes}m" if minutes else f"{seconds}s"
+
+
+def _events(notice: Notice) -> str:
+    total = notice.good + notice.bad
+    if not total > 0:
+        return ""
+    return (
+        f"{_count(notice.bad)} of {_count(total)} events were bad in the last {notice.long}, "
+        f"{share(notice.bad / total)}; "
+        f"the objective of {percent(notice.objective)} allows {percent(1 - notice.objective)}."
+    )
+
+
+def _speed(notice: Notice) -> str:
+    if math.isnan(notice.burn_rate_long) or math.isnan(notice.burn_rate_short):
+        return ""
+    return (
+        f"The error budget for {notice.window} burns at {number(notice.burn_rate_long)} times "
+        f"the rate that it can bear, in the last {notice.short} at {number(notice.burn_rate_short)} times; "
+        f"this alert fires from {number(notice.factor)} times."
+    )
+
+
+def _gone(notice: Notice) -> str:
+    if math.isnan(notice.budget_remaining):
+        return ""
+    gone = f"{share(1 - notice.budget_remaining)} of the error budget for {notice.window} is gone"
+    if notice.status is NoticeStatus.RESOLVED:
+        return f"{gone}."
+    if notice.budget_remaining <= 0:
+        return f"{gone}: none is left."
+    left = time_left(notice)
+    return f"{gone}; at this rate none is left in {span(left)}." if left is not None else f"{gone}."
+
+
+def _stale(notice: Notice) -> str:
+    if notice.stale is None:
+        return ""
+    return (
+        f"Data is missing: {notice.stale}. The figures are of {notice.at:%Y-%m-%d %H:%M} UTC, "
+        "and the alert stays until newer ones show that it is over."
+    )
+
+
+def _duration(notice: Notice) -> str:
+    if notice.ends_at is None:
+        return ""
+    return (
+        f"It did from {notice.starts_at:%Y-%m-%d %H:%M} to {notice.ends_at:%H:%M} UTC, "
+        f"for {span(notice.ends_at - notice.starts_at)}."
+    )
+
+
+def _reason(notice: Notice) -> str:
+    return f"It ended because {notice.reason}." if notice.reason is not None else ""
+
+
+def _count(events: float) -> str:
+    return f"{events:,.0f}" if events >= 10 or events == round(events) else f"{events:.1f}"  # noqa: PLR2004  one digit
+
+
+def _figure(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6g}"

@@ -1,0 +1,92 @@
+"""What delivery asks of others: a place where entries lie, receivers, and instruments."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from typing_extensions import override
+
+from app.alerting import Notice
+from app.delivery.backoff import Ending
+from app.delivery.outcome import FailureReason, Outcome
+from app.store.outbox import OutboxEntry
+
+
+class Receiver(Protocol):
+    """Somebody who is told of every change, in order."""
+
+    @property
+    def name(self) -> str:
+        """What the receiver is called in the outbox, in metrics and in logs."""
+
+    async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
+        """Try once to tell all *notices*, at most one of each alert; the outcomes in the same order."""
+
+
+class Keeper(Protocol):
+    """Somebody who forgets what is not repeated: told again and again of all that is in force."""
+
+    @property
+    def name(self) -> str:
+        """What the keeper is called in logs."""
+
+    async def keep(self, notices: Sequence[Notice], *, at: datetime) -> bool:
+        """Repeat *notices*, one of each alert; False if that failed and should be tried again soon."""
+
+
+class Deliveries(Protocol):
+    """Where entries lie; methods may block and are called in worker threads."""
+
+    def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
+        """Lease what is due of a receiver."""
+
+    def settle(self, endings: Mapping[int, Ending], *, at: datetime) -> None:
+        """Write down what became of entries, by their ids."""
+
+    def next_due(self, receiver: str) -> datetime | None:
+        """When the next entry of a receiver is due; None if none waits."""
+
+    def oldest_waiting(self) -> datetime | None:
+        """When the oldest entry that waits was made; None if none waits."""
+
+    def picture(self, receiver: str, *, at: datetime) -> Sequence[Notice]:
+        """What is to be repeated: every alert in force, and those resolved a short while ago."""
+
+    def prune(self, *, at: datetime) -> None:
+        """Forget what ended long ago."""
+
+
+class DeliveryInstruments(Protocol):
+    """The health of delivery."""
+
+    def notified(self, receiver: str) -> None:
+        """A receiver has taken a notification."""
+
+    def failed(self, receiver: str, reason: FailureReason) -> None:
+        """An attempt to notify a receiver has failed."""
+
+    def outbox_oldest_age(self, seconds: float) -> None:
+        """The oldest notification that waits in the outbox is that old; 0 if none waits."""
+
+    def clock_skew(self, peer: str, seconds: float) -> None:
+        """A peer's clock is ahead of ours by *seconds*."""
+
+
+class NoInstruments(DeliveryInstruments):
+    """Counts nothing."""
+
+    @override
+    def notified(self, receiver: str) -> None:
+        """Do nothing."""
+
+    @override
+    def failed(self, receiver: str, reason: FailureReason) -> None:
+        """Do nothing."""
+
+    @override
+    def outbox_oldest_age(self, seconds: float) -> None:
+        """Do nothing."""
+
+    @override
+    def clock_skew(self, peer: str, seconds: float) -> None:
+        """Do nothing."""

@@ -1,0 +1,48 @@
+"""Alerts as Alertmanager gets them: a fixed identity, and an end that outlives our silence for a while only."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from app.delivery.alertmanager_wire import Wire, labels
+from tests.store.notices import START, firing, resolved
+
+WIRE = Wire(external_url="http://sloburn.example:9720/", lifetime=timedelta(minutes=4))
+
+
+def test_labels_are_the_identity() -> None:
+    assert labels(firing()) == {
+        "alertname": "ErrorBudgetBurn",
+        "slo": "checkout-availability",
+        "service": "checkout",
+        "severity": "page",
+        "team": "payments",
+    }
+
+
+def test_no_document_can_take_the_names_of_our_labels() -> None:
+    assert labels(firing(labels=(("severity", "none"), ("slo", "x"))))["severity"] == "page"
+
+
+def test_nothing_that_changes_is_in_the_labels() -> None:
+    later = replace(firing(), burn_rate_long=99.0, tier="6h/30m", budget_remaining=-1.0, incident="other", stale="x")
+    assert labels(firing()) == labels(later) == labels(resolved())
+
+
+def test_a_firing_alert_ends_after_its_lifetime() -> None:
+    alert = WIRE.alert(firing(), at=START + timedelta(hours=1))
+    assert (alert["startsAt"], alert["endsAt"]) == ("2026-01-01T00:00:00+00:00", "2026-01-01T01:04:00+00:00")
+
+
+def test_a_resolved_alert_ends_when_it_did() -> None:
+    alert = WIRE.alert(resolved(after=timedelta(minutes=5)), at=START + timedelta(hours=1))
+    assert alert["endsAt"] == "2026-01-01T00:05:00+00:00"
+
+
+def test_no_alert_ends_before_it_starts() -> None:
+    alert = WIRE.alert(resolved(after=timedelta(seconds=-5)), at=START)
+    assert alert["endsAt"] == alert["startsAt"]
+
+
+def test_the_generator_is_our_page_of_the_slo() -> None:
+    alert = WIRE.alert(firing("checkout:route=/pay now"), at=START)
+    assert alert["generatorURL"] == "http://sloburn.example:9720/slos/checkout%3Aroute%3D%2Fpay%20now"

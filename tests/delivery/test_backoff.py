@@ -1,0 +1,67 @@
+"""Failures are spaced, Retry-After is honoured, and after a day an entry is given up."""
+
+import random
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.delivery.backoff import Backoff, Bury, Done, HoldUntil, RetryAt, ending
+from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected, best
+from tests.store.notices import START
+
+BACKOFF = Backoff()
+REFUSED = Failed(reason=FailureReason.UNREACHABLE, detail="connection refused")
+
+
+def _latest(low: float, high: float) -> float:
+    del low
+    return high
+
+
+def _ending(outcome: Outcome, *, attempts: int = 0, after: timedelta = timedelta(0)) -> object:
+    return ending(outcome, attempts=attempts, created_at=START, at=START + after, backoff=BACKOFF, uniform=_latest)
+
+
+@given(st.integers(min_value=1, max_value=10_000), st.randoms(use_true_random=False))
+def test_a_delay_is_between_a_second_and_five_minutes(failures: int, source: random.Random) -> None:
+    assert timedelta(seconds=1) <= BACKOFF.delay(failures, source.uniform) <= timedelta(minutes=5)
+
+
+def test_delays_double() -> None:
+    assert [BACKOFF.delay(failures, _latest).total_seconds() for failures in (1, 2, 3, 8, 9)] == [2, 4, 8, 256, 300]
+
+
+def test_a_success_is_done() -> None:
+    assert _ending(Delivered()) == Done()
+
+
+def test_what_is_held_waits_without_a_failure() -> None:
+    assert _ending(Held(until=START)) == HoldUntil(due_at=START)
+
+
+def test_what_is_rejected_is_buried_at_once() -> None:
+    assert _ending(Rejected(detail="400 bad label")) == Bury(reason=FailureReason.REJECTED, error="400 bad label")
+
+
+def test_a_failure_is_tried_again() -> None:
+    assert _ending(REFUSED, attempts=2) == RetryAt(
+        due_at=START + timedelta(seconds=8), error="unreachable: connection refused"
+    )
+
+
+def test_retry_after_is_honoured() -> None:
+    limited = Failed(reason=FailureReason.RATE_LIMITED, detail="429", retry_after=timedelta(minutes=10))
+    assert _ending(limited) == RetryAt(due_at=START + timedelta(minutes=10), error="rate_limited: 429")
+
+
+def test_a_day_is_the_limit() -> None:
+    assert _ending(REFUSED, after=timedelta(hours=24)) == Bury(
+        reason=FailureReason.EXPIRED, error="unreachable: connection refused"
+    )
+
+
+def test_one_peer_that_takes_it_is_enough() -> None:
+    assert best([REFUSED, Rejected(detail="no"), Delivered()]) == Delivered()
+    assert best([REFUSED, Rejected(detail="no")]) == Rejected(detail="no")
+    assert best([REFUSED, Held(until=START)]) == Held(until=START)

@@ -1,0 +1,85 @@
+"""What a tired person reads."""
+
+import doctest
+from datetime import timedelta
+
+import pytest
+
+from app.alerting import resolve
+from app.delivery import message
+from app.delivery.message import annotations, description, summary
+from tests.store.notices import START, firing, resolved
+
+NAN = float("nan")
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(message).failed == 0
+
+
+def test_a_page_says_what_burns_how_much_is_gone_and_how_long_it_lasts() -> None:
+    assert summary(firing()) == "checkout availability burns its error budget 20 times too fast"
+    assert description(firing()) == (
+        "2,000 of 100,000 events were bad in the last 1h, 2 %; the objective of 99.9 % allows 0.1 %. "
+        "The error budget for 30d burns at 20 times the rate that it can bear, in the last 5m at 36 times; "
+        "this alert fires from 14.4 times. "
+        "60 % of the error budget for 30d is gone; at this rate none is left in 14h 24m."
+    )
+
+
+def test_the_end_says_how_long_it_took() -> None:
+    notice = resolved(after=timedelta(minutes=25))
+    assert summary(notice) == "checkout availability no longer burns its error budget too fast"
+    assert description(notice) == (
+        "It did from 2026-01-01 00:00 to 00:25 UTC, for 25m. 60 % of the error budget for 30d is gone."
+    )
+
+
+def test_a_group_is_named() -> None:
+    notice = firing(group=(("method", "GET"), ("route", "/pay")))
+    assert summary(notice).startswith("checkout availability (method=GET, route=/pay) burns")
+
+
+@pytest.mark.parametrize(("remaining", "text"), [(0.0, "100 %"), (-0.12, "112 %")])
+def test_a_used_up_budget_is_called_so(remaining: float, text: str) -> None:
+    assert description(firing(budget_remaining=remaining)).endswith(
+        f"{text} of the error budget for 30d is gone: none is left."
+    )
+
+
+def test_what_is_not_known_is_not_said() -> None:
+    notice = firing(burn_rate_long=NAN, burn_rate_short=NAN, budget_remaining=NAN, good=NAN, bad=NAN)
+    assert summary(notice) == "checkout availability burns its error budget too fast"
+    assert description(notice) == ""
+    assert "nan" not in str(annotations(notice)).lower()
+
+
+def test_missing_data_is_said_aloud() -> None:
+    notice = firing(stale="less than 90% of the last 5m is measured")
+    assert description(notice).startswith(
+        "Data is missing: less than 90% of the last 5m is measured. The figures are of 2026-01-01 00:00 UTC, "
+        "and the alert stays until newer ones show that it is over."
+    )
+    assert annotations(notice)["data"] == "stale"
+    assert "data" not in annotations(firing())
+
+
+def test_figures_are_annotations() -> None:
+    said = annotations(firing(burn_rate_long=14.4))
+    assert {name: said[name] for name in sorted(said) if name not in ("summary", "description")} == {
+        "budget_remaining": "0.4",
+        "burn_rate_long": "14.4",
+        "burn_rate_short": "36",
+        "runbook_url": "https://runbooks/slo",
+        "tier": "1h/5m",
+    }
+
+
+def test_a_document_may_use_words_of_its_own_but_not_figures() -> None:
+    said = annotations(firing(annotations=(("summary", "Shop is down"), ("tier", "gold"))))
+    assert (said["summary"], said["tier"]) == ("Shop is down", "1h/5m")
+
+
+def test_the_reason_of_an_early_end_is_given() -> None:
+    notice = resolve(firing(), at=START, reason="the SLO was removed")
+    assert "It ended because the SLO was removed." in description(notice)
