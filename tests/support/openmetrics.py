@@ -2,17 +2,21 @@
 
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
 import httpx
+import numpy as np
 
 from tests.support.servers import Server, promtool_binary
 from tests.support.traces import Samples
 
-BLOCK = "162h"
-"""The longest block that promtool writes; it reads the whole file for every block, two hours long by default."""
+BLOCK_HOURS: Final = 162
+"""The longest block to write; promtool reads its whole input once for each block, two hours long by default."""
+_BLOCK_MS: Final = BLOCK_HOURS * 3_600_000
+_WRITERS: Final = 4
 
 
 def write(samples: Iterable[Samples], out: TextIO) -> None:
@@ -25,15 +29,18 @@ def write(samples: Iterable[Samples], out: TextIO) -> None:
 
 
 def create_blocks(samples: Iterable[Samples], data_dir: Path) -> None:
-    """Write *samples* as blocks into a Prometheus data folder; the server must not be running yet."""
+    """Write *samples* as blocks into a Prometheus data folder; the server must not be running yet.
+
+    The blocks are those that one promtool run would write, each by a run of its own.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="sloburn-openmetrics-") as folder:
-        text = Path(folder) / "samples.om"
-        with text.open("w") as out:
-            write(samples, out)
-        flags = ["--quiet", f"--max-block-duration={BLOCK}"]
-        command = [promtool_binary(), "tsdb", "create-blocks-from", "openmetrics", *flags, str(text), str(data_dir)]
-        subprocess.run(command, check=True, capture_output=True)
+    every = list(samples)
+    first = min(int(one.times_ms[0]) for one in every if len(one.times_ms))
+    last = max(int(one.times_ms[-1]) for one in every if len(one.times_ms))
+    starts = range(first // _BLOCK_MS * _BLOCK_MS, last + 1, _BLOCK_MS)
+    with ThreadPoolExecutor(_WRITERS) as writers:
+        for done in [writers.submit(_create_block, every, start, data_dir) for start in starts]:
+            done.result()
 
 
 def import_into(victoria_metrics: Server, samples: Iterable[Samples]) -> None:
@@ -45,3 +52,24 @@ def import_into(victoria_metrics: Server, samples: Iterable[Samples]) -> None:
             text = "".join([f"{head}{value} {at}\n" for value, at in pairs])
             client.post("/api/v1/import/prometheus", content=text.encode()).raise_for_status()
         client.get("/internal/force_flush").raise_for_status()
+
+
+def _create_block(samples: Sequence[Samples], start_ms: int, data_dir: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="sloburn-openmetrics-") as folder:
+        text = Path(folder) / "samples.om"
+        with text.open("w") as out:
+            write(filter(lambda part: len(part.times_ms), (_part(one, start_ms) for one in samples)), out)
+        flags = ["--quiet", f"--max-block-duration={BLOCK_HOURS}h"]
+        command = [promtool_binary(), "tsdb", "create-blocks-from", "openmetrics", *flags, str(text), str(data_dir)]
+        subprocess.run(command, check=True, capture_output=True)
+
+
+def _part(samples: Samples, start_ms: int) -> Samples:
+    first, last = np.searchsorted(samples.times_ms, [start_ms, start_ms + _BLOCK_MS])
+    kept = slice(int(first), int(last))
+    return Samples(
+        metric=samples.metric,
+        labels=samples.labels,
+        times_ms=samples.times_ms[kept],
+        values=samples.values[kept],
+    )
