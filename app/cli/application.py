@@ -1,0 +1,61 @@
+"""The commands of `sloburn`, in the order in which `--help` lists them."""
+
+from importlib.util import find_spec
+from typing import Annotated
+
+import typer
+
+from app.cli.check import check
+from app.cli.console import output
+from app.cli.rules import rules
+from app.cli.serve import serve
+from app.cli.status import status
+from app.metrics import BuildInfo
+
+app = typer.Typer(
+    name="sloburn",
+    help="SLO error budgets over Prometheus: exact, cheap, and honest when blind.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def version() -> None:
+    """Print the version.
+
+    Example: sloburn version
+    """
+    build = BuildInfo.current()
+    output().print(f"sloburn {build.version} (Python {build.python})")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """SLO error budgets over Prometheus: exact, cheap, and honest when blind."""
+
+
+for command in (serve, check, status, rules, version):
+    app.command()(command)
+
+# The demo is not part of every installation: a slim image leaves it out.
+if find_spec("demo") is not None:
+    from demo.cli import app as demo
+
+    app.add_typer(demo, name="demo")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

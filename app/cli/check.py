@@ -1,0 +1,86 @@
+"""`sloburn check`: what is wrong with documents, and with what Prometheus holds for them."""
+
+import asyncio
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.console import Format, errors, fail, print_json
+from app.cli.documents import Paths, counted, show
+from app.cli.live import Inspector
+from app.clock import SystemClock
+from app.prometheus import PrometheusError, open_client
+from app.settings import Settings, SettingsError, load_settings
+from app.spec import LoadResult, SpecWarning, load_documents
+
+EXIT_ERRORS = 1
+EXIT_WARNINGS = 3
+
+Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 if there are warnings.")]
+Live = Annotated[bool, typer.Option("--live", help="Also ask Prometheus whether it holds what the documents name.")]
+PrometheusUrl = Annotated[
+    str | None, typer.Option("--prometheus-url", help="The Prometheus that --live asks.", metavar="URL")
+]
+FormatOption = Annotated[Format, typer.Option("--format", help="For people or for machines.")]
+
+
+def check(
+    paths: Paths,
+    *,
+    strict: Strict = False,
+    live: Live = False,
+    prometheus_url: PrometheusUrl = None,
+    format: FormatOption = Format.TEXT,  # noqa: A002  the contract's name
+) -> None:
+    """Validate SLO documents and print everything that is wrong with them.
+
+    Exit code 0: all is well; 1: there are errors; 3: there are warnings, with --strict.
+
+    Example: sloburn check --strict --live config/slos
+    """
+    loaded = load_documents(*paths)
+    warnings = [*loaded.warnings]
+    if live and not loaded.errors:
+        warnings += _ask(loaded, prometheus_url)
+    if format is Format.JSON:
+        print_json(_document(loaded, warnings))
+    else:
+        _print(loaded, warnings)
+    if loaded.errors:
+        raise typer.Exit(EXIT_ERRORS)
+    if strict and warnings:
+        raise typer.Exit(EXIT_WARNINGS)
+
+
+def _ask(loaded: LoadResult, prometheus_url: str | None) -> list[SpecWarning]:
+    overrides = {} if prometheus_url is None else {"prometheus_url": prometheus_url}
+    try:
+        return asyncio.run(_live_warnings(loaded, load_settings(overrides)))
+    except (PrometheusError, SettingsError) as error:
+        fail(f"cannot check against Prometheus: {error}", code=EXIT_ERRORS)
+
+
+async def _live_warnings(loaded: LoadResult, settings: Settings) -> list[SpecWarning]:
+    clock = SystemClock()
+    http, limits = settings.prometheus_http(), settings.prometheus_limits()
+    async with open_client(http, clock=clock, limits=limits, partial=settings.prometheus_partial) as client:
+        return await Inspector(client, clock.now()).warnings(loaded)
+
+
+def _print(loaded: LoadResult, warnings: list[SpecWarning]) -> None:
+    show([*loaded.errors, *warnings])
+    files, slos = counted(len(loaded.files), "file"), counted(len(loaded.slos), "SLO")
+    found = f"{counted(len(loaded.errors), 'error')}, {counted(len(warnings), 'warning')}"
+    colour = "red" if loaded.errors else "yellow" if warnings else "green"
+    errors().print(f"{files}, {slos}: {found}", style=colour)
+
+
+def _document(loaded: LoadResult, warnings: list[SpecWarning]) -> dict[str, Any]:
+    return {
+        "ok": not loaded.errors,
+        "files": [str(file) for file in loaded.files],
+        "slos": [slo.id for slo in loaded.slos],
+        "errors": [asdict(error) for error in loaded.errors],
+        "warnings": [asdict(warning) for warning in warnings],
+    }

@@ -1,0 +1,43 @@
+"""What the commands over documents share: their paths, and how findings are shown."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.console import errors, fail
+from app.spec import LoadResult, SpecError, SpecWarning, load_documents
+
+Paths = Annotated[list[Path], typer.Argument(help="Files, or folders of files, with SLO documents.", metavar="PATH...")]
+
+Finding = SpecError | SpecWarning
+
+
+def sound_documents(paths: Iterable[Path]) -> LoadResult:
+    """The documents at *paths*; ends the command with every error if there is one."""
+    loaded = load_documents(*paths)
+    if loaded.errors:
+        show(loaded.errors)
+        fail(f"{counted(len(loaded.errors), 'error')} in the documents")
+    return loaded
+
+
+def show(findings: Iterable[Finding]) -> None:
+    """One line for each finding, with its place first so that editors can jump there."""
+    console = errors()
+    for finding in findings:
+        colour, word = ("red", "error") if isinstance(finding, SpecError) else ("yellow", "warning")
+        place, _, rest = str(finding).partition(": ")
+        console.print(f"{place}: ", end="", markup=False, soft_wrap=True)
+        console.print(f"{word}: ", end="", style=colour)
+        console.print(rest, markup=False, soft_wrap=True)
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "error"), counted(2, "error")
+    ('1 error', '2 errors')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,34 @@
+"""`sloburn rules`: the equivalent Prometheus rules."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import yaml
+
+from app.cli.console import fail
+from app.cli.documents import Paths, sound_documents
+from app.promql.rules import rule_groups
+
+_HEADER = """\
+# Written by `sloburn rules`: what Prometheus can do of what Sloburn does. Ratios of rate() are estimates; calendar
+# windows have no budget here, and a page does not mute its ticket.
+"""
+
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of standard output.")]
+
+
+def rules(paths: Paths, output: Output = None) -> None:
+    """Print the equivalent Prometheus recording and alerting rules.
+
+    Example: sloburn rules config/slos > rules.yml && promtool check rules rules.yml
+    """
+    groups = {"groups": rule_groups(sound_documents(paths).slos)}
+    text = _HEADER + yaml.safe_dump(groups, sort_keys=False, allow_unicode=True, width=120)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text)
+    except OSError as error:
+        fail(f"cannot write {output}: {error.strerror}")

@@ -1,0 +1,166 @@
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.cli.application import app
+from tests.support.servers import free_port, prometheus
+
+GOOD = """
+service: checkout
+slos:
+  - name: availability
+    objective: 99.9
+    window: 30d
+    sli:
+      total: http_requests_total{job="checkout"}
+      bad: http_requests_total{job="checkout", code=~"5.."}
+"""
+BAD = GOOD.replace("99.9", "100").replace("window: 30d", "window: 30 days")
+SUSPICIOUS = GOOD.replace("http_requests_total", "temperature")
+
+
+def check(*args: str | Path) -> Result:
+    return CliRunner().invoke(app, ["check", *map(str, args)])
+
+
+def write(folder: Path, text: str, name: str = "slos.yaml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+def test_good_documents_are_praised(tmp_path: Path) -> None:
+    result = check(write(tmp_path, GOOD))
+
+    assert result.exit_code == 0
+    assert "1 file, 1 SLO: 0 errors, 0 warnings" in result.stderr
+    assert result.stdout == ""
+
+
+def test_every_error_is_told_with_its_place(tmp_path: Path) -> None:
+    path = write(tmp_path, BAD)
+
+    result = check(path)
+
+    assert result.exit_code == 1
+    assert f"{path}:5:" in result.stderr
+    assert f"{path}:6:" in result.stderr
+    assert "error: slos[0].objective: " in result.stderr
+    assert "2 errors" in result.stderr
+
+
+def test_warnings_count_when_strict(tmp_path: Path) -> None:
+    path = write(tmp_path, SUSPICIOUS)
+
+    assert check(path).exit_code == 0
+    assert check(path, "--strict").exit_code == 3
+    assert "warning: " in check(path).stderr
+
+
+def test_machines_get_json(tmp_path: Path) -> None:
+    path = write(tmp_path, BAD)
+
+    result = check(path, "--format", "json")
+
+    document = json.loads(result.stdout)
+    assert result.exit_code == 1
+    assert document["ok"] is False
+    assert [error["line"] for error in document["errors"]] == [5, 6]
+    assert json.loads(check(write(tmp_path, GOOD), "--format", "json").stdout) == {
+        "ok": True,
+        "files": [str(path)],
+        "slos": ["checkout-availability"],
+        "errors": [],
+        "warnings": [],
+    }
+
+
+def test_a_path_that_does_not_exist_is_an_error_in_one_line(tmp_path: Path) -> None:
+    result = check(tmp_path / "nowhere.yaml")
+
+    assert result.exit_code == 1
+    assert "nowhere.yaml: error: there is no such file" in result.stderr
+
+
+def test_a_prometheus_that_does_not_answer_is_said(tmp_path: Path) -> None:
+    result = check("--live", "--prometheus-url", f"http://127.0.0.1:{free_port()}", write(tmp_path, GOOD))
+
+    assert result.exit_code == 1
+    assert "sloburn: cannot check against Prometheus: " in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.fixture(scope="module")
+def prometheus_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prometheus that keeps ten days and scrapes another, as the job "self"."""
+    with prometheus(tmp_path_factory.mktemp("scraped")) as scraped:
+        scrape = [("self", f"{scraped.url}/metrics")]
+        with prometheus(tmp_path_factory.mktemp("asked"), scrape=scrape, retention="10d") as server:
+            _wait_for_series(server.url)
+            yield server.url
+
+
+def _wait_for_series(url: str) -> None:
+    with httpx2.Client(base_url=url) as http:
+        for _ in range(100):
+            answer = http.get("/api/v1/query", params={"query": "prometheus_http_request_duration_seconds_count"})
+            if answer.json()["data"]["result"]:
+                return
+            time.sleep(0.1)
+    raise AssertionError("Prometheus scraped nothing")
+
+
+def live(url: str, folder: Path, sli: str, *more: str) -> list[str]:
+    lines = ["service: self", "slos:", "  - name: x", "    objective: 99", "    window: 7d", *more, f"    sli: {sli}"]
+    result = check("--live", "--prometheus-url", url, "--format", "json", write(folder, "\n".join(lines)))
+    document = json.loads(result.stdout)
+    assert document["errors"] == []
+    return [warning["problem"].removeprefix("self-x: ") for warning in document["warnings"]]
+
+
+def test_series_that_are_there_raise_no_doubt(prometheus_url: str, tmp_path: Path) -> None:
+    sli = "{total: prometheus_http_requests_total, bad: 'prometheus_http_requests_total{code=\"599\"}'}"
+
+    assert live(prometheus_url, tmp_path, sli) == []
+
+
+def test_series_that_do_not_exist_are_told_with_the_selector(prometheus_url: str, tmp_path: Path) -> None:
+    sli = '{total: \'nothing_total{job="self"}\', bad: \'nothing_total{job="self", code="500"}\'}'
+
+    assert live(prometheus_url, tmp_path, sli) == ['no series match nothing_total{job="self"}']
+
+
+def test_bad_events_of_a_metric_that_nobody_knows_are_told(prometheus_url: str, tmp_path: Path) -> None:
+    sli = "{total: prometheus_http_requests_total, bad: nothing_total}"
+
+    assert live(prometheus_url, tmp_path, sli) == ["no series match nothing_total"]
+
+
+def test_a_threshold_without_a_bucket_is_told_with_the_buckets(prometheus_url: str, tmp_path: Path) -> None:
+    sli = "{histogram: prometheus_http_request_duration_seconds, threshold: 333ms}"
+
+    (problem,) = live(prometheus_url, tmp_path, sli)
+
+    assert problem == "prometheus_http_request_duration_seconds_bucket has no bucket at the threshold"
+
+
+def test_a_retention_shorter_than_the_window_is_told(prometheus_url: str, tmp_path: Path) -> None:
+    text = GOOD.replace("http_requests_total", "prometheus_http_requests_total").replace('job="checkout"', 'job="self"')
+
+    result = check("--live", "--strict", "--prometheus-url", prometheus_url, write(tmp_path, text))
+
+    assert result.exit_code == 3
+    assert "Prometheus keeps samples for 10d, the SLO looks back 30d" in result.stderr
+
+
+def test_series_without_the_label_of_the_group_are_told(prometheus_url: str, tmp_path: Path) -> None:
+    sli = "{total: prometheus_http_requests_total, bad: 'prometheus_http_requests_total{code=\"500\"}'}"
+
+    (problem,) = live(prometheus_url, tmp_path, sli, "    by: [route]")
+
+    assert problem.endswith("series of total have no label route")

@@ -1,0 +1,37 @@
+import pytest
+from typer.testing import CliRunner
+
+from app.cli.application import app
+from app.settings import Settings
+
+SECRETS = {name for name, field in Settings.model_fields.items() if "SecretStr" in str(field.annotation)}
+
+
+def test_every_setting_that_is_no_secret_is_a_flag() -> None:
+    text = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "400"}).stdout
+
+    flags = {name: f"--{name.replace('_', '-')} " in text for name in Settings.model_fields}
+    assert {name for name, there in flags.items() if not there} == SECRETS
+    assert "prometheus_password" in SECRETS
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (["--prometheus-url", "prometheus:9090"], "sloburn: SLOBURN_PROMETHEUS_URL: "),
+        (["--evaluation-interval", "soon"], "sloburn: SLOBURN_EVALUATION_INTERVAL: "),
+        (["--listen-address", "nowhere"], "sloburn: SLOBURN_LISTEN_ADDRESS: "),
+    ],
+)
+def test_a_wrong_setting_ends_in_one_line(args: list[str], line: str) -> None:
+    result = CliRunner().invoke(app, ["serve", *args])
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith(line)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_every_wrong_setting_has_a_line() -> None:
+    result = CliRunner().invoke(app, ["serve", "--prometheus-url", "x", "--specs", "y", "--query-offset", "z"])
+
+    assert len(result.stderr.splitlines()) == 2

@@ -1,0 +1,106 @@
+import http.server
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from typer.testing import CliRunner, Result
+from typing_extensions import override
+
+from app.cli.application import app
+from app.slo import AlertState, Severity
+from app.status import AlertView, HealthState
+from tests.support.api import Served, listening
+from tests.support.servers import free_port
+from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
+
+PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
+
+HEADING = ["SLO", "window", "objective", "SLI", "budget left", "burn 1h", "status", "alerts", "data"]
+WORST = ["search-availability:route=/[x]", "30d", "99.9000%", "99.8003%", "-99.7%", "2.00", "exhausted"]
+
+
+def status(*args: str) -> Result:
+    return CliRunner().invoke(app, ["status", *args])
+
+
+def test_the_least_budget_comes_first_and_the_unknown_last() -> None:
+    served = Served.with_snapshots(
+        a_snapshot(),
+        an_unmeasured_snapshot(an_slo("dark")),
+        a_snapshot(
+            an_slo("search"), group=(("route", "/[x]"),), bad=2_000, health=HealthState.EXHAUSTED, alerts=[PAGING]
+        ),
+    )
+    with listening(served.app()) as url:
+        result = status("--url", url)
+
+    assert result.exit_code == 0, result.output
+    heading, worst, fine, unknown = result.stdout.splitlines()
+    assert re.split(r"  +", heading.strip()) == HEADING
+    assert re.split(r"  +", worst.strip()) == [*WORST, "page firing", "fresh"]
+    assert fine.startswith("checkout-availability ")
+    assert "error: no series match" in unknown
+
+
+def test_machines_get_the_documents_of_every_page() -> None:
+    served = Served.with_snapshots(*(a_snapshot(an_slo(f"s{number}")) for number in range(1_001)))
+    with listening(served.app()) as url:
+        result = status("--url", url + "/", "--format", "json")
+
+    items = json.loads(result.stdout)["items"]
+    assert len({item["id"] for item in items}) == 1_001
+
+
+def test_filters_reach_the_service() -> None:
+    served = Served.with_snapshots(a_snapshot(), a_snapshot(an_slo("search")))
+    with listening(served.app()) as url:
+        chosen = status("--url", url, "--service", "search", "--label", "team=payments", "--format", "json")
+        nothing = status("--url", url, "--status", "exhausted")
+        wrong = status("--url", url, "--label", "team")
+
+    assert [item["service"] for item in json.loads(chosen.stdout)["items"]] == ["search"]
+    assert nothing.stdout == "no SLO matches\n"
+    assert wrong.exit_code == 1
+    assert "must be written as name=value" in wrong.stderr
+
+
+def test_a_service_that_is_not_there_is_said_in_one_line() -> None:
+    result = status("--url", f"http://127.0.0.1:{free_port()}")
+
+    assert result.exit_code == 1
+    assert len(result.stderr.splitlines()) == 1
+    assert "is `sloburn serve` running?" in result.stderr
+
+
+def test_a_url_that_is_none_is_said() -> None:
+    assert "is not a URL" in status("--url", "localhost:9720").stderr
+
+
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        @override
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_an_answer_of_something_else_is_said() -> None:
+    for body in (b"<html>hello</html>", b"[]", b'{"items": 1}'):
+        with answering(body) as url:
+            result = status("--url", url)
+        assert result.exit_code == 1
+        assert "is not Sloburn" in result.stderr
