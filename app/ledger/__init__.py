@@ -5,23 +5,48 @@ counter that was never seen before is worth), `tiers.py` (slots at several resol
 them together. Why samples are counted here and not in PromQL: ADR-0001.
 """
 
-from app.ledger.counting import Count, Head, Increments, Samples, count, join
+from app.ledger.codec import pack, pack_cells, unpack, unpack_cells
+from app.ledger.counting import LOOKBACK_S, Count, Head, Increments, Samples, count, decide, join
 from app.ledger.cursor import Cursor
-from app.ledger.ledger import Ledger, WindowSums
-from app.ledger.registry import CounterKey, Registry, RowKey, fingerprint
+from app.ledger.ledger import (
+    COARSE_WIDTH_S,
+    FINE_REACH_S,
+    MIDDLE_REACH_S,
+    MIDDLE_WIDTH_S,
+    Ledger,
+    Stage,
+    WindowSums,
+)
+from app.ledger.newcomers import Evidence
+from app.ledger.registry import CounterKey, Registry, RowKey, Weights, fingerprint
+from app.ledger.tiers import Tier
 
 __all__ = [
+    "COARSE_WIDTH_S",
+    "FINE_REACH_S",
+    "LOOKBACK_S",
+    "MIDDLE_REACH_S",
+    "MIDDLE_WIDTH_S",
     "Count",
     "CounterKey",
     "Cursor",
+    "Evidence",
     "Head",
     "Increments",
     "Ledger",
     "Registry",
     "RowKey",
     "Samples",
+    "Stage",
+    "Tier",
+    "Weights",
     "WindowSums",
     "count",
+    "decide",
     "fingerprint",
     "join",
+    "pack",
+    "pack_cells",
+    "unpack",
+    "unpack_cells",
 ]

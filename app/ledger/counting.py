@@ -41,6 +41,26 @@ class Samples:
     value: Floats
     steady: Bools
 
+    @classmethod
+    def joined(cls, parts: Sequence["Samples"]) -> "Samples":
+        """All samples of several answers; a sample that is there twice counts once."""
+        if not parts:
+            empty = np.empty(0)
+            return cls(counter=empty.astype(np.int64), time=empty, value=empty, steady=empty.astype(bool))
+        return cls(
+            counter=np.concatenate([part.counter for part in parts]),
+            time=np.concatenate([part.time for part in parts]),
+            value=np.concatenate([part.value for part in parts]),
+            steady=np.concatenate([part.steady for part in parts]),
+        )
+
+    def of_counters(self, wanted: Bools) -> "Samples":
+        """The samples of *wanted* counters, shape (counters,)."""
+        keep = wanted[self.counter]
+        return Samples(
+            counter=self.counter[keep], time=self.time[keep], value=self.value[keep], steady=self.steady[keep]
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Increments:
@@ -57,6 +77,11 @@ class Increments:
     bad: Floats
     steady: Bools
     seen: Bools
+
+    @property
+    def rows_seen(self) -> tuple[Ints, Floats]:
+        """Rows that were measured, and since when."""
+        return self.row[self.seen], self.since[self.seen]
 
     @classmethod
     def of(cls, rows: Sequence["tuple[int, float, float, float, float]"]) -> "Increments":
@@ -88,13 +113,17 @@ class Increments:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """The first appearance of a target within what was read: its counters' values at *at*, and what followed."""
+    """The first appearance of a target within what was read: its counters' values at *at*, and what followed.
+
+    *row_seen* is when the row was last seen before, NaN if it was not.
+    """
 
     row: int
     target: int
     at: float
     values: tuple[tuple[int, float], ...]
     evidence: Evidence
+    row_seen: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +171,8 @@ def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Incr
     for head in heads:
         target_seen = float(older.target[head.target])
         if np.isnan(target_seen):
-            pending.append(head)
+            unseen = np.isnan(head.row_seen)
+            pending.append(replace(head, row_seen=float(older.row[head.row])) if unseen else head)
             continue
         for counter, value in head.values:
             since, delta = target_seen, value
@@ -156,20 +186,18 @@ def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Incr
     return replace(joined, seen=joined.steady), tuple(pending)
 
 
-def decide(heads: Sequence[Head], rows_seen: Floats, registry: Registry) -> Increments:
+def decide(heads: Sequence[Head], registry: Registry) -> Increments:
     """What the heads of never-seen targets are worth, once nothing older is left to read.
 
-    *rows_seen* is when each row was last seen before, shape (rows,), NaN for never: a target that appears after a
-    hole may have lived through it, and its events are spread over the hole.
+    A target that appears after a hole in its row may have lived through it: its events are spread over the hole.
     """
     arrays = registry.arrays
     found: list[tuple[int, float, float, float, float]] = []
     for head in heads:
-        seen = float(rows_seen[head.row]) if head.row < len(rows_seen) else float("nan")
-        unseen = head.at - seen if seen < head.at else float("nan")
+        unseen = head.at - head.row_seen
         if not is_new(head.evidence, unseen_s=unseen):
             continue
-        since = seen if unseen > LOOKBACK_S else head.at
+        since = head.row_seen if unseen > LOOKBACK_S else head.at
         found += [
             (head.row, since, head.at, value * float(arrays.total[counter]), value * float(arrays.bad[counter]))
             for counter, value in head.values
@@ -239,11 +267,19 @@ def _births(samples: Samples, births: Ints, cursor: Cursor, registry: Registry) 
                 row = int(arrays.row[counter])
                 found.append((row, since, at, value * arrays.total[counter], value * arrays.bad[counter]))
         if head_values:
-            heads.append(_head(int(target), samples, mine, tuple(head_values), registry))
+            heads.append(_head(int(target), samples, mine, tuple(head_values), cursor=cursor, registry=registry))
     return Increments.of(found), tuple(heads)
 
 
-def _head(target: int, samples: Samples, mine: Ints, values: tuple[tuple[int, float], ...], registry: Registry) -> Head:
+def _head(
+    target: int,
+    samples: Samples,
+    mine: Ints,
+    values: tuple[tuple[int, float], ...],
+    *,
+    cursor: Cursor,
+    registry: Registry,
+) -> Head:
     """The head of a target with the evidence in the LOOKBACK_S after it; *mine* are all samples of the target."""
     arrays = registry.arrays
     at = float(samples.time[mine].min())
@@ -255,8 +291,13 @@ def _head(target: int, samples: Samples, mine: Ints, values: tuple[tuple[int, fl
         weights = np.abs(arrays.bad[counters])
     grown = np.maximum(samples.value[near][last] - samples.value[near][first], 0.0)
     activity = sum(value * float(weights[counters == counter].sum()) for counter, value in values)
+    row = int(arrays.target_row[target])
+    rest = samples.time[
+        (arrays.row[samples.counter] == row) & (arrays.total[samples.counter] > 0) & (samples.time < at)
+    ]
     return Head(
-        row=int(arrays.target_row[target]),
+        row=row,
+        row_seen=float(rest.max()) if len(rest) else float(cursor.row[row]),
         target=target,
         at=at,
         values=values,

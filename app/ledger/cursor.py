@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.slo.arrays import Floats
+from app.ledger.registry import Registry
+from app.slo.arrays import Floats, Ints
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +34,10 @@ class Cursor:
         self.target = _grown(self.target, targets)
         self.row = _grown(self.row, rows)
 
+    def sized_rows(self, size: int) -> Floats:
+        """The *row* column for *size* rows, whatever was grown so far."""
+        return _grown(self.row, size)[:size]
+
     def copy(self) -> "Cursor":
         """An independent copy."""
         return Cursor(time=self.time.copy(), value=self.value.copy(), target=self.target.copy(), row=self.row.copy())
@@ -43,6 +48,18 @@ class Cursor:
             mine, other = getattr(self, name), getattr(older, name)
             shared = min(len(mine), len(other))
             mine[:shared] = np.where(np.isnan(mine[:shared]), other[:shared], mine[:shared])
+
+    def take(self, other: "Cursor", rows: Ints, registry: Registry) -> None:
+        """Take over what *other* says of *rows*, their targets and their counters."""
+        other.grow(registry.sizes)
+        self.grow(registry.sizes)
+        arrays = registry.arrays
+        counters = np.flatnonzero(np.isin(arrays.row, rows))
+        targets = np.flatnonzero(np.isin(arrays.target_row, rows))
+        self.time[counters] = other.time[counters]
+        self.value[counters] = other.value[counters]
+        self.target[targets] = other.target[targets]
+        self.row[rows] = other.row[rows]
 
 
 def _grown(column: Floats, size: int) -> Floats:

@@ -6,6 +6,7 @@ had their time (`rewind`, then `record` again).
 """
 
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 
@@ -20,6 +21,14 @@ MIDDLE_WIDTH_S = 300
 # A quarter of an hour is the coarsest grid on which every calendar day of every modern time zone begins.
 COARSE_WIDTH_S = 900
 _SLACK_CELLS = 40
+
+
+class Stage(Enum):
+    """What becomes of recorded increments: history, final counts, or counts that may be rewound."""
+
+    PAST = "past"
+    FINAL = "final"
+    PROVISIONAL = "provisional"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,21 +101,39 @@ class Ledger:
         """Note samples of rows: a row is born with its first."""
         np.fmin.at(self.birth_s, row, time_s)
 
-    def record(self, increments: Increments, *, live: bool) -> None:
-        """Add increments to the tiers; *live* ones may be rewound and count for the counters that never reset."""
+    def place(
+        self,
+        rows: Ints,
+        *,
+        settled_s: float | None = None,
+        counted_s: float | None = None,
+        complete_from_s: float | None = None,
+    ) -> None:
+        """Note how far rows have been counted."""
+        for column, value in (
+            (self.settled_s, settled_s),
+            (self.counted_s, counted_s),
+            (self.complete_from_s, complete_from_s),
+        ):
+            if value is not None:
+                column[rows] = value
+
+    def record(self, increments: Increments, stage: Stage) -> None:
+        """Add increments to the tiers; all but history count for the counters that never reset."""
         row, cell, total, bad = self._events(increments)
         counted = (total != 0) | (bad != 0)
         row, cell, total, bad = row[counted], cell[counted], total[counted], bad[counted]
-        if live:
+        if stage is not Stage.PAST:
             np.add.at(self.ever_total, row, total)
             np.add.at(self.ever_bad, row, bad)
+        if stage is Stage.PROVISIONAL:
             early = cell * self.interval_s <= self.settled_s[row]
             if early.any():
                 self._spilled.append((row[early], cell[early], total[early], bad[early]))
                 self._add(row[early], cell[early], total[early], bad[early], dirty=False)
             row, cell, total, bad = row[~early], cell[~early], total[~early], bad[~early]
         self._add(row, cell, total, bad, dirty=True)
-        self._measure(increments, live=live)
+        self._measure(increments, live=stage is not Stage.PAST)
 
     def extend(self, rows: Ints, row_seen_s: Floats) -> None:
         """Count the time since the newest sample as measured where the next one is not overdue yet.
@@ -150,11 +177,46 @@ class Ledger:
         self._spilled = kept
         self.settled_s[rows] = self.counted_s[rows]
 
+    def provisional(self, row: int) -> tuple[int, Floats, Floats, Floats]:
+        """The fine cells of a row that may be rewound: the first one's number, total, bad, measured seconds."""
+        first = int(self.settled_s[row] // self.interval_s) + 1
+        return first, *self.fine.read(row, first, int(self.counted_s[row] // self.interval_s))
+
+    def restore(self, row: int, first: int, total: Floats, bad: Floats, measured_s: Floats) -> None:
+        """Put back what `provisional` gave; the coarser cells that are not final are derived from the fine ones."""
+        self.fine.clear(np.array([row]), int(self.settled_s[row] // self.interval_s))
+        self.fine.write(row, first, total, bad, measured_s)
+        for tier in (self.middle, self.coarse):
+            final = int(self.settled_s[row] // tier.width_s)
+            tier.clear(np.array([row]), final)
+            each = tier.width_s // self.interval_s
+            cells = np.arange(final * each + 1, self.fine.newest + 1)
+            if len(cells):
+                total, bad, measured_s = self.fine.read(row, int(cells[0]), int(cells[-1]))
+                same, into = np.full(len(cells), row), self._into(tier, cells)
+                tier.add(same, into, total, bad)
+                tier.measure(same, into, measured_s)
+        self._covered_s[row] = self.counted_s[row]
+
+    def watermark(self, rows: Ints) -> Floats:
+        """The end of the newest measured slot of each row, NaN before its first sample; shape (len(rows),)."""
+        newest = np.ceil(self._covered_s[rows] / self.interval_s) * self.interval_s
+        return np.where(np.isnan(self.birth_s[rows]), np.nan, np.minimum(newest, self.counted_s[rows]))
+
     def sums(self, rows: Ints, start_s: Floats, end_s: Floats) -> WindowSums:
-        """Counts of *rows* over (start, end], from the finest tier that reaches back to all the starts."""
-        tier = self._tier_reaching(float(start_s.min(initial=np.inf)))
-        sums = tier.sums(rows, start_s, end_s)
-        return WindowSums(total=sums.total, bad=sums.bad, coverage=self._coverage(rows, start_s, end_s, sums))
+        """Counts of *rows* over (start, end], each from the finest tier that reaches back to its start."""
+        total, bad, coverage = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows))
+        age = self.newest_s - start_s
+        left = ~np.isnan(age)
+        for tier, reach in ((self.fine, FINE_REACH_S), (self.middle, MIDDLE_REACH_S), (self.coarse, np.inf)):
+            # A window that ends a little before the newest slot still fits: tiers keep some cells more.
+            mine = left & (age <= reach + _SLACK_CELLS / 2 * tier.width_s)
+            left &= ~mine
+            if mine.any():
+                sums = tier.sums(rows[mine], start_s[mine], end_s[mine])
+                total[mine], bad[mine] = sums.total, sums.bad
+                coverage[mine] = self._coverage(rows[mine], start_s[mine], end_s[mine], sums)
+        return WindowSums(total=total, bad=bad, coverage=coverage)
 
     def _coverage(self, rows: Ints, start_s: Floats, end_s: Floats, sums: Sums) -> Floats:
         """Measured share of the time since birth; of the whole window while older history is still to be counted."""
@@ -163,12 +225,6 @@ class Ledger:
         unborn = np.isnan(self.birth_s[rows]) | (expected <= 0)
         coverage = np.divide(sums.measured_s, expected, out=np.zeros(len(rows)), where=~unborn)
         return np.clip(coverage, 0.0, 1.0)
-
-    def _tier_reaching(self, start_s: float) -> Tier:
-        for tier, reach in ((self.fine, FINE_REACH_S), (self.middle, MIDDLE_REACH_S)):
-            if self.newest_s - start_s <= reach + tier.width_s:
-                return tier
-        return self.coarse
 
     def _events(self, increments: Increments) -> tuple[Ints, Ints, Floats, Floats]:
         """Increments as events of fine cells; those across a hole are spread evenly over its cells."""

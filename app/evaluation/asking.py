@@ -1,0 +1,104 @@
+"""Asking for the samples of many SLIs in few queries, and telling whose fault a failure is."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from app.evaluation.intake import Intake
+from app.evaluation.watch import Watch
+from app.ledger import Samples
+from app.prometheus import BadQueryError, Matrix, PrometheusError, TooLargeError, UnsupportedResultError
+from app.promql.plan import NAME, Batch, Shape, batches
+from app.promql.selector_text import render
+from app.slo import MatchOp, Selector
+
+Ask = Callable[[str], Awaitable[Matrix]]
+"""Asks one query for a selector that is given as text."""
+
+_WASTEFUL = 4
+_WASTE_ALLOWED = 1000
+
+
+@dataclass(slots=True)
+class Answers:
+    """What came of asking: the SLIs that were answered whole, their samples, and why the others were not."""
+
+    answered: list[Watch]
+    failed: list[tuple[Watch, PrometheusError]]
+    samples: Samples
+
+
+@dataclass(slots=True)
+class Asker:
+    """Packs, asks and unpacks; remembers which ways of packing bring too many series that nobody wants."""
+
+    intake: Intake
+    barred: set[Shape] = field(default_factory=set)
+
+    async def samples(self, watches: Sequence[Watch], ask: Ask, *, most: int = 200, nameless: bool = False) -> Answers:
+        """Ask for every selector of *watches*; an SLI counts as answered if all of its selectors were.
+
+        *nameless*: the query drops the metric's name, as functions do; each batch is then of one name, which is put
+        back.
+        """
+        selectors = list(dict.fromkeys(selector for watch in watches for selector in watch.selectors))
+        packed = batches(selectors, most=most, fixed=(NAME,) if nameless else (), barred=self.barred)
+        answers = await asyncio.gather(*(self._ask(batch, selectors, ask, nameless=nameless) for batch in packed))
+        parts: list[Samples] = []
+        failures: dict[Selector, PrometheusError] = {}
+        for matrices, errors in answers:
+            parts += (self.intake.samples(matrix, watches) for matrix in matrices)
+            failures |= errors
+        return _sorted_out(watches, failures, Samples.joined(parts), self.intake)
+
+    async def _ask(
+        self, batch: Batch, selectors: Sequence[Selector], ask: Ask, *, nameless: bool
+    ) -> tuple[list[Matrix], dict[Selector, PrometheusError]]:
+        try:
+            matrix = await ask(render(batch.selector))
+        except (BadQueryError, TooLargeError, UnsupportedResultError) as error:
+            if len(batch.members) == 1:
+                return [], {selectors[batch.members[0]]: error}
+            # One member may spoil it for all: halve it until the right one is blamed.
+            left, right = await asyncio.gather(
+                *(self._ask(half, selectors, ask, nameless=nameless) for half in batch.halves(selectors))
+            )
+            return left[0] + right[0], left[1] | right[1]
+        except PrometheusError as error:
+            return [], {selectors[member]: error for member in batch.members}
+        if nameless:
+            matrix = _named(matrix, batch.selector)
+        self._judge(batch, matrix)
+        return [matrix], {}
+
+    def _judge(self, batch: Batch, matrix: Matrix) -> None:
+        series, _ = self.intake.counters(matrix.labels)
+        wanted = len(np.unique(series))
+        if len(batch.shape[1]) > 1 and len(matrix) - wanted > _WASTEFUL * wanted + _WASTE_ALLOWED:
+            self.barred.add(batch.shape)
+
+
+def _named(matrix: Matrix, selector: Selector) -> Matrix:
+    """The answer with the metric's name put back; as it is where the selector does not tell it."""
+    for matcher in selector.matchers:
+        if matcher.label == NAME and matcher.op is MatchOp.EQUAL:
+            return replace(matrix, labels=tuple({NAME: matcher.value, **labels} for labels in matrix.labels))
+    return matrix
+
+
+def _sorted_out(
+    watches: Sequence[Watch], failures: dict[Selector, PrometheusError], samples: Samples, intake: Intake
+) -> Answers:
+    failed = []
+    answered = []
+    for watch in watches:
+        error = next((failures[selector] for selector in watch.selectors if selector in failures), None)
+        if error is None:
+            answered.append(watch)
+        else:
+            failed.append((watch, error))
+    if failed:
+        samples = intake.only(samples, answered)
+    return Answers(answered=answered, failed=failed, samples=samples)

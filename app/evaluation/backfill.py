@@ -1,0 +1,122 @@
+"""Reading history piece by piece, the newest first, without getting in the way of ticks."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.evaluation import past
+from app.evaluation.asking import Answers, Asker
+from app.evaluation.book import Book
+from app.evaluation.past import Stretch
+from app.evaluation.ports import Source
+from app.evaluation.watch import Watch
+from app.prometheus import Matrix
+from app.slo import format_duration
+
+_log = structlog.get_logger(__name__)
+_AT_ONCE = 3
+_MOST_SLIS = 100
+_DEADLINE_S = 60.0
+_FIRST_PAUSE_S = 10.0
+_LONGEST_PAUSE_S = 600.0
+_SMALLEST_SHARE = 1 / 64
+_SAID_EVERY = timedelta(seconds=10)
+
+
+class Backfill:
+    """What of the history is missing, and the next piece of it."""
+
+    def __init__(self, book: Book, asker: Asker, source: Source) -> None:
+        self._book = book
+        self._asker = asker
+        self._source = _Bounded(source, asyncio.Semaphore(_AT_ONCE))
+        self._pauses: dict[str, tuple[datetime, float]] = {}
+        self._shares: dict[str, float] = {}
+        self._said_at: datetime | None = None
+
+    @property
+    def progress(self) -> float:
+        """Share of the wanted history of all SLIs that has been counted, 0 to 1."""
+        wanted = sum(watch.horizon_s if not watch.started else _wanted_s(watch) for watch in self._book.watches)
+        done = sum(min(_done_s(watch), _wanted_s(watch)) for watch in self._book.watches if watch.started)
+        return 1.0 if not wanted else done / wanted
+
+    async def read(self, now: datetime) -> tuple[Stretch, Answers] | tuple[None, None]:
+        """The newest piece of history that is missing, and what Prometheus says of it."""
+        stretch, watches = self._next(now)
+        if stretch is None:
+            return None, None
+        return stretch, await past.read(stretch, watches, self._asker, self._source, deadline=_DEADLINE_S)
+
+    def enter(self, stretch: Stretch, answers: Answers, now: datetime) -> None:
+        """Count the answers; SLIs that were not answered are asked again later, for a smaller piece."""
+        if answers.answered:
+            self._book.count_past(answers.answered, answers.samples, since_s=stretch.since_s, until_s=stretch.until_s)
+        for watch in answers.answered:
+            self._pauses.pop(watch.key, None)
+        for watch, error in answers.failed:
+            _, pause = self._pauses.get(watch.key, (now, _FIRST_PAUSE_S / 2))
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+            self._pauses[watch.key] = now + timedelta(seconds=pause), pause
+            self._shares[watch.key] = max(_SMALLEST_SHARE, self._shares.get(watch.key, 1.0) / 2)
+            _log.warning("history cannot be read now", query=watch.query, error=str(error), again_in_s=pause)
+        self._say(now)
+
+    def _next(self, now: datetime) -> tuple[Stretch, list[Watch]] | tuple[None, list[Watch]]:
+        missing: dict[Stretch, list[Watch]] = {}
+        for watch in self._book.watches:
+            pause = self._pauses.get(watch.key)
+            if not watch.started or (pause is not None and now < pause[0]):
+                continue
+            stretch = past.next_stretch(
+                watch.complete_from_s,
+                watch.wanted_from_s,
+                now_s=now.timestamp(),
+                share=self._shares.get(watch.key, 1.0),
+            )
+            if stretch is not None:
+                missing.setdefault(stretch, []).append(watch)
+        if not missing:
+            return None, []
+        newest = max(missing, key=lambda stretch: (stretch.until_s, stretch.since_s))
+        return newest, missing[newest][:_MOST_SLIS]
+
+    def _say(self, now: datetime) -> None:
+        if self.progress >= 1.0:
+            _log.info("history is complete", slis=len(self._book.watches))
+        elif self._said_at is None or now - self._said_at >= _SAID_EVERY:
+            back = now.timestamp() - min(watch.complete_from_s for watch in self._book.watches if watch.started)
+            _log.info(
+                "reading history",
+                progress=f"{self.progress:.0%}",
+                back=format_duration(timedelta(hours=back // 3600)),
+            )
+            self._said_at = now
+
+
+def _wanted_s(watch: Watch) -> float:
+    return watch.settled_s - watch.wanted_from_s
+
+
+def _done_s(watch: Watch) -> float:
+    return watch.settled_s - watch.complete_from_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """A source that leaves room for ticks: few questions at once."""
+
+    source: Source
+    room: asyncio.Semaphore
+
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        async with self.room:
+            return await self.source.instant(expr, at, deadline=deadline)
+
+    async def range(
+        self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
+    ) -> Matrix:
+        async with self.room:
+            return await self.source.range(expr, start, end, step, deadline=deadline)

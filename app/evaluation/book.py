@@ -1,0 +1,150 @@
+"""The book: the ledger with the two places up to which it has been read, and what happens to it in a tick.
+
+Counts are made twice. In each slot the newest samples are counted from the *live* cursor on; when late samples have
+had their time, the same stretch is counted again from the *settled* cursor on, for good. Both are one function of
+the samples, so a service that has run for hours and one that has just started agree.
+"""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from app.evaluation.intake import Intake
+from app.evaluation.watch import Watch
+from app.ledger import FINE_REACH_S, Cursor, Head, Increments, Ledger, Samples, Stage, count, decide, join
+from app.slo.arrays import Ints
+
+
+class Book:
+    """Ledger, cursors and watches; without IO. All times are unix seconds."""
+
+    def __init__(self, watches: Sequence[Watch], *, interval_s: int) -> None:
+        self.watches = tuple(watches)
+        self.ledger = Ledger(interval_s)
+        self.settled = Cursor.empty()
+        self.live = Cursor.empty()
+        self.intake = Intake(self.ledger, self.watches)
+        self._watch_of = {watch.key: watch for watch in watches}
+
+    def start(self, watches: Iterable[Watch], *, at_s: float) -> None:
+        """Begin to count SLIs: what is before *at_s* is history, to be counted back to the horizon."""
+        for watch in watches:
+            watch.started = True
+            watch.settled_s = watch.counted_s = watch.complete_from_s = at_s
+            watch.wanted_from_s = at_s - watch.horizon_s
+            self.ledger.place(rows_of([watch]), settled_s=at_s, counted_s=at_s, complete_from_s=at_s)
+
+    def seed(self, watches: Sequence[Watch], samples: Samples, *, until_s: float) -> None:
+        """Learn where the counters stood at *until_s*, without counting."""
+        stood = count(samples, Cursor.empty(), self.ledger.registry, until=until_s).cursor
+        for cursor in (self.settled, self.live):
+            cursor.take(stood, rows_of(watches), self.ledger.registry)
+
+    def settle(self, watches: Sequence[Watch], samples: Samples, *, until_s: float, at_s: float) -> None:
+        """Count *samples* after the settled cursor again: up to *until_s* for good, up to *at_s* provisionally."""
+        # What the finest tier no longer holds cannot be taken back.
+        late = max(self.ledger.newest_s, at_s) - FINE_REACH_S
+        self.adopt([watch for watch in watches if watch.settled_s < late])
+        forgotten = self._forgotten(watches, samples)
+        if forgotten:
+            self.adopt(forgotten)
+            self.count_live(forgotten, self._only(samples, forgotten), at_s=at_s)
+            watches = [watch for watch in watches if watch not in forgotten]
+            samples = self._only(samples, watches)
+        if not watches:
+            return
+        rows, registry = rows_of(watches), self.ledger.registry
+        self.ledger.rewind(rows)
+        self.ledger.advance(at_s)
+        final = count(samples, self.settled, registry, until=until_s)
+        self.settled.take(final.cursor, rows, registry)
+        for watch in watches:
+            watch.settled_s = until_s
+        self.ledger.place(rows, settled_s=until_s)
+        decided = decide(self._not_pending(final.heads), registry)
+        self._record(final.increments + decided, Stage.FINAL)
+        self._count_on(watches, samples, at_s=at_s, start=final.cursor)
+
+    def count_live(self, watches: Sequence[Watch], samples: Samples, *, at_s: float) -> None:
+        """Count *samples* after the live cursor, provisionally, up to the slot *at_s*."""
+        self.ledger.advance(at_s)
+        self._count_on(watches, samples, at_s=at_s, start=self.live)
+
+    def count_past(self, watches: Sequence[Watch], samples: Samples, *, since_s: float, until_s: float) -> None:
+        """Count one stretch of history, the newest that is not counted yet."""
+        registry = self.ledger.registry
+        seed = count(samples, Cursor.empty(), registry, until=since_s).cursor
+        past = count(samples, seed, registry, until=until_s)
+        increments = past.increments
+        for watch in watches:
+            met, unmet = join(watch.pending, past.cursor, registry)
+            increments += met
+            watch.pending = list(unmet)
+            watch.complete_from_s = since_s
+        for head in past.heads:
+            self._watch_of[registry.rows[head.row].sli].pending.append(head)
+        for watch in watches:
+            if watch.backfilled:
+                increments += decide(watch.pending, registry)
+                watch.pending = []
+        rows = rows_of(watches)
+        self.ledger.place(rows, complete_from_s=since_s)
+        self._absorb(past.cursor, rows)
+        self._record(increments, Stage.PAST)
+
+    def adopt(self, watches: Sequence[Watch]) -> None:
+        """Make final what was counted so far, since it cannot be counted again."""
+        rows = rows_of(watches)
+        self.ledger.adopt(rows)
+        self.settled.take(self.live, rows, self.ledger.registry)
+        for watch in watches:
+            watch.settled_s = watch.counted_s
+
+    def _count_on(self, watches: Sequence[Watch], samples: Samples, *, at_s: float, start: Cursor) -> None:
+        rows, registry = rows_of(watches), self.ledger.registry
+        counted = count(samples, start, registry, until=at_s)
+        self.live.take(counted.cursor, rows, registry)
+        self._record(counted.increments + decide(counted.heads, registry), Stage.PROVISIONAL)
+        for watch in watches:
+            watch.counted_s = at_s
+        self.ledger.place(rows, counted_s=at_s)
+        self.ledger.extend(rows, self.live.row[rows])
+
+    def _record(self, increments: Increments, stage: Stage) -> None:
+        self.ledger.see(*increments.rows_seen)
+        self.ledger.record(increments, stage)
+
+    def _not_pending(self, heads: Sequence[Head]) -> list[Head]:
+        """Heads that can be decided; those of SLIs whose history is still being read wait for it."""
+        ready: list[Head] = []
+        for head in heads:
+            watch = self._watch_of[self.ledger.registry.rows[head.row].sli]
+            (ready if watch.backfilled else watch.pending).append(head)
+        return ready
+
+    def _absorb(self, older: Cursor, rows: Ints) -> None:
+        only = Cursor.empty()
+        only.take(older, rows, self.ledger.registry)
+        for cursor in (self.settled, self.live):
+            cursor.grow(self.ledger.registry.sizes)
+            cursor.absorb(only)
+
+    def _forgotten(self, watches: Sequence[Watch], samples: Samples) -> list[Watch]:
+        """The SLIs of which Prometheus no longer has samples that it had when they were counted."""
+        registry = self.ledger.registry
+        self.live.grow(registry.sizes)
+        rows = registry.arrays.row
+        newest = np.full(len(rows), -np.inf)
+        np.maximum.at(newest, samples.counter, samples.time)
+        counted = self.live.time[: len(rows)]
+        lost = (counted > self.ledger.settled_s[rows]) & (newest < counted)
+        slis = {registry.rows[row].sli for row in np.unique(rows[lost])}
+        return [watch for watch in watches if watch.key in slis]
+
+    def _only(self, samples: Samples, watches: Sequence[Watch]) -> Samples:
+        return samples.of_counters(np.isin(self.ledger.registry.arrays.row, rows_of(watches)))
+
+
+def rows_of(watches: Iterable[Watch]) -> Ints:
+    """The rows of some SLIs."""
+    return np.array([row for watch in watches for row in watch.rows.values()], dtype=np.int64)

@@ -1,0 +1,84 @@
+"""Cells of history at whose edges the counters' values are known: which of them say everything, and which do not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.ledger import Registry, Samples
+from app.slo.arrays import Bools, Floats, Ints
+
+_LONGEST_REPAIR_S = 6 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cells:
+    """Values and resets of counters on a grid of edges.
+
+    *values*, shape (counters, cells + 1): the newest value within a look-back of each edge, NaN where there is none.
+    *resets*, shape (counters, cells): resets within each cell and a look-back before it, NaN without samples there.
+    *row*, shape (counters,): the ledger's row of each counter.
+    """
+
+    counter: Ints
+    row: Ints
+    edges: Floats
+    values: Floats
+    resets: Floats
+
+    @classmethod
+    def of(
+        cls, values: Samples, resets: Samples, registry: Registry, *, since_s: float, until_s: float, width_s: int
+    ) -> "Cells":
+        """Cells of *width_s* from *since_s* to *until_s*, from samples that lie on the edges."""
+        edges = np.arange(since_s, until_s + width_s / 2, width_s)
+        counter = np.unique(np.concatenate([values.counter, resets.counter]))
+        return cls(
+            counter=counter,
+            row=registry.arrays.row[counter],
+            edges=edges,
+            values=_dense(values, counter, edges),
+            resets=_dense(resets, counter, edges)[:, 1:],
+        )
+
+    def broken(self, rows: int) -> Bools:
+        """Cells in which a counter was reset, appeared or vanished, shape (rows, cells)."""
+        there = ~np.isnan(self.values)
+        seen = ~np.isnan(self.resets)
+        odd = (self.resets > 0) | (seen & ~(there[:, 1:] & there[:, :-1])) | (there[:, 1:] & ~seen)
+        broken = np.zeros((rows, len(self.edges) - 1), dtype=bool)
+        np.logical_or.at(broken, self.row, odd)
+        return broken
+
+    def regular(self, broken: Bools) -> Samples:
+        """The values at the edges of the cells that are not broken, as samples."""
+        whole = ~broken[self.row]
+        after = np.concatenate([np.zeros((len(whole), 1), dtype=bool), whole], axis=1)
+        before = np.concatenate([whole, np.zeros((len(whole), 1), dtype=bool)], axis=1)
+        at = ~np.isnan(self.values) & (before | after)
+        which, edge = np.nonzero(at)
+        return Samples(
+            counter=self.counter[which],
+            time=self.edges[edge],
+            value=self.values[which, edge],
+            steady=after[which, edge],
+        )
+
+    def stretches(self, broken: Bools) -> Iterator[tuple[float, float]]:
+        """Runs of broken cells of one row, shape (cells,), as (since, until], none too long for one query."""
+        flags = np.concatenate([[False], broken, [False]])
+        starts = np.flatnonzero(flags[1:] & ~flags[:-1])
+        ends = np.flatnonzero(~flags[1:] & flags[:-1])
+        for start, end in zip(starts, ends, strict=True):
+            since, until = float(self.edges[start]), float(self.edges[end])
+            while since < until:
+                stop = min(until, since + _LONGEST_REPAIR_S)
+                yield since, stop
+                since = stop
+
+
+def _dense(samples: Samples, counter: Ints, edges: Floats) -> Floats:
+    table = np.full((len(counter), len(edges)), np.nan)
+    column = np.rint((samples.time - edges[0]) / (edges[1] - edges[0])).astype(np.int64)
+    table[np.searchsorted(counter, samples.counter), column] = samples.value
+    return table

@@ -1,0 +1,210 @@
+"""The evaluator: one tick after another, and between them a piece of history.
+
+A tick asks Prometheus, counts, computes, steps the alerts and commits, in this order; whatever fails is said and made
+up for by a later tick. Ticks and backfill take turns at the book, never at Prometheus.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from app.alerting import Transition
+from app.evaluation import history, live
+from app.evaluation.asking import Answers, Asker
+from app.evaluation.backfill import Backfill
+from app.evaluation.book import Book
+from app.evaluation.figures import compute
+from app.evaluation.judging import Judgement, judge_all
+from app.evaluation.keeping import Keeper
+from app.evaluation.members import members_of
+from app.evaluation.ports import EvaluationInstruments, Source
+from app.evaluation.troubles import Troubles
+from app.evaluation.views import snapshots
+from app.evaluation.watch import watches_of
+from app.slo import Slo, SloId
+from app.status import Board, HistoryPoint
+from app.store import Database, StoreError, Transaction
+from app.store.alerts import (
+    append_transitions,
+    forget_alerts,
+    load_alerts,
+    prune_transitions,
+    save_alerts,
+)
+from app.store.outbox import enqueue, prune_outbox
+
+_log = structlog.get_logger(__name__)
+_KEPT = timedelta(days=90)
+_MOST_UNSAVED = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """When and how long is asked: slots of *interval*, final after *settle*; *receivers* are told of alerts."""
+
+    interval: timedelta
+    settle: timedelta
+    timeout: timedelta
+    receivers: tuple[str, ...] = ()
+
+
+class Evaluator:
+    """Evaluates one set of SLOs; a new set gets a new evaluator on the same database."""
+
+    def __init__(
+        self,
+        slos: Sequence[Slo],
+        *,
+        source: Source,
+        database: Database,
+        board: Board,
+        instruments: EvaluationInstruments,
+        pace: Pace,
+    ) -> None:
+        self._slos = tuple(slos)
+        self._source = source
+        self._database = database
+        self._board = board
+        self._instruments = instruments
+        self._pace = pace
+        self._book = Book(watches_of(slos), interval_s=round(pace.interval.total_seconds()))
+        self._keeper = Keeper(self._book)
+        self._asker = Asker(self._book.intake)
+        self._turn = asyncio.Lock()
+        self._backfill = Backfill(self._book, self._asker, source)
+        self._troubles = Troubles(instruments)
+        self._unsaved: list[Judgement] = []
+        self._pruned_at: datetime | None = None
+        self.last_commit: datetime | None = None
+        self.store_problem: str | None = None
+        with database.read() as transaction:
+            self._keeper.load(transaction)
+            stored = load_alerts(transaction)
+        self._alerts = dict(stored.alerts)
+        self._in_force = dict(stored.notices)
+
+    async def tick(self, at: datetime) -> None:
+        """Evaluate the slot that ends at *at*; slots must be strictly later from call to call."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        reads = live.reads(self._book.watches, at_s=at.timestamp(), settle_s=self._pace.settle.total_seconds())
+        asked = await live.ask_all(reads, self._asker, self._source, deadline=self._pace.timeout.total_seconds())
+        async with self._turn:
+            for read, answers in asked:
+                live.enter(read, answers, self._book)
+                self._troubles.note(answers)
+            self._book.ledger.advance(at.timestamp())
+            judgement = await self._judge(at)
+            await self._commit(judgement, at)
+        self._instruments.evaluated(loop.time() - began, at)
+
+    async def backfill(self, now: datetime) -> bool:
+        """Count one more piece of history; False if there is none to count now."""
+        stretch, answers = await self._backfill.read(now)
+        if stretch is None or answers is None:
+            return False
+        async with self._turn:
+            self._backfill.enter(stretch, answers, now)
+            self._troubles.note(Answers(answered=[], failed=answers.failed, samples=answers.samples))
+            try:
+                await asyncio.to_thread(self._save_book, now)
+            except StoreError as error:
+                self._store_failed(error)
+        self._instruments.backfill_progress(self._backfill.progress)
+        return True
+
+    @property
+    def backfill_progress(self) -> float:
+        """Share of the wanted history that has been counted, 0 to 1."""
+        return self._backfill.progress
+
+    @property
+    def unanswered(self) -> str | None:
+        """Why Prometheus does not answer, None if it does."""
+        return self._troubles.unanswered
+
+    async def history(
+        self, slo_id: SloId, start: datetime, end: datetime, step: timedelta
+    ) -> Sequence[HistoryPoint] | None:
+        """One point for each step that ends in (start, end], oldest first; None if the SLO is not known."""
+        async with self._turn:
+            member = next(
+                (member for member in members_of(self._slos, self._book.watches) if member.id == slo_id), None
+            )
+            if member is None:
+                return None
+            return history.points(member, self._book.ledger, start=start, end=end, step=step)
+
+    async def _judge(self, at: datetime) -> Judgement:
+        members = members_of(self._slos, self._book.watches)
+        figures = compute(members, self._book.ledger)
+        judgement = judge_all(members, figures, self._alerts, self._in_force, at=at, interval=self._pace.interval)
+        self._alerts, self._in_force = judgement.alerts, judgement.notices
+        alerts = [judgement.alerts[member.id] for member in members]
+        self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._pace.interval))
+        _announce(judgement.transitions)
+        return judgement
+
+    async def _commit(self, judgement: Judgement, at: datetime) -> None:
+        """Write the tick; what cannot be written now is written with a later tick, in order."""
+        self._unsaved.append(judgement)
+        try:
+            await asyncio.to_thread(self._save, at)
+        except StoreError as error:
+            self._store_failed(error)
+            del self._unsaved[:-_MOST_UNSAVED]
+            return
+        self._unsaved.clear()
+        self.last_commit, self.store_problem = at, None
+
+    def _save(self, at: datetime) -> None:
+        with self._database.begin() as transaction:
+            self._keeper.save(transaction, at_s=at.timestamp())
+            for judgement in self._unsaved:
+                self._save_judgement(transaction, judgement, at)
+            if self._pruned_at is None or at - self._pruned_at >= timedelta(hours=1):
+                self._keeper.prune(transaction, at_s=at.timestamp())
+                prune_transitions(transaction, before=at - _KEPT)
+                prune_outbox(transaction, before=at - _KEPT)
+                self._pruned_at = at
+        self._keeper.committed()
+
+    def _save_judgement(self, transaction: Transaction, judgement: Judgement, at: datetime) -> None:
+        in_force = [alert for alerts in judgement.alerts.values() for alert in alerts if alert.in_force]
+        changed = {alert.key: alert for alert in (*judgement.changed, *in_force)}
+        save_alerts(transaction, changed.values(), judgement.notices)
+        forget_alerts(transaction, judgement.gone)
+        append_transitions(transaction, judgement.transitions)
+        enqueue(transaction, judgement.told, receivers=self._pace.receivers, at=at)
+
+    def _save_book(self, now: datetime) -> None:
+        with self._database.begin() as transaction:
+            self._keeper.save(transaction, at_s=now.timestamp())
+        self._keeper.committed()
+
+    def _store_failed(self, error: StoreError) -> None:
+        if self.store_problem is None:
+            _log.error("cannot write; results are kept in memory until it works again", error=str(error))
+        self.store_problem = str(error)
+        self._instruments.evaluation_failed(error.reason)
+
+
+def newest_slot(now: datetime, interval: timedelta, offset: timedelta) -> datetime:
+    """The newest slot that may be asked for: every slot is a multiple of *interval* since 1970."""
+    epoch = datetime.fromtimestamp(0, UTC)
+    return epoch + (now - offset - epoch) // interval * interval
+
+
+def _announce(transitions: Sequence[Transition]) -> None:
+    for change in transitions:
+        if change.notify:
+            _log.info(
+                f"alert {change.kind}",
+                slo=change.slo,
+                severity=change.severity.value,
+                tier=change.tier,
+                at=str(change.at),
+            )

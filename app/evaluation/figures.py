@@ -1,0 +1,94 @@
+"""From the ledger to figures: every window of every member, computed as columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from app.budget import STANDARD_WINDOWS, BudgetFigures, budget, burn_rate, exhaustion_s, sli, windows_of
+from app.evaluation.members import Member
+from app.ledger import Ledger
+from app.slo.arrays import Floats, Ints
+
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowFigures:
+    """One window of all members, shape (members,): events, SLI and coverage as ratios, burn rate."""
+
+    total: Floats
+    bad: Floats
+    sli: Floats
+    burn_rate: Floats
+    coverage: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Everything that is computed in a tick, shape (members,); unix seconds, NaN where a member has no data yet.
+
+    *as_of_s* ends the newest measured slot; *start_s* and *period_s* are the SLO window's.
+    """
+
+    as_of_s: Floats
+    start_s: Floats
+    period_s: Floats
+    slo_window: WindowFigures
+    windows: dict[timedelta, WindowFigures]
+    budget: BudgetFigures
+    exhausted_in_s: Floats
+    good_ever: Floats
+    bad_ever: Floats
+
+
+def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
+    """The figures of all members as the ledger stands; members without a row get NaN."""
+    rows = np.array([-1 if member.row is None else member.row for member in members], dtype=np.int64)
+    there = rows >= 0
+    as_of = np.full(len(members), np.nan)
+    as_of[there] = ledger.watermark(rows[there])
+    error_budget = np.array([member.slo.error_budget for member in members])
+    bounds = [_bounds(member, at) for member, at in zip(members, as_of.tolist(), strict=True)]
+    start_s = np.array([bound[0] for bound in bounds])
+    period_s = np.array([bound[1] for bound in bounds])
+    slo_window = _window(ledger, rows, start_s, as_of, error_budget)
+    lengths = sorted({*STANDARD_WINDOWS, *(length for member in members for length in windows_of(member.slo))})
+    windows = {length: _window(ledger, rows, as_of - length.total_seconds(), as_of, error_budget) for length in lengths}
+    figures = budget(slo_window.bad, slo_window.total, error_budget=error_budget)
+    ever_bad, ever_total = np.zeros(len(members)), np.zeros(len(members))
+    ever_bad[there], ever_total[there] = ledger.ever_bad[rows[there]], ledger.ever_total[rows[there]]
+    return Figures(
+        as_of_s=as_of,
+        start_s=start_s,
+        period_s=period_s,
+        slo_window=slo_window,
+        windows=windows,
+        budget=figures,
+        exhausted_in_s=exhaustion_s(figures.remaining, windows[HOUR].burn_rate, window_s=period_s),
+        good_ever=ever_total - ever_bad,
+        bad_ever=ever_bad,
+    )
+
+
+def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:
+    """Start and length of a member's SLO window, in seconds."""
+    if np.isnan(as_of_s):
+        return np.nan, member.slo.window.nominal.total_seconds()
+    at = datetime.fromtimestamp(as_of_s, UTC)
+    return member.slo.window.bounds(at)[0].timestamp(), member.slo.window.period(at).total_seconds()
+
+
+def _window(ledger: Ledger, rows: Ints, start_s: Floats, end_s: Floats, error_budget: Floats) -> WindowFigures:
+    known = (rows >= 0) & ~np.isnan(end_s)
+    total, bad, coverage = (np.zeros(len(rows)) for _ in range(3))
+    sums = ledger.sums(rows[known], start_s[known], end_s[known])
+    total[known], bad[known], coverage[known] = sums.total, sums.bad, sums.coverage
+    return WindowFigures(
+        total=total,
+        bad=bad,
+        sli=sli(bad, total),
+        burn_rate=burn_rate(bad, total, error_budget=error_budget),
+        coverage=coverage,
+    )

@@ -1,0 +1,127 @@
+"""Stepping the alerts of all members through one slot."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.alerting import Alert, Notice, Reading, TierReading, Transition, compose, news, resolve, retire, step_slo
+from app.evaluation.figures import Figures, WindowFigures
+from app.evaluation.members import Member
+from app.evaluation.views import is_stale
+from app.slo import SeverityPolicy, SloId
+
+AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
+NoticesByKey = Mapping[str, Notice]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """All alerts after one slot, what has changed, and what receivers are told of it.
+
+    *notices* are those of the alerts in force, by key; *changed* the alerts that differ from before; *gone* those of
+    SLOs that are no longer there.
+    """
+
+    alerts: dict[SloId, tuple[Alert, ...]]
+    changed: tuple[Alert, ...]
+    gone: tuple[Alert, ...]
+    transitions: tuple[Transition, ...]
+    notices: dict[str, Notice]
+    told: tuple[Notice, ...]
+
+
+def judge_all(
+    members: Sequence[Member],
+    figures: Figures,
+    before: AlertsBySlo,
+    in_force: NoticesByKey,
+    *,
+    at: datetime,
+    interval: timedelta,
+) -> Judgement:
+    """Step every alert through the slot *at*; *in_force* are the notices of the slot before."""
+    columns = _Columns(figures)
+    alerts: dict[SloId, tuple[Alert, ...]] = {}
+    changed: list[Alert] = []
+    transitions: list[Transition] = []
+    notices: dict[str, Notice] = {}
+    for index, member in enumerate(members):
+        stale = is_stale(columns.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds())
+        policies = member.slo.alerting.policies
+        readings = {policy.severity: columns.reading(index, policy, stale=stale) for policy in policies}
+        known = before.get(member.id, ())
+        stepped, changes = step_slo(known, readings, policies, slo=member.id, at=at)
+        alerts[member.id] = stepped
+        transitions += changes
+        if stepped != known:
+            changed += stepped
+        for alert in stepped:
+            policy = member.slo.alerting.policy(alert.severity)
+            if alert.in_force and policy is not None:
+                notices[alert.key] = compose(
+                    alert,
+                    readings[alert.severity],
+                    policy,
+                    slo=member.slo,
+                    group=member.group,
+                    budget_remaining=columns.budget_remaining[index],
+                    at=at,
+                )
+    told = news(transitions, notices, in_force)
+    gone, ended, farewells = _leave(before, alerts, in_force, at=at)
+    return Judgement(
+        alerts=alerts,
+        changed=tuple(changed),
+        gone=gone,
+        transitions=(*transitions, *ended),
+        notices=notices,
+        told=(*told, *farewells),
+    )
+
+
+def _leave(
+    before: AlertsBySlo, after: AlertsBySlo, in_force: NoticesByKey, *, at: datetime
+) -> tuple[tuple[Alert, ...], tuple[Transition, ...], tuple[Notice, ...]]:
+    """The alerts of SLOs that are gone, their last transitions, and the all-clear that says why."""
+    gone = tuple(alert for slo, alerts in before.items() if slo not in after for alert in alerts)
+    reason = "the SLO was removed"
+    ended = retire(gone, at=at, reason=reason)
+    farewells = tuple(
+        resolve(in_force[alert.key], at=at, reason=reason) for alert in gone if alert.in_force and alert.key in in_force
+    )
+    return gone, ended, farewells
+
+
+class _Columns:
+    """Figures as lists, since reading numpy element by element is slow."""
+
+    def __init__(self, figures: Figures) -> None:
+        self.as_of = figures.as_of_s.tolist()
+        self.budget_remaining = figures.budget.remaining.tolist()
+        self._windows = {length: _Window(window) for length, window in figures.windows.items()}
+
+    def reading(self, index: int, policy: SeverityPolicy, *, stale: bool) -> Reading:
+        """What one severity of one member is judged by."""
+        return Reading(
+            tiers=tuple(self._tier(index, tier.long, tier.short) for tier in policy.tiers),
+            stale=stale,
+        )
+
+    def _tier(self, index: int, long: timedelta, short: timedelta) -> TierReading:
+        far, near = self._windows[long], self._windows[short]
+        return TierReading(
+            long_burn_rate=far.burn_rate[index],
+            short_burn_rate=near.burn_rate[index],
+            long_coverage=far.coverage[index],
+            short_coverage=near.coverage[index],
+            good=far.good[index],
+            bad=far.bad[index],
+        )
+
+
+class _Window:
+    def __init__(self, window: WindowFigures) -> None:
+        self.burn_rate = window.burn_rate.tolist()
+        self.coverage = window.coverage.tolist()
+        self.good = (window.total - window.bad).tolist()
+        self.bad = window.bad.tolist()

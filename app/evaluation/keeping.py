@@ -1,0 +1,247 @@
+"""The book on disk: what a tick writes, and what a start reads.
+
+Final cells are kept in chunks, one blob for an hour or a day of a row. Everything that is not final (cursors, heads,
+provisional cells) is one state that each tick writes over. After a restart the provisional part is counted anew from
+the settled cursor as soon as Prometheus answers.
+"""
+
+import numpy as np
+import orjson
+
+from app.evaluation.book import Book
+from app.evaluation.heads import decode_heads, encode_heads
+from app.evaluation.watch import Watch
+from app.ledger import (
+    FINE_REACH_S,
+    MIDDLE_REACH_S,
+    CounterKey,
+    Tier,
+    Weights,
+    pack,
+    pack_cells,
+    unpack,
+    unpack_cells,
+)
+from app.ledger.codec import Column
+from app.slo import GroupKey
+from app.store import Transaction
+from app.store import ledger as tables
+
+_STATE = "book"
+_HOUR_S = 3600
+_DAY_S = 86_400
+_LONGEST_HORIZON_S = 400 * _DAY_S
+_ROW_KEPT_S = 100 * _DAY_S
+_FORMAT = 1
+
+
+class Keeper:
+    """Keeps a book in the store; every method works in the caller's transaction."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._row_ids: list[int] = []
+        # What was taken from the tiers stays here until it is on disk for sure.
+        self._uncommitted: dict[tuple[int, int, int], bytes] = {}
+        self._new_rows: list[int] = []
+
+    def load(self, transaction: Transaction) -> None:
+        """Bring the book to where the last committed tick left it.
+
+        Raises:
+            ValueError: what is stored was not written by this version.
+        """
+        stored = tables.load_state(transaction, _STATE)
+        if stored is None:
+            return
+        state = unpack(stored)
+        if int(state["format"]) != _FORMAT:
+            raise ValueError(f"the stored ledger has format {int(state['format'])}, this sloburn reads {_FORMAT}")
+        if int(state["interval_s"]) != self._book.ledger.interval_s:
+            raise ValueError(
+                f"the stored ledger has slots of {int(state['interval_s'])}s, SLOBURN_EVALUATION_INTERVAL says "
+                f"{self._book.ledger.interval_s}s: keep the interval, or give another SLOBURN_DATABASE_URL"
+            )
+        known = self._load_watches(state)
+        for row in tables.load_rows(transaction, known):
+            watch = known[row.sli]
+            group: GroupKey = tuple((label, value) for label, value in orjson.loads(row.group))
+            index = self._book.intake.row(watch, group)
+            self._row_ids += [0] * (index + 1 - len(self._row_ids))
+            self._row_ids[index] = row.id
+        rows = {row_id: index for index, row_id in enumerate(self._row_ids) if row_id}
+        self._book.ledger.advance(float(state["newest_s"]))
+        self._load_chunks(transaction, rows)
+        self._load_rows(state, rows)
+        self._load_counters(state, rows)
+        for watch in known.values():
+            watch.pending = decode_heads(
+                orjson.loads(str(state["pending"])).get(watch.key, []), self._book.ledger, rows
+            )
+
+    def save(self, transaction: Transaction, *, at_s: float) -> None:
+        """Write what has changed since the last commit."""
+        self._save_new_rows(transaction, at_s)
+        for tier, chunk_s in self._tiers():
+            self._uncommitted |= self._chunks(tier, chunk_s)
+        chunks = [
+            tables.StoredChunk(self._row_ids[row], width_s, chunk, cells)
+            for (row, width_s, chunk), cells in self._uncommitted.items()
+        ]
+        tables.save_chunks(transaction, chunks)
+        tables.save_state(transaction, _STATE, pack(self._state()))
+
+    def committed(self) -> None:
+        """Note that the transaction of the last `save` has been committed."""
+        self._uncommitted.clear()
+        self._new_rows.clear()
+
+    def prune(self, transaction: Transaction, *, at_s: float) -> None:
+        """Forget what no window can need any more."""
+        for tier, chunk_s in self._tiers():
+            reach = {
+                self._book.ledger.fine: FINE_REACH_S + 2 * _HOUR_S,
+                self._book.ledger.middle: MIDDLE_REACH_S + 2 * _DAY_S,
+            }.get(tier, _LONGEST_HORIZON_S)
+            tables.prune_chunks(transaction, tier.width_s, before_chunk=int((at_s - reach) // chunk_s))
+        tables.mark_used(transaction, [row_id for row_id in self._row_ids if row_id], at_s=at_s)
+        tables.prune_rows(transaction, unused_since_s=at_s - _ROW_KEPT_S)
+
+    def _tiers(self) -> tuple[tuple[Tier, int], ...]:
+        ledger = self._book.ledger
+        return (ledger.fine, _HOUR_S), (ledger.middle, _DAY_S), (ledger.coarse, _DAY_S)
+
+    def _save_new_rows(self, transaction: Transaction, at_s: float) -> None:
+        for index in self._new_rows:
+            # Their transaction was rolled back.
+            self._row_ids[index] = 0
+        self._new_rows.clear()
+        keys = self._book.ledger.registry.rows
+        self._row_ids += [0] * (len(keys) - len(self._row_ids))
+        for index, (key, row_id) in enumerate(zip(keys, self._row_ids, strict=True)):
+            if not row_id:
+                group = orjson.dumps(key.group).decode()
+                self._row_ids[index] = tables.add_row(transaction, key.sli, group, at_s=at_s)
+                self._new_rows.append(index)
+
+    def _chunks(self, tier: Tier, chunk_s: int) -> dict[tuple[int, int, int], bytes]:
+        """The chunks with changed cells, by row, width and number."""
+        each = chunk_s // tier.width_s
+        return {
+            (row, tier.width_s, chunk): pack_cells(*tier.read(row, chunk * each + 1, (chunk + 1) * each))
+            for row, cells in tier.take_dirty(self._book.ledger.settled_s)
+            for chunk in np.unique((cells - 1) // each).tolist()
+        }
+
+    def _load_chunks(self, transaction: Transaction, rows: dict[int, int]) -> None:
+        tiers = {tier.width_s: (tier, chunk_s // tier.width_s) for tier, chunk_s in self._tiers()}
+        for stored in tables.load_chunks(transaction, rows):
+            if stored.width_s in tiers:
+                tier, each = tiers[stored.width_s]
+                tier.write(rows[stored.row_id], stored.chunk * each + 1, *unpack_cells(stored.cells))
+
+    def _state(self) -> dict[str, Column]:
+        book, ledger = self._book, self._book.ledger
+        started = [watch for watch in book.watches if watch.started]
+        pending = {watch.key: encode_heads(watch.pending, ledger, self._row_ids) for watch in started if watch.pending}
+        return {
+            "format": np.array(_FORMAT),
+            "interval_s": np.array(ledger.interval_s),
+            "newest_s": np.array(ledger.newest_s),
+            "watch": np.array([watch.key for watch in started]),
+            "watch_place": np.array(
+                [(w.settled_s, w.counted_s, w.complete_from_s, w.wanted_from_s) for w in started]
+            ).reshape(-1, 4),
+            "pending": np.array(orjson.dumps(pending).decode()),
+            **self._row_columns(),
+            **self._counter_columns(),
+        }
+
+    def _row_columns(self) -> dict[str, Column]:
+        book, ledger = self._book, self._book.ledger
+        size = len(self._row_ids)
+        parts = [ledger.provisional(row) for row in range(size)]
+        return {
+            "row": np.array(self._row_ids, dtype=np.int64),
+            "row_place": np.stack(
+                [
+                    ledger.birth_s,
+                    ledger.settled_s,
+                    ledger.counted_s,
+                    ledger.ever_total,
+                    ledger.ever_bad,
+                    book.settled.sized_rows(size),
+                    book.live.sized_rows(size),
+                ],
+                axis=1,
+            ),
+            "cells_first": np.array([part[0] for part in parts], dtype=np.int64),
+            "cells_length": np.array([len(part[1]) for part in parts], dtype=np.int64),
+            "cells": np.concatenate([np.stack(part[1:]) for part in parts], axis=1) if parts else np.empty((3, 0)),
+        }
+
+    def _counter_columns(self) -> dict[str, Column]:
+        book, registry = self._book, self._book.ledger.registry
+        book.settled.grow(registry.sizes)
+        book.live.grow(registry.sizes)
+        arrays, size = registry.arrays, registry.sizes[2]
+        keys = np.array([key for _, key in registry.counter_keys], dtype=np.int64).reshape(-1, 2)
+        rows = np.array(self._row_ids, dtype=np.int64)[arrays.row] if size else np.empty(0, dtype=np.int64)
+        return {
+            "counter": np.concatenate([rows[:, None], keys], axis=1),
+            "counter_place": np.stack(
+                [
+                    arrays.total,
+                    arrays.bad,
+                    book.settled.time[:size],
+                    book.settled.value[:size],
+                    book.settled.target[arrays.target] if size else np.empty(0),
+                    book.live.time[:size],
+                    book.live.value[:size],
+                    book.live.target[arrays.target] if size else np.empty(0),
+                ],
+                axis=1,
+            ),
+        }
+
+    def _load_watches(self, state: dict[str, Column]) -> dict[str, Watch]:
+        places = dict(zip(state["watch"].tolist(), state["watch_place"].tolist(), strict=True))
+        known = {watch.key: watch for watch in self._book.watches if watch.key in places}
+        for key, watch in known.items():
+            watch.settled_s, watch.counted_s, watch.complete_from_s, wanted = places[key]
+            # A longer window than before asks for older history.
+            watch.wanted_from_s = min(wanted, watch.settled_s - watch.horizon_s)
+            watch.started = watch.resumed = True
+        return known
+
+    def _load_rows(self, state: dict[str, Column], rows: dict[int, int]) -> None:
+        ledger, book = self._book.ledger, self._book
+        for cursor in (book.settled, book.live):
+            cursor.grow(ledger.registry.sizes)
+        start = 0
+        columns = (state["row"], state["row_place"], state["cells_first"], state["cells_length"])
+        for row_id, place, first, length in zip(*(column.tolist() for column in columns), strict=True):
+            cells = state["cells"][:, start : start + length]
+            start += length
+            row = rows.get(row_id)
+            if row is None:
+                continue
+            ledger.birth_s[row], ledger.settled_s[row], ledger.counted_s[row] = place[:3]
+            ledger.ever_total[row], ledger.ever_bad[row], book.settled.row[row], book.live.row[row] = place[3:]
+            ledger.restore(row, first, *cells)
+
+    def _load_counters(self, state: dict[str, Column], rows: dict[int, int]) -> None:
+        book, registry = self._book, self._book.ledger.registry
+        found = []
+        for (row_id, series, target), place in zip(
+            state["counter"].tolist(), state["counter_place"].tolist(), strict=True
+        ):
+            if row_id in rows:
+                weights = Weights(total=place[0], bad=place[1])
+                found.append((registry.counter(rows[row_id], CounterKey(series, target), weights), place))
+        for cursor in (book.settled, book.live):
+            cursor.grow(registry.sizes)
+        for counter, place in found:
+            target = int(registry.arrays.target[counter])
+            book.settled.time[counter], book.settled.value[counter], book.settled.target[target] = place[2:5]
+            book.live.time[counter], book.live.value[counter], book.live.target[target] = place[5:8]

@@ -1,0 +1,95 @@
+"""Counting one slot: what to ask of which SLIs, and what becomes of the answers."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app.evaluation.asking import Answers, Asker
+from app.evaluation.book import Book
+from app.evaluation.ports import Source
+from app.evaluation.watch import Watch
+from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S
+from app.prometheus import PrometheusError
+
+_LONGEST_READ_S = 3600
+"""What was missed in an outage is caught up an hour in a tick, so that catching up never floods Prometheus."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Read:
+    """One stretch of raw samples to read for some SLIs.
+
+    *settle_s* is up to where their counts become final with it, None if they do not.
+    """
+
+    watches: tuple[Watch, ...]
+    since_s: float
+    until_s: float
+    settle_s: float | None
+    first: bool = False
+
+
+def reads(watches: Sequence[Watch], *, at_s: float, settle_s: float) -> tuple[Read, ...]:
+    """What to read for the slot *at_s*; the SLIs of one read have been counted up to the same time.
+
+    Normally that is one slot; every five minutes it reaches back to the settled time. SLIs that lag behind, because
+    Prometheus or we were away, are settled an hour further; those that are new start at the settled time.
+    """
+    settle_to = (at_s - settle_s) // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
+    grouped: dict[tuple[float, float, float | None, bool], list[Watch]] = defaultdict(list)
+    for watch in watches:
+        if not watch.started:
+            grouped[settle_to - LOOKBACK_S, at_s, None, True].append(watch)
+        elif settle_to > watch.settled_s or (watch.resumed and at_s > watch.counted_s):
+            settled = max(watch.settled_s, min(settle_to, watch.settled_s + _LONGEST_READ_S))
+            until_s = at_s if settled >= settle_to else settled + LOOKBACK_S
+            grouped[watch.settled_s, until_s, settled, False].append(watch)
+        elif at_s > watch.counted_s:
+            grouped[watch.counted_s, at_s, None, False].append(watch)
+    return tuple(
+        Read(watches=tuple(members), since_s=since_s, until_s=until_s, settle_s=settled, first=first)
+        for (since_s, until_s, settled, first), members in grouped.items()
+    )
+
+
+async def ask(read: Read, asker: Asker, source: Source, *, deadline: float | None) -> Answers:
+    """The raw samples of one read."""
+    at = datetime.fromtimestamp(read.until_s, UTC)
+    # A millisecond more on the left: Prometheus 3 leaves the edge out, and what is read twice is counted once.
+    span_ms = round((read.until_s - read.since_s) * 1000) + 1
+    return await asker.samples(
+        read.watches, lambda selector: source.instant(f"{selector}[{span_ms}ms]", at, deadline=deadline)
+    )
+
+
+def enter(read: Read, answers: Answers, book: Book) -> None:
+    """Count the answers of one read."""
+    watches = answers.answered
+    if not watches:
+        return
+    if read.first:
+        start_s = read.since_s + LOOKBACK_S
+        book.start(watches, at_s=start_s)
+        book.seed(watches, answers.samples, until_s=start_s)
+        book.count_live(watches, answers.samples, at_s=read.until_s)
+    elif read.settle_s is not None:
+        book.settle(watches, answers.samples, until_s=read.settle_s, at_s=read.until_s)
+    else:
+        book.count_live(watches, answers.samples, at_s=read.until_s)
+    for watch in watches:
+        watch.resumed = False
+
+
+async def ask_all(
+    pending: Sequence[Read], asker: Asker, source: Source, *, deadline: float | None
+) -> list[tuple[Read, Answers]]:
+    """The answers of all reads, asked at once; the client bounds how many requests are under way."""
+    answers = await asyncio.gather(*(ask(read, asker, source, deadline=deadline) for read in pending))
+    return list(zip(pending, answers, strict=True))
+
+
+def failures(answers: Sequence[Answers]) -> list[tuple[Watch, PrometheusError]]:
+    """The SLIs that were not answered, and why."""
+    return [failed for answer in answers for failed in answer.failed]

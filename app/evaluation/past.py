@@ -1,0 +1,138 @@
+"""Counting history: a month in few samples, without losing any.
+
+Recent history is read raw. Of what is older, Prometheus is asked for the counters' values at the edges of cells and
+for their resets; between two edges without a reset the difference is exact. Cells in which a counter was reset,
+appeared or vanished are read raw, so each sample is read about once and the sums are those of the live service
+(ADR-0003).
+"""
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from app.evaluation.asking import Answers, Asker
+from app.evaluation.cells import Cells
+from app.evaluation.ports import Source
+from app.evaluation.watch import Watch
+from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, LOOKBACK_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Samples
+from app.prometheus import Matrix
+from app.slo.arrays import Bools
+
+_SLACK_S = 3600
+_RAW_CHUNK_S = 3600
+_MIDDLE_CHUNK_S = 86_400
+_COARSE_CHUNK_S = 5 * 86_400
+_MOST_SELECTORS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """One piece of history (since, until] in unix seconds, read in cells of *width_s*, raw if that is None."""
+
+    since_s: float
+    until_s: float
+    width_s: int | None
+
+
+def next_stretch(complete_from_s: float, wanted_from_s: float, *, now_s: float, share: float = 1.0) -> Stretch | None:
+    """The piece of history to read next, the newest that is missing; None if nothing is.
+
+    *share* makes pieces smaller where a whole one proved too much.
+    """
+    if complete_from_s <= wanted_from_s:
+        return None
+    for reach, chunk, width in (
+        (FINE_REACH_S, _RAW_CHUNK_S, None),
+        (MIDDLE_REACH_S, _MIDDLE_CHUNK_S, MIDDLE_WIDTH_S),
+        (np.inf, _COARSE_CHUNK_S, COARSE_WIDTH_S),
+    ):
+        border = max(wanted_from_s, now_s - reach - _SLACK_S)
+        if complete_from_s > border:
+            # Stretches begin on the coarsest grid, so that each cell of every tier lies in one of them.
+            since = max(border, complete_from_s - chunk * share) // COARSE_WIDTH_S * COARSE_WIDTH_S
+            return Stretch(since_s=since, until_s=complete_from_s, width_s=width)
+    return None
+
+
+async def read(stretch: Stretch, watches: Sequence[Watch], asker: Asker, source: Source, *, deadline: float) -> Answers:
+    """The samples of a stretch of history, as many as exact counts need."""
+    reader = _Reader(asker=asker, source=source, deadline=deadline)
+    if stretch.width_s is None:
+        return await reader.raw(stretch.since_s, stretch.until_s, watches)
+    return await reader.cells(stretch, stretch.width_s, watches)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    asker: Asker
+    source: Source
+    deadline: float
+
+    async def raw(self, since_s: float, until_s: float, watches: Sequence[Watch]) -> Answers:
+        """All samples of a stretch, and those of a look-back before and after it."""
+        at = datetime.fromtimestamp(until_s + LOOKBACK_S, UTC)
+        span_ms = round((until_s - since_s + 2 * LOOKBACK_S) * 1000)
+
+        def one(selector: str) -> Awaitable[Matrix]:
+            return self.source.instant(f"{selector}[{span_ms}ms]", at, deadline=self.deadline)
+
+        return await self.asker.samples(watches, one, most=_MOST_SELECTORS)
+
+    async def cells(self, stretch: Stretch, width_s: int, watches: Sequence[Watch]) -> Answers:
+        """The samples at the edges of cells where that is exact, and all samples where it is not."""
+        start, end = (datetime.fromtimestamp(edge, UTC) for edge in (stretch.since_s, stretch.until_s))
+        step, lookback = timedelta(seconds=width_s), round(LOOKBACK_S)
+
+        def edges(selector: str) -> Awaitable[Matrix]:
+            expr = f"last_over_time({selector}[{lookback}s])"
+            return self.source.range(expr, start, end, step, deadline=self.deadline)
+
+        def resets(selector: str) -> Awaitable[Matrix]:
+            expr = f"resets({selector}[{width_s + lookback}s])"
+            return self.source.range(expr, start, end, step, deadline=self.deadline)
+
+        values = await self.asker.samples(watches, edges, most=_MOST_SELECTORS)
+        changes = await self.asker.samples(values.answered, resets, most=_MOST_SELECTORS, nameless=True)
+        registry = self.asker.intake.registry
+        cells = Cells.of(
+            values.samples,
+            changes.samples,
+            registry,
+            since_s=stretch.since_s,
+            until_s=stretch.until_s,
+            width_s=width_s,
+        )
+        broken = self._broken(cells, changes.answered)
+        parts = [cells.regular(broken)]
+        failed = {watch.key: (watch, error) for watch, error in (*values.failed, *changes.failed)}
+        for (since_s, until_s), members in _shared(cells, broken, changes.answered).items():
+            repaired = await self.raw(since_s, until_s, members)
+            parts.append(repaired.samples)
+            failed |= {watch.key: (watch, error) for watch, error in repaired.failed}
+        answered = [watch for watch in changes.answered if watch.key not in failed]
+        samples = Samples.joined(parts)
+        if failed:
+            samples = self.asker.intake.only(samples, answered)
+        return Answers(answered=answered, failed=list(failed.values()), samples=samples)
+
+    def _broken(self, cells: Cells, watches: Sequence[Watch]) -> Bools:
+        """Which cells of which rows are to be read raw, shape (rows, cells); an SLI's rows are read together."""
+        broken = cells.broken(len(self.asker.intake.registry.rows))
+        for watch in watches:
+            rows = list(watch.rows.values())
+            broken[rows] = broken[rows].any(axis=0)
+        return broken
+
+
+def _shared(cells: Cells, broken: Bools, watches: Sequence[Watch]) -> dict[tuple[float, float], list[Watch]]:
+    """The stretches to be read raw, each with all SLIs that need it: an outage breaks the same cells for many."""
+    shared: dict[tuple[float, float], list[Watch]] = {}
+    for watch in watches:
+        if not watch.rows:
+            continue
+        first_row = next(iter(watch.rows.values()))
+        for stretch in cells.stretches(broken[first_row]):
+            shared.setdefault(stretch, []).append(watch)
+    return shared

@@ -1,0 +1,196 @@
+"""From figures to snapshots: what is shown of each member."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from app.alerting import Alert
+from app.budget import windows_of
+from app.evaluation.figures import Figures
+from app.evaluation.members import Member
+from app.slo import AlertState, CalendarWindow, RollingWindow, Severity
+from app.status import (
+    AlertView,
+    BudgetView,
+    DataState,
+    HealthState,
+    Progress,
+    Snapshot,
+    WindowView,
+)
+
+_AT_RISK = 0.1
+
+
+def is_stale(as_of_s: float, *, at_s: float, interval_s: float) -> bool:
+    """Whether the newest measured slot is more than two slots behind; no data at all is stale too."""
+    return not at_s - as_of_s <= 2 * interval_s
+
+
+def snapshots(
+    members: Sequence[Member],
+    figures: Figures,
+    alerts: Sequence[Sequence[Alert]],
+    *,
+    at: datetime,
+    interval: timedelta,
+) -> tuple[Snapshot, ...]:
+    """One snapshot for each member; *alerts* are those of each, in the same order."""
+    rows = _Rows(figures)
+    return tuple(
+        rows.snapshot(index, member, of_member, at=at, interval=interval)
+        for index, (member, of_member) in enumerate(zip(members, alerts, strict=True))
+    )
+
+
+class _Rows:
+    """Figures by member instead of by column; lists, since reading numpy element by element is slow."""
+
+    def __init__(self, figures: Figures) -> None:
+        self.as_of = figures.as_of_s.tolist()
+        self.start = figures.start_s.tolist()
+        self.period = figures.period_s.tolist()
+        self.exhausted_in = figures.exhausted_in_s.tolist()
+        self.good_ever = figures.good_ever.tolist()
+        self.bad_ever = figures.bad_ever.tolist()
+        self.budget = list(
+            zip(
+                figures.budget.total_events.tolist(),
+                figures.budget.consumed.tolist(),
+                figures.budget.remaining.tolist(),
+                figures.budget.remaining_events.tolist(),
+                strict=True,
+            )
+        )
+        self.windows = {
+            length: list(
+                zip(
+                    window.burn_rate.tolist(),
+                    window.sli.tolist(),
+                    (window.total - window.bad).tolist(),
+                    window.bad.tolist(),
+                    window.total.tolist(),
+                    window.coverage.tolist(),
+                    strict=True,
+                )
+            )
+            for length, window in {**figures.windows, timedelta(0): figures.slo_window}.items()
+        }
+
+    def snapshot(
+        self, index: int, member: Member, alerts: Sequence[Alert], *, at: datetime, interval: timedelta
+    ) -> Snapshot:
+        as_of = _moment(self.as_of[index])
+        _, sli, good, bad, total, coverage = self.windows[timedelta(0)][index]
+        stale = is_stale(self.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds())
+        remaining = self.budget[index][2]
+        window_end = as_of
+        if as_of is not None and isinstance(member.slo.window, CalendarWindow):
+            window_end = _moment(self.start[index] + self.period[index])
+        return Snapshot(
+            id=member.id,
+            slo=member.slo,
+            group=member.group,
+            as_of=as_of,
+            window_start=_moment(self.start[index]),
+            window_end=window_end,
+            data=_data(member, as_of, stale=stale, total=total),
+            problem=_problem(member, as_of, stale=stale),
+            coverage=coverage,
+            health=_health(remaining, alerts),
+            sli=sli,
+            good=good,
+            bad=bad,
+            total=total,
+            budget=self._budget(index, as_of),
+            windows=self._windows(index, member),
+            alerts=tuple(_alert(alert) for alert in alerts),
+            good_ever=self.good_ever[index],
+            bad_ever=self.bad_ever[index],
+            backfill=_progress(member),
+        )
+
+    def _budget(self, index: int, as_of: datetime | None) -> BudgetView:
+        total_events, consumed, remaining, remaining_events = self.budget[index]
+        exhausted_in = self.exhausted_in[index]
+        known = as_of is not None and not np.isnan(exhausted_in)
+        return BudgetView(
+            total_events=total_events,
+            consumed_ratio=consumed,
+            remaining_ratio=remaining,
+            remaining_events=remaining_events,
+            exhausted_at=as_of + timedelta(seconds=exhausted_in) if as_of is not None and known else None,
+        )
+
+    def _windows(self, index: int, member: Member) -> tuple[WindowView, ...]:
+        shown = {length: length for length in windows_of(member.slo)}
+        if isinstance(member.slo.window, RollingWindow):
+            shown.setdefault(member.slo.window.duration, timedelta(0))
+        return tuple(self._window(index, length, column) for length, column in sorted(shown.items()))
+
+    def _window(self, index: int, length: timedelta, column: timedelta) -> WindowView:
+        burn_rate, sli, good, bad, total, coverage = self.windows[column][index]
+        return WindowView(
+            window=length, burn_rate=burn_rate, sli=sli, good=good, bad=bad, total=total, coverage=coverage
+        )
+
+
+def _moment(seconds: float) -> datetime | None:
+    return None if np.isnan(seconds) else datetime.fromtimestamp(seconds, UTC)
+
+
+def _data(member: Member, as_of: datetime | None, *, stale: bool, total: float) -> DataState:
+    watch = member.watch
+    if watch.problem_is_ours or (as_of is None and watch.backfilled and watch.problem is None):
+        return DataState.ERROR
+    if watch.started and not watch.backfilled:
+        return DataState.BACKFILLING
+    if stale:
+        return DataState.STALE
+    return DataState.FRESH if total > 0 else DataState.NO_TRAFFIC
+
+
+def _problem(member: Member, as_of: datetime | None, *, stale: bool) -> str | None:
+    watch = member.watch
+    if watch.problem is not None:
+        return watch.problem
+    if not watch.started:
+        return "waiting for the first answer of Prometheus"
+    if as_of is None:
+        return f"no series match {watch.query}" if watch.backfilled else "no samples yet; history is being read"
+    if stale:
+        return f"no samples of {watch.query} since {as_of:%Y-%m-%d %H:%M:%S} UTC"
+    if watch.refused_groups:
+        return f"more than {len(watch.rows)} groups: {len(watch.refused_groups)} further ones are not counted"
+    return None
+
+
+def _health(remaining: float, alerts: Sequence[Alert]) -> HealthState:
+    if np.isnan(remaining):
+        return HealthState.UNKNOWN
+    if remaining <= 0:
+        return HealthState.EXHAUSTED
+    paged = any(alert.severity is Severity.PAGE and alert.firing for alert in alerts)
+    return HealthState.AT_RISK if paged or remaining < _AT_RISK else HealthState.MEETING
+
+
+def _alert(alert: Alert) -> AlertView:
+    quiet = alert.state is AlertState.INACTIVE and alert.frozen is None
+    return AlertView(
+        severity=alert.severity,
+        state=alert.shown_state,
+        since=None if quiet else alert.since,
+        tier=alert.tier,
+        reason=alert.frozen,
+    )
+
+
+def _progress(member: Member) -> Progress | None:
+    watch = member.watch
+    if not watch.started or watch.backfilled:
+        return None
+    return Progress(
+        done_hours=(watch.settled_s - watch.complete_from_s) / 3600,
+        wanted_hours=(watch.settled_s - watch.wanted_from_s) / 3600,
+    )

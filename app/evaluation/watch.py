@@ -1,0 +1,80 @@
+"""What is watched: the distinct SLIs behind the SLOs, and how far each has been counted."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+from app.budget import STANDARD_WINDOWS
+from app.ledger import Head
+from app.promql.plan import selectors_of
+from app.promql.selector_text import render
+from app.slo import BadSli, GroupKey, Selector, Sli, Slo
+
+MOST_GROUPS = 500
+"""Members of one grouped SLO; more are refused, those that are known stay."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Watch:
+    """One SLI, the SLOs that judge it, and the rows that count it; times are unix seconds.
+
+    Counts are final up to *settled_s* and there at all up to *counted_s*; history has been counted back to
+    *complete_from_s*, of *wanted_from_s*. *pending* are the heads of targets that appear in the history so far.
+    *resumed* says that the provisional part comes from disk and is to be counted anew.
+    """
+
+    key: str
+    sli: Sli
+    slos: tuple[Slo, ...]
+    selectors: tuple[Selector, ...]
+    horizon_s: float
+    started: bool = False
+    resumed: bool = False
+    settled_s: float = 0.0
+    counted_s: float = 0.0
+    complete_from_s: float = 0.0
+    wanted_from_s: float = 0.0
+    pending: list[Head] = field(default_factory=list)
+    rows: dict[GroupKey, int] = field(default_factory=dict)
+    refused_groups: set[GroupKey] = field(default_factory=set)
+    problem: str | None = None
+    problem_is_ours: bool = False
+
+    @property
+    def backfilled(self) -> bool:
+        """Whether all the history that is wanted has been counted."""
+        return self.started and self.complete_from_s <= self.wanted_from_s
+
+    @property
+    def query(self) -> str:
+        """The selector of all events, as people would try it in Prometheus."""
+        return render(self.sli.total)
+
+
+def sli_key(sli: Sli) -> str:
+    """The identity of an SLI's history: its queries and groups, however they were written."""
+    part = f"bad {render(sli.bad)}" if isinstance(sli, BadSli) else f"good {render(sli.good)}"
+    text = "\n".join(("total " + render(sli.total), part, "by " + ",".join(sorted(sli.by))))
+    return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def watches_of(slos: Iterable[Slo]) -> tuple[Watch, ...]:
+    """One watch for each distinct SLI, in the order of the SLOs; SLOs over the same events share one."""
+    by_key: dict[str, list[Slo]] = {}
+    for slo in slos:
+        by_key.setdefault(sli_key(slo.sli), []).append(slo)
+    return tuple(
+        Watch(
+            key=key,
+            sli=judged[0].sli,
+            slos=tuple(judged),
+            selectors=selectors_of(judged[0].sli),
+            horizon_s=max(_horizon_s(slo) for slo in judged),
+        )
+        for key, judged in by_key.items()
+    )
+
+
+def _horizon_s(slo: Slo) -> float:
+    longest = max(slo.window.longest, slo.longest_alert_window, *STANDARD_WINDOWS)
+    return longest.total_seconds() + 3600.0

@@ -1,0 +1,170 @@
+"""Opening, locking and versioning the database.
+
+One writer connection in BEGIN IMMEDIATE, readers beside it (WAL). Everything is synchronous; callers that must not
+wait use a worker thread.
+"""
+
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
+
+from app.store.errors import StoreCorruptError, StoreError, StoreLockedError, StoreNewerError, StoreUnavailableError
+from app.store.schema import SCHEMA_VERSION, metadata, schema_version
+
+Transaction = Connection
+"""What the functions of this room work in; the others pass it on and never look inside."""
+
+_BUSY_TIMEOUT_S = 5.0
+
+
+class Database:
+    """An open database; `close` releases it for another process."""
+
+    def __init__(self, engine: Engine, lock: IO[str] | None) -> None:
+        self._engine = engine
+        self._lock = lock
+
+    @contextmanager
+    def begin(self) -> Iterator[Connection]:
+        """A write transaction: committed at the end, rolled back by an exception.
+
+        Raises:
+            StoreError: it could not be begun, written or committed; nothing of it is kept.
+        """
+        with translated_errors(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read transaction on one consistent state, which never waits for the writer.
+
+        Raises:
+            StoreError: the database cannot be read.
+        """
+        with translated_errors(), self._engine.connect().execution_options(sloburn_read=True) as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close the connections and release the lock."""
+        self._engine.dispose()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def open_database(url: str) -> Database:
+    """Open a database, making its tables if it is new.
+
+    Raises:
+        StoreError: it cannot be opened, is locked by another process, damaged, or of a newer version.
+    """
+    try:
+        target = make_url(url)
+    except ArgumentError as error:
+        raise StoreUnavailableError(
+            f"the database URL {url!r} cannot be read; write one such as sqlite:///data/sloburn.db"
+        ) from error
+    if target.get_backend_name() != "sqlite":
+        raise StoreUnavailableError(
+            f"databases of kind {target.get_backend_name()!r} are not supported; write sqlite:///FILE"
+        )
+    lock = _claim(target)
+    try:
+        engine = create_engine(target, connect_args={"timeout": _BUSY_TIMEOUT_S})
+        _prepare_connections(engine)
+        with translated_errors():
+            _check_integrity(engine)
+            _create_tables(engine)
+    except BaseException:
+        if lock is not None:
+            lock.close()
+        raise
+    return Database(engine, lock)
+
+
+@contextmanager
+def translated_errors() -> Iterator[None]:
+    """Turn the errors of the driver into those of `app.store.errors`."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except OperationalError as error:
+        if "locked" in str(error.orig) or "busy" in str(error.orig):
+            raise StoreLockedError(f"the database is locked by another program: {error.orig}") from error
+        raise StoreUnavailableError(f"the database cannot be used: {error.orig}") from error
+    except DatabaseError as error:
+        raise StoreCorruptError(f"the database is damaged: {error.orig}") from error
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise StoreUnavailableError(f"the database cannot be used: {error}") from error
+
+
+def _claim(url: URL) -> IO[str] | None:
+    """Make sure that no other process works on the same file; the lock ends with the process, however it ends."""
+    if not url.database or url.database == ":memory:":
+        return None
+    path = Path(url.database)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.with_name(path.name + ".lock").open("w", encoding="utf-8")
+    except OSError as error:
+        raise StoreUnavailableError(
+            f"the database folder {path.parent} cannot be written: {error.strerror}; "
+            "give another with SLOBURN_DATABASE_URL or make it writable"
+        ) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise StoreLockedError(
+            f"another sloburn works on {path}; stop it, or give this one another SLOBURN_DATABASE_URL"
+        ) from error
+    lock.write(f"{os.getpid()}\n")
+    lock.flush()
+    return lock
+
+
+def _prepare_connections(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: Any) -> None:
+        # We begin transactions ourselves: the driver's own way begins them late and never IMMEDIATE.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        # FULL: a committed tick survives the loss of power, for one fsync a tick.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("sloburn_read", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _check_integrity(engine: Engine) -> None:
+    with engine.connect().execution_options(sloburn_read=True) as connection:
+        verdict = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
+    if verdict != "ok":
+        raise StoreCorruptError(f"the database is damaged: {verdict}")
+
+
+def _create_tables(engine: Engine) -> None:
+    with engine.begin() as connection:
+        if not inspect(connection).has_table(schema_version.name):
+            metadata.create_all(connection)
+            connection.execute(insert(schema_version).values(version=SCHEMA_VERSION))
+            return
+        version = connection.execute(select(schema_version.c.version)).scalar_one()
+        if version > SCHEMA_VERSION:
+            raise StoreNewerError(
+                f"the database has version {version}, this sloburn knows {SCHEMA_VERSION}: install the newer one again"
+            )
+        metadata.create_all(connection)

@@ -1,0 +1,34 @@
+"""Errors of the store.
+
+StoreError
+├── StoreUnavailableError   cannot be opened or written: folder, disk, rights
+├── StoreLockedError        another process holds it
+├── StoreCorruptError       the file is damaged
+└── StoreNewerError         written by a newer version of Sloburn
+"""
+
+
+class StoreError(Exception):
+    """The store cannot be used; the message says why in one line and what to do. *reason* doubles as a metric label."""
+
+    reason = "store"
+
+
+class StoreUnavailableError(StoreError):
+    """The database cannot be opened or written."""
+
+
+class StoreLockedError(StoreError):
+    """Another process holds the database."""
+
+    reason = "store_locked"
+
+
+class StoreCorruptError(StoreError):
+    """The database file is damaged."""
+
+    reason = "store_corrupt"
+
+
+class StoreNewerError(StoreError):
+    """The database was written by a newer version."""
