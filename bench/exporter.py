@@ -16,11 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+Labels = tuple[tuple[str, str], ...]
+
 CODES = ("200", "201", "404", "500", "503")
 _SHARE = np.array([0.95, 0.03, 0.0185, 0.001, 0.0005])
 INSTANCES = 2
 EPOCH = 1_700_000_000
-"""Where every counter is zero, in seconds since the epoch."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Fleet:
 
     services: int
     own_metric_names: bool = False
+    epoch: int = EPOCH
+    """Where every counter is zero, in seconds since the epoch."""
 
     def job(self, service: int) -> str:
         """The job label of one service."""
@@ -41,12 +44,19 @@ class Fleet:
         """The name of the request counter of one service."""
         return f"http_requests_{service:04d}_total" if self.own_metric_names else "http_requests_total"
 
+    def labels(self, service: int) -> list[Labels]:
+        """The labels of the ten series of one service."""
+        return [
+            (("job", self.job(service)), ("instance", f"i{instance}"), ("route", "/"), ("code", code))
+            for instance in range(INSTANCES)
+            for code in CODES
+        ]
+
     def series(self, service: int) -> list[str]:
         """The series of one service in text format, without values."""
         return [
-            f'{self.metric(service)}{{job="{self.job(service)}",instance="i{instance}",route="/",code="{code}"}}'
-            for instance in range(INSTANCES)
-            for code in CODES
+            self.metric(service) + "{" + ",".join(f'{name}="{value}"' for name, value in labels) + "}"
+            for labels in self.labels(service)
         ]
 
     @cached_property
@@ -57,7 +67,7 @@ class Fleet:
 
     def values(self, at: float, services: slice = slice(None)) -> NDArray[np.int64]:
         """Counters at *at*, shape (services, 10): whole events since the epoch of the fleet."""
-        return np.floor(self.rates[services] * (at - EPOCH)).astype(np.int64)
+        return np.floor(self.rates[services] * (at - self.epoch)).astype(np.int64)
 
 
 def targets(fleet: Fleet, url: str, *, per_target: int = 50) -> list[tuple[str, str]]:

@@ -1,0 +1,76 @@
+"""`python -m bench NAME`: run one benchmark against real servers and print a table.
+
+`PROMETHEUS`, `PROMTOOL` and `VICTORIA_METRICS` choose other binaries. Nothing is left running, and nothing on disk.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from bench import accuracy as accuracy_bench
+from bench import backfill as backfill_bench
+from bench import cost as cost_bench
+from bench import scale as scale_bench
+
+application = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
+
+Services = Annotated[int, typer.Option(help="How many SLOs, of ten series each.")]
+OwnNames = Annotated[bool, typer.Option("--own-metric-names/--one-name", help="A metric name for each service.")]
+Minutes = Annotated[float, typer.Option(help="How long to measure.")]
+
+
+class Backend(StrEnum):
+    """Where the samples are."""
+
+    PROMETHEUS = "prometheus"
+    VICTORIA_METRICS = "victoriametrics"
+
+
+@application.command()
+def accuracy(
+    days: Annotated[int, typer.Option(help="Days of history; at least one more than the longest window.")] = 31,
+    seed: Annotated[int, typer.Option(help="Another seed makes other traces.")] = 1,
+    backend: Annotated[Backend, typer.Option(help="Where the samples are.")] = Backend.PROMETHEUS,
+    live_minutes: Annotated[float, typer.Option(help="Also live through so many minutes of ticks.")] = 0.0,
+    kind: Annotated[list[str] | None, typer.Option(help="Only these kinds of service.")] = None,
+) -> None:
+    """Errors of budgets against the truth: plain increase, mean of ratios, Sloburn."""
+    kinds = tuple(kind or accuracy_bench.ALL_KINDS)
+    kept = accuracy_bench.run(days=days, seed=seed, backend=backend, live_minutes=live_minutes, kinds=kinds)
+    raise typer.Exit(0 if kept else 1)
+
+
+@application.command()
+def cost(
+    services: Services = 50,
+    minutes: Minutes = 10.0,
+    history_days: Annotated[float, typer.Option(help="Days of history that the servers hold.")] = 31.0,
+    own_metric_names: OwnNames = False,
+    only: Annotated[list[str] | None, typer.Option(help="sloth, pyrra, sloburn; several times for several.")] = None,
+) -> None:
+    """CPU above scraping: Sloth's rules, Pyrra's rules, Sloburn."""
+    chosen = frozenset(only or ["sloth", "pyrra", "sloburn"])
+    cost_bench.run(
+        services=services,
+        minutes=minutes,
+        history_days=history_days,
+        own_metric_names=own_metric_names,
+        only=chosen,
+    )
+
+
+@application.command()
+def backfill(services: Services = 100, own_metric_names: OwnNames = False) -> None:
+    """CPU and time to count 30 days of history, and the size of the store after it."""
+    backfill_bench.run(services=services, own_metric_names=own_metric_names)
+
+
+@application.command()
+def scale(services: Services = 1_000, minutes: Minutes = 10.0, own_metric_names: OwnNames = False) -> None:
+    """Ticks, memory and answers of a service with many SLOs."""
+    scale_bench.run(services=services, minutes=minutes, own_metric_names=own_metric_names)
+
+
+if __name__ == "__main__":
+    application()

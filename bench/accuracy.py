@@ -1,0 +1,214 @@
+"""How far budgets are off the truth, in percentage points of the budget, for services that production really has.
+
+Compared over every window: `increase` over the window (Pyrra), the mean of 5m ratios (Sloth), and Sloburn, started
+anew over a month of history and asked through its API.
+"""
+
+import math
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import httpx
+from rich.table import Table
+
+from bench import rig
+from tests.support.openmetrics import create_blocks, import_into
+from tests.support.process import Server
+from tests.support.servers import victoria_metrics
+from tests.support.service import sloburn, write_documents
+from tests.support.trace_kinds import KINDS, generate
+from tests.support.traces import Trace, Traces
+
+WINDOWS: Final = {
+    "30d": 2_592_000,
+    "3d": 259_200,
+    "1d": 86_400,
+    "6h": 21_600,
+    "2h": 7_200,
+    "1h": 3_600,
+    "30m": 1_800,
+    "5m": 300,
+}
+LIMITS: Final = {"30d": 0.03, "3d": 0.05, "1d": 0.06, "6h": 0.2, "2h": 0.6, "1h": 1.0, "30m": 2.0, "5m": 10.0}
+"""The largest error of Sloburn, in percentage points of the budget."""
+
+AHEAD_S: Final = 1_800
+"""The traces run on past now, so that queries see new samples come as if they were scraped."""
+
+Errors = dict[tuple[str, str], float]
+"""Error in percentage points of the budget by service and window; NaN where there is a truth and no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """What Sloburn said of one window of one service."""
+
+    as_of: datetime
+    rates: Mapping[str, float]
+
+
+def run(*, days: int, seed: int, backend: str, live_minutes: float, kinds: tuple[str, ...]) -> bool:
+    """Measure and print; whether Sloburn kept within every limit."""
+    end = int(time.time()) // 30 * 30 + AHEAD_S
+    with rig.step(f"making {days} days of {len(kinds)} services"):
+        traces = generate(kinds, start=end - days * 86_400, end=end, seed=seed)
+    with (
+        tempfile.TemporaryDirectory(prefix="sloburn-bench-") as folder,
+        _backend(backend, traces, Path(folder)) as source,
+    ):
+        work_dir = Path(folder)
+        specs = write_documents([trace.document() for trace in traces], work_dir / "slos")
+        with sloburn(source.url, specs, work_dir / "live", wait=False) as service:
+            burns = _counted(service, traces)
+            rig.show(_table("Sloburn", ours := _errors(traces, burns)))
+            if live_minutes:
+                rig.sleep(live_minutes * 60, "living through ticks")
+                with sloburn(source.url, specs, work_dir / "fresh", wait=False) as fresh:
+                    later, other = _at_one_slot(service, fresh, traces)
+                rig.show(_table(f"Sloburn after {live_minutes:g} min of ticks", lived := _errors(traces, later)))
+                rig.show(_table("one that lived less one just started", _difference(later, other), digits=7))
+                ours |= {key: max(ours[key], error, key=abs) for key, error in lived.items()}
+        if backend == "prometheus":
+            _peers(source, traces, burns)
+    return _verdict(ours)
+
+
+@contextmanager
+def _backend(name: str, traces: Traces, work_dir: Path) -> Iterator[Server]:
+    if name == "victoriametrics":
+        with victoria_metrics(work_dir / "victoria") as server:
+            with rig.step("importing"):
+                import_into(server, traces.samples)
+            yield server
+        return
+    data_dir = work_dir / "prometheus"
+    with rig.step("writing blocks"):
+        create_blocks(traces.samples, data_dir)
+    with rig.quiet_prometheus(data_dir) as server:
+        yield server
+    shutil.rmtree(data_dir)
+
+
+def _counted(service: Server, traces: Traces) -> dict[str, Burn]:
+    with rig.step("Sloburn counts the past"):
+        rig.wait_until_counted(service, len(traces.traces), timeout=600)
+    return _burns(service)
+
+
+def _burns(service: Server) -> dict[str, Burn]:
+    with httpx.Client(base_url=service.url, timeout=30, trust_env=False) as client:
+        items = rig.all_slos(client)
+    return {
+        item["service"]: Burn(
+            datetime.fromisoformat(item["as_of"]),
+            {
+                one["window"]: math.nan if one["burn_rate"] is None else one["burn_rate"]
+                for one in item["burn_rates"]
+                if one["window"] in WINDOWS
+            },
+        )
+        for item in items
+    }
+
+
+def _at_one_slot(service: Server, fresh: Server, traces: Traces) -> tuple[dict[str, Burn], dict[str, Burn]]:
+    _counted(fresh, traces)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        one, other = _burns(service), _burns(fresh)
+        if all(one[service].as_of == other[service].as_of for service in one):
+            return one, other
+        time.sleep(1)
+    raise TimeoutError("the two services never showed the same slot")
+
+
+def _errors(traces: Traces, burns: Mapping[str, Burn]) -> Errors:
+    return {
+        (trace.service, window): _off(rate, trace, burn.as_of, WINDOWS[window])
+        for trace in traces
+        if (burn := burns.get(trace.service))
+        for window, rate in burn.rates.items()
+    }
+
+
+def _difference(one: Mapping[str, Burn], other: Mapping[str, Burn]) -> Errors:
+    return {
+        (service, window): 0.0 if math.isnan(rate) and math.isnan(there) else 100 * (rate - there)
+        for service, burn in one.items()
+        for window, rate in burn.rates.items()
+        if not math.isnan(there := other[service].rates[window]) or math.isnan(rate)
+    }
+
+
+def _off(rate: float, trace: Trace, as_of: datetime, window: int) -> float:
+    end = as_of.timestamp()
+    truth = trace.truth(end - window, end).consumed(trace.objective)
+    return 0.0 if math.isnan(truth) and math.isnan(rate) else 100 * (rate - truth)
+
+
+def _peers(source: Server, traces: Traces, burns: Mapping[str, Burn]) -> None:
+    with httpx.Client(base_url=source.url, timeout=300, trust_env=False) as client:
+        for title, query in (("increase over the window (Pyrra)", _increase), ("mean of 5m ratios (Sloth)", _mean)):
+            with rig.step(title):
+                errors = {
+                    (trace.service, window): _off(rate, trace, burns[trace.service].as_of, seconds)
+                    for trace in traces
+                    for window, seconds in WINDOWS.items()
+                    for rate in [_ask(client, query(trace, window), burns[trace.service].as_of, trace)]
+                }
+            rig.show(_table(title, errors))
+
+
+def _increase(trace: Trace, window: str) -> str:
+    part, total = _selectors(trace)
+    return f"sum(increase({part}[{window}])) / sum(increase({total}[{window}]))"
+
+
+def _mean(trace: Trace, window: str) -> str:
+    part, total = _selectors(trace)
+    return f"avg_over_time((sum(rate({part}[5m])) / sum(rate({total}[5m])))[{window}:1m])"
+
+
+def _selectors(trace: Trace) -> tuple[str, str]:
+    job = f'job="{trace.service}"'
+    if trace.histogram:
+        name = "http_request_duration_seconds"
+        return f'{name}_bucket{{{job},le="0.3"}}', f"{name}_count{{{job}}}"
+    return f'http_requests_total{{{job},code=~"5.."}}', f"http_requests_total{{{job}}}"
+
+
+def _ask(client: httpx.Client, query: str, at: datetime, trace: Trace) -> float:
+    answer = client.post("/api/v1/query", data={"query": query, "time": str(at.timestamp())}).raise_for_status()
+    result = answer.json()["data"]["result"]
+    ratio = float(result[0]["value"][1]) if result else math.nan
+    return (1 - ratio if trace.histogram else ratio) / (1 - trace.objective)
+
+
+def _table(title: str, errors: Errors, digits: int = 3) -> Table:
+    table = Table(title=f"{title}: error of the budget in percentage points")
+    table.add_column("service")
+    for window in WINDOWS:
+        table.add_column(window, justify="right")
+    for service in dict.fromkeys(service for service, _ in errors):
+        found = [errors.get((service, window)) for window in WINDOWS]
+        table.add_row(service, *("-" if error is None else f"{error:+.{digits}f}" for error in found))
+    return table
+
+
+def _verdict(errors: Errors) -> bool:
+    wrong = [(key, error) for key, error in errors.items() if not abs(error) <= LIMITS[key[1]]]
+    for (service, window), error in wrong:
+        rig.console.print(f"[red]{service} {window}: {error:+.3f} pp, at most {LIMITS[window]}[/red]")
+    if not wrong:
+        rig.console.print(f"[green]all {len(errors)} budgets within the limits[/green]")
+    return not wrong
+
+
+ALL_KINDS: Final = tuple(KINDS)

@@ -1,0 +1,113 @@
+"""What watching SLOs costs: CPU of Prometheus above scraping, for Sloth's rules, Pyrra's rules and Sloburn.
+
+All run side by side over copies of the same data, scrape the same fleet, and are measured over the same minutes.
+Sloburn's own CPU is counted too.
+"""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from rich.table import Table
+
+from bench import rig
+from bench.exporter import Fleet
+from bench.peers import RuleFile, pyrra_rules, sloth_rules
+from tests.support.process import Server
+from tests.support.service import sloburn, write_documents
+
+SETTLE_S: Final = 90
+"""Seconds between everybody being ready and the first reading: the first evaluation finds no cache warm."""
+
+_RULES: Final[dict[str, Callable[[Fleet], RuleFile]]] = {"sloth": sloth_rules, "pyrra": pyrra_rules}
+
+
+@dataclass(slots=True)
+class Contestant:
+    """One way to watch the fleet: its Prometheus, and its own process if it has one."""
+
+    name: str
+    prometheus: Server
+    service: Server | None = None
+    readings: list[tuple[float, float]] = field(default_factory=list)
+
+    def read(self) -> None:
+        """Note how much CPU both have used so far."""
+        self.readings.append((self.prometheus.cpu_seconds(), self.service.cpu_seconds() if self.service else 0.0))
+
+    @property
+    def spent(self) -> tuple[float, float]:
+        """CPU seconds of Prometheus and of the service between the first reading and the last."""
+        (first, own_first), (last, own_last) = self.readings[0], self.readings[-1]
+        return last - first, own_last - own_first
+
+
+def run(*, services: int, minutes: float, history_days: float, own_metric_names: bool, only: frozenset[str]) -> None:
+    """Measure, and print CPU milliseconds per minute and SLO."""
+    fleet = Fleet(services, own_metric_names)
+    with tempfile.TemporaryDirectory(prefix="sloburn-bench-") as folder, ExitStack() as stack:
+        work_dir = Path(folder)
+        exporter = stack.enter_context(rig.exporting(fleet, work_dir))
+        base = work_dir / "base"
+        if history_days:
+            with rig.step(f"writing {history_days:g} days of {services * 10} series"):
+                rig.write_past(
+                    fleet, base, end=int(time.time()), seconds=int(history_days * 86_400), recorded="sloth" in only
+                )
+        contestants = [
+            stack.enter_context(_contestant(name, fleet, exporter, base, work_dir))
+            for name in ("scraping", "sloth", "pyrra", "sloburn")
+            if name == "scraping" or name in only
+        ]
+        rig.sleep(SETTLE_S, "settling")
+        _measure(contestants, minutes)
+    rig.show(_table(contestants, fleet, minutes))
+
+
+def _measure(contestants: list[Contestant], minutes: float) -> None:
+    for contestant in contestants:
+        contestant.read()
+    rig.sleep(minutes * 60, f"measuring {', '.join(one.name for one in contestants)}")
+    for contestant in contestants:
+        contestant.read()
+
+
+@contextmanager
+def _contestant(name: str, fleet: Fleet, exporter: Server, base: Path, work_dir: Path) -> Iterator[Contestant]:
+    data_dir = work_dir / f"prometheus-{name}"
+    if base.exists():
+        shutil.copytree(base, data_dir)
+    rules = [rig.rule_file(_RULES[name](fleet), work_dir / f"{name}.yaml")] if name in _RULES else []
+    with rig.quiet_prometheus(data_dir, rig.scraping(fleet, exporter, rules)) as prometheus:
+        if name != "sloburn":
+            yield Contestant(name, prometheus)
+            return
+        specs = write_documents(rig.documents(fleet), work_dir / "slos")
+        # Two scrapes must be there before there is anything to count.
+        rig.sleep(2 * rig.INTERVAL + 10, "first scrapes")
+        with sloburn(prometheus.url, specs, work_dir / "sloburn", wait=False) as service:
+            with rig.step("Sloburn counts the past"):
+                rig.wait_until_counted(service, fleet.services, timeout=600)
+            yield Contestant(name, prometheus, service)
+
+
+def _table(contestants: list[Contestant], fleet: Fleet, minutes: float) -> Table:
+    names = "a metric name each" if fleet.own_metric_names else "one metric name"
+    table = Table(
+        title=f"CPU of {fleet.services} SLOs x 10 series, {names}, over {minutes:g} min (ms per minute and SLO)"
+    )
+    for column in ("who", "Prometheus", "own", "together"):
+        table.add_column(column, justify="left" if column == "who" else "right")
+    scale = 1000 / minutes / fleet.services
+    scraping = contestants[0].spent[0] * scale
+    table.add_row("scraping alone", f"{scraping:.2f}", "", "")
+    for contestant in contestants[1:]:
+        total, own = (spent * scale for spent in contestant.spent)
+        above = total - scraping
+        table.add_row(contestant.name, f"{above:.2f}", f"{own:.2f}", f"{above + own:.2f}")
+    return table

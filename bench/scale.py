@@ -1,0 +1,109 @@
+"""Many SLOs in one service: how long ticks take, how much memory, how fast it answers meanwhile."""
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import numpy as np
+from rich.table import Table
+
+from bench import rig
+from bench.exporter import Fleet
+from tests.support.process import Server
+from tests.support.service import sloburn, write_documents
+
+LIMITS = {1_000: (1.0, 400), 10_000: (10.0, 2_000)}
+"""At most so many seconds for a tick (p99) and megabytes resident, by number of SLOs."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """What was seen of a running service, once a second."""
+
+    ticks_s: list[float] = field(default_factory=list)
+    metrics_s: list[float] = field(default_factory=list)
+    slos_s: list[float] = field(default_factory=list)
+    resident: int = 0
+    missed: float = 0
+    failures: float = 0
+    _evaluated: tuple[float, float] | None = None
+
+    def look(self, client: httpx.Client, service: Server) -> None:
+        """Scrape the service and ask for a page of 100 SLOs, with a stop-watch."""
+        started = time.monotonic()
+        text = client.get("/metrics").raise_for_status().text
+        self.metrics_s.append(time.monotonic() - started)
+        started = time.monotonic()
+        client.get("/api/v1/slos", params={"limit": "100"}).raise_for_status()
+        self.slos_s.append(time.monotonic() - started)
+        self.resident = max(self.resident, service.resident_bytes())
+        self.missed = _value(text, "sloburn_evaluations_missed_total")
+        self.failures = _value(text, "sloburn_evaluation_failures_total")
+        self._tick(_value(text, "sloburn_evaluation_duration_seconds_count"), text)
+
+    def _tick(self, count: float, text: str) -> None:
+        total = _value(text, "sloburn_evaluation_duration_seconds_sum")
+        if self._evaluated is not None and count > self._evaluated[0]:
+            ticks = count - self._evaluated[0]
+            self.ticks_s.append((total - self._evaluated[1]) / ticks)
+        self._evaluated = (count, total)
+
+
+def run(*, services: int, minutes: float, own_metric_names: bool) -> None:
+    """Measure, and print."""
+    fleet = Fleet(services, own_metric_names)
+    with tempfile.TemporaryDirectory(prefix="sloburn-bench-") as folder:
+        work_dir = Path(folder)
+        specs = write_documents(rig.documents(fleet), work_dir / "slos")
+        with (
+            rig.exporting(fleet, work_dir) as exporter,
+            rig.quiet_prometheus(work_dir / "data", rig.scraping(fleet, exporter)) as prometheus,
+        ):
+            rig.sleep(3 * rig.INTERVAL, "first scrapes")
+            with sloburn(prometheus.url, specs, work_dir / "sloburn", wait=False) as service:
+                with rig.step("Sloburn counts the past"):
+                    rig.wait_until_counted(service, services, timeout=900)
+                watch = _watch(service, minutes)
+    rig.show(_table(services, minutes, watch))
+
+
+def _watch(service: Server, minutes: float) -> Watch:
+    watch = Watch()
+    until = time.monotonic() + minutes * 60
+    with (
+        httpx.Client(base_url=service.url, timeout=30, trust_env=False) as client,
+        rig.console.status(f"watching for {minutes:g} min"),
+    ):
+        while time.monotonic() < until:
+            watch.look(client, service)
+            time.sleep(1)
+    return watch
+
+
+def _table(services: int, minutes: float, watch: Watch) -> Table:
+    tick, megabytes = LIMITS.get(services, (float("nan"), float("nan")))
+    table = Table(title=f"{services} SLOs x 10 series over {minutes:g} min, {len(watch.ticks_s)} ticks")
+    for column in ("what", "p50", "p99", "most", "p99 at most"):
+        table.add_column(column, justify="left" if column == "what" else "right")
+    table.add_row("tick", *_spread(watch.ticks_s), f"{tick:g} s")
+    table.add_row("GET /metrics", *_spread(watch.metrics_s), "0.2 s at 1,000")
+    table.add_row("GET /api/v1/slos?limit=100", *_spread(watch.slos_s), "0.05 s at 1,000")
+    table.add_row("resident memory", "", "", f"{watch.resident / 1e6:.0f} MB", f"{megabytes} MB")
+    table.add_row("slots missed", "", "", f"{watch.missed:g}", "0")
+    table.add_row("evaluation failures", "", "", f"{watch.failures:g}", "0")
+    return table
+
+
+def _spread(seconds: Sequence[float]) -> tuple[str, str, str]:
+    if not seconds:
+        return "-", "-", "-"
+    p50, p99 = np.percentile(seconds, [50, 99])
+    return f"{p50:.3f} s", f"{p99:.3f} s", f"{max(seconds):.3f} s"
+
+
+def _value(text: str, metric: str) -> float:
+    lines = [line for line in text.splitlines() if line.startswith((metric + " ", metric + "{"))]
+    return sum(float(line.rpartition(" ")[2]) for line in lines)

@@ -1,0 +1,62 @@
+"""The whole service as a child process, as its users run it."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.process import NotReadyError, Server, free_port
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def write_documents(documents: Sequence[Mapping[str, object]], folder: Path) -> Path:
+    """Write SLO documents (JSON is YAML), one file for each service, and give the folder back."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for document in documents:
+        (folder / f"{document['service']}.yaml").write_text(json.dumps(document, indent=2))
+    return folder
+
+
+@contextmanager
+def sloburn(
+    prometheus_url: str,
+    specs: Path,
+    work_dir: Path,
+    *,
+    alertmanager_url: str = "",
+    env: Mapping[str, str] | None = None,
+    wait: bool = True,
+    timeout: float = 60.0,
+) -> Iterator[Server]:
+    """`sloburn serve` over *specs* with its database in *work_dir*; *wait* until it is ready."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    settings = {
+        "SLOBURN_PROMETHEUS_URL": prometheus_url,
+        "SLOBURN_SPECS": str(specs),
+        "SLOBURN_DATABASE_URL": f"sqlite:///{work_dir}/sloburn.db",
+        "SLOBURN_LISTEN_ADDRESS": f"127.0.0.1:{port}",
+        "SLOBURN_ALERTMANAGER_URLS": alertmanager_url,
+        "PYTHONPATH": str(REPOSITORY),
+        **(env or {}),
+    }
+    server = Server(
+        name="sloburn",
+        command=[sys.executable, "-m", "app", "serve"],
+        port=port,
+        log_path=work_dir / "sloburn.log",
+        env=settings,
+        # Away from the repository, so that no `.env` of a developer is read.
+        cwd=work_dir,
+    )
+    with server:
+        if wait:
+            server.start(timeout)
+        else:
+            server.launch()
+        yield server
+
+
+__all__ = ["NotReadyError", "Server", "sloburn", "write_documents"]
