@@ -5,13 +5,14 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from demo.errors import DemoError
 from demo.history import Scrapes, write_history
 
 _ONE_BLOCK_HOURS = 1_000
 """Promtool reads its whole input once for each block; with its default of 2 h a month would be read 372 times."""
 
 
-class ImportFailedError(Exception):
+class ImportFailedError(DemoError):
     """Promtool refused the history; the message is its own."""
 
 

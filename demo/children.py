@@ -12,12 +12,14 @@ from typing import IO
 
 import httpx
 
+from demo.errors import DemoError
+
 _POLL_SECONDS = 0.1
 _STOP_SECONDS = 12.0
 _LOG_TAIL_LINES = 12
 
 
-class ChildDiedError(Exception):
+class ChildDiedError(DemoError):
     """A process of the demo ended by itself, or never became ready; the message has the end of its log."""
 
 

@@ -2,23 +2,22 @@
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-import uvicorn
-from fastapi import FastAPI
 from rich.console import Console
 
 from app.slo import parse_duration
-from demo.blocks import ImportFailedError, import_history
-from demo.children import ChildDiedError
-from demo.history import DAYS, Scrapes
-from demo.pager import create_pager
-from demo.ports import HOST, Ports, PortsInUseError
-from demo.programs import MissingProgramError, find_promtool
-from demo.shop import create_shop
-from demo.stack import Choices, run
-from demo.switch import ShopError, ShopSwitch
+from demo.choices import DAYS, Choices
+from demo.errors import DemoError
+from demo.ports import HOST, Ports
+from demo.programs import find_promtool
+from demo.switch import ShopSwitch
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+# ruff: noqa: PLC0415  Servers and numpy take a second to import: only the commands that need them wait for it.
 
 app = typer.Typer(no_args_is_help=False, help="A demo shop with a month of history, and everything that watches it.")
 console = Console(highlight=False)
@@ -111,7 +110,7 @@ def break_(
     slower = 0.0 if latency in {"0", "0s"} else _seconds(latency)
     try:
         broken = ShopSwitch(shop).break_service(service, errors=share, latency_seconds=slower, for_seconds=lasts)
-    except ShopError as error:
+    except DemoError as error:
         raise _failure(error) from error
     _print_breakages(broken)
 
@@ -121,7 +120,7 @@ def mend(service: Service = None, shop: ShopUrl = _SHOP) -> None:
     """Mend a service of the shop, or all. Example: `sloburn demo mend checkout`."""
     try:
         mended = ShopSwitch(shop).mend(service)
-    except ShopError as error:
+    except DemoError as error:
         raise _failure(error) from error
     console.print(f"Mended: {', '.join(mended)}." if mended else "Nothing was broken.")
 
@@ -131,7 +130,7 @@ def status(shop: ShopUrl = _SHOP) -> None:
     """What is broken now, and for how long. Example: `sloburn demo status`."""
     try:
         _print_breakages(ShopSwitch(shop).breakages())
-    except ShopError as error:
+    except DemoError as error:
         raise _failure(error) from error
 
 
@@ -144,9 +143,12 @@ def history(
 
     Example: `sloburn demo history data/prometheus`
     """
+    from demo.blocks import import_history
+    from demo.history import Scrapes
+
     try:
         import_history(directory, Scrapes.until(int(time.time()), days=days), promtool=find_promtool())
-    except (MissingProgramError, ImportFailedError, OSError) as error:
+    except (DemoError, OSError) as error:
         raise _failure(error) from error
     console.print(f"{days:g} days of history are in {directory}.")
 
@@ -154,23 +156,31 @@ def history(
 @app.command("shop")
 def serve_shop(host: ListenHost = HOST, port: ListenPort = _DEFAULT.shop, traffic: Traffic = 1.0) -> None:
     """Run the shop alone. Example: `sloburn demo shop --host 0.0.0.0`."""
+    from demo.shop import create_shop
+
     _serve(create_shop(traffic=traffic), host, port)
 
 
 @app.command("pager")
 def serve_pager(host: ListenHost = HOST, port: ListenPort = _DEFAULT.pager) -> None:
     """Run the pager alone: prints what Alertmanager posts to /notify. Example: `sloburn demo pager`."""
+    from demo.pager import create_pager
+
     _serve(create_pager(console), host, port)
 
 
-def _serve(application: FastAPI, host: str, port: int) -> None:
+def _serve(application: "FastAPI", host: str, port: int) -> None:
+    import uvicorn
+
     uvicorn.run(application, host=host, port=port, log_level="warning", access_log=False)
 
 
 def _run(choices: Choices) -> None:
+    from demo.stack import run
+
     try:
         run(choices, console)
-    except (PortsInUseError, MissingProgramError, ImportFailedError, ChildDiedError, OSError) as error:
+    except (DemoError, OSError) as error:
         raise _failure(error) from error
 
 

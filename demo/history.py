@@ -19,7 +19,6 @@ from demo.incidents import INCIDENTS, restarted, scraped
 Counts = NDArray[np.int64]
 
 STEP_SECONDS = 60
-DAYS = 31
 
 
 @dataclass(frozen=True, slots=True)

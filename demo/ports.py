@@ -4,10 +4,12 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
+from demo.errors import DemoError
+
 HOST = "127.0.0.1"
 
 
-class PortsInUseError(Exception):
+class PortsInUseError(DemoError):
     """Ports that the demo needs are taken; the message names them and the flags that choose others."""
 
 

@@ -4,8 +4,10 @@ import os
 import shutil
 from dataclasses import dataclass
 
+from demo.errors import DemoError
 
-class MissingProgramError(Exception):
+
+class MissingProgramError(DemoError):
     """A program is not installed; the message says how to get it."""
 
 

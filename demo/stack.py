@@ -5,7 +5,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,7 +15,8 @@ from rich.progress import Progress
 
 from demo.blocks import import_history
 from demo.children import Children
-from demo.history import DAYS, Scrapes
+from demo.choices import Choices
+from demo.history import Scrapes
 from demo.ports import Ports, require_free
 from demo.programs import Programs
 from demo.report import print_guide, slo_table
@@ -26,22 +26,11 @@ _START_SECONDS = 60.0
 _BACKFILL_SECONDS = 180.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
-    """What the user may choose: ports, a folder to keep the data in, how much history and traffic."""
-
-    ports: Ports = field(default_factory=Ports)
-    data: Path | None = None
-    days: float = DAYS
-    traffic: float = 1.0
-
-
 def run(choices: Choices, console: Console) -> None:
     """Start everything, say where to look, and go on until Ctrl-C or SIGTERM; then nothing is left running.
 
     Raises:
-        PortsInUseError, MissingProgramError: the demo cannot start; nothing was started.
-        ImportFailedError, ChildDiedError: it had to end; nothing is left running.
+        DemoError: it could not start or had to end; nothing is left running.
     """
     require_free(choices.ports)
     programs = Programs.find()

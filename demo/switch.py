@@ -5,8 +5,10 @@ from typing import Any
 
 import httpx
 
+from demo.errors import DemoError
 
-class ShopError(Exception):
+
+class ShopError(DemoError):
     """The shop is not there, or refused; the message is for the user."""
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from demo.blocks import ImportFailedError, import_history
+from demo.choices import DAYS
 from demo.endpoints import ENDPOINTS, SERVICES
-from demo.history import DAYS, STEP_SECONDS, Scrapes
+from demo.history import STEP_SECONDS, Scrapes
 from demo.incidents import INCIDENTS, RESTARTS_AGO, UNSEEN_AGO
 from tests.support.servers import prometheus, promtool_binary
 
