@@ -1,0 +1,89 @@
+"""A clock that can be wrong, instruments that remember, and receivers that obey the port."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+from typing_extensions import override
+
+from app.alerting import Notice
+from app.clock import Clock
+from app.delivery import DeliveryInstruments, FailureReason, Keeper, Receiver
+from app.delivery.outcome import Delivered, Outcome
+
+
+class SkewedClock(Clock):
+    """The clock of this machine, *ahead* of the truth."""
+
+    def __init__(self, ahead: timedelta = timedelta(0)) -> None:
+        self.ahead = ahead
+
+    @override
+    def now(self) -> datetime:
+        return datetime.now(tz=UTC) + self.ahead
+
+    @override
+    def monotonic(self) -> float:
+        return monotonic()
+
+
+class Remembered(DeliveryInstruments):
+    """Instruments that can be read."""
+
+    def __init__(self) -> None:
+        self.taken: Counter[str] = Counter()
+        self.failures: Counter[FailureReason] = Counter()
+        self.ages: list[float] = []
+        self.skews: dict[str, float] = {}
+
+    @override
+    def notified(self, receiver: str) -> None:
+        self.taken[receiver] += 1
+
+    @override
+    def failed(self, receiver: str, reason: FailureReason) -> None:
+        self.failures[reason] += 1
+
+    @override
+    def outbox_oldest_age(self, seconds: float) -> None:
+        self.ages.append(seconds)
+
+    @override
+    def clock_skew(self, peer: str, seconds: float) -> None:
+        self.skews[peer] = seconds
+
+
+class FakeReceiver(Receiver, Keeper):
+    """Takes what it is told, after an optional delay; outcomes can be scripted, the default is success."""
+
+    def __init__(self, name: str, *, delay_s: float = 0.0) -> None:
+        self._name = name
+        self.delay_s = delay_s
+        self.script: list[Outcome | Exception] = []
+        self.told: list[Notice] = []
+        self.kept: list[Sequence[Notice]] = []
+
+    @property
+    @override
+    def name(self) -> str:
+        return self._name
+
+    @override
+    async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
+        await asyncio.sleep(self.delay_s)
+        outcomes = []
+        for notice in notices:
+            outcome = self.script.pop(0) if self.script else Delivered()
+            if isinstance(outcome, Exception):
+                raise outcome
+            if isinstance(outcome, Delivered):
+                self.told.append(notice)
+            outcomes.append(outcome)
+        return outcomes
+
+    @override
+    async def keep(self, notices: Sequence[Notice], *, at: datetime) -> bool:
+        self.kept.append(notices)
+        return True

@@ -1,0 +1,281 @@
+"""The receiver against real Alertmanagers: what reaches the pager."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+
+from app.alerting import Notice, resolve
+from app.delivery import Alertmanager, AlertmanagerOptions, FailureReason, Reassertion
+from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
+from tests.delivery.fakes import Remembered, SkewedClock
+from tests.delivery.waiting import reaches
+from tests.store.notices import firing
+from tests.support.servers import Server, Sink, alertmanager, free_port
+
+QUICK = Reassertion(group_wait=timedelta(0), margin=timedelta(seconds=1.5))
+PAST = timedelta(minutes=10)
+
+
+@pytest.fixture
+def sink() -> Iterator[Sink]:
+    with Sink() as running:
+        yield running
+
+
+@pytest.fixture
+def server(sink: Sink) -> Iterator[Server]:
+    with alertmanager(sink.url) as running:
+        yield running
+
+
+@asynccontextmanager
+async def _receiver(
+    urls: Sequence[str],
+    *,
+    instruments: Remembered | None = None,
+    behind: timedelta = timedelta(0),
+    timeout_s: float = 5.0,
+) -> AsyncIterator[Alertmanager]:
+    options = AlertmanagerOptions(
+        urls=tuple(urls),
+        external_url="http://127.0.0.1:9720",
+        timeout=timedelta(seconds=timeout_s),
+        reassertion=QUICK,
+    )
+    receiver = Alertmanager(options, clock=SkewedClock(-behind), instruments=instruments or Remembered())
+    try:
+        yield receiver
+    finally:
+        await receiver.aclose()
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+def _page(slo: str = "checkout-availability", **changes: object) -> Notice:
+    return firing(slo, starts_at=_now() - PAST, **changes)
+
+
+def _active(server: Server) -> dict[str, dict[str, object]]:
+    alerts = httpx.get(f"{server.url}/api/v2/alerts", trust_env=False).json()
+    return {alert["labels"]["slo"]: alert for alert in alerts}
+
+
+async def _until_delivered(receiver: Alertmanager, notice: Notice, within_s: float = 20.0) -> list[Outcome]:
+    """What the loop does with a single entry: try, wait as told, try again."""
+    outcomes: list[Outcome] = []
+    deadline = time.monotonic() + within_s
+    while not outcomes or not isinstance(outcomes[-1], Delivered):
+        assert time.monotonic() < deadline, outcomes
+        outcomes += await receiver.deliver([notice], at=_now())
+        await asyncio.sleep(0.2)
+    return outcomes
+
+
+def test_a_page_fires_and_resolves_at_the_pager(server: Server, sink: Sink) -> None:
+    async def play() -> None:
+        async with _receiver([server.url]) as receiver:
+            page = _page()
+            assert await receiver.deliver([page], at=_now()) == [Delivered()]
+            await reaches(lambda: bool(sink.alerts_with("firing", slo=page.slo, severity="page", team="payments")))
+            (alert,) = sink.alerts_with("firing", slo=page.slo)
+            assert alert["annotations"]["summary"].startswith("checkout availability burns")
+            assert alert["generatorURL"] == "http://127.0.0.1:9720/slos/checkout-availability"
+            assert await receiver.deliver([resolve(page, at=_now())], at=_now()) == [Delivered()]
+            await reaches(lambda: bool(sink.alerts_with("resolved", slo=page.slo)))
+
+    asyncio.run(play())
+
+
+def test_a_firing_alert_lasts_four_resends_after_the_last_word(server: Server) -> None:
+    async def play() -> None:
+        async with _receiver([server.url]) as receiver:
+            at = _now()
+            await receiver.deliver([_page()], at=at)
+            ends_at = datetime.fromisoformat(str(_active(server)["checkout-availability"]["endsAt"]))
+            assert abs(ends_at - (at + timedelta(minutes=4))) < timedelta(seconds=1)
+
+    asyncio.run(play())
+
+
+def test_one_poisoned_alert_does_not_hold_up_its_batch(server: Server, sink: Sink) -> None:
+    """An empty label name is a 400 for all 300 alerts; 299 arrive, and the offender is named."""
+    notices = [_page(f"slo-{number}") for number in range(300)]
+    notices[123] = replace(notices[123], labels=(("", "x"),))
+
+    async def play() -> None:
+        async with _receiver([server.url]) as receiver:
+            outcomes = await receiver.deliver(notices, at=_now())
+            assert [number for number, outcome in enumerate(outcomes) if outcome != Delivered()] == [123]
+            assert isinstance(outcomes[123], Rejected)
+            assert "400" in outcomes[123].detail
+            await reaches(lambda: len(_active(server)) == 299)
+            (peer,) = receiver.peers
+            assert await peer.keep(notices, at=_now())
+
+    asyncio.run(play())
+    assert sink.refused == []
+
+
+def test_one_of_three_that_hangs_delays_nobody(sink: Sink) -> None:
+    with ExitStack() as stack:
+        servers = [stack.enter_context(alertmanager(sink.url)) for _ in range(3)]
+        instruments = Remembered()
+
+        async def play() -> None:
+            async with _receiver([one.url for one in servers], instruments=instruments, timeout_s=2.0) as receiver:
+                servers[1].pause()
+                page = _page()
+                for number in range(10):
+                    begun = time.monotonic()
+                    told = _page(f"slo-{number}")
+                    assert await receiver.deliver([told], at=_now()) == [Delivered()]
+                    assert time.monotonic() - begun < 1.0
+                await reaches(lambda: instruments.failures[FailureReason.TIMEOUT] >= 1)
+                servers[1].resume()
+                hung = receiver.peers[1]
+                await reaches(lambda: not hung.busy)
+                assert await hung.keep([page], at=_now())
+                await reaches(lambda: page.slo in _active(servers[1]))
+
+        try:
+            asyncio.run(play())
+        finally:
+            servers[1].resume()
+
+
+def test_all_away_is_a_failure_that_is_tried_again() -> None:
+    async def play() -> None:
+        instruments = Remembered()
+        urls = [f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"]
+        async with _receiver(urls, instruments=instruments) as receiver:
+            (outcome,) = await receiver.deliver([_page()], at=_now())
+            assert isinstance(outcome, Failed)
+            assert outcome.reason is FailureReason.UNREACHABLE
+            assert not await receiver.peers[0].keep([_page()], at=_now())
+            assert instruments.failures == {FailureReason.UNREACHABLE: 3}
+
+    asyncio.run(play())
+
+
+def test_a_resolve_reaches_the_pager_though_alertmanager_was_killed(server: Server, sink: Sink) -> None:
+    """Its notification log is lost with it, so that a resolve alone would notify nobody."""
+
+    async def play() -> None:
+        async with _receiver([server.url]) as receiver:
+            page = _page()
+            await receiver.deliver([page], at=_now())
+            await reaches(lambda: bool(sink.alerts_with("firing", slo=page.slo)))
+            server.kill()
+            server.start()
+            outcomes = await _until_delivered(receiver, resolve(page, at=_now()))
+            assert isinstance(outcomes[0], Held)
+            await reaches(lambda: bool(sink.alerts_with("resolved", slo=page.slo)))
+
+    asyncio.run(play())
+
+
+def test_a_resolve_reaches_the_pager_though_both_were_killed(server: Server, sink: Sink) -> None:
+    """We remember nothing of what we sent: that Alertmanager is younger than the alert is enough to be careful."""
+
+    async def play() -> None:
+        page = replace(_page(), starts_at=_now())
+        async with _receiver([server.url]) as before:
+            await before.deliver([page], at=_now())
+            await reaches(lambda: bool(sink.alerts_with("firing", slo=page.slo)))
+        await asyncio.sleep(1.1)  # the start of Alertmanager is known to a second or so
+        server.kill()
+        server.start()
+        async with _receiver([server.url]) as after:
+            await _until_delivered(after, resolve(page, at=_now()))
+            await reaches(lambda: bool(sink.alerts_with("resolved", slo=page.slo)))
+
+    asyncio.run(play())
+
+
+def test_a_repeated_end_does_not_page_anew_after_a_restart(server: Server, sink: Sink) -> None:
+    async def play() -> None:
+        end = resolve(_page(), at=_now() - timedelta(minutes=1))
+        async with _receiver([server.url]) as receiver:
+            assert await receiver.peers[0].keep([end], at=_now())
+        await asyncio.sleep(2)
+        assert sink.alerts_with("firing") == []
+
+    asyncio.run(play())
+
+
+def test_a_missed_resolve_is_told_by_repetition(sink: Sink) -> None:
+    """One of two was away when the alert ended; it hears of the end when it is back."""
+    with alertmanager(sink.url) as one, alertmanager(sink.url) as other:
+
+        async def play() -> None:
+            async with _receiver([one.url, other.url], timeout_s=1.0) as receiver:
+                page = _page()
+                for peer in receiver.peers:
+                    await peer.keep([page], at=_now())
+                other.pause()
+                end = resolve(page, at=_now())
+                assert await receiver.deliver([end], at=_now()) == [Delivered()]
+                other.resume()
+                late = receiver.peers[1]
+                await reaches(lambda: not late.busy)
+                assert page.slo in _active(other)
+                assert await late.keep([end], at=_now())
+                await reaches(lambda: page.slo not in _active(other))
+
+        try:
+            asyncio.run(play())
+        finally:
+            other.resume()
+
+
+def test_a_clock_that_is_behind_is_seen_and_pages_all_the_same(server: Server, sink: Sink) -> None:
+    """An end that is already past is answered 200 and notifies nobody; ours is put into Alertmanager's time."""
+
+    async def play() -> None:
+        behind = timedelta(minutes=20)
+        instruments = Remembered()
+        async with _receiver([server.url], instruments=instruments, behind=behind) as receiver:
+            page = replace(_page(), starts_at=_now() - behind - PAST)
+            assert await receiver.deliver([page], at=_now() - behind) == [Delivered()]
+            await reaches(lambda: bool(sink.alerts_with("firing", slo=page.slo)))
+        (skew,) = instruments.skews.values()
+        assert skew == pytest.approx(behind.total_seconds(), abs=2)
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (429, FailureReason.RATE_LIMITED),
+        (500, FailureReason.SERVER_ERROR),
+        (401, FailureReason.UNAUTHORIZED),
+        (404, FailureReason.REFUSED),
+        (302, FailureReason.REFUSED),
+    ],
+)
+def test_trouble_of_the_server_blames_no_alert(sink: Sink, status: int, reason: FailureReason) -> None:
+    async def play() -> None:
+        sink.status = status
+        async with _receiver([sink.url]) as receiver:
+            for outcome in await receiver.deliver([_page("a"), _page("b")], at=_now()):
+                assert isinstance(outcome, Failed)
+                assert outcome.reason is reason
+
+    asyncio.run(play())
+
+
+def test_names_of_peers_hold_no_credentials() -> None:
+    async def play() -> None:
+        async with _receiver(["http://user:secret@alertmanager.example:9093/prefix/"]) as receiver:
+            assert [peer.name for peer in receiver.peers] == ["alertmanager/alertmanager.example:9093"]
+
+    asyncio.run(play())

@@ -1,0 +1,235 @@
+"""The loop over a real database: in order, each receiver at its own pace, and nothing lost."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.alerting import Alert, Notice
+from app.delivery import (
+    Alertmanager,
+    AlertmanagerOptions,
+    Backoff,
+    DeliveryLoop,
+    FailureReason,
+    Keeper,
+    Pace,
+    Reassertion,
+    Receiver,
+    StoredDeliveries,
+)
+from app.delivery.outcome import Delivered, Failed, Held, Rejected
+from app.slo import AlertState, Severity
+from app.store import Database, open_database
+from app.store.alerts import save_alerts
+from app.store.outbox import dead_letters, enqueue, oldest_waiting
+from tests.delivery.fakes import FakeReceiver, Remembered, SkewedClock
+from tests.delivery.waiting import reaches
+from tests.store.notices import firing, resolved
+from tests.support.servers import Sink, alertmanager
+
+QUICK = Backoff(base=timedelta(milliseconds=10), cap=timedelta(milliseconds=50))
+REFUSED = Failed(reason=FailureReason.UNREACHABLE, detail="connection refused")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path}/sloburn.db")
+    yield opened
+    opened.close()
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+def _put(database: Database, *notices: Notice, receivers: Sequence[str] = ("am",), at: datetime | None = None) -> None:
+    with database.begin() as tx:
+        enqueue(tx, notices, receivers=receivers, at=at or _now())
+
+
+@asynccontextmanager
+async def _running(
+    database: Database,
+    receivers: Sequence[Receiver],
+    *,
+    keepers: Sequence[tuple[str, Keeper]] = (),
+    instruments: Remembered | None = None,
+    resend: timedelta = timedelta(seconds=60),
+) -> AsyncIterator[DeliveryLoop]:
+    loop = DeliveryLoop(
+        deliveries=StoredDeliveries(database=database, lease=timedelta(seconds=1)),
+        receivers=receivers,
+        keepers=keepers,
+        clock=SkewedClock(),
+        instruments=instruments or Remembered(),
+        pace=Pace(resend=resend, recovery=timedelta(milliseconds=20)),
+        backoff=QUICK,
+    )
+    task = asyncio.create_task(loop.run())
+    try:
+        yield loop
+    finally:
+        loop.stop()
+        await asyncio.wait_for(task, 10)
+
+
+def test_what_a_tick_has_committed_goes_out_at_once_and_in_order(database: Database) -> None:
+    receiver = FakeReceiver("am")
+    instruments = Remembered()
+
+    async def play() -> None:
+        async with _running(database, [receiver], instruments=instruments) as loop:
+            await asyncio.sleep(0.1)
+            _put(database, firing(), resolved())
+            loop.wake()
+            await reaches(lambda: len(receiver.told) == 2, within_s=2.0)
+
+    asyncio.run(play())
+    assert receiver.told == [firing(), resolved()]
+    assert instruments.taken == {"am": 2}
+    assert instruments.ages[-1] == 0.0
+
+
+def test_a_resolve_does_not_overtake_a_trigger_that_fails(database: Database) -> None:
+    receiver = FakeReceiver("am")
+    receiver.script = [REFUSED, Held(until=_now()), REFUSED]
+    _put(database, firing(), resolved())
+
+    async def play() -> None:
+        async with _running(database, [receiver]):
+            await reaches(lambda: len(receiver.told) == 2)
+
+    asyncio.run(play())
+    assert receiver.told == [firing(), resolved()]
+
+
+def test_a_dead_receiver_delays_no_other(database: Database) -> None:
+    dead, alive = FakeReceiver("dead", delay_s=3.0), FakeReceiver("am")
+    _put(database, firing(), receivers=("dead", "am"))
+
+    async def play() -> None:
+        async with _running(database, [dead, alive]) as loop:
+            await reaches(lambda: alive.told == [firing()], within_s=1.0)
+            _put(database, resolved(), receivers=("dead", "am"))
+            loop.wake()
+            await reaches(lambda: alive.told == [firing(), resolved()], within_s=1.0)
+            assert dead.told == []
+
+    asyncio.run(play())
+
+
+def test_what_is_rejected_becomes_a_dead_letter(database: Database) -> None:
+    receiver = FakeReceiver("am")
+    receiver.script = [Rejected(detail="400 bad label"), Delivered()]
+    instruments = Remembered()
+    _put(database, firing(), firing("other"))
+
+    async def play() -> None:
+        async with _running(database, [receiver], instruments=instruments):
+            await reaches(lambda: receiver.told == [firing("other")])
+
+    asyncio.run(play())
+    with database.read() as tx:
+        assert [letter.error for letter in dead_letters(tx)] == ["400 bad label"]
+    assert instruments.failures == {FailureReason.REJECTED: 1}
+
+
+def test_after_a_day_an_entry_is_given_up(database: Database) -> None:
+    receiver = FakeReceiver("am")
+    receiver.script = [REFUSED]
+    instruments = Remembered()
+    _put(database, firing(), at=_now() - timedelta(hours=24))
+
+    async def play() -> None:
+        async with _running(database, [receiver], instruments=instruments):
+            await reaches(lambda: instruments.failures[FailureReason.EXPIRED] == 1)
+
+    asyncio.run(play())
+
+
+def test_an_unforeseen_error_stops_nothing_for_long(database: Database) -> None:
+    """The entry's lease runs out, and it is tried again."""
+    receiver = FakeReceiver("am")
+    receiver.script = [RuntimeError("a bug")]
+    _put(database, firing())
+
+    async def play() -> None:
+        async with _running(database, [receiver]) as loop:
+            await asyncio.sleep(1.0)
+            loop.wake()
+            await reaches(lambda: receiver.told == [firing()])
+
+    asyncio.run(play())
+
+
+def test_what_is_due_is_tried_once_more_before_the_end(database: Database) -> None:
+    receiver = FakeReceiver("am")
+
+    async def play() -> None:
+        async with _running(database, [receiver]):
+            await asyncio.sleep(0.1)
+            _put(database, firing())
+
+    asyncio.run(play())
+    assert receiver.told == [firing()]
+
+
+def test_what_is_in_force_and_what_has_just_ended_is_repeated(database: Database) -> None:
+    keeper = FakeReceiver("am")
+    burning, over = firing("burning"), resolved("over")
+    alert = Alert(
+        slo=burning.slo,
+        severity=Severity.PAGE,
+        state=AlertState.FIRING,
+        since=burning.starts_at,
+        incident=burning.incident,
+        announced=True,
+    )
+    with database.begin() as tx:
+        save_alerts(tx, [alert], {burning.key: burning})
+        enqueue(tx, [firing("over"), over], receivers=["am"], at=_now())
+        enqueue(tx, [resolved("long-over")], receivers=["am"], at=_now() - timedelta(minutes=16))
+
+    async def play() -> None:
+        async with _running(database, [], keepers=[("am", keeper)], resend=timedelta(milliseconds=50)):
+            await reaches(lambda: len(keeper.kept) >= 3)
+
+    asyncio.run(play())
+    assert [set(kept) for kept in keeper.kept[:3]] == [{burning, over}] * 3
+
+
+def test_a_page_goes_from_the_database_to_the_pager_and_back(database: Database) -> None:
+    """Alertmanager is killed while the page fires, and the end still arrives."""
+    with Sink() as sink, alertmanager(sink.url) as server:
+        options = AlertmanagerOptions(
+            urls=(server.url,),
+            external_url="http://127.0.0.1:9720",
+            reassertion=Reassertion(group_wait=timedelta(0), margin=timedelta(seconds=1.5)),
+        )
+        started = _now() - timedelta(minutes=10)
+
+        async def play() -> None:
+            instruments = Remembered()
+            receiver = Alertmanager(options, clock=SkewedClock(), instruments=instruments)
+            keepers = [(receiver.name, peer) for peer in receiver.peers]
+            try:
+                async with _running(database, [receiver], keepers=keepers, instruments=instruments) as loop:
+                    _put(database, firing(starts_at=started), receivers=[receiver.name])
+                    loop.wake()
+                    await reaches(lambda: bool(sink.alerts_with("firing")))
+                    server.kill()
+                    _put(database, resolved(starts_at=started), receivers=[receiver.name])
+                    loop.wake()
+                    await reaches(lambda: instruments.failures.total() > 0)
+                    await asyncio.to_thread(server.start)
+                    await reaches(lambda: bool(sink.alerts_with("resolved")))
+            finally:
+                await receiver.aclose()
+
+        asyncio.run(play())
+    with database.read() as tx:
+        assert oldest_waiting(tx) is None
