@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from typing_extensions import override
 
 FieldPath = tuple[str | int, ...]
 """The way from the root of a document to a value: keys, and positions in lists."""
+
+
+_LONGEST = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -37,7 +41,7 @@ class Finding:
     def __str__(self) -> str:
         place = Place(file=self.file, line=self.line, column=self.column)
         field = f"{self.field}: " if self.field else ""
-        return f"{place}: {field}{self.problem}; {self.remedy}"
+        return _printable(f"{place}: {field}{self.problem}; {self.remedy}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -54,6 +58,9 @@ class SpecWarning(Finding):
     __str__ = Finding.__str__
 
 
+_Kind = TypeVar("_Kind", SpecError, SpecWarning)
+
+
 class Findings:
     """Errors and warnings, gathered over many files."""
 
@@ -63,17 +70,11 @@ class Findings:
 
     def error(self, place: Place, problem: str, remedy: str, *, field: FieldPath = ()) -> None:
         """Add what makes the documents unusable."""
-        line, column, text = place.line, place.column, field_text(field)
-        self._errors.add(
-            SpecError(file=place.file, line=line, column=column, field=text, problem=problem, remedy=remedy)
-        )
+        self._errors.add(_finding(SpecError, place, problem, remedy, field))
 
     def warning(self, place: Place, problem: str, remedy: str, *, field: FieldPath = ()) -> None:
         """Add what is probably not meant."""
-        line, column, text = place.line, place.column, field_text(field)
-        self._warnings.add(
-            SpecWarning(file=place.file, line=line, column=column, field=text, problem=problem, remedy=remedy)
-        )
+        self._warnings.add(_finding(SpecWarning, place, problem, remedy, field))
 
     @property
     def errors(self) -> tuple[SpecError, ...]:
@@ -94,3 +95,23 @@ def field_text(path: FieldPath) -> str:
     """
     steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
     return "".join(steps).removeprefix(".")
+
+
+def _finding(kind: type[_Kind], place: Place, problem: str, remedy: str, field: FieldPath) -> _Kind:
+    return kind(
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        field=_short(field_text(field)),
+        problem=_short(problem),
+        remedy=_short(remedy),
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _printable(text: str) -> str:
+    # What stands in a document must not write lines of its own into a log, or commands to a terminal.
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

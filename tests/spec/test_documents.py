@@ -38,3 +38,10 @@ def test_every_finding_has_a_place_and_a_remedy(file: Path) -> None:
 
 def _lines(result: LoadResult) -> list[str]:
     return [str(found).replace(f"{_FIXTURES}{os.sep}", "") for found in (*result.errors, *result.warnings)]
+
+
+def test_a_finding_is_one_printable_line_whatever_the_document_holds(tmp_path: Path) -> None:
+    """A document cannot write lines of its own into a log, or commands to a terminal."""
+    file = tmp_path / "odd.yaml"
+    file.write_text('service: "a\\e[2J\\n2024 all is well"\nslos: []\n')
+    assert all(str(error).isprintable() for error in load_documents(file).errors)

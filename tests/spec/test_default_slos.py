@@ -1,0 +1,42 @@
+"""The SLOs of the default folder find their series on any Prometheus that scrapes itself."""
+
+import json
+import time
+from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
+
+from app.promql.selector_text import render
+from app.slo import GoodSli, Selector
+from app.spec import load_documents
+from tests.support.servers import Server, prometheus
+
+_FOLDER = Path(__file__).parents[2] / "config/slos"
+
+
+def test_the_default_slos_count_something_real(tmp_path: Path) -> None:
+    """Every total has series, and so has the bucket of the latency SLO, in the spelling of this Prometheus."""
+    slis = [slo.sli for slo in load_documents(_FOLDER).slos]
+    wanted = [sli.total for sli in slis] + [sli.good for sli in slis if isinstance(sli, GoodSli)]
+    with prometheus(tmp_path / "a") as watched:
+        _series(watched, "up")
+        with prometheus(tmp_path / "b", scrape=[("prometheus", watched.url)]) as server:
+            missing = _wait_for(server, wanted)
+    assert missing == []
+
+
+def _wait_for(server: Server, selectors: list[Selector]) -> list[str]:
+    texts = [render(selector) for selector in selectors]
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        texts = [text for text in texts if not _series(server, text)]
+        if not texts:
+            break
+        time.sleep(0.2)
+    return texts
+
+
+def _series(server: Server, query: str) -> int:
+    form = urlencode({"query": query}).encode()
+    with urlopen(f"{server.url}/api/v1/query", form) as answer:  # noqa: S310  loopback
+        return len(json.load(answer)["data"]["result"])
