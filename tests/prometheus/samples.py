@@ -16,7 +16,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=30)
 COUNT = 241
 END = START + STEP * (COUNT - 1)
-QUICK = Limits(timeout=timedelta(seconds=0.5), answer_bytes=1024 * 1024)
+PATIENT = Limits(timeout=timedelta(seconds=10), answer_bytes=1024 * 1024)
+QUICK = Limits(timeout=timedelta(seconds=1), answer_bytes=1024 * 1024)
 
 
 def openmetrics() -> str:
@@ -50,10 +51,10 @@ async def a_client(
     url: str,
     *,
     recorder: Recorder | None = None,
-    limits: Limits = QUICK,
+    limits: Limits = PATIENT,
     partial: PartialPolicy = PartialPolicy.REJECT,
 ) -> AsyncIterator[PrometheusClient]:
-    """A client with short limits."""
+    """A client with a small limit on the size of answers."""
     async with open_client(
         HttpConfig(url=url), clock=SystemClock(), instruments=recorder, limits=limits, partial=partial
     ) as client:
@@ -66,7 +67,7 @@ async def a_client_with(breaker: Breaker, url: str) -> AsyncIterator[PrometheusC
     config = HttpConfig(url=url)
     lanes = Lanes(http_transport(config.ssl_context()) for _ in range(8))
     try:
-        yield PrometheusClient(config, lanes=lanes, clock=SystemClock(), limits=QUICK, breaker=breaker)
+        yield PrometheusClient(config, lanes=lanes, clock=SystemClock(), limits=PATIENT, breaker=breaker)
     finally:
         await lanes.aclose()
 

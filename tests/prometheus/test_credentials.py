@@ -34,9 +34,9 @@ def echo() -> Iterator[FaultProxy]:
         yield proxy
 
 
-async def ask(config: HttpConfig) -> None:
+async def ask(config: HttpConfig, *, deadline: float = 10) -> None:
     async with open_client(config, clock=SystemClock()) as client:
-        await client.instant("1", END, deadline=1)
+        await client.instant("1", END, deadline=deadline)
 
 
 async def seen_with(echo: FaultProxy, config: HttpConfig) -> Seen:
@@ -93,7 +93,7 @@ async def test_a_file_that_is_being_replaced_is_waited_for(echo: FaultProxy, tmp
 async def test_a_file_that_is_missing_is_named(echo: FaultProxy, tmp_path: Path) -> None:
     missing = tmp_path / "token"
     with pytest.raises(PrometheusError, match=rf"cannot read the credentials in {missing}: No such file"):
-        await ask(HttpConfig(url=echo.url, username="anna", password_file=missing))
+        await ask(HttpConfig(url=echo.url, username="anna", password_file=missing), deadline=1)
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ async def test_a_certificate_of_an_own_authority_is_trusted_by_file(certificates
 async def test_a_certificate_nobody_vouches_for_is_refused_unless_told_otherwise(certificates: Path) -> None:
     with tls_server(certificates, mutual=False) as url:
         with pytest.raises(UnreachableError, match="certificate verify failed"):
-            await ask(HttpConfig(url=url))
+            await ask(HttpConfig(url=url), deadline=1)
         await ask(HttpConfig(url=url, tls_insecure_skip_verify=True))
 
 
@@ -216,7 +216,7 @@ async def test_our_own_certificate_is_shown(certificates: Path) -> None:
     cert, key = certificates / "cert.pem", certificates / "key.pem"
     with tls_server(certificates, mutual=True) as url:
         with pytest.raises(UnreachableError):
-            await ask(HttpConfig(url=url, tls_ca_file=cert))
+            await ask(HttpConfig(url=url, tls_ca_file=cert), deadline=1)
         await ask(HttpConfig(url=url, tls_ca_file=cert, tls_cert_file=cert, tls_key_file=key))
 
 

@@ -1,0 +1,220 @@
+"""Every setting with its default and its meaning."""
+
+import socket
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, PrivateAttr, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from app.prometheus import HttpConfig, Limits, PartialPolicy
+from app.settings.masking import shown, without_password
+from app.settings.values import (
+    duration_between,
+    file_text,
+    parse_database_url,
+    parse_headers,
+    parse_history,
+    parse_http_url,
+    parse_http_urls,
+    parse_interval,
+    parse_listen_address,
+    parsed,
+)
+
+PREFIX = "SLOBURN_"
+DOTENV = Path(".env")
+_SHARE_OF_INTERVAL = 0.8
+_WILDCARDS = frozenset({"", "0.0.0.0", "::"})
+_TWINS = ("database_url", "api_token")
+
+
+class LogFormat(StrEnum):
+    """How log lines are written: for people, or for machines."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class LogLevel(StrEnum):
+    """The least important lines that are logged."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+Url = Annotated[str, parsed(parse_http_url)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; each field is `SLOBURN_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=DOTENV,
+        env_file_encoding="utf-8",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    prometheus_url: Url = Field("http://localhost:9090", description="Prometheus, or a relative of it.")
+    prometheus_username: str | None = Field(None, description="User for basic authentication.")
+    prometheus_password: SecretStr | None = Field(None, description="Password for basic authentication.")
+    prometheus_password_file: Path | None = Field(None, description="File with it; read anew when it changes.")
+    prometheus_bearer_token: SecretStr | None = Field(None, description="Bearer token.")
+    prometheus_bearer_token_file: Path | None = Field(None, description="File with it; read anew when it changes.")
+    prometheus_tls_ca_file: Path | None = Field(None, description="Certificates to trust instead of the system's.")
+    prometheus_tls_cert_file: Path | None = Field(None, description="Our own certificate to show.")
+    prometheus_tls_key_file: Path | None = Field(None, description="The key of our own certificate.")
+    prometheus_tls_insecure_skip_verify: bool = Field(
+        default=False, description="Accept any certificate of the server."
+    )
+    prometheus_headers: Annotated[Mapping[str, SecretStr], NoDecode, parsed(parse_headers)] = Field(
+        default_factory=dict, description="Headers for every request: `X-Scope-OrgID=team-a,...`, or a JSON object."
+    )
+    prometheus_timeout: Annotated[timedelta, duration_between("1s", "5m")] = Field(
+        timedelta(seconds=10),
+        description="Longest that one query may take; never more than 0.8 of the evaluation interval.",
+    )
+    prometheus_partial: PartialPolicy = Field(
+        PartialPolicy.REJECT, description="Answers with warnings of missing data: `reject` or `accept`."
+    )
+    specs: Path = Field(Path("config/slos"), description="SLO documents: a directory or a file.")
+    database_url: Annotated[str, parsed(parse_database_url)] = Field(
+        "sqlite:///data/sloburn.db", description="Where the ledger and the alerts are kept.", repr=False
+    )
+    database_url_file: Path | None = Field(None, description="File with it, if it holds a password.")
+    listen_address: Annotated[str, parsed(parse_listen_address)] = Field(
+        "127.0.0.1:9720", description="Where to listen; `:9720` is every address."
+    )
+    external_url: Url | None = Field(None, description="How people reach this service, for the links in alerts.")
+    api_token: SecretStr | None = Field(
+        None, description="Bearer token that requests which change something must carry; without it there are none."
+    )
+    api_token_file: Path | None = Field(None, description="File with it.")
+    evaluation_interval: Annotated[timedelta, parsed(parse_interval)] = Field(
+        timedelta(seconds=30), description="Length of a slot, and time between two ticks: `5s` to `5m`."
+    )
+    query_offset: Annotated[timedelta, duration_between("0s", "10m")] = Field(
+        timedelta(seconds=5), description="How long after its end a slot is asked for; more for remote write."
+    )
+    settle: Annotated[timedelta, duration_between("0s", "1h")] = Field(
+        timedelta(minutes=5), description="How long samples may come late and still count."
+    )
+    lookback_delta: Annotated[timedelta, duration_between("1s", "1h")] = Field(
+        timedelta(minutes=5), description="`--query.lookback-delta` of Prometheus, where it is not the default."
+    )
+    backfill: Annotated[timedelta | None, parsed(parse_history)] = Field(
+        None, description="History to read for a new SLI: `full`, `off`, or a duration such as `7d`."
+    )
+    alertmanager_urls: Annotated[tuple[Url, ...], NoDecode, parsed(parse_http_urls)] = Field(
+        (), description="Alertmanagers, all of which get every alert: separated by commas or spaces, or a JSON list."
+    )
+    log_format: LogFormat = Field(LogFormat.TEXT, description="`text` for people, `json` for machines.")
+    log_level: LogLevel = Field(LogLevel.INFO, description="`debug`, `info`, `warning` or `error`.")
+
+    _warnings: tuple[str, ...] = PrivateAttr(())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_twins(cls, values: Any) -> Any:
+        found = dict(values)
+        for name in _TWINS:
+            path = found.get(f"{name}_file")
+            if path is not None and name in found:
+                raise ValueError(f"{variable(name)}: given together with {variable(name)}_FILE; leave one out")
+            if path is not None:
+                found[name] = _read(f"{name}_file", Path(path))
+        return found
+
+    @model_validator(mode="after")
+    def _make_sense_together(self) -> "Settings":
+        ways = [
+            name
+            for name in ("password", "password_file", "bearer_token", "bearer_token_file")
+            if getattr(self, f"prometheus_{name}") is not None
+        ]
+        if len(ways) > 1:
+            raise ValueError(f"{variable(f'prometheus_{ways[0]}')}: given together with {ways[1]}; leave one out")
+        if self.prometheus_username is None and ways and ways[0].startswith("password"):
+            raise ValueError(f"{variable('prometheus_username')}: missing beside a password; add the user's name")
+        if self.prometheus_username is not None and ways and ways[0].startswith("bearer"):
+            raise ValueError(f"{variable('prometheus_username')}: given together with a bearer token; leave one out")
+        if self.prometheus_tls_key_file is not None and self.prometheus_tls_cert_file is None:
+            raise ValueError(f"{variable('prometheus_tls_cert_file')}: missing beside a key; add the certificate")
+        for name in type(self).model_fields:
+            path = getattr(self, name)
+            if name.startswith("prometheus_") and isinstance(path, Path):
+                _read(name, path)
+        return self
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What looks like a mistake and does no harm: variables that nobody reads."""
+        return self._warnings
+
+    @property
+    def listen_host(self) -> str:
+        """The host to bind; empty for every address."""
+        return self.listen_address.rpartition(":")[0].strip("[]")
+
+    @property
+    def listen_port(self) -> int:
+        """The port to bind; 0 for any free one."""
+        return int(self.listen_address.rpartition(":")[2])
+
+    @property
+    def public_url(self) -> str:
+        """How people reach the service: `external_url`, else as it listens."""
+        if self.external_url is not None:
+            return self.external_url
+        host = socket.gethostname() if self.listen_host in _WILDCARDS else self.listen_address.rpartition(":")[0]
+        return f"http://{host}:{self.listen_port}"
+
+    def prometheus_http(self) -> HttpConfig:
+        """How to reach Prometheus."""
+        password, token = self.prometheus_password, self.prometheus_bearer_token
+        return HttpConfig(
+            url=self.prometheus_url,
+            username=self.prometheus_username,
+            password=password.get_secret_value() if password else None,
+            password_file=self.prometheus_password_file,
+            bearer_token=token.get_secret_value() if token else None,
+            bearer_token_file=self.prometheus_bearer_token_file,
+            tls_ca_file=self.prometheus_tls_ca_file,
+            tls_cert_file=self.prometheus_tls_cert_file,
+            tls_key_file=self.prometheus_tls_key_file,
+            tls_insecure_skip_verify=self.prometheus_tls_insecure_skip_verify,
+            headers={name: value.get_secret_value() for name, value in self.prometheus_headers.items()},
+        )
+
+    def prometheus_limits(self) -> Limits:
+        """What a query may take; one that outlasts its slot would delay the next."""
+        return Limits(timeout=min(self.prometheus_timeout, self.evaluation_interval * _SHARE_OF_INTERVAL))
+
+    def masked(self) -> dict[str, str]:
+        """Every setting as text, with secrets masked; empty where nothing is set."""
+        texts = {name: shown(getattr(self, name)) for name in type(self).model_fields}
+        texts["database_url"] = without_password(self.database_url)
+        if not self.backfill:
+            texts["backfill"] = "full" if self.backfill is None else "off"
+        return texts
+
+
+def variable(name: str) -> str:
+    """The environment variable of a field."""
+    return PREFIX + name.upper()
+
+
+def _read(name: str, path: Path) -> str:
+    try:
+        return file_text(path)
+    except ValueError as error:
+        raise ValueError(f"{variable(name)}: {error}") from None

@@ -1,0 +1,134 @@
+"""What settings are written like: text into values, with errors that say what to write instead.
+
+An error quotes what was written only where that cannot be a secret.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import orjson
+from pydantic import BeforeValidator, SecretStr
+
+from app.slo import parse_duration
+
+_HIGHEST_PORT = 65_535
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+T = TypeVar("T")
+
+
+def parsed(parse: Callable[[str], T]) -> BeforeValidator:
+    """Text goes through *parse*; a value that is already of its type stays as it is."""
+    return BeforeValidator(lambda value: parse(value.strip()) if isinstance(value, str) else value)
+
+
+def duration_between(shortest: str, longest: str) -> BeforeValidator:
+    """Text is a duration within these bounds, both included; ``0s`` is one."""
+
+    def parse(text: str) -> timedelta:
+        duration = timedelta(0) if text in {"0", "0s"} else parse_duration(text)
+        low = timedelta(0) if shortest == "0s" else parse_duration(shortest)
+        if not low <= duration <= parse_duration(longest):
+            raise ValueError(f"{text!r} is out of range: write a duration from {shortest} to {longest}")
+        return duration
+
+    return parsed(parse)
+
+
+def parse_interval(text: str) -> timedelta:
+    """An evaluation interval: slots start on whole seconds."""
+    duration = parse_duration(text)
+    if not timedelta(seconds=5) <= duration <= timedelta(minutes=5) or duration % timedelta(seconds=1):
+        raise ValueError(f"{text!r} is out of range: write whole seconds from 5s to 5m, such as 30s")
+    return duration
+
+
+def parse_history(text: str) -> timedelta | None:
+    """How much history to read; None for all of it."""
+    match text.lower():
+        case "full":
+            return None
+        case "off":
+            return timedelta(0)
+    try:
+        return parse_duration(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no limit: write full, off, or a duration such as 7d") from None
+
+
+def parse_http_url(text: str) -> str:
+    """A base URL without a slash at the end."""
+    try:
+        parts = urlsplit(text)
+        parts.port  # noqa: B018  # raises if it is none
+    except ValueError:
+        raise ValueError("not a URL: write something like http://localhost:9090") from None
+    if "@" in text:
+        # Neither quoted here nor kept: a URL ends up in logs, errors and alerts.
+        raise ValueError("a URL must not hold credentials: write it without, and log in by settings of their own")
+    if parts.scheme not in {"http", "https"} or not parts.hostname or re.search(r"\s", text):
+        raise ValueError(f"{text!r} is not an http or https URL: write something like http://localhost:9090")
+    if parts.query or parts.fragment:
+        raise ValueError("a URL must not have a query or fragment: write it without, such as http://host:9090/path")
+    return text.rstrip("/")
+
+
+def parse_http_urls(text: str) -> tuple[str, ...]:
+    """Base URLs in their order, each once."""
+    urls = _json(text, list) if text.startswith("[") else re.split(r"[\s,]+", text)
+    return tuple(dict.fromkeys(parse_http_url(str(url)) for url in urls if url))
+
+
+def parse_headers(text: str) -> dict[str, SecretStr]:
+    """Names and values of headers; each value may be a secret."""
+    pairs: Iterable[tuple[str, str]]
+    if text.startswith("{"):
+        pairs = [(str(name), str(value)) for name, value in _json(text, dict).items()]
+    else:
+        # Not quoted when it is wrong: it may be a secret.
+        pairs = [(name.strip(), value.strip()) for name, _, value in (pair.partition("=") for pair in text.split(","))]
+        if "=" not in text or any(not name or not value for name, value in pairs):
+            raise ValueError("not pairs: write X-Scope-OrgID=team-a,X-Other=value, or a JSON object")
+    for name, value in pairs:
+        if not _HEADER_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
+            raise ValueError(f"the header {name!r:.60} cannot be sent: use printable ASCII, and no spaces in the name")
+    return {name: SecretStr(value) for name, value in pairs}
+
+
+def _json(text: str, kind: type[T]) -> T:
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        raise ValueError("not JSON: check quotes, commas and brackets") from None
+    if not isinstance(value, kind):
+        raise ValueError(f"not a JSON {'list' if kind is list else 'object'}")  # noqa: TRY004  # pydantic wants it so
+    return value
+
+
+def parse_listen_address(text: str) -> str:
+    """A host and a port, the host in brackets if it is an IPv6 address."""
+    host, colon, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or not port.isdecimal() or int(port) > _HIGHEST_PORT or (":" in host and not bracketed):
+        raise ValueError(f"{text!r} is not host:port: write 127.0.0.1:9720, [::1]:9720, or :9720 for every address")
+    return text
+
+
+def parse_database_url(text: str) -> str:
+    """The URL of a database that the store can use; never quoted, as it may hold a password."""
+    if not re.match(r"(sqlite|postgres(ql)?)(\+\w+)?:", text):
+        raise ValueError("not a database: write sqlite:///data/sloburn.db or postgresql://host/name")
+    return text
+
+
+def file_text(path: Path) -> str:
+    """What is in a file with a secret, without spaces and line ends around it."""
+    try:
+        return path.read_text().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ValueError(f"{path} cannot be read, {why}; write the path of a file") from None
