@@ -126,16 +126,17 @@ def news(
     Args:
         transitions: what has changed in this slot.
         current: by key, the notices of the alerts that are in force in this slot.
-        last: by key, the notices of the alerts that were in force in the slot before; they end with them.
+        last: by key, the notices of the alerts that were in force in the slot before; they end with them. Of an alert
+            that has none nobody was ever told.
     """
     told = []
     for change in transitions:
         if not change.notify:
             continue
-        if change.kind is TransitionKind.RESOLVED:
-            told.append(resolve(last[change.key], at=change.at, reason=change.reason))
-        else:
+        if change.kind is not TransitionKind.RESOLVED:
             told.append(current[change.key])
+        elif change.key in last:
+            told.append(resolve(last[change.key], at=change.at, reason=change.reason))
     return tuple(told)
 
 

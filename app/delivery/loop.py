@@ -29,13 +29,11 @@ class Pace:
     Attributes:
         resend: the time between two repetitions of what is in force.
         idle: the longest sleep of a receiver without work.
-        housekeeping: the time between two prunings.
         recovery: the pause after an unforeseen error.
     """
 
     resend: timedelta = timedelta(minutes=1)
     idle: timedelta = timedelta(seconds=30)
-    housekeeping: timedelta = timedelta(hours=1)
     recovery: timedelta = timedelta(seconds=5)
 
 
@@ -91,11 +89,11 @@ class DeliveryLoop:
     async def run(self) -> None:
         """Deliver until `stop` is called."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._stopping.wait())
             for receiver in self._receivers:
                 tasks.create_task(self._guarded(receiver.name, partial(self._drain, receiver)))
             for receiver_name, keeper in self._keepers:
                 tasks.create_task(self._guarded(keeper.name, partial(self._keep, receiver_name, keeper)))
-            tasks.create_task(self._guarded("housekeeping", self._keep_house))
 
     async def _guarded(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -179,12 +177,6 @@ class DeliveryLoop:
                 min(self._backoff.delay(failures, self._uniform), self._pace.resend) if failures else self._pace.resend
             )
             if await self._stopped_within(pause):
-                return
-
-    async def _keep_house(self) -> None:
-        while True:
-            await asyncio.to_thread(self._deliveries.prune, at=self._clock.now())
-            if await self._stopped_within(self._pace.housekeeping):
                 return
 
     async def _stopped_within(self, pause: timedelta) -> bool:

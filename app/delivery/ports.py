@@ -52,9 +52,6 @@ class Deliveries(Protocol):
     def picture(self, receiver: str, *, at: datetime) -> Sequence[Notice]:
         """What is to be repeated: every alert in force, and those resolved a short while ago."""
 
-    def prune(self, *, at: datetime) -> None:
-        """Forget what ended long ago."""
-
 
 class DeliveryInstruments(Protocol):
     """The health of delivery."""

@@ -10,7 +10,7 @@ from app.alerting import Notice
 from app.delivery.backoff import Bury, Done, Ending, HoldUntil, RetryAt
 from app.delivery.ports import Deliveries
 from app.store import Database
-from app.store.alerts import load_in_force, prune_transitions
+from app.store.alerts import load_in_force
 from app.store.outbox import (
     OutboxEntry,
     bury,
@@ -19,7 +19,6 @@ from app.store.outbox import (
     mark_done,
     next_due,
     oldest_waiting,
-    prune_outbox,
     recently_resolved,
     retry_at,
 )
@@ -33,13 +32,11 @@ class StoredDeliveries(Deliveries):
         database: where they lie.
         lease: longer than any attempt; a claimed entry whose worker has died is claimed again after it.
         repeat_resolved: how long the end of an alert is repeated.
-        remember: how long ended entries and transitions are kept.
     """
 
     database: Database
     lease: timedelta = timedelta(seconds=30)
     repeat_resolved: timedelta = timedelta(minutes=15)
-    remember: timedelta = timedelta(days=30)
 
     @override
     def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
@@ -81,9 +78,3 @@ class StoredDeliveries(Deliveries):
             resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
         firing = {notice.key for notice in in_force}
         return (*in_force, *(notice for notice in resolved if notice.key not in firing))
-
-    @override
-    def prune(self, *, at: datetime) -> None:
-        with self.database.begin() as tx:
-            prune_outbox(tx, before=at - self.remember)
-            prune_transitions(tx, before=at - self.remember)
