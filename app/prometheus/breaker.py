@@ -33,6 +33,7 @@ class Breaker:
         self._failing_since = 0.0
         self._probe_at: float | None = None
         self._probe_done: asyncio.Event | None = None
+        self._cause = ""
 
     @property
     def is_open(self) -> bool:
@@ -40,17 +41,20 @@ class Breaker:
         return self._probe_at is not None
 
     @asynccontextmanager
-    async def attempt(self) -> AsyncIterator[None]:
+    async def attempt(self, until: float) -> AsyncIterator[None]:
         """Surrounds one attempt and learns from how it ends; any answer at all counts as being there.
+
+        Args:
+            until: when to give up waiting for the verdict of a probe, in the time of the event loop.
 
         Raises:
             CircuitOpenError: Prometheus was away a moment ago.
         """
-        probe = await self._admit()
+        probe = await self._admit(until)
         try:
             yield
-        except (UnreachableError, TimedOutError):
-            self._failed()
+        except (UnreachableError, TimedOutError) as error:
+            self._failed(error)
             raise
         except Exception:
             self._succeeded()
@@ -62,19 +66,27 @@ class Breaker:
                 self._probe_done = None
                 probe.set()
 
-    async def _admit(self) -> asyncio.Event | None:
+    async def _admit(self, until: float) -> asyncio.Event | None:
         """Wait for leave to ask; the event to set at the end if this is the probe."""
         while self._probe_at is not None:
             if self._probe_done is not None:
-                await self._probe_done.wait()
+                await self._verdict(self._probe_done, until)
             elif _now() < self._probe_at:
-                raise CircuitOpenError("not asked: Prometheus was unreachable a moment ago")
+                raise CircuitOpenError(f"not asked again so soon: {self._cause}")
             else:
                 self._probe_done = asyncio.Event()
                 return self._probe_done
         return None
 
-    def _failed(self) -> None:
+    async def _verdict(self, probe_done: asyncio.Event, until: float) -> None:
+        try:
+            async with asyncio.timeout_at(until):
+                await probe_done.wait()
+        except TimeoutError:
+            raise CircuitOpenError(f"not asked while the first query since is under way: {self._cause}") from None
+
+    def _failed(self, error: Exception) -> None:
+        self._cause = str(error)
         if self._failures == 0:
             self._failing_since = _now()
         self._failures += 1

@@ -143,7 +143,7 @@ class PrometheusClient:
 
     async def _attempt(self, lane: httpx.AsyncBaseTransport, question: Question, decode: Decode[T], until: float) -> T:
         try:
-            async with self._breaker.attempt():
+            async with self._breaker.attempt(until):
                 answer = await self._answer(lane, question, until)
             found = await self._decoded(answer, question, decode)
         except PrometheusError as error:

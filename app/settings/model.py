@@ -67,9 +67,13 @@ class Settings(BaseSettings):
     prometheus_url: Url = Field("http://localhost:9090", description="Prometheus, or a relative of it.")
     prometheus_username: str | None = Field(None, description="User for basic authentication.")
     prometheus_password: SecretStr | None = Field(None, description="Password for basic authentication.")
-    prometheus_password_file: Path | None = Field(None, description="File with it; read anew when it changes.")
-    prometheus_bearer_token: SecretStr | None = Field(None, description="Bearer token.")
-    prometheus_bearer_token_file: Path | None = Field(None, description="File with it; read anew when it changes.")
+    prometheus_password_file: Path | None = Field(
+        None, description="File with the password; read anew when it changes."
+    )
+    prometheus_bearer_token: SecretStr | None = Field(None, description="Bearer token to log in with.")
+    prometheus_bearer_token_file: Path | None = Field(
+        None, description="File with the bearer token; read anew when it changes."
+    )
     prometheus_tls_ca_file: Path | None = Field(None, description="Certificates to trust instead of the system's.")
     prometheus_tls_cert_file: Path | None = Field(None, description="Our own certificate to show.")
     prometheus_tls_key_file: Path | None = Field(None, description="The key of our own certificate.")
@@ -90,15 +94,18 @@ class Settings(BaseSettings):
     database_url: Annotated[str, parsed(parse_database_url)] = Field(
         "sqlite:///data/sloburn.db", description="Where the ledger and the alerts are kept.", repr=False
     )
-    database_url_file: Path | None = Field(None, description="File with it, if it holds a password.")
+    database_url_file: Path | None = Field(
+        None, description="File with the URL of the database, where that holds a password."
+    )
     listen_address: Annotated[str, parsed(parse_listen_address)] = Field(
         "127.0.0.1:9720", description="Where to listen; `:9720` is every address."
     )
     external_url: Url | None = Field(None, description="How people reach this service, for the links in alerts.")
     api_token: SecretStr | None = Field(
-        None, description="Bearer token that requests which change something must carry; without it there are none."
+        None,
+        description="Bearer token for requests that change something; such requests are refused while it is not set.",
     )
-    api_token_file: Path | None = Field(None, description="File with it.")
+    api_token_file: Path | None = Field(None, description="File with the API token.")
     evaluation_interval: Annotated[timedelta, parsed(parse_interval)] = Field(
         timedelta(seconds=30), description="Length of a slot, and time between two ticks: `5s` to `5m`."
     )

@@ -10,9 +10,13 @@ pytestmark = pytest.mark.anyio
 AWAY = UnreachableError("away")
 
 
+def soon(seconds: float = 30) -> float:
+    return asyncio.get_running_loop().time() + seconds
+
+
 async def fail(breaker: Breaker, error: Exception = AWAY) -> None:
     with pytest.raises(type(error)):
-        async with breaker.attempt():
+        async with breaker.attempt(soon()):
             raise error
 
 
@@ -22,8 +26,8 @@ async def test_it_opens_after_consecutive_failures_and_fails_fast() -> None:
         assert not breaker.is_open
         await fail(breaker, error)
     assert breaker.is_open
-    with pytest.raises(CircuitOpenError):
-        async with breaker.attempt():
+    with pytest.raises(CircuitOpenError, match="so soon: away"):
+        async with breaker.attempt(soon()):
             pytest.fail("tried all the same")
 
 
@@ -33,7 +37,7 @@ async def test_any_answer_in_between_starts_the_count_anew() -> None:
         await fail(breaker)
         await fail(breaker, BadQueryError("an answer all the same"))
     await fail(breaker)
-    async with breaker.attempt():
+    async with breaker.attempt(soon()):
         pass
     await fail(breaker)
     assert not breaker.is_open
@@ -54,7 +58,7 @@ async def test_one_probe_decides_for_all_who_wait() -> None:
 
     async def probe() -> None:
         nonlocal under_way, most
-        async with breaker.attempt():
+        async with breaker.attempt(soon()):
             under_way += 1
             most = max(most, under_way if breaker.is_open else 0)
             await asyncio.sleep(0.05)
@@ -71,7 +75,7 @@ async def test_a_probe_that_fails_sends_the_others_home() -> None:
     await asyncio.sleep(0.06)
 
     async def probe() -> None:
-        async with breaker.attempt():
+        async with breaker.attempt(soon()):
             await asyncio.sleep(0.01)
             raise AWAY
 
@@ -84,13 +88,30 @@ async def test_a_cancelled_probe_leaves_room_for_the_next() -> None:
     await fail(breaker)
 
     async def hang() -> None:
-        async with breaker.attempt():
+        async with breaker.attempt(soon()):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(hang())
     await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    async with breaker.attempt():
+    async with breaker.attempt(soon()):
         pass
     assert not breaker.is_open
+
+
+async def test_nobody_waits_for_a_probe_beyond_the_deadline() -> None:
+    breaker = Breaker(failures=1, patience=0, cool_down=0)
+    await fail(breaker)
+
+    async def hang() -> None:
+        async with breaker.attempt(soon()):
+            await asyncio.Event().wait()
+
+    probe = asyncio.create_task(hang())
+    await asyncio.sleep(0)
+    with pytest.raises(CircuitOpenError, match="under way: away"):
+        async with breaker.attempt(soon(0.05)):
+            pytest.fail("did not wait")
+    probe.cancel()
+    await asyncio.gather(probe, return_exceptions=True)
