@@ -1,12 +1,12 @@
 """One tick: plan, ask, count, compute, step alerts, commit; and the backfill of history.
 
-May import status, metrics, prometheus, store, spec, clock and the core. Start at `evaluator.py`. A tick's way: `live.py`
+May import status, metrics, prometheus, store, spec, clock and the core. Start at `evaluator.py`. A tick goes: `live.py`
 (what to ask), `asking.py` (packing and blaming), `intake.py` (series to counters), `book.py` (counting, with the
 ledger), `figures.py`, `judging.py` (alerts), `views.py` (snapshots), `keeping.py` (the book on disk). History:
 `backfill.py`, `past.py`, `cells.py`.
 """
 
-from app.evaluation.evaluator import Evaluator, Pace, newest_slot
+from app.evaluation.evaluator import Evaluator, Pace
 from app.evaluation.ports import EvaluationInstruments, Source
 
-__all__ = ["EvaluationInstruments", "Evaluator", "Pace", "Source", "newest_slot"]
+__all__ = ["EvaluationInstruments", "Evaluator", "Pace", "Source"]

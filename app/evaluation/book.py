@@ -6,6 +6,7 @@ the samples, so a service that has run for hours and one that has just started a
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 
 import numpy as np
 
@@ -16,14 +17,18 @@ from app.slo.arrays import Ints
 
 
 class Book:
-    """Ledger, cursors and watches; without IO. All times are unix seconds."""
+    """Ledger, cursors and watches; without IO. All times are unix seconds.
 
-    def __init__(self, watches: Sequence[Watch], *, interval_s: int) -> None:
+    *history* is the most that is counted back of a new SLI; None is as much as its windows need.
+    """
+
+    def __init__(self, watches: Sequence[Watch], *, interval_s: int, history: timedelta | None = None) -> None:
         self.watches = tuple(watches)
         self.ledger = Ledger(interval_s)
         self.settled = Cursor.empty()
         self.live = Cursor.empty()
         self.intake = Intake(self.ledger, self.watches)
+        self._history_s = np.inf if history is None else history.total_seconds()
         self._watch_of = {watch.key: watch for watch in watches}
 
     def start(self, watches: Iterable[Watch], *, at_s: float) -> None:
@@ -31,7 +36,7 @@ class Book:
         for watch in watches:
             watch.started = True
             watch.settled_s = watch.counted_s = watch.complete_from_s = at_s
-            watch.wanted_from_s = at_s - watch.horizon_s
+            watch.wanted_from_s = at_s - min(watch.horizon_s, self._history_s)
             self.ledger.place(rows_of([watch]), settled_s=at_s, counted_s=at_s, complete_from_s=at_s)
 
     def seed(self, watches: Sequence[Watch], samples: Samples, *, until_s: float) -> None:

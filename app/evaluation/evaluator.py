@@ -7,7 +7,7 @@ up for by a later tick. Ticks and backfill take turns at the book, never at Prom
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -16,10 +16,10 @@ from app.evaluation import history, live
 from app.evaluation.asking import Answers, Asker
 from app.evaluation.backfill import Backfill
 from app.evaluation.book import Book
-from app.evaluation.figures import compute
+from app.evaluation.figures import Figures, compute
 from app.evaluation.judging import Judgement, judge_all
 from app.evaluation.keeping import Keeper
-from app.evaluation.members import members_of
+from app.evaluation.members import Member, members_of
 from app.evaluation.ports import EvaluationInstruments, Source
 from app.evaluation.troubles import Troubles
 from app.evaluation.views import snapshots
@@ -43,11 +43,15 @@ _MOST_UNSAVED = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """When and how long is asked: slots of *interval*, final after *settle*; *receivers* are told of alerts."""
+    """When and how long is asked: slots of *interval*, final after *settle*; *receivers* are told of alerts.
+
+    Of a new SLI at most *history* is read, all that its windows need if that is None.
+    """
 
     interval: timedelta
     settle: timedelta
     timeout: timedelta
+    history: timedelta | None = None
     receivers: tuple[str, ...] = ()
 
 
@@ -70,7 +74,7 @@ class Evaluator:
         self._board = board
         self._instruments = instruments
         self._pace = pace
-        self._book = Book(watches_of(slos), interval_s=round(pace.interval.total_seconds()))
+        self._book = Book(watches_of(slos), interval_s=round(pace.interval.total_seconds()), history=pace.history)
         self._keeper = Keeper(self._book)
         self._asker = Asker(self._book.intake)
         self._turn = asyncio.Lock()
@@ -78,6 +82,7 @@ class Evaluator:
         self._troubles = Troubles(instruments)
         self._unsaved: list[Judgement] = []
         self._pruned_at: datetime | None = None
+        self._last_tick: datetime | None = None
         self.last_commit: datetime | None = None
         self.store_problem: str | None = None
         with database.read() as transaction:
@@ -97,7 +102,7 @@ class Evaluator:
                 live.enter(read, answers, self._book)
                 self._troubles.note(answers)
             self._book.ledger.advance(at.timestamp())
-            judgement = await self._judge(at)
+            judgement = self._judge(at)
             await self._commit(judgement, at)
         self._instruments.evaluated(loop.time() - began, at)
 
@@ -113,6 +118,8 @@ class Evaluator:
                 await asyncio.to_thread(self._save_book, now)
             except StoreError as error:
                 self._store_failed(error)
+            if self._last_tick is not None:
+                self._show(self._last_tick)
         self._instruments.backfill_progress(self._backfill.progress)
         return True
 
@@ -120,6 +127,11 @@ class Evaluator:
     def backfill_progress(self) -> float:
         """Share of the wanted history that has been counted, 0 to 1."""
         return self._backfill.progress
+
+    @property
+    def backfilling(self) -> bool:
+        """Whether history is being read that Prometheus answers; what it refuses is not waited for."""
+        return any(not watch.backfilled and watch.problem is None for watch in self._book.watches)
 
     @property
     def unanswered(self) -> str | None:
@@ -138,15 +150,24 @@ class Evaluator:
                 return None
             return history.points(member, self._book.ledger, start=start, end=end, step=step)
 
-    async def _judge(self, at: datetime) -> Judgement:
+    def _judge(self, at: datetime) -> Judgement:
         members = members_of(self._slos, self._book.watches)
         figures = compute(members, self._book.ledger)
         judgement = judge_all(members, figures, self._alerts, self._in_force, at=at, interval=self._pace.interval)
         self._alerts, self._in_force = judgement.alerts, judgement.notices
-        alerts = [judgement.alerts[member.id] for member in members]
-        self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._pace.interval))
+        self._last_tick = at
+        self._publish(members, figures, at)
         _announce(judgement.transitions)
         return judgement
+
+    def _show(self, at: datetime) -> None:
+        """Show what history has added, without stepping any alert."""
+        members = members_of(self._slos, self._book.watches)
+        self._publish(members, compute(members, self._book.ledger), at)
+
+    def _publish(self, members: Sequence[Member], figures: Figures, at: datetime) -> None:
+        alerts = [self._alerts.get(member.id, ()) for member in members]
+        self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._pace.interval))
 
     async def _commit(self, judgement: Judgement, at: datetime) -> None:
         """Write the tick; what cannot be written now is written with a later tick, in order."""
@@ -190,12 +211,6 @@ class Evaluator:
             _log.error("cannot write; results are kept in memory until it works again", error=str(error))
         self.store_problem = str(error)
         self._instruments.evaluation_failed(error.reason)
-
-
-def newest_slot(now: datetime, interval: timedelta, offset: timedelta) -> datetime:
-    """The newest slot that may be asked for: every slot is a multiple of *interval* since 1970."""
-    epoch = datetime.fromtimestamp(0, UTC)
-    return epoch + (now - offset - epoch) // interval * interval
 
 
 def _announce(transitions: Sequence[Transition]) -> None:

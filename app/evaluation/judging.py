@@ -45,6 +45,7 @@ def judge_all(
     changed: list[Alert] = []
     transitions: list[Transition] = []
     notices: dict[str, Notice] = {}
+    silenced: list[Alert] = []
     for index, member in enumerate(members):
         stale = is_stale(columns.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds())
         policies = member.slo.alerting.policies
@@ -66,13 +67,15 @@ def judge_all(
                     group=member.group,
                     budget_remaining=columns.budget_remaining[index],
                     at=at,
+                    last=in_force.get(alert.key),
                 )
+        silenced += (alert for alert in known if alert.severity not in readings)
     told = news(transitions, notices, in_force)
     gone, ended, farewells = _leave(before, alerts, in_force, at=at)
     return Judgement(
         alerts=alerts,
         changed=tuple(changed),
-        gone=gone,
+        gone=(*gone, *silenced),
         transitions=(*transitions, *ended),
         notices=notices,
         told=(*told, *farewells),

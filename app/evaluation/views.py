@@ -181,7 +181,7 @@ def _alert(alert: Alert) -> AlertView:
         severity=alert.severity,
         state=alert.shown_state,
         since=None if quiet else alert.since,
-        tier=alert.tier,
+        tier=alert.tier if alert.firing or alert.frozen is None else None,
         reason=alert.frozen,
     )
 

@@ -1,0 +1,88 @@
+"""When ticks happen: APScheduler wakes us shortly after each slot, and a slot is never ticked twice or out of order."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+from apscheduler.schedulers.asyncio import AsyncIOScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from app.clock import Clock
+
+_log = structlog.get_logger(__name__)
+_EPOCH = datetime.fromtimestamp(0, UTC)
+
+Tick = Callable[[datetime], Awaitable[None]]
+
+
+class ScheduleInstruments(Protocol):
+    """Counts what the schedule could not keep."""
+
+    def missed(self, slots: int) -> None:
+        """So many slots had no tick of their own."""
+
+    def evaluation_failed(self, reason: str) -> None:
+        """Something in a tick failed."""
+
+
+class Schedule:
+    """Calls *tick* for the newest slot, *offset* after its end; a slow tick never overlaps the next.
+
+    Slots are multiples of *interval* since 1970, the same after a restart and on every replica. A slot that was slept
+    through is not ticked later: its events are counted by the next tick, and alerts step through the newest slot only.
+    """
+
+    def __init__(
+        self, tick: Tick, *, interval: timedelta, offset: timedelta, clock: Clock, instruments: ScheduleInstruments
+    ) -> None:
+        self._tick = tick
+        self._interval = interval
+        self._offset = offset
+        self._clock = clock
+        self._instruments = instruments
+        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self.last: datetime | None = None
+
+    def start(self) -> None:
+        """Begin to tick, at once and then after every slot."""
+        first = self.newest(self._clock.now()) + self._offset
+        self._scheduler.add_job(
+            self.run,
+            IntervalTrigger(seconds=self._interval.total_seconds(), start_date=first),
+            max_instances=1,
+            coalesce=True,
+            # The default drops a job that is a second late without a word.
+            misfire_grace_time=None,
+            next_run_time=self._clock.now(),
+        )
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Begin no further tick."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)
+
+    def newest(self, now: datetime) -> datetime:
+        """The newest slot whose time to be asked has come."""
+        return _EPOCH + (now - self._offset - _EPOCH) // self._interval * self._interval
+
+    async def run(self) -> None:
+        """Tick the newest slot, unless it has been ticked."""
+        at = self.newest(self._clock.now())
+        if self.last is not None and at <= self.last:
+            if self.last - at > self._interval:
+                _log.error("the clock was set back; waiting until it has caught up", newest_slot=str(self.last))
+            return
+        if self.last is not None:
+            missed = (at - self.last) // self._interval - 1
+            if missed:
+                self._instruments.missed(missed)
+                _log.warning("slots without a tick of their own; their events are counted now", slots=missed)
+        self.last = at
+        try:
+            await self._tick(at)
+        except Exception:  # noqa: BLE001  counted, and logged with its traceback
+            # Whatever it is, the next slot gets its tick; what this one did not count is counted then.
+            self._instruments.evaluation_failed("internal")
+            _log.exception("a tick failed")

@@ -1,0 +1,10 @@
+"""The composition root: wires the rooms together, and owns the order of starting and stopping.
+
+Start at `run.py` (the process: documents, database, port, signals). `engine.py` is what works (ticks, backfill,
+delivery, in a thread and an event loop of their own, so that no API request delays a tick); `faces.py` is what the
+API asks of it; `logs.py` sets up logging.
+"""
+
+from app.service.run import run
+
+__all__ = ["run"]

@@ -1,0 +1,252 @@
+"""What works: ticks, backfill and delivery, in one event loop in a thread of its own."""
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import structlog
+
+from app.clock import Clock
+from app.delivery import RECEIVER, Alertmanager, AlertmanagerOptions, DeliveryLoop, StoredDeliveries
+from app.evaluation import Evaluator, Pace
+from app.metrics import Instruments
+from app.prometheus import PrometheusClient, PrometheusError, open_client
+from app.schedule import Schedule
+from app.settings import Settings
+from app.slo import Slo, format_duration
+from app.spec import LoadResult
+from app.status import Board
+from app.store import Database
+
+_log = structlog.get_logger(__name__)
+_STOP_WITHIN_S = 9.0
+_IDLE_S = 2.0
+_MOST_SKEW_S = 30.0
+_LATE_SLOTS = 3
+_ASK_AGAIN_S = 30.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the engine is made of."""
+
+    settings: Settings
+    database: Database
+    board: Board
+    instruments: Instruments
+    clock: Clock
+
+
+class Engine:
+    """Runs in a thread from `start` to `stop`; everything else may be called from other threads."""
+
+    def __init__(self, parts: Parts, documents: LoadResult) -> None:
+        self._parts = parts
+        self._documents = documents
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopping: asyncio.Event | None = None
+        self._started = threading.Event()
+        self._failure: Exception | None = None
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._evaluator: Evaluator | None = None
+        self._client: PrometheusClient | None = None
+        self._begun = parts.clock.monotonic()
+
+    def start(self) -> None:
+        """Start working.
+
+        Raises:
+            Exception: whatever kept it from starting, such as a store error.
+        """
+        self._thread.start()
+        self._started.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Finish the tick and the deliveries under way, at most for some seconds, and end."""
+        if self._loop is not None and self._stopping is not None and self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+        self._thread.join(_STOP_WITHIN_S)
+
+    def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
+        """Do something in the engine's loop, for other threads."""
+        if self._loop is None:
+            raise RuntimeError("the engine has not been started")
+        return asyncio.run_coroutine_threadsafe(work, self._loop)
+
+    @property
+    def evaluator(self) -> Evaluator:
+        """The evaluator of the SLOs in force."""
+        if self._evaluator is None:
+            raise RuntimeError("the engine has not been started")
+        return self._evaluator
+
+    @property
+    def documents(self) -> LoadResult:
+        """The documents in force."""
+        return self._documents
+
+    async def adopt(self, documents: LoadResult) -> None:
+        """Put other documents in force, between two ticks; history and alerts of what stays are kept."""
+        async with self._swapping:
+            self._evaluator = await self._new_evaluator(documents.slos)
+            self._documents = documents
+
+    def reasons_not_ready(self) -> Sequence[str]:
+        """Why the service does not do its work, in words; nothing if it does."""
+        evaluator, reasons = self._evaluator, []
+        if evaluator is None:
+            return ["it is starting"]
+        interval = self._parts.settings.evaluation_interval
+        if evaluator.unanswered is not None:
+            reasons.append(f"Prometheus does not answer: {evaluator.unanswered}")
+        if evaluator.store_problem is not None:
+            reasons.append(f"the database cannot be written: {evaluator.store_problem}")
+        last = evaluator.last_commit
+        if last is None:
+            reasons.append("no slot has been evaluated yet")
+        elif self._parts.clock.now() - last > _LATE_SLOTS * interval + self._parts.settings.query_offset:
+            reasons.append(f"the last slot was evaluated at {last:%Y-%m-%d %H:%M:%S} UTC")
+        elif evaluator.backfilling:
+            reasons.append(f"history is being read: {evaluator.backfill_progress:.0%}")
+        skew = self._client.clock_skew if self._client is not None else 0.0
+        if abs(skew) > _MOST_SKEW_S:
+            reasons.append(f"the clock of Prometheus is {skew:+.0f} s from ours")
+        return reasons
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._work())
+        except Exception as error:  # noqa: BLE001  handed to the thread that started us
+            self._failure = error
+            if self._started.is_set():
+                _log.exception("the engine has stopped")
+        finally:
+            self._started.set()
+
+    async def _work(self) -> None:
+        settings, parts = self._parts.settings, self._parts
+        self._loop, self._stopping, self._swapping = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
+        async with open_client(
+            settings.prometheus_http(),
+            clock=parts.clock,
+            instruments=parts.instruments,
+            limits=settings.prometheus_limits(),
+            partial=settings.prometheus_partial,
+        ) as client:
+            self._client = client
+            self._evaluator = await self._new_evaluator(self._documents.slos)
+            self._delivery, alertmanager = self._new_delivery()
+            schedule = Schedule(
+                self._tick,
+                interval=settings.evaluation_interval,
+                offset=settings.query_offset,
+                clock=parts.clock,
+                instruments=parts.instruments,
+            )
+            schedule.start()
+            delivering = asyncio.create_task(self._delivery.run())
+            others = [asyncio.create_task(self._read_history()), asyncio.create_task(self._check_retention())]
+            self._started.set()
+            await self._stopping.wait()
+            schedule.stop()
+            await _cancelled(others)
+            async with self._swapping:
+                self._delivery.stop()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(delivering, _STOP_WITHIN_S / 2)
+            if alertmanager is not None:
+                await alertmanager.aclose()
+
+    async def _tick(self, at: datetime) -> None:
+        async with self._swapping:
+            await self.evaluator.tick(at)
+        self._delivery.wake()
+
+    async def _read_history(self) -> None:
+        while True:
+            try:
+                busy = await self.evaluator.backfill(self._parts.clock.now())
+            except Exception:  # noqa: BLE001  counted, and logged with its traceback
+                # A piece of history that cannot be counted must not keep ticks from happening.
+                self._parts.instruments.evaluation_failed("internal")
+                _log.exception("reading history failed")
+                busy = False
+            await asyncio.sleep(0.0 if busy else _IDLE_S)
+
+    async def _check_retention(self) -> None:
+        """Say once which SLOs look back further than Prometheus remembers."""
+        while True:
+            try:
+                info = await self._prometheus().runtime_info()
+            except PrometheusError:
+                await asyncio.sleep(_ASK_AGAIN_S)
+                continue
+            kept = info.retention
+            if kept is not None:
+                longer = [slo.id for slo in self._documents.slos if slo.window.longest > kept]
+                if longer:
+                    _log.warning(
+                        "Prometheus keeps less than the windows of some SLOs; their first budgets cover what it has, "
+                        "later ones the whole window",
+                        retention=format_duration(kept),
+                        slos=longer[:10],
+                        more=max(0, len(longer) - 10),
+                    )
+            return
+
+    async def _new_evaluator(self, slos: Sequence[Slo]) -> Evaluator:
+        settings, parts = self._parts.settings, self._parts
+        pace = Pace(
+            interval=settings.evaluation_interval,
+            settle=settings.settle,
+            timeout=settings.prometheus_limits().timeout,
+            history=settings.backfill,
+            receivers=(RECEIVER,) if settings.alertmanager_urls else (),
+        )
+        return await asyncio.to_thread(
+            Evaluator,
+            slos,
+            source=self._prometheus(),
+            database=parts.database,
+            board=parts.board,
+            instruments=parts.instruments,
+            pace=pace,
+        )
+
+    def _new_delivery(self) -> tuple[DeliveryLoop, Alertmanager | None]:
+        settings, parts = self._parts.settings, self._parts
+        alertmanager = None
+        if settings.alertmanager_urls:
+            options = AlertmanagerOptions(
+                urls=settings.alertmanager_urls,
+                external_url=settings.public_url,
+                interval=settings.evaluation_interval,
+            )
+            alertmanager = Alertmanager(options, clock=parts.clock, instruments=parts.instruments)
+        loop = DeliveryLoop(
+            deliveries=StoredDeliveries(database=parts.database),
+            receivers=[alertmanager] if alertmanager else [],
+            keepers=[(RECEIVER, peer) for peer in alertmanager.peers] if alertmanager else [],
+            clock=parts.clock,
+            instruments=parts.instruments,
+        )
+        return loop, alertmanager
+
+    def _prometheus(self) -> PrometheusClient:
+        if self._client is None:
+            raise RuntimeError("the engine has not been started")
+        return self._client
+
+
+async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

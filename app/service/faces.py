@@ -1,0 +1,111 @@
+"""The engine as the API sees it: one small face for each of the API's ports."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import structlog
+from typing_extensions import override
+
+from app.alerting import Transition
+from app.api.ports import AlertLog, ConfigSource, ConfigStatus, History, Readiness, Reloader, ReloadOutcome
+from app.clock import Clock
+from app.metrics import Instruments
+from app.service.engine import Engine
+from app.settings import Settings
+from app.slo import SloId
+from app.spec import load_documents
+from app.status import HistoryPoint
+from app.store import Database, StoreError
+from app.store.alerts import recent_transitions
+
+_log = structlog.get_logger(__name__)
+
+
+class EngineHistory(History):
+    """The past, as the evaluator's ledger has it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @override
+    async def history(
+        self, slo_id: SloId, start: datetime, end: datetime, step: timedelta
+    ) -> Sequence[HistoryPoint] | None:
+        asked = self._engine.submit(self._engine.evaluator.history(slo_id, start, end, step))
+        return await asyncio.wrap_future(asked)
+
+
+class EngineReadiness(Readiness):
+    """Whether the engine does its work."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @override
+    def reasons(self) -> Sequence[str]:
+        return self._engine.reasons_not_ready()
+
+
+class StoredAlertLog(AlertLog):
+    """The transitions in the database."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @override
+    async def recent(self, limit: int) -> Sequence[Transition]:
+        return await asyncio.to_thread(self._read, limit)
+
+    def _read(self, limit: int) -> Sequence[Transition]:
+        with self._database.read() as transaction:
+            return recent_transitions(transaction, limit=limit)
+
+
+class Documents(Reloader, ConfigSource):
+    """The documents on disk and in force: reloading is all or nothing."""
+
+    def __init__(self, engine: Engine, *, settings: Settings, instruments: Instruments, clock: Clock) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._instruments = instruments
+        self._clock = clock
+        self._successful = True
+        self._at: datetime | None = clock.now()
+        self._turn = asyncio.Lock()
+        instruments.reloaded(ok=True, at=clock.now())
+
+    @override
+    async def reload(self) -> ReloadOutcome:
+        async with self._turn:
+            documents = await asyncio.to_thread(load_documents, Path(self._settings.specs))
+            errors = tuple(map(str, documents.errors))
+            if not errors:
+                try:
+                    await asyncio.wrap_future(self._engine.submit(self._engine.adopt(documents)))
+                except (StoreError, ValueError) as error:
+                    errors = (str(error),)
+            return self._note(errors)
+
+    @override
+    def status(self) -> ConfigStatus:
+        documents = self._engine.documents
+        return ConfigStatus(
+            settings=self._settings.masked(),
+            spec_digest=documents.digest,
+            slos=len(documents.slos),
+            last_reload_successful=self._successful,
+            last_reload_at=self._at,
+        )
+
+    def _note(self, errors: tuple[str, ...]) -> ReloadOutcome:
+        now = self._clock.now()
+        self._successful = not errors
+        self._instruments.reloaded(ok=not errors, at=now)
+        if errors:
+            _log.error("the documents were not reloaded, the old ones stay in force", errors=errors)
+        else:
+            self._at = now
+            _log.info("documents reloaded", slos=len(self._engine.documents.slos))
+        return ReloadOutcome(slos=len(self._engine.documents.slos), errors=errors)

@@ -1,0 +1,153 @@
+"""The process: what is wrong at the start is said in one line; then it serves until it is told to stop."""
+
+import asyncio
+import signal
+import socket
+import sys
+from pathlib import Path
+from types import FrameType
+from urllib.parse import urlsplit
+
+import structlog
+import uvicorn
+
+from app.api import create_app
+from app.clock import SystemClock
+from app.delivery import RECEIVER, FailureReason
+from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
+from app.prometheus import OUTCOMES, MisconfiguredError, Reason
+from app.service.engine import Engine, Parts
+from app.service.faces import Documents, EngineHistory, EngineReadiness, StoredAlertLog
+from app.service.logs import configure_logging
+from app.settings import Settings
+from app.spec import load_documents
+from app.status import Board
+from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
+from app.ui import pages
+
+_log = structlog.get_logger(__name__)
+EXIT_GOOD, EXIT_BAD, EXIT_CORRUPT, EXIT_NEWER = 0, 1, 3, 4
+_FAILURES = (*Reason, "store", "store_locked", "store_corrupt", "internal")
+
+
+def run(settings: Settings) -> int:
+    """Serve until a signal says stop; the exit code.
+
+    0 after an orderly stop, 1 for something that the user can mend, 3 for a damaged database, 4 for one that a newer
+    version has written.
+    """
+    configure_logging(settings.log_format, settings.log_level)
+    for warning in settings.warnings:
+        _log.warning(warning)
+    documents = load_documents(Path(settings.specs))
+    if documents.errors:
+        return _refuse("\n".join(map(str, documents.errors)))
+    try:
+        listening = _listen(settings)
+    except OSError as error:
+        return _refuse(
+            f"cannot listen on {settings.listen_address}: {error.strerror}; give another with SLOBURN_LISTEN_ADDRESS"
+        )
+    with listening:
+        try:
+            database = open_database(settings.database_url)
+        except StoreError as error:
+            return _refuse(str(error), _exit_code(error))
+        instruments = Instruments(build=BuildInfo.current(), known=_known(settings))
+        parts = Parts(settings=settings, database=database, board=Board(), instruments=instruments, clock=SystemClock())
+        engine = Engine(parts, documents)
+        try:
+            engine.start()
+            _log.info(
+                "serving", address=settings.listen_address, slos=len(documents.slos), prometheus=settings.prometheus_url
+            )
+            _serve(engine, parts, listening)
+        except (StoreError, MisconfiguredError, ValueError) as error:
+            return _refuse(str(error), _exit_code(error))
+        finally:
+            engine.stop()
+            database.close()
+    _log.info("stopped")
+    return EXIT_GOOD
+
+
+def _serve(engine: Engine, parts: Parts, listening: socket.socket) -> None:
+    """Serve the API in this thread until a signal comes."""
+    settings = parts.settings
+    documents = Documents(engine, settings=settings, instruments=parts.instruments, clock=parts.clock)
+    app = create_app(
+        board=parts.board,
+        history=EngineHistory(engine),
+        alerts=StoredAlertLog(parts.database),
+        readiness=EngineReadiness(engine),
+        reloader=documents,
+        config=documents,
+        metrics=Exposition(parts.board, parts.instruments),
+        build=BuildInfo.current(),
+        token=settings.api_token.get_secret_value() if settings.api_token else None,
+    )
+    app.include_router(pages(parts.board, prefix=urlsplit(settings.external_url or "").path))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=3,
+            limit_concurrency=200,
+        )
+    )
+    # uvicorn raises the signal that stopped it once more for whoever listened before; that is us, and we know.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _ignore)
+    asyncio.run(_until_stopped(server, listening, documents))
+
+
+async def _until_stopped(server: uvicorn.Server, listening: socket.socket, documents: Documents) -> None:
+    reloads: set[asyncio.Task[object]] = set()
+
+    def reload() -> None:
+        task = asyncio.create_task(documents.reload())
+        reloads.add(task)
+        task.add_done_callback(reloads.discard)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+    await server.serve(sockets=[listening])
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    return
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host = settings.listen_host
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, settings.listen_port))
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _known(settings: Settings) -> LabelValues:
+    return LabelValues(
+        failure_reasons=_FAILURES,
+        request_outcomes=OUTCOMES,
+        receivers=(RECEIVER,) if settings.alertmanager_urls else (),
+        notification_failure_reasons=tuple(FailureReason),
+    )
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, StoreCorruptError):
+        return EXIT_CORRUPT
+    return EXIT_NEWER if isinstance(error, StoreNewerError) else EXIT_BAD
+
+
+def _refuse(why: str, code: int = EXIT_BAD) -> int:
+    print(why, file=sys.stderr)  # noqa: T201  the one line that a user is to see
+    return code
