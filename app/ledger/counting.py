@@ -174,14 +174,22 @@ def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Incr
             unseen = np.isnan(head.row_seen)
             pending.append(replace(head, row_seen=float(older.row[head.row])) if unseen else head)
             continue
-        for counter, value in head.values:
-            since, delta = target_seen, value
-            if not np.isnan(older.time[counter]):
-                since = float(older.time[counter])
-                delta = value - float(older.value[counter]) if value >= older.value[counter] else value
-            found.append(
-                (head.row, since, head.at, delta * float(arrays.total[counter]), delta * float(arrays.bad[counter]))
-            )
+        counters = np.array([counter for counter, _ in head.values], dtype=np.int64)
+        values = np.array([value for _, value in head.values])
+        known = ~np.isnan(older.time[counters])
+        since = np.where(known, older.time[counters], target_seen)
+        before = np.where(known, older.value[counters], 0.0)
+        same = np.full(len(values), head.at)
+        restarted = _restarted(np.zeros(len(values), dtype=np.int64), same, values, before)
+        delta = np.where(restarted, values, values - before)
+        found += zip(
+            np.full(len(values), head.row).tolist(),
+            since.tolist(),
+            same.tolist(),
+            (delta * arrays.total[counters]).tolist(),
+            (delta * arrays.bad[counters]).tolist(),
+            strict=True,
+        )
     joined = Increments.of(found)
     return replace(joined, seen=joined.steady), tuple(pending)
 
@@ -230,8 +238,9 @@ def _shifted(column: Floats) -> Floats:
 def _increments(samples: Samples, known: Bools, since: Floats, before: Floats, registry: Registry) -> Increments:
     counter, at, value = samples.counter[known], samples.time[known], samples.value[known]
     since, before = since[known], before[known]
-    delta = np.where(value >= before, value - before, value)
     arrays = registry.arrays
+    restarted = _restarted(arrays.target[counter], at, value, before)
+    delta = np.where(restarted, value, value - before)
     steady = samples.steady[known] | (at - since <= LOOKBACK_S)
     return Increments(
         row=arrays.row[counter],
@@ -242,6 +251,21 @@ def _increments(samples: Samples, known: Bools, since: Floats, before: Floats, r
         steady=steady,
         seen=steady & (arrays.total[counter] > 0),
     )
+
+
+def _restarted(target: Ints, at: Floats, value: Floats, before: Floats) -> Bools:
+    """Which counters were reset between their samples.
+
+    A counter that falls was reset. One that has passed its old value since hides its reset, as an error counter does
+    in an incident; but a process resets all its counters at once, so where most of what a target had counted was
+    reset, all of it was.
+    """
+    restarted = value < before
+    for index in np.flatnonzero(restarted):
+        same = np.flatnonzero((target == target[index]) & (at == at[index]))
+        if before[same][restarted[same]].sum() >= before[same].sum() / 2:
+            restarted[same] = True
+    return restarted
 
 
 def _births(samples: Samples, births: Ints, cursor: Cursor, registry: Registry) -> tuple[Increments, tuple[Head, ...]]:
@@ -297,7 +321,7 @@ def _head(
     ]
     return Head(
         row=row,
-        row_seen=float(rest.max()) if len(rest) else float(cursor.row[row]),
+        row_seen=_seen_before(np.append(rest, cursor.row[row]), at),
         target=target,
         at=at,
         values=values,
@@ -308,6 +332,19 @@ def _head(
             hindsight_s=float(samples.time.max()) - at,
         ),
     )
+
+
+def _seen_before(times: Floats, at: float) -> float:
+    """When a row was last seen before a target appeared in it at *at*, NaN if it was not.
+
+    Targets that appear together, at the row's birth or at the end of a hole, are not each other's past.
+    """
+    times = np.unique(times[~np.isnan(times)])
+    long_ago = times[times < at - LOOKBACK_S]
+    lately = times[times >= at - LOOKBACK_S]
+    if len(lately) and len(long_ago) and lately[0] - long_ago[-1] <= LOOKBACK_S:
+        return float(lately[-1])
+    return float(long_ago[-1]) if len(long_ago) else float("nan")
 
 
 def _advance(cursor: Cursor, samples: Samples, registry: Registry) -> None:
