@@ -1,7 +1,7 @@
 """Cells of history at whose edges the counters' values are known: which of them say everything, and which do not."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -63,6 +63,14 @@ class Cells:
             value=self.values[which, edge],
             steady=after[which, edge],
         )
+
+    def mark(self, raw: Samples, row: Ints, broken: Bools) -> Samples:
+        """Raw samples, those in cells that are not broken marked as steady; *row*: the row of each sample."""
+        cell = np.ceil((raw.time - self.edges[0]) / (self.edges[1] - self.edges[0])).astype(np.int64) - 1
+        inside = (cell >= 0) & (cell < broken.shape[1]) & (row < broken.shape[0])
+        steady = np.zeros(len(cell), dtype=bool)
+        steady[inside] = ~broken[row[inside], cell[inside]]
+        return replace(raw, steady=steady)
 
     def stretches(self, broken: Bools) -> Iterator[tuple[float, float]]:
         """Runs of broken cells of one row, shape (cells,), as (since, until], none too long for one query."""

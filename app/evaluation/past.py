@@ -21,7 +21,7 @@ from app.prometheus import Matrix
 from app.slo.arrays import Bools
 
 _SLACK_S = 3600
-_RAW_CHUNK_S = 3600
+_RAW_CHUNK_S = 3 * 3600
 _MIDDLE_CHUNK_S = 86_400
 _COARSE_CHUNK_S = 5 * 86_400
 _MOST_SELECTORS = 50
@@ -109,7 +109,7 @@ class _Reader:
         failed = {watch.key: (watch, error) for watch, error in (*values.failed, *changes.failed)}
         for (since_s, until_s), members in _shared(cells, broken, changes.answered).items():
             repaired = await self.raw(since_s, until_s, members)
-            parts.append(repaired.samples)
+            parts.append(cells.mark(repaired.samples, registry.arrays.row[repaired.samples.counter], broken))
             failed |= {watch.key: (watch, error) for watch, error in repaired.failed}
         answered = [watch for watch in changes.answered if watch.key not in failed]
         samples = Samples.joined(parts)

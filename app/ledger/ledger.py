@@ -15,7 +15,7 @@ from app.ledger.registry import Registry, RowKey
 from app.ledger.tiers import Sums, Tier
 from app.slo.arrays import Floats, Ints
 
-FINE_REACH_S = 6 * 3600
+FINE_REACH_S = 86_400
 MIDDLE_REACH_S = 3 * 86_400
 MIDDLE_WIDTH_S = 300
 # A quarter of an hour is the coarsest grid on which every calendar day of every modern time zone begins.
