@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -18,7 +19,10 @@ _COLOURS = {"meeting": "green", "at_risk": "yellow", "exhausted": "red"}
 
 def slo_table(items: Sequence[Item]) -> Table:
     """The SLOs of `/api/v1/slos`, one row each, with the budget that is left."""
-    table = Table("SLO", "objective", "budget left", "status", "coverage", "alerts", title="Error budgets")
+    table = Table(box=SIMPLE_HEAD, title="Error budgets", title_justify="left")
+    table.add_column("SLO", overflow="fold")
+    for heading in ("objective", "budget left", "status", "coverage", "alerts"):
+        table.add_column(heading, no_wrap=True)
     for item in items:
         colour = _COLOURS.get(item["status"], "dim")
         firing = [alert["severity"] for alert in item["alerts"] if alert["state"] == "firing"]
