@@ -41,12 +41,27 @@ _REMAINING = Family("slo_error_budget_remaining_ratio", "gauge", "Unspent share 
 _EVENTS = Family("slo_events_total", "counter", "Good and bad events counted since the SLI's first sample.")
 _COVERAGE = Family("slo_coverage_ratio", "gauge", "Measured share of the SLO window's slots.")
 _FIRING = Family("slo_alert_firing", "gauge", "1 while the alert of a severity fires, also while frozen; else 0.")
+_FROZEN = Family("slo_alert_frozen", "gauge", "1 while missing data keeps the alert from firing and from resolving.")
+_FACTOR = Family("slo_alert_factor", "gauge", "Burn rate at which a tier of an alert trips, in both of its windows.")
 _SLOS = Family("sloburn_slos", "gauge", "SLOs on the board; every member of a group counts.")
 
-FAMILIES = (_INFO, _OBJECTIVE, _SLI, _BURN_RATE, _CONSUMED, _REMAINING, _EVENTS, _COVERAGE, _FIRING, _SLOS)
+FAMILIES = (
+    _INFO,
+    _OBJECTIVE,
+    _SLI,
+    _BURN_RATE,
+    _CONSUMED,
+    _REMAINING,
+    _EVENTS,
+    _COVERAGE,
+    _FIRING,
+    _FROZEN,
+    _FACTOR,
+    _SLOS,
+)
 
 # Names that a group's label may not take, in any family: the same label has one name everywhere.
-_OWN_LABELS = frozenset({"slo", "service", "name", "window", "outcome", "severity", "objective"})
+_OWN_LABELS = frozenset({"slo", "service", "name", "window", "outcome", "severity", "objective", "long", "short"})
 
 Sample = tuple[Family, str, float]
 
@@ -83,6 +98,11 @@ def _samples(snapshot: Snapshot) -> Iterator[Sample]:
     yield _COVERAGE, labels, snapshot.coverage
     for alert in snapshot.alerts:
         yield _FIRING, f'{labels},severity="{alert.severity}"', float(_is_firing(alert))
+        yield _FROZEN, f'{labels},severity="{alert.severity}"', float(alert.state is AlertState.FROZEN)
+    for policy in snapshot.slo.alerting.policies:
+        for tier in policy.tiers:
+            windows = f'long="{format_duration(tier.long)}",short="{format_duration(tier.short)}"'
+            yield _FACTOR, f'{labels},severity="{policy.severity}",{windows}', tier.factor
 
 
 def _info_labels(snapshot: Snapshot, identity: Sequence[Label]) -> list[Label]:

@@ -15,8 +15,6 @@ from app.slo import AlertState, Severity
 from app.status import AlertView, Board, Snapshot
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
-_FACTOR = '# TYPE slo_alert_factor gauge\nslo_alert_factor{{slo="{slo}",severity="page",long="1h",short="5m"}} 14.4\n'
-
 
 def snapshots() -> tuple[Snapshot, ...]:
     """A page in force, a group with one member that has spent its budget, and an SLO that nobody asks for."""
@@ -73,7 +71,7 @@ def _handler(board: Board, own: Instruments) -> type[BaseHTTPRequestHandler]:
             type(self).scrapes += 1
             own.evaluated(0.2, datetime.now(UTC))
             board.publish([replace(each, good_ever=each.good_ever + 100 * self.scrapes) for each in snapshots()])
-            body = exposition.render().body + "".join(_FACTOR.format(slo=each.id) for each in snapshots()[:1]).encode()
+            body = exposition.render().body
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
             self.send_header("Content-Length", str(len(body)))

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 DASHBOARDS = Path(__file__).parents[2] / "grafana" / "dashboards"
-AWAITED = frozenset({"slo_alert_factor"})
-"""Metrics that the dashboards ask for already and Sloburn does not expose yet; their panels stay empty until then."""
 
 _LABEL_VALUES = re.compile(r"label_values\((?P<metric>\w+), (?P<label>\w+)\)")
 

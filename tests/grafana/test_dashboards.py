@@ -10,7 +10,7 @@ import pytest
 from app.metrics import FAMILIES, BuildInfo, Instruments
 from grafana import boards
 from grafana.generate import DASHBOARDS, rendered
-from tests.grafana.queries import AWAITED, PanelQuery, dashboards, mark_queries, panel_queries
+from tests.grafana.queries import PanelQuery, dashboards, mark_queries, panel_queries
 
 _VARIABLES = {
     "service": "checkout|search",
@@ -55,12 +55,7 @@ def test_every_query_parses_once_its_variables_are_filled_in(query: PanelQuery) 
 @pytest.mark.parametrize("query", _QUERIES, ids=_title)
 def test_every_metric_that_is_asked_for_is_one_that_sloburn_exposes(query: PanelQuery) -> None:
     assert query.metrics
-    assert query.metrics <= _exposed() | AWAITED
-
-
-def test_nothing_is_awaited_that_is_there() -> None:
-    """A metric that Sloburn has come to expose leaves `AWAITED`, so that its panels are tested on the service too."""
-    assert not AWAITED & _exposed()
+    assert query.metrics <= _exposed()
 
 
 @pytest.mark.parametrize("panel", _panels())

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from app.alerting import default_policies
 from app.slo import (
+    Alerting,
     AlertState,
     BadSli,
     GroupKey,
@@ -52,6 +54,7 @@ def an_slo(
         sli=BadSli(total=total, bad=bad, by=by),
         description="Requests succeed.",
         labels=labels,
+        alerting=Alerting(policies=default_policies(window, objective)),
     )
 
 
