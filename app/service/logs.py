@@ -12,11 +12,12 @@ def configure_logging(log_format: LogFormat, level: LogLevel) -> None:
     """Log to standard error from *level* on."""
     number = getattr(logging, level.value.upper())
     as_json = log_format is LogFormat.JSON
-    # The console renderer prints tracebacks itself, more readably.
+    # The console renderer prints tracebacks itself; its default shows local variables, which may be secrets.
+    plain = structlog.dev.plain_traceback
     render: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     )
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), *render],
