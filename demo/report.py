@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -18,21 +17,20 @@ _COLOURS = {"meeting": "green", "at_risk": "yellow", "exhausted": "red"}
 
 
 def slo_table(items: Sequence[Item]) -> Table:
-    """The SLOs of `/api/v1/slos`, one row each, with the budget that is left."""
-    table = Table(box=SIMPLE_HEAD, title="Error budgets", title_justify="left")
+    """The SLOs of `/api/v1/slos`, one row each, with the share of the budget that is left."""
+    table = Table(box=None, collapse_padding=True, pad_edge=False)
     table.add_column("SLO", overflow="fold")
-    for heading in ("objective", "budget left", "status", "coverage", "alerts"):
+    for heading in ("objective", "left", "coverage", "status"):
         table.add_column(heading, no_wrap=True)
     for item in items:
         colour = _COLOURS.get(item["status"], "dim")
-        firing = [alert["severity"] for alert in item["alerts"] if alert["state"] == "firing"]
+        firing = [f", {alert['severity']}" for alert in item["alerts"] if alert["state"] == "firing"]
         table.add_row(
             item["id"],
             f"{item['objective'] * 100:g}%",
             _percent(item["budget"]["remaining_ratio"]),
-            f"[{colour}]{item['status']}[/]",
             _percent(item["coverage"]),
-            ", ".join(firing) or "-",
+            f"[{colour}]{item['status']}{''.join(firing)}[/]",
         )
     return table
 

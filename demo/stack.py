@@ -91,7 +91,7 @@ def _show_budgets(ports: Ports, children: Children, console: Console) -> None:
             if time.monotonic() > deadline:
                 break
             time.sleep(1)
-    console.print(slo_table(items))
+    console.print("\n[bold]Error budgets[/]", slo_table(items), sep="\n")
 
 
 def _slos(ports: Ports) -> list[dict[str, Any]]:
