@@ -28,8 +28,8 @@ soak: setup ## Run the long proofs; SLOBURN_SOAK says how long, 1 is the length 
 demo: setup ## Start the demo shop with a month of history; Ctrl-C ends it. Choices: make demo ARGS="up --help"
 	@$(bin)/sloburn demo $(ARGS)
 
-bench: setup ## Measure what a tick costs
-	$(bin)/python -m bench $(ARGS)
+bench: setup ## Measure what a tick costs; others: make bench ARGS=--help
+	$(bin)/python -m bench $(or $(ARGS),cost)
 
 run: setup ## Run the service with the settings of the environment
 	@$(bin)/sloburn serve $(ARGS)
