@@ -37,7 +37,7 @@ class Book:
             watch.started = True
             watch.settled_s = watch.counted_s = watch.complete_from_s = at_s
             watch.wanted_from_s = at_s - min(watch.horizon_s, self._history_s)
-            self.ledger.place(rows_of([watch]), settled_s=at_s, counted_s=at_s, complete_from_s=at_s)
+            self.ledger.place(rows_of([watch]), settled_s=at_s, counted_s=at_s, complete_from_s=at_s, covered_s=at_s)
 
     def seed(self, watches: Sequence[Watch], samples: Samples, *, until_s: float) -> None:
         """Learn where the counters stood at *until_s*, without counting."""

@@ -108,12 +108,14 @@ class Ledger:
         settled_s: float | None = None,
         counted_s: float | None = None,
         complete_from_s: float | None = None,
+        covered_s: float | None = None,
     ) -> None:
         """Note how far rows have been counted."""
         for column, value in (
             (self.settled_s, settled_s),
             (self.counted_s, counted_s),
             (self.complete_from_s, complete_from_s),
+            (self._covered_s, covered_s),
         ):
             if value is not None:
                 column[rows] = value
@@ -142,8 +144,9 @@ class Ledger:
         """
         patience = np.maximum(2 * np.where(np.isinf(self._spacing_s[rows]), 0, self._spacing_s[rows]), self.interval_s)
         fine = self.newest_s - row_seen_s <= patience
-        rows = rows[fine]
-        self._cover(rows, self._covered_s[rows], np.full(len(rows), self.newest_s))
+        rows, row_seen_s = rows[fine], row_seen_s[fine]
+        # What lies before a sample that follows on none is a hole, or the time before the row's birth.
+        self._cover(rows, np.maximum(self._covered_s[rows], row_seen_s), np.full(len(rows), self.newest_s))
 
     def rewind(self, rows: Ints) -> None:
         """Take back what was counted of *rows* after they were settled, to count it again."""
