@@ -1,7 +1,8 @@
 """When an alert fires and resolves: the default tiers, and the life cycle as one pure `step`.
 
 Pure: no IO. May import `app.slo` only. Start at `lifecycle.py`; `alert.py` is what is remembered between two slots,
-`reading.py` what is known at one, `policy.py` the default tiers, `notice.py` what is told to people.
+`reading.py` what is known at one, `policy.py` the default tiers, `notice.py` what is told to people,
+`routing.py` who they are.
 """
 
 from app.alerting.alert import Alert, Transition, TransitionKind
@@ -9,6 +10,7 @@ from app.alerting.lifecycle import retire, step, step_slo
 from app.alerting.notice import Notice, NoticeStatus, compose, news, resolve
 from app.alerting.policy import check_tier, default_policies
 from app.alerting.reading import ADEQUATE_COVERAGE, Reading, TierReading, Verdict, judge
+from app.alerting.routing import Route, Routing
 
 __all__ = [
     "ADEQUATE_COVERAGE",
@@ -16,6 +18,8 @@ __all__ = [
     "Notice",
     "NoticeStatus",
     "Reading",
+    "Route",
+    "Routing",
     "TierReading",
     "Transition",
     "TransitionKind",

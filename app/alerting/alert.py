@@ -15,6 +15,7 @@ class TransitionKind(StrEnum):
     FIRED = "fired"
     UNMUTED = "unmuted"
     RESOLVED = "resolved"
+    HELD_BACK = "held_back"
     FROZEN = "frozen"
     THAWED = "thawed"
 
@@ -26,6 +27,7 @@ class Alert:
     *state* is inactive, pending or firing, and stays what it was while the alert is *frozen* (the reason in words).
     *since* is the slot in which the state was entered; *quiet_since* the first slot of a firing alert that no longer
     burnt; *announced* says that receivers were told that it fires; *incident* is shared by all alerts of one story.
+    *held_back* says in words why an inactive alert does not fire although a tier has tripped.
     """
 
     slo: SloId
@@ -39,6 +41,7 @@ class Alert:
     muted: bool = False
     announced: bool = False
     resolved_at: datetime | None = None
+    held_back: str | None = None
 
     @property
     def key(self) -> str:

@@ -4,14 +4,18 @@ Without frozen slots an alert behaves exactly like a Prometheus alerting rule wi
 ``keep_firing_for``: it is active from the first slot that burns, fires in the slot in which it has been active for
 ``for``, and resolves in the slot in which it has been quiet for ``keep_firing_for``.
 
+A policy that asks for evidence differs where events are few, and in how alerts end: it fires later or not at all, ends
+as soon as the newest events show the end, and fires on for a while where nothing shows it (ADR-0014, ADR-0015).
+
 Source: https://github.com/prometheus/prometheus/blob/v2.42.0/rules/alerting.go (AlertingRule.Eval)
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import blake2b
 
+from app.alerting import evidence
 from app.alerting.alert import Alert, Transition, TransitionKind
 from app.alerting.reading import Reading, Verdict, judge
 from app.slo import AlertState, Severity, SeverityPolicy, SloId
@@ -40,7 +44,8 @@ def step(
         muted: whether a page of the same SLO speaks for it; it then lives on silently.
         story: the incident that is under way in the SLO; None starts one if the alert becomes active.
     """
-    return _step(alert, judge(reading, policy), policy, at=at, muted=muted, story=story)
+    verdict = judge(reading, policy, quiet_for=_quiet_for(alert, at))
+    return _step(alert, verdict, policy, at=at, muted=muted, story=story)
 
 
 def step_slo(
@@ -63,7 +68,7 @@ def step_slo(
     page: Alert | None = None
     for policy in sorted(policies, key=_urgency):
         alert = known.pop(policy.severity, None) or Alert(slo=slo, severity=policy.severity)
-        verdict = judge(readings[policy.severity], policy)
+        verdict = judge(readings[policy.severity], policy, quiet_for=_quiet_for(alert, at))
         muted = page is not None and _mutes(page, verdict, at)
         alert, transitions = _step(alert, verdict, policy, at=at, muted=muted, story=story)
         story = story or alert.incident
@@ -88,6 +93,10 @@ def incident_id(slo: SloId, at: datetime) -> str:
     return blake2b(f"{slo}@{at.timestamp():.3f}".encode(), digest_size=8).hexdigest()
 
 
+def _quiet_for(alert: Alert, at: datetime) -> timedelta | None:
+    return None if alert.resolved_at is None else at - alert.resolved_at
+
+
 def _urgency(policy: SeverityPolicy) -> int:
     return _URGENCY[policy.severity]
 
@@ -109,11 +118,20 @@ def _step(
     if verdict.unknown is not None:
         return _freeze(alert, verdict.unknown, at)
     if alert.frozen is None and alert.state is AlertState.INACTIVE and not verdict.burning:
-        return alert, ()
-    thawed, changes = _thaw(alert, at)
+        return _hold_back(alert, verdict, at)
+    thawed, changes = _thaw(replace(alert, held_back=None) if alert.held_back is not None else alert, at)
     moved, change = _advance(thawed, verdict, policy, at, story)
     heard, told = _announce(moved, change, at, muted=muted)
     return heard, (*changes, *told)
+
+
+def _hold_back(alert: Alert, verdict: Verdict, at: datetime) -> Step:
+    if alert.held_back == verdict.held_back:
+        return alert, ()
+    held = replace(alert, held_back=verdict.held_back)
+    if verdict.held_back is None or alert.held_back is not None:
+        return held, ()
+    return held, (_change(held, TransitionKind.HELD_BACK, at, reason=verdict.held_back),)
 
 
 def _freeze(alert: Alert, reason: str, at: datetime) -> Step:
@@ -135,18 +153,42 @@ def _thaw(alert: Alert, at: datetime) -> Step:
 def _advance(
     alert: Alert, verdict: Verdict, policy: SeverityPolicy, at: datetime, story: str | None
 ) -> tuple[Alert, Transition | None]:
+    if alert.firing:
+        return _while_firing(alert, verdict, policy, at)
     if verdict.tier is None:
-        return _while_quiet(alert, policy, at)
+        return _while_quiet(alert, timedelta(0), at)
     return _while_burning(alert, verdict.tier.name, policy, at, story)
 
 
-def _while_quiet(alert: Alert, policy: SeverityPolicy, at: datetime) -> tuple[Alert, Transition | None]:
+def _while_firing(
+    alert: Alert, verdict: Verdict, policy: SeverityPolicy, at: datetime
+) -> tuple[Alert, Transition | None]:
+    if verdict.over and not _relapsed(alert, policy):
+        return _while_quiet(alert, policy.keep_firing_for, at)
+    if verdict.tripped is None:
+        return _while_quiet(alert, max(policy.keep_firing_for, verdict.hold), at)
+    return _go_on(alert, verdict.tripped.name), None
+
+
+def _relapsed(alert: Alert, policy: SeverityPolicy) -> bool:
+    """Whether it fires again so soon that the last end was no end; such an alert is not ended early."""
+    if alert.resolved_at is None or alert.since is None:
+        return False
+    return alert.since - alert.resolved_at < evidence.settles(policy)
+
+
+def _go_on(alert: Alert, tier: str) -> Alert:
+    same = alert.quiet_since is None and alert.tier == tier
+    return alert if same else replace(alert, quiet_since=None, tier=tier)
+
+
+def _while_quiet(alert: Alert, patience: timedelta, at: datetime) -> tuple[Alert, Transition | None]:
     match alert.state:
         case AlertState.PENDING:
             return _end(alert, at), _change(alert, TransitionKind.CLEARED, at)
         case AlertState.FIRING:
             quiet_since = alert.quiet_since or at
-            if at - quiet_since < policy.keep_firing_for:
+            if at - quiet_since < patience:
                 return replace(alert, quiet_since=quiet_since), None
             resolved = _change(alert, TransitionKind.RESOLVED, at, notify=alert.announced)
             return replace(_end(alert, at), resolved_at=at), resolved
@@ -157,9 +199,6 @@ def _while_quiet(alert: Alert, policy: SeverityPolicy, at: datetime) -> tuple[Al
 def _while_burning(
     alert: Alert, tier: str, policy: SeverityPolicy, at: datetime, story: str | None
 ) -> tuple[Alert, Transition | None]:
-    if alert.firing:
-        same = alert.quiet_since is None and alert.tier == tier
-        return (alert if same else replace(alert, quiet_since=None, tier=tier)), None
     entered = alert.state is AlertState.INACTIVE
     if entered:
         incident = story or incident_id(alert.slo, at)

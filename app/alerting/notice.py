@@ -26,7 +26,8 @@ class Notice:
 
     *labels* are those of the documents and of the *group*, *annotations* those of the documents; *good* and *bad* count
     the events of the window *long*; *period_seconds* is the length of the SLO window; *stale* says why the figures
-    are old; *reason* why an alert ended that did not end by itself.
+    are old; *reason* why an alert ended that did not end by itself; *culprits* which label values had most bad events
+    when it began to fire.
     """
 
     status: NoticeStatus
@@ -56,6 +57,7 @@ class Notice:
     bad: float = _NAN
     stale: str | None = None
     reason: str | None = None
+    culprits: str = ""
 
     @property
     def key(self) -> str:

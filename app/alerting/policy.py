@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.slo import Severity, SeverityPolicy, Tier, Window
+from app.slo import Evidence, Severity, SeverityPolicy, Tier, Window
 
 _ROUNDING = 1e-9
 
@@ -61,7 +61,7 @@ def default_policies(window: Window, objective: float) -> tuple[SeverityPolicy, 
         )
         possible = tuple(tier for tier in tiers if check_tier(tier, objective) is None)
         if possible:
-            policies.append(SeverityPolicy(severity=severity, tiers=possible))
+            policies.append(SeverityPolicy(severity=severity, tiers=possible, evidence=Evidence()))
     return tuple(policies)
 
 

@@ -1,10 +1,15 @@
 """What is known of an SLO at one slot, and the verdict on whether one severity of it burns.
 
-A verdict has three values: burning, quiet, and unknown. An alert whose verdict is unknown is frozen.
+A verdict has four values: burning, quiet, held back for lack of evidence, and unknown. An alert whose verdict is
+unknown is frozen.
 """
 
+import math
 from dataclasses import dataclass
+from datetime import timedelta
 
+from app.alerting import evidence
+from app.alerting.evidence import WindowCounts
 from app.slo import SeverityPolicy, Tier, format_duration
 
 ADEQUATE_COVERAGE = 0.9
@@ -34,22 +39,37 @@ class TierReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One severity at one slot: its tiers in the policy's order, and whether the newest data is too old to judge by."""
+    """One severity at one slot: its tiers in the policy's order, and whether the newest data is too old to judge by.
+
+    *recent* are the counts of `evidence.needed_windows`; without them, or without the *error_budget* (a ratio), a
+    policy that asks for evidence cannot tell what lacks it, and goes by the burn rates alone.
+    """
 
     tiers: tuple[TierReading, ...]
     stale: bool = False
+    recent: tuple[WindowCounts, ...] = ()
+    error_budget: float = math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether it burns, and by which tier; *unknown* says in words why that cannot be told."""
+    """Whether it burns, and by which tier; *unknown* says in words why that cannot be told.
+
+    *tier* has tripped and there is evidence enough to fire; *tripped* has tripped, which keeps an alert firing;
+    *held_back* says why a tier that has tripped is not believed yet. *over* says that the newest events show the end;
+    *hold* is how long an alert fires on after the last tier has cleared while nothing shows that.
+    """
 
     tier: Tier | None = None
     unknown: str | None = None
+    tripped: Tier | None = None
+    held_back: str | None = None
+    over: bool = False
+    hold: timedelta = timedelta(0)
 
     @property
     def burning(self) -> bool:
-        """Whether a tier has tripped on adequate data."""
+        """Whether a tier has tripped on adequate data and with enough evidence to fire."""
         return self.tier is not None
 
 
@@ -57,11 +77,11 @@ QUIET = Verdict()
 STALE = Verdict(unknown="the newest data is too old to judge by")
 
 
-def judge(reading: Reading, policy: SeverityPolicy) -> Verdict:
-    """The verdict of a policy on a reading: the quickest tier that trips, or quiet, or unknown.
+def judge(reading: Reading, policy: SeverityPolicy, *, quiet_for: timedelta | None = None) -> Verdict:
+    """The verdict of a policy on a reading: the quickest tier that trips, or quiet, held back, or unknown.
 
     One tier that trips on adequate data is enough to know that it burns; that it is quiet is only known when the
-    data of every tier is adequate.
+    data of every tier is adequate. *quiet_for* is the time since the alert last ended, None if it never did.
 
     Raises:
         ValueError: the reading is of another set of tiers.
@@ -70,13 +90,65 @@ def judge(reading: Reading, policy: SeverityPolicy) -> Verdict:
         raise ValueError(f"{len(reading.tiers)} readings for the {len(policy.tiers)} tiers of a {policy.severity}")
     if reading.stale:
         return STALE
-    inadequate = None
+    tripped: list[tuple[Tier, TierReading]] = []
+    inadequate: list[tuple[Tier, TierReading]] = []
     for tier, measured in zip(policy.tiers, reading.tiers, strict=True):
         if not measured.adequate:
-            inadequate = inadequate or (tier, measured)
+            inadequate.append((tier, measured))
         elif measured.trips(tier):
-            return Verdict(tier=tier)
-    return QUIET if inadequate is None else Verdict(unknown=_why(*inadequate))
+            tripped.append((tier, measured))
+    if inadequate and not tripped:
+        return Verdict(unknown=_why(*inadequate[0]))
+    if policy.evidence is None or not reading.recent or math.isnan(reading.error_budget):
+        return Verdict(tier=tripped[0][0], tripped=tripped[0][0]) if tripped else QUIET
+    return _with_evidence(reading, policy, tripped, quiet_for)
+
+
+def _with_evidence(
+    reading: Reading, policy: SeverityPolicy, tripped: list[tuple[Tier, TierReading]], quiet_for: timedelta | None
+) -> Verdict:
+    over = evidence.is_over(reading.recent, policy, error_budget=reading.error_budget, adequate=ADEQUATE_COVERAGE)
+    believed, held_back = _believed(reading, policy, tripped, quiet_for)
+    if over and quiet_for is not None and quiet_for < max(tier.short for tier in policy.tiers):
+        # The short windows still hold what the alert that ended early has told of.
+        believed, held_back = None, None
+    return Verdict(
+        tier=believed,
+        tripped=tripped[0][0] if tripped else None,
+        held_back=None if believed is not None else held_back,
+        over=over,
+        hold=evidence.hold(policy),
+    )
+
+
+def _believed(
+    reading: Reading, policy: SeverityPolicy, tripped: list[tuple[Tier, TierReading]], quiet_for: timedelta | None
+) -> tuple[Tier | None, str | None]:
+    """The quickest tier with enough evidence; and what the quickest tier that has tripped lacks."""
+    doubts = []
+    for tier, measured in tripped:
+        doubt = _doubt(tier, measured, reading, policy, quiet_for)
+        if doubt is None:
+            return tier, None
+        doubts.append(doubt)
+    return None, doubts[0] if doubts else None
+
+
+def _doubt(
+    tier: Tier, measured: TierReading, reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None
+) -> str | None:
+    if policy.evidence is None:
+        return None
+    windows = [WindowCounts(window=tier.long, total=measured.good + measured.bad, bad=measured.bad)]
+    if quiet_for is not None and quiet_for < tier.long:
+        # What an alert has told of once is no evidence for the next one.
+        new = evidence.since_the_end(reading.recent, tier, pause=quiet_for + evidence.hold(policy))
+        windows += [] if new is None else [new]
+    for counts in windows:
+        doubt = evidence.what_is_missing(counts, tier, error_budget=reading.error_budget, evidence=policy.evidence)
+        if doubt is not None:
+            return doubt
+    return None
 
 
 def _why(tier: Tier, measured: TierReading) -> str:

@@ -14,6 +14,7 @@ from app.delivery.alertmanager_peer import RECEIVER, AlertmanagerPeer, Reasserti
 from app.delivery.alertmanager_wire import Wire
 from app.delivery.outcome import Delivered, Held, Outcome, best
 from app.delivery.ports import DeliveryInstruments, Receiver
+from app.delivery.templates import Templates
 
 _LIFETIME_IN_RESENDS = 4
 _SOON = timedelta(seconds=1)
@@ -30,6 +31,8 @@ class AlertmanagerOptions:
         resend_delay: the time between two repetitions of what fires.
         timeout: the longest that one request may take.
         reassertion: how long a restarted Alertmanager needs to see what fires.
+        name: what the cluster is called as a receiver.
+        templates: the receiver's own words.
     """
 
     urls: tuple[str, ...]
@@ -38,6 +41,8 @@ class AlertmanagerOptions:
     resend_delay: timedelta = timedelta(minutes=1)
     timeout: timedelta = timedelta(seconds=10)
     reassertion: Reassertion = field(default_factory=Reassertion)
+    name: str = RECEIVER
+    templates: Templates = field(default_factory=Templates)
 
     @property
     def lifetime(self) -> timedelta:
@@ -52,13 +57,15 @@ class Alertmanager(Receiver):
     """
 
     def __init__(self, options: AlertmanagerOptions, *, clock: Clock, instruments: DeliveryInstruments) -> None:
-        wire = Wire(external_url=options.external_url, lifetime=options.lifetime)
+        wire = Wire(external_url=options.external_url, lifetime=options.lifetime, templates=options.templates)
+        self._name = options.name
         self.peers = tuple(
             AlertmanagerPeer(
                 AlertmanagerApi(url, clock=clock, instruments=instruments, timeout=options.timeout),
                 wire=wire,
                 reassertion=options.reassertion,
                 instruments=instruments,
+                receiver=options.name,
             )
             for url in dict.fromkeys(options.urls)
         )
@@ -67,7 +74,7 @@ class Alertmanager(Receiver):
     @property
     @override
     def name(self) -> str:
-        return RECEIVER
+        return self._name
 
     @override
     async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:

@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import httpx
@@ -13,41 +12,16 @@ import orjson
 
 from app.clock import Clock
 from app.delivery.alertmanager_wire import PostableAlert
+from app.delivery.answers import POISON, Answer, AttemptError, failure_of
 from app.delivery.outcome import Failed, FailureReason
 from app.delivery.ports import DeliveryInstruments
-from app.prometheus.dates import clock_skew, retry_after
+from app.prometheus.dates import clock_skew
 
 _CONNECT_S = 3.0
 _ANSWER_BYTES = 4 * 1024 * 1024
 """The status holds the whole configuration; no answer is larger than that."""
 _DETAIL_CHARS = 300
 _JSON = {"Content-Type": "application/json"}
-_POISON: set[int] = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
-_REASONS: dict[int, FailureReason] = {
-    HTTPStatus.TOO_MANY_REQUESTS: FailureReason.RATE_LIMITED,
-    HTTPStatus.UNAUTHORIZED: FailureReason.UNAUTHORIZED,
-    HTTPStatus.FORBIDDEN: FailureReason.UNAUTHORIZED,
-    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: FailureReason.UNAUTHORIZED,
-}
-
-
-class AttemptError(Exception):
-    """A call did not succeed, and may later."""
-
-    def __init__(self, failed: Failed) -> None:
-        super().__init__(failed.detail)
-        self.failed = failed
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    status: int
-    headers: httpx.Headers
-    body: bytes
-
-    @property
-    def text(self) -> str:
-        return f"{self.status} {self.body.decode(errors='replace').strip()[:_DETAIL_CHARS]}"
 
 
 class AlertmanagerApi:
@@ -98,11 +72,11 @@ class AlertmanagerApi:
         answer = await self._exchange(request)
         if httpx.codes.is_success(answer.status):
             return None
-        if answer.status in _POISON:
-            return answer.text
+        if answer.status in POISON:
+            return answer.text[:_DETAIL_CHARS]
         raise AttemptError(_failure(answer))
 
-    async def _exchange(self, request: httpx.Request) -> _Answer:
+    async def _exchange(self, request: httpx.Request) -> Answer:
         sent = self._clock.now()
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -119,7 +93,7 @@ class AlertmanagerApi:
             self._instruments.clock_skew(self.peer, skew)
         return answer
 
-    async def _read(self, request: httpx.Request) -> _Answer:
+    async def _read(self, request: httpx.Request) -> Answer:
         response = await self._http.send(request, stream=True)
         body = b""
         try:
@@ -129,12 +103,9 @@ class AlertmanagerApi:
                     break
         finally:
             await response.aclose()
-        return _Answer(status=response.status_code, headers=response.headers, body=body)
+        return Answer(status=response.status_code, headers=dict(response.headers), body=body)
 
 
-def _failure(answer: _Answer) -> Failed:
-    is_server_error = httpx.codes.is_server_error(answer.status)
-    reason = FailureReason.SERVER_ERROR if is_server_error else _REASONS.get(answer.status, FailureReason.REFUSED)
-    wait_s = retry_after(answer.headers.get("retry-after"), date=answer.headers.get("date"))
-    wait = None if wait_s is None else timedelta(seconds=min(wait_s, 86_400))
-    return Failed(reason=reason, detail=answer.text, retry_after=wait)
+def _failure(answer: Answer) -> Failed:
+    failed = failure_of(answer)
+    return replace(failed, detail=failed.detail[:_DETAIL_CHARS])

@@ -15,8 +15,9 @@ from enum import Enum, auto
 from typing_extensions import override
 
 from app.alerting import Notice, NoticeStatus
-from app.delivery.alertmanager_api import AlertmanagerApi, AttemptError
+from app.delivery.alertmanager_api import AlertmanagerApi
 from app.delivery.alertmanager_wire import PostableAlert, Wire
+from app.delivery.answers import AttemptError
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
 from app.delivery.ports import DeliveryInstruments, Keeper
 
@@ -61,8 +62,15 @@ class AlertmanagerPeer(Keeper):
     """Tells one Alertmanager, one request at a time."""
 
     def __init__(
-        self, api: AlertmanagerApi, *, wire: Wire, reassertion: Reassertion, instruments: DeliveryInstruments
+        self,
+        api: AlertmanagerApi,
+        *,
+        wire: Wire,
+        reassertion: Reassertion,
+        instruments: DeliveryInstruments,
+        receiver: str = RECEIVER,
     ) -> None:
+        self._receiver = receiver
         self._api = api
         self._wire = wire
         self._reassertion = reassertion
@@ -186,5 +194,5 @@ class AlertmanagerPeer(Keeper):
         return first + await self._post(alerts[middle:])
 
     def _failed(self, error: AttemptError, count: int) -> list[Outcome]:
-        self._instruments.failed(RECEIVER, error.failed.reason)
+        self._instruments.failed(self._receiver, error.failed.reason)
         return [error.failed] * count

@@ -3,13 +3,14 @@
 Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypedDict
-from urllib.parse import quote
 
 from app.alerting import Notice, NoticeStatus
-from app.delivery.message import annotations
+from app.delivery.annotations import annotations
+from app.delivery.links import slo_page
+from app.delivery.templates import Templates
 
 
 class PostableAlert(TypedDict):
@@ -29,10 +30,12 @@ class Wire:
     Attributes:
         external_url: where people reach us.
         lifetime: how long a firing alert lasts that is not sent again.
+        templates: the receiver's own words.
     """
 
     external_url: str
     lifetime: timedelta
+    templates: Templates = field(default_factory=Templates)
 
     def alert(self, notice: Notice, *, at: datetime) -> PostableAlert:
         """The alert of a notice that is sent at *at*, in the clock of the Alertmanager."""
@@ -41,10 +44,10 @@ class Wire:
         ends_at = at + self.lifetime if firing else max(notice.ends_at or at, notice.starts_at)
         return {
             "labels": labels(notice),
-            "annotations": annotations(notice),
+            "annotations": annotations(notice, self.templates),
             "startsAt": notice.starts_at.isoformat(),
             "endsAt": ends_at.isoformat(),
-            "generatorURL": f"{self.external_url.rstrip('/')}/slos/{quote(notice.slo, safe='')}",
+            "generatorURL": slo_page(self.external_url, notice),
         }
 
 

@@ -31,24 +31,8 @@ def description(notice: Notice) -> str:
     if notice.status is NoticeStatus.RESOLVED:
         sentences = [_duration(notice), _reason(notice), _gone(notice)]
     else:
-        sentences = [_stale(notice), _events(notice), _speed(notice), _gone(notice)]
+        sentences = [_stale(notice), _events(notice), _speed(notice), _culprits(notice), _gone(notice)]
     return " ".join(sentence for sentence in sentences if sentence)
-
-
-def annotations(notice: Notice) -> dict[str, str]:
-    """Everything that is said of an alert and may change during its life.
-
-    A document's annotations replace our words, but not the figures.
-    """
-    words = {"summary": summary(notice), "description": description(notice)}
-    figures = {
-        "tier": notice.tier,
-        "burn_rate_long": _figure(notice.burn_rate_long),
-        "burn_rate_short": _figure(notice.burn_rate_short),
-        "budget_remaining": _figure(notice.budget_remaining),
-        "data": "stale" if notice.stale is not None else "",
-    }
-    return {**words, **dict(notice.annotations), **{name: text for name, text in figures.items() if text}}
 
 
 def number(value: float) -> str:
@@ -143,6 +127,10 @@ def _stale(notice: Notice) -> str:
     )
 
 
+def _culprits(notice: Notice) -> str:
+    return f"Most bad events: {notice.culprits}." if notice.culprits else ""
+
+
 def _duration(notice: Notice) -> str:
     if notice.ends_at is None:
         return ""
@@ -158,7 +146,3 @@ def _reason(notice: Notice) -> str:
 
 def _count(events: float) -> str:
     return f"{events:,.0f}" if events >= 10 or events == round(events) else f"{events:.1f}"  # noqa: PLR2004  one digit
-
-
-def _figure(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.6g}"

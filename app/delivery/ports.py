@@ -9,6 +9,7 @@ from typing_extensions import override
 from app.alerting import Notice
 from app.delivery.backoff import Ending
 from app.delivery.outcome import FailureReason, Outcome
+from app.store.messages import Shown
 from app.store.outbox import OutboxEntry
 
 
@@ -51,6 +52,19 @@ class Deliveries(Protocol):
 
     def picture(self, receiver: str, *, at: datetime) -> Sequence[Notice]:
         """What is to be repeated: every alert in force, and those resolved a short while ago."""
+
+
+class Messages(Protocol):
+    """Which message of a receiver shows which alerts; methods may block and are called in worker threads."""
+
+    def recall(self, receiver: str, notice: Notice) -> Shown | None:
+        """The message that shows the alert; None if it has none of its own."""
+
+    def remember(self, receiver: str, notices: Sequence[Notice], *, handle: str, at: datetime) -> None:
+        """The alerts are shown in one message."""
+
+    def forget(self, receiver: str, notices: Sequence[Notice]) -> None:
+        """The alerts are over, and their message says so."""
 
 
 class DeliveryInstruments(Protocol):

@@ -1,21 +1,25 @@
 """The deliveries that lie in the database."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-from app.alerting import Notice
+from app.alerting import Notice, Routing
 from app.delivery.backoff import Bury, Done, Ending, HoldUntil, RetryAt
-from app.delivery.ports import Deliveries
-from app.store import Database
+from app.delivery.ports import Deliveries, Messages
+from app.store import Database, Transaction
 from app.store.alerts import load_in_force
+from app.store.messages import Shown, forget_messages, recall_message, remember_message
 from app.store.outbox import (
     OutboxEntry,
     bury,
+    bury_strangers,
     claim,
+    enqueue,
     hold_until,
+    load_addressed,
     mark_done,
     next_due,
     oldest_waiting,
@@ -32,11 +36,15 @@ class StoredDeliveries(Deliveries):
         database: where they lie.
         lease: longer than any attempt; a claimed entry whose worker has died is claimed again after it.
         repeat_resolved: how long the end of an alert is repeated.
+        routing: who is told of what; without it everybody of everything.
+        fallbacks: by receiver, who is told of what it never takes.
     """
 
     database: Database
     lease: timedelta = timedelta(seconds=30)
     repeat_resolved: timedelta = timedelta(minutes=15)
+    routing: Routing | None = None
+    fallbacks: Mapping[str, str] = field(default_factory=dict)
 
     @override
     def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
@@ -60,6 +68,7 @@ class StoredDeliveries(Deliveries):
                         retry_at(tx, entry_id, due_at, error=error)
                     case Bury(error=error):
                         bury(tx, entry_id, at=at, error=error)
+                        self._fall_back(tx, entry_id, at)
 
     @override
     def next_due(self, receiver: str) -> datetime | None:
@@ -74,7 +83,44 @@ class StoredDeliveries(Deliveries):
     @override
     def picture(self, receiver: str, *, at: datetime) -> Sequence[Notice]:
         with self.database.read() as tx:
-            in_force = load_in_force(tx)
+            in_force = [notice for notice in load_in_force(tx) if self._concerns(receiver, notice)]
             resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
         firing = {notice.key for notice in in_force}
         return (*in_force, *(notice for notice in resolved if notice.key not in firing))
+
+    def bury_strangers(self, receivers: Sequence[str], *, at: datetime) -> int:
+        """Give up what waits for receivers that there are no longer; how many entries that were."""
+        with self.database.begin() as tx:
+            return bury_strangers(tx, receivers, at=at)
+
+    def _concerns(self, receiver: str, notice: Notice) -> bool:
+        return self.routing is None or receiver in self.routing.receivers(notice)
+
+    def _fall_back(self, tx: Transaction, entry_id: int, at: datetime) -> None:
+        found = load_addressed(tx, entry_id)
+        if found is not None and found[0] in self.fallbacks:
+            receiver, notice = found
+            enqueue(tx, [notice], receivers=[self.fallbacks[receiver]], at=at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessages(Messages):
+    """The messages that one database remembers."""
+
+    database: Database
+
+    @override
+    def recall(self, receiver: str, notice: Notice) -> Shown | None:
+        with self.database.read() as tx:
+            return recall_message(tx, receiver, notice.key, notice.incident)
+
+    @override
+    def remember(self, receiver: str, notices: Sequence[Notice], *, handle: str, at: datetime) -> None:
+        with self.database.begin() as tx:
+            shown = [(notice.key, notice.incident) for notice in notices]
+            remember_message(tx, receiver, shown, handle=handle, at=at)
+
+    @override
+    def forget(self, receiver: str, notices: Sequence[Notice]) -> None:
+        with self.database.begin() as tx:
+            forget_messages(tx, receiver, [notice.key for notice in notices])

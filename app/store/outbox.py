@@ -181,6 +181,30 @@ def bury(connection: Connection, entry_id: int, *, at: datetime, error: str) -> 
     )
 
 
+def bury_strangers(connection: Connection, receivers: Sequence[str], *, at: datetime) -> int:
+    """Give up what waits for receivers that there are no longer; how many entries that were."""
+    strangers = (outbox.c.state == EntryState.WAITING.value) & outbox.c.receiver.not_in(receivers)
+    buried = {"state": EntryState.DEAD.value, "ended_at": at, "last_error": "this receiver is no longer configured"}
+    return connection.execute(update(outbox).where(strangers).values(leased_until=None, **buried)).rowcount
+
+
+def load_addressed(connection: Connection, entry_id: int) -> tuple[str, Notice] | None:
+    """The receiver and the notice of an entry; None if there is no such entry, or nobody can read it."""
+    row = connection.execute(select(outbox.c.receiver, outbox.c.notice).where(outbox.c.id == entry_id)).one_or_none()
+    try:
+        return None if row is None else (row.receiver, decode_notice(row.notice))
+    except (LookupError, TypeError, ValueError):
+        return None
+
+
+def told_of(connection: Connection, notice: Notice) -> tuple[str, ...]:
+    """The receivers that have been, or will be, told that the alert of this incident fires."""
+    mine = (outbox.c.alert_key == notice.key) & (outbox.c.status == NoticeStatus.FIRING.value)
+    rows = connection.execute(select(outbox.c.receiver, outbox.c.notice).where(mine).order_by(outbox.c.id.desc())).all()
+    incident = f'"incident":"{notice.incident}"'
+    return tuple(dict.fromkeys(row.receiver for row in rows if incident in row.notice))
+
+
 def revive(connection: Connection, entry_id: int, *, at: datetime) -> bool:
     """Put a dead letter back in its place; False if there is none of that id."""
     dead = (outbox.c.id == entry_id) & (outbox.c.state == EntryState.DEAD.value)

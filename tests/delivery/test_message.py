@@ -7,7 +7,8 @@ import pytest
 
 from app.alerting import resolve
 from app.delivery import message
-from app.delivery.message import annotations, description, summary
+from app.delivery.annotations import annotations
+from app.delivery.message import description, summary
 from tests.store.notices import START, firing, resolved
 
 NAN = float("nan")

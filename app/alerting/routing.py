@@ -1,0 +1,58 @@
+"""Which receivers are told of an alert: the first route that matches, and on to the next where it says so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from app.alerting.notice import Notice
+from app.slo import Severity
+
+Patterns = tuple[str, ...]
+"""Values, any of which may match; `*` and `?` stand for any text and any character."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """Alerts that match in everything that is given go to the *receivers*; *goes_on* lets later routes add theirs."""
+
+    receivers: tuple[str, ...]
+    severities: frozenset[Severity] = frozenset()
+    services: Patterns = ()
+    labels: tuple[tuple[str, Patterns], ...] = ()
+    goes_on: bool = False
+
+    def matches(self, notice: Notice) -> bool:
+        """Whether the alert is one of this route's; a label that it does not have is empty."""
+        if self.severities and notice.severity not in self.severities:
+            return False
+        if self.services and not _any(self.services, notice.service):
+            return False
+        own: Mapping[str, str] = {**dict(notice.labels), "slo": notice.slo, "alertname": notice.alertname}
+        return all(_any(patterns, own.get(label, "")) for label, patterns in self.labels)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """Routes in order; *default* receives what none of them matches, and *always* whatever there is."""
+
+    routes: tuple[Route, ...] = ()
+    default: tuple[str, ...] = ()
+    always: tuple[str, ...] = ()
+
+    def receivers(self, notice: Notice) -> tuple[str, ...]:
+        """Who is told of the alert, each once."""
+        found: list[str] = [*self.always]
+        matched = False
+        for route in self.routes:
+            if route.matches(notice):
+                found += route.receivers
+                matched = True
+                if not route.goes_on:
+                    break
+        if not matched:
+            found += self.default
+        return tuple(dict.fromkeys(found))
+
+
+def _any(patterns: Patterns, value: str) -> bool:
+    return any(fnmatchcase(value, pattern) for pattern in patterns)

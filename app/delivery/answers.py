@@ -1,0 +1,69 @@
+"""What an HTTP receiver has answered, and what that makes of the attempt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+
+from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
+from app.prometheus.dates import retry_after
+
+_LONGEST_WAIT_S = 86_400.0
+_REASONS: Mapping[int, FailureReason] = {
+    HTTPStatus.TOO_MANY_REQUESTS: FailureReason.RATE_LIMITED,
+    HTTPStatus.REQUEST_TIMEOUT: FailureReason.TIMEOUT,
+    HTTPStatus.UNAUTHORIZED: FailureReason.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN: FailureReason.UNAUTHORIZED,
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: FailureReason.UNAUTHORIZED,
+}
+POISON: frozenset[int] = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+)
+"""Statuses that concern what was sent, and not who received it."""
+
+
+class AttemptError(Exception):
+    """An attempt did not succeed, and may later."""
+
+    def __init__(self, failed: Failed) -> None:
+        super().__init__(failed.detail)
+        self.failed = failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer of a receiver, its *body* cut where it was too long or too slow; names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the receiver has taken what was sent."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def text(self) -> str:
+        """The answer as it is quoted."""
+        return f"{self.status} {self.body.decode(errors='replace').strip()}".strip()
+
+    @property
+    def wait(self) -> timedelta | None:
+        """How long the receiver wants to be left alone; None if it does not say."""
+        seconds = retry_after(self.headers.get("retry-after"), date=self.headers.get("date"))
+        return None if seconds is None else timedelta(seconds=min(seconds, _LONGEST_WAIT_S))
+
+
+def outcome_of(answer: Answer, *, final: frozenset[int] = POISON) -> Outcome:
+    """What the answer means: statuses in *final* are the same however often they are asked for."""
+    if answer.ok:
+        return Delivered()
+    return Rejected(detail=answer.text) if answer.status in final else failure_of(answer)
+
+
+def failure_of(answer: Answer) -> Failed:
+    """The answer as a failure that may pass."""
+    is_theirs = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    reason = FailureReason.SERVER_ERROR if is_theirs else _REASONS.get(answer.status, FailureReason.REFUSED)
+    return Failed(reason=reason, detail=answer.text, retry_after=answer.wait)

@@ -1,0 +1,10 @@
+"""`config/sloburn.yaml`: receivers and routes, with file, line and field for whatever is wrong.
+
+Start at `load.py`; `model.py` is the structure, `meaning.py` what must hold between its parts and what it becomes,
+`explain.py` the words for errors. The reference is `docs/receivers.md`.
+"""
+
+from app.delivery.config.load import LoadedConfig, load_config
+from app.delivery.config.meaning import DeliveryConfig, ReceiverConfig
+
+__all__ = ["DeliveryConfig", "LoadedConfig", "ReceiverConfig", "load_config"]

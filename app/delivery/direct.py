@@ -1,0 +1,220 @@
+"""A receiver that people read or are called by: a message for each change, or one digest when there are too many.
+
+Its lease is 30 s, so no batch may take longer: what was not begun in time is left for the next pass.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Protocol
+
+from typing_extensions import override
+
+from app.alerting import Notice, NoticeStatus
+from app.delivery.answers import AttemptError
+from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
+from app.delivery.ports import DeliveryInstruments, Messages, Receiver
+from app.delivery.secrets import Secret, blotted
+from app.store.outbox import idempotency_key
+
+_BEGIN_WITHIN_S = 12.0
+_MINUTE_S = 60.0
+_SOON = timedelta(seconds=1)
+_DETAIL_CHARS = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """One message to send, about alerts of one status: *key* is the same for every attempt.
+
+    *handle* names the message that said that these alerts fire, where there is one that can be changed.
+    """
+
+    notices: tuple[Notice, ...]
+    key: str
+    handle: str | None = None
+
+    @property
+    def firing(self) -> bool:
+        """Whether the alerts fire; else they are over."""
+        return self.notices[0].status is NoticeStatus.FIRING
+
+    @property
+    def only(self) -> Notice | None:
+        """The alert, if there is but one."""
+        return self.notices[0] if len(self.notices) == 1 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What became of a message; *handle* names it where it can be changed later."""
+
+    outcome: Outcome
+    handle: str | None = None
+
+
+class Messenger(Protocol):
+    """Speaks to one service; raises `AttemptError` for what may work later."""
+
+    @property
+    def secrets(self) -> Sequence[Secret]:
+        """What must not be seen in any text about it."""
+
+    @property
+    def digests_ends(self) -> bool:
+        """Whether one message can say that many alerts are over."""
+
+    @property
+    def divisible(self) -> bool:
+        """Whether a digest that is refused is worth dividing, since a single alert in it may be to blame."""
+
+    async def tell(self, telling: Telling) -> Told:
+        """Send one message, once."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How a receiver wants to be treated: messages a minute before there is a digest, and messages at once."""
+
+    per_minute: int = 20
+    at_once: int = 2
+
+
+_DEFAULT = Manners()
+
+
+class Direct(Receiver):
+    """Tells one messenger, within its manners."""
+
+    def __init__(
+        self,
+        name: str,
+        messenger: Messenger,
+        *,
+        messages: Messages,
+        instruments: DeliveryInstruments,
+        manners: Manners = _DEFAULT,
+    ) -> None:
+        self._name = name
+        self._messenger = messenger
+        self._messages = messages
+        self._instruments = instruments
+        self._manners = manners
+        self._sent: deque[float] = deque()
+
+    @property
+    @override
+    def name(self) -> str:
+        return self._name
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._messenger.aclose()
+
+    @override
+    async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
+        outcomes: dict[Notice, Outcome] = {}
+        tellings = await self._plan(notices, outcomes)
+        await self._tell_all(tellings, outcomes, at)
+        return [outcomes.get(notice, Held(until=at + _SOON)) for notice in notices]
+
+    async def _plan(self, notices: Sequence[Notice], outcomes: dict[Notice, Outcome]) -> deque[Telling]:
+        """The messages to send; what needs none has its outcome already."""
+        firing = [notice for notice in notices if notice.status is NoticeStatus.FIRING]
+        ended: list[Notice] = []
+        shown: dict[str, list[Notice]] = {}
+        counts: dict[str, int] = {}
+        for notice in notices:
+            if notice.status is NoticeStatus.FIRING:
+                continue
+            message = await asyncio.to_thread(self._messages.recall, self._name, notice)
+            if message is None:
+                ended.append(notice)
+            else:
+                shown.setdefault(message.handle, []).append(notice)
+                counts[message.handle] = message.alerts
+        tellings = deque(self._within_quota(firing, digests=True))
+        for handle, over in shown.items():
+            if len(over) < counts[handle]:
+                await asyncio.to_thread(self._messages.forget, self._name, over)
+                outcomes.update(dict.fromkeys(over, Delivered()))
+            else:
+                tellings.append(telling_of(over, handle=handle))
+        tellings.extend(self._within_quota(ended, digests=self._messenger.digests_ends))
+        return tellings
+
+    def _within_quota(self, notices: Sequence[Notice], *, digests: bool) -> list[Telling]:
+        now = asyncio.get_running_loop().time()
+        while self._sent and now - self._sent[0] > _MINUTE_S:
+            self._sent.popleft()
+        left = max(self._manners.per_minute - len(self._sent), 0)
+        if digests and len(notices) > left:
+            self._sent.append(now)
+            return [telling_of(notices)]
+        single = notices[:left]
+        self._sent.extend([now] * len(single))
+        return [telling_of([notice]) for notice in single]
+
+    async def _tell_all(self, tellings: deque[Telling], outcomes: dict[Notice, Outcome], at: datetime) -> None:
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _BEGIN_WITHIN_S
+        failures: list[Failed] = []
+
+        async def work() -> None:
+            while tellings and not failures and loop.time() < until:
+                telling = tellings.popleft()
+                outcome = await self._tell(telling, at)
+                if isinstance(outcome, Failed):
+                    failures.append(outcome)
+                if isinstance(outcome, Rejected) and self._messenger.divisible and telling.only is None:
+                    # One alert has spoilt it for the others: halve until the offender is alone.
+                    tellings.extendleft(_halves(telling))
+                else:
+                    outcomes.update(dict.fromkeys(telling.notices, outcome))
+
+        await asyncio.gather(*(work() for _ in range(self._manners.at_once)))
+        # A receiver that has just failed would fail for the rest too, and each attempt takes time.
+        for telling in tellings if failures else ():
+            outcomes.update(dict.fromkeys(telling.notices, failures[0]))
+
+    async def _tell(self, telling: Telling, at: datetime) -> Outcome:
+        try:
+            told = await self._messenger.tell(telling)
+        except AttemptError as error:
+            told = Told(outcome=error.failed)
+        outcome = self._blotted(told.outcome)
+        if isinstance(outcome, Failed):
+            self._instruments.failed(self._name, outcome.reason)
+        if isinstance(outcome, Delivered):
+            await self._note(telling, told.handle, at)
+        return outcome
+
+    async def _note(self, telling: Telling, handle: str | None, at: datetime) -> None:
+        if telling.firing and handle is not None:
+            await asyncio.to_thread(self._messages.remember, self._name, telling.notices, handle=handle, at=at)
+        elif not telling.firing and telling.handle is not None:
+            await asyncio.to_thread(self._messages.forget, self._name, telling.notices)
+
+    def _blotted(self, outcome: Outcome) -> Outcome:
+        if not isinstance(outcome, Failed | Rejected):
+            return outcome
+        detail = blotted(outcome.detail, self._messenger.secrets)
+        return replace(outcome, detail=detail[:_DETAIL_CHARS])
+
+
+def telling_of(notices: Sequence[Notice], *, handle: str | None = None) -> Telling:
+    """The message about alerts of one status."""
+    keys = sorted(idempotency_key(notice) for notice in notices)
+    key = keys[0] if len(keys) == 1 else blake2b("\n".join(keys).encode(), digest_size=16).hexdigest()
+    return Telling(notices=tuple(notices), key=key, handle=handle)
+
+
+def _halves(telling: Telling) -> tuple[Telling, Telling]:
+    middle = len(telling.notices) // 2
+    return telling_of(telling.notices[:middle]), telling_of(telling.notices[middle:])

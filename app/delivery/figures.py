@@ -1,0 +1,58 @@
+"""The values that templates may use: plain numbers and texts, None where something is not known."""
+
+import math
+from typing import Any
+
+from app.alerting import Notice
+from app.delivery.message import span, subject, time_left
+
+NAMES = frozenset(
+    {
+        "alertname", "bad", "budget_consumed", "budget_remaining", "burn_rate_long", "burn_rate_short", "culprits",
+        "description", "duration", "ended", "factor", "good", "group", "incident", "labels", "long", "name",
+        "objective", "reason", "service", "severity", "short", "since", "slo", "stale", "status", "subject", "summary",
+        "tier", "time_left", "total", "window",
+    }
+)  # fmt: skip
+"""Every name that there is."""
+
+
+def figures(notice: Notice) -> dict[str, Any]:
+    """The values of one notice; *summary* and *description* are added by whoever knows what was said so far."""
+    left = time_left(notice)
+    return {
+        "status": notice.status.value,
+        "alertname": notice.alertname,
+        "slo": str(notice.slo),
+        "subject": subject(notice),
+        "service": notice.service,
+        "name": notice.name,
+        "severity": notice.severity.value,
+        "incident": notice.incident,
+        "group": dict(notice.group),
+        "labels": dict(notice.labels),
+        "objective": notice.objective,
+        "window": notice.window,
+        "tier": notice.tier,
+        "long": notice.long,
+        "short": notice.short,
+        "since": f"{notice.starts_at:%Y-%m-%d %H:%M} UTC",
+        "ended": None if notice.ends_at is None else f"{notice.ends_at:%Y-%m-%d %H:%M} UTC",
+        "duration": None if notice.ends_at is None else span(notice.ends_at - notice.starts_at),
+        "time_left": None if left is None else span(left),
+        "factor": _known(notice.factor),
+        "burn_rate_long": _known(notice.burn_rate_long),
+        "burn_rate_short": _known(notice.burn_rate_short),
+        "budget_remaining": _known(notice.budget_remaining),
+        "budget_consumed": _known(1 - notice.budget_remaining),
+        "good": _known(notice.good),
+        "bad": _known(notice.bad),
+        "total": _known(notice.good + notice.bad),
+        "culprits": notice.culprits,
+        "stale": notice.stale,
+        "reason": notice.reason,
+    }
+
+
+def _known(value: float) -> float | None:
+    return value if math.isfinite(value) else None

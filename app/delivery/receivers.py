@@ -1,0 +1,129 @@
+"""From the configuration to receivers that work: the one place that knows all integrations."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from app.clock import Clock
+from app.delivery.alertmanager import Alertmanager, AlertmanagerOptions
+from app.delivery.alertmanager_api import AlertmanagerApi
+from app.delivery.config import DeliveryConfig, ReceiverConfig
+from app.delivery.config.meaning import AlertmanagerTargets, SlackWebhookOptions
+from app.delivery.direct import Direct, Messenger
+from app.delivery.heartbeat import Heartbeat, Watchdog, WatchdogOptions, Working
+from app.delivery.mail import Mail, MailOptions
+from app.delivery.outgoing import Outgoing, OutgoingOptions
+from app.delivery.pagerduty import PagerDuty, PagerDutyOptions
+from app.delivery.ports import DeliveryInstruments, Keeper, Messages, Receiver
+from app.delivery.slack import SlackBot, SlackBotOptions, SlackWebhook
+from app.delivery.webhook import Webhook, WebhookOptions
+from app.delivery.words import Writer
+
+_RESEND = timedelta(minutes=1)
+_LIFETIME_IN_RESENDS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What all receivers need; *external_url* is where people reach us."""
+
+    external_url: str
+    interval: timedelta
+    clock: Clock
+    instruments: DeliveryInstruments
+    messages: Messages
+
+
+@dataclass(slots=True, kw_only=True)
+class Receivers:
+    """Everybody who is told; whoever made them closes them."""
+
+    receivers: list[Receiver] = field(default_factory=list)
+    keepers: list[tuple[str, Keeper]] = field(default_factory=list)
+    heartbeat: Heartbeat | None = None
+    closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    async def aclose(self) -> None:
+        """Give up what is under way and close all connections."""
+        for close in self.closing:
+            await close()
+
+
+def open_receivers(config: DeliveryConfig, surroundings: Surroundings, *, working: Working) -> Receivers:
+    """All receivers of the configuration; *working* says whether ticks do their work."""
+    found = Receivers()
+    outgoing = OutgoingOptions(policy=config.policy, ca_file=config.ca_file)
+    for receiver in config.receivers:
+        _add(found, receiver, outgoing, surroundings)
+    if config.heartbeat is not None:
+        sender = Outgoing(outgoing)
+        found.heartbeat = Heartbeat(
+            config.heartbeat.url, every=config.heartbeat.every, outgoing=sender, working=working
+        )
+        found.closing.append(found.heartbeat.aclose)
+    for watchdog in _watchdogs(config, surroundings, working):
+        found.keepers.append((watchdog.name, watchdog))
+        found.closing.append(watchdog.aclose)
+    return found
+
+
+def _add(found: Receivers, config: ReceiverConfig, outgoing: OutgoingOptions, surroundings: Surroundings) -> None:
+    if isinstance(config.target, AlertmanagerTargets):
+        alertmanager = _alertmanager(config, config.target.urls, surroundings)
+        found.receivers.append(alertmanager)
+        found.keepers += ((config.name, peer) for peer in alertmanager.peers)
+        found.closing.append(alertmanager.aclose)
+        return
+    direct = Direct(
+        config.name,
+        _messenger(config, replace(outgoing, deadline=config.timeout), surroundings),
+        messages=surroundings.messages,
+        instruments=surroundings.instruments,
+        manners=config.manners,
+    )
+    found.receivers.append(direct)
+    found.closing.append(direct.aclose)
+
+
+def _alertmanager(config: ReceiverConfig, urls: Sequence[str], surroundings: Surroundings) -> Alertmanager:
+    options = AlertmanagerOptions(
+        urls=tuple(urls),
+        external_url=surroundings.external_url,
+        interval=surroundings.interval,
+        timeout=config.timeout,
+        name=config.name,
+        templates=config.templates,
+    )
+    return Alertmanager(options, clock=surroundings.clock, instruments=surroundings.instruments)
+
+
+def _messenger(config: ReceiverConfig, outgoing: OutgoingOptions, surroundings: Surroundings) -> Messenger:
+    writer = Writer(external_url=surroundings.external_url, templates=config.templates)
+    match config.target:
+        case PagerDutyOptions() as target:
+            return PagerDuty(target, outgoing=Outgoing(outgoing), writer=writer)
+        case SlackWebhookOptions(url=url):
+            return SlackWebhook(url, outgoing=Outgoing(outgoing), writer=writer)
+        case SlackBotOptions() as target:
+            return SlackBot(target, outgoing=Outgoing(outgoing), writer=writer)
+        case WebhookOptions() as target:
+            return Webhook(config.name, target, outgoing=Outgoing(outgoing), writer=writer, clock=surroundings.clock)
+        case MailOptions() as target:
+            return Mail(target, outgoing=outgoing, writer=writer, clock=surroundings.clock)
+        case AlertmanagerTargets():
+            raise ValueError("Alertmanagers are told by a receiver of their own")
+
+
+def _watchdogs(config: DeliveryConfig, surroundings: Surroundings, working: Working) -> list[Watchdog]:
+    if config.watchdog is None:
+        return []
+    options = WatchdogOptions(
+        alertname=config.watchdog.alertname,
+        labels=config.watchdog.labels,
+        external_url=surroundings.external_url,
+        lifetime=_LIFETIME_IN_RESENDS * max(surroundings.interval, _RESEND),
+    )
+    target = next(one.target for one in config.receivers if one.name == config.watchdog.receiver)
+    urls = target.urls if isinstance(target, AlertmanagerTargets) else ()
+    apis = [AlertmanagerApi(url, clock=surroundings.clock, instruments=surroundings.instruments) for url in urls]
+    return [Watchdog(api, options, working=working) for api in apis]

@@ -1,0 +1,75 @@
+"""Secrets of receivers: kept in files or in the environment, read when they are needed, and blotted out of texts."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from typing_extensions import override
+
+from app.delivery.answers import AttemptError
+from app.delivery.outcome import Failed, FailureReason
+
+_SHORTEST_BLOTTED = 4
+_BLOT = "<secret>"
+
+
+class Secret(Protocol):
+    """Something that must not be seen; its text does not show it."""
+
+    def reveal(self) -> str:
+        """The secret itself.
+
+        Raises:
+            AttemptError: it cannot be read now.
+        """
+
+
+class FixedSecret(Secret):
+    """A secret that was known at the start."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    @override
+    def reveal(self) -> str:
+        return self._value
+
+    @override
+    def __repr__(self) -> str:
+        return f"FixedSecret({_BLOT})"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSecret(Secret):
+    """A secret in a file, read anew each time so that it can be changed while the service runs."""
+
+    path: Path
+
+    @override
+    def reveal(self) -> str:
+        try:
+            text = self.path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise _unreadable(f"the secret in {self.path} cannot be read") from error
+        if not text:
+            raise _unreadable(f"the file {self.path} holds no secret")
+        return text
+
+
+def blotted(text: str, secrets: Iterable[Secret]) -> str:
+    """The text without the secrets."""
+    for secret in secrets:
+        try:
+            value = secret.reveal()
+        except AttemptError:
+            continue
+        if len(value) >= _SHORTEST_BLOTTED:
+            text = text.replace(value, _BLOT)
+    return text
+
+
+def _unreadable(detail: str) -> AttemptError:
+    return AttemptError(Failed(reason=FailureReason.UNAUTHORIZED, detail=detail))

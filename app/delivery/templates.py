@@ -1,0 +1,181 @@
+"""Words of people's own, in a small part of Jinja2: values, filters, `if`, and one loop over labels.
+
+Templates come from documents and may be anybody's. There is nothing in them that reaches beyond the values they are
+given, and nothing that takes long or grows: no calls, no attributes, no assignments, no loop within a loop, arithmetic
+on numbers only. So a template needs no more steps than its own length times the number of labels.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
+from jinja2.sandbox import SandboxedEnvironment
+from typing_extensions import override
+
+from app.delivery.figures import NAMES
+from app.delivery.message import number, share
+
+_LONGEST_TEMPLATE = 4_096
+_LONGEST_TEXT = 8_192
+_LONGEST_S = 0.1
+_MARKS = ("{{", "{%", "{#")
+_FILTERS = ("default", "d", "join", "length", "lower", "round", "title", "trim", "truncate", "upper", "first", "last")
+_ALLOWED: tuple[type[nodes.Node], ...] = (
+    nodes.Template,
+    nodes.Output,
+    nodes.TemplateData,
+    nodes.Name,
+    nodes.Const,
+    nodes.Getattr,
+    nodes.Getitem,
+    nodes.Filter,
+    nodes.Test,
+    nodes.If,
+    nodes.For,
+    nodes.CondExpr,
+    nodes.Compare,
+    nodes.Operand,
+    nodes.And,
+    nodes.Or,
+    nodes.Not,
+    nodes.Neg,
+    nodes.Pos,
+    nodes.Concat,
+    nodes.Add,
+    nodes.Sub,
+    nodes.Mul,
+    nodes.Div,
+    nodes.Keyword,
+)
+_Problems = (
+    TemplateError,
+    ArithmeticError,
+    TypeError,
+    ValueError,
+    LookupError,
+    RecursionError,
+    SyntaxError,
+    MemoryError,
+)
+
+
+class TemplateProblemError(ValueError):
+    """A template that cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Templates:
+    """The words of one receiver; None for the usual ones."""
+
+    summary: str | None = None
+    description: str | None = None
+
+
+class _Environment(SandboxedEnvironment):
+    """Jinja2's sandbox, narrowed: a dot means a key of a mapping, and arithmetic means numbers."""
+
+    intercepted_binops = frozenset({"+", "-", "*", "/"})
+
+    @override
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return self.getitem(obj, attribute)
+
+    @override
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if isinstance(obj, dict) and isinstance(argument, str) and argument in obj:
+            return obj[argument]
+        return self.undefined(name=str(argument))
+
+    @override
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        if not all(isinstance(value, int | float) for value in (left, right)):
+            raise TemplateProblemError(f"`{operator}` is for numbers; join texts with `~`")
+        return super().call_binop(context, operator, left, right)
+
+
+def _environment() -> _Environment:
+    environment = _Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
+    environment.filters = {name: environment.filters[name] for name in _FILTERS}
+    environment.filters |= {"number": number, "percent": share}
+    environment.globals.clear()
+    return environment
+
+
+_ENVIRONMENT = _environment()
+
+
+def is_template(text: str) -> bool:
+    """Whether the text is more than the words in it."""
+    return any(mark in text for mark in _MARKS)
+
+
+@lru_cache(maxsize=1024)
+def compile_template(text: str) -> Template:
+    """The template in the text.
+
+    Raises:
+        TemplateProblemError: it is none, or uses what is not allowed.
+    """
+    if len(text) > _LONGEST_TEMPLATE:
+        raise TemplateProblemError(f"the template has more than {_LONGEST_TEMPLATE} characters")
+    try:
+        tree = _ENVIRONMENT.parse(text)
+        _check(tree)
+        return _ENVIRONMENT.from_string(tree)
+    except TemplateProblemError:
+        raise
+    except _Problems as error:
+        raise TemplateProblemError(_one_line(error)) from error
+
+
+def render(text: str, values: Mapping[str, Any]) -> str:
+    """The text that the template makes of the values.
+
+    Raises:
+        TemplateProblemError: it cannot be made, is too long or takes too long.
+    """
+    template = compile_template(text)
+    try:
+        return "".join(_bounded(template.generate(values)))
+    except TemplateProblemError:
+        raise
+    except _Problems as error:
+        raise TemplateProblemError(_one_line(error)) from error
+
+
+def _bounded(pieces: Iterator[str]) -> Iterator[str]:
+    until, length = time.monotonic() + _LONGEST_S, 0
+    for piece in pieces:
+        length += len(piece)
+        if length > _LONGEST_TEXT:
+            raise TemplateProblemError(f"the text has more than {_LONGEST_TEXT} characters")
+        if time.monotonic() > until:
+            raise TemplateProblemError(f"the template takes longer than {_LONGEST_S} s")
+        yield piece
+
+
+def _check(tree: nodes.Template) -> None:
+    for node in tree.find_all(nodes.Node):
+        if not isinstance(node, _ALLOWED):
+            raise TemplateProblemError(f"line {node.lineno}: {type(node).__name__} is not allowed")
+        if isinstance(node, nodes.For):
+            _check_loop(node)
+    strangers = meta.find_undeclared_variables(tree) - NAMES
+    if strangers:
+        raise TemplateProblemError(
+            f"there is no {', no '.join(sorted(strangers))}; there are {', '.join(sorted(NAMES))}"
+        )
+
+
+def _check_loop(loop: nodes.For) -> None:
+    if not isinstance(loop.iter, nodes.Name) or loop.iter.name not in {"labels", "group"}:
+        raise TemplateProblemError(f"line {loop.lineno}: a loop goes over labels or group")
+    if loop.recursive or any(inner is not loop for inner in loop.find_all(nodes.For)):
+        raise TemplateProblemError(f"line {loop.lineno}: a loop within a loop is not allowed")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,0 +1,144 @@
+"""Any webhook: Alertmanager's JSON (version 4), so that what receives that receives ours, signed if there is a secret.
+
+Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config and, for the signature,
+https://www.standardwebhooks.com
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from typing_extensions import override
+
+from app.alerting import Notice, NoticeStatus
+from app.clock import Clock
+from app.delivery.alertmanager_wire import labels
+from app.delivery.answers import outcome_of
+from app.delivery.direct import Messenger, Telling, Told
+from app.delivery.links import slo_page
+from app.delivery.outgoing import Outgoing
+from app.delivery.secrets import Secret
+from app.delivery.words import Writer
+
+_REDIRECTS = 3
+_NOT_ENDED = "0001-01-01T00:00:00Z"
+_FNV_OFFSET = 14695981039346656037
+_FNV_PRIME = 1099511628211
+_64_BITS = 0xFFFFFFFFFFFFFFFF
+_ENCODED_SECRET = "whsec_"  # noqa: S105  # how the standard marks a secret in base64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookOptions:
+    """Where messages go, with which further headers, and the secret that they are signed with."""
+
+    url: Secret
+    secret: Secret | None = None
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+
+
+class Webhook(Messenger):
+    """Posts alerts; a digest is one post with all of them."""
+
+    digests_ends = True
+    divisible = True
+
+    def __init__(self, name: str, options: WebhookOptions, *, outgoing: Outgoing, writer: Writer, clock: Clock) -> None:
+        self._name = name
+        self._options = options
+        self._outgoing = outgoing
+        self._writer = writer
+        self._clock = clock
+
+    @property
+    @override
+    def secrets(self) -> Sequence[Secret]:
+        own = (self._options.secret,) if self._options.secret is not None else ()
+        return (self._options.url, *own, *self._options.headers.values())
+
+    @override
+    async def tell(self, telling: Telling) -> Told:
+        body = orjson.dumps(payload(telling, receiver=self._name, writer=self._writer))
+        headers = {name: value.reveal() for name, value in self._options.headers.items()}
+        headers |= {"Content-Type": "application/json", "Idempotency-Key": telling.key}
+        if self._options.secret is not None:
+            headers |= signature(body, key=telling.key, secret=self._options.secret.reveal(), at=self._clock.now())
+        answer = await self._outgoing.post(self._options.url.reveal(), body, headers, redirects=_REDIRECTS)
+        return Told(outcome=outcome_of(answer))
+
+    @override
+    async def aclose(self) -> None:
+        await self._outgoing.aclose()
+
+
+def payload(telling: Telling, *, receiver: str, writer: Writer) -> dict[str, Any]:
+    """The message as Alertmanager writes it."""
+    alerts = [_alert(notice, writer) for notice in telling.notices]
+    group = {"slo": telling.only.slo} if telling.only is not None else {}
+    return {
+        "version": "4",
+        "groupKey": "{}:" + _go_labels(group),
+        "truncatedAlerts": 0,
+        "status": "firing" if telling.firing else "resolved",
+        "receiver": receiver,
+        "groupLabels": group,
+        "commonLabels": _common([alert["labels"] for alert in alerts]),
+        "commonAnnotations": _common([alert["annotations"] for alert in alerts]),
+        "externalURL": writer.external_url,
+        "alerts": alerts,
+    }
+
+
+def signature(body: bytes, *, key: str, secret: str, at: datetime) -> dict[str, str]:
+    """The headers that prove who sent *body*, and when."""
+    stamp = str(int(at.timestamp()))
+    signed = b".".join((key.encode(), stamp.encode(), body))
+    digest = base64.b64encode(hmac.new(_key_of(secret), signed, sha256).digest()).decode()
+    return {"webhook-id": key, "webhook-timestamp": stamp, "webhook-signature": f"v1,{digest}"}
+
+
+def fingerprint(own: Mapping[str, str]) -> str:
+    """What Alertmanager calls an alert with these labels: FNV-1a over the sorted pairs."""
+    value = _FNV_OFFSET
+    for name, text in sorted(own.items()):
+        for byte in (*name.encode(), 0xFF, *text.encode(), 0xFF):
+            value = ((value ^ byte) * _FNV_PRIME) & _64_BITS
+    return f"{value:016x}"
+
+
+def _alert(notice: Notice, writer: Writer) -> dict[str, Any]:
+    firing = notice.status is NoticeStatus.FIRING or notice.ends_at is None
+    own = labels(notice)
+    return {
+        "status": "firing" if firing else "resolved",
+        "labels": own,
+        "annotations": writer.annotations(notice),
+        "startsAt": notice.starts_at.astimezone(UTC).isoformat(),
+        "endsAt": _NOT_ENDED if firing or notice.ends_at is None else notice.ends_at.astimezone(UTC).isoformat(),
+        "generatorURL": slo_page(writer.external_url, notice),
+        "fingerprint": fingerprint(own),
+    }
+
+
+def _common(each: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return {name: text for name, text in each[0].items() if all(other.get(name) == text for other in each)}
+
+
+def _go_labels(own: Mapping[str, str]) -> str:
+    quoted: Callable[[str], str] = lambda text: orjson.dumps(text).decode()  # noqa: E731
+    return "{" + ", ".join(f"{name}={quoted(text)}" for name, text in own.items()) + "}"
+
+
+def _key_of(secret: str) -> bytes:
+    if secret.startswith(_ENCODED_SECRET):
+        try:
+            return base64.b64decode(secret.removeprefix(_ENCODED_SECRET), validate=True)
+        except binascii.Error:
+            return secret.encode()
+    return secret.encode()

@@ -1,0 +1,63 @@
+"""Which message of a receiver an alert is shown in, so that the end of the alert can change that message.
+
+A message that stands for many alerts, a digest, is over when the last of them is.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Column, Connection, Index, String, Table, delete, func, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from app.store.moments import Moment
+from app.store.schema import metadata
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("receiver", String, primary_key=True),
+    Column("alert_key", String, primary_key=True),
+    Column("incident", String, nullable=False),
+    Column("handle", String, nullable=False),
+    Column("sent_at", Moment, nullable=False),
+    Index("messages_by_handle", "receiver", "handle"),
+)
+_KEPT = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A message in which an alert is shown: what the receiver calls it, and how many alerts it stands for."""
+
+    handle: str
+    alerts: int
+
+
+def remember_message(
+    connection: Connection, receiver: str, alerts: Iterable[tuple[str, str]], *, handle: str, at: datetime
+) -> None:
+    """The alerts, each a key and an incident, are shown in one message."""
+    for alert_key, incident in alerts:
+        values = {"incident": incident, "handle": handle, "sent_at": at}
+        statement = upsert(messages).values(receiver=receiver, alert_key=alert_key, **values)
+        connection.execute(statement.on_conflict_do_update(index_elements=["receiver", "alert_key"], set_=values))
+    connection.execute(delete(messages).where(messages.c.sent_at < at - _KEPT))
+
+
+def recall_message(connection: Connection, receiver: str, alert_key: str, incident: str) -> Shown | None:
+    """The message that shows an alert of this incident; None if there is none."""
+    mine = (messages.c.receiver == receiver) & (messages.c.alert_key == alert_key) & (messages.c.incident == incident)
+    handle = connection.execute(select(messages.c.handle).where(mine)).scalar()
+    if handle is None:
+        return None
+    same = (messages.c.receiver == receiver) & (messages.c.handle == handle)
+    count = connection.execute(select(func.count()).select_from(messages).where(same)).scalar_one()
+    return Shown(handle=handle, alerts=count)
+
+
+def forget_messages(connection: Connection, receiver: str, alert_keys: Iterable[str]) -> None:
+    """The alerts are over, and their messages say so."""
+    for alert_key in alert_keys:
+        mine = (messages.c.receiver == receiver) & (messages.c.alert_key == alert_key)
+        connection.execute(delete(messages).where(mine))
