@@ -4,7 +4,7 @@ May import `app.prometheus` and `app.slo` for the values that settings become. S
 whatever is wrong into lines that say what to write instead. The table is in `docs/settings.md`.
 """
 
-from app.settings.load import SettingsError, load_settings
+from app.settings.load import SettingsError, environment, load_settings
 from app.settings.model import LogFormat, LogLevel, Settings
 
-__all__ = ["LogFormat", "LogLevel", "Settings", "SettingsError", "load_settings"]
+__all__ = ["LogFormat", "LogLevel", "Settings", "SettingsError", "environment", "load_settings"]

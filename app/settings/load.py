@@ -39,6 +39,15 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     return settings
 
 
+def environment() -> dict[str, str]:
+    """Every variable, of the environment and of `.env`, for files that name variables which hold secrets."""
+    try:
+        written = dotenv_values(DOTENV, encoding="utf-8") if DOTENV.is_file() else {}
+    except (OSError, UnicodeDecodeError):
+        written = {}
+    return {**{name: value for name, value in written.items() if value is not None}, **os.environ}
+
+
 def _problem(error: Any) -> str:
     cause = error.get("ctx", {}).get("error")
     if not error["loc"]:

@@ -124,6 +124,10 @@ class Settings(BaseSettings):
     alertmanager_urls: Annotated[tuple[Url, ...], NoDecode, parsed(parse_http_urls)] = Field(
         (), description="Alertmanagers, all of which get every alert: separated by commas or spaces, or a JSON list."
     )
+    config: Path = Field(
+        Path("config/sloburn.yaml"),
+        description="Receivers and routes; the default file may be missing, one that is named may not.",
+    )
     log_format: LogFormat = Field(LogFormat.TEXT, description="`text` for people, `json` for machines.")
     log_level: LogLevel = Field(LogLevel.INFO, description="`debug`, `info`, `warning` or `error`.")
 
@@ -184,6 +188,12 @@ class Settings(BaseSettings):
             return self.external_url
         host = socket.gethostname() if self.listen_host in _WILDCARDS else self.listen_address.rpartition(":")[0]
         return f"http://{host}:{self.listen_port}"
+
+    @property
+    def config_file(self) -> Path | None:
+        """The file of receivers and routes; None if there is none and none was asked for."""
+        asked = "config" in self.model_fields_set
+        return self.config if asked or self.config.is_file() else None
 
     def prometheus_http(self) -> HttpConfig:
         """How to reach Prometheus."""
