@@ -29,6 +29,7 @@ class Backend(StrEnum):
 
 @application.command()
 def accuracy(
+    *,
     days: Annotated[int, typer.Option(help="Days of history; at least one more than the longest window.")] = 31,
     seed: Annotated[int, typer.Option(help="Another seed makes other traces.")] = 1,
     backend: Annotated[Backend, typer.Option(help="Where the samples are.")] = Backend.PROMETHEUS,
@@ -43,10 +44,14 @@ def accuracy(
 
 @application.command()
 def cost(
+    *,
     services: Services = 50,
     minutes: Minutes = 10.0,
     history_days: Annotated[float, typer.Option(help="Days of history that the servers hold.")] = 31.0,
     own_metric_names: OwnNames = False,
+    evaluation_interval: Annotated[
+        str, typer.Option(help="How often Sloth's rules run: they say nothing, and 1m is Prometheus's default.")
+    ] = "1m",
     only: Annotated[list[str] | None, typer.Option(help="sloth, pyrra, sloburn; several times for several.")] = None,
 ) -> None:
     """CPU above scraping: Sloth's rules, Pyrra's rules, Sloburn."""
@@ -57,17 +62,18 @@ def cost(
         history_days=history_days,
         own_metric_names=own_metric_names,
         only=chosen,
+        evaluation_interval=evaluation_interval,
     )
 
 
 @application.command()
-def backfill(services: Services = 100, own_metric_names: OwnNames = False) -> None:
+def backfill(*, services: Services = 100, own_metric_names: OwnNames = False) -> None:
     """CPU and time to count 30 days of history, and the size of the store after it."""
     backfill_bench.run(services=services, own_metric_names=own_metric_names)
 
 
 @application.command()
-def scale(services: Services = 1_000, minutes: Minutes = 10.0, own_metric_names: OwnNames = False) -> None:
+def scale(*, services: Services = 1_000, minutes: Minutes = 10.0, own_metric_names: OwnNames = False) -> None:
     """Ticks, memory and answers of a service with many SLOs."""
     scale_bench.run(services=services, minutes=minutes, own_metric_names=own_metric_names)
 

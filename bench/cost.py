@@ -27,6 +27,17 @@ SETTLE_S: Final = 90
 _RULES: Final[dict[str, Callable[[Fleet], RuleFile]]] = {"sloth": sloth_rules, "pyrra": pyrra_rules}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arena:
+    """What is the same for all: the fleet, its exporter, its past in *base*, and how often rules run."""
+
+    fleet: Fleet
+    exporter: Server
+    work_dir: Path
+    base: Path
+    evaluation_interval: str
+
+
 @dataclass(slots=True)
 class Contestant:
     """One way to watch the fleet: its Prometheus, and its own process if it has one."""
@@ -47,7 +58,15 @@ class Contestant:
         return last - first, own_last - own_first
 
 
-def run(*, services: int, minutes: float, history_days: float, own_metric_names: bool, only: frozenset[str]) -> None:
+def run(
+    *,
+    services: int,
+    minutes: float,
+    history_days: float,
+    own_metric_names: bool,
+    only: frozenset[str],
+    evaluation_interval: str,
+) -> None:
     """Measure, and print CPU milliseconds per minute and SLO."""
     fleet = Fleet(services, own_metric_names)
     with tempfile.TemporaryDirectory(prefix="sloburn-bench-") as folder, ExitStack() as stack:
@@ -59,8 +78,11 @@ def run(*, services: int, minutes: float, history_days: float, own_metric_names:
                 rig.write_past(
                     fleet, base, end=int(time.time()), seconds=int(history_days * 86_400), recorded="sloth" in only
                 )
+        arena = Arena(
+            fleet=fleet, exporter=exporter, work_dir=work_dir, base=base, evaluation_interval=evaluation_interval
+        )
         contestants = [
-            stack.enter_context(_contestant(name, fleet, exporter, base, work_dir))
+            stack.enter_context(_contestant(name, arena))
             for name in ("scraping", "sloth", "pyrra", "sloburn")
             if name == "scraping" or name in only
         ]
@@ -78,19 +100,20 @@ def _measure(contestants: list[Contestant], minutes: float) -> None:
 
 
 @contextmanager
-def _contestant(name: str, fleet: Fleet, exporter: Server, base: Path, work_dir: Path) -> Iterator[Contestant]:
-    data_dir = work_dir / f"prometheus-{name}"
-    if base.exists():
-        shutil.copytree(base, data_dir)
-    rules = [rig.rule_file(_RULES[name](fleet), work_dir / f"{name}.yaml")] if name in _RULES else []
-    with rig.quiet_prometheus(data_dir, rig.scraping(fleet, exporter, rules)) as prometheus:
+def _contestant(name: str, arena: Arena) -> Iterator[Contestant]:
+    fleet, data_dir = arena.fleet, arena.work_dir / f"prometheus-{name}"
+    if arena.base.exists():
+        shutil.copytree(arena.base, data_dir)
+    rules = [rig.rule_file(_RULES[name](fleet), arena.work_dir / f"{name}.yaml")] if name in _RULES else []
+    config = rig.scraping(fleet, arena.exporter, rules, evaluation_interval=arena.evaluation_interval)
+    with rig.quiet_prometheus(data_dir, config) as prometheus:
         if name != "sloburn":
             yield Contestant(name, prometheus)
             return
-        specs = write_documents(rig.documents(fleet), work_dir / "slos")
+        specs = write_documents(rig.documents(fleet), arena.work_dir / "slos")
         # Two scrapes must be there before there is anything to count.
         rig.sleep(2 * rig.INTERVAL + 10, "first scrapes")
-        with sloburn(prometheus.url, specs, work_dir / "sloburn", wait=False) as service:
+        with sloburn(prometheus.url, specs, arena.work_dir / "sloburn", wait=False) as service:
             with rig.step("Sloburn counts the past"):
                 rig.wait_until_counted(service, fleet.services, timeout=600)
             yield Contestant(name, prometheus, service)

@@ -22,7 +22,7 @@ from tests.support.service import REPOSITORY
 from tests.support.traces import Samples
 
 INTERVAL = 30
-"""Seconds between scrapes and between evaluations, of everybody."""
+"""Seconds between scrapes."""
 
 console = Console(stderr=True)
 """Where progress goes; tables go to standard output."""
@@ -71,7 +71,9 @@ def past(fleet: Fleet, *, end: int, seconds: int, recorded: bool = False) -> Ite
             yield Samples(metric="slo:sli_error:ratio_rate5m", labels=labels, times_ms=times * 1000, values=ratios)
 
 
-def scraping(fleet: Fleet, exporter: Server, rules: Sequence[Path] = ()) -> dict[str, Any]:
+def scraping(
+    fleet: Fleet, exporter: Server, rules: Sequence[Path] = (), *, evaluation_interval: str = "1m"
+) -> dict[str, Any]:
     """A Prometheus configuration that scrapes the whole fleet every 30 s."""
     jobs = [
         {
@@ -82,9 +84,8 @@ def scraping(fleet: Fleet, exporter: Server, rules: Sequence[Path] = ()) -> dict
         }
         for job, url in targets(fleet, exporter.url)
     ]
-    every = f"{INTERVAL}s"
     return {
-        "global": {"scrape_interval": every, "evaluation_interval": every},
+        "global": {"scrape_interval": f"{INTERVAL}s", "evaluation_interval": evaluation_interval},
         "rule_files": [str(path) for path in rules],
         "scrape_configs": jobs,
     }
