@@ -1,17 +1,20 @@
 """The outbox to its receivers, each in a module of its own.
 
-May import `app.store`, the core and `app.clock`; one of two rooms that import httpx. Start at `loop.py`, which drains
-the outbox and re-asserts what fires; `message.py` puts alerts into words, `alertmanager.py` is the first receiver,
-`outcome.py` what can become of an attempt, and `ports.py` what this room asks of others.
+May import `app.store`, `app.spec`, the core and `app.clock`; one of two rooms that import httpx. Start at `loop.py`,
+which drains the outbox and re-asserts what fires. `message.py` puts alerts into words; `alertmanager.py` is the first
+receiver, `direct.py` what all others have in common; `outgoing.py` says where requests may go, `outcome.py` what can
+become of an attempt; `config/` is the file of receivers and routes, and `ports.py` what this room asks of others.
 """
 
 from app.delivery.alertmanager import Alertmanager, AlertmanagerOptions
 from app.delivery.alertmanager_peer import RECEIVER, Reassertion
 from app.delivery.backoff import Backoff
+from app.delivery.config import DeliveryConfig, LoadedConfig, load_config
 from app.delivery.loop import DeliveryLoop, Pace
 from app.delivery.outcome import FailureReason
 from app.delivery.ports import Deliveries, DeliveryInstruments, Keeper, NoInstruments, Receiver
-from app.delivery.stored import StoredDeliveries
+from app.delivery.receivers import Receivers, Surroundings, open_receivers
+from app.delivery.stored import StoredDeliveries, StoredMessages
 
 __all__ = [
     "RECEIVER",
@@ -19,13 +22,20 @@ __all__ = [
     "AlertmanagerOptions",
     "Backoff",
     "Deliveries",
+    "DeliveryConfig",
     "DeliveryInstruments",
     "DeliveryLoop",
     "FailureReason",
     "Keeper",
+    "LoadedConfig",
     "NoInstruments",
     "Pace",
     "Reassertion",
     "Receiver",
+    "Receivers",
     "StoredDeliveries",
+    "StoredMessages",
+    "Surroundings",
+    "load_config",
+    "open_receivers",
 ]

@@ -197,10 +197,15 @@ def load_addressed(connection: Connection, entry_id: int) -> tuple[str, Notice] 
         return None
 
 
-def told_of(connection: Connection, notice: Notice) -> tuple[str, ...]:
-    """The receivers that have been, or will be, told that the alert of this incident fires."""
-    mine = (outbox.c.alert_key == notice.key) & (outbox.c.status == NoticeStatus.FIRING.value)
-    rows = connection.execute(select(outbox.c.receiver, outbox.c.notice).where(mine).order_by(outbox.c.id.desc())).all()
+def told_of(connection: Connection, notice: Notice, *, receivers: Iterable[str]) -> tuple[str, ...]:
+    """Those of *receivers* that have been, or will be, told that the alert of this incident fires."""
+    mine = (
+        outbox.c.receiver.in_(tuple(receivers))
+        & outbox.c.state.in_(tuple(EntryState))
+        & (outbox.c.alert_key == notice.key)
+        & (outbox.c.status == NoticeStatus.FIRING.value)
+    )
+    rows = connection.execute(select(outbox.c.receiver, outbox.c.notice).where(mine).order_by(outbox.c.id)).all()
     incident = f'"incident":"{notice.incident}"'
     return tuple(dict.fromkeys(row.receiver for row in rows if incident in row.notice))
 
