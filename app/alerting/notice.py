@@ -112,6 +112,7 @@ def compose(
         good=measured.good,
         bad=measured.bad,
         stale=alert.frozen,
+        culprits=last.culprits if last is not None and last.incident == alert.incident else "",
     )
 
 

@@ -39,6 +39,11 @@ class Routing:
     default: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
 
+    @property
+    def known(self) -> frozenset[str]:
+        """Every receiver that can be told of anything."""
+        return frozenset((*self.always, *self.default, *(name for route in self.routes for name in route.receivers)))
+
     def receivers(self, notice: Notice) -> tuple[str, ...]:
         """Who is told of the alert, each once."""
         found: list[str] = [*self.always]

@@ -6,16 +6,17 @@ up for by a later tick. Ticks and backfill take turns at the book, never at Prom
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
 
-from app.alerting import Transition
+from app.alerting import NoticeStatus, Routing, Transition
 from app.evaluation import history, live
 from app.evaluation.asking import Answers, Asker
 from app.evaluation.backfill import Backfill
 from app.evaluation.book import Book
+from app.evaluation.culprits import culprits
 from app.evaluation.figures import Figures, compute
 from app.evaluation.judging import Judgement, judge_all
 from app.evaluation.keeping import Keeper
@@ -34,7 +35,7 @@ from app.store.alerts import (
     prune_transitions,
     save_alerts,
 )
-from app.store.outbox import enqueue, prune_outbox
+from app.store.outbox import enqueue, prune_outbox, told_of
 
 _log = structlog.get_logger(__name__)
 _KEPT = timedelta(days=90)
@@ -43,7 +44,7 @@ _MOST_UNSAVED = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """When and how long is asked: slots of *interval*, final after *settle*; *receivers* are told of alerts.
+    """When and how long is asked: slots of *interval*, final after *settle*; *routing* says who is told of alerts.
 
     Of a new SLI at most *history* is read, all that its windows need if that is None.
     """
@@ -52,7 +53,7 @@ class Pace:
     settle: timedelta
     timeout: timedelta
     history: timedelta | None = None
-    receivers: tuple[str, ...] = ()
+    routing: Routing = field(default_factory=Routing)
 
 
 class Evaluator:
@@ -102,7 +103,7 @@ class Evaluator:
                 live.enter(read, answers, self._book)
                 self._troubles.note(answers)
             self._book.ledger.advance(at.timestamp())
-            judgement = self._judge(at)
+            judgement = await self._explained(self._judge(at), at)
             await self._commit(judgement, at)
         self._instruments.evaluated(loop.time() - began, at)
 
@@ -169,6 +170,12 @@ class Evaluator:
         alerts = [self._alerts.get(member.id, ()) for member in members]
         self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._pace.interval))
 
+    async def _explained(self, judgement: Judgement, at: datetime) -> Judgement:
+        """The judgement with what burned it, where an alert begins to fire and Prometheus answers at once."""
+        explained = judgement.explained(await culprits(judgement.told, self._slos, self._source, at=at))
+        self._in_force = explained.notices
+        return explained
+
     async def _commit(self, judgement: Judgement, at: datetime) -> None:
         """Write the tick; what cannot be written now is written with a later tick, in order."""
         self._unsaved.append(judgement)
@@ -199,7 +206,13 @@ class Evaluator:
         save_alerts(transaction, changed.values(), judgement.notices)
         forget_alerts(transaction, judgement.gone)
         append_transitions(transaction, judgement.transitions)
-        enqueue(transaction, judgement.told, receivers=self._pace.receivers, at=at)
+        for notice in judgement.told:
+            receivers = self._pace.routing.receivers(notice)
+            if notice.status is NoticeStatus.RESOLVED:
+                # Who was told that it fires is told that it is over, even if routes have changed in between.
+                told = told_of(transaction, notice, receivers=self._pace.routing.known)
+                receivers = tuple(dict.fromkeys((*receivers, *told)))
+            enqueue(transaction, [notice], receivers=receivers, at=at)
 
     def _save_book(self, now: datetime) -> None:
         with self._database.begin() as transaction:

@@ -1,7 +1,7 @@
 """Stepping the alerts of all members through one slot."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.alerting import Alert, Notice, Reading, TierReading, Transition, compose, news, resolve, retire, step_slo
@@ -28,6 +28,16 @@ class Judgement:
     transitions: tuple[Transition, ...]
     notices: dict[str, Notice]
     told: tuple[Notice, ...]
+
+    def explained(self, culprits: Mapping[str, str]) -> "Judgement":
+        """The same with what burned it, by the keys of alerts."""
+        if not culprits:
+            return self
+        return replace(
+            self,
+            notices={key: _explained(notice, culprits) for key, notice in self.notices.items()},
+            told=tuple(_explained(notice, culprits) for notice in self.told),
+        )
 
 
 def judge_all(
@@ -93,6 +103,11 @@ def _leave(
         resolve(in_force[alert.key], at=at, reason=reason) for alert in gone if alert.in_force and alert.key in in_force
     )
     return gone, ended, farewells
+
+
+def _explained(notice: Notice, culprits: Mapping[str, str]) -> Notice:
+    text = culprits.get(notice.key)
+    return notice if text is None else replace(notice, culprits=text)
 
 
 class _Columns:

@@ -5,14 +5,14 @@ import threading
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
 
 from app.clock import Clock
-from app.delivery import RECEIVER, Alertmanager, AlertmanagerOptions, DeliveryLoop, StoredDeliveries
+from app.delivery import DeliveryConfig, DeliveryLoop, Receivers, StoredDeliveries, StoredMessages, Surroundings, open_receivers
 from app.evaluation import Evaluator, Pace
 from app.metrics import Instruments
 from app.prometheus import PrometheusClient, PrometheusError, open_client
@@ -41,6 +41,7 @@ class Parts:
     board: Board
     instruments: Instruments
     clock: Clock
+    delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
 
 
 class Engine:
@@ -143,7 +144,8 @@ class Engine:
         ) as client:
             self._client = client
             self._evaluator = await self._new_evaluator(self._documents.slos)
-            self._delivery, alertmanager = self._new_delivery()
+            receivers = open_receivers(parts.delivery, self._surroundings(), working=self._working)
+            self._delivery = await self._new_delivery(receivers)
             schedule = Schedule(
                 self._tick,
                 interval=settings.evaluation_interval,
@@ -154,6 +156,8 @@ class Engine:
             schedule.start()
             delivering = asyncio.create_task(self._delivery.run())
             others = [asyncio.create_task(self._read_history()), asyncio.create_task(self._check_retention())]
+            if receivers.heartbeat is not None:
+                others.append(asyncio.create_task(receivers.heartbeat.run()))
             self._started.set()
             await self._stopping.wait()
             schedule.stop()
@@ -162,8 +166,7 @@ class Engine:
                 self._delivery.stop()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(delivering, _STOP_WITHIN_S / 2)
-            if alertmanager is not None:
-                await alertmanager.aclose()
+            await receivers.aclose()
 
     async def _tick(self, at: datetime) -> None:
         async with self._swapping:
@@ -209,7 +212,7 @@ class Engine:
             settle=settings.settle,
             timeout=settings.prometheus_limits().timeout,
             history=settings.backfill,
-            receivers=(RECEIVER,) if settings.alertmanager_urls else (),
+            routing=parts.delivery.routing,
         )
         return await asyncio.to_thread(
             Evaluator,
@@ -221,24 +224,38 @@ class Engine:
             pace=pace,
         )
 
-    def _new_delivery(self) -> tuple[DeliveryLoop, Alertmanager | None]:
-        settings, parts = self._parts.settings, self._parts
-        alertmanager = None
-        if settings.alertmanager_urls:
-            options = AlertmanagerOptions(
-                urls=settings.alertmanager_urls,
-                external_url=settings.public_url,
-                interval=settings.evaluation_interval,
-            )
-            alertmanager = Alertmanager(options, clock=parts.clock, instruments=parts.instruments)
-        loop = DeliveryLoop(
-            deliveries=StoredDeliveries(database=parts.database),
-            receivers=[alertmanager] if alertmanager else [],
-            keepers=[(RECEIVER, peer) for peer in alertmanager.peers] if alertmanager else [],
+    async def _new_delivery(self, receivers: Receivers) -> DeliveryLoop:
+        parts = self._parts
+        deliveries = StoredDeliveries(
+            database=parts.database, routing=parts.delivery.routing, fallbacks=parts.delivery.fallbacks
+        )
+        given_up = await asyncio.to_thread(deliveries.bury_strangers, parts.delivery.names, at=parts.clock.now())
+        if given_up:
+            _log.error("notifications were given up: their receivers are no longer configured", count=given_up)
+        return DeliveryLoop(
+            deliveries=deliveries,
+            receivers=receivers.receivers,
+            keepers=receivers.keepers,
             clock=parts.clock,
             instruments=parts.instruments,
         )
-        return loop, alertmanager
+
+    def _surroundings(self) -> Surroundings:
+        settings, parts = self._parts.settings, self._parts
+        return Surroundings(
+            external_url=settings.public_url,
+            interval=settings.evaluation_interval,
+            clock=parts.clock,
+            instruments=parts.instruments,
+            messages=StoredMessages(database=parts.database),
+        )
+
+    def _working(self) -> bool:
+        """Whether slots are measured and kept, as those who watch over us are told."""
+        evaluator, interval = self._evaluator, self._parts.settings.evaluation_interval
+        if evaluator is None or evaluator.last_commit is None or evaluator.unanswered is not None:
+            return False
+        return self._parts.clock.now() - evaluator.last_commit <= _LATE_SLOTS * interval + self._parts.settings.query_offset
 
     def _prometheus(self) -> PrometheusClient:
         if self._client is None:

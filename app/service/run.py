@@ -13,13 +13,13 @@ import uvicorn
 
 from app.api import create_app
 from app.clock import SystemClock
-from app.delivery import RECEIVER, FailureReason
+from app.delivery import DeliveryConfig, FailureReason, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
 from app.service.engine import Engine, Parts
 from app.service.faces import Documents, EngineHistory, EngineReadiness, StoredAlertLog
 from app.service.logs import configure_logging
-from app.settings import Settings
+from app.settings import Settings, environment
 from app.spec import load_documents
 from app.status import Board
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
@@ -40,8 +40,12 @@ def run(settings: Settings) -> int:
     for warning in settings.warnings:
         _log.warning(warning)
     documents = load_documents(Path(settings.specs))
-    if documents.errors:
-        return _refuse("\n".join(map(str, documents.errors)))
+    delivery = load_config(
+        settings.config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls
+    )
+    errors = (*documents.errors, *delivery.errors)
+    if errors:
+        return _refuse("\n".join(map(str, errors)))
     try:
         listening = _listen(settings)
     except OSError as error:
@@ -53,8 +57,15 @@ def run(settings: Settings) -> int:
             database = open_database(settings.database_url)
         except StoreError as error:
             return _refuse(str(error), _exit_code(error))
-        instruments = Instruments(build=BuildInfo.current(), known=_known(settings))
-        parts = Parts(settings=settings, database=database, board=Board(), instruments=instruments, clock=SystemClock())
+        instruments = Instruments(build=BuildInfo.current(), known=_known(delivery.config))
+        parts = Parts(
+            settings=settings,
+            database=database,
+            board=Board(),
+            instruments=instruments,
+            clock=SystemClock(),
+            delivery=delivery.config,
+        )
         engine = Engine(parts, documents)
         try:
             engine.start()
@@ -133,11 +144,11 @@ def _listen(settings: Settings) -> socket.socket:
     return listening
 
 
-def _known(settings: Settings) -> LabelValues:
+def _known(delivery: DeliveryConfig) -> LabelValues:
     return LabelValues(
         failure_reasons=_FAILURES,
         request_outcomes=OUTCOMES,
-        receivers=(RECEIVER,) if settings.alertmanager_urls else (),
+        receivers=delivery.names,
         notification_failure_reasons=tuple(FailureReason),
     )
 
