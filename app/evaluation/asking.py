@@ -19,6 +19,7 @@ Ask = Callable[[str], Awaitable[Matrix]]
 
 _WASTEFUL = 4
 _WASTE_ALLOWED = 1000
+_PACKED_KEPT = 16
 
 
 @dataclass(slots=True)
@@ -36,6 +37,7 @@ class Asker:
 
     intake: Intake
     barred: set[Shape] = field(default_factory=set)
+    _packed: dict[tuple[tuple[Selector, ...], int, bool], tuple[Batch, ...]] = field(default_factory=dict)
 
     async def samples(self, watches: Sequence[Watch], ask: Ask, *, most: int = 200, nameless: bool = False) -> Answers:
         """Ask for every selector of *watches*; an SLI counts as answered if all of its selectors were.
@@ -43,8 +45,8 @@ class Asker:
         *nameless*: the query drops the metric's name, as functions do; each batch is then of one name, which is put
         back.
         """
-        selectors = list(dict.fromkeys(selector for watch in watches for selector in watch.selectors))
-        packed = batches(selectors, most=most, fixed=(NAME,) if nameless else (), barred=self.barred)
+        selectors = tuple(dict.fromkeys(selector for watch in watches for selector in watch.selectors))
+        packed = self._pack(selectors, most, nameless=nameless)
         answers = await asyncio.gather(*(self._ask(batch, selectors, ask, nameless=nameless) for batch in packed))
         parts: list[Samples] = []
         failures: dict[Selector, PrometheusError] = {}
@@ -52,6 +54,17 @@ class Asker:
             parts += (self.intake.samples(matrix, watches) for matrix in matrices)
             failures |= errors
         return _sorted_out(watches, failures, Samples.joined(parts), self.intake)
+
+    def _pack(self, selectors: tuple[Selector, ...], most: int, *, nameless: bool) -> tuple[Batch, ...]:
+        # Tick after tick asks the same selectors.
+        key = (selectors, most, nameless)
+        packed = self._packed.get(key)
+        if packed is None:
+            if len(self._packed) >= _PACKED_KEPT:
+                self._packed.clear()
+            packed = batches(selectors, most=most, fixed=(NAME,) if nameless else (), barred=self.barred)
+            self._packed[key] = packed
+        return packed
 
     async def _ask(
         self, batch: Batch, selectors: Sequence[Selector], ask: Ask, *, nameless: bool
@@ -74,10 +87,13 @@ class Asker:
         return [matrix], {}
 
     def _judge(self, batch: Batch, matrix: Matrix) -> None:
+        if len(batch.shape[1]) < 2:  # noqa: PLR2004  alternations of one label bring nothing that nobody wants
+            return
         series, _ = self.intake.counters(matrix.labels)
         wanted = len(np.unique(series))
-        if len(batch.shape[1]) > 1 and len(matrix) - wanted > _WASTEFUL * wanted + _WASTE_ALLOWED:
+        if len(matrix) - wanted > _WASTEFUL * wanted + _WASTE_ALLOWED:
             self.barred.add(batch.shape)
+            self._packed.clear()
 
 
 def _named(matrix: Matrix, selector: Selector) -> Matrix:

@@ -12,7 +12,7 @@ import numpy as np
 
 from app.evaluation.intake import Intake
 from app.evaluation.watch import Watch
-from app.ledger import FINE_REACH_S, Cursor, Head, Increments, Ledger, Samples, Stage, count, decide, join
+from app.ledger import FINE_REACH_S, Cursor, Head, Increments, Ledger, Samples, Stage, count, decide, join, stand
 from app.slo.arrays import Ints
 
 
@@ -41,7 +41,7 @@ class Book:
 
     def seed(self, watches: Sequence[Watch], samples: Samples, *, until_s: float) -> None:
         """Learn where the counters stood at *until_s*, without counting."""
-        stood = count(samples, Cursor.empty(), self.ledger.registry, until=until_s).cursor
+        stood = stand(samples, self.ledger.registry, until=until_s)
         for cursor in (self.settled, self.live):
             cursor.take(stood, rows_of(watches), self.ledger.registry)
 
@@ -67,7 +67,7 @@ class Book:
             watch.settled_s = until_s
         self.ledger.place(rows, settled_s=until_s)
         decided = decide(self._not_pending(final.heads), registry)
-        self._record(final.increments + decided, Stage.FINAL)
+        self._record(Increments.joined([final.increments, decided]), Stage.FINAL)
         self._count_on(watches, samples, at_s=at_s, start=final.cursor)
 
     def count_live(self, watches: Sequence[Watch], samples: Samples, *, at_s: float) -> None:
@@ -78,24 +78,23 @@ class Book:
     def count_past(self, watches: Sequence[Watch], samples: Samples, *, since_s: float, until_s: float) -> None:
         """Count one stretch of history, the newest that is not counted yet."""
         registry = self.ledger.registry
-        seed = count(samples, Cursor.empty(), registry, until=since_s).cursor
-        past = count(samples, seed, registry, until=until_s)
-        increments = past.increments
+        past = count(samples, stand(samples, registry, until=since_s), registry, until=until_s)
+        increments = [past.increments]
         for watch in watches:
             met, unmet = join(watch.pending, past.cursor, registry)
-            increments += met
+            increments.append(met)
             watch.pending = list(unmet)
             watch.complete_from_s = since_s
         for head in past.heads:
             self._watch_of[registry.rows[head.row].sli].pending.append(head)
         for watch in watches:
             if watch.backfilled:
-                increments += decide(watch.pending, registry)
+                increments.append(decide(watch.pending, registry))
                 watch.pending = []
         rows = rows_of(watches)
         self.ledger.place(rows, complete_from_s=since_s)
         self._absorb(past.cursor, rows)
-        self._record(increments, Stage.PAST)
+        self._record(Increments.joined(increments), Stage.PAST)
 
     def adopt(self, watches: Sequence[Watch]) -> None:
         """Make final what was counted so far, since it cannot be counted again."""
@@ -109,7 +108,8 @@ class Book:
         rows, registry = rows_of(watches), self.ledger.registry
         counted = count(samples, start, registry, until=at_s)
         self.live.take(counted.cursor, rows, registry)
-        self._record(counted.increments + decide(counted.heads, registry), Stage.PROVISIONAL)
+        decided = decide(counted.heads, registry)
+        self._record(Increments.joined([counted.increments, decided]), Stage.PROVISIONAL)
         for watch in watches:
             watch.counted_s = at_s
         self.ledger.place(rows, counted_s=at_s)

@@ -7,7 +7,7 @@ up for by a later tick. Ticks and backfill take turns at the book, never at Prom
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
@@ -39,6 +39,7 @@ from app.store.outbox import enqueue, prune_outbox, told_of
 
 _log = structlog.get_logger(__name__)
 _KEPT = timedelta(days=90)
+_SHOWN_EVERY = timedelta(seconds=5)
 _MOST_UNSAVED = 100_000
 
 
@@ -84,6 +85,7 @@ class Evaluator:
         self._unsaved: list[Judgement] = []
         self._pruned_at: datetime | None = None
         self._last_tick: datetime | None = None
+        self._shown_at = datetime.min.replace(tzinfo=UTC)
         self.last_commit: datetime | None = None
         self.store_problem: str | None = None
         with database.read() as transaction:
@@ -119,8 +121,7 @@ class Evaluator:
                 await asyncio.to_thread(self._save_book, now)
             except StoreError as error:
                 self._store_failed(error)
-            if self._last_tick is not None:
-                self._show(self._last_tick)
+            self._show(now)
         self._instruments.backfill_progress(self._backfill.progress)
         return True
 
@@ -161,10 +162,13 @@ class Evaluator:
         _announce(judgement.transitions)
         return judgement
 
-    def _show(self, at: datetime) -> None:
-        """Show what history has added, without stepping any alert."""
+    def _show(self, now: datetime) -> None:
+        """Show what history has added, now and then and at its end, without stepping any alert."""
+        if self._last_tick is None or (self.backfilling and now - self._shown_at < _SHOWN_EVERY):
+            return
         members = members_of(self._slos, self._book.watches)
-        self._publish(members, compute(members, self._book.ledger), at)
+        self._publish(members, compute(members, self._book.ledger), self._last_tick)
+        self._shown_at = now
 
     def _publish(self, members: Sequence[Member], figures: Figures, at: datetime) -> None:
         alerts = [self._alerts.get(member.id, ()) for member in members]

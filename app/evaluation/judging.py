@@ -4,11 +4,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from app.alerting import Alert, Notice, Reading, TierReading, Transition, compose, news, resolve, retire, step_slo
+from app.alerting import (
+    Alert,
+    Notice,
+    Reading,
+    TierReading,
+    Transition,
+    WindowCounts,
+    compose,
+    needed_windows,
+    news,
+    resolve,
+    retire,
+    step_slo,
+)
 from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.members import Member
 from app.evaluation.views import is_stale
-from app.slo import SeverityPolicy, SloId
+from app.slo import AlertState, SeverityPolicy, SloId
 
 AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
 NoticesByKey = Mapping[str, Notice]
@@ -59,8 +72,12 @@ def judge_all(
     for index, member in enumerate(members):
         stale = is_stale(columns.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds())
         policies = member.slo.alerting.policies
-        readings = {policy.severity: columns.reading(index, policy, stale=stale) for policy in policies}
         known = before.get(member.id, ())
+        lively = any(alert.state is not AlertState.INACTIVE for alert in known)
+        readings = {
+            policy.severity: columns.reading(index, policy, member.slo.error_budget, stale=stale, closely=lively)
+            for policy in policies
+        }
         stepped, changes = step_slo(known, readings, policies, slo=member.id, at=at)
         alerts[member.id] = stepped
         transitions += changes
@@ -118,11 +135,22 @@ class _Columns:
         self.budget_remaining = figures.budget.remaining.tolist()
         self._windows = {length: _Window(window) for length, window in figures.windows.items()}
 
-    def reading(self, index: int, policy: SeverityPolicy, *, stale: bool) -> Reading:
-        """What one severity of one member is judged by."""
-        return Reading(
-            tiers=tuple(self._tier(index, tier.long, tier.short) for tier in policy.tiers),
-            stale=stale,
+    def reading(
+        self, index: int, policy: SeverityPolicy, error_budget: float, *, stale: bool, closely: bool
+    ) -> Reading:
+        """What one severity of one member is judged by; with what the guard asks for, if it burns or *closely*."""
+        tiers = tuple(self._tier(index, tier.long, tier.short) for tier in policy.tiers)
+        closely = closely or any(measured.trips(tier) for tier, measured in zip(policy.tiers, tiers, strict=True))
+        recent = tuple(self._counts(index, window) for window in needed_windows(policy)) if closely else ()
+        return Reading(tiers=tiers, stale=stale, recent=recent, error_budget=error_budget)
+
+    def _counts(self, index: int, length: timedelta) -> WindowCounts:
+        window = self._windows[length]
+        return WindowCounts(
+            window=length,
+            total=window.good[index] + window.bad[index],
+            bad=window.bad[index],
+            coverage=window.coverage[index],
         )
 
     def _tier(self, index: int, long: timedelta, short: timedelta) -> TierReading:

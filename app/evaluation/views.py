@@ -182,7 +182,7 @@ def _alert(alert: Alert) -> AlertView:
         state=alert.shown_state,
         since=None if quiet else alert.since,
         tier=alert.tier if alert.firing or alert.frozen is None else None,
-        reason=alert.frozen,
+        reason=alert.frozen or alert.held_back,
     )
 
 

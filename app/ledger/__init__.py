@@ -6,7 +6,7 @@ them together. Why samples are counted here and not in PromQL: ADR-0001.
 """
 
 from app.ledger.codec import pack, pack_cells, unpack, unpack_cells
-from app.ledger.counting import LOOKBACK_S, Count, Head, Increments, Samples, count, decide, join
+from app.ledger.counting import LOOKBACK_S, Count, Head, Increments, Samples, count, decide, join, stand
 from app.ledger.cursor import Cursor
 from app.ledger.ledger import (
     COARSE_WIDTH_S,
@@ -47,6 +47,7 @@ __all__ = [
     "join",
     "pack",
     "pack_cells",
+    "stand",
     "unpack",
     "unpack_cells",
 ]

@@ -54,9 +54,15 @@ class Samples:
             steady=np.concatenate([part.steady for part in parts]),
         )
 
+    def until(self, time: float) -> "Samples":
+        """The samples up to a time."""
+        return self._only(self.time <= time)
+
     def of_counters(self, wanted: Bools) -> "Samples":
         """The samples of *wanted* counters, shape (counters,)."""
-        keep = wanted[self.counter]
+        return self._only(wanted[self.counter])
+
+    def _only(self, keep: Bools) -> "Samples":
         return Samples(
             counter=self.counter[keep], time=self.time[keep], value=self.value[keep], steady=self.steady[keep]
         )
@@ -99,15 +105,17 @@ class Increments:
             seen=np.zeros(len(table), dtype=bool),
         )
 
-    def __add__(self, other: "Increments") -> "Increments":
-        return Increments(
-            row=np.concatenate([self.row, other.row]),
-            since=np.concatenate([self.since, other.since]),
-            at=np.concatenate([self.at, other.at]),
-            total=np.concatenate([self.total, other.total]),
-            bad=np.concatenate([self.bad, other.bad]),
-            steady=np.concatenate([self.steady, other.steady]),
-            seen=np.concatenate([self.seen, other.seen]),
+    @classmethod
+    def joined(cls, parts: Sequence["Increments"]) -> "Increments":
+        """All of several."""
+        return cls(
+            row=np.concatenate([part.row for part in parts]),
+            since=np.concatenate([part.since for part in parts]),
+            at=np.concatenate([part.at for part in parts]),
+            total=np.concatenate([part.total for part in parts]),
+            bad=np.concatenate([part.bad for part in parts]),
+            steady=np.concatenate([part.steady for part in parts]),
+            seen=np.concatenate([part.seen for part in parts]),
         )
 
 
@@ -145,9 +153,7 @@ def count(samples: Samples, cursor: Cursor, registry: Registry, *, until: float)
     cursor.grow(registry.sizes)
     samples = _fresh(samples, cursor)
     main = samples.time <= until
-    counted = Samples(
-        counter=samples.counter[main], time=samples.time[main], value=samples.value[main], steady=samples.steady[main]
-    )
+    counted = samples.until(until)
     first = np.ones(len(counted.counter), dtype=bool)
     first[1:] = counted.counter[1:] != counted.counter[:-1]
     since = np.where(first, cursor.time[counted.counter], _shifted(counted.time))
@@ -156,7 +162,15 @@ def count(samples: Samples, cursor: Cursor, registry: Registry, *, until: float)
     increments = _increments(counted, ~born, since, before, registry)
     births, heads = _births(samples, np.flatnonzero(main)[born], cursor, registry)
     _advance(cursor, counted, registry)
-    return Count(increments=increments + births, heads=heads, cursor=cursor)
+    return Count(increments=Increments.joined([increments, births]), heads=heads, cursor=cursor)
+
+
+def stand(samples: Samples, registry: Registry, *, until: float) -> Cursor:
+    """Where the counters stood at *until*: the cursor behind their last samples, without counting."""
+    cursor = Cursor.empty()
+    cursor.grow(registry.sizes)
+    _advance(cursor, _fresh(samples.until(until), cursor), registry)
+    return cursor
 
 
 def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Increments, tuple[Head, ...]]:
@@ -273,15 +287,15 @@ def _births(samples: Samples, births: Ints, cursor: Cursor, registry: Registry) 
     if not len(births):
         return Increments.of(()), ()
     arrays = registry.arrays
-    targets = arrays.target[samples.counter]
+    context = _Context(samples, cursor, registry)
     found: list[tuple[int, float, float, float, float]] = []
     heads = []
-    for target in np.unique(targets[births]):
-        mine = np.flatnonzero(targets == target)
+    for target, of_target in _groups(arrays.target[samples.counter[births]], births).items():
+        mine = context.of_target[target]
         times = np.unique(samples.time[mine])
         seen = float(cursor.target[target])
         head_values = []
-        for index in births[targets[births] == target]:
+        for index in of_target:
             counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
             earlier = times[times < at]
             since = float(earlier[-1]) if len(earlier) else seen
@@ -291,47 +305,57 @@ def _births(samples: Samples, births: Ints, cursor: Cursor, registry: Registry) 
                 row = int(arrays.row[counter])
                 found.append((row, since, at, value * arrays.total[counter], value * arrays.bad[counter]))
         if head_values:
-            heads.append(_head(int(target), samples, mine, tuple(head_values), cursor=cursor, registry=registry))
+            heads.append(context.head(target, mine, tuple(head_values)))
     return Increments.of(found), tuple(heads)
 
 
-def _head(
-    target: int,
-    samples: Samples,
-    mine: Ints,
-    values: tuple[tuple[int, float], ...],
-    *,
-    cursor: Cursor,
-    registry: Registry,
-) -> Head:
-    """The head of a target with the evidence in the LOOKBACK_S after it; *mine* are all samples of the target."""
-    arrays = registry.arrays
-    at = float(samples.time[mine].min())
-    near = mine[samples.time[mine] <= at + LOOKBACK_S]
-    counters, first = np.unique(samples.counter[near], return_index=True)
-    last = np.append(first[1:], len(near)) - 1
-    weights = arrays.total[counters]
-    if not weights.any():
-        weights = np.abs(arrays.bad[counters])
-    grown = np.maximum(samples.value[near][last] - samples.value[near][first], 0.0)
-    activity = sum(value * float(weights[counters == counter].sum()) for counter, value in values)
-    row = int(arrays.target_row[target])
-    rest = samples.time[
-        (arrays.row[samples.counter] == row) & (arrays.total[samples.counter] > 0) & (samples.time < at)
-    ]
-    return Head(
-        row=row,
-        row_seen=_seen_before(np.append(rest, cursor.row[row]), at),
-        target=target,
-        at=at,
-        values=values,
-        evidence=Evidence(
-            value=activity,
-            followed_by=float(grown @ weights),
-            followed_for_s=float(samples.time[near].max()) - at,
-            hindsight_s=float(samples.time.max()) - at,
-        ),
-    )
+class _Context:
+    """What surrounds births: all samples by target, and those of all events by row."""
+
+    def __init__(self, samples: Samples, cursor: Cursor, registry: Registry) -> None:
+        arrays = registry.arrays
+        self._samples = samples
+        self._cursor = cursor
+        self._arrays = arrays
+        everything = np.arange(len(samples.counter))
+        totals = everything[arrays.total[samples.counter] > 0]
+        self.of_target = _groups(arrays.target[samples.counter], everything)
+        self._of_row = _groups(arrays.row[samples.counter[totals]], totals)
+        self._newest = float(samples.time.max())
+
+    def head(self, target: int, mine: Ints, values: tuple[tuple[int, float], ...]) -> Head:
+        """The head of a target with the evidence in the LOOKBACK_S after it; *mine* are all samples of the target."""
+        samples, row = self._samples, int(self._arrays.target_row[target])
+        at = float(samples.time[mine].min())
+        near = mine[samples.time[mine] <= at + LOOKBACK_S]
+        counters, first = np.unique(samples.counter[near], return_index=True)
+        last = np.append(first[1:], len(near)) - 1
+        weights = self._arrays.total[counters]
+        if not weights.any():
+            weights = np.abs(self._arrays.bad[counters])
+        grown = np.maximum(samples.value[near][last] - samples.value[near][first], 0.0)
+        activity = sum(value * float(weights[counters == counter].sum()) for counter, value in values)
+        rest = samples.time[self._of_row.get(row, np.empty(0, dtype=np.int64))]
+        return Head(
+            row=row,
+            row_seen=_seen_before(np.append(rest[rest < at], self._cursor.row[row]), at),
+            target=target,
+            at=at,
+            values=values,
+            evidence=Evidence(
+                value=activity,
+                followed_by=float(grown @ weights),
+                followed_for_s=float(samples.time[near].max()) - at,
+                hindsight_s=min(self._newest - at, LOOKBACK_S),
+            ),
+        )
+
+
+def _groups(keys: Ints, members: Ints) -> dict[int, Ints]:
+    """The *members* of each key, in their order."""
+    order = np.argsort(keys, kind="stable")
+    found, starts = np.unique(keys[order], return_index=True)
+    return dict(zip(found.tolist(), np.split(members[order], starts[1:]), strict=True))
 
 
 def _seen_before(times: Floats, at: float) -> float:

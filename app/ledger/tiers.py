@@ -5,6 +5,7 @@ flat arrays. Cells are numbered by their end: cell n holds (n - 1, n] x width, i
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class Tier:
         self._filled_s = 0.0
         self._offset = np.empty(0, dtype=np.int64)
         self._length = np.empty(0, dtype=np.int64)
-        # One empty cell behind the last ring, so that a range may end there.
+        self._size = 0
         self._total = np.zeros(1)
         self._bad = np.zeros(1)
         self._measured = np.zeros(1, dtype=np.float32)
@@ -38,13 +39,17 @@ class Tier:
 
     def add_rows(self, lengths: Ints) -> None:
         """Add rows that keep *lengths* cells each."""
-        self._offset = np.append(self._offset, len(self._total) - 1 + np.cumsum(lengths) - lengths)
+        size = self._size + int(lengths.sum())
+        self._offset = np.append(self._offset, self._size + np.cumsum(lengths) - lengths)
         self._length = np.append(self._length, lengths)
-        size = int(lengths.sum())
-        self._total = np.append(self._total, np.zeros(size))
-        self._bad = np.append(self._bad, np.zeros(size))
-        self._measured = np.append(self._measured, np.zeros(size, dtype=np.float32))
-        self._dirty = np.append(self._dirty, np.zeros(size, dtype=bool))
+        if size >= len(self._total):
+            # Half as much again, so that rows that come one by one are not as many copies; what is not used yet
+            # takes no memory. One empty cell stays behind the last ring, so that a range may end there.
+            room = size * 3 // 2 + 1
+            self._total, self._bad, self._measured, self._dirty = (
+                _grown(column, self._size, room) for column in (self._total, self._bad, self._measured, self._dirty)
+            )
+        self._size = size
 
     def advance(self, filled_s: float) -> None:
         """Go on to the cell that holds *filled_s*; cells that fall out of a ring are forgotten, new ones are empty."""
@@ -189,6 +194,12 @@ class Tier:
             ],
             axis=1,
         )
+
+
+def _grown(column: NDArray[Any], used: int, room: int) -> NDArray[Any]:
+    grown = np.zeros(room, dtype=column.dtype)
+    grown[:used] = column[:used]
+    return grown
 
 
 def _ranges(column: NDArray[np.floating], pieces: Ints) -> Floats:

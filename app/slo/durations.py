@@ -5,6 +5,7 @@ Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#float-lite
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 _UNITS_MS = {
     "y": 365 * 86_400_000,
@@ -38,6 +39,7 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(milliseconds=ms)
 
 
+@lru_cache(maxsize=1024)
 def format_duration(duration: timedelta) -> str:
     """The duration in the largest units that say it exactly.
 
