@@ -12,7 +12,15 @@ from typing import Any, TypeVar
 import structlog
 
 from app.clock import Clock
-from app.delivery import DeliveryConfig, DeliveryLoop, Receivers, StoredDeliveries, StoredMessages, Surroundings, open_receivers
+from app.delivery import (
+    DeliveryConfig,
+    DeliveryLoop,
+    Receivers,
+    StoredDeliveries,
+    StoredMessages,
+    Surroundings,
+    open_receivers,
+)
 from app.evaluation import Evaluator, Pace
 from app.metrics import Instruments
 from app.prometheus import PrometheusClient, PrometheusError, open_client
@@ -255,7 +263,10 @@ class Engine:
         evaluator, interval = self._evaluator, self._parts.settings.evaluation_interval
         if evaluator is None or evaluator.last_commit is None or evaluator.unanswered is not None:
             return False
-        return self._parts.clock.now() - evaluator.last_commit <= _LATE_SLOTS * interval + self._parts.settings.query_offset
+        return (
+            self._parts.clock.now() - evaluator.last_commit
+            <= _LATE_SLOTS * interval + self._parts.settings.query_offset
+        )
 
     def _prometheus(self) -> PrometheusClient:
         if self._client is None:
