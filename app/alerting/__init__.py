@@ -1,11 +1,12 @@
 """When an alert fires and resolves: the default tiers, and the life cycle as one pure `step`.
 
 Pure: no IO. May import `app.slo` only. Start at `lifecycle.py`; `alert.py` is what is remembered between two slots,
-`reading.py` what is known at one, `policy.py` the default tiers, `notice.py` what is told to people,
-`routing.py` who they are.
+`reading.py` what is known at one, `evidence.py` whether that is enough, `policy.py` the default tiers, `notice.py` what
+is told to people, `routing.py` who they are.
 """
 
 from app.alerting.alert import Alert, Transition, TransitionKind
+from app.alerting.evidence import WindowCounts, needed_windows
 from app.alerting.lifecycle import retire, step, step_slo
 from app.alerting.notice import Notice, NoticeStatus, compose, news, resolve
 from app.alerting.policy import check_tier, default_policies
@@ -24,10 +25,12 @@ __all__ = [
     "Transition",
     "TransitionKind",
     "Verdict",
+    "WindowCounts",
     "check_tier",
     "compose",
     "default_policies",
     "judge",
+    "needed_windows",
     "news",
     "resolve",
     "retire",

@@ -18,12 +18,12 @@ def alert_routes(board: Board, alerts: AlertLog) -> APIRouter:
 
     @router.get("/api/v1/alerts", responses=answers(AlertsModel, "Alerts", unprocessable_entity="A bad parameter"))
     async def list_alerts(limit: Limit = DEFAULT_LIMIT) -> JsonResponse:
-        """Alerts that are not inactive, and the newest transitions (at most `limit`)."""
+        """Alerts that are not inactive or are held back, and the newest transitions (at most `limit`)."""
         active = [
             alert_document(snapshot, alert)
             for snapshot in board.snapshots
             for alert in snapshot.alerts
-            if alert.state is not AlertState.INACTIVE
+            if alert.state is not AlertState.INACTIVE or alert.reason is not None
         ]
         lately = [transition_document(transition) for transition in await alerts.recent(limit)]
         return JsonResponse({"items": active, "transitions": lately})

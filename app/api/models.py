@@ -74,7 +74,7 @@ class AlertModel(_Model):
     state: AlertState
     since: datetime | None
     tier: str | None = Field(examples=["1h/5m"])
-    reason: str | None = Field(description="Why it is frozen.")
+    reason: str | None = Field(description="Why it is frozen, or held back for lack of evidence while it burns.")
 
 
 class BackfillModel(_Model):
@@ -178,7 +178,7 @@ class HistoryModel(_Model):
 
 
 class ActiveAlertModel(AlertModel):
-    """An alert that is not inactive, with its SLO."""
+    """An alert that is not inactive, or is held back, with its SLO."""
 
     slo: str
     service: str

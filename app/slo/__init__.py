@@ -4,7 +4,7 @@ Plain frozen dataclasses without IO, imported by every other room; imports nothi
 Start at `model.py`.
 """
 
-from app.slo.alerts import AlertState, Severity, SeverityPolicy, Tier
+from app.slo.alerts import AlertState, Evidence, Severity, SeverityPolicy, Tier
 from app.slo.durations import format_duration, parse_duration
 from app.slo.model import (
     Alerting,
@@ -26,6 +26,7 @@ __all__ = [
     "BadSli",
     "CalendarUnit",
     "CalendarWindow",
+    "Evidence",
     "GoodSli",
     "GroupKey",
     "Labels",

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from app.slo.durations import format_duration
 
+_LEAST_LEVEL = 0.5
+
 
 class Severity(StrEnum):
     """How urgent an alert is: a page wakes somebody, a ticket waits for the morning (SRE Workbook, chapter 5)."""
@@ -42,10 +44,29 @@ class Tier:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """How sure an alert must be that what it sees is no chance: at least *min_bad_events*, and unlikely at *level*.
+
+    Raises:
+        ValueError: the level is no probability of 0.5 or more below 1, or no bad event is asked for.
+    """
+
+    level: float = 0.99
+    min_bad_events: float = 2.0
+
+    def __post_init__(self) -> None:
+        if not _LEAST_LEVEL <= self.level < 1:
+            raise ValueError(f"the level {self.level} must be at least {_LEAST_LEVEL} and below 1")
+        if not self.min_bad_events >= 1:
+            raise ValueError(f"{self.min_bad_events} bad events are no evidence; at least 1 is needed")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityPolicy:
     """When one severity of an SLO fires, and what it says besides.
 
-    *tiers* are ordered by long window, the quickest first. *labels* and *annotations* come on top of the SLO's.
+    *tiers* are ordered by long window, the quickest first. *labels* and *annotations* come on top of the SLO's. Without
+    *evidence* the alert is the equal of a Prometheus rule: it fires as soon as a tier trips, and until none does.
     """
 
     severity: Severity
@@ -54,3 +75,4 @@ class SeverityPolicy:
     keep_firing_for: timedelta = timedelta(0)
     labels: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
+    evidence: Evidence | None = None

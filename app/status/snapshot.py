@@ -59,7 +59,7 @@ class BudgetView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertView:
-    """One severity of an SLO; *reason* says in words why it is frozen."""
+    """One severity of an SLO; *reason* says in words why it is frozen, or inactive although it burns."""
 
     severity: Severity
     state: AlertState
