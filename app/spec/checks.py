@@ -32,6 +32,9 @@ def check_slo(slo: SloModel, labels: Mapping[str, str]) -> Iterator[Complaint]:
     """Everything that makes the SLO unusable; *labels* are those of its document."""
     yield from _check_sli(slo)
     yield from _check_groups(slo, {**labels, **slo.labels})
+    if slo.alerting.evidence is None and "min_bad_events" in slo.alerting.model_fields_set:
+        problem = "asks for evidence, which is off"
+        yield Complaint(("alerting", "min_bad_events"), problem, "remove it, or evidence: off")
     yield from _check_policy(slo, Severity.PAGE, slo.alerting.page)
     yield from _check_policy(slo, Severity.TICKET, slo.alerting.ticket)
 

@@ -55,6 +55,25 @@ BudgetShare = Annotated[
         }
     ),
 ]
+EvidenceLevel = Annotated[
+    float | None,
+    PlainValidator(scalars.read_evidence),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 50, "exclusiveMaximum": 100},
+                _PERCENT_SIGN,
+                {"enum": ["off", False]},
+            ],
+            "examples": ["99%", "off"],
+        }
+    ),
+]
+MinBadEvents = Annotated[
+    int,
+    PlainValidator(scalars.read_min_bad_events),
+    WithJsonSchema({"type": "integer", "minimum": 1, "examples": [2, 5]}),
+]
 Factor = Annotated[
     float | None,
     PlainValidator(scalars.read_factor),

@@ -14,10 +14,12 @@ from app.spec.fields import (
     Annotations,
     BudgetShare,
     Duration,
+    EvidenceLevel,
     Factor,
     HistogramMatchers,
     HistogramName,
     LabelName,
+    MinBadEvents,
     Objective,
     Patience,
     RollingWindowLength,
@@ -99,6 +101,10 @@ class AlertingModel(_Model):
     """What waits for the morning; `off` for none."""
     annotations: Annotations = Field(default_factory=dict)
     """Annotations of every alert of the SLO, such as runbook_url and dashboard."""
+    evidence: EvidenceLevel = 0.99
+    """How sure an alert must be that it is no chance, in percent; `off` fires like a Prometheus rule."""
+    min_bad_events: MinBadEvents = 2
+    """The least number of bad events in the long window that an alert fires at."""
 
 
 class CalendarModel(_Model):

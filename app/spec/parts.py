@@ -1,5 +1,6 @@
 """The parts of a native document as the domain's values: windows, SLIs, tiers."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -8,6 +9,7 @@ from app.alerting.policy import default_policies
 from app.slo import (
     BadSli,
     CalendarWindow,
+    Evidence,
     GoodSli,
     Labels,
     Matcher,
@@ -82,7 +84,10 @@ def policies_of(model: AlertingModel, window: Window, objective: float) -> tuple
         _policy(Severity.PAGE, model.page, window, objective),
         _policy(Severity.TICKET, model.ticket, window, objective),
     )
-    return tuple(policy for policy in policies if policy is not None)
+    evidence = None
+    if model.evidence is not None:
+        evidence = Evidence(level=model.evidence, min_bad_events=model.min_bad_events)
+    return tuple(replace(policy, evidence=evidence) for policy in policies if policy is not None)
 
 
 def factor(tier: TierModel, window: Window) -> float:

@@ -33,6 +33,7 @@ _LONGEST_NUMBER = 30
 _DIGITS_AROUND_THE_POINT = 15
 _ALL = Decimal(100)
 _LEAST_USUAL = Decimal(50)
+_LEAST_LEVEL = Decimal("0.5")
 _SUFFIXES = ("_bucket", "_count", "_sum")
 
 
@@ -115,6 +116,24 @@ def read_budget_share(value: Any) -> float:
     if not 0 < ratio <= 1:
         raise refuse(f"{value} is no share of the error budget", "write a percentage above 0 and up to 100: 2%")
     return float(ratio)
+
+
+def read_evidence(value: Any) -> float | None:
+    """How sure an alert must be, in percent, as a ratio; None for `off`."""
+    if isinstance(value, str) and value.lower() in _OFF:
+        return None
+    ratio = read_percent(value)
+    if not _LEAST_LEVEL <= ratio < 1:
+        raise refuse(f"{value} is no level of evidence", "write a percentage from 50 to below 100, such as 99%, or off")
+    return float(ratio)
+
+
+def read_min_bad_events(value: Any) -> int:
+    """The least number of bad events that an alert fires at."""
+    number = _number(value)
+    if number < 1 or number != int(number):
+        raise refuse(f"{value} is no number of events", "write a whole number of at least 1, such as 2")
+    return int(number)
 
 
 def read_factor(value: Any) -> float:

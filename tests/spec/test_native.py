@@ -10,6 +10,7 @@ from app.slo import (
     BadSli,
     CalendarUnit,
     CalendarWindow,
+    Evidence,
     GoodSli,
     RollingWindow,
     Severity,
@@ -39,6 +40,7 @@ def test_an_slo_with_every_key() -> None:
         keep_firing_for=10 * _MINUTE,
         labels=(("escalate", "yes"),),
         annotations=(("urgency", "now"),),
+        evidence=Evidence(level=0.999, min_bad_events=5),
     )
     assert _load("full-good.yaml")["checkout-availability"] == Slo(
         id=SloId("checkout-availability"),
