@@ -226,10 +226,11 @@ def _end(alert: Alert, at: datetime) -> Alert:
 def _announce(alert: Alert, change: Transition | None, at: datetime, *, muted: bool) -> Step:
     """Tell that the alert fires, once, in the first slot in which no page speaks for it.
 
-    An alert that was announced stays so: withdrawing a ticket when a page comes would read as an all-clear.
+    An alert that was announced stays so: withdrawing a ticket when a page comes would read as an all-clear. One that
+    was muted for as long as it burned, and fires on only out of patience, is no news any more.
     """
     changes = () if change is None else (change,)
-    if not alert.firing:
+    if not alert.firing or (alert.quiet_since is not None and not alert.announced):
         return alert, changes
     if alert.announced or muted:
         silent = muted and not alert.announced

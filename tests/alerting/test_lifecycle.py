@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.alerting import Alert, Reading, TierReading, TransitionKind, judge, retire, step, step_slo
+from app.alerting import Alert, Reading, TierReading, Transition, TransitionKind, judge, retire, step, step_slo
 from app.slo import AlertState, Severity, SeverityPolicy, Tier
 from tests.alerting.scripts import PAGE, SLO, SLOT, TICKET, play, play_slo, reading, slot, told
 
@@ -120,6 +120,19 @@ def test_a_ticket_that_only_remembers_the_page_stays_silent_until_it_ends() -> N
     """The 2 h window of the ticket still holds the incident 5 minutes after it; that is no news."""
     changes, _ = play_slo("bbb" + "q" * 60, "bbb" + "b" * 50 + "q" * 10)
     assert told(changes) == ["0 page fired", "3 page resolved"]
+
+
+def test_a_muted_ticket_that_fires_on_out_of_patience_stays_silent() -> None:
+    patient = replace(TICKET, keep_firing_for=10 * SLOT)
+    alerts: tuple[Alert, ...] = ()
+    changes: list[Transition] = []
+    for number, letter in enumerate("qbbqqqqqqqqqqqqqq"):
+        readings = {Severity.PAGE: reading(letter), Severity.TICKET: reading(letter)}
+        alerts, changed = step_slo(alerts, readings, (PAGE, patient), slo=SLO, at=slot(number))
+        changes += changed
+    assert told(changes) == ["1 page fired", "3 page resolved"]
+    assert changes[-1].kind is TransitionKind.RESOLVED
+    assert not alerts[1].firing
 
 
 def test_a_ticket_that_goes_on_burning_after_the_page_is_told() -> None:
