@@ -31,7 +31,7 @@ class Backfill:
     def __init__(self, book: Book, asker: Asker, source: Source) -> None:
         self._book = book
         self._asker = asker
-        self._source = _Bounded(source, asyncio.Semaphore(_AT_ONCE))
+        self.source = _Bounded(source, asyncio.Semaphore(_AT_ONCE))
         self._pauses: dict[str, tuple[datetime, float]] = {}
         self._shares: dict[str, float] = {}
         self._said_at: datetime | None = None
@@ -48,7 +48,7 @@ class Backfill:
         stretch, watches = self._next(now)
         if stretch is None:
             return None, None
-        return stretch, await past.read(stretch, watches, self._asker, self._source, deadline=_DEADLINE_S)
+        return stretch, await past.read(stretch, watches, self._asker, self.source, deadline=_DEADLINE_S)
 
     def enter(self, stretch: Stretch, answers: Answers, now: datetime) -> None:
         """Count the answers; SLIs that were not answered are asked again later, for a smaller piece."""

@@ -12,7 +12,20 @@ import numpy as np
 
 from app.evaluation.intake import Intake
 from app.evaluation.watch import Watch
-from app.ledger import FINE_REACH_S, Cursor, Head, Increments, Ledger, Samples, Stage, count, decide, join, stand
+from app.ledger import (
+    FINE_REACH_S,
+    HOUR_S,
+    Cursor,
+    Head,
+    Increments,
+    Ledger,
+    Samples,
+    Stage,
+    count,
+    decide,
+    join,
+    stand,
+)
 from app.slo.arrays import Ints
 
 
@@ -95,6 +108,14 @@ class Book:
         self.ledger.place(rows, complete_from_s=since_s)
         self._absorb(past.cursor, rows)
         self._record(Increments.joined(increments), Stage.PAST)
+
+    def detail(self, watches: Sequence[Watch], samples: Samples, *, hour: int) -> None:
+        """Learn the slots of one hour of the past, which windows are about to leave."""
+        begin_s, registry = (hour - 1) * float(HOUR_S), self.ledger.registry
+        stood = stand(samples, registry, until=begin_s)
+        counted = count(samples, stood, registry, until=begin_s + HOUR_S)
+        found = Increments.joined([counted.increments, decide(counted.heads, registry)])
+        self.ledger.enter_details(hour, rows_of(watches), found)
 
     def adopt(self, watches: Sequence[Watch]) -> None:
         """Make final what was counted so far, since it cannot be counted again."""

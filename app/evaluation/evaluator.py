@@ -17,6 +17,7 @@ from app.evaluation.asking import Answers, Asker
 from app.evaluation.backfill import Backfill
 from app.evaluation.book import Book
 from app.evaluation.culprits import culprits
+from app.evaluation.edges import Edges
 from app.evaluation.figures import Figures, compute
 from app.evaluation.judging import Judgement, judge_all
 from app.evaluation.keeping import Keeper
@@ -81,6 +82,7 @@ class Evaluator:
         self._asker = Asker(self._book.intake)
         self._turn = asyncio.Lock()
         self._backfill = Backfill(self._book, self._asker, source)
+        self._edges = Edges(self._book, self._asker, self._backfill.source)
         self._troubles = Troubles(instruments)
         self._unsaved: list[Judgement] = []
         self._pruned_at: datetime | None = None
@@ -113,7 +115,7 @@ class Evaluator:
         """Count one more piece of history; False if there is none to count now."""
         stretch, answers = await self._backfill.read(now)
         if stretch is None or answers is None:
-            return False
+            return await self._look_at_edges(now)
         async with self._turn:
             self._backfill.enter(stretch, answers, now)
             self._troubles.note(Answers(answered=[], failed=answers.failed, samples=answers.samples))
@@ -125,6 +127,15 @@ class Evaluator:
         self._instruments.backfill_progress(self._backfill.progress)
         return True
 
+    async def _look_at_edges(self, now: datetime) -> bool:
+        found = await self._edges.read(now)
+        if found is None:
+            return False
+        async with self._turn:
+            self._edges.enter(*found, now)
+            self._show(now)
+        return True
+
     @property
     def backfill_progress(self) -> float:
         """Share of the wanted history that has been counted, 0 to 1."""
@@ -133,7 +144,8 @@ class Evaluator:
     @property
     def backfilling(self) -> bool:
         """Whether history is being read that Prometheus answers; what it refuses is not waited for."""
-        return any(not watch.backfilled and watch.problem is None for watch in self._book.watches)
+        missing = any(not watch.backfilled and watch.problem is None for watch in self._book.watches)
+        return missing or self._edges.missing
 
     @property
     def unanswered(self) -> str | None:

@@ -8,6 +8,7 @@ them together. Why samples are counted here and not in PromQL: ADR-0001.
 from app.ledger.codec import pack, pack_cells, unpack, unpack_cells
 from app.ledger.counting import LOOKBACK_S, Count, Head, Increments, Samples, count, decide, join, stand
 from app.ledger.cursor import Cursor
+from app.ledger.details import HOUR_S
 from app.ledger.ledger import (
     COARSE_WIDTH_S,
     FINE_REACH_S,
@@ -24,6 +25,7 @@ from app.ledger.tiers import Tier
 __all__ = [
     "COARSE_WIDTH_S",
     "FINE_REACH_S",
+    "HOUR_S",
     "LOOKBACK_S",
     "MIDDLE_REACH_S",
     "MIDDLE_WIDTH_S",

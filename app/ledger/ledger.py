@@ -11,6 +11,7 @@ from enum import Enum
 import numpy as np
 
 from app.ledger.counting import Increments
+from app.ledger.details import HOUR_S, Details
 from app.ledger.registry import Registry, RowKey
 from app.ledger.tiers import Sums, Tier
 from app.slo.arrays import Floats, Ints
@@ -21,6 +22,7 @@ MIDDLE_WIDTH_S = 300
 # A quarter of an hour is the coarsest grid on which every calendar day of every modern time zone begins.
 COARSE_WIDTH_S = 900
 _SLACK_CELLS = 40
+_AGREEMENT_EVENTS = 0.01
 
 
 class Stage(Enum):
@@ -56,6 +58,7 @@ class Ledger:
         self.middle = Tier(MIDDLE_WIDTH_S)
         self.coarse = Tier(COARSE_WIDTH_S)
         self.tiers = (self.fine, self.middle, self.coarse)
+        self.details = Details(interval_s)
         self.newest_s = 0.0
         self.horizon_s = np.empty(0)
         self.birth_s = np.empty(0)
@@ -201,6 +204,18 @@ class Ledger:
                 tier.measure(same, into, measured_s)
         self._covered_s[row] = self.counted_s[row]
 
+    def enter_details(self, hour: int, rows: Ints, increments: Increments) -> None:
+        """Learn the slots of *rows* in one hour of the past; only where they add up to what was counted then."""
+        row, cell, total, bad = self._events(increments)
+        self.details.enter(hour, rows, row=row, cell=cell, total=total, bad=bad)
+        each = HOUR_S // COARSE_WIDTH_S
+        cells = np.arange((hour - 1) * each + 1, hour * each + 1)
+        counted = [self.coarse.read(row, int(cells[0]), int(cells[-1])) for row in rows.tolist()]
+        found_total, found_bad = self.details.sums(hour, rows, COARSE_WIDTH_S)
+        for found, kept in ((found_total, [each[0] for each in counted]), (found_bad, [each[1] for each in counted])):
+            differ = (np.abs(found - np.array(kept).reshape(found.shape)) > _AGREEMENT_EVENTS).any(axis=1)
+            self.details.forget(hour, rows[differ])
+
     def watermark(self, rows: Ints) -> Floats:
         """The end of the newest measured slot of each row, NaN before its first sample; shape (len(rows),)."""
         newest = np.ceil(self._covered_s[rows] / self.interval_s) * self.interval_s
@@ -216,7 +231,8 @@ class Ledger:
             mine = left & (age <= reach + _SLACK_CELLS / 2 * tier.width_s)
             left &= ~mine
             if mine.any():
-                sums = tier.sums(rows[mine], start_s[mine], end_s[mine])
+                details = None if tier is self.fine else self.details
+                sums = tier.sums(rows[mine], start_s[mine], end_s[mine], details=details)
                 total[mine], bad[mine] = sums.total, sums.bad
                 coverage[mine] = self._coverage(rows[mine], start_s[mine], end_s[mine], sums)
         return WindowSums(total=total, bad=bad, coverage=coverage)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from app.ledger.details import Details
 from app.slo.arrays import Bools, Floats, Ints
 
 
@@ -149,10 +150,10 @@ class Tier:
         """How many cells a row keeps."""
         return int(self._length[row])
 
-    def sums(self, rows: Ints, start_s: Floats, end_s: Floats) -> Sums:
+    def sums(self, rows: Ints, start_s: Floats, end_s: Floats, *, details: Details | None = None) -> Sums:
         """Sums over (start, end] of each row; a cell that is cut counts by the share that lies inside.
 
-        Shapes (len(rows),); what is older than a row's ring counts as empty.
+        Shapes (len(rows),); what is older than a row's ring counts as empty. *details* know some cells better.
         """
         first = np.floor(start_s / self.width_s).astype(np.int64) + 1
         last = np.minimum(np.ceil(end_s / self.width_s).astype(np.int64), self.newest)
@@ -165,11 +166,20 @@ class Tier:
         at_first = self._offset[rows] + first % self._length[rows]
         at_last = self._offset[rows] + last % self._length[rows]
         pieces = self._pieces(rows, first, last)
+        begin_s = ((first - 1) * self.width_s).astype(np.float64)
+        cut = None if details is None else details.before(rows, begin_s, start_s[some])
+        columns: tuple[tuple[NDArray[np.floating], Floats | None], ...] = (
+            (self._total, None if cut is None else cut.total),
+            (self._bad, None if cut is None else cut.bad),
+            (self._measured, None),
+        )
         result = []
-        for column in (self._total, self._bad, self._measured):
+        for column, exact in columns:
             summed = np.zeros(len(some))
-            cut = cut_at_first[some] * column[at_first] + cut_at_last[some] * column[at_last]
-            summed[some] = _ranges(column, pieces) - cut
+            head = cut_at_first[some] * column[at_first]
+            if cut is not None and exact is not None:
+                head = np.where(cut.known & (cut_at_first[some] > 0), exact, head)
+            summed[some] = _ranges(column, pieces) - head - cut_at_last[some] * column[at_last]
             result.append(summed)
         return Sums(total=result[0], bad=result[1], measured_s=result[2])
 

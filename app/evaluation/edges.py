@@ -1,0 +1,86 @@
+"""Where windows start: the hours whose slots are read again, so that what leaves a long window leaves it at once."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from app.budget import windows_of
+from app.evaluation import past
+from app.evaluation.asking import Answers, Asker
+from app.evaluation.book import Book, rows_of
+from app.evaluation.past import Stretch
+from app.evaluation.ports import Source
+from app.evaluation.watch import Watch
+from app.ledger import FINE_REACH_S, HOUR_S
+from app.slo import RollingWindow
+
+_AHEAD_S = 900.0
+_MOST_SLIS = 100
+_DEADLINE_S = 60.0
+_PAUSE = timedelta(minutes=5)
+
+
+class Edges:
+    """Which hours are wanted of which SLIs, and which are there."""
+
+    def __init__(self, book: Book, asker: Asker, source: Source) -> None:
+        self._book = book
+        self._asker = asker
+        self._source = source
+        self._there: set[tuple[int, str]] = set()
+        self._not_before: datetime | None = None
+
+    @property
+    def missing(self) -> bool:
+        """Whether an hour in which a window starts now has not been read, and Prometheus has not refused it."""
+        return self._not_before is None and any(
+            self._seen(watch, hour) and (hour, watch.key) not in self._there
+            for watch in self._book.watches
+            for hour in _hours(watch, 0.0)
+        )
+
+    async def read(self, now: datetime) -> tuple[int, Answers] | None:
+        """The next hour that is missing, as Prometheus remembers it; None if there is none to ask for now."""
+        if self._not_before is not None and now < self._not_before:
+            return None
+        wanted: dict[int, list[Watch]] = {}
+        for watch in self._book.watches:
+            for hour in {*_hours(watch, 0.0), *_hours(watch, _AHEAD_S)}:
+                if self._seen(watch, hour) and (hour, watch.key) not in self._there:
+                    wanted.setdefault(hour, []).append(watch)
+        if not wanted:
+            return None
+        hour, watches = min(wanted.items())
+        stretch = Stretch(since_s=(hour - 1.0) * HOUR_S, until_s=float(hour) * HOUR_S, width_s=None)
+        answers = await past.read(stretch, watches[:_MOST_SLIS], self._asker, self._source, deadline=_DEADLINE_S)
+        return hour, answers
+
+    def enter(self, hour: int, answers: Answers, now: datetime) -> None:
+        """Learn the slots of an hour; what was not answered counts by share for a while."""
+        if answers.answered:
+            self._book.detail(answers.answered, answers.samples, hour=hour)
+        self._there |= {(hour, watch.key) for watch in answers.answered}
+        self._not_before = now + _PAUSE if answers.failed else None
+        current = {
+            number for watch in self._book.watches for ahead in (0.0, _AHEAD_S) for number in _hours(watch, ahead)
+        }
+        self._book.ledger.details.keep(current)
+        self._there = {(number, key) for number, key in self._there if number in current}
+
+    def _seen(self, watch: Watch, hour: int) -> bool:
+        """Whether the SLI had its first sample by the end of an hour."""
+        births = self._book.ledger.birth_s[rows_of([watch])]
+        return bool((births < hour * HOUR_S).any())
+
+
+def _hours(watch: Watch, ahead_s: float) -> Iterator[int]:
+    """The hours in which the long windows of an SLI start, or will in a while."""
+    if not watch.backfilled:
+        return
+    lengths = {length for slo in watch.slos for length in windows_of(slo)}
+    lengths |= {slo.window.duration for slo in watch.slos if isinstance(slo.window, RollingWindow)}
+    for length in lengths:
+        seconds = length.total_seconds()
+        if seconds > FINE_REACH_S:
+            yield int(np.floor((watch.counted_s + ahead_s - seconds) / HOUR_S)) + 1
