@@ -52,16 +52,19 @@ class AddressPolicy:
 
 def _forms(address: IpAddress) -> list[IpAddress]:
     """The address and every IPv4 address that is wrapped up in it."""
-    forms: list[IpAddress] = [address]
-    if isinstance(address, ipaddress.IPv6Address):
-        inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-        if any(address in network for network in _NAT64) or (address in _IPV4_COMPATIBLE and int(address) > 1):
-            inner.append(ipaddress.IPv4Address(int(address) & _LAST_32_BITS))
-        forms += [form for form in inner if form is not None]
-        if address.ipv4_mapped is not None:
-            # Python calls the whole mapped range reserved; what counts is the address within.
-            forms.remove(address)
-    return forms
+    if not isinstance(address, ipaddress.IPv6Address):
+        return [address]
+    translated = any(address in network for network in _NAT64)
+    if address.ipv4_mapped is not None or translated:
+        # Python calls these ranges reserved as a whole; what counts is the address within.
+        return [_last_32_bits(address)]
+    compatible = [_last_32_bits(address)] if address in _IPV4_COMPATIBLE and int(address) > 1 else []
+    wrapped = (address.sixtofour, *(address.teredo or ()), *compatible)
+    return [address, *(form for form in wrapped if form is not None)]
+
+
+def _last_32_bits(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address:
+    return ipaddress.IPv4Address(int(address) & _LAST_32_BITS)
 
 
 def _never(address: IpAddress) -> str | None:

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from email import policy
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
@@ -25,6 +26,8 @@ from app.delivery.words import Words, Writer
 from app.store.outbox import idempotency_key
 
 _SUBJECT_CHARS = 200
+# A subject that is folded right after its name is shown with a space before it.
+_UNFOLDED = policy.SMTP.clone(max_line_length=900)
 _PERMANENT = 500
 _GOODBYE_S = 1.0
 _LOG_IN = frozenset({530, 534, 535, 538})
@@ -110,7 +113,7 @@ class Mail(Messenger):
             await client.connect()
             if options.username is not None and password is not None:
                 await client.login(options.username, password)
-            await client.send_message(letter, sender=options.sender, recipients=list(options.to))
+            await client.sendmail(_address(options.sender), [*map(_address, options.to)], letter.as_bytes())
             # What was sent is sent, however the server says goodbye.
             with suppress(OSError, aiosmtplib.SMTPException, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_S):
@@ -125,7 +128,7 @@ class Mail(Messenger):
 
     def _letter(self, telling: Telling) -> EmailMessage:
         words = self._writer.words(telling)
-        letter = EmailMessage()
+        letter = EmailMessage(policy=_UNFOLDED)
         letter["Subject"] = one_line(f"[{_mark(telling)}] {words.headline}")[:_SUBJECT_CHARS]
         letter["From"] = self._options.sender
         letter["To"] = ", ".join(self._options.to)

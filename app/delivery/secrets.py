@@ -66,9 +66,16 @@ def blotted(text: str, secrets: Iterable[Secret]) -> str:
             value = secret.reveal()
         except AttemptError:
             continue
-        if len(value) >= _SHORTEST_BLOTTED:
-            text = text.replace(value, _BLOT)
+        for part in (value, _path_of(value)):
+            if len(part) >= _SHORTEST_BLOTTED:
+                text = text.replace(part, _BLOT)
     return text
+
+
+def _path_of(value: str) -> str:
+    """What a server sees of a URL, and may repeat; empty if it is none."""
+    _, scheme, rest = value.partition("://")
+    return rest.partition("/")[2] if scheme else ""
 
 
 def _unreadable(detail: str) -> AttemptError:

@@ -1,0 +1,112 @@
+"""PagerDuty against a scripted server (N5, N9, N11)."""
+
+from datetime import timedelta
+
+import orjson
+
+from app.delivery.direct import Manners, Messenger
+from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Rejected
+from app.delivery.pagerduty import PagerDuty, PagerDutyOptions, dedup_key
+from app.delivery.secrets import FixedSecret
+from app.slo import Severity
+from tests.delivery.desk import WRITER, Book, deliver, outgoing
+from tests.delivery.fakes import Remembered
+from tests.delivery.scripted import Reply, Scripted
+from tests.store.notices import firing, resolved
+
+KEY = "canary0123456789abcdef0123456789"
+ACCEPTED = Reply(status=202, body=b'{"status":"success","dedup_key":"x"}')
+
+
+def _pagerduty(server: Scripted) -> Messenger:
+    options = PagerDutyOptions(routing_key=FixedSecret(KEY), url=f"{server.url}/v2/enqueue")
+    return PagerDuty(options, outgoing=outgoing(), writer=WRITER)
+
+
+def test_a_page_opens_an_incident_and_its_end_closes_the_same() -> None:
+    with Scripted(otherwise=ACCEPTED) as server:
+        page = firing(culprits='route="/pay" 82 %')
+        assert deliver(lambda: _pagerduty(server), [page], [resolved()]) == [[Delivered()], [Delivered()]]
+        trigger, resolve = server.bodies
+    assert trigger["routing_key"] == KEY
+    assert (trigger["event_action"], resolve["event_action"]) == ("trigger", "resolve")
+    assert trigger["dedup_key"] == resolve["dedup_key"] == dedup_key(page)
+    assert len(trigger["dedup_key"]) <= 255
+    payload = trigger["payload"]
+    assert payload["summary"] == "checkout availability burns its error budget 20 times too fast"
+    assert (payload["severity"], payload["source"], payload["class"]) == ("critical", "checkout", "ErrorBudgetBurn")
+    assert payload["timestamp"] == "2026-01-01T00:00:00+00:00"
+    assert 'Most bad events: route="/pay" 82 %.' in payload["custom_details"]["description"]
+    assert payload["custom_details"]["labels"]["slo"] == "checkout-availability"
+    assert {"href": "https://runbooks/slo", "text": "Runbook"} in trigger["links"]
+    assert trigger["client_url"] == "https://slo.example/slos/checkout-availability"
+
+
+def test_a_ticket_is_a_warning() -> None:
+    with Scripted(otherwise=ACCEPTED) as server:
+        deliver(lambda: _pagerduty(server), [firing(severity=Severity.TICKET)])
+        assert server.bodies[0]["payload"]["severity"] == "warning"
+
+
+def test_429_and_5xx_are_tried_again_and_400_is_not() -> None:
+    script = [
+        Reply(status=429, headers={"Retry-After": "7"}),
+        Reply(status=503),
+        Reply(status=400, body=b'{"status":"invalid event","errors":["routing_key ' + KEY.encode() + b' is wrong"]}'),
+    ]
+    instruments = Remembered()
+    with Scripted(*script) as server:
+        limited, broken, refused = (
+            outcomes[0] for outcomes in deliver(lambda: _pagerduty(server), *[[firing()]] * 3, instruments=instruments)
+        )
+    assert isinstance(limited, Failed)
+    assert (limited.reason, limited.retry_after) == (FailureReason.RATE_LIMITED, timedelta(seconds=7))
+    assert isinstance(broken, Failed)
+    assert broken.reason is FailureReason.SERVER_ERROR
+    assert isinstance(refused, Rejected)
+    assert "invalid event" in refused.detail
+    assert KEY not in refused.detail
+    assert instruments.failures == {FailureReason.RATE_LIMITED: 1, FailureReason.SERVER_ERROR: 1}
+
+
+def test_an_answer_that_is_lost_is_tried_again_under_the_same_key() -> None:
+    """N8: PagerDuty has taken the first one; the second changes nothing there."""
+    with Scripted(Reply(cut=True), otherwise=ACCEPTED) as server:
+        (lost,), (taken,) = deliver(lambda: _pagerduty(server), [firing()], [firing()])
+        assert isinstance(lost, Failed)
+        assert taken == Delivered()
+        assert server.bodies[0]["dedup_key"] == server.bodies[1]["dedup_key"]
+
+
+def test_long_texts_are_cut_to_what_pagerduty_takes() -> None:
+    with Scripted(otherwise=ACCEPTED) as server:
+        endless = firing(annotations=(("summary", "x" * 5000), ("more", "y" * 600_000)))
+        assert deliver(lambda: _pagerduty(server), [endless]) == [[Delivered()]]
+        assert len(server.bodies[0]["payload"]["summary"]) == 1024
+        assert len(orjson.dumps(server.bodies[0])) <= 512_000
+
+
+def test_hundreds_at_once_are_one_incident_that_closes_with_the_last() -> None:
+    many = [firing(f"slo-{number}") for number in range(300)]
+    over = [resolved(f"slo-{number}") for number in range(300)]
+    book = Book()
+    with Scripted(otherwise=ACCEPTED) as server:
+        fired, some, rest = deliver(lambda: _pagerduty(server), many, over[:299], over[299:], book=book)
+        assert fired == [Delivered()] * 300
+        assert some == [Delivered()] * 299
+        assert rest == [Delivered()]
+        trigger, resolve = server.bodies
+    assert trigger["payload"]["summary"] == "300 alerts of checkout fire at once"
+    assert len(trigger["payload"]["custom_details"]["alerts"]) == 21
+    assert resolve["event_action"] == "resolve"
+    assert resolve["dedup_key"] == trigger["dedup_key"]
+    assert book.shown == {}
+
+
+def test_ends_wait_for_their_turn_since_each_closes_its_own_incident() -> None:
+    over = [resolved(f"slo-{number}") for number in range(5)]
+    with Scripted(otherwise=ACCEPTED) as server:
+        (outcomes,) = deliver(lambda: _pagerduty(server), over, manners=Manners(per_minute=3))
+        assert outcomes[:3] == [Delivered()] * 3
+        assert all(isinstance(outcome, Held) for outcome in outcomes[3:])
+        assert len(server.requests) == 3

@@ -1,0 +1,138 @@
+"""Slack against a scripted server: webhook and bot (N6, S6)."""
+
+import doctest
+from datetime import timedelta
+
+import pytest
+
+from app.delivery import slack
+from app.delivery.direct import Messenger
+from app.delivery.outcome import Delivered, Failed, FailureReason, Rejected
+from app.delivery.secrets import FixedSecret
+from app.delivery.slack import SlackBot, SlackBotOptions, SlackWebhook
+from tests.delivery.desk import WRITER, Book, deliver, outgoing
+from tests.delivery.scripted import Reply, Scripted
+from tests.store.notices import firing, resolved
+
+OK = Reply(body=b"ok")
+TOKEN = "xoxb-canary-1234"  # noqa: S105  # of no account
+POSTED = Reply(body=b'{"ok":true,"channel":"C42","ts":"1700000000.000100"}')
+
+
+def _webhook(server: Scripted) -> Messenger:
+    url = FixedSecret(f"{server.url}/services/T0/B0/canary")
+    return SlackWebhook(url, outgoing=outgoing(), writer=WRITER)
+
+
+def _bot(server: Scripted) -> Messenger:
+    options = SlackBotOptions(token=FixedSecret(TOKEN), channel="#slo", api=f"{server.url}/api")
+    return SlackBot(options, outgoing=outgoing(), writer=WRITER)
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(slack).failed == 0
+
+
+def test_a_page_and_its_end_are_messages() -> None:
+    with Scripted(otherwise=OK) as server:
+        assert deliver(lambda: _webhook(server), [firing()], [resolved()]) == [[Delivered()], [Delivered()]]
+        page, end = server.bodies
+    assert page["text"] == ":rotating_light: checkout availability burns its error budget 20 times too fast"
+    assert end["text"].startswith(":white_check_mark: checkout availability no longer burns")
+    assert "2,000 of 100,000 events were bad" in page["attachments"][0]["text"]
+    assert "<https://runbooks/slo|Runbook>" in page["attachments"][0]["text"]
+    assert page["attachments"][0]["color"] != end["attachments"][0]["color"]
+
+
+@pytest.mark.parametrize(
+    "evil", ["<!channel>", "<!here|here>", "<@U024BE7LH>", "<https://evil|click>", "&lt;!channel>"]
+)
+def test_nothing_in_the_data_calls_people_or_makes_links(evil: str) -> None:
+    notice = firing(
+        name=evil,
+        annotations=(("description", evil), ("runbook_url", f"https://runbooks/{evil}"), ("dashboard", "javascript:x")),
+    )
+    with Scripted(otherwise=OK) as server:
+        deliver(lambda: _webhook(server), [notice])
+        text = server.requests[0].body.decode()
+    assert evil not in text
+    assert "<!" not in text
+    assert "<@" not in text
+    assert "javascript" not in text
+
+
+def test_429_says_when_to_come_back() -> None:
+    with Scripted(Reply(status=429, headers={"Retry-After": "30"})) as server:
+        ((limited,),) = deliver(lambda: _webhook(server), [firing()])
+    assert isinstance(limited, Failed)
+    assert (limited.reason, limited.retry_after) == (FailureReason.RATE_LIMITED, timedelta(seconds=30))
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(404, b"no_service"), (410, b"channel_is_archived"), (403, b"invalid_token")]
+)
+def test_a_hook_that_was_revoked_is_given_up_at_once(status: int, body: bytes) -> None:
+    with Scripted(Reply(status=status, body=body)) as server:
+        ((refused,),) = deliver(lambda: _webhook(server), [firing()])
+    assert refused == Rejected(detail=f"{status} {body.decode()}")
+
+
+def test_a_failure_of_the_first_spares_the_others_the_wait() -> None:
+    with Scripted(otherwise=Reply(status=503)) as server:
+        (outcomes,) = deliver(lambda: _webhook(server), [firing(f"slo-{number}") for number in range(10)])
+        assert all(isinstance(outcome, Failed) for outcome in outcomes)
+        assert len(server.requests) <= 2
+
+
+def test_a_bot_turns_the_message_of_a_page_into_its_end() -> None:
+    book = Book()
+    with Scripted(otherwise=POSTED) as server:
+        deliver(lambda: _bot(server), [firing()], [resolved()], book=book)
+        post, update = server.requests
+    assert (post.path, update.path) == ("/api/chat.postMessage", "/api/chat.update")
+    assert post.headers["authorization"] == f"Bearer {TOKEN}"
+    assert post.json["channel"] == "#slo"
+    assert (update.json["channel"], update.json["ts"]) == ("C42", "1700000000.000100")
+    assert "no longer burns" in update.json["text"]
+    assert book.shown == {}
+
+
+def test_a_message_that_is_gone_is_written_anew() -> None:
+    book = Book()
+    book.remember("team", [firing()], handle="C42:1.0", at=firing().at)
+    with Scripted(Reply(body=b'{"ok":false,"error":"message_not_found"}'), otherwise=POSTED) as server:
+        assert deliver(lambda: _bot(server), [resolved()], book=book) == [[Delivered()]]
+        assert [request.path for request in server.requests] == ["/api/chat.update", "/api/chat.postMessage"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "reason"),
+    [
+        (Reply(body=b'{"ok":false,"error":"ratelimited"}', headers={"Retry-After": "3"}), FailureReason.RATE_LIMITED),
+        (Reply(body=b'{"ok":false,"error":"internal_error"}'), FailureReason.SERVER_ERROR),
+        (Reply(status=429), FailureReason.RATE_LIMITED),
+        (Reply(body=b"<html>captive portal</html>"), FailureReason.REFUSED),
+    ],
+)
+def test_what_may_pass_is_tried_again(reply: Reply, reason: FailureReason) -> None:
+    with Scripted(reply) as server:
+        ((outcome,),) = deliver(lambda: _bot(server), [firing()])
+    assert isinstance(outcome, Failed)
+    assert outcome.reason is reason
+
+
+@pytest.mark.parametrize("error", ["invalid_auth", "token_revoked", "channel_not_found", "is_archived"])
+def test_what_cannot_pass_is_given_up_at_once(error: str) -> None:
+    with Scripted(Reply(body=f'{{"ok":false,"error":"{error}"}}'.encode())) as server:
+        ((outcome,),) = deliver(lambda: _bot(server), [firing()])
+    assert outcome == Rejected(detail=error)
+
+
+def test_hundreds_at_once_are_one_message_that_changes_with_the_last() -> None:
+    many = [firing(f"slo-{number}", service=f"s{number % 3}") for number in range(200)]
+    over = [resolved(f"slo-{number}", service=f"s{number % 3}") for number in range(200)]
+    with Scripted(otherwise=POSTED) as server:
+        deliver(lambda: _bot(server), many, over[:100], over[100:], book=Book())
+        assert [request.path for request in server.requests] == ["/api/chat.postMessage", "/api/chat.update"]
+        assert "200 alerts of 3 services fire at once" in server.bodies[0]["text"]
+        assert "and 180 more" in server.bodies[0]["attachments"][0]["text"]

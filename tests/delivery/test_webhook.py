@@ -1,0 +1,129 @@
+"""Any webhook: Alertmanager's JSON over a scripted server, and beside a real Alertmanager (N7, N8)."""
+
+import base64
+import hmac
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from hashlib import sha256
+
+import httpx
+from typing_extensions import override
+
+from app.delivery.direct import Manners, Messenger
+from app.delivery.outcome import Delivered, Failed, FailureReason, Rejected
+from app.delivery.secrets import FixedSecret
+from app.delivery.webhook import Webhook, WebhookOptions, fingerprint
+from app.store.outbox import idempotency_key
+from tests.delivery.desk import WRITER, deliver, outgoing
+from tests.delivery.fakes import SkewedClock
+from tests.delivery.scripted import Reply, Request, Scripted
+from tests.store.notices import firing, resolved
+from tests.support.servers import Sink, alertmanager
+
+
+def _webhook(server: Scripted, *, secret: str | None = None, deadline_s: float = 3.0, path: str = "/hook") -> Messenger:
+    options = WebhookOptions(
+        url=FixedSecret(server.url + path),
+        secret=None if secret is None else FixedSecret(secret),
+        headers={"X-Team": FixedSecret("payments")},
+    )
+    return Webhook("team", options, outgoing=outgoing(deadline_s), writer=WRITER, clock=SkewedClock())
+
+
+def test_a_page_and_its_end_look_like_alertmanager() -> None:
+    with Scripted() as server:
+        assert deliver(lambda: _webhook(server), [firing()], [resolved()]) == [[Delivered()], [Delivered()]]
+        page, end = server.bodies
+        assert server.requests[0].headers["x-team"] == "payments"
+        assert server.requests[0].headers["content-type"] == "application/json"
+    assert (page["version"], page["status"], page["receiver"]) == ("4", "firing", "team")
+    assert page["externalURL"] == "https://slo.example"
+    assert page["commonLabels"] == page["alerts"][0]["labels"]
+    (alert,) = page["alerts"]
+    assert alert["endsAt"] == "0001-01-01T00:00:00Z"
+    assert alert["startsAt"] == "2026-01-01T00:00:00+00:00"
+    (over,) = end["alerts"]
+    assert (end["status"], over["status"], over["endsAt"]) == ("resolved", "resolved", "2026-01-01T00:05:00+00:00")
+    assert over["fingerprint"] == alert["fingerprint"]
+
+
+def test_the_keys_of_the_message_and_its_fingerprint_are_those_of_a_real_alertmanager() -> None:
+    """The same alert through Alertmanager and straight to a receiver."""
+    with Sink() as sink, alertmanager(sink.url) as server, Scripted() as ours:
+        notice = firing(starts_at=datetime.now(tz=UTC) - timedelta(minutes=10))
+        deliver(lambda: _webhook(ours), [notice])
+        mine = ours.bodies[0]
+        alert = {name: mine["alerts"][0][name] for name in ("labels", "annotations", "startsAt", "generatorURL")}
+        httpx.post(f"{server.url}/api/v2/alerts", json=[alert], trust_env=False).raise_for_status()
+        sink.wait_for(lambda it: bool(it.alerts))
+        theirs = sink.received[0].body
+    assert mine.keys() == theirs.keys()
+    assert mine["alerts"][0].keys() == theirs["alerts"][0].keys()
+    for name in ("fingerprint", "labels", "annotations", "status"):
+        assert mine["alerts"][0][name] == theirs["alerts"][0][name]
+
+
+def test_a_fingerprint_is_that_of_the_labels() -> None:
+    assert fingerprint({"a": "b"}) != fingerprint({"a": "c"})
+    assert fingerprint({}) == "cbf29ce484222325"
+
+
+def test_a_message_is_signed_over_its_key_time_and_body() -> None:
+    raw = base64.b64encode(b"secret-bytes").decode()
+    for secret, key in (("plain canary", b"plain canary"), (f"whsec_{raw}", b"secret-bytes")):
+        with Scripted() as server:
+            deliver(partial(_webhook, server, secret=secret), [firing()])
+            (request,) = server.requests
+        stamp = request.headers["webhook-timestamp"]
+        assert abs(int(stamp) - datetime.now(tz=UTC).timestamp()) < 30
+        signed = f"{request.headers['webhook-id']}.{stamp}.".encode() + request.body
+        wanted = base64.b64encode(hmac.new(key, signed, sha256).digest()).decode()
+        assert request.headers["webhook-signature"] == f"v1,{wanted}"
+
+
+def test_every_attempt_has_the_same_key_and_every_change_another() -> None:
+    with Scripted(Reply(cut=True), Reply(status=500)) as server:
+        lost, broken, taken, over = deliver(lambda: _webhook(server), [firing()], [firing()], [firing()], [resolved()])
+        keys = [request.headers["idempotency-key"] for request in server.requests]
+    assert isinstance(lost[0], Failed)
+    assert isinstance(broken[0], Failed)
+    assert (taken, over) == ([Delivered()], [Delivered()])
+    assert keys[:3] == [idempotency_key(firing())] * 3
+    assert keys[3] == idempotency_key(resolved())
+
+
+def test_hundreds_at_once_are_one_post_and_the_one_that_is_refused_is_found() -> None:
+    many = [firing(f"slo-{number}") for number in range(100)]
+    many[37] = firing("slo-37", labels=(("poison", "1"),))
+
+    class Picky(Scripted):
+        @override
+        def answer(self, request: Request) -> Reply:
+            super().answer(request)
+            return Reply(status=400 if b"poison" in request.body else 200)
+
+    with Picky() as server:
+        (outcomes,) = deliver(lambda: _webhook(server), many)
+        taken = [alert["labels"]["slo"] for request in server.requests for alert in request.json["alerts"]
+                 if b"poison" not in request.body]  # fmt: skip
+        assert len(server.bodies[0]["alerts"]) == 100
+    assert [number for number, outcome in enumerate(outcomes) if outcome != Delivered()] == [37]
+    assert isinstance(outcomes[37], Rejected)
+    assert sorted(taken) == sorted(notice.slo for notice in many if notice.slo != "slo-37")
+
+
+def test_few_at_once_are_posts_of_their_own() -> None:
+    with Scripted() as server:
+        deliver(
+            lambda: _webhook(server), [firing(f"slo-{number}") for number in range(4)], manners=Manners(per_minute=4)
+        )
+        assert [len(body["alerts"]) for body in server.bodies] == [1] * 4
+
+
+def test_a_receiver_that_hangs_is_a_timeout_and_echoes_no_secret() -> None:
+    with Scripted(Reply(delay_s=5.0), Reply(status=500, body=b"your secret canary-path is wrong")) as server:
+        hung, broken = deliver(lambda: _webhook(server, deadline_s=0.3, path="/canary-path"), [firing()], [firing()])
+        assert isinstance(hung[0], Failed)
+        assert hung[0].reason is FailureReason.TIMEOUT
+        assert isinstance(broken[0], Failed)
+        assert broken[0].detail == "500 your secret <secret> is wrong"
