@@ -26,7 +26,11 @@ from app.ledger import (
     join,
     stand,
 )
-from app.slo.arrays import Ints
+from app.slo.arrays import Bools, Ints
+
+_REMEMBERED_S = 7 * 86_400.0
+"""A counter that comes back within a week goes on where it stood."""
+_ROOM_FOR_SERIES = 20_000
 
 
 class Book:
@@ -124,6 +128,21 @@ class Book:
         self.settled.take(self.live, rows, self.ledger.registry)
         for watch in watches:
             watch.settled_s = watch.counted_s
+
+    def remembered(self) -> Bools:
+        """Which counters are worth remembering: seen lately, or waiting for older history; shape (counters,)."""
+        registry = self.ledger.registry
+        self.live.grow(registry.sizes)
+        rows = registry.arrays.row
+        kept = ~(self.live.time[: len(rows)] < self.ledger.counted_s[rows] - _REMEMBERED_S)
+        kept[[counter for watch in self.watches for head in watch.pending for counter, _ in head.values]] = True
+        return kept
+
+    @property
+    def overgrown(self) -> bool:
+        """Whether most series that are known have long gone."""
+        kept = int(self.remembered().sum())
+        return max(self.ledger.registry.sizes[2], self.intake.size) > 2 * kept + _ROOM_FOR_SERIES
 
     def _count_on(self, watches: Sequence[Watch], samples: Samples, *, at_s: float, start: Cursor) -> None:
         rows, registry = rows_of(watches), self.ledger.registry

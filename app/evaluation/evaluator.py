@@ -85,6 +85,7 @@ class Evaluator:
         self._edges = Edges(self._book, self._asker, self._backfill.source)
         self._troubles = Troubles(instruments)
         self._unsaved: list[Judgement] = []
+        self._retired = False
         self._pruned_at: datetime | None = None
         self._last_tick: datetime | None = None
         self._shown_at = datetime.min.replace(tzinfo=UTC)
@@ -117,6 +118,8 @@ class Evaluator:
         if stretch is None or answers is None:
             return await self._look_at_edges(now)
         async with self._turn:
+            if self._retired:
+                return False
             self._backfill.enter(stretch, answers, now)
             self._troubles.note(Answers(answered=[], failed=answers.failed, samples=answers.samples))
             try:
@@ -132,9 +135,25 @@ class Evaluator:
         if found is None:
             return False
         async with self._turn:
+            if self._retired:
+                return False
             self._edges.enter(*found, now)
             self._show(now)
         return True
+
+    async def retire(self) -> None:
+        """Let another evaluator take over: what is still under way here is not written any more."""
+        async with self._turn:
+            self._retired = True
+
+    def resume(self) -> None:
+        """Go on after all, since the other evaluator could not begin."""
+        self._retired = False
+
+    @property
+    def overgrown(self) -> bool:
+        """Whether most of what is remembered of series is of series long gone; a new evaluator forgets them."""
+        return self._book.overgrown
 
     @property
     def backfill_progress(self) -> float:

@@ -46,6 +46,11 @@ class Intake:
         )
 
     @property
+    def size(self) -> int:
+        """How many series are known."""
+        return len(self._known)
+
+    @property
     def registry(self) -> Registry:
         """The rows and counters that series are admitted to."""
         return self._ledger.registry

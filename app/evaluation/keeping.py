@@ -187,8 +187,9 @@ class Keeper:
         arrays, size = registry.arrays, registry.sizes[2]
         keys = np.array([key for _, key in registry.counter_keys], dtype=np.int64).reshape(-1, 2)
         rows = np.array(self._row_ids, dtype=np.int64)[arrays.row] if size else np.empty(0, dtype=np.int64)
+        kept = book.remembered()
         return {
-            "counter": np.concatenate([rows[:, None], keys], axis=1),
+            "counter": np.concatenate([rows[:, None], keys], axis=1)[kept],
             "counter_place": np.stack(
                 [
                     arrays.total,
@@ -201,7 +202,7 @@ class Keeper:
                     book.live.target[arrays.target] if size else np.empty(0),
                 ],
                 axis=1,
-            ),
+            )[kept],
         }
 
     def _load_watches(self, state: dict[str, Column]) -> dict[str, Watch]:

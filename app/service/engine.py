@@ -29,7 +29,7 @@ from app.settings import Settings
 from app.slo import Slo, format_duration
 from app.spec import LoadResult
 from app.status import Board
-from app.store import Database
+from app.store import Database, StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
 _STOP_WITHIN_S = 9.0
@@ -105,8 +105,22 @@ class Engine:
     async def adopt(self, documents: LoadResult) -> None:
         """Put other documents in force, between two ticks; history and alerts of what stays are kept."""
         async with self._swapping:
-            self._evaluator = await self._new_evaluator(documents.slos)
-            self._documents = documents
+            await self._swap(documents)
+
+    async def _swap(self, documents: LoadResult) -> None:
+        """Let a new evaluator go on from what the old one has committed."""
+        old = self.evaluator
+        if old.store_problem is not None:
+            # What is only in memory would be lost with the old evaluator.
+            raise StoreUnavailableError(old.store_problem)
+        await old.retire()
+        try:
+            new = await self._new_evaluator(documents.slos)
+        except BaseException:
+            old.resume()
+            raise
+        new.last_commit = old.last_commit
+        self._evaluator, self._documents = new, documents
 
     def reasons_not_ready(self) -> Sequence[str]:
         """Why the service does not do its work, in words; nothing if it does."""
@@ -179,6 +193,8 @@ class Engine:
     async def _tick(self, at: datetime) -> None:
         async with self._swapping:
             await self.evaluator.tick(at)
+            if self.evaluator.overgrown and self.evaluator.store_problem is None:
+                await self._swap(self._documents)
         self._delivery.wake()
 
     async def _read_history(self) -> None:

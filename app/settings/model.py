@@ -115,9 +115,6 @@ class Settings(BaseSettings):
     settle: Annotated[timedelta, duration_between("0s", "1h")] = Field(
         timedelta(minutes=5), description="How long samples may come late and still count."
     )
-    lookback_delta: Annotated[timedelta, duration_between("1s", "1h")] = Field(
-        timedelta(minutes=5), description="`--query.lookback-delta` of Prometheus, where it is not the default."
-    )
     backfill: Annotated[timedelta | None, parsed(parse_history)] = Field(
         None, description="History to read for a new SLI: `full`, `off`, or a duration such as `7d`."
     )
