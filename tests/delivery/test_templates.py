@@ -1,0 +1,145 @@
+"""Words of people's own: what they can say, and what no template can do (S6)."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.delivery.annotations import annotations
+from app.delivery.figures import NAMES, figures
+from app.delivery.templates import TemplateProblemError, Templates, compile_template, render
+from app.slo import SloId
+from tests.store.notices import firing, resolved
+
+HOSTILE = [
+    "{{ ''.__class__ }}",
+    "{{ ''.__class__.__mro__[1].__subclasses__() }}",
+    "{{ labels.__class__ }}",
+    "{{ labels['__class__']['__init__'] }}",
+    "{{ labels|attr('__class__') }}",
+    "{{ labels.items() }}",
+    "{{ self }}",
+    "{{ self._TemplateReference__context }}",
+    "{{ cycler }}",
+    "{{ lipsum.__globals__ }}",
+    "{{ joiner.__init__.__globals__.os.popen('id').read() }}",
+    "{{ namespace() }}",
+    "{{ range(10) }}",
+    "{% for a in range(999999999) %}x{% endfor %}",
+    "{% for a in labels %}{% for b in labels %}{{ a }}{% endfor %}{% endfor %}",
+    "{% for a in [1, 2] recursive %}{{ loop([a]) }}{% endfor %}",
+    "{% for a in 'x' * 99999999 %}{{ a }}{% endfor %}",
+    "{{ 'x' * 999999999 }}",
+    "{{ 999999999 ** 999999999 }}",
+    "{{ '%0999999999d' % 1 }}",
+    "{{ '%s'|format(1) }}",
+    "{{ service|center(999999999) }}",
+    "{{ service|replace('c', 'cccccccccc') }}",
+    "{{ service|indent(999999999) }}",
+    "{{ service|map('upper') }}",
+    "{{ service|pprint }}",
+    "{{ service|xmlattr }}",
+    "{% set a = 'x' %}{% set a = a ~ a %}{{ a }}",
+    "{% macro a() %}{{ a() }}{% endmacro %}{{ a() }}",
+    "{% include '/etc/passwd' %}",
+    "{% import 'os' as os %}",
+    "{% extends '/etc/passwd' %}",
+    "{% block a %}{{ self.a() }}{% endblock %}",
+    "{% filter upper %}x{% endfilter %}",
+    "{% call service() %}x{% endcall %}",
+    "{% raw %}{{ x }}{% endraw %}{{ x }}",
+    "{{ 1 / 0 }}",
+    "{{ labels + 1 }}",
+    "{{ service + 'x' }}",
+    "{{ labels.nope }}",
+    "{{ [1] * 99999999 }}",
+    "{{ {'a': 1} }}",
+    "{{ service[0:3] }}",
+    "{{ service is callable and dump() }}",
+    "{{ $labels.job }}",
+    "{{ .Labels.job }}",
+    "{{",
+    "{% if %}",
+    "{% endfor %}",
+    "{{ " + "(" * 500 + "1" + ")" * 500 + " }}",
+    "{{ " + "not " * 900 + "1 }}",
+    "{{ service ~ " * 1500 + "1 }}",
+    "x" * 5000 + "{{ service }}",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_reaches_beyond_the_values_is_refused_at_once(text: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(TemplateProblemError):
+        render(text, figures(firing()))
+    assert time.monotonic() - began < 1.0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{{ service }}/{{ name }} {{ severity }}", "checkout/availability page"),
+        ("{{ burn_rate_long | number }} times, {{ budget_consumed | percent }} gone", "20 times, 60 % gone"),
+        ("{% if severity == 'page' %}wake up{% else %}later{% endif %}", "wake up"),
+        ("{{ labels.team | upper }}{{ labels['team'] }}", "PAYMENTSpayments"),
+        ("{{ labels.owner | default('nobody') }}", "nobody"),
+        ("{% for label in labels %}{{ label }}={{ labels[label] }};{% endfor %}", "team=payments;"),
+        ("{{ (bad / total * 100) | round(1) }}", "2.0"),
+        ("{{ 'x' if stale else 'fresh' }} {{ ended is none }}", "fresh True"),
+        ("{{ slo }} since {{ since }}", "checkout-availability since 2026-01-01 00:00 UTC"),
+    ],
+)
+def test_what_people_want_to_say_can_be_said(text: str, said: str) -> None:
+    assert render(text, figures(firing())) == said
+
+
+def test_every_name_has_a_value() -> None:
+    assert figures(firing()).keys() | {"summary", "description"} == NAMES
+
+
+def test_values_are_no_templates() -> None:
+    notice = firing(labels=(("team", "{{ service }}"),), service="{% raw %}")
+    assert render("{{ labels.team }} {{ service }}", figures(notice)) == "{{ service }} {% raw %}"
+
+
+def test_a_long_result_is_refused() -> None:
+    notice = firing(labels=(("team", "x" * 10_000),))
+    with pytest.raises(TemplateProblemError, match="more than 8192 characters"):
+        render("{{ labels.team }}", figures(notice))
+
+
+@settings(max_examples=300, deadline=1000)
+@given(st.text(alphabet="{}%()[]'\"|~ .,_*+-/0123456789abceilnorstux", max_size=120))
+def test_any_text_is_a_result_or_a_problem(text: str) -> None:
+    try:
+        said = render(text, figures(firing()))
+    except TemplateProblemError:
+        return
+    assert len(said) <= 8192
+
+
+def test_a_document_writes_templates_and_a_receiver_builds_on_them() -> None:
+    notice = firing(
+        annotations=(("summary", "{{ subject }}: {{ bad | number }} bad"), ("runbook_url", "https://r/{{ slo }}"))
+    )
+    said = annotations(notice, Templates(summary="[{{ tier }}] {{ summary }}", description="{{ culprits }}"))
+    assert said["summary"] == "[1h/5m] checkout availability: 2,000 bad"
+    assert said["runbook_url"] == "https://r/checkout-availability"
+    assert said["description"] == ""
+    assert "template_error" not in said
+
+
+def test_a_template_that_fails_leaves_the_usual_words_and_is_said() -> None:
+    usual = annotations(firing())
+    said = annotations(firing(annotations=(("summary", "{{ $labels.job }}"), ("other", "{{ nope }}"))))
+    assert said["summary"] == usual["summary"]
+    assert said["other"] == "{{ nope }}"
+    assert "summary:" in said["template_error"]
+    assert "other: there is no nope" in said["template_error"]
+
+
+def test_a_template_is_compiled_once() -> None:
+    assert compile_template("{{ slo }}") is compile_template("{{ slo }}")
+    assert render("{{ slo }}", figures(resolved(SloId("other")))) == "other"
