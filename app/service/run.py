@@ -54,7 +54,7 @@ def run(settings: Settings) -> int:
         )
     with listening:
         try:
-            database = open_database(settings.database_url)
+            database = open_database(settings.database_url, recover=settings.recover)
         except StoreError as error:
             return _refuse(str(error), _exit_code(error))
         instruments = Instruments(build=BuildInfo.current(), known=_known(delivery.config))

@@ -118,6 +118,9 @@ class Settings(BaseSettings):
     backfill: Annotated[timedelta | None, parsed(parse_history)] = Field(
         None, description="History to read for a new SLI: `full`, `off`, or a duration such as `7d`."
     )
+    recover: bool = Field(
+        default=False, description="Put a damaged database aside and count anew what Prometheus remembers."
+    )
     alertmanager_urls: Annotated[tuple[Url, ...], NoDecode, parsed(parse_http_urls)] = Field(
         (), description="Alertmanagers, all of which get every alert: separated by commas or spaces, or a JSON list."
     )

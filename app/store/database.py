@@ -9,6 +9,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +24,7 @@ Transaction = Connection
 """What the functions of this room work in; the others pass it on and never look inside."""
 
 _BUSY_TIMEOUT_S = 5.0
+_REMEDY = "restore a backup, or start with --recover to put it aside and count anew what Prometheus remembers"
 
 
 class Database:
@@ -59,8 +61,10 @@ class Database:
             self._lock.close()
 
 
-def open_database(url: str) -> Database:
+def open_database(url: str, *, recover: bool = False) -> Database:
     """Open a database, making its tables if it is new.
+
+    With *recover*, a damaged file is put aside, never deleted, and a new one is begun in its place.
 
     Raises:
         StoreError: it cannot be opened, is locked by another process, damaged, or of a newer version.
@@ -77,16 +81,40 @@ def open_database(url: str) -> Database:
         )
     lock = _claim(target)
     try:
-        engine = create_engine(target, connect_args={"timeout": _BUSY_TIMEOUT_S})
-        _prepare_connections(engine)
-        with translated_errors():
-            _check_integrity(engine)
-            _create_tables(engine)
+        try:
+            engine = _open(target)
+        except StoreCorruptError:
+            if not recover:
+                raise
+            _put_aside(Path(str(target.database)))
+            engine = _open(target)
     except BaseException:
         if lock is not None:
             lock.close()
         raise
     return Database(engine, lock)
+
+
+def _open(target: URL) -> Engine:
+    engine = create_engine(target, connect_args={"timeout": _BUSY_TIMEOUT_S})
+    _prepare_connections(engine)
+    try:
+        with translated_errors():
+            _check_integrity(engine)
+            _create_tables(engine)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def _put_aside(path: Path) -> None:
+    """Rename a damaged database and what belongs to it, to the first free name."""
+    number = next(number for number in count(1) if not path.with_name(f"{path.name}.damaged-{number}").exists())
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(path.with_name(f"{path.name}.damaged-{number}{suffix}"))
 
 
 @contextmanager
@@ -101,7 +129,7 @@ def translated_errors() -> Iterator[None]:
             raise StoreLockedError(f"the database is locked by another program: {error.orig}") from error
         raise StoreUnavailableError(f"the database cannot be used: {error.orig}") from error
     except DatabaseError as error:
-        raise StoreCorruptError(f"the database is damaged: {error.orig}") from error
+        raise StoreCorruptError(f"the database is damaged: {error.orig}; {_REMEDY}") from error
     except (SQLAlchemyError, sqlite3.Error) as error:
         raise StoreUnavailableError(f"the database cannot be used: {error}") from error
 
@@ -153,7 +181,7 @@ def _check_integrity(engine: Engine) -> None:
     with engine.connect().execution_options(sloburn_read=True) as connection:
         verdict = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
     if verdict != "ok":
-        raise StoreCorruptError(f"the database is damaged: {verdict}")
+        raise StoreCorruptError(f"the database is damaged: {verdict}; {_REMEDY}")
 
 
 def _create_tables(engine: Engine) -> None:
