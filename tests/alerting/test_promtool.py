@@ -110,10 +110,11 @@ def _expected(states: dict[str, list[AlertState]]) -> list[dict[str, object]]:
     ]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("keep_slots", [0, 1, 3])
 @pytest.mark.parametrize("for_slots", [0, 1, 4])
 def test_states_are_those_of_the_equivalent_rule(tmp_path: Path, for_slots: int, keep_slots: int) -> None:
-    source = random.Random(for_slots * 10 + keep_slots)  # noqa: S311  a seed makes a failure repeatable
+    source = random.Random(for_slots * 10 + keep_slots)
     policy = SeverityPolicy(
         severity=Severity.PAGE,
         tiers=TIERS,
