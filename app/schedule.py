@@ -67,11 +67,16 @@ class Schedule:
         """The newest slot whose time to be asked has come."""
         return _EPOCH + (now - self._offset - _EPOCH) // self._interval * self._interval
 
+    @property
+    def set_back(self) -> bool:
+        """Whether the clock was set back behind the newest slot that was ticked."""
+        return self.last is not None and self.last - self.newest(self._clock.now()) > self._interval
+
     async def run(self) -> None:
         """Tick the newest slot, unless it has been ticked."""
         at = self.newest(self._clock.now())
         if self.last is not None and at <= self.last:
-            if self.last - at > self._interval:
+            if self.set_back:
                 _log.error("the clock was set back; waiting until it has caught up", newest_slot=str(self.last))
             return
         if self.last is not None:

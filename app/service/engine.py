@@ -64,6 +64,7 @@ class Engine:
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._evaluator: Evaluator | None = None
+        self._schedule: Schedule | None = None
         self._client: PrometheusClient | None = None
         self._begun = parts.clock.monotonic()
 
@@ -139,6 +140,8 @@ class Engine:
             reasons.append(f"the last slot was evaluated at {last:%Y-%m-%d %H:%M:%S} UTC")
         elif evaluator.backfilling:
             reasons.append(f"history is being read: {evaluator.backfill_progress:.0%}")
+        if self._schedule is not None and self._schedule.set_back:
+            reasons.append("the clock was set back; no slot is evaluated until it has caught up")
         skew = self._client.clock_skew if self._client is not None else 0.0
         if abs(skew) > _MOST_SKEW_S:
             reasons.append(f"the clock of Prometheus is {skew:+.0f} s from ours")
@@ -168,7 +171,7 @@ class Engine:
             self._evaluator = await self._new_evaluator(self._documents.slos)
             receivers = open_receivers(parts.delivery, self._surroundings(), working=self._working)
             self._delivery = await self._new_delivery(receivers)
-            schedule = Schedule(
+            schedule = self._schedule = Schedule(
                 self._tick,
                 interval=settings.evaluation_interval,
                 offset=settings.query_offset,
