@@ -7,9 +7,10 @@ from starlette.types import Lifespan
 
 from app.api.alerts import alert_routes
 from app.api.guard import Guard
+from app.api.notifications import notification_routes
 from app.api.openapi import describe, docs_routes
 from app.api.operations import health_routes, metrics_route, reload_route, status_routes
-from app.api.ports import AlertLog, ConfigSource, History, Readiness, Reloader
+from app.api.ports import AlertLog, ConfigSource, DeadLetterBox, History, Readiness, Reloader
 from app.api.problems import handle_problems
 from app.api.slos import slo_routes
 from app.metrics import BuildInfo, Exposition
@@ -21,6 +22,7 @@ def create_app(
     board: Board,
     history: History,
     alerts: AlertLog,
+    dead_letters: DeadLetterBox,
     readiness: Readiness,
     reloader: Reloader,
     config: ConfigSource,
@@ -41,6 +43,7 @@ def create_app(
     )
     app.include_router(slo_routes(board, history))
     app.include_router(alert_routes(board, alerts))
+    app.include_router(notification_routes(dead_letters, token))
     app.include_router(status_routes(config, build))
     app.include_router(metrics_route(metrics))
     app.include_router(health_routes(readiness))

@@ -234,6 +234,31 @@ class ReloadedModel(_Model):
     slos: int = Field(examples=[12])
 
 
+class DeadLetterModel(_Model):
+    """A notification that was given up."""
+
+    id: int
+    receiver: str = Field(examples=["oncall"])
+    alert: str = Field(examples=["checkout-availability/page"])
+    status: Literal["firing", "resolved"]
+    created_at: datetime
+    ended_at: datetime
+    attempts: int
+    error: str
+
+
+class DeadLettersModel(_Model):
+    """Notifications that were given up, newest first."""
+
+    items: list[DeadLetterModel]
+
+
+class RevivedModel(_Model):
+    """A notification that is tried again."""
+
+    id: int
+
+
 class ProblemModel(BaseModel):
     """Problem details (RFC 9457)."""
 

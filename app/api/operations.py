@@ -92,7 +92,7 @@ def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
     @router.post("/-/reload", responses=answers(ReloadedModel, "The documents are in force") | problems)
     async def reload(authorization: Annotated[str, Header()] = "") -> JsonResponse:
         """Read the documents anew, all or nothing."""
-        _authorise(authorization, token)
+        authorise(authorization, token)
         outcome = await reloader.reload()
         if outcome.errors:
             detail = f"{len(outcome.errors)} error(s) in the documents; the old ones stay in force"
@@ -102,9 +102,14 @@ def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
     return router
 
 
-def _authorise(authorization: str, token: str | None) -> None:
+def authorise(authorization: str, token: str | None) -> None:
+    """Let the bearer of *token* pass, and nobody where there is none.
+
+    Raises:
+        ProblemError: it is somebody else.
+    """
     if not token:
-        detail = "reload over HTTP is off: configure a token, or send SIGHUP to the process"
+        detail = "changes over HTTP are off: configure a token; to reload, SIGHUP to the process does as well"
         raise ProblemError(HTTPStatus.FORBIDDEN, detail)
     scheme, _, given = authorization.partition(" ")
     if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):

@@ -8,6 +8,7 @@ from typing import Protocol
 from app.alerting import Transition
 from app.slo import SloId
 from app.status import HistoryPoint
+from app.store.outbox import DeadLetter
 
 
 class History(Protocol):
@@ -25,6 +26,18 @@ class AlertLog(Protocol):
 
     async def recent(self, limit: int) -> Sequence[Transition]:
         """The newest transitions of all SLOs, newest first."""
+        ...
+
+
+class DeadLetterBox(Protocol):
+    """Notifications that were given up."""
+
+    async def letters(self, limit: int) -> Sequence[DeadLetter]:
+        """The newest, newest first."""
+        ...
+
+    async def revive(self, letter: int) -> bool:
+        """Let one be tried again; False if there is none of that id."""
         ...
 
 

@@ -7,6 +7,7 @@ import typer
 
 from app.cli.check import check
 from app.cli.console import output
+from app.cli.notify import app as notify
 from app.cli.rules import rules
 from app.cli.serve import serve
 from app.cli.status import status
@@ -48,6 +49,7 @@ def options(
 
 for command in (serve, check, status, rules, version):
     app.command()(command)
+app.add_typer(notify)
 
 # The demo is not part of every installation: a slim image leaves it out.
 if find_spec("demo") is not None:

@@ -1,7 +1,8 @@
 """`sloburn check`: what is wrong with documents, and with what Prometheus holds for them."""
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,9 +10,11 @@ import typer
 from app.cli.console import Format, errors, fail, print_json
 from app.cli.documents import Paths, counted, show
 from app.cli.live import Inspector
+from app.cli.templates import template_warnings
 from app.clock import SystemClock
+from app.delivery import load_config
 from app.prometheus import PrometheusError, open_client
-from app.settings import Settings, SettingsError, load_settings
+from app.settings import Settings, SettingsError, environment, load_settings
 from app.spec import LoadResult, SpecWarning, load_documents
 
 EXIT_ERRORS = 1
@@ -22,6 +25,10 @@ Live = Annotated[bool, typer.Option("--live", help="Also ask Prometheus whether 
 PrometheusUrl = Annotated[
     str | None, typer.Option("--prometheus-url", help="The Prometheus that --live asks.", metavar="URL")
 ]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", help="Also check this file of receivers and routes.", metavar="FILE", show_default=False),
+]
 FormatOption = Annotated[Format, typer.Option("--format", help="For people or for machines.")]
 
 
@@ -31,16 +38,19 @@ def check(
     strict: Strict = False,
     live: Live = False,
     prometheus_url: PrometheusUrl = None,
+    config: ConfigOption = None,
     format: FormatOption = Format.TEXT,  # noqa: A002  the contract's name
 ) -> None:
     """Validate SLO documents and print everything that is wrong with them.
+
+    Receivers and routes are checked too: those of --config, of SLOBURN_CONFIG, or of config/sloburn.yaml if it exists.
 
     Exit code 0: all is well; 1: there are errors; 3: there are warnings, with --strict.
 
     Example: sloburn check --strict --live config/slos
     """
-    loaded = load_documents(*paths)
-    warnings = [*loaded.warnings]
+    loaded = _with_config(load_documents(*paths), config)
+    warnings = [*loaded.warnings, *template_warnings(loaded)]
     if live and not loaded.errors:
         warnings += _ask(loaded, prometheus_url)
     if format is Format.JSON:
@@ -51,6 +61,19 @@ def check(
         raise typer.Exit(EXIT_ERRORS)
     if strict and warnings:
         raise typer.Exit(EXIT_WARNINGS)
+
+
+def _with_config(loaded: LoadResult, config: Path | None) -> LoadResult:
+    """The result with what is wrong with receivers and routes."""
+    try:
+        settings = load_settings({} if config is None else {"config": config})
+    except SettingsError as error:
+        fail(str(error), code=EXIT_ERRORS)
+    file = settings.config_file
+    if file is None:
+        return loaded
+    found = load_config(file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
+    return replace(loaded, errors=(*loaded.errors, *found.errors))
 
 
 def _ask(loaded: LoadResult, prometheus_url: str | None) -> list[SpecWarning]:

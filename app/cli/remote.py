@@ -4,7 +4,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -35,12 +35,41 @@ def slos(url: str, query: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]
             return
 
 
+def dead_letters(url: str) -> list[dict[str, Any]]:
+    """The notifications that were given up, newest first.
+
+    Raises:
+        RemoteError: there is no answer, or none of Sloburn's.
+    """
+    page = _get(url, "/api/v1/notifications/dead", [("limit", str(_PAGE))])
+    try:
+        return [dict(item) for item in page["items"]]
+    except (KeyError, TypeError, ValueError):
+        raise RemoteError(f"what answers at {url} is not Sloburn") from None
+
+
+def revive_letter(url: str, letter: int, *, token: str) -> None:
+    """Let the service try a notification again that it has given up.
+
+    Raises:
+        RemoteError: it does not, or does not answer.
+    """
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    _ask(url, f"/api/v1/notifications/dead/{letter}/revive", method="POST", headers=headers)
+
+
 def _get(url: str, path: str, query: Sequence[tuple[str, str]]) -> Any:
+    return _ask(url, f"{path}?{urlencode(query)}")
+
+
+def _ask(url: str, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Any:
     if urlsplit(url).scheme not in {"http", "https"}:
         raise RemoteError(f"{url!r} is not a URL: write http://host:port")
-    address = f"{url.rstrip('/')}{path}?{urlencode(query)}"
+    request = urllib.request.Request(  # noqa: S310  the scheme is checked
+        f"{url.rstrip('/')}{path}", method=method, headers=dict(headers or {})
+    )
     try:
-        with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as response:  # noqa: S310  the scheme is checked
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310  the scheme is checked
             return json.load(response)
     except urllib.error.HTTPError as error:
         with error:

@@ -14,6 +14,7 @@ from app.delivery.loop import DeliveryLoop, Pace
 from app.delivery.outcome import FailureReason
 from app.delivery.ports import Deliveries, DeliveryInstruments, Keeper, NoInstruments, Receiver
 from app.delivery.receivers import Receivers, Surroundings, open_receivers
+from app.delivery.remembered import MemoryMessages
 from app.delivery.stored import StoredDeliveries, StoredMessages
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "FailureReason",
     "Keeper",
     "LoadedConfig",
+    "MemoryMessages",
     "NoInstruments",
     "Pace",
     "Reassertion",

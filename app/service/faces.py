@@ -9,7 +9,16 @@ import structlog
 from typing_extensions import override
 
 from app.alerting import Transition
-from app.api.ports import AlertLog, ConfigSource, ConfigStatus, History, Readiness, Reloader, ReloadOutcome
+from app.api.ports import (
+    AlertLog,
+    ConfigSource,
+    ConfigStatus,
+    DeadLetterBox,
+    History,
+    Readiness,
+    Reloader,
+    ReloadOutcome,
+)
 from app.clock import Clock
 from app.metrics import Instruments
 from app.service.engine import Engine
@@ -19,6 +28,7 @@ from app.spec import load_documents
 from app.status import HistoryPoint
 from app.store import Database, StoreError
 from app.store.alerts import recent_transitions
+from app.store.outbox import DeadLetter, dead_letters, revive
 
 _log = structlog.get_logger(__name__)
 
@@ -61,6 +71,30 @@ class StoredAlertLog(AlertLog):
     def _read(self, limit: int) -> Sequence[Transition]:
         with self._database.read() as transaction:
             return recent_transitions(transaction, limit=limit)
+
+
+class StoredDeadLetters(DeadLetterBox):
+    """The dead letters in the database."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    @override
+    async def letters(self, limit: int) -> Sequence[DeadLetter]:
+        return await asyncio.to_thread(self._read, limit)
+
+    @override
+    async def revive(self, letter: int) -> bool:
+        return await asyncio.to_thread(self._revive, letter)
+
+    def _read(self, limit: int) -> Sequence[DeadLetter]:
+        with self._database.read() as transaction:
+            return dead_letters(transaction, limit=limit)
+
+    def _revive(self, letter: int) -> bool:
+        with self._database.begin() as transaction:
+            return revive(transaction, letter, at=self._clock.now())
 
 
 class Documents(Reloader, ConfigSource):

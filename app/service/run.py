@@ -17,7 +17,7 @@ from app.delivery import DeliveryConfig, FailureReason, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
 from app.service.engine import Engine, Parts
-from app.service.faces import Documents, EngineHistory, EngineReadiness, StoredAlertLog
+from app.service.faces import Documents, EngineHistory, EngineReadiness, StoredAlertLog, StoredDeadLetters
 from app.service.logs import configure_logging
 from app.settings import Settings, environment
 from app.spec import load_documents
@@ -90,6 +90,7 @@ def _serve(engine: Engine, parts: Parts, listening: socket.socket) -> None:
         board=parts.board,
         history=EngineHistory(engine),
         alerts=StoredAlertLog(parts.database),
+        dead_letters=StoredDeadLetters(parts.database, parts.clock),
         readiness=EngineReadiness(engine),
         reloader=documents,
         config=documents,

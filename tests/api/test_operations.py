@@ -1,12 +1,15 @@
 import gzip
+from datetime import UTC, datetime
 
 import pytest
 from fastapi.testclient import TestClient
 
 from app.alerting import Transition, TransitionKind
 from app.api import ReloadOutcome
+from app.api.models import DeadLettersModel
 from app.slo import AlertState, Severity, SloId
 from app.status import AlertView
+from app.store.outbox import DeadLetter
 from tests.support.api import Served
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
@@ -195,3 +198,51 @@ def test_the_docs_page_loads_only_what_the_service_serves() -> None:
     for asset in ("swagger-ui.css", "swagger-ui-bundle.js", "start.js"):
         assert f"docs/assets/{asset}" in page.text
         assert http.get(f"/docs/assets/{asset}").status_code == 200
+
+
+def _letter(number: int) -> DeadLetter:
+    at = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    return DeadLetter(
+        id=number,
+        receiver="oncall",
+        alert_key="checkout-availability/page",
+        status="firing",
+        created_at=at,
+        ended_at=at,
+        attempts=3,
+        error="400 invalid event",
+    )
+
+
+def test_what_was_given_up_is_listed() -> None:
+    served = Served()
+    served.dead_letters.given = [_letter(7), _letter(3)]
+    page = TestClient(served.app()).get("/api/v1/notifications/dead?limit=1").json()
+    assert len(DeadLettersModel.model_validate(page).items) == 1
+    assert page["items"] == [
+        {
+            "id": 7,
+            "receiver": "oncall",
+            "alert": "checkout-availability/page",
+            "status": "firing",
+            "created_at": "2026-03-01T12:00:00Z",
+            "ended_at": "2026-03-01T12:00:00Z",
+            "attempts": 3,
+            "error": "400 invalid event",
+        }
+    ]
+
+
+def test_it_is_tried_again_for_the_bearer_of_the_token_only() -> None:
+    served = Served(token="open sesame")  # noqa: S106  # of no service
+    served.dead_letters.given = [_letter(7)]
+    client = TestClient(served.app())
+    path = "/api/v1/notifications/dead/7/revive"
+    assert client.post(path).status_code == 401
+    assert TestClient(Served().app()).post(path).status_code == 403
+    assert served.dead_letters.revived == []
+    headers = {"Authorization": "Bearer open sesame"}
+    assert client.post(path, headers=headers).json() == {"id": 7}
+    assert client.post(path.replace("7", "8"), headers=headers).status_code == 404
+    assert client.post(path.replace("7", "x"), headers=headers).status_code == 422
+    assert served.dead_letters.revived == [7, 8]

@@ -7,9 +7,10 @@ import orjson
 from app.delivery.direct import Manners, Messenger
 from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Rejected
 from app.delivery.pagerduty import PagerDuty, PagerDutyOptions, dedup_key
+from app.delivery.remembered import MemoryMessages
 from app.delivery.secrets import FixedSecret
 from app.slo import Severity
-from tests.delivery.desk import WRITER, Book, deliver, outgoing
+from tests.delivery.desk import WRITER, deliver, outgoing
 from tests.delivery.fakes import Remembered
 from tests.delivery.scripted import Reply, Scripted
 from tests.store.notices import firing, resolved
@@ -89,7 +90,7 @@ def test_long_texts_are_cut_to_what_pagerduty_takes() -> None:
 def test_hundreds_at_once_are_one_incident_that_closes_with_the_last() -> None:
     many = [firing(f"slo-{number}") for number in range(300)]
     over = [resolved(f"slo-{number}") for number in range(300)]
-    book = Book()
+    book = MemoryMessages()
     with Scripted(otherwise=ACCEPTED) as server:
         fired, some, rest = deliver(lambda: _pagerduty(server), many, over[:299], over[299:], book=book)
         assert fired == [Delivered()] * 300

@@ -8,9 +8,10 @@ import pytest
 from app.delivery import slack
 from app.delivery.direct import Messenger
 from app.delivery.outcome import Delivered, Failed, FailureReason, Rejected
+from app.delivery.remembered import MemoryMessages
 from app.delivery.secrets import FixedSecret
 from app.delivery.slack import SlackBot, SlackBotOptions, SlackWebhook
-from tests.delivery.desk import WRITER, Book, deliver, outgoing
+from tests.delivery.desk import WRITER, deliver, outgoing
 from tests.delivery.scripted import Reply, Scripted
 from tests.store.notices import firing, resolved
 
@@ -85,7 +86,7 @@ def test_a_failure_of_the_first_spares_the_others_the_wait() -> None:
 
 
 def test_a_bot_turns_the_message_of_a_page_into_its_end() -> None:
-    book = Book()
+    book = MemoryMessages()
     with Scripted(otherwise=POSTED) as server:
         deliver(lambda: _bot(server), [firing()], [resolved()], book=book)
         post, update = server.requests
@@ -98,7 +99,7 @@ def test_a_bot_turns_the_message_of_a_page_into_its_end() -> None:
 
 
 def test_a_message_that_is_gone_is_written_anew() -> None:
-    book = Book()
+    book = MemoryMessages()
     book.remember("team", [firing()], handle="C42:1.0", at=firing().at)
     with Scripted(Reply(body=b'{"ok":false,"error":"message_not_found"}'), otherwise=POSTED) as server:
         assert deliver(lambda: _bot(server), [resolved()], book=book) == [[Delivered()]]
@@ -132,7 +133,7 @@ def test_hundreds_at_once_are_one_message_that_changes_with_the_last() -> None:
     many = [firing(f"slo-{number}", service=f"s{number % 3}") for number in range(200)]
     over = [resolved(f"slo-{number}", service=f"s{number % 3}") for number in range(200)]
     with Scripted(otherwise=POSTED) as server:
-        deliver(lambda: _bot(server), many, over[:100], over[100:], book=Book())
+        deliver(lambda: _bot(server), many, over[:100], over[100:], book=MemoryMessages())
         assert [request.path for request in server.requests] == ["/api/chat.postMessage", "/api/chat.update"]
         assert "200 alerts of 3 services fire at once" in server.bodies[0]["text"]
         assert "and 180 more" in server.bodies[0]["attachments"][0]["text"]

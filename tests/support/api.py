@@ -16,6 +16,7 @@ from app.api import (
     AlertLog,
     ConfigSource,
     ConfigStatus,
+    DeadLetterBox,
     History,
     Readiness,
     Reloader,
@@ -25,6 +26,7 @@ from app.api import (
 from app.metrics import BuildInfo, Exposition, Instruments
 from app.slo import SloId
 from app.status import Board, HistoryPoint, Snapshot
+from app.store.outbox import DeadLetter
 
 BUILD = BuildInfo(version="1.2.3", python="3.11.0")
 
@@ -65,6 +67,23 @@ class ListedAlerts(AlertLog):
     @override
     async def recent(self, limit: int) -> Sequence[Transition]:
         return self.transitions[:limit]
+
+
+@dataclass
+class Letters(DeadLetterBox):
+    """Dead letters that a test lists; remembers which were revived."""
+
+    given: list[DeadLetter] = field(default_factory=list)
+    revived: list[int] = field(default_factory=list)
+
+    @override
+    async def letters(self, limit: int) -> Sequence[DeadLetter]:
+        return self.given[:limit]
+
+    @override
+    async def revive(self, letter: int) -> bool:
+        self.revived.append(letter)
+        return letter in {one.id for one in self.given}
 
 
 @dataclass
@@ -112,6 +131,7 @@ class Served:
     board: Board = field(default_factory=Board)
     history: FlatHistory = field(default_factory=FlatHistory)
     alerts: ListedAlerts = field(default_factory=ListedAlerts)
+    dead_letters: Letters = field(default_factory=Letters)
     readiness: Excuses = field(default_factory=Excuses)
     reloader: CountingReloader = field(default_factory=CountingReloader)
     token: str | None = None
@@ -129,6 +149,7 @@ class Served:
             board=self.board,
             history=self.history,
             alerts=self.alerts,
+            dead_letters=self.dead_letters,
             readiness=self.readiness,
             reloader=self.reloader,
             config=FixedConfig(),

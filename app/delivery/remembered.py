@@ -1,0 +1,34 @@
+"""Messages that are remembered for as long as the process lives, for commands that send a few."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from typing_extensions import override
+
+from app.alerting import Notice
+from app.delivery.ports import Messages
+from app.store.messages import Shown
+
+
+class MemoryMessages(Messages):
+    """Which message shows which alerts, in memory."""
+
+    def __init__(self) -> None:
+        self.shown: dict[tuple[str, str], tuple[str, str]] = {}
+
+    @override
+    def recall(self, receiver: str, notice: Notice) -> Shown | None:
+        incident, handle = self.shown.get((receiver, notice.key), ("", ""))
+        if incident != notice.incident:
+            return None
+        count = sum(name == receiver and other == handle for (name, _), (_, other) in self.shown.items())
+        return Shown(handle=handle, alerts=count)
+
+    @override
+    def remember(self, receiver: str, notices: Sequence[Notice], *, handle: str, at: datetime) -> None:
+        self.shown.update({(receiver, notice.key): (notice.incident, handle) for notice in notices})
+
+    @override
+    def forget(self, receiver: str, notices: Sequence[Notice]) -> None:
+        for notice in notices:
+            self.shown.pop((receiver, notice.key), None)

@@ -1,0 +1,119 @@
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.cli.application import app
+from app.store.outbox import DeadLetter
+from tests.delivery.scripted import Reply, Scripted
+from tests.support.api import Served, listening
+from tests.support.servers import Server, alertmanager
+
+CANARY = "canary-88d1"
+
+
+def notify(*args: str | Path, env: dict[str, str] | None = None) -> Result:
+    return CliRunner().invoke(app, ["notify", *map(str, args)], env=env or {})
+
+
+def _config(folder: Path, url: str) -> Path:
+    (folder / "url").write_text(f"{url}/services/{CANARY}")
+    file = folder / "sloburn.yaml"
+    file.write_text("receivers: [{name: chat, slack: {webhook_url_file: url}}]\n")
+    return file
+
+
+def test_a_receiver_that_works_is_told_twice(tmp_path: Path) -> None:
+    with Scripted() as server:
+        result = notify("test", "chat", "--config", _config(tmp_path, server.url))
+        assert result.stdout == "chat: firing: delivered\nchat: resolved: delivered\n"
+        assert result.exit_code == 0
+        assert "A test of this receiver" in server.bodies[0]["text"]
+
+
+def test_a_receiver_that_refuses_is_told_of_without_its_secret(tmp_path: Path) -> None:
+    with Scripted(otherwise=Reply(status=404, body=f"no /services/{CANARY}".encode())) as server:
+        result = notify("test", "chat", "--config", _config(tmp_path, server.url))
+    assert result.exit_code == 1
+    assert "chat: firing: refused for good: 404 no /" in result.stdout
+    assert CANARY not in result.output
+
+
+def test_a_real_alertmanager_takes_the_test() -> None:
+    with alertmanager("http://127.0.0.1:9/") as server:
+        assert isinstance(server, Server)
+        result = notify("test", "alertmanager", env={"SLOBURN_ALERTMANAGER_URLS": server.url})
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "alertmanager: firing: delivered\nalertmanager: resolved: delivered\n",
+    )
+
+
+def test_a_name_that_nobody_has_is_a_mistake(tmp_path: Path) -> None:
+    result = notify("test", "caht", "--config", _config(tmp_path, "http://127.0.0.1:1"))
+    assert result.exit_code == 2
+    assert "there is no receiver caht; there are: chat" in result.stderr
+
+
+def test_a_configuration_with_errors_is_not_used(tmp_path: Path) -> None:
+    file = tmp_path / "sloburn.yaml"
+    file.write_text("receivers: [{name: a}]")
+    result = notify("test", "a", "--config", file)
+    assert result.exit_code == 2
+    assert "sloburn.yaml:1:13" in result.stderr
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[Served, str]]:
+    served = Served(token="right")  # noqa: S106  # of no service
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    served.dead_letters.given = [
+        DeadLetter(
+            id=7,
+            receiver="chat",
+            alert_key="checkout/page",
+            status="firing",
+            created_at=at,
+            ended_at=at,
+            attempts=1,
+            error="404 no_service",
+        )
+    ]
+    with listening(served.app()) as url:
+        yield served, url
+
+
+def test_what_was_given_up_is_listed_for_people_and_machines(served: tuple[Served, str]) -> None:
+    _, url = served
+    text = notify("dead", "--url", url)
+    assert text.stdout == "7  2026-03-01T00:00:00Z  chat  checkout/page  firing  404 no_service\n"
+    assert json.loads(notify("dead", "--url", url, "--format", "json").stdout)["items"][0]["id"] == 7
+
+
+def test_it_is_revived_with_the_token(served: tuple[Served, str], tmp_path: Path) -> None:
+    fakes, url = served
+    assert "401" in notify("revive", "7", "--url", url, env={"SLOBURN_API_TOKEN": "wrong"}).stderr
+    (tmp_path / "token").write_text("right\n")
+    result = notify("revive", "7", "--url", url, "--token-file", tmp_path / "token")
+    assert (result.exit_code, result.stdout) == (0, "7 is tried again\n")
+    assert fakes.dead_letters.revived == [7]
+    gone = notify("revive", "8", "--url", url, "--token-file", tmp_path / "token")
+    assert gone.exit_code == 1
+    assert "nothing with the id 8 was given up" in gone.stderr
+
+
+def test_check_covers_receivers_and_templates(tmp_path: Path) -> None:
+    (tmp_path / "slos.yaml").write_text(
+        "service: shop\nslos:\n  - name: a\n    objective: 99.9\n    window: 30d\n"
+        "    sli: {total: t, bad: b}\n    alerting: {annotations: {summary: '{{ nope }}'}}\n"
+    )
+    (tmp_path / "sloburn.yaml").write_text("receivers: [{name: a}]")
+    arguments = ["check", str(tmp_path / "slos.yaml"), "--config", str(tmp_path / "sloburn.yaml")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 1
+    assert "receivers[0]: names no service" in result.stderr
+    assert "shop-a: the template of summary cannot be used: there is no nope" in result.stderr
+    assert CliRunner().invoke(app, arguments[:2]).exit_code == 0

@@ -1,0 +1,92 @@
+"""Signs of life that end with the work (N12)."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import httpx
+
+from app.delivery.alertmanager_api import AlertmanagerApi
+from app.delivery.heartbeat import Heartbeat, Watchdog, WatchdogOptions
+from app.delivery.secrets import FixedSecret
+from tests.delivery.desk import now, outgoing
+from tests.delivery.fakes import Remembered, SkewedClock
+from tests.delivery.scripted import Reply, Scripted
+from tests.delivery.waiting import reaches
+from tests.support.servers import Server, alertmanager, free_port
+
+
+class Work:
+    def __init__(self) -> None:
+        self.done = True
+
+    def __call__(self) -> bool:
+        return self.done
+
+
+def _heartbeat(url: str, working: Callable[[], bool]) -> Heartbeat:
+    return Heartbeat(FixedSecret(url), every=timedelta(milliseconds=30), outgoing=outgoing(1.0), working=working)
+
+
+def test_a_heartbeat_stops_when_the_work_does_and_comes_back_with_it() -> None:
+    work = Work()
+
+    async def play(server: Scripted) -> None:
+        heartbeat = _heartbeat(f"{server.url}/ping/canary", work)
+        task = asyncio.create_task(heartbeat.run())
+        await reaches(lambda: len(server.requests) >= 3)
+        work.done = False
+        await asyncio.sleep(0.2)
+        silent = len(server.requests)
+        await asyncio.sleep(0.3)
+        assert len(server.requests) == silent
+        work.done = True
+        await reaches(lambda: len(server.requests) > silent)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await heartbeat.aclose()
+
+    with Scripted() as server:
+        asyncio.run(play(server))
+
+
+def test_a_heartbeat_that_is_not_taken_is_tried_again_and_told_without_its_url() -> None:
+    async def play(server: Scripted) -> None:
+        heartbeat = _heartbeat(f"{server.url}/ping/canary", Work())
+        assert not await heartbeat.beat()
+        assert await heartbeat.beat()
+        await heartbeat.aclose()
+        away = _heartbeat(f"http://127.0.0.1:{free_port()}/canary", Work())
+        assert not await away.beat()
+        await away.aclose()
+
+    with Scripted(Reply(status=500, body=b"/ping/canary")) as server:
+        asyncio.run(play(server))
+
+
+def _watchdogs(server: Server) -> list[dict[str, object]]:
+    alerts = httpx.get(f"{server.url}/api/v2/alerts", trust_env=False).json()
+    return [alert for alert in alerts if alert["labels"]["alertname"] == "Watchdog"]
+
+
+def test_a_watchdog_ends_at_a_real_alertmanager_when_the_work_does() -> None:
+    work = Work()
+    options = WatchdogOptions(
+        alertname="Watchdog", labels=(("team", "sre"),), external_url="http://slo", lifetime=timedelta(seconds=2)
+    )
+
+    async def play(server: Server) -> None:
+        api = AlertmanagerApi(server.url, clock=SkewedClock(), instruments=Remembered())
+        watchdog = Watchdog(api, options, working=work)
+        assert await watchdog.keep([], at=now())
+        (alert,) = await asyncio.to_thread(_watchdogs, server)
+        assert alert["labels"] == {"alertname": "Watchdog", "service": "sloburn", "severity": "none", "team": "sre"}
+        work.done = False
+        for _ in range(20):
+            assert await watchdog.keep([], at=now())
+            await asyncio.sleep(0.2)
+        assert await asyncio.to_thread(_watchdogs, server) == []
+        await watchdog.aclose()
+
+    with alertmanager("http://127.0.0.1:9/") as server:
+        asyncio.run(play(server))

@@ -1,0 +1,118 @@
+"""Deliveries in a database: routes, fallbacks, receivers that are gone, messages."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.alerting import Alert, Route, Routing
+from app.delivery import Backoff, DeliveryLoop, Pace, StoredDeliveries, StoredMessages
+from app.delivery.outcome import Rejected
+from app.slo import AlertState, Severity
+from app.store import Database, open_database
+from app.store.alerts import save_alerts
+from app.store.messages import Shown
+from app.store.outbox import dead_letters, enqueue, oldest_waiting, revive, told_of
+from tests.delivery.fakes import FakeReceiver, Remembered, SkewedClock
+from tests.delivery.waiting import reaches
+from tests.store.notices import START, firing, resolved
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path}/sloburn.db")
+    yield opened
+    opened.close()
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Database) -> None:
+    """N6: the hook was revoked; both the page and its end reach the mail."""
+    chat, mail = FakeReceiver("chat"), FakeReceiver("mail")
+    chat.script = [Rejected(detail="404 no_service")] * 2
+    instruments = Remembered()
+    with database.begin() as tx:
+        enqueue(tx, [firing(), resolved()], receivers=["chat"], at=_now())
+
+    async def play() -> None:
+        loop = DeliveryLoop(
+            deliveries=StoredDeliveries(database=database, fallbacks={"chat": "mail"}),
+            receivers=[chat, mail],
+            keepers=[],
+            clock=SkewedClock(),
+            instruments=instruments,
+            pace=Pace(idle=timedelta(milliseconds=50)),
+            backoff=Backoff(),
+        )
+        task = asyncio.create_task(loop.run())
+        await reaches(lambda: len(mail.told) == 2)
+        loop.stop()
+        await task
+
+    asyncio.run(play())
+    assert mail.told == [firing(), resolved()]
+    with database.begin() as tx:
+        letters = dead_letters(tx)
+        assert [letter.error for letter in letters] == ["404 no_service"] * 2
+        assert revive(tx, letters[0].id, at=_now())
+        assert oldest_waiting(tx) is not None
+
+
+def test_what_waits_for_a_receiver_that_is_gone_is_given_up(database: Database) -> None:
+    deliveries = StoredDeliveries(database=database)
+    with database.begin() as tx:
+        enqueue(tx, [firing()], receivers=["gone", "here"], at=START)
+    assert deliveries.bury_strangers(["here"], at=_now()) == 1
+    assert deliveries.bury_strangers(["here"], at=_now()) == 0
+    with database.read() as tx:
+        assert [letter.receiver for letter in dead_letters(tx)] == ["gone"]
+    assert deliveries.next_due("here") is not None
+
+
+def test_who_was_told_of_an_incident_is_known(database: Database) -> None:
+    with database.begin() as tx:
+        enqueue(tx, [firing(incident="old")], receivers=["chat"], at=START)
+        enqueue(tx, [firing(starts_at=START + timedelta(days=1))], receivers=["mail", "pager"], at=START)
+        assert told_of(tx, resolved(), receivers=["chat", "mail"]) == ("mail",)
+        assert told_of(tx, resolved("other"), receivers=["chat", "mail"]) == ()
+
+
+def test_a_keeper_repeats_only_what_its_receiver_was_told_of(database: Database) -> None:
+    routing = Routing(routes=(Route(receivers=("am",), services=("checkout",)),))
+    mine, other = firing("mine"), firing("other", service="shop")
+    with database.begin() as tx:
+        alerts = [
+            Alert(
+                slo=one.slo, severity=Severity.PAGE, state=AlertState.FIRING, since=START, incident="x", announced=True
+            )
+            for one in (mine, other)
+        ]
+        save_alerts(tx, alerts, {mine.key: mine, other.key: other})
+    picture = StoredDeliveries(database=database, routing=routing).picture("am", at=START)
+    assert [notice.slo for notice in picture] == ["mine"]
+
+
+def test_messages_are_remembered_by_incident_and_forgotten_one_by_one(database: Database) -> None:
+    messages = StoredMessages(database=database)
+    first, second = firing("a"), firing("b")
+    messages.remember("chat", [first, second], handle="C1:1", at=_now())
+    assert messages.recall("chat", first) == Shown(handle="C1:1", alerts=2)
+    assert messages.recall("other", first) is None
+    assert messages.recall("chat", firing("a", incident="later")) is None
+    messages.forget("chat", [first])
+    assert messages.recall("chat", first) is None
+    assert messages.recall("chat", second) == Shown(handle="C1:1", alerts=1)
+    messages.remember("chat", [second], handle="C1:2", at=_now())
+    assert messages.recall("chat", second) == Shown(handle="C1:2", alerts=1)
+
+
+def test_messages_of_long_ago_are_forgotten(database: Database) -> None:
+    messages = StoredMessages(database=database)
+    messages.remember("chat", [firing("a")], handle="C1:1", at=START)
+    messages.remember("chat", [firing("b")], handle="C1:2", at=START + timedelta(days=91))
+    assert messages.recall("chat", firing("a")) is None
