@@ -152,6 +152,7 @@ def test_secrets_of_our_own_come_from_files_too(tmp_path: Path) -> None:
         ("evaluation_interval", "4s", "write whole seconds from 5s to 5m"),
         ("evaluation_interval", "10m", "write whole seconds from 5s to 5m"),
         ("evaluation_interval", "5500ms", "write whole seconds from 5s to 5m"),
+        ("evaluation_interval", "7s", "does not divide five minutes: write one that does"),
         ("query_offset", "1d", "write a duration from 0s to 10m"),
         ("listen_address", "9720", "is not host:port: write 127.0.0.1:9720"),
         ("listen_address", "host:99999", "is not host:port"),

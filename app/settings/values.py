@@ -44,6 +44,9 @@ def parse_interval(text: str) -> timedelta:
     duration = parse_duration(text)
     if not timedelta(seconds=5) <= duration <= timedelta(minutes=5) or duration % timedelta(seconds=1):
         raise ValueError(f"{text!r} is out of range: write whole seconds from 5s to 5m, such as 30s")
+    if timedelta(minutes=5) % duration:
+        # Fine slots are merged into those of five minutes.
+        raise ValueError(f"{text!r} does not divide five minutes: write one that does, such as 10s, 15s, 30s or 1m")
     return duration
 
 

@@ -181,7 +181,7 @@ def _check_integrity(engine: Engine) -> None:
     with engine.connect().execution_options(sloburn_read=True) as connection:
         verdict = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
     if verdict != "ok":
-        raise StoreCorruptError(f"the database is damaged: {verdict}; {_REMEDY}")
+        raise StoreCorruptError(f"the database is damaged: {' '.join(verdict.split())}; {_REMEDY}")
 
 
 def _create_tables(engine: Engine) -> None:
