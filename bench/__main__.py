@@ -12,6 +12,7 @@ from bench import accuracy as accuracy_bench
 from bench import backfill as backfill_bench
 from bench import cost as cost_bench
 from bench import scale as scale_bench
+from bench import simulation as simulation_bench
 
 application = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
@@ -76,6 +77,17 @@ def backfill(*, services: Services = 100, own_metric_names: OwnNames = False) ->
 def scale(*, services: Services = 1_000, minutes: Minutes = 10.0, own_metric_names: OwnNames = False) -> None:
     """Ticks, memory and answers of a service with many SLOs."""
     scale_bench.run(services=services, minutes=minutes, own_metric_names=own_metric_names)
+
+
+@application.command()
+def simulation(
+    *,
+    months: Annotated[int, typer.Option(help="Months at each level of traffic.")] = 200,
+    seed: Annotated[int, typer.Option(help="Another seed makes other months.")] = 1,
+    level: Annotated[list[str] | None, typer.Option(help="Only these levels, such as '1 a minute'.")] = None,
+) -> None:
+    """Pages on made-up months, from 10 requests an hour to 1,000 a second, with and without the guard."""
+    simulation_bench.run(months=months, seed=seed, levels=tuple(level or simulation_bench.LEVELS))
 
 
 if __name__ == "__main__":

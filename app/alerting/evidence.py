@@ -5,7 +5,7 @@ hour at 16.7. All functions are pure and know only counts of windows. `docs/low-
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -15,7 +15,7 @@ from app.slo import Evidence, SeverityPolicy, Tier, format_duration
 
 _HARMLESS = 1.0
 """The burn rate that spends the budget in exactly one SLO window."""
-_SLOWER = 0.5
+_SLOWER = 0.55
 """Share of the factor above which the burn rate must be, with the lesser certainty."""
 _DOUBT_THAT_IT_IS_OVER = 0.01
 _DOUBT_THAT_IT_PAUSES = 0.2
@@ -34,33 +34,43 @@ class WindowCounts:
     coverage: float = 1.0
 
 
-def suffices(bad: float, total: float, *, factor: float, error_budget: float, evidence: Evidence) -> bool:
-    """Whether so many bad events of *total* are hardly chance.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doubt:
+    """What a tier of an SLO with this *error_budget* (a ratio) asks of counts before it believes that it burns."""
 
-    They must be unlikely at a burn rate of 1 (at half the factor where that is less), and with the lesser certainty
-    of the root of that chance also at half the factor. Where the factor stands for six bad events or more, the second
-    holds as soon as the factor is reached.
+    tier: Tier
+    error_budget: float
+    evidence: Evidence
 
-    >>> guard = Evidence(level=0.99, min_bad_events=2)
-    >>> [suffices(bad, 60, factor=14.4, error_budget=0.001, evidence=guard) for bad in (1, 2)]
-    [False, True]
-    """
-    if bad < evidence.min_bad_events:
-        return False
-    doubt = 1.0 - evidence.level
-    slower = _SLOWER * factor
-    return chance_of_at_least(bad, total, min(_HARMLESS, slower) * error_budget) <= doubt and chance_of_at_least(
-        bad, total, slower * error_budget
-    ) <= math.sqrt(doubt)
+    def is_unusual(self, bad: float, total: float) -> bool:
+        """Whether so many bad events of *total* are unlikely at a burn rate of 1, or what is left of a low factor."""
+        if bad < self.evidence.min_bad_events:
+            return False
+        burn_rate = min(_HARMLESS, _SLOWER * self.tier.factor)
+        return chance_of_at_least(bad, total, burn_rate * self.error_budget) <= 1.0 - self.evidence.level
+
+    def is_dispelled(self, bad: float, total: float) -> bool:
+        """Whether so many bad events of *total* are no chance at all.
+
+        They must be unusual, and with the lesser certainty of the root of that chance the burn rate must be above 0.55
+        of the factor. Where the factor stands for eight bad events or more that holds as soon as it is reached.
+
+        >>> hour = timedelta(hours=1)
+        >>> doubt = Doubt(tier=Tier(long=hour, short=hour / 12, factor=14.4), error_budget=0.001, evidence=Evidence())
+        >>> doubt.is_dispelled(1, 60), doubt.is_dispelled(2, 60)
+        (False, True)
+        """
+        if not self.is_unusual(bad, total):
+            return False
+        burn_rate = _SLOWER * self.tier.factor
+        return chance_of_at_least(bad, total, burn_rate * self.error_budget) <= math.sqrt(1.0 - self.evidence.level)
 
 
-def what_is_missing(counts: WindowCounts, tier: Tier, *, error_budget: float, evidence: Evidence) -> str | None:
-    """Why the events of a window are no evidence that it burns at the tier's factor, in words; None if they are."""
-    if suffices(counts.bad, counts.total, factor=tier.factor, error_budget=error_budget, evidence=evidence):
-        return None
+def what_is_missing(counts: WindowCounts, dispelled: Callable[[float, float], bool]) -> str:
+    """Why the events of a window are no evidence, in words; *dispelled* says how many would be."""
     # The number of all events would change in every slot, and with it the alert.
-    needed = _needed(counts, tier.factor, error_budget, evidence)
     events = f"{counts.bad:.3g} bad event{'' if counts.bad == 1 else 's'} in the last {format_duration(counts.window)}"
+    needed = _needed(counts, dispelled)
     return f"held back for lack of evidence: {events}, {needed} are needed to tell a burn from chance"
 
 
@@ -87,7 +97,13 @@ def needed_windows(policy: SeverityPolicy) -> tuple[timedelta, ...]:
 
 def hold(policy: SeverityPolicy) -> timedelta:
     """How long an alert fires on after its last tier has cleared while nothing shows that it is over."""
-    return timedelta(0) if policy.evidence is None else _longest_short(policy) / 2
+    return _longest_short(policy) / 2
+
+
+def is_silent(recent: Sequence[WindowCounts], policy: SeverityPolicy) -> bool:
+    """Whether the longest short window holds no bad event: then a cleared tier is no dip of chance."""
+    longest = _longest_short(policy)
+    return any(counts.window == longest and counts.bad <= 0 for counts in recent)
 
 
 def settles(policy: SeverityPolicy) -> timedelta:
@@ -118,10 +134,10 @@ def is_over(recent: Sequence[WindowCounts], policy: SeverityPolicy, *, error_bud
     return last.bad == 0 and chance_of_at_most(0, last.total, ratio) <= _DOUBT_THAT_IT_PAUSES
 
 
-def since_the_end(recent: Sequence[WindowCounts], tier: Tier, *, pause: timedelta) -> WindowCounts | None:
-    """The longest window up to the tier's long one that fits into a *pause*, or the shortest if none does."""
-    fitting = [counts for counts in recent if counts.window <= min(pause, tier.long)]
-    return max(fitting, key=_length, default=min(recent, key=_length, default=None))
+def since_the_end(recent: Sequence[WindowCounts], tier: Tier, *, pause: timedelta) -> tuple[WindowCounts, ...]:
+    """The windows up to the tier's long one that fit into a *pause*, or the shortest if none does."""
+    fitting = tuple(counts for counts in recent if counts.window <= min(pause, tier.long))
+    return fitting or (min(recent, key=_length),)
 
 
 def _length(counts: WindowCounts) -> timedelta:
@@ -137,10 +153,7 @@ def _parts(short: timedelta) -> tuple[timedelta, ...]:
     return tuple(short / part for part in _PARTS if short / part >= _SHORTEST)
 
 
-def _needed(counts: WindowCounts, factor: float, error_budget: float, evidence: Evidence) -> str:
-    least = max(math.floor(counts.bad) + 1, math.ceil(evidence.min_bad_events))
-    for bad in range(least, least + _MOST_TRIED):
-        total = max(counts.total, bad)
-        if suffices(bad, total, factor=factor, error_budget=error_budget, evidence=evidence):
-            return str(bad)
-    return "more"
+def _needed(counts: WindowCounts, dispelled: Callable[[float, float], bool]) -> str:
+    least = math.floor(counts.bad) + 1
+    enough = (bad for bad in range(least, least + _MOST_TRIED) if dispelled(bad, max(counts.total, bad)))
+    return str(next(enough, "more"))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.alerting import evidence
-from app.alerting.evidence import WindowCounts
+from app.alerting.evidence import Doubt, WindowCounts
 from app.slo import SeverityPolicy, Tier, format_duration
 
 ADEQUATE_COVERAGE = 0.9
@@ -117,7 +117,7 @@ def _with_evidence(
         tripped=tripped[0][0] if tripped else None,
         held_back=None if believed is not None else held_back,
         over=over,
-        hold=evidence.hold(policy),
+        hold=timedelta(0) if evidence.is_silent(reading.recent, policy) else evidence.hold(policy),
     )
 
 
@@ -139,16 +139,17 @@ def _doubt(
 ) -> str | None:
     if policy.evidence is None:
         return None
-    windows = [WindowCounts(window=tier.long, total=measured.good + measured.bad, bad=measured.bad)]
-    if quiet_for is not None and quiet_for < tier.long:
-        # What an alert has told of once is no evidence for the next one.
-        new = evidence.since_the_end(reading.recent, tier, pause=quiet_for + evidence.hold(policy))
-        windows += [] if new is None else [new]
-    for counts in windows:
-        doubt = evidence.what_is_missing(counts, tier, error_budget=reading.error_budget, evidence=policy.evidence)
-        if doubt is not None:
-            return doubt
-    return None
+    doubt = Doubt(tier=tier, error_budget=reading.error_budget, evidence=policy.evidence)
+    counts = WindowCounts(window=tier.long, total=measured.good + measured.bad, bad=measured.bad)
+    if not doubt.is_dispelled(counts.bad, counts.total):
+        return evidence.what_is_missing(counts, doubt.is_dispelled)
+    if quiet_for is None or quiet_for >= tier.long:
+        return None
+    # What an alert has told of once is no evidence for the next one.
+    new = evidence.since_the_end(reading.recent, tier, pause=quiet_for + evidence.hold(policy))
+    if any(doubt.is_unusual(counts.bad, counts.total) for counts in new):
+        return None
+    return evidence.what_is_missing(new[-1], doubt.is_unusual)
 
 
 def _why(tier: Tier, measured: TierReading) -> str:

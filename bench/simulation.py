@@ -1,0 +1,197 @@
+"""What alerts do at low and at high traffic, with the guard and without it: the life cycle itself on made-up months.
+
+A page is right if it begins in an incident that spends at least 2 % of the error budget, or within an hour after it.
+"""
+
+import statistics
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from app.alerting import Alert, Reading, TierReading, TransitionKind, WindowCounts, default_policies, step
+from app.alerting.evidence import needed_windows
+from app.slo import AlertState, RollingWindow, SeverityPolicy, SloId
+from app.slo.arrays import Floats
+from bench.simulated_months import SLOT_S, SLOTS, Incident, Month, month, window_sums
+
+LEVELS = {
+    "10 an hour": 10 / 3600,
+    "1 a minute": 1 / 60,
+    "10 a minute": 1 / 6,
+    "1 a second": 1.0,
+    "10 a second": 10.0,
+    "100 a second": 100.0,
+    "1,000 a second": 1000.0,
+}
+OBJECTIVES = (0.99, 0.999)
+_HOUR = 3600 / SLOT_S
+_SLOT = timedelta(seconds=SLOT_S)
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+_HEAD = """\
+| objective | traffic | alerts | pages a month | precision | recall | detects in | resets in | each incident | later |
+|---|---|---|---|---|---|---|---|---|---|"""
+
+
+@dataclass(slots=True)
+class Score:
+    """What the pages of many months were worth; times in seconds, *firsts* the first right page of each incident."""
+
+    months: int = 0
+    pages: int = 0
+    right: int = 0
+    incidents: int = 0
+    firsts: list[int | None] = field(default_factory=list)
+    detection: list[float] = field(default_factory=list)
+    reset: list[float] = field(default_factory=list)
+    per_incident: list[int] = field(default_factory=list)
+
+    def add(self, pages: Sequence[tuple[int, int]], incidents: Sequence[Incident]) -> None:
+        """Take in one month: its pages, from slot to slot, and what happened in it."""
+        deserving = [incident for incident in incidents if incident.deserves_a_page]
+        self.months += 1
+        self.pages += len(pages)
+        self.right += sum(any(_tells_of(page, incident) for incident in deserving) for page in pages)
+        self.incidents += len(deserving)
+        for incident in deserving:
+            own = [page for page in pages if _tells_of(page, incident)]
+            self.firsts.append(own[0][0] if own else None)
+            if own:
+                self.detection.append((own[0][0] + 1 - incident.start) * SLOT_S)
+                self.reset.append((own[-1][1] + 1 - incident.end) * SLOT_S)
+                self.per_incident.append(len(own))
+
+    @property
+    def precision(self) -> float:
+        """Share of the pages that were right."""
+        return self.right / self.pages if self.pages else float("nan")
+
+    @property
+    def recall(self) -> float:
+        """Share of the incidents that deserve a page and got one."""
+        return len(self.detection) / self.incidents if self.incidents else float("nan")
+
+
+def run(*, months: int, seed: int, levels: Sequence[str]) -> None:
+    """Print the table."""
+    print(_HEAD)
+    tasks = [(objective, level, months, seed) for objective in OBJECTIVES for level in levels]
+    with ProcessPoolExecutor() as workers:
+        for (objective, level, _, _), (plain, guarded) in zip(tasks, workers.map(_compare, tasks), strict=True):
+            later = _later(plain, guarded)
+            for name, score, delay in (("plain", plain, ""), ("guarded", guarded, later)):
+                print(f"| {objective * 100:.4g} % | {level} | {name} | {_row(score)} | {delay} |")
+
+
+def compare(objective: float, per_second: float, *, months: int, seed: int) -> tuple[Score, Score]:
+    """The same months, judged by the default page without and with the guard."""
+    source = np.random.default_rng(seed)
+    policy = default_policies(RollingWindow(timedelta(days=30)), objective)[0]
+    plain, guarded = Score(), Score()
+    for _ in range(months):
+        lived = month(source, objective=objective, per_second=per_second)
+        plain.add(list(pages(lived, replace(policy, evidence=None), objective)), lived.incidents)
+        guarded.add(list(pages(lived, policy, objective)), lived.incidents)
+    return plain, guarded
+
+
+def pages(lived: Month, policy: SeverityPolicy, objective: float) -> Iterator[tuple[int, int]]:
+    """From which slot to which the alert fires; slots in which it sleeps and no tier trips are skipped."""
+    windows = _Windows(lived, policy, 1.0 - objective)
+    alert = Alert(slo=SloId("simulated"), severity=policy.severity)
+    began, slot = 0, -1
+    while slot < SLOTS - 1:
+        slot = slot + 1 if alert.state is not AlertState.INACTIVE else windows.next_trip(slot + 1)
+        if slot >= SLOTS:
+            break
+        alert, changes = step(alert, windows.reading(slot), policy, at=_START + (slot + 1) * _SLOT)
+        for change in changes:
+            if change.kind is TransitionKind.FIRED:
+                began = slot
+            elif change.kind is TransitionKind.RESOLVED:
+                yield began, slot
+    if alert.firing:
+        yield began, SLOTS
+
+
+class _Windows:
+    """All windows of a month, and the slots at which a tier trips."""
+
+    def __init__(self, lived: Month, policy: SeverityPolicy, error_budget: float) -> None:
+        self._policy = policy
+        self._error_budget = error_budget
+        lengths = {length for tier in policy.tiers for length in (tier.long, tier.short)} | {*needed_windows(policy)}
+        self._total = {length: window_sums(lived.total, length // _SLOT) for length in lengths}
+        self._bad = {length: window_sums(lived.bad, length // _SLOT) for length in lengths}
+        self._burn = {length: self._burn_rate(length) for length in lengths}
+        trips = np.zeros(SLOTS, dtype=bool)
+        for tier in policy.tiers:
+            trips |= (self._burn[tier.long] >= tier.factor) & (self._burn[tier.short] >= tier.factor)
+        self._trips = np.flatnonzero(trips)
+
+    def next_trip(self, slot: int) -> int:
+        """The first slot from *slot* on at which a tier trips."""
+        place = int(np.searchsorted(self._trips, slot))
+        return int(self._trips[place]) if place < len(self._trips) else SLOTS
+
+    def reading(self, slot: int) -> Reading:
+        """What is known at a slot."""
+        return Reading(
+            tiers=tuple(
+                TierReading(
+                    long_burn_rate=float(self._burn[tier.long][slot]),
+                    short_burn_rate=float(self._burn[tier.short][slot]),
+                    good=float(self._total[tier.long][slot] - self._bad[tier.long][slot]),
+                    bad=float(self._bad[tier.long][slot]),
+                )
+                for tier in self._policy.tiers
+            ),
+            recent=tuple(
+                WindowCounts(window=length, total=float(self._total[length][slot]), bad=float(self._bad[length][slot]))
+                for length in needed_windows(self._policy)
+            ),
+            error_budget=self._error_budget,
+        )
+
+    def _burn_rate(self, length: timedelta) -> Floats:
+        total, bad = self._total[length], self._bad[length]
+        ratio: Floats = np.divide(bad, total, out=np.full_like(total, np.nan), where=total > 0)
+        return ratio / self._error_budget
+
+
+def _compare(task: tuple[float, str, int, int]) -> tuple[Score, Score]:
+    objective, level, months, seed = task
+    return compare(objective, LEVELS[level], months=months, seed=seed)
+
+
+def _tells_of(page: tuple[int, int], incident: Incident) -> bool:
+    return incident.start <= page[0] + 1 and page[0] <= incident.end + _HOUR
+
+
+def _row(score: Score) -> str:
+    return " | ".join(
+        (
+            f"{score.pages / score.months:.1f}",
+            f"{score.precision:.2f}",
+            f"{score.recall:.2f}",
+            f"{_median(score.detection):,.0f} s",
+            f"{_median(score.reset):,.0f} s",
+            f"{statistics.fmean(score.per_incident) if score.per_incident else float('nan'):.1f}",
+        )
+    )
+
+
+def _later(plain: Score, guarded: Score) -> str:
+    """In how many incidents that both tell of the guarded page came later."""
+    both = [
+        (early, late)
+        for early, late in zip(plain.firsts, guarded.firsts, strict=True)
+        if early is not None and late is not None
+    ]
+    return f"{sum(late > early for early, late in both) / len(both):.0%}" if both else "-"
+
+
+def _median(values: Sequence[float]) -> float:
+    return statistics.median(values) if values else float("nan")
