@@ -1,6 +1,8 @@
 """When ticks happen: APScheduler wakes us shortly after each slot, and a slot is never ticked twice or out of order."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -42,6 +44,8 @@ class Schedule:
         self._clock = clock
         self._instruments = instruments
         self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.last: datetime | None = None
 
     def start(self) -> None:
@@ -58,10 +62,14 @@ class Schedule:
         )
         self._scheduler.start()
 
-    def stop(self) -> None:
-        """Begin no further tick."""
-        if self._scheduler.running:
-            self._scheduler.shutdown(wait=False)
+    async def stop(self, patience_s: float) -> None:
+        """Begin no further tick; one that is under way is cut short after *patience_s*."""
+        if not self._scheduler.running:
+            return
+        self._scheduler.pause()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), patience_s)
+        self._scheduler.shutdown(wait=False)
 
     def newest(self, now: datetime) -> datetime:
         """The newest slot whose time to be asked has come."""
@@ -85,9 +93,14 @@ class Schedule:
                 self._instruments.missed(missed)
                 _log.warning("slots without a tick of their own; their events are counted now", slots=missed)
         self.last = at
+        self._idle.clear()
         try:
             await self._tick(at)
+        except asyncio.CancelledError:
+            _log.warning("a tick was cut short; its events are counted after the next start")
         except Exception:  # noqa: BLE001  counted, and logged with its traceback
             # Whatever it is, the next slot gets its tick; what this one did not count is counted then.
             self._instruments.evaluation_failed("internal")
             _log.exception("a tick failed")
+        finally:
+            self._idle.set()

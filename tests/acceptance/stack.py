@@ -1,0 +1,186 @@
+"""The whole service between a real Prometheus, which scrapes a shop, and a real Alertmanager, which tells a sink."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.acceptance.shop import Shop, serving_shop
+from tests.acceptance.timeline import Sight, Timeline
+from tests.support.process import Server
+from tests.support.servers import alertmanager, prometheus
+from tests.support.service import sloburn, write_documents
+from tests.support.sink import Sink
+
+QUICK = {
+    "SLOBURN_EVALUATION_INTERVAL": "5s",
+    "SLOBURN_QUERY_OFFSET": "1s",
+    "SLOBURN_EXTERNAL_URL": "https://slo.example/burn",
+    "SLOBURN_API_TOKEN": "the-token",
+}
+"""Settings that make an incident fit into a test."""
+
+_POLL_S = 0.1
+AUTHORISED = {"Authorization": "Bearer the-token"}
+
+PAGE = {"tiers": [{"long": "30s", "short": "10s", "factor": 10}]}
+TICKET = {"tiers": [{"long": "1m", "short": "20s", "factor": 2}], "for": "15s"}
+RUNBOOK = "https://runbooks.example/checkout"
+DASHBOARD = "https://grafana.example/d/slo"
+
+
+def document(service: str, *, names: Sequence[str] = ("availability",)) -> dict[str, Any]:
+    """An SLO document over the shop's counters whose alerts fire within seconds."""
+    own = f'job="shop",service="{service}"'
+    slos = [
+        {
+            "name": name,
+            "description": f"Requests to {service} succeed.",
+            "objective": 99,
+            "window": "1h",
+            "sli": {"total": f"http_requests_total{{{own}}}", "bad": f'http_requests_total{{{own},code=~"5.."}}'},
+            "alerting": {
+                "page": PAGE,
+                "ticket": TICKET,
+                "annotations": {"runbook_url": RUNBOOK, "dashboard": DASHBOARD},
+            },
+        }
+        for name in names
+    ]
+    return {"service": service, "labels": {"team": "payments"}, "slos": slos}
+
+
+def look(service: Server, slo_id: str) -> dict[str, Any]:
+    """One SLO as the API of a service shows it."""
+    answer = httpx.get(f"{service.url}/api/v1/slos/{slo_id}", timeout=10.0, trust_env=False)
+    return dict(answer.raise_for_status().json())
+
+
+@dataclass(slots=True)
+class Stack:
+    """Everything that runs, and how to look at the service from outside."""
+
+    shop: Shop
+    prometheus: Server
+    alertmanager: Server
+    sink: Sink
+    specs: Path
+    service: Server
+    _client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=10.0, trust_env=False))
+
+    @property
+    def timeline(self) -> Timeline:
+        """A timeline that listens to the pager."""
+        return Timeline(self.sink)
+
+    def close(self) -> None:
+        """Close our connections to the service."""
+        self._client.close()
+
+    def get(self, path: str) -> httpx.Response:
+        """What the service answers."""
+        return self._client.get(self.service.url + path)
+
+    def slo(self, slo_id: str = "checkout-availability") -> dict[str, Any]:
+        """One SLO as the API shows it; empty while there is none."""
+        answer = self.get(f"/api/v1/slos/{slo_id}")
+        return dict(answer.json()) if answer.status_code == httpx.codes.OK else {}
+
+    def alert(self, slo_id: str = "checkout-availability", severity: str = "page") -> dict[str, Any]:
+        """One alert as the API shows it; empty while there is none."""
+        alerts = self.slo(slo_id).get("alerts", ())
+        return next((dict(alert) for alert in alerts if alert["severity"] == severity), {})
+
+    def deeds(self, slo_id: str = "checkout-availability", severity: str = "page") -> list[str]:
+        """What one alert has done, oldest first, but for what it could not be judged by."""
+        kinds = [one["kind"] for one in self.transitions(slo_id, severity)]
+        return [kind for kind in kinds if kind not in {"frozen", "thawed"}]
+
+    def transitions(self, slo_id: str = "checkout-availability", severity: str = "page") -> list[dict[str, Any]]:
+        """What one alert has done, oldest first."""
+        found = self.get("/api/v1/alerts?limit=1000").json()["transitions"]
+        return [one for one in reversed(found) if (one["slo"], one["severity"]) == (slo_id, severity)]
+
+    def reasons(self) -> str:
+        """Why the service is not ready; empty where it is."""
+        answer = self.get("/-/ready")
+        return "" if answer.status_code == httpx.codes.OK else str(answer.json()["detail"])
+
+    def metric(self, series: str) -> float | None:
+        """The value of one series of /metrics, None where it is not there."""
+        lines = (line.rpartition(" ") for line in self.get("/metrics").text.splitlines())
+        return next((float(value) for name, _, value in lines if name == series), None)
+
+    def sees(self, what: str, state: Any, *, slo_id: str = "checkout-availability", severity: str = "page") -> Sight:
+        """That a field of an SLO, or of one of its alerts where it begins with `alert.`, has a value."""
+
+        def holds() -> bool:
+            with suppress(httpx.TransportError):
+                name = what.removeprefix("alert.")
+                shown = self.slo(slo_id) if name == what else self.alert(slo_id, severity)
+                return bool(shown) and shown[name] == state
+            return False
+
+        return Sight(f"{slo_id} has {what} {state}", holds)
+
+    def is_unready(self, reason: str) -> Sight:
+        """That the service is not ready, and says why."""
+        return Sight(f"not ready: {reason}", lambda: reason in self.reasons())
+
+    def is_ready(self) -> Sight:
+        """That the service is ready."""
+        return Sight("ready", lambda: not self.reasons())
+
+    def wait_until(self, sight: Sight, timeout: float = 45.0) -> None:
+        """Block until something is seen.
+
+        Raises:
+            TimeoutError: it was not seen in time.
+        """
+        deadline = time.monotonic() + timeout
+        while not sight.holds():
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not within {timeout} s: {sight.what}; the log: {self.service.log[-3000:]}")
+            time.sleep(_POLL_S)
+
+    def open(self, slo_ids: Sequence[str]) -> None:
+        """Open the shop once its counters are known, and wait until all alerts are judged by its events."""
+        for slo_id in slo_ids:
+            self.wait_until(self.sees("data", "no_traffic", slo_id=slo_id))
+        self.shop.opens()
+        for slo_id in slo_ids:
+            for severity in ("page", "ticket"):
+                self.wait_until(self.sees("alert.state", "inactive", slo_id=slo_id, severity=severity))
+            self.wait_until(self.sees("data", "fresh", slo_id=slo_id))
+
+
+@contextmanager
+def stack(
+    folder: Path,
+    *,
+    documents: Sequence[Mapping[str, Any]] | None = None,
+    services: Sequence[str] = ("checkout",),
+    env: Mapping[str, str] | None = None,
+) -> Iterator[Stack]:
+    """Shop, Prometheus, Alertmanager, sink and service; *documents* are by default one for each service.
+
+    With these the shop is open, every alert is judged, and none fires.
+    """
+    with ExitStack() as running:
+        sink = running.enter_context(Sink())
+        shop = running.enter_context(serving_shop(services))
+        pager = running.enter_context(alertmanager(sink.url))
+        source = running.enter_context(prometheus(folder / "prometheus", scrape=[("shop", shop.url)]))
+        specs = write_documents(documents or [document(name) for name in services], folder / "slos")
+        service = running.enter_context(
+            sloburn(source.url, specs, folder / "service", alertmanager_url=pager.url, env={**QUICK, **(env or {})})
+        )
+        built = Stack(shop, source, pager, sink, specs, service)
+        running.callback(built.close)
+        if documents is None:
+            built.open([f"{name}-availability" for name in services])
+        yield built

@@ -1,0 +1,78 @@
+"""A service that starts in bad weather: it serves, says what is wrong, and works once that is over."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.acceptance.shop import serving_shop
+from tests.acceptance.stack import QUICK, document, look
+from tests.support.process import Server
+from tests.support.servers import prometheus
+from tests.support.service import sloburn, write_documents
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Iterator[Server]:
+    """A Prometheus that scrapes a shop with one service, which nobody has visited yet."""
+    with (
+        serving_shop(["checkout"]) as shop,
+        prometheus(tmp_path / "prometheus", scrape=[("shop", shop.url)]) as server,
+    ):
+        yield server
+
+
+def test_prometheus_down_at_the_start_is_said_and_waited_for(tmp_path: Path, source: Server) -> None:
+    source.stop()
+    specs = write_documents([document("checkout")], tmp_path / "slos")
+    with sloburn(source.url, specs, tmp_path / "service", env=QUICK, wait=False) as service:
+        _wait_for(service, "/-/ready", "Prometheus does not answer")
+        assert _get(service, "/-/ready").status_code == httpx.codes.SERVICE_UNAVAILABLE
+        assert _get(service, "/-/healthy").status_code == httpx.codes.OK
+        shown = look(service, "checkout-availability")
+        assert (shown["as_of"], shown["sli"], shown["status"]) == (None, None, "unknown")
+        assert "cannot reach" in shown["problem"]
+        assert "Prometheus does not answer" in service.log
+        source.start()
+        service.wait_ready(40)
+        _wait_until_data(service, "checkout-availability", "no_traffic")
+        assert look(service, "checkout-availability")["problem"] is None
+        assert "Traceback" not in service.log
+
+
+def test_a_metric_that_nobody_knows_is_said_with_its_query(tmp_path: Path, source: Server) -> None:
+    """The other SLOs do their work, and so the service is ready."""
+    unknown = document("search")
+    unknown["slos"][0]["sli"] = {"total": 'nobody_knows_total{job="shop"}', "bad": 'nobody_knows_total{code=~"5.."}'}
+    specs = write_documents([unknown, document("checkout")], tmp_path / "slos")
+    with sloburn(source.url, specs, tmp_path / "service", env=QUICK) as service:
+        _wait_until_data(service, "checkout-availability", "no_traffic")
+        shown = look(service, "search-availability")
+        assert shown["problem"] == 'no series match nobody_knows_total{job="shop"}'
+        assert (shown["data"], shown["status"], shown["sli"]) == ("error", "unknown", None)
+        assert shown["budget"]["consumed_ratio"] is shown["budget"]["remaining_ratio"] is None
+
+
+def _get(service: Server, path: str) -> httpx.Response:
+    return httpx.get(service.url + path, timeout=10.0, trust_env=False)
+
+
+def _wait_for(service: Server, path: str, text: str, timeout: float = 40.0) -> None:
+    deadline = time.monotonic() + timeout
+    said = ""
+    while text not in said:
+        assert time.monotonic() < deadline, f"{path} never said {text!r}: {said}"
+        time.sleep(0.2)
+        try:
+            said = _get(service, path).text
+        except httpx.TransportError as error:
+            said = str(error)
+
+
+def _wait_until_data(service: Server, slo_id: str, state: str) -> None:
+    deadline = time.monotonic() + 40
+    while look(service, slo_id)["data"] != state:
+        assert time.monotonic() < deadline, look(service, slo_id)
+        time.sleep(0.2)

@@ -1,0 +1,128 @@
+"""What operators do to a running service: stop it, and give it other documents."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.acceptance.stack import AUTHORISED, Stack, document, stack
+from tests.acceptance.timeline import Sight, all_clear, between, page
+from tests.support.service import write_documents
+
+CHECKOUT, SEARCH = "checkout-availability", "search-availability"
+
+
+@pytest.mark.parametrize("prometheus_hangs", [False, True])
+def test_sigterm_under_load_ends_the_service_in_order_within_10_s(tmp_path: Path, *, prometheus_hangs: bool) -> None:
+    with stack(tmp_path) as running:
+        if prometheus_hangs:
+            running.prometheus.pause()
+        with _load(running.service.url) as answered:
+            time.sleep(6)
+            began = time.monotonic()
+            code = running.service.stop(15)
+            took = time.monotonic() - began
+        running.prometheus.resume()
+        assert (code, took < 10) == (0, True), f"{code} after {took:.1f} s: {running.service.log[-2000:]}"
+        assert answered[0] > 100
+        assert "stopped" in running.service.log
+        assert "Traceback" not in running.service.log
+        running.service.start()
+
+
+def test_a_good_set_of_documents_is_taken_over_by_sighup(tmp_path: Path) -> None:
+    """A new SLO appears, one that stays keeps its counts, one that goes away takes its series and its page along."""
+    with stack(tmp_path, services=("checkout", "search")) as running:
+        line = running.timeline
+        line.at(0, lambda: running.shop.breaks("checkout"))
+        fired = line.want(between(1, 45), page(CHECKOUT))
+        before: list[float] = []
+        line.at(1, lambda: before.append(running.slo(SEARCH)["events"]["total"]), after=fired)
+        line.at(1, lambda: _other_documents(running), after=fired)
+        line.at(1, running.service.hang_up, after=fired)
+        line.want(between(1, 20), Sight("checkout is gone", lambda: not running.slo(CHECKOUT)), after=fired)
+        line.want(between(1, 25), running.sees("data", "fresh", slo_id="search-errors"), after=fired)
+        ended = line.want(between(1, 20), all_clear(CHECKOUT), after=fired)
+        line.run()
+        assert "It ended because the SLO was removed." in ended.alert["annotations"]["description"]
+        assert ended.alert["startsAt"] == fired.alert["startsAt"]
+        metrics = running.get("/metrics").text
+        assert 'slo="checkout-availability"' not in metrics
+        assert 'slo="search-errors"' in metrics
+        assert running.slo(SEARCH)["events"]["total"] >= before[0]
+        assert running.metric("sloburn_config_last_reload_successful") == 1.0
+        assert running.transitions(CHECKOUT)[-1]["reason"] == "the SLO was removed"
+        assert "documents reloaded" in running.service.log
+
+
+def test_a_bad_set_of_documents_is_refused_as_a_whole(tmp_path: Path) -> None:
+    """By SIGHUP and over HTTP: a metric and a log line say so, and the old set goes on."""
+    with stack(tmp_path) as running:
+        digest = running.get("/api/v1/status/config").json()["spec_digest"]
+        write_documents([document("search")], running.specs)
+        (running.specs / "typo.yaml").write_text("service: typo\nslos: [{name: x, objektive: 99}]\n")
+        running.service.hang_up()
+        refused = Sight("refused", lambda: running.metric("sloburn_config_last_reload_successful") == 0.0)
+        running.wait_until(refused)
+        assert "the old ones stay in force" in running.service.log
+        assert "typo.yaml:2:" in running.service.log
+
+        answer = _reload(running)
+        assert answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert any("objektive" in error for error in answer.json()["errors"])
+        shown = running.slo()
+        running.wait_until(Sight("ticks go on", lambda: running.slo()["as_of"] > shown["as_of"]))
+        assert not running.slo(SEARCH)
+        assert running.get("/api/v1/status/config").json()["spec_digest"] == digest
+        assert running.reasons() == ""
+
+        (running.specs / "typo.yaml").unlink()
+        taken = _reload(running)
+        assert (taken.status_code, taken.json()) == (httpx.codes.OK, {"slos": 2})
+        assert running.metric("sloburn_config_last_reload_successful") == 1.0
+        assert running.get("/api/v1/status/config").json()["spec_digest"] != digest
+
+
+def test_reload_over_http_needs_the_token(tmp_path: Path) -> None:
+    with stack(tmp_path, documents=[document("checkout")]) as running:
+        url = running.service.url + "/-/reload"
+        assert httpx.post(url, trust_env=False).status_code == httpx.codes.UNAUTHORIZED
+        assert httpx.get(url, trust_env=False).status_code == httpx.codes.METHOD_NOT_ALLOWED
+        assert _reload(running).status_code == httpx.codes.OK
+
+
+def _other_documents(running: Stack) -> None:
+    (running.specs / "checkout.yaml").unlink()
+    write_documents([document("search", names=("availability", "errors"))], running.specs)
+
+
+def _reload(running: Stack) -> httpx.Response:
+    return httpx.post(running.service.url + "/-/reload", headers=AUTHORISED, timeout=20.0, trust_env=False)
+
+
+@contextmanager
+def _load(url: str, threads: int = 8) -> Iterator[list[int]]:
+    """Ask for everything, over and over; how many answers came."""
+    answered, ended = [0], threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=url, timeout=5.0, trust_env=False) as client, suppress(httpx.TransportError):
+            while not ended.is_set():
+                for path in ("/api/v1/slos", "/metrics", f"/api/v1/slos/{CHECKOUT}/history", "/api/v1/alerts"):
+                    client.get(path)
+                    answered[0] += 1
+
+    asking = [threading.Thread(target=ask) for _ in range(threads)]
+    for thread in asking:
+        thread.start()
+    try:
+        yield answered
+    finally:
+        ended.set()
+        for thread in asking:
+            thread.join()

@@ -1,0 +1,218 @@
+"""What is wrong at the start is said in one clear line, and the exit code tells scripts; never a traceback."""
+
+import os
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.stack import document
+from tests.support.process import free_port
+from tests.support.service import REPOSITORY, sloburn, write_documents
+
+NOWHERE = "http://127.0.0.1:9"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How `sloburn serve` ended."""
+
+    code: int
+    said: str
+
+    @property
+    def line(self) -> str:
+        """The one line that it said."""
+        assert len(self.said.splitlines()) == 1, self.said
+        return self.said.strip()
+
+
+def _refusal(folder: Path, settings: Mapping[str, str], *flags: str) -> Refusal:
+    given = {
+        "SLOBURN_PROMETHEUS_URL": NOWHERE,
+        "SLOBURN_SPECS": str(_specs(folder)),
+        "SLOBURN_DATABASE_URL": _database(folder),
+        "SLOBURN_LISTEN_ADDRESS": f"127.0.0.1:{free_port()}",
+        "PYTHONPATH": str(REPOSITORY),
+        **settings,
+    }
+    ended = subprocess.run(
+        [sys.executable, "-m", "app", "serve", *flags],
+        env={**os.environ, **given},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode != 0
+    assert "Traceback" not in ended.stdout + ended.stderr
+    return Refusal(ended.returncode, ended.stdout + ended.stderr)
+
+
+def _specs(folder: Path) -> Path:
+    return write_documents([document("checkout")], folder / "slos")
+
+
+def _database(folder: Path) -> str:
+    return f"sqlite:///{folder}/sloburn.db"
+
+
+def test_a_port_in_use_is_said(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        refusal = _refusal(tmp_path, {"SLOBURN_LISTEN_ADDRESS": address})
+    assert refusal.line.startswith(f"cannot listen on {address}: Address already in use; ")
+    assert "SLOBURN_LISTEN_ADDRESS" in refusal.line
+
+
+def test_a_host_that_is_not_ours_is_said(tmp_path: Path) -> None:
+    refusal = _refusal(tmp_path, {"SLOBURN_LISTEN_ADDRESS": "no-such-host.invalid:9720"})
+    assert "cannot listen on no-such-host.invalid:9720" in refusal.line
+
+
+@pytest.mark.parametrize("path", ["/proc/sloburn/sloburn.db", "/dev/null/sloburn.db", "{}/slos/checkout.yaml/x.db"])
+def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, path: str) -> None:
+    refusal = _refusal(tmp_path, {"SLOBURN_DATABASE_URL": f"sqlite:///{path.format(tmp_path)}"})
+    assert "the database folder" in refusal.line
+    assert "cannot be written" in refusal.line
+    assert "SLOBURN_DATABASE_URL" in refusal.line
+
+
+def test_a_database_that_is_a_folder_is_said(tmp_path: Path) -> None:
+    (tmp_path / "sloburn.db").mkdir()
+    assert "the database" in _refusal(tmp_path, {}).line
+
+
+def test_a_file_that_is_no_database_is_said_and_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "sloburn.db"
+    file.write_bytes(b"this is not a database " * 1000)
+    refusal = _refusal(tmp_path, {})
+    assert "damaged" in refusal.line
+    assert refusal.code == 3
+    assert file.read_bytes().startswith(b"this is not a database")
+
+
+def test_a_database_with_a_damaged_page_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "sloburn.db"
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(
+            "CREATE TABLE kept (at INTEGER PRIMARY KEY, what TEXT); CREATE INDEX whats ON kept (what)"
+        )
+        connection.executemany("INSERT INTO kept VALUES (?, ?)", [(at, f"event {at}" * 20) for at in range(2000)])
+        connection.commit()
+    with file.open("r+b") as raw:
+        raw.seek(20 * 4096)
+        raw.write(os.urandom(8 * 4096))
+    refusal = _refusal(tmp_path, {})
+    assert "damaged" in refusal.line
+    assert refusal.code == 3
+
+
+def test_a_database_of_a_newer_version_is_said(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "sloburn.db")) as connection:
+        connection.executescript(
+            "CREATE TABLE schema_version (version INTEGER); INSERT INTO schema_version VALUES (999)"
+        )
+    refusal = _refusal(tmp_path, {})
+    assert "version 999" in refusal.line
+    assert refusal.code == 4
+
+
+def test_a_second_process_on_the_same_database_is_refused(tmp_path: Path) -> None:
+    env = {"SLOBURN_DATABASE_URL": _database(tmp_path), "SLOBURN_EVALUATION_INTERVAL": "5s"}
+    with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "first", env=env, wait=False) as first:
+        _wait_for(first.log_path, "serving")
+        refusal = _refusal(tmp_path, {})
+        assert first.running
+    assert "another sloburn works on" in refusal.line
+
+
+def test_a_database_that_another_program_has_locked_is_said(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "sloburn.db", isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("CREATE TABLE mine (x)")
+        other.execute("BEGIN EXCLUSIVE")
+        refusal = _refusal(tmp_path, {})
+    assert "locked by another program" in refusal.line
+
+
+def test_a_database_of_another_kind_is_said_without_its_password(tmp_path: Path) -> None:
+    refusal = _refusal(tmp_path, {"SLOBURN_DATABASE_URL": "postgresql://anna:hunter2@db/slo"})
+    assert "sqlite" in refusal.line
+    assert "hunter2" not in refusal.line
+
+
+def test_another_interval_on_the_same_database_is_refused(tmp_path: Path) -> None:
+    """Its slots would not fit those of the ledger."""
+    env = {
+        "SLOBURN_DATABASE_URL": _database(tmp_path),
+        "SLOBURN_EVALUATION_INTERVAL": "5s",
+        "SLOBURN_QUERY_OFFSET": "0s",
+    }
+    with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "first", env=env, wait=False) as first:
+        _wait_for(first.log_path, "Prometheus does not answer")
+    refusal = _refusal(tmp_path, {"SLOBURN_EVALUATION_INTERVAL": "30s"})
+    assert "SLOBURN_EVALUATION_INTERVAL" in refusal.line
+    assert "slots of 5s" in refusal.line
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PROMETHEUS_URL", "prometheus:9090", "is not an http or https URL"),
+        ("PROMETHEUS_URL", "http://anna:hunter2@prometheus", "must not hold credentials"),
+        ("ALERTMANAGER_URLS", "ftp://pager", "is not an http or https URL"),
+        ("EVALUATION_INTERVAL", "7s", "does not divide five minutes"),
+        ("DATABASE_URL", "mysql://db", "not a database"),
+    ],
+)
+def test_a_setting_that_cannot_be_meant_is_said(tmp_path: Path, name: str, value: str, said: str) -> None:
+    refusal = _refusal(tmp_path, {f"SLOBURN_{name}": value})
+    assert said.lower() in refusal.line.lower()
+    assert "hunter2" not in refusal.line
+
+
+def test_certificates_that_are_none_are_said(tmp_path: Path) -> None:
+    https = {"SLOBURN_PROMETHEUS_URL": "https://127.0.0.1:9", "SLOBURN_PROMETHEUS_TLS_CA_FILE": __file__}
+    assert "TLS files for Prometheus" in _refusal(tmp_path, https).line
+
+
+def test_an_unknown_flag_is_said(tmp_path: Path) -> None:
+    refusal = _refusal(tmp_path, {}, "--prometeus-url=http://x")
+    assert "prometeus-url" in refusal.said
+    assert refusal.code == 2
+
+
+def test_bad_documents_are_all_said_with_file_line_and_remedy(tmp_path: Path) -> None:
+    specs = tmp_path / "bad"
+    specs.mkdir()
+    (specs / "a.yaml").write_text("service: a\nslos:\n  - name: x\n    objective: 0.999\n    windoww: 30d\n")
+    (specs / "b.yaml").write_text("service: [\n")
+    refusal = _refusal(tmp_path, {"SLOBURN_SPECS": str(specs)})
+    lines = refusal.said.splitlines()
+    assert any("a.yaml:4:" in line and "99.9" in line for line in lines), refusal.said
+    assert any("a.yaml:5:" in line and "window" in line for line in lines), refusal.said
+    assert any("b.yaml:" in line for line in lines), refusal.said
+
+
+def test_documents_that_are_not_there_are_said(tmp_path: Path) -> None:
+    assert "no-such-folder" in _refusal(tmp_path, {"SLOBURN_SPECS": str(tmp_path / "no-such-folder")}).line
+    (tmp_path / "empty").mkdir()
+    assert "empty" in _refusal(tmp_path, {"SLOBURN_SPECS": str(tmp_path / "empty")}).line
+
+
+def _wait_for(log: Path, text: str, timeout: float = 30.0) -> None:
+    deadline = time.monotonic() + timeout
+    while text not in (log.read_text() if log.exists() else ""):
+        assert time.monotonic() < deadline, f"{text!r} was not logged: {log.read_text()}"
+        time.sleep(0.05)
