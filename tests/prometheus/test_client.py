@@ -13,7 +13,7 @@ from app.prometheus import BadQueryError, BuildInfo, ExecutionError, RuntimeInfo
 from tests.prometheus.samples import COUNT, END, START, STEP, Recorder, a_client, openmetrics, seconds_since
 from tests.support.fault_proxy import FaultProxy
 from tests.support.process import Server, free_port
-from tests.support.servers import prometheus, prometheus_binary, victoria_metrics, victoria_metrics_binary
+from tests.support.servers import prometheus, prometheus_binary, victoria_metrics
 
 pytestmark = pytest.mark.anyio
 
@@ -156,8 +156,6 @@ async def test_a_restart_between_two_requests_is_not_noticed(tmp_path: Path) -> 
 @pytest.fixture
 def victoria(tmp_path: Path) -> Iterator[Server]:
     """A VictoriaMetrics that holds the same samples."""
-    if victoria_metrics_binary() is None:
-        pytest.skip("VictoriaMetrics is not installed")
     samples = [line.rpartition(" ") for line in openmetrics().splitlines() if not line.startswith("#")]
     text = "\n".join(f"{sample} {int(float(at) * 1000)}" for sample, _, at in samples)
     with victoria_metrics(tmp_path / "data", retention="10y") as server:

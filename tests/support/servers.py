@@ -52,9 +52,9 @@ def promtool_binary() -> str:
     return _binary("PROMTOOL", "promtool")
 
 
-def victoria_metrics_binary() -> str | None:
-    """The VictoriaMetrics to test against; None where there is none, as it is optional."""
-    return os.environ.get("VICTORIA_METRICS") or shutil.which("victoria-metrics")
+def victoria_metrics_binary() -> str:
+    """The VictoriaMetrics to test against."""
+    return _binary("VICTORIA_METRICS", "victoria-metrics")
 
 
 def scrape_config(
@@ -164,7 +164,7 @@ def victoria_metrics(
     """A single-node VictoriaMetrics over *data_dir*; data goes in by `/api/v1/import/prometheus` or by *scrape*.
 
     Raises:
-        NotReadyError: no VictoriaMetrics is installed; ask `victoria_metrics_binary` first and skip.
+        NotReadyError: no VictoriaMetrics is installed.
     """
     executable = binary or victoria_metrics_binary()
     if executable is None:

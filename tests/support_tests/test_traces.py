@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tests.support.openmetrics import create_blocks, import_into
-from tests.support.servers import prometheus, victoria_metrics, victoria_metrics_binary
+from tests.support.servers import prometheus, victoria_metrics
 from tests.support.trace_kinds import DAY, HOUR, KINDS, generate
 from tests.support.traces import EventCounts, Samples, Trace
 
@@ -72,7 +72,6 @@ def test_a_prometheus_over_the_blocks_answers_the_last_value(tmp_path: Path) -> 
             assert _last_value(server.url, samples, end) == samples.values[-1]
 
 
-@pytest.mark.skipif(victoria_metrics_binary() is None, reason="VictoriaMetrics is not installed")
 def test_a_victoria_metrics_that_imported_them_answers_the_last_value(tmp_path: Path) -> None:
     end = int(time.time()) // 30 * 30 - 120
     traces = generate(["steady"], start=end - HOUR, end=end)
