@@ -23,7 +23,7 @@ def notification_routes(box: DeadLetterBox, token: str | None) -> APIRouter:
         {
             "unauthorized": "No token, or a wrong one",
             "forbidden": "No token is configured",
-            "not_found": "Nothing with this id was given up",
+            "not_found": "Nothing with this id was given up, or it is out of date",
             "unprocessable_entity": "An id that is no number",
         }
     )
@@ -53,7 +53,10 @@ def notification_routes(box: DeadLetterBox, token: str | None) -> APIRouter:
         """Try a notification again that was given up."""
         authorise(authorization, token)
         if not await box.revive(letter):
-            raise ProblemError(HTTPStatus.NOT_FOUND, f"nothing with the id {letter} was given up")
+            raise ProblemError(
+                HTTPStatus.NOT_FOUND,
+                f"nothing with the id {letter} was given up, or newer news of its alert has been delivered",
+            )
         return JsonResponse({"id": letter})
 
     return router

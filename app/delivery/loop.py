@@ -128,6 +128,9 @@ class DeliveryLoop:
         for entry in entries:
             self._report(receiver, entry, endings[entry.id])
         await self._report_age(at)
+        if any(isinstance(one, Bury) for one in endings.values()):
+            # What one receiver never takes may now lie with another, its fallback.
+            self.wake()
         return any(isinstance(one, Done | Bury) for one in endings.values())
 
     def _endings(self, entries: Sequence[OutboxEntry], outcomes: Sequence[Outcome], at: datetime) -> dict[int, Ending]:

@@ -95,7 +95,9 @@ async def _of_one(notice: Notice, sli: Sli, source: Source, at: datetime, deadli
         return ""
     every, some = _counts(total), _counts(counted)
     bad = some if isinstance(sli, BadSli) else _difference(every, some)
-    fixed = [matcher.label for matcher in sli.total.matchers if matcher.op is MatchOp.EQUAL]
+    # A value that all bad events have, because it makes them bad, explains nothing.
+    selectors = (sli.total, sli.bad) if isinstance(sli, BadSli) else (sli.total,)
+    fixed = [matcher.label for one in selectors for matcher in one.matchers if matcher.op is MatchOp.EQUAL]
     return words(outstanding(bad, every, leave_out=[*fixed, *dict(notice.group)]))
 
 

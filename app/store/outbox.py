@@ -211,8 +211,23 @@ def told_of(connection: Connection, notice: Notice, *, receivers: Iterable[str])
 
 
 def revive(connection: Connection, entry_id: int, *, at: datetime) -> bool:
-    """Put a dead letter back in its place; False if there is none of that id."""
-    dead = (outbox.c.id == entry_id) & (outbox.c.state == EntryState.DEAD.value)
+    """Put a dead letter back in its place; False if there is none of that id, or if it is out of date.
+
+    What the receiver has been told of the alert since then must not be overtaken: a beginning that comes after its end
+    would never end.
+    """
+    later = outbox.alias()
+    overtaken = (
+        select(later.c.id)
+        .where(
+            (later.c.receiver == outbox.c.receiver)
+            & (later.c.alert_key == outbox.c.alert_key)
+            & (later.c.state == EntryState.DONE.value)
+            & (later.c.id > outbox.c.id)
+        )
+        .exists()
+    )
+    dead = (outbox.c.id == entry_id) & (outbox.c.state == EntryState.DEAD.value) & ~overtaken
     again = {"state": EntryState.WAITING.value, "ended_at": None, "attempts": 0, "due_at": at, "created_at": at}
     return connection.execute(update(outbox).where(dead).values(**again)).rowcount == 1
 

@@ -14,7 +14,7 @@ from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
 from app.store.messages import Shown
-from app.store.outbox import dead_letters, enqueue, oldest_waiting, revive, told_of
+from app.store.outbox import bury, claim, dead_letters, enqueue, mark_done, oldest_waiting, revive, told_of
 from tests.delivery.fakes import FakeReceiver, Remembered, SkewedClock
 from tests.delivery.waiting import reaches
 from tests.store.notices import START, firing, resolved
@@ -95,6 +95,19 @@ def test_a_keeper_repeats_only_what_its_receiver_was_told_of(database: Database)
         save_alerts(tx, alerts, {mine.key: mine, other.key: other})
     picture = StoredDeliveries(database=database, routing=routing).picture("am", at=START)
     assert [notice.slo for notice in picture] == ["mine"]
+
+
+def test_a_dead_letter_is_not_revived_after_newer_news(database: Database) -> None:
+    """N9: a page that comes after its end would never end."""
+    with database.begin() as tx:
+        enqueue(tx, [firing(), resolved()], receivers=["oncall"], at=START)
+        first = claim(tx, "oncall", at=START, lease=timedelta(seconds=1))[0].id
+        bury(tx, first, at=START, error="400")
+        assert revive(tx, first, at=START)
+        bury(tx, first, at=START, error="400")
+        second = claim(tx, "oncall", at=START, lease=timedelta(seconds=1))[0].id
+        mark_done(tx, [second], at=START)
+        assert not revive(tx, first, at=START)
 
 
 def test_messages_are_remembered_by_incident_and_forgotten_one_by_one(database: Database) -> None:

@@ -1,0 +1,117 @@
+"""The whole service with receivers of its own: what people read, and what nobody must (S3)."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.delivery.busy import Busy, serving
+from tests.delivery.scripted import Reply, Scripted
+from tests.support.servers import prometheus
+from tests.support.service import sloburn, write_documents
+
+CANARY = "canary-5d21e7"
+DOCUMENT = {
+    "service": "shop",
+    "labels": {"team": "payments"},
+    "slos": [
+        {
+            "name": "availability",
+            "objective": 99,
+            "window": "1h",
+            "sli": {"total": 'http_requests_total{job="shop"}', "bad": 'http_requests_total{job="shop",code="500"}'},
+            "alerting": {
+                "page": {"tiers": [{"long": "30s", "short": "10s", "factor": 10}]},
+                "ticket": "off",
+                "annotations": {"summary": "{{ subject }} fails: {{ culprits }}"},
+            },
+        }
+    ],
+}
+FAILED = 'sloburn_notifications_failed_total{reason="rejected",receiver="gone"} 2.0'
+POSTED = Reply(body=b'{"ok":true,"channel":"C42","ts":"1700000000.000100"}')
+
+
+def _until(condition: Callable[[], bool], within_s: float = 90.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.1)
+
+
+@pytest.mark.timeout(300)
+def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(tmp_path: Path) -> None:
+    busy = Busy()
+    token, dead = f"xoxb-{CANARY}-bot", f"{CANARY}-gone"
+    with (
+        serving(busy) as metrics,
+        Scripted(otherwise=POSTED) as slack,
+        Scripted(otherwise=Reply(status=202)) as pagerduty,
+        Scripted(otherwise=Reply(status=410, body=f"/{dead}".encode())) as revoked,
+        Scripted() as hook,
+        Scripted() as beats,
+        prometheus(tmp_path / "prometheus", scrape=[("shop", metrics)]) as server,
+    ):
+        secrets = {"token": token, "key": f"{CANARY}-pd", "revoked": f"{revoked.url}/{dead}"}
+        for name, text in secrets.items():
+            (tmp_path / name).write_text(text)
+        config = {
+            "receivers": [
+                {"name": "chat", "slack": {"bot_token_file": "token", "channel": "#slo", "api": f"{slack.url}/api"}},
+                {"name": "oncall", "pagerduty": {"routing_key_file": "key", "url": f"{pagerduty.url}/v2/enqueue"}},
+                {"name": "gone", "slack": {"webhook_url_file": "revoked"}, "fallback": "hook"},
+                {"name": "hook", "webhook": {"url": hook.url, "secret_env": "HOOK_SECRET"}},
+            ],
+            "routes": [{"match": {"severity": "page", "labels": {"team": "payments"}},
+                        "receivers": ["chat", "oncall", "gone"]}],
+            "default": [],
+            "heartbeat": {"url": f"{beats.url}/ping", "every": "1s"},
+        }  # fmt: skip
+        (tmp_path / "sloburn.yaml").write_text(json.dumps(config))
+        specs = write_documents([DOCUMENT], tmp_path / "slos")
+        env = {
+            "SLOBURN_CONFIG": str(tmp_path / "sloburn.yaml"),
+            "SLOBURN_EVALUATION_INTERVAL": "5s",
+            "SLOBURN_QUERY_OFFSET": "1s",
+            "SLOBURN_LOG_LEVEL": "debug",
+            "SLOBURN_BACKFILL": "off",
+            "HOOK_SECRET": f"{CANARY}-hook",
+        }
+        with sloburn(server.url, specs, tmp_path / "work", env=env) as service:
+            _until(lambda: len(beats.requests) > 0)
+            time.sleep(8)
+            busy.breaks(("/pay", "1.4.2"), ("/pay", "1.4.1"))
+            _until(lambda: bool(slack.requests and pagerduty.requests and hook.requests))
+            busy.mends()
+            _until(lambda: len(pagerduty.requests) == 2 and len(slack.requests) == 2 and len(hook.requests) == 2)
+            _until(lambda: FAILED in httpx.get(f"{service.url}/metrics", trust_env=False).text)
+            seen = [
+                httpx.get(service.url + path, trust_env=False).text
+                for path in ("/api/v1/status/config", "/api/v1/notifications/dead", "/api/v1/alerts", "/metrics")
+            ]
+            server.kill()
+            _until(lambda: len(beats.requests) > 5)
+            _silent(beats)
+    page = slack.bodies[0]
+    assert page["text"] == ':rotating_light: shop availability fails: route="/pay" 100 %'
+    assert [request.path for request in slack.requests] == ["/api/chat.postMessage", "/api/chat.update"]
+    assert [body["event_action"] for body in pagerduty.bodies] == ["trigger", "resolve"]
+    assert 'route="/pay" 100 %' in pagerduty.bodies[0]["payload"]["custom_details"]["description"]
+    assert [body["status"] for body in hook.bodies] == ["firing", "resolved"]
+    assert [letter["receiver"] for letter in json.loads(seen[1])["items"]] == ["gone", "gone"]
+    written = b"".join(path.read_bytes() for path in (tmp_path / "work").rglob("*") if path.is_file())
+    assert CANARY not in "".join(seen)
+    assert CANARY.encode() not in written
+
+
+def _silent(beats: Scripted) -> None:
+    """Heartbeats end once Prometheus is away, as nothing is measured any more."""
+    deadline = time.monotonic() + 60
+    count = -1
+    while count != len(beats.requests):
+        assert time.monotonic() < deadline, "the heart beats on"
+        count = len(beats.requests)
+        time.sleep(3)
