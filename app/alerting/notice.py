@@ -27,7 +27,8 @@ class Notice:
     *labels* are those of the documents and of the *group*, *annotations* those of the documents; *good* and *bad* count
     the events of the window *long*; *period_seconds* is the length of the SLO window; *stale* says why the figures
     are old; *reason* why an alert ended that did not end by itself; *culprits* which label values had most bad events
-    when it began to fire.
+    when it began to fire;
+    *promise* is the description of the SLO, *budget_before* what remained of the budget before this incident.
     """
 
     status: NoticeStatus
@@ -58,6 +59,8 @@ class Notice:
     stale: str | None = None
     reason: str | None = None
     culprits: str = ""
+    promise: str = ""
+    budget_before: float = _NAN
 
     @property
     def key(self) -> str:
@@ -86,6 +89,8 @@ def compose(
     if alert.frozen is not None and last is not None:
         return replace(last, stale=alert.frozen)
     tier, measured = _tripped(alert, reading, policy.tiers)
+    story = last if last is not None and last.incident == alert.incident else None
+    period_seconds = slo.window.period(at).total_seconds()
     return Notice(
         status=NoticeStatus.FIRING,
         slo=alert.slo,
@@ -96,7 +101,7 @@ def compose(
         name=slo.name,
         objective=slo.objective,
         window=str(slo.window),
-        period_seconds=slo.window.period(at).total_seconds(),
+        period_seconds=period_seconds,
         starts_at=alert.since,
         at=at,
         group=group,
@@ -112,7 +117,13 @@ def compose(
         good=measured.good,
         bad=measured.bad,
         stale=alert.frozen,
-        culprits=last.culprits if last is not None and last.incident == alert.incident else "",
+        culprits=story.culprits if story is not None else "",
+        promise=slo.description,
+        budget_before=(
+            story.budget_before
+            if story is not None
+            else budget_remaining + _spent(tier, measured, period_seconds=period_seconds)
+        ),
     )
 
 
@@ -141,6 +152,11 @@ def news(
         elif change.key in last:
             told.append(resolve(last[change.key], at=change.at, reason=change.reason))
     return tuple(told)
+
+
+def _spent(tier: Tier | None, measured: TierReading, *, period_seconds: float) -> float:
+    """The share of the budget that the long window of the tier has spent, NaN where it is not known."""
+    return measured.long_burn_rate * tier.long.total_seconds() / period_seconds if tier is not None else _NAN
 
 
 def _tripped(alert: Alert, reading: Reading, tiers: Sequence[Tier]) -> tuple[Tier | None, TierReading]:

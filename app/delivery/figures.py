@@ -4,13 +4,13 @@ import math
 from typing import Any
 
 from app.alerting import Notice
-from app.delivery.message import span, subject, time_left
+from app.delivery.message import span, spent_by_incident, subject, time_left
 
 NAMES = frozenset(
     {
         "alertname", "bad", "budget_consumed", "budget_remaining", "burn_rate_long", "burn_rate_short", "culprits",
         "description", "duration", "ended", "factor", "good", "group", "incident", "labels", "long", "name",
-        "objective", "reason", "service", "severity", "short", "since", "slo", "stale", "status", "subject", "summary",
+        "objective", "promise", "reason", "incident_spent", "service", "severity", "short", "since", "slo", "stale", "status", "subject", "summary",
         "tier", "time_left", "total", "window",
     }
 )  # fmt: skip
@@ -44,6 +44,8 @@ def figures(notice: Notice) -> dict[str, Any]:
         "burn_rate_long": _known(notice.burn_rate_long),
         "burn_rate_short": _known(notice.burn_rate_short),
         "budget_remaining": _known(notice.budget_remaining),
+        "incident_spent": spent_by_incident(notice),
+        "promise": notice.promise,
         "budget_consumed": _known(1 - notice.budget_remaining),
         "good": _known(notice.good),
         "bad": _known(notice.bad),

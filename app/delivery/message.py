@@ -31,7 +31,14 @@ def description(notice: Notice) -> str:
     if notice.status is NoticeStatus.RESOLVED:
         sentences = [_duration(notice), _reason(notice), _gone(notice)]
     else:
-        sentences = [_stale(notice), _events(notice), _speed(notice), _culprits(notice), _gone(notice)]
+        sentences = [
+            _stale(notice),
+            _promise(notice),
+            _events(notice),
+            _speed(notice),
+            _culprits(notice),
+            _gone(notice),
+        ]
     return " ".join(sentence for sentence in sentences if sentence)
 
 
@@ -70,6 +77,12 @@ def time_left(notice: Notice) -> timedelta | None:
     return timedelta(seconds=notice.budget_remaining * notice.period_seconds / notice.burn_rate_long)
 
 
+def spent_by_incident(notice: Notice) -> float | None:
+    """The share of the budget that this incident has spent so far; None if that is not known, or nothing."""
+    spent = notice.budget_before - notice.budget_remaining
+    return spent if spent > 0 else None
+
+
 def span(duration: timedelta) -> str:
     """A duration in its two largest units.
 
@@ -83,6 +96,11 @@ def span(duration: timedelta) -> str:
     if hours:
         return f"{hours}h {minutes}m"
     return f"{minutes}m" if minutes else f"{seconds}s"
+
+
+def _promise(notice: Notice) -> str:
+    text = notice.promise.strip()
+    return f"The promise: {text}" + ("" if text.endswith((".", "!", "?")) else ".") if text else ""
 
 
 def _events(notice: Notice) -> str:
@@ -102,14 +120,22 @@ def _speed(notice: Notice) -> str:
     return (
         f"The error budget for {notice.window} burns at {number(notice.burn_rate_long)} times "
         f"the rate that it can bear, in the last {notice.short} at {number(notice.burn_rate_short)} times; "
-        f"this alert fires from {number(notice.factor)} times."
+        f"this alert fires from {number(notice.factor)} times, "
+        f"and has since {notice.starts_at:%Y-%m-%d %H:%M} UTC{_tier(notice)}."
     )
+
+
+def _tier(notice: Notice) -> str:
+    return f" (tier {notice.tier})" if notice.tier else ""
 
 
 def _gone(notice: Notice) -> str:
     if math.isnan(notice.budget_remaining):
         return ""
     gone = f"{share(1 - notice.budget_remaining)} of the error budget for {notice.window} is gone"
+    spent = spent_by_incident(notice)
+    if spent is not None:
+        gone += f", {share(spent)} in this incident"
     if notice.status is NoticeStatus.RESOLVED:
         return f"{gone}."
     if notice.budget_remaining <= 0:

@@ -23,7 +23,7 @@ def test_a_page_says_what_burns_how_much_is_gone_and_how_long_it_lasts() -> None
     assert description(firing()) == (
         "2,000 of 100,000 events were bad in the last 1h, 2 %; the objective of 99.9 % allows 0.1 %. "
         "The error budget for 30d burns at 20 times the rate that it can bear, in the last 5m at 36 times; "
-        "this alert fires from 14.4 times. "
+        "this alert fires from 14.4 times, and has since 2026-01-01 00:00 UTC (tier 1h/5m). "
         "60 % of the error budget for 30d is gone; at this rate none is left in 14h 24m."
     )
 
@@ -34,6 +34,13 @@ def test_the_end_says_how_long_it_took() -> None:
     assert description(notice) == (
         "It did from 2026-01-01 00:00 to 00:25 UTC, for 25m. 60 % of the error budget for 30d is gone."
     )
+
+
+def test_what_was_promised_and_what_the_incident_has_spent_is_said() -> None:
+    text = description(firing(promise="Checkout requests succeed", budget_before=0.428))
+    assert text.startswith("The promise: Checkout requests succeed. 2,000 of")
+    assert "60 % of the error budget for 30d is gone, 2.8 % in this incident; at this rate" in text
+    assert "in this incident" not in description(firing(budget_before=0.3))
 
 
 def test_a_group_is_named() -> None:
