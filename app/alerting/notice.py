@@ -27,8 +27,8 @@ class Notice:
     *labels* are those of the documents and of the *group*, *annotations* those of the documents; *good* and *bad* count
     the events of the window *long*; *period_seconds* is the length of the SLO window; *stale* says why the figures
     are old; *reason* why an alert ended that did not end by itself; *culprits* which label values had most bad events
-    when it began to fire;
-    *promise* is the description of the SLO, *budget_before* what remained of the budget before this incident.
+    when it began to fire; *promise* is the description of the SLO, *budget_before* what remained of the budget before
+    this incident.
     """
 
     status: NoticeStatus

@@ -1,6 +1,5 @@
 """Notices as they lie in the database: JSON, in which what is not known is null."""
 
-import math
 from dataclasses import fields
 from datetime import datetime
 from typing import Any
@@ -22,8 +21,9 @@ def decode_notice(text: str) -> Notice:
     """A notice from its JSON; fields that are not there have their defaults."""
     stored: dict[str, Any] = orjson.loads(text)
     known = {field.name for field in fields(Notice)}
-    values = {name: value for name, value in stored.items() if name in known}
-    values.update({name: math.nan for name in _FLOATS if name in values and values[name] is None})
+    # A figure that is not known is left to its default, so that notices equal what they were.
+    unknown = {name for name in _FLOATS if stored.get(name) is None}
+    values = {name: value for name, value in stored.items() if name in known - unknown}
     values["status"] = NoticeStatus(stored["status"])
     values["severity"] = Severity(stored["severity"])
     values["slo"] = SloId(stored["slo"])
