@@ -23,6 +23,7 @@ MIDDLE_WIDTH_S = 300
 COARSE_WIDTH_S = 900
 _SLACK_CELLS = 40
 _AGREEMENT_EVENTS = 0.01
+_LONG_CELLS = 12
 
 
 class Stage(Enum):
@@ -226,16 +227,26 @@ class Ledger:
         total, bad, coverage = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows))
         age = self.newest_s - start_s
         left = ~np.isnan(age)
+        coarser = {self.fine: self.middle, self.middle: self.coarse, self.coarse: None}
         for tier, reach in ((self.fine, FINE_REACH_S), (self.middle, MIDDLE_REACH_S), (self.coarse, np.inf)):
             # A window that ends a little before the newest slot still fits: tiers keep some cells more.
             mine = left & (age <= reach + _SLACK_CELLS / 2 * tier.width_s)
             left &= ~mine
             if mine.any():
-                details = None if tier is self.fine else self.details
-                sums = tier.sums(rows[mine], start_s[mine], end_s[mine], details=details)
+                sums = self._sums(tier, coarser[tier], rows[mine], start_s[mine], end_s[mine])
                 total[mine], bad[mine] = sums.total, sums.bad
                 coverage[mine] = self._coverage(rows[mine], start_s[mine], end_s[mine], sums)
         return WindowSums(total=total, bad=bad, coverage=coverage)
+
+    def _sums(self, tier: Tier, coarser: Tier | None, rows: Ints, start_s: Floats, end_s: Floats) -> Sums:
+        """Sums of one tier; of a long window only up to where a cell of the next coarser tier begins."""
+        details = None if tier is self.fine else self.details
+        if coarser is None or not (end_s - start_s > _LONG_CELLS * coarser.width_s).all():
+            return tier.sums(rows, start_s, end_s, details=details)
+        edge_s = np.ceil(start_s / coarser.width_s) * coarser.width_s
+        near = tier.sums(rows, start_s, edge_s, details=details)
+        far = coarser.sums(rows, edge_s, end_s)
+        return Sums(total=near.total + far.total, bad=near.bad + far.bad, measured_s=near.measured_s + far.measured_s)
 
     def _coverage(self, rows: Ints, start_s: Floats, end_s: Floats, sums: Sums) -> Floats:
         """Measured share of the time since birth; of the whole window while older history is still to be counted."""

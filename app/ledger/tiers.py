@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 from app.ledger.details import Details
 from app.slo.arrays import Bools, Floats, Ints
 
+_YOUNG_CELLS = 8
+_SUMS_KEPT = 32
+_ROWS_AT_ONCE = 256
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
@@ -37,6 +41,7 @@ class Tier:
         self._bad = np.zeros(1)
         self._measured = np.zeros(1, dtype=np.float32)
         self._dirty = np.zeros(1, dtype=bool)
+        self._settled_sums: dict[tuple[bytes, bytes, int], tuple[Floats, ...]] = {}
 
     def add_rows(self, lengths: Ints) -> None:
         """Add rows that keep *lengths* cells each."""
@@ -72,6 +77,7 @@ class Tier:
         at = self._offset[row] + cell % self._length[row]
         np.add.at(self._total, at, total[inside])
         np.add.at(self._bad, at, bad[inside])
+        self._changed(cell)
         if dirty:
             self._dirty[at] = True
 
@@ -88,6 +94,7 @@ class Tier:
         at = self._offset[row] + cell % self._length[row]
         np.add.at(self._measured, at, seconds[inside].astype(np.float32))
         self._measured[at] = np.clip(self._measured[at], 0.0, self.width_s)
+        self._changed(cell)
         self._dirty[at] = True
 
     def holds(self, row: Ints, cell: Ints) -> Bools:
@@ -97,6 +104,7 @@ class Tier:
 
     def clear(self, row: Ints, after: int) -> None:
         """Empty the cells of *row* that end after cell *after*."""
+        self._changed(np.array([after + 1]))
         for cell in range(after + 1, self.newest + 1):
             kept = row[self.holds(row, np.full(len(row), cell))]
             at = self._offset[kept] + cell % self._length[kept]
@@ -122,6 +130,7 @@ class Tier:
         cells = np.arange(first, first + len(total))
         inside = self.holds(np.full(len(cells), row), cells)
         at = self._offset[row] + cells[inside] % self._length[row]
+        self._changed(cells)
         self._total[at] = total[inside]
         self._bad[at] = bad[inside]
         self._measured[at] = measured_s[inside].astype(np.float32)
@@ -165,7 +174,6 @@ class Tier:
         rows, first, last = rows[some], first[some], last[some]
         at_first = self._offset[rows] + first % self._length[rows]
         at_last = self._offset[rows] + last % self._length[rows]
-        pieces = self._pieces(rows, first, last)
         begin_s = ((first - 1) * self.width_s).astype(np.float64)
         cut = None if details is None else details.before(rows, begin_s, start_s[some])
         columns: tuple[tuple[NDArray[np.floating], Floats | None], ...] = (
@@ -174,14 +182,51 @@ class Tier:
             (self._measured, None),
         )
         result = []
-        for column, exact in columns:
+        whole = self._whole(rows, first, last)
+        for (column, exact), ranges in zip(columns, whole, strict=True):
             summed = np.zeros(len(some))
             head = cut_at_first[some] * column[at_first]
             if cut is not None and exact is not None:
                 head = np.where(cut.known & (cut_at_first[some] > 0), exact, head)
-            summed[some] = _ranges(column, pieces) - head - cut_at_last[some] * column[at_last]
+            summed[some] = ranges - head - cut_at_last[some] * column[at_last]
             result.append(summed)
         return Sums(total=result[0], bad=result[1], measured_s=result[2])
+
+    def _whole(self, rows: Ints, first: Ints, last: Ints) -> tuple[Floats, ...]:
+        """Total, bad and measured seconds of cells *first* to *last* of each row.
+
+        Most of a long window is the same from tick to tick: its older cells are summed once and kept until one of
+        them changes or another becomes old.
+        """
+        young = np.clip(self.newest - _YOUNG_CELLS + 1, first, last + 1)
+        key = (rows.tobytes(), first.tobytes(), self.newest)
+        old = self._settled_sums.get(key)
+        if old is None:
+            if len(self._settled_sums) >= _SUMS_KEPT:
+                self._settled_sums.clear()
+            old = self._settled_sums[key] = self._sums_of(rows, first, young - 1)
+        return tuple(np.add(*parts) for parts in zip(old, self._sums_of(rows, young, last), strict=True))
+
+    def _sums_of(self, rows: Ints, first: Ints, last: Ints) -> tuple[Floats, ...]:
+        """Sums of cells *first* to *last* of each row, in float64; rows of the same shape are summed together."""
+        columns: tuple[NDArray[np.floating], ...] = (self._total, self._bad, self._measured)
+        sums = tuple(np.zeros(len(rows)) for _ in columns)
+        shapes = np.stack([self._length[rows], first, last], axis=1)
+        kinds, kind = np.unique(shapes, axis=0, return_inverse=True)
+        for number, (length, begin, end) in enumerate(kinds.tolist()):
+            cells = np.arange(begin, end + 1) % length
+            alike = np.flatnonzero(kind.reshape(-1) == number)
+            for start in range(0, len(alike), _ROWS_AT_ONCE):
+                some = alike[start : start + _ROWS_AT_ONCE]
+                at = self._offset[rows[some], None] + cells
+                for column, summed in zip(columns, sums, strict=True):
+                    summed[some] = column[at].sum(axis=1, dtype=np.float64)
+        return sums
+
+    def _changed(self, cell: Ints) -> None:
+        """Forget what was summed, if a cell that is not young has changed."""
+        if self._settled_sums and len(cell) and int(cell.min()) <= self.newest - _YOUNG_CELLS:
+            self._settled_sums.clear()
 
     def _share(self, cell: Ints, at_s: Floats) -> Floats:
         """Which share of a cell lies before a time inside it; the newest cell holds only what has passed."""
@@ -190,35 +235,8 @@ class Tier:
         share: Floats = np.clip((at_s - begin) / (end - begin), 0.0, 1.0)
         return share
 
-    def _pieces(self, rows: Ints, first: Ints, last: Ints) -> Ints:
-        """Flat [start, stop) pairs, two for each row: the ring before and after its seam; shape (len(rows), 4)."""
-        offset, length = self._offset[rows], self._length[rows]
-        begin, end = first % length, last % length + 1
-        wraps = begin >= end
-        return np.stack(
-            [
-                offset + begin,
-                np.where(wraps, offset + length, offset + end),
-                offset,
-                np.where(wraps, offset + end, offset),
-            ],
-            axis=1,
-        )
-
 
 def _grown(column: NDArray[Any], used: int, room: int) -> NDArray[Any]:
     grown = np.zeros(room, dtype=column.dtype)
     grown[:used] = column[:used]
     return grown
-
-
-def _ranges(column: NDArray[np.floating], pieces: Ints) -> Floats:
-    """Sums of column[start:stop] over both pieces of each row, in float64."""
-    if not len(pieces):
-        return np.zeros(0)
-    flat = pieces.reshape(-1)
-    sums = np.add.reduceat(column, flat, dtype=np.float64)[::2]
-    # Of an empty range reduceat gives the element at its start.
-    sums = np.where(flat[::2] < flat[1::2], sums, 0.0)
-    both: Floats = sums[::2] + sums[1::2]
-    return both
