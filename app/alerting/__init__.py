@@ -2,10 +2,11 @@
 
 Pure: no IO. May import `app.slo` only. Start at `lifecycle.py`; `alert.py` is what is remembered between two slots,
 `reading.py` what is known at one, `evidence.py` whether that is enough, `policy.py` the default tiers, `notice.py` what
-is told to people, `routing.py` who they are.
+is told to people, `routing.py` who they are, `conditions.py` the tickets that are not about a burn.
 """
 
 from app.alerting.alert import Alert, Transition, TransitionKind
+from app.alerting.conditions import Condition, compose_condition, no_data, of_budget, step_conditions
 from app.alerting.evidence import WindowCounts, needed_windows
 from app.alerting.lifecycle import retire, step, step_slo
 from app.alerting.notice import Notice, NoticeStatus, compose, news, resolve
@@ -16,6 +17,7 @@ from app.alerting.routing import Route, Routing
 __all__ = [
     "ADEQUATE_COVERAGE",
     "Alert",
+    "Condition",
     "Notice",
     "NoticeStatus",
     "Reading",
@@ -28,12 +30,16 @@ __all__ = [
     "WindowCounts",
     "check_tier",
     "compose",
+    "compose_condition",
     "default_policies",
     "judge",
     "needed_windows",
     "news",
+    "no_data",
+    "of_budget",
     "resolve",
     "retire",
     "step",
+    "step_conditions",
     "step_slo",
 ]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from app.slo import AlertState, Severity, SloId
+from app.slo import AlertState, Cause, Severity, SloId
 
 
 class TransitionKind(StrEnum):
@@ -22,7 +22,7 @@ class TransitionKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """One severity of one SLO, for its whole life.
+    """One severity of one SLO, or one condition of it that opens a ticket, for its whole life.
 
     *state* is inactive, pending or firing, and stays what it was while the alert is *frozen* (the reason in words).
     *since* is the slot in which the state was entered; *quiet_since* the first slot of a firing alert that no longer
@@ -42,11 +42,12 @@ class Alert:
     announced: bool = False
     resolved_at: datetime | None = None
     held_back: str | None = None
+    cause: Cause = Cause.BURN
 
     @property
     def key(self) -> str:
         """The identity that receivers know the alert by, the same for its whole life."""
-        return f"{self.slo}/{self.severity}"
+        return alert_key(self.slo, self.severity, self.cause)
 
     @property
     def shown_state(self) -> AlertState:
@@ -76,8 +77,14 @@ class Transition:
     tier: str | None
     reason: str | None = None
     notify: bool = False
+    cause: Cause = Cause.BURN
 
     @property
     def key(self) -> str:
         """The identity of the alert, as in `Alert.key`."""
-        return f"{self.slo}/{self.severity}"
+        return alert_key(self.slo, self.severity, self.cause)
+
+
+def alert_key(slo: SloId, severity: Severity, cause: Cause = Cause.BURN) -> str:
+    """The identity of an alert: one for each severity, and one for each condition."""
+    return f"{slo}/{severity}" if cause is Cause.BURN else f"{slo}/{severity}/{cause}"

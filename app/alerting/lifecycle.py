@@ -18,10 +18,12 @@ from hashlib import blake2b
 from app.alerting import evidence
 from app.alerting.alert import Alert, Transition, TransitionKind
 from app.alerting.reading import Reading, Verdict, judge
-from app.slo import AlertState, Severity, SeverityPolicy, SloId
+from app.slo import AlertState, NoData, Severity, SeverityPolicy, SloId
 
 Step = tuple[Alert, tuple[Transition, ...]]
 
+NO_DATA_TIER = "no data"
+"""The name of what trips an alert that takes missing data as bad."""
 _URGENCY = {severity: place for place, severity in enumerate(Severity)}
 
 
@@ -55,11 +57,13 @@ def step_slo(
     *,
     slo: SloId,
     at: datetime,
+    no_data: NoData = NoData.FREEZE,
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
     """All alerts of one SLO, or of one member of its group, after the slot *at*, and what has changed.
 
     The page goes first, since one in force mutes the ticket. The alerts of one SLO share an incident for as long as
-    any of them is active. An alert whose severity was switched off is resolved.
+    any of them is active. An alert whose severity was switched off is resolved. *no_data* is what becomes of alerts
+    whose newest data is too old to judge by; the SLO's own wish counts once data has been missing for a while.
     """
     known = {alert.severity: alert for alert in alerts}
     story = next((alert.incident for alert in alerts if alert.incident is not None), None)
@@ -70,13 +74,31 @@ def step_slo(
         alert = known.pop(policy.severity, None) or Alert(slo=slo, severity=policy.severity)
         verdict = judge(readings[policy.severity], policy, quiet_for=_quiet_for(alert, at))
         muted = page is not None and _mutes(page, verdict, at)
-        alert, transitions = _step(alert, verdict, policy, at=at, muted=muted, story=story)
+        policy_now = no_data if readings[policy.severity].stale else NoData.FREEZE
+        alert, transitions = _step(alert, verdict, policy, at=at, muted=muted, story=story, no_data=policy_now)
         story = story or alert.incident
         page = alert if policy.severity is Severity.PAGE else page
         stepped.append(alert)
         changes.extend(transitions)
     changes.extend(retire(tuple(known.values()), at=at, reason="this severity is switched off"))
     return tuple(stepped), tuple(changes)
+
+
+def step_condition(alert: Alert, *, holds: bool | None, name: str, pending_for: timedelta, at: datetime) -> Step:
+    """The alert of a condition after the slot *at*; it stays as it is where nobody knows whether the condition *holds*.
+
+    Its incident is its own: a ticket about the budget or the data is no part of the story of a burn.
+    """
+    if holds is None or (not holds and alert.state is AlertState.INACTIVE):
+        return alert, ()
+    if not holds:
+        moved, change = _while_quiet(alert, timedelta(0), at)
+    elif alert.firing:
+        moved, change = _go_on(alert, name), None
+    else:
+        policy = SeverityPolicy(severity=alert.severity, tiers=(), pending_for=pending_for)
+        moved, change = _while_burning(alert, name, policy, at, incident_id(SloId(alert.key), at))
+    return _announce(moved, change, at, muted=False)
 
 
 def retire(alerts: Sequence[Alert], *, at: datetime, reason: str) -> tuple[Transition, ...]:
@@ -113,14 +135,49 @@ def _mutes(page: Alert, verdict: Verdict, at: datetime) -> bool:
 
 
 def _step(
-    alert: Alert, verdict: Verdict, policy: SeverityPolicy, *, at: datetime, muted: bool, story: str | None
+    alert: Alert,
+    verdict: Verdict,
+    policy: SeverityPolicy,
+    *,
+    at: datetime,
+    muted: bool,
+    story: str | None,
+    no_data: NoData = NoData.FREEZE,
 ) -> Step:
     if verdict.unknown is not None:
-        return _freeze(alert, verdict.unknown, at)
+        return _without_data(alert, verdict.unknown, policy, no_data, at=at, muted=muted, story=story)
     if alert.frozen is None and alert.state is AlertState.INACTIVE and not verdict.burning:
         return _hold_back(alert, verdict, at)
     thawed, changes = _thaw(replace(alert, held_back=None) if alert.held_back is not None else alert, at)
     moved, change = _advance(thawed, verdict, policy, at, story)
+    heard, told = _announce(moved, change, at, muted=muted)
+    return heard, (*changes, *told)
+
+
+def _without_data(
+    alert: Alert,
+    reason: str,
+    policy: SeverityPolicy,
+    no_data: NoData,
+    *,
+    at: datetime,
+    muted: bool,
+    story: str | None,
+) -> Step:
+    if no_data is NoData.FREEZE or (no_data is not NoData.BAD and alert.state is AlertState.INACTIVE):
+        return _freeze(alert, reason, at)
+    thawed, changes = _thaw(alert, at)
+    match no_data:
+        case NoData.BAD if thawed.firing:
+            moved, change = _go_on(thawed, NO_DATA_TIER), None
+        case NoData.BAD:
+            moved, change = _while_burning(thawed, NO_DATA_TIER, policy, at, story)
+        case NoData.GOOD:
+            moved, change = _while_quiet(thawed, policy.keep_firing_for, at)
+        case _:
+            moved, change = _while_quiet(thawed, timedelta(0), at)
+    if change is not None and change.kind is TransitionKind.RESOLVED:
+        change = replace(change, reason=f"{reason}; this SLO says: no_data: {no_data}")
     heard, told = _announce(moved, change, at, muted=muted)
     return heard, (*changes, *told)
 
@@ -253,4 +310,5 @@ def _change(
         tier=alert.tier,
         reason=reason,
         notify=notify,
+        cause=alert.cause,
     )

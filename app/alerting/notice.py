@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from app.alerting.alert import Alert, Transition, TransitionKind
+from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
+from app.alerting.lifecycle import NO_DATA_TIER
 from app.alerting.reading import Reading, TierReading
-from app.slo import GroupKey, Labels, Severity, SeverityPolicy, Slo, SloId, Tier, format_duration
+from app.slo import Cause, GroupKey, Labels, Severity, SeverityPolicy, Slo, SloId, Tier, format_duration
 
 _NAN = float("nan")
+_COUNTS_AS_BAD = "none has come for a while, and this SLO takes that as bad"
 _UNKNOWN = TierReading(long_burn_rate=_NAN, short_burn_rate=_NAN, long_coverage=0.0, short_coverage=0.0)
 
 
@@ -28,7 +30,7 @@ class Notice:
     the events of the window *long*; *period_seconds* is the length of the SLO window; *stale* says why the figures
     are old; *reason* why an alert ended that did not end by itself; *culprits* which label values had most bad events
     when it began to fire; *promise* is the description of the SLO, *budget_before* what remained of the budget before
-    this incident.
+    this incident. *condition* says in words what holds, where the *cause* is not a burn.
     """
 
     status: NoticeStatus
@@ -61,11 +63,13 @@ class Notice:
     culprits: str = ""
     promise: str = ""
     budget_before: float = _NAN
+    cause: Cause = Cause.BURN
+    condition: str = ""
 
     @property
     def key(self) -> str:
         """The identity of the alert, as in `Alert.key`."""
-        return f"{self.slo}/{self.severity}"
+        return alert_key(self.slo, self.severity, self.cause)
 
 
 def compose(
@@ -116,7 +120,7 @@ def compose(
         budget_remaining=budget_remaining,
         good=measured.good,
         bad=measured.bad,
-        stale=alert.frozen,
+        stale=_COUNTS_AS_BAD if alert.tier == NO_DATA_TIER else alert.frozen,
         culprits=story.culprits if story is not None else "",
         promise=slo.description,
         budget_before=(

@@ -19,6 +19,9 @@ def subject(notice: Notice) -> str:
 
 def summary(notice: Notice) -> str:
     """The alert in one line."""
+    if notice.condition:
+        over = "no longer so: " if notice.status is NoticeStatus.RESOLVED else ""
+        return f"{subject(notice)}: {over}{notice.condition}"
     if notice.status is NoticeStatus.RESOLVED:
         return f"{subject(notice)} no longer burns its error budget too fast"
     if math.isnan(notice.burn_rate_long):

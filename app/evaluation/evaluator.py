@@ -19,7 +19,7 @@ from app.evaluation.book import Book
 from app.evaluation.culprits import culprits
 from app.evaluation.edges import Edges
 from app.evaluation.figures import Figures, compute
-from app.evaluation.judging import Judgement, judge_all
+from app.evaluation.judging import Judgement, judge_all, shown_with
 from app.evaluation.keeping import Keeper
 from app.evaluation.members import Member, members_of
 from app.evaluation.ports import EvaluationInstruments, Source
@@ -202,7 +202,7 @@ class Evaluator:
         self._shown_at = now
 
     def _publish(self, members: Sequence[Member], figures: Figures, at: datetime) -> None:
-        alerts = [self._alerts.get(member.id, ()) for member in members]
+        alerts = [shown_with(member, self._alerts) for member in members]
         self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._pace.interval))
 
     async def _explained(self, judgement: Judgement, at: datetime) -> Judgement:

@@ -1,5 +1,6 @@
 """Stepping the alerts of all members through one slot."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,10 +19,14 @@ from app.alerting import (
     retire,
     step_slo,
 )
+from app.evaluation.conditions import State, judge_conditions
 from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.members import Member
 from app.evaluation.views import is_stale
-from app.slo import AlertState, SeverityPolicy, SloId
+from app.slo import AlertState, Cause, SeverityPolicy, SloId
+
+_LATELY = timedelta(hours=6)
+"""The window whose burn rate tells how long a budget lasts: an hour changes its mind too often."""
 
 AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
 NoticesByKey = Mapping[str, Notice]
@@ -64,22 +69,25 @@ def judge_all(
 ) -> Judgement:
     """Step every alert through the slot *at*; *in_force* are the notices of the slot before."""
     columns = _Columns(figures)
-    alerts: dict[SloId, tuple[Alert, ...]] = {}
-    changed: list[Alert] = []
-    transitions: list[Transition] = []
-    notices: dict[str, Notice] = {}
-    silenced: list[Alert] = []
+    states = [columns.state(index, at, interval) for index in range(len(members))]
+    conditions = judge_conditions(members, states, before, in_force, at=at)
+    alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
+    changed: list[Alert] = conditions.changed
+    transitions: list[Transition] = conditions.transitions
+    notices: dict[str, Notice] = conditions.notices
+    silenced: list[Alert] = conditions.gone
     for index, member in enumerate(members):
-        stale = is_stale(columns.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds())
+        stale = states[index].stale
         policies = member.slo.alerting.policies
-        known = before.get(member.id, ())
+        known = tuple(alert for alert in before.get(member.id, ()) if alert.cause is Cause.BURN)
         lively = any(alert.state is not AlertState.INACTIVE for alert in known)
         readings = {
             policy.severity: columns.reading(index, policy, member.slo.error_budget, stale=stale, closely=lively)
             for policy in policies
         }
-        stepped, changes = step_slo(known, readings, policies, slo=member.id, at=at)
-        alerts[member.id] = stepped
+        no_data = conditions.policy(member.slo)
+        stepped, changes = step_slo(known, readings, policies, slo=member.id, at=at, no_data=no_data)
+        alerts[member.id] = (*stepped, *alerts.get(member.id, ()))
         transitions += changes
         if stepped != known:
             changed += stepped
@@ -109,6 +117,12 @@ def judge_all(
     )
 
 
+def shown_with(member: Member, alerts: AlertsBySlo) -> tuple[Alert, ...]:
+    """The alerts that are shown with a member: its own, and those of the SLO whose group it is of."""
+    own = alerts.get(member.id, ())
+    return own if member.id == member.slo.id else (*own, *alerts.get(member.slo.id, ()))
+
+
 def _leave(
     before: AlertsBySlo, after: AlertsBySlo, in_force: NoticesByKey, *, at: datetime
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...], tuple[Notice, ...]]:
@@ -133,7 +147,19 @@ class _Columns:
     def __init__(self, figures: Figures) -> None:
         self.as_of = figures.as_of_s.tolist()
         self.budget_remaining = figures.budget.remaining.tolist()
+        self._period_s = figures.period_s.tolist()
         self._windows = {length: _Window(window) for length, window in figures.windows.items()}
+
+    def state(self, index: int, at: datetime, interval: timedelta) -> State:
+        """What the conditions of one member are judged by."""
+        remaining, burn_rate = self.budget_remaining[index], self._windows[_LATELY].burn_rate[index]
+        lasts_s = max(remaining, 0.0) * self._period_s[index] / burn_rate if burn_rate > 0 else math.nan
+        return State(
+            as_of_s=self.as_of[index],
+            stale=is_stale(self.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds()),
+            remaining=remaining,
+            lasts_s=lasts_s,
+        )
 
     def reading(
         self, index: int, policy: SeverityPolicy, error_budget: float, *, stale: bool, closely: bool

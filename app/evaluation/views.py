@@ -9,7 +9,7 @@ from app.alerting import Alert
 from app.budget import windows_of
 from app.evaluation.figures import Figures
 from app.evaluation.members import Member
-from app.slo import AlertState, CalendarWindow, RollingWindow, Severity
+from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
 from app.status import (
     AlertView,
     BudgetView,
@@ -105,7 +105,7 @@ class _Rows:
             total=total,
             budget=self._budget(index, as_of),
             windows=self._windows(index, member),
-            alerts=tuple(_alert(alert) for alert in alerts),
+            alerts=tuple(_alert(alert) for alert in alerts if alert.cause is Cause.BURN or alert.firing),
             good_ever=self.good_ever[index],
             bad_ever=self.bad_ever[index],
             backfill=_progress(member),
@@ -183,6 +183,7 @@ def _alert(alert: Alert) -> AlertView:
         since=None if quiet else alert.since,
         tier=alert.tier if alert.firing or alert.frozen is None else None,
         reason=alert.frozen or alert.held_back,
+        cause=alert.cause,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.metrics.labels import Label, exported_labels, render_labels
-from app.slo import AlertState, CalendarWindow, Window, format_duration
+from app.slo import AlertState, CalendarWindow, Cause, Window, format_duration
 from app.status import AlertView, Snapshot
 
 
@@ -97,6 +97,8 @@ def _samples(snapshot: Snapshot) -> Iterator[Sample]:
     yield _EVENTS, f'{labels},outcome="bad"', snapshot.bad_ever
     yield _COVERAGE, labels, snapshot.coverage
     for alert in snapshot.alerts:
+        if alert.cause is not Cause.BURN:
+            continue
         yield _FIRING, f'{labels},severity="{alert.severity}"', float(_is_firing(alert))
         yield _FROZEN, f'{labels},severity="{alert.severity}"', float(alert.state is AlertState.FROZEN)
     for policy in snapshot.slo.alerting.policies:

@@ -4,7 +4,7 @@ Plain frozen dataclasses without IO, imported by every other room; imports nothi
 Start at `model.py`.
 """
 
-from app.slo.alerts import AlertState, Evidence, Severity, SeverityPolicy, Tier
+from app.slo.alerts import AlertState, BudgetAlerts, Cause, Evidence, NoData, Severity, SeverityPolicy, Tier
 from app.slo.durations import format_duration, parse_duration
 from app.slo.model import (
     Alerting,
@@ -24,14 +24,17 @@ __all__ = [
     "AlertState",
     "Alerting",
     "BadSli",
+    "BudgetAlerts",
     "CalendarUnit",
     "CalendarWindow",
+    "Cause",
     "Evidence",
     "GoodSli",
     "GroupKey",
     "Labels",
     "MatchOp",
     "Matcher",
+    "NoData",
     "RollingWindow",
     "Selector",
     "Severity",

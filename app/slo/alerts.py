@@ -25,6 +25,41 @@ class AlertState(StrEnum):
     FROZEN = "frozen"
 
 
+class Cause(StrEnum):
+    """What an alert is about: a burn, or a condition that opens a ticket of its own."""
+
+    BURN = "burn"
+    NO_DATA = "no_data"
+    BUDGET_CONSUMED = "budget_consumed"
+    BUDGET_RUNS_OUT = "budget_runs_out"
+    BUDGET_EXHAUSTED = "budget_exhausted"
+
+
+class NoData(StrEnum):
+    """What becomes of alerts whose data has been missing for long.
+
+    *freeze* keeps them as they are, *bad* takes what is missing as burning, *good* as quiet, *resolve* ends those that
+    fire and then keeps them as they are.
+    """
+
+    FREEZE = "freeze"
+    BAD = "bad"
+    GOOD = "good"
+    RESOLVE = "resolve"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetAlerts:
+    """Tickets about the error budget itself; None and False are off.
+
+    *consumed* is the share from which on one is opened, *runs_out_within* the time in which none would be left.
+    """
+
+    consumed: float | None = None
+    runs_out_within: timedelta | None = None
+    exhausted: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
     """One pair of windows: it trips when the burn rates of both reach *factor*."""

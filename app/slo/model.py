@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NewType
 
-from app.slo.alerts import Severity, SeverityPolicy
+from app.slo.alerts import BudgetAlerts, NoData, Severity, SeverityPolicy
 from app.slo.selector import Selector
 from app.slo.windows import Window
 
@@ -38,11 +38,17 @@ Sli = BadSli | GoodSli
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerting:
-    """How an SLO alerts; a severity that is switched off is absent from *policies*."""
+    """How an SLO alerts; a severity that is switched off is absent from *policies*.
+
+    When data has been missing for *no_data_for* a ticket says so, and *no_data* applies; None is never.
+    """
 
     name: str = "ErrorBudgetBurn"
     policies: tuple[SeverityPolicy, ...] = ()
     annotations: Labels = ()
+    no_data: NoData = NoData.FREEZE
+    no_data_for: timedelta | None = timedelta(minutes=10)
+    budget: BudgetAlerts | None = None
 
     def policy(self, severity: Severity) -> SeverityPolicy | None:
         """The policy of one severity; None where it is switched off."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.alerting.policy import check_tier
-from app.slo import MatchOp, Selector, Severity, Tier, Window, format_duration
+from app.slo import MatchOp, NoData, Selector, Severity, Tier, Window, format_duration
 from app.spec.errors import FieldPath
 from app.spec.native_model import (
     LatencySliModel,
@@ -35,6 +35,9 @@ def check_slo(slo: SloModel, labels: Mapping[str, str]) -> Iterator[Complaint]:
     if slo.alerting.evidence is None and "min_bad_events" in slo.alerting.model_fields_set:
         problem = "asks for evidence, which is off"
         yield Complaint(("alerting", "min_bad_events"), problem, "remove it, or evidence: off")
+    if slo.alerting.no_data_for is None and slo.alerting.no_data is not NoData.FREEZE:
+        problem = f"never comes to {slo.alerting.no_data}, since no_data_for is off"
+        yield Complaint(("alerting", "no_data"), problem, "write no_data_for: 10m, or remove it")
     yield from _check_policy(slo, Severity.PAGE, slo.alerting.page)
     yield from _check_policy(slo, Severity.TICKET, slo.alerting.ticket)
 

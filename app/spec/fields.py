@@ -90,6 +90,12 @@ Patience = Annotated[
     PlainValidator(scalars.read_patience),
     WithJsonSchema({"anyOf": [_DURATION, {"const": 0}], "examples": ["2m"]}),
 ]
+PatienceOrOff = Annotated[
+    timedelta | None,
+    PlainValidator(scalars.read_patience_or_off),
+    WithJsonSchema({"anyOf": [_DURATION, {"enum": ["off", False]}], "examples": ["10m", "off"]}),
+]
+Switch = Annotated[bool, PlainValidator(scalars.read_switch), WithJsonSchema({"enum": [True, False, "on", "off"]})]
 TimeZone = Annotated[
     str,
     PlainValidator(scalars.read_time_zone),

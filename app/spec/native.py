@@ -11,7 +11,7 @@ from app.spec.errors import Findings
 from app.spec.explain import explain
 from app.spec.lint import lint_slo
 from app.spec.native_model import HeaderModel, SloModel
-from app.spec.parts import labels_of, policies_of, sli_of, window_of
+from app.spec.parts import budget_alerts_of, labels_of, policies_of, sli_of, window_of
 from app.spec.scalars import kind
 from app.spec.tree import Items, Node
 
@@ -98,5 +98,8 @@ def _slo(header: HeaderModel, model: SloModel) -> Slo:
             name=model.alerting.name,
             policies=policies_of(model.alerting, window, model.objective),
             annotations=labels_of(model.alerting.annotations),
+            no_data=model.alerting.no_data,
+            no_data_for=model.alerting.no_data_for,
+            budget=budget_alerts_of(model.alerting.budget),
         ),
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
-from app.slo import CalendarUnit
+from app.slo import CalendarUnit, NoData
 from app.spec.fields import (
     MATCHERS_TABLE,
     MATCHERS_TEXT,
@@ -22,15 +22,17 @@ from app.spec.fields import (
     MinBadEvents,
     Objective,
     Patience,
+    PatienceOrOff,
     RollingWindowLength,
     SelectorText,
     ServiceName,
     SloName,
+    Switch,
     Text,
     Threshold,
     TimeZone,
 )
-from app.spec.scalars import read_calendar_unit, read_off
+from app.spec.scalars import read_calendar_unit, read_no_data, read_off
 
 ROLLING: Final = "<rolling window>"
 CALENDAR: Final = "<calendar window>"
@@ -90,6 +92,17 @@ Policy = Annotated[
 ]
 
 
+class BudgetAlertsModel(_Model):
+    """Tickets about the error budget itself, which do not ask how fast it burns."""
+
+    consumed: BudgetShare = None
+    """The share of the error budget from which on a ticket is open."""
+    runs_out_within: Duration | None = None
+    """A ticket is open when, at the rate of the last 6h, none is left within this time."""
+    exhausted: Switch = False
+    """Whether a ticket is open while none is left."""
+
+
 class AlertingModel(_Model):
     """How an SLO alerts; without it, both severities fire by the tiers of the SRE Workbook."""
 
@@ -105,6 +118,14 @@ class AlertingModel(_Model):
     """How sure an alert must be that it is no chance, in percent; `off` fires like a Prometheus rule."""
     min_bad_events: MinBadEvents = 2
     """The least number of bad events in the long window that an alert fires at."""
+    no_data: Annotated[NoData, PlainValidator(read_no_data), WithJsonSchema({"enum": [str(one) for one in NoData]})] = (
+        NoData.FREEZE
+    )
+    """What becomes of the alerts when data has been missing for no_data_for."""
+    no_data_for: PatienceOrOff = timedelta(minutes=10)
+    """How long data must be missing before the ticket SLODataUnavailable is opened and no_data applies; or `off`."""
+    budget: BudgetAlertsModel = Field(default_factory=BudgetAlertsModel)
+    """Tickets about the error budget itself; none without it."""
 
 
 class CalendarModel(_Model):

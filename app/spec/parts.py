@@ -8,6 +8,7 @@ from functools import lru_cache
 from app.alerting.policy import default_policies
 from app.slo import (
     BadSli,
+    BudgetAlerts,
     CalendarWindow,
     Evidence,
     GoodSli,
@@ -26,6 +27,7 @@ from app.spec.buckets import le_matcher
 from app.spec.native_model import (
     AlertingModel,
     BadSliModel,
+    BudgetAlertsModel,
     CalendarModel,
     GoodSliModel,
     LatencySliModel,
@@ -88,6 +90,12 @@ def policies_of(model: AlertingModel, window: Window, objective: float) -> tuple
     if model.evidence is not None:
         evidence = Evidence(level=model.evidence, min_bad_events=model.min_bad_events)
     return tuple(replace(policy, evidence=evidence) for policy in policies if policy is not None)
+
+
+def budget_alerts_of(model: BudgetAlertsModel) -> BudgetAlerts | None:
+    """The tickets about the budget that are asked for; None if there are none."""
+    wanted = BudgetAlerts(consumed=model.consumed, runs_out_within=model.runs_out_within, exhausted=model.exhausted)
+    return None if wanted == BudgetAlerts() else wanted
 
 
 def factor(tier: TierModel, window: Window) -> float:

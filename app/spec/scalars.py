@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic_core import PydanticCustomError
 
 from app.promql.selector_text import SelectorError, parse_selector
-from app.slo import CalendarUnit, Selector, format_duration, parse_duration
+from app.slo import CalendarUnit, NoData, Selector, format_duration, parse_duration
 from app.spec.tree import BooleanText, Items, NullText, NumberText, Table
 
 RESERVED_LABELS = frozenset({"alertname", "slo", "service", "severity"})
@@ -27,6 +27,7 @@ _LABEL = re.compile(LABEL_PATTERN, re.ASCII)
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _NOTHING = re.compile(r"0+(y|w|d|h|ms|m|s)?", re.ASCII)
 _OFF = frozenset({"off", "false"})
+_ON = frozenset({"on", "true"})
 _SHORTEST_WINDOW = timedelta(hours=1)
 _LONGEST_WINDOW = timedelta(days=90)
 _LONGEST_NUMBER = 30
@@ -167,6 +168,29 @@ def read_patience(value: Any) -> timedelta:
     if isinstance(value, str) and _NOTHING.fullmatch(value):
         return timedelta(0)
     return read_duration(value)
+
+
+def read_patience_or_off(value: Any) -> timedelta | None:
+    """A duration longer than zero; None for `off`."""
+    if isinstance(value, str) and value.lower() in _OFF:
+        return None
+    return read_duration(value)
+
+
+def read_switch(value: Any) -> bool:
+    """Whether something is on."""
+    if isinstance(value, str) and value.lower() in _ON | _OFF:
+        return value.lower() in _ON
+    raise refuse(f"must be true or false, not {kind(value)}", "write true or false")
+
+
+def read_no_data(value: Any) -> NoData:
+    """What becomes of alerts without data."""
+    text = read_text(value)
+    try:
+        return NoData(text)
+    except ValueError as error:
+        raise refuse(f"{text!r} is no policy", f"write one of {', '.join(NoData)}") from error
 
 
 def read_time_zone(value: Any) -> str:

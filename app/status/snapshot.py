@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from app.slo import AlertState, GroupKey, Severity, Slo, SloId
+from app.slo import AlertState, Cause, GroupKey, Severity, Slo, SloId
 
 
 class DataState(StrEnum):
@@ -59,13 +59,17 @@ class BudgetView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertView:
-    """One severity of an SLO; *reason* says in words why it is frozen, or inactive although it burns."""
+    """One severity of an SLO, or a condition that opens a ticket of its own.
+
+    *reason* says in words why it is frozen, or inactive although it burns.
+    """
 
     severity: Severity
     state: AlertState
     since: datetime | None
     tier: str | None
     reason: str | None = None
+    cause: Cause = Cause.BURN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,31 +3,41 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Boolean, Column, Connection, Index, Integer, Row, String, Table, Text, delete, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.alerting import Alert, Notice, Transition, TransitionKind
-from app.slo import AlertState, Severity, SloId
+from app.slo import AlertState, Cause, Severity, SloId
 from app.store.moments import Moment
 from app.store.notices import decode_notice, encode_notice
 from app.store.schema import metadata
 
-alert_state = Table(
-    "alert_state",
+
+def _remembered() -> tuple[Column[Any], ...]:
+    return (
+        Column("severity", String, primary_key=True),
+        Column("state", String, nullable=False),
+        Column("since", Moment),
+        Column("tier", String),
+        Column("incident", String),
+        Column("quiet_since", Moment),
+        Column("frozen", String),
+        Column("muted", Boolean, nullable=False),
+        Column("announced", Boolean, nullable=False),
+        Column("resolved_at", Moment),
+        Column("notice", Text),
+    )
+
+
+alert_state = Table("alert_state", metadata, Column("slo", String, primary_key=True), *_remembered())
+condition_state = Table(
+    "condition_state",
     metadata,
     Column("slo", String, primary_key=True),
-    Column("severity", String, primary_key=True),
-    Column("state", String, nullable=False),
-    Column("since", Moment),
-    Column("tier", String),
-    Column("incident", String),
-    Column("quiet_since", Moment),
-    Column("frozen", String),
-    Column("muted", Boolean, nullable=False),
-    Column("announced", Boolean, nullable=False),
-    Column("resolved_at", Moment),
-    Column("notice", Text),
+    Column("cause", String, primary_key=True),
+    *_remembered(),
 )
 transition = Table(
     "transition",
@@ -46,6 +56,7 @@ transition = Table(
 )
 
 _REMEMBERED = tuple(column for column in alert_state.c if column.name != "notice")
+_TABLES = (alert_state, condition_state)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,41 +71,50 @@ def load_alerts(connection: Connection) -> StoredAlerts:
     """Everything that is known of alerts."""
     alerts: dict[SloId, tuple[Alert, ...]] = {}
     notices: dict[str, Notice] = {}
-    # "page" sorts before "ticket"; the page goes first everywhere.
-    for row in connection.execute(select(alert_state).order_by(alert_state.c.slo, alert_state.c.severity)):
-        alert = _alert(row)
-        alerts[alert.slo] = (*alerts.get(alert.slo, ()), alert)
-        if row.notice is not None:
-            notices[alert.key] = decode_notice(row.notice)
+    for table in _TABLES:
+        # "page" sorts before "ticket"; the page goes first everywhere.
+        for row in connection.execute(select(table).order_by(table.c.slo, table.c.severity)):
+            alert = _alert(row)
+            alerts[alert.slo] = (*alerts.get(alert.slo, ()), alert)
+            if row.notice is not None:
+                notices[alert.key] = decode_notice(row.notice)
     return StoredAlerts(alerts=alerts, notices=notices)
 
 
 def load_in_force(connection: Connection) -> tuple[Notice, ...]:
     """The notices of the alerts that receivers are to be told of, again and again."""
-    rows = connection.execute(
-        select(alert_state.c.notice)
-        .where(alert_state.c.announced & alert_state.c.notice.is_not(None))
-        .order_by(alert_state.c.slo, alert_state.c.severity)
+    return tuple(
+        decode_notice(row.notice)
+        for table in _TABLES
+        for row in connection.execute(
+            select(table.c.notice)
+            .where(table.c.announced & table.c.notice.is_not(None))
+            .order_by(table.c.slo, table.c.severity)
+        )
     )
-    return tuple(decode_notice(row.notice) for row in rows)
 
 
 def save_alerts(connection: Connection, alerts: Iterable[Alert], notices: Mapping[str, Notice]) -> None:
     """Write alerts over what was there; those in force with their notices."""
-    rows = [_row(alert, notices.get(alert.key)) for alert in alerts]
-    if not rows:
-        return
-    statement = upsert(alert_state)
-    values = {column.name: statement.excluded[column.name] for column in alert_state.c if not column.primary_key}
-    connection.execute(statement.on_conflict_do_update(index_elements=["slo", "severity"], set_=values), rows)
+    by_table: dict[Table, list[dict[str, object]]] = {table: [] for table in _TABLES}
+    for alert in alerts:
+        by_table[_table(alert)].append(_row(alert, notices.get(alert.key)))
+    for table, rows in by_table.items():
+        if rows:
+            statement = upsert(table)
+            values = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
+            keys = [column.name for column in table.primary_key]
+            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
 
 
 def forget_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
-    """Delete alerts whose SLO or severity was removed."""
+    """Delete alerts whose SLO, severity or condition was removed."""
     for alert in alerts:
-        connection.execute(
-            delete(alert_state).where((alert_state.c.slo == alert.slo) & (alert_state.c.severity == alert.severity))
-        )
+        table = _table(alert)
+        mine = (table.c.slo == alert.slo) & (table.c.severity == alert.severity)
+        if table is condition_state:
+            mine &= table.c.cause == alert.cause
+        connection.execute(delete(table).where(mine))
 
 
 def append_transitions(connection: Connection, transitions: Sequence[Transition]) -> None:
@@ -139,8 +159,14 @@ def prune_transitions(connection: Connection, *, before: datetime) -> int:
     return connection.execute(delete(transition).where(transition.c.at < before)).rowcount
 
 
+def _table(alert: Alert) -> Table:
+    return alert_state if alert.cause is Cause.BURN else condition_state
+
+
 def _row(alert: Alert, notice: Notice | None) -> dict[str, object]:
     row: dict[str, object] = {column.name: getattr(alert, column.name) for column in _REMEMBERED}
+    if alert.cause is not Cause.BURN:
+        row["cause"] = alert.cause.value
     told = notice if alert.in_force else None
     return {**row, "state": alert.state.value, "notice": None if told is None else encode_notice(told)}
 
@@ -148,6 +174,7 @@ def _row(alert: Alert, notice: Notice | None) -> dict[str, object]:
 def _alert(row: Row[tuple[object, ...]]) -> Alert:
     stored = row._mapping  # noqa: SLF001  the documented way to a row's columns by name
     values = {column.name: stored[column.name] for column in _REMEMBERED}
+    values["cause"] = Cause(stored.get("cause", Cause.BURN))
     return Alert(**{**values, "severity": Severity(row.severity), "state": AlertState(row.state)})
 
 

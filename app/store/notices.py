@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from app.alerting import Notice, NoticeStatus
-from app.slo import Severity, SloId
+from app.slo import Cause, Severity, SloId
 
 _FLOATS = frozenset(field.name for field in fields(Notice) if field.type is float)
 
@@ -27,6 +27,7 @@ def decode_notice(text: str) -> Notice:
     values["status"] = NoticeStatus(stored["status"])
     values["severity"] = Severity(stored["severity"])
     values["slo"] = SloId(stored["slo"])
+    values["cause"] = Cause(stored.get("cause", Cause.BURN))
     for name in ("starts_at", "at", "ends_at"):
         values[name] = datetime.fromisoformat(stored[name]) if stored[name] else None
     for name in ("group", "labels", "annotations"):

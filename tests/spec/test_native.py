@@ -8,10 +8,12 @@ from app.promql.selector_text import parse_selector, render
 from app.slo import (
     Alerting,
     BadSli,
+    BudgetAlerts,
     CalendarUnit,
     CalendarWindow,
     Evidence,
     GoodSli,
+    NoData,
     RollingWindow,
     Severity,
     SeverityPolicy,
@@ -62,6 +64,9 @@ def test_an_slo_with_every_key() -> None:
                 ("dashboard", "https://grafana.example.com/d/1"),
                 ("runbook_url", "https://runbooks.example.com/checkout"),
             ),
+            no_data=NoData.BAD,
+            no_data_for=15 * _MINUTE,
+            budget=BudgetAlerts(consumed=0.8, runs_out_within=timedelta(days=3), exhausted=True),
         ),
     )
 

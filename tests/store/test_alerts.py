@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.alerting import Alert, Notice, Transition, TransitionKind
-from app.slo import AlertState, Severity, SloId
+from app.slo import AlertState, Cause, Severity, SloId
 from app.store import Database, open_database
 from app.store.alerts import (
     append_transitions,
@@ -46,6 +46,25 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened = open_database(f"sqlite:///{tmp_path}/sloburn.db")
     yield opened
     opened.close()
+
+
+def test_conditions_live_beside_the_ticket_of_the_same_slo(database: Database) -> None:
+    conditions = tuple(
+        replace(TICKET, cause=cause, state=AlertState.FIRING, since=START, announced=True, incident=cause.value)
+        for cause in (Cause.NO_DATA, Cause.BUDGET_EXHAUSTED)
+    )
+    notice = replace(firing(), severity=Severity.TICKET, cause=Cause.NO_DATA)
+    with database.begin() as tx:
+        save_alerts(tx, [TICKET, *conditions], {notice.key: notice})
+        save_alerts(tx, [TICKET, *conditions], {notice.key: notice})
+    with database.read() as tx:
+        stored = load_alerts(tx)
+        assert load_in_force(tx) == (notice,)
+    assert set(stored.alerts[SLO]) == {TICKET, *conditions}
+    assert stored.notices == {notice.key: notice}
+    with database.begin() as tx:
+        forget_alerts(tx, conditions[:1])
+        assert set(load_alerts(tx).alerts[SLO]) == {TICKET, conditions[1]}
 
 
 def test_alerts_come_back_as_they_were_saved(database: Database) -> None:

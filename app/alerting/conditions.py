@@ -1,0 +1,139 @@
+"""Conditions of an SLO that open a ticket of their own: its data is missing, its budget is going or gone (ADR-0016).
+
+They live like alerts of tiers, by the same steps, but have no windows: whoever calls says whether one holds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from app.alerting.alert import Alert, Transition, TransitionKind
+from app.alerting.lifecycle import retire, step_condition
+from app.alerting.notice import Notice, NoticeStatus
+from app.slo import BudgetAlerts, Cause, GroupKey, Severity, Slo, SloId, format_duration
+
+ALERTNAMES = {
+    Cause.NO_DATA: "SLODataUnavailable",
+    Cause.BUDGET_CONSUMED: "ErrorBudgetConsumed",
+    Cause.BUDGET_RUNS_OUT: "ErrorBudgetRunsOut",
+    Cause.BUDGET_EXHAUSTED: "ErrorBudgetExhausted",
+}
+_SLACK = 0.95
+_LONGER = 1.25
+_SETTLED = timedelta(minutes=30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """Whether something *holds* now; None where that is not known, and everything stays as it is.
+
+    *says* puts it into words that follow the name of the SLO, *name* is short and never changes.
+    """
+
+    cause: Cause
+    holds: bool | None
+    name: str
+    says: str
+    pending_for: timedelta = timedelta(0)
+
+
+def no_data(*, missing: bool, since: datetime | None, query: str, no_data_for: timedelta) -> Condition:
+    """The condition that the SLO has no data."""
+    ever = "ever" if since is None else f"since {since:%Y-%m-%d %H:%M} UTC"
+    says = f"no data {ever}: {query} has no new samples, and its alerts cannot be judged"
+    return Condition(cause=Cause.NO_DATA, holds=missing, name="no data", says=says, pending_for=no_data_for)
+
+
+def of_budget(
+    wanted: BudgetAlerts, firing: frozenset[Cause], *, consumed: float, lasts_s: float
+) -> tuple[Condition, ...]:
+    """The conditions of an error budget of which *consumed* is spent, and the rest lasts *lasts_s* seconds.
+
+    Args:
+        wanted: which of them the SLO asks for.
+        firing: which of them fire; those end a little later than they begin, so that they do not come and go.
+        consumed: a ratio; NaN where it is not known, such as without data.
+        lasts_s: NaN if it lasts longer than the SLO window, or is not known.
+    """
+    known = consumed == consumed  # noqa: PLR0124  NaN is the one value that is not itself
+    conditions = []
+    if wanted.consumed is not None:
+        limit = wanted.consumed * (_SLACK if Cause.BUDGET_CONSUMED in firing else 1.0)
+        conditions.append(
+            Condition(
+                cause=Cause.BUDGET_CONSUMED,
+                holds=consumed >= limit if known else None,
+                name=f"{wanted.consumed * 100:.4g} % consumed",
+                says=f"{wanted.consumed * 100:.4g} % of the error budget is consumed",
+            )
+        )
+    if wanted.runs_out_within is not None:
+        limit_s = wanted.runs_out_within.total_seconds() * (_LONGER if Cause.BUDGET_RUNS_OUT in firing else 1.0)
+        within = format_duration(wanted.runs_out_within)
+        conditions.append(
+            Condition(
+                cause=Cause.BUDGET_RUNS_OUT,
+                holds=lasts_s <= limit_s if known else None,
+                name=f"runs out within {within}",
+                says=f"at the present rate the error budget runs out within {within}",
+                pending_for=_SETTLED,
+            )
+        )
+    if wanted.exhausted:
+        holds = consumed >= 1.0 if known else None
+        says = "the error budget is exhausted, the objective is missed"
+        conditions.append(Condition(cause=Cause.BUDGET_EXHAUSTED, holds=holds, name="exhausted", says=says))
+    return tuple(conditions)
+
+
+def step_conditions(
+    alerts: Sequence[Alert], conditions: Sequence[Condition], *, slo: SloId, at: datetime
+) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
+    """The alerts of all conditions after the slot *at*, and what has changed; the rest is resolved."""
+    known = {alert.cause: alert for alert in alerts}
+    stepped: list[Alert] = []
+    changes: list[Transition] = []
+    for condition in conditions:
+        alert = known.pop(condition.cause, None)
+        alert = alert or Alert(slo=slo, severity=Severity.TICKET, cause=condition.cause)
+        alert, changed = step_condition(
+            alert, holds=condition.holds, name=condition.name, pending_for=condition.pending_for, at=at
+        )
+        stepped.append(alert)
+        # Every short gap in the data would be recorded as pending and cleared.
+        changes += (one for one in changed if one.kind in {TransitionKind.FIRED, TransitionKind.RESOLVED})
+    changes += retire(tuple(known.values()), at=at, reason="this alert is switched off")
+    return tuple(stepped), tuple(changes)
+
+
+def compose_condition(
+    alert: Alert, condition: Condition, *, slo: Slo, group: GroupKey, budget_remaining: float, at: datetime
+) -> Notice:
+    """The notice of a condition's alert that fires.
+
+    Raises:
+        ValueError: the alert does not fire.
+    """
+    if not alert.firing or alert.since is None or alert.incident is None:
+        raise ValueError(f"the alert {alert.key} does not fire")
+    notice = Notice(
+        status=NoticeStatus.FIRING,
+        slo=alert.slo,
+        severity=alert.severity,
+        incident=alert.incident,
+        alertname=ALERTNAMES[condition.cause],
+        service=slo.service,
+        name=slo.name,
+        objective=slo.objective,
+        window=str(slo.window),
+        period_seconds=slo.window.period(at).total_seconds(),
+        starts_at=alert.since,
+        at=at,
+        group=group,
+        labels=tuple(sorted({**dict(slo.labels), **dict(group)}.items())),
+        annotations=slo.alerting.annotations,
+        tier=condition.name,
+        cause=condition.cause,
+        condition=condition.says,
+    )
+    return notice if condition.cause is Cause.NO_DATA else replace(notice, budget_remaining=budget_remaining)

@@ -1,0 +1,119 @@
+"""Which conditions of the SLOs hold at a slot: data that is missing, budgets that are going or gone."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from app.alerting import Alert, Condition, Notice, Transition, compose_condition, no_data, of_budget, step_conditions
+from app.evaluation.members import Member
+from app.slo import Cause, GroupKey, NoData, Slo, SloId
+
+_NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What is known of one member at a slot; NaN where it is not known."""
+
+    as_of_s: float
+    stale: bool
+    remaining: float
+    lasts_s: float
+
+
+@dataclass(slots=True)
+class Owner:
+    """An SLO, or a member of its group, with its conditions."""
+
+    slo: Slo
+    group: GroupKey
+    remaining: float
+    conditions: list[Condition] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Conditions:
+    """The alerts of all conditions after one slot, by their owner, and what has changed."""
+
+    alerts: dict[SloId, tuple[Alert, ...]] = field(default_factory=dict)
+    changed: list[Alert] = field(default_factory=list)
+    gone: list[Alert] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    notices: dict[str, Notice] = field(default_factory=dict)
+
+    def policy(self, slo: Slo) -> NoData:
+        """What becomes of the alerts of an SLO without data: its own wish, once that has been told."""
+        told = any(alert.cause is Cause.NO_DATA and alert.firing for alert in self.alerts.get(slo.id, ()))
+        return slo.alerting.no_data if told else NoData.FREEZE
+
+
+def judge_conditions(
+    members: Sequence[Member],
+    states: Sequence[State],
+    before: Mapping[SloId, tuple[Alert, ...]],
+    in_force: Mapping[str, Notice],
+    *,
+    at: datetime,
+) -> Conditions:
+    """Step the alerts of all conditions through the slot *at*."""
+    judged = Conditions()
+    owners: dict[SloId, Owner] = {}
+    _add_budgets(owners, members, states, before)
+    _add_no_data(owners, members, states)
+    for slo_id, owner in owners.items():
+        known = tuple(alert for alert in before.get(slo_id, ()) if alert.cause is not Cause.BURN)
+        stepped, changes = step_conditions(known, owner.conditions, slo=slo_id, at=at)
+        judged.alerts[slo_id] = stepped
+        judged.transitions += changes
+        judged.changed += [alert for alert in stepped if alert not in known]
+        causes = {condition.cause: condition for condition in owner.conditions}
+        judged.gone += [alert for alert in known if alert.cause not in causes]
+        for alert in stepped:
+            if alert.in_force:
+                judged.notices[alert.key] = _notice(alert, causes[alert.cause], owner, in_force, at)
+    return judged
+
+
+def _notice(alert: Alert, condition: Condition, owner: Owner, in_force: Mapping[str, Notice], at: datetime) -> Notice:
+    last = in_force.get(alert.key)
+    if condition.holds is None and last is not None:
+        return last
+    return compose_condition(
+        alert, condition, slo=owner.slo, group=owner.group, budget_remaining=owner.remaining, at=at
+    )
+
+
+def _add_budgets(
+    owners: dict[SloId, Owner],
+    members: Sequence[Member],
+    states: Sequence[State],
+    before: Mapping[SloId, tuple[Alert, ...]],
+) -> None:
+    for member, state in zip(members, states, strict=True):
+        owner = owners[member.id] = Owner(slo=member.slo, group=member.group, remaining=state.remaining)
+        wanted = member.slo.alerting.budget
+        if wanted is None:
+            continue
+        firing = frozenset(alert.cause for alert in before.get(member.id, ()) if alert.firing)
+        consumed = _NAN if state.stale else 1.0 - state.remaining
+        owner.conditions += of_budget(wanted, firing, consumed=consumed, lasts_s=state.lasts_s)
+
+
+def _add_no_data(owners: dict[SloId, Owner], members: Sequence[Member], states: Sequence[State]) -> None:
+    """One condition for each SLO, however many members its group has: all of them have no data."""
+    of_slo: dict[SloId, list[tuple[Member, State]]] = {}
+    for member, state in zip(members, states, strict=True):
+        of_slo.setdefault(member.slo.id, []).append((member, state))
+    for slo_id, all_of_it in of_slo.items():
+        member = all_of_it[0][0]
+        if member.slo.alerting.no_data_for is None:
+            continue
+        newest = max((state.as_of_s for _, state in all_of_it if state.as_of_s == state.as_of_s), default=None)
+        condition = no_data(
+            missing=all(state.stale for _, state in all_of_it),
+            since=None if newest is None else datetime.fromtimestamp(newest, UTC),
+            query=member.watch.query,
+            no_data_for=member.slo.alerting.no_data_for,
+        )
+        owner = owners.setdefault(slo_id, Owner(slo=member.slo, group=(), remaining=_NAN))
+        owner.conditions.append(condition)
