@@ -9,9 +9,9 @@ from app.delivery.message import span, spent_by_incident, subject, time_left
 NAMES = frozenset(
     {
         "alertname", "bad", "budget_consumed", "budget_remaining", "burn_rate_long", "burn_rate_short", "culprits",
-        "description", "duration", "ended", "factor", "good", "group", "incident", "labels", "long", "name",
-        "objective", "promise", "reason", "incident_spent", "service", "severity", "short", "since", "slo", "stale", "status", "subject", "summary",
-        "tier", "time_left", "total", "window",
+        "description", "duration", "ended", "factor", "good", "group", "incident", "incident_spent", "labels",
+        "long", "name", "objective", "promise", "reason", "service", "severity", "short", "since", "slo", "stale",
+        "status", "subject", "summary", "tier", "time_left", "total", "window",
     }
 )  # fmt: skip
 """Every name that there is."""
