@@ -1,0 +1,161 @@
+"""The guard, missing data and budget tickets in the evaluator: from samples to what is shown and told."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.api.documents import alert_document
+from app.delivery.message import description, summary
+from app.slo import AlertState, Cause, Severity, Slo, SloId
+from app.spec import load_documents
+from app.status import AlertView
+from app.store.alerts import load_in_force, recent_transitions
+from tests.evaluation.memory import MemorySource, Series
+from tests.evaluation.running import INTERVAL_S, Running
+from tests.support.service import write_documents
+
+ID = "checkout-availability"
+START = 1_767_225_600.0
+HOUR = 3600
+
+
+def _slos(folder: Path, **alerting: object) -> Sequence[Slo]:
+    document = {
+        "service": "checkout",
+        "slos": [
+            {
+                "name": "availability",
+                "objective": 99.9,
+                "window": "30d",
+                "sli": {"total": "asked_total", "bad": "failed_total"},
+                "alerting": alerting,
+            }
+        ],
+    }
+    loaded = load_documents(write_documents([document], folder))
+    assert not loaded.errors
+    return loaded.slos
+
+
+def _source(hours: float, failures: Sequence[float], *, per_minute: float = 1.0) -> MemorySource:
+    """Counters scraped every 15 s for some hours, failures at some hours after the start."""
+    times = np.arange(START + 7, START + hours * HOUR, 15.0)
+    asked = np.floor((times - START) / 60 * per_minute)
+    failed = np.searchsorted(START + np.array(sorted(failures)) * HOUR, times, side="right").astype(float)
+    return MemorySource(
+        series=[
+            Series(labels={"__name__": name, "job": "checkout"}, times=times, values=values)
+            for name, values in (("asked_total", asked), ("failed_total", failed))
+        ]
+    )
+
+
+def _shown(running: Running, severity: Severity, cause: Cause = Cause.BURN) -> AlertView | None:
+    alerts = running.snapshot(ID).alerts
+    return next((alert for alert in alerts if (alert.severity, alert.cause) == (severity, cause)), None)
+
+
+def _deeds(running: Running) -> list[tuple[str, str]]:
+    with running.database.read() as tx:
+        changes = recent_transitions(tx, limit=1000)
+    return [(change.severity.value, change.kind.value) for change in reversed(changes)]
+
+
+def test_a_single_failure_is_held_back_and_the_api_says_why(tmp_path: Path) -> None:
+    with Running(_slos(tmp_path / "specs"), _source(3, [2.5]), tmp_path / "a.db") as running:
+        running.run(START + HOUR, START + 2.6 * HOUR)
+        page = _shown(running, Severity.PAGE)
+        assert page is not None
+        assert page.state is AlertState.INACTIVE
+        reason = str(alert_document(running.snapshot(ID), page)["reason"])
+        assert reason.startswith("held back for lack of evidence: 1 bad event in the last ")
+        assert reason.endswith(" are needed to tell a burn from chance")
+        assert ("page", "held_back") in _deeds(running)
+        assert ("page", "fired") not in _deeds(running)
+
+
+def test_evidence_off_pages_for_it(tmp_path: Path) -> None:
+    with Running(_slos(tmp_path / "specs", evidence="off"), _source(3, [2.5]), tmp_path / "a.db") as running:
+        running.run(START + HOUR, START + 2.6 * HOUR)
+        assert ("page", "fired") in _deeds(running)
+
+
+def test_two_failures_page(tmp_path: Path) -> None:
+    with Running(_slos(tmp_path / "specs"), _source(3, [2.5, 2.55]), tmp_path / "a.db") as running:
+        running.run(START + HOUR, START + 2.6 * HOUR)
+        assert ("page", "fired") in _deeds(running)
+
+
+@pytest.mark.parametrize(
+    ("no_data", "state"), [("freeze", AlertState.FROZEN), ("bad", AlertState.FIRING), ("good", AlertState.FROZEN)]
+)
+def test_missing_data_opens_a_ticket_after_ten_minutes_and_the_policy_counts(
+    tmp_path: Path, no_data: str, state: AlertState
+) -> None:
+    """An inactive alert stays frozen under good: there is nothing to end."""
+    with Running(_slos(tmp_path / "specs", no_data=no_data), _source(3, []), tmp_path / "a.db") as running:
+        running.run(START + HOUR, START + 3 * HOUR + 9 * 60)
+        assert _shown(running, Severity.TICKET, Cause.NO_DATA) is None
+        running.run(START + 3 * HOUR + 9 * 60, START + 3 * HOUR + 15 * 60)
+        ticket, page = _shown(running, Severity.TICKET, Cause.NO_DATA), _shown(running, Severity.PAGE)
+        assert ticket is not None
+        assert ticket.state is AlertState.FIRING
+        assert page is not None
+        assert page.state is state
+        with running.database.read() as tx:
+            told = {notice.alertname: notice for notice in load_in_force(tx)}
+        assert told["SLODataUnavailable"].key == f"{ID}/ticket/no_data"
+        assert summary(told["SLODataUnavailable"]).startswith("checkout availability: no data since 2026-01-01 0")
+        if no_data == "bad":
+            assert "takes that as bad" in description(told["ErrorBudgetBurn"])
+        running.restart()
+        running.run(START + 3 * HOUR + 15 * 60, START + 3 * HOUR + 16 * 60)
+        # The page, the ticket that it mutes, and the one that says that there is no data.
+        assert [kind for _, kind in _deeds(running)].count("fired") == (3 if no_data == "bad" else 1)
+
+
+def test_the_ticket_for_missing_data_ends_when_data_comes(tmp_path: Path) -> None:
+    source = _source(6, [])
+    gap = (START + 3 * HOUR, START + 4 * HOUR)
+    source.series = [
+        Series(
+            labels=one.labels,
+            times=one.times[(one.times < gap[0]) | (one.times > gap[1])],
+            values=one.values[(one.times < gap[0]) | (one.times > gap[1])],
+        )
+        for one in source.series
+    ]
+    with Running(_slos(tmp_path / "specs"), source, tmp_path / "a.db") as running:
+        running.run(START + 2 * HOUR, START + 3.5 * HOUR)
+        assert _shown(running, Severity.TICKET, Cause.NO_DATA) is not None
+        running.run(START + 3.5 * HOUR, START + 4 * HOUR + 4 * INTERVAL_S)
+        assert _shown(running, Severity.TICKET, Cause.NO_DATA) is None
+        assert [kind for _, kind in _deeds(running) if kind in ("fired", "resolved")] == ["fired", "resolved"]
+
+
+def test_budget_tickets_open_and_are_closed_when_nobody_asks_for_them(tmp_path: Path) -> None:
+    budget = {"consumed": "80%", "runs_out_within": "3d", "exhausted": True}
+    failures = [1.2, 1.3, 1.4, 1.5, 1.6]
+    with Running(_slos(tmp_path / "specs", budget=budget), _source(3, failures), tmp_path / "a.db") as running:
+        running.run(START + HOUR, START + 2.5 * HOUR)
+        with running.database.read() as tx:
+            told = {notice.alertname: summary(notice) for notice in load_in_force(tx)}
+        assert told["ErrorBudgetConsumed"] == "checkout availability: 80 % of the error budget is consumed"
+        assert told["ErrorBudgetExhausted"].endswith("the error budget is exhausted, the objective is missed")
+        assert told["ErrorBudgetRunsOut"].endswith("the error budget runs out within 3d")
+        assert {alert.cause for alert in running.snapshot(ID).alerts} >= {
+            Cause.BUDGET_CONSUMED,
+            Cause.BUDGET_EXHAUSTED,
+            Cause.BUDGET_RUNS_OUT,
+        }
+        running.slos = _slos(tmp_path / "specs")
+        running.restart()
+        running.run(START + 2.5 * HOUR, START + 2.5 * HOUR + INTERVAL_S)
+        with running.database.read() as tx:
+            assert all(notice.cause is Cause.BURN for notice in load_in_force(tx))
+            reasons = [
+                change.reason for change in recent_transitions(tx, slos=[SloId(ID)]) if change.kind == "resolved"
+            ]
+        assert reasons[:3] == ["this alert is switched off"] * 3
