@@ -1,0 +1,147 @@
+"""The JSON of the API as those who rely on it were promised: every key, every type, and nothing else."""
+
+from typing import Any
+
+from jsonschema import Draft202012Validator
+
+Schema = dict[str, Any]
+
+
+def _object(**properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+def _list(items: Schema) -> Schema:
+    return {"type": "array", "items": items}
+
+
+def _or_null(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _one_of(*values: str) -> Schema:
+    return {"enum": list(values)}
+
+
+_TEXT: Schema = {"type": "string"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_NUMBER: Schema = {"type": "number"}
+_EVENTS: Schema = {"type": "number", "minimum": 0}
+_SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}
+_TIME: Schema = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$"}
+_DURATION: Schema = {"type": "string", "pattern": r"^(\d+(y|w|d|h|ms|m|s))+$"}
+_TEXTS: Schema = {"type": "object", "additionalProperties": _TEXT}
+
+_ROLLING = _object(kind=_one_of("rolling"), duration=_DURATION, start=_or_null(_TIME), end=_or_null(_TIME))
+_CALENDAR = _object(
+    kind=_one_of("calendar"),
+    unit=_one_of("week", "month", "quarter", "year"),
+    timezone=_TEXT,
+    start=_or_null(_TIME),
+    end=_or_null(_TIME),
+)
+_SEVERITY = _one_of("page", "ticket")
+_ALERT: Schema = {
+    "severity": _SEVERITY,
+    "state": _one_of("inactive", "pending", "firing", "frozen"),
+    "since": _or_null(_TIME),
+    "tier": _or_null(_TEXT),
+    "reason": _or_null(_TEXT),
+}
+
+SLO = _object(
+    id=_TEXT,
+    service=_TEXT,
+    name=_TEXT,
+    description=_TEXT,
+    labels=_TEXTS,
+    group=_TEXTS,
+    objective={"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+    window={"oneOf": [_ROLLING, _CALENDAR]},
+    as_of=_or_null(_TIME),
+    data=_one_of("fresh", "stale", "no_traffic", "backfilling", "error"),
+    problem=_or_null(_TEXT),
+    backfill=_or_null(_object(done_hours=_NUMBER, wanted_hours=_NUMBER, ratio=_SHARE)),
+    coverage=_or_null(_SHARE),
+    status=_one_of("meeting", "at_risk", "exhausted", "unknown"),
+    sli=_or_null(_SHARE),
+    events=_object(good=_EVENTS, bad=_EVENTS, total=_EVENTS),
+    budget=_object(
+        total_events=_or_null(_EVENTS),
+        consumed_ratio=_or_null(_EVENTS),
+        remaining_ratio=_or_null(_NUMBER),
+        remaining_events=_or_null(_NUMBER),
+        exhausted_at=_or_null(_TIME),
+    ),
+    burn_rates=_list(
+        _object(
+            window=_DURATION,
+            burn_rate=_or_null(_EVENTS),
+            sli=_or_null(_SHARE),
+            good=_EVENTS,
+            bad=_EVENTS,
+            total=_EVENTS,
+            coverage=_or_null(_SHARE),
+        )
+    ),
+    alerts=_list(_object(**_ALERT)),
+)
+
+SLOS = _object(items=_list(SLO), next=_or_null(_TEXT))
+
+HISTORY = {
+    **_object(
+        id=_TEXT,
+        to=_or_null(_TIME),
+        step=_DURATION,
+        points=_list(
+            _object(
+                at=_TIME,
+                good=_or_null(_EVENTS),
+                bad=_or_null(_EVENTS),
+                total=_or_null(_EVENTS),
+                sli=_or_null(_SHARE),
+                burn_rate=_or_null(_EVENTS),
+                budget_remaining_ratio=_or_null(_NUMBER),
+                coverage=_or_null(_SHARE),
+            )
+        ),
+    )
+}
+HISTORY["properties"] = {**HISTORY["properties"], "from": _or_null(_TIME)}
+HISTORY["required"] = [*HISTORY["required"], "from"]
+
+ALERTS = _object(
+    items=_list(_object(**_ALERT, slo=_TEXT, service=_TEXT, name=_TEXT, group=_TEXTS)),
+    transitions=_list(
+        _object(
+            at=_TIME,
+            slo=_TEXT,
+            severity=_SEVERITY,
+            kind=_TEXT,
+            incident=_or_null(_TEXT),
+            tier=_or_null(_TEXT),
+            reason=_or_null(_TEXT),
+        )
+    ),
+)
+
+BUILD = _object(version=_TEXT, python=_TEXT)
+CONFIG = _object(
+    settings={"type": "object"},
+    spec_digest=_TEXT,
+    slos=_COUNT,
+    last_reload_successful={"type": "boolean"},
+    last_reload_at=_or_null(_TIME),
+)
+
+
+def breaches(document: Any, schema: Schema) -> list[str]:
+    """What of *document* is not as promised."""
+    errors = Draft202012Validator(schema).iter_errors(document)
+    return [f"{error.json_path}: {error.message[:300]}" for error in errors]

@@ -1,0 +1,123 @@
+"""The API as others rely on it, asked while the service works: shapes, filters, and no tick that waits."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.acceptance import contract
+from tests.acceptance.contract import breaches
+from tests.acceptance.stack import Stack, document, stack
+from tests.acceptance.timeline import Sight
+
+
+def _documents() -> list[dict[str, Any]]:
+    """Rolling, calendar and grouped SLOs, and one whose metric nobody knows."""
+    grouped = document("shop", names=("by-service",))
+    counter = 'http_requests_total{job="shop"}'
+    grouped["slos"][0] |= {
+        "by": ["service"],
+        "sli": {"total": counter, "good": 'http_requests_total{job="shop",code!~"5.."}'},
+        "labels": {"tier": "gold"},
+    }
+    month = document("month")
+    month["slos"][0] |= {
+        "window": {"calendar": "month", "timezone": "Europe/Berlin"},
+        "sli": {"total": counter, "bad": 'http_requests_total{job="shop",code=~"5.."}'},
+    }
+    unknown = document("unknown")
+    unknown["slos"][0]["sli"] = {"total": "nobody_knows_total", "bad": 'nobody_knows_total{code="500"}'}
+    return [document("checkout"), grouped, month, unknown]
+
+
+def test_every_answer_is_as_promised_and_no_request_delays_a_tick(tmp_path: Path) -> None:
+    with stack(tmp_path, documents=_documents(), services=("checkout", "search")) as running:
+        running.open(["checkout-availability", "month-availability", "shop-by-service:service=search"])
+        before = running.metric("sloburn_evaluations_total") or 0.0
+        running.shop.breaks("checkout")
+        slowest: list[float] = []
+        with _asking(running, slowest):
+            running.wait_until(running.sees("alert.state", "firing"))
+            time.sleep(6)
+            _is_as_promised(running)
+        ticks = Sight("ticks go on", lambda: (running.metric("sloburn_evaluations_total") or 0.0) >= before + 2)
+        running.wait_until(ticks)
+        assert running.metric("sloburn_evaluations_missed_total") == 0.0
+        assert max(slowest) < 2.0
+        _filters_choose(running)
+
+
+def _is_as_promised(running: Stack) -> None:
+    listed = running.get("/api/v1/slos").json()
+    assert breaches(listed, contract.SLOS) == []
+    ids = [item["id"] for item in listed["items"]]
+    assert ids == [
+        "checkout-availability",
+        "month-availability",
+        "shop-by-service:service=checkout",
+        "shop-by-service:service=search",
+        "unknown-availability",
+    ]
+    by_id = {item["id"]: item for item in listed["items"]}
+    assert by_id["shop-by-service:service=search"]["group"] == {"service": "search"}
+    assert by_id["shop-by-service:service=search"]["labels"] == {"team": "payments", "tier": "gold"}
+    assert by_id["month-availability"]["window"]["kind"] == "calendar"
+    assert by_id["unknown-availability"]["problem"] == "no series match nobody_knows_total"
+    assert {one["severity"] for one in by_id["checkout-availability"]["alerts"]} == {"page", "ticket"}
+    for slo_id in ids:
+        assert breaches(running.slo(slo_id), contract.SLO) == []
+        history = running.get(f"/api/v1/slos/{slo_id}/history?step=1h").json()
+        assert breaches(history, contract.HISTORY) == []
+    alerts = running.get("/api/v1/alerts").json()
+    assert breaches(alerts, contract.ALERTS) == []
+    assert any(one["slo"] == "checkout-availability" and one["state"] == "firing" for one in alerts["items"])
+    assert breaches(running.get("/api/v1/status/buildinfo").json(), contract.BUILD) == []
+    config = running.get("/api/v1/status/config").json()
+    assert breaches(config, contract.CONFIG) == []
+    assert "the-token" not in str(config)
+
+
+def _filters_choose(running: Stack) -> None:
+    def chosen(query: str) -> set[str]:
+        return {item["id"].partition(":")[0] for item in running.get(f"/api/v1/slos?{query}").json()["items"]}
+
+    assert chosen("service=checkout&service=month") == {"checkout-availability", "month-availability"}
+    assert chosen("label=tier=gold") == {"shop-by-service"}
+    assert chosen("label=service=search") == {"shop-by-service"}
+    assert chosen("status=unknown") == {"unknown-availability"}
+    first = running.get("/api/v1/slos?limit=3").json()
+    rest = running.get(f"/api/v1/slos?limit=3&next={first['next']}").json()
+    assert ([len(first["items"]), len(rest["items"])], rest["next"]) == ([3, 2], None)
+    assert {item["id"] for item in first["items"]}.isdisjoint(item["id"] for item in rest["items"])
+    assert running.get("/api/v1/slos?status=fine").status_code == httpx.codes.UNPROCESSABLE_ENTITY
+
+
+@contextmanager
+def _asking(running: Stack, slowest: list[float], threads: int = 4) -> Iterator[None]:
+    """Ask all the time, from several sides, and note the slowest answer of each."""
+    ended = threading.Event()
+
+    def ask() -> None:
+        worst = 0.0
+        with httpx.Client(base_url=running.service.url, timeout=10.0, trust_env=False) as client:
+            while not ended.is_set():
+                for path in ("/api/v1/slos", "/metrics", "/api/v1/slos/month-availability/history"):
+                    began = time.monotonic()
+                    client.get(path).raise_for_status()
+                    worst = max(worst, time.monotonic() - began)
+                time.sleep(0.02)
+        slowest.append(worst)
+
+    asking = [threading.Thread(target=ask) for _ in range(threads)]
+    for thread in asking:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in asking:
+            thread.join()
