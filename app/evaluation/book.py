@@ -45,7 +45,7 @@ class Book:
         self.settled = Cursor.empty()
         self.live = Cursor.empty()
         self.intake = Intake(self.ledger, self.watches)
-        self._history_s = np.inf if history is None else history.total_seconds()
+        self.history_s = np.inf if history is None else history.total_seconds()
         self._watch_of = {watch.key: watch for watch in watches}
 
     def start(self, watches: Iterable[Watch], *, at_s: float) -> None:
@@ -53,8 +53,8 @@ class Book:
         for watch in watches:
             watch.started = True
             watch.settled_s = watch.counted_s = watch.complete_from_s = at_s
-            watch.wanted_from_s = at_s - min(watch.horizon_s, self._history_s)
-            self.ledger.place(rows_of([watch]), settled_s=at_s, counted_s=at_s, complete_from_s=at_s, covered_s=at_s)
+            watch.wanted_from_s = at_s - min(watch.horizon_s, self.history_s)
+            self.ledger.place(rows_of([watch]), settled_s=at_s, counted_s=at_s, complete_from_s=at_s)
 
     def seed(self, watches: Sequence[Watch], samples: Samples, *, until_s: float) -> None:
         """Learn where the counters stood at *until_s*, without counting."""

@@ -1,9 +1,10 @@
 """Heads as JSON and back: what a backfill still has to decide survives a restart."""
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any
 
-from app.ledger import CounterKey, Evidence, Head, Ledger
+from app.ledger import CounterKey, Evidence, Head, Ledger, Sighting
 
 HeadDocument = dict[str, Any]
 
@@ -15,7 +16,7 @@ def encode_heads(heads: Sequence[Head], ledger: Ledger, row_ids: Sequence[int]) 
         {
             "row": row_ids[head.row],
             "at": head.at,
-            "row_seen": None if head.row_seen != head.row_seen else head.row_seen,
+            "sighted": [_known(time) for time in (head.sighted.last, head.sighted.run, head.sighted.earlier)],
             "values": [[keys[counter][1].series, value] for counter, value in head.values],
             "target": keys[head.values[0][0]][1].target,
             "evidence": [
@@ -39,6 +40,7 @@ def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mappin
             continue
         counters = [(registry.find_counter(row, series), value) for series, value in document["values"]]
         value, followed_by, followed_for_s, hindsight_s = document["evidence"]
+        last, run, earlier = (float("nan") if time is None else time for time in document["sighted"])
         heads.append(
             Head(
                 row=row,
@@ -48,7 +50,11 @@ def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mappin
                 evidence=Evidence(
                     value=value, followed_by=followed_by, followed_for_s=followed_for_s, hindsight_s=hindsight_s
                 ),
-                row_seen=float("nan") if document["row_seen"] is None else document["row_seen"],
+                sighted=Sighting(last=last, run=run, earlier=earlier),
             )
         )
     return heads
+
+
+def _known(time: float) -> float | None:
+    return None if isnan(time) else time

@@ -8,7 +8,7 @@ the settled cursor as soon as Prometheus answers.
 import numpy as np
 import orjson
 
-from app.evaluation.book import Book
+from app.evaluation.book import Book, rows_of
 from app.evaluation.heads import decode_heads, encode_heads
 from app.evaluation.watch import Watch
 from app.ledger import (
@@ -32,7 +32,8 @@ _HOUR_S = 3600
 _DAY_S = 86_400
 _LONGEST_HORIZON_S = 400 * _DAY_S
 _ROW_KEPT_S = 100 * _DAY_S
-_FORMAT = 1
+_FORMAT = 2
+_PLACES = 6
 
 
 class Keeper:
@@ -73,8 +74,10 @@ class Keeper:
         self._book.ledger.advance(float(state["newest_s"]))
         self._load_chunks(transaction, rows)
         self._load_rows(state, rows)
+        self._load_spilled(state["spilled"], rows)
         self._load_counters(state, rows)
         for watch in known.values():
+            self._book.ledger.place(rows_of([watch]), complete_from_s=watch.complete_from_s)
             watch.pending = decode_heads(
                 orjson.loads(str(state["pending"])).get(watch.key, []), self._book.ledger, rows
             )
@@ -128,7 +131,9 @@ class Keeper:
         """The chunks with changed cells, by row, width and number."""
         each = chunk_s // tier.width_s
         return {
-            (row, tier.width_s, chunk): pack_cells(*tier.read(row, chunk * each + 1, (chunk + 1) * each))
+            (row, tier.width_s, chunk): pack_cells(
+                *self._book.ledger.unspilled(tier, row, chunk * each + 1, (chunk + 1) * each)
+            )
             for row, cells in tier.take_dirty(self._book.ledger.settled_s)
             for chunk in np.unique((cells - 1) // each).tolist()
         }
@@ -170,15 +175,23 @@ class Keeper:
                     ledger.counted_s,
                     ledger.ever_total,
                     ledger.ever_bad,
-                    book.settled.sized_rows(size),
-                    book.live.sized_rows(size),
+                    ledger.covered_s,
+                    *book.settled.sized_rows(size),
+                    *book.live.sized_rows(size),
                 ],
                 axis=1,
             ),
+            "spilled": self._spilled(),
             "cells_first": np.array([part[0] for part in parts], dtype=np.int64),
             "cells_length": np.array([len(part[1]) for part in parts], dtype=np.int64),
             "cells": np.concatenate([np.stack(part[1:]) for part in parts], axis=1) if parts else np.empty((3, 0)),
         }
+
+    def _spilled(self) -> Column:
+        spilled = self._book.ledger.spilled
+        if len(spilled):
+            spilled[:, 0] = np.array(self._row_ids)[spilled[:, 0].astype(np.int64)]
+        return spilled
 
     def _counter_columns(self) -> dict[str, Column]:
         book, registry = self._book, self._book.ledger.registry
@@ -211,7 +224,7 @@ class Keeper:
         for key, watch in known.items():
             watch.settled_s, watch.counted_s, watch.complete_from_s, wanted = places[key]
             # A longer window than before asks for older history.
-            watch.wanted_from_s = min(wanted, watch.settled_s - watch.horizon_s)
+            watch.wanted_from_s = min(wanted, watch.settled_s - min(watch.horizon_s, self._book.history_s))
             watch.started = watch.resumed = True
         return known
 
@@ -228,8 +241,16 @@ class Keeper:
             if row is None:
                 continue
             ledger.birth_s[row], ledger.settled_s[row], ledger.counted_s[row] = place[:3]
-            ledger.ever_total[row], ledger.ever_bad[row], book.settled.row[row], book.live.row[row] = place[3:]
+            ledger.ever_total[row], ledger.ever_bad[row], ledger.covered_s[row] = place[3:_PLACES]
+            for cursor, of_row in ((book.settled, place[_PLACES : _PLACES + 3]), (book.live, place[_PLACES + 3 :])):
+                cursor.runs.last[row], cursor.runs.run[row], cursor.runs.earlier[row] = of_row
             ledger.restore(row, first, *cells)
+
+    def _load_spilled(self, spilled: Column, rows: dict[int, int]) -> None:
+        known = spilled[np.isin(spilled[:, 0], list(rows))]
+        if len(known):
+            row = np.array([rows[row_id] for row_id in known[:, 0].astype(np.int64).tolist()])
+            self._book.ledger.spill(row, known[:, 1].astype(np.int64), known[:, 2], known[:, 3])
 
     def _load_counters(self, state: dict[str, Column], rows: dict[int, int]) -> None:
         book, registry = self._book, self._book.ledger.registry

@@ -6,7 +6,7 @@ them together. Why samples are counted here and not in PromQL: ADR-0001.
 """
 
 from app.ledger.codec import pack, pack_cells, unpack, unpack_cells
-from app.ledger.counting import LOOKBACK_S, Count, Head, Increments, Samples, count, decide, join, stand
+from app.ledger.counting import Count, Head, Increments, Samples, count, decide, join, stand
 from app.ledger.cursor import Cursor
 from app.ledger.details import HOUR_S
 from app.ledger.ledger import (
@@ -20,6 +20,7 @@ from app.ledger.ledger import (
 )
 from app.ledger.newcomers import Evidence
 from app.ledger.registry import CounterKey, Registry, RowKey, Weights, fingerprint
+from app.ledger.runs import LOOKBACK_S, Sighting
 from app.ledger.tiers import Tier
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "Registry",
     "RowKey",
     "Samples",
+    "Sighting",
     "Stage",
     "Tier",
     "Weights",

@@ -19,13 +19,9 @@ import numpy as np
 from app.ledger.cursor import Cursor
 from app.ledger.newcomers import Evidence, is_new
 from app.ledger.registry import Registry
+from app.ledger.restarts import restarts
+from app.ledger.runs import LOOKBACK_S, Sighting
 from app.slo.arrays import Bools, Floats, Ints
-
-LOOKBACK_S = 300.0
-"""Samples further apart than this have a hole between them: Prometheus's own default staleness.
-
-Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#staleness
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +119,7 @@ class Increments:
 class Head:
     """The first appearance of a target within what was read: its counters' values at *at*, and what followed.
 
-    *row_seen* is when the row was last seen before, NaN if it was not.
+    *sighted* is when the row was seen before.
     """
 
     row: int
@@ -131,7 +127,15 @@ class Head:
     at: float
     values: tuple[tuple[int, float], ...]
     evidence: Evidence
-    row_seen: float
+    sighted: Sighting
+
+    @property
+    def row_seen(self) -> float:
+        """When the row was last seen without this target, NaN if it was not.
+
+        Targets that appear together, at the row's birth or at the end of a hole, are not each other's past.
+        """
+        return self.sighted.before(self.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,16 +156,10 @@ def count(samples: Samples, cursor: Cursor, registry: Registry, *, until: float)
     cursor = cursor.copy()
     cursor.grow(registry.sizes)
     samples = _fresh(samples, cursor)
-    main = samples.time <= until
-    counted = samples.until(until)
-    first = np.ones(len(counted.counter), dtype=bool)
-    first[1:] = counted.counter[1:] != counted.counter[:-1]
-    since = np.where(first, cursor.time[counted.counter], _shifted(counted.time))
-    before = np.where(first, cursor.value[counted.counter], _shifted(counted.value))
-    born = np.isnan(since)
-    increments = _increments(counted, ~born, since, before, registry)
-    births, heads = _births(samples, np.flatnonzero(main)[born], cursor, registry)
-    _advance(cursor, counted, registry)
+    steps = _steps(samples.until(until), cursor, registry)
+    increments = _increments(steps, registry)
+    births, heads = _births(samples, np.flatnonzero(samples.time <= until)[steps.born], cursor, registry)
+    _advance(cursor, steps, registry)
     return Count(increments=Increments.joined([increments, births]), heads=heads, cursor=cursor)
 
 
@@ -169,7 +167,7 @@ def stand(samples: Samples, registry: Registry, *, until: float) -> Cursor:
     """Where the counters stood at *until*: the cursor behind their last samples, without counting."""
     cursor = Cursor.empty()
     cursor.grow(registry.sizes)
-    _advance(cursor, _fresh(samples.until(until), cursor), registry)
+    _advance(cursor, _steps(_fresh(samples.until(until), cursor), cursor, registry), registry)
     return cursor
 
 
@@ -185,17 +183,16 @@ def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Incr
     for head in heads:
         target_seen = float(older.target[head.target])
         if np.isnan(target_seen):
-            unseen = np.isnan(head.row_seen)
-            pending.append(replace(head, row_seen=float(older.row[head.row])) if unseen else head)
+            pending.append(replace(head, sighted=head.sighted.joined(older.sighting(head.row))))
             continue
         counters = np.array([counter for counter, _ in head.values], dtype=np.int64)
         values = np.array([value for _, value in head.values])
-        known = ~np.isnan(older.time[counters])
+        known = ~np.isnan(older.value[counters])
         since = np.where(known, older.time[counters], target_seen)
         before = np.where(known, older.value[counters], 0.0)
         same = np.full(len(values), head.at)
-        restarted = _restarted(np.zeros(len(values), dtype=np.int64), same, values, before)
-        delta = np.where(restarted, values, values - before)
+        restarted = restarts(np.zeros(len(values), dtype=np.int64), since, same, values, before)
+        delta = np.where(restarted.reset, values, values - before)
         found += zip(
             np.full(len(values), head.row).tolist(),
             since.tolist(),
@@ -249,13 +246,37 @@ def _shifted(column: Floats) -> Floats:
     return shifted
 
 
-def _increments(samples: Samples, known: Bools, since: Floats, before: Floats, registry: Registry) -> Increments:
-    counter, at, value = samples.counter[known], samples.time[known], samples.value[known]
-    since, before = since[known], before[known]
-    arrays = registry.arrays
-    restarted = _restarted(arrays.target[counter], at, value, before)
-    delta = np.where(restarted, value, value - before)
-    steady = samples.steady[known] | (at - since <= LOOKBACK_S)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Steps:
+    """Samples with their predecessors, shape (samples,): *born* are those that have none to be counted from."""
+
+    samples: Samples
+    since: Floats
+    before: Floats
+    born: Bools
+    restarted: Bools
+
+
+def _steps(samples: Samples, cursor: Cursor, registry: Registry) -> _Steps:
+    first = np.ones(len(samples.counter), dtype=bool)
+    first[1:] = samples.counter[1:] != samples.counter[:-1]
+    since = np.where(first, cursor.time[samples.counter], _shifted(samples.time))
+    before = np.where(first, cursor.value[samples.counter], _shifted(samples.value))
+    found = restarts(registry.arrays.target[samples.counter], since, samples.time, samples.value, before)
+    return _Steps(
+        samples=samples,
+        since=since,
+        before=np.where(found.reset, 0.0, before),
+        born=np.isnan(before) | found.behind,
+        restarted=found.whole,
+    )
+
+
+def _increments(steps: _Steps, registry: Registry) -> Increments:
+    known, arrays = ~steps.born, registry.arrays
+    counter, since, at = steps.samples.counter[known], steps.since[known], steps.samples.time[known]
+    delta = steps.samples.value[known] - steps.before[known]
+    steady = steps.samples.steady[known] | (at - since <= LOOKBACK_S)
     return Increments(
         row=arrays.row[counter],
         since=since,
@@ -265,21 +286,6 @@ def _increments(samples: Samples, known: Bools, since: Floats, before: Floats, r
         steady=steady,
         seen=steady & (arrays.total[counter] > 0),
     )
-
-
-def _restarted(target: Ints, at: Floats, value: Floats, before: Floats) -> Bools:
-    """Which counters were reset between their samples.
-
-    A counter that falls was reset. One that has passed its old value since hides its reset, as an error counter does
-    in an incident; but a process resets all its counters at once, so where most of what a target had counted was
-    reset, all of it was.
-    """
-    restarted = value < before
-    for index in np.flatnonzero(restarted):
-        same = np.flatnonzero((target == target[index]) & (at == at[index]))
-        if before[same][restarted[same]].sum() >= before[same].sum() / 2:
-            restarted[same] = True
-    return restarted
 
 
 def _births(samples: Samples, births: Ints, cursor: Cursor, registry: Registry) -> tuple[Increments, tuple[Head, ...]]:
@@ -335,10 +341,11 @@ class _Context:
             weights = np.abs(self._arrays.bad[counters])
         grown = np.maximum(samples.value[near][last] - samples.value[near][first], 0.0)
         activity = sum(value * float(weights[counters == counter].sum()) for counter, value in values)
-        rest = samples.time[self._of_row.get(row, np.empty(0, dtype=np.int64))]
+        of_row = self._of_row.get(row, np.empty(0, dtype=np.int64))
+        earlier = of_row[samples.time[of_row] < at]
         return Head(
             row=row,
-            row_seen=_seen_before(np.append(rest[rest < at], self._cursor.row[row]), at),
+            sighted=self._cursor.sighting(row).extended(samples.time[earlier], samples.steady[earlier]),
             target=target,
             at=at,
             values=values,
@@ -358,27 +365,16 @@ def _groups(keys: Ints, members: Ints) -> dict[int, Ints]:
     return dict(zip(found.tolist(), np.split(members[order], starts[1:]), strict=True))
 
 
-def _seen_before(times: Floats, at: float) -> float:
-    """When a row was last seen before a target appeared in it at *at*, NaN if it was not.
-
-    Targets that appear together, at the row's birth or at the end of a hole, are not each other's past.
-    """
-    times = np.unique(times[~np.isnan(times)])
-    long_ago = times[times < at - LOOKBACK_S]
-    lately = times[times >= at - LOOKBACK_S]
-    if len(lately) and len(long_ago) and lately[0] - long_ago[-1] <= LOOKBACK_S:
-        return float(lately[-1])
-    return float(long_ago[-1]) if len(long_ago) else float("nan")
-
-
-def _advance(cursor: Cursor, samples: Samples, registry: Registry) -> None:
+def _advance(cursor: Cursor, steps: _Steps, registry: Registry) -> None:
+    samples, arrays = steps.samples, registry.arrays
     if not len(samples.counter):
         return
-    arrays = registry.arrays
     last = np.append(samples.counter[1:] != samples.counter[:-1], True)
     counter, time = samples.counter[last], samples.time[last]
     cursor.time[counter] = time
     cursor.value[counter] = samples.value[last]
     np.fmax.at(cursor.target, arrays.target[counter], time)
-    totals = arrays.total[counter] > 0
-    np.fmax.at(cursor.row, arrays.row[counter][totals], time[totals])
+    totals = arrays.total[samples.counter] > 0
+    cursor.sight(arrays.row[samples.counter[totals]], samples.time[totals], samples.steady[totals])
+    restarted = steps.restarted
+    cursor.forget(arrays.target[samples.counter[restarted]], steps.since[restarted], registry)

@@ -1,30 +1,40 @@
 """How far the counters have been read: the last sample of each, and when each target and row was last seen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from app.ledger.registry import Registry
-from app.slo.arrays import Floats, Ints
+from app.ledger.runs import Runs, Sighting
+from app.slo.arrays import Bools, Floats, Ints
+
+
+def _no_runs() -> Runs:
+    return Runs(np.empty(0), np.empty(0), np.empty(0))
 
 
 @dataclass(slots=True, kw_only=True)
 class Cursor:
     """Columns that grow with the registry; NaN is *never seen*. Times are unix seconds.
 
-    *time* and *value* by counter, *target* (newest sample of any of its counters) by target, *row* (newest sample of a
-    total counter) by row.
+    The value of a counter that was not seen again since its target restarted is NaN too. *time* and *value* by
+    counter, *target* (newest sample of any of its counters) by target, *runs* (samples of its total counters) by row.
     """
 
-    time: Floats
-    value: Floats
-    target: Floats
-    row: Floats
+    time: Floats = field(default_factory=lambda: np.empty(0))
+    value: Floats = field(default_factory=lambda: np.empty(0))
+    target: Floats = field(default_factory=lambda: np.empty(0))
+    runs: Runs = field(default_factory=_no_runs)
 
     @classmethod
     def empty(cls) -> "Cursor":
         """A cursor that has seen nothing."""
-        return cls(time=np.empty(0), value=np.empty(0), target=np.empty(0), row=np.empty(0))
+        return cls()
+
+    @property
+    def row(self) -> Floats:
+        """The newest sample of any total counter, by row."""
+        return self.runs.last
 
     def grow(self, sizes: tuple[int, int, int]) -> None:
         """Make room for all rows, targets and counters of a registry of these *sizes*."""
@@ -32,22 +42,44 @@ class Cursor:
         self.time = _grown(self.time, counters)
         self.value = _grown(self.value, counters)
         self.target = _grown(self.target, targets)
-        self.row = _grown(self.row, rows)
+        self.runs = Runs(*(_grown(column, rows) for column in (self.runs.last, self.runs.run, self.runs.earlier)))
 
-    def sized_rows(self, size: int) -> Floats:
-        """The *row* column for *size* rows, whatever was grown so far."""
-        return _grown(self.row, size)[:size]
+    def sized_rows(self, size: int) -> tuple[Floats, Floats, Floats]:
+        """The columns of *runs* for *size* rows, whatever was grown so far."""
+        last, run, earlier = (
+            _grown(column, size)[:size] for column in (self.runs.last, self.runs.run, self.runs.earlier)
+        )
+        return last, run, earlier
 
     def copy(self) -> "Cursor":
         """An independent copy."""
-        return Cursor(time=self.time.copy(), value=self.value.copy(), target=self.target.copy(), row=self.row.copy())
+        runs = Runs(self.runs.last.copy(), self.runs.run.copy(), self.runs.earlier.copy())
+        return Cursor(time=self.time.copy(), value=self.value.copy(), target=self.target.copy(), runs=runs)
+
+    def sighting(self, row: int) -> Sighting:
+        """When a row was seen."""
+        return self.runs.of(row)
+
+    def sight(self, row: Ints, time: Floats, steady: Bools) -> None:
+        """Note samples of total counters of rows."""
+        self.runs.extend(row, time, steady)
+
+    def forget(self, target: Ints, since: Floats, registry: Registry) -> None:
+        """Note that a *target* restarted after *since*: what of it has not been seen again will begin at zero."""
+        for restarted, seen in set(zip(target.tolist(), since.tolist(), strict=True)):
+            gone = np.flatnonzero((registry.arrays.target == restarted) & (self.time[: registry.sizes[2]] == seen))
+            self.value[gone] = np.nan
 
     def absorb(self, older: "Cursor") -> None:
         """Take over what only *older* has seen, so that a counter that comes back after days is recognised."""
-        for name in ("time", "value", "target", "row"):
-            mine, other = getattr(self, name), getattr(older, name)
-            shared = min(len(mine), len(other))
-            mine[:shared] = np.where(np.isnan(mine[:shared]), other[:shared], mine[:shared])
+        counters, targets = min(len(self.time), len(older.time)), min(len(self.target), len(older.target))
+        unseen = np.flatnonzero(np.isnan(self.time[:counters]))
+        self.time[unseen], self.value[unseen] = older.time[unseen], older.value[unseen]
+        unseen = np.flatnonzero(np.isnan(self.target[:targets]))
+        self.target[unseen] = older.target[unseen]
+        size = max(len(self.runs.last), len(older.runs.last))
+        self.runs = Runs(*(_grown(column, size) for column in (self.runs.last, self.runs.run, self.runs.earlier)))
+        self.runs.join(Runs(*older.sized_rows(size)))
 
     def take(self, other: "Cursor", rows: Ints, registry: Registry) -> None:
         """Take over what *other* says of *rows*, their targets and their counters."""
@@ -59,7 +91,9 @@ class Cursor:
         self.time[counters] = other.time[counters]
         self.value[counters] = other.value[counters]
         self.target[targets] = other.target[targets]
-        self.row[rows] = other.row[rows]
+        self.runs.last[rows] = other.runs.last[rows]
+        self.runs.run[rows] = other.runs.run[rows]
+        self.runs.earlier[rows] = other.runs.earlier[rows]
 
 
 def _grown(column: Floats, size: int) -> Floats:

@@ -47,7 +47,8 @@ class Ledger:
     """Rows of counts on a grid of *interval_s* seconds.
 
     Columns by row, unix seconds: *birth_s* first sample (NaN: none yet), *settled_s* up to where counts are final,
-    *counted_s* up to where they were counted at all, *complete_from_s* how far back history has been counted.
+    *counted_s* up to where they were counted at all, *complete_from_s* how far back history has been counted,
+    *covered_s* up to where they were measured.
     """
 
     def __init__(self, interval_s: int) -> None:
@@ -68,7 +69,7 @@ class Ledger:
         self.complete_from_s = np.empty(0)
         self.ever_total = np.empty(0)
         self.ever_bad = np.empty(0)
-        self._covered_s = np.empty(0)
+        self.covered_s = np.empty(0)
         self._spacing_s = np.empty(0)
         self._spilled: list[tuple[Ints, Ints, Floats, Floats]] = []
 
@@ -89,7 +90,7 @@ class Ledger:
             ("complete_from_s", from_s),
             ("ever_total", 0.0),
             ("ever_bad", 0.0),
-            ("_covered_s", from_s),
+            ("covered_s", from_s),
             ("_spacing_s", np.inf),
         ):
             setattr(self, name, np.append(getattr(self, name), value))
@@ -119,7 +120,7 @@ class Ledger:
             (self.settled_s, settled_s),
             (self.counted_s, counted_s),
             (self.complete_from_s, complete_from_s),
-            (self._covered_s, covered_s),
+            (self.covered_s, covered_s),
         ):
             if value is not None:
                 column[rows] = value
@@ -135,8 +136,7 @@ class Ledger:
         if stage is Stage.PROVISIONAL:
             early = cell * self.interval_s <= self.settled_s[row]
             if early.any():
-                self._spilled.append((row[early], cell[early], total[early], bad[early]))
-                self._add(row[early], cell[early], total[early], bad[early], dirty=False)
+                self.spill(row[early], cell[early], total[early], bad[early])
             row, cell, total, bad = row[~early], cell[~early], total[~early], bad[~early]
         self._add(row, cell, total, bad, dirty=True)
         self._measure(increments, live=stage is not Stage.PAST)
@@ -150,7 +150,7 @@ class Ledger:
         fine = self.newest_s - row_seen_s <= patience
         rows, row_seen_s = rows[fine], row_seen_s[fine]
         # What lies before a sample that follows on none is a hole, or the time before the row's birth.
-        self._cover(rows, np.maximum(self._covered_s[rows], row_seen_s), np.full(len(rows), self.newest_s))
+        self._cover(rows, np.maximum(self.covered_s[rows], row_seen_s), np.full(len(rows), self.newest_s))
 
     def rewind(self, rows: Ints) -> None:
         """Take back what was counted of *rows* after they were settled, to count it again."""
@@ -167,10 +167,30 @@ class Ledger:
                 into = -(-cells * self.interval_s // tier.width_s)
                 tier.add(same, into, -total, -bad)
                 tier.measure(same, into, -measured)
-        self._covered_s[rows] = self.settled_s[rows]
+        self.covered_s[rows] = np.minimum(self.covered_s[rows], self.settled_s[rows])
         self._spacing_s[rows] = np.inf
         self._clear_fine(rows)
         self._take_back_spilled(rows)
+
+    @property
+    def spilled(self) -> Floats:
+        """Provisional counts in settled cells, from holes that began before: row, cell, total, bad; shape (n, 4)."""
+        return np.concatenate([np.empty((0, 4)), *(np.stack(part, axis=1) for part in self._spilled)])
+
+    def spill(self, row: Ints, cell: Ints, total: Floats, bad: Floats) -> None:
+        """Put back what `spilled` gave."""
+        self._spilled.append((row, cell, total, bad))
+        self._add(row, cell, total, bad, dirty=False)
+
+    def unspilled(self, tier: Tier, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
+        """What `Tier.read` gives, without the provisional counts in settled cells."""
+        total, bad, measured = tier.read(row, first, last)
+        for of_row, cell, spilled_total, spilled_bad in self._spilled:
+            into = self._into(tier, cell)
+            mine = (of_row == row) & (into >= first) & (into <= last) & tier.holds(of_row, into)
+            np.subtract.at(total, into[mine] - first, spilled_total[mine])
+            np.subtract.at(bad, into[mine] - first, spilled_bad[mine])
+        return total, bad, measured
 
     def adopt(self, rows: Ints) -> None:
         """Make what was counted of *rows* final although it was never read again: Prometheus has forgotten it."""
@@ -203,7 +223,6 @@ class Ledger:
                 same, into = np.full(len(cells), row), self._into(tier, cells)
                 tier.add(same, into, total, bad)
                 tier.measure(same, into, measured_s)
-        self._covered_s[row] = self.counted_s[row]
 
     def enter_details(self, hour: int, rows: Ints, increments: Increments) -> None:
         """Learn the slots of *rows* in one hour of the past; only where they add up to what was counted then."""
@@ -219,7 +238,7 @@ class Ledger:
 
     def watermark(self, rows: Ints) -> Floats:
         """The end of the newest measured slot of each row, NaN before its first sample; shape (len(rows),)."""
-        newest = np.ceil(self._covered_s[rows] / self.interval_s) * self.interval_s
+        newest = np.ceil(self.covered_s[rows] / self.interval_s) * self.interval_s
         return np.where(np.isnan(self.birth_s[rows]), np.nan, np.minimum(newest, self.counted_s[rows]))
 
     def sums(self, rows: Ints, start_s: Floats, end_s: Floats) -> WindowSums:
@@ -285,16 +304,12 @@ class Ledger:
         if live:
             spacing = at - since
             np.minimum.at(self._spacing_s, row, np.where(spacing >= 1.0, spacing, np.inf))
-            since = np.maximum(since, self._covered_s[row])
-        row, since, at = _union(row, since, at)
-        if live:
-            self._cover(row, since, at)
-        else:
-            self._measure_cells(row, since, at)
+            since = np.maximum(since, self.covered_s[row])
+        self._cover(*_union(row, since, at))
 
     def _cover(self, row: Ints, since: Floats, at: Floats) -> None:
         self._measure_cells(row, since, at)
-        np.maximum.at(self._covered_s, row, at)
+        np.maximum.at(self.covered_s, row, at)
 
     def _measure_cells(self, row: Ints, since: Floats, at: Floats) -> None:
         some = at > since

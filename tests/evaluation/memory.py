@@ -1,0 +1,122 @@
+"""A Prometheus in memory: answers the few questions that the evaluator asks, from samples that a test holds."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import numpy as np
+import promql_parser as promql
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from app.evaluation import Source
+from app.prometheus import BadQueryError, Matrix, PrometheusError
+from app.promql.matching import matches
+from app.promql.selector_text import parse_selector
+from app.slo import Selector
+from tests.support.traces import Samples
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Series:
+    """One series: labels, times in seconds, values."""
+
+    labels: dict[str, str]
+    times: Floats
+    values: Floats
+
+    def within(self, since: float, until: float) -> tuple[Floats, Floats]:
+        """The samples in (since, until]."""
+        first, last = np.searchsorted(self.times, [since, until], side="right")
+        return self.times[first:last], self.values[first:last]
+
+
+@dataclass(slots=True)
+class MemorySource(Source):
+    """Answers from *series*, of which only samples before *now* are there yet; *fault* may raise for an expression."""
+
+    series: Sequence[Series]
+    now: float = float("inf")
+    fault: Callable[[str], None] = lambda _expr: None
+    asked: list[str] = field(default_factory=list)
+    _selected: dict[Selector, list[Series]] = field(default_factory=dict)
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        self._note(expr)
+        parsed = promql.parse(expr)
+        if not isinstance(parsed, promql.MatrixSelector):
+            raise BadQueryError("this Prometheus in memory answers raw samples only", query=expr)
+        until = min(at.timestamp(), self.now)
+        since = at.timestamp() - parsed.range.total_seconds()
+        found = [(one.labels, *one.within(since, until)) for one in self._select(parsed.vector_selector)]
+        return _matrix((labels, times, values) for labels, times, values in found if len(times))
+
+    @override
+    async def range(
+        self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
+    ) -> Matrix:
+        self._note(expr)
+        parsed = promql.parse(expr)
+        if not isinstance(parsed, promql.Call) or parsed.func.name not in ("last_over_time", "resets"):
+            raise BadQueryError("this Prometheus in memory knows neither", query=expr)
+        (ranged,) = parsed.args
+        edges = np.arange(start.timestamp(), end.timestamp() + step.total_seconds() / 1000, step.total_seconds())
+        named = parsed.func.name == "last_over_time"
+        answer = []
+        for one in self._select(ranged.vector_selector):
+            cut = [one.within(edge - ranged.range.total_seconds(), min(edge, self.now)) for edge in edges]
+            there = np.array([len(times) > 0 for times, _ in cut])
+            values = [values[-1] if named else float((np.diff(values) < 0).sum()) for _, values in cut if len(values)]
+            if there.any():
+                labels = one.labels if named else {k: v for k, v in one.labels.items() if k != "__name__"}
+                answer.append((labels, edges[there], np.array(values)))
+        if len({tuple(sorted(labels.items())) for labels, _, _ in answer}) < len(answer):
+            raise BadQueryError("vector cannot contain metrics with the same labelset", query=expr)
+        return _matrix(answer)
+
+    def _note(self, expr: str) -> None:
+        self.asked.append(expr)
+        self.fault(expr)
+
+    def _select(self, parsed: promql.VectorSelector) -> list[Series]:
+        selector = parse_selector(str(parsed))
+        if selector not in self._selected:
+            self._selected[selector] = [one for one in self.series if matches(selector, one.labels)]
+        return self._selected[selector]
+
+
+def series_of(samples: Iterable[Samples]) -> list[Series]:
+    """The series of synthetic traces; two lives of one instance are one series."""
+    parts: dict[tuple[tuple[str, str], ...], list[Samples]] = {}
+    for one in samples:
+        parts.setdefault((("__name__", one.metric), *one.labels), []).append(one)
+    return [
+        Series(
+            labels=dict(labels),
+            times=np.concatenate([part.times_ms for part in of_one]) / 1000,
+            values=np.concatenate([part.values for part in of_one]).astype(np.float64),
+        )
+        for labels, of_one in parts.items()
+    ]
+
+
+def raising(error: PrometheusError) -> Callable[[str], None]:
+    """A fault for every question."""
+
+    def fault(_expr: str) -> None:
+        raise error
+
+    return fault
+
+
+def _matrix(series: Iterable[tuple[dict[str, str], Floats, Floats]]) -> Matrix:
+    every = list(series)
+    return Matrix(
+        labels=tuple(labels for labels, _, _ in every),
+        lengths=np.array([len(times) for _, times, _ in every], dtype=np.int64),
+        times=np.concatenate([times for _, times, _ in every]) if every else np.empty(0),
+        values=np.concatenate([values for _, _, values in every]) if every else np.empty(0),
+    )

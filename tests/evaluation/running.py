@@ -1,0 +1,157 @@
+"""An evaluator in virtual time, over any source, and what it shows."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+
+from typing_extensions import override
+
+from app.evaluation import EvaluationInstruments, Evaluator, Pace, Source
+from app.slo import Slo
+from app.spec import load_documents
+from app.status import Board, Snapshot
+from app.store import Database, open_database
+from tests.support.service import write_documents
+from tests.support.traces import Trace
+
+INTERVAL_S = 30
+Figures = dict[str, tuple[float, float, float]]
+"""Total and bad events and coverage, by SLO and window."""
+
+
+@dataclass(slots=True)
+class Noted(EvaluationInstruments):
+    """Instruments that remember."""
+
+    failures: list[str] = field(default_factory=list)
+
+    @override
+    def evaluated(self, seconds: float, at: datetime) -> None:
+        """Nothing."""
+
+    @override
+    def evaluation_failed(self, reason: str) -> None:
+        """Remember why."""
+        self.failures.append(reason)
+
+    @override
+    def missed(self, slots: int) -> None:
+        """Nothing."""
+
+    @override
+    def backfill_progress(self, ratio: float) -> None:
+        """Nothing."""
+
+
+class Running(AbstractContextManager["Running"]):
+    """An evaluator on a database of its own, ticked by hand; *move* is told the time before each tick."""
+
+    def __init__(
+        self,
+        slos: Sequence[Slo],
+        source: Source,
+        path: Path,
+        *,
+        open_: Callable[[str], Database] = open_database,
+        move: Callable[[float], None] = lambda _at: None,
+        settle_s: int = 300,
+    ) -> None:
+        self.slos = slos
+        self.source = source
+        self.board = Board()
+        self.instruments = Noted()
+        self._move = move
+        self._path = path
+        self._open = open_
+        self._pace = Pace(
+            interval=timedelta(seconds=INTERVAL_S), settle=timedelta(seconds=settle_s), timeout=timedelta(seconds=20)
+        )
+        self._begin()
+
+    def restart(self) -> None:
+        """As after a kill: a new evaluator on what the database holds."""
+        self.database.close()
+        self._begin()
+
+    def tick(self, *slots: float) -> None:
+        """Tick some slots."""
+        asyncio.run(self._tick(slots))
+
+    def run(self, start: float, end: float, *, backfill: bool = True) -> None:
+        """Tick every slot in (start, end]; after each, a piece of history."""
+        slots = range(int(start) + INTERVAL_S, int(end) + 1, INTERVAL_S)
+        asyncio.run(self._tick(slots, backfill=backfill))
+
+    def backfill(self, now: float) -> None:
+        """Count all the history there is."""
+        asyncio.run(self._backfill(now))
+
+    @property
+    def figures(self) -> Figures:
+        """What is shown of every SLO and window."""
+        return figures(self.board.snapshots)
+
+    def snapshot(self, slo_id: str) -> Snapshot:
+        """What is shown of one SLO."""
+        return next(snapshot for snapshot in self.board.snapshots if snapshot.id == slo_id)
+
+    @override
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.database.close()
+
+    def _begin(self) -> None:
+        self.database = self._open(f"sqlite:///{self._path}")
+        self.evaluator = Evaluator(
+            self.slos,
+            source=self.source,
+            database=self.database,
+            board=self.board,
+            instruments=self.instruments,
+            pace=self._pace,
+        )
+
+    async def _tick(self, slots: Iterable[float], *, backfill: bool = False) -> None:
+        for at in slots:
+            self._move(at)
+            await self.evaluator.tick(datetime.fromtimestamp(at, UTC))
+            if backfill:
+                await self.evaluator.backfill(datetime.fromtimestamp(at, UTC))
+
+    async def _backfill(self, now: float) -> None:
+        while await self.evaluator.backfill(datetime.fromtimestamp(now, UTC)):
+            pass
+
+
+def figures(snapshots: Iterable[Snapshot]) -> Figures:
+    """Total and bad events and coverage of every window."""
+    found = {}
+    for snapshot in snapshots:
+        found[f"{snapshot.id} all"] = (snapshot.total, snapshot.bad, snapshot.coverage)
+        for view in snapshot.windows:
+            found[f"{snapshot.id} {view.window}"] = (view.total, view.bad, view.coverage)
+    return found
+
+
+def slos_of(traces: Iterable[Trace], folder: Path, *, window: str = "30d") -> tuple[Slo, ...]:
+    """The SLOs that judge the services of some traces."""
+    loaded = load_documents(write_documents([trace.document(window=window) for trace in traces], folder))
+    assert not loaded.errors
+    return tuple(loaded.slos)
+
+
+def differences(found: Figures, wanted: Figures, *, events: float = 1e-6, coverage: float = 1e-3) -> dict[str, object]:
+    """Where two runs disagree, by more than a share of the events or of coverage."""
+    assert found.keys() == wanted.keys()
+    return {
+        key: (found[key], counted)
+        for key, counted in wanted.items()
+        if abs(found[key][0] - counted[0]) > events * max(1.0, counted[0])
+        or abs(found[key][1] - counted[1]) > events * max(1.0, counted[1])
+        or abs(found[key][2] - counted[2]) > coverage
+    }
