@@ -52,6 +52,7 @@ _ALERT: Schema = {
     "since": _or_null(_TIME),
     "tier": _or_null(_TEXT),
     "reason": _or_null(_TEXT),
+    "cause": _one_of("burn", "no_data", "budget_consumed", "budget_runs_out", "budget_exhausted"),
 }
 
 SLO = _object(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.acceptance import contract
 from tests.acceptance.contract import breaches
@@ -34,6 +35,7 @@ def _documents() -> list[dict[str, Any]]:
     return [document("checkout"), grouped, month, unknown]
 
 
+@pytest.mark.timeout(300)
 def test_every_answer_is_as_promised_and_no_request_delays_a_tick(tmp_path: Path) -> None:
     with stack(tmp_path, documents=_documents(), services=("checkout", "search")) as running:
         running.open(["checkout-availability", "month-availability", "shop-by-service:service=search"])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
+import pytest
 
 from bench.accuracy import LIMITS, WINDOWS
 from tests.acceptance import contract
@@ -27,6 +28,7 @@ _SCRAPE_S: Final = 30
 _READY_WITHIN_S: Final = 60.0
 
 
+@pytest.mark.timeout(300)
 def test_a_month_of_thirteen_services_is_there_at_once(tmp_path: Path) -> None:
     """Restarts, churn, failed scrapes, outages, a late first scrape, nights without traffic, bursts, a histogram."""
     end = int(time.time()) // _SCRAPE_S * _SCRAPE_S + _AHEAD_S
