@@ -135,5 +135,6 @@ def compose_condition(
         tier=condition.name,
         cause=condition.cause,
         condition=condition.says,
+        promise=slo.description,
     )
     return notice if condition.cause is Cause.NO_DATA else replace(notice, budget_remaining=budget_remaining)

@@ -90,11 +90,14 @@ def _add_budgets(
     before: Mapping[SloId, tuple[Alert, ...]],
 ) -> None:
     for member, state in zip(members, states, strict=True):
-        owner = owners[member.id] = Owner(slo=member.slo, group=member.group, remaining=state.remaining)
         wanted = member.slo.alerting.budget
+        known = [alert for alert in before.get(member.id, ()) if alert.cause is not Cause.BURN]
+        if wanted is None and not known:
+            continue
+        owner = owners[member.id] = Owner(slo=member.slo, group=member.group, remaining=state.remaining)
         if wanted is None:
             continue
-        firing = frozenset(alert.cause for alert in before.get(member.id, ()) if alert.firing)
+        firing = frozenset(alert.cause for alert in known if alert.firing)
         consumed = _NAN if state.stale else 1.0 - state.remaining
         owner.conditions += of_budget(wanted, firing, consumed=consumed, lasts_s=state.lasts_s)
 
@@ -108,11 +111,13 @@ def _add_no_data(owners: dict[SloId, Owner], members: Sequence[Member], states: 
         member = all_of_it[0][0]
         if member.slo.alerting.no_data_for is None:
             continue
-        newest = max((state.as_of_s for _, state in all_of_it if state.as_of_s == state.as_of_s), default=None)
+        missing = all(state.stale for _, state in all_of_it)
+        newest = max((state.as_of_s for _, state in all_of_it if state.as_of_s > 0), default=None)
         condition = no_data(
-            missing=all(state.stale for _, state in all_of_it),
+            missing=missing,
             since=None if newest is None else datetime.fromtimestamp(newest, UTC),
-            query=member.watch.query,
+            # Thousands of SLOs pass here in every tick, and words for those that have data are never read.
+            query=member.watch.query if missing else "",
             no_data_for=member.slo.alerting.no_data_for,
         )
         owner = owners.setdefault(slo_id, Owner(slo=member.slo, group=(), remaining=_NAN))
