@@ -117,6 +117,7 @@ def _alert(alert: AlertView) -> Document:
         "since": utc(alert.since),
         "tier": alert.tier,
         "reason": alert.reason,
+        "cause": alert.cause,
     }
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.config import JsonDict
 
 from app.alerting import TransitionKind
-from app.slo import AlertState, CalendarUnit, Severity
+from app.slo import AlertState, CalendarUnit, Cause, Severity
 from app.status import DataState, HealthState
 
 
@@ -75,6 +75,7 @@ class AlertModel(_Model):
     since: datetime | None
     tier: str | None = Field(examples=["1h/5m"])
     reason: str | None = Field(description="Why it is frozen, or held back for lack of evidence while it burns.")
+    cause: Cause = Field(description="A burn, or a condition that opens a ticket of its own while it holds.")
 
 
 class BackfillModel(_Model):
@@ -117,7 +118,7 @@ _SLO_EXAMPLE: JsonDict = {
     "burn_rates": [
         {"window": "5m", "burn_rate": 0.33, "sli": 0.99967, "good": 2999, "bad": 1, "total": 3000, "coverage": 1.0}
     ],
-    "alerts": [{"severity": "page", "state": "inactive", "since": None, "tier": None, "reason": None}],
+    "alerts": [{"severity": "page", "state": "inactive", "since": None, "tier": None, "reason": None, "cause": "burn"}],
 }
 
 

@@ -43,6 +43,7 @@ def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> Non
             "since": "2026-03-01T12:00:00Z",
             "tier": "1h/5m",
             "reason": None,
+            "cause": "burn",
         }
     ]
     assert (
