@@ -3,17 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-import numpy as np
-
-from app.budget import windows_of
 from app.evaluation import past
 from app.evaluation.asking import Answers, Asker
 from app.evaluation.book import Book, rows_of
 from app.evaluation.past import Stretch
 from app.evaluation.ports import Source
 from app.evaluation.watch import Watch
-from app.ledger import FINE_REACH_S, HOUR_S
-from app.slo import RollingWindow
+from app.ledger import HOUR_S
 
 _AHEAD_S = 900.0
 _MOST_SLIS = 100
@@ -35,7 +31,7 @@ class Edges:
     def missing(self) -> bool:
         """Whether an hour in which a window starts now has not been read, and Prometheus has not refused it."""
         return self._not_before is None and any(
-            self._seen(watch, hour) and (hour, watch.key) not in self._there
+            (hour, watch.key) not in self._there and self._seen(watch, hour)
             for watch in self._book.watches
             for hour in _hours(watch, 0.0)
         )
@@ -47,7 +43,7 @@ class Edges:
         wanted: dict[int, list[Watch]] = {}
         for watch in self._book.watches:
             for hour in {*_hours(watch, 0.0), *_hours(watch, _AHEAD_S)}:
-                if self._seen(watch, hour) and (hour, watch.key) not in self._there:
+                if (hour, watch.key) not in self._there and self._seen(watch, hour):
                     wanted.setdefault(hour, []).append(watch)
         if not wanted:
             return None
@@ -76,11 +72,6 @@ class Edges:
 
 def _hours(watch: Watch, ahead_s: float) -> Iterator[int]:
     """The hours in which the long windows of an SLI start, or will in a while."""
-    if not watch.backfilled:
-        return
-    lengths = {length for slo in watch.slos for length in windows_of(slo)}
-    lengths |= {slo.window.duration for slo in watch.slos if isinstance(slo.window, RollingWindow)}
-    for length in lengths:
-        seconds = length.total_seconds()
-        if seconds > FINE_REACH_S:
-            yield int(np.floor((watch.counted_s + ahead_s - seconds) / HOUR_S)) + 1
+    if watch.backfilled:
+        for length_s in watch.long_windows_s:
+            yield int((watch.counted_s + ahead_s - length_s) // HOUR_S) + 1

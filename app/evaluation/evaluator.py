@@ -85,6 +85,7 @@ class Evaluator:
         self._edges = Edges(self._book, self._asker, self._backfill.source)
         self._troubles = Troubles(instruments)
         self._unsaved: list[Judgement] = []
+        self._known_members: tuple[int, tuple[Member, ...]] | None = None
         self._retired = False
         self._pruned_at: datetime | None = None
         self._last_tick: datetime | None = None
@@ -176,15 +177,19 @@ class Evaluator:
     ) -> Sequence[HistoryPoint] | None:
         """One point for each step that ends in (start, end], oldest first; None if the SLO is not known."""
         async with self._turn:
-            member = next(
-                (member for member in members_of(self._slos, self._book.watches) if member.id == slo_id), None
-            )
+            member = next((member for member in self._members() if member.id == slo_id), None)
             if member is None:
                 return None
             return history.points(member, self._book.ledger, start=start, end=end, step=step)
 
+    def _members(self) -> tuple[Member, ...]:
+        rows = self._book.ledger.registry.sizes[0]
+        if self._known_members is None or self._known_members[0] != rows:
+            self._known_members = rows, members_of(self._slos, self._book.watches)
+        return self._known_members[1]
+
     def _judge(self, at: datetime) -> Judgement:
-        members = members_of(self._slos, self._book.watches)
+        members = self._members()
         figures = compute(members, self._book.ledger)
         judgement = judge_all(members, figures, self._alerts, self._in_force, at=at, interval=self._pace.interval)
         self._alerts, self._in_force = judgement.alerts, judgement.notices
@@ -197,7 +202,7 @@ class Evaluator:
         """Show what history has added, now and then and at its end, without stepping any alert."""
         if self._last_tick is None or (self.backfilling and now - self._shown_at < _SHOWN_EVERY):
             return
-        members = members_of(self._slos, self._book.watches)
+        members = self._members()
         self._publish(members, compute(members, self._book.ledger), self._last_tick)
         self._shown_at = now
 

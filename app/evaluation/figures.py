@@ -1,13 +1,12 @@
 """From the ledger to figures: every window of every member, computed as columns."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from app.alerting import needed_windows
-from app.budget import STANDARD_WINDOWS, BudgetFigures, budget, burn_rate, exhaustion_s, sli, windows_of
+from app.budget import STANDARD_WINDOWS, BudgetFigures, budget, burn_rate, exhaustion_s, sli
 from app.evaluation.members import Member
 from app.ledger import Ledger
 from app.slo.arrays import Floats, Ints
@@ -55,7 +54,9 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
     start_s = np.array([bound[0] for bound in bounds])
     period_s = np.array([bound[1] for bound in bounds])
     slo_window = _window(ledger, rows, start_s, as_of, error_budget)
-    lengths = sorted({*STANDARD_WINDOWS, *(length for member in members for length in _lengths(member))})
+    lengths = sorted(
+        {*STANDARD_WINDOWS, *(length for needed in {member.needed for member in members} for length in needed)}
+    )
     windows = {length: _window(ledger, rows, as_of - length.total_seconds(), as_of, error_budget) for length in lengths}
     figures = budget(slo_window.bad, slo_window.total, error_budget=error_budget)
     ever_bad, ever_total = np.zeros(len(members)), np.zeros(len(members))
@@ -71,12 +72,6 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
         good_ever=ever_total - ever_bad,
         bad_ever=ever_bad,
     )
-
-
-def _lengths(member: Member) -> Iterator[timedelta]:
-    yield from windows_of(member.slo)
-    for policy in member.slo.alerting.policies:
-        yield from needed_windows(policy)
 
 
 def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from app.alerting import Alert
-from app.budget import windows_of
 from app.evaluation.figures import Figures
 from app.evaluation.members import Member
 from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
@@ -124,7 +123,7 @@ class _Rows:
         )
 
     def _windows(self, index: int, member: Member) -> tuple[WindowView, ...]:
-        shown = {length: length for length in windows_of(member.slo)}
+        shown = {length: length for length in member.shown}
         if isinstance(member.slo.window, RollingWindow):
             shown.setdefault(member.slo.window.duration, timedelta(0))
         return tuple(self._window(index, length, column) for length, column in sorted(shown.items()))

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
-from app.budget import STANDARD_WINDOWS
-from app.ledger import Head
+from app.budget import STANDARD_WINDOWS, windows_of
+from app.ledger import FINE_REACH_S, Head
 from app.promql.plan import selectors_of
 from app.promql.selector_text import render
-from app.slo import BadSli, GroupKey, Selector, Sli, Slo
+from app.slo import BadSli, GroupKey, RollingWindow, Selector, Sli, Slo
 
 MOST_GROUPS = 500
 """Members of one grouped SLO; more are refused, those that are known stay."""
@@ -20,7 +20,8 @@ class Watch:
 
     Counts are final up to *settled_s* and there at all up to *counted_s*; history has been counted back to
     *complete_from_s*, of *wanted_from_s*. *pending* are the heads of targets that appear in the history so far.
-    *resumed* says that the provisional part comes from disk and is to be counted anew.
+    *long_windows_s* are the windows whose start is looked at closely. *resumed* says that the provisional part comes
+    from disk and is to be counted anew.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Watch:
     slos: tuple[Slo, ...]
     selectors: tuple[Selector, ...]
     horizon_s: float
+    long_windows_s: tuple[float, ...] = ()
     started: bool = False
     resumed: bool = False
     settled_s: float = 0.0
@@ -70,9 +72,17 @@ def watches_of(slos: Iterable[Slo]) -> tuple[Watch, ...]:
             slos=tuple(judged),
             selectors=selectors_of(judged[0].sli),
             horizon_s=max(_horizon_s(slo) for slo in judged),
+            long_windows_s=_long_windows_s(judged),
         )
         for key, judged in by_key.items()
     )
+
+
+def _long_windows_s(slos: Iterable[Slo]) -> tuple[float, ...]:
+    """The rolling windows that start in older cells than those of single slots."""
+    lengths = {length for slo in slos for length in windows_of(slo)}
+    lengths |= {slo.window.duration for slo in slos if isinstance(slo.window, RollingWindow)}
+    return tuple(sorted(length.total_seconds() for length in lengths if length.total_seconds() > FINE_REACH_S))
 
 
 def _horizon_s(slo: Slo) -> float:
