@@ -10,6 +10,7 @@ from types import TracebackType
 
 from typing_extensions import override
 
+from app.alerting import Routing
 from app.evaluation import EvaluationInstruments, Evaluator, Pace, Source
 from app.slo import Slo
 from app.spec import load_documents
@@ -68,7 +69,10 @@ class Running(AbstractContextManager["Running"]):
         self._path = path
         self._open = open_
         self._pace = Pace(
-            interval=timedelta(seconds=INTERVAL_S), settle=timedelta(seconds=settle_s), timeout=timedelta(seconds=20)
+            interval=timedelta(seconds=INTERVAL_S),
+            settle=timedelta(seconds=settle_s),
+            timeout=timedelta(seconds=20),
+            routing=Routing(always=("pager",)),
         )
         self._begin()
 

@@ -1,0 +1,168 @@
+"""A process that ends between any two statements, and a store that fails, lose nothing and repeat nothing."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from app.store import Database, StoreError, StoreLockedError, StoreUnavailableError, open_database
+from app.store.alerts import recent_transitions
+from tests.evaluation.crashes import Crash, breakable
+from tests.evaluation.memory import MemorySource, series_of
+from tests.evaluation.running import INTERVAL_S, Running, differences, slos_of
+from tests.support.trace_kinds import generate
+
+END = 1_800_000_000
+BEGIN = END - 2400
+Told = Counter[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> "Incident":
+    return Incident(tmp_path_factory.mktemp("incident"))
+
+
+class Incident:
+    """An incident that pages and ends, beside a service whose scrapes fail for half an hour."""
+
+    def __init__(self, folder: Path) -> None:
+        traces = generate(("steady", "outage-45m", "short-lived"), start=END - 5 * 3600, end=END, seed=2)
+        self.slos = slos_of(traces, folder / "slos", window="1d")
+        self._series = series_of(traces.samples)
+        with self.running(folder / "whole.db") as whole:
+            self.start(whole)
+            whole.run(BEGIN, END)
+            self.shown, self.said, self.told = whole.figures, said(whole), told(whole)
+
+    @staticmethod
+    def start(running: Running) -> None:
+        """Count all history at once, so that what alerts see does not depend on how much of it has been read."""
+        running.tick(BEGIN)
+        running.backfill(BEGIN)
+
+    def running(self, path: Path, open_: Callable[[str], Database] = open_database) -> Running:
+        source = MemorySource(self._series)
+
+        def move(at: float) -> None:
+            source.now = at - 1
+
+        return Running(self.slos, source, path, move=move, open_=open_)
+
+
+def said(running: Running) -> list[tuple[str, str, str, str]]:
+    with running.database.read() as transaction:
+        changes = recent_transitions(transaction, limit=10_000)
+    return sorted((str(change.at), change.slo, change.severity.value, change.kind) for change in changes)
+
+
+def told(running: Running) -> Told:
+    with running.database.read() as transaction:
+        rows = transaction.execute(text("SELECT alert_key, status FROM outbox")).all()
+    return Counter((row.alert_key, row.status) for row in rows)
+
+
+def assert_same(running: Running, incident: Incident) -> None:
+    assert differences(running.figures, incident.shown) == {}
+    assert said(running) == incident.said
+    assert told(running) == incident.told
+
+
+def test_the_incident_pages_and_ends(worlds: Incident) -> None:
+    """What the other tests rely on."""
+    kinds = {kind for _, slo, severity, kind in worlds.said if slo.startswith("steady") and severity == "page"}
+    assert {"fired", "resolved"} <= kinds
+    assert worlds.told[next(key for key in worlds.told)] >= 1
+
+
+def test_a_crash_before_any_statement_and_around_any_commit_changes_nothing(worlds: Incident, tmp_path: Path) -> None:
+    """The process ends at the first write, then at the second, and so on; what was not committed is ticked again."""
+    places = Places()
+    with worlds.running(tmp_path / "live.db", open_=breakable(places.reached)) as live:
+        places.paused = True
+        worlds.start(live)
+        places.paused = False
+        at = BEGIN + INTERVAL_S
+        while at <= END:
+            try:
+                live.tick(at)
+            except Crash:
+                live.restart()
+                if places.last != "committed":
+                    continue
+            at += INTERVAL_S
+    assert {"commit", "committed"} <= places.hit.keys()
+    assert len(places.hit) > 8
+    with worlds.running(tmp_path / "whole.db") as whole, worlds.running(tmp_path / "live.db") as again:
+        worlds.start(whole)
+        whole.run(BEGIN, END + INTERVAL_S, backfill=False)
+        again.tick(END + INTERVAL_S)
+        assert differences(again.figures, whole.figures) == {}
+        assert said(again) == said(whole)
+        assert told(again) == told(whole)
+
+
+class Places:
+    """Crashes at the first place reached, then at the second after that, the third, and from the first again."""
+
+    def __init__(self, most: int = 23) -> None:
+        self.hit: Counter[str] = Counter()
+        self.last = ""
+        self.paused = False
+        self._most = most
+        self._next = 1
+        self._left = 1
+
+    def reached(self, place: str) -> None:
+        self._left -= not self.paused
+        if self._left <= 0:
+            self._next = self._next % self._most + 1
+            self._left = self._next
+            self.last = place.split("(", maxsplit=1)[0]
+            self.hit[self.last] += 1
+            raise Crash
+
+
+@pytest.mark.parametrize("error", [StoreLockedError("locked"), StoreUnavailableError("database or disk is full")])
+def test_what_cannot_be_written_is_kept_and_written_later(worlds: Incident, tmp_path: Path, error: StoreError) -> None:
+    """Nothing that happened meanwhile is lost or told twice; the trouble is said and counted."""
+    broken: list[StoreError] = []
+
+    def reached(_place: str) -> None:
+        if broken:
+            raise broken[0]
+
+    with worlds.running(tmp_path / "live.db", open_=breakable(reached)) as live:
+        worlds.start(live)
+        live.run(BEGIN, BEGIN + 600)
+        broken.append(error)
+        live.run(BEGIN + 600, END - 600)
+        assert live.evaluator.store_problem == str(error)
+        assert set(live.instruments.failures) == {error.reason}
+        assert live.board.snapshots[0].as_of is not None
+        broken.clear()
+        live.run(END - 600, END)
+        assert_same(live, worlds)
+        live.restart()
+        live.run(END, END + INTERVAL_S)
+        assert live.evaluator.store_problem is None
+
+
+def test_a_crash_while_nothing_could_be_written_loses_only_that(worlds: Incident, tmp_path: Path) -> None:
+    """What was never committed is counted anew; the alert fires when it is seen burning after the restart."""
+    broken: list[StoreError] = []
+
+    def reached(_place: str) -> None:
+        if broken:
+            raise broken[0]
+
+    with worlds.running(tmp_path / "live.db", open_=breakable(reached)) as live:
+        worlds.start(live)
+        live.run(BEGIN, BEGIN + 600)
+        broken.append(StoreLockedError("locked"))
+        live.run(BEGIN + 600, END - 1200)
+        broken.clear()
+        live.restart()
+        live.run(END - 1200, END)
+        assert differences(live.figures, worlds.shown) == {}

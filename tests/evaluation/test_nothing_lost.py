@@ -1,0 +1,148 @@
+"""Whatever happens to the service or to Prometheus: once it is over, the counts are those of a run without it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.prometheus import UnreachableError
+from app.slo import Slo
+from tests.evaluation.memory import MemorySource, Series, raising, series_of
+from tests.evaluation.running import INTERVAL_S, Figures, Running, differences, slos_of
+from tests.support.trace_kinds import generate
+
+START = 1_800_000_000
+HOUR = 3600
+KINDS = ("churn", "short-lived", "outage-45m", "reset-in-outage", "replaced-in-outage", "late-scraped", "histogram")
+
+
+@dataclass(frozen=True)
+class World:
+    """Services, their SLOs, and what an uninterrupted run shows at *end*."""
+
+    slos: tuple[Slo, ...]
+    series: list[Series]
+    end: int
+    shown: Figures
+    ever: dict[str, tuple[float, float]]
+
+    def source(self) -> MemorySource:
+        return MemorySource(self.series)
+
+
+def ever(running: Running) -> dict[str, tuple[float, float]]:
+    return {snapshot.id: (snapshot.good_ever, snapshot.bad_ever) for snapshot in running.board.snapshots}
+
+
+def running(world: World, path: Path) -> Running:
+    source = world.source()
+
+    def move(at: float) -> None:
+        source.now = at - 1
+
+    return Running(world.slos, source, path, move=move)
+
+
+def build(folder: Path, kinds: Sequence[str], *, hours: float, lived: float, seed: int = 3) -> World:
+    """A world of *hours*, of whose last part *lived* hours are ticked."""
+    end = START + int(hours * HOUR)
+    traces = generate(kinds, start=START, end=end, seed=seed)
+    world = World(slos_of(traces, folder / "slos", window="1d"), series_of(traces.samples), end, {}, {})
+    with running(world, folder / "whole.db") as whole:
+        whole.run(end - int(lived * HOUR), end)
+        return World(world.slos, world.series, end, whole.figures, ever(whole))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return build(tmp_path_factory.mktemp("world"), KINDS, hours=6, lived=1.5)
+
+
+@pytest.fixture(scope="module")
+def long_world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return build(tmp_path_factory.mktemp("long"), ("churn", "short-lived"), hours=13, lived=9)
+
+
+@pytest.fixture
+def live(world: World, tmp_path: Path) -> Iterator[Running]:
+    with running(world, tmp_path / "live.db") as one:
+        yield one
+
+
+def assert_same(one: Running, world: World) -> None:
+    assert differences(one.figures, world.shown) == {}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_restarts_at_any_slot_change_nothing(live: Running, world: World, seed: int) -> None:
+    """Not a count, not a coverage, and the counters that never reset go on where they stood."""
+    at = world.end - int(1.5 * HOUR)
+    for stop in sorted(np.random.default_rng(seed).integers(at // INTERVAL_S + 1, world.end // INTERVAL_S, 12)):
+        live.run(at, int(stop) * INTERVAL_S)
+        live.restart()
+        at = int(stop) * INTERVAL_S
+    live.run(at, world.end)
+    assert_same(live, world)
+    assert {slo: pytest.approx(counts) for slo, counts in world.ever.items()} == ever(live)
+
+
+def test_a_restart_while_prometheus_is_away_shows_what_was_shown(live: Running, world: World) -> None:
+    live.run(world.end - int(1.5 * HOUR), world.end - HOUR)
+    before = live.figures
+    as_of = {snapshot.id: snapshot.as_of for snapshot in live.board.snapshots}
+    live.restart()
+    assert isinstance(live.source, MemorySource)
+    live.source.fault = raising(UnreachableError("refused"))
+    live.tick(world.end - HOUR + INTERVAL_S)
+    assert differences(live.figures, before) == {}
+    assert {snapshot.id: snapshot.as_of for snapshot in live.board.snapshots} == as_of
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_missed_slots_are_counted_by_the_next_tick(live: Running, world: World, share: float) -> None:
+    dice = np.random.default_rng(4)
+    slots = [at for at in range(world.end - int(1.5 * HOUR), world.end - 600, INTERVAL_S) if dice.random() > share]
+    live.tick(*slots)
+    live.run(world.end - 600, world.end)
+    live.backfill(world.end)
+    assert_same(live, world)
+
+
+@pytest.mark.parametrize("minutes", [10, 45])
+def test_prometheus_away_is_caught_up(live: Running, world: World, minutes: int) -> None:
+    _away(live, world.end - int(1.5 * HOUR), world.end, away=minutes * 60)
+    assert_same(live, world)
+
+
+@pytest.mark.parametrize("hours", [2, 8])
+def test_prometheus_away_for_hours_is_caught_up_an_hour_in_a_tick(
+    long_world: World, tmp_path: Path, hours: int
+) -> None:
+    with running(long_world, tmp_path / "live.db") as one:
+        _away(one, long_world.end - 9 * HOUR, long_world.end, away=hours * HOUR)
+        assert_same(one, long_world)
+
+
+def test_a_service_that_slept_for_hours_catches_up(long_world: World, tmp_path: Path) -> None:
+    """Suspended, or stopped and started again."""
+    for restart in (False, True):
+        with running(long_world, tmp_path / f"live-{restart}.db") as one:
+            begin = long_world.end - 9 * HOUR
+            one.run(begin, begin + HOUR)
+            if restart:
+                one.restart()
+            one.run(begin + 8 * HOUR, long_world.end)
+            assert_same(one, long_world)
+
+
+def _away(one: Running, begin: int, end: int, *, away: int) -> None:
+    assert isinstance(one.source, MemorySource)
+    one.run(begin, begin + HOUR // 2)
+    one.source.fault = raising(UnreachableError("connection refused"))
+    one.run(begin + HOUR // 2, begin + HOUR // 2 + away)
+    assert one.evaluator.unanswered is not None
+    one.source.fault = lambda _expr: None
+    one.run(begin + HOUR // 2 + away, end)
+    one.backfill(end)
