@@ -37,11 +37,19 @@ class Condition:
     pending_for: timedelta = timedelta(0)
 
 
-def no_data(*, missing: bool, since: datetime | None, query: str, no_data_for: timedelta) -> Condition:
-    """The condition that the SLO has no data."""
+def no_data(*, missing: bool, since: datetime | None, query: str, no_data_for: timedelta, at: datetime) -> Condition:
+    """The condition that the SLO has had no data for a while: *since* its newest, or ever.
+
+    Where there was some its age decides, so that a restart in between changes nothing.
+    """
     ever = "ever" if since is None else f"since {since:%Y-%m-%d %H:%M} UTC"
-    says = f"no data {ever}: {query} has no new samples, and its alerts cannot be judged"
-    return Condition(cause=Cause.NO_DATA, holds=missing, name="no data", says=says, pending_for=no_data_for)
+    return Condition(
+        cause=Cause.NO_DATA,
+        holds=missing and (since is None or at - since >= no_data_for),
+        name="no data",
+        says=f"no data {ever}: {query} has no new samples, and its alerts cannot be judged",
+        pending_for=no_data_for if since is None else timedelta(0),
+    )
 
 
 def of_budget(

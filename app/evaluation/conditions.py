@@ -59,7 +59,7 @@ def judge_conditions(
     judged = Conditions()
     owners: dict[SloId, Owner] = {}
     _add_budgets(owners, members, states, before)
-    _add_no_data(owners, members, states)
+    _add_no_data(owners, members, states, at)
     for slo_id, owner in owners.items():
         known = tuple(alert for alert in before.get(slo_id, ()) if alert.cause is not Cause.BURN)
         stepped, changes = step_conditions(known, owner.conditions, slo=slo_id, at=at)
@@ -102,7 +102,7 @@ def _add_budgets(
         owner.conditions += of_budget(wanted, firing, consumed=consumed, lasts_s=state.lasts_s)
 
 
-def _add_no_data(owners: dict[SloId, Owner], members: Sequence[Member], states: Sequence[State]) -> None:
+def _add_no_data(owners: dict[SloId, Owner], members: Sequence[Member], states: Sequence[State], at: datetime) -> None:
     """One condition for each SLO, however many members its group has: all of them have no data."""
     of_slo: dict[SloId, list[tuple[Member, State]]] = {}
     for member, state in zip(members, states, strict=True):
@@ -119,6 +119,7 @@ def _add_no_data(owners: dict[SloId, Owner], members: Sequence[Member], states: 
             # Thousands of SLOs pass here in every tick, and words for those that have data are never read.
             query=member.watch.query if missing else "",
             no_data_for=member.slo.alerting.no_data_for,
+            at=at,
         )
         owner = owners.setdefault(slo_id, Owner(slo=member.slo, group=(), remaining=_NAN))
         owner.conditions.append(condition)

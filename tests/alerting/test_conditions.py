@@ -33,8 +33,9 @@ ALL = BudgetAlerts(consumed=0.8, runs_out_within=timedelta(days=3), exhausted=Tr
 DAY_S = 86_400.0
 
 
-def _missing(*, missing: bool) -> Condition:
-    return no_data(missing=missing, since=slot(0), query="http_requests_total", no_data_for=4 * SLOT)
+def _missing(number: int, *, missing: bool, ever: bool) -> Condition:
+    since = slot(0) if ever else None
+    return no_data(missing=missing, since=since, query="http_requests_total", no_data_for=4 * SLOT, at=slot(number))
 
 
 def _play(script: Sequence[tuple[Condition, ...]]) -> tuple[tuple[Alert, ...], list[str]]:
@@ -46,9 +47,18 @@ def _play(script: Sequence[tuple[Condition, ...]]) -> tuple[tuple[Alert, ...], l
     return alerts, said
 
 
-def test_missing_data_is_told_after_a_while_and_ends_with_the_first_data() -> None:
-    script = [(_missing(missing=letter == "m"),) for letter in "mm..mmmmmmm.."]
-    assert _play(script)[1] == ["8 no_data fired", "11 no_data resolved"]
+@pytest.mark.parametrize(
+    ("script", "ever", "said"),
+    [
+        ("mm..mmmmmmm..", False, ["8 no_data fired", "11 no_data resolved"]),
+        (".mmmmm.", True, ["4 no_data fired", "6 no_data resolved"]),
+    ],
+)
+def test_missing_data_is_told_after_a_while_and_ends_with_the_first_data(
+    script: str, ever: bool, said: list[str]
+) -> None:
+    conditions = [(_missing(number, missing=letter == "m", ever=ever),) for number, letter in enumerate(script)]
+    assert _play(conditions)[1] == said
 
 
 def test_budget_tickets_close_a_little_later_than_they_open() -> None:
