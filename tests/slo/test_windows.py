@@ -1,0 +1,65 @@
+"""Calendar windows tile time: no instant lies in none of them, or in two, in any zone and year."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import available_timezones
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.slo import CalendarUnit, CalendarWindow, RollingWindow
+
+ZONES = sorted(zone for zone in available_timezones() if "/" in zone or zone == "UTC")
+moments = st.datetimes(
+    datetime(1970, 1, 8),  # noqa: DTZ001  hypothesis adds the zone
+    datetime(2100, 12, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+).map(lambda at: at.replace(microsecond=0))
+
+
+@given(at=moments, zone=st.sampled_from(ZONES), unit=st.sampled_from(list(CalendarUnit)))
+def test_windows_tile_time(at: datetime, zone: str, unit: CalendarUnit) -> None:
+    window = CalendarWindow(unit, zone)
+    start, end = window.bounds(at)
+    period_end = start + window.period(at)
+
+    assert start < at <= period_end
+    assert end == at
+    # The instant at which the window ends is its last; the next second opens the next window, which begins there.
+    assert window.bounds(period_end)[0] == start
+    assert window.bounds(period_end + timedelta(seconds=1))[0] == period_end
+
+
+@given(at=moments, zone=st.sampled_from(ZONES), unit=st.sampled_from(list(CalendarUnit)))
+def test_no_window_is_longer_than_the_history_that_is_kept_for_it(at: datetime, zone: str, unit: CalendarUnit) -> None:
+    window = CalendarWindow(unit, zone)
+
+    assert window.period(at) <= window.longest
+
+
+@pytest.mark.parametrize(
+    ("zone", "at", "hours"),
+    [
+        ("Europe/Berlin", datetime(2026, 3, 15, tzinfo=UTC), 31 * 24 - 1),
+        ("Europe/Berlin", datetime(2026, 10, 15, tzinfo=UTC), 31 * 24 + 1),
+        ("Australia/Lord_Howe", datetime(2026, 4, 15, tzinfo=UTC), 30 * 24 + 0.5),
+        ("Europe/Berlin", datetime(2028, 2, 15, tzinfo=UTC), 29 * 24),
+        ("Pacific/Apia", datetime(2011, 12, 15, tzinfo=UTC), 30 * 24),
+    ],
+)
+def test_a_month_lasts_as_long_as_it_does_there(zone: str, at: datetime, hours: float) -> None:
+    """With clock changes of an hour and of half an hour, a leap day, and a day that was skipped."""
+    assert CalendarWindow(CalendarUnit.MONTH, zone).period(at) == timedelta(hours=hours)
+
+
+def test_midnight_still_belongs_to_the_month_that_ends() -> None:
+    window = CalendarWindow(CalendarUnit.MONTH, "UTC")
+    midnight = datetime(2026, 3, 1, tzinfo=UTC)
+
+    assert window.bounds(midnight)[0] == datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def test_a_rolling_window_ends_where_it_is_asked_for() -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+
+    assert RollingWindow(timedelta(days=7)).bounds(at) == (at - timedelta(days=7), at)

@@ -1,0 +1,82 @@
+"""Opening a database: what is refused, and what is put aside."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text, update
+
+from app.store import StoreCorruptError, StoreLockedError, StoreNewerError, StoreUnavailableError, open_database
+from app.store.schema import SCHEMA_VERSION, schema_version
+
+
+def url(path: Path) -> str:
+    return f"sqlite:///{path}"
+
+
+def test_a_new_database_makes_its_folder(tmp_path: Path) -> None:
+    open_database(url(tmp_path / "data" / "sloburn.db")).close()
+    assert (tmp_path / "data" / "sloburn.db").is_file()
+
+
+def test_a_second_opening_is_refused_until_the_first_is_closed(tmp_path: Path) -> None:
+    first = open_database(url(tmp_path / "x.db"))
+    with pytest.raises(StoreLockedError, match="another sloburn"):
+        open_database(url(tmp_path / "x.db"))
+    first.close()
+    open_database(url(tmp_path / "x.db")).close()
+
+
+def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    database = open_database(url(tmp_path / "x.db"))
+    with database.begin() as transaction:
+        transaction.execute(update(schema_version).values(version=SCHEMA_VERSION + 1))
+    database.close()
+    with pytest.raises(StoreNewerError, match="newer"):
+        open_database(url(tmp_path / "x.db"))
+
+
+def test_what_fails_is_rolled_back(tmp_path: Path) -> None:
+    database = open_database(url(tmp_path / "x.db"))
+
+    def failing() -> None:
+        with database.begin() as transaction:
+            transaction.execute(update(schema_version).values(version=7))
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        failing()
+    with database.read() as transaction:
+        assert transaction.execute(text("SELECT version FROM schema_version")).scalar_one() == SCHEMA_VERSION
+    database.close()
+
+
+def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(b"this is no database" * 500)
+    with pytest.raises(StoreCorruptError, match="--recover"):
+        open_database(url(path))
+    assert path.read_bytes() == b"this is no database" * 500
+
+
+def test_recovery_puts_a_damaged_file_aside_and_deletes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    path.write_bytes(b"this is no database" * 500)
+    (tmp_path / "x.db.damaged-1").write_text("an earlier one")
+
+    open_database(url(path), recover=True).close()
+
+    assert (tmp_path / "x.db.damaged-1").read_text() == "an earlier one"
+    assert (tmp_path / "x.db.damaged-2").read_bytes() == b"this is no database" * 500
+    open_database(url(path)).close()
+
+
+def test_recovery_leaves_a_sound_file_alone(tmp_path: Path) -> None:
+    open_database(url(tmp_path / "x.db")).close()
+    open_database(url(tmp_path / "x.db"), recover=True).close()
+    assert not list(tmp_path.glob("*damaged*"))
+
+
+def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(StoreUnavailableError, match="sqlite"):
+        open_database("postgresql://localhost/x")
+    assert not list(tmp_path.iterdir())

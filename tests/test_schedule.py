@@ -1,0 +1,130 @@
+"""Slots are ticked once and in order, whatever the clock does and however long a tick takes."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from typing_extensions import override
+
+from app.clock import Clock, SystemClock
+from app.schedule import Schedule
+
+INTERVAL = timedelta(seconds=30)
+OFFSET = timedelta(seconds=5)
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+class SetClock(Clock):
+    """A clock that is set by hand."""
+
+    def __init__(self, at: datetime) -> None:
+        self.at = at
+
+    @override
+    def now(self) -> datetime:
+        return self.at
+
+    @override
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+
+@dataclass
+class Seen:
+    """What was ticked, missed and failed."""
+
+    ticks: list[datetime] = field(default_factory=list)
+    slots_missed: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    async def tick(self, at: datetime) -> None:
+        self.ticks.append(at)
+
+    def missed(self, slots: int) -> None:
+        self.slots_missed += slots
+
+    def evaluation_failed(self, reason: str) -> None:
+        self.failures.append(reason)
+
+
+def a_schedule(clock: SetClock, seen: Seen) -> Schedule:
+    return Schedule(seen.tick, interval=INTERVAL, offset=OFFSET, clock=clock, instruments=seen)
+
+
+async def _run_at(schedule: Schedule, clock: SetClock, *seconds: float) -> None:
+    for after in seconds:
+        clock.at = NOON + timedelta(seconds=after)
+        await schedule.run()
+
+
+def test_a_slot_is_asked_for_after_its_offset() -> None:
+    seen, clock = Seen(), SetClock(NOON)
+    asyncio.run(_run_at(a_schedule(clock, seen), clock, 4, 5))
+    assert seen.ticks == [NOON - INTERVAL, NOON]
+
+
+def test_a_slot_is_ticked_once() -> None:
+    seen, clock = Seen(), SetClock(NOON)
+    asyncio.run(_run_at(a_schedule(clock, seen), clock, 5, 6, 34))
+    assert seen.ticks == [NOON]
+
+
+def test_slots_that_were_slept_through_are_counted_as_missed_and_not_ticked() -> None:
+    seen, clock = Seen(), SetClock(NOON)
+    asyncio.run(_run_at(a_schedule(clock, seen), clock, 5, 6 * 3600 + 5))
+    assert seen.ticks == [NOON, NOON + timedelta(hours=6)]
+    assert seen.slots_missed == 719
+
+
+def test_a_clock_that_is_set_back_is_waited_for() -> None:
+    seen, clock = Seen(), SetClock(NOON)
+    schedule = a_schedule(clock, seen)
+
+    asyncio.run(_run_at(schedule, clock, 5, -3600))
+    assert schedule.set_back
+    asyncio.run(_run_at(schedule, clock, 20, 35))
+
+    assert seen.ticks == [NOON, NOON + INTERVAL]
+    assert not schedule.set_back
+
+
+def test_a_tick_that_fails_is_counted_and_the_next_one_comes() -> None:
+    class Failing(Seen):
+        @override
+        async def tick(self, at: datetime) -> None:
+            await super().tick(at)
+            raise RuntimeError("broken")
+
+    seen, clock = Failing(), SetClock(NOON)
+    asyncio.run(_run_at(a_schedule(clock, seen), clock, 5, 35))
+
+    assert seen.ticks == [NOON, NOON + INTERVAL]
+    assert seen.failures == ["internal", "internal"]
+
+
+def test_a_slow_tick_never_overlaps_the_next() -> None:
+    """With slots of a second, a tick of two and a half seconds leaves out those it overran."""
+    under_way = most = 0
+    ticks: list[datetime] = []
+    seen = Seen()
+
+    async def slow(at: datetime) -> None:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        ticks.append(at)
+        await asyncio.sleep(2.5)
+        under_way -= 1
+
+    async def scenario() -> None:
+        schedule = Schedule(
+            slow, interval=timedelta(seconds=1), offset=timedelta(0), clock=SystemClock(), instruments=seen
+        )
+        schedule.start()
+        await asyncio.sleep(6)
+        await schedule.stop(patience_s=5.0)
+
+    asyncio.run(scenario())
+    assert most == 1
+    assert 2 <= len(ticks) <= 3
+    assert seen.slots_missed >= 2
