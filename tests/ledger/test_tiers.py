@@ -1,0 +1,97 @@
+"""Rings of cells against plain dictionaries."""
+
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.ledger import Tier
+
+WIDTH = 30
+LENGTHS = (40, 25, 60)
+START = 1_000_000
+
+
+def a_tier() -> Tier:
+    tier = Tier(WIDTH)
+    tier.add_rows(np.array(LENGTHS[:1]))
+    tier.add_rows(np.array(LENGTHS[1:]))
+    tier.advance(START * WIDTH)
+    return tier
+
+
+def add(tier: Tier, row: int, cell: int, total: float, bad: float) -> None:
+    tier.add(np.array([row]), np.array([cell]), np.array([total]), np.array([bad]))
+
+
+steps = st.lists(
+    st.tuples(
+        st.integers(0, 3),
+        st.lists(st.tuples(st.integers(0, 2), st.integers(0, 70), st.integers(0, 9), st.integers(0, 3)), max_size=6),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(steps=steps, spans=st.lists(st.integers(1, 70), min_size=3, max_size=3))
+def test_sums_are_those_of_a_dictionary(
+    steps: list[tuple[int, list[tuple[int, int, int, int]]]], spans: list[int]
+) -> None:
+    """However cells are written, forgotten and summed before, and wherever the seam of the ring lies."""
+    tier = a_tier()
+    kept: dict[tuple[int, int], tuple[float, float]] = defaultdict(lambda: (0.0, 0.0))
+    newest = START
+    for forward, events in steps:
+        newest += forward
+        tier.advance(newest * WIDTH)
+        for row, age, total, bad in events:
+            add(tier, row, newest - age, total, bad)
+            if age < LENGTHS[row]:
+                before = kept[row, newest - age]
+                kept[row, newest - age] = before[0] + total, before[1] + bad
+        rows = np.arange(3)
+        starts = np.array([(newest - span) * float(WIDTH) for span in spans])
+        sums = tier.sums(rows, starts, np.full(3, newest * float(WIDTH)))
+        for row, span in zip(rows.tolist(), spans, strict=True):
+            cells = range(max(newest - span, newest - LENGTHS[row]) + 1, newest + 1)
+            assert sums.total[row] == sum(kept[row, cell][0] for cell in cells)
+            assert sums.bad[row] == sum(kept[row, cell][1] for cell in cells)
+
+
+def test_a_cell_that_is_cut_counts_by_share() -> None:
+    tier = a_tier()
+    add(tier, 0, START - 1, 30, 3)
+    cut = np.array([(START - 1) * WIDTH - 10.0])
+    sums = tier.sums(np.array([0]), cut, np.array([START * float(WIDTH)]))
+    assert sums.total[0] == pytest.approx(10)
+    assert sums.bad[0] == pytest.approx(1)
+
+
+def test_the_newest_cell_holds_only_what_has_passed() -> None:
+    tier = a_tier()
+    tier.advance(START * WIDTH + 10)
+    add(tier, 0, START + 1, 10, 0)
+    sums = tier.sums(np.array([0]), np.array([START * WIDTH + 5.0]), np.array([START * WIDTH + 10.0]))
+    assert sums.total[0] == pytest.approx(5)
+
+
+def test_what_was_read_can_be_put_back() -> None:
+    tier, other = a_tier(), a_tier()
+    add(tier, 1, START - 3, 7, 2)
+    other.write(1, START - 9, *tier.read(1, START - 9, START))
+    assert [column.tolist() for column in other.read(1, START - 9, START)] == [
+        column.tolist() for column in tier.read(1, START - 9, START)
+    ]
+
+
+def test_changed_cells_are_taken_once_and_only_when_they_are_final() -> None:
+    tier = a_tier()
+    add(tier, 0, START - 2, 1, 0)
+    add(tier, 2, START, 1, 0)
+    final = np.full(3, (START - 1) * float(WIDTH))
+    assert [(row, cells.tolist()) for row, cells in tier.take_dirty(final)] == [(0, [START - 2])]
+    assert tier.take_dirty(final) == []
+    assert [(row, cells.tolist()) for row, cells in tier.take_dirty(final + WIDTH)] == [(2, [START])]

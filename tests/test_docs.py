@@ -1,0 +1,163 @@
+"""The documentation names only what there is: links, files, settings, metrics, commands, targets, decisions.
+
+That everything there is has its place in the documentation is tested beside what it documents: settings in
+`test_settings.py`, metrics, routes, commands and documents in the `test_docs.py` and `test_schema.py` of their rooms,
+the queries of the dashboards in `grafana/`.
+"""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from app.alerting.conditions import ALERTNAMES
+from app.cli.application import app
+from app.delivery.alertmanager_wire import labels
+from app.delivery.annotations import annotations
+from app.metrics import FAMILIES, BuildInfo, Instruments
+from app.settings import Settings
+from app.settings.model import variable
+from tests.store.notices import firing
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
+OTHER_VARIABLES = {"SLOBURN_SOAK"}
+"""Read by tests, not by the service."""
+
+
+def _name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    broken = [link for link in _links(page) if not _leads_somewhere(page, link)]
+    assert broken == []
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, pending = {ROOT / "README.md"}, [ROOT / "README.md"]
+    while pending:
+        page = pending.pop()
+        for link in _links(page):
+            target = (page.parent / link.partition("#")[0]).resolve()
+            if target.suffix == ".md" and target not in reached and target.exists():
+                reached.add(target)
+                pending.append(target)
+    # The list of decisions is the folder itself.
+    missing = [_name(page) for page in PAGES if page not in reached and page.parent.name != "adr"]
+    assert missing == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_setting_that_is_named_is_one(page: Path) -> None:
+    known = {variable(name) for name in Settings.model_fields} | OTHER_VARIABLES
+    assert set(re.findall(r"\bSLOBURN_[A-Z_]*[A-Z]\b", page.read_text())) - known == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_metric_that_is_named_is_exposed(page: Path) -> None:
+    assert set(re.findall(r"\b(?:slo|sloburn)_[a-z_]+[a-z]\b(?!\.\w)", page.read_text())) - _exposed() == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_command_that_is_shown_can_be_given(page: Path) -> None:
+    unknown = [f"{command}: {word}" for command in _commands(page) for word in _unknown_words(command)]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_target_of_make_that_is_named_is_there(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    code = "\n".join(_code(page))
+    assert set(re.findall(r"(?:^|`)make ([a-z-]+)", code, re.MULTILINE)) - targets == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_file_that_is_named_is_there(page: Path) -> None:
+    named = re.findall(r"`((?:app|bench|config|demo|docs|grafana|scripts|tests)/[\w./-]+?)/?`", page.read_text())
+    assert sorted({path for path in named if not (ROOT / path).exists()}) == []
+
+
+def test_every_decision_that_is_cited_was_taken() -> None:
+    taken = {path.name[:4] for path in (ROOT / "docs/adr").glob("[0-9]*.md")}
+    listed = subprocess.run(
+        ["git", "grep", "-ohE", "ADR-[0-9]{4}"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    cited = {line.removeprefix("ADR-") for line in listed.stdout.split()}
+    assert cited - taken == set()
+
+
+def test_what_alertmanager_gets_is_described() -> None:
+    """Every label and annotation that we set, and every name of an alert, has its row, and no other has one."""
+    section = (ROOT / "docs/receivers.md").read_text().partition("## An alert at Alertmanager")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| (labels|annotations) \| (.*) \|$", section, re.MULTILINE))
+    notice = replace(firing(labels=(), annotations=()), stale="no data", culprits='code="500" 97 %')
+    assert set(re.findall(r"`(\w+)`", rows["labels"])) == set(labels(notice))
+    assert set(re.findall(r"`(\w+)`", rows["annotations"])) == set(annotations(notice)) | {"template_error"}
+    assert set(re.findall(r"`((?:SLO|Error)\w+)`", section)) == {"ErrorBudgetBurn", *ALERTNAMES.values()}
+
+
+def _links(page: Path) -> list[str]:
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    return [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not re.match(r"[a-z]+:", link)]
+
+
+def _leads_somewhere(page: Path, link: str) -> bool:
+    path, _, anchor = link.partition("#")
+    target = (page.parent / path).resolve() if path else page
+    if not target.exists():
+        return False
+    return not anchor or anchor in {
+        _anchor(title) for title in re.findall(r"^#+ (.*)$", target.read_text(), re.MULTILINE)
+    }
+
+
+def _anchor(title: str) -> str:
+    return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
+
+
+def _code(page: Path) -> Iterator[str]:
+    """Everything that is set as code: blocks, indented lines, and pieces of a line (with their backticks)."""
+    text = page.read_text()
+    yield from re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
+    text = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+    yield from re.findall(r"^    (.*)$", text, re.MULTILINE)
+    yield from re.findall(r"`[^`\n]+`", text)
+
+
+def _commands(page: Path) -> Iterator[str]:
+    for code in _code(page):
+        for line in code.strip("`").splitlines():
+            for part in re.split(r"&&|\||;|#", line):
+                found = re.match(r"\s*(?:\w+=\S+ )*(?:uv run )?(sloburn [a-z].*)", part)
+                if found:
+                    yield found[1].strip()
+
+
+def _unknown_words(command: str) -> list[str]:
+    words = command.split()[1:]
+    node = get_command(app)
+    while words and hasattr(node, "commands") and words[0].isalpha():
+        if words[0] not in node.commands:
+            return [words[0]]
+        node = node.commands[words.pop(0)]
+    known = {option for parameter in node.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    flags = {word.partition("=")[0] for word in words if word.startswith("--")}
+    return sorted(flags - known - {"--help"})
+
+
+def _exposed() -> set[str]:
+    """Every name that a sample of Sloburn can have."""
+    instruments = Instruments(build=BuildInfo.current())
+    instruments.evaluated(0.1, datetime(2026, 3, 1, tzinfo=UTC))
+    names = {family.name for family in FAMILIES}
+    for family in instruments.registry.collect():
+        names |= {family.name, f"{family.name}_total", f"{family.name}_info"}
+        names |= {sample.name for sample in family.samples}
+    return names
