@@ -81,7 +81,8 @@ def test_every_target_of_make_that_is_named_is_there(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_every_file_that_is_named_is_there(page: Path) -> None:
     named = re.findall(r"`((?:app|bench|config|demo|docs|grafana|scripts|tests)/[\w./-]+?)/?`", page.read_text())
-    assert sorted({path for path in named if not (ROOT / path).exists()}) == []
+    # A recipe names the files of its room by their path in the room.
+    assert sorted({path for path in named if not (ROOT / path).exists() and not any(ROOT.glob(f"app/*/{path}"))}) == []
 
 
 def test_every_decision_that_is_cited_was_taken() -> None:
