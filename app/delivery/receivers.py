@@ -10,6 +10,7 @@ from app.delivery.alertmanager_api import AlertmanagerApi
 from app.delivery.config import DeliveryConfig, ReceiverConfig
 from app.delivery.config.meaning import AlertmanagerTargets, SlackWebhookOptions
 from app.delivery.direct import Direct, Messenger
+from app.delivery.given_up import GivenUp, GivenUpAlarm
 from app.delivery.heartbeat import Heartbeat, Watchdog, WatchdogOptions, Working
 from app.delivery.mail import Mail, MailOptions
 from app.delivery.outgoing import Outgoing, OutgoingOptions
@@ -25,13 +26,19 @@ _LIFETIME_IN_RESENDS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
-    """What all receivers need; *external_url* is where people reach us."""
+    """What all receivers need; *external_url* is where people reach us, *given_up* tells of what was given up."""
 
     external_url: str
     interval: timedelta
     clock: Clock
     instruments: DeliveryInstruments
     messages: Messages
+    given_up: GivenUp | None = None
+
+    @property
+    def lifetime(self) -> timedelta:
+        """How long an alert of our own lasts after the last word."""
+        return _LIFETIME_IN_RESENDS * max(self.interval, _RESEND)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -73,6 +80,9 @@ def _add(found: Receivers, config: ReceiverConfig, outgoing: OutgoingOptions, su
         found.receivers.append(alertmanager)
         found.keepers += ((config.name, peer) for peer in alertmanager.peers)
         found.closing.append(alertmanager.aclose)
+        for alarm in _alarms(config.target.urls, surroundings):
+            found.keepers.append((alarm.name, alarm))
+            found.closing.append(alarm.aclose)
         return
     direct = Direct(
         config.name,
@@ -95,6 +105,20 @@ def _alertmanager(config: ReceiverConfig, urls: Sequence[str], surroundings: Sur
         templates=config.templates,
     )
     return Alertmanager(options, clock=surroundings.clock, instruments=surroundings.instruments)
+
+
+def _alarms(urls: Sequence[str], surroundings: Surroundings) -> list[GivenUpAlarm]:
+    if surroundings.given_up is None:
+        return []
+    return [
+        GivenUpAlarm(
+            AlertmanagerApi(url, clock=surroundings.clock, instruments=surroundings.instruments),
+            surroundings.given_up,
+            external_url=surroundings.external_url,
+            lifetime=surroundings.lifetime,
+        )
+        for url in urls
+    ]
 
 
 def _messenger(config: ReceiverConfig, outgoing: OutgoingOptions, surroundings: Surroundings) -> Messenger:
@@ -121,7 +145,7 @@ def _watchdogs(config: DeliveryConfig, surroundings: Surroundings, working: Work
         alertname=config.watchdog.alertname,
         labels=config.watchdog.labels,
         external_url=surroundings.external_url,
-        lifetime=_LIFETIME_IN_RESENDS * max(surroundings.interval, _RESEND),
+        lifetime=surroundings.lifetime,
     )
     target = next(one.target for one in config.receivers if one.name == config.watchdog.receiver)
     urls = target.urls if isinstance(target, AlertmanagerTargets) else ()

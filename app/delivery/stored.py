@@ -18,6 +18,7 @@ from app.store.outbox import (
     bury_strangers,
     claim,
     enqueue,
+    given_up_since,
     hold_until,
     load_addressed,
     mark_done,
@@ -92,6 +93,11 @@ class StoredDeliveries(Deliveries):
         """Give up what waits for receivers that there are no longer; how many entries that were."""
         with self.database.begin() as tx:
             return bury_strangers(tx, receivers, at=at)
+
+    def given_up(self, since: datetime) -> Sequence[str]:
+        """The receiver of every entry that was given up since a time."""
+        with self.database.read() as tx:
+            return given_up_since(tx, since)
 
     def _concerns(self, receiver: str, notice: Notice) -> bool:
         return self.routing is None or receiver in self.routing.receivers(notice)

@@ -276,6 +276,7 @@ class Engine:
             clock=parts.clock,
             instruments=parts.instruments,
             messages=StoredMessages(database=parts.database),
+            given_up=StoredDeliveries(database=parts.database).given_up,
         )
 
     def _working(self) -> bool:

@@ -238,6 +238,12 @@ def dead_letters(connection: Connection, *, limit: int = 100) -> tuple[DeadLette
     return tuple(_dead_letter(row) for row in connection.execute(dead))
 
 
+def given_up_since(connection: Connection, since: datetime, *, limit: int = 1000) -> tuple[str, ...]:
+    """The receiver of every entry that was given up since a time."""
+    dead = (outbox.c.state == EntryState.DEAD.value) & (outbox.c.ended_at >= since)
+    return tuple(connection.execute(select(outbox.c.receiver).where(dead).limit(limit)).scalars())
+
+
 def oldest_waiting(connection: Connection) -> datetime | None:
     """When the oldest entry that still waits was made; None if none does."""
     waiting = outbox.c.state == EntryState.WAITING.value

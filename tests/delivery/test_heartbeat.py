@@ -7,6 +7,7 @@ from datetime import timedelta
 import httpx
 
 from app.delivery.alertmanager_api import AlertmanagerApi
+from app.delivery.given_up import GivenUpAlarm
 from app.delivery.heartbeat import Heartbeat, Watchdog, WatchdogOptions
 from app.delivery.secrets import FixedSecret
 from tests.delivery.desk import now, outgoing
@@ -67,6 +68,24 @@ def test_a_heartbeat_that_is_not_taken_is_tried_again_and_told_without_its_url()
 def _watchdogs(server: Server) -> list[dict[str, object]]:
     alerts = httpx.get(f"{server.url}/api/v2/alerts", trust_env=False).json()
     return [alert for alert in alerts if alert["labels"]["alertname"] == "Watchdog"]
+
+
+def test_what_was_given_up_is_an_alert_of_its_own() -> None:
+    given_up: list[str] = []
+
+    async def play(server: Server) -> None:
+        api = AlertmanagerApi(server.url, clock=SkewedClock(), instruments=Remembered())
+        alarm = GivenUpAlarm(api, lambda _: given_up, external_url="http://slo", lifetime=timedelta(minutes=4))
+        assert await alarm.keep([], at=now())
+        given_up.extend(["chat", "chat", "mail"])
+        assert await alarm.keep([], at=now())
+        await alarm.aclose()
+
+    with alertmanager("http://127.0.0.1:9/") as server:
+        asyncio.run(play(server))
+        alerts = httpx.get(f"{server.url}/api/v2/alerts", trust_env=False).json()
+    said = {alert["labels"]["receiver"]: alert["annotations"]["description"] for alert in alerts}
+    assert {receiver: text.partition(" ")[0] for receiver, text in said.items()} == {"chat": "2", "mail": "1"}
 
 
 def test_a_watchdog_ends_at_a_real_alertmanager_when_the_work_does() -> None:

@@ -74,7 +74,7 @@ def test_what_reaches_beyond_the_values_is_refused_at_once(text: str) -> None:
     began = time.monotonic()
     with pytest.raises(TemplateProblemError):
         render(text, figures(firing()))
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 5.0
 
 
 @pytest.mark.parametrize(
