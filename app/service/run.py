@@ -45,7 +45,9 @@ def run(settings: Settings) -> int:
     )
     errors = (*documents.errors, *delivery.errors)
     if errors:
-        return _refuse("\n".join(map(str, errors)))
+        # These begin with their place, as editors and `sloburn check` have it.
+        print("\n".join(map(str, errors)), file=sys.stderr)  # noqa: T201  what a user is to see
+        return EXIT_BAD
     try:
         listening = _listen(settings)
     except OSError as error:
@@ -161,5 +163,5 @@ def _exit_code(error: Exception) -> int:
 
 
 def _refuse(why: str, code: int = EXIT_BAD) -> int:
-    print(why, file=sys.stderr)  # noqa: T201  the one line that a user is to see
+    print(f"sloburn: {why}", file=sys.stderr)  # noqa: T201  the one line that a user is to see
     return code

@@ -71,7 +71,7 @@ def test_a_port_in_use_is_said(tmp_path: Path) -> None:
         taken.listen()
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         refusal = _refusal(tmp_path, {"SLOBURN_LISTEN_ADDRESS": address})
-    assert refusal.line.startswith(f"cannot listen on {address}: Address already in use; ")
+    assert refusal.line.startswith(f"sloburn: cannot listen on {address}: Address already in use; ")
     assert "SLOBURN_LISTEN_ADDRESS" in refusal.line
 
 
@@ -83,7 +83,7 @@ def test_a_host_that_is_not_ours_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["/proc/sloburn/sloburn.db", "/dev/null/sloburn.db", "{}/slos/checkout.yaml/x.db"])
 def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path, path: str) -> None:
     refusal = _refusal(tmp_path, {"SLOBURN_DATABASE_URL": f"sqlite:///{path.format(tmp_path)}"})
-    assert "the database folder" in refusal.line
+    assert refusal.line.startswith("sloburn: the database folder ")
     assert "cannot be written" in refusal.line
     assert "SLOBURN_DATABASE_URL" in refusal.line
 
