@@ -33,9 +33,13 @@ class Answers:
 
 @dataclass(slots=True)
 class Asker:
-    """Packs, asks and unpacks; remembers which ways of packing bring too many series that nobody wants."""
+    """Packs, asks and unpacks; remembers which ways of packing bring too many series that nobody wants.
+
+    Unpacking admits new series, so it waits for its *turn*: a tick may be writing what is known in another thread.
+    """
 
     intake: Intake
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     barred: set[Shape] = field(default_factory=set)
     _packed: dict[tuple[tuple[Selector, ...], int, bool], tuple[Batch, ...]] = field(default_factory=dict)
 
@@ -50,10 +54,11 @@ class Asker:
         answers = await asyncio.gather(*(self._ask(batch, selectors, ask, nameless=nameless) for batch in packed))
         parts: list[Samples] = []
         failures: dict[Selector, PrometheusError] = {}
-        for matrices, errors in answers:
-            parts += (self.intake.samples(matrix, watches) for matrix in matrices)
-            failures |= errors
-        return _sorted_out(watches, failures, Samples.joined(parts), self.intake)
+        async with self.turn:
+            for matrices, errors in answers:
+                parts += (self.intake.samples(matrix, watches) for matrix in matrices)
+                failures |= errors
+            return _sorted_out(watches, failures, Samples.joined(parts), self.intake)
 
     def _pack(self, selectors: tuple[Selector, ...], most: int, *, nameless: bool) -> tuple[Batch, ...]:
         # Tick after tick asks the same selectors.
@@ -83,7 +88,8 @@ class Asker:
             return [], {selectors[member]: error for member in batch.members}
         if nameless:
             matrix = _named(matrix, batch.selector)
-        self._judge(batch, matrix)
+        async with self.turn:
+            self._judge(batch, matrix)
         return [matrix], {}
 
     def _judge(self, batch: Batch, matrix: Matrix) -> None:

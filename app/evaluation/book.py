@@ -179,10 +179,11 @@ class Book:
         registry = self.ledger.registry
         self.live.grow(registry.sizes)
         rows = registry.arrays.row
-        newest = np.full(len(rows), -np.inf)
-        np.maximum.at(newest, samples.counter, samples.time)
         counted = self.live.time[: len(rows)]
-        lost = (counted > self.ledger.settled_s[rows]) & (newest < counted)
+        there = np.zeros(len(rows), dtype=bool)
+        # The very sample: one that has lost its data may have scraped later ones.
+        there[samples.counter[samples.time == counted[samples.counter]]] = True
+        lost = (counted > self.ledger.settled_s[rows]) & ~there
         slis = {registry.rows[row].sli for row in np.unique(rows[lost])}
         return [watch for watch in watches if watch.key in slis]
 

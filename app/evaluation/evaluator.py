@@ -79,8 +79,8 @@ class Evaluator:
         self._pace = pace
         self._book = Book(watches_of(slos), interval_s=round(pace.interval.total_seconds()), history=pace.history)
         self._keeper = Keeper(self._book)
-        self._asker = Asker(self._book.intake)
         self._turn = asyncio.Lock()
+        self._asker = Asker(self._book.intake, self._turn)
         self._backfill = Backfill(self._book, self._asker, source)
         self._edges = Edges(self._book, self._asker, self._backfill.source)
         self._troubles = Troubles(instruments)

@@ -59,8 +59,8 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
     )
     windows = {length: _window(ledger, rows, as_of - length.total_seconds(), as_of, error_budget) for length in lengths}
     figures = budget(slo_window.bad, slo_window.total, error_budget=error_budget)
-    ever_bad, ever_total = np.zeros(len(members)), np.zeros(len(members))
-    ever_bad[there], ever_total[there] = ledger.ever_bad[rows[there]], ledger.ever_total[rows[there]]
+    good_ever, bad_ever = np.zeros(len(members)), np.zeros(len(members))
+    good_ever[there], bad_ever[there] = ledger.ever(rows[there])
     return Figures(
         as_of_s=as_of,
         start_s=start_s,
@@ -69,8 +69,8 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
         windows=windows,
         budget=figures,
         exhausted_in_s=exhaustion_s(figures.remaining, windows[HOUR].burn_rate, window_s=period_s),
-        good_ever=ever_total - ever_bad,
-        bad_ever=ever_bad,
+        good_ever=good_ever,
+        bad_ever=bad_ever,
     )
 
 

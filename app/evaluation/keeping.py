@@ -10,6 +10,7 @@ import orjson
 
 from app.evaluation.book import Book, rows_of
 from app.evaluation.heads import decode_heads, encode_heads
+from app.evaluation.parting import State, part_of
 from app.evaluation.watch import Watch
 from app.ledger import (
     FINE_REACH_S,
@@ -32,8 +33,8 @@ _HOUR_S = 3600
 _DAY_S = 86_400
 _LONGEST_HORIZON_S = 400 * _DAY_S
 _ROW_KEPT_S = 100 * _DAY_S
-_FORMAT = 2
-_PLACES = 6
+_FORMAT = 3
+_PLACES = 8
 
 
 class Keeper:
@@ -45,6 +46,7 @@ class Keeper:
         # What was taken from the tiers stays here until it is on disk for sure.
         self._uncommitted: dict[tuple[int, int, int], bytes] = {}
         self._new_rows: list[int] = []
+        self._laid_by: dict[str, bytes] = {}
 
     def load(self, transaction: Transaction) -> None:
         """Bring the book to where the last committed tick left it.
@@ -52,9 +54,26 @@ class Keeper:
         Raises:
             ValueError: what is stored was not written by this version.
         """
-        stored = tables.load_state(transaction, _STATE)
+        states = [state for name in self._names(transaction) if (state := self._stored(transaction, name)) is not None]
+        # Rings go on with time and never back: what was left first comes first.
+        for state in sorted(states, key=lambda state: float(state["newest_s"])):
+            self._load_state(transaction, state)
+
+    def _names(self, transaction: Transaction) -> list[str]:
+        """The names of the states to be loaded; what no document asks for any more is laid by with the next save."""
+        state = self._stored(transaction, _STATE)
+        left = set() if state is None else set(state["watch"].tolist())
+        asked = {watch.key for watch in self._book.watches}
+        if state is not None:
+            for key in left - asked:
+                row_ids = [row.id for row in tables.load_rows(transaction, [key])]
+                self._laid_by[tables.LAID_BY + key] = pack(part_of(state, key, row_ids))
+        return [_STATE, *(tables.LAID_BY + key for key in sorted(asked - left))]
+
+    def _stored(self, transaction: Transaction, name: str) -> State | None:
+        stored = tables.load_state(transaction, name)
         if stored is None:
-            return
+            return None
         state = unpack(stored)
         if int(state["format"]) != _FORMAT:
             raise ValueError(f"the stored ledger has format {int(state['format'])}, this sloburn reads {_FORMAT}")
@@ -63,14 +82,16 @@ class Keeper:
                 f"the stored ledger has slots of {int(state['interval_s'])}s, SLOBURN_EVALUATION_INTERVAL says "
                 f"{self._book.ledger.interval_s}s: keep the interval, or give another SLOBURN_DATABASE_URL"
             )
+        return state
+
+    def _load_state(self, transaction: Transaction, state: State) -> None:
         known = self._load_watches(state)
+        rows: dict[int, int] = {}
         for row in tables.load_rows(transaction, known):
-            watch = known[row.sli]
             group: GroupKey = tuple((label, value) for label, value in orjson.loads(row.group))
-            index = self._book.intake.row(watch, group)
+            index = rows[row.id] = self._book.intake.row(known[row.sli], group)
             self._row_ids += [0] * (index + 1 - len(self._row_ids))
             self._row_ids[index] = row.id
-        rows = {row_id: index for index, row_id in enumerate(self._row_ids) if row_id}
         self._book.ledger.advance(float(state["newest_s"]))
         self._load_chunks(transaction, rows)
         self._load_rows(state, rows)
@@ -93,11 +114,14 @@ class Keeper:
         ]
         tables.save_chunks(transaction, chunks)
         tables.save_state(transaction, _STATE, pack(self._state()))
+        for name, laid_by in self._laid_by.items():
+            tables.save_state(transaction, name, laid_by)
 
     def committed(self) -> None:
         """Note that the transaction of the last `save` has been committed."""
         self._uncommitted.clear()
         self._new_rows.clear()
+        self._laid_by.clear()
 
     def prune(self, transaction: Transaction, *, at_s: float) -> None:
         """Forget what no window can need any more."""
@@ -145,7 +169,7 @@ class Keeper:
                 tier, each = tiers[stored.width_s]
                 tier.write(rows[stored.row_id], stored.chunk * each + 1, *unpack_cells(stored.cells))
 
-    def _state(self) -> dict[str, Column]:
+    def _state(self) -> State:
         book, ledger = self._book, self._book.ledger
         started = [watch for watch in book.watches if watch.started]
         pending = {watch.key: encode_heads(watch.pending, ledger, self._row_ids) for watch in started if watch.pending}
@@ -176,6 +200,8 @@ class Keeper:
                     ledger.ever_total,
                     ledger.ever_bad,
                     ledger.covered_s,
+                    ledger.good_shown,
+                    ledger.bad_shown,
                     *book.settled.sized_rows(size),
                     *book.live.sized_rows(size),
                 ],
@@ -218,7 +244,7 @@ class Keeper:
             )[kept],
         }
 
-    def _load_watches(self, state: dict[str, Column]) -> dict[str, Watch]:
+    def _load_watches(self, state: State) -> dict[str, Watch]:
         places = dict(zip(state["watch"].tolist(), state["watch_place"].tolist(), strict=True))
         known = {watch.key: watch for watch in self._book.watches if watch.key in places}
         for key, watch in known.items():
@@ -228,7 +254,7 @@ class Keeper:
             watch.started = watch.resumed = True
         return known
 
-    def _load_rows(self, state: dict[str, Column], rows: dict[int, int]) -> None:
+    def _load_rows(self, state: State, rows: dict[int, int]) -> None:
         ledger, book = self._book.ledger, self._book
         for cursor in (book.settled, book.live):
             cursor.grow(ledger.registry.sizes)
@@ -241,7 +267,8 @@ class Keeper:
             if row is None:
                 continue
             ledger.birth_s[row], ledger.settled_s[row], ledger.counted_s[row] = place[:3]
-            ledger.ever_total[row], ledger.ever_bad[row], ledger.covered_s[row] = place[3:_PLACES]
+            ledger.ever_total[row], ledger.ever_bad[row], ledger.covered_s[row] = place[3:6]
+            ledger.good_shown[row], ledger.bad_shown[row] = place[6:_PLACES]
             for cursor, of_row in ((book.settled, place[_PLACES : _PLACES + 3]), (book.live, place[_PLACES + 3 :])):
                 cursor.runs.last[row], cursor.runs.run[row], cursor.runs.earlier[row] = of_row
             ledger.restore(row, first, *cells)
@@ -252,7 +279,7 @@ class Keeper:
             row = np.array([rows[row_id] for row_id in known[:, 0].astype(np.int64).tolist()])
             self._book.ledger.spill(row, known[:, 1].astype(np.int64), known[:, 2], known[:, 3])
 
-    def _load_counters(self, state: dict[str, Column], rows: dict[int, int]) -> None:
+    def _load_counters(self, state: State, rows: dict[int, int]) -> None:
         book, registry = self._book, self._book.ledger.registry
         found = []
         for (row_id, series, target), place in zip(

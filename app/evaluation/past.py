@@ -13,11 +13,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from app.evaluation.asking import Answers, Asker
+from app.evaluation.book import rows_of
 from app.evaluation.cells import Cells
 from app.evaluation.ports import Source
 from app.evaluation.watch import Watch
 from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, LOOKBACK_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Samples
 from app.prometheus import Matrix
+from app.promql.plan import NAME
+from app.slo import MatchOp
 from app.slo.arrays import Bools
 
 _SLACK_S = 3600
@@ -43,6 +46,10 @@ def next_stretch(complete_from_s: float, wanted_from_s: float, *, now_s: float, 
     """
     if complete_from_s <= wanted_from_s:
         return None
+    if complete_from_s % COARSE_WIDTH_S:
+        # Until it is on the grid of cells, however long nothing could be read.
+        since = complete_from_s // COARSE_WIDTH_S * COARSE_WIDTH_S
+        return Stretch(since_s=since, until_s=complete_from_s, width_s=None)
     for reach, chunk, width in (
         (FINE_REACH_S, _RAW_CHUNK_S, None),
         (MIDDLE_REACH_S, _MIDDLE_CHUNK_S, MIDDLE_WIDTH_S),
@@ -94,7 +101,11 @@ class _Reader:
             return self.source.range(expr, start, end, step, deadline=self.deadline)
 
         values = await self.asker.samples(watches, edges, most=_MOST_SELECTORS)
-        changes = await self.asker.samples(values.answered, resets, most=_MOST_SELECTORS, nameless=True)
+        # Functions drop the metric's name: series of several names would become one, which Prometheus refuses.
+        unnamed = [watch for watch in values.answered if not _names_its_metrics(watch)]
+        named = [watch for watch in values.answered if _names_its_metrics(watch)]
+        changes = await self.asker.samples(named, resets, most=_MOST_SELECTORS, nameless=True)
+        readable = changes.answered + unnamed
         registry = self.asker.intake.registry
         cells = Cells.of(
             values.samples,
@@ -105,13 +116,14 @@ class _Reader:
             width_s=width_s,
         )
         broken = self._broken(cells, changes.answered)
+        broken[rows_of(unnamed)] = True
         parts = [cells.regular(broken)]
         failed = {watch.key: (watch, error) for watch, error in (*values.failed, *changes.failed)}
-        for (since_s, until_s), members in _shared(cells, broken, changes.answered).items():
+        for (since_s, until_s), members in _shared(cells, broken, readable).items():
             repaired = await self.raw(since_s, until_s, members)
             parts.append(cells.mark(repaired.samples, registry.arrays.row[repaired.samples.counter], broken))
             failed |= {watch.key: (watch, error) for watch, error in repaired.failed}
-        answered = [watch for watch in changes.answered if watch.key not in failed]
+        answered = [watch for watch in readable if watch.key not in failed]
         samples = Samples.joined(parts)
         if failed:
             samples = self.asker.intake.only(samples, answered)
@@ -124,6 +136,13 @@ class _Reader:
             rows = list(watch.rows.values())
             broken[rows] = broken[rows].any(axis=0)
         return broken
+
+
+def _names_its_metrics(watch: Watch) -> bool:
+    return all(
+        any(matcher.label == NAME and matcher.op is MatchOp.EQUAL for matcher in selector.matchers)
+        for selector in watch.selectors
+    )
 
 
 def _shared(cells: Cells, broken: Bools, watches: Sequence[Watch]) -> dict[tuple[float, float], list[Watch]]:

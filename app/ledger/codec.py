@@ -4,6 +4,7 @@ import io
 import zlib
 from collections.abc import Mapping
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ def unpack(data: bytes) -> dict[str, Column]:
     try:
         with np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False) as archive:
             return dict(archive)
-    except (zlib.error, OSError, KeyError, EOFError) as error:
+    except (zlib.error, BadZipFile, OSError, KeyError, EOFError) as error:
         raise ValueError(f"not a packed column set: {error}") from error
 
 

@@ -48,7 +48,7 @@ class Ledger:
 
     Columns by row, unix seconds: *birth_s* first sample (NaN: none yet), *settled_s* up to where counts are final,
     *counted_s* up to where they were counted at all, *complete_from_s* how far back history has been counted,
-    *covered_s* up to where they were measured.
+    *covered_s* up to where they were measured, *good_shown* and *bad_shown* the most events that were ever shown.
     """
 
     def __init__(self, interval_s: int) -> None:
@@ -69,6 +69,8 @@ class Ledger:
         self.complete_from_s = np.empty(0)
         self.ever_total = np.empty(0)
         self.ever_bad = np.empty(0)
+        self.good_shown = np.empty(0)
+        self.bad_shown = np.empty(0)
         self.covered_s = np.empty(0)
         self._spacing_s = np.empty(0)
         self._spilled: list[tuple[Ints, Ints, Floats, Floats]] = []
@@ -90,6 +92,8 @@ class Ledger:
             ("complete_from_s", from_s),
             ("ever_total", 0.0),
             ("ever_bad", 0.0),
+            ("good_shown", 0.0),
+            ("bad_shown", 0.0),
             ("covered_s", from_s),
             ("_spacing_s", np.inf),
         ):
@@ -235,6 +239,16 @@ class Ledger:
         for found, kept in ((found_total, [each[0] for each in counted]), (found_bad, [each[1] for each in counted])):
             differ = (np.abs(found - np.array(kept).reshape(found.shape)) > _AGREEMENT_EVENTS).any(axis=1)
             self.details.forget(hour, rows[differ])
+
+    def ever(self, rows: Ints) -> tuple[Floats, Floats]:
+        """Good and bad events of *rows* since they are counted, shape (len(rows),); what was shown never falls.
+
+        Counting anew may find fewer events than were counted in haste. A counter that falls was restarted, as
+        Prometheus sees it, and all of it would be added once more; so it stands until it is passed.
+        """
+        self.good_shown[rows] = np.maximum(self.good_shown[rows], self.ever_total[rows] - self.ever_bad[rows])
+        self.bad_shown[rows] = np.maximum(self.bad_shown[rows], self.ever_bad[rows])
+        return self.good_shown[rows], self.bad_shown[rows]
 
     def watermark(self, rows: Ints) -> Floats:
         """The end of the newest measured slot of each row, NaN before its first sample; shape (len(rows),)."""

@@ -102,7 +102,11 @@ class CalendarWindow:
         zone = ZoneInfo(self.timezone)
         local = (at - timedelta(microseconds=1)).astimezone(zone)
         first = _first_day(self.unit, local)
-        return _midnight(first, zone), _midnight(_next(self.unit, first), zone)
+        start, end = _midnight(first, zone), _midnight(_next(self.unit, first), zone)
+        if at > end:
+            # A clock that was set back over midnight shows the old day once more; the new period has begun.
+            return end, _midnight(_next(self.unit, _next(self.unit, first)), zone)
+        return start, end
 
 
 Window = RollingWindow | CalendarWindow

@@ -47,6 +47,10 @@ ledger_state = Table(
 )
 
 
+LAID_BY = "laid by "
+"""Begins the names of states of SLIs that no document asks for now; the key of the SLI follows."""
+
+
 class StoredRow(NamedTuple):
     """A row of the ledger: its id, the key of its SLI, and its group as JSON."""
 
@@ -131,7 +135,13 @@ def prune_chunks(connection: Connection, width_s: int, *, before_chunk: int) -> 
 
 
 def prune_rows(connection: Connection, *, unused_since_s: float) -> None:
-    """Forget rows that no document has asked for since then."""
+    """Forget rows that no document has asked for since then, and the states that were laid by for their SLIs."""
     unused = select(ledger_row.c.id).where(ledger_row.c.used_at < unused_since_s)
     connection.execute(delete(ledger_chunk).where(ledger_chunk.c.row_id.in_(unused)))
     connection.execute(delete(ledger_row).where(ledger_row.c.used_at < unused_since_s))
+    kept = select(LAID_BY + ledger_row.c.sli)
+    connection.execute(
+        delete(ledger_state).where(
+            ledger_state.c.name.startswith(LAID_BY, autoescape=True) & ledger_state.c.name.not_in(kept)
+        )
+    )

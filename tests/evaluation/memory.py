@@ -77,6 +77,16 @@ class MemorySource(Source):
             raise BadQueryError("vector cannot contain metrics with the same labelset", query=expr)
         return _matrix(answer)
 
+    def forget(self, before: float) -> None:
+        """Lose all samples before a time."""
+        self._selected.clear()
+        kept = [(one, one.times >= before) for one in self.series]
+        self.series = [
+            Series(labels=one.labels, times=one.times[keep], values=one.values[keep])
+            for one, keep in kept
+            if keep.any()
+        ]
+
     def _note(self, expr: str) -> None:
         self.asked.append(expr)
         self.fault(expr)

@@ -60,6 +60,7 @@ class Running(AbstractContextManager["Running"]):
         open_: Callable[[str], Database] = open_database,
         move: Callable[[float], None] = lambda _at: None,
         settle_s: int = 300,
+        history: timedelta | None = None,
     ) -> None:
         self.slos = slos
         self.source = source
@@ -72,6 +73,7 @@ class Running(AbstractContextManager["Running"]):
             interval=timedelta(seconds=INTERVAL_S),
             settle=timedelta(seconds=settle_s),
             timeout=timedelta(seconds=20),
+            history=history,
             routing=Routing(always=("pager",)),
         )
         self._begin()

@@ -1,0 +1,37 @@
+"""The part of a stored state that belongs to one SLI: it is laid by when no document asks for the SLI any more.
+
+Whoever puts the SLO back, within the time for which rows are kept, finds its history where it was left.
+"""
+
+from collections.abc import Collection
+
+import numpy as np
+import orjson
+
+from app.ledger.codec import Column
+
+State = dict[str, Column]
+
+
+def part_of(state: State, sli: str, row_ids: Collection[int]) -> State:
+    """What a state says of one SLI with these rows, in the form of a state."""
+    ids = list(row_ids)
+    watch, row = state["watch"] == sli, np.isin(state["row"], ids)
+    counter, spilled = np.isin(state["counter"][:, 0], ids), np.isin(state["spilled"][:, 0], ids)
+    pending = orjson.loads(str(state["pending"])).get(sli)
+    return {
+        "format": state["format"],
+        "interval_s": state["interval_s"],
+        "newest_s": state["newest_s"],
+        "watch": state["watch"][watch],
+        "watch_place": state["watch_place"][watch],
+        "pending": np.array(orjson.dumps({sli: pending} if pending else {}).decode()),
+        "row": state["row"][row],
+        "row_place": state["row_place"][row],
+        "spilled": state["spilled"][spilled],
+        "cells_first": state["cells_first"][row],
+        "cells_length": state["cells_length"][row],
+        "cells": state["cells"][:, np.repeat(row, state["cells_length"])],
+        "counter": state["counter"][counter],
+        "counter_place": state["counter_place"][counter],
+    }
