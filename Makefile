@@ -20,7 +20,7 @@ lint: setup ## Check style, format, types and the direction of imports
 test: ## Set up, lint, and run all tests against real servers; what CI runs
 	@scripts/setup --tests
 	@$(MAKE) --no-print-directory lint
-	$(bin)/pytest -n auto
+	$(bin)/pytest -n auto --dist worksteal
 
 soak: setup ## Run the long proofs; SLOBURN_SOAK says how long, 1 is the length in `make test`
 	SLOBURN_SOAK=$${SLOBURN_SOAK:-20} $(bin)/pytest -m soak --timeout=0
