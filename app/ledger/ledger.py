@@ -169,7 +169,7 @@ class Ledger:
             self.ever_bad[row] -= bad.sum()
             for tier in (self.middle, self.coarse):
                 into = -(-cells * self.interval_s // tier.width_s)
-                tier.add(same, into, -total, -bad)
+                tier.take(same, into, total, bad)
                 tier.measure(same, into, -measured)
         self.covered_s[rows] = np.minimum(self.covered_s[rows], self.settled_s[rows])
         self._spacing_s[rows] = np.inf
@@ -353,7 +353,8 @@ class Ledger:
         kept = []
         for row, cell, total, bad in self._spilled:
             mine = np.isin(row, rows)
-            self._add(row[mine], cell[mine], -total[mine], -bad[mine], dirty=False)
+            for tier in self.tiers:
+                tier.take(row[mine], self._into(tier, cell[mine]), total[mine], bad[mine], dirty=False)
             np.subtract.at(self.ever_total, row[mine], total[mine])
             np.subtract.at(self.ever_bad, row[mine], bad[mine])
             if not mine.all():

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from app.ledger.details import Details
 from app.slo.arrays import Bools, Floats, Ints
 
+_ROUNDING_EVENTS = 1e-6
 _YOUNG_CELLS = 8
 _SUMS_KEPT = 32
 _ROWS_AT_ONCE = 256
@@ -80,6 +81,15 @@ class Tier:
         self._changed(cell)
         if dirty:
             self._dirty[at] = True
+
+    def take(self, row: Ints, cell: Ints, total: Floats, bad: Floats, *, dirty: bool = True) -> None:
+        """Take back what was added."""
+        self.add(row, cell, -total, -bad, dirty=dirty)
+        inside = self.holds(row, cell)
+        at = self._offset[row[inside]] + cell[inside] % self._length[row[inside]]
+        # What rounding leaves of nothing would be a window of all bad events.
+        for column in (self._total, self._bad):
+            column[at] = np.where(np.abs(column[at]) < _ROUNDING_EVENTS, 0.0, column[at])
 
     def touch(self, row: Ints, cell: Ints) -> None:
         """Mark cells as changed."""

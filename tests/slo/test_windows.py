@@ -63,3 +63,15 @@ def test_a_rolling_window_ends_where_it_is_asked_for() -> None:
     at = datetime(2026, 3, 1, tzinfo=UTC)
 
     assert RollingWindow(timedelta(days=7)).bounds(at) == (at - timedelta(days=7), at)
+
+
+@pytest.mark.parametrize("minutes", [-90, -60, -59, -30, -1, 0, 1, 30])
+def test_a_clock_that_was_set_back_over_midnight_begins_a_month_once(minutes: int) -> None:
+    """In St John's, one minute into November 2009 it was October again for an hour."""
+    window = CalendarWindow(CalendarUnit.MONTH, "America/St_Johns")
+    november, again = datetime(2009, 11, 1, 2, 30, tzinfo=UTC), datetime(2009, 11, 1, 3, 30, tzinfo=UTC)
+    at = again + timedelta(minutes=minutes)
+
+    start, _ = window.bounds(at)
+    assert (start == november) == (at > november)
+    assert start < at <= start + window.period(at)

@@ -1,0 +1,198 @@
+"""The ledger as a whole: what is provisional can be taken back, kept, and put back, without a trace."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.ledger import Increments, Ledger, RowKey, Stage, pack, pack_cells, unpack, unpack_cells
+from app.slo.arrays import Floats, Ints
+
+INTERVAL = 30
+START = 1_800_000_000
+ROWS = 2
+HOUR = 3600.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """Events of one row between two samples, in slots after the start; not *steady* across a hole."""
+
+    row: int
+    since: float
+    at: float
+    total: int
+    bad: int
+
+
+steps = st.builds(
+    lambda row, since, length, total, share: Step(row, since, since + length, total, int(total * share)),
+    st.integers(0, ROWS - 1),
+    st.floats(-60, 40),
+    st.floats(0.1, 60),
+    st.integers(0, 1000),
+    st.floats(0, 1),
+)
+
+
+def increments(some: list[Step]) -> Increments:
+    rows = [
+        (step.row, START + step.since * INTERVAL, START + step.at * INTERVAL, float(step.total), float(step.bad))
+        for step in some
+    ]
+    made = Increments.of(rows)
+    return Increments(
+        row=made.row,
+        since=made.since,
+        at=made.at,
+        total=made.total,
+        bad=made.bad,
+        steady=made.steady,
+        seen=made.steady,
+    )
+
+
+def a_ledger(*, newest: float = START + 100 * INTERVAL) -> Ledger:
+    ledger = Ledger(INTERVAL)
+    for number in range(ROWS):
+        ledger.add_row(RowKey("sli", (("route", str(number)),)), horizon_s=86_400.0, from_s=float(START))
+    ledger.advance(newest)
+    rows = np.arange(ROWS)
+    ledger.see(rows, np.full(ROWS, START - 3 * HOUR))
+    ledger.place(rows, settled_s=START, counted_s=newest, complete_from_s=START - 3 * HOUR)
+    return ledger
+
+
+def cells(ledger: Ledger) -> list[Floats]:
+    """Everything that the tiers hold of the hours around the start."""
+    found = []
+    for tier in ledger.tiers:
+        first = int((START - 2 * HOUR) // tier.width_s)
+        for row in range(ROWS):
+            found += ledger_read(ledger, tier.width_s, row, first)
+    return found
+
+
+def ledger_read(ledger: Ledger, width_s: int, row: int, first: int) -> list[Floats]:
+    tier = next(tier for tier in ledger.tiers if tier.width_s == width_s)
+    return list(tier.read(row, first, tier.newest))
+
+
+def assert_alike(found: list[Floats], wanted: list[Floats]) -> None:
+    for number, (mine, its) in enumerate(zip(found, wanted, strict=True)):
+        # Measured seconds are kept in float32; where there is nothing, nothing may be left of rounding.
+        assert number % 3 == 2 or ((mine == 0) == (its == 0)).all()
+        assert mine == pytest.approx(its, abs=1e-3, rel=1e-9)
+
+
+def everything(row: int) -> tuple[Ints, Floats, Floats]:
+    return np.array([row]), np.array([START - 2 * HOUR]), np.array([START + 100.0 * INTERVAL])
+
+
+@given(st.lists(steps, max_size=6), st.lists(steps, max_size=6))
+@settings(deadline=None, max_examples=60)
+def test_what_was_provisional_can_be_taken_back(final: list[Step], provisional: list[Step]) -> None:
+    """Also what was spread over a hole that began before the counts were settled."""
+    ledger = a_ledger()
+    ledger.record(increments([step for step in final if step.at <= 0]), Stage.FINAL)
+    before, ever = cells(ledger), (ledger.ever_total.copy(), ledger.ever_bad.copy())
+    later = [step for step in provisional if step.at > 0]
+    ledger.record(increments([step for step in later if step.since >= 0]), Stage.PROVISIONAL)
+    ledger.record(without_measuring([step for step in later if step.since < 0]), Stage.PROVISIONAL)
+    ledger.rewind(np.arange(ROWS))
+    assert_alike(cells(ledger), before)
+    assert ledger.ever_total == pytest.approx(ever[0], abs=1e-6)
+    assert ledger.ever_bad == pytest.approx(ever[1], abs=1e-6)
+
+
+def without_measuring(some: list[Step]) -> Increments:
+    """Steps across the settled time: what they measure before it stays measured, as it was."""
+    made = increments(some)
+    made.seen[:] = False
+    return made
+
+
+@given(st.lists(steps, min_size=1, max_size=8))
+@settings(deadline=None, max_examples=60)
+def test_every_event_is_in_every_resolution_once(some: list[Step]) -> None:
+    ledger = a_ledger()
+    ledger.record(increments(some), Stage.FINAL)
+    for row in range(ROWS):
+        total = sum(step.total for step in some if step.row == row)
+        bad = sum(step.bad for step in some if step.row == row)
+        for tier in ledger.tiers:
+            sums = tier.sums(*everything(row))
+            assert sums.total[0] == pytest.approx(total)
+            assert sums.bad[0] == pytest.approx(bad)
+        assert ledger.ever_total[row] == pytest.approx(total)
+
+
+@given(st.lists(steps, max_size=8), st.lists(steps, max_size=8))
+@settings(deadline=None, max_examples=60)
+def test_what_is_kept_of_a_ledger_makes_the_same_ledger(final: list[Step], provisional: list[Step]) -> None:
+    """Final cells in chunks without what is provisional in them, the rest apart."""
+    ledger = a_ledger()
+    ledger.record(increments([step for step in final if step.at <= 0]), Stage.FINAL)
+    ledger.record(increments([step for step in provisional if step.at > 0]), Stage.PROVISIONAL)
+    again = a_ledger()
+    for tier, its in zip(ledger.tiers, again.tiers, strict=True):
+        settled = START // tier.width_s
+        for row in range(ROWS):
+            first = settled - 300
+            its.write(row, first, *unpack_cells(pack_cells(*ledger.unspilled(tier, row, first, settled))))
+    for row in range(ROWS):
+        again.restore(row, *ledger.provisional(row))
+    spilled = ledger.spilled
+    again.spill(spilled[:, 0].astype(np.int64), spilled[:, 1].astype(np.int64), spilled[:, 2], spilled[:, 3])
+    assert_alike(cells(again), cells(ledger))
+    for one in (again, ledger):
+        one.rewind(np.arange(ROWS))
+    assert_alike(cells(again), cells(ledger))
+
+
+@given(st.lists(steps, min_size=1, max_size=5), st.integers(0, 100))
+@settings(deadline=None, max_examples=60)
+def test_later_slots_never_change_earlier_windows(some: list[Step], slots: int) -> None:
+    ledger = a_ledger(newest=START + 40 * INTERVAL)
+    ledger.record(increments([step for step in some if step.at <= 40]), Stage.FINAL)
+    rows = np.arange(ROWS)
+    window = np.full(ROWS, START - HOUR), np.full(ROWS, START + 40.0 * INTERVAL)
+    before = ledger.sums(rows, *window)
+    ledger.advance(START + (41 + slots) * INTERVAL)
+    ledger.record(increments([Step(0, 40.5, 40.5 + slots / 2 + 0.1, 500, 50)]), Stage.FINAL)
+    after = ledger.sums(rows, *window)
+    assert after.total == pytest.approx(before.total)
+    assert after.bad == pytest.approx(before.bad)
+
+
+def test_counters_that_were_shown_never_fall() -> None:
+    ledger = a_ledger()
+    rows = np.arange(ROWS)
+    ledger.record(increments([Step(0, 1, 2, 100, 10)]), Stage.PROVISIONAL)
+    assert [column.tolist() for column in ledger.ever(rows)] == [[90, 0], [10, 0]]
+    ledger.rewind(rows)
+    assert [column.tolist() for column in ledger.ever(rows)] == [[90, 0], [10, 0]]
+    ledger.record(increments([Step(0, 1, 2, 120, 5)]), Stage.FINAL)
+    assert [column.tolist() for column in ledger.ever(rows)] == [[115, 0], [10, 0]]
+
+
+def test_an_interval_must_divide_the_cells() -> None:
+    with pytest.raises(ValueError, match="does not divide"):
+        Ledger(45)
+
+
+@given(st.lists(st.floats(allow_nan=True), max_size=20), st.integers(-(2**63), 2**63 - 1))
+def test_what_was_packed_comes_back(values: list[float], key: int) -> None:
+    columns = {"values": np.array(values), "key": np.array([key], dtype=np.int64), "text": np.array("häh\n")}
+    found = unpack(pack(columns))
+    for name, column in columns.items():
+        np.testing.assert_array_equal(found[name], column)
+
+
+@given(st.binary(max_size=200), st.integers(0, 100))
+def test_other_bytes_are_refused(data: bytes, cut: int) -> None:
+    for bytes_ in (data, pack({"a": np.arange(50)})[:cut]):
+        with pytest.raises(ValueError, match="not a packed"):
+            unpack(bytes_)
