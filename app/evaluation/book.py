@@ -109,7 +109,8 @@ class Book:
                 increments.append(decide(watch.pending, registry))
                 watch.pending = []
         rows = rows_of(watches)
-        self.ledger.place(rows, complete_from_s=since_s)
+        for watch in watches:
+            self.place_history(watch)
         self._absorb(past.cursor, rows)
         self._record(Increments.joined(increments), Stage.PAST)
 
@@ -120,6 +121,14 @@ class Book:
         counted = count(samples, stood, registry, until=begin_s + HOUR_S)
         found = Increments.joined([counted.increments, decide(counted.heads, registry)])
         self.ledger.enter_details(hour, rows_of(watches), found)
+
+    def place_history(self, watch: Watch) -> None:
+        """Note how far back the rows of an SLI are known; once all that windows need is counted, for good.
+
+        A window of an SLI that has gone ends where it was last seen, and begins before what is wanted now.
+        """
+        whole = watch.backfilled and watch.horizon_s <= self.history_s
+        self.ledger.place(rows_of([watch]), complete_from_s=0.0 if whole else watch.complete_from_s)
 
     def adopt(self, watches: Sequence[Watch]) -> None:
         """Make final what was counted so far, since it cannot be counted again."""

@@ -42,10 +42,15 @@ class Cells:
         )
 
     def broken(self, rows: int) -> Bools:
-        """Cells in which a counter was reset, appeared or vanished, shape (rows, cells)."""
+        """Cells in which a counter was reset, appeared or vanished, shape (rows, cells).
+
+        So is the cell before one that a counter does not reach the end of: its last sample may lie a look-back before
+        the edge between them, and the hole begins there.
+        """
         there = ~np.isnan(self.values)
         seen = ~np.isnan(self.resets)
         odd = (self.resets > 0) | (seen & ~(there[:, 1:] & there[:, :-1])) | (there[:, 1:] & ~seen)
+        odd[:, :-1] |= there[:, 1:-1] & ~there[:, 2:]
         broken = np.zeros((rows, len(self.edges) - 1), dtype=bool)
         np.logical_or.at(broken, self.row, odd)
         return broken

@@ -8,7 +8,7 @@ the settled cursor as soon as Prometheus answers.
 import numpy as np
 import orjson
 
-from app.evaluation.book import Book, rows_of
+from app.evaluation.book import Book
 from app.evaluation.heads import decode_heads, encode_heads
 from app.evaluation.parting import State, part_of
 from app.evaluation.watch import Watch
@@ -98,7 +98,7 @@ class Keeper:
         self._load_spilled(state["spilled"], rows)
         self._load_counters(state, rows)
         for watch in known.values():
-            self._book.ledger.place(rows_of([watch]), complete_from_s=watch.complete_from_s)
+            self._book.place_history(watch)
             watch.pending = decode_heads(
                 orjson.loads(str(state["pending"])).get(watch.key, []), self._book.ledger, rows
             )

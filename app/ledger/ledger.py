@@ -94,7 +94,7 @@ class Ledger:
             ("ever_bad", 0.0),
             ("good_shown", 0.0),
             ("bad_shown", 0.0),
-            ("covered_s", from_s),
+            ("covered_s", 0.0),
             ("_spacing_s", np.inf),
         ):
             setattr(self, name, np.append(getattr(self, name), value))

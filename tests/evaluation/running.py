@@ -92,6 +92,16 @@ class Running(AbstractContextManager["Running"]):
         slots = range(int(start) + INTERVAL_S, int(end) + 1, INTERVAL_S)
         asyncio.run(self._tick(slots, backfill=backfill))
 
+    def run_side_by_side(self, start: float, end: float) -> None:
+        """Tick every slot in (start, end] while history is being read."""
+
+        async def both() -> None:
+            slots = range(int(start) + INTERVAL_S, int(end) + 1, INTERVAL_S)
+            await self._tick(slots[:1])
+            await asyncio.gather(self._tick(slots[1:]), self._backfill(end))
+
+        asyncio.run(both())
+
     def backfill(self, now: float) -> None:
         """Count all the history there is."""
         asyncio.run(self._backfill(now))
