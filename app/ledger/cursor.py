@@ -66,9 +66,13 @@ class Cursor:
 
     def forget(self, target: Ints, since: Floats, registry: Registry) -> None:
         """Note that a *target* restarted after *since*: what of it has not been seen again will begin at zero."""
-        for restarted, seen in set(zip(target.tolist(), since.tolist(), strict=True)):
-            gone = np.flatnonzero((registry.arrays.target == restarted) & (self.time[: registry.sizes[2]] == seen))
-            self.value[gone] = np.nan
+        if not len(target):
+            return
+        restarted = set(zip(target.tolist(), since.tolist(), strict=True))
+        of_counter = registry.arrays.target
+        near = np.flatnonzero(np.isin(of_counter, target))
+        seen = zip(of_counter[near].tolist(), self.time[near].tolist(), strict=True)
+        self.value[near[[one in restarted for one in seen]]] = np.nan
 
     def absorb(self, older: "Cursor") -> None:
         """Take over what only *older* has seen, so that a counter that comes back after days is recognised."""
