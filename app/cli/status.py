@@ -9,9 +9,12 @@ from rich.text import Text
 
 from app.cli.console import Format, fail, output, print_json
 from app.cli.remote import RemoteError, slos
+from app.slo import Cause
+from app.status import severities_words, state_words
 
 _COLOURS = {"meeting": "green", "at_risk": "yellow", "exhausted": "red", "unknown": "dim"}
 _UNKNOWN = "-"
+_MOST_NAMED = 3
 
 Url = Annotated[str, typer.Option("--url", help="Where the service listens.", metavar="URL")]
 Service = Annotated[list[str] | None, typer.Option("--service", help="Only this service; may be repeated.")]
@@ -47,6 +50,8 @@ def status(
         print_json({"items": items})
     elif items:
         output().print(_table(items))
+        for line in _reasons(items):
+            output().print(line, markup=False, soft_wrap=True)
     else:
         output().print("no SLO matches" if query else "the service has no SLO yet")
 
@@ -68,7 +73,7 @@ def _table(items: list[dict[str, Any]]) -> Table:
             Text(_percent(item["budget"]["remaining_ratio"], 1), style=colour),
             _burn(item, "1h"),
             Text(item["status"], style=colour),
-            ", ".join(_alerts(item)),
+            Text(", ".join(_alerts(item))),
             Text(_data(item)),
         )
     return table
@@ -76,8 +81,32 @@ def _table(items: list[dict[str, Any]]) -> Table:
 
 def _alerts(item: dict[str, Any]) -> Iterator[str]:
     for alert in item["alerts"]:
-        if alert["state"] != "inactive":
-            yield f"{alert['severity']} {alert['state']}"
+        words = _words(alert)
+        if words:
+            yield f"{alert['severity']} {words}"
+
+
+def _words(alert: dict[str, Any]) -> str:
+    # A service that is older than this command does not give all of these.
+    return state_words(
+        alert["state"], reason=alert.get("reason"), tier=alert.get("tier"), cause=alert.get("cause", Cause.BURN)
+    )
+
+
+def _reasons(items: list[dict[str, Any]]) -> Iterator[str]:
+    """Why alerts are held back or frozen: a line for each reason, however many SLOs share it."""
+    owners: dict[str, list[str]] = {}
+    for item in items:
+        severities: dict[tuple[str, str], list[str]] = {}
+        for alert in item["alerts"]:
+            if alert.get("reason"):
+                severities.setdefault((_words(alert), alert["reason"]), []).append(alert["severity"])
+        for (words, reason), who in severities.items():
+            said = reason if reason.startswith(words) else f"{words}: {reason}"
+            owners.setdefault(f"{severities_words(who)} {said}", []).append(item["id"])
+    for what, ids in owners.items():
+        more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
+        yield f"{', '.join(ids[:_MOST_NAMED])}{more}: {what}"
 
 
 def _data(item: dict[str, Any]) -> str:

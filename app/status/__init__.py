@@ -1,7 +1,7 @@
 """The read model: one snapshot per SLO, published once a tick for everybody who displays.
 
 May import the core and `app.slo`; knows neither HTTP nor Prometheus. Start at `snapshot.py`; `board.py` hands the
-newest snapshots to readers without ever making a tick wait.
+newest snapshots to readers without ever making a tick wait; `wording.py` names what alerts do.
 """
 
 from app.status.board import Board
@@ -15,6 +15,7 @@ from app.status.snapshot import (
     Snapshot,
     WindowView,
 )
+from app.status.wording import severities_words, state_words
 
 __all__ = [
     "AlertView",
@@ -26,4 +27,6 @@ __all__ = [
     "Progress",
     "Snapshot",
     "WindowView",
+    "severities_words",
+    "state_words",
 ]

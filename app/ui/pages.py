@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
-from app.slo import AlertState, SloId
+from app.slo import SloId
 from app.status import Board, HealthState
 from app.ui import views
 
@@ -69,9 +69,12 @@ def _templates(prefix: str) -> Environment:
         "window": views.window_name,
         "burns": views.burns,
         "queries": views.queries,
+        "alert_lines": views.alert_lines,
+        "alert_state": views.alert_state,
+        "alert_kind": views.alert_kind,
         "segment": lambda text: quote(text, safe=""),
     }
-    environment.globals |= {"prefix": prefix, "health": HealthState, "alert_state": AlertState}
+    environment.globals |= {"prefix": prefix, "health": HealthState}
     return environment
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.promql.selector_text import render
-from app.slo import BadSli, CalendarWindow, format_duration
-from app.status import HealthState, Snapshot
+from app.slo import AlertState, BadSli, CalendarWindow, format_duration
+from app.status import AlertView, HealthState, Snapshot, severities_words, state_words
 
 _UNKNOWN = "–"  # noqa: RUF001  an en dash, as tables have it
 _RANKS = {HealthState.EXHAUSTED: 0, HealthState.AT_RISK: 1, HealthState.UNKNOWN: 2, HealthState.MEETING: 3}
@@ -25,6 +25,15 @@ class BurnView:
     good: str
     bad: str
     coverage: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertLine:
+    """What some alerts of an SLO do, and why they are held back or frozen; *kind* is for the eye."""
+
+    words: str
+    kind: str
+    reason: str
 
 
 def worst_first(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
@@ -95,11 +104,41 @@ def burns(snapshot: Snapshot) -> list[BurnView]:
     return views
 
 
+def alert_state(alert: AlertView) -> str:
+    """What the alert does, in words."""
+    return _words(alert) or str(alert.state)
+
+
+def alert_kind(alert: AlertView) -> str:
+    """What its badge looks like: one that fires looks so, be its data missing or not."""
+    words = _words(alert)
+    if words.startswith(AlertState.FIRING):
+        return str(AlertState.FIRING)
+    return str(AlertState.PENDING) if alert.state is AlertState.INACTIVE and words else str(alert.state)
+
+
+def alert_lines(snapshot: Snapshot) -> list[AlertLine]:
+    """The alerts of an SLO that do something or are kept from it; those that share a state and a reason in one line."""
+    severities: dict[tuple[str, str, str], list[str]] = {}
+    for alert in snapshot.alerts:
+        words = _words(alert)
+        if words:
+            severities.setdefault((words, alert_kind(alert), alert.reason or ""), []).append(alert.severity)
+    return [
+        AlertLine(words=f"{severities_words(who)} {words}", kind=kind, reason=reason)
+        for (words, kind, reason), who in severities.items()
+    ]
+
+
 def queries(snapshot: Snapshot) -> list[tuple[str, str]]:
     """The selectors that the SLI counts, each with what it counts."""
     sli = snapshot.slo.sli
     part = ("bad events", sli.bad) if isinstance(sli, BadSli) else ("good events", sli.good)
     return [("all events", render(sli.total)), (part[0], render(part[1]))]
+
+
+def _words(alert: AlertView) -> str:
+    return state_words(alert.state, reason=alert.reason, tier=alert.tier, cause=alert.cause)
 
 
 def _badness(snapshot: Snapshot) -> tuple[int, float, str]:

@@ -44,6 +44,37 @@ def test_the_least_budget_comes_first_and_the_unknown_last() -> None:
     assert "error: no series match" in unknown
 
 
+def test_why_alerts_are_held_back_or_frozen_is_said_once_for_all_that_share_it() -> None:
+    held = AlertView(
+        severity=Severity.PAGE,
+        state=AlertState.INACTIVE,
+        since=None,
+        tier=None,
+        reason="held back for lack of evidence",
+    )
+    frozen = [
+        AlertView(severity=severity, state=AlertState.FROZEN, since=AS_OF, tier=None, reason="data is [old]")
+        for severity in Severity
+    ]
+    served = Served.with_snapshots(
+        a_snapshot(an_slo("held"), alerts=[held]),
+        *(a_snapshot(an_slo(f"dark{number}"), alerts=frozen) for number in range(5)),
+    )
+    with listening(served.app()) as url:
+        table = status("--url", url).stdout.splitlines()
+        items = json.loads(status("--url", url, "--format", "json").stdout)["items"]
+
+    assert any(re.match(r"held-availability .* page held back +fresh", line) for line in table)
+    assert any(re.match(r"dark0-availability .* page frozen, ticket frozen +fresh", line) for line in table)
+    assert sorted(table[-2:], reverse=True) == [
+        "held-availability: page held back for lack of evidence",
+        "dark0-availability, dark1-availability, dark2-availability and 2 more: page and ticket frozen: data is [old]",
+    ]
+    reasons = {item["service"]: [alert["reason"] for alert in item["alerts"]] for item in items}
+    assert reasons["held"] == ["held back for lack of evidence"]
+    assert reasons["dark4"] == ["data is [old]"] * 2
+
+
 def test_machines_get_the_documents_of_every_page() -> None:
     served = Served.with_snapshots(*(a_snapshot(an_slo(f"s{number}")) for number in range(1_001)))
     with listening(served.app()) as url:

@@ -1,16 +1,20 @@
+import doctest
 import math
 import re
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.slo import AlertState, CalendarUnit, CalendarWindow, Severity
-from app.status import AlertView, Board, HealthState, Snapshot
+from app.slo import AlertState, CalendarUnit, CalendarWindow, Cause, Severity
+from app.status import AlertView, Board, HealthState, Snapshot, wording
 from app.ui import pages, views
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
+TOO_LITTLE = "held back for lack of evidence: 1 bad event in the last 1h, 2 are needed to tell a burn from chance"
+TOO_OLD = "the newest data is too old to judge by"
 
 
 def client(*snapshots: Snapshot, prefix: str = "") -> TestClient:
@@ -94,6 +98,48 @@ def test_only_the_worst_are_listed_of_very_many() -> None:
     http = client(*(a_snapshot(an_slo(f"s{number}")) for number in range(501)))
 
     assert "The worst 500 of 501" in http.get("/").text
+
+
+def alert(state: AlertState, *, severity: Severity = Severity.PAGE, **changes: Any) -> AlertView:
+    return AlertView(**{"severity": severity, "state": state, "since": AS_OF, "tier": None, **changes})
+
+
+@pytest.mark.parametrize(
+    ("alerts", "lines"),
+    [
+        ([alert(AlertState.INACTIVE), alert(AlertState.INACTIVE, severity=Severity.TICKET)], []),
+        ([alert(AlertState.INACTIVE, reason=TOO_LITTLE)], [("page held back", TOO_LITTLE)]),
+        (
+            [alert(AlertState.FROZEN, severity=severity, reason=TOO_OLD) for severity in Severity],
+            [("page and ticket frozen", TOO_OLD)],
+        ),
+        ([alert(AlertState.FROZEN, tier="1h/5m", reason=TOO_OLD)], [("page firing, frozen", TOO_OLD)]),
+        ([alert(AlertState.FIRING, tier="no data", cause=Cause.NO_DATA)], [("page firing: no data", "")]),
+    ],
+)
+def test_what_alerts_do_is_said_with_what_keeps_them_from_it(
+    alerts: list[AlertView], lines: list[tuple[str, str]]
+) -> None:
+    assert [(line.words, line.reason) for line in views.alert_lines(a_snapshot(alerts=alerts))] == lines
+
+
+@pytest.mark.parametrize("path", ["/", "/slos/checkout-availability"])
+def test_both_pages_say_why_an_alert_is_held_back_or_frozen(path: str) -> None:
+    held, frozen = (
+        alert(AlertState.INACTIVE, reason=TOO_LITTLE),
+        alert(AlertState.FROZEN, tier="6h/30m", reason="<old>"),
+    )
+
+    text = client(a_snapshot(alerts=[held, frozen])).get(path).text
+
+    assert "held back" in text.replace(TOO_LITTLE, "")
+    assert TOO_LITTLE in text
+    assert "firing, frozen" in text
+    assert "&lt;old&gt;" in text
+
+
+def test_the_examples_of_the_wording_hold() -> None:
+    assert doctest.testmod(wording).failed == 0
 
 
 def test_an_empty_board_is_no_error() -> None:
