@@ -13,6 +13,7 @@ from app.delivery.alertmanager_api import AlertmanagerApi
 from app.delivery.alertmanager_peer import RECEIVER, AlertmanagerPeer, Reassertion
 from app.delivery.alertmanager_wire import Wire
 from app.delivery.outcome import Delivered, Held, Outcome, best
+from app.delivery.outgoing import OutgoingOptions
 from app.delivery.ports import DeliveryInstruments, Receiver
 from app.delivery.templates import Templates
 
@@ -29,7 +30,7 @@ class AlertmanagerOptions:
         external_url: where people reach us.
         interval: the time between two evaluations.
         resend_delay: the time between two repetitions of what fires.
-        timeout: the longest that one request may take.
+        outgoing: how long one request may take, and where it may go.
         reassertion: how long a restarted Alertmanager needs to see what fires.
         name: what the cluster is called as a receiver.
         templates: the receiver's own words.
@@ -39,7 +40,7 @@ class AlertmanagerOptions:
     external_url: str
     interval: timedelta = timedelta(seconds=30)
     resend_delay: timedelta = timedelta(minutes=1)
-    timeout: timedelta = timedelta(seconds=10)
+    outgoing: OutgoingOptions = field(default_factory=OutgoingOptions)
     reassertion: Reassertion = field(default_factory=Reassertion)
     name: str = RECEIVER
     templates: Templates = field(default_factory=Templates)
@@ -61,7 +62,7 @@ class Alertmanager(Receiver):
         self._name = options.name
         self.peers = tuple(
             AlertmanagerPeer(
-                AlertmanagerApi(url, clock=clock, instruments=instruments, timeout=options.timeout),
+                AlertmanagerApi(url, clock=clock, instruments=instruments, outgoing=options.outgoing),
                 wire=wire,
                 reassertion=options.reassertion,
                 instruments=instruments,

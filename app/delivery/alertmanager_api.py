@@ -4,20 +4,22 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import httpx
 import orjson
 
 from app.clock import Clock
+from app.delivery.addresses import IpAddress
 from app.delivery.alertmanager_wire import PostableAlert
 from app.delivery.answers import POISON, Answer, AttemptError, failure_of
 from app.delivery.outcome import Failed, FailureReason
+from app.delivery.outgoing import OutgoingOptions, checked_addresses, port_of
+from app.delivery.pinned import CONNECT_S, first_reachable, pinned_request
 from app.delivery.ports import DeliveryInstruments
 from app.prometheus.dates import clock_skew
 
-_CONNECT_S = 3.0
 _ANSWER_BYTES = 4 * 1024 * 1024
 """The status holds the whole configuration; no answer is larger than that."""
 _DETAIL_CHARS = 300
@@ -33,17 +35,19 @@ class AlertmanagerApi:
     """
 
     def __init__(
-        self, url: str, *, clock: Clock, instruments: DeliveryInstruments, timeout: timedelta = timedelta(seconds=10)
+        self, url: str, *, clock: Clock, instruments: DeliveryInstruments, outgoing: OutgoingOptions | None = None
     ) -> None:
         parts = urlsplit(url)
         self.peer = f"alertmanager/{parts.netloc.rpartition('@')[2]}"
         self.skew = 0.0
         self._clock = clock
         self._instruments = instruments
-        self._timeout_s = timeout.total_seconds()
+        self._base = httpx.URL(url.rstrip("/"))
+        self._outgoing = outgoing or OutgoingOptions()
+        self._timeout_s = self._outgoing.deadline.total_seconds()
         self._http = httpx.AsyncClient(
-            base_url=url.rstrip("/"),
-            timeout=httpx.Timeout(self._timeout_s, connect=min(_CONNECT_S, self._timeout_s)),
+            verify=self._outgoing.ssl_context(),
+            timeout=httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s)),
             trust_env=False,
         )
 
@@ -57,7 +61,7 @@ class AlertmanagerApi:
         Raises:
             AttemptError: it cannot be reached.
         """
-        answer = await self._exchange(self._http.build_request("GET", "/api/v2/status"))
+        answer = await self._exchange("GET", "/api/v2/status")
         with suppress(ValueError, KeyError, TypeError):
             return datetime.fromisoformat(orjson.loads(answer.body)["uptime"]).astimezone(UTC)
         return None
@@ -68,19 +72,18 @@ class AlertmanagerApi:
         Raises:
             AttemptError: it did not work, and may later.
         """
-        request = self._http.build_request("POST", "/api/v2/alerts", content=orjson.dumps(alerts), headers=_JSON)
-        answer = await self._exchange(request)
+        answer = await self._exchange("POST", "/api/v2/alerts", orjson.dumps(alerts))
         if httpx.codes.is_success(answer.status):
             return None
         if answer.status in POISON:
             return answer.text[:_DETAIL_CHARS]
         raise AttemptError(_failure(answer))
 
-    async def _exchange(self, request: httpx.Request) -> Answer:
+    async def _exchange(self, method: str, path: str, content: bytes | None = None) -> Answer:
         sent = self._clock.now()
         try:
             async with asyncio.timeout(self._timeout_s):
-                answer = await self._read(request)
+                answer = await self._ask(method, path, content)
         except (TimeoutError, httpx.TimeoutException) as error:
             detail = f"{self.peer} did not answer within {self._timeout_s:g} s"
             raise AttemptError(Failed(reason=FailureReason.TIMEOUT, detail=detail)) from error
@@ -92,6 +95,18 @@ class AlertmanagerApi:
             self.skew = skew
             self._instruments.clock_skew(self.peer, skew)
         return answer
+
+    async def _ask(self, method: str, path: str, content: bytes | None) -> Answer:
+        """The answer of the first address that can be reached; all that the name stands for were checked."""
+        target = self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + path.encode())
+        addresses = await checked_addresses(self._base.raw_host.decode(), port_of(self._base), options=self._outgoing)
+
+        async def attempt(address: IpAddress) -> Answer:
+            headers = _JSON if content is not None else {}
+            request = pinned_request(self._http, method, target, address, content=content, headers=headers)
+            return await self._read(request)
+
+        return await first_reachable(addresses, attempt)
 
     async def _read(self, request: httpx.Request) -> Answer:
         response = await self._http.send(request, stream=True)

@@ -1,6 +1,7 @@
 """E-mail by SMTP: text and HTML, the end of an alert in the thread of its beginning."""
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,6 +22,7 @@ from app.delivery.answers import AttemptError
 from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
 from app.delivery.outgoing import OutgoingOptions, checked_addresses
+from app.delivery.pinned import connected_socket
 from app.delivery.secrets import Secret
 from app.delivery.words import Words, Writer
 from app.store.outbox import idempotency_key
@@ -84,8 +86,9 @@ class Mail(Messenger):
         seconds = self._outgoing.deadline.total_seconds()
         try:
             async with asyncio.timeout(seconds):
-                await checked_addresses(self._options.host, self._port, options=self._outgoing)
-                return Told(outcome=await self._send(letter, password))
+                addresses = await checked_addresses(self._options.host, self._port, options=self._outgoing)
+                connection = await connected_socket(addresses, self._port)
+                return Told(outcome=await self._send(letter, password, connection))
         except (TimeoutError, aiosmtplib.SMTPTimeoutError) as error:
             raise _attempt(FailureReason.TIMEOUT, f"the mail server did not answer within {seconds:g} s") from error
         except (OSError, aiosmtplib.SMTPException) as error:
@@ -99,11 +102,12 @@ class Mail(Messenger):
     def _port(self) -> int:
         return self._options.port or _PORTS[self._options.encryption]
 
-    async def _send(self, letter: EmailMessage, password: str | None) -> Outcome:
+    async def _send(self, letter: EmailMessage, password: str | None, connection: socket.socket) -> Outcome:
         options = self._options
         client = aiosmtplib.SMTP(
+            # The name is for the certificate only; the connection is to an address that was checked.
             hostname=options.host,
-            port=self._port,
+            sock=connection,
             timeout=self._outgoing.deadline.total_seconds(),
             use_tls=options.encryption is Encryption.TLS,
             start_tls=options.encryption is Encryption.STARTTLS,

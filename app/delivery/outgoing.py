@@ -7,6 +7,7 @@ so that an answer of the name service which changes in between changes nothing.
 import asyncio
 import ipaddress
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,12 +20,12 @@ import httpx
 from app.delivery.addresses import AddressPolicy, IpAddress
 from app.delivery.answers import Answer, AttemptError
 from app.delivery.outcome import Failed, FailureReason
+from app.delivery.pinned import CONNECT_S, first_reachable, pinned_request
 
 Resolver = Callable[[str, int], Awaitable[Sequence[IpAddress]]]
 """Takes a host and a port; raises OSError where the name is not known."""
 
 _MOST_READ = 64 * 1024
-_CONNECT_S = 3.0
 _REDIRECTS = frozenset(
     {
         HTTPStatus.MOVED_PERMANENTLY,
@@ -59,6 +60,13 @@ class OutgoingOptions:
     ca_file: Path | None = None
     resolver: Resolver = resolve
 
+    def ssl_context(self) -> ssl.SSLContext:
+        """What certificates of servers are checked with."""
+        context = httpx.create_ssl_context(trust_env=False)
+        if self.ca_file is not None:
+            context.load_verify_locations(self.ca_file)
+        return context
+
 
 class Outgoing:
     """Sends requests for one receiver."""
@@ -66,13 +74,10 @@ class Outgoing:
     def __init__(self, options: OutgoingOptions) -> None:
         self._options = options
         self._deadline_s = options.deadline.total_seconds()
-        context = httpx.create_ssl_context(trust_env=False)
-        if options.ca_file is not None:
-            context.load_verify_locations(options.ca_file)
         self._http = httpx.AsyncClient(
-            verify=context,
+            verify=options.ssl_context(),
             trust_env=False,
-            timeout=httpx.Timeout(self._deadline_s, connect=min(_CONNECT_S, self._deadline_s)),
+            timeout=httpx.Timeout(self._deadline_s, connect=min(CONNECT_S, self._deadline_s)),
             # A connection is verified for one name but kept by address, where another name might find it.
             limits=httpx.Limits(max_keepalive_connections=0),
         )
@@ -108,24 +113,17 @@ class Outgoing:
         self, target: httpx.URL, content: bytes, headers: Mapping[str, str], *, trusted: bool, read: bool
     ) -> Answer:
         addresses = await checked_addresses(
-            target.raw_host.decode(), _port(target), options=self._options, trusted=trusted
+            target.raw_host.decode(), port_of(target), options=self._options, trusted=trusted
         )
-        for last, address in enumerate(addresses, start=1 - len(addresses)):
-            request = self._http.build_request(
-                "POST",
-                target.copy_with(host=str(address)),
-                content=content,
-                headers={**headers, "Host": target.netloc.decode()},
-                extensions={"sni_hostname": target.raw_host.decode()},
-            )
-            try:
-                return await self._exchange(request, read=read)
-            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-                if last == 0:
-                    _fail(target, error)
-            except httpx.HTTPError as error:
-                _fail(target, error)
-        raise AssertionError("a host has at least one address")
+
+        async def attempt(address: IpAddress) -> Answer:
+            request = pinned_request(self._http, "POST", target, address, content=content, headers=headers)
+            return await self._exchange(request, read=read)
+
+        try:
+            return await first_reachable(addresses, attempt)
+        except httpx.HTTPError as error:
+            _fail(target, error)
 
     async def _exchange(self, request: httpx.Request, *, read: bool) -> Answer:
         response = await self._http.send(request, stream=True)
@@ -184,7 +182,7 @@ def _next(target: httpx.URL, location: str, headers: Mapping[str, str]) -> tuple
     onward = parse_target(url)
     if target.scheme == "https" and onward.scheme != "https":
         raise _attempt(FailureReason.REFUSED, f"{target.host} redirects from https to http")
-    same = (onward.scheme, onward.host, _port(onward)) == (target.scheme, target.host, _port(target))
+    same = (onward.scheme, onward.host, port_of(onward)) == (target.scheme, target.host, port_of(target))
     return onward, {name: value for name, value in headers.items() if same or name.lower() not in _OF_THIS_HOST}
 
 
@@ -202,7 +200,8 @@ async def _start_of_body(response: httpx.Response, within_s: float) -> bytes:
     return bytes(body[:_MOST_READ])
 
 
-def _port(target: httpx.URL) -> int:
+def port_of(target: httpx.URL) -> int:
+    """The port that the URL stands for."""
     return target.port or (443 if target.scheme == "https" else 80)
 
 

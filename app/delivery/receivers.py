@@ -68,7 +68,7 @@ def open_receivers(config: DeliveryConfig, surroundings: Surroundings, *, workin
             config.heartbeat.url, every=config.heartbeat.every, outgoing=sender, working=working
         )
         found.closing.append(found.heartbeat.aclose)
-    for watchdog in _watchdogs(config, surroundings, working):
+    for watchdog in _watchdogs(config, outgoing, surroundings, working):
         found.keepers.append((watchdog.name, watchdog))
         found.closing.append(watchdog.aclose)
     return found
@@ -76,11 +76,11 @@ def open_receivers(config: DeliveryConfig, surroundings: Surroundings, *, workin
 
 def _add(found: Receivers, config: ReceiverConfig, outgoing: OutgoingOptions, surroundings: Surroundings) -> None:
     if isinstance(config.target, AlertmanagerTargets):
-        alertmanager = _alertmanager(config, config.target.urls, surroundings)
+        alertmanager = _alertmanager(config, config.target.urls, outgoing, surroundings)
         found.receivers.append(alertmanager)
         found.keepers += ((config.name, peer) for peer in alertmanager.peers)
         found.closing.append(alertmanager.aclose)
-        for alarm in _alarms(config.target.urls, surroundings):
+        for alarm in _alarms(config.target.urls, outgoing, surroundings):
             found.keepers.append((alarm.name, alarm))
             found.closing.append(alarm.aclose)
         return
@@ -95,24 +95,26 @@ def _add(found: Receivers, config: ReceiverConfig, outgoing: OutgoingOptions, su
     found.closing.append(direct.aclose)
 
 
-def _alertmanager(config: ReceiverConfig, urls: Sequence[str], surroundings: Surroundings) -> Alertmanager:
+def _alertmanager(
+    config: ReceiverConfig, urls: Sequence[str], outgoing: OutgoingOptions, surroundings: Surroundings
+) -> Alertmanager:
     options = AlertmanagerOptions(
         urls=tuple(urls),
         external_url=surroundings.external_url,
         interval=surroundings.interval,
-        timeout=config.timeout,
+        outgoing=replace(outgoing, deadline=config.timeout),
         name=config.name,
         templates=config.templates,
     )
     return Alertmanager(options, clock=surroundings.clock, instruments=surroundings.instruments)
 
 
-def _alarms(urls: Sequence[str], surroundings: Surroundings) -> list[GivenUpAlarm]:
+def _alarms(urls: Sequence[str], outgoing: OutgoingOptions, surroundings: Surroundings) -> list[GivenUpAlarm]:
     if surroundings.given_up is None:
         return []
     return [
         GivenUpAlarm(
-            AlertmanagerApi(url, clock=surroundings.clock, instruments=surroundings.instruments),
+            _api(url, outgoing, surroundings),
             surroundings.given_up,
             external_url=surroundings.external_url,
             lifetime=surroundings.lifetime,
@@ -138,7 +140,9 @@ def _messenger(config: ReceiverConfig, outgoing: OutgoingOptions, surroundings: 
             raise ValueError("Alertmanagers are told by a receiver of their own")
 
 
-def _watchdogs(config: DeliveryConfig, surroundings: Surroundings, working: Working) -> list[Watchdog]:
+def _watchdogs(
+    config: DeliveryConfig, outgoing: OutgoingOptions, surroundings: Surroundings, working: Working
+) -> list[Watchdog]:
     if config.watchdog is None:
         return []
     options = WatchdogOptions(
@@ -149,5 +153,8 @@ def _watchdogs(config: DeliveryConfig, surroundings: Surroundings, working: Work
     )
     target = next(one.target for one in config.receivers if one.name == config.watchdog.receiver)
     urls = target.urls if isinstance(target, AlertmanagerTargets) else ()
-    apis = [AlertmanagerApi(url, clock=surroundings.clock, instruments=surroundings.instruments) for url in urls]
-    return [Watchdog(api, options, working=working) for api in apis]
+    return [Watchdog(_api(url, outgoing, surroundings), options, working=working) for url in urls]
+
+
+def _api(url: str, outgoing: OutgoingOptions, surroundings: Surroundings) -> AlertmanagerApi:
+    return AlertmanagerApi(url, clock=surroundings.clock, instruments=surroundings.instruments, outgoing=outgoing)

@@ -13,7 +13,11 @@ import pytest
 from app.alerting import Notice, resolve
 from app.delivery import Alertmanager, AlertmanagerOptions, FailureReason, Reassertion
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
+from app.delivery.outgoing import OutgoingOptions, Resolver
+from app.delivery.outgoing import resolve as resolve_name
 from tests.delivery.fakes import Remembered, SkewedClock
+from tests.delivery.names import Rebinding
+from tests.delivery.scripted import Reply, Scripted
 from tests.delivery.waiting import reaches
 from tests.store.notices import firing
 from tests.support.servers import Server, Sink, alertmanager, free_port
@@ -41,11 +45,12 @@ async def _receiver(
     instruments: Remembered | None = None,
     behind: timedelta = timedelta(0),
     timeout_s: float = 5.0,
+    resolver: Resolver = resolve_name,
 ) -> AsyncIterator[Alertmanager]:
     options = AlertmanagerOptions(
         urls=tuple(urls),
         external_url="http://127.0.0.1:9720",
-        timeout=timedelta(seconds=timeout_s),
+        outgoing=OutgoingOptions(deadline=timedelta(seconds=timeout_s), resolver=resolver),
         reassertion=QUICK,
     )
     receiver = Alertmanager(options, clock=SkewedClock(-behind), instruments=instruments or Remembered())
@@ -279,3 +284,31 @@ def test_names_of_peers_hold_no_credentials() -> None:
             assert [peer.name for peer in receiver.peers] == ["alertmanager/alertmanager.example:9093"]
 
     asyncio.run(play())
+
+
+def test_the_address_that_was_checked_is_the_one_that_is_used() -> None:
+    """A name that stands for an Alertmanager now and for a metadata service later reaches the former only (S2)."""
+    names = Rebinding("127.0.0.7,127.0.0.1", "127.0.0.1", "169.254.169.254")
+
+    async def play(server: Scripted) -> list[Outcome]:
+        async with _receiver([server.at("am.example")], resolver=names) as receiver:
+            return [(await receiver.deliver([_page()], at=_now()))[0] for _ in range(2)]
+
+    with Scripted(otherwise=Reply(body=b"{}")) as server:
+        taken, refused = asyncio.run(play(server))
+    assert taken == Delivered()
+    assert isinstance(refused, Failed)
+    assert refused.reason is FailureReason.REFUSED
+    assert names.asked == ["am.example"] * 3
+    assert [request.headers["host"] for request in server.requests] == [f"am.example:{server.port}"] * 2
+
+
+def test_a_user_and_a_password_in_the_url_are_given_to_alertmanager() -> None:
+    async def play(server: Scripted) -> None:
+        async with _receiver([server.url.replace("//", "//me:word@")]) as receiver:
+            assert await receiver.deliver([_page()], at=_now()) == [Delivered()]
+
+    with Scripted(otherwise=Reply(body=b"{}")) as server:
+        asyncio.run(play(server))
+    assert {request.headers["authorization"] for request in server.requests} == {"Basic bWU6d29yZA=="}
+    assert "@" not in server.requests[0].headers["host"]

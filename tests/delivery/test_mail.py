@@ -18,10 +18,11 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from app.delivery.direct import Messenger
 from app.delivery.mail import Encryption, Mail, MailOptions
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
-from app.delivery.outgoing import OutgoingOptions
+from app.delivery.outgoing import OutgoingOptions, Resolver, resolve
 from app.delivery.secrets import FixedSecret
 from tests.delivery.desk import WRITER, deliver
 from tests.delivery.fakes import SkewedClock
+from tests.delivery.names import Rebinding
 from tests.store.notices import firing, resolved
 from tests.support.servers import free_port
 
@@ -61,7 +62,14 @@ def _server(postbox: Postbox, **arguments: Any) -> Iterator[int]:
         controller.stop()
 
 
-def _mail(port: int, *, deadline_s: float = 3.0, ca_file: Path | None = None, **changes: Any) -> Messenger:
+def _mail(
+    port: int,
+    *,
+    deadline_s: float = 3.0,
+    ca_file: Path | None = None,
+    resolver: Resolver = resolve,
+    **changes: Any,
+) -> Messenger:
     options = MailOptions(
         **{
             "sender": "Sloburn <slo@example.org>",
@@ -72,7 +80,7 @@ def _mail(port: int, *, deadline_s: float = 3.0, ca_file: Path | None = None, **
             **changes,
         }
     )
-    outgoing = OutgoingOptions(deadline=timedelta(seconds=deadline_s), ca_file=ca_file)
+    outgoing = OutgoingOptions(deadline=timedelta(seconds=deadline_s), ca_file=ca_file, resolver=resolver)
     return Mail(options, outgoing=outgoing, writer=WRITER, clock=SkewedClock())
 
 
@@ -148,6 +156,32 @@ def test_the_metadata_service_gets_no_mail() -> None:
     refused = _one(25, host="169.254.169.254")
     assert isinstance(refused, Failed)
     assert refused.reason is FailureReason.REFUSED
+
+
+@pytest.mark.parametrize("encryption", list(Encryption))
+def test_the_address_that_was_checked_is_the_one_that_is_used(encryption: Encryption, tmp_path: Path) -> None:
+    """No other resolver than ours knows the name, and the certificate is for the name (S2)."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("mail.example").configure_cert(context)
+    tls: dict[str, Any] = {
+        Encryption.OFF: {},
+        Encryption.STARTTLS: {"tls_context": context},
+        Encryption.TLS: {"ssl_context": context},
+    }[encryption]
+    names = Rebinding("127.0.0.7,127.0.0.1", "169.254.169.254", "127.0.0.1")
+    secure = {"encryption": encryption, "ca_file": tmp_path / "ca.pem", "resolver": names}
+    postbox = Postbox()
+    with _server(postbox, **tls) as port:
+        assert _one(port, host="mail.example", **secure) == Delivered()
+        refused = _one(port, host="mail.example", **secure)
+        assert isinstance(refused, Failed)
+        assert refused.reason is FailureReason.REFUSED
+        other = _one(port, host="other.example", **secure)
+        assert isinstance(other, Delivered if encryption is Encryption.OFF else Failed)
+    assert names.asked == ["mail.example", "mail.example", "other.example"]
+    assert len(postbox.letters) == (2 if encryption is Encryption.OFF else 1)
 
 
 def test_it_logs_in_over_tls_with_a_certificate_that_is_checked(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ import asyncio
 import ipaddress
 import ssl
 import time
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from app.delivery.addresses import AddressPolicy, IpAddress
 from app.delivery.answers import Answer, AttemptError
 from app.delivery.outcome import FailureReason
 from app.delivery.outgoing import Outgoing, OutgoingOptions, Resolver, resolve
+from tests.delivery.names import Rebinding
 from tests.delivery.scripted import Reply, Scripted
 
 NEVER = [
@@ -123,19 +123,6 @@ def test_the_metadata_service_is_not_asked_however_it_is_written(host: str) -> N
     assert reason in {FailureReason.REFUSED, FailureReason.UNREACHABLE}
 
 
-class Rebinding:
-    """A name service whose answer changes from question to question."""
-
-    def __init__(self, *answers: str) -> None:
-        self.answers = list(answers)
-        self.asked: list[str] = []
-
-    async def __call__(self, host: str, port: int) -> Sequence[IpAddress]:
-        assert port > 0
-        self.asked.append(host)
-        return [_address(self.answers.pop(0))]
-
-
 def test_the_address_that_was_checked_is_the_one_that_is_used() -> None:
     """The second answer of the name service would be another machine; nobody asks for it."""
     with Scripted() as server:
@@ -143,6 +130,13 @@ def test_the_address_that_was_checked_is_the_one_that_is_used() -> None:
         assert _post(server.at("hook.example"), resolver=names).status == 200
         assert names.asked == ["hook.example"]
         assert server.requests[0].headers["host"] == f"hook.example:{server.port}"
+
+
+def test_an_address_that_nobody_listens_at_gives_way_to_the_next() -> None:
+    with Scripted() as server:
+        assert _post(server.at("hook.example"), resolver=Rebinding("127.0.0.7,127.0.0.1")).status == 200
+    reason, _ = _refusal("http://hook.example:9/", resolver=Rebinding("127.0.0.7,127.0.0.1"))
+    assert reason is FailureReason.UNREACHABLE
 
 
 def test_a_redirect_is_checked_like_the_first_request() -> None:
