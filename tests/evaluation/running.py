@@ -1,12 +1,13 @@
 """An evaluator in virtual time, over any source, and what it shows."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
+from typing import Any, TypeVar
 
 from typing_extensions import override
 
@@ -20,6 +21,7 @@ from tests.support.service import write_documents
 from tests.support.traces import Trace
 
 INTERVAL_S = 30
+T = TypeVar("T")
 Figures = dict[str, tuple[float, float, float]]
 """Total and bad events and coverage, by SLO and window."""
 
@@ -60,19 +62,21 @@ class Running(AbstractContextManager["Running"]):
         open_: Callable[[str], Database] = open_database,
         move: Callable[[float], None] = lambda _at: None,
         settle_s: int = 300,
+        timeout_s: float = 20,
         history: timedelta | None = None,
     ) -> None:
         self.slos = slos
         self.source = source
         self.board = Board()
         self.instruments = Noted()
+        self._runner = asyncio.Runner()
         self._move = move
         self._path = path
         self._open = open_
         self._pace = Pace(
             interval=timedelta(seconds=INTERVAL_S),
             settle=timedelta(seconds=settle_s),
-            timeout=timedelta(seconds=20),
+            timeout=timedelta(seconds=timeout_s),
             history=history,
             routing=Routing(always=("pager",)),
         )
@@ -83,14 +87,18 @@ class Running(AbstractContextManager["Running"]):
         self.database.close()
         self._begin()
 
+    def do(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do something in the event loop of the ticks."""
+        return self._runner.run(work)
+
     def tick(self, *slots: float) -> None:
         """Tick some slots."""
-        asyncio.run(self._tick(slots))
+        self.do(self._tick(slots))
 
     def run(self, start: float, end: float, *, backfill: bool = True) -> None:
         """Tick every slot in (start, end]; after each, a piece of history."""
         slots = range(int(start) + INTERVAL_S, int(end) + 1, INTERVAL_S)
-        asyncio.run(self._tick(slots, backfill=backfill))
+        self.do(self._tick(slots, backfill=backfill))
 
     def run_side_by_side(self, start: float, end: float) -> None:
         """Tick every slot in (start, end] while history is being read."""
@@ -100,11 +108,11 @@ class Running(AbstractContextManager["Running"]):
             await self._tick(slots[:1])
             await asyncio.gather(self._tick(slots[1:]), self._backfill(end))
 
-        asyncio.run(both())
+        self.do(both())
 
     def backfill(self, now: float) -> None:
         """Count all the history there is."""
-        asyncio.run(self._backfill(now))
+        self.do(self._backfill(now))
 
     @property
     def figures(self) -> Figures:
@@ -120,6 +128,7 @@ class Running(AbstractContextManager["Running"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.database.close()
+        self._runner.close()
 
     def _begin(self) -> None:
         self.database = self._open(f"sqlite:///{self._path}")

@@ -5,6 +5,7 @@ It runs in a thread of its own, so that any test can use it:
     with FaultProxy(prometheus.url) as proxy:
         proxy.fault = Delay(seconds=2)              # from now on, until set to None
         proxy.script(Reply(status=503), Reset())    # the next two requests; then `fault` again
+        proxy.only = lambda seen: b"shop" in seen.body  # `fault` hurts these requests only
         with proxy.down(): ...                      # connections are refused
 """
 
@@ -105,12 +106,15 @@ class _Answer:
 class FaultProxy:
     """Forwards to *upstream* (a base URL), except for `fault` and the faults of `script`.
 
-    Keeps the requests it has `seen`, the `most_at_once` that were under way, and how many `connections` were opened.
+    Keeps the requests it has `seen`, the `most_at_once` that were under way, how many `connections` were opened, and how
+    many `bytes_answered` the upstream gave.
     """
 
     def __init__(self, upstream: str = "http://127.0.0.1:9") -> None:
         self.upstream = upstream
         self.fault: Fault | None = None
+        self.only: Callable[[Seen], bool] = lambda _seen: True
+        self.bytes_answered = 0
         self.seen: list[Seen] = []
         self.most_at_once = 0
         self.connections = 0
@@ -179,11 +183,14 @@ class FaultProxy:
                 while True:
                     seen = await _read_request(reader)
                     self.seen.append(seen)
-                    fault = self._script.popleft() if self._script else self.fault
+                    fault = self._script.popleft() if self._script else self._fault_of(seen)
                     if not await self._respond(seen, fault, writer):
                         return
         finally:
             writer.close()
+
+    def _fault_of(self, seen: Seen) -> Fault | None:
+        return self.fault if self.only(seen) else None
 
     async def _respond(self, seen: Seen, fault: Fault | None, writer: asyncio.StreamWriter) -> bool:
         self._at_once += 1
@@ -229,6 +236,7 @@ class FaultProxy:
                 await response.aclose()
             except httpx.TransportError:
                 return _Answer(status=502, headers={"Content-Type": "text/plain"}, body=b"no upstream")
+        self.bytes_answered += len(body)
         kept = {name: value for name, value in response.headers.items() if name not in _HOP_BY_HOP}
         return _Answer(status=response.status_code, headers=kept, body=body)
 
