@@ -15,6 +15,8 @@ from app.slo import SeverityPolicy, Tier, format_duration
 ADEQUATE_COVERAGE = 0.9
 """Measured over expected slots of a window below which nothing is concluded from it."""
 
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierReading:
@@ -34,7 +36,9 @@ class TierReading:
 
     def trips(self, tier: Tier) -> bool:
         """Whether both burn rates reach the factor; NaN never does."""
-        return self.long_burn_rate >= tier.factor and self.short_burn_rate >= tier.factor
+        # 144 bad events of 10,000 are 14.4 times an error budget of 0.001, and 14.399999999999999 in floating point.
+        reached = tier.factor * (1.0 - _ROUNDING)
+        return self.long_burn_rate >= reached and self.short_burn_rate >= reached
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +46,15 @@ class Reading:
     """One severity at one slot: its tiers in the policy's order, and whether the newest data is too old to judge by.
 
     *recent* are the counts of `evidence.needed_windows`; without them, or without the *error_budget* (a ratio), a
-    policy that asks for evidence cannot tell what lacks it, and goes by the burn rates alone.
+    policy that asks for evidence cannot tell what lacks it, and goes by the burn rates alone. *since_end* are all
+    events since the alert last ended, needed for as long as the longest window reaches back to that.
     """
 
     tiers: tuple[TierReading, ...]
     stale: bool = False
     recent: tuple[WindowCounts, ...] = ()
     error_budget: float = math.nan
+    since_end: WindowCounts | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,11 +151,12 @@ def _doubt(
         return evidence.what_is_missing(counts, doubt.is_dispelled)
     if quiet_for is None or quiet_for >= tier.long:
         return None
-    # What an alert has told of once is no evidence for the next one.
-    new = evidence.since_the_end(reading.recent, tier, pause=quiet_for + evidence.hold(policy))
+    # What an alert has told of once is no evidence for the next one (ADR-0017).
+    since_end = reading.since_end or WindowCounts(window=quiet_for, total=0.0, bad=0.0)
+    new = (since_end, *(counts for counts in reading.recent if counts.window <= quiet_for))
     if any(doubt.is_unusual(counts.bad, counts.total) for counts in new):
         return None
-    return evidence.what_is_missing(new[-1], doubt.is_unusual)
+    return evidence.what_is_missing(since_end, doubt.is_unusual, within="since the last alert ended")
 
 
 def _why(tier: Tier, measured: TierReading) -> str:

@@ -55,6 +55,10 @@ class Alerting:
         return next((policy for policy in self.policies if policy.severity is severity), None)
 
 
+_DIGITS = 15
+"""Of an error budget; what a float below 1 holds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slo:
     """A service level objective: how often the SLI may be bad over a window.
@@ -79,8 +83,12 @@ class Slo:
 
     @property
     def error_budget(self) -> float:
-        """The share of events that may be bad."""
-        return 1.0 - self.objective
+        """The share of events that may be bad.
+
+        Rounded to where 1 - 0.999 is 0.001: the rest of 1e-18 would put a budget that is spent to the last event, and
+        a burn rate that is the factor, on the wrong side.
+        """
+        return round(1.0 - self.objective, _DIGITS) or 1.0 - self.objective
 
     @property
     def longest_alert_window(self) -> timedelta:
