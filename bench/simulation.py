@@ -106,7 +106,8 @@ def pages(lived: Month, policy: SeverityPolicy, objective: float) -> Iterator[tu
         slot = slot + 1 if alert.state is not AlertState.INACTIVE else windows.next_trip(slot + 1)
         if slot >= SLOTS:
             break
-        alert, changes = step(alert, windows.reading(slot), policy, at=_START + (slot + 1) * _SLOT)
+        reading = windows.reading(slot, None if alert.resolved_at is None else (alert.resolved_at - _START) // _SLOT)
+        alert, changes = step(alert, reading, policy, at=_START + (slot + 1) * _SLOT)
         for change in changes:
             if change.kind is TransitionKind.FIRED:
                 began = slot
@@ -120,6 +121,7 @@ class _Windows:
     """All windows of a month, and the slots at which a tier trips."""
 
     def __init__(self, lived: Month, policy: SeverityPolicy, error_budget: float) -> None:
+        self._lived = lived
         self._policy = policy
         self._error_budget = error_budget
         lengths = {length for tier in policy.tiers for length in (tier.long, tier.short)} | {*needed_windows(policy)}
@@ -136,8 +138,8 @@ class _Windows:
         place = int(np.searchsorted(self._trips, slot))
         return int(self._trips[place]) if place < len(self._trips) else SLOTS
 
-    def reading(self, slot: int) -> Reading:
-        """What is known at a slot."""
+    def reading(self, slot: int, ended: int | None) -> Reading:
+        """What is known at a slot; the alert last *ended* before a slot."""
         return Reading(
             tiers=tuple(
                 TierReading(
@@ -153,7 +155,12 @@ class _Windows:
                 for length in needed_windows(self._policy)
             ),
             error_budget=self._error_budget,
+            since_end=None if ended is None else self._since(ended, slot),
         )
+
+    def _since(self, ended: int, slot: int) -> WindowCounts:
+        total, bad = (float(counts[ended : slot + 1].sum()) for counts in (self._lived.total, self._lived.bad))
+        return WindowCounts(window=(slot + 1 - ended) * _SLOT, total=total, bad=bad)
 
     def _burn_rate(self, length: timedelta) -> Floats:
         total, bad = self._total[length], self._bad[length]

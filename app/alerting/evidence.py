@@ -66,10 +66,11 @@ class Doubt:
         return chance_of_at_least(bad, total, burn_rate * self.error_budget) <= math.sqrt(1.0 - self.evidence.level)
 
 
-def what_is_missing(counts: WindowCounts, dispelled: Callable[[float, float], bool]) -> str:
+def what_is_missing(counts: WindowCounts, dispelled: Callable[[float, float], bool], within: str | None = None) -> str:
     """Why the events of a window are no evidence, in words; *dispelled* says how many would be."""
     # The number of all events would change in every slot, and with it the alert.
-    events = f"{counts.bad:.3g} bad event{'' if counts.bad == 1 else 's'} in the last {format_duration(counts.window)}"
+    within = within or f"in the last {format_duration(counts.window)}"
+    events = f"{counts.bad:.3g} bad event{'' if counts.bad == 1 else 's'} {within}"
     needed = _needed(counts, dispelled)
     return f"held back for lack of evidence: {events}, {needed} are needed to tell a burn from chance"
 
@@ -132,16 +133,6 @@ def is_over(recent: Sequence[WindowCounts], policy: SeverityPolicy, *, error_bud
     last = counts[parts[-1]]
     ratio = before.bad / before.total
     return last.bad == 0 and chance_of_at_most(0, last.total, ratio) <= _DOUBT_THAT_IT_PAUSES
-
-
-def since_the_end(recent: Sequence[WindowCounts], tier: Tier, *, pause: timedelta) -> tuple[WindowCounts, ...]:
-    """The windows up to the tier's long one that fit into a *pause*, or the shortest if none does."""
-    fitting = tuple(counts for counts in recent if counts.window <= min(pause, tier.long))
-    return fitting or (min(recent, key=_length),)
-
-
-def _length(counts: WindowCounts) -> timedelta:
-    return counts.window
 
 
 def _longest_short(policy: SeverityPolicy) -> timedelta:

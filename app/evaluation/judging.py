@@ -19,6 +19,7 @@ from app.alerting import (
     retire,
     step_slo,
 )
+from app.evaluation.aftermath import Aftermaths
 from app.evaluation.conditions import State, judge_conditions
 from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.members import Member
@@ -63,11 +64,15 @@ def judge_all(
     figures: Figures,
     before: AlertsBySlo,
     in_force: NoticesByKey,
+    aftermaths: Aftermaths,
     *,
     at: datetime,
     interval: timedelta,
 ) -> Judgement:
-    """Step every alert through the slot *at*; *in_force* are the notices of the slot before."""
+    """Step every alert through the slot *at*; *in_force* are the notices of the slot before.
+
+    *aftermaths* are the events since alerts ended.
+    """
     columns = _Columns(figures)
     states = [columns.state(index, at, interval) for index in range(len(members))]
     conditions = judge_conditions(members, states, before, in_force, at=at)
@@ -85,6 +90,10 @@ def judge_all(
             policy.severity: columns.reading(index, policy, member.slo.error_budget, stale=stale, closely=lively)
             for policy in policies
         }
+        for alert in known:
+            since_end = None if alert.resolved_at is None else aftermaths.get(alert.key)
+            if since_end is not None and alert.severity in readings:
+                readings[alert.severity] = replace(readings[alert.severity], since_end=since_end)
         no_data = conditions.policy(member.slo)
         stepped, changes = step_slo(known, readings, policies, slo=member.id, at=at, no_data=no_data)
         alerts[member.id] = (*stepped, *alerts.get(member.id, ()))

@@ -1,11 +1,11 @@
 """A service, slot by slot, and the page that judges it from the counts of its windows."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.alerting import Alert, Reading, TierReading, Transition, WindowCounts, default_policies, needed_windows, step
 from app.slo import Evidence, RollingWindow, SeverityPolicy
-from tests.alerting.scripts import SLO, SLOT, slot
+from tests.alerting.scripts import SLO, SLOT, START
 
 PAGE = default_policies(RollingWindow(timedelta(days=30)), 0.999)[0]
 PLAIN = replace(PAGE, evidence=None)
@@ -19,26 +19,32 @@ def with_evidence(level: float = 0.99, min_bad_events: float = 2.0) -> SeverityP
 class Service:
     """Counts by slot as (total, bad); an objective of 99.9 % unless said otherwise."""
 
-    def __init__(self, *slots: tuple[float, float], objective: float = 0.999) -> None:
-        self._slots = list(slots)
+    def __init__(self, *slots: tuple[float, float], objective: float = 0.999, length: timedelta = SLOT) -> None:
+        self._sums = [(0.0, 0.0)]
         self._error_budget = 1 - objective
+        self._slot = length
+        for total, bad in slots:
+            self.then(1, total, bad)
 
     def then(self, count: int, total: float, bad: float = 0.0) -> "Service":
         """Go on for *count* slots."""
-        self._slots += [(total, bad)] * count
+        for _ in range(count):
+            # Rounded, since what never was bad must sum up to no bad event at all.
+            self._sums.append((round(self._sums[-1][0] + total, 6), round(self._sums[-1][1] + bad, 6)))
         return self
 
     @property
     def length(self) -> int:
         """The number of slots so far."""
-        return len(self._slots)
+        return len(self._sums) - 1
 
-    def reading(self, number: int, policy: SeverityPolicy) -> Reading:
-        """What is known at one slot."""
+    def reading(self, number: int, policy: SeverityPolicy, ended: datetime | None = None) -> Reading:
+        """What is known at one slot, of an alert that last *ended* at another."""
         return Reading(
             tiers=tuple(self._tier(number, tier.long, tier.short) for tier in policy.tiers),
             recent=tuple(self._counts(number, window) for window in needed_windows(policy)),
             error_budget=self._error_budget,
+            since_end=None if ended is None else self._counts(number, self.at(number) - ended),
         )
 
     def lives(self, policy: SeverityPolicy) -> tuple[list[Alert], list[Transition]]:
@@ -47,18 +53,23 @@ class Service:
         alerts: list[Alert] = []
         changes: list[Transition] = []
         for number in range(self.length):
-            alert, changed = step(alert, self.reading(number, policy), policy, at=slot(number))
+            reading = self.reading(number, policy, alert.resolved_at)
+            alert, changed = step(alert, reading, policy, at=self.at(number))
             alerts.append(alert)
             changes += changed
         return alerts, changes
 
     def deeds(self, policy: SeverityPolicy = PAGE) -> list[tuple[int, str]]:
         """Slot and kind of all that changed."""
-        return [((change.at - slot(0)) // SLOT, str(change.kind)) for change in self.lives(policy)[1]]
+        return [((change.at - self.at(0)) // self._slot, str(change.kind)) for change in self.lives(policy)[1]]
+
+    def at(self, number: int) -> datetime:
+        """The time of a slot."""
+        return START + number * self._slot
 
     def _counts(self, number: int, window: timedelta) -> WindowCounts:
-        slots = self._slots[max(0, number + 1 - window // SLOT) : number + 1]
-        return WindowCounts(window=window, total=sum(one[0] for one in slots), bad=sum(one[1] for one in slots))
+        end, begin = self._sums[number + 1], self._sums[max(0, number + 1 - window // self._slot)]
+        return WindowCounts(window=window, total=round(end[0] - begin[0], 6), bad=round(end[1] - begin[1], 6))
 
     def _tier(self, number: int, long: timedelta, short: timedelta) -> TierReading:
         far, near = self._counts(number, long), self._counts(number, short)
