@@ -11,9 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from app.alerting import NoticeStatus, Routing, Transition
+from app.alerting import Notice, NoticeStatus, Routing, Transition
 from app.evaluation import history, live
-from app.evaluation.aftermath import aftermaths
 from app.evaluation.asking import Answers, Asker
 from app.evaluation.backfill import Backfill
 from app.evaluation.book import Book
@@ -25,6 +24,7 @@ from app.evaluation.keeping import Keeper
 from app.evaluation.members import Member, members_of
 from app.evaluation.ports import EvaluationInstruments, Source
 from app.evaluation.troubles import Troubles
+from app.evaluation.unsaved import Unsaved
 from app.evaluation.views import snapshots
 from app.evaluation.watch import watches_of
 from app.slo import Slo, SloId
@@ -37,12 +37,12 @@ from app.store.alerts import (
     prune_transitions,
     save_alerts,
 )
+from app.store.ledger import load_stepped, save_stepped
 from app.store.outbox import enqueue, prune_outbox, told_of
 
 _log = structlog.get_logger(__name__)
 _KEPT = timedelta(days=90)
 _SHOWN_EVERY = timedelta(seconds=5)
-_MOST_UNSAVED = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ class Evaluator:
         self._backfill = Backfill(self._book, self._asker, source)
         self._edges = Edges(self._book, self._asker, self._backfill.source)
         self._troubles = Troubles(instruments)
-        self._unsaved: list[Judgement] = []
+        self._unsaved = Unsaved()
         self._known_members: tuple[int, tuple[Member, ...]] | None = None
         self._retired = False
         self._pruned_at: datetime | None = None
@@ -96,6 +96,7 @@ class Evaluator:
         with database.read() as transaction:
             self._keeper.load(transaction)
             stored = load_alerts(transaction)
+            self._stepped = load_stepped(transaction)
         self._alerts = dict(stored.alerts)
         self._in_force = dict(stored.notices)
 
@@ -110,8 +111,12 @@ class Evaluator:
                 live.enter(read, answers, self._book)
                 self._troubles.note(answers)
             self._book.ledger.advance(at.timestamp())
-            judgement = await self._explained(self._judge(at), at)
-            await self._commit(judgement, at)
+            if at == self._stepped:
+                # A restart within a slot: to step alerts through it once more would move them early.
+                self._look(at)
+            else:
+                self._unsaved.add(await self._explained(self._judge(at), at))
+            await self._commit(at)
         self._instruments.evaluated(loop.time() - began, at)
 
     async def backfill(self, now: datetime) -> bool:
@@ -169,6 +174,11 @@ class Evaluator:
         return missing or self._edges.missing
 
     @property
+    def unwritten(self) -> Sequence[Notice]:
+        """What receivers are to be told and could not be put into the outbox so far, oldest first."""
+        return self._unsaved.told
+
+    @property
     def unanswered(self) -> str | None:
         """Why Prometheus does not answer, None if it does."""
         return self._troubles.unanswered
@@ -192,22 +202,24 @@ class Evaluator:
     def _judge(self, at: datetime) -> Judgement:
         members = self._members()
         figures = compute(members, self._book.ledger)
-        since_ends = aftermaths(members, self._book.ledger, self._alerts, at=at)
-        judgement = judge_all(
-            members, figures, self._alerts, self._in_force, since_ends, at=at, interval=self._pace.interval
-        )
+        judgement = judge_all(members, figures, self._alerts, self._in_force, at=at, interval=self._pace.interval)
         self._alerts, self._in_force = judgement.alerts, judgement.notices
-        self._last_tick = at
+        self._stepped = self._last_tick = at
         self._publish(members, figures, at)
         _announce(judgement.transitions)
         return judgement
+
+    def _look(self, at: datetime) -> None:
+        """Show a slot without stepping any alert."""
+        self._last_tick = at
+        members = self._members()
+        self._publish(members, compute(members, self._book.ledger), at)
 
     def _show(self, now: datetime) -> None:
         """Show what history has added, now and then and at its end, without stepping any alert."""
         if self._last_tick is None or (self.backfilling and now - self._shown_at < _SHOWN_EVERY):
             return
-        members = self._members()
-        self._publish(members, compute(members, self._book.ledger), self._last_tick)
+        self._look(self._last_tick)
         self._shown_at = now
 
     def _publish(self, members: Sequence[Member], figures: Figures, at: datetime) -> None:
@@ -220,23 +232,27 @@ class Evaluator:
         self._in_force = explained.notices
         return explained
 
-    async def _commit(self, judgement: Judgement, at: datetime) -> None:
+    async def _commit(self, at: datetime) -> None:
         """Write the tick; what cannot be written now is written with a later tick, in order."""
-        self._unsaved.append(judgement)
         try:
             await asyncio.to_thread(self._save, at)
+            self._unsaved.clear()
+            self.last_commit = at
+            if self.store_problem is not None:
+                await asyncio.to_thread(self._database.check)
+                _log.info("what was kept in memory is written; the database is sound")
         except StoreError as error:
             self._store_failed(error)
-            del self._unsaved[:-_MOST_UNSAVED]
-            return
-        self._unsaved.clear()
-        self.last_commit, self.store_problem = at, None
+        else:
+            self.store_problem = None
 
     def _save(self, at: datetime) -> None:
         with self._database.begin() as transaction:
             self._keeper.save(transaction, at_s=at.timestamp())
-            for judgement in self._unsaved:
-                self._save_judgement(transaction, judgement, at)
+            if self._unsaved.whole is not None:
+                self._save_judgement(transaction, self._unsaved.whole, at)
+            if self._stepped is not None:
+                save_stepped(transaction, self._stepped)
             if self._pruned_at is None or at - self._pruned_at >= timedelta(hours=1):
                 self._keeper.prune(transaction, at_s=at.timestamp())
                 prune_transitions(transaction, before=at - _KEPT)

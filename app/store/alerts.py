@@ -1,7 +1,7 @@
 """The tables of the alerts: what each one remembers between two slots, and every change there was."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -118,24 +118,31 @@ def forget_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
 
 
 def append_transitions(connection: Connection, transitions: Sequence[Transition]) -> None:
-    """Record what has changed, in order."""
-    if transitions:
-        connection.execute(
-            insert(transition),
-            [
-                {
-                    "slo": change.slo,
-                    "severity": change.severity.value,
-                    "kind": change.kind.value,
-                    "at": change.at,
-                    "incident": change.incident,
-                    "tier": change.tier,
-                    "reason": change.reason,
-                    "notify": change.notify,
-                }
-                for change in transitions
-            ],
-        )
+    """Record what has changed, in order; what is recorded already is not recorded twice.
+
+    A commit that failed may have reached the disk all the same, and is written again.
+    """
+    if not transitions:
+        return
+    since, until = min(change.at for change in transitions), max(change.at for change in transitions)
+    lately = select(transition).where(transition.c.at.between(since, until))
+    known = {_transition(row) for row in connection.execute(lately)}
+    rows = [
+        {
+            "slo": change.slo,
+            "severity": change.severity.value,
+            "kind": change.kind.value,
+            "at": change.at,
+            "incident": change.incident,
+            "tier": change.tier,
+            "reason": change.reason,
+            "notify": change.notify,
+        }
+        for change in transitions
+        if replace(change, cause=Cause.BURN) not in known
+    ]
+    if rows:
+        connection.execute(insert(transition), rows)
 
 
 def recent_transitions(

@@ -39,10 +39,17 @@ class Database:
         """A write transaction: committed at the end, rolled back by an exception.
 
         Raises:
-            StoreError: it could not be begun, written or committed; nothing of it is kept.
+            StoreError: it could not be begun, written or committed. Nothing of it counts; but after a commit that
+                failed to reach the disk its rows may be found later, so what is written again must not count twice.
         """
-        with translated_errors(), self._engine.begin() as connection:
-            yield connection
+        with translated_errors(), self._engine.connect() as connection:
+            try:
+                with connection.begin():
+                    yield connection
+            except DatabaseError:
+                # What an open connection believes after a failed write or fsync cannot be relied on.
+                connection.invalidate()
+                raise
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -53,6 +60,15 @@ class Database:
         """
         with translated_errors(), self._engine.connect().execution_options(sloburn_read=True) as connection:
             yield connection
+
+    def check(self) -> None:
+        """Look through the whole database; it may take seconds.
+
+        Raises:
+            StoreError: it is damaged, or cannot be read.
+        """
+        with translated_errors():
+            _check_integrity(self._engine)
 
     def close(self) -> None:
         """Close the connections and release the lock."""

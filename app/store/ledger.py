@@ -1,6 +1,7 @@
 """The tables of the ledger: its rows, their settled cells in chunks, and how far counting has come."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
@@ -49,6 +50,7 @@ ledger_state = Table(
 
 LAID_BY = "laid by "
 """Begins the names of states of SLIs that no document asks for now; the key of the SLI follows."""
+_STEPPED = "stepped"
 
 
 class StoredRow(NamedTuple):
@@ -125,6 +127,17 @@ def load_state(connection: Connection, name: str) -> bytes | None:
     """How far counting had come; None at the first start."""
     state = connection.execute(select(ledger_state.c.state).where(ledger_state.c.name == name)).scalar()
     return None if state is None else bytes(state)
+
+
+def save_stepped(connection: Connection, at: datetime) -> None:
+    """Note the newest slot that alerts have been stepped through."""
+    save_state(connection, _STEPPED, str(at.timestamp()).encode())
+
+
+def load_stepped(connection: Connection) -> datetime | None:
+    """The newest slot that alerts have been stepped through; None if there is none."""
+    stored = load_state(connection, _STEPPED)
+    return None if stored is None else datetime.fromtimestamp(float(stored), UTC)
 
 
 def prune_chunks(connection: Connection, width_s: int, *, before_chunk: int) -> None:
