@@ -13,6 +13,7 @@ import structlog
 
 from app.alerting import Notice, NoticeStatus, Routing, Transition
 from app.evaluation import history, live
+from app.evaluation.aftermath import aftermaths
 from app.evaluation.asking import Answers, Asker
 from app.evaluation.backfill import Backfill
 from app.evaluation.book import Book
@@ -202,7 +203,10 @@ class Evaluator:
     def _judge(self, at: datetime) -> Judgement:
         members = self._members()
         figures = compute(members, self._book.ledger)
-        judgement = judge_all(members, figures, self._alerts, self._in_force, at=at, interval=self._pace.interval)
+        since_ends = aftermaths(members, self._book.ledger, self._alerts, at=at)
+        judgement = judge_all(
+            members, figures, self._alerts, self._in_force, since_ends, at=at, interval=self._pace.interval
+        )
         self._alerts, self._in_force = judgement.alerts, judgement.notices
         self._stepped = self._last_tick = at
         self._publish(members, figures, at)
