@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from hmac import compare_digest
 from pathlib import Path
 from typing import Protocol
 
@@ -36,6 +37,15 @@ class FixedSecret(Secret):
     @override
     def reveal(self) -> str:
         return self._value
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        # So that a configuration that is read anew can be told from another.
+        return isinstance(other, FixedSecret) and compare_digest(self._value.encode(), other._value.encode())
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self._value)
 
     @override
     def __repr__(self) -> str:

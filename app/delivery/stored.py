@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-from app.alerting import Notice, Routing
+from app.alerting import Notice, NoticeStatus, Routing
 from app.delivery.backoff import Bury, Done, Ending, HoldUntil, RetryAt
 from app.delivery.ports import Deliveries, Messages
 from app.store import Database, Transaction
@@ -15,7 +15,6 @@ from app.store.messages import Shown, forget_messages, recall_message, remember_
 from app.store.outbox import (
     OutboxEntry,
     bury,
-    bury_strangers,
     claim,
     enqueue,
     given_up_since,
@@ -26,6 +25,8 @@ from app.store.outbox import (
     oldest_waiting,
     recently_resolved,
     retry_at,
+    told_of,
+    waiting_for_strangers,
 )
 
 
@@ -89,10 +90,14 @@ class StoredDeliveries(Deliveries):
         firing = {notice.key for notice in in_force}
         return (*in_force, *(notice for notice in resolved if notice.key not in firing))
 
-    def bury_strangers(self, receivers: Sequence[str], *, at: datetime) -> int:
-        """Give up what waits for receivers that there are no longer; how many entries that were."""
+    def forward_strangers(self, receivers: Sequence[str], *, at: datetime) -> Sequence[tuple[str, tuple[str, ...]]]:
+        """See to what waits for receivers that there are no longer: it goes to those whom the routes name now.
+
+        For each entry, its receiver and who is told in its place; nobody is told twice. With nobody it is given up.
+        """
         with self.database.begin() as tx:
-            return bury_strangers(tx, receivers, at=at)
+            waiting = waiting_for_strangers(tx, tuple(receivers), at=at)
+            return [(entry.receiver, self._forward(tx, entry, at)) for entry in waiting]
 
     def given_up(self, since: datetime) -> Sequence[str]:
         """The receiver of every entry that was given up since a time."""
@@ -101,6 +106,20 @@ class StoredDeliveries(Deliveries):
 
     def _concerns(self, receiver: str, notice: Notice) -> bool:
         return self.routing is None or receiver in self.routing.receivers(notice)
+
+    def _forward(self, tx: Transaction, entry: OutboxEntry, at: datetime) -> tuple[str, ...]:
+        others = () if self.routing is None else self._in_place_of(tx, entry.notice, self.routing)
+        enqueue(tx, [entry.notice], receivers=others, at=at)
+        told = f"; told instead: {', '.join(others)}" if others else ""
+        bury(tx, entry.id, at=at, error=f"this receiver is no longer configured{told}")
+        return others
+
+    def _in_place_of(self, tx: Transaction, notice: Notice, routing: Routing) -> tuple[str, ...]:
+        if notice.status is NoticeStatus.RESOLVED:
+            return told_of(tx, notice, receivers=routing.known)
+        # A beginning that comes after its end would never end.
+        over = told_of(tx, notice, receivers=routing.known, status=NoticeStatus.RESOLVED)
+        return tuple(name for name in routing.receivers(notice) if name not in over)
 
     def _fall_back(self, tx: Transaction, entry_id: int, at: datetime) -> None:
         found = load_addressed(tx, entry_id)

@@ -3,7 +3,7 @@
 Every label value that is known at start is there at zero, so that a rate over it exists before the first failure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -86,6 +86,13 @@ class Instruments:
         """A peer's clock is ahead of ours by *seconds*."""
         self._clock_skew.labels(peer).set(seconds)
 
+    def know_receivers(self, receivers: Iterable[str], failure_reasons: Sequence[str]) -> None:
+        """From now on there are these receivers, perhaps among others."""
+        for receiver in receivers:
+            self._notifications.labels(receiver)
+            for reason in failure_reasons:
+                self._notifications_failed.labels(receiver, reason)
+
     def reloaded(self, ok: bool, at: datetime) -> None:
         """The documents were read anew; *ok* if they are in force now."""
         self._reload_successful.set(ok)
@@ -131,11 +138,7 @@ class Instruments:
             self._evaluation_failures.labels(reason)
         for outcome in known.request_outcomes:
             self._requests.labels(outcome)
-        reasons = tuple(known.notification_failure_reasons)
-        for receiver in known.receivers:
-            self._notifications.labels(receiver)
-            for reason in reasons:
-                self._notifications_failed.labels(receiver, reason)
+        self.know_receivers(known.receivers, tuple(known.notification_failure_reasons))
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(f"sloburn_{name}", documentation, labels, registry=self.registry)

@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from app.clock import Clock
 from app.delivery import (
     DeliveryConfig,
     DeliveryLoop,
-    Receivers,
+    FailureReason,
     StoredDeliveries,
     StoredMessages,
     Surroundings,
@@ -25,6 +24,7 @@ from app.evaluation import Evaluator, Pace
 from app.metrics import Instruments
 from app.prometheus import PrometheusClient, PrometheusError, open_client
 from app.schedule import Schedule
+from app.service.delivering import Delivering
 from app.settings import Settings
 from app.slo import Slo, format_duration
 from app.spec import LoadResult
@@ -38,6 +38,8 @@ _IDLE_S = 2.0
 _MOST_SKEW_S = 30.0
 _LATE_SLOTS = 3
 _ASK_AGAIN_S = 30.0
+_LAST_ATTEMPTS_S = 15.0
+"""What the last deliveries of a set of receivers may take that another has replaced."""
 T = TypeVar("T")
 
 
@@ -68,6 +70,8 @@ class Engine:
         self._schedule: Schedule | None = None
         self._client: PrometheusClient | None = None
         self._begun = parts.clock.monotonic()
+        self._delivering: Delivering
+        self._retiring: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         """Start working.
@@ -104,10 +108,33 @@ class Engine:
         """The documents in force."""
         return self._documents
 
-    async def adopt(self, documents: LoadResult) -> None:
-        """Put other documents in force, between two ticks; history and alerts of what stays are kept."""
+    async def adopt(self, documents: LoadResult, delivery: DeliveryConfig) -> None:
+        """Put other documents and receivers in force, between two ticks: all of them, or none.
+
+        History and alerts of what stays are kept, and so are receivers if nothing has changed about them.
+        """
         async with self._swapping:
-            await self._swap(documents)
+            old = self._delivering
+            if delivery == old.config:
+                await self._swap(documents)
+                return
+            new = await asyncio.to_thread(self._new_delivering, delivery)
+            self._delivering = new
+            try:
+                await self._swap(documents)
+            except BaseException:
+                self._delivering = old
+                await new.stop(0)
+                raise
+            new.start()
+            retiring = asyncio.create_task(self._retire(old))
+            self._retiring.add(retiring)
+            retiring.add_done_callback(self._retiring.discard)
+
+    async def _retire(self, old: Delivering) -> None:
+        """End receivers that others have replaced; what still waits for those that are gone finds other ways."""
+        await old.stop(_LAST_ATTEMPTS_S)
+        await self._forward_strangers()
 
     async def _swap(self, documents: LoadResult) -> None:
         """Let a new evaluator go on from what the old one has committed."""
@@ -169,9 +196,9 @@ class Engine:
             partial=settings.prometheus_partial,
         ) as client:
             self._client = client
+            self._delivering = await asyncio.to_thread(self._new_delivering, parts.delivery)
             self._evaluator = await self._new_evaluator(self._documents.slos)
-            receivers = open_receivers(parts.delivery, self._surroundings(), working=self._working)
-            self._delivery = await self._new_delivery(receivers)
+            await self._forward_strangers()
             schedule = self._schedule = Schedule(
                 self._tick,
                 interval=settings.evaluation_interval,
@@ -180,26 +207,22 @@ class Engine:
                 instruments=parts.instruments,
             )
             schedule.start()
-            delivering = asyncio.create_task(self._delivery.run())
+            self._delivering.start()
             others = [asyncio.create_task(self._read_history()), asyncio.create_task(self._check_retention())]
-            if receivers.heartbeat is not None:
-                others.append(asyncio.create_task(receivers.heartbeat.run()))
             self._started.set()
             await self._stopping.wait()
             await schedule.stop(_STOP_WITHIN_S / 3)
             await _cancelled(others)
             async with self._swapping:
-                self._delivery.stop()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(delivering, _STOP_WITHIN_S / 2)
-            await receivers.aclose()
+                await _cancelled(tuple(self._retiring))
+                await self._delivering.stop(_STOP_WITHIN_S / 2)
 
     async def _tick(self, at: datetime) -> None:
         async with self._swapping:
             await self.evaluator.tick(at)
             if self.evaluator.overgrown and self.evaluator.store_problem is None:
                 await self._swap(self._documents)
-        self._delivery.wake()
+        self._delivering.wake()
 
     async def _read_history(self) -> None:
         while True:
@@ -240,7 +263,7 @@ class Engine:
             settle=settings.settle,
             timeout=settings.prometheus_limits().timeout,
             history=settings.backfill,
-            routing=parts.delivery.routing,
+            routing=self._delivering.config.routing,
         )
         return await asyncio.to_thread(
             Evaluator,
@@ -252,21 +275,30 @@ class Engine:
             pace=pace,
         )
 
-    async def _new_delivery(self, receivers: Receivers) -> DeliveryLoop:
+    def _new_delivering(self, config: DeliveryConfig) -> Delivering:
         parts = self._parts
-        deliveries = StoredDeliveries(
-            database=parts.database, routing=parts.delivery.routing, fallbacks=parts.delivery.fallbacks
-        )
-        given_up = await asyncio.to_thread(deliveries.bury_strangers, parts.delivery.names, at=parts.clock.now())
-        if given_up:
-            _log.error("notifications were given up: their receivers are no longer configured", count=given_up)
-        return DeliveryLoop(
-            deliveries=deliveries,
+        receivers = open_receivers(config, self._surroundings(), working=self._working)
+        parts.instruments.know_receivers(config.names, tuple(FailureReason))
+        loop = DeliveryLoop(
+            deliveries=_deliveries(parts.database, config),
             receivers=receivers.receivers,
             keepers=receivers.keepers,
             clock=parts.clock,
             instruments=parts.instruments,
         )
+        return Delivering(config, receivers, loop)
+
+    async def _forward_strangers(self) -> None:
+        """See to what waits for receivers that are no longer configured."""
+        deliveries = _deliveries(self._parts.database, self._delivering.config)
+        names = self._delivering.config.names
+        gone = await asyncio.to_thread(deliveries.forward_strangers, names, at=self._parts.clock.now())
+        for receiver, others in gone:
+            _log.error(
+                "a notification waited for a receiver that is no longer configured", receiver=receiver, told=others
+            )
+        if gone:
+            self._delivering.wake()
 
     def _surroundings(self) -> Surroundings:
         settings, parts = self._parts.settings, self._parts
@@ -293,6 +325,10 @@ class Engine:
         if self._client is None:
             raise RuntimeError("the engine has not been started")
         return self._client
+
+
+def _deliveries(database: Database, config: DeliveryConfig) -> StoredDeliveries:
+    return StoredDeliveries(database=database, routing=config.routing, fallbacks=config.fallbacks)
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -20,9 +20,10 @@ from app.api.ports import (
     ReloadOutcome,
 )
 from app.clock import Clock
+from app.delivery import LoadedConfig, load_config
 from app.metrics import Instruments
 from app.service.engine import Engine
-from app.settings import Settings
+from app.settings import Settings, environment
 from app.slo import SloId
 from app.spec import load_documents
 from app.status import HistoryPoint
@@ -98,7 +99,7 @@ class StoredDeadLetters(DeadLetterBox):
 
 
 class Documents(Reloader, ConfigSource):
-    """The documents on disk and in force: reloading is all or nothing."""
+    """The documents and receivers on disk and in force: reloading is all or nothing."""
 
     def __init__(self, engine: Engine, *, settings: Settings, instruments: Instruments, clock: Clock) -> None:
         self._engine = engine
@@ -108,17 +109,19 @@ class Documents(Reloader, ConfigSource):
         self._successful = True
         self._at: datetime | None = clock.now()
         self._turn = asyncio.Lock()
+        self._config_file = settings.config_file
         instruments.reloaded(ok=True, at=clock.now())
 
     @override
     async def reload(self) -> ReloadOutcome:
         async with self._turn:
             documents = await asyncio.to_thread(load_documents, Path(self._settings.specs))
-            errors = tuple(map(str, documents.errors))
+            delivery = await asyncio.to_thread(self._load_delivery)
+            errors = tuple(map(str, (*documents.errors, *delivery.errors)))
             if not errors:
                 try:
-                    await asyncio.wrap_future(self._engine.submit(self._engine.adopt(documents)))
-                except (StoreError, ValueError) as error:
+                    await asyncio.wrap_future(self._engine.submit(self._engine.adopt(documents, delivery.config)))
+                except (StoreError, ValueError, OSError) as error:
                     errors = (str(error),)
             return self._note(errors)
 
@@ -133,13 +136,19 @@ class Documents(Reloader, ConfigSource):
             last_reload_at=self._at,
         )
 
+    def _load_delivery(self) -> LoadedConfig:
+        settings = self._settings
+        # A file that was there and is gone is a mistake, and not the wish to tell nobody any more.
+        self._config_file = settings.config_file or self._config_file
+        return load_config(self._config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
+
     def _note(self, errors: tuple[str, ...]) -> ReloadOutcome:
         now = self._clock.now()
         self._successful = not errors
         self._instruments.reloaded(ok=not errors, at=now)
         if errors:
-            _log.error("the documents were not reloaded, the old ones stay in force", errors=errors)
+            _log.error("documents and receivers were not reloaded, the old ones stay in force", errors=errors)
         else:
             self._at = now
-            _log.info("documents reloaded", slos=len(self._engine.documents.slos))
+            _log.info("documents and receivers reloaded", slos=len(self._engine.documents.slos))
         return ReloadOutcome(slos=len(self._engine.documents.slos), errors=errors)

@@ -4,7 +4,7 @@ An entry waits, is claimed by a lease, and ends as done or dead. For one receive
 order in which they came: an entry is not due before all earlier ones have ended.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -142,7 +142,7 @@ def claim(
                 claimed.append(_entry(row))
             except (LookupError, TypeError, ValueError) as error:
                 # One row that nobody can read must not hold up all others for ever.
-                bury(connection, row.id, at=at, error=f"the stored notice cannot be read: {error!r}")
+                bury(connection, row.id, at=at, error=_unreadable(error))
     return tuple(claimed)
 
 
@@ -181,11 +181,18 @@ def bury(connection: Connection, entry_id: int, *, at: datetime, error: str) -> 
     )
 
 
-def bury_strangers(connection: Connection, receivers: Sequence[str], *, at: datetime) -> int:
-    """Give up what waits for receivers that there are no longer; how many entries that were."""
+def waiting_for_strangers(
+    connection: Connection, receivers: Collection[str], *, at: datetime
+) -> tuple[OutboxEntry, ...]:
+    """What waits for receivers other than these, oldest first; what nobody can read is given up."""
     strangers = (outbox.c.state == EntryState.WAITING.value) & outbox.c.receiver.not_in(receivers)
-    buried = {"state": EntryState.DEAD.value, "ended_at": at, "last_error": "this receiver is no longer configured"}
-    return connection.execute(update(outbox).where(strangers).values(leased_until=None, **buried)).rowcount
+    found = []
+    for row in connection.execute(select(outbox).where(strangers).order_by(outbox.c.id)).all():
+        try:
+            found.append(_entry(row))
+        except (LookupError, TypeError, ValueError) as error:
+            bury(connection, row.id, at=at, error=_unreadable(error))
+    return tuple(found)
 
 
 def load_addressed(connection: Connection, entry_id: int) -> tuple[str, Notice] | None:
@@ -197,13 +204,15 @@ def load_addressed(connection: Connection, entry_id: int) -> tuple[str, Notice] 
         return None
 
 
-def told_of(connection: Connection, notice: Notice, *, receivers: Iterable[str]) -> tuple[str, ...]:
-    """Those of *receivers* that have been, or will be, told that the alert of this incident fires."""
+def told_of(
+    connection: Connection, notice: Notice, *, receivers: Iterable[str], status: NoticeStatus = NoticeStatus.FIRING
+) -> tuple[str, ...]:
+    """Those of *receivers* that have been, or will be, told that the alert of this incident fires, or is over."""
     mine = (
         outbox.c.receiver.in_(tuple(receivers))
         & outbox.c.state.in_(tuple(EntryState))
         & (outbox.c.alert_key == notice.key)
-        & (outbox.c.status == NoticeStatus.FIRING.value)
+        & (outbox.c.status == status.value)
     )
     rows = connection.execute(select(outbox.c.receiver, outbox.c.notice).where(mine).order_by(outbox.c.id)).all()
     incident = f'"incident":"{notice.incident}"'
@@ -285,6 +294,10 @@ def _settle(connection: Connection, entry_id: int, **values: object) -> None:
     # A worker that outlived its lease may come late; what has ended stays ended.
     waiting = (outbox.c.id == entry_id) & (outbox.c.state == EntryState.WAITING.value)
     connection.execute(update(outbox).where(waiting).values(leased_until=None, **values))
+
+
+def _unreadable(error: Exception) -> str:
+    return f"the stored notice cannot be read: {error!r}"
 
 
 def _entry(row: Row[tuple[object, ...]]) -> OutboxEntry:

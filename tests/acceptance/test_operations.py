@@ -56,7 +56,7 @@ def test_a_good_set_of_documents_is_taken_over_by_sighup(tmp_path: Path) -> None
         assert running.slo(SEARCH)["events"]["total"] >= before[0]
         assert running.metric("sloburn_config_last_reload_successful") == 1.0
         assert running.transitions(CHECKOUT)[-1]["reason"] == "the SLO was removed"
-        assert "documents reloaded" in running.service.log
+        assert "documents and receivers reloaded" in running.service.log
 
 
 def test_a_bad_set_of_documents_is_refused_as_a_whole(tmp_path: Path) -> None:

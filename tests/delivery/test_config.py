@@ -10,6 +10,7 @@ from app.delivery import DeliveryConfig, load_config
 from app.delivery.config.meaning import AlertmanagerTargets, SlackWebhookOptions
 from app.delivery.mail import Encryption, MailOptions
 from app.delivery.pagerduty import PagerDutyOptions
+from app.delivery.secrets import FixedSecret
 from app.delivery.slack import SlackBotOptions
 from app.delivery.webhook import WebhookOptions
 from app.slo import Severity
@@ -106,6 +107,25 @@ def test_routes_are_taken_in_order(folder: Path) -> None:
 
 def test_no_secret_shows_in_the_configuration(folder: Path) -> None:
     assert CANARY not in repr(_load(folder, WHOLE))
+
+
+def test_a_file_that_is_read_anew_equals_itself_until_a_secret_or_a_route_changes(folder: Path) -> None:
+    """A reload that changes nothing about receivers leaves them alone."""
+    config = _load(folder, WHOLE)
+    assert _load(folder, WHOLE) == config
+    assert hash(FixedSecret("a")) == hash(FixedSecret("a"))
+    variables = [name for name in ENVIRONMENT if name in WHOLE]
+    changed = {**ENVIRONMENT, variables[0]: "http://another/secret"}
+    assert load_config(folder / "sloburn.yaml", environment=changed).config != config
+    assert _load(folder, WHOLE.replace("severity: page", "severity: ticket")) != config
+
+
+def test_certificates_that_are_none_are_said_before_they_are_used(folder: Path) -> None:
+    (folder / "ca.pem").write_text("no certificate")
+    (missing,) = _errors(folder, "outgoing: {ca_file: nowhere.pem}\n")
+    (broken,) = _errors(folder, "outgoing: {ca_file: ca.pem}\n")
+    assert "there is no file" in missing
+    assert "ca.pem: " in broken
 
 
 def test_without_a_file_there_are_the_alertmanagers_of_the_setting() -> None:

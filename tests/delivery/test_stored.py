@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from app.alerting import Alert, Route, Routing
 from app.delivery import Backoff, DeliveryLoop, Pace, StoredDeliveries, StoredMessages
@@ -14,7 +15,7 @@ from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
 from app.store.messages import Shown
-from app.store.outbox import bury, claim, dead_letters, enqueue, mark_done, oldest_waiting, revive, told_of
+from app.store.outbox import bury, claim, dead_letters, enqueue, mark_done, oldest_waiting, outbox, revive, told_of
 from tests.delivery.fakes import FakeReceiver, Remembered, SkewedClock
 from tests.delivery.waiting import reaches
 from tests.store.notices import START, firing, resolved
@@ -63,15 +64,50 @@ def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Dat
         assert oldest_waiting(tx) is not None
 
 
-def test_what_waits_for_a_receiver_that_is_gone_is_given_up(database: Database) -> None:
+def test_what_waits_for_a_receiver_that_is_gone_is_given_up_where_nobody_takes_its_place(database: Database) -> None:
     deliveries = StoredDeliveries(database=database)
     with database.begin() as tx:
         enqueue(tx, [firing()], receivers=["gone", "here"], at=START)
-    assert deliveries.bury_strangers(["here"], at=_now()) == 1
-    assert deliveries.bury_strangers(["here"], at=_now()) == 0
+    assert deliveries.forward_strangers(["here"], at=_now()) == [("gone", ())]
+    assert deliveries.forward_strangers(["here"], at=_now()) == []
     with database.read() as tx:
-        assert [letter.receiver for letter in dead_letters(tx)] == ["gone"]
+        assert [(letter.receiver, letter.error) for letter in dead_letters(tx)] == [
+            ("gone", "this receiver is no longer configured")
+        ]
     assert deliveries.next_due("here") is not None
+
+
+def test_what_waits_for_a_receiver_that_is_gone_goes_where_the_routes_lead_now(database: Database) -> None:
+    """In order, to nobody twice, and no beginning after its end."""
+    deliveries = StoredDeliveries(database=database, routing=Routing(default=("new", "both")))
+    ended = resolved("over")
+    with database.begin() as tx:
+        enqueue(tx, [firing(), resolved()], receivers=["gone"], at=START)
+        enqueue(tx, [firing()], receivers=["both"], at=START)
+        enqueue(tx, [firing("over")], receivers=["gone"], at=START)
+        enqueue(tx, [ended], receivers=["new"], at=START)
+    assert deliveries.forward_strangers(["new", "both"], at=_now()) == [
+        ("gone", ("new", "both")),
+        ("gone", ("both", "new")),
+        ("gone", ("both",)),
+    ]
+    with database.begin() as tx:
+        assert [entry.notice for entry in claim(tx, "new", at=_now(), lease=timedelta(seconds=9))] == [ended, firing()]
+        assert {letter.error for letter in dead_letters(tx)} == {
+            "this receiver is no longer configured; told instead: new, both",
+            "this receiver is no longer configured; told instead: both, new",
+            "this receiver is no longer configured; told instead: both",
+        }
+
+
+def test_a_row_that_nobody_can_read_does_not_keep_the_others_from_going_elsewhere(database: Database) -> None:
+    deliveries = StoredDeliveries(database=database, routing=Routing(default=("new",)))
+    with database.begin() as tx:
+        enqueue(tx, [firing("broken"), firing()], receivers=["gone"], at=START)
+        tx.execute(update(outbox).where(outbox.c.alert_key == firing("broken").key).values(notice="{"))
+    assert deliveries.forward_strangers(["new"], at=_now()) == [("gone", ("new",))]
+    with database.read() as tx:
+        assert any("cannot be read" in letter.error for letter in dead_letters(tx))
 
 
 def test_who_was_told_of_an_incident_is_known(database: Database) -> None:

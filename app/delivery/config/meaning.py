@@ -1,5 +1,6 @@
 """What the file means: its parts checked against each other, and turned into what receivers are made of."""
 
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -119,7 +120,7 @@ def meaning_of(
         receivers=tuple(found for found in receivers if found is not None),
         routing=_routing(model),
         policy=AddressPolicy(allowed=model.outgoing.allow),
-        ca_file=reader.existing(model.outgoing.ca_file, ("outgoing", "ca_file")),
+        ca_file=reader.certificates(model.outgoing.ca_file, ("outgoing", "ca_file")),
         heartbeat=reader.heartbeat(model.heartbeat) if model.heartbeat is not None else None,
         watchdog=(
             WatchdogConfig(
@@ -161,12 +162,15 @@ class _Reader:
         url = self._url(model.url, model.url_file, model.url_env, ("heartbeat",))
         return None if url is None else HeartbeatConfig(url=url, every=model.every)
 
-    def existing(self, path: Path | None, at: FieldPath) -> Path | None:
+    def certificates(self, path: Path | None, at: FieldPath) -> Path | None:
         if path is None:
             return None
         found = self.vault.path(path)
-        if not found.is_file():
-            self.vault.complain(at, f"there is no file {found}", "write the path of a file with certificates")
+        try:
+            ssl.create_default_context(cafile=found)
+        except OSError as error:
+            why = f"there is no file {found}" if isinstance(error, FileNotFoundError) else f"{found}: {error}"
+            self.vault.complain(at, why, "write the path of a file with certificates")
         return found
 
     def _target(

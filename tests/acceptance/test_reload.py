@@ -1,0 +1,82 @@
+"""Receivers and routes that are changed while an alert is on its way."""
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.acceptance.stack import AUTHORISED, Stack, document, stack
+from tests.acceptance.timeline import Sight
+from tests.delivery.scripted import Reply, Scripted
+from tests.support.service import write_documents
+
+
+def _write(file: Path, receivers: Mapping[str, Scripted], beats: Scripted, **more: Any) -> None:
+    """The configuration that tells every one of *receivers* of everything."""
+    named = [{"name": name, "webhook": {"url": hook.url}} for name, hook in receivers.items()]
+    beat = {"url": beats.url, "every": "1s"}
+    file.write_text(json.dumps({"receivers": named, "default": list(receivers), "heartbeat": beat, **more}, indent=1))
+
+
+def _statuses(hook: Scripted) -> list[str]:
+    return [body["status"] for body in hook.bodies]
+
+
+def test_receivers_change_while_an_alert_is_on_its_way(tmp_path: Path) -> None:
+    """What the old receiver never took the new one is told; a file with a mistake changes nothing at all."""
+    file = tmp_path / "sloburn.yaml"
+    with ExitStack() as servers:
+        dead, new, before, after = (
+            servers.enter_context(server)
+            for server in (Scripted(otherwise=Reply(status=503)), Scripted(), Scripted(), Scripted())
+        )
+        _write(file, {"dead": dead}, before)
+        running = servers.enter_context(stack(tmp_path, services=("checkout",), env={"SLOBURN_CONFIG": str(file)}))
+        running.shop.breaks("checkout")
+        running.wait_until(Sight("the page fails", lambda: bool(dead.requests)))
+
+        _write(file, {"new": new}, after)
+        running.service.hang_up()
+        running.wait_until(Sight("the new one is told", lambda: _statuses(new) == ["firing"]))
+        running.wait_until(Sight("the heart beats at the new place", lambda: bool(after.requests)))
+        (letter,) = running.get("/api/v1/notifications/dead").json()["items"]
+        assert letter["receiver"] == "dead"
+        assert letter["error"] == "this receiver is no longer configured; told instead: alertmanager, new"
+        assert "waited for a receiver that is no longer configured" in running.service.log
+        assert running.metric('sloburn_notifications_total{receiver="new"}') == 1.0
+
+        _refused_as_a_whole(running, file, new, after)
+        file.unlink()
+        assert "cannot be read" in str(_reload(running).json()["errors"])
+
+        running.shop.mends("checkout")
+        running.wait_until(Sight("the new one is told of the end", lambda: _statuses(new) == ["firing", "resolved"]))
+        beats, later = len(before.requests), len(after.requests)
+        running.wait_until(Sight("the heart beats on", lambda: len(after.requests) > later))
+        assert len(before.requests) == beats
+
+
+def _refused_as_a_whole(running: Stack, file: Path, new: Scripted, beats: Scripted) -> None:
+    """Good documents beside a bad file of receivers change nothing, nor do good receivers beside bad documents."""
+    good = file.read_text()
+    write_documents([document("search")], running.specs)
+    _write(file, {"new": new}, beats, recievers=[])
+    answer = _reload(running)
+    assert answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    assert any("sloburn.yaml:" in error and "recievers" in error for error in answer.json()["errors"])
+    assert running.metric("sloburn_config_last_reload_successful") == 0.0
+    assert "the old ones stay in force" in running.service.log
+    assert not running.slo("search-availability")
+    file.write_text(good)
+    (running.specs / "search.yaml").write_text("service: search\nslos: [{name: x, objektive: 99}]\n")
+    assert _reload(running).status_code == httpx.codes.UNPROCESSABLE_ENTITY
+    write_documents([document("search")], running.specs)
+    assert _reload(running).json() == {"slos": 2}
+    assert running.metric("sloburn_config_last_reload_successful") == 1.0
+
+
+def _reload(running: Stack) -> httpx.Response:
+    return httpx.post(running.service.url + "/-/reload", headers=AUTHORISED, timeout=20.0, trust_env=False)
