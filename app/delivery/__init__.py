@@ -1,15 +1,17 @@
 """The outbox to its receivers, each in a module of its own.
 
 May import `app.store`, `app.spec`, the core and `app.clock`; one of two rooms that import httpx. Start at `loop.py`,
-which drains the outbox and re-asserts what fires. `message.py` puts alerts into words; `alertmanager.py` is the first
-receiver, `direct.py` what all others have in common; `outgoing.py` says where requests may go, `outcome.py` what can
-become of an attempt; `config/` is the file of receivers and routes, and `ports.py` what this room asks of others.
+which drains the outbox and re-asserts what fires; `degraded.py` puts pages before it while the database cannot be
+written. `message.py` puts alerts into words; `alertmanager.py` is the first receiver, `direct.py` what all others have
+in common; `outgoing.py` says where requests may go, `outcome.py` what can become of an attempt; `config/` is the file
+of receivers and routes, and `ports.py` what this room asks of others.
 """
 
 from app.delivery.alertmanager import Alertmanager, AlertmanagerOptions
 from app.delivery.alertmanager_peer import RECEIVER, Reassertion
 from app.delivery.backoff import Backoff
 from app.delivery.config import DeliveryConfig, LoadedConfig, load_config
+from app.delivery.degraded import DegradableDeliveries
 from app.delivery.loop import DeliveryLoop, Pace
 from app.delivery.outcome import FailureReason
 from app.delivery.ports import Deliveries, DeliveryInstruments, Keeper, NoInstruments, Receiver
@@ -22,6 +24,7 @@ __all__ = [
     "Alertmanager",
     "AlertmanagerOptions",
     "Backoff",
+    "DegradableDeliveries",
     "Deliveries",
     "DeliveryConfig",
     "DeliveryInstruments",

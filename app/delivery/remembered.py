@@ -1,4 +1,4 @@
-"""Messages that are remembered for as long as the process lives, for commands that send a few."""
+"""Messages that are remembered for as long as the process lives: for commands that send a few, and for full disks."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,6 +1,7 @@
 """The deliveries that lie in the database."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,7 +10,8 @@ from typing_extensions import override
 from app.alerting import Notice, NoticeStatus, Routing
 from app.delivery.backoff import Bury, Done, Ending, HoldUntil, RetryAt
 from app.delivery.ports import Deliveries, Messages
-from app.store import Database, Transaction
+from app.delivery.remembered import MemoryMessages
+from app.store import Database, StoreError, Transaction
 from app.store.alerts import load_in_force
 from app.store.messages import Shown, forget_messages, recall_message, remember_message
 from app.store.outbox import (
@@ -26,6 +28,7 @@ from app.store.outbox import (
     recently_resolved,
     retry_at,
     told_of,
+    waiting,
     waiting_for_strangers,
 )
 
@@ -77,6 +80,11 @@ class StoredDeliveries(Deliveries):
         with self.database.read() as tx:
             return next_due(tx, receiver)
 
+    def waiting(self, receiver: str) -> Sequence[OutboxEntry]:
+        """What waits for a receiver, claimed or not, oldest first."""
+        with self.database.read() as tx:
+            return waiting(tx, receiver)
+
     @override
     def oldest_waiting(self) -> datetime | None:
         with self.database.read() as tx:
@@ -85,7 +93,7 @@ class StoredDeliveries(Deliveries):
     @override
     def picture(self, receiver: str, *, at: datetime) -> Sequence[Notice]:
         with self.database.read() as tx:
-            in_force = [notice for notice in load_in_force(tx) if self._concerns(receiver, notice)]
+            in_force = [notice for notice in load_in_force(tx) if self.concerns(receiver, notice)]
             resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
         firing = {notice.key for notice in in_force}
         return (*in_force, *(notice for notice in resolved if notice.key not in firing))
@@ -104,7 +112,8 @@ class StoredDeliveries(Deliveries):
         with self.database.read() as tx:
             return given_up_since(tx, since)
 
-    def _concerns(self, receiver: str, notice: Notice) -> bool:
+    def concerns(self, receiver: str, notice: Notice) -> bool:
+        """Whether a receiver is told of an alert."""
         return self.routing is None or receiver in self.routing.receivers(notice)
 
     def _forward(self, tx: Transaction, entry: OutboxEntry, at: datetime) -> tuple[str, ...]:
@@ -130,22 +139,34 @@ class StoredDeliveries(Deliveries):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredMessages(Messages):
-    """The messages that one database remembers."""
+    """The messages that one database remembers.
+
+    A message that was sent must not be sent again because the database cannot note it: those are kept in *memory*.
+    """
 
     database: Database
+    memory: MemoryMessages = field(default_factory=MemoryMessages)
 
     @override
     def recall(self, receiver: str, notice: Notice) -> Shown | None:
+        kept = self.memory.recall(receiver, notice)
+        if kept is not None:
+            return kept
         with self.database.read() as tx:
             return recall_message(tx, receiver, notice.key, notice.incident)
 
     @override
     def remember(self, receiver: str, notices: Sequence[Notice], *, handle: str, at: datetime) -> None:
-        with self.database.begin() as tx:
-            shown = [(notice.key, notice.incident) for notice in notices]
-            remember_message(tx, receiver, shown, handle=handle, at=at)
+        shown = [(notice.key, notice.incident) for notice in notices]
+        try:
+            with self.database.begin() as tx:
+                remember_message(tx, receiver, shown, handle=handle, at=at)
+        except StoreError:
+            self.memory.remember(receiver, notices, handle=handle, at=at)
 
     @override
     def forget(self, receiver: str, notices: Sequence[Notice]) -> None:
-        with self.database.begin() as tx:
+        self.memory.forget(receiver, notices)
+        # One that is not forgotten now stays until it is too old, and names an incident that is over.
+        with suppress(StoreError), self.database.begin() as tx:
             forget_messages(tx, receiver, [notice.key for notice in notices])

@@ -1,17 +1,23 @@
 """One set of receivers at work, from its beginning until another takes its place or the service stops."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
-from app.delivery import DeliveryConfig, DeliveryLoop, Receivers
+from app.alerting import Notice
+from app.delivery import DegradableDeliveries, DeliveryConfig, DeliveryLoop, Receivers
 
 
 class Delivering:
     """The delivery loop of a configuration and what lives with it; its methods belong into one event loop."""
 
-    def __init__(self, config: DeliveryConfig, receivers: Receivers, loop: DeliveryLoop) -> None:
+    def __init__(
+        self, config: DeliveryConfig, receivers: Receivers, deliveries: DegradableDeliveries, loop: DeliveryLoop
+    ) -> None:
         self.config = config
         self._receivers = receivers
+        self._deliveries = deliveries
         self._loop = loop
         self._running: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -24,6 +30,11 @@ class Delivering:
 
     def wake(self) -> None:
         """Say that there is something to deliver."""
+        self._loop.wake()
+
+    def ticked(self, unwritten: Sequence[Notice], *, at: datetime) -> None:
+        """Say that a tick has ended, and what it and those before could not write."""
+        self._deliveries.hold(unwritten, at=at)
         self._loop.wake()
 
     async def stop(self, within_s: float) -> None:

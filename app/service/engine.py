@@ -12,6 +12,7 @@ import structlog
 
 from app.clock import Clock
 from app.delivery import (
+    DegradableDeliveries,
     DeliveryConfig,
     DeliveryLoop,
     FailureReason,
@@ -222,7 +223,7 @@ class Engine:
             await self.evaluator.tick(at)
             if self.evaluator.overgrown and self.evaluator.store_problem is None:
                 await self._swap(self._documents)
-        self._delivering.wake()
+        self._delivering.ticked(self.evaluator.unwritten, at=at)
 
     async def _read_history(self) -> None:
         while True:
@@ -279,14 +280,15 @@ class Engine:
         parts = self._parts
         receivers = open_receivers(config, self._surroundings(), working=self._working)
         parts.instruments.know_receivers(config.names, tuple(FailureReason))
+        deliveries = DegradableDeliveries(_deliveries(parts.database, config))
         loop = DeliveryLoop(
-            deliveries=_deliveries(parts.database, config),
+            deliveries=deliveries,
             receivers=receivers.receivers,
             keepers=receivers.keepers,
             clock=parts.clock,
             instruments=parts.instruments,
         )
-        return Delivering(config, receivers, loop)
+        return Delivering(config, receivers, deliveries, loop)
 
     async def _forward_strangers(self) -> None:
         """See to what waits for receivers that are no longer configured."""

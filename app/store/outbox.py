@@ -5,6 +5,7 @@ order in which they came: an entry is not due before all earlier ones have ended
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -151,6 +152,16 @@ def next_due(connection: Connection, receiver: str) -> datetime | None:
     heads = _heads(receiver).subquery()
     free_at = case((heads.c.leased_until > heads.c.due_at, heads.c.leased_until), else_=heads.c.due_at)
     return connection.execute(select(func.min(free_at, type_=Moment))).scalar()
+
+
+def waiting(connection: Connection, receiver: str, *, limit: int = 1000) -> tuple[OutboxEntry, ...]:
+    """What waits for a receiver, claimed or not, oldest first; what nobody can read is left out."""
+    mine = (outbox.c.receiver == receiver) & (outbox.c.state == EntryState.WAITING.value)
+    found = []
+    for row in connection.execute(select(outbox).where(mine).order_by(outbox.c.id).limit(limit)):
+        with suppress(LookupError, TypeError, ValueError):
+            found.append(_entry(row))
+    return tuple(found)
 
 
 def mark_done(connection: Connection, entry_ids: Iterable[int], *, at: datetime) -> None:

@@ -1,0 +1,99 @@
+"""Writes and fsyncs that fail now and then, as the kernel would have them fail (libfiu): D3.
+
+`SLOBURN_SOAK` multiplies the slots that are ticked: 90 in `make test`.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.openmetrics import create_blocks
+from tests.support.process import NotReadyError
+from tests.support.servers import prometheus
+from tests.support.service import write_documents
+from tests.support.trace_kinds import generate
+
+RUN = Path(__file__).with_name("counting_run.py")
+REPOSITORY = Path(__file__).parents[2]
+TICKED_S = 2700 * int(os.environ.get("SLOBURN_SOAK", "1"))
+LAST_S = 300
+PROBABILITY = 0.05
+MOST_STARTS = 40
+Counts = dict[str, list[float]]
+Changes = list[tuple[object, ...]]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("fault", ["posix/io/sync/*", "posix/io/rw/pwrite"])
+def test_commits_that_fail_at_random_change_no_count_and_no_alert(tmp_path: Path, fault: str) -> None:
+    """Every twentieth call fails; after a restart on a sound disk all is as if none had."""
+    end = int(time.time()) // 300 * 300 - 3600
+    start = end - TICKED_S
+    traces = generate(("steady", "short-lived", "outage-45m"), start=end - TICKED_S - 3 * 3600, end=end, seed=2)
+    create_blocks(traces.samples, tmp_path / "prometheus")
+    specs = write_documents([trace.document(window="1d") for trace in traces], tmp_path / "slos")
+    with prometheus(tmp_path / "prometheus") as server:
+        sound, failing = tmp_path / "sound.db", tmp_path / "failing.db"
+
+        def run(path: Path, until: int, *, faulty: bool = False) -> Counts | None:
+            command = [sys.executable, str(RUN), server.url, str(specs), str(path), str(start), str(until)]
+            return _finish([*_failing(fault), *command] if faulty else command)
+
+        wanted = run(sound, end)
+        starts = 1
+        while run(failing, end - LAST_S, faulty=True) is None:
+            starts += 1
+            assert starts < MOST_STARTS
+        found = run(failing, end)
+        assert wanted is not None
+        assert found is not None
+        assert _different(found, wanted) == {}
+        assert _changes(failing) == _changes(sound)
+
+
+def _failing(fault: str) -> list[str]:
+    found = shutil.which("fiu-run")
+    if found is None:
+        raise NotReadyError("fiu-run is not installed: run 'apt-get install fiu-utils' as root")
+    return [found, "-x", "-c", f"enable_random name={fault},probability={PROBABILITY}"]
+
+
+def _finish(command: list[str]) -> Counts | None:
+    """What a run has counted; None if the database could not even be opened."""
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode != 0:
+        assert "StoreUnavailableError" in done.stderr, done.stderr
+        return None
+    counts: Counts = json.loads(done.stdout.splitlines()[-1])
+    # Otherwise nothing has failed, and all this has shown nothing.
+    assert ("fiu-run" in command[0]) == ("cannot write" in done.stdout)
+    return counts
+
+
+def _different(found: Counts, wanted: Counts) -> dict[str, tuple[object, object]]:
+    return {
+        key: (found.get(key), counts)
+        for key, counts in wanted.items()
+        if found.get(key) is None
+        or any(abs(mine - its) > 1e-6 * max(1.0, abs(its)) for mine, its in zip(found[key], counts, strict=True))
+    }
+
+
+def _changes(path: Path) -> Changes:
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        changes = database.execute(
+            "SELECT at, slo, severity, kind FROM transition ORDER BY at, slo, severity, kind"
+        ).fetchall()
+    assert changes
+    return changes
