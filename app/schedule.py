@@ -58,7 +58,8 @@ class Schedule:
             coalesce=True,
             # The default drops a job that is a second late without a word.
             misfire_grace_time=None,
-            next_run_time=self._clock.now(),
+            # In the past, and so due at once; what follows is counted from it, not from the moment of the start.
+            next_run_time=first,
         )
         self._scheduler.start()
 

@@ -128,3 +128,26 @@ def test_a_slow_tick_never_overlaps_the_next() -> None:
     assert most == 1
     assert 2 <= len(ticks) <= 3
     assert seen.slots_missed >= 2
+
+
+def test_ticks_come_when_the_offset_is_over_whenever_the_service_was_started() -> None:
+    """A start in the middle of a slot ticks at once, and delays none of the slots that follow."""
+    clock = SystemClock()
+    late_s: list[float] = []
+
+    async def note(at: datetime) -> None:
+        late_s.append((clock.now() - at).total_seconds() - 0.2)
+
+    async def scenario() -> None:
+        schedule = Schedule(
+            note, interval=timedelta(seconds=1), offset=timedelta(seconds=0.2), clock=clock, instruments=Seen()
+        )
+        await asyncio.sleep(1.9 - clock.now().timestamp() % 1)
+        schedule.start()
+        await asyncio.sleep(3)
+        await schedule.stop(patience_s=5.0)
+
+    asyncio.run(scenario())
+    assert late_s[0] > 0.6
+    assert len(late_s) == 4
+    assert max(late_s[1:]) < 0.5
