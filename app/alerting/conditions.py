@@ -37,17 +37,27 @@ class Condition:
     pending_for: timedelta = timedelta(0)
 
 
-def no_data(*, missing: bool, since: datetime | None, query: str, no_data_for: timedelta, at: datetime) -> Condition:
+def no_data(
+    *,
+    missing: bool,
+    since: datetime | None,
+    query: str,
+    no_data_for: timedelta,
+    at: datetime,
+    unanswered: str | None = None,
+) -> Condition:
     """The condition that the SLO has had no data for a while: *since* its newest, or ever.
 
-    Where there was some its age decides, so that a restart in between changes nothing.
+    Where there was some its age decides, so that a restart in between changes nothing. *unanswered* says why Prometheus
+    does not answer the *query*, None if it does.
     """
     ever = "ever" if since is None else f"since {since:%Y-%m-%d %H:%M} UTC"
+    why = f"{query} has no new samples" if unanswered is None else f"Prometheus gives none ({unanswered})"
     return Condition(
         cause=Cause.NO_DATA,
         holds=missing and (since is None or at - since >= no_data_for),
         name="no data",
-        says=f"no data {ever}: {query} has no new samples, and its alerts cannot be judged",
+        says=f"no data {ever}, so alerts cannot be judged: {why}",
         pending_for=no_data_for if since is None else timedelta(0),
     )
 

@@ -114,7 +114,7 @@ class AlertmanagerPeer(Keeper):
                 return self._failed(error, len(notices))
             forms = [self._form(notice, started_at, at, changes=changes) for notice in notices]
             sendable = [number for number, form in enumerate(forms) if form is not _Form.NOT_YET]
-            posted = await self._post_all([self._alert(notices[number], forms[number], at) for number in sendable])
+            posted = await self._post_all([(notices[number], forms[number]) for number in sendable], at)
             outcomes = dict(zip(sendable, posted, strict=True))
             return [
                 self._note(notice, form, outcomes.get(number, Delivered()), started_at, at)
@@ -170,13 +170,15 @@ class AlertmanagerPeer(Keeper):
                     self._seen.pop(notice.key, None)
                 return outcome
 
-    async def _post_all(self, alerts: Sequence[PostableAlert]) -> list[Outcome]:
+    async def _post_all(self, told: Sequence[tuple[Notice, _Form]], at: datetime) -> list[Outcome]:
         outcomes: list[Outcome] = []
-        for start in range(0, len(alerts), BATCH):
-            outcomes += await self._post(alerts[start : start + BATCH])
+        for start in range(0, len(told), BATCH):
+            # A batch is put into words when its turn comes: thousands at once would keep ticks waiting.
+            alerts = [self._alert(notice, form, at) for notice, form in told[start : start + BATCH]]
+            outcomes += await self._post(alerts)
             if isinstance(outcomes[-1], Failed):
                 break
-        return outcomes + outcomes[-1:] * (len(alerts) - len(outcomes))
+        return outcomes + outcomes[-1:] * (len(told) - len(outcomes))
 
     async def _post(self, alerts: Sequence[PostableAlert]) -> list[Outcome]:
         try:

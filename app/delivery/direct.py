@@ -18,12 +18,14 @@ from app.delivery.answers import AttemptError
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
 from app.delivery.ports import DeliveryInstruments, Messages, Receiver
 from app.delivery.secrets import Secret, blotted
+from app.slo import Cause
 from app.store.outbox import idempotency_key
 
 _BEGIN_WITHIN_S = 12.0
 _MINUTE_S = 60.0
 _SOON = timedelta(seconds=1)
 _DETAIL_CHARS = 300
+_SEVERAL = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,16 +152,23 @@ class Direct(Receiver):
         return tellings
 
     def _within_quota(self, notices: Sequence[Notice], *, digests: bool) -> list[Telling]:
+        """A message for each, or one for all where those would be too many; what nobody has data of is told at once."""
+        blind, others = _without_data(notices) if digests else ([], notices)
+        groups: list[Sequence[Notice]] = [blind] if blind else []
+        left = self._left() - len(groups)
+        if digests and len(others) > max(left, 0):
+            groups.append(others)
+        else:
+            groups += [[notice] for notice in others[: max(left, 0)]]
+        self._sent.extend([asyncio.get_running_loop().time()] * len(groups))
+        return [telling_of(group) for group in groups]
+
+    def _left(self) -> int:
+        """How many messages may still be sent in this minute."""
         now = asyncio.get_running_loop().time()
         while self._sent and now - self._sent[0] > _MINUTE_S:
             self._sent.popleft()
-        left = max(self._manners.per_minute - len(self._sent), 0)
-        if digests and len(notices) > left:
-            self._sent.append(now)
-            return [telling_of(notices)]
-        single = notices[:left]
-        self._sent.extend([now] * len(single))
-        return [telling_of([notice]) for notice in single]
+        return self._manners.per_minute - len(self._sent)
 
     async def _tell_all(self, tellings: deque[Telling], outcomes: dict[Notice, Outcome], at: datetime) -> None:
         loop = asyncio.get_running_loop()
@@ -206,6 +215,14 @@ class Direct(Receiver):
             return outcome
         detail = blotted(outcome.detail, self._messenger.secrets)
         return replace(outcome, detail=detail[:_DETAIL_CHARS])
+
+
+def _without_data(notices: Sequence[Notice]) -> tuple[list[Notice], list[Notice]]:
+    """Those of SLOs without data, if there are several, and the rest: several have hardly ever more than one cause."""
+    blind = [notice for notice in notices if notice.cause is Cause.NO_DATA]
+    if len(blind) < _SEVERAL:
+        return [], list(notices)
+    return blind, [notice for notice in notices if notice.cause is not Cause.NO_DATA]
 
 
 def telling_of(notices: Sequence[Notice], *, handle: str | None = None) -> Telling:

@@ -40,6 +40,7 @@ class StoredDeliveries(Deliveries):
     Attributes:
         database: where they lie.
         lease: longer than any attempt; a claimed entry whose worker has died is claimed again after it.
+        most: entries that are claimed at once; enough for an outage of everything to be one digest.
         repeat_resolved: how long the end of an alert is repeated.
         routing: who is told of what; without it everybody of everything.
         fallbacks: by receiver, who is told of what it never takes.
@@ -47,6 +48,7 @@ class StoredDeliveries(Deliveries):
 
     database: Database
     lease: timedelta = timedelta(seconds=30)
+    most: int = 5_000
     repeat_resolved: timedelta = timedelta(minutes=15)
     routing: Routing | None = None
     fallbacks: Mapping[str, str] = field(default_factory=dict)
@@ -58,7 +60,7 @@ class StoredDeliveries(Deliveries):
         if due_at is None or due_at > at:
             return ()
         with self.database.begin() as tx:
-            return claim(tx, receiver, at=at, lease=self.lease)
+            return claim(tx, receiver, at=at, lease=self.lease, limit=self.most)
 
     @override
     def settle(self, endings: Mapping[int, Ending], *, at: datetime) -> None:

@@ -1,5 +1,6 @@
 """What all messages to people have in common: a headline, a text, and digests of many alerts."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -9,6 +10,7 @@ from app.delivery.direct import Telling
 from app.delivery.links import links
 from app.delivery.message import subject
 from app.delivery.templates import Templates
+from app.slo import Cause
 
 _MOST_NAMED = 20
 
@@ -46,23 +48,48 @@ class Writer:
 
     def _digest(self, telling: Telling) -> Words:
         worst = sorted(telling.notices, key=_urgency)
-        named = [f"{notice.severity}: {self.annotations(notice)['summary']}" for notice in worst[:_MOST_NAMED]]
+        cause = shared_cause(telling.notices) if telling.firing else ""
+        named = [self._line(notice, cause, telling) for notice in worst[:_MOST_NAMED]]
         more = len(worst) - len(named)
-        rest = [f"and {more} more"] if more else []
+        rest = [f"and {more:,} more"] if more else []
         return Words(
             headline=digest_headline(telling.notices, firing=telling.firing),
-            text="\n".join((*named, *rest)),
+            text="\n".join((*([one_sentence(cause)] if cause else []), *named, *rest)),
             links=(("All SLOs", self.external_url),),
         )
+
+    def _line(self, notice: Notice, cause: str, telling: Telling) -> str:
+        said = (not telling.firing and _is_blind(notice)) or (cause and notice.condition == cause)
+        return f"{notice.severity}: {subject(notice) if said else self.annotations(notice)['summary']}"
 
 
 def digest_headline(notices: Sequence[Notice], *, firing: bool) -> str:
     """Many alerts in one line."""
     services = len({notice.service for notice in notices})
-    whose = f"of {services} services" if services > 1 else f"of {notices[0].service}"
-    if firing:
-        return f"{len(notices)} alerts {whose} fire at once"
-    return f"{len(notices)} alerts {whose} are over"
+    whose = f"of {services:,} services" if services > 1 else f"of {notices[0].service}"
+    if all(map(_is_blind, notices)):
+        return (
+            f"No data for {len(notices):,} SLOs {whose}"
+            if firing
+            else f"Data is back for {len(notices):,} SLOs {whose}"
+        )
+    return f"{len(notices):,} alerts {whose} {'fire at once' if firing else 'are over'}"
+
+
+def shared_cause(notices: Sequence[Notice]) -> str:
+    """What most SLOs without data have in common, such as a Prometheus that does not answer; empty if nothing."""
+    causes = Counter(notice.condition for notice in notices if _is_blind(notice))
+    cause, count = causes.most_common(1)[0] if causes else ("", 0)
+    return cause if count > 1 else ""
+
+
+def one_sentence(text: str) -> str:
+    """The text as a sentence of its own."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _is_blind(notice: Notice) -> bool:
+    return notice.cause is Cause.NO_DATA
 
 
 def _urgency(notice: Notice) -> tuple[str, str]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from app.alerting import Alert, Condition, Notice, Transition, compose_condition, no_data, of_budget, step_conditions
 from app.evaluation.members import Member
+from app.prometheus.breaker import NOT_AGAIN, NOT_YET
 from app.slo import Cause, GroupKey, NoData, Slo, SloId
 
 _NAN = float("nan")
@@ -76,11 +77,24 @@ def judge_conditions(
 
 def _notice(alert: Alert, condition: Condition, owner: Owner, in_force: Mapping[str, Notice], at: datetime) -> Notice:
     last = in_force.get(alert.key)
-    if condition.holds is None and last is not None:
+    if last is not None and (condition.holds is None or _says_it_still(last, alert)):
         return last
     return compose_condition(
         alert, condition, slo=owner.slo, group=owner.group, budget_remaining=owner.remaining, at=at
     )
+
+
+def _says_it_still(last: Notice, alert: Alert) -> bool:
+    """Whether data is still missing: since when and why has been said, and failures since differ in words only."""
+    return alert.cause is Cause.NO_DATA and last.incident == alert.incident
+
+
+def _unanswered(member: Member) -> str | None:
+    problem = member.watch.problem
+    if problem is None or member.watch.problem_is_ours:
+        return None
+    # That it was not asked again is nothing to people; why it did not answer is.
+    return problem.removeprefix(NOT_AGAIN).removeprefix(NOT_YET)
 
 
 def _add_budgets(
@@ -120,6 +134,7 @@ def _add_no_data(owners: dict[SloId, Owner], members: Sequence[Member], states: 
             query=member.watch.query if missing else "",
             no_data_for=member.slo.alerting.no_data_for,
             at=at,
+            unanswered=_unanswered(member) if missing else None,
         )
         owner = owners.setdefault(slo_id, Owner(slo=member.slo, group=(), remaining=_NAN))
         owner.conditions.append(condition)

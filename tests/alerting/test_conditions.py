@@ -61,6 +61,18 @@ def test_missing_data_is_told_after_a_while_and_ends_with_the_first_data(
     assert _play(conditions)[1] == said
 
 
+def test_missing_data_names_its_cause() -> None:
+    """The same words for all SLOs of a Prometheus that is away, so that they can be told as one."""
+
+    def says(unanswered: str | None, query: str) -> str:
+        gone = no_data(missing=True, since=slot(0), query=query, no_data_for=SLOT, at=slot(9), unanswered=unanswered)
+        return gone.says.partition(": ")[2]
+
+    assert says(None, "up") == "up has no new samples"
+    assert says("no answer from http://prom:9090", "up") == "Prometheus gives none (no answer from http://prom:9090)"
+    assert says("refused", "up") == says("refused", "down")
+
+
 def test_budget_tickets_close_a_little_later_than_they_open() -> None:
     def conditions(consumed: float, firing: frozenset[Cause]) -> dict[Cause, bool | None]:
         found = of_budget(ALL, firing, consumed=consumed, lasts_s=(1 - consumed) * 18 * DAY_S)
