@@ -30,7 +30,7 @@ from app.evaluation.views import snapshots
 from app.evaluation.watch import watches_of
 from app.slo import Slo, SloId
 from app.status import Board, HistoryPoint
-from app.store import Database, StoreError, Transaction
+from app.store import Database, StoreError, Transaction, unreadable_is_damaged
 from app.store.alerts import (
     append_transitions,
     forget_alerts,
@@ -94,7 +94,7 @@ class Evaluator:
         self._shown_at = datetime.min.replace(tzinfo=UTC)
         self.last_commit: datetime | None = None
         self.store_problem: str | None = None
-        with database.read() as transaction:
+        with database.read() as transaction, unreadable_is_damaged():
             self._keeper.load(transaction)
             stored = load_alerts(transaction)
             self._stepped = load_stepped(transaction)
@@ -110,7 +110,7 @@ class Evaluator:
         async with self._turn:
             for read, answers in asked:
                 live.enter(read, answers, self._book)
-                self._troubles.note(answers)
+            self._troubles.note(*(answers for _, answers in asked))
             self._book.ledger.advance(at.timestamp())
             if at == self._stepped:
                 # A restart within a slot: to step alerts through it once more would move them early.
@@ -205,7 +205,14 @@ class Evaluator:
         figures = compute(members, self._book.ledger)
         since_ends = aftermaths(members, self._book.ledger, self._alerts, at=at)
         judgement = judge_all(
-            members, figures, self._alerts, self._in_force, since_ends, at=at, interval=self._pace.interval
+            members,
+            figures,
+            self._alerts,
+            self._in_force,
+            since_ends,
+            self._book.ledger,
+            at=at,
+            interval=self._pace.interval,
         )
         self._alerts, self._in_force = judgement.alerts, judgement.notices
         self._stepped = self._last_tick = at

@@ -25,7 +25,7 @@ from app.ledger import (
 )
 from app.ledger.codec import Column
 from app.slo import GroupKey
-from app.store import Transaction
+from app.store import StoreError, StoreNewerError, Transaction
 from app.store import ledger as tables
 
 _STATE = "book"
@@ -52,7 +52,7 @@ class Keeper:
         """Bring the book to where the last committed tick left it.
 
         Raises:
-            ValueError: what is stored was not written by this version.
+            StoreError: what is stored was written with another interval or by another version.
         """
         states = [state for name in self._names(transaction) if (state := self._stored(transaction, name)) is not None]
         # Rings go on with time and never back: what was left first comes first.
@@ -76,9 +76,9 @@ class Keeper:
             return None
         state = unpack(stored)
         if int(state["format"]) != _FORMAT:
-            raise ValueError(f"the stored ledger has format {int(state['format'])}, this sloburn reads {_FORMAT}")
+            raise StoreNewerError(f"the stored ledger has format {int(state['format'])}, this sloburn reads {_FORMAT}")
         if int(state["interval_s"]) != self._book.ledger.interval_s:
-            raise ValueError(
+            raise StoreError(
                 f"the stored ledger has slots of {int(state['interval_s'])}s, SLOBURN_EVALUATION_INTERVAL says "
                 f"{self._book.ledger.interval_s}s: keep the interval, or give another SLOBURN_DATABASE_URL"
             )

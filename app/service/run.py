@@ -20,7 +20,7 @@ from app.service.engine import Engine, Parts
 from app.service.faces import Documents, EngineHistory, EngineReadiness, StoredAlertLog, StoredDeadLetters
 from app.service.logs import configure_logging
 from app.settings import Settings, environment
-from app.spec import load_documents
+from app.spec import LoadResult, load_documents
 from app.status import Board
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
 from app.ui import pages
@@ -56,32 +56,51 @@ def run(settings: Settings) -> int:
         )
     with listening:
         try:
-            database = open_database(settings.database_url, recover=settings.recover)
-        except StoreError as error:
-            return _refuse(str(error), _exit_code(error))
-        instruments = Instruments(build=BuildInfo.current(), known=_known(delivery.config))
-        parts = Parts(
-            settings=settings,
-            database=database,
-            board=Board(),
-            instruments=instruments,
-            clock=SystemClock(),
-            delivery=delivery.config,
-        )
-        engine = Engine(parts, documents)
-        try:
-            engine.start()
-            _log.info(
-                "serving", address=settings.listen_address, slos=len(documents.slos), prometheus=settings.prometheus_url
-            )
-            _serve(engine, parts, listening)
+            try:
+                _work(settings, documents, delivery.config, listening)
+            except _PutAsideError:
+                _work(settings, documents, delivery.config, listening)
         except (StoreError, MisconfiguredError, ValueError) as error:
             return _refuse(str(error), _exit_code(error))
-        finally:
-            engine.stop()
-            database.close()
     _log.info("stopped")
     return EXIT_GOOD
+
+
+class _PutAsideError(Exception):
+    """The database was damaged in a way that only shows when it is read, and was put aside."""
+
+
+def _work(settings: Settings, documents: LoadResult, delivery: DeliveryConfig, listening: socket.socket) -> None:
+    """Open the database, start what works on it, and serve.
+
+    Raises:
+        _PutAsideError: it is worth another attempt.
+    """
+    database = open_database(settings.database_url, recover=settings.recover)
+    parts = Parts(
+        settings=settings,
+        database=database,
+        board=Board(),
+        instruments=Instruments(build=BuildInfo.current(), known=_known(delivery)),
+        clock=SystemClock(),
+        delivery=delivery,
+    )
+    engine = Engine(parts, documents)
+    try:
+        try:
+            engine.start()
+        except StoreCorruptError as error:
+            if not settings.recover:
+                raise
+            database.put_aside()
+            raise _PutAsideError from error
+        _log.info(
+            "serving", address=settings.listen_address, slos=len(documents.slos), prometheus=settings.prometheus_url
+        )
+        _serve(engine, parts, listening)
+    finally:
+        engine.stop()
+        database.close()
 
 
 def _serve(engine: Engine, parts: Parts, listening: socket.socket) -> None:

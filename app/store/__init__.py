@@ -5,7 +5,7 @@ May import `app.slo` and the core; the only room that imports SQLAlchemy. `datab
 commit.
 """
 
-from app.store.database import Database, Transaction, open_database
+from app.store.database import Database, Transaction, open_database, unreadable_is_damaged
 from app.store.errors import StoreCorruptError, StoreError, StoreLockedError, StoreNewerError, StoreUnavailableError
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "StoreUnavailableError",
     "Transaction",
     "open_database",
+    "unreadable_is_damaged",
 ]

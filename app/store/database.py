@@ -34,6 +34,14 @@ class Database:
         self._engine = engine
         self._lock = lock
 
+    def put_aside(self) -> None:
+        """Close it and rename its files; who opens it next begins a new one."""
+        path = self._engine.url.database
+        self._engine.dispose()
+        if path and path != ":memory:":
+            _put_aside(Path(path))
+        self.close()
+
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """A write transaction: committed at the end, rolled back by an exception.
@@ -143,11 +151,30 @@ def translated_errors() -> Iterator[None]:
     except OperationalError as error:
         if "locked" in str(error.orig) or "busy" in str(error.orig):
             raise StoreLockedError(f"the database is locked by another program: {error.orig}") from error
+        if "decode" in str(error.orig):
+            raise _damaged(error.orig) from error
         raise StoreUnavailableError(f"the database cannot be used: {error.orig}") from error
     except DatabaseError as error:
-        raise StoreCorruptError(f"the database is damaged: {error.orig}; {_REMEDY}") from error
+        raise _damaged(error.orig) from error
     except (SQLAlchemyError, sqlite3.Error) as error:
         raise StoreUnavailableError(f"the database cannot be used: {error}") from error
+
+
+@contextmanager
+def unreadable_is_damaged() -> Iterator[None]:
+    """Take what was read and makes no sense for what it is: the database does not know what its own values mean.
+
+    Raises:
+        StoreCorruptError: something could not be decoded.
+    """
+    try:
+        yield
+    except (ValueError, LookupError, TypeError, ArithmeticError) as error:
+        raise _damaged(error) from error
+
+
+def _damaged(error: object) -> StoreCorruptError:
+    return StoreCorruptError(f"the database is damaged: {error}; {_REMEDY}")
 
 
 def _claim(url: URL) -> IO[str] | None:
@@ -197,7 +224,7 @@ def _check_integrity(engine: Engine) -> None:
     with engine.connect().execution_options(sloburn_read=True) as connection:
         verdict = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
     if verdict != "ok":
-        raise StoreCorruptError(f"the database is damaged: {' '.join(verdict.split())}; {_REMEDY}")
+        raise _damaged(" ".join(verdict.split()))
 
 
 def _create_tables(engine: Engine) -> None:

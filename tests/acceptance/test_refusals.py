@@ -118,6 +118,24 @@ def test_a_database_with_a_damaged_page_is_said(tmp_path: Path) -> None:
     assert refusal.code == 3
 
 
+def test_a_database_whose_contents_make_no_sense_is_said_and_put_aside_if_asked_for(tmp_path: Path) -> None:
+    """A bit that has flipped inside a value: SQLite finds nothing wrong with it."""
+    env = {"SLOBURN_DATABASE_URL": _database(tmp_path), "SLOBURN_QUERY_OFFSET": "0s"}
+    with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "first", env=env, wait=False) as first:
+        _wait_for(first.log_path, "Prometheus does not answer")
+    with closing(sqlite3.connect(tmp_path / "sloburn.db")) as connection:
+        connection.execute("UPDATE ledger_state SET state = zeroblob(length(state)) WHERE name = 'book'")
+        connection.commit()
+    refusal = _refusal(tmp_path, {})
+    assert "damaged" in refusal.line
+    assert "--recover" in refusal.line
+    assert refusal.code == 3
+    recovering = {**env, "SLOBURN_RECOVER": "true"}
+    with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "second", env=recovering, wait=False) as second:
+        _wait_for(second.log_path, "Prometheus does not answer")
+    assert (tmp_path / "sloburn.db.damaged-1").exists()
+
+
 def test_a_database_of_a_newer_version_is_said(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "sloburn.db")) as connection:
         connection.executescript(

@@ -132,14 +132,18 @@ class Running(AbstractContextManager["Running"]):
 
     def _begin(self) -> None:
         self.database = self._open(f"sqlite:///{self._path}")
-        self.evaluator = Evaluator(
-            self.slos,
-            source=self.source,
-            database=self.database,
-            board=self.board,
-            instruments=self.instruments,
-            pace=self._pace,
-        )
+        try:
+            self.evaluator = Evaluator(
+                self.slos,
+                source=self.source,
+                database=self.database,
+                board=self.board,
+                instruments=self.instruments,
+                pace=self._pace,
+            )
+        except BaseException:
+            self.database.close()
+            raise
 
     async def _tick(self, slots: Iterable[float], *, backfill: bool = False) -> None:
         for at in slots:
