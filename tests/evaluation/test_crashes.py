@@ -103,6 +103,18 @@ def test_a_crash_before_any_statement_and_around_any_commit_changes_nothing(worl
         assert told(again) == told(whole)
 
 
+def test_a_restart_within_a_slot_steps_no_alert_twice(worlds: Incident, tmp_path: Path) -> None:
+    """Killed behind the commit of every slot, and started again before the next: nothing happens earlier or later."""
+    with worlds.running(tmp_path / "live.db") as live:
+        worlds.start(live)
+        for at in range(BEGIN + INTERVAL_S, END + 1, INTERVAL_S):
+            live.tick(at)
+            live.restart()
+            live.tick(at)
+        live.backfill(END)
+        assert_same(live, worlds)
+
+
 class Places:
     """Crashes at the first place reached, then at the second after that, the third, and from the first again."""
 
