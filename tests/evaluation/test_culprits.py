@@ -121,3 +121,14 @@ def test_an_even_spread_names_nobody_and_values_are_quoted() -> None:
     bad = {("", ""): 100.0, ("route", "/a"): 50.0, ("route", "/b"): 50.0}
     assert outstanding(bad, {("", ""): 1000.0, ("route", "/a"): 500.0, ("route", "/b"): 500.0}) == []
     assert words([Culprit("route", 'a"b\n', 0.5, 0.1)]) == 'route="a\\"b\\u000a" 50 %'
+
+
+def test_thousands_that_begin_at_once_keep_nobody_waiting() -> None:
+    """An outage of everything: four are asked about, and the rest is not even looked up."""
+    slos = [_slo(BAD, f"slo-{number}") for number in range(2_000)]
+    told = [firing(f"slo-1999:route={number}", group=(("route", str(number)),)) for number in range(5_000)]
+    source = Scripted({})
+    began = time.monotonic()
+    assert _ask(source, *slos, told=told) == {}
+    assert time.monotonic() - began < 1.0
+    assert len(source.asked) == 8
