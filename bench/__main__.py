@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bench import accuracy as accuracy_bench
+from bench import alert_latency as latency_bench
 from bench import backfill as backfill_bench
 from bench import cost as cost_bench
 from bench import scale as scale_bench
@@ -77,6 +78,20 @@ def backfill(*, services: Services = 100, own_metric_names: OwnNames = False) ->
 def scale(*, services: Services = 1_000, minutes: Minutes = 10.0, own_metric_names: OwnNames = False) -> None:
     """Ticks, memory and answers of a service with many SLOs."""
     scale_bench.run(services=services, minutes=minutes, own_metric_names=own_metric_names)
+
+
+@application.command("alert-latency")
+def alert_latency(
+    *,
+    slos: Annotated[int, typer.Option(help="How many SLOs, which break at random moments.")] = 100,
+    rounds: Annotated[int, typer.Option(help="How often each of them breaks.")] = 5,
+    interval: Annotated[str, typer.Option(help="Sloburn's evaluation interval.")] = "5s",
+    offset: Annotated[str, typer.Option(help="Sloburn's query offset.")] = "1s",
+    seed: Annotated[int, typer.Option(help="Another seed makes other moments.")] = 1,
+) -> None:
+    """Seconds from a breach that Prometheus can show to the alert that Alertmanager has taken."""
+    kept = latency_bench.run(slos=slos, rounds=rounds, interval=interval, offset=offset, seed=seed)
+    raise typer.Exit(0 if kept else 1)
 
 
 @application.command()

@@ -1,0 +1,87 @@
+"""Who stands before an Alertmanager and notes when it has taken which alert."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+from typing_extensions import override
+
+from tests.support.process import Server
+
+
+class Witness:
+    """A proxy before an Alertmanager that notes when it has taken an alert that fires for the first time."""
+
+    def __init__(self, upstream: str) -> None:
+        self.taken: dict[str, list[tuple[float, float]]] = {}
+        self._http = httpx.Client(base_url=upstream, timeout=10.0, trust_env=False)
+        self._lock = threading.Lock()
+
+    def forward(self, method: str, path: str, body: bytes) -> httpx.Response:
+        """What the Alertmanager answers."""
+        answer = self._http.request(method, path, content=body, headers={"Content-Type": "application/json"})
+        if method == "POST" and answer.is_success:
+            self._note(json.loads(body), time.time())
+        return answer
+
+    def close(self) -> None:
+        """Close the connections to the Alertmanager."""
+        self._http.close()
+
+    def _note(self, alerts: Sequence[Mapping[str, Any]], now: float) -> None:
+        with self._lock:
+            for alert in alerts:
+                starts_at, ends_at = (datetime.fromisoformat(alert[key]).timestamp() for key in ("startsAt", "endsAt"))
+                known = self.taken.setdefault(alert["labels"]["slo"], [])
+                if ends_at > now and starts_at not in (fired_at for fired_at, _ in known):
+                    known.append((starts_at, now))
+
+
+@contextmanager
+def witnessed(pager: Server) -> Iterator[tuple[Witness, str]]:
+    """An Alertmanager behind a witness; its URL there."""
+    witness = Witness(pager.url)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(witness))
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield witness, f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+        witness.close()
+
+
+def _handler(witness: Witness) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self._forward()
+
+        def do_POST(self) -> None:
+            self._forward()
+
+        def _forward(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            with suppress(ConnectionError):
+                answer = witness.forward(self.command, self.path, body)
+                self.send_response(answer.status_code)
+                self.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))
+                self.send_header("Content-Length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content)
+
+        @override
+        def log_message(self, format: str, *args: Any) -> None:
+            """Stay silent."""
+
+    return Handler
