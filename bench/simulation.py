@@ -127,6 +127,7 @@ class _Windows:
         lengths = {length for tier in policy.tiers for length in (tier.long, tier.short)} | {*needed_windows(policy)}
         self._total = {length: window_sums(lived.total, length // _SLOT) for length in lengths}
         self._bad = {length: window_sums(lived.bad, length // _SLOT) for length in lengths}
+        self._bad_slots = {tier.long: window_sums(np.sign(lived.bad), tier.long // _SLOT) for tier in policy.tiers}
         self._burn = {length: self._burn_rate(length) for length in lengths}
         trips = np.zeros(SLOTS, dtype=bool)
         for tier in policy.tiers:
@@ -147,6 +148,7 @@ class _Windows:
                     short_burn_rate=float(self._burn[tier.short][slot]),
                     good=float(self._total[tier.long][slot] - self._bad[tier.long][slot]),
                     bad=float(self._bad[tier.long][slot]),
+                    bad_slots=float(self._bad_slots[tier.long][slot]),
                 )
                 for tier in self._policy.tiers
             ),
@@ -160,7 +162,8 @@ class _Windows:
 
     def _since(self, ended: int, slot: int) -> WindowCounts:
         total, bad = (float(counts[ended : slot + 1].sum()) for counts in (self._lived.total, self._lived.bad))
-        return WindowCounts(window=(slot + 1 - ended) * _SLOT, total=total, bad=bad)
+        moments = float(np.count_nonzero(self._lived.bad[ended : slot + 1]))
+        return WindowCounts(window=(slot + 1 - ended) * _SLOT, total=total, bad=bad, bad_slots=moments)
 
     def _burn_rate(self, length: timedelta) -> Floats:
         total, bad = self._total[length], self._bad[length]

@@ -7,7 +7,7 @@ is told to people, `routing.py` who they are, `conditions.py` the tickets that a
 
 from app.alerting.alert import Alert, Transition, TransitionKind
 from app.alerting.conditions import Condition, compose_condition, no_data, of_budget, step_conditions
-from app.alerting.evidence import WindowCounts, needed_windows
+from app.alerting.evidence import WindowCounts, may_be_one_failure, needed_windows
 from app.alerting.lifecycle import retire, step, step_slo
 from app.alerting.notice import Notice, NoticeStatus, compose, news, resolve
 from app.alerting.policy import check_tier, default_policies
@@ -33,6 +33,7 @@ __all__ = [
     "compose_condition",
     "default_policies",
     "judge",
+    "may_be_one_failure",
     "needed_windows",
     "news",
     "no_data",

@@ -6,7 +6,7 @@ hour at 16.7. All functions are pure and know only counts of windows. `docs/low-
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 
@@ -20,18 +20,26 @@ _SLOWER = 0.55
 _DOUBT_THAT_IT_IS_OVER = 0.01
 _DOUBT_THAT_IT_PAUSES = 0.2
 _PARTS = (6, 3, 2)
+_MOMENTS = 2.0
+"""What fails at one moment often has one cause, and counts as one failure..."""
+_MANY = 8.0
+"""...unless so many fail that one moment is enough. Where traffic is plenty a tier never trips on fewer."""
 _SHORTEST = timedelta(minutes=5)
 _MOST_TRIED = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowCounts:
-    """The events of one window that ends at the slot, and which share of it was measured."""
+    """The events of one window that ends at the slot, and which share of it was measured.
+
+    *bad_slots* is in how many slots they were bad; where that is not known, no two are taken for one.
+    """
 
     window: timedelta
     total: float
     bad: float
     coverage: float = 1.0
+    bad_slots: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,35 +50,43 @@ class Doubt:
     error_budget: float
     evidence: Evidence
 
-    def is_unusual(self, bad: float, total: float) -> bool:
-        """Whether so many bad events of *total* are unlikely at a burn rate of 1, or what is left of a low factor."""
-        if bad < self.evidence.min_bad_events:
+    def is_unusual(self, counts: WindowCounts) -> bool:
+        """Whether so many bad events are unlikely at a burn rate of 1, or what is left of a low factor."""
+        least = self.evidence.min_bad_events
+        if counts.bad < least or (counts.bad_slots < min(_MOMENTS, least) and may_be_one_failure(counts.bad)):
             return False
         burn_rate = min(_HARMLESS, _SLOWER * self.tier.factor)
-        return chance_of_at_least(bad, total, burn_rate * self.error_budget) <= 1.0 - self.evidence.level
+        return chance_of_at_least(counts.bad, counts.total, burn_rate * self.error_budget) <= 1.0 - self.evidence.level
 
-    def is_dispelled(self, bad: float, total: float) -> bool:
-        """Whether so many bad events of *total* are no chance at all.
+    def is_dispelled(self, counts: WindowCounts) -> bool:
+        """Whether so many bad events are no chance at all.
 
         They must be unusual, and with the lesser certainty of the root of that chance the burn rate must be above 0.55
         of the factor. Where the factor stands for eight bad events or more that holds as soon as it is reached.
 
         >>> hour = timedelta(hours=1)
         >>> doubt = Doubt(tier=Tier(long=hour, short=hour / 12, factor=14.4), error_budget=0.001, evidence=Evidence())
-        >>> doubt.is_dispelled(1, 60), doubt.is_dispelled(2, 60)
-        (False, True)
+        >>> [doubt.is_dispelled(WindowCounts(window=hour, bad=bad, total=60)) for bad in (1, 2)]
+        [False, True]
         """
-        if not self.is_unusual(bad, total):
+        if not self.is_unusual(counts):
             return False
-        burn_rate = _SLOWER * self.tier.factor
-        return chance_of_at_least(bad, total, burn_rate * self.error_budget) <= math.sqrt(1.0 - self.evidence.level)
+        chance = chance_of_at_least(counts.bad, counts.total, _SLOWER * self.tier.factor * self.error_budget)
+        return chance <= math.sqrt(1.0 - self.evidence.level)
 
 
-def what_is_missing(counts: WindowCounts, dispelled: Callable[[float, float], bool], within: str | None = None) -> str:
+def may_be_one_failure(bad: float) -> bool:
+    """Whether it matters in how many slots so many events were bad."""
+    return _MOMENTS <= bad < _MANY
+
+
+def what_is_missing(counts: WindowCounts, dispelled: Callable[[WindowCounts], bool], within: str | None = None) -> str:
     """Why the events of a window are no evidence, in words; *dispelled* says how many would be."""
     # The number of all events would change in every slot, and with it the alert.
     within = within or f"in the last {format_duration(counts.window)}"
     events = f"{counts.bad:.3g} bad event{'' if counts.bad == 1 else 's'} {within}"
+    if dispelled(replace(counts, bad_slots=math.inf)):
+        return f"held back for lack of evidence: {events}, all at one moment, which may be one failure"
     needed = _needed(counts, dispelled)
     return f"held back for lack of evidence: {events}, {needed} are needed to tell a burn from chance"
 
@@ -144,7 +160,10 @@ def _parts(short: timedelta) -> tuple[timedelta, ...]:
     return tuple(short / part for part in _PARTS if short / part >= _SHORTEST)
 
 
-def _needed(counts: WindowCounts, dispelled: Callable[[float, float], bool]) -> str:
+def _needed(counts: WindowCounts, dispelled: Callable[[WindowCounts], bool]) -> str:
     least = math.floor(counts.bad) + 1
-    enough = (bad for bad in range(least, least + _MOST_TRIED) if dispelled(bad, max(counts.total, bad)))
-    return str(next(enough, "more"))
+    tried = (
+        WindowCounts(window=counts.window, total=max(counts.total, bad), bad=bad)
+        for bad in range(least, least + _MOST_TRIED)
+    )
+    return next((f"{counts.bad:.0f}" for counts in tried if dispelled(counts)), "more")

@@ -5,7 +5,7 @@ unknown is frozen.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from app.alerting import evidence
@@ -20,7 +20,10 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TierReading:
-    """One tier at one slot: burn rates (NaN = no events), coverages (ratio 0..1), and the long window's events."""
+    """One tier at one slot: burn rates (NaN = no events), coverages (ratio 0..1), and the long window's events.
+
+    *bad_slots* is as in `WindowCounts`.
+    """
 
     long_burn_rate: float
     short_burn_rate: float
@@ -28,6 +31,7 @@ class TierReading:
     short_coverage: float = 1.0
     good: float = float("nan")
     bad: float = float("nan")
+    bad_slots: float = math.inf
 
     @property
     def adequate(self) -> bool:
@@ -146,15 +150,17 @@ def _doubt(
     if policy.evidence is None:
         return None
     doubt = Doubt(tier=tier, error_budget=reading.error_budget, evidence=policy.evidence)
-    counts = WindowCounts(window=tier.long, total=measured.good + measured.bad, bad=measured.bad)
-    if not doubt.is_dispelled(counts.bad, counts.total):
+    total = measured.good + measured.bad
+    counts = WindowCounts(window=tier.long, total=total, bad=measured.bad, bad_slots=measured.bad_slots)
+    if not doubt.is_dispelled(counts):
         return evidence.what_is_missing(counts, doubt.is_dispelled)
     if quiet_for is None or quiet_for >= tier.long:
         return None
     # What an alert has told of once is no evidence for the next one (ADR-0017).
     since_end = reading.since_end or WindowCounts(window=quiet_for, total=0.0, bad=0.0)
-    new = (since_end, *(counts for counts in reading.recent if counts.window <= quiet_for))
-    if any(doubt.is_unusual(counts.bad, counts.total) for counts in new):
+    fitting = (counts for counts in reading.recent if counts.window <= quiet_for)
+    new = (since_end, *(replace(counts, bad_slots=since_end.bad_slots) for counts in fitting))
+    if any(doubt.is_unusual(counts) for counts in new):
         return None
     return evidence.what_is_missing(since_end, doubt.is_unusual, within="since the last alert ended")
 

@@ -1,12 +1,14 @@
 """What was counted since alerts ended: an incident that was told of is no evidence for the next one (ADR-0017)."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 
-from app.alerting import Alert, WindowCounts
+from app.alerting import Alert, WindowCounts, may_be_one_failure
 from app.evaluation.members import Member
+from app.evaluation.moments import bad_slots
 from app.ledger import FINE_REACH_S, MIDDLE_WIDTH_S, Ledger
 from app.slo import Cause, SloId
 from app.slo.arrays import Floats
@@ -30,11 +32,16 @@ def aftermaths(
         return {}
     start_s = _next_cell(np.array([end.timestamp() for end in ends]), ledger, at.timestamp())
     of_rows = np.array(rows, dtype=np.int64)
-    sums = ledger.sums(of_rows, start_s, np.fmax(start_s, ledger.watermark(of_rows)))
-    return {
-        key: WindowCounts(window=at - end, total=total, bad=bad)
-        for key, end, total, bad in zip(keys, ends, sums.total.tolist(), sums.bad.tolist(), strict=True)
-    }
+    end_s = np.fmax(start_s, ledger.watermark(of_rows))
+    sums = ledger.sums(of_rows, start_s, end_s)
+    found = {}
+    for index, (key, end) in enumerate(zip(keys, ends, strict=True)):
+        counts = WindowCounts(window=at - end, total=float(sums.total[index]), bad=float(sums.bad[index]))
+        if may_be_one_failure(counts.bad):
+            moments = bad_slots(ledger, rows[index], start_s=float(start_s[index]), end_s=float(end_s[index]))
+            counts = replace(counts, bad_slots=moments)
+        found[key] = counts
+    return found
 
 
 def _remembers(alert: Alert, member: Member, at: datetime) -> bool:

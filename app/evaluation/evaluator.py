@@ -203,14 +203,13 @@ class Evaluator:
     def _judge(self, at: datetime) -> Judgement:
         members = self._members()
         figures = compute(members, self._book.ledger)
-        since_ends = aftermaths(members, self._book.ledger, self._alerts, at=at)
         judgement = judge_all(
             members,
             figures,
             self._alerts,
             self._in_force,
-            since_ends,
-            self._book.ledger,
+            aftermaths=aftermaths(members, self._book.ledger, self._alerts, at=at),
+            ledger=self._book.ledger,
             at=at,
             interval=self._pace.interval,
         )

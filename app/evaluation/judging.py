@@ -13,6 +13,7 @@ from app.alerting import (
     Transition,
     WindowCounts,
     compose,
+    may_be_one_failure,
     needed_windows,
     news,
     resolve,
@@ -23,8 +24,10 @@ from app.evaluation.aftermath import Aftermaths
 from app.evaluation.conditions import State, judge_conditions
 from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.members import Member
+from app.evaluation.moments import bad_slots
 from app.evaluation.views import is_stale
-from app.slo import AlertState, Cause, SeverityPolicy, SloId
+from app.ledger import Ledger
+from app.slo import AlertState, Cause, SeverityPolicy, SloId, Tier
 
 _LATELY = timedelta(hours=6)
 """The window whose burn rate tells how long a budget lasts: an hour changes its mind too often."""
@@ -64,16 +67,17 @@ def judge_all(
     figures: Figures,
     before: AlertsBySlo,
     in_force: NoticesByKey,
-    aftermaths: Aftermaths,
     *,
+    aftermaths: Aftermaths,
+    ledger: Ledger,
     at: datetime,
     interval: timedelta,
 ) -> Judgement:
     """Step every alert through the slot *at*; *in_force* are the notices of the slot before.
 
-    *aftermaths* are the events since alerts ended.
+    *aftermaths* are the events since alerts ended; the *ledger* is asked where few events are to fire an alert.
     """
-    columns = _Columns(figures)
+    columns = _Columns(figures, members, ledger)
     states = [columns.state(index, at, interval) for index in range(len(members))]
     conditions = judge_conditions(members, states, before, in_force, at=at)
     alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
@@ -153,7 +157,9 @@ def _explained(notice: Notice, culprits: Mapping[str, str]) -> Notice:
 class _Columns:
     """Figures as lists, since reading numpy element by element is slow."""
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: Figures, members: Sequence[Member], ledger: Ledger) -> None:
+        self._members = members
+        self._ledger = ledger
         self.as_of = figures.as_of_s.tolist()
         self.budget_remaining = figures.budget.remaining.tolist()
         self._period_s = figures.period_s.tolist()
@@ -174,7 +180,7 @@ class _Columns:
         self, index: int, policy: SeverityPolicy, error_budget: float, *, stale: bool, closely: bool
     ) -> Reading:
         """What one severity of one member is judged by; with what the guard asks for, if it burns or *closely*."""
-        tiers = tuple(self._tier(index, tier.long, tier.short) for tier in policy.tiers)
+        tiers = tuple(self._tier(index, tier, guarded=policy.evidence is not None) for tier in policy.tiers)
         closely = closely or any(measured.trips(tier) for tier, measured in zip(policy.tiers, tiers, strict=True))
         recent = tuple(self._counts(index, window) for window in needed_windows(policy)) if closely else ()
         return Reading(tiers=tiers, stale=stale, recent=recent, error_budget=error_budget)
@@ -188,9 +194,9 @@ class _Columns:
             coverage=window.coverage[index],
         )
 
-    def _tier(self, index: int, long: timedelta, short: timedelta) -> TierReading:
-        far, near = self._windows[long], self._windows[short]
-        return TierReading(
+    def _tier(self, index: int, tier: Tier, *, guarded: bool) -> TierReading:
+        far, near = self._windows[tier.long], self._windows[tier.short]
+        measured = TierReading(
             long_burn_rate=far.burn_rate[index],
             short_burn_rate=near.burn_rate[index],
             long_coverage=far.coverage[index],
@@ -198,6 +204,15 @@ class _Columns:
             good=far.good[index],
             bad=far.bad[index],
         )
+        if not guarded or not may_be_one_failure(measured.bad) or not measured.trips(tier):
+            return measured
+        return replace(measured, bad_slots=self._bad_slots(index, tier.long))
+
+    def _bad_slots(self, index: int, length: timedelta) -> float:
+        row, end_s = self._members[index].row, self.as_of[index]
+        if row is None:
+            return math.inf
+        return bad_slots(self._ledger, row, start_s=end_s - length.total_seconds(), end_s=end_s)
 
 
 class _Window:

@@ -20,7 +20,7 @@ class Service:
     """Counts by slot as (total, bad); an objective of 99.9 % unless said otherwise."""
 
     def __init__(self, *slots: tuple[float, float], objective: float = 0.999, length: timedelta = SLOT) -> None:
-        self._sums = [(0.0, 0.0)]
+        self._sums = [(0.0, 0.0, 0)]
         self._error_budget = 1 - objective
         self._slot = length
         for total, bad in slots:
@@ -30,7 +30,8 @@ class Service:
         """Go on for *count* slots."""
         for _ in range(count):
             # Rounded, since what never was bad must sum up to no bad event at all.
-            self._sums.append((round(self._sums[-1][0] + total, 6), round(self._sums[-1][1] + bad, 6)))
+            before = self._sums[-1]
+            self._sums.append((round(before[0] + total, 6), round(before[1] + bad, 6), before[2] + (bad > 0)))
         return self
 
     @property
@@ -69,7 +70,8 @@ class Service:
 
     def _counts(self, number: int, window: timedelta) -> WindowCounts:
         end, begin = self._sums[number + 1], self._sums[max(0, number + 1 - window // self._slot)]
-        return WindowCounts(window=window, total=round(end[0] - begin[0], 6), bad=round(end[1] - begin[1], 6))
+        total, bad, moments = (round(last - first, 6) for last, first in zip(end, begin, strict=True))
+        return WindowCounts(window=window, total=total, bad=bad, bad_slots=moments)
 
     def _tier(self, number: int, long: timedelta, short: timedelta) -> TierReading:
         far, near = self._counts(number, long), self._counts(number, short)
@@ -78,6 +80,7 @@ class Service:
             short_burn_rate=self._burn_rate(near),
             good=far.total - far.bad,
             bad=far.bad,
+            bad_slots=far.bad_slots,
         )
 
     def _burn_rate(self, counts: WindowCounts) -> float:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.alerting import Verdict, judge
+from app.alerting import Verdict, WindowCounts, judge
 from app.alerting.evidence import Doubt
 from app.slo import AlertState, Evidence
 from tests.alerting.counted import PAGE, PLAIN, Service, with_evidence
@@ -45,6 +45,28 @@ def test_one_failure_at_one_request_a_minute_pages_nobody() -> None:
 def test_two_failures_in_an_hour_do() -> None:
     service = _a_request_a_minute().then(1, 1, 1).then(20 * MINUTE, 0.5).then(1, 1, 1).then(5, 0.5)
     assert _fired(service.deeds()) == [2 * HOUR + 20 * MINUTE + 1]
+
+
+def test_two_failures_at_one_moment_are_one() -> None:
+    """Until another follows; it need not be within the five minutes of the short window."""
+    service = _a_request_a_minute().then(1, 2, 2).then(20 * MINUTE, 0.5)
+    assert len(_fired(service.deeds(PLAIN))) == 1
+    alerts, _ = service.lives(PAGE)
+    assert alerts[2 * HOUR].held_back == (
+        "held back for lack of evidence: 2 bad events in the last 1h, all at one moment, which may be one failure"
+    )
+    assert _fired(service.then(1, 1, 1).deeds()) == [2 * HOUR + 1 + 20 * MINUTE]
+    assert _fired(service.deeds(with_evidence(min_bad_events=1))) == [2 * HOUR]
+
+
+def test_many_failures_at_one_moment_are_enough() -> None:
+    assert _fired(_a_request_a_minute().then(1, 8, 8).deeds()) == [2 * HOUR]
+
+
+def test_after_an_end_two_failures_at_one_moment_are_one_too() -> None:
+    service = _a_request_a_minute().then(10 * MINUTE, 0.5, 0.5).then(2 * HOUR, 0.5).then(1, 2, 2).then(5, 0.5)
+    assert len(_fired(service.deeds())) == 1
+    assert len(_fired(service.then(1, 1, 1).deeds())) == 2
 
 
 def test_min_bad_events_and_level_can_be_raised() -> None:
@@ -147,7 +169,8 @@ def test_more_bad_events_are_never_less_evidence(bad: int, total: int, factor: f
     tier = replace(PAGE.tiers[0], factor=factor)
     doubt = Doubt(tier=tier, error_budget=0.001, evidence=Evidence())
     bad = min(bad, total)
-    assert doubt.is_dispelled(bad + 1, total + 1) or not doubt.is_dispelled(bad, total + 1)
+    more, fewer = (WindowCounts(window=tier.long, total=total + 1, bad=count) for count in (bad + 1, bad))
+    assert doubt.is_dispelled(more) or not doubt.is_dispelled(fewer)
 
 
 @pytest.mark.parametrize("wrong", [{"level": 0.4}, {"level": 1.0}, {"level": float("nan")}, {"min_bad_events": 0}])
