@@ -1,0 +1,231 @@
+"""`kill -9` at any moment while incidents come and go: all news is told, in order, each under a key of its own.
+
+`SLOBURN_SOAK` says how long: 12 kills in `make test`, 500 in `make soak`.
+"""
+
+import logging
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+
+from app.alerting import TransitionKind
+from tests.acceptance.shop import Shop, serving_shop
+from tests.acceptance.stack import QUICK, look
+from tests.soak.news import Book, Heard, Key, heard, in_order, read_book
+from tests.soak.weather import FAST, changing
+from tests.support.servers import alertmanager, prometheus
+from tests.support.service import Server, sloburn, write_documents
+from tests.support.sink import Sink
+
+LENGTH = int(os.environ.get("SLOBURN_SOAK", "1"))
+KILLS = 25 * LENGTH if LENGTH > 1 else 12
+SLOT_S, OFFSET_S = 5.0, 1.0
+SLOT = timedelta(seconds=SLOT_S)
+
+PLAIN = tuple(f"plain{number}" for number in range(5))
+GUARDED = tuple(f"guarded{number}" for number in range(5))
+"""Services whose alerts are tiers and nothing else, and services whose alerts ask for evidence and have patience."""
+
+_log = logging.getLogger(__name__)
+_STARTING_S = 1.5
+_ENOUGH_PER_MINUTE = 100_000
+"""So many messages a minute that there is never a digest: every message is about one alert."""
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_random_kills_lose_and_reorder_no_news(tmp_path: Path) -> None:
+    """A service that was killed again and again has told all that it decided, and ends where a spared one does."""
+    dice = random.Random(5)
+    with _running(tmp_path) as running:
+        running.killed.kill()
+        with changing(running.shop, (*PLAIN, *GUARDED), dice):
+            for _ in range(KILLS):
+                _live_and_die(running.killed, dice)
+            running.killed.start()
+        running.settle()
+        active = running.active()
+    killed, spared = read_book(tmp_path / "killed"), read_book(tmp_path / "spared")
+    messages = heard(running.sink.received)
+
+    assert set(killed.sent) == {"done"}
+    assert in_order(messages) == {key: told for key in killed.keys if (told := killed.told(key))}
+    assert not _keys_of_several(messages)
+    assert not [key for key in killed.keys if not _alternates(killed, key)]
+    assert active == killed.in_force
+    assert killed.firing == spared.firing
+    assert not _unlike(killed, spared)
+    _log.info(
+        "%d kills; %d transitions, of a spared service %d; %d messages, %d of them repeats; %d judged a slot off",
+        KILLS,
+        len(killed.transitions),
+        len(spared.transitions),
+        len(messages),
+        len(messages) - len({message.key for message in messages}),
+        len(_unlike(killed, spared, tolerance=())),
+    )
+    # Otherwise all this has shown nothing.
+    assert len(messages) > KILLS
+    assert len(killed.transitions) > len(spared.transitions) / 3
+
+
+@dataclass(slots=True, kw_only=True)
+class _Running:
+    shop: Shop
+    pager: Server
+    sink: Sink
+    killed: Server
+    spared: Server
+
+    def settle(self) -> None:
+        """Break one half of the shop and mend the other, and wait until both services have said all about it."""
+        for services in (PLAIN, GUARDED):
+            for number, name in enumerate(services):
+                self.shop.breaks(name, failing=FAST if number % 2 else 0.0)
+        broken = {f"{name}-availability" for services in (PLAIN, GUARDED) for name in services[1::2]}
+        _until(lambda: _paged(self.killed) == broken and _paged(self.spared) == broken, 120)
+        _until(lambda: _waiting(self.killed) == 0, 60)
+        # What has ended is told only in the next slot.
+        time.sleep(SLOT_S + 2 * OFFSET_S)
+        _until(lambda: _waiting(self.killed) == 0, 60)
+        for service in (self.killed, self.spared):
+            assert service.stop() == 0
+
+    def active(self) -> set[tuple[Key, datetime | None]]:
+        """The alerts that fire at Alertmanager, each with the time since when."""
+        return {
+            ((alert["labels"]["slo"], alert["labels"]["severity"]), datetime.fromisoformat(alert["startsAt"]))
+            for alert in _json(self.pager, "/api/v2/alerts?active=true")
+        }
+
+
+@contextmanager
+def _running(folder: Path) -> Iterator[_Running]:
+    """A shop, and two services that watch it; the one to be killed tells a webhook and an Alertmanager."""
+    with ExitStack() as stack:
+        sink, deaf = stack.enter_context(Sink()), stack.enter_context(Sink())
+        # Long enough for a kill to come between a message and its answer.
+        sink.delay_s = 0.3
+        shop = stack.enter_context(serving_shop((*PLAIN, *GUARDED)))
+        pager = stack.enter_context(alertmanager(deaf.url))
+        source = stack.enter_context(prometheus(folder / "prometheus", scrape=[("shop", shop.url)]))
+        specs = write_documents([_document(name) for name in (*PLAIN, *GUARDED)], folder / "slos")
+        hook = {"name": "hook", "webhook": {"url": sink.url}, "per_minute": _ENOUGH_PER_MINUTE}
+        config = folder / "sloburn.yaml"
+        config.write_bytes(orjson.dumps({"receivers": [hook], "default": ["hook", "alertmanager"]}))
+        telling = {**QUICK, "SLOBURN_CONFIG": str(config)}
+        killed = stack.enter_context(
+            sloburn(source.url, specs, folder / "killed", alertmanager_url=pager.url, env=telling)
+        )
+        spared = stack.enter_context(sloburn(source.url, specs, folder / "spared", env=QUICK))
+        for name in (*PLAIN, *GUARDED):
+            for service in (killed, spared):
+                _until(lambda name=name, service=service: _is_judged(service, f"{name}-availability"), 60)
+        shop.opens()
+        yield _Running(shop=shop, pager=pager, sink=sink, killed=killed, spared=spared)
+
+
+def _live_and_die(service: Server, dice: random.Random) -> None:
+    """One life, which ends while it starts, around a tick and the messages that follow it, or anywhere."""
+    service.launch()
+    began = time.time()
+    tick = ((began + _STARTING_S) // SLOT_S + 1) * SLOT_S + OFFSET_S
+    ends = dice.choices(
+        [began + dice.uniform(0, _STARTING_S), tick + dice.uniform(-0.05, 0.8), began + dice.uniform(1, 8)],
+        weights=[20, 65, 15],
+    )
+    time.sleep(max(ends[0] - time.time(), 0.0))
+    assert service.running, service.log[-3000:]
+    service.kill()
+
+
+def _keys_of_several(messages: list[Heard]) -> dict[str, set[object]]:
+    """Idempotency keys under which different news came, and news that came under different keys."""
+    meant: dict[str, set[object]] = {}
+    for message in messages:
+        meant.setdefault(message.key, set()).add((message.alert, message.news))
+        meant.setdefault(repr((message.alert, message.news)), set()).add(message.key)
+    return {key: several for key, several in meant.items() if len(several) > 1}
+
+
+def _alternates(book: Book, key: Key) -> bool:
+    statuses = [news.status for news in book.told(key)]
+    return statuses == [("firing", "resolved")[number % 2] for number in range(len(statuses))]
+
+
+def _unlike(killed: Book, spared: Book, tolerance: tuple[timedelta, ...] = (-SLOT, SLOT)) -> list[object]:
+    """What the killed service has decided otherwise than the spared one in the same slot.
+
+    The alerts of plain services depend on that slot alone. A slot on which a threshold is crossed may be judged by a
+    sample more, or less, where it is asked for at another moment.
+    """
+    lively = {TransitionKind.FIRED: True, TransitionKind.RESOLVED: False}
+    return [
+        one
+        for one in killed.transitions
+        if one.kind in lively
+        and one.slo.startswith("plain")
+        and not any(
+            spared.fires((one.slo, one.severity.value), one.at + off) == lively[one.kind]
+            for off in (timedelta(0), *tolerance)
+        )
+    ]
+
+
+def _document(service: str) -> dict[str, Any]:
+    own = f'job="shop",service="{service}"'
+    page: dict[str, Any] = {"tiers": [{"long": "20s", "short": "10s", "factor": 10}]}
+    ticket: dict[str, Any] = {"tiers": [{"long": "30s", "short": "10s", "factor": 2}]}
+    alerting: dict[str, Any]
+    if service in GUARDED:
+        alerting = {"page": {**page, "keep_firing_for": "10s"}, "ticket": {**ticket, "for": "10s"}}
+    else:
+        alerting = {"page": page, "ticket": ticket, "evidence": "off"}
+    sli = {"total": f"http_requests_total{{{own}}}", "bad": f'http_requests_total{{{own},code=~"5.."}}'}
+    slo = {"name": "availability", "objective": 99, "window": "1d", "sli": sli, "alerting": alerting}
+    return {"service": service, "slos": [slo]}
+
+
+def _is_judged(service: Server, slo_id: str) -> bool:
+    shown = look(service, slo_id)
+    return shown["data"] == "no_traffic" and {alert["state"] for alert in shown["alerts"]} == {"inactive"}
+
+
+def _paged(service: Server) -> set[str]:
+    with suppress(httpx.HTTPError):
+        items = _json(service, "/api/v1/slos?limit=1000")["items"]
+        return {
+            item["id"]
+            for item in items
+            for alert in item["alerts"]
+            if alert["severity"] == "page" and alert["state"] == "firing"
+        }
+    return set()
+
+
+def _waiting(service: Server) -> float:
+    """How old the oldest message is that has not been delivered."""
+    name = "sloburn_outbox_oldest_age_seconds "
+    text = httpx.get(f"{service.url}/metrics", timeout=10.0, trust_env=False).text
+    return next(float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name))
+
+
+def _json(server: Server, path: str) -> Any:
+    return httpx.get(server.url + path, timeout=10.0, trust_env=False).raise_for_status().json()
+
+
+def _until(holds: Any, within_s: float) -> None:
+    deadline = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come about in time"
+        time.sleep(0.2)
