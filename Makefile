@@ -22,7 +22,8 @@ test: ## Set up, lint, and run all tests against real servers; what CI runs
 	@$(MAKE) --no-print-directory lint
 	$(bin)/pytest -n auto --dist worksteal
 
-soak: setup ## Run the long proofs; SLOBURN_SOAK says how long, 1 is the length in `make test`
+soak: ## Run the long proofs; SLOBURN_SOAK says how long, 1 is the length in `make test`
+	@scripts/setup --tests
 	SLOBURN_SOAK=$${SLOBURN_SOAK:-20} $(bin)/pytest -m soak --timeout=0
 
 demo: setup ## Start the demo shop with a month of history; Ctrl-C ends it. Choices: make demo ARGS="up --help"

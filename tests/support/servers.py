@@ -1,7 +1,7 @@
 """Real servers for tests and benchmarks: Prometheus, Alertmanager, VictoriaMetrics.
 
 Each context manager starts one server on a free loopback port, waits until it is ready, and ends it for sure.
-`PROMETHEUS`, `ALERTMANAGER`, `VICTORIA_METRICS` and `PROMTOOL` in the environment choose other binaries.
+`PROMETHEUS`, `ALERTMANAGER`, `VICTORIA_METRICS`, `VMALERT` and `PROMTOOL` in the environment choose other binaries.
 """
 
 import json
@@ -31,6 +31,7 @@ __all__ = [
     "scrape_config",
     "victoria_metrics",
     "victoria_metrics_binary",
+    "vmalert_binary",
 ]
 
 _STARTS = 4
@@ -55,6 +56,11 @@ def promtool_binary() -> str:
 def victoria_metrics_binary() -> str:
     """The VictoriaMetrics to test against."""
     return _binary("VICTORIA_METRICS", "victoria-metrics")
+
+
+def vmalert_binary() -> str:
+    """VictoriaMetrics's vmalert, which evaluates rules, also over the past; it comes in the same Debian package."""
+    return _binary("VMALERT", "vmalert")
 
 
 def scrape_config(
