@@ -26,6 +26,7 @@ from app.store.outbox import (
     next_due,
     oldest_waiting,
     recently_resolved,
+    release,
     retry_at,
     told_of,
     waiting,
@@ -61,6 +62,11 @@ class StoredDeliveries(Deliveries):
             return ()
         with self.database.begin() as tx:
             return claim(tx, receiver, at=at, lease=self.lease, limit=self.most)
+
+    def release(self) -> None:
+        """Let go of what a process had claimed that is no more, so that it need not wait for the end of the lease."""
+        with self.database.begin() as tx:
+            release(tx)
 
     @override
     def settle(self, endings: Mapping[int, Ending], *, at: datetime) -> None:

@@ -199,6 +199,7 @@ class Engine:
             self._client = client
             self._delivering = await asyncio.to_thread(self._new_delivering, parts.delivery)
             self._evaluator = await self._new_evaluator(self._documents.slos)
+            await asyncio.to_thread(_deliveries(parts.database, parts.delivery).release)
             await self._forward_strangers()
             schedule = self._schedule = Schedule(
                 self._tick,

@@ -147,6 +147,12 @@ def claim(
     return tuple(claimed)
 
 
+def release(connection: Connection) -> int:
+    """End all leases, since nobody works on any entry; how many there were."""
+    leased = (outbox.c.state == EntryState.WAITING.value) & outbox.c.leased_until.is_not(None)
+    return connection.execute(update(outbox).where(leased).values(leased_until=None)).rowcount
+
+
 def next_due(connection: Connection, receiver: str) -> datetime | None:
     """When the next entry of a receiver becomes due, lease included; None if none waits."""
     heads = _heads(receiver).subquery()

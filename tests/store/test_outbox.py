@@ -25,6 +25,7 @@ from app.store.outbox import (
     outbox,
     prune_outbox,
     recently_resolved,
+    release,
     retry_at,
     revive,
 )
@@ -64,6 +65,18 @@ def test_an_entry_is_claimed_once(database: Database) -> None:
         assert len(claim(tx, "am", at=START, lease=LEASE)) == 1
         assert claim(tx, "am", at=START, lease=LEASE) == ()
         assert next_due(tx, "am") == START + LEASE
+
+
+def test_what_a_process_had_claimed_that_is_no_more_is_due_at_once_when_released(database: Database) -> None:
+    """What is due later for other reasons stays so, and what has ended stays ended."""
+    _put(database, firing(), firing(slo="shop-latency"), firing(slo="shop-mail"))
+    with database.begin() as tx:
+        first, failed, done = claim(tx, "am", at=START, lease=LEASE)
+        retry_at(tx, failed.id, START + MINUTE, error="503")
+        mark_done(tx, [done.id], at=START)
+        assert release(tx) == 1
+        (again,) = claim(tx, "am", at=START, lease=LEASE)
+    assert (again.id, again.idempotency_key) == (first.id, first.idempotency_key)
 
 
 def test_an_entry_whose_worker_died_is_claimed_again_under_the_same_key(database: Database) -> None:
