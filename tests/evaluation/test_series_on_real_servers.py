@@ -1,0 +1,117 @@
+"""Many series where one might be expected, twins that differ in their name only, more groups than can be (Q9, Q17)."""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from app.evaluation.watch import MOST_GROUPS
+from tests.evaluation.plain import availability, counter, document, requests, slos
+from tests.evaluation.running import Running
+from tests.evaluation.test_on_real_servers import Asked
+from tests.support.openmetrics import create_blocks
+from tests.support.servers import prometheus
+from tests.support.traces import Samples
+
+HOUR = 3600
+END = int(time.time()) // 300 * 300 - HOUR
+BEGIN = END - 3 * HOUR
+TICKED_S = 600
+
+
+def _samples(series: Iterable[Any]) -> list[Samples]:
+    return [
+        Samples(
+            metric=one.labels["__name__"],
+            labels=tuple((label, value) for label, value in sorted(one.labels.items()) if label != "__name__"),
+            times_ms=np.round(one.times * 1000).astype(np.int64),
+            values=one.values.astype(np.int64),
+        )
+        for one in series
+    ]
+
+
+@contextmanager
+def _on_prometheus(series: Iterable[Any], documents: Sequence[Mapping[str, Any]], folder: Path) -> Iterator[Running]:
+    """What a service shows after ten minutes over real data."""
+    create_blocks(_samples(series), folder / "prometheus")
+    with prometheus(folder / "prometheus") as server:
+        loaded = slos([dict(one) for one in documents], folder / "slos")
+        with Running(loaded, Asked(server.url), folder / "live.db") as live:
+            live.tick(END - TICKED_S)
+            live.backfill(END - TICKED_S)
+            live.run(END - TICKED_S, END)
+            yield live
+
+
+def test_all_series_of_a_selector_count_whatever_their_number_and_name(tmp_path: Path) -> None:
+    """Three instances add up; two metrics that differ in their name only are two; each `by` value is one of its own."""
+    span = (BEGIN, END + 60)
+    several = [counter(requests("several", instance=f"api-{n}:80"), span, per_second=1.0 + n) for n in range(3)]
+    twins = [
+        counter({"__name__": name, "job": "twins"}, span, per_second=per_second)
+        for name, per_second in (("http_requests_total", 1.0), ("grpc_requests_total", 2.0))
+    ]
+    routes = [counter(requests("routes", route=route), span, per_second=per_second) for route, per_second in
+              (("/pay", 1.0), ("/cart", 2.0))]  # fmt: skip
+    names = '{__name__=~"http_requests_total|grpc_requests_total",job="twins"'
+    documents = [
+        availability("several"),
+        document("twins", {"total": names + "}", "bad": names + ',code="500"}'}),
+        availability("routes", by=["route"]),
+    ]
+    with _on_prometheus([*several, *twins, *routes], documents, tmp_path) as live:
+        wanted = {
+            "several-availability": 6.0,
+            "twins-availability": 3.0,
+            "routes-availability:route=/pay": 1.0,
+            "routes-availability:route=/cart": 2.0,
+        }
+        assert {one.id for one in live.board.snapshots} == set(wanted)
+        for slo_id, per_second in wanted.items():
+            for window in ("5m", "1h", "2h"):
+                total, _, coverage = live.figures[f"{slo_id} {_length(live, window)}"]
+                assert coverage == pytest.approx(1.0)
+                assert total == pytest.approx(per_second * _SECONDS[window], rel=0.02)
+
+
+def test_groups_are_capped_by_us_and_not_by_a_limit_of_the_server(tmp_path: Path) -> None:
+    """Prometheus 2.42 answers all it has, whatever `limit` says; we take five hundred members and say so."""
+    span = (END - HOUR, END + 60)
+    routes = MOST_GROUPS + 100
+    series = [counter(requests("web", route=f"/{number:04}"), span) for number in range(routes)]
+    with _on_prometheus(series, [availability("web", by=["route"])], tmp_path) as live:
+        assert isinstance(live.source, Asked)
+        if _version(live.source.url) < (2, 50):
+            asked = {
+                "match[]": 'http_requests_total{job="web"}',
+                "limit": "1",
+                "start": str(END - 600),
+                "end": str(END),
+            }
+            found = httpx.get(f"{live.source.url}/api/v1/series", params=asked, trust_env=False).json()
+            assert len(found["data"]) == routes
+        assert len(live.board.snapshots) == MOST_GROUPS
+        assert any(
+            "more than" in (one.problem or "") or str(MOST_GROUPS) in (one.problem or "")
+            for one in live.board.snapshots
+        )
+
+
+_SECONDS = {"5m": 300, "1h": HOUR, "2h": 2 * HOUR}
+
+
+def _length(live: Running, window: str) -> str:
+    return next(
+        str(view.window) for view in live.board.snapshots[0].windows if view.window.total_seconds() == _SECONDS[window]
+    )
+
+
+def _version(url: str) -> tuple[int, ...]:
+    info = httpx.get(f"{url}/api/v1/status/buildinfo", trust_env=False).json()
+    return tuple(int(part) for part in info["data"]["version"].split(".")[:2])
