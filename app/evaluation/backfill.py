@@ -12,7 +12,7 @@ from app.evaluation.book import Book
 from app.evaluation.past import Stretch
 from app.evaluation.ports import Source
 from app.evaluation.watch import Watch
-from app.prometheus import Matrix
+from app.prometheus import BadQueryError, Matrix, TimedOutError, TooLargeError
 from app.slo import format_duration
 
 _log = structlog.get_logger(__name__)
@@ -22,6 +22,9 @@ _DEADLINE_S = 60.0
 _FIRST_PAUSE_S = 10.0
 _LONGEST_PAUSE_S = 600.0
 _SMALLEST_SHARE = 1 / 64
+_GROWTH = 1.25
+_TOO_LARGE = (BadQueryError, TooLargeError)
+_TOO_MUCH = (*_TOO_LARGE, TimedOutError)
 _SAID_EVERY = timedelta(seconds=10)
 
 
@@ -34,6 +37,7 @@ class Backfill:
         self.source = _Bounded(source, asyncio.Semaphore(_AT_ONCE))
         self._pauses: dict[str, tuple[datetime, float]] = {}
         self._shares: dict[str, float] = {}
+        self._too_large: set[str] = set()
         self._said_at: datetime | None = None
 
     @property
@@ -56,11 +60,17 @@ class Backfill:
             self._book.count_past(answers.answered, answers.samples, since_s=stretch.since_s, until_s=stretch.until_s)
         for watch in answers.answered:
             self._pauses.pop(watch.key, None)
+            if watch.key not in self._too_large:
+                # A timeout need not have been a matter of size.
+                self._shares[watch.key] = min(1.0, _GROWTH * self._shares.get(watch.key, 1.0))
         for watch, error in answers.failed:
             _, pause = self._pauses.get(watch.key, (now, _FIRST_PAUSE_S / 2))
             pause = min(pause * 2, _LONGEST_PAUSE_S)
             self._pauses[watch.key] = now + timedelta(seconds=pause), pause
-            self._shares[watch.key] = max(_SMALLEST_SHARE, self._shares.get(watch.key, 1.0) / 2)
+            if isinstance(error, _TOO_MUCH):
+                self._shares[watch.key] = max(_SMALLEST_SHARE, self._shares.get(watch.key, 1.0) / 2)
+            if isinstance(error, _TOO_LARGE):
+                self._too_large.add(watch.key)
             _log.warning("history cannot be read now", query=watch.query, error=str(error), again_in_s=pause)
         self._say(now)
 
@@ -81,7 +91,10 @@ class Backfill:
         if not missing:
             return None, []
         newest = max(missing, key=lambda stretch: (stretch.until_s, stretch.since_s))
-        return newest, missing[newest][:_MOST_SLIS]
+        # It may be for one SLI among them that none was answered.
+        longest = max(self._pauses[watch.key][1] if watch.key in self._pauses else 0.0 for watch in missing[newest])
+        most = _MOST_SLIS if not longest else max(1, int(_MOST_SLIS * _FIRST_PAUSE_S / (2 * longest)))
+        return newest, missing[newest][:most]
 
     def _say(self, now: datetime) -> None:
         if self.progress >= 1.0:

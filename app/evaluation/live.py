@@ -1,8 +1,9 @@
 """Counting one slot: what to ask of which SLIs, and what becomes of the answers."""
 
 import asyncio
+import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -13,6 +14,7 @@ from app.evaluation.watch import Watch
 from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S
 from app.prometheus import PrometheusError
 
+_MOST_PIECES = 8
 _LONGEST_READ_S = 3600
 """What was missed in an outage is caught up an hour in a tick, so that catching up never floods Prometheus."""
 
@@ -35,23 +37,31 @@ def reads(watches: Sequence[Watch], *, at_s: float, settle_s: float) -> tuple[Re
     """What to read for the slot *at_s*; the SLIs of one read have been counted up to the same time.
 
     Normally that is one slot; every five minutes it reaches back to the settled time. SLIs that lag behind, because
-    Prometheus or we were away, are settled an hour further; those that are new start at the settled time.
+    Prometheus or we were away, are settled an hour further; those that are new start at the settled time. Those that
+    were asked in vain are asked apart from the others, and in ever more pieces: it may be for one of them that none of
+    their batch is answered.
     """
     settle_to = (at_s - settle_s) // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
-    grouped: dict[tuple[float, float, float | None, bool], list[Watch]] = defaultdict(list)
+    grouped: dict[tuple[float, float, float | None, bool, int], list[Watch]] = defaultdict(list)
     for watch in watches:
         if not watch.started:
-            grouped[settle_to - LOOKBACK_S, at_s, None, True].append(watch)
+            grouped[settle_to - LOOKBACK_S, at_s, None, True, watch.setbacks].append(watch)
         elif settle_to > watch.settled_s or (watch.resumed and at_s > watch.counted_s):
             settled = max(watch.settled_s, min(settle_to, watch.settled_s + _LONGEST_READ_S))
             until_s = at_s if settled >= settle_to else settled + LOOKBACK_S
-            grouped[watch.settled_s, until_s, settled, False].append(watch)
+            grouped[watch.settled_s, until_s, settled, False, watch.setbacks].append(watch)
         elif at_s > watch.counted_s:
-            grouped[watch.counted_s, at_s, None, False].append(watch)
+            grouped[watch.counted_s, at_s, None, False, watch.setbacks].append(watch)
     return tuple(
-        Read(watches=tuple(members), since_s=since_s, until_s=until_s, settle_s=settled, first=first)
-        for (since_s, until_s, settled, first), members in grouped.items()
+        Read(watches=piece, since_s=since_s, until_s=until_s, settle_s=settled, first=first)
+        for (since_s, until_s, settled, first, setbacks), members in grouped.items()
+        for piece in _pieces(members, setbacks)
     )
+
+
+def _pieces(watches: Sequence[Watch], setbacks: int) -> Iterator[tuple[Watch, ...]]:
+    size = math.ceil(len(watches) / min(2**setbacks, _MOST_PIECES))
+    return (tuple(watches[first : first + size]) for first in range(0, len(watches), size))
 
 
 async def ask(read: Read, asker: Asker, source: Source, *, deadline: float | None) -> Answers:

@@ -1,12 +1,16 @@
 """Keeping track of what Prometheus does not answer, and saying it once."""
 
-from collections import Counter
-
 import structlog
 
 from app.evaluation.asking import Answers
 from app.evaluation.ports import EvaluationInstruments
-from app.prometheus import BadQueryError, TooLargeError, UnsupportedResultError
+from app.evaluation.watch import Watch
+from app.prometheus import (
+    BadQueryError,
+    PrometheusError,
+    TooLargeError,
+    UnsupportedResultError,
+)
 
 _log = structlog.get_logger(__name__)
 _OURS = (BadQueryError, TooLargeError, UnsupportedResultError)
@@ -17,32 +21,52 @@ class Troubles:
 
     def __init__(self, instruments: EvaluationInstruments) -> None:
         self._instruments = instruments
+        self._heard: set[str] = set()
+        self._silent: dict[str, tuple[Watch, PrometheusError]] = {}
+        self._said: set[str] = set()
         self.unanswered: str | None = None
 
-    def note(self, answers: Answers) -> None:
-        """Take note of what was answered and what was not."""
-        for watch in answers.answered:
+    def note(self, *asked: Answers) -> None:
+        """Take note of what was answered and what was not, of all that was asked at once."""
+        answered = [watch for answers in asked for watch in answers.answered]
+        failed = [failure for answers in asked for failure in answers.failed]
+        for watch in answered:
             if watch.problem is not None:
                 _log.info("answered again", query=watch.query)
-            watch.problem, watch.problem_is_ours = None, False
-        reasons: Counter[str] = Counter()
-        for watch, error in answers.failed:
-            watch.problem_is_ours = isinstance(error, _OURS)
-            if watch.problem is None and watch.problem_is_ours:
-                _log.error("a query is refused", query=watch.query, error=str(error))
-            watch.problem = str(error)
-            reasons[error.reason] += 1
-        for reason in reasons:
+            watch.problem, watch.problem_is_ours, watch.setbacks = None, False, 0
+            self._heard_of(watch)
+        for watch, error in failed:
+            self._note_failure(watch, error)
+        for reason in {error.reason for _, error in failed}:
             self._instruments.evaluation_failed(reason)
-        self._note_source(answers)
+        self._say_silent()
 
-    def _note_source(self, answers: Answers) -> None:
-        foreign = [error for _, error in answers.failed if not isinstance(error, _OURS)]
-        if foreign and not answers.answered:
-            if self.unanswered is None:
-                _log.error("Prometheus does not answer; alerts are frozen, budgets are stale", error=str(foreign[0]))
-            self.unanswered = str(foreign[0])
-        elif answers.answered:
-            if self.unanswered is not None:
-                _log.info("Prometheus answers again; what was missed is being counted")
-            self.unanswered = None
+    def _note_failure(self, watch: Watch, error: PrometheusError) -> None:
+        ours = isinstance(error, _OURS)
+        if ours and watch.problem is None:
+            _log.error("a query is refused", query=watch.query, error=str(error))
+        watch.problem, watch.problem_is_ours = str(error), ours
+        watch.setbacks += 1
+        if ours:
+            self._heard_of(watch)
+        else:
+            self._silent[watch.key] = watch, error
+            self._heard.discard(watch.key)
+
+    def _heard_of(self, watch: Watch) -> None:
+        self._heard.add(watch.key)
+        self._silent.pop(watch.key, None)
+
+    def _say_silent(self) -> None:
+        """Prometheus is silent where it last answered no SLI at all; else say which ones alone are not answered."""
+        watch, error = next(iter(self._silent.values()), (None, None))
+        before, self.unanswered = self.unanswered, None if self._heard or error is None else str(error)
+        if self.unanswered is not None:
+            if before is None:
+                _log.error("Prometheus does not answer; alerts are frozen, budgets are stale", error=self.unanswered)
+            return
+        if before is not None:
+            _log.info("Prometheus answers again; what was missed is being counted")
+        if watch is not None and self._silent.keys() != self._said:
+            _log.warning("not answered, while others are", slis=len(self._silent), query=watch.query, error=str(error))
+        self._said = set(self._silent)

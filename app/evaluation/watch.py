@@ -21,7 +21,7 @@ class Watch:
     Counts are final up to *settled_s* and there at all up to *counted_s*; history has been counted back to
     *complete_from_s*, of *wanted_from_s*. *pending* are the heads of targets that appear in the history so far.
     *long_windows_s* are the windows whose start is looked at closely. *resumed* says that the provisional part comes
-    from disk and is to be counted anew.
+    from disk and is to be counted anew. *setbacks* is how many times in a row it was asked for in vain.
     """
 
     key: str
@@ -41,6 +41,7 @@ class Watch:
     refused_groups: set[GroupKey] = field(default_factory=set)
     problem: str | None = None
     problem_is_ours: bool = False
+    setbacks: int = 0
 
     @property
     def backfilled(self) -> bool:

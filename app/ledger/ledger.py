@@ -274,11 +274,12 @@ class Ledger:
     def _sums(self, tier: Tier, coarser: Tier | None, rows: Ints, start_s: Floats, end_s: Floats) -> Sums:
         """Sums of one tier; of a long window only up to where a cell of the next coarser tier begins."""
         details = None if tier is self.fine else self.details
+        filled_s = self.watermark(rows)
         if coarser is None or not (end_s - start_s > _LONG_CELLS * coarser.width_s).all():
-            return tier.sums(rows, start_s, end_s, details=details)
+            return tier.sums(rows, start_s, end_s, filled_s=filled_s, details=details)
         edge_s = np.ceil(start_s / coarser.width_s) * coarser.width_s
-        near = tier.sums(rows, start_s, edge_s, details=details)
-        far = coarser.sums(rows, edge_s, end_s)
+        near = tier.sums(rows, start_s, edge_s, filled_s=filled_s, details=details)
+        far = coarser.sums(rows, edge_s, end_s, filled_s=filled_s)
         return Sums(total=near.total + far.total, bad=near.bad + far.bad, measured_s=near.measured_s + far.measured_s)
 
     def _coverage(self, rows: Ints, start_s: Floats, end_s: Floats, sums: Sums) -> Floats:

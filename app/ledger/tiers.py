@@ -169,16 +169,26 @@ class Tier:
         """How many cells a row keeps."""
         return int(self._length[row])
 
-    def sums(self, rows: Ints, start_s: Floats, end_s: Floats, *, details: Details | None = None) -> Sums:
+    def sums(
+        self,
+        rows: Ints,
+        start_s: Floats,
+        end_s: Floats,
+        *,
+        filled_s: Floats | None = None,
+        details: Details | None = None,
+    ) -> Sums:
         """Sums over (start, end] of each row; a cell that is cut counts by the share that lies inside.
 
-        Shapes (len(rows),); what is older than a row's ring counts as empty. *details* know some cells better.
+        Shapes (len(rows),); what is older than a row's ring counts as empty. *filled_s* is up to where each row has
+        been counted: what its newest cell holds happened before that. *details* know some cells better.
         """
+        filled_s = np.full(len(rows), self._filled_s) if filled_s is None else np.fmin(filled_s, self._filled_s)
         first = np.floor(start_s / self.width_s).astype(np.int64) + 1
         last = np.minimum(np.ceil(end_s / self.width_s).astype(np.int64), self.newest)
         oldest = self.newest - self._length[rows] + 1
-        cut_at_first = np.where(first >= oldest, self._share(first, start_s), 0.0)
-        cut_at_last = 1.0 - self._share(last, np.minimum(end_s, self._filled_s))
+        cut_at_first = np.where(first >= oldest, self._share(first, start_s, filled_s), 0.0)
+        cut_at_last = 1.0 - self._share(last, np.minimum(end_s, filled_s), filled_s)
         first = np.maximum(first, oldest)
         some = first <= last
         rows, first, last = rows[some], first[some], last[some]
@@ -238,10 +248,10 @@ class Tier:
         if self._settled_sums and len(cell) and int(cell.min()) <= self.newest - _YOUNG_CELLS:
             self._settled_sums.clear()
 
-    def _share(self, cell: Ints, at_s: Floats) -> Floats:
+    def _share(self, cell: Ints, at_s: Floats, filled_s: Floats) -> Floats:
         """Which share of a cell lies before a time inside it; the newest cell holds only what has passed."""
         begin = (cell - 1) * float(self.width_s)
-        end = np.clip(self._filled_s, begin + 1.0, begin + self.width_s)
+        end = np.clip(filled_s, begin + 1.0, begin + self.width_s)
         share: Floats = np.clip((at_s - begin) / (end - begin), 0.0, 1.0)
         return share
 

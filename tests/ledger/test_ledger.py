@@ -158,13 +158,18 @@ def test_later_slots_never_change_earlier_windows(some: list[Step], slots: int) 
     ledger = a_ledger(newest=START + 40 * INTERVAL)
     ledger.record(increments([step for step in some if step.at <= 40]), Stage.FINAL)
     rows = np.arange(ROWS)
-    window = np.full(ROWS, START - HOUR), np.full(ROWS, START + 40.0 * INTERVAL)
+    now, later = START + 40.0 * INTERVAL, START + (41.0 + slots) * INTERVAL
+    window = np.full(ROWS, START - HOUR), np.full(ROWS, now)
+    ledger.place(rows, counted_s=now, covered_s=now)
     before = ledger.sums(rows, *window)
-    ledger.advance(START + (41 + slots) * INTERVAL)
+    ledger.advance(later)
+    waiting = ledger.sums(rows, *window)
+    ledger.place(rows, counted_s=later, covered_s=later)
     ledger.record(increments([Step(0, 40.5, 40.5 + slots / 2 + 0.1, 500, 50)]), Stage.FINAL)
     after = ledger.sums(rows, *window)
-    assert after.total == pytest.approx(before.total)
-    assert after.bad == pytest.approx(before.bad)
+    for sums in (waiting, after):
+        assert sums.total == pytest.approx(before.total)
+        assert sums.bad == pytest.approx(before.bad)
 
 
 def test_counters_that_were_shown_never_fall() -> None:
