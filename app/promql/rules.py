@@ -60,7 +60,7 @@ def _error_ratio_expr(slo: Slo, window: timedelta) -> str:
 
 def _budget(slo: Slo, window: timedelta) -> Rule:
     expr = f"1 - {_ratio_of(slo, window)} / {slo.error_budget:.10g}"
-    return {"record": "slo:error_budget_remaining:ratio", "expr": expr}
+    return {"record": "slo:error_budget_remaining:ratio", "expr": expr, "labels": {"slo": slo.id}}
 
 
 def _alert(slo: Slo, policy: SeverityPolicy) -> Rule:
@@ -71,7 +71,8 @@ def _alert(slo: Slo, policy: SeverityPolicy) -> Rule:
         rule["keep_firing_for"] = format_duration(policy.keep_firing_for)
     summary = ("summary", f"{slo.service} {slo.name} burns its error budget")
     annotations = dict((summary, *slo.alerting.annotations, *policy.annotations))
-    rule["labels"] = _literal({"severity": str(policy.severity), **dict(policy.labels)})
+    # The series have it already; without it here promtool takes the rules of several SLOs for duplicates.
+    rule["labels"] = _literal({"slo": slo.id, "severity": str(policy.severity), **dict(policy.labels)})
     rule["annotations"] = _literal(annotations)
     return rule
 

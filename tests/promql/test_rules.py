@@ -129,7 +129,7 @@ def test_an_alert_says_what_its_policy_says() -> None:
         ),
         "for": "2m",
         "keep_firing_for": "5m",
-        "labels": {"severity": "page", "tier": "one"},
+        "labels": {"slo": "checkout-availability", "severity": "page", "tier": "one"},
         "annotations": {
             "summary": "checkout availability burns its error budget",
             "runbook_url": 'https://runbooks/{{ "{{" }}x}}',
