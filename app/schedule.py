@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 import structlog
+from apscheduler.job import Job
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
@@ -14,8 +15,13 @@ from app.clock import Clock
 
 _log = structlog.get_logger(__name__)
 _EPOCH = datetime.fromtimestamp(0, UTC)
+_LONGEST_SLEEP_S = 5.0
 
 Tick = Callable[[datetime], Awaitable[None]]
+
+
+async def _always() -> bool:
+    return True
 
 
 class ScheduleInstruments(Protocol):
@@ -33,10 +39,18 @@ class Schedule:
 
     Slots are multiples of *interval* since 1970, the same after a restart and on every replica. A slot that was slept
     through is not ticked later: its events are counted by the next tick, and alerts step through the newest slot only.
+    After a leap of the clock, *believes* is asked whether it is that late; what is in truth the future is not ticked.
     """
 
     def __init__(
-        self, tick: Tick, *, interval: timedelta, offset: timedelta, clock: Clock, instruments: ScheduleInstruments
+        self,
+        tick: Tick,
+        *,
+        interval: timedelta,
+        offset: timedelta,
+        clock: Clock,
+        instruments: ScheduleInstruments,
+        believes: Callable[[], Awaitable[bool]] = _always,
     ) -> None:
         self._tick = tick
         self._interval = interval
@@ -46,12 +60,14 @@ class Schedule:
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._idle = asyncio.Event()
         self._idle.set()
+        self._believes = believes
+        self._following: asyncio.Task[None] | None = None
         self.last: datetime | None = None
 
     def start(self) -> None:
         """Begin to tick, at once and then after every slot."""
         first = self.newest(self._clock.now()) + self._offset
-        self._scheduler.add_job(
+        job = self._scheduler.add_job(
             self.run,
             IntervalTrigger(seconds=self._interval.total_seconds(), start_date=first),
             max_instances=1,
@@ -62,11 +78,14 @@ class Schedule:
             next_run_time=first,
         )
         self._scheduler.start()
+        self._following = asyncio.create_task(self._follow_clock(job))
 
     async def stop(self, patience_s: float) -> None:
         """Begin no further tick; one that is under way is cut short after *patience_s*."""
         if not self._scheduler.running:
             return
+        if self._following is not None:
+            self._following.cancel()
         self._scheduler.pause()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), patience_s)
@@ -88,11 +107,13 @@ class Schedule:
             if self.set_back:
                 _log.error("the clock was set back; waiting until it has caught up", newest_slot=str(self.last))
             return
-        if self.last is not None:
-            missed = (at - self.last) // self._interval - 1
-            if missed:
-                self._instruments.missed(missed)
-                _log.warning("slots without a tick of their own; their events are counted now", slots=missed)
+        missed = 0 if self.last is None else (at - self.last) // self._interval - 1
+        if missed and not await self._believes():
+            _log.error("the clock has leapt ahead of Prometheus's; no slot is evaluated until they agree", slot=str(at))
+            return
+        if missed:
+            self._instruments.missed(missed)
+            _log.warning("slots without a tick of their own; their events are counted now", slots=missed)
         self.last = at
         self._idle.clear()
         try:
@@ -105,3 +126,12 @@ class Schedule:
             _log.exception("a tick failed")
         finally:
             self._idle.set()
+
+    async def _follow_clock(self, job: Job) -> None:
+        """The scheduler sleeps until a time of the wall clock; when that is set, it may come sooner or much later."""
+        while True:
+            await asyncio.sleep(min(self._interval.total_seconds(), _LONGEST_SLEEP_S))
+            due = self.newest(self._clock.now()) + self._interval + self._offset
+            if job.next_run_time > due:
+                job.modify(next_run_time=due)
+            self._scheduler.wakeup()

@@ -29,6 +29,16 @@ class SetClock(Clock):
         return self.at.timestamp()
 
 
+class WrongClock(SystemClock):
+    """The clock of this machine, *ahead* of the truth."""
+
+    ahead = timedelta(0)
+
+    @override
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
 @dataclass
 class Seen:
     """What was ticked, missed and failed."""
@@ -86,6 +96,52 @@ def test_a_clock_that_is_set_back_is_waited_for() -> None:
 
     assert seen.ticks == [NOON, NOON + INTERVAL]
     assert not schedule.set_back
+
+
+def test_a_leap_that_prometheus_did_not_make_is_not_followed() -> None:
+    """Set two hours ahead by mistake and put right again: no slot of the future, and none is waited for afterwards."""
+    seen, clock = Seen(), SetClock(NOON)
+
+    async def believes() -> bool:
+        return clock.at < NOON + timedelta(hours=1)
+
+    schedule = Schedule(seen.tick, interval=INTERVAL, offset=OFFSET, clock=clock, instruments=seen, believes=believes)
+    asyncio.run(_run_at(schedule, clock, 5, 2 * 3600 + 5, 2 * 3600 + 35, 65))
+    assert seen.ticks == [NOON, NOON + 2 * INTERVAL]
+    assert seen.slots_missed == 1
+    assert not schedule.set_back
+
+
+def test_a_clock_that_is_put_right_is_followed_at_once() -> None:
+    """Ahead by an hour for a moment: the scheduler, which took it for the truth, does not sleep for that hour."""
+    seen, clock = Seen(), WrongClock()
+
+    async def believes() -> bool:
+        return not clock.ahead
+
+    async def scenario() -> None:
+        schedule = Schedule(
+            seen.tick,
+            interval=timedelta(seconds=1),
+            offset=timedelta(0),
+            clock=clock,
+            instruments=seen,
+            believes=believes,
+        )
+        schedule.start()
+        await asyncio.sleep(0.1)
+        (job,) = schedule._scheduler.get_jobs()
+        clock.ahead = timedelta(hours=1)
+        job.modify(next_run_time=clock.now())
+        await asyncio.sleep(0.1)
+        clock.ahead = timedelta(0)
+        await asyncio.sleep(3.2)
+        await schedule.stop(patience_s=1.0)
+
+    asyncio.run(scenario())
+    assert len(seen.ticks) >= 3
+    assert seen.ticks == sorted(seen.ticks)
+    assert seen.ticks[-1] <= datetime.now(tz=UTC)
 
 
 def test_a_tick_that_fails_is_counted_and_the_next_one_comes() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -37,6 +38,7 @@ _STOP_WITHIN_S = 6.0
 """What the tick and the deliveries under way may take; the API has had 3 s before."""
 _IDLE_S = 2.0
 _MOST_SKEW_S = 30.0
+_CLOCK_WITHIN_S = 3.0
 _LATE_SLOTS = 3
 _ASK_AGAIN_S = 30.0
 _LAST_ATTEMPTS_S = 15.0
@@ -70,6 +72,7 @@ class Engine:
         self._evaluator: Evaluator | None = None
         self._schedule: Schedule | None = None
         self._client: PrometheusClient | None = None
+        self._skew_at_tick = 0.0
         self._begun = parts.clock.monotonic()
         self._delivering: Delivering
         self._retiring: set[asyncio.Task[None]] = set()
@@ -207,6 +210,7 @@ class Engine:
                 offset=settings.query_offset,
                 clock=parts.clock,
                 instruments=parts.instruments,
+                believes=self._is_that_late,
             )
             schedule.start()
             self._delivering.start()
@@ -224,7 +228,19 @@ class Engine:
             await self.evaluator.tick(at)
             if self.evaluator.overgrown and self.evaluator.store_problem is None:
                 await self._swap(self._documents)
+        self._compare_clocks()
         self._delivering.ticked(self.evaluator.unwritten, at=at)
+
+    def _compare_clocks(self) -> None:
+        before, self._skew_at_tick = self._skew_at_tick, self._prometheus().clock_skew
+        if abs(self._skew_at_tick) > _MOST_SKEW_S >= abs(before):
+            _log.error("the clock of Prometheus is not ours: one of them is wrong", ahead_s=round(self._skew_at_tick))
+
+    async def _is_that_late(self) -> bool:
+        """Whether Prometheus's clock went on as ours did since the last tick; one that does not answer says nothing."""
+        with suppress(PrometheusError):
+            await self._prometheus().build_info(deadline=_CLOCK_WITHIN_S)
+        return self._prometheus().clock_skew >= self._skew_at_tick - _MOST_SKEW_S
 
     async def _read_history(self) -> None:
         while True:

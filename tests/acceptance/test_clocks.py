@@ -1,0 +1,129 @@
+"""The clock is set, the machine sleeps, clocks differ: slots stay in order, counts stay true, and it is said."""
+
+import os
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.acceptance.shop import serving_shop
+from tests.acceptance.stack import QUICK, Stack, document, stack
+from tests.acceptance.timeline import Sight
+from tests.support.faked_clock import FakedClock
+from tests.support.process import Server
+from tests.support.servers import alertmanager, prometheus
+from tests.support.service import sloburn, write_documents
+from tests.support.sink import Sink
+
+SOAK = int(os.environ.get("SLOBURN_SOAK", "1"))
+ASLEEP_S = 600 if SOAK > 1 else 40
+SLOT_S = 5
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("step", ["-2h", "+2h", "-15d", "+15d"] if SOAK > 1 else ["-2h", "+2h"])
+def test_a_clock_that_is_set_and_put_right_repeats_and_loses_nothing(tmp_path: Path, step: str) -> None:
+    """Meanwhile no slot is ticked, which is said; afterwards ticks go on at once, and counts are the truth."""
+    clock = FakedClock(tmp_path)
+    with stack(tmp_path, env=clock.env) as running:
+        _ticks_on(running)
+        before = _as_of(running)
+        clock.set(step)
+        running.wait_until(running.is_unready("the clock"))
+        time.sleep(3 * SLOT_S)
+        assert before <= _as_of(running) <= before + timedelta(seconds=3 * SLOT_S)
+        waiting = _as_of(running)
+        said = "the clock was set back" if step.startswith("-") else "the clock has leapt ahead"
+        assert said in running.service.log
+        clock.set("+0")
+        running.wait_until(running.is_ready())
+        _ticks_on(running)
+        assert _as_of(running) > waiting
+        assert _as_of(running) <= datetime.now(tz=UTC)
+        _counts_are_the_truth(running)
+        assert "Traceback" not in running.service.log
+
+
+@pytest.mark.timeout(900)
+def test_a_machine_that_slept_pages_for_nothing_of_the_past(tmp_path: Path) -> None:
+    """An incident that began and ended while we were asleep is counted, and nobody is woken for it."""
+    with stack(tmp_path) as running:
+        _ticks_on(running)
+        running.service.pause()
+        running.shop.breaks("checkout")
+        time.sleep(5)
+        running.shop.mends("checkout")
+        # Past the longest window of the alerts, so that none burns when we wake.
+        time.sleep(max(ASLEEP_S, 75) - 5)
+        running.service.resume()
+        running.wait_until(running.is_ready())
+        _ticks_on(running)
+        assert running.metric("sloburn_evaluations_missed_total") >= 70 / SLOT_S - 2  # type: ignore[operator]
+        assert running.deeds() == []
+        assert running.slo()["events"]["bad"] > 100
+        _counts_are_the_truth(running)
+        assert not running.sink.received
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("ours", ["-10m", "+10m"])
+def test_clocks_that_differ_are_an_alarm(tmp_path: Path, ours: str) -> None:
+    """Not ready, a metric, and a line in the log; alerts that have no data to judge by do not fire."""
+    clock = FakedClock(tmp_path)
+    clock.set(ours)
+    ahead = 600 if ours.startswith("-") else -600
+    with (
+        Sink() as sink,
+        serving_shop(["checkout"]) as shop,
+        alertmanager(sink.url) as pager,
+        prometheus(tmp_path / "prometheus", scrape=[("shop", shop.url)]) as source,
+        sloburn(
+            source.url,
+            write_documents([document("checkout")], tmp_path / "slos"),
+            tmp_path / "service",
+            alertmanager_url=pager.url,
+            env={**QUICK, **clock.env},
+            wait=False,
+        ) as service,
+    ):
+        _wait_for(service, "/-/ready", f"the clock of Prometheus is {ahead:+}"[:-1])
+        assert _skew(service) == pytest.approx(ahead, abs=5)
+        assert "the clock of Prometheus is not ours" in service.log
+        assert not sink.received
+
+
+def _ticks_on(running: Stack) -> None:
+    start = _as_of(running)
+    running.wait_until(Sight("two slots later", lambda: _as_of(running) >= start + timedelta(seconds=2 * SLOT_S)))
+
+
+def _as_of(running: Stack) -> datetime:
+    return datetime.fromisoformat(running.slo()["as_of"])
+
+
+def _counts_are_the_truth(running: Stack) -> None:
+    running.shop.closes()
+    truth = running.shop.truth("checkout")
+    wanted = {"good": truth.good, "bad": truth.bad, "total": truth.total}
+    with suppress(TimeoutError):
+        running.wait_until(running.sees("events", wanted), 20)
+    assert running.slo()["events"] == wanted
+
+
+def _wait_for(service: Server, path: str, text: str, timeout: float = 40.0) -> None:
+    deadline = time.monotonic() + timeout
+    said = ""
+    while text not in said:
+        assert time.monotonic() < deadline, f"{path} never said {text!r}: {said}; {service.log[-2000:]}"
+        time.sleep(0.2)
+        with suppress(httpx.TransportError):
+            said = httpx.get(service.url + path, timeout=10.0, trust_env=False).text
+
+
+def _skew(service: Server) -> float | None:
+    page = httpx.get(service.url + "/metrics", timeout=10.0, trust_env=False).text
+    lines = (line for line in page.splitlines() if line.startswith('sloburn_clock_skew_seconds{peer="prometheus"}'))
+    return next((float(line.rpartition(" ")[2]) for line in lines), None)
