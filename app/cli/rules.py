@@ -12,7 +12,8 @@ from app.promql.rules import rule_groups
 
 _HEADER = """\
 # Written by `sloburn rules`: what Prometheus can do of what Sloburn does. Ratios of rate() are estimates; calendar
-# windows have no budget here, and a page does not mute its ticket.
+# windows have no budget here, a page does not mute its ticket, a single failure at low traffic fires, and missing data
+# resolves what fires.
 """
 
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of standard output.")]
