@@ -2,7 +2,8 @@
 
 Measured with Alertmanager 0.25: some 400s keep the valid alerts of the batch and others none, so a batch is halved
 until the offender is alone. An Alertmanager that was killed has forgotten whom it notified, and a resolve alone then
-notifies nobody: the alert is asserted anew, and resolved once that has been seen (ADR-0012).
+notifies nobody: the alert is asserted anew, and resolved once that has been seen (ADR-0012). For the same reason an end
+that comes right after its beginning, such as both after an outage, waits until the beginning has been notified.
 """
 
 import asyncio
@@ -165,10 +166,17 @@ class AlertmanagerPeer(Keeper):
                 return Held(until=until)
             case _Form.AS_IT_IS:
                 if notice.status is NoticeStatus.FIRING:
-                    self._seen[notice.key] = _Seen(incident=notice.incident, started_at=started_at)
+                    self._note_firing(notice, started_at, at)
                 else:
                     self._seen.pop(notice.key, None)
                 return outcome
+
+    def _note_firing(self, notice: Notice, started_at: datetime | None, at: datetime) -> None:
+        known = self._seen.get(notice.key)
+        if known is None or (known.incident, known.started_at) != (notice.incident, started_at):
+            # What it learns now it tells a little later, or never if the end comes first.
+            until = self._reassertion.seen_at(notice, at)
+            self._seen[notice.key] = _Seen(incident=notice.incident, started_at=started_at, until=until)
 
     async def _post_all(self, told: Sequence[tuple[Notice, _Form]], at: datetime) -> list[Outcome]:
         outcomes: list[Outcome] = []

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hmac import compare_digest
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import parse_qsl
 
 from typing_extensions import override
 
@@ -12,6 +13,8 @@ from app.delivery.answers import AttemptError
 from app.delivery.outcome import Failed, FailureReason
 
 _SHORTEST_BLOTTED = 4
+_SHORTEST_STEP = 8
+"""Of a path: shorter ones, such as `v2`, are words of anybody's."""
 _BLOT = "<secret>"
 
 
@@ -76,16 +79,20 @@ def blotted(text: str, secrets: Iterable[Secret]) -> str:
             value = secret.reveal()
         except AttemptError:
             continue
-        for part in (value, _path_of(value)):
-            if len(part) >= _SHORTEST_BLOTTED:
-                text = text.replace(part, _BLOT)
+        for part in sorted(_parts(value), key=len, reverse=True):
+            text = text.replace(part, _BLOT)
     return text
 
 
-def _path_of(value: str) -> str:
-    """What a server sees of a URL, and may repeat; empty if it is none."""
+def _parts(value: str) -> set[str]:
+    """The secret, and of a URL also what a server sees of it and may repeat, in whole or in pieces."""
     _, scheme, rest = value.partition("://")
-    return rest.partition("/")[2] if scheme else ""
+    if not scheme:
+        return {value} if len(value) >= _SHORTEST_BLOTTED else set()
+    path, _, query = rest.partition("/")[2].partition("?")
+    pieces = {value, rest.partition("/")[2], path, query, *(text for _, text in parse_qsl(query))}
+    long_steps = {step for step in path.split("/") if len(step) >= _SHORTEST_STEP}
+    return {piece for piece in pieces if len(piece) >= _SHORTEST_BLOTTED} | long_steps
 
 
 def _unreadable(detail: str) -> AttemptError:

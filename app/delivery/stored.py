@@ -71,10 +71,11 @@ class StoredDeliveries(Deliveries):
     @override
     def settle(self, endings: Mapping[int, Ending], *, at: datetime) -> None:
         with self.database.begin() as tx:
+            mark_done(tx, [entry_id for entry_id, ending in endings.items() if isinstance(ending, Done)], at=at)
             for entry_id, ending in endings.items():
                 match ending:
                     case Done():
-                        mark_done(tx, [entry_id], at=at)
+                        pass
                     case HoldUntil(due_at=due_at):
                         hold_until(tx, entry_id, due_at)
                     case RetryAt(due_at=due_at, error=error):

@@ -38,10 +38,14 @@ def remember_message(
     connection: Connection, receiver: str, alerts: Iterable[tuple[str, str]], *, handle: str, at: datetime
 ) -> None:
     """The alerts, each a key and an incident, are shown in one message."""
-    for alert_key, incident in alerts:
-        values = {"incident": incident, "handle": handle, "sent_at": at}
-        statement = upsert(messages).values(receiver=receiver, alert_key=alert_key, **values)
-        connection.execute(statement.on_conflict_do_update(index_elements=["receiver", "alert_key"], set_=values))
+    rows = [
+        {"receiver": receiver, "alert_key": alert_key, "incident": incident, "handle": handle, "sent_at": at}
+        for alert_key, incident in alerts
+    ]
+    statement = upsert(messages)
+    values = {name: statement.excluded[name] for name in ("incident", "handle", "sent_at")}
+    if rows:
+        connection.execute(statement.on_conflict_do_update(index_elements=["receiver", "alert_key"], set_=values), rows)
     connection.execute(delete(messages).where(messages.c.sent_at < at - _KEPT))
 
 

@@ -4,7 +4,7 @@ An entry waits, is claimed by a lease, and ends as done or dead. For one receive
 order in which they came: an entry is not due before all earlier ones have ended.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -59,6 +59,9 @@ outbox = Table(
     Index("outbox_by_time", "receiver", "created_at"),
 )
 
+_AT_ONCE = 500
+"""Entries in one statement: an outage of everything is a few statements, and none is too long."""
+
 
 class EntryState(StrEnum):
     """Whether an entry still waits (claimed or not), was delivered, or was given up."""
@@ -105,19 +108,21 @@ def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Seq
         {
             "receiver": receiver,
             "alert_key": notice.key,
-            "idempotency_key": idempotency_key(notice),
+            "idempotency_key": key,
             "status": notice.status.value,
-            "notice": encode_notice(notice),
+            "notice": encoded,
             "created_at": at,
             "state": EntryState.WAITING.value,
             "attempts": 0,
             "due_at": at,
         }
-        for notice in notices
+        for notice, key, encoded in ((notice, idempotency_key(notice), encode_notice(notice)) for notice in notices)
         for receiver in receivers
     ]
+    if not rows:
+        return 0
     statement = upsert(outbox).on_conflict_do_nothing(index_elements=["receiver", "idempotency_key"])
-    return sum(connection.execute(statement, row).rowcount for row in rows)
+    return connection.execute(statement, rows).rowcount
 
 
 def idempotency_key(notice: Notice) -> str:
@@ -134,11 +139,14 @@ def claim(
 
     Two workers that claim at once share the entries; none is leased to both.
     """
-    until = at + lease
+    heads = connection.execute(_heads(receiver).where(_due(at)).order_by(outbox.c.id).limit(limit)).all()
+    mine: set[int] = set()
+    for some in _chunks([row.id for row in heads]):
+        leased = update(outbox).where(outbox.c.id.in_(some) & _due(at)).values(leased_until=at + lease)
+        mine.update(connection.execute(leased.returning(outbox.c.id)).scalars())
     claimed = []
-    for row in connection.execute(_heads(receiver).where(_due(at)).order_by(outbox.c.id).limit(limit)).all():
-        mine = (outbox.c.id == row.id) & outbox.c.leased_until.is_not_distinct_from(row.leased_until)
-        if connection.execute(update(outbox).where(mine).values(leased_until=until)).rowcount == 1:
+    for row in heads:
+        if row.id in mine:
             try:
                 claimed.append(_entry(row))
             except (LookupError, TypeError, ValueError) as error:
@@ -172,25 +180,25 @@ def waiting(connection: Connection, receiver: str, *, limit: int = 1000) -> tupl
 
 def mark_done(connection: Connection, entry_ids: Iterable[int], *, at: datetime) -> None:
     """Entries were delivered."""
-    for entry_id in entry_ids:
-        _settle(connection, entry_id, state=EntryState.DONE.value, ended_at=at, attempts=outbox.c.attempts + 1)
+    for some in _chunks(list(entry_ids)):
+        _settle(connection, some, state=EntryState.DONE.value, ended_at=at, attempts=outbox.c.attempts + 1)
 
 
 def retry_at(connection: Connection, entry_id: int, due_at: datetime, *, error: str) -> None:
     """An attempt has failed; the next is due then."""
-    _settle(connection, entry_id, due_at=due_at, attempts=outbox.c.attempts + 1, last_error=error)
+    _settle(connection, [entry_id], due_at=due_at, attempts=outbox.c.attempts + 1, last_error=error)
 
 
 def hold_until(connection: Connection, entry_id: int, due_at: datetime) -> None:
     """An entry must wait for a good reason; that is no failed attempt."""
-    _settle(connection, entry_id, due_at=due_at)
+    _settle(connection, [entry_id], due_at=due_at)
 
 
 def bury(connection: Connection, entry_id: int, *, at: datetime, error: str) -> None:
     """Give an entry up: it becomes a dead letter, and the next of its alert may go."""
     _settle(
         connection,
-        entry_id,
+        [entry_id],
         state=EntryState.DEAD.value,
         ended_at=at,
         attempts=outbox.c.attempts + 1,
@@ -307,10 +315,14 @@ def _due(at: datetime) -> ColumnElement[bool]:
     return (outbox.c.due_at <= at) & or_(outbox.c.leased_until.is_(None), outbox.c.leased_until <= at)
 
 
-def _settle(connection: Connection, entry_id: int, **values: object) -> None:
+def _settle(connection: Connection, entry_ids: Sequence[int], **values: object) -> None:
     # A worker that outlived its lease may come late; what has ended stays ended.
-    waiting = (outbox.c.id == entry_id) & (outbox.c.state == EntryState.WAITING.value)
+    waiting = outbox.c.id.in_(entry_ids) & (outbox.c.state == EntryState.WAITING.value)
     connection.execute(update(outbox).where(waiting).values(leased_until=None, **values))
+
+
+def _chunks(entry_ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (entry_ids[start : start + _AT_ONCE] for start in range(0, len(entry_ids), _AT_ONCE))
 
 
 def _unreadable(error: Exception) -> str:

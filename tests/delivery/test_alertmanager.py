@@ -93,8 +93,23 @@ def test_a_page_fires_and_resolves_at_the_pager(server: Server, sink: Sink) -> N
             (alert,) = sink.alerts_with("firing", slo=page.slo)
             assert alert["annotations"]["summary"].startswith("checkout availability burns")
             assert alert["generatorURL"] == "http://127.0.0.1:9720/slos/checkout-availability"
-            assert await receiver.deliver([resolve(page, at=_now())], at=_now()) == [Delivered()]
+            await _until_delivered(receiver, resolve(page, at=_now()))
             await reaches(lambda: bool(sink.alerts_with("resolved", slo=page.slo)))
+
+    asyncio.run(play())
+
+
+def test_an_end_that_comes_right_after_its_beginning_lets_that_be_told_first(server: Server, sink: Sink) -> None:
+    """Both have waited while Alertmanager was away; of an end alone it would tell nobody."""
+
+    async def play() -> None:
+        async with _receiver([server.url]) as receiver:
+            page = _page()
+            assert await receiver.deliver([page], at=_now()) == [Delivered()]
+            outcomes = await _until_delivered(receiver, resolve(page, at=_now()))
+            assert isinstance(outcomes[0], Held)
+            await reaches(lambda: bool(sink.alerts_with("resolved", slo=page.slo)))
+            assert sink.alerts_with("firing", slo=page.slo)
 
     asyncio.run(play())
 
@@ -227,7 +242,7 @@ def test_a_missed_resolve_is_told_by_repetition(sink: Sink) -> None:
                     await peer.keep([page], at=_now())
                 other.pause()
                 end = resolve(page, at=_now())
-                assert await receiver.deliver([end], at=_now()) == [Delivered()]
+                await _until_delivered(receiver, end)
                 other.resume()
                 late = receiver.peers[1]
                 await reaches(lambda: not late.busy)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.delivery.busy import Busy, serving
 from tests.delivery.scripted import Reply, Scripted
-from tests.support.servers import prometheus
+from tests.support.servers import free_port, prometheus
 from tests.support.service import sloburn, write_documents
 
 CANARY = "canary-5d21e7"
@@ -52,6 +52,7 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
         Scripted(otherwise=Reply(status=202)) as pagerduty,
         Scripted(otherwise=Reply(status=410, body=f"/{dead}".encode())) as revoked,
         Scripted() as hook,
+        Scripted(otherwise=Reply(status=500, body=f"{CANARY}-path {CANARY}-header {CANARY}-query".encode())) as echo,
         Scripted() as beats,
         prometheus(tmp_path / "prometheus", scrape=[("shop", metrics)]) as server,
     ):
@@ -63,12 +64,16 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
                 {"name": "chat", "slack": {"bot_token_file": "token", "channel": "#slo", "api": f"{slack.url}/api"}},
                 {"name": "oncall", "pagerduty": {"routing_key_file": "key", "url": f"{pagerduty.url}/v2/enqueue"}},
                 {"name": "gone", "slack": {"webhook_url_file": "revoked"}, "fallback": "hook"},
-                {"name": "hook", "webhook": {"url": hook.url, "secret_env": "HOOK_SECRET"}},
+                {"name": "hook", "webhook": {"url": hook.url, "secret_env": "HOOK_SECRET",
+                                             "headers": {"X-Key": {"env": "HOOK_KEY"}}}},
+                {"name": "echo", "webhook": {"url_env": "ECHO_URL", "headers": {"X-Key": {"env": "HOOK_KEY"}}}},
+                {"name": "mail", "email": {"host": "127.0.0.1", "port": echo.port, "from": "a@b.example",
+                                           "to": ["c@d.example"], "username": "slo", "password_env": "MAIL_PASSWORD"}},
             ],
             "routes": [{"match": {"severity": "page", "labels": {"team": "payments"}},
-                        "receivers": ["chat", "oncall", "gone"]}],
+                        "receivers": ["chat", "oncall", "gone", "echo", "mail"]}],
             "default": [],
-            "heartbeat": {"url": f"{beats.url}/ping", "every": "1s"},
+            "heartbeat": {"url": f"{beats.url}/{CANARY}-ping", "every": "1s"},
         }  # fmt: skip
         (tmp_path / "sloburn.yaml").write_text(json.dumps(config))
         specs = write_documents([DOCUMENT], tmp_path / "slos")
@@ -79,6 +84,14 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
             "SLOBURN_LOG_LEVEL": "debug",
             "SLOBURN_BACKFILL": "off",
             "HOOK_SECRET": f"{CANARY}-hook",
+            "HOOK_KEY": f"{CANARY}-header",
+            "ECHO_URL": f"{echo.url}/{CANARY}-path?token={CANARY}-query",
+            "MAIL_PASSWORD": f"{CANARY}-mail",
+            "SLOBURN_API_TOKEN": f"{CANARY}-api",
+            "SLOBURN_PROMETHEUS_USERNAME": "slo",
+            "SLOBURN_PROMETHEUS_PASSWORD": f"{CANARY}-prometheus",
+            "SLOBURN_PROMETHEUS_HEADERS": f"X-Tenant={CANARY}-tenant",
+            "SLOBURN_ALERTMANAGER_URLS": f"http://127.0.0.1:{free_port()}",
         }
         with sloburn(server.url, specs, tmp_path / "work", env=env) as service:
             _until(lambda: len(beats.requests) > 0)
@@ -88,10 +101,9 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
             busy.mends()
             _until(lambda: len(pagerduty.requests) == 2 and len(slack.requests) == 2 and len(hook.requests) == 2)
             _until(lambda: FAILED in httpx.get(f"{service.url}/metrics", trust_env=False).text)
-            seen = [
-                httpx.get(service.url + path, trust_env=False).text
-                for path in ("/api/v1/status/config", "/api/v1/notifications/dead", "/api/v1/alerts", "/metrics")
-            ]
+            dead_letters = httpx.get(service.url + "/api/v1/notifications/dead", trust_env=False).json()["items"]
+            seen = _everything(service.url)
+            httpx.post(service.url + "/-/reload", headers={"Authorization": f"Bearer {CANARY}-api"}, trust_env=False)
             server.kill()
             _until(lambda: len(beats.requests) > 5)
             _silent(beats)
@@ -101,10 +113,22 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
     assert [body["event_action"] for body in pagerduty.bodies] == ["trigger", "resolve"]
     assert 'route="/pay" 100 %' in pagerduty.bodies[0]["payload"]["custom_details"]["description"]
     assert [body["status"] for body in hook.bodies] == ["firing", "resolved"]
-    assert [letter["receiver"] for letter in json.loads(seen[1])["items"]] == ["gone", "gone"]
-    written = b"".join(path.read_bytes() for path in (tmp_path / "work").rglob("*") if path.is_file())
-    assert CANARY not in "".join(seen)
-    assert CANARY.encode() not in written
+    assert [letter["receiver"] for letter in dead_letters] == ["gone", "gone"]
+    assert hook.requests[0].headers["x-key"] == f"{CANARY}-header"
+    written = {path: path.read_bytes() for path in (tmp_path / "work").rglob("*") if path.is_file()}
+    log = next(text for path, text in written.items() if path.suffix == ".log")
+    assert all(f"receiver={name}".encode() in log for name in ("echo", "mail", "alertmanager", "gone"))
+    assert [where for where, text in seen.items() if CANARY in text] == []
+    assert [path for path, text in written.items() if CANARY.encode() in text] == []
+
+
+def _everything(url: str) -> dict[str, str]:
+    """What every address that needs no argument answers, pages included, and errors too."""
+    paths = httpx.get(f"{url}/openapi.json", trust_env=False).json()["paths"]
+    known = [path for path, methods in paths.items() if "get" in methods and "{" not in path]
+    slo = "shop-availability"
+    more = ["/", f"/slos/{slo}", f"/api/v1/slos/{slo}", f"/api/v1/slos/{slo}/history", "/openapi.json", "/nowhere"]
+    return {path: httpx.get(url + path, trust_env=False).text for path in (*known, *more)}
 
 
 def _silent(beats: Scripted) -> None:

@@ -1,0 +1,234 @@
+"""Outages at full length, and at full width: an Alertmanager away for long (N1), everything firing at once (N11)."""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.alerting import Alert, Notice, resolve
+from app.delivery import (
+    Alertmanager,
+    AlertmanagerOptions,
+    Backoff,
+    DeliveryLoop,
+    Pace,
+    Reassertion,
+    StoredDeliveries,
+    StoredMessages,
+)
+from app.delivery.direct import Direct, Messenger
+from app.delivery.pagerduty import PagerDuty, PagerDutyOptions
+from app.delivery.ports import Receiver
+from app.delivery.secrets import FixedSecret
+from app.delivery.slack import SlackWebhook
+from app.delivery.webhook import Webhook, WebhookOptions
+from app.slo import AlertState
+from app.store import Database, open_database
+from app.store.alerts import save_alerts
+from app.store.outbox import dead_letters, enqueue, oldest_waiting
+from tests.delivery.desk import WRITER, outgoing
+from tests.delivery.fakes import Remembered, SkewedClock
+from tests.delivery.scripted import Reply, Scripted
+from tests.delivery.waiting import reaches
+from tests.store.notices import firing
+from tests.support.servers import Server, Sink, alertmanager
+
+SCALE = 200.0
+"""Times faster than in earnest: 20 minutes are 6 seconds, and a pause between attempts is at most 1.5."""
+AWAY_S = 20 * 60 / SCALE
+BACKOFF = Backoff(base=timedelta(seconds=1) / SCALE, cap=timedelta(minutes=5) / SCALE)
+MANY = 5_000
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path}/sloburn.db")
+    yield opened
+    opened.close()
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+def _begins(database: Database, *notices: Notice, receivers: Sequence[str]) -> None:
+    """What a tick writes when alerts begin to fire."""
+    alerts = [
+        Alert(
+            slo=notice.slo,
+            severity=notice.severity,
+            state=AlertState.FIRING,
+            since=notice.starts_at,
+            incident=notice.incident,
+            announced=True,
+        )
+        for notice in notices
+    ]
+    with database.begin() as tx:
+        save_alerts(tx, alerts, {notice.key: notice for notice in notices})
+        enqueue(tx, notices, receivers=receivers, at=_now())
+
+
+def _ends(database: Database, *notices: Notice, receivers: Sequence[str]) -> None:
+    """What a tick writes when alerts are over."""
+    with database.begin() as tx:
+        save_alerts(tx, [Alert(slo=notice.slo, severity=notice.severity) for notice in notices], {})
+        enqueue(tx, [resolve(notice, at=_now()) for notice in notices], receivers=receivers, at=_now())
+
+
+def _alertmanager(server: Server) -> Alertmanager:
+    options = AlertmanagerOptions(
+        urls=(server.url,),
+        external_url="http://127.0.0.1:9720",
+        reassertion=Reassertion(group_wait=timedelta(0), margin=timedelta(seconds=1.5)),
+    )
+    return Alertmanager(options, clock=SkewedClock(), instruments=Remembered())
+
+
+def _loop(
+    database: Database, receivers: Sequence[Receiver], *, resend: timedelta = timedelta(minutes=1)
+) -> DeliveryLoop:
+    peers = [(one.name, peer) for one in receivers if isinstance(one, Alertmanager) for peer in one.peers]
+    return DeliveryLoop(
+        deliveries=StoredDeliveries(database=database),
+        receivers=receivers,
+        keepers=peers,
+        clock=SkewedClock(),
+        instruments=Remembered(),
+        pace=Pace(resend=resend),
+        backoff=BACKOFF,
+    )
+
+
+def test_twenty_minutes_without_alertmanager_lose_and_reorder_nothing(database: Database) -> None:
+    """Alerts that end, begin, or do both while it is away, and one that goes on: everybody's whole story is told."""
+    with Sink() as sink, alertmanager(sink.url) as server:
+        early = _now() - timedelta(minutes=10)
+        ends, goes_on, begins, passes = (
+            firing(name, starts_at=early) for name in ("ends", "goes-on", "begins", "passes")
+        )
+
+        async def play() -> None:
+            receiver = _alertmanager(server)
+            loop = _loop(database, [receiver], resend=timedelta(minutes=1) / SCALE)
+            task = asyncio.create_task(loop.run())
+            told = {"receivers": [receiver.name]}
+            _begins(database, ends, goes_on, **told)
+            loop.wake()
+            await reaches(lambda: {alert["labels"]["slo"] for alert in sink.alerts} == {"ends", "goes-on"})
+            server.kill()
+            for write, notice in ((_ends, ends), (_begins, begins), (_begins, passes), (_ends, passes)):
+                await asyncio.sleep(AWAY_S / 5)
+                write(database, notice, **told)
+                loop.wake()
+            await asyncio.sleep(AWAY_S / 5)
+            await asyncio.to_thread(server.start)
+            for name in ("ends", "passes"):
+                await reaches(lambda name=name: bool(sink.alerts_with("resolved", slo=name)))  # type: ignore[misc]
+            await reaches(lambda: bool(sink.alerts_with("firing", slo="begins")))
+            await asyncio.sleep(2.0)
+            loop.stop()
+            await task
+            await receiver.aclose()
+
+        asyncio.run(play())
+    stories = {name: _story(sink, name) for name in ("ends", "goes-on", "begins", "passes")}
+    assert stories == {
+        "ends": ["firing", "resolved"],
+        "goes-on": ["firing"],
+        "begins": ["firing"],
+        "passes": ["firing", "resolved"],
+    }
+    with database.read() as tx:
+        assert oldest_waiting(tx) is None
+        assert dead_letters(tx) == ()
+
+
+def _story(sink: Sink, slo: str) -> list[str]:
+    """What the pager has read of an alert, repetitions left out."""
+    statuses = [alert["status"] for alert in sink.alerts if alert["labels"]["slo"] == slo]
+    return [status for number, status in enumerate(statuses) if number == 0 or statuses[number - 1] != status]
+
+
+@pytest.mark.timeout(180)
+def test_five_thousand_that_fire_at_once_are_one_message_each_and_keep_nobody_waiting(database: Database) -> None:
+    """Alertmanager gets every alert; people get one message, and another when it is over."""
+    many = [firing(f"slo-{number}", service=f"service-{number % 50}") for number in range(MANY)]
+    with (
+        Sink() as sink,
+        alertmanager(sink.url, group_by=("service",), group_interval="5m") as server,
+        Scripted(otherwise=Reply(status=202)) as oncall,
+        Scripted(otherwise=Reply(body=b"ok")) as chat,
+        Scripted() as hook,
+    ):
+
+        async def play() -> tuple[float, float]:
+            direct = _direct(database, oncall, chat, hook)
+            cluster = _alertmanager(server)
+            names = [cluster.name, *(one.name for one in direct)]
+            loop = _loop(database, [cluster, *direct])
+            over = asyncio.Event()
+            task, lag = asyncio.create_task(loop.run()), asyncio.create_task(_longest_wait(over))
+            await asyncio.sleep(0.5)
+            began = time.monotonic()
+            await asyncio.to_thread(_begins, database, *many, receivers=names)
+            loop.wake()
+            await reaches(lambda: bool(oncall.requests and chat.requests and hook.requests), within_s=60)
+            while await asyncio.to_thread(_active, server) < MANY:
+                await asyncio.sleep(0.2)
+            took = time.monotonic() - began
+            await asyncio.to_thread(_ends, database, *many, receivers=names)
+            loop.wake()
+            await reaches(lambda: all(len(one.requests) == 2 for one in (oncall, chat, hook)), within_s=60)
+            over.set()
+            loop.stop()
+            await task
+            await cluster.aclose()
+            await asyncio.gather(*(one.aclose() for one in direct))
+            return took, await lag
+
+        took, longest = asyncio.run(play())
+    assert took < 60
+    assert longest < 1.0, "a tick would have had to wait"
+    assert [body["event_action"] for body in oncall.bodies] == ["trigger", "resolve"]
+    assert [len(body["alerts"]) for body in hook.bodies] == [MANY, MANY]
+    assert "5,000 alerts of 50 services fire at once" in chat.bodies[0]["text"]
+    assert "5,000 alerts of 50 services are over" in chat.bodies[1]["text"]
+
+
+async def _longest_wait(over: asyncio.Event) -> float:
+    """How long somebody else in the event loop had to wait for their turn."""
+    longest = 0.0
+    while not over.is_set():
+        began = time.monotonic()
+        await asyncio.sleep(0.01)
+        longest = max(longest, time.monotonic() - began - 0.01)
+    return longest
+
+
+def _active(server: Server) -> int:
+    return len(httpx.get(f"{server.url}/api/v2/alerts", timeout=20, trust_env=False).json())
+
+
+def _direct(database: Database, oncall: Scripted, chat: Scripted, hook: Scripted) -> list[Direct]:
+    messengers: dict[str, Messenger] = {
+        "oncall": PagerDuty(
+            PagerDutyOptions(routing_key=FixedSecret("key"), url=oncall.url), outgoing=outgoing(), writer=WRITER
+        ),
+        "chat": SlackWebhook(FixedSecret(chat.url), outgoing=outgoing(), writer=WRITER),
+        "hook": Webhook(
+            "hook",
+            WebhookOptions(url=FixedSecret(hook.url)),
+            outgoing=outgoing(20.0),
+            writer=WRITER,
+            clock=SkewedClock(),
+        ),
+    }
+    messages = StoredMessages(database=database)
+    return [
+        Direct(name, messenger, messages=messages, instruments=Remembered()) for name, messenger in messengers.items()
+    ]
