@@ -20,10 +20,11 @@ from app.evaluation.book import Book
 from app.evaluation.culprits import culprits
 from app.evaluation.edges import Edges
 from app.evaluation.figures import Figures, compute
-from app.evaluation.judging import Judgement, judge_all, shown_with
+from app.evaluation.judging import AlertsBySlo, Judgement, NoticesByKey, judge_all, shown_with
 from app.evaluation.keeping import Keeper
 from app.evaluation.members import Member, members_of
 from app.evaluation.ports import EvaluationInstruments, Source
+from app.evaluation.sparing import Sparing
 from app.evaluation.troubles import Troubles
 from app.evaluation.unsaved import Unsaved
 from app.evaluation.views import snapshots
@@ -86,6 +87,7 @@ class Evaluator:
         self._backfill = Backfill(self._book, self._asker, source)
         self._edges = Edges(self._book, self._asker, self._backfill.source)
         self._troubles = Troubles(instruments)
+        self._sparing = Sparing(instruments)
         self._unsaved = Unsaved()
         self._known_members: tuple[int, tuple[Member, ...]] | None = None
         self._retired = False
@@ -203,16 +205,20 @@ class Evaluator:
     def _judge(self, at: datetime) -> Judgement:
         members = self._members()
         figures = compute(members, self._book.ledger)
-        judgement = judge_all(
-            members,
-            figures,
-            self._alerts,
-            self._in_force,
-            aftermaths=aftermaths(members, self._book.ledger, self._alerts, at=at),
-            ledger=self._book.ledger,
-            at=at,
-            interval=self._pace.interval,
-        )
+
+        def judge(some: Sequence[Member], before: AlertsBySlo, in_force: NoticesByKey) -> Judgement:
+            return judge_all(
+                some,
+                figures if some is members else compute(some, self._book.ledger),
+                before,
+                in_force,
+                aftermaths=aftermaths(some, self._book.ledger, before, at=at),
+                ledger=self._book.ledger,
+                at=at,
+                interval=self._pace.interval,
+            )
+
+        judgement = self._sparing.judge(members, self._alerts, self._in_force, judge, at=at)
         self._alerts, self._in_force = judgement.alerts, judgement.notices
         self._stepped = self._last_tick = at
         self._publish(members, figures, at)
