@@ -163,8 +163,9 @@ def stack(
     documents: Sequence[Mapping[str, Any]] | None = None,
     services: Sequence[str] = ("checkout",),
     env: Mapping[str, str] | None = None,
+    other_alertmanagers: Sequence[Server] = (),
 ) -> Iterator[Stack]:
-    """Shop, Prometheus, Alertmanager, sink and service.
+    """Shop, Prometheus, Alertmanager, sink and service, which may tell other Alertmanagers too.
 
     *documents* are by default one for each of *services*; then the shop is open, and every alert is judged and quiet.
     """
@@ -174,8 +175,9 @@ def stack(
         pager = running.enter_context(alertmanager(sink.url))
         source = running.enter_context(prometheus(folder / "prometheus", scrape=[("shop", shop.url)]))
         specs = write_documents(documents or [document(name) for name in services], folder / "slos")
+        pagers = ",".join(one.url for one in (pager, *other_alertmanagers))
         service = running.enter_context(
-            sloburn(source.url, specs, folder / "service", alertmanager_url=pager.url, env={**QUICK, **(env or {})})
+            sloburn(source.url, specs, folder / "service", alertmanager_url=pagers, env={**QUICK, **(env or {})})
         )
         built = Stack(shop, source, pager, sink, specs, service)
         running.callback(built.close)

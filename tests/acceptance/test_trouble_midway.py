@@ -1,13 +1,16 @@
 """Trouble in the middle of an incident: the service is killed, or Prometheus is away."""
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.acceptance.stack import Stack, stack
 from tests.acceptance.timeline import Sight, all_clear, between, page
 
+AWAY_S = 20.0 * int(os.environ.get("SLOBURN_SOAK", "1"))
 CHECKOUT, SEARCH, CART = (f"{name}-availability" for name in ("checkout", "search", "cart"))
 
 
@@ -64,6 +67,35 @@ def test_no_all_clear_while_prometheus_is_away(tmp_path: Path) -> None:
         kinds = [one["kind"] for one in running.transitions()]
         assert kinds[-6:] == ["fired", "frozen", "thawed", "frozen", "thawed", "resolved"]
         _counts_equal_the_truth(running, "checkout")
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_no_all_clear_however_long_prometheus_is_away(tmp_path: Path) -> None:
+    """For longer than an alert lives in Alertmanager that is not repeated (4 min), in `make soak`.
+
+    The incident ends meanwhile, and nobody can know; everything that happened is told once Prometheus is back.
+    """
+    with stack(tmp_path) as running:
+        line = running.timeline
+        line.at(0, lambda: running.shop.breaks("checkout"))
+        fired = line.want(between(1, 45), page(CHECKOUT))
+        line.at(1, running.prometheus.kill, after=fired)
+        line.at(AWAY_S / 2, lambda: running.shop.mends("checkout"), after=fired)
+        line.want(between(AWAY_S, AWAY_S + 5), Sight("Alertmanager has it", lambda: _asserted(running)), after=fired)
+        line.at(AWAY_S, running.prometheus.start, after=fired)
+        ended = line.want(between(AWAY_S, AWAY_S + 70), all_clear(CHECKOUT), after=fired)
+        line.run()
+
+        assert ended.alert["startsAt"] == fired.alert["startsAt"]
+        kinds = [one["kind"] for one in running.transitions()]
+        assert kinds[-4:] == ["fired", "frozen", "thawed", "resolved"]
+        _counts_equal_the_truth(running, "checkout")
+
+
+def _asserted(running: Stack) -> bool:
+    answer = httpx.get(f"{running.alertmanager.url}/api/v2/alerts?active=true", timeout=10.0, trust_env=False)
+    return [alert["labels"]["slo"] for alert in answer.raise_for_status().json()] == [CHECKOUT]
 
 
 def _page_metric(running: Stack) -> float | None:

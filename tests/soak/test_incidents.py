@@ -37,7 +37,7 @@ GUARDED = tuple(f"guarded{number}" for number in range(5))
 """Services whose alerts are tiers and nothing else, and services whose alerts ask for evidence and have patience."""
 
 _log = logging.getLogger(__name__)
-_STARTING_S = 1.5
+_STARTING_S = 1.3
 _ENOUGH_PER_MINUTE = 100_000
 """So many messages a minute that there is never a digest: every message is about one alert."""
 
@@ -139,9 +139,9 @@ def _live_and_die(service: Server, dice: random.Random) -> None:
     """One life, which ends while it starts, around a tick and the messages that follow it, or anywhere."""
     service.launch()
     began = time.time()
-    tick = ((began + _STARTING_S) // SLOT_S + 1) * SLOT_S + OFFSET_S
+    tick = ((began + _STARTING_S - OFFSET_S) // SLOT_S + 1) * SLOT_S + OFFSET_S
     ends = dice.choices(
-        [began + dice.uniform(0, _STARTING_S), tick + dice.uniform(-0.05, 0.8), began + dice.uniform(1, 8)],
+        [began + dice.uniform(0, _STARTING_S), tick + dice.uniform(-0.05, 0.8), began + dice.uniform(1, 6)],
         weights=[20, 65, 15],
     )
     time.sleep(max(ends[0] - time.time(), 0.0))
