@@ -72,7 +72,7 @@ def test_a_database_grows_by_little_and_not_for_ever(tmp_path: Path) -> None:
     for fine in sorted(name for name in sizes[days] if name != "all")[:-1]:
         assert abs(grown[fine]) < 100
     if days > 410:
-        assert sizes[days]["all"] <= 1.02 * sizes[410]["all"]
+        assert sizes[days]["all"] <= 1.05 * sizes[410]["all"]
 
 
 @pytest.mark.soak
