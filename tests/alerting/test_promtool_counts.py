@@ -16,8 +16,8 @@ from tests.alerting.live import live_states
 from tests.alerting.promtool import disagreement, rule
 
 SOAK = int(os.environ.get("SLOBURN_SOAK", "1"))
-BATCHES = 2
-PAIRS = 125
+BATCHES = 5
+PAIRS = 50
 SLOTS = 120
 BEGIN = 1_800_000_000.0
 
