@@ -151,8 +151,13 @@ def test_a_second_process_on_the_same_database_is_refused(tmp_path: Path) -> Non
     with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "first", env=env, wait=False) as first:
         _wait_for(first.log_path, "serving")
         refusal = _refusal(tmp_path, {})
+        # One that hangs may wake up and write: it is not taken for dead.
+        first.pause()
+        while_it_hangs = _refusal(tmp_path, {})
+        first.resume()
         assert first.running
     assert "another sloburn works on" in refusal.line
+    assert while_it_hangs.line == refusal.line
 
 
 def test_a_database_that_another_program_has_locked_is_said(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """A process that ends between any two statements, and a store that fails, lose nothing and repeat nothing."""
 
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -158,6 +160,27 @@ def test_what_cannot_be_written_is_kept_and_written_later(worlds: Incident, tmp_
         assert_same(live, worlds)
         live.restart()
         live.run(END, END + INTERVAL_S)
+        assert live.evaluator.store_problem is None
+
+
+def test_a_lock_of_another_program_loses_nothing(
+    worlds: Incident, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A real one: for half an hour somebody else holds the write lock."""
+    monkeypatch.setattr("app.store.database._BUSY_TIMEOUT_S", 0.02)
+    with worlds.running(tmp_path / "live.db") as live:
+        worlds.start(live)
+        live.run(BEGIN, BEGIN + 300)
+        with closing(sqlite3.connect(tmp_path / "live.db", isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            live.run(BEGIN + 300, END - 300)
+            assert set(live.instruments.failures) == {"store_locked"}
+            assert live.evaluator.last_commit is not None
+            assert live.evaluator.last_commit.timestamp() == BEGIN + 300
+            with live.database.read() as transaction:
+                assert recent_transitions(transaction) is not None
+        live.run(END - 300, END)
+        assert_same(live, worlds)
         assert live.evaluator.store_problem is None
 
 
