@@ -87,6 +87,11 @@ class AlertmanagerPeer(Keeper):
         return self._api.peer
 
     @property
+    def skew(self) -> float:
+        """Seconds that its clock is ahead of ours, as of its newest answer."""
+        return self._api.skew
+
+    @property
     def busy(self) -> bool:
         """Whether it is so slow that more would only pile up."""
         return self._queued >= _MOST_QUEUED

@@ -1,12 +1,13 @@
 """From the configuration to receivers that work: the one place that knows all integrations."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from app.clock import Clock
 from app.delivery.alertmanager import Alertmanager, AlertmanagerOptions
 from app.delivery.alertmanager_api import AlertmanagerApi
+from app.delivery.alertmanager_peer import AlertmanagerPeer
 from app.delivery.config import DeliveryConfig, ReceiverConfig
 from app.delivery.config.meaning import AlertmanagerTargets, SlackWebhookOptions
 from app.delivery.direct import Direct, Messenger
@@ -49,6 +50,11 @@ class Receivers:
     keepers: list[tuple[str, Keeper]] = field(default_factory=list)
     heartbeat: Heartbeat | None = None
     closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    @property
+    def clock_skews(self) -> Mapping[str, float]:
+        """Seconds that the clock of each Alertmanager is ahead of ours, as of its newest answer."""
+        return {keeper.name: keeper.skew for _, keeper in self.keepers if isinstance(keeper, AlertmanagerPeer)}
 
     async def aclose(self) -> None:
         """Give up what is under way and close all connections."""

@@ -1,7 +1,7 @@
 """One set of receivers at work, from its beginning until another takes its place or the service stops."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -36,6 +36,11 @@ class Delivering:
         """Say that a tick has ended, and what it and those before could not write."""
         self._deliveries.hold(unwritten, at=at)
         self._loop.wake()
+
+    @property
+    def clock_skews(self) -> Mapping[str, float]:
+        """Seconds that the clock of each Alertmanager is ahead of ours."""
+        return self._receivers.clock_skews
 
     async def stop(self, within_s: float) -> None:
         """Finish what is under way, at most for some seconds, and close all connections."""

@@ -174,9 +174,10 @@ class Engine:
             reasons.append(f"history is being read: {evaluator.backfill_progress:.0%}")
         if self._schedule is not None and self._schedule.set_back:
             reasons.append("the clock was set back; no slot is evaluated until it has caught up")
-        skew = self._client.clock_skew if self._client is not None else 0.0
-        if abs(skew) > _MOST_SKEW_S:
-            reasons.append(f"the clock of Prometheus is {skew:+.0f} s from ours")
+        skews = {"Prometheus": self._client.clock_skew if self._client is not None else 0.0}
+        for peer, skew in {**skews, **self._delivering.clock_skews}.items():
+            if abs(skew) > _MOST_SKEW_S:
+                reasons.append(f"the clock of {peer} is {skew:+.0f} s from ours")
         return reasons
 
     def _run(self) -> None:

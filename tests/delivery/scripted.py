@@ -110,7 +110,9 @@ def _handler(server: Scripted) -> type[BaseHTTPRequestHandler]:
             if reply.cut:
                 self.close_connection = True
                 return
-            self.send_response(reply.status)
+            self.send_response_only(reply.status)
+            if "Date" not in reply.headers:
+                self.send_header("Date", self.date_time_string())
             for name, value in reply.headers.items():
                 self.send_header(name, value)
             if reply.drip_s is None and not reply.endless:

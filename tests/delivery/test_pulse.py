@@ -1,12 +1,18 @@
 """The heart stops when nothing but the schedule has stopped (N12)."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
+import pytest
+
 from app.clock import SystemClock
-from app.delivery import load_config
+from app.delivery import DeliveryConfig, MemoryMessages, NoInstruments, Surroundings, load_config, open_receivers
+from app.delivery.config.meaning import AlertmanagerTargets, ReceiverConfig
 from app.metrics import BuildInfo, Instruments
 from app.service.engine import Engine, Parts
 from app.settings import load_settings
@@ -14,8 +20,9 @@ from app.spec import load_documents
 from app.status import Board
 from app.store import open_database
 from tests.delivery.busy import Busy, serving
-from tests.delivery.scripted import Scripted
+from tests.delivery.scripted import Reply, Scripted
 from tests.delivery.test_service import DOCUMENT
+from tests.store.notices import firing
 from tests.support.servers import prometheus
 from tests.support.service import write_documents
 
@@ -68,3 +75,30 @@ def _until(condition: Callable[[], bool], within_s: float = 60.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.2)
+
+
+def test_an_alertmanager_with_another_clock_is_a_reason_not_to_be_ready() -> None:
+    """What ends in its past it would tell nobody; we make up for that, but somebody should set a clock."""
+    wrong = Reply(
+        body=b"{}", headers={"Date": format_datetime(datetime.now(tz=UTC) + timedelta(minutes=2), usegmt=True)}
+    )
+
+    async def play(server: Scripted) -> dict[str, float]:
+        target = AlertmanagerTargets(urls=(server.url,))
+        config = DeliveryConfig(receivers=(ReceiverConfig(name="am", target=target),))
+        surroundings = Surroundings(
+            external_url="http://here",
+            interval=timedelta(seconds=30),
+            clock=SystemClock(),
+            instruments=NoInstruments(),
+            messages=MemoryMessages(),
+        )
+        found = open_receivers(config, surroundings, working=lambda: True)
+        await found.receivers[0].deliver([firing()], at=datetime.now(tz=UTC))
+        skews = dict(found.clock_skews)
+        await found.aclose()
+        return skews
+
+    with Scripted(otherwise=wrong) as server:
+        skews = asyncio.run(play(server))
+    assert skews == {f"alertmanager/127.0.0.1:{server.port}": pytest.approx(120, abs=5)}
