@@ -11,9 +11,11 @@ import typer
 from bench import accuracy as accuracy_bench
 from bench import alert_latency as latency_bench
 from bench import backfill as backfill_bench
+from bench import clairvoyant
 from bench import cost as cost_bench
 from bench import scale as scale_bench
 from bench import simulation as simulation_bench
+from bench.simulated_months import Kind
 
 application = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
@@ -100,9 +102,15 @@ def simulation(
     months: Annotated[int, typer.Option(help="Months at each level of traffic.")] = 200,
     seed: Annotated[int, typer.Option(help="Another seed makes other months.")] = 1,
     level: Annotated[list[str] | None, typer.Option(help="Only these levels, such as '1 a minute'.")] = None,
+    kind: Annotated[Kind, typer.Option(help="Months that are alike, or each another.")] = Kind.ALIKE,
+    bound: Annotated[bool, typer.Option("--bound", help="What any page could reach where traffic is low.")] = False,
 ) -> None:
     """Pages on made-up months, from 10 requests an hour to 1,000 a second, with and without the guard."""
-    simulation_bench.run(months=months, seed=seed, levels=tuple(level or simulation_bench.LEVELS))
+    levels = tuple(level or simulation_bench.LEVELS)
+    if bound:
+        clairvoyant.run(months=months, seed=seed, levels=levels)
+    else:
+        simulation_bench.run(months=months, seed=seed, levels=levels, kind=kind)
 
 
 if __name__ == "__main__":

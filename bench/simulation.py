@@ -15,7 +15,7 @@ from app.alerting import Alert, Reading, TierReading, TransitionKind, WindowCoun
 from app.alerting.evidence import needed_windows
 from app.slo import AlertState, RollingWindow, SeverityPolicy, SloId
 from app.slo.arrays import Floats
-from bench.simulated_months import SLOT_S, SLOTS, Incident, Month, month, window_sums
+from bench.simulated_months import SLOT_S, SLOTS, Incident, Kind, Month, month, window_sums
 
 LEVELS = {
     "10 an hour": 10 / 3600,
@@ -31,8 +31,8 @@ _HOUR = 3600 / SLOT_S
 _SLOT = timedelta(seconds=SLOT_S)
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _HEAD = """\
-| objective | traffic | alerts | pages a month | precision | recall | detects in | resets in | each incident | later |
-|---|---|---|---|---|---|---|---|---|---|"""
+| objective | traffic | alerts | pages | precision | once | recall | detects in | resets in | each incident | later |
+|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 @dataclass(slots=True)
@@ -69,29 +69,37 @@ class Score:
         return self.right / self.pages if self.pages else float("nan")
 
     @property
+    def precision_once(self) -> float:
+        """The same if all pages of one incident count as one: share of what was told of that deserved it."""
+        told = len(self.detection) + self.pages - self.right
+        return len(self.detection) / told if told else float("nan")
+
+    @property
     def recall(self) -> float:
         """Share of the incidents that deserve a page and got one."""
         return len(self.detection) / self.incidents if self.incidents else float("nan")
 
 
-def run(*, months: int, seed: int, levels: Sequence[str]) -> None:
+def run(*, months: int, seed: int, levels: Sequence[str], kind: Kind = Kind.ALIKE) -> None:
     """Print the table."""
     print(_HEAD)
-    tasks = [(objective, level, months, seed) for objective in OBJECTIVES for level in levels]
+    tasks = [(objective, level, months, seed, kind) for objective in OBJECTIVES for level in levels]
     with ProcessPoolExecutor() as workers:
-        for (objective, level, _, _), (plain, guarded) in zip(tasks, workers.map(_compare, tasks), strict=True):
+        for (objective, level, *_), (plain, guarded) in zip(tasks, workers.map(_compare, tasks), strict=True):
             later = _later(plain, guarded)
             for name, score, delay in (("plain", plain, ""), ("guarded", guarded, later)):
                 print(f"| {objective * 100:.4g} % | {level} | {name} | {_row(score)} | {delay} |")
 
 
-def compare(objective: float, per_second: float, *, months: int, seed: int) -> tuple[Score, Score]:
+def compare(
+    objective: float, per_second: float, *, months: int, seed: int, kind: Kind = Kind.ALIKE
+) -> tuple[Score, Score]:
     """The same months, judged by the default page without and with the guard."""
     source = np.random.default_rng(seed)
     policy = default_policies(RollingWindow(timedelta(days=30)), objective)[0]
     plain, guarded = Score(), Score()
     for _ in range(months):
-        lived = month(source, objective=objective, per_second=per_second)
+        lived = month(source, objective=objective, per_second=per_second, kind=kind)
         plain.add(list(pages(lived, replace(policy, evidence=None), objective)), lived.incidents)
         guarded.add(list(pages(lived, policy, objective)), lived.incidents)
     return plain, guarded
@@ -171,9 +179,9 @@ class _Windows:
         return ratio / self._error_budget
 
 
-def _compare(task: tuple[float, str, int, int]) -> tuple[Score, Score]:
-    objective, level, months, seed = task
-    return compare(objective, LEVELS[level], months=months, seed=seed)
+def _compare(task: tuple[float, str, int, int, Kind]) -> tuple[Score, Score]:
+    objective, level, months, seed, kind = task
+    return compare(objective, LEVELS[level], months=months, seed=seed, kind=kind)
 
 
 def _tells_of(page: tuple[int, int], incident: Incident) -> bool:
@@ -185,6 +193,7 @@ def _row(score: Score) -> str:
         (
             f"{score.pages / score.months:.1f}",
             f"{score.precision:.2f}",
+            f"{score.precision_once:.2f}",
             f"{score.recall:.2f}",
             f"{_median(score.detection):,.0f} s",
             f"{_median(score.reset):,.0f} s",
