@@ -15,6 +15,7 @@ from app.evaluation.watch import Watch
 from app.ledger import (
     FINE_REACH_S,
     HOUR_S,
+    LOOKBACK_S,
     Cursor,
     Head,
     Increments,
@@ -193,8 +194,23 @@ class Book:
         # The very sample: one that has lost its data may have scraped later ones.
         there[samples.counter[samples.time == counted[samples.counter]]] = True
         lost = (counted > self.ledger.settled_s[rows]) & ~there
-        slis = {registry.rows[row].sli for row in np.unique(rows[lost])}
+        slis = {registry.rows[row].sli for row in (*np.unique(rows[lost]), *self._with_new_holes(samples))}
         return [watch for watch in watches if watch.key in slis]
+
+    def _with_new_holes(self, samples: Samples) -> Ints:
+        """Rows whose first samples after the settled time were measured once and are not there any more."""
+        rows = self.ledger.registry.arrays.row[samples.counter]
+        settled_s, first_s = self.ledger.settled_s, np.full(len(self.ledger.settled_s), np.nan)
+        after = samples.time > settled_s[rows]
+        np.fmin.at(first_s, rows[after], samples.time[after])
+        # With less between them, two samples leave no hole.
+        suspects = np.flatnonzero(first_s - settled_s > LOOKBACK_S)
+        if not len(suspects):
+            return suspects
+        start_s, end_s = settled_s[suspects], np.minimum(first_s, self.ledger.counted_s)[suspects]
+        measured = self.ledger.sums(suspects, start_s, end_s).coverage * (end_s - start_s)
+        lost: Ints = suspects[measured > LOOKBACK_S / 2]
+        return lost
 
     def _only(self, samples: Samples, watches: Sequence[Watch]) -> Samples:
         return samples.of_counters(np.isin(self.ledger.registry.arrays.row, rows_of(watches)))
