@@ -11,7 +11,7 @@ from app.alerting.evidence import WindowCounts, may_be_one_failure, needed_windo
 from app.alerting.lifecycle import retire, step, step_slo
 from app.alerting.notice import Notice, NoticeStatus, compose, news, resolve
 from app.alerting.policy import check_tier, default_policies
-from app.alerting.reading import ADEQUATE_COVERAGE, Reading, TierReading, Verdict, judge
+from app.alerting.reading import ADEQUATE_COVERAGE, Reading, TierReading, Verdict, is_calm, judge
 from app.alerting.routing import Route, Routing
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "compose",
     "compose_condition",
     "default_policies",
+    "is_calm",
     "judge",
     "may_be_one_failure",
     "needed_windows",

@@ -11,6 +11,7 @@ from datetime import timedelta
 from app.alerting import evidence
 from app.alerting.evidence import Doubt, WindowCounts
 from app.slo import SeverityPolicy, Tier, format_duration
+from app.slo.arrays import Bools, Floats
 
 ADEQUATE_COVERAGE = 0.9
 """Measured over expected slots of a window below which nothing is concluded from it."""
@@ -43,6 +44,19 @@ class TierReading:
         # 144 bad events of 10,000 are 14.4 times an error budget of 0.001, and 14.399999999999999 in floating point.
         reached = tier.factor * (1.0 - _ROUNDING)
         return self.long_burn_rate >= reached and self.short_burn_rate >= reached
+
+
+def is_calm(tier: Tier, *, burn_rates: tuple[Floats, Floats], coverages: tuple[Floats, Floats]) -> Bools:
+    """Whether a tier is adequately measured and does not trip, for many SLOs at once.
+
+    Pairs are of the long and the short window, arrays of shape (members,). Such a reading is quiet: an alert that is
+    inactive, and neither frozen nor held back, stays as it is.
+    """
+    reached = tier.factor * (1.0 - _ROUNDING)
+    trips = (burn_rates[0] >= reached) & (burn_rates[1] >= reached)
+    adequate = (coverages[0] >= ADEQUATE_COVERAGE) & (coverages[1] >= ADEQUATE_COVERAGE)
+    calm: Bools = adequate & ~trips
+    return calm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,7 +78,7 @@ class Backfill:
         missing: dict[Stretch, list[Watch]] = {}
         for watch in self._book.watches:
             pause = self._pauses.get(watch.key)
-            if not watch.started or (pause is not None and now < pause[0]):
+            if not watch.started or watch.backfilled or (pause is not None and now < pause[0]):
                 continue
             stretch = past.next_stretch(
                 watch.complete_from_s,

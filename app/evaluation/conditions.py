@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from app.alerting import Alert, Condition, Notice, Transition, compose_condition, no_data, of_budget, step_conditions
 from app.evaluation.members import Member
 from app.prometheus.breaker import NOT_AGAIN, NOT_YET
-from app.slo import Cause, GroupKey, NoData, Slo, SloId
+from app.slo import AlertState, Cause, GroupKey, NoData, Slo, SloId
 
 _NAN = float("nan")
 
@@ -60,7 +60,11 @@ def judge_conditions(
     judged = Conditions()
     owners: dict[SloId, Owner] = {}
     _add_budgets(owners, members, states, before)
-    _add_no_data(owners, members, states, at)
+    _add_no_data(owners, members, states, before, at)
+    for slo_id in {key for member in members for key in (member.id, member.slo.id)} - owners.keys():
+        resting = tuple(alert for alert in before.get(slo_id, ()) if alert.cause is not Cause.BURN)
+        if resting:
+            judged.alerts[slo_id] = resting
     for slo_id, owner in owners.items():
         known = tuple(alert for alert in before.get(slo_id, ()) if alert.cause is not Cause.BURN)
         stepped, changes = step_conditions(known, owner.conditions, slo=slo_id, at=at)
@@ -82,6 +86,10 @@ def _notice(alert: Alert, condition: Condition, owner: Owner, in_force: Mapping[
     return compose_condition(
         alert, condition, slo=owner.slo, group=owner.group, budget_remaining=owner.remaining, at=at
     )
+
+
+def _roused(alerts: Sequence[Alert]) -> bool:
+    return any(alert.cause is not Cause.BURN and alert.state is not AlertState.INACTIVE for alert in alerts)
 
 
 def _says_it_still(last: Notice, alert: Alert) -> bool:
@@ -116,25 +124,36 @@ def _add_budgets(
         owner.conditions += of_budget(wanted, firing, consumed=consumed, lasts_s=state.lasts_s)
 
 
-def _add_no_data(owners: dict[SloId, Owner], members: Sequence[Member], states: Sequence[State], at: datetime) -> None:
-    """One condition for each SLO, however many members its group has: all of them have no data."""
+def _add_no_data(
+    owners: dict[SloId, Owner],
+    members: Sequence[Member],
+    states: Sequence[State],
+    before: Mapping[SloId, tuple[Alert, ...]],
+    at: datetime,
+) -> None:
+    """One condition for each SLO, however many members its group has: all of them have no data.
+
+    None for an SLO that has data and whose alert is at rest: that is thousands in every tick.
+    """
     of_slo: dict[SloId, list[tuple[Member, State]]] = {}
     for member, state in zip(members, states, strict=True):
         of_slo.setdefault(member.slo.id, []).append((member, state))
     for slo_id, all_of_it in of_slo.items():
         member = all_of_it[0][0]
-        if member.slo.alerting.no_data_for is None:
-            continue
         missing = all(state.stale for _, state in all_of_it)
+        wanted = member.slo.alerting.no_data_for
+        if (wanted is None or not missing) and slo_id not in owners and not _roused(before.get(slo_id, ())):
+            continue
+        owner = owners.setdefault(slo_id, Owner(slo=member.slo, group=(), remaining=_NAN))
+        if wanted is None:
+            continue
         newest = max((state.as_of_s for _, state in all_of_it if state.as_of_s > 0), default=None)
         condition = no_data(
             missing=missing,
             since=None if newest is None else datetime.fromtimestamp(newest, UTC),
-            # Thousands of SLOs pass here in every tick, and words for those that have data are never read.
-            query=member.watch.query if missing else "",
-            no_data_for=member.slo.alerting.no_data_for,
+            query=member.watch.query,
+            no_data_for=wanted,
             at=at,
             unanswered=_unanswered(member) if missing else None,
         )
-        owner = owners.setdefault(slo_id, Owner(slo=member.slo, group=(), remaining=_NAN))
         owner.conditions.append(condition)

@@ -15,6 +15,7 @@ _AHEAD_S = 900.0
 _MOST_SLIS = 100
 _DEADLINE_S = 60.0
 _PAUSE = timedelta(minutes=5)
+_REST = timedelta(seconds=30)
 
 
 class Edges:
@@ -26,6 +27,8 @@ class Edges:
         self._source = source
         self._there: set[tuple[int, str]] = set()
         self._not_before: datetime | None = None
+        self._nothing_until: datetime | None = None
+        self._backfilled = 0
 
     @property
     def missing(self) -> bool:
@@ -40,12 +43,15 @@ class Edges:
         """The next hour that is missing, as Prometheus remembers it; None if there is none to ask for now."""
         if self._not_before is not None and now < self._not_before:
             return None
+        if self._nothing_new(now):
+            return None
         wanted: dict[int, list[Watch]] = {}
         for watch in self._book.watches:
             for hour in {*_hours(watch, 0.0), *_hours(watch, _AHEAD_S)}:
                 if (hour, watch.key) not in self._there and self._seen(watch, hour):
                     wanted.setdefault(hour, []).append(watch)
         if not wanted:
+            self._nothing_until = now + _REST
             return None
         hour, watches = min(wanted.items())
         stretch = Stretch(since_s=(hour - 1.0) * HOUR_S, until_s=float(hour) * HOUR_S, width_s=None)
@@ -63,6 +69,12 @@ class Edges:
         }
         self._book.ledger.details.keep(current)
         self._there = {(number, key) for number, key in self._there if number in current}
+
+    def _nothing_new(self, now: datetime) -> bool:
+        """Whether nothing was missing lately, and no history has become complete since."""
+        backfilled = sum(watch.backfilled for watch in self._book.watches)
+        same, self._backfilled = backfilled == self._backfilled, backfilled
+        return same and self._nothing_until is not None and now < self._nothing_until
 
     def _seen(self, watch: Watch, hour: int) -> bool:
         """Whether the SLI had its first sample by the end of an hour."""

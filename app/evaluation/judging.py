@@ -13,6 +13,7 @@ from app.alerting import (
     Transition,
     WindowCounts,
     compose,
+    is_calm,
     may_be_one_failure,
     needed_windows,
     news,
@@ -89,6 +90,9 @@ def judge_all(
         stale = states[index].stale
         policies = member.slo.alerting.policies
         known = tuple(alert for alert in before.get(member.id, ()) if alert.cause is Cause.BURN)
+        if not stale and _at_rest(known, policies) and columns.calm(index, policies):
+            alerts[member.id] = (*known, *alerts.get(member.id, ()))
+            continue
         lively = any(alert.state is not AlertState.INACTIVE for alert in known)
         readings = {
             policy.severity: columns.reading(index, policy, member.slo.error_budget, stale=stale, closely=lively)
@@ -149,6 +153,14 @@ def _leave(
     return gone, ended, farewells
 
 
+def _at_rest(alerts: Sequence[Alert], policies: Sequence[SeverityPolicy]) -> bool:
+    """Whether the alerts of all policies are there and have nothing to say: quiet data leaves them as they are."""
+    resting = all(
+        alert.state is AlertState.INACTIVE and alert.frozen is None and alert.held_back is None for alert in alerts
+    )
+    return resting and {alert.severity for alert in alerts} == {policy.severity for policy in policies}
+
+
 def _explained(notice: Notice, culprits: Mapping[str, str]) -> Notice:
     text = culprits.get(notice.key)
     return notice if text is None else replace(notice, culprits=text)
@@ -164,6 +176,23 @@ class _Columns:
         self.budget_remaining = figures.budget.remaining.tolist()
         self._period_s = figures.period_s.tolist()
         self._windows = {length: _Window(window) for length, window in figures.windows.items()}
+        self._figures = figures
+        self._calm: dict[Tier, list[bool]] = {}
+
+    def calm(self, index: int, policies: Sequence[SeverityPolicy]) -> bool:
+        """Whether no tier trips and all are well enough measured to know that: most of the SLOs, most of the time."""
+        return all(self._calm_by(tier)[index] for policy in policies for tier in policy.tiers)
+
+    def _calm_by(self, tier: Tier) -> list[bool]:
+        calm = self._calm.get(tier)
+        if calm is None:
+            long, short = self._figures.windows[tier.long], self._figures.windows[tier.short]
+            calm = self._calm[tier] = is_calm(
+                tier,
+                burn_rates=(long.burn_rate, short.burn_rate),
+                coverages=(long.coverage, short.coverage),
+            ).tolist()
+        return calm
 
     def state(self, index: int, at: datetime, interval: timedelta) -> State:
         """What the conditions of one member are judged by."""

@@ -224,11 +224,10 @@ class Keeper:
         book.settled.grow(registry.sizes)
         book.live.grow(registry.sizes)
         arrays, size = registry.arrays, registry.sizes[2]
-        keys = np.array([key for _, key in registry.counter_keys], dtype=np.int64).reshape(-1, 2)
         rows = np.array(self._row_ids, dtype=np.int64)[arrays.row] if size else np.empty(0, dtype=np.int64)
         kept = book.remembered()
         return {
-            "counter": np.concatenate([rows[:, None], keys], axis=1)[kept],
+            "counter": np.concatenate([rows[:, None], arrays.keys], axis=1)[kept],
             "counter_place": np.stack(
                 [
                     arrays.total,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from app.alerting import Alert
-from app.evaluation.figures import Figures
+from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.members import Member
 from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
 from app.status import (
@@ -62,26 +62,14 @@ class _Rows:
                 strict=True,
             )
         )
-        self.windows = {
-            length: list(
-                zip(
-                    window.burn_rate.tolist(),
-                    window.sli.tolist(),
-                    (window.total - window.bad).tolist(),
-                    window.bad.tolist(),
-                    window.total.tolist(),
-                    window.coverage.tolist(),
-                    strict=True,
-                )
-            )
-            for length, window in {**figures.windows, timedelta(0): figures.slo_window}.items()
-        }
+        self.windows = {length: _views(length, window) for length, window in figures.windows.items()}
+        self.slo_window = _views(timedelta(0), figures.slo_window)
 
     def snapshot(
         self, index: int, member: Member, alerts: Sequence[Alert], *, at: datetime, interval: timedelta
     ) -> Snapshot:
         as_of = _moment(self.as_of[index])
-        _, sli, good, bad, total, coverage = self.windows[timedelta(0)][index]
+        whole = self.slo_window[index]
         stale = is_stale(self.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds())
         remaining = self.budget[index][2]
         window_end = as_of
@@ -94,14 +82,14 @@ class _Rows:
             as_of=as_of,
             window_start=_moment(self.start[index]),
             window_end=window_end,
-            data=_data(member, as_of, stale=stale, total=total),
+            data=_data(member, as_of, stale=stale, total=whole.total),
             problem=_problem(member, as_of, stale=stale),
-            coverage=coverage,
+            coverage=whole.coverage,
             health=_health(remaining, alerts),
-            sli=sli,
-            good=good,
-            bad=bad,
-            total=total,
+            sli=whole.sli,
+            good=whole.good,
+            bad=whole.bad,
+            total=whole.total,
             budget=self._budget(index, as_of),
             windows=self._windows(index, member),
             alerts=tuple(_alert(alert) for alert in alerts if alert.cause is Cause.BURN or alert.firing),
@@ -123,16 +111,22 @@ class _Rows:
         )
 
     def _windows(self, index: int, member: Member) -> tuple[WindowView, ...]:
-        shown = {length: length for length in member.shown}
-        if isinstance(member.slo.window, RollingWindow):
-            shown.setdefault(member.slo.window.duration, timedelta(0))
-        return tuple(self._window(index, length, column) for length, column in sorted(shown.items()))
+        views = [self.windows[length][index] for length in member.shown]
+        if isinstance(member.slo.window, RollingWindow) and member.slo.window.duration not in member.shown:
+            views.append(self.slo_window[index]._replace(window=member.slo.window.duration))
+        return tuple(sorted(views))
 
-    def _window(self, index: int, length: timedelta, column: timedelta) -> WindowView:
-        burn_rate, sli, good, bad, total, coverage = self.windows[column][index]
-        return WindowView(
-            window=length, burn_rate=burn_rate, sli=sli, good=good, bad=bad, total=total, coverage=coverage
-        )
+
+def _views(length: timedelta, figures: WindowFigures) -> list[WindowView]:
+    columns = (
+        figures.burn_rate,
+        figures.sli,
+        figures.total - figures.bad,
+        figures.bad,
+        figures.total,
+        figures.coverage,
+    )
+    return [WindowView(length, *values) for values in zip(*(column.tolist() for column in columns), strict=True)]
 
 
 def _moment(seconds: float) -> datetime | None:

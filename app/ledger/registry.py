@@ -120,6 +120,7 @@ class Registry:
                 row=target_row[target] if len(target) else target,
                 total=np.array([weights.total for weights in self._weights]),
                 bad=np.array([weights.bad for weights in self._weights]),
+                keys=np.array([key for _, key in self.counter_keys], dtype=np.int64).reshape(-1, 2),
             )
         return self._arrays
 
@@ -131,10 +132,11 @@ class Registry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Arrays:
-    """Columns by counter index, shape (counters,); *target_row* by target index."""
+    """Columns by counter index, shape (counters,); *target_row* by target index; *keys* hashes of series and target."""
 
     target_row: Ints
     target: Ints
     row: Ints
     total: Floats
     bad: Floats
+    keys: Ints

@@ -17,6 +17,7 @@ _ROUNDING_EVENTS = 1e-6
 _YOUNG_CELLS = 8
 _SUMS_KEPT = 32
 _ROWS_AT_ONCE = 256
+_NOTES_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ class Tier:
         self._total = np.zeros(1)
         self._bad = np.zeros(1)
         self._measured = np.zeros(1, dtype=np.float32)
-        self._dirty = np.zeros(1, dtype=bool)
+        self._dirty: list[Ints] = []
         self._settled_sums: dict[tuple[bytes, bytes, int], tuple[Floats, ...]] = {}
 
     def add_rows(self, lengths: Ints) -> None:
@@ -53,8 +54,8 @@ class Tier:
             # Half as much again, so that rows that come one by one are not as many copies; what is not used yet
             # takes no memory. One empty cell stays behind the last ring, so that a range may end there.
             room = size * 3 // 2 + 1
-            self._total, self._bad, self._measured, self._dirty = (
-                _grown(column, self._size, room) for column in (self._total, self._bad, self._measured, self._dirty)
+            self._total, self._bad, self._measured = (
+                _grown(column, self._size, room) for column in (self._total, self._bad, self._measured)
             )
         self._size = size
 
@@ -68,7 +69,6 @@ class Tier:
             self._total[at] = 0.0
             self._bad[at] = 0.0
             self._measured[at] = 0.0
-            self._dirty[at] = False
         self.newest = max(self.newest, newest)
 
     def add(self, row: Ints, cell: Ints, total: Floats, bad: Floats, *, dirty: bool = True) -> None:
@@ -80,7 +80,7 @@ class Tier:
         np.add.at(self._bad, at, bad[inside])
         self._changed(cell)
         if dirty:
-            self._dirty[at] = True
+            self._soil(at)
 
     def take(self, row: Ints, cell: Ints, total: Floats, bad: Floats, *, dirty: bool = True) -> None:
         """Take back what was added."""
@@ -95,7 +95,7 @@ class Tier:
         """Mark cells as changed."""
         inside = self.holds(row, cell)
         row, cell = row[inside], cell[inside]
-        self._dirty[self._offset[row] + cell % self._length[row]] = True
+        self._soil(self._offset[row] + cell % self._length[row])
 
     def measure(self, row: Ints, cell: Ints, seconds: Floats) -> None:
         """Note that so many more *seconds* of cells were measured, never more than all of them."""
@@ -105,7 +105,7 @@ class Tier:
         np.add.at(self._measured, at, seconds[inside].astype(np.float32))
         self._measured[at] = np.clip(self._measured[at], 0.0, self.width_s)
         self._changed(cell)
-        self._dirty[at] = True
+        self._soil(at)
 
     def holds(self, row: Ints, cell: Ints) -> Bools:
         """Whether cells lie within their rows' rings."""
@@ -121,7 +121,7 @@ class Tier:
             self._total[at] = 0.0
             self._bad[at] = 0.0
             self._measured[at] = 0.0
-            self._dirty[at] = True
+            self._soil(at)
 
     def read(self, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
         """Total, bad and measured seconds of a row's cells *first* to *last*; zeros outside its ring."""
@@ -147,16 +147,16 @@ class Tier:
 
     def take_dirty(self, until_s: Floats) -> list[tuple[int, Ints]]:
         """Rows with the cells that changed since they were last taken and end by their row's *until_s*."""
-        changed = np.flatnonzero(self._dirty)
-        if not len(changed):
+        if not self._dirty:
             return []
+        changed = np.unique(np.concatenate(self._dirty))
         row = np.searchsorted(self._offset, changed, side="right") - 1
         place = changed - self._offset[row]
         length = self._length[row]
         # The newest cell that ends at or before `newest` and lies at this place of the ring.
         cell = self.newest - (self.newest - place) % length
         ripe = cell * self.width_s <= until_s[row]
-        self._dirty[changed[ripe]] = False
+        self._dirty = [changed[~ripe]]
         row, cell = row[ripe], cell[ripe]
         cuts = np.flatnonzero(np.diff(row)) + 1
         return [
@@ -164,6 +164,12 @@ class Tier:
             for rows, cells in zip(np.split(row, cuts), np.split(cell, cuts), strict=True)
             if len(rows)
         ]
+
+    def _soil(self, at: Ints) -> None:
+        """Note that cells at these places differ from what was taken last."""
+        self._dirty.append(at)
+        if len(self._dirty) > _NOTES_KEPT:
+            self._dirty = [np.unique(np.concatenate(self._dirty))]
 
     def length(self, row: int) -> int:
         """How many cells a row keeps."""

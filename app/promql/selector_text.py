@@ -15,6 +15,7 @@ _OPS = (
     (promql.MatchOp.NotRe, MatchOp.NOT_REGEX),
 )
 _REGEX_OPS = frozenset({MatchOp.REGEX, MatchOp.NOT_REGEX})
+_PLAIN = re.compile(r"[ !#-\[\]-~]*")
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _WORDS_OF_PROMQL = re.compile(
@@ -76,6 +77,8 @@ def quote(value: str) -> str:
     >>> print(quote('a "b" #'))
     "a \"b\" #"
     """
+    if _PLAIN.fullmatch(value):
+        return f'"{value}"'
     return '"' + "".join(map(_escape, value)) + '"'
 
 

@@ -1,6 +1,7 @@
 """The process: what is wrong at the start is said in one line; then it serves until it is told to stop."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -26,6 +27,9 @@ from app.store import StoreCorruptError, StoreError, StoreNewerError, open_datab
 from app.ui import pages
 
 _log = structlog.get_logger(__name__)
+_OBJECTS_BETWEEN_COLLECTIONS = 50_000
+"""A tick makes many objects that live until the next one and hardly any cycles; 700, Python's own figure, would have
+the collector look through all of them several times a tick."""
 EXIT_GOOD, EXIT_BAD, EXIT_CORRUPT, EXIT_NEWER = 0, 1, 3, 4
 _FAILURES = (*Reason, "store", "store_locked", "store_corrupt", "internal")
 
@@ -86,6 +90,7 @@ def _work(settings: Settings, documents: LoadResult, delivery: DeliveryConfig, l
         delivery=delivery,
     )
     engine = Engine(parts, documents)
+    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
     try:
         try:
             engine.start()

@@ -6,6 +6,7 @@ Ratios and burn rates are NaN where nothing was asked of the service; those who 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from app.slo import AlertState, Cause, GroupKey, Severity, Slo, SloId
 
@@ -29,9 +30,11 @@ class HealthState(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WindowView:
-    """Counts and burn rate of one look-back window that ends at the snapshot's `as_of`."""
+class WindowView(NamedTuple):
+    """Counts and burn rate of one look-back window that ends at the snapshot's `as_of`.
+
+    A tuple, since a tick makes nine of them for each SLO.
+    """
 
     window: timedelta
     burn_rate: float
