@@ -164,6 +164,7 @@ def stack(
     services: Sequence[str] = ("checkout",),
     env: Mapping[str, str] | None = None,
     other_alertmanagers: Sequence[Server] = (),
+    proxy: FaultProxy | None = None,
 ) -> Iterator[Stack]:
     """Shop, Prometheus, Alertmanager, sink and service, which may tell other Alertmanagers too.
 
@@ -176,8 +177,11 @@ def stack(
         source = running.enter_context(prometheus(folder / "prometheus", scrape=[("shop", shop.url)]))
         specs = write_documents(documents or [document(name) for name in services], folder / "slos")
         pagers = ",".join(one.url for one in (pager, *other_alertmanagers))
+        if proxy is not None:
+            proxy.upstream = source.url
+        address = source.url if proxy is None else proxy.url
         service = running.enter_context(
-            sloburn(source.url, specs, folder / "service", alertmanager_url=pagers, env={**QUICK, **(env or {})})
+            sloburn(address, specs, folder / "service", alertmanager_url=pagers, env={**QUICK, **(env or {})})
         )
         built = Stack(shop, source, pager, sink, specs, service)
         running.callback(built.close)
