@@ -40,8 +40,11 @@ class Reassertion:
 
     def seen_at(self, notice: Notice, at: datetime) -> datetime:
         """When an alert that is asserted anew at *at* has been notified."""
-        old = notice.starts_at + self.group_wait < at
-        return at + self.margin + (timedelta(0) if old else self.group_wait)
+        return at + self.margin + (timedelta(0) if self.is_old(notice, at) else self.group_wait)
+
+    def is_old(self, notice: Notice, at: datetime) -> bool:
+        """Whether an alert has fired for so long that a group which is new to it notifies at once."""
+        return notice.starts_at + self.group_wait < at
 
 
 class _Form(Enum):
@@ -179,8 +182,8 @@ class AlertmanagerPeer(Keeper):
     def _note_firing(self, notice: Notice, started_at: datetime | None, at: datetime) -> None:
         known = self._seen.get(notice.key)
         if known is None or (known.incident, known.started_at) != (notice.incident, started_at):
-            # What it learns now it tells a little later, or never if the end comes first.
-            until = self._reassertion.seen_at(notice, at)
+            # What it learns late it tells a moment later, or never if the end comes first.
+            until = self._reassertion.seen_at(notice, at) if self._reassertion.is_old(notice, at) else None
             self._seen[notice.key] = _Seen(incident=notice.incident, started_at=started_at, until=until)
 
     async def _post_all(self, told: Sequence[tuple[Notice, _Form]], at: datetime) -> list[Outcome]:
