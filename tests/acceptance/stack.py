@@ -11,6 +11,7 @@ import httpx
 
 from tests.acceptance.shop import Shop, serving_shop
 from tests.acceptance.timeline import Sight, Timeline
+from tests.support.fault_proxy import FaultProxy
 from tests.support.process import Server
 from tests.support.servers import alertmanager, prometheus
 from tests.support.service import sloburn, write_documents
@@ -166,7 +167,7 @@ def stack(
     other_alertmanagers: Sequence[Server] = (),
     proxy: FaultProxy | None = None,
 ) -> Iterator[Stack]:
-    """Shop, Prometheus, Alertmanager, sink and service, which may tell other Alertmanagers too.
+    """Shop, Prometheus, Alertmanager, sink and service, which may ask and tell others than these.
 
     *documents* are by default one for each of *services*; then the shop is open, and every alert is judged and quiet.
     """
