@@ -4,6 +4,7 @@ import math
 from datetime import timedelta
 
 from app.alerting import Notice, NoticeStatus
+from app.slo import Cause
 
 _HUNDRED = 100
 _THOUSAND = 1000
@@ -19,11 +20,10 @@ def subject(notice: Notice) -> str:
 
 def summary(notice: Notice) -> str:
     """The alert in one line."""
-    if notice.condition:
-        over = "no longer so: " if notice.status is NoticeStatus.RESOLVED else ""
-        return f"{subject(notice)}: {over}{notice.condition}"
     if notice.status is NoticeStatus.RESOLVED:
-        return f"{subject(notice)} no longer burns its error budget too fast"
+        return _over(notice)
+    if notice.condition:
+        return f"{subject(notice)}: {notice.condition}"
     if math.isnan(notice.burn_rate_long):
         return f"{subject(notice)} burns its error budget too fast"
     return f"{subject(notice)} burns its error budget {number(notice.burn_rate_long)} times too fast"
@@ -101,6 +101,17 @@ def span(duration: timedelta) -> str:
     return f"{minutes}m" if minutes else f"{seconds}s"
 
 
+def _over(notice: Notice) -> str:
+    if notice.reason is not None:
+        # Nobody has seen the trouble end.
+        return f"{subject(notice)}: this alert is closed because {notice.reason}"
+    if notice.cause is Cause.NO_DATA:
+        return f"{subject(notice)}: data is back"
+    if notice.condition:
+        return f"{subject(notice)}: no longer so: {notice.condition}"
+    return f"{subject(notice)} no longer burns its error budget too fast"
+
+
 def _promise(notice: Notice) -> str:
     text = notice.promise.strip()
     return f"The promise: {text}" + ("" if text.endswith((".", "!", "?")) else ".") if text else ""
@@ -123,8 +134,8 @@ def _speed(notice: Notice) -> str:
     return (
         f"The error budget for {notice.window} burns at {number(notice.burn_rate_long)} times "
         f"the rate that it can bear, in the last {notice.short} at {number(notice.burn_rate_short)} times; "
-        f"this alert fires from {number(notice.factor)} times, "
-        f"and has since {notice.starts_at:%Y-%m-%d %H:%M} UTC{_tier(notice)}."
+        f"the limit of this alert is {number(notice.factor)} times{_tier(notice)}. "
+        f"It has been firing since {notice.starts_at:%Y-%m-%d %H:%M} UTC."
     )
 
 
@@ -163,10 +174,10 @@ def _culprits(notice: Notice) -> str:
 def _duration(notice: Notice) -> str:
     if notice.ends_at is None:
         return ""
-    return (
-        f"It did from {notice.starts_at:%Y-%m-%d %H:%M} to {notice.ends_at:%H:%M} UTC, "
-        f"for {span(notice.ends_at - notice.starts_at)}."
-    )
+    same_day = notice.ends_at.date() == notice.starts_at.date()
+    end = f"{notice.ends_at:%H:%M}" if same_day else f"{notice.ends_at:%Y-%m-%d %H:%M}"
+    lasted = span(notice.ends_at - notice.starts_at)
+    return f"It lasted {lasted}, from {notice.starts_at:%Y-%m-%d %H:%M} to {end} UTC."
 
 
 def _reason(notice: Notice) -> str:

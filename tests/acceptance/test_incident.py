@@ -79,7 +79,7 @@ def _is_as_the_contract_says(alert: dict[str, Any]) -> None:
         "events were bad in the last 30s",
         "the objective of 99 % allows 1 %",
         f"burns at {long:.4g} times the rate that it can bear, in the last 10s at {short:.4g} times",
-        "this alert fires from 10 times",
+        "the limit of this alert is 10 times",
         "of the error budget for 1h is gone",
     ):
         assert words in said["description"]

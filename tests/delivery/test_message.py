@@ -9,6 +9,7 @@ from app.alerting import resolve
 from app.delivery import message
 from app.delivery.annotations import annotations
 from app.delivery.message import description, summary
+from app.slo import Cause
 from tests.store.notices import START, firing, resolved
 
 NAN = float("nan")
@@ -23,7 +24,7 @@ def test_a_page_says_what_burns_how_much_is_gone_and_how_long_it_lasts() -> None
     assert description(firing()) == (
         "2,000 of 100,000 events were bad in the last 1h, 2 %; the objective of 99.9 % allows 0.1 %. "
         "The error budget for 30d burns at 20 times the rate that it can bear, in the last 5m at 36 times; "
-        "this alert fires from 14.4 times, and has since 2026-01-01 00:00 UTC (tier 1h/5m). "
+        "the limit of this alert is 14.4 times (tier 1h/5m). It has been firing since 2026-01-01 00:00 UTC. "
         "60 % of the error budget for 30d is gone; at this rate none is left in 14h 24m."
     )
 
@@ -32,8 +33,13 @@ def test_the_end_says_how_long_it_took() -> None:
     notice = resolved(after=timedelta(minutes=25))
     assert summary(notice) == "checkout availability no longer burns its error budget too fast"
     assert description(notice) == (
-        "It did from 2026-01-01 00:00 to 00:25 UTC, for 25m. 60 % of the error budget for 30d is gone."
+        "It lasted 25m, from 2026-01-01 00:00 to 00:25 UTC. 60 % of the error budget for 30d is gone."
     )
+
+
+def test_the_end_of_another_day_is_said_with_its_date() -> None:
+    text = description(resolved(after=timedelta(hours=26)))
+    assert text.startswith("It lasted 1d 2h, from 2026-01-01 00:00 to 2026-01-02 02:00 UTC.")
 
 
 def test_what_was_promised_and_what_the_incident_has_spent_is_said() -> None:
@@ -90,4 +96,18 @@ def test_a_document_may_use_words_of_its_own_but_not_figures() -> None:
 
 def test_the_reason_of_an_early_end_is_given() -> None:
     notice = resolve(firing(), at=START, reason="the SLO was removed")
+    assert summary(notice) == "checkout availability: this alert is closed because the SLO was removed"
     assert "It ended because the SLO was removed." in description(notice)
+
+
+@pytest.mark.parametrize(
+    ("cause", "said"),
+    [
+        (Cause.NO_DATA, "checkout availability: data is back"),
+        (Cause.BUDGET_EXHAUSTED, "checkout availability: no longer so: the error budget is exhausted"),
+    ],
+)
+def test_the_end_of_a_condition_is_said(cause: Cause, said: str) -> None:
+    condition = firing(cause=cause, condition="the error budget is exhausted")
+    assert summary(condition) == "checkout availability: the error budget is exhausted"
+    assert summary(resolve(condition, at=START)) == said
