@@ -213,3 +213,22 @@ def test_no_result_of_any_shape_raises_anything_but_our_own_errors(kind: str, re
             continue
         assert matrix.lengths.sum() == len(matrix.times) == len(matrix.values)
         assert all(map(math.isfinite, matrix.values))
+
+
+@given(SERIES, st.data())
+def test_an_answer_that_is_damaged_anywhere_is_our_own_error_or_consistent(
+    series: list[tuple[dict[str, str], list[tuple[float, float]]]], data: st.DataObject
+) -> None:
+    """Cut off, or with bytes lost, repeated or changed: whatever the fast way takes for columns is one."""
+    body = bytearray(matrix_answer(series))
+    for _ in range(data.draw(st.integers(1, 3))):
+        first, length = data.draw(st.integers(0, len(body))), data.draw(st.integers(0, 12))
+        body[first : first + length] = data.draw(st.binary(max_size=12) | st.just(bytes(body[:length])))
+    for damaged in (bytes(body), matrix_answer(series)[: data.draw(st.integers(0, len(matrix_answer(series)) - 1))]):
+        try:
+            matrix = decode_matrix(damaged)
+        except PrometheusError:
+            continue
+        assert len(matrix.labels) == len(matrix.lengths)
+        assert matrix.lengths.sum() == len(matrix.times) == len(matrix.values)
+        assert all(map(math.isfinite, matrix.values))

@@ -1,0 +1,72 @@
+"""While a page is in force, Prometheus fails in one way after another: it freezes each time, and nothing is lost."""
+
+import os
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+
+import orjson
+import pytest
+
+from tests.acceptance.stack import Stack, stack
+from tests.acceptance.timeline import all_clear, between, page
+from tests.support.fault_proxy import HTML, Edit, Fault, FaultProxy, Hang, Reply, Truncate
+
+SOAK = int(os.environ.get("SLOBURN_SOAK", "1"))
+CHECKOUT = "checkout-availability"
+WRONG_FOR_S = 12 if SOAK > 1 else 2
+
+
+def half_of_it(body: bytes) -> bytes:
+    """Part of the data, and the warning that it is part."""
+    answer = orjson.loads(body)
+    answer["data"]["result"] = answer["data"]["result"][:1]
+    return orjson.dumps({**answer, "warnings": ["store-2: connection refused"]})
+
+
+FAULTS: dict[str, Fault] = {
+    "500": Reply(status=500),
+    "partial": Edit(change=half_of_it),
+    "html": HTML,
+    "truncated": Truncate(after=150),
+    "429": Reply(status=429, headers={"Retry-After": "2"}),
+    "silent": Hang(),
+}
+CHOSEN = list(FAULTS) if SOAK > 1 else ["500", "partial"]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_a_page_freezes_and_goes_on_whatever_prometheus_answers(tmp_path: Path) -> None:
+    with FaultProxy() as proxy, stack(tmp_path, proxy=proxy) as running:
+        line = running.timeline
+        line.at(0, lambda: running.shop.breaks("checkout"))
+        last = fired = line.want(between(1, 45), page(CHECKOUT))
+        for name in CHOSEN:
+            line.at(0, partial(_set, proxy, FAULTS[name]), after=last)
+            frozen = line.want(between(2, 60), running.sees("alert.state", "frozen"), after=last)
+            stale = line.want(between(0, 30), running.sees("data", "stale"), after=frozen)
+            line.want(between(0, 30), running.is_unready("Prometheus does not answer"), after=frozen)
+            line.at(WRONG_FOR_S, partial(_set, proxy, None), after=stale)
+            last = line.want(between(WRONG_FOR_S, 60), running.sees("alert.state", "firing"), after=stale)
+            last = line.want(between(0, 45), running.is_ready(), after=last)
+        line.at(0, lambda: running.shop.mends("checkout"), after=last)
+        ended = line.want(between(1, 70), all_clear(CHECKOUT), after=last)
+        line.run()
+
+        assert ended.alert["startsAt"] == fired.alert["startsAt"]
+        assert running.deeds() == ["fired", "resolved"]
+        _counts_are_the_truth(running)
+
+
+def _set(proxy: FaultProxy, fault: Fault | None) -> None:
+    proxy.fault = fault
+
+
+def _counts_are_the_truth(running: Stack) -> None:
+    running.shop.closes()
+    truth = running.shop.truth("checkout")
+    wanted = {"good": truth.good, "bad": truth.bad, "total": truth.total}
+    with suppress(TimeoutError):
+        running.wait_until(running.sees("events", wanted), 20)
+    assert running.slo()["events"] == wanted
