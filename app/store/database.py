@@ -156,6 +156,9 @@ def translated_errors() -> Iterator[None]:
         raise StoreUnavailableError(f"the database cannot be used: {error.orig}") from error
     except DatabaseError as error:
         raise _damaged(error.orig) from error
+    except UnicodeDecodeError as error:
+        # Of a damaged name SQLite complains in bytes that are no text.
+        raise _damaged("a name in it is no text") from error
     except (SQLAlchemyError, sqlite3.Error) as error:
         raise StoreUnavailableError(f"the database cannot be used: {error}") from error
 
