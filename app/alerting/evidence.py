@@ -21,7 +21,7 @@ _DOUBT_THAT_IT_IS_OVER = 0.01
 _DOUBT_THAT_IT_PAUSES = 0.2
 _PARTS = (6, 3, 2)
 _MOMENTS = 2.0
-"""What fails at one moment often has one cause, and counts as one failure..."""
+"""What fails at one moment often has one cause, and counts as one failure (ADR-0018)..."""
 _MANY = 8.0
 """...unless so many fail that one moment is enough. Where traffic is plenty a tier never trips on fewer."""
 _SHORTEST = timedelta(minutes=5)

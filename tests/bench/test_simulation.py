@@ -22,6 +22,6 @@ def test_with_traffic_every_page_is_right_and_not_a_slot_later(objective: float,
     plain, guarded = compare(objective, LEVELS[level], months=5, seed=5)
     assert guarded.firsts == plain.firsts
     assert guarded.recall == 1.0
-    assert guarded.precision >= plain.precision
+    assert guarded.precision_once >= plain.precision_once
     assert sum(guarded.reset) < 0.7 * sum(plain.reset)
     assert sum(guarded.per_incident) <= sum(plain.per_incident)
