@@ -31,7 +31,7 @@ from app.settings import Settings
 from app.slo import Slo, format_duration
 from app.spec import LoadResult
 from app.status import Board
-from app.store import Database, StoreUnavailableError
+from app.store import Database, StoreError, StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
 _STOP_WITHIN_S = 6.0
@@ -138,7 +138,10 @@ class Engine:
     async def _retire(self, old: Delivering) -> None:
         """End receivers that others have replaced; what still waits for those that are gone finds other ways."""
         await old.stop(_LAST_ATTEMPTS_S)
-        await self._forward_strangers()
+        try:
+            await self._forward_strangers()
+        except StoreError as error:
+            _log.error("what waits for receivers that are gone is seen to at the next start", error=str(error))
 
     async def _swap(self, documents: LoadResult) -> None:
         """Let a new evaluator go on from what the old one has committed."""
