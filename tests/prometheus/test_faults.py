@@ -120,6 +120,25 @@ async def test_a_server_that_refuses_post_is_asked_by_get_from_then_on(proxy: Fa
     assert recorder.outcomes == ["success", "success"]
 
 
+async def test_a_query_of_a_megabyte_is_answered(proxy: FaultProxy) -> None:
+    """Hundreds of SLIs in one query are longer than any URL may be."""
+    jobs = "|".join(f"service-{number:07}" for number in range(65_000))
+    async with a_client(proxy.url) as client:
+        found = await client.instant(f'shop_requests_total{{code="500",job=~"shop|{jobs}"}}', END, deadline=30)
+    assert found.values.tolist() == [COUNT - 1]
+    assert len(proxy.seen[0].body) > 1_000_000
+
+
+async def test_a_url_that_is_too_long_is_said_and_not_asked_again(proxy: FaultProxy) -> None:
+    """Behind a server that refuses POST, and a proxy that takes no long URLs."""
+    proxy.script(Reply(status=405), Reply(status=414))
+    async with a_client(proxy.url) as client:
+        with pytest.raises(HttpStatusError, match="414") as caught:
+            await client.instant("1", END, deadline=5)
+        assert not caught.value.retryable
+    assert [seen.method for seen in proxy.seen] == ["POST", "GET"]
+
+
 async def test_retry_after_is_honoured(proxy: FaultProxy) -> None:
     proxy.script(Reply(status=429, headers={"Retry-After": "1"}))
     async with a_client(proxy.url) as client:
