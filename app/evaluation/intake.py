@@ -25,9 +25,7 @@ class Intake:
         self._by_matcher: dict[tuple[str, str], list[int]] = defaultdict(list)
         self._rest: list[int] = []
         self._index(watches)
-        for watch in watches:
-            if not watch.sli.by:
-                self.row(watch, ())
+        self._add_rows([watch for watch in watches if not watch.sli.by])
 
     def samples(self, matrix: Matrix, wanted: Iterable[Watch]) -> Samples:
         """The samples of an answer by counter, of the *wanted* SLIs only."""
@@ -75,14 +73,21 @@ class Intake:
 
     def row(self, watch: Watch, group: GroupKey) -> int:
         """The ledger's row of one group, new if it was not known."""
-        row = watch.rows.get(group)
-        if row is None:
-            from_s = watch.settled_s
-            row = self._ledger.add_row(RowKey(watch.key, group), horizon_s=watch.horizon_s, from_s=from_s)
+        if group not in watch.rows:
+            self._add_rows([watch], group)
+        return watch.rows[group]
+
+    def _add_rows(self, watches: Sequence[Watch], group: GroupKey = ()) -> None:
+        keys = [RowKey(watch.key, group) for watch in watches]
+        self._ledger.add_rows(
+            keys,
+            horizon_s=np.array([watch.horizon_s for watch in watches]),
+            from_s=np.array([watch.settled_s for watch in watches]),
+        )
+        for watch, key in zip(watches, keys, strict=True):
+            row = watch.rows[group] = self._ledger.registry.row(key)
             self._ledger.counted_s[row] = watch.counted_s
             self._ledger.complete_from_s[row] = watch.complete_from_s
-            watch.rows[group] = row
-        return row
 
     def _rows_of(self, watches: Iterable[Watch]) -> Bools:
         mask = np.zeros(len(self._ledger.registry.rows), dtype=bool)

@@ -5,6 +5,7 @@ no sum. What was counted after a row's *settled* time is provisional: it is coun
 had their time (`rewind`, then `record` again).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -77,13 +78,24 @@ class Ledger:
 
     def add_row(self, key: RowKey, *, horizon_s: float, from_s: float) -> int:
         """A row that remembers *horizon_s* seconds and is counted from *from_s* on; its index if it exists."""
-        known = self.registry.find_row(key)
-        if known is not None:
-            return known
-        row = self.registry.row(key)
-        self.fine.add_rows(np.array([FINE_REACH_S // self.interval_s + _SLACK_CELLS]))
-        self.middle.add_rows(np.array([MIDDLE_REACH_S // MIDDLE_WIDTH_S + _SLACK_CELLS]))
-        self.coarse.add_rows(np.array([int(horizon_s // COARSE_WIDTH_S) + _SLACK_CELLS]))
+        self.add_rows([key], horizon_s=np.array([horizon_s]), from_s=np.array([from_s]))
+        return self.registry.row(key)
+
+    def add_rows(self, keys: Sequence[RowKey], *, horizon_s: Floats, from_s: Floats) -> None:
+        """Add many rows at once, of which each is there once; those that are known already are left as they are.
+
+        Thousands that came one by one would be copied again and again, and what they do not use yet with them.
+        """
+        new = np.array([self.registry.find_row(key) is None for key in keys], dtype=bool)
+        if not new.any():
+            return
+        for key, is_new in zip(keys, new.tolist(), strict=True):
+            if is_new:
+                self.registry.row(key)
+        horizon_s, from_s, many = horizon_s[new], from_s[new], int(new.sum())
+        self.fine.add_rows(np.full(many, FINE_REACH_S // self.interval_s + _SLACK_CELLS))
+        self.middle.add_rows(np.full(many, MIDDLE_REACH_S // MIDDLE_WIDTH_S + _SLACK_CELLS))
+        self.coarse.add_rows((horizon_s // COARSE_WIDTH_S).astype(np.int64) + _SLACK_CELLS)
         for name, value in (
             ("horizon_s", horizon_s),
             ("birth_s", np.nan),
@@ -97,8 +109,7 @@ class Ledger:
             ("covered_s", 0.0),
             ("_spacing_s", np.inf),
         ):
-            setattr(self, name, np.append(getattr(self, name), value))
-        return row
+            setattr(self, name, np.append(getattr(self, name), np.broadcast_to(value, many)))
 
     def advance(self, at_s: float) -> None:
         """Go on to the slot that ends at *at_s*."""

@@ -64,7 +64,14 @@ class Tier:
         self._filled_s = max(self._filled_s, filled_s)
         newest = int(np.ceil(filled_s / self.width_s))
         longest = int(self._length.max(initial=0))
-        for cell in range(max(self.newest + 1, newest - longest + 1), newest + 1):
+        if newest - self.newest >= longest:
+            # Nothing of before is left; and zeros that nobody has written take no memory.
+            self._total, self._bad, self._measured = (
+                np.zeros(len(column), dtype=column.dtype) for column in (self._total, self._bad, self._measured)
+            )
+            self._settled_sums.clear()
+            self.newest = newest
+        for cell in range(self.newest + 1, newest + 1):
             at = self._offset + cell % self._length
             self._total[at] = 0.0
             self._bad[at] = 0.0

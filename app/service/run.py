@@ -1,7 +1,6 @@
 """The process: what is wrong at the start is said in one line; then it serves until it is told to stop."""
 
 import asyncio
-import gc
 import signal
 import socket
 import sys
@@ -20,6 +19,7 @@ from app.prometheus import OUTCOMES, MisconfiguredError, Reason
 from app.service.engine import Engine, Parts
 from app.service.faces import Documents, EngineHistory, EngineReadiness, StoredAlertLog, StoredDeadLetters
 from app.service.logs import configure_logging
+from app.service.memory import settle_memory
 from app.settings import Settings, environment
 from app.spec import LoadResult, load_documents
 from app.status import Board
@@ -27,9 +27,6 @@ from app.store import StoreCorruptError, StoreError, StoreNewerError, open_datab
 from app.ui import pages
 
 _log = structlog.get_logger(__name__)
-_OBJECTS_BETWEEN_COLLECTIONS = 50_000
-"""A tick makes many objects that live until the next one and hardly any cycles; 700, Python's own figure, would have
-the collector look through all of them several times a tick."""
 EXIT_GOOD, EXIT_BAD, EXIT_CORRUPT, EXIT_NEWER = 0, 1, 3, 4
 _FAILURES = (*Reason, "store", "store_locked", "store_corrupt", "internal")
 
@@ -41,6 +38,7 @@ def run(settings: Settings) -> int:
     version has written.
     """
     configure_logging(settings.log_format, settings.log_level)
+    settle_memory()
     for warning in settings.warnings:
         _log.warning(warning)
     documents = load_documents(Path(settings.specs))
@@ -90,7 +88,6 @@ def _work(settings: Settings, documents: LoadResult, delivery: DeliveryConfig, l
         delivery=delivery,
     )
     engine = Engine(parts, documents)
-    gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS, 20, 20)
     try:
         try:
             engine.start()
