@@ -195,7 +195,8 @@ def _freeze(alert: Alert, reason: str, at: datetime) -> Step:
     if alert.frozen == reason:
         return alert, ()
     frozen = replace(alert, frozen=reason)
-    if alert.frozen is not None:
+    # That an inactive alert is frozen is shown, and no event: each one is at every start and in every gap of the data.
+    if alert.frozen is not None or alert.state is AlertState.INACTIVE:
         return frozen, ()
     return frozen, (_change(frozen, TransitionKind.FROZEN, at, reason=reason),)
 
@@ -204,6 +205,8 @@ def _thaw(alert: Alert, at: datetime) -> Step:
     if alert.frozen is None:
         return alert, ()
     thawed = replace(alert, frozen=None)
+    if alert.state is AlertState.INACTIVE:
+        return thawed, ()
     return thawed, (_change(thawed, TransitionKind.THAWED, at),)
 
 

@@ -48,9 +48,14 @@ def test_a_tier_trips_at_its_factor(burn_rate: float, burning: bool) -> None:
 class TestBlind:
     def test_an_inactive_alert_does_not_fire(self, blind: str) -> None:
         alerts, said = play("q" + blind * 3, PAGE)
-        assert said == ["1 frozen"]
+        assert said == []
         assert alerts[-1].shown_state is AlertState.FROZEN
         assert alerts[-1].frozen
+
+    def test_that_an_inactive_alert_is_frozen_is_shown_and_no_event(self, blind: str) -> None:
+        alerts, said = play(blind * 2 + "q" + blind + "q", PAGE)
+        assert said == []
+        assert [alert.frozen is None for alert in alerts] == [False, False, True, False, True]
 
     def test_a_firing_alert_stays_asserted(self, blind: str) -> None:
         alerts, said = play("b" + blind * 50, PAGE)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.alerting import Alert, Reading, TierReading, TransitionKind, judge, step, step_slo
-from app.slo import Severity, SeverityPolicy
+from app.slo import AlertState, Severity, SeverityPolicy
 from tests.alerting.scripts import PAGE, SLO, SLOT, TICKET, play, play_slo, reading, slot, told
 
 scripts = st.text(alphabet="bqnhs", max_size=60)
@@ -45,6 +45,16 @@ def test_it_fires_and_resolves_in_turn(script: str, policy: SeverityPolicy) -> N
     _, said = play(script, policy)
     turns = [change.split()[1] for change in said if change.split()[1] in ("fired", "resolved")]
     assert turns == ["fired", "resolved"] * (len(turns) // 2) + ["fired"] * (len(turns) % 2)
+
+
+@given(scripts, policies)
+def test_only_active_alerts_freeze_and_thaw_and_do_so_in_turn(script: str, policy: SeverityPolicy) -> None:
+    """Whoever counts the changes knows at any time whether an alert in force can be judged."""
+    alerts, said = play(script, policy)
+    changes = [(int(change.split()[0]), change.split()[1]) for change in said]
+    turns = [(number, kind) for number, kind in changes if kind in ("frozen", "thawed")]
+    assert [kind for _, kind in turns] == (["frozen", "thawed"] * len(turns))[: len(turns)]
+    assert all(alerts[number].state is not AlertState.INACTIVE for number, kind in turns if kind == "frozen")
 
 
 @given(scripts)
