@@ -18,7 +18,7 @@ from app.prometheus import HttpConfig, Matrix, open_client
 from app.status import Snapshot
 from tests.evaluation.running import Running, differences, slos_of
 from tests.support.openmetrics import create_blocks, import_into
-from tests.support.servers import prometheus, victoria_metrics, victoria_metrics_binary
+from tests.support.servers import prometheus, victoria_metrics
 from tests.support.trace_kinds import KINDS, generate
 from tests.support.traces import Trace, Traces
 
@@ -74,8 +74,6 @@ def on_prometheus(traces: Traces, folder: Path) -> Iterator[str]:
 
 @contextmanager
 def on_victoria_metrics(traces: Traces, folder: Path) -> Iterator[str]:
-    if victoria_metrics_binary() is None:
-        pytest.skip("VictoriaMetrics is not installed")
     with victoria_metrics(folder) as server:
         import_into(server, traces.samples)
         yield server.url

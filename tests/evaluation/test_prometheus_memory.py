@@ -14,7 +14,7 @@ from tests.evaluation.faulty import Watched, watched
 from tests.evaluation.running import differences, slos_of
 from tests.support.openmetrics import create_blocks, import_into
 from tests.support.process import Server
-from tests.support.servers import prometheus, victoria_metrics, victoria_metrics_binary
+from tests.support.servers import prometheus, victoria_metrics
 from tests.support.trace_kinds import Scene, generate
 from tests.support.traces import Samples, Trace, Traces
 
@@ -62,8 +62,6 @@ def on_prometheus(folder: Path, first: list[Samples]) -> Iterator[tuple[Server, 
 
 @contextmanager
 def on_victoria_metrics(folder: Path, first: list[Samples]) -> Iterator[tuple[Server, Write]]:
-    if victoria_metrics_binary() is None:
-        pytest.skip("VictoriaMetrics is not installed")
     with victoria_metrics(folder) as server:
         import_into(server, first)
         yield server, lambda samples: import_into(server, samples)

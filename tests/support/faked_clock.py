@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
+from tests.support.process import NotReadyError
 
 _PLACES = ("/usr/lib/*/faketime/libfaketimeMT.so.1", "/usr/local/lib/faketime/libfaketimeMT.so.1")
 
@@ -39,4 +39,4 @@ def _library() -> Path:
         found = next(Path("/").glob(place.removeprefix("/")), None)
         if found is not None:
             return found
-    pytest.skip("libfaketime is not installed")
+    raise NotReadyError("libfaketime is not installed: run 'apt-get install faketime' as root")

@@ -1,7 +1,8 @@
-"""Real servers for tests and benchmarks: Prometheus, Alertmanager, VictoriaMetrics.
+"""Real servers for tests and benchmarks: Prometheus, Alertmanager, VictoriaMetrics; and where a browser is.
 
 Each context manager starts one server on a free loopback port, waits until it is ready, and ends it for sure.
-`PROMETHEUS`, `ALERTMANAGER`, `VICTORIA_METRICS`, `VMALERT` and `PROMTOOL` in the environment choose other binaries.
+`PROMETHEUS`, `ALERTMANAGER`, `VICTORIA_METRICS`, `VMALERT`, `PROMTOOL` and `CHROMIUM` in the environment choose other
+binaries; one that is missing is a failure, never a reason to skip a test.
 """
 
 import json
@@ -24,6 +25,7 @@ __all__ = [
     "Sink",
     "alertmanager",
     "alertmanager_binary",
+    "browser_binary",
     "free_port",
     "prometheus",
     "prometheus_binary",
@@ -61,6 +63,11 @@ def victoria_metrics_binary() -> str:
 def vmalert_binary() -> str:
     """VictoriaMetrics's vmalert, which evaluates rules, also over the past; it comes in the same Debian package."""
     return _binary("VMALERT", "vmalert")
+
+
+def browser_binary() -> str:
+    """The browser that looks at the pages."""
+    return _binary("CHROMIUM", "chromium", "chromium-browser", "google-chrome")
 
 
 def scrape_config(

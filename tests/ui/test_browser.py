@@ -1,21 +1,19 @@
 """The pages in a real browser: what is on them is seen, and nothing on them breaks their own rules."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
 from fastapi import FastAPI
 
 from app.slo import AlertState, Severity
 from app.status import AlertView, Board
 from app.ui import pages
 from tests.support.api import listening
+from tests.support.servers import browser_binary
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
 TOO_LITTLE = "held back for lack of evidence: 1 bad event in the last 1h, 2 are needed to tell a burn from chance"
 TOO_OLD = "the newest data is too old to judge by"
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 def _site() -> FastAPI:
@@ -35,17 +33,15 @@ def _site() -> FastAPI:
 
 def _seen(url: str, profile: Path) -> subprocess.CompletedProcess[str]:
     """The document as the browser has it, and on standard error what it complains of."""
-    assert BROWSER is not None
     flags = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server")
     quiet = ("--disable-background-networking", "--disable-component-update", "--no-first-run")
     return subprocess.run(
-        [BROWSER, *flags, *quiet, f"--user-data-dir={profile}", "--enable-logging=stderr", "--v=0",
+        [browser_binary(), *flags, *quiet, f"--user-data-dir={profile}", "--enable-logging=stderr", "--v=0",
          "--virtual-time-budget=2000", "--dump-dom", url],
         capture_output=True, text=True, timeout=90, check=True,
     )  # fmt: skip
 
 
-@pytest.mark.skipif(BROWSER is None, reason="there is no chromium on this machine")
 def test_a_browser_shows_what_is_held_back_or_frozen_and_why(tmp_path: Path) -> None:
     with listening(_site()) as url:
         seen = {path: _seen(url + path, tmp_path / "profile") for path in ("/", "/slos/checkout-availability")}
