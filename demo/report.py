@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from app.status import UNKNOWN, percent
 from demo.ports import Ports
 
 Item = Mapping[str, Any]
@@ -27,7 +28,7 @@ def slo_table(items: Sequence[Item]) -> Table:
         firing = [f", {alert['severity']}" for alert in item["alerts"] if alert["state"] == "firing"]
         table.add_row(
             item["id"],
-            f"{item['objective'] * 100:g}%",
+            percent(item["objective"], 4),
             _percent(item["budget"]["remaining_ratio"]),
             _percent(item["coverage"]),
             f"[{colour}]{item['status']}{''.join(firing)}[/]",
@@ -63,7 +64,7 @@ def print_guide(console: Console, ports: Ports) -> None:
 
 
 def _percent(ratio: float | None) -> str:
-    return "-" if ratio is None else f"{ratio * 100:.1f}%"
+    return UNKNOWN if ratio is None else percent(ratio, 1)
 
 
 def _own_command() -> str:

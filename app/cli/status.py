@@ -10,10 +10,9 @@ from rich.text import Text
 from app.cli.console import Format, fail, output, print_json
 from app.cli.remote import RemoteError, slos
 from app.slo import Cause
-from app.status import severities_words, state_words
+from app.status import UNKNOWN, percent, severities_words, state_words
 
 _COLOURS = {"meeting": "green", "at_risk": "yellow", "exhausted": "red", "unknown": "dim"}
-_UNKNOWN = "-"
 _MOST_NAMED = 3
 
 Url = Annotated[str, typer.Option("--url", help="Where the service listens.", metavar="URL")]
@@ -117,11 +116,11 @@ def _data(item: dict[str, Any]) -> str:
 def _burn(item: dict[str, Any], window: str) -> str:
     rates = {rate["window"]: rate["burn_rate"] for rate in item["burn_rates"]}
     rate = rates.get(window)
-    return _UNKNOWN if rate is None else f"{rate:.2f}"
+    return UNKNOWN if rate is None else f"{rate:.2f}"
 
 
 def _percent(ratio: float | None, digits: int) -> str:
-    return _UNKNOWN if ratio is None else f"{ratio * 100:z.{digits}f}%"
+    return UNKNOWN if ratio is None else percent(ratio, digits)
 
 
 def _remaining(item: dict[str, Any]) -> tuple[bool, float]:

@@ -1,7 +1,7 @@
 """The read model: one snapshot per SLO, published once a tick for everybody who displays.
 
 May import the core and `app.slo`; knows neither HTTP nor Prometheus. Start at `snapshot.py`; `board.py` hands the
-newest snapshots to readers without ever making a tick wait; `wording.py` names what alerts do.
+newest snapshots to readers without ever making a tick wait; `wording.py` puts figures and what alerts do into words.
 """
 
 from app.status.board import Board
@@ -15,9 +15,10 @@ from app.status.snapshot import (
     Snapshot,
     WindowView,
 )
-from app.status.wording import severities_words, state_words
+from app.status.wording import UNKNOWN, percent, severities_words, short, state_words
 
 __all__ = [
+    "UNKNOWN",
     "AlertView",
     "Board",
     "BudgetView",
@@ -27,6 +28,8 @@ __all__ = [
     "Progress",
     "Snapshot",
     "WindowView",
+    "percent",
     "severities_words",
+    "short",
     "state_words",
 ]

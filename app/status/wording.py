@@ -1,10 +1,31 @@
-"""The state of an alert in the words that pages and tables share."""
+"""Figures and the state of an alert in the words that pages and tables share."""
 
+import math
 from collections.abc import Iterable
 
 from app.slo import AlertState, Cause
 
 HELD_BACK = "held back"
+UNKNOWN = "–"  # noqa: RUF001  an en dash, as tables have it
+
+
+def percent(ratio: float, digits: int = 2) -> str:
+    """A ratio as people say it, without trailing zeros.
+
+    >>> percent(0.999, 4), percent(-0.997, 1), percent(1.0, 0)
+    ('99.9 %', '-99.7 %', '100 %')
+    """
+    return f"{short(ratio * 100, digits)} %" if math.isfinite(ratio) else UNKNOWN
+
+
+def short(value: float, digits: int) -> str:
+    """A number with at most so many digits after the point, and none that is an idle zero.
+
+    >>> short(14.4, 2), short(-0.001, 2)
+    ('14.4', '0')
+    """
+    text = f"{value:z.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
 
 
 def state_words(state: str, *, reason: str | None, tier: str | None, cause: str = Cause.BURN) -> str:

@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from starlette.responses import HTMLResponse, Response
 
 from app.slo import SloId
-from app.status import Board, HealthState
+from app.status import Board, HealthState, percent
 from app.ui import views
 
 MAX_ROWS = 500
@@ -61,7 +61,7 @@ def _templates(prefix: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "percent": views.percent,
+        "percent": percent,
         "count": views.count,
         "factor": views.factor,
         "moment": views.moment,

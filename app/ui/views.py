@@ -7,9 +7,17 @@ from datetime import UTC, datetime
 
 from app.promql.selector_text import render
 from app.slo import AlertState, BadSli, CalendarWindow, format_duration
-from app.status import AlertView, HealthState, Snapshot, severities_words, state_words
+from app.status import (
+    UNKNOWN,
+    AlertView,
+    HealthState,
+    Snapshot,
+    percent,
+    severities_words,
+    short,
+    state_words,
+)
 
-_UNKNOWN = "–"  # noqa: RUF001  an en dash, as tables have it
 _RANKS = {HealthState.EXHAUSTED: 0, HealthState.AT_RISK: 1, HealthState.UNKNOWN: 2, HealthState.MEETING: 3}
 
 
@@ -41,28 +49,21 @@ def worst_first(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
     return sorted(snapshots, key=_badness)
 
 
-def percent(ratio: float, digits: int = 2) -> str:
-    """A ratio as people say it, such as ``99.9 %``, without trailing zeros."""
-    if not math.isfinite(ratio):
-        return _UNKNOWN
-    return f"{_short(ratio * 100, digits)} %"
-
-
 def count(events: float) -> str:
     """A number of events, grouped by thousands."""
     if not math.isfinite(events):
-        return _UNKNOWN
+        return UNKNOWN
     return f"{events:,.0f}".replace(",", "\u202f")
 
 
 def factor(burn_rate: float) -> str:
     """A burn rate as a multiple, such as 14.4 times."""
-    return f"{_short(burn_rate, 2)}×" if math.isfinite(burn_rate) else _UNKNOWN  # noqa: RUF001  the sign for "times"
+    return f"{short(burn_rate, 2)}×" if math.isfinite(burn_rate) else UNKNOWN  # noqa: RUF001  the sign for "times"
 
 
 def moment(at: datetime | None) -> str:
     """A time in UTC."""
-    return _UNKNOWN if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return UNKNOWN if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def bar(ratio: float) -> int:
@@ -144,8 +145,3 @@ def _words(alert: AlertView) -> str:
 def _badness(snapshot: Snapshot) -> tuple[int, float, str]:
     remaining = snapshot.budget.remaining_ratio
     return _RANKS[snapshot.health], math.inf if math.isnan(remaining) else remaining, snapshot.id
-
-
-def _short(value: float, digits: int) -> str:
-    text = f"{value:z.{digits}f}"
-    return text.rstrip("0").rstrip(".") if digits else text

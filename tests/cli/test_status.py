@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from app.cli.application import app
 from app.slo import AlertState, Severity
-from app.status import AlertView, HealthState
+from app.status import UNKNOWN, AlertView, HealthState
 from tests.support.api import Served, listening
 from tests.support.servers import free_port
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
@@ -18,7 +18,7 @@ from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_sna
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
 
 HEADING = ["SLO", "window", "objective", "SLI", "budget left", "burn 1h", "status", "alerts", "data"]
-WORST = ["search-availability:route=/[x]", "30d", "99.9000%", "99.8003%", "-99.7%", "2.00", "exhausted"]
+WORST = ["search-availability:route=/[x]", "30d", "99.9 %", "99.8003 %", "-99.7 %", "2.00", "exhausted"]
 
 
 def status(*args: str) -> Result:
@@ -41,6 +41,7 @@ def test_the_least_budget_comes_first_and_the_unknown_last() -> None:
     assert re.split(r"  +", heading.strip()) == HEADING
     assert re.split(r"  +", worst.strip()) == [*WORST, "page firing", "fresh"]
     assert fine.startswith("checkout-availability ")
+    assert re.split(r"  +", unknown.strip())[2:5] == ["99.9 %", UNKNOWN, UNKNOWN]
     assert "error: no series match" in unknown
 
 

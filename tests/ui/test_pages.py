@@ -1,4 +1,3 @@
-import doctest
 import math
 import re
 from typing import Any
@@ -8,7 +7,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.slo import AlertState, CalendarUnit, CalendarWindow, Cause, Severity
-from app.status import AlertView, Board, HealthState, Snapshot, wording
+from app.status import AlertView, Board, HealthState, Snapshot
 from app.ui import pages, views
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
@@ -138,20 +137,8 @@ def test_both_pages_say_why_an_alert_is_held_back_or_frozen(path: str) -> None:
     assert "&lt;old&gt;" in text
 
 
-def test_the_examples_of_the_wording_hold() -> None:
-    assert doctest.testmod(wording).failed == 0
-
-
 def test_an_empty_board_is_no_error() -> None:
     assert "No SLO" in client().get("/").text
-
-
-@pytest.mark.parametrize(
-    ("ratio", "digits", "text"),
-    [(0.999, 4, "99.9 %"), (1.0, 0, "100 %"), (-0.00001, 1, "0 %"), (-0.5, 1, "-50 %"), (math.nan, 1, "–")],  # noqa: RUF001  an en dash
-)
-def test_ratios_are_shown_as_percent_without_idle_zeros(ratio: float, digits: int, text: str) -> None:
-    assert views.percent(ratio, digits) == text
 
 
 def test_bars_never_leave_their_track() -> None:
