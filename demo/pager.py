@@ -50,13 +50,11 @@ def _panel(alert: Alert, *, at: datetime) -> Panel:
     resolved = alert.status == "resolved"
     title = f"{'RESOLVED ' if resolved else ''}{severity} {subject}"
     colour = "green" if resolved else {"PAGE": "red"}.get(severity, "yellow")
-    text = _text(alert.annotations, resolved=resolved)
+    text = _text(alert.annotations)
     return Panel(text, title=f"[bold]{escape(title)}", subtitle=f"{at:%H:%M:%S}", border_style=colour)
 
 
-def _text(annotations: Mapping[str, str], *, resolved: bool) -> str:
-    lines = [f"[bold]{escape(annotations.get('summary', ''))}"]
-    if not resolved:
-        details = [annotations.get(name, "") for name in ("description", "runbook_url", "dashboard")]
-        lines += [escape(detail) for detail in details if detail]
+def _text(annotations: Mapping[str, str]) -> str:
+    details = [annotations.get(name, "") for name in ("description", "runbook_url", "dashboard")]
+    lines = [f"[bold]{escape(annotations.get('summary', ''))}[/]", *(escape(detail) for detail in details if detail)]
     return "\n".join(lines)

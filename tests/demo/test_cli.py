@@ -74,13 +74,17 @@ def test_without_a_shop_the_way_to_start_one_is_said() -> None:
 def test_the_pager_prints_pages_and_their_end(tmp_path: Path) -> None:
     """What Alertmanager posts is printed with its words, whatever brackets they hold."""
     labels = {"alertname": "ErrorBudgetBurn", "slo": "cart:route=[x]", "severity": "page"}
-    annotations = {"summary": "cart burns", "description": "[12] bad of 100"}
+    words = {
+        "firing": {"summary": "cart burns", "description": "[12] bad of 100"},
+        "resolved": {"summary": "cart burns no more", "description": "It lasted 12m; 3 % in this incident."},
+    }
     with _served("pager", tmp_path) as pager:
         pager.start()
-        for status in ("firing", "resolved"):
+        for status, annotations in words.items():
             alerts = [{"status": status, "labels": labels, "annotations": annotations, "startsAt": "ignored"}]
             httpx.post(f"{pager.url}/notify", json={"alerts": alerts}, trust_env=False).raise_for_status()
         printed = pager.log
     assert "PAGE cart:route=[x]" in printed
     assert "[12] bad of 100" in printed
     assert "RESOLVED PAGE cart:route=[x]" in printed
+    assert "It lasted 12m; 3 % in this incident." in printed
