@@ -58,12 +58,17 @@ async def culprits(
     return {notice.key: text for (notice, _), text in zip(asked, found, strict=True) if text}
 
 
-def outstanding(bad: Counts, total: Counts, *, leave_out: Iterable[str] = ()) -> list[Culprit]:
-    """The values that stand out, those that explain most first: one of each label at most."""
+def outstanding(
+    bad: Counts, total: Counts, *, leave_out: Iterable[str] = (), last: Iterable[str] = ()
+) -> list[Culprit]:
+    """The values that stand out, those that explain most first: one of each label at most.
+
+    Labels to be named *last* are named only where no other stands out.
+    """
     all_bad, all_events = bad.get(_ALL, 0.0), total.get(_ALL, 0.0)
     if all_bad <= 0:
         return []
-    silent = _SILENT | set(leave_out)
+    silent, unlikely = _SILENT | set(leave_out), set(last)
     best: dict[str, Culprit] = {}
     for (label, value), events in bad.items():
         if not label or label in silent:
@@ -73,7 +78,8 @@ def outstanding(bad: Counts, total: Counts, *, leave_out: Iterable[str] = ()) ->
         if share >= _LEAST_SHARE and share - share_of_all >= _LEAST_LIFT:
             found = Culprit(label, value, share, share_of_all)
             best[label] = max(best.get(label, found), found, key=lambda one: one.share)
-    return sorted(best.values(), key=lambda one: (one.share_of_all - one.share, one.label))[:_MOST_NAMED]
+    telling = [one for label, one in best.items() if label not in unlikely] or list(best.values())
+    return sorted(telling, key=lambda one: (one.share_of_all - one.share, one.label))[:_MOST_NAMED]
 
 
 def words(found: Sequence[Culprit]) -> str:
@@ -102,7 +108,9 @@ async def _of_one(notice: Notice, sli: Sli, source: Source, at: datetime, deadli
     # A value that all bad events have, because it makes them bad, explains nothing.
     selectors = (sli.total, sli.bad) if isinstance(sli, BadSli) else (sli.total,)
     fixed = [matcher.label for one in selectors for matcher in one.matchers if matcher.op is MatchOp.EQUAL]
-    return words(outstanding(bad, every, leave_out=[*fixed, *dict(notice.group)]))
+    # That failures have the code 500 is nearly said by what counts as one.
+    meant = [matcher.label for matcher in part.matchers if matcher not in sli.total.matchers]
+    return words(outstanding(bad, every, leave_out=[*fixed, *dict(notice.group)], last=meant))
 
 
 def _increase(selector: Selector, group: GroupKey, window: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
+import pytest
 from typing_extensions import override
 
 from app.evaluation import culprits as module
@@ -81,6 +82,23 @@ def test_the_examples_hold() -> None:
 def test_the_value_with_most_bad_events_is_named_and_what_all_share_is_not() -> None:
     source = Scripted({'increase(t{job="x"}[1h])': TOTAL, 'increase(t{code="500",job="x"}[1h])': TOTAL[2:]})
     assert _ask(source, _slo(BAD)) == {"checkout-availability/page": 'route="/pay" 82 %'}
+
+
+@pytest.mark.parametrize(
+    ("routes", "said"),
+    [(("/pay", "/pay"), 'route="/pay" 100 %'), (("/pay", "/cart"), 'code="503" 90 %')],
+)
+def test_what_makes_an_event_bad_is_named_only_if_nothing_else_stands_out(routes: tuple[str, str], said: str) -> None:
+    """A label that narrows all events alike is as good as any other."""
+    narrow = 't{route=~"/pay|/cart"}'
+    slo = _slo(BadSli(total=parse_selector(narrow), bad=parse_selector('t{code=~"5..",route=~"/pay|/cart"}')))
+    bad: Series = [({"code": "503", "route": route}, 45.0) for route in routes]
+    bad = [*bad, *(({"code": "500", "route": route}, 5.0) for route in routes)]
+    fine: Series = [({"code": "200", "route": route}, 450.0) for route in ("/pay", "/cart")]
+    source = Scripted(
+        {f"increase({narrow}[1h])": [*fine, *bad], 'increase(t{code=~"5..",route=~"/pay|/cart"}[1h])': bad}
+    )
+    assert _ask(source, slo) == {"checkout-availability/page": said}
 
 
 def test_bad_events_may_be_those_that_are_not_good() -> None:
