@@ -1,7 +1,7 @@
 """`sloburn notify`: try a receiver, and see and send again what was given up."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
@@ -21,12 +21,17 @@ from app.delivery import (
     load_config,
     open_receivers,
 )
+from app.delivery.config.meaning import ALERTMANAGER, AlertmanagerTargets
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
 from app.settings import Settings, SettingsError, environment, load_settings
 from app.slo import Severity, SloId
 
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
+_TAKEN = (
+    "Alertmanager has taken it; whom it tells, and when, is up to its routes. "
+    "The test ends by itself in a few minutes, later than its usual group_wait of 30 s."
+)
 
 app = typer.Typer(
     name="notify",
@@ -50,7 +55,10 @@ FormatOption = Annotated[Format, typer.Option("--format", help="For people or fo
 def try_receiver(name: Name, *, config: ConfigOption = None, severity: SeverityOption = Severity.TICKET) -> None:
     """Send a test notification and its end to one receiver, and print what became of them.
 
-    Exit code 0: the receiver has taken both; 1: it has not; 2: the configuration cannot be used.
+    Alertmanager tells nobody of what is over before its group_wait: a test fires there for some minutes, and then ends
+    by itself.
+
+    Exit code 0: the receiver has taken everything; 1: it has not; 2: the configuration cannot be used.
 
     Example: sloburn notify test oncall --severity page
     """
@@ -59,17 +67,18 @@ def try_receiver(name: Name, *, config: ConfigOption = None, severity: SeverityO
     if loaded.errors:
         fail("\n".join(map(str, loaded.errors)), code=EXIT_SETTINGS)
     if name not in loaded.config.names:
-        known = ", ".join(loaded.config.names) or "none; write some into the configuration"
-        fail(f"there is no receiver {name}; there are: {known}", code=EXIT_SETTINGS)
+        fail(_nobody(name, loaded.config.names), code=EXIT_SETTINGS)
     only = replace(
         loaded.config,
         receivers=tuple(one for one in loaded.config.receivers if one.name == name),
         heartbeat=None,
         watchdog=None,
     )
-    outcomes = asyncio.run(_try(only, settings, severity))
+    by_alertmanager = isinstance(only.receivers[0].target, AlertmanagerTargets)
+    outcomes = asyncio.run(_try(only, settings, severity, ends=not by_alertmanager))
     for said, outcome in zip(("firing", "resolved"), outcomes, strict=False):
-        output().print(f"{name}: {said}: {_words(outcome)}", markup=False, soft_wrap=True)
+        taken = isinstance(outcome, Delivered) and by_alertmanager
+        output().print(f"{name}: {said}: {_TAKEN if taken else _words(outcome)}", markup=False, soft_wrap=True)
     if not all(isinstance(outcome, Delivered) for outcome in outcomes):
         raise typer.Exit(EXIT_FAILED)
 
@@ -116,7 +125,13 @@ def revive(
     output().print(f"{number} is tried again", markup=False)
 
 
-async def _try(config: DeliveryConfig, settings: Settings, severity: Severity) -> list[Outcome]:
+def _nobody(name: str, known: Sequence[str]) -> str:
+    others = f"there are: {', '.join(known)}" if known else "there are none"
+    remedy = "set SLOBURN_ALERTMANAGER_URLS, or write it" if name == ALERTMANAGER else "write it"
+    return f"there is no receiver {name}; {others}. To have it, {remedy} into config/sloburn.yaml"
+
+
+async def _try(config: DeliveryConfig, settings: Settings, severity: Severity, *, ends: bool) -> list[Outcome]:
     clock = SystemClock()
     surroundings = Surroundings(
         external_url=settings.public_url,
@@ -127,14 +142,16 @@ async def _try(config: DeliveryConfig, settings: Settings, severity: Severity) -
     )
     opened = open_receivers(config, surroundings, working=lambda: True)
     try:
-        return [outcome async for outcome in _tell(opened.receivers[0], _notice(clock, severity), clock)]
+        notice = _notice(clock, severity)
+        told = (notice, resolve(notice, at=clock.now())) if ends else (notice,)
+        return [outcome async for outcome in _tell(opened.receivers[0], told, clock)]
     finally:
         await opened.aclose()
 
 
-async def _tell(receiver: Receiver, notice: Notice, clock: Clock) -> AsyncIterator[Outcome]:
-    for told in (notice, resolve(notice, at=clock.now())):
-        (outcome,) = await receiver.deliver([told], at=clock.now())
+async def _tell(receiver: Receiver, notices: Sequence[Notice], clock: Clock) -> AsyncIterator[Outcome]:
+    for notice in notices:
+        (outcome,) = await receiver.deliver([notice], at=clock.now())
         yield outcome
         if not isinstance(outcome, Delivered):
             return

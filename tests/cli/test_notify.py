@@ -10,7 +10,7 @@ from app.cli.application import app
 from app.store.outbox import DeadLetter
 from tests.delivery.scripted import Reply, Scripted
 from tests.support.api import Served, listening
-from tests.support.servers import Server, alertmanager
+from tests.support.servers import Sink, alertmanager
 
 CANARY = "canary-88d1"
 
@@ -42,20 +42,29 @@ def test_a_receiver_that_refuses_is_told_of_without_its_secret(tmp_path: Path) -
     assert CANARY not in result.output
 
 
-def test_a_real_alertmanager_takes_the_test() -> None:
-    with alertmanager("http://127.0.0.1:9/") as server:
-        assert isinstance(server, Server)
+def test_a_real_alertmanager_takes_the_test_and_tells_people_even_if_it_waits_first() -> None:
+    """A test that ended at once would be over before Alertmanager tells anybody."""
+    with Sink() as people, alertmanager(people.url, group_wait="2s") as server:
         result = notify("test", "alertmanager", env={"SLOBURN_ALERTMANAGER_URLS": server.url})
-    assert (result.exit_code, result.stdout) == (
-        0,
-        "alertmanager: firing: delivered\nalertmanager: resolved: delivered\n",
-    )
+        people.wait_for(lambda sink: bool(sink.alerts_with("firing", slo="sloburn-test")))
+    assert result.exit_code == 0
+    assert result.stdout.startswith("alertmanager: firing: Alertmanager has taken it; whom it tells")
+    assert "resolved" not in result.stdout
 
 
 def test_a_name_that_nobody_has_is_a_mistake(tmp_path: Path) -> None:
     result = notify("test", "caht", "--config", _config(tmp_path, "http://127.0.0.1:1"))
     assert result.exit_code == 2
     assert "there is no receiver caht; there are: chat" in result.stderr
+    assert "SLOBURN_ALERTMANAGER_URLS" not in result.stderr
+
+
+def test_the_setting_that_makes_the_receiver_alertmanager_is_named_where_it_is_missing() -> None:
+    result = notify("test", "alertmanager")
+    assert result.exit_code == 2
+    assert (
+        "there is no receiver alertmanager; there are none. To have it, set SLOBURN_ALERTMANAGER_URLS" in result.stderr
+    )
 
 
 def test_a_configuration_with_errors_is_not_used(tmp_path: Path) -> None:
