@@ -5,7 +5,7 @@ Pure: no IO. May import `app.slo` only. Start at `lifecycle.py`; `alert.py` is w
 is told to people, `routing.py` who they are, `conditions.py` the tickets that are not about a burn.
 """
 
-from app.alerting.alert import Alert, Transition, TransitionKind
+from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
 from app.alerting.conditions import Condition, compose_condition, no_data, of_budget, step_conditions
 from app.alerting.evidence import WindowCounts, may_be_one_failure, needed_windows
 from app.alerting.lifecycle import retire, step, step_slo
@@ -28,6 +28,7 @@ __all__ = [
     "TransitionKind",
     "Verdict",
     "WindowCounts",
+    "alert_key",
     "check_tier",
     "compose",
     "compose_condition",

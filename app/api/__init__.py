@@ -1,7 +1,8 @@
 """JSON over HTTP: the SLOs on the board, their history, their alerts, and the state of the service.
 
-May import `app.status`, `app.metrics` and what lies below; what else it needs comes through `ports.py`. Start at
-`application.py`, which puts the routes together; `documents.py` is the JSON of an SLO, `problems.py` that of an error.
+May import `app.status`, `app.metrics` and what lies below, and of `app.delivery` its words and links; what else it
+needs comes through `ports.py`. Start at `application.py`, which puts the routes together; `documents.py` is the JSON of
+an SLO, `problems.py` that of an error.
 """
 
 from app.api.application import create_app

@@ -28,10 +28,14 @@ def create_app(
     config: ConfigSource,
     metrics: Exposition,
     build: BuildInfo,
+    external_url: str,
     token: str | None = None,
     lifespan: Lifespan[Any] | None = None,
 ) -> FastAPI:
-    """The HTTP application over a board; without *token* nothing can be changed over HTTP."""
+    """The HTTP application over a board; without *token* nothing can be changed over HTTP.
+
+    *external_url* is where people reach the service.
+    """
     app = FastAPI(
         title="Sloburn",
         version=build.version,
@@ -42,7 +46,7 @@ def create_app(
         redirect_slashes=False,
     )
     app.include_router(slo_routes(board, history))
-    app.include_router(alert_routes(board, alerts))
+    app.include_router(alert_routes(board, alerts, external_url=external_url))
     app.include_router(notification_routes(dead_letters, token))
     app.include_router(status_routes(config, build))
     app.include_router(metrics_route(metrics))

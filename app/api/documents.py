@@ -3,8 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.alerting import Transition
+from app.alerting import Notice, Transition
 from app.api.responses import utc
+from app.delivery.annotations import annotations
+from app.delivery.links import page_of
+from app.delivery.message import none_left_at, spent_by_incident
 from app.slo import CalendarWindow, SloId, format_duration
 from app.status import AlertView, BudgetView, HistoryPoint, Progress, Snapshot, WindowView
 
@@ -37,14 +40,16 @@ def slo_document(snapshot: Snapshot) -> Document:
     }
 
 
-def alert_document(snapshot: Snapshot, alert: AlertView) -> Document:
-    """One alert with the SLO that it belongs to."""
+def alert_document(snapshot: Snapshot, alert: AlertView, told: Notice | None, *, external_url: str) -> Document:
+    """One alert with the SLO that it belongs to, and what people are told of it while it is in force."""
     return {
         "slo": snapshot.id,
         "service": snapshot.slo.service,
         "name": snapshot.slo.name,
         "group": dict(snapshot.group),
         **_alert(alert),
+        "url": page_of(external_url, snapshot.id),
+        **(_NOTHING_TOLD if told is None else _told(told)),
     }
 
 
@@ -119,6 +124,33 @@ def _alert(alert: AlertView) -> Document:
         "reason": alert.reason,
         "cause": alert.cause,
     }
+
+
+def _told(notice: Notice) -> Document:
+    said = annotations(notice)
+    return {
+        "incident": notice.incident,
+        "summary": said["summary"],
+        "description": said["description"],
+        "burn_rate_long": notice.burn_rate_long,
+        "burn_rate_short": notice.burn_rate_short,
+        "good": notice.good,
+        "bad": notice.bad,
+        "incident_spent": spent_by_incident(notice),
+        "budget_remaining": notice.budget_remaining,
+        "exhausted_at": utc(none_left_at(notice)),
+        "culprits": notice.culprits or None,
+        "runbook_url": said.get("runbook_url"),
+        "dashboard": said.get("dashboard"),
+    }
+
+
+_NOTHING_TOLD: Document = dict.fromkeys(
+    (
+        "incident", "summary", "description", "burn_rate_long", "burn_rate_short", "good", "bad", "incident_spent",
+        "budget_remaining", "exhausted_at", "culprits", "runbook_url", "dashboard",
+    )
+)  # fmt: skip
 
 
 def _point(point: HistoryPoint) -> Document:

@@ -178,13 +178,60 @@ class HistoryModel(_Model):
     points: list[HistoryPointModel]
 
 
+_ALERT_EXAMPLE: JsonDict = {
+    "slo": "checkout-availability",
+    "service": "checkout",
+    "name": "availability",
+    "group": {},
+    "severity": "page",
+    "state": "firing",
+    "since": "2026-03-01T11:48:30Z",
+    "tier": "1h/5m",
+    "reason": None,
+    "cause": "burn",
+    "url": "https://slo.example.org/slos/checkout-availability",
+    "incident": "5f2d7c01a9b3e468",
+    "summary": "checkout availability burns its error budget 20 times too fast",
+    "description": "2,000 of 100,000 events were bad in the last 1h, 2 %; the objective of 99.9 % allows 0.1 %.",
+    "burn_rate_long": 20.0,
+    "burn_rate_short": 36.0,
+    "good": 98000,
+    "bad": 2000,
+    "incident_spent": 0.028,
+    "budget_remaining": 0.4,
+    "exhausted_at": "2026-03-02T02:24:00Z",
+    "culprits": 'route="/pay" 82 %, version="1.4.2" 97 %',
+    "runbook_url": "https://runbooks.example.org/checkout",
+    "dashboard": None,
+}
+
+
 class ActiveAlertModel(AlertModel):
-    """An alert that is not inactive, or is held back, with its SLO."""
+    """An alert that is not inactive, or is held back, with its SLO and, while it is in force, with what is told of it.
+
+    What is told is null before the alert fires, and while a page speaks for a ticket.
+    """
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_ALERT_EXAMPLE]})
 
     slo: str
     service: str
     name: str
     group: dict[str, str]
+    url: str = Field(description="The page of the SLO.")
+    incident: str | None = Field(description="Shared by all that alerts of one SLO did in one story.")
+    summary: str | None
+    description: str | None
+    burn_rate_long: float | None
+    burn_rate_short: float | None
+    good: float | None = Field(description="Good events of the tier's long window.")
+    bad: float | None = Field(description="Bad events of the tier's long window.")
+    incident_spent: float | None = Field(description="Share of the error budget that this incident has spent so far.")
+    budget_remaining: float | None = Field(description="Unspent share of the error budget; negative if overspent.")
+    exhausted_at: datetime | None = Field(description="When none is left at the burn rate of the tier's long window.")
+    culprits: str | None = Field(description="The label values that stand out among the bad events.")
+    runbook_url: str | None
+    dashboard: str | None
 
 
 class TransitionModel(_Model):

@@ -1,5 +1,6 @@
 """The addresses that people find in a message: the page of the SLO, its runbook, its dashboard."""
 
+from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
 from app.alerting import Notice
@@ -7,16 +8,24 @@ from app.alerting import Notice
 _ANNOTATIONS = (("runbook_url", "Runbook"), ("dashboard", "Dashboard"))
 
 
+def page_of(external_url: str, slo: str) -> str:
+    """Our page of the SLO with an id."""
+    return f"{external_url.rstrip('/')}/slos/{quote(slo, safe='')}"
+
+
 def slo_page(external_url: str, notice: Notice) -> str:
     """Our page of the SLO."""
-    return f"{external_url.rstrip('/')}/slos/{quote(notice.slo, safe='')}"
+    return page_of(external_url, notice.slo)
 
 
 def links(external_url: str, notice: Notice) -> list[tuple[str, str]]:
     """What each address is called, and the address; annotations that are no addresses are left out."""
-    own = dict(notice.annotations)
-    named = [(text, own[name]) for name, text in _ANNOTATIONS if name in own and _is_address(own[name])]
-    return [("SLO", slo_page(external_url, notice)), *named]
+    return [("SLO", slo_page(external_url, notice)), *elsewhere(dict(notice.annotations))]
+
+
+def elsewhere(said: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The addresses of others among annotations: what each is called, and the address."""
+    return [(text, said[name]) for name, text in _ANNOTATIONS if name in said and _is_address(said[name])]
 
 
 def _is_address(text: str) -> bool:

@@ -1,7 +1,7 @@
 """An alert in plain words, for people who were asleep a minute ago. Pure: a notice in, text out."""
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from app.alerting import Notice, NoticeStatus
 from app.slo import Cause
@@ -78,6 +78,12 @@ def time_left(notice: Notice) -> timedelta | None:
     if not (notice.budget_remaining > 0 and notice.burn_rate_long > 0 and math.isfinite(notice.burn_rate_long)):
         return None
     return timedelta(seconds=notice.budget_remaining * notice.period_seconds / notice.burn_rate_long)
+
+
+def none_left_at(notice: Notice) -> datetime | None:
+    """When the budget is used up if it burns on like this; None if that is not known, or it is already."""
+    left = time_left(notice)
+    return None if left is None else notice.at + left
 
 
 def spent_by_incident(notice: Notice) -> float | None:

@@ -241,11 +241,13 @@ class Evaluator:
     def _publish(self, members: Sequence[Member], figures: Figures, at: datetime) -> None:
         alerts = [shown_with(member, self._alerts) for member in members]
         self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._pace.interval))
+        self._board.tell(self._in_force)
 
     async def _explained(self, judgement: Judgement, at: datetime) -> Judgement:
         """The judgement with what burned it, where an alert begins to fire and Prometheus answers at once."""
         explained = judgement.explained(await culprits(judgement.told, self._slos, self._source, at=at))
         self._in_force = explained.notices
+        self._board.tell(self._in_force)
         return explained
 
     async def _commit(self, at: datetime) -> None:

@@ -119,6 +119,7 @@ def _serve(engine: Engine, parts: Parts, listening: socket.socket) -> None:
         config=documents,
         metrics=Exposition(parts.board, parts.instruments),
         build=BuildInfo.current(),
+        external_url=settings.public_url,
         token=settings.api_token.get_secret_value() if settings.api_token else None,
     )
     app.include_router(pages(parts.board, prefix=urlsplit(settings.external_url or "").path))

@@ -1,32 +1,50 @@
 """Where the newest snapshots hang: written once a tick, read by anybody at any time.
 
-A reader gets an immutable tuple that is swapped as a whole, so neither readers nor ticks ever wait for each other.
+A reader gets immutable tuples and mappings that are swapped as a whole, so neither readers nor ticks ever wait for each
+other.
 """
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from app.alerting import Notice, alert_key
 from app.slo import SloId
-from app.status.snapshot import Snapshot
+from app.status.snapshot import AlertView, Snapshot
 
 
 class Board:
-    """The newest snapshot of every SLO, in the order of the documents."""
+    """The newest snapshot of every SLO, in the order of the documents, and what is told of the alerts in force."""
 
     def __init__(self) -> None:
         self._snapshots: tuple[Snapshot, ...] = ()
         self._by_id: Mapping[SloId, Snapshot] = MappingProxyType({})
+        self._in_force: Mapping[str, Notice] = MappingProxyType({})
 
     def publish(self, snapshots: Sequence[Snapshot]) -> None:
-        """Replace what hangs on the board."""
+        """Replace the snapshots that hang on the board."""
         self._by_id = MappingProxyType({snapshot.id: snapshot for snapshot in snapshots})
         self._snapshots = tuple(snapshots)
+
+    def tell(self, in_force: Mapping[str, Notice]) -> None:
+        """Replace what is told of the alerts in force, by their keys."""
+        self._in_force = MappingProxyType(dict(in_force))
 
     @property
     def snapshots(self) -> tuple[Snapshot, ...]:
         """Every snapshot of the newest tick."""
         return self._snapshots
 
+    @property
+    def in_force(self) -> tuple[Notice, ...]:
+        """What is told of every alert in force."""
+        return tuple(self._in_force.values())
+
     def find(self, slo_id: SloId) -> Snapshot | None:
         """The snapshot of one SLO or group member; None if it is not known."""
         return self._by_id.get(slo_id)
+
+    def told_of(self, snapshot: Snapshot, alert: AlertView) -> Notice | None:
+        """What is told of an alert of a snapshot; None if it is not in force, or another speaks for it."""
+        own = self._in_force.get(alert_key(snapshot.id, alert.severity, alert.cause))
+        # A member of a group shows the alerts of the whole SLO too.
+        return own or self._in_force.get(alert_key(snapshot.slo.id, alert.severity, alert.cause))

@@ -118,7 +118,29 @@ HISTORY["properties"] = {**HISTORY["properties"], "from": _or_null(_TIME)}
 HISTORY["required"] = [*HISTORY["required"], "from"]
 
 ALERTS = _object(
-    items=_list(_object(**_ALERT, slo=_TEXT, service=_TEXT, name=_TEXT, group=_TEXTS)),
+    items=_list(
+        _object(
+            **_ALERT,
+            slo=_TEXT,
+            service=_TEXT,
+            name=_TEXT,
+            group=_TEXTS,
+            url=_TEXT,
+            incident=_or_null(_TEXT),
+            summary=_or_null(_TEXT),
+            description=_or_null(_TEXT),
+            burn_rate_long=_or_null(_EVENTS),
+            burn_rate_short=_or_null(_EVENTS),
+            good=_or_null(_EVENTS),
+            bad=_or_null(_EVENTS),
+            incident_spent=_or_null(_EVENTS),
+            budget_remaining=_or_null(_NUMBER),
+            exhausted_at=_or_null(_TIME),
+            culprits=_or_null(_TEXT),
+            runbook_url=_or_null(_TEXT),
+            dashboard=_or_null(_TEXT),
+        )
+    ),
     transitions=_list(
         _object(
             at=_TIME,

@@ -1,10 +1,12 @@
 import json
 
 import orjson
+import pytest
 from fastapi.testclient import TestClient
 from openapi_spec_validator import validate
+from pydantic import BaseModel
 
-from app.api.models import SloModel
+from app.api.models import ActiveAlertModel, SloModel
 from tests.support.api import Served
 from tests.support.golden import assert_golden
 
@@ -16,6 +18,9 @@ def test_openapi_is_valid_and_the_reviewed_one() -> None:
     assert_golden("openapi.json", json.dumps(schema, indent=2) + "\n")
 
 
-def test_the_example_of_an_slo_fits_its_schema() -> None:
-    for example in SloModel.model_json_schema()["examples"]:
-        SloModel.model_validate_json(orjson.dumps(example))
+@pytest.mark.parametrize("model", [SloModel, ActiveAlertModel])
+def test_the_examples_fit_their_schema(model: type[BaseModel]) -> None:
+    examples = model.model_json_schema()["examples"]
+    assert examples
+    for example in examples:
+        model.model_validate_json(orjson.dumps(example))

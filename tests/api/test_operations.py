@@ -1,4 +1,5 @@
 import gzip
+import math
 from datetime import UTC, datetime
 
 import pytest
@@ -6,10 +7,12 @@ from fastapi.testclient import TestClient
 
 from app.alerting import Transition, TransitionKind
 from app.api import ReloadOutcome
-from app.api.models import DeadLettersModel
-from app.slo import AlertState, Severity, SloId
+from app.api.models import AlertsModel, DeadLettersModel
+from app.delivery.message import description
+from app.slo import AlertState, Cause, Severity, SloId
 from app.status import AlertView
 from app.store.outbox import DeadLetter
+from tests.store.notices import firing
 from tests.support.api import Served
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
@@ -19,6 +22,8 @@ RELOAD = "/-/reload"
 
 def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> None:
     served = Served.with_snapshots(a_snapshot(), a_snapshot(an_slo("search"), alerts=[FIRING]))
+    told = firing("search-availability", starts_at=AS_OF, budget_before=0.428, culprits='route="/pay" 82 %')
+    served.board.tell({told.key: told})
     served.alerts.transitions = [
         Transition(
             at=AS_OF,
@@ -44,8 +49,23 @@ def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> Non
             "tier": "1h/5m",
             "reason": None,
             "cause": "burn",
+            "url": "https://slo.example.org/burn/slos/search-availability",
+            "incident": "5f2d",
+            "summary": "checkout availability burns its error budget 20 times too fast",
+            "description": description(told),
+            "burn_rate_long": 20.0,
+            "burn_rate_short": 36.0,
+            "good": 98_000.0,
+            "bad": 2_000.0,
+            "incident_spent": pytest.approx(0.028),
+            "budget_remaining": 0.4,
+            "exhausted_at": "2026-03-02T02:24:00Z",
+            "culprits": 'route="/pay" 82 %',
+            "runbook_url": "https://runbooks/slo",
+            "dashboard": None,
         }
     ]
+    AlertsModel.model_validate(document)
     assert (
         document["transitions"]
         == [
@@ -61,6 +81,46 @@ def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> Non
         ]
         * 2
     )
+
+
+def test_an_alert_of_which_nobody_is_told_has_a_link_and_no_words() -> None:
+    """One that waits, and a ticket for which a page speaks; the words of the page are not taken for its own."""
+    muted = AlertView(severity=Severity.TICKET, state=AlertState.FIRING, since=AS_OF, tier="1d/2h")
+    pending = AlertView(severity=Severity.PAGE, state=AlertState.PENDING, since=AS_OF, tier="1h/5m")
+    served = Served.with_snapshots(a_snapshot(alerts=[FIRING, muted]), a_snapshot(an_slo("search"), alerts=[pending]))
+    served.board.tell({firing().key: firing()})
+
+    document = TestClient(served.app()).get("/api/v1/alerts").json()
+
+    assert [item["summary"] is None for item in document["items"]] == [False, True, True]
+    assert [item["url"].rpartition("/")[2] for item in document["items"][1:]] == [
+        "checkout-availability",
+        "search-availability",
+    ]
+    AlertsModel.model_validate(document)
+
+
+def test_the_members_of_a_group_share_what_is_told_of_the_whole() -> None:
+    blind = AlertView(
+        severity=Severity.TICKET, state=AlertState.FIRING, since=AS_OF, tier="no data", cause=Cause.NO_DATA
+    )
+    served = Served.with_snapshots(a_snapshot(group=(("route", "/pay"),), alerts=[blind]))
+    told = firing(
+        severity=Severity.TICKET,
+        cause=Cause.NO_DATA,
+        condition="no data ever",
+        burn_rate_long=math.nan,
+        burn_rate_short=math.nan,
+        budget_remaining=math.nan,
+        good=math.nan,
+        bad=math.nan,
+    )
+    served.board.tell({told.key: told})
+
+    (item,) = TestClient(served.app()).get("/api/v1/alerts").json()["items"]
+
+    assert item["summary"] == "checkout availability: no data ever"
+    assert [item[name] for name in ("burn_rate_long", "bad", "incident_spent", "budget_remaining")] == [None] * 4
 
 
 def test_the_build_and_the_configuration_are_told_with_secrets_masked() -> None:

@@ -210,6 +210,7 @@ def test_a_hole_is_said_and_freezes_alerts_until_it_is_over(tmp_path: Path) -> N
         counter(requests("shop", "500"), incident, per_second=1.0, without=[hole]),
     ]
     seen: list[AlertState] = []
+    said: list[str] = []
     coverages: list[float] = []
     with Running(
         slos([availability("shop", window="30d")], tmp_path / "slos"), MemorySource(series), tmp_path / "db"
@@ -221,10 +222,14 @@ def test_a_hole_is_said_and_freezes_alerts_until_it_is_over(tmp_path: Path) -> N
             shown = one.snapshot("shop-availability")
             (page,) = (alert for alert in shown.alerts if alert.severity is Severity.PAGE)
             seen.append(page.state)
+            told = one.board.told_of(shown, page)
+            said.append("nothing" if told is None else "stale" if told.stale else "fresh")
             hour = next(view for view in shown.windows if view.window == timedelta(hours=1))
             coverages.append(hour.coverage)
     states = [state for state, before in zip(seen, [None, *seen], strict=False) if state is not before]
     assert states == [AlertState.INACTIVE, AlertState.FIRING, AlertState.FROZEN, AlertState.FIRING]
+    by_state = {AlertState.INACTIVE: "nothing", AlertState.FIRING: "fresh", AlertState.FROZEN: "stale"}
+    assert said == [by_state[state] for state in seen]
     assert min(coverages) < 0.2
     assert coverages[-1] == pytest.approx(1.0, abs=0.01)
 

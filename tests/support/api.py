@@ -29,6 +29,7 @@ from app.status import Board, HistoryPoint, Snapshot
 from app.store.outbox import DeadLetter
 
 BUILD = BuildInfo(version="1.2.3", python="3.11.0")
+EXTERNAL_URL = "https://slo.example.org/burn/"
 
 
 class FlatHistory(History):
@@ -155,6 +156,7 @@ class Served:
             config=FixedConfig(),
             metrics=Exposition(self.board, Instruments(build=BUILD)),
             build=BUILD,
+            external_url=EXTERNAL_URL,
             token=self.token,
         )
 
