@@ -12,8 +12,10 @@ from starlette.responses import HTMLResponse, Response
 from app.slo import SloId
 from app.status import Board, HealthState, percent
 from app.ui import views
+from app.ui.incidents import incidents, most_urgent_first
 
 MAX_ROWS = 500
+MAX_INCIDENTS = 100
 _CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
@@ -28,10 +30,14 @@ def pages(board: Board, *, prefix: str = "") -> APIRouter:
     @router.get("/")
     def all_slos(service: Annotated[str | None, Query()] = None) -> Response:
         chosen = [found for found in board.snapshots if service in {None, found.slo.service}]
+        told = most_urgent_first(notice for notice in board.in_force if service in {None, notice.service})
         return _html(
             templates,
             "slos.html",
             service=service,
+            firing=len(told),
+            incidents=incidents(told[:MAX_INCIDENTS]),
+            blind=sum(views.is_blind(found) for found in chosen),
             counts=Counter(found.health for found in chosen),
             total=len(chosen),
             rows=views.worst_first(chosen)[:MAX_ROWS],
@@ -42,8 +48,23 @@ def pages(board: Board, *, prefix: str = "") -> APIRouter:
         snapshot = board.find(SloId(id))
         if snapshot is None:
             members = [found for found in board.snapshots if found.slo.id == id]
-            return _html(templates, "missing.html", status=404, id=id, members=views.worst_first(members)[:MAX_ROWS])
-        return _html(templates, "slo.html", slo=snapshot)
+            told = most_urgent_first(notice for notice in board.in_force if notice.slo == id)
+            return _html(
+                templates,
+                "missing.html",
+                status=404,
+                id=id,
+                incidents=incidents(told),
+                members=views.worst_first(members)[:MAX_ROWS],
+            )
+        told_of = [board.told_of(snapshot, alert) for alert in snapshot.alerts]
+        return _html(
+            templates,
+            "slo.html",
+            slo=snapshot,
+            incidents=incidents(most_urgent_first(notice for notice in told_of if notice is not None)),
+            alerts=views.alert_rows(snapshot, told_of),
+        )
 
     @router.get("/static/style.css")
     async def css() -> Response:
@@ -70,8 +91,6 @@ def _templates(prefix: str) -> Environment:
         "burns": views.burns,
         "queries": views.queries,
         "alert_lines": views.alert_lines,
-        "alert_state": views.alert_state,
-        "alert_kind": views.alert_kind,
         "segment": lambda text: quote(text, safe=""),
     }
     environment.globals |= {"prefix": prefix, "health": HealthState}

@@ -1,12 +1,14 @@
 """Snapshots as templates print them: text for figures, lengths for bars, an order for the eye."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from app.alerting import Notice
+from app.delivery.annotations import annotations
 from app.promql.selector_text import render
-from app.slo import AlertState, BadSli, CalendarWindow, format_duration
+from app.slo import AlertState, BadSli, CalendarWindow, Severity, format_duration
 from app.status import (
     UNKNOWN,
     AlertView,
@@ -42,6 +44,18 @@ class AlertLine:
     words: str
     kind: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRow:
+    """One alert of an SLO; *why* is what fires it, holds it back or keeps it from being judged."""
+
+    severity: Severity
+    words: str
+    kind: str
+    since: str
+    tier: str
+    why: str
 
 
 def worst_first(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
@@ -105,11 +119,6 @@ def burns(snapshot: Snapshot) -> list[BurnView]:
     return views
 
 
-def alert_state(alert: AlertView) -> str:
-    """What the alert does, in words."""
-    return _words(alert) or str(alert.state)
-
-
 def alert_kind(alert: AlertView) -> str:
     """What its badge looks like: one that fires looks so, be its data missing or not."""
     words = _words(alert)
@@ -131,6 +140,27 @@ def alert_lines(snapshot: Snapshot) -> list[AlertLine]:
     ]
 
 
+def alert_rows(snapshot: Snapshot, told: Sequence[Notice | None]) -> list[AlertRow]:
+    """Every alert of an SLO, with why it does what it does; *told* is what people are told of each."""
+    page = any(alert.severity is Severity.PAGE and notice for alert, notice in zip(snapshot.alerts, told, strict=True))
+    return [
+        AlertRow(
+            severity=alert.severity,
+            words=_words(alert) or str(alert.state),
+            kind=alert_kind(alert),
+            since=moment(alert.since),
+            tier=alert.tier or "",
+            why=alert.reason or _why(alert, notice, page_in_force=page),
+        )
+        for alert, notice in zip(snapshot.alerts, told, strict=True)
+    ]
+
+
+def is_blind(snapshot: Snapshot) -> bool:
+    """Whether an alert of the SLO cannot be judged."""
+    return any(alert.state is AlertState.FROZEN for alert in snapshot.alerts)
+
+
 def queries(snapshot: Snapshot) -> list[tuple[str, str]]:
     """The selectors that the SLI counts, each with what it counts."""
     sli = snapshot.slo.sli
@@ -140,6 +170,13 @@ def queries(snapshot: Snapshot) -> list[tuple[str, str]]:
 
 def _words(alert: AlertView) -> str:
     return state_words(alert.state, reason=alert.reason, tier=alert.tier, cause=alert.cause)
+
+
+def _why(alert: AlertView, told: Notice | None, *, page_in_force: bool) -> str:
+    if told is not None:
+        return annotations(told)["summary"]
+    muted = page_in_force and alert.state is AlertState.FIRING and alert.severity is Severity.TICKET
+    return "the page speaks for it" if muted else ""
 
 
 def _badness(snapshot: Snapshot) -> tuple[int, float, str]:

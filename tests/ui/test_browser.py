@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from app.slo import AlertState, Severity
 from app.status import AlertView, Board
 from app.ui import pages
+from tests.store.notices import firing
 from tests.support.api import listening
 from tests.support.servers import browser_binary
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
@@ -26,6 +27,10 @@ def _site() -> FastAPI:
     board.publish(
         [a_snapshot(alerts=[held]), a_snapshot(an_slo("search"), alerts=frozen), a_snapshot(an_slo("<b>fine</b>"))]
     )
+    return _app(board)
+
+
+def _app(board: Board) -> FastAPI:
     app = FastAPI()
     app.include_router(pages(board))
     return app
@@ -55,5 +60,25 @@ def test_a_browser_shows_what_is_held_back_or_frozen_and_why(tmp_path: Path) -> 
     assert '<span class="badge pending">held back</span>' in one
     assert TOO_LITTLE in one
     for result in seen.values():
+        assert "Content Security Policy" not in result.stderr
+        assert "CONSOLE" not in result.stderr
+
+
+def test_a_browser_shows_what_fires_and_leads_to_what_the_alert_says(tmp_path: Path) -> None:
+    board = Board()
+    paging = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
+    board.publish([a_snapshot(alerts=[paging]), a_snapshot(an_slo("search"))])
+    told = firing(starts_at=AS_OF, budget_before=0.428, culprits='route="/pay" 82 %')
+    board.tell({told.key: told})
+    with listening(_app(board)) as url:
+        overview = _seen(url, tmp_path / "profile")
+        link = overview.stdout.partition('<a href="/slos/')[2].partition('"')[0]
+        one = _seen(f"{url}/slos/{link}", tmp_path / "profile")
+
+    assert link == "checkout-availability"
+    assert overview.stdout.index("20 times too fast") < overview.stdout.index("Error budgets")
+    for words in ("20 times too fast", "2.8 %", 'route="/pay" 82 %', "000 bad (2 %) and 98", "5f2d", "Runbook"):
+        assert words in one.stdout
+    for result in (overview, one):
         assert "Content Security Policy" not in result.stderr
         assert "CONSOLE" not in result.stderr

@@ -1,14 +1,20 @@
 import math
 import re
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
+from app.alerting import Notice
 from app.slo import AlertState, CalendarUnit, CalendarWindow, Cause, Severity
 from app.status import AlertView, Board, HealthState, Snapshot
 from app.ui import pages, views
+from app.ui.incidents import incidents
+from tests.store.notices import START, firing
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
@@ -16,9 +22,10 @@ TOO_LITTLE = "held back for lack of evidence: 1 bad event in the last 1h, 2 are 
 TOO_OLD = "the newest data is too old to judge by"
 
 
-def client(*snapshots: Snapshot, prefix: str = "") -> TestClient:
+def client(*snapshots: Snapshot, prefix: str = "", told: Sequence[Notice] = ()) -> TestClient:
     board = Board()
     board.publish(snapshots)
+    board.tell({notice.key: notice for notice in told})
     app = FastAPI()
     app.include_router(pages(board, prefix=prefix))
     return TestClient(app)
@@ -135,6 +142,115 @@ def test_both_pages_say_why_an_alert_is_held_back_or_frozen(path: str) -> None:
     assert TOO_LITTLE in text
     assert "firing, frozen" in text
     assert "&lt;old&gt;" in text
+
+
+def burning(slo: str = "checkout-availability", **changes: Any) -> Notice:
+    given = {"budget_before": 0.428, "culprits": 'route="/<pay>" 82 %', "at": START + timedelta(minutes=12)}
+    return replace(firing(slo), **{**given, **changes})
+
+
+def facts(notice: Notice) -> dict[str, str]:
+    (view,) = incidents([notice])
+    return dict(view.facts)
+
+
+def test_the_page_of_an_slo_tells_of_its_alert_in_force_what_the_alert_says() -> None:
+    text = client(a_snapshot(alerts=[PAGING]), told=[burning()]).get("/slos/checkout-availability").text
+
+    assert "checkout availability burns its error budget 20 times too fast" in text
+    assert "route=&#34;/&lt;pay&gt;&#34; 82 %" in text
+    assert '<a href="https://runbooks/slo" rel="noreferrer">Runbook</a>' in text
+    assert facts(burning()) == {
+        "Firing since": "2026-01-01 00:00 UTC, for 12m",
+        "Spent by this incident": "2.8 % of the error budget for 30d",
+        "Error budget left": "40 %",
+        "None left": "at 2026-01-01 14:36 UTC at this rate, in 14h 24m",
+        "Events": "2\u202f000 bad (2 %) and 98\u202f000 good in the last 1h",
+        "What burned it": 'route="/<pay>" 82 %',
+        "Tier": "1h/5m: 20 times the bearable rate in the last 1h, 36 times in the last 5m; alerts at 14.4 times",
+        "Incident": "5f2d",
+    }
+
+
+def test_what_is_not_known_of_an_alert_is_left_out() -> None:
+    unknown: dict[str, Any] = dict.fromkeys(
+        ("burn_rate_long", "burn_rate_short", "budget_remaining", "good", "bad"), math.nan
+    )
+    blind = burning(cause=Cause.NO_DATA, condition="no data ever", tier="no data", culprits="", **unknown)
+
+    assert facts(blind) == {"Firing since": "2026-01-01 00:00 UTC, for 12m", "Tier": "no data", "Incident": "5f2d"}
+    assert facts(burning(budget_remaining=-0.2))["Error budget left"] == "none"
+    assert "None left" not in facts(burning(budget_remaining=-0.2))
+
+
+def test_a_link_that_is_no_address_is_not_made() -> None:
+    evil = burning(annotations=(("runbook_url", "javascript:alert(1)"), ("dashboard", "https://d/?a=<b>")))
+
+    text = client(a_snapshot(alerts=[PAGING]), told=[evil]).get("/slos/checkout-availability").text
+
+    assert "javascript:" not in text
+    assert 'href="https://d/?a=&lt;b&gt;"' in text
+
+
+def test_every_alert_says_why_it_fires_or_who_speaks_for_it() -> None:
+    ticket = alert(AlertState.FIRING, severity=Severity.TICKET, tier="1d/2h")
+    snapshot = a_snapshot(alerts=[PAGING, ticket])
+
+    assert [row.why for row in views.alert_rows(snapshot, [burning(), None])] == [
+        "checkout availability burns its error budget 20 times too fast",
+        "the page speaks for it",
+    ]
+    assert [row.why for row in views.alert_rows(snapshot, [None, None])] == ["", ""]
+
+
+def test_figures_that_are_old_are_said_to_be() -> None:
+    frozen = alert(AlertState.FROZEN, tier="1h/5m", reason=TOO_OLD)
+
+    for path in ("/", "/slos/checkout-availability"):
+        text = client(a_snapshot(alerts=[frozen]), told=[burning(stale=TOO_OLD)]).get(path).text
+        assert f"Data is missing: {TOO_OLD}; the figures are of 2026-01-01 00:12 UTC" in text
+
+
+def test_the_start_page_begins_with_the_alerts_in_force_pages_first() -> None:
+    told = [
+        burning("a-availability", severity=Severity.TICKET, budget_remaining=-1.0),
+        burning("b-availability"),
+        burning("c-availability:route=/x", budget_remaining=0.1, service="search"),
+    ]
+    http = client(a_snapshot(), a_snapshot(an_slo("search")), told=told)
+    text = http.get("/").text
+
+    assert re.findall(r'href="/slos/([abc]-[^"]+)"', text) == [
+        "c-availability%3Aroute%3D%2Fx",
+        "b-availability",
+        "a-availability",
+    ]
+    assert text.index("Alerts in force") < text.index("a-availability") < text.index("Error budgets")
+    assert "<title>3 firing, " in text
+    assert "2.8 %" in text
+    assert "<title>1 firing, " in http.get("/?service=search").text
+
+
+def test_only_the_most_urgent_are_told_of_very_many() -> None:
+    told = [burning(f"s{number}") for number in range(101)]
+
+    assert "The most urgent 100 of 101" in client(a_snapshot(), told=told).get("/").text
+
+
+def test_that_nothing_fires_is_said_unless_it_is_not_known() -> None:
+    frozen = a_snapshot(an_slo("search"), alerts=[alert(AlertState.FROZEN, reason=TOO_OLD)])
+
+    assert '<p class="note">None.</p>' in client(a_snapshot()).get("/").text
+    assert "None. But the alerts of 1 SLO cannot be judged" in client(a_snapshot(), frozen).get("/").text
+    assert "Alerts in force" not in client().get("/").text
+
+
+def test_the_page_of_a_whole_group_tells_of_its_alert() -> None:
+    blind = burning(cause=Cause.NO_DATA, severity=Severity.TICKET, condition="no data ever")
+
+    text = client(a_snapshot(group=(("route", "/pay"),)), told=[blind]).get("/slos/checkout-availability").text
+
+    assert "checkout availability: no data ever" in text
 
 
 def test_an_empty_board_is_no_error() -> None:

@@ -1,0 +1,96 @@
+"""Alerts in force as the pages tell of them: what an alert says to people, by the name of each fact."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from app.alerting import Notice
+from app.delivery.annotations import annotations
+from app.delivery.links import elsewhere
+from app.delivery.message import none_left_at, number, share, span, spent_by_incident, subject
+from app.slo import Severity, SloId
+from app.status import UNKNOWN
+from app.ui.views import count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentView:
+    """One alert in force; *facts* are names and what is known, *links* are names and addresses of others."""
+
+    slo: SloId
+    severity: Severity
+    subject: str
+    summary: str
+    since: str
+    spent: str
+    culprits: str
+    stale: str
+    facts: tuple[tuple[str, str], ...]
+    links: tuple[tuple[str, str], ...]
+
+
+def most_urgent_first(told: Iterable[Notice]) -> list[Notice]:
+    """Pages before tickets, and the least budget first."""
+    return sorted(told, key=_urgency)
+
+
+def incidents(told: Iterable[Notice]) -> list[IncidentView]:
+    """What is told of alerts in force, in the order given."""
+    return [_incident(notice) for notice in told]
+
+
+def _incident(notice: Notice) -> IncidentView:
+    said = annotations(notice)
+    spent = spent_by_incident(notice)
+    return IncidentView(
+        slo=notice.slo,
+        severity=notice.severity,
+        subject=subject(notice),
+        summary=said["summary"],
+        since=_moment(notice.starts_at),
+        spent=UNKNOWN if spent is None else share(spent),
+        culprits=notice.culprits,
+        stale="" if notice.stale is None else f"{notice.stale}; the figures are of {_moment(notice.at)}",
+        facts=tuple(_facts(notice)),
+        links=tuple(elsewhere(said)),
+    )
+
+
+def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
+    lasts = span(notice.at - notice.starts_at)
+    yield "Firing since", f"{_moment(notice.starts_at)}, for {lasts}"
+    spent = spent_by_incident(notice)
+    if spent is not None:
+        yield "Spent by this incident", f"{share(spent)} of the error budget for {notice.window}"
+    if not math.isnan(notice.budget_remaining):
+        yield "Error budget left", share(notice.budget_remaining) if notice.budget_remaining > 0 else "none"
+    gone_at = none_left_at(notice)
+    if gone_at is not None:
+        yield "None left", f"at {_moment(gone_at)} at this rate, in {span(gone_at - notice.at)}"
+    if notice.good + notice.bad > 0:
+        bad = f"{count(notice.bad)} bad ({share(notice.bad / (notice.good + notice.bad))})"
+        yield "Events", f"{bad} and {count(notice.good)} good in the last {notice.long}"
+    if notice.culprits:
+        yield "What burned it", notice.culprits
+    yield from _tier(notice)
+    yield "Incident", notice.incident
+
+
+def _tier(notice: Notice) -> Iterator[tuple[str, str]]:
+    if math.isnan(notice.burn_rate_long) or math.isnan(notice.burn_rate_short):
+        if notice.tier:
+            yield "Tier", notice.tier
+        return
+    long, short, limit = (number(rate) for rate in (notice.burn_rate_long, notice.burn_rate_short, notice.factor))
+    rates = f"{long} times the bearable rate in the last {notice.long}, {short} times in the last {notice.short}"
+    yield "Tier", f"{notice.tier}: {rates}; alerts at {limit} times"
+
+
+def _moment(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _urgency(notice: Notice) -> tuple[bool, float, str]:
+    left = notice.budget_remaining
+    return notice.severity is not Severity.PAGE, math.inf if math.isnan(left) else left, notice.slo
