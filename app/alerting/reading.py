@@ -133,8 +133,8 @@ def _with_evidence(
 ) -> Verdict:
     over = evidence.is_over(reading.recent, policy, error_budget=reading.error_budget, adequate=ADEQUATE_COVERAGE)
     believed, held_back = _believed(reading, policy, tripped, quiet_for)
-    if over and quiet_for is not None and quiet_for < max(tier.short for tier in policy.tiers):
-        # The short windows still hold what the alert that ended early has told of.
+    if over:
+        # Its windows still hold what an alert has told of, or what ended before anybody watched: no news.
         believed, held_back = None, None
     return Verdict(
         tier=believed,

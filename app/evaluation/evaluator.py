@@ -45,6 +45,11 @@ from app.store.outbox import enqueue, prune_outbox, told_of
 _log = structlog.get_logger(__name__)
 _KEPT = timedelta(days=90)
 _SHOWN_EVERY = timedelta(seconds=5)
+_SHOWN_LESS_OFTEN_BY = timedelta(milliseconds=2)
+"""For each member: to show what history has added takes as much longer."""
+_SLIS_SAVED_AT_ONCE = 500
+"""To save the book takes longer the more SLIs there are, and a piece of history is of a hundred at most. What a crash
+loses of it is read again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +98,7 @@ class Evaluator:
         self._retired = False
         self._pruned_at: datetime | None = None
         self._last_tick: datetime | None = None
+        self._pieces = 0
         self._shown_at = datetime.min.replace(tzinfo=UTC)
         self.last_commit: datetime | None = None
         self.store_problem: str | None = None
@@ -132,10 +138,9 @@ class Evaluator:
                 return False
             self._backfill.enter(stretch, answers, now)
             self._troubles.note(Answers(answered=[], failed=answers.failed, samples=answers.samples))
-            try:
-                await asyncio.to_thread(self._save_book, now)
-            except StoreError as error:
-                self._store_failed(error)
+            self._pieces += 1
+            if self._pieces > len(self._book.watches) // _SLIS_SAVED_AT_ONCE:
+                await self._save_history(now)
             self._show(now)
         self._instruments.backfill_progress(self._backfill.progress)
         return True
@@ -233,7 +238,8 @@ class Evaluator:
 
     def _show(self, now: datetime) -> None:
         """Show what history has added, now and then and at its end, without stepping any alert."""
-        if self._last_tick is None or (self.backfilling and now - self._shown_at < _SHOWN_EVERY):
+        rest = _SHOWN_EVERY + len(self._members()) * _SHOWN_LESS_OFTEN_BY
+        if self._last_tick is None or (self.backfilling and now - self._shown_at < rest):
             return
         self._look(self._last_tick)
         self._shown_at = now
@@ -291,6 +297,13 @@ class Evaluator:
                 told = told_of(transaction, notice, receivers=self._pace.routing.known)
                 receivers = tuple(dict.fromkeys((*receivers, *told)))
             enqueue(transaction, [notice], receivers=receivers, at=at)
+
+    async def _save_history(self, now: datetime) -> None:
+        try:
+            await asyncio.to_thread(self._save_book, now)
+            self._pieces = 0
+        except StoreError as error:
+            self._store_failed(error)
 
     def _save_book(self, now: datetime) -> None:
         with self._database.begin() as transaction:

@@ -149,6 +149,14 @@ def test_keep_firing_for_counts_from_the_end_that_was_seen() -> None:
     assert kept - early == 3 * MINUTE
 
 
+def test_an_alert_does_not_begin_when_it_is_over() -> None:
+    """As when the service is started, or wakes up, after an incident: its end would be told in the next slot."""
+    service = Service(*[(3000, 0.6)] * HOUR).then(60, 3000, 300).then(20, 3000, 0.6)
+    verdict = judge(service.reading(service.length - 1, PAGE), PAGE)
+    assert verdict.tripped is not None
+    assert not verdict.burning
+
+
 def test_a_hole_in_a_watched_window_shows_no_end() -> None:
     service = Service(*[(3000, 0.6)] * HOUR).then(60, 3000, 300).then(20, 3000, 0.6)
     reading = service.reading(service.length - 1, PAGE)
