@@ -17,7 +17,7 @@ from app.prometheus.decode import PartialPolicy, decode_matrix, success_envelope
 from app.prometheus.errors import BadQueryError, HttpStatusError, MisconfiguredError, PrometheusError
 from app.prometheus.exchange import Answer, decompressed, exchange
 from app.prometheus.http_config import HttpConfig
-from app.prometheus.lanes import Lanes, http_transport
+from app.prometheus.lanes import Lane, Lanes, http_transport
 from app.prometheus.matrix import Matrix
 from app.prometheus.ports import PEER, SUCCESS, ClientInstruments, NoInstruments, WallClock
 from app.prometheus.questions import Question, instant_question, range_question
@@ -141,7 +141,7 @@ class PrometheusClient:
         async with self._lanes.one(until) as lane:
             return await retrying(until - loop.time())(self._attempt, lane, question, decode, until)
 
-    async def _attempt(self, lane: httpx.AsyncBaseTransport, question: Question, decode: Decode[T], until: float) -> T:
+    async def _attempt(self, lane: Lane, question: Question, decode: Decode[T], until: float) -> T:
         try:
             async with self._breaker.attempt(until):
                 answer = await self._answer(lane, question, until)
@@ -152,7 +152,7 @@ class PrometheusClient:
         self._instruments.requested(SUCCESS)
         return found
 
-    async def _answer(self, lane: httpx.AsyncBaseTransport, question: Question, until: float) -> Answer:
+    async def _answer(self, lane: Lane, question: Question, until: float) -> Answer:
         headers = await self._credentials.headers()
         timeout = min(self._timeout, until - asyncio.get_running_loop().time())
         sent = self._clock.now()
@@ -235,7 +235,7 @@ async def open_client(
         verify = config.ssl_context()
     except OSError as error:
         raise MisconfiguredError(f"cannot use the TLS files for Prometheus: {error.strerror or error}") from None
-    lanes = Lanes(http_transport(verify) for _ in range(limits.at_once))
+    lanes = Lanes(lambda: http_transport(verify), count=limits.at_once)
     try:
         yield PrometheusClient(
             config,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import httpx
 
 from app.prometheus.errors import BadAnswerError, TooLargeError, UnreachableError, shortened
+from app.prometheus.lanes import Lane
 from app.prometheus.translate import translated_errors
 
 _GZIP = 16 + zlib.MAX_WBITS
@@ -27,13 +28,11 @@ class Answer:
         return str(self.headers.get("content-type", ""))
 
 
-async def exchange(
-    transport: httpx.AsyncBaseTransport, request: httpx.Request, *, seconds: float, limit: int
-) -> Answer:
+async def exchange(lane: Lane, request: httpx.Request, *, seconds: float, limit: int) -> Answer:
     """Send the request and read the whole answer.
 
     Args:
-        transport: nobody else may use it meanwhile.
+        lane: nobody else may use it meanwhile.
         request: what to send.
         seconds: how long all of it may take.
         limit: bytes of the body above which reading stops.
@@ -44,17 +43,21 @@ async def exchange(
     address = f"{request.url.scheme}://{request.url.netloc.decode()}"
     with translated_errors(address):
         async with asyncio.timeout(seconds):
-            response = await _begin(transport, request, address)
             try:
-                body = await _read(response, limit)
-            finally:
-                await response.aclose()
+                response = await _begin(lane, request, address)
+                try:
+                    body = await _read(response, limit)
+                finally:
+                    await response.aclose()
+            except asyncio.CancelledError:
+                await lane.renew()
+                raise
     return Answer(status=response.status_code, headers=response.headers, body=body)
 
 
-async def _begin(transport: httpx.AsyncBaseTransport, request: httpx.Request, address: str) -> httpx.Response:
+async def _begin(lane: Lane, request: httpx.Request, address: str) -> httpx.Response:
     try:
-        return await transport.handle_async_request(request)
+        return await lane.handle_async_request(request)
     except httpx.RemoteProtocolError as error:
         # A connection that was kept open and then closed by a restart looks like this.
         raise UnreachableError(f"no answer from {address}: {shortened(str(error))}") from None

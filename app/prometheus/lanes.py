@@ -2,10 +2,11 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 import httpx
+from typing_extensions import override
 
 from app.prometheus.errors import TimedOutError
 
@@ -13,20 +14,46 @@ _KEEP_ALIVE_S = 330.0
 """Above the longest evaluation interval, so that a tick finds its connections open."""
 
 
+class Lane(httpx.AsyncBaseTransport):
+    """One connection, which begins anew after a request that was broken off.
+
+    A pool may lose the place of a connection whose request is cancelled while it connects, for good: with its only
+    place gone, nothing would ever be answered again (https://github.com/encode/httpcore/issues/1093).
+    """
+
+    def __init__(self, make: Callable[[], httpx.AsyncBaseTransport]) -> None:
+        self._make = make
+        self._transport = make()
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._transport.handle_async_request(request)
+
+    async def renew(self) -> None:
+        """Leave the connection and what it is stuck in."""
+        left, self._transport = self._transport, self._make()
+        with suppress(Exception):
+            await left.aclose()
+
+    @override
+    async def aclose(self) -> None:
+        await self._transport.aclose()
+
+
 class Lanes:
-    """At most as many requests at once as there are transports; the one used last is used next.
+    """At most *count* requests at once, each over a connection of its own; the one used last is used next.
 
     One pool of eight connections would look after all of them at every request, which takes as long as the request.
     """
 
-    def __init__(self, transports: Iterable[httpx.AsyncBaseTransport]) -> None:
-        self._all = tuple(transports)
-        self._free: asyncio.LifoQueue[httpx.AsyncBaseTransport] = asyncio.LifoQueue()
-        for transport in self._all:
-            self._free.put_nowait(transport)
+    def __init__(self, make: Callable[[], httpx.AsyncBaseTransport], *, count: int) -> None:
+        self._all = tuple(Lane(make) for _ in range(count))
+        self._free: asyncio.LifoQueue[Lane] = asyncio.LifoQueue()
+        for lane in self._all:
+            self._free.put_nowait(lane)
 
     @asynccontextmanager
-    async def one(self, until: float) -> AsyncIterator[httpx.AsyncBaseTransport]:
+    async def one(self, until: float) -> AsyncIterator[Lane]:
         """A lane for us alone.
 
         Args:
@@ -37,18 +64,18 @@ class Lanes:
         """
         try:
             async with asyncio.timeout_at(until):
-                transport = await self._free.get()
+                lane = await self._free.get()
         except TimeoutError:
             raise TimedOutError("no turn came in time: earlier queries take too long") from None
         try:
-            yield transport
+            yield lane
         finally:
-            self._free.put_nowait(transport)
+            self._free.put_nowait(lane)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for transport in self._all:
-            await transport.aclose()
+        for lane in self._all:
+            await lane.aclose()
 
 
 def http_transport(verify: ssl.SSLContext) -> httpx.AsyncHTTPTransport:

@@ -102,7 +102,8 @@ class Reached(Source):
 async def _client(url: str) -> AsyncIterator[PrometheusClient]:
     """A client whose circuit breaker rests for a moment only: the slots of a test follow each other at once."""
     config = HttpConfig(url=url)
-    lanes = Lanes(http_transport(config.ssl_context()) for _ in range(8))
+    verify = config.ssl_context()
+    lanes = Lanes(lambda: http_transport(verify), count=8)
     try:
         breaker = Breaker(patience=0.1, cool_down=COOL_DOWN_S)
         yield PrometheusClient(config, lanes=lanes, clock=SystemClock(), breaker=breaker)

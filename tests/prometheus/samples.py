@@ -65,7 +65,8 @@ async def a_client(
 async def a_client_with(breaker: Breaker, url: str) -> AsyncIterator[PrometheusClient]:
     """A client with a circuit breaker of the test's own."""
     config = HttpConfig(url=url)
-    lanes = Lanes(http_transport(config.ssl_context()) for _ in range(8))
+    verify = config.ssl_context()
+    lanes = Lanes(lambda: http_transport(verify), count=8)
     try:
         yield PrometheusClient(config, lanes=lanes, clock=SystemClock(), limits=PATIENT, breaker=breaker)
     finally:

@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import random
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -203,6 +205,22 @@ async def test_a_cancelled_request_leaves_its_place_to_others(proxy: FaultProxy)
         await asyncio.gather(*hung, return_exceptions=True)
         proxy.fault = None
         answers = await asyncio.gather(*(client.instant("1", END, deadline=10) for _ in range(20)))
+    assert all(answer.values.tolist() == [1.0] for answer in answers)
+
+
+@pytest.mark.parametrize("fault", [Hang(), Reply(body=ONE, headers=JSON)])
+async def test_requests_that_are_broken_off_anywhere_leave_every_connection_usable(
+    proxy: FaultProxy, fault: Fault
+) -> None:
+    """Also while they connect: a server that hung for hours is asked again once it is back."""
+    dice = random.Random(1)
+    async with a_client_with(Breaker(failures=10**9), proxy.url) as client:
+        proxy.fault = fault
+        for _ in range(200):
+            with suppress(TimedOutError):
+                await client.instant("1", END, deadline=dice.uniform(0, 0.006))
+        proxy.fault = None
+        answers = await asyncio.gather(*(client.instant("1", END, deadline=20) for _ in range(16)))
     assert all(answer.values.tolist() == [1.0] for answer in answers)
 
 
