@@ -76,11 +76,22 @@ def _is_as_promised(running: Stack) -> None:
         assert breaches(history, contract.HISTORY) == []
     alerts = running.get("/api/v1/alerts").json()
     assert breaches(alerts, contract.ALERTS) == []
-    assert any(one["slo"] == "checkout-availability" and one["state"] == "firing" for one in alerts["items"])
+    page = next(one for one in alerts["items"] if one["slo"] == "checkout-availability" and one["state"] == "firing")
+    _leads_to_its_incident(running, page)
     assert breaches(running.get("/api/v1/status/buildinfo").json(), contract.BUILD) == []
     config = running.get("/api/v1/status/config").json()
     assert breaches(config, contract.CONFIG) == []
     assert "the-token" not in str(config)
+
+
+def _leads_to_its_incident(running: Stack, page: dict[str, Any]) -> None:
+    """What people are told of an alert is in the API, and on the page that it leads to."""
+    assert page["bad"] > 0
+    assert page["incident_spent"] > 0
+    assert page["url"] == "https://slo.example/burn/slos/checkout-availability"
+    site = running.get("/slos/checkout-availability")
+    for words in (page["summary"], page["incident"], "Spent by this incident"):
+        assert words in site.raise_for_status().text
 
 
 def _filters_choose(running: Stack) -> None:
