@@ -162,3 +162,17 @@ def _exposed() -> set[str]:
         names |= {family.name, f"{family.name}_total", f"{family.name}_info"}
         names |= {sample.name for sample in family.samples}
     return names
+
+
+def test_every_fault_has_its_test_or_the_reason_why_it_has_none() -> None:
+    text = (ROOT / "docs/faults.md").read_text()
+    rows = set(re.findall(r"^\| (\w+) \| .+ \| .*`tests/\S+`.* \|$", text, re.MULTILINE))
+    rows |= {row for several in re.findall(r"^\| (\w+, \w+) \|", text, re.MULTILINE) for row in several.split(", ")}
+    reasons = set(re.findall(r"^- ([A-Z]\d+) \(", text, re.MULTILINE))
+    wanted = {
+        f"{kind}{number}"
+        for kind, last in (("Q", 17), ("T", 5), ("D", 5), ("P", 10), ("N", 12))
+        for number in range(1, last + 1)
+    }
+    assert (wanted | {"D8", "S2", "S3", "S6"}) - rows - reasons == set()
+    assert {path for path in re.findall(r"`(tests/[^`]+)`", text) if not (ROOT / path).exists()} == set()
