@@ -74,14 +74,19 @@ def share(ratio: float) -> str:
 
 
 def time_left(notice: Notice) -> timedelta | None:
-    """How long the budget lasts at the burn rate of the long window; None if that is not known or it is used up."""
+    """How long the budget lasts at the burn rate of the long window.
+
+    None if that is not known, it is used up, or it lasts longer than the SLO window, which forgets what was burned: for
+    as good as no bad events that would be more years than a date can tell.
+    """
     if not (notice.budget_remaining > 0 and notice.burn_rate_long > 0 and math.isfinite(notice.burn_rate_long)):
         return None
-    return timedelta(seconds=notice.budget_remaining * notice.period_seconds / notice.burn_rate_long)
+    windows = notice.budget_remaining / notice.burn_rate_long
+    return timedelta(seconds=windows * notice.period_seconds) if windows <= 1 else None
 
 
 def none_left_at(notice: Notice) -> datetime | None:
-    """When the budget is used up if it burns on like this; None if that is not known, or it is already."""
+    """When the budget is used up if it burns on like this; None as in `time_left`."""
     left = time_left(notice)
     return None if left is None else notice.at + left
 

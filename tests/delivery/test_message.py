@@ -8,7 +8,7 @@ import pytest
 from app.alerting import resolve
 from app.delivery import message
 from app.delivery.annotations import annotations
-from app.delivery.message import description, summary
+from app.delivery.message import description, none_left_at, summary
 from app.slo import Cause
 from tests.store.notices import START, firing, resolved
 
@@ -27,6 +27,14 @@ def test_a_page_says_what_burns_how_much_is_gone_and_how_long_it_lasts() -> None
         "the limit of this alert is 14.4 times (tier 1h/5m). It has been firing since 2026-01-01 00:00 UTC. "
         "60 % of the error budget for 30d is gone; at this rate none is left in 14h 24m."
     )
+
+
+@pytest.mark.parametrize("burn_rate", [0.3, 1e-6, 1e-15])
+def test_a_budget_that_outlasts_its_window_has_no_end(burn_rate: float) -> None:
+    """An alert fires on for a while after its trouble, when its windows hold next to nothing."""
+    notice = firing(burn_rate_long=burn_rate)
+    assert none_left_at(notice) is None
+    assert description(notice).endswith("60 % of the error budget for 30d is gone.")
 
 
 def test_the_end_says_how_long_it_took() -> None:
