@@ -241,10 +241,13 @@ class Engine:
             _log.error("the clock of Prometheus is not ours: one of them is wrong", ahead_s=round(self._skew_at_tick))
 
     async def _is_that_late(self) -> bool:
-        """Whether Prometheus's clock went on as ours did since the last tick; one that does not answer says nothing."""
+        """Whether Prometheus's clock went on as ours did since the last tick; one that does not answer says nothing.
+
+        Nor did ours leap ahead of it where it was slow, and is put right.
+        """
         with suppress(PrometheusError):
             await self._prometheus().build_info(deadline=_CLOCK_WITHIN_S)
-        return self._prometheus().clock_skew >= self._skew_at_tick - _MOST_SKEW_S
+        return self._prometheus().clock_skew >= min(self._skew_at_tick, 0.0) - _MOST_SKEW_S
 
     async def _read_history(self) -> None:
         while True:
