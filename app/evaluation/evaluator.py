@@ -14,7 +14,7 @@ import structlog
 from app.alerting import Notice, NoticeStatus, Routing, Transition
 from app.evaluation import history, live
 from app.evaluation.aftermath import aftermaths
-from app.evaluation.asking import Answers, Asker
+from app.evaluation.asking import Asker
 from app.evaluation.backfill import Backfill
 from app.evaluation.book import Book
 from app.evaluation.culprits import culprits
@@ -124,7 +124,7 @@ class Evaluator:
                 # A restart within a slot: to step alerts through it once more would move them early.
                 self._look(at)
             else:
-                self._unsaved.add(await self._explained(self._judge(at), at))
+                await self._explain(self._judge(at), at)
             await self._commit(at)
         self._instruments.evaluated(loop.time() - began, at)
 
@@ -137,7 +137,7 @@ class Evaluator:
             if self._retired:
                 return False
             self._backfill.enter(stretch, answers, now)
-            self._troubles.note(Answers(answered=[], failed=answers.failed, samples=answers.samples))
+            self._troubles.note_history(answers)
             self._pieces += 1
             if self._pieces > len(self._book.watches) // _SLIS_SAVED_AT_ONCE:
                 await self._save_history(now)
@@ -226,6 +226,8 @@ class Evaluator:
         judgement = self._sparing.judge(members, self._alerts, self._in_force, judge, at=at)
         self._alerts, self._in_force = judgement.alerts, judgement.notices
         self._stepped = self._last_tick = at
+        # Alerts have moved on: what they tell is kept, even if the rest of this tick fails.
+        self._unsaved.add(judgement)
         self._publish(members, figures, at)
         _announce(judgement.transitions)
         return judgement
@@ -249,12 +251,12 @@ class Evaluator:
         self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._pace.interval))
         self._board.tell(self._in_force)
 
-    async def _explained(self, judgement: Judgement, at: datetime) -> Judgement:
-        """The judgement with what burned it, where an alert begins to fire and Prometheus answers at once."""
+    async def _explain(self, judgement: Judgement, at: datetime) -> None:
+        """Add what burned it, where an alert begins to fire and Prometheus answers at once."""
         explained = judgement.explained(await culprits(judgement.told, self._slos, self._source, at=at))
+        self._unsaved.amend(explained)
         self._in_force = explained.notices
         self._board.tell(self._in_force)
-        return explained
 
     async def _commit(self, at: datetime) -> None:
         """Write the tick; what cannot be written now is written with a later tick, in order."""
@@ -273,8 +275,9 @@ class Evaluator:
     def _save(self, at: datetime) -> None:
         with self._database.begin() as transaction:
             self._keeper.save(transaction, at_s=at.timestamp())
-            if self._unsaved.whole is not None:
-                self._save_judgement(transaction, self._unsaved.whole, at)
+            unsaved = self._unsaved.whole
+            if unsaved is not None:
+                self._save_judgement(transaction, unsaved, at)
             if self._stepped is not None:
                 save_stepped(transaction, self._stepped)
             if self._pruned_at is None or at - self._pruned_at >= timedelta(hours=1):

@@ -1,5 +1,7 @@
 """Keeping track of what Prometheus does not answer, and saying it once."""
 
+from collections.abc import Sequence
+
 import structlog
 
 from app.evaluation.asking import Answers
@@ -36,22 +38,30 @@ class Troubles:
             watch.problem, watch.problem_is_ours, watch.setbacks = None, False, 0
             self._heard_of(watch)
         for watch, error in failed:
-            self._note_failure(watch, error)
-        for reason in {error.reason for _, error in failed}:
-            self._instruments.evaluation_failed(reason)
+            watch.setbacks += 1
+            if isinstance(error, _OURS):
+                self._heard_of(watch)
+            else:
+                self._silent[watch.key] = watch, error
+                self._heard.discard(watch.key)
+        self._note_problems(failed)
         self._say_silent()
 
-    def _note_failure(self, watch: Watch, error: PrometheusError) -> None:
-        ours = isinstance(error, _OURS)
-        if ours and watch.problem is None:
-            _log.error("a query is refused", query=watch.query, error=str(error))
-        watch.problem, watch.problem_is_ours = str(error), ours
-        watch.setbacks += 1
-        if ours:
-            self._heard_of(watch)
-        else:
-            self._silent[watch.key] = watch, error
-            self._heard.discard(watch.key)
+    def note_history(self, asked: Answers) -> None:
+        """Take note of what was not answered about the past.
+
+        It may only have been too much at once: whether Prometheus answers at all is seen by what ticks ask.
+        """
+        self._note_problems(asked.failed)
+
+    def _note_problems(self, failed: Sequence[tuple[Watch, PrometheusError]]) -> None:
+        for watch, error in failed:
+            ours = isinstance(error, _OURS)
+            if ours and watch.problem is None:
+                _log.error("a query is refused", query=watch.query, error=str(error))
+            watch.problem, watch.problem_is_ours = str(error), ours
+        for reason in {error.reason for _, error in failed}:
+            self._instruments.evaluation_failed(reason)
 
     def _heard_of(self, watch: Watch) -> None:
         self._heard.add(watch.key)

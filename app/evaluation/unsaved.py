@@ -14,25 +14,33 @@ class Unsaved:
     """The judgements since the last commit, as one: however long it takes, it stays the size of one and its news."""
 
     def __init__(self) -> None:
-        self._whole: Judgement | None = None
+        self._earlier: Judgement | None = None
+        self._newest: Judgement | None = None
 
     def add(self, judgement: Judgement) -> None:
         """One more slot was judged."""
-        self._whole = judgement if self._whole is None else _joined(self._whole, judgement)
+        self._earlier, self._newest = self.whole, judgement
+
+    def amend(self, judgement: Judgement) -> None:
+        """More is known of the newest judgement."""
+        self._newest = judgement
 
     def clear(self) -> None:
         """All of it has been written."""
-        self._whole = None
+        self._earlier = self._newest = None
 
     @property
     def whole(self) -> Judgement | None:
         """What is to be written; None if nothing is."""
-        return self._whole
+        if self._earlier is None or self._newest is None:
+            return self._newest
+        return _joined(self._earlier, self._newest)
 
     @property
     def told(self) -> Sequence[Notice]:
         """What receivers are to be told and no outbox holds yet, oldest first."""
-        return self._whole.told if self._whole is not None else ()
+        whole = self.whole
+        return whole.told if whole is not None else ()
 
 
 def _joined(earlier: Judgement, later: Judgement) -> Judgement:
