@@ -16,7 +16,7 @@ from app.delivery.alertmanager_wire import PostableAlert
 from app.delivery.answers import POISON, Answer, AttemptError, failure_of
 from app.delivery.outcome import Failed, FailureReason
 from app.delivery.outgoing import OutgoingOptions, checked_addresses, port_of
-from app.delivery.pinned import CONNECT_S, first_reachable, pinned_request
+from app.delivery.pinned import CONNECT_S, UNLIMITED, first_reachable, pinned_request
 from app.delivery.ports import DeliveryInstruments
 from app.prometheus.dates import clock_skew
 
@@ -49,6 +49,7 @@ class AlertmanagerApi:
             verify=self._outgoing.ssl_context(),
             timeout=httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s)),
             trust_env=False,
+            limits=UNLIMITED,
         )
 
     async def aclose(self) -> None:

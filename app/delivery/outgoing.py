@@ -20,7 +20,7 @@ import httpx
 from app.delivery.addresses import AddressPolicy, IpAddress
 from app.delivery.answers import Answer, AttemptError
 from app.delivery.outcome import Failed, FailureReason
-from app.delivery.pinned import CONNECT_S, first_reachable, pinned_request
+from app.delivery.pinned import CONNECT_S, UNLIMITED, first_reachable, pinned_request
 
 Resolver = Callable[[str, int], Awaitable[Sequence[IpAddress]]]
 """Takes a host and a port; raises OSError where the name is not known."""
@@ -78,8 +78,7 @@ class Outgoing:
             verify=options.ssl_context(),
             trust_env=False,
             timeout=httpx.Timeout(self._deadline_s, connect=min(CONNECT_S, self._deadline_s)),
-            # A connection is verified for one name but kept by address, where another name might find it.
-            limits=httpx.Limits(max_keepalive_connections=0),
+            limits=UNLIMITED,
         )
 
     async def aclose(self) -> None:

@@ -10,6 +10,10 @@ import httpx
 from app.delivery.addresses import IpAddress
 
 T = TypeVar("T")
+UNLIMITED = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+"""Senders bound how many requests are under way. A pool with a limit loses a place for good with each request that is
+broken off while it connects (https://github.com/encode/httpcore/issues/1093); and a connection that is verified for one
+name but kept by its address might be found by another."""
 CONNECT_S = 3.0
 """What one address may take to be connected to, before the next is tried."""
 
