@@ -8,7 +8,7 @@ from typing import Protocol
 from app.alerting import Transition
 from app.slo import SloId
 from app.status import HistoryPoint
-from app.store.outbox import DeadLetter
+from app.store.dead_letters import DeadLetter
 
 
 class History(Protocol):

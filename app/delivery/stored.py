@@ -13,13 +13,14 @@ from app.delivery.ports import Deliveries, Messages
 from app.delivery.remembered import MemoryMessages
 from app.store import Database, StoreError, Transaction
 from app.store.alerts import load_in_force
+from app.store.dead_letters import given_up_since
 from app.store.messages import Shown, forget_messages, recall_message, remember_message
 from app.store.outbox import (
     OutboxEntry,
     bury,
     claim,
+    ends_waiting,
     enqueue,
-    given_up_since,
     hold_until,
     load_addressed,
     mark_done,
@@ -143,7 +144,9 @@ class StoredDeliveries(Deliveries):
         found = load_addressed(tx, entry_id)
         if found is not None and found[0] in self.fallbacks:
             receiver, notice = found
-            enqueue(tx, [notice], receivers=[self.fallbacks[receiver]], at=at)
+            # If the receiver comes back for the end alone, whoever was told of the beginning must hear it too.
+            ends = ends_waiting(tx, receiver, notice) if notice.status is NoticeStatus.FIRING else ()
+            enqueue(tx, [notice, *ends], receivers=[self.fallbacks[receiver]], at=at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ from app.spec import load_documents
 from app.status import HistoryPoint
 from app.store import Database, StoreError
 from app.store.alerts import recent_transitions
-from app.store.outbox import DeadLetter, dead_letters, revive
+from app.store.dead_letters import DeadLetter, dead_letters, revive
 
 _log = structlog.get_logger(__name__)
 

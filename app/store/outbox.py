@@ -85,20 +85,6 @@ class OutboxEntry:
     last_error: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadLetter:
-    """An entry that was given up, and why."""
-
-    id: int
-    receiver: str
-    alert_key: str
-    status: str
-    created_at: datetime
-    ended_at: datetime
-    attempts: int
-    error: str
-
-
 def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Sequence[str], at: datetime) -> int:
     """Put notices into the outbox of every receiver; how many entries are new.
 
@@ -229,6 +215,21 @@ def load_addressed(connection: Connection, entry_id: int) -> tuple[str, Notice] 
         return None
 
 
+def ends_waiting(connection: Connection, receiver: str, notice: Notice) -> tuple[Notice, ...]:
+    """What waits to tell a receiver that the alert of this incident is over."""
+    mine = (
+        (outbox.c.receiver == receiver)
+        & (outbox.c.state == EntryState.WAITING.value)
+        & (outbox.c.alert_key == notice.key)
+        & (outbox.c.status == NoticeStatus.RESOLVED.value)
+    )
+    found = []
+    for row in connection.execute(select(outbox.c.notice).where(mine).order_by(outbox.c.id)):
+        with suppress(LookupError, TypeError, ValueError):
+            found.append(decode_notice(row.notice))
+    return tuple(end for end in found if end.incident == notice.incident)
+
+
 def told_of(
     connection: Connection, notice: Notice, *, receivers: Iterable[str], status: NoticeStatus = NoticeStatus.FIRING
 ) -> tuple[str, ...]:
@@ -242,40 +243,6 @@ def told_of(
     rows = connection.execute(select(outbox.c.receiver, outbox.c.notice).where(mine).order_by(outbox.c.id)).all()
     incident = f'"incident":"{notice.incident}"'
     return tuple(dict.fromkeys(row.receiver for row in rows if incident in row.notice))
-
-
-def revive(connection: Connection, entry_id: int, *, at: datetime) -> bool:
-    """Put a dead letter back in its place; False if there is none of that id, or if it is out of date.
-
-    What the receiver has been told of the alert since then must not be overtaken: a beginning that comes after its end
-    would never end.
-    """
-    later = outbox.alias()
-    overtaken = (
-        select(later.c.id)
-        .where(
-            (later.c.receiver == outbox.c.receiver)
-            & (later.c.alert_key == outbox.c.alert_key)
-            & (later.c.state == EntryState.DONE.value)
-            & (later.c.id > outbox.c.id)
-        )
-        .exists()
-    )
-    dead = (outbox.c.id == entry_id) & (outbox.c.state == EntryState.DEAD.value) & ~overtaken
-    again = {"state": EntryState.WAITING.value, "ended_at": None, "attempts": 0, "due_at": at, "created_at": at}
-    return connection.execute(update(outbox).where(dead).values(**again)).rowcount == 1
-
-
-def dead_letters(connection: Connection, *, limit: int = 100) -> tuple[DeadLetter, ...]:
-    """What was given up, newest first."""
-    dead = select(outbox).where(outbox.c.state == EntryState.DEAD.value).order_by(outbox.c.id.desc()).limit(limit)
-    return tuple(_dead_letter(row) for row in connection.execute(dead))
-
-
-def given_up_since(connection: Connection, since: datetime, *, limit: int = 1000) -> tuple[str, ...]:
-    """The receiver of every entry that was given up since a time."""
-    dead = (outbox.c.state == EntryState.DEAD.value) & (outbox.c.ended_at >= since)
-    return tuple(connection.execute(select(outbox.c.receiver).where(dead).limit(limit)).scalars())
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:
@@ -339,17 +306,4 @@ def _entry(row: Row[tuple[object, ...]]) -> OutboxEntry:
         attempts=row.attempts,
         due_at=row.due_at,
         last_error=row.last_error,
-    )
-
-
-def _dead_letter(row: Row[tuple[object, ...]]) -> DeadLetter:
-    return DeadLetter(
-        id=row.id,
-        receiver=row.receiver,
-        alert_key=row.alert_key,
-        status=row.status,
-        created_at=row.created_at,
-        ended_at=row.ended_at,
-        attempts=row.attempts,
-        error=row.last_error,
     )

@@ -11,7 +11,7 @@ from app.api.models import AlertsModel, DeadLettersModel
 from app.delivery.message import description
 from app.slo import AlertState, Cause, Severity, SloId
 from app.status import AlertView
-from app.store.outbox import DeadLetter
+from app.store.dead_letters import DeadLetter
 from tests.store.notices import firing
 from tests.support.api import Served
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo

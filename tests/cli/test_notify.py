@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli.application import app
-from app.store.outbox import DeadLetter
+from app.store.dead_letters import DeadLetter
 from tests.delivery.scripted import Reply, Scripted
 from tests.support.api import Served, listening
 from tests.support.servers import Sink, alertmanager

@@ -25,7 +25,8 @@ from app.delivery.outcome import Delivered, Failed, Held, Rejected
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
-from app.store.outbox import dead_letters, enqueue, oldest_waiting
+from app.store.dead_letters import dead_letters
+from app.store.outbox import enqueue, oldest_waiting
 from tests.delivery.fakes import FakeReceiver, Remembered, SkewedClock
 from tests.delivery.waiting import reaches
 from tests.store.notices import firing, resolved

@@ -29,7 +29,8 @@ from app.delivery.webhook import Webhook, WebhookOptions
 from app.slo import AlertState
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
-from app.store.outbox import dead_letters, enqueue, oldest_waiting
+from app.store.dead_letters import dead_letters
+from app.store.outbox import enqueue, oldest_waiting
 from tests.delivery.desk import WRITER, outgoing
 from tests.delivery.fakes import Remembered, SkewedClock
 from tests.delivery.scripted import Reply, Scripted

@@ -10,12 +10,14 @@ from sqlalchemy import update
 
 from app.alerting import Alert, Route, Routing
 from app.delivery import Backoff, DeliveryLoop, Pace, StoredDeliveries, StoredMessages
-from app.delivery.outcome import Rejected
+from app.delivery.backoff import Bury, Done
+from app.delivery.outcome import FailureReason, Rejected
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
+from app.store.dead_letters import dead_letters, revive
 from app.store.messages import Shown
-from app.store.outbox import bury, claim, dead_letters, enqueue, mark_done, oldest_waiting, outbox, revive, told_of
+from app.store.outbox import bury, claim, enqueue, mark_done, oldest_waiting, outbox, told_of
 from tests.delivery.fakes import FakeReceiver, Remembered, SkewedClock
 from tests.delivery.waiting import reaches
 from tests.store.notices import START, firing, resolved
@@ -62,6 +64,21 @@ def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Dat
         assert [letter.error for letter in letters] == ["404 no_service"] * 2
         assert revive(tx, letters[0].id, at=_now())
         assert oldest_waiting(tx) is not None
+
+
+def test_a_fallback_that_hears_of_an_alert_late_hears_its_end_too(database: Database) -> None:
+    """The receiver was away for a day, comes back, and takes the end itself."""
+    deliveries = StoredDeliveries(database=database, fallbacks={"chat": "mail"})
+    with database.begin() as tx:
+        enqueue(tx, [firing(), resolved()], receivers=["chat"], at=START)
+    for ending in (Bury(reason=FailureReason.EXPIRED, error="away"), Done()):
+        (entry,) = deliveries.claim("chat", at=START)
+        deliveries.settle({entry.id: ending}, at=START)
+    told = []
+    while claimed := deliveries.claim("mail", at=START):
+        told += [entry.notice for entry in claimed]
+        deliveries.settle({entry.id: Done() for entry in claimed}, at=START)
+    assert told == [firing(), resolved()]
 
 
 def test_what_waits_for_a_receiver_that_is_gone_is_given_up_where_nobody_takes_its_place(database: Database) -> None:
@@ -142,6 +159,7 @@ def test_a_dead_letter_is_not_revived_after_newer_news(database: Database) -> No
         assert revive(tx, first, at=START)
         bury(tx, first, at=START, error="400")
         second = claim(tx, "oncall", at=START, lease=timedelta(seconds=1))[0].id
+        assert not revive(tx, first, at=START), "the end is being told"
         mark_done(tx, [second], at=START)
         assert not revive(tx, first, at=START)
 

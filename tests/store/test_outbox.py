@@ -12,10 +12,10 @@ from typing_extensions import override
 
 from app.alerting import Notice
 from app.store import Database, open_database
+from app.store.dead_letters import dead_letters, revive
 from app.store.outbox import (
     bury,
     claim,
-    dead_letters,
     enqueue,
     hold_until,
     idempotency_key,
@@ -27,7 +27,6 @@ from app.store.outbox import (
     recently_resolved,
     release,
     retry_at,
-    revive,
 )
 from tests.store.notices import START, firing, resolved
 
@@ -118,9 +117,10 @@ def test_a_dead_letter_blocks_nobody_can_be_seen_and_revived(database: Database)
         (dead,) = dead_letters(tx)
         assert (dead.alert_key, dead.status, dead.error) == (firing().key, "firing", "400: bad label")
         assert claim(tx, "am", at=START, lease=LEASE)[0].notice == resolved()
-        assert revive(tx, dead.id, at=START)
-        assert not revive(tx, dead.id, at=START)
-        assert claim(tx, "am", at=START, lease=LEASE)[0].notice == firing()
+        assert not revive(tx, dead.id, at=START), "the end is under way"
+        assert revive(tx, dead.id, at=START + LEASE)
+        assert not revive(tx, dead.id, at=START + LEASE)
+        assert claim(tx, "am", at=START + LEASE, lease=LEASE)[0].notice == firing()
 
 
 def test_an_entry_that_nobody_can_read_is_buried_and_holds_up_no_other(database: Database) -> None:

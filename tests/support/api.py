@@ -26,7 +26,7 @@ from app.api import (
 from app.metrics import BuildInfo, Exposition, Instruments
 from app.slo import SloId
 from app.status import Board, HistoryPoint, Snapshot
-from app.store.outbox import DeadLetter
+from app.store.dead_letters import DeadLetter
 
 BUILD = BuildInfo(version="1.2.3", python="3.11.0")
 EXTERNAL_URL = "https://slo.example.org/burn/"
