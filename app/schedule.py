@@ -40,6 +40,7 @@ class Schedule:
     Slots are multiples of *interval* since 1970, the same after a restart and on every replica. A slot that was slept
     through is not ticked later: its events are counted by the next tick, and alerts step through the newest slot only.
     After a leap of the clock, *believes* is asked whether it is that late; what is in truth the future is not ticked.
+    *resumed_after* is the newest slot that a process before this one has ticked.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class Schedule:
         clock: Clock,
         instruments: ScheduleInstruments,
         believes: Callable[[], Awaitable[bool]] = _always,
+        resumed_after: datetime | None = None,
     ) -> None:
         self._tick = tick
         self._interval = interval
@@ -62,6 +64,7 @@ class Schedule:
         self._idle.set()
         self._believes = believes
         self._following: asyncio.Task[None] | None = None
+        self._resumed_after = resumed_after
         self.last: datetime | None = None
 
     def start(self) -> None:
@@ -97,8 +100,9 @@ class Schedule:
 
     @property
     def set_back(self) -> bool:
-        """Whether the clock was set back behind the newest slot that was ticked."""
-        return self.last is not None and self.last - self.newest(self._clock.now()) > self._interval
+        """Whether the clock was set back behind the newest slot that was ticked, be it by a process before."""
+        ticked = max(filter(None, (self.last, self._resumed_after)), default=None)
+        return ticked is not None and ticked - self.newest(self._clock.now()) > self._interval
 
     async def run(self) -> None:
         """Tick the newest slot, unless it has been ticked."""

@@ -98,6 +98,17 @@ def test_a_clock_that_is_set_back_is_waited_for() -> None:
     assert not schedule.set_back
 
 
+def test_a_clock_that_was_set_back_before_a_restart_is_noticed() -> None:
+    seen, clock = Seen(), SetClock(NOON)
+    schedule = Schedule(
+        seen.tick, interval=INTERVAL, offset=OFFSET, clock=clock, instruments=seen, resumed_after=NOON + 2 * INTERVAL
+    )
+    asyncio.run(_run_at(schedule, clock, 5))
+    assert schedule.set_back
+    asyncio.run(_run_at(schedule, clock, 35, 65))
+    assert not schedule.set_back
+
+
 def test_a_leap_that_prometheus_did_not_make_is_not_followed() -> None:
     """Set two hours ahead by mistake and put right again: no slot of the future, and none is waited for afterwards."""
     seen, clock = Seen(), SetClock(NOON)

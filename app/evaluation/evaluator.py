@@ -120,8 +120,9 @@ class Evaluator:
                 live.enter(read, answers, self._book)
             self._troubles.note(*(answers for _, answers in asked))
             self._book.ledger.advance(at.timestamp())
-            if at == self._stepped:
-                # A restart within a slot: to step alerts through it once more would move them early.
+            if self._stepped is not None and at <= self._stepped:
+                # A restart within a slot, or under a clock that was set back: to step alerts once more would move them
+                # early.
                 self._look(at)
             else:
                 await self._explain(self._judge(at), at)
@@ -164,6 +165,11 @@ class Evaluator:
     def resume(self) -> None:
         """Go on after all, since the other evaluator could not begin."""
         self._retired = False
+
+    @property
+    def stepped(self) -> datetime | None:
+        """The newest slot that alerts were stepped through, by this process or one before; None if there is none."""
+        return self._stepped
 
     @property
     def overgrown(self) -> bool:

@@ -23,8 +23,11 @@ _AT_RISK = 0.1
 
 
 def is_stale(as_of_s: float, *, at_s: float, interval_s: float) -> bool:
-    """Whether the newest measured slot is more than two slots behind; no data at all is stale too."""
-    return not at_s - as_of_s <= 2 * interval_s
+    """Whether the newest measured slot is more than two slots behind; no data at all is stale too.
+
+    So is what was measured in the future, by a clock that has been set back since: it says nothing of now.
+    """
+    return not abs(at_s - as_of_s) <= 2 * interval_s
 
 
 def snapshots(

@@ -215,6 +215,7 @@ class Engine:
                 clock=parts.clock,
                 instruments=parts.instruments,
                 believes=self._is_that_late,
+                resumed_after=self._evaluator.stepped,
             )
             schedule.start()
             self._delivering.start()

@@ -9,6 +9,7 @@ import pytest
 
 from app.prometheus import UnreachableError
 from app.slo import Slo
+from app.status import DataState
 from tests.evaluation.memory import MemorySource, Series, raising, series_of
 from tests.evaluation.running import INTERVAL_S, Figures, Running, differences, slos_of
 from tests.support.trace_kinds import generate
@@ -99,6 +100,20 @@ def test_a_restart_while_prometheus_is_away_shows_what_was_shown(live: Running, 
     live.tick(world.end - HOUR + INTERVAL_S)
     assert differences(live.figures, before) == {}
     assert {snapshot.id: snapshot.as_of for snapshot in live.board.snapshots} == as_of
+
+
+def test_a_restart_under_a_clock_that_was_set_back_steps_no_alert_and_calls_nothing_fresh(
+    live: Running, world: World
+) -> None:
+    """Until the clock has caught up nothing of now is known; then everything is counted."""
+    live.run(world.end - int(1.5 * HOUR), world.end - HOUR)
+    stepped = live.evaluator.stepped
+    live.restart()
+    live.tick(*range(world.end - int(1.2 * HOUR), world.end - HOUR - 120, INTERVAL_S))
+    assert live.evaluator.stepped == stepped
+    assert DataState.FRESH not in {snapshot.data for snapshot in live.board.snapshots}
+    live.run(world.end - HOUR, world.end)
+    assert_same(live, world)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])
