@@ -14,7 +14,8 @@ from app.clock import SystemClock
 from app.delivery import DeliveryConfig, MemoryMessages, NoInstruments, Surroundings, load_config, open_receivers
 from app.delivery.config.meaning import AlertmanagerTargets, ReceiverConfig
 from app.metrics import BuildInfo, Instruments
-from app.service.engine import Engine, Parts
+from app.service.engine import Engine
+from app.service.parts import Parts
 from app.settings import load_settings
 from app.spec import load_documents
 from app.status import Board
