@@ -12,6 +12,7 @@ from app.delivery.alertmanager_peer import RECEIVER, Reassertion
 from app.delivery.backoff import Backoff
 from app.delivery.config import DeliveryConfig, LoadedConfig, load_config
 from app.delivery.degraded import DegradableDeliveries
+from app.delivery.heartbeat import Working
 from app.delivery.loop import DeliveryLoop, Pace
 from app.delivery.outcome import FailureReason
 from app.delivery.ports import Deliveries, DeliveryInstruments, Keeper, NoInstruments, Receiver
@@ -41,6 +42,7 @@ __all__ = [
     "StoredDeliveries",
     "StoredMessages",
     "Surroundings",
+    "Working",
     "load_config",
     "open_receivers",
 ]

@@ -5,20 +5,42 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 
+import structlog
+
 from app.alerting import Notice
-from app.delivery import DegradableDeliveries, DeliveryConfig, DeliveryLoop, Receivers
+from app.delivery import (
+    DegradableDeliveries,
+    DeliveryConfig,
+    DeliveryLoop,
+    FailureReason,
+    Receivers,
+    StoredDeliveries,
+    StoredMessages,
+    Surroundings,
+    Working,
+    open_receivers,
+)
+from app.service.parts import Parts
+
+_log = structlog.get_logger(__name__)
 
 
 class Delivering:
     """The delivery loop of a configuration and what lives with it; its methods belong into one event loop."""
 
-    def __init__(
-        self, config: DeliveryConfig, receivers: Receivers, deliveries: DegradableDeliveries, loop: DeliveryLoop
-    ) -> None:
+    def __init__(self, config: DeliveryConfig, receivers: Receivers, stored: StoredDeliveries, parts: Parts) -> None:
         self.config = config
         self._receivers = receivers
-        self._deliveries = deliveries
-        self._loop = loop
+        self._stored = stored
+        self._deliveries = DegradableDeliveries(stored)
+        self._clock = parts.clock
+        self._loop = DeliveryLoop(
+            deliveries=self._deliveries,
+            receivers=receivers.receivers,
+            keepers=receivers.keepers,
+            clock=parts.clock,
+            instruments=parts.instruments,
+        )
         self._running: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
 
@@ -28,9 +50,20 @@ class Delivering:
         if self._receivers.heartbeat is not None:
             self._beating = asyncio.create_task(self._receivers.heartbeat.run())
 
-    def wake(self) -> None:
-        """Say that there is something to deliver."""
-        self._loop.wake()
+    async def take_over(self) -> None:
+        """See to what a process has left that is no more."""
+        await asyncio.to_thread(self._stored.release)
+        await self.forward_strangers()
+
+    async def forward_strangers(self) -> None:
+        """See to what waits for receivers that are no longer configured."""
+        gone = await asyncio.to_thread(self._stored.forward_strangers, self.config.names, at=self._clock.now())
+        for receiver, others in gone:
+            _log.error(
+                "a notification waited for a receiver that is no longer configured", receiver=receiver, told=others
+            )
+        if gone:
+            self._loop.wake()
 
     def ticked(self, unwritten: Sequence[Notice], *, at: datetime) -> None:
         """Say that a tick has ended, and what it and those before could not write."""
@@ -52,3 +85,19 @@ class Delivering:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._running, within_s)
         await self._receivers.aclose()
+
+
+def open_delivering(config: DeliveryConfig, parts: Parts, *, working: Working) -> Delivering:
+    """The receivers of a configuration, ready to be started; *working* says whether ticks do their work."""
+    surroundings = Surroundings(
+        external_url=parts.settings.public_url,
+        interval=parts.settings.evaluation_interval,
+        clock=parts.clock,
+        instruments=parts.instruments,
+        messages=StoredMessages(database=parts.database),
+        given_up=StoredDeliveries(database=parts.database).given_up,
+    )
+    receivers = open_receivers(config, surroundings, working=working)
+    parts.instruments.know_receivers(config.names, tuple(FailureReason))
+    stored = StoredDeliveries(database=parts.database, routing=config.routing, fallbacks=config.fallbacks)
+    return Delivering(config, receivers, stored, parts)

@@ -5,33 +5,20 @@ import threading
 from collections.abc import Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
 
-from app.clock import Clock
-from app.delivery import (
-    DegradableDeliveries,
-    DeliveryConfig,
-    DeliveryLoop,
-    FailureReason,
-    StoredDeliveries,
-    StoredMessages,
-    Surroundings,
-    open_receivers,
-)
+from app.delivery import DeliveryConfig
 from app.evaluation import Evaluator, Pace
-from app.metrics import Instruments
 from app.prometheus import PrometheusClient, PrometheusError, open_client
 from app.schedule import Schedule
-from app.service.delivering import Delivering
-from app.settings import Settings
+from app.service.delivering import Delivering, open_delivering
+from app.service.parts import Parts
 from app.slo import Slo, format_duration
 from app.spec import LoadResult
-from app.status import Board
-from app.store import Database, StoreError, StoreUnavailableError
+from app.store import StoreError, StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
 _STOP_WITHIN_S = 6.0
@@ -44,18 +31,6 @@ _ASK_AGAIN_S = 30.0
 _LAST_ATTEMPTS_S = 15.0
 """What the last deliveries of a set of receivers may take that another has replaced."""
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the engine is made of."""
-
-    settings: Settings
-    database: Database
-    board: Board
-    instruments: Instruments
-    clock: Clock
-    delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
 
 
 class Engine:
@@ -122,7 +97,7 @@ class Engine:
             if delivery == old.config:
                 await self._swap(documents)
                 return
-            new = await asyncio.to_thread(self._new_delivering, delivery)
+            new = await self._open_delivering(delivery)
             self._delivering = new
             try:
                 await self._swap(documents)
@@ -139,7 +114,7 @@ class Engine:
         """End receivers that others have replaced; what still waits for those that are gone finds other ways."""
         await old.stop(_LAST_ATTEMPTS_S)
         try:
-            await self._forward_strangers()
+            await self._delivering.forward_strangers()
         except StoreError as error:
             _log.error("what waits for receivers that are gone is seen to at the next start", error=str(error))
 
@@ -204,10 +179,9 @@ class Engine:
             partial=settings.prometheus_partial,
         ) as client:
             self._client = client
-            self._delivering = await asyncio.to_thread(self._new_delivering, parts.delivery)
+            self._delivering = await self._open_delivering(parts.delivery)
             self._evaluator = await self._new_evaluator(self._documents.slos)
-            await asyncio.to_thread(_deliveries(parts.database, parts.delivery).release)
-            await self._forward_strangers()
+            await self._delivering.take_over()
             schedule = self._schedule = Schedule(
                 self._tick,
                 interval=settings.evaluation_interval,
@@ -301,42 +275,8 @@ class Engine:
             pace=pace,
         )
 
-    def _new_delivering(self, config: DeliveryConfig) -> Delivering:
-        parts = self._parts
-        receivers = open_receivers(config, self._surroundings(), working=self._working)
-        parts.instruments.know_receivers(config.names, tuple(FailureReason))
-        deliveries = DegradableDeliveries(_deliveries(parts.database, config))
-        loop = DeliveryLoop(
-            deliveries=deliveries,
-            receivers=receivers.receivers,
-            keepers=receivers.keepers,
-            clock=parts.clock,
-            instruments=parts.instruments,
-        )
-        return Delivering(config, receivers, deliveries, loop)
-
-    async def _forward_strangers(self) -> None:
-        """See to what waits for receivers that are no longer configured."""
-        deliveries = _deliveries(self._parts.database, self._delivering.config)
-        names = self._delivering.config.names
-        gone = await asyncio.to_thread(deliveries.forward_strangers, names, at=self._parts.clock.now())
-        for receiver, others in gone:
-            _log.error(
-                "a notification waited for a receiver that is no longer configured", receiver=receiver, told=others
-            )
-        if gone:
-            self._delivering.wake()
-
-    def _surroundings(self) -> Surroundings:
-        settings, parts = self._parts.settings, self._parts
-        return Surroundings(
-            external_url=settings.public_url,
-            interval=settings.evaluation_interval,
-            clock=parts.clock,
-            instruments=parts.instruments,
-            messages=StoredMessages(database=parts.database),
-            given_up=StoredDeliveries(database=parts.database).given_up,
-        )
+    async def _open_delivering(self, config: DeliveryConfig) -> Delivering:
+        return await asyncio.to_thread(open_delivering, config, self._parts, working=self._working)
 
     def _working(self) -> bool:
         """Whether slots are measured and kept, as those who watch over us are told."""
@@ -352,10 +292,6 @@ class Engine:
         if self._client is None:
             raise RuntimeError("the engine has not been started")
         return self._client
-
-
-def _deliveries(database: Database, config: DeliveryConfig) -> StoredDeliveries:
-    return StoredDeliveries(database=database, routing=config.routing, fallbacks=config.fallbacks)
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -16,10 +16,11 @@ from app.clock import SystemClock
 from app.delivery import DeliveryConfig, FailureReason, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
-from app.service.engine import Engine, Parts
+from app.service.engine import Engine
 from app.service.faces import Documents, EngineHistory, EngineReadiness, StoredAlertLog, StoredDeadLetters
 from app.service.logs import configure_logging
 from app.service.memory import settle_memory
+from app.service.parts import Parts
 from app.settings import Settings, environment
 from app.spec import LoadResult, load_documents
 from app.status import Board

@@ -1,0 +1,22 @@
+"""What the service is made of, opened by whoever runs it."""
+
+from dataclasses import dataclass, field
+
+from app.clock import Clock
+from app.delivery import DeliveryConfig
+from app.metrics import Instruments
+from app.settings import Settings
+from app.status import Board
+from app.store import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the engine works with."""
+
+    settings: Settings
+    database: Database
+    board: Board
+    instruments: Instruments
+    clock: Clock
+    delivery: DeliveryConfig = field(default_factory=DeliveryConfig)
