@@ -12,7 +12,6 @@ from app.evaluation.book import Book
 from app.evaluation.ports import Source
 from app.evaluation.watch import Watch
 from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S
-from app.prometheus import PrometheusError
 
 _MOST_PIECES = 8
 _LONGEST_READ_S = 3600
@@ -98,8 +97,3 @@ async def ask_all(
     """The answers of all reads, asked at once; the client bounds how many requests are under way."""
     answers = await asyncio.gather(*(ask(read, asker, source, deadline=deadline) for read in pending))
     return list(zip(pending, answers, strict=True))
-
-
-def failures(answers: Sequence[Answers]) -> list[tuple[Watch, PrometheusError]]:
-    """The SLIs that were not answered, and why."""
-    return [failed for answer in answers for failed in answer.failed]
