@@ -148,6 +148,16 @@ class Stack:
                 raise TimeoutError(f"not within {timeout} s: {sight.what}; the log: {self.service.log[-3000:]}")
             time.sleep(_POLL_S)
 
+    def assert_counts_are_the_truth(self, *services: str) -> None:
+        """Close the shop: every request that was ever made is in the ledger, each once."""
+        self.shop.closes()
+        for service in services:
+            truth = self.shop.truth(service)
+            wanted = {"good": truth.good, "bad": truth.bad, "total": truth.total}
+            with suppress(TimeoutError):
+                self.wait_until(self.sees("events", wanted, slo_id=f"{service}-availability"), 20)
+            assert self.slo(f"{service}-availability")["events"] == wanted
+
     def open(self, slo_ids: Sequence[str]) -> None:
         """Open the shop once its counters are known and all alerts are judged."""
         for slo_id in slo_ids:

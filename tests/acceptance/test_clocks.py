@@ -46,7 +46,7 @@ def test_a_clock_that_is_set_and_put_right_repeats_and_loses_nothing(tmp_path: P
             running.wait_until(_agrees_with_prometheus(running))
             _ticks_on(running)
             assert before < _as_of(running) <= datetime.now(tz=UTC)
-        _counts_are_the_truth(running)
+        running.assert_counts_are_the_truth("checkout")
         assert "Traceback" not in running.service.log
 
 
@@ -67,7 +67,7 @@ def test_a_machine_that_slept_pages_for_nothing_of_the_past(tmp_path: Path) -> N
         assert running.metric("sloburn_evaluations_missed_total") >= 70 / SLOT_S - 2  # type: ignore[operator]
         assert running.deeds() == []
         assert running.slo()["events"]["bad"] > 100
-        _counts_are_the_truth(running)
+        running.assert_counts_are_the_truth("checkout")
         assert not running.sink.received
 
 
@@ -117,15 +117,6 @@ def _ticks_on(running: Stack) -> None:
 
 def _as_of(running: Stack) -> datetime:
     return datetime.fromisoformat(running.slo()["as_of"])
-
-
-def _counts_are_the_truth(running: Stack) -> None:
-    running.shop.closes()
-    truth = running.shop.truth("checkout")
-    wanted = {"good": truth.good, "bad": truth.bad, "total": truth.total}
-    with suppress(TimeoutError):
-        running.wait_until(running.sees("events", wanted), 20)
-    assert running.slo()["events"] == wanted
 
 
 def _wait_for(service: Server, path: str, text: str, timeout: float = 40.0) -> None:

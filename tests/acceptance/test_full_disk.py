@@ -3,12 +3,12 @@
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stack import Stack, stack
+from tests.acceptance.stack import stack
 from tests.acceptance.timeline import Sight, all_clear, between, page
 from tests.support.disks import Disk, LimitedFiles, can_mount, small_disk
 
@@ -59,20 +59,9 @@ def test_pages_go_out_while_the_disk_is_full_and_nothing_is_lost(tmp_path: Path,
         degraded = [alert.alert["annotations"].get("durability") for alert in (fired, second, ended, over)]
         assert degraded == ["degraded", "degraded", "degraded", None]
         assert running.deeds(CHECKOUT) == running.deeds(SEARCH) == ["fired", "resolved"]
-        _counts_equal_the_truth(running, "checkout", "search")
+        running.assert_counts_are_the_truth("checkout", "search")
         running.service.stop()
         _the_database_holds_all_of_it_once(tmp_path / "service" / "sloburn.db")
-
-
-def _counts_equal_the_truth(running: Stack, *names: str) -> None:
-    """When the shop has closed, every request that was ever made is in the ledger, each once."""
-    running.shop.closes()
-    for name in names:
-        truth = running.shop.truth(name)
-        wanted = {"good": truth.good, "bad": truth.bad, "total": truth.total}
-        with suppress(TimeoutError):
-            running.wait_until(running.sees("events", wanted, slo_id=f"{name}-availability"), 20)
-        assert running.slo(f"{name}-availability")["events"] == wanted
 
 
 def _the_database_holds_all_of_it_once(path: Path) -> None:

@@ -1,14 +1,13 @@
 """While a page is in force, Prometheus fails in one way after another: it freezes each time, and nothing is lost."""
 
 import os
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import orjson
 import pytest
 
-from tests.acceptance.stack import Stack, stack
+from tests.acceptance.stack import stack
 from tests.acceptance.timeline import all_clear, between, page
 from tests.support.fault_proxy import HTML, Edit, Fault, FaultProxy, Hang, Reply, Truncate
 
@@ -56,17 +55,8 @@ def test_a_page_freezes_and_goes_on_whatever_prometheus_answers(tmp_path: Path) 
 
         assert ended.alert["startsAt"] == fired.alert["startsAt"]
         assert running.deeds() == ["fired", "resolved"]
-        _counts_are_the_truth(running)
+        running.assert_counts_are_the_truth("checkout")
 
 
 def _set(proxy: FaultProxy, fault: Fault | None) -> None:
     proxy.fault = fault
-
-
-def _counts_are_the_truth(running: Stack) -> None:
-    running.shop.closes()
-    truth = running.shop.truth("checkout")
-    wanted = {"good": truth.good, "bad": truth.bad, "total": truth.total}
-    with suppress(TimeoutError):
-        running.wait_until(running.sees("events", wanted), 20)
-    assert running.slo()["events"] == wanted

@@ -1,7 +1,6 @@
 """Trouble in the middle of an incident: the service is killed, or Prometheus is away."""
 
 import os
-from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -37,7 +36,7 @@ def test_a_restart_neither_loses_nor_repeats_an_incident(tmp_path: Path) -> None
         assert ended.alert["startsAt"] == fired.alert["startsAt"]
         assert (running.deeds(CHECKOUT), running.deeds(SEARCH)) == (["fired", "resolved"], ["fired", "resolved"])
         assert running.deeds(CART) == ["fired"]
-        _counts_equal_the_truth(running, "checkout", "search", "cart")
+        running.assert_counts_are_the_truth("checkout", "search", "cart")
 
 
 @pytest.mark.timeout(300)
@@ -66,7 +65,7 @@ def test_no_all_clear_while_prometheus_is_away(tmp_path: Path) -> None:
         assert ended.alert["startsAt"] == fired.alert["startsAt"]
         kinds = [one["kind"] for one in running.transitions()]
         assert kinds[-6:] == ["fired", "frozen", "thawed", "frozen", "thawed", "resolved"]
-        _counts_equal_the_truth(running, "checkout")
+        running.assert_counts_are_the_truth("checkout")
 
 
 @pytest.mark.soak
@@ -90,7 +89,7 @@ def test_no_all_clear_however_long_prometheus_is_away(tmp_path: Path) -> None:
         assert ended.alert["startsAt"] == fired.alert["startsAt"]
         kinds = [one["kind"] for one in running.transitions()]
         assert kinds[-4:] == ["fired", "frozen", "thawed", "resolved"]
-        _counts_equal_the_truth(running, "checkout")
+        running.assert_counts_are_the_truth("checkout")
 
 
 def _asserted(running: Stack) -> bool:
@@ -102,14 +101,3 @@ def _page_metric(running: Stack) -> float | None:
     return running.metric(
         'slo_alert_firing{slo="checkout-availability",service="checkout",name="availability",severity="page"}'
     )
-
-
-def _counts_equal_the_truth(running: Stack, *names: str) -> None:
-    """When the shop has closed, every request that was ever made is in the ledger, each once."""
-    running.shop.closes()
-    for name in names:
-        truth = running.shop.truth(name)
-        wanted = {"good": truth.good, "bad": truth.bad, "total": truth.total}
-        with suppress(TimeoutError):
-            running.wait_until(running.sees("events", wanted, slo_id=f"{name}-availability"), 20)
-        assert running.slo(f"{name}-availability")["events"] == wanted
