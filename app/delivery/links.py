@@ -18,9 +18,9 @@ def slo_page(external_url: str, notice: Notice) -> str:
     return page_of(external_url, notice.slo)
 
 
-def links(external_url: str, notice: Notice) -> list[tuple[str, str]]:
-    """What each address is called, and the address; annotations that are no addresses are left out."""
-    return [("SLO", slo_page(external_url, notice)), *elsewhere(dict(notice.annotations))]
+def links(external_url: str, notice: Notice, said: Mapping[str, str]) -> list[tuple[str, str]]:
+    """What each address is called, and the address; annotations *said* that are no addresses are left out."""
+    return [("SLO", slo_page(external_url, notice)), *elsewhere(said)]
 
 
 def elsewhere(said: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -39,7 +39,7 @@ class Writer:
         return Words(
             headline=said["summary"],
             text=said["description"],
-            links=tuple(links(self.external_url, telling.only)),
+            links=tuple(links(self.external_url, telling.only, said)),
         )
 
     def annotations(self, notice: Notice) -> dict[str, str]:

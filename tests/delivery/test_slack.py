@@ -45,6 +45,13 @@ def test_a_page_and_its_end_are_messages() -> None:
     assert page["attachments"][0]["color"] != end["attachments"][0]["color"]
 
 
+def test_an_address_may_be_a_template() -> None:
+    with Scripted(otherwise=OK) as server:
+        deliver(lambda: _webhook(server), [firing(annotations=(("runbook_url", "https://r/{{ slo }}"),))])
+        (page,) = server.bodies
+    assert "<https://r/checkout-availability|Runbook>" in page["attachments"][0]["text"]
+
+
 @pytest.mark.parametrize(
     "evil", ["<!channel>", "<!here|here>", "<@U024BE7LH>", "<https://evil|click>", "&lt;!channel>"]
 )
