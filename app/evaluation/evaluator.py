@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from app.alerting import Notice, NoticeStatus, Routing, Transition
+from app.alerting import Notice, Routing, Transition
 from app.evaluation import history, live
 from app.evaluation.aftermath import aftermaths
 from app.evaluation.asking import Asker
@@ -26,24 +26,16 @@ from app.evaluation.members import Member, members_of
 from app.evaluation.ports import EvaluationInstruments, Source
 from app.evaluation.sparing import Sparing
 from app.evaluation.troubles import Troubles
-from app.evaluation.unsaved import Unsaved
 from app.evaluation.views import snapshots
 from app.evaluation.watch import watches_of
+from app.evaluation.writing import Writer
 from app.slo import Slo, SloId
 from app.status import Board, HistoryPoint
-from app.store import Database, StoreError, Transaction, unreadable_is_damaged
-from app.store.alerts import (
-    append_transitions,
-    forget_alerts,
-    load_alerts,
-    prune_transitions,
-    save_alerts,
-)
-from app.store.ledger import load_stepped, save_stepped
-from app.store.outbox import enqueue, prune_outbox, told_of
+from app.store import Database, unreadable_is_damaged
+from app.store.alerts import load_alerts
+from app.store.ledger import load_stepped
 
 _log = structlog.get_logger(__name__)
-_KEPT = timedelta(days=90)
 _SHOWN_EVERY = timedelta(seconds=5)
 _SHOWN_LESS_OFTEN_BY = timedelta(milliseconds=2)
 """For each member: to show what history has added takes as much longer."""
@@ -81,29 +73,25 @@ class Evaluator:
     ) -> None:
         self._slos = tuple(slos)
         self._source = source
-        self._database = database
         self._board = board
         self._instruments = instruments
         self._pace = pace
         self._book = Book(watches_of(slos), interval_s=round(pace.interval.total_seconds()), history=pace.history)
-        self._keeper = Keeper(self._book)
+        keeper = Keeper(self._book)
         self._turn = asyncio.Lock()
         self._asker = Asker(self._book.intake, self._turn)
         self._backfill = Backfill(self._book, self._asker, source)
         self._edges = Edges(self._book, self._asker, self._backfill.source)
         self._troubles = Troubles(instruments)
         self._sparing = Sparing(instruments)
-        self._unsaved = Unsaved()
+        self._writer = Writer(database, keeper, instruments=instruments, routing=pace.routing)
         self._known_members: tuple[int, tuple[Member, ...]] | None = None
         self._retired = False
-        self._pruned_at: datetime | None = None
         self._last_tick: datetime | None = None
         self._pieces = 0
         self._shown_at = datetime.min.replace(tzinfo=UTC)
-        self.last_commit: datetime | None = None
-        self.store_problem: str | None = None
         with database.read() as transaction, unreadable_is_damaged():
-            self._keeper.load(transaction)
+            keeper.load(transaction)
             stored = load_alerts(transaction)
             self._stepped = load_stepped(transaction)
         self._alerts = dict(stored.alerts)
@@ -126,7 +114,7 @@ class Evaluator:
                 self._look(at)
             else:
                 await self._explain(self._judge(at), at)
-            await self._commit(at)
+            await self._writer.commit(at, stepped=self._stepped)
         self._instruments.evaluated(loop.time() - began, at)
 
     async def backfill(self, now: datetime) -> bool:
@@ -141,7 +129,8 @@ class Evaluator:
             self._troubles.note_history(answers)
             self._pieces += 1
             if self._pieces > len(self._book.watches) // _SLIS_SAVED_AT_ONCE:
-                await self._save_history(now)
+                saved = await self._writer.save_history(now)
+                self._pieces = 0 if saved else self._pieces
             self._show(now)
         self._instruments.backfill_progress(self._backfill.progress)
         return True
@@ -166,10 +155,24 @@ class Evaluator:
         """Go on after all, since the other evaluator could not begin."""
         self._retired = False
 
+    def succeed(self, other: "Evaluator") -> None:
+        """Go on from what the other one has committed."""
+        self._writer.last_commit = other.last_commit
+
     @property
     def stepped(self) -> datetime | None:
         """The newest slot that alerts were stepped through, by this process or one before; None if there is none."""
         return self._stepped
+
+    @property
+    def last_commit(self) -> datetime | None:
+        """The newest slot that was written, None before the first."""
+        return self._writer.last_commit
+
+    @property
+    def store_problem(self) -> str | None:
+        """Why the database cannot be written, None if it can."""
+        return self._writer.problem
 
     @property
     def overgrown(self) -> bool:
@@ -190,7 +193,7 @@ class Evaluator:
     @property
     def unwritten(self) -> Sequence[Notice]:
         """What receivers are to be told and could not be put into the outbox so far, oldest first."""
-        return self._unsaved.told
+        return self._writer.unsaved.told
 
     @property
     def unanswered(self) -> str | None:
@@ -233,7 +236,7 @@ class Evaluator:
         self._alerts, self._in_force = judgement.alerts, judgement.notices
         self._stepped = self._last_tick = at
         # Alerts have moved on: what they tell is kept, even if the rest of this tick fails.
-        self._unsaved.add(judgement)
+        self._writer.unsaved.add(judgement)
         self._publish(members, figures, at)
         _announce(judgement.transitions)
         return judgement
@@ -260,70 +263,9 @@ class Evaluator:
     async def _explain(self, judgement: Judgement, at: datetime) -> None:
         """Add what burned it, where an alert begins to fire and Prometheus answers at once."""
         explained = judgement.explained(await culprits(judgement.told, self._slos, self._source, at=at))
-        self._unsaved.amend(explained)
+        self._writer.unsaved.amend(explained)
         self._in_force = explained.notices
         self._board.tell(self._in_force)
-
-    async def _commit(self, at: datetime) -> None:
-        """Write the tick; what cannot be written now is written with a later tick, in order."""
-        try:
-            await asyncio.to_thread(self._save, at)
-            self._unsaved.clear()
-            self.last_commit = at
-            if self.store_problem is not None:
-                await asyncio.to_thread(self._database.check)
-                _log.info("what was kept in memory is written; the database is sound")
-        except StoreError as error:
-            self._store_failed(error)
-        else:
-            self.store_problem = None
-
-    def _save(self, at: datetime) -> None:
-        with self._database.begin() as transaction:
-            self._keeper.save(transaction, at_s=at.timestamp())
-            unsaved = self._unsaved.whole
-            if unsaved is not None:
-                self._save_judgement(transaction, unsaved, at)
-            if self._stepped is not None:
-                save_stepped(transaction, self._stepped)
-            if self._pruned_at is None or at - self._pruned_at >= timedelta(hours=1):
-                self._keeper.prune(transaction, at_s=at.timestamp())
-                prune_transitions(transaction, before=at - _KEPT)
-                prune_outbox(transaction, before=at - _KEPT)
-                self._pruned_at = at
-        self._keeper.committed()
-
-    def _save_judgement(self, transaction: Transaction, judgement: Judgement, at: datetime) -> None:
-        in_force = [alert for alerts in judgement.alerts.values() for alert in alerts if alert.in_force]
-        changed = {alert.key: alert for alert in (*judgement.changed, *in_force)}
-        save_alerts(transaction, changed.values(), judgement.notices)
-        forget_alerts(transaction, judgement.gone)
-        append_transitions(transaction, judgement.transitions)
-        for notice in judgement.told:
-            receivers = self._pace.routing.receivers(notice)
-            if notice.status is NoticeStatus.RESOLVED:
-                # Who was told that it fires is told that it is over, even if routes have changed in between.
-                told = told_of(transaction, notice, receivers=self._pace.routing.known)
-                receivers = tuple(dict.fromkeys((*receivers, *told)))
-            enqueue(transaction, [notice], receivers=receivers, at=at)
-
-    async def _save_history(self, now: datetime) -> None:
-        try:
-            await asyncio.to_thread(self._save_book, now)
-            self._pieces = 0
-        except StoreError as error:
-            self._store_failed(error)
-
-    def _save_book(self, now: datetime) -> None:
-        with self._database.begin() as transaction:
-            self._keeper.save(transaction, at_s=now.timestamp())
-        self._keeper.committed()
-
-    def _store_failed(self, error: StoreError) -> None:
-        if self.store_problem is None:
-            _log.error("cannot write; results are kept in memory until it works again", error=str(error))
-        self.store_problem = str(error)
-        self._instruments.evaluation_failed(error.reason)
 
 
 def _announce(transitions: Sequence[Transition]) -> None:

@@ -130,7 +130,7 @@ class Engine:
         except BaseException:
             old.resume()
             raise
-        new.last_commit = old.last_commit
+        new.succeed(old)
         self._evaluator, self._documents = new, documents
 
     def reasons_not_ready(self) -> Sequence[str]:

@@ -1,0 +1,105 @@
+"""From a tick to the database: counts, alerts, transitions and what receivers are told, in one transaction."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.alerting import NoticeStatus, Routing
+from app.evaluation.judging import Judgement
+from app.evaluation.keeping import Keeper
+from app.evaluation.ports import EvaluationInstruments
+from app.evaluation.unsaved import Unsaved
+from app.store import Database, StoreError, Transaction
+from app.store.alerts import append_transitions, forget_alerts, prune_transitions, save_alerts
+from app.store.ledger import save_stepped
+from app.store.outbox import enqueue, prune_outbox, told_of
+
+_log = structlog.get_logger(__name__)
+_KEPT = timedelta(days=90)
+_PRUNED_EVERY = timedelta(hours=1)
+
+
+class Writer:
+    """Writes ticks; what cannot be written now is written with a later one, in order.
+
+    Attributes:
+        unsaved: what ticks have decided and is not written yet.
+        last_commit: the newest slot that was written; None before the first.
+        problem: why the last attempt failed, None if it did not.
+    """
+
+    def __init__(
+        self, database: Database, keeper: Keeper, *, instruments: EvaluationInstruments, routing: Routing
+    ) -> None:
+        self.unsaved = Unsaved()
+        self.last_commit: datetime | None = None
+        self.problem: str | None = None
+        self._database = database
+        self._keeper = keeper
+        self._instruments = instruments
+        self._routing = routing
+        self._pruned_at: datetime | None = None
+
+    async def commit(self, at: datetime, *, stepped: datetime | None) -> None:
+        """Write the tick of the slot *at*; *stepped* is the newest slot that alerts were stepped through."""
+        try:
+            await asyncio.to_thread(self._save, at, stepped)
+            self.unsaved.clear()
+            self.last_commit = at
+            if self.problem is not None:
+                await asyncio.to_thread(self._database.check)
+                _log.info("what was kept in memory is written; the database is sound")
+        except StoreError as error:
+            self._failed(error)
+        else:
+            self.problem = None
+
+    async def save_history(self, now: datetime) -> bool:
+        """Write what was counted of the past; whether that worked."""
+        try:
+            await asyncio.to_thread(self._save_book, now)
+        except StoreError as error:
+            self._failed(error)
+            return False
+        return True
+
+    def _save(self, at: datetime, stepped: datetime | None) -> None:
+        with self._database.begin() as transaction:
+            self._keeper.save(transaction, at_s=at.timestamp())
+            unsaved = self.unsaved.whole
+            if unsaved is not None:
+                self._save_judgement(transaction, unsaved, at)
+            if stepped is not None:
+                save_stepped(transaction, stepped)
+            if self._pruned_at is None or at - self._pruned_at >= _PRUNED_EVERY:
+                self._keeper.prune(transaction, at_s=at.timestamp())
+                prune_transitions(transaction, before=at - _KEPT)
+                prune_outbox(transaction, before=at - _KEPT)
+                self._pruned_at = at
+        self._keeper.committed()
+
+    def _save_judgement(self, transaction: Transaction, judgement: Judgement, at: datetime) -> None:
+        in_force = [alert for alerts in judgement.alerts.values() for alert in alerts if alert.in_force]
+        changed = {alert.key: alert for alert in (*judgement.changed, *in_force)}
+        save_alerts(transaction, changed.values(), judgement.notices)
+        forget_alerts(transaction, judgement.gone)
+        append_transitions(transaction, judgement.transitions)
+        for notice in judgement.told:
+            receivers = self._routing.receivers(notice)
+            if notice.status is NoticeStatus.RESOLVED:
+                # Who was told that it fires is told that it is over, even if routes have changed in between.
+                told = told_of(transaction, notice, receivers=self._routing.known)
+                receivers = tuple(dict.fromkeys((*receivers, *told)))
+            enqueue(transaction, [notice], receivers=receivers, at=at)
+
+    def _save_book(self, now: datetime) -> None:
+        with self._database.begin() as transaction:
+            self._keeper.save(transaction, at_s=now.timestamp())
+        self._keeper.committed()
+
+    def _failed(self, error: StoreError) -> None:
+        if self.problem is None:
+            _log.error("cannot write; results are kept in memory until it works again", error=str(error))
+        self.problem = str(error)
+        self._instruments.evaluation_failed(error.reason)
