@@ -187,7 +187,10 @@ class Evaluator:
     @property
     def backfilling(self) -> bool:
         """Whether history is being read that Prometheus answers; what it refuses is not waited for."""
-        missing = any(not watch.backfilled and watch.problem is None for watch in self._book.watches)
+        missing = any(
+            not watch.backfilled and watch.problem is None and watch.history_problem is None
+            for watch in self._book.watches
+        )
         return missing or self._edges.missing
 
     @property

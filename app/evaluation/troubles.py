@@ -48,11 +48,15 @@ class Troubles:
         self._say_silent()
 
     def note_history(self, asked: Answers) -> None:
-        """Take note of what was not answered about the past.
+        """Take note of what was answered about the past, and what was not.
 
         It may only have been too much at once: whether Prometheus answers at all is seen by what ticks ask.
         """
-        self._note_problems(asked.failed)
+        for watch in asked.answered:
+            watch.history_problem = None
+        for watch, error in asked.failed:
+            watch.history_problem = str(error)
+        self._count(asked.failed)
 
     def _note_problems(self, failed: Sequence[tuple[Watch, PrometheusError]]) -> None:
         for watch, error in failed:
@@ -60,6 +64,9 @@ class Troubles:
             if ours and watch.problem is None:
                 _log.error("a query is refused", query=watch.query, error=str(error))
             watch.problem, watch.problem_is_ours = str(error), ours
+        self._count(failed)
+
+    def _count(self, failed: Sequence[tuple[Watch, PrometheusError]]) -> None:
         for reason in {error.reason for _, error in failed}:
             self._instruments.evaluation_failed(reason)
 

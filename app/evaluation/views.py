@@ -8,6 +8,7 @@ import numpy as np
 from app.alerting import Alert
 from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.members import Member
+from app.evaluation.watch import Watch
 from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
 from app.status import (
     AlertView,
@@ -154,12 +155,20 @@ def _problem(member: Member, as_of: datetime | None, *, stale: bool) -> str | No
     if not watch.started:
         return "waiting for the first answer of Prometheus"
     if as_of is None:
-        return f"no series match {watch.query}" if watch.backfilled else "no samples yet; history is being read"
+        reading = _unread(watch) or "history is being read"
+        return f"no series match {watch.query}" if watch.backfilled else f"no samples yet; {reading}"
     if stale:
         return f"no samples of {watch.query} since {as_of:%Y-%m-%d %H:%M:%S} UTC"
     if watch.refused_groups:
         return f"more than {len(watch.rows)} groups: {len(watch.refused_groups)} further ones are not counted"
-    return None
+    return _unread(watch)
+
+
+def _unread(watch: Watch) -> str | None:
+    """Why history is not being read, though some is missing."""
+    if watch.backfilled or watch.history_problem is None:
+        return None
+    return f"history cannot be read now: {watch.history_problem}"
 
 
 def _health(remaining: float, alerts: Sequence[Alert]) -> HealthState:

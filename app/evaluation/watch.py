@@ -21,7 +21,8 @@ class Watch:
     Counts are final up to *settled_s* and there at all up to *counted_s*; history has been counted back to
     *complete_from_s*, of *wanted_from_s*. *pending* are the heads of targets that appear in the history so far.
     *long_windows_s* are the windows whose start is looked at closely. *resumed* says that the provisional part comes
-    from disk and is to be counted anew. *setbacks* is how many times in a row it was asked for in vain.
+    from disk and is to be counted anew. *setbacks* is how many times in a row it was asked for in vain. *problem* is
+    why the last tick was not answered, *history_problem* why the last piece of history was not; each may be alone.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Watch:
     refused_groups: set[GroupKey] = field(default_factory=set)
     problem: str | None = None
     problem_is_ours: bool = False
+    history_problem: str | None = None
     setbacks: int = 0
 
     @property

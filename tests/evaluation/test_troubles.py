@@ -1,10 +1,14 @@
 """Who is said not to answer."""
 
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
 from structlog.testing import capture_logs
 
-from app.prometheus import TimedOutError
+from app.prometheus import BadQueryError, PrometheusError, TimedOutError
+from app.status import DataState
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import Running
@@ -12,19 +16,54 @@ from tests.evaluation.running import Running
 END = 1_800_000_000
 
 
+def checkout() -> MemorySource:
+    return MemorySource([counter(requests("checkout"), (END - 8 * 3600, END))])
+
+
+def of_history(error: PrometheusError) -> Callable[[str], None]:
+    """A fault for whatever is older than a few hours."""
+
+    def fault(expr: str) -> None:
+        if "_over_time" in expr or "resets" in expr:
+            raise error
+
+    return fault
+
+
 def test_history_that_takes_too_long_is_no_prometheus_that_does_not_answer(tmp_path: Path) -> None:
     """Ticks are answered all the while: no alert is frozen, and we are at work."""
-    source = MemorySource([counter(requests("checkout"), (END - 8 * 3600, END))])
-
-    def times_out(expr: str) -> None:
-        if "_over_time" in expr or "resets" in expr:
-            raise TimedOutError("too slow")
-
+    source = checkout()
     loaded = slos([availability("checkout")], tmp_path / "slos")
     with capture_logs() as logs, Running(loaded, source, tmp_path / "live.db") as running:
         running.tick(END - 600)
-        source.fault = times_out
+        source.fault = of_history(TimedOutError("too slow"))
         running.backfill(END - 600)
         assert running.evaluator.unanswered is None
         assert "history cannot be read now" in {line["event"] for line in logs}
         assert not [line for line in logs if line["log_level"] == "error"]
+
+
+@pytest.mark.parametrize("error", [BadQueryError("too many samples", query="x"), TimedOutError("too slow")])
+def test_history_that_is_refused_is_not_waited_for_until_it_is_answered(tmp_path: Path, error: PrometheusError) -> None:
+    """Ticks between its attempts do not make it wanted again; what is shown says why some is missing."""
+    source = checkout()
+    loaded = slos([availability("checkout")], tmp_path / "slos")
+    with Running(loaded, source, tmp_path / "live.db") as running:
+        running.tick(END - 900)
+        waited_for = [running.evaluator.backfilling]
+        source.fault = of_history(error)
+        running.backfill(END - 900)
+        for at in range(END - 870, END - 600, 30):
+            running.tick(at)
+            waited_for.append(running.evaluator.backfilling)
+            shown = running.snapshot("checkout-availability")
+            assert shown.data is DataState.BACKFILLING
+            assert str(error) in str(shown.problem)
+            running.do(running.evaluator.backfill(datetime.fromtimestamp(at, UTC)))
+        assert waited_for == [True] + [False] * 9
+        source.fault = lambda _expr: None
+        running.run(END - 600, END)
+        running.backfill(END)
+        assert not running.evaluator.backfilling
+        assert running.evaluator.backfill_progress == 1.0
+        assert running.snapshot("checkout-availability").problem is None
