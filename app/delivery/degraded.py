@@ -1,4 +1,4 @@
-"""Pages while the database cannot be written: they go out from memory, under the keys they will have (ADR-0008).
+"""Pages while the database cannot be used: they go out from memory, under the keys they will have (ADR-0008).
 
 Ticks hand over what they have decided and could not write. Nothing else changes: whoever drains the outbox sees the
 pages in it, after what was there before, and finds what became of them remembered until it can be written down.
@@ -6,7 +6,8 @@ pages in it, after what was there before, and finds what became of them remember
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
@@ -40,11 +41,16 @@ class DegradableDeliveries(Deliveries):
         self._turn = threading.Lock()
         self._ids = count(-1, -1)
         self._pages: dict[_Key, OutboxEntry] = {}
+        self._fallen: set[_Key] = set()
+        self._waits: dict[_Key, OutboxEntry] = {}
         self._news: dict[str, Notice] = {}
+        self._ends: dict[tuple[str, str], Notice] = {}
         self._endings: dict[_Key, Ending] = {}
         self._attempts: Counter[_Key] = Counter()
         self._given: dict[int, OutboxEntry] = {}
-        self._failed_at: dict[str, datetime] = {}
+        self._asked_at: dict[str, datetime] = {}
+        self._unclaimable: set[str] = set()
+        self._oldest_stored: datetime | None = None
         self._pictures: dict[str, Sequence[Notice]] = {}
 
     def hold(self, unwritten: Iterable[Notice], *, at: datetime) -> None:
@@ -52,22 +58,27 @@ class DegradableDeliveries(Deliveries):
         pages = [_degraded(notice) for notice in unwritten if notice.severity is Severity.PAGE]
         with self._turn:
             self._news = {notice.key: notice for notice in pages}
+            self._ends = {_incident(notice): notice for notice in pages if notice.status is NoticeStatus.RESOLVED}
             if not pages:
-                self._pages.clear()
+                self._pages = {key: page for key, page in self._pages.items() if key in self._fallen}
+            fallen_back = [(self._pages[key].receiver, self._pages[key].notice) for key in self._fallen]
             routing = self._stored.routing
             for notice in pages:
                 for receiver in () if routing is None else routing.receivers(notice):
                     self._add(receiver, notice, at)
+            for receiver, notice in fallen_back:
+                self._fall(receiver, self._ends_of(notice), at)
 
     @override
     def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
+        self._asked_at[receiver] = at
         try:
             claimed = self._without_ended(self._stored.claim(receiver, at=at), at)
         except StoreError:
             claimed = []
-            self._failed_at[receiver] = at
+            self._unclaimable.add(receiver)
         else:
-            self._failed_at.pop(receiver, None)
+            self._unclaimable.discard(receiver)
         heads = self._heads(receiver)
         with self._turn:
             entries = [*claimed, *(entry for entry in heads if entry.due_at <= at)]
@@ -87,24 +98,27 @@ class DegradableDeliveries(Deliveries):
                 unwritten = {entry_id: ending for entry_id, ending in endings.items() if entry_id < 0}
         with self._turn:
             given = {entry_id: self._given.pop(entry_id, None) for entry_id in endings}
-            for entry_id, ending in unwritten.items():
+            for entry_id, ending in endings.items():
                 entry = given[entry_id]
-                if entry is not None:
+                if entry is not None and entry_id in unwritten:
                     self._note(entry, ending, at)
+                elif entry is not None:
+                    self._written(entry, ending)
 
     @override
     def next_due(self, receiver: str) -> datetime | None:
         dues = [entry.due_at for entry in self._heads(receiver)]
-        if receiver in self._failed_at:
-            return min((*dues, self._failed_at[receiver] + _AGAIN))
-        stored = self._stored.next_due(receiver)
+        stored = self._stored_due(receiver)
         return min((*dues, *([] if stored is None else [stored])), default=None)
 
     @override
     def oldest_waiting(self) -> datetime | None:
         with self._turn:
             made = [entry.created_at for key, entry in self._pages.items() if not self._over(key)]
-        stored = self._stored.oldest_waiting()
+        # What cannot be read waits on.
+        with suppress(StoreError):
+            self._oldest_stored = self._stored.oldest_waiting()
+        stored = self._oldest_stored
         return min((*made, *([] if stored is None else [stored])), default=None)
 
     @override
@@ -132,13 +146,22 @@ class DegradableDeliveries(Deliveries):
         with self._turn:
             for entry in claimed:
                 if entry.id in ended:
+                    self._written(entry, ended[entry.id])
                     del self._endings[_key(entry)]
                     self._attempts.pop(_key(entry), None)
         return [entry for entry in claimed if entry.id not in ended]
 
+    def _stored_due(self, receiver: str) -> datetime | None:
+        """When to claim again what lies in the database: soon, if it could not be done or nobody can say."""
+        if receiver not in self._unclaimable:
+            with suppress(StoreError):
+                return self._stored.next_due(receiver)
+        asked_at = self._asked_at.get(receiver)
+        return None if asked_at is None else asked_at + _AGAIN
+
     def _heads(self, receiver: str) -> list[OutboxEntry]:
         """The first of each alert that waits in memory, and of pages that wait where nothing can be claimed."""
-        unclaimable = receiver in self._failed_at
+        unclaimable = receiver in self._unclaimable
         if not unclaimable and not any(key[0] == receiver for key in tuple(self._pages)):
             return []
         waiting = self._waiting(receiver)
@@ -156,10 +179,17 @@ class DegradableDeliveries(Deliveries):
             return [self._as_it_stands(entry) for entry in mine if entry.notice.severity is Severity.PAGE]
 
     def _waiting(self, receiver: str) -> Sequence[OutboxEntry]:
+        """What waits in the database, as last seen if nobody can read it: an end must not overtake its beginning."""
         try:
-            return self._stored.waiting(receiver)
+            found = self._stored.waiting(receiver)
         except StoreError:
-            return ()
+            with self._turn:
+                known = [entry for entry in self._waits.values() if entry.receiver == receiver]
+            return sorted(known, key=lambda entry: entry.id)
+        with self._turn:
+            others = {key: entry for key, entry in self._waits.items() if entry.receiver != receiver}
+            self._waits = others | {_key(entry): entry for entry in found if entry.notice.severity is Severity.PAGE}
+        return found
 
     def _as_it_stands(self, entry: OutboxEntry) -> OutboxEntry:
         ending = self._endings.get(_key(entry))
@@ -172,8 +202,41 @@ class DegradableDeliveries(Deliveries):
     def _note(self, entry: OutboxEntry, ending: Ending, at: datetime) -> None:
         self._endings[_key(entry)] = ending
         self._attempts[_key(entry)] += isinstance(ending, RetryAt)
+        if entry.id > 0:
+            self._waits.setdefault(_key(entry), entry)
         if isinstance(ending, Bury) and entry.receiver in self._stored.fallbacks:
-            self._add(self._stored.fallbacks[entry.receiver], entry.notice, at)
+            # If the receiver comes back for the end alone, whoever was told of the beginning must hear it too.
+            told = entry.notice, *self._ends_of(entry.notice, waiting_for=entry.receiver)
+            self._fall(self._stored.fallbacks[entry.receiver], told, at)
+
+    def _written(self, entry: OutboxEntry, ending: Ending) -> None:
+        """What became of an entry is in the database: what memory holds of it is of no more use, or is brought up."""
+        key = _key(entry)
+        self._waits.pop(key, None)
+        if isinstance(ending, Done | Bury):
+            self._pages.pop(key, None)
+            self._fallen.discard(key)
+        elif entry.notice.severity is Severity.PAGE:
+            attempts = entry.attempts + isinstance(ending, RetryAt)
+            self._waits[key] = replace(entry, due_at=ending.due_at, attempts=attempts)
+
+    def _ends_of(self, notice: Notice, *, waiting_for: str | None = None) -> Iterator[Notice]:
+        """What says that an alert is over: decided and not written, or waiting in the database for some receiver."""
+        if notice.status is NoticeStatus.RESOLVED:
+            return
+        if _incident(notice) in self._ends:
+            yield self._ends[_incident(notice)]
+        waiting = [entry.notice for entry in self._waits.values() if entry.receiver == waiting_for]
+        ends = (other for other in waiting if other.status is NoticeStatus.RESOLVED)
+        yield from (end for end in ends if _incident(end) == _incident(notice))
+
+    def _fall(self, receiver: str, notices: Iterable[Notice], at: datetime) -> None:
+        """Tell a receiver in the place of another; this is kept until it is in the database."""
+        for notice in notices:
+            self._add(receiver, notice, at)
+            key = receiver, idempotency_key(notice)
+            if key in self._pages:
+                self._fallen.add(key)
 
     def _add(self, receiver: str, notice: Notice, at: datetime) -> None:
         key = idempotency_key(notice)
@@ -192,6 +255,10 @@ class DegradableDeliveries(Deliveries):
 
 def _key(entry: OutboxEntry) -> _Key:
     return entry.receiver, entry.idempotency_key
+
+
+def _incident(notice: Notice) -> tuple[str, str]:
+    return notice.key, notice.incident
 
 
 def _degraded(notice: Notice) -> Notice:

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from typing_extensions import override
@@ -12,6 +13,7 @@ from app.delivery.alertmanager_api import AlertmanagerApi
 from app.delivery.alertmanager_wire import PostableAlert
 from app.delivery.answers import AttemptError
 from app.delivery.ports import Keeper
+from app.store import StoreError
 
 GivenUp = Callable[[datetime], Sequence[str]]
 """The receiver of every notification that was given up since a time; may block."""
@@ -27,6 +29,7 @@ class GivenUpAlarm(Keeper):
         self._given_up = given_up
         self._external_url = external_url
         self._lifetime = lifetime
+        self._counts: Counter[str] = Counter()
         self._since: dict[str, datetime] = {}
 
     @property
@@ -36,7 +39,10 @@ class GivenUpAlarm(Keeper):
 
     @override
     async def keep(self, notices: Sequence[Notice], *, at: datetime) -> bool:
-        counts = Counter(await asyncio.to_thread(self._given_up, at - _REMEMBERED))
+        # What cannot be read is as it was.
+        with suppress(StoreError):
+            self._counts = Counter(await asyncio.to_thread(self._given_up, at - _REMEMBERED))
+        counts = self._counts
         self._since = {receiver: self._since.get(receiver, at) for receiver in counts}
         if not counts:
             return True

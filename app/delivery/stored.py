@@ -164,8 +164,10 @@ class StoredMessages(Messages):
         kept = self.memory.recall(receiver, notice)
         if kept is not None:
             return kept
-        with self.database.read() as tx:
+        # An end that is told in a message of its own is better than one that is not told.
+        with suppress(StoreError), self.database.read() as tx:
             return recall_message(tx, receiver, notice.key, notice.incident)
+        return None
 
     @override
     def remember(self, receiver: str, notices: Sequence[Notice], *, handle: str, at: datetime) -> None:

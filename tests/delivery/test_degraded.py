@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.alerting import Notice, NoticeStatus, Routing
 from app.delivery import (
@@ -19,6 +20,7 @@ from app.delivery import (
     StoredDeliveries,
     StoredMessages,
 )
+from app.delivery.backoff import Done, RetryAt
 from app.delivery.outcome import Failed, Rejected
 from app.slo import Severity
 from app.store import Database, open_database
@@ -47,6 +49,18 @@ def unwritable(tmp_path: Path) -> Iterator[None]:
     with closing(sqlite3.connect(tmp_path / "sloburn.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
+
+
+@contextmanager
+def unreadable(database: Database, tmp_path: Path) -> Iterator[None]:
+    """The file cannot be opened any more, and what was open is closed."""
+    path = tmp_path / "sloburn.db"
+    database.close()
+    path.rename(tmp_path / "elsewhere.db")
+    path.mkdir()
+    yield
+    path.rmdir()
+    (tmp_path / "elsewhere.db").rename(path)
 
 
 def _now() -> datetime:
@@ -173,6 +187,107 @@ def test_a_page_that_is_refused_falls_back_from_memory(database: Database, tmp_p
         assert oldest_waiting(tx) is None
 
 
+@pytest.mark.parametrize("at_first", [1, 2], ids=["decided later", "decided already"])
+def test_whoever_is_told_in_the_place_of_another_hears_the_end_too(
+    database: Database, tmp_path: Path, at_first: int
+) -> None:
+    """The receiver is back for the end alone, and takes it itself."""
+    am, mail = FakeReceiver("am"), FakeReceiver("mail")
+    am.script = [Rejected(detail="410 gone")]
+    deliveries = _deliveries(database, fallbacks={"am": "mail"})
+    notices = (firing(), resolved())
+    with unwritable(tmp_path):
+        _play(
+            deliveries,
+            [am, mail],
+            (lambda: deliveries.hold(notices[:at_first], at=_now()), at_first),
+            (lambda: deliveries.hold(notices, at=_now()), 2),
+        )
+    _write(database, *notices)
+    deliveries.hold((), at=_now())
+    _play(deliveries, [am, mail], (lambda: None, 2))
+    assert _told(am) == [("checkout-availability", "resolved", True)]
+    assert _told(mail) == [("checkout-availability", "firing", True), ("checkout-availability", "resolved", True)]
+    with database.read() as tx:
+        assert oldest_waiting(tx) is None
+
+
+def test_a_stored_page_that_is_refused_falls_back_with_its_end(database: Database, tmp_path: Path) -> None:
+    """Both were stored, and cannot be claimed any more; ticks without news go on meanwhile."""
+    am, mail = FakeReceiver("am"), FakeReceiver("mail")
+    am.script = [Rejected(detail="410 gone")]
+    mail.script = [REFUSED] * 3
+    deliveries = _deliveries(database, fallbacks={"am": "mail"})
+    _write(database, firing(), resolved())
+    with unwritable(tmp_path):
+        _play(deliveries, [mail, am], (lambda: None, 1), (lambda: deliveries.hold((), at=_now()), 1))
+    assert [notice.status for notice in am.told] == [NoticeStatus.RESOLVED]
+    assert mail.told == [firing(), resolved()]
+    _play(deliveries, [am, mail], (lambda: None, 2))
+    assert (len(am.told), len(mail.told)) == (1, 2)
+    with database.read() as tx:
+        assert oldest_waiting(tx) is None
+
+
+def test_pages_go_out_while_the_database_cannot_even_be_read(database: Database, tmp_path: Path) -> None:
+    am = FakeReceiver("am")
+    am.script = [REFUSED]
+    deliveries = _deliveries(database)
+    notices = (firing(), resolved())
+    with capture_logs() as logs, unreadable(database, tmp_path):
+        _play(
+            deliveries,
+            [am],
+            (lambda: deliveries.hold([firing()], at=_now()), 1),
+            (lambda: deliveries.hold(notices, at=_now()), 2),
+        )
+    assert not [line for line in logs if line["log_level"] == "error"]
+    _write(database, *notices)
+    deliveries.hold((), at=_now())
+    _play(deliveries, [am], (lambda: _write(database, firing("cart")), 3))
+    assert [(slo, status) for slo, status, _ in _told(am)] == [
+        ("checkout-availability", "firing"),
+        ("checkout-availability", "resolved"),
+        ("cart", "firing"),
+    ]
+
+
+def test_a_stored_page_is_tried_again_before_its_end_though_it_cannot_be_read(
+    database: Database, tmp_path: Path
+) -> None:
+    deliveries = _deliveries(database)
+    now = _now()
+    _write(database, firing())
+    (entry,) = deliveries.claim("am", at=_now())
+    deliveries.settle({entry.id: RetryAt(due_at=now, error="slow")}, at=now)
+    with unreadable(database, tmp_path):
+        deliveries.hold([resolved()], at=now)
+        for status in NoticeStatus.FIRING, NoticeStatus.RESOLVED:
+            (entry,) = deliveries.claim("am", at=now)
+            assert entry.notice.status is status
+            deliveries.settle({entry.id: Done()}, at=now)
+        assert deliveries.claim("am", at=now) == []
+        assert deliveries.next_due("am") == now + timedelta(seconds=5)
+    _write(database, resolved())
+    deliveries.hold((), at=now)
+    for _ in range(3):
+        assert deliveries.claim("am", at=_now()) == []
+    with database.read() as tx:
+        assert oldest_waiting(tx) is None
+
+
+def test_what_cannot_be_asked_is_asked_again_soon(database: Database, tmp_path: Path) -> None:
+    """The database fails after it has been asked for what is due."""
+    deliveries = _deliveries(database)
+    now = _now()
+    _write(database, firing("cart"))
+    made_at = deliveries.oldest_waiting()
+    assert deliveries.claim("mail", at=now) == []
+    with unreadable(database, tmp_path):
+        assert deliveries.next_due("mail") == now + timedelta(seconds=5)
+        assert deliveries.oldest_waiting() == made_at
+
+
 def test_what_cannot_be_stored_is_repeated_all_the_same(database: Database) -> None:
     """An Alertmanager that hears no more of a page takes it as resolved; and of its end, as firing."""
     deliveries = _deliveries(database)
@@ -184,6 +299,14 @@ def test_what_cannot_be_stored_is_repeated_all_the_same(database: Database) -> N
     deliveries.hold([fires, resolved("cart", starts_at=now, after=timedelta(0))], at=now)
     assert [one.status for one in deliveries.picture("am", at=now)] == [NoticeStatus.RESOLVED]
     assert deliveries.picture("am", at=now + timedelta(hours=1)) == ()
+
+
+def test_an_end_is_told_though_nobody_knows_what_message_it_belongs_to(database: Database, tmp_path: Path) -> None:
+    messages = StoredMessages(database=database)
+    messages.remember("slack", [firing()], handle="C1/1", at=_now())
+    with unreadable(database, tmp_path):
+        assert messages.recall("slack", resolved()) is None
+    assert messages.recall("slack", resolved()) is not None
 
 
 def test_a_message_that_cannot_be_noted_was_sent_all_the_same(database: Database, tmp_path: Path) -> None:

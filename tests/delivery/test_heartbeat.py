@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import httpx
 
@@ -10,6 +10,7 @@ from app.delivery.alertmanager_api import AlertmanagerApi
 from app.delivery.given_up import GivenUpAlarm
 from app.delivery.heartbeat import Heartbeat, Watchdog, WatchdogOptions
 from app.delivery.secrets import FixedSecret
+from app.store import StoreError
 from tests.delivery.desk import now, outgoing
 from tests.delivery.fakes import Remembered, SkewedClock
 from tests.delivery.scripted import Reply, Scripted
@@ -86,6 +87,27 @@ def test_what_was_given_up_is_an_alert_of_its_own() -> None:
         alerts = httpx.get(f"{server.url}/api/v2/alerts", trust_env=False).json()
     said = {alert["labels"]["receiver"]: alert["annotations"]["description"] for alert in alerts}
     assert {receiver: text.partition(" ")[0] for receiver, text in said.items()} == {"chat": "2", "mail": "1"}
+
+
+def test_what_was_given_up_stays_said_while_nobody_can_read_it() -> None:
+    answers: list[list[str] | StoreError] = [["chat"], StoreError("no such file")]
+
+    def given_up(_since: datetime) -> list[str]:
+        answer = answers.pop(0)
+        if isinstance(answer, StoreError):
+            raise answer
+        return answer
+
+    async def play(server: Scripted) -> None:
+        api = AlertmanagerApi(server.url, clock=SkewedClock(), instruments=Remembered())
+        alarm = GivenUpAlarm(api, given_up, external_url="http://slo", lifetime=timedelta(minutes=4))
+        assert await alarm.keep([], at=now())
+        assert await alarm.keep([], at=now())
+        await alarm.aclose()
+
+    with Scripted(Reply(status=200)) as server:
+        asyncio.run(play(server))
+        assert len(server.requests) == 2
 
 
 def test_a_watchdog_ends_at_a_real_alertmanager_when_the_work_does() -> None:
