@@ -1,6 +1,8 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(HOME)/.local/bin:$(PATH)
 bin := .venv/bin
+# Tests that run real servers mostly wait for them.
+workers := $(shell cores=$$(nproc); echo $$((cores < 3 ? 6 : 2 * cores)))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint test soak demo bench run dashboards clean
@@ -20,7 +22,7 @@ lint: setup ## Check style, format, types and the direction of imports
 test: ## Set up, lint, and run all tests against real servers; what CI runs
 	@scripts/setup --tests
 	@$(MAKE) --no-print-directory lint
-	$(bin)/pytest -n auto --dist worksteal
+	$(bin)/pytest -n $(workers) --dist worksteal
 
 soak: ## Run the long proofs; SLOBURN_SOAK says how long, 1 is the length in `make test`
 	@scripts/setup --tests
