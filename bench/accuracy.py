@@ -59,7 +59,7 @@ class Error:
 
     def within(self, limit: float) -> bool:
         """Whether it is no larger than *limit*, or than what no one can know."""
-        return abs(self.points) <= max(limit, self.unknowable)
+        return math.isinf(self.unknowable) or abs(self.points) <= max(limit, self.unknowable)
 
 
 Errors = dict[tuple[str, str], Error]
@@ -172,11 +172,7 @@ def _off(rate: float, trace: Trace, as_of: datetime, window: int) -> Error:
     truth = trace.truth(end - window, end).consumed(trace.objective)
     if math.isnan(truth) and math.isnan(rate):
         return Error(0.0)
-    shifts = range(0, SCRAPE_S + 1, 5)
-    others = [
-        trace.truth(end - window - first, end - last).consumed(trace.objective) for first in shifts for last in shifts
-    ]
-    return Error(100 * (rate - truth), 100 * max(abs(other - truth) for other in others))
+    return Error(100 * (rate - truth), 100 * trace.unknowable(end - window, end, scrape_s=SCRAPE_S))
 
 
 def _peers(source: Server, traces: Traces, burns: Mapping[str, Burn]) -> None:

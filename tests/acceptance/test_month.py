@@ -62,10 +62,8 @@ def _errors(trace: Trace, item: dict[str, Any]) -> list[str]:
         got = math.nan if burns[window] is None else burns[window]
         if math.isnan(truth) and math.isnan(got):
             continue
-        shifts = range(0, _SCRAPE_S + 1, 5)
-        others = [_consumed(trace, end - WINDOWS[window] - a, end - b) for a in shifts for b in shifts]
-        unknowable = max(abs(other - truth) for other in others)
-        if not abs(got - truth) <= max(limit / 100, unknowable):
+        unknowable = trace.unknowable(end - WINDOWS[window], end, scrape_s=_SCRAPE_S)
+        if not math.isinf(unknowable) and not abs(got - truth) <= max(limit / 100, unknowable):
             found.append(f"{trace.service} {window}: {100 * got:.3f} % of the budget, in truth {100 * truth:.3f} %")
     budget = item["budget"]["consumed_ratio"]
     if not abs(budget - burns["30d"]) < 1e-9:

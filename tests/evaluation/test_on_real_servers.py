@@ -125,10 +125,7 @@ def _wrong(snapshot: Snapshot, trace: Trace) -> Sequence[str]:
         if math.isnan(truth) and math.isnan(view.burn_rate):
             continue
         error = 100 * abs(view.burn_rate - truth)
-        # An event this short before the edge of a window may be seen on either side of it: only scrapes tell.
-        shifts = range(0, SCRAPE_S + 1, 5)
-        others = (trace.truth(end - length - a, end - b).consumed(trace.objective) for a in shifts for b in shifts)
-        unknowable = 100 * max(abs(other - truth) for other in others)
-        if not error <= max(limit, unknowable):
+        unknowable = 100 * trace.unknowable(end - length, end, scrape_s=SCRAPE_S)
+        if not math.isinf(unknowable) and not error <= max(limit, unknowable):
             found.append(f"{snapshot.id} {view.window}: {error:.3f} points off, at most {limit}")
     return found

@@ -8,6 +8,7 @@ after its last scrape, if it then restarted or went away (no one ever saw them),
 before it was first scraped (they belong to no slot). A scrape at 12:00:07.250 shows the events up to 12:00:06.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -77,6 +78,22 @@ class Trace:
         """The events in [start, end), cut to the trace."""
         first, last = (self._second(at) for at in (start, end))
         return EventCounts(int(self._good[first:last].sum()), int(self._bad[first:last].sum()))
+
+    def unknowable(self, start: float, end: float, *, scrape_s: int) -> float:
+        """By how much of the budget [start, end) may be judged differently, as its edges lie between two scrapes.
+
+        An event is seen by the next scrape of its instance, up to *scrape_s* later, and each instance has a phase of
+        its own: good and bad events may be off by different times. Infinite where there may be no events at all.
+        """
+        shifts = range(0, scrape_s + 1, 5)
+        seen = [self.truth(start - early, end - late) for early in shifts for late in shifts]
+        bad, total = [counts.bad for counts in seen], [counts.total for counts in seen]
+        if not min(total):
+            return math.inf if max(total) else 0.0
+        fewest, most = min(bad), max(bad)
+        extremes = (EventCounts(max(total) - fewest, fewest), EventCounts(max(min(total) - most, 0), most))
+        truth = self.truth(start, end).consumed(self.objective)
+        return max(abs(extreme.consumed(self.objective) - truth) for extreme in extremes)
 
     def document(self, *, window: str = "30d") -> dict[str, object]:
         """The native SLO document that judges this service."""
