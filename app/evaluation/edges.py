@@ -50,8 +50,8 @@ class Edges:
             for hour in {*_hours(watch, 0.0), *_hours(watch, _AHEAD_S)}:
                 if (hour, watch.key) not in self._there and self._seen(watch, hour):
                     wanted.setdefault(hour, []).append(watch)
+        self._nothing_until = None if wanted else now + _REST
         if not wanted:
-            self._nothing_until = now + _REST
             return None
         hour, watches = min(wanted.items())
         stretch = Stretch(since_s=(hour - 1.0) * HOUR_S, until_s=float(hour) * HOUR_S, width_s=None)
