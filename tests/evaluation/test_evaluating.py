@@ -38,6 +38,17 @@ def test_a_counter_is_shown_to_the_event(tmp_path: Path) -> None:
     assert hour.coverage == pytest.approx(1.0)
 
 
+def test_a_budget_is_exact_as_soon_as_its_history_is_there(tmp_path: Path) -> None:
+    """Though there was nothing to read when the service began: it looks for history before its first tick."""
+    series = [counter({"__name__": "http_requests_total", "job": "shop"}, (NOW - 9 * DAY, NOW), per_second=1.0)]
+    wanted = slos([availability("shop", window="7d"), availability("desk", window="4d")], tmp_path / "slos")
+    with Running(wanted, MemorySource(series), tmp_path / "db") as one:
+        one.backfill(NOW)
+        one.tick(NOW)
+        one.backfill(NOW)
+        assert not one.evaluator.backfilling
+
+
 def test_selectors_without_a_metric_name_have_their_history_counted(tmp_path: Path) -> None:
     """Their names are dropped by functions, so that Prometheus refuses to look for resets in them."""
     since, until = NOW - 2 * DAY, NOW + HOUR
