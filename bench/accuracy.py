@@ -46,9 +46,6 @@ AHEAD_S: Final = 1_800
 """The traces run on past now, so that queries see new samples come as if they were scraped."""
 
 
-_ROUNDING: Final = 1e-9
-
-
 @dataclass(frozen=True, slots=True)
 class Error:
     """Error in percentage points of the budget; NaN where there is a truth and no answer.
@@ -62,7 +59,7 @@ class Error:
 
     def within(self, limit: float) -> bool:
         """Whether it is no larger than *limit*, or than what no one can know."""
-        return math.isinf(self.unknowable) or abs(self.points) <= max(limit, self.unknowable) + _ROUNDING
+        return math.isinf(self.unknowable) or abs(self.points) <= max(limit, self.unknowable)
 
 
 Errors = dict[tuple[str, str], Error]

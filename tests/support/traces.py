@@ -20,6 +20,9 @@ Counts = NDArray[np.int64]
 Labels = tuple[tuple[str, str], ...]
 
 
+_ROUNDING = 1e-9
+
+
 @dataclass(frozen=True, slots=True)
 class EventCounts:
     """Good and bad events of a span of time."""
@@ -93,7 +96,7 @@ class Trace:
         fewest, most = min(bad), max(bad)
         extremes = (EventCounts(max(total) - fewest, fewest), EventCounts(max(min(total) - most, 0), most))
         truth = self.truth(start, end).consumed(self.objective)
-        return max(abs(extreme.consumed(self.objective) - truth) for extreme in extremes)
+        return max(abs(extreme.consumed(self.objective) - truth) for extreme in extremes) + _ROUNDING
 
     def document(self, *, window: str = "30d") -> dict[str, object]:
         """The native SLO document that judges this service."""
