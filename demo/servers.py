@@ -73,7 +73,7 @@ class Layout:
             "SLOBURN_ALERTMANAGER_URLS": self.ports.url("alertmanager"),
             "SLOBURN_EXTERNAL_URL": self.ports.url("sloburn"),
         }
-        return self._python("sloburn", "app", "serve", env=settings, ready="/-/ready")
+        return self._python("sloburn", "app", "serve", env=settings, ready="/api/v1/status/health")
 
     def _python(
         self,

@@ -48,7 +48,7 @@ def create_app(
     app.include_router(slo_routes(board, history))
     app.include_router(alert_routes(board, alerts, external_url=external_url))
     app.include_router(notification_routes(dead_letters, token))
-    app.include_router(status_routes(config, build))
+    app.include_router(status_routes(config, build, readiness))
     app.include_router(metrics_route(metrics))
     app.include_router(health_routes(readiness))
     app.include_router(reload_route(reloader, token))

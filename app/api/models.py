@@ -271,7 +271,7 @@ class ConfigModel(_Model):
 
 
 class StateModel(_Model):
-    """How the service is."""
+    """Whether the service answers, can serve, or evaluates."""
 
     status: Literal["healthy", "ready"]
 

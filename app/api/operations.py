@@ -1,6 +1,7 @@
 """Routes of the service itself: health, metrics, build, configuration, reload."""
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated
@@ -16,7 +17,7 @@ from app.api.responses import JsonResponse, utc
 from app.metrics import BuildInfo, Exposition
 
 
-def status_routes(config: ConfigSource, build: BuildInfo) -> APIRouter:
+def status_routes(config: ConfigSource, build: BuildInfo, readiness: Readiness) -> APIRouter:
     """The routes below ``/api/v1/status``."""
     router = APIRouter(prefix="/api/v1/status", tags=["service"], default_response_class=JsonResponse)
 
@@ -39,6 +40,16 @@ def status_routes(config: ConfigSource, build: BuildInfo) -> APIRouter:
             }
         )
 
+    @router.get(
+        "/health",
+        responses=answers(
+            StateModel, "Every slot is evaluated and stored", service_unavailable="Why evaluation is not healthy"
+        ),
+    )
+    async def health() -> JsonResponse:
+        """Whether evaluation is healthy: Prometheus answers, slots are on time and stored, clocks agree."""
+        return _verdict("healthy", readiness.unhealthy_reasons())
+
     return router
 
 
@@ -51,15 +62,18 @@ def health_routes(readiness: Readiness) -> APIRouter:
         """Whether the process answers at all; a restart would help if not."""
         return JsonResponse({"status": "healthy"})
 
-    @router.get("/-/ready", responses=answers(StateModel, "It does its work", service_unavailable="Why not, in words"))
+    @router.get("/-/ready", responses=answers(StateModel, "It can serve", service_unavailable="Why not, in words"))
     async def ready() -> JsonResponse:
-        """Whether the service does its work."""
-        reasons = readiness.reasons()
-        if reasons:
-            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(reasons), errors=reasons)
-        return JsonResponse({"status": "ready"})
+        """Whether the service can serve; evaluation may be failing, see `/api/v1/status/health`."""
+        return _verdict("ready", readiness.reasons())
 
     return router
+
+
+def _verdict(status: str, reasons: Sequence[str]) -> JsonResponse:
+    if reasons:
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(reasons), errors=reasons)
+    return JsonResponse({"status": status})
 
 
 def metrics_route(metrics: Exposition) -> APIRouter:

@@ -42,10 +42,14 @@ class DeadLetterBox(Protocol):
 
 
 class Readiness(Protocol):
-    """Whether the service does its work."""
+    """Whether the service can answer requests, and whether evaluation is healthy."""
 
     def reasons(self) -> Sequence[str]:
-        """Why it is not ready, in words; nothing if it is."""
+        """Why the service cannot serve, in words; empty if it can."""
+        ...
+
+    def unhealthy_reasons(self) -> Sequence[str]:
+        """Why evaluation is not healthy, in words; empty if it is."""
         ...
 
 

@@ -134,10 +134,19 @@ class Engine:
         self._evaluator, self._documents = new, documents
 
     def reasons_not_ready(self) -> Sequence[str]:
-        """Why the service does not do its work, in words; nothing if it does."""
-        evaluator, reasons = self._evaluator, []
-        if evaluator is None:
+        """Why the service cannot serve, in words; empty if it can.
+
+        A failing Prometheus is no such reason: the UI and the API still show what is known.
+        """
+        if self._evaluator is None:
             return ["it is starting"]
+        return [] if self._thread.is_alive() else ["the engine has stopped; the log says why"]
+
+    def reasons_unhealthy(self) -> Sequence[str]:
+        """Why evaluation is not healthy, in words; empty if it is."""
+        evaluator, reasons = self._evaluator, list(self.reasons_not_ready())
+        if evaluator is None:
+            return reasons
         interval = self._parts.settings.evaluation_interval
         if evaluator.unanswered is not None:
             reasons.append(f"Prometheus does not answer: {evaluator.unanswered}")

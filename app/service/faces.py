@@ -49,7 +49,7 @@ class EngineHistory(History):
 
 
 class EngineReadiness(Readiness):
-    """Whether the engine does its work."""
+    """Whether the engine has started, and whether its evaluation is healthy."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -57,6 +57,10 @@ class EngineReadiness(Readiness):
     @override
     def reasons(self) -> Sequence[str]:
         return self._engine.reasons_not_ready()
+
+    @override
+    def unhealthy_reasons(self) -> Sequence[str]:
+        return self._engine.reasons_unhealthy()
 
 
 class StoredAlertLog(AlertLog):

@@ -107,8 +107,8 @@ class Stack:
         return [one for one in reversed(found) if (one["slo"], one["severity"]) == (slo_id, severity)]
 
     def reasons(self) -> str:
-        """Why the service is not ready; empty where it is."""
-        answer = self.get("/-/ready")
+        """Why evaluation is not healthy; empty where it is."""
+        answer = self.get("/api/v1/status/health")
         return "" if answer.status_code == httpx.codes.OK else str(answer.json()["detail"])
 
     def metric(self, series: str) -> float | None:
@@ -128,13 +128,13 @@ class Stack:
 
         return Sight(f"{slo_id} has {what} {state}", holds)
 
-    def is_unready(self, reason: str) -> Sight:
-        """That the service is not ready, and says why."""
-        return Sight(f"not ready: {reason}", lambda: reason in self.reasons())
+    def is_unhealthy(self, reason: str) -> Sight:
+        """That evaluation is not healthy, and says why."""
+        return Sight(f"unhealthy: {reason}", lambda: reason in self.reasons())
 
-    def is_ready(self) -> Sight:
-        """That the service is ready."""
-        return Sight("ready", lambda: not self.reasons())
+    def is_healthy(self) -> Sight:
+        """That evaluation is healthy."""
+        return Sight("healthy", lambda: not self.reasons())
 
     def wait_until(self, sight: Sight, timeout: float = 45.0) -> None:
         """Block until something is seen.

@@ -33,7 +33,7 @@ def test_a_clock_that_is_set_and_put_right_repeats_and_loses_nothing(tmp_path: P
             _ticks_on(running)
             before = _as_of(running)
             clock.set(step)
-            running.wait_until(running.is_unready("the clock"))
+            running.wait_until(running.is_unhealthy("the clock"))
             said = "the clock was set back" if step.startswith("-") else "the clock has leapt ahead"
             running.wait_until(_logs(running.service, said))
             time.sleep(2 * SLOT_S)
@@ -41,7 +41,7 @@ def test_a_clock_that_is_set_and_put_right_repeats_and_loses_nothing(tmp_path: P
             if step.startswith("-"):
                 running.service.kill()
                 running.service.launch()
-                _wait_for(running.service, "/-/ready", said)
+                _wait_for(running.service, "/api/v1/status/health", said)
             clock.set("+0")
             running.wait_until(_agrees_with_prometheus(running))
             _ticks_on(running)
@@ -62,7 +62,7 @@ def test_a_machine_that_slept_pages_for_nothing_of_the_past(tmp_path: Path) -> N
         # Past the longest window of the alerts, so that none burns when we wake.
         time.sleep(max(ASLEEP_S, 75) - 5)
         running.service.resume()
-        running.wait_until(running.is_ready())
+        running.wait_until(running.is_healthy())
         _ticks_on(running)
         assert running.metric("sloburn_evaluations_missed_total") >= 70 / SLOT_S - 2  # type: ignore[operator]
         assert running.deeds() == []
@@ -74,7 +74,7 @@ def test_a_machine_that_slept_pages_for_nothing_of_the_past(tmp_path: Path) -> N
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("ours", ["-10m", "+10m"])
 def test_clocks_that_differ_are_an_alarm(tmp_path: Path, ours: str) -> None:
-    """Not ready, a metric, and a line in the log; alerts that have no data to judge by do not fire.
+    """Unhealthy, a metric, and a line in the log; alerts that have no data to judge by do not fire.
 
     A clock that was slow and is put right is believed at once: it is where Prometheus is.
     """
@@ -95,8 +95,8 @@ def test_clocks_that_differ_are_an_alarm(tmp_path: Path, ours: str) -> None:
             wait=False,
         ) as service,
     ):
-        _wait_for(service, "/-/ready", "the clock of Prometheus is")
-        _wait_for(service, "/-/ready", "the clock of alertmanager/")
+        _wait_for(service, "/api/v1/status/health", "the clock of Prometheus is")
+        _wait_for(service, "/api/v1/status/health", "the clock of alertmanager/")
         assert _skew(service) == pytest.approx(ahead, abs=5)
         _wait_for_log(service, "the clock of Prometheus is not ours")
         assert not sink.received

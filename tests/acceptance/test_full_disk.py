@@ -41,7 +41,7 @@ def test_pages_go_out_while_the_disk_is_full_and_nothing_is_lost(tmp_path: Path,
     ):
         line = running.timeline
         line.at(0, lambda: disk.fill(running.service))
-        full = line.want(between(0, 20), running.is_unready("the database cannot be written"))
+        full = line.want(between(0, 20), running.is_unhealthy("the database cannot be written"))
         line.at(0, lambda: running.shop.breaks("checkout"), after=full)
         line.at(0, lambda: running.shop.breaks("search"), after=full)
         fired = line.want(between(1, 45), page(CHECKOUT), after=full)
@@ -52,7 +52,7 @@ def test_pages_go_out_while_the_disk_is_full_and_nothing_is_lost(tmp_path: Path,
         line.want(between(0, 5), counted, after=ended)
         line.at(1, lambda: disk.free(running.service), after=ended)
         line.at(1, lambda: running.shop.mends("search"), after=ended)
-        line.want(between(1, 20), running.is_ready(), after=ended)
+        line.want(between(1, 20), running.is_healthy(), after=ended)
         over = line.want(between(1, 60), all_clear(SEARCH), after=ended)
         line.run()
 

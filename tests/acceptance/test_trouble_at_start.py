@@ -28,8 +28,10 @@ def test_prometheus_down_at_the_start_is_said_and_waited_for(tmp_path: Path, sou
     source.stop()
     specs = write_documents([document("checkout")], tmp_path / "slos")
     with sloburn(source.url, specs, tmp_path / "service", env=QUICK, wait=False) as service:
-        _wait_for(service, "/-/ready", "Prometheus does not answer")
-        assert _get(service, "/-/ready").status_code == httpx.codes.SERVICE_UNAVAILABLE
+        _wait_for(service, "/api/v1/status/health", "Prometheus does not answer")
+        assert _get(service, "/api/v1/status/health").status_code == httpx.codes.SERVICE_UNAVAILABLE
+        # A load balancer must not take the UI and the API away because Prometheus is down.
+        assert _get(service, "/-/ready").status_code == httpx.codes.OK
         assert _get(service, "/-/healthy").status_code == httpx.codes.OK
         shown = look(service, "checkout-availability")
         assert (shown["as_of"], shown["sli"], shown["status"]) == (None, None, "unknown")

@@ -133,17 +133,22 @@ def test_the_build_and_the_configuration_are_told_with_secrets_masked() -> None:
     assert config["last_reload_at"] == "2026-03-01T11:00:00Z"
 
 
-def test_a_service_that_is_not_ready_says_why_and_is_healthy_all_the_same() -> None:
+@pytest.mark.parametrize("path", ["/-/ready", "/api/v1/status/health"])
+def test_what_is_wrong_is_said_where_it_is_asked_for_and_nowhere_else(path: str) -> None:
     served = Served()
     http = TestClient(served.app())
-    assert http.get("/-/ready").json() == {"status": "ready"}
+    assert http.get(path).status_code == 200
 
-    served.readiness.given = ["Prometheus does not answer", "no tick has ended"]
+    reasons = ["Prometheus does not answer", "no tick has ended"]
+    served.readiness.given = reasons if path == "/-/ready" else []
+    served.readiness.unhealthy = reasons
 
-    response = http.get("/-/ready")
+    response = http.get(path)
     assert (response.status_code, response.headers["content-type"]) == (503, "application/problem+json")
-    assert response.json()["errors"] == ["Prometheus does not answer", "no tick has ended"]
+    assert response.json()["errors"] == reasons
     assert http.get("/-/healthy").status_code == 200
+    if path != "/-/ready":
+        assert http.get("/-/ready").json() == {"status": "ready"}
 
 
 def test_metrics_come_in_the_format_and_encoding_that_is_asked_for() -> None:

@@ -65,7 +65,8 @@ def test_heartbeats_end_when_only_the_schedule_stands_still(tmp_path: Path) -> N
             _until(lambda: time.time() - beats.requests[-1].at > 4)
             assert engine.evaluator.store_problem is None
             assert engine.evaluator.unanswered is None
-            assert any("the last slot was evaluated at" in reason for reason in engine.reasons_not_ready())
+            assert any("the last slot was evaluated at" in reason for reason in engine.reasons_unhealthy())
+            assert not engine.reasons_not_ready()
         finally:
             engine.stop()
             database.close()

@@ -89,13 +89,18 @@ class Letters(DeadLetterBox):
 
 @dataclass
 class Excuses(Readiness):
-    """Ready unless a test gives reasons."""
+    """Ready and healthy unless a test gives reasons."""
 
     given: list[str] = field(default_factory=list)
+    unhealthy: list[str] = field(default_factory=list)
 
     @override
     def reasons(self) -> Sequence[str]:
         return self.given
+
+    @override
+    def unhealthy_reasons(self) -> Sequence[str]:
+        return self.unhealthy
 
 
 @dataclass

@@ -30,7 +30,7 @@ def sloburn(
     wait: bool = True,
     timeout: float = 60.0,
 ) -> Iterator[Server]:
-    """`sloburn serve` over *specs* with its database in *work_dir*; *wait* until it is ready."""
+    """`sloburn serve` over *specs* with its database in *work_dir*; *wait* until it evaluates."""
     work_dir.mkdir(parents=True, exist_ok=True)
     port = free_port()
     settings = {
@@ -46,6 +46,8 @@ def sloburn(
         name="sloburn",
         command=[sys.executable, "-m", "app", "serve"],
         port=port,
+        # Tests that wait want slots to be evaluated; `/-/ready` comes long before that.
+        ready_path="/api/v1/status/health",
         log_path=work_dir / "sloburn.log",
         env=settings,
         # Away from the repository, so that no `.env` of a developer is read.
