@@ -7,20 +7,20 @@ from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, Dynam
 from grafana import boards, colours, panels
 from grafana.queries import column, label_variable, newest, over_time
 
-_OBJECTIVE = 'slo_objective_ratio{service=~"$service"}'
-_BUDGET = 'slo_error_budget_remaining_ratio{service=~"$service"}'
-_COVERAGE = 'slo_coverage_ratio{service=~"$service"}'
-_PAGE = 'slo_alert_firing{service=~"$service", severity="page"}'
-_TICKET = 'slo_alert_firing{service=~"$service", severity="ticket"}'
+_OBJECTIVE = 'slo_objective_ratio{slo_service=~"$service"}'
+_BUDGET = 'slo_error_budget_remaining_ratio{slo_service=~"$service"}'
+_COVERAGE = 'slo_coverage_ratio{slo_service=~"$service"}'
+_PAGE = 'slo_alert_firing{slo_service=~"$service", severity="page"}'
+_TICKET = 'slo_alert_firing{slo_service=~"$service", severity="ticket"}'
 _ALERT_WORDS = colours.words((0, "quiet", colours.GOOD), (1, "ticket", colours.TICKET), (2, "page", colours.PAGE))
 
 _COLUMNS = {
     "objective": ("Objective", _OBJECTIVE),
     # An SLI has a series for every window; that of the SLO's own is the one that `slo_info` names.
-    "sli": ("SLI", 'slo_sli_ratio{service=~"$service"} and on (slo, window) slo_info'),
+    "sli": ("SLI", 'slo_sli_ratio{slo_service=~"$service"} and on (slo, window) slo_info'),
     "budget": ("Budget left", _BUDGET),
-    "burn_5m": ("Burn 5m", 'slo_burn_rate{service=~"$service", window="5m"}'),
-    "burn_1h": ("Burn 1h", 'slo_burn_rate{service=~"$service", window="1h"}'),
+    "burn_5m": ("Burn 5m", 'slo_burn_rate{slo_service=~"$service", window="5m"}'),
+    "burn_1h": ("Burn 1h", 'slo_burn_rate{slo_service=~"$service", window="1h"}'),
     "alerts": ("Alerts", f"2 * {_PAGE} or {_TICKET}"),
     "coverage": ("Coverage", _COVERAGE),
 }
@@ -52,7 +52,7 @@ def dashboard() -> builders.Dashboard:
 
 
 def _service_variable() -> builders.QueryVariable:
-    variable = label_variable("service", "Service", "label_values(slo_objective_ratio, service)")
+    variable = label_variable("service", "Service", "label_values(slo_objective_ratio, slo_service)")
     everything = VariableOption(selected=True, text=["All"], value=["$__all"])
     return variable.multi(multi=True).include_all(include_all=True).current(everything)
 
@@ -112,7 +112,7 @@ def _all_slos() -> table.Panel:
         "One row for each SLO, and for each member of a group: the part of the id after the colon is the member. "
         "Budget left is what remains of the SLO's own window; below zero the objective is missed. A burn rate of 1 "
         'spends exactly the budget. Click an id to open that SLO; "no data" is a figure that is not known.',
-        *(column(f"max by (slo, service) ({expr})", ref_id) for ref_id, (_, expr) in _COLUMNS.items()),
+        *(column(f"max by (slo, slo_service) ({expr})", ref_id) for ref_id, (_, expr) in _COLUMNS.items()),
         height=12,
     )
     names = {f"Value #{ref_id}": title for ref_id, (title, _) in _COLUMNS.items()}
@@ -122,14 +122,14 @@ def _all_slos() -> table.Panel:
 
 
 def _one_table(panel: table.Panel, names: dict[str, str]) -> table.Panel:
-    order = ["slo", "service", *names]
+    order = ["slo", "slo_service", "slo_name", *names]
     return panel.with_transformation(DataTransformerConfig(id_val="merge", options={})).with_transformation(
         DataTransformerConfig(
             id_val="organize",
             options={
                 "excludeByName": {"Time": True},
                 "indexByName": {name: index for index, name in enumerate(order)},
-                "renameByName": {"slo": "SLO", "service": "Service", "name": "Name", **names},
+                "renameByName": {"slo": "SLO", "slo_service": "Service", "slo_name": "Name", **names},
             },
         )
     )
@@ -177,7 +177,7 @@ def _worst_budgets() -> timeseries.Panel:
 
 
 def _worst_burn_rates() -> timeseries.Panel:
-    burn = 'slo_burn_rate{service=~"$service", window="1h"}'
+    burn = 'slo_burn_rate{slo_service=~"$service", window="1h"}'
     return panels.with_limits(
         panels.lines(
             "Burn rate over one hour, the ten fastest",
@@ -190,7 +190,7 @@ def _worst_burn_rates() -> timeseries.Panel:
 
 
 def _alerts() -> statetimeline.Panel:
-    fired = 'max by (slo) (max_over_time(slo_alert_firing{service=~"$service"}[$__range] @ end())) > 0'
+    fired = 'max by (slo) (max_over_time(slo_alert_firing{slo_service=~"$service"}[$__range] @ end())) > 0'
     return (
         panels.timeline(
             "Alerts",
@@ -203,9 +203,9 @@ def _alerts() -> statetimeline.Panel:
 
 
 def _groups() -> table.Panel:
-    members = f"count by (service, name) (max by (service, name, slo) ({_OBJECTIVE})) > 1"
-    worst = f"min by (service, name) ({_BUDGET}) and on (service, name) ({members})"
-    spent = f"count by (service, name) ({_BUDGET} <= 0) and on (service, name) ({members})"
+    members = f"count by (slo_service, slo_name) (max by (slo_service, slo_name, slo) ({_OBJECTIVE})) > 1"
+    worst = f"min by (slo_service, slo_name) ({_BUDGET}) and on (slo_service, slo_name) ({members})"
+    spent = f"count by (slo_service, slo_name) ({_BUDGET} <= 0) and on (slo_service, slo_name) ({members})"
     names = {"Value #members": "Members", "Value #worst": "Worst budget", "Value #spent": "Exhausted"}
     panel = panels.rows(
         "Grouped SLOs, one row for each group",

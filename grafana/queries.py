@@ -29,7 +29,7 @@ def data_source_variable() -> builders.DatasourceVariable:
 
 
 def label_variable(name: str, label: str, values: str) -> builders.QueryVariable:
-    """A choice among the values of a label, such as ``label_values(slo_objective_ratio, service)``."""
+    """A choice among the values of a label, such as ``label_values(slo_objective_ratio, slo_service)``."""
     return (
         builders.QueryVariable(name)
         .label(label)

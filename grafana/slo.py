@@ -234,7 +234,7 @@ def _coverage() -> timeseries.Panel:
 
 def _group() -> bargauge.Panel:
     siblings = (
-        "max by (service, name, slo) (slo_error_budget_remaining_ratio) and on (service, name) "
+        "max by (slo_service, slo_name, slo) (slo_error_budget_remaining_ratio) and on (slo_service, slo_name) "
         'slo_objective_ratio{slo="$slo"}'
     )
     return (

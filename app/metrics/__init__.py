@@ -6,8 +6,18 @@ May import `app.status` and everything below it; the only room that knows `prome
 """
 
 from app.metrics.build import BuildInfo
-from app.metrics.collector import FAMILIES, Family, render_slos
+from app.metrics.collector import FAMILIES, RESERVED_LABELS, Family, render_slos
 from app.metrics.exposition import Exposition, Page
 from app.metrics.instruments import Instruments, LabelValues
 
-__all__ = ["FAMILIES", "BuildInfo", "Exposition", "Family", "Instruments", "LabelValues", "Page", "render_slos"]
+__all__ = [
+    "FAMILIES",
+    "RESERVED_LABELS",
+    "BuildInfo",
+    "Exposition",
+    "Family",
+    "Instruments",
+    "LabelValues",
+    "Page",
+    "render_slos",
+]

@@ -40,6 +40,8 @@ _CONSUMED = Family("slo_error_budget_consumed_ratio", "gauge", "Spent share of t
 _REMAINING = Family("slo_error_budget_remaining_ratio", "gauge", "Unspent share of the error budget; may be negative.")
 _EVENTS = Family("slo_events_total", "counter", "Good and bad events counted since the SLI's first sample.")
 _COVERAGE = Family("slo_coverage_ratio", "gauge", "Measured share of the SLO window's slots.")
+_WINDOW = Family("slo_window_seconds", "gauge", "Length of the SLO window; of a calendar window, that of its period.")
+_MEASURED = Family("slo_last_measured_timestamp_seconds", "gauge", "End of the newest measured slot.")
 _FIRING = Family("slo_alert_firing", "gauge", "1 while the alert of a severity fires, also while frozen; else 0.")
 _FROZEN = Family("slo_alert_frozen", "gauge", "1 while missing data keeps the alert from firing and from resolving.")
 _FACTOR = Family("slo_alert_factor", "gauge", "Burn rate at which a tier of an alert trips, in both of its windows.")
@@ -54,14 +56,23 @@ FAMILIES = (
     _REMAINING,
     _EVENTS,
     _COVERAGE,
+    _WINDOW,
+    _MEASURED,
     _FIRING,
     _FROZEN,
     _FACTOR,
     _SLOS,
 )
 
+_OWN_LABELS = frozenset(
+    {"slo", "slo_service", "slo_name", "window", "outcome", "severity", "objective", "long", "short", "cause", "state"}
+)
+# Prometheus and its Operator set these on everything they scrape. Without `honor_labels` they rename ours to
+# `exported_...`, with it ours would replace theirs: under the prefix from the start a label has one name in both.
+# Source: https://github.com/prometheus-operator/prometheus-operator/blob/main/pkg/prometheus/promcfg.go
+_TARGET_LABELS = frozenset({"job", "instance", "namespace", "service", "pod", "container", "endpoint", "node"})
 # Names that a group's label may not take, in any family: the same label has one name everywhere.
-_OWN_LABELS = frozenset({"slo", "service", "name", "window", "outcome", "severity", "objective", "long", "short"})
+RESERVED_LABELS = _OWN_LABELS | _TARGET_LABELS
 
 Sample = tuple[Family, str, float]
 
@@ -85,8 +96,8 @@ def window_label(window: Window) -> str:
 
 
 def _samples(snapshot: Snapshot) -> Iterator[Sample]:
-    group = exported_labels(snapshot.group, taken=_OWN_LABELS)
-    identity = [("slo", snapshot.id), ("service", snapshot.slo.service), ("name", snapshot.slo.name), *group]
+    group = exported_labels(snapshot.group, taken=RESERVED_LABELS)
+    identity = [("slo", snapshot.id), ("slo_service", snapshot.slo.service), ("slo_name", snapshot.slo.name), *group]
     labels = render_labels(identity)
     yield _INFO, f"{labels},{render_labels(_info_labels(snapshot, identity))}", 1.0
     yield _OBJECTIVE, labels, snapshot.slo.objective
@@ -96,6 +107,8 @@ def _samples(snapshot: Snapshot) -> Iterator[Sample]:
     yield _EVENTS, f'{labels},outcome="good"', snapshot.good_ever
     yield _EVENTS, f'{labels},outcome="bad"', snapshot.bad_ever
     yield _COVERAGE, labels, snapshot.coverage
+    yield _WINDOW, labels, _window_seconds(snapshot)
+    yield _MEASURED, labels, math.nan if snapshot.as_of is None else snapshot.as_of.timestamp()
     for alert in snapshot.alerts:
         if alert.cause is not Cause.BURN:
             continue
@@ -107,9 +120,15 @@ def _samples(snapshot: Snapshot) -> Iterator[Sample]:
             yield _FACTOR, f'{labels},severity="{policy.severity}",{windows}', tier.factor
 
 
+def _window_seconds(snapshot: Snapshot) -> float:
+    window = snapshot.slo.window
+    period = window.nominal if snapshot.as_of is None else window.period(snapshot.as_of)
+    return period.total_seconds()
+
+
 def _info_labels(snapshot: Snapshot, identity: Sequence[Label]) -> list[Label]:
     own = [("objective", f"{snapshot.slo.objective:.10g}"), ("window", window_label(snapshot.slo.window))]
-    taken = {name for name, _ in identity} | _OWN_LABELS
+    taken = {name for name, _ in identity} | RESERVED_LABELS
     return own + exported_labels(snapshot.slo.labels, taken=taken)
 
 

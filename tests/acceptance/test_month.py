@@ -113,7 +113,7 @@ def _metrics_are_clean(service: Server, items: dict[str, dict[str, Any]]) -> Non
     )
     assert (checked.returncode, checked.stdout + checked.stderr) == (0, "")
     item = items["steady"]
-    labels = f'slo="{item["id"]}",service="steady",name="requests"'
+    labels = f'slo="{item["id"]}",slo_service="steady",slo_name="requests"'
     values = dict(line.rsplit(" ", 1) for line in page.splitlines() if not line.startswith("#"))
     consumed = float(values[f"slo_error_budget_consumed_ratio{{{labels}}}"])
     assert abs(consumed - item["budget"]["consumed_ratio"]) < 0.05

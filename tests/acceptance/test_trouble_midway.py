@@ -99,5 +99,5 @@ def _asserted(running: Stack) -> bool:
 
 def _page_metric(running: Stack) -> float | None:
     return running.metric(
-        'slo_alert_firing{slo="checkout-availability",service="checkout",name="availability",severity="page"}'
+        'slo_alert_firing{slo="checkout-availability",slo_service="checkout",slo_name="availability",severity="page"}'
     )

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app.metrics import RESERVED_LABELS
+
 DASHBOARDS = Path(__file__).parents[2] / "grafana" / "dashboards"
 
 _LABEL_VALUES = re.compile(r"label_values\((?P<metric>\w+), (?P<label>\w+)\)")
@@ -23,7 +25,7 @@ class PanelQuery:
     @property
     def metrics(self) -> set[str]:
         """The names of Sloburn's metrics that are asked for."""
-        return set(re.findall(r"\b(?:slo|sloburn|process)_\w+", self.expr))
+        return set(re.findall(r"\b(?:slo|sloburn|process)_\w+", self.expr)) - RESERVED_LABELS
 
     def filled(self, variables: Mapping[str, str]) -> str:
         """The query with its variables replaced; a variable without a value stays."""

@@ -1,4 +1,4 @@
-"""Every query of every panel against a real Prometheus that scrapes Sloburn's metrics."""
+"""Every query of every panel against a real Prometheus that scrapes Sloburn's metrics as the Operator has it do."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.grafana.exporter import exporter, snapshots
 from tests.grafana.live import Asked
 from tests.grafana.queries import PanelQuery, mark_queries, panel_queries
-from tests.support.servers import prometheus
+from tests.support.servers import operator_scrape_config, prometheus
 
 _PAGING = snapshots()[0].id
 
@@ -16,7 +16,7 @@ _PAGING = snapshots()[0].id
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     with (
         exporter() as url,
-        prometheus(tmp_path_factory.mktemp("prometheus"), scrape=[("sloburn", url)]) as server,
+        prometheus(tmp_path_factory.mktemp("prometheus"), config=operator_scrape_config(url)) as server,
     ):
         live = Asked(server.url)
         rate = PanelQuery(dashboard="", panel="", expr="rate(sloburn_evaluations_total[10s])")
@@ -52,11 +52,11 @@ def test_the_table_has_one_row_for_each_member_of_a_group(asked: Asked) -> None:
 def test_a_group_is_folded_to_one_row_that_shows_its_worst_member(asked: Asked) -> None:
     queries = {
         name: next(query for query in panel_queries() if query.panel.startswith("Grouped") and start in query.expr[:40])
-        for name, start in {"members": "count by (service, name) (max", "worst": "min by"}.items()
+        for name, start in {"members": "count by (slo_service, slo_name) (max", "worst": "min by"}.items()
     }
     found = {name: asked.series(query, asked.variables()) for name, query in queries.items()}
     (members,), (worst,) = found["members"], found["worst"]
-    assert members["metric"] == {"service": "checkout", "name": "latency"}
+    assert members["metric"] == {"slo_service": "checkout", "slo_name": "latency"}
     assert float(members["values"][-1][1]) == 2
     assert float(worst["values"][-1][1]) < 0
 

@@ -13,7 +13,7 @@ from app.slo import AlertState, CalendarUnit, CalendarWindow, RollingWindow, Sev
 from app.status import AlertView, Snapshot
 from tests.support.golden import assert_golden
 from tests.support.servers import promtool_binary
-from tests.support.snapshots import NAN, a_snapshot, an_slo, an_unmeasured_snapshot
+from tests.support.snapshots import AS_OF, NAN, a_snapshot, an_slo, an_unmeasured_snapshot
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -28,7 +28,7 @@ def series(*snapshots: Snapshot, openmetrics: bool = False) -> Series:
 
 
 def key(name: str, **labels: str) -> tuple[str, frozenset[tuple[str, str]]]:
-    identity = {"slo": "checkout-availability", "service": "checkout", "name": "availability"}
+    identity = {"slo": "checkout-availability", "slo_service": "checkout", "slo_name": "availability"}
     return name, frozenset((identity | labels).items())
 
 
@@ -97,15 +97,43 @@ def test_members_of_a_group_carry_its_labels() -> None:
     assert sum(name == "slo_info" for name, _ in found) == 2
 
 
-def test_a_group_label_never_overwrites_a_label_of_ours() -> None:
-    group = (("exported_window", "w"), ("service", "other"), ("window", "tall"))
+@pytest.mark.parametrize("name", ["job", "instance", "namespace", "service", "pod", "container", "endpoint"])
+def test_a_label_that_scrapes_set_has_the_prefix_that_prometheus_would_give_it(name: str) -> None:
+    """The name of a label must not depend on `honor_labels`."""
+    info = next(
+        dict(labels) for series_name, labels in series(a_snapshot(group=((name, "x"),))) if series_name == "slo_info"
+    )
 
-    found = series(a_snapshot(an_slo(labels=(("service", "s"), ("slo", "x"))), group=group))
+    assert info[f"exported_{name}"] == "x"
+    assert name not in info
+
+
+def test_the_length_of_the_window_and_the_newest_measured_slot_are_there() -> None:
+    found = series(a_snapshot())
+    assert found[key("slo_window_seconds")] == 30 * 86_400
+    assert found[key("slo_last_measured_timestamp_seconds")] == AS_OF.timestamp()
+
+    names = {name for name, _ in series(an_unmeasured_snapshot())}
+    assert "slo_window_seconds" in names
+    assert "slo_last_measured_timestamp_seconds" not in names
+
+
+def test_a_calendar_window_is_as_long_as_its_period() -> None:
+    """A slot that ends at noon of the 1st belongs to March, whose last Sunday has 23 hours in Berlin."""
+    found = series(a_snapshot(an_slo(window=CalendarWindow(CalendarUnit.MONTH, "Europe/Berlin"))))
+
+    assert found[key("slo_window_seconds")] == 31 * 86_400 - 3_600
+
+
+def test_a_group_label_never_overwrites_a_label_of_ours() -> None:
+    group = (("exported_window", "w"), ("slo_service", "other"), ("window", "tall"))
+
+    found = series(a_snapshot(an_slo(labels=(("slo_service", "s"), ("slo", "x"))), group=group))
 
     info = next(dict(labels) for name, labels in found if name == "slo_info")
-    assert info["service"] == "checkout"
-    assert info["exported_service"] == "other"
-    assert info["exported_exported_service"] == "s"
+    assert info["slo_service"] == "checkout"
+    assert info["exported_slo_service"] == "other"
+    assert info["exported_exported_slo_service"] == "s"
     assert info["exported_window"] == "w"
     assert info["exported_exported_window"] == "tall"
     assert info["exported_slo"] == "x"
@@ -123,7 +151,7 @@ def test_no_label_breaks_the_exposition(
 
     info = next(dict(pairs) for name, pairs in found if name == "slo_info")
     assert sorted(value for _, value in (*group, *labels)) == sorted(
-        value for name, value in info.items() if name not in {"slo", "service", "name", "objective", "window"}
+        value for name, value in info.items() if name not in {"slo", "slo_service", "slo_name", "objective", "window"}
     )
 
 
@@ -134,7 +162,12 @@ def test_infinities_are_written_as_prometheus_reads_them() -> None:
         (
             "slo_events_total",
             frozenset(
-                {"slo": "other-availability", "service": "other", "name": "availability", "outcome": "good"}.items()
+                {
+                    "slo": "other-availability",
+                    "slo_service": "other",
+                    "slo_name": "availability",
+                    "outcome": "good",
+                }.items()
             ),
         )
     ] == float("inf")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from app.metrics import BuildInfo, Exposition, Instruments
+from app.metrics import RESERVED_LABELS, BuildInfo, Exposition, Instruments
 from app.status import Board
 from tests.support.snapshots import a_snapshot
 
@@ -25,6 +25,12 @@ def test_the_docs_list_exactly_the_metrics_that_there_are() -> None:
     assert documented == set(HEADER.findall(exposition()))
 
 
+def test_the_docs_list_the_labels_that_get_a_prefix() -> None:
+    (paragraph,) = re.findall(r"^A group's label gets the prefix.*?: `by:", DOCS.read_text(), re.MULTILINE | re.DOTALL)
+
+    assert set(re.findall(r"`(\w+)`", paragraph)) - {"exported_"} == RESERVED_LABELS
+
+
 def test_the_docs_name_the_labels_of_every_slo_metric() -> None:
     documented = {
         name: set(re.findall(r"`(\w+)`", labels.replace("`good`, `bad`", "").replace("`page`, `ticket`", "")))
@@ -35,4 +41,4 @@ def test_the_docs_name_the_labels_of_every_slo_metric() -> None:
     for family in parse_text(exposition()):
         for sample in family.samples:
             if sample.name in documented:
-                assert set(sample.labels) - FREE_LABELS == documented[sample.name] | {"slo", "service", "name"}
+                assert set(sample.labels) - FREE_LABELS == documented[sample.name] | {"slo", "slo_service", "slo_name"}

@@ -27,6 +27,7 @@ __all__ = [
     "alertmanager_binary",
     "browser_binary",
     "free_port",
+    "operator_scrape_config",
     "prometheus",
     "prometheus_binary",
     "promtool_binary",
@@ -79,6 +80,24 @@ def scrape_config(
         "rule_files": [str(path) for path in rules],
         "scrape_configs": [_job(job, url) for job, url in scrape],
     }
+
+
+def operator_scrape_config(url: str, *, honor_labels: bool = False) -> dict[str, Any]:
+    """A Prometheus configuration that scrapes *url* with the target labels that the Prometheus Operator sets.
+
+    Source: https://github.com/prometheus-operator/prometheus-operator/blob/main/pkg/prometheus/promcfg.go
+    """
+    job = _job("sloburn", url)
+    job["honor_labels"] = honor_labels
+    job["static_configs"][0]["labels"] = {
+        "namespace": "monitoring",
+        "service": "sloburn",
+        "pod": "sloburn-0",
+        "container": "sloburn",
+        "endpoint": "http",
+        "node": "worker-1",
+    }
+    return scrape_config([]) | {"scrape_configs": [job]}
 
 
 @contextmanager
