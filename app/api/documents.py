@@ -9,7 +9,7 @@ from app.delivery.annotations import annotations
 from app.delivery.links import page_of
 from app.delivery.message import none_left_at, spent_by_incident
 from app.slo import CalendarWindow, SloId, format_duration
-from app.status import AlertView, BudgetView, HistoryPoint, Progress, Snapshot, WindowView
+from app.status import AlertView, BudgetView, HistoryPoint, Problem, Progress, Snapshot, WindowView
 
 Document = dict[str, Any]
 
@@ -29,7 +29,9 @@ def slo_document(snapshot: Snapshot) -> Document:
         "as_of": utc(snapshot.as_of),
         "data": snapshot.data,
         "problem": snapshot.problem,
+        "problems": [_problem(problem) for problem in snapshot.problems],
         "backfill": _backfill(snapshot.backfill),
+        "data_since": utc(snapshot.data_since),
         "coverage": snapshot.coverage,
         "status": snapshot.health,
         "sli": snapshot.sli,
@@ -85,6 +87,10 @@ def _window(snapshot: Snapshot) -> Document:
     if isinstance(window, CalendarWindow):
         return {"kind": "calendar", "unit": window.unit, "timezone": window.timezone, **bounds}
     return {"kind": "rolling", "duration": format_duration(window.duration), **bounds}
+
+
+def _problem(problem: Problem) -> Document:
+    return {"code": problem.code, "level": problem.level, "detail": problem.detail}
 
 
 def _backfill(progress: Progress | None) -> Document | None:

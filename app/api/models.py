@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 
 from app.alerting import TransitionKind
 from app.slo import AlertState, CalendarUnit, Cause, Severity
-from app.status import DataState, HealthState
+from app.status import DataState, HealthState, ProblemCode, ProblemLevel
 
 
 class _Model(BaseModel):
@@ -78,6 +78,16 @@ class AlertModel(_Model):
     cause: Cause = Field(description="A burn, or a condition that opens a ticket of its own while it holds.")
 
 
+class SloProblemModel(_Model):
+    """One thing that is wrong with the data of an SLO."""
+
+    code: ProblemCode
+    level: ProblemLevel = Field(
+        description="error: it cannot be judged; warning: figures are incomplete or doubtful; hint: worth a look."
+    )
+    detail: str
+
+
 class BackfillModel(_Model):
     """How far the counting of history has come."""
 
@@ -103,7 +113,9 @@ _SLO_EXAMPLE: JsonDict = {
     "as_of": "2026-03-01T12:00:00Z",
     "data": "fresh",
     "problem": None,
+    "problems": [],
     "backfill": None,
+    "data_since": "2025-11-12T08:30:05Z",
     "coverage": 0.998,
     "status": "meeting",
     "sli": 0.99953,
@@ -137,9 +149,11 @@ class SloModel(_Model):
     window: Annotated[RollingWindowModel | CalendarWindowModel, Field(discriminator="kind")]
     as_of: datetime | None = Field(description="End of the newest measured slot.")
     data: DataState
-    problem: str | None
+    problem: str | None = Field(description="The most serious of *problems* in words; null if they are only hints.")
+    problems: list[SloProblemModel] = Field(description="What is wrong with the data, the most serious first.")
     backfill: BackfillModel | None
-    coverage: float | None
+    data_since: datetime | None = Field(description="The SLI's first sample; coverage counts from then on.")
+    coverage: float | None = Field(description="Measured share of the window since the SLI's first sample.")
     status: HealthState
     sli: float | None
     events: EventsModel

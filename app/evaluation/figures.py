@@ -29,10 +29,12 @@ class WindowFigures:
 class Figures:
     """Everything that is computed in a tick, shape (members,); unix seconds, NaN where a member has no data yet.
 
-    *as_of_s* ends the newest measured slot; *start_s* and *period_s* are the SLO window's.
+    *as_of_s* ends the newest measured slot, *data_since_s* is the first sample of the SLI; *start_s* and *period_s* are
+    the SLO window's.
     """
 
     as_of_s: Floats
+    data_since_s: Floats
     start_s: Floats
     period_s: Floats
     slo_window: WindowFigures
@@ -49,6 +51,8 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
     there = rows >= 0
     as_of = np.full(len(members), np.nan)
     as_of[there] = ledger.watermark(rows[there])
+    data_since = np.full(len(members), np.nan)
+    data_since[there] = ledger.birth_s[rows[there]]
     error_budget = np.array([member.slo.error_budget for member in members])
     bounds = [_bounds(member, at) for member, at in zip(members, as_of.tolist(), strict=True)]
     start_s = np.array([bound[0] for bound in bounds])
@@ -63,6 +67,7 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
     good_ever[there], bad_ever[there] = ledger.ever(rows[there])
     return Figures(
         as_of_s=as_of,
+        data_since_s=data_since,
         start_s=start_s,
         period_s=period_s,
         slo_window=slo_window,

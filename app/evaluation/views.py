@@ -8,7 +8,7 @@ import numpy as np
 from app.alerting import Alert
 from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.members import Member
-from app.evaluation.watch import Watch
+from app.evaluation.problems import problems_of
 from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
 from app.status import (
     AlertView,
@@ -52,6 +52,7 @@ class _Rows:
 
     def __init__(self, figures: Figures) -> None:
         self.as_of = figures.as_of_s.tolist()
+        self.data_since = figures.data_since_s.tolist()
         self.start = figures.start_s.tolist()
         self.period = figures.period_s.tolist()
         self.exhausted_in = figures.exhausted_in_s.tolist()
@@ -87,7 +88,8 @@ class _Rows:
             window_start=_moment(self.start[index]),
             window_end=window_end,
             data=_data(member, as_of, stale=stale, total=whole.total),
-            problem=_problem(member, as_of, stale=stale),
+            problems=problems_of(member, as_of, stale=stale),
+            data_since=_moment(self.data_since[index]),
             coverage=whole.coverage,
             health=_health(remaining, alerts),
             sli=whole.sli,
@@ -146,29 +148,6 @@ def _data(member: Member, as_of: datetime | None, *, stale: bool, total: float) 
     if stale:
         return DataState.STALE
     return DataState.FRESH if total > 0 else DataState.NO_TRAFFIC
-
-
-def _problem(member: Member, as_of: datetime | None, *, stale: bool) -> str | None:
-    watch = member.watch
-    if watch.problem is not None:
-        return watch.problem
-    if not watch.started:
-        return "waiting for the first answer of Prometheus"
-    if as_of is None:
-        reading = _unread(watch) or "history is being read"
-        return f"no series match {watch.query}" if watch.backfilled else f"no samples yet; {reading}"
-    if stale:
-        return f"no samples of {watch.query} since {as_of:%Y-%m-%d %H:%M:%S} UTC"
-    if watch.refused_groups:
-        return f"more than {len(watch.rows)} groups: {len(watch.refused_groups)} further ones are not counted"
-    return _unread(watch)
-
-
-def _unread(watch: Watch) -> str | None:
-    """Why history is not being read, though some is missing."""
-    if watch.backfilled or watch.history_problem is None:
-        return None
-    return f"history cannot be read now: {watch.history_problem}"
 
 
 def _health(remaining: float, alerts: Sequence[Alert]) -> HealthState:

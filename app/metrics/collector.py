@@ -6,14 +6,14 @@ sample is Prometheus's own way to say "unknown".
 """
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from app.metrics.labels import Label, exported_labels, render_labels
 from app.slo import AlertState, CalendarWindow, Cause, Window, format_duration
-from app.status import AlertView, Snapshot
+from app.status import AlertView, ProblemCode, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +42,14 @@ _EVENTS = Family("slo_events_total", "counter", "Good and bad events counted sin
 _COVERAGE = Family("slo_coverage_ratio", "gauge", "Measured share of the SLO window's slots.")
 _WINDOW = Family("slo_window_seconds", "gauge", "Length of the SLO window; of a calendar window, that of its period.")
 _MEASURED = Family("slo_last_measured_timestamp_seconds", "gauge", "End of the newest measured slot.")
+_DATA_SINCE = Family(
+    "slo_data_since_timestamp_seconds", "gauge", "First sample of the SLI; coverage counts from then on."
+)
+_PROBLEM = Family("slo_problem", "gauge", "1 for each problem with the data of an SLO; absent without problems.")
 _FIRING = Family("slo_alert_firing", "gauge", "1 while the alert of a severity fires, also while frozen; else 0.")
 _FROZEN = Family("slo_alert_frozen", "gauge", "1 while missing data keeps the alert from firing and from resolving.")
 _FACTOR = Family("slo_alert_factor", "gauge", "Burn rate at which a tier of an alert trips, in both of its windows.")
+_PROBLEMS = Family("sloburn_slo_problems", "gauge", "SLOs that have a problem with their data.")
 _SLOS = Family("sloburn_slos", "gauge", "SLOs on the board; every member of a group counts.")
 
 FAMILIES = (
@@ -58,14 +63,18 @@ FAMILIES = (
     _COVERAGE,
     _WINDOW,
     _MEASURED,
+    _DATA_SINCE,
+    _PROBLEM,
     _FIRING,
     _FROZEN,
     _FACTOR,
+    _PROBLEMS,
     _SLOS,
 )
 
 _OWN_LABELS = frozenset(
     {"slo", "slo_service", "slo_name", "window", "outcome", "severity", "objective", "long", "short", "cause", "state"}
+    | {"problem", "level"}
 )
 # Prometheus and its Operator set these on everything they scrape. Without `honor_labels` they rename ours to
 # `exported_...`, with it ours would replace theirs: under the prefix from the start a label has one name in both.
@@ -84,6 +93,7 @@ def render_slos(snapshots: Sequence[Snapshot], *, openmetrics: bool = False) -> 
         for family, labels, value in _samples(snapshot):
             if not math.isnan(value):
                 lines[family].append(f"{family.name}{{{labels}}} {_number(value)}\n")
+    lines[_PROBLEMS] += _problem_counts(snapshots)
     lines[_SLOS].append(f"{_SLOS.name} {len(snapshots)}\n")
     return "".join(
         family.header(openmetrics=openmetrics) + "".join(lines[family]) for family in FAMILIES if family in lines
@@ -109,6 +119,10 @@ def _samples(snapshot: Snapshot) -> Iterator[Sample]:
     yield _COVERAGE, labels, snapshot.coverage
     yield _WINDOW, labels, _window_seconds(snapshot)
     yield _MEASURED, labels, math.nan if snapshot.as_of is None else snapshot.as_of.timestamp()
+    if snapshot.data_since is not None:
+        yield _DATA_SINCE, labels, snapshot.data_since.timestamp()
+    for problem in snapshot.problems:
+        yield _PROBLEM, f'{labels},problem="{problem.code}",level="{problem.level}"', 1.0
     for alert in snapshot.alerts:
         if alert.cause is not Cause.BURN:
             continue
@@ -124,6 +138,13 @@ def _window_seconds(snapshot: Snapshot) -> float:
     window = snapshot.slo.window
     period = window.nominal if snapshot.as_of is None else window.period(snapshot.as_of)
     return period.total_seconds()
+
+
+def _problem_counts(snapshots: Sequence[Snapshot]) -> Iterator[str]:
+    # Of one SLO only what it has is listed: twenty series at zero for each would double the page.
+    counts = Counter(code for snapshot in snapshots for code in {problem.code for problem in snapshot.problems})
+    for code in ProblemCode:
+        yield f'{_PROBLEMS.name}{{problem="{code}"}} {counts[code]}\n'
 
 
 def _info_labels(snapshot: Snapshot, identity: Sequence[Label]) -> list[Label]:

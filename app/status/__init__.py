@@ -5,6 +5,7 @@ newest snapshots to readers without ever making a tick wait; `wording.py` puts f
 """
 
 from app.status.board import Board
+from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
 from app.status.snapshot import (
     AlertView,
     BudgetView,
@@ -25,9 +26,13 @@ __all__ = [
     "DataState",
     "HealthState",
     "HistoryPoint",
+    "Problem",
+    "ProblemCode",
+    "ProblemLevel",
     "Progress",
     "Snapshot",
     "WindowView",
+    "most_serious_first",
     "percent",
     "severities_words",
     "short",

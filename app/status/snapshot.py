@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from app.slo import AlertState, Cause, GroupKey, Severity, Slo, SloId
+from app.status.problems import Problem, ProblemLevel
 
 
 class DataState(StrEnum):
@@ -92,8 +93,9 @@ class Progress:
 class Snapshot:
     """Everything that is shown of one SLO; grouped SLOs have one snapshot per member.
 
-    *as_of* is the newest measured slot, None before the first; *problem* says in words what is wrong with the data,
-    with the query where that helps; *good_ever* and *bad_ever* are counters that never reset.
+    *as_of* is the newest measured slot, None before the first; *data_since* is the SLI's first sample, from which on
+    *coverage* counts; *problems* are what is wrong with the data, the most
+    serious first; *good_ever* and *bad_ever* are counters that never reset.
     """
 
     id: SloId
@@ -103,7 +105,8 @@ class Snapshot:
     window_start: datetime | None
     window_end: datetime | None
     data: DataState
-    problem: str | None
+    problems: tuple[Problem, ...]
+    data_since: datetime | None
     coverage: float
     health: HealthState
     sli: float
@@ -116,6 +119,11 @@ class Snapshot:
     good_ever: float
     bad_ever: float
     backfill: Progress | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """The most serious problem in words; None if there is none, or nothing but hints."""
+        return next((problem.detail for problem in self.problems if problem.level is not ProblemLevel.HINT), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -86,6 +86,7 @@ def _templates(prefix: str) -> Environment:
         "count": views.count,
         "factor": views.factor,
         "moment": views.moment,
+        "measured": views.measured,
         "bar": views.bar,
         "window": views.window_name,
         "burns": views.burns,

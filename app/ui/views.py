@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from app.alerting import Notice
 from app.delivery.annotations import annotations
@@ -78,6 +78,15 @@ def factor(burn_rate: float) -> str:
 def moment(at: datetime | None) -> str:
     """A time in UTC."""
     return UNKNOWN if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def measured(snapshot: Snapshot) -> str:
+    """What the coverage is a share of: the whole window, or the time since the first sample where that is less."""
+    since, start, end = snapshot.data_since, snapshot.window_start, snapshot.as_of
+    if since is None or start is None or end is None or since <= start:
+        return "of the window is measured"
+    seconds = timedelta(seconds=max(1, round((end - since).total_seconds())))
+    return f"of the {format_duration(seconds)} since the first sample is measured ({moment(since)})"
 
 
 def bar(ratio: float) -> int:

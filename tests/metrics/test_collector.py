@@ -1,5 +1,6 @@
 import subprocess
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,10 +11,10 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from app.metrics import render_slos
 from app.slo import AlertState, CalendarUnit, CalendarWindow, RollingWindow, Severity
-from app.status import AlertView, Snapshot
+from app.status import AlertView, Problem, ProblemCode, ProblemLevel, Snapshot
 from tests.support.golden import assert_golden
 from tests.support.servers import promtool_binary
-from tests.support.snapshots import AS_OF, NAN, a_snapshot, an_slo, an_unmeasured_snapshot
+from tests.support.snapshots import AS_OF, DATA_SINCE, NAN, a_snapshot, an_slo, an_unmeasured_snapshot
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -201,3 +202,15 @@ def test_the_exposition_is_the_reviewed_one(openmetrics: bool) -> None:
     text = render_slos([a_snapshot(), group, an_unmeasured_snapshot(an_slo("cart"))], openmetrics=openmetrics)
 
     assert_golden("metrics.openmetrics.txt" if openmetrics else "metrics.txt", text)
+
+
+def test_problems_are_series_of_their_slo_and_counted_over_all() -> None:
+    """An SLO without problems has no series of them; every code is counted, at zero too."""
+    absent = Problem(code=ProblemCode.NO_SERIES, level=ProblemLevel.ERROR, detail="no series match x")
+    found = series(replace(a_snapshot(), problems=(absent,)), a_snapshot(an_slo("other")))
+
+    assert found[key("slo_problem", problem="no_series", level="error")] == 1
+    assert [name for name, _ in found].count("slo_problem") == 1
+    assert found["sloburn_slo_problems", frozenset({("problem", "no_series")})] == 1
+    assert found["sloburn_slo_problems", frozenset({("problem", "stale")})] == 0
+    assert found[key("slo_data_since_timestamp_seconds")] == DATA_SINCE.timestamp()

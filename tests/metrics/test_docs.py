@@ -15,7 +15,7 @@ FREE_LABELS = {"team", "le"}
 
 def exposition() -> str:
     board = Board()
-    board.publish([a_snapshot()])
+    board.publish([a_snapshot(problem="no series match")])
     return Exposition(board, Instruments(build=BuildInfo.current())).render().body.decode()
 
 

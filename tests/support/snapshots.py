@@ -20,9 +20,21 @@ from app.slo import (
     Window,
     group_id,
 )
-from app.status import AlertView, BudgetView, DataState, HealthState, Progress, Snapshot, WindowView
+from app.status import (
+    AlertView,
+    BudgetView,
+    DataState,
+    HealthState,
+    Problem,
+    ProblemCode,
+    ProblemLevel,
+    Progress,
+    Snapshot,
+    WindowView,
+)
 
 AS_OF = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+DATA_SINCE = AS_OF - timedelta(days=109)
 STANDARD_WINDOWS = tuple(timedelta(minutes=minutes) for minutes in (5, 30, 60, 120, 360, 1440, 4320))
 QUIET_ALERTS = (
     AlertView(severity=Severity.PAGE, state=AlertState.INACTIVE, since=None, tier=None),
@@ -58,6 +70,11 @@ def an_slo(
     )
 
 
+def problems_in_words(text: str | None, level: ProblemLevel) -> tuple[Problem, ...]:
+    """One problem with these words, none without words."""
+    return () if text is None else (Problem(code=ProblemCode.NO_SERIES, level=level, detail=text),)
+
+
 def a_snapshot(  # a builder has as many arguments as there is to vary
     slo: Slo | None = None,
     *,
@@ -69,6 +86,7 @@ def a_snapshot(  # a builder has as many arguments as there is to vary
     problem: str | None = None,
     alerts: Sequence[AlertView] = QUIET_ALERTS,
     backfill: Progress | None = None,
+    data_since: datetime | None = DATA_SINCE,
 ) -> Snapshot:
     """A snapshot whose figures agree with each other."""
     slo = slo or an_slo()
@@ -84,7 +102,8 @@ def a_snapshot(  # a builder has as many arguments as there is to vary
         window_start=start,
         window_end=end,
         data=data,
-        problem=problem,
+        problems=problems_in_words(problem, ProblemLevel.WARNING),
+        data_since=data_since,
         coverage=0.998,
         health=health,
         sli=sli,
@@ -128,7 +147,8 @@ def an_unmeasured_snapshot(slo: Slo | None = None, *, problem: str = "no series 
         window_start=None,
         window_end=None,
         data=DataState.ERROR,
-        problem=problem,
+        problems=problems_in_words(problem, ProblemLevel.ERROR),
+        data_since=None,
         coverage=0.0,
         health=HealthState.UNKNOWN,
         sli=NAN,

@@ -89,6 +89,14 @@ def test_what_is_wrong_with_the_data_is_said() -> None:
     assert "2 % of the wanted history" in text
 
 
+def test_a_page_says_since_when_there_is_data() -> None:
+    """70 s of data are not "99.8 % of the window"."""
+    young = client(a_snapshot(data_since=AS_OF - timedelta(seconds=70))).get("/slos/checkout-availability").text
+
+    assert "99.8 %</strong> of the 1m10s since the first sample is measured (2026-03-01 11:58:50 UTC)" in young
+    assert "of the window is measured" in client(a_snapshot()).get("/slos/checkout-availability").text
+
+
 @pytest.mark.parametrize("path", ["/", "/slos/checkout-availability"])
 def test_a_page_needs_no_script_and_no_inline_style(path: str) -> None:
     response = client(a_snapshot(), prefix="/burn").get(path)

@@ -1,0 +1,46 @@
+"""What keeps an SLO from being judged or makes its figures doubtful: a fixed code and a sentence."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ProblemLevel(StrEnum):
+    """How much a problem matters.
+
+    *error*: the SLO cannot be judged; *warning*: its figures are incomplete or doubtful; *hint*: worth a look, and
+    normal for some services.
+    """
+
+    ERROR = "error"
+    WARNING = "warning"
+    HINT = "hint"
+
+
+class ProblemCode(StrEnum):
+    """What can be wrong with the data of an SLO; codes are part of the API and of the metrics, and never change."""
+
+    QUERY_REJECTED = "query_rejected"
+    QUERY_FAILED = "query_failed"
+    WAITING = "waiting"
+    NO_SERIES = "no_series"
+    NO_SAMPLES_YET = "no_samples_yet"
+    STALE = "stale"
+    HISTORY_UNREADABLE = "history_unreadable"
+    TOO_MANY_GROUPS = "too_many_groups"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with the data of an SLO; *detail* says what, where and what to do, in one sentence."""
+
+    code: ProblemCode
+    level: ProblemLevel
+    detail: str
+
+
+_RANKS = {level: rank for rank, level in enumerate(ProblemLevel)}
+
+
+def most_serious_first(problems: list[Problem]) -> tuple[Problem, ...]:
+    """The problems, errors first; those of one level stay in their order."""
+    return tuple(sorted(problems, key=lambda problem: _RANKS[problem.level]))
