@@ -32,6 +32,11 @@ class Series:
         first, last = np.searchsorted(self.times, [since, until], side="right")
         return self.times[first:last], self.values[first:last]
 
+    @property
+    def resets_before(self) -> Floats:
+        """For each sample, how many samples up to it are lower than the one before."""
+        return np.concatenate([[0.0], np.cumsum(np.diff(self.values) < 0)])
+
 
 @dataclass(slots=True)
 class MemorySource(Source):
@@ -67,12 +72,14 @@ class MemorySource(Source):
         named = parsed.func.name == "last_over_time"
         answer = []
         for one in self._select(ranged.vector_selector):
-            cut = [one.within(edge - ranged.range.total_seconds(), min(edge, self.now)) for edge in edges]
-            there = np.array([len(times) > 0 for times, _ in cut])
-            values = [values[-1] if named else float((np.diff(values) < 0).sum()) for _, values in cut if len(values)]
+            first = np.searchsorted(one.times, edges - ranged.range.total_seconds(), side="right")
+            last = np.searchsorted(one.times, np.minimum(edges, self.now), side="right")
+            there = last > first
             if there.any():
+                first, last = first[there], last[there]
+                values = one.values[last - 1] if named else one.resets_before[last - 1] - one.resets_before[first]
                 labels = one.labels if named else {k: v for k, v in one.labels.items() if k != "__name__"}
-                answer.append((labels, edges[there], np.array(values)))
+                answer.append((labels, edges[there], values))
         if len({tuple(sorted(labels.items())) for labels, _, _ in answer}) < len(answer):
             raise BadQueryError("vector cannot contain metrics with the same labelset", query=expr)
         return _matrix(answer)

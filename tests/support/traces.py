@@ -82,6 +82,16 @@ class Trace:
         first, last = (self._second(at) for at in (start, end))
         return EventCounts(int(self._good[first:last].sum()), int(self._bad[first:last].sum()))
 
+    def busiest(self, start: float, end: float, *, width_s: int) -> EventCounts:
+        """The most good and the most bad events that any *width_s* seconds of [start, end) hold."""
+        first, last = self._second(start), self._second(end)
+
+        def most(events: NDArray[np.int32]) -> int:
+            summed = np.concatenate([np.zeros(1, np.int64), np.cumsum(events[first:last], dtype=np.int64)])
+            return int((summed[width_s:] - summed[:-width_s]).max()) if last - first > width_s else int(summed[-1])
+
+        return EventCounts(most(self._good), most(self._bad))
+
     def unknowable(self, start: float, end: float, *, scrape_s: int) -> float:
         """By how much of the budget [start, end) may be judged differently, as its edges lie between two scrapes.
 

@@ -1,0 +1,209 @@
+"""Sloburn's counts beside those of `increase()`, both measured against the truth, over many histories at once."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from typing_extensions import override
+
+from app.slo import Slo
+from app.status import Snapshot
+from tests.evaluation.memory import MemorySource, series_of
+from tests.evaluation.running import Running, slos_of
+from tests.support.histories import History
+from tests.support.increase import summed_increase
+from tests.support.traces import EventCounts, Samples
+
+LIVE_S = 3600
+"""How long a live evaluator counts before the end."""
+GRACE_S = 900
+"""By then all that was counted provisionally has been counted for good."""
+WINDOWS_S = {"5m": 300, "30m": 1800, "1h": 3600, "2h": 7200, "6h": 21_600, "1d": 86_400, "3d": 259_200}
+_QUERY_OFFSET_S = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What Sloburn shows of one window: events, and the share of the budget that they spend."""
+
+    total: float
+    bad: float
+
+    def consumed(self, objective: float) -> float:
+        """Share of the error budget, 0 without events."""
+        return self.bad / (self.total * (1 - objective)) if self.total > 0 else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """One window of one history: three figures of it, and what one scrape's events may change."""
+
+    history: History
+    window: str
+    ours: Counted
+    increase: Counted
+    truth: EventCounts
+    scrape: EventCounts
+
+    @property
+    def worse(self) -> Mapping[str, tuple[float, float, float]]:
+        """Figures in which we are further from the truth than `increase()` by more than one scrape's events.
+
+        By name: our figure, that of `increase()`, and the true one.
+        """
+        objective = self.history.trace.objective
+        truth = Counted(total=self.truth.total, bad=self.truth.bad)
+        figures = {
+            "bad": (self.ours.bad, self.increase.bad, truth.bad, self.scrape.bad),
+            "total": (self.ours.total, self.increase.total, truth.total, self.scrape.total),
+            "consumed": (
+                self.ours.consumed(objective),
+                self.increase.consumed(objective),
+                truth.consumed(objective),
+                self._consumed_by_a_scrape(truth, objective),
+            ),
+        }
+        return {
+            name: (ours, theirs, true)
+            for name, (ours, theirs, true, allowed) in figures.items()
+            if not abs(ours - true) <= abs(theirs - true) + allowed * (1 + 1e-6) + 1e-6
+        }
+
+    @property
+    def points(self) -> tuple[float, float]:
+        """Our error and that of `increase()` in percentage points of the budget."""
+        objective = self.history.trace.objective
+        truth = Counted(total=self.truth.total, bad=self.truth.bad).consumed(objective)
+        ours, theirs = self.ours.consumed(objective), self.increase.consumed(objective)
+        return 100 * (ours - truth), 100 * (theirs - truth)
+
+    @override
+    def __str__(self) -> str:
+        return "; ".join(
+            f"{self.history}, {self.window} {name}: ours {ours:.6g}, increase() {theirs:.6g}, truth {true:.6g}"
+            for name, (ours, theirs, true) in self.worse.items()
+        )
+
+    def _consumed_by_a_scrape(self, truth: Counted, objective: float) -> float:
+        more = Counted(total=max(truth.total - self.scrape.total, truth.bad), bad=truth.bad + self.scrape.bad)
+        if more.total < more.bad or not truth.total:
+            return math.inf
+        less = Counted(total=truth.total + self.scrape.total, bad=max(truth.bad - self.scrape.bad, 0))
+        consumed = truth.consumed(objective)
+        return max(more.consumed(objective) - consumed, consumed - less.consumed(objective))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What many histories came to: where live and backfilled counts differ, and all comparisons."""
+
+    differences: Mapping[str, tuple[Counted, Counted]]
+    live: Sequence[Comparison]
+    backfilled: Sequence[Comparison]
+
+    @property
+    def worse(self) -> list[Comparison]:
+        """Comparisons that `increase()` wins, the histories with the fewest kinds first."""
+        found = [each for each in (*self.live, *self.backfilled) if each.worse]
+        return sorted(found, key=lambda each: (len(each.history.kinds), each.history.seed))
+
+
+def compare(histories: Sequence[History], folder: Path, *, end: int, live_s: int = LIVE_S) -> Outcome:
+    """Count *histories*, which all end at or after *end* + GRACE_S, live for an hour and from the past alone."""
+    traces = [history.trace for history in histories]
+    slos = slos_of(traces, folder / "slos", window="1d")
+    source = MemorySource([one for trace in traces for one in series_of(trace.series)])
+    at = end + GRACE_S
+
+    def move(now: float) -> None:
+        source.now = now - _QUERY_OFFSET_S
+
+    with (
+        Running(slos, source, folder / "live.db", move=move) as live,
+        Running(slos, source, folder / "fresh.db", move=move) as fresh,
+    ):
+        live.run(end - live_s, at)
+        fresh.run(end + GRACE_S - 600, at)
+        for each in (live, fresh):
+            each.backfill(at)
+        lived, started = _counts(slos, live.board.snapshots), _counts(slos, fresh.board.snapshots)
+    by_service = {history.trace.service: history for history in histories}
+    return Outcome(
+        differences={
+            f"{by_service[service]}, {window}": (counted, started[service, window])
+            for (service, window), counted in lived.items()
+            if not _equal(counted, started[service, window])
+        },
+        live=[_comparison(by_service[service], window, counted, at) for (service, window), counted in lived.items()],
+        backfilled=[
+            _comparison(by_service[service], window, counted, at) for (service, window), counted in started.items()
+        ],
+    )
+
+
+def _counts(slos: Sequence[Slo], snapshots: Sequence[Snapshot]) -> dict[tuple[str, str], Counted]:
+    service_of = {slo.id: slo.service for slo in slos}
+    lengths = {seconds: name for name, seconds in WINDOWS_S.items()}
+    return {
+        (service_of[snapshot.id], lengths[round(view.window.total_seconds())]): Counted(total=view.total, bad=view.bad)
+        for snapshot in snapshots
+        for view in snapshot.windows
+        if round(view.window.total_seconds()) in lengths
+    }
+
+
+def _equal(one: Counted, other: Counted) -> bool:
+    return all(
+        math.isclose(mine, theirs, rel_tol=1e-9, abs_tol=1e-3)
+        for mine, theirs in ((one.total, other.total), (one.bad, other.bad))
+    )
+
+
+def _comparison(history: History, window: str, ours: Counted, at: float) -> Comparison:
+    trace, window_s = history.trace, WINDOWS_S[window]
+    seen = [_until(one, at - _QUERY_OFFSET_S) for one in trace.series]
+    bad = [one for one in seen if dict(one.labels)["code"].startswith("5")]
+    return Comparison(
+        history=history,
+        window=window,
+        ours=ours,
+        increase=Counted(
+            total=summed_increase(seen, at=at, window_s=window_s), bad=summed_increase(bad, at=at, window_s=window_s)
+        ),
+        truth=trace.truth(at - window_s, at),
+        scrape=_one_scrape(history, at - window_s, at),
+    )
+
+
+def _one_scrape(history: History, start: float, end: float) -> EventCounts:
+    """The most that one scrape in a window can show, or one that shows what happened in a gap across its edges."""
+    trace, slack_s = history.trace, history.interval_s + 1
+    busiest = trace.busiest(start - slack_s, end, width_s=slack_s)
+    good, bad = busiest.good, busiest.bad
+    for edge in (start, end):
+        first, last = _gap_around(trace.series, edge)
+        if last - first > slack_s:
+            unseen = trace.truth(first, last)
+            good, bad = max(good, unseen.good), max(bad, unseen.bad)
+    return EventCounts(max(good, 1), max(bad, 1))
+
+
+def _gap_around(series: Sequence[Samples], edge: float) -> tuple[float, float]:
+    """The times of the last sample before *edge* and of the first after it; *edge* where there is none."""
+    times = np.unique(np.concatenate([one.times_ms for one in series])) / 1000
+    place = int(np.searchsorted(times, edge))
+    before = float(times[place - 1]) if place else edge
+    after = float(times[place]) if place < len(times) else edge
+    return before, after
+
+
+def _until(samples: Samples, at: float) -> Samples:
+    kept = samples.times_ms <= at * 1000
+    return Samples(
+        metric=samples.metric, labels=samples.labels, times_ms=samples.times_ms[kept], values=samples.values[kept]
+    )
+
+
+__all__ = ["GRACE_S", "Comparison", "Counted", "Outcome", "compare"]
