@@ -10,7 +10,7 @@ import typer
 from app.cli.console import Format, errors, fail, print_json
 from app.cli.documents import Paths, counted, show
 from app.cli.live import Inspector
-from app.cli.templates import template_warnings
+from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
 from app.delivery import load_config
 from app.prometheus import PrometheusError, open_client
@@ -73,7 +73,8 @@ def _with_config(loaded: LoadResult, config: Path | None) -> LoadResult:
     if file is None:
         return loaded
     found = load_config(file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
-    return replace(loaded, errors=(*loaded.errors, *found.errors))
+    warnings = [] if found.errors else receiver_template_warnings(found.config, file, loaded.slos)
+    return replace(loaded, errors=(*loaded.errors, *found.errors), warnings=(*loaded.warnings, *warnings))
 
 
 def _ask(loaded: LoadResult, prometheus_url: str | None) -> list[SpecWarning]:

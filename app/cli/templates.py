@@ -1,37 +1,65 @@
-"""What is wrong with the templates in documents' annotations."""
+"""What is wrong with the templates of documents and receivers, tried with sample alerts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
-from app.delivery.templates import TemplateProblemError, compile_template, is_template
+from app.delivery import DeliveryConfig
+from app.delivery.annotations import template_problems
+from app.delivery.samples import sample_alerts
+from app.delivery.templates import Templates
 from app.slo import Slo
-from app.spec import LoadResult, Place, SpecWarning
+from app.spec import LoadResult, SpecWarning
+
+_REMEDY = "see docs/receivers.md; until then the default text is sent"
 
 
 def template_warnings(loaded: LoadResult) -> list[SpecWarning]:
-    """One warning for each annotation that is a template and cannot be used, at the place of its SLO."""
+    """One warning for each annotation whose template fails for a sample alert, at the place of its SLO."""
     return [
-        _warning(slo, name, problem, loaded.places[slo.id]) for slo in loaded.slos for name, problem in _problems(slo)
+        _warning(slo, name, problem, loaded) for slo in loaded.slos for name, problem in _problems(slo, Templates())
     ]
 
 
-def _warning(slo: Slo, name: str, problem: str, place: Place) -> SpecWarning:
+def receiver_template_warnings(config: DeliveryConfig, file: Path, slos: Sequence[Slo]) -> list[SpecWarning]:
+    """One warning for each template of a receiver that fails for a sample alert of any of the SLOs."""
+    found = []
+    for number, receiver in enumerate(config.receivers):
+        problems: dict[str, str] = {}
+        for slo in slos if receiver.templates != Templates() else ():
+            for name, problem in _problems(slo, receiver.templates, without_own=True):
+                problems.setdefault(name, f"{problem} of {slo.id}")
+        found += [
+            SpecWarning(
+                file=file,
+                line=0,
+                column=0,
+                field=f"receivers[{number}].templates.{name}",
+                problem=f"the template of {receiver.name} cannot be used: {problem}",
+                remedy=_REMEDY,
+            )
+            for name, problem in problems.items()
+        ]
+    return found
+
+
+def _warning(slo: Slo, name: str, problem: str, loaded: LoadResult) -> SpecWarning:
+    place = loaded.places[slo.id]
     return SpecWarning(
         file=place.file,
         line=place.line,
         column=place.column,
         field="",
         problem=f"{slo.id}: the template of {name} cannot be used: {problem}",
-        remedy="see docs/receivers.md; until then the usual words are sent",
+        remedy=_REMEDY,
     )
 
 
-def _problems(slo: Slo) -> Iterator[tuple[str, str]]:
-    annotations: set[tuple[str, str]] = {*slo.alerting.annotations}
-    for policy in slo.alerting.policies:
-        annotations |= {*policy.annotations}
-    for name, text in sorted(annotations):
-        if is_template(text):
-            try:
-                compile_template(text)
-            except TemplateProblemError as error:
-                yield name, str(error)
+def _problems(slo: Slo, templates: Templates, *, without_own: bool = False) -> Iterator[tuple[str, str]]:
+    """The first failure of each template; *without_own* leaves out those of the document itself."""
+    seen: set[str] = set()
+    for kind, alert in sample_alerts(slo):
+        own = template_problems(alert) if without_own else {}
+        for name, problem in template_problems(alert, templates).items():
+            if name not in seen and own.get(name) != problem:
+                seen.add(name)
+                yield name, f"{problem}, for {kind}"

@@ -2,40 +2,72 @@
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 
 import structlog
 
 from app.alerting import Notice
 from app.delivery.figures import figures
+from app.delivery.links import is_link
 from app.delivery.message import description, summary
+from app.delivery.plain_text import shortened, visible
 from app.delivery.templates import TemplateProblemError, Templates, is_template, render
+from app.slo import SloId
 
 _log = structlog.get_logger(__name__)
 _OURS: Templates = Templates()
+# Jira takes 32,767 characters, Discord 4,096 and most others more: a page with more than this is not read at night.
+_LONGEST = 8_192
 
 
 def annotations(notice: Notice, templates: Templates = _OURS) -> dict[str, str]:
     """The annotations of an alert.
 
     A document's annotations replace our words, and a receiver's templates those; nobody replaces the figures. Where a
-    template fails the words before it stay, and the annotation `template_error` says so.
+    template fails, or makes an empty summary, the words before it stay; a failure is added as `template_error`. Never
+    raises for what a document or a label holds.
     """
+    said, problems = _written(notice, templates)
+    for name, problem in problems.items():
+        _log_once(notice.slo, name, problem)
+    failed = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+    figured = {**said, **dict(_figures(notice)), **({"template_error": failed} if failed else {})}
+    return {name: _presentable(text) for name, text in figured.items()}
+
+
+def template_problems(notice: Notice, templates: Templates = _OURS) -> dict[str, str]:
+    """Why templates of the alert cannot be used, by the name of the annotation."""
+    return _written(notice, templates)[1]
+
+
+def _written(notice: Notice, templates: Templates) -> tuple[dict[str, str], dict[str, str]]:
+    """What is said, by name of the annotation, and what is wrong with templates."""
     said = {"summary": summary(notice), "description": description(notice)}
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     own = {
         name: text for name, text in (("summary", templates.summary), ("description", templates.description)) if text
     }
     for name, text in (*notice.annotations, *own.items()):
-        if not is_template(text):
-            said[name] = text
-            continue
         try:
-            said[name] = render(text, {**figures(notice), **_words(said)})
+            written = render(text, {**figures(notice), **_words(said)}) if is_template(text) else text
         except TemplateProblemError as error:
-            problems.append(f"{name}: {error}")
+            problems[name] = str(error)
             said.setdefault(name, text)
-            _log.warning("a template failed", slo=notice.slo, annotation=name, error=str(error))
-    return {**said, **dict(_figures(notice)), **({"template_error": "; ".join(problems)} if problems else {})}
+            continue
+        if name != "summary" or visible(written).strip():
+            said[name] = written
+    return said, problems
+
+
+@lru_cache(maxsize=1024)
+def _log_once(slo: SloId, name: str, problem: str) -> None:
+    # An alert is put into words every minute and for every reader; one line says it.
+    _log.warning("template failed; default text is used", slo=slo, annotation=name, error=problem)
+
+
+def _presentable(text: str) -> str:
+    shown = visible(text)
+    return shown if is_link(shown) else shortened(shown, _LONGEST)
 
 
 def _words(said: dict[str, str]) -> dict[str, str]:

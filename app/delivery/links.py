@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit
 from app.alerting import Notice
 
 _ANNOTATIONS = (("runbook_url", "Runbook"), ("dashboard", "Dashboard"))
+_LONGEST = 2_048
 
 
 def page_of(external_url: str, slo: str) -> str:
@@ -25,10 +26,13 @@ def links(external_url: str, notice: Notice, said: Mapping[str, str]) -> list[tu
 
 def elsewhere(said: Mapping[str, str]) -> list[tuple[str, str]]:
     """The addresses of others among annotations: what each is called, and the address."""
-    return [(text, said[name]) for name, text in _ANNOTATIONS if name in said and _is_address(said[name])]
+    return [(text, said[name]) for name, text in _ANNOTATIONS if name in said and is_link(said[name])]
 
 
-def _is_address(text: str) -> bool:
+def is_link(text: str) -> bool:
+    """Whether the text is one http or https address, no longer than servers and browsers take."""
+    if len(text) > _LONGEST:
+        return False
     try:
         parts = urlsplit(text)
     except ValueError:

@@ -19,6 +19,7 @@ from app.delivery.answers import outcome_of
 from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.links import slo_page
 from app.delivery.outgoing import Outgoing
+from app.delivery.plain_text import shortened, visible
 from app.delivery.secrets import Secret
 from app.delivery.words import Words, Writer
 from app.slo import Severity
@@ -26,6 +27,8 @@ from app.slo import Severity
 URL = "https://events.pagerduty.com/v2/enqueue"
 _SUMMARY_CHARS = 1024
 _LARGEST = 500_000
+_DETAIL_CHARS = 1_000
+_MOST_DETAILS = 100
 _SEVERITIES: Mapping[Severity, str] = {Severity.PAGE: "critical", Severity.TICKET: "warning"}
 _FINAL = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 
@@ -77,7 +80,7 @@ class PagerDuty(Messenger):
         return {
             **self._event("trigger", key),
             "payload": {
-                "summary": words.headline[:_SUMMARY_CHARS],
+                "summary": shortened(words.headline, _SUMMARY_CHARS),
                 "source": first.service,
                 "severity": _SEVERITIES[first.severity],
                 "timestamp": min(notice.starts_at for notice in telling.notices).astimezone(UTC).isoformat(),
@@ -94,7 +97,8 @@ class PagerDuty(Messenger):
     def _details(self, telling: Telling, words: Words) -> dict[str, Any]:
         if telling.only is None:
             return {"alerts": words.text.splitlines()}
-        return {**self._writer.annotations(telling.only), "labels": labels(telling.only)}
+        shown = {name: visible(value) for name, value in labels(telling.only).items()}
+        return {**self._writer.annotations(telling.only), "labels": shown}
 
 
 def dedup_key(notice: Notice) -> str:
@@ -103,7 +107,11 @@ def dedup_key(notice: Notice) -> str:
 
 
 def _bounded(body: dict[str, Any]) -> bytes:
+    """The body, its details cut where it would be too large: the links stay."""
     content = orjson.dumps(body)
     if len(content) <= _LARGEST:
         return content
-    return orjson.dumps({**body, "payload": {**body["payload"], "custom_details": {}}, "links": []})
+    # The fixed parts and links are a few KiB; what is large is many annotations or labels, each cut to 8 KiB.
+    details = list(body["payload"]["custom_details"].items())[:_MOST_DETAILS]
+    cut = {name: shortened(value, _DETAIL_CHARS) for name, value in details if isinstance(value, str)}
+    return orjson.dumps({**body, "payload": {**body["payload"], "custom_details": cut}})

@@ -12,16 +12,20 @@ from typing import Any
 import orjson
 from typing_extensions import override
 
+from app.alerting import Notice
 from app.delivery.answers import Answer, AttemptError, failure_of, outcome_of
 from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
 from app.delivery.outgoing import Outgoing
+from app.delivery.plain_text import shortened, visible
 from app.delivery.secrets import Secret
 from app.delivery.words import Writer
 from app.slo import Severity
 
 API = "https://slack.com/api"
+_SCHEME = "://"
 _TEXT_CHARS = 3_000
+_HEADLINE_CHARS = 1_000
 _RED, _AMBER, _GREEN = "#cc0000", "#e69900", "#2e8540"
 _REVOKED: frozenset[int] = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
@@ -128,13 +132,17 @@ def message(telling: Telling, writer: Writer) -> dict[str, Any]:
     words = writer.words(telling)
     links = " · ".join(f"<{_address(href)}|{escaped(text)}>" for text, href in words.links)
     mark = ":rotating_light:" if telling.firing else ":white_check_mark:"
+    headline, text = (_unlinked(text, telling.notices) for text in (words.headline, words.text))
+    headline, text = escaped(shortened(headline, _HEADLINE_CHARS)), escaped(shortened(text, _TEXT_CHARS))
     return {
-        "text": f"{mark} {escaped(words.headline[:_TEXT_CHARS])}",
+        "text": f"{mark} {headline}",
+        # Slack would make links of whatever looks like one, in values of labels too.
+        "parse": "none",
         "attachments": [
             {
                 "color": _colour(telling),
-                "fallback": escaped(words.headline[:_TEXT_CHARS]),
-                "text": f"{escaped(words.text[:_TEXT_CHARS])}\n{links}".strip(),
+                "fallback": headline,
+                "text": f"{text}\n{links}".strip(),
                 "mrkdwn_in": ["text"],
             }
         ],
@@ -150,6 +158,16 @@ def escaped(text: str) -> str:
     '&lt;!channel&gt; &amp; co'
     """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _unlinked(text: str, notices: Sequence[Notice]) -> str:
+    """The text with addresses in values of labels written so that no client opens them: ``https[:]//``."""
+    for notice in notices:
+        for value in (*(value for _, value in notice.group), notice.culprits):
+            if _SCHEME in value:
+                shown = visible(value)
+                text = text.replace(shown, shown.replace(_SCHEME, "[:]//"))
+    return text
 
 
 def _address(href: str) -> str:

@@ -5,13 +5,15 @@ given, and nothing that takes long or grows: no calls, no attributes, no assignm
 on numbers only. So a template needs no more steps than its own length times the number of labels.
 """
 
+import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
-from jinja2 import StrictUndefined, Template, TemplateError, meta, nodes
+from jinja2 import StrictUndefined, Template, meta, nodes
+from jinja2.filters import do_round
 from jinja2.sandbox import SandboxedEnvironment
 from typing_extensions import override
 
@@ -21,6 +23,7 @@ from app.delivery.message import number, share
 _LONGEST_TEMPLATE = 4_096
 _LONGEST_TEXT = 8_192
 _LONGEST_S = 0.1
+_MOST_DIGITS = 15
 _MARKS = ("{{", "{%", "{#")
 _FILTERS = ("default", "d", "join", "length", "lower", "round", "title", "trim", "truncate", "upper", "first", "last")
 _ALLOWED: tuple[type[nodes.Node], ...] = (
@@ -49,16 +52,6 @@ _ALLOWED: tuple[type[nodes.Node], ...] = (
     nodes.Mul,
     nodes.Div,
     nodes.Keyword,
-)
-_Problems = (
-    TemplateError,
-    ArithmeticError,
-    TypeError,
-    ValueError,
-    LookupError,
-    RecursionError,
-    SyntaxError,
-    MemoryError,
 )
 
 
@@ -96,10 +89,37 @@ class _Environment(SandboxedEnvironment):
         return super().call_binop(context, operator, left, right)
 
 
+def _finite(show: Callable[[float], str]) -> Callable[[float | None], str]:
+    def checked(value: float | None) -> str:
+        if value is None:
+            raise TemplateProblemError("a value that is not known cannot be shown as a number; test it with `is none`")
+        if not math.isfinite(value):
+            raise TemplateProblemError(f"{value} cannot be shown as a number")
+        return show(value)
+
+    return checked
+
+
+def _round(value: float, precision: int = 0, method: Literal["common", "ceil", "floor"] = "common") -> float:
+    """Jinja2's `round`, which would compute 10 to the power of any precision."""
+    if abs(precision) > _MOST_DIGITS:
+        raise TemplateProblemError(f"round: at most {_MOST_DIGITS} digits")
+    return do_round(value, precision, method)
+
+
+def _join(value: Iterable[object], d: str = "") -> str:
+    """Jinja2's `join`, of texts: one join within another would grow without limit."""
+    parts = [str(part) for part in value]
+    if sum(map(len, parts)) + len(d) * len(parts) > _LONGEST_TEXT:
+        raise TemplateProblemError(f"join: the text has more than {_LONGEST_TEXT} characters")
+    return d.join(parts)
+
+
 def _environment() -> _Environment:
     environment = _Environment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
-    environment.filters = {name: environment.filters[name] for name in _FILTERS}
-    environment.filters |= {"number": number, "percent": share}
+    filters = {name: environment.filters[name] for name in _FILTERS}
+    filters |= {"number": _finite(number), "percent": _finite(share), "round": _round, "join": _join}
+    environment.filters = filters
     environment.globals.clear()
     return environment
 
@@ -127,7 +147,8 @@ def compile_template(text: str) -> Template:
         return _ENVIRONMENT.from_string(tree)
     except TemplateProblemError:
         raise
-    except _Problems as error:
+    except Exception as error:
+        # Jinja2 and its filters raise whatever comes to them, assertions included: a template is anybody's.
         raise TemplateProblemError(_one_line(error)) from error
 
 
@@ -142,7 +163,7 @@ def render(text: str, values: Mapping[str, Any]) -> str:
         return "".join(_bounded(template.generate(values)))
     except TemplateProblemError:
         raise
-    except _Problems as error:
+    except Exception as error:
         raise TemplateProblemError(_one_line(error)) from error
 
 
@@ -180,4 +201,6 @@ def _check_loop(loop: nodes.For) -> None:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
+    said = " ".join(str(error).split())[:300]
+    # The words of an assertion or a number that is too large name nothing; the kind of the error does.
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -1,7 +1,7 @@
 """What all messages to people have in common: a headline, a text, and digests of many alerts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.alerting import Notice
@@ -9,10 +9,13 @@ from app.delivery.annotations import annotations
 from app.delivery.direct import Telling
 from app.delivery.links import links
 from app.delivery.message import subject
+from app.delivery.plain_text import one_line, shortened, visible
 from app.delivery.templates import Templates
 from app.slo import Cause
 
 _MOST_NAMED = 20
+_LINE_CHARS = 250
+"""Of one alert in a digest: twenty of them with links fit into every receiver's message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,8 +40,8 @@ class Writer:
             return self._digest(telling)
         said = self.annotations(telling.only)
         return Words(
-            headline=said["summary"],
-            text=said["description"],
+            headline=one_line(said["summary"]),
+            text="\n".join(filter(None, (said["description"], _failed_templates(said)))),
             links=tuple(links(self.external_url, telling.only, said)),
         )
 
@@ -53,14 +56,15 @@ class Writer:
         more = len(worst) - len(named)
         rest = [f"and {more:,} more"] if more else []
         return Words(
-            headline=digest_headline(telling.notices, firing=telling.firing),
-            text="\n".join((*([one_sentence(cause)] if cause else []), *named, *rest)),
+            headline=one_line(digest_headline(telling.notices, firing=telling.firing)),
+            text="\n".join((*([visible(one_sentence(cause))] if cause else []), *named, *rest)),
             links=(("All SLOs", self.external_url),),
         )
 
     def _line(self, notice: Notice, cause: str, telling: Telling) -> str:
         said = (not telling.firing and _is_blind(notice)) or (cause and notice.condition == cause)
-        return f"{notice.severity}: {subject(notice) if said else self.annotations(notice)['summary']}"
+        about = subject(notice) if said else self.annotations(notice)["summary"]
+        return shortened(one_line(f"{notice.severity}: {about}"), _LINE_CHARS)
 
 
 def digest_headline(notices: Sequence[Notice], *, firing: bool) -> str:
@@ -86,6 +90,11 @@ def shared_cause(notices: Sequence[Notice]) -> str:
 def one_sentence(text: str) -> str:
     """The text as a sentence of its own."""
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def _failed_templates(said: Mapping[str, str]) -> str:
+    problem = said.get("template_error")
+    return f"A template could not be used, so the default text is shown: {problem}." if problem else ""
 
 
 def _is_blind(notice: Notice) -> bool:

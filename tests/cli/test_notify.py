@@ -126,3 +126,21 @@ def test_check_covers_receivers_and_templates(tmp_path: Path) -> None:
     assert "receivers[0]: names no service" in result.stderr
     assert "shop-a: the template of summary cannot be used: there is no nope" in result.stderr
     assert CliRunner().invoke(app, arguments[:2]).exit_code == 0
+
+
+def test_check_tries_every_template_with_sample_alerts(tmp_path: Path) -> None:
+    (tmp_path / "slos.yaml").write_text(
+        "service: shop\nslos:\n  - name: a\n    objective: 99.9\n    window: 30d\n    sli: {total: t, bad: b}\n"
+        "    alerting: {annotations: {summary: '{{ summary | truncate(2) }}', description: '{{ bad | number }}'}}\n"
+    )
+    (tmp_path / "sloburn.yaml").write_text(
+        "receivers: [{name: a, webhook: {url: 'http://x'}, templates: {summary: '{{ labels.nope.x }}'}}]"
+    )
+    result = CliRunner().invoke(
+        app, ["check", str(tmp_path / "slos.yaml"), "--config", str(tmp_path / "sloburn.yaml"), "--strict"]
+    )
+    assert result.exit_code == 3
+    assert "shop-a: the template of summary cannot be used: AssertionError" in result.stderr
+    assert "shop-a: the template of description cannot be used" in result.stderr
+    assert "for a ticket for missing data" in result.stderr
+    assert "receivers[0].templates.summary: the template of a cannot be used" in result.stderr

@@ -87,6 +87,18 @@ def test_long_texts_are_cut_to_what_pagerduty_takes() -> None:
         assert len(orjson.dumps(server.bodies[0])) <= 512_000
 
 
+def test_what_is_too_large_loses_details_and_no_links() -> None:
+    many = tuple((f"note{number}", "z" * 9_000) for number in range(80))
+    large = firing(annotations=(("runbook_url", "https://runbooks/slo"), ("summary", "a\u202eb"), *many))
+    with Scripted(otherwise=ACCEPTED) as server:
+        assert deliver(lambda: _pagerduty(server), [large]) == [[Delivered()]]
+        (trigger,) = server.bodies
+    assert len(orjson.dumps(trigger)) <= 512_000
+    assert {"href": "https://runbooks/slo", "text": "Runbook"} in trigger["links"]
+    assert trigger["payload"]["summary"] == "ab"
+    assert "2,000 of 100,000 events were bad" in trigger["payload"]["custom_details"]["description"]
+
+
 def test_hundreds_at_once_are_one_incident_that_closes_with_the_last() -> None:
     many = [firing(f"slo-{number}") for number in range(300)]
     over = [resolved(f"slo-{number}") for number in range(300)]

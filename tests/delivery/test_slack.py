@@ -144,3 +144,44 @@ def test_hundreds_at_once_are_one_message_that_changes_with_the_last() -> None:
         assert [request.path for request in server.requests] == ["/api/chat.postMessage", "/api/chat.update"]
         assert "200 alerts of 3 services fire at once" in server.bodies[0]["text"]
         assert "and 180 more" in server.bodies[0]["attachments"][0]["text"]
+
+
+def test_values_of_labels_are_no_links() -> None:
+    """Slack links bare addresses too, so it is told not to, and those of labels are written so that none is one."""
+    url = "https://evil.example/login"
+    notice = firing(
+        group=(("route", url),),
+        culprits=f'url="{url}" 82 %',
+        annotations=(("runbook_url", "https://runbooks/slo"), ("description", "{{ culprits }} {{ group.route }}")),
+    )
+    with Scripted(otherwise=OK) as server:
+        deliver(lambda: _webhook(server), [notice])
+        (page,) = server.bodies
+    attachment = page["attachments"][0]
+    assert page["parse"] == "none"
+    assert "https[:]//evil.example/login" in page["text"]
+    assert "evil.example" in attachment["text"]
+    assert url not in page["text"] + attachment["text"] + attachment["fallback"]
+    assert "<https://runbooks/slo|Runbook>" in attachment["text"]
+
+
+def test_no_direction_mark_and_long_texts_keep_their_links() -> None:
+    notice = firing(
+        group=(("route", "a\u202eb\u200b"),),
+        annotations=(("runbook_url", "https://runbooks/slo"), ("description", "x" * 100_000)),
+    )
+    with Scripted(otherwise=OK) as server:
+        deliver(lambda: _webhook(server), [notice])
+        (page,) = server.bodies
+    assert "(route=ab)" in page["text"]
+    text = page["attachments"][0]["text"]
+    assert len(text) < 3_300
+    assert text.endswith("<https://runbooks/slo|Runbook>")
+
+
+def test_a_template_that_fails_is_said_below_the_default_text() -> None:
+    with Scripted(otherwise=OK) as server:
+        deliver(lambda: _webhook(server), [firing(annotations=(("summary", "{{ summary | truncate(2) }}"),))])
+        (page,) = server.bodies
+    assert page["text"].endswith("checkout availability burns its error budget 20 times too fast")
+    assert "summary: AssertionError" in page["attachments"][0]["text"]

@@ -1,11 +1,14 @@
 """Words of people's own: what they can say, and what no template can do (S6)."""
 
+import doctest
 import time
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.delivery import plain_text
 from app.delivery.annotations import annotations
 from app.delivery.figures import NAMES, figures
 from app.delivery.templates import TemplateProblemError, Templates, compile_template, render
@@ -66,6 +69,11 @@ HOSTILE = [
     "{{ " + "not " * 900 + "1 }}",
     "{{ service ~ " * 1500 + "1 }}",
     "x" * 5000 + "{{ service }}",
+    "{{ service | truncate(2) }}",
+    "{{ 1e400 | number }}",
+    "{{ stale | percent }}",
+    "{{ 1 | round(999999999, 'ceil') }}",
+    "{{ service | join(service | join(service | join(service | join(service | join(service))))) }}",
 ]
 
 
@@ -143,3 +151,48 @@ def test_a_template_that_fails_leaves_the_usual_words_and_is_said() -> None:
 def test_a_template_is_compiled_once() -> None:
     assert compile_template("{{ slo }}") is compile_template("{{ slo }}")
     assert render("{{ slo }}", figures(resolved(SloId("other")))) == "other"
+
+
+FAILING = [
+    "{{ summary | truncate(2) }}", "{{ 1e400 | number }}", "{{ 1 / 0 }}", "{{ nope }}", "{{ labels.nope.nope }}",
+    "{{ 1 | round(999999999, 'floor') }}", "{{ bad | round('x') }}", "{{ labels | first | first | length | first }}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FAILING)
+def test_whatever_a_template_raises_the_default_text_is_sent_and_the_error_added(text: str) -> None:
+    usual = annotations(firing())
+    said = annotations(firing(annotations=(("summary", text), ("description", text))))
+    assert (said["summary"], said["description"]) == (usual["summary"], usual["description"])
+    assert said["template_error"].startswith("summary: ")
+    assert "description: " in said["template_error"]
+
+
+@pytest.mark.parametrize("empty", ["", "  \n", "{{ culprits }}", "{% if stale %}x{% endif %}", "\u200b\u202e"])
+def test_an_empty_summary_is_the_default_text(empty: str) -> None:
+    usual = annotations(firing())["summary"]
+    assert annotations(firing(annotations=(("summary", empty),)))["summary"] == usual
+    assert annotations(firing(), Templates(summary=empty))["summary"] == usual
+
+
+def test_no_text_holds_what_nobody_sees() -> None:
+    evil = "a\u202eb\u2066c\u200bd\ufeffe\u200ff\x00g"
+    notice = firing(
+        annotations=(("summary", evil), ("other", "{{ '\\ud800' }}{{ labels.team }}")), labels=(("team", evil),)
+    )
+    said = annotations(notice)
+    assert said["summary"] == "abcdef g"
+    assert said["other"] == "\ufffdabcdef g"
+    assert orjson.dumps(said)
+
+
+def test_long_texts_are_cut_and_links_are_not() -> None:
+    link = "https://runbooks/" + "x" * 1_900
+    said = annotations(firing(annotations=(("description", "y" * 600_000), ("runbook_url", link))))
+    assert len(said["description"]) == 8_192
+    assert said["description"].endswith("…")
+    assert said["runbook_url"] == link
+
+
+def test_texts_are_safe_to_show() -> None:
+    assert doctest.testmod(plain_text).failed == 0

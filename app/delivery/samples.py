@@ -1,0 +1,79 @@
+"""Sample alerts of an SLO, so that templates can be tried before an alert needs them."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from app.alerting import Notice, NoticeStatus, resolve
+from app.slo import Cause, Severity, SeverityPolicy, Slo, format_duration, group_id
+
+_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def sample_alerts(slo: Slo) -> Iterator[tuple[str, Notice]]:
+    """What alerts of the SLO may look like, each after its kind in words."""
+    group = tuple((label, "example") for label in sorted(slo.sli.by))
+    for severity in Severity:
+        policy = slo.alerting.policy(severity)
+        if policy is None:
+            continue
+        fires = _burning(slo, severity, policy, group)
+        yield f"a {severity} that fires", fires
+        yield f"a {severity} whose data is missing", replace(fires, stale="no data since 11:58 UTC")
+        yield f"a {severity} that is resolved", resolve(fires, at=_AT + timedelta(minutes=9))
+        if severity is Severity.TICKET:
+            yield "a ticket for missing data", _without_figures(fires)
+
+
+def _burning(slo: Slo, severity: Severity, policy: SeverityPolicy, group: tuple[tuple[str, str], ...]) -> Notice:
+    tier = policy.tiers[0]
+    return Notice(
+        status=NoticeStatus.FIRING,
+        slo=group_id(slo.id, group),
+        severity=severity,
+        incident="0a1b2c3d",
+        alertname=slo.alerting.name,
+        service=slo.service,
+        name=slo.name,
+        objective=slo.objective,
+        window=str(slo.window),
+        period_seconds=slo.window.period(_AT).total_seconds(),
+        starts_at=_AT,
+        at=_AT + timedelta(minutes=5),
+        group=group,
+        labels=tuple(sorted({**dict(slo.labels), **dict(group), **dict(policy.labels)}.items())),
+        annotations=tuple(sorted({**dict(slo.alerting.annotations), **dict(policy.annotations)}.items())),
+        tier=tier.name,
+        long=format_duration(tier.long),
+        short=format_duration(tier.short),
+        factor=tier.factor,
+        burn_rate_long=tier.factor * 1.5,
+        burn_rate_short=tier.factor * 2,
+        budget_remaining=0.62,
+        good=98_500.0,
+        bad=1_500.0,
+        culprits='route="/pay" 82 %',
+        promise=slo.description,
+        budget_before=0.65,
+    )
+
+
+def _without_figures(notice: Notice) -> Notice:
+    unknown = float("nan")
+    return replace(
+        notice,
+        alertname="SLODataUnavailable",
+        cause=Cause.NO_DATA,
+        condition="no data since 2026-01-01 11:50 UTC",
+        tier="",
+        long="",
+        short="",
+        factor=unknown,
+        burn_rate_long=unknown,
+        burn_rate_short=unknown,
+        budget_remaining=unknown,
+        good=unknown,
+        bad=unknown,
+        culprits="",
+        budget_before=unknown,
+    )
