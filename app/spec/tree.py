@@ -15,6 +15,10 @@ from yaml.reader import Reader
 _DEEPEST = 40
 _MOST_ALIASED = 500_000
 """Values that the aliases of one file may stand for, all together."""
+_MOST_VALUES = 500_000
+"""Values that one file may hold: ten thousand SLOs hold half of them. Each takes some microseconds to read."""
+_MOST_MEMBERS = 20_000
+"""Items of one list or keys of one mapping: a file of ten megabytes can hold millions, which would take a minute."""
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _BOOLEANS = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -86,7 +90,7 @@ def read_trees(text: str, report: Report) -> Iterator[tuple[Position, Node]]:
     Duplicate keys and tags are reported, and reading goes on. The documents before a syntax error are yielded.
 
     Raises:
-        SyntaxProblemError: the text is not YAML, nests too deeply, or its aliases stand for too many values.
+        SyntaxProblemError: the text is not YAML, nests too deeply, or holds too many values.
     """
     _check_characters(text)
     builder = _Builder(yaml.CSafeLoader(text), report)
@@ -148,6 +152,9 @@ class _Builder:
             return self.alias(event)
         before = self.built
         self.built += 1
+        if self.built > _MOST_VALUES + self.aliased:
+            problem = f"this file holds more than {_MOST_VALUES} values"
+            raise SyntaxProblemError(_position(event), problem, "split it into several files")
         if isinstance(event, yaml.ScalarEvent):
             built: Node = self.scalar(event)
         elif depth >= _DEEPEST:
@@ -164,7 +171,9 @@ class _Builder:
         self.check_tag(event)
         table = Table(_position(event))
         merged: list[tuple[Position, Node]] = []
+        members = 0
         while not isinstance(key_event := self.next(), yaml.MappingEndEvent):
+            members = _one_more(members, "keys of a mapping", key_event)
             key = self.key(key_event, depth)
             value_event = self.next()
             value = self.node(value_event, depth + 1)
@@ -185,6 +194,7 @@ class _Builder:
         self.check_tag(event)
         items = Items(_position(event))
         while not isinstance(item_event := self.next(), yaml.SequenceEndEvent):
+            _one_more(len(items), "items of a list", item_event)
             items.append(self.node(item_event, depth + 1))
             items.values_at.append(_position(item_event))
         return items
@@ -234,6 +244,13 @@ class _Builder:
     def check_tag(self, event: yaml.Event) -> None:
         if isinstance(event, yaml.ScalarEvent | yaml.CollectionStartEvent) and event.tag not in _HARMLESS_TAGS:
             self.report(_position(event), f"the tag {event.tag} is not allowed", "remove the tag")
+
+
+def _one_more(members: int, what: str, event: yaml.Event) -> int:
+    if members >= _MOST_MEMBERS:
+        problem = f"these are more than {_MOST_MEMBERS} {what}"
+        raise SyntaxProblemError(_position(event), problem, "split it into several documents")
+    return members + 1
 
 
 def _position(found: yaml.Event | yaml.MarkedYAMLError) -> Position:

@@ -1,5 +1,7 @@
 """YAML to trees: nothing crashes the reader, and every value knows its place."""
 
+import time
+
 import pytest
 
 from app.spec.tree import (
@@ -56,6 +58,26 @@ def test_deep_nesting_is_refused() -> None:
 def test_an_alias_bomb_is_refused() -> None:
     levels = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12))
     assert "stand for more than 500000 values" in _refusal(f"a0: &a0 [x, x]\n{levels}").problem
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("slos: [" + "1," * 5_000_000 + "1]", "more than 20000 items of a list"),
+        ("slos:\n" + "- a\n" * 2_500_000, "more than 20000 items of a list"),
+        ("".join(f"k{i}: 1\n" for i in range(900_000)), "more than 20000 keys of a mapping"),
+        ("k: 1\n" * 900_000, "more than 20000 keys of a mapping"),
+    ],
+)
+def test_a_list_of_ten_megabytes_is_refused_in_a_second(text: str, problem: str) -> None:
+    began = time.process_time()
+    assert problem in _refusal(text).problem
+    assert time.process_time() - began < 1
+
+
+def test_a_file_of_very_many_small_lists_is_refused() -> None:
+    text = ("- [" + "1," * 999 + "1]\n") * 501
+    assert _refusal(text).problem == "this file holds more than 500000 values"
 
 
 def test_aliases_end_with_their_document() -> None:
