@@ -24,11 +24,15 @@ _PACKED_KEPT = 16
 
 @dataclass(slots=True)
 class Answers:
-    """What came of asking: the SLIs that were answered whole, their samples, and why the others were not."""
+    """What came of asking: the SLIs that were answered whole, their samples, and why the others were not.
+
+    *impossible* are the keys of the SLIs of which samples were left out that no counter can have.
+    """
 
     answered: list[Watch]
     failed: list[tuple[Watch, PrometheusError]]
     samples: Samples
+    impossible: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -54,11 +58,16 @@ class Asker:
         answers = await asyncio.gather(*(self._ask(batch, selectors, ask, nameless=nameless) for batch in packed))
         parts: list[Samples] = []
         failures: dict[Selector, PrometheusError] = {}
+        impossible: set[str] = set()
         async with self.turn:
             for matrices, errors in answers:
                 parts += (self.intake.samples(matrix, watches) for matrix in matrices)
+                for matrix in matrices:
+                    impossible |= self.intake.owners(matrix, matrix.impossible) if matrix.impossible else set()
                 failures |= errors
-            return _sorted_out(watches, failures, Samples.joined(parts), self.intake)
+            sorted_out = _sorted_out(watches, failures, Samples.joined(parts), self.intake)
+        sorted_out.impossible = impossible
+        return sorted_out
 
     def _pack(self, selectors: tuple[Selector, ...], most: int, *, nameless: bool) -> tuple[Batch, ...]:
         # Tick after tick asks the same selectors.

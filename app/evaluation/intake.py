@@ -43,6 +43,12 @@ class Intake:
             steady=np.zeros(len(index), dtype=bool),
         )
 
+    def owners(self, matrix: Matrix, series: Iterable[int]) -> set[str]:
+        """The keys of the SLIs that count these series of an answer, given by position."""
+        _, counters = self.counters([matrix.labels[position] for position in series])
+        rows = self.registry.arrays.row[counters].tolist()
+        return {self.registry.rows[row].sli for row in rows}
+
     @property
     def size(self) -> int:
         """How many series are known."""

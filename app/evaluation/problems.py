@@ -40,6 +40,9 @@ def _of_data(watch: Watch, as_of: datetime | None, *, stale: bool) -> Iterator[P
             ProblemCode.TOO_MANY_GROUPS,
             f"more than {len(watch.rows)} groups: {refused} further ones are not counted",
         )
+    if watch.impossible_samples:
+        detail = f"samples of {watch.query} are infinite or beyond 64 bits and are not counted: look at its exporter"
+        yield _warning(ProblemCode.IMPOSSIBLE_SAMPLES, detail)
     unreadable = None if as_of is None else _history_unreadable(watch)
     if unreadable is not None:
         yield _warning(ProblemCode.HISTORY_UNREADABLE, unreadable)

@@ -1,6 +1,6 @@
 """Keeping track of what Prometheus does not answer, and saying it once."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import structlog
 
@@ -45,6 +45,7 @@ class Troubles:
                 self._silent[watch.key] = watch, error
                 self._heard.discard(watch.key)
         self._note_problems(failed)
+        self._note_impossible(answered, {key for answers in asked for key in answers.impossible})
         self._say_silent()
 
     def note_history(self, asked: Answers) -> None:
@@ -65,6 +66,12 @@ class Troubles:
                 _log.error("a query is refused", query=watch.query, error=str(error))
             watch.problem, watch.problem_is_ours = str(error), ours
         self._count(failed)
+
+    def _note_impossible(self, answered: Sequence[Watch], impossible: Collection[str]) -> None:
+        for watch in answered:
+            before, watch.impossible_samples = watch.impossible_samples, watch.key in impossible
+            if watch.impossible_samples and not before:
+                _log.error("samples are infinite or beyond 64 bits and are not counted", query=watch.query)
 
     def _count(self, failed: Sequence[tuple[Watch, PrometheusError]]) -> None:
         for reason in {error.reason for _, error in failed}:

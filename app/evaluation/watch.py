@@ -23,6 +23,7 @@ class Watch:
     *long_windows_s* are the windows whose start is looked at closely. *resumed* says that the provisional part comes
     from disk and is to be counted anew. *setbacks* is how many times in a row it was asked for in vain. *problem* is
     why the last tick was not answered, *history_problem* why the last piece of history was not; each may be alone.
+    *impossible_samples* says that the last tick left out samples that are infinite or beyond 64 bits.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Watch:
     problem: str | None = None
     problem_is_ours: bool = False
     history_problem: str | None = None
+    impossible_samples: bool = False
     setbacks: int = 0
 
     @property

@@ -86,6 +86,10 @@ class Instruments:
         """A peer's clock is ahead of ours by *seconds*."""
         self._clock_skew.labels(peer).set(seconds)
 
+    def invalid_samples(self, count: int) -> None:
+        """So many samples of an answer of Prometheus were left out: not a number, infinite, or beyond 64 bits."""
+        self._invalid_samples.inc(count)
+
     def know_receivers(self, receivers: Iterable[str], failure_reasons: Sequence[str]) -> None:
         """From now on there are these receivers, perhaps among others."""
         for receiver in receivers:
@@ -122,6 +126,9 @@ class Instruments:
 
     def _prometheus_instruments(self) -> None:
         self._requests = self._counter("prometheus_requests", "Requests to Prometheus, by how they ended.", "outcome")
+        self._invalid_samples = self._counter(
+            "prometheus_invalid_samples", "Samples left out: not a number, infinite, or beyond 64 bits."
+        )
         self._clock_skew = self._gauge("clock_skew_seconds", "How far a peer's clock is ahead of ours.", "peer")
 
     def _config_instruments(self, build: BuildInfo) -> None:

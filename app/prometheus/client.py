@@ -131,7 +131,10 @@ class PrometheusClient:
 
     def _matrix_of(self, expr: str) -> Decode[Matrix]:
         def decode(body: bytes, answer: Answer) -> Matrix:
-            return decode_matrix(body, content_type=answer.content_type, partial=self._partial, query=expr)
+            matrix = decode_matrix(body, content_type=answer.content_type, partial=self._partial, query=expr)
+            if matrix.invalid:
+                self._instruments.invalid_samples(matrix.invalid)
+            return matrix
 
         return decode
 

@@ -21,6 +21,10 @@ from app.prometheus.matrix import Matrix
 _HISTOGRAMS = frozenset({"histogram", "histograms"})
 _WARNINGS_SHOWN = 3
 
+# Exporters count in unsigned integers of 64 bits. One sample of 1e308 in the ledger would outweigh all others for good.
+_LARGEST_VALUE = 2.0**64
+_LATEST_TIME = 2.0**38  # seconds, ten thousand years: an answer is not relied on to stay in the range of a datetime
+
 
 class PartialPolicy(StrEnum):
     """What to do with an answer that says that data is missing."""
@@ -159,10 +163,21 @@ def _finite(
     warnings: tuple[str, ...],
 ) -> Matrix:
     times, values = samples[0::2].copy(), samples[1::2].copy()
-    finite = np.isfinite(values) & np.isfinite(times)
-    invalid = len(finite) - int(np.count_nonzero(finite))
+    # Comparisons with NaN are False.
+    valid = (np.abs(values) <= _LARGEST_VALUE) & (np.abs(times) <= _LATEST_TIME)
+    invalid = len(valid) - int(np.count_nonzero(valid))
+    impossible: tuple[int, ...] = ()
     if invalid:
         owner = np.repeat(np.arange(len(labels)), lengths)
-        lengths = np.bincount(owner[finite], minlength=len(labels)).astype(np.int64)
-        times, values = times[finite], values[finite]
-    return Matrix(labels=labels, lengths=lengths, times=times, values=values, warnings=warnings, invalid=invalid)
+        impossible = tuple(np.unique(owner[np.abs(values) > _LARGEST_VALUE]).tolist())
+        lengths = np.bincount(owner[valid], minlength=len(labels)).astype(np.int64)
+        times, values = times[valid], values[valid]
+    return Matrix(
+        labels=labels,
+        lengths=lengths,
+        times=times,
+        values=values,
+        warnings=warnings,
+        invalid=invalid,
+        impossible=impossible,
+    )

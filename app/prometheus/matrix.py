@@ -17,9 +17,11 @@ class Matrix:
         labels: the label set of each series, shape (n,); the metric name is under ``__name__``.
         lengths: samples of each series, shape (n,), int64; their sum is the length of `times`.
         times: unix seconds, shape (m,), ascending within a series.
-        values: shape (m,), always finite.
+        values: shape (m,), always finite and within 64 bits.
         warnings: what the server said about missing data; empty unless partial data is accepted.
-        invalid: samples left out because they were NaN, infinite or null.
+        invalid: samples left out because they were NaN, null, infinite or beyond 64 bits.
+        impossible: positions of the series of which samples were left out that no counter can have: infinite, or
+            beyond 64 bits.
     """
 
     labels: tuple[Mapping[str, str], ...]
@@ -28,6 +30,7 @@ class Matrix:
     values: NDArray[np.float64]
     warnings: tuple[str, ...] = ()
     invalid: int = 0
+    impossible: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -24,6 +24,9 @@ class ClientInstruments(Protocol):
     def clock_skew(self, peer: str, seconds: float) -> None:
         """The peer's clock is ahead of ours by at least *seconds* (behind, if negative)."""
 
+    def invalid_samples(self, count: int) -> None:
+        """So many samples of an answer were left out because they are no number that a counter can have."""
+
 
 class WallClock(Protocol):
     """Says what time it is."""
@@ -41,4 +44,8 @@ class NoInstruments(ClientInstruments):
 
     @override
     def clock_skew(self, peer: str, seconds: float) -> None:
+        pass
+
+    @override
+    def invalid_samples(self, count: int) -> None:
         pass

@@ -27,6 +27,7 @@ class ProblemCode(StrEnum):
     STALE = "stale"
     HISTORY_UNREADABLE = "history_unreadable"
     TOO_MANY_GROUPS = "too_many_groups"
+    IMPOSSIBLE_SAMPLES = "impossible_samples"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ class Recorder(ClientInstruments):
     def __init__(self) -> None:
         self.outcomes: list[str] = []
         self.skews: list[float] = []
+        self.invalid = 0
 
     @override
     def requested(self, outcome: str) -> None:
@@ -44,6 +45,10 @@ class Recorder(ClientInstruments):
     @override
     def clock_skew(self, peer: str, seconds: float) -> None:
         self.skews.append(seconds)
+
+    @override
+    def invalid_samples(self, count: int) -> None:
+        self.invalid += count
 
 
 @asynccontextmanager

@@ -1,0 +1,62 @@
+"""Samples that no counter can have: they are left out, and said."""
+
+import json
+import math
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typing_extensions import override
+
+from app.prometheus import Matrix, decode_matrix
+from tests.evaluation.memory import MemorySource, Series
+from tests.evaluation.plain import availability, counter, requests, slos
+from tests.evaluation.running import Running
+
+END = 1_800_000_000
+
+
+class OverJson(MemorySource):
+    """Answers raw samples as Prometheus writes them."""
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        whole = await super().instant(expr, at, deadline=deadline)
+        columns = np.column_stack((whole.times, whole.values)).tolist()
+        ends = np.cumsum(whole.lengths).tolist()
+        result = [
+            {"metric": labels, "values": [[time, _go(value)] for time, value in columns[end - length : end]]}
+            for labels, length, end in zip(whole.labels, whole.lengths.tolist(), ends, strict=True)
+        ]
+        answer = {"status": "success", "data": {"resultType": "matrix", "result": result}}
+        return decode_matrix(json.dumps(answer).encode())
+
+
+def _go(value: float) -> str:
+    return f"{'+' if value > 0 else '-'}Inf" if math.isinf(value) else repr(value)
+
+
+@pytest.mark.parametrize("impossible", [math.inf, -math.inf, 1e308, -1e308])
+def test_they_never_enter_the_ledger_and_are_said_until_they_end(tmp_path: Path, impossible: float) -> None:
+    """The other samples count on, and every figure stays finite."""
+    good, bad = (
+        counter(requests("checkout"), (END - 3600, END)),
+        counter(requests("checkout", "500"), (END - 3600, END)),
+    )
+    times = bad.times.tolist()
+    bad.values[times.index(END - 600 + 7)] = impossible
+    source = OverJson([good, Series(labels=bad.labels, times=bad.times, values=bad.values)])
+    with Running(slos([availability("checkout")], tmp_path / "slos"), source, tmp_path / "live.db") as running:
+        for at in range(END - 900, END - 600 + 30, 30):
+            running.tick(at)
+        running.tick(END - 570)
+        shown = running.snapshot("checkout-availability")
+        assert shown.problem is not None
+        assert "beyond 64 bits" in shown.problem
+        for at in range(END - 540, END, 30):
+            running.tick(at)
+        shown = running.snapshot("checkout-availability")
+        assert shown.problem is None
+        assert shown.bad_ever == shown.good_ever > 0
+        assert all(math.isfinite(window.burn_rate) for window in shown.windows if window.total)
