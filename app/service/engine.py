@@ -95,7 +95,11 @@ class Engine:
         async with self._swapping:
             old = self._delivering
             if delivery == old.config:
-                await self._swap(documents)
+                # A new evaluator reads the whole ledger: nothing for documents that say the same as before.
+                if documents.digest == self._documents.digest:
+                    self._documents = documents
+                else:
+                    await self._swap(documents)
                 return
             new = await self._open_delivering(delivery)
             self._delivering = new

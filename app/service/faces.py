@@ -9,6 +9,7 @@ import structlog
 from typing_extensions import override
 
 from app.alerting import Transition
+from app.api.coalescing import Coalesced
 from app.api.ports import (
     AlertLog,
     ConfigSource,
@@ -112,22 +113,24 @@ class Documents(Reloader, ConfigSource):
         self._clock = clock
         self._successful = True
         self._at: datetime | None = clock.now()
-        self._turn = asyncio.Lock()
+        self._reload = Coalesced(self._reload_now)
         self._config_file = settings.config_file
         instruments.reloaded(ok=True, at=clock.now())
 
     @override
     async def reload(self) -> ReloadOutcome:
-        async with self._turn:
-            documents = await asyncio.to_thread(load_documents, Path(self._settings.specs))
-            delivery = await asyncio.to_thread(self._load_delivery)
-            errors = tuple(map(str, (*documents.errors, *delivery.errors)))
-            if not errors:
-                try:
-                    await asyncio.wrap_future(self._engine.submit(self._engine.adopt(documents, delivery.config)))
-                except (StoreError, ValueError, OSError) as error:
-                    errors = (str(error),)
-            return self._note(errors)
+        return await self._reload()
+
+    async def _reload_now(self) -> ReloadOutcome:
+        documents = await asyncio.to_thread(load_documents, Path(self._settings.specs))
+        delivery = await asyncio.to_thread(self._load_delivery)
+        errors = tuple(map(str, (*documents.errors, *delivery.errors)))
+        if not errors:
+            try:
+                await asyncio.wrap_future(self._engine.submit(self._engine.adopt(documents, delivery.config)))
+            except (StoreError, ValueError, OSError) as error:
+                errors = (str(error),)
+        return self._note(errors)
 
     @override
     def status(self) -> ConfigStatus:

@@ -29,6 +29,8 @@ from app.ui import pages
 
 _log = structlog.get_logger(__name__)
 EXIT_GOOD, EXIT_BAD, EXIT_CORRUPT, EXIT_NEWER = 0, 1, 3, 4
+_GATHER_SIGNALS_S = 0.5
+"""Signals to reload that come within this time are one: whoever changes many files at once may send many."""
 _FAILURES = (*Reason, "store", "store_locked", "store_corrupt", "internal")
 
 
@@ -142,14 +144,21 @@ def _serve(engine: Engine, parts: Parts, listening: socket.socket) -> None:
 
 
 async def _until_stopped(server: uvicorn.Server, listening: socket.socket, documents: Documents) -> None:
+    loop = asyncio.get_running_loop()
     reloads: set[asyncio.Task[object]] = set()
+    due: list[asyncio.TimerHandle] = []
 
     def reload() -> None:
+        due.clear()
         task = asyncio.create_task(documents.reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
-    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+    def reload_soon() -> None:
+        if not due:
+            due.append(loop.call_later(_GATHER_SIGNALS_S, reload))
+
+    loop.add_signal_handler(signal.SIGHUP, reload_soon)
     await server.serve(sockets=[listening])
 
 

@@ -89,6 +89,17 @@ def test_a_bad_set_of_documents_is_refused_as_a_whole(tmp_path: Path) -> None:
         assert running.get("/api/v1/status/config").json()["spec_digest"] != digest
 
 
+def test_two_hundred_signals_to_reload_are_one_reload(tmp_path: Path) -> None:
+    with stack(tmp_path, documents=[document("checkout")]) as running:
+        write_documents([document("search")], running.specs)
+        for _ in range(200):
+            running.service.hang_up()
+        running.wait_until(Sight("reloaded", lambda: bool(running.slo(SEARCH))))
+        ticks = _ticks(running)
+        running.wait_until(Sight("ticks go on", lambda: _ticks(running) > ticks))
+        assert running.service.log.count("documents and receivers reloaded") == 1
+
+
 def test_reload_over_http_needs_the_token(tmp_path: Path) -> None:
     with stack(tmp_path, documents=[document("checkout")]) as running:
         url = running.service.url + "/-/reload"
