@@ -28,16 +28,16 @@ class BudgetFigures:
 def bad_ratio(bad: Floats, total: Floats) -> Floats:
     """Bad/total, between 0 and 1; NaN where there were no events.
 
-    Counters of good and of all events that are scraped apart may disagree by a scrape; the ratio is clipped, the
-    counts are not.
+    Bad events are events: where the total stands still beside them the ratio is 1, as if it had counted them.
 
     Raises:
         ValueError: the shapes differ.
     """
     if bad.shape != total.shape:
         raise ValueError(f"bad {bad.shape} and total {total.shape} must share a shape")
+    total = np.maximum(total, bad)
     ratio = np.divide(bad, total, out=np.full_like(total, np.nan), where=total > 0)
-    return np.clip(ratio, 0.0, 1.0)
+    return np.maximum(ratio, 0.0)
 
 
 def sli(bad: Floats, total: Floats) -> Floats:
@@ -54,10 +54,12 @@ def burn_rate(bad: Floats, total: Floats, *, error_budget: Floats) -> Floats:
 
 
 def budget(bad: Floats, total: Floats, *, error_budget: Floats) -> BudgetFigures:
-    """The error budget over the SLO window: consumed = bad / (total x error budget).
+    """The error budget over the SLO window: consumed = bad / (total x error budget), never below 0.
 
     Source: https://sre.google/workbook/error-budget-policy/
     """
+    bad = np.maximum(bad, 0.0)
+    total = np.maximum(total, bad)
     allowed = total * error_budget
     consumed = np.divide(bad, allowed, out=np.full_like(total, np.nan), where=allowed > 0)
     return BudgetFigures(

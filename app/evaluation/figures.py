@@ -16,10 +16,14 @@ HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowFigures:
-    """One window of all members, shape (members,): events, SLI and coverage as ratios, burn rate."""
+    """One window of all members, shape (members,): events, SLI and coverage as ratios, burn rate.
+
+    *excess* is as in `app.ledger.WindowSums`.
+    """
 
     total: Floats
     bad: Floats
+    excess: Floats
     sli: Floats
     burn_rate: Floats
     coverage: Floats
@@ -89,12 +93,13 @@ def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:
 
 def _window(ledger: Ledger, rows: Ints, start_s: Floats, end_s: Floats, error_budget: Floats) -> WindowFigures:
     known = (rows >= 0) & ~np.isnan(end_s)
-    total, bad, coverage = (np.zeros(len(rows)) for _ in range(3))
+    total, bad, coverage, excess = (np.zeros(len(rows)) for _ in range(4))
     sums = ledger.sums(rows[known], start_s[known], end_s[known])
-    total[known], bad[known], coverage[known] = sums.total, sums.bad, sums.coverage
+    total[known], bad[known], coverage[known], excess[known] = sums.total, sums.bad, sums.coverage, sums.excess
     return WindowFigures(
         total=total,
         bad=bad,
+        excess=excess,
         sli=sli(bad, total),
         burn_rate=burn_rate(bad, total, error_budget=error_budget),
         coverage=coverage,

@@ -8,7 +8,7 @@ import numpy as np
 from app.alerting import Alert
 from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.members import Member
-from app.evaluation.problems import problems_of
+from app.evaluation.problems import UNJUDGEABLE, contradictions, problems_of
 from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
 from app.status import (
     AlertView,
@@ -67,6 +67,7 @@ class _Rows:
                 strict=True,
             )
         )
+        self.contradictions = contradictions(figures)
         self.windows = {length: _views(length, window) for length, window in figures.windows.items()}
         self.slo_window = _views(timedelta(0), figures.slo_window)
 
@@ -80,6 +81,8 @@ class _Rows:
         window_end = as_of
         if as_of is not None and isinstance(member.slo.window, CalendarWindow):
             window_end = _moment(self.start[index] + self.period[index])
+        problems = problems_of(member, as_of, stale=stale, contradiction=self.contradictions[index])
+        unjudgeable = any(problem.code in UNJUDGEABLE for problem in problems)
         return Snapshot(
             id=member.id,
             slo=member.slo,
@@ -87,11 +90,11 @@ class _Rows:
             as_of=as_of,
             window_start=_moment(self.start[index]),
             window_end=window_end,
-            data=_data(member, as_of, stale=stale, total=whole.total),
-            problems=problems_of(member, as_of, stale=stale),
+            data=DataState.ERROR if unjudgeable else _data(member, as_of, stale=stale, total=whole.total),
+            problems=problems,
             data_since=_moment(self.data_since[index]),
             coverage=whole.coverage,
-            health=_health(remaining, alerts),
+            health=HealthState.UNKNOWN if unjudgeable else _health(remaining, alerts),
             sli=whole.sli,
             good=whole.good,
             bad=whole.bad,

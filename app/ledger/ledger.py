@@ -37,11 +37,27 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowSums:
-    """One window of many rows, shape (rows,): events, and which share of the time since birth was measured."""
+    """One window of many rows, shape (rows,): events, and which share of the time since birth was measured.
+
+    0 <= *bad* <= *total* always; *excess* is what contradicts that in the counters: by how many events bad exceeded the
+    total, or, negative, good did.
+    """
 
     total: Floats
     bad: Floats
     coverage: Floats
+    excess: Floats
+
+    @classmethod
+    def of(cls, total: Floats, bad: Floats, coverage: Floats) -> "WindowSums":
+        """The sums as SLIs are judged by them: what is bad is an event, even if the total does not count it.
+
+        `dropped / sent` and `errors / sent` have a total that stands still in an outage, and a Prometheus rule over
+        them fires. Good events that the total does not count are no negative errors: they would hide real ones.
+        """
+        excess = np.maximum(bad - total, 0.0) + np.minimum(bad, 0.0)
+        bad = np.maximum(bad, 0.0)
+        return cls(total=np.maximum(total, bad), bad=bad, coverage=coverage, excess=excess)
 
 
 class Ledger:
@@ -280,7 +296,7 @@ class Ledger:
                 sums = self._sums(tier, coarser[tier], rows[mine], start_s[mine], end_s[mine])
                 total[mine], bad[mine] = sums.total, sums.bad
                 coverage[mine] = self._coverage(rows[mine], start_s[mine], end_s[mine], sums)
-        return WindowSums(total=total, bad=bad, coverage=coverage)
+        return WindowSums.of(total, bad, coverage)
 
     def _sums(self, tier: Tier, coarser: Tier | None, rows: Ints, start_s: Floats, end_s: Floats) -> Sums:
         """Sums of one tier; of a long window only up to where a cell of the next coarser tier begins."""

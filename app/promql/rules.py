@@ -52,10 +52,13 @@ def _error_ratio_expr(slo: Slo, window: timedelta) -> str:
         return f"sum{by} (rate({render(selector)}[{format_duration(window)}]))"
 
     total = rate(slo.sli.total)
-    part = slo.sli.bad if isinstance(slo.sli, BadSli) else slo.sli.good
-    # An absent part beside a present total means that there was none of it, not that nothing is known.
-    ratio = f"({rate(part)} or 0 * {total}) / ({total} > 0)"
-    return ratio if isinstance(slo.sli, BadSli) else f"1 - {ratio}"
+    if isinstance(slo.sli, BadSli):
+        # An absent part beside a present total means that there was none of it, not that nothing is known.
+        bad = f"({rate(slo.sli.bad)} or 0 * {total})"
+        # What is bad is an event even if the total does not count it: in an outage of `errors / sent` nothing is sent.
+        return f"{bad} / (({total} > {bad} or {bad}) > 0)"
+    good = f"({rate(slo.sli.good)} or 0 * {total})"
+    return f"clamp_min(1 - {good} / ({total} > 0), 0)"
 
 
 def _budget(slo: Slo, window: timedelta) -> Rule:

@@ -28,6 +28,8 @@ class ProblemCode(StrEnum):
     HISTORY_UNREADABLE = "history_unreadable"
     TOO_MANY_GROUPS = "too_many_groups"
     IMPOSSIBLE_SAMPLES = "impossible_samples"
+    GOOD_EXCEEDS_TOTAL = "good_exceeds_total"
+    BAD_EXCEEDS_TOTAL = "bad_exceeds_total"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

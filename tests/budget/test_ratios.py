@@ -67,3 +67,10 @@ def test_a_budget_that_lasts_the_window_is_never_exhausted_and_one_that_is_spent
 def test_shapes_must_agree() -> None:
     with pytest.raises(ValueError, match="must share a shape"):
         bad_ratio(of(1), of(1, 2))
+
+
+def test_bad_events_beside_no_total_are_all_there_is() -> None:
+    """A Prometheus rule over `errors / sent` fires; good events beyond the total give no budget back."""
+    bad, total, error_budget = of(5, 15, -5), of(0, 10, 10), of(0.1, 0.1, 0.1)
+    assert burn_rate(bad, total, error_budget=error_budget).tolist() == pytest.approx([10, 10, 0])
+    assert budget(bad, total, error_budget=error_budget).remaining.tolist() == pytest.approx([-9, -9, 1])

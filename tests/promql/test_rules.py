@@ -5,6 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.alerting import default_policies
 from app.promql.rules import rule_groups
 from app.slo import (
@@ -165,3 +167,33 @@ def test_the_rules_page_for_an_outage_and_count_an_absent_error_series_as_none(t
     tests = [{"alert_rule_test": [quiet], "promql_expr_test": [ratio, firing]}]
 
     run_unit_test(slo, series, tests, tmp_path)
+
+
+SENT, FAILED = (Selector((Matcher("__name__", MatchOp.EQUAL, name),)) for name in ("sent_total", "failed_total"))
+
+
+@pytest.mark.parametrize(
+    ("sli", "total", "part", "ratio"),
+    [
+        (BadSli(total=SENT, bad=FAILED), "0x90", "0+60x90", 1),
+        (BadSli(total=SENT, bad=FAILED), "0+60x90", "0+120x90", 1),
+        (GoodSli(total=SENT, good=FAILED), "0+60x90", "0+120x90", 0),
+    ],
+    ids=["total stands still", "bad above total", "good above total"],
+)
+def test_the_rules_judge_counters_that_contradict_each_other(
+    sli: Sli, total: str, part: str, ratio: float, tmp_path: Path
+) -> None:
+    """The part is counted apart from the total, as in `errors / sent`: the ratio stays between 0 and 1."""
+    recorded_ratio = {
+        "expr": "sum without (slo, service, name, team) (slo:sli_error:ratio_rate5m)",
+        "eval_time": "1h20m",
+        "exp_samples": [{"labels": "{}", "value": ratio}],
+    }
+    pages = {
+        "expr": 'count(ALERTS{severity="page",alertstate="firing"}) or vector(0)',
+        "eval_time": "1h20m",
+        "exp_samples": [{"labels": "{}", "value": ratio}],
+    }
+    series = {"sent_total": total, "failed_total": part}
+    run_unit_test(an_slo(sli=sli), series, [{"promql_expr_test": [recorded_ratio, pages]}], tmp_path)
