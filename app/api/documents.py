@@ -1,5 +1,6 @@
 """SLOs, alerts and history as JSON values; NaN stays NaN here and is written as null."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -69,7 +70,7 @@ def transition_document(transition: Transition) -> Document:
 
 
 def history_document(
-    slo_id: SloId, start: datetime | None, end: datetime | None, step: timedelta, points: list[HistoryPoint]
+    slo_id: SloId, start: datetime | None, end: datetime | None, step: timedelta, points: Sequence[HistoryPoint]
 ) -> Document:
     """The past of one SLO, oldest first."""
     return {
@@ -161,7 +162,7 @@ _NOTHING_TOLD: Document = dict.fromkeys(
 
 def _point(point: HistoryPoint) -> Document:
     return {
-        "at": utc(point.at),
+        "at": point.at,
         "good": point.good,
         "bad": point.bad,
         "total": point.total,

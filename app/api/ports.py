@@ -12,11 +12,9 @@ from app.store.dead_letters import DeadLetter
 
 
 class History(Protocol):
-    """The past of one SLO."""
+    """The past of one SLO; called in a worker thread."""
 
-    async def history(
-        self, slo_id: SloId, start: datetime, end: datetime, step: timedelta
-    ) -> Sequence[HistoryPoint] | None:
+    def history(self, slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
         """One point for each step that ends in (start, end], oldest first; None if the SLO is not known."""
         ...
 

@@ -8,6 +8,7 @@ ledger), `figures.py`, `judging.py` and `conditions.py` (alerts), `culprits.py` 
 """
 
 from app.evaluation.evaluator import Evaluator, Pace
+from app.evaluation.history import Past, points
 from app.evaluation.ports import EvaluationInstruments, Source
 
-__all__ = ["EvaluationInstruments", "Evaluator", "Pace", "Source"]
+__all__ = ["EvaluationInstruments", "Evaluator", "Pace", "Past", "Source", "points"]

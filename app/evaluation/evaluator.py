@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from app.alerting import Notice, Routing, Transition
-from app.evaluation import history, live
+from app.evaluation import live
 from app.evaluation.aftermath import aftermaths
 from app.evaluation.asking import Asker
 from app.evaluation.backfill import Backfill
@@ -20,6 +20,7 @@ from app.evaluation.book import Book
 from app.evaluation.culprits import culprits
 from app.evaluation.edges import Edges
 from app.evaluation.figures import Figures, compute
+from app.evaluation.history import Past
 from app.evaluation.judging import AlertsBySlo, Judgement, NoticesByKey, judge_all, shown_with
 from app.evaluation.keeping import Keeper
 from app.evaluation.members import Member, members_of
@@ -30,7 +31,7 @@ from app.evaluation.views import snapshots
 from app.evaluation.watch import watches_of
 from app.evaluation.writing import Writer
 from app.slo import Slo, SloId
-from app.status import Board, HistoryPoint
+from app.status import Board
 from app.store import Database, unreadable_is_damaged
 from app.store.alerts import load_alerts
 from app.store.ledger import load_stepped
@@ -86,6 +87,7 @@ class Evaluator:
         self._sparing = Sparing(instruments)
         self._writer = Writer(database, keeper, instruments=instruments, routing=pace.routing)
         self._known_members: tuple[int, tuple[Member, ...]] | None = None
+        self._members_by_id: dict[SloId, Member] = {}
         self._retired = False
         self._last_tick: datetime | None = None
         self._pieces = 0
@@ -203,21 +205,30 @@ class Evaluator:
         """Why Prometheus does not answer, None if it does."""
         return self._troubles.unanswered
 
-    async def history(
-        self, slo_id: SloId, start: datetime, end: datetime, step: timedelta
-    ) -> Sequence[HistoryPoint] | None:
-        """One point for each step that ends in (start, end], oldest first; None if the SLO is not known."""
-        async with self._turn:
-            member = next((member for member in self._members() if member.id == slo_id), None)
-            if member is None:
-                return None
-            return history.points(member, self._book.ledger, start=start, end=end, step=step)
+    def past(self, slo_id: SloId) -> Past | None:
+        """A copy of what was counted of an SLO, to be read in any thread; None if the SLO is not known.
+
+        Only for the event loop of the evaluations, but at any time: between two of its steps the ledger is whole, so
+        that no reader waits for an evaluation and no evaluation for a reader.
+        """
+        member = self._member(slo_id)
+        if member is None:
+            return None
+        row = None if member.row is None else self._book.ledger.past(member.row)
+        watch = member.watch
+        known_from_s = watch.wanted_from_s if watch.backfilled else watch.complete_from_s
+        return Past(slo=member.slo, row=row, known_from_s=known_from_s)
 
     def _members(self) -> tuple[Member, ...]:
         rows = self._book.ledger.registry.sizes[0]
         if self._known_members is None or self._known_members[0] != rows:
             self._known_members = rows, members_of(self._slos, self._book.watches)
+            self._members_by_id = {member.id: member for member in self._known_members[1]}
         return self._known_members[1]
+
+    def _member(self, slo_id: SloId) -> Member | None:
+        self._members()
+        return self._members_by_id.get(slo_id)
 
     def _judge(self, at: datetime) -> Judgement:
         members = self._members()

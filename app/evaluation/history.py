@@ -1,52 +1,103 @@
-"""The past of one SLO, read from the ledger."""
+"""The past of one SLO, computed from a copy of its cells: in any thread, without the lock of the evaluations."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from app.budget import budget, burn_rate, sli
-from app.evaluation.members import Member
-from app.ledger import Ledger
+from app.ledger import COARSE_WIDTH_S, LOOKBACK_S, RowPast
+from app.slo import RollingWindow, Slo
+from app.slo.arrays import Bools, Floats
 from app.status import HistoryPoint
 
 
-def points(
-    member: Member, ledger: Ledger, *, start: datetime, end: datetime, step: timedelta
-) -> tuple[HistoryPoint, ...]:
-    """One point for each step that ends in (start, end], oldest first; nothing for a member without a row."""
-    if member.row is None or end <= start:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What was counted for an SLO, or for one member of its group; *row* is None where nothing was seen yet.
+
+    *known_from_s* is how far back history was read; what was before is not known, unless the first sample came later.
+    """
+
+    slo: Slo
+    row: RowPast | None
+    known_from_s: float
+
+
+def points(past: Past, *, start: datetime, end: datetime, step: timedelta) -> tuple[HistoryPoint, ...]:
+    """One point for each step that ends in (start, end], oldest first.
+
+    Points lie on the edges of the ledger's cells, so that no event is moved out of the cell it was counted in: where
+    cells are longer than the step, there is one point for each cell.
+    """
+    row = past.row
+    if row is None or end <= start:
         return ()
     step_s = step.total_seconds()
-    at_s = np.arange(start.timestamp() + step_s, end.timestamp() + step_s / 1000, step_s)
-    at_s = at_s[at_s <= ledger.newest_s]
-    rows = np.full(len(at_s), member.row, dtype=np.int64)
-    error_budget = np.full(len(at_s), member.slo.error_budget)
-    steps = ledger.sums(rows, at_s - step_s, at_s)
-    starts = np.array([member.slo.window.bounds(datetime.fromtimestamp(at, UTC))[0].timestamp() for at in at_s])
-    windows = ledger.sums(rows, starts, at_s)
-    remaining = budget(windows.bad, windows.total, error_budget=error_budget).remaining
+    asked_s = np.arange(start.timestamp(), end.timestamp() + step_s / 1000, step_s)
+    bounds_s = np.unique(row.floor(asked_s[asked_s <= row.edges_s[-1]]))
+    since_s, at_s = bounds_s[:-1], bounds_s[1:]
+    if not len(at_s):
+        return ()
+    total, bad, coverage = _sums(row, since_s, at_s)
+    error_budget = np.full(len(at_s), past.slo.error_budget)
     columns = (
         at_s,
-        steps.total - steps.bad,
-        steps.bad,
-        steps.total,
-        sli(steps.bad, steps.total),
-        burn_rate(steps.bad, steps.total, error_budget=error_budget),
-        remaining,
-        steps.coverage,
+        total - bad,
+        bad,
+        total,
+        sli(bad, total),
+        burn_rate(bad, total, error_budget=error_budget),
+        _budget_remaining(past, row, at_s, error_budget),
+        coverage,
     )
     return tuple(
-        HistoryPoint(
-            at=datetime.fromtimestamp(at, UTC),
-            good=good,
-            bad=bad,
-            total=total,
-            sli=ratio,
-            burn_rate=burn,
-            budget_remaining_ratio=left,
-            coverage=coverage,
-        )
-        for at, good, bad, total, ratio, burn, left, coverage in zip(
-            *(column.tolist() for column in columns), strict=True
-        )
+        HistoryPoint(datetime.fromtimestamp(at, UTC), *figures)
+        for at, *figures in zip(*(column.tolist() for column in columns), strict=True)
     )
+
+
+def _budget_remaining(past: Past, row: RowPast, at_s: Floats, error_budget: Floats) -> Floats:
+    """What remained of the budget at each time; NaN where the window reaches back to what is not known."""
+    # Where data is late the newest figures are those of the newest measured slot, as the live ones are.
+    end_s = np.fmin(at_s, row.watermark_s)
+    start_s = _window_starts(past.slo, end_s)
+    total, bad, _ = _sums(row, start_s, end_s)
+    remaining = budget(bad, total, error_budget=error_budget).remaining
+    return np.where(_is_known(row, start_s, past.known_from_s), remaining, np.nan)
+
+
+def _window_starts(slo: Slo, at_s: Floats) -> Floats:
+    """The start of the SLO window that ends at each of the ascending times."""
+    if isinstance(slo.window, RollingWindow):
+        return at_s - slo.window.duration.total_seconds()
+    starts_s = np.full(len(at_s), np.nan)
+    index = 0
+    # One look at the calendar for each period, not for each of thousands of points.
+    while index < len(at_s):
+        at = datetime.fromtimestamp(float(at_s[index]), UTC)
+        first, _ = slo.window.bounds(at)
+        after = (first + slo.window.period(at)).timestamp()
+        following = max(index + 1, int(np.searchsorted(at_s, after, side="right")))
+        starts_s[index:following] = first.timestamp()
+        index = following
+    return starts_s
+
+
+def _sums(row: RowPast, start_s: Floats, end_s: Floats) -> tuple[Floats, Floats, Floats]:
+    """Total events, bad events and coverage over (start, end]."""
+    before, until = row.counted_before(start_s), row.counted_before(end_s)
+    total, bad, measured_s = (np.maximum(late - early, 0.0) for early, late in zip(before, until, strict=True))
+    begin_s = np.where(row.complete_from_s > start_s, start_s, np.fmax(start_s, row.birth_s))
+    expected_s = end_s - begin_s
+    coverage = np.divide(measured_s, expected_s, out=np.zeros(len(start_s)), where=expected_s > 0)
+    return total, bad, np.clip(coverage, 0.0, 1.0)
+
+
+def _is_known(row: RowPast, start_s: Floats, known_from_s: float) -> Bools:
+    """Whether everything since the start of a window was counted; before its first sample an SLI had no events."""
+    known_from_s = max(known_from_s, float(row.edges_s[0]))
+    # A sample this close to the start of what was read may follow on others that were not.
+    born_later = row.birth_s > known_from_s + LOOKBACK_S + COARSE_WIDTH_S
+    known: Bools = (start_s >= known_from_s) | born_later
+    return known

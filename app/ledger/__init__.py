@@ -19,6 +19,7 @@ from app.ledger.ledger import (
     WindowSums,
 )
 from app.ledger.newcomers import Evidence
+from app.ledger.past import RowPast
 from app.ledger.registry import CounterKey, Registry, RowKey, Weights, fingerprint
 from app.ledger.runs import LOOKBACK_S, Sighting
 from app.ledger.tiers import Tier
@@ -39,6 +40,7 @@ __all__ = [
     "Ledger",
     "Registry",
     "RowKey",
+    "RowPast",
     "Samples",
     "Sighting",
     "Stage",

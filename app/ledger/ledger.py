@@ -13,6 +13,7 @@ import numpy as np
 
 from app.ledger.counting import Increments
 from app.ledger.details import HOUR_S, Details
+from app.ledger.past import RowPast
 from app.ledger.registry import Registry, RowKey
 from app.ledger.tiers import Sums, Tier
 from app.slo.arrays import Floats, Ints
@@ -281,6 +282,36 @@ class Ledger:
         """The end of the newest measured slot of each row, NaN before its first sample; shape (len(rows),)."""
         newest = np.ceil(self.covered_s[rows] / self.interval_s) * self.interval_s
         return np.where(np.isnan(self.birth_s[rows]), np.nan, np.minimum(newest, self.counted_s[rows]))
+
+    def past(self, row: int) -> RowPast:
+        """An immutable copy of all cells of a row, for readers in other threads."""
+        # A coarser stretch ends where one of its cells does, so that no event is in two stretches.
+        bounds_s = [
+            float(-(-(self.newest_s - reach_s) // COARSE_WIDTH_S) * COARSE_WIDTH_S)
+            for reach_s in (MIDDLE_REACH_S, FINE_REACH_S)
+        ]
+        oldest_s = float((self.coarse.newest - self.coarse.length(row)) * COARSE_WIDTH_S)
+        newest_s = float(self.fine.newest * self.interval_s)
+        stretches = (
+            (self.coarse, oldest_s, bounds_s[0]),
+            (self.middle, bounds_s[0], bounds_s[1]),
+            (self.fine, bounds_s[1], newest_s),
+        )
+        edges, cells = [np.array([oldest_s])], []
+        for tier, since_s, until_s in stretches:
+            first, last = round(since_s / tier.width_s) + 1, round(until_s / tier.width_s)
+            cells.append(tier.read(row, first, last))
+            edges.append(np.arange(first, last + 1, dtype=np.float64) * tier.width_s)
+        total, bad, measured_s = (np.concatenate(column) for column in zip(*cells, strict=True))
+        return RowPast(
+            edges_s=np.concatenate(edges),
+            total=total,
+            bad=bad,
+            measured_s=measured_s,
+            birth_s=float(self.birth_s[row]),
+            complete_from_s=float(self.complete_from_s[row]),
+            watermark_s=float(self.watermark(np.array([row]))[0]),
+        )
 
     def sums(self, rows: Ints, start_s: Floats, end_s: Floats) -> WindowSums:
         """Counts of *rows* over (start, end], each from the finest tier that reaches back to its start."""

@@ -22,6 +22,7 @@ from app.api.ports import (
 )
 from app.clock import Clock
 from app.delivery import LoadedConfig, load_config
+from app.evaluation import Past, points
 from app.metrics import Instruments
 from app.service.engine import Engine
 from app.settings import Settings, environment
@@ -33,20 +34,23 @@ from app.store.alerts import recent_transitions
 from app.store.dead_letters import DeadLetter, dead_letters, revive
 
 _log = structlog.get_logger(__name__)
+_COPY_WITHIN_S = 20.0
+"""The engine's loop is never busy for longer; a reader whose copy has not come by then is refused."""
 
 
 class EngineHistory(History):
-    """The past, as the evaluator's ledger has it."""
+    """The past, as the evaluator's ledger has it: copied in the engine's loop, computed in this thread."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
     @override
-    async def history(
-        self, slo_id: SloId, start: datetime, end: datetime, step: timedelta
-    ) -> Sequence[HistoryPoint] | None:
-        asked = self._engine.submit(self._engine.evaluator.history(slo_id, start, end, step))
-        return await asyncio.wrap_future(asked)
+    def history(self, slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
+        past = self._engine.submit(self._past(slo_id)).result(_COPY_WITHIN_S)
+        return None if past is None else points(past, start=start, end=end, step=step)
+
+    async def _past(self, slo_id: SloId) -> Past | None:
+        return self._engine.evaluator.past(slo_id)
 
 
 class EngineReadiness(Readiness):

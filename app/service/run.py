@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import structlog
 import uvicorn
+from anyio.to_thread import current_default_thread_limiter
 
 from app.api import create_app
 from app.clock import SystemClock
@@ -28,6 +29,8 @@ from app.store import StoreCorruptError, StoreError, StoreNewerError, open_datab
 from app.ui import pages
 
 _log = structlog.get_logger(__name__)
+_READERS = 4
+"""Requests that are computed at once in worker threads; more of them wait."""
 EXIT_GOOD, EXIT_BAD, EXIT_CORRUPT, EXIT_NEWER = 0, 1, 3, 4
 _GATHER_SIGNALS_S = 0.5
 """Signals to reload that come within this time are one: whoever changes many files at once may send many."""
@@ -145,6 +148,9 @@ def _serve(engine: Engine, parts: Parts, listening: socket.socket) -> None:
 
 async def _until_stopped(server: uvicorn.Server, listening: socket.socket, documents: Documents) -> None:
     loop = asyncio.get_running_loop()
+    # Each thread that computes an answer takes the interpreter from the evaluations in turn; the usual 40 would leave
+    # them a fortieth of it.
+    current_default_thread_limiter().total_tokens = _READERS
     reloads: set[asyncio.Task[object]] = set()
     due: list[asyncio.TimerHandle] = []
 

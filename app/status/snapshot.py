@@ -126,9 +126,11 @@ class Snapshot:
         return next((problem.detail for problem in self.problems if problem.level is not ProblemLevel.HINT), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HistoryPoint:
-    """One step of an SLO's past: the counts of the step that ends at *at*, and the budget as it stood then."""
+class HistoryPoint(NamedTuple):
+    """One step of an SLO's past: the counts of the step that ends at *at*, and the budget as it was then.
+
+    A tuple, since one answer may have 11,000 of them.
+    """
 
     at: datetime
     good: float

@@ -1,12 +1,12 @@
 """What an evaluator shows of plain services to which something happens."""
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from app.evaluation import points
 from app.evaluation.watch import MOST_GROUPS
 from app.prometheus import BadQueryError
 from app.slo import AlertState, RollingWindow, Severity
@@ -300,7 +300,8 @@ def test_history_is_one_point_for_each_step(tmp_path: Path) -> None:
         one.backfill(NOW)
         start, end = (datetime.fromtimestamp(at, UTC) for at in (NOW - 2 * HOUR, NOW))
         slo_id = one.board.snapshots[0].id
-        points = asyncio.run(one.evaluator.history(slo_id, start, end, timedelta(minutes=15)))
-    assert points is not None
-    assert [point.at for point in points] == [start + timedelta(minutes=15 * (number + 1)) for number in range(8)]
-    assert sum(point.good + point.bad for point in points) == pytest.approx(72_000, abs=2)
+        past = one.evaluator.past(slo_id)
+    assert past is not None
+    found = points(past, start=start, end=end, step=timedelta(minutes=15))
+    assert [point.at for point in found] == [start + timedelta(minutes=15 * (number + 1)) for number in range(8)]
+    assert sum(point.good + point.bad for point in found) == pytest.approx(72_000, abs=2)

@@ -39,9 +39,7 @@ class FlatHistory(History):
         self.asked: list[tuple[SloId, datetime, datetime, timedelta]] = []
 
     @override
-    async def history(
-        self, slo_id: SloId, start: datetime, end: datetime, step: timedelta
-    ) -> Sequence[HistoryPoint] | None:
+    def history(self, slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
         self.asked.append((slo_id, start, end, step))
         steps = int((end - start) / step)
         return [

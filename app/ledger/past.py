@@ -1,0 +1,49 @@
+"""The past of one row as an immutable copy, so that readers never share arrays with whoever counts.
+
+The cells of all resolutions lie in one sequence, each stretch of time in the finest that still reaches back to it.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from app.slo.arrays import Floats
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowPast:
+    """Cells of one row, oldest first: *edges_s* are their bounds, shape (n + 1,), the other columns have shape (n,).
+
+    *total* and *bad* are events, *measured_s* seconds; *birth_s* is the first sample (NaN: none), *complete_from_s* how
+    far back history has been counted, *watermark_s* the end of the newest measured slot (NaN before the first sample).
+    """
+
+    edges_s: Floats
+    total: Floats
+    bad: Floats
+    measured_s: Floats
+    birth_s: float
+    complete_from_s: float
+    watermark_s: float
+
+    def floor(self, at_s: Floats) -> Floats:
+        """The newest edge of a cell at or before each time; the oldest edge for what is older."""
+        index = np.searchsorted(self.edges_s, at_s, side="right") - 1
+        edges: Floats = self.edges_s[np.maximum(index, 0)]
+        return edges
+
+    def counted_before(self, at_s: Floats) -> tuple[Floats, Floats, Floats]:
+        """Total events, bad events and measured seconds from the oldest edge up to each time, shape (len(at_s),).
+
+        Exact at an edge; within a cell its events are spread evenly.
+        """
+        total, bad, measured = (np.interp(at_s, self.edges_s, column) for column in self._cumulated)
+        return total, bad, measured
+
+    @cached_property
+    def _cumulated(self) -> tuple[Floats, Floats, Floats]:
+        total, bad, measured = (
+            np.concatenate([[0.0], np.cumsum(column)]) for column in (self.total, self.bad, self.measured_s)
+        )
+        return total, bad, measured

@@ -1,0 +1,102 @@
+"""The past of an SLO: what the live figures were at that time, and nothing that was not known."""
+
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.evaluation import points
+from app.status import HistoryPoint
+from tests.evaluation.memory import MemorySource, Series
+from tests.evaluation.plain import Span, availability, counter, requests, slos
+from tests.evaluation.running import INTERVAL_S, Running
+
+NOW = 1_800_000_000
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+SLO = "shop-availability"
+
+
+def _shop(since: float, incident: Span, *, failing: float = 5.0) -> list[Series]:
+    """Ten requests a second, none of which fails but for an incident."""
+    span = (since, NOW + 4 * HOUR)
+    return [
+        counter(requests("shop"), span, per_second=10.0, bursts=[(incident, -failing)]),
+        counter(requests("shop", "500"), span, per_second=0.0, bursts=[(incident, failing)]),
+    ]
+
+
+def _history(one: Running, since: float, until: float, step: timedelta) -> dict[float, HistoryPoint]:
+    past = one.evaluator.past(one.snapshot(SLO).id)
+    assert past is not None
+    start, end = (datetime.fromtimestamp(at, UTC) for at in (since, until))
+    return {point.at.timestamp(): point for point in points(past, start=start, end=end, step=step)}
+
+
+@pytest.mark.parametrize("step", [timedelta(minutes=1), timedelta(minutes=7), timedelta(hours=1)])
+def test_an_incident_of_last_week_burns_from_its_beginning_and_not_before(tmp_path: Path, step: timedelta) -> None:
+    since, begin = NOW - 20 * DAY, NOW - 5 * DAY + 9 * MINUTE
+    end = begin + 20 * MINUTE
+    wanted = slos([availability("shop", objective=99, window="30d")], tmp_path / "slos")
+    with Running(wanted, MemorySource(_shop(since, (begin, end))), tmp_path / "db") as one:
+        one.tick(NOW)
+        one.backfill(NOW)
+        found = _history(one, begin - 3 * HOUR, end + 3 * HOUR, step)
+    assert min(found) > begin - 3 * HOUR
+    for at, point in found.items():
+        bad = 5.0 * min(max(at - begin, 0), end - begin)
+        consumed = bad / (10.0 * (at - since)) / 0.01
+        assert point.budget_remaining_ratio == pytest.approx(1 - consumed, abs=2e-3), at - begin
+        if at <= begin:
+            assert point.budget_remaining_ratio == 1.0
+    assert sum(point.bad for point in found.values()) == pytest.approx(6000, abs=1)
+
+
+def test_before_the_first_sample_the_budget_is_not_known(tmp_path: Path) -> None:
+    """And not overspent five hundred times by the share of a cell that holds its first errors."""
+    since = NOW - 2 * DAY + 400
+    wanted = slos([availability("shop", window="30d")], tmp_path / "slos")
+    with Running(wanted, MemorySource(_shop(since, (since, since + DAY))), tmp_path / "db") as one:
+        one.tick(NOW)
+        one.backfill(NOW)
+        found = _history(one, since - HOUR, since + HOUR, timedelta(minutes=5))
+    assert all(math.isnan(point.budget_remaining_ratio) for at, point in found.items() if at < since)
+    assert any(at < since for at in found)
+    later = [point.budget_remaining_ratio for at, point in found.items() if at > since + 5 * MINUTE]
+    assert later == pytest.approx([1 - 0.5 / 0.001] * len(later), rel=1e-2)
+
+
+def test_a_window_that_began_before_all_that_is_known_has_no_budget(tmp_path: Path) -> None:
+    """Half of a window is not the budget that anybody was shown."""
+    since = NOW - 9 * DAY
+    wanted = slos([availability("shop", window="4d")], tmp_path / "slos")
+    with Running(wanted, MemorySource(_shop(since, (NOW - 3 * DAY, NOW - 2 * DAY))), tmp_path / "db") as one:
+        one.tick(NOW)
+        one.backfill(NOW)
+        found = _history(one, NOW - DAY, NOW, timedelta(hours=1))
+        shown = one.snapshot(SLO).budget.remaining_ratio
+    assert math.isnan(found[NOW - 12 * HOUR].budget_remaining_ratio)
+    assert found[NOW].budget_remaining_ratio == pytest.approx(shown, abs=1e-3)
+    assert found[NOW - 12 * HOUR].total == pytest.approx(36_000, abs=20)
+
+
+def test_the_past_is_what_the_live_budget_showed(tmp_path: Path) -> None:
+    wanted = slos([availability("shop", objective=99, window="1h")], tmp_path / "slos")
+    source = MemorySource(_shop(NOW - 20 * DAY, (NOW + 20 * MINUTE, NOW + 33 * MINUTE)))
+    shown: dict[float, float] = {}
+
+    def move(at: float) -> None:
+        source.now = at
+
+    with Running(wanted, source, tmp_path / "db", move=move) as one:
+        one.tick(NOW)
+        one.backfill(NOW)
+        for at in range(NOW + INTERVAL_S, NOW + 2 * HOUR, INTERVAL_S):
+            one.tick(at)
+            shown[at] = one.snapshot(SLO).budget.remaining_ratio
+        found = _history(one, NOW, NOW + 2 * HOUR, timedelta(seconds=INTERVAL_S))
+    compared = [(shown[at], point.budget_remaining_ratio) for at, point in found.items() if at in shown]
+    assert len(compared) > 200
+    assert min(live for live, _ in compared) < -5
+    # The live figure extends the newest sample to the end of the slot; late samples are put in their place afterwards.
+    assert max(abs(live - past) for live, past in compared) < 0.05
