@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,9 @@ _QUERY_OFFSET_S = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counted:
-    """What Sloburn shows of one window: events, and the share of the budget that they spend."""
+    """What is shown of one window that ends at *at* (unix seconds): events, and the share of the budget they spend."""
 
+    at: float
     total: float
     bad: float
 
@@ -54,7 +55,7 @@ class Comparison:
         By name: our figure, that of `increase()`, and the true one.
         """
         objective = self.history.trace.objective
-        truth = Counted(total=self.truth.total, bad=self.truth.bad)
+        truth = Counted(at=self.ours.at, total=self.truth.total, bad=self.truth.bad)
         figures = {
             "bad": (self.ours.bad, self.increase.bad, truth.bad, self.scrape.bad),
             "total": (self.ours.total, self.increase.total, truth.total, self.scrape.total),
@@ -75,7 +76,7 @@ class Comparison:
     def points(self) -> tuple[float, float]:
         """Our error and that of `increase()` in percentage points of the budget."""
         objective = self.history.trace.objective
-        truth = Counted(total=self.truth.total, bad=self.truth.bad).consumed(objective)
+        truth = Counted(at=self.ours.at, total=self.truth.total, bad=self.truth.bad).consumed(objective)
         ours, theirs = self.ours.consumed(objective), self.increase.consumed(objective)
         return 100 * (ours - truth), 100 * (theirs - truth)
 
@@ -87,10 +88,10 @@ class Comparison:
         )
 
     def _consumed_by_a_scrape(self, truth: Counted, objective: float) -> float:
-        more = Counted(total=max(truth.total - self.scrape.total, truth.bad), bad=truth.bad + self.scrape.bad)
+        more = replace(truth, total=max(truth.total - self.scrape.total, truth.bad), bad=truth.bad + self.scrape.bad)
         if more.total < more.bad or not truth.total:
             return math.inf
-        less = Counted(total=truth.total + self.scrape.total, bad=max(truth.bad - self.scrape.bad, 0))
+        less = replace(truth, total=truth.total + self.scrape.total, bad=max(truth.bad - self.scrape.bad, 0))
         consumed = truth.consumed(objective)
         return max(more.consumed(objective) - consumed, consumed - less.consumed(objective))
 
@@ -128,7 +129,7 @@ def compare(histories: Sequence[History], folder: Path, *, end: int, live_s: int
         fresh.run(end + GRACE_S - 600, at)
         for each in (live, fresh):
             each.backfill(at)
-        lived, started = _counts(slos, live.board.snapshots), _counts(slos, fresh.board.snapshots)
+        lived, started = (_counts(slos, each.board.snapshots, at) for each in (live, fresh))
     by_service = {history.trace.service: history for history in histories}
     return Outcome(
         differences={
@@ -136,18 +137,21 @@ def compare(histories: Sequence[History], folder: Path, *, end: int, live_s: int
             for (service, window), counted in lived.items()
             if not _equal(counted, started[service, window])
         },
-        live=[_comparison(by_service[service], window, counted, at) for (service, window), counted in lived.items()],
+        live=[_comparison(by_service[service], window, counted) for (service, window), counted in lived.items()],
         backfilled=[
-            _comparison(by_service[service], window, counted, at) for (service, window), counted in started.items()
+            _comparison(by_service[service], window, counted) for (service, window), counted in started.items()
         ],
     )
 
 
-def _counts(slos: Sequence[Slo], snapshots: Sequence[Snapshot]) -> dict[tuple[str, str], Counted]:
+def _counts(slos: Sequence[Slo], snapshots: Sequence[Snapshot], at: float) -> dict[tuple[str, str], Counted]:
+    """The windows of every service; those of a service that is gone end where it was last measured."""
     service_of = {slo.id: slo.service for slo in slos}
     lengths = {seconds: name for name, seconds in WINDOWS_S.items()}
     return {
-        (service_of[snapshot.id], lengths[round(view.window.total_seconds())]): Counted(total=view.total, bad=view.bad)
+        (service_of[snapshot.id], lengths[round(view.window.total_seconds())]): Counted(
+            at=at if snapshot.as_of is None else snapshot.as_of.timestamp(), total=view.total, bad=view.bad
+        )
         for snapshot in snapshots
         for view in snapshot.windows
         if round(view.window.total_seconds()) in lengths
@@ -157,12 +161,12 @@ def _counts(slos: Sequence[Slo], snapshots: Sequence[Snapshot]) -> dict[tuple[st
 def _equal(one: Counted, other: Counted) -> bool:
     return all(
         math.isclose(mine, theirs, rel_tol=1e-9, abs_tol=1e-3)
-        for mine, theirs in ((one.total, other.total), (one.bad, other.bad))
+        for mine, theirs in ((one.at, other.at), (one.total, other.total), (one.bad, other.bad))
     )
 
 
-def _comparison(history: History, window: str, ours: Counted, at: float) -> Comparison:
-    trace, window_s = history.trace, WINDOWS_S[window]
+def _comparison(history: History, window: str, ours: Counted) -> Comparison:
+    trace, window_s, at = history.trace, WINDOWS_S[window], ours.at
     seen = [_until(one, at - _QUERY_OFFSET_S) for one in trace.series]
     bad = [one for one in seen if dict(one.labels)["code"].startswith("5")]
     return Comparison(
@@ -170,7 +174,9 @@ def _comparison(history: History, window: str, ours: Counted, at: float) -> Comp
         window=window,
         ours=ours,
         increase=Counted(
-            total=summed_increase(seen, at=at, window_s=window_s), bad=summed_increase(bad, at=at, window_s=window_s)
+            at=at,
+            total=summed_increase(seen, at=at, window_s=window_s),
+            bad=summed_increase(bad, at=at, window_s=window_s),
         ),
         truth=trace.truth(at - window_s, at),
         scrape=_one_scrape(history, at - window_s, at),

@@ -774,7 +774,8 @@ def one_counter_falls_by_120(end: int, service: str = "falling") -> History:
         ],
     )
     good, bad = _seen(process, trace)
-    fallen = good.values - 120 * (good.times_ms >= (trace.start + cut) * 1000)
+    # Ten a second have come since the scrape before: what is seen is a fall by 120.
+    fallen = good.values - (300 + 120) * (good.times_ms >= (trace.start + cut) * 1000)
     trace.series += [_replaced(good, fallen), bad]
     return History(trace=trace, kinds=("one_counter_falls_by_120",), seed=0, interval_s=30, pace=10)
 

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from tests.support import histories
 from tests.support.scraping import Life, Scraper, Span
 from tests.support.traces import Counts, Trace, Traces
 
@@ -208,6 +209,28 @@ KINDS: Final[dict[str, Kind]] = {
     )
 }
 
+FIELD_KINDS: Final[dict[str, str]] = {
+    name.replace("_", "-"): name
+    for name in (
+        "label_added",
+        "instance_rewritten",
+        "label_flaps",
+        "partial_restarts",
+        "full_restarts",
+        "deployed_in_place",
+        "replicas_behind_a_proxy",
+        "replicas_side_by_side",
+        "dips",
+        "corrected_downwards",
+        "good_reads_one_less",
+        "expiring_series",
+        "series_that_begin_again",
+        "own_timestamps",
+        "first_scraped_late",
+    )
+}
+"""What bug reports tell of metrics in the field, by name; made by `tests.support.histories`."""
+
 
 def generate(kinds: Iterable[str] = tuple(KINDS), *, start: int, end: int, seed: int = 1) -> Traces:
     """Traces of *kinds* from *start* to *end* (seconds since the epoch); the same seed makes the same traces."""
@@ -216,8 +239,21 @@ def generate(kinds: Iterable[str] = tuple(KINDS), *, start: int, end: int, seed:
 
 def _trace(name: str, *, start: int, end: int, seed: int) -> Trace:
     trace = Trace(service=name, start=start, end=end)
-    KINDS[name](Scene(trace, np.random.default_rng([seed, list(KINDS).index(name)])))
+    every = [*KINDS, *FIELD_KINDS]
+    scene = Scene(trace, np.random.default_rng([seed, every.index(name)]))
+    if name in FIELD_KINDS:
+        _from_the_field(scene, histories.KINDS[FIELD_KINDS[name]])
+    else:
+        KINDS[name](scene)
     return trace
+
+
+def _from_the_field(scene: Scene, kind: histories.Kind) -> None:
+    """Two instances that have counted millions, with two incidents, to which something happens."""
+    draft = histories.Draft(scene.trace, scene.rng, pace=20.0, carried=5_000_000, base_errors=3e-4)
+    draft.incidents = [(scene.span(0.3, 20 * MINUTE), 0.1), (scene.span(0.97, 10 * MINUTE), 0.05)]
+    kind(draft)
+    histories.fill(draft)
 
 
 def _outage(
