@@ -2,12 +2,15 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 from typing_extensions import override
 
+from app.evaluation import Source
+from app.prometheus import Matrix
 from app.slo import Slo
 from app.status import Snapshot
 from tests.evaluation.memory import MemorySource, series_of
@@ -111,15 +114,38 @@ class Outcome:
         return sorted(found, key=lambda each: (len(each.history.kinds), each.history.seed))
 
 
+@dataclass(slots=True)
+class Balanced(Source):
+    """Servers behind one balancer: each question is answered by one of them, by chance."""
+
+    servers: Sequence[MemorySource]
+    dice: np.random.Generator = field(default_factory=lambda: np.random.default_rng(8))
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        return await self._one().instant(expr, at, deadline=deadline)
+
+    @override
+    async def range(
+        self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
+    ) -> Matrix:
+        return await self._one().range(expr, start, end, step, deadline=deadline)
+
+    def _one(self) -> MemorySource:
+        return self.servers[int(self.dice.integers(0, len(self.servers)))]
+
+
 def compare(histories: Sequence[History], folder: Path, *, end: int, live_s: int = LIVE_S) -> Outcome:
     """Count *histories*, which all end at or after *end* + GRACE_S, live for an hour and from the past alone."""
     traces = [history.trace for history in histories]
     slos = slos_of(traces, folder / "slos", window="1d")
-    source = MemorySource([one for trace in traces for one in series_of(trace.series)])
+    first = MemorySource([one for trace in traces for one in series_of(trace.series)])
+    second = MemorySource([one for history in histories for one in series_of(history.second)])
+    source = Balanced((first, second) if second.series else (first,))
     at = end + GRACE_S
 
     def move(now: float) -> None:
-        source.now = now - _QUERY_OFFSET_S
+        first.now = second.now = now - _QUERY_OFFSET_S
 
     with (
         Running(slos, source, folder / "live.db", move=move) as live,

@@ -34,13 +34,17 @@ _MOST_EVENTS: Final = 60_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """A trace and how it came about; its series may be seen *interval_s* apart."""
+    """A trace and how it came about, scraped every *interval_s*, with *pace* events per second.
+
+    *second* is what another Prometheus server has of the same processes, if there are two behind one balancer.
+    """
 
     trace: Trace
     kinds: tuple[str, ...]
     seed: int
     interval_s: int
     pace: float
+    second: tuple[Samples, ...] = ()
 
     @override
     def __str__(self) -> str:
@@ -354,7 +358,7 @@ def replicas_behind_a_proxy(draft: Draft) -> None:
 
     What a replica shows may lag behind its timestamps by seconds, so that a switch can be a dip.
     """
-    lag_ms = int(draft.rng.choice([0, 200, 2000, 5000]))
+    lag_ms = int(draft.rng.choice([0, 500, 3000, 12_000]))
     phase_ms = int(draft.rng.integers(1000, draft.interval_s * 1000))
     dice = np.random.default_rng(draft.rng.integers(2**32))
     blocks = float(_log_uniform(draft.rng, draft.interval_s, HOUR))
@@ -542,13 +546,35 @@ KINDS: Final[dict[str, Kind]] = {
     )
 }
 
+STEADY_VIEWS: Final = tuple(
+    kind.__name__
+    for kind in (
+        calm,
+        full_restarts,
+        partial_restarts,
+        short_lived_pods,
+        rolling_deployments,
+        deployed_in_place,
+        first_scraped_late,
+        late_errors,
+        outage_of_the_service,
+        scrape_gaps,
+        scrape_outage,
+        label_added,
+        instance_rewritten,
+    )
+)
+"""Kinds that two servers see alike, but for the times of their scrapes."""
+
 LAYOUTS: Final = frozenset(
     ("partial_restarts", "rolling_deployments", "deployed_in_place", "equal_siblings", "behind_a_balancer")
 )
 """Kinds that decide which processes there are; at most one of them happens to a history."""
 
 
-def random_history(seed: int, *, service: str, end: int, kinds: Sequence[str] | None = None) -> History:
+def random_history(
+    seed: int, *, service: str, end: int, kinds: Sequence[str] | None = None, two_servers: bool = False
+) -> History:
     """A history that ends at *end* (seconds since the epoch), of *kinds* if they are given."""
     rng = np.random.default_rng([seed, 8])
     names = tuple(kinds) if kinds is not None else _some_kinds(rng)
@@ -569,7 +595,14 @@ def random_history(seed: int, *, service: str, end: int, kinds: Sequence[str] | 
     for name in names:
         KINDS[name](draft)
     fill(draft)
-    return History(trace=trace, kinds=names, seed=seed, interval_s=draft.interval_s, pace=draft.pace)
+    second: list[Samples] = []
+    if two_servers:
+        second = _second_view(draft, phase_ms=int(rng.integers(0, draft.interval_s * 1000)), lag_ms=0)
+        for view in draft.views:
+            second = view(second)
+    return History(
+        trace=trace, kinds=names, seed=seed, interval_s=draft.interval_s, pace=draft.pace, second=tuple(second)
+    )
 
 
 def fill(draft: Draft) -> None:
@@ -840,4 +873,4 @@ def _seen(process: Process, trace: Trace) -> list[Samples]:
     return scrape(process, times, trace)
 
 
-__all__ = ["KINDS", "NAMED", "Draft", "History", "fill", "random_history"]
+__all__ = ["KINDS", "NAMED", "STEADY_VIEWS", "Draft", "History", "fill", "random_history"]
