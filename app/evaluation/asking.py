@@ -104,7 +104,7 @@ class Asker:
     def _judge(self, batch: Batch, matrix: Matrix) -> None:
         if len(batch.shape[1]) < 2:  # noqa: PLR2004  alternations of one label bring nothing that nobody wants
             return
-        series, _ = self.intake.counters(matrix.labels)
+        series, _ = self.intake.counters(matrix)
         wanted = len(np.unique(series))
         if len(matrix) - wanted > _WASTEFUL * wanted + _WASTE_ALLOWED:
             self.barred.add(batch.shape)

@@ -32,6 +32,8 @@ from app.slo.arrays import Bools, Ints
 _REMEMBERED_S = 7 * 86_400.0
 """A counter that comes back within a week goes on where it stood."""
 _ROOM_FOR_SERIES = 20_000
+_ROOM_FOR_LEFT = 1_000
+"""Rows of members that have left their groups; each tick writes what is known of them, too."""
 
 
 class Book:
@@ -151,6 +153,8 @@ class Book:
     @property
     def overgrown(self) -> bool:
         """Whether most series that are known have long gone."""
+        if self.intake.left > _ROOM_FOR_LEFT:
+            return True
         kept = int(self.remembered().sum())
         return max(self.ledger.registry.sizes[2], self.intake.size) > 2 * kept + _ROOM_FOR_SERIES
 

@@ -110,6 +110,8 @@ class Evaluator:
                 live.enter(read, answers, self._book)
             self._troubles.note(*(answers for _, answers in asked))
             self._book.ledger.advance(at.timestamp())
+            self._book.intake.renew_places()
+            self._troubles.note_refused(self._book.watches)
             if self._stepped is not None and at <= self._stepped:
                 # A restart within a slot, or under a clock that was set back: to step alerts once more would move them
                 # early.
@@ -220,9 +222,9 @@ class Evaluator:
         return Past(slo=member.slo, row=row, known_from_s=known_from_s)
 
     def _members(self) -> tuple[Member, ...]:
-        rows = self._book.ledger.registry.sizes[0]
-        if self._known_members is None or self._known_members[0] != rows:
-            self._known_members = rows, members_of(self._slos, self._book.watches)
+        changes = self._book.intake.changes
+        if self._known_members is None or self._known_members[0] != changes:
+            self._known_members = changes, members_of(self._slos, self._book.watches)
             self._members_by_id = {member.id: member for member in self._known_members[1]}
         return self._known_members[1]
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from app.evaluation.watch import MOST_GROUPS, Watch
+from app.evaluation.places import GONE_S, free_places, has_room
+from app.evaluation.watch import Watch
 from app.ledger import Ledger, Registry, RowKey, Samples, Weights, fingerprint
 from app.prometheus import Matrix
 from app.promql.matching import matches
@@ -13,10 +14,17 @@ from app.slo import BadSli, GroupKey, Matcher, MatchOp, Selector
 from app.slo.arrays import Bools, Ints
 
 SeriesKey = tuple[tuple[str, str], ...]
+_RENEWED_EVERY_S = 300.0
+"""Places of groups are renewed this often: each time all refused series are matched again."""
 
 
 class Intake:
-    """Knows the counters of every series that it has seen; a series is matched against the selectors once."""
+    """Knows the counters of every series that it has seen; a series is matched against the selectors once.
+
+    Attributes:
+        left: how many rows belong to members that have left their groups.
+        changes: how many times members have joined or left.
+    """
 
     def __init__(self, ledger: Ledger, watches: Sequence[Watch]) -> None:
         self._ledger = ledger
@@ -24,12 +32,17 @@ class Intake:
         self._known: dict[SeriesKey, tuple[int, ...]] = {}
         self._by_matcher: dict[tuple[str, str], list[int]] = defaultdict(list)
         self._rest: list[int] = []
+        self._refused: set[SeriesKey] = set()
+        self._renewed_s = 0.0
+        self._leaving: set[int] = set()
+        self.left = 0
+        self.changes = 0
         self._index(watches)
         self._add_rows([watch for watch in watches if not watch.sli.by])
 
     def samples(self, matrix: Matrix, wanted: Iterable[Watch]) -> Samples:
         """The samples of an answer by counter, of the *wanted* SLIs only."""
-        series, counters = self.counters(matrix.labels)
+        series, counters = self.counters(matrix)
         if len(counters):
             keep = self._rows_of(wanted)[self._ledger.registry.arrays.row[counters]]
             series, counters = series[keep], counters[keep]
@@ -63,18 +76,21 @@ class Intake:
         """The samples of the *wanted* SLIs."""
         return samples.of_counters(self._rows_of(wanted)[self._ledger.registry.arrays.row])
 
-    def counters(self, labels: Sequence[Mapping[str, str]]) -> tuple[Ints, Ints]:
+    def counters(self, matrix: Matrix) -> tuple[Ints, Ints]:
         """Pairs of series (by position) and counter; a series that feeds several rows is there several times."""
         series: list[int] = []
         counters: list[int] = []
-        for position, of_series in enumerate(labels):
+        ends = np.cumsum(matrix.lengths)
+        for position, of_series in enumerate(matrix.labels):
             key = tuple(of_series.items())
             found = self._known.get(key)
             if found is None:
-                found = self._known[key] = self._admit(of_series)
+                newest_s = float(matrix.times[ends[position] - 1])
+                found = self._known[key] = self._admit(of_series, key, newest_s)
             for counter in found:
                 series.append(position)
                 counters.append(counter)
+        self._forget_left()
         return np.array(series, dtype=np.int64), np.array(counters, dtype=np.int64)
 
     def row(self, watch: Watch, group: GroupKey) -> int:
@@ -83,7 +99,34 @@ class Intake:
             self._add_rows([watch], group)
         return watch.rows[group]
 
+    def renew_places(self) -> None:
+        """Let members of groups leave that have gone for longer than any window needs; match refused series again."""
+        now_s = self._ledger.newest_s
+        if now_s - self._renewed_s < _RENEWED_EVERY_S:
+            return
+        self._renewed_s = now_s
+        for watch in self._watches:
+            if watch.sli.by:
+                self._leaving |= free_places(watch, self._ledger, gone_s=watch.horizon_s)
+                seen_s = watch.counted_s - 2 * _RENEWED_EVERY_S
+                watch.refused_groups = {group: at_s for group, at_s in watch.refused_groups.items() if at_s > seen_s}
+        self._forget_left()
+        for key in self._refused:
+            self._known.pop(key, None)
+        self._refused.clear()
+
+    def _forget_left(self) -> None:
+        """Forget the series of members that have left: one that comes back is admitted again."""
+        if not self._leaving:
+            return
+        self.left += len(self._leaving)
+        self.changes += 1
+        theirs = set(np.flatnonzero(np.isin(self._ledger.registry.arrays.row, list(self._leaving))).tolist())
+        self._known = {key: counters for key, counters in self._known.items() if theirs.isdisjoint(counters)}
+        self._leaving.clear()
+
     def _add_rows(self, watches: Sequence[Watch], group: GroupKey = ()) -> None:
+        self.changes += 1
         keys = [RowKey(watch.key, group) for watch in watches]
         self._ledger.add_rows(
             keys,
@@ -92,6 +135,7 @@ class Intake:
         )
         for watch, key in zip(watches, keys, strict=True):
             row = watch.rows[group] = self._ledger.registry.row(key)
+            self._ledger.settled_s[row] = watch.settled_s
             self._ledger.counted_s[row] = watch.counted_s
             self._ledger.complete_from_s[row] = watch.complete_from_s
 
@@ -113,21 +157,38 @@ class Intake:
                 else:
                     self._rest.append(position)
 
-    def _admit(self, labels: Mapping[str, str]) -> tuple[int, ...]:
+    def _admit(self, labels: Mapping[str, str], key: SeriesKey, newest_s: float) -> tuple[int, ...]:
         candidates = set(self._rest)
         for pair in labels.items():
             candidates.update(self._by_matcher.get(pair, ()))
-        found = (self._counter(self._watches[position], labels) for position in sorted(candidates))
-        return tuple(counter for counter in found if counter is not None)
+        found = []
+        for position in sorted(candidates):
+            watch = self._watches[position]
+            weights = _weights(watch, labels)
+            if weights is None:
+                continue
+            group = tuple((label, labels.get(label, "")) for label in sorted(watch.sli.by))
+            if self._has_place(watch, group, newest_s):
+                found.append(self._counter(watch, group, labels, weights))
+            else:
+                self._refused.add(key)
+        return tuple(found)
 
-    def _counter(self, watch: Watch, labels: Mapping[str, str]) -> int | None:
-        weights = _weights(watch, labels)
-        if weights is None:
-            return None
-        group = tuple((label, labels.get(label, "")) for label in sorted(watch.sli.by))
-        if group not in watch.rows and len(watch.rows) >= MOST_GROUPS:
-            watch.refused_groups.add(group)
-            return None
+    def _has_place(self, watch: Watch, group: GroupKey, newest_s: float) -> bool:
+        """Whether a group has a place among the members, or gets one; history gives none that a living one lacks."""
+        if has_room(watch, group):
+            return True
+        if newest_s < watch.counted_s - GONE_S:
+            return False
+        left = free_places(watch, self._ledger, gone_s=GONE_S, most=1)
+        if not left:
+            watch.refused_groups[group] = watch.counted_s
+            return False
+        self._leaving |= left
+        watch.refused_groups.pop(group, None)
+        return True
+
+    def _counter(self, watch: Watch, group: GroupKey, labels: Mapping[str, str], weights: Weights) -> int:
         return self._ledger.registry.counter(self.row(watch, group), fingerprint(labels), weights)
 
 

@@ -5,12 +5,16 @@ provisional cells) is one state that each tick writes over. After a restart the 
 the settled cursor as soon as Prometheus answers.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
+
 import numpy as np
 import orjson
 
+from app.evaluation import watch as watched
 from app.evaluation.book import Book
 from app.evaluation.heads import decode_heads, encode_heads
 from app.evaluation.parting import State, part_of
+from app.evaluation.places import how_long_gone_s
 from app.evaluation.watch import Watch
 from app.ledger import (
     FINE_REACH_S,
@@ -35,6 +39,8 @@ _LONGEST_HORIZON_S = 400 * _DAY_S
 _ROW_KEPT_S = 100 * _DAY_S
 _FORMAT = 3
 _PLACES = 8
+_BIRTH, _COVERED = 0, 5
+_NO_PLACE = (np.nan,) * (_PLACES + 6)
 
 
 class Keeper:
@@ -47,6 +53,7 @@ class Keeper:
         self._uncommitted: dict[tuple[int, int, int], bytes] = {}
         self._new_rows: list[int] = []
         self._laid_by: dict[str, bytes] = {}
+        self._left: list[int] = []
 
     def load(self, transaction: Transaction) -> None:
         """Bring the book to where the last committed tick left it.
@@ -87,7 +94,7 @@ class Keeper:
     def _load_state(self, transaction: Transaction, state: State) -> None:
         known = self._load_watches(state)
         rows: dict[int, int] = {}
-        for row in tables.load_rows(transaction, known):
+        for row in self._members(tables.load_rows(transaction, known), known, state):
             group: GroupKey = tuple((label, value) for label, value in orjson.loads(row.group))
             index = rows[row.id] = self._book.intake.row(known[row.sli], group)
             self._row_ids += [0] * (index + 1 - len(self._row_ids))
@@ -103,6 +110,25 @@ class Keeper:
                 orjson.loads(str(state["pending"])).get(watch.key, []), self._book.ledger, rows
             )
 
+    def _members(
+        self, stored: Sequence[tables.StoredRow], known: Mapping[str, Watch], state: State
+    ) -> Iterator[tables.StoredRow]:
+        """The rows of members that have a place in their group: as many as there are places, the newest measured."""
+        place = dict(zip(state["row"].tolist(), state["row_place"].tolist(), strict=True))
+        of_sli: dict[str, list[tables.StoredRow]] = {}
+        for row in stored:
+            of_sli.setdefault(row.sli, []).append(row)
+        for sli, rows in of_sli.items():
+            places = np.array([place.get(row.id, _NO_PLACE) for row in rows])
+            gone = how_long_gone_s(places[:, _COVERED], places[:, _BIRTH])
+            # Those that were first keep their index: the order of rows must not depend on who has left.
+            kept = set(np.argsort(gone, kind="stable")[: watched.MOST_GROUPS].tolist())
+            for position, row in enumerate(rows):
+                if position in kept and gone[position] <= known[sli].horizon_s:
+                    yield row
+                else:
+                    self._left.append(row.id)
+
     def save(self, transaction: Transaction, *, at_s: float) -> None:
         """Write what has changed since the last commit."""
         self._save_new_rows(transaction, at_s)
@@ -114,6 +140,7 @@ class Keeper:
         ]
         tables.save_chunks(transaction, chunks)
         tables.save_state(transaction, _STATE, pack(self._state()))
+        tables.delete_rows(transaction, self._left)
         for name, laid_by in self._laid_by.items():
             tables.save_state(transaction, name, laid_by)
 
@@ -122,6 +149,7 @@ class Keeper:
         self._uncommitted.clear()
         self._new_rows.clear()
         self._laid_by.clear()
+        self._left.clear()
 
     def prune(self, transaction: Transaction, *, at_s: float) -> None:
         """Forget what no window can need any more."""

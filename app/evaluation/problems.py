@@ -11,7 +11,7 @@ import numpy as np
 
 from app.evaluation.figures import HOUR, Figures, WindowFigures
 from app.evaluation.members import Member
-from app.evaluation.watch import Watch
+from app.evaluation.watch import MOST_GROUPS, Watch
 from app.slo.arrays import Floats
 from app.status import Problem, ProblemCode, ProblemLevel, most_serious_first
 
@@ -76,10 +76,8 @@ def _of_data(watch: Watch, as_of: datetime | None, *, stale: bool) -> Iterator[P
         yield _warning(ProblemCode.STALE, f"no samples of {watch.query} since {as_of:%Y-%m-%d %H:%M:%S} UTC")
     if watch.refused_groups:
         refused = len(watch.refused_groups)
-        yield _warning(
-            ProblemCode.TOO_MANY_GROUPS,
-            f"more than {len(watch.rows)} groups: {refused} further ones are not counted",
-        )
+        detail = f"more than {MOST_GROUPS} groups: {refused} further ones are not counted"
+        yield Problem(code=ProblemCode.TOO_MANY_GROUPS, level=ProblemLevel.ERROR, detail=detail)
     if watch.impossible_samples:
         detail = f"samples of {watch.query} are infinite or beyond 64 bits and are not counted: look at its exporter"
         yield _warning(ProblemCode.IMPOSSIBLE_SAMPLES, detail)

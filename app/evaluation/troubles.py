@@ -26,6 +26,7 @@ class Troubles:
         self._heard: set[str] = set()
         self._silent: dict[str, tuple[Watch, PrometheusError]] = {}
         self._said: set[str] = set()
+        self._refused: dict[str, int] = {}
         self.unanswered: str | None = None
 
     def note(self, *asked: Answers) -> None:
@@ -58,6 +59,22 @@ class Troubles:
         for watch, error in asked.failed:
             watch.history_problem = str(error)
         self._count(asked.failed)
+
+    def note_refused(self, watches: Sequence[Watch]) -> None:
+        """Log when a group begins to have more living members than places, each time that twice as many are refused."""
+        for watch in watches:
+            refused, logged = len(watch.refused_groups), self._refused.get(watch.key, 0)
+            if refused >= 2 * logged and refused:
+                _log.error(
+                    "a group has more members than are evaluated; the others are refused",
+                    slos=[slo.id for slo in watch.slos],
+                    evaluated=len(watch.rows),
+                    refused=refused,
+                )
+                self._refused[watch.key] = refused
+            elif logged and not refused:
+                _log.info("no member of a group is refused any more", slos=[slo.id for slo in watch.slos])
+                del self._refused[watch.key]
 
     def _note_problems(self, failed: Sequence[tuple[Watch, PrometheusError]]) -> None:
         for watch, error in failed:

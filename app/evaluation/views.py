@@ -105,6 +105,7 @@ class _Rows:
             good_ever=self.good_ever[index],
             bad_ever=self.bad_ever[index],
             backfill=_progress(member),
+            refused_members=len(member.watch.refused_groups) if member.slo.sli.by else None,
         )
 
     def _budget(self, index: int, as_of: datetime | None) -> BudgetView:

@@ -11,7 +11,7 @@ from app.promql.selector_text import render
 from app.slo import BadSli, GroupKey, RollingWindow, Selector, Sli, Slo
 
 MOST_GROUPS = 500
-"""Members of one grouped SLO; more are refused, those that are known stay."""
+"""Living members of one grouped SLO; more are refused, those that have a place stay."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,6 +24,7 @@ class Watch:
     from disk and is to be counted anew. *setbacks* is how many times in a row it was asked for in vain. *problem* is
     why the last tick was not answered, *history_problem* why the last piece of history was not; each may be alone.
     *impossible_samples* says that the last tick left out samples that are infinite or beyond 64 bits.
+    *refused_groups* are living members without a place, each with when it was last refused.
     """
 
     key: str
@@ -40,7 +41,7 @@ class Watch:
     wanted_from_s: float = 0.0
     pending: list[Head] = field(default_factory=list)
     rows: dict[GroupKey, int] = field(default_factory=dict)
-    refused_groups: set[GroupKey] = field(default_factory=set)
+    refused_groups: dict[GroupKey, float] = field(default_factory=dict)
     problem: str | None = None
     problem_is_ours: bool = False
     history_problem: str | None = None

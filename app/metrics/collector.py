@@ -50,6 +50,9 @@ _FIRING = Family("slo_alert_firing", "gauge", "1 while the alert of a severity f
 _FROZEN = Family("slo_alert_frozen", "gauge", "1 while missing data keeps the alert from firing and from resolving.")
 _FACTOR = Family("slo_alert_factor", "gauge", "Burn rate at which a tier of an alert trips, in both of its windows.")
 _PROBLEMS = Family("sloburn_slo_problems", "gauge", "SLOs that have a problem with their data.")
+_REFUSED = Family(
+    "slo_group_refused_members", "gauge", "Members of a group that are not evaluated since it has too many."
+)
 _SLOS = Family("sloburn_slos", "gauge", "SLOs on the board; every member of a group counts.")
 
 FAMILIES = (
@@ -69,6 +72,7 @@ FAMILIES = (
     _FROZEN,
     _FACTOR,
     _PROBLEMS,
+    _REFUSED,
     _SLOS,
 )
 
@@ -94,6 +98,8 @@ def render_slos(snapshots: Sequence[Snapshot], *, openmetrics: bool = False) -> 
             if not math.isnan(value):
                 lines[family].append(f"{family.name}{{{labels}}} {_number(value)}\n")
     lines[_PROBLEMS] += _problem_counts(snapshots)
+    for slo, refused in _refused(snapshots).items():
+        lines[_REFUSED].append(f"{_REFUSED.name}{{{render_labels(slo)}}} {refused}\n")
     lines[_SLOS].append(f"{_SLOS.name} {len(snapshots)}\n")
     return "".join(
         family.header(openmetrics=openmetrics) + "".join(lines[family]) for family in FAMILIES if family in lines
@@ -132,6 +138,15 @@ def _samples(snapshot: Snapshot) -> Iterator[Sample]:
         for tier in policy.tiers:
             windows = f'long="{format_duration(tier.long)}",short="{format_duration(tier.short)}"'
             yield _FACTOR, f'{labels},severity="{policy.severity}",{windows}', tier.factor
+
+
+def _refused(snapshots: Sequence[Snapshot]) -> dict[tuple[Label, ...], int]:
+    """Of every group, how many members it refuses; by the labels of the whole SLO."""
+    return {
+        (("slo", one.slo.id), ("slo_service", one.slo.service), ("slo_name", one.slo.name)): one.refused_members
+        for one in snapshots
+        if one.refused_members is not None
+    }
 
 
 def _window_seconds(snapshot: Snapshot) -> float:

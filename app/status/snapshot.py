@@ -94,8 +94,9 @@ class Snapshot:
     """Everything that is shown of one SLO; grouped SLOs have one snapshot per member.
 
     *as_of* is the newest measured slot, None before the first; *data_since* is the SLI's first sample, from which on
-    *coverage* counts; *problems* are what is wrong with the data, the most
-    serious first; *good_ever* and *bad_ever* are counters that never reset.
+    *coverage* counts; *problems* are what is wrong with the data, the most serious first; *good_ever* and *bad_ever*
+    are counters that never reset. *refused_members* is how many living members of its group are not evaluated since
+    there are too many, None without a group.
     """
 
     id: SloId
@@ -119,6 +120,7 @@ class Snapshot:
     good_ever: float
     bad_ever: float
     backfill: Progress | None = None
+    refused_members: int | None = None
 
     @property
     def problem(self) -> str | None:

@@ -147,6 +147,14 @@ def prune_chunks(connection: Connection, width_s: int, *, before_chunk: int) -> 
     )
 
 
+def delete_rows(connection: Connection, row_ids: Sequence[int]) -> None:
+    """Delete rows with all their cells."""
+    for table, column in ((ledger_chunk, ledger_chunk.c.row_id), (ledger_row, ledger_row.c.id)):
+        statement = delete(table).where(column == bindparam("gone"))
+        if row_ids:
+            connection.execute(statement, [{"gone": row_id} for row_id in row_ids])
+
+
 def prune_rows(connection: Connection, *, unused_since_s: float) -> None:
     """Forget rows that no document has asked for since then, and the states that were laid by for their SLIs."""
     unused = select(ledger_row.c.id).where(ledger_row.c.used_at < unused_since_s)

@@ -1,8 +1,10 @@
 """Grouped SLOs: a member for each value, at most five hundred."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
+import pytest
 
 from app.evaluation.book import Book
 from app.evaluation.intake import Intake
@@ -10,6 +12,9 @@ from app.evaluation.watch import MOST_GROUPS, Watch, watches_of
 from app.prometheus import Matrix
 from app.promql.selector_text import parse_selector
 from app.slo import BadSli, RollingWindow, Slo, SloId
+from tests.evaluation.memory import MemorySource, Series
+from tests.evaluation.plain import availability, counter, requests, slos
+from tests.evaluation.running import Running
 
 SLO = Slo(
     id=SloId("web-availability"),
@@ -23,6 +28,7 @@ SLO = Slo(
         by=("route",),
     ),
 )
+HOUR = 3600.0
 AT = datetime(2026, 3, 1, tzinfo=UTC).timestamp()
 
 
@@ -60,6 +66,85 @@ def test_members_beyond_the_limit_are_refused_and_those_that_are_there_stay() ->
     assert len(watch.rows) == MOST_GROUPS
     assert len(watch.refused_groups) == 20
     assert len(samples.counter) == MOST_GROUPS
+
+
+FEW = 20
+
+
+@pytest.fixture
+def _few_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.evaluation.watch.MOST_GROUPS", FEW)
+
+
+def routes(first: int, last: int, span: tuple[float, float]) -> list[Series]:
+    return [counter(requests("web", route=f"/{number:04}"), span) for number in range(first, last)]
+
+
+def grouped(folder: Path) -> tuple[Slo, ...]:
+    return slos([availability("web", by=["route"])], folder)
+
+
+def shown_routes(live: Running) -> list[str]:
+    return sorted(dict(snapshot.group)["route"] for snapshot in live.board.snapshots)
+
+
+@pytest.mark.usefixtures("_few_places")
+def test_a_living_member_gets_the_place_of_one_that_has_gone_for_an_hour(tmp_path: Path) -> None:
+    """Places are full of routes of which ten go; ten others come, are refused, and get their places an hour later."""
+    source = MemorySource(
+        series=[
+            *routes(0, FEW - 10, (AT, AT + 3 * HOUR)),
+            *routes(FEW - 10, FEW, (AT, AT + 600)),
+            *routes(FEW, FEW + 10, (AT + 600, AT + 3 * HOUR)),
+        ]
+    )
+    with Running(grouped(tmp_path), source, tmp_path / "a.db", history=timedelta(0)) as live:
+        live.tick(*range(int(AT) + 300, int(AT) + 1300, 100))
+        refused = live.board.snapshots[0]
+        assert refused.refused_members == 10
+        assert "10 further ones are not counted" in str(refused.problem)
+        assert shown_routes(live)[-1] == f"/{FEW - 1:04}"
+        live.restart()
+        live.tick(AT + 1330)
+        assert live.board.snapshots[0].refused_members == 10
+        live.tick(*range(int(AT) + 1800, int(AT) + 6000, 600))
+        assert live.board.snapshots[0].refused_members == 0
+        assert len(shown_routes(live)) == FEW
+        assert shown_routes(live)[-10:] == [f"/{number:04}" for number in range(FEW, FEW + 10)]
+        # Nor do those that have left come back from the database.
+        live.restart()
+        live.tick(AT + 6030)
+        assert len(shown_routes(live)) == FEW
+        assert shown_routes(live)[-1] == f"/{FEW + 9:04}"
+
+
+def test_a_member_leaves_when_no_window_needs_it_any_more(tmp_path: Path) -> None:
+    """A day and an hour after its newest sample nothing of it is in a window of a day, nor in the alerts' three."""
+    gone = AT + 600
+    source = MemorySource(
+        series=[*routes(0, 1, (AT, AT + 4 * 24 * HOUR)), *routes(1, 2, (AT, gone)), *routes(2, 3, (AT, AT + 9e5))]
+    )
+    with Running(grouped(tmp_path), source, tmp_path / "a.db", history=timedelta(0)) as live:
+        live.tick(*np.arange(AT + 300, AT + 3 * 24 * HOUR, 3600))
+        assert shown_routes(live) == ["/0000", "/0001", "/0002"]
+        live.tick(*np.arange(AT + 3 * 24 * HOUR + 3 * 3600, AT + 3 * 24 * HOUR + 6 * 3600, 600))
+        assert shown_routes(live) == ["/0000", "/0002"]
+        live.restart()
+        live.tick(AT + 3 * 24 * HOUR + 6 * 3600)
+        assert shown_routes(live) == ["/0000", "/0002"]
+
+
+@pytest.mark.usefixtures("_few_places")
+def test_nobody_leaves_in_an_outage(tmp_path: Path) -> None:
+    """Prometheus sleeps for five hours: who is seen first afterwards takes nobody's place."""
+    spans = [(AT, AT + 600), (AT + 5 * HOUR, AT + 6 * HOUR)]
+    source = MemorySource(
+        series=[one for span in spans for one in routes(0, FEW, span)] + routes(FEW, FEW + 5, spans[1])
+    )
+    with Running(grouped(tmp_path), source, tmp_path / "a.db", history=timedelta(0)) as live:
+        live.tick(AT + 300, AT + 600, *np.arange(AT + 5 * HOUR + 60, AT + 5 * HOUR + 900, 100))
+        assert shown_routes(live)[-1] == f"/{FEW - 1:04}"
+        assert live.board.snapshots[0].refused_members == 5
 
 
 def test_slos_over_the_same_events_share_their_history() -> None:

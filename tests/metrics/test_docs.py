@@ -5,17 +5,17 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from app.metrics import RESERVED_LABELS, BuildInfo, Exposition, Instruments
 from app.status import Board
-from tests.support.snapshots import a_snapshot
+from tests.support.snapshots import a_snapshot, an_slo
 
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 HEADER = re.compile(r"^# TYPE (slo\w+) (\w+)$", re.MULTILINE)
 ROW = re.compile(r"^\| `(slo\w+)` \| (\w+) \| (.*?) \|", re.MULTILINE)
-FREE_LABELS = {"team", "le"}
+FREE_LABELS = {"team", "le", "route"}
 
 
 def exposition() -> str:
     board = Board()
-    board.publish([a_snapshot(problem="no series match")])
+    board.publish([a_snapshot(an_slo(by=("route",)), group=(("route", "/pay"),), problem="no series match")])
     return Exposition(board, Instruments(build=BuildInfo.current())).render().body.decode()
 
 

@@ -133,6 +133,7 @@ def a_snapshot(  # a builder has as many arguments as there is to vary
         good_ever=good * 2,
         bad_ever=bad * 2,
         backfill=backfill,
+        refused_members=0 if slo.sli.by else None,
     )
 
 
