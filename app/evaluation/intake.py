@@ -58,8 +58,8 @@ class Intake:
 
     def owners(self, matrix: Matrix, series: Iterable[int]) -> set[str]:
         """The keys of the SLIs that count these series of an answer, given by position."""
-        _, counters = self.counters([matrix.labels[position] for position in series])
-        rows = self.registry.arrays.row[counters].tolist()
+        positions, counters = self.counters(matrix)
+        rows = self.registry.arrays.row[counters[np.isin(positions, list(series))]].tolist()
         return {self.registry.rows[row].sli for row in rows}
 
     @property
