@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+from app.alerting import sent_labels
 from app.alerting.conditions import ALERTNAMES
 from app.cli.application import app
-from app.delivery.alertmanager_wire import labels
 from app.delivery.annotations import annotations
 from app.metrics import FAMILIES, RESERVED_LABELS, BuildInfo, Instruments
 from app.settings import Settings
@@ -63,7 +63,10 @@ def test_every_setting_that_is_named_is_one(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_every_metric_that_is_named_is_exposed(page: Path) -> None:
     assert (
-        set(re.findall(r"\b(?:slo|sloburn)_[a-z_]+[a-z]\b(?!\.\w)", page.read_text())) - _exposed() - RESERVED_LABELS
+        set(re.findall(r"\b(?:slo|sloburn)_[a-z_]+[a-z]\b(?!\.\w)", page.read_text()))
+        - _exposed()
+        - RESERVED_LABELS
+        - {"slo_group_service"}
         == set()
     )
 
@@ -102,7 +105,7 @@ def test_what_alertmanager_gets_is_described() -> None:
     section = (ROOT / "docs/receivers.md").read_text().partition("## An alert at Alertmanager")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| (labels|annotations) \| (.*) \|$", section, re.MULTILINE))
     notice = replace(firing(labels=(), annotations=()), stale="no data", culprits='code="500" 97 %')
-    assert set(re.findall(r"`(\w+)`", rows["labels"])) == set(labels(notice))
+    assert set(re.findall(r"`(\w+)`", rows["labels"])) == set(sent_labels(notice))
     assert set(re.findall(r"`(\w+)`", rows["annotations"])) == set(annotations(notice)) | {"template_error"}
     assert set(re.findall(r"`((?:SLO|Error)\w+)`", section)) == {"ErrorBudgetBurn", *ALERTNAMES.values()}
 

@@ -2,12 +2,14 @@
 
 Pure: no IO. May import `app.slo` only. Start at `lifecycle.py`; `alert.py` is what is remembered between two slots,
 `reading.py` what is known at one, `evidence.py` whether that is enough, `policy.py` the default tiers, `notice.py` what
-is told to people, `routing.py` who they are, `conditions.py` the tickets that are not about a burn.
+is told to people, `labels.py` the labels that receivers get, `routing.py` who they are, `conditions.py` the tickets
+that are not about a burn.
 """
 
 from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
-from app.alerting.conditions import Condition, compose_condition, no_data, of_budget, step_conditions
+from app.alerting.conditions import ALERTNAMES, Condition, compose_condition, no_data, of_budget, step_conditions
 from app.alerting.evidence import WindowCounts, may_be_one_failure, needed_windows
+from app.alerting.labels import RESERVED, sent_labels
 from app.alerting.lifecycle import retire, step, step_slo
 from app.alerting.notice import Notice, NoticeStatus, compose, news, resolve
 from app.alerting.policy import check_tier, default_policies
@@ -16,6 +18,8 @@ from app.alerting.routing import Route, Routing
 
 __all__ = [
     "ADEQUATE_COVERAGE",
+    "ALERTNAMES",
+    "RESERVED",
     "Alert",
     "Condition",
     "Notice",
@@ -42,6 +46,7 @@ __all__ = [
     "of_budget",
     "resolve",
     "retire",
+    "sent_labels",
     "step",
     "step_conditions",
     "step_slo",

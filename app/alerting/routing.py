@@ -1,9 +1,9 @@
 """Which receivers are told of an alert: the first route that matches, and on to the next where it says so."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
+from app.alerting.labels import sent_labels
 from app.alerting.notice import Notice
 from app.slo import Severity
 
@@ -13,7 +13,10 @@ Patterns = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """Alerts that match in everything that is given go to the *receivers*; *goes_on* lets later routes add theirs."""
+    """Alerts that match in everything that is given go to the *receivers*; *goes_on* lets later routes add theirs.
+
+    *labels* are matched against those that receivers get.
+    """
 
     receivers: tuple[str, ...]
     severities: frozenset[Severity] = frozenset()
@@ -27,7 +30,7 @@ class Route:
             return False
         if self.services and not _any(self.services, notice.service):
             return False
-        own: Mapping[str, str] = {**dict(notice.labels), "slo": notice.slo, "alertname": notice.alertname}
+        own = sent_labels(notice)
         return all(_any(patterns, own.get(label, "")) for label, patterns in self.labels)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import Notice, NoticeStatus, sent_labels
 from app.delivery.annotations import annotations
 from app.delivery.links import slo_page
 from app.delivery.templates import Templates
@@ -43,20 +43,9 @@ class Wire:
         # Alertmanager refuses an end before the start.
         ends_at = at + self.lifetime if firing else max(notice.ends_at or at, notice.starts_at)
         return {
-            "labels": labels(notice),
+            "labels": sent_labels(notice),
             "annotations": annotations(notice, self.templates),
             "startsAt": notice.starts_at.isoformat(),
             "endsAt": ends_at.isoformat(),
             "generatorURL": slo_page(self.external_url, notice),
         }
-
-
-def labels(notice: Notice) -> dict[str, str]:
-    """The identity of an alert: nothing in it changes during its life, and no document can take our own names."""
-    return {
-        **dict(notice.labels),
-        "alertname": notice.alertname,
-        "slo": notice.slo,
-        "service": notice.service,
-        "severity": notice.severity.value,
-    }

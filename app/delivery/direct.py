@@ -18,7 +18,7 @@ from app.delivery.answers import AttemptError
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
 from app.delivery.ports import DeliveryInstruments, Messages, Receiver
 from app.delivery.secrets import Secret, blotted
-from app.slo import Cause
+from app.slo import Cause, Severity
 from app.store.outbox import idempotency_key
 
 _BEGIN_WITHIN_S = 12.0
@@ -32,17 +32,24 @@ _SEVERAL = 2
 class Telling:
     """One message to send, about alerts of one status: *key* is the same for every attempt.
 
-    *handle* names the message that said that these alerts fire, where there is one that can be changed.
+    *handle* names the message that said that these alerts fire, where there is one that can be changed; *still_firing*
+    counts the other alerts of that message, which go on.
     """
 
     notices: tuple[Notice, ...]
     key: str
     handle: str | None = None
+    still_firing: int = 0
 
     @property
     def firing(self) -> bool:
         """Whether the alerts fire; else they are over."""
         return self.notices[0].status is NoticeStatus.FIRING
+
+    @property
+    def digest(self) -> str:
+        """The identity of a digest: that of its first alert, so that an attempt with more alerts is the same digest."""
+        return blake2b(f"digest\n{idempotency_key(self.notices[0])}".encode(), digest_size=16).hexdigest()
 
     @property
     def only(self) -> Notice | None:
@@ -68,6 +75,10 @@ class Messenger(Protocol):
     @property
     def digests_ends(self) -> bool:
         """Whether one message can say that many alerts are over."""
+
+    @property
+    def tells_each_end(self) -> bool:
+        """Whether it is told which alerts of a digest are over while others of it still fire."""
 
     @property
     def divisible(self) -> bool:
@@ -143,21 +154,28 @@ class Direct(Receiver):
                 counts[message.handle] = message.alerts
         tellings = deque(self._within_quota(firing, digests=True))
         for handle, over in shown.items():
-            if len(over) < counts[handle]:
+            still_firing = counts[handle] - len(over)
+            if still_firing and not self._messenger.tells_each_end:
                 await asyncio.to_thread(self._messages.forget, self._name, over)
                 outcomes.update(dict.fromkeys(over, Delivered()))
             else:
-                tellings.append(telling_of(over, handle=handle))
+                tellings.append(telling_of(over, handle=handle, still_firing=still_firing))
         tellings.extend(self._within_quota(ended, digests=self._messenger.digests_ends))
         return tellings
 
     def _within_quota(self, notices: Sequence[Notice], *, digests: bool) -> list[Telling]:
-        """A message for each, or one for all where those would be too many; what nobody has data of is told at once."""
+        """A message for each, or one for all of a severity where those would be too many.
+
+        What nobody has data of is told at once. Ends that no digest can tell wait for their turn, unless the receiver
+        is told each end of a digest too, and so takes as many as there are.
+        """
         blind, others = _without_data(notices) if digests else ([], notices)
-        groups: list[Sequence[Notice]] = [blind] if blind else []
+        groups: list[Sequence[Notice]] = _by_severity(blind)
         left = self._left() - len(groups)
         if digests and len(others) > max(left, 0):
-            groups.append(others)
+            groups += _by_severity(others)
+        elif not digests and self._messenger.tells_each_end:
+            return [telling_of([notice]) for notice in others]
         else:
             groups += [[notice] for notice in others[: max(left, 0)]]
         self._sent.extend([asyncio.get_running_loop().time()] * len(groups))
@@ -183,7 +201,7 @@ class Direct(Receiver):
                     failures.append(outcome)
                 if isinstance(outcome, Rejected) and self._messenger.divisible and telling.only is None:
                     # One alert has spoilt it for the others: halve until the offender is alone.
-                    tellings.extendleft(_halves(telling))
+                    tellings.extendleft(reversed(_halves(telling)))
                 else:
                     outcomes.update(dict.fromkeys(telling.notices, outcome))
 
@@ -225,13 +243,25 @@ def _without_data(notices: Sequence[Notice]) -> tuple[list[Notice], list[Notice]
     return blind, [notice for notice in notices if notice.cause is not Cause.NO_DATA]
 
 
-def telling_of(notices: Sequence[Notice], *, handle: str | None = None) -> Telling:
+def _by_severity(notices: Sequence[Notice]) -> list[Sequence[Notice]]:
+    """Pages apart from tickets: receivers treat a message by its severity."""
+    by_severity = ([notice for notice in notices if notice.severity is severity] for severity in Severity)
+    return [some for some in by_severity if some]
+
+
+def telling_of(notices: Sequence[Notice], *, handle: str | None = None, still_firing: int = 0) -> Telling:
     """The message about alerts of one status."""
     keys = sorted(idempotency_key(notice) for notice in notices)
     key = keys[0] if len(keys) == 1 else blake2b("\n".join(keys).encode(), digest_size=16).hexdigest()
-    return Telling(notices=tuple(notices), key=key, handle=handle)
+    return Telling(notices=tuple(notices), key=key, handle=handle, still_firing=still_firing)
 
 
 def _halves(telling: Telling) -> tuple[Telling, Telling]:
+    """Two messages for one: the first leaves the alerts of the second firing where both are of one digest."""
     middle = len(telling.notices) // 2
-    return telling_of(telling.notices[:middle]), telling_of(telling.notices[middle:])
+    first, second = telling.notices[:middle], telling.notices[middle:]
+    left = telling.still_firing + (len(second) if telling.handle is not None else 0)
+    return (
+        telling_of(first, handle=telling.handle, still_firing=left),
+        telling_of(second, handle=telling.handle, still_firing=telling.still_firing),
+    )

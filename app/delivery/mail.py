@@ -63,6 +63,7 @@ class Mail(Messenger):
     """Hands every message to one server."""
 
     digests_ends = True
+    tells_each_end = False
     divisible = False
 
     def __init__(self, options: MailOptions, *, outgoing: OutgoingOptions, writer: Writer, clock: Clock) -> None:

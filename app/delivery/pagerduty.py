@@ -13,8 +13,7 @@ from typing import Any
 import orjson
 from typing_extensions import override
 
-from app.alerting import Notice
-from app.delivery.alertmanager_wire import labels
+from app.alerting import Notice, sent_labels
 from app.delivery.answers import outcome_of
 from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.links import slo_page
@@ -45,6 +44,7 @@ class PagerDuty(Messenger):
     """Triggers and resolves; a digest is one incident that is resolved with the last of its alerts."""
 
     digests_ends = False
+    tells_each_end = False
     divisible = False
 
     def __init__(self, options: PagerDutyOptions, *, outgoing: Outgoing, writer: Writer) -> None:
@@ -59,7 +59,7 @@ class PagerDuty(Messenger):
 
     @override
     async def tell(self, telling: Telling) -> Told:
-        digest = f"sloburn-digest-{telling.key}" if telling.only is None and telling.firing else None
+        digest = f"sloburn-digest-{telling.digest}" if telling.only is None and telling.firing else None
         key = telling.handle or digest or dedup_key(telling.notices[0])
         body = self._trigger(telling, key) if telling.firing else self._event("resolve", key)
         headers = {"Content-Type": "application/json"}
@@ -97,7 +97,7 @@ class PagerDuty(Messenger):
     def _details(self, telling: Telling, words: Words) -> dict[str, Any]:
         if telling.only is None:
             return {"alerts": words.text.splitlines()}
-        shown = {name: visible(value) for name, value in labels(telling.only).items()}
+        shown = {name: visible(value) for name, value in sent_labels(telling.only).items()}
         return {**self._writer.annotations(telling.only), "labels": shown}
 
 

@@ -48,6 +48,7 @@ class SlackWebhook(Messenger):
     """An incoming webhook: every change is a message of its own."""
 
     digests_ends = True
+    tells_each_end = False
     divisible = False
 
     def __init__(self, url: Secret, *, outgoing: Outgoing, writer: Writer) -> None:
@@ -86,6 +87,7 @@ class SlackBot(Messenger):
     """A bot: the message that said that an alert fires is changed when it is over."""
 
     digests_ends = True
+    tells_each_end = False
     divisible = False
 
     def __init__(self, options: SlackBotOptions, *, outgoing: Outgoing, writer: Writer) -> None:

@@ -17,17 +17,18 @@ from typing import Any
 import orjson
 from typing_extensions import override
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import Notice, NoticeStatus, sent_labels
 from app.clock import Clock
-from app.delivery.alertmanager_wire import labels
 from app.delivery.answers import outcome_of
 from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.links import slo_page
+from app.delivery.outcome import Delivered
 from app.delivery.outgoing import Outgoing
 from app.delivery.secrets import Secret
 from app.delivery.words import Writer
 
 _REDIRECTS = 3
+_MOST_DIGESTS = 200
 _NOT_ENDED = "0001-01-01T00:00:00Z"
 _FNV_OFFSET = 14695981039346656037
 _FNV_PRIME = 1099511628211
@@ -45,9 +46,14 @@ class WebhookOptions:
 
 
 class Webhook(Messenger):
-    """Posts alerts; a digest is one post with all of them."""
+    """Posts alerts; a digest is one post with all of them, and a group of its own until the last of them is over.
 
-    digests_ends = True
+    Whoever keys on `groupKey` or `groupLabels` must never take the end of one alert for the end of another: an alert
+    that was sent alone ends alone, and one of a digest in a message of that digest.
+    """
+
+    digests_ends = False
+    tells_each_end = True
     divisible = True
 
     def __init__(self, name: str, options: WebhookOptions, *, outgoing: Outgoing, writer: Writer, clock: Clock) -> None:
@@ -56,6 +62,7 @@ class Webhook(Messenger):
         self._outgoing = outgoing
         self._writer = writer
         self._clock = clock
+        self._digests: dict[str, dict[str, Notice]] = {}
 
     @property
     @override
@@ -72,25 +79,45 @@ class Webhook(Messenger):
         if self._options.secret is not None:
             headers |= signature(body, key=telling.key, secret=self._options.secret.reveal(), at=self._clock.now())
         answer = await self._outgoing.post(self._options.url.reveal(), body, headers, redirects=_REDIRECTS)
-        return Told(outcome=outcome_of(answer))
+        outcome = outcome_of(answer)
+        if isinstance(outcome, Delivered):
+            self._remember(telling)
+        return Told(outcome=outcome, handle=_handle_of(telling))
 
     @override
     async def aclose(self) -> None:
         await self._outgoing.aclose()
 
     def _body(self, telling: Telling) -> bytes:
-        return orjson.dumps(payload(telling, receiver=self._name, writer=self._writer))
+        over = {notice.key for notice in telling.notices}
+        members = self._digests.get(telling.handle or "", {})
+        firing = [notice for key, notice in members.items() if key not in over][: telling.still_firing]
+        return orjson.dumps(payload(telling, receiver=self._name, writer=self._writer, still_firing=firing))
+
+    def _remember(self, telling: Telling) -> None:
+        """Keep the alerts of a digest that fire, so that its next message can list them."""
+        handle = _handle_of(telling)
+        if telling.firing and handle is not None:
+            self._digests[handle] = {notice.key: notice for notice in telling.notices}
+            while len(self._digests) > _MOST_DIGESTS:
+                del self._digests[next(iter(self._digests))]
+        elif handle is not None:
+            members = self._digests.get(handle, {})
+            for notice in telling.notices:
+                members.pop(notice.key, None)
+            if not members:
+                self._digests.pop(handle, None)
 
 
-def payload(telling: Telling, *, receiver: str, writer: Writer) -> dict[str, Any]:
-    """The message as Alertmanager writes it."""
-    alerts = [_alert(notice, writer) for notice in telling.notices]
-    group = {"slo": telling.only.slo} if telling.only is not None else {}
+def payload(telling: Telling, *, receiver: str, writer: Writer, still_firing: Sequence[Notice] = ()) -> dict[str, Any]:
+    """The message as Alertmanager writes it; *still_firing* are known alerts of the same digest that go on."""
+    alerts = [_alert(notice, writer) for notice in (*still_firing, *telling.notices)]
+    group = _group_labels(telling)
     return {
         "version": "4",
         "groupKey": "{}:" + _go_labels(group),
-        "truncatedAlerts": 0,
-        "status": "firing" if telling.firing else "resolved",
+        "truncatedAlerts": telling.still_firing - len(still_firing),
+        "status": "firing" if telling.firing or telling.still_firing else "resolved",
         "receiver": receiver,
         "groupLabels": group,
         "commonLabels": _common([alert["labels"] for alert in alerts]),
@@ -117,9 +144,32 @@ def fingerprint(own: Mapping[str, str]) -> str:
     return f"{value:016x}"
 
 
+def _handle_of(telling: Telling) -> str | None:
+    """What names the digest that the message is, or belongs to: its group labels; None for an alert on its own."""
+    if telling.handle is not None:
+        return telling.handle
+    return None if telling.only is not None else orjson.dumps(_group_labels(telling)).decode()
+
+
+def _group_labels(telling: Telling) -> dict[str, str]:
+    """What the alerts of the message have in common, and no message of other alerts has.
+
+    Messages about a digest that go on to the end of its last alert have the labels of the first.
+    """
+    if telling.handle is not None:
+        labels: dict[str, str] = orjson.loads(telling.handle)
+        return labels
+    common = _common([sent_labels(notice) for notice in telling.notices])
+    if telling.only is not None:
+        return {name: common[name] for name in ("alertname", "severity", "slo")}
+    shared: dict[str, str] = {name: common[name] for name in ("alertname", "severity") if name in common}
+    shared["digest"] = telling.digest
+    return dict(sorted(shared.items()))
+
+
 def _alert(notice: Notice, writer: Writer) -> dict[str, Any]:
     firing = notice.status is NoticeStatus.FIRING or notice.ends_at is None
-    own = labels(notice)
+    own = sent_labels(notice)
     return {
         "status": "firing" if firing else "resolved",
         "labels": own,

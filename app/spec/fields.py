@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Discriminator, PlainValidator, Tag, WithJsonSchema
 
+from app.alerting import RESERVED
 from app.slo import Selector
 from app.spec import scalars
 
@@ -23,7 +24,7 @@ ServiceName = Annotated[str, PlainValidator(scalars.read_name), _name("checkout"
 SloName = Annotated[str, PlainValidator(scalars.read_name), _name("availability")]
 AlertName = Annotated[str, PlainValidator(scalars.read_alert_name), WithJsonSchema({"type": "string", "minLength": 1})]
 _LABEL_NAME = {"type": "string", "pattern": scalars.LABEL_PATTERN}
-_ALERT_LABEL_NAME = {**_LABEL_NAME, "not": {"enum": sorted(scalars.RESERVED_LABELS)}}
+_ALERT_LABEL_NAME = {**_LABEL_NAME, "not": {"enum": sorted(RESERVED)}}
 
 
 def _mapping(names: dict[str, Any]) -> WithJsonSchema:

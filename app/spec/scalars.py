@@ -10,12 +10,11 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic_core import PydanticCustomError
 
+from app.alerting import ALERTNAMES, RESERVED
 from app.promql.selector_text import SelectorError, parse_selector
 from app.slo import CalendarUnit, NoData, Selector, format_duration, parse_duration
 from app.spec.tree import BooleanText, Items, NullText, NumberText, Table
 
-RESERVED_LABELS = frozenset({"alertname", "slo", "service", "severity"})
-"""Labels that every alert has of its own."""
 REFUSED = "refused"
 """The pydantic error type of everything that is refused here."""
 
@@ -68,6 +67,9 @@ def read_alert_name(value: Any) -> str:
     text = read_text(value)
     if not text.strip():
         raise refuse("an alert needs a name", "write name: ErrorBudgetBurn, or remove the key")
+    if text in ALERTNAMES.values():
+        # Two alerts of one SLO with the same labels would be one to every receiver.
+        raise refuse(f"{text} is the name of another alert of the service", "write another name: ErrorBudgetBurn")
     return text
 
 
@@ -84,7 +86,7 @@ def read_label_name(value: Any) -> str:
 def read_alert_label_name(value: Any) -> str:
     """The name of a label that goes into alerts."""
     text = read_label_name(value)
-    if text in RESERVED_LABELS:
+    if text in RESERVED:
         raise refuse(f"the label {text} is set on every alert by the service", f"write another name: my_{text}")
     return text
 

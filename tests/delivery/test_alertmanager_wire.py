@@ -3,14 +3,15 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from app.delivery.alertmanager_wire import Wire, labels
+from app.alerting import Route, sent_labels
+from app.delivery.alertmanager_wire import Wire
 from tests.store.notices import START, firing, resolved
 
 WIRE = Wire(external_url="http://sloburn.example:9720/", lifetime=timedelta(minutes=4))
 
 
 def test_labels_are_the_identity() -> None:
-    assert labels(firing()) == {
+    assert sent_labels(firing()) == {
         "alertname": "ErrorBudgetBurn",
         "slo": "checkout-availability",
         "service": "checkout",
@@ -20,12 +21,12 @@ def test_labels_are_the_identity() -> None:
 
 
 def test_no_document_can_take_the_names_of_our_labels() -> None:
-    assert labels(firing(labels=(("severity", "none"), ("slo", "x"))))["severity"] == "page"
+    assert sent_labels(firing(labels=(("severity", "none"), ("slo", "x"))))["severity"] == "page"
 
 
 def test_nothing_that_changes_is_in_the_labels() -> None:
     later = replace(firing(), burn_rate_long=99.0, tier="6h/30m", budget_remaining=-1.0, incident="other", stale="x")
-    assert labels(firing()) == labels(later) == labels(resolved())
+    assert sent_labels(firing()) == sent_labels(later) == sent_labels(resolved())
 
 
 def test_a_firing_alert_ends_after_its_lifetime() -> None:
@@ -46,3 +47,17 @@ def test_no_alert_ends_before_it_starts() -> None:
 def test_the_generator_is_our_page_of_the_slo() -> None:
     alert = WIRE.alert(firing("checkout:route=/pay now"), at=START)
     assert alert["generatorURL"] == "http://sloburn.example:9720/slos/checkout%3Aroute%3D%2Fpay%20now"
+
+
+def test_labels_of_a_group_with_one_of_our_names_have_another() -> None:
+    """`by: [service, severity]` reaches receivers, and routes, as `slo_group_service` and `slo_group_severity`."""
+    group = (("service", "web"), ("severity", "1"), ("slo_group_severity", "x"))
+    notice = firing(group=group, labels=group)
+    labels = sent_labels(notice)
+    assert (labels["service"], labels["slo_group_service"]) == ("checkout", "web")
+    assert (labels["severity"], labels["slo_group_severity"], labels["slo_group_slo_group_severity"]) == (
+        "page",
+        "x",
+        "1",
+    )
+    assert Route(receivers=("a",), labels=(("slo_group_service", ("web",)),)).matches(notice)

@@ -5,14 +5,19 @@ import hmac
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
+from typing import Any
 
 import httpx
+import pytest
 from typing_extensions import override
 
+from app.alerting import resolve
 from app.delivery.direct import Manners, Messenger
 from app.delivery.outcome import Delivered, Failed, FailureReason, Rejected
+from app.delivery.remembered import MemoryMessages
 from app.delivery.secrets import FixedSecret
 from app.delivery.webhook import Webhook, WebhookOptions, fingerprint
+from app.slo import Cause, Severity
 from app.store.outbox import idempotency_key
 from tests.delivery.desk import WRITER, deliver, outgoing
 from tests.delivery.fakes import SkewedClock
@@ -127,3 +132,99 @@ def test_a_receiver_that_hangs_is_a_timeout_and_echoes_no_secret() -> None:
         assert hung[0].reason is FailureReason.TIMEOUT
         assert isinstance(broken[0], Failed)
         assert broken[0].detail == "500 your secret <secret> is wrong"
+
+
+class Issues:
+    """A consumer that keeps an issue for each group, as alertmanager-to-github, OnCall and jiralert do."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, set[str]] = {}
+
+    def take(self, message: dict[str, Any]) -> None:
+        assert message["groupLabels"].items() <= {**message["commonLabels"], **message["groupLabels"]}.items()
+        firing = {alert["fingerprint"] for alert in message["alerts"] if alert["status"] == "firing"}
+        assert message["status"] == ("firing" if firing or message["truncatedAlerts"] else "resolved")
+        if message["status"] == "resolved":
+            del self.open[message["groupKey"]]
+        else:
+            self.open[message["groupKey"]] = firing
+
+
+def test_alerts_that_live_side_by_side_have_groups_of_their_own() -> None:
+    """The end of the ticket of an SLO closes neither its page nor its ticket for missing data."""
+    page, ticket = firing(), firing(severity=Severity.TICKET)
+    blind = firing(severity=Severity.TICKET, cause=Cause.NO_DATA, alertname="SLODataUnavailable")
+    issues = Issues()
+    with Scripted() as server:
+        deliver(lambda: _webhook(server), [page, ticket, blind], [resolve(ticket, at=ticket.at)])
+        for body in server.bodies:
+            issues.take(body)
+        first = server.bodies[0]
+    assert first["groupLabels"] == {
+        "alertname": "ErrorBudgetBurn",
+        "severity": "page",
+        "slo": "checkout-availability",
+    }
+    assert first["groupKey"] == '{}:{alertname="ErrorBudgetBurn", severity="page", slo="checkout-availability"}'
+    assert [key.partition("slo=")[0] for key in issues.open] == [
+        '{}:{alertname="ErrorBudgetBurn", severity="page", ',
+        '{}:{alertname="SLODataUnavailable", severity="ticket", ',
+    ]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_digest_is_a_group_that_is_resolved_with_its_last_alert(restarted: bool) -> None:
+    """Neither the end of one of its alerts nor another digest closes it, after a restart either."""
+    some = [firing(f"slo-{number}") for number in range(30)]
+    more = [firing(f"other-{number}") for number in range(30)]
+    over = [resolve(notice, at=notice.at + timedelta(minutes=5)) for notice in (*some, *more)]
+    book, issues = MemoryMessages(), Issues()
+    with Scripted() as server:
+        make = lambda: _webhook(server)  # noqa: E731  as `deliver` wants it
+        deliver(make, some, more, *([] if restarted else [over[:10]]), book=book)
+        if restarted:
+            deliver(make, over[:10], book=book)
+        for body in server.bodies:
+            issues.take(body)
+        first, _, partial = server.bodies
+        assert len(issues.open) == 2
+        assert (partial["groupKey"], partial["status"]) == (first["groupKey"], "firing")
+        assert len([alert for alert in partial["alerts"] if alert["status"] == "resolved"]) == 10
+        assert len(partial["alerts"]) + partial["truncatedAlerts"] == 30
+        assert first["groupLabels"].keys() == {"alertname", "digest", "severity"}
+        deliver(make, over[10:30], over[30:], book=book)
+        issues.take(server.bodies[3])
+        assert len(issues.open) == 1
+        issues.take(server.bodies[4])
+    assert issues.open == {}
+    assert book.shown == {}
+
+
+def test_pages_and_tickets_are_digests_apart() -> None:
+    many = [firing(f"slo-{number}", severity=severity) for number in range(20) for severity in Severity]
+    with Scripted() as server:
+        deliver(lambda: _webhook(server), many)
+        assert [body["commonLabels"]["severity"] for body in server.bodies] == ["page", "ticket"]
+
+
+def test_ends_that_were_told_alone_end_alone() -> None:
+    over = [resolved(f"slo-{number}") for number in range(50)]
+    with Scripted() as server:
+        (outcomes,) = deliver(lambda: _webhook(server), over)
+        assert outcomes == [Delivered()] * 50
+        assert len({body["groupKey"] for body in server.bodies}) == 50
+
+
+def test_an_empty_label_is_none_as_to_alertmanager() -> None:
+    notice = firing(group=(("route", ""), ("service", "web")), labels=(("route", ""), ("service", "web")))
+    with Scripted() as server:
+        deliver(lambda: _webhook(server), [notice])
+        (alert,) = server.bodies[0]["alerts"]
+    assert alert["labels"] == {
+        "alertname": "ErrorBudgetBurn",
+        "slo": "checkout-availability",
+        "service": "checkout",
+        "severity": "page",
+        "slo_group_service": "web",
+    }
+    assert alert["fingerprint"] == fingerprint(alert["labels"])

@@ -1,0 +1,29 @@
+"""The labels of an alert as every receiver gets them: its identity at Alertmanager."""
+
+from app.alerting.notice import Notice
+
+RESERVED = frozenset({"alertname", "slo", "service", "severity"})
+"""Labels that are ours: a document or a group cannot take them."""
+_PREFIX = "slo_group_"
+
+
+def sent_labels(notice: Notice) -> dict[str, str]:
+    """The labels of the alert; nothing in them changes during its life.
+
+    Those of a group that have one of our names are sent as ``slo_group_`` and the name. Empty labels are left out, as
+    Alertmanager does: to it they are the same as absent ones, and its fingerprint is without them.
+    """
+    own = {
+        "alertname": notice.alertname,
+        "slo": notice.slo,
+        "service": notice.service,
+        "severity": notice.severity.value,
+    }
+    others = {name: value for name, value in notice.labels if name not in RESERVED}
+    for name, value in notice.group:
+        if name in RESERVED:
+            free = _PREFIX + name
+            while free in others:
+                free = _PREFIX + free
+            others[free] = value
+    return {name: value for name, value in {**others, **own}.items() if value}
