@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from app.evaluation.buckets import Unmeasured
 from app.evaluation.intake import Intake
 from app.evaluation.watch import Watch
 from app.ledger import Samples
@@ -26,13 +27,15 @@ _PACKED_KEPT = 16
 class Answers:
     """What came of asking: the SLIs that were answered whole, their samples, and why the others were not.
 
-    *impossible* are the keys of the SLIs of which samples were left out that no counter can have.
+    *impossible* are the keys of the SLIs of which samples were left out that no counter can have, *unmeasured* the
+    counts of histograms that were left out since they lack the bucket at their threshold.
     """
 
     answered: list[Watch]
     failed: list[tuple[Watch, PrometheusError]]
     samples: Samples
     impossible: set[str] = field(default_factory=set)
+    unmeasured: Unmeasured | None = None
 
 
 @dataclass(slots=True)
@@ -66,6 +69,7 @@ class Asker:
                     impossible |= self.intake.owners(matrix, matrix.impossible) if matrix.impossible else set()
                 failures |= errors
             sorted_out = _sorted_out(watches, failures, Samples.joined(parts), self.intake)
+            sorted_out.samples, sorted_out.unmeasured = self.intake.measured(sorted_out.samples)
         sorted_out.impossible = impossible
         return sorted_out
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from app.evaluation.buckets import HistogramPairs, Unmeasured, has_threshold
 from app.evaluation.places import GONE_S, free_places, has_room
 from app.evaluation.watch import Watch
 from app.ledger import Ledger, Registry, RowKey, Samples, Weights, fingerprint
@@ -37,6 +38,9 @@ class Intake:
         self._leaving: set[int] = set()
         self.left = 0
         self.changes = 0
+        self._histograms = HistogramPairs()
+        self._position = {watch.key: position for position, watch in enumerate(watches)}
+        self._with_threshold = {watch.key for watch in watches if has_threshold(watch.sli)}
         self._index(watches)
         self._add_rows([watch for watch in watches if not watch.sli.by])
 
@@ -75,6 +79,16 @@ class Intake:
     def only(self, samples: Samples, wanted: Iterable[Watch]) -> Samples:
         """The samples of the *wanted* SLIs."""
         return samples.of_counters(self._rows_of(wanted)[self._ledger.registry.arrays.row])
+
+    def measured(self, samples: Samples) -> tuple[Samples, Unmeasured | None]:
+        """The samples without those of histograms that lack the bucket at their threshold; and which do."""
+        return self._histograms.measured(samples)
+
+    def note_unmeasured(self, unmeasured: Unmeasured) -> None:
+        """Note on each SLI which of its histograms lack their bucket now, and when that was seen last."""
+        for histogram, time in zip(unmeasured.histogram.tolist(), unmeasured.time.tolist(), strict=True):
+            seen = self._watches[self._histograms.owner(histogram)].unmeasured
+            seen[histogram] = max(time, seen.get(histogram, time))
 
     def counters(self, matrix: Matrix) -> tuple[Ints, Ints]:
         """Pairs of series (by position) and counter; a series that feeds several rows is there several times."""
@@ -189,7 +203,12 @@ class Intake:
         return True
 
     def _counter(self, watch: Watch, group: GroupKey, labels: Mapping[str, str], weights: Weights) -> int:
-        return self._ledger.registry.counter(self.row(watch, group), fingerprint(labels), weights)
+        counter = self._ledger.registry.counter(self.row(watch, group), fingerprint(labels), weights)
+        in_total = weights.total > 0
+        watch.seen.note(watch.sli, labels, in_total=in_total)
+        if watch.key in self._with_threshold:
+            self._histograms.note(counter, self._position[watch.key], labels, in_total=in_total)
+        return counter
 
 
 def _weights(watch: Watch, labels: Mapping[str, str]) -> Weights | None:

@@ -87,6 +87,8 @@ def enter(read: Read, answers: Answers, book: Book) -> None:
         book.settle(watches, answers.samples, until_s=read.settle_s, at_s=read.until_s)
     else:
         book.count_live(watches, answers.samples, at_s=read.until_s)
+    if answers.unmeasured is not None:
+        book.intake.note_unmeasured(answers.unmeasured)
     for watch in watches:
         watch.resumed = False
 

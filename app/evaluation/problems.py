@@ -9,14 +9,20 @@ from datetime import datetime
 
 import numpy as np
 
+from app.evaluation.buckets import BUCKET, bound_of
 from app.evaluation.figures import HOUR, Figures, WindowFigures
 from app.evaluation.members import Member
+from app.evaluation.series import part_of, why_unmatched
 from app.evaluation.watch import MOST_GROUPS, Watch
+from app.promql.selector_text import quote, render
+from app.slo import BadSli
 from app.slo.arrays import Floats
 from app.status import Problem, ProblemCode, ProblemLevel, most_serious_first
 
-UNJUDGEABLE = frozenset({ProblemCode.GOOD_EXCEEDS_TOTAL})
-"""With one of these, what is counted says nothing about the service."""
+_UNJUDGEABLE = frozenset({ProblemCode.GOOD_EXCEEDS_TOTAL, ProblemCode.BUCKET_MISSING})
+"""As errors: what is counted then says nothing about the service."""
+_LATELY_S = 660.0
+"""Two scrapes, five minutes apart, with something to spare."""
 _NOISE_EVENTS = 5.0
 """By so many events good and total, scraped apart, may differ without being wrong..."""
 _LATELY_SHARE = 0.1
@@ -47,13 +53,32 @@ def contradictions(figures: Figures) -> list[Contradiction | None]:
 
 
 def problems_of(
-    member: Member, as_of: datetime | None, *, stale: bool, contradiction: Contradiction | None
+    member: Member,
+    as_of: datetime | None,
+    *,
+    stale: bool,
+    contradiction: Contradiction | None,
+    good: float,
+    bad: float,
 ) -> tuple[Problem, ...]:
-    """Everything that is wrong with a member's data, the most serious first; *as_of* is its newest measured slot."""
-    found = [*_of_data(member.watch, as_of, stale=stale)]
+    """Everything that is wrong with a member's data, the most serious first; *as_of* is its newest measured slot.
+
+    *good* and *bad* are the most events that were ever counted of it.
+    """
+    watch = member.watch
+    found = [*_of_data(watch, as_of, stale=stale), *_of_buckets(watch, measured=as_of is not None and not stale)]
+    if watch.backfilled and watch.seen.labels:
+        found += _of_part(watch, matched=watch.seen.part or (bad if isinstance(watch.sli, BadSli) else good) > 0)
+    if watch.seen.outside or watch.seen.apart:
+        found += _of_outside(watch)
     if contradiction is not None:
         found.append(_of_contradiction(contradiction))
     return most_serious_first(found)
+
+
+def is_unjudgeable(problems: tuple[Problem, ...]) -> bool:
+    """Whether one of the problems means that what is counted says nothing about the service."""
+    return any(problem.level is ProblemLevel.ERROR and problem.code in _UNJUDGEABLE for problem in problems)
 
 
 def _of_data(watch: Watch, as_of: datetime | None, *, stale: bool) -> Iterator[Problem]:
@@ -67,6 +92,8 @@ def _of_data(watch: Watch, as_of: datetime | None, *, stale: bool) -> Iterator[P
         )
     elif not watch.started:
         yield _warning(ProblemCode.WAITING, "waiting for the first answer of Prometheus")
+    elif _lacks_buckets(watch):
+        return
     elif as_of is None and watch.backfilled:
         yield Problem(code=ProblemCode.NO_SERIES, level=ProblemLevel.ERROR, detail=f"no series match {watch.query}")
     elif as_of is None:
@@ -84,6 +111,50 @@ def _of_data(watch: Watch, as_of: datetime | None, *, stale: bool) -> Iterator[P
     unreadable = None if as_of is None else _history_unreadable(watch)
     if unreadable is not None:
         yield _warning(ProblemCode.HISTORY_UNREADABLE, unreadable)
+
+
+def _of_buckets(watch: Watch, *, measured: bool) -> Iterator[Problem]:
+    lacking = _lacks_buckets(watch)
+    if lacking:
+        known = f"; it has the buckets {', '.join(watch.buckets)}" if watch.buckets else ""
+        yield Problem(
+            code=ProblemCode.BUCKET_MISSING,
+            level=ProblemLevel.WARNING if measured else ProblemLevel.ERROR,
+            detail=f"{lacking} series of {watch.query} have no bucket {BUCKET}={quote(bound_of(watch.sli))}: "
+            f"their events are not measured{known}",
+        )
+
+
+def _lacks_buckets(watch: Watch) -> int:
+    """How many histograms have been scraped lately without the bucket at the threshold."""
+    return sum(at_s > watch.counted_s - _LATELY_S for at_s in watch.unmeasured.values())
+
+
+def _of_part(watch: Watch, *, matched: bool) -> Iterator[Problem]:
+    """Whether the good or bad selector never matched, though there are series that it might select."""
+    sli = watch.sli
+    if matched or watch.unmeasured:
+        return
+    why = why_unmatched(sli, watch.seen)
+    said = f"no series has matched {render(part_of(sli))} so far" + (f": {why}" if why else "")
+    if isinstance(sli, BadSli):
+        detail = f"{said}. This is normal for a service without errors; otherwise correct bad"
+        yield Problem(code=ProblemCode.BAD_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)
+    else:
+        yield _warning(ProblemCode.GOOD_NEVER_MATCHED, f"{said}. Every event counts as bad; correct good")
+
+
+def _of_outside(watch: Watch) -> Iterator[Problem]:
+    """Whether bad or good events are counted that the total does not count."""
+    sli, field = watch.sli, "bad" if isinstance(watch.sli, BadSli) else "good"
+    if watch.seen.outside:
+        detail = (
+            f"{render(part_of(sli))} selects series that {watch.query} does not select: narrow {field}, or widen total"
+        )
+        yield _warning(ProblemCode.OUTSIDE_TOTAL, detail)
+    elif isinstance(sli, BadSli):
+        detail = f"{render(sli.bad)} is counted apart from {watch.query}; make sure that total counts these events too"
+        yield Problem(code=ProblemCode.OUTSIDE_TOTAL, level=ProblemLevel.HINT, detail=detail)
 
 
 def _counted(window: WindowFigures) -> Floats:

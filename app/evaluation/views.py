@@ -8,7 +8,7 @@ import numpy as np
 from app.alerting import Alert
 from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.members import Member
-from app.evaluation.problems import UNJUDGEABLE, contradictions, problems_of
+from app.evaluation.problems import contradictions, is_unjudgeable, problems_of
 from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
 from app.status import (
     AlertView,
@@ -81,8 +81,15 @@ class _Rows:
         window_end = as_of
         if as_of is not None and isinstance(member.slo.window, CalendarWindow):
             window_end = _moment(self.start[index] + self.period[index])
-        problems = problems_of(member, as_of, stale=stale, contradiction=self.contradictions[index])
-        unjudgeable = any(problem.code in UNJUDGEABLE for problem in problems)
+        problems = problems_of(
+            member,
+            as_of,
+            stale=stale,
+            contradiction=self.contradictions[index],
+            good=max(whole.good, self.good_ever[index]),
+            bad=max(whole.bad, self.bad_ever[index]),
+        )
+        unjudgeable = is_unjudgeable(problems)
         return Snapshot(
             id=member.id,
             slo=member.slo,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 
 from app.budget import STANDARD_WINDOWS, windows_of
+from app.evaluation.series import SeriesSeen
 from app.ledger import FINE_REACH_S, Head
 from app.promql.plan import selectors_of
 from app.promql.selector_text import render
@@ -23,6 +24,8 @@ class Watch:
     *long_windows_s* are the windows whose start is looked at closely. *resumed* says that the provisional part comes
     from disk and is to be counted anew. *setbacks* is how many times in a row it was asked for in vain. *problem* is
     why the last tick was not answered, *history_problem* why the last piece of history was not; each may be alone.
+    *unmeasured* are histograms without the bucket at the threshold, each with when it was seen last, and *buckets* the
+    bounds that they do have, as far as they have been asked for.
     *impossible_samples* says that the last tick left out samples that are infinite or beyond 64 bits.
     *refused_groups* are living members without a place, each with when it was last refused.
     """
@@ -47,6 +50,9 @@ class Watch:
     history_problem: str | None = None
     impossible_samples: bool = False
     setbacks: int = 0
+    seen: SeriesSeen = field(default_factory=SeriesSeen)
+    unmeasured: dict[int, float] = field(default_factory=dict)
+    buckets: tuple[str, ...] = ()
 
     @property
     def backfilled(self) -> bool:

@@ -30,6 +30,10 @@ class ProblemCode(StrEnum):
     IMPOSSIBLE_SAMPLES = "impossible_samples"
     GOOD_EXCEEDS_TOTAL = "good_exceeds_total"
     BAD_EXCEEDS_TOTAL = "bad_exceeds_total"
+    OUTSIDE_TOTAL = "outside_total"
+    BAD_NEVER_MATCHED = "bad_never_matched"
+    GOOD_NEVER_MATCHED = "good_never_matched"
+    BUCKET_MISSING = "bucket_missing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,88 @@
+"""What the series of an SLI look like: whether its good or bad selector matches any, and by which labels it might."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from app.promql.matching import matches
+from app.promql.selector_text import render
+from app.slo import BadSli, Matcher, MatchOp, Selector, Sli
+
+NAME = "__name__"
+_MOST_VALUES = 12
+"""Values of one label that are remembered; a label with more is not one that tells good from bad."""
+_MOST_LABELS = 50
+
+
+@dataclass(slots=True)
+class SeriesSeen:
+    """What has been seen of the series of one SLI, each noted once.
+
+    *part*: its good or bad selector has matched; *outside*: it has matched a series of the total's metric that the
+    total does not select, *apart*: one of another metric. *labels* are those of the total's series, *values* those of
+    the labels that tell the part apart.
+    """
+
+    part: bool = False
+    outside: bool = False
+    apart: bool = False
+    labels: set[str] = field(default_factory=set)
+    values: dict[str, set[str]] = field(default_factory=dict)
+
+    def note(self, sli: Sli, labels: Mapping[str, str], *, in_total: bool) -> None:
+        """Note one series that the total or the part selects."""
+        part = part_of(sli)
+        if matches(part, labels):
+            self.part = True
+            same_metric = labels.get(NAME) == name_of(sli.total)
+            self.outside |= not in_total and same_metric
+            self.apart |= not in_total and not same_metric
+        if not in_total:
+            return
+        if len(self.labels) < _MOST_LABELS:
+            self.labels.update(labels)
+        for matcher in own_matchers(sli):
+            found = self.values.setdefault(matcher.label, set())
+            if matcher.label in labels and len(found) < _MOST_VALUES:
+                found.add(labels[matcher.label])
+
+
+def part_of(sli: Sli) -> Selector:
+    """The selector of the good or the bad events."""
+    return sli.bad if isinstance(sli, BadSli) else sli.good
+
+
+def own_matchers(sli: Sli) -> tuple[Matcher, ...]:
+    """The matchers that tell the part from the rest of the total."""
+    return tuple(matcher for matcher in part_of(sli).matchers if matcher not in sli.total.matchers)
+
+
+def name_of(selector: Selector) -> str | None:
+    """The metric that a selector names; None where it may select several."""
+    names = (matcher.value for matcher in selector.matchers if matcher.label == NAME and matcher.op is MatchOp.EQUAL)
+    return next(names, None)
+
+
+def why_unmatched(sli: Sli, seen: SeriesSeen) -> str | None:
+    """Which matcher of the part keeps it from matching any series of the total; None where that cannot be told.
+
+    Only of a part of the total's own metric: of another metric no series has been seen.
+    """
+    name = name_of(sli.total)
+    if name is None or name != name_of(part_of(sli)) or not seen.labels:
+        return None
+    for matcher in own_matchers(sli):
+        if _selects_absent(matcher):
+            continue
+        if matcher.label not in seen.labels:
+            labels = ", ".join(sorted(seen.labels - {NAME}))
+            return f"no series of {name} has the label {matcher.label}; its labels are {labels}"
+        values = seen.values.get(matcher.label, set())
+        if not any(matches(Selector((matcher,)), {matcher.label: value}) for value in values):
+            known = ", ".join(sorted(values)) + (", ..." if len(values) >= _MOST_VALUES else "")
+            return f"the values of {matcher.label} are {known}; none matches {render(Selector((matcher,)))}"
+    return None
+
+
+def _selects_absent(matcher: Matcher) -> bool:
+    """Whether a series without the label is selected too."""
+    return matches(Selector((matcher,)), {})
