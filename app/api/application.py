@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.types import Lifespan
 
+from app.api.admission import Admission
 from app.api.alerts import alert_routes
 from app.api.guard import Guard
 from app.api.notifications import notification_routes
@@ -55,5 +56,7 @@ def create_app(
     app.include_router(docs_routes())
     handle_problems(app)
     describe(app)
+    # The last one added is the outermost.
+    app.add_middleware(Admission)
     app.add_middleware(Guard)
     return app

@@ -3,18 +3,25 @@
 import hmac
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
+from anyio import CapacityLimiter
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header
 from starlette.responses import PlainTextResponse, Response
 
+from app.api.coalescing import Coalesced
 from app.api.models import BuildInfoModel, ConfigModel, ReloadedModel, StateModel
 from app.api.openapi import answers, problem_answers
 from app.api.ports import ConfigSource, Readiness, Reloader
 from app.api.problems import ProblemError
 from app.api.responses import JsonResponse, utc
-from app.metrics import BuildInfo, Exposition
+from app.metrics import BuildInfo, Exposition, Page, PageForm
+
+_MOST_FORMS = 16
+"""Formats and encodings of /metrics that are kept apart; scrapers ask for two or three, and may ask for any version."""
 
 
 def status_routes(config: ConfigSource, build: BuildInfo, readiness: Readiness) -> APIRouter:
@@ -79,11 +86,22 @@ def _verdict(status: str, reasons: Sequence[str]) -> JsonResponse:
 def metrics_route(metrics: Exposition) -> APIRouter:
     """The route ``/metrics``."""
     router = APIRouter(tags=["service"])
+    # A thread apart from those of the API: however busy these are, Prometheus is answered.
+    thread = CapacityLimiter(1)
+
+    runs: dict[PageForm, Coalesced[Page]] = {}
+
+    def rendering(accept: str, accept_encoding: str) -> Coalesced[Page]:
+        form = metrics.form(accept=accept, accept_encoding=accept_encoding)
+        if form not in runs and len(runs) >= _MOST_FORMS:
+            runs.clear()
+        render = partial(metrics.render, accept=accept, accept_encoding=accept_encoding)
+        return runs.setdefault(form, Coalesced(lambda: run_sync(render, limiter=thread)))
 
     @router.get("/metrics", response_class=PlainTextResponse)
-    def scrape(accept: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = "") -> Response:
+    async def scrape(accept: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = "") -> Response:
         """The SLOs and the health of the service, as text or OpenMetrics."""
-        page = metrics.render(accept=accept, accept_encoding=accept_encoding)
+        page = await rendering(accept, accept_encoding)()
         headers = {"Content-Type": page.content_type, "Vary": "Accept, Accept-Encoding"}
         if page.gzipped:
             headers["Content-Encoding"] = "gzip"

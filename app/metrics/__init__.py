@@ -7,7 +7,7 @@ May import `app.status` and everything below it; the only room that knows `prome
 
 from app.metrics.build import BuildInfo
 from app.metrics.collector import FAMILIES, RESERVED_LABELS, Family, render_slos
-from app.metrics.exposition import Exposition, Page
+from app.metrics.exposition import Exposition, Page, PageForm
 from app.metrics.instruments import Instruments, LabelValues
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "Instruments",
     "LabelValues",
     "Page",
+    "PageForm",
     "render_slos",
 ]

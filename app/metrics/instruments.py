@@ -28,6 +28,7 @@ class LabelValues:
     """The closed sets of label values: what can fail, how requests end, who is notified."""
 
     failure_reasons: Iterable[str] = ()
+    closing_causes: Iterable[str] = ()
     request_outcomes: Iterable[str] = ()
     receivers: Iterable[str] = ()
     notification_failure_reasons: Iterable[str] = ()
@@ -45,6 +46,7 @@ class Instruments:
         self._evaluation_instruments()
         self._delivery_instruments()
         self._prometheus_instruments()
+        self._server_instruments()
         self._config_instruments(build)
         self._create_at_zero(known or LabelValues())
 
@@ -90,6 +92,10 @@ class Instruments:
         """So many samples of an answer of Prometheus were left out: not a number, infinite, or beyond 64 bits."""
         self._invalid_samples.inc(count)
 
+    def connection_closed(self, cause: str) -> None:
+        """A client's connection was closed because the client was slow, or there were too many."""
+        self._connections_closed.labels(cause).inc()
+
     def know_receivers(self, receivers: Iterable[str], failure_reasons: Sequence[str]) -> None:
         """From now on there are these receivers, perhaps among others."""
         for receiver in receivers:
@@ -131,6 +137,11 @@ class Instruments:
         )
         self._clock_skew = self._gauge("clock_skew_seconds", "How far a peer's clock is ahead of ours.", "peer")
 
+    def _server_instruments(self) -> None:
+        self._connections_closed = self._counter(
+            "http_connections_closed", "Connections closed because clients were slow, or there were too many.", "cause"
+        )
+
     def _config_instruments(self, build: BuildInfo) -> None:
         self._reload_successful = self._gauge("config_last_reload_successful", "1 if the last reload took effect.")
         self._reload_success_timestamp = self._gauge(
@@ -143,6 +154,8 @@ class Instruments:
     def _create_at_zero(self, known: LabelValues) -> None:
         for reason in known.failure_reasons:
             self._evaluation_failures.labels(reason)
+        for cause in known.closing_causes:
+            self._connections_closed.labels(cause)
         for outcome in known.request_outcomes:
             self._requests.labels(outcome)
         self.know_receivers(known.receivers, tuple(known.notification_failure_reasons))

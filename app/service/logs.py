@@ -9,6 +9,7 @@ from typing import TextIO, cast
 import structlog
 from typing_extensions import override
 
+from app.service.repeats import LimitRecords, LimitRepeats
 from app.settings import LogFormat, LogLevel
 
 
@@ -23,13 +24,30 @@ def configure_logging(log_format: LogFormat, level: LogLevel) -> None:
         if as_json
         else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
     )
+    stamp: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
     structlog.configure(
-        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), *render],
+        processors=[LimitRepeats(), *stamp, *render],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Patient(sys.stderr))),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=max(number, logging.WARNING), stream=sys.stderr)
+    _configure_others(max(number, logging.WARNING), [*stamp, structlog.stdlib.add_logger_name], render)
+
+
+def _configure_others(
+    level: int, stamp: list[structlog.typing.Processor], render: list[structlog.typing.Processor]
+) -> None:
+    """Write what libraries log (asyncio, uvicorn) as our own lines are written."""
+    handler = logging.StreamHandler(cast("TextIO", _Patient(sys.stderr)))
+    handler.addFilter(LimitRecords())
+    remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(foreign_pre_chain=stamp, processors=[remove_meta, *render])
+    )
+    logging.basicConfig(level=level, handlers=[handler])
 
 
 class _Patient(io.TextIOBase):

@@ -4,12 +4,12 @@ import asyncio
 import signal
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
 
 import structlog
-import uvicorn
 from anyio.to_thread import current_default_thread_limiter
 
 from app.api import create_app
@@ -19,8 +19,10 @@ from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
 from app.service.engine import Engine
 from app.service.faces import Documents, EngineHistory, EngineReadiness, StoredAlertLog, StoredDeadLetters
+from app.service.http_server import BoundedConfig, BoundedServer, Cause, ClosedConnections, ConnectionLimits
 from app.service.logs import configure_logging
 from app.service.memory import settle_memory
+from app.service.open_files import allow_open_files
 from app.service.parts import Parts
 from app.settings import Settings, environment
 from app.spec import LoadResult, load_documents
@@ -129,28 +131,21 @@ def _serve(engine: Engine, parts: Parts, listening: socket.socket) -> None:
         token=settings.api_token.get_secret_value() if settings.api_token else None,
     )
     app.include_router(pages(parts.board, prefix=urlsplit(settings.external_url or "").path))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=5,
-            timeout_graceful_shutdown=3,
-            limit_concurrency=200,
-        )
-    )
+    limits = ConnectionLimits.within(allow_open_files())
+    closed = ClosedConnections(parts.instruments.connection_closed)
+    server = BoundedServer(BoundedConfig(app, connection_limits=limits, closed=closed))
     # uvicorn raises the signal that stopped it once more for whoever listened before; that is us, and we know.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ignore)
     asyncio.run(_until_stopped(server, listening, documents))
 
 
-async def _until_stopped(server: uvicorn.Server, listening: socket.socket, documents: Documents) -> None:
+async def _until_stopped(server: BoundedServer, listening: socket.socket, documents: Documents) -> None:
     loop = asyncio.get_running_loop()
     # Each thread that computes an answer takes the interpreter from the evaluations in turn; the usual 40 would leave
     # them a fortieth of it.
     current_default_thread_limiter().total_tokens = _READERS
+    loop.set_default_executor(ThreadPoolExecutor(_READERS, thread_name_prefix="reader"))
     reloads: set[asyncio.Task[object]] = set()
     due: list[asyncio.TimerHandle] = []
 
@@ -188,6 +183,7 @@ def _listen(settings: Settings) -> socket.socket:
 def _known(delivery: DeliveryConfig) -> LabelValues:
     return LabelValues(
         failure_reasons=_FAILURES,
+        closing_causes=tuple(Cause),
         request_outcomes=OUTCOMES,
         receivers=delivery.names,
         notification_failure_reasons=tuple(FailureReason),

@@ -176,6 +176,7 @@ def stack(
     env: Mapping[str, str] | None = None,
     other_alertmanagers: Sequence[Server] = (),
     proxy: FaultProxy | None = None,
+    open_files: int | None = None,
 ) -> Iterator[Stack]:
     """Shop, Prometheus, Alertmanager, sink and service, which may ask and tell others than these.
 
@@ -192,7 +193,14 @@ def stack(
             proxy.upstream = source.url
         address = source.url if proxy is None else proxy.url
         service = running.enter_context(
-            sloburn(address, specs, folder / "service", alertmanager_url=pagers, env={**QUICK, **(env or {})})
+            sloburn(
+                address,
+                specs,
+                folder / "service",
+                alertmanager_url=pagers,
+                env={**QUICK, **(env or {})},
+                open_files=open_files,
+            )
         )
         built = Stack(shop, source, pager, sink, specs, service)
         running.callback(built.close)

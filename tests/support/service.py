@@ -29,8 +29,12 @@ def sloburn(
     env: Mapping[str, str] | None = None,
     wait: bool = True,
     timeout: float = 60.0,
+    open_files: int | None = None,
 ) -> Iterator[Server]:
-    """`sloburn serve` over *specs* with its database in *work_dir*; *wait* until it evaluates."""
+    """`sloburn serve` over *specs* with its database in *work_dir*; *wait* until it evaluates.
+
+    It may have *open_files* files open at most, as many as this process where that is None.
+    """
     work_dir.mkdir(parents=True, exist_ok=True)
     port = free_port()
     settings = {
@@ -44,7 +48,7 @@ def sloburn(
     }
     server = Server(
         name="sloburn",
-        command=[sys.executable, "-m", "app", "serve"],
+        command=[*_limited(open_files), sys.executable, "-m", "app", "serve"],
         port=port,
         # Tests that wait want slots to be evaluated; `/-/ready` comes long before that.
         ready_path="/api/v1/status/health",
@@ -59,6 +63,10 @@ def sloburn(
         else:
             server.launch()
         yield server
+
+
+def _limited(open_files: int | None) -> Sequence[str]:
+    return () if open_files is None else ("sh", "-c", f'ulimit -n {open_files}; exec "$0" "$@"')
 
 
 __all__ = ["NotReadyError", "Server", "sloburn", "write_documents"]

@@ -1,0 +1,150 @@
+"""How many requests are worked on at once, and how much of their answers waits in memory for slow readers."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.problems import problem
+
+APART = frozenset({"/-/healthy", "/-/ready", "/metrics", "/api/v1/status/health"})
+"""What supervisors ask: it costs little, and is answered however busy the rest is."""
+
+_AT_ONCE = 8
+_WAITING = 200
+_PATIENCE_S = 10.0
+_PIECE_BYTES = 64 * 1024
+_MOST_UNSENT_BYTES = 128 * 1024 * 1024
+_SMALL_BYTES = 256 * 1024
+
+
+class Admission:
+    """Works on few requests at once and lets some more wait; others are refused with 503.
+
+    Everything beyond would only make all of them slower, and evaluation, which shares the interpreter with them.
+
+    Large answers are handed to the server in pieces, as the client takes them in, and are counted until then: the
+    server would keep a copy of each whole answer in memory.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        at_once: int = _AT_ONCE,
+        waiting: int = _WAITING,
+        patience_s: float = _PATIENCE_S,
+        most_unsent: int = _MOST_UNSENT_BYTES,
+    ) -> None:
+        self._app = app
+        self._places = asyncio.Semaphore(at_once)
+        self._waiting = 0
+        self._most_waiting = waiting
+        self._patience_s = patience_s
+        self._unsent = _UnsentAnswers(most_unsent)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+        elif scope["path"] in APART:
+            await self._app(scope, receive, self._unsent.in_pieces(scope, send))
+        elif await self._enter():
+            await self._answer(scope, receive, send)
+        else:
+            await _refusal(scope, receive, send)
+
+    async def _enter(self) -> bool:
+        if self._waiting >= self._most_waiting:
+            return False
+        self._waiting += 1
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._patience_s):
+                    return await self._places.acquire()
+            return False
+        finally:
+            self._waiting -= 1
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        holds = True
+
+        def leave() -> None:
+            nonlocal holds
+            if holds:
+                self._places.release()
+            holds = False
+
+        sends = self._unsent.in_pieces(scope, send)
+
+        async def leave_and_send(message: Message) -> None:
+            # The work is done when the answer begins; a client that reads slowly keeps nobody else waiting.
+            leave()
+            await sends(message)
+
+        try:
+            await self._app(scope, receive, leave_and_send)
+        finally:
+            leave()
+
+
+class _UnsentAnswers:
+    """The bytes of large answers that clients have not taken in; one that is sent to several at once counts once."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._sent_by: dict[int, int] = {}
+        self._bytes = 0
+
+    def in_pieces(self, scope: Scope, send: Send) -> Send:
+        """A way to send an answer that hands over large bodies bit by bit, or says 503 where too much is under way."""
+        begun: Message | None = None
+
+        async def send_pieces(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = message
+                return
+            start, begun = begun, None
+            body = message.get("body", b"")
+            if start is None or message.get("more_body", False) or len(body) <= _SMALL_BYTES:
+                if start is not None:
+                    await send(start)
+                await send(message)
+            elif self._bytes + len(body) > self._most and id(body) not in self._sent_by:
+                await _refusal(scope, _nothing, send)
+            else:
+                with self._counted(body):
+                    await send(start)
+                    for first in range(0, len(body), _PIECE_BYTES):
+                        last = first + _PIECE_BYTES >= len(body)
+                        piece = body[first : first + _PIECE_BYTES]
+                        await send({"type": "http.response.body", "body": piece, "more_body": not last})
+
+        return send_pieces
+
+    @contextmanager
+    def _counted(self, body: bytes) -> Iterator[None]:
+        key = id(body)
+        first = key not in self._sent_by
+        self._sent_by[key] = self._sent_by.get(key, 0) + 1
+        self._bytes += len(body) if first else 0
+        try:
+            yield
+        finally:
+            self._sent_by[key] -= 1
+            if not self._sent_by[key]:
+                del self._sent_by[key]
+                self._bytes -= len(body)
+
+
+async def _refusal(scope: Scope, receive: Receive, send: Send) -> None:
+    detail = "too many requests are under way; ask again in a moment"
+    answer = problem(scope["path"], HTTPStatus.SERVICE_UNAVAILABLE, detail, headers={"Retry-After": "1"})
+    await answer(scope, receive, send)
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}

@@ -1,0 +1,213 @@
+"""The HTTP server: uvicorn with bounds on connections, which it lacks (ADR-0025).
+
+However many connections are opened, and however slowly they send or read, evaluation and delivery keep the files and
+the memory that they need, and `/-/healthy` and `/metrics` answer.
+"""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import cast
+
+import structlog
+import uvicorn
+from typing_extensions import override
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
+from uvicorn.server import ServerState
+
+_log = structlog.get_logger(__name__)
+_MOST_CONNECTIONS = 512
+_FEWEST_CONNECTIONS = 16
+_ACCEPTED_AT_ONCE = 64
+"""Length of the kernel's queue and connections accepted before the first of them is counted: asyncio accepts as many
+in a row, whatever the protocol makes of them."""
+_LOGGED_EVERY_S = 60.0
+_TICKS_A_SECOND = 10
+
+
+class Cause(StrEnum):
+    """Why the server closes a connection by itself."""
+
+    SLOW = "slow"
+    CROWDED = "crowded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectionLimits:
+    """What readers may take.
+
+    Attributes:
+        connections: open at once; above it, those that wait for a request are closed, the oldest first.
+        request_s: seconds to send a whole request, counted from the connection or from the answer before.
+        answer_s: seconds to take in an answer once the application has begun it.
+    """
+
+    connections: int = _MOST_CONNECTIONS
+    request_s: float = 10.0
+    answer_s: float = 30.0
+
+    @classmethod
+    def within(cls, open_files: int) -> "ConnectionLimits":
+        """Limits that leave at least half of the process's files to evaluation, delivery and the database."""
+        return cls(connections=max(_FEWEST_CONNECTIONS, min(_MOST_CONNECTIONS, open_files // 2 - _ACCEPTED_AT_ONCE)))
+
+
+@dataclass(slots=True)
+class ClosedConnections:
+    """Counts what the server has closed by itself, tells *closed* of each, and logs them once a minute at most."""
+
+    closed: Callable[[str], None] = lambda _cause: None
+    counts: Counter[Cause] = field(default_factory=Counter)
+    _logged: Counter[Cause] = field(default_factory=Counter)
+    _logged_at: float = float("-inf")
+
+    def count(self, cause: Cause) -> None:
+        """One more was closed."""
+        self.counts[cause] += 1
+        self.closed(cause.value)
+
+    def log(self, now: float) -> None:
+        """Say what was closed since the last time."""
+        if self.counts == self._logged or now - self._logged_at < _LOGGED_EVERY_S:
+            return
+        since = self.counts - self._logged
+        _log.warning(
+            "connections closed: their clients send or read too slowly, or there were too many",
+            **{cause.value: since[cause] for cause in Cause},
+        )
+        self._logged, self._logged_at = Counter(self.counts), now
+
+
+class BoundedConnection(H11Protocol):
+    """One connection of a client, which knows since when it waits, and for what."""
+
+    def __init__(
+        self,
+        config: "BoundedConfig",
+        server_state: ServerState,
+        app_state: dict[str, object],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._limits = config.connection_limits
+        self._closed = config.closed
+        self._since = time.monotonic()
+        self._noted_cycle: object = None
+
+    @override
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in H11Protocol
+        super().connection_made(transport)
+        self._since = time.monotonic()
+        if len(self.connections) > self._limits.connections:
+            _least_needed(cast("Iterable[BoundedConnection]", self.connections), newest=self).abort(Cause.CROWDED)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._note_request()
+
+    @override
+    def on_response_complete(self) -> None:
+        self._since = time.monotonic()
+        super().on_response_complete()
+        # A pipelined request may have begun.
+        self._note_request()
+
+    def _note_request(self) -> None:
+        if self.cycle is not self._noted_cycle:
+            self._noted_cycle, self._since = self.cycle, time.monotonic()
+
+    @property
+    def host(self) -> str:
+        """The address of the client."""
+        return self.client[0] if self.client else ""
+
+    @property
+    def waits_for_request(self) -> bool:
+        """Whether nothing is to be done for the client until it has sent a request."""
+        return self._request is None and not self.reads_slowly
+
+    @property
+    def reads_slowly(self) -> bool:
+        """Whether an answer is there and the client has not taken it in."""
+        return self.transport.get_write_buffer_size() > 0
+
+    @property
+    def _request(self) -> RequestResponseCycle | None:
+        """The request that the application works on."""
+        cycle: RequestResponseCycle | None = self.cycle
+        return None if cycle is None or cycle.response_complete else cycle
+
+    @property
+    def since(self) -> float:
+        """When it began to wait for what it waits for now, by the monotonic clock."""
+        return self._since
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether the client has taken too long."""
+        waited = now - self._since
+        request = self._request
+        if self.reads_slowly or (request is not None and request.response_started):
+            return waited > self._limits.answer_s
+        # While the application works on a whole request, it is not the client who takes long.
+        return waited > self._limits.request_s and (request is None or request.more_body)
+
+    def abort(self, cause: Cause) -> None:
+        """Close at once, whatever is still to be sent."""
+        if not self.transport.is_closing():
+            self._closed.count(cause)
+        self.transport.abort()
+
+
+def _least_needed(connections: Iterable[BoundedConnection], *, newest: BoundedConnection) -> BoundedConnection:
+    """The connection to close for a new one: of the client with the most, the one that has waited longest."""
+    others = [one for one in connections if one is not newest and not one.transport.is_closing()]
+    idle = [one for one in others if one.waits_for_request] or [one for one in others if one.reads_slowly]
+    if not idle:
+        return newest
+    crowd = Counter(one.host for one in idle)
+    return max(idle, key=lambda one: (crowd[one.host], -one.since))
+
+
+class BoundedConfig(uvicorn.Config):
+    """The configuration of a server whose connections are bounded."""
+
+    def __init__(
+        self, app: object, *, connection_limits: ConnectionLimits, closed: ClosedConnections | None = None
+    ) -> None:
+        super().__init__(
+            app,  # type: ignore[arg-type]  # uvicorn's own types of ASGI are not Starlette's
+            http=BoundedConnection,
+            ws="none",
+            backlog=_ACCEPTED_AT_ONCE,
+            # Its lines go where all others go, and are limited as all others are.
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=5,
+            timeout_graceful_shutdown=3,
+        )
+        self.connection_limits = connection_limits
+        self.closed = closed or ClosedConnections()
+
+
+class BoundedServer(uvicorn.Server):
+    """A server that closes the connections of clients that take too long."""
+
+    def __init__(self, config: BoundedConfig) -> None:
+        super().__init__(config)
+        self._closed = config.closed
+
+    @override
+    async def on_tick(self, counter: int) -> bool:
+        if counter % _TICKS_A_SECOND == 0:
+            now = time.monotonic()
+            for connection in cast("list[BoundedConnection]", list(self.server_state.connections)):
+                if connection.is_overdue(now):
+                    connection.abort(Cause.SLOW)
+            self._closed.log(now)
+        return await super().on_tick(counter)

@@ -1,0 +1,162 @@
+"""Connections are bounded: in number, and in the time that clients may take."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from app.api.admission import Admission
+from app.service.http_server import BoundedConfig, BoundedServer, Cause, ConnectionLimits
+
+LARGE = 8 * 1024 * 1024
+HALF = b"GET / HTTP/1.1\r\nHost: x\r\nX-Half: "
+
+
+async def _small(_request: Request) -> Response:
+    return PlainTextResponse("small")
+
+
+async def _large(_request: Request) -> Response:
+    return PlainTextResponse(b"x" * LARGE)
+
+
+async def _slow(_request: Request) -> Response:
+    await asyncio.sleep(1.5)
+    return PlainTextResponse("slow")
+
+
+class Listening:
+    """A bounded server in a thread, and raw connections to it."""
+
+    def __init__(self, server: BoundedServer, config: BoundedConfig, address: tuple[str, int]) -> None:
+        self.server = server
+        self.closed = config.closed.counts
+        self.address = address
+        self._connections = ExitStack()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.address[1]}"
+
+    def connect(self, sent: bytes = b"") -> socket.socket:
+        connection = self._connections.enter_context(socket.create_connection(self.address, timeout=10))
+        connection.sendall(sent)
+        return connection
+
+    def close(self) -> None:
+        self._connections.close()
+
+
+@contextmanager
+def listening(limits: ConnectionLimits) -> Iterator[Listening]:
+    app = Starlette(routes=[Route("/", _small), Route("/large", _large), Route("/slow", _slow)])
+    app.add_middleware(Admission)
+    config = BoundedConfig(app, connection_limits=limits)
+    server = BoundedServer(config)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listener])))
+        thread.start()
+        while not server.started:
+            threading.Event().wait(0.01)
+        found = Listening(server, config, listener.getsockname())
+        try:
+            yield found
+        finally:
+            found.close()
+            server.should_exit = True
+            thread.join()
+
+
+def _is_closed(connection: socket.socket) -> bool:
+    """Whether the server ends the connection, waiting for it."""
+    try:
+        while connection.recv(1 << 20):
+            pass
+    except ConnectionResetError:
+        return True
+    return True
+
+
+def test_idle_connections_make_room_for_those_that_ask() -> None:
+    """However many are idle or half-sent, whoever sends a request is answered; the oldest idle ones go."""
+    with listening(ConnectionLimits(connections=20)) as server:
+        idle = [server.connect(HALF if number % 2 else b"") for number in range(60)]
+        for _ in range(5):
+            assert httpx.get(server.url, trust_env=False).text == "small"
+        assert _is_closed(idle[0])
+        assert server.closed[Cause.CROWDED] >= 40
+        assert len(server.server.server_state.connections) <= 21
+
+
+def test_half_a_request_is_given_up() -> None:
+    with listening(ConnectionLimits(request_s=0.5)) as server:
+        head, body = (
+            server.connect(HALF),
+            server.connect(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"),
+        )
+        silent = server.connect()
+        assert all(_is_closed(connection) for connection in (head, body, silent))
+        assert server.closed[Cause.SLOW] == 3
+
+
+def test_a_body_that_nobody_reads_ends_too() -> None:
+    """It drips on after the answer; that keeps no connection open."""
+    with listening(ConnectionLimits(request_s=0.5)) as server:
+        connection = server.connect(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\n")
+        try:
+            for _ in range(100):
+                connection.sendall(b"x")
+                threading.Event().wait(0.1)
+        except ConnectionError:
+            pass
+        assert server.closed[Cause.SLOW] == 1
+
+
+def test_an_answer_that_is_not_taken_in_is_given_up() -> None:
+    with listening(ConnectionLimits(answer_s=0.5)) as server:
+        connection = server.connect(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        while not server.closed[Cause.SLOW]:
+            threading.Event().wait(0.05)
+        received = 0
+        with ExitStack() as ignored:
+            ignored.callback(connection.close)
+            try:
+                while data := connection.recv(1 << 20):
+                    received += len(data)
+            except ConnectionResetError:
+                pass
+        assert received < LARGE
+
+
+def test_a_whole_request_may_take_the_application_as_long_as_it_needs() -> None:
+    with listening(ConnectionLimits(request_s=0.5)) as server:
+        assert httpx.get(f"{server.url}/slow", trust_env=False).text == "slow"
+        assert len(httpx.get(f"{server.url}/large", trust_env=False).content) == LARGE
+        assert not server.closed
+
+
+def test_odd_requests_harm_nobody() -> None:
+    """Old versions, upgrades, pipelined requests and heads of any size: an answer or an end, and others are served."""
+    with listening(ConnectionLimits()) as server:
+        upgrade = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+        for sent, wanted in (
+            (b"GET / HTTP/1.0\r\n\r\n", b"HTTP/1.1 200"),
+            (upgrade, b"HTTP/1.1 200"),
+            (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 20, b"HTTP/1.1 200"),
+            (b"GET / HTTP/1.1\r\nX: " + b"y" * 100_000 + b"\r\n\r\n", b"HTTP/1.1 400"),
+            (b"\x16\x03\x01\x02\x00nonsense\r\n\r\n", b"HTTP/1.1 400"),
+        ):
+            assert server.connect(sent).recv(12) == wanted
+        assert httpx.get(server.url, trust_env=False).text == "small"
+
+
+def test_at_least_half_of_the_files_are_left_to_others() -> None:
+    assert [ConnectionLimits.within(files).connections for files in (65_536, 1024, 256, 64)] == [512, 448, 64, 16]
