@@ -15,6 +15,7 @@ DOUBTFUL = "yellow"
 POOR = "orange"
 BAD = "red"
 PLAIN = "text"
+FROZEN = "blue"
 PAGE = "semi-dark-red"
 TICKET = "semi-dark-orange"
 

@@ -17,7 +17,13 @@ _BUDGET = 'max(slo_error_budget_remaining_ratio{slo="$slo"})'
 _COVERAGE = 'max(slo_coverage_ratio{slo="$slo"})'
 _BURN = 'max by (slo, window) (slo_burn_rate{slo="$slo"})'
 _FACTOR = 'max by (slo, severity, long, short) (slo_alert_factor{slo="$slo"})'
-_FIRING = 'max by (severity) (slo_alert_firing{slo="$slo"})'
+_STATES = (
+    (1, "pending", colours.DOUBTFUL),
+    (2, "suppressed", colours.PLAIN),
+    (3, "muted", colours.POOR),
+    (4, "frozen", colours.FROZEN),
+    (5, "firing", colours.BAD),
+)
 
 
 def dashboard() -> builders.Dashboard:
@@ -179,11 +185,12 @@ def _of_factor(window: str) -> str:
 
 
 def _alert_timeline() -> statetimeline.Panel:
+    states = " or ".join(f'{value} * slo_alert_state{{slo="$slo", state="{state}"}}' for value, state, _ in _STATES)
     return panels.timeline(
         "Alerts over time",
-        "When each severity was in force. A page in force mutes the ticket.",
-        over_time(_FIRING, "{{severity}}"),
-    ).mappings(list(colours.words((0, "quiet", colours.GOOD), (1, "firing", colours.BAD))))
+        "The state of every alert. While a page fires, the ticket is muted.",
+        over_time(f"max by (severity, cause) ({states})", "{{severity}} {{cause}}"),
+    ).mappings(list(colours.words((0, "inactive", colours.GOOD), *_STATES)))
 
 
 def _events() -> timeseries.Panel:

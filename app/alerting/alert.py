@@ -52,7 +52,12 @@ class Alert:
     @property
     def shown_state(self) -> AlertState:
         """The state as people see it: frozen hides what the state was."""
-        return AlertState.FROZEN if self.frozen is not None else self.state
+        if self.frozen is not None:
+            return AlertState.FROZEN
+        if self.muted and self.firing:
+            return AlertState.MUTED
+        suppressed = self.state is AlertState.INACTIVE and self.held_back is not None
+        return AlertState.SUPPRESSED if suppressed else self.state
 
     @property
     def firing(self) -> bool:

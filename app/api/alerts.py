@@ -10,7 +10,6 @@ from app.api.openapi import answers
 from app.api.ports import AlertLog
 from app.api.responses import JsonResponse
 from app.api.slos import DEFAULT_LIMIT, Limit
-from app.slo import AlertState
 from app.status import Board
 
 
@@ -20,7 +19,7 @@ def alert_routes(board: Board, alerts: AlertLog, *, external_url: str) -> APIRou
 
     @router.get("/api/v1/alerts", responses=answers(AlertsModel, "Alerts", unprocessable_entity="A bad parameter"))
     async def list_alerts(limit: Limit = DEFAULT_LIMIT) -> JsonResponse:
-        """Alerts that are not inactive or are held back, and the newest transitions (at most `limit`)."""
+        """Alerts that are not inactive, the shortest time to exhaustion first, and the newest `limit` transitions."""
         lately = [transition_document(transition) for transition in await alerts.recent(limit)]
         # Words may come from templates, and of thousands of alerts they take a while.
         active = await asyncio.to_thread(_active, board, external_url)
@@ -32,7 +31,5 @@ def alert_routes(board: Board, alerts: AlertLog, *, external_url: str) -> APIRou
 def _active(board: Board, external_url: str) -> list[Document]:
     return [
         alert_document(snapshot, alert, board.told_of(snapshot, alert), external_url=external_url)
-        for snapshot in board.snapshots
-        for alert in snapshot.alerts
-        if alert.state is not AlertState.INACTIVE or alert.reason is not None
+        for snapshot, alert in board.active
     ]

@@ -74,7 +74,7 @@ class AlertModel(_Model):
     state: AlertState
     since: datetime | None
     tier: str | None = Field(examples=["1h/5m"])
-    reason: str | None = Field(description="Why it is frozen, or held back for lack of evidence while it burns.")
+    reason: str | None = Field(description="Why it is frozen or suppressed.")
     cause: Cause = Field(description="A burn, or a condition that opens a ticket of its own while it holds.")
 
 
@@ -221,7 +221,7 @@ _ALERT_EXAMPLE: JsonDict = {
 
 
 class ActiveAlertModel(AlertModel):
-    """An alert that is not inactive, or is held back, with its SLO and, while it is in force, with what is told of it.
+    """An alert that is not inactive, or is suppressed, with its SLO and, while it is in force, with what is told of it.
 
     What is told is null before the alert fires, and while a page speaks for a ticket.
     """

@@ -179,6 +179,7 @@ def _alert(alert: Alert) -> AlertView:
         tier=alert.tier if alert.firing or alert.frozen is None else None,
         reason=alert.frozen or alert.held_back,
         cause=alert.cause,
+        muted=alert.firing and alert.muted,
     )
 
 

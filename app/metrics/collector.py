@@ -13,7 +13,7 @@ from typing import Literal
 
 from app.metrics.labels import Label, exported_labels, render_labels
 from app.slo import AlertState, CalendarWindow, Cause, Window, format_duration
-from app.status import AlertView, ProblemCode, Snapshot
+from app.status import ProblemCode, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +46,10 @@ _DATA_SINCE = Family(
     "slo_data_since_timestamp_seconds", "gauge", "First sample of the SLI; coverage counts from then on."
 )
 _PROBLEM = Family("slo_problem", "gauge", "1 for each problem with the data of an SLO; absent without problems.")
-_FIRING = Family("slo_alert_firing", "gauge", "1 while the alert of a severity fires, also while frozen; else 0.")
-_FROZEN = Family("slo_alert_frozen", "gauge", "1 while missing data keeps the alert from firing and from resolving.")
+_FIRING = Family(
+    "slo_alert_firing", "gauge", "1 while an alert of a severity fires and is not muted, also while frozen; else 0."
+)
+_STATE = Family("slo_alert_state", "gauge", "1 for the state that an alert is in, 0 for the others.")
 _FACTOR = Family("slo_alert_factor", "gauge", "Burn rate at which a tier of an alert trips, in both of its windows.")
 _PROBLEMS = Family("sloburn_slo_problems", "gauge", "SLOs that have a problem with their data.")
 _REFUSED = Family(
@@ -69,7 +71,7 @@ FAMILIES = (
     _DATA_SINCE,
     _PROBLEM,
     _FIRING,
-    _FROZEN,
+    _STATE,
     _FACTOR,
     _PROBLEMS,
     _REFUSED,
@@ -86,6 +88,12 @@ _OWN_LABELS = frozenset(
 _TARGET_LABELS = frozenset({"job", "instance", "namespace", "service", "pod", "container", "endpoint", "node"})
 # Names that a group's label may not take, in any family: the same label has one name everywhere.
 RESERVED_LABELS = _OWN_LABELS | _TARGET_LABELS
+
+_STATES = {
+    True: tuple(AlertState),
+    False: (AlertState.INACTIVE, AlertState.FIRING, AlertState.MUTED),
+}
+"""The states of an alert on a burn, and of any other: those are shown while they fire, and are not frozen."""
 
 Sample = tuple[Family, str, float]
 
@@ -129,11 +137,7 @@ def _samples(snapshot: Snapshot) -> Iterator[Sample]:
         yield _DATA_SINCE, labels, snapshot.data_since.timestamp()
     for problem in snapshot.problems:
         yield _PROBLEM, f'{labels},problem="{problem.code}",level="{problem.level}"', 1.0
-    for alert in snapshot.alerts:
-        if alert.cause is not Cause.BURN:
-            continue
-        yield _FIRING, f'{labels},severity="{alert.severity}"', float(_is_firing(alert))
-        yield _FROZEN, f'{labels},severity="{alert.severity}"', float(alert.state is AlertState.FROZEN)
+    yield from _alert_samples(snapshot, labels)
     for policy in snapshot.slo.alerting.policies:
         for tier in policy.tiers:
             windows = f'long="{format_duration(tier.long)}",short="{format_duration(tier.short)}"'
@@ -179,9 +183,19 @@ def _window_samples(snapshot: Snapshot, labels: str) -> Iterator[Sample]:
     yield _BURN_RATE, f'{labels},window="{whole}"', (1.0 - snapshot.sli) / snapshot.slo.error_budget
 
 
-def _is_firing(alert: AlertView) -> bool:
-    # A frozen alert keeps the tier that was in force: dropping to 0 for want of data would be a false all-clear.
-    return alert.state is AlertState.FIRING or (alert.state is AlertState.FROZEN and alert.tier is not None)
+def _alert_samples(snapshot: Snapshot, labels: str) -> Iterator[Sample]:
+    """Whether each severity fires, and the state of every alert that the SLO can have."""
+    states = dict.fromkeys(snapshot.slo.alerting.alerts, AlertState.INACTIVE)
+    states |= {(alert.severity, alert.cause): alert.state for alert in snapshot.alerts}
+    firing = {severity: False for severity, _ in states}
+    for alert in snapshot.alerts:
+        firing[alert.severity] |= alert.firing
+    for severity, fires in firing.items():
+        yield _FIRING, f'{labels},severity="{severity}"', float(fires)
+    for (severity, cause), current in states.items():
+        for state in _STATES[cause is Cause.BURN]:
+            value = float(state is current)
+            yield _STATE, f'{labels},severity="{severity}",cause="{cause}",state="{state}"', value
 
 
 def _number(value: float) -> str:

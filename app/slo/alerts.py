@@ -17,11 +17,17 @@ class Severity(StrEnum):
 
 
 class AlertState(StrEnum):
-    """Where an alert is in its life; *frozen* is firing or quiet data that cannot be judged now."""
+    """What an alert does.
+
+    *Muted* fires while a firing page of the same SLO, or a more urgent ticket, speaks for it; *suppressed* has a tier
+    that trips on too few bad events; *frozen* cannot be judged now, whether it fires or not.
+    """
 
     INACTIVE = "inactive"
     PENDING = "pending"
     FIRING = "firing"
+    MUTED = "muted"
+    SUPPRESSED = "suppressed"
     FROZEN = "frozen"
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NewType
 
-from app.slo.alerts import BudgetAlerts, NoData, Severity, SeverityPolicy
+from app.slo.alerts import BudgetAlerts, Cause, NoData, Severity, SeverityPolicy
 from app.slo.selector import Selector
 from app.slo.windows import Window
 
@@ -49,6 +49,19 @@ class Alerting:
     no_data: NoData = NoData.FREEZE
     no_data_for: timedelta | None = timedelta(minutes=10)
     budget: BudgetAlerts | None = None
+
+    @property
+    def alerts(self) -> tuple[tuple[Severity, Cause], ...]:
+        """Every alert that an SLO can have, by severity and cause, the pages first."""
+        budget = self.budget or BudgetAlerts()
+        causes = {
+            Cause.NO_DATA: self.no_data_for is not None,
+            Cause.BUDGET_CONSUMED: budget.consumed is not None,
+            Cause.BUDGET_RUNS_OUT: budget.runs_out_within is not None,
+            Cause.BUDGET_EXHAUSTED: budget.exhausted,
+        }
+        burns = [(policy.severity, Cause.BURN) for policy in self.policies]
+        return (*sorted(burns), *((Severity.TICKET, cause) for cause, wanted in causes.items() if wanted))
 
     def policy(self, severity: Severity) -> SeverityPolicy | None:
         """The policy of one severity; None where it is switched off."""

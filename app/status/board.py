@@ -4,11 +4,12 @@ A reader gets immutable tuples and mappings that are swapped as a whole, so neit
 other.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from app.alerting import Notice, alert_key
-from app.slo import SloId
+from app.slo import AlertState, SloId
 from app.status.snapshot import AlertView, Snapshot
 
 
@@ -36,8 +37,23 @@ class Board:
 
     @property
     def in_force(self) -> tuple[Notice, ...]:
-        """What is told of every alert in force."""
-        return tuple(self._in_force.values())
+        """What is told of every alert in force, the shortest time to exhaustion first."""
+        return tuple(sorted(self._in_force.values(), key=self._urgency))
+
+    @property
+    def active(self) -> tuple[tuple[Snapshot, AlertView], ...]:
+        """Every alert that is not inactive, with its SLO, the shortest time to exhaustion first."""
+        active = [
+            (one, alert)
+            for one in self._snapshots
+            for alert in one.alerts
+            if alert.state is not AlertState.INACTIVE or alert.reason is not None
+        ]
+        return tuple(sorted(active, key=lambda pair: (pair[0].budget.lasts_until_s, pair[1].severity, pair[0].id)))
+
+    def _urgency(self, notice: Notice) -> tuple[float, str, str]:
+        snapshot = self.find(notice.slo)
+        return math.inf if snapshot is None else snapshot.budget.lasts_until_s, notice.severity, notice.slo
 
     def find(self, slo_id: SloId) -> Snapshot | None:
         """The snapshot of one SLO or group member; None if it is not known."""

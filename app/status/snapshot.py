@@ -3,6 +3,7 @@
 Ratios and burn rates are NaN where nothing was asked of the service; those who print turn NaN into null.
 """
 
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -60,12 +61,19 @@ class BudgetView:
     remaining_events: float
     exhausted_at: datetime | None
 
+    @property
+    def lasts_until_s(self) -> float:
+        """When none is left, in Unix seconds, to sort by: minus infinity if none is, infinity if it lasts."""
+        if self.remaining_ratio <= 0:
+            return -math.inf
+        return math.inf if self.exhausted_at is None else self.exhausted_at.timestamp()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertView:
     """One severity of an SLO, or a condition that opens a ticket of its own.
 
-    *reason* says in words why it is frozen, or inactive although it burns.
+    *reason* says in words why it is frozen or suppressed. *muted* also holds while it is frozen.
     """
 
     severity: Severity
@@ -74,6 +82,17 @@ class AlertView:
     tier: str | None
     reason: str | None = None
     cause: Cause = Cause.BURN
+    muted: bool = False
+
+    @property
+    def firing(self) -> bool:
+        """Whether it fires and is not muted.
+
+        Only an alert that fires has a tier while it is frozen: to drop to 0 for want of data would be an all-clear.
+        """
+        if self.state is AlertState.FROZEN:
+            return self.tier is not None and not self.muted
+        return self.state is AlertState.FIRING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

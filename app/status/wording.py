@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from app.slo import AlertState, Cause
 
-HELD_BACK = "held back"
+SUPPRESSED = str(AlertState.SUPPRESSED)
 UNKNOWN = "–"  # noqa: RUF001  an en dash, as tables have it
 
 
@@ -31,15 +31,16 @@ def short(value: float, digits: int) -> str:
 def state_words(state: str, *, reason: str | None, tier: str | None, cause: str = Cause.BURN) -> str:
     """What an alert does, for people; empty if it does nothing worth a word.
 
-    >>> state_words("inactive", reason="held back for lack of evidence: ...", tier=None)
-    'held back'
+    >>> state_words("suppressed", reason="held back for lack of evidence: ...", tier=None)
+    'suppressed'
     >>> state_words("frozen", reason="the newest data is too old to judge by", tier="1h/5m")
     'firing, frozen'
     >>> state_words("firing", reason=None, tier="no data", cause="no_data")
     'firing: no data'
     """
     if state == AlertState.INACTIVE:
-        return HELD_BACK if reason is not None else ""
+        # So a service that is older than this command says that an alert is suppressed.
+        return SUPPRESSED if reason is not None else ""
     if state == AlertState.FROZEN:
         # Only an alert that fires has a tier while it is frozen, and that it fires must not be hidden.
         return "firing, frozen" if tier is not None else str(state)

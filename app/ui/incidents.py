@@ -30,11 +30,6 @@ class IncidentView:
     links: tuple[tuple[str, str], ...]
 
 
-def most_urgent_first(told: Iterable[Notice]) -> list[Notice]:
-    """Pages before tickets, and the least budget first."""
-    return sorted(told, key=_urgency)
-
-
 def incidents(told: Iterable[Notice]) -> list[IncidentView]:
     """What is told of alerts in force, in the order given."""
     return [_incident(notice) for notice in told]
@@ -89,8 +84,3 @@ def _tier(notice: Notice) -> Iterator[tuple[str, str]]:
 
 def _moment(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _urgency(notice: Notice) -> tuple[bool, float, str]:
-    left = notice.budget_remaining
-    return notice.severity is not Severity.PAGE, math.inf if math.isnan(left) else left, notice.slo

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from app.slo import SloId
 from app.status import Board, HealthState, percent
 from app.ui import views
-from app.ui.incidents import incidents, most_urgent_first
+from app.ui.incidents import incidents
 
 MAX_ROWS = 500
 MAX_INCIDENTS = 100
@@ -30,7 +30,7 @@ def pages(board: Board, *, prefix: str = "") -> APIRouter:
     @router.get("/")
     def all_slos(service: Annotated[str | None, Query()] = None) -> Response:
         chosen = [found for found in board.snapshots if service in {None, found.slo.service}]
-        told = most_urgent_first(notice for notice in board.in_force if service in {None, notice.service})
+        told = [notice for notice in board.in_force if service in {None, notice.service}]
         return _html(
             templates,
             "slos.html",
@@ -48,7 +48,7 @@ def pages(board: Board, *, prefix: str = "") -> APIRouter:
         snapshot = board.find(SloId(id))
         if snapshot is None:
             members = [found for found in board.snapshots if found.slo.id == id]
-            told = most_urgent_first(notice for notice in board.in_force if notice.slo == id)
+            told = [notice for notice in board.in_force if notice.slo == id]
             return _html(
                 templates,
                 "missing.html",
@@ -62,7 +62,7 @@ def pages(board: Board, *, prefix: str = "") -> APIRouter:
             templates,
             "slo.html",
             slo=snapshot,
-            incidents=incidents(most_urgent_first(notice for notice in told_of if notice is not None)),
+            incidents=incidents(notice for notice in told_of if notice is not None),
             alerts=views.alert_rows(snapshot, told_of),
         )
 

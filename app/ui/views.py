@@ -133,7 +133,7 @@ def alert_kind(alert: AlertView) -> str:
     words = _words(alert)
     if words.startswith(AlertState.FIRING):
         return str(AlertState.FIRING)
-    return str(AlertState.PENDING) if alert.state is AlertState.INACTIVE and words else str(alert.state)
+    return str(alert.state)
 
 
 def alert_lines(snapshot: Snapshot) -> list[AlertLine]:
@@ -151,7 +151,6 @@ def alert_lines(snapshot: Snapshot) -> list[AlertLine]:
 
 def alert_rows(snapshot: Snapshot, told: Sequence[Notice | None]) -> list[AlertRow]:
     """Every alert of an SLO, with why it does what it does; *told* is what people are told of each."""
-    page = any(alert.severity is Severity.PAGE and notice for alert, notice in zip(snapshot.alerts, told, strict=True))
     return [
         AlertRow(
             severity=alert.severity,
@@ -159,7 +158,7 @@ def alert_rows(snapshot: Snapshot, told: Sequence[Notice | None]) -> list[AlertR
             kind=alert_kind(alert),
             since=moment(alert.since),
             tier=alert.tier or "",
-            why=alert.reason or _why(alert, notice, page_in_force=page),
+            why=alert.reason or _why(alert, notice),
         )
         for alert, notice in zip(snapshot.alerts, told, strict=True)
     ]
@@ -181,11 +180,10 @@ def _words(alert: AlertView) -> str:
     return state_words(alert.state, reason=alert.reason, tier=alert.tier, cause=alert.cause)
 
 
-def _why(alert: AlertView, told: Notice | None, *, page_in_force: bool) -> str:
-    if told is not None:
-        return annotations(told)["summary"]
-    muted = page_in_force and alert.state is AlertState.FIRING and alert.severity is Severity.TICKET
-    return "the page speaks for it" if muted else ""
+def _why(alert: AlertView, told: Notice | None) -> str:
+    if alert.state is AlertState.MUTED:
+        return "muted by the page"
+    return "" if told is None else annotations(told)["summary"]
 
 
 def _badness(snapshot: Snapshot) -> tuple[int, float, str]:

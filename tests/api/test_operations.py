@@ -1,6 +1,7 @@
 import gzip
 import math
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from fastapi.testclient import TestClient
@@ -10,7 +11,7 @@ from app.api import ReloadOutcome
 from app.api.models import AlertsModel, DeadLettersModel
 from app.delivery.message import description
 from app.slo import AlertState, Cause, Severity, SloId
-from app.status import AlertView
+from app.status import AlertView, Snapshot
 from app.store.dead_letters import DeadLetter
 from tests.store.notices import firing
 from tests.support.api import Served
@@ -85,7 +86,7 @@ def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> Non
 
 def test_an_alert_of_which_nobody_is_told_has_a_link_and_no_words() -> None:
     """One that waits, and a ticket for which a page speaks; the words of the page are not taken for its own."""
-    muted = AlertView(severity=Severity.TICKET, state=AlertState.FIRING, since=AS_OF, tier="1d/2h")
+    muted = AlertView(severity=Severity.TICKET, state=AlertState.MUTED, since=AS_OF, tier="1d/2h")
     pending = AlertView(severity=Severity.PAGE, state=AlertState.PENDING, since=AS_OF, tier="1h/5m")
     served = Served.with_snapshots(a_snapshot(alerts=[FIRING, muted]), a_snapshot(an_slo("search"), alerts=[pending]))
     served.board.tell({firing().key: firing()})
@@ -93,11 +94,24 @@ def test_an_alert_of_which_nobody_is_told_has_a_link_and_no_words() -> None:
     document = TestClient(served.app()).get("/api/v1/alerts").json()
 
     assert [item["summary"] is None for item in document["items"]] == [False, True, True]
-    assert [item["url"].rpartition("/")[2] for item in document["items"][1:]] == [
-        "checkout-availability",
-        "search-availability",
+    assert [(item["url"].rpartition("/")[2], item["state"]) for item in document["items"][1:]] == [
+        ("search-availability", "pending"),
+        ("checkout-availability", "muted"),
     ]
     AlertsModel.model_validate(document)
+
+
+def test_alerts_are_in_the_order_in_which_budgets_run_out() -> None:
+    def lasting(service: str, hours: float | None, *, bad: float = 470) -> Snapshot:
+        one = a_snapshot(an_slo(service), alerts=[FIRING], bad=bad)
+        until = None if hours is None else AS_OF + timedelta(hours=hours)
+        return replace(one, budget=replace(one.budget, exhausted_at=until))
+
+    served = Served.with_snapshots(
+        lasting("lasts", None), lasting("tomorrow", 24), lasting("gone", None, bad=5000), lasting("soon", 1)
+    )
+    items = TestClient(served.app()).get("/api/v1/alerts").json()["items"]
+    assert [item["service"] for item in items] == ["gone", "soon", "tomorrow", "lasts"]
 
 
 def test_the_members_of_a_group_share_what_is_told_of_the_whole() -> None:

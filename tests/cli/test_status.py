@@ -48,7 +48,7 @@ def test_the_least_budget_comes_first_and_the_unknown_last() -> None:
 def test_why_alerts_are_held_back_or_frozen_is_said_once_for_all_that_share_it() -> None:
     held = AlertView(
         severity=Severity.PAGE,
-        state=AlertState.INACTIVE,
+        state=AlertState.SUPPRESSED,
         since=None,
         tier=None,
         reason="held back for lack of evidence",
@@ -65,10 +65,10 @@ def test_why_alerts_are_held_back_or_frozen_is_said_once_for_all_that_share_it()
         table = status("--url", url).stdout.splitlines()
         items = json.loads(status("--url", url, "--format", "json").stdout)["items"]
 
-    assert any(re.match(r"held-availability .* page held back +fresh", line) for line in table)
+    assert any(re.match(r"held-availability .* page suppressed +fresh", line) for line in table)
     assert any(re.match(r"dark0-availability .* page frozen, ticket frozen +fresh", line) for line in table)
     assert sorted(table[-2:], reverse=True) == [
-        "held-availability: page held back for lack of evidence",
+        "held-availability: page suppressed: held back for lack of evidence",
         "dark0-availability, dark1-availability, dark2-availability and 2 more: page and ticket frozen: data is [old]",
     ]
     reasons = {item["service"]: [alert["reason"] for alert in item["alerts"]] for item in items}

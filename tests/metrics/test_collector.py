@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from app.metrics import render_slos
-from app.slo import AlertState, CalendarUnit, CalendarWindow, RollingWindow, Severity
+from app.slo import AlertState, BudgetAlerts, CalendarUnit, CalendarWindow, Cause, RollingWindow, Severity
 from app.status import AlertView, Problem, ProblemCode, ProblemLevel, Snapshot
 from tests.support.golden import assert_golden
 from tests.support.servers import promtool_binary
@@ -81,12 +81,41 @@ def test_unknown_values_are_left_out() -> None:
         (AlertState.FIRING, "1h/5m", 1),
         (AlertState.FROZEN, "1h/5m", 1),
         (AlertState.FROZEN, None, 0),
+        (AlertState.MUTED, "1d/2h", 0),
+        (AlertState.SUPPRESSED, None, 0),
     ],
 )
 def test_a_frozen_alert_goes_on_firing(state: AlertState, tier: str | None, firing: int) -> None:
     alert = AlertView(severity=Severity.PAGE, state=state, since=None, tier=tier)
 
     assert series(a_snapshot(alerts=[alert]))[key("slo_alert_firing", severity="page")] == firing
+
+
+def test_every_alert_is_in_one_state_also_those_that_are_not_about_a_burn() -> None:
+    """A page that mutes the ticket, and a ticket for missing data; budget tickets that are wanted are there at zero."""
+    slo = an_slo()
+    slo = replace(slo, alerting=replace(slo.alerting, budget=BudgetAlerts(exhausted=True)))
+    alerts = [
+        AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m"),
+        AlertView(severity=Severity.TICKET, state=AlertState.MUTED, since=AS_OF, tier="1d/2h", muted=True),
+    ]
+    blind = AlertView(
+        severity=Severity.TICKET, state=AlertState.FIRING, since=AS_OF, tier="no data", cause=Cause.NO_DATA
+    )
+
+    def states(found: Series) -> set[tuple[str, str, str]]:
+        sets = (dict(labels) for (name, labels), value in found.items() if name == "slo_alert_state" and value == 1)
+        return {(labels["severity"], labels["cause"], labels["state"]) for labels in sets}
+
+    assert states(series(a_snapshot(slo, alerts=alerts))) == {
+        ("page", "burn", "firing"),
+        ("ticket", "burn", "muted"),
+        ("ticket", "no_data", "inactive"),
+        ("ticket", "budget_exhausted", "inactive"),
+    }
+    found = series(a_snapshot(slo, alerts=[*alerts, blind]))
+    assert ("ticket", "no_data", "firing") in states(found)
+    assert found[key("slo_alert_firing", severity="ticket")] == 1
 
 
 def test_members_of_a_group_carry_its_labels() -> None:

@@ -18,7 +18,7 @@ TOO_OLD = "the newest data is too old to judge by"
 
 
 def _site() -> FastAPI:
-    held = AlertView(severity=Severity.PAGE, state=AlertState.INACTIVE, since=None, tier=None, reason=TOO_LITTLE)
+    held = AlertView(severity=Severity.PAGE, state=AlertState.SUPPRESSED, since=None, tier=None, reason=TOO_LITTLE)
     frozen = [
         AlertView(severity=severity, state=AlertState.FROZEN, since=AS_OF, tier="1h/5m", reason=TOO_OLD)
         for severity in Severity
@@ -52,12 +52,12 @@ def test_a_browser_shows_what_is_held_back_or_frozen_and_why(tmp_path: Path) -> 
         seen = {path: _seen(url + path, tmp_path / "profile") for path in ("/", "/slos/checkout-availability")}
 
     overview, one = (seen[path].stdout for path in seen)
-    assert '<span class="badge pending">page held back</span>' in overview
+    assert '<span class="badge suppressed">page suppressed</span>' in overview
     assert f'<div class="why">{TOO_LITTLE}</div>' in overview
     assert '<span class="badge firing">page and ticket firing, frozen</span>' in overview
     assert f'<div class="why">{TOO_OLD}</div>' in overview
     assert "<b>fine" not in overview
-    assert '<span class="badge pending">held back</span>' in one
+    assert '<span class="badge suppressed">suppressed</span>' in one
     assert TOO_LITTLE in one
     for result in seen.values():
         assert "Content Security Policy" not in result.stderr

@@ -122,7 +122,8 @@ def alert(state: AlertState, *, severity: Severity = Severity.PAGE, **changes: A
     ("alerts", "lines"),
     [
         ([alert(AlertState.INACTIVE), alert(AlertState.INACTIVE, severity=Severity.TICKET)], []),
-        ([alert(AlertState.INACTIVE, reason=TOO_LITTLE)], [("page held back", TOO_LITTLE)]),
+        ([alert(AlertState.SUPPRESSED, reason=TOO_LITTLE)], [("page suppressed", TOO_LITTLE)]),
+        ([alert(AlertState.MUTED, severity=Severity.TICKET, tier="1d/2h")], [("ticket muted", "")]),
         (
             [alert(AlertState.FROZEN, severity=severity, reason=TOO_OLD) for severity in Severity],
             [("page and ticket frozen", TOO_OLD)],
@@ -140,13 +141,13 @@ def test_what_alerts_do_is_said_with_what_keeps_them_from_it(
 @pytest.mark.parametrize("path", ["/", "/slos/checkout-availability"])
 def test_both_pages_say_why_an_alert_is_held_back_or_frozen(path: str) -> None:
     held, frozen = (
-        alert(AlertState.INACTIVE, reason=TOO_LITTLE),
+        alert(AlertState.SUPPRESSED, reason=TOO_LITTLE),
         alert(AlertState.FROZEN, tier="6h/30m", reason="<old>"),
     )
 
     text = client(a_snapshot(alerts=[held, frozen])).get(path).text
 
-    assert "held back" in text.replace(TOO_LITTLE, "")
+    assert "suppressed" in text.replace(TOO_LITTLE, "")
     assert TOO_LITTLE in text
     assert "firing, frozen" in text
     assert "&lt;old&gt;" in text
@@ -201,14 +202,14 @@ def test_a_link_that_is_no_address_is_not_made() -> None:
 
 
 def test_every_alert_says_why_it_fires_or_who_speaks_for_it() -> None:
-    ticket = alert(AlertState.FIRING, severity=Severity.TICKET, tier="1d/2h")
+    ticket = alert(AlertState.MUTED, severity=Severity.TICKET, tier="1d/2h")
     snapshot = a_snapshot(alerts=[PAGING, ticket])
 
     assert [row.why for row in views.alert_rows(snapshot, [burning(), None])] == [
         "checkout availability burns its error budget 20 times too fast",
-        "the page speaks for it",
+        "muted by the page",
     ]
-    assert [row.why for row in views.alert_rows(snapshot, [None, None])] == ["", ""]
+    assert [row.why for row in views.alert_rows(snapshot, [None, None])] == ["", "muted by the page"]
 
 
 def test_figures_that_are_old_are_said_to_be() -> None:
@@ -219,16 +220,20 @@ def test_figures_that_are_old_are_said_to_be() -> None:
         assert f"Data is missing: {TOO_OLD}; the figures are of 2026-01-01 00:12 UTC" in text
 
 
-def test_the_start_page_begins_with_the_alerts_in_force_pages_first() -> None:
+def test_the_start_page_begins_with_the_alerts_in_force_the_shortest_time_to_exhaustion_first() -> None:
     told = [
-        burning("a-availability", severity=Severity.TICKET, budget_remaining=-1.0),
         burning("b-availability"),
-        burning("c-availability:route=/x", budget_remaining=0.1, service="search"),
+        burning("a-availability", severity=Severity.TICKET),
+        burning("c-availability:route=/x", service="search"),
     ]
-    http = client(a_snapshot(), a_snapshot(an_slo("search")), told=told)
+    route = (("route", "/x"),)
+    gone = a_snapshot(an_slo("c"), group=route, bad=5_000.0)
+    soon = a_snapshot(an_slo("b"))
+    soon = replace(soon, budget=replace(soon.budget, exhausted_at=AS_OF + timedelta(hours=1)))
+    http = client(a_snapshot(an_slo("a")), soon, gone, told=told)
     text = http.get("/").text
 
-    assert re.findall(r'href="/slos/([abc]-[^"]+)"', text) == [
+    assert re.findall(r'href="/slos/([abc]-[^"]+)"', text.partition("Error budgets")[0]) == [
         "c-availability%3Aroute%3D%2Fx",
         "b-availability",
         "a-availability",
