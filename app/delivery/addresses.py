@@ -8,7 +8,8 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+from app.http import IpAddress
+
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _METADATA: frozenset[IpAddress] = frozenset(

@@ -11,13 +11,13 @@ import httpx
 import orjson
 
 from app.clock import Clock
-from app.delivery.addresses import IpAddress
 from app.delivery.alertmanager_wire import PostableAlert
 from app.delivery.answers import POISON, Answer, AttemptError, failure_of
 from app.delivery.outcome import Failed, FailureReason
 from app.delivery.outgoing import OutgoingOptions, checked_addresses, port_of
 from app.delivery.pinned import CONNECT_S, UNLIMITED, first_reachable, pinned_request
 from app.delivery.ports import DeliveryInstruments
+from app.http import IpAddress
 from app.prometheus.dates import clock_skew
 
 _ANSWER_BYTES = 4 * 1024 * 1024

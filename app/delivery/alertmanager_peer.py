@@ -13,15 +13,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 
+import orjson
+import structlog
 from typing_extensions import override
 
 from app.alerting import Notice, NoticeStatus
 from app.delivery.alertmanager_api import AlertmanagerApi
 from app.delivery.alertmanager_wire import PostableAlert, Wire
-from app.delivery.answers import AttemptError
-from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
+from app.delivery.answers import AttemptError, unforeseen
+from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected
 from app.delivery.ports import DeliveryInstruments, Keeper
 
+_log = structlog.get_logger(__name__)
 BATCH = 256
 RECEIVER = "alertmanager"
 _MOST_QUEUED = 2
@@ -109,7 +112,7 @@ class AlertmanagerPeer(Keeper):
         self._refused = {key: incident for key, incident in self._refused.items() if picture.get(key) == incident}
         repeated = [notice for notice in notices if notice.key not in self._refused]
         outcomes = await self._send(repeated, at=at, changes=False)
-        return not any(isinstance(outcome, Failed) for outcome in outcomes)
+        return not any(map(_is_of_peer, outcomes))
 
     async def aclose(self) -> None:
         """Close the connections."""
@@ -190,13 +193,28 @@ class AlertmanagerPeer(Keeper):
         outcomes: list[Outcome] = []
         for start in range(0, len(told), BATCH):
             # A batch is put into words when its turn comes: thousands at once would keep ticks waiting.
-            alerts = [self._alert(notice, form, at) for notice, form in told[start : start + BATCH]]
-            outcomes += await self._post(alerts)
-            if isinstance(outcomes[-1], Failed):
-                break
-        return outcomes + outcomes[-1:] * (len(told) - len(outcomes))
+            batch = [self._try_alert(notice, form, at) for notice, form in told[start : start + BATCH]]
+            posted = iter(await self._post([alert for alert in batch if not isinstance(alert, Failed)]))
+            outcomes += [alert if isinstance(alert, Failed) else next(posted) for alert in batch]
+            failed = next((outcome for outcome in outcomes if _is_of_peer(outcome)), None)
+            if failed is not None:
+                return outcomes + [failed] * (len(told) - len(outcomes))
+        return outcomes
+
+    def _try_alert(self, notice: Notice, form: _Form, at: datetime) -> PostableAlert | Failed:
+        """The alert, or why this one cannot be written: the others of its batch must not wait for it."""
+        try:
+            alert = self._alert(notice, form, at)
+            orjson.dumps(alert)
+        except Exception as error:  # noqa: BLE001  whatever it is, it concerns this alert only
+            _log.exception("an alert cannot be written", receiver=self._receiver, alert=notice.key)
+            self._instruments.failed(self._receiver, FailureReason.INTERNAL)
+            return unforeseen(error)
+        return alert
 
     async def _post(self, alerts: Sequence[PostableAlert]) -> list[Outcome]:
+        if not alerts:
+            return []
         try:
             refusal = await self._api.post(alerts)
         except AttemptError as error:
@@ -214,3 +232,8 @@ class AlertmanagerPeer(Keeper):
     def _failed(self, error: AttemptError, count: int) -> list[Outcome]:
         self._instruments.failed(self._receiver, error.failed.reason)
         return [error.failed] * count
+
+
+def _is_of_peer(outcome: Outcome) -> bool:
+    """Whether it is a failure of the Alertmanager, which the next batch would meet too."""
+    return isinstance(outcome, Failed) and outcome.reason is not FailureReason.INTERNAL

@@ -22,6 +22,14 @@ POISON: frozenset[int] = frozenset(
 """Statuses that concern what was sent, and not who received it."""
 
 
+def unforeseen(error: Exception) -> Failed:
+    """An error that nobody foresaw, as a failure like others: counted, retried and in the end given up.
+
+    Only its kind is named, since its text may quote a secret.
+    """
+    return Failed(reason=FailureReason.INTERNAL, detail=f"unexpected {type(error).__name__}; the log has the traceback")
+
+
 class AttemptError(Exception):
     """An attempt did not succeed, and may later."""
 

@@ -11,16 +11,18 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Protocol
 
+import structlog
 from typing_extensions import override
 
 from app.alerting import Notice, NoticeStatus
-from app.delivery.answers import AttemptError
-from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
+from app.delivery.answers import AttemptError, unforeseen
+from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected
 from app.delivery.ports import DeliveryInstruments, Messages, Receiver
 from app.delivery.secrets import Secret, blotted
 from app.slo import Cause, Severity
 from app.store.outbox import idempotency_key
 
+_log = structlog.get_logger(__name__)
 _BEGIN_WITHIN_S = 12.0
 _MINUTE_S = 60.0
 _SOON = timedelta(seconds=1)
@@ -197,9 +199,9 @@ class Direct(Receiver):
             while tellings and not failures and loop.time() < until:
                 telling = tellings.popleft()
                 outcome = await self._tell(telling, at)
-                if isinstance(outcome, Failed):
+                if isinstance(outcome, Failed) and outcome.reason is not FailureReason.INTERNAL:
                     failures.append(outcome)
-                if isinstance(outcome, Rejected) and self._messenger.divisible and telling.only is None:
+                if telling.only is None and self._may_be_one(outcome):
                     # One alert has spoilt it for the others: halve until the offender is alone.
                     tellings.extendleft(reversed(_halves(telling)))
                 else:
@@ -210,11 +212,20 @@ class Direct(Receiver):
         for telling in tellings if failures else ():
             outcomes.update(dict.fromkeys(telling.notices, failures[0]))
 
+    def _may_be_one(self, outcome: Outcome) -> bool:
+        """Whether a single alert may be why a digest was not sent."""
+        if isinstance(outcome, Failed):
+            return outcome.reason is FailureReason.INTERNAL
+        return isinstance(outcome, Rejected) and self._messenger.divisible
+
     async def _tell(self, telling: Telling, at: datetime) -> Outcome:
         try:
             told = await self._messenger.tell(telling)
         except AttemptError as error:
             told = Told(outcome=error.failed)
+        except Exception as error:  # noqa: BLE001  whatever it is, the next message must go out and this one be counted
+            _log.exception("sending a message failed unexpectedly", receiver=self._name)
+            told = Told(outcome=unforeseen(error))
         outcome = self._blotted(told.outcome)
         if isinstance(outcome, Failed):
             self._instruments.failed(self._name, outcome.reason)

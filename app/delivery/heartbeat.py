@@ -15,7 +15,7 @@ from typing_extensions import override
 from app.alerting import Notice
 from app.delivery.alertmanager_api import AlertmanagerApi
 from app.delivery.alertmanager_wire import PostableAlert
-from app.delivery.answers import AttemptError
+from app.delivery.answers import AttemptError, unforeseen
 from app.delivery.outgoing import Outgoing
 from app.delivery.ports import Keeper
 from app.delivery.secrets import Secret, blotted
@@ -47,10 +47,13 @@ class Heartbeat:
     async def beat(self) -> bool:
         """Call the URL once; whether it has taken it."""
         try:
-            answer = await self._outgoing.post(self._url.reveal(), b"", {}, redirects=_REDIRECTS)
+            answer = await self._outgoing.post(await self._url.read(), b"", {}, redirects=_REDIRECTS)
             problem = None if answer.ok else answer.text
         except AttemptError as error:
             problem = str(error)
+        except Exception as error:  # noqa: BLE001  the next beat may work, and a task that ends is noticed by nobody here
+            problem = unforeseen(error).detail
+            _log.exception("sending the heartbeat failed unexpectedly")
         if problem is not None and not self._failing:
             _log.warning("the heartbeat is not taken", error=blotted(problem, [self._url])[:300])
         self._failing = problem is not None

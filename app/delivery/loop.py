@@ -14,8 +14,9 @@ from functools import partial
 import structlog
 
 from app.clock import Clock
+from app.delivery.answers import unforeseen
 from app.delivery.backoff import Backoff, Bury, Done, Ending, HoldUntil, RetryAt, ending
-from app.delivery.outcome import Outcome
+from app.delivery.outcome import FailureReason, Outcome
 from app.delivery.ports import Deliveries, DeliveryInstruments, Keeper, Receiver
 from app.store.outbox import OutboxEntry
 
@@ -122,7 +123,7 @@ class DeliveryLoop:
         if not entries:
             await self._report_age(at)
             return False
-        outcomes = await receiver.deliver([entry.notice for entry in entries], at=at)
+        outcomes = await self._attempt(receiver, entries, at)
         endings = self._endings(entries, outcomes, self._clock.now())
         await asyncio.to_thread(self._deliveries.settle, endings, at=self._clock.now())
         for entry in entries:
@@ -132,6 +133,14 @@ class DeliveryLoop:
             # What one receiver never takes may now lie with another, its fallback.
             self.wake()
         return any(isinstance(one, Done | Bury) for one in endings.values())
+
+    async def _attempt(self, receiver: Receiver, entries: Sequence[OutboxEntry], at: datetime) -> Sequence[Outcome]:
+        try:
+            return await receiver.deliver([entry.notice for entry in entries], at=at)
+        except Exception as error:  # noqa: BLE001  counted like any failure, or the entry would never be given up
+            _log.exception("delivery failed unexpectedly", receiver=receiver.name)
+            self._instruments.failed(receiver.name, FailureReason.INTERNAL)
+            return [unforeseen(error)] * len(entries)
 
     def _endings(self, entries: Sequence[OutboxEntry], outcomes: Sequence[Outcome], at: datetime) -> dict[int, Ending]:
         return {

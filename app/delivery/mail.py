@@ -82,7 +82,7 @@ class Mail(Messenger):
 
     @override
     async def tell(self, telling: Telling) -> Told:
-        password = None if self._options.password is None else self._options.password.reveal()
+        password = None if self._options.password is None else await self._options.password.read()
         letter = self._letter(telling)
         seconds = self._outgoing.deadline.total_seconds()
         try:

@@ -17,6 +17,7 @@ class FailureReason(StrEnum):
     REFUSED = "refused"
     REJECTED = "rejected"
     EXPIRED = "expired"
+    INTERNAL = "internal"
 
 
 @dataclass(frozen=True, slots=True)

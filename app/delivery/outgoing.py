@@ -5,10 +5,8 @@ so that an answer of the name service which changes in between changes nothing.
 """
 
 import asyncio
-import ipaddress
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http import HTTPStatus
@@ -17,13 +15,11 @@ from typing import NoReturn
 
 import httpx
 
-from app.delivery.addresses import AddressPolicy, IpAddress
+from app.delivery.addresses import AddressPolicy
 from app.delivery.answers import Answer, AttemptError
 from app.delivery.outcome import Failed, FailureReason
 from app.delivery.pinned import CONNECT_S, UNLIMITED, first_reachable, pinned_request
-
-Resolver = Callable[[str, int], Awaitable[Sequence[IpAddress]]]
-"""Takes a host and a port; raises OSError where the name is not known."""
+from app.http import IpAddress, NameLookupTimeoutError, Resolver, probe_file, resolve
 
 _MOST_READ = 64 * 1024
 _REDIRECTS = frozenset(
@@ -36,12 +32,6 @@ _REDIRECTS = frozenset(
 )
 _OF_THIS_HOST = ("authorization", "webhook-signature")
 """Headers that prove who we are to the host they were made for, and to no other."""
-
-
-async def resolve(host: str, port: int) -> Sequence[IpAddress]:
-    """The addresses of a host, as the system resolves it."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return tuple(dict.fromkeys(ipaddress.ip_address(where[0]) for *_, where in found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +54,7 @@ class OutgoingOptions:
         """What certificates of servers are checked with."""
         context = httpx.create_ssl_context(trust_env=False)
         if self.ca_file is not None:
+            probe_file(self.ca_file)
             context.load_verify_locations(self.ca_file)
         return context
 
@@ -163,6 +154,8 @@ async def checked_addresses(
     """
     try:
         addresses = await options.resolver(host.strip("[]"), port)
+    except NameLookupTimeoutError as error:
+        raise _attempt(FailureReason.TIMEOUT, str(error)) from error
     except (OSError, UnicodeError, ValueError) as error:
         raise _attempt(FailureReason.UNREACHABLE, f"the name {host} cannot be resolved") from error
     if not addresses:

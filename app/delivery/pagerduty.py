@@ -61,7 +61,12 @@ class PagerDuty(Messenger):
     async def tell(self, telling: Telling) -> Told:
         digest = f"sloburn-digest-{telling.digest}" if telling.only is None and telling.firing else None
         key = telling.handle or digest or dedup_key(telling.notices[0])
-        body = self._trigger(telling, key) if telling.firing else self._event("resolve", key)
+        event = {
+            "routing_key": await self._options.routing_key.read(),
+            "event_action": "trigger" if telling.firing else "resolve",
+            "dedup_key": key,
+        }
+        body = event | (self._trigger(telling) if telling.firing else {})
         headers = {"Content-Type": "application/json"}
         answer = await self._outgoing.post(self._options.url, _bounded(body), headers, read=True)
         return Told(outcome=outcome_of(answer, final=_FINAL), handle=digest)
@@ -70,15 +75,11 @@ class PagerDuty(Messenger):
     async def aclose(self) -> None:
         await self._outgoing.aclose()
 
-    def _event(self, action: str, key: str) -> dict[str, Any]:
-        return {"routing_key": self._options.routing_key.reveal(), "event_action": action, "dedup_key": key}
-
-    def _trigger(self, telling: Telling, key: str) -> dict[str, Any]:
+    def _trigger(self, telling: Telling) -> dict[str, Any]:
         words = self._writer.words(telling)
         first = min(telling.notices, key=lambda notice: notice.severity is not Severity.PAGE)
         page = slo_page(self._writer.external_url, first) if telling.only else self._writer.external_url
         return {
-            **self._event("trigger", key),
             "payload": {
                 "summary": shortened(words.headline, _SUMMARY_CHARS),
                 "source": first.service,

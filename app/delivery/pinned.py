@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import httpx
 
-from app.delivery.addresses import IpAddress
+from app.http import IpAddress
 
 T = TypeVar("T")
 UNLIMITED = httpx.Limits(max_connections=None, max_keepalive_connections=0)

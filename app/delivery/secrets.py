@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from app.delivery.answers import AttemptError
 from app.delivery.outcome import Failed, FailureReason
+from app.http import SecretFileError, is_header_value, known_secret, read_secret, read_secret_now
 
 _SHORTEST_BLOTTED = 4
 _SHORTEST_STEP = 8
@@ -21,12 +22,18 @@ _BLOT = "<secret>"
 class Secret(Protocol):
     """Something that must not be seen; its text does not show it."""
 
-    def reveal(self) -> str:
-        """The secret itself.
+    async def read(self) -> str:
+        """The secret itself, as it is now.
 
         Raises:
-            AttemptError: it cannot be read now.
+            AttemptError: it cannot be read, and never could.
         """
+
+    def reveal(self) -> str:
+        """As `read`, for threads that may wait."""
+
+    def known(self) -> str | None:
+        """The secret as it was last read, without waiting; None if it never was."""
 
 
 class FixedSecret(Secret):
@@ -38,7 +45,15 @@ class FixedSecret(Secret):
         self._value = value
 
     @override
+    async def read(self) -> str:
+        return self._value
+
+    @override
     def reveal(self) -> str:
+        return self._value
+
+    @override
+    def known(self) -> str | None:
         return self._value
 
     @override
@@ -62,22 +77,46 @@ class FileSecret(Secret):
     path: Path
 
     @override
+    async def read(self) -> str:
+        try:
+            return await read_secret(self.path)
+        except SecretFileError as error:
+            raise self._unreadable(error) from error
+
+    @override
     def reveal(self) -> str:
         try:
-            text = self.path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise _unreadable(f"the secret in {self.path} cannot be read") from error
-        if not text:
-            raise _unreadable(f"the file {self.path} holds no secret")
-        return text
+            return read_secret_now(self.path)
+        except SecretFileError as error:
+            raise self._unreadable(error) from error
+
+    @override
+    def known(self) -> str | None:
+        return known_secret(self.path)
+
+    def _unreadable(self, error: SecretFileError) -> AttemptError:
+        detail = f"the secret in {self.path} cannot be read: {error}"
+        return AttemptError(Failed(reason=FailureReason.UNAUTHORIZED, detail=detail))
+
+
+async def header_of(name: str, secret: Secret, *, scheme: str = "") -> str:
+    """The secret as the value of a header, after *scheme* if there is one.
+
+    Raises:
+        AttemptError: it cannot be read, or holds what no header can.
+    """
+    value = await secret.read()
+    if not is_header_value(value):
+        detail = f"the secret of the header {name} cannot be sent: it is not printable ASCII throughout"
+        raise AttemptError(Failed(reason=FailureReason.UNAUTHORIZED, detail=detail))
+    return f"{scheme} {value}" if scheme else value
 
 
 def blotted(text: str, secrets: Iterable[Secret]) -> str:
     """The text without the secrets."""
     for secret in secrets:
-        try:
-            value = secret.reveal()
-        except AttemptError:
+        value = secret.known()
+        if value is None:
             continue
         for part in sorted(_parts(value), key=len, reverse=True):
             text = text.replace(part, _BLOT)
@@ -93,7 +132,3 @@ def _parts(value: str) -> set[str]:
     pieces = {value, rest.partition("/")[2], path, query, *(text for _, text in parse_qsl(query))}
     long_steps = {step for step in path.split("/") if len(step) >= _SHORTEST_STEP}
     return {piece for piece in pieces if len(piece) >= _SHORTEST_BLOTTED} | long_steps
-
-
-def _unreadable(detail: str) -> AttemptError:
-    return AttemptError(Failed(reason=FailureReason.UNAUTHORIZED, detail=detail))

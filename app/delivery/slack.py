@@ -18,7 +18,7 @@ from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
 from app.delivery.outgoing import Outgoing
 from app.delivery.plain_text import shortened, visible
-from app.delivery.secrets import Secret
+from app.delivery.secrets import Secret, header_of
 from app.delivery.words import Writer
 from app.slo import Severity
 
@@ -65,7 +65,7 @@ class SlackWebhook(Messenger):
     async def tell(self, telling: Telling) -> Told:
         body = orjson.dumps(message(telling, self._writer))
         answer = await self._outgoing.post(
-            self._url.reveal(), body, {"Content-Type": "application/json; charset=utf-8"}, read=True
+            await self._url.read(), body, {"Content-Type": "application/json; charset=utf-8"}, read=True
         )
         return Told(outcome=outcome_of(answer, final=_REVOKED))
 
@@ -117,7 +117,7 @@ class SlackBot(Messenger):
     async def _call(self, method: str, arguments: Mapping[str, Any]) -> Told:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
-            "Authorization": f"Bearer {self._options.token.reveal()}",
+            "Authorization": await header_of("Authorization", self._options.token, scheme="Bearer"),
         }
         url = f"{self._options.api.rstrip('/')}/{method}"
         answer = await self._outgoing.post(url, orjson.dumps(arguments), headers, read=True)

@@ -24,7 +24,7 @@ from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.links import slo_page
 from app.delivery.outcome import Delivered
 from app.delivery.outgoing import Outgoing
-from app.delivery.secrets import Secret
+from app.delivery.secrets import Secret, header_of
 from app.delivery.words import Writer
 
 _REDIRECTS = 3
@@ -74,11 +74,11 @@ class Webhook(Messenger):
     async def tell(self, telling: Telling) -> Told:
         # Thousands of alerts take long to put into words, and ticks must not wait for that.
         body = await asyncio.to_thread(self._body, telling)
-        headers = {name: value.reveal() for name, value in self._options.headers.items()}
+        headers = {name: await header_of(name, value) for name, value in self._options.headers.items()}
         headers |= {"Content-Type": "application/json", "Idempotency-Key": telling.key}
         if self._options.secret is not None:
-            headers |= signature(body, key=telling.key, secret=self._options.secret.reveal(), at=self._clock.now())
-        answer = await self._outgoing.post(self._options.url.reveal(), body, headers, redirects=_REDIRECTS)
+            headers |= signature(body, key=telling.key, secret=await self._options.secret.read(), at=self._clock.now())
+        answer = await self._outgoing.post(await self._options.url.read(), body, headers, redirects=_REDIRECTS)
         outcome = outcome_of(answer)
         if isinstance(outcome, Delivered):
             self._remember(telling)

@@ -1,20 +1,18 @@
 """The headers that every request carries; tokens and passwords in files are read anew, so that they can rotate."""
 
 import asyncio
-import re
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 
 import httpx
 
+from app.http import SecretFileError, is_header_name, is_header_value, read_secret
 from app.prometheus.errors import AccessDeniedError, MisconfiguredError
 from app.prometheus.http_config import HttpConfig
 
 _LOOK_EVERY_S = 1.0
 _UNAUTHORIZED = 401
-_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_VALUE = re.compile(r"[\x20-\x7e]*")
 
 
 class Credentials:
@@ -39,7 +37,7 @@ class Credentials:
         """
         now = asyncio.get_running_loop().time()
         if self._file is not None and now >= self._look_at:
-            self._headers = self._build(await asyncio.to_thread(_read, self._file))
+            self._headers = self._build(await _read(self._file))
             self._look_at = now + _LOOK_EVERY_S
         return self._headers
 
@@ -58,18 +56,17 @@ class Credentials:
 def _sendable(headers: Mapping[str, str]) -> httpx.Headers:
     # Checked here, because httpcore writes a header that it refuses into its debug log, secret and all.
     for name, value in headers.items():
-        if not _NAME.fullmatch(name) or not _VALUE.fullmatch(value):
+        if not is_header_name(name) or not is_header_value(value):
             raise MisconfiguredError(
                 f"the header {name!r:.60} cannot be sent: its name or value is not printable ASCII throughout"
             )
     return httpx.Headers(dict(headers))
 
 
-def _read(path: Path) -> str:
+async def _read(path: Path) -> str:
     try:
-        return path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "not text"
+        return await read_secret(path)
+    except SecretFileError as error:
         # It may be in the middle of being replaced.
-        text = f"cannot read the credentials in {path}: {why}"
+        text = f"cannot read the credentials in {path}: {error}"
         raise AccessDeniedError(text, status=_UNAUTHORIZED, retryable=True) from None

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from app.http import probe_file
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpConfig:
@@ -66,6 +68,9 @@ class HttpConfig:
         """
         if urlsplit(self.url).scheme == "http":
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused; reading the system's certificates takes 30 ms
+        for file in (self.tls_ca_file, self.tls_cert_file, self.tls_key_file):
+            if file is not None:
+                probe_file(file)
         context = ssl.create_default_context(cafile=self.tls_ca_file)
         if self.tls_insecure_skip_verify:
             context.check_hostname = False

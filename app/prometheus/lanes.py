@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import httpx
 from typing_extensions import override
 
+from app.http import ResolvingTransport
 from app.prometheus.errors import TimedOutError
 
 _KEEP_ALIVE_S = 330.0
@@ -81,4 +82,4 @@ class Lanes:
 def http_transport(verify: ssl.SSLContext) -> httpx.AsyncHTTPTransport:
     """A transport with one connection, without retries, redirects, proxies or anything from the environment."""
     limits = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=_KEEP_ALIVE_S)
-    return httpx.AsyncHTTPTransport(verify=verify, trust_env=False, http2=False, limits=limits)
+    return ResolvingTransport(verify, limits=limits)

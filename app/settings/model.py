@@ -1,11 +1,11 @@
 """Every setting with its default and its meaning."""
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from app.prometheus import HttpConfig, Limits, PartialPolicy
 from app.settings.masking import shown, without_password
 from app.settings.values import (
+    check_file,
     duration_between,
     file_text,
     parse_database_url,
@@ -29,6 +30,7 @@ PREFIX = "SLOBURN_"
 DOTENV = Path(".env")
 _SHARE_OF_INTERVAL = 0.8
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})
+T = TypeVar("T")
 _TWINS = ("database_url", "api_token")
 
 
@@ -142,7 +144,7 @@ class Settings(BaseSettings):
             if path is not None and name in found:
                 raise ValueError(f"{variable(name)}: given together with {variable(name)}_FILE; leave one out")
             if path is not None:
-                found[name] = _read(f"{name}_file", Path(path))
+                found[name] = _checked(f"{name}_file", file_text, Path(path))
         return found
 
     @model_validator(mode="after")
@@ -162,8 +164,10 @@ class Settings(BaseSettings):
             raise ValueError(f"{variable('prometheus_tls_cert_file')}: missing beside a key; add the certificate")
         for name in type(self).model_fields:
             path = getattr(self, name)
-            if name.startswith("prometheus_") and isinstance(path, Path):
-                _read(name, path)
+            if name.startswith("prometheus_tls_") and isinstance(path, Path):
+                _checked(name, check_file, path)
+            elif name.startswith("prometheus_") and isinstance(path, Path):
+                _checked(name, file_text, path)
         return self
 
     @property
@@ -230,8 +234,8 @@ def variable(name: str) -> str:
     return PREFIX + name.upper()
 
 
-def _read(name: str, path: Path) -> str:
+def _checked(name: str, read: Callable[[Path], T], path: Path) -> T:
     try:
-        return file_text(path)
+        return read(path)
     except ValueError as error:
         raise ValueError(f"{variable(name)}: {error}") from None

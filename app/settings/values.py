@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import BeforeValidator, SecretStr
 
+from app.http import SecretFileError, is_header_name, is_header_value, probe_file, read_secret_now
 from app.slo import parse_duration
 
 _HIGHEST_PORT = 65_535
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 T = TypeVar("T")
 
@@ -97,7 +97,7 @@ def parse_headers(text: str) -> dict[str, SecretStr]:
         if "=" not in text or any(not name or not value for name, value in pairs):
             raise ValueError("not pairs: write X-Scope-OrgID=team-a,X-Other=value, or a JSON object")
     for name, value in pairs:
-        if not _HEADER_NAME.fullmatch(name) or not value.isascii() or not value.isprintable():
+        if not is_header_name(name) or not is_header_value(value):
             raise ValueError(f"the header {name!r:.60} cannot be sent: use printable ASCII, and no spaces in the name")
     return {name: SecretStr(value) for name, value in pairs}
 
@@ -129,9 +129,16 @@ def parse_database_url(text: str) -> str:
 
 
 def file_text(path: Path) -> str:
-    """What is in a file with a secret, without spaces and line ends around it."""
+    """What is in a file with a secret, without spaces, line ends or a byte order mark around it."""
     try:
-        return path.read_text().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise ValueError(f"{path} cannot be read, {why}; write the path of a file") from None
+        return read_secret_now(path)
+    except SecretFileError as error:
+        raise ValueError(f"{path} cannot be read, {error}; write the path of a file") from None
+
+
+def check_file(path: Path) -> None:
+    """Make sure that a file, such as a certificate, can be read."""
+    try:
+        probe_file(path)
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read, {error.strerror or error}; write the path of a file") from None

@@ -3,7 +3,7 @@
 import ipaddress
 from collections.abc import Sequence
 
-from app.delivery.addresses import IpAddress
+from app.http import IpAddress
 
 
 class Rebinding:

@@ -13,8 +13,9 @@ import pytest
 from app.alerting import Notice, resolve
 from app.delivery import Alertmanager, AlertmanagerOptions, FailureReason, Reassertion
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
-from app.delivery.outgoing import OutgoingOptions, Resolver
-from app.delivery.outgoing import resolve as resolve_name
+from app.delivery.outgoing import OutgoingOptions
+from app.http import Resolver
+from app.http import resolve as resolve_name
 from tests.delivery.fakes import Remembered, SkewedClock
 from tests.delivery.names import Rebinding
 from tests.delivery.scripted import Reply, Scripted
@@ -327,3 +328,20 @@ def test_a_user_and_a_password_in_the_url_are_given_to_alertmanager() -> None:
         asyncio.run(play(server))
     assert {request.headers["authorization"] for request in server.requests} == {"Basic bWU6d29yZA=="}
     assert "@" not in server.requests[0].headers["host"]
+
+
+def test_an_alert_that_cannot_be_written_holds_up_no_other() -> None:
+    """Half a surrogate pair is no JSON; nothing that is read holds one, and if one did it would cost its alert only."""
+    instruments = Remembered()
+    broken = firing("broken", labels=(("team", "\ud800"),))
+
+    async def play(url: str) -> list[Outcome]:
+        async with _receiver([url], instruments=instruments) as receiver:
+            return list(await receiver.deliver([broken, firing("good")], at=_now()))
+
+    with Scripted() as server:
+        spoilt, good = asyncio.run(play(server.url))
+        assert [alert["labels"]["slo"] for alert in server.requests[-1].json] == ["good"]
+    assert isinstance(spoilt, Failed)
+    assert spoilt.reason is FailureReason.INTERNAL
+    assert good == Delivered()

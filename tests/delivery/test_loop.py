@@ -152,19 +152,23 @@ def test_after_a_day_an_entry_is_given_up(database: Database) -> None:
     asyncio.run(play())
 
 
-def test_an_unforeseen_error_stops_nothing_for_long(database: Database) -> None:
-    """The entry's lease runs out, and it is tried again."""
-    receiver = FakeReceiver("am")
-    receiver.script = [RuntimeError("a bug")]
+def test_whatever_a_receiver_raises_is_a_failure_that_counts(database: Database) -> None:
+    """It is retried like any other, and given up in the end, so that the fallback is told."""
+    receiver, instruments = FakeReceiver("am"), Remembered()
+    receiver.script = [RuntimeError("a bug"), UnicodeEncodeError("ascii", "ä", 0, 1, "a secret")]
     _put(database, firing())
+    _put(database, firing("old"), at=_now() - timedelta(hours=25))
 
     async def play() -> None:
-        async with _running(database, [receiver]) as loop:
-            await asyncio.sleep(1.0)
-            loop.wake()
+        async with _running(database, [receiver], instruments=instruments):
             await reaches(lambda: receiver.told == [firing()])
 
     asyncio.run(play())
+    assert instruments.failures[FailureReason.INTERNAL] >= 1
+    assert instruments.failures[FailureReason.EXPIRED] == 1
+    with database.read() as tx:
+        (letter,) = dead_letters(tx)
+    assert letter.error == "internal: unexpected RuntimeError; the log has the traceback"
 
 
 def test_what_is_due_is_tried_once_more_before_the_end(database: Database) -> None:

@@ -18,8 +18,9 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from app.delivery.direct import Messenger
 from app.delivery.mail import Encryption, Mail, MailOptions
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
-from app.delivery.outgoing import OutgoingOptions, Resolver, resolve
+from app.delivery.outgoing import OutgoingOptions
 from app.delivery.secrets import FixedSecret
+from app.http import Resolver, resolve
 from tests.delivery.desk import WRITER, deliver
 from tests.delivery.fakes import SkewedClock
 from tests.delivery.names import Rebinding

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app.delivery.addresses import AddressPolicy, IpAddress
+from app.delivery.addresses import AddressPolicy
 from app.delivery.answers import Answer, AttemptError
 from app.delivery.outcome import FailureReason
-from app.delivery.outgoing import Outgoing, OutgoingOptions, Resolver, resolve
+from app.delivery.outgoing import Outgoing, OutgoingOptions
+from app.http import IpAddress, Resolver, resolve
 from tests.delivery.names import Rebinding
 from tests.delivery.scripted import Reply, Scripted
 

@@ -1,8 +1,18 @@
-"""Secrets in what receivers say of themselves (S3)."""
+"""Secrets in what receivers say of themselves (S3), and secrets that cannot be read or sent."""
+
+import os
+from pathlib import Path
 
 import pytest
 
-from app.delivery.secrets import FixedSecret, blotted
+from app.delivery.direct import Messenger
+from app.delivery.outcome import Delivered, Failed, FailureReason
+from app.delivery.secrets import FileSecret, FixedSecret, Secret, blotted
+from app.delivery.webhook import Webhook, WebhookOptions
+from tests.delivery.desk import WRITER, deliver, outgoing
+from tests.delivery.fakes import Remembered, SkewedClock
+from tests.delivery.scripted import Scripted
+from tests.store.notices import firing
 
 HOOK = FixedSecret("https://hooks.example/services/T0CANARY/B0/canaryxyz?token=canary-q&v=2")
 
@@ -26,3 +36,36 @@ def test_what_is_no_secret_stays() -> None:
     assert blotted("hooks.example answers 404 at B0, v=2", [HOOK]) == "hooks.example answers 404 at B0, v=2"
     assert blotted("no key abc", [FixedSecret("abc")]) == "no key abc"
     assert blotted("key abcd is wrong", [FixedSecret("abcd")]) == "key <secret> is wrong"
+
+
+def _webhook(server: Scripted, key: Secret) -> Messenger:
+    options = WebhookOptions(url=FixedSecret(server.url), headers={"X-Key": key})
+    return Webhook("team", options, outgoing=outgoing(), writer=WRITER, clock=SkewedClock())
+
+
+@pytest.mark.parametrize("value", ["canär", "canar\ny: 1", "canar\x00"])
+def test_a_header_that_cannot_be_sent_is_a_failure_that_counts(value: str) -> None:
+    instruments = Remembered()
+    with Scripted() as server:
+        ((outcome,),) = deliver(lambda: _webhook(server, FixedSecret(value)), [firing()], instruments=instruments)
+        assert server.requests == []
+    assert isinstance(outcome, Failed)
+    assert outcome.reason is FailureReason.UNAUTHORIZED
+    assert "X-Key" in outcome.detail
+    assert "canar" not in outcome.detail
+    assert instruments.failures == {FailureReason.UNAUTHORIZED: 1}
+
+
+def test_a_secret_file_that_blocks_fails_one_receiver_and_with_a_last_value_none(tmp_path: Path) -> None:
+    never, once = tmp_path / "never", tmp_path / "once"
+    os.mkfifo(never)
+    once.write_text("\ufeffcanary\n")
+    with Scripted() as server:
+        ((blocked,),) = deliver(lambda: _webhook(server, FileSecret(never)), [firing()])
+        assert isinstance(blocked, Failed)
+        assert "could not be read within 2 s" in blocked.detail
+        assert deliver(lambda: _webhook(server, FileSecret(once)), [firing()]) == [[Delivered()]]
+        once.unlink()
+        os.mkfifo(once)
+        assert deliver(lambda: _webhook(server, FileSecret(once)), [firing()]) == [[Delivered()]]
+        assert [request.headers["x-key"] for request in server.requests] == ["canary", "canary"]

@@ -228,3 +228,12 @@ def test_an_empty_label_is_none_as_to_alertmanager() -> None:
         "slo_group_service": "web",
     }
     assert alert["fingerprint"] == fingerprint(alert["labels"])
+
+
+def test_an_alert_that_cannot_be_written_is_found_in_a_digest() -> None:
+    many = [firing(f"slo-{number}", labels=(("team", "\ud800" if number == 5 else "a"),)) for number in range(8)]
+    with Scripted() as server:
+        (outcomes,) = deliver(lambda: _webhook(server), many, manners=Manners(per_minute=1))
+        taken = sorted(alert["labels"]["slo"] for body in server.bodies for alert in body["alerts"])
+    assert [number for number, outcome in enumerate(outcomes) if outcome != Delivered()] == [5]
+    assert len(taken) == 7

@@ -12,6 +12,7 @@ from app.delivery.config.model import (
     AlertmanagerModel,
     ConfigModel,
     EmailModel,
+    HeaderModel,
     HeartbeatModel,
     PagerDutyModel,
     ReceiverModel,
@@ -27,6 +28,7 @@ from app.delivery.secrets import FixedSecret, Secret
 from app.delivery.slack import SlackBotOptions
 from app.delivery.templates import TemplateProblemError, Templates, compile_template
 from app.delivery.webhook import WebhookOptions
+from app.http import is_header_name, is_header_value, probe_file
 from app.spec.errors import FieldPath
 
 ALERTMANAGER = "alertmanager"
@@ -167,6 +169,7 @@ class _Reader:
             return None
         found = self.vault.path(path)
         try:
+            probe_file(found)
             ssl.create_default_context(cafile=found)
         except OSError as error:
             why = f"there is no file {found}" if isinstance(error, FileNotFoundError) else f"{found}: {error}"
@@ -201,7 +204,7 @@ class _Reader:
         if by_hook:
             url = self.vault.secret(model.webhook_url_file, model.webhook_url_env, at, "webhook_url")
             return None if url is None else SlackWebhookOptions(url=url)
-        token = self.vault.secret(model.bot_token_file, model.bot_token_env, at, "bot_token")
+        token = self._sendable(self.vault.secret(model.bot_token_file, model.bot_token_env, at, "bot_token"), at)
         if model.channel is None:
             self.vault.complain((*at, "channel"), "is missing", 'write channel: "#alerts", or the id of a channel')
             return None
@@ -210,10 +213,7 @@ class _Reader:
     def _webhook(self, model: WebhookModel, at: FieldPath) -> WebhookOptions | None:
         url = self._url(model.url, model.url_file, model.url_env, at)
         signed = model.secret_file is not None or model.secret_env is not None
-        headers = {
-            name: self.vault.secret(one.file, one.env, (*at, "headers", name), "", forms=("file", "env"))
-            for name, one in model.headers.items()
-        }
+        headers = {name: self._header(name, one, (*at, "headers", name)) for name, one in model.headers.items()}
         return (
             None
             if url is None
@@ -223,6 +223,19 @@ class _Reader:
                 headers={name: value for name, value in headers.items() if value is not None},
             )
         )
+
+    def _header(self, name: str, model: HeaderModel, at: FieldPath) -> Secret | None:
+        secret = self.vault.secret(model.file, model.env, at, "", forms=("file", "env"))
+        if not is_header_name(name):
+            self.vault.complain(at, "is not the name of a header", "write letters, digits and `-`, such as X-Api-Key")
+        return self._sendable(secret, at)
+
+    def _sendable(self, secret: Secret | None, at: FieldPath) -> Secret | None:
+        """The secret, if it can be sent in a header."""
+        value = None if secret is None else secret.known()
+        if value is not None and not is_header_value(value):
+            self.vault.complain(at, "holds a value that no header can have", "write printable ASCII only")
+        return secret
 
     def _email(self, model: EmailModel, at: FieldPath) -> MailOptions:
         secret = model.password_file is not None or model.password_env is not None

@@ -59,7 +59,7 @@ class Vault:
         if not value.strip():
             self.complain((*at, by_variable), f"the variable {variable} is not set", "set it, or name a file instead")
             return None
-        return FixedSecret(value.strip())
+        return FixedSecret(value.strip().strip("\ufeff"))
 
     def _file(self, path: Path, at: FieldPath) -> Secret | None:
         secret = FileSecret(path)

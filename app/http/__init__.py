@@ -1,0 +1,28 @@
+"""What every HTTP client of the service shares: names, files with secrets, connections and proxies.
+
+Imports nothing of the project. Start at `detached.py`, which runs what may never return; `resolving.py` looks names up,
+`secret_files.py` reads secrets, `transport.py` opens the connections of httpx.
+"""
+
+from app.http.detached import DetachedCalls, TooManyCallsError
+from app.http.headers import is_header_name, is_header_value
+from app.http.resolving import IpAddress, NameLookupTimeoutError, Resolver, resolve
+from app.http.secret_files import SecretFileError, known_secret, probe_file, read_secret, read_secret_now
+from app.http.transport import ResolvingTransport
+
+__all__ = [
+    "DetachedCalls",
+    "IpAddress",
+    "NameLookupTimeoutError",
+    "Resolver",
+    "ResolvingTransport",
+    "SecretFileError",
+    "TooManyCallsError",
+    "is_header_name",
+    "is_header_value",
+    "known_secret",
+    "probe_file",
+    "read_secret",
+    "read_secret_now",
+    "resolve",
+]

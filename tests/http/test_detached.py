@@ -1,0 +1,92 @@
+"""Calls that hang cost nobody else a thread or time."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from app.http import DetachedCalls, TooManyCallsError
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """Opens at the end, so that no thread outlives the test for long."""
+    opened = threading.Event()
+    yield opened
+    opened.set()
+
+
+def _hang(gate: threading.Event) -> str:
+    gate.wait()
+    return "late"
+
+
+def test_a_call_has_a_deadline_and_takes_no_thread_of_the_executor(gate: threading.Event) -> None:
+    calls = DetachedCalls(most=40)
+
+    async def play() -> int:
+        async def hang(number: int) -> None:
+            with pytest.raises(TimeoutError):
+                await calls.call(number, lambda: _hang(gate), within_s=0.05)
+
+        await asyncio.gather(*(hang(number) for number in range(40)))
+        return await asyncio.wait_for(asyncio.to_thread(lambda: 7), 5.0)
+
+    assert asyncio.run(play()) == 7
+
+
+def test_all_who_ask_for_one_key_wait_for_one_call(gate: threading.Event) -> None:
+    calls, begun = DetachedCalls(), []
+
+    def work() -> str:
+        begun.append(1)
+        return _hang(gate)
+
+    async def play() -> list[str]:
+        asking = [asyncio.create_task(calls.call("a", work, within_s=5.0)) for _ in range(5)]
+        await asyncio.sleep(0)
+        gate.set()
+        return await asyncio.gather(*asking)
+
+    assert asyncio.run(play()) == ["late"] * 5
+    assert begun == [1]
+
+
+def test_a_result_that_comes_too_late_serves_those_who_ask_again(gate: threading.Event) -> None:
+    """A first name server that is down costs 5 s on every look-up, longer than any attempt waits."""
+    calls = DetachedCalls()
+
+    async def play() -> str:
+        with pytest.raises(TimeoutError):
+            await calls.call("a", lambda: _hang(gate), within_s=0.01)
+        gate.set()
+        return await calls.call("a", lambda: "anew", within_s=5.0)
+
+    assert asyncio.run(play()) == "late"
+
+
+def test_a_call_that_hung_for_long_gives_way_to_another_but_not_without_end(gate: threading.Event) -> None:
+    calls = DetachedCalls(renew_after_s=0.0, most_of_key=2)
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            calls.call_now("a", lambda: _hang(gate), within_s=0.01)
+    with pytest.raises(TimeoutError):
+        calls.call_now("a", lambda: "not begun", within_s=0.01)
+    assert calls.call_now("b", lambda: "other keys go on", within_s=5.0) == "other keys go on"
+
+
+def test_there_is_an_end_to_threads(gate: threading.Event) -> None:
+    calls = DetachedCalls(most=2)
+    for key in ("a", "b"):
+        with pytest.raises(TimeoutError):
+            calls.call_now(key, lambda: _hang(gate), within_s=0.01)
+    with pytest.raises(TooManyCallsError):
+        calls.call_now("c", lambda: "", within_s=1.0)
+
+
+def test_what_a_call_raises_is_raised_and_not_kept() -> None:
+    calls = DetachedCalls()
+    with pytest.raises(ZeroDivisionError):
+        calls.call_now("a", lambda: 1 / 0, within_s=5.0)
+    assert calls.call_now("a", lambda: 1.0, within_s=5.0) == 1.0
