@@ -3,7 +3,7 @@
 Pure: no IO. May import `app.slo` only. Start at `lifecycle.py`; `alert.py` is what is remembered between two slots,
 `reading.py` what is known at one, `evidence.py` whether that is enough, `policy.py` the default tiers, `notice.py` what
 is told to people, `labels.py` the labels that receivers get, `routing.py` who they are, `conditions.py` the tickets
-that are not about a burn.
+that are not about a burn, `scrape_interval.py` windows for counters that are scraped seldom.
 """
 
 from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
@@ -15,6 +15,7 @@ from app.alerting.notice import Notice, NoticeStatus, compose, news, resolve
 from app.alerting.policy import check_tier, default_policies
 from app.alerting.reading import ADEQUATE_COVERAGE, Reading, TierReading, Verdict, is_calm, judge
 from app.alerting.routing import Route, Routing
+from app.alerting.scrape_interval import shortest_windows_s, with_windows_of_at_least
 
 __all__ = [
     "ADEQUATE_COVERAGE",
@@ -47,7 +48,9 @@ __all__ = [
     "resolve",
     "retire",
     "sent_labels",
+    "shortest_windows_s",
     "step",
     "step_conditions",
     "step_slo",
+    "with_windows_of_at_least",
 ]

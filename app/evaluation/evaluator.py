@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from app.alerting import Notice, Routing, Transition
+from app.alerting import Notice, Routing, Transition, shortest_windows_s
 from app.evaluation import live
 from app.evaluation.aftermath import aftermaths
 from app.evaluation.asking import Asker
@@ -86,7 +86,7 @@ class Evaluator:
         self._troubles = Troubles(instruments)
         self._sparing = Sparing(instruments)
         self._writer = Writer(database, keeper, instruments=instruments, routing=pace.routing)
-        self._known_members: tuple[int, tuple[Member, ...]] | None = None
+        self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
         self._members_by_id: dict[SloId, Member] = {}
         self._retired = False
         self._last_tick: datetime | None = None
@@ -222,9 +222,10 @@ class Evaluator:
         return Past(slo=member.slo, row=row, known_from_s=known_from_s)
 
     def _members(self) -> tuple[Member, ...]:
-        changes = self._book.intake.changes
-        if self._known_members is None or self._known_members[0] != changes:
-            self._known_members = changes, members_of(self._slos, self._book.watches)
+        shortest_s = shortest_windows_s(self._book.ledger.scrape_s)
+        state = self._book.intake.changes, shortest_s.tobytes()
+        if self._known_members is None or self._known_members[0] != state:
+            self._known_members = state, members_of(self._slos, self._book.watches, shortest_s)
             self._members_by_id = {member.id: member for member in self._known_members[1]}
         return self._known_members[1]
 

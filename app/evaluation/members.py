@@ -4,21 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.alerting import needed_windows
+from app.alerting import needed_windows, with_windows_of_at_least
 from app.budget import windows_of
 from app.evaluation.watch import Watch
 from app.slo import GroupKey, Slo, SloId, group_id
+from app.slo.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
     """One SLO with one row of the ledger; *row* is None for a grouped SLO of which nothing was seen yet.
 
-    *shown* are the windows that are shown of it, *needed* those that are computed.
+    The short windows of *slo* hold two scrapes each; *documented* is the SLO as its document has it. *shown* are the
+    windows that are shown of it, *needed* those that are computed.
     """
 
     id: SloId
     slo: Slo
+    documented: Slo
     watch: Watch
     group: GroupKey
     row: int | None
@@ -26,20 +29,27 @@ class Member:
     needed: tuple[timedelta, ...]
 
 
-def members_of(slos: Sequence[Slo], watches: Sequence[Watch]) -> tuple[Member, ...]:
-    """All members, in the order of the SLOs and of the groups' values."""
+def members_of(slos: Sequence[Slo], watches: Sequence[Watch], shortest_s: Floats) -> tuple[Member, ...]:
+    """All members, in the order of the SLOs and of the groups' values.
+
+    *shortest_s* is the shortest window that alerts may have, in seconds, by row of the ledger.
+    """
     watch_of = {slo.id: watch for watch in watches for slo in watch.slos}
     members = []
-    for slo in slos:
-        watch = watch_of[slo.id]
-        shown = windows_of(slo)
-        needed = (*shown, *(length for policy in slo.alerting.policies for length in needed_windows(policy)))
+    for documented in slos:
+        watch = watch_of[documented.id]
+        windows: dict[timedelta, tuple[Slo, tuple[timedelta, ...], tuple[timedelta, ...]]] = {}
         rows: list[tuple[GroupKey, int | None]] = [*sorted(watch.rows.items())]
         for group, row in rows or [((), None)]:
+            least = timedelta(0) if row is None else timedelta(seconds=float(shortest_s[row]))
+            if least not in windows:
+                windows[least] = _with_windows(documented, least)
+            slo, shown, needed = windows[least]
             members.append(
                 Member(
                     id=group_id(slo.id, group),
                     slo=slo,
+                    documented=documented,
                     watch=watch,
                     group=group,
                     row=row,
@@ -48,3 +58,9 @@ def members_of(slos: Sequence[Slo], watches: Sequence[Watch]) -> tuple[Member, .
                 )
             )
     return tuple(members)
+
+
+def _with_windows(documented: Slo, least: timedelta) -> tuple[Slo, tuple[timedelta, ...], tuple[timedelta, ...]]:
+    slo = with_windows_of_at_least(documented, least)
+    shown = windows_of(slo)
+    return slo, shown, (*shown, *(length for policy in slo.alerting.policies for length in needed_windows(policy)))

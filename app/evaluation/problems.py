@@ -67,8 +67,10 @@ def problems_of(
     """
     watch = member.watch
     found = [*_of_data(watch, as_of, stale=stale), *_of_buckets(watch, measured=as_of is not None and not stale)]
-    if watch.backfilled and watch.seen.labels:
+    if watch.backfilled and watch.seen.labels and as_of is not None:
         found += _of_part(watch, matched=watch.seen.part or (bad if isinstance(watch.sli, BadSli) else good) > 0)
+    if member.slo is not member.documented:
+        found.append(_of_scrapes(member))
     if watch.seen.outside or watch.seen.apart:
         found += _of_outside(watch)
     if contradiction is not None:
@@ -92,14 +94,9 @@ def _of_data(watch: Watch, as_of: datetime | None, *, stale: bool) -> Iterator[P
         )
     elif not watch.started:
         yield _warning(ProblemCode.WAITING, "waiting for the first answer of Prometheus")
-    elif _lacks_buckets(watch):
-        return
-    elif as_of is None and watch.backfilled:
-        yield Problem(code=ProblemCode.NO_SERIES, level=ProblemLevel.ERROR, detail=f"no series match {watch.query}")
-    elif as_of is None:
-        reading = _history_unreadable(watch) or "history is being read"
-        yield _warning(ProblemCode.NO_SAMPLES_YET, f"no samples yet; {reading}")
-    elif stale:
+    elif as_of is None and not _lacks_buckets(watch):
+        yield _of_no_samples(watch)
+    elif as_of is not None and stale:
         yield _warning(ProblemCode.STALE, f"no samples of {watch.query} since {as_of:%Y-%m-%d %H:%M:%S} UTC")
     if watch.refused_groups:
         refused = len(watch.refused_groups)
@@ -111,6 +108,17 @@ def _of_data(watch: Watch, as_of: datetime | None, *, stale: bool) -> Iterator[P
     unreadable = None if as_of is None else _history_unreadable(watch)
     if unreadable is not None:
         yield _warning(ProblemCode.HISTORY_UNREADABLE, unreadable)
+
+
+def _of_no_samples(watch: Watch) -> Problem:
+    """Why nothing has been counted so far."""
+    if not watch.backfilled:
+        reading = _history_unreadable(watch) or "history is being read"
+        return _warning(ProblemCode.NO_SAMPLES_YET, f"no samples yet; {reading}")
+    if watch.seen.labels:
+        detail = f"the samples of {watch.query} lie more than 5m apart: scrape its targets more often"
+        return Problem(code=ProblemCode.SCRAPED_TOO_SELDOM, level=ProblemLevel.ERROR, detail=detail)
+    return Problem(code=ProblemCode.NO_SERIES, level=ProblemLevel.ERROR, detail=f"no series match {watch.query}")
 
 
 def _of_buckets(watch: Watch, *, measured: bool) -> Iterator[Problem]:
@@ -155,6 +163,18 @@ def _of_outside(watch: Watch) -> Iterator[Problem]:
     elif isinstance(sli, BadSli):
         detail = f"{render(sli.bad)} is counted apart from {watch.query}; make sure that total counts these events too"
         yield Problem(code=ProblemCode.OUTSIDE_TOTAL, level=ProblemLevel.HINT, detail=detail)
+
+
+def _of_scrapes(member: Member) -> Problem:
+    tiers = [
+        (before, after)
+        for policy, widened in zip(member.documented.alerting.policies, member.slo.alerting.policies, strict=True)
+        for before, after in zip(policy.tiers, widened.tiers, strict=True)
+        if before != after
+    ]
+    instead = ", ".join(dict.fromkeys(f"{after.name} instead of {before.name}" for before, after in tiers))
+    detail = f"{member.watch.query} is scraped too seldom for the short windows of its alerts: {instead} is used"
+    return Problem(code=ProblemCode.SCRAPED_SELDOM, level=ProblemLevel.HINT, detail=detail)
 
 
 def _counted(window: WindowFigures) -> Floats:

@@ -24,6 +24,8 @@ MIDDLE_WIDTH_S = 300
 # A quarter of an hour is the coarsest grid on which every calendar day of every modern time zone begins.
 COARSE_WIDTH_S = 900
 _SLACK_CELLS = 40
+_SLOWER_SHARE = 0.02
+"""At this share of the difference in each slot, a scrape interval that doubles is known within the hour."""
 _AGREEMENT_EVENTS = 0.01
 _LONG_CELLS = 12
 
@@ -67,6 +69,7 @@ class Ledger:
     Columns by row, unix seconds: *birth_s* first sample (NaN: none yet), *settled_s* up to where counts are final,
     *counted_s* up to where they were counted at all, *complete_from_s* how far back history has been counted,
     *covered_s* up to where they were measured, *good_shown* and *bad_shown* the most events that were ever shown.
+    *scrape_s* is how far apart samples are (NaN: not known).
     """
 
     def __init__(self, interval_s: int) -> None:
@@ -90,6 +93,7 @@ class Ledger:
         self.good_shown = np.empty(0)
         self.bad_shown = np.empty(0)
         self.covered_s = np.empty(0)
+        self.scrape_s = np.empty(0)
         self._spacing_s = np.empty(0)
         self._spilled: list[tuple[Ints, Ints, Floats, Floats]] = []
 
@@ -124,6 +128,7 @@ class Ledger:
             ("good_shown", 0.0),
             ("bad_shown", 0.0),
             ("covered_s", 0.0),
+            ("scrape_s", np.nan),
             ("_spacing_s", np.inf),
         ):
             setattr(self, name, np.append(getattr(self, name), np.broadcast_to(value, many)))
@@ -178,11 +183,18 @@ class Ledger:
 
         *row_seen_s*: newest sample of each of *rows*. Two scrapes may fail before a slot counts as a hole.
         """
+        self._learn_scrape_intervals(rows)
         patience = np.maximum(2 * np.where(np.isinf(self._spacing_s[rows]), 0, self._spacing_s[rows]), self.interval_s)
         fine = self.newest_s - row_seen_s <= patience
         rows, row_seen_s = rows[fine], row_seen_s[fine]
         # What lies before a sample that follows on none is a hole, or the time before the row's birth.
         self._cover(rows, np.maximum(self.covered_s[rows], row_seen_s), np.full(len(rows), self.newest_s))
+
+    def _learn_scrape_intervals(self, rows: Ints) -> None:
+        """Follow the smallest distance of provisional samples: down at once, up slowly, since scrapes may fail."""
+        seen, before = self._spacing_s[rows], self.scrape_s[rows]
+        slower = before + _SLOWER_SHARE * (seen - before)
+        self.scrape_s[rows] = np.where(np.isinf(seen), before, np.where(seen > before, slower, seen))
 
     def rewind(self, rows: Ints) -> None:
         """Take back what was counted of *rows* after they were settled, to count it again."""

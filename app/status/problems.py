@@ -34,6 +34,8 @@ class ProblemCode(StrEnum):
     BAD_NEVER_MATCHED = "bad_never_matched"
     GOOD_NEVER_MATCHED = "good_never_matched"
     BUCKET_MISSING = "bucket_missing"
+    SCRAPED_SELDOM = "scraped_seldom"
+    SCRAPED_TOO_SELDOM = "scraped_too_seldom"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,7 +52,7 @@ def a_ledger(*bad_s: int) -> Ledger:
 def a_member(slo: Slo = SLO) -> Member:
     (watch,) = watches_of([slo])
     watch.rows[()] = 0
-    return members_of([slo], [watch])[0]
+    return members_of([slo], [watch], np.zeros(1))[0]
 
 
 def counted(ledger: Ledger, alert: Alert, *, ago_s: int, slo: Slo = SLO) -> tuple[float, float] | None:

@@ -1,0 +1,46 @@
+"""Windows for counters that are scraped seldom: one that holds less than two scrapes holds all events or none."""
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import lru_cache
+
+import numpy as np
+
+from app.slo import SeverityPolicy, Slo, Tier
+from app.slo.arrays import Floats
+
+_SCRAPES = 2
+_JITTER_S = 5
+"""Scrapes are this much earlier or later than their interval says; windows must not change with that."""
+_STEP_S = 30
+
+
+def shortest_windows_s(scrape_interval_s: Floats) -> Floats:
+    """The shortest windows, in multiples of half a minute, that hold two scrapes each, in seconds; 0 for NaN.
+
+    >>> shortest_windows_s(np.array([30.02, 299.7, np.nan])).tolist()
+    [60.0, 600.0, 0.0]
+    """
+    nominal_s = np.maximum(np.round(scrape_interval_s / _JITTER_S) * _JITTER_S, 1.0)
+    windows_s: Floats = np.nan_to_num(np.ceil(_SCRAPES * nominal_s / _STEP_S) * _STEP_S)
+    return windows_s
+
+
+@lru_cache(maxsize=4096)
+def with_windows_of_at_least(slo: Slo, shortest: timedelta) -> Slo:
+    """The SLO with every short window of its alerts at least *shortest*; itself where they all are."""
+    policies = tuple(_widened(policy, shortest) for policy in slo.alerting.policies)
+    if policies == slo.alerting.policies:
+        return slo
+    return replace(slo, alerting=replace(slo.alerting, policies=policies))
+
+
+def _widened(policy: SeverityPolicy, shortest: timedelta) -> SeverityPolicy:
+    return replace(policy, tiers=tuple(_widened_tier(tier, shortest) for tier in policy.tiers))
+
+
+def _widened_tier(tier: Tier, shortest: timedelta) -> Tier:
+    if tier.short >= shortest:
+        return tier
+    # The long window stays the longer one: a rule with one window fires on for as long as that remembers the errors.
+    return replace(tier, short=shortest, long=max(tier.long, 2 * shortest))

@@ -1,0 +1,75 @@
+"""Counters that are scraped every few minutes, with the settings that everybody starts with."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.slo import AlertState, Severity
+from app.status import AlertView, DataState, ProblemCode, Snapshot
+from tests.evaluation.memory import MemorySource, Series
+from tests.evaluation.plain import availability, requests, slos
+from tests.evaluation.running import INTERVAL_S, Running
+
+NOW = 1_800_000_000
+HOUR = 3600
+OUTAGE = NOW - HOUR
+
+
+def scraped(labels: dict[str, str], every: float, *, before: float, after: float, seed: int = 7) -> Series:
+    """A counter with so many events a second before and after the outage begins, scraped with some jitter."""
+    start = NOW - 12 * HOUR
+    times = np.arange(start + 11.0, NOW + HOUR, every)
+    times += np.random.default_rng(seed).uniform(-0.4, 0.4, len(times)).round(3)
+    values = before * (np.minimum(times, OUTAGE) - start) + after * np.maximum(times - OUTAGE, 0)
+    return Series(labels=labels, times=times, values=np.floor(values))
+
+
+def shop(every: float) -> MemorySource:
+    """All requests fail for an hour."""
+    return MemorySource(
+        [
+            scraped(requests("shop"), every, before=10.0, after=0.0),
+            scraped(requests("shop", "500"), every, before=0.0, after=10.0),
+        ]
+    )
+
+
+def page(shown: Snapshot) -> AlertView:
+    return next(alert for alert in shown.alerts if alert.severity is Severity.PAGE)
+
+
+@pytest.mark.parametrize(("every", "tier"), [(120, "1h/5m"), (200, "1h/7m"), (300, "1h/10m")])
+def test_an_outage_pages_whatever_the_scrape_interval(every: int, tier: str, tmp_path: Path) -> None:
+    """Data is fresh and whole in every slot, the alert fires within three scrapes and does not flap."""
+    source = shop(every)
+    with Running(slos([availability("shop")], tmp_path / "slos"), source, tmp_path / "db") as one:
+        one.run(OUTAGE - 1800, OUTAGE - 1500)
+        one.backfill(OUTAGE - 1500)
+        shown = []
+        for at in range(OUTAGE - 1500, NOW, INTERVAL_S):
+            one.run(at, at + INTERVAL_S)
+            shown.append(one.snapshot("shop-availability"))
+    assert {each.data for each in shown} == {DataState.FRESH}
+    assert min(view.coverage for each in shown for view in each.windows) > 0.95
+    states = [page(each).state for each in shown]
+    fired = states.index(AlertState.FIRING)
+    assert set(states[:fired]) == {AlertState.INACTIVE}
+    assert set(states[fired:]) == {AlertState.FIRING}
+    assert (fired * INTERVAL_S - 1500) / every <= 3
+    assert page(shown[-1]).tier == tier
+    hints = [problem.code for problem in shown[-1].problems]
+    assert (ProblemCode.SCRAPED_SELDOM in hints) == (tier != "1h/5m")
+    hour = next(view for view in shown[-1].windows if view.window == timedelta(hours=1))
+    assert hour.total == pytest.approx(36_000, rel=0.1)
+
+
+def test_samples_too_far_apart_are_said(tmp_path: Path) -> None:
+    source = MemorySource([scraped(requests("shop"), 900, before=10.0, after=10.0)])
+    with Running(slos([availability("shop")], tmp_path / "slos"), source, tmp_path / "db") as one:
+        one.run(NOW - 600, NOW)
+        one.backfill(NOW)
+        shown = one.snapshot("shop-availability")
+    assert shown.data is DataState.ERROR
+    assert [problem.code for problem in shown.problems] == [ProblemCode.SCRAPED_TOO_SELDOM]
