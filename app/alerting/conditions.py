@@ -27,7 +27,8 @@ _SETTLED = timedelta(minutes=30)
 class Condition:
     """Whether something *holds* now; None where that is not known, and everything stays as it is.
 
-    *says* puts it into words that follow the name of the SLO, *name* is short and never changes.
+    *says* puts it into words that follow the name of the SLO, *name* is short and never changes. *ended* says why its
+    alert ends, where that is not because it no longer holds.
     """
 
     cause: Cause
@@ -35,6 +36,11 @@ class Condition:
     name: str
     says: str
     pending_for: timedelta = timedelta(0)
+    ended: str | None = None
+
+    def without_member(self, reason: str) -> "Condition":
+        """The condition of a member that is there no longer: it does not hold, since nobody can say whether it does."""
+        return replace(self, holds=False, ended=reason)
 
 
 def no_data(
@@ -115,7 +121,12 @@ def step_conditions(
         alert = known.pop(condition.cause, None)
         alert = alert or Alert(slo=slo, severity=Severity.TICKET, cause=condition.cause)
         alert, changed = step_condition(
-            alert, holds=condition.holds, name=condition.name, pending_for=condition.pending_for, at=at
+            alert,
+            holds=condition.holds,
+            name=condition.name,
+            pending_for=condition.pending_for,
+            at=at,
+            ended=condition.ended,
         )
         stepped.append(alert)
         # Every short gap in the data would be recorded as pending and cleared.

@@ -58,12 +58,14 @@ def step_slo(
     slo: SloId,
     at: datetime,
     no_data: NoData = NoData.FREEZE,
+    ended: str | None = None,
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
     """All alerts of one SLO, or of one member of its group, after the slot *at*, and what has changed.
 
     The page goes first, since one in force mutes the ticket. The alerts of one SLO share an incident for as long as
     any of them is active. An alert whose severity was switched off is resolved. *no_data* is what becomes of alerts
-    whose newest data is too old to judge by; the SLO's own wish counts once data has been missing for a while.
+    whose newest data is too old to judge by; the SLO's own wish counts once data has been missing for a while. *ended*
+    says why alerts without data end whatever its wish is, None if they need not.
     """
     known = {alert.severity: alert for alert in alerts}
     story = next((alert.incident for alert in alerts if alert.incident is not None), None)
@@ -74,8 +76,11 @@ def step_slo(
         alert = known.pop(policy.severity, None) or Alert(slo=slo, severity=policy.severity)
         verdict = judge(readings[policy.severity], policy, quiet_for=_quiet_for(alert, at))
         muted = page is not None and _mutes(page, verdict, at)
-        policy_now = no_data if readings[policy.severity].stale else NoData.FREEZE
-        alert, transitions = _step(alert, verdict, policy, at=at, muted=muted, story=story, no_data=policy_now)
+        stale = readings[policy.severity].stale
+        policy_now = (NoData.FREEZE if not stale else no_data) if ended is None or not stale else NoData.RESOLVE
+        alert, transitions = _step(
+            alert, verdict, policy, at=at, muted=muted, story=story, no_data=policy_now, ended=ended
+        )
         story = story or alert.incident
         page = alert if policy.severity is Severity.PAGE else page
         stepped.append(alert)
@@ -84,15 +89,19 @@ def step_slo(
     return tuple(stepped), tuple(changes)
 
 
-def step_condition(alert: Alert, *, holds: bool | None, name: str, pending_for: timedelta, at: datetime) -> Step:
+def step_condition(
+    alert: Alert, *, holds: bool | None, name: str, pending_for: timedelta, at: datetime, ended: str | None = None
+) -> Step:
     """The alert of a condition after the slot *at*; it stays as it is where nobody knows whether the condition *holds*.
 
+    *ended* says why it ends, where that is not because the condition no longer holds.
     Its incident is its own: a ticket about the budget or the data is no part of the story of a burn.
     """
     if holds is None or (not holds and alert.state is AlertState.INACTIVE):
         return alert, ()
     if not holds:
         moved, change = _while_quiet(alert, timedelta(0), at)
+        change = change if change is None or ended is None else replace(change, reason=ended)
     elif alert.firing:
         moved, change = _go_on(alert, name), None
     else:
@@ -143,9 +152,14 @@ def _step(
     muted: bool,
     story: str | None,
     no_data: NoData = NoData.FREEZE,
+    ended: str | None = None,
 ) -> Step:
     if verdict.unknown is not None:
-        return _without_data(alert, verdict.unknown, policy, no_data, at=at, muted=muted, story=story)
+        reason = ended or f"{verdict.unknown}; this SLO says: no_data: {no_data}"
+        moved, changes = _without_data(alert, verdict.unknown, policy, no_data, at=at, muted=muted, story=story)
+        return moved, tuple(
+            replace(change, reason=reason) if change.kind is TransitionKind.RESOLVED else change for change in changes
+        )
     if alert.frozen is None and alert.state is AlertState.INACTIVE and not verdict.burning:
         return _hold_back(alert, verdict, at)
     thawed, changes = _thaw(replace(alert, held_back=None) if alert.held_back is not None else alert, at)
@@ -176,8 +190,6 @@ def _without_data(
             moved, change = _while_quiet(thawed, policy.keep_firing_for, at)
         case _:
             moved, change = _while_quiet(thawed, timedelta(0), at)
-    if change is not None and change.kind is TransitionKind.RESOLVED:
-        change = replace(change, reason=f"{reason}; this SLO says: no_data: {no_data}")
     heard, told = _announce(moved, change, at, muted=muted)
     return heard, (*changes, *told)
 

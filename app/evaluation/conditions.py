@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from app.alerting import Alert, Condition, Notice, Transition, compose_condition, no_data, of_budget, step_conditions
 from app.evaluation.members import Member
+from app.evaluation.vanished import PRESENT, Vanished
 from app.prometheus.breaker import NOT_AGAIN, NOT_YET
 from app.slo import AlertState, Cause, GroupKey, NoData, Slo, SloId
 
@@ -20,6 +21,7 @@ class State:
     stale: bool
     remaining: float
     lasts_s: float
+    vanished: Vanished = PRESENT
 
 
 @dataclass(slots=True)
@@ -42,10 +44,10 @@ class Conditions:
     transitions: list[Transition] = field(default_factory=list)
     notices: dict[str, Notice] = field(default_factory=dict)
 
-    def policy(self, slo: Slo) -> NoData:
-        """What becomes of the alerts of an SLO without data: its own wish, once that has been told."""
+    def policy(self, slo: Slo, vanished: Vanished) -> NoData:
+        """What becomes of alerts without data: the SLO's own wish, once it was told or where a member is alone."""
         told = any(alert.cause is Cause.NO_DATA and alert.firing for alert in self.alerts.get(slo.id, ()))
-        return slo.alerting.no_data if told else NoData.FREEZE
+        return slo.alerting.no_data if told else vanished.no_data
 
 
 def judge_conditions(
@@ -121,7 +123,9 @@ def _add_budgets(
             continue
         firing = frozenset(alert.cause for alert in known if alert.firing)
         consumed = _NAN if state.stale else 1.0 - state.remaining
-        owner.conditions += of_budget(wanted, firing, consumed=consumed, lasts_s=state.lasts_s)
+        conditions = of_budget(wanted, firing, consumed=consumed, lasts_s=state.lasts_s)
+        ended = state.vanished.ended
+        owner.conditions += (one if ended is None else one.without_member(ended) for one in conditions)
 
 
 def _add_no_data(

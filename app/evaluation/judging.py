@@ -1,7 +1,7 @@
 """Stepping the alerts of all members through one slot."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -26,6 +26,7 @@ from app.evaluation.conditions import State, judge_conditions
 from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.members import Member
 from app.evaluation.moments import bad_slots
+from app.evaluation.vanished import NOT_REPORTED, vanished
 from app.evaluation.views import is_stale
 from app.ledger import Ledger
 from app.slo import AlertState, Cause, SeverityPolicy, SloId, Tier
@@ -80,6 +81,8 @@ def judge_all(
     """
     columns = _Columns(figures, members, ledger)
     states = [columns.state(index, at, interval) for index in range(len(members))]
+    for index, gone_alone in vanished(members, figures, [state.stale for state in states], at_s=at.timestamp()).items():
+        states[index] = replace(states[index], vanished=gone_alone)
     conditions = judge_conditions(members, states, before, in_force, at=at)
     alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
     changed: list[Alert] = conditions.changed
@@ -102,8 +105,15 @@ def judge_all(
             since_end = None if alert.resolved_at is None else aftermaths.get(alert.key)
             if since_end is not None and alert.severity in readings:
                 readings[alert.severity] = replace(readings[alert.severity], since_end=since_end)
-        no_data = conditions.policy(member.slo)
-        stepped, changes = step_slo(known, readings, policies, slo=member.id, at=at, no_data=no_data)
+        stepped, changes = step_slo(
+            known,
+            readings,
+            policies,
+            slo=member.id,
+            at=at,
+            no_data=conditions.policy(member.slo, states[index].vanished),
+            ended=states[index].vanished.ended,
+        )
         alerts[member.id] = (*stepped, *alerts.get(member.id, ()))
         transitions += changes
         if stepped != known:
@@ -123,7 +133,8 @@ def judge_all(
                 )
         silenced += (alert for alert in known if alert.severity not in readings)
     told = news(transitions, notices, in_force)
-    gone, ended, farewells = _leave(before, alerts, in_force, at=at)
+    slos = {member.slo.id for member in members}
+    gone, ended, farewells = _leave(before, alerts, in_force, slos=slos, at=at)
     return Judgement(
         alerts=alerts,
         changed=tuple(changed),
@@ -141,14 +152,20 @@ def shown_with(member: Member, alerts: AlertsBySlo) -> tuple[Alert, ...]:
 
 
 def _leave(
-    before: AlertsBySlo, after: AlertsBySlo, in_force: NoticesByKey, *, at: datetime
+    before: AlertsBySlo, after: AlertsBySlo, in_force: NoticesByKey, *, slos: Collection[SloId], at: datetime
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...], tuple[Notice, ...]]:
     """The alerts of SLOs that are gone, their last transitions, and the all-clear that says why."""
-    gone = tuple(alert for slo, alerts in before.items() if slo not in after for alert in alerts)
-    reason = "the SLO was removed"
-    ended = retire(gone, at=at, reason=reason)
+    reasons = {
+        slo: NOT_REPORTED if slo.partition(":")[0] in slos else "the SLO was removed"
+        for slo in before
+        if slo not in after
+    }
+    gone = tuple(alert for slo in reasons for alert in before[slo])
+    ended = tuple(change for slo, reason in reasons.items() for change in retire(before[slo], at=at, reason=reason))
     farewells = tuple(
-        resolve(in_force[alert.key], at=at, reason=reason) for alert in gone if alert.in_force and alert.key in in_force
+        resolve(in_force[alert.key], at=at, reason=reasons[alert.slo])
+        for alert in gone
+        if alert.in_force and alert.key in in_force
     )
     return gone, ended, farewells
 

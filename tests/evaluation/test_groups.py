@@ -12,6 +12,7 @@ from app.evaluation.watch import MOST_GROUPS, Watch, watches_of
 from app.prometheus import Matrix
 from app.promql.selector_text import parse_selector
 from app.slo import BadSli, RollingWindow, Slo, SloId
+from app.store.alerts import load_in_force, recent_transitions
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import Running
@@ -145,6 +146,100 @@ def test_nobody_leaves_in_an_outage(tmp_path: Path) -> None:
         live.tick(AT + 300, AT + 600, *np.arange(AT + 5 * HOUR + 60, AT + 5 * HOUR + 900, 100))
         assert shown_routes(live)[-1] == f"/{FEW - 1:04}"
         assert live.board.snapshots[0].refused_members == 5
+
+
+def a_vanishing_member(*, all_of_it: bool = False) -> MemorySource:
+    """Three routes for a day; from hour 6 on all requests to one fail, from 6.5 on it is gone."""
+    begin, gone = AT, AT + 6.5 * HOUR
+    burst = [((AT + 6 * HOUR, AT + 24 * HOUR), 1.0)]
+    ends = [gone, gone if all_of_it else AT + 24 * HOUR, gone if all_of_it else AT + 24 * HOUR]
+    return MemorySource(
+        series=[
+            counter(requests("web", code, route=f"/{number}"), (begin, end), per_second=rate, bursts=bursts)
+            for number, end in enumerate(ends)
+            for code, rate, bursts in (("200", 1.0, ()), ("500", 0.0, burst if not number else ()))
+        ]
+    )
+
+
+def alerting(folder: Path, **keys: object) -> tuple[Slo, ...]:
+    document = availability("web", by=["route"])
+    document["slos"][0]["alerting"] = keys  # type: ignore[index]
+    return slos([document], folder)
+
+
+def ends_of(live: Running) -> list[tuple[str, str | None, bool]]:
+    """The alert of each end, its reason, and whether receivers are told."""
+    with live.database.read() as tx:
+        changes = [one for one in recent_transitions(tx, limit=100) if one.kind == "resolved"]
+    return [(one.key, one.reason, one.notify) for one in reversed(changes)]
+
+
+PAGE = "web-availability:route=/0/page"
+POLICY = "the newest data is too old to judge by; this SLO says: no_data: {}"
+
+
+@pytest.mark.parametrize(
+    ("no_data", "still_there", "gone", "reason"),
+    [
+        ("resolve", 9, 11, POLICY.format("resolve")),
+        ("good", 9, 11, POLICY.format("good")),
+        ("freeze", 59, 62, "no longer reported"),
+    ],
+)
+def test_the_page_of_a_member_that_vanishes_ends_while_others_live(
+    tmp_path: Path, no_data: str, still_there: float, gone: float, reason: str
+) -> None:
+    vanished = AT + 6.5 * HOUR
+    with Running(alerting(tmp_path, no_data=no_data), a_vanishing_member(), tmp_path / "a.db") as live:
+        live.tick(AT + 6 * HOUR)
+        live.backfill(AT + 6 * HOUR)
+        live.tick(*np.arange(AT + 6 * HOUR + 60, vanished + 60 * still_there, 120))
+        with live.database.read() as tx:
+            assert PAGE in {notice.key for notice in load_in_force(tx)}
+        live.restart()
+        live.tick(*np.arange(vanished + 60 * still_there + 60, vanished + 60 * gone + 120, 60))
+        assert (PAGE, reason, True) in ends_of(live)
+        with live.database.read() as tx:
+            assert not load_in_force(tx)
+
+
+@pytest.mark.parametrize("all_of_it", [False, True])
+def test_the_page_of_a_member_stays_where_missing_data_is_bad_or_the_whole_group_is_gone(
+    tmp_path: Path, all_of_it: bool
+) -> None:
+    """Nobody has gone alone: a group without any data is frozen, and says so by its ticket."""
+    policy = "freeze" if all_of_it else "bad"
+    source = a_vanishing_member(all_of_it=all_of_it)
+    with Running(alerting(tmp_path, no_data=policy), source, tmp_path / "a.db") as live:
+        live.tick(AT + 6 * HOUR)
+        live.backfill(AT + 6 * HOUR)
+        live.tick(*np.arange(AT + 6 * HOUR + 60, AT + 6.5 * HOUR, 120))
+        live.tick(*np.arange(AT + 6.5 * HOUR, AT + 10 * HOUR, 600))
+        with live.database.read() as tx:
+            assert PAGE in {notice.key for notice in load_in_force(tx)}
+
+
+def test_an_alert_that_frozen_ends_only_after_an_hour_in_which_others_were_measured(tmp_path: Path) -> None:
+    """Prometheus is away for three hours; who comes back a scrape later than others has not vanished."""
+    source = a_vanishing_member()
+    away = AT + 6.4 * HOUR, AT + 9.5 * HOUR
+    source.series = [
+        Series(
+            labels=one.labels,
+            times=one.times[(one.times < away[0]) | (one.times > away[1])],
+            values=one.values[(one.times < away[0]) | (one.times > away[1])],
+        )
+        for one in source.series
+    ]
+    with Running(alerting(tmp_path), source, tmp_path / "a.db") as live:
+        live.tick(AT + 6 * HOUR)
+        live.backfill(AT + 6 * HOUR)
+        live.tick(*np.arange(AT + 6 * HOUR + 60, away[0], 120))
+        live.tick(*np.arange(away[0], away[1] + 0.8 * HOUR, 300))
+        assert ends_of(live) == [("web-availability/ticket", None, True)]
+        live.tick(*np.arange(away[1] + 0.9 * HOUR, away[1] + 1.2 * HOUR, 300))
+        assert (PAGE, "no longer reported", True) in ends_of(live)
 
 
 def test_slos_over_the_same_events_share_their_history() -> None:
