@@ -1,35 +1,70 @@
 """The route of alerts."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 
 from fastapi import APIRouter
 
+from app.alerting import Transition
 from app.api.documents import Document, alert_document, transition_document
+from app.api.filters import Filter
 from app.api.models import AlertsModel
 from app.api.openapi import answers
+from app.api.paging import SortKey, page
+from app.api.parameters import DEFAULT_LIMIT, Cursor, LabelPairs, Limit, Services, States
 from app.api.ports import AlertLog
 from app.api.responses import JsonResponse
-from app.api.slos import DEFAULT_LIMIT, Limit
-from app.status import Board
+from app.status import AlertView, Board, Snapshot
 
 
 def alert_routes(board: Board, alerts: AlertLog, *, external_url: str) -> APIRouter:
     """The route ``/api/v1/alerts``; *external_url* is where people reach us."""
     router = APIRouter(tags=["alerts"], default_response_class=JsonResponse)
 
-    @router.get("/api/v1/alerts", responses=answers(AlertsModel, "Alerts", unprocessable_entity="A bad parameter"))
-    async def list_alerts(limit: Limit = DEFAULT_LIMIT) -> JsonResponse:
-        """Alerts that are not inactive, the shortest time to exhaustion first, and the newest `limit` transitions."""
-        lately = [transition_document(transition) for transition in await alerts.recent(limit)]
+    @router.get(
+        "/api/v1/alerts",
+        operation_id="listAlerts",
+        responses=answers(AlertsModel, "One page of alerts", not_found="No such page"),
+    )
+    async def list_alerts(
+        service: Services,
+        label: LabelPairs,
+        status: States,
+        limit: Limit = DEFAULT_LIMIT,
+        next: Cursor = "",  # noqa: A002  the contract's name
+    ) -> JsonResponse:
+        """Alerts that are not inactive, the shortest time to exhaustion first.
+
+        The first page also has the newest transitions, at most `limit`.
+        """
+        wanted = Filter.parse(service=service, status=status, label=label)
+        chosen = wanted.of(board.snapshots)
+        ids = {one.id for one in chosen}
+        items, cursor = page(
+            (pair for pair in board.active if pair[0].id in ids), key=_urgency, limit=limit, cursor=next
+        )
         # Words may come from templates, and of thousands of alerts they take a while.
-        active = await asyncio.to_thread(_active, board, external_url)
-        return JsonResponse({"items": active, "transitions": lately})
+        active = await asyncio.to_thread(_documents, board, items, external_url)
+        lately: Sequence[Transition] = ()
+        if not next:
+            # A transition of an SLO that is gone has no labels to choose it by.
+            slos = ids | {one.slo.id for one in chosen} if wanted else None
+            lately = await alerts.recent(limit, slos)
+        return JsonResponse(
+            {"items": active, "transitions": [transition_document(each) for each in lately], "next": cursor}
+        )
 
     return router
 
 
-def _active(board: Board, external_url: str) -> list[Document]:
+def _documents(board: Board, active: Iterable[tuple[Snapshot, AlertView]], external_url: str) -> list[Document]:
     return [
         alert_document(snapshot, alert, board.told_of(snapshot, alert), external_url=external_url)
-        for snapshot, alert in board.active
+        for snapshot, alert in active
     ]
+
+
+def _urgency(active: tuple[Snapshot, AlertView]) -> SortKey:
+    """The order of `Board.active`, and what tells alerts of the same rank apart."""
+    snapshot, alert = active
+    return snapshot.budget.lasts_until_s, alert.severity, snapshot.id, alert.cause

@@ -2,15 +2,17 @@
 
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import Lifespan
 
 from app.api.admission import Admission
 from app.api.alerts import alert_routes
+from app.api.conditional import ConditionalGet
 from app.api.guard import Guard
 from app.api.notifications import notification_routes
 from app.api.openapi import describe, docs_routes
 from app.api.operations import health_routes, metrics_route, reload_route, status_routes
+from app.api.parameters import refuse_unknown_parameters
 from app.api.ports import AlertLog, ConfigSource, DeadLetterBox, History, Readiness, Reloader
 from app.api.problems import handle_problems
 from app.api.slos import slo_routes
@@ -45,6 +47,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        dependencies=[Depends(refuse_unknown_parameters)],
     )
     app.include_router(slo_routes(board, history))
     app.include_router(alert_routes(board, alerts, external_url=external_url))
@@ -56,7 +59,8 @@ def create_app(
     app.include_router(docs_routes())
     handle_problems(app)
     describe(app)
-    # The last one added is the outermost.
+    # The last one added is the outermost: it also completes what the others answer.
+    app.add_middleware(ConditionalGet)
     app.add_middleware(Admission)
     app.add_middleware(Guard)
     return app

@@ -13,6 +13,8 @@ from app.slo import CalendarWindow, SloId, format_duration
 from app.status import AlertView, BudgetView, HistoryPoint, Problem, Progress, Snapshot, WindowView
 
 Document = dict[str, Any]
+# Above it a float, which is what most clients read numbers into, does not hold every whole number.
+_EXACT = 2.0**53
 
 
 def slo_document(snapshot: Snapshot) -> Document:
@@ -36,7 +38,7 @@ def slo_document(snapshot: Snapshot) -> Document:
         "coverage": snapshot.coverage,
         "status": snapshot.health,
         "sli": snapshot.sli,
-        "events": {"good": snapshot.good, "bad": snapshot.bad, "total": snapshot.total},
+        "events": {"good": count(snapshot.good), "bad": count(snapshot.bad), "total": count(snapshot.total)},
         "budget": _budget(snapshot.budget),
         "burn_rates": [_burn_rate(view) for view in snapshot.windows],
         "alerts": [_alert(view) for view in snapshot.alerts],
@@ -82,6 +84,15 @@ def history_document(
     }
 
 
+def count(events: float) -> float | int:
+    """A number of events: a whole number where it is one, so that clients need not read `470.0`.
+
+    >>> count(470.0), count(0.5)
+    (470, 0.5)
+    """
+    return int(events) if abs(events) < _EXACT and float(events).is_integer() else events
+
+
 def _window(snapshot: Snapshot) -> Document:
     window = snapshot.slo.window
     bounds = {"start": utc(snapshot.window_start), "end": utc(snapshot.window_end)}
@@ -115,9 +126,9 @@ def _burn_rate(view: WindowView) -> Document:
         "window": format_duration(view.window),
         "burn_rate": view.burn_rate,
         "sli": view.sli,
-        "good": view.good,
-        "bad": view.bad,
-        "total": view.total,
+        "good": count(view.good),
+        "bad": count(view.bad),
+        "total": count(view.total),
         "coverage": view.coverage,
     }
 
@@ -141,8 +152,8 @@ def _told(notice: Notice) -> Document:
         "description": said["description"],
         "burn_rate_long": notice.burn_rate_long,
         "burn_rate_short": notice.burn_rate_short,
-        "good": notice.good,
-        "bad": notice.bad,
+        "good": count(notice.good),
+        "bad": count(notice.bad),
         "incident_spent": spent_by_incident(notice),
         "budget_remaining": notice.budget_remaining,
         "exhausted_at": utc(none_left_at(notice)),
@@ -163,9 +174,9 @@ _NOTHING_TOLD: Document = dict.fromkeys(
 def _point(point: HistoryPoint) -> Document:
     return {
         "at": point.at,
-        "good": point.good,
-        "bad": point.bad,
-        "total": point.total,
+        "good": count(point.good),
+        "bad": count(point.bad),
+        "total": count(point.total),
         "sli": point.sli,
         "burn_rate": point.burn_rate,
         "budget_remaining_ratio": point.budget_remaining_ratio,

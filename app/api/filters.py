@@ -20,6 +20,9 @@ class Filter:
         """The filter of a query string; labels are written ``name=value``."""
         return cls(services=frozenset(service), states=frozenset(status), labels=frozenset(map(_label, label)))
 
+    def __bool__(self) -> bool:
+        return bool(self.services or self.states or self.labels)
+
     def of(self, snapshots: Iterable[Snapshot]) -> list[Snapshot]:
         """The snapshots that pass."""
         return [snapshot for snapshot in snapshots if self._passes(snapshot)]

@@ -264,7 +264,8 @@ class AlertsModel(_Model):
     """Alerts in force, and what alerts did lately, newest first."""
 
     items: list[ActiveAlertModel]
-    transitions: list[TransitionModel]
+    transitions: list[TransitionModel] = Field(description="At most `limit`, with the first page only.")
+    next: str | None = Field(description="Cursor of the next page; null on the last.")
 
 
 class BuildInfoModel(_Model):

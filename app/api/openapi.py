@@ -1,6 +1,5 @@
 """The description of the API: problem details for every error, and one page at `/docs` that works offline."""
 
-from collections.abc import Mapping
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
@@ -37,10 +36,10 @@ Responses = dict[int | str, dict[str, Any]]
 
 def answers(model: type, description: str, **problems: str) -> Responses:
     """What a route answers: *model* when all is well, and the named problems (``not_found="..."``)."""
-    return {200: {"model": model, "description": description}} | problem_answers(problems)
+    return {200: {"model": model, "description": description}} | problem_answers(**problems)
 
 
-def problem_answers(problems: Mapping[str, str]) -> Responses:
+def problem_answers(**problems: str) -> Responses:
     """The error answers of a route by the name of their status, each with its description."""
     return {
         HTTPStatus[name.upper()].value: {"description": description, "content": _PROBLEM}
@@ -49,19 +48,49 @@ def problem_answers(problems: Mapping[str, str]) -> Responses:
 
 
 def describe(app: FastAPI) -> None:
-    """Let the app's OpenAPI document hold the schema that all error answers refer to."""
+    """Let the app's OpenAPI document hold what all operations have in common: their errors, and conditional GETs."""
 
     def openapi() -> dict[str, Any]:
         if not app.openapi_schema:
             schema = get_openapi(
                 title=app.title, version=app.version, description=app.description, routes=app.routes, tags=_TAGS
             )
-            schema["components"]["schemas"]["Problem"] = ProblemModel.model_json_schema()
+            schemas = schema["components"]["schemas"]
+            schemas["Problem"] = ProblemModel.model_json_schema()
+            for name in _OF_FASTAPI:
+                schemas.pop(name, None)
+            for operations in schema["paths"].values():
+                for method, operation in operations.items():
+                    _complete(operation, method)
             app.openapi_schema = schema
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]  # the way FastAPI documents to extend it
 
+
+def _complete(operation: dict[str, Any], method: str) -> None:
+    responses = operation["responses"]
+    for status, problem in problem_answers(**_ANY_PROBLEM).items():
+        if "application/problem+json" not in responses.get(str(status), {}).get("content", {}):
+            responses[str(status)] = problem
+    if method == "get" and "application/json" in responses["200"].get("content", {}):
+        responses["200"]["headers"] = {
+            "ETag": {"description": "Changes with the answer.", "schema": {"type": "string"}}
+        }
+        responses["304"] = {"description": "The same as the answer that `If-None-Match` names"}
+    operation["responses"] = dict(sorted(responses.items()))
+
+
+# The shape in which FastAPI itself would answer a bad parameter.
+_OF_FASTAPI = ("HTTPValidationError", "ValidationError")
+# What any operation may answer, whichever route it is.
+_ANY_PROBLEM = {
+    "bad_request": "The request is not HTTP that the service can read",
+    "request_entity_too_large": "The body is too large",
+    "unprocessable_entity": "A parameter that is unknown, or that has a value that cannot be used",
+    "internal_server_error": "A fault of the service; its log says more",
+    "service_unavailable": "The service has too many requests to answer this one",
+}
 
 _TAGS = [
     {"name": "slos", "description": "Budgets, burn rates and their past."},

@@ -1,7 +1,7 @@
 """Routes of the service itself: health, metrics, build, configuration, reload."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
@@ -9,12 +9,13 @@ from typing import Annotated
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.responses import PlainTextResponse, Response
 
 from app.api.coalescing import Coalesced
 from app.api.models import BuildInfoModel, ConfigModel, ReloadedModel, StateModel
-from app.api.openapi import answers, problem_answers
+from app.api.openapi import Responses, answers
 from app.api.ports import ConfigSource, Readiness, Reloader
 from app.api.problems import ProblemError
 from app.api.responses import JsonResponse, utc
@@ -23,17 +24,30 @@ from app.metrics import BuildInfo, Exposition, Page, PageForm
 _MOST_FORMS = 16
 """Formats and encodings of /metrics that are kept apart; scrapers ask for two or three, and may ask for any version."""
 
+NOT_AUTHORISED = {"unauthorized": "No token, or a wrong one", "forbidden": "No token is configured"}
+_BEARER = HTTPBearer(scheme_name="token", description="The token of `SLOBURN_API_TOKEN`.", auto_error=False)
+_TEXT = {"schema": {"type": "string"}}
+_METRICS: Responses = {
+    200: {
+        "description": "Every metric",
+        "content": {
+            "text/plain; version=0.0.4; charset=utf-8": _TEXT,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8": _TEXT,
+        },
+    }
+}
+
 
 def status_routes(config: ConfigSource, build: BuildInfo, readiness: Readiness) -> APIRouter:
     """The routes below ``/api/v1/status``."""
     router = APIRouter(prefix="/api/v1/status", tags=["service"], default_response_class=JsonResponse)
 
-    @router.get("/buildinfo", responses=answers(BuildInfoModel, "The build"))
+    @router.get("/buildinfo", operation_id="getBuildInfo", responses=answers(BuildInfoModel, "The build"))
     async def buildinfo() -> JsonResponse:
         """Which build is running."""
         return JsonResponse(asdict(build))
 
-    @router.get("/config", responses=answers(ConfigModel, "The configuration"))
+    @router.get("/config", operation_id="getConfig", responses=answers(ConfigModel, "The configuration"))
     async def configuration() -> JsonResponse:
         """The settings in force with secrets masked, and which documents are in force."""
         status = config.status()
@@ -49,6 +63,7 @@ def status_routes(config: ConfigSource, build: BuildInfo, readiness: Readiness) 
 
     @router.get(
         "/health",
+        operation_id="getHealth",
         responses=answers(
             StateModel, "Every slot is evaluated and stored", service_unavailable="Why evaluation is not healthy"
         ),
@@ -64,12 +79,16 @@ def health_routes(readiness: Readiness) -> APIRouter:
     """The routes that an orchestrator asks."""
     router = APIRouter(tags=["service"], default_response_class=JsonResponse)
 
-    @router.get("/-/healthy", responses=answers(StateModel, "The process answers"))
+    @router.get("/-/healthy", operation_id="getHealthy", responses=answers(StateModel, "The process answers"))
     async def healthy() -> JsonResponse:
         """Whether the process answers at all; a restart would help if not."""
         return JsonResponse({"status": "healthy"})
 
-    @router.get("/-/ready", responses=answers(StateModel, "It can serve", service_unavailable="Why not, in words"))
+    @router.get(
+        "/-/ready",
+        operation_id="getReady",
+        responses=answers(StateModel, "It can serve", service_unavailable="Why not, in words"),
+    )
     async def ready() -> JsonResponse:
         """Whether the service can serve; evaluation may be failing, see `/api/v1/status/health`."""
         return _verdict("ready", readiness.reasons())
@@ -98,9 +117,11 @@ def metrics_route(metrics: Exposition) -> APIRouter:
         render = partial(metrics.render, accept=accept, accept_encoding=accept_encoding)
         return runs.setdefault(form, Coalesced(lambda: run_sync(render, limiter=thread)))
 
-    @router.get("/metrics", response_class=PlainTextResponse)
-    async def scrape(accept: Annotated[str, Header()] = "", accept_encoding: Annotated[str, Header()] = "") -> Response:
-        """The SLOs and the health of the service, as text or OpenMetrics."""
+    @router.get("/metrics", operation_id="getMetrics", response_class=PlainTextResponse, responses=_METRICS)
+    async def scrape(request: Request) -> Response:
+        """The SLOs and the health of the service, as text or OpenMetrics, whichever `Accept` prefers."""
+        # A header may come in several lines.
+        accept, accept_encoding = (", ".join(request.headers.getlist(name)) for name in ("accept", "accept-encoding"))
         page = await rendering(accept, accept_encoding)()
         headers = {"Content-Type": page.content_type, "Vary": "Accept, Accept-Encoding"}
         if page.gzipped:
@@ -113,18 +134,20 @@ def metrics_route(metrics: Exposition) -> APIRouter:
 def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
     """The route ``/-/reload``, which only answers to the bearer of *token*."""
     router = APIRouter(tags=["service"], default_response_class=JsonResponse)
-    problems = problem_answers(
-        {
-            "unauthorized": "No token, or a wrong one",
-            "forbidden": "No token is configured",
-            "unprocessable_entity": "The documents have errors; the old ones stay in force",
-        }
-    )
 
-    @router.post("/-/reload", responses=answers(ReloadedModel, "The documents are in force") | problems)
-    async def reload(authorization: Annotated[str, Header()] = "") -> JsonResponse:
-        """Read the documents anew, all or nothing."""
-        authorise(authorization, token)
+    @router.post(
+        "/-/reload",
+        operation_id="reload",
+        dependencies=[Depends(bearer_of(token))],
+        responses=answers(
+            ReloadedModel,
+            "The documents are in force",
+            **NOT_AUTHORISED,
+            unprocessable_entity="The documents have errors, and the old ones stay in force; or an unknown parameter",
+        ),
+    )
+    async def reload() -> JsonResponse:
+        """Read the documents again, all or nothing."""
         outcome = await reloader.reload()
         if outcome.errors:
             detail = f"{len(outcome.errors)} error(s) in the documents; the old ones stay in force"
@@ -134,16 +157,15 @@ def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
     return router
 
 
-def authorise(authorization: str, token: str | None) -> None:
-    """Let the bearer of *token* pass, and nobody where there is none.
+def bearer_of(token: str | None) -> Callable[..., None]:
+    """A dependency that lets the bearer of *token* pass, and no request where there is none."""
 
-    Raises:
-        ProblemError: it is somebody else.
-    """
-    if not token:
-        detail = "changes over HTTP are off: configure a token; to reload, SIGHUP to the process does as well"
-        raise ProblemError(HTTPStatus.FORBIDDEN, detail)
-    scheme, _, given = authorization.partition(" ")
-    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), token.encode()):
-        detail = "send the configured token as 'Authorization: Bearer <token>'"
-        raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+    def authorise(given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> None:
+        if not token:
+            detail = "changes over HTTP are off: configure a token; to reload, SIGHUP to the process does as well"
+            raise ProblemError(HTTPStatus.FORBIDDEN, detail)
+        if given is None or not hmac.compare_digest(given.credentials.strip().encode("latin-1"), token.encode()):
+            detail = "send the configured token as 'Authorization: Bearer <token>'"
+            raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
+
+    return authorise

@@ -1,31 +1,56 @@
-"""Pages of SLOs: sorted by id, and a cursor that stands for the last id of a page.
+"""Pages of a sorted list: a cursor holds the sort key of the last item of a page.
 
-The cursor stays good while SLOs come and go: the next page starts behind the id, whether that is still there or not.
+The cursor stays good while items come and go: the next page starts behind the key, whether its item is still there or
+not.
 """
 
 import base64
-import binascii
-from collections.abc import Iterable
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
-from app.api.problems import invalid
-from app.slo import SloId
-from app.status import Snapshot
+from app.api.problems import ProblemError, invalid, not_found
 
-
-def page(snapshots: Iterable[Snapshot], *, limit: int, cursor: str | None) -> tuple[list[Snapshot], str | None]:
-    """One page, and the cursor of the next; None behind the last."""
-    after = "" if cursor is None else _decode(cursor)
-    rest = sorted((snapshot for snapshot in snapshots if snapshot.id > after), key=lambda snapshot: snapshot.id)
-    items = rest[:limit]
-    return items, _encode(items[-1].id) if len(rest) > limit else None
+Item = TypeVar("Item")
+CURSOR_PATTERN = "^[A-Za-z0-9_-]*$"
+_CURSOR = re.compile(CURSOR_PATTERN)
+SortKey = tuple[str | float, ...]
+"""What items are sorted by; no two items of a list share one, and all have the same types in the same order."""
 
 
-def _encode(slo_id: SloId) -> str:
-    return base64.urlsafe_b64encode(slo_id.encode()).decode().rstrip("=")
+def page(
+    items: Iterable[Item], *, key: Callable[[Item], SortKey], limit: int, cursor: str
+) -> tuple[list[Item], str | None]:
+    """One page, and the cursor of the next; None behind the last. An empty *cursor* asks for the first page.
 
-
-def _decode(cursor: str) -> str:
+    Raises:
+        ProblemError: 422 if *cursor* is not written as one, 404 if it is, but none that a page has given.
+    """
+    after = _decode(cursor) if cursor else ()
     try:
-        return base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True).decode()
-    except (binascii.Error, ValueError) as error:
-        raise invalid("next is not a cursor of an earlier page") from error
+        rest = sorted(((key(item), item) for item in items if key(item) > after), key=lambda pair: pair[0])
+    except TypeError as error:
+        raise _unknown(cursor) from error
+    first = rest[:limit]
+    return [item for _, item in first], _encode(first[-1][0]) if len(rest) > limit else None
+
+
+def _encode(key: SortKey) -> str:
+    return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str) -> SortKey:
+    if not _CURSOR.fullmatch(cursor):
+        raise invalid(f"next={cursor!r} is not a cursor: give back what the page before has as `next`")
+    try:
+        key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except (ValueError, RecursionError) as error:
+        raise _unknown(cursor) from error
+    if not isinstance(key, list) or not key or not all(isinstance(part, str | float) for part in key):
+        raise _unknown(cursor)
+    return tuple(key)
+
+
+def _unknown(cursor: str) -> ProblemError:
+    return not_found(f"no page has the cursor next={cursor!r}: leave next out for the first page")

@@ -1,6 +1,6 @@
 """What the routes need of the rest of the service."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -22,8 +22,8 @@ class History(Protocol):
 class AlertLog(Protocol):
     """What alerts have done lately."""
 
-    async def recent(self, limit: int) -> Sequence[Transition]:
-        """The newest transitions of all SLOs, newest first."""
+    async def recent(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
+        """The newest transitions of these SLOs and group members, newest first; of all if None."""
         ...
 
 

@@ -6,9 +6,11 @@ Source: https://www.rfc-editor.org/rfc/rfc9457
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -57,7 +59,8 @@ def problem(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        "instance": path,
+        # A URI reference, so that no character of a path stands for itself that may not.
+        "instance": quote(path, safe="/:@!$&'()*+,;=~"),
     }
     if errors:
         content["errors"] = list(errors)
@@ -73,11 +76,14 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
-        return problem(request.url.path, error.status_code, _detail(request, error), headers=error.headers)
+        headers = dict(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers = {"Allow": _allowed(error)}
+        return problem(request.url.path, error.status_code, _detail(request, error), headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> Response:
-        errors = [f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        errors = [f"{'.'.join(map(str, item['loc'][1:]))}={item['input']!r}: {item['msg']}" for item in error.errors()]
         return problem(request.url.path, HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(errors), errors=errors)
 
     @app.exception_handler(Exception)
@@ -88,9 +94,15 @@ def handle_problems(app: FastAPI) -> None:
         return problem(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, detail, headers=SECURITY_HEADERS)
 
 
+def _allowed(error: HTTPException) -> str:
+    allowed = Headers(error.headers).get("allow", "")
+    # `Guard` answers HEAD wherever there is a GET.
+    return "GET, HEAD" if allowed == "GET" else allowed
+
+
 def _detail(request: Request, error: HTTPException) -> str:
     if error.status_code == HTTPStatus.NOT_FOUND:
         return f"there is nothing at {request.url.path}; /docs lists what there is"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-        return f"{request.method} is not allowed here"
+        return f"{request.method} is not allowed here: use {_allowed(error)}"
     return error.detail

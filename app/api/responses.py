@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from starlette.responses import Response
+from starlette.responses import JSONResponse
 from typing_extensions import override
 
 SECURITY_HEADERS = {
@@ -16,10 +16,8 @@ SECURITY_HEADERS = {
 }
 
 
-class JsonResponse(Response):
-    """JSON of plain values and UTC times."""
-
-    media_type = "application/json"
+class JsonResponse(JSONResponse):
+    """JSON of plain values and UTC times; of a subclass of this name FastAPI knows that it is no text."""
 
     @override
     def render(self, content: Any) -> bytes:

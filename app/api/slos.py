@@ -11,77 +11,70 @@ from app.api.filters import Filter
 from app.api.models import HistoryModel, SloListModel, SloModel
 from app.api.openapi import answers
 from app.api.paging import page
+from app.api.parameters import DEFAULT_LIMIT, Cursor, LabelPairs, Limit, Services, States, Step, Time
 from app.api.ports import History
 from app.api.problems import ProblemError, not_found
 from app.api.responses import JsonResponse
 from app.api.timespans import check_span, default_step, parse_step, parse_time
+from app.paths import SLO_ID
 from app.slo import SloId
-from app.status import Board, HealthState, Snapshot
+from app.status import Board, Snapshot
 
-DEFAULT_LIMIT = 100
-MAX_LIMIT = 1_000
 _HISTORIES_AT_ONCE = 1
 
-Id = Annotated[str, Path(examples=["checkout-availability"])]
-Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Services = Annotated[list[str] | None, Query(description="Only these services.")]
-LabelPairs = Annotated[
-    list[str] | None, Query(description="Only with all these labels, written name=value.", examples=["team=payments"])
-]
-States = Annotated[list[HealthState] | None, Query(description="Only in these states.")]
-Cursor = Annotated[str | None, Query(description="The cursor that the last page gave.")]
+Id = Annotated[str, Path(min_length=1, examples=["checkout-availability"], description="The id of the SLO.")]
 From = Annotated[
-    str | None, Query(alias="from", description="RFC 3339 or Unix seconds; by default one SLO window before `to`.")
+    Time, Query(alias="from", description="RFC 3339 or Unix seconds; by default one SLO window before `to`.")
 ]
-To = Annotated[
-    str | None, Query(alias="to", description="RFC 3339 or Unix seconds; by default the newest measured slot.")
-]
-Step = Annotated[
-    str | None, Query(description="Such as 5m, or seconds; by default a few hundred points.", examples=["1h"])
-]
+To = Annotated[Time, Query(alias="to", description="RFC 3339 or Unix seconds; by default the newest measured slot.")]
+Every = Annotated[Step, Query(alias="step", description="Such as `5m`, or seconds; by default a few hundred points.")]
+_PREFIX = "/api/v1/slos"
+_HISTORY = "/history"
 
 
 def slo_routes(board: Board, history: History) -> APIRouter:
     """The routes below ``/api/v1/slos``."""
-    router = APIRouter(prefix="/api/v1/slos", tags=["slos"], default_response_class=JsonResponse)
+    router = APIRouter(prefix=_PREFIX, tags=["slos"], default_response_class=JsonResponse)
     turn = asyncio.Semaphore(_HISTORIES_AT_ONCE)
 
     # Plain functions run in worker threads: writing a thousand SLOs never holds up the event loop.
-    @router.get("", responses=answers(SloListModel, "One page of SLOs", unprocessable_entity="A bad parameter"))
+    @router.get(
+        "", operation_id="listSlos", responses=answers(SloListModel, "One page of SLOs", not_found="No such page")
+    )
     def list_slos(
-        service: Services = None,
-        label: LabelPairs = None,
-        status: States = None,
+        service: Services,
+        label: LabelPairs,
+        status: States,
         limit: Limit = DEFAULT_LIMIT,
-        next: Cursor = None,  # noqa: A002  the contract's name
+        next: Cursor = "",  # noqa: A002  the contract's name
     ) -> JsonResponse:
         """SLOs sorted by id; every member of a group is one of its own."""
-        chosen = Filter.parse(service=service or (), status=status or (), label=label or ()).of(board.snapshots)
-        items, cursor = page(chosen, limit=limit, cursor=next)
+        chosen = Filter.parse(service=service, status=status, label=label).of(board.snapshots)
+        items, cursor = page(chosen, key=lambda snapshot: (snapshot.id,), limit=limit, cursor=next)
         return JsonResponse({"items": [slo_document(item) for item in items], "next": cursor})
 
     @router.get(
-        "/{id:path}/history",
-        responses=answers(HistoryModel, "Its past", not_found="No such SLO", unprocessable_entity="A bad parameter"),
+        f"/{SLO_ID}{_HISTORY}",
+        operation_id="getSloHistory",
+        responses=answers(HistoryModel, "Its past", not_found="No such SLO"),
     )
     async def slo_history(
         request: Request,
         id: Id,  # noqa: A002  the contract's name
         start: From = None,
         end: To = None,
-        step: Step = None,
+        every: Every = None,
     ) -> JsonResponse:
         """Counts, SLI, burn rate and the budget as it stood, step by step."""
-        whole_id = SloId(f"{id}/history")
-        if _slash_was_escaped(request) and board.find(whole_id):
-            return JsonResponse(slo_document(_find(board, whole_id)))
+        if not _asks_for_history(request):
+            return JsonResponse(slo_document(_find(board, _whole_id(request))))
         snapshot = _find(board, SloId(id))
         # Thousands of points are seconds of work if many ask at once; one after another they leave the evaluations
         # their share of the interpreter (ADR-0006).
         async with turn:
-            return await asyncio.to_thread(_history, history, snapshot, start, end, step)
+            return await asyncio.to_thread(_history, history, snapshot, start, end, every)
 
-    @router.get("/{id:path}", responses=answers(SloModel, "The SLO", not_found="No such SLO"))
+    @router.get(f"/{SLO_ID}", operation_id="getSlo", responses=answers(SloModel, "The SLO", not_found="No such SLO"))
     def one_slo(id: Id) -> JsonResponse:  # noqa: A002  the contract's name
         """One SLO, or one member of its group."""
         return JsonResponse(slo_document(_find(board, SloId(id))))
@@ -92,11 +85,13 @@ def slo_routes(board: Board, history: History) -> APIRouter:
 def _history(
     history: History, snapshot: Snapshot, start: str | None, end: str | None, step: str | None
 ) -> JsonResponse:
-    until = parse_time(end, name="to") if end else snapshot.as_of
+    until = snapshot.as_of if end is None else parse_time(end, name="to")
+    since = None if start is None else parse_time(start, name="from")
+    every = None if step is None else parse_step(step)
     if until is None:
         return JsonResponse(history_document(snapshot.id, None, None, timedelta(minutes=1), []))
-    since = parse_time(start, name="from") if start else _window_start(snapshot, until)
-    every = parse_step(step) if step else default_step(until - since)
+    since = since or _window_start(snapshot, until)
+    every = every or default_step(until - since)
     check_span(since, until, every)
     points = history.history(snapshot.id, since, until, every)
     if points is None:
@@ -123,7 +118,13 @@ def _unknown(board: Board, slo_id: SloId) -> ProblemError:
     return not_found(f"no SLO has the id {slo_id!r}")
 
 
-def _slash_was_escaped(request: Request) -> bool:
-    # The id of a group may end in "/history" itself; only the undecoded path tells it from the history of a shorter id.
-    raw: bytes = request.scope.get("raw_path", b"")
-    return not raw.endswith(b"/history")
+def _asks_for_history(request: Request) -> bool:
+    # The id of a group may end in "/history" itself, perhaps with a line break behind it; only the undecoded path tells
+    # it from the history of a shorter id.
+    raw: bytes = request.scope["raw_path"]
+    return raw.endswith(_HISTORY.encode())
+
+
+def _whole_id(request: Request) -> SloId:
+    _, _, slo_id = request.scope["path"].partition(f"{_PREFIX}/")
+    return SloId(slo_id)

@@ -1,6 +1,6 @@
 """Times and steps as people put them into a query string."""
 
-import math
+import re
 from datetime import UTC, datetime, timedelta
 
 from app.api.problems import invalid
@@ -9,9 +9,12 @@ from app.slo import parse_duration
 MAX_POINTS = 11_000
 """As many points as Prometheus gives for one range query."""
 
-_EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
-_LATEST = datetime(2200, 1, 1, tzinfo=UTC)
-_LONGEST_STEP = timedelta(days=366)
+_NUMBER = re.compile(r"[+-]?\d{1,20}(\.\d{0,20})?([eE][+-]?\d{1,3})?", re.ASCII)
+# `datetime.fromisoformat` alone also reads dates of weeks, and times without an offset.
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)([Zz]|[+ -]\d\d:[0-5]\d)", re.ASCII)
+EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+LONGEST_STEP = timedelta(days=366)
 _DEFAULT_POINTS = 400
 _NICE_STEPS = tuple(
     timedelta(minutes=minutes) for minutes in (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 10_080)
@@ -20,22 +23,27 @@ _NICE_STEPS = tuple(
 
 def parse_time(text: str, *, name: str) -> datetime:
     """A time as RFC 3339 or as Unix seconds."""
+    if _RFC3339.fullmatch(f"{text}Z"):
+        raise invalid(f"{name}={text!r} has no time zone: append Z, or an offset such as +01:00")
     try:
-        return _usable(_unix(text) or _rfc3339(text))
+        seconds = _number(text)
+        at = _rfc3339(text) if seconds is None else datetime.fromtimestamp(seconds, UTC)
     except (ValueError, OverflowError, OSError) as error:
         message = f"{name}={text!r} is not a time: write 2026-03-01T12:00:00Z or seconds since 1970"
         raise invalid(message) from error
+    # Windows reach back a year: far from the ends of the calendar no arithmetic can leave it.
+    if not EARLIEST <= at < LATEST:
+        raise invalid(f"{name}={text!r} must be between {EARLIEST.year} and {LATEST.year}")
+    return at.astimezone(UTC)
 
 
 def parse_step(text: str) -> timedelta:
     """A step as a duration such as ``5m`` or as seconds."""
-    try:
-        seconds = float(text)
-    except ValueError:
-        return _duration(text)
-    if not 1 <= seconds <= _LONGEST_STEP.total_seconds():
+    seconds = _number(text)
+    step = _duration(text).total_seconds() if seconds is None else seconds
+    if not 1 <= step <= LONGEST_STEP.total_seconds():
         raise invalid(f"step={text!r} must be at least a second and at most a year")
-    return timedelta(seconds=seconds)
+    return timedelta(seconds=step)
 
 
 def default_step(span: timedelta) -> timedelta:
@@ -51,29 +59,18 @@ def check_span(start: datetime, end: datetime, step: timedelta) -> None:
         raise invalid(f"more than {MAX_POINTS} points: ask for a longer step or a shorter time")
 
 
-def _usable(at: datetime) -> datetime:
-    # Windows reach back a year: far from the ends of the calendar no arithmetic can leave it.
-    if not _EARLIEST <= at < _LATEST:
-        raise ValueError(at)
-    return at.astimezone(UTC)
-
-
-def _unix(text: str) -> datetime | None:
-    try:
-        seconds = float(text)
-    except ValueError:
-        return None
-    if not math.isfinite(seconds):
-        raise ValueError(text)
-    return datetime.fromtimestamp(seconds, UTC)
+def _number(text: str) -> float | None:
+    # `float` also reads `1_000`, `nan` and digits of other scripts.
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def _rfc3339(text: str) -> datetime:
-    # In a query string a bare plus means a space, and people do not escape the one of "+01:00".
-    at = datetime.fromisoformat(text.replace(" ", "+") if "T" in text else text)
-    if at.tzinfo is None:
+    match = _RFC3339.fullmatch(text)
+    if match is None:
         raise ValueError(text)
-    return at
+    moment, offset = match.groups()
+    # In a query string a bare plus means a space, and people do not escape the one of "+01:00".
+    return datetime.fromisoformat(f"{moment}{offset.replace(' ', '+')}".upper())
 
 
 def _duration(text: str) -> timedelta:

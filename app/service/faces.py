@@ -1,7 +1,7 @@
 """The engine as the API sees it: one small face for each of the API's ports."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -75,12 +75,12 @@ class StoredAlertLog(AlertLog):
         self._database = database
 
     @override
-    async def recent(self, limit: int) -> Sequence[Transition]:
-        return await asyncio.to_thread(self._read, limit)
+    async def recent(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
+        return await asyncio.to_thread(self._read, limit, slos)
 
-    def _read(self, limit: int) -> Sequence[Transition]:
+    def _read(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
         with self._database.read() as transaction:
-            return recent_transitions(transaction, limit=limit)
+            return recent_transitions(transaction, slos=slos, limit=limit)
 
 
 class StoredDeadLetters(DeadLetterBox):

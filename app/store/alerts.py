@@ -56,6 +56,8 @@ transition = Table(
 )
 
 _REMEMBERED = tuple(column for column in alert_state.c if column.name != "notice")
+# Well below the number of variables that SQLite takes in one statement (32,766).
+_IDS_AT_ONCE = 10_000
 _TABLES = (alert_state, condition_state)
 
 
@@ -156,9 +158,15 @@ def recent_transitions(
     wanted = select(transition).order_by(transition.c.id.desc()).limit(limit)
     if since is not None:
         wanted = wanted.where(transition.c.at >= since)
-    if slos is not None:
-        wanted = wanted.where(transition.c.slo.in_(slos))
-    return tuple(_transition(row) for row in connection.execute(wanted))
+    if slos is None:
+        return tuple(_transition(row) for row in connection.execute(wanted))
+    ids = sorted(slos)
+    rows = [
+        row
+        for start in range(0, len(ids), _IDS_AT_ONCE)
+        for row in connection.execute(wanted.where(transition.c.slo.in_(ids[start : start + _IDS_AT_ONCE])))
+    ]
+    return tuple(_transition(row) for row in sorted(rows, key=lambda row: row.id, reverse=True)[:limit])
 
 
 def prune_transitions(connection: Connection, *, before: datetime) -> int:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
+from app.paths import SLO_ID
 from app.slo import SloId
 from app.status import Board, HealthState, percent
 from app.ui import views
@@ -43,7 +44,7 @@ def pages(board: Board, *, prefix: str = "") -> APIRouter:
             rows=views.worst_first(chosen)[:MAX_ROWS],
         )
 
-    @router.get("/slos/{id:path}")
+    @router.get(f"/slos/{SLO_ID}")
     def one_slo(id: str) -> Response:  # noqa: A002  as in the API
         snapshot = board.find(SloId(id))
         if snapshot is None:

@@ -112,7 +112,25 @@ def test_what_is_not_known_is_null_and_says_why() -> None:
 
 
 def test_the_id_of_a_group_is_found_however_odd_its_value() -> None:
-    values = ["/pay", "/a b?c#d", "ü=,%2F", "/pay/history", "", "/trailing/", "a/../b"]
+    values = [
+        "/pay",
+        "/a b?c#d",
+        "ü=,%2F",
+        "/pay/history",
+        "",
+        "/trailing/",
+        "a/../b",
+        "two\nlines",
+        "\n",
+        "/pay/history\n",
+        "\r\n\t",
+        "'\"`",
+        "..",
+        "/",
+        "\U0001f600",
+        "a%0Ab",
+        "a+b",
+    ]
     snapshots = [a_snapshot(group=(("route", value),)) for value in values]
 
     with listening(Served.with_snapshots(*snapshots).app()) as url, httpx2.Client(base_url=url) as http:

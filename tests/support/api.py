@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -64,8 +64,8 @@ class ListedAlerts(AlertLog):
     transitions: list[Transition] = field(default_factory=list)
 
     @override
-    async def recent(self, limit: int) -> Sequence[Transition]:
-        return self.transitions[:limit]
+    async def recent(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
+        return [each for each in self.transitions if slos is None or each.slo in slos][:limit]
 
 
 @dataclass

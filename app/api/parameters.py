@@ -1,0 +1,75 @@
+"""Query parameters that several routes share, and the refusal of those that a route does not have."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Query, Request
+from pydantic import WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
+
+from app.api.paging import CURSOR_PATTERN
+from app.api.problems import invalid
+from app.api.timespans import EARLIEST, LATEST, LONGEST_STEP
+from app.status import HealthState
+
+DEFAULT_LIMIT = 100
+MAX_LIMIT = 1_000
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items a page has at most.")]
+Services = Annotated[list[str], Query(default_factory=list, description="Only SLOs of any of these services.")]
+LabelPairs = Annotated[
+    # `Filter` refuses others, in words that name the parameter.
+    list[Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[^=]+="})]],
+    Query(
+        default_factory=list,
+        description="Only SLOs with all of these labels, of the document or the group, written `name=value`.",
+        examples=[["team=payments"]],
+    ),
+]
+States = Annotated[list[HealthState], Query(default_factory=list, description="Only SLOs in any of these states.")]
+Cursor = Annotated[
+    Annotated[str, WithJsonSchema({"type": "string", "pattern": CURSOR_PATTERN})],
+    Query(description="The cursor that the page before gave as `next`; empty for the first page."),
+]
+# None where a parameter is not given; in a query string there is no null, so the description has none.
+_UNIX_SECONDS = {"type": "number", "minimum": EARLIEST.timestamp(), "exclusiveMaximum": LATEST.timestamp()}
+_RFC3339 = {"type": "string", "format": "date-time"}
+_STEP_SECONDS = {"type": "number", "minimum": 1, "maximum": LONGEST_STEP.total_seconds()}
+_DURATION = {"type": "string", "pattern": "^([0-9]+(y|w|d|h|m|s|ms))+$"}
+Time = Annotated[str, WithJsonSchema({"anyOf": [_RFC3339, _UNIX_SECONDS]})] | SkipJsonSchema[None]
+Step = Annotated[str, WithJsonSchema({"anyOf": [_DURATION, _STEP_SECONDS]})] | SkipJsonSchema[None]
+
+
+def refuse_unknown_parameters(request: Request) -> None:
+    """Let a request pass whose parameters the API's description gives to its route, each once unless it is a list.
+
+    Raises:
+        ProblemError: there are others.
+    """
+    route = request.scope["route"]
+    if not route.include_in_schema:
+        return
+    # A misspelt filter that is ignored would answer a question that nobody asked.
+    known = _described(request.app).get((route.path_format, request.method), {})
+    for name in request.query_params:
+        if name not in known:
+            takes = f"it takes {', '.join(sorted(known))}" if known else "it takes none"
+            raise invalid(f"unknown query parameter {name!r}: {takes}")
+        if len(request.query_params.getlist(name)) > 1 and not known[name]:
+            raise invalid(f"query parameter {name!r} is given more than once")
+
+
+def _described(app: FastAPI) -> Mapping[tuple[str, str], Mapping[str, bool]]:
+    """The query parameters of each path and method, and whether each may be repeated."""
+    described = getattr(app.state, "query_parameters", None)
+    if described is None:
+        described = app.state.query_parameters = {
+            (path, method.upper()): dict(map(_parameter, operation.get("parameters", ())))
+            for path, operations in app.openapi()["paths"].items()
+            for method, operation in operations.items()
+        }
+    return described
+
+
+def _parameter(parameter: Mapping[str, Any]) -> tuple[str, bool]:
+    return parameter["name"], parameter["schema"].get("type") == "array"

@@ -1,0 +1,318 @@
+"""What holds for every route: refusals are problem details that say what is wrong, and answers can be revalidated."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+from typing import Any
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.api import Served, listening
+from tests.support.snapshots import a_snapshot
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND")
+# Each path of the description with an id that exists.
+PATHS = {path: path.format(id="checkout-availability", letter=7) for path in Served().app().openapi()["paths"]}
+OPERATIONS = [
+    (method.upper(), path) for path, methods in Served().app().openapi()["paths"].items() for method in methods
+]
+GETS = [path for method, path in OPERATIONS if method == "GET"]
+JSON_GETS = [path for path in GETS if path != "/metrics"]
+HISTORY = "/api/v1/slos/checkout-availability/history"
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    """A client of one application in one event loop."""
+    served = Served.with_snapshots(a_snapshot())
+    served.token = "right"  # noqa: S105  a made-up token
+    headers = {"Authorization": "Bearer right"}
+    with TestClient(served.app(), headers=headers, raise_server_exceptions=False) as http:
+        yield http
+
+
+def problem(response: httpx2.Response) -> dict[str, Any]:
+    """The problem that an answer holds, whole."""
+    assert response.headers["content-type"] == "application/problem+json", response.text
+    document: dict[str, Any] = response.json()
+    assert document["type"] == "about:blank"
+    assert document["status"] == response.status_code
+    assert document["title"] == HTTPStatus(response.status_code).phrase
+    assert document["detail"]
+    assert document["instance"] == response.request.url.raw_path.decode().partition("?")[0]
+    return document
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_method_that_a_route_does_not_have_is_405_and_names_those_that_it_has(client: TestClient, path: str) -> None:
+    allowed = "GET, HEAD" if path in GETS else "POST"
+    for method in METHODS:
+        if (method, path) not in OPERATIONS:
+            response = client.request(method, PATHS[path])
+
+            assert (method, response.status_code, response.headers["allow"]) == (method, 405, allowed)
+            assert allowed in problem(response)["detail"]
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+def test_an_unknown_query_parameter_is_refused_by_every_route(client: TestClient, method: str, path: str) -> None:
+    for query in ("nosuch=1", "nosuch", "Limit=1", "limit[]=1", "%6Cimit%00=1"):
+        response = client.request(method, f"{PATHS[path]}?{query}")
+
+        assert (query, response.status_code) == (query, 422)
+        assert "unknown query parameter" in problem(response)["detail"]
+
+
+def test_a_parameter_that_is_no_list_is_given_once(client: TestClient) -> None:
+    response = client.get("/api/v1/slos?limit=1&limit=2")
+
+    assert response.status_code == 422
+    assert "'limit'" in problem(response)["detail"]
+
+
+def test_every_operation_has_an_id_that_stays() -> None:
+    """Generated clients name their functions after them."""
+    ids = {
+        operation["operationId"]
+        for methods in Served().app().openapi()["paths"].values()
+        for operation in methods.values()
+    }
+    assert ids >= {
+        "listSlos",
+        "getSlo",
+        "getSloHistory",
+        "listAlerts",
+        "listDeadLetters",
+        "reviveDeadLetter",
+        "getBuildInfo",
+        "getConfig",
+        "getHealth",
+        "getHealthy",
+        "getReady",
+        "getMetrics",
+        "reload",
+    }
+
+
+def test_what_changes_something_needs_the_security_scheme() -> None:
+    schema = Served().app().openapi()
+
+    assert schema["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            assert operation.get("security") == ([{"token": []}] if method == "post" else None), path
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api",
+        "/api/v1",
+        "/api/v1/slos/",
+        "/api/v1/alerts/",
+        "/api/v2/slos",
+        "/API/v1/slos",
+        "/metrics/",
+        "/-/healthy/",
+        "//api/v1/slos",
+        "/%00",
+        "/a%20b%0A%22",
+        "/%F0%9F%98%80",
+        "/%FF",
+    ],
+)
+def test_a_path_without_a_route_is_not_found(live: httpx2.Client, path: str) -> None:
+    response = live.get(str(live.base_url).rstrip("/") + path)
+
+    assert response.status_code == 404
+    assert response.headers["content-type"] == "application/problem+json"
+    assert response.json()["instance"].isascii()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=-1",
+        "limit=1e3",
+        "limit=1.5",
+        "limit=",
+        "limit=" + "9" * 30,
+        "limit=" + "9" * 5_000,
+        "limit=%D9%A1%D9%A0",
+        "status=",
+        "status=meeting,at_risk",
+        "label=",
+        "label=team",
+        "label=%3Dx",
+        "next=%FF",
+        "next=a%20b",
+        "next=====",
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/v1/slos", "/api/v1/alerts"])
+def test_a_list_refuses_what_it_cannot_use(client: TestClient, path: str, query: str) -> None:
+    response = client.get(f"{path}?{query}")
+
+    assert response.status_code == 422
+    assert query.partition("=")[0] in problem(response)["detail"]
+
+
+@pytest.mark.parametrize("cursor", ["bogus", "A", "AAAA", "bnVsbA", "WzFd", "W1tdXQ", "W1tbW1tb", "e30", "W" * 4_000])
+@pytest.mark.parametrize("path", ["/api/v1/slos", "/api/v1/alerts"])
+def test_a_cursor_that_no_page_has_given_is_not_found(client: TestClient, path: str, cursor: str) -> None:
+    response = client.get(path, params={"next": cursor})
+
+    assert response.status_code == 404
+    assert "next" in problem(response)["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("from=", "from"),
+        ("to=2026-02-01T00:00:00", "time zone"),
+        ("from=2026-02-30T00:00:00Z", "from"),
+        ("from=2026-W09-7T00:00:00Z", "from"),
+        ("from=20260201T000000Z", "from"),
+        ("from=1_000_000_000", "from"),
+        ("from=inf", "from"),
+        ("from=-1", "1971"),
+        ("to=9999-12-31T23:59:59Z", "2200"),
+        ("to=" + "9" * 400, "to"),
+        ("step=", "step"),
+        ("step=1ms", "step"),
+        ("step=100y", "step"),
+        ("step=" + "9" * 5_000 + "s", "step"),
+        ("step=5m5m", "step"),
+        ("from=2026-02-02T00:00:00Z&to=2026-02-01T00:00:00Z", "before"),
+        ("from=2026-02-01T00:00:00Z&to=2026-02-01T00:00:00Z", "before"),
+        ("step=1s", "points"),
+        ("from=2026-02-01T00:00:00Z&from=2026-02-02T00:00:00Z", "more than once"),
+    ],
+)
+def test_a_history_refuses_what_it_cannot_draw(client: TestClient, query: str, says: str) -> None:
+    response = client.get(f"{HISTORY}?{query}")
+
+    assert response.status_code == 422
+    assert says in problem(response)["detail"]
+
+
+@given(text=st.text(max_size=40), name=st.sampled_from(["from", "to", "step"]))
+@settings(max_examples=50)
+def test_no_time_or_step_is_an_error_of_the_service(client: TestClient, text: str, name: str) -> None:
+    assert client.get(HISTORY, params={name: text.encode("utf-8", "ignore").decode()}).status_code in {200, 422}
+
+
+_HEADER = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_size=60)
+
+
+@given(accept=_HEADER, encoding=_HEADER)
+@settings(max_examples=50)
+def test_no_accept_header_is_an_error_of_the_service(client: TestClient, accept: str, encoding: str) -> None:
+    headers = {"Accept": accept, "Accept-Encoding": encoding}
+    http = client
+
+    assert http.get("/metrics", headers=headers).status_code == 200
+    assert http.get("/api/v1/slos", headers=headers).headers["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize(
+    ("accept", "content_type"),
+    [
+        ("", "text/plain"),
+        ("text/html", "text/plain"),
+        ("application/openmetrics-text", "application/openmetrics-text; version=1.0.0"),
+        ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;q=0.1", "application/openmetrics-text"),
+        ("application/openmetrics-text; version=one; escaping=;q=x", "text/plain"),
+        ("application/openmetrics-text;version=9.9.9", "text/plain"),
+        ("application/openmetrics-text;version=1.0.0;q=0,text/plain", "text/plain"),
+        ("text/plain;version=1.0.0;escaping=allow-utf-8", "text/plain"),
+    ],
+)
+def test_metrics_have_a_format_for_every_accept_header(client: TestClient, accept: str, content_type: str) -> None:
+    response = client.get("/metrics", headers={"Accept": accept})
+
+    assert response.headers["content-type"].startswith(content_type)
+    assert "slo_objective_ratio" in response.text
+
+
+def test_metrics_are_not_compressed_for_who_refuses_gzip(client: TestClient) -> None:
+    response = client.get("/metrics", headers={"Accept-Encoding": "gzip;q=0, identity"})
+
+    assert "content-encoding" not in response.headers
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[httpx2.Client]:
+    """A client of a real server."""
+    with listening(Served.with_snapshots(a_snapshot()).app()) as url, httpx2.Client(base_url=url) as http:
+        yield http
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_head_has_the_headers_of_get_and_no_body(live: httpx2.Client, path: str) -> None:
+    got, head = live.get(PATHS[path]), live.head(PATHS[path])
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers.get("content-type") == got.headers["content-type"]
+    assert head.headers.get("etag") == got.headers.get("etag")
+
+
+@pytest.mark.parametrize("path", [*JSON_GETS, "/openapi.json", "/docs", "/docs/assets/swagger-ui-bundle.js"])
+def test_an_answer_that_the_client_has_is_not_sent_again(client: TestClient, path: str) -> None:
+    http = client
+    url = PATHS.get(path, path)
+    etag = http.get(url).headers["etag"]
+
+    for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        again = http.get(url, headers={"If-None-Match": known})
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+        assert "content-length" not in again.headers
+    assert http.get(url, headers={"If-None-Match": '"other"'}).status_code == 200
+    assert http.head(url, headers={"If-None-Match": etag}).status_code == 304
+
+
+def test_the_tag_of_an_answer_changes_with_the_figures() -> None:
+    served = Served.with_snapshots(a_snapshot())
+    http = TestClient(served.app())
+    before = http.get("/api/v1/slos").headers["etag"]
+
+    served.board.publish([a_snapshot(bad=471.0)])
+
+    assert http.get("/api/v1/slos", headers={"If-None-Match": before}).status_code == 200
+
+
+def test_a_refusal_has_no_tag(client: TestClient) -> None:
+    response = client.get("/api/v1/slos/nope", headers={"If-None-Match": "*"})
+
+    assert response.status_code == 404
+    assert "etag" not in response.headers
+    assert response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff" * 100, b'{"a": 1}'])
+def test_a_body_that_no_route_reads_changes_nothing(client: TestClient, body: bytes) -> None:
+    for method, path in OPERATIONS:
+        response = client.request(method, PATHS[path], content=body, headers={"Content-Type": "application/json"})
+
+        expected = 404 if path.endswith("/revive") else 200
+        assert (method, path, response.status_code) == (method, path, expected)
+
+
+def test_counts_are_whole_numbers_where_events_are() -> None:
+    text = TestClient(Served.with_snapshots(a_snapshot()).app()).get("/api/v1/slos/checkout-availability").text
+    history = TestClient(Served.with_snapshots(a_snapshot()).app()).get(f"{HISTORY}?step=10d").text
+
+    assert '"events":{"good":999530,"bad":470,"total":1000000}' in text
+    assert '"good":9995.3,"bad":4.7,"total":10000,' in text
+    assert '"good":99,"bad":1,"total":100,' in history
+
+
+@pytest.mark.parametrize("count", [1e17, 1e300, float("inf"), float("nan")])
+def test_a_count_beyond_whole_numbers_is_still_json(count: float) -> None:
+    response = TestClient(Served.with_snapshots(a_snapshot(good=count)).app()).get("/api/v1/slos/checkout-availability")
+
+    assert response.json()["events"]["good"] in {count, None}

@@ -1,0 +1,91 @@
+"""schemathesis against the API: no request that fits its description, or misses it, gets an answer that does not.
+
+`SLOBURN_SOAK` multiplies the requests of each operation: 10 in `make test`, 200 and more in `make soak`.
+
+Source: https://schemathesis.readthedocs.io
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.alerting import Transition, TransitionKind
+from app.slo import AlertState, Cause, Severity
+from app.status import AlertView
+from app.store.dead_letters import DeadLetter
+from tests.store.notices import firing
+from tests.support.api import Served, listening
+from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
+
+_EXAMPLES = 10 * int(os.environ.get("SLOBURN_SOAK", "1"))
+_SEED = 20_261_126
+_CONFIG = Path(__file__).with_name("schemathesis.toml")
+_TOKEN = "right"  # noqa: S105  a made-up token
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """A service with an SLO that fires, a group with odd values, one that was never measured, and a dead letter."""
+    page = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
+    blind = AlertView(
+        severity=Severity.TICKET, state=AlertState.FIRING, since=AS_OF, tier="no data", cause=Cause.NO_DATA
+    )
+    grouped = an_slo("search", by=("route",))
+    served = Served.with_snapshots(
+        a_snapshot(alerts=[page]),
+        a_snapshot(grouped, group=(("route", "/find\n"),), alerts=[blind]),
+        a_snapshot(grouped, group=(("route", 'ü"%2F/history'),), bad=5_000.0),
+        an_unmeasured_snapshot(an_slo("cart")),
+    )
+    told = firing("checkout-availability", starts_at=AS_OF)
+    served.board.tell({told.key: told})
+    served.alerts.transitions = [
+        Transition(
+            at=AS_OF, slo=told.slo, severity=Severity.PAGE, kind=TransitionKind.FIRED, incident="5eed", tier="1h"
+        )
+    ]
+    at = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+    served.dead_letters.given = [
+        DeadLetter(
+            id=7,
+            receiver="oncall",
+            alert_key=told.key,
+            status="firing",
+            created_at=at,
+            ended_at=at,
+            attempts=3,
+            error="400 invalid event",
+        )
+    ]
+    served.token = _TOKEN
+    with listening(served.app()) as address:
+        yield address
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(0)
+def test_every_answer_is_what_the_description_says(url: str, tmp_path: Path) -> None:
+    """Statuses, types, headers and schemas; refusals of what does not fit; 405 with `Allow`; none without a token."""
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIG), "run", f"{url}/openapi.json"]
+    flags = [
+        f"--max-examples={_EXAMPLES}",
+        f"--seed={_SEED}",
+        f"--header=Authorization: Bearer {_TOKEN}",
+    ]
+
+    done = subprocess.run(
+        [*command, *flags],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Tested: 13" in done.stdout
