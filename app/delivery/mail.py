@@ -5,10 +5,7 @@ import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from email import policy
-from email.headerregistry import Address
-from email.message import EmailMessage
+from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from enum import StrEnum
 from html import escape
@@ -20,18 +17,21 @@ from app.alerting import Notice, NoticeStatus
 from app.clock import Clock
 from app.delivery.answers import AttemptError
 from app.delivery.direct import Messenger, Telling, Told
+from app.delivery.letters import letter, mailboxes, parse_mailbox, words
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
 from app.delivery.outgoing import OutgoingOptions, checked_addresses
 from app.delivery.pinned import connected_socket
+from app.delivery.plain_text import one_line, shortened
 from app.delivery.secrets import Secret
 from app.delivery.words import Words, Writer
+from app.http import probe_file
 from app.store.outbox import idempotency_key
 
 _SUBJECT_CHARS = 200
-# A subject that is folded right after its name is shown with a space before it.
-_UNFOLDED = policy.SMTP.clone(max_line_length=900)
 _PERMANENT = 500
 _GOODBYE_S = 1.0
+_MOST_REMEMBERED = 1_000
+"""Messages of which it is known who has them: a retry reaches those who do not."""
 _LOG_IN = frozenset({530, 534, 535, 538})
 
 
@@ -71,8 +71,12 @@ class Mail(Messenger):
         self._outgoing = outgoing
         self._writer = writer
         self._clock = clock
+        self._sender = parse_mailbox(options.sender)
+        self._to = tuple(map(parse_mailbox, options.to))
+        self._reached: dict[str, _Reached] = {}
         self._context = ssl.create_default_context()
         if outgoing.ca_file is not None:
+            probe_file(outgoing.ca_file)
             self._context.load_verify_locations(outgoing.ca_file)
 
     @property
@@ -83,13 +87,15 @@ class Mail(Messenger):
     @override
     async def tell(self, telling: Telling) -> Told:
         password = None if self._options.password is None else await self._options.password.read()
-        letter = self._letter(telling)
+        content = self._letter(telling)
+        reached = self._reached.setdefault(telling.key, _Reached())
+        self._forget_oldest()
         seconds = self._outgoing.deadline.total_seconds()
         try:
             async with asyncio.timeout(seconds):
                 addresses = await checked_addresses(self._options.host, self._port, options=self._outgoing)
                 connection = await connected_socket(addresses, self._port)
-                return Told(outcome=await self._send(letter, password, connection))
+                return Told(outcome=await self._send(content, password, connection, reached))
         except (TimeoutError, aiosmtplib.SMTPTimeoutError) as error:
             raise _attempt(FailureReason.TIMEOUT, f"the mail server did not answer within {seconds:g} s") from error
         except (OSError, aiosmtplib.SMTPException) as error:
@@ -103,11 +109,19 @@ class Mail(Messenger):
     def _port(self) -> int:
         return self._options.port or _PORTS[self._options.encryption]
 
-    async def _send(self, letter: EmailMessage, password: str | None, connection: socket.socket) -> Outcome:
+    def _forget_oldest(self) -> None:
+        while len(self._reached) > _MOST_REMEMBERED:
+            del self._reached[next(iter(self._reached))]
+
+    async def _send(
+        self, content: bytes, password: str | None, connection: socket.socket, reached: "_Reached"
+    ) -> Outcome:
         options = self._options
         client = aiosmtplib.SMTP(
             # The name is for the certificate only; the connection is to an address that was checked.
             hostname=options.host,
+            # Else aiosmtplib asks a name server for ours, in the event loop and without a deadline.
+            local_hostname=_own_name(connection),
             sock=connection,
             timeout=self._outgoing.deadline.total_seconds(),
             use_tls=options.encryption is Encryption.TLS,
@@ -118,39 +132,69 @@ class Mail(Messenger):
             await client.connect()
             if options.username is not None and password is not None:
                 await client.login(options.username, password)
-            await client.sendmail(_address(options.sender), [*map(_address, options.to)], letter.as_bytes())
+            outcome = await self._hand_over(client, content, reached)
             # What was sent is sent, however the server says goodbye.
             with suppress(OSError, aiosmtplib.SMTPException, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_S):
                     await client.quit()
-        except aiosmtplib.SMTPRecipientsRefused as error:
-            return _refused(max(each.code for each in error.recipients), "all recipients were refused")
         except aiosmtplib.SMTPResponseException as error:
             return _refused(error.code, error.message)
         finally:
             client.close()
+        return outcome
+
+    async def _hand_over(self, client: aiosmtplib.SMTP, content: bytes, reached: "_Reached") -> Outcome:
+        """Send the letter to those who do not have it; what becomes of the message depends on who still has not."""
+        waiting = [one.address for one in self._to if one.address not in reached.delivered | reached.refused.keys()]
+        try:
+            answers, _ = await client.sendmail(self._sender.address, waiting, content)
+            refused = {address: (answer.code, answer.message) for address, answer in answers.items()}
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            refused = {one.recipient: (one.code, one.message) for one in error.recipients}
+        reached.delivered |= {address for address in waiting if address not in refused}
+        codes = [code for code, _ in refused.values()]
+        of_one_kind = len({code >= _PERMANENT for code in codes}) == 1
+        if not reached.delivered and not reached.refused and of_one_kind:
+            return _refused(max(codes), "all recipients were refused")
+        told = {address: one_line(f"{address}: {code} {text}") for address, (code, text) in refused.items()}
+        later = [told[address] for address, (code, _) in refused.items() if code < _PERMANENT]
+        reached.refused |= {address: text for address, text in told.items() if refused[address][0] >= _PERMANENT}
+        if later:
+            detail = f"these recipients were refused, and are tried again alone: {', '.join(later)}"
+            return Failed(reason=FailureReason.SERVER_ERROR, detail=detail)
+        if reached.refused:
+            detail = f"these recipients were refused, the others have it: {', '.join(reached.refused.values())}"
+            # Whoever sends it again wants those tried who do not have it.
+            reached.refused.clear()
+            return Rejected(detail=detail)
         return Delivered()
 
-    def _letter(self, telling: Telling) -> EmailMessage:
-        words = self._writer.words(telling)
-        letter = EmailMessage(policy=_UNFOLDED)
-        letter["Subject"] = one_line(f"[{_mark(telling)}] {words.headline}")[:_SUBJECT_CHARS]
-        letter["From"] = self._options.sender
-        letter["To"] = ", ".join(self._options.to)
-        letter["Date"] = format_datetime(self._clock.now())
-        letter["Message-ID"] = self._id(telling.key)
-        letter["Auto-Submitted"] = "auto-generated"
-        letter["X-Sloburn-Idempotency-Key"] = telling.key
+    def _letter(self, telling: Telling) -> bytes:
+        said = self._writer.words(telling)
+        headers = {
+            "Subject": words("Subject", shortened(f"[{_mark(telling)}] {said.headline}", _SUBJECT_CHARS)),
+            "From": self._sender.header,
+            "To": mailboxes(self._to),
+            "Date": format_datetime(self._clock.now()),
+            "Message-ID": self._id(telling.key),
+            "Auto-Submitted": "auto-generated",
+            "X-Sloburn-Idempotency-Key": telling.key,
+        }
         if telling.only is not None and not telling.firing:
             first = self._id(_beginning(telling.only))
-            letter["In-Reply-To"] = first
-            letter["References"] = first
-        letter.set_content(_plain(words))
-        letter.add_alternative(html(words), subtype="html")
-        return letter
+            headers |= {"In-Reply-To": first, "References": first}
+        return letter(headers, plain=_plain(said), html=html(said))
 
     def _id(self, key: str) -> str:
-        return f"<{key}@{Address(addr_spec=_address(self._options.sender)).domain or 'sloburn'}>"
+        return f"<{key}@{self._sender.domain}>"
+
+
+@dataclass(slots=True)
+class _Reached:
+    """Who has a message, and who was refused for good and why; the others are still to get it."""
+
+    delivered: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 def html(words: Words) -> str:
@@ -158,11 +202,6 @@ def html(words: Words) -> str:
     paragraphs = "".join(f"<p>{escape(line)}</p>" for line in words.text.splitlines() if line)
     links = " · ".join(f'<a href="{escape(href)}">{escape(text)}</a>' for text, href in words.links)
     return f"<html><body><h3>{escape(words.headline)}</h3>{paragraphs}<p>{links}</p></body></html>\n"
-
-
-def one_line(text: str) -> str:
-    """Text that can be a header: no line ends, nothing that does not print."""
-    return "".join(char if char.isprintable() else " " for char in text)
 
 
 def _plain(words: Words) -> str:
@@ -180,8 +219,13 @@ def _beginning(notice: Notice) -> str:
     return idempotency_key(replace(notice, status=NoticeStatus.FIRING, ends_at=None))
 
 
-def _address(sender: str) -> str:
-    return sender.rpartition("<")[2].rstrip("> ")
+def _own_name(connection: socket.socket) -> str:
+    """What we call ourselves: the name of the machine if it is a whole one, else our address."""
+    name = socket.gethostname()
+    if "." in name:
+        return name
+    address = str(connection.getsockname()[0]).partition("%")[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
 def _refused(code: int, message: str) -> Outcome:

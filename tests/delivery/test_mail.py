@@ -1,5 +1,7 @@
 """Mail to a real SMTP server in this process."""
 
+import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -15,14 +17,17 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from app.delivery.direct import Messenger
+from app.alerting import Notice
+from app.delivery.direct import Direct, Messenger
+from app.delivery.letters import parse_mailbox
 from app.delivery.mail import Encryption, Mail, MailOptions
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
 from app.delivery.outgoing import OutgoingOptions
+from app.delivery.remembered import MemoryMessages
 from app.delivery.secrets import FixedSecret
 from app.http import Resolver, resolve
-from tests.delivery.desk import WRITER, deliver
-from tests.delivery.fakes import SkewedClock
+from tests.delivery.desk import WRITER, deliver, now
+from tests.delivery.fakes import Remembered, SkewedClock
 from tests.delivery.names import Rebinding
 from tests.store.notices import firing, resolved
 from tests.support.servers import free_port
@@ -35,11 +40,16 @@ class Postbox:
 
     def __init__(self) -> None:
         self.letters: list[EmailMessage] = []
+        self.raw: list[bytes] = []
+        self.recipients: list[list[str]] = []
         self.refusal = ""
+        self.refused: dict[str, str] = {}
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
         if self.refusal.startswith("RCPT"):
             return self.refusal.removeprefix("RCPT ")
+        if address in self.refused:
+            return self.refused[address]
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -49,6 +59,8 @@ class Postbox:
         letter = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(letter, EmailMessage)
         self.letters.append(letter)
+        self.raw.append(envelope.content)
+        self.recipients.append(list(envelope.rcpt_tos))
         return "250 OK"
 
 
@@ -86,7 +98,8 @@ def _mail(
 
 
 def _one(port: int, **changes: Any) -> Outcome:
-    ((outcome,),) = deliver(lambda: _mail(port, **changes), [firing()])
+    notice: Notice = changes.pop("notice", firing())
+    ((outcome,),) = deliver(lambda: _mail(port, **changes), [notice])
     return outcome
 
 
@@ -206,3 +219,142 @@ def test_it_logs_in_over_tls_with_a_certificate_that_is_checked(tmp_path: Path) 
         assert isinstance(unknown, Failed)
         assert PASSWORD not in unknown.detail
     assert len(postbox.letters) == 1
+
+
+FIRST, SECOND = "oncall@example.org", "second@example.org"
+
+
+def test_a_recipient_that_is_refused_is_reported_and_tried_again_alone() -> None:
+    postbox, instruments = Postbox(), Remembered()
+    postbox.refused = {SECOND: "450 greylisted"}
+
+    async def play(port: int) -> list[Outcome]:
+        receiver = Direct("mail", _mail(port), messages=MemoryMessages(), instruments=instruments)
+        outcomes: list[Outcome] = []
+        for _ in range(3):
+            outcomes += await receiver.deliver([firing()], at=now())
+            if len(outcomes) == 2:
+                postbox.refused = {}
+        return outcomes
+
+    with _server(postbox) as port:
+        first, again, last = asyncio.run(play(port))
+    assert isinstance(first, Failed)
+    assert f"{SECOND}: 450 greylisted" in first.detail
+    assert FIRST not in first.detail
+    assert isinstance(again, Failed)
+    assert last == Delivered()
+    assert postbox.recipients == [[FIRST], [SECOND]]
+    assert instruments.failures == {FailureReason.SERVER_ERROR: 2}
+
+
+def test_a_recipient_that_is_refused_for_good_is_given_up_while_the_others_have_the_message() -> None:
+    """Sent again by hand, it goes to nobody who has it."""
+    postbox = Postbox()
+    postbox.refused = {SECOND: "550 no such user"}
+
+    async def play(port: int) -> list[Outcome]:
+        receiver = Direct("mail", _mail(port), messages=MemoryMessages(), instruments=Remembered())
+        refused = await receiver.deliver([firing()], at=now())
+        postbox.refused = {}
+        return [*refused, *await receiver.deliver([firing()], at=now())]
+
+    with _server(postbox) as port:
+        refused, revived = asyncio.run(play(port))
+    assert isinstance(refused, Rejected)
+    assert f"{SECOND}: 550 no such user" in refused.detail
+    assert revived == Delivered()
+    assert postbox.recipients == [[FIRST], [SECOND]]
+
+
+def test_of_all_that_are_refused_those_that_may_be_taken_later_are_tried_again() -> None:
+    postbox = Postbox()
+    postbox.refused = {FIRST: "550 no such user", SECOND: "450 greylisted"}
+    with _server(postbox) as port:
+        outcome = _one(port)
+    assert isinstance(outcome, Failed)
+    assert SECOND in outcome.detail
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Zahlung für Jürgen & Söhne überschreitet das Fehlerbudget der Woche, zwanzigfach zu schnell 🔥",
+        "支付服务 " * 20,
+        "x" * 180,
+        "checkout availability (route=/a/path/that/goes/on/and/on/for/more/than/seventy/eight/characters/x) burns",
+        "=?utf-8?q?evil?= words",
+        "checkout availability burns its error budget 20 times too fast",
+    ],
+)
+def test_letters_are_seven_bits_in_short_lines_and_words_of_75_characters(text: str) -> None:
+    postbox = Postbox()
+    with _server(postbox) as port:
+        sender = "Jürgen Müller, Leiter einer Abteilung mit sehr langem Namen für Zuverlässigkeit <slo@bücher.example>"
+        to = (
+            '"Doe, John" <john@example.org>',
+            "Doe, Jane <jane@example.org>",
+            "支付 <pay@example.org>",
+            "=?x <a@b.example>",
+        )
+        notice = firing(annotations=(("summary", text), ("description", f"{text} ü" * 300)))
+        assert _one(port, sender=sender, to=to, notice=notice) == Delivered()
+    (content,), (letter,) = postbox.raw, postbox.letters
+    head = content.partition(b"\r\n\r\n")[0]
+    assert content.isascii()
+    assert max(map(len, content.split(b"\r\n"))) <= (200 if "xxx" in text else 100 if "/that/" in text else 78)
+    assert all(len(word) <= 75 for word in re.findall(rb"=\?[^?]+\?[qb]\?[^?]*\?=", head))
+    assert b"Subject:\r\n" not in head
+    assert letter["Subject"] == " ".join(f"[page] {text}".split())[:200]
+    assert str(letter["From"].addresses[0].display_name).startswith("Jürgen Müller, Leiter einer Abteilung")
+    assert letter["From"].addresses[0].addr_spec == "slo@xn--bcher-kva.example"
+    assert [each.display_name for each in letter["To"].addresses] == ["Doe, John", "Doe, Jane", "支付", "=?x"]
+    assert postbox.recipients == [["john@example.org", "jane@example.org", "pay@example.org", "a@b.example"]]
+    body = letter.get_body(("plain",))
+    assert body is not None
+    assert "ü" in body.get_content()
+
+
+def test_our_own_name_is_no_question_to_a_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library would ask in the event loop, for as long as it takes."""
+
+    def ask(*_: object) -> str:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(socket, "getfqdn", ask)
+    monkeypatch.setattr(socket, "gethostbyaddr", ask)
+    with _server(Postbox(), server_hostname="mx.example") as port:
+        assert _one(port) == Delivered()
+
+
+@pytest.mark.parametrize(
+    "text", ["nobody", "a@", "@b", "a b@c", "a@b c", "ä@b.example", "x <a@b> y", "a@b\n", "<>", "a@-b"]
+)
+def test_what_is_no_mailbox_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="no address"):
+        parse_mailbox(text)
+
+
+def _open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_every_socket_is_closed() -> None:
+    """Those of failures too: a server that cuts or refuses must not use up our file descriptors."""
+    postbox = Postbox()
+
+    async def play(port: int, away: int) -> int:
+        receivers = [
+            Direct("mail", mail, messages=MemoryMessages(), instruments=Remembered())
+            for mail in (_mail(port), _mail(port, encryption=Encryption.TLS), _mail(away, deadline_s=0.2))
+        ]
+        before = _open_files()
+        for _ in range(5):
+            for receiver in receivers:
+                await receiver.deliver([firing()], at=now())
+        await asyncio.sleep(0.3)
+        return _open_files() - before
+
+    with _server(postbox) as port, socket.create_server(("127.0.0.1", 0)) as silent:
+        # The server's own ends are in this process too, and close a moment later.
+        assert asyncio.run(play(port, silent.getsockname()[1])) < 5

@@ -2,8 +2,6 @@
 
 import ipaddress
 from datetime import timedelta
-from email.headerregistry import Address
-from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -11,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from app.delivery.addresses import IpNetwork
+from app.delivery.letters import parse_mailbox
 from app.delivery.mail import Encryption
 from app.delivery.pagerduty import URL as PAGERDUTY_URL
 from app.delivery.slack import API as SLACK_API
@@ -70,12 +69,9 @@ def _encryption(value: Any) -> Encryption:
 def _mail_address(value: Any) -> str:
     text = scalars.read_text(value)
     try:
-        Address(addr_spec=parseaddr(text)[1])
-        valid = "@" in parseaddr(text)[1] and text.isprintable()
-    except (ValueError, IndexError):
-        valid = False
-    if not valid:
-        raise refuse(f"{text!r} is no address", "write someone@example.org, or Name <someone@example.org>")
+        parse_mailbox(text)
+    except ValueError as error:
+        raise refuse(str(error), "write someone@example.org, or Name <someone@example.org>") from None
     return text
 
 
