@@ -11,7 +11,7 @@ from app.alerting.conditions import ALERTNAMES, Condition, compose_condition, no
 from app.alerting.evidence import WindowCounts, may_be_one_failure, needed_windows
 from app.alerting.labels import RESERVED, sent_labels
 from app.alerting.lifecycle import retire, step, step_slo
-from app.alerting.notice import Notice, NoticeStatus, compose, news, resolve
+from app.alerting.notice import IncidentErrors, Notice, NoticeStatus, compose, news, resolve
 from app.alerting.policy import check_tier, default_policies
 from app.alerting.reading import ADEQUATE_COVERAGE, Reading, TierReading, Verdict, is_calm, judge
 from app.alerting.routing import Route, Routing
@@ -23,6 +23,7 @@ __all__ = [
     "RESERVED",
     "Alert",
     "Condition",
+    "IncidentErrors",
     "Notice",
     "NoticeStatus",
     "Reading",

@@ -29,8 +29,10 @@ class Notice:
     *labels* are those of the documents and of the *group*, *annotations* those of the documents; *good* and *bad* count
     the events of the window *long*; *period_seconds* is the length of the SLO window; *stale* says why the figures
     are old; *reason* why an alert ended that did not end by itself; *culprits* which label values had most bad events
-    when it began to fire; *promise* is the description of the SLO, *budget_before* what remained of the budget before
-    this incident. *condition* says in words what holds, where the *cause* is not a burn.
+    when it began to fire; *promise* is the description of the SLO. *exhausted_at* is when none of the budget is left at
+    the present burn rate; *first_bad_at* and *last_bad_at* are the start of the incident's first slot with errors and
+    the end of its last, *spent* is the share of the budget that went in between; None and NaN where not known.
+    *condition* says in words what holds, where the *cause* is not a burn.
     """
 
     status: NoticeStatus
@@ -62,7 +64,10 @@ class Notice:
     reason: str | None = None
     culprits: str = ""
     promise: str = ""
-    budget_before: float = _NAN
+    exhausted_at: datetime | None = None
+    first_bad_at: datetime | None = None
+    last_bad_at: datetime | None = None
+    spent: float = _NAN
     cause: Cause = Cause.BURN
     condition: str = ""
 
@@ -70,6 +75,15 @@ class Notice:
     def key(self) -> str:
         """The identity of the alert, as in `Alert.key`."""
         return alert_key(self.slo, self.severity, self.cause)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentErrors:
+    """The start of an incident's first slot with errors, the end of its last, and the share of the budget it spent."""
+
+    first_bad_at: datetime | None = None
+    last_bad_at: datetime | None = None
+    spent: float = _NAN
 
 
 def compose(
@@ -82,8 +96,12 @@ def compose(
     budget_remaining: float,
     at: datetime,
     last: Notice | None = None,
+    errors: IncidentErrors | None = None,
+    exhausted_at: datetime | None = None,
 ) -> Notice:
-    """The notice of a firing alert; a frozen one keeps the figures of its *last* notice, marked as stale.
+    """The notice of a firing alert, with the *errors* of its incident, by default as they were last known.
+
+    A frozen one keeps the figures of its *last* notice, marked as stale.
 
     Raises:
         ValueError: the alert does not fire.
@@ -94,7 +112,7 @@ def compose(
         return replace(last, stale=alert.frozen)
     tier, measured = _tripped(alert, reading, policy.tiers)
     story = last if last is not None and last.incident == alert.incident else None
-    period_seconds = slo.window.period(at).total_seconds()
+    errors = errors or _errors_of(story)
     return Notice(
         status=NoticeStatus.FIRING,
         slo=alert.slo,
@@ -105,7 +123,7 @@ def compose(
         name=slo.name,
         objective=slo.objective,
         window=str(slo.window),
-        period_seconds=period_seconds,
+        period_seconds=slo.window.period(at).total_seconds(),
         starts_at=alert.since,
         at=at,
         group=group,
@@ -123,11 +141,10 @@ def compose(
         stale=_COUNTS_AS_BAD if alert.tier == NO_DATA_TIER else alert.frozen,
         culprits=story.culprits if story is not None else "",
         promise=slo.description,
-        budget_before=(
-            story.budget_before
-            if story is not None
-            else budget_remaining + _spent(tier, measured, period_seconds=period_seconds)
-        ),
+        exhausted_at=exhausted_at,
+        first_bad_at=errors.first_bad_at,
+        last_bad_at=errors.last_bad_at,
+        spent=errors.spent,
     )
 
 
@@ -158,9 +175,10 @@ def news(
     return tuple(told)
 
 
-def _spent(tier: Tier | None, measured: TierReading, *, period_seconds: float) -> float:
-    """The share of the budget that the long window of the tier has spent, NaN where it is not known."""
-    return measured.long_burn_rate * tier.long.total_seconds() / period_seconds if tier is not None else _NAN
+def _errors_of(notice: Notice | None) -> IncidentErrors:
+    if notice is None:
+        return IncidentErrors()
+    return IncidentErrors(first_bad_at=notice.first_bad_at, last_bad_at=notice.last_bad_at, spent=notice.spent)
 
 
 def _tripped(alert: Alert, reading: Reading, tiers: Sequence[Tier]) -> tuple[Tier | None, TierReading]:

@@ -8,7 +8,7 @@ from app.alerting import Notice, Transition
 from app.api.responses import utc
 from app.delivery.annotations import annotations
 from app.delivery.links import page_of
-from app.delivery.message import none_left_at, spent_by_incident
+from app.delivery.message import spent_by_incident
 from app.slo import CalendarWindow, SloId, format_duration
 from app.status import AlertView, BudgetView, HistoryPoint, Problem, Progress, Snapshot, WindowView
 
@@ -156,7 +156,9 @@ def _told(notice: Notice) -> Document:
         "bad": count(notice.bad),
         "incident_spent": spent_by_incident(notice),
         "budget_remaining": notice.budget_remaining,
-        "exhausted_at": utc(none_left_at(notice)),
+        "exhausted_at": utc(notice.exhausted_at),
+        "first_bad_at": utc(notice.first_bad_at),
+        "last_bad_at": utc(notice.last_bad_at),
         "culprits": notice.culprits or None,
         "runbook_url": said.get("runbook_url"),
         "dashboard": said.get("dashboard"),
@@ -166,7 +168,7 @@ def _told(notice: Notice) -> Document:
 _NOTHING_TOLD: Document = dict.fromkeys(
     (
         "incident", "summary", "description", "burn_rate_long", "burn_rate_short", "good", "bad", "incident_spent",
-        "budget_remaining", "exhausted_at", "culprits", "runbook_url", "dashboard",
+        "budget_remaining", "exhausted_at", "first_bad_at", "last_bad_at", "culprits", "runbook_url", "dashboard",
     )
 )  # fmt: skip
 

@@ -13,6 +13,11 @@ from app.alerting import TransitionKind
 from app.slo import AlertState, CalendarUnit, Cause, Severity
 from app.status import DataState, HealthState, ProblemCode, ProblemLevel
 
+_EXHAUSTED_AT = (
+    "When none of the budget is left at the present burn rate; null if the burn has stopped, if the budget outlasts "
+    "the window, or if none is left already."
+)
+
 
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -52,7 +57,7 @@ class BudgetModel(_Model):
     consumed_ratio: float | None = Field(description="Spent share; above 1 if overspent.")
     remaining_ratio: float | None = Field(description="Unspent share; negative if overspent.")
     remaining_events: float | None
-    exhausted_at: datetime | None = Field(description="When none is left if it burns on as in the last hour.")
+    exhausted_at: datetime | None = Field(description=_EXHAUSTED_AT)
 
 
 class BurnRateModel(_Model):
@@ -214,6 +219,8 @@ _ALERT_EXAMPLE: JsonDict = {
     "incident_spent": 0.028,
     "budget_remaining": 0.4,
     "exhausted_at": "2026-03-02T02:24:00Z",
+    "first_bad_at": "2026-03-01T11:41:00Z",
+    "last_bad_at": "2026-03-01T12:00:00Z",
     "culprits": 'route="/pay" 82 %, version="1.4.2" 97 %',
     "runbook_url": "https://runbooks.example.org/checkout",
     "dashboard": None,
@@ -242,7 +249,9 @@ class ActiveAlertModel(AlertModel):
     bad: float | None = Field(description="Bad events of the tier's long window.")
     incident_spent: float | None = Field(description="Share of the error budget that this incident has spent so far.")
     budget_remaining: float | None = Field(description="Unspent share of the error budget; negative if overspent.")
-    exhausted_at: datetime | None = Field(description="When none is left at the burn rate of the tier's long window.")
+    exhausted_at: datetime | None = Field(description=_EXHAUSTED_AT)
+    first_bad_at: datetime | None = Field(description="The start of the incident's first slot with errors.")
+    last_bad_at: datetime | None = Field(description="The end of the incident's newest slot with errors.")
     culprits: str | None = Field(description="The label values that stand out among the bad events.")
     runbook_url: str | None
     dashboard: str | None

@@ -3,16 +3,19 @@
 Pure: no IO. May import `app.slo` only. Everything is vectorised over SLOs. Start at `ratios.py`.
 """
 
-from app.budget.ratios import BudgetFigures, bad_ratio, budget, burn_rate, exhaustion_s, sli
+from app.budget.exhaustion import RecentEvents, exhaustion_s, present_burn_rate
+from app.budget.ratios import BudgetFigures, bad_ratio, budget, burn_rate, sli
 from app.budget.windows import STANDARD_WINDOWS, windows_of
 
 __all__ = [
     "STANDARD_WINDOWS",
     "BudgetFigures",
+    "RecentEvents",
     "bad_ratio",
     "budget",
     "burn_rate",
     "exhaustion_s",
+    "present_burn_rate",
     "sli",
     "windows_of",
 ]

@@ -65,14 +65,3 @@ def budget(bad: Floats, total: Floats, *, error_budget: Floats) -> BudgetFigures
     return BudgetFigures(
         total_events=allowed, consumed=consumed, remaining=1.0 - consumed, remaining_events=allowed - bad
     )
-
-
-def exhaustion_s(remaining: Floats, burn: Floats, *, window_s: Floats) -> Floats:
-    """Seconds until none of the budget is left at this burn rate; 0 if none is, NaN if it lasts the window.
-
-    At a burn rate of 1 a whole budget lasts one SLO window, so what remains lasts remaining x window / burn rate.
-    """
-    lasts = np.divide(remaining * window_s, burn, out=np.full_like(remaining, np.inf), where=burn > 0)
-    lasts = np.where(remaining <= 0, 0.0, lasts)
-    left: Floats = np.where(np.isnan(remaining) | (lasts > window_s), np.nan, lasts)
-    return left

@@ -4,12 +4,13 @@ import math
 from typing import Any
 
 from app.alerting import Notice
-from app.delivery.message import span, spent_by_incident, subject, time_left
+from app.delivery.message import error_duration, span, spent_by_incident, subject, time_left
 
 NAMES = frozenset(
     {
         "alertname", "bad", "budget_consumed", "budget_remaining", "burn_rate_long", "burn_rate_short", "culprits",
-        "description", "duration", "ended", "factor", "good", "group", "incident", "incident_spent", "labels",
+        "description", "duration", "ended", "error_duration", "errors_since",
+        "errors_until", "exhausted_at", "factor", "good", "group", "incident", "incident_spent", "labels",
         "long", "name", "objective", "promise", "reason", "service", "severity", "short", "since", "slo", "stale",
         "status", "subject", "summary", "tier", "time_left", "total", "window",
     }
@@ -19,7 +20,7 @@ NAMES = frozenset(
 
 def figures(notice: Notice) -> dict[str, Any]:
     """The values of one notice; *summary* and *description* are added by whoever knows what was said so far."""
-    left = time_left(notice)
+    left, lasted = time_left(notice), error_duration(notice)
     return {
         "status": notice.status.value,
         "alertname": notice.alertname,
@@ -39,6 +40,10 @@ def figures(notice: Notice) -> dict[str, Any]:
         "since": f"{notice.starts_at:%Y-%m-%d %H:%M} UTC",
         "ended": None if notice.ends_at is None else f"{notice.ends_at:%Y-%m-%d %H:%M} UTC",
         "duration": None if notice.ends_at is None else span(notice.ends_at - notice.starts_at),
+        "errors_since": None if notice.first_bad_at is None else f"{notice.first_bad_at:%Y-%m-%d %H:%M} UTC",
+        "errors_until": None if notice.last_bad_at is None else f"{notice.last_bad_at:%Y-%m-%d %H:%M} UTC",
+        "error_duration": None if lasted is None else span(lasted),
+        "exhausted_at": None if notice.exhausted_at is None else f"{notice.exhausted_at:%Y-%m-%d %H:%M} UTC",
         "time_left": None if left is None else span(left),
         "factor": _known(notice.factor),
         "burn_rate_long": _known(notice.burn_rate_long),

@@ -74,27 +74,20 @@ def share(ratio: float) -> str:
 
 
 def time_left(notice: Notice) -> timedelta | None:
-    """How long the budget lasts at the burn rate of the long window.
-
-    None if that is not known, it is used up, or it lasts longer than the SLO window, which forgets what was burned: for
-    as good as no bad events that would be more years than a date can tell.
-    """
-    if not (notice.budget_remaining > 0 and notice.burn_rate_long > 0 and math.isfinite(notice.burn_rate_long)):
-        return None
-    windows = notice.budget_remaining / notice.burn_rate_long
-    return timedelta(seconds=windows * notice.period_seconds) if windows <= 1 else None
-
-
-def none_left_at(notice: Notice) -> datetime | None:
-    """When the budget is used up if it burns on like this; None as in `time_left`."""
-    left = time_left(notice)
-    return None if left is None else notice.at + left
+    """How long the budget lasts at the present burn rate; None as `Notice.exhausted_at` is."""
+    return None if notice.exhausted_at is None else max(notice.exhausted_at - notice.at, timedelta(0))
 
 
 def spent_by_incident(notice: Notice) -> float | None:
     """The share of the budget that this incident has spent so far; None if that is not known, or nothing."""
-    spent = notice.budget_before - notice.budget_remaining
-    return spent if spent > 0 else None
+    return notice.spent if notice.spent > 0 else None
+
+
+def error_duration(notice: Notice) -> timedelta | None:
+    """How long the incident has had errors, from its first slot with errors to its last; None if not known."""
+    if notice.first_bad_at is None or notice.last_bad_at is None:
+        return None
+    return notice.last_bad_at - notice.first_bad_at
 
 
 def span(duration: timedelta) -> str:
@@ -185,10 +178,18 @@ def _culprits(notice: Notice) -> str:
 def _duration(notice: Notice) -> str:
     if notice.ends_at is None:
         return ""
-    same_day = notice.ends_at.date() == notice.starts_at.date()
-    end = f"{notice.ends_at:%H:%M}" if same_day else f"{notice.ends_at:%Y-%m-%d %H:%M}"
-    lasted = span(notice.ends_at - notice.starts_at)
-    return f"It lasted {lasted}, from {notice.starts_at:%Y-%m-%d %H:%M} to {end} UTC."
+    fired = f"{span(notice.ends_at - notice.starts_at)}, from {_period(notice.starts_at, notice.ends_at)}"
+    lasted = error_duration(notice)
+    if lasted is None or notice.first_bad_at is None or notice.last_bad_at is None:
+        return f"The alert fired for {fired}."
+    errors = f"{span(lasted)}, from {_period(notice.first_bad_at, notice.last_bad_at)}"
+    return f"The errors lasted {errors}; the alert fired for {fired}."
+
+
+def _period(start: datetime, end: datetime) -> str:
+    same_day = end.date() == start.date()
+    until = f"{end:%H:%M}" if same_day else f"{end:%Y-%m-%d %H:%M}"
+    return f"{start:%Y-%m-%d %H:%M} to {until} UTC"
 
 
 def _reason(notice: Notice) -> str:

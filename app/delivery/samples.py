@@ -54,7 +54,10 @@ def _burning(slo: Slo, severity: Severity, policy: SeverityPolicy, group: tuple[
         bad=1_500.0,
         culprits='route="/pay" 82 %',
         promise=slo.description,
-        budget_before=0.65,
+        exhausted_at=_AT + timedelta(hours=21),
+        first_bad_at=_AT - timedelta(minutes=4),
+        last_bad_at=_AT + timedelta(minutes=5),
+        spent=0.03,
     )
 
 
@@ -75,5 +78,8 @@ def _without_figures(notice: Notice) -> Notice:
         good=unknown,
         bad=unknown,
         culprits="",
-        budget_before=unknown,
+        exhausted_at=None,
+        first_bad_at=None,
+        last_bad_at=None,
+        spent=unknown,
     )

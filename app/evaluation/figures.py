@@ -6,12 +6,23 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from app.budget import STANDARD_WINDOWS, BudgetFigures, budget, burn_rate, exhaustion_s, sli
+from app.budget import (
+    STANDARD_WINDOWS,
+    BudgetFigures,
+    RecentEvents,
+    budget,
+    burn_rate,
+    exhaustion_s,
+    present_burn_rate,
+    sli,
+)
 from app.evaluation.members import Member
 from app.ledger import Ledger
 from app.slo.arrays import Floats, Ints
 
 HOUR = timedelta(hours=1)
+_RECENT = (HOUR, timedelta(minutes=30), timedelta(minutes=5))
+"""The windows whose events tell how long a budget lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +45,7 @@ class Figures:
     """Everything that is computed in a tick, shape (members,); unix seconds, NaN where a member has no data yet.
 
     *as_of_s* ends the newest measured slot, *data_since_s* is the first sample of the SLI; *start_s* and *period_s* are
-    the SLO window's.
+    the SLO window's; *exhausted_in_s* is how long the budget lasts, 0 if none is left, NaN if it lasts the window.
     """
 
     as_of_s: Floats
@@ -67,6 +78,8 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
     )
     windows = {length: _window(ledger, rows, as_of - length.total_seconds(), as_of, error_budget) for length in lengths}
     figures = budget(slo_window.bad, slo_window.total, error_budget=error_budget)
+    hour, half_hour, five_minutes = (RecentEvents(windows[length].bad, windows[length].total) for length in _RECENT)
+    present = present_burn_rate(hour, half_hour, five_minutes, error_budget=error_budget)
     good_ever, bad_ever = np.zeros(len(members)), np.zeros(len(members))
     good_ever[there], bad_ever[there] = ledger.ever(rows[there])
     return Figures(
@@ -77,7 +90,7 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
         slo_window=slo_window,
         windows=windows,
         budget=figures,
-        exhausted_in_s=exhaustion_s(figures.remaining, windows[HOUR].burn_rate, window_s=period_s),
+        exhausted_in_s=exhaustion_s(figures.remaining, present, window_s=period_s),
         good_ever=good_ever,
         bad_ever=bad_ever,
     )

@@ -12,6 +12,7 @@ from app.alerting import (
     TierReading,
     Transition,
     WindowCounts,
+    alert_key,
     compose,
     is_calm,
     may_be_one_failure,
@@ -24,15 +25,13 @@ from app.alerting import (
 from app.evaluation.aftermath import Aftermaths
 from app.evaluation.conditions import State, judge_conditions
 from app.evaluation.figures import Figures, WindowFigures
+from app.evaluation.incidents import OngoingIncident, incident_errors
 from app.evaluation.members import Member
 from app.evaluation.moments import bad_slots
 from app.evaluation.vanished import NOT_REPORTED, vanished
-from app.evaluation.views import is_stale
+from app.evaluation.views import exhaustion_time, is_stale
 from app.ledger import Ledger
-from app.slo import AlertState, Cause, SeverityPolicy, SloId, Tier
-
-_LATELY = timedelta(hours=6)
-"""The window whose burn rate tells how long a budget lasts: an hour changes its mind too often."""
+from app.slo import AlertState, Cause, Severity, SeverityPolicy, SloId, Tier
 
 AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
 NoticesByKey = Mapping[str, Notice]
@@ -89,6 +88,7 @@ def judge_all(
     transitions: list[Transition] = conditions.transitions
     notices: dict[str, Notice] = conditions.notices
     silenced: list[Alert] = conditions.gone
+    asserted: list[tuple[int, Alert, Reading]] = []
     for index, member in enumerate(members):
         stale = states[index].stale
         policies = member.slo.alerting.policies
@@ -118,20 +118,13 @@ def judge_all(
         transitions += changes
         if stepped != known:
             changed += stepped
-        for alert in stepped:
-            policy = member.slo.alerting.policy(alert.severity)
-            if alert.in_force and policy is not None:
-                notices[alert.key] = compose(
-                    alert,
-                    readings[alert.severity],
-                    policy,
-                    slo=member.slo,
-                    group=member.group,
-                    budget_remaining=columns.budget_remaining[index],
-                    at=at,
-                    last=in_force.get(alert.key),
-                )
+        asserted += (
+            (index, alert, readings[alert.severity])
+            for alert in stepped
+            if alert.in_force and alert.severity in readings
+        )
         silenced += (alert for alert in known if alert.severity not in readings)
+    notices |= columns.notices(asserted, in_force, at=at)
     told = news(transitions, notices, in_force)
     slos = {member.slo.id for member in members}
     gone, ended, farewells = _leave(before, alerts, in_force, slos=slos, at=at)
@@ -191,7 +184,8 @@ class _Columns:
         self._ledger = ledger
         self.as_of = figures.as_of_s.tolist()
         self.budget_remaining = figures.budget.remaining.tolist()
-        self._period_s = figures.period_s.tolist()
+        self._lasts_s = figures.exhausted_in_s.tolist()
+        self._allowed_events = figures.budget.total_events.tolist()
         self._windows = {length: _Window(window) for length, window in figures.windows.items()}
         self._figures = figures
         self._calm: dict[Tier, list[bool]] = {}
@@ -213,13 +207,67 @@ class _Columns:
 
     def state(self, index: int, at: datetime, interval: timedelta) -> State:
         """What the conditions of one member are judged by."""
-        remaining, burn_rate = self.budget_remaining[index], self._windows[_LATELY].burn_rate[index]
-        lasts_s = max(remaining, 0.0) * self._period_s[index] / burn_rate if burn_rate > 0 else math.nan
         return State(
             as_of_s=self.as_of[index],
             stale=is_stale(self.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds()),
-            remaining=remaining,
-            lasts_s=lasts_s,
+            remaining=self.budget_remaining[index],
+            lasts_s=self._lasts_s[index],
+        )
+
+    def notices(
+        self, asserted: Sequence[tuple[int, Alert, Reading]], in_force: NoticesByKey, *, at: datetime
+    ) -> dict[str, Notice]:
+        """By key, the notices of burn alerts in force; each with its member's index and its reading."""
+        ongoing = [
+            incident
+            for index, alert, _ in asserted
+            if alert.frozen is None and (incident := self._incident(index, alert, in_force)) is not None
+        ]
+        errors = incident_errors(ongoing, self._ledger)
+        found = {}
+        for index, alert, reading in asserted:
+            member = self._members[index]
+            policy = member.slo.alerting.policy(alert.severity)
+            if policy is None:
+                continue
+            found[alert.key] = compose(
+                alert,
+                reading,
+                policy,
+                slo=member.slo,
+                group=member.group,
+                budget_remaining=self.budget_remaining[index],
+                at=at,
+                last=in_force.get(alert.key),
+                errors=errors.get(alert.key),
+                exhausted_at=exhaustion_time(self.as_of[index], self._lasts_s[index]),
+            )
+        return found
+
+    def _incident(self, index: int, alert: Alert, in_force: NoticesByKey) -> OngoingIncident | None:
+        """The incident of an alert that fires; None if no rule of windows fires it."""
+        member = self._members[index]
+        policy = member.slo.alerting.policy(alert.severity)
+        rule = next((tier for tier in policy.tiers if tier.name == alert.tier), None) if policy is not None else None
+        if member.row is None or rule is None or alert.since is None:
+            return None
+        # The page and the ticket of one incident have one beginning.
+        known = [
+            notice
+            for severity in Severity
+            if (notice := in_force.get(alert_key(alert.slo, severity))) is not None
+            and notice.incident == alert.incident
+        ]
+        return OngoingIncident(
+            key=alert.key,
+            row=member.row,
+            rule=rule,
+            error_budget=member.slo.error_budget,
+            allowed_events=self._allowed_events[index],
+            fired_s=alert.since.timestamp(),
+            as_of_s=self.as_of[index],
+            first_bad_s=min((one.first_bad_at.timestamp() for one in known if one.first_bad_at), default=None),
+            last_bad_s=max((one.last_bad_at.timestamp() for one in known if one.last_bad_at), default=None),
         )
 
     def reading(

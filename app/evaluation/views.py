@@ -47,6 +47,11 @@ def snapshots(
     )
 
 
+def exhaustion_time(as_of_s: float, exhausted_in_s: float) -> datetime | None:
+    """When none of a budget is left that lasts some seconds more; None if it is used up, lasts, or nobody knows."""
+    return _moment(as_of_s + exhausted_in_s) if exhausted_in_s > 0 else None
+
+
 class _Rows:
     """Figures by member instead of by column; lists, since reading numpy element by element is slow."""
 
@@ -106,7 +111,7 @@ class _Rows:
             good=whole.good,
             bad=whole.bad,
             total=whole.total,
-            budget=self._budget(index, as_of),
+            budget=self._budget(index),
             windows=self._windows(index, member),
             alerts=tuple(_alert(alert) for alert in alerts if alert.cause is Cause.BURN or alert.firing),
             good_ever=self.good_ever[index],
@@ -115,16 +120,14 @@ class _Rows:
             refused_members=len(member.watch.refused_groups) if member.slo.sli.by else None,
         )
 
-    def _budget(self, index: int, as_of: datetime | None) -> BudgetView:
+    def _budget(self, index: int) -> BudgetView:
         total_events, consumed, remaining, remaining_events = self.budget[index]
-        exhausted_in = self.exhausted_in[index]
-        known = as_of is not None and not np.isnan(exhausted_in)
         return BudgetView(
             total_events=total_events,
             consumed_ratio=consumed,
             remaining_ratio=remaining,
             remaining_events=remaining_events,
-            exhausted_at=as_of + timedelta(seconds=exhausted_in) if as_of is not None and known else None,
+            exhausted_at=exhaustion_time(self.as_of[index], self.exhausted_in[index]),
         )
 
     def _windows(self, index: int, member: Member) -> tuple[WindowView, ...]:

@@ -51,8 +51,8 @@ class WindowView(NamedTuple):
 class BudgetView:
     """The error budget over the SLO window: signed, never clamped.
 
-    *total_events* is how many bad events the window's traffic allows; *exhausted_at* is when none is left if the
-    budget goes on burning as in the last hour, None if that is not within the window.
+    *total_events* is how many bad events the window's traffic allows; *exhausted_at* is when none is left at the
+    present burn rate; None if the burn has stopped, if the budget outlasts the window, or if none is left already.
     """
 
     total_events: float

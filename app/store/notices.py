@@ -28,8 +28,9 @@ def decode_notice(text: str) -> Notice:
     values["severity"] = Severity(stored["severity"])
     values["slo"] = SloId(stored["slo"])
     values["cause"] = Cause(stored.get("cause", Cause.BURN))
-    for name in ("starts_at", "at", "ends_at"):
-        values[name] = datetime.fromisoformat(stored[name]) if stored[name] else None
+    for name in ("starts_at", "at", "ends_at", "exhausted_at", "first_bad_at", "last_bad_at"):
+        # Notices of earlier versions have no such moments.
+        values[name] = datetime.fromisoformat(stored[name]) if stored.get(name) else None
     for name in ("group", "labels", "annotations"):
         values[name] = tuple((key, value) for key, value in stored.get(name, ()))
     return Notice(**values)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from app.alerting import Notice
 from app.delivery.annotations import annotations
 from app.delivery.links import elsewhere
-from app.delivery.message import none_left_at, number, share, span, spent_by_incident, subject
+from app.delivery.message import error_duration, number, share, span, spent_by_incident, subject
 from app.slo import Severity, SloId
 from app.status import UNKNOWN
 from app.ui.views import count
@@ -55,14 +55,17 @@ def _incident(notice: Notice) -> IncidentView:
 def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     lasts = span(notice.at - notice.starts_at)
     yield "Firing since", f"{_moment(notice.starts_at)}, for {lasts}"
+    errors = error_duration(notice)
+    if errors is not None and notice.first_bad_at is not None:
+        yield "Errors since", f"{_moment(notice.first_bad_at)}, for {span(errors)}"
     spent = spent_by_incident(notice)
     if spent is not None:
         yield "Spent by this incident", f"{share(spent)} of the error budget for {notice.window}"
     if not math.isnan(notice.budget_remaining):
         yield "Error budget left", share(notice.budget_remaining) if notice.budget_remaining > 0 else "none"
-    gone_at = none_left_at(notice)
-    if gone_at is not None:
-        yield "None left", f"at {_moment(gone_at)} at this rate, in {span(gone_at - notice.at)}"
+    if notice.exhausted_at is not None:
+        left = span(notice.exhausted_at - notice.at)
+        yield "Budget exhausted at", f"{_moment(notice.exhausted_at)} at the present rate, in {left}"
     if notice.good + notice.bad > 0:
         bad = f"{count(notice.bad)} bad ({share(notice.bad / (notice.good + notice.bad))})"
         yield "Events", f"{bad} and {count(notice.good)} good in the last {notice.long}"

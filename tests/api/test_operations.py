@@ -23,7 +23,7 @@ RELOAD = "/-/reload"
 
 def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> None:
     served = Served.with_snapshots(a_snapshot(), a_snapshot(an_slo("search"), alerts=[FIRING]))
-    told = firing("search-availability", starts_at=AS_OF, budget_before=0.428, culprits='route="/pay" 82 %')
+    told = firing("search-availability", starts_at=AS_OF, spent=0.028, culprits='route="/pay" 82 %')
     served.board.tell({told.key: told})
     served.alerts.transitions = [
         Transition(
@@ -61,6 +61,8 @@ def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> Non
             "incident_spent": pytest.approx(0.028),
             "budget_remaining": 0.4,
             "exhausted_at": "2026-03-02T02:24:00Z",
+            "first_bad_at": None,
+            "last_bad_at": None,
             "culprits": 'route="/pay" 82 %',
             "runbook_url": "https://runbooks/slo",
             "dashboard": None,

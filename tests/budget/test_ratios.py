@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.budget import bad_ratio, budget, burn_rate, exhaustion_s, sli
+from app.budget import bad_ratio, budget, burn_rate, sli
 from app.slo.arrays import Floats
 
 events = st.integers(1, 10**12).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total)))
@@ -49,19 +49,6 @@ def test_without_events_nothing_is_known() -> None:
     assert np.isnan(sli(of(0), of(0))).all()
     assert np.isnan(burn_rate(of(0), of(0), error_budget=of(0.001))).all()
     assert np.isnan(budget(of(0), of(0), error_budget=of(0.001)).remaining).all()
-
-
-def test_table_5_4_of_the_workbook() -> None:
-    """A burn rate of 1 lasts 30 days, 2 lasts 15, 10 lasts 3, 1,000 lasts 43 minutes."""
-    day = 86_400.0
-    lasts = exhaustion_s(of(1, 1, 1, 1), of(1, 2, 10, 1000), window_s=of(30, 30, 30, 30) * day)
-    assert lasts.tolist() == pytest.approx([30 * day, 15 * day, 3 * day, 43.2 * 60])
-
-
-def test_a_budget_that_lasts_the_window_is_never_exhausted_and_one_that_is_spent_is_so_now() -> None:
-    left = exhaustion_s(of(1, 0.5, -0.2), of(0.9, 0, 1), window_s=of(1, 1, 1))
-    assert np.isnan(left[:2]).all()
-    assert left[2] == 0
 
 
 def test_shapes_must_agree() -> None:

@@ -8,7 +8,7 @@ import pytest
 from app.alerting import resolve
 from app.delivery import message
 from app.delivery.annotations import annotations
-from app.delivery.message import description, none_left_at, summary
+from app.delivery.message import description, summary, time_left
 from app.slo import Cause
 from tests.store.notices import START, firing, resolved
 
@@ -29,11 +29,10 @@ def test_a_page_says_what_burns_how_much_is_gone_and_how_long_it_lasts() -> None
     )
 
 
-@pytest.mark.parametrize("burn_rate", [0.3, 1e-6, 1e-15])
-def test_a_budget_that_outlasts_its_window_has_no_end(burn_rate: float) -> None:
-    """An alert fires on for a while after its trouble, when its windows hold next to nothing."""
-    notice = firing(burn_rate_long=burn_rate)
-    assert none_left_at(notice) is None
+def test_when_the_burn_has_stopped_no_end_of_the_budget_is_said() -> None:
+    """An alert fires on for a while after its errors, and its long window still holds them."""
+    notice = firing(exhausted_at=None)
+    assert time_left(notice) is None
     assert description(notice).endswith("60 % of the error budget for 30d is gone.")
 
 
@@ -41,20 +40,32 @@ def test_the_end_says_how_long_it_took() -> None:
     notice = resolved(after=timedelta(minutes=25))
     assert summary(notice) == "checkout availability no longer burns its error budget too fast"
     assert description(notice) == (
-        "It lasted 25m, from 2026-01-01 00:00 to 00:25 UTC. 60 % of the error budget for 30d is gone."
+        "The alert fired for 25m, from 2026-01-01 00:00 to 00:25 UTC. 60 % of the error budget for 30d is gone."
+    )
+
+
+def test_the_end_says_how_long_the_errors_lasted_and_not_only_the_alert() -> None:
+    notice = resolved(
+        after=timedelta(minutes=25),
+        first_bad_at=START - timedelta(minutes=4),
+        last_bad_at=START + timedelta(minutes=8),
+    )
+    assert description(notice).startswith(
+        "The errors lasted 12m, from 2025-12-31 23:56 to 2026-01-01 00:08 UTC; "
+        "the alert fired for 25m, from 2026-01-01 00:00 to 00:25 UTC."
     )
 
 
 def test_the_end_of_another_day_is_said_with_its_date() -> None:
     text = description(resolved(after=timedelta(hours=26)))
-    assert text.startswith("It lasted 1d 2h, from 2026-01-01 00:00 to 2026-01-02 02:00 UTC.")
+    assert text.startswith("The alert fired for 1d 2h, from 2026-01-01 00:00 to 2026-01-02 02:00 UTC.")
 
 
 def test_what_was_promised_and_what_the_incident_has_spent_is_said() -> None:
-    text = description(firing(promise="Checkout requests succeed", budget_before=0.428))
+    text = description(firing(promise="Checkout requests succeed", spent=0.028))
     assert text.startswith("The promise: Checkout requests succeed. 2,000 of")
     assert "60 % of the error budget for 30d is gone, 2.8 % in this incident; at this rate" in text
-    assert "in this incident" not in description(firing(budget_before=0.3))
+    assert "in this incident" not in description(firing(spent=0.0))
 
 
 def test_a_group_is_named() -> None:

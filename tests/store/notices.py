@@ -33,12 +33,14 @@ _FIRING = Notice(
     budget_remaining=0.4,
     good=98_000.0,
     bad=2_000.0,
+    exhausted_at=START + timedelta(hours=14, minutes=24),
 )
 
 
 def firing(slo: str = "checkout-availability", *, starts_at: datetime = START, **changes: Any) -> Notice:
     """A page that fires since *starts_at*."""
-    return replace(_FIRING, slo=SloId(slo), starts_at=starts_at, at=starts_at, **changes)
+    given = {"exhausted_at": starts_at + timedelta(hours=14, minutes=24), **changes}
+    return replace(_FIRING, slo=SloId(slo), starts_at=starts_at, **{"at": starts_at, **given})
 
 
 def resolved(slo: str = "checkout-availability", *, after: timedelta = timedelta(minutes=5), **changes: Any) -> Notice:

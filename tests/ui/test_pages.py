@@ -154,7 +154,13 @@ def test_both_pages_say_why_an_alert_is_held_back_or_frozen(path: str) -> None:
 
 
 def burning(slo: str = "checkout-availability", **changes: Any) -> Notice:
-    given = {"budget_before": 0.428, "culprits": 'route="/<pay>" 82 %', "at": START + timedelta(minutes=12)}
+    given = {
+        "spent": 0.028,
+        "culprits": 'route="/<pay>" 82 %',
+        "at": START + timedelta(minutes=12),
+        "first_bad_at": START - timedelta(minutes=4),
+        "last_bad_at": START + timedelta(minutes=11),
+    }
     return replace(firing(slo), **{**given, **changes})
 
 
@@ -171,9 +177,10 @@ def test_the_page_of_an_slo_tells_of_its_alert_in_force_what_the_alert_says() ->
     assert '<a href="https://runbooks/slo" rel="noreferrer">Runbook</a>' in text
     assert facts(burning()) == {
         "Firing since": "2026-01-01 00:00 UTC, for 12m",
+        "Errors since": "2025-12-31 23:56 UTC, for 15m",
         "Spent by this incident": "2.8 % of the error budget for 30d",
         "Error budget left": "40 %",
-        "None left": "at 2026-01-01 14:36 UTC at this rate, in 14h 24m",
+        "Budget exhausted at": "2026-01-01 14:24 UTC at the present rate, in 14h 12m",
         "Events": "2\u202f000 bad (2 %) and 98\u202f000 good in the last 1h",
         "What burned it": 'route="/<pay>" 82 %',
         "Tier": "1h/5m: 20 times the bearable rate in the last 1h, 36 times in the last 5m; alerts at 14.4 times",
@@ -183,13 +190,14 @@ def test_the_page_of_an_slo_tells_of_its_alert_in_force_what_the_alert_says() ->
 
 def test_what_is_not_known_of_an_alert_is_left_out() -> None:
     unknown: dict[str, Any] = dict.fromkeys(
-        ("burn_rate_long", "burn_rate_short", "budget_remaining", "good", "bad"), math.nan
+        ("burn_rate_long", "burn_rate_short", "budget_remaining", "good", "bad", "spent"), math.nan
     )
+    unknown |= dict.fromkeys(("exhausted_at", "first_bad_at", "last_bad_at"))
     blind = burning(cause=Cause.NO_DATA, condition="no data ever", tier="no data", culprits="", **unknown)
 
     assert facts(blind) == {"Firing since": "2026-01-01 00:00 UTC, for 12m", "Tier": "no data", "Incident": "5f2d"}
     assert facts(burning(budget_remaining=-0.2))["Error budget left"] == "none"
-    assert "None left" not in facts(burning(budget_remaining=-0.2))
+    assert "Budget exhausted at" not in facts(burning(exhausted_at=None))
 
 
 def test_a_link_that_is_no_address_is_not_made() -> None:

@@ -1,0 +1,95 @@
+"""What an incident has spent and how long its errors lasted: counted from the ledger, and the same everywhere."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from app.alerting import Notice, NoticeStatus
+from app.slo import Severity
+from app.store.outbox import waiting
+from tests.evaluation.memory import MemorySource
+from tests.evaluation.plain import availability, counter, requests, slos
+from tests.evaluation.running import INTERVAL_S, Running
+
+NOW = 1_800_000_000
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+SLO = "shop-availability"
+BEGIN, END = NOW + 10 * MINUTE, NOW + 22 * MINUTE
+SINCE = NOW - 20 * DAY
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Running]:
+    """Ten requests a second of which one in 5,000 fails; for twelve minutes two in five."""
+    span = (SINCE, NOW + 4 * HOUR)
+    series = [
+        counter(requests("shop"), span, per_second=9.998, bursts=[((BEGIN, END), -4.0)]),
+        counter(requests("shop", "500"), span, per_second=0.002, bursts=[((BEGIN, END), 4.0)]),
+    ]
+    source = MemorySource(series)
+
+    def move(at: float) -> None:
+        source.now = at
+
+    wanted = slos([availability("shop", window="30d")], tmp_path / "slos")
+    with Running(wanted, source, tmp_path / "db", move=move) as one:
+        one.tick(NOW)
+        one.backfill(NOW)
+        yield one
+
+
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)
+
+
+def _page(one: Running) -> Notice | None:
+    return next((notice for notice in one.board.in_force if notice.severity is Severity.PAGE), None)
+
+
+def test_the_spend_of_an_incident_is_counted_between_its_first_bad_slot_and_now(running: Running) -> None:
+    told: list[tuple[int, Notice]] = []
+    for at in range(NOW + INTERVAL_S, NOW + 40 * MINUTE, INTERVAL_S):
+        running.tick(at)
+        page = _page(running)
+        if page is not None:
+            told.append((at, page))
+            assert page.exhausted_at == running.snapshot(SLO).budget.exhausted_at
+    assert len(told) > 10
+    for at, page in told:
+        # The newest sample is 23 s older than the slot.
+        bad = 4.0 * (min(at - 23, END) - BEGIN)
+        assert page.spent == pytest.approx(bad / (10.0 * (at - SINCE) * 0.001), rel=0.02)
+        assert page.first_bad_at is not None
+        assert abs((page.first_bad_at - _moment(BEGIN)).total_seconds()) <= INTERVAL_S
+    _, last = told[-1]
+    assert last.last_bad_at is not None
+    assert abs((last.last_bad_at - _moment(END)).total_seconds()) <= INTERVAL_S
+    with running.database.read() as transaction:
+        (ended,) = [
+            entry.notice
+            for entry in waiting(transaction, "pager")
+            if entry.notice.status is NoticeStatus.RESOLVED and entry.notice.severity is Severity.PAGE
+        ]
+    assert (ended.first_bad_at, ended.last_bad_at) == (last.first_bad_at, last.last_bad_at)
+
+
+def test_no_exhaustion_is_foretold_once_the_burn_has_stopped(running: Running) -> None:
+    running.run(NOW, END - MINUTE, backfill=False)
+    burning = running.snapshot(SLO).budget
+    assert burning.exhausted_at is not None
+    running.run(END - MINUTE, END + 6 * MINUTE, backfill=False)
+    assert running.snapshot(SLO).budget.exhausted_at is None
+
+
+def test_a_restart_keeps_the_beginning_of_an_incident(running: Running) -> None:
+    running.run(NOW, END, backfill=False)
+    before = _page(running)
+    running.restart()
+    running.run(END, END + MINUTE, backfill=False)
+    after = _page(running)
+    assert before is not None
+    assert after is not None
+    assert before.first_bad_at == after.first_bad_at
+    assert after.spent >= before.spent > 0
