@@ -16,6 +16,8 @@ from app.ledger import (
     FINE_REACH_S,
     HOUR_S,
     LOOKBACK_S,
+    Birth,
+    Count,
     Cursor,
     Head,
     Increments,
@@ -24,7 +26,9 @@ from app.ledger import (
     Stage,
     count,
     decide,
+    decide_births,
     join,
+    join_births,
     stand,
 )
 from app.slo.arrays import Bools, Ints
@@ -86,8 +90,9 @@ class Book:
         for watch in watches:
             watch.settled_s = until_s
         self.ledger.place(rows, settled_s=until_s)
-        decided = decide(self._not_pending(final.heads), registry)
-        self._record(Increments.joined([final.increments, decided]), Stage.FINAL)
+        births, heads = self._not_pending(final)
+        decided = [decide(heads, registry), decide_births(births, registry)]
+        self._record(Increments.joined([final.increments, *decided]), Stage.FINAL)
         self._count_on(watches, samples, at_s=at_s, start=final.cursor)
 
     def count_live(self, watches: Sequence[Watch], samples: Samples, *, at_s: float) -> None:
@@ -102,15 +107,16 @@ class Book:
         increments = [past.increments]
         for watch in watches:
             met, unmet = join(watch.pending, past.cursor, registry)
-            increments.append(met)
-            watch.pending = list(unmet)
+            known, unknown = join_births(watch.pending_births, past.cursor, registry)
+            increments += [met, known]
+            watch.pending, watch.pending_births = list(unmet), list(unknown)
             watch.complete_from_s = since_s
-        for head in past.heads:
-            self._watch_of[registry.rows[head.row].sli].pending.append(head)
+        births, heads = self._not_pending(past)
+        increments += [decide(heads, registry), decide_births(births, registry)]
         for watch in watches:
             if watch.backfilled:
-                increments.append(decide(watch.pending, registry))
-                watch.pending = []
+                increments += [decide(watch.pending, registry), decide_births(watch.pending_births, registry)]
+                watch.pending, watch.pending_births = [], []
         rows = rows_of(watches)
         for watch in watches:
             self.place_history(watch)
@@ -122,7 +128,8 @@ class Book:
         begin_s, registry = (hour - 1) * float(HOUR_S), self.ledger.registry
         stood = stand(samples, registry, until=begin_s)
         counted = count(samples, stood, registry, until=begin_s + HOUR_S)
-        found = Increments.joined([counted.increments, decide(counted.heads, registry)])
+        decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]
+        found = Increments.joined([counted.increments, *decided])
         self.ledger.enter_details(hour, rows_of(watches), found)
 
     def place_history(self, watch: Watch) -> None:
@@ -148,6 +155,7 @@ class Book:
         rows = registry.arrays.row
         kept = ~(self.live.time[: len(rows)] < self.ledger.counted_s[rows] - _REMEMBERED_S)
         kept[[counter for watch in self.watches for head in watch.pending for counter, _ in head.values]] = True
+        kept[[birth.counter for watch in self.watches for birth in watch.pending_births]] = True
         return kept
 
     @property
@@ -162,8 +170,8 @@ class Book:
         rows, registry = rows_of(watches), self.ledger.registry
         counted = count(samples, start, registry, until=at_s)
         self.live.take(counted.cursor, rows, registry)
-        decided = decide(counted.heads, registry)
-        self._record(Increments.joined([counted.increments, decided]), Stage.PROVISIONAL)
+        decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]
+        self._record(Increments.joined([counted.increments, *decided]), Stage.PROVISIONAL)
         for watch in watches:
             watch.counted_s = at_s
         self.ledger.place(rows, counted_s=at_s)
@@ -173,13 +181,17 @@ class Book:
         self.ledger.see(*increments.rows_seen)
         self.ledger.record(increments, stage)
 
-    def _not_pending(self, heads: Sequence[Head]) -> list[Head]:
-        """Heads that can be decided; those of SLIs whose history is still being read wait for it."""
-        ready: list[Head] = []
-        for head in heads:
+    def _not_pending(self, counted: Count) -> tuple[list[Birth], list[Head]]:
+        """Births and heads that can be decided; those of SLIs whose history is still being read wait for it."""
+        births: list[Birth] = []
+        heads: list[Head] = []
+        for birth in counted.births:
+            watch = self._watch_of[self.ledger.registry.rows[birth.row].sli]
+            (births if watch.backfilled or birth.settled else watch.pending_births).append(birth)
+        for head in counted.heads:
             watch = self._watch_of[self.ledger.registry.rows[head.row].sli]
-            (ready if watch.backfilled else watch.pending).append(head)
-        return ready
+            (heads if watch.backfilled else watch.pending).append(head)
+        return births, heads
 
     def _absorb(self, older: Cursor, rows: Ints) -> None:
         only = Cursor.empty()

@@ -1,12 +1,14 @@
-"""Heads as JSON and back: what a backfill still has to decide survives a restart."""
+"""Heads, births and dips as JSON and back: what is still to be decided survives a restart."""
 
 from collections.abc import Mapping, Sequence
-from math import isnan
+from math import inf, isinf, isnan
 from typing import Any
 
-from app.ledger import CounterKey, Evidence, Head, Ledger, Sighting
+from app.ledger import Birth, CounterKey, Dip, Evidence, Head, Ledger, Sighting
 
 HeadDocument = dict[str, Any]
+BirthDocument = list[Any]
+DipDocument = list[Any]
 
 
 def encode_heads(heads: Sequence[Head], ledger: Ledger, row_ids: Sequence[int]) -> list[HeadDocument]:
@@ -54,6 +56,69 @@ def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mappin
             )
         )
     return heads
+
+
+def encode_births(births: Sequence[Birth], ledger: Ledger, row_ids: Sequence[int]) -> list[BirthDocument]:
+    """Births as lists that name rows by their stored ids and counters by their series."""
+    keys = ledger.registry.counter_keys
+    return [
+        [row_ids[birth.row], keys[birth.counter][1].series, birth.since, birth.at, birth.value, birth.worth]
+        for birth in births
+    ]
+
+
+def decode_births(documents: Sequence[BirthDocument], ledger: Ledger, rows: Mapping[int, int]) -> list[Birth]:
+    """The births that `encode_births` was given. Counters must be known already."""
+    registry = ledger.registry
+    births = []
+    for row_id, series, since, at, value, worth in documents:
+        row = rows.get(row_id)
+        counter = None if row is None else registry.find_counter(row, series)
+        if row is None or counter is None:
+            continue
+        target = int(registry.arrays.target[counter])
+        births.append(Birth(row=row, target=target, counter=counter, since=since, at=at, value=value, worth=worth))
+    return births
+
+
+def encode_dips(dips: Mapping[int, Dip], ledger: Ledger, row_ids: Sequence[int]) -> list[DipDocument]:
+    """Dips as lists that name rows by their stored ids and counters by their series."""
+    keys = ledger.registry.counter_keys
+    return [
+        [
+            row_ids[keys[counter][0]],
+            keys[counter][1].series,
+            dip.high,
+            dip.at,
+            dip.gap_s,
+            dip.low,
+            dip.newest,
+            dip.counted,
+            None if isinf(dip.expires_s) else dip.expires_s,
+            dip.pace,
+        ]
+        for counter, dip in dips.items()
+    ]
+
+
+def decode_dips(documents: Sequence[DipDocument], ledger: Ledger, rows: Mapping[int, int]) -> dict[int, Dip]:
+    """The dips that `encode_dips` was given, by counter. Counters must be known already."""
+    dips = {}
+    for row_id, series, high, at, gap_s, low, newest, counted, expires_s, pace in documents:
+        row = rows.get(row_id)
+        counter = None if row is None else ledger.registry.find_counter(row, series)
+        if counter is not None:
+            dips[counter] = Dip(
+                high=high,
+                at=at,
+                gap_s=gap_s,
+                low=low,
+                newest=newest,
+                counted=counted,
+                expires_s=inf if expires_s is None else expires_s,
+                pace=pace,
+            )
+    return dips
 
 
 def _known(time: float) -> float | None:

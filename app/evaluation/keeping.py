@@ -12,13 +12,21 @@ import orjson
 
 from app.evaluation import watch as watched
 from app.evaluation.book import Book
-from app.evaluation.heads import decode_heads, encode_heads
+from app.evaluation.heads import (
+    decode_births,
+    decode_dips,
+    decode_heads,
+    encode_births,
+    encode_dips,
+    encode_heads,
+)
 from app.evaluation.parting import State, part_of
 from app.evaluation.places import how_long_gone_s
 from app.evaluation.watch import Watch
 from app.ledger import (
     FINE_REACH_S,
     MIDDLE_REACH_S,
+    PACE_GRID_S,
     CounterKey,
     Tier,
     Weights,
@@ -109,6 +117,12 @@ class Keeper:
             watch.pending = decode_heads(
                 orjson.loads(str(state["pending"])).get(watch.key, []), self._book.ledger, rows
             )
+            if "births" in state:
+                watch.pending_births = decode_births(
+                    orjson.loads(str(state["births"])).get(watch.key, []), self._book.ledger, rows
+                )
+        if "dips" in state:
+            self._book.settled.dips |= decode_dips(orjson.loads(str(state["dips"])), self._book.ledger, rows)
 
     def _members(
         self, stored: Sequence[tables.StoredRow], known: Mapping[str, Watch], state: State
@@ -201,6 +215,11 @@ class Keeper:
         book, ledger = self._book, self._book.ledger
         started = [watch for watch in book.watches if watch.started]
         pending = {watch.key: encode_heads(watch.pending, ledger, self._row_ids) for watch in started if watch.pending}
+        births = {
+            watch.key: encode_births(watch.pending_births, ledger, self._row_ids)
+            for watch in started
+            if watch.pending_births
+        }
         return {
             "format": np.array(_FORMAT),
             "interval_s": np.array(ledger.interval_s),
@@ -210,6 +229,8 @@ class Keeper:
                 [(w.settled_s, w.counted_s, w.complete_from_s, w.wanted_from_s) for w in started]
             ).reshape(-1, 4),
             "pending": np.array(orjson.dumps(pending).decode()),
+            "births": np.array(orjson.dumps(births).decode()),
+            "dips": np.array(orjson.dumps(encode_dips(book.settled.dips, ledger, self._row_ids)).decode()),
             **self._row_columns(),
             **self._counter_columns(),
         }
@@ -266,6 +287,8 @@ class Keeper:
                     book.live.time[:size],
                     book.live.value[:size],
                     book.live.target[arrays.target] if size else np.empty(0),
+                    *(column[:size] for column in (book.settled.anchor, book.settled.run, book.settled.pace)),
+                    *(column[:size] for column in (book.live.anchor, book.live.run, book.live.pace)),
                 ],
                 axis=1,
             )[kept],
@@ -321,3 +344,7 @@ class Keeper:
             target = int(registry.arrays.target[counter])
             book.settled.time[counter], book.settled.value[counter], book.settled.target[target] = place[2:5]
             book.live.time[counter], book.live.value[counter], book.live.target[target] = place[5:8]
+            # States of earlier versions have no paces: they are known again a few minutes later.
+            paces = place[8:14] or [place[2] - PACE_GRID_S, 0.0, np.nan, place[5] - PACE_GRID_S, 0.0, np.nan]
+            book.settled.anchor[counter], book.settled.run[counter], book.settled.pace[counter] = paces[:3]
+            book.live.anchor[counter], book.live.run[counter], book.live.pace[counter] = paces[3:]

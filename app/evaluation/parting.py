@@ -19,6 +19,8 @@ def part_of(state: State, sli: str, row_ids: Collection[int]) -> State:
     watch, row = state["watch"] == sli, np.isin(state["row"], ids)
     counter, spilled = np.isin(state["counter"][:, 0], ids), np.isin(state["spilled"][:, 0], ids)
     pending = orjson.loads(str(state["pending"])).get(sli)
+    births = orjson.loads(str(state["births"])).get(sli) if "births" in state else None
+    dips = orjson.loads(str(state["dips"])) if "dips" in state else []
     return {
         "format": state["format"],
         "interval_s": state["interval_s"],
@@ -26,6 +28,8 @@ def part_of(state: State, sli: str, row_ids: Collection[int]) -> State:
         "watch": state["watch"][watch],
         "watch_place": state["watch_place"][watch],
         "pending": np.array(orjson.dumps({sli: pending} if pending else {}).decode()),
+        "births": np.array(orjson.dumps({sli: births} if births else {}).decode()),
+        "dips": np.array(orjson.dumps([dip for dip in dips if dip[0] in ids]).decode()),
         "row": state["row"][row],
         "row_place": state["row_place"][row],
         "spilled": state["spilled"][spilled],

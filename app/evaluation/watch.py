@@ -6,7 +6,7 @@ from hashlib import blake2b
 
 from app.budget import STANDARD_WINDOWS, windows_of
 from app.evaluation.series import SeriesSeen
-from app.ledger import FINE_REACH_S, Head
+from app.ledger import FINE_REACH_S, Birth, Head
 from app.promql.plan import selectors_of
 from app.promql.selector_text import render
 from app.slo import BadSli, GroupKey, RollingWindow, Selector, Sli, Slo
@@ -20,10 +20,11 @@ class Watch:
     """One SLI, the SLOs that judge it, and the rows that count it; times are unix seconds.
 
     Counts are final up to *settled_s* and there at all up to *counted_s*; history has been counted back to
-    *complete_from_s*, of *wanted_from_s*. *pending* are the heads of targets that appear in the history so far.
-    *long_windows_s* are the windows whose start is looked at closely. *resumed* says that the provisional part comes
-    from disk and is to be counted anew. *setbacks* is how many times in a row it was asked for in vain. *problem* is
-    why the last tick was not answered, *history_problem* why the last piece of history was not; each may be alone.
+    *complete_from_s*, of *wanted_from_s*. *pending* are the heads of targets that appear in the history so far,
+    *pending_births* the series that appear on known targets. *long_windows_s* are the windows whose start is looked
+    at closely. *resumed* says that the provisional part comes from disk and is to be counted anew. *setbacks* is how
+    many times in a row it was asked for in vain. *problem* is why the last tick was not answered, *history_problem*
+    why the last piece of history was not; each may be alone.
     *unmeasured* are histograms without the bucket at the threshold, each with when it was seen last, and *buckets* the
     bounds that they do have, as far as they have been asked for.
     *impossible_samples* says that the last tick left out samples that are infinite or beyond 64 bits.
@@ -43,6 +44,7 @@ class Watch:
     complete_from_s: float = 0.0
     wanted_from_s: float = 0.0
     pending: list[Head] = field(default_factory=list)
+    pending_births: list[Birth] = field(default_factory=list)
     rows: dict[GroupKey, int] = field(default_factory=dict)
     refused_groups: dict[GroupKey, float] = field(default_factory=dict)
     problem: str | None = None

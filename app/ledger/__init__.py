@@ -1,14 +1,17 @@
 """The ledger: total and bad events per slot, counted from raw counter samples.
 
-Pure: no IO. May import `app.slo` only. Start at `counting.py` (samples to increments), then `newcomers.py` (what a
-counter that was never seen before is worth), `tiers.py` (slots at several resolutions) and `ledger.py`, which holds
+Pure: no IO. May import `app.slo` only. Start at `counting.py` (samples to increments), then `verdicts.py` (what a fall
+or a first sample is worth), `newcomers.py` (what a target that was never seen before is worth),
+`tiers.py` (slots at several resolutions) and `ledger.py`, which holds
 them together. Why samples are counted here and not in PromQL: ADR-0001.
 """
 
+from app.ledger.births import Birth, Head, decide, decide_births, join, join_births
 from app.ledger.codec import pack, pack_cells, unpack, unpack_cells
-from app.ledger.counting import Count, Head, Increments, Samples, count, decide, join, stand
-from app.ledger.cursor import Cursor
+from app.ledger.counting import Count, count, stand
+from app.ledger.cursor import PACE_GRID_S, Cursor, Dip
 from app.ledger.details import HOUR_S
+from app.ledger.increments import Increments
 from app.ledger.ledger import (
     COARSE_WIDTH_S,
     FINE_REACH_S,
@@ -22,6 +25,7 @@ from app.ledger.newcomers import Evidence
 from app.ledger.past import RowPast
 from app.ledger.registry import CounterKey, Registry, RowKey, Weights, fingerprint
 from app.ledger.runs import LOOKBACK_S, Sighting
+from app.ledger.samples import Samples
 from app.ledger.tiers import Tier
 
 __all__ = [
@@ -31,9 +35,12 @@ __all__ = [
     "LOOKBACK_S",
     "MIDDLE_REACH_S",
     "MIDDLE_WIDTH_S",
+    "PACE_GRID_S",
+    "Birth",
     "Count",
     "CounterKey",
     "Cursor",
+    "Dip",
     "Evidence",
     "Head",
     "Increments",
@@ -49,8 +56,10 @@ __all__ = [
     "WindowSums",
     "count",
     "decide",
+    "decide_births",
     "fingerprint",
     "join",
+    "join_births",
     "pack",
     "pack_cells",
     "stand",

@@ -1,5 +1,6 @@
 """How far the counters have been read: the last sample of each, and when each target and row was last seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,6 +8,29 @@ import numpy as np
 from app.ledger.registry import Registry
 from app.ledger.runs import Runs, Sighting
 from app.slo.arrays import Bools, Floats, Ints
+
+PACE_GRID_S = 150.0
+"""Paces are taken over cells of this grid, so that they do not depend on how time was cut into reads. Two cells fit
+into the look-back that is read before a stretch of history."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dip:
+    """A counter that fell from *high* at *at* to *low*, *gap_s* after its sample before.
+
+    *counted*: the lower level is counted from; otherwise the counter still stands at *high*, and *newest* is where
+    the lower level has got to. A jump back above *high* is no growth either way, until *expires_s*.
+    *pace* is that of the counter before the fall, events per second.
+    """
+
+    high: float
+    at: float
+    gap_s: float
+    low: float
+    newest: float
+    counted: bool
+    expires_s: float
+    pace: float
 
 
 def _no_runs() -> Runs:
@@ -19,12 +43,20 @@ class Cursor:
 
     The value of a counter that was not seen again since its target restarted is NaN too. *time* and *value* by
     counter, *target* (newest sample of any of its counters) by target, *runs* (samples of its total counters) by row.
+    *anchor* is the newest sample in an earlier cell of the pace grid than the last one, *run* what was counted since,
+    *pace* the events per second before; by counter. *restarted* is when a target last restarted as a whole. *dips*
+    are the counters that fell lately.
     """
 
     time: Floats = field(default_factory=lambda: np.empty(0))
     value: Floats = field(default_factory=lambda: np.empty(0))
     target: Floats = field(default_factory=lambda: np.empty(0))
     runs: Runs = field(default_factory=_no_runs)
+    anchor: Floats = field(default_factory=lambda: np.empty(0))
+    run: Floats = field(default_factory=lambda: np.empty(0))
+    pace: Floats = field(default_factory=lambda: np.empty(0))
+    restarted: Floats = field(default_factory=lambda: np.empty(0))
+    dips: dict[int, Dip] = field(default_factory=dict)
 
     @classmethod
     def empty(cls) -> "Cursor":
@@ -42,6 +74,8 @@ class Cursor:
         self.time = _grown(self.time, counters)
         self.value = _grown(self.value, counters)
         self.target = _grown(self.target, targets)
+        self.restarted = _grown(self.restarted, targets)
+        self.anchor, self.run, self.pace = (_grown(column, counters) for column in (self.anchor, self.run, self.pace))
         self.runs = Runs(*(_grown(column, rows) for column in (self.runs.last, self.runs.run, self.runs.earlier)))
 
     def sized_rows(self, size: int) -> tuple[Floats, Floats, Floats]:
@@ -54,7 +88,17 @@ class Cursor:
     def copy(self) -> "Cursor":
         """An independent copy."""
         runs = Runs(self.runs.last.copy(), self.runs.run.copy(), self.runs.earlier.copy())
-        return Cursor(time=self.time.copy(), value=self.value.copy(), target=self.target.copy(), runs=runs)
+        return Cursor(
+            time=self.time.copy(),
+            value=self.value.copy(),
+            target=self.target.copy(),
+            runs=runs,
+            anchor=self.anchor.copy(),
+            run=self.run.copy(),
+            pace=self.pace.copy(),
+            restarted=self.restarted.copy(),
+            dips=dict(self.dips),
+        )
 
     def sighting(self, row: int) -> Sighting:
         """When a row was seen."""
@@ -64,21 +108,76 @@ class Cursor:
         """Note samples of total counters of rows."""
         self.runs.extend(row, time, steady)
 
-    def forget(self, target: Ints, since: Floats, registry: Registry) -> None:
-        """Note that a *target* restarted after *since*: what of it has not been seen again will begin at zero."""
-        if not len(target):
-            return
-        restarted = set(zip(target.tolist(), since.tolist(), strict=True))
-        of_counter = registry.arrays.target
-        near = np.flatnonzero(np.isin(of_counter, target))
-        seen = zip(of_counter[near].tolist(), self.time[near].tolist(), strict=True)
-        self.value[near[[one in restarted for one in seen]]] = np.nan
+    def forget(self, counters: Sequence[int]) -> None:
+        """Note that the process of *counters* restarted without them: when they are seen again, they began at zero."""
+        self.value[list(counters)] = np.nan
+        for counter in counters:
+            self.dips.pop(counter, None)
+
+    def newest_paces(self, counter: int) -> list[float]:
+        """Events per second up to the last sample of a counter, newest first; NaN where it is not known."""
+        return self.paces(counter, 0.0, cell=self.time[counter] // PACE_GRID_S, end_s=float(self.time[counter]))
+
+    def paces(
+        self, counter: int, counted: float, *, cell: float, end_s: float, first_s: float = float("nan")
+    ) -> list[float]:
+        """The paces of a counter up to *end_s*, newest first, if it *counted* so much since the last sample known here.
+
+        *cell* is that of *end_s*, *first_s* the first of the samples that are not known here.
+        """
+        time, anchor = float(self.time[counter]), float(self.anchor[counter])
+        if np.isnan(time):
+            return [_ratio(counted, end_s - first_s)]
+        if time // PACE_GRID_S < cell:
+            return [_ratio(counted, end_s - time), _ratio(float(self.run[counter]), time - anchor)]
+        return [_ratio(counted + float(self.run[counter]), end_s - anchor), float(self.pace[counter])]
+
+    def count_on(self, counter: Ints, time: Floats, delta: Floats) -> None:
+        """Note samples of counters, sorted by counter and time, with the events that each brought."""
+        same = counter[1:] == counter[:-1]
+        starts, ends = np.flatnonzero(np.append(True, ~same)), np.flatnonzero(np.append(~same, True))
+        which, cell = counter[ends], np.floor(time / PACE_GRID_S)
+        summed = np.cumsum(delta)
+        known_s, anchor_s = self.time[which], self.anchor[which]
+        known = ~np.isnan(known_s)
+        # Positions count from the anchor; that of a counter without one is its first sample.
+        origin = np.where(known, self.run[which], -delta[starts]) - (summed[starts] - delta[starts])
+        anchor_at = np.where(known, anchor_s, time[starts])
+        anchor_position = np.zeros(len(which))
+        pace = self.pace[which]
+        crossed = known & (np.floor(known_s / PACE_GRID_S) < cell[starts])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fresh = np.where(known_s > anchor_s, self.run[which] / (known_s - anchor_s), np.nan)
+            pace = np.where(crossed, fresh, pace)
+            anchor_at = np.where(crossed, known_s, anchor_at)
+            anchor_position = np.where(crossed, self.run[which], anchor_position)
+            edges = np.flatnonzero(same & (cell[1:] != cell[:-1]))
+            if len(edges):
+                group = np.searchsorted(ends, edges)
+                final = np.flatnonzero(np.append(group[1:] != group[:-1], True))
+                last, of = edges[final], group[final]
+                earlier = np.where((final > 0) & (group[final - 1] == of), edges[final - 1], -1)
+                since = np.where(earlier >= 0, time[earlier], anchor_at[of])
+                position = summed[last] + origin[of]
+                before = np.where(earlier >= 0, summed[earlier] + origin[of], anchor_position[of])
+                pace[of] = np.where(time[last] > since, (position - before) / (time[last] - since), np.nan)
+                anchor_at[of], anchor_position[of] = time[last], position
+        self.anchor[which], self.pace[which] = anchor_at, pace
+        self.run[which] = summed[ends] + origin - anchor_position
 
     def absorb(self, older: "Cursor") -> None:
         """Take over what only *older* has seen, so that a counter that comes back after days is recognised."""
         counters, targets = min(len(self.time), len(older.time)), min(len(self.target), len(older.target))
         unseen = np.flatnonzero(np.isnan(self.time[:counters]))
-        self.time[unseen], self.value[unseen] = older.time[unseen], older.value[unseen]
+        for mine, theirs in (
+            (self.time, older.time),
+            (self.value, older.value),
+            (self.anchor, older.anchor),
+            (self.run, older.run),
+            (self.pace, older.pace),
+        ):
+            mine[unseen] = theirs[unseen]
+        self.dips |= {counter: older.dips[counter] for counter in unseen.tolist() if counter in older.dips}
         unseen = np.flatnonzero(np.isnan(self.target[:targets]))
         self.target[unseen] = older.target[unseen]
         size = max(len(self.runs.last), len(older.runs.last))
@@ -92,9 +191,20 @@ class Cursor:
         arrays = registry.arrays
         counters = np.flatnonzero(np.isin(arrays.row, rows))
         targets = np.flatnonzero(np.isin(arrays.target_row, rows))
-        self.time[counters] = other.time[counters]
-        self.value[counters] = other.value[counters]
+        for mine, theirs in (
+            (self.time, other.time),
+            (self.value, other.value),
+            (self.anchor, other.anchor),
+            (self.run, other.run),
+            (self.pace, other.pace),
+        ):
+            mine[counters] = theirs[counters]
         self.target[targets] = other.target[targets]
+        self.restarted[targets] = other.restarted[targets]
+        if self.dips or other.dips:
+            taken = set(counters.tolist())
+            self.dips = {counter: dip for counter, dip in self.dips.items() if counter not in taken}
+            self.dips |= {counter: dip for counter, dip in other.dips.items() if counter in taken}
         self.runs.last[rows] = other.runs.last[rows]
         self.runs.run[rows] = other.runs.run[rows]
         self.runs.earlier[rows] = other.runs.earlier[rows]
@@ -107,3 +217,7 @@ def _grown(column: Floats, size: int) -> Floats:
     grown = np.full(max(size, len(column) * 3 // 2), np.nan)
     grown[: len(column)] = column
     return grown
+
+
+def _ratio(events: float, seconds: float) -> float:
+    return events / seconds if seconds > 0 else float("nan")

@@ -11,8 +11,8 @@ from enum import Enum
 
 import numpy as np
 
-from app.ledger.counting import Increments
 from app.ledger.details import HOUR_S, Details
+from app.ledger.increments import Increments
 from app.ledger.past import RowPast
 from app.ledger.registry import Registry, RowKey
 from app.ledger.tiers import Sums, Tier

@@ -1,5 +1,6 @@
 """Counters of one row, their samples, and a slow and plain way to count them."""
 
+import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -45,7 +46,8 @@ class Scraped:
         """Total and bad events behind the first scrape of each target: differences, or the value after a reset.
 
         A counter that appears on a target that was there, or that was there before its target restarted and not at
-        once after, is counted from zero. Told apart as one would by eye, scrape by scrape.
+        once after, is counted from zero; one that stands still when others fall is no evidence of either. Told apart
+        as one would by eye, scrape by scrape.
         """
         total = bad = 0.0
         for target in {target for target, _ in self.samples}:
@@ -54,6 +56,14 @@ class Scraped:
                 bad += series * increase
         return total, bad
 
+    @property
+    def doubtful(self) -> float:
+        """Events of counters that fell by so little that they may as well have dipped."""
+        values = [[value for _, value in points] for points in self.samples.values()]
+        return sum(
+            value for of_one in values for before, value in itertools.pairwise(of_one) if 0 < before - value <= 2
+        )
+
     def _increases(self, target: str) -> Iterable[tuple[int, float]]:
         scrapes: dict[float, dict[int, float]] = {}
         for (of_target, series), points in self.samples.items():
@@ -61,20 +71,21 @@ class Scraped:
                 for at, value in points:
                     scrapes.setdefault(at, {})[series] = value
         stood: dict[int, float] = {}
-        latest: set[int] = set()
         for number, at in enumerate(sorted(scrapes)):
             shown = scrapes[at]
             fell = {series for series, value in shown.items() if value < stood.get(series, 0.0)}
             known = [series for series in shown if series in stood]
-            whole = bool(fell) and 2 * sum(stood[series] for series in fell) >= sum(stood[series] for series in known)
+            still = {series for series in known if shown[series] == stood[series]}
+            whole = (
+                bool(fell)
+                and 2 * sum(stood[series] for series in fell) >= sum(stood[series] for series in known)
+                and all(stood[series] <= 10 for series in still)
+            )
             for series, value in shown.items():
                 if number:
-                    from_zero = whole or series in fell
+                    from_zero = series in fell or (whole and series not in still)
                     yield series, value if from_zero else value - stood.get(series, 0.0)
-            if whole:
-                stood = {series: value for series, value in stood.items() if series not in latest}
-            stood |= shown
-            latest = set(shown)
+            stood = shown if whole else stood | shown
 
 
 def lives(seed: int, *, targets: int = 3, scrapes: int = 60, interval: float = 30.0, start: float = 0.0) -> Scraped:

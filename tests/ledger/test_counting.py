@@ -8,7 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.ledger import LOOKBACK_S, Cursor, Head, Increments, Samples, count, decide, join, stand
+from app.ledger import (
+    LOOKBACK_S,
+    Birth,
+    Cursor,
+    Head,
+    Increments,
+    Samples,
+    count,
+    decide,
+    decide_births,
+    join,
+    join_births,
+    stand,
+)
 from tests.ledger.counters import Scraped, lives
 
 SEEDS = st.integers(0, 2**32)
@@ -38,7 +51,8 @@ def live(scraped: Scraped, cuts: Sequence[float], *, hindsight: float = LOOKBACK
     for since, until in itertools.pairwise(cuts):
         counted = count(scraped.between(since, until + hindsight), cursor, scraped.registry, until=until)
         cursor = counted.cursor
-        parts += [counted.increments, decide(counted.heads, scraped.registry)]
+        registry = scraped.registry
+        parts += [counted.increments, decide(counted.heads, registry), decide_births(counted.births, registry)]
     return Increments.joined(parts)
 
 
@@ -46,14 +60,18 @@ def backwards(scraped: Scraped, cuts: Sequence[float]) -> Increments:
     """Counted stretch by stretch, the newest first, heads joined with what is older."""
     registry = scraped.registry
     pending: tuple[Head, ...] = ()
+    births: tuple[Birth, ...] = ()
     parts = []
     for since, until in reversed(list(itertools.pairwise(cuts))):
         samples = scraped.between(since - LOOKBACK_S, until + LOOKBACK_S)
         counted = count(samples, stand(samples, registry, until=since), registry, until=until)
         met, pending = join(pending, counted.cursor, registry)
+        known, births = join_births(births, counted.cursor, registry)
         pending += counted.heads
-        parts += [counted.increments, met]
-    return Increments.joined([*parts, decide(pending, registry)])
+        births += tuple(birth for birth in counted.births if not birth.settled)
+        settled = [birth for birth in counted.births if birth.settled]
+        parts += [counted.increments, met, known, decide_births(settled, registry)]
+    return Increments.joined([*parts, decide(pending, registry), decide_births(births, registry)])
 
 
 @given(SEEDS, st.integers(1, 3))
@@ -62,7 +80,9 @@ def test_counts_are_those_of_counting_by_eye(seed: int, targets: int) -> None:
     """Whatever restarts, appears late or vanishes: behind a target's first scrape nothing is lost or counted twice."""
     scraped = lives(seed, targets=targets)
     counted = count(scraped.between(-1, END), Cursor.empty(), scraped.registry, until=END)
-    assert events(counted.increments) == pytest.approx(scraped.plainly_counted())
+    born = decide_births(counted.births, scraped.registry)
+    found = events(Increments.joined([counted.increments, born]))
+    assert found == pytest.approx(scraped.plainly_counted(), abs=max(2 * scraped.doubtful, 1e-6))
 
 
 @given(SEEDS, st.lists(st.integers(1, 180), max_size=5, unique=True))
@@ -145,7 +165,7 @@ def test_targets_that_appear_together_are_not_each_others_past(slot: float) -> N
 def test_an_error_counter_that_comes_back_later_than_its_restarted_process_began_at_zero(slot: float) -> None:
     """Even where by its first scrape it has passed what it stood at before the restart."""
     times = np.arange(5.0, 900, 30).tolist()
-    good = [(at, 1000.0 + at if at < 300 else at) for at in times]
+    good = [(at, 1000.0 + 5 * at if at < 300 else 5 * (at - 300)) for at in times]
     bad = [*((at, 10.0) for at in times if at < 300), *((at, 120.0) for at in times if at > 500)]
     scraped = Scraped({("api:80", 0): good, ("api:80", 1): bad})
     counted = live(scraped, [-1.0, *np.arange(slot, 901, slot).tolist()])

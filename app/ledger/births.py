@@ -1,0 +1,309 @@
+"""Births: what the first samples of series are worth.
+
+The first samples of a target that was never seen before are its *head*: `app.ledger.newcomers` decides what they are
+worth, once everything older has been read. A series that appears on a known target counts what its target can have
+counted since its last scrape, or nothing; unless older history knows the series, which then goes on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from app.ledger.cursor import Cursor
+from app.ledger.increments import Increments
+from app.ledger.newcomers import Evidence, is_new
+from app.ledger.registry import Registry
+from app.ledger.runs import LOOKBACK_S, Sighting
+from app.ledger.steps import Surroundings, fastest, steadiest
+from app.ledger.verdicts import is_birth_plausible, judge_scrape
+from app.slo.arrays import Ints
+
+_SAME_SCRAPE_S = 15.0
+"""Series of one scrape, however their timestamps differ, are looked for so far around a birth."""
+_FIRST_SCRAPE_S = 60.0
+"""The first scrape of a target with timestamps of their own takes no longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The first appearance of a target within what was read: its counters' values at *at*, and what followed.
+
+    *sighted* is when the row was seen before.
+    """
+
+    row: int
+    target: int
+    at: float
+    values: tuple[tuple[int, float], ...]
+    evidence: Evidence
+    sighted: Sighting
+
+    @property
+    def row_seen(self) -> float:
+        """When the row was last seen without this target, NaN if it was not.
+
+        Targets that appear together, at the row's birth or at the end of a hole, are not each other's past.
+        """
+        return self.sighted.before(self.at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Birth:
+    """The first sample of a *counter* on a *target* that was known at *since*: it counts *worth* of its *value*.
+
+    *settled*: its target restarted before, so that nothing older knows it.
+    """
+
+    row: int
+    target: int
+    counter: int
+    since: float
+    at: float
+    value: float
+    worth: float
+    settled: bool = False
+
+
+def find_births(
+    around: Surroundings, born: Ints, restarted: Sequence[tuple[int, float]]
+) -> tuple[tuple[Birth, ...], tuple[Head, ...]]:
+    """The births and heads among the samples *born*; *restarted* are whole targets and when."""
+    samples, arrays, cursor = around.steps.samples, around.arrays, around.cursor
+    found: list[Birth] = []
+    heads = []
+    rows = _Rows(around)
+    for target, of_target in _groups(arrays.target[samples.counter[born]], born).items():
+        first_scrape_until = _first_scrape_until(around, target)
+        restarts = [at for which, at in restarted if which == target]
+        of_head = of_target[samples.time[of_target] < first_scrape_until]
+        if len(of_head):
+            values = zip(samples.counter[of_head].tolist(), samples.value[of_head].tolist(), strict=True)
+            heads.append(rows.head(target, tuple(values)))
+        for index in of_target[samples.time[of_target] >= first_scrape_until].tolist():
+            counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
+            _, times = around.of_target(target)
+            earlier = int(np.searchsorted(times, at))
+            gap_s, pace = _gap_and_pace(around, target, at)
+            found.append(
+                Birth(
+                    row=int(arrays.row[counter]),
+                    target=target,
+                    counter=counter,
+                    since=float(times[earlier - 1]) if earlier else float(cursor.target[target]),
+                    at=at,
+                    value=value,
+                    worth=value if is_birth_plausible(value, gap_s=gap_s, pace=pace) else 0.0,
+                    settled=bool(
+                        not np.isnan(around.steps.raw[index])
+                        or not np.isnan(cursor.time[counter])
+                        or not np.isnan(cursor.restarted[target])
+                        or any(restart <= at + _SAME_SCRAPE_S for restart in restarts)
+                    ),
+                )
+            )
+    return tuple(found), tuple(heads)
+
+
+def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Increments, tuple[Head, ...]]:
+    """Connect *heads* with what an *older* stretch of time has seen last.
+
+    Gives the increments between, and the heads whose target the older stretch has not seen either.
+    """
+    arrays = registry.arrays
+    older.grow(registry.sizes)
+    found: list[tuple[int, float, float, float, float]] = []
+    pending = []
+    for head in heads:
+        target_seen = float(older.target[head.target])
+        if np.isnan(target_seen):
+            pending.append(replace(head, sighted=head.sighted.joined(older.sighting(head.row))))
+            continue
+        counters = np.array([counter for counter, _ in head.values], dtype=np.int64)
+        values = np.array([value for _, value in head.values])
+        known = ~np.isnan(older.value[counters])
+        since = np.where(known, older.time[counters], target_seen)
+        paces = np.array([steadiest(older.newest_paces(counter)) for counter in counters.tolist()])
+        evidence = head.evidence
+        followed = evidence.followed_by / evidence.followed_for_s if evidence.followed_for_s > 0 else 0.0
+        delta = np.where(known, values - older.value[counters], 0.0)
+        if (delta < 0).any():
+            verdict = judge_scrape(
+                before=older.value[counters][known],
+                value=values[known],
+                gap_s=head.at - since[known],
+                pace=paces[known],
+                followed_pace=followed,
+            )
+            delta[known] = np.where(verdict.reset, values[known], np.maximum(delta[known], 0.0))
+        fast = np.array([fastest(older.newest_paces(counter)) for counter in counters.tolist()])
+        pace = None if np.isnan(fast).all() and not followed else max(float(np.nansum(fast)), followed)
+        for place in np.flatnonzero(~known).tolist():
+            value = float(values[place])
+            if is_birth_plausible(value, gap_s=head.at - target_seen, pace=pace):
+                delta[place] = value
+        found += zip(
+            np.full(len(values), head.row).tolist(),
+            since.tolist(),
+            np.full(len(values), head.at).tolist(),
+            (delta * arrays.total[counters]).tolist(),
+            (delta * arrays.bad[counters]).tolist(),
+            strict=True,
+        )
+    joined = Increments.of(found)
+    return replace(joined, seen=joined.steady), tuple(pending)
+
+
+def decide(heads: Sequence[Head], registry: Registry) -> Increments:
+    """What the heads of never-seen targets are worth, once nothing older is left to read.
+
+    A target that appears after a hole in its row may have lived through it: its events are spread over the hole.
+    """
+    arrays = registry.arrays
+    found: list[tuple[int, float, float, float, float]] = []
+    for head in heads:
+        unseen = head.at - head.row_seen
+        if not is_new(head.evidence, unseen_s=unseen):
+            continue
+        since = head.row_seen if unseen > LOOKBACK_S else head.at
+        found += [
+            (head.row, since, head.at, value * float(arrays.total[counter]), value * float(arrays.bad[counter]))
+            for counter, value in head.values
+        ]
+    return Increments.of(found)
+
+
+def join_births(births: Sequence[Birth], older: Cursor, registry: Registry) -> tuple[Increments, tuple[Birth, ...]]:
+    """Connect *births* with what an *older* stretch of time has seen of their series.
+
+    Gives the increments of those that went on or whose target restarted, and the births that it knows nothing of.
+    """
+    older.grow(registry.sizes)
+    found: list[tuple[Birth, float, float]] = []
+    pending = []
+    for birth in births:
+        seen, before = float(older.time[birth.counter]), float(older.value[birth.counter])
+        if not np.isnan(before):
+            found.append(
+                (birth, seen, _gone_on(birth, before, birth.at - seen, steadiest(older.newest_paces(birth.counter))))
+            )
+        elif not np.isnan(seen) or not np.isnan(older.restarted[birth.target]):
+            found.append((birth, birth.since, birth.worth))
+        else:
+            pending.append(birth)
+    return _increments(found, registry), tuple(pending)
+
+
+def decide_births(births: Sequence[Birth], registry: Registry) -> Increments:
+    """What births are worth that nothing older knows."""
+    return _increments([(birth, birth.since, birth.worth) for birth in births], registry)
+
+
+def _increments(found: Sequence[tuple[Birth, float, float]], registry: Registry) -> Increments:
+    arrays = registry.arrays
+    return Increments.of(
+        [
+            (
+                birth.row,
+                since,
+                birth.at,
+                events * float(arrays.total[birth.counter]),
+                events * float(arrays.bad[birth.counter]),
+            )
+            for birth, since, events in found
+        ]
+    )
+
+
+def _gone_on(birth: Birth, before: float, gap_s: float, pace: float) -> float:
+    """Events of a series that returns."""
+    if birth.value >= before:
+        return birth.value - before
+    verdict = judge_scrape(
+        before=np.array([before]), value=np.array([birth.value]), gap_s=np.array([gap_s]), pace=np.array([pace])
+    )
+    return birth.value if verdict.reset[0] else 0.0
+
+
+def _first_scrape_until(around: Surroundings, target: int) -> float:
+    """Up to when the samples of a target are its first: before any of its counters was seen for the second time."""
+    steps, cursor = around.steps, around.cursor
+    mine, times = around.of_target(target)
+    counters = around.counters(target)
+    if (cursor.time[counters] > cursor.anchor[counters]).any():
+        return -np.inf
+    seen = float(cursor.target[target])
+    first = float(times[0]) if np.isnan(seen) else seen
+    again = np.flatnonzero(~np.isnan(steps.raw[mine]))
+    second = float(times[again[0]]) if len(again) else np.inf
+    return min(second, first + _FIRST_SCRAPE_S)
+
+
+def _gap_and_pace(around: Surroundings, target: int, at: float) -> tuple[float, float | None]:
+    """How long before a birth its target was scraped, and how fast its target counts; None if that is not known."""
+    steps = around.steps
+    mine, times = around.of_target(target)
+    first, last = np.searchsorted(times, [at - _SAME_SCRAPE_S, at + _SAME_SCRAPE_S + 1e-6])
+    beside = mine[first:last]
+    beside = beside[~steps.born[beside]]
+    if len(beside):
+        gap_s = max(at - float(np.median(steps.since[beside])), 1.0)
+        delta = steps.samples.value[beside] - steps.before[beside]
+        paces = [float(np.maximum(delta, 0.0).sum()) / gap_s]
+    else:
+        earlier = int(np.searchsorted(times, at))
+        gap_s = max(at - (float(times[earlier - 1]) if earlier else float(around.cursor.target[target])), 1.0)
+        paces = []
+    paces.append(around.followed_pace(target, at))
+    before = around.target_pace(target, at)
+    if before is None:
+        return gap_s, max(paces) or None
+    return gap_s, max(before, *paces)
+
+
+class _Rows:
+    """What surrounds heads: the samples of all events by row."""
+
+    def __init__(self, around: Surroundings) -> None:
+        samples, arrays = around.steps.samples, around.arrays
+        self._around = around
+        totals = np.flatnonzero(arrays.total[samples.counter] > 0)
+        self._of_row = _groups(arrays.row[samples.counter[totals]], totals)
+        self._newest = float(samples.time.max())
+
+    def head(self, target: int, values: tuple[tuple[int, float], ...]) -> Head:
+        """The head of a target with the evidence in the LOOKBACK_S after it."""
+        samples, arrays = self._around.steps.samples, self._around.arrays
+        row = int(arrays.target_row[target])
+        mine = np.sort(self._around.of_target(target)[0])
+        at = float(samples.time[mine].min())
+        near = mine[samples.time[mine] <= at + LOOKBACK_S]
+        counters, first = np.unique(samples.counter[near], return_index=True)
+        last = np.append(first[1:], len(near)) - 1
+        weights = arrays.total[counters]
+        if not weights.any():
+            weights = np.abs(arrays.bad[counters])
+        grown = np.maximum(samples.value[near][last] - samples.value[near][first], 0.0)
+        activity = sum(value * float(weights[counters == counter].sum()) for counter, value in values)
+        of_row = self._of_row.get(row, np.empty(0, dtype=np.int64))
+        earlier = of_row[samples.time[of_row] < at]
+        return Head(
+            row=row,
+            sighted=self._around.cursor.sighting(row).extended(samples.time[earlier], samples.steady[earlier]),
+            target=target,
+            at=at,
+            values=values,
+            evidence=Evidence(
+                value=activity,
+                followed_by=float(grown @ weights),
+                followed_for_s=float(samples.time[near].max()) - at,
+                hindsight_s=min(self._newest - at, LOOKBACK_S),
+            ),
+        )
+
+
+def _groups(keys: Ints, members: Ints) -> dict[int, Ints]:
+    """The *members* of each key, in their order."""
+    order = np.argsort(keys, kind="stable")
+    found, starts = np.unique(keys[order], return_index=True)
+    return dict(zip(found.tolist(), np.split(members[order], starts[1:]), strict=True))

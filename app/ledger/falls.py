@@ -1,0 +1,175 @@
+"""Falls: which counters restarted from zero, which only dipped, and what went down with them.
+
+A fall is judged with the other counters of its target's scrape (`verdicts.judge_scrape`). A dip counts nothing: the
+counter stands at its higher value until that is passed. If the lower level lasts, the counter was corrected and is
+counted from there; if its pace shows that it was counted from zero, it was a restart after all.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from app.ledger.cursor import Dip
+from app.ledger.runs import LOOKBACK_S
+from app.ledger.steps import Surroundings, steadiest
+from app.ledger.verdicts import UNKNOWN_EVENTS, is_growth_plausible, is_reset_proven, judge_scrape
+from app.slo.arrays import Ints
+
+_CEILING_S = 3600.0
+"""How long the higher level is remembered once the lower one is counted from."""
+_SAME_SCRAPE_S = 60.0
+"""Series of one scrape with timestamps of their own lie no further apart."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was found besides counts: counters that dipped and when, and the counters that restarts left behind."""
+
+    dipped: list[tuple[int, float]] = field(default_factory=list)
+    restarted: list[tuple[int, float]] = field(default_factory=list)
+    forgotten: list[int] = field(default_factory=list)
+    dips: dict[int, Dip] = field(default_factory=dict)
+
+
+class Falls:
+    """Judges all falls among some steps, in the order of time; *until* is the end of what is counted."""
+
+    def __init__(self, around: Surroundings, *, until: float) -> None:
+        self._around = around
+        self._steps = around.steps
+        self._until = until
+        self._judged = np.zeros(len(self._steps.before), dtype=bool)
+        self._found = Findings()
+
+    def judge(self) -> Findings:
+        """Set what every step is counted from."""
+        for counter, dip in self._around.cursor.dips.items():
+            first, last = self._around.span(counter)
+            self._go_on(counter, dip, first, last)
+        fell = np.flatnonzero((self._steps.samples.value < self._steps.raw) & (self._steps.samples.time <= self._until))
+        fell = fell[np.argsort(self._steps.samples.time[fell], kind="stable")]
+        for index in fell.tolist():
+            if not self._judged[index]:
+                self._judge(index)
+        return self._found
+
+    def _judge(self, fall: int) -> None:
+        """Judge the scrape in which a counter fell."""
+        steps, around = self._steps, self._around
+        counter, at = int(steps.samples.counter[fall]), float(steps.samples.time[fall])
+        target = int(around.arrays.target[counter])
+        # Nearer to it than to the scrapes before and after.
+        apart_s = at - float(steps.since[fall])
+        if fall + 1 < len(steps.since) and steps.samples.counter[fall + 1] == counter:
+            apart_s = min(apart_s, float(steps.samples.time[fall + 1]) - at)
+        scrape = around.near(target, at, min(0.49 * apart_s, _SAME_SCRAPE_S))
+        members = scrape[~self._judged[scrape] & ~steps.born[scrape]]
+        begin = float(steps.samples.time[members].min())
+        counters = steps.samples.counter[members]
+        pace = np.array([steadiest(around.paces(each, begin)) for each in counters.tolist()])
+        before, value = steps.before[members], steps.samples.value[members]
+        gap_s = steps.samples.time[members] - steps.since[members]
+        levels = dict(zip(counters[value < before].tolist(), before[value < before].tolist(), strict=True))
+        followed = around.followed_pace(target, at, levels)
+        verdict = judge_scrape(before=before, value=value, gap_s=gap_s, pace=pace, followed_pace=followed)
+        steps.before[members[verdict.reset]] = 0.0
+        self._judged[members] |= verdict.reset | verdict.dip
+        if verdict.whole:
+            self._restart(target, at, steps.samples.counter[scrape])
+        known = np.nan_to_num(pace)
+        together = float(known[value < before].sum())
+        for place in np.flatnonzero(value < before).tolist():
+            index, of = int(members[place]), int(counters[place])
+            _, last = around.span(of)
+            when, low, reset = float(steps.samples.time[index]), float(value[place]), bool(verdict.reset[place])
+            if when > self._until:
+                continue
+            dip = Dip(
+                high=float(before[place]),
+                at=float(steps.since[index]) if reset else when,
+                gap_s=float(gap_s[place]),
+                low=0.0 if reset else low,
+                newest=low,
+                counted=reset,
+                expires_s=when + LOOKBACK_S if reset else np.inf,
+                pace=max(float(known[place]), together),
+            )
+            if not reset:
+                steps.before[index] = value[place]
+                self._found.dipped.append((of, when))
+            self._go_on(of, dip, index + 1, last)
+
+    def _restart(self, target: int, at: float, there: Ints) -> None:
+        """A whole target restarted: its counters that are not *there* begin from zero when they are seen again."""
+        steps, around = self._steps, self._around
+        self._found.restarted.append((target, at))
+        for counter in np.setdiff1d(around.counters(target), there).tolist():
+            first, last = around.span(counter)
+            again = first + int(np.searchsorted(steps.samples.time[first:last], at))
+            if again < last and not self._judged[again]:
+                steps.before[again], self._judged[again] = np.nan, True
+            if again == last or steps.samples.time[again] > self._until:
+                self._found.forgotten.append(counter)
+
+    def _go_on(self, counter: int, dip: Dip, first: int, last: int) -> None:
+        """Count the samples *first* to *last* (exclusive) of a counter that fell, until it is as if it had not."""
+        last = first + int(np.searchsorted(self._steps.samples.time[first:last], self._until, side="right"))
+        standing: Dip | None = dip
+        while standing is not None and first < last:
+            if standing.counted:
+                standing, first = self._count_lower_level(standing, first, last)
+            else:
+                standing, first = self._wait(standing, first), first + 1
+        if standing is not None and self._until < standing.expires_s:
+            self._found.dips[counter] = standing
+
+    def _wait(self, dip: Dip, index: int) -> Dip | None:
+        """Look at one sample of a counter that dipped; None once it is back at its level."""
+        steps = self._steps
+        if self._judged[index]:
+            return None
+        self._judged[index] = True
+        at, value = float(steps.samples.time[index]), float(steps.samples.value[index])
+        if value >= dip.high:
+            steps.before[index] = dip.high
+            return None
+        return self._judge_lower_level(dip, index, at=at, value=value)
+
+    def _judge_lower_level(self, dip: Dip, index: int, *, at: float, value: float) -> Dip:
+        """Look at one more sample at the lower level: was it counted from zero, or is it there to stay?"""
+        steps, lasted = self._steps, at - dip.at
+        if value < dip.newest:
+            since = float(steps.since[index])
+            if is_growth_plausible(value, gap_s=at - since, pace=dip.pace):
+                steps.before[index] = 0.0
+                return replace(dip, counted=True, at=since, low=0.0, newest=value, expires_s=at + LOOKBACK_S)
+            steps.before[index] = value
+            return replace(dip, low=value, newest=value)
+        if is_reset_proven(dip.low, gap_s=dip.gap_s, pace=(value - dip.low) / lasted):
+            steps.before[index] = 0.0
+            return replace(dip, counted=True, at=dip.at - dip.gap_s, low=0.0, newest=value, expires_s=at + LOOKBACK_S)
+        if lasted >= LOOKBACK_S:
+            steps.before[index] = dip.low
+            steps.since[index], steps.spread[index] = dip.at, True
+            return replace(dip, counted=True, newest=value, expires_s=at + _CEILING_S)
+        steps.before[index] = value
+        return replace(dip, newest=value)
+
+    def _count_lower_level(self, dip: Dip, first: int, last: int) -> tuple[Dip | None, int]:
+        """Go on to where a counter that is counted from its lower level leaves it again."""
+        steps, samples = self._steps, self._steps.samples
+        value, raw, time = samples.value[first:last], steps.raw[first:last], samples.time[first:last]
+        left = np.flatnonzero((value >= dip.high) | (value < raw) | (time > dip.expires_s) | self._judged[first:last])
+        if not len(left):
+            return replace(dip, newest=float(value[-1])), last
+        place = int(left[0])
+        index = first + place
+        back = value[place] >= dip.high and value[place] >= raw[place] and time[place] <= dip.expires_s
+        if back and not self._judged[index] and dip.high > UNKNOWN_EVENTS:
+            seen_s = float(steps.since[index])
+            lower = (float(raw[place]) - dip.low) / (seen_s - dip.at) if seen_s > dip.at else 0.0
+            growth, gap_s = float(value[place] - raw[place]), float(time[place]) - seen_s
+            if not is_growth_plausible(growth, gap_s=gap_s, pace=max(dip.pace, lower)):
+                self._judged[index] = True
+                steps.before[index] = dip.high
+        return None, index

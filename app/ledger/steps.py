@@ -1,0 +1,171 @@
+"""Samples with their predecessors, and how fast counters grew at a time: what verdicts are found from."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from app.ledger.cursor import PACE_GRID_S, Cursor
+from app.ledger.registry import Registry
+from app.ledger.runs import LOOKBACK_S
+from app.ledger.samples import Samples
+from app.slo.arrays import Bools, Floats, Ints
+
+
+@dataclass(slots=True, kw_only=True)
+class Steps:
+    """Samples by counter and time, each with its predecessor; shape (samples,).
+
+    *before* is what a sample is counted from: the predecessor's value *raw*, 0 after a reset, NaN where there is
+    none. *since* is the predecessor's time. *spread*: the increment happened somewhere between.
+    """
+
+    samples: Samples
+    since: Floats
+    raw: Floats
+    before: Floats
+    spread: Bools
+
+    @classmethod
+    def of(cls, samples: Samples, cursor: Cursor) -> "Steps":
+        """Samples that are sorted, behind the *cursor*."""
+        first = np.ones(len(samples.counter), dtype=bool)
+        first[1:] = samples.counter[1:] != samples.counter[:-1]
+        since = np.where(first, cursor.time[samples.counter], _shifted(samples.time))
+        before = np.where(first, cursor.value[samples.counter], _shifted(samples.value))
+        return cls(
+            samples=samples,
+            since=since,
+            raw=before,
+            before=before.copy(),
+            spread=np.zeros(len(before), dtype=bool),
+        )
+
+    @property
+    def born(self) -> Bools:
+        """Samples that have no predecessor to be counted from."""
+        return np.isnan(self.before)
+
+    @property
+    def delta(self) -> Floats:
+        """Events of each step; 0 at births, whose worth is found elsewhere."""
+        return np.where(self.born, 0.0, self.samples.value - self.before)
+
+
+class Surroundings:
+    """What surrounds the few steps that need a closer look; everything is found once and only when it is asked for."""
+
+    def __init__(self, steps: Steps, cursor: Cursor, registry: Registry) -> None:
+        self.steps = steps
+        self.cursor = cursor
+        self.arrays = registry.arrays
+        self._of_target: dict[int, tuple[Ints, Floats]] = {}
+        self._counters: dict[int, Ints] = {}
+        self._target = self.arrays.target[steps.samples.counter]
+        order = np.argsort(self._target, kind="stable")
+        self._by_target, self._targets = order, self._target[order]
+        by_counter = np.argsort(self.arrays.target, kind="stable")
+        self._counter_by_target, self._counter_targets = by_counter, self.arrays.target[by_counter]
+
+    def of_target(self, target: int) -> tuple[Ints, Floats]:
+        """All samples of a target in the order of time: their indexes and their times."""
+        found = self._of_target.get(target)
+        if found is None:
+            first, last = np.searchsorted(self._targets, [target, target + 1])
+            mine = self._by_target[first:last]
+            mine = mine[np.argsort(self.steps.samples.time[mine], kind="stable")]
+            found = self._of_target[target] = mine, self.steps.samples.time[mine]
+        return found
+
+    def counters(self, target: int) -> Ints:
+        """All counters of a target."""
+        found = self._counters.get(target)
+        if found is None:
+            first, last = np.searchsorted(self._counter_targets, [target, target + 1])
+            found = self._counters[target] = self._counter_by_target[first:last]
+        return found
+
+    def near(self, target: int, at: float, within_s: float) -> Ints:
+        """The samples of one scrape of a target: of each counter the one next to *at*."""
+        mine, times = self.of_target(target)
+        first, last = np.searchsorted(times, [at - within_s, at + within_s + 1e-6])
+        found = mine[first:last]
+        counter = self.steps.samples.counter[found]
+        if len(np.unique(counter)) == len(found):
+            return found
+        order = np.lexsort((np.abs(self.steps.samples.time[found] - at), counter))
+        found, counter = found[order], counter[order]
+        nearest: Ints = found[np.append(True, counter[1:] != counter[:-1])]
+        return nearest
+
+    def span(self, counter: int) -> tuple[int, int]:
+        """The range of a counter's samples."""
+        first, last = np.searchsorted(self.steps.samples.counter, [counter, counter + 1])
+        return int(first), int(last)
+
+    def paces(self, counter: int, at: float) -> list[float]:
+        """Events per second of a counter before *at*: in its cell of the pace grid so far, and in the one before.
+
+        NaN where it is not known. Found from the last samples of cells, so that it does not depend on how the samples
+        were cut into reads.
+        """
+        time, value, before = self.steps.samples.time, self.steps.samples.value, self.steps.before
+        first, last = self.span(counter)
+        newest = first + int(np.searchsorted(time[first:last], at)) - 1
+        cursor = self.cursor
+        if newest < first:
+            return cursor.newest_paces(counter)
+        paces: list[float] = []
+        index, end_s = newest, float(time[newest])
+        for _ in range(2):
+            counted, cell = 0.0, end_s // PACE_GRID_S
+            while index >= first and time[index] // PACE_GRID_S == cell:
+                counted += 0.0 if np.isnan(before[index]) else float(value[index] - before[index])
+                index -= 1
+            if index >= first:
+                paces.append(counted / (end_s - float(time[index])))
+                end_s = float(time[index])
+                continue
+            older = cursor.paces(counter, counted, cell=cell, end_s=end_s, first_s=float(time[first]))
+            paces += older[: 2 - len(paces)]
+            break
+        return paces
+
+    def target_pace(self, target: int, at: float) -> float | None:
+        """Events per second of all counters of a target before *at* at their fastest, None if it is not known."""
+        paces = np.array([fastest(self.paces(int(counter), at)) for counter in self.counters(target)])
+        return None if np.isnan(paces).all() else float(np.nansum(paces))
+
+    def followed_pace(self, target: int, at: float, levels: Mapping[int, float] = MappingProxyType({})) -> float:
+        """Events per second of a target in the look-back after *at*, 0 if nothing is known of it yet.
+
+        *levels* are the values that counters fell from: a step back to there is no growth.
+        """
+        mine, times = self.of_target(target)
+        first, last = np.searchsorted(times, [at + 1e-6, at + LOOKBACK_S], side="right")
+        after = mine[first:last]
+        if not len(after):
+            return 0.0
+        value, raw = self.steps.samples.value[after], self.steps.raw[after]
+        grown = np.where(np.isnan(raw) | (self.steps.since[after] < at - LOOKBACK_S), 0.0, value - raw)
+        for counter, level in levels.items():
+            grown[(self.steps.samples.counter[after] == counter) & (raw < level) & (value >= level)] = 0.0
+        return float(np.maximum(grown, 0.0).sum() / max(times[last - 1] - at, 1.0))
+
+
+def fastest(paces: Sequence[float]) -> float:
+    """The fastest of some paces, NaN if none is known."""
+    return max((pace for pace in paces if not np.isnan(pace)), default=float("nan"))
+
+
+def steadiest(paces: Sequence[float]) -> float:
+    """The slowest of two paces, NaN if either is not known: a jump between two levels is in one of them only."""
+    return min(paces) if len(paces) > 1 and not np.isnan(paces).any() else float("nan")
+
+
+def _shifted(column: Floats) -> Floats:
+    shifted = np.empty_like(column)
+    shifted[:1] = np.nan
+    shifted[1:] = column[:-1]
+    return shifted

@@ -1,0 +1,107 @@
+"""What a step of a series is worth: the rules that weigh evidence, each in one place (ADR-0025).
+
+A counter only grows, until its process restarts. What Prometheus shows is less tidy: a proxy switches between two
+replicas, an exporter corrects a value, a label set expires and returns, several processes share one target. Every
+rule asks whether its reading is plausible: could the service have counted so much since the last sample? Where the
+evidence is ambiguous, the verdict is the one of Prometheus's `increase()`: a fall counts the new value, the first
+value of a new series counts nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from app.slo.arrays import Bools, Floats
+
+SLACK_EVENTS = 10.0
+"""So few events say nothing about a pace, and are always plausible: an error series appears with its first errors."""
+RESET_PACES = 10.0
+"""A restarted process may count this many times faster than before: clients reconnect and retry. A dip is read at a
+value that takes hours or months to count, so the bound may be generous."""
+BIRTH_PACES = 2.0
+"""New errors may come this many times faster than requests did: clients retry. More would be further from the truth
+than `increase()`, which counts nothing, if the series proves old."""
+PROOF_PACES = 3.0
+"""A level that is counted at this share of its own pace was counted from zero."""
+NEAR_RATIO = 0.01
+NEAR_EVENTS = 2.0
+"""A value that falls by no more than this was read from a second copy of the counter, or corrected."""
+UNKNOWN_EVENTS = 1000.0
+"""What may be new where no pace is known: a target that was seen only once before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScrapeVerdict:
+    """Verdicts on the counters of one scrape of a target, shape (counters,).
+
+    *reset*: counts from zero, *dip*: counts nothing. *whole*: the process behind the whole target restarted.
+    """
+
+    reset: Bools
+    dip: Bools
+    whole: bool
+
+
+def judge_scrape(
+    *, before: Floats, value: Floats, gap_s: Floats, pace: Floats, followed_pace: float = 0.0
+) -> ScrapeVerdict:
+    """Judge one scrape of a target of which at least one counter fell; shapes (counters,).
+
+    *pace* is events per second of each counter before the scrape, NaN if unknown; *followed_pace* is that of the
+    target after it, 0 if it is not known yet.
+    """
+    fell = value < before
+    reset = fell & _plausible_reset(before, value, gap_s=gap_s, pace=pace, followed_pace=followed_pace)
+    dip = fell & ~reset
+    others = ~fell & (before > 0)
+    counted = float(value[reset].sum())
+    expected = np.maximum(max(float(np.nansum(pace)), followed_pace) * gap_s, counted)
+    # A small value that stands still says nothing; any other is evidence of a process that went on.
+    still = others & (value == before)
+    silent = still & (value <= SLACK_EVENTS)
+    went_on = (still & ~silent) | (others & (value > PROOF_PACES * expected + SLACK_EVENTS))
+    whole = bool(
+        reset.any()
+        and not went_on.any()
+        and not dip.any()
+        and before[reset].sum() >= before[fell | others].sum() / 2  # most of what the target had counted is gone
+    )
+    return ScrapeVerdict(reset=reset | (others & ~silent) if whole else reset, dip=dip, whole=whole)
+
+
+def _plausible_reset(before: Floats, value: Floats, *, gap_s: Floats, pace: Floats, followed_pace: float) -> Bools:
+    """Whether the values of counters that fell can have been counted from zero since the last sample."""
+    fell, own = value < before, PROOF_PACES * np.nan_to_num(pace) * gap_s
+    known = ~np.isnan(pace)
+    near = before - value <= np.maximum(NEAR_EVENTS, NEAR_RATIO * before)
+    # Those that fell together may have restarted together, and errors may come at the pace of requests.
+    together = float(np.nansum(pace[fell]))
+    bound = RESET_PACES * max(together, followed_pace) * gap_s + SLACK_EVENTS
+    plausible = value <= bound
+    if not known[fell].any() and not followed_pace:
+        plausible = (value < before / 2) | (value <= UNKNOWN_EVENTS)
+    copied = near & (value > np.where(known, own, UNKNOWN_EVENTS))
+    if (fell & plausible & ~copied).any():
+        # A process that restarted resets all of its counters, also those that had hardly counted.
+        return plausible
+    return (value <= own) | (plausible & ~copied)
+
+
+def is_reset_proven(low: float, *, gap_s: float, pace: float) -> bool:
+    """Whether a value that looked like a dip was counted from zero after all, at the *pace* that followed."""
+    return low <= PROOF_PACES * pace * gap_s + SLACK_EVENTS
+
+
+def is_growth_plausible(growth: float, *, gap_s: float, pace: float) -> bool:
+    """Whether a counter that fell lately can have counted so much since; otherwise it only changed its level."""
+    return growth <= RESET_PACES * pace * gap_s + SLACK_EVENTS
+
+
+def is_birth_plausible(value: float, *, gap_s: float, pace: float | None) -> bool:
+    """Whether the first value of a series on a known target can have been counted since the target's last scrape.
+
+    *pace* is that of all of the target's series, None if it is not known.
+    """
+    if pace is None:
+        return value <= UNKNOWN_EVENTS
+    return value <= BIRTH_PACES * pace * gap_s + SLACK_EVENTS

@@ -1,0 +1,105 @@
+"""Samples of labelled series, counted live, for good and backwards, as the service would."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from app.ledger import (
+    LOOKBACK_S,
+    Birth,
+    Cursor,
+    Head,
+    Increments,
+    Registry,
+    RowKey,
+    Samples,
+    Weights,
+    count,
+    decide,
+    decide_births,
+    fingerprint,
+    join,
+    join_births,
+    stand,
+)
+from app.slo.arrays import Floats
+
+Labels = Mapping[str, str]
+Points = tuple[Floats, Floats]
+"""Times in seconds, and values."""
+SCRAPE_S = 30.0
+
+
+def grid(start: float, end: float, *, phase: float = 5.0) -> Floats:
+    """The times of scrapes in [start, end)."""
+    return np.arange(start + phase, end, SCRAPE_S)
+
+
+class History:
+    """Series of one SLI: those with a `code` from 500 on are bad."""
+
+    def __init__(self, series: Sequence[tuple[Labels, Points]]) -> None:
+        self._registry = Registry()
+        self._series = series
+        self.cursor = Cursor.empty()
+        self.dipped: list[tuple[int, float]] = []
+
+    def live(
+        self, since: float, until: float, *, hindsight_s: float = 0.0, slot_s: float = 30.0
+    ) -> tuple[float, float]:
+        """Total and bad events in (since, until], slot by slot; *hindsight_s* of later samples are known."""
+        registry, seed = self._registry, self._between(since - LOOKBACK_S, since)
+        cursor, parts = stand(seed, registry, until=since), []
+        for at in [*np.arange(since + slot_s, until, slot_s).tolist(), until]:
+            counted = count(self._between(at - slot_s, at + hindsight_s), cursor, registry, until=at)
+            cursor = counted.cursor
+            self.dipped += counted.dipped
+            parts += [counted.increments, decide(counted.heads, registry), decide_births(counted.births, registry)]
+        self.cursor = cursor
+        return _events(parts)
+
+    def final(self, since: float, until: float) -> tuple[float, float]:
+        """Total and bad events in (since, until], as they are settled."""
+        return self.live(since, until, hindsight_s=LOOKBACK_S, slot_s=300.0)
+
+    def backwards(self, since: float, until: float, *, chunk_s: float = 10_800.0) -> tuple[float, float]:
+        """Total and bad events in (since, until], counted from the end to the beginning."""
+        registry = self._registry
+        heads: tuple[Head, ...] = ()
+        births: tuple[Birth, ...] = ()
+        parts: list[Increments] = []
+        while until > since:
+            begin = max(since, until - chunk_s)
+            samples = self._between(begin - LOOKBACK_S, until + LOOKBACK_S)
+            counted = count(samples, stand(samples, registry, until=begin), registry, until=until)
+            met, heads = join(heads, counted.cursor, registry)
+            known, births = join_births(births, counted.cursor, registry)
+            heads += counted.heads
+            births += tuple(birth for birth in counted.births if not birth.settled)
+            settled = [birth for birth in counted.births if birth.settled]
+            parts += [counted.increments, met, known, decide_births(settled, registry)]
+            until = begin
+        return _events([*parts, decide(heads, registry), decide_births(births, registry)])
+
+    def _between(self, since: float, until: float) -> Samples:
+        row = self._registry.row(RowKey("sli", ()))
+        parts = []
+        for labels, (times, values) in self._series:
+            inside = (times > since) & (times <= until)
+            if inside.any():
+                weights = Weights(total=1.0, bad=float(labels["code"] >= "500"))
+                counter = self._registry.counter(row, fingerprint(labels), weights)
+                parts.append(
+                    Samples(
+                        counter=np.full(int(inside.sum()), counter),
+                        time=times[inside],
+                        value=values[inside],
+                        steady=np.zeros(int(inside.sum()), dtype=bool),
+                    )
+                )
+        return Samples.joined(parts)
+
+
+def _events(parts: Sequence[Increments]) -> tuple[float, float]:
+    joined = Increments.joined([*parts, Increments.of(())])
+    return float(joined.total.sum()), float(joined.bad.sum())

@@ -1,0 +1,149 @@
+"""Counters as people really have them: each case was reported with a wrong budget or a false page."""
+
+import numpy as np
+import pytest
+
+from app.slo.arrays import Floats
+from tests.ledger.histories import SCRAPE_S, History, grid
+
+DAY = 86_400.0
+CUT = DAY / 2 + 15
+SCRAPE_EVENTS = 10 * SCRAPE_S
+
+
+def growing(times: Floats, start: float, per_second: float) -> Floats:
+    """A counter that stood at *start* at time 0."""
+    return np.floor(start + per_second * times)
+
+
+def series(code: str, times: Floats, values: Floats, **more: str) -> tuple[dict[str, str], tuple[Floats, Floats]]:
+    return {"__name__": "rq_total", "job": "api", "instance": "a", "code": code, **more}, (times, values)
+
+
+def counts(history: History, *, since: float = 600.0, until: float = DAY - 600) -> dict[str, tuple[float, float]]:
+    return {
+        "live": history.live(since, until),
+        "final": history.final(since, until),
+        "backwards": history.backwards(since, until),
+    }
+
+
+def assert_close(found: dict[str, tuple[float, float]], total: float, bad: float, *, by: float, bad_by: float) -> None:
+    for way, (counted, counted_bad) in found.items():
+        assert counted == pytest.approx(total, abs=by), way
+        assert counted_bad == pytest.approx(bad, abs=bad_by), way
+    assert found["final"] == found["backwards"]
+
+
+def relabelled() -> History:
+    before, after = grid(0, CUT), grid(0, DAY)
+    after = after[after > CUT]
+    return History(
+        [
+            series(code, times, growing(times, start, pace), **labels)
+            for code, start, pace in (("200", 10_000_000, 10), ("500", 500_000, 0.002))
+            for times, labels in ((before, {}), (after, {"version": "v2"}))
+        ]
+    )
+
+
+def test_a_label_that_is_added_is_no_restart() -> None:
+    length = DAY - 1200
+    assert_close(counts(relabelled()), 10.002 * length, 0.002 * length, by=2 * SCRAPE_EVENTS, bad_by=2)
+
+
+def test_one_process_of_a_collector_restarts_and_the_others_go_on() -> None:
+    times = grid(0, DAY)
+    frontend = np.where(times < CUT, growing(times, 5_000_000, 20), np.floor(20 * (times - CUT)))
+    found = counts(
+        History(
+            [
+                series("200", times, frontend, service_name="frontend"),
+                series("200", times, growing(times, 1_000_000, 5), service_name="checkout"),
+                series("500", times, growing(times, 60_000, 0.001), service_name="checkout"),
+            ]
+        )
+    )
+    assert_close(found, 25.001 * (DAY - 1200), 0.001 * (DAY - 1200), by=20 * SCRAPE_S, bad_by=1)
+
+
+@pytest.mark.parametrize("by", [301, 420, 5_000, 900_000])
+def test_a_counter_that_is_corrected_counts_nothing_for_it(by: int) -> None:
+    times = grid(0, DAY)
+    good = growing(times, 10_900_000, 10) - np.where(times > CUT, by, 0)
+    history = History([series("200", times, good), series("500", times, growing(times, 500_000, 0.002))])
+    assert_close(
+        counts(history),
+        10.002 * (DAY - 1200),
+        0.002 * (DAY - 1200),
+        by=max(by * (by < 9000), 2 * SCRAPE_EVENTS),
+        bad_by=1,
+    )
+    assert history.dipped
+
+
+def test_a_good_counter_that_reads_one_less_now_and_then_in_a_total_outage() -> None:
+    """Ten minutes into an outage nothing good happens any more, whatever the counter shows."""
+    times = grid(0, DAY)
+    good = growing(np.minimum(times, CUT), 300, 10) - (np.arange(len(times)) % 7 == 3) * (times > CUT)
+    bad = np.floor(np.maximum(times - CUT, 0) * 10)
+    seen = bad > 0
+    found = counts(History([series("200", times, good), series("500", times[seen], bad[seen])]), since=CUT)
+    assert_close(found, 10 * (DAY - 600 - CUT), 10 * (DAY - 600 - CUT), by=400, bad_by=400)
+
+
+def test_two_replicas_behind_a_proxy_that_switches_between_them() -> None:
+    times = grid(0, DAY)
+    late = np.floor(times / 600) % 2 * 12.0
+    codes = (("200", 10_000_000, 10), ("500", 500_000, 0.01))
+    found = counts(History([series(code, times, growing(times - late, at, pace)) for code, at, pace in codes]))
+    assert_close(found, 10.01 * (DAY - 1200), 0.01 * (DAY - 1200), by=2 * SCRAPE_EVENTS, bad_by=2)
+
+
+def test_two_servers_behind_one_balancer_are_not_thousands_of_restarts() -> None:
+    """A level that is lower than before is another server; never more is counted than happened."""
+    times = grid(0, DAY)
+    which = np.random.default_rng(1).random(len(times)) < 0.5
+    good = np.where(which, growing(times, 5_000_000, 5), growing(times, 4_000_000, 5))
+    found = counts(History([series("200", times, good)]))
+    for total, _ in found.values():
+        assert 0.4 * 5 * DAY < total < 10 * DAY
+
+
+def test_containers_of_one_target_with_timestamps_of_their_own() -> None:
+    """The first scrape of an old target takes eleven seconds; none of it is new."""
+    begin = 6 * 3600.0
+    found = counts(
+        History(
+            [
+                series(
+                    code,
+                    grid(begin, DAY) + 1.1 * number,
+                    growing(grid(begin, DAY), at + number * 1000, pace),
+                    id=str(number),
+                )
+                for number in range(10)
+                for code, at, pace in (("200", 5e9, 10), ("500", 4e7, 0.01))
+            ]
+        )
+    )
+    length = DAY - 600 - begin
+    assert_close(found, 100.1 * length, 0.1 * length, by=12 * SCRAPE_EVENTS, bad_by=15)
+
+
+def test_an_error_counter_that_expires_and_returns_goes_on() -> None:
+    times = grid(0, DAY)
+    seen = (times < DAY / 4) | (times > DAY / 2)
+    bad = growing(times, 60_000, 0.05)
+    found = counts(
+        History([series("200", times, growing(times, 10_000_000, 10)), series("500", times[seen], bad[seen])])
+    )
+    assert_close(found, 10.05 * (DAY - 1200), 0.05 * (DAY - 1200), by=SCRAPE_EVENTS, bad_by=3)
+
+
+def test_errors_of_a_total_outage_count_from_the_first() -> None:
+    times = grid(0, DAY)
+    good, bad = growing(np.minimum(times, CUT), 0, 10), np.floor(np.maximum(times - CUT, 0) * 12)
+    found = counts(History([series("200", times, good), series("500", times[bad > 0], bad[bad > 0])]))
+    length = DAY - 600 - CUT
+    assert_close(found, 10 * (CUT - 600) + 12 * length, 12 * length, by=SCRAPE_EVENTS, bad_by=SCRAPE_EVENTS)
