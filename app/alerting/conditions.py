@@ -51,14 +51,16 @@ def no_data(
     no_data_for: timedelta,
     at: datetime,
     unanswered: str | None = None,
+    refusal: str | None = None,
 ) -> Condition:
     """The condition that the SLO has had no data for a while: *since* its newest, or ever.
 
     Where there was some its age decides, so that a restart in between changes nothing. *unanswered* says why Prometheus
-    does not answer the *query*, None if it does.
+    does not answer the *query*, None if it does; *refusal* why it is not asked.
     """
     ever = "ever" if since is None else f"since {since:%Y-%m-%d %H:%M} UTC"
     why = f"{query} has no new samples" if unanswered is None else f"Prometheus gives none ({unanswered})"
+    why = refusal or why
     return Condition(
         cause=Cause.NO_DATA,
         holds=missing and (since is None or at - since >= no_data_for),

@@ -11,7 +11,8 @@ from app.evaluation.intake import Intake
 from app.evaluation.watch import Watch
 from app.ledger import Samples
 from app.prometheus import BadQueryError, Matrix, PrometheusError, TooLargeError, UnsupportedResultError
-from app.promql.plan import NAME, Batch, Shape, batches
+from app.promql.metric_names import NAME
+from app.promql.plan import Batch, Shape, batches
 from app.promql.selector_text import render
 from app.slo import MatchOp, Selector
 

@@ -43,8 +43,9 @@ class Backfill:
     @property
     def progress(self) -> float:
         """Share of the wanted history of all SLIs that has been counted, 0 to 1."""
-        wanted = sum(watch.horizon_s if not watch.started else _wanted_s(watch) for watch in self._book.watches)
-        done = sum(min(_done_s(watch), _wanted_s(watch)) for watch in self._book.watches if watch.started)
+        asked = [watch for watch in self._book.watches if watch.refusal is None]
+        wanted = sum(watch.horizon_s if not watch.started else _wanted_s(watch) for watch in asked)
+        done = sum(min(_done_s(watch), _wanted_s(watch)) for watch in asked if watch.started)
         return 1.0 if not wanted else done / wanted
 
     async def read(self, now: datetime) -> tuple[Stretch, Answers] | tuple[None, None]:
@@ -78,7 +79,9 @@ class Backfill:
         missing: dict[Stretch, list[Watch]] = {}
         for watch in self._book.watches:
             pause = self._pauses.get(watch.key)
-            if not watch.started or watch.backfilled or (pause is not None and now < pause[0]):
+            if watch.refusal is not None or not watch.started or watch.backfilled:
+                continue
+            if pause is not None and now < pause[0]:
                 continue
             stretch = past.next_stretch(
                 watch.complete_from_s,

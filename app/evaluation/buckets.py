@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.evaluation.series import NAME, part_of
+from app.evaluation.series import part_of
 from app.ledger import Samples
+from app.promql.metric_names import NAME
+from app.promql.probe import BUCKET
 from app.slo import GoodSli, MatchOp, Sli
 from app.slo.arrays import Bools, Floats, Ints
 
-BUCKET = "le"
 _TIME_BITS = 42
 """Unix milliseconds fit until the year 2109; what is left of 64 bits numbers two million histograms."""
 

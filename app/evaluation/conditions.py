@@ -159,5 +159,6 @@ def _add_no_data(
             no_data_for=wanted,
             at=at,
             unanswered=_unanswered(member) if missing else None,
+            refusal=member.watch.refusal,
         )
         owner.conditions.append(condition)

@@ -21,6 +21,7 @@ from app.evaluation.culprits import culprits
 from app.evaluation.edges import Edges
 from app.evaluation.figures import Figures, compute
 from app.evaluation.history import Past
+from app.evaluation.inspection import Inspection
 from app.evaluation.judging import AlertsBySlo, Judgement, NoticesByKey, judge_all, shown_with
 from app.evaluation.keeping import Keeper
 from app.evaluation.members import Member, members_of
@@ -30,6 +31,7 @@ from app.evaluation.troubles import Troubles
 from app.evaluation.views import snapshots
 from app.evaluation.watch import watches_of
 from app.evaluation.writing import Writer
+from app.prometheus import MetricSource
 from app.slo import Slo, SloId
 from app.status import Board
 from app.store import Database, unreadable_is_damaged
@@ -71,6 +73,7 @@ class Evaluator:
         board: Board,
         instruments: EvaluationInstruments,
         pace: Pace,
+        metrics: MetricSource | None = None,
     ) -> None:
         self._slos = tuple(slos)
         self._source = source
@@ -85,6 +88,7 @@ class Evaluator:
         self._edges = Edges(self._book, self._asker, self._backfill.source)
         self._troubles = Troubles(instruments)
         self._sparing = Sparing(instruments)
+        self._inspection = None if metrics is None else Inspection(self._book.watches, metrics)
         self._writer = Writer(database, keeper, instruments=instruments, routing=pace.routing)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
         self._members_by_id: dict[SloId, Member] = {}
@@ -139,6 +143,10 @@ class Evaluator:
         self._instruments.backfill_progress(self._backfill.progress)
         return True
 
+    async def inspect(self, now: datetime) -> bool:
+        """Look at the metrics of a few SLIs: what they are, which buckets they have; False if none is due."""
+        return self._inspection is not None and await self._inspection.step(now)
+
     async def _look_at_edges(self, now: datetime) -> bool:
         found = await self._edges.read(now)
         if found is None:
@@ -192,7 +200,7 @@ class Evaluator:
     def backfilling(self) -> bool:
         """Whether history is being read that Prometheus answers; what it refuses is not waited for."""
         missing = any(
-            not watch.backfilled and watch.problem is None and watch.history_problem is None
+            not watch.backfilled and watch.problem is None and watch.history_problem is None and watch.refusal is None
             for watch in self._book.watches
         )
         return missing or self._edges.missing

@@ -61,8 +61,8 @@ class Figures:
 
 
 def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
-    """The figures of all members as the ledger stands; members without a row get NaN."""
-    rows = np.array([-1 if member.row is None else member.row for member in members], dtype=np.int64)
+    """The figures of all members as the ledger stands; members without a row, and of refused SLIs, get NaN."""
+    rows = np.array([_row(member) for member in members], dtype=np.int64)
     there = rows >= 0
     as_of = np.full(len(members), np.nan)
     as_of[there] = ledger.watermark(rows[there])
@@ -94,6 +94,10 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
         good_ever=good_ever,
         bad_ever=bad_ever,
     )
+
+
+def _row(member: Member) -> int:
+    return -1 if member.row is None or member.watch.refusal is not None else member.row
 
 
 def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:

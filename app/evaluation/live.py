@@ -43,6 +43,8 @@ def reads(watches: Sequence[Watch], *, at_s: float, settle_s: float) -> tuple[Re
     settle_to = (at_s - settle_s) // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
     grouped: dict[tuple[float, float, float | None, bool, int], list[Watch]] = defaultdict(list)
     for watch in watches:
+        if watch.refusal is not None:
+            continue
         if not watch.started:
             grouped[settle_to - LOOKBACK_S, at_s, None, True, watch.setbacks].append(watch)
         elif settle_to > watch.settled_s or (watch.resumed and at_s > watch.counted_s):

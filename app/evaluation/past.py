@@ -19,7 +19,7 @@ from app.evaluation.ports import Source
 from app.evaluation.watch import Watch
 from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, LOOKBACK_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Samples
 from app.prometheus import Matrix
-from app.promql.plan import NAME
+from app.promql.metric_names import NAME
 from app.slo import MatchOp
 from app.slo.arrays import Bools
 

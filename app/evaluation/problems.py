@@ -9,11 +9,12 @@ from datetime import datetime
 
 import numpy as np
 
-from app.evaluation.buckets import BUCKET, bound_of
+from app.evaluation.buckets import bound_of
 from app.evaluation.figures import HOUR, Figures, WindowFigures
 from app.evaluation.members import Member
 from app.evaluation.series import part_of, why_unmatched
 from app.evaluation.watch import MOST_GROUPS, Watch
+from app.promql.probe import BUCKET
 from app.promql.selector_text import quote, render
 from app.slo import BadSli
 from app.slo.arrays import Floats
@@ -85,7 +86,9 @@ def is_unjudgeable(problems: tuple[Problem, ...]) -> bool:
 
 def _of_data(watch: Watch, as_of: datetime | None, *, stale: bool) -> Iterator[Problem]:
     """Why there is no new data, or not all of it."""
-    if watch.problem is not None:
+    if watch.refusal is not None:
+        yield Problem(code=ProblemCode.GAUGE, level=ProblemLevel.ERROR, detail=watch.refusal)
+    elif watch.problem is not None:
         rejected = watch.problem_is_ours
         yield Problem(
             code=ProblemCode.QUERY_REJECTED if rejected else ProblemCode.QUERY_FAILED,

@@ -1,13 +1,13 @@
 """What the series of an SLI look like: whether its good or bad selector matches any, and by which labels it might."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from app.promql.matching import matches
+from app.promql.metric_names import NAME, name_of
 from app.promql.selector_text import render
-from app.slo import BadSli, Matcher, MatchOp, Selector, Sli
+from app.slo import BadSli, Matcher, Selector, Sli
 
-NAME = "__name__"
 _MOST_VALUES = 12
 """Values of one label that are remembered; a label with more is not one that tells good from bad."""
 _MOST_LABELS = 50
@@ -56,12 +56,6 @@ def own_matchers(sli: Sli) -> tuple[Matcher, ...]:
     return tuple(matcher for matcher in part_of(sli).matchers if matcher not in sli.total.matchers)
 
 
-def name_of(selector: Selector) -> str | None:
-    """The metric that a selector names; None where it may select several."""
-    names = (matcher.value for matcher in selector.matchers if matcher.label == NAME and matcher.op is MatchOp.EQUAL)
-    return next(names, None)
-
-
 def why_unmatched(sli: Sli, seen: SeriesSeen) -> str | None:
     """Which matcher of the part keeps it from matching any series of the total; None where that cannot be told.
 
@@ -70,7 +64,12 @@ def why_unmatched(sli: Sli, seen: SeriesSeen) -> str | None:
     name = name_of(sli.total)
     if name is None or name != name_of(part_of(sli)) or not seen.labels:
         return None
-    for matcher in own_matchers(sli):
+    return why_none_matches(name, own_matchers(sli), seen)
+
+
+def why_none_matches(name: str, wanted: Iterable[Matcher], seen: SeriesSeen) -> str | None:
+    """The first of the *wanted* matchers that no series of the metric *name* fulfils, in words."""
+    for matcher in wanted:
         if _selects_absent(matcher):
             continue
         if matcher.label not in seen.labels:

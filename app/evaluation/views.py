@@ -155,7 +155,11 @@ def _moment(seconds: float) -> datetime | None:
 
 def _data(member: Member, as_of: datetime | None, *, stale: bool, total: float) -> DataState:
     watch = member.watch
-    if watch.problem_is_ours or (as_of is None and watch.backfilled and watch.problem is None):
+    if (
+        watch.refusal is not None
+        or watch.problem_is_ours
+        or (as_of is None and watch.backfilled and watch.problem is None)
+    ):
         return DataState.ERROR
     if watch.started and not watch.backfilled:
         return DataState.BACKFILLING

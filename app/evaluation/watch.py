@@ -26,7 +26,7 @@ class Watch:
     many times in a row it was asked for in vain. *problem* is why the last tick was not answered, *history_problem*
     why the last piece of history was not; each may be alone.
     *unmeasured* are histograms without the bucket at the threshold, each with when it was seen last, and *buckets* the
-    bounds that they do have, as far as they have been asked for.
+    bounds that they do have, as far as they have been asked for. *refusal* is why the SLI is not evaluated at all.
     *impossible_samples* says that the last tick left out samples that are infinite or beyond 64 bits.
     *refused_groups* are living members without a place, each with when it was last refused.
     """
@@ -55,6 +55,7 @@ class Watch:
     seen: SeriesSeen = field(default_factory=SeriesSeen)
     unmeasured: dict[int, float] = field(default_factory=dict)
     buckets: tuple[str, ...] = ()
+    refusal: str | None = None
 
     @property
     def backfilled(self) -> bool:

@@ -25,6 +25,7 @@ from app.prometheus.errors import (
 )
 from app.prometheus.http_config import HttpConfig
 from app.prometheus.matrix import Matrix
+from app.prometheus.metric_kinds import KindVerdict, MetricKind, MetricSource, kind_of
 from app.prometheus.ports import OUTCOMES, PEER, ClientInstruments, WallClock
 from app.prometheus.questions import MOST_POINTS
 from app.prometheus.server_info import BuildInfo, RuntimeInfo
@@ -42,8 +43,11 @@ __all__ = [
     "ExecutionError",
     "HttpConfig",
     "HttpStatusError",
+    "KindVerdict",
     "Limits",
     "Matrix",
+    "MetricKind",
+    "MetricSource",
     "MisconfiguredError",
     "PartialDataError",
     "PartialPolicy",
@@ -58,5 +62,6 @@ __all__ = [
     "UnsupportedResultError",
     "WallClock",
     "decode_matrix",
+    "kind_of",
     "open_client",
 ]

@@ -22,7 +22,7 @@ from app.prometheus.matrix import Matrix
 from app.prometheus.ports import PEER, SUCCESS, ClientInstruments, NoInstruments, WallClock
 from app.prometheus.questions import Question, instant_question, range_question
 from app.prometheus.retries import retrying
-from app.prometheus.server_info import BuildInfo, RuntimeInfo, build_info, runtime_info
+from app.prometheus.server_info import BuildInfo, RuntimeInfo, build_info, metric_types, runtime_info
 from app.prometheus.status_errors import error_of_status
 
 _CONNECT_S = 3.0
@@ -121,9 +121,18 @@ class PrometheusClient:
         """The server's version; None where it does not say."""
         return build_info(await self._status("buildinfo", deadline))
 
+    async def metric_types(self, metric: str, *, deadline: float | None = None) -> frozenset[str]:
+        """The types that targets give a metric, such as ``counter``; none where the server does not know."""
+        question = Question(path="/api/v1/metadata", params={"metric": metric})
+        return metric_types(metric, await self._about(question, deadline))
+
     async def _status(self, page: str, deadline: float | None) -> dict[str, object]:
+        return await self._about(Question(path=f"/api/v1/status/{page}", params={}), deadline)
+
+    async def _about(self, question: Question, deadline: float | None) -> dict[str, object]:
+        """What the server says of itself; nothing where it does not have that page."""
         try:
-            return await self._ask(Question(path=f"/api/v1/status/{page}", params={}), _decode_status, deadline)
+            return await self._ask(question, _decode_status, deadline)
         except (HttpStatusError, BadQueryError) as error:
             if error.retryable or error.reason not in {HttpStatusError.reason, BadQueryError.reason}:
                 raise

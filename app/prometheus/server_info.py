@@ -7,6 +7,8 @@ from typing import Any
 
 from app.slo import parse_duration
 
+_SAY_NOTHING = frozenset({"unknown", "untyped", ""})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeInfo:
@@ -32,6 +34,15 @@ def build_info(data: Mapping[str, Any]) -> BuildInfo:
     """From the data of `/api/v1/status/buildinfo`."""
     version = data.get("version")
     return BuildInfo(version=version if isinstance(version, str) and version else None)
+
+
+def metric_types(metric: str, data: Mapping[str, Any]) -> frozenset[str]:
+    """From the data of `/api/v1/metadata`: the types of one metric, without those that say nothing."""
+    entries = data.get(metric)
+    if not isinstance(entries, list):
+        return frozenset()
+    types = {entry.get("type") for entry in entries if isinstance(entry, dict)}
+    return frozenset(kind for kind in types if isinstance(kind, str) and kind not in _SAY_NOTHING)
 
 
 def _retention(text: object) -> timedelta | None:

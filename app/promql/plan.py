@@ -13,7 +13,6 @@ from itertools import combinations
 from app.promql.matching import implied_by
 from app.slo import BadSli, Matcher, MatchOp, Selector, Sli
 
-NAME = "__name__"
 # What Go's regexp.QuoteMeta escapes, and no more: Prometheus looks an alternation of plain words up in its index, but
 # takes any other escape for a real regular expression and tries it on every value of the label.
 # https://github.com/prometheus/prometheus/blob/main/model/labels/regexp.go

@@ -1,12 +1,17 @@
 """Questions about what a Prometheus holds, asked before an SLO goes live."""
 
-from app.promql.selector_text import render
+from collections.abc import Iterable
+from contextlib import suppress
+
+from app.promql.metric_names import NAME
+from app.promql.selector_text import label_text, render
 from app.slo import Matcher, MatchOp, Selector
 
 _LOOK_BACK = "1d"
 """Long enough for services that sleep at night."""
 
-_NAME = "__name__"
+_BEHAVIOUR = "6h"
+"""Long enough to see how a metric behaves; a day of samples of every series would be much to read."""
 BUCKET = "le"
 
 
@@ -25,9 +30,52 @@ def bucket_bounds(selector: Selector) -> str:
     return f"group by ({BUCKET}) ({_lately(without(selector, BUCKET))})"
 
 
+def falls(selector: Selector) -> str:
+    """How many times the selector's series fell in the last hours."""
+    return f"sum(resets({render(selector)}[{_BEHAVIOUR}]))"
+
+
+def changes(selector: Selector) -> str:
+    """How many times the selector's series changed in the last hours."""
+    return f"sum(changes({render(selector)}[{_BEHAVIOUR}]))"
+
+
+def sorted_bounds(bounds: Iterable[str]) -> tuple[str, ...]:
+    """The bounds of buckets in the order of their numbers, each once; what is no number is left out.
+
+    >>> sorted_bounds(["+Inf", "0.5", "10", "0.1"])
+    ('0.1', '0.5', '10', '+Inf')
+    """
+    numbers: dict[float, str] = {}
+    for bound in bounds:
+        with suppress(ValueError):
+            numbers.setdefault(float(bound), bound)
+    return tuple(numbers[number] for number in sorted(numbers))
+
+
+def label_values(selector: Selector, label: str) -> str:
+    """One series for each value of a label, one without labels for series that lack it."""
+    return f"group by ({label_text(label)}) ({_lately(selector)})"
+
+
+def one_series(selector: Selector) -> str:
+    """One of the selector's series, with all its labels but the name."""
+    return f"topk(1, {_lately(selector)})"
+
+
+def share(part: Selector, total: Selector) -> str:
+    """Which share of the total's events in the last day the part counts."""
+    return f"sum(increase({render(part)}[{_LOOK_BACK}])) / (sum(increase({render(total)}[{_LOOK_BACK}])) > 0)"
+
+
+def samples_in(selector: Selector, minutes: int) -> str:
+    """The most samples that one of the selector's series has in the last minutes."""
+    return f"max(count_over_time({render(selector)}[{minutes}m]))"
+
+
 def name_only(selector: Selector) -> Selector:
     """The selector with nothing but its metric name; itself where it names none."""
-    names = tuple(matcher for matcher in selector.matchers if matcher.label == _NAME)
+    names = tuple(matcher for matcher in selector.matchers if matcher.label == NAME)
     return Selector(names) if names else selector
 
 

@@ -71,6 +71,11 @@ def render(selector: Selector) -> str:
     return name + "{" + ",".join(_matcher(matcher) for matcher in matchers) + "}"
 
 
+def label_text(label: str) -> str:
+    """A label name as PromQL, quoted where its characters ask for that."""
+    return label if _LABEL_NAME.fullmatch(label) else quote(label)
+
+
 def quote(value: str) -> str:
     r"""A PromQL string literal for any text; what is not printable is escaped.
 
@@ -149,8 +154,7 @@ def _without_time(expr: promql.VectorSelector) -> str:
 
 
 def _matcher(matcher: Matcher) -> str:
-    label = matcher.label if _LABEL_NAME.fullmatch(matcher.label) else quote(matcher.label)
-    return f"{label}{matcher.op}{quote(matcher.value)}"
+    return f"{label_text(matcher.label)}{matcher.op}{quote(matcher.value)}"
 
 
 def _is_metric_name(name: str) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
@@ -206,7 +206,9 @@ class Engine:
             )
             schedule.start()
             self._delivering.start()
-            others = [asyncio.create_task(self._read_history()), asyncio.create_task(self._check_retention())]
+            others = [
+                asyncio.create_task(work()) for work in (self._read_history, self._inspect, self._check_retention)
+            ]
             self._started.set()
             await self._stopping.wait()
             await schedule.stop(_STOP_WITHIN_S / 3)
@@ -238,13 +240,21 @@ class Engine:
         return self._prometheus().clock_skew >= min(self._skew_at_tick, 0.0) - _MOST_SKEW_S
 
     async def _read_history(self) -> None:
+        # The evaluator of the moment: a reload brings another one.
+        await self._repeat("reading history", lambda: self.evaluator.backfill(self._parts.clock.now()))
+
+    async def _inspect(self) -> None:
+        await self._repeat("looking at metrics", lambda: self.evaluator.inspect(self._parts.clock.now()))
+
+    async def _repeat(self, what: str, work: Callable[[], Awaitable[bool]]) -> None:
+        """Do some work again and again, at once for as long as it says that there is more."""
         while True:
             try:
-                busy = await self.evaluator.backfill(self._parts.clock.now())
+                busy = await work()
             except Exception:  # noqa: BLE001  counted, and logged with its traceback
-                # A piece of history that cannot be counted must not keep ticks from happening.
+                # What is done between evaluations must not keep them from happening.
                 self._parts.instruments.evaluation_failed("internal")
-                _log.exception("reading history failed")
+                _log.exception(f"{what} failed")
                 busy = False
             await asyncio.sleep(0.0 if busy else _IDLE_S)
 
@@ -286,6 +296,7 @@ class Engine:
             board=parts.board,
             instruments=parts.instruments,
             pace=pace,
+            metrics=self._prometheus(),
         )
 
     async def _open_delivering(self, config: DeliveryConfig) -> Delivering:

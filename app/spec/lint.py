@@ -3,13 +3,12 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from app.promql.metric_names import NAME, looks_like_counter
 from app.slo import MatchOp, Selector, Severity, Slo
 from app.spec.checks import Complaint
 from app.spec.native_model import LatencySliModel, SloModel
 from app.spec.parts import event_selectors
 
-_NAME = "__name__"
-_COUNTERS = ("_total", "_count", "_bucket", "_sum")
 _SHORTEST_OUTAGE = timedelta(minutes=1)
 
 
@@ -24,13 +23,13 @@ def lint_slo(model: SloModel, slo: Slo) -> Iterator[Complaint]:
 def _lint_events(model: SloModel) -> Iterator[Complaint]:
     total, part, field = event_selectors(model.sli)
     for key, selector in (("total", total), (field, part)):
-        name = _equal(selector, _NAME)
-        if name is not None and not name.endswith(_COUNTERS):
+        name = _equal(selector, NAME)
+        if name is not None and not looks_like_counter(name):
             problem = f"{name} does not look like a counter, and only counters can be counted"
             yield Complaint(("sli", key), problem, "write a counter; its name usually ends with _total")
     if part == total:
         yield Complaint(("sli", field), "is the same as total", f"narrow it to the {field} events")
-    elif _equal(total, _NAME) == _equal(part, _NAME):
+    elif _equal(total, NAME) == _equal(part, NAME):
         yield from _lint_part(total, part, field)
 
 

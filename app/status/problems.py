@@ -34,6 +34,7 @@ class ProblemCode(StrEnum):
     BAD_NEVER_MATCHED = "bad_never_matched"
     GOOD_NEVER_MATCHED = "good_never_matched"
     BUCKET_MISSING = "bucket_missing"
+    GAUGE = "gauge"
     SCRAPED_SELDOM = "scraped_seldom"
     SCRAPED_TOO_SELDOM = "scraped_too_seldom"
 

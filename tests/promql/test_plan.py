@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.promql.matching import matches
-from app.promql.plan import NAME, batches, selectors_of
+from app.promql.metric_names import NAME
+from app.promql.plan import batches, selectors_of
 from app.promql.selector_text import parse_selector, render
 from app.slo import BadSli, GoodSli, Matcher, MatchOp, Selector
 

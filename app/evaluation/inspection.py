@@ -1,0 +1,96 @@
+"""Looking at the metrics behind SLIs, apart from evaluations: what is no counter is refused, buckets are listed."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from app.evaluation.series import part_of
+from app.evaluation.watch import Watch
+from app.prometheus import KindVerdict, MetricKind, MetricSource, PrometheusError, kind_of
+from app.promql.metric_names import looks_like_counter, name_of
+from app.promql.probe import BUCKET, bucket_bounds, sorted_bounds
+from app.promql.selector_text import render
+from app.slo import Selector
+
+_log = structlog.get_logger(__name__)
+_AGAIN = timedelta(hours=6)
+"""Types of metrics change with deployments only."""
+_AFTER_FAILURE = timedelta(minutes=1)
+_BUCKETS_AGAIN = timedelta(minutes=10)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_AT_ONCE = 4
+"""Evaluations have the connections first."""
+_DEADLINE_S = 10.0
+
+
+class Inspection:
+    """When each SLI was looked at; results are noted on the SLIs."""
+
+    def __init__(self, watches: Sequence[Watch], source: MetricSource) -> None:
+        self._source = source
+        # A name that does not end like a counter's is most likely to be a gauge.
+        self._kinds_due = [(_LONG_AGO, watch) for watch in sorted(watches, key=_looks_like_counters)]
+        self._buckets_due: dict[str, datetime] = {}
+        self._watches = tuple(watches)
+
+    async def step(self, now: datetime) -> bool:
+        """Look at a few SLIs that are due; False if none is."""
+        due = [entry for entry in self._kinds_due if entry[0] <= now][:_AT_ONCE]
+        lacking = [
+            watch for watch in self._watches if watch.unmeasured and self._buckets_due.get(watch.key, _LONG_AGO) <= now
+        ][:_AT_ONCE]
+        await asyncio.gather(
+            *(self._look_at_kinds(entry, now) for entry in due),
+            *(self._look_at_buckets(watch, now) for watch in lacking),
+        )
+        return bool(due or lacking)
+
+    async def _look_at_kinds(self, entry: tuple[datetime, Watch], now: datetime) -> None:
+        _, watch = entry
+        self._kinds_due.remove(entry)
+        rest = _AGAIN
+        try:
+            refusal = await self._refusal(watch, now)
+        except PrometheusError:
+            rest = _AFTER_FAILURE
+        else:
+            if refusal is not None and watch.refusal is None:
+                _log.error("an SLI is refused: its metric is a gauge", query=watch.query, reason=refusal)
+            elif refusal is None and watch.refusal is not None:
+                _log.info("an SLI is not refused any more", query=watch.query)
+            watch.refusal = refusal
+        self._kinds_due.append((now + rest, watch))
+
+    async def _refusal(self, watch: Watch, now: datetime) -> str | None:
+        for selector in _selectors(watch):
+            verdict = await kind_of(selector, self._source, now, deadline=_DEADLINE_S)
+            if verdict.kind is MetricKind.GAUGE:
+                return refusal_of(selector, verdict)
+        return None
+
+    async def _look_at_buckets(self, watch: Watch, now: datetime) -> None:
+        self._buckets_due[watch.key] = now + _BUCKETS_AGAIN
+        try:
+            answer = await self._source.instant(bucket_bounds(part_of(watch.sli)), now, deadline=_DEADLINE_S)
+        except PrometheusError:
+            self._buckets_due[watch.key] = now + _AFTER_FAILURE
+            return
+        watch.buckets = sorted_bounds(labels.get(BUCKET, "") for labels in answer.labels)
+
+
+def refusal_of(selector: Selector, verdict: KindVerdict) -> str:
+    """Why the selector of a gauge is no SLI, and what to write instead."""
+    return (
+        f"{name_of(selector) or render(selector)} is a gauge ({verdict.why}), and only counters can be counted: "
+        "write a counter of events, or let the service count its checks in one, such as checks_total and checks_failed_total"
+    )
+
+
+def _looks_like_counters(watch: Watch) -> bool:
+    return all(looks_like_counter(name_of(selector) or "") for selector in _selectors(watch))
+
+
+def _selectors(watch: Watch) -> tuple[Selector, Selector]:
+    return watch.sli.total, part_of(watch.sli)

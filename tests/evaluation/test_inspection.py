@@ -1,0 +1,127 @@
+"""Gauges that documents take for counters, and the buckets that a histogram has, as the service finds them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typing_extensions import override
+
+from app.evaluation.inspection import Inspection
+from app.evaluation.watch import Watch, watches_of
+from app.prometheus import Matrix, MetricSource, UnreachableError
+from app.status import DataState, ProblemCode
+from tests.evaluation.memory import MemorySource
+from tests.evaluation.plain import counter, document, requests, slos
+from tests.evaluation.running import Running
+
+NOW = datetime(2027, 1, 15, 8, tzinfo=UTC)
+
+
+@dataclass(slots=True)
+class Metrics(MetricSource):
+    """Metrics with these *types*; *answers* by the beginning of an expression: values, or labels of one series each."""
+
+    types: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, Sequence[float] | Sequence[dict[str, str]]] = field(default_factory=dict)
+    down: bool = False
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        found = next((answer for start, answer in self.answers.items() if expr.startswith(start)), ())
+        labels = tuple(one if isinstance(one, dict) else {} for one in found)
+        values = np.array([one if isinstance(one, float) else 1.0 for one in found])
+        return Matrix(labels=labels, lengths=np.ones(len(found), dtype=np.int64), times=values, values=values)
+
+    @override
+    async def metric_types(self, metric: str, *, deadline: float | None = None) -> frozenset[str]:
+        if self.down:
+            raise UnreachableError("connection refused")
+        return frozenset({self.types[metric]} if metric in self.types else ())
+
+
+def watch_of(sli: dict[str, object], folder: Path) -> Watch:
+    return watches_of(slos([document("shop", sli)], folder))[0]
+
+
+def behaving(fell: float, changed: float) -> dict[str, list[float]]:
+    return {"sum(resets(": [fell], "sum(changes(": [changed]}
+
+
+async def refused(name: str, metrics: Metrics, folder: Path) -> str | None:
+    watch = watch_of({"total": name, "bad": f'{name}{{code="500"}}'}, folder)
+    await Inspection([watch], metrics).step(NOW)
+    return watch.refusal
+
+
+@pytest.mark.parametrize(
+    ("name", "types", "behaviour", "gauge"),
+    [
+        ("queue_depth", {"queue_depth": "gauge"}, behaving(40.0, 100.0), True),
+        ("queue_depth", {"queue_depth": "gauge"}, behaving(0.0, 0.0), True),
+        ("jmx_calls", {"jmx_calls": "gauge"}, behaving(1.0, 100.0), False),
+        ("requests", {"requests": "counter"}, behaving(40.0, 100.0), False),
+        ("queue_depth", {}, behaving(40.0, 100.0), True),
+        ("requests", {}, behaving(2.0, 700.0), False),
+        ("requests_total", {}, behaving(40.0, 100.0), False),
+        ("seconds_count", {"seconds": "histogram"}, behaving(40.0, 100.0), False),
+        ("replicas_count", {"replicas_count": "gauge"}, behaving(9.0, 20.0), True),
+        ("up", {}, {}, True),
+    ],
+)
+@pytest.mark.anyio
+async def test_a_gauge_is_refused(
+    name: str, types: dict[str, str], behaviour: dict[str, list[float]], gauge: bool, tmp_path: Path
+) -> None:
+    """By its metadata, unless it only grows; without metadata by how it behaves, unless its name is a counter's."""
+    refusal = await refused(name, Metrics(types=types, answers=behaviour), tmp_path)
+
+    assert (refusal is not None) == gauge
+    if refusal is not None:
+        assert f"{name} is a gauge" in refusal
+
+
+@pytest.mark.anyio
+async def test_a_prometheus_that_does_not_answer_refuses_nothing_and_is_asked_again(tmp_path: Path) -> None:
+    watch = watch_of({"total": "requests", "bad": 'requests{code="500"}'}, tmp_path)
+    metrics = Metrics(types={"requests": "gauge"}, answers=behaving(9.0, 9.0), down=True)
+    inspection = Inspection([watch], metrics)
+    steps = [await inspection.step(NOW), watch.refusal]
+    metrics.down = False
+    steps += [await inspection.step(NOW), await inspection.step(NOW.replace(minute=2))]
+    assert steps == [True, None, False, True]
+    assert watch.refusal
+
+
+@pytest.mark.anyio
+async def test_the_buckets_that_there_are_are_asked_for_where_one_is_missing(tmp_path: Path) -> None:
+    watch = watch_of({"histogram": "seconds", "threshold": 0.3}, tmp_path)
+    metrics = Metrics(types={"seconds": "histogram"}, answers={"group by (le)": [{"le": "+Inf"}, {"le": "0.5"}]})
+    inspection = Inspection([watch], metrics)
+    await inspection.step(NOW)
+    watch.unmeasured[0] = NOW.timestamp()
+    await inspection.step(NOW)
+    assert watch.buckets == ("0.5", "+Inf")
+
+
+def test_a_refused_sli_is_not_evaluated_and_says_so(tmp_path: Path) -> None:
+    at = round(NOW.timestamp())
+    source = MemorySource([counter(requests("shop"), (at - 7200, at + 3600))])
+    sli: dict[str, object] = {
+        "total": 'http_requests_total{job="shop"}',
+        "bad": 'http_requests_total{job="shop",code="500"}',
+    }
+    with Running(slos([document("shop", sli)], tmp_path / "slos"), source, tmp_path / "db") as one:
+        one.run(at - 600, at)
+        (watch,) = one.evaluator._book.watches
+        watch.refusal = "http_requests_total is a gauge"
+        asked = len(source.asked)
+        one.run(at, at + 600)
+        shown = one.snapshot("shop-availability")
+        assert len(source.asked) == asked
+        assert not one.evaluator.backfilling
+    assert shown.data is DataState.ERROR
+    assert shown.problems[0].code is ProblemCode.GAUGE
+    assert np.isnan(shown.budget.remaining_ratio)
