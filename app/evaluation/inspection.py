@@ -84,7 +84,7 @@ def refusal_of(selector: Selector, verdict: KindVerdict) -> str:
     """Why the selector of a gauge is no SLI, and what to write instead."""
     return (
         f"{name_of(selector) or render(selector)} is a gauge ({verdict.why}), and only counters can be counted: "
-        "write a counter of events, or let the service count its checks in one, such as checks_total and checks_failed_total"
+        "write a counter of events, or count checks in counters, such as checks_total and checks_failed_total"
     )
 
 
