@@ -5,18 +5,24 @@ the memory that they need, and `/-/healthy` and `/metrics` answer.
 """
 
 import asyncio
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 from typing import cast
 
+import h11
 import structlog
 import uvicorn
 from typing_extensions import override
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.server import ServerState
+
+from app.api.problems import problem
+from app.api.responses import SECURITY_HEADERS
 
 _log = structlog.get_logger(__name__)
 _MOST_CONNECTIONS = 512
@@ -115,6 +121,21 @@ class BoundedConnection(H11Protocol):
         super().on_response_complete()
         # A pipelined request may have begun.
         self._note_request()
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is not HTTP with problem details, as the API answers everything else."""
+        if self.conn.our_state not in {h11.IDLE, h11.SEND_RESPONSE}:
+            self.transport.close()
+            return
+        # uvicorn calls this while it handles the error, which knows a better status than 400.
+        error = sys.exception()
+        status = error.error_status_hint if isinstance(error, h11.RemoteProtocolError) else HTTPStatus.BAD_REQUEST
+        answer = problem("", status, f"{msg} {error}" if error else msg, headers=SECURITY_HEADERS)
+        head = h11.Response(status_code=status, headers=[*answer.raw_headers, (b"connection", b"close")])
+        for event in (head, h11.Data(data=bytes(answer.body)), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
 
     def _note_request(self) -> None:
         if self.cycle is not self._noted_cycle:

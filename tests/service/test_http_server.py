@@ -1,12 +1,14 @@
 """Connections are bounded: in number, and in the time that clients may take."""
 
 import asyncio
+import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
+import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -94,6 +96,39 @@ def test_idle_connections_make_room_for_those_that_ask() -> None:
         assert _is_closed(idle[0])
         assert server.closed[Cause.CROWDED] >= 40
         assert len(server.server.server_state.connections) <= 21
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: many\r\n\r\n", 400),
+        (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
+        (b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"x" * 70_000, 431),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
+    ],
+)
+def test_what_is_not_http_is_a_problem_too(sent: bytes, status: int) -> None:
+    with listening(ConnectionLimits()) as server:
+        answer = _received(server.connect(sent))
+    head, _, body = answer.partition(b"\r\n\r\n")
+
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"content-type: application/problem+json" in head.lower()
+    document = json.loads(body)
+    assert (document["status"], document["type"]) == (status, "about:blank")
+    assert document["detail"]
+
+
+def _received(connection: socket.socket) -> bytes:
+    """Everything until the server ends the connection."""
+    pieces = []
+    with suppress(ConnectionResetError):
+        while piece := connection.recv(1 << 16):
+            pieces.append(piece)
+    return b"".join(pieces)
 
 
 def test_half_a_request_is_given_up() -> None:

@@ -54,7 +54,7 @@ def test_a_service_can_be_looked_at_alone() -> None:
 
 
 def test_every_link_to_an_slo_leads_to_its_page() -> None:
-    snapshot = a_snapshot(group=(("route", "/a b/<c>"),), alerts=[PAGING])
+    snapshot = a_snapshot(group=(("route", "/a b/\n<c>"),), alerts=[PAGING])
     http = client(snapshot)
 
     links = re.findall(r'href="(/slos/[^"]+)"', http.get("/").text)
@@ -62,7 +62,7 @@ def test_every_link_to_an_slo_leads_to_its_page() -> None:
     assert len(links) == 1
     page = http.get(links[0])
     assert page.status_code == 200
-    assert "route=/a b/&lt;c&gt;" in page.text
+    assert "route=/a b/\n&lt;c&gt;" in page.text
     assert "1h/5m" in page.text
     assert "http_requests_total{code=~&#34;5..&#34;,job=&#34;checkout&#34;}" in page.text
 
