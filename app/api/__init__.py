@@ -16,6 +16,7 @@ from app.api.ports import (
     Reloader,
     ReloadOutcome,
 )
+from app.api.prefix import path_prefix
 
 __all__ = [
     "AlertLog",
@@ -27,4 +28,5 @@ __all__ = [
     "ReloadOutcome",
     "Reloader",
     "create_app",
+    "path_prefix",
 ]

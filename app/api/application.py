@@ -14,6 +14,7 @@ from app.api.openapi import describe, docs_routes
 from app.api.operations import health_routes, metrics_route, reload_route, status_routes
 from app.api.parameters import refuse_unknown_parameters
 from app.api.ports import AlertLog, ConfigSource, DeadLetterBox, History, Readiness, Reloader
+from app.api.prefix import PathPrefix, path_prefix
 from app.api.problems import handle_problems
 from app.api.slos import slo_routes
 from app.metrics import BuildInfo, Exposition
@@ -37,7 +38,7 @@ def create_app(
 ) -> FastAPI:
     """The HTTP application over a board; without *token* nothing can be changed over HTTP.
 
-    *external_url* is where people reach the service.
+    *external_url* is where people reach the service; a path in it is served too, whether a proxy strips it or not.
     """
     app = FastAPI(
         title="Sloburn",
@@ -58,9 +59,12 @@ def create_app(
     app.include_router(reload_route(reloader, token))
     app.include_router(docs_routes())
     handle_problems(app)
-    describe(app)
+    describe(app, prefix=path_prefix(external_url))
     # The last one added is the outermost: it also completes what the others answer.
     app.add_middleware(ConditionalGet)
     app.add_middleware(Admission)
     app.add_middleware(Guard)
+    prefix = path_prefix(external_url)
+    if prefix:
+        app.add_middleware(PathPrefix, prefix=prefix, routes=app.routes)
     return app

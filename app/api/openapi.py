@@ -47,13 +47,21 @@ def problem_answers(**problems: str) -> Responses:
     }
 
 
-def describe(app: FastAPI) -> None:
-    """Let the app's OpenAPI document hold what all operations have in common: their errors, and conditional GETs."""
+def describe(app: FastAPI, *, prefix: str = "") -> None:
+    """Let the app's OpenAPI document hold what all operations have in common: their errors, and conditional GETs.
+
+    *prefix* is the path of the external URL, below which clients reach the operations.
+    """
 
     def openapi() -> dict[str, Any]:
         if not app.openapi_schema:
             schema = get_openapi(
-                title=app.title, version=app.version, description=app.description, routes=app.routes, tags=_TAGS
+                title=app.title,
+                version=app.version,
+                description=app.description,
+                routes=app.routes,
+                tags=_TAGS,
+                servers=[{"url": prefix}] if prefix else None,
             )
             schemas = schema["components"]["schemas"]
             schemas["Problem"] = ProblemModel.model_json_schema()

@@ -7,12 +7,11 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
-from urllib.parse import urlsplit
 
 import structlog
 from anyio.to_thread import current_default_thread_limiter
 
-from app.api import create_app
+from app.api import create_app, path_prefix
 from app.clock import SystemClock
 from app.delivery import DeliveryConfig, FailureReason, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
@@ -130,7 +129,7 @@ def _serve(engine: Engine, parts: Parts, listening: socket.socket) -> None:
         external_url=settings.public_url,
         token=settings.api_token.get_secret_value() if settings.api_token else None,
     )
-    app.include_router(pages(parts.board, prefix=urlsplit(settings.external_url or "").path))
+    app.include_router(pages(parts.board, prefix=path_prefix(settings.external_url or "")))
     limits = ConnectionLimits.within(allow_open_files())
     closed = ClosedConnections(parts.instruments.connection_closed)
     server = BoundedServer(BoundedConfig(app, connection_limits=limits, closed=closed))

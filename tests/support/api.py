@@ -139,6 +139,7 @@ class Served:
     readiness: Excuses = field(default_factory=Excuses)
     reloader: CountingReloader = field(default_factory=CountingReloader)
     token: str | None = None
+    external_url: str = EXTERNAL_URL
 
     @classmethod
     def with_snapshots(cls, *snapshots: Snapshot) -> "Served":
@@ -159,7 +160,7 @@ class Served:
             config=FixedConfig(),
             metrics=Exposition(self.board, Instruments(build=BUILD)),
             build=BUILD,
-            external_url=EXTERNAL_URL,
+            external_url=self.external_url,
             token=self.token,
         )
 
