@@ -52,8 +52,11 @@ def no_data(
     at: datetime,
     unanswered: str | None = None,
     refusal: str | None = None,
+    partial: str | None = None,
 ) -> Condition:
     """The condition that the SLO has had no data for a while: *since* its newest, or ever.
+
+    So it is where data has been *partial* since then, which says what is missing.
 
     Where there was some its age decides, so that a restart in between changes nothing. *unanswered* says why Prometheus
     does not answer the *query*, None if it does; *refusal* why it is not asked.
@@ -61,11 +64,14 @@ def no_data(
     ever = "ever" if since is None else f"since {since:%Y-%m-%d %H:%M} UTC"
     why = f"{query} has no new samples" if unanswered is None else f"Prometheus gives none ({unanswered})"
     why = refusal or why
+    says = (
+        f"no data {ever}, so alerts cannot be judged: {why}" if partial is None else f"partial data {ever}: {partial}"
+    )
     return Condition(
         cause=Cause.NO_DATA,
         holds=missing and (since is None or at - since >= no_data_for),
         name="no data",
-        says=f"no data {ever}, so alerts cannot be judged: {why}",
+        says=says,
         pending_for=no_data_for if since is None else timedelta(0),
     )
 

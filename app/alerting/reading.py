@@ -63,6 +63,8 @@ def is_calm(tier: Tier, *, burn_rates: tuple[Floats, Floats], coverages: tuple[F
 class Reading:
     """One severity at one slot: its tiers in the policy's order, and whether the newest data is too old to judge by.
 
+    *partial* says what is missing from the data, None if it is whole: partial data may show a burn, never its end.
+
     *recent* are the counts of `evidence.needed_windows`; without them, or without the *error_budget* (a ratio), a
     policy that asks for evidence cannot tell what lacks it, and goes by the burn rates alone. *since_end* are all
     events since the alert last ended, needed for as long as the longest window reaches back to that.
@@ -70,6 +72,7 @@ class Reading:
 
     tiers: tuple[TierReading, ...]
     stale: bool = False
+    partial: str | None = None
     recent: tuple[WindowCounts, ...] = ()
     error_budget: float = math.nan
     since_end: WindowCounts | None = None
@@ -114,6 +117,13 @@ def judge(reading: Reading, policy: SeverityPolicy, *, quiet_for: timedelta | No
         raise ValueError(f"{len(reading.tiers)} readings for the {len(policy.tiers)} tiers of a {policy.severity}")
     if reading.stale:
         return STALE
+    verdict = _judge(reading, policy, quiet_for)
+    if reading.partial is None or verdict.burning or (verdict.tripped is not None and not verdict.over):
+        return verdict
+    return Verdict(unknown=reading.partial)
+
+
+def _judge(reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None) -> Verdict:
     tripped: list[tuple[Tier, TierReading]] = []
     inadequate: list[tuple[Tier, TierReading]] = []
     for tier, measured in zip(policy.tiers, reading.tiers, strict=True):

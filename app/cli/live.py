@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.prometheus import Matrix, PrometheusClient
+from app.prometheus import Matrix, PrometheusClient, partial_data
 from app.promql.probe import BUCKET, bucket_bounds, name_only, series_count, series_without, without
 from app.promql.selector_text import render
 from app.slo import BadSli, Selector, Slo, SloId, format_duration
@@ -52,7 +52,16 @@ class Inspector:
                 f"Prometheus keeps samples for {kept}, the SLO looks back {needed}",
                 "expect a whole window only once Sloburn has watched for as long",
             )
-        if not await self._count(series_count(slo.sli.total)):
+        present = await self._ask(series_count(slo.sli.total))
+        past = await self._ask(series_count(slo.sli.total), at=self.at - wanted)
+        partial = next((matrix for matrix in (present, past) if not matrix.whole), None)
+        if partial is not None:
+            yield Doubt(
+                str(partial_data(partial.warnings, None)),
+                "alerts do not resolve and history is not read by such answers; where nothing is missing that "
+                "matters, set SLOBURN_PROMETHEUS_PARTIAL=accept",
+            )
+        if not sum(present.values):
             yield _no_series(slo.sli.total)
             return
         async for doubt in self._doubts_of_part(slo):
@@ -82,8 +91,8 @@ class Inspector:
     async def _count(self, expr: str) -> int:
         return int(sum((await self._ask(expr)).values))
 
-    async def _ask(self, expr: str) -> Matrix:
-        return await self.client.instant(expr, self.at, deadline=_DEADLINE_S)
+    async def _ask(self, expr: str, *, at: datetime | None = None) -> Matrix:
+        return await self.client.instant(expr, at or self.at, deadline=_DEADLINE_S)
 
 
 def _no_series(selector: Selector) -> Doubt:

@@ -10,7 +10,14 @@ from app.evaluation.buckets import Unmeasured
 from app.evaluation.intake import Intake
 from app.evaluation.watch import Watch
 from app.ledger import Samples
-from app.prometheus import BadQueryError, Matrix, PrometheusError, TooLargeError, UnsupportedResultError
+from app.prometheus import (
+    BadQueryError,
+    Matrix,
+    PrometheusError,
+    TooLargeError,
+    UnsupportedResultError,
+    partial_data,
+)
 from app.promql.metric_names import NAME
 from app.promql.plan import Batch, Shape, batches
 from app.promql.selector_text import render
@@ -26,8 +33,9 @@ _PACKED_KEPT = 16
 
 @dataclass(slots=True)
 class Answers:
-    """What came of asking: the SLIs that were answered whole, their samples, and why the others were not.
+    """What came of asking: the SLIs that were answered, their samples, and why the others were not.
 
+    *partial* says of which of those that were answered data is missing, by key, in the server's words.
     *impossible* are the keys of the SLIs of which samples were left out that no counter can have, *unmeasured* the
     counts of histograms that were left out since they lack the bucket at their threshold.
     """
@@ -37,6 +45,22 @@ class Answers:
     samples: Samples
     impossible: set[str] = field(default_factory=set)
     unmeasured: Unmeasured | None = None
+    partial: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """What some queries brought: answers, errors by selector, and by selector what is said to be missing."""
+
+    matrices: list[Matrix] = field(default_factory=list)
+    errors: dict[Selector, PrometheusError] = field(default_factory=dict)
+    missing: dict[Selector, str] = field(default_factory=dict)
+
+    def add(self, other: "_Parts") -> None:
+        """Take over what other queries brought."""
+        self.matrices += other.matrices
+        self.errors |= other.errors
+        self.missing |= other.missing
 
 
 @dataclass(slots=True)
@@ -51,27 +75,34 @@ class Asker:
     barred: set[Shape] = field(default_factory=set)
     _packed: dict[tuple[tuple[Selector, ...], int, bool], tuple[Batch, ...]] = field(default_factory=dict)
 
-    async def samples(self, watches: Sequence[Watch], ask: Ask, *, most: int = 200, nameless: bool = False) -> Answers:
+    async def samples(
+        self, watches: Sequence[Watch], ask: Ask, *, most: int = 200, nameless: bool = False, partial: bool = False
+    ) -> Answers:
         """Ask for every selector of *watches*; an SLI counts as answered if all of its selectors were.
 
         *nameless*: the query drops the metric's name, as functions do; each batch is then of one name, which is put
-        back.
+        back. *partial*: an answer of which data is missing is an answer too, else it is an error.
         """
         selectors = tuple(dict.fromkeys(selector for watch in watches for selector in watch.selectors))
         packed = self._pack(selectors, most, nameless=nameless)
-        answers = await asyncio.gather(*(self._ask(batch, selectors, ask, nameless=nameless) for batch in packed))
-        parts: list[Samples] = []
-        failures: dict[Selector, PrometheusError] = {}
+        asking = (self._ask(batch, selectors, ask, nameless=nameless, partial=partial) for batch in packed)
+        answers = _Parts()
+        for of_batch in await asyncio.gather(*asking):
+            answers.add(of_batch)
         impossible: set[str] = set()
         async with self.turn:
-            for matrices, errors in answers:
-                parts += (self.intake.samples(matrix, watches) for matrix in matrices)
-                for matrix in matrices:
-                    impossible |= self.intake.owners(matrix, matrix.impossible) if matrix.impossible else set()
-                failures |= errors
-            sorted_out = _sorted_out(watches, failures, Samples.joined(parts), self.intake)
+            parts = [self.intake.samples(matrix, watches) for matrix in answers.matrices]
+            for matrix in answers.matrices:
+                impossible |= self.intake.owners(matrix, matrix.impossible) if matrix.impossible else set()
+            sorted_out = _sorted_out(watches, answers.errors, Samples.joined(parts), self.intake)
             sorted_out.samples, sorted_out.unmeasured = self.intake.measured(sorted_out.samples)
         sorted_out.impossible = impossible
+        sorted_out.partial = {
+            watch.key: answers.missing[selector]
+            for watch in sorted_out.answered
+            for selector in watch.selectors
+            if selector in answers.missing
+        }
         return sorted_out
 
     def _pack(self, selectors: tuple[Selector, ...], most: int, *, nameless: bool) -> tuple[Batch, ...]:
@@ -86,25 +117,34 @@ class Asker:
         return packed
 
     async def _ask(
-        self, batch: Batch, selectors: Sequence[Selector], ask: Ask, *, nameless: bool
-    ) -> tuple[list[Matrix], dict[Selector, PrometheusError]]:
+        self, batch: Batch, selectors: Sequence[Selector], ask: Ask, *, nameless: bool, partial: bool
+    ) -> _Parts:
         try:
             matrix = await ask(render(batch.selector))
+            if not matrix.whole and not partial:
+                raise partial_data(matrix.warnings, render(batch.selector))
         except (BadQueryError, TooLargeError, UnsupportedResultError) as error:
             if len(batch.members) == 1:
-                return [], {selectors[batch.members[0]]: error}
+                return _Parts(errors={selectors[batch.members[0]]: error})
             # One member may spoil it for all: halve it until the right one is blamed.
             left, right = await asyncio.gather(
-                *(self._ask(half, selectors, ask, nameless=nameless) for half in batch.halves(selectors))
+                *(
+                    self._ask(half, selectors, ask, nameless=nameless, partial=partial)
+                    for half in batch.halves(selectors)
+                )
             )
-            return left[0] + right[0], left[1] | right[1]
+            left.add(right)
+            return left
         except PrometheusError as error:
-            return [], {selectors[member]: error for member in batch.members}
+            return _Parts(errors={selectors[member]: error for member in batch.members})
         if nameless:
             matrix = _named(matrix, batch.selector)
         async with self.turn:
             self._judge(batch, matrix)
-        return [matrix], {}
+        if matrix.whole:
+            return _Parts(matrices=[matrix])
+        said = str(partial_data(matrix.warnings, None))
+        return _Parts(matrices=[matrix], missing={selectors[member]: said for member in batch.members})
 
     def _judge(self, batch: Batch, matrix: Matrix) -> None:
         if len(batch.shape[1]) < 2:  # noqa: PLR2004  alternations of one label bring nothing that nobody wants

@@ -1,7 +1,7 @@
 """Which conditions of the SLOs hold at a slot: data that is missing, budgets that are going or gone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from app.alerting import Alert, Condition, Notice, Transition, compose_condition, no_data, of_budget, step_conditions
@@ -124,6 +124,9 @@ def _add_budgets(
         firing = frozenset(alert.cause for alert in known if alert.firing)
         consumed = _NAN if state.stale else 1.0 - state.remaining
         conditions = of_budget(wanted, firing, consumed=consumed, lasts_s=state.lasts_s)
+        if member.watch.partial is not None:
+            # What is missing may hold the bad events: partial data opens a ticket and closes none.
+            conditions = tuple(one if one.holds else replace(one, holds=None) for one in conditions)
         ended = state.vanished.ended
         owner.conditions += (one if ended is None else one.without_member(ended) for one in conditions)
 
@@ -144,7 +147,9 @@ def _add_no_data(
         of_slo.setdefault(member.slo.id, []).append((member, state))
     for slo_id, all_of_it in of_slo.items():
         member = all_of_it[0][0]
-        missing = all(state.stale for _, state in all_of_it)
+        stale = all(state.stale for _, state in all_of_it)
+        partial = None if stale else member.watch.partial
+        missing = stale or partial is not None
         wanted = member.slo.alerting.no_data_for
         if (wanted is None or not missing) and slo_id not in owners and not _roused(before.get(slo_id, ())):
             continue
@@ -152,13 +157,16 @@ def _add_no_data(
         if wanted is None:
             continue
         newest = max((state.as_of_s for _, state in all_of_it if state.as_of_s > 0), default=None)
+        if partial is not None:
+            newest = member.watch.partial_since_s
         condition = no_data(
             missing=missing,
             since=None if newest is None else datetime.fromtimestamp(newest, UTC),
             query=member.watch.query,
             no_data_for=wanted,
             at=at,
-            unanswered=_unanswered(member) if missing else None,
+            unanswered=_unanswered(member) if stale else None,
             refusal=member.watch.refusal,
+            partial=None if partial is None else member.watch.partial_explained,
         )
         owner.conditions.append(condition)

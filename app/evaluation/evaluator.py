@@ -29,7 +29,7 @@ from app.evaluation.ports import EvaluationInstruments, Source
 from app.evaluation.sparing import Sparing
 from app.evaluation.troubles import Troubles
 from app.evaluation.views import snapshots
-from app.evaluation.watch import watches_of
+from app.evaluation.watch import PARTIAL_REMEDY, watches_of
 from app.evaluation.writing import Writer
 from app.prometheus import MetricSource
 from app.slo import Slo, SloId
@@ -112,7 +112,7 @@ class Evaluator:
         async with self._turn:
             for read, answers in asked:
                 live.enter(read, answers, self._book)
-            self._troubles.note(*(answers for _, answers in asked))
+            self._troubles.note(*(answers for _, answers in asked), at_s=at.timestamp())
             self._book.ledger.advance(at.timestamp())
             self._book.intake.renew_places()
             self._troubles.note_refused(self._book.watches)
@@ -214,6 +214,12 @@ class Evaluator:
     def unanswered(self) -> str | None:
         """Why Prometheus does not answer, None if it does."""
         return self._troubles.unanswered
+
+    @property
+    def partial(self) -> str | None:
+        """What is missing from Prometheus's answers and what to do about it, None if they are whole."""
+        partial = self._troubles.partial
+        return None if partial is None else f"{partial}; {PARTIAL_REMEDY}"
 
     def past(self, slo_id: SloId) -> Past | None:
         """A copy of what was counted of an SLO, to be read in any thread; None if the SLO is not known.

@@ -93,7 +93,7 @@ def judge_all(
         stale = states[index].stale
         policies = member.slo.alerting.policies
         known = tuple(alert for alert in before.get(member.id, ()) if alert.cause is Cause.BURN)
-        if not stale and _at_rest(known, policies) and columns.calm(index, policies):
+        if not stale and member.watch.partial is None and _at_rest(known, policies) and columns.calm(index, policies):
             alerts[member.id] = (*known, *alerts.get(member.id, ()))
             continue
         lively = any(alert.state is not AlertState.INACTIVE for alert in known)
@@ -277,7 +277,8 @@ class _Columns:
         tiers = tuple(self._tier(index, tier, guarded=policy.evidence is not None) for tier in policy.tiers)
         closely = closely or any(measured.trips(tier) for tier, measured in zip(policy.tiers, tiers, strict=True))
         recent = tuple(self._counts(index, window) for window in needed_windows(policy)) if closely else ()
-        return Reading(tiers=tiers, stale=stale, recent=recent, error_budget=error_budget)
+        partial = self._members[index].watch.partial_explained
+        return Reading(tiers=tiers, stale=stale, partial=partial, recent=recent, error_budget=error_budget)
 
     def _counts(self, index: int, length: timedelta) -> WindowCounts:
         window = self._windows[length]

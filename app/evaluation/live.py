@@ -11,9 +11,12 @@ from app.evaluation.asking import Answers, Asker
 from app.evaluation.book import Book
 from app.evaluation.ports import Source
 from app.evaluation.watch import Watch
-from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S
+from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S, Samples
 
 _MOST_PIECES = 8
+_LONGEST_PARTIAL_S = 3 * 3600
+"""What was counted from partial data for so long is final, so that one read brings all that is to be counted again."""
+_MOST_SETBACKS = 3
 _LONGEST_READ_S = 3600
 """What was missed in an outage is caught up an hour in a tick, so that catching up never floods Prometheus."""
 
@@ -38,7 +41,7 @@ def reads(watches: Sequence[Watch], *, at_s: float, settle_s: float) -> tuple[Re
     Normally that is one slot; every five minutes it reaches back to the settled time. SLIs that lag behind, because
     Prometheus or we were away, are settled an hour further; those that are new start at the settled time. Those that
     were asked in vain are asked apart from the others, and in ever more pieces: it may be for one of them that none of
-    their batch is answered.
+    their batch is answered. While data is missing from the answers, nothing is settled.
     """
     settle_to = (at_s - settle_s) // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
     grouped: dict[tuple[float, float, float | None, bool, int], list[Watch]] = defaultdict(list)
@@ -47,8 +50,10 @@ def reads(watches: Sequence[Watch], *, at_s: float, settle_s: float) -> tuple[Re
             continue
         if not watch.started:
             grouped[settle_to - LOOKBACK_S, at_s, None, True, watch.setbacks].append(watch)
-        elif settle_to > watch.settled_s or (watch.resumed and at_s > watch.counted_s):
-            settled = max(watch.settled_s, min(settle_to, watch.settled_s + _LONGEST_READ_S))
+        elif (settle_to > watch.settled_s and watch.partial is None) or (watch.resumed and at_s > watch.counted_s):
+            # What was counted provisionally is counted again at once, or it would be missing in between.
+            longest = max(_LONGEST_READ_S, watch.counted_s - watch.settled_s)
+            settled = max(watch.settled_s, min(settle_to, watch.settled_s + longest))
             until_s = at_s if settled >= settle_to else settled + LOOKBACK_S
             grouped[watch.settled_s, until_s, settled, False, watch.setbacks].append(watch)
         elif at_s > watch.counted_s:
@@ -71,28 +76,54 @@ async def ask(read: Read, asker: Asker, source: Source, *, deadline: float | Non
     # A millisecond more on the left: Prometheus 3 leaves the edge out, and what is read twice is counted once.
     span_ms = round((read.until_s - read.since_s) * 1000) + 1
     return await asker.samples(
-        read.watches, lambda selector: source.instant(f"{selector}[{span_ms}ms]", at, deadline=deadline)
+        read.watches, lambda selector: source.instant(f"{selector}[{span_ms}ms]", at, deadline=deadline), partial=True
     )
 
 
 def enter(read: Read, answers: Answers, book: Book) -> None:
-    """Count the answers of one read."""
-    watches = answers.answered
-    if not watches:
-        return
+    """Count the answers of one read; what data is missing from is counted again when it is there."""
+    watches = [watch for watch in answers.answered if watch.key not in answers.partial or read.first]
+    if watches:
+        _enter_whole(read, watches, answers.samples, book)
+    partial = [watch for watch in answers.answered if watch not in watches]
+    if partial:
+        _enter_partial(read, partial, answers.samples, book)
+    if answers.unmeasured is not None:
+        book.intake.note_unmeasured(answers.unmeasured)
+    for watch in answers.answered:
+        watch.resumed = False
+    # What was counted from partial data stays if it is too much to be read again.
+    too_much = [watch for watch, _ in answers.failed if _is_long(watch) and watch.setbacks >= _MOST_SETBACKS]
+    if too_much:
+        book.adopt(too_much)
+
+
+def _enter_whole(read: Read, watches: Sequence[Watch], every: Samples, book: Book) -> None:
+    samples = book.intake.only(every, watches)
     if read.first:
         start_s = read.since_s + LOOKBACK_S
         book.start(watches, at_s=start_s)
-        book.seed(watches, answers.samples, until_s=start_s)
-        book.count_live(watches, answers.samples, at_s=read.until_s)
+        book.seed(watches, samples, until_s=start_s)
+        book.count_live(watches, samples, at_s=read.until_s)
     elif read.settle_s is not None:
-        book.settle(watches, answers.samples, until_s=read.settle_s, at_s=read.until_s)
+        book.settle(watches, samples, until_s=read.settle_s, at_s=read.until_s)
     else:
-        book.count_live(watches, answers.samples, at_s=read.until_s)
-    if answers.unmeasured is not None:
-        book.intake.note_unmeasured(answers.unmeasured)
-    for watch in watches:
-        watch.resumed = False
+        book.count_live(watches, samples, at_s=read.until_s)
+
+
+def _is_long(watch: Watch) -> bool:
+    """Whether more was counted provisionally than is caught up with in one tick."""
+    return watch.started and watch.counted_s - watch.settled_s > _LONGEST_READ_S + 2 * MIDDLE_WIDTH_S
+
+
+def _enter_partial(read: Read, watches: Sequence[Watch], every: Samples, book: Book) -> None:
+    """Go on from where counters stood: series that are missing would look like data that Prometheus has lost."""
+    behind = [watch for watch in watches if read.until_s > watch.counted_s]
+    if behind:
+        book.count_live(behind, book.intake.only(every, behind), at_s=read.until_s)
+    long = [watch for watch in watches if watch.counted_s - watch.settled_s > _LONGEST_PARTIAL_S]
+    if long:
+        book.adopt(long)
 
 
 async def ask_all(

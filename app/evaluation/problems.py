@@ -67,7 +67,11 @@ def problems_of(
     *good* and *bad* are the most events that were ever counted of it.
     """
     watch = member.watch
-    found = [*_of_data(watch, as_of, stale=stale), *_of_buckets(watch, measured=as_of is not None and not stale)]
+    found = [
+        *_of_data(watch, as_of, stale=stale),
+        *_of_samples(watch),
+        *_of_buckets(watch, measured=as_of is not None and not stale),
+    ]
     if watch.backfilled and watch.seen.labels and as_of is not None:
         found += _of_part(watch, matched=watch.seen.part or (bad if isinstance(watch.sli, BadSli) else good) > 0)
     if member.slo is not member.documented:
@@ -105,9 +109,6 @@ def _of_data(watch: Watch, as_of: datetime | None, *, stale: bool) -> Iterator[P
         refused = len(watch.refused_groups)
         detail = f"more than {MOST_GROUPS} groups: {refused} further ones are not counted"
         yield Problem(code=ProblemCode.TOO_MANY_GROUPS, level=ProblemLevel.ERROR, detail=detail)
-    if watch.impossible_samples:
-        detail = f"samples of {watch.query} are infinite or beyond 64 bits and are not counted: look at its exporter"
-        yield _warning(ProblemCode.IMPOSSIBLE_SAMPLES, detail)
     unreadable = None if as_of is None else _history_unreadable(watch)
     if unreadable is not None:
         yield _warning(ProblemCode.HISTORY_UNREADABLE, unreadable)
@@ -122,6 +123,15 @@ def _of_no_samples(watch: Watch) -> Problem:
         detail = f"the samples of {watch.query} lie more than 5m apart: scrape its targets more often"
         return Problem(code=ProblemCode.SCRAPED_TOO_SELDOM, level=ProblemLevel.ERROR, detail=detail)
     return Problem(code=ProblemCode.NO_SERIES, level=ProblemLevel.ERROR, detail=f"no series match {watch.query}")
+
+
+def _of_samples(watch: Watch) -> Iterator[Problem]:
+    """What is wrong with the samples that came."""
+    if watch.partial_explained is not None and watch.problem is None:
+        yield _warning(ProblemCode.PARTIAL_DATA, watch.partial_explained)
+    if watch.impossible_samples:
+        detail = f"samples of {watch.query} are infinite or beyond 64 bits and are not counted: look at its exporter"
+        yield _warning(ProblemCode.IMPOSSIBLE_SAMPLES, detail)
 
 
 def _of_buckets(watch: Watch, *, measured: bool) -> Iterator[Problem]:

@@ -1,6 +1,6 @@
 """Keeping track of what Prometheus does not answer, and saying it once."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 
@@ -9,12 +9,15 @@ from app.evaluation.ports import EvaluationInstruments
 from app.evaluation.watch import Watch
 from app.prometheus import (
     BadQueryError,
+    PartialDataError,
     PrometheusError,
+    Reason,
     TooLargeError,
     UnsupportedResultError,
 )
 
 _log = structlog.get_logger(__name__)
+_HISTORY_REMEDY = "it is read when it is whole; SLOBURN_PROMETHEUS_PARTIAL=accept counts what there is"
 _OURS = (BadQueryError, TooLargeError, UnsupportedResultError)
 
 
@@ -27,10 +30,16 @@ class Troubles:
         self._silent: dict[str, tuple[Watch, PrometheusError]] = {}
         self._said: set[str] = set()
         self._refused: dict[str, int] = {}
+        self._partial: dict[str, str] = {}
         self.unanswered: str | None = None
 
-    def note(self, *asked: Answers) -> None:
-        """Take note of what was answered and what was not, of all that was asked at once."""
+    @property
+    def partial(self) -> str | None:
+        """What Prometheus says of data that is missing from its answers, None if they are whole."""
+        return next(iter(self._partial.values()), None)
+
+    def note(self, *asked: Answers, at_s: float) -> None:
+        """Take note of what was answered for the slot *at_s* and what was not, of all that was asked at once."""
         answered = [watch for answers in asked for watch in answers.answered]
         failed = [failure for answers in asked for failure in answers.failed]
         for watch in answered:
@@ -46,6 +55,7 @@ class Troubles:
                 self._silent[watch.key] = watch, error
                 self._heard.discard(watch.key)
         self._note_problems(failed)
+        self._note_partial(answered, {key: said for answers in asked for key, said in answers.partial.items()}, at_s)
         self._note_impossible(answered, {key for answers in asked for key in answers.impossible})
         self._say_silent()
 
@@ -57,7 +67,7 @@ class Troubles:
         for watch in asked.answered:
             watch.history_problem = None
         for watch, error in asked.failed:
-            watch.history_problem = str(error)
+            watch.history_problem = f"{error}; {_HISTORY_REMEDY}" if isinstance(error, PartialDataError) else str(error)
         self._count(asked.failed)
 
     def note_refused(self, watches: Sequence[Watch]) -> None:
@@ -83,6 +93,23 @@ class Troubles:
                 _log.error("a query is refused", query=watch.query, error=str(error))
             watch.problem, watch.problem_is_ours = str(error), ours
         self._count(failed)
+
+    def _note_partial(self, answered: Sequence[Watch], partial: Mapping[str, str], at_s: float) -> None:
+        before = self.partial
+        for watch in answered:
+            if watch.key in partial and watch.partial is None:
+                watch.partial_since_s = at_s
+            watch.partial = partial.get(watch.key)
+            if watch.partial is None:
+                self._partial.pop(watch.key, None)
+            else:
+                self._partial[watch.key] = watch.partial
+        if partial:
+            self._instruments.evaluation_failed(Reason.PARTIAL)
+        if self.partial is not None and before is None:
+            _log.warning("data is missing from answers; alerts may fire and do not resolve", error=self.partial)
+        if self.partial is None and before is not None:
+            _log.info("answers are whole again; what was counted from partial data is counted again")
 
     def _note_impossible(self, answered: Sequence[Watch], impossible: Collection[str]) -> None:
         for watch in answered:

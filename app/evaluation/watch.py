@@ -14,6 +14,11 @@ from app.slo import BadSli, GroupKey, RollingWindow, Selector, Sli, Slo
 MOST_GROUPS = 500
 """Living members of one grouped SLO; more are refused, those that have a place stay."""
 
+PARTIAL_REMEDY = (
+    "alerts may fire and do not resolve until it is whole again; "
+    "where nothing is missing that matters, set SLOBURN_PROMETHEUS_PARTIAL=accept"
+)
+
 
 @dataclass(slots=True, kw_only=True)
 class Watch:
@@ -27,6 +32,7 @@ class Watch:
     why the last piece of history was not; each may be alone.
     *unmeasured* are histograms without the bucket at the threshold, each with when it was seen last, and *buckets* the
     bounds that they do have, as far as they have been asked for. *refusal* is why the SLI is not evaluated at all.
+    *partial* says what is missing from what was read last, which is then not final, and *partial_since_s* since when.
     *impossible_samples* says that the last tick left out samples that are infinite or beyond 64 bits.
     *refused_groups* are living members without a place, each with when it was last refused.
     """
@@ -50,6 +56,8 @@ class Watch:
     problem: str | None = None
     problem_is_ours: bool = False
     history_problem: str | None = None
+    partial: str | None = None
+    partial_since_s: float = 0.0
     impossible_samples: bool = False
     setbacks: int = 0
     seen: SeriesSeen = field(default_factory=SeriesSeen)
@@ -61,6 +69,11 @@ class Watch:
     def backfilled(self) -> bool:
         """Whether all the history that is wanted has been counted."""
         return self.started and self.complete_from_s <= self.wanted_from_s
+
+    @property
+    def partial_explained(self) -> str | None:
+        """What is missing from the data and what to do about it, in words; None if it is whole."""
+        return None if self.partial is None else f"{self.partial}; {PARTIAL_REMEDY}"
 
     @property
     def query(self) -> str:

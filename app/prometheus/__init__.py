@@ -5,7 +5,7 @@ The only room that speaks to Prometheus; knows nothing of SLOs, and may import `
 """
 
 from app.prometheus.client import Limits, PrometheusClient, open_client
-from app.prometheus.decode import PartialPolicy, decode_matrix
+from app.prometheus.decode import PartialPolicy, decode_matrix, partial_data
 from app.prometheus.errors import (
     AccessDeniedError,
     BadAnswerError,
@@ -64,4 +64,5 @@ __all__ = [
     "decode_matrix",
     "kind_of",
     "open_client",
+    "partial_data",
 ]

@@ -65,7 +65,7 @@ class PrometheusClient:
         clock: to compare with the server's.
         instruments: counts requests.
         limits: of time and size; its *at_once* is the number of lanes.
-        partial: whether answers that say that data is missing raise.
+        partial: what becomes of answers that say that data is missing.
         breaker: when to stop asking.
     """
 

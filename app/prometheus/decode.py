@@ -6,6 +6,7 @@ Source: https://prometheus.io/docs/prometheus/latest/querying/api/#format-overvi
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from itertools import chain
 from typing import Any
@@ -27,10 +28,14 @@ _LATEST_TIME = 2.0**38  # seconds, ten thousand years: an answer is not relied o
 
 
 class PartialPolicy(StrEnum):
-    """What to do with an answer that says that data is missing."""
+    """What to do with an answer that says that data is missing.
 
-    REJECT = "reject"
+    *provisional*: hand it out marked as not whole; *accept*: as if it were whole; *reject*: raise.
+    """
+
+    PROVISIONAL = "provisional"
     ACCEPT = "accept"
+    REJECT = "reject"
 
 
 def decode_matrix(
@@ -45,7 +50,7 @@ def decode_matrix(
     Args:
         body: the answer, decompressed.
         content_type: used to say what came instead of JSON.
-        partial: whether an answer with warnings raises.
+        partial: what becomes of an answer with warnings.
         query: the expression asked, for the texts of errors.
 
     Raises:
@@ -55,7 +60,7 @@ def decode_matrix(
     envelope = success_envelope(columns.rest if columns else body, content_type)
     warnings = _warnings(envelope)
     if warnings and partial is PartialPolicy.REJECT:
-        raise PartialDataError(f"Prometheus answers with partial data: {_joined(warnings)}", query=query)
+        raise partial_data(warnings, query)
     try:
         kind, result = envelope["data"]["resultType"], envelope["data"]["result"]
         if kind == "matrix" and columns is not None:
@@ -67,7 +72,13 @@ def decode_matrix(
             labels, lengths, samples = _series(kind, result, query)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise BadAnswerError(f"Prometheus answers JSON of an unknown shape: {error!r:.200}") from None
-    return _finite(labels, lengths, samples, warnings)
+    matrix = _finite(labels, lengths, samples, warnings)
+    return replace(matrix, whole=not warnings or partial is PartialPolicy.ACCEPT)
+
+
+def partial_data(warnings: Sequence[str], query: str | None) -> PartialDataError:
+    """The error of an answer with these warnings, where one that is not whole is of no use."""
+    return PartialDataError(f"Prometheus answers with partial data: {_joined(warnings)}", query=query)
 
 
 def success_envelope(body: bytes, content_type: str) -> dict[str, Any]:

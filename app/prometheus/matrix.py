@@ -18,7 +18,8 @@ class Matrix:
         lengths: samples of each series, shape (n,), int64; their sum is the length of `times`.
         times: unix seconds, shape (m,), ascending within a series.
         values: shape (m,), always finite and within 64 bits.
-        warnings: what the server said about missing data; empty unless partial data is accepted.
+        warnings: what the server said about missing data.
+        whole: False if it said that data is missing, and that was not accepted.
         invalid: samples left out because they were NaN, null, infinite or beyond 64 bits.
         impossible: positions of the series of which samples were left out that no counter can have: infinite, or
             beyond 64 bits.
@@ -31,6 +32,7 @@ class Matrix:
     warnings: tuple[str, ...] = ()
     invalid: int = 0
     impossible: tuple[int, ...] = ()
+    whole: bool = True
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -152,8 +152,7 @@ class Engine:
         if evaluator is None:
             return reasons
         interval = self._parts.settings.evaluation_interval
-        if evaluator.unanswered is not None:
-            reasons.append(f"Prometheus does not answer: {evaluator.unanswered}")
+        reasons += _trouble_with_prometheus(evaluator)
         if evaluator.store_problem is not None:
             reasons.append(f"the database cannot be written: {evaluator.store_problem}")
         last = evaluator.last_commit
@@ -316,6 +315,12 @@ class Engine:
         if self._client is None:
             raise RuntimeError("the engine has not been started")
         return self._client
+
+
+def _trouble_with_prometheus(evaluator: Evaluator) -> Sequence[str]:
+    if evaluator.unanswered is not None:
+        return [f"Prometheus does not answer: {evaluator.unanswered}"]
+    return [] if evaluator.partial is None else [evaluator.partial]
 
 
 async def _cancelled(tasks: Sequence[asyncio.Task[None]]) -> None:

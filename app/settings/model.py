@@ -90,7 +90,8 @@ class Settings(BaseSettings):
         description="Longest that one query may take; never more than 0.8 of the evaluation interval.",
     )
     prometheus_partial: PartialPolicy = Field(
-        PartialPolicy.REJECT, description="Answers with warnings of missing data: `reject` or `accept`."
+        PartialPolicy.PROVISIONAL,
+        description="Answers with warnings of missing data: `provisional`, `accept` or `reject`.",
     )
     specs: Path = Field(Path("config/slos"), description="SLO documents: a directory or a file.")
     database_url: Annotated[str, parsed(parse_database_url)] = Field(
@@ -111,7 +112,7 @@ class Settings(BaseSettings):
     evaluation_interval: Annotated[timedelta, parsed(parse_interval)] = Field(
         timedelta(seconds=30), description="Length of a slot, and time between two ticks: `5s` to `5m`."
     )
-    query_offset: Annotated[timedelta, duration_between("0s", "10m")] = Field(
+    query_offset: Annotated[timedelta, duration_between("0s", "1h")] = Field(
         timedelta(seconds=5), description="How long after its end a slot is asked for; more for remote write."
     )
     settle: Annotated[timedelta, duration_between("0s", "1h")] = Field(

@@ -4,34 +4,25 @@ import os
 from functools import partial
 from pathlib import Path
 
-import orjson
 import pytest
 
 from tests.acceptance.stack import stack
 from tests.acceptance.timeline import all_clear, between, page
-from tests.support.fault_proxy import HTML, Edit, Fault, FaultProxy, Hang, Reply, Truncate
+from tests.support.fault_proxy import HTML, Fault, FaultProxy, Hang, Reply, Truncate
 
 SOAK = int(os.environ.get("SLOBURN_SOAK", "1"))
 CHECKOUT = "checkout-availability"
 WRONG_FOR_S = 12 if SOAK > 1 else 2
 
 
-def half_of_it(body: bytes) -> bytes:
-    """Part of the data, and the warning that it is part."""
-    answer = orjson.loads(body)
-    answer["data"]["result"] = answer["data"]["result"][:1]
-    return orjson.dumps({**answer, "warnings": ["store-2: connection refused"]})
-
-
 FAULTS: dict[str, Fault] = {
     "500": Reply(status=500),
-    "partial": Edit(change=half_of_it),
     "html": HTML,
     "truncated": Truncate(after=150),
     "429": Reply(status=429, headers={"Retry-After": "2"}),
     "silent": Hang(),
 }
-CHOSEN = list(FAULTS) if SOAK > 1 else ["500", "partial"]
+CHOSEN = list(FAULTS) if SOAK > 1 else ["500", "html"]
 
 
 @pytest.mark.soak

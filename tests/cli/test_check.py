@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli.application import app
+from tests.support.fault_proxy import Edit, FaultProxy
 from tests.support.servers import free_port, prometheus
 
 GOOD = """
@@ -147,6 +148,22 @@ def test_a_threshold_without_a_bucket_is_told_with_the_buckets(prometheus_url: s
     (problem,) = live(prometheus_url, tmp_path, sli)
 
     assert problem == "prometheus_http_request_duration_seconds_bucket has no bucket at the threshold"
+
+
+def test_answers_with_partial_data_are_told_with_the_setting(prometheus_url: str, tmp_path: Path) -> None:
+    sli = "{total: prometheus_http_requests_total, bad: 'prometheus_http_requests_total{code=\"599\"}'}"
+    text = "\n".join(["service: self", "slos:", f"  - {{name: x, objective: 99, window: 7d, sli: {sli}}}"])
+
+    def with_warning(body: bytes) -> bytes:
+        return json.dumps({**json.loads(body), "warnings": ["remote_read: connection refused"]}).encode()
+
+    with FaultProxy(prometheus_url) as proxy:
+        proxy.fault = Edit(change=with_warning)
+        result = check("--live", "--prometheus-url", proxy.url, "--format", "json", write(tmp_path, text))
+
+    (warning,) = json.loads(result.stdout)["warnings"]
+    assert "remote_read: connection refused" in warning["problem"]
+    assert "SLOBURN_PROMETHEUS_PARTIAL" in warning["remedy"]
 
 
 def test_a_retention_shorter_than_the_window_is_told(prometheus_url: str, tmp_path: Path) -> None:

@@ -163,6 +163,10 @@ def test_partial_data_is_refused_unless_accepted(said: dict[str, Any]) -> None:
     accepted = decode_matrix(body, partial=PartialPolicy.ACCEPT)
     assert accepted.values.tolist() == [2.0]
     assert accepted.warnings
+    assert accepted.whole
+    provisional = decode_matrix(body, partial=PartialPolicy.PROVISIONAL)
+    assert provisional.values.tolist() == [2.0]
+    assert not provisional.whole
 
 
 def test_remarks_on_the_expression_are_not_partial_data() -> None:
