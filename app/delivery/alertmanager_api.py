@@ -14,10 +14,10 @@ from app.clock import Clock
 from app.delivery.alertmanager_wire import PostableAlert
 from app.delivery.answers import POISON, Answer, AttemptError, failure_of
 from app.delivery.outcome import Failed, FailureReason
-from app.delivery.outgoing import OutgoingOptions, checked_addresses, port_of
-from app.delivery.pinned import CONNECT_S, UNLIMITED, first_reachable, pinned_request
+from app.delivery.outgoing_options import OutgoingOptions
 from app.delivery.ports import DeliveryInstruments
-from app.http import IpAddress
+from app.delivery.secrets import blotted
+from app.delivery.sending import Sender
 from app.prometheus.dates import clock_skew
 
 _ANSWER_BYTES = 4 * 1024 * 1024
@@ -45,16 +45,11 @@ class AlertmanagerApi:
         self._base = httpx.URL(url.rstrip("/"))
         self._outgoing = outgoing or OutgoingOptions()
         self._timeout_s = self._outgoing.deadline.total_seconds()
-        self._http = httpx.AsyncClient(
-            verify=self._outgoing.ssl_context(),
-            timeout=httpx.Timeout(self._timeout_s, connect=min(CONNECT_S, self._timeout_s)),
-            trust_env=False,
-            limits=UNLIMITED,
-        )
+        self._sender = Sender(self._outgoing)
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        await self._sender.aclose()
 
     async def started_at(self) -> datetime | None:
         """When the Alertmanager was started, in its own clock; None if it does not say.
@@ -77,8 +72,8 @@ class AlertmanagerApi:
         if httpx.codes.is_success(answer.status):
             return None
         if answer.status in POISON:
-            return answer.text[:_DETAIL_CHARS]
-        raise AttemptError(_failure(answer))
+            return blotted(answer.text, self._outgoing.http.secrets)[:_DETAIL_CHARS]
+        raise AttemptError(self._blotted(failure_of(answer)))
 
     async def _exchange(self, method: str, path: str, content: bytes | None = None) -> Answer:
         sent = self._clock.now()
@@ -90,7 +85,8 @@ class AlertmanagerApi:
             raise AttemptError(Failed(reason=FailureReason.TIMEOUT, detail=detail)) from error
         except httpx.HTTPError as error:
             detail = f"{self.peer} cannot be reached: {error}"
-            raise AttemptError(Failed(reason=FailureReason.UNREACHABLE, detail=detail)) from error
+            failed = self._blotted(Failed(reason=FailureReason.UNREACHABLE, detail=detail))
+            raise AttemptError(failed) from error
         skew = clock_skew(answer.headers.get("date"), sent=sent, received=self._clock.now())
         if skew is not None:
             self.skew = skew
@@ -98,30 +94,18 @@ class AlertmanagerApi:
         return answer
 
     async def _ask(self, method: str, path: str, content: bytes | None) -> Answer:
-        """The answer of the first address that can be reached; all that the name stands for were checked."""
         target = self._base.copy_with(raw_path=self._base.raw_path.rstrip(b"/") + path.encode())
-        addresses = await checked_addresses(self._base.raw_host.decode(), port_of(self._base), options=self._outgoing)
+        headers = {**(_JSON if content is not None else {}), **await self._outgoing.http.own_headers()}
+        return await self._sender.send(method, target, _read, content=content, headers=headers)
 
-        async def attempt(address: IpAddress) -> Answer:
-            headers = _JSON if content is not None else {}
-            request = pinned_request(self._http, method, target, address, content=content, headers=headers)
-            return await self._read(request)
-
-        return await first_reachable(addresses, attempt)
-
-    async def _read(self, request: httpx.Request) -> Answer:
-        response = await self._http.send(request, stream=True)
-        body = b""
-        try:
-            async for chunk in response.aiter_bytes():
-                body += chunk
-                if len(body) > _ANSWER_BYTES:
-                    break
-        finally:
-            await response.aclose()
-        return Answer(status=response.status_code, headers=dict(response.headers), body=body)
+    def _blotted(self, failed: Failed) -> Failed:
+        return replace(failed, detail=blotted(failed.detail, self._outgoing.http.secrets)[:_DETAIL_CHARS])
 
 
-def _failure(answer: Answer) -> Failed:
-    failed = failure_of(answer)
-    return replace(failed, detail=failed.detail[:_DETAIL_CHARS])
+async def _read(response: httpx.Response) -> Answer:
+    body = b""
+    async for chunk in response.aiter_bytes():
+        body += chunk
+        if len(body) > _ANSWER_BYTES:
+            break
+    return Answer(status=response.status_code, headers=dict(response.headers), body=body)

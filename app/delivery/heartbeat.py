@@ -55,7 +55,9 @@ class Heartbeat:
             problem = unforeseen(error).detail
             _log.exception("sending the heartbeat failed unexpectedly")
         if problem is not None and not self._failing:
-            _log.warning("the heartbeat is not taken", error=blotted(problem, [self._url])[:300])
+            _log.warning(
+                "the heartbeat is not taken", error=blotted(problem, [self._url, *self._outgoing.secrets])[:300]
+            )
         self._failing = problem is not None
         return problem is None
 

@@ -11,6 +11,7 @@ from enum import StrEnum
 from html import escape
 
 import aiosmtplib
+import httpx
 from typing_extensions import override
 
 from app.alerting import Notice, NoticeStatus
@@ -19,10 +20,11 @@ from app.delivery.answers import AttemptError
 from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.letters import letter, mailboxes, parse_mailbox, words
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
-from app.delivery.outgoing import OutgoingOptions, checked_addresses
+from app.delivery.outgoing_options import OutgoingOptions, checked_addresses
 from app.delivery.pinned import connected_socket
 from app.delivery.plain_text import one_line, shortened
 from app.delivery.secrets import Secret
+from app.delivery.tunnels import tunnel
 from app.delivery.words import Words, Writer
 from app.http import probe_file
 from app.store.outbox import idempotency_key
@@ -82,7 +84,8 @@ class Mail(Messenger):
     @property
     @override
     def secrets(self) -> Sequence[Secret]:
-        return () if self._options.password is None else (self._options.password,)
+        own = () if self._options.password is None else (self._options.password,)
+        return (*own, *self._outgoing.http.secrets)
 
     @override
     async def tell(self, telling: Telling) -> Told:
@@ -93,8 +96,7 @@ class Mail(Messenger):
         seconds = self._outgoing.deadline.total_seconds()
         try:
             async with asyncio.timeout(seconds):
-                addresses = await checked_addresses(self._options.host, self._port, options=self._outgoing)
-                connection = await connected_socket(addresses, self._port)
+                connection = await self._connected()
                 return Told(outcome=await self._send(content, password, connection, reached))
         except (TimeoutError, aiosmtplib.SMTPTimeoutError) as error:
             raise _attempt(FailureReason.TIMEOUT, f"the mail server did not answer within {seconds:g} s") from error
@@ -108,6 +110,13 @@ class Mail(Messenger):
     @property
     def _port(self) -> int:
         return self._options.port or _PORTS[self._options.encryption]
+
+    async def _connected(self) -> socket.socket:
+        host, port = self._options.host, self._port
+        proxy = await self._outgoing.http.proxy.url_for(httpx.URL(scheme="http", host=host, port=port))
+        if proxy is not None:
+            return await tunnel(proxy, host, port, options=self._outgoing)
+        return await connected_socket(await checked_addresses(host, port, options=self._outgoing), port)
 
     def _forget_oldest(self) -> None:
         while len(self._reached) > _MOST_REMEMBERED:

@@ -55,7 +55,7 @@ class PagerDuty(Messenger):
     @property
     @override
     def secrets(self) -> Sequence[Secret]:
-        return (self._options.routing_key,)
+        return (self._options.routing_key, *self._outgoing.secrets)
 
     @override
     async def tell(self, telling: Telling) -> Told:

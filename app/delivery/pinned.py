@@ -26,6 +26,7 @@ def pinned_request(
     *,
     content: bytes | None = None,
     headers: Mapping[str, str] | None = None,
+    server_name: str | None = None,
 ) -> httpx.Request:
     """A request for *target* that goes to *address*: the name is still what the server and its certificate are for."""
     return http.build_request(
@@ -33,7 +34,7 @@ def pinned_request(
         target.copy_with(host=str(address)),
         content=content,
         headers={**(headers or {}), "Host": target.netloc.decode()},
-        extensions={"sni_hostname": target.raw_host.decode()},
+        extensions={"sni_hostname": server_name or target.raw_host.decode()},
     )
 
 

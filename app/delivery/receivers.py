@@ -65,11 +65,11 @@ class Receivers:
 def open_receivers(config: DeliveryConfig, surroundings: Surroundings, *, working: Working) -> Receivers:
     """All receivers of the configuration; *working* says whether ticks do their work."""
     found = Receivers()
-    outgoing = OutgoingOptions(policy=config.policy, ca_file=config.ca_file)
+    outgoing = OutgoingOptions(policy=config.policy, ca_file=config.ca_file, http=config.http)
     for receiver in config.receivers:
         _add(found, receiver, outgoing, surroundings)
     if config.heartbeat is not None:
-        sender = Outgoing(outgoing)
+        sender = Outgoing(replace(outgoing, http=config.heartbeat.http))
         found.heartbeat = Heartbeat(
             config.heartbeat.url, every=config.heartbeat.every, outgoing=sender, working=working
         )
@@ -81,6 +81,7 @@ def open_receivers(config: DeliveryConfig, surroundings: Surroundings, *, workin
 
 
 def _add(found: Receivers, config: ReceiverConfig, outgoing: OutgoingOptions, surroundings: Surroundings) -> None:
+    outgoing = replace(outgoing, http=config.http)
     if isinstance(config.target, AlertmanagerTargets):
         alertmanager = _alertmanager(config, config.target.urls, outgoing, surroundings)
         found.receivers.append(alertmanager)
@@ -157,8 +158,9 @@ def _watchdogs(
         external_url=surroundings.external_url,
         lifetime=surroundings.lifetime,
     )
-    target = next(one.target for one in config.receivers if one.name == config.watchdog.receiver)
-    urls = target.urls if isinstance(target, AlertmanagerTargets) else ()
+    receiver = next(one for one in config.receivers if one.name == config.watchdog.receiver)
+    urls = receiver.target.urls if isinstance(receiver.target, AlertmanagerTargets) else ()
+    outgoing = replace(outgoing, http=receiver.http)
     return [Watchdog(_api(url, outgoing, surroundings), options, working=working) for url in urls]
 
 

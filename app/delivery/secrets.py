@@ -70,6 +70,16 @@ class FixedSecret(Secret):
         return f"FixedSecret({_BLOT})"
 
 
+class PlainValue(FixedSecret):
+    """A value that may be seen by anybody, in the place of a secret."""
+
+    __slots__ = ()
+
+    @override
+    def __repr__(self) -> str:
+        return f"PlainValue({self.reveal()!r})"
+
+
 @dataclass(frozen=True, slots=True)
 class FileSecret(Secret):
     """A secret in a file, read anew each time so that it can be changed while the service runs."""

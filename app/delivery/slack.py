@@ -59,7 +59,7 @@ class SlackWebhook(Messenger):
     @property
     @override
     def secrets(self) -> Sequence[Secret]:
-        return (self._url,)
+        return (self._url, *self._outgoing.secrets)
 
     @override
     async def tell(self, telling: Telling) -> Told:
@@ -98,7 +98,7 @@ class SlackBot(Messenger):
     @property
     @override
     def secrets(self) -> Sequence[Secret]:
-        return (self._options.token,)
+        return (self._options.token, *self._outgoing.secrets)
 
     @override
     async def tell(self, telling: Telling) -> Told:

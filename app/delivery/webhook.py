@@ -24,7 +24,7 @@ from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.links import slo_page
 from app.delivery.outcome import Delivered
 from app.delivery.outgoing import Outgoing
-from app.delivery.secrets import Secret, header_of
+from app.delivery.secrets import PlainValue, Secret, header_of
 from app.delivery.words import Writer
 
 _REDIRECTS = 3
@@ -68,17 +68,20 @@ class Webhook(Messenger):
     @override
     def secrets(self) -> Sequence[Secret]:
         own = (self._options.secret,) if self._options.secret is not None else ()
-        return (self._options.url, *own, *self._options.headers.values())
+        headers = (value for value in self._options.headers.values() if not isinstance(value, PlainValue))
+        return (self._options.url, *own, *headers, *self._outgoing.secrets)
 
     @override
     async def tell(self, telling: Telling) -> Told:
         # Thousands of alerts take long to put into words, and ticks must not wait for that.
         body = await asyncio.to_thread(self._body, telling)
-        headers = {name: await header_of(name, value) for name, value in self._options.headers.items()}
-        headers |= {"Content-Type": "application/json", "Idempotency-Key": telling.key}
+        of_host = {name: await header_of(name, value) for name, value in self._options.headers.items()}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": telling.key}
         if self._options.secret is not None:
             headers |= signature(body, key=telling.key, secret=await self._options.secret.read(), at=self._clock.now())
-        answer = await self._outgoing.post(await self._options.url.read(), body, headers, redirects=_REDIRECTS)
+        answer = await self._outgoing.post(
+            await self._options.url.read(), body, headers, redirects=_REDIRECTS, of_host=of_host
+        )
         outcome = outcome_of(answer)
         if isinstance(outcome, Delivered):
             self._remember(telling)

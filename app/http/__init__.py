@@ -6,6 +6,7 @@ Imports nothing of the project. Start at `detached.py`, which runs what may neve
 
 from app.http.detached import DetachedCalls, TooManyCallsError
 from app.http.headers import is_header_name, is_header_value
+from app.http.proxies import bypasses, environment_proxies
 from app.http.resolving import IpAddress, NameLookupTimeoutError, Resolver, resolve
 from app.http.secret_files import SecretFileError, known_secret, probe_file, read_secret, read_secret_now
 from app.http.transport import ResolvingTransport
@@ -18,6 +19,8 @@ __all__ = [
     "ResolvingTransport",
     "SecretFileError",
     "TooManyCallsError",
+    "bypasses",
+    "environment_proxies",
     "is_header_name",
     "is_header_value",
     "known_secret",

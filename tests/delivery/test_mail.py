@@ -19,6 +19,7 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from app.alerting import Notice
 from app.delivery.direct import Direct, Messenger
+from app.delivery.http_options import HttpOptions, ProxyOptions
 from app.delivery.letters import parse_mailbox
 from app.delivery.mail import Encryption, Mail, MailOptions
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
@@ -27,6 +28,7 @@ from app.delivery.remembered import MemoryMessages
 from app.delivery.secrets import FixedSecret
 from app.http import Resolver, resolve
 from tests.delivery.desk import WRITER, deliver, now
+from tests.delivery.egress import ConnectProxy
 from tests.delivery.fakes import Remembered, SkewedClock
 from tests.delivery.names import Rebinding
 from tests.store.notices import firing, resolved
@@ -81,6 +83,7 @@ def _mail(
     deadline_s: float = 3.0,
     ca_file: Path | None = None,
     resolver: Resolver = resolve,
+    proxy: str | None = None,
     **changes: Any,
 ) -> Messenger:
     options = MailOptions(
@@ -93,7 +96,13 @@ def _mail(
             **changes,
         }
     )
-    outgoing = OutgoingOptions(deadline=timedelta(seconds=deadline_s), ca_file=ca_file, resolver=resolver)
+    url = None if proxy is None else FixedSecret(proxy)
+    outgoing = OutgoingOptions(
+        deadline=timedelta(seconds=deadline_s),
+        ca_file=ca_file,
+        resolver=resolver,
+        http=HttpOptions(proxy=ProxyOptions(http=url, https=url)),
+    )
     return Mail(options, outgoing=outgoing, writer=WRITER, clock=SkewedClock())
 
 
@@ -333,6 +342,18 @@ def test_our_own_name_is_no_question_to_a_name_server(monkeypatch: pytest.Monkey
 def test_what_is_no_mailbox_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="no address"):
         parse_mailbox(text)
+
+
+def test_a_mail_server_may_be_reached_through_a_proxy() -> None:
+    postbox = Postbox()
+    with _server(postbox) as port, ConnectProxy(port) as proxy, ConnectProxy(port, refusal="403 Forbidden") as closed:
+        assert _one(25, host="mail.invalid", proxy=proxy.url.replace("//", "//anna:canary@")) == Delivered()
+        refused = _one(25, host="mail.invalid", proxy=closed.url)
+    assert proxy.requests[0].startswith("CONNECT mail.invalid:25 HTTP/1.1\r\n")
+    assert "Proxy-Authorization: Basic YW5uYTpjYW5hcnk=" in proxy.requests[0]
+    assert isinstance(refused, Failed)
+    assert refused.detail == "the proxy 127.0.0.1 does not connect to mail.invalid:25: HTTP/1.1 403 Forbidden"
+    assert len(postbox.letters) == 1
 
 
 def _open_files() -> int:

@@ -26,7 +26,15 @@ _MODELS: dict[tuple[str, ...], type[BaseModel]] = {
     ("heartbeat",): config.HeartbeatModel,
     ("watchdog",): config.WatchdogModel,
 }
-_SECRETS = frozenset({"routing_key", "webhook_url", "bot_token", "secret", "password"})
+for _service in ("pagerduty", "slack", "webhook", "alertmanager"):
+    _MODELS |= {
+        ("receivers", _service, "http_config"): config.HttpModel,
+        ("receivers", _service, "http_config", "basic_auth"): config.BasicAuthModel,
+        ("receivers", _service, "http_config", "authorization"): config.AuthorizationModel,
+        ("receivers", _service, "http_config", "tls_config"): config.TlsModel,
+    }
+_MODELS[("heartbeat", "http_config")] = config.HttpModel
+_SECRETS = frozenset({"routing_key", "webhook_url", "bot_token", "secret", "password", "credentials"})
 
 
 def complaints_of(error: ValidationError) -> Iterator[Complaint]:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from app.alerting import Route, Routing
 from app.delivery.addresses import AddressPolicy
+from app.delivery.config.http import HttpReader
 from app.delivery.config.model import (
     AlertmanagerModel,
     ConfigModel,
     EmailModel,
-    HeaderModel,
     HeartbeatModel,
     PagerDutyModel,
     ReceiverModel,
@@ -22,13 +22,14 @@ from app.delivery.config.model import (
 )
 from app.delivery.config.vault import Complaint, Vault
 from app.delivery.direct import Manners
+from app.delivery.http_options import HttpOptions, ProxyOptions
 from app.delivery.mail import MailOptions
 from app.delivery.pagerduty import PagerDutyOptions
 from app.delivery.secrets import FixedSecret, Secret
 from app.delivery.slack import SlackBotOptions
 from app.delivery.templates import TemplateProblemError, Templates, compile_template
 from app.delivery.webhook import WebhookOptions
-from app.http import is_header_name, is_header_value, probe_file
+from app.http import probe_file
 from app.spec.errors import FieldPath
 
 ALERTMANAGER = "alertmanager"
@@ -62,6 +63,7 @@ class ReceiverConfig:
     timeout: timedelta = timedelta(seconds=10)
     fallback: str | None = None
     templates: Templates = field(default_factory=Templates)
+    http: HttpOptions = field(default_factory=HttpOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class HeartbeatConfig:
 
     url: Secret
     every: timedelta
+    http: HttpOptions = field(default_factory=HttpOptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +94,8 @@ class DeliveryConfig:
     ca_file: Path | None = None
     heartbeat: HeartbeatConfig | None = None
     watchdog: WatchdogConfig | None = None
+    http: HttpOptions = field(default_factory=HttpOptions)
+    """For whoever has no `http_config`: the proxy of all."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -106,7 +111,7 @@ class DeliveryConfig:
         """With the Alertmanagers of the setting; they get every alert unless a route or the default names them."""
         if not urls:
             return self
-        added = ReceiverConfig(name=ALERTMANAGER, target=AlertmanagerTargets(urls=tuple(urls)))
+        added = ReceiverConfig(name=ALERTMANAGER, target=AlertmanagerTargets(urls=tuple(urls)), http=self.http)
         named = {name for route in self.routing.routes for name in route.receivers} | {*self.routing.default}
         always = () if ALERTMANAGER in named else (ALERTMANAGER,)
         return replace(self, receivers=(*self.receivers, added), routing=replace(self.routing, always=always))
@@ -116,13 +121,15 @@ def meaning_of(
     model: ConfigModel, *, vault: Vault, alertmanager_urls: Sequence[str]
 ) -> tuple[DeliveryConfig, list[Complaint]]:
     """What the file says, and what is wrong with it; the former is usable only if nothing is."""
-    reader = _Reader(vault)
+    proxy = HttpReader(vault, ProxyOptions()).proxy_of(model.outgoing, ("outgoing",))
+    reader = _Reader(vault, HttpReader(vault, proxy))
     receivers = [reader.receiver(one, ("receivers", number)) for number, one in enumerate(model.receivers)]
     config = DeliveryConfig(
         receivers=tuple(found for found in receivers if found is not None),
         routing=_routing(model),
         policy=AddressPolicy(allowed=model.outgoing.allow),
         ca_file=reader.certificates(model.outgoing.ca_file, ("outgoing", "ca_file")),
+        http=HttpOptions(proxy=proxy),
         heartbeat=reader.heartbeat(model.heartbeat) if model.heartbeat is not None else None,
         watchdog=(
             WatchdogConfig(
@@ -140,6 +147,7 @@ def meaning_of(
 @dataclass(frozen=True, slots=True)
 class _Reader:
     vault: Vault
+    http: HttpReader
 
     def receiver(self, model: ReceiverModel, at: FieldPath) -> ReceiverConfig | None:
         kinds = (model.pagerduty, model.slack, model.webhook, model.email, model.alertmanager)
@@ -158,11 +166,15 @@ class _Reader:
             timeout=self._timeout(model.timeout, at),
             fallback=model.fallback,
             templates=self._templates(model, at),
+            http=self._http_of(given[0], at),
         )
 
     def heartbeat(self, model: HeartbeatModel) -> HeartbeatConfig | None:
         url = self._url(model.url, model.url_file, model.url_env, ("heartbeat",))
-        return None if url is None else HeartbeatConfig(url=url, every=model.every)
+        http = self.http.options(model.http_config, ("heartbeat", "http_config"))
+        headers = self.http.headers(model.headers, ("heartbeat", "headers"))
+        http = replace(http, headers={**http.headers, **headers})
+        return None if url is None else HeartbeatConfig(url=url, every=model.every, http=http)
 
     def certificates(self, path: Path | None, at: FieldPath) -> Path | None:
         if path is None:
@@ -175,6 +187,25 @@ class _Reader:
             why = f"there is no file {found}" if isinstance(error, FileNotFoundError) else f"{found}: {error}"
             self.vault.complain(at, why, "write the path of a file with certificates")
         return found
+
+    def _http_of(
+        self, model: PagerDutyModel | SlackModel | WebhookModel | EmailModel | AlertmanagerModel, at: FieldPath
+    ) -> HttpOptions:
+        match model:
+            case EmailModel():
+                at = (*at, "email")
+                proxy = self.http.proxy_url(model.proxy_url, model.proxy_url_file, model.proxy_url_env, at)
+                if proxy is not None and (proxy.known() or "").startswith("https:"):
+                    self.vault.complain((*at, "proxy_url"), "must be an http proxy", "write http://proxy:3128")
+                return HttpOptions(proxy=ProxyOptions(http=proxy, https=proxy))
+            case PagerDutyModel():
+                return self.http.options(model.http_config, (*at, "pagerduty", "http_config"))
+            case SlackModel():
+                return self.http.options(model.http_config, (*at, "slack", "http_config"))
+            case WebhookModel():
+                return self.http.options(model.http_config, (*at, "webhook", "http_config"))
+            case AlertmanagerModel():
+                return self.http.options(model.http_config, (*at, "alertmanager", "http_config"))
 
     def _target(
         self, model: PagerDutyModel | SlackModel | WebhookModel | EmailModel | AlertmanagerModel, at: FieldPath
@@ -204,7 +235,7 @@ class _Reader:
         if by_hook:
             url = self.vault.secret(model.webhook_url_file, model.webhook_url_env, at, "webhook_url")
             return None if url is None else SlackWebhookOptions(url=url)
-        token = self._sendable(self.vault.secret(model.bot_token_file, model.bot_token_env, at, "bot_token"), at)
+        token = self.http.sendable(self.vault.secret(model.bot_token_file, model.bot_token_env, at, "bot_token"), at)
         if model.channel is None:
             self.vault.complain((*at, "channel"), "is missing", 'write channel: "#alerts", or the id of a channel')
             return None
@@ -213,29 +244,16 @@ class _Reader:
     def _webhook(self, model: WebhookModel, at: FieldPath) -> WebhookOptions | None:
         url = self._url(model.url, model.url_file, model.url_env, at)
         signed = model.secret_file is not None or model.secret_env is not None
-        headers = {name: self._header(name, one, (*at, "headers", name)) for name, one in model.headers.items()}
+        headers = self.http.headers(model.headers, (*at, "headers"))
         return (
             None
             if url is None
             else WebhookOptions(
                 url=url,
                 secret=self.vault.secret(model.secret_file, model.secret_env, at, "secret") if signed else None,
-                headers={name: value for name, value in headers.items() if value is not None},
+                headers=headers,
             )
         )
-
-    def _header(self, name: str, model: HeaderModel, at: FieldPath) -> Secret | None:
-        secret = self.vault.secret(model.file, model.env, at, "", forms=("file", "env"))
-        if not is_header_name(name):
-            self.vault.complain(at, "is not the name of a header", "write letters, digits and `-`, such as X-Api-Key")
-        return self._sendable(secret, at)
-
-    def _sendable(self, secret: Secret | None, at: FieldPath) -> Secret | None:
-        """The secret, if it can be sent in a header."""
-        value = None if secret is None else secret.known()
-        if value is not None and not is_header_value(value):
-            self.vault.complain(at, "holds a value that no header can have", "write printable ASCII only")
-        return secret
 
     def _email(self, model: EmailModel, at: FieldPath) -> MailOptions:
         secret = model.password_file is not None or model.password_env is not None

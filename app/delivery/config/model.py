@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 from app.delivery.addresses import IpNetwork
 from app.delivery.letters import parse_mailbox
@@ -89,6 +89,11 @@ def _list_or_one(value: Any) -> tuple[str, ...]:
     return tuple(scalars.read_text(item) for item in items)
 
 
+def _no_proxy(value: Any) -> tuple[str, ...]:
+    entries = (entry.strip() for text in _list_or_one(value) for entry in text.split(","))
+    return tuple(entry for entry in entries if entry)
+
+
 Text = Annotated[str, PlainValidator(scalars.read_text)]
 Name = Annotated[str, PlainValidator(scalars.read_name)]
 LabelName = Annotated[str, PlainValidator(scalars.read_label_name)]
@@ -105,12 +110,71 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class HeaderModel(_Model):
+    """A further header: a plain value, or a secret in a file or in the environment."""
+
+    value: Text | None = None
+    file: FilePath | None = None
+    env: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, given: Any) -> Any:
+        return {"value": given} if isinstance(given, str) else given
+
+
+class BasicAuthModel(_Model):
+    """A user and a password."""
+
+    username: Text
+    password_file: FilePath | None = None
+    password_env: Text | None = None
+
+
+class AuthorizationModel(_Model):
+    """A token and its scheme."""
+
+    type: Text = "Bearer"
+    credentials_file: FilePath | None = None
+    credentials_env: Text | None = None
+
+
+class TlsModel(_Model):
+    """Whose certificates are trusted, and which is shown."""
+
+    ca_file: FilePath | None = None
+    cert_file: FilePath | None = None
+    key_file: FilePath | None = None
+    server_name: Text | None = None
+    insecure_skip_verify: YesOrNo = False
+
+
+class ProxyModel(_Model):
+    """Which way requests go."""
+
+    proxy_url: Url | None = None
+    proxy_url_file: FilePath | None = None
+    proxy_url_env: Text | None = None
+    proxy_from_environment: YesOrNo = False
+    no_proxy: Annotated[tuple[str, ...], PlainValidator(_no_proxy)] = ()
+
+
+class HttpModel(ProxyModel):
+    """How requests log in, what they carry, and which way they go."""
+
+    basic_auth: BasicAuthModel | None = None
+    authorization: AuthorizationModel | None = None
+    tls_config: TlsModel = Field(default_factory=TlsModel)
+    headers: dict[Text, HeaderModel] = Field(default_factory=dict)
+
+
 class PagerDutyModel(_Model):
     """PagerDuty's Events API v2."""
 
     routing_key_file: FilePath | None = None
     routing_key_env: Text | None = None
     url: Url = PAGERDUTY_URL
+    http_config: HttpModel | None = None
 
 
 class SlackModel(_Model):
@@ -122,13 +186,7 @@ class SlackModel(_Model):
     bot_token_env: Text | None = None
     channel: Text | None = None
     api: Url = SLACK_API
-
-
-class HeaderModel(_Model):
-    """A further header whose value is a secret."""
-
-    file: FilePath | None = None
-    env: Text | None = None
+    http_config: HttpModel | None = None
 
 
 class WebhookModel(_Model):
@@ -140,6 +198,7 @@ class WebhookModel(_Model):
     secret_file: FilePath | None = None
     secret_env: Text | None = None
     headers: dict[Text, HeaderModel] = Field(default_factory=dict)
+    http_config: HttpModel | None = None
 
 
 class EmailModel(_Model):
@@ -153,12 +212,16 @@ class EmailModel(_Model):
     username: Text | None = None
     password_file: FilePath | None = None
     password_env: Text | None = None
+    proxy_url: Url | None = None
+    proxy_url_file: FilePath | None = None
+    proxy_url_env: Text | None = None
 
 
 class AlertmanagerModel(_Model):
     """Every Alertmanager of a cluster."""
 
     urls: tuple[Url, ...] = Field(min_length=1)
+    http_config: HttpModel | None = None
 
 
 class TemplatesModel(_Model):
@@ -199,7 +262,7 @@ class RouteModel(_Model):
     goes_on: YesOrNo = Field(default=False, alias="continue")
 
 
-class OutgoingModel(_Model):
+class OutgoingModel(ProxyModel):
     """What holds for all requests to receivers."""
 
     allow: tuple[Annotated[IpNetwork, PlainValidator(_network)], ...] = ()
@@ -213,6 +276,8 @@ class HeartbeatModel(_Model):
     url_file: FilePath | None = None
     url_env: Text | None = None
     every: Duration = timedelta(minutes=1)
+    headers: dict[Text, HeaderModel] = Field(default_factory=dict)
+    http_config: HttpModel | None = None
 
 
 class WatchdogModel(_Model):
