@@ -1,6 +1,12 @@
+import json
 import re
 from pathlib import Path
 
+import orjson
+import pytest
+from pydantic import BaseModel
+
+from app.api.models import ActiveAlertModel, ProblemModel, SloModel
 from tests.support.api import Served
 
 DOCS = Path(__file__).parents[2] / "docs" / "http.md"
@@ -33,3 +39,13 @@ def test_the_docs_name_every_parameter_and_every_state() -> None:
 
     missing = sorted(name for name in parameters | states if f"`{name}`" not in text)
     assert missing == []
+
+
+@pytest.mark.parametrize("model", [SloModel, ActiveAlertModel, ProblemModel])
+def test_the_examples_of_the_docs_have_every_field(model: type[BaseModel]) -> None:
+    """A client is written after them."""
+    required = {field.alias or name for name, field in model.model_fields.items() if field.is_required()}
+    blocks = re.findall(r"^    \{.*?\n(?!    )", DOCS.read_text() + "\n", re.MULTILINE | re.DOTALL)
+    (example,) = (found for found in map(json.loads, blocks) if required <= set(found))
+
+    model.model_validate_json(orjson.dumps(example))
