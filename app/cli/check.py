@@ -1,6 +1,7 @@
 """`sloburn check`: what is wrong with documents, and with what Prometheus holds for them."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,13 +10,13 @@ import typer
 
 from app.cli.console import Format, errors, fail, print_json
 from app.cli.documents import Paths, counted, show
-from app.cli.live import Inspector
+from app.cli.live import Inspector, LiveFindings
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
 from app.delivery import load_config
 from app.prometheus import PrometheusError, open_client
 from app.settings import Settings, SettingsError, environment, load_settings
-from app.spec import LoadResult, SpecWarning, load_documents
+from app.spec import COUNTER_NAME, LoadResult, SpecHint, load_documents
 
 EXIT_ERRORS = 1
 EXIT_WARNINGS = 3
@@ -43,6 +44,8 @@ def check(
 ) -> None:
     """Validate SLO documents and print everything that is wrong with them.
 
+    With --live there are hints, too: they are worth a look, and normal for some services.
+
     Receivers and routes are checked too: those of --config, of SLOBURN_CONFIG, or of config/sloburn.yaml if it exists.
 
     Exit code 0: all is well; 1: there are errors; 3: there are warnings, with --strict.
@@ -50,16 +53,20 @@ def check(
     Example: sloburn check --strict --live config/slos
     """
     loaded = _with_config(load_documents(*paths), config)
-    warnings = [*loaded.warnings, *template_warnings(loaded)]
+    loaded = replace(loaded, warnings=(*loaded.warnings, *template_warnings(loaded)))
+    hints: tuple[SpecHint, ...] = ()
     if live and not loaded.errors:
-        warnings += _ask(loaded, prometheus_url)
+        found = _ask(loaded, prometheus_url)
+        # Prometheus knows which metrics are counters, whatever their names are.
+        offline = (warning for warning in loaded.warnings if warning.code != COUNTER_NAME)
+        loaded, hints = replace(loaded, errors=found.errors, warnings=(*offline, *found.warnings)), found.hints
     if format is Format.JSON:
-        print_json(_document(loaded, warnings))
+        print_json(_document(loaded, hints))
     else:
-        _print(loaded, warnings)
+        _print(loaded, hints)
     if loaded.errors:
         raise typer.Exit(EXIT_ERRORS)
-    if strict and warnings:
+    if strict and loaded.warnings:
         raise typer.Exit(EXIT_WARNINGS)
 
 
@@ -77,34 +84,37 @@ def _with_config(loaded: LoadResult, config: Path | None) -> LoadResult:
     return replace(loaded, errors=(*loaded.errors, *found.errors), warnings=(*loaded.warnings, *warnings))
 
 
-def _ask(loaded: LoadResult, prometheus_url: str | None) -> list[SpecWarning]:
+def _ask(loaded: LoadResult, prometheus_url: str | None) -> LiveFindings:
     overrides = {} if prometheus_url is None else {"prometheus_url": prometheus_url}
     try:
-        return asyncio.run(_live_warnings(loaded, load_settings(overrides)))
+        return asyncio.run(_live_findings(loaded, load_settings(overrides)))
     except (PrometheusError, SettingsError) as error:
         fail(f"cannot check against Prometheus: {error}", code=EXIT_ERRORS)
 
 
-async def _live_warnings(loaded: LoadResult, settings: Settings) -> list[SpecWarning]:
+async def _live_findings(loaded: LoadResult, settings: Settings) -> LiveFindings:
     clock = SystemClock()
     http, limits = settings.prometheus_http(), settings.prometheus_limits()
     async with open_client(http, clock=clock, limits=limits, partial=settings.prometheus_partial) as client:
-        return await Inspector(client, clock.now()).warnings(loaded)
+        return await Inspector(client, clock.now()).findings(loaded)
 
 
-def _print(loaded: LoadResult, warnings: list[SpecWarning]) -> None:
-    show([*loaded.errors, *warnings])
+def _print(loaded: LoadResult, hints: Sequence[SpecHint]) -> None:
+    show([*loaded.errors, *loaded.warnings, *hints])
     files, slos = counted(len(loaded.files), "file"), counted(len(loaded.slos), "SLO")
-    found = f"{counted(len(loaded.errors), 'error')}, {counted(len(warnings), 'warning')}"
-    colour = "red" if loaded.errors else "yellow" if warnings else "green"
+    found = f"{counted(len(loaded.errors), 'error')}, {counted(len(loaded.warnings), 'warning')}"
+    if hints:
+        found += f", {counted(len(hints), 'hint')}"
+    colour = "red" if loaded.errors else "yellow" if loaded.warnings else "green"
     errors().print(f"{files}, {slos}: {found}", style=colour)
 
 
-def _document(loaded: LoadResult, warnings: list[SpecWarning]) -> dict[str, Any]:
+def _document(loaded: LoadResult, hints: Sequence[SpecHint]) -> dict[str, Any]:
     return {
         "ok": not loaded.errors,
         "files": [str(file) for file in loaded.files],
         "slos": [slo.id for slo in loaded.slos],
         "errors": [asdict(error) for error in loaded.errors],
-        "warnings": [asdict(warning) for warning in warnings],
+        "warnings": [asdict(warning) for warning in loaded.warnings],
+        "hints": [asdict(hint) for hint in hints],
     }

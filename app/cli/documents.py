@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 
 from app.cli.console import errors, fail
-from app.spec import LoadResult, SpecError, SpecWarning, load_documents
+from app.spec import Finding, LoadResult, SpecError, SpecHint, SpecWarning, load_documents
 
 Paths = Annotated[list[Path], typer.Argument(help="Files, or folders of files, with SLO documents.", metavar="PATH...")]
 
-Finding = SpecError | SpecWarning
+_LOOKS: tuple[tuple[type[Finding], str, str], ...] = (
+    (SpecError, "red", "error"),
+    (SpecWarning, "yellow", "warning"),
+    (SpecHint, "cyan", "hint"),
+)
 
 
 def sound_documents(paths: Iterable[Path]) -> LoadResult:
@@ -27,7 +31,7 @@ def show(findings: Iterable[Finding]) -> None:
     """One line for each finding, with its place first so that editors can jump there."""
     console = errors()
     for finding in findings:
-        colour, word = ("red", "error") if isinstance(finding, SpecError) else ("yellow", "warning")
+        colour, word = next((colour, word) for kind, colour, word in _LOOKS if isinstance(finding, kind))
         place, _, rest = str(finding).partition(": ")
         console.print(f"{place}: ", end="", markup=False, soft_wrap=True)
         console.print(f"{word}: ", end="", style=colour)

@@ -1,19 +1,30 @@
-"""What a Prometheus says about documents: whether their series exist, and for how long it keeps them."""
+"""What a Prometheus says about documents: whether their series exist, are counters, and are scraped and kept enough."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from app.prometheus import Matrix, PrometheusClient, partial_data
-from app.promql.probe import BUCKET, bucket_bounds, name_only, series_count, series_without, without
-from app.promql.selector_text import render
+import numpy as np
+
+from app.alerting import shortest_windows_s, with_windows_of_at_least
+from app.evaluation.buckets import bound_of, has_threshold
+from app.evaluation.inspection import refusal_of
+from app.evaluation.series import SeriesSeen, own_matchers, part_of, why_none_matches
+from app.prometheus import Matrix, MetricKind, PrometheusClient, kind_of, partial_data
+from app.promql import probe
+from app.promql.metric_names import NAME, looks_like_counter, name_of
+from app.promql.probe import BUCKET
+from app.promql.selector_text import quote, render
 from app.slo import BadSli, Selector, Slo, SloId, format_duration
-from app.spec import LoadResult, Place, SpecWarning
+from app.spec import COUNTER_NAME, Finding, LoadResult, Place, SpecError, SpecHint, SpecWarning, unlike_a_counter
+from app.status import ProblemCode
 
 _AT_ONCE = 8
 _FIRST_ANSWER_S = 5.0
 _DEADLINE_S = 30.0
+_MOST_BAD = 0.5
+"""With more bad events than good ones, the two may have been swapped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +33,26 @@ class Doubt:
 
     problem: str
     remedy: str
+    code: str = ""
+    kind: type[Finding] = SpecWarning
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiveFindings:
+    """What Prometheus says about the documents, at the places of their SLOs and in their order."""
+
+    errors: tuple[SpecError, ...] = ()
+    warnings: tuple[SpecWarning, ...] = ()
+    hints: tuple[SpecHint, ...] = ()
+
+    @classmethod
+    def of(cls, findings: Sequence[Finding]) -> "LiveFindings":
+        """The findings, sorted out."""
+        return cls(
+            errors=tuple(found for found in findings if isinstance(found, SpecError)),
+            warnings=tuple(found for found in findings if isinstance(found, SpecWarning)),
+            hints=tuple(found for found in findings if isinstance(found, SpecHint)),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +61,10 @@ class Inspector:
 
     client: PrometheusClient
     at: datetime
+    _seen: dict[tuple[Selector, str], set[str]] = field(default_factory=dict)
 
-    async def warnings(self, loaded: LoadResult) -> list[SpecWarning]:
-        """Every doubt about the SLOs, at the place of the SLO, in the order of the documents."""
+    async def findings(self, loaded: LoadResult) -> LiveFindings:
+        """Every doubt about the SLOs."""
         retention = (await self.client.runtime_info(deadline=_FIRST_ANSWER_S)).retention
         gate = asyncio.Semaphore(_AT_ONCE)
 
@@ -42,7 +74,7 @@ class Inspector:
 
         found = await asyncio.gather(*map(inspect, loaded.slos))
         pairs = zip(loaded.slos, found, strict=True)
-        return [_warning(slo, doubt, loaded.places) for slo, doubts in pairs for doubt in doubts]
+        return LiveFindings.of([_finding(slo, doubt, loaded.places) for slo, doubts in pairs for doubt in doubts])
 
     async def _doubts(self, slo: Slo, retention: timedelta | None) -> AsyncIterator[Doubt]:
         wanted = max(slo.window.longest, slo.longest_alert_window)
@@ -52,8 +84,8 @@ class Inspector:
                 f"Prometheus keeps samples for {kept}, the SLO looks back {needed}",
                 "expect a whole window only once Sloburn has watched for as long",
             )
-        present = await self._ask(series_count(slo.sli.total))
-        past = await self._ask(series_count(slo.sli.total), at=self.at - wanted)
+        present = await self._ask(probe.series_count(slo.sli.total))
+        past = await self._ask(probe.series_count(slo.sli.total), at=self.at - wanted)
         partial = next((matrix for matrix in (present, past) if not matrix.whole), None)
         if partial is not None:
             yield Doubt(
@@ -64,29 +96,110 @@ class Inspector:
         if not sum(present.values):
             yield _no_series(slo.sli.total)
             return
-        async for doubt in self._doubts_of_part(slo):
-            yield doubt
+        for look in (self._of_kinds, self._of_part, self._of_scrapes, self._of_groups):
+            async for doubt in look(slo):
+                yield doubt
+
+    async def _of_kinds(self, slo: Slo) -> AsyncIterator[Doubt]:
+        """Whether the metrics are counters of events."""
+        for selector in {name_of(selector): selector for selector in (slo.sli.total, part_of(slo.sli))}.values():
+            name = name_of(selector)
+            verdict = await kind_of(selector, self.client, self.at, deadline=_DEADLINE_S)
+            if verdict.kind is MetricKind.GAUGE:
+                yield Doubt(*refusal_of(selector, verdict), ProblemCode.GAUGE, SpecError)
+            elif verdict.kind is MetricKind.UNKNOWN and name is not None and not looks_like_counter(name):
+                yield Doubt(*unlike_a_counter(name), COUNTER_NAME)
+            if name is not None and name.endswith("_sum"):
+                count = f"{name.removesuffix('_sum')}_count"
+                yield Doubt(f"{name} adds up what was measured, not events", f"write {count}", "sum", SpecHint)
+
+    async def _of_part(self, slo: Slo) -> AsyncIterator[Doubt]:
+        """Whether the good or bad selector matches, and what share of the events."""
+        sli, part = slo.sli, part_of(slo.sli)
+        if not await self._count(probe.series_count(part)):
+            yield await self._of_no_part(slo)
+            return
+        if has_threshold(sli):
+            lacking = await self._count(probe.without_bucket(sli.total, part))
+            if lacking:
+                problem = f"{lacking} series of {render(sli.total)} have no bucket {BUCKET}={quote(bound_of(sli))}"
+                yield Doubt(problem, await self._existing_buckets(part), ProblemCode.BUCKET_MISSING)
+        elif name_of(part) == name_of(sli.total) is not None and await self._count(probe.outside(part, sli.total)):
+            problem = f"{render(part)} selects series that {render(sli.total)} does not select"
+            yield Doubt(problem, "narrow it, or widen total", ProblemCode.OUTSIDE_TOTAL)
+        share = sum((await self._ask(probe.share(part, sli.total))).values)
+        bad = share if isinstance(sli, BadSli) else 1.0 - share
+        if share and bad > _MOST_BAD:
+            problem = f"{min(bad, 1.0):.0%} of the events of the last day are bad"
+            yield Doubt(problem, "look whether good and bad are swapped", "mostly_bad", SpecHint)
+
+    async def _of_no_part(self, slo: Slo) -> Doubt:
+        """Why no series is good, or none bad."""
+        sli, part = slo.sli, part_of(slo.sli)
+        whole = probe.name_only(part)
+        if not await self._count(probe.series_count(whole)):
+            return _no_series(whole)
+        if has_threshold(sli):
+            known = await self._existing_buckets(part)
+            if known:
+                problem = f"{render(probe.without(part, BUCKET))} has no bucket at the threshold"
+                return Doubt(problem, known, ProblemCode.BUCKET_MISSING)
+        why = await self._why_none_matches(slo) or "check its labels in Prometheus"
+        if isinstance(sli, BadSli):
+            remedy = f"normal for a service without errors; otherwise: {why}"
+            return Doubt(f"no series match {render(part)}", remedy, ProblemCode.BAD_NEVER_MATCHED, SpecHint)
+        return Doubt(f"no series match {render(part)}", why, ProblemCode.GOOD_NEVER_MATCHED)
+
+    async def _why_none_matches(self, slo: Slo) -> str | None:
+        """The matcher of the part that no series of its metric fulfils, in words."""
+        part = part_of(slo.sli)
+        name, whole = name_of(part), probe.name_only(part)
+        if name is None:
+            return None
+        wanted = [matcher for matcher in own_matchers(slo.sli) if matcher.label != NAME]
+        values = {matcher.label: await self._values(whole, matcher.label) for matcher in wanted}
+        shown = {label for labels in (await self._ask(probe.one_series(whole))).labels for label in labels}
+        labels = shown | {label for label, found in values.items() if found}
+        return why_none_matches(name, wanted, SeriesSeen(labels=labels, values=values))
+
+    async def _values(self, selector: Selector, label: str) -> set[str]:
+        """The values of a label; a thousand SLOs over one metric ask once."""
+        if (selector, label) not in self._seen:
+            answer = await self._ask(probe.label_values(selector, label))
+            self._seen[selector, label] = {labels[label] for labels in answer.labels if labels.get(label)}
+        return self._seen[selector, label]
+
+    async def _existing_buckets(self, bucket: Selector) -> str:
+        bounds = probe.sorted_bounds(
+            labels.get(BUCKET, "") for labels in (await self._ask(probe.bucket_bounds(bucket))).labels
+        )
+        return f"write one of {', '.join(bounds)}" if bounds else ""
+
+    async def _of_scrapes(self, slo: Slo) -> AsyncIterator[Doubt]:
+        """Whether the short windows of the alerts hold two scrapes."""
+        scraped = (await self._ask(probe.scraped_series(slo.sli.total))).labels
+        if not scraped:
+            return
+        times = np.sort((await self._ask(probe.samples_of(slo.sli.total, scraped[0]))).times)
+        if len(times) <= 1:
+            return
+        every_s = float(np.median(np.diff(times)))
+        widened = with_windows_of_at_least(slo, timedelta(seconds=float(shortest_windows_s(np.array([every_s]))[0])))
+        if widened is not slo:
+            pairs = zip(slo.alerting.policies, widened.alerting.policies, strict=True)
+            tiers = [tier for before, after in pairs for tier in after.tiers if tier not in before.tiers]
+            names = ", ".join(dict.fromkeys(tier.name for tier in tiers))
+            problem = (
+                f"{render(slo.sli.total)} is scraped every {every_s:.0f} s: its short windows hold too few samples"
+            )
+            remedy = f"scrape more often; until then its alerts are judged by {names}"
+            yield Doubt(problem, remedy, ProblemCode.SCRAPED_SELDOM)
+
+    async def _of_groups(self, slo: Slo) -> AsyncIterator[Doubt]:
         for label in slo.sli.by:
-            lacking = await self._count(series_without(slo.sli.total, label))
+            lacking = await self._count(probe.series_without(slo.sli.total, label))
             if lacking:
                 yield Doubt(f"{lacking} series of total have no label {label}", "group by a label that all series have")
-
-    async def _doubts_of_part(self, slo: Slo) -> AsyncIterator[Doubt]:
-        if isinstance(slo.sli, BadSli):
-            # No series of bad events may simply mean that nothing has failed; a name that nobody knows is a mistake.
-            known = await self._count(series_count(name_only(slo.sli.bad)))
-            if not known:
-                yield _no_series(name_only(slo.sli.bad))
-        elif not await self._count(series_count(slo.sli.good)):
-            yield await self._no_good_series(slo.sli.good)
-
-    async def _no_good_series(self, good: Selector) -> Doubt:
-        if any(matcher.label == BUCKET for matcher in good.matchers):
-            bounds = [labels.get(BUCKET, "") for labels in (await self._ask(bucket_bounds(good))).labels]
-            if bounds:
-                known = ", ".join(sorted(bounds, key=float))
-                return Doubt(f"{render(without(good, BUCKET))} has no bucket at the threshold", f"write one of {known}")
-        return _no_series(good)
 
     async def _count(self, expr: str) -> int:
         return int(sum((await self._ask(expr)).values))
@@ -99,13 +212,14 @@ def _no_series(selector: Selector) -> Doubt:
     return Doubt(f"no series match {render(selector)}", "check the metric's name and its labels in Prometheus")
 
 
-def _warning(slo: Slo, doubt: Doubt, places: Mapping[SloId, Place]) -> SpecWarning:
+def _finding(slo: Slo, doubt: Doubt, places: Mapping[SloId, Place]) -> Finding:
     place = places[slo.id]
-    return SpecWarning(
+    return doubt.kind(
         file=place.file,
         line=place.line,
         column=place.column,
         field="",
         problem=f"{slo.id}: {doubt.problem}",
         remedy=doubt.remedy,
+        code=doubt.code,
     )

@@ -67,7 +67,7 @@ class Inspection:
         for selector in _selectors(watch):
             verdict = await kind_of(selector, self._source, now, deadline=_DEADLINE_S)
             if verdict.kind is MetricKind.GAUGE:
-                return refusal_of(selector, verdict)
+                return "; ".join(refusal_of(selector, verdict))
         return None
 
     async def _look_at_buckets(self, watch: Watch, now: datetime) -> None:
@@ -80,10 +80,10 @@ class Inspection:
         watch.buckets = sorted_bounds(labels.get(BUCKET, "") for labels in answer.labels)
 
 
-def refusal_of(selector: Selector, verdict: KindVerdict) -> str:
+def refusal_of(selector: Selector, verdict: KindVerdict) -> tuple[str, str]:
     """Why the selector of a gauge is no SLI, and what to write instead."""
-    return (
-        f"{name_of(selector) or render(selector)} is a gauge ({verdict.why}), and only counters can be counted: "
+    problem = f"{name_of(selector) or render(selector)} is a gauge ({verdict.why}), and only counters can be counted"
+    return problem, (
         "write a counter of events, or count checks in counters, such as checks_total and checks_failed_total"
     )
 

@@ -1,6 +1,6 @@
 """Questions about what a Prometheus holds, asked before an SLO goes live."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 from app.promql.metric_names import NAME
@@ -12,6 +12,8 @@ _LOOK_BACK = "1d"
 
 _BEHAVIOUR = "6h"
 """Long enough to see how a metric behaves; a day of samples of every series would be much to read."""
+_LATELY_SCRAPED = "20m"
+"""Holds several scrapes, up to five minutes apart."""
 BUCKET = "le"
 
 
@@ -28,6 +30,17 @@ def series_without(selector: Selector, label: str) -> str:
 def bucket_bounds(selector: Selector) -> str:
     """One series for each bucket of the histogram that the selector picks a bucket of."""
     return f"group by ({BUCKET}) ({_lately(without(selector, BUCKET))})"
+
+
+def outside(part: Selector, total: Selector) -> str:
+    """How many series of the part, of the total's own metric, the total does not select."""
+    return f"count({_lately(part)} unless {_lately(total)})"
+
+
+def without_bucket(total: Selector, bucket: Selector) -> str:
+    """How many counts of a histogram are scraped now without the bucket."""
+    counts, buckets = (f"last_over_time({render(selector)}[10m])" for selector in (total, bucket))
+    return f"count({counts} unless ignoring ({BUCKET}) {buckets})"
 
 
 def falls(selector: Selector) -> str:
@@ -68,9 +81,15 @@ def share(part: Selector, total: Selector) -> str:
     return f"sum(increase({render(part)}[{_LOOK_BACK}])) / (sum(increase({render(total)}[{_LOOK_BACK}])) > 0)"
 
 
-def samples_in(selector: Selector, minutes: int) -> str:
-    """The most samples that one of the selector's series has in the last minutes."""
-    return f"max(count_over_time({render(selector)}[{minutes}m]))"
+def scraped_series(selector: Selector) -> str:
+    """One of the selector's series that has been scraped lately, with all its labels."""
+    return f"topk(1, last_over_time({render(selector)}[{_LATELY_SCRAPED}]))"
+
+
+def samples_of(selector: Selector, labels: Mapping[str, str]) -> str:
+    """The samples of the one series with these labels that the selector picks, as they were scraped lately."""
+    exact = (Matcher(label, MatchOp.EQUAL, value) for label, value in labels.items() if label != NAME)
+    return f"{render(selector.with_matchers(*exact))}[{_LATELY_SCRAPED}]"
 
 
 def name_only(selector: Selector) -> Selector:

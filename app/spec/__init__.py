@@ -5,8 +5,21 @@ the native dialect, `native_model.py` its structure, `scalars.py` its single val
 to each other. Another dialect is a module beside `native.py`, listed in `load.DIALECTS`.
 """
 
-from app.spec.errors import Place, SpecError, SpecWarning
+from app.spec.errors import Finding, Place, SpecError, SpecHint, SpecWarning
+from app.spec.lint import COUNTER_NAME, unlike_a_counter
 from app.spec.load import LoadResult, digest, load_documents
 from app.spec.schema import json_schema
 
-__all__ = ["LoadResult", "Place", "SpecError", "SpecWarning", "digest", "json_schema", "load_documents"]
+__all__ = [
+    "COUNTER_NAME",
+    "Finding",
+    "LoadResult",
+    "Place",
+    "SpecError",
+    "SpecHint",
+    "SpecWarning",
+    "digest",
+    "json_schema",
+    "load_documents",
+    "unlike_a_counter",
+]

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.alerting.policy import check_tier
+from app.promql.metric_names import name_of
+from app.promql.probe import BUCKET
+from app.promql.selector_text import quote
 from app.slo import MatchOp, NoData, Selector, Severity, Tier, Window, format_duration
 from app.spec.errors import FieldPath
 from app.spec.native_model import (
+    BadSliModel,
     LatencySliModel,
     PolicyModel,
     SloModel,
@@ -26,6 +30,7 @@ class Complaint:
     path: FieldPath
     problem: str
     remedy: str
+    code: str = ""
 
 
 def check_slo(slo: SloModel, labels: Mapping[str, str]) -> Iterator[Complaint]:
@@ -43,6 +48,8 @@ def check_slo(slo: SloModel, labels: Mapping[str, str]) -> Iterator[Complaint]:
 
 
 def _check_sli(slo: SloModel) -> Iterator[Complaint]:
+    if isinstance(slo.sli, BadSliModel):
+        yield from _check_bad(slo.sli)
     if not isinstance(slo.sli, LatencySliModel):
         return
     for label in ("le", "__name__"):
@@ -51,6 +58,18 @@ def _check_sli(slo: SloModel) -> Iterator[Complaint]:
             yield Complaint(("sli", "selector"), f"{label} is set by the service", f"remove it; {remedy}")
     if isinstance(slo.sli.threshold, timedelta):
         yield from _check_unit(slo.sli.histogram, slo.sli.threshold)
+
+
+def _check_bad(sli: BadSliModel) -> Iterator[Complaint]:
+    """A bucket holds the events that were at most as slow as its bound: the good ones, not the bad."""
+    name = name_of(sli.bad)
+    bounds = [matcher.value for matcher in sli.bad.matchers if matcher.label == BUCKET]
+    if name is None or not name.endswith("_bucket") or not bounds or "+Inf" in bounds:
+        return
+    problem = f"counts the fast events: the bucket {BUCKET}={quote(bounds[0])} holds those that took at most that long"
+    histogram = name.removesuffix("_bucket")
+    remedy = f"write good: instead of bad:, or histogram: {histogram} and threshold: {bounds[0]}"
+    yield Complaint(("sli", "bad"), problem, remedy, "bucket_as_bad")
 
 
 def _check_unit(histogram: str, threshold: timedelta) -> Iterator[Complaint]:

@@ -28,7 +28,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Finding:
-    """One thing to say about a document; *field* is empty where the file or its syntax is meant."""
+    """One thing to say about a document; *field* is empty where the file or its syntax is meant.
+
+    *code* is the same however it is worded, and empty for what nobody needs to tell apart.
+    """
 
     file: Path
     line: int
@@ -36,6 +39,7 @@ class Finding:
     field: str
     problem: str
     remedy: str
+    code: str = ""
 
     @override
     def __str__(self) -> str:
@@ -58,6 +62,13 @@ class SpecWarning(Finding):
     __str__ = Finding.__str__
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class SpecHint(Finding):
+    """One thing that is worth a look, and normal for some services."""
+
+    __str__ = Finding.__str__
+
+
 _Kind = TypeVar("_Kind", SpecError, SpecWarning)
 
 
@@ -68,13 +79,13 @@ class Findings:
         self._errors: set[SpecError] = set()
         self._warnings: set[SpecWarning] = set()
 
-    def error(self, place: Place, problem: str, remedy: str, *, field: FieldPath = ()) -> None:
+    def error(self, place: Place, problem: str, remedy: str, *, field: FieldPath = (), code: str = "") -> None:
         """Add what makes the documents unusable."""
-        self._errors.add(_finding(SpecError, place, problem, remedy, field))
+        self._errors.add(_finding(SpecError, place, problem, remedy, field, code=code))
 
-    def warning(self, place: Place, problem: str, remedy: str, *, field: FieldPath = ()) -> None:
+    def warning(self, place: Place, problem: str, remedy: str, *, field: FieldPath = (), code: str = "") -> None:
         """Add what is probably not meant."""
-        self._warnings.add(_finding(SpecWarning, place, problem, remedy, field))
+        self._warnings.add(_finding(SpecWarning, place, problem, remedy, field, code=code))
 
     @property
     def errors(self) -> tuple[SpecError, ...]:
@@ -97,7 +108,7 @@ def field_text(path: FieldPath) -> str:
     return "".join(steps).removeprefix(".")
 
 
-def _finding(kind: type[_Kind], place: Place, problem: str, remedy: str, field: FieldPath) -> _Kind:
+def _finding(kind: type[_Kind], place: Place, problem: str, remedy: str, field: FieldPath, *, code: str = "") -> _Kind:
     return kind(
         file=place.file,
         line=place.line,
@@ -105,6 +116,7 @@ def _finding(kind: type[_Kind], place: Place, problem: str, remedy: str, field: 
         field=_short(field_text(field)),
         problem=_short(problem),
         remedy=_short(remedy),
+        code=code,
     )
 
 

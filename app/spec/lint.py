@@ -9,6 +9,8 @@ from app.spec.checks import Complaint
 from app.spec.native_model import LatencySliModel, SloModel
 from app.spec.parts import event_selectors
 
+COUNTER_NAME = "counter_name"
+"""The code of names that do not look like a counter's; Prometheus may know better."""
 _SHORTEST_OUTAGE = timedelta(minutes=1)
 
 
@@ -25,12 +27,26 @@ def _lint_events(model: SloModel) -> Iterator[Complaint]:
     for key, selector in (("total", total), (field, part)):
         name = _equal(selector, NAME)
         if name is not None and not looks_like_counter(name):
-            problem = f"{name} does not look like a counter, and only counters can be counted"
-            yield Complaint(("sli", key), problem, "write a counter; its name usually ends with _total")
+            problem, remedy = unlike_a_counter(name)
+            yield Complaint(("sli", key), problem, remedy, COUNTER_NAME)
+        yield from _lint_values(key, selector)
     if part == total:
         yield Complaint(("sli", field), "is the same as total", f"narrow it to the {field} events")
     elif _equal(total, NAME) == _equal(part, NAME):
         yield from _lint_part(total, part, field)
+
+
+def unlike_a_counter(name: str) -> tuple[str, str]:
+    """What is said of a name that does not end like a counter's, and what to do."""
+    problem = f"{name} does not look like a counter, and only counters can be counted"
+    return problem, "write a counter; its name usually ends with _total. With --live Prometheus is asked for its type"
+
+
+def _lint_values(key: str, selector: Selector) -> Iterator[Complaint]:
+    for matcher in selector.matchers:
+        if matcher.op is MatchOp.EQUAL and matcher.value != matcher.value.strip():
+            problem = f"the value of {matcher.label} begins or ends with a space: {matcher.value!r}"
+            yield Complaint(("sli", key), problem, f"write {matcher.value.strip()!r}", "space_in_value")
 
 
 def _lint_part(total: Selector, part: Selector, field: str) -> Iterator[Complaint]:

@@ -39,7 +39,7 @@ class NativeDialect:
             slo = _slo(header, model)
             for hint in lint_slo(model, slo):
                 path = ("slos", i, *hint.path)
-                findings.warning(document.place(path), hint.problem, hint.remedy, field=path)
+                findings.warning(document.place(path), hint.problem, hint.remedy, field=path, code=hint.code)
             field = ("slos", i, "name")
             placed.append(PlacedSlo(slo=slo, place=document.place(field), field=field))
         return placed
@@ -79,7 +79,7 @@ def _is_sound(model: SloModel, header: HeaderModel | None, document: Document, f
     complaints = list(check_slo(model, header.labels if header is not None else {}))
     for complaint in complaints:
         path = ("slos", i, *complaint.path)
-        findings.error(document.place(path), complaint.problem, complaint.remedy, field=path)
+        findings.error(document.place(path), complaint.problem, complaint.remedy, field=path, code=complaint.code)
     return not complaints
 
 

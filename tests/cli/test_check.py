@@ -2,6 +2,7 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -78,6 +79,7 @@ def test_machines_get_json(tmp_path: Path) -> None:
         "slos": ["checkout-availability"],
         "errors": [],
         "warnings": [],
+        "hints": [],
     }
 
 
@@ -117,11 +119,16 @@ def _wait_for_series(url: str) -> None:
 
 
 def live(url: str, folder: Path, sli: str, *more: str) -> list[str]:
-    lines = ["service: self", "slos:", "  - name: x", "    objective: 99", "    window: 7d", *more, f"    sli: {sli}"]
-    result = check("--live", "--prometheus-url", url, "--format", "json", write(folder, "\n".join(lines)))
-    document = json.loads(result.stdout)
+    document = live_document(url, folder, sli, *more)
     assert document["errors"] == []
     return [warning["problem"].removeprefix("self-x: ") for warning in document["warnings"]]
+
+
+def live_document(url: str, folder: Path, sli: str, *more: str) -> dict[str, Any]:
+    lines = ["service: self", "slos:", "  - name: x", "    objective: 99", "    window: 7d", *more, f"    sli: {sli}"]
+    result = check("--live", "--prometheus-url", url, "--format", "json", write(folder, "\n".join(lines)))
+    document: dict[str, Any] = json.loads(result.stdout)
+    return document
 
 
 def test_series_that_are_there_raise_no_doubt(prometheus_url: str, tmp_path: Path) -> None:
@@ -181,3 +188,70 @@ def test_series_without_the_label_of_the_group_are_told(prometheus_url: str, tmp
     (problem,) = live(prometheus_url, tmp_path, sli, "    by: [route]")
 
     assert problem.endswith("series of total have no label route")
+
+
+REQUESTS = "prometheus_http_requests_total"
+
+
+def codes(found: list[dict[str, Any]]) -> list[str]:
+    return [one["code"] for one in found]
+
+
+@pytest.mark.parametrize(
+    ("bad", "why"),
+    [
+        ('status="500"', f"no series of {REQUESTS} has the label status; its labels are code, handler, instance, job"),
+        ('code=~"5xx"', 'none matches {code=~"5xx"}'),
+        ('code="200 "', 'none matches {code="200 "}'),
+        ('code=~"5.."', "normal for a service without errors"),
+    ],
+)
+def test_bad_events_that_no_series_counts_are_a_hint_that_says_why(
+    bad: str, why: str, prometheus_url: str, tmp_path: Path
+) -> None:
+    """It may be a service without errors, so it does not count, not with --strict either."""
+    document = live_document(prometheus_url, tmp_path, f"{{total: {REQUESTS}, bad: '{REQUESTS}{{{bad}}}'}}")
+
+    assert codes(document["hints"]) == ["bad_never_matched"]
+    assert why in document["hints"][0]["remedy"]
+    assert codes(document["warnings"]) == (["space_in_value"] if " " in bad else [])
+    assert document["ok"]
+
+
+@pytest.mark.parametrize("name", ["go_goroutines", "up"])
+def test_a_gauge_is_an_error(name: str, prometheus_url: str, tmp_path: Path) -> None:
+    document = live_document(prometheus_url, tmp_path, f"{{total: {name}, bad: '{name}{{job=\"none\"}}'}}")
+
+    assert codes(document["errors"]) == ["gauge"]
+    assert f"{name} is a gauge" in document["errors"][0]["problem"]
+
+
+def test_a_name_that_metadata_calls_a_counter_is_fine(prometheus_url: str, tmp_path: Path) -> None:
+    """Without Prometheus it is doubtful, with it `--strict` passes."""
+    sli = "{total: prometheus_tsdb_head_max_time, bad: prometheus_tsdb_head_max_time}"
+    gauge = live_document(prometheus_url, tmp_path, sli)
+    assert "counter_name" not in codes(gauge["warnings"])
+    assert codes(gauge["errors"]) == ["gauge"]
+
+
+def test_sums_and_good_and_bad_that_are_swapped_are_hints(prometheus_url: str, tmp_path: Path) -> None:
+    sums = "prometheus_http_request_duration_seconds_sum"
+    of_sum = live_document(prometheus_url, tmp_path, f"{{total: {sums}, bad: '{sums}{{handler=\"/none\"}}'}}")
+
+    assert "sum" in codes(of_sum["hints"])
+
+
+def test_bad_events_outside_the_total_are_told(prometheus_url: str, tmp_path: Path) -> None:
+    queries = "prometheus_engine_query_duration_seconds_count"
+    sli = f"{{total: '{queries}{{slice=\"inner_eval\"}}', bad: '{queries}{{slice=~\"queue.*\"}}'}}"
+
+    assert "outside_total" in codes(live_document(prometheus_url, tmp_path, sli)["warnings"])
+
+
+def test_a_latency_bucket_as_bad_is_an_error_that_says_what_it_counts(tmp_path: Path) -> None:
+    text = GOOD.replace('http_requests_total{job="checkout", code=~"5.."}', 'http_seconds_bucket{le="0.5"}')
+    document = json.loads(check(write(tmp_path, text), "--format", "json").stdout)
+
+    assert codes(document["errors"]) == ["bucket_as_bad"]
+    assert "counts the fast events" in document["errors"][0]["problem"]
+    assert "threshold: 0.5" in document["errors"][0]["remedy"]

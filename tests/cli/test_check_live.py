@@ -1,0 +1,130 @@
+"""What `check --live` says of metrics as people have them: odd names, gauges, rare scrapes, half a histogram."""
+
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx2
+import numpy as np
+import pytest
+from typing_extensions import override
+
+from tests.cli.test_check import check, codes, live_document, write
+from tests.support.openmetrics import create_blocks
+from tests.support.servers import prometheus
+from tests.support.traces import Samples
+
+EXPOSITION = """
+# TYPE requests counter
+requests{{code="200"}} {now}
+requests{{code="500"}} 1
+# TYPE queue_depth gauge
+queue_depth{{state="late"}} {depth}
+queue_depth{{state="due"}} 7
+"""
+
+
+class _Exporter(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        text = EXPOSITION.format(now=time.time() * 10, depth=int(time.time() * 7) % 5)
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain; version=0.0.4")
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    @override
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def scraping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prometheus that scrapes an exporter, so that it knows the types of its metrics."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Exporter) as exporter:
+        threading.Thread(target=exporter.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{exporter.server_port}/metrics"
+        with prometheus(tmp_path_factory.mktemp("scraping"), scrape=[("self", url)]) as server:
+            with httpx2.Client(base_url=server.url) as http:
+                for _ in range(200):
+                    known = http.get("/api/v1/metadata", params={"metric": "requests"}).json()["data"]
+                    if known:
+                        break
+                    time.sleep(0.1)
+            yield server.url
+        exporter.shutdown()
+
+
+def series(name: str, every_s: int, values: np.ndarray, **labels: str) -> Samples:
+    """The newest *values* of a series, scraped up to now."""
+    now_ms = int(time.time()) * 1000
+    times_ms = now_ms - 1000 * every_s * np.arange(len(values))[::-1]
+    return Samples(metric=name, labels=tuple(labels.items()), times_ms=times_ms, values=values)
+
+
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prometheus with imported samples only: it knows no types."""
+    up, noise = np.arange(0, 6000, 60), np.random.default_rng(3).integers(0, 9, 100)
+    samples = [
+        series("rare_total", 300, up, code="200"),
+        series("rare_total", 300, up, code="500"),
+        series("half_count", 60, up, instance="a"),
+        series("half_bucket", 60, up, instance="a", le="0.3"),
+        series("half_bucket", 60, up, instance="a", le="0.5"),
+        series("half_count", 60, up, instance="b"),
+        series("half_bucket", 60, up, instance="b", le="0.5"),
+        series("wobbling", 60, noise, state="late"),
+    ]
+    data_dir = tmp_path_factory.mktemp("imported")
+    create_blocks(samples, data_dir)
+    with prometheus(data_dir) as server:
+        yield server.url
+
+
+def test_a_counter_without_total_in_its_name_passes_strict(scraping: str, tmp_path: Path) -> None:
+    """Metadata calls it a counter; without Prometheus its name is a warning."""
+    text = (
+        "service: self\nslos:\n  - name: x\n    objective: 99\n    window: 7d\n"
+        "    sli: {total: requests, bad: 'requests{code=\"500\"}'}\n"
+    )
+    path = write(tmp_path, text)
+
+    assert check("--strict", path).exit_code == 3
+    result = check("--strict", "--live", "--prometheus-url", scraping, path)
+    assert result.exit_code == 0, result.stderr
+
+
+@pytest.mark.parametrize("server", ["scraping", "imported"])
+def test_a_gauge_is_refused_by_metadata_or_by_behaviour(
+    server: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url, name = request.getfixturevalue(server), {"scraping": "queue_depth", "imported": "wobbling"}[server]
+    document = live_document(url, tmp_path, f"{{total: {name}, bad: '{name}{{state=\"late\"}}'}}")
+
+    assert codes(document["errors"]) == ["gauge"]
+    assert not document["ok"]
+
+
+def test_scrapes_too_rare_for_the_short_windows_are_told(imported: str, tmp_path: Path) -> None:
+    document = live_document(imported, tmp_path, "{total: rare_total, bad: 'rare_total{code=\"500\"}'}")
+
+    assert codes(document["warnings"]) == ["scraped_seldom"]
+    assert "every 300 s" in document["warnings"][0]["problem"]
+    assert "10m" in document["warnings"][0]["remedy"]
+
+
+def test_an_instance_without_the_bucket_is_told_with_the_buckets_that_exist(imported: str, tmp_path: Path) -> None:
+    document = live_document(imported, tmp_path, "{histogram: half, threshold: 0.3}")
+
+    (warning,) = document["warnings"]
+    assert warning["code"] == "bucket_missing"
+    assert '1 series of half_count have no bucket le="0.3"' in warning["problem"]
+    assert warning["remedy"] == "write one of 0.3, 0.5"
+
+
+def test_mostly_bad_events_hint_at_good_and_bad_being_swapped(imported: str, tmp_path: Path) -> None:
+    document = live_document(imported, tmp_path, "{total: half_count, bad: 'half_count{instance=~\"a|b\"}'}")
+
+    assert "mostly_bad" in codes(document["hints"])
