@@ -36,6 +36,7 @@ _MOST_EVENTS: Final = 60_000_000
 class History:
     """A trace and how it came about, scraped every *interval_s*, with *pace* events per second.
 
+    Samples are at most *lag_s* older than the scrape that brings them.
     *second* is what another Prometheus server has of the same processes, if there are two behind one balancer.
     """
 
@@ -44,6 +45,7 @@ class History:
     seed: int
     interval_s: int
     pace: float
+    lag_s: float = 0.0
     second: tuple[Samples, ...] = ()
 
     @override
@@ -601,7 +603,13 @@ def random_history(
         for view in draft.views:
             second = view(second)
     return History(
-        trace=trace, kinds=names, seed=seed, interval_s=draft.interval_s, pace=draft.pace, second=tuple(second)
+        trace=trace,
+        kinds=names,
+        seed=seed,
+        interval_s=draft.interval_s,
+        pace=draft.pace,
+        lag_s=draft.offsets_ms / 1000,
+        second=tuple(second),
     )
 
 
@@ -843,7 +851,7 @@ def containers_with_own_timestamps(end: int, service: str = "cadvisor") -> Histo
             counter.offset_ms = 1_100 * (9 - number)
             process.counters.append(counter)
     trace.series += _seen(process, trace)
-    return History(trace=trace, kinds=("containers_with_own_timestamps",), seed=0, interval_s=30, pace=1000)
+    return History(trace=trace, kinds=("containers_with_own_timestamps",), seed=0, interval_s=30, pace=1000, lag_s=10)
 
 
 NAMED: Final[tuple[Callable[[int], History], ...]] = (
