@@ -20,6 +20,7 @@ from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome
 from app.delivery.ports import DeliveryInstruments, Messages, Receiver
 from app.delivery.secrets import Secret, blotted
 from app.slo import Cause, Severity
+from app.store import StoreError
 from app.store.outbox import idempotency_key
 
 _log = structlog.get_logger(__name__)
@@ -35,13 +36,14 @@ class Telling:
     """One message to send, about alerts of one status: *key* is the same for every attempt.
 
     *handle* names the message that said that these alerts fire, where there is one that can be changed; *still_firing*
-    counts the other alerts of that message, which go on.
+    are other alerts of that message, which go on, and *unlisted* counts those whose end has not been told either.
     """
 
     notices: tuple[Notice, ...]
     key: str
     handle: str | None = None
-    still_firing: int = 0
+    still_firing: tuple[Notice, ...] = ()
+    unlisted: int = 0
 
     @property
     def firing(self) -> bool:
@@ -156,12 +158,21 @@ class Direct(Receiver):
                 counts[message.handle] = message.alerts
         tellings = deque(self._within_quota(firing, digests=True))
         for handle, over in shown.items():
-            still_firing = counts[handle] - len(over)
-            if still_firing and not self._messenger.tells_each_end:
+            left = counts[handle] - len(over)
+            if not left:
+                tellings.append(telling_of(over, handle=handle))
+            elif self._messenger.tells_each_end:
+                try:
+                    others = await asyncio.to_thread(self._messages.firing_in, self._name, handle)
+                except StoreError:
+                    # Without those that go on the message would close them; it waits until they are known.
+                    continue
+                ended_keys = {notice.key for notice in over}
+                still = tuple(notice for notice in others if notice.key not in ended_keys)[:left]
+                tellings.append(telling_of(over, handle=handle, still_firing=still, unlisted=left - len(still)))
+            else:
                 await asyncio.to_thread(self._messages.forget, self._name, over)
                 outcomes.update(dict.fromkeys(over, Delivered()))
-            else:
-                tellings.append(telling_of(over, handle=handle, still_firing=still_firing))
         tellings.extend(self._within_quota(ended, digests=self._messenger.digests_ends))
         return tellings
 
@@ -260,19 +271,23 @@ def _by_severity(notices: Sequence[Notice]) -> list[Sequence[Notice]]:
     return [some for some in by_severity if some]
 
 
-def telling_of(notices: Sequence[Notice], *, handle: str | None = None, still_firing: int = 0) -> Telling:
+def telling_of(
+    notices: Sequence[Notice], *, handle: str | None = None, still_firing: Sequence[Notice] = (), unlisted: int = 0
+) -> Telling:
     """The message about alerts of one status."""
     keys = sorted(idempotency_key(notice) for notice in notices)
     key = keys[0] if len(keys) == 1 else blake2b("\n".join(keys).encode(), digest_size=16).hexdigest()
-    return Telling(notices=tuple(notices), key=key, handle=handle, still_firing=still_firing)
+    still = tuple(still_firing)
+    return Telling(notices=tuple(notices), key=key, handle=handle, still_firing=still, unlisted=unlisted)
 
 
 def _halves(telling: Telling) -> tuple[Telling, Telling]:
-    """Two messages for one: the first leaves the alerts of the second firing where both are of one digest."""
+    """Two messages for one: where both are of one digest, it is not over with the first."""
     middle = len(telling.notices) // 2
     first, second = telling.notices[:middle], telling.notices[middle:]
-    left = telling.still_firing + (len(second) if telling.handle is not None else 0)
+    handle, still = telling.handle, telling.still_firing
+    left = telling.unlisted + (len(second) if handle is not None else 0)
     return (
-        telling_of(first, handle=telling.handle, still_firing=left),
-        telling_of(second, handle=telling.handle, still_firing=telling.still_firing),
+        telling_of(first, handle=handle, still_firing=still, unlisted=left),
+        telling_of(second, handle=handle, still_firing=still, unlisted=telling.unlisted),
     )

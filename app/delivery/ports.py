@@ -60,6 +60,13 @@ class Messages(Protocol):
     def recall(self, receiver: str, notice: Notice) -> Shown | None:
         """The message that shows the alert; None if it has none of its own."""
 
+    def firing_in(self, receiver: str, handle: str) -> Sequence[Notice]:
+        """The alerts in force that a message shows.
+
+        Raises:
+            StoreError: nobody can say now.
+        """
+
     def remember(self, receiver: str, notices: Sequence[Notice], *, handle: str, at: datetime) -> None:
         """The alerts are shown in one message."""
 

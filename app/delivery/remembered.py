@@ -15,6 +15,7 @@ class MemoryMessages(Messages):
 
     def __init__(self) -> None:
         self.shown: dict[tuple[str, str], tuple[str, str]] = {}
+        self._notices: dict[tuple[str, str], Notice] = {}
 
     @override
     def recall(self, receiver: str, notice: Notice) -> Shown | None:
@@ -25,10 +26,20 @@ class MemoryMessages(Messages):
         return Shown(handle=handle, alerts=count)
 
     @override
+    def firing_in(self, receiver: str, handle: str) -> Sequence[Notice]:
+        return [
+            self._notices[receiver, key]
+            for (name, key), (_, other) in self.shown.items()
+            if name == receiver and other == handle
+        ]
+
+    @override
     def remember(self, receiver: str, notices: Sequence[Notice], *, handle: str, at: datetime) -> None:
         self.shown.update({(receiver, notice.key): (notice.incident, handle) for notice in notices})
+        self._notices.update({(receiver, notice.key): notice for notice in notices})
 
     @override
     def forget(self, receiver: str, notices: Sequence[Notice]) -> None:
         for notice in notices:
             self.shown.pop((receiver, notice.key), None)
+            self._notices.pop((receiver, notice.key), None)

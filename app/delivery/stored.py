@@ -14,7 +14,7 @@ from app.delivery.remembered import MemoryMessages
 from app.store import Database, StoreError, Transaction
 from app.store.alerts import load_in_force
 from app.store.dead_letters import given_up_since
-from app.store.messages import Shown, forget_messages, recall_message, remember_message
+from app.store.messages import Shown, forget_messages, recall_message, remember_message, shown_alerts
 from app.store.outbox import (
     OutboxEntry,
     bury,
@@ -168,6 +168,14 @@ class StoredMessages(Messages):
         with suppress(StoreError), self.database.read() as tx:
             return recall_message(tx, receiver, notice.key, notice.incident)
         return None
+
+    @override
+    def firing_in(self, receiver: str, handle: str) -> Sequence[Notice]:
+        found = list(self.memory.firing_in(receiver, handle))
+        with self.database.read() as tx:
+            shown = shown_alerts(tx, receiver, handle)
+            found += [notice for notice in load_in_force(tx) if (notice.key, notice.incident) in shown]
+        return tuple({notice.key: notice for notice in found}.values())
 
     @override
     def remember(self, receiver: str, notices: Sequence[Notice], *, handle: str, at: datetime) -> None:

@@ -132,13 +132,28 @@ def is_template(text: str) -> bool:
     return any(mark in text for mark in _MARKS)
 
 
-@lru_cache(maxsize=1024)
 def compile_template(text: str) -> Template:
     """The template in the text.
 
     Raises:
         TemplateProblemError: it is none, or uses what is not allowed.
     """
+    compiled = _compiled(text)
+    if isinstance(compiled, str):
+        raise TemplateProblemError(compiled)
+    return compiled
+
+
+@lru_cache(maxsize=1024)
+def _compiled(text: str) -> Template | str:
+    """The template, or what is wrong with it: that too is found out once, as it may take long."""
+    try:
+        return _compile(text)
+    except TemplateProblemError as error:
+        return str(error)
+
+
+def _compile(text: str) -> Template:
     if len(text) > _LONGEST_TEMPLATE:
         raise TemplateProblemError(f"the template has more than {_LONGEST_TEMPLATE} characters")
     try:

@@ -22,13 +22,11 @@ from app.clock import Clock
 from app.delivery.answers import outcome_of
 from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.links import slo_page
-from app.delivery.outcome import Delivered
 from app.delivery.outgoing import Outgoing
 from app.delivery.secrets import PlainValue, Secret, header_of
 from app.delivery.words import Writer
 
 _REDIRECTS = 3
-_MOST_DIGESTS = 200
 _NOT_ENDED = "0001-01-01T00:00:00Z"
 _FNV_OFFSET = 14695981039346656037
 _FNV_PRIME = 1099511628211
@@ -62,7 +60,6 @@ class Webhook(Messenger):
         self._outgoing = outgoing
         self._writer = writer
         self._clock = clock
-        self._digests: dict[str, dict[str, Notice]] = {}
 
     @property
     @override
@@ -82,45 +79,28 @@ class Webhook(Messenger):
         answer = await self._outgoing.post(
             await self._options.url.read(), body, headers, redirects=_REDIRECTS, of_host=of_host
         )
-        outcome = outcome_of(answer)
-        if isinstance(outcome, Delivered):
-            self._remember(telling)
-        return Told(outcome=outcome, handle=_handle_of(telling))
+        return Told(outcome=outcome_of(answer), handle=_handle_of(telling))
 
     @override
     async def aclose(self) -> None:
         await self._outgoing.aclose()
 
     def _body(self, telling: Telling) -> bytes:
-        over = {notice.key for notice in telling.notices}
-        members = self._digests.get(telling.handle or "", {})
-        firing = [notice for key, notice in members.items() if key not in over][: telling.still_firing]
-        return orjson.dumps(payload(telling, receiver=self._name, writer=self._writer, still_firing=firing))
-
-    def _remember(self, telling: Telling) -> None:
-        """Keep the alerts of a digest that fire, so that its next message can list them."""
-        handle = _handle_of(telling)
-        if telling.firing and handle is not None:
-            self._digests[handle] = {notice.key: notice for notice in telling.notices}
-            while len(self._digests) > _MOST_DIGESTS:
-                del self._digests[next(iter(self._digests))]
-        elif handle is not None:
-            members = self._digests.get(handle, {})
-            for notice in telling.notices:
-                members.pop(notice.key, None)
-            if not members:
-                self._digests.pop(handle, None)
+        return orjson.dumps(payload(telling, receiver=self._name, writer=self._writer))
 
 
-def payload(telling: Telling, *, receiver: str, writer: Writer, still_firing: Sequence[Notice] = ()) -> dict[str, Any]:
-    """The message as Alertmanager writes it; *still_firing* are known alerts of the same digest that go on."""
-    alerts = [_alert(notice, writer) for notice in (*still_firing, *telling.notices)]
+def payload(telling: Telling, *, receiver: str, writer: Writer) -> dict[str, Any]:
+    """The message as Alertmanager writes it: all alerts of the group, those that go on too.
+
+    Some consumers read `status`, others, such as jiralert, whether any of the alerts fires.
+    """
+    alerts = [_alert(notice, writer) for notice in (*telling.still_firing, *telling.notices)]
     group = _group_labels(telling)
     return {
         "version": "4",
         "groupKey": "{}:" + _go_labels(group),
-        "truncatedAlerts": telling.still_firing - len(still_firing),
-        "status": "firing" if telling.firing or telling.still_firing else "resolved",
+        "truncatedAlerts": telling.unlisted,
+        "status": "firing" if telling.firing or telling.still_firing or telling.unlisted else "resolved",
         "receiver": receiver,
         "groupLabels": group,
         "commonLabels": _common([alert["labels"] for alert in alerts]),

@@ -20,7 +20,10 @@ START_S = 5.0
 _LONGEST = 64 * 1024
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
-_reads = DetachedCalls(kept_s=0.0)
+_SINCE_STALE_S = 0.1
+"""What reading may take while the last value is in use: not every message has to wait for a disk that hangs."""
+# A read that outlasted its deadline serves the next who asks, or a slow disk would never be read in time.
+_reads = DetachedCalls(kept_s=5.0)
 _last: dict[Path, str] = {}
 _stale: set[Path] = set()
 
@@ -35,6 +38,7 @@ async def read_secret(path: Path, *, within_s: float = READ_S) -> str:
     Raises:
         SecretFileError: there is neither.
     """
+    within_s = min(within_s, _SINCE_STALE_S) if path in _stale else within_s
     try:
         return _note(path, await _reads.call(path, partial(_read, path), within_s=within_s))
     except OSError as error:

@@ -60,6 +60,13 @@ def recall_message(connection: Connection, receiver: str, alert_key: str, incide
     return Shown(handle=handle, alerts=count)
 
 
+def shown_alerts(connection: Connection, receiver: str, handle: str) -> frozenset[tuple[str, str]]:
+    """The alerts that a message shows, each a key and an incident."""
+    same = (messages.c.receiver == receiver) & (messages.c.handle == handle)
+    rows = connection.execute(select(messages.c.alert_key, messages.c.incident).where(same))
+    return frozenset((row.alert_key, row.incident) for row in rows)
+
+
 def forget_messages(connection: Connection, receiver: str, alert_keys: Iterable[str]) -> None:
     """The alerts are over, and their messages say so."""
     for alert_key in alert_keys:

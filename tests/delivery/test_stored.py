@@ -178,6 +178,22 @@ def test_messages_are_remembered_by_incident_and_forgotten_one_by_one(database: 
     assert messages.recall("chat", second) == Shown(handle="C1:2", alerts=1)
 
 
+def test_the_alerts_of_a_message_that_still_fire_are_known(database: Database) -> None:
+    messages = StoredMessages(database=database)
+    first, second, other = firing("a"), firing("b"), firing("c")
+    messages.remember("hook", [first, second], handle="digest", at=_now())
+    in_force = [
+        Alert(
+            slo=one.slo, severity=one.severity, state=AlertState.FIRING, since=START, incident=incident, announced=True
+        )
+        for one, incident in ((first, first.incident), (other, other.incident))
+    ]
+    with database.begin() as tx:
+        save_alerts(tx, in_force, {first.key: first, other.key: other})
+    assert messages.firing_in("hook", "digest") == (first,)
+    assert messages.firing_in("hook", "another") == ()
+
+
 def test_messages_of_long_ago_are_forgotten(database: Database) -> None:
     messages = StoredMessages(database=database)
     messages.remember("chat", [firing("a")], handle="C1:1", at=START)
