@@ -16,6 +16,7 @@ from app.ledger import (
     FINE_REACH_S,
     HOUR_S,
     LOOKBACK_S,
+    PACE_GRID_S,
     Birth,
     Count,
     Cursor,
@@ -30,6 +31,7 @@ from app.ledger import (
     join,
     join_births,
     stand,
+    united,
 )
 from app.slo.arrays import Bools, Ints
 
@@ -86,6 +88,7 @@ class Book:
         self.ledger.rewind(rows)
         self.ledger.advance(at_s)
         final = count(samples, self.settled, registry, until=until_s)
+        self._note(final)
         self.settled.take(final.cursor, rows, registry)
         for watch in watches:
             watch.settled_s = until_s
@@ -103,7 +106,9 @@ class Book:
     def count_past(self, watches: Sequence[Watch], samples: Samples, *, since_s: float, until_s: float) -> None:
         """Count one stretch of history, the newest that is not counted yet."""
         registry = self.ledger.registry
-        past = count(samples, stand(samples, registry, until=since_s), registry, until=until_s)
+        stood = stand(samples, registry, until=since_s, within_s=PACE_GRID_S)
+        past = count(samples.after(since_s), stood, registry, until=until_s)
+        self._note(past)
         increments = [past.increments]
         for watch in watches:
             met, unmet = join(watch.pending, past.cursor, registry)
@@ -156,6 +161,7 @@ class Book:
         kept = ~(self.live.time[: len(rows)] < self.ledger.counted_s[rows] - _REMEMBERED_S)
         kept[[counter for watch in self.watches for head in watch.pending for counter, _ in head.values]] = True
         kept[[birth.counter for watch in self.watches for birth in watch.pending_births]] = True
+        kept[registry.arrays.stream[kept]] = True
         return kept
 
     @property
@@ -169,6 +175,7 @@ class Book:
     def _count_on(self, watches: Sequence[Watch], samples: Samples, *, at_s: float, start: Cursor) -> None:
         rows, registry = rows_of(watches), self.ledger.registry
         counted = count(samples, start, registry, until=at_s)
+        self._note(counted)
         self.live.take(counted.cursor, rows, registry)
         decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]
         self._record(Increments.joined([counted.increments, *decided]), Stage.PROVISIONAL)
@@ -176,6 +183,22 @@ class Book:
             watch.counted_s = at_s
         self.ledger.place(rows, counted_s=at_s)
         self.ledger.extend(rows, self.live.row[rows])
+
+    def _note(self, counted: Count) -> None:
+        """Note what counting has found out about series: those that are one counter, and those that dipped."""
+        registry = self.ledger.registry
+        rows = registry.arrays.row
+        for counter, at_s in counted.dipped:
+            self.ledger.note_dip(int(rows[counter]), at_s)
+        for link in counted.links:
+            for cursor in (self.settled, self.live):
+                cursor.unite(link.new, link.old)
+            if link.twin:
+                self.ledger.note_copy(int(rows[link.new]), float(counted.cursor.time[link.old]))
+        if counted.links:
+            for cursor in (self.settled, self.live):
+                cursor.grow(registry.sizes)
+                cursor.unite_targets(registry)
 
     def _record(self, increments: Increments, stage: Stage) -> None:
         self.ledger.see(*increments.rows_seen)
@@ -204,6 +227,7 @@ class Book:
         """The SLIs of which Prometheus no longer has samples that it had when they were counted."""
         registry = self.ledger.registry
         self.live.grow(registry.sizes)
+        samples = united(samples, registry)
         rows = registry.arrays.row
         counted = self.live.time[: len(rows)]
         there = np.zeros(len(rows), dtype=bool)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.ledger import Registry, Samples
+from app.ledger import Registry, Samples, united
 from app.slo.arrays import Bools, Floats, Ints
 
 _LONGEST_REPAIR_S = 6 * 3600
@@ -31,6 +31,7 @@ class Cells:
         cls, values: Samples, resets: Samples, registry: Registry, *, since_s: float, until_s: float, width_s: int
     ) -> "Cells":
         """Cells of *width_s* from *since_s* to *until_s*, from samples that lie on the edges."""
+        values, resets = united(values, registry), united(resets, registry)
         edges = np.arange(since_s, until_s + width_s / 2, width_s)
         counter = np.unique(np.concatenate([values.counter, resets.counter]))
         return cls(
@@ -93,5 +94,6 @@ class Cells:
 def _dense(samples: Samples, counter: Ints, edges: Floats) -> Floats:
     table = np.full((len(counter), len(edges)), np.nan)
     column = np.rint((samples.time - edges[0]) / (edges[1] - edges[0])).astype(np.int64)
-    table[np.searchsorted(counter, samples.counter), column] = samples.value
+    # Series that are one counter may both be there: the larger value is the newer one.
+    np.fmax.at(table, (np.searchsorted(counter, samples.counter), column), samples.value)
     return table

@@ -203,7 +203,8 @@ class Intake:
         return True
 
     def _counter(self, watch: Watch, group: GroupKey, labels: Mapping[str, str], weights: Weights) -> int:
-        counter = self._ledger.registry.counter(self.row(watch, group), fingerprint(labels), weights)
+        row, everything = self.row(watch, group), tuple(labels.items())
+        counter = self._ledger.registry.counter(row, fingerprint(labels), weights, everything)
         in_total = weights.total > 0
         watch.seen.note(watch.sli, labels, in_total=in_total)
         if watch.key in self._with_threshold:

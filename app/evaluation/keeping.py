@@ -275,7 +275,9 @@ class Keeper:
         arrays, size = registry.arrays, registry.sizes[2]
         rows = np.array(self._row_ids, dtype=np.int64)[arrays.row] if size else np.empty(0, dtype=np.int64)
         kept = book.remembered()
+        series = arrays.keys[:, 0]
         return {
+            "stream": series[arrays.stream][kept],
             "counter": np.concatenate([rows[:, None], arrays.keys], axis=1)[kept],
             "counter_place": np.stack(
                 [
@@ -329,6 +331,17 @@ class Keeper:
             row = np.array([rows[row_id] for row_id in known[:, 0].astype(np.int64).tolist()])
             self._book.ledger.spill(row, known[:, 1].astype(np.int64), known[:, 2], known[:, 3])
 
+    def _load_streams(self, state: State, rows: dict[int, int]) -> None:
+        """Unite the series that are counted as one."""
+        registry = self._book.ledger.registry
+        if "stream" not in state:
+            return
+        for (row_id, series, _), stream in zip(state["counter"].tolist(), state["stream"].tolist(), strict=True):
+            if row_id in rows and stream != series:
+                new, old = (registry.find_counter(rows[row_id], each) for each in (series, stream))
+                if new is not None and old is not None:
+                    registry.unite(new, old)
+
     def _load_counters(self, state: State, rows: dict[int, int]) -> None:
         book, registry = self._book, self._book.ledger.registry
         found = []
@@ -340,6 +353,7 @@ class Keeper:
                 found.append((registry.counter(rows[row_id], CounterKey(series, target), weights), place))
         for cursor in (book.settled, book.live):
             cursor.grow(registry.sizes)
+        self._load_streams(state, rows)
         for counter, place in found:
             target = int(registry.arrays.target[counter])
             book.settled.time[counter], book.settled.value[counter], book.settled.target[target] = place[2:5]

@@ -37,5 +37,6 @@ def part_of(state: State, sli: str, row_ids: Collection[int]) -> State:
         "cells_length": state["cells_length"][row],
         "cells": state["cells"][:, np.repeat(row, state["cells_length"])],
         "counter": state["counter"][counter],
+        **({"stream": state["stream"][counter]} if "stream" in state else {}),
         "counter_place": state["counter_place"][counter],
     }

@@ -8,7 +8,7 @@ them together. Why samples are counted here and not in PromQL: ADR-0001.
 
 from app.ledger.births import Birth, Head, decide, decide_births, join, join_births
 from app.ledger.codec import pack, pack_cells, unpack, unpack_cells
-from app.ledger.counting import Count, count, stand
+from app.ledger.counting import Count, count, stand, united
 from app.ledger.cursor import PACE_GRID_S, Cursor, Dip
 from app.ledger.details import HOUR_S
 from app.ledger.increments import Increments
@@ -63,6 +63,7 @@ __all__ = [
     "pack",
     "pack_cells",
     "stand",
+    "united",
     "unpack",
     "unpack_cells",
 ]

@@ -115,11 +115,11 @@ def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Incr
     found: list[tuple[int, float, float, float, float]] = []
     pending = []
     for head in heads:
-        target_seen = float(older.target[head.target])
+        target_seen = float(older.target[arrays.alias[head.target]])
         if np.isnan(target_seen):
             pending.append(replace(head, sighted=head.sighted.joined(older.sighting(head.row))))
             continue
-        counters = np.array([counter for counter, _ in head.values], dtype=np.int64)
+        counters = arrays.stream[np.array([counter for counter, _ in head.values], dtype=np.int64)]
         values = np.array([value for _, value in head.values])
         known = ~np.isnan(older.value[counters])
         since = np.where(known, older.time[counters], target_seen)
@@ -182,12 +182,12 @@ def join_births(births: Sequence[Birth], older: Cursor, registry: Registry) -> t
     found: list[tuple[Birth, float, float]] = []
     pending = []
     for birth in births:
-        seen, before = float(older.time[birth.counter]), float(older.value[birth.counter])
+        counter = int(registry.arrays.stream[birth.counter])
+        seen, before = float(older.time[counter]), float(older.value[counter])
         if not np.isnan(before):
-            found.append(
-                (birth, seen, _gone_on(birth, before, birth.at - seen, steadiest(older.newest_paces(birth.counter))))
-            )
-        elif not np.isnan(seen) or not np.isnan(older.restarted[birth.target]):
+            pace = steadiest(older.newest_paces(counter))
+            found.append((birth, seen, _gone_on(birth, before, birth.at - seen, pace)))
+        elif not np.isnan(seen) or not np.isnan(older.restarted[registry.arrays.alias[birth.target]]):
             found.append((birth, birth.since, birth.worth))
         else:
             pending.append(birth)

@@ -8,7 +8,7 @@ but loses none. The few steps that are no plain growth get a closer look: falls 
 Source for resets: https://prometheus.io/docs/concepts/metric_types/#counter
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from app.ledger.births import Birth, Head, find_births
 from app.ledger.cursor import Cursor
 from app.ledger.falls import Falls, Findings
 from app.ledger.increments import Increments
+from app.ledger.lineage import Link, find_copies, find_links
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
 from app.ledger.samples import Samples
@@ -27,13 +28,14 @@ from app.slo.arrays import Bools
 class Count:
     """What `count` makes of samples: increments, heads and births to be decided, and the cursor behind the last sample.
 
-    *dipped* are the counters that dipped, and when.
+    *dipped* are the counters that dipped, and when; *links* the counters that proved to be others.
     """
 
     increments: Increments
     heads: tuple[Head, ...]
     births: tuple[Birth, ...]
     dipped: tuple[tuple[int, float], ...]
+    links: tuple[Link, ...]
     cursor: Cursor
 
 
@@ -45,7 +47,11 @@ def count(samples: Samples, cursor: Cursor, registry: Registry, *, until: float)
     """
     cursor = cursor.copy()
     cursor.grow(registry.sizes)
+    samples = united(samples, registry)
     steps = Steps.of(_fresh(samples, cursor), cursor)
+    links = _link(steps, cursor, registry, until=until)
+    if links:
+        steps = Steps.of(_fresh(united(samples, registry), cursor), cursor)
     within = steps.samples.time <= until
     around, found = _judge_falls(steps, cursor, registry, until=until)
     born = np.flatnonzero(steps.born & within)
@@ -56,17 +62,50 @@ def count(samples: Samples, cursor: Cursor, registry: Registry, *, until: float)
         births, heads = find_births(around, born, found.restarted)
     increments = _increments(steps, within, registry)
     _advance(cursor, steps, within, found, registry)
-    return Count(increments=increments, heads=heads, births=births, dipped=tuple(found.dipped), cursor=cursor)
+    return Count(
+        increments=increments, heads=heads, births=births, dipped=tuple(found.dipped), links=links, cursor=cursor
+    )
 
 
-def stand(samples: Samples, registry: Registry, *, until: float) -> Cursor:
-    """Where the counters stood at *until*: the cursor behind their last samples, without counting."""
+def stand(samples: Samples, registry: Registry, *, until: float, within_s: float = np.inf) -> Cursor:
+    """Where the counters stood at *until*: the cursor behind their last samples, without counting.
+
+    Targets that were not seen in the last *within_s* are left out: too little of them is known to go on from.
+    """
     cursor = Cursor.empty()
     cursor.grow(registry.sizes)
-    steps = Steps.of(_fresh(samples.until(until), cursor), cursor)
+    samples = united(samples.until(until), registry)
+    target = registry.arrays.target[samples.counter]
+    seen = np.full(registry.sizes[1], -np.inf)
+    np.fmax.at(seen, target, samples.time)
+    steps = Steps.of(_fresh(samples.only(seen[target] >= until - within_s), cursor), cursor)
     _, found = _judge_falls(steps, cursor, registry, until=until)
     _advance(cursor, steps, np.ones(len(steps.since), dtype=bool), found, registry)
     return cursor
+
+
+def united(samples: Samples, registry: Registry) -> Samples:
+    """The samples under the counters that they are counted as."""
+    arrays = registry.arrays
+    return replace(samples, counter=arrays.stream[samples.counter]) if arrays.united else samples
+
+
+def _link(steps: Steps, cursor: Cursor, registry: Registry, *, until: float) -> tuple[Link, ...]:
+    """Unite counters that prove to be one, in the registry and in the cursor."""
+    born = np.flatnonzero(np.isnan(steps.raw) & np.isnan(cursor.time[steps.samples.counter]))
+    born = born[steps.samples.time[born] <= until]
+    copies = registry.copies
+    if not len(born) and not copies:
+        return ()
+    around = Surroundings(steps, cursor, registry)
+    found = find_copies(around, registry) if copies else []
+    known = {link.new for link in found}
+    found += [link for link in find_links(around, born, registry) if link.new not in known]
+    for link in found:
+        registry.unite(link.new, link.old)
+        cursor.unite(link.new, link.old)
+    cursor.unite_targets(registry)
+    return tuple(found)
 
 
 def _judge_falls(

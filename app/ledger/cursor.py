@@ -114,6 +114,26 @@ class Cursor:
         for counter in counters:
             self.dips.pop(counter, None)
 
+    def unite(self, new: int, old: int) -> None:
+        """Go on with *old* where *new* is, if that was seen later."""
+        if max(new, old) >= len(self.time):
+            return
+        if self.time[new] > self.time[old] or np.isnan(self.time[old]):
+            for column in (self.time, self.value, self.anchor, self.run, self.pace):
+                column[old] = column[new]
+            self.dips.pop(old, None)
+            if new in self.dips:
+                self.dips[old] = self.dips[new]
+        self.dips.pop(new, None)
+        for column in (self.time, self.value, self.anchor, self.run, self.pace):
+            column[new] = np.nan
+
+    def unite_targets(self, registry: Registry) -> None:
+        """Take over what is known of targets that proved to be one."""
+        alias = registry.arrays.alias
+        for column in (self.target, self.restarted):
+            np.fmax.at(column, alias[: len(column)], column[: len(alias)].copy())
+
     def newest_paces(self, counter: int) -> list[float]:
         """Events per second up to the last sample of a counter, newest first; NaN where it is not known."""
         return self.paces(counter, 0.0, cell=self.time[counter] // PACE_GRID_S, end_s=float(self.time[counter]))

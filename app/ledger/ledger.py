@@ -68,7 +68,9 @@ class Ledger:
 
     Columns by row, unix seconds: *birth_s* first sample (NaN: none yet), *settled_s* up to where counts are final,
     *counted_s* up to where they were counted at all, *complete_from_s* how far back history has been counted,
-    *covered_s* up to where they were measured, *good_shown* and *bad_shown* the most events that were ever shown.
+    *covered_s* up to where they were measured, *good_shown* and *bad_shown* the most events that were ever shown,
+    *dipped_s* when a counter last fell without having been reset, *copied_s* when a series was last found to be a
+    copy of another one (NaN: never).
     *scrape_s* is how far apart samples are (NaN: not known).
     """
 
@@ -93,6 +95,8 @@ class Ledger:
         self.good_shown = np.empty(0)
         self.bad_shown = np.empty(0)
         self.covered_s = np.empty(0)
+        self.dipped_s = np.empty(0)
+        self.copied_s = np.empty(0)
         self.scrape_s = np.empty(0)
         self._spacing_s = np.empty(0)
         self._spilled: list[tuple[Ints, Ints, Floats, Floats]] = []
@@ -128,6 +132,8 @@ class Ledger:
             ("good_shown", 0.0),
             ("bad_shown", 0.0),
             ("covered_s", 0.0),
+            ("dipped_s", np.nan),
+            ("copied_s", np.nan),
             ("scrape_s", np.nan),
             ("_spacing_s", np.inf),
         ):
@@ -138,6 +144,14 @@ class Ledger:
         self.newest_s = max(self.newest_s, at_s)
         for tier in self.tiers:
             tier.advance(self.newest_s)
+
+    def note_dip(self, row: int, at_s: float) -> None:
+        """Note that a counter of a row fell and was not reset."""
+        self.dipped_s[row] = np.fmax(self.dipped_s[row], at_s)
+
+    def note_copy(self, row: int, at_s: float) -> None:
+        """Note that a row has a series that is a copy of another one."""
+        self.copied_s[row] = np.fmax(self.copied_s[row], at_s)
 
     def see(self, row: Ints, time_s: Floats) -> None:
         """Note samples of rows: a row is born with its first."""

@@ -16,6 +16,15 @@ from app.slo import GroupKey
 from app.slo.arrays import Floats, Ints
 
 _TARGET_LABELS = ("instance", "job")
+REPLICA_LABELS = frozenset(
+    {"prometheus_replica", "replica", "__replica__", "prometheus", "receive_replica", "rule_replica", "ruler_replica"}
+)
+"""Labels by which copies of one series differ: what Thanos, Mimir and the Prometheus Operator deduplicate by.
+
+Source: https://thanos.io/tip/components/query.md/#deduplication
+"""
+Labels = tuple[tuple[str, str], ...]
+"""All labels of a series, in any order."""
 
 
 class RowKey(NamedTuple):
@@ -62,7 +71,10 @@ def _hash(pairs: list[tuple[str, str]]) -> int:
 
 
 class Registry:
-    """Hands out the indexes of rows, targets and counters; they are never reused while it lives."""
+    """Hands out the indexes of rows, targets and counters; they are never reused while it lives.
+
+    Series that prove to be one counter are united: *stream* says under which index each is counted.
+    """
 
     def __init__(self) -> None:
         self.rows: list[RowKey] = []
@@ -73,6 +85,12 @@ class Registry:
         self._target_row: list[int] = []
         self._counter_target: list[int] = []
         self._weights: list[Weights] = []
+        self._labels: list[Labels | None] = []
+        self._stream: list[int] = []
+        self._target_alias: list[int] = []
+        self._members: dict[int, list[int]] = {}
+        self._by_base: dict[tuple[int, int], int] = {}
+        self._copies: dict[int, int] = {}
         self._arrays: _Arrays | None = None
 
     def row(self, key: RowKey) -> int:
@@ -91,18 +109,55 @@ class Registry:
         index = self._target_index.setdefault((row, target), len(self._target_row))
         if index == len(self._target_row):
             self._target_row.append(row)
+            self._target_alias.append(index)
             self._arrays = None
-        return index
+        return self._target_alias[index]
 
-    def counter(self, row: int, key: CounterKey, weights: Weights) -> int:
-        """The index of a row's counter, new if it was not known."""
+    def counter(self, row: int, key: CounterKey, weights: Weights, labels: Labels | None = None) -> int:
+        """The index of a row's counter, new if it was not known; with its *labels* it may prove to be another one."""
         index = self._counter_index.setdefault((row, key.series), len(self._weights))
         if index == len(self._weights):
             self._weights.append(weights)
             self._counter_target.append(self.target(row, key.target))
             self.counter_keys.append((row, key))
+            self._labels.append(None)
+            self._stream.append(index)
             self._arrays = None
+        if labels is not None and self._labels[index] is None:
+            self._labels[index] = labels
+            base = row, _hash(sorted(pair for pair in labels if pair[0] not in REPLICA_LABELS))
+            first = self._by_base.setdefault(base, index)
+            if first != index and self._stream[first] != self._stream[index]:
+                self._copies[index] = first
         return index
+
+    def labels_of(self, counter: int) -> Labels | None:
+        """The labels of a counter, None if it was not seen since the service started."""
+        return self._labels[counter]
+
+    def unite(self, new: int, old: int) -> None:
+        """Count *new* and all that was counted with it as *old* from now on, and their targets as one."""
+        new, old = self._stream[new], self._stream[old]
+        if new == old:
+            return
+        moved = self._members.pop(new, [new])
+        for counter in moved:
+            self._stream[counter] = old
+        self._members.setdefault(old, [old]).extend(moved)
+        gone, kept = (self._target_alias[self._counter_target[counter]] for counter in (new, old))
+        if gone != kept:
+            self._target_alias = [kept if alias == gone else alias for alias in self._target_alias]
+        self._arrays = None
+
+    @property
+    def copies(self) -> tuple[tuple[int, int], ...]:
+        """Pairs of counters that differ in nothing but a replica's label, and have not been looked at."""
+        return tuple((self._stream[new], self._stream[old]) for new, old in self._copies.items())
+
+    def copy_is_settled(self, new: int) -> None:
+        """Note that a pair of copies has been looked at."""
+        for counter in [counter for counter in self._copies if self._stream[counter] == new]:
+            del self._copies[counter]
 
     def find_counter(self, row: int, series: int) -> int | None:
         """The index of a row's counter if it is known."""
@@ -113,10 +168,15 @@ class Registry:
         """Targets and weights of all counters as columns."""
         if self._arrays is None:
             target_row = np.array(self._target_row, dtype=np.int64)
-            target = np.array(self._counter_target, dtype=np.int64)
+            alias = np.array(self._target_alias, dtype=np.int64)
+            target = alias[np.array(self._counter_target, dtype=np.int64)] if self._counter_target else alias
+            stream = np.array(self._stream, dtype=np.int64)
             self._arrays = _Arrays(
                 target_row=target_row,
                 target=target,
+                stream=stream,
+                united=bool(self._members),
+                alias=alias,
                 row=target_row[target] if len(target) else target,
                 total=np.array([weights.total for weights in self._weights]),
                 bad=np.array([weights.bad for weights in self._weights]),
@@ -132,10 +192,17 @@ class Registry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Arrays:
-    """Columns by counter index, shape (counters,); *target_row* by target index; *keys* hashes of series and target."""
+    """Columns by counter index, shape (counters,); *target_row* by target index; *keys* hashes of series and target.
+
+    *stream* is the index under which a counter is counted, *united* whether any differs from its own; *alias*, by
+    target index, is that under which a target is known.
+    """
 
     target_row: Ints
     target: Ints
+    stream: Ints
+    united: bool
+    alias: Ints
     row: Ints
     total: Floats
     bad: Floats

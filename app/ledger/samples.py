@@ -38,6 +38,10 @@ class Samples:
         """The samples up to a time."""
         return self.only(self.time <= time)
 
+    def after(self, time: float) -> "Samples":
+        """The samples behind a time."""
+        return self.only(self.time > time)
+
     def of_counters(self, wanted: Bools) -> "Samples":
         """The samples of *wanted* counters, shape (counters,)."""
         return self.only(wanted[self.counter])

@@ -73,7 +73,7 @@ def _plausible_reset(before: Floats, value: Floats, *, gap_s: Floats, pace: Floa
     """Whether the values of counters that fell can have been counted from zero since the last sample."""
     fell, own = value < before, PROOF_PACES * np.nan_to_num(pace) * gap_s
     known = ~np.isnan(pace)
-    near = before - value <= np.maximum(NEAR_EVENTS, NEAR_RATIO * before)
+    near = (before - value <= np.maximum(NEAR_EVENTS, NEAR_RATIO * before)) & (before > SLACK_EVENTS)
     # Those that fell together may have restarted together, and errors may come at the pace of requests.
     together = float(np.nansum(pace[fell]))
     bound = RESET_PACES * max(together, followed_pace) * gap_s + SLACK_EVENTS

@@ -6,6 +6,7 @@ import numpy as np
 
 from app.ledger import (
     LOOKBACK_S,
+    PACE_GRID_S,
     Birth,
     Cursor,
     Head,
@@ -71,7 +72,8 @@ class History:
         while until > since:
             begin = max(since, until - chunk_s)
             samples = self._between(begin - LOOKBACK_S, until + LOOKBACK_S)
-            counted = count(samples, stand(samples, registry, until=begin), registry, until=until)
+            stood = stand(samples, registry, until=begin, within_s=PACE_GRID_S)
+            counted = count(samples.after(begin), stood, registry, until=until)
             met, heads = join(heads, counted.cursor, registry)
             known, births = join_births(births, counted.cursor, registry)
             heads += counted.heads
@@ -88,7 +90,7 @@ class History:
             inside = (times > since) & (times <= until)
             if inside.any():
                 weights = Weights(total=1.0, bad=float(labels["code"] >= "500"))
-                counter = self._registry.counter(row, fingerprint(labels), weights)
+                counter = self._registry.counter(row, fingerprint(labels), weights, tuple(labels.items()))
                 parts.append(
                     Samples(
                         counter=np.full(int(inside.sum()), counter),

@@ -1,0 +1,298 @@
+"""Which series are one counter: a series that takes over from one that ended, and a series that is seen twice.
+
+A relabelling ends every series of a target and begins others at the same values; a second Prometheus replica shows
+every series once more. Both are recognised by values: a series that is born where another of the same row stands, and
+whose other labels agree, is that counter. Large values prove it by themselves, small ones only together with large
+ones of the same change, or if all series of the target changed at once.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from app.ledger.registry import Labels, Registry
+from app.ledger.runs import LOOKBACK_S
+from app.ledger.steps import Surroundings, fastest
+from app.ledger.verdicts import PROOF_PACES, is_birth_plausible
+from app.slo.arrays import Bools, Floats, Ints
+
+_ROUND_S = 30.0
+"""Births so far apart belong to one change."""
+_CERTAIN_EVENTS = 100.0
+_CERTAIN_RATIO = 10.0
+"""A value so many times larger than what it may be off by is not met by chance."""
+_SLACK_EVENTS = 2.0
+_NEAREST = 16
+_PROOF_SAMPLES = 3
+"""So many samples of both show whether two living series grow alike."""
+
+
+class Link(NamedTuple):
+    """Counter *new* is counter *old*; *twin* if both are alive."""
+
+    new: int
+    old: int
+    twin: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Others:
+    """The other counters of a row that were seen in the look-back before a time, by value.
+
+    The last *time* and *value* of each, and whether it *lives*: it was seen after that time too.
+    """
+
+    counter: Ints
+    time: Floats
+    value: Floats
+    lives: Bools
+
+
+def find_links(around: Surroundings, born: Ints, registry: Registry) -> list[Link]:
+    """The links of counters that are born at some samples."""
+    rows = around.arrays.row[around.steps.samples.counter[born]]
+    links: list[Link] = []
+    for row in np.unique(rows).tolist():
+        for births in _rounds(around, born[rows == row]):
+            links += _Round(around, row, births, registry).links()
+    return links
+
+
+def _rounds(around: Surroundings, born: Ints) -> Iterable[Ints]:
+    time = around.steps.samples.time[born]
+    order = np.argsort(time, kind="stable")
+    born, time = born[order], time[order]
+    first = 0
+    while first < len(born):
+        last = int(np.searchsorted(time, time[first] + _ROUND_S, side="right"))
+        yield born[first:last]
+        first = last
+
+
+class _Round:
+    """The births of one row at about one time."""
+
+    def __init__(self, around: Surroundings, row: int, births: Ints, registry: Registry) -> None:
+        samples = around.steps.samples
+        self._around = around
+        self._registry = registry
+        # The largest values prove most.
+        self._births = births[np.argsort(-samples.value[births], kind="stable")]
+        self._begin = float(samples.time[births].min())
+        self._others = self._seen_before(row, set(samples.counter[births].tolist()))
+        self._by_signature: dict[frozenset[str], dict[Labels, list[int]]] = {}
+        self._taken: set[int] = set()
+
+    def links(self) -> list[Link]:
+        """All links of the round."""
+        if not len(self._others.counter):
+            return []
+        changes: list[frozenset[str]] = []
+        links: list[Link] = []
+        unsure: list[int] = []
+        for birth in self._births.tolist():
+            link = self._certain(birth, changes)
+            if link is None:
+                unsure.append(birth)
+            else:
+                links.append(link)
+        for birth in unsure:
+            found = (self._consistent(birth, change) for change in changes)
+            links += [link for link in found if link is not None][:1]
+        return links or self._takeover()
+
+    def _seen_before(self, row: int, born: set[int]) -> _Others:
+        around, begin = self._around, self._begin
+        samples, cursor = around.steps.samples, around.cursor
+        counters = np.flatnonzero(around.arrays.row == row)
+        counters = counters[~np.isin(counters, list(born))]
+        time, value = cursor.time[counters].copy(), cursor.value[counters].copy()
+        place = np.full(len(around.arrays.row), -1)
+        place[counters] = np.arange(len(counters))
+        near = np.flatnonzero((samples.time < begin) & (samples.time > begin - LOOKBACK_S))
+        near = near[place[samples.counter[near]] >= 0]
+        # Samples are in the order of time within each counter: the last one counts.
+        time[place[samples.counter[near]]] = samples.time[near]
+        value[place[samples.counter[near]]] = samples.value[near]
+        known = ~np.isnan(value) & (time > begin - LOOKBACK_S) & (time < begin)
+        kept = np.flatnonzero(known)[np.argsort(value[known], kind="stable")]
+        counters = counters[kept]
+        last = np.searchsorted(samples.counter, counters, side="right") - 1
+        lives = (last >= 0) & (samples.counter[last] == counters) & (samples.time[last] >= begin)
+        return _Others(counter=counters, time=time[kept], value=value[kept], lives=lives)
+
+    def _certain(self, birth: int, changes: list[frozenset[str]]) -> Link | None:
+        """The link of a birth whose value alone proves it; the labels that changed are added to *changes*."""
+        value = float(self._around.steps.samples.value[birth])
+        if value < _CERTAIN_EVENTS:
+            return None
+        for change in changes:
+            link = self._consistent(birth, change)
+            if link is not None:
+                return link
+        middle = int(np.searchsorted(self._others.value, value))
+        near = range(max(0, middle - _NEAREST), min(len(self._others.value), middle + 2))
+        candidates: list[tuple[int, float, int, frozenset[str]]] = []
+        for place in near:
+            found = self._change(birth, place)
+            if found is not None and self._is_near(birth, place, certain=True):
+                candidates.append((len(found), value - float(self._others.value[place]), place, found))
+        for _, _, place, change in sorted(candidates, key=lambda each: each[:3]):
+            link = self._link(birth, place)
+            if link is not None:
+                changes.append(change)
+                return link
+        return None
+
+    def _consistent(self, birth: int, change: frozenset[str]) -> Link | None:
+        """The link of a birth to the counter that differs by the labels that changed, if its value allows it."""
+        for place in self._partners(birth, change):
+            if self._is_near(birth, place, certain=False):
+                link = self._link(birth, place)
+                if link is not None:
+                    return link
+        return None
+
+    def _takeover(self) -> list[Link]:
+        """Links of small values: all series of a target ended, and as many began that differ in the same labels."""
+        arrays, counter = self._around.arrays, self._around.steps.samples.counter
+        targets = arrays.target[counter[self._births]]
+        links: list[Link] = []
+        for target in np.unique(targets).tolist():
+            links += self._takeover_of(self._births[targets == target].tolist())
+        return links
+
+    def _takeover_of(self, births: list[int]) -> list[Link]:
+        arrays, counter, others = self._around.arrays, self._around.steps.samples.counter, self._others
+        target = int(arrays.target[counter[births[0]]])
+        of_target = arrays.target[others.counter]
+        known = bool((of_target == target).any())
+        if not known and float(self._around.steps.samples.time.max()) < self._begin + LOOKBACK_S / 2:
+            return []  # the old target may not have been scraped yet
+        for place in np.flatnonzero(~others.lives & ((of_target == target) | (not known))).tolist():
+            ended = np.flatnonzero(~others.lives & (of_target == of_target[place])).tolist()
+            change = self._change(births[0], place)
+            if change is None or len(ended) > len(births) or not self._is_near(births[0], place, certain=False):
+                continue
+            if not known and others.lives[of_target == of_target[place]].any():
+                continue
+            links = [
+                Link(int(counter[birth]), int(others.counter[partner]), twin=False)
+                for birth in births
+                for partner in [each for each in self._partners(birth, change) if each in ended][:1]
+                if self._is_near(birth, partner, certain=False)
+            ]
+            if len(links) == len(ended):
+                return links
+        return []
+
+    def _change(self, birth: int, place: int) -> frozenset[str] | None:
+        """The labels in which a birth differs from a counter; None if too little agrees, or they count otherwise."""
+        arrays, samples = self._around.arrays, self._around.steps.samples
+        new, old = int(samples.counter[birth]), int(self._others.counter[place])
+        if arrays.total[new] != arrays.total[old] or arrays.bad[new] != arrays.bad[old]:
+            return None
+        mine, theirs = self._registry.labels_of(new), self._registry.labels_of(old)
+        if mine is None or theirs is None:
+            return frozenset()
+        differing = frozenset(name for name, _ in set(mine) ^ set(theirs))
+        names = {name for name, _ in (*mine, *theirs)}
+        return differing if 2 * len(differing) <= len(names) else None
+
+    def _partners(self, birth: int, change: frozenset[str]) -> list[int]:
+        """The counters whose labels are those of a birth but for the ones that changed, the nearest value first."""
+        known = self._by_signature.get(change)
+        if known is None:
+            known = self._by_signature[change] = {}
+            for place, counter in enumerate(self._others.counter.tolist()):
+                labels = self._registry.labels_of(counter)
+                if labels is not None:
+                    known.setdefault(_without(labels, change), []).append(place)
+        new = int(self._around.steps.samples.counter[birth])
+        labels = self._registry.labels_of(new)
+        if labels is None:
+            return []
+        arrays, value = self._around.arrays, float(self._around.steps.samples.value[birth])
+        places = [
+            place
+            for place in known.get(_without(labels, change), [])
+            if arrays.bad[self._others.counter[place]] == arrays.bad[new]
+            and arrays.total[self._others.counter[place]] == arrays.total[new]
+        ]
+        return sorted(places, key=lambda place: abs(value - float(self._others.value[place])))
+
+    def _is_near(self, birth: int, place: int, *, certain: bool) -> bool:
+        """Whether a birth's value is that of a counter, a little later; *certain*: and cannot be by chance."""
+        samples = self._around.steps.samples
+        old, stood = int(self._others.counter[place]), float(self._others.value[place])
+        gap_s = float(samples.time[birth]) - float(self._others.time[place])
+        growth = float(samples.value[birth]) - stood
+        pace = float(np.nan_to_num(fastest(self._around.paces(old, self._begin))))
+        if growth < -(_SLACK_EVENTS + pace * _SLACK_EVENTS):
+            return False
+        tolerance = PROOF_PACES * pace * gap_s + _SLACK_EVENTS
+        if certain:
+            return growth <= tolerance and stood >= _CERTAIN_RATIO * tolerance
+        target = int(self._around.arrays.target[old])
+        return growth <= tolerance or is_birth_plausible(
+            growth, gap_s=gap_s, pace=self._around.target_pace(target, self._begin)
+        )
+
+    def _link(self, birth: int, place: int) -> Link | None:
+        """A link if it is sure by now whether the counter lives, and if it does, that both grow alike."""
+        samples, arrays = self._around.steps.samples, self._around.arrays
+        new, old = int(samples.counter[birth]), int(self._others.counter[place])
+        if old in self._taken:
+            return None
+        same_target = arrays.target[new] == arrays.target[old]
+        twin = bool(self._others.lives[place])
+        if twin and not (same_target and self._grow_alike(new, old)):
+            return None
+        if not twin and not same_target and float(samples.time.max()) < self._begin + LOOKBACK_S / 2:
+            return None  # the other target may not have been scraped yet
+        self._taken.add(old)
+        return Link(new, old, twin=twin)
+
+    def _grow_alike(self, new: int, old: int) -> bool:
+        (first, last), (other_first, other_last) = self._around.span(new), self._around.span(old)
+        samples = self._around.steps.samples
+        begin = max(float(samples.time[first]), self._begin)
+        mine = np.arange(first, last)[samples.time[first:last] >= begin]
+        theirs = np.arange(other_first, other_last)[samples.time[other_first:other_last] >= begin]
+        enough = len(mine) >= _PROOF_SAMPLES and len(theirs) >= _PROOF_SAMPLES
+        return enough and _alike(samples.time, samples.value, mine, theirs)
+
+
+def find_copies(around: Surroundings, registry: Registry) -> list[Link]:
+    """The links of counters that differ in nothing but a replica's label, wherever both are seen."""
+    samples, links = around.steps.samples, []
+    for new, old in registry.copies:
+        (first, last), (other_first, other_last) = around.span(new), around.span(old)
+        if last == first or other_last == other_first:
+            continue
+        mine, theirs = np.arange(first, last), np.arange(other_first, other_last)
+        if _alike(samples.time, samples.value, mine, theirs):
+            registry.copy_is_settled(new)
+            links.append(Link(new, old, twin=True))
+        elif len(mine) >= _PROOF_SAMPLES and len(theirs) >= _PROOF_SAMPLES:
+            registry.copy_is_settled(new)
+    return links
+
+
+def _alike(time: Floats, value: Floats, mine: Ints, theirs: Ints) -> bool:
+    """Whether two series show one counter: at the time of each sample, the other one stands between its neighbours."""
+    between = (time[mine] >= time[theirs[0]]) & (time[mine] <= time[theirs[-1]])
+    inside = mine[between]
+    if len(inside) < _PROOF_SAMPLES - 1:
+        return False
+    before = theirs[np.searchsorted(time[theirs], time[inside], side="right") - 1]
+    after = theirs[np.minimum(np.searchsorted(time[theirs], time[inside], side="left"), len(theirs) - 1)]
+    low = np.minimum(value[before], value[after]) - _SLACK_EVENTS
+    high = np.maximum(value[before], value[after]) + _SLACK_EVENTS
+    return bool(((value[inside] >= low) & (value[inside] <= high)).mean() >= 0.8)  # noqa: PLR2004  restarts are seen apart
+
+
+def _without(labels: Labels, names: frozenset[str]) -> Labels:
+    return tuple(sorted(pair for pair in labels if pair[0] not in names))
