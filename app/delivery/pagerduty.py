@@ -87,7 +87,7 @@ class PagerDuty(Messenger):
                 "timestamp": min(notice.starts_at for notice in telling.notices).astimezone(UTC).isoformat(),
                 "component": first.name if telling.only else "sloburn",
                 "group": first.service if telling.only else "digest",
-                "class": first.alertname,
+                "class": visible(first.alertname),
                 "custom_details": self._details(telling, words),
             },
             "links": [{"href": href, "text": text} for text, href in words.links],
