@@ -28,7 +28,7 @@ def shortest_windows_s(scrape_interval_s: Floats) -> Floats:
 
 @lru_cache(maxsize=4096)
 def with_windows_of_at_least(slo: Slo, shortest: timedelta) -> Slo:
-    """The SLO with every short window of its alerts at least *shortest*; itself where they all are."""
+    """The SLO with every short window of its alerts at least *shortest*; an equal one where they all are."""
     policies = tuple(_widened(policy, shortest) for policy in slo.alerting.policies)
     if policies == slo.alerting.policies:
         return slo

@@ -185,7 +185,7 @@ class Inspector:
             return
         every_s = float(np.median(np.diff(times)))
         widened = with_windows_of_at_least(slo, timedelta(seconds=float(shortest_windows_s(np.array([every_s]))[0])))
-        if widened is not slo:
+        if widened != slo:
             pairs = zip(slo.alerting.policies, widened.alerting.policies, strict=True)
             tiers = [tier for before, after in pairs for tier in after.tiers if tier not in before.tiers]
             names = ", ".join(dict.fromkeys(tier.name for tier in tiers))

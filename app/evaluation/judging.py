@@ -28,6 +28,7 @@ from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.incidents import OngoingIncident, incident_errors
 from app.evaluation.members import Member
 from app.evaluation.moments import bad_slots
+from app.evaluation.problems import hides_errors
 from app.evaluation.vanished import NOT_REPORTED, vanished
 from app.evaluation.views import exhaustion_time, is_stale
 from app.ledger import Ledger
@@ -93,7 +94,8 @@ def judge_all(
         stale = states[index].stale
         policies = member.slo.alerting.policies
         known = tuple(alert for alert in before.get(member.id, ()) if alert.cause is Cause.BURN)
-        if not stale and member.watch.partial is None and _at_rest(known, policies) and columns.calm(index, policies):
+        whole = columns.partial(index) is None
+        if not stale and whole and _at_rest(known, policies) and columns.calm(index, policies):
             alerts[member.id] = (*known, *alerts.get(member.id, ()))
             continue
         lively = any(alert.state is not AlertState.INACTIVE for alert in known)
@@ -189,6 +191,7 @@ class _Columns:
         self._windows = {length: _Window(window) for length, window in figures.windows.items()}
         self._figures = figures
         self._calm: dict[Tier, list[bool]] = {}
+        self._hides_errors = hides_errors(figures)
 
     def calm(self, index: int, policies: Sequence[SeverityPolicy]) -> bool:
         """Whether no tier trips and all are well enough measured to know that: most of the SLOs, most of the time."""
@@ -277,8 +280,13 @@ class _Columns:
         tiers = tuple(self._tier(index, tier, guarded=policy.evidence is not None) for tier in policy.tiers)
         closely = closely or any(measured.trips(tier) for tier, measured in zip(policy.tiers, tiers, strict=True))
         recent = tuple(self._counts(index, window) for window in needed_windows(policy)) if closely else ()
-        partial = self._members[index].watch.partial_explained
-        return Reading(tiers=tiers, stale=stale, partial=partial, recent=recent, error_budget=error_budget)
+        return Reading(tiers=tiers, stale=stale, partial=self.partial(index), recent=recent, error_budget=error_budget)
+
+    def partial(self, index: int) -> str | None:
+        """Why what was counted of a member may show a burn, but never that there is none; None if it may."""
+        if self._hides_errors[index]:
+            return "more good events than events are counted, which hides errors"
+        return self._members[index].watch.partial_explained
 
     def _counts(self, index: int, length: timedelta) -> WindowCounts:
         window = self._windows[length]

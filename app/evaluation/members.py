@@ -61,6 +61,7 @@ def members_of(slos: Sequence[Slo], watches: Sequence[Watch], shortest_s: Floats
 
 
 def _with_windows(documented: Slo, least: timedelta) -> tuple[Slo, tuple[timedelta, ...], tuple[timedelta, ...]]:
-    slo = with_windows_of_at_least(documented, least)
+    widened = with_windows_of_at_least(documented, least)
+    slo = documented if widened == documented else widened
     shown = windows_of(slo)
     return slo, shown, (*shown, *(length for policy in slo.alerting.policies for length in needed_windows(policy)))

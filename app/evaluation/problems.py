@@ -53,6 +53,14 @@ def contradictions(figures: Figures) -> list[Contradiction | None]:
     return found
 
 
+def hides_errors(figures: Figures) -> list[bool]:
+    """Of each member, whether good events exceed the total in any window, so that none of them shows its errors."""
+    hidden = np.zeros(len(figures.as_of_s), dtype=bool)
+    for window in (*figures.windows.values(), figures.slo_window):
+        hidden |= -window.excess > _NOISE_EVENTS + _LATELY_SHARE * window.total
+    return hidden.tolist()
+
+
 def problems_of(
     member: Member,
     as_of: datetime | None,

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from app.ledger import WindowSums
-from app.slo import Severity
-from app.status import DataState, HealthState, ProblemCode, Snapshot
+from app.slo import AlertState, Severity
+from app.status import AlertView, DataState, HealthState, ProblemCode, Snapshot
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import counter, document, slos
 from tests.evaluation.running import Running
@@ -88,6 +88,31 @@ def test_a_part_above_the_total_is_a_problem(
     assert code in codes(shown)
     assert (shown.data, shown.health) == (data, health)
     assert_possible(shown)
+
+
+def test_good_events_above_the_total_resolve_nothing(tmp_path: Path) -> None:
+    """The total stops counting in the middle of an incident: that hides errors, and is no end of them."""
+    total, good = series("all_total", per_second=10.0), series("good_total", per_second=10.0)
+    incident, blind = NOW - 2 * HOUR, NOW - HOUR
+    failing = np.where(good.times <= incident, good.values, good.values - 9.0 * (good.times - incident))
+    doubled = np.where(good.times <= blind, failing, failing + 100.0 * (good.times - blind))
+    source = MemorySource([total, Series(labels=good.labels, times=good.times, values=np.floor(doubled))])
+    sli: dict[str, object] = {"total": "all_total", "good": "good_total"}
+    with Running(slos([document("queue", sli)], tmp_path / "slos"), source, tmp_path / "db") as one:
+        one.run(incident - 600, blind)
+        one.backfill(blind)
+        firing = page(one.snapshot("queue-availability"))
+        one.run(blind, blind + 2700)
+        shown = one.snapshot("queue-availability")
+    assert firing.state is AlertState.FIRING
+    assert ProblemCode.GOOD_EXCEEDS_TOTAL in codes(shown)
+    # Only an alert that fires has a rule while it is frozen.
+    assert page(shown).state is AlertState.FROZEN
+    assert page(shown).tier is not None
+
+
+def page(shown: Snapshot) -> AlertView:
+    return next(alert for alert in shown.alerts if alert.severity is Severity.PAGE)
 
 
 def test_counters_that_are_scraped_apart_are_no_problem(tmp_path: Path) -> None:
