@@ -217,9 +217,10 @@ def test_a_thousand_slos_are_rendered_within_200_ms() -> None:
     snapshots = [a_snapshot(an_slo(f"service{number}")) for number in range(1_000)]
 
     def seconds() -> float:
-        started = time.perf_counter()
+        # Of this thread only: the machine may be busy with other tests.
+        started = time.thread_time()
         assert render_slos(snapshots).count("\n") > 20_000
-        return time.perf_counter() - started
+        return time.thread_time() - started
 
     assert min(seconds() for _ in range(3)) < 0.2
 
