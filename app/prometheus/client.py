@@ -14,10 +14,11 @@ from app.prometheus.breaker import Breaker
 from app.prometheus.credentials import Credentials
 from app.prometheus.dates import clock_skew, retry_after
 from app.prometheus.decode import PartialPolicy, decode_matrix, success_envelope
-from app.prometheus.errors import BadQueryError, HttpStatusError, MisconfiguredError, PrometheusError
+from app.prometheus.errors import BadQueryError, HttpStatusError, MisconfiguredError, PrometheusError, bare
 from app.prometheus.exchange import Answer, decompressed, exchange
 from app.prometheus.http_config import HttpConfig
 from app.prometheus.lanes import Lane, Lanes, http_transport
+from app.prometheus.large_answers import LargeAnswers, Turn
 from app.prometheus.matrix import Matrix
 from app.prometheus.ports import PEER, SUCCESS, ClientInstruments, NoInstruments, WallClock
 from app.prometheus.questions import Question, instant_question, range_question
@@ -88,6 +89,7 @@ class PrometheusClient:
         self._timeout = limits.timeout.total_seconds()
         self._partial = partial
         self._largest = limits.answer_bytes
+        self._large_answers = LargeAnswers()
         self._breaker = breaker or Breaker()
         self._post = True
         self._skew = 0.0
@@ -155,24 +157,28 @@ class PrometheusClient:
 
     async def _attempt(self, lane: Lane, question: Question, decode: Decode[T], until: float) -> T:
         try:
-            async with self._breaker.attempt(until):
-                answer = await self._answer(lane, question, until)
-            found = await self._decoded(answer, question, decode)
+            found = await self._found(lane, question, decode, until)
         except PrometheusError as error:
             self._instruments.requested(error.reason)
-            raise
+            raise bare(error) from None
         self._instruments.requested(SUCCESS)
         return found
 
-    async def _answer(self, lane: Lane, question: Question, until: float) -> Answer:
+    async def _found(self, lane: Lane, question: Question, decode: Decode[T], until: float) -> T:
+        async with self._large_answers.turn() as turn:
+            async with self._breaker.attempt(until):
+                answer = await self._answer(lane, question, until, turn)
+            return await self._decoded(answer, question, decode)
+
+    async def _answer(self, lane: Lane, question: Question, until: float, turn: Turn) -> Answer:
         headers = await self._credentials.headers()
         timeout = min(self._timeout, until - asyncio.get_running_loop().time())
         sent = self._clock.now()
         request = self._request(question, headers, timeout)
-        answer = await exchange(lane, request, seconds=timeout, limit=self._largest)
+        answer = await exchange(lane, request, seconds=timeout, limit=self._largest, turn=turn)
         if answer.status == _METHOD_NOT_ALLOWED and request.method == "POST":
             self._post = False
-            return await self._answer(lane, question, until)
+            return await self._answer(lane, question, until, turn)
         self._compare_clocks(answer, sent)
         return answer
 

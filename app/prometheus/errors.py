@@ -148,6 +148,15 @@ class MisconfiguredError(PrometheusError):
     reason = Reason.MISCONFIGURED
 
 
+def bare(error: PrometheusError) -> PrometheusError:
+    """The error without its traceback and what it came from: their frames hold the bytes of the answer.
+
+    Errors and frames form cycles, which are collected late (ADR-0009), and refused answers are large.
+    """
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 def shortened(text: str, limit: int = _QUERY_SHOWN) -> str:
     """The text on one line, cut at *limit* characters."""
     line = " ".join(text.split())

@@ -8,6 +8,7 @@ import httpx
 
 from app.prometheus.errors import BadAnswerError, TooLargeError, UnreachableError, shortened
 from app.prometheus.lanes import Lane
+from app.prometheus.large_answers import Turn
 from app.prometheus.translate import translated_errors
 
 _GZIP = 16 + zlib.MAX_WBITS
@@ -28,7 +29,7 @@ class Answer:
         return str(self.headers.get("content-type", ""))
 
 
-async def exchange(lane: Lane, request: httpx.Request, *, seconds: float, limit: int) -> Answer:
+async def exchange(lane: Lane, request: httpx.Request, *, seconds: float, limit: int, turn: Turn) -> Answer:
     """Send the request and read the whole answer.
 
     Args:
@@ -36,6 +37,7 @@ async def exchange(lane: Lane, request: httpx.Request, *, seconds: float, limit:
         request: what to send.
         seconds: how long all of it may take.
         limit: bytes of the body above which reading stops.
+        turn: waited for once the body proves large.
 
     Raises:
         PrometheusError: it failed on the way; any status is an answer.
@@ -46,7 +48,7 @@ async def exchange(lane: Lane, request: httpx.Request, *, seconds: float, limit:
             try:
                 response = await _begin(lane, request, address)
                 try:
-                    body = await _read(response, limit)
+                    body = await _read(response, limit, turn)
                 finally:
                     await response.aclose()
             except asyncio.CancelledError:
@@ -63,13 +65,14 @@ async def _begin(lane: Lane, request: httpx.Request, address: str) -> httpx.Resp
         raise UnreachableError(f"no answer from {address}: {shortened(str(error))}") from None
 
 
-async def _read(response: httpx.Response, limit: int) -> bytes:
+async def _read(response: httpx.Response, limit: int, turn: Turn) -> bytes:
     chunks = []
     size = 0
     async for chunk in response.stream:  # type: ignore[union-attr]  # an async transport gives an async stream
         size += len(chunk)
         if size > limit:
             raise TooLargeError(f"the answer is larger than {limit // _MIB} MiB; ask for less at once")
+        await turn.has_read(size)
         chunks.append(chunk)
     return b"".join(chunks)
 
