@@ -8,6 +8,7 @@ import numpy as np
 
 from app.evaluation.buckets import Unmeasured
 from app.evaluation.intake import Intake
+from app.evaluation.parts import LabelQueries, too_large
 from app.evaluation.watch import Watch
 from app.ledger import Samples
 from app.prometheus import (
@@ -29,6 +30,9 @@ Ask = Callable[[str], Awaitable[Matrix]]
 _WASTEFUL = 4
 _WASTE_ALLOWED = 1000
 _PACKED_KEPT = 16
+_MOST_PARTS = 8
+"""Parts in which one selector is read: each takes seconds to read and count, and an evaluation has a slot for all."""
+_REFUSED_FOR_S = 600.0
 
 
 @dataclass(slots=True)
@@ -48,24 +52,56 @@ class Answers:
     partial: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Questions:
+    """What is asked at once: the selectors of some SLIs, and how."""
+
+    watches: Sequence[Watch]
+    selectors: tuple[Selector, ...]
+    ask: Ask
+    labels: LabelQueries
+    most: int
+    nameless: bool
+    partial: bool
+
+    async def answer(self, selector: Selector) -> Matrix:
+        """What Prometheus says of one selector.
+
+        Raises:
+            PrometheusError: it does not say, or not all, and all is wanted.
+        """
+        text = render(selector)
+        matrix = await self.ask(text)
+        if not matrix.whole and not self.partial:
+            raise partial_data(matrix.warnings, text)
+        return matrix
+
+
 @dataclass(slots=True)
-class _Parts:
-    """What some queries brought: answers, errors by selector, and by selector what is said to be missing."""
+class _Found:
+    """What was answered so far, which selectors were not, and what is said to be missing of the others."""
 
-    matrices: list[Matrix] = field(default_factory=list)
-    errors: dict[Selector, PrometheusError] = field(default_factory=dict)
+    samples: list[Samples] = field(default_factory=list)
+    failures: dict[Selector, PrometheusError] = field(default_factory=dict)
     missing: dict[Selector, str] = field(default_factory=dict)
+    impossible: set[str] = field(default_factory=set)
 
-    def add(self, other: "_Parts") -> None:
-        """Take over what other queries brought."""
-        self.matrices += other.matrices
-        self.errors |= other.errors
-        self.missing |= other.missing
+
+@dataclass(slots=True)
+class _LargeSelector:
+    """A selector that is read in parts.
+
+    *refused_until* is when to try again to read as long a time as *refused_span_ms*, in the time of the event loop.
+    """
+
+    parts: list[Selector]
+    refused_until: float = 0.0
+    refused_span_ms: int = 0
 
 
 @dataclass(slots=True)
 class Asker:
-    """Packs, asks and unpacks; remembers which ways of packing bring too many series that nobody wants.
+    """Packs, asks and unpacks; remembers which ways of packing bring too many series that nobody wants, or too much.
 
     Unpacking admits new series, so it waits for its *turn*: a tick may be writing what is known in another thread.
     """
@@ -74,34 +110,47 @@ class Asker:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     barred: set[Shape] = field(default_factory=set)
     _packed: dict[tuple[tuple[Selector, ...], int, bool], tuple[Batch, ...]] = field(default_factory=dict)
+    _too_large: set[tuple[Batch, int]] = field(default_factory=set)
+    _large: dict[tuple[Selector, int], _LargeSelector] = field(default_factory=dict)
 
     async def samples(
-        self, watches: Sequence[Watch], ask: Ask, *, most: int = 200, nameless: bool = False, partial: bool = False
+        self,
+        watches: Sequence[Watch],
+        ask: Ask,
+        *,
+        labels: LabelQueries,
+        most: int = 200,
+        nameless: bool = False,
+        partial: bool = False,
     ) -> Answers:
         """Ask for every selector of *watches*; an SLI counts as answered if all of its selectors were.
 
-        *nameless*: the query drops the metric's name, as functions do; each batch is then of one name, which is put
-        back. *partial*: an answer of which data is missing is an answer too, else it is an error.
+        *labels* are asked where the answer of one selector is too large: it is read in parts then, within the time that
+        one query may take. *nameless*: the query drops the metric's name, as functions do; each batch is then of one
+        name, which is put back. *partial*: an answer of which data is missing is an answer too, else it is an error.
         """
         selectors = tuple(dict.fromkeys(selector for watch in watches for selector in watch.selectors))
+        questions = _Questions(
+            watches=watches,
+            selectors=selectors,
+            ask=ask,
+            labels=labels,
+            most=most,
+            nameless=nameless,
+            partial=partial,
+        )
+        found = _Found()
         packed = self._pack(selectors, most, nameless=nameless)
-        asking = (self._ask(batch, selectors, ask, nameless=nameless, partial=partial) for batch in packed)
-        answers = _Parts()
-        for of_batch in await asyncio.gather(*asking):
-            answers.add(of_batch)
-        impossible: set[str] = set()
+        await asyncio.gather(*(self._ask(batch, questions, found) for batch in packed))
         async with self.turn:
-            parts = [self.intake.samples(matrix, watches) for matrix in answers.matrices]
-            for matrix in answers.matrices:
-                impossible |= self.intake.owners(matrix, matrix.impossible) if matrix.impossible else set()
-            sorted_out = _sorted_out(watches, answers.errors, Samples.joined(parts), self.intake)
+            sorted_out = _sorted_out(watches, found.failures, Samples.joined(found.samples), self.intake)
             sorted_out.samples, sorted_out.unmeasured = self.intake.measured(sorted_out.samples)
-        sorted_out.impossible = impossible
+        sorted_out.impossible = found.impossible
         sorted_out.partial = {
-            watch.key: answers.missing[selector]
+            watch.key: found.missing[selector]
             for watch in sorted_out.answered
             for selector in watch.selectors
-            if selector in answers.missing
+            if selector in found.missing
         }
         return sorted_out
 
@@ -112,39 +161,91 @@ class Asker:
         if packed is None:
             if len(self._packed) >= _PACKED_KEPT:
                 self._packed.clear()
+                self._too_large.clear()
             packed = batches(selectors, most=most, fixed=(NAME,) if nameless else (), barred=self.barred)
             self._packed[key] = packed
         return packed
 
-    async def _ask(
-        self, batch: Batch, selectors: Sequence[Selector], ask: Ask, *, nameless: bool, partial: bool
-    ) -> _Parts:
+    async def _ask(self, batch: Batch, questions: _Questions, found: _Found) -> None:
+        if len(batch.members) == 1:
+            await self._ask_one(batch, questions, found)
+        elif (batch, questions.most) in self._too_large:
+            await self._ask_halves(batch, questions, found)
+        else:
+            await self._ask_many(batch, questions, found)
+
+    async def _ask_many(self, batch: Batch, questions: _Questions, found: _Found) -> None:
         try:
-            matrix = await ask(render(batch.selector))
-            if not matrix.whole and not partial:
-                raise partial_data(matrix.warnings, render(batch.selector))
+            matrix = await questions.answer(batch.selector)
         except (BadQueryError, TooLargeError, UnsupportedResultError) as error:
-            if len(batch.members) == 1:
-                return _Parts(errors={selectors[batch.members[0]]: error})
-            # One member may spoil it for all: halve it until the right one is blamed.
-            left, right = await asyncio.gather(
-                *(
-                    self._ask(half, selectors, ask, nameless=nameless, partial=partial)
-                    for half in batch.halves(selectors)
-                )
-            )
-            left.add(right)
-            return left
+            if isinstance(error, TooLargeError):
+                # Read once more in every slot, it would cost its bytes in vain each time.
+                self._too_large.add((batch, questions.most))
+            await self._ask_halves(batch, questions, found)
         except PrometheusError as error:
-            return _Parts(errors={selectors[member]: error for member in batch.members})
-        if nameless:
+            found.failures |= {questions.selectors[member]: error for member in batch.members}
+        else:
+            await self._unpack(matrix, batch, questions, found)
+
+    async def _ask_halves(self, batch: Batch, questions: _Questions, found: _Found) -> None:
+        """Ask for each half: one member may spoil it for all, and is blamed alone in the end."""
+        await asyncio.gather(*(self._ask(half, questions, found) for half in batch.halves(questions.selectors)))
+
+    async def _ask_one(self, batch: Batch, questions: _Questions, found: _Found) -> None:
+        selector = questions.selectors[batch.members[0]]
+        large = self._large.get((selector, questions.most))
+        try:
+            if large is None:
+                await self._unpack(await questions.answer(selector), batch, questions, found)
+                return
+        except TooLargeError:
+            large = self._large[selector, questions.most] = _LargeSelector([selector])
+        except PrometheusError as error:
+            found.failures[selector] = error
+            return
+        try:
+            async with asyncio.timeout(questions.labels.deadline):
+                await self._ask_parts(large, batch, questions, found)
+        except PrometheusError as error:
+            found.failures[selector] = error
+        except TimeoutError:
+            found.failures[selector] = too_large(selector, len(large.parts))
+
+    async def _ask_parts(self, large: _LargeSelector, batch: Batch, questions: _Questions, found: _Found) -> None:
+        """Read the parts of a large selector one after another, so that other queries have room.
+
+        Raises:
+            PrometheusError: a part is not answered, or there would be too many parts.
+        """
+        now, span_ms = asyncio.get_running_loop().time(), questions.labels.span_ms
+        selector = questions.selectors[batch.members[0]]
+        if now < large.refused_until and span_ms >= large.refused_span_ms:
+            raise too_large(selector, len(large.parts))
+        read = 0
+        while read < len(large.parts):
+            part = large.parts[read]
+            matrix = None if part == selector else await _unless_too_large(questions.answer(part))
+            if matrix is not None:
+                await self._unpack(matrix, batch, questions, found)
+                read += 1
+                continue
+            halves = await questions.labels.halve(part) if len(large.parts) < _MOST_PARTS else None
+            if halves is None:
+                large.refused_until, large.refused_span_ms = now + _REFUSED_FOR_S, span_ms
+                raise too_large(selector, len(large.parts))
+            large.parts[read : read + 1] = halves
+
+    async def _unpack(self, matrix: Matrix, batch: Batch, questions: _Questions, found: _Found) -> None:
+        if questions.nameless:
             matrix = _named(matrix, batch.selector)
         async with self.turn:
             self._judge(batch, matrix)
-        if matrix.whole:
-            return _Parts(matrices=[matrix])
-        said = str(partial_data(matrix.warnings, None))
-        return _Parts(matrices=[matrix], missing={selectors[member]: said for member in batch.members})
+            found.samples.append(self.intake.samples(matrix, questions.watches))
+            if matrix.impossible:
+                found.impossible |= self.intake.owners(matrix, matrix.impossible)
+        if not matrix.whole:
+            said = str(partial_data(matrix.warnings, None))
+            found.missing |= {questions.selectors[member]: said for member in batch.members}
 
     def _judge(self, batch: Batch, matrix: Matrix) -> None:
         if len(batch.shape[1]) < 2:  # noqa: PLR2004  alternations of one label bring nothing that nobody wants
@@ -154,6 +255,13 @@ class Asker:
         if len(matrix) - wanted > _WASTEFUL * wanted + _WASTE_ALLOWED:
             self.barred.add(batch.shape)
             self._packed.clear()
+
+
+async def _unless_too_large(asked: Awaitable[Matrix]) -> Matrix | None:
+    try:
+        return await asked
+    except TooLargeError:
+        return None
 
 
 def _named(matrix: Matrix, selector: Selector) -> Matrix:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from app.evaluation.asking import Answers, Asker
 from app.evaluation.book import Book
+from app.evaluation.parts import LabelQueries
 from app.evaluation.ports import Source
 from app.evaluation.watch import Watch
 from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S, Samples
@@ -17,6 +18,7 @@ _MOST_PIECES = 8
 _LONGEST_PARTIAL_S = 3 * 3600
 """What was counted from partial data for so long is final, so that one read brings all that is to be counted again."""
 _MOST_SETBACKS = 3
+_MOST_HALVINGS = 4
 _LONGEST_READ_S = 3600
 """What was missed in an outage is caught up an hour in a tick, so that catching up never floods Prometheus."""
 
@@ -52,7 +54,7 @@ def reads(watches: Sequence[Watch], *, at_s: float, settle_s: float) -> tuple[Re
             grouped[settle_to - LOOKBACK_S, at_s, None, True, watch.setbacks].append(watch)
         elif (settle_to > watch.settled_s and watch.partial is None) or (watch.resumed and at_s > watch.counted_s):
             # What was counted provisionally is counted again at once, or it would be missing in between.
-            longest = max(_LONGEST_READ_S, watch.counted_s - watch.settled_s)
+            longest = max(_longest_read_s(watch), watch.counted_s - watch.settled_s)
             settled = max(watch.settled_s, min(settle_to, watch.settled_s + longest))
             until_s = at_s if settled >= settle_to else settled + LOOKBACK_S
             grouped[watch.settled_s, until_s, settled, False, watch.setbacks].append(watch)
@@ -63,6 +65,12 @@ def reads(watches: Sequence[Watch], *, at_s: float, settle_s: float) -> tuple[Re
         for (since_s, until_s, settled, first, setbacks), members in grouped.items()
         for piece in _pieces(members, setbacks)
     )
+
+
+def _longest_read_s(watch: Watch) -> int:
+    # What is refused may be too much at once; what is not answered is not asked for in more pieces than needed.
+    halved = _LONGEST_READ_S >> (min(watch.setbacks, _MOST_HALVINGS) if watch.problem_is_ours else 0)
+    return max(MIDDLE_WIDTH_S, halved // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S)
 
 
 def _pieces(watches: Sequence[Watch], setbacks: int) -> Iterator[tuple[Watch, ...]]:
@@ -76,7 +84,10 @@ async def ask(read: Read, asker: Asker, source: Source, *, deadline: float | Non
     # A millisecond more on the left: Prometheus 3 leaves the edge out, and what is read twice is counted once.
     span_ms = round((read.until_s - read.since_s) * 1000) + 1
     return await asker.samples(
-        read.watches, lambda selector: source.instant(f"{selector}[{span_ms}ms]", at, deadline=deadline), partial=True
+        read.watches,
+        lambda selector: source.instant(f"{selector}[{span_ms}ms]", at, deadline=deadline),
+        labels=LabelQueries(source=source, at=at, span_ms=span_ms, deadline=deadline),
+        partial=True,
     )
 
 

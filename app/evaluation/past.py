@@ -15,6 +15,7 @@ import numpy as np
 from app.evaluation.asking import Answers, Asker
 from app.evaluation.book import rows_of
 from app.evaluation.cells import Cells
+from app.evaluation.parts import LabelQueries
 from app.evaluation.ports import Source
 from app.evaluation.watch import Watch
 from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, LOOKBACK_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Samples
@@ -85,7 +86,11 @@ class _Reader:
         def one(selector: str) -> Awaitable[Matrix]:
             return self.source.instant(f"{selector}[{span_ms}ms]", at, deadline=self.deadline)
 
-        return await self.asker.samples(watches, one, most=_MOST_SELECTORS)
+        labels = self._labels(at, span_ms)
+        return await self.asker.samples(watches, one, labels=labels, most=_MOST_SELECTORS)
+
+    def _labels(self, at: datetime, span_ms: int) -> LabelQueries:
+        return LabelQueries(source=self.source, at=at, span_ms=span_ms, deadline=self.deadline)
 
     async def cells(self, stretch: Stretch, width_s: int, watches: Sequence[Watch]) -> Answers:
         """The samples at the edges of cells where that is exact, and all samples where it is not."""
@@ -100,11 +105,12 @@ class _Reader:
             expr = f"resets({selector}[{width_s + lookback}s])"
             return self.source.range(expr, start, end, step, deadline=self.deadline)
 
-        values = await self.asker.samples(watches, edges, most=_MOST_SELECTORS)
+        labels = self._labels(end, round((end - start).total_seconds() * 1000))
+        values = await self.asker.samples(watches, edges, labels=labels, most=_MOST_SELECTORS)
         # Functions drop the metric's name: series of several names would become one, which Prometheus refuses.
         unnamed = [watch for watch in values.answered if not _names_its_metrics(watch)]
         named = [watch for watch in values.answered if _names_its_metrics(watch)]
-        changes = await self.asker.samples(named, resets, most=_MOST_SELECTORS, nameless=True)
+        changes = await self.asker.samples(named, resets, labels=labels, most=_MOST_SELECTORS, nameless=True)
         readable = changes.answered + unnamed
         registry = self.asker.intake.registry
         cells = Cells.of(

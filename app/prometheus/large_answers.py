@@ -34,6 +34,11 @@ class LargeAnswers:
     def __init__(self, at_once: int = _AT_ONCE) -> None:
         self._places = asyncio.Semaphore(at_once)
 
+    @property
+    def full(self) -> bool:
+        """Whether the next large answer has to wait."""
+        return self._places.locked()
+
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn]:
         """A turn that lasts until its answer is decoded or given up."""

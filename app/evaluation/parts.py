@@ -1,0 +1,64 @@
+"""Reading in parts what is too large for one answer: which labels there are to part it by."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.evaluation.ports import Source
+from app.prometheus import Matrix, TooLargeError
+from app.promql.halving import halves, halving_pattern
+from app.promql.metric_names import NAME
+from app.promql.selector_text import render
+from app.slo import Selector
+
+_GOOD_SHARE = 0.6
+_LIKELY = ("instance", "pod")
+"""Labels that part most metrics evenly, tried first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelQueries:
+    """Asks how many series there are of each value of a label, in the time that is to be read."""
+
+    source: Source
+    at: datetime
+    span_ms: int
+    deadline: float | None
+
+    async def halve(self, selector: Selector) -> tuple[Selector, Selector] | None:
+        """Two selectors that together select the same; None where no label tells its series apart.
+
+        Raises:
+            PrometheusError: Prometheus does not say which labels there are.
+        """
+        best: tuple[float, tuple[Selector, Selector]] | None = None
+        for label in await self._labels(selector):
+            try:
+                counted = await self._ask(f"count by ({label}) ({self._newest(selector)})")
+            except TooLargeError:
+                continue
+            names = [labels.get(label, "") for labels in counted.labels]
+            pattern, share = halving_pattern(dict(zip(names, counted.values.tolist(), strict=True)))
+            if share < (1.0 if best is None else best[0]):
+                best = share, halves(selector, label, pattern)
+            if share <= _GOOD_SHARE:
+                break
+        return None if best is None else best[1]
+
+    async def _labels(self, selector: Selector) -> list[str]:
+        example = await self._ask(f"topk(1, {self._newest(selector)})")
+        names = {name for labels in example.labels for name in labels} - {NAME}
+        return sorted(names, key=lambda name: (name not in _LIKELY, name))
+
+    def _newest(self, selector: Selector) -> str:
+        return f"last_over_time({render(selector)}[{self.span_ms}ms])"
+
+    async def _ask(self, expr: str) -> Matrix:
+        return await self.source.instant(expr, self.at, deadline=self.deadline)
+
+
+def too_large(selector: Selector, parts: int) -> TooLargeError:
+    """The error of a selector whose series cannot be read even in parts."""
+    return TooLargeError(
+        f"{render(selector)} selects too many series to be read in one slot, even in {parts} parts; "
+        "write a narrower selector, or count a recording rule that sums labels such as pod or path away"
+    )
