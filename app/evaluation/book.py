@@ -87,7 +87,7 @@ class Book:
         rows, registry = rows_of(watches), self.ledger.registry
         self.ledger.rewind(rows)
         self.ledger.advance(at_s)
-        final = count(samples, self.settled, registry, until=until_s)
+        final = count(samples, self.settled, registry, until=until_s, gap_s=self.ledger.gap_s)
         self._note(final)
         self.settled.take(final.cursor, rows, registry)
         for watch in watches:
@@ -107,7 +107,7 @@ class Book:
         """Count one stretch of history, the newest that is not counted yet."""
         registry = self.ledger.registry
         stood = stand(samples, registry, until=since_s, within_s=PACE_GRID_S)
-        past = count(samples.after(since_s), stood, registry, until=until_s)
+        past = count(samples.after(since_s), stood, registry, until=until_s, gap_s=self.ledger.gap_s)
         self._note(past)
         increments = [past.increments]
         for watch in watches:
@@ -132,7 +132,7 @@ class Book:
         """Learn the slots of one hour of the past, which windows are about to leave."""
         begin_s, registry = (hour - 1) * float(HOUR_S), self.ledger.registry
         stood = stand(samples, registry, until=begin_s)
-        counted = count(samples, stood, registry, until=begin_s + HOUR_S)
+        counted = count(samples, stood, registry, until=begin_s + HOUR_S, gap_s=self.ledger.gap_s)
         decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]
         found = Increments.joined([counted.increments, *decided])
         self.ledger.enter_details(hour, rows_of(watches), found)
@@ -174,7 +174,7 @@ class Book:
 
     def _count_on(self, watches: Sequence[Watch], samples: Samples, *, at_s: float, start: Cursor) -> None:
         rows, registry = rows_of(watches), self.ledger.registry
-        counted = count(samples, start, registry, until=at_s)
+        counted = count(samples, start, registry, until=at_s, gap_s=self.ledger.gap_s)
         self._note(counted)
         self.live.take(counted.cursor, rows, registry)
         decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]

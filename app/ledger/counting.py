@@ -21,7 +21,7 @@ from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
 from app.ledger.samples import Samples
 from app.ledger.steps import Steps, Surroundings
-from app.slo.arrays import Bools
+from app.slo.arrays import Bools, Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +39,10 @@ class Count:
     cursor: Cursor
 
 
-def count(samples: Samples, cursor: Cursor, registry: Registry, *, until: float) -> Count:
-    """Count the samples after *cursor* up to *until*.
+def count(
+    samples: Samples, cursor: Cursor, registry: Registry, *, until: float, gap_s: Floats | float = LOOKBACK_S
+) -> Count:
+    """Count the samples after *cursor* up to *until*; further apart than *gap_s*, by row, they have a hole between.
 
     Later samples are hindsight: they help to judge and are not counted. Samples at or before the cursor are ignored,
     so that reading twice never counts twice.
@@ -60,7 +62,7 @@ def count(samples: Samples, cursor: Cursor, registry: Registry, *, until: float)
     if len(born):
         around = around or Surroundings(steps, cursor, registry)
         births, heads = find_births(around, born, found.restarted)
-    increments = _increments(steps, within, registry)
+    increments = _increments(steps, within, registry, np.broadcast_to(gap_s, registry.sizes[0]))
     _advance(cursor, steps, within, found, registry)
     return Count(
         increments=increments, heads=heads, births=births, dipped=tuple(found.dipped), links=links, cursor=cursor
@@ -126,11 +128,11 @@ def _fresh(samples: Samples, cursor: Cursor) -> Samples:
     return samples.only(order[keep])
 
 
-def _increments(steps: Steps, within: Bools, registry: Registry) -> Increments:
+def _increments(steps: Steps, within: Bools, registry: Registry, gap_s: Floats) -> Increments:
     counted, arrays, samples = within & ~steps.born, registry.arrays, steps.samples
     counter, since, at = samples.counter[counted], steps.since[counted], samples.time[counted]
     delta = samples.value[counted] - steps.before[counted]
-    follows = samples.steady[counted] | (at - since <= LOOKBACK_S)
+    follows = samples.steady[counted] | (at - since <= gap_s[arrays.row[counter]])
     return Increments(
         row=arrays.row[counter],
         since=since,

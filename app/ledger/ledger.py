@@ -15,6 +15,7 @@ from app.ledger.details import HOUR_S, Details
 from app.ledger.increments import Increments
 from app.ledger.past import RowPast
 from app.ledger.registry import Registry, RowKey
+from app.ledger.runs import LOOKBACK_S
 from app.ledger.tiers import Sums, Tier
 from app.slo.arrays import Floats, Ints
 
@@ -24,6 +25,8 @@ MIDDLE_WIDTH_S = 300
 # A quarter of an hour is the coarsest grid on which every calendar day of every modern time zone begins.
 COARSE_WIDTH_S = 900
 _SLACK_CELLS = 40
+_GAP_SCRAPES = 2.1
+"""Two scrapes, and what they may be late."""
 _SLOWER_SHARE = 0.02
 """At this share of the difference in each slot, a scrape interval that doubles is known within the hour."""
 _AGREEMENT_EVENTS = 0.01
@@ -203,6 +206,11 @@ class Ledger:
         rows, row_seen_s = rows[fine], row_seen_s[fine]
         # What lies before a sample that follows on none is a hole, or the time before the row's birth.
         self._cover(rows, np.maximum(self.covered_s[rows], row_seen_s), np.full(len(rows), self.newest_s))
+
+    @property
+    def gap_s(self) -> Floats:
+        """How far apart neighbouring samples of each row may be without a hole between: one scrape may fail."""
+        return np.clip(_GAP_SCRAPES * np.nan_to_num(self.scrape_s), LOOKBACK_S, _GAP_SCRAPES * LOOKBACK_S)
 
     def _learn_scrape_intervals(self, rows: Ints) -> None:
         """Follow the smallest distance of provisional samples: down at once, up slowly, since scrapes may fail."""

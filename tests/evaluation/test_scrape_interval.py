@@ -18,12 +18,16 @@ OUTAGE = NOW - HOUR
 
 
 def scraped(labels: dict[str, str], every: float, *, before: float, after: float, seed: int = 7) -> Series:
-    """A counter with so many events a second before and after the outage begins, scraped with some jitter."""
+    """A counter with so many events a second before and after the outage begins, scraped with some jitter.
+
+    The third scrape before the outage fails.
+    """
     start = NOW - 12 * HOUR
     times = np.arange(start + 11.0, NOW + HOUR, every)
     times += np.random.default_rng(seed).uniform(-0.4, 0.4, len(times)).round(3)
     values = before * (np.minimum(times, OUTAGE) - start) + after * np.maximum(times - OUTAGE, 0)
-    return Series(labels=labels, times=times, values=np.floor(values))
+    seen = np.arange(len(times)) != int(np.searchsorted(times, OUTAGE)) - 3
+    return Series(labels=labels, times=times[seen], values=np.floor(values)[seen])
 
 
 def shop(every: float) -> MemorySource:
