@@ -72,26 +72,26 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(ProblemError)
     async def own(request: Request, error: ProblemError) -> Response:
-        return problem(request.url.path, error.status, error.detail, errors=error.errors, headers=error.headers)
+        return problem(request.scope["path"], error.status, error.detail, errors=error.errors, headers=error.headers)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> Response:
         headers = dict(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             headers = {"Allow": _allowed(error)}
-        return problem(request.url.path, error.status_code, _detail(request, error), headers=headers)
+        return problem(request.scope["path"], error.status_code, _detail(request, error), headers=headers)
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> Response:
         errors = [f"{'.'.join(map(str, item['loc'][1:]))}={item['input']!r}: {item['msg']}" for item in error.errors()]
-        return problem(request.url.path, HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(errors), errors=errors)
+        return problem(request.scope["path"], HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(errors), errors=errors)
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> Response:
         # The server logs it with its traceback; a caller gets no inner workings. Nothing sets headers further out.
         del error
         detail = "something went wrong inside Sloburn; its log says what"
-        return problem(request.url.path, HTTPStatus.INTERNAL_SERVER_ERROR, detail, headers=SECURITY_HEADERS)
+        return problem(request.scope["path"], HTTPStatus.INTERNAL_SERVER_ERROR, detail, headers=SECURITY_HEADERS)
 
 
 def _allowed(error: HTTPException) -> str:
@@ -102,7 +102,7 @@ def _allowed(error: HTTPException) -> str:
 
 def _detail(request: Request, error: HTTPException) -> str:
     if error.status_code == HTTPStatus.NOT_FOUND:
-        return f"there is nothing at {request.url.path}; /docs lists what there is"
+        return f"there is nothing at {request.scope['path']}; /docs lists what there is"
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         return f"{request.method} is not allowed here: use {_allowed(error)}"
     return error.detail

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote
 
 import httpx2
 import pytest
@@ -129,6 +130,7 @@ def test_a_path_without_a_route_is_not_found(live: httpx2.Client, path: str) -> 
 
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
+    assert unquote(response.json()["instance"]) == unquote(path)
     assert response.json()["instance"].isascii()
 
 
