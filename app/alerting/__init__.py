@@ -7,10 +7,18 @@ that are not about a burn, `scrape_interval.py` windows for counters that are sc
 """
 
 from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
-from app.alerting.conditions import ALERTNAMES, Condition, compose_condition, no_data, of_budget, step_conditions
+from app.alerting.conditions import (
+    ALERTNAMES,
+    Condition,
+    compose_condition,
+    no_data,
+    no_traffic,
+    of_budget,
+    step_conditions,
+)
 from app.alerting.evidence import WindowCounts, may_be_one_failure, needed_windows
 from app.alerting.labels import RESERVED, sent_labels
-from app.alerting.lifecycle import retire, step, step_slo
+from app.alerting.lifecycle import NO_TRAFFIC, retire, step, step_slo
 from app.alerting.notice import IncidentErrors, Notice, NoticeStatus, compose, news, resolve
 from app.alerting.policy import check_tier, default_policies
 from app.alerting.reading import ADEQUATE_COVERAGE, Reading, TierReading, Verdict, is_calm, judge
@@ -20,6 +28,7 @@ from app.alerting.scrape_interval import shortest_windows_s, with_windows_of_at_
 __all__ = [
     "ADEQUATE_COVERAGE",
     "ALERTNAMES",
+    "NO_TRAFFIC",
     "RESERVED",
     "Alert",
     "Condition",
@@ -45,6 +54,7 @@ __all__ = [
     "needed_windows",
     "news",
     "no_data",
+    "no_traffic",
     "of_budget",
     "resolve",
     "retire",

@@ -27,7 +27,8 @@ class Alert:
     *state* is inactive, pending or firing, and stays what it was while the alert is *frozen* (the reason in words).
     *since* is the slot in which the state was entered; *quiet_since* the first slot of a firing alert that no longer
     burnt; *announced* says that receivers were told that it fires; *incident* is shared by all alerts of one story.
-    *held_back* says in words why an inactive alert does not fire although a tier has tripped.
+    *held_back* says in words why an inactive alert does not fire although a tier has tripped. *silent_since* is the
+    first slot in which nothing but the end of all traffic would have resolved it.
     """
 
     slo: SloId
@@ -43,6 +44,7 @@ class Alert:
     resolved_at: datetime | None = None
     held_back: str | None = None
     cause: Cause = Cause.BURN
+    silent_since: datetime | None = None
 
     @property
     def key(self) -> str:

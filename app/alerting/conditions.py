@@ -14,10 +14,12 @@ from app.slo import BudgetAlerts, Cause, GroupKey, Severity, Slo, SloId, format_
 
 ALERTNAMES = {
     Cause.NO_DATA: "SLODataUnavailable",
+    Cause.NO_TRAFFIC: "SLOTrafficStopped",
     Cause.BUDGET_CONSUMED: "ErrorBudgetConsumed",
     Cause.BUDGET_RUNS_OUT: "ErrorBudgetRunsOut",
     Cause.BUDGET_EXHAUSTED: "ErrorBudgetExhausted",
 }
+_RECORDED = frozenset({TransitionKind.FIRED, TransitionKind.UNMUTED, TransitionKind.RESOLVED})
 _SLACK = 0.95
 _LONGER = 1.25
 _SETTLED = timedelta(minutes=30)
@@ -28,7 +30,7 @@ class Condition:
     """Whether something *holds* now; None where that is not known, and everything stays as it is.
 
     *says* puts it into words that follow the name of the SLO, *name* is short and never changes. *ended* says why its
-    alert ends, where that is not because it no longer holds.
+    alert ends, where that is not because it no longer holds; *muted* that a page on a burn speaks for it.
     """
 
     cause: Cause
@@ -37,6 +39,8 @@ class Condition:
     says: str
     pending_for: timedelta = timedelta(0)
     ended: str | None = None
+    severity: Severity = Severity.TICKET
+    muted: bool = False
 
     def without_member(self, reason: str) -> "Condition":
         """The condition of a member that is there no longer: it does not hold, since nobody can say whether it does."""
@@ -73,6 +77,18 @@ def no_data(
         name="no data",
         says=says,
         pending_for=no_data_for if since is None else timedelta(0),
+    )
+
+
+def no_traffic(*, stopped: bool | None, severity: Severity, no_traffic_for: timedelta, muted: bool) -> Condition:
+    """The condition that no events come although they did at that time before; *stopped* None where nobody can say."""
+    return Condition(
+        cause=Cause.NO_TRAFFIC,
+        holds=stopped,
+        name="no traffic",
+        says=f"no events for {format_duration(no_traffic_for)} or longer, although there were at this time before",
+        severity=severity,
+        muted=muted,
     )
 
 
@@ -122,12 +138,12 @@ def step_conditions(
     alerts: Sequence[Alert], conditions: Sequence[Condition], *, slo: SloId, at: datetime
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
     """The alerts of all conditions after the slot *at*, and what has changed; the rest is resolved."""
-    known = {alert.cause: alert for alert in alerts}
+    known = {(alert.cause, alert.severity): alert for alert in alerts}
     stepped: list[Alert] = []
     changes: list[Transition] = []
     for condition in conditions:
-        alert = known.pop(condition.cause, None)
-        alert = alert or Alert(slo=slo, severity=Severity.TICKET, cause=condition.cause)
+        alert = known.pop((condition.cause, condition.severity), None)
+        alert = alert or Alert(slo=slo, severity=condition.severity, cause=condition.cause)
         alert, changed = step_condition(
             alert,
             holds=condition.holds,
@@ -135,10 +151,11 @@ def step_conditions(
             pending_for=condition.pending_for,
             at=at,
             ended=condition.ended,
+            muted=condition.muted,
         )
         stepped.append(alert)
         # Every short gap in the data would be recorded as pending and cleared.
-        changes += (one for one in changed if one.kind in {TransitionKind.FIRED, TransitionKind.RESOLVED})
+        changes += (one for one in changed if one.kind in _RECORDED)
     changes += retire(tuple(known.values()), at=at, reason="this alert is switched off")
     return tuple(stepped), tuple(changes)
 

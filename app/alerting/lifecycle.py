@@ -18,12 +18,14 @@ from hashlib import blake2b
 from app.alerting import evidence
 from app.alerting.alert import Alert, Transition, TransitionKind
 from app.alerting.reading import Reading, Verdict, judge
-from app.slo import AlertState, NoData, Severity, SeverityPolicy, SloId
+from app.slo import AlertState, NoData, Severity, SeverityPolicy, SloId, Tier, format_duration
 
 Step = tuple[Alert, tuple[Transition, ...]]
 
 NO_DATA_TIER = "no data"
 """The name of what trips an alert that takes missing data as bad."""
+NO_TRAFFIC = "no_traffic"
+"""Begins the reason of an alert that is frozen, or has ended, since no events come: a code that never changes."""
 _URGENCY = {severity: place for place, severity in enumerate(Severity)}
 
 
@@ -90,11 +92,18 @@ def step_slo(
 
 
 def step_condition(
-    alert: Alert, *, holds: bool | None, name: str, pending_for: timedelta, at: datetime, ended: str | None = None
+    alert: Alert,
+    *,
+    holds: bool | None,
+    name: str,
+    pending_for: timedelta,
+    at: datetime,
+    ended: str | None = None,
+    muted: bool = False,
 ) -> Step:
     """The alert of a condition after the slot *at*; it stays as it is where nobody knows whether the condition *holds*.
 
-    *ended* says why it ends, where that is not because the condition no longer holds.
+    *ended* says why it ends, where that is not because the condition no longer holds; *muted* that it is silent.
     Its incident is its own: a ticket about the budget or the data is no part of the story of a burn.
     """
     if holds is None or (not holds and alert.state is AlertState.INACTIVE):
@@ -107,7 +116,7 @@ def step_condition(
     else:
         policy = SeverityPolicy(severity=alert.severity, tiers=(), pending_for=pending_for)
         moved, change = _while_burning(alert, name, policy, at, incident_id(SloId(alert.key), at))
-    return _announce(moved, change, at, muted=False)
+    return _announce(moved, change, at, muted=muted)
 
 
 def retire(alerts: Sequence[Alert], *, at: datetime, reason: str) -> tuple[Transition, ...]:
@@ -162,7 +171,11 @@ def _step(
         )
     if alert.frozen is None and alert.state is AlertState.INACTIVE and not verdict.burning:
         return _hold_back(alert, verdict, at)
-    thawed, changes = _thaw(replace(alert, held_back=None) if alert.held_back is not None else alert, at)
+    silent = _silent_tier(alert, verdict, policy)
+    if silent is not None:
+        return _without_traffic(alert, silent, policy, at=at, muted=muted)
+    alert = replace(alert, held_back=None, silent_since=None) if alert.held_back or alert.silent_since else alert
+    thawed, changes = _thaw(alert, at)
     moved, change = _advance(thawed, verdict, policy, at, story)
     heard, told = _announce(moved, change, at, muted=muted)
     return heard, (*changes, *told)
@@ -192,6 +205,34 @@ def _without_data(
             moved, change = _while_quiet(thawed, timedelta(0), at)
     heard, told = _announce(moved, change, at, muted=muted)
     return heard, (*changes, *told)
+
+
+def _silent_tier(alert: Alert, verdict: Verdict, policy: SeverityPolicy) -> Tier | None:
+    """The tier that made a firing alert fire and has cleared only since no events came; None if there were any.
+
+    Once a slot with events was quiet, what follows is patience, and needs no further events.
+    """
+    if not alert.firing or alert.quiet_since is not None or verdict.tripped is not None or verdict.over:
+        return None
+    if policy.resolve_no_traffic_after == timedelta(0):
+        return None
+    if any(tier.name == alert.tier for tier in policy.tiers):
+        return next((tier for tier in verdict.silent if tier.name == alert.tier), None)
+    # A tier that the documents no longer have is judged by the quickest one.
+    return next(iter(verdict.silent), None)
+
+
+def _without_traffic(alert: Alert, tier: Tier, policy: SeverityPolicy, *, at: datetime, muted: bool) -> Step:
+    since, patience = alert.silent_since or at, policy.resolve_no_traffic_after
+    if patience is None or at - since < patience:
+        return _freeze(replace(alert, silent_since=since), f"{NO_TRAFFIC}: {_no_events(tier.short)}", at)
+    moved, change = _while_quiet(replace(alert, frozen=None, silent_since=None), timedelta(0), at)
+    change = None if change is None else replace(change, reason=f"{NO_TRAFFIC}: {_no_events(patience)}")
+    return _announce(moved, change, at, muted=muted)
+
+
+def _no_events(window: timedelta) -> str:
+    return f"no events in the last {format_duration(window)}"
 
 
 def _hold_back(alert: Alert, verdict: Verdict, at: datetime) -> Step:
@@ -292,6 +333,7 @@ def _end(alert: Alert, at: datetime) -> Alert:
         quiet_since=None,
         muted=False,
         announced=False,
+        silent_since=None,
     )
 
 

@@ -84,7 +84,8 @@ class Verdict:
 
     *tier* has tripped and there is evidence enough to fire; *tripped* has tripped, which keeps an alert firing;
     *held_back* says why a tier that has tripped is not believed yet. *over* says that the newest events show the end;
-    *hold* is how long an alert fires on after the last tier has cleared while nothing shows that.
+    *hold* is how long an alert fires on after the last tier has cleared while nothing shows that. *silent* are the
+    tiers in whose short windows there was no event at all: they have cleared, and that says nothing.
     """
 
     tier: Tier | None = None
@@ -93,6 +94,7 @@ class Verdict:
     held_back: str | None = None
     over: bool = False
     hold: timedelta = timedelta(0)
+    silent: tuple[Tier, ...] = ()
 
     @property
     def burning(self) -> bool:
@@ -133,9 +135,13 @@ def _judge(reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None
             tripped.append((tier, measured))
     if inadequate and not tripped:
         return Verdict(unknown=_why(*inadequate[0]))
+    silent = tuple(
+        tier for tier, measured in zip(policy.tiers, reading.tiers, strict=True) if math.isnan(measured.short_burn_rate)
+    )
     if policy.evidence is None or not reading.recent or math.isnan(reading.error_budget):
-        return Verdict(tier=tripped[0][0], tripped=tripped[0][0]) if tripped else QUIET
-    return _with_evidence(reading, policy, tripped, quiet_for)
+        return Verdict(tier=tripped[0][0], tripped=tripped[0][0]) if tripped else Verdict(silent=silent)
+    verdict = _with_evidence(reading, policy, tripped, quiet_for)
+    return replace(verdict, silent=silent) if silent else verdict
 
 
 def _with_evidence(

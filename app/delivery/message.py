@@ -3,7 +3,7 @@
 import math
 from datetime import datetime, timedelta
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import NO_TRAFFIC, Notice, NoticeStatus
 from app.slo import Cause
 
 _HUNDRED = 100
@@ -162,11 +162,21 @@ def _gone(notice: Notice) -> str:
     return f"{gone}; at this rate none is left in {span(left)}." if left is not None else f"{gone}."
 
 
+def why_stale(reason: str) -> str:
+    """Why figures are old, as the beginning of a sentence.
+
+    >>> why_stale("no_traffic: no events in the last 5m"), why_stale("no data since 11:58 UTC")
+    ('Traffic has stopped: no events in the last 5m', 'Data is missing: no data since 11:58 UTC')
+    """
+    code, _, silence = reason.partition(": ")
+    return f"Traffic has stopped: {silence}" if code == NO_TRAFFIC else f"Data is missing: {reason}"
+
+
 def _stale(notice: Notice) -> str:
     if notice.stale is None:
         return ""
     return (
-        f"Data is missing: {notice.stale}. The figures are of {notice.at:%Y-%m-%d %H:%M} UTC, "
+        f"{why_stale(notice.stale)}. The figures are of {notice.at:%Y-%m-%d %H:%M} UTC, "
         "and the alert stays until newer ones show that it is over."
     )
 

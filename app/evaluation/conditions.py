@@ -4,11 +4,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from app.alerting import Alert, Condition, Notice, Transition, compose_condition, no_data, of_budget, step_conditions
+from app.alerting import (
+    Alert,
+    Condition,
+    Notice,
+    Transition,
+    compose_condition,
+    no_data,
+    no_traffic,
+    of_budget,
+    step_conditions,
+)
 from app.evaluation.members import Member
 from app.evaluation.vanished import PRESENT, Vanished
 from app.prometheus.breaker import NOT_AGAIN, NOT_YET
-from app.slo import AlertState, Cause, GroupKey, NoData, Slo, SloId
+from app.slo import AlertState, Cause, GroupKey, NoData, Severity, Slo, SloId
 
 _NAN = float("nan")
 
@@ -22,6 +32,7 @@ class State:
     remaining: float
     lasts_s: float
     vanished: Vanished = PRESENT
+    traffic_stopped: bool | None = None
 
 
 @dataclass(slots=True)
@@ -62,6 +73,7 @@ def judge_conditions(
     judged = Conditions()
     owners: dict[SloId, Owner] = {}
     _add_budgets(owners, members, states, before)
+    _add_traffic(owners, members, states, before)
     _add_no_data(owners, members, states, before, at)
     for slo_id in {key for member in members for key in (member.id, member.slo.id)} - owners.keys():
         resting = tuple(alert for alert in before.get(slo_id, ()) if alert.cause is not Cause.BURN)
@@ -73,11 +85,11 @@ def judge_conditions(
         judged.alerts[slo_id] = stepped
         judged.transitions += changes
         judged.changed += [alert for alert in stepped if alert not in known]
-        causes = {condition.cause: condition for condition in owner.conditions}
-        judged.gone += [alert for alert in known if alert.cause not in causes]
+        causes = {(condition.cause, condition.severity): condition for condition in owner.conditions}
+        judged.gone += [alert for alert in known if (alert.cause, alert.severity) not in causes]
         for alert in stepped:
             if alert.in_force:
-                judged.notices[alert.key] = _notice(alert, causes[alert.cause], owner, in_force, at)
+                judged.notices[alert.key] = _notice(alert, causes[alert.cause, alert.severity], owner, in_force, at)
     return judged
 
 
@@ -129,6 +141,28 @@ def _add_budgets(
             conditions = tuple(one if one.holds else replace(one, holds=None) for one in conditions)
         ended = state.vanished.ended
         owner.conditions += (one if ended is None else one.without_member(ended) for one in conditions)
+
+
+def _add_traffic(
+    owners: dict[SloId, Owner],
+    members: Sequence[Member],
+    states: Sequence[State],
+    before: Mapping[SloId, tuple[Alert, ...]],
+) -> None:
+    for member, state in zip(members, states, strict=True):
+        severity = member.slo.alerting.no_traffic.severity
+        if severity is None:
+            continue
+        owner = owners.setdefault(member.id, Owner(slo=member.slo, group=member.group, remaining=state.remaining))
+        paging = (one for one in before.get(member.id, ()) if one.cause is Cause.BURN and one.severity is Severity.PAGE)
+        condition = no_traffic(
+            stopped=None if state.stale else state.traffic_stopped,
+            severity=severity,
+            no_traffic_for=member.slo.alerting.no_traffic_for,
+            muted=any(page.in_force for page in paging),
+        )
+        ended = state.vanished.ended
+        owner.conditions.append(condition if ended is None else condition.without_member(ended))
 
 
 def _add_no_data(

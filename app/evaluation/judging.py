@@ -29,6 +29,7 @@ from app.evaluation.incidents import OngoingIncident, incident_errors
 from app.evaluation.members import Member
 from app.evaluation.moments import bad_slots
 from app.evaluation.problems import hides_errors
+from app.evaluation.traffic import traffic_stopped
 from app.evaluation.vanished import NOT_REPORTED, vanished
 from app.evaluation.views import exhaustion_time, is_stale
 from app.ledger import Ledger
@@ -83,6 +84,13 @@ def judge_all(
     states = [columns.state(index, at, interval) for index in range(len(members))]
     for index, gone_alone in vanished(members, figures, [state.stale for state in states], at_s=at.timestamp()).items():
         states[index] = replace(states[index], vanished=gone_alone)
+    unheard = {
+        index
+        for index, member in enumerate(members)
+        if any(alert.cause is Cause.NO_TRAFFIC and alert.firing for alert in before.get(member.id, ()))
+    }
+    for index, stopped in traffic_stopped(members, figures, ledger, firing=unheard).items():
+        states[index] = replace(states[index], traffic_stopped=stopped)
     conditions = judge_conditions(members, states, before, in_force, at=at)
     alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
     changed: list[Alert] = conditions.changed

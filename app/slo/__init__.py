@@ -4,7 +4,7 @@ Plain frozen dataclasses without IO, imported by every other room; imports nothi
 Start at `model.py`.
 """
 
-from app.slo.alerts import AlertState, BudgetAlerts, Cause, Evidence, NoData, Severity, SeverityPolicy, Tier
+from app.slo.alerts import AlertState, BudgetAlerts, Cause, Evidence, NoData, NoTraffic, Severity, SeverityPolicy, Tier
 from app.slo.durations import format_duration, parse_duration
 from app.slo.model import (
     Alerting,
@@ -35,6 +35,7 @@ __all__ = [
     "MatchOp",
     "Matcher",
     "NoData",
+    "NoTraffic",
     "RollingWindow",
     "Selector",
     "Severity",

@@ -36,6 +36,7 @@ class Cause(StrEnum):
 
     BURN = "burn"
     NO_DATA = "no_data"
+    NO_TRAFFIC = "no_traffic"
     BUDGET_CONSUMED = "budget_consumed"
     BUDGET_RUNS_OUT = "budget_runs_out"
     BUDGET_EXHAUSTED = "budget_exhausted"
@@ -52,6 +53,19 @@ class NoData(StrEnum):
     BAD = "bad"
     GOOD = "good"
     RESOLVE = "resolve"
+
+
+class NoTraffic(StrEnum):
+    """Whether an alert of its own fires when an SLO's traffic stops against its own history, and how urgent it is."""
+
+    FREEZE = "freeze"
+    TICKET = "ticket"
+    PAGE = "page"
+
+    @property
+    def severity(self) -> Severity | None:
+        """The severity of that alert, None if there is none."""
+        return None if self is NoTraffic.FREEZE else Severity(self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +121,8 @@ class SeverityPolicy:
     """When one severity of an SLO fires, and what it says besides.
 
     *tiers* are ordered by long window, the quickest first. *labels* and *annotations* come on top of the SLO's. Without
-    *evidence* the alert is the equal of a Prometheus rule: it fires as soon as a tier trips, and until none does.
+    *evidence* the alert is the equal of a Prometheus rule: it fires as soon as a tier trips, and until none does. An
+    alert that fires while no events come is frozen, and resolved after *resolve_no_traffic_after*; None is never.
     """
 
     severity: Severity
@@ -117,3 +132,4 @@ class SeverityPolicy:
     labels: tuple[tuple[str, str], ...] = ()
     annotations: tuple[tuple[str, str], ...] = ()
     evidence: Evidence | None = None
+    resolve_no_traffic_after: timedelta | None = timedelta(days=1)

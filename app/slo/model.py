@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NewType
 
-from app.slo.alerts import BudgetAlerts, Cause, NoData, Severity, SeverityPolicy
+from app.slo.alerts import BudgetAlerts, Cause, NoData, NoTraffic, Severity, SeverityPolicy
 from app.slo.selector import Selector
 from app.slo.windows import Window
 
@@ -40,7 +40,8 @@ Sli = BadSli | GoodSli
 class Alerting:
     """How an SLO alerts; a severity that is switched off is absent from *policies*.
 
-    When data has been missing for *no_data_for* a ticket says so, and *no_data* applies; None is never.
+    When data has been missing for *no_data_for* a ticket says so, and *no_data* applies; None is never. *no_traffic* is
+    whether an alert fires when no events have come for *no_traffic_for* although they did at that time before.
     """
 
     name: str = "ErrorBudgetBurn"
@@ -48,6 +49,8 @@ class Alerting:
     annotations: Labels = ()
     no_data: NoData = NoData.FREEZE
     no_data_for: timedelta | None = timedelta(minutes=10)
+    no_traffic: NoTraffic = NoTraffic.FREEZE
+    no_traffic_for: timedelta = timedelta(minutes=10)
     budget: BudgetAlerts | None = None
 
     @property
@@ -61,7 +64,12 @@ class Alerting:
             Cause.BUDGET_EXHAUSTED: budget.exhausted,
         }
         burns = [(policy.severity, Cause.BURN) for policy in self.policies]
-        return (*sorted(burns), *((Severity.TICKET, cause) for cause, wanted in causes.items() if wanted))
+        traffic = self.no_traffic.severity
+        return (
+            *sorted(burns),
+            *((Severity.TICKET, cause) for cause, wanted in causes.items() if wanted),
+            *([] if traffic is None else [(traffic, Cause.NO_TRAFFIC)]),
+        )
 
     def policy(self, severity: Severity) -> SeverityPolicy | None:
         """The policy of one severity; None where it is switched off."""

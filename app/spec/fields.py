@@ -96,6 +96,11 @@ PatienceOrOff = Annotated[
     PlainValidator(scalars.read_patience_or_off),
     WithJsonSchema({"anyOf": [_DURATION, {"enum": ["off", False]}], "examples": ["10m", "off"]}),
 ]
+WaitOrOff = Annotated[
+    timedelta | None,
+    PlainValidator(scalars.read_wait_or_off),
+    WithJsonSchema({"anyOf": [_DURATION, {"enum": [0, "off", False]}], "examples": ["1d", "off"]}),
+]
 Switch = Annotated[bool, PlainValidator(scalars.read_switch), WithJsonSchema({"enum": [True, False, "on", "off"]})]
 TimeZone = Annotated[
     str,

@@ -100,6 +100,8 @@ def _slo(header: HeaderModel, model: SloModel) -> Slo:
             annotations=labels_of(model.alerting.annotations),
             no_data=model.alerting.no_data,
             no_data_for=model.alerting.no_data_for,
+            no_traffic=model.alerting.no_traffic,
+            no_traffic_for=model.alerting.no_traffic_for,
             budget=budget_alerts_of(model.alerting.budget),
         ),
     )

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
-from app.slo import CalendarUnit, NoData
+from app.slo import CalendarUnit, NoData, NoTraffic
 from app.spec.fields import (
     MATCHERS_TABLE,
     MATCHERS_TEXT,
@@ -31,8 +31,9 @@ from app.spec.fields import (
     Text,
     Threshold,
     TimeZone,
+    WaitOrOff,
 )
-from app.spec.scalars import read_calendar_unit, read_no_data, read_off
+from app.spec.scalars import read_calendar_unit, read_no_data, read_no_traffic, read_off
 
 ROLLING: Final = "<rolling window>"
 CALENDAR: Final = "<calendar window>"
@@ -124,6 +125,16 @@ class AlertingModel(_Model):
     """What becomes of the alerts when data has been missing for no_data_for."""
     no_data_for: PatienceOrOff = timedelta(minutes=10)
     """How long data must be missing before the ticket SLODataUnavailable is opened and no_data applies; or `off`."""
+    no_traffic: Annotated[
+        NoTraffic,
+        PlainValidator(read_no_traffic),
+        WithJsonSchema({"enum": [*(str(one) for one in NoTraffic), "alert"]}),
+    ] = NoTraffic.FREEZE
+    """Whether SLOTrafficStopped fires, as a ticket or a page, when traffic falls to zero against its own history."""
+    no_traffic_for: Patience = timedelta(minutes=10)
+    """How long no event must have come before no_traffic applies."""
+    resolve_no_traffic_after: WaitOrOff = timedelta(days=1)
+    """How long an alert that fires is frozen without traffic before it is resolved for that reason; or 0, or `off`."""
     budget: BudgetAlertsModel = Field(default_factory=BudgetAlertsModel)
     """Tickets about the error budget itself; none without it."""
 

@@ -89,7 +89,12 @@ def policies_of(model: AlertingModel, window: Window, objective: float) -> tuple
     evidence = None
     if model.evidence is not None:
         evidence = Evidence(level=model.evidence, min_bad_events=model.min_bad_events)
-    return tuple(replace(policy, evidence=evidence) for policy in policies if policy is not None)
+    silence = model.resolve_no_traffic_after
+    return tuple(
+        replace(policy, evidence=evidence, resolve_no_traffic_after=silence)
+        for policy in policies
+        if policy is not None
+    )
 
 
 def budget_alerts_of(model: BudgetAlertsModel) -> BudgetAlerts | None:

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from app.alerting import ALERTNAMES, RESERVED
 from app.promql.selector_text import SelectorError, parse_selector
-from app.slo import CalendarUnit, NoData, Selector, format_duration, parse_duration
+from app.slo import CalendarUnit, NoData, NoTraffic, Selector, format_duration, parse_duration
 from app.spec.tree import BooleanText, Items, NullText, NumberText, Table
 
 REFUSED = "refused"
@@ -177,6 +177,20 @@ def read_patience_or_off(value: Any) -> timedelta | None:
     if isinstance(value, str) and value.lower() in _OFF:
         return None
     return read_duration(value)
+
+
+def read_wait_or_off(value: Any) -> timedelta | None:
+    """A duration that may be zero; None for `off`."""
+    return None if isinstance(value, str) and value.lower() in _OFF else read_patience(value)
+
+
+def read_no_traffic(value: Any) -> NoTraffic:
+    """Whether an alert fires when traffic stops; `alert` is a ticket."""
+    text = read_text(value)
+    try:
+        return NoTraffic.TICKET if text == "alert" else NoTraffic(text)
+    except ValueError as error:
+        raise refuse(f"{text!r} is not a policy", f"write one of {', '.join(NoTraffic)}") from error
 
 
 def read_switch(value: Any) -> bool:

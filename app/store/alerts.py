@@ -28,6 +28,7 @@ def _remembered() -> tuple[Column[Any], ...]:
         Column("announced", Boolean, nullable=False),
         Column("resolved_at", Moment),
         Column("notice", Text),
+        Column("silent_since", Moment),
     )
 
 

@@ -16,6 +16,7 @@ from typing import IO, Any
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
+from sqlalchemy.schema import CreateColumn
 
 from app.store.errors import StoreCorruptError, StoreError, StoreLockedError, StoreNewerError, StoreUnavailableError
 from app.store.schema import SCHEMA_VERSION, metadata, schema_version
@@ -242,3 +243,14 @@ def _create_tables(engine: Engine) -> None:
                 f"the database has version {version}, this sloburn knows {SCHEMA_VERSION}: install the newer one again"
             )
         metadata.create_all(connection)
+        _add_columns(connection)
+
+
+def _add_columns(connection: Connection) -> None:
+    """Add the columns that tables have got since a database was made; those may be null, so every version reads it."""
+    for table in metadata.sorted_tables:
+        known = {column["name"] for column in inspect(connection).get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                ddl = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {ddl}"))

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from app.alerting import Notice
 from app.delivery.annotations import annotations
 from app.delivery.links import elsewhere
-from app.delivery.message import error_duration, number, share, span, spent_by_incident, subject
+from app.delivery.message import error_duration, number, share, span, spent_by_incident, subject, why_stale
 from app.slo import Severity, SloId
 from app.status import UNKNOWN
 from app.ui.views import count
@@ -46,7 +46,7 @@ def _incident(notice: Notice) -> IncidentView:
         since=_moment(notice.starts_at),
         spent=UNKNOWN if spent is None else share(spent),
         culprits=notice.culprits,
-        stale="" if notice.stale is None else f"{notice.stale}; the figures are of {_moment(notice.at)}",
+        stale="" if notice.stale is None else f"{why_stale(notice.stale)}; the figures are of {_moment(notice.at)}",
         facts=tuple(_facts(notice)),
         links=tuple(elsewhere(said)),
     )

@@ -42,7 +42,7 @@ class CountedPair:
         """The SLO as a document."""
         everything = f'http_requests_total{{job="{self.name}"}}'
         sli = {"total": everything, "bad": everything.replace("}", ',code=~"5.."}')}
-        alerting: dict[str, object] = {"page": "off", "ticket": "off", "evidence": "off"}
+        alerting: dict[str, object] = {"page": "off", "ticket": "off", "evidence": "off", "resolve_no_traffic_after": 0}
         alerting |= {str(policy.severity): _policy_document(policy) for policy in self.policies}
         slo = {"name": "it", "objective": float(self.objective), "window": "1d", "sli": sli, "alerting": alerting}
         return {"service": self.name, "slos": [slo]}
@@ -141,6 +141,7 @@ def _random_policy(severity: Severity, objective: str, dice: random.Random, *, k
         ),
         pending_for=dice.choice((0, 0, 1, 2, 5)) * INTERVAL,
         keep_firing_for=dice.choice((0, 0, 1, 2, 5) if keeps_firing else (0,)) * INTERVAL,
+        resolve_no_traffic_after=timedelta(0),
     )
 
 

@@ -136,10 +136,11 @@ def test_a_page_after_a_page_comes_at_once_where_there_is_evidence() -> None:
 
 
 def test_no_events_are_no_end() -> None:
-    """Silence says nothing: the alert ends when a plain one does, and the quiet rule needs good events."""
+    """Silence says nothing: the alert is frozen, and ends only after good events."""
     service = _a_request_a_minute().then(20 * MINUTE, 0.5, 0.5).then(HOUR, 0)
-    (ended,), (plain,) = _ended(service.deeds()), _ended(service.deeds(PLAIN))
-    assert ended >= plain
+    assert _ended(service.deeds()) == _ended(service.deeds(PLAIN)) == []
+    (ended,) = _ended(service.then(HOUR, 0.5).deeds())
+    assert ended >= service.length - HOUR
 
 
 def test_keep_firing_for_counts_from_the_end_that_was_seen() -> None:

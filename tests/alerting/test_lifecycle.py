@@ -34,7 +34,43 @@ def test_burning_again_restarts_keep_firing_for() -> None:
 
 
 def test_no_events_never_trip() -> None:
-    assert play("bnnb", PAGE)[1] == ["0 fired", "1 resolved", "3 fired"]
+    assert play("nnn", PAGE)[1] == []
+
+
+def test_an_alert_does_not_resolve_because_requests_stopped() -> None:
+    alerts, said = play("bnnb", PAGE)
+    assert said == ["0 fired", "1 frozen", "3 thawed"]
+    assert alerts[1].frozen == "no_traffic: no events in the last 5m"
+    assert alerts[1].in_force
+
+
+def test_good_events_resolve_an_alert_that_is_frozen_for_want_of_traffic() -> None:
+    assert play("bnnnq", PAGE)[1] == ["0 fired", "1 frozen", "4 thawed", "4 resolved"]
+
+
+def test_patience_that_has_begun_needs_no_further_events() -> None:
+    assert play("bbbqnn", PATIENT)[1] == ["0 pending", "2 fired", "5 resolved"]
+
+
+def test_an_alert_without_traffic_is_resolved_after_a_while_for_that_reason() -> None:
+    changes: list[Transition] = []
+    alert = Alert(slo=SLO, severity=Severity.PAGE)
+    impatient = replace(PAGE, resolve_no_traffic_after=3 * SLOT)
+    for number, letter in enumerate("bnnnn"):
+        alert, changed = step(alert, reading(letter), impatient, at=slot(number))
+        changes += changed
+    assert [(change.kind.value, change.at) for change in changes[-1:]] == [("resolved", slot(4))]
+    assert (changes[-1].reason, changes[-1].notify) == ("no_traffic: no events in the last 1m30s", True)
+    assert alert.silent_since is None
+
+
+def test_without_patience_silence_resolves_as_it_does_for_a_prometheus_rule() -> None:
+    assert play("bnnb", replace(PAGE, resolve_no_traffic_after=timedelta(0)))[1] == ["0 fired", "1 resolved", "3 fired"]
+
+
+def test_an_alert_that_was_frozen_for_missing_data_too_keeps_the_time_of_its_silence() -> None:
+    impatient = replace(PAGE, resolve_no_traffic_after=3 * SLOT)
+    assert play("bnsnn", impatient)[1] == ["0 fired", "1 frozen", "4 resolved"]
 
 
 @pytest.mark.parametrize(("burn_rate", "burning"), [(14.4, True), (14.399999, False)])

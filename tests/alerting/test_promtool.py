@@ -127,6 +127,7 @@ def _random_policy(severity: Severity, dice: random.Random) -> SeverityPolicy:
         tiers=tuple(_random_tier(dice) for _ in range(dice.choice((1, 2, 2, 3)))),
         pending_for=dice.choice((0, 0, 1, 2, 3, 7)) * INTERVAL,
         keep_firing_for=dice.choice((0, 0, 1, 2, 3, 7)) * INTERVAL,
+        resolve_no_traffic_after=timedelta(0),
     )
 
 
