@@ -13,7 +13,7 @@ from app.evaluation.figures import Figures
 from app.evaluation.members import Member
 from app.ledger import Ledger
 from app.slo import NoTraffic
-from app.slo.arrays import Floats, Ints
+from app.slo.arrays import Bools, Floats, Ints
 
 _DAY_S = 86_400.0
 _NEARBY_S = 900.0
@@ -102,7 +102,7 @@ def _lately(ledger: Ledger, rows: Ints, end_s: Floats, length_s: Floats) -> Floa
     return lately
 
 
-def _rates(ledger: Ledger, rows: Ints, start_s: Floats, end_s: Floats) -> tuple[Floats, Floats]:
+def _rates(ledger: Ledger, rows: Ints, start_s: Floats, end_s: Floats) -> tuple[Floats, Bools]:
     """Events per second of windows, and whether they were measured; windows of any shape, rows along the first axis."""
     each = np.broadcast_to(rows.reshape(-1, *[1] * (start_s.ndim - 1)), start_s.shape)
     sums = ledger.sums(each.ravel(), start_s.ravel(), end_s.ravel())
