@@ -16,6 +16,7 @@ from app.alerting import (
     step_conditions,
 )
 from app.evaluation.members import Member
+from app.evaluation.problems import why_not_measured
 from app.evaluation.vanished import PRESENT, Vanished
 from app.prometheus.breaker import NOT_AGAIN, NOT_YET
 from app.slo import AlertState, Cause, GroupKey, NoData, Severity, Slo, SloId
@@ -200,7 +201,7 @@ def _add_no_data(
             no_data_for=wanted,
             at=at,
             unanswered=_unanswered(member) if stale else None,
-            refusal=member.watch.refusal,
+            refusal=why_not_measured(member.watch) if missing else None,
             partial=None if partial is None else member.watch.partial_explained,
         )
         owner.conditions.append(condition)

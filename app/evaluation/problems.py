@@ -12,7 +12,7 @@ import numpy as np
 from app.evaluation.buckets import bound_of
 from app.evaluation.figures import HOUR, Figures, WindowFigures
 from app.evaluation.members import Member
-from app.evaluation.series import part_of, why_unmatched
+from app.evaluation.series import part_of
 from app.evaluation.watch import MOST_GROUPS, Watch
 from app.promql.probe import BUCKET
 from app.promql.selector_text import quote, render
@@ -142,20 +142,31 @@ def _of_samples(watch: Watch) -> Iterator[Problem]:
         yield _warning(ProblemCode.IMPOSSIBLE_SAMPLES, detail)
 
 
+def why_not_measured(watch: Watch) -> str | None:
+    """Why the SLI is not counted although its series are there, if it is for the SLI itself; None if it is not."""
+    return watch.refusal or _lacking_buckets(watch)
+
+
 def _of_buckets(watch: Watch, *, measured: bool) -> Iterator[Problem]:
+    lacking = _lacking_buckets(watch)
+    if lacking is not None:
+        level = ProblemLevel.WARNING if measured else ProblemLevel.ERROR
+        yield Problem(code=ProblemCode.BUCKET_MISSING, level=level, detail=lacking)
+
+
+def _lacking_buckets(watch: Watch) -> str | None:
     lacking = _lacks_buckets(watch)
-    if lacking:
-        known = f"; it has the buckets {', '.join(watch.buckets)}" if watch.buckets else ""
-        yield Problem(
-            code=ProblemCode.BUCKET_MISSING,
-            level=ProblemLevel.WARNING if measured else ProblemLevel.ERROR,
-            detail=f"{lacking} series of {watch.query} have no bucket {BUCKET}={quote(bound_of(watch.sli))}: "
-            f"their events are not measured{known}",
-        )
+    if not lacking:
+        return None
+    known = f"; it has the buckets {', '.join(watch.buckets)}" if watch.buckets else ""
+    bucket = f"{BUCKET}={quote(bound_of(watch.sli))}"
+    return f"{lacking} series of {watch.query} have no bucket {bucket}: their events are not measured{known}"
 
 
 def _lacks_buckets(watch: Watch) -> int:
     """How many histograms have been scraped lately without the bucket at the threshold."""
+    if not watch.unmeasured:
+        return 0
     return sum(at_s > watch.counted_s - _LATELY_S for at_s in watch.unmeasured.values())
 
 
@@ -164,8 +175,7 @@ def _of_part(watch: Watch, *, matched: bool) -> Iterator[Problem]:
     sli = watch.sli
     if matched or watch.unmeasured:
         return
-    why = why_unmatched(sli, watch.seen)
-    said = f"no series has matched {render(part_of(sli))} so far" + (f": {why}" if why else "")
+    said = watch.seen.unmatched(sli)
     if isinstance(sli, BadSli):
         detail = f"{said}. This is normal for a service without errors; otherwise correct bad"
         yield Problem(code=ProblemCode.BAD_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)

@@ -27,10 +27,18 @@ class SeriesSeen:
     apart: bool = False
     labels: set[str] = field(default_factory=set)
     values: dict[str, set[str]] = field(default_factory=dict)
+    _unmatched: str | None = None
+
+    def unmatched(self, sli: Sli) -> str:
+        """That no series has matched the part so far, and why; in words that change with the series only."""
+        if self._unmatched is None:
+            why = why_unmatched(sli, self)
+            self._unmatched = f"no series has matched {render(part_of(sli))} so far" + (f": {why}" if why else "")
+        return self._unmatched
 
     def note(self, sli: Sli, labels: Mapping[str, str], *, in_total: bool) -> None:
         """Note one series that the total or the part selects."""
-        part = part_of(sli)
+        part, self._unmatched = part_of(sli), None
         if matches(part, labels):
             self.part = True
             same_metric = labels.get(NAME) == name_of(sli.total)

@@ -54,4 +54,4 @@ _RANKS = {level: rank for rank, level in enumerate(ProblemLevel)}
 
 def most_serious_first(problems: list[Problem]) -> tuple[Problem, ...]:
     """The problems, errors first; those of one level stay in their order."""
-    return tuple(sorted(problems, key=lambda problem: _RANKS[problem.level]))
+    return () if not problems else tuple(sorted(problems, key=lambda problem: _RANKS[problem.level]))
