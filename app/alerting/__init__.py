@@ -22,6 +22,7 @@ from app.alerting.lifecycle import NO_TRAFFIC, retire, step, step_slo
 from app.alerting.notice import IncidentErrors, Notice, NoticeStatus, compose, news, resolve
 from app.alerting.policy import check_tier, default_policies
 from app.alerting.reading import ADEQUATE_COVERAGE, Reading, TierReading, Verdict, is_calm, judge
+from app.alerting.relabelling import RELABELLED, relabel
 from app.alerting.routing import Route, Routing
 from app.alerting.scrape_interval import shortest_windows_s, with_windows_of_at_least
 
@@ -29,6 +30,7 @@ __all__ = [
     "ADEQUATE_COVERAGE",
     "ALERTNAMES",
     "NO_TRAFFIC",
+    "RELABELLED",
     "RESERVED",
     "Alert",
     "Condition",
@@ -56,6 +58,7 @@ __all__ = [
     "no_data",
     "no_traffic",
     "of_budget",
+    "relabel",
     "resolve",
     "retire",
     "sent_labels",

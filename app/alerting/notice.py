@@ -32,7 +32,8 @@ class Notice:
     when it began to fire; *promise* is the description of the SLO. *exhausted_at* is when none of the budget is left at
     the present burn rate; *first_bad_at* and *last_bad_at* are the start of the incident's first slot with errors and
     the end of its last, *spent* is the share of the budget that went in between; None and NaN where not known.
-    *condition* says in words what holds, where the *cause* is not a burn.
+    *condition* says in words what holds, where the *cause* is not a burn. *relabelled_at* is when the alert got its
+    labels in the middle of its incident, None if it began with them: to receivers it is another alert since then.
     """
 
     status: NoticeStatus
@@ -70,11 +71,27 @@ class Notice:
     spent: float = _NAN
     cause: Cause = Cause.BURN
     condition: str = ""
+    relabelled_at: datetime | None = None
 
     @property
     def key(self) -> str:
         """The identity of the alert, as in `Alert.key`."""
         return alert_key(self.slo, self.severity, self.cause)
+
+    @property
+    def instance(self) -> str:
+        """The identity of the alert with its present labels: what one receiver knows as one alert."""
+        return self.key if self.relabelled_at is None else f"{self.key}@{self.relabelled_at.isoformat()}"
+
+    def redescribed(self, slo: Slo, group: GroupKey, policy: SeverityPolicy | None = None) -> "Notice":
+        """The same figures with what the documents say by now; those of a burn have a *policy*."""
+        return replace(
+            self,
+            alertname=self.alertname if policy is None else slo.alerting.name,
+            labels=_merged(slo.labels, group, () if policy is None else policy.labels),
+            annotations=_merged(slo.alerting.annotations, () if policy is None else policy.annotations),
+            promise=slo.description,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +126,7 @@ def compose(
     if not alert.firing or alert.since is None or alert.incident is None:
         raise ValueError(f"the alert {alert.key} does not fire")
     if alert.frozen is not None and last is not None:
-        return replace(last, stale=alert.frozen)
+        return replace(last.redescribed(slo, group, policy), stale=alert.frozen)
     tier, measured = _tripped(alert, reading, policy.tiers)
     story = last if last is not None and last.incident == alert.incident else None
     errors = errors or _errors_of(story)

@@ -108,9 +108,9 @@ class AlertmanagerPeer(Keeper):
 
     @override
     async def keep(self, notices: Sequence[Notice], *, at: datetime) -> bool:
-        picture = {notice.key: notice.incident for notice in notices}
+        picture = {notice.instance: notice.incident for notice in notices}
         self._refused = {key: incident for key, incident in self._refused.items() if picture.get(key) == incident}
-        repeated = [notice for notice in notices if notice.key not in self._refused]
+        repeated = [notice for notice in notices if notice.instance not in self._refused]
         outcomes = await self._send(repeated, at=at, changes=False)
         return not any(map(_is_of_peer, outcomes))
 
@@ -145,7 +145,7 @@ class AlertmanagerPeer(Keeper):
     def _form(self, notice: Notice, started_at: datetime | None, at: datetime, *, changes: bool) -> _Form:
         if notice.status is NoticeStatus.FIRING or started_at is None:
             return _Form.AS_IT_IS
-        seen = self._seen.get(notice.key)
+        seen = self._seen.get(notice.instance)
         if seen is None or seen.incident != notice.incident:
             # A repeated end may have been notified in a life we know nothing of: a new page would be for nothing.
             younger = started_at - timedelta(seconds=self._api.skew) > notice.starts_at
@@ -164,30 +164,30 @@ class AlertmanagerPeer(Keeper):
     ) -> Outcome:
         """Remember what the Alertmanager knows now; what became of the notice, perhaps sent in another form."""
         if isinstance(outcome, Rejected):
-            self._refused[notice.key] = notice.incident
+            self._refused[notice.instance] = notice.incident
         if not isinstance(outcome, Delivered):
             return outcome
-        self._refused.pop(notice.key, None)
+        self._refused.pop(notice.instance, None)
         match form:
             case _Form.NOT_YET:
-                return Held(until=self._seen[notice.key].until or at)
+                return Held(until=self._seen[notice.instance].until or at)
             case _Form.ASSERTED:
                 until = self._reassertion.seen_at(notice, at)
-                self._seen[notice.key] = _Seen(incident=notice.incident, started_at=started_at, until=until)
+                self._seen[notice.instance] = _Seen(incident=notice.incident, started_at=started_at, until=until)
                 return Held(until=until)
             case _Form.AS_IT_IS:
                 if notice.status is NoticeStatus.FIRING:
                     self._note_firing(notice, started_at, at)
                 else:
-                    self._seen.pop(notice.key, None)
+                    self._seen.pop(notice.instance, None)
                 return outcome
 
     def _note_firing(self, notice: Notice, started_at: datetime | None, at: datetime) -> None:
-        known = self._seen.get(notice.key)
+        known = self._seen.get(notice.instance)
         if known is None or (known.incident, known.started_at) != (notice.incident, started_at):
             # What it learns late it tells a moment later, or never if the end comes first.
             until = self._reassertion.seen_at(notice, at) if self._reassertion.is_old(notice, at) else None
-            self._seen[notice.key] = _Seen(incident=notice.incident, started_at=started_at, until=until)
+            self._seen[notice.instance] = _Seen(incident=notice.incident, started_at=started_at, until=until)
 
     async def _post_all(self, told: Sequence[tuple[Notice, _Form]], at: datetime) -> list[Outcome]:
         outcomes: list[Outcome] = []
@@ -207,7 +207,7 @@ class AlertmanagerPeer(Keeper):
             alert = self._alert(notice, form, at)
             orjson.dumps(alert)
         except Exception as error:  # noqa: BLE001  whatever it is, it concerns this alert only
-            _log.exception("an alert cannot be written", receiver=self._receiver, alert=notice.key)
+            _log.exception("an alert cannot be written", receiver=self._receiver, alert=notice.instance)
             self._instruments.failed(self._receiver, FailureReason.INTERNAL)
             return unforeseen(error)
         return alert

@@ -258,7 +258,7 @@ def _key(entry: OutboxEntry) -> _Key:
 
 
 def _incident(notice: Notice) -> tuple[str, str]:
-    return notice.key, notice.incident
+    return notice.instance, notice.incident
 
 
 def _degraded(notice: Notice) -> Notice:

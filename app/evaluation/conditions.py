@@ -97,7 +97,7 @@ def judge_conditions(
 def _notice(alert: Alert, condition: Condition, owner: Owner, in_force: Mapping[str, Notice], at: datetime) -> Notice:
     last = in_force.get(alert.key)
     if last is not None and (condition.holds is None or _says_it_still(last, alert)):
-        return last
+        return last.redescribed(owner.slo, owner.group)
     return compose_condition(
         alert, condition, slo=owner.slo, group=owner.group, budget_remaining=owner.remaining, at=at
     )

@@ -18,6 +18,7 @@ from app.alerting import (
     may_be_one_failure,
     needed_windows,
     news,
+    relabel,
     resolve,
     retire,
     step_slo,
@@ -135,7 +136,8 @@ def judge_all(
         )
         silenced += (alert for alert in known if alert.severity not in readings)
     notices |= columns.notices(asserted, in_force, at=at)
-    told = news(transitions, notices, in_force)
+    notices, relabelled = relabel(notices, in_force, at=at)
+    told = (*news(transitions, notices, in_force), *relabelled)
     slos = {member.slo.id for member in members}
     gone, ended, farewells = _leave(before, alerts, in_force, slos=slos, at=at)
     return Judgement(

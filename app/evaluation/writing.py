@@ -88,9 +88,9 @@ class Writer:
         for notice in judgement.told:
             receivers = self._routing.receivers(notice)
             if notice.status is NoticeStatus.RESOLVED:
-                # Who was told that it fires is told that it is over, even if routes have changed in between.
-                told = told_of(transaction, notice, receivers=self._routing.known)
-                receivers = tuple(dict.fromkeys((*receivers, *told)))
+                # Who was told that it fires is told that it is over, even if routes have changed in between; who was
+                # not would hear of the end of what it never knew.
+                receivers = told_of(transaction, notice, receivers=self._routing.known) or receivers
             enqueue(transaction, [notice], receivers=receivers, at=at)
 
     def _save_book(self, now: datetime) -> None:

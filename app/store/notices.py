@@ -28,7 +28,7 @@ def decode_notice(text: str) -> Notice:
     values["severity"] = Severity(stored["severity"])
     values["slo"] = SloId(stored["slo"])
     values["cause"] = Cause(stored.get("cause", Cause.BURN))
-    for name in ("starts_at", "at", "ends_at", "exhausted_at", "first_bad_at", "last_bad_at"):
+    for name in ("starts_at", "at", "ends_at", "relabelled_at", "exhausted_at", "first_bad_at", "last_bad_at"):
         # Notices of earlier versions have no such moments.
         values[name] = datetime.fromisoformat(stored[name]) if stored.get(name) else None
     for name in ("group", "labels", "annotations"):

@@ -114,7 +114,7 @@ def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Seq
 def idempotency_key(notice: Notice) -> str:
     """What tells receivers that two deliveries are one: the same for every attempt, another for every change."""
     changed_at = notice.ends_at or notice.starts_at
-    text = f"{notice.key}\n{notice.incident}\n{notice.status}\n{changed_at.isoformat()}"
+    text = f"{notice.instance}\n{notice.incident}\n{notice.status}\n{changed_at.isoformat()}"
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -227,13 +227,16 @@ def ends_waiting(connection: Connection, receiver: str, notice: Notice) -> tuple
     for row in connection.execute(select(outbox.c.notice).where(mine).order_by(outbox.c.id)):
         with suppress(LookupError, TypeError, ValueError):
             found.append(decode_notice(row.notice))
-    return tuple(end for end in found if end.incident == notice.incident)
+    return tuple(end for end in found if _is_of(end, notice))
 
 
 def told_of(
     connection: Connection, notice: Notice, *, receivers: Iterable[str], status: NoticeStatus = NoticeStatus.FIRING
 ) -> tuple[str, ...]:
-    """Those of *receivers* that have been, or will be, told that the alert of this incident fires, or is over."""
+    """Those of *receivers* that have been, or will be, told that the alert of this incident fires, or is over.
+
+    That is, with these labels: an alert whose labels were changed is another one to them.
+    """
     mine = (
         outbox.c.receiver.in_(tuple(receivers))
         & outbox.c.state.in_(tuple(EntryState))
@@ -242,7 +245,12 @@ def told_of(
     )
     rows = connection.execute(select(outbox.c.receiver, outbox.c.notice).where(mine).order_by(outbox.c.id)).all()
     incident = f'"incident":"{notice.incident}"'
-    return tuple(dict.fromkeys(row.receiver for row in rows if incident in row.notice))
+    told: dict[str, None] = {}
+    for row in rows:
+        with suppress(LookupError, TypeError, ValueError):
+            if incident in row.notice and _is_of(decode_notice(row.notice), notice):
+                told[row.receiver] = None
+    return tuple(told)
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:
@@ -270,6 +278,10 @@ def prune_outbox(connection: Connection, *, before: datetime) -> int:
     """Delete entries that ended before a time; how many there were."""
     ended = (outbox.c.state != EntryState.WAITING.value) & (outbox.c.ended_at < before)
     return connection.execute(delete(outbox).where(ended)).rowcount
+
+
+def _is_of(one: Notice, other: Notice) -> bool:
+    return (one.incident, one.instance) == (other.incident, other.instance)
 
 
 def _heads(receiver: str) -> Select[tuple[object, ...]]:

@@ -64,6 +64,7 @@ class Running(AbstractContextManager["Running"]):
         settle_s: int = 300,
         timeout_s: float = 20,
         history: timedelta | None = None,
+        routing: Routing = Routing(always=("pager",)),  # noqa: B008  frozen
     ) -> None:
         self.slos = slos
         self.source = source
@@ -78,7 +79,7 @@ class Running(AbstractContextManager["Running"]):
             settle=timedelta(seconds=settle_s),
             timeout=timedelta(seconds=timeout_s),
             history=history,
-            routing=Routing(always=("pager",)),
+            routing=routing,
         )
         self._begin()
 

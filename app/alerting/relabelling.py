@@ -1,0 +1,37 @@
+"""Labels that a document changes while an alert fires: for receivers one alert ends and another begins."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from app.alerting.labels import sent_labels
+from app.alerting.notice import Notice, resolve
+
+RELABELLED = "its labels were changed"
+"""Why the alert with the old labels ends; its incident goes on under the new ones."""
+
+
+def relabel(
+    current: Mapping[str, Notice], last: Mapping[str, Notice], *, at: datetime
+) -> tuple[dict[str, Notice], tuple[Notice, ...]]:
+    """The notices in force, each with when it got its labels, and what receivers are told of labels that have changed.
+
+    Args:
+        current: by key, the notices of the alerts that are in force in this slot.
+        last: by key, those of the slot before.
+        at: the slot.
+    """
+    found: dict[str, Notice] = {}
+    told: list[Notice] = []
+    for key, notice in current.items():
+        before = last.get(key)
+        found[key] = notice
+        if before is None or before.incident != notice.incident:
+            continue
+        if sent_labels(before) == sent_labels(notice):
+            found[key] = replace(notice, relabelled_at=before.relabelled_at)
+            continue
+        found[key] = replace(notice, relabelled_at=at)
+        # In this order: a receiver that knows the alert by its key alone must be left with one that fires.
+        told += (resolve(before, at=at, reason=RELABELLED), found[key])
+    return found, tuple(told)

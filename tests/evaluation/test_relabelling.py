@@ -1,0 +1,129 @@
+"""Labels that change while an alert fires: the owner of before is told the end, the new one the beginning."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from app.alerting import Route, Routing
+from app.slo import Slo
+from app.store.alerts import load_in_force
+from app.store.outbox import mark_done, waiting
+from tests.evaluation.memory import MemorySource, Series
+from tests.evaluation.plain import availability, counter, requests, slos
+from tests.evaluation.running import Running
+
+AT = 1_772_323_200.0
+HOUR = 3600.0
+ROUTING = Routing(
+    routes=tuple(Route(receivers=(team,), labels=(("team", (team,)),)) for team in ("red", "blue", "green")),
+    default=("nobody",),
+)
+
+
+def burning(until: float = 6 * HOUR, seen_until: float = 7 * HOUR) -> MemorySource:
+    """Half of all requests fail from hour 2 on."""
+    span, burst = (AT, AT + seen_until), ((AT + 2 * HOUR, AT + until), 1.0)
+    series: Sequence[Series] = [
+        counter(requests("web"), span),
+        counter(requests("web", "500"), span, per_second=0.0, bursts=[burst]),
+    ]
+    return MemorySource(series=series)
+
+
+def owned(folder: Path, team: str, **alerting: object) -> Sequence[Slo]:
+    document = availability("web")
+    document["slos"][0] |= {"labels": {"team": team}, "alerting": {"ticket": "off", "no_data_for": "off"} | alerting}  # type: ignore[index]
+    return slos([document], folder)
+
+
+def told(live: Running, *receivers: str) -> list[tuple[str, str, str]]:
+    """What each receiver has been told since the last time, by the alert's labels; and delivers it."""
+    found = []
+    with live.database.begin() as tx:
+        for receiver in receivers:
+            entries = waiting(tx, receiver)
+            mark_done(tx, [entry.id for entry in entries], at=entries[-1].created_at) if entries else None
+            found += [(receiver, entry.notice.status.value, dict(entry.notice.labels)["team"]) for entry in entries]
+    return found
+
+
+def in_force(live: Running) -> list[tuple[str, str, str]]:
+    with live.database.read() as tx:
+        return [(one.alertname, one.incident, dict(one.labels)["team"]) for one in load_in_force(tx)]
+
+
+TEAMS = ("red", "blue", "green", "nobody")
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+def test_a_new_owner_is_paged_and_the_old_one_is_told_the_end(tmp_path: Path, frozen: bool) -> None:
+    """Also while the alert is frozen, of which nothing new is known; once, over restarts, and in one incident."""
+    source = burning(seen_until=2.25 * HOUR) if frozen else burning()
+    with Running(owned(tmp_path, "red"), source, tmp_path / "a.db", routing=ROUTING) as live:
+        live.tick(AT + 1.9 * HOUR)
+        live.backfill(AT + 1.9 * HOUR)
+        live.tick(*np.arange(AT + 2 * HOUR, AT + 2.25 * HOUR, 60))
+        assert told(live, *TEAMS) == [("red", "firing", "red")]
+        ((_, incident, _),) = in_force(live)
+        if frozen:
+            live.tick(*np.arange(AT + 2.25 * HOUR, AT + 2.35 * HOUR, 60))
+            assert live.board.snapshots[0].alerts[0].state == "frozen"
+        live.slos = owned(tmp_path, "blue")
+        live.restart()
+        live.tick(*np.arange(AT + 2.4 * HOUR, AT + 2.45 * HOUR, 60))
+        assert told(live, *TEAMS) == [("red", "resolved", "red"), ("blue", "firing", "blue")]
+        assert in_force(live) == [("ErrorBudgetBurn", incident, "blue")]
+        live.restart()
+        live.tick(AT + 2.5 * HOUR)
+        assert told(live, *TEAMS) == []
+        live.slos = owned(tmp_path, "green")
+        live.restart()
+        live.tick(AT + 2.55 * HOUR)
+        assert told(live, *TEAMS) == [("blue", "resolved", "blue"), ("green", "firing", "green")]
+        live.slos = ()
+        live.restart()
+        live.tick(AT + 2.6 * HOUR)
+        assert told(live, *TEAMS) == [("green", "resolved", "green")]
+
+
+def test_one_receiver_hears_the_end_of_the_old_name_before_the_new_one(tmp_path: Path) -> None:
+    with Running(owned(tmp_path, "red"), burning(), tmp_path / "a.db", routing=ROUTING) as live:
+        live.tick(AT + 1.9 * HOUR)
+        live.backfill(AT + 1.9 * HOUR)
+        live.tick(*np.arange(AT + 2 * HOUR, AT + 2.25 * HOUR, 60))
+        told(live, *TEAMS)
+        live.slos = owned(tmp_path, "red", name="WebBurns")
+        live.restart()
+        live.tick(AT + 2.3 * HOUR)
+        with live.database.read() as tx:
+            entries = waiting(tx, "red")
+        assert [(entry.notice.status.value, entry.notice.alertname) for entry in entries] == [
+            ("resolved", "ErrorBudgetBurn"),
+            ("firing", "WebBurns"),
+        ]
+        assert entries[0].notice.incident == entries[1].notice.incident
+        assert entries[0].notice.reason == "its labels were changed"
+        assert len({entry.idempotency_key for entry in entries}) == 2
+
+
+def test_a_page_that_becomes_a_ticket_ends_and_begins_in_one_incident(
+    tmp_path: Path,
+) -> None:
+    tiers = [{"long": "1h", "short": "5m", "factor": 14.4}]
+    with Running(owned(tmp_path, "red", page={"tiers": tiers}), burning(), tmp_path / "a.db", routing=ROUTING) as live:
+        live.tick(AT + 1.9 * HOUR)
+        live.backfill(AT + 1.9 * HOUR)
+        live.tick(*np.arange(AT + 2 * HOUR, AT + 2.25 * HOUR, 60))
+        told(live, *TEAMS)
+        live.slos = owned(tmp_path, "red", page="off", ticket={"tiers": tiers})
+        live.restart()
+        live.tick(AT + 2.3 * HOUR)
+        with live.database.read() as tx:
+            entries = waiting(tx, "red")
+        assert {(entry.notice.status.value, entry.notice.severity.value) for entry in entries} == {
+            ("resolved", "page"),
+            ("firing", "ticket"),
+        }
+        assert len({entry.notice.incident for entry in entries}) == 1
