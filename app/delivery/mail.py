@@ -97,11 +97,14 @@ class Mail(Messenger):
         try:
             async with asyncio.timeout(seconds):
                 connection = await self._connected()
-                return Told(outcome=await self._send(content, password, connection, reached))
+                outcome = await self._send(content, password, connection, reached)
         except (TimeoutError, aiosmtplib.SMTPTimeoutError) as error:
             raise _attempt(FailureReason.TIMEOUT, f"the mail server did not answer within {seconds:g} s") from error
         except (OSError, aiosmtplib.SMTPException) as error:
             raise _attempt(FailureReason.UNREACHABLE, f"the mail server cannot be reached: {error}") from error
+        if isinstance(outcome, Delivered):
+            self._reached.pop(telling.key, None)
+        return Told(outcome=outcome)
 
     @override
     async def aclose(self) -> None:

@@ -4,7 +4,8 @@ Source: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhook
 https://docs.slack.dev/reference/methods/chat.postMessage
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -136,9 +137,10 @@ def message(telling: Telling, writer: Writer) -> dict[str, Any]:
     mark = ":rotating_light:" if telling.firing else ":white_check_mark:"
     headline, text = (_unlinked(text, telling.notices) for text in (words.headline, words.text))
     headline, text = escaped(shortened(headline, _HEADLINE_CHARS)), escaped(shortened(text, _TEXT_CHARS))
+    text = _linked(text, writer.written_addresses(telling))
     return {
         "text": f"{mark} {headline}",
-        # Slack would make links of whatever looks like one, in values of labels too.
+        # Slack would make links of whatever looks like one, in values of labels too; those of documents are marked.
         "parse": "none",
         "attachments": [
             {
@@ -170,6 +172,15 @@ def _unlinked(text: str, notices: Sequence[Notice]) -> str:
                 shown = visible(value)
                 text = text.replace(shown, shown.replace(_SCHEME, "[:]//"))
     return text
+
+
+def _linked(text: str, addresses: Collection[str]) -> str:
+    """The escaped text with these addresses as links."""
+    if not addresses:
+        return text
+    longest_first = sorted(map(escaped, addresses), key=len, reverse=True)
+    pattern = re.compile(f"(?:{'|'.join(map(re.escape, longest_first))})(?=[.,;:!?)]*(?:\\s|$))")
+    return pattern.sub(lambda found: f"<{found[0].replace('|', '%7C')}>", text)
 
 
 def _address(href: str) -> str:

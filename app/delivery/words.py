@@ -1,5 +1,6 @@
 """What all messages to people have in common: a headline, a text, and digests of many alerts."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from app.delivery.plain_text import one_line, shortened, visible
 from app.delivery.templates import Templates
 from app.slo import Cause
 
+_ADDRESS = re.compile(r"https?://[^\s<>{}|\"'`]*[^\s<>{}|\"'`.,;:!?)]")
 _MOST_NAMED = 20
 _LINE_CHARS = 250
 """Of one alert in a digest: twenty of them with links fit into every receiver's message."""
@@ -48,6 +50,12 @@ class Writer:
     def annotations(self, notice: Notice) -> dict[str, str]:
         """Everything that is said of one alert."""
         return annotations(notice, self.templates)
+
+    def written_addresses(self, telling: Telling) -> frozenset[str]:
+        """The addresses that documents and the receiver's templates themselves write into their texts."""
+        own = (self.templates.summary or "", self.templates.description or "")
+        texts = (text for notice in telling.notices for _, text in notice.annotations)
+        return frozenset(found for text in (*own, *texts) for found in _ADDRESS.findall(text))
 
     def _digest(self, telling: Telling) -> Words:
         worst = sorted(telling.notices, key=_urgency)

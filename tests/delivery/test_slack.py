@@ -165,6 +165,22 @@ def test_values_of_labels_are_no_links() -> None:
     assert "<https://runbooks/slo|Runbook>" in attachment["text"]
 
 
+def test_addresses_that_a_document_writes_are_links() -> None:
+    wiki = "https://wiki.example/pay?a=1&b=2"
+    notice = firing(
+        labels=(("team", "https://evil.example/x"),),
+        annotations=(("description", f"See {wiki}. Not {{{{ labels.team }}}} or {wiki}/more"),),
+    )
+    with Scripted(otherwise=OK) as server:
+        deliver(lambda: _webhook(server), [notice])
+        (page,) = server.bodies
+    text = page["attachments"][0]["text"]
+    assert text.startswith(
+        "See <https://wiki.example/pay?a=1&amp;b=2>. Not https://evil.example/x "
+        "or <https://wiki.example/pay?a=1&amp;b=2/more>\n"
+    )
+
+
 def test_no_direction_mark_and_long_texts_keep_their_links() -> None:
     notice = firing(
         group=(("route", "a\u202eb\u200b"),),

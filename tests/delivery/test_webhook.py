@@ -2,6 +2,7 @@
 
 import base64
 import hmac
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -11,13 +12,14 @@ import httpx
 import pytest
 from typing_extensions import override
 
-from app.alerting import resolve
+from app.alerting import Notice, resolve
 from app.delivery.direct import Manners, Messenger
-from app.delivery.outcome import Delivered, Failed, FailureReason, Rejected
+from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Rejected
 from app.delivery.remembered import MemoryMessages
 from app.delivery.secrets import FixedSecret
 from app.delivery.webhook import Webhook, WebhookOptions, fingerprint
 from app.slo import Cause, Severity
+from app.store import StoreError
 from app.store.outbox import idempotency_key
 from tests.delivery.desk import WRITER, deliver, outgoing
 from tests.delivery.fakes import SkewedClock
@@ -199,6 +201,21 @@ def test_a_digest_is_a_group_that_is_resolved_with_its_last_alert(restarted: boo
         issues.take(server.bodies[4])
     assert issues.open == {}
     assert book.shown == {}
+
+
+def test_an_end_waits_while_nobody_can_say_what_still_fires() -> None:
+    class Unreadable(MemoryMessages):
+        @override
+        def firing_in(self, receiver: str, handle: str) -> Sequence[Notice]:
+            raise StoreError("disk I/O error")
+
+    some = [firing(f"slo-{number}") for number in range(30)]
+    over = [resolve(notice, at=notice.at) for notice in some]
+    with Scripted() as server:
+        _, waits, told = deliver(lambda: _webhook(server), some, over[:10], over, book=Unreadable())
+        assert all(isinstance(outcome, Held) for outcome in waits)
+        assert told == [Delivered()] * 30
+        assert [body["status"] for body in server.bodies] == ["firing", "resolved"]
 
 
 def test_pages_and_tickets_are_digests_apart() -> None:
