@@ -4,20 +4,19 @@ One writer connection in BEGIN IMMEDIATE, readers beside it (WAL). Everything is
 wait use a worker thread.
 """
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.schema import CreateColumn
 
+from app.store.database_file import DatabaseFile, claim
 from app.store.errors import StoreCorruptError, StoreError, StoreLockedError, StoreNewerError, StoreUnavailableError
 from app.store.schema import SCHEMA_VERSION, metadata, schema_version
 
@@ -31,9 +30,9 @@ _REMEDY = "restore a backup, or start with --recover to put it aside and count a
 class Database:
     """An open database; `close` releases it for another process."""
 
-    def __init__(self, engine: Engine, lock: IO[str] | None) -> None:
+    def __init__(self, engine: Engine, file: DatabaseFile | None) -> None:
         self._engine = engine
-        self._lock = lock
+        self._file = file
 
     def put_aside(self) -> None:
         """Close it and rename its files; who opens it next begins a new one."""
@@ -51,9 +50,11 @@ class Database:
             StoreError: it could not be begun, written or committed. Nothing of it counts; but after a commit that
                 failed to reach the disk its rows may be found later, so what is written again must not count twice.
         """
+        self._check_file()
         with translated_errors(), self._engine.connect() as connection:
             try:
                 with connection.begin():
+                    self._check_journal()
                     yield connection
             except DatabaseError:
                 # What an open connection believes after a failed write or fsync cannot be relied on.
@@ -67,6 +68,7 @@ class Database:
         Raises:
             StoreError: the database cannot be read.
         """
+        self._check_file()
         with translated_errors(), self._engine.connect().execution_options(sloburn_read=True) as connection:
             yield connection
 
@@ -76,14 +78,23 @@ class Database:
         Raises:
             StoreError: it is damaged, or cannot be read.
         """
+        self._check_file()
         with translated_errors():
             _check_integrity(self._engine)
 
     def close(self) -> None:
         """Close the connections and release the lock."""
         self._engine.dispose()
-        if self._lock is not None:
-            self._lock.close()
+        if self._file is not None:
+            self._file.release()
+
+    def _check_file(self) -> None:
+        if self._file is not None:
+            self._file.check()
+
+    def _check_journal(self) -> None:
+        if self._file is not None:
+            self._file.check_journal()
 
 
 def open_database(url: str, *, recover: bool = False) -> Database:
@@ -104,7 +115,7 @@ def open_database(url: str, *, recover: bool = False) -> Database:
         raise StoreUnavailableError(
             f"databases of kind {target.get_backend_name()!r} are not supported; write sqlite:///FILE"
         )
-    lock = _claim(target)
+    file = claim(Path(target.database)) if target.database and target.database != ":memory:" else None
     try:
         try:
             engine = _open(target)
@@ -112,12 +123,17 @@ def open_database(url: str, *, recover: bool = False) -> Database:
             if not recover:
                 raise
             _put_aside(Path(str(target.database)))
+            if file is not None:
+                file.release()
+                file = claim(file.path)
             engine = _open(target)
     except BaseException:
-        if lock is not None:
-            lock.close()
+        if file is not None:
+            file.release()
         raise
-    return Database(engine, lock)
+    if file is not None:
+        file.opened()
+    return Database(engine, file)
 
 
 def _open(target: URL) -> Engine:
@@ -179,31 +195,6 @@ def unreadable_is_damaged() -> Iterator[None]:
 
 def _damaged(error: object) -> StoreCorruptError:
     return StoreCorruptError(f"the database is damaged: {error}; {_REMEDY}")
-
-
-def _claim(url: URL) -> IO[str] | None:
-    """Make sure that no other process works on the same file; the lock ends with the process, however it ends."""
-    if not url.database or url.database == ":memory:":
-        return None
-    path = Path(url.database)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open("w", encoding="utf-8")
-    except OSError as error:
-        raise StoreUnavailableError(
-            f"the database folder {path.parent} cannot be written: {error.strerror}; "
-            "give another with SLOBURN_DATABASE_URL or make it writable"
-        ) from error
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        lock.close()
-        raise StoreLockedError(
-            f"another sloburn works on {path}; stop it, or give this one another SLOBURN_DATABASE_URL"
-        ) from error
-    lock.write(f"{os.getpid()}\n")
-    lock.flush()
-    return lock
 
 
 def _prepare_connections(engine: Engine) -> None:

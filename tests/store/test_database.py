@@ -5,7 +5,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text, update
 
-from app.store import StoreCorruptError, StoreLockedError, StoreNewerError, StoreUnavailableError, open_database
+from app.store import (
+    Database,
+    StoreCorruptError,
+    StoreLockedError,
+    StoreNewerError,
+    StoreUnavailableError,
+    open_database,
+)
 from app.store.schema import SCHEMA_VERSION, schema_version
 
 
@@ -80,3 +87,75 @@ def test_a_database_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailableError, match="sqlite"):
         open_database("postgresql://localhost/x")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("lead", ["symlink", "hard link", "linked folder", "no lock file"])
+def test_another_way_to_the_same_database_makes_no_second_writer(tmp_path: Path, lead: str) -> None:
+    (tmp_path / "data").mkdir()
+    path, other = tmp_path / "data" / "x.db", tmp_path / "data" / "y.db"
+    first = open_database(url(path))
+    if lead == "symlink":
+        other.symlink_to(path)
+    elif lead == "hard link":
+        other.hardlink_to(path)
+    elif lead == "linked folder":
+        (tmp_path / "also").symlink_to(tmp_path / "data")
+        other = tmp_path / "also" / "x.db"
+    else:
+        (tmp_path / "data" / "x.db.lock").unlink()
+        other = path
+    with pytest.raises(StoreLockedError, match="another sloburn"):
+        open_database(url(other))
+    first.close()
+    open_database(url(other)).close()
+
+
+def _fails(database: Database) -> list[str]:
+    """Why it can neither be written nor read; empty if it can."""
+    reasons = []
+    for attempt in (database.begin, database.read):
+        try:
+            with attempt() as transaction:
+                transaction.execute(text("SELECT version FROM schema_version"))
+        except StoreUnavailableError as error:
+            reasons.append(str(error))
+    return reasons
+
+
+def test_a_file_that_is_deleted_is_noticed_and_used_again_when_it_is_put_back(tmp_path: Path) -> None:
+    path, away = tmp_path / "x.db", tmp_path / "away.db"
+    database = open_database(url(path))
+    assert not _fails(database)
+    path.rename(away)
+    assert [f"{path} was deleted" in reason for reason in _fails(database)] == [True, True]
+    assert not path.exists()
+    away.rename(path)
+    assert not _fails(database)
+    database.close()
+
+
+def test_a_file_that_is_replaced_is_noticed_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "x.db"
+    database = open_database(url(path))
+    other = open_database(url(tmp_path / "y.db"))
+    other.close()
+    (tmp_path / "y.db").rename(path)
+    before = path.read_bytes()
+    assert [f"{path} was replaced" in reason for reason in _fails(database)] == [True, True]
+    assert path.read_bytes() == before
+    database.close()
+
+
+def test_a_write_ahead_log_that_is_deleted_is_noticed(tmp_path: Path) -> None:
+    """What has been committed is there after a restart."""
+    database = open_database(url(tmp_path / "x.db"))
+    with database.begin() as transaction:
+        transaction.execute(text("CREATE TABLE kept (x)"))
+    (tmp_path / "x.db-wal").unlink()
+    with pytest.raises(StoreUnavailableError, match=r"x\.db-wal was deleted"), database.begin():
+        pass
+    database.close()
+    again = open_database(url(tmp_path / "x.db"))
+    with again.read() as transaction:
+        assert transaction.execute(text("SELECT count(*) FROM kept")).scalar_one() == 0
+    again.close()

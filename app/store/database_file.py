@@ -1,0 +1,98 @@
+"""The file of the database: claimed by one process, and watched, since it may be deleted or replaced in use."""
+
+import fcntl
+import os
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+from app.store.errors import StoreLockedError, StoreUnavailableError
+
+
+class DatabaseFile:
+    """A file that this process alone works on, until `release`."""
+
+    def __init__(self, path: Path, claims: ExitStack, identity: tuple[int, int]) -> None:
+        self.path = path
+        self._claims = claims
+        self._identity = identity
+        self._has_journal = False
+
+    @property
+    def _journal(self) -> Path:
+        return self.path.with_name(f"{self.path.name}-wal")
+
+    def opened(self) -> None:
+        """Note whether there is a write-ahead log: some file systems allow none, and SQLite does without."""
+        self._has_journal = self._journal.exists()
+
+    def check(self) -> None:
+        """Make sure that the file is still the one that was opened.
+
+        Raises:
+            StoreUnavailableError: it was deleted, or another is in its place. SQLite would go on writing to the one
+                that nobody will ever find again, and open further connections to the other one.
+        """
+        try:
+            found = self.path.stat()
+        except OSError:
+            raise StoreUnavailableError(
+                f"the database file {self.path} was deleted while in use; put it back, or restart to begin a new one"
+            ) from None
+        if (found.st_dev, found.st_ino) != self._identity:
+            raise StoreUnavailableError(
+                f"the database file {self.path} was replaced while in use; restart to work on the new one"
+            )
+
+    def check_journal(self) -> None:
+        """Make sure that the write-ahead log is there; to be called while a transaction is open.
+
+        Raises:
+            StoreUnavailableError: it was deleted, and with it, after a crash, what was committed lately.
+        """
+        if self._has_journal and not self._journal.exists():
+            raise StoreUnavailableError(f"{self._journal} was deleted while in use; restart to begin a new one")
+
+    def release(self) -> None:
+        """Let another process have it; all connections must be closed."""
+        self._claims.close()
+
+
+def claim(path: Path) -> DatabaseFile:
+    """Make sure that no other process works on the same file; the claim ends with the process, however it ends.
+
+    Two files are locked: the database itself, which is the same by whatever name or link it is reached, and one beside
+    it, which stays when the database is deleted or put aside.
+
+    Raises:
+        StoreError: another process has claimed it, or the folder cannot be written.
+    """
+    # SQLite too writes beside the file that a link leads to.
+    path = path.resolve()
+    with ExitStack() as claims:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            beside = claims.enter_context(path.with_name(f"{path.name}.lock").open("a", encoding="utf-8"))
+            # To close this before SQLite's connections would end the locks that SQLite has on the same file.
+            database = claims.enter_context(path.open("ab"))
+        except OSError as error:
+            raise StoreUnavailableError(
+                f"the database folder {path.parent} cannot be written: {error.filename}: {error.strerror}; "
+                "give another with SLOBURN_DATABASE_URL or make it writable"
+            ) from error
+        for file in (beside, database):
+            _lock(file, path)
+        beside.truncate(0)
+        beside.write(f"{os.getpid()}\n")
+        beside.flush()
+        opened = os.fstat(database.fileno())
+        return DatabaseFile(path, claims.pop_all(), (opened.st_dev, opened.st_ino))
+
+
+def _lock(file: IO[str] | IO[bytes], path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise StoreLockedError(
+            f"another sloburn works on {path}; stop it, or give this one another SLOBURN_DATABASE_URL"
+        ) from error
