@@ -28,12 +28,12 @@ class Notice:
 
     *labels* are those of the documents and of the *group*, *annotations* those of the documents; *good* and *bad* count
     the events of the window *long*; *period_seconds* is the length of the SLO window; *stale* says why the figures
-    are old; *reason* why an alert ended that did not end by itself; *culprits* which label values had most bad events
-    when it began to fire; *promise* is the description of the SLO. *exhausted_at* is when none of the budget is left at
-    the present burn rate; *first_bad_at* and *last_bad_at* are the start of the incident's first slot with errors and
-    the end of its last, *spent* is the share of the budget that went in between; None and NaN where not known.
-    *condition* says in words what holds, where the *cause* is not a burn. *relabelled_at* is when the alert got its
-    labels in the middle of its incident, None if it began with them: to receivers it is another alert since then.
+    are old; *reason* why an alert ended that did not end by itself; *top_contributors* which label values most errors
+    share, empty until that is known; *promise* is the description of the SLO. *exhausted_at* is when none of the budget
+    is left at the present burn rate; *first_bad_at* and *last_bad_at* are the start of the incident's first slot with
+    errors and the end of its last, *spent* is the share of the budget that went in between; None and NaN where not
+    known. *condition* says in words what holds, where the *cause* is not a burn. *relabelled_at* is when the alert got
+    its labels in the middle of its incident, None if it began with them: to receivers it is another alert since then.
     """
 
     status: NoticeStatus
@@ -63,7 +63,7 @@ class Notice:
     bad: float = _NAN
     stale: str | None = None
     reason: str | None = None
-    culprits: str = ""
+    top_contributors: str = ""
     promise: str = ""
     exhausted_at: datetime | None = None
     first_bad_at: datetime | None = None
@@ -156,7 +156,7 @@ def compose(
         good=measured.good,
         bad=measured.bad,
         stale=_COUNTS_AS_BAD if alert.tier == NO_DATA_TIER else alert.frozen,
-        culprits=story.culprits if story is not None else "",
+        top_contributors=story.top_contributors if story is not None else "",
         promise=slo.description,
         exhausted_at=exhausted_at,
         first_bad_at=errors.first_bad_at,

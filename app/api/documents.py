@@ -159,7 +159,7 @@ def _told(notice: Notice) -> Document:
         "exhausted_at": utc(notice.exhausted_at),
         "first_bad_at": utc(notice.first_bad_at),
         "last_bad_at": utc(notice.last_bad_at),
-        "culprits": notice.culprits or None,
+        "top_contributors": notice.top_contributors or None,
         "runbook_url": said.get("runbook_url"),
         "dashboard": said.get("dashboard"),
     }
@@ -168,7 +168,8 @@ def _told(notice: Notice) -> Document:
 _NOTHING_TOLD: Document = dict.fromkeys(
     (
         "incident", "summary", "description", "burn_rate_long", "burn_rate_short", "good", "bad", "incident_spent",
-        "budget_remaining", "exhausted_at", "first_bad_at", "last_bad_at", "culprits", "runbook_url", "dashboard",
+        "budget_remaining", "exhausted_at", "first_bad_at", "last_bad_at", "top_contributors", "runbook_url",
+        "dashboard",
     )
 )  # fmt: skip
 

@@ -221,7 +221,7 @@ _ALERT_EXAMPLE: JsonDict = {
     "exhausted_at": "2026-03-02T02:24:00Z",
     "first_bad_at": "2026-03-01T11:41:00Z",
     "last_bad_at": "2026-03-01T12:00:00Z",
-    "culprits": 'route="/pay" 82 %, version="1.4.2" 97 %',
+    "top_contributors": 'route="/pay": 82% of the errors, 9% of the traffic',
     "runbook_url": "https://runbooks.example.org/checkout",
     "dashboard": None,
 }
@@ -252,7 +252,9 @@ class ActiveAlertModel(AlertModel):
     exhausted_at: datetime | None = Field(description=_EXHAUSTED_AT)
     first_bad_at: datetime | None = Field(description="The start of the incident's first slot with errors.")
     last_bad_at: datetime | None = Field(description="The end of the incident's newest slot with errors.")
-    culprits: str | None = Field(description="The label values that stand out among the bad events.")
+    top_contributors: str | None = Field(
+        description="Label values that most errors share, each with its shares of the errors and of the traffic."
+    )
     runbook_url: str | None
     dashboard: str | None
 

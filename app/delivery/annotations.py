@@ -80,7 +80,7 @@ def _figures(notice: Notice) -> Iterator[tuple[str, str]]:
         "burn_rate_long": _figure(notice.burn_rate_long),
         "burn_rate_short": _figure(notice.burn_rate_short),
         "budget_remaining": _figure(notice.budget_remaining),
-        "culprits": notice.culprits,
+        "top_contributors": notice.top_contributors,
         "data": "stale" if notice.stale is not None else "",
     }
     return ((name, text) for name, text in texts.items() if text)

@@ -8,11 +8,11 @@ from app.delivery.message import error_duration, span, spent_by_incident, subjec
 
 NAMES = frozenset(
     {
-        "alertname", "bad", "budget_consumed", "budget_remaining", "burn_rate_long", "burn_rate_short", "culprits",
+        "alertname", "bad", "budget_consumed", "budget_remaining", "burn_rate_long", "burn_rate_short",
         "description", "duration", "ended", "error_duration", "errors_since",
         "errors_until", "exhausted_at", "factor", "good", "group", "incident", "incident_spent", "labels",
         "long", "name", "objective", "promise", "reason", "service", "severity", "short", "since", "slo", "stale",
-        "status", "subject", "summary", "tier", "time_left", "total", "window",
+        "status", "subject", "summary", "tier", "time_left", "top_contributors", "total", "window",
     }
 )  # fmt: skip
 """Every name that there is."""
@@ -55,7 +55,7 @@ def figures(notice: Notice) -> dict[str, Any]:
         "good": _known(notice.good),
         "bad": _known(notice.bad),
         "total": _known(notice.good + notice.bad),
-        "culprits": notice.culprits,
+        "top_contributors": notice.top_contributors,
         "stale": notice.stale,
         "reason": notice.reason,
     }

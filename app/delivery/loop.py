@@ -13,6 +13,7 @@ from functools import partial
 
 import structlog
 
+from app.alerting import Notice
 from app.clock import Clock
 from app.delivery.answers import unforeseen
 from app.delivery.backoff import Backoff, Bury, Done, Ending, HoldUntil, RetryAt, ending
@@ -53,6 +54,7 @@ class DeliveryLoop:
         instruments: the health of delivery.
         pace: how often things happen.
         backoff: how failures are spaced.
+        completed: adds to a notice what has become known since it was stored.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class DeliveryLoop:
         instruments: DeliveryInstruments,
         pace: Pace = _DEFAULT_PACE,
         backoff: Backoff = _DEFAULT_BACKOFF,
+        completed: Callable[[Notice], Notice] = lambda notice: notice,
     ) -> None:
         self._deliveries = deliveries
         self._receivers = tuple(receivers)
@@ -73,6 +76,7 @@ class DeliveryLoop:
         self._instruments = instruments
         self._pace = pace
         self._backoff = backoff
+        self._completed = completed
         self._uniform = random.SystemRandom().uniform
         self._woken = {receiver.name: asyncio.Event() for receiver in self._receivers}
         self._stopping = asyncio.Event()
@@ -136,7 +140,7 @@ class DeliveryLoop:
 
     async def _attempt(self, receiver: Receiver, entries: Sequence[OutboxEntry], at: datetime) -> Sequence[Outcome]:
         try:
-            return await receiver.deliver([entry.notice for entry in entries], at=at)
+            return await receiver.deliver([self._completed(entry.notice) for entry in entries], at=at)
         except Exception as error:  # noqa: BLE001  counted like any failure, or the entry would never be given up
             _log.exception("delivery failed unexpectedly", receiver=receiver.name)
             self._instruments.failed(receiver.name, FailureReason.INTERNAL)

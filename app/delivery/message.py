@@ -32,14 +32,14 @@ def summary(notice: Notice) -> str:
 def description(notice: Notice) -> str:
     """The alert in a few sentences: what burns, how much is gone, how long it will last."""
     if notice.status is NoticeStatus.RESOLVED:
-        sentences = [_duration(notice), _reason(notice), _gone(notice)]
+        sentences = [_duration(notice), _reason(notice), _contributors(notice), _gone(notice)]
     else:
         sentences = [
             _stale(notice),
             _promise(notice),
             _events(notice),
             _speed(notice),
-            _culprits(notice),
+            _contributors(notice),
             _gone(notice),
         ]
     return " ".join(sentence for sentence in sentences if sentence)
@@ -181,8 +181,8 @@ def _stale(notice: Notice) -> str:
     )
 
 
-def _culprits(notice: Notice) -> str:
-    return f"Most bad events: {notice.culprits}." if notice.culprits else ""
+def _contributors(notice: Notice) -> str:
+    return f"Top contributors: {notice.top_contributors}." if notice.top_contributors else ""
 
 
 def _duration(notice: Notice) -> str:

@@ -167,7 +167,7 @@ def escaped(text: str) -> str:
 def _unlinked(text: str, notices: Sequence[Notice]) -> str:
     """The text with addresses in values of labels written so that no client opens them: ``https[:]//``."""
     for notice in notices:
-        for value in (*(value for _, value in notice.group), notice.culprits):
+        for value in (*(value for _, value in notice.group), notice.top_contributors):
             if _SCHEME in value:
                 shown = visible(value)
                 text = text.replace(shown, shown.replace(_SCHEME, "[:]//"))

@@ -2,7 +2,8 @@
 
 May import status, metrics, prometheus, store, spec, clock and the core. Start at `evaluator.py`. A tick goes: `live.py`
 (what to ask), `asking.py` (packing and blaming), `intake.py` (series to counters), `book.py` (counting, with the
-ledger), `figures.py`, `judging.py` and `conditions.py` (alerts), `culprits.py` (what burned it), `views.py`
+ledger), `figures.py`, `judging.py` and `conditions.py` (alerts), `top_contributors.py` (which label
+values the errors share), `incidents.py` (what they have spent), `views.py`
 (snapshots), `writing.py`, `unsaved.py` and `keeping.py` (what goes to disk). What fails is seen to by `troubles.py`
 (queries) and `sparing.py` (single SLOs). History: `backfill.py`, `past.py`, `cells.py`, `edges.py`.
 """

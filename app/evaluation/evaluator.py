@@ -5,8 +5,8 @@ up for by a later tick. Ticks and backfill take turns at the book, never at Prom
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -17,16 +17,23 @@ from app.evaluation.aftermath import aftermaths
 from app.evaluation.asking import Asker
 from app.evaluation.backfill import Backfill
 from app.evaluation.book import Book
-from app.evaluation.culprits import culprits
 from app.evaluation.edges import Edges
 from app.evaluation.figures import Figures, compute
 from app.evaluation.history import Past
 from app.evaluation.inspection import Inspection
-from app.evaluation.judging import AlertsBySlo, Judgement, NoticesByKey, judge_all, shown_with
+from app.evaluation.judging import (
+    AlertsBySlo,
+    Judgement,
+    NoticesByKey,
+    burning_members,
+    judge_all,
+    shown_with,
+)
 from app.evaluation.keeping import Keeper
 from app.evaluation.members import Member, members_of
 from app.evaluation.ports import EvaluationInstruments, Source
 from app.evaluation.sparing import Sparing
+from app.evaluation.top_contributors import Inquiries, inquiries
 from app.evaluation.troubles import Troubles
 from app.evaluation.views import snapshots
 from app.evaluation.watch import PARTIAL_REMEDY, watches_of
@@ -45,6 +52,9 @@ _SHOWN_LESS_OFTEN_BY = timedelta(milliseconds=2)
 _SLIS_SAVED_AT_ONCE = 500
 """To save the book takes longer the more SLIs there are, and a piece of history is of a hundred at most. What a crash
 loses of it is read again."""
+
+_EXPLAINED_WITHIN = timedelta(minutes=15)
+"""How long after an alert began to fire its top contributors are asked for again, where there was no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,8 +100,10 @@ class Evaluator:
         self._sparing = Sparing(instruments)
         self._inspection = None if metrics is None else Inspection(self._book.watches, metrics)
         self._writer = Writer(database, keeper, instruments=instruments, routing=pace.routing)
+        self._inquiries = Inquiries(source)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
         self._members_by_id: dict[SloId, Member] = {}
+        self._judged: tuple[datetime, Sequence[Member], Figures] | None = None
         self._retired = False
         self._last_tick: datetime | None = None
         self._pieces = 0
@@ -103,8 +115,11 @@ class Evaluator:
         self._alerts = dict(stored.alerts)
         self._in_force = dict(stored.notices)
 
-    async def tick(self, at: datetime) -> None:
-        """Evaluate the slot that ends at *at*; slots must be strictly later from call to call."""
+    async def tick(self, at: datetime, *, judged: Callable[[], None] = lambda: None) -> None:
+        """Evaluate the slot that ends at *at*; slots must be strictly later from call to call.
+
+        *judged* is called once all alerts have been stepped, before that is written: `explain` has work from then on.
+        """
         loop = asyncio.get_running_loop()
         began = loop.time()
         reads = live.reads(self._book.watches, at_s=at.timestamp(), settle_s=self._pace.settle.total_seconds())
@@ -121,7 +136,8 @@ class Evaluator:
                 # early.
                 self._look(at)
             else:
-                await self._explain(self._judge(at), at)
+                self._judge(at)
+                judged()
             await self._writer.commit(at, stepped=self._stepped)
         self._instruments.evaluated(loop.time() - began, at)
 
@@ -247,7 +263,7 @@ class Evaluator:
         self._members()
         return self._members_by_id.get(slo_id)
 
-    def _judge(self, at: datetime) -> Judgement:
+    def _judge(self, at: datetime) -> None:
         members = self._members()
         figures = compute(members, self._book.ledger)
 
@@ -264,13 +280,14 @@ class Evaluator:
             )
 
         judgement = self._sparing.judge(members, self._alerts, self._in_force, judge, at=at)
+        judgement = judgement.explained(self._inquiries.known(judgement.told))
         self._alerts, self._in_force = judgement.alerts, judgement.notices
         self._stepped = self._last_tick = at
         # Alerts have moved on: what they tell is kept, even if the rest of this tick fails.
         self._writer.unsaved.add(judgement)
         self._publish(members, figures, at)
         _announce(judgement.transitions)
-        return judgement
+        self._judged = at, members, figures
 
     def _look(self, at: datetime) -> None:
         """Show a slot without stepping any alert."""
@@ -291,12 +308,28 @@ class Evaluator:
         self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._pace.interval))
         self._board.tell(self._in_force)
 
-    async def _explain(self, judgement: Judgement, at: datetime) -> None:
-        """Add what burned it, where an alert begins to fire and Prometheus answers at once."""
-        explained = judgement.explained(await culprits(judgement.told, self._slos, self._source, at=at))
-        self._writer.unsaved.amend(explained)
-        self._in_force = explained.notices
-        self._board.tell(self._in_force)
+    async def explain(self) -> None:
+        """Ask for the top contributors of what has begun to burn, and add them to what is told of it.
+
+        Never under the lock: neither an evaluation nor a page waits for it.
+        """
+        if self._judged is None:
+            return
+        (at, members, figures), self._judged = self._judged, None
+        young = [notice for notice in self._in_force.values() if at - notice.starts_at < _EXPLAINED_WITHIN]
+        self._inquiries.want(inquiries(young, burning_members(members, figures, self._alerts), self._member), at)
+        texts = await self._inquiries.ask(at)
+        if not texts or self._retired:
+            return
+        unexplained = [
+            notice
+            for notice in self._in_force.values()
+            if notice.slo in texts and notice.long and not notice.top_contributors
+        ]
+        explained = {notice.key: replace(notice, top_contributors=texts[notice.slo]) for notice in unexplained}
+        if explained:
+            self._in_force = {**self._in_force, **explained}
+            self._board.tell(self._in_force)
 
 
 def _announce(transitions: Sequence[Transition]) -> None:

@@ -1,9 +1,11 @@
 """Stepping the alerts of all members through one slot."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import numpy as np
 
 from app.alerting import (
     Alert,
@@ -55,14 +57,14 @@ class Judgement:
     notices: dict[str, Notice]
     told: tuple[Notice, ...]
 
-    def explained(self, culprits: Mapping[str, str]) -> "Judgement":
+    def explained(self, top_contributors: Mapping[str, str]) -> "Judgement":
         """The same with what burned it, by the keys of alerts."""
-        if not culprits:
+        if not top_contributors:
             return self
         return replace(
             self,
-            notices={key: _explained(notice, culprits) for key, notice in self.notices.items()},
-            told=tuple(_explained(notice, culprits) for notice in self.told),
+            notices={key: _explained(notice, top_contributors) for key, notice in self.notices.items()},
+            told=tuple(_explained(notice, top_contributors) for notice in self.told),
         )
 
 
@@ -150,6 +152,20 @@ def judge_all(
     )
 
 
+def burning_members(members: Sequence[Member], figures: Figures, alerts: AlertsBySlo) -> Iterator[Member]:
+    """Members without a firing alert of which a short window reaches its factor, the fastest burn first."""
+    # Few members burn at all: only those are looked at one by one.
+    fastest = np.fmax.reduce([window.burn_rate for window in figures.windows.values()])
+    for index in np.argsort(-np.nan_to_num(fastest), kind="stable").tolist():
+        member = members[index]
+        if not fastest[index] >= 1.0:
+            return
+        firing = any(alert.firing and alert.cause is Cause.BURN for alert in alerts.get(member.id, ()))
+        rules = (rule for policy in member.slo.alerting.policies for rule in policy.tiers)
+        if not firing and any(figures.windows[rule.short].burn_rate[index] >= rule.factor for rule in rules):
+            yield member
+
+
 def shown_with(member: Member, alerts: AlertsBySlo) -> tuple[Alert, ...]:
     """The alerts that are shown with a member: its own, and those of the SLO whose group it is of."""
     own = alerts.get(member.id, ())
@@ -183,9 +199,9 @@ def _at_rest(alerts: Sequence[Alert], policies: Sequence[SeverityPolicy]) -> boo
     return resting and {alert.severity for alert in alerts} == {policy.severity for policy in policies}
 
 
-def _explained(notice: Notice, culprits: Mapping[str, str]) -> Notice:
-    text = culprits.get(notice.key)
-    return notice if text is None else replace(notice, culprits=text)
+def _explained(notice: Notice, top_contributors: Mapping[str, str]) -> Notice:
+    text = top_contributors.get(notice.key)
+    return notice if text is None else replace(notice, top_contributors=text)
 
 
 class _Columns:

@@ -21,10 +21,6 @@ class Unsaved:
         """One more slot was judged."""
         self._earlier, self._newest = self.whole, judgement
 
-    def amend(self, judgement: Judgement) -> None:
-        """More is known of the newest judgement."""
-        self._newest = judgement
-
     def clear(self) -> None:
         """All of it has been written."""
         self._earlier = self._newest = None

@@ -40,6 +40,7 @@ class Delivering:
             keepers=receivers.keepers,
             clock=parts.clock,
             instruments=parts.instruments,
+            completed=parts.board.completed,
         )
         self._running: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None

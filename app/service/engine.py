@@ -51,6 +51,7 @@ class Engine:
         self._begun = parts.clock.monotonic()
         self._delivering: Delivering
         self._retiring: set[asyncio.Task[None]] = set()
+        self._explaining: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Start working.
@@ -211,18 +212,30 @@ class Engine:
             self._started.set()
             await self._stopping.wait()
             await schedule.stop(_STOP_WITHIN_S / 3)
-            await _cancelled(others)
+            await _cancelled((*others, *([] if self._explaining is None else [self._explaining])))
             async with self._swapping:
                 await _cancelled(tuple(self._retiring))
                 await self._delivering.stop(_STOP_WITHIN_S / 2)
 
     async def _tick(self, at: datetime) -> None:
         async with self._swapping:
-            await self.evaluator.tick(at)
+            await self.evaluator.tick(at, judged=self._start_explaining)
             if self.evaluator.overgrown and self.evaluator.store_problem is None:
                 await self._swap(self._documents)
         self._compare_clocks()
         self._delivering.ticked(self.evaluator.unwritten, at=at)
+
+    def _start_explaining(self) -> None:
+        """Ask for top contributors beside the evaluation: most answers come while it is written, and no page waits."""
+        if self._explaining is None or self._explaining.done():
+            self._explaining = asyncio.create_task(self._explain())
+
+    async def _explain(self) -> None:
+        try:
+            await self.evaluator.explain()
+        except Exception:  # noqa: BLE001  counted, and logged with its traceback
+            self._parts.instruments.evaluation_failed("internal")
+            _log.exception("asking for top contributors failed")
 
     def _compare_clocks(self) -> None:
         before, self._skew_at_tick = self._skew_at_tick, self._prometheus().clock_skew

@@ -6,6 +6,7 @@ other.
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from app.alerting import Notice, alert_key
@@ -58,6 +59,13 @@ class Board:
     def find(self, slo_id: SloId) -> Snapshot | None:
         """The snapshot of one SLO or group member; None if it is not known."""
         return self._by_id.get(slo_id)
+
+    def completed(self, notice: Notice) -> Notice:
+        """A notice that an alert fires, with the top contributors if they have become known since it was written."""
+        known = self._in_force.get(notice.key)
+        if notice.top_contributors or known is None or known.incident != notice.incident:
+            return notice
+        return replace(notice, top_contributors=known.top_contributors)
 
     def told_of(self, snapshot: Snapshot, alert: AlertView) -> Notice | None:
         """What is told of an alert of a snapshot; None if it is not in force, or another speaks for it."""

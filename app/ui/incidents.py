@@ -24,7 +24,7 @@ class IncidentView:
     summary: str
     since: str
     spent: str
-    culprits: str
+    top_contributors: str
     stale: str
     facts: tuple[tuple[str, str], ...]
     links: tuple[tuple[str, str], ...]
@@ -45,7 +45,7 @@ def _incident(notice: Notice) -> IncidentView:
         summary=said["summary"],
         since=_moment(notice.starts_at),
         spent=UNKNOWN if spent is None else share(spent),
-        culprits=notice.culprits,
+        top_contributors=notice.top_contributors,
         stale="" if notice.stale is None else f"{why_stale(notice.stale)}; the figures are of {_moment(notice.at)}",
         facts=tuple(_facts(notice)),
         links=tuple(elsewhere(said)),
@@ -69,8 +69,8 @@ def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     if notice.good + notice.bad > 0:
         bad = f"{count(notice.bad)} bad ({share(notice.bad / (notice.good + notice.bad))})"
         yield "Events", f"{bad} and {count(notice.good)} good in the last {notice.long}"
-    if notice.culprits:
-        yield "What burned it", notice.culprits
+    if notice.top_contributors:
+        yield "Top contributors", notice.top_contributors
     yield from _tier(notice)
     yield "Incident", notice.incident
 

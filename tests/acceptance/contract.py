@@ -140,7 +140,7 @@ ALERTS = _object(
             exhausted_at=_or_null(_TIME),
             first_bad_at=_or_null(_TIME),
             last_bad_at=_or_null(_TIME),
-            culprits=_or_null(_TEXT),
+            top_contributors=_or_null(_TEXT),
             runbook_url=_or_null(_TEXT),
             dashboard=_or_null(_TEXT),
         )

@@ -26,7 +26,7 @@ DOCUMENT = {
             "alerting": {
                 "page": {"tiers": [{"long": "30s", "short": "10s", "factor": 10}]},
                 "ticket": "off",
-                "annotations": {"summary": "{{ subject }} fails: {{ culprits }}"},
+                "annotations": {"summary": "{{ subject }} fails: {{ top_contributors }}"},
             },
         }
     ],
@@ -108,10 +108,10 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
             _until(lambda: len(beats.requests) > 5)
             _silent(beats)
     page = slack.bodies[0]
-    assert page["text"] == ':rotating_light: shop availability fails: route="/pay" 100 %'
+    assert page["text"].startswith(':rotating_light: shop availability fails: route="/pay": 100% of the errors, ')
     assert [request.path for request in slack.requests] == ["/api/chat.postMessage", "/api/chat.update"]
     assert [body["event_action"] for body in pagerduty.bodies] == ["trigger", "resolve"]
-    assert 'route="/pay" 100 %' in pagerduty.bodies[0]["payload"]["custom_details"]["description"]
+    assert 'route="/pay": 100% of the errors' in pagerduty.bodies[0]["payload"]["custom_details"]["description"]
     assert [body["status"] for body in hook.bodies] == ["firing", "resolved"]
     assert [letter["receiver"] for letter in dead_letters] == ["gone", "gone"]
     assert hook.requests[0].headers["x-key"] == f"{CANARY}-header"

@@ -151,8 +151,11 @@ def test_values_of_labels_are_no_links() -> None:
     url = "https://evil.example/login"
     notice = firing(
         group=(("route", url),),
-        culprits=f'url="{url}" 82 %',
-        annotations=(("runbook_url", "https://runbooks/slo"), ("description", "{{ culprits }} {{ group.route }}")),
+        top_contributors=f'url="{url}" 82 %',
+        annotations=(
+            ("runbook_url", "https://runbooks/slo"),
+            ("description", "{{ top_contributors }} {{ group.route }}"),
+        ),
     )
     with Scripted(otherwise=OK) as server:
         deliver(lambda: _webhook(server), [notice])

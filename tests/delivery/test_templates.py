@@ -132,7 +132,7 @@ def test_a_document_writes_templates_and_a_receiver_builds_on_them() -> None:
     notice = firing(
         annotations=(("summary", "{{ subject }}: {{ bad | number }} bad"), ("runbook_url", "https://r/{{ slo }}"))
     )
-    said = annotations(notice, Templates(summary="[{{ tier }}] {{ summary }}", description="{{ culprits }}"))
+    said = annotations(notice, Templates(summary="[{{ tier }}] {{ summary }}", description="{{ top_contributors }}"))
     assert said["summary"] == "[1h/5m] checkout availability: 2,000 bad"
     assert said["runbook_url"] == "https://r/checkout-availability"
     assert said["description"] == ""
@@ -168,7 +168,7 @@ def test_whatever_a_template_raises_the_default_text_is_sent_and_the_error_added
     assert "description: " in said["template_error"]
 
 
-@pytest.mark.parametrize("empty", ["", "  \n", "{{ culprits }}", "{% if stale %}x{% endif %}", "\u200b\u202e"])
+@pytest.mark.parametrize("empty", ["", "  \n", "{{ top_contributors }}", "{% if stale %}x{% endif %}", "\u200b\u202e"])
 def test_an_empty_summary_is_the_default_text(empty: str) -> None:
     usual = annotations(firing())["summary"]
     assert annotations(firing(annotations=(("summary", empty),)))["summary"] == usual

@@ -156,7 +156,7 @@ def test_both_pages_say_why_an_alert_is_held_back_or_frozen(path: str) -> None:
 def burning(slo: str = "checkout-availability", **changes: Any) -> Notice:
     given = {
         "spent": 0.028,
-        "culprits": 'route="/<pay>" 82 %',
+        "top_contributors": 'route="/<pay>" 82 %',
         "at": START + timedelta(minutes=12),
         "first_bad_at": START - timedelta(minutes=4),
         "last_bad_at": START + timedelta(minutes=11),
@@ -182,7 +182,7 @@ def test_the_page_of_an_slo_tells_of_its_alert_in_force_what_the_alert_says() ->
         "Error budget left": "40 %",
         "Budget exhausted at": "2026-01-01 14:24 UTC at the present rate, in 14h 12m",
         "Events": "2\u202f000 bad (2 %) and 98\u202f000 good in the last 1h",
-        "What burned it": 'route="/<pay>" 82 %',
+        "Top contributors": 'route="/<pay>" 82 %',
         "Tier": "1h/5m: 20 times the bearable rate in the last 1h, 36 times in the last 5m; alerts at 14.4 times",
         "Incident": "5f2d",
     }
@@ -193,7 +193,7 @@ def test_what_is_not_known_of_an_alert_is_left_out() -> None:
         ("burn_rate_long", "burn_rate_short", "budget_remaining", "good", "bad", "spent"), math.nan
     )
     unknown |= dict.fromkeys(("exhausted_at", "first_bad_at", "last_bad_at"))
-    blind = burning(cause=Cause.NO_DATA, condition="no data ever", tier="no data", culprits="", **unknown)
+    blind = burning(cause=Cause.NO_DATA, condition="no data ever", tier="no data", top_contributors="", **unknown)
 
     assert facts(blind) == {"Firing since": "2026-01-01 00:00 UTC, for 12m", "Tier": "no data", "Incident": "5f2d"}
     assert facts(burning(budget_remaining=-0.2))["Error budget left"] == "none"

@@ -1,0 +1,237 @@
+"""Top contributors: which label values most of an incident's errors share, and how much of the traffic they are.
+
+Prometheus is asked between evaluations, and no page waits for it (ADR-0031). An SLO whose short window burns is asked
+about before its alert fires, so that most pages have the answer with them; the others get it with what follows.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import combinations
+
+from app.alerting import Notice, NoticeStatus
+from app.evaluation.members import Member
+from app.evaluation.ports import Source
+from app.prometheus import Matrix, PrometheusError
+from app.promql.selector_text import quote, render
+from app.slo import BadSli, GroupKey, Matcher, MatchOp, Selector, Severity, Sli, SloId
+
+_DEADLINE_S = 5.0
+_MOST_ASKED = 4
+"""SLOs in one round; an outage of everything must not become a flood of questions."""
+_AT_ONCE = 2
+"""Queries under way, so that evaluations always find connections free."""
+_MOST_NAMED = 3
+_LEAST_SHARE = 0.3
+"""Share of the errors below which a value contributes too little to be named."""
+_LEAST_LIFT = 0.05
+"""How much larger its share of the errors must be than its share of the traffic."""
+_KEPT_SHARE = 0.9
+"""Of a value's errors that a combination must keep to say more than the value alone."""
+_SILENT = frozenset({"__name__", "le"})
+_ASKED_AGAIN = timedelta(minutes=1)
+_FRESH = timedelta(minutes=5)
+_SHORTEST = timedelta(minutes=5)
+
+Values = tuple[tuple[str, str], ...]
+"""Label values that events have in common: pairs of label and value, sorted."""
+Series = Sequence[tuple[Mapping[str, str], float]]
+"""Labels and events."""
+
+
+@dataclass(frozen=True, slots=True)
+class TopContributor:
+    """A label value, or a combination of some, with its shares of the errors and of the traffic."""
+
+    values: Values
+    share_of_errors: float
+    share_of_traffic: float
+
+    @property
+    def lift(self) -> float:
+        """How much more of the errors it has than of the traffic."""
+        return self.share_of_errors - self.share_of_traffic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inquiry:
+    """What to ask of one SLO or group member: its SLI and how far back its errors go."""
+
+    slo: SloId
+    sli: Sli
+    group: GroupKey
+    window: timedelta
+
+
+@dataclass(slots=True)
+class Inquiries:
+    """What is to be asked, and what was answered lately; for one event loop."""
+
+    source: Source
+    _wanted: dict[SloId, Inquiry] = field(default_factory=dict)
+    _asked_at: dict[SloId, datetime] = field(default_factory=dict)
+    _found: dict[SloId, tuple[datetime, str]] = field(default_factory=dict)
+
+    def want(self, inquiries: Iterable[Inquiry], at: datetime) -> None:
+        """Ask about these SLOs next, the most urgent first, unless they were asked about a moment ago."""
+        self._asked_at = {slo: asked for slo, asked in self._asked_at.items() if at - asked < _ASKED_AGAIN}
+        self._found = {slo: found for slo, found in self._found.items() if at - found[0] <= _FRESH}
+        due = (inquiry for inquiry in inquiries if inquiry.slo not in self._asked_at)
+        self._wanted = {}
+        for inquiry in due:
+            if len(self._wanted) == _MOST_ASKED:
+                break
+            self._wanted.setdefault(inquiry.slo, inquiry)
+
+    def known(self, told: Sequence[Notice]) -> dict[str, str]:
+        """By the key of its alert, what is known already of those that begin to fire."""
+        return {
+            notice.key: self._found[notice.slo][1]
+            for notice in told
+            if notice.status is NoticeStatus.FIRING and notice.long and notice.slo in self._found
+        }
+
+    async def ask(self, at: datetime, *, deadline_s: float = _DEADLINE_S) -> dict[SloId, str]:
+        """Ask what is wanted; the texts of those that were answered and have contributors that stand out."""
+        wanted, self._wanted = list(self._wanted.values()), {}
+        self._asked_at |= {inquiry.slo: at for inquiry in wanted}
+        room = asyncio.Semaphore(_AT_ONCE)
+        texts = await asyncio.gather(*(_text_of(inquiry, self.source, at, deadline_s, room) for inquiry in wanted))
+        found = {inquiry.slo: text for inquiry, text in zip(wanted, texts, strict=True) if text}
+        self._found |= {slo: (at, text) for slo, text in found.items()}
+        return found
+
+
+def inquiries(
+    young: Sequence[Notice], burning: Iterable[Member], member_of: Callable[[SloId], Member | None]
+) -> Iterator[Inquiry]:
+    """What to ask about: *young* alerts that fire without, pages first; then members whose short windows burn."""
+    unexplained = [notice for notice in young if notice.long and not notice.top_contributors]
+    for notice in sorted(unexplained, key=lambda notice: notice.severity is not Severity.PAGE):
+        member = member_of(notice.slo)
+        if member is not None:
+            # What was before the incident only dilutes its shares.
+            window = _SHORTEST if notice.first_bad_at is None else max(notice.at - notice.first_bad_at, _SHORTEST)
+            yield Inquiry(slo=member.id, sli=member.slo.sli, group=member.group, window=window)
+    for member in burning:
+        yield Inquiry(slo=member.id, sli=member.slo.sli, group=member.group, window=_SHORTEST)
+
+
+def top_contributors(bad: Series, total: Series, *, leave_out: Collection[str] = ()) -> list[TopContributor]:
+    """The values that stand out, those that explain most first; at most one of each label, or a combination of some.
+
+    A combination is named in place of its values where it has nearly all of their errors and clearly less of their
+    traffic. Labels to *leave_out* are not looked at.
+    """
+    all_errors, all_events = sum(events for _, events in bad), sum(events for _, events in total)
+    if all_errors <= 0:
+        return []
+    silent = _SILENT | set(leave_out)
+    often = [
+        value
+        for value, errors in _sums(bad, lambda labels: ((pair,) for pair in labels.items() if pair[0] not in silent))
+        if errors / all_errors >= _LEAST_SHARE
+    ]
+    # Only values that are frequent alone can be frequent together, so that few combinations are counted.
+    frequent = {pair for (pair,) in often}
+
+    def sets_of(labels: Mapping[str, str]) -> Iterator[Values]:
+        own = sorted(pair for pair in labels.items() if pair in frequent)
+        return (chosen for size in (1, 2) for chosen in combinations(own, size))
+
+    errors, events = dict(_sums(bad, sets_of)), dict(_sums(total, sets_of))
+    every = [
+        TopContributor(values, count / all_errors, events.get(values, 0.0) / all_events if all_events > 0 else 0.0)
+        for values, count in errors.items()
+    ]
+    standing_out = [one for one in every if one.share_of_errors >= _LEAST_SHARE and one.lift >= _LEAST_LIFT]
+    shares = {one.values: one for one in every}
+    telling = [one for one in standing_out if _says_more(one, shares)]
+    named: list[TopContributor] = []
+    for one in sorted(telling, key=lambda one: (-round(one.lift, 6), len(one.values), one.values)):
+        labels = {label for label, _ in one.values}
+        if not any(labels & {label for label, _ in other.values} for other in named):
+            named.append(one)
+    return named[:_MOST_NAMED]
+
+
+def words(found: Sequence[TopContributor]) -> str:
+    """The contributors as people read them.
+
+    >>> words([TopContributor((("route", "/pay"),), 0.82, 0.09)])
+    'route="/pay": 82% of the errors, 9% of the traffic'
+    >>> words([TopContributor((("route", "/pay"), ("version", "2")), 0.8, 0.004)])
+    'route="/pay" with version="2": 80% of the errors, 0.4% of the traffic'
+    """
+    return "; ".join(
+        f"{' with '.join(f'{label}={quote(value[:100])}' for label, value in one.values)}: "
+        f"{_percent(one.share_of_errors)} of the errors, {_percent(one.share_of_traffic)} of the traffic"
+        for one in found
+    )
+
+
+def _says_more(one: TopContributor, shares: Mapping[Values, TopContributor]) -> bool:
+    """Whether a combination says more than each of its values alone."""
+    parts = [shares[(value,)] for value in one.values] if len(one.values) > 1 else []
+    return all(
+        one.share_of_errors >= _KEPT_SHARE * part.share_of_errors and one.lift >= part.lift + _LEAST_LIFT
+        for part in parts
+    )
+
+
+def _sums(series: Series, sets_of: Callable[[Mapping[str, str]], Iterator[Values]]) -> Iterator[tuple[Values, float]]:
+    sums: defaultdict[Values, float] = defaultdict(float)
+    for labels, events in series:
+        for values in sets_of(labels):
+            sums[values] += events
+    return iter(sums.items())
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f}%" if share >= 0.01 or share == 0 else f"{share * 100:.1g}%"  # noqa: PLR2004  1 %
+
+
+async def _text_of(inquiry: Inquiry, source: Source, at: datetime, deadline_s: float, room: asyncio.Semaphore) -> str:
+    sli = inquiry.sli
+    part = sli.bad if isinstance(sli, BadSli) else sli.good
+    answers = []
+    try:
+        for selector in (sli.total, part):
+            # The client's own deadline comes later: a timeout there would count against Prometheus, for a question
+            # that no evaluation needs.
+            async with room, asyncio.timeout(deadline_s):
+                query = _increase(selector, inquiry)
+                answers.append(_series(await source.instant(query, at, deadline=2 * deadline_s)))
+    except (TimeoutError, PrometheusError):
+        return ""
+    total, counted = answers
+    # What makes an event bad, or good, explains nothing about it.
+    fixed = [matcher.label for matcher in part.matchers if matcher not in sli.total.matchers]
+    chosen = [matcher.label for matcher in sli.total.matchers if matcher.op is MatchOp.EQUAL]
+    leave_out = frozenset((*fixed, *chosen, *dict(inquiry.group)))
+    bad = counted if isinstance(sli, BadSli) else await asyncio.to_thread(_difference, total, counted, set(fixed))
+    return words(await asyncio.to_thread(top_contributors, bad, total, leave_out=leave_out))
+
+
+def _increase(selector: Selector, inquiry: Inquiry) -> str:
+    narrowed = selector.with_matchers(*(Matcher(label, MatchOp.EQUAL, value) for label, value in inquiry.group))
+    return f"increase({render(narrowed)}[{round(inquiry.window.total_seconds())}s])"
+
+
+def _series(vector: Matrix) -> Series:
+    # An instant vector has one sample for each series, unless that was not a number and left out.
+    if len(vector.values) != len(vector.labels):
+        return ()
+    return [(labels, max(events, 0.0)) for labels, events in zip(vector.labels, vector.values.tolist(), strict=True)]
+
+
+def _difference(total: Series, good: Series, fixed: Collection[str]) -> Series:
+    """The events that are not good, by the labels that do not make them so."""
+    silent = _SILENT | set(fixed)
+    counts: defaultdict[Values, float] = defaultdict(float)
+    for sign, series in ((1.0, total), (-1.0, good)):
+        for labels, events in series:
+            counts[tuple(sorted(pair for pair in labels.items() if pair[0] not in silent))] += sign * events
+    return [(dict(values), max(events, 0.0)) for values, events in counts.items()]

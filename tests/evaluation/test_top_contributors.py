@@ -1,0 +1,276 @@
+"""Top contributors: which values stand out, and that neither an evaluation nor a page waits for them."""
+
+import asyncio
+import doctest
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import promql_parser as promql
+import pytest
+from typing_extensions import override
+
+from app.alerting import Notice, NoticeStatus
+from app.evaluation import top_contributors as module
+from app.evaluation.ports import Source
+from app.evaluation.top_contributors import (
+    Inquiries,
+    Inquiry,
+    Series,
+    TopContributor,
+    inquiries,
+    top_contributors,
+    words,
+)
+from app.prometheus import Matrix, UnreachableError
+from app.promql.selector_text import parse_selector
+from app.slo import BadSli, GoodSli, GroupKey, Severity, Sli, SloId
+from app.store.outbox import waiting
+from tests.evaluation.memory import MemorySource
+from tests.evaluation.plain import availability, counter, requests, slos
+from tests.evaluation.running import INTERVAL_S, Running
+from tests.store.notices import START, firing
+
+BAD = BadSli(total=parse_selector('t{job="x"}'), bad=parse_selector('t{job="x",code=~"5.."}'))
+GOOD = GoodSli(total=parse_selector("h_count"), good=parse_selector('h_bucket{le="0.3"}'))
+TOTAL: Series = [
+    ({"job": "x", "code": "200", "route": "/pay", "zone": "a"}, 8.0),
+    ({"job": "x", "code": "200", "route": "/cart", "zone": "a"}, 892.0),
+    ({"job": "x", "code": "500", "route": "/pay", "zone": "a"}, 82.0),
+    ({"job": "x", "code": "500", "route": "/cart", "zone": "a"}, 18.0),
+]
+SAID = 'route="/pay": 82% of the errors, 9% of the traffic'
+
+
+class Scripted(Source):
+    """Answers by the text of the query; remembers what was asked."""
+
+    def __init__(self, answers: Mapping[str, Series], *, delay_s: float = 0.0) -> None:
+        self.answers = answers
+        self.delay_s = delay_s
+        self.asked: list[str] = []
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        self.asked.append(expr)
+        await asyncio.sleep(self.delay_s)
+        if expr not in self.answers:
+            raise UnreachableError("away")
+        return _matrix(self.answers[expr])
+
+    @override
+    async def range(
+        self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
+    ) -> Matrix:
+        raise NotImplementedError
+
+
+def _matrix(series: Series) -> Matrix:
+    return Matrix(
+        labels=tuple(dict(labels) for labels, _ in series),
+        lengths=np.ones(len(series), np.int64),
+        times=np.zeros(len(series)),
+        values=np.array([events for _, events in series], np.float64),
+    )
+
+
+def _inquiry(sli: Sli, *, group: GroupKey = (), slo: str = "checkout-availability") -> Inquiry:
+    return Inquiry(slo=SloId(slo), sli=sli, group=group, window=timedelta(minutes=10))
+
+
+def _ask(source: Source, *wanted: Inquiry, deadline_s: float = 1.0) -> dict[SloId, str]:
+    asking = Inquiries(source)
+    asking.want(wanted, START)
+    return asyncio.run(asking.ask(START, deadline_s=deadline_s))
+
+
+def test_the_examples_hold() -> None:
+    assert doctest.testmod(module).failed == 0
+
+
+def test_a_value_is_said_beside_its_share_of_the_traffic_and_what_makes_an_event_bad_is_not() -> None:
+    """All errors have the code 500 and come from zone a, as all requests do."""
+    source = Scripted({'increase(t{job="x"}[600s])': TOTAL, 'increase(t{code=~"5..",job="x"}[600s])': TOTAL[2:]})
+    assert _ask(source, _inquiry(BAD)) == {"checkout-availability": SAID}
+
+
+def test_bad_events_may_be_those_that_are_not_good() -> None:
+    count: Series = [({"route": "/pay", "version": "2"}, 100.0), ({"route": "/cart", "version": "1"}, 300.0)]
+    fast: Series = [
+        ({"route": "/pay", "version": "2", "le": "0.3"}, 10.0),
+        ({"route": "/cart", "version": "1", "le": "0.3"}, 290.0),
+    ]
+    source = Scripted({"increase(h_count[600s])": count, 'increase(h_bucket{le="0.3"}[600s])': fast})
+    assert _ask(source, _inquiry(GOOD)) == {
+        "checkout-availability": 'route="/pay": 90% of the errors, 25% of the traffic; '
+        'version="2": 90% of the errors, 25% of the traffic'
+    }
+
+
+def test_a_combination_is_said_where_it_says_more_than_its_values() -> None:
+    """Only the new version fails, and only at /pay: half of all requests each, a quarter together."""
+    total: Series = [
+        ({"route": route, "version": version}, 250.0) for route in ("/pay", "/cart") for version in ("1", "2")
+    ]
+    bad: Series = [({"route": "/pay", "version": "2"}, 90.0), ({"route": "/cart", "version": "1"}, 3.0)]
+    assert words(top_contributors(bad, total)) == (
+        'route="/pay" with version="2": 97% of the errors, 25% of the traffic'
+    )
+
+
+def test_values_that_fail_alike_are_not_combined() -> None:
+    total: Series = [({"pod": f"p{n}", "node": f"n{n}"}, 100.0) for n in range(4)]
+    bad: Series = [({"pod": "p1", "node": "n1"}, 50.0)]
+    assert [one.values for one in top_contributors(bad, total)] == [(("node", "n1"),), (("pod", "p1"),)]
+
+
+def test_an_even_spread_names_nobody_and_values_are_quoted() -> None:
+    even: Series = [({"route": "/a"}, 50.0), ({"route": "/b"}, 50.0)]
+    assert top_contributors(even, even) == []
+    assert top_contributors([], even) == []
+    assert words([TopContributor((("route", 'a"b\n'),), 0.5, 0.1)]).startswith('route="a\\"b\\u000a": 50%')
+
+
+def test_a_member_of_a_group_is_asked_for_alone() -> None:
+    source = Scripted({})
+    assert _ask(source, _inquiry(BAD, group=(("route", "/pay"),))) == {}
+    assert 'increase(t{job="x",route="/pay"}[600s])' in source.asked
+
+
+def test_few_are_asked_about_at_once_and_none_again_so_soon() -> None:
+    source = Scripted({})
+    asking = Inquiries(source)
+    many = [_inquiry(BAD, slo=f"slo-{number}") for number in range(50)]
+    for seconds in (0, 30, 90):
+        at = START + timedelta(seconds=seconds)
+        asking.want(many[:4], at)
+        asyncio.run(asking.ask(at))
+    assert len(source.asked) == 2 * 4
+    asking.want(many, START + timedelta(seconds=120))
+    asyncio.run(asking.ask(START + timedelta(seconds=120)))
+    assert len(source.asked) == 3 * 4
+
+
+def test_a_question_that_takes_too_long_is_given_up() -> None:
+    assert _ask(Scripted({}, delay_s=5.0), _inquiry(BAD), deadline_s=0.05) == {}
+
+
+def test_alerts_that_begin_are_asked_about_before_those_that_may_and_pages_first() -> None:
+    told = [firing("slo-0", top_contributors="known"), firing("slo-1", severity=Severity.TICKET), firing("slo-2")]
+    asked: list[SloId] = []
+
+    def nobody(slo: SloId) -> None:
+        asked.append(slo)
+
+    assert list(inquiries(told, [], nobody)) == []
+    assert asked == ["slo-2", "slo-1"]
+
+
+NOW = 1_800_000_000
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+BEGIN = NOW + 10 * MINUTE
+
+
+class Contributing(MemorySource):
+    """Also answers `increase`; where there are events, it says that it was asked and waits before it answers."""
+
+    begun: asyncio.Event | None = None
+    answered: asyncio.Event | None = None
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        if not expr.startswith("increase("):
+            return await super().instant(expr, at, deadline=deadline)
+        self.asked.append(expr)
+        if self.begun is not None and self.answered is not None:
+            self.begun.set()
+            await self.answered.wait()
+        parsed = promql.parse(expr)
+        assert isinstance(parsed, promql.Call)
+        (ranged,) = parsed.args
+        since = at.timestamp() - ranged.range.total_seconds()
+        series = [
+            (one.labels, float(values[-1] - values[0]))
+            for one in self._select(ranged.vector_selector)
+            for values in [one.within(since, min(at.timestamp(), self.now))[1]]
+            if len(values)
+        ]
+        return _matrix(series)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[tuple[Running, Contributing]]:
+    """Two routes with ten requests a second; at one of them two in five begin to fail."""
+    span = (NOW - 2 * DAY, NOW + 4 * HOUR)
+    burst = [((float(BEGIN), float(BEGIN + HOUR)), 4.0)]
+    series = [
+        counter(requests("shop", route="/cart"), span, per_second=90.0),
+        counter(requests("shop", route="/pay"), span, per_second=10.0, bursts=[(burst[0][0], -4.0)]),
+        counter(requests("shop", "500", route="/pay"), span, per_second=0.0, bursts=burst),
+    ]
+    source = Contributing(series)
+
+    def move(at: float) -> None:
+        source.now = at
+
+    wanted = slos([availability("shop", window="30d")], tmp_path / "slos")
+    with Running(wanted, source, tmp_path / "db", move=move) as one:
+        one.tick(NOW)
+        one.backfill(NOW)
+        yield one, source
+
+
+def _told(one: Running) -> list[Notice]:
+    with one.database.read() as transaction:
+        return [entry.notice for entry in waiting(transaction, "pager") if entry.notice.severity is Severity.PAGE]
+
+
+def _until_it_pages(one: Running, *, explain: bool) -> list[Notice]:
+    for at in range(NOW + INTERVAL_S, NOW + HOUR, INTERVAL_S):
+        one.tick(at)
+        told = _told(one)
+        if told:
+            return told
+        if explain:
+            one.do(one.evaluator.explain())
+    raise AssertionError("it never fired")
+
+
+def test_most_pages_have_their_contributors_with_them(shop: tuple[Running, Contributing]) -> None:
+    """The short window burns before the alert fires, so that Prometheus has been asked by then."""
+    one, _ = shop
+    (page,) = _until_it_pages(one, explain=True)
+    assert page.top_contributors == 'route="/pay": 100% of the errors, 10% of the traffic'
+
+
+def test_slots_are_evaluated_and_pages_stored_while_an_answer_is_awaited_and_what_is_sent_later_has_it(
+    shop: tuple[Running, Contributing],
+) -> None:
+    one, source = shop
+    (page,) = _until_it_pages(one, explain=False)
+    assert (page.status, page.top_contributors) == (NoticeStatus.FIRING, "")
+    assert not any(expr.startswith("increase(") for expr in source.asked)
+
+    async def ask_while_evaluating() -> None:
+        source.begun, source.answered = asyncio.Event(), asyncio.Event()
+        asking = asyncio.create_task(one.evaluator.explain())
+        await source.begun.wait()
+        last = one.evaluator.stepped
+        assert last is not None
+        # The lock is free: the next slot is evaluated and stored while Prometheus keeps us waiting.
+        source.now = last.timestamp() + INTERVAL_S
+        await one.evaluator.tick(last + timedelta(seconds=INTERVAL_S))
+        assert one.evaluator.last_commit == last + timedelta(seconds=INTERVAL_S)
+        source.answered.set()
+        await asking
+
+    one.do(ask_while_evaluating())
+    (stored,) = _told(one)
+    assert stored.top_contributors == ""
+    assert "/pay" in one.board.completed(stored).top_contributors
+    at = one.evaluator.stepped
+    assert at is not None
+    one.tick(at.timestamp() + INTERVAL_S)
+    assert all("/pay" in notice.top_contributors for notice in one.board.in_force)
+    assert one.board.completed(firing()) == firing()
