@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import inf, isinf, isnan
 from typing import Any
 
-from app.ledger import Birth, CounterKey, Dip, Evidence, Head, Ledger, Sighting
+from app.ledger import SCRAPE_S, Birth, CounterKey, Dip, Evidence, Head, Ledger, Sighting
 
 HeadDocument = dict[str, Any]
 BirthDocument = list[Any]
@@ -26,6 +26,8 @@ def encode_heads(heads: Sequence[Head], ledger: Ledger, row_ids: Sequence[int]) 
                 head.evidence.followed_by,
                 head.evidence.followed_for_s,
                 head.evidence.hindsight_s,
+                head.evidence.scrape_s,
+                head.evidence.row_events,
             ],
         }
         for head in heads
@@ -41,7 +43,9 @@ def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mappin
         if row is None:
             continue
         counters = [(registry.find_counter(row, series), value) for series, value in document["values"]]
-        value, followed_by, followed_for_s, hindsight_s = document["evidence"]
+        # Heads of earlier versions do not know the last two.
+        evidence = (*document["evidence"], SCRAPE_S, 0.0)
+        value, followed_by, followed_for_s, hindsight_s, scrape_s, row_events = evidence[:6]
         last, run, earlier = (float("nan") if time is None else time for time in document["sighted"])
         heads.append(
             Head(
@@ -50,7 +54,12 @@ def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mappin
                 at=document["at"],
                 values=tuple((counter, value) for counter, value in counters if counter is not None),
                 evidence=Evidence(
-                    value=value, followed_by=followed_by, followed_for_s=followed_for_s, hindsight_s=hindsight_s
+                    value=value,
+                    followed_by=followed_by,
+                    followed_for_s=followed_for_s,
+                    hindsight_s=hindsight_s,
+                    scrape_s=scrape_s,
+                    row_events=row_events,
                 ),
                 sighted=Sighting(last=last, run=run, earlier=earlier),
             )
@@ -96,6 +105,7 @@ def encode_dips(dips: Mapping[int, Dip], ledger: Ledger, row_ids: Sequence[int])
             dip.counted,
             None if isinf(dip.expires_s) else dip.expires_s,
             dip.pace,
+            dip.alone,
         ]
         for counter, dip in dips.items()
     ]
@@ -104,7 +114,7 @@ def encode_dips(dips: Mapping[int, Dip], ledger: Ledger, row_ids: Sequence[int])
 def decode_dips(documents: Sequence[DipDocument], ledger: Ledger, rows: Mapping[int, int]) -> dict[int, Dip]:
     """The dips that `encode_dips` was given, by counter. Counters must be known already."""
     dips = {}
-    for row_id, series, high, at, gap_s, low, newest, counted, expires_s, pace in documents:
+    for row_id, series, high, at, gap_s, low, newest, counted, expires_s, pace, alone in documents:
         row = rows.get(row_id)
         counter = None if row is None else ledger.registry.find_counter(row, series)
         if counter is not None:
@@ -117,6 +127,7 @@ def decode_dips(documents: Sequence[DipDocument], ledger: Ledger, rows: Mapping[
                 counted=counted,
                 expires_s=inf if expires_s is None else expires_s,
                 pace=pace,
+                alone=alone,
             )
     return dips
 

@@ -21,7 +21,7 @@ from app.ledger.ledger import (
     Stage,
     WindowSums,
 )
-from app.ledger.newcomers import Evidence
+from app.ledger.newcomers import SCRAPE_S, Evidence
 from app.ledger.past import RowPast
 from app.ledger.registry import CounterKey, Registry, RowKey, Weights, fingerprint
 from app.ledger.runs import LOOKBACK_S, Sighting
@@ -36,6 +36,7 @@ __all__ = [
     "MIDDLE_REACH_S",
     "MIDDLE_WIDTH_S",
     "PACE_GRID_S",
+    "SCRAPE_S",
     "Birth",
     "Count",
     "CounterKey",

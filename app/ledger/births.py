@@ -12,7 +12,7 @@ import numpy as np
 
 from app.ledger.cursor import Cursor
 from app.ledger.increments import Increments
-from app.ledger.newcomers import Evidence, is_new
+from app.ledger.newcomers import SCRAPE_S, Evidence, is_new
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S, Sighting
 from app.ledger.steps import Surroundings, fastest, steadiest
@@ -125,7 +125,7 @@ def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Incr
         since = np.where(known, older.time[counters], target_seen)
         paces = np.array([steadiest(older.newest_paces(counter)) for counter in counters.tolist()])
         evidence = head.evidence
-        followed = evidence.followed_by / evidence.followed_for_s if evidence.followed_for_s > 0 else 0.0
+        followed = evidence.followed_by / evidence.followed_for_s if evidence.followed_for_s > 0 else None
         delta = np.where(known, values - older.value[counters], 0.0)
         if (delta < 0).any():
             verdict = judge_scrape(
@@ -137,7 +137,7 @@ def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Incr
             )
             delta[known] = np.where(verdict.reset, values[known], np.maximum(delta[known], 0.0))
         fast = np.array([fastest(older.newest_paces(counter)) for counter in counters.tolist()])
-        pace = None if np.isnan(fast).all() and not followed else max(float(np.nansum(fast)), followed)
+        pace = None if np.isnan(fast).all() and followed is None else max(float(np.nansum(fast)), followed or 0.0)
         for place in np.flatnonzero(~known).tolist():
             value = float(values[place])
             if is_birth_plausible(value, gap_s=head.at - target_seen, pace=pace):
@@ -254,11 +254,11 @@ def _gap_and_pace(around: Surroundings, target: int, at: float) -> tuple[float, 
         earlier = int(np.searchsorted(times, at))
         gap_s = max(at - (float(times[earlier - 1]) if earlier else float(around.cursor.target[target])), 1.0)
         paces = []
-    paces.append(around.followed_pace(target, at))
-    before = around.target_pace(target, at)
-    if before is None:
-        return gap_s, max(paces) or None
-    return gap_s, max(before, *paces)
+    known = (*paces, around.followed_pace(target, at), around.target_pace(target, at))
+    # Nothing that happened says little of a target that was seen but once.
+    return gap_s, max((pace for pace in known if pace is not None), default=0.0) or (
+        0.0 if known[-1] is not None else None
+    )
 
 
 class _Rows:
@@ -286,6 +286,9 @@ class _Rows:
         grown = np.maximum(samples.value[near][last] - samples.value[near][first], 0.0)
         activity = sum(value * float(weights[counters == counter].sum()) for counter, value in values)
         of_row = self._of_row.get(row, np.empty(0, dtype=np.int64))
+        apart_s = samples.time[near] - self._around.steps.since[near]
+        apart_s = apart_s[~np.isnan(apart_s) & (self._around.steps.since[near] >= at)]
+        scrape_s = float(np.median(apart_s)) if len(apart_s) else SCRAPE_S
         earlier = of_row[samples.time[of_row] < at]
         return Head(
             row=row,
@@ -298,8 +301,22 @@ class _Rows:
                 followed_by=float(grown @ weights),
                 followed_for_s=float(samples.time[near].max()) - at,
                 hindsight_s=min(self._newest - at, LOOKBACK_S),
+                scrape_s=scrape_s,
+                row_events=self._pace(of_row, at) * scrape_s,
             ),
         )
+
+    def _pace(self, of_row: Ints, at: float) -> float:
+        """Events per second of a row around a time."""
+        steps = self._around.steps
+        near = of_row[(steps.samples.time[of_row] > at - SCRAPE_S) & (steps.samples.time[of_row] <= at + LOOKBACK_S)]
+        near = near[~np.isnan(steps.raw[near])]
+        if not len(near):
+            return 0.0
+        grown = np.maximum(steps.samples.value[near] - steps.before[near], 0.0)
+        span_s = float(steps.samples.time[near].max() - steps.since[near].min())
+        weights = self._around.arrays.total[steps.samples.counter[near]]
+        return float(np.nansum(grown * weights)) / max(span_s, SCRAPE_S)
 
 
 def _groups(keys: Ints, members: Ints) -> dict[int, Ints]:

@@ -12,11 +12,12 @@ import numpy as np
 from app.ledger.cursor import Dip
 from app.ledger.runs import LOOKBACK_S
 from app.ledger.steps import Surroundings, steadiest
-from app.ledger.verdicts import UNKNOWN_EVENTS, is_growth_plausible, is_reset_proven, judge_scrape
+from app.ledger.verdicts import UNKNOWN_EVENTS, WRAP, has_wrapped, is_growth_plausible, is_reset_proven, judge_scrape
 from app.slo.arrays import Ints
 
 _CEILING_S = 3600.0
 """How long the higher level is remembered once the lower one is counted from."""
+_AT_ONCE_S = 1e-3
 _SAME_SCRAPE_S = 60.0
 """Series of one scrape with timestamps of their own lie no further apart."""
 
@@ -73,6 +74,8 @@ class Falls:
         followed = around.followed_pace(target, at, levels)
         verdict = judge_scrape(before=before, value=value, gap_s=gap_s, pace=pace, followed_pace=followed)
         steps.before[members[verdict.reset]] = 0.0
+        wrapped = verdict.reset & has_wrapped(before, value, gap_s=gap_s, pace=pace)
+        steps.before[members[wrapped]] = before[wrapped] - WRAP
         self._judged[members] |= verdict.reset | verdict.dip
         if verdict.whole:
             self._restart(target, at, steps.samples.counter[scrape])
@@ -93,6 +96,7 @@ class Falls:
                 counted=reset,
                 expires_s=when + LOOKBACK_S if reset else np.inf,
                 pace=max(float(known[place]), together),
+                alone=verdict.alone,
             )
             if not reset:
                 steps.before[index] = value[place]
@@ -165,7 +169,12 @@ class Falls:
         place = int(left[0])
         index = first + place
         back = value[place] >= dip.high and value[place] >= raw[place] and time[place] <= dip.expires_s
-        if back and not self._judged[index] and dip.high > UNKNOWN_EVENTS:
+        at_once = dip.alone and abs(float(steps.since[index]) - dip.at - dip.gap_s) < _AT_ONCE_S
+        if back and at_once and not self._judged[index]:
+            # One scrape showed less of a counter than those around it.
+            self._judged[index] = True
+            steps.before[index] = dip.high
+        elif back and not self._judged[index] and dip.high > UNKNOWN_EVENTS:
             seen_s = float(steps.since[index])
             lower = (float(raw[place]) - dip.low) / (seen_s - dip.at) if seen_s > dip.at else 0.0
             growth, gap_s = float(value[place] - raw[place]), float(time[place]) - seen_s

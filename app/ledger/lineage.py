@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.ledger.newcomers import SCRAPE_S
 from app.ledger.registry import Labels, Registry
 from app.ledger.runs import LOOKBACK_S
 from app.ledger.steps import Surroundings, fastest
-from app.ledger.verdicts import PROOF_PACES, is_birth_plausible
+from app.ledger.verdicts import PROOF_PACES, SLACK_EVENTS, is_birth_plausible
 from app.slo.arrays import Bools, Floats, Ints
 
 _ROUND_S = 30.0
@@ -25,6 +26,8 @@ _CERTAIN_RATIO = 10.0
 """A value so many times larger than what it may be off by is not met by chance."""
 _SLACK_EVENTS = 2.0
 _NEAREST = 16
+_LIVES_SCRAPES = 1.5
+"""A counter that is not seen for so many scrapes has ended."""
 _PROOF_SAMPLES = 3
 """So many samples of both show whether two living series grow alike."""
 
@@ -109,6 +112,7 @@ class _Round:
         counters = np.flatnonzero(around.arrays.row == row)
         counters = counters[~np.isin(counters, list(born))]
         time, value = cursor.time[counters].copy(), cursor.value[counters].copy()
+        apart_s = np.full(len(counters), np.nan)
         place = np.full(len(around.arrays.row), -1)
         place[counters] = np.arange(len(counters))
         near = np.flatnonzero((samples.time < begin) & (samples.time > begin - LOOKBACK_S))
@@ -116,11 +120,16 @@ class _Round:
         # Samples are in the order of time within each counter: the last one counts.
         time[place[samples.counter[near]]] = samples.time[near]
         value[place[samples.counter[near]]] = samples.value[near]
+        apart_s[place[samples.counter[near]]] = samples.time[near] - around.steps.since[near]
         known = ~np.isnan(value) & (time > begin - LOOKBACK_S) & (time < begin)
         kept = np.flatnonzero(known)[np.argsort(value[known], kind="stable")]
         counters = counters[kept]
-        last = np.searchsorted(samples.counter, counters, side="right") - 1
-        lives = (last >= 0) & (samples.counter[last] == counters) & (samples.time[last] >= begin)
+        # One that is seen again much later, under labels that come and go, did not live in between.
+        soon = (samples.time >= begin) & (place[samples.counter] >= 0)
+        again_s = np.full(len(place), np.inf)
+        np.fmin.at(again_s, samples.counter[soon], samples.time[soon])
+        apart_s = np.where(np.isnan(apart_s), 2 * SCRAPE_S, apart_s)[kept]
+        lives = again_s[counters] <= time[kept] + _LIVES_SCRAPES * apart_s
         return _Others(counter=counters, time=time[kept], value=value[kept], lives=lives)
 
     def _certain(self, birth: int, changes: list[frozenset[str]]) -> Link | None:
@@ -166,9 +175,11 @@ class _Round:
 
     def _takeover_of(self, births: list[int]) -> list[Link]:
         arrays, counter, others = self._around.arrays, self._around.steps.samples.counter, self._others
-        target = int(arrays.target[counter[births[0]]])
+        target, largest = int(arrays.target[counter[births[0]]]), float(self._around.steps.samples.value[births[0]])
         of_target = arrays.target[others.counter]
         known = bool((of_target == target).any())
+        if largest <= (0.0 if known else SLACK_EVENTS):
+            return []
         if not known and float(self._around.steps.samples.time.max()) < self._begin + LOOKBACK_S / 2:
             return []  # the old target may not have been scraped yet
         for place in np.flatnonzero(~others.lives & ((of_target == target) | (not known))).tolist():

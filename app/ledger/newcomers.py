@@ -4,16 +4,21 @@ A target that was never seen before shows counters above zero at its first scrap
 those events have just happened and count. If it has run for weeks and is merely scraped for the first time, they are
 its past and must not count: as the events of one slot they would burn the budget of a month.
 
-Nothing in a sample tells the two apart; what follows does. At the pace of the first five minutes, how long would the
-counter have taken to get where it was? (ADR-0002)
+Nothing in a sample tells the two apart; what follows does. At the pace of the first five minutes, would the counter
+have got where it was since the scrape before, had there been one? (ADR-0025)
 """
 
 from dataclasses import dataclass
 
-PATIENCE_S = 900.0
-"""A process may serve this long before its first scrape: discovery, a slow start, failed scrapes."""
+PATIENCE_SCRAPES = 1.5
+"""A process may serve this long before its first scrape. Longer, and counting it would be further from the truth than
+`increase()` by more than one scrape's events if it proves old."""
+SCRAPE_S = 30.0
+"""How often targets are scraped, where nothing shows it yet."""
 NOISE_EVENTS = 10.0
 """So few events say nothing about a pace."""
+FIRST_NOISE_EVENTS = 3.0
+"""So few that the very first target of a row has counted may as well be new."""
 PACE_EVENTS = 5.0
 """From so many events on, what followed tells a pace."""
 BURST_EVENTS = 1000.0
@@ -28,13 +33,16 @@ GONE_AFTER_S = 90.0
 class Evidence:
     """What is known of a newcomer: its first *value* and the events that *followed*, both of all events.
 
-    *followed_for_s* is how long it was seen after its first scrape, *hindsight_s* how long it could have been.
+    *followed_for_s* is how long it was seen after its first scrape, *hindsight_s* how long it could have been. It is
+    scraped every *scrape_s*, in which all of its row counts *row_events*.
     """
 
     value: float
     followed_by: float
     followed_for_s: float
     hindsight_s: float
+    scrape_s: float
+    row_events: float
 
 
 def is_new(evidence: Evidence, *, unseen_s: float) -> bool:
@@ -44,11 +52,13 @@ def is_new(evidence: Evidence, *, unseen_s: float) -> bool:
     deployments, a row's very first target is as likely to be old.
     """
     first_of_row = unseen_s != unseen_s  # noqa: PLR0124  NaN
-    if evidence.value <= NOISE_EVENTS:
+    noise = FIRST_NOISE_EVENTS if first_of_row else NOISE_EVENTS
+    if evidence.value <= noise:
         return True
     if evidence.followed_by >= PACE_EVENTS:
         pace = evidence.followed_by / evidence.followed_for_s
-        return evidence.value <= NOISE_EVENTS + pace * (PATIENCE_S + (0.0 if first_of_row else unseen_s))
+        patience_s = PATIENCE_SCRAPES * evidence.scrape_s + (0.0 if first_of_row else unseen_s)
+        return evidence.value <= max(noise + pace * patience_s, 0.0 if first_of_row else evidence.row_events)
     if first_of_row:
         return False
     gone = evidence.hindsight_s - evidence.followed_for_s >= GONE_AFTER_S

@@ -137,8 +137,8 @@ class Surroundings:
         paces = np.array([fastest(self.paces(int(counter), at)) for counter in self.counters(target)])
         return None if np.isnan(paces).all() else float(np.nansum(paces))
 
-    def followed_pace(self, target: int, at: float, levels: Mapping[int, float] = MappingProxyType({})) -> float:
-        """Events per second of a target in the look-back after *at*, 0 if nothing is known of it yet.
+    def followed_pace(self, target: int, at: float, levels: Mapping[int, float] = MappingProxyType({})) -> float | None:
+        """Events per second of a target in the look-back after *at*, None if nothing is known of it yet.
 
         *levels* are the values that counters fell from: a step back to there is no growth.
         """
@@ -146,7 +146,7 @@ class Surroundings:
         first, last = np.searchsorted(times, [at + 1e-6, at + LOOKBACK_S], side="right")
         after = mine[first:last]
         if not len(after):
-            return 0.0
+            return None
         value, raw = self.steps.samples.value[after], self.steps.raw[after]
         grown = np.where(np.isnan(raw) | (self.steps.since[after] < at - LOOKBACK_S), 0.0, value - raw)
         for counter, level in levels.items():

@@ -26,6 +26,7 @@ PROOF_PACES = 3.0
 NEAR_RATIO = 0.01
 NEAR_EVENTS = 2.0
 """A value that falls by no more than this was read from a second copy of the counter, or corrected."""
+WRAP = 2.0**32
 UNKNOWN_EVENTS = 1000.0
 """What may be new where no pace is known: a target that was seen only once before."""
 
@@ -34,57 +35,77 @@ UNKNOWN_EVENTS = 1000.0
 class ScrapeVerdict:
     """Verdicts on the counters of one scrape of a target, shape (counters,).
 
-    *reset*: counts from zero, *dip*: counts nothing. *whole*: the process behind the whole target restarted.
+    *reset*: counts from zero, *dip*: counts nothing. *whole*: the process behind the whole target restarted. *alone*:
+    other counters of the target went on.
     """
 
     reset: Bools
     dip: Bools
     whole: bool
+    alone: bool
 
 
 def judge_scrape(
-    *, before: Floats, value: Floats, gap_s: Floats, pace: Floats, followed_pace: float = 0.0
+    *, before: Floats, value: Floats, gap_s: Floats, pace: Floats, followed_pace: float | None = None
 ) -> ScrapeVerdict:
     """Judge one scrape of a target of which at least one counter fell; shapes (counters,).
 
     *pace* is events per second of each counter before the scrape, NaN if unknown; *followed_pace* is that of the
-    target after it, 0 if it is not known yet.
+    target after it, None if it is not known yet.
     """
     fell = value < before
-    reset = fell & _plausible_reset(before, value, gap_s=gap_s, pace=pace, followed_pace=followed_pace)
-    dip = fell & ~reset
     others = ~fell & (before > 0)
-    counted = float(value[reset].sum())
-    expected = np.maximum(max(float(np.nansum(pace)), followed_pace) * gap_s, counted)
+    expected = max(float(np.nansum(pace)), followed_pace or 0.0) * gap_s
     # A small value that stands still says nothing; any other is evidence of a process that went on.
     still = others & (value == before)
     silent = still & (value <= SLACK_EVENTS)
     went_on = (still & ~silent) | (others & (value > PROOF_PACES * expected + SLACK_EVENTS))
+    alone = bool(went_on.any())
+    reset = fell & _plausible_reset(
+        before, value, gap_s=gap_s, pace=pace, followed_pace=None if alone else followed_pace, alone=alone
+    )
+    if (went_on & (value > PROOF_PACES * np.maximum(expected, value[reset].sum()) + SLACK_EVENTS)).sum() == 0:
+        alone = bool((still & ~silent).any())
+    dip = fell & ~reset
     whole = bool(
         reset.any()
-        and not went_on.any()
+        and not alone
         and not dip.any()
         and before[reset].sum() >= before[fell | others].sum() / 2  # most of what the target had counted is gone
     )
-    return ScrapeVerdict(reset=reset | (others & ~silent) if whole else reset, dip=dip, whole=whole)
+    return ScrapeVerdict(reset=reset | (others & ~silent) if whole else reset, dip=dip, whole=whole, alone=alone)
 
 
-def _plausible_reset(before: Floats, value: Floats, *, gap_s: Floats, pace: Floats, followed_pace: float) -> Bools:
+def _plausible_reset(
+    before: Floats, value: Floats, *, gap_s: Floats, pace: Floats, followed_pace: float | None, alone: bool
+) -> Bools:
     """Whether the values of counters that fell can have been counted from zero since the last sample."""
     fell, own = value < before, PROOF_PACES * np.nan_to_num(pace) * gap_s
     known = ~np.isnan(pace)
     near = (before - value <= np.maximum(NEAR_EVENTS, NEAR_RATIO * before)) & (before > SLACK_EVENTS)
     # Those that fell together may have restarted together, and errors may come at the pace of requests.
     together = float(np.nansum(pace[fell]))
-    bound = RESET_PACES * max(together, followed_pace) * gap_s + SLACK_EVENTS
+    bound = RESET_PACES * max(together, followed_pace or 0.0) * gap_s + SLACK_EVENTS
     plausible = value <= bound
-    if not known[fell].any() and not followed_pace:
+    if not known[fell].any() and followed_pace is None:
         plausible = (value < before / 2) | (value <= UNKNOWN_EVENTS)
+    if (fell & ~plausible).any():
+        # A scrape that shows what cannot have been counted comes from elsewhere as a whole.
+        return value <= 0
     copied = near & (value > np.where(known, own, UNKNOWN_EVENTS))
+    if alone:
+        # Where others went on, a counter that keeps most of its value was not reset either.
+        copied |= (value > before / 2) & (value > own)
     if (fell & plausible & ~copied).any():
         # A process that restarted resets all of its counters, also those that had hardly counted.
-        return plausible
+        return plausible if not alone else plausible & ~copied
     return (value <= own) | (plausible & ~copied)
+
+
+def has_wrapped(before: Floats, value: Floats, *, gap_s: Floats, pace: Floats) -> Bools:
+    """Which counters that fell are of 32 bits and went on behind their largest value; shapes (counters,)."""
+    growth = value + (WRAP - before)
+    return (growth >= 0) & (before < WRAP) & (growth <= PROOF_PACES * np.nan_to_num(pace) * gap_s)
 
 
 def is_reset_proven(low: float, *, gap_s: float, pace: float) -> bool:

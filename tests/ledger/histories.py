@@ -44,6 +44,7 @@ class History:
         self._series = series
         self.cursor = Cursor.empty()
         self.dipped: list[tuple[int, float]] = []
+        self.counted = Increments.of(())
 
     def live(
         self, since: float, until: float, *, hindsight_s: float = 0.0, slot_s: float = 30.0
@@ -57,7 +58,8 @@ class History:
             self.dipped += counted.dipped
             parts += [counted.increments, decide(counted.heads, registry), decide_births(counted.births, registry)]
         self.cursor = cursor
-        return _events(parts)
+        self.counted = Increments.joined([*parts, Increments.of(())])
+        return self.events(since, until)
 
     def final(self, since: float, until: float) -> tuple[float, float]:
         """Total and bad events in (since, until], as they are settled."""
@@ -69,6 +71,7 @@ class History:
         heads: tuple[Head, ...] = ()
         births: tuple[Birth, ...] = ()
         parts: list[Increments] = []
+        end = until
         while until > since:
             begin = max(since, until - chunk_s)
             samples = self._between(begin - LOOKBACK_S, until + LOOKBACK_S)
@@ -81,7 +84,19 @@ class History:
             settled = [birth for birth in counted.births if birth.settled]
             parts += [counted.increments, met, known, decide_births(settled, registry)]
             until = begin
-        return _events([*parts, decide(heads, registry), decide_births(births, registry)])
+        parts += [decide(heads, registry), decide_births(births, registry)]
+        self.counted = Increments.joined([*parts, Increments.of(())])
+        return self.events(since, end)
+
+    def events(self, since: float, until: float) -> tuple[float, float]:
+        """Total and bad events in (since, until] of what was counted last; those of holes are spread over them."""
+        begin, at = self.counted.since, self.counted.at
+        inside = (at > since) & (at <= until)
+        spread = ~self.counted.steady & (at > begin)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = np.clip((np.minimum(at, until) - np.maximum(begin, since)) / (at - begin), 0, 1)
+        share = np.where(spread, share, inside)
+        return float(share @ self.counted.total), float(share @ self.counted.bad)
 
     def _between(self, since: float, until: float) -> Samples:
         row = self._registry.row(RowKey("sli", ()))
@@ -100,8 +115,3 @@ class History:
                     )
                 )
         return Samples.joined(parts)
-
-
-def _events(parts: Sequence[Increments]) -> tuple[float, float]:
-    joined = Increments.joined([*parts, Increments.of(())])
-    return float(joined.total.sum()), float(joined.bad.sum())
