@@ -54,6 +54,7 @@ class Book:
         self.settled = Cursor.empty()
         self.live = Cursor.empty()
         self.intake = Intake(self.ledger, self.watches)
+        self._united = 0
         self.history_s = np.inf if history is None else history.total_seconds()
         self._watch_of = {watch.key: watch for watch in watches}
 
@@ -68,6 +69,7 @@ class Book:
     def seed(self, watches: Sequence[Watch], samples: Samples, *, until_s: float) -> None:
         """Learn where the counters stood at *until_s*, without counting."""
         stood = stand(samples, self.ledger.registry, until=until_s)
+        self._unite()
         for cursor in (self.settled, self.live):
             cursor.take(stood, rows_of(watches), self.ledger.registry)
 
@@ -191,14 +193,21 @@ class Book:
         for counter, at_s in counted.dipped:
             self.ledger.note_dip(int(rows[counter]), at_s)
         for link in counted.links:
-            for cursor in (self.settled, self.live):
-                cursor.unite(link.new, link.old)
             if link.twin:
-                self.ledger.note_copy(int(rows[link.new]), float(counted.cursor.time[link.old]))
-        if counted.links:
-            for cursor in (self.settled, self.live):
-                cursor.grow(registry.sizes)
-                cursor.unite_targets(registry)
+                self.ledger.note_copy(int(rows[link.new]), float(counted.cursor.time[registry.arrays.stream[link.old]]))
+        self._unite()
+
+    def _unite(self) -> None:
+        """Go on with counters that proved to be others."""
+        registry = self.ledger.registry
+        unions, self._united = registry.unions[self._united :], len(registry.unions)
+        if not unions:
+            return
+        for cursor in (self.settled, self.live):
+            cursor.grow(registry.sizes)
+            for new, old in unions:
+                cursor.unite(new, old)
+            cursor.unite_targets(registry)
 
     def _record(self, increments: Increments, stage: Stage) -> None:
         self.ledger.see(*increments.rows_seen)

@@ -23,6 +23,9 @@ from app.ledger.samples import Samples
 from app.ledger.steps import Steps, Surroundings
 from app.slo.arrays import Bools, Floats
 
+_FIRST_SCRAPES_S = 90.0
+"""The first scrapes of a stretch of time show series that were there before it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
@@ -74,6 +77,7 @@ def stand(samples: Samples, registry: Registry, *, until: float, within_s: float
 
     Targets that were not seen in the last *within_s* are left out: too little of them is known to go on from.
     """
+    _link_before(samples, registry, until=until)
     cursor = Cursor.empty()
     cursor.grow(registry.sizes)
     samples = united(samples.until(until), registry)
@@ -92,10 +96,12 @@ def united(samples: Samples, registry: Registry) -> Samples:
     return replace(samples, counter=arrays.stream[samples.counter]) if arrays.united else samples
 
 
-def _link(steps: Steps, cursor: Cursor, registry: Registry, *, until: float) -> tuple[Link, ...]:
+def _link(
+    steps: Steps, cursor: Cursor, registry: Registry, *, until: float, after: float = -np.inf
+) -> tuple[Link, ...]:
     """Unite counters that prove to be one, in the registry and in the cursor."""
     born = np.flatnonzero(np.isnan(steps.raw) & np.isnan(cursor.time[steps.samples.counter]))
-    born = born[steps.samples.time[born] <= until]
+    born = born[(steps.samples.time[born] <= until) & (steps.samples.time[born] > after)]
     copies = registry.copies
     if not len(born) and not copies:
         return ()
@@ -108,6 +114,18 @@ def _link(steps: Steps, cursor: Cursor, registry: Registry, *, until: float) -> 
         cursor.unite(link.new, link.old)
     cursor.unite_targets(registry)
     return tuple(found)
+
+
+def _link_before(samples: Samples, registry: Registry, *, until: float) -> None:
+    """Unite counters that prove to be one in the stretch before *until*, where its first scrapes show nothing new."""
+    first_s = np.full(registry.sizes[2], np.inf)
+    np.fmin.at(first_s, samples.counter, samples.time)
+    new = np.flatnonzero((first_s <= until) & (first_s > first_s.min(initial=np.inf) + _FIRST_SCRAPES_S))
+    if len(new):
+        cursor = Cursor.empty()
+        cursor.grow(registry.sizes)
+        steps = Steps.of(_fresh(united(samples, registry), cursor), cursor)
+        _link(steps, cursor, registry, until=until, after=float(first_s.min()) + _FIRST_SCRAPES_S)
 
 
 def _judge_falls(

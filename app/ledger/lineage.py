@@ -168,36 +168,49 @@ class _Round:
         """Links of small values: all series of a target ended, and as many began that differ in the same labels."""
         arrays, counter = self._around.arrays, self._around.steps.samples.counter
         targets = arrays.target[counter[self._births]]
-        links: list[Link] = []
+        options: list[tuple[int, float, list[Link]]] = []
         for target in np.unique(targets).tolist():
-            links += self._takeover_of(self._births[targets == target].tolist())
-        return links
+            options += self._successions(target, self._births[targets == target].tolist())
+        chosen: list[Link] = []
+        begun: set[int] = set()
+        # The fewest labels that differ and the nearest values first: instances of one job may stand close together.
+        for _, _, links in sorted(options, key=lambda option: option[:2]):
+            ended = {link.old for link in links}
+            if self._taken.isdisjoint(ended) and begun.isdisjoint(link.new for link in links):
+                self._taken |= ended
+                begun |= {link.new for link in links}
+                chosen += links
+        return chosen
 
-    def _takeover_of(self, births: list[int]) -> list[Link]:
-        arrays, counter, others = self._around.arrays, self._around.steps.samples.counter, self._others
-        target, largest = int(arrays.target[counter[births[0]]]), float(self._around.steps.samples.value[births[0]])
-        of_target = arrays.target[others.counter]
-        known = bool((of_target == target).any())
+    def _successions(self, target: int, births: list[int]) -> Iterable[tuple[int, float, list[Link]]]:
+        """The ways in which the births of a target may be series that ended: changed labels, distance, links."""
+        counter, value, others = self._around.steps.samples.counter, self._around.steps.samples.value, self._others
+        of_target = self._around.arrays.target[others.counter]
+        known, largest = bool((of_target == target).any()), float(value[births[0]])
         if largest <= (0.0 if known else SLACK_EVENTS):
-            return []
+            return
         if not known and float(self._around.steps.samples.time.max()) < self._begin + LOOKBACK_S / 2:
-            return []  # the old target may not have been scraped yet
+            return  # the old target may not have been scraped yet
         for place in np.flatnonzero(~others.lives & ((of_target == target) | (not known))).tolist():
-            ended = np.flatnonzero(~others.lives & (of_target == of_target[place])).tolist()
+            mine = of_target == of_target[place]
+            ended = set(np.flatnonzero(~others.lives & mine).tolist())
             change = self._change(births[0], place)
             if change is None or len(ended) > len(births) or not self._is_near(births[0], place, certain=False):
                 continue
-            if not known and others.lives[of_target == of_target[place]].any():
+            if not known and others.lives[mine].any():
                 continue
-            links = [
-                Link(int(counter[birth]), int(others.counter[partner]), twin=False)
+            pairs = [
+                (birth, partner)
                 for birth in births
                 for partner in [each for each in self._partners(birth, change) if each in ended][:1]
                 if self._is_near(birth, partner, certain=False)
             ]
-            if len(links) == len(ended):
-                return links
-        return []
+            if len({partner for _, partner in pairs}) == len(ended):
+                distance = sum(abs(float(value[birth] - others.value[partner])) for birth, partner in pairs)
+                links = [
+                    Link(int(counter[birth]), int(others.counter[partner]), twin=False) for birth, partner in pairs
+                ]
+                yield len(change), distance, links
 
     def _change(self, birth: int, place: int) -> frozenset[str] | None:
         """The labels in which a birth differs from a counter; None if too little agrees, or they count otherwise."""

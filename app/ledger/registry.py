@@ -73,7 +73,8 @@ def _hash(pairs: list[tuple[str, str]]) -> int:
 class Registry:
     """Hands out the indexes of rows, targets and counters; they are never reused while it lives.
 
-    Series that prove to be one counter are united: *stream* says under which index each is counted.
+    Series that prove to be one counter are united: *stream* says under which index each is counted; *unions* are pairs
+    of which the first went on as the second, in order.
     """
 
     def __init__(self) -> None:
@@ -89,6 +90,7 @@ class Registry:
         self._stream: list[int] = []
         self._target_alias: list[int] = []
         self._members: dict[int, list[int]] = {}
+        self.unions: list[tuple[int, int]] = []
         self._by_base: dict[tuple[int, int], int] = {}
         self._copies: dict[int, int] = {}
         self._arrays: _Arrays | None = None
@@ -140,6 +142,7 @@ class Registry:
         new, old = self._stream[new], self._stream[old]
         if new == old:
             return
+        self.unions.append((new, old))
         moved = self._members.pop(new, [new])
         for counter in moved:
             self._stream[counter] = old
