@@ -108,7 +108,8 @@ def find_births(
 def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Increments, tuple[Head, ...]]:
     """Connect *heads* with what an *older* stretch of time has seen last.
 
-    Gives the increments between, and the heads whose target the older stretch has not seen either.
+    Gives the increments between, and the heads whose target the older stretch has not seen either. Targets that prove
+    to have restarted between are noted in *older*.
     """
     arrays = registry.arrays
     older.grow(registry.sizes)
@@ -136,6 +137,8 @@ def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Incr
                 followed_pace=followed,
             )
             delta[known] = np.where(verdict.reset, values[known], np.maximum(delta[known], 0.0))
+            if verdict.whole:
+                older.restarted[arrays.alias[head.target]] = head.at
         fast = np.array([fastest(older.newest_paces(counter)) for counter in counters.tolist()])
         pace = None if np.isnan(fast).all() and followed is None else max(float(np.nansum(fast)), followed or 0.0)
         for place in np.flatnonzero(~known).tolist():
@@ -184,10 +187,13 @@ def join_births(births: Sequence[Birth], older: Cursor, registry: Registry) -> t
     for birth in births:
         counter = int(registry.arrays.stream[birth.counter])
         seen, before = float(older.time[counter]), float(older.value[counter])
-        if not np.isnan(before):
+        restarted = float(older.restarted[registry.arrays.alias[birth.target]])
+        if restarted > seen or (np.isnan(seen) and not np.isnan(restarted)):
+            found.append((birth, birth.since, birth.worth))
+        elif not np.isnan(before):
             pace = steadiest(older.newest_paces(counter))
             found.append((birth, seen, _gone_on(birth, before, birth.at - seen, pace)))
-        elif not np.isnan(seen) or not np.isnan(older.restarted[registry.arrays.alias[birth.target]]):
+        elif not np.isnan(seen):
             found.append((birth, birth.since, birth.worth))
         else:
             pending.append(birth)

@@ -87,8 +87,9 @@ def _plausible_reset(
     together = float(np.nansum(pace[fell]))
     bound = RESET_PACES * max(together, followed_pace or 0.0) * gap_s + SLACK_EVENTS
     plausible = value <= bound
-    if not known[fell].any() and followed_pace is None:
-        plausible = (value < before / 2) | (value <= UNKNOWN_EVENTS)
+    if not known[fell].any():
+        few = value <= UNKNOWN_EVENTS
+        plausible = (value < before / 2) | few if followed_pace is None else plausible | (few & (value < before / 2))
     if (fell & ~plausible).any():
         # A scrape that shows what cannot have been counted comes from elsewhere as a whole.
         return value <= 0
