@@ -63,7 +63,8 @@ def is_calm(tier: Tier, *, burn_rates: tuple[Floats, Floats], coverages: tuple[F
 class Reading:
     """One severity at one slot: its tiers in the policy's order, and whether the newest data is too old to judge by.
 
-    *partial* says what is missing from the data, None if it is whole: partial data may show a burn, never its end.
+    *stale_because* says why there is no newer data, where that is known. *partial* says what is missing from the data,
+    None if it is whole: partial data may show a burn, never its end.
 
     *recent* are the counts of `evidence.needed_windows`; without them, or without the *error_budget* (a ratio), a
     policy that asks for evidence cannot tell what lacks it, and goes by the burn rates alone. *since_end* are all
@@ -72,6 +73,7 @@ class Reading:
 
     tiers: tuple[TierReading, ...]
     stale: bool = False
+    stale_because: str | None = None
     partial: str | None = None
     recent: tuple[WindowCounts, ...] = ()
     error_budget: float = math.nan
@@ -118,7 +120,7 @@ def judge(reading: Reading, policy: SeverityPolicy, *, quiet_for: timedelta | No
     if len(reading.tiers) != len(policy.tiers):
         raise ValueError(f"{len(reading.tiers)} readings for the {len(policy.tiers)} tiers of a {policy.severity}")
     if reading.stale:
-        return STALE
+        return STALE if reading.stale_because is None else Verdict(unknown=reading.stale_because)
     verdict = _judge(reading, policy, quiet_for)
     if reading.partial is None or verdict.burning or (verdict.tripped is not None and not verdict.over):
         return verdict

@@ -1,4 +1,4 @@
-"""Windows for counters that are scraped seldom: one that holds less than two scrapes holds all events or none."""
+"""Windows for counters that are scraped seldom: with less than two scrapes they hold all events or none (ADR-0029)."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,7 @@
 """Histograms with a threshold: an event is measured only where the bucket at the threshold is scraped beside the count.
 
 A version of the service without that bucket is not slow, it is not measured. A scrape brings all series of a histogram
-at one time, so a count without a bucket of the same time has none.
+at one time, so a count without a bucket of the same time has none (ADR-0029).
 """
 
 from collections.abc import Mapping

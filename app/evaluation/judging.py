@@ -31,7 +31,7 @@ from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.incidents import OngoingIncident, incident_errors
 from app.evaluation.members import Member
 from app.evaluation.moments import bad_slots
-from app.evaluation.problems import hides_errors
+from app.evaluation.problems import hides_errors, why_not_measured
 from app.evaluation.traffic import traffic_stopped
 from app.evaluation.vanished import NOT_REPORTED, vanished
 from app.evaluation.views import exhaustion_time, is_stale
@@ -306,7 +306,14 @@ class _Columns:
         tiers = tuple(self._tier(index, tier, guarded=policy.evidence is not None) for tier in policy.tiers)
         closely = closely or any(measured.trips(tier) for tier, measured in zip(policy.tiers, tiers, strict=True))
         recent = tuple(self._counts(index, window) for window in needed_windows(policy)) if closely else ()
-        return Reading(tiers=tiers, stale=stale, partial=self.partial(index), recent=recent, error_budget=error_budget)
+        return Reading(
+            tiers=tiers,
+            stale=stale,
+            stale_because=why_not_measured(self._members[index].watch) if stale else None,
+            partial=self.partial(index),
+            recent=recent,
+            error_budget=error_budget,
+        )
 
     def partial(self, index: int) -> str | None:
         """Why what was counted of a member may show a burn, but never that there is none; None if it may."""

@@ -59,7 +59,8 @@ class WindowSums:
         """The sums as SLIs are judged by them: what is bad is an event, even if the total does not count it.
 
         `dropped / sent` and `errors / sent` have a total that stands still in an outage, and a Prometheus rule over
-        them fires. Good events that the total does not count are no negative errors: they would hide real ones.
+        them fires. Good events that the total does not count are no negative errors: they would hide real ones
+        (ADR-0029).
         """
         excess = np.maximum(bad - total, 0.0) + np.minimum(bad, 0.0)
         bad = np.maximum(bad, 0.0)

@@ -12,7 +12,7 @@ from typing_extensions import override
 from app.evaluation import Source
 from app.prometheus import BadQueryError, Matrix, PrometheusError
 from app.promql.matching import matches
-from app.promql.selector_text import parse_selector
+from app.promql.selector_text import _selector
 from app.slo import Selector
 from tests.support.traces import Samples
 
@@ -99,7 +99,8 @@ class MemorySource(Source):
         self.fault(expr)
 
     def _select(self, parsed: promql.VectorSelector) -> list[Series]:
-        selector = parse_selector(str(parsed))
+        # The text of a parsed selector has lost the escapes of its values.
+        selector = _selector(parsed)
         if selector not in self._selected:
             self._selected[selector] = [one for one in self.series if matches(selector, one.labels)]
         return self._selected[selector]

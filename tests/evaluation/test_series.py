@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.slo import AlertState
+from app.slo import AlertState, Cause
 from app.status import DataState, HealthState, Problem, ProblemCode, ProblemLevel, Snapshot
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import counter, document, requests, slos
@@ -128,9 +128,18 @@ def fires(shown: Snapshot) -> bool:
     return any(alert.state is AlertState.FIRING for alert in shown.alerts)
 
 
-def test_a_histogram_without_the_bucket_is_not_measured(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "sli",
+    [
+        LATENCY,
+        {"total": "http_seconds_count", "good": 'http_seconds_bucket{le="0.3"}'},
+        {"total": 'http_seconds_bucket{le="+Inf"}', "good": 'http_seconds_bucket{le="0.3"}'},
+    ],
+    ids=["histogram", "count and bucket", "two buckets"],
+)
+def test_a_histogram_without_the_bucket_is_not_measured(sli: dict[str, object], tmp_path: Path) -> None:
     series = histogram("a", (SINCE, NOW + HOUR), buckets=("0.1", "0.5", "+Inf"))
-    shown = look(series, LATENCY, tmp_path)
+    shown = look(series, sli, tmp_path)
 
     found = problem(shown, ProblemCode.BUCKET_MISSING)
     assert found is not None
@@ -139,6 +148,7 @@ def test_a_histogram_without_the_bucket_is_not_measured(tmp_path: Path) -> None:
     assert (shown.data, shown.health) == (DataState.ERROR, HealthState.UNKNOWN)
     assert (shown.total, shown.bad, shown.coverage) == (0, 0, 0)
     assert not fires(shown)
+    assert {alert.reason for alert in shown.alerts if alert.cause is Cause.BURN} == {found.detail}
 
 
 def test_a_rolling_deploy_without_the_bucket_pages_nobody(tmp_path: Path) -> None:
