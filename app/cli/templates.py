@@ -6,7 +6,7 @@ from pathlib import Path
 from app.delivery import DeliveryConfig
 from app.delivery.annotations import template_problems
 from app.delivery.samples import sample_alerts
-from app.delivery.templates import Templates
+from app.delivery.templates import Templates, is_template
 from app.slo import Slo
 from app.spec import LoadResult, SpecWarning
 
@@ -16,7 +16,10 @@ _REMEDY = "see docs/receivers.md; until then the default text is sent"
 def template_warnings(loaded: LoadResult) -> list[SpecWarning]:
     """One warning for each annotation whose template fails for a sample alert, at the place of its SLO."""
     return [
-        _warning(slo, name, problem, loaded) for slo in loaded.slos for name, problem in _problems(slo, Templates())
+        _warning(slo, name, problem, loaded)
+        for slo in loaded.slos
+        if any(is_template(text) for _, text in _annotations(slo))
+        for name, problem in _problems(slo, Templates())
     ]
 
 
@@ -25,7 +28,7 @@ def receiver_template_warnings(config: DeliveryConfig, file: Path, slos: Sequenc
     found = []
     for number, receiver in enumerate(config.receivers):
         problems: dict[str, str] = {}
-        for slo in slos if receiver.templates != Templates() else ():
+        for slo in _of_each_kind(slos) if receiver.templates != Templates() else ():
             for name, problem in _problems(slo, receiver.templates, without_own=True):
                 problems.setdefault(name, f"{problem} of {slo.id}")
         found += [
@@ -52,6 +55,24 @@ def _warning(slo: Slo, name: str, problem: str, loaded: LoadResult) -> SpecWarni
         problem=f"{slo.id}: the template of {name} cannot be used: {problem}",
         remedy=_REMEDY,
     )
+
+
+def _annotations(slo: Slo) -> tuple[tuple[str, str], ...]:
+    return (*slo.alerting.annotations, *(pair for policy in slo.alerting.policies for pair in policy.annotations))
+
+
+def _of_each_kind(slos: Sequence[Slo]) -> list[Slo]:
+    """One SLO of each kind that a receiver's template can tell apart: by its labels, groups and own texts."""
+    kinds = {
+        (
+            tuple(name for name, _ in slo.labels),
+            tuple((policy.severity, tuple(name for name, _ in policy.labels)) for policy in slo.alerting.policies),
+            slo.sli.by,
+            _annotations(slo),
+        ): slo
+        for slo in reversed(slos)
+    }
+    return list(kinds.values())[::-1]
 
 
 def _problems(slo: Slo, templates: Templates, *, without_own: bool = False) -> Iterator[tuple[str, str]]:

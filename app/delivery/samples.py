@@ -18,9 +18,9 @@ def sample_alerts(slo: Slo) -> Iterator[tuple[str, Notice]]:
         if policy is None:
             continue
         fires = _burning(slo, severity, policy, group)
-        yield f"a {severity} that fires", fires
-        yield f"a {severity} whose data is missing", replace(fires, stale="no data since 11:58 UTC")
-        yield f"a {severity} that is resolved", resolve(fires, at=_AT + timedelta(minutes=9))
+        yield f"a firing {severity}", fires
+        yield f"a firing {severity} without new data", replace(fires, stale="no data since 11:58 UTC")
+        yield f"a resolved {severity}", resolve(fires, at=_AT + timedelta(minutes=9))
         if severity is Severity.TICKET:
             yield "a ticket for missing data", _without_figures(fires)
 

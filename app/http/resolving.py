@@ -11,9 +11,9 @@ IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolver = Callable[[str, int], Awaitable[Sequence[IpAddress]]]
 """Takes a host and a port; raises OSError where the name is not known."""
 
-LOOKUP_S = 5.0
-"""What one lookup may take. Where the first of two name servers is down, glibc asks the second after 5 s: that answer
-comes too late for this attempt and serves the next."""
+LOOKUP_S = 7.0
+"""What one look-up may take: where the first of two name servers is down, glibc asks the second after 5 s. An answer
+that comes too late for a client with less time serves its next attempt."""
 
 _lookups = DetachedCalls()
 
