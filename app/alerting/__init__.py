@@ -16,7 +16,7 @@ from app.alerting.conditions import (
     of_budget,
     step_conditions,
 )
-from app.alerting.evidence import WindowCounts, may_be_one_failure, needed_windows
+from app.alerting.evidence import BudgetCounts, WindowCounts, may_be_one_failure, needed_windows
 from app.alerting.labels import RESERVED, sent_labels
 from app.alerting.lifecycle import NO_TRAFFIC, retire, step, step_slo
 from app.alerting.notice import IncidentErrors, Notice, NoticeStatus, compose, news, resolve
@@ -33,6 +33,7 @@ __all__ = [
     "RELABELLED",
     "RESERVED",
     "Alert",
+    "BudgetCounts",
     "Condition",
     "IncidentErrors",
     "Notice",

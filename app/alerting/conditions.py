@@ -3,14 +3,16 @@
 They live like alerts of tiers, by the same steps, but have no windows: whoever calls says whether one holds.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.alerting.alert import Alert, Transition, TransitionKind
+from app.alerting.evidence import BudgetCounts
 from app.alerting.lifecycle import retire, step_condition
 from app.alerting.notice import Notice, NoticeStatus
-from app.slo import BudgetAlerts, Cause, GroupKey, Severity, Slo, SloId, format_duration
+from app.slo import BudgetAlerts, Cause, Evidence, GroupKey, Severity, Slo, SloId, format_duration
 
 ALERTNAMES = {
     Cause.NO_DATA: "SLODataUnavailable",
@@ -20,6 +22,8 @@ ALERTNAMES = {
     Cause.BUDGET_EXHAUSTED: "ErrorBudgetExhausted",
 }
 _RECORDED = frozenset({TransitionKind.FIRED, TransitionKind.UNMUTED, TransitionKind.RESOLVED})
+SUPERSEDED = "the error budget is exhausted, which has a ticket of its own"
+"""Why the tickets end that say that a budget is going, once it is gone."""
 _SLACK = 0.95
 _LONGER = 1.25
 _SETTLED = timedelta(minutes=30)
@@ -93,7 +97,14 @@ def no_traffic(*, stopped: bool | None, severity: Severity, no_traffic_for: time
 
 
 def of_budget(
-    wanted: BudgetAlerts, firing: frozenset[Cause], *, consumed: float, lasts_s: float
+    wanted: BudgetAlerts,
+    firing: frozenset[Cause],
+    *,
+    consumed: float,
+    lasts_s: float,
+    counts: BudgetCounts | None = None,
+    evidence: Evidence | None = None,
+    period_s: float = math.nan,
 ) -> tuple[Condition, ...]:
     """The conditions of an error budget of which *consumed* is spent, and the rest lasts *lasts_s* seconds.
 
@@ -102,15 +113,29 @@ def of_budget(
         firing: which of them fire; those end a little later than they begin, so that they do not come and go.
         consumed: a ratio; NaN where it is not known, such as without data.
         lasts_s: NaN if it lasts longer than the SLO window, or is not known.
+        counts: the events behind that; a ticket that does not fire yet asks them for *evidence*, if both are given.
+        evidence: how sure a ticket must be.
+        period_s: the length of the SLO window.
     """
+    shown = _Shown(counts=counts, evidence=evidence, firing=firing)
     known = consumed == consumed  # noqa: PLR0124  NaN is the one value that is not itself
     conditions = []
+    exhausted = consumed >= 1.0 and shown.spent(1.0, Cause.BUDGET_EXHAUSTED) if known else None
+    # Of two tickets about one budget the more urgent one speaks.
+    superseded = wanted.exhausted and (exhausted or (exhausted is None and Cause.BUDGET_EXHAUSTED in firing))
     if wanted.consumed is not None:
         limit = wanted.consumed * (_SLACK if Cause.BUDGET_CONSUMED in firing else 1.0)
         conditions.append(
             Condition(
                 cause=Cause.BUDGET_CONSUMED,
-                holds=consumed >= limit if known else None,
+                holds=(
+                    False
+                    if superseded
+                    else consumed >= limit and shown.spent(wanted.consumed, Cause.BUDGET_CONSUMED)
+                    if known
+                    else None
+                ),
+                ended=SUPERSEDED if superseded else None,
                 name=f"{wanted.consumed * 100:.4g} % consumed",
                 says=f"{wanted.consumed * 100:.4g} % of the error budget is consumed",
             )
@@ -121,17 +146,44 @@ def of_budget(
         conditions.append(
             Condition(
                 cause=Cause.BUDGET_RUNS_OUT,
-                holds=lasts_s <= limit_s if known else None,
+                holds=(
+                    False
+                    if superseded
+                    else lasts_s <= limit_s and shown.burns((1.0 - consumed) * period_s / limit_s)
+                    if known
+                    else None
+                ),
+                ended=SUPERSEDED if superseded else None,
                 name=f"runs out within {within}",
                 says=f"at the present rate the error budget runs out within {within}",
                 pending_for=_SETTLED,
             )
         )
     if wanted.exhausted:
-        holds = consumed >= 1.0 if known else None
         says = "the error budget is exhausted, the objective is missed"
-        conditions.append(Condition(cause=Cause.BUDGET_EXHAUSTED, holds=holds, name="exhausted", says=says))
+        conditions.append(Condition(cause=Cause.BUDGET_EXHAUSTED, holds=exhausted, name="exhausted", says=says))
     return tuple(conditions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """What the events show of a budget; a ticket that fires is not asked again."""
+
+    counts: BudgetCounts | None
+    evidence: Evidence | None
+    firing: frozenset[Cause]
+
+    def spent(self, share: float, cause: Cause) -> bool:
+        if self.counts is None or self.evidence is None or cause in self.firing:
+            return True
+        return self.counts.show_that_spent(share, self.evidence)
+
+    def burns(self, burn_rate: float) -> bool:
+        if self.counts is None or self.evidence is None or Cause.BUDGET_RUNS_OUT in self.firing:
+            return True
+        if not burn_rate > 0:
+            return self.counts.show_that_spent(1.0, self.evidence)
+        return self.counts.show_that_burns(burn_rate, self.evidence)
 
 
 def step_conditions(

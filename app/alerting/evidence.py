@@ -17,6 +17,9 @@ _HARMLESS = 1.0
 """The burn rate that spends the budget in exactly one SLO window."""
 _SLOWER = 0.55
 """Share of the factor above which the burn rate must be, with the lesser certainty."""
+_BEGUN = 1 / 30
+"""Of a calendar period; a month's first day."""
+_WHOLE = 0.9
 _DOUBT_THAT_IT_IS_OVER = 0.01
 _DOUBT_THAT_IT_PAUSES = 0.2
 _PARTS = (6, 3, 2)
@@ -73,6 +76,54 @@ class Doubt:
             return False
         chance = chance_of_at_least(counts.bad, counts.total, _SLOWER * self.tier.factor * self.error_budget)
         return chance <= math.sqrt(1.0 - self.evidence.level)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetCounts:
+    """The events that a budget's tickets go by, of the SLO window so far and of the time whose burn rate is projected.
+
+    *elapsed* is the share of the SLO window that has passed and was measured; *begins_anew* says that the budget is
+    that of a period of the calendar, which will have more events than there were so far.
+    """
+
+    bad: float
+    total: float
+    lately_bad: float
+    lately_total: float
+    error_budget: float
+    elapsed: float = 1.0
+    begins_anew: bool = False
+
+    def show_that_spent(self, share: float, evidence: Evidence) -> bool:
+        """Whether so many bad events are evidence that the *share* of the budget is spent.
+
+        In the first thirtieth of a period they must be that share of the budget of the whole period. What is known of
+        a whole window is nearly a fact, what is known of its beginning an estimate.
+
+        >>> first_minutes = BudgetCounts(bad=1, total=40, lately_bad=1, lately_total=40, error_budget=0.001)
+        >>> first_minutes.show_that_spent(1.0, Evidence())
+        False
+        """
+        if (
+            self.begins_anew
+            and self.elapsed < _BEGUN
+            and self.bad * self.elapsed < share * self.total * self.error_budget
+        ):
+            return False
+        doubt = 1.0 - evidence.level
+        whole = self.elapsed >= _WHOLE
+        return _shows(self.bad, self.total, share * self.error_budget, evidence, math.sqrt(doubt) if whole else doubt)
+
+    def show_that_burns(self, burn_rate: float, evidence: Evidence) -> bool:
+        """Whether the events of late are evidence that the budget burns at *burn_rate* or faster."""
+        ratio = burn_rate * self.error_budget
+        return _shows(self.lately_bad, self.lately_total, ratio, evidence, 1.0 - evidence.level)
+
+
+def _shows(bad: float, total: float, ratio: float, evidence: Evidence, doubt: float) -> bool:
+    if bad < evidence.min_bad_events:
+        return False
+    return chance_of_at_least(bad, total, _SLOWER * ratio) <= doubt
 
 
 def may_be_one_failure(bad: float) -> bool:

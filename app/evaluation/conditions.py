@@ -1,11 +1,13 @@
 """Which conditions of the SLOs hold at a slot: data that is missing, budgets that are going or gone."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from app.alerting import (
     Alert,
+    BudgetCounts,
     Condition,
     Notice,
     Transition,
@@ -19,7 +21,7 @@ from app.evaluation.members import Member
 from app.evaluation.problems import why_not_measured
 from app.evaluation.vanished import PRESENT, Vanished
 from app.prometheus.breaker import NOT_AGAIN, NOT_YET
-from app.slo import AlertState, Cause, GroupKey, NoData, Severity, Slo, SloId
+from app.slo import AlertState, Cause, Evidence, GroupKey, NoData, Severity, Slo, SloId
 
 _NAN = float("nan")
 
@@ -32,6 +34,8 @@ class State:
     stale: bool
     remaining: float
     lasts_s: float
+    counts: BudgetCounts | None = None
+    period_s: float = math.nan
     vanished: Vanished = PRESENT
     traffic_stopped: bool | None = None
 
@@ -136,7 +140,16 @@ def _add_budgets(
             continue
         firing = frozenset(alert.cause for alert in known if alert.firing)
         consumed = _NAN if state.stale else 1.0 - state.remaining
-        conditions = of_budget(wanted, firing, consumed=consumed, lasts_s=state.lasts_s)
+        conditions = of_budget(
+            wanted,
+            firing,
+            consumed=consumed,
+            lasts_s=state.lasts_s,
+            counts=state.counts,
+            # All severities have the evidence of the document.
+            evidence=next((policy.evidence for policy in member.slo.alerting.policies), Evidence()),
+            period_s=state.period_s,
+        )
         if member.watch.partial is not None:
             # What is missing may hold the bad events: partial data opens a ticket and closes none.
             conditions = tuple(one if one.holds else replace(one, holds=None) for one in conditions)

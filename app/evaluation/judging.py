@@ -9,6 +9,7 @@ import numpy as np
 
 from app.alerting import (
     Alert,
+    BudgetCounts,
     Notice,
     Reading,
     TierReading,
@@ -27,7 +28,7 @@ from app.alerting import (
 )
 from app.evaluation.aftermath import Aftermaths
 from app.evaluation.conditions import State, judge_conditions
-from app.evaluation.figures import Figures, WindowFigures
+from app.evaluation.figures import HOUR, Figures, WindowFigures
 from app.evaluation.incidents import OngoingIncident, incident_errors
 from app.evaluation.members import Member
 from app.evaluation.moments import bad_slots
@@ -36,7 +37,7 @@ from app.evaluation.traffic import traffic_stopped
 from app.evaluation.vanished import NOT_REPORTED, vanished
 from app.evaluation.views import exhaustion_time, is_stale
 from app.ledger import Ledger
-from app.slo import AlertState, Cause, Severity, SeverityPolicy, SloId, Tier
+from app.slo import AlertState, CalendarWindow, Cause, Severity, SeverityPolicy, SloId, Tier
 
 AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
 NoticesByKey = Mapping[str, Notice]
@@ -212,6 +213,7 @@ class _Columns:
         self._ledger = ledger
         self.as_of = figures.as_of_s.tolist()
         self.budget_remaining = figures.budget.remaining.tolist()
+        self._period_s = figures.period_s.tolist()
         self._lasts_s = figures.exhausted_in_s.tolist()
         self._allowed_events = figures.budget.total_events.tolist()
         self._windows = {length: _Window(window) for length, window in figures.windows.items()}
@@ -241,6 +243,21 @@ class _Columns:
             stale=is_stale(self.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds()),
             remaining=self.budget_remaining[index],
             lasts_s=self._lasts_s[index],
+            counts=self._budget_counts(index) if self._members[index].slo.alerting.budget is not None else None,
+            period_s=self._period_s[index],
+        )
+
+    def _budget_counts(self, index: int) -> BudgetCounts:
+        slo, whole, lately = self._members[index].slo, self._figures.slo_window, self._figures.windows[HOUR]
+        since_s = max(self._figures.start_s[index], self._figures.data_since_s[index])
+        return BudgetCounts(
+            bad=float(whole.bad[index]),
+            total=float(whole.total[index]),
+            lately_bad=float(lately.bad[index]),
+            lately_total=float(lately.total[index]),
+            error_budget=slo.error_budget,
+            elapsed=float(self.as_of[index] - since_s) / self._period_s[index],
+            begins_anew=isinstance(slo.window, CalendarWindow),
         )
 
     def notices(

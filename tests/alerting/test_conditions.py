@@ -7,6 +7,7 @@ import pytest
 
 from app.alerting import (
     Alert,
+    BudgetCounts,
     Condition,
     NoticeStatus,
     Transition,
@@ -22,6 +23,7 @@ from app.slo import (
     BadSli,
     BudgetAlerts,
     Cause,
+    Evidence,
     NoData,
     RollingWindow,
     Severity,
@@ -91,6 +93,77 @@ def test_budget_tickets_close_a_little_later_than_they_open() -> None:
     assert not conditions(0.75, both)[Cause.BUDGET_CONSUMED]
     assert conditions(1.0, none)[Cause.BUDGET_EXHAUSTED]
     assert set(conditions(float("nan"), both).values()) == {None}
+
+
+def _budget(
+    wanted: BudgetAlerts, *, bad: float, total: float, elapsed: float = 1.0, calendar: bool = False, last: float = -1
+) -> dict[Cause, bool | None]:
+    """Which budget tickets open by events of a 30-day window; *last* of the bad ones were in the last hour."""
+    last = bad if last < 0 else last
+    counts = BudgetCounts(
+        bad=bad, total=total, lately_bad=last, lately_total=total / 720, error_budget=0.001, elapsed=elapsed,
+        begins_anew=calendar,
+    )  # fmt: skip
+    consumed = bad / (total * 0.001)
+    lately = last / (counts.lately_total * 0.001)
+    found = of_budget(
+        wanted,
+        frozenset(),
+        consumed=consumed,
+        lasts_s=max(1 - consumed, 0) * 30 * DAY_S / lately if lately else float("nan"),
+        counts=counts,
+        evidence=Evidence(),
+        period_s=30 * DAY_S,
+    )
+    return {condition.cause: condition.holds for condition in found}
+
+
+@pytest.mark.parametrize("failures", [1, 2, 3])
+def test_the_first_minutes_of_a_month_open_no_budget_ticket(failures: int) -> None:
+    """Forty requests of which one failed are no "2,500 % consumed": the month has only begun."""
+    assert set(_budget(ALL, bad=failures, total=40, elapsed=1 / 43_200, calendar=True).values()) == {False}
+
+
+def test_an_outage_that_spends_the_budget_of_the_whole_month_is_told_of_on_its_first_day() -> None:
+    hour = 1 / 720
+    assert _budget(ALL, bad=36_000, total=36_000, elapsed=hour, calendar=True)[Cause.BUDGET_EXHAUSTED]
+    assert not _budget(ALL, bad=100, total=36_000, elapsed=hour, calendar=True)[Cause.BUDGET_EXHAUSTED]
+    assert _budget(ALL, bad=3_000, total=1_000_000, elapsed=0.1, calendar=True)[Cause.BUDGET_EXHAUSTED]
+
+
+@pytest.mark.parametrize(("bad", "opens"), [(1, False), (2, False), (5, True)])
+def test_a_few_failures_of_a_window_with_little_traffic_are_chance(bad: int, opens: bool) -> None:
+    """A thousand events in a part of the window allow one failure; 2 of them are not rare enough."""
+    assert _budget(BudgetAlerts(exhausted=True), bad=bad, total=1_000, elapsed=0.3)[Cause.BUDGET_EXHAUSTED] is opens
+
+
+def test_what_is_known_of_a_whole_window_is_told_at_its_share() -> None:
+    assert _budget(BudgetAlerts(consumed=0.8), bad=8_000, total=10_000_000)[Cause.BUDGET_CONSUMED]
+    assert not _budget(BudgetAlerts(consumed=0.8), bad=7_999, total=10_000_000)[Cause.BUDGET_CONSUMED]
+
+
+def test_that_a_budget_runs_out_asks_for_evidence_of_its_burn_rate() -> None:
+    within = BudgetAlerts(runs_out_within=timedelta(days=3))
+    assert not _budget(within, bad=30, total=43_200, last=1)[Cause.BUDGET_RUNS_OUT]
+    assert _budget(within, bad=30, total=43_200, last=6)[Cause.BUDGET_RUNS_OUT]
+
+
+def test_of_the_tickets_about_one_budget_one_speaks() -> None:
+    assert _budget(ALL, bad=20_000, total=10_000_000) == {
+        Cause.BUDGET_CONSUMED: False,
+        Cause.BUDGET_RUNS_OUT: False,
+        Cause.BUDGET_EXHAUSTED: True,
+    }
+    most, gone = (of_budget(ALL, frozenset(), consumed=share, lasts_s=0.0) for share in (0.9, 1.2))
+    alerts: tuple[Alert, ...] = ()
+    changes: list[Transition] = []
+    for number, conditions in enumerate((most, gone)):
+        alerts, changed = step_conditions(alerts, conditions, slo=SLO, at=slot(number))
+        changes += changed
+    ended = next(change for change in changes if change.kind == "resolved")
+    assert (ended.cause, ended.notify) == (Cause.BUDGET_CONSUMED, True)
+    assert ended.reason == "the error budget is exhausted, which has a ticket of its own"
+    assert [alert.cause for alert in alerts if alert.firing] == [Cause.BUDGET_EXHAUSTED]
 
 
 def test_a_budget_that_is_not_known_changes_nothing() -> None:
