@@ -24,6 +24,7 @@ from app.prometheus.breaker import NOT_AGAIN, NOT_YET
 from app.slo import AlertState, Cause, Evidence, GroupKey, NoData, Severity, Slo, SloId
 
 _NAN = float("nan")
+_SETTING = "SLOBURN_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,7 @@ def judge_conditions(
 
 def _notice(alert: Alert, condition: Condition, owner: Owner, in_force: Mapping[str, Notice], at: datetime) -> Notice:
     last = in_force.get(alert.key)
-    if last is not None and (condition.holds is None or _says_it_still(last, alert)):
+    if last is not None and (condition.holds is None or _says_it_still(last, alert, condition)):
         return last.redescribed(owner.slo, owner.group)
     return compose_condition(
         alert, condition, slo=owner.slo, group=owner.group, budget_remaining=owner.remaining, at=at
@@ -111,9 +112,13 @@ def _roused(alerts: Sequence[Alert]) -> bool:
     return any(alert.cause is not Cause.BURN and alert.state is not AlertState.INACTIVE for alert in alerts)
 
 
-def _says_it_still(last: Notice, alert: Alert) -> bool:
-    """Whether data is still missing: since when and why has been said, and failures since differ in words only."""
-    return alert.cause is Cause.NO_DATA and last.incident == alert.incident
+def _says_it_still(last: Notice, alert: Alert, condition: Condition) -> bool:
+    """Whether data is still missing: since when and why has been said, and failures since differ in words only.
+
+    That data is late, and which setting helps, may only be known once some of it has come.
+    """
+    advised = _SETTING in (last.condition or "") or _SETTING not in condition.says
+    return alert.cause is Cause.NO_DATA and last.incident == alert.incident and advised
 
 
 def _unanswered(member: Member) -> str | None:
@@ -214,7 +219,8 @@ def _add_no_data(
             no_data_for=wanted,
             at=at,
             unanswered=_unanswered(member) if stale else None,
-            refusal=why_not_measured(member.watch) if missing else None,
+            refusal=(why_not_measured(member.watch) if missing else None)
+            or (member.watch.late_explained if stale else None),
             partial=None if partial is None else member.watch.partial_explained,
         )
         owner.conditions.append(condition)

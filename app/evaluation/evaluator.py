@@ -30,6 +30,7 @@ from app.evaluation.judging import (
     shown_with,
 )
 from app.evaluation.keeping import Keeper
+from app.evaluation.lateness import look_back
 from app.evaluation.members import Member, members_of
 from app.evaluation.ports import EvaluationInstruments, Source
 from app.evaluation.sparing import Sparing
@@ -122,7 +123,9 @@ class Evaluator:
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
-        reads = live.reads(self._book.watches, at_s=at.timestamp(), settle_s=self._pace.settle.total_seconds())
+        settle_s = self._pace.settle.total_seconds()
+        look_back(self._book, at_s=at.timestamp(), settle_to_s=live.settle_up_to(at.timestamp(), settle_s))
+        reads = live.reads(self._book.watches, at_s=at.timestamp(), settle_s=settle_s)
         asked = await live.ask_all(reads, self._asker, self._source, deadline=self._pace.timeout.total_seconds())
         async with self._turn:
             for read, answers in asked:

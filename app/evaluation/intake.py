@@ -99,7 +99,10 @@ class Intake:
             key = tuple(of_series.items())
             found = self._known.get(key)
             if found is None:
-                newest_s = float(matrix.times[ends[position] - 1])
+                # All samples of a series may have been left out, such as NaN.
+                newest_s = (
+                    float(matrix.times[ends[position] - 1]) if matrix.lengths[position] else self._ledger.newest_s
+                )
                 found = self._known[key] = self._admit(of_series, key, newest_s)
             for counter in found:
                 series.append(position)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from app.evaluation.asking import Answers, Asker
 from app.evaluation.book import Book
+from app.evaluation.lateness import note_late, reopen
 from app.evaluation.parts import LabelQueries
 from app.evaluation.ports import Source
 from app.evaluation.watch import Watch
@@ -37,6 +38,11 @@ class Read:
     first: bool = False
 
 
+def settle_up_to(at_s: float, settle_s: float) -> float:
+    """Up to where counts become final in the slot *at_s*, *settle_s* being the late-sample grace."""
+    return (at_s - settle_s) // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
+
+
 def reads(watches: Sequence[Watch], *, at_s: float, settle_s: float) -> tuple[Read, ...]:
     """What to read for the slot *at_s*; the SLIs of one read have been counted up to the same time.
 
@@ -45,7 +51,7 @@ def reads(watches: Sequence[Watch], *, at_s: float, settle_s: float) -> tuple[Re
     were asked in vain are asked apart from the others, and in ever more pieces: it may be for one of them that none of
     their batch is answered. While data is missing from the answers, nothing is settled.
     """
-    settle_to = (at_s - settle_s) // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
+    settle_to = settle_up_to(at_s, settle_s)
     grouped: dict[tuple[float, float, float | None, bool, int], list[Watch]] = defaultdict(list)
     for watch in watches:
         if watch.refusal is not None:
@@ -57,14 +63,21 @@ def reads(watches: Sequence[Watch], *, at_s: float, settle_s: float) -> tuple[Re
             longest = max(_longest_read_s(watch), watch.counted_s - watch.settled_s)
             settled = max(watch.settled_s, min(settle_to, watch.settled_s + longest))
             until_s = at_s if settled >= settle_to else settled + LOOKBACK_S
-            grouped[watch.settled_s, until_s, settled, False, watch.setbacks].append(watch)
+            since_s = _since(watch.settled_s, watch.settle_from_s, watch)
+            grouped[since_s, until_s, settled, False, watch.setbacks].append(watch)
         elif at_s > watch.counted_s:
-            grouped[watch.counted_s, at_s, None, False, watch.setbacks].append(watch)
+            since_s = _since(watch.counted_s, watch.read_from_s, watch)
+            grouped[since_s, at_s, None, False, watch.setbacks].append(watch)
     return tuple(
         Read(watches=piece, since_s=since_s, until_s=until_s, settle_s=settled, first=first)
         for (since_s, until_s, settled, first, setbacks), members in grouped.items()
         for piece in _pieces(members, setbacks)
     )
+
+
+def _since(counted_s: float, look_back_s: float, watch: Watch) -> float:
+    """Where a read begins; what is asked for in vain is not looked for further back as well."""
+    return counted_s if watch.setbacks or not look_back_s else min(counted_s, look_back_s)
 
 
 def _longest_read_s(watch: Watch) -> int:
@@ -94,9 +107,11 @@ async def ask(read: Read, asker: Asker, source: Source, *, deadline: float | Non
 def enter(read: Read, answers: Answers, book: Book) -> None:
     """Count the answers of one read; what data is missing from is counted again when it is there."""
     watches = [watch for watch in answers.answered if watch.key not in answers.partial or read.first]
+    if not read.first:
+        note_late(book, answers.answered, answers.samples, since_s=read.since_s, until_s=read.until_s)
     if watches:
         _enter_whole(read, watches, answers.samples, book)
-    partial = [watch for watch in answers.answered if watch not in watches]
+    partial = [watch for watch in answers.answered if watch.key in answers.partial and not read.first]
     if partial:
         _enter_partial(read, partial, answers.samples, book)
     if answers.unmeasured is not None:
@@ -117,6 +132,7 @@ def _enter_whole(read: Read, watches: Sequence[Watch], every: Samples, book: Boo
         book.seed(watches, samples, until_s=start_s)
         book.count_live(watches, samples, at_s=read.until_s)
     elif read.settle_s is not None:
+        reopen(book, samples)
         book.settle(watches, samples, until_s=read.settle_s, at_s=read.until_s)
     else:
         book.count_live(watches, samples, at_s=read.until_s)

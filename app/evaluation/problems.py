@@ -137,6 +137,8 @@ def _of_samples(watch: Watch) -> Iterator[Problem]:
     """What is wrong with the samples that came."""
     if watch.partial_explained is not None and watch.problem is None:
         yield _warning(ProblemCode.PARTIAL_DATA, watch.partial_explained)
+    if watch.late_explained is not None:
+        yield _warning(ProblemCode.LATE_SAMPLES, watch.late_explained)
     if watch.impossible_samples:
         detail = f"samples of {watch.query} are infinite or beyond 64 bits and are not counted: look at its exporter"
         yield _warning(ProblemCode.IMPOSSIBLE_SAMPLES, detail)

@@ -1,7 +1,10 @@
 """What is watched: the distinct SLIs behind the SLOs, and how far each has been counted."""
 
+import math
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from hashlib import blake2b
 
 from app.budget import STANDARD_WINDOWS, windows_of
@@ -9,7 +12,7 @@ from app.evaluation.series import SeriesSeen
 from app.ledger import FINE_REACH_S, Birth, Head
 from app.promql.plan import selectors_of
 from app.promql.selector_text import render
-from app.slo import BadSli, GroupKey, RollingWindow, Selector, Sli, Slo
+from app.slo import BadSli, GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
 
 MOST_GROUPS = 500
 """Living members of one grouped SLO; more are refused, those that have a place stay."""
@@ -18,6 +21,18 @@ PARTIAL_REMEDY = (
     "alerts may fire and do not resolve until it is whole again; "
     "where nothing is missing that matters, set SLOBURN_PROMETHEUS_PARTIAL=accept"
 )
+
+_LONG_READS_KEPT = 12
+_LONGEST_OFFSET_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateSamples:
+    """Samples that came between *least_s* and *most_s* after their time, when they were last seen at *seen_s*."""
+
+    least_s: float
+    most_s: float
+    seen_s: float
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,6 +48,8 @@ class Watch:
     *unmeasured* are histograms without the bucket at the threshold, each with when it was seen last, and *buckets* the
     bounds that they do have, as far as they have been asked for. *refusal* is why the SLI is not evaluated at all.
     *partial* says what is missing from what was read last, which is then not final, and *partial_since_s* since when.
+    The next reads begin at *read_from_s* and *settle_from_s*, where samples may be *late*; *long_reads* are those that
+    went back further than a slot.
     *impossible_samples* says that the last tick left out samples that are infinite or beyond 64 bits.
     *refused_groups* are living members without a place, each with when it was last refused.
     """
@@ -58,6 +75,10 @@ class Watch:
     history_problem: str | None = None
     partial: str | None = None
     partial_since_s: float = 0.0
+    read_from_s: float = 0.0
+    settle_from_s: float = 0.0
+    late: LateSamples | None = None
+    long_reads: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_LONG_READS_KEPT))
     impossible_samples: bool = False
     setbacks: int = 0
     seen: SeriesSeen = field(default_factory=SeriesSeen)
@@ -74,6 +95,20 @@ class Watch:
     def partial_explained(self) -> str | None:
         """What is missing from the data and what to do about it, in words; None if it is whole."""
         return None if self.partial is None else f"{self.partial}; {PARTIAL_REMEDY}"
+
+    @property
+    def late_explained(self) -> str | None:
+        """How late samples come and what to do about it, in words; None if they come in time."""
+        if self.late is None:
+            return None
+        least = format_duration(timedelta(seconds=round(self.late.least_s)))
+        more = format_duration(timedelta(minutes=math.ceil(self.late.most_s / 60)))
+        remedy = (
+            f"raise SLOBURN_QUERY_OFFSET by {more}, so that slots are evaluated when their samples are there"
+            if self.late.most_s <= _LONGEST_OFFSET_S
+            else "they are counted when they come; no SLOBURN_QUERY_OFFSET is long enough to wait for them"
+        )
+        return f"samples of {self.query} arrive {least} late or more: {remedy}"
 
     @property
     def query(self) -> str:

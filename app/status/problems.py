@@ -27,6 +27,7 @@ class ProblemCode(StrEnum):
     STALE = "stale"
     HISTORY_UNREADABLE = "history_unreadable"
     TOO_MANY_GROUPS = "too_many_groups"
+    LATE_SAMPLES = "late_samples"
     PARTIAL_DATA = "partial_data"
     IMPOSSIBLE_SAMPLES = "impossible_samples"
     GOOD_EXCEEDS_TOTAL = "good_exceeds_total"

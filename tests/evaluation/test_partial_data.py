@@ -132,10 +132,10 @@ def test_an_incident_seen_by_partial_data_fires_a_page_that_no_partial_data_ends
         source.down = True
         run.run(END - 6 * HOUR, END - 4.6 * HOUR)
         assert page(run) is AlertState.FIRING
-        run.run(END - 4.6 * HOUR, END - 3 * HOUR)
+        run.run(END - 4.6 * HOUR, END - 3.8 * HOUR)
         assert page(run) is AlertState.FROZEN
         source.down = False
-        run.run(END - 3 * HOUR, END - 2.9 * HOUR)
+        run.run(END - 3.8 * HOUR, END - 3.7 * HOUR)
         assert page(run) is AlertState.INACTIVE
 
 
@@ -160,7 +160,7 @@ def test_what_is_missing_and_which_setting_matters_is_said(tmp_path: Path) -> No
             assert not load_in_force(transaction)
 
 
-@pytest.mark.parametrize("hours", [0.05, 2.5])
+@pytest.mark.parametrize("hours", [0.05, 1.2])
 @pytest.mark.parametrize("restarts", [False, True])
 def test_what_was_counted_of_partial_data_is_counted_again(tmp_path: Path, hours: float, *, restarts: bool) -> None:
     """At the end every count and coverage is that of a run that always had whole answers."""
