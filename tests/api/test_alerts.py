@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from fastapi.testclient import TestClient
 
 from app.alerting import Transition, TransitionKind
+from app.delivery.annotations import annotations
 from app.slo import AlertState, Severity, SloId
 from app.status import AlertView, HealthState, Snapshot
+from tests.store.notices import firing
 from tests.support.api import Served
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
@@ -98,3 +100,19 @@ def test_transitions_are_those_of_the_chosen_slos_and_come_with_the_first_page()
     assert transitions(service="nobody") == []
     cursor = http.get("/api/v1/alerts?limit=1").json()["next"]
     assert transitions(next=cursor) == []
+
+
+def test_a_template_that_raises_costs_its_alert_nothing_but_its_words() -> None:
+    served = Served.with_snapshots(
+        *(a_snapshot(an_slo(service), alerts=[PAGE]) for service in ("bad", "good")),
+    )
+    told = {
+        slo: firing(slo, annotations=(("summary", template), ("runbook_url", template)))
+        for slo, template in (("bad-availability", "{{ summary | truncate(2) }}"), ("good-availability", "{{ slo }}"))
+    }
+    served.board.tell({notice.key: notice for notice in told.values()})
+    answer = TestClient(served.app()).get("/api/v1/alerts")
+    assert answer.status_code == 200
+    summaries = {item["slo"]: item["summary"] for item in answer.json()["items"]}
+    assert summaries["good-availability"] == "good-availability"
+    assert summaries["bad-availability"] == annotations(firing("bad-availability"))["summary"]

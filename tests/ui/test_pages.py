@@ -209,6 +209,17 @@ def test_a_link_that_is_no_address_is_not_made() -> None:
     assert 'href="https://d/?a=&lt;b&gt;"' in text
 
 
+@pytest.mark.parametrize("path", ["/", "/slos/checkout-availability"])
+@pytest.mark.parametrize("template", ["{{ summary | truncate(2) }}", "{{ 1e400 | number }}", "{{ nope }}", "  "])
+def test_a_template_that_raises_costs_a_page_nothing_but_its_words(template: str, path: str) -> None:
+    usual = client(a_snapshot(alerts=[PAGING]), told=[burning()]).get(path)
+    spoilt = client(a_snapshot(alerts=[PAGING]), told=[burning(annotations=(("summary", template),))]).get(path)
+
+    assert spoilt.status_code == 200
+    assert incidents([burning()])[0].summary in usual.text
+    assert incidents([burning()])[0].summary in spoilt.text
+
+
 def test_every_alert_says_why_it_fires_or_who_speaks_for_it() -> None:
     ticket = alert(AlertState.MUTED, severity=Severity.TICKET, tier="1d/2h")
     snapshot = a_snapshot(alerts=[PAGING, ticket])
