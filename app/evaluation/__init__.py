@@ -8,8 +8,9 @@ values the errors share), `incidents.py` (what they have spent), `views.py`
 (queries) and `sparing.py` (single SLOs). History: `backfill.py`, `past.py`, `cells.py`, `edges.py`.
 """
 
+from app.evaluation.budget_record import RECORDED_EVERY_S
 from app.evaluation.evaluator import Evaluator, Pace
 from app.evaluation.history import Past, points
 from app.evaluation.ports import EvaluationInstruments, Source
 
-__all__ = ["EvaluationInstruments", "Evaluator", "Pace", "Past", "Source", "points"]
+__all__ = ["RECORDED_EVERY_S", "EvaluationInstruments", "Evaluator", "Pace", "Past", "Source", "points"]

@@ -290,6 +290,7 @@ class Evaluator:
         self._writer.unsaved.add(judgement)
         self._publish(members, figures, at)
         _announce(judgement.transitions)
+        self._writer.budgets.note(members, figures.budget.remaining, at.timestamp())
         self._judged = at, members, figures
 
     def _look(self, at: datetime) -> None:

@@ -1,11 +1,13 @@
 """The past of one SLO, computed from a copy of its cells: in any thread, without the lock of the evaluations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from app.budget import budget, burn_rate, sli
+from app.evaluation.budget_record import RECORDED_EVERY_S
 from app.ledger import COARSE_WIDTH_S, LOOKBACK_S, RowPast
 from app.slo import RollingWindow, Slo
 from app.slo.arrays import Bools, Floats
@@ -24,8 +26,12 @@ class Past:
     known_from_s: float
 
 
-def points(past: Past, *, start: datetime, end: datetime, step: timedelta) -> tuple[HistoryPoint, ...]:
+def points(
+    past: Past, *, start: datetime, end: datetime, step: timedelta, recorded: Sequence[tuple[float, float]] = ()
+) -> tuple[HistoryPoint, ...]:
     """One point for each step that ends in (start, end], oldest first.
+
+    *recorded* are slots (unix seconds) and what the live budget showed then; where there is none it is computed.
 
     Points lie on the edges of the ledger's cells, so that no event is moved out of the cell it was counted in: where
     cells are longer than the step, there is one point for each cell.
@@ -48,7 +54,7 @@ def points(past: Past, *, start: datetime, end: datetime, step: timedelta) -> tu
         total,
         sli(bad, total),
         burn_rate(bad, total, error_budget=error_budget),
-        _budget_remaining(past, row, at_s, error_budget),
+        _as_recorded(at_s, recorded, _budget_remaining(past, row, at_s, error_budget)),
         coverage,
     )
     return tuple(
@@ -65,6 +71,16 @@ def _budget_remaining(past: Past, row: RowPast, at_s: Floats, error_budget: Floa
     total, bad, _ = _sums(row, start_s, end_s)
     remaining = budget(bad, total, error_budget=error_budget).remaining
     return np.where(_is_known(row, start_s, past.known_from_s), remaining, np.nan)
+
+
+def _as_recorded(at_s: Floats, recorded: Sequence[tuple[float, float]], computed: Floats) -> Floats:
+    """The newest record at each time; as *computed* where there is none, or none that was still shown then."""
+    if not recorded:
+        return computed
+    slots_s, shown = np.array(recorded, dtype=np.float64).T
+    newest = np.searchsorted(slots_s, at_s, side="right") - 1
+    fresh = (newest >= 0) & (at_s - slots_s[newest] <= RECORDED_EVERY_S)
+    return np.where(fresh, shown[newest], computed)
 
 
 def _window_starts(slo: Slo, at_s: Floats) -> Floats:

@@ -6,17 +6,20 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.alerting import NoticeStatus, Routing
+from app.evaluation.budget_record import BudgetRecord
 from app.evaluation.judging import Judgement
 from app.evaluation.keeping import Keeper
 from app.evaluation.ports import EvaluationInstruments
 from app.evaluation.unsaved import Unsaved
 from app.store import Database, StoreError, Transaction
 from app.store.alerts import append_transitions, forget_alerts, prune_transitions, save_alerts
+from app.store.budgets import prune_budgets, save_budgets
 from app.store.ledger import save_stepped
 from app.store.outbox import enqueue, prune_outbox, told_of
 
 _log = structlog.get_logger(__name__)
 _KEPT = timedelta(days=90)
+_BUDGETS_KEPT = timedelta(days=180)
 _PRUNED_EVERY = timedelta(hours=1)
 
 
@@ -26,6 +29,7 @@ class Writer:
     Attributes:
         unsaved: what ticks have decided and is not written yet.
         last_commit: the newest slot that was written; None before the first.
+        budgets: what the live budgets showed.
         problem: why the last attempt failed, None if it did not.
     """
 
@@ -33,6 +37,7 @@ class Writer:
         self, database: Database, keeper: Keeper, *, instruments: EvaluationInstruments, routing: Routing
     ) -> None:
         self.unsaved = Unsaved()
+        self.budgets = BudgetRecord()
         self.last_commit: datetime | None = None
         self.problem: str | None = None
         self._database = database
@@ -65,7 +70,9 @@ class Writer:
         return True
 
     def _save(self, at: datetime, stepped: datetime | None) -> None:
+        budgets = tuple(self.budgets.unwritten)
         with self._database.begin() as transaction:
+            save_budgets(transaction, budgets)
             self._keeper.save(transaction, at_s=at.timestamp())
             unsaved = self.unsaved.whole
             if unsaved is not None:
@@ -76,8 +83,10 @@ class Writer:
                 self._keeper.prune(transaction, at_s=at.timestamp())
                 prune_transitions(transaction, before=at - _KEPT)
                 prune_outbox(transaction, before=at - _KEPT)
+                prune_budgets(transaction, before=at - _BUDGETS_KEPT)
                 self._pruned_at = at
         self._keeper.committed()
+        self.budgets.committed(len(budgets))
 
     def _save_judgement(self, transaction: Transaction, judgement: Judgement, at: datetime) -> None:
         in_force = [alert for alerts in judgement.alerts.values() for alert in alerts if alert.in_force]

@@ -22,7 +22,7 @@ from app.api.ports import (
 )
 from app.clock import Clock
 from app.delivery import LoadedConfig, load_config
-from app.evaluation import Past, points
+from app.evaluation import RECORDED_EVERY_S, Past, points
 from app.metrics import Instruments
 from app.service.engine import Engine
 from app.settings import Settings, environment
@@ -31,6 +31,7 @@ from app.spec import load_documents
 from app.status import HistoryPoint
 from app.store import Database, StoreError
 from app.store.alerts import recent_transitions
+from app.store.budgets import load_budgets
 from app.store.dead_letters import DeadLetter, dead_letters, revive
 
 _log = structlog.get_logger(__name__)
@@ -41,13 +42,20 @@ _COPY_WITHIN_S = 20.0
 class EngineHistory(History):
     """The past, as the evaluator's ledger has it: copied in the engine's loop, computed in this thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, database: Database) -> None:
         self._engine = engine
+        self._database = database
 
     @override
     def history(self, slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
         past = self._engine.submit(self._past(slo_id)).result(_COPY_WITHIN_S)
-        return None if past is None else points(past, start=start, end=end, step=step)
+        if past is None:
+            return None
+        with self._database.read() as transaction:
+            recorded = load_budgets(
+                transaction, slo_id, start_s=start.timestamp() - RECORDED_EVERY_S, end_s=end.timestamp()
+            )
+        return points(past, start=start, end=end, step=step, recorded=recorded)
 
     async def _past(self, slo_id: SloId) -> Past | None:
         return self._engine.evaluator.past(slo_id)

@@ -118,7 +118,7 @@ def _serve(engine: Engine, parts: Parts, listening: socket.socket) -> None:
     documents = Documents(engine, settings=settings, instruments=parts.instruments, clock=parts.clock)
     app = create_app(
         board=parts.board,
-        history=EngineHistory(engine),
+        history=EngineHistory(engine, parts.database),
         alerts=StoredAlertLog(parts.database),
         dead_letters=StoredDeadLetters(parts.database, parts.clock),
         readiness=EngineReadiness(engine),

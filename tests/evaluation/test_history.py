@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from app.evaluation import points
+from app.evaluation import RECORDED_EVERY_S, points
 from app.status import HistoryPoint
+from app.store.budgets import load_budgets
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import Span, availability, counter, requests, slos
 from tests.evaluation.running import INTERVAL_S, Running
@@ -30,7 +31,10 @@ def _history(one: Running, since: float, until: float, step: timedelta) -> dict[
     past = one.evaluator.past(one.snapshot(SLO).id)
     assert past is not None
     start, end = (datetime.fromtimestamp(at, UTC) for at in (since, until))
-    return {point.at.timestamp(): point for point in points(past, start=start, end=end, step=step)}
+    with one.database.read() as transaction:
+        recorded = load_budgets(transaction, one.snapshot(SLO).id, start_s=since - RECORDED_EVERY_S, end_s=until)
+    found = points(past, start=start, end=end, step=step, recorded=recorded)
+    return {point.at.timestamp(): point for point in found}
 
 
 @pytest.mark.parametrize("step", [timedelta(minutes=1), timedelta(minutes=7), timedelta(hours=1)])
@@ -98,5 +102,30 @@ def test_the_past_is_what_the_live_budget_showed(tmp_path: Path) -> None:
     compared = [(shown[at], point.budget_remaining_ratio) for at, point in found.items() if at in shown]
     assert len(compared) > 200
     assert min(live for live, _ in compared) < -5
-    # The live figure extends the newest sample to the end of the slot; late samples are put in their place afterwards.
-    assert max(abs(live - past) for live, past in compared) < 0.05
+    assert max(abs(live - past) for live, past in compared) <= 1e-3
+
+
+def test_budgets_that_windows_no_longer_reach_back_to_are_as_they_were_shown(tmp_path: Path) -> None:
+    """The ledger keeps one window; what was shown is recorded, in a few values where little changes."""
+    wanted = slos([availability("shop", objective=99, window="1h")], tmp_path / "slos")
+    begin = NOW - 25 * HOUR
+    source = MemorySource(_shop(NOW - 3 * DAY, (begin + 7 * MINUTE, begin + 20 * MINUTE)))
+    shown: dict[float, float] = {}
+
+    def move(at: float) -> None:
+        source.now = at
+
+    with Running(wanted, source, tmp_path / "db", move=move) as one:
+        one.tick(begin)
+        one.backfill(begin)
+        for at in range(begin + INTERVAL_S, begin + 2 * HOUR, INTERVAL_S):
+            one.tick(at)
+            shown[at] = one.snapshot(SLO).budget.remaining_ratio
+        one.tick(NOW)
+        found = _history(one, begin, begin + 2 * HOUR, timedelta(minutes=1))
+        with one.database.read() as transaction:
+            stored = load_budgets(transaction, one.snapshot(SLO).id, start_s=0, end_s=NOW)
+    compared = [(shown[at], point.budget_remaining_ratio) for at, point in found.items() if at in shown]
+    assert len(compared) > 20
+    assert max(abs(live - past) for live, past in compared) <= 1e-3
+    assert len(stored) < 100
