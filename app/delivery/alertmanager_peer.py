@@ -104,7 +104,11 @@ class AlertmanagerPeer(Keeper):
 
     async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> list[Outcome]:
         """Tell changes, once."""
-        return await self._send(notices, at=at, changes=True)
+        try:
+            return await self._send(notices, at=at, changes=True)
+        except Exception as error:  # noqa: BLE001  the other peers have perhaps taken it, and that must count
+            _log.exception("sending alerts failed unexpectedly", receiver=self._receiver, peer=self.name)
+            return self._failed(AttemptError(unforeseen(error)), len(notices))
 
     @override
     async def keep(self, notices: Sequence[Notice], *, at: datetime) -> bool:

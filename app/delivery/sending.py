@@ -94,14 +94,16 @@ class Sender:
             if why is not None:
                 detail = f"no request goes to {target.host}: {why}"
                 raise AttemptError(Failed(reason=FailureReason.REFUSED, detail=detail))
-        client = self._client_of(proxy)
+        client = await self._client_of(proxy)
         server_name = self._options.http.tls.server_name
         extensions = {} if server_name is None else {"sni_hostname": server_name}
         request = client.build_request(method, target, content=content, headers=headers, extensions=extensions)
         return await _exchange(client, request, receive)
 
-    def _client_of(self, proxy: str) -> httpx.AsyncClient:
-        """The client of a proxy; one whose URL has changed meanwhile is closed with the others at the end."""
+    async def _client_of(self, proxy: str) -> httpx.AsyncClient:
+        """The client of a proxy; those of URLs that have changed meanwhile are closed."""
+        while proxy not in self._proxied and len(self._proxied) >= _MOST_PROXIES:
+            await self._proxied.pop(next(iter(self._proxied))).aclose()
         if proxy not in self._proxied:
             secure = self._verify if proxy.lower().startswith("https:") else None
             transport = ResolvingTransport(

@@ -14,7 +14,7 @@ from app.alerting import Notice, resolve
 from app.delivery import Alertmanager, AlertmanagerOptions, FailureReason, Reassertion
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
 from app.delivery.outgoing import OutgoingOptions
-from app.http import Resolver
+from app.http import IpAddress, Resolver
 from app.http import resolve as resolve_name
 from tests.delivery.fakes import Remembered, SkewedClock
 from tests.delivery.names import Rebinding
@@ -328,6 +328,24 @@ def test_a_user_and_a_password_in_the_url_are_given_to_alertmanager() -> None:
         asyncio.run(play(server))
     assert {request.headers["authorization"] for request in server.requests} == {"Basic bWU6d29yZA=="}
     assert "@" not in server.requests[0].headers["host"]
+
+
+def test_whatever_one_peer_raises_counts_for_it_alone() -> None:
+    instruments = Remembered()
+
+    async def names(host: str, port: int) -> Sequence[IpAddress]:
+        if host == "broken.example":
+            raise RuntimeError("a bug")
+        return await resolve_name("127.0.0.1", port)
+
+    async def play(url: str) -> list[Outcome]:
+        urls = ["http://broken.example:9093", url]
+        async with _receiver(urls, instruments=instruments, resolver=names) as receiver:
+            return list(await receiver.deliver([firing()], at=_now()))
+
+    with Scripted() as server:
+        assert asyncio.run(play(server.at("good.example"))) == [Delivered()]
+    assert instruments.failures == {FailureReason.INTERNAL: 1}
 
 
 def test_an_alert_that_cannot_be_written_holds_up_no_other() -> None:
