@@ -48,7 +48,7 @@ _CALENDAR = _object(
 _SEVERITY = _one_of("page", "ticket")
 _ALERT: Schema = {
     "severity": _SEVERITY,
-    "state": _one_of("inactive", "pending", "firing", "frozen"),
+    "state": _one_of("inactive", "pending", "firing", "muted", "suppressed", "frozen"),
     "since": _or_null(_TIME),
     "tier": _or_null(_TEXT),
     "reason": _or_null(_TEXT),
@@ -156,6 +156,7 @@ ALERTS = _object(
             reason=_or_null(_TEXT),
         )
     ),
+    next=_or_null(_TEXT),
 )
 
 BUILD = _object(version=_TEXT, python=_TEXT)
