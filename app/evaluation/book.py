@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import numpy as np
 
+from app.evaluation.endings import Endings
 from app.evaluation.intake import Intake
 from app.evaluation.watch import Watch
 from app.ledger import (
@@ -55,6 +56,7 @@ class Book:
         self.live = Cursor.empty()
         self.intake = Intake(self.ledger, self.watches)
         self._united = 0
+        self.endings = Endings()
         self.history_s = np.inf if history is None else history.total_seconds()
         self._watch_of = {watch.key: watch for watch in watches}
 
@@ -185,6 +187,7 @@ class Book:
             watch.counted_s = at_s
         self.ledger.place(rows, counted_s=at_s)
         self.ledger.extend(rows, self.live.row[rows])
+        self.ledger.ended_s[rows] = self.endings.ended_s(rows, self.live, registry)
 
     def _note(self, counted: Count) -> None:
         """Note what counting has found out about series: those that are one counter, and those that dipped."""

@@ -46,6 +46,7 @@ class Figures:
 
     *as_of_s* ends the newest measured slot, *data_since_s* is the first sample of the SLI; *start_s* and *period_s* are
     the SLO window's; *exhausted_in_s* is how long the budget lasts, 0 if none is left, NaN if it lasts the window.
+    *dipped_s*, *copied_s* and *ended_s* are as in `app.ledger.Ledger`.
     """
 
     as_of_s: Floats
@@ -58,6 +59,9 @@ class Figures:
     exhausted_in_s: Floats
     good_ever: Floats
     bad_ever: Floats
+    dipped_s: Floats
+    copied_s: Floats
+    ended_s: Floats
 
 
 def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
@@ -82,6 +86,9 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
     present = present_burn_rate(hour, half_hour, five_minutes, error_budget=error_budget)
     good_ever, bad_ever = np.zeros(len(members)), np.zeros(len(members))
     good_ever[there], bad_ever[there] = ledger.ever(rows[there])
+    dipped_s, copied_s, ended_s = (np.full(len(members), np.nan) for _ in range(3))
+    for column, of_row in ((dipped_s, ledger.dipped_s), (copied_s, ledger.copied_s), (ended_s, ledger.ended_s)):
+        column[there] = of_row[rows[there]]
     return Figures(
         as_of_s=as_of,
         data_since_s=data_since,
@@ -93,6 +100,9 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
         exhausted_in_s=exhaustion_s(figures.remaining, present, window_s=period_s),
         good_ever=good_ever,
         bad_ever=bad_ever,
+        dipped_s=dipped_s,
+        copied_s=copied_s,
+        ended_s=ended_s,
     )
 
 

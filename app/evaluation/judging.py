@@ -32,7 +32,7 @@ from app.evaluation.figures import HOUR, Figures, WindowFigures
 from app.evaluation.incidents import OngoingIncident, incident_errors
 from app.evaluation.members import Member
 from app.evaluation.moments import bad_slots
-from app.evaluation.problems import hides_errors, why_not_measured
+from app.evaluation.problems import ended_series, hides_errors, why_not_measured
 from app.evaluation.traffic import traffic_stopped
 from app.evaluation.vanished import NOT_REPORTED, vanished
 from app.evaluation.views import exhaustion_time, is_stale
@@ -220,6 +220,7 @@ class _Columns:
         self._figures = figures
         self._calm: dict[Tier, list[bool]] = {}
         self._hides_errors = hides_errors(figures)
+        self._ended_s = figures.ended_s.tolist()
 
     def calm(self, index: int, policies: Sequence[SeverityPolicy]) -> bool:
         """Whether no tier trips and all are well enough measured to know that: most of the SLOs, most of the time."""
@@ -336,7 +337,10 @@ class _Columns:
         """Why what was counted of a member may show a burn, but never that there is none; None if it may."""
         if self._hides_errors[index]:
             return "more good events than events are counted, which hides errors"
-        return self._members[index].watch.partial_explained
+        ended_s, watch = self._ended_s[index], self._members[index].watch
+        if ended_s == ended_s:  # noqa: PLR0124  NaN
+            return ended_series(watch, ended_s)
+        return watch.partial_explained
 
     def _counts(self, index: int, length: timedelta) -> WindowCounts:
         window = self._windows[length]

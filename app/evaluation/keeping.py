@@ -110,6 +110,7 @@ class Keeper:
         self._book.ledger.advance(float(state["newest_s"]))
         self._load_chunks(transaction, rows)
         self._load_rows(state, rows)
+        self._load_marks(state, rows)
         self._load_spilled(state["spilled"], rows)
         self._load_counters(state, rows)
         for watch in known.values():
@@ -256,6 +257,7 @@ class Keeper:
                 ],
                 axis=1,
             ),
+            "row_marks": np.stack([ledger.dipped_s, ledger.copied_s], axis=1)[:size],
             "spilled": self._spilled(),
             "cells_first": np.array([part[0] for part in parts], dtype=np.int64),
             "cells_length": np.array([len(part[1]) for part in parts], dtype=np.int64),
@@ -325,6 +327,15 @@ class Keeper:
                 cursor.runs.last[row], cursor.runs.run[row], cursor.runs.earlier[row] = of_row
             ledger.restore(row, first, *cells)
 
+    def _load_marks(self, state: State, rows: dict[int, int]) -> None:
+        """Put back when counters last dipped and were copied; states of earlier versions do not say."""
+        if "row_marks" not in state:
+            return
+        ledger = self._book.ledger
+        for row_id, (dipped_s, copied_s) in zip(state["row"].tolist(), state["row_marks"].tolist(), strict=True):
+            if row_id in rows:
+                ledger.dipped_s[rows[row_id]], ledger.copied_s[rows[row_id]] = dipped_s, copied_s
+
     def _load_spilled(self, spilled: Column, rows: dict[int, int]) -> None:
         known = spilled[np.isin(spilled[:, 0], list(rows))]
         if len(known):
@@ -353,6 +364,7 @@ class Keeper:
                 found.append((registry.counter(rows[row_id], CounterKey(series, target), weights), place))
         for cursor in (book.settled, book.live):
             cursor.grow(registry.sizes)
+        book.endings.know(registry.sizes[2])
         self._load_streams(state, rows)
         for counter, place in found:
             target = int(registry.arrays.target[counter])

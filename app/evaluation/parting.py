@@ -32,6 +32,7 @@ def part_of(state: State, sli: str, row_ids: Collection[int]) -> State:
         "dips": np.array(orjson.dumps([dip for dip in dips if dip[0] in ids]).decode()),
         "row": state["row"][row],
         "row_place": state["row_place"][row],
+        **({"row_marks": state["row_marks"][row]} if "row_marks" in state else {}),
         "spilled": state["spilled"][spilled],
         "cells_first": state["cells_first"][row],
         "cells_length": state["cells_length"][row],

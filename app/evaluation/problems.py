@@ -5,7 +5,8 @@ A further problem is a code in `app.status.problems`, a function here, and a lin
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +30,8 @@ _NOISE_EVENTS = 5.0
 _LATELY_SHARE = 0.1
 """...and by this share of an hour's: a scrape interval of 5 minutes at its end is known of one of them only."""
 _WINDOW_SHARE = 0.01
+_HOUR_S = 3600.0
+_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,14 @@ class Contradiction:
     window: str
     events: float
     total: float
+
+
+class Counters(NamedTuple):
+    """When counters of a member last dipped, were copied, or since when one is missing; unix seconds, NaN is never."""
+
+    dipped_s: float
+    copied_s: float
+    ended_s: float
 
 
 def contradictions(figures: Figures) -> list[Contradiction | None]:
@@ -69,6 +80,7 @@ def problems_of(
     contradiction: Contradiction | None,
     good: float,
     bad: float,
+    counters: Counters,
 ) -> tuple[Problem, ...]:
     """Everything that is wrong with a member's data, the most serious first; *as_of* is its newest measured slot.
 
@@ -82,6 +94,8 @@ def problems_of(
     ]
     if watch.backfilled and watch.seen.labels and as_of is not None:
         found += _of_part(watch, matched=watch.seen.part or (bad if isinstance(watch.sli, BadSli) else good) > 0)
+    if as_of is not None:
+        found += _of_counters(watch, counters, as_of.timestamp())
     if member.slo is not member.documented:
         found.append(_of_scrapes(member))
     if watch.seen.outside or watch.seen.apart:
@@ -142,6 +156,31 @@ def _of_samples(watch: Watch) -> Iterator[Problem]:
     if watch.impossible_samples:
         detail = f"samples of {watch.query} are infinite or beyond 64 bits and are not counted: look at its exporter"
         yield _warning(ProblemCode.IMPOSSIBLE_SAMPLES, detail)
+
+
+def ended_series(watch: Watch, ended_s: float) -> str:
+    """That a series of bad events has vanished, and since when."""
+    since = datetime.fromtimestamp(ended_s, UTC).isoformat(timespec="seconds")
+    return f"a series of {watch.query} with bad events vanished at {since} while others of its target go on"
+
+
+def _of_counters(watch: Watch, counters: Counters, as_of_s: float) -> Iterator[Problem]:
+    """What the counters did that counters do not do."""
+    if as_of_s - counters.dipped_s <= _HOUR_S:
+        detail = (
+            f"a counter of {watch.query} fell within the last hour to a value that it cannot have counted since: "
+            "it counts nothing; look for replicas that are not deduplicated, or an exporter that corrects its values"
+        )
+        yield Problem(code=ProblemCode.COUNTER_NOT_MONOTONIC, level=ProblemLevel.HINT, detail=detail)
+    if as_of_s - counters.copied_s <= _DAY_S:
+        detail = (
+            f"series of {watch.query} are copies of others, as from a second Prometheus replica, and are counted "
+            "once: query a deduplicating proxy, or select one replica"
+        )
+        yield _warning(ProblemCode.DUPLICATE_SERIES, detail)
+    if counters.ended_s == counters.ended_s:
+        detail = f"{ended_series(watch, counters.ended_s)}: its events are unknown until it returns"
+        yield _warning(ProblemCode.BAD_SERIES_ENDED, detail)
 
 
 def why_not_measured(watch: Watch) -> str | None:

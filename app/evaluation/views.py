@@ -8,7 +8,7 @@ import numpy as np
 from app.alerting import Alert
 from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.members import Member
-from app.evaluation.problems import contradictions, is_unjudgeable, problems_of
+from app.evaluation.problems import Counters, contradictions, is_unjudgeable, problems_of
 from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
 from app.status import (
     AlertView,
@@ -73,6 +73,8 @@ class _Rows:
             )
         )
         self.contradictions = contradictions(figures)
+        columns = (figures.dipped_s, figures.copied_s, figures.ended_s)
+        self.counters = [Counters(*one) for one in zip(*(column.tolist() for column in columns), strict=True)]
         self.windows = {length: _views(length, window) for length, window in figures.windows.items()}
         self.slo_window = _views(timedelta(0), figures.slo_window)
 
@@ -93,6 +95,7 @@ class _Rows:
             contradiction=self.contradictions[index],
             good=max(whole.good, self.good_ever[index]),
             bad=max(whole.bad, self.bad_ever[index]),
+            counters=self.counters[index],
         )
         unjudgeable = is_unjudgeable(problems)
         return Snapshot(

@@ -12,7 +12,15 @@ import numpy as np
 from app.ledger.cursor import Dip
 from app.ledger.runs import LOOKBACK_S
 from app.ledger.steps import Surroundings, steadiest
-from app.ledger.verdicts import UNKNOWN_EVENTS, WRAP, has_wrapped, is_growth_plausible, is_reset_proven, judge_scrape
+from app.ledger.verdicts import (
+    UNKNOWN_EVENTS,
+    WRAP,
+    has_wrapped,
+    is_correction,
+    is_growth_plausible,
+    is_reset_proven,
+    judge_scrape,
+)
 from app.slo.arrays import Ints
 
 _CEILING_S = 3600.0
@@ -135,7 +143,10 @@ class Falls:
         self._judged[index] = True
         at, value = float(steps.samples.time[index]), float(steps.samples.value[index])
         if value >= dip.high:
-            steps.before[index] = dip.high
+            corrected = is_correction(
+                high=dip.high, low=dip.low, value=value, gap_s=dip.gap_s, since_low_s=at - dip.at, pace=dip.pace
+            )
+            steps.before[index] = dip.low if corrected else dip.high
             return None
         return self._judge_lower_level(dip, index, at=at, value=value)
 

@@ -74,7 +74,8 @@ class Ledger:
     *counted_s* up to where they were counted at all, *complete_from_s* how far back history has been counted,
     *covered_s* up to where they were measured, *good_shown* and *bad_shown* the most events that were ever shown,
     *dipped_s* when a counter last fell without having been reset, *copied_s* when a series was last found to be a
-    copy of another one (NaN: never).
+    copy of another one, *ended_s* since when a series of bad events is missing while others of its target go on
+    (NaN: never).
     *scrape_s* is how far apart samples are (NaN: not known).
     """
 
@@ -101,6 +102,7 @@ class Ledger:
         self.covered_s = np.empty(0)
         self.dipped_s = np.empty(0)
         self.copied_s = np.empty(0)
+        self.ended_s = np.empty(0)
         self.scrape_s = np.empty(0)
         self._spacing_s = np.empty(0)
         self._spilled: list[tuple[Ints, Ints, Floats, Floats]] = []
@@ -138,6 +140,7 @@ class Ledger:
             ("covered_s", 0.0),
             ("dipped_s", np.nan),
             ("copied_s", np.nan),
+            ("ended_s", np.nan),
             ("scrape_s", np.nan),
             ("_spacing_s", np.inf),
         ):

@@ -26,6 +26,8 @@ PROOF_PACES = 3.0
 NEAR_RATIO = 0.01
 NEAR_EVENTS = 2.0
 """A value that falls by no more than this was read from a second copy of the counter, or corrected."""
+LAG_SCRAPES = 1.2
+"""A copy of a counter lags behind by no more scrapes than this."""
 WRAP = 2.0**32
 UNKNOWN_EVENTS = 1000.0
 """What may be new where no pace is known: a target that was seen only once before."""
@@ -112,6 +114,20 @@ def has_wrapped(before: Floats, value: Floats, *, gap_s: Floats, pace: Floats) -
 def is_reset_proven(low: float, *, gap_s: float, pace: float) -> bool:
     """Whether a value that looked like a dip was counted from zero after all, at the *pace* that followed."""
     return low <= PROOF_PACES * pace * gap_s + SLACK_EVENTS
+
+
+def is_correction(*, high: float, low: float, value: float, gap_s: float, since_low_s: float, pace: float) -> bool:
+    """Whether a counter that fell from *high* to *low*, and now reads *value* above both, grew from the lower one.
+
+    A correction falls once and goes on from there; a copy of the counter that lags behind is caught up with. A lag is
+    no longer than a scrape, and what is missing shows which of the two explains the value better.
+    """
+    lag = high + pace * gap_s - low
+    if lag <= LAG_SCRAPES * pace * gap_s:
+        return False
+    from_high = abs(value - high - pace * (gap_s + since_low_s))
+    from_low = abs(value - low - pace * since_low_s)
+    return from_low < from_high
 
 
 def is_growth_plausible(growth: float, *, gap_s: float, pace: float) -> bool:

@@ -37,6 +37,9 @@ class ProblemCode(StrEnum):
     GOOD_NEVER_MATCHED = "good_never_matched"
     BUCKET_MISSING = "bucket_missing"
     GAUGE = "gauge"
+    COUNTER_NOT_MONOTONIC = "counter_not_monotonic"
+    DUPLICATE_SERIES = "duplicate_series"
+    BAD_SERIES_ENDED = "bad_series_ended"
     SCRAPED_SELDOM = "scraped_seldom"
     SCRAPED_TOO_SELDOM = "scraped_too_seldom"
 
