@@ -5,7 +5,7 @@ those events have just happened and count. If it has run for weeks and is merely
 its past and must not count: as the events of one slot they would burn the budget of a month.
 
 Nothing in a sample tells the two apart; what follows does. At the pace of the first five minutes, would the counter
-have got where it was since the scrape before, had there been one? (ADR-0025)
+have got where it was since the scrape before, had there been one? (ADR-0032)
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a step of a series is worth: the rules that weigh evidence, each in one place (ADR-0025).
+"""What a step of a series is worth: the rules that weigh evidence, each in one place (ADR-0032).
 
 A counter only grows, until its process restarts. What Prometheus shows is less tidy: a proxy switches between two
 replicas, an exporter corrects a value, a label set expires and returns, several processes share one target. Every
