@@ -1,4 +1,6 @@
+import asyncio
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -9,8 +11,8 @@ from fastapi.testclient import TestClient
 from httpx2 import Response
 
 from app.api.models import CalendarWindowModel, SloModel
-from app.slo import AlertState, CalendarUnit, CalendarWindow, Severity
-from app.status import AlertView, HealthState, Progress, Snapshot
+from app.slo import AlertState, CalendarUnit, CalendarWindow, Severity, SloId
+from app.status import AlertView, HealthState, HistoryPoint, Progress, Snapshot
 from tests.support.api import Served, listening
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
@@ -289,3 +291,29 @@ def test_a_hundred_slos_are_answered_within_50_ms() -> None:
             return time.perf_counter() - started
 
         assert min(seconds() for _ in range(5)) < 0.05
+
+
+def test_histories_are_computed_one_after_another_however_many_ask() -> None:
+    """Threads that compute take the interpreter from the evaluations in turn."""
+    served = Served.with_snapshots(a_snapshot())
+    at_work: list[int] = [0]
+    most: list[int] = [0]
+    flat = served.history.history
+
+    def history(slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
+        at_work[0] += 1
+        most[0] = max(most[0], at_work[0])
+        time.sleep(0.005)
+        at_work[0] -= 1
+        return flat(slo_id, start, end, step)
+
+    served.history.history = history  # type: ignore[method-assign]
+
+    async def ask() -> list[int]:
+        transport = httpx2.ASGITransport(app=served.app())
+        async with httpx2.AsyncClient(transport=transport, base_url="http://slo") as http:
+            path = "/api/v1/slos/checkout-availability/history?step=1d"
+            return [answer.status_code for answer in await asyncio.gather(*(http.get(path) for _ in range(12)))]
+
+    assert asyncio.run(ask()) == [200] * 12
+    assert most == [1]
