@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
+from typing_extensions import override
 
 from app.evaluation.series import part_of
 from app.evaluation.watch import Watch
-from app.prometheus import KindVerdict, MetricKind, MetricSource, PrometheusError, kind_of
+from app.prometheus import KindVerdict, Matrix, MetricKind, MetricSource, PrometheusError, kind_of
 from app.promql.metric_names import looks_like_counter, name_of
 from app.promql.probe import BUCKET, bucket_bounds, sorted_bounds
 from app.promql.selector_text import render
@@ -17,6 +18,7 @@ from app.slo import Selector
 _log = structlog.get_logger(__name__)
 _AGAIN = timedelta(hours=6)
 """Types of metrics change with deployments only."""
+_TYPES_KEPT = timedelta(hours=1)
 _AFTER_FAILURE = timedelta(minutes=1)
 _BUCKETS_AGAIN = timedelta(minutes=10)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
@@ -25,11 +27,36 @@ _AT_ONCE = 4
 _DEADLINE_S = 10.0
 
 
+class _TypesOnce(MetricSource):
+    """Asks for the types of each metric once an hour: thousands of SLIs are over a few metrics."""
+
+    def __init__(self, source: MetricSource) -> None:
+        self._source = source
+        self._types: dict[str, frozenset[str]] = {}
+        self._since = _LONG_AGO
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        return await self._source.instant(expr, at, deadline=deadline)
+
+    @override
+    async def metric_types(self, metric: str, *, deadline: float | None = None) -> frozenset[str]:
+        if metric not in self._types:
+            self._types[metric] = await self._source.metric_types(metric, deadline=deadline)
+        return self._types[metric]
+
+    def forget_old(self, now: datetime) -> None:
+        """Forget what was asked more than an hour ago."""
+        if now - self._since >= _TYPES_KEPT:
+            self._types.clear()
+            self._since = now
+
+
 class Inspection:
     """When each SLI was looked at; results are noted on the SLIs."""
 
     def __init__(self, watches: Sequence[Watch], source: MetricSource) -> None:
-        self._source = source
+        self._source = _TypesOnce(source)
         # A name that does not end like a counter's is most likely to be a gauge.
         self._kinds_due = [(_LONG_AGO, watch) for watch in sorted(watches, key=_looks_like_counters)]
         self._buckets_due: dict[str, datetime] = {}
@@ -37,6 +64,7 @@ class Inspection:
 
     async def step(self, now: datetime) -> bool:
         """Look at a few SLIs that are due; False if none is."""
+        self._source.forget_old(now)
         due = [entry for entry in self._kinds_due if entry[0] <= now][:_AT_ONCE]
         lacking = [
             watch for watch in self._watches if watch.unmeasured and self._buckets_due.get(watch.key, _LONG_AGO) <= now

@@ -27,6 +27,7 @@ class Metrics(MetricSource):
     types: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, Sequence[float] | Sequence[dict[str, str]]] = field(default_factory=dict)
     down: bool = False
+    asked: list[str] = field(default_factory=list)
 
     @override
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
@@ -37,6 +38,7 @@ class Metrics(MetricSource):
 
     @override
     async def metric_types(self, metric: str, *, deadline: float | None = None) -> frozenset[str]:
+        self.asked.append(metric)
         if self.down:
             raise UnreachableError("connection refused")
         return frozenset({self.types[metric]} if metric in self.types else ())
@@ -125,3 +127,19 @@ def test_a_refused_sli_is_not_evaluated_and_says_so(tmp_path: Path) -> None:
     assert shown.data is DataState.ERROR
     assert shown.problems[0].code is ProblemCode.GAUGE
     assert np.isnan(shown.budget.remaining_ratio)
+
+
+@pytest.mark.anyio
+async def test_the_type_of_a_metric_is_asked_once_for_all_slis(tmp_path: Path) -> None:
+    documents = [
+        document(
+            f"s{number}", {"total": f'requests{{job="{number}"}}', "bad": f'requests{{job="{number}",code="500"}}'}
+        )
+        for number in range(8)
+    ]
+    metrics = Metrics(types={"requests": "counter"})
+    inspection = Inspection(watches_of(slos(documents, tmp_path)), metrics)
+    steps = [await inspection.step(NOW) for _ in range(3)]
+    assert steps == [True, True, False]
+    assert set(metrics.asked) == {"requests"}
+    assert len(metrics.asked) <= 4
