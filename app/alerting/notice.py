@@ -34,6 +34,7 @@ class Notice:
     errors and the end of its last, *spent* is the share of the budget that went in between; None and NaN where not
     known. *condition* says in words what holds, where the *cause* is not a burn. *relabelled_at* is when the alert got
     its labels in the middle of its incident, None if it began with them: to receivers it is another alert since then.
+    *unconfirmed* says that nothing was evaluated for long, and that no fresh data has shown since then that it fires.
     """
 
     status: NoticeStatus
@@ -72,6 +73,7 @@ class Notice:
     cause: Cause = Cause.BURN
     condition: str = ""
     relabelled_at: datetime | None = None
+    unconfirmed: bool = False
 
     @property
     def key(self) -> str:

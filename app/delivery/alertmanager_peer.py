@@ -147,7 +147,8 @@ class AlertmanagerPeer(Keeper):
             self._queued -= 1
 
     def _form(self, notice: Notice, started_at: datetime | None, at: datetime, *, changes: bool) -> _Form:
-        if notice.status is NoticeStatus.FIRING or started_at is None:
+        # To assert what has not been seen since a long sleep, only to end it, would be a page for nothing.
+        if notice.status is NoticeStatus.FIRING or started_at is None or notice.unconfirmed:
             return _Form.AS_IT_IS
         seen = self._seen.get(notice.instance)
         if seen is None or seen.incident != notice.incident:

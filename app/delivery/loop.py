@@ -32,11 +32,13 @@ class Pace:
         resend: the time between two repetitions of what is in force.
         idle: the longest sleep of a receiver without work.
         recovery: the pause after an unforeseen error.
+        sleep: a time between two repetitions after which they wait for an evaluation.
     """
 
     resend: timedelta = timedelta(minutes=1)
     idle: timedelta = timedelta(seconds=30)
     recovery: timedelta = timedelta(seconds=5)
+    sleep: timedelta = timedelta(minutes=5)
 
 
 _DEFAULT_PACE = Pace()
@@ -184,9 +186,13 @@ class DeliveryLoop:
         self._instruments.outbox_oldest_age(0.0 if oldest is None else max((at - oldest).total_seconds(), 0.0))
 
     async def _keep(self, receiver: str, keeper: Keeper) -> None:
-        failures = 0
+        failures, before = 0, self._clock.now()
         while True:
             at = self._clock.now()
+            slept, before = at - before > self._pace.sleep, at
+            if slept and not await self._stopped_within(self._pace.resend):
+                # The machine was asleep: an evaluation comes first, which sees what fires still.
+                continue
             notices = await asyncio.to_thread(self._deliveries.picture, receiver, at=at)
             failures = 0 if await keeper.keep(notices, at=at) else failures + 1
             pause = (

@@ -103,7 +103,9 @@ class StoredDeliveries(Deliveries):
     @override
     def picture(self, receiver: str, *, at: datetime) -> Sequence[Notice]:
         with self.database.read() as tx:
-            in_force = [notice for notice in load_in_force(tx) if self.concerns(receiver, notice)]
+            in_force = [
+                notice for notice in load_in_force(tx) if not notice.unconfirmed and self.concerns(receiver, notice)
+            ]
             resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
         firing = {notice.key for notice in in_force}
         return (*in_force, *(notice for notice in resolved if notice.key not in firing))

@@ -102,7 +102,9 @@ def judge_conditions(
 def _notice(alert: Alert, condition: Condition, owner: Owner, in_force: Mapping[str, Notice], at: datetime) -> Notice:
     last = in_force.get(alert.key)
     if last is not None and (condition.holds is None or _says_it_still(last, alert, condition)):
-        return last.redescribed(owner.slo, owner.group)
+        # That data is still missing is seen now; what a budget is without data is not.
+        unconfirmed = last.unconfirmed and condition.holds is None
+        return replace(last.redescribed(owner.slo, owner.group), unconfirmed=unconfirmed)
     return compose_condition(
         alert, condition, slo=owner.slo, group=owner.group, budget_remaining=owner.remaining, at=at
     )
@@ -184,6 +186,11 @@ def _add_traffic(
         owner.conditions.append(condition if ended is None else condition.without_member(ended))
 
 
+def _catches_up(member: Member, at: datetime) -> bool:
+    watch = member.watch
+    return watch.started and watch.problem is None and watch.counted_s < at.timestamp()
+
+
 def _add_no_data(
     owners: dict[SloId, Owner],
     members: Sequence[Member],
@@ -223,4 +230,5 @@ def _add_no_data(
             or (member.watch.late_explained if stale else None),
             partial=None if partial is None else member.watch.partial_explained,
         )
-        owner.conditions.append(condition)
+        # What was missed while nothing was evaluated is read an hour at a time: nobody can say yet what is missing.
+        owner.conditions.append(replace(condition, holds=None) if _catches_up(member, at) else condition)

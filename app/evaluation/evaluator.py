@@ -47,6 +47,9 @@ from app.store.alerts import load_alerts
 from app.store.ledger import load_stepped
 
 _log = structlog.get_logger(__name__)
+_ASLEEP = timedelta(minutes=5)
+"""After so long an Alertmanager has forgotten what fired, and what we knew may be over."""
+_ASLEEP_SLOTS = 4
 _SHOWN_EVERY = timedelta(seconds=5)
 _SHOWN_LESS_OFTEN_BY = timedelta(milliseconds=2)
 """For each member: to show what history has added takes as much longer."""
@@ -266,7 +269,25 @@ class Evaluator:
         self._members()
         return self._members_by_id.get(slo_id)
 
+    def doubt(self, now: datetime) -> None:
+        """If nothing was evaluated for long, as in a database that slept or was restored, assert nothing unseen.
+
+        Call it before anything is delivered.
+        """
+        if self._has_slept(now):
+            self._doubt()
+            alerts = [alert for alerts in self._alerts.values() for alert in alerts if alert.in_force]
+            self._writer.doubt(alerts, self._in_force, now)
+
+    def _has_slept(self, at: datetime) -> bool:
+        return self._stepped is not None and at - self._stepped > max(_ASLEEP, _ASLEEP_SLOTS * self._pace.interval)
+
+    def _doubt(self) -> None:
+        self._in_force = {key: replace(notice, unconfirmed=True) for key, notice in self._in_force.items()}
+
     def _judge(self, at: datetime) -> None:
+        if self._has_slept(at):
+            self._doubt()
         members = self._members()
         figures = compute(members, self._book.ledger)
 

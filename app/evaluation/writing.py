@@ -1,11 +1,12 @@
 """From a tick to the database: counts, alerts, transitions and what receivers are told, in one transaction."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import structlog
 
-from app.alerting import NoticeStatus, Routing
+from app.alerting import Alert, Notice, NoticeStatus, Routing
 from app.evaluation.budget_record import BudgetRecord
 from app.evaluation.judging import Judgement
 from app.evaluation.keeping import Keeper
@@ -15,7 +16,7 @@ from app.store import Database, StoreError, Transaction
 from app.store.alerts import append_transitions, forget_alerts, prune_transitions, save_alerts
 from app.store.budgets import prune_budgets, save_budgets
 from app.store.ledger import save_stepped
-from app.store.outbox import enqueue, prune_outbox, told_of
+from app.store.outbox import enqueue, hold_beginnings, prune_outbox, release_beginnings, told_of, withdraw_beginning
 
 _log = structlog.get_logger(__name__)
 _KEPT = timedelta(days=90)
@@ -100,7 +101,30 @@ class Writer:
                 # Who was told that it fires is told that it is over, even if routes have changed in between; who was
                 # not would hear of the end of what it never knew.
                 receivers = told_of(transaction, notice, receivers=self._routing.known) or receivers
+            if notice.status is NoticeStatus.RESOLVED and notice.unconfirmed:
+                never_told = withdraw_beginning(transaction, notice, at=at)
+                receivers = tuple(receiver for receiver in receivers if receiver not in never_told)
             enqueue(transaction, [notice], receivers=receivers, at=at)
+
+        release_beginnings(transaction, judgement.notices.values(), at=at)
+
+    def doubt(self, alerts: Sequence[Alert], notices: Mapping[str, Notice], at: datetime) -> None:
+        """Write alerts that are unconfirmed, and hold what waits to tell of beginnings.
+
+        A database that cannot be written now is written by the first tick.
+        """
+        try:
+            with self._database.begin() as transaction:
+                save_alerts(transaction, alerts, notices)
+                held = hold_beginnings(transaction, at=at)
+        except StoreError as error:
+            self._failed(error)
+            return
+        _log.warning(
+            "nothing was evaluated for a while; receivers are told of alerts once fresh data confirms them",
+            alerts=len(alerts),
+            notifications=held,
+        )
 
     def _save_book(self, now: datetime) -> None:
         with self._database.begin() as transaction:

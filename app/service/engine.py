@@ -194,6 +194,7 @@ class Engine:
             self._client = client
             self._delivering = await self._open_delivering(parts.delivery)
             self._evaluator = await self._new_evaluator(self._documents.slos)
+            await asyncio.to_thread(self._evaluator.doubt, parts.clock.now())
             await self._delivering.take_over()
             schedule = self._schedule = Schedule(
                 self._tick,

@@ -59,6 +59,8 @@ outbox = Table(
     Index("outbox_by_time", "receiver", "created_at"),
 )
 
+_HELD = timedelta(days=365)
+_OUT_OF_DATE = "out of date: the alert ended while nothing was evaluated"
 _AT_ONCE = 500
 """Entries in one statement: an outage of everything is a few statements, and none is too long."""
 
@@ -259,6 +261,58 @@ def oldest_waiting(connection: Connection) -> datetime | None:
     return connection.execute(select(func.min(outbox.c.created_at, type_=Moment)).where(waiting)).scalar()
 
 
+def hold_beginnings(connection: Connection, *, at: datetime) -> int:
+    """Hold what waits to tell receivers that alerts fire, until it is confirmed or withdrawn; how many there were.
+
+    Where the end of the alert waits too, both are given up: it is over, and the receiver was never told of it.
+    """
+    waiting = select(outbox).where(outbox.c.state == EntryState.WAITING.value).order_by(outbox.c.id)
+    entries = []
+    for row in connection.execute(waiting).all():
+        with suppress(LookupError, TypeError, ValueError):
+            entries.append(_entry(row))
+    ended = {_told_to(entry) for entry in entries if entry.notice.status is NoticeStatus.RESOLVED}
+    begun = {_told_to(entry) for entry in entries if entry.notice.status is NoticeStatus.FIRING}
+    held = 0
+    for entry in entries:
+        if _told_to(entry) in ended & begun:
+            bury(connection, entry.id, at=at, error=_OUT_OF_DATE)
+        elif _told_to(entry) in begun:
+            hold_until(connection, entry.id, at + _HELD)
+            held += 1
+    return held
+
+
+def release_beginnings(connection: Connection, notices: Iterable[Notice], *, at: datetime) -> None:
+    """Let the beginnings of alerts go that were held, since *notices* confirm that they fire."""
+    held = (
+        (outbox.c.state == EntryState.WAITING.value)
+        & (outbox.c.status == NoticeStatus.FIRING.value)
+        & (outbox.c.due_at > at + _HELD / 2)
+    )
+    keys = set(connection.execute(select(outbox.c.alert_key).where(held)).scalars())
+    confirmed = {notice.key for notice in notices if not notice.unconfirmed} & keys
+    for key in confirmed:
+        connection.execute(update(outbox).where(held & (outbox.c.alert_key == key)).values(due_at=at))
+
+
+def withdraw_beginning(connection: Connection, notice: Notice, *, at: datetime) -> frozenset[str]:
+    """Give up what waits to tell of the beginning of an alert that has ended; the receivers that never hear of it."""
+    mine = (
+        (outbox.c.state == EntryState.WAITING.value)
+        & (outbox.c.status == NoticeStatus.FIRING.value)
+        & (outbox.c.alert_key == notice.key)
+    )
+    withdrawn = set()
+    for row in connection.execute(select(outbox).where(mine)).all():
+        with suppress(LookupError, TypeError, ValueError):
+            entry = _entry(row)
+            if _is_of(entry.notice, notice):
+                bury(connection, entry.id, at=at, error=_OUT_OF_DATE)
+                withdrawn.add(entry.receiver)
+    return frozenset(withdrawn)
+
+
 def recently_resolved(connection: Connection, receiver: str, *, since: datetime) -> tuple[Notice, ...]:
     """The newest notice of every alert whose newest entry since then says that it is over, and was not given up."""
     newest = (
@@ -278,6 +332,10 @@ def prune_outbox(connection: Connection, *, before: datetime) -> int:
     """Delete entries that ended before a time; how many there were."""
     ended = (outbox.c.state != EntryState.WAITING.value) & (outbox.c.ended_at < before)
     return connection.execute(delete(outbox).where(ended)).rowcount
+
+
+def _told_to(entry: OutboxEntry) -> tuple[str, str, str]:
+    return entry.receiver, entry.notice.instance, entry.notice.incident
 
 
 def _is_of(one: Notice, other: Notice) -> bool:
