@@ -213,9 +213,16 @@ def step_conditions(
 
 
 def compose_condition(
-    alert: Alert, condition: Condition, *, slo: Slo, group: GroupKey, budget_remaining: float, at: datetime
+    alert: Alert,
+    condition: Condition,
+    *,
+    slo: Slo,
+    group: GroupKey,
+    budget_remaining: float,
+    at: datetime,
+    exhausted_at: datetime | None = None,
 ) -> Notice:
-    """The notice of a condition's alert that fires.
+    """The notice of a condition's alert that fires; *exhausted_at* is as in `Notice`.
 
     Raises:
         ValueError: the alert does not fire.
@@ -243,4 +250,8 @@ def compose_condition(
         condition=condition.says,
         promise=slo.description,
     )
-    return notice if condition.cause is Cause.NO_DATA else replace(notice, budget_remaining=budget_remaining)
+    return (
+        notice
+        if condition.cause is Cause.NO_DATA
+        else replace(notice, budget_remaining=budget_remaining, exhausted_at=exhausted_at)
+    )

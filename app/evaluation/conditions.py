@@ -20,6 +20,7 @@ from app.alerting import (
 from app.evaluation.members import Member
 from app.evaluation.problems import why_not_measured
 from app.evaluation.vanished import PRESENT, Vanished
+from app.evaluation.views import exhaustion_time
 from app.prometheus.breaker import NOT_AGAIN, NOT_YET
 from app.slo import AlertState, Cause, Evidence, GroupKey, NoData, Severity, Slo, SloId
 
@@ -48,6 +49,7 @@ class Owner:
     slo: Slo
     group: GroupKey
     remaining: float
+    exhausted_at: datetime | None = None
     conditions: list[Condition] = field(default_factory=list)
 
 
@@ -106,7 +108,13 @@ def _notice(alert: Alert, condition: Condition, owner: Owner, in_force: Mapping[
         unconfirmed = last.unconfirmed and condition.holds is None
         return replace(last.redescribed(owner.slo, owner.group), unconfirmed=unconfirmed)
     return compose_condition(
-        alert, condition, slo=owner.slo, group=owner.group, budget_remaining=owner.remaining, at=at
+        alert,
+        condition,
+        slo=owner.slo,
+        group=owner.group,
+        budget_remaining=owner.remaining,
+        at=at,
+        exhausted_at=owner.exhausted_at,
     )
 
 
@@ -142,7 +150,12 @@ def _add_budgets(
         known = [alert for alert in before.get(member.id, ()) if alert.cause is not Cause.BURN]
         if wanted is None and not known:
             continue
-        owner = owners[member.id] = Owner(slo=member.slo, group=member.group, remaining=state.remaining)
+        owner = owners[member.id] = Owner(
+            slo=member.slo,
+            group=member.group,
+            remaining=state.remaining,
+            exhausted_at=exhaustion_time(state.as_of_s, state.lasts_s),
+        )
         if wanted is None:
             continue
         firing = frozenset(alert.cause for alert in known if alert.firing)

@@ -103,7 +103,9 @@ class Settings(BaseSettings):
     listen_address: Annotated[str, parsed(parse_listen_address)] = Field(
         "127.0.0.1:9720", description="Where to listen; `:9720` is every address."
     )
-    external_url: Url | None = Field(None, description="How people reach this service, for the links in alerts.")
+    external_url: Url | None = Field(
+        None, description="How people reach this service, for links; a path in it is the prefix of every page."
+    )
     api_token: SecretStr | None = Field(
         None,
         description="Bearer token for requests that change something; such requests are refused while it is not set.",

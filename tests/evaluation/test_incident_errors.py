@@ -93,3 +93,28 @@ def test_a_restart_keeps_the_beginning_of_an_incident(running: Running) -> None:
     assert after is not None
     assert before.first_bad_at == after.first_bad_at
     assert after.spent >= before.spent > 0
+
+
+def test_a_ticket_about_the_budget_names_the_same_date(tmp_path: Path) -> None:
+    """One in 500 requests fails: twice what the budget can bear, for weeks."""
+    span = (NOW - 20 * DAY, NOW + 4 * HOUR)
+    series = [
+        counter(requests("shop"), span, per_second=9.98, bursts=[((NOW - HOUR, NOW + HOUR), -0.5)]),
+        counter(requests("shop", "500"), span, per_second=0.005, bursts=[((NOW - HOUR, NOW + HOUR), 0.5)]),
+    ]
+    document = availability("shop", window="30d")
+    slo = document["slos"][0]  # type: ignore[index]
+    slo["alerting"] = {"page": "off", "ticket": "off", "budget": {"runs_out_within": "30d"}}
+    source = MemorySource(series)
+
+    def move(at: float) -> None:
+        source.now = at
+
+    with Running(slos([document], tmp_path / "slos"), source, tmp_path / "db", move=move) as one:
+        one.tick(NOW)
+        one.backfill(NOW)
+        one.run(NOW, NOW + 35 * MINUTE, backfill=False)
+        (ticket,) = one.board.in_force
+        assert ticket.alertname == "ErrorBudgetRunsOut"
+        assert ticket.exhausted_at is not None
+        assert ticket.exhausted_at == one.snapshot(SLO).budget.exhausted_at
