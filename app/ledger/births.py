@@ -84,7 +84,7 @@ def find_births(
             counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
             _, times = around.of_target(target)
             earlier = int(np.searchsorted(times, at))
-            gap_s, pace = _gap_and_pace(around, target, at)
+            gap_s, pace, renamed = _gap_and_pace(around, target, at)
             found.append(
                 Birth(
                     row=int(arrays.row[counter]),
@@ -93,7 +93,7 @@ def find_births(
                     since=float(times[earlier - 1]) if earlier else float(cursor.target[target]),
                     at=at,
                     value=value,
-                    worth=value if is_birth_plausible(value, gap_s=gap_s, pace=pace) else 0.0,
+                    worth=value if not renamed and is_birth_plausible(value, gap_s=gap_s, pace=pace) else 0.0,
                     settled=bool(
                         not np.isnan(around.steps.raw[index])
                         or not np.isnan(cursor.time[counter])
@@ -141,7 +141,9 @@ def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Incr
                 older.restarted[arrays.alias[head.target]] = head.at
         fast = np.array([fastest(older.newest_paces(counter)) for counter in counters.tolist()])
         pace = None if np.isnan(fast).all() and followed is None else max(float(np.nansum(fast)), followed or 0.0)
-        for place in np.flatnonzero(~known).tolist():
+        # Where nothing of a target goes on after a hole, its series may have been relabelled in it.
+        renamed = not known.any() and head.at - target_seen > LOOKBACK_S
+        for place in np.flatnonzero(~known).tolist() if not renamed else ():
             value = float(values[place])
             if is_birth_plausible(value, gap_s=head.at - target_seen, pace=pace):
                 delta[place] = value
@@ -245,8 +247,11 @@ def _first_scrape_until(around: Surroundings, target: int) -> float:
     return min(second, first + _FIRST_SCRAPE_S)
 
 
-def _gap_and_pace(around: Surroundings, target: int, at: float) -> tuple[float, float | None]:
-    """How long before a birth its target was scraped, and how fast its target counts; None if that is not known."""
+def _gap_and_pace(around: Surroundings, target: int, at: float) -> tuple[float, float | None, bool]:
+    """How long before a birth its target was scraped, and how fast its target counts; None if that is not known.
+
+    And whether nothing of the target goes on after a hole, so that its series may have been relabelled in it.
+    """
     steps = around.steps
     mine, times = around.of_target(target)
     first, last = np.searchsorted(times, [at - _SAME_SCRAPE_S, at + _SAME_SCRAPE_S + 1e-6])
@@ -261,10 +266,9 @@ def _gap_and_pace(around: Surroundings, target: int, at: float) -> tuple[float, 
         gap_s = max(at - (float(times[earlier - 1]) if earlier else float(around.cursor.target[target])), 1.0)
         paces = []
     known = (*paces, around.followed_pace(target, at), around.target_pace(target, at))
+    pace = max((pace for pace in known if pace is not None), default=0.0)
     # Nothing that happened says little of a target that was seen but once.
-    return gap_s, max((pace for pace in known if pace is not None), default=0.0) or (
-        0.0 if known[-1] is not None else None
-    )
+    return gap_s, pace if pace or known[-1] is not None else None, not len(beside) and gap_s > LOOKBACK_S
 
 
 class _Rows:
