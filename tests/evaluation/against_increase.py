@@ -25,9 +25,12 @@ GRACE_S = 900
 """By then all that was counted provisionally has been counted for good."""
 WINDOWS_S = {"5m": 300, "30m": 1800, "1h": 3600, "2h": 7200, "6h": 21_600, "1d": 86_400, "3d": 259_200}
 _QUERY_OFFSET_S = 1
-BOTH_WRONG = frozenset({"behind_a_balancer"})
-"""Of processes that share one series the counts of `increase()` are wrong by orders of magnitude, good and bad alike,
-so that their ratio may be right by chance: counts are compared, ratios are not."""
+_FALLING = frozenset({"dips", "good_reads_one_less", "corrected_downwards", "behind_a_balancer"})
+_FAR_OFF = 0.1
+"""Where counters fall, `increase()` is wrong by orders of magnitude, of good and bad alike, and the ratio may be right
+by chance: where its total is so far off, counts are compared and ratios are not."""
+_MANY_SCRAPES = 10
+"""An error of `increase()` of so many scrapes' events is of what nobody can see; extrapolation shifts it by chance."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,12 +75,13 @@ class Comparison:
                 self._consumed_by_a_scrape(truth, objective),
             ),
         }
-        if BOTH_WRONG & set(self.history.kinds):
+        far_off = abs(self.increase.total - truth.total) > _FAR_OFF * truth.total
+        if far_off and _FALLING & set(self.history.kinds):
             del figures["consumed"]
         return {
             name: (ours, theirs, true)
             for name, (ours, theirs, true, allowed) in figures.items()
-            if not abs(ours - true) <= abs(theirs - true) + allowed * (1 + 1e-6) + 1e-6
+            if not abs(ours - true) <= _allowed(abs(theirs - true), allowed)
         }
 
     @property
@@ -173,6 +177,11 @@ def compare(histories: Sequence[History], folder: Path, *, end: int, live_s: int
             _comparison(by_service[service], window, counted) for (service, window), counted in started.items()
         ],
     )
+
+
+def _allowed(error: float, scrape: float) -> float:
+    """How far we may be off where `increase()` is off by *error*."""
+    return (1 + _FAR_OFF) * error + scrape if error > _MANY_SCRAPES * scrape else error + scrape * (1 + 1e-6) + 1e-6
 
 
 def _counts(slos: Sequence[Slo], snapshots: Sequence[Snapshot], at: float) -> dict[tuple[str, str], Counted]:
