@@ -22,7 +22,8 @@ _LOOKBACK = 2
 class OngoingIncident:
     """An alert that fires by *rule* since *fired_s*, and what is known so far; times are unix seconds.
 
-    *as_of_s* is the end of the newest measured slot, *allowed_events* the bad events that the SLO window allows.
+    *as_of_s* is the end of the newest measured slot, *window_start_s* the start of the SLO window, *allowed_events* the
+    bad events that it allows.
     """
 
     key: str
@@ -32,6 +33,7 @@ class OngoingIncident:
     allowed_events: float
     fired_s: float
     as_of_s: float
+    window_start_s: float
     first_bad_s: float | None = None
     last_bad_s: float | None = None
 
@@ -41,7 +43,11 @@ def incident_errors(incidents: Sequence[OngoingIncident], ledger: Ledger) -> dic
     if not incidents:
         return {}
     firsts_s = [_first_bad_s(incident, ledger) for incident in incidents]
-    start_s = np.array([_cell_start_s(first_s, ledger) for first_s in firsts_s])
+    # What has left the window is no part of its budget any more.
+    start_s = np.fmax(
+        np.array([_cell_start_s(first_s, ledger) for first_s in firsts_s]),
+        np.array([incident.window_start_s for incident in incidents]),
+    )
     end_s = np.fmax(start_s, np.array([incident.as_of_s for incident in incidents]))
     sums = ledger.sums(np.array([incident.row for incident in incidents], dtype=np.int64), start_s, end_s)
     allowed = np.array([incident.allowed_events for incident in incidents])

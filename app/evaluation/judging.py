@@ -215,6 +215,7 @@ class _Columns:
         self.budget_remaining = figures.budget.remaining.tolist()
         self._period_s = figures.period_s.tolist()
         self._lasts_s = figures.exhausted_in_s.tolist()
+        self._start_s = figures.start_s.tolist()
         self._allowed_events = figures.budget.total_events.tolist()
         self._windows = {length: _Window(window) for length, window in figures.windows.items()}
         self._figures = figures
@@ -313,6 +314,7 @@ class _Columns:
             allowed_events=self._allowed_events[index],
             fired_s=alert.since.timestamp(),
             as_of_s=self.as_of[index],
+            window_start_s=self._start_s[index],
             first_bad_s=min((one.first_bad_at.timestamp() for one in known if one.first_bad_at), default=None),
             last_bad_s=max((one.last_bad_at.timestamp() for one in known if one.last_bad_at), default=None),
         )

@@ -118,3 +118,27 @@ def test_a_ticket_about_the_budget_names_the_same_date(tmp_path: Path) -> None:
         assert ticket.alertname == "ErrorBudgetRunsOut"
         assert ticket.exhausted_at is not None
         assert ticket.exhausted_at == one.snapshot(SLO).budget.exhausted_at
+
+
+def test_an_incident_longer_than_its_window_has_spent_what_is_gone(tmp_path: Path) -> None:
+    """Not more than that: what has left the window is no part of its budget."""
+    span = (NOW - 2 * DAY, NOW + 4 * HOUR)
+    burst = [((float(NOW), float(NOW + 3 * HOUR)), 5.0)]
+    series = [
+        counter(requests("shop"), span, per_second=10.0, bursts=[(burst[0][0], -5.0)]),
+        counter(requests("shop", "500"), span, per_second=0.0, bursts=burst),
+    ]
+    source = MemorySource(series)
+
+    def move(at: float) -> None:
+        source.now = at
+
+    with Running(
+        slos([availability("shop", objective=99, window="1h")], tmp_path / "slos"), source, tmp_path / "db", move=move
+    ) as one:
+        one.tick(NOW)
+        one.backfill(NOW)
+        one.run(NOW, NOW + 80 * MINUTE, backfill=False)
+        page = _page(one)
+        assert page is not None
+        assert page.spent == pytest.approx(one.snapshot(SLO).budget.consumed_ratio, rel=1e-6)
