@@ -13,6 +13,7 @@ from bench import alert_latency as latency_bench
 from bench import backfill as backfill_bench
 from bench import clairvoyant
 from bench import cost as cost_bench
+from bench import readers as readers_bench
 from bench import scale as scale_bench
 from bench import simulation as simulation_bench
 from bench.simulated_months import Kind
@@ -94,6 +95,16 @@ def alert_latency(
     """Seconds from a breach that Prometheus can show to the alert that Alertmanager has taken."""
     kept = latency_bench.run(slos=slos, rounds=rounds, interval=interval, offset=offset, seed=seed)
     raise typer.Exit(0 if kept else 1)
+
+
+@application.command()
+def readers(
+    *,
+    slos: Annotated[int, typer.Option(help="SLOs, evaluated every five seconds.")] = 300,
+    seconds: Annotated[float, typer.Option(help="How long each kind of readers reads.")] = 30.0,
+) -> None:
+    """What readers at their worst cost evaluation and supervisors, at 1,024 files."""
+    raise typer.Exit(0 if readers_bench.run(slos=slos, seconds=seconds) else 1)
 
 
 @application.command()

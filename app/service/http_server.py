@@ -5,6 +5,9 @@ the memory that they need, and `/-/healthy` and `/metrics` answer.
 """
 
 import asyncio
+import heapq
+import math
+import socket
 import sys
 import time
 from collections import Counter
@@ -27,9 +30,14 @@ from app.api.responses import SECURITY_HEADERS
 _log = structlog.get_logger(__name__)
 _MOST_CONNECTIONS = 512
 _FEWEST_CONNECTIONS = 16
+_MADE_ROOM = 1 / 16
+"""Share of the connections that is closed at once where one is too many: to look through all of them for each new one
+would cost more than the new one."""
 _ACCEPTED_AT_ONCE = 64
-"""Length of the kernel's queue and connections accepted before the first of them is counted: asyncio accepts as many
-in a row, whatever the protocol makes of them."""
+"""Connections accepted before the first of them is counted: asyncio accepts as many in a row as it asked the kernel to
+queue, whatever the protocol makes of them."""
+_QUEUED = 1024
+"""Connections that the kernel keeps until they are accepted; one that finds no room is tried again after a second."""
 _LOGGED_EVERY_S = 60.0
 _TICKS_A_SECOND = 10
 
@@ -108,7 +116,9 @@ class BoundedConnection(H11Protocol):
         super().connection_made(transport)
         self._since = time.monotonic()
         if len(self.connections) > self._limits.connections:
-            _least_needed(cast("Iterable[BoundedConnection]", self.connections), newest=self).abort(Cause.CROWDED)
+            everyone = cast("Iterable[BoundedConnection]", self.connections)
+            for one in _least_needed(everyone, newest=self, most=math.ceil(self._limits.connections * _MADE_ROOM)):
+                one.abort(Cause.CROWDED)
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -181,16 +191,20 @@ class BoundedConnection(H11Protocol):
         if not self.transport.is_closing():
             self._closed.count(cause)
         self.transport.abort()
+        # It is counted no more from now on, not only once the loop has closed it.
+        self.connections.discard(self)
 
 
-def _least_needed(connections: Iterable[BoundedConnection], *, newest: BoundedConnection) -> BoundedConnection:
-    """The connection to close for a new one: of the client with the most, the one that has waited longest."""
-    others = [one for one in connections if one is not newest and not one.transport.is_closing()]
+def _least_needed(
+    connections: Iterable[BoundedConnection], *, newest: BoundedConnection, most: int
+) -> list[BoundedConnection]:
+    """Connections to close for a new one: of the clients with the most, those that have waited longest."""
+    others = [one for one in connections if one is not newest]
     idle = [one for one in others if one.waits_for_request] or [one for one in others if one.reads_slowly]
     if not idle:
-        return newest
+        return [newest]
     crowd = Counter(one.host for one in idle)
-    return max(idle, key=lambda one: (crowd[one.host], -one.since))
+    return heapq.nlargest(most, idle, key=lambda one: (crowd[one.host], -one.since))
 
 
 class BoundedConfig(uvicorn.Config):
@@ -222,6 +236,12 @@ class BoundedServer(uvicorn.Server):
     def __init__(self, config: BoundedConfig) -> None:
         super().__init__(config)
         self._closed = config.closed
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listening in sockets or ():
+            listening.listen(_QUEUED)
 
     @override
     async def on_tick(self, counter: int) -> bool:
