@@ -49,8 +49,7 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             if target.suffix == ".md" and target not in reached and target.exists():
                 reached.add(target)
                 pending.append(target)
-    # The list of decisions is the folder itself.
-    missing = [_name(page) for page in PAGES if page not in reached and page.parent.name != "adr"]
+    missing = [_name(page) for page in PAGES if page not in reached]
     assert missing == []
 
 
@@ -94,10 +93,21 @@ def test_every_file_that_is_named_is_there(page: Path) -> None:
 def test_every_decision_that_is_cited_was_taken() -> None:
     taken = {path.name[:4] for path in (ROOT / "docs/adr").glob("[0-9]*.md")}
     listed = subprocess.run(
-        ["git", "grep", "-ohE", "ADR-[0-9]{4}"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "grep", "-ohE", "ADR[- ][0-9]{4}"], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    cited = {line.removeprefix("ADR-") for line in listed.stdout.split()}
+    cited = {line[4:] for line in listed.stdout.splitlines()}
     assert cited - taken == set()
+
+
+def test_every_decision_has_a_number_of_its_own_and_a_line_in_the_list() -> None:
+    """Two branches may take the same free number; the list of decisions shows each by its number and heading."""
+    decisions = sorted((ROOT / "docs/adr").glob("[0-9]*.md"))
+    assert len({path.name[:4] for path in decisions}) == len(decisions)
+    headings = {path.name: path.read_text().partition("\n")[0] for path in decisions}
+    listed = re.findall(
+        r"^\| \[([0-9]{4})\]\((\S+)\) \| (.*) \|$", (ROOT / "docs/adr/README.md").read_text(), re.MULTILINE
+    )
+    assert {name: f"# ADR-{number}: {heading}" for number, name, heading in listed} == headings
 
 
 def test_what_alertmanager_gets_is_described() -> None:

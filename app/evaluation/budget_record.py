@@ -1,4 +1,4 @@
-"""What the live budgets showed, slot by slot: recorded where it changes, so that the past can show the same (ADR-0032).
+"""What the live budgets showed, slot by slot: recorded where it changes, so that the past can show the same (ADR-0034).
 
 The ledger cannot tell it later: it keeps one SLO window, and a budget of last month looks back two.
 """
