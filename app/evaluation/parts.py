@@ -45,7 +45,11 @@ class LabelQueries:
         return None if best is None else best[1]
 
     async def _labels(self, selector: Selector) -> list[str]:
-        example = await self._ask(f"topk(1, {self._newest(selector)})")
+        try:
+            example = await self._ask(f"topk(1, {self._newest(selector)})")
+        except TooLargeError:
+            # One series that is too large, or a server that answers something else: there is nothing to part it by.
+            return []
         names = {name for labels in example.labels for name in labels} - {NAME}
         return sorted(names, key=lambda name: (name not in _LIKELY, name))
 

@@ -43,7 +43,7 @@ class Narrow(MemorySource):
         counting = re.fullmatch(r"(?:count by \((\w+)\) |topk\(1, )\(?last_over_time\((.*)\[\d+ms\]\)\)", expr)
         if counting is None:
             return self._limited(await MemorySource.instant(self, expr, at, deadline=deadline))
-        self.asked.append(expr)
+        self._note(expr)
         label, selector = counting.groups()
         found = [one.labels for one in self.series if matches(parse_selector(selector), one.labels)]
         if label is None:
@@ -122,6 +122,23 @@ def test_series_that_no_label_tells_apart_are_refused(tmp_path: Path) -> None:
         running.tick(END - 900)
         assert running.snapshot(BIG).problems[0].code is ProblemCode.QUERY_REJECTED
         assert running.evaluator.unanswered is None
+
+
+def test_a_server_whose_every_answer_is_too_large_is_asked_again_after_a_while_only(tmp_path: Path) -> None:
+    def refuse(_expr: str) -> None:
+        source.refused += 1
+        raise TooLargeError("the answer is larger than 32 MiB; ask for less at once")
+
+    source = Narrow(_fleet(2))
+    source.fault = refuse
+    with Running(_both(tmp_path), source, tmp_path / "live.db") as running:
+        running.tick(END - 900)
+        running.tick(END - 870)
+        before = source.refused
+        running.tick(END - 840)
+        running.tick(END - 810)
+        assert source.refused == before
+        assert running.snapshot(BIG).problems[0].code is ProblemCode.QUERY_REJECTED
 
 
 def test_a_gap_is_caught_up_in_shorter_pieces_the_longer_it_was_refused(tmp_path: Path) -> None:
