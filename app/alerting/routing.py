@@ -36,16 +36,21 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
-    """Routes in order; *default* receives what none of them matches, and *always* whatever there is."""
+    """Routes in order; *default* receives what none of them matches, and *always* whatever there is.
+
+    *unrouted* are receivers that no route names: fallbacks, and those that routes named before a reload.
+    """
 
     routes: tuple[Route, ...] = ()
     default: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
+    unrouted: tuple[str, ...] = ()
 
     @property
     def known(self) -> frozenset[str]:
-        """Every receiver that can be told of anything."""
-        return frozenset((*self.always, *self.default, *(name for route in self.routes for name in route.receivers)))
+        """Every receiver that may have been notified of an alert, and so must be notified of its end."""
+        routed = (name for route in self.routes for name in route.receivers)
+        return frozenset((*self.always, *self.default, *routed, *self.unrouted))
 
     def receivers(self, notice: Notice) -> tuple[str, ...]:
         """Who is told of the alert, each once."""

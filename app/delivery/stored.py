@@ -83,7 +83,7 @@ class StoredDeliveries(Deliveries):
                         retry_at(tx, entry_id, due_at, error=error)
                     case Bury(error=error):
                         bury(tx, entry_id, at=at, error=error)
-                        self._fall_back(tx, entry_id, at)
+                        self._given_up(tx, entry_id, at)
 
     @override
     def next_due(self, receiver: str) -> datetime | None:
@@ -104,7 +104,9 @@ class StoredDeliveries(Deliveries):
     def picture(self, receiver: str, *, at: datetime) -> Sequence[Notice]:
         with self.database.read() as tx:
             in_force = [
-                notice for notice in load_in_force(tx) if not notice.unconfirmed and self.concerns(receiver, notice)
+                notice
+                for notice in load_in_force(tx)
+                if not notice.unconfirmed and (self.concerns(receiver, notice) or self._fell_back(tx, receiver, notice))
             ]
             resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
         firing = {notice.key for notice in in_force}
@@ -142,10 +144,20 @@ class StoredDeliveries(Deliveries):
         over = told_of(tx, notice, receivers=routing.known, status=NoticeStatus.RESOLVED)
         return tuple(name for name in routing.receivers(notice) if name not in over)
 
-    def _fall_back(self, tx: Transaction, entry_id: int, at: datetime) -> None:
+    def _fell_back(self, tx: Transaction, receiver: str, notice: Notice) -> bool:
+        """Whether a receiver was notified of an alert only as the fallback of another."""
+        return receiver in self.fallbacks.values() and bool(told_of(tx, notice, receivers=[receiver]))
+
+    def _given_up(self, tx: Transaction, entry_id: int, at: datetime) -> None:
+        """Notify the fallback of an entry that was given up."""
         found = load_addressed(tx, entry_id)
-        if found is not None and found[0] in self.fallbacks:
-            receiver, notice = found
+        if found is None:
+            return
+        receiver, notice = found
+        if notice.status is NoticeStatus.RESOLVED:
+            # A digest would wait for the end of this alert for ever.
+            forget_messages(tx, receiver, [notice.key])
+        if receiver in self.fallbacks:
             # If the receiver comes back for the end alone, whoever was told of the beginning must hear it too.
             ends = ends_waiting(tx, receiver, notice) if notice.status is NoticeStatus.FIRING else ()
             enqueue(tx, [notice, *ends], receivers=[self.fallbacks[receiver]], at=at)

@@ -33,3 +33,9 @@ def test_labels_match_by_value_and_an_absent_one_is_empty() -> None:
 
 def test_everybody_who_can_be_told_is_known() -> None:
     assert Routing(routes=(PAGES,), default=("mail",), always=("am",)).known == {"pager", "mail", "am"}
+
+
+def test_receivers_that_no_route_names_are_known_but_get_nothing_by_routes() -> None:
+    routing = Routing(routes=(PAGES,), unrouted=("fallback",))
+    assert routing.known == {"pager", "fallback"}
+    assert routing.receivers(firing(severity=Severity.TICKET)) == ()

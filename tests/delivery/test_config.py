@@ -105,6 +105,13 @@ def test_routes_are_taken_in_order(folder: Path) -> None:
     assert routing.receivers(firing(labels=())) == ("oncall",)
 
 
+def test_every_receiver_can_be_notified_of_an_end_also_one_that_no_route_names(folder: Path) -> None:
+    """A fallback, or a receiver that routes named before a reload, was notified that alerts fire."""
+    config = _load(folder, WHOLE, urls=("http://am:9093",))
+    assert config.routing.known == {"oncall", "payments", "bot", "hook", "mail", "am", "alertmanager"}
+    assert config.routing.unrouted == ("bot", "hook")
+
+
 def test_no_secret_shows_in_the_configuration(folder: Path) -> None:
     assert CANARY not in repr(_load(folder, WHOLE))
 

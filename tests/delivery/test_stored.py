@@ -150,6 +150,36 @@ def test_a_keeper_repeats_only_what_its_receiver_was_told_of(database: Database)
     assert [notice.slo for notice in picture] == ["mine"]
 
 
+def test_a_keeper_repeats_what_its_receiver_was_notified_of_as_a_fallback(database: Database) -> None:
+    """Else an Alertmanager that no route names would end the alert four minutes later."""
+    deliveries = StoredDeliveries(
+        database=database, routing=Routing(default=("chat",), unrouted=("am",)), fallbacks={"chat": "am"}
+    )
+    given_up, other = firing("mine"), firing("other")
+    with database.begin() as tx:
+        alerts = [
+            Alert(
+                slo=one.slo, severity=Severity.PAGE, state=AlertState.FIRING, since=START, incident="x", announced=True
+            )
+            for one in (given_up, other)
+        ]
+        save_alerts(tx, alerts, {given_up.key: given_up, other.key: other})
+        enqueue(tx, [given_up], receivers=["chat"], at=START)
+    (entry,) = deliveries.claim("chat", at=START)
+    deliveries.settle({entry.id: Bury(reason=FailureReason.REJECTED, error="404")}, at=START)
+    assert deliveries.picture("am", at=START) == (given_up,)
+
+
+def test_a_digest_does_not_wait_for_an_end_that_was_given_up(database: Database) -> None:
+    messages, deliveries = StoredMessages(database=database), StoredDeliveries(database=database)
+    messages.remember("hook", [firing("a"), firing("b")], handle="digest", at=START)
+    with database.begin() as tx:
+        enqueue(tx, [resolved("a")], receivers=["hook"], at=START)
+    (entry,) = deliveries.claim("hook", at=START)
+    deliveries.settle({entry.id: Bury(reason=FailureReason.REJECTED, error="400")}, at=START)
+    assert messages.recall("hook", firing("b")) == Shown(handle="digest", alerts=1)
+
+
 def test_a_dead_letter_is_not_revived_after_newer_news(database: Database) -> None:
     """N9: a page that comes after its end would never end."""
     with database.begin() as tx:

@@ -1,12 +1,16 @@
 """Labels that change while an alert fires: the owner of before is told the end, the new one the beginning."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.alerting import Route, Routing
+from app.delivery import StoredDeliveries
+from app.delivery.backoff import Bury
+from app.delivery.outcome import FailureReason
 from app.slo import Slo
 from app.store.alerts import load_in_force
 from app.store.outbox import mark_done, waiting
@@ -127,3 +131,21 @@ def test_a_page_that_becomes_a_ticket_ends_and_begins_in_one_incident(
             ("firing", "ticket"),
         }
         assert len({entry.notice.incident for entry in entries}) == 1
+
+
+def test_a_fallback_that_no_route_names_is_notified_of_the_end(tmp_path: Path) -> None:
+    """The receiver itself is back by then, and takes the end."""
+    routing = Routing(default=("red",), unrouted=("mail",))
+    with Running(owned(tmp_path, "red"), burning(), tmp_path / "a.db", routing=routing) as live:
+        live.tick(AT + 1.9 * HOUR)
+        live.backfill(AT + 1.9 * HOUR)
+        live.tick(*np.arange(AT + 2 * HOUR, AT + 2.25 * HOUR, 60))
+        deliveries = StoredDeliveries(database=live.database, routing=routing, fallbacks={"red": "mail"})
+        at = datetime.fromtimestamp(AT + 2.25 * HOUR, UTC)
+        (entry,) = deliveries.claim("red", at=at)
+        deliveries.settle({entry.id: Bury(reason=FailureReason.REJECTED, error="404")}, at=at)
+        assert told(live, "red", "mail") == [("mail", "firing", "red")]
+        live.slos = ()
+        live.restart()
+        live.tick(AT + 2.3 * HOUR)
+        assert told(live, "red", "mail") == [("red", "resolved", "red"), ("mail", "resolved", "red")]

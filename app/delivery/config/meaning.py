@@ -298,7 +298,10 @@ class _Reader:
 def _routing(model: ConfigModel) -> Routing:
     everybody = tuple(receiver.name for receiver in model.receivers)
     default = model.default if model.default is not None else everybody
-    return Routing(routes=tuple(_route(route) for route in model.routes), default=default)
+    routes = tuple(_route(route) for route in model.routes)
+    routed = {*default, *(name for route in routes for name in route.receivers)}
+    unrouted = tuple(name for name in everybody if name not in routed)
+    return Routing(routes=routes, default=default, unrouted=unrouted)
 
 
 def _route(model: RouteModel) -> Route:
