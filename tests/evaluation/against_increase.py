@@ -112,9 +112,14 @@ class Comparison:
 class Outcome:
     """What many histories came to: where live and backfilled counts differ, and all comparisons."""
 
-    differences: Mapping[str, tuple[Counted, Counted]]
+    differences: Mapping[tuple[str, str], tuple[Counted, Counted]]
     live: Sequence[Comparison]
     backfilled: Sequence[Comparison]
+
+    @property
+    def differing(self) -> list[str]:
+        """The histories that are counted otherwise live than from the past alone."""
+        return sorted({history for history, _ in self.differences})
 
     @property
     def worse(self) -> list[Comparison]:
@@ -168,7 +173,7 @@ def compare(histories: Sequence[History], folder: Path, *, end: int, live_s: int
     by_service = {history.trace.service: history for history in histories}
     return Outcome(
         differences={
-            f"{by_service[service]}, {window}": (counted, started[service, window])
+            (str(by_service[service]), window): (counted, started[service, window])
             for (service, window), counted in lived.items()
             if not _equal(counted, started[service, window])
         },
