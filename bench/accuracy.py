@@ -249,9 +249,11 @@ def _pair(one: Error | None, other: Error | None) -> str:
 def _verdict(errors: Errors, pyrra: Errors) -> bool:
     kept = True
     for (service, window), error in errors.items():
-        # Of metrics that lie, nobody can promise a limit: but never to be further off than `increase()`.
-        theirs = abs(pyrra[service, window].points) if service in FIELD_KINDS and pyrra else 0.0
-        limit = max(LIMITS[window], 0.0 if math.isnan(theirs) else theirs)
+        limit = LIMITS[window]
+        if service in FIELD_KINDS and (service, window) in pyrra:
+            # Of metrics that lie nobody can promise a limit, but never to be further off than `increase()`.
+            theirs = abs(pyrra[service, window].points)
+            limit = math.inf if math.isnan(theirs) else max(limit, theirs + error.unknowable)
         if abs(error.points) <= limit:
             continue
         kept &= error.within(limit)

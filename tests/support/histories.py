@@ -86,7 +86,7 @@ class Draft:
         """A random second; half of the time in the last 70 minutes, so that live counting meets it."""
         if self.rng.random() < 0.5:
             low = max(low, 1 - 70 * MINUTE / self.seconds)
-        return int(self.seconds * self.rng.uniform(low, max(low + 0.01, high)))
+        return int(self.seconds * self.rng.uniform(low, min(max(low + 0.01, high), 1 - MINUTE / self.seconds)))
 
     def span(self, shortest: float, longest: float) -> Span:
         """A random span of time, its length drawn evenly over orders of magnitude."""
