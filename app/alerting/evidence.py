@@ -83,7 +83,8 @@ class BudgetCounts:
     """The events that a budget's tickets go by, of the SLO window so far and of the time whose burn rate is projected.
 
     *elapsed* is the share of the SLO window that has passed and was measured; *begins_anew* says that the budget is
-    that of a period of the calendar, which will have more events than there were so far.
+    that of a period of the calendar, which will have more events than there were so far, *history_unread* that the
+    window has more events than were read so far.
     """
 
     bad: float
@@ -93,22 +94,20 @@ class BudgetCounts:
     error_budget: float
     elapsed: float = 1.0
     begins_anew: bool = False
+    history_unread: bool = False
 
     def show_that_spent(self, share: float, evidence: Evidence) -> bool:
         """Whether so many bad events are evidence that the *share* of the budget is spent.
 
-        In the first thirtieth of a period they must be that share of the budget of the whole period. What is known of
-        a whole window is nearly a fact, what is known of its beginning an estimate.
+        In the first thirtieth of a period, and while the history is read, they must be that share of the budget of the
+        whole window. What is known of a whole window is nearly a fact, what is known of its beginning an estimate.
 
         >>> first_minutes = BudgetCounts(bad=1, total=40, lately_bad=1, lately_total=40, error_budget=0.001)
         >>> first_minutes.show_that_spent(1.0, Evidence())
         False
         """
-        if (
-            self.begins_anew
-            and self.elapsed < _BEGUN
-            and self.bad * self.elapsed < share * self.total * self.error_budget
-        ):
+        of_part = self.history_unread or (self.begins_anew and self.elapsed < _BEGUN)
+        if of_part and self.bad * self.elapsed < share * self.total * self.error_budget:
             return False
         doubt = 1.0 - evidence.level
         whole = self.elapsed >= _WHOLE

@@ -170,7 +170,7 @@ def _add_budgets(
             evidence=next((policy.evidence for policy in member.slo.alerting.policies), Evidence()),
             period_s=state.period_s,
         )
-        if member.watch.partial is not None:
+        if member.watch.partial is not None or not member.watch.backfilled:
             # What is missing may hold the bad events: partial data opens a ticket and closes none.
             conditions = tuple(one if one.holds else replace(one, holds=None) for one in conditions)
         ended = state.vanished.ended

@@ -260,6 +260,7 @@ class _Columns:
             error_budget=slo.error_budget,
             elapsed=float(self.as_of[index] - since_s) / self._period_s[index],
             begins_anew=isinstance(slo.window, CalendarWindow),
+            history_unread=not self._members[index].watch.backfilled,
         )
 
     def notices(

@@ -1,6 +1,7 @@
 """Tickets about missing data and about the budget itself, and what missing data does to the other alerts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -129,6 +130,22 @@ def test_an_outage_that_spends_the_budget_of_the_whole_month_is_told_of_on_its_f
     assert _budget(ALL, bad=36_000, total=36_000, elapsed=hour, calendar=True)[Cause.BUDGET_EXHAUSTED]
     assert not _budget(ALL, bad=100, total=36_000, elapsed=hour, calendar=True)[Cause.BUDGET_EXHAUSTED]
     assert _budget(ALL, bad=3_000, total=1_000_000, elapsed=0.1, calendar=True)[Cause.BUDGET_EXHAUSTED]
+
+
+def test_while_history_is_read_a_budget_ticket_asks_for_the_share_of_the_whole_window() -> None:
+    """A third of a window was read: errors that are half of the whole window's budget, then all of it."""
+    counts = BudgetCounts(
+        bad=5_000,
+        total=3_000_000,
+        lately_bad=0,
+        lately_total=4_000,
+        error_budget=0.001,
+        elapsed=0.3,
+        history_unread=True,
+    )
+    assert not counts.show_that_spent(1.0, Evidence())
+    assert replace(counts, history_unread=False).show_that_spent(1.0, Evidence())
+    assert replace(counts, bad=10_000).show_that_spent(1.0, Evidence())
 
 
 @pytest.mark.parametrize(("bad", "opens"), [(1, False), (2, False), (5, True)])

@@ -157,3 +157,17 @@ def test_budget_tickets_open_and_are_closed_when_nobody_asks_for_them(tmp_path: 
                 change.reason for change in recent_transitions(tx, slos=[SloId(ID)]) if change.kind == "resolved"
             ]
         assert reasons[:1] == ["this alert is switched off"]
+
+
+def test_budget_tickets_wait_for_the_history(tmp_path: Path) -> None:
+    """What was seen since the start is a part of the window: a minute of errors has not exhausted its budget."""
+    failures = [47.95 + number / 3600 for number in range(40)]
+    budget = {"consumed": "80%", "exhausted": True}
+    source = _source(48, failures, per_minute=600)
+    with Running(_slos(tmp_path / "specs", budget=budget), source, tmp_path / "a.db") as running:
+        running.run(START + 47.9 * HOUR, START + 47.99 * HOUR, backfill=False)
+        assert running.snapshot(ID).budget.remaining_ratio < 0
+        assert _shown(running, Severity.TICKET, Cause.BUDGET_EXHAUSTED) is None
+        running.run(START + 47.99 * HOUR, START + 48 * HOUR)
+        assert running.snapshot(ID).budget.remaining_ratio > 0.2
+        assert [deed for deed in _deeds(running) if deed[0] == "ticket"] == []
