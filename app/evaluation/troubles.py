@@ -26,7 +26,6 @@ class Troubles:
 
     def __init__(self, instruments: EvaluationInstruments) -> None:
         self._instruments = instruments
-        self._heard: set[str] = set()
         self._silent: dict[str, tuple[Watch, PrometheusError]] = {}
         self._said: set[str] = set()
         self._refused: dict[str, int] = {}
@@ -46,18 +45,19 @@ class Troubles:
             if watch.problem is not None:
                 _log.info("answered again", query=watch.query)
             watch.problem, watch.problem_is_ours, watch.setbacks = None, False, 0
-            self._heard_of(watch)
+            self._silent.pop(watch.key, None)
         for watch, error in failed:
             watch.setbacks += 1
             if isinstance(error, _OURS):
-                self._heard_of(watch)
+                self._silent.pop(watch.key, None)
             else:
                 self._silent[watch.key] = watch, error
-                self._heard.discard(watch.key)
         self._note_problems(failed)
         self._note_partial(answered, {key: said for answers in asked for key, said in answers.partial.items()}, at_s)
         self._note_impossible(answered, {key for answers in asked for key in answers.impossible})
-        self._say_silent()
+        self._say_silent(
+            heard=bool(answered) or any(isinstance(error, _OURS) for _, error in failed), asked=bool(failed)
+        )
 
     def note_history(self, asked: Answers) -> None:
         """Take note of what was answered about the past, and what was not.
@@ -121,14 +121,16 @@ class Troubles:
         for reason in {error.reason for _, error in failed}:
             self._instruments.evaluation_failed(reason)
 
-    def _heard_of(self, watch: Watch) -> None:
-        self._heard.add(watch.key)
-        self._silent.pop(watch.key, None)
+    def _say_silent(self, *, heard: bool, asked: bool) -> None:
+        """Prometheus does not answer if it answered no query of this slot; else log which SLIs alone are not answered.
 
-    def _say_silent(self) -> None:
-        """Prometheus is silent where it last answered no SLI at all; else say which ones alone are not answered."""
+        Only this slot counts: an SLI that is not queried any more, such as one whose query was rejected, was answered
+        once and proves nothing about now.
+        """
         watch, error = next(iter(self._silent.values()), (None, None))
-        before, self.unanswered = self.unanswered, None if self._heard or error is None else str(error)
+        before = self.unanswered
+        if heard or asked:
+            self.unanswered = None if heard or error is None else str(error)
         if self.unanswered is not None:
             if before is None:
                 _log.error("Prometheus does not answer; alerts are frozen, budgets are stale", error=self.unanswered)

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from app.prometheus import BadQueryError, PrometheusError, TimedOutError
+from app.prometheus import BadQueryError, PrometheusError, TimedOutError, UnreachableError
 from app.status import DataState
 from tests.evaluation.memory import MemorySource
-from tests.evaluation.plain import availability, counter, requests, slos
+from tests.evaluation.plain import availability, counter, document, requests, slos
 from tests.evaluation.running import Running
 
 END = 1_800_000_000
@@ -67,3 +67,26 @@ def test_history_that_is_refused_is_not_waited_for_until_it_is_answered(tmp_path
         assert not running.evaluator.backfilling
         assert running.evaluator.backfill_progress == 1.0
         assert running.snapshot("checkout-availability").problem is None
+
+
+def test_a_rejected_query_does_not_hide_that_prometheus_is_unreachable(tmp_path: Path) -> None:
+    """The rejected query is not sent again for a while; that it was answered once says nothing about now."""
+    source, down = checkout(), False
+
+    def fault(expr: str) -> None:
+        if down:
+            raise UnreachableError("connection refused")
+        if "broken" in expr:
+            raise BadQueryError("too many samples", query=expr)
+
+    source.fault = fault
+    broken = document("broken", {"total": "broken_total", "bad": 'broken_total{code="500"}'})
+    with Running(slos([availability("checkout"), broken], tmp_path / "slos"), source, tmp_path / "live.db") as running:
+        running.run(END - 900, END - 600)
+        assert running.evaluator.unanswered is None
+        down = True
+        running.tick(END - 570)
+        assert running.evaluator.unanswered == "connection refused"
+        down = False
+        running.tick(END - 540)
+        assert running.evaluator.unanswered is None
