@@ -71,22 +71,24 @@ def test_history_that_is_refused_is_not_waited_for_until_it_is_answered(tmp_path
 
 def test_a_rejected_query_does_not_hide_that_prometheus_is_unreachable(tmp_path: Path) -> None:
     """The rejected query is not sent again for a while; that it was answered once says nothing about now."""
-    source, down = checkout(), False
+    source = checkout()
 
-    def fault(expr: str) -> None:
-        if down:
-            raise UnreachableError("connection refused")
+    def rejecting(expr: str) -> None:
         if "broken" in expr:
             raise BadQueryError("too many samples", query=expr)
 
-    source.fault = fault
+    def unreachable(_expr: str) -> None:
+        raise UnreachableError("connection refused")
+
+    source.fault = rejecting
     broken = document("broken", {"total": "broken_total", "bad": 'broken_total{code="500"}'})
     with Running(slos([availability("checkout"), broken], tmp_path / "slos"), source, tmp_path / "live.db") as running:
         running.run(END - 900, END - 600)
-        assert running.evaluator.unanswered is None
-        down = True
+        reported = [running.evaluator.unanswered]
+        source.fault = unreachable
         running.tick(END - 570)
-        assert running.evaluator.unanswered == "connection refused"
-        down = False
+        reported.append(running.evaluator.unanswered)
+        source.fault = rejecting
         running.tick(END - 540)
-        assert running.evaluator.unanswered is None
+        reported.append(running.evaluator.unanswered)
+        assert reported == [None, "connection refused", None]
