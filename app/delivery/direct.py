@@ -19,6 +19,7 @@ from app.delivery.answers import AttemptError, unforeseen
 from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected
 from app.delivery.ports import DeliveryInstruments, Messages, Receiver
 from app.delivery.secrets import Secret, blotted
+from app.delivery.unanswered import UnansweredMessages
 from app.slo import Cause, Severity
 from app.store import StoreError
 from app.store.outbox import idempotency_key
@@ -37,6 +38,7 @@ class Telling:
 
     *handle* names the message that said that these alerts fire, where there is one that can be changed; *still_firing*
     are other alerts of that message, which go on, and *unlisted* counts those whose end has not been told either.
+    *repeated* says that it ends a message which was not answered, beside another one that ends the same alerts.
     """
 
     notices: tuple[Notice, ...]
@@ -44,6 +46,7 @@ class Telling:
     handle: str | None = None
     still_firing: tuple[Notice, ...] = ()
     unlisted: int = 0
+    repeated: bool = False
 
     @property
     def firing(self) -> bool:
@@ -88,6 +91,9 @@ class Messenger(Protocol):
     def divisible(self) -> bool:
         """Whether a digest that is refused is worth dividing, since a single alert in it may be to blame."""
 
+    def opens(self, telling: Telling) -> str | None:
+        """What a message that alerts fire opens at the receiver, as its handle; None where that is not known before."""
+
     async def tell(self, telling: Telling) -> Told:
         """Send one message, once."""
 
@@ -124,6 +130,7 @@ class Direct(Receiver):
         self._instruments = instruments
         self._manners = manners
         self._sent: deque[float] = deque()
+        self._unanswered = UnansweredMessages()
 
     @property
     @override
@@ -174,6 +181,11 @@ class Direct(Receiver):
                 await asyncio.to_thread(self._messages.forget, self._name, over)
                 outcomes.update(dict.fromkeys(over, Delivered()))
         tellings.extend(self._within_quota(ended, digests=self._messenger.digests_ends))
+        # What waits for its turn is not over for the receiver yet.
+        planned = {notice for telling in tellings if not telling.firing for notice in telling.notices}
+        over_now = [notice for notice in notices if notice in planned or notice in outcomes]
+        for handle, all_ended in self._unanswered.over(over_now).items():
+            tellings.append(replace(telling_of(all_ended, handle=handle), repeated=True))
         return tellings
 
     def _within_quota(self, notices: Sequence[Notice], *, digests: bool) -> list[Telling]:
@@ -212,11 +224,15 @@ class Direct(Receiver):
                 outcome = await self._tell(telling, at)
                 if isinstance(outcome, Failed) and outcome.reason is not FailureReason.INTERNAL:
                     failures.append(outcome)
-                if telling.only is None and self._may_be_one(outcome):
+                if telling.repeated and isinstance(outcome, Rejected):
+                    # There is nothing to end, and the other message about these alerts counts.
+                    continue
+                if telling.only is None and not telling.repeated and self._may_be_one(outcome):
                     # One alert has spoilt it for the others: halve until the offender is alone.
                     tellings.extendleft(reversed(_halves(telling)))
                 else:
-                    outcomes.update(dict.fromkeys(telling.notices, outcome))
+                    for notice in telling.notices:
+                        outcomes[notice] = _worse(outcomes.get(notice), outcome)
 
         await asyncio.gather(*(work() for _ in range(self._manners.at_once)))
         # A receiver that has just failed would fail for the rest too, and each attempt takes time.
@@ -240,11 +256,17 @@ class Direct(Receiver):
         outcome = self._blotted(told.outcome)
         if isinstance(outcome, Failed):
             self._instruments.failed(self._name, outcome.reason)
+            opened = self._messenger.opens(telling) if telling.firing and outcome.unanswered else None
+            if opened is not None:
+                self._unanswered.note(opened, telling.notices)
         if isinstance(outcome, Delivered):
             await self._note(telling, told.handle, at)
         return outcome
 
     async def _note(self, telling: Telling, handle: str | None, at: datetime) -> None:
+        self._unanswered.forget(telling.handle or self._messenger.opens(telling) or "")
+        if telling.repeated:
+            return
         if telling.firing and handle is not None:
             await asyncio.to_thread(self._messages.remember, self._name, telling.notices, handle=handle, at=at)
         elif not telling.firing and telling.handle is not None:
@@ -255,6 +277,11 @@ class Direct(Receiver):
             return outcome
         detail = blotted(outcome.detail, self._messenger.secrets)
         return replace(outcome, detail=detail[:_DETAIL_CHARS])
+
+
+def _worse(one: Outcome | None, other: Outcome) -> Outcome:
+    """What counts of two messages about one alert: it is delivered when both are."""
+    return other if one is None or isinstance(one, Delivered) else one
 
 
 def _without_data(notices: Sequence[Notice]) -> tuple[list[Notice], list[Notice]]:

@@ -88,6 +88,10 @@ class Mail(Messenger):
         return (*own, *self._outgoing.http.secrets)
 
     @override
+    def opens(self, telling: Telling) -> str | None:
+        return None
+
+    @override
     async def tell(self, telling: Telling) -> Told:
         password = None if self._options.password is None else await self._options.password.read()
         content = self._letter(telling)

@@ -20,6 +20,9 @@ class FailureReason(StrEnum):
     INTERNAL = "internal"
 
 
+_UNANSWERED = frozenset({FailureReason.TIMEOUT, FailureReason.UNREACHABLE, FailureReason.SERVER_ERROR})
+
+
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """The receiver has it."""
@@ -41,11 +44,20 @@ class Held:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """It may succeed later, not before *retry_after* where the receiver has said so."""
+    """It may succeed later, not before *retry_after* where the receiver has said so.
+
+    *not_sent* says that there was no connection, so that the receiver cannot have got it.
+    """
 
     reason: FailureReason
     detail: str
     retry_after: timedelta | None = None
+    not_sent: bool = False
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the receiver may have taken the message all the same."""
+        return not self.not_sent and self.reason in _UNANSWERED
 
 
 Outcome = Delivered | Rejected | Held | Failed

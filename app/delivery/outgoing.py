@@ -156,9 +156,13 @@ async def _start_of_body(response: httpx.Response, within_s: float) -> bytes:
 
 def _fail(target: httpx.URL, error: httpx.HTTPError) -> NoReturn:
     # Only the host is named: paths and queries of receivers' URLs are often secret.
+    not_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
     if isinstance(error, httpx.TimeoutException):
-        raise _attempt(FailureReason.TIMEOUT, f"{target.host} did not answer in time") from error
-    raise _attempt(FailureReason.UNREACHABLE, f"{target.host} cannot be reached: {error}") from error
+        failed = Failed(reason=FailureReason.TIMEOUT, detail=f"{target.host} did not answer in time", not_sent=not_sent)
+    else:
+        detail = f"{target.host} cannot be reached: {error}"
+        failed = Failed(reason=FailureReason.UNREACHABLE, detail=detail, not_sent=not_sent)
+    raise AttemptError(failed) from error
 
 
 def _attempt(reason: FailureReason, detail: str) -> AttemptError:

@@ -58,8 +58,12 @@ class PagerDuty(Messenger):
         return (self._options.routing_key, *self._outgoing.secrets)
 
     @override
+    def opens(self, telling: Telling) -> str | None:
+        return f"sloburn-digest-{telling.digest}" if telling.only is None else dedup_key(telling.notices[0])
+
+    @override
     async def tell(self, telling: Telling) -> Told:
-        digest = f"sloburn-digest-{telling.digest}" if telling.only is None and telling.firing else None
+        digest = self.opens(telling) if telling.only is None and telling.firing else None
         key = telling.handle or digest or dedup_key(telling.notices[0])
         event = {
             "routing_key": await self._options.routing_key.read(),

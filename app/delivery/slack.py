@@ -63,6 +63,10 @@ class SlackWebhook(Messenger):
         return (self._url, *self._outgoing.secrets)
 
     @override
+    def opens(self, telling: Telling) -> str | None:
+        return None
+
+    @override
     async def tell(self, telling: Telling) -> Told:
         body = orjson.dumps(message(telling, self._writer))
         answer = await self._outgoing.post(
@@ -100,6 +104,10 @@ class SlackBot(Messenger):
     @override
     def secrets(self) -> Sequence[Secret]:
         return (self._options.token, *self._outgoing.secrets)
+
+    @override
+    def opens(self, telling: Telling) -> str | None:
+        return None
 
     @override
     async def tell(self, telling: Telling) -> Told:

@@ -69,6 +69,10 @@ class Webhook(Messenger):
         return (self._options.url, *own, *headers, *self._outgoing.secrets)
 
     @override
+    def opens(self, telling: Telling) -> str | None:
+        return orjson.dumps(_group_labels(telling)).decode()
+
+    @override
     async def tell(self, telling: Telling) -> Told:
         # Thousands of alerts take long to put into words, and ticks must not wait for that.
         body = await asyncio.to_thread(self._body, telling)

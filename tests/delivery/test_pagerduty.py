@@ -79,6 +79,17 @@ def test_an_answer_that_is_lost_is_tried_again_under_the_same_key() -> None:
         assert server.bodies[0]["dedup_key"] == server.bodies[1]["dedup_key"]
 
 
+def test_an_incident_whose_answer_was_lost_ends_although_its_alert_was_sent_again_in_a_digest() -> None:
+    first, others = firing("a"), [firing("b"), firing("c")]
+    batches = [[first], [first, *others], [resolved("a")], [resolved("b"), resolved("c")]]
+    with Scripted(Reply(cut=True), otherwise=ACCEPTED) as server:
+        outcomes = deliver(lambda: _pagerduty(server), *batches, manners=Manners(per_minute=1))
+        sent = [(body["event_action"], body["dedup_key"]) for body in server.bodies]
+    alone, digest = dedup_key(first), sent[1][1]
+    assert sent == [("trigger", alone), ("trigger", digest), ("resolve", alone), ("resolve", digest)]
+    assert outcomes[2:] == [[Delivered()], [Delivered()] * 2]
+
+
 def test_long_texts_are_cut_to_what_pagerduty_takes() -> None:
     with Scripted(otherwise=ACCEPTED) as server:
         endless = firing(annotations=(("summary", "x" * 5000), ("more", "y" * 600_000)))

@@ -203,6 +203,24 @@ def test_a_digest_is_a_group_that_is_resolved_with_its_last_alert(restarted: boo
     assert book.shown == {}
 
 
+def test_a_digest_whose_answer_was_lost_ends_although_its_alerts_were_sent_again_alone() -> None:
+    """Its end failing is no reason to lose the end of an alert, nor is that it is refused."""
+    some = [firing(name) for name in "abc"]
+    over = [resolved(name) for name in "abc"]
+    issues = Issues()
+    taken = [Reply()] * 6
+    with Scripted(Reply(cut=True), *taken, Reply(status=500), Reply(), Reply(status=400)) as server:
+        alone = [[notice] for notice in (*some, *over)]
+        *_, failed, retried = deliver(lambda: _webhook(server), some, *alone, over[2:], manners=Manners(per_minute=2))
+        assert isinstance(failed[0], Failed)
+        assert retried == [Delivered()]
+        for body in server.bodies[:7]:
+            issues.take(body)
+        assert [len(alerts) for alerts in issues.open.values()] == [3]
+        issues.take(server.bodies[-1])
+    assert issues.open == {}
+
+
 def test_an_end_waits_while_nobody_can_say_what_still_fires() -> None:
     class Unreadable(MemoryMessages):
         @override
