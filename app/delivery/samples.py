@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from app.alerting import Notice, NoticeStatus, resolve
-from app.slo import Cause, Severity, SeverityPolicy, Slo, format_duration, group_id
+from app.slo import Cause, Severity, SeverityPolicy, Slo, Tier, format_duration, group_id
 
 _AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
+_ANY = (Tier(long=timedelta(hours=1), short=timedelta(minutes=5), factor=14.4),)
 
 
 def sample_alerts(slo: Slo) -> Iterator[tuple[str, Notice]]:
@@ -21,8 +22,7 @@ def sample_alerts(slo: Slo) -> Iterator[tuple[str, Notice]]:
         yield f"a firing {severity}", fires
         yield f"a firing {severity} without new data", replace(fires, stale="no data since 11:58 UTC")
         yield f"a resolved {severity}", resolve(fires, at=_AT + timedelta(minutes=9))
-        if severity is Severity.TICKET:
-            yield "a ticket for missing data", _without_figures(fires)
+    yield "a ticket for missing data", _without_figures(slo, group)
 
 
 def _burning(slo: Slo, severity: Severity, policy: SeverityPolicy, group: tuple[tuple[str, str], ...]) -> Notice:
@@ -61,10 +61,12 @@ def _burning(slo: Slo, severity: Severity, policy: SeverityPolicy, group: tuple[
     )
 
 
-def _without_figures(notice: Notice) -> Notice:
+def _without_figures(slo: Slo, group: tuple[tuple[str, str], ...]) -> Notice:
+    """A ticket that every SLO can have, whatever its policies are."""
+    policy = SeverityPolicy(severity=Severity.TICKET, tiers=_ANY)
     unknown = float("nan")
     return replace(
-        notice,
+        _burning(slo, Severity.TICKET, policy, group),
         alertname="SLODataUnavailable",
         cause=Cause.NO_DATA,
         condition="no data since 2026-01-01 11:50 UTC",

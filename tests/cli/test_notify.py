@@ -128,10 +128,13 @@ def test_check_covers_receivers_and_templates(tmp_path: Path) -> None:
     assert CliRunner().invoke(app, arguments[:2]).exit_code == 0
 
 
-def test_check_tries_every_template_with_sample_alerts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("tickets", ["", ", ticket: off"])
+def test_check_tries_every_template_with_sample_alerts(tmp_path: Path, tickets: str) -> None:
+    """Data may be missing of every SLO, also of one that has no tickets for its burn rate."""
     (tmp_path / "slos.yaml").write_text(
         "service: shop\nslos:\n  - name: a\n    objective: 99.9\n    window: 30d\n    sli: {total: t, bad: b}\n"
-        "    alerting: {annotations: {summary: '{{ summary | truncate(2) }}', description: '{{ bad | number }}'}}\n"
+        "    alerting: {annotations: {summary: '{{ summary | truncate(2) }}', description: '{{ bad | number }}'}"
+        f"{tickets}}}\n"
     )
     (tmp_path / "sloburn.yaml").write_text(
         "receivers: [{name: a, webhook: {url: 'http://x'}, templates: {summary: '{{ labels.nope.x }}'}}]"
