@@ -1,11 +1,11 @@
 """The route of alerts."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from fastapi import APIRouter
 
-from app.alerting import Transition
+from app.alerting import Transition, alert_key
 from app.api.documents import Document, alert_document, transition_document
 from app.api.filters import Filter
 from app.api.models import AlertsModel
@@ -41,7 +41,10 @@ def alert_routes(board: Board, alerts: AlertLog, *, external_url: str) -> APIRou
         chosen = wanted.of(board.snapshots)
         ids = {one.id for one in chosen}
         items, cursor = page(
-            (pair for pair in board.active if pair[0].id in ids), key=_urgency, limit=limit, cursor=next
+            _each_once(board, (pair for pair in board.active if pair[0].id in ids)),
+            key=_urgency,
+            limit=limit,
+            cursor=next,
         )
         # Words may come from templates, and of thousands of alerts they take a while.
         active = await asyncio.to_thread(_documents, board, items, external_url)
@@ -59,9 +62,25 @@ def alert_routes(board: Board, alerts: AlertLog, *, external_url: str) -> APIRou
 
 def _documents(board: Board, active: Iterable[tuple[Snapshot, AlertView]], external_url: str) -> list[Document]:
     return [
-        alert_document(snapshot, alert, board.told_of(snapshot, alert), external_url=external_url)
+        alert_document(
+            snapshot,
+            alert,
+            board.told_of(snapshot, alert),
+            owner=board.owner_of(snapshot, alert),
+            external_url=external_url,
+        )
         for snapshot, alert in active
     ]
+
+
+def _each_once(board: Board, active: Iterable[tuple[Snapshot, AlertView]]) -> Iterator[tuple[Snapshot, AlertView]]:
+    """The alerts, those of a whole group with the first of its members only."""
+    seen = set()
+    for snapshot, alert in active:
+        key = alert_key(board.owner_of(snapshot, alert), alert.severity, alert.cause)
+        if key not in seen:
+            seen.add(key)
+            yield snapshot, alert
 
 
 def _urgency(active: tuple[Snapshot, AlertView]) -> SortKey:

@@ -45,15 +45,17 @@ def slo_document(snapshot: Snapshot) -> Document:
     }
 
 
-def alert_document(snapshot: Snapshot, alert: AlertView, told: Notice | None, *, external_url: str) -> Document:
-    """One alert with the SLO that it belongs to, and what people are told of it while it is in force."""
+def alert_document(
+    snapshot: Snapshot, alert: AlertView, told: Notice | None, *, owner: SloId, external_url: str
+) -> Document:
+    """One alert with the SLO, or the member of its group, that is its *owner*, and what people are told of it."""
     return {
-        "slo": snapshot.id,
+        "slo": owner,
         "service": snapshot.slo.service,
         "name": snapshot.slo.name,
-        "group": dict(snapshot.group),
+        "group": dict(snapshot.group) if owner == snapshot.id else {},
         **_alert(alert),
-        "url": page_of(external_url, snapshot.id),
+        "url": page_of(external_url, owner),
         **(_NOTHING_TOLD if told is None else _told(told)),
     }
 

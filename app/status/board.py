@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from app.alerting import Notice, alert_key
-from app.slo import AlertState, SloId
+from app.slo import AlertState, Cause, SloId
 from app.status.snapshot import AlertView, Snapshot
 
 
@@ -66,6 +66,10 @@ class Board:
         if notice.top_contributors or known is None or known.incident != notice.incident:
             return notice
         return replace(notice, top_contributors=known.top_contributors)
+
+    def owner_of(self, snapshot: Snapshot, alert: AlertView) -> SloId:
+        """The SLO or the member that an alert of a snapshot belongs to: data is missing of a whole group."""
+        return snapshot.slo.id if alert.cause is Cause.NO_DATA else snapshot.id
 
     def told_of(self, snapshot: Snapshot, alert: AlertView) -> Notice | None:
         """What is told of an alert of a snapshot; None if it is not in force, or another speaks for it."""

@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from app.alerting import Transition, TransitionKind
 from app.delivery.annotations import annotations
-from app.slo import AlertState, Severity, SloId
+from app.slo import AlertState, Cause, Severity, SloId
 from app.status import AlertView, HealthState, Snapshot
 from tests.store.notices import firing
 from tests.support.api import Served
@@ -60,6 +60,23 @@ def test_alerts_are_chosen_by_service_label_group_and_status() -> None:
     assert order(served, "?label=route%3D/find") == [(member.id, "page")]
     assert order(served, "?status=at_risk") == [(member.id, "page")]
     assert order(served, "?service=cart&status=at_risk") == []
+
+
+def test_an_alert_of_a_whole_group_is_listed_once_under_the_id_of_the_slo() -> None:
+    blind = AlertView(severity=Severity.TICKET, state=AlertState.FIRING, since=AS_OF, tier=None, cause=Cause.NO_DATA)
+    members = [
+        a_snapshot(an_slo("search", by=("route",)), group=(("route", route),), alerts=(PAGE, blind))
+        for route in ("/a", "/b", "/c")
+    ]
+    served = Served.with_snapshots(*members)
+    items = TestClient(served.app()).get("/api/v1/alerts").json()["items"]
+    assert sorted(item["slo"] for item in items) == [
+        "search-availability",
+        *(f"search-availability:route=/{name}" for name in "abc"),
+    ]
+    (ticket,) = (item for item in items if item["cause"] == "no_data")
+    assert (ticket["group"], ticket["url"].rpartition("/")[2]) == ({}, "search-availability")
+    assert [one for one in order(served, "?label=route%3D/b") if one[1] == "ticket"] == [("search", "ticket")]
 
 
 def test_pages_hold_every_alert_once() -> None:

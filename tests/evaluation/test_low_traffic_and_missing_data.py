@@ -69,7 +69,11 @@ def test_a_single_failure_is_held_back_and_the_api_says_why(tmp_path: Path) -> N
         page = _shown(running, Severity.PAGE)
         assert page is not None
         assert page.state is AlertState.SUPPRESSED
-        reason = str(alert_document(running.snapshot(ID), page, None, external_url="http://localhost")["reason"])
+        reason = str(
+            alert_document(running.snapshot(ID), page, None, owner=running.snapshot(ID).id, external_url="http://x")[
+                "reason"
+            ]
+        )
         assert reason.startswith("held back for lack of evidence: 1 bad event in the last ")
         assert reason.endswith(" are needed to tell a burn from chance")
         assert ("page", "held_back") in _deeds(running)
