@@ -235,9 +235,9 @@ def ends_waiting(connection: Connection, receiver: str, notice: Notice) -> tuple
 def told_of(
     connection: Connection, notice: Notice, *, receivers: Iterable[str], status: NoticeStatus = NoticeStatus.FIRING
 ) -> tuple[str, ...]:
-    """Those of *receivers* that have been, or will be, told that the alert of this incident fires, or is over.
+    """Those of *receivers* that have been, or will be, told that the alert fires, or is over.
 
-    That is, with these labels: an alert whose labels were changed is another one to them.
+    That is, this time and with these labels: an alert whose labels were changed is another one to them.
     """
     mine = (
         outbox.c.receiver.in_(tuple(receivers))
@@ -334,12 +334,17 @@ def prune_outbox(connection: Connection, *, before: datetime) -> int:
     return connection.execute(delete(outbox).where(ended)).rowcount
 
 
-def _told_to(entry: OutboxEntry) -> tuple[str, str, str]:
-    return entry.receiver, entry.notice.instance, entry.notice.incident
+def _told_to(entry: OutboxEntry) -> tuple[str, tuple[str, str, datetime]]:
+    return entry.receiver, _occurrence(entry.notice)
 
 
 def _is_of(one: Notice, other: Notice) -> bool:
-    return (one.incident, one.instance) == (other.incident, other.instance)
+    return _occurrence(one) == _occurrence(other)
+
+
+def _occurrence(notice: Notice) -> tuple[str, str, datetime]:
+    """One time that the alert fires, from its beginning to its end: within one incident it may fire again."""
+    return notice.instance, notice.incident, notice.starts_at
 
 
 def _heads(receiver: str) -> Select[tuple[object, ...]]:

@@ -17,7 +17,17 @@ from app.store import Database, open_database
 from app.store.alerts import save_alerts
 from app.store.dead_letters import dead_letters, revive
 from app.store.messages import Shown
-from app.store.outbox import bury, claim, enqueue, mark_done, oldest_waiting, outbox, told_of
+from app.store.outbox import (
+    bury,
+    claim,
+    enqueue,
+    hold_beginnings,
+    mark_done,
+    oldest_waiting,
+    outbox,
+    told_of,
+    waiting,
+)
 from tests.delivery.fakes import FakeReceiver, Remembered, SkewedClock
 from tests.delivery.waiting import reaches
 from tests.store.notices import START, firing, resolved
@@ -130,9 +140,27 @@ def test_a_row_that_nobody_can_read_does_not_keep_the_others_from_going_elsewher
 def test_who_was_told_of_an_incident_is_known(database: Database) -> None:
     with database.begin() as tx:
         enqueue(tx, [firing(incident="old")], receivers=["chat"], at=START)
-        enqueue(tx, [firing(starts_at=START + timedelta(days=1))], receivers=["mail", "pager"], at=START)
+        enqueue(tx, [firing()], receivers=["mail", "pager"], at=START)
         assert told_of(tx, resolved(), receivers=["chat", "mail"]) == ("mail",)
         assert told_of(tx, resolved("other"), receivers=["chat", "mail"]) == ()
+
+
+def test_who_was_told_of_an_alert_is_asked_for_each_time_that_it_fires(database: Database) -> None:
+    """A page that fires again in the incident of a ticket may have another owner by then."""
+    again = START + timedelta(hours=1)
+    with database.begin() as tx:
+        enqueue(tx, [firing(), resolved()], receivers=["old"], at=START)
+        enqueue(tx, [firing(starts_at=again)], receivers=["new"], at=again)
+        assert told_of(tx, resolved(starts_at=again), receivers=["old", "new"]) == ("new",)
+        assert told_of(tx, resolved(), receivers=["old", "new"]) == ("old",)
+
+
+def test_an_alert_that_fires_again_is_held_and_not_given_up_with_its_first_end(database: Database) -> None:
+    with database.begin() as tx:
+        enqueue(tx, [firing(), resolved(), firing(starts_at=START + timedelta(hours=1))], receivers=["old"], at=START)
+        assert hold_beginnings(tx, at=START) == 1
+        (left,) = waiting(tx, "old")
+        assert left.notice.starts_at == START + timedelta(hours=1)
 
 
 def test_a_keeper_repeats_only_what_its_receiver_was_told_of(database: Database) -> None:
