@@ -162,7 +162,7 @@ def bearer_of(token: str | None) -> Callable[..., None]:
 
     def authorise(given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> None:
         if not token:
-            detail = "changes over HTTP are off: configure a token; to reload, SIGHUP to the process does as well"
+            detail = "changes over HTTP are off: set SLOBURN_API_TOKEN; to reload without it, send SIGHUP"
             raise ProblemError(HTTPStatus.FORBIDDEN, detail)
         if given is None or not hmac.compare_digest(given.credentials.strip().encode("latin-1"), token.encode()):
             detail = "send the configured token as 'Authorization: Bearer <token>'"

@@ -83,7 +83,7 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> Response:
-        errors = [f"{'.'.join(map(str, item['loc'][1:]))}={item['input']!r}: {item['msg']}" for item in error.errors()]
+        errors = [f"{_parameter(item['loc'])}={item['input']!r}: {item['msg']}" for item in error.errors()]
         return problem(request.scope["path"], HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(errors), errors=errors)
 
     @app.exception_handler(Exception)
@@ -92,6 +92,11 @@ def handle_problems(app: FastAPI) -> None:
         del error
         detail = "something went wrong inside Sloburn; its log says what"
         return problem(request.scope["path"], HTTPStatus.INTERNAL_SERVER_ERROR, detail, headers=SECURITY_HEADERS)
+
+
+def _parameter(location: tuple[int | str, ...]) -> str:
+    """The name of a parameter, without its place among repeated ones."""
+    return ".".join(part for part in location[1:] if isinstance(part, str))
 
 
 def _allowed(error: HTTPException) -> str:

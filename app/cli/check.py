@@ -55,11 +55,13 @@ def check(
     loaded = _with_config(load_documents(*paths), config)
     loaded = replace(loaded, warnings=(*loaded.warnings, *template_warnings(loaded)))
     hints: tuple[SpecHint, ...] = ()
-    if live and not loaded.errors:
+    if live and (loaded.slos or not loaded.errors):
+        # What is wrong in one SLO hides nothing that Prometheus says of the sound ones.
         found = _ask(loaded, prometheus_url)
         # Prometheus knows which metrics are counters, whatever their names are.
         offline = (warning for warning in loaded.warnings if warning.code != COUNTER_NAME)
-        loaded, hints = replace(loaded, errors=found.errors, warnings=(*offline, *found.warnings)), found.hints
+        all_errors = (*loaded.errors, *found.errors)
+        loaded, hints = replace(loaded, errors=all_errors, warnings=(*offline, *found.warnings)), found.hints
     if format is Format.JSON:
         print_json(_document(loaded, hints))
     else:

@@ -1,7 +1,7 @@
 """What a Prometheus says about documents: whether their series exist, are counters, and are scraped and kept enough."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ from app.promql import probe
 from app.promql.metric_names import NAME, looks_like_counter, name_of
 from app.promql.probe import BUCKET
 from app.promql.selector_text import quote, render
-from app.slo import BadSli, Selector, Slo, SloId, format_duration
+from app.slo import BadSli, Matcher, Selector, Slo, SloId, format_duration
 from app.spec import COUNTER_NAME, Finding, LoadResult, Place, SpecError, SpecHint, SpecWarning, unlike_a_counter
 from app.status import ProblemCode
 
@@ -70,20 +70,15 @@ class Inspector:
 
         async def inspect(slo: Slo) -> list[Doubt]:
             async with gate:
-                return [doubt async for doubt in self._doubts(slo, retention)]
+                return [doubt async for doubt in self._doubts(slo)]
 
         found = await asyncio.gather(*map(inspect, loaded.slos))
         pairs = zip(loaded.slos, found, strict=True)
-        return LiveFindings.of([_finding(slo, doubt, loaded.places) for slo, doubts in pairs for doubt in doubts])
+        findings = [_finding(slo, doubt, loaded.places) for slo, doubts in pairs for doubt in doubts]
+        return LiveFindings.of([*_short_retention(loaded, retention), *findings])
 
-    async def _doubts(self, slo: Slo, retention: timedelta | None) -> AsyncIterator[Doubt]:
-        wanted = max(slo.window.longest, slo.longest_alert_window)
-        if retention is not None and retention < wanted:
-            kept, needed = format_duration(retention), format_duration(wanted)
-            yield Doubt(
-                f"Prometheus keeps samples for {kept}, the SLO looks back {needed}",
-                "expect a whole window only once Sloburn has watched for as long",
-            )
+    async def _doubts(self, slo: Slo) -> AsyncIterator[Doubt]:
+        wanted = _looks_back(slo)
         present = await self._ask(probe.series_count(slo.sli.total))
         past = await self._ask(probe.series_count(slo.sli.total), at=self.at - wanted)
         partial = next((matrix for matrix in (present, past) if not matrix.whole), None)
@@ -94,7 +89,7 @@ class Inspector:
                 "matters, set SLOBURN_PROMETHEUS_PARTIAL=accept",
             )
         if not sum(present.values):
-            yield _no_series(slo.sli.total)
+            yield await self._no_series(slo.sli.total)
             return
         for look in (self._of_kinds, self._of_part, self._of_scrapes, self._of_groups):
             async for doubt in look(slo):
@@ -108,7 +103,7 @@ class Inspector:
             if verdict.kind is MetricKind.GAUGE:
                 yield Doubt(*refusal_of(selector, verdict), ProblemCode.GAUGE, SpecError)
             elif verdict.kind is MetricKind.UNKNOWN and name is not None and not looks_like_counter(name):
-                yield Doubt(*unlike_a_counter(name), COUNTER_NAME)
+                yield Doubt(*unlike_a_counter(name, asked=True), COUNTER_NAME)
             if name is not None and name.endswith("_sum"):
                 count = f"{name.removesuffix('_sum')}_count"
                 yield Doubt(f"{name} adds up what was measured, not events", f"write {count}", "sum", SpecHint)
@@ -131,14 +126,14 @@ class Inspector:
         bad = share if isinstance(sli, BadSli) else 1.0 - share
         if share and bad > _MOST_BAD:
             problem = f"{min(bad, 1.0):.0%} of the events of the last day are bad"
-            yield Doubt(problem, "look whether good and bad are swapped", "mostly_bad", SpecHint)
+            yield Doubt(problem, "check whether good and bad are swapped", "mostly_bad", SpecHint)
 
     async def _of_no_part(self, slo: Slo) -> Doubt:
         """Why no series is good, or none bad."""
         sli, part = slo.sli, part_of(slo.sli)
         whole = probe.name_only(part)
         if not await self._count(probe.series_count(whole)):
-            return _no_series(whole)
+            return await self._no_series(whole)
         if has_threshold(sli):
             known = await self._existing_buckets(part)
             if known:
@@ -152,11 +147,27 @@ class Inspector:
 
     async def _why_none_matches(self, slo: Slo) -> str | None:
         """The matcher of the part that no series of its metric fulfils, in words."""
-        part = part_of(slo.sli)
-        name, whole = name_of(part), probe.name_only(part)
+        return await self._why_no_series(part_of(slo.sli), own_matchers(slo.sli))
+
+    async def _no_series(self, selector: Selector) -> Doubt:
+        """That nothing matches, and which matcher no series of the metric fulfils."""
+        problem = f"no series match {render(selector)}"
+        name, whole = name_of(selector), probe.name_only(selector)
+        if name is None:
+            return Doubt(problem, "check the metric's name and its labels in Prometheus", ProblemCode.NO_SERIES)
+        if not await self._count(probe.series_count(whole)):
+            remedy = f"Prometheus has had no metric {name} in the last day: check its name, and whether it is scraped"
+            return Doubt(problem, remedy, ProblemCode.NO_SERIES)
+        why = await self._why_no_series(selector, selector.matchers)
+        remedy = why or "each matcher matches some series of the metric, but no series matches all of them"
+        return Doubt(problem, remedy, ProblemCode.NO_SERIES)
+
+    async def _why_no_series(self, selector: Selector, matchers: Iterable[Matcher]) -> str | None:
+        """The first of the *matchers* that no series of the selector's metric fulfils, in words."""
+        name, whole = name_of(selector), probe.name_only(selector)
         if name is None:
             return None
-        wanted = [matcher for matcher in own_matchers(slo.sli) if matcher.label != NAME]
+        wanted = [matcher for matcher in matchers if matcher.label != NAME]
         values = {matcher.label: await self._values(whole, matcher.label) for matcher in wanted}
         shown = {label for labels in (await self._ask(probe.one_series(whole))).labels for label in labels}
         labels = shown | {label for label, found in values.items() if found}
@@ -208,8 +219,23 @@ class Inspector:
         return await self.client.instant(expr, at or self.at, deadline=_DEADLINE_S)
 
 
-def _no_series(selector: Selector) -> Doubt:
-    return Doubt(f"no series match {render(selector)}", "check the metric's name and its labels in Prometheus")
+def _looks_back(slo: Slo) -> timedelta:
+    return max(slo.window.longest, slo.longest_alert_window)
+
+
+def _short_retention(loaded: LoadResult, retention: timedelta | None) -> list[Finding]:
+    """One warning for all SLOs that look back further than Prometheus keeps samples, at the place of the first."""
+    affected = [slo for slo in loaded.slos if retention is not None and retention < _looks_back(slo)]
+    if retention is None or not affected:
+        return []
+    longest = format_duration(max(_looks_back(slo) for slo in affected))
+    who = "the SLO looks back" if len(affected) == 1 else f"{len(affected)} SLOs look back up to"
+    doubt = Doubt(
+        f"Prometheus keeps samples for {format_duration(retention)}, {who} {longest}",
+        "the first budgets cover what Prometheus has; they cover the whole window once Sloburn has run for as long",
+        "short_retention",
+    )
+    return [_finding(affected[0], doubt, loaded.places)]
 
 
 def _finding(slo: Slo, doubt: Doubt, places: Mapping[SloId, Place]) -> Finding:

@@ -85,7 +85,7 @@ def why_none_matches(name: str, wanted: Iterable[Matcher], seen: SeriesSeen) -> 
             return f"no series of {name} has the label {matcher.label}; its labels are {labels}"
         values = seen.values.get(matcher.label, set())
         if not any(matches(Selector((matcher,)), {matcher.label: value}) for value in values):
-            known = ", ".join(sorted(values)) + (", ..." if len(values) >= _MOST_VALUES else "")
+            known = ", ".join(sorted(values)[:_MOST_VALUES]) + (", ..." if len(values) >= _MOST_VALUES else "")
             return f"the values of {matcher.label} are {known}; none matches {render(Selector((matcher,)))}"
     return None
 

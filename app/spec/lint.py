@@ -36,10 +36,15 @@ def _lint_events(model: SloModel) -> Iterator[Complaint]:
         yield from _lint_part(total, part, field)
 
 
-def unlike_a_counter(name: str) -> tuple[str, str]:
-    """What is said of a name that does not end like a counter's, and what to do."""
+def unlike_a_counter(name: str, *, asked: bool = False) -> tuple[str, str]:
+    """What is said of a name that does not end like a counter's; *asked*: Prometheus does not know its type."""
     problem = f"{name} does not look like a counter, and only counters can be counted"
-    return problem, "write a counter; its name usually ends with _total. With --live Prometheus is asked for its type"
+    if asked:
+        return (
+            f"{problem}; Prometheus has no metadata of its type",
+            "write a counter; its name usually ends with _total",
+        )
+    return problem, "write a counter; its name usually ends with _total. `check --live` asks Prometheus for its type"
 
 
 def _lint_values(key: str, selector: Selector) -> Iterator[Complaint]:

@@ -318,3 +318,9 @@ def test_a_count_beyond_whole_numbers_is_still_json(count: float) -> None:
     response = TestClient(Served.with_snapshots(a_snapshot(good=count)).app()).get("/api/v1/slos/checkout-availability")
 
     assert response.json()["events"]["good"] in {count, None}
+
+
+def test_a_repeated_parameter_is_named_without_its_place(client: TestClient) -> None:
+    response = client.get("/api/v1/slos", params=[("status", "meeting"), ("status", "fine")])
+    assert response.status_code == 422
+    assert response.json()["errors"][0].startswith("status='fine': ")

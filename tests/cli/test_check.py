@@ -182,6 +182,18 @@ def test_a_retention_shorter_than_the_window_is_told(prometheus_url: str, tmp_pa
     assert "Prometheus keeps samples for 10d, the SLO looks back 30d" in result.stderr
 
 
+def test_a_short_retention_is_told_once_for_all_slos(prometheus_url: str, tmp_path: Path) -> None:
+    sli = "{total: prometheus_http_requests_total, bad: 'prometheus_http_requests_total{code=\"599\"}'}"
+    windows = (("week", "7d"), ("month", "30d"), ("two-months", "60d"))
+    lines = [f"  - {{name: {name}, objective: 99, window: {window}, sli: {sli}}}" for name, window in windows]
+    path = write(tmp_path, "\n".join(["service: self", "slos:", *lines]))
+    result = check("--live", "--prometheus-url", prometheus_url, "--format", "json", path)
+
+    (warning,) = json.loads(result.stdout)["warnings"]
+    assert warning["code"] == "short_retention"
+    assert warning["problem"].endswith("2 SLOs look back up to 60d")
+
+
 def test_series_without_the_label_of_the_group_are_told(prometheus_url: str, tmp_path: Path) -> None:
     sli = "{total: prometheus_http_requests_total, bad: 'prometheus_http_requests_total{code=\"500\"}'}"
 

@@ -1,5 +1,6 @@
 """What `check --live` says of metrics as people have them: odd names, gauges, rare scrapes, half a histogram."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -128,3 +129,24 @@ def test_mostly_bad_events_hint_at_good_and_bad_being_swapped(imported: str, tmp
     document = live_document(imported, tmp_path, "{total: half_count, bad: 'half_count{instance=~\"a|b\"}'}")
 
     assert "mostly_bad" in codes(document["hints"])
+
+
+def test_a_total_that_matches_nothing_is_told_with_the_values_that_exist(imported: str, tmp_path: Path) -> None:
+    document = live_document(imported, tmp_path, "{total: 'rare_total{code=\"201\"}', bad: 'rare_total{code=\"201\"}'}")
+
+    (warning,) = [one for one in document["warnings"] if one["code"] == "no_series"]
+    assert warning["remedy"] == 'the values of code are 200, 500; none matches {code="201"}'
+
+
+def test_an_error_in_one_slo_hides_nothing_of_the_others(imported: str, tmp_path: Path) -> None:
+    wrong, gauge = "{total: rare_total, bad: 'sum(rare_total)'}", "{total: wobbling, bad: 'wobbling{state=\"late\"}'}"
+    lines = [
+        f"  - {{name: {name}, objective: 99, window: 7d, sli: {sli}}}" for name, sli in (("a", wrong), ("b", gauge))
+    ]
+    path = write(tmp_path, "\n".join(["service: self", "slos:", *lines]))
+    result = check("--live", "--prometheus-url", imported, "--format", "json", path)
+
+    errors = json.loads(result.stdout)["errors"]
+    assert [one["field"] for one in errors] == ["slos[0].sli.bad", ""]
+    assert codes(errors)[1] == "gauge"
+    assert result.exit_code == 1
