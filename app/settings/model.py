@@ -66,7 +66,10 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    prometheus_url: Url = Field("http://localhost:9090", description="Prometheus, or a relative of it.")
+    prometheus_url: Url = Field(
+        "http://localhost:9090",
+        description="URL of Prometheus or a compatible server (Mimir, Thanos, VictoriaMetrics).",
+    )
     prometheus_username: str | None = Field(None, description="User for basic authentication.")
     prometheus_password: SecretStr | None = Field(None, description="Password for basic authentication.")
     prometheus_password_file: Path | None = Field(
@@ -115,10 +118,10 @@ class Settings(BaseSettings):
         timedelta(seconds=30), description="Length of a slot, and time between two ticks: `5s` to `5m`."
     )
     query_offset: Annotated[timedelta, duration_between("0s", "1h")] = Field(
-        timedelta(seconds=5), description="How long after its end a slot is asked for; more for remote write."
+        timedelta(seconds=5), description="How long after its end a slot is queried, up to 1h; more for remote write."
     )
     settle: Annotated[timedelta, duration_between("0s", "1h")] = Field(
-        timedelta(minutes=5), description="How long samples may come late and still count."
+        timedelta(minutes=5), description="How long samples may be late and still count in their slot; up to 1h."
     )
     backfill: Annotated[timedelta | None, parsed(parse_history)] = Field(
         None, description="History to read for a new SLI: `full`, `off`, or a duration such as `7d`."
