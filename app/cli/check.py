@@ -15,7 +15,6 @@ from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
 from app.delivery import load_config
 from app.prometheus import PrometheusError, open_client
-from app.prometheus.breaker import NOT_AGAIN, NOT_YET
 from app.settings import Settings, SettingsError, environment, load_settings
 from app.spec import COUNTER_NAME, LoadResult, SpecHint, load_documents
 
@@ -92,9 +91,7 @@ def _ask(loaded: LoadResult, prometheus_url: str | None) -> LiveFindings:
     try:
         return asyncio.run(_live_findings(loaded, load_settings(overrides)))
     except (PrometheusError, SettingsError) as error:
-        # That it was not asked again after a failure is nothing to people; why it failed is.
-        why = str(error).removeprefix(NOT_AGAIN).removeprefix(NOT_YET)
-        fail(f"cannot check against Prometheus: {why}", code=EXIT_ERRORS)
+        fail(f"cannot check against Prometheus: {error}", code=EXIT_ERRORS)
 
 
 async def _live_findings(loaded: LoadResult, settings: Settings) -> LiveFindings:

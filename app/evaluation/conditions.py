@@ -21,7 +21,6 @@ from app.evaluation.members import Member
 from app.evaluation.problems import why_not_measured
 from app.evaluation.vanished import PRESENT, Vanished
 from app.evaluation.views import exhaustion_time
-from app.prometheus.breaker import NOT_AGAIN, NOT_YET
 from app.slo import AlertState, Cause, Evidence, GroupKey, NoData, Severity, Slo, SloId
 
 _NAN = float("nan")
@@ -135,8 +134,7 @@ def _unanswered(member: Member) -> str | None:
     problem = member.watch.problem
     if problem is None or member.watch.problem_is_ours:
         return None
-    # That it was not asked again is nothing to people; why it did not answer is.
-    return problem.removeprefix(NOT_AGAIN).removeprefix(NOT_YET)
+    return problem
 
 
 def _add_budgets(

@@ -9,8 +9,6 @@ from app.prometheus.errors import CircuitOpenError, TimedOutError, UnreachableEr
 _FAILURES = 5
 _PATIENCE_S = 2.0
 _COOL_DOWN_S = 4.0
-NOT_AGAIN = "not asked again so soon: "
-NOT_YET = "not asked while the first query since is under way: "
 
 
 class Breaker:
@@ -74,7 +72,7 @@ class Breaker:
             if self._probe_done is not None:
                 await self._verdict(self._probe_done, until)
             elif _now() < self._probe_at:
-                raise CircuitOpenError(f"{NOT_AGAIN}{self._cause}")
+                raise CircuitOpenError(self._cause)
             else:
                 self._probe_done = asyncio.Event()
                 return self._probe_done
@@ -85,7 +83,7 @@ class Breaker:
             async with asyncio.timeout_at(until):
                 await probe_done.wait()
         except TimeoutError:
-            raise CircuitOpenError(f"{NOT_YET}{self._cause}") from None
+            raise CircuitOpenError(self._cause) from None
 
     def _failed(self, error: Exception) -> None:
         self._cause = str(error)

@@ -26,7 +26,7 @@ async def test_it_opens_after_consecutive_failures_and_fails_fast() -> None:
         assert not breaker.is_open
         await fail(breaker, error)
     assert breaker.is_open
-    with pytest.raises(CircuitOpenError, match="so soon: away"):
+    with pytest.raises(CircuitOpenError, match=r"^away$"):
         async with breaker.attempt(soon()):
             pytest.fail("tried all the same")
 
@@ -110,7 +110,7 @@ async def test_nobody_waits_for_a_probe_beyond_the_deadline() -> None:
 
     probe = asyncio.create_task(hang())
     await asyncio.sleep(0)
-    with pytest.raises(CircuitOpenError, match="under way: away"):
+    with pytest.raises(CircuitOpenError, match=r"^away$"):
         async with breaker.attempt(soon(0.05)):
             pytest.fail("did not wait")
     probe.cancel()
