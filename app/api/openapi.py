@@ -77,6 +77,11 @@ def describe(app: FastAPI, *, prefix: str = "") -> None:
 
 
 def _complete(operation: dict[str, Any], method: str) -> None:
+    # FastAPI's summary is the name of a function; the first line of its docstring says what the operation does.
+    first, _, rest = operation.pop("description").partition("\n")
+    operation["summary"] = first.rstrip(".")
+    if rest.strip():
+        operation["description"] = rest.strip()
     responses = operation["responses"]
     for status, problem in problem_answers(**_ANY_PROBLEM).items():
         if "application/problem+json" not in responses.get(str(status), {}).get("content", {}):
@@ -102,7 +107,7 @@ _ANY_PROBLEM = {
 
 _TAGS = [
     {"name": "slos", "description": "Budgets, burn rates and their past."},
-    {"name": "alerts", "description": "Alerts in force and lately."},
+    {"name": "alerts", "description": "Active alerts, transitions and notifications that were given up."},
     {"name": "service", "description": "The service itself: health, metrics, configuration."},
 ]
 

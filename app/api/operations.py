@@ -147,7 +147,7 @@ def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
         ),
     )
     async def reload() -> JsonResponse:
-        """Read the documents again, all or nothing."""
+        """Read documents, receivers and routes again, all or nothing."""
         outcome = await reloader.reload()
         if outcome.errors:
             detail = f"{len(outcome.errors)} error(s) in the documents; the old ones stay in force"
