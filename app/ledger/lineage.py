@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.ledger.newcomers import SCRAPE_S
 from app.ledger.registry import Labels, Registry
 from app.ledger.runs import LOOKBACK_S
 from app.ledger.steps import Surroundings, fastest
@@ -44,13 +43,16 @@ class Link(NamedTuple):
 class _Others:
     """The other counters of a row that were seen in the look-back before a time, by value.
 
-    The last *time* and *value* of each, and whether it *lives*: it was seen after that time too.
+    The last *time* and *value* of each, and whether it *lives*: it was seen after that time too, before it was *due*,
+    by when it must be seen again unless it has ended. *returns*: it was seen within the look-back.
     """
 
     counter: Ints
     time: Floats
     value: Floats
+    due: Floats
     lives: Bools
+    returns: Bools
 
 
 def find_links(around: Surroundings, born: Ints, registry: Registry) -> list[Link]:
@@ -87,6 +89,7 @@ class _Round:
         self._others = self._seen_before(row, set(samples.counter[births].tolist()))
         self._by_signature: dict[frozenset[str], dict[Labels, list[int]]] = {}
         self._taken: set[int] = set()
+        self._renamed: dict[int, int] = {}
 
     def links(self) -> list[Link]:
         """All links of the round."""
@@ -112,7 +115,6 @@ class _Round:
         counters = np.flatnonzero(around.arrays.row == row)
         counters = counters[~np.isin(counters, list(born))]
         time, value = cursor.time[counters].copy(), cursor.value[counters].copy()
-        apart_s = np.full(len(counters), np.nan)
         place = np.full(len(around.arrays.row), -1)
         place[counters] = np.arange(len(counters))
         near = np.flatnonzero((samples.time < begin) & (samples.time > begin - LOOKBACK_S))
@@ -120,7 +122,6 @@ class _Round:
         # Samples are in the order of time within each counter: the last one counts.
         time[place[samples.counter[near]]] = samples.time[near]
         value[place[samples.counter[near]]] = samples.value[near]
-        apart_s[place[samples.counter[near]]] = samples.time[near] - around.steps.since[near]
         known = ~np.isnan(value) & (time > begin - LOOKBACK_S) & (time < begin)
         kept = np.flatnonzero(known)[np.argsort(value[known], kind="stable")]
         counters = counters[kept]
@@ -128,9 +129,29 @@ class _Round:
         soon = (samples.time >= begin) & (place[samples.counter] >= 0)
         again_s = np.full(len(place), np.inf)
         np.fmin.at(again_s, samples.counter[soon], samples.time[soon])
-        apart_s = np.where(np.isnan(apart_s), 2 * SCRAPE_S, apart_s)[kept]
-        lives = again_s[counters] <= time[kept] + _LIVES_SCRAPES * apart_s
-        return _Others(counter=counters, time=time[kept], value=value[kept], lives=lives)
+        due = time[kept] + _LIVES_SCRAPES * self._scrape_s(place, len(known))[kept]
+        return _Others(
+            counter=counters,
+            time=time[kept],
+            value=value[kept],
+            due=due,
+            lives=again_s[counters] <= due,
+            returns=again_s[counters] <= time[kept] + LOOKBACK_S,
+        )
+
+    def _scrape_s(self, place: Ints, size: int) -> Floats:
+        """How far apart the samples of the counters at *place* may be around the births, shape (size,).
+
+        The longest step counts: edges of cells lie among the scrapes. One that was seen but once is scraped as seldom
+        as may be: what is not known to have ended lives.
+        """
+        samples, since, begin = self._around.steps.samples, self._around.steps.since, self._begin
+        before = (samples.time < begin) & (since > begin - 2 * LOOKBACK_S)
+        after = (since >= begin) & (samples.time <= begin + LOOKBACK_S)
+        known = (before | after) & (place[samples.counter] >= 0)
+        longest = np.full(size, np.nan)
+        np.fmax.at(longest, place[samples.counter[known]], (samples.time - since)[known])
+        return np.minimum(np.where(np.isnan(longest), LOOKBACK_S / _LIVES_SCRAPES, longest), LOOKBACK_S)
 
     def _certain(self, birth: int, changes: list[frozenset[str]]) -> Link | None:
         """The link of a birth whose value alone proves it; the labels that changed are added to *changes*."""
@@ -189,7 +210,8 @@ class _Round:
         known, largest = bool((of_target == target).any()), float(value[births[0]])
         if largest <= (0.0 if known else SLACK_EVENTS):
             return
-        if not known and float(self._around.steps.samples.time.max()) < self._begin + LOOKBACK_S / 2:
+        newest = float(self._around.steps.samples.time.max())
+        if not known and newest < self._begin + LOOKBACK_S / 2:
             return  # the old target may not have been scraped yet
         for place in np.flatnonzero(~others.lives & ((of_target == target) | (not known))).tolist():
             mine = of_target == of_target[place]
@@ -197,7 +219,7 @@ class _Round:
             change = self._change(births[0], place)
             if change is None or len(ended) > len(births) or not self._is_near(births[0], place, certain=False):
                 continue
-            if not known and others.lives[mine].any():
+            if not known and (others.returns[mine].any() or newest < others.due[mine].max()):
                 continue
             pairs = [
                 (birth, partner)
@@ -226,7 +248,10 @@ class _Round:
         return differing if 2 * len(differing) <= len(names) else None
 
     def _partners(self, birth: int, change: frozenset[str]) -> list[int]:
-        """The counters whose labels are those of a birth but for the ones that changed, the nearest value first."""
+        """The counters whose labels are those of a birth but for the ones that changed, the nearest value first.
+
+        Those of the target that its target was before come first of all.
+        """
         known = self._by_signature.get(change)
         if known is None:
             known = self._by_signature[change] = {}
@@ -245,7 +270,13 @@ class _Round:
             if arrays.bad[self._others.counter[place]] == arrays.bad[new]
             and arrays.total[self._others.counter[place]] == arrays.total[new]
         ]
-        return sorted(places, key=lambda place: abs(value - float(self._others.value[place])))
+        was = self._renamed.get(int(arrays.target[new]), int(arrays.target[new]))
+
+        def distance(place: int) -> tuple[bool, float]:
+            elsewhere = int(arrays.target[self._others.counter[place]]) != was
+            return elsewhere, abs(value - float(self._others.value[place]))
+
+        return sorted(places, key=distance)
 
     def _is_near(self, birth: int, place: int, *, certain: bool) -> bool:
         """Whether a birth's value is that of a counter, a little later; *certain*: and cannot be by chance."""
@@ -274,9 +305,11 @@ class _Round:
         twin = bool(self._others.lives[place])
         if twin and not (same_target and self._grow_alike(new, old)):
             return None
-        if not twin and not same_target and float(samples.time.max()) < self._begin + LOOKBACK_S / 2:
+        ended_by = max(self._begin + LOOKBACK_S / 2, float(self._others.due[place]))
+        if not twin and not same_target and (self._others.returns[place] or float(samples.time.max()) < ended_by):
             return None  # the other target may not have been scraped yet
         self._taken.add(old)
+        self._renamed.setdefault(int(arrays.target[new]), int(arrays.target[old]))
         return Link(new, old, twin=twin)
 
     def _grow_alike(self, new: int, old: int) -> bool:

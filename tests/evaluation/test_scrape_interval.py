@@ -77,3 +77,25 @@ def test_samples_too_far_apart_are_said(tmp_path: Path) -> None:
         shown = one.snapshot("shop-availability")
     assert shown.data is DataState.ERROR
     assert [problem.code for problem in shown.problems] == [ProblemCode.SCRAPED_TOO_SELDOM]
+
+
+@pytest.mark.parametrize("every", [120, 300])
+def test_pods_with_nearly_equal_counts_are_told_apart_whatever_the_scrape_interval(every: int, tmp_path: Path) -> None:
+    """Behind a round robin; also when a reload of the scrape configuration adds a label to all of them."""
+    start = NOW - 6 * HOUR
+    series = []
+    for pod, phase in enumerate((0.05, 0.4, 0.8)):
+        times = np.arange(start + phase * every, NOW, every)
+        for code, first, pace in (("200", 900_000, 10.0), ("500", 90, 0.0)):
+            values = np.floor(first + pod + pace * (times - start))
+            for part, more in ((times < OUTAGE, {}), (times >= OUTAGE, {"cluster": "eu"})):
+                labels = requests("shop", code, instance=f"api-{pod}:80", **more)
+                series.append(Series(labels=labels, times=times[part], values=values[part]))
+    with Running(slos([availability("shop")], tmp_path / "slos"), MemorySource(series), tmp_path / "db") as one:
+        one.run(OUTAGE - 600, OUTAGE - 300)
+        one.backfill(OUTAGE - 300)
+        one.run(OUTAGE - 300, NOW)
+        shown = one.snapshot("shop-availability")
+        assert shown.bad == 0
+        assert shown.total == pytest.approx(30 * 6 * HOUR, rel=0.04)
+        assert ProblemCode.COUNTER_NOT_MONOTONIC not in {problem.code for problem in shown.problems}
