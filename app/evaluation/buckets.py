@@ -72,6 +72,8 @@ class HistogramPairs:
         """The histogram that each counter is the count of, and the bucket of; -1 where it is not."""
         size = int(counter.max()) + 1
         if self._columns is None or len(self._columns[0]) < size:
+            # Both are of one length: the newest histogram may have a count and no bucket.
+            size = max(size, max(self._counts, default=-1) + 1, max(self._buckets, default=-1) + 1)
             self._columns = _column(self._counts, size), _column(self._buckets, size)
         return self._columns[0][counter], self._columns[1][counter]
 
@@ -94,7 +96,7 @@ def bound_of(sli: Sli) -> str:
 
 
 def _column(numbers: Mapping[int, int], size: int) -> Ints:
-    column = np.full(max(size, max(numbers, default=-1) + 1), -1, dtype=np.int64)
+    column = np.full(size, -1, dtype=np.int64)
     column[list(numbers)] = list(numbers.values())
     return column
 
