@@ -149,6 +149,8 @@ class DeliveryLoop:
             return [unforeseen(error)] * len(entries)
 
     def _endings(self, entries: Sequence[OutboxEntry], outcomes: Sequence[Outcome], at: datetime) -> dict[int, Ending]:
+        # One jitter for all: what failed as a digest must be due together again, or it would be sent one by one.
+        share = self._uniform(0.0, 1.0)
         return {
             entry.id: ending(
                 outcome,
@@ -156,7 +158,7 @@ class DeliveryLoop:
                 created_at=entry.created_at,
                 at=at,
                 backoff=self._backoff,
-                uniform=self._uniform,
+                uniform=lambda low, high: low + share * (high - low),
             )
             for entry, outcome in zip(entries, outcomes, strict=True)
         }

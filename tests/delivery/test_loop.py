@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from typing_extensions import override
 
 from app.alerting import Alert, Notice
 from app.delivery import (
@@ -21,7 +22,7 @@ from app.delivery import (
     Receiver,
     StoredDeliveries,
 )
-from app.delivery.outcome import Delivered, Failed, Held, Rejected
+from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
@@ -60,6 +61,7 @@ async def _running(
     keepers: Sequence[tuple[str, Keeper]] = (),
     instruments: Remembered | None = None,
     resend: timedelta = timedelta(seconds=60),
+    backoff: Backoff = QUICK,
 ) -> AsyncIterator[DeliveryLoop]:
     loop = DeliveryLoop(
         deliveries=StoredDeliveries(database=database, lease=timedelta(seconds=1)),
@@ -68,7 +70,7 @@ async def _running(
         clock=SkewedClock(),
         instruments=instruments or Remembered(),
         pace=Pace(resend=resend, recovery=timedelta(milliseconds=20)),
-        backoff=QUICK,
+        backoff=backoff,
     )
     task = asyncio.create_task(loop.run())
     try:
@@ -106,6 +108,30 @@ def test_a_resolve_does_not_overtake_a_trigger_that_fails(database: Database) ->
 
     asyncio.run(play())
     assert receiver.told == [firing(), resolved()]
+
+
+def test_alerts_that_failed_together_are_tried_again_together(database: Database) -> None:
+    """Else the digest of a storm would become a message for each alert after one answer of 503."""
+
+    class Counting(FakeReceiver):
+        batches: list[int] = []  # noqa: RUF012  one receiver
+
+        @override
+        async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
+            self.batches.append(len(notices))
+            return await super().deliver(notices, at=at)
+
+    receiver = Counting("am")
+    receiver.script = [REFUSED] * 30
+    _put(database, *(firing(f"slo-{number}") for number in range(30)))
+
+    async def play() -> None:
+        # Jitter is between half a second and one.
+        async with _running(database, [receiver], backoff=Backoff(base=timedelta(seconds=0.5))):
+            await reaches(lambda: len(receiver.told) == 30)
+
+    asyncio.run(play())
+    assert receiver.batches == [30, 30]
 
 
 def test_a_dead_receiver_delays_no_other(database: Database) -> None:
