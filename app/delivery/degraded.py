@@ -55,7 +55,7 @@ class DegradableDeliveries(Deliveries):
 
     def hold(self, unwritten: Iterable[Notice], *, at: datetime) -> None:
         """What ticks have decided and not written so far, oldest first; nothing once it is written."""
-        pages = [_degraded(notice) for notice in unwritten if notice.severity is Severity.PAGE]
+        pages = [_degraded(notice) for notice in unwritten if notice.severity is Severity.PAGE and not _held(notice)]
         with self._turn:
             self._news = {notice.key: notice for notice in pages}
             self._ends = {_incident(notice): notice for notice in pages if notice.status is NoticeStatus.RESOLVED}
@@ -255,6 +255,11 @@ class DegradableDeliveries(Deliveries):
 
 def _key(entry: OutboxEntry) -> _Key:
     return entry.receiver, entry.idempotency_key
+
+
+def _held(notice: Notice) -> bool:
+    """Whether receivers are told that the alert fires only once fresh data confirms it."""
+    return notice.unconfirmed and notice.status is NoticeStatus.FIRING
 
 
 def _incident(notice: Notice) -> tuple[str, str]:

@@ -90,7 +90,8 @@ class OutboxEntry:
 def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Sequence[str], at: datetime) -> int:
     """Put notices into the outbox of every receiver; how many entries are new.
 
-    A slot that is stepped once more enqueues nothing twice.
+    A slot that is stepped once more enqueues nothing twice. That an unconfirmed alert fires is held until
+    `release_beginnings`: it may have got new labels before fresh data was seen.
     """
     rows = [
         {
@@ -102,7 +103,7 @@ def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Seq
             "created_at": at,
             "state": EntryState.WAITING.value,
             "attempts": 0,
-            "due_at": at,
+            "due_at": at + _HELD if notice.unconfirmed and notice.status is NoticeStatus.FIRING else at,
         }
         for notice, key, encoded in ((notice, idempotency_key(notice), encode_notice(notice)) for notice in notices)
         for receiver in receivers

@@ -149,3 +149,21 @@ def test_a_fallback_that_no_route_names_is_notified_of_the_end(tmp_path: Path) -
         live.restart()
         live.tick(AT + 2.3 * HOUR)
         assert told(live, "red", "mail") == [("red", "resolved", "red"), ("mail", "resolved", "red")]
+
+
+@pytest.mark.parametrize("still_burns", [False, True])
+def test_new_labels_of_an_alert_in_a_restored_backup_are_sent_once_it_is_confirmed(
+    tmp_path: Path, still_burns: bool
+) -> None:
+    """Nobody is paged for what was over long ago, and the owner of before is told its end either way."""
+    source = burning(until=9 * HOUR if still_burns else 2.5 * HOUR, seen_until=10 * HOUR)
+    with Running(owned(tmp_path, "red"), source, tmp_path / "a.db", routing=ROUTING) as live:
+        live.tick(AT + 1.9 * HOUR)
+        live.backfill(AT + 1.9 * HOUR)
+        live.tick(*np.arange(AT + 2 * HOUR, AT + 2.25 * HOUR, 60))
+        assert told(live, *TEAMS) == [("red", "firing", "red")]
+        live.slos = owned(tmp_path, "blue")
+        live.restart()
+        live.tick(*np.arange(AT + 6 * HOUR, AT + 6.1 * HOUR, 30))
+        firing = [("blue", "firing", "blue")] if still_burns else []
+        assert told(live, *TEAMS) == [("red", "resolved", "red"), *firing]
