@@ -15,17 +15,24 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from app.alerting import sent_labels
+from app.alerting import TransitionKind, sent_labels
 from app.alerting.conditions import ALERTNAMES
 from app.cli.application import app
 from app.delivery.annotations import annotations
 from app.metrics import FAMILIES, RESERVED_LABELS, BuildInfo, Instruments
 from app.settings import Settings
 from app.settings.model import variable
+from app.slo import AlertState, Cause
+from app.status import ProblemCode
 from tests.store.notices import firing
+from tests.support.api import Served
+from tests.support.messages import printed_texts
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
+CONCEPTS, TROUBLESHOOTING, SECURITY = (
+    ROOT / "docs" / f"{name}.md" for name in ("concepts", "troubleshooting", "security")
+)
 OTHER_VARIABLES = {"SLOBURN_SOAK"}
 """Read by tests, not by the service."""
 
@@ -118,6 +125,89 @@ def test_what_alertmanager_gets_is_described() -> None:
     assert set(re.findall(r"`(\w+)`", rows["labels"])) == set(sent_labels(notice))
     assert set(re.findall(r"`(\w+)`", rows["annotations"])) == set(annotations(notice)) | {"template_error"}
     assert set(re.findall(r"`((?:SLO|Error)\w+)`", section)) == {"ErrorBudgetBurn", *ALERTNAMES.values()}
+
+
+PRINTED_BY_OTHERS = (
+    "Address already in use",
+    "Connection refused",
+    "query processing would load too many samples into memory in query execution",
+)
+"""Parts of messages in troubleshooting.md that the kernel and Prometheus write."""
+
+
+def test_troubleshooting_has_every_problem_and_no_other() -> None:
+    codes = re.findall(r"^\| `(\w+)` \| `.*\|$", _section(TROUBLESHOOTING, "An SLO has no figures"), re.MULTILINE)
+    codes += re.findall(r"^\| `(\w+)` \| `.*\|$", _section(TROUBLESHOOTING, "Figures look wrong"), re.MULTILINE)
+    assert sorted(codes) == sorted(ProblemCode)
+
+
+def test_troubleshooting_quotes_messages_as_they_are_printed() -> None:
+    """Between the ellipses each quoted message is a text of the service, so that a reader can search for it."""
+    stale = [part for part in _quoted_parts() if not any(part in text for text in printed_texts())]
+    assert stale == []
+
+
+def test_troubleshooting_names_states_that_exist() -> None:
+    section = _section(TROUBLESHOOTING, "An alert does not do what I expect")
+    assert set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == set(AlertState) - {AlertState.FIRING}
+
+
+def test_concepts_has_every_state_of_an_alert_in_its_table_and_picture() -> None:
+    text = CONCEPTS.read_text()
+    diagram = text.partition("```mermaid\n")[2].partition("```")[0]
+    arrows = re.findall(r"^ +(\S+) --> (\w+)", diagram, re.MULTILINE)
+    drawn = {state for arrow in arrows for state in arrow} - {"[*]"}
+    assert drawn == set(AlertState)
+    table = text.partition("| State | The alert |")[2].partition("**Transitions.**")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(AlertState)
+
+
+def test_concepts_has_every_transition_and_every_cause() -> None:
+    text = CONCEPTS.read_text()
+    table = text.partition("| `kind` |")[2].partition("**When it resolves.**")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(TransitionKind)
+    causes = text.partition("**Causes.**")[2].partition("**Incident.**")[0]
+    assert set(Cause) - set(re.findall(r"`(\w+)`", causes)) == set()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=_name)
+def test_every_endpoint_that_is_named_exists(page: Path) -> None:
+    routes = {_route(path) for path in Served().app().openapi()["paths"]}
+    named = {_route(path) for path in re.findall(r"/(?:api/v1|-)/[\w/{}-]+", page.read_text())}
+    unknown = {path for path in named if not any(path == route or re.fullmatch(route, path) for route in routes)}
+    assert unknown == set()
+
+
+def test_every_row_of_the_threat_model_names_its_test() -> None:
+    rows = [line for line in _section(SECURITY, "Threat model").splitlines() if line.startswith("| ")][1:]
+    assert rows
+    assert [row for row in rows if not re.search(r"`tests/[\w/]+\.py`", row)] == []
+
+
+def test_the_picture_of_the_architecture_shows_every_package() -> None:
+    diagram = (ROOT / "CONTRIBUTING.md").read_text().partition("```mermaid\n")[2].partition("```")[0]
+    packages = {path.parent.name for path in (ROOT / "app").glob("*/__init__.py")}
+    assert set(re.findall(r"app/(\w+)\b(?!\.py)", diagram)) == packages
+
+
+def _section(page: Path, title: str) -> str:
+    found = page.read_text().partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    assert found, f"{page.name} has no section {title!r}"
+    return found
+
+
+def _quoted_parts() -> Iterator[str]:
+    """The constant parts of all messages in the tables of troubleshooting.md, without what others print."""
+    for row in re.findall(r"^ *\| (.*) \|$", TROUBLESHOOTING.read_text(), re.MULTILINE):
+        cells = row.split(" | ")
+        for quoted in re.findall(r"`([^`]*[ \u2026][^`]*)`", " | ".join(cells[:2])):
+            for part in re.split(r"\u2026|: (?=Address|Connection|query processing)", quoted):
+                yield from [text for text in [part.strip()] if len(text) > 1 and text not in PRINTED_BY_OTHERS]
+
+
+def _route(path: str) -> str:
+    """A path with a pattern in the place of each parameter."""
+    return re.sub(r"\{\w+\}", "[^/]+", path.rstrip("/"))
 
 
 def _links(page: Path) -> list[str]:
