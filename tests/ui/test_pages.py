@@ -86,6 +86,8 @@ def test_what_is_wrong_with_the_data_is_said() -> None:
     text = client(an_unmeasured_snapshot(problem="no series match <x>")).get("/slos/checkout-availability").text
 
     assert "no series match &lt;x&gt;" in text
+    assert "no events measured so far" in text
+    assert "of 0" not in text
     assert "2 % of the wanted history" in text
 
 
