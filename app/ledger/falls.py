@@ -19,6 +19,7 @@ from app.ledger.verdicts import (
     is_correction,
     is_growth_plausible,
     is_reset_proven,
+    judge_idle_scrape,
     judge_scrape,
 )
 from app.slo.arrays import Ints
@@ -80,7 +81,10 @@ class Falls:
         gap_s = steps.samples.time[members] - steps.since[members]
         levels = dict(zip(counters[value < before].tolist(), before[value < before].tolist(), strict=True))
         followed = around.followed_pace(target, at, levels)
-        verdict = judge_scrape(before=before, value=value, gap_s=gap_s, pace=pace, followed_pace=followed)
+        if not followed and around.target_pace(target, begin) == 0:
+            verdict = judge_idle_scrape(before=before, value=value)
+        else:
+            verdict = judge_scrape(before=before, value=value, gap_s=gap_s, pace=pace, followed_pace=followed)
         steps.before[members[verdict.reset]] = 0.0
         wrapped = verdict.reset & has_wrapped(before, value, gap_s=gap_s, pace=pace)
         steps.before[members[wrapped]] = before[wrapped] - WRAP

@@ -78,13 +78,29 @@ def judge_scrape(
     return ScrapeVerdict(reset=reset | (others & ~silent) if whole else reset, dip=dip, whole=whole, alone=alone)
 
 
+def judge_idle_scrape(*, before: Floats, value: Floats) -> ScrapeVerdict:
+    """Judge one scrape of a target that did not count at all in the look-back before it nor, as far as known, after it.
+
+    No pace shows what it can have counted: a batch job behind a Pushgateway writes the counts of each run at once. As
+    for `increase()`, falls count the new value, unless they are so small that a second copy was read.
+    """
+    fell = value < before
+    dip = fell & _is_near(before, value)
+    return ScrapeVerdict(reset=fell & ~dip, dip=dip, whole=False, alone=False)
+
+
+def _is_near(before: Floats, value: Floats) -> Bools:
+    near: Bools = (before - value <= np.maximum(NEAR_EVENTS, NEAR_RATIO * before)) & (before > SLACK_EVENTS)
+    return near
+
+
 def _plausible_reset(
     before: Floats, value: Floats, *, gap_s: Floats, pace: Floats, followed_pace: float | None, alone: bool
 ) -> Bools:
     """Whether the values of counters that fell can have been counted from zero since the last sample."""
     fell, own = value < before, PROOF_PACES * np.nan_to_num(pace) * gap_s
     known = ~np.isnan(pace)
-    near = (before - value <= np.maximum(NEAR_EVENTS, NEAR_RATIO * before)) & (before > SLACK_EVENTS)
+    near = _is_near(before, value)
     # Those that fell together may have restarted together, and errors may come at the pace of requests.
     together = float(np.nansum(pace[fell]))
     bound = RESET_PACES * max(together, followed_pace or 0.0) * gap_s + SLACK_EVENTS
