@@ -293,6 +293,11 @@ class Keeper:
                     book.live.target[arrays.target] if size else np.empty(0),
                     *(column[:size] for column in (book.settled.anchor, book.settled.run, book.settled.pace)),
                     *(column[:size] for column in (book.live.anchor, book.live.run, book.live.pace)),
+                    *(
+                        column[:size]
+                        for cursor in (book.settled, book.live)
+                        for column in (cursor.latest, cursor.earlier, cursor.level)
+                    ),
                 ],
                 axis=1,
             )[kept],
@@ -374,3 +379,6 @@ class Keeper:
             paces = place[8:14] or [place[2] - PACE_GRID_S, 0.0, np.nan, place[5] - PACE_GRID_S, 0.0, np.nan]
             book.settled.anchor[counter], book.settled.run[counter], book.settled.pace[counter] = paces[:3]
             book.live.anchor[counter], book.live.run[counter], book.live.pace[counter] = paces[3:]
+            steps = place[14:20] or [np.nan] * 6
+            for cursor, (latest, earlier, level) in ((book.settled, steps[:3]), (book.live, steps[3:])):
+                cursor.latest[counter], cursor.earlier[counter], cursor.level[counter] = latest, earlier, level

@@ -15,8 +15,8 @@ from app.ledger.increments import Increments
 from app.ledger.newcomers import SCRAPE_S, Evidence, is_new
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S, Sighting
-from app.ledger.steps import Surroundings, fastest, steadiest
-from app.ledger.verdicts import is_birth_plausible, judge_scrape
+from app.ledger.steps import Surroundings, fastest, last_steps, steadiest
+from app.ledger.verdicts import is_birth_plausible, judge_scrape, pace_of_fall
 from app.slo.arrays import Ints
 
 _SAME_SCRAPE_S = 15.0
@@ -84,7 +84,6 @@ def find_births(
             counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
             _, times = around.of_target(target)
             earlier = int(np.searchsorted(times, at))
-            gap_s, pace, renamed = _gap_and_pace(around, target, at)
             found.append(
                 Birth(
                     row=int(arrays.row[counter]),
@@ -93,7 +92,7 @@ def find_births(
                     since=float(times[earlier - 1]) if earlier else float(cursor.target[target]),
                     at=at,
                     value=value,
-                    worth=value if not renamed and is_birth_plausible(value, gap_s=gap_s, pace=pace) else 0.0,
+                    worth=value if _scrape(around, target, at).may_count(value) else 0.0,
                     settled=bool(
                         not np.isnan(around.steps.raw[index])
                         or not np.isnan(cursor.time[counter])
@@ -124,7 +123,13 @@ def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Incr
         values = np.array([value for _, value in head.values])
         known = ~np.isnan(older.value[counters])
         since = np.where(known, older.time[counters], target_seen)
-        paces = np.array([steadiest(older.newest_paces(counter)) for counter in counters.tolist()])
+        paces = pace_of_fall(
+            long=np.array([steadiest(older.newest_paces(counter)) for counter in counters.tolist()]),
+            steps=last_steps([older.last_steps(counter) for counter in counters.tolist()]),
+            before=older.value[counters],
+            value=values,
+            gap_s=head.at - since,
+        )
         evidence = head.evidence
         followed = evidence.followed_by / evidence.followed_for_s if evidence.followed_for_s > 0 else None
         delta = np.where(known, values - older.value[counters], 0.0)
@@ -143,9 +148,10 @@ def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Incr
         pace = None if np.isnan(fast).all() and followed is None else max(float(np.nansum(fast)), followed or 0.0)
         # Where nothing of a target goes on after a hole, its series may have been relabelled in it.
         renamed = not known.any() and head.at - target_seen > LOOKBACK_S
+        idle = bool(known.any()) and not delta[known].any()
         for place in np.flatnonzero(~known).tolist() if not renamed else ():
             value = float(values[place])
-            if is_birth_plausible(value, gap_s=head.at - target_seen, pace=pace):
+            if is_birth_plausible(value, gap_s=head.at - target_seen, pace=pace, idle=idle):
                 delta[place] = value
         found += zip(
             np.full(len(values), head.row).tolist(),
@@ -193,8 +199,7 @@ def join_births(births: Sequence[Birth], older: Cursor, registry: Registry) -> t
         if restarted > seen or (np.isnan(seen) and not np.isnan(restarted)):
             found.append((birth, birth.since, birth.worth))
         elif not np.isnan(before):
-            pace = steadiest(older.newest_paces(counter))
-            found.append((birth, seen, _gone_on(birth, before, birth.at - seen, pace)))
+            found.append((birth, seen, _gone_on(birth, before, older, counter)))
         elif not np.isnan(seen):
             found.append((birth, birth.since, birth.worth))
         else:
@@ -223,13 +228,19 @@ def _increments(found: Sequence[tuple[Birth, float, float]], registry: Registry)
     )
 
 
-def _gone_on(birth: Birth, before: float, gap_s: float, pace: float) -> float:
-    """Events of a series that returns."""
+def _gone_on(birth: Birth, before: float, older: Cursor, counter: int) -> float:
+    """Events of a series that returns, *before* in an *older* stretch of time."""
     if birth.value >= before:
         return birth.value - before
-    verdict = judge_scrape(
-        before=np.array([before]), value=np.array([birth.value]), gap_s=np.array([gap_s]), pace=np.array([pace])
+    befores, values, gap_s = (np.array([each]) for each in (before, birth.value, birth.at - float(older.time[counter])))
+    pace = pace_of_fall(
+        long=np.array([steadiest(older.newest_paces(counter))]),
+        steps=last_steps([older.last_steps(counter)]),
+        before=befores,
+        value=values,
+        gap_s=gap_s,
     )
+    verdict = judge_scrape(before=befores, value=values, gap_s=gap_s, pace=pace)
     return birth.value if verdict.reset[0] else 0.0
 
 
@@ -247,11 +258,26 @@ def _first_scrape_until(around: Surroundings, target: int) -> float:
     return min(second, first + _FIRST_SCRAPE_S)
 
 
-def _gap_and_pace(around: Surroundings, target: int, at: float) -> tuple[float, float | None, bool]:
-    """How long before a birth its target was scraped, and how fast its target counts; None if that is not known.
+@dataclass(frozen=True, slots=True)
+class _Scrape:
+    """The scrape in which a series was born: *gap_s* after the one before, on a target that counts at *pace*.
 
-    And whether nothing of the target goes on after a hole, so that its series may have been relabelled in it.
+    *pace* is None if it is not known. *idle*: nothing else of the target grew. *renamed*: nothing of the target goes
+    on after a hole, so that its series may have been relabelled in it.
     """
+
+    gap_s: float
+    pace: float | None
+    idle: bool
+    renamed: bool
+
+    def may_count(self, value: float) -> bool:
+        """Whether a first *value* can have been counted since the scrape before."""
+        return not self.renamed and is_birth_plausible(value, gap_s=self.gap_s, pace=self.pace, idle=self.idle)
+
+
+def _scrape(around: Surroundings, target: int, at: float) -> _Scrape:
+    """The scrape of a target in which a series was born."""
     steps = around.steps
     mine, times = around.of_target(target)
     first, last = np.searchsorted(times, [at - _SAME_SCRAPE_S, at + _SAME_SCRAPE_S + 1e-6])
@@ -267,8 +293,13 @@ def _gap_and_pace(around: Surroundings, target: int, at: float) -> tuple[float, 
         paces = []
     known = (*paces, around.followed_pace(target, at), around.target_pace(target, at))
     pace = max((pace for pace in known if pace is not None), default=0.0)
-    # Nothing that happened says little of a target that was seen but once.
-    return gap_s, pace if pace or known[-1] is not None else None, not len(beside) and gap_s > LOOKBACK_S
+    return _Scrape(
+        gap_s=gap_s,
+        # Nothing that happened says little of a target that was seen but once.
+        pace=pace if pace or known[-1] is not None else None,
+        idle=bool(len(beside)) and paces == [0.0],
+        renamed=not len(beside) and gap_s > LOOKBACK_S,
+    )
 
 
 class _Rows:
@@ -320,10 +351,11 @@ class _Rows:
         """Events per second of a row around a time."""
         steps = self._around.steps
         near = of_row[(steps.samples.time[of_row] > at - SCRAPE_S) & (steps.samples.time[of_row] <= at + LOOKBACK_S)]
-        near = near[~np.isnan(steps.raw[near])]
+        near = near[~np.isnan(steps.raw[near]) & ~np.isnan(steps.before[near])]
         if not len(near):
             return 0.0
-        grown = np.maximum(steps.samples.value[near] - steps.before[near], 0.0)
+        # Later falls may not have been judged yet.
+        grown = np.maximum(steps.samples.value[near] - steps.raw[near], 0.0)
         span_s = float(steps.samples.time[near].max() - steps.since[near].min())
         weights = self._around.arrays.total[steps.samples.counter[near]]
         return float(np.nansum(grown * weights)) / max(span_s, SCRAPE_S)

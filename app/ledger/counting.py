@@ -21,6 +21,7 @@ from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
 from app.ledger.samples import Samples
 from app.ledger.steps import Steps, Surroundings
+from app.ledger.verdicts import STEP_S
 from app.slo.arrays import Bools, Floats
 
 _FIRST_SCRAPES_S = 90.0
@@ -166,6 +167,7 @@ def _advance(cursor: Cursor, steps: Steps, within: Bools, found: Findings, regis
     samples, arrays = steps.samples.only(within), registry.arrays
     if len(samples.counter):
         cursor.count_on(samples.counter, samples.time, steps.delta[within])
+        _note_last_steps(cursor, steps, within)
         last = np.append(samples.counter[1:] != samples.counter[:-1], True)
         counter, time = samples.counter[last], samples.time[last]
         cursor.time[counter] = time
@@ -180,3 +182,15 @@ def _advance(cursor: Cursor, steps: Steps, within: Bools, found: Findings, regis
     for target, at in found.restarted:
         cursor.restarted[target] = at
     cursor.forget(found.forgotten)
+
+
+def _note_last_steps(cursor: Cursor, steps: Steps, within: Bools) -> None:
+    kept = np.flatnonzero(within)
+    counter = steps.samples.counter[kept]
+    ends = np.flatnonzero(np.append(counter[1:] != counter[:-1], True))
+    last, which = kept[ends], counter[ends]
+    took_s = steps.samples.time - steps.since
+    pace = np.where(took_s <= STEP_S, (steps.samples.value - steps.before) / took_s, np.nan)
+    second = np.append(-1, ends[:-1]) < ends - 1
+    cursor.earlier[which] = np.where(second, pace[last - 1], cursor.latest[which])
+    cursor.latest[which], cursor.level[which] = pace[last], steps.raw[last]

@@ -45,8 +45,9 @@ class Cursor:
     The value of a counter that was not seen again since its target restarted is NaN too. *time* and *value* by
     counter, *target* (newest sample of any of its counters) by target, *runs* (samples of its total counters) by row.
     *anchor* is the newest sample in an earlier cell of the pace grid than the last one, *run* what was counted since,
-    *pace* the events per second before; by counter. *restarted* is when a target last restarted as a whole. *dips*
-    are the counters that fell lately.
+    *pace* the events per second before; by counter. *latest* and *earlier* are the paces of the last two steps and
+    *level* the value that the last one began at; by counter. *restarted* is when a target last restarted as a whole.
+    *dips* are the counters that fell lately.
     """
 
     time: Floats = field(default_factory=lambda: np.empty(0))
@@ -56,6 +57,9 @@ class Cursor:
     anchor: Floats = field(default_factory=lambda: np.empty(0))
     run: Floats = field(default_factory=lambda: np.empty(0))
     pace: Floats = field(default_factory=lambda: np.empty(0))
+    latest: Floats = field(default_factory=lambda: np.empty(0))
+    earlier: Floats = field(default_factory=lambda: np.empty(0))
+    level: Floats = field(default_factory=lambda: np.empty(0))
     restarted: Floats = field(default_factory=lambda: np.empty(0))
     dips: dict[int, Dip] = field(default_factory=dict)
 
@@ -69,6 +73,11 @@ class Cursor:
         """The newest sample of any total counter, by row."""
         return self.runs.last
 
+    @property
+    def by_counter(self) -> tuple[Floats, ...]:
+        """The columns by counter."""
+        return self.time, self.value, self.anchor, self.run, self.pace, self.latest, self.earlier, self.level
+
     def grow(self, sizes: tuple[int, int, int]) -> None:
         """Make room for all rows, targets and counters of a registry of these *sizes*."""
         rows, targets, counters = sizes
@@ -77,6 +86,9 @@ class Cursor:
         self.target = _grown(self.target, targets)
         self.restarted = _grown(self.restarted, targets)
         self.anchor, self.run, self.pace = (_grown(column, counters) for column in (self.anchor, self.run, self.pace))
+        self.latest, self.earlier, self.level = (
+            _grown(column, counters) for column in (self.latest, self.earlier, self.level)
+        )
         self.runs = Runs(*(_grown(column, rows) for column in (self.runs.last, self.runs.run, self.runs.earlier)))
 
     def sized_rows(self, size: int) -> tuple[Floats, Floats, Floats]:
@@ -97,6 +109,9 @@ class Cursor:
             anchor=self.anchor.copy(),
             run=self.run.copy(),
             pace=self.pace.copy(),
+            latest=self.latest.copy(),
+            earlier=self.earlier.copy(),
+            level=self.level.copy(),
             restarted=self.restarted.copy(),
             dips=dict(self.dips),
         )
@@ -120,13 +135,13 @@ class Cursor:
         if max(new, old) >= len(self.time):
             return
         if self.time[new] > self.time[old] or np.isnan(self.time[old]):
-            for column in (self.time, self.value, self.anchor, self.run, self.pace):
+            for column in self.by_counter:
                 column[old] = column[new]
             self.dips.pop(old, None)
             if new in self.dips:
                 self.dips[old] = self.dips[new]
         self.dips.pop(new, None)
-        for column in (self.time, self.value, self.anchor, self.run, self.pace):
+        for column in self.by_counter:
             column[new] = np.nan
 
     def unite_targets(self, registry: Registry) -> None:
@@ -134,6 +149,10 @@ class Cursor:
         alias = registry.arrays.alias
         for column in (self.target, self.restarted):
             np.fmax.at(column, alias[: len(column)], column[: len(alias)].copy())
+
+    def last_steps(self, counter: int) -> tuple[float, float, float]:
+        """The paces of the last two steps of a counter, newest first, and the value that the last one began at."""
+        return float(self.latest[counter]), float(self.earlier[counter]), float(self.level[counter])
 
     def newest_paces(self, counter: int) -> list[float]:
         """Events per second up to the last sample of a counter, newest first; NaN where it is not known."""
@@ -190,13 +209,7 @@ class Cursor:
         """Take over what only *older* has seen, so that a counter that comes back after days is recognised."""
         counters, targets = min(len(self.time), len(older.time)), min(len(self.target), len(older.target))
         unseen = np.flatnonzero(np.isnan(self.time[:counters]))
-        for mine, theirs in (
-            (self.time, older.time),
-            (self.value, older.value),
-            (self.anchor, older.anchor),
-            (self.run, older.run),
-            (self.pace, older.pace),
-        ):
+        for mine, theirs in zip(self.by_counter, older.by_counter, strict=True):
             mine[unseen] = theirs[unseen]
         self.dips |= {counter: older.dips[counter] for counter in unseen.tolist() if counter in older.dips}
         unseen = np.flatnonzero(np.isnan(self.target[:targets]))
@@ -212,13 +225,7 @@ class Cursor:
         arrays = registry.arrays
         counters = np.flatnonzero(np.isin(arrays.row, rows))
         targets = np.flatnonzero(np.isin(arrays.target_row, rows))
-        for mine, theirs in (
-            (self.time, other.time),
-            (self.value, other.value),
-            (self.anchor, other.anchor),
-            (self.run, other.run),
-            (self.pace, other.pace),
-        ):
+        for mine, theirs in zip(self.by_counter, other.by_counter, strict=True):
             mine[counters] = theirs[counters]
         self.target[targets] = other.target[targets]
         self.restarted[targets] = other.restarted[targets]

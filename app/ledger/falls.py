@@ -16,11 +16,13 @@ from app.ledger.verdicts import (
     UNKNOWN_EVENTS,
     WRAP,
     has_wrapped,
+    is_back,
     is_correction,
     is_growth_plausible,
     is_reset_proven,
     judge_idle_scrape,
     judge_scrape,
+    pace_of_fall,
 )
 from app.slo.arrays import Ints
 
@@ -76,9 +78,15 @@ class Falls:
         members = scrape[~self._judged[scrape] & ~steps.born[scrape]]
         begin = float(steps.samples.time[members].min())
         counters = steps.samples.counter[members]
-        pace = np.array([steadiest(around.paces(each, begin)) for each in counters.tolist()])
         before, value = steps.before[members], steps.samples.value[members]
         gap_s = steps.samples.time[members] - steps.since[members]
+        pace = pace_of_fall(
+            long=np.array([steadiest(around.paces(each, begin)) for each in counters.tolist()]),
+            steps=around.last_steps(counters, begin),
+            before=before,
+            value=value,
+            gap_s=gap_s,
+        )
         levels = dict(zip(counters[value < before].tolist(), before[value < before].tolist(), strict=True))
         followed = around.followed_pace(target, at, levels)
         if not followed and around.target_pace(target, begin) == 0:
@@ -193,7 +201,10 @@ class Falls:
             seen_s = float(steps.since[index])
             lower = (float(raw[place]) - dip.low) / (seen_s - dip.at) if seen_s > dip.at else 0.0
             growth, gap_s = float(value[place] - raw[place]), float(time[place]) - seen_s
-            if not is_growth_plausible(growth, gap_s=gap_s, pace=max(dip.pace, lower)):
+            pace, since_s = max(dip.pace, lower), float(time[place]) - dip.at + dip.gap_s
+            if not is_growth_plausible(growth, gap_s=gap_s, pace=pace) and is_back(
+                float(value[place]), high=dip.high, since_s=since_s, pace=pace
+            ):
                 self._judged[index] = True
                 steps.before[index] = dip.high
         return None, index

@@ -10,6 +10,7 @@ from app.ledger.cursor import PACE_GRID_S, Cursor
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
 from app.ledger.samples import Samples
+from app.ledger.verdicts import STEP_S, LastSteps
 from app.slo.arrays import Bools, Floats, Ints
 
 
@@ -51,6 +52,14 @@ class Steps:
     def delta(self) -> Floats:
         """Events of each step; 0 at births, whose worth is found elsewhere."""
         return np.where(self.born, 0.0, self.samples.value - self.before)
+
+    def pace(self, index: int) -> float:
+        """Events per second of one step, NaN at births and where it is too long to tell."""
+        if self.samples.time[index] - self.since[index] > STEP_S:
+            return float("nan")
+        return float(self.samples.value[index] - self.before[index]) / float(
+            self.samples.time[index] - self.since[index]
+        )
 
 
 class Surroundings:
@@ -132,6 +141,19 @@ class Surroundings:
             break
         return paces
 
+    def last_steps(self, counters: Ints, at: float) -> LastSteps:
+        """The last two steps of *counters* before *at*."""
+        return last_steps([self._last_steps(counter, at) for counter in counters.tolist()])
+
+    def _last_steps(self, counter: int, at: float) -> tuple[float, float, float]:
+        steps, cursor = self.steps, self.cursor
+        first, last = self.span(counter)
+        end = first + int(np.searchsorted(steps.samples.time[first:last], at))
+        if end == first:
+            return cursor.last_steps(counter)
+        earlier = steps.pace(end - 2) if end - 2 >= first else float(cursor.latest[counter])
+        return steps.pace(end - 1), earlier, float(steps.raw[end - 1])
+
     def target_pace(self, target: int, at: float) -> float | None:
         """Events per second of all counters of a target before *at* at their fastest, None if it is not known."""
         paces = np.array([fastest(self.paces(int(counter), at)) for counter in self.counters(target)])
@@ -152,6 +174,12 @@ class Surroundings:
         for counter, level in levels.items():
             grown[(self.steps.samples.counter[after] == counter) & (raw < level) & (value >= level)] = 0.0
         return float(np.maximum(grown, 0.0).sum() / max(times[last - 1] - at, 1.0))
+
+
+def last_steps(steps: Sequence[tuple[float, float, float]]) -> LastSteps:
+    """The last steps of some counters, each as *latest*, *earlier* and *level*."""
+    latest, earlier, level = np.array(steps, dtype=np.float64).reshape(-1, 3).T
+    return LastSteps(latest=latest, earlier=earlier, level=level)
 
 
 def fastest(paces: Sequence[float]) -> float:

@@ -18,9 +18,11 @@ SLACK_EVENTS = 10.0
 RESET_PACES = 10.0
 """A restarted process may count this many times faster than before: clients reconnect and retry. A dip is read at a
 value that takes hours or months to count, so the bound may be generous."""
-BIRTH_PACES = 2.0
+BIRTH_PACES = 3.0
 """New errors may come this many times faster than requests did: clients retry. More would be further from the truth
 than `increase()`, which counts nothing, if the series proves old."""
+IDLE_EVENTS = 100.0
+"""What may be new on a target of which nothing else moves: a service whose first requests all fail."""
 PROOF_PACES = 3.0
 """A level that is counted at this share of its own pace was counted from zero."""
 NEAR_RATIO = 0.01
@@ -28,9 +30,25 @@ NEAR_EVENTS = 2.0
 """A value that falls by no more than this was read from a second copy of the counter, or corrected."""
 LAG_SCRAPES = 1.2
 """A copy of a counter lags behind by no more scrapes than this."""
+STEP_S = 90.0
+RECENT_S = 150.0
+"""Single steps tell a pace if they are no longer than this and end so shortly before a fall: they lie in the look-back,
+wherever time was cut into reads. Of counters that are scraped less often, the long pace is that of single steps."""
 WRAP = 2.0**32
 UNKNOWN_EVENTS = 1000.0
 """What may be new where no pace is known: a target that was seen only once before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastSteps:
+    """The last two steps of counters before a scrape, shape (counters,); NaN where they are not known.
+
+    *latest* and *earlier* are their paces, events per second; *level* is the value that *latest* began at.
+    """
+
+    latest: Floats
+    earlier: Floats
+    level: Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +63,20 @@ class ScrapeVerdict:
     dip: Bools
     whole: bool
     alone: bool
+
+
+def pace_of_fall(*, long: Floats, steps: LastSteps, before: Floats, value: Floats, gap_s: Floats) -> Floats:
+    """Events per second that counters of one scrape counted before it; shapes (counters,), NaN if unknown.
+
+    The *long* pace lags behind a service that has just begun or whose traffic changed; what the last two steps share
+    does not. The last step alone counts too, unless the fall takes it back: a jump to another level and back.
+    """
+    steady = np.minimum(steps.latest, steps.earlier)
+    returned = steps.level + PROOF_PACES * 2 * gap_s * np.nan_to_num(steps.earlier) + SLACK_EVENTS
+    taken_back = (value >= steps.level - NEAR_EVENTS) & (value <= returned)
+    last = np.where((value < before) & ~taken_back, steps.latest, np.nan)
+    pace: Floats = np.fmax(long, np.where(gap_s <= RECENT_S, np.fmax(steady, last), np.nan))
+    return pace
 
 
 def judge_scrape(
@@ -146,16 +178,21 @@ def is_correction(*, high: float, low: float, value: float, gap_s: float, since_
     return from_low < from_high
 
 
+def is_back(value: float, *, high: float, since_s: float, pace: float) -> bool:
+    """Whether a counter that fell from *high* stands where it would have come to since without the fall."""
+    return high <= value <= high + PROOF_PACES * pace * since_s + SLACK_EVENTS
+
+
 def is_growth_plausible(growth: float, *, gap_s: float, pace: float) -> bool:
     """Whether a counter that fell lately can have counted so much since; otherwise it only changed its level."""
     return growth <= RESET_PACES * pace * gap_s + SLACK_EVENTS
 
 
-def is_birth_plausible(value: float, *, gap_s: float, pace: float | None) -> bool:
+def is_birth_plausible(value: float, *, gap_s: float, pace: float | None, idle: bool = False) -> bool:
     """Whether the first value of a series on a known target can have been counted since the target's last scrape.
 
-    *pace* is that of all of the target's series, None if it is not known.
+    *pace* is that of all of the target's series, None if it is not known; *idle*: no other series of it grew.
     """
     if pace is None:
         return value <= UNKNOWN_EVENTS
-    return value <= BIRTH_PACES * pace * gap_s + SLACK_EVENTS
+    return value <= BIRTH_PACES * pace * gap_s + (IDLE_EVENTS if idle else SLACK_EVENTS)

@@ -22,8 +22,11 @@ OBJECTIVES = ("50", "90", "95", "99", "99.5", "99.9", "99.95", "99.99")
 FACTORS = ("1", "1.4", "2.8", "3", "5.6", "6", "9", "13.44", "14.4", "18", "43.2")
 IDLE = 60
 """Slots without events before the first that count, so that what is new about a service is over."""
-LONG, SHORT = (8, 10, 20, 30, 50), (1, 2, 4, 6)
-"""Windows in slots, short enough that a series of two hours fires and resolves many times."""
+LONG, SHORT = (8, 10, 20, 30, 50), (2, 3, 4, 6)
+"""Windows in slots, short enough that a series of two hours fires and resolves many times.
+
+They hold two scrapes at least: shorter ones are made longer (ADR-0029).
+"""
 
 Increase = Callable[[str, timedelta], str]
 
@@ -66,13 +69,16 @@ class CountedPair:
     def scraped(self, start: float, dice: random.Random, *, errors_from_zero: bool = False) -> list[Series]:
         """What Prometheus saw of it, idle before *start*: a scrape at the end of every slot, of counters that restart.
 
-        Half of the services have no series of errors before the first error, unless *errors_from_zero*.
+        Half of the services have no series of errors before the first error, unless *errors_from_zero* or that slot
+        has so many more errors than other requests that they may as well be those of an older series.
         """
         events = [(0, 0)] * IDLE + list(self.events)
         times: Floats = start + (np.arange(len(events), dtype=np.float64) - IDLE) * INTERVAL.total_seconds()
         values = _scraped_values(events, dice)
         errors = np.flatnonzero(values[:, 1])
         first = int(errors[0]) if errors.size and not errors_from_zero and dice.random() < 0.5 else 0
+        good, bad = events[first]
+        first = first if bad <= (3 * good or 100) else 0
         return [
             Series(labels=requests(self.name, "200"), times=times, values=values[:, 0]),
             Series(labels=requests(self.name, "500"), times=times[first:], values=values[first:, 1]),
@@ -173,13 +179,15 @@ def _random_slot(objective: str, tier: Tier, dice: random.Random) -> tuple[int, 
 
 def _scraped_values(events: Iterable[tuple[int, int]], dice: random.Random) -> Floats:
     """Good and bad events as counters of one process, which now and then restarts."""
-    values, counted = [], (0, 0)
+    values, counted, before = [], (0, 0), (0, 0)
     for event in events:
-        # A counter that has more events right after a restart than it had before does not show it.
+        # A counter that has more events right after a restart than it had before does not show it; one that counts at
+        # another pace than before does not show whether it was reset or corrected (docs/counting.md).
         shows = counted != (0, 0) and all(new < old or not old for new, old in zip(event, counted, strict=True))
-        restarted = shows and dice.random() < 0.02
+        restarted = shows and event == before and dice.random() < 0.05
         counted = event if restarted else (counted[0] + event[0], counted[1] + event[1])
         values.append(counted)
+        before = event
     return np.array(values, dtype=np.float64)
 
 
