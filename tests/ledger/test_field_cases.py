@@ -160,3 +160,30 @@ def test_runs_of_a_batch_job_behind_a_pushgateway_are_counted_as_by_increase() -
     expected = np.where(steps < 0, good[run][1:], steps).sum()
     for total, _ in found.values():
         assert total == pytest.approx(expected, rel=0.12)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        pytest.param([(287, 63)] * 5, id="just begun"),
+        pytest.param([(1, 1), (174_951, 49), (174_951, 49), (174_951, 49)], id="traffic that has just changed"),
+        pytest.param([(21, 49), (2149, 4851), (2149, 4851)], id="after one step at the new pace"),
+        pytest.param([(50, 0)] * 3 + [(0, 50)] * 3, id="in a total outage"),
+    ],
+)
+def test_a_restart_counts_at_once_whatever_the_pace_was_before(steps: list[tuple[int, int]]) -> None:
+    """After half an hour without events come *steps*, good and bad, and with the last of them both begin from zero."""
+    events = np.array([(0, 0)] * 60 + steps, dtype=np.float64)
+    values = np.cumsum(events, axis=0)
+    values[-1] = events[-1]
+    times: Floats = SCRAPE_S * np.arange(1, len(events) + 1, dtype=np.float64)
+    history = History([series("200", times, values[:, 0]), series("500", times, values[:, 1])])
+    found = history.live(0, float(times[-1]))
+    assert found == (events.sum(), events[:, 1].sum())
+
+
+def test_errors_that_appear_on_an_idle_target_are_new() -> None:
+    times: Floats = SCRAPE_S * np.arange(1, 62, dtype=np.float64)
+    values = np.zeros(len(times))
+    history = History([series("200", times, values), series("500", times[-1:], values[-1:] + 50)])
+    assert history.live(0, float(times[-1])) == (50, 50)
