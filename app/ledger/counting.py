@@ -22,7 +22,7 @@ from app.ledger.runs import LOOKBACK_S
 from app.ledger.samples import Samples
 from app.ledger.steps import Steps, Surroundings
 from app.ledger.verdicts import STEP_S
-from app.slo.arrays import Bools, Floats
+from app.slo.arrays import Bools, Floats, Ints
 
 _FIRST_SCRAPES_S = 90.0
 """The first scrapes of a stretch of time show series that were there before it."""
@@ -189,8 +189,15 @@ def _note_last_steps(cursor: Cursor, steps: Steps, within: Bools) -> None:
     counter = steps.samples.counter[kept]
     ends = np.flatnonzero(np.append(counter[1:] != counter[:-1], True))
     last, which = kept[ends], counter[ends]
-    took_s = steps.samples.time - steps.since
-    pace = np.where(took_s <= STEP_S, (steps.samples.value - steps.before) / took_s, np.nan)
-    second = np.append(-1, ends[:-1]) < ends - 1
-    cursor.earlier[which] = np.where(second, pace[last - 1], cursor.latest[which])
-    cursor.latest[which], cursor.level[which] = pace[last], steps.raw[last]
+    earlier = cursor.latest[which]
+    several = np.flatnonzero(np.append(-1, ends[:-1]) < ends - 1)
+    earlier[several] = _pace(steps, last[several] - 1)
+    cursor.earlier[which], cursor.latest[which], cursor.level[which] = earlier, _pace(steps, last), steps.raw[last]
+
+
+def _pace(steps: Steps, index: Ints) -> Floats:
+    """Events per second of some steps, NaN at births and where they are too long to tell."""
+    took_s = steps.samples.time[index] - steps.since[index]
+    pace: Floats = (steps.samples.value[index] - steps.before[index]) / took_s
+    pace[took_s > STEP_S] = np.nan
+    return pace

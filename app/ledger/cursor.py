@@ -175,6 +175,9 @@ class Cursor:
     def count_on(self, counter: Ints, time: Floats, delta: Floats) -> None:
         """Note samples of counters, sorted by counter and time, with the events that each brought."""
         same = counter[1:] == counter[:-1]
+        if not same.any():
+            self._count_once(counter, time, delta)
+            return
         starts, ends = np.flatnonzero(np.append(True, ~same)), np.flatnonzero(np.append(~same, True))
         which, cell = counter[ends], np.floor(time / PACE_GRID_S)
         summed = np.cumsum(delta)
@@ -205,6 +208,19 @@ class Cursor:
         self.anchor[which], self.pace[which] = anchor_at, pace
         self.run[which] = summed[ends] + origin - anchor_position
 
+    def _count_once(self, counter: Ints, time: Floats, delta: Floats) -> None:
+        """Note one sample of each counter, as `count_on` does."""
+        known_s, run = self.time[counter], self.run[counter]
+        known = ~np.isnan(known_s)
+        crossed = np.flatnonzero(known_s // PACE_GRID_S < time // PACE_GRID_S)
+        self.run[counter] = np.where(known, run + delta, 0.0)
+        self.anchor[counter[~known]] = time[~known]
+        if len(crossed):
+            of, span_s = counter[crossed], known_s[crossed] - self.anchor[counter[crossed]]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                self.pace[of] = np.where(span_s > 0, run[crossed] / span_s, np.nan)
+            self.anchor[of], self.run[of] = known_s[crossed], delta[crossed]
+
     def absorb(self, older: "Cursor") -> None:
         """Take over what only *older* has seen, so that a counter that comes back after days is recognised."""
         counters, targets = min(len(self.time), len(older.time)), min(len(self.target), len(older.target))
@@ -223,8 +239,9 @@ class Cursor:
         other.grow(registry.sizes)
         self.grow(registry.sizes)
         arrays = registry.arrays
-        counters = np.flatnonzero(np.isin(arrays.row, rows))
-        targets = np.flatnonzero(np.isin(arrays.target_row, rows))
+        wanted = np.zeros(registry.sizes[0], dtype=bool)
+        wanted[rows] = True
+        counters, targets = np.flatnonzero(wanted[arrays.row]), np.flatnonzero(wanted[arrays.target_row])
         for mine, theirs in zip(self.by_counter, other.by_counter, strict=True):
             mine[counters] = theirs[counters]
         self.target[targets] = other.target[targets]
