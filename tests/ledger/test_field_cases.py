@@ -187,3 +187,23 @@ def test_errors_that_appear_on_an_idle_target_are_new() -> None:
     values = np.zeros(len(times))
     history = History([series("200", times, values), series("500", times[-1:], values[-1:] + 50)])
     assert history.live(0, float(times[-1])) == (50, 50)
+
+
+@pytest.mark.parametrize("scrape_s", [15.0, 30.0, 60.0, 120.0, 300.0])
+@pytest.mark.parametrize("pods", [1, 3])
+def test_restarts_in_place_count_at_once_at_every_scrape_interval(scrape_s: float, pods: int) -> None:
+    """Pods restart in place one by one, half a scrape before they are scraped again; nothing later is known."""
+    end = 40 * scrape_s
+    found = []
+    for pod in range(pods):
+        times = np.arange(3.0 + pod, end, scrape_s)
+        restart = times[30 + 3 * pod] - scrape_s / 2
+        for code, pace in (("200", 10.0), ("500", 1.0)):
+            values = np.floor(pace * np.where(times > restart, times - restart, times + 5_000))
+            labels = {"instance": f"pod-{pod}", "job": "api", "code": code}
+            found.append((labels, (times, values)))
+    total, bad = History(found).live(10 * scrape_s, end, slot_s=max(scrape_s, 30.0))
+    # What each pod counted between its last scrape and its restart is nowhere to be seen.
+    unseen = pods * scrape_s / 2
+    assert total == pytest.approx(11 * (30 * scrape_s * pods - unseen), abs=scrape_s * pods)
+    assert bad == pytest.approx(30 * scrape_s * pods - unseen, abs=0.1 * scrape_s * pods)
