@@ -180,11 +180,14 @@ def _random_slot(objective: str, tier: Tier, dice: random.Random) -> tuple[int, 
 def _scraped_values(events: Iterable[tuple[int, int]], dice: random.Random) -> Floats:
     """Good and bad events as counters of one process, which now and then restarts."""
     values, counted, before = [], (0, 0), (0, 0)
-    for event in events:
+    events = list(events)
+    for slot, event in enumerate(events):
         # A counter that has more events right after a restart than it had before does not show it; one that counts at
         # another pace than before does not show whether it was reset or corrected (docs/counting.md).
         shows = counted != (0, 0) and all(new < old or not old for new, old in zip(event, counted, strict=True))
-        restarted = shows and event == before and dice.random() < 0.05
+        # One whose traffic then grows more than tenfold may as well be back where another server's counter stands.
+        settles = max(map(max, events[slot : slot + 12])) <= 10 * max(event)
+        restarted = shows and event == before and settles and dice.random() < 0.05
         counted = event if restarted else (counted[0] + event[0], counted[1] + event[1])
         values.append(counted)
         before = event
