@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.acceptance.stack import Stack, stack
-from tests.acceptance.timeline import Sight, all_clear, between, page
+from tests.acceptance.timeline import News, Sight, all_clear, between, page
 from tests.support.servers import alertmanager
 from tests.support.sink import Sink
 
@@ -100,6 +100,8 @@ def test_receivers_in_trouble_delay_no_other_and_hear_all_in_order_once_it_is_ov
             fired = line.want(between(1, 45), page(CHECKOUT))
             line.want(between(0, 5), _hears(sinks["spare"], "firing"), after=firing)
             line.want(between(3, 8), _hears(sinks["slow"], "firing"), after=firing)
+            # What the refusing receiver was never told is an alert of its own, checked once a minute.
+            line.want(between(0, 100), News("firing", {"alertname": "SloburnNotificationsGivenUp"}), after=fired)
             line.at(10, lambda: _recover(sinks), after=fired)
             for name in ("hanging", "limited", "broken"):
                 line.want(between(10, 60), _hears(sinks[name], "firing"), after=fired)
