@@ -348,9 +348,10 @@ class _Rows:
         )
 
     def _pace(self, of_row: Ints, at: float) -> float:
-        """Events per second of a row around a time."""
+        """Events per second of a row in the LOOKBACK_S from *at* on."""
         steps = self._around.steps
-        near = of_row[(steps.samples.time[of_row] > at - SCRAPE_S) & (steps.samples.time[of_row] <= at + LOOKBACK_S)]
+        # Samples before *at* have been counted already where slots are counted one by one, and not in history.
+        near = of_row[(steps.samples.time[of_row] >= at) & (steps.samples.time[of_row] <= at + LOOKBACK_S)]
         near = near[~np.isnan(steps.raw[near]) & ~np.isnan(steps.before[near])]
         if not len(near):
             return 0.0

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from app.ledger import (
@@ -99,6 +99,7 @@ def test_cutting_time_into_chunks_changes_nothing(seed: int, cuts: list[int]) ->
 
 
 @given(SEEDS, st.lists(st.integers(1, 6), max_size=5, unique=True))
+@example(65536, [])  # a newcomer of two scrapes' events beside others that restart
 @settings(deadline=None)
 def test_history_counted_backwards_equals_what_was_counted_live(seed: int, cuts: list[int]) -> None:
     scraped = lives(seed)
