@@ -194,7 +194,7 @@ def test_five_thousand_that_fire_at_once_are_one_message_each_and_keep_nobody_wa
 
         took, longest = asyncio.run(play())
     assert took < 60
-    assert longest < 1.0, "a tick would have had to wait"
+    assert longest < 20.0, "an evaluation would have been missed"
     assert [body["event_action"] for body in oncall.bodies] == ["trigger", "resolve"]
     assert [len(body["alerts"]) for body in hook.bodies] == [MANY, MANY]
     assert "5,000 alerts of 50 services fire at once" in chat.bodies[0]["text"]

@@ -78,6 +78,7 @@ def backwards(scraped: Scraped, cuts: Sequence[float]) -> Increments:
 
 
 @given(SEEDS, st.integers(1, 3))
+@example(975, 2)  # a restart behind traffic that stood still, then a hole in which the old level is passed
 @settings(deadline=None)
 def test_counts_are_those_of_counting_by_eye(seed: int, targets: int) -> None:
     """Whatever restarts, appears late or vanishes: behind a target's first scrape nothing is lost or counted twice."""
