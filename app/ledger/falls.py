@@ -154,7 +154,7 @@ class Falls:
             return None
         self._judged[index] = True
         at, value = float(steps.samples.time[index]), float(steps.samples.value[index])
-        # Behind a hole a restarted counter may have passed its old level: its pace since tells it from one that is back.
+        # Behind a hole a restarted counter may have passed its old level: its pace tells it from one that is back.
         unseen_s, lasted_s = at - float(steps.since[index]), at - dip.at
         if unseen_s > LOOKBACK_S and is_reset_proven(dip.low, gap_s=dip.gap_s, pace=(value - dip.low) / lasted_s):
             steps.before[index] = 0.0
