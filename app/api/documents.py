@@ -66,6 +66,7 @@ def transition_document(transition: Transition) -> Document:
         "at": utc(transition.at),
         "slo": transition.slo,
         "severity": transition.severity,
+        "cause": transition.cause,
         "kind": transition.kind,
         "incident": transition.incident,
         "tier": transition.tier,

@@ -265,8 +265,9 @@ class TransitionModel(_Model):
     at: datetime
     slo: str
     severity: Severity
+    cause: Cause = Field(description="What the alert is about, as of active alerts.")
     kind: TransitionKind
-    incident: str | None = Field(description="Shared by all that alerts of one SLO did in one story.")
+    incident: str | None = Field(description="Shared by all transitions of one incident.")
     tier: str | None
     reason: str | None
 

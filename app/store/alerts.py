@@ -1,7 +1,7 @@
 """The tables of the alerts: what each one remembers between two slots, and every change there was."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +52,7 @@ transition = Table(
     Column("tier", String),
     Column("reason", String),
     Column("notify", Boolean, nullable=False),
+    Column("cause", String),
     Index("transition_by_slo", "slo", "at"),
     Index("transition_by_time", "at"),
 )
@@ -140,9 +141,10 @@ def append_transitions(connection: Connection, transitions: Sequence[Transition]
             "tier": change.tier,
             "reason": change.reason,
             "notify": change.notify,
+            "cause": change.cause.value,
         }
         for change in transitions
-        if replace(change, cause=Cause.BURN) not in known
+        if change not in known
     ]
     if rows:
         connection.execute(insert(transition), rows)
@@ -204,4 +206,6 @@ def _transition(row: Row[tuple[object, ...]]) -> Transition:
         tier=row.tier,
         reason=row.reason,
         notify=row.notify,
+        # Databases of earlier versions did not record it.
+        cause=Cause.BURN if row.cause is None else Cause(row.cause),
     )

@@ -76,6 +76,7 @@ def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> Non
                 "at": "2026-03-01T12:00:00Z",
                 "slo": "search-availability",
                 "severity": "page",
+                "cause": "burn",
                 "kind": "fired",
                 "incident": "5eed",
                 "tier": "1h/5m",

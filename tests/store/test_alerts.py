@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from app.alerting import Alert, Notice, Transition, TransitionKind
 from app.slo import AlertState, Cause, Severity, SloId
@@ -115,6 +116,23 @@ def test_transitions_are_listed_newest_first(database: Database) -> None:
         assert recent_transitions(tx, limit=1) == (changes[2],)
         assert recent_transitions(tx, slos=[SloId("other")]) == (changes[1],)
         assert recent_transitions(tx, since=START + timedelta(minutes=2)) == (changes[2],)
+
+
+def test_a_transition_is_recorded_with_its_cause(database: Database) -> None:
+    """A ticket about the budget and one about a burn differ in their cause alone, and both are recorded, once."""
+    burn, budget = _change(0), replace(_change(0), cause=Cause.BUDGET_EXHAUSTED)
+    with database.begin() as tx:
+        append_transitions(tx, [burn, budget])
+        append_transitions(tx, [burn, budget])
+        assert recent_transitions(tx) == (budget, burn)
+
+
+def test_a_transition_without_a_recorded_cause_is_of_a_burn(database: Database) -> None:
+    """Databases of earlier versions have no causes."""
+    with database.begin() as tx:
+        append_transitions(tx, [_change(0)])
+        tx.execute(text("UPDATE transition SET cause = NULL"))
+        assert recent_transitions(tx) == (_change(0),)
 
 
 def test_old_transitions_are_pruned(database: Database) -> None:
