@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from app.alerting import shortest_windows_s, with_windows_of_at_least
-from app.evaluation.buckets import bound_of, has_threshold
-from app.evaluation.inspection import refusal_of
-from app.evaluation.series import SeriesSeen, own_matchers, part_of, why_none_matches
+from app.ingest.buckets import bound_of, has_threshold
+from app.ingest.matched_series import SeriesSeen, own_matchers, part_of, why_none_matches
+from app.ingest.metric_inspection import refusal_of
 from app.prometheus import Matrix, MetricKind, PrometheusClient, kind_of, partial_data
 from app.promql import probe
 from app.promql.metric_names import NAME, looks_like_counter, name_of

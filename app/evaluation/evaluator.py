@@ -12,15 +12,9 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from app.alerting import Notice, Routing, Transition, shortest_windows_s
-from app.evaluation import live
 from app.evaluation.aftermath import aftermaths
-from app.evaluation.asking import Asker
-from app.evaluation.backfill import Backfill
-from app.evaluation.book import Book
-from app.evaluation.edges import Edges
 from app.evaluation.figures import Figures, compute
 from app.evaluation.history import Past
-from app.evaluation.inspection import Inspection
 from app.evaluation.judging import (
     AlertsBySlo,
     Judgement,
@@ -30,15 +24,21 @@ from app.evaluation.judging import (
     shown_with,
 )
 from app.evaluation.keeping import Keeper
-from app.evaluation.lateness import look_back
 from app.evaluation.members import Member, members_of
-from app.evaluation.ports import EvaluationInstruments, Source
 from app.evaluation.sparing import Sparing
 from app.evaluation.top_contributors import Inquiries, inquiries
-from app.evaluation.troubles import Troubles
 from app.evaluation.views import snapshots
-from app.evaluation.watch import PARTIAL_REMEDY, watches_of
 from app.evaluation.writing import Writer
+from app.ingest import slot_queries
+from app.ingest.backfill import Backfill
+from app.ingest.late_samples import look_back
+from app.ingest.ledger_writer import Book
+from app.ingest.metric_inspection import Inspection
+from app.ingest.ports import EvaluationInstruments, Source
+from app.ingest.query_batcher import Asker
+from app.ingest.query_health import Troubles
+from app.ingest.tracked_slis import PARTIAL_REMEDY, watches_of
+from app.ingest.window_edges import Edges
 from app.prometheus import MetricSource
 from app.slo import Slo, SloId
 from app.status import Board
@@ -127,12 +127,14 @@ class Evaluator:
         loop = asyncio.get_running_loop()
         began = loop.time()
         settle_s = self._pace.settle.total_seconds()
-        look_back(self._book, at_s=at.timestamp(), settle_to_s=live.settle_up_to(at.timestamp(), settle_s))
-        reads = live.reads(self._book.watches, at_s=at.timestamp(), settle_s=settle_s)
-        asked = await live.ask_all(reads, self._asker, self._source, deadline=self._pace.timeout.total_seconds())
+        look_back(self._book, at_s=at.timestamp(), settle_to_s=slot_queries.settle_up_to(at.timestamp(), settle_s))
+        reads = slot_queries.reads(self._book.watches, at_s=at.timestamp(), settle_s=settle_s)
+        asked = await slot_queries.ask_all(
+            reads, self._asker, self._source, deadline=self._pace.timeout.total_seconds()
+        )
         async with self._turn:
             for read, answers in asked:
-                live.enter(read, answers, self._book)
+                slot_queries.enter(read, answers, self._book)
             self._troubles.note(*(answers for _, answers in asked), at_s=at.timestamp())
             self._book.ledger.advance(at.timestamp())
             self._book.intake.renew_places()

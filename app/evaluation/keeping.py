@@ -10,8 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import orjson
 
-from app.evaluation import watch as watched
-from app.evaluation.book import Book
 from app.evaluation.heads import (
     decode_births,
     decode_dips,
@@ -21,8 +19,10 @@ from app.evaluation.heads import (
     encode_heads,
 )
 from app.evaluation.parting import State, part_of
-from app.evaluation.places import how_long_gone_s
-from app.evaluation.watch import Watch
+from app.ingest import tracked_slis as watched
+from app.ingest.group_limit import how_long_gone_s
+from app.ingest.ledger_writer import Book
+from app.ingest.tracked_slis import Watch
 from app.ledger import (
     FINE_REACH_S,
     MIDDLE_REACH_S,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from app.alerting import needed_windows, with_windows_of_at_least
 from app.budget import windows_of
-from app.evaluation.watch import Watch
+from app.ingest.tracked_slis import Watch
 from app.slo import GroupKey, Slo, SloId, group_id
 from app.slo.arrays import Floats
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.evaluation.buckets import bound_of
 from app.evaluation.figures import HOUR, Figures, WindowFigures
 from app.evaluation.members import Member
-from app.evaluation.series import part_of
-from app.evaluation.watch import MOST_GROUPS, Watch
+from app.ingest.buckets import bound_of
+from app.ingest.matched_series import part_of
+from app.ingest.tracked_slis import MOST_GROUPS, Watch
 from app.promql.probe import BUCKET
 from app.promql.selector_text import quote, render
 from app.slo import BadSli

@@ -9,7 +9,7 @@ import structlog
 
 from app.evaluation.judging import AlertsBySlo, Judgement, NoticesByKey
 from app.evaluation.members import Member
-from app.evaluation.ports import EvaluationInstruments
+from app.ingest.ports import EvaluationInstruments
 from app.slo import SloId
 
 _log = structlog.get_logger(__name__)

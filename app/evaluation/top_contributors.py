@@ -13,7 +13,7 @@ from itertools import combinations
 
 from app.alerting import Notice, NoticeStatus
 from app.evaluation.members import Member
-from app.evaluation.ports import Source
+from app.ingest.ports import Source
 from app.prometheus import Matrix, PrometheusError
 from app.promql.selector_text import quote, render
 from app.slo import BadSli, GroupKey, Matcher, MatchOp, Selector, Severity, Sli, SloId

@@ -9,7 +9,7 @@ import numpy as np
 from app.alerting import ADEQUATE_COVERAGE
 from app.evaluation.figures import HOUR, Figures
 from app.evaluation.members import Member
-from app.evaluation.places import GONE_S
+from app.ingest.group_limit import GONE_S
 from app.slo import NoData, SloId
 from app.slo.arrays import Bools, Floats
 

@@ -10,8 +10,8 @@ from app.alerting import Alert, Notice, NoticeStatus, Routing
 from app.evaluation.budget_record import BudgetRecord
 from app.evaluation.judging import Judgement
 from app.evaluation.keeping import Keeper
-from app.evaluation.ports import EvaluationInstruments
 from app.evaluation.unsaved import Unsaved
+from app.ingest.ports import EvaluationInstruments
 from app.store import Database, StoreError, Transaction
 from app.store.alerts import append_transitions, forget_alerts, prune_transitions, save_alerts
 from app.store.budgets import prune_budgets, save_budgets

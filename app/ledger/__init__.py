@@ -1,16 +1,17 @@
 """The ledger: total and bad events per slot, counted from raw counter samples.
 
-Pure: no IO. May import `app.slo` only. Start at `counting.py` (samples to increments), then `verdicts.py` (what a fall
-or a first sample is worth), `newcomers.py` (what a target that was never seen before is worth),
-`tiers.py` (slots at several resolutions) and `ledger.py`, which holds
-them together. Why samples are counted here and not in PromQL: ADR-0001.
+Pure: no IO. May import `app.slo` only. Start at `counting/` (samples to increments), then `resolutions.py` (slots at
+several resolutions) and `ledger.py`, which holds them together. Why samples are counted here and not in PromQL:
+ADR-0001.
 """
 
-from app.ledger.births import Birth, Head, decide, decide_births, join, join_births
 from app.ledger.codec import pack, pack_cells, unpack, unpack_cells
-from app.ledger.counting import Count, count, stand, united
-from app.ledger.cursor import PACE_GRID_S, Cursor, Dip
-from app.ledger.details import HOUR_S
+from app.ledger.counting.births import Birth, Head, decide, decide_births, join, join_births
+from app.ledger.counting.count import Count, count, stand, united
+from app.ledger.counting.last_samples import PACE_GRID_S, Cursor, Dip
+from app.ledger.counting.new_targets import SCRAPE_S, Evidence
+from app.ledger.counting.samples import Samples
+from app.ledger.edge_slots import HOUR_S
 from app.ledger.increments import Increments
 from app.ledger.ledger import (
     COARSE_WIDTH_S,
@@ -21,12 +22,10 @@ from app.ledger.ledger import (
     Stage,
     WindowSums,
 )
-from app.ledger.newcomers import SCRAPE_S, Evidence
 from app.ledger.past import RowPast
 from app.ledger.registry import CounterKey, Registry, RowKey, Weights, fingerprint
+from app.ledger.resolutions import Tier
 from app.ledger.runs import LOOKBACK_S, Sighting
-from app.ledger.samples import Samples
-from app.ledger.tiers import Tier
 
 __all__ = [
     "COARSE_WIDTH_S",

@@ -11,12 +11,12 @@ from enum import Enum
 
 import numpy as np
 
-from app.ledger.details import HOUR_S, Details
+from app.ledger.edge_slots import HOUR_S, Details
 from app.ledger.increments import Increments
 from app.ledger.past import RowPast
 from app.ledger.registry import Registry, RowKey
+from app.ledger.resolutions import Sums, Tier
 from app.ledger.runs import LOOKBACK_S
-from app.ledger.tiers import Sums, Tier
 from app.slo.arrays import Floats, Ints
 
 FINE_REACH_S = 86_400

@@ -9,7 +9,7 @@ import pytest
 from app.alerting import Alert, default_policies
 from app.evaluation.aftermath import aftermaths
 from app.evaluation.members import Member, members_of
-from app.evaluation.watch import watches_of
+from app.ingest.tracked_slis import watches_of
 from app.ledger import Increments, Ledger, RowKey, Stage
 from app.promql.selector_text import parse_selector
 from app.slo import Alerting, BadSli, Cause, RollingWindow, Severity, Slo, SloId

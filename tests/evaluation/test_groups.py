@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.evaluation.book import Book
-from app.evaluation.intake import Intake
-from app.evaluation.watch import MOST_GROUPS, Watch, watches_of
+from app.ingest.ledger_writer import Book
+from app.ingest.series_index import Intake
+from app.ingest.tracked_slis import MOST_GROUPS, Watch, watches_of
 from app.prometheus import Matrix
 from app.promql.selector_text import parse_selector
 from app.slo import BadSli, RollingWindow, Slo, SloId
@@ -74,7 +74,7 @@ FEW = 20
 
 @pytest.fixture
 def _few_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.evaluation.watch.MOST_GROUPS", FEW)
+    monkeypatch.setattr("app.ingest.tracked_slis.MOST_GROUPS", FEW)
 
 
 def routes(first: int, last: int, span: tuple[float, float]) -> list[Series]:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from typing_extensions import override
 
-from app.evaluation.inspection import Inspection
-from app.evaluation.watch import Watch, watches_of
+from app.ingest.metric_inspection import Inspection
+from app.ingest.tracked_slis import Watch, watches_of
 from app.prometheus import Matrix, MetricSource, UnreachableError
 from app.status import DataState, ProblemCode
 from tests.evaluation.memory import MemorySource

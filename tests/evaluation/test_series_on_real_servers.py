@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.evaluation.watch import MOST_GROUPS
+from app.ingest.tracked_slis import MOST_GROUPS
 from tests.evaluation.plain import availability, counter, document, requests, slos
 from tests.evaluation.running import Running
 from tests.evaluation.test_on_real_servers import Asked

@@ -13,7 +13,6 @@ from typing_extensions import override
 
 from app.alerting import Notice, NoticeStatus
 from app.evaluation import top_contributors as module
-from app.evaluation.ports import Source
 from app.evaluation.top_contributors import (
     Inquiries,
     Inquiry,
@@ -23,6 +22,7 @@ from app.evaluation.top_contributors import (
     top_contributors,
     words,
 )
+from app.ingest.ports import Source
 from app.prometheus import Matrix, UnreachableError
 from app.promql.selector_text import parse_selector
 from app.slo import BadSli, GoodSli, GroupKey, Severity, Sli, SloId

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from app.evaluation import watch as watched
-from app.evaluation.watch import Watch
+from app.ingest import tracked_slis as watched
+from app.ingest.tracked_slis import Watch
 from app.ledger import Ledger
 from app.slo import GroupKey
 from app.slo.arrays import Floats

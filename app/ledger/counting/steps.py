@@ -6,11 +6,11 @@ from types import MappingProxyType
 
 import numpy as np
 
-from app.ledger.cursor import PACE_GRID_S, Cursor
+from app.ledger.counting.last_samples import PACE_GRID_S, Cursor
+from app.ledger.counting.samples import Samples
+from app.ledger.counting.verdicts import STEP_S, LastSteps
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
-from app.ledger.samples import Samples
-from app.ledger.verdicts import STEP_S, LastSteps
 from app.slo.arrays import Bools, Floats, Ints
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from app.evaluation.buckets import Unmeasured
-from app.evaluation.intake import Intake
-from app.evaluation.parts import LabelQueries, too_large
-from app.evaluation.watch import Watch
+from app.ingest.buckets import Unmeasured
+from app.ingest.partitioning import LabelQueries, too_large
+from app.ingest.series_index import Intake
+from app.ingest.tracked_slis import Watch
 from app.ledger import Samples
 from app.prometheus import (
     BadQueryError,

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from app.evaluation.buckets import HistogramPairs, Unmeasured, has_threshold
-from app.evaluation.places import GONE_S, free_places, has_room
-from app.evaluation.watch import Watch
+from app.ingest.buckets import HistogramPairs, Unmeasured, has_threshold
+from app.ingest.group_limit import GONE_S, free_places, has_room
+from app.ingest.tracked_slis import Watch
 from app.ledger import Ledger, Registry, RowKey, Samples, Weights, fingerprint
 from app.prometheus import Matrix
 from app.promql.matching import matches

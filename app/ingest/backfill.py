@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.evaluation import past
-from app.evaluation.asking import Answers, Asker
-from app.evaluation.book import Book
-from app.evaluation.past import Stretch
-from app.evaluation.ports import Source
-from app.evaluation.watch import Watch
+from app.ingest import history_reader
+from app.ingest.history_reader import Stretch
+from app.ingest.ledger_writer import Book
+from app.ingest.ports import Source
+from app.ingest.query_batcher import Answers, Asker
+from app.ingest.tracked_slis import Watch
 from app.prometheus import BadQueryError, Matrix, TimedOutError, TooLargeError
 from app.slo import format_duration
 
@@ -53,7 +53,7 @@ class Backfill:
         stretch, watches = self._next(now)
         if stretch is None:
             return None, None
-        return stretch, await past.read(stretch, watches, self._asker, self.source, deadline=_DEADLINE_S)
+        return stretch, await history_reader.read(stretch, watches, self._asker, self.source, deadline=_DEADLINE_S)
 
     def enter(self, stretch: Stretch, answers: Answers, now: datetime) -> None:
         """Count the answers; SLIs that were not answered are asked again later, for a smaller piece."""
@@ -83,7 +83,7 @@ class Backfill:
                 continue
             if pause is not None and now < pause[0]:
                 continue
-            stretch = past.next_stretch(
+            stretch = history_reader.next_stretch(
                 watch.complete_from_s,
                 watch.wanted_from_s,
                 now_s=now.timestamp(),

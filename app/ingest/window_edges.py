@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from app.evaluation import past
-from app.evaluation.asking import Answers, Asker
-from app.evaluation.book import Book, rows_of
-from app.evaluation.past import Stretch
-from app.evaluation.ports import Source
-from app.evaluation.watch import Watch
+from app.ingest import history_reader
+from app.ingest.history_reader import Stretch
+from app.ingest.ledger_writer import Book, rows_of
+from app.ingest.ports import Source
+from app.ingest.query_batcher import Answers, Asker
+from app.ingest.tracked_slis import Watch
 from app.ledger import HOUR_S
 
 _AHEAD_S = 900.0
@@ -55,7 +55,9 @@ class Edges:
             return None
         hour, watches = min(wanted.items())
         stretch = Stretch(since_s=(hour - 1.0) * HOUR_S, until_s=float(hour) * HOUR_S, width_s=None)
-        answers = await past.read(stretch, watches[:_MOST_SLIS], self._asker, self._source, deadline=_DEADLINE_S)
+        answers = await history_reader.read(
+            stretch, watches[:_MOST_SLIS], self._asker, self._source, deadline=_DEADLINE_S
+        )
         return hour, answers
 
     def enter(self, hour: int, answers: Answers, now: datetime) -> None:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from typing_extensions import override
 
-from app.evaluation.series import part_of
-from app.evaluation.watch import Watch
+from app.ingest.matched_series import part_of
+from app.ingest.tracked_slis import Watch
 from app.prometheus import KindVerdict, Matrix, MetricKind, MetricSource, PrometheusError, kind_of
 from app.promql.metric_names import looks_like_counter, name_of
 from app.promql.probe import BUCKET, bucket_bounds, sorted_bounds

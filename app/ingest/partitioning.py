@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.evaluation.ports import Source
+from app.ingest.ports import Source
 from app.prometheus import Matrix, TooLargeError
 from app.promql.halving import halves, halving_pattern
 from app.promql.metric_names import NAME

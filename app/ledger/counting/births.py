@@ -1,6 +1,6 @@
 """Births: what the first samples of series are worth.
 
-The first samples of a target that was never seen before are its *head*: `app.ledger.newcomers` decides what they are
+The first samples of a target that was never seen before are its *head*: `new_targets.py` decides what they are
 worth, once everything older has been read. A series that appears on a known target counts what its target can have
 counted since its last scrape, or nothing; unless older history knows the series, which then goes on.
 """
@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.ledger.cursor import Cursor
+from app.ledger.counting.last_samples import Cursor
+from app.ledger.counting.new_targets import SCRAPE_S, Evidence, is_new
+from app.ledger.counting.steps import Surroundings, fastest, last_steps, steadiest
+from app.ledger.counting.verdicts import is_birth_plausible, judge_scrape, pace_of_fall
 from app.ledger.increments import Increments
-from app.ledger.newcomers import SCRAPE_S, Evidence, is_new
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S, Sighting
-from app.ledger.steps import Surroundings, fastest, last_steps, steadiest
-from app.ledger.verdicts import is_birth_plausible, judge_scrape, pace_of_fall
 from app.slo.arrays import Ints
 
 _SAME_SCRAPE_S = 15.0

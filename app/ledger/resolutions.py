@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.ledger.details import Details
+from app.ledger.edge_slots import Details
 from app.slo.arrays import Bools, Floats, Ints
 
 _ROUNDING_EVENTS = 1e-6

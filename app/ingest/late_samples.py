@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.evaluation.book import Book
-from app.evaluation.watch import LateSamples, Watch
+from app.ingest.ledger_writer import Book
+from app.ingest.tracked_slis import LateSamples, Watch
 from app.ledger import MIDDLE_WIDTH_S, Samples
 from app.slo.arrays import Floats, Ints
 

@@ -12,12 +12,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from app.evaluation.asking import Answers, Asker
-from app.evaluation.book import rows_of
-from app.evaluation.cells import Cells
-from app.evaluation.parts import LabelQueries
-from app.evaluation.ports import Source
-from app.evaluation.watch import Watch
+from app.ingest.inexact_cells import Cells
+from app.ingest.ledger_writer import rows_of
+from app.ingest.partitioning import LabelQueries
+from app.ingest.ports import Source
+from app.ingest.query_batcher import Answers, Asker
+from app.ingest.tracked_slis import Watch
 from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, LOOKBACK_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Samples
 from app.prometheus import Matrix
 from app.promql.metric_names import NAME

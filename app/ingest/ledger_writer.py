@@ -10,9 +10,9 @@ from datetime import timedelta
 
 import numpy as np
 
-from app.evaluation.endings import Endings
-from app.evaluation.intake import Intake
-from app.evaluation.watch import Watch
+from app.ingest.ended_series import Endings
+from app.ingest.series_index import Intake
+from app.ingest.tracked_slis import Watch
 from app.ledger import (
     FINE_REACH_S,
     HOUR_S,

@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 
-from app.evaluation.asking import Answers
-from app.evaluation.ports import EvaluationInstruments
-from app.evaluation.watch import Watch
+from app.ingest.ports import EvaluationInstruments
+from app.ingest.query_batcher import Answers
+from app.ingest.tracked_slis import Watch
 from app.prometheus import (
     BadQueryError,
     PartialDataError,

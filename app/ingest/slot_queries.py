@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from app.evaluation.asking import Answers, Asker
-from app.evaluation.book import Book
-from app.evaluation.lateness import note_late, reopen
-from app.evaluation.parts import LabelQueries
-from app.evaluation.ports import Source
-from app.evaluation.watch import Watch
+from app.ingest.late_samples import note_late, reopen
+from app.ingest.ledger_writer import Book
+from app.ingest.partitioning import LabelQueries
+from app.ingest.ports import Source
+from app.ingest.query_batcher import Answers, Asker
+from app.ingest.tracked_slis import Watch
 from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S, Samples
 
 _MOST_PIECES = 8

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from app.ledger.counting.steps import Surroundings, fastest
+from app.ledger.counting.verdicts import PROOF_PACES, SLACK_EVENTS, is_birth_plausible
 from app.ledger.registry import Labels, Registry
 from app.ledger.runs import LOOKBACK_S
-from app.ledger.steps import Surroundings, fastest
-from app.ledger.verdicts import PROOF_PACES, SLACK_EVENTS, is_birth_plausible
 from app.slo.arrays import Bools, Floats, Ints
 
 _ROUND_S = 30.0

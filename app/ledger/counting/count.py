@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.ledger.births import Birth, Head, find_births
-from app.ledger.cursor import Cursor
-from app.ledger.falls import Falls, Findings
+from app.ledger.counting.births import Birth, Head, find_births
+from app.ledger.counting.falls import Falls, Findings
+from app.ledger.counting.last_samples import Cursor
+from app.ledger.counting.lineage import Link, find_copies, find_links
+from app.ledger.counting.samples import Samples
+from app.ledger.counting.steps import Steps, Surroundings
+from app.ledger.counting.verdicts import STEP_S
 from app.ledger.increments import Increments
-from app.ledger.lineage import Link, find_copies, find_links
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
-from app.ledger.samples import Samples
-from app.ledger.steps import Steps, Surroundings
-from app.ledger.verdicts import STEP_S
 from app.slo.arrays import Bools, Floats, Ints
 
 _FIRST_SCRAPES_S = 90.0

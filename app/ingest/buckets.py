@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.evaluation.series import part_of
+from app.ingest.matched_series import part_of
 from app.ledger import Samples
 from app.promql.metric_names import NAME
 from app.promql.probe import BUCKET

@@ -8,7 +8,7 @@ from datetime import timedelta
 from hashlib import blake2b
 
 from app.budget import STANDARD_WINDOWS, windows_of
-from app.evaluation.series import SeriesSeen
+from app.ingest.matched_series import SeriesSeen
 from app.ledger import FINE_REACH_S, Birth, Head
 from app.promql.plan import selectors_of
 from app.promql.selector_text import render

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from app.ledger.cursor import Dip
-from app.ledger.runs import LOOKBACK_S
-from app.ledger.steps import Surroundings, steadiest
-from app.ledger.verdicts import (
+from app.ledger.counting.last_samples import Dip
+from app.ledger.counting.steps import Surroundings, steadiest
+from app.ledger.counting.verdicts import (
     UNKNOWN_EVENTS,
     WRAP,
     has_wrapped,
@@ -24,6 +23,7 @@ from app.ledger.verdicts import (
     judge_scrape,
     pace_of_fall,
 )
+from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Ints
 
 _CEILING_S = 3600.0
