@@ -39,7 +39,7 @@ class Schedule:
 
     Slots are multiples of *interval* since 1970, the same after a restart and on every replica. A slot that was slept
     through is not ticked later: its events are counted by the next tick, and alerts step through the newest slot only.
-    After a leap of the clock, *believes* is asked whether it is that late; what is in truth the future is not ticked.
+    After the clock jumped ahead, *confirms_clock_jump* says whether it really is that late; if not, no slot is ticked.
     *resumed_after* is the newest slot that a process before this one has ticked.
     """
 
@@ -51,7 +51,7 @@ class Schedule:
         offset: timedelta,
         clock: Clock,
         instruments: ScheduleInstruments,
-        believes: Callable[[], Awaitable[bool]] = _always,
+        confirms_clock_jump: Callable[[], Awaitable[bool]] = _always,
         resumed_after: datetime | None = None,
     ) -> None:
         self._tick = tick
@@ -62,7 +62,7 @@ class Schedule:
         self._scheduler = AsyncIOScheduler(timezone=UTC)
         self._idle = asyncio.Event()
         self._idle.set()
-        self._believes = believes
+        self._confirms_clock_jump = confirms_clock_jump
         self._following: asyncio.Task[None] | None = None
         self._resumed_after = resumed_after
         self.last: datetime | None = None
@@ -99,7 +99,7 @@ class Schedule:
         return _EPOCH + (now - self._offset - _EPOCH) // self._interval * self._interval
 
     @property
-    def set_back(self) -> bool:
+    def clock_went_backwards(self) -> bool:
         """Whether the clock was set back behind the newest slot that was ticked, be it by a process before."""
         ticked = max(filter(None, (self.last, self._resumed_after)), default=None)
         return ticked is not None and ticked - self.newest(self._clock.now()) > self._interval
@@ -108,11 +108,11 @@ class Schedule:
         """Tick the newest slot, unless it has been ticked."""
         at = self.newest(self._clock.now())
         if self.last is not None and at <= self.last:
-            if self.set_back:
+            if self.clock_went_backwards:
                 _log.error("the clock was set back; waiting until it has caught up", newest_slot=str(self.last))
             return
         missed = 0 if self.last is None else (at - self.last) // self._interval - 1
-        if missed and not await self._believes():
+        if missed and not await self._confirms_clock_jump():
             _log.error("the clock has leapt ahead of Prometheus's; no slot is evaluated until they agree", slot=str(at))
             return
         if missed:

@@ -11,8 +11,8 @@ import typer
 from bench import accuracy as accuracy_bench
 from bench import alert_latency as latency_bench
 from bench import backfill as backfill_bench
-from bench import clairvoyant
 from bench import cost as cost_bench
+from bench import oracle_bound
 from bench import readers as readers_bench
 from bench import scale as scale_bench
 from bench import simulation as simulation_bench
@@ -119,7 +119,7 @@ def simulation(
     """Pages on made-up months, from 10 requests an hour to 1,000 a second, with and without the guard."""
     levels = tuple(level or simulation_bench.LEVELS)
     if bound:
-        clairvoyant.run(months=months, seed=seed, levels=levels)
+        oracle_bound.run(months=months, seed=seed, levels=levels)
     else:
         simulation_bench.run(months=months, seed=seed, levels=levels, kind=kind)
 

@@ -18,7 +18,7 @@ from typing import Final
 import httpx
 from rich.table import Table
 
-from bench import rig
+from bench import harness
 from tests.support.openmetrics import create_blocks, import_into
 from tests.support.process import Server
 from tests.support.servers import victoria_metrics
@@ -77,7 +77,7 @@ class Burn:
 def run(*, days: int, seed: int, backend: str, live_minutes: float, kinds: tuple[str, ...]) -> bool:
     """Measure and print; whether Sloburn kept within every limit."""
     end = int(time.time()) // 30 * 30 + AHEAD_S
-    with rig.step(f"making {days} days of {len(kinds)} services"):
+    with harness.step(f"making {days} days of {len(kinds)} services"):
         traces = generate(kinds, start=end - days * 86_400, end=end, seed=seed)
     with (
         tempfile.TemporaryDirectory(prefix="sloburn-bench-") as folder,
@@ -87,17 +87,17 @@ def run(*, days: int, seed: int, backend: str, live_minutes: float, kinds: tuple
         specs = write_documents([trace.document() for trace in traces], work_dir / "slos")
         with sloburn(source.url, specs, work_dir / "live", wait=False) as service:
             burns = _counted(service, traces)
-            rig.show(_table("Sloburn", ours := _errors(traces, burns)))
+            harness.show(_table("Sloburn", ours := _errors(traces, burns)))
             if live_minutes:
-                rig.sleep(live_minutes * 60, "living through ticks")
+                harness.sleep(live_minutes * 60, "living through ticks")
                 with sloburn(source.url, specs, work_dir / "fresh", wait=False) as fresh:
                     later, other = _at_one_slot(service, fresh, traces)
-                rig.show(_table(f"Sloburn after {live_minutes:g} min of ticks", lived := _errors(traces, later)))
-                rig.show(_table("one that lived less one just started", _difference(later, other), digits=7))
+                harness.show(_table(f"Sloburn after {live_minutes:g} min of ticks", lived := _errors(traces, later)))
+                harness.show(_table("one that lived less one just started", _difference(later, other), digits=7))
                 ours |= {key: max(ours[key], error, key=lambda it: abs(it.points)) for key, error in lived.items()}
         pyrra = _peers(source, traces, burns) if backend == "prometheus" else {}
         if pyrra and any(service in FIELD_KINDS for service, _ in ours):
-            rig.show(_beside(ours, pyrra))
+            harness.show(_beside(ours, pyrra))
     return _verdict(ours, pyrra)
 
 
@@ -105,27 +105,27 @@ def run(*, days: int, seed: int, backend: str, live_minutes: float, kinds: tuple
 def _backend(name: str, traces: Traces, work_dir: Path) -> Iterator[Server]:
     if name == "victoriametrics":
         with victoria_metrics(work_dir / "victoria") as server:
-            with rig.step("importing"):
+            with harness.step("importing"):
                 import_into(server, traces.samples)
             yield server
         return
     data_dir = work_dir / "prometheus"
-    with rig.step("writing blocks"):
+    with harness.step("writing blocks"):
         create_blocks(traces.samples, data_dir)
-    with rig.quiet_prometheus(data_dir) as server:
+    with harness.quiet_prometheus(data_dir) as server:
         yield server
     shutil.rmtree(data_dir)
 
 
 def _counted(service: Server, traces: Traces) -> dict[str, Burn]:
-    with rig.step("Sloburn counts the past"):
-        rig.wait_until_counted(service, len(traces.traces), timeout=600)
+    with harness.step("Sloburn counts the past"):
+        harness.wait_until_counted(service, len(traces.traces), timeout=600)
     return _burns(service)
 
 
 def _burns(service: Server) -> dict[str, Burn]:
     with httpx.Client(base_url=service.url, timeout=30, trust_env=False) as client:
-        items = rig.all_slos(client)
+        items = harness.all_slos(client)
     return {
         item["service"]: Burn(
             datetime.fromisoformat(item["as_of"]),
@@ -181,14 +181,14 @@ def _peers(source: Server, traces: Traces, burns: Mapping[str, Burn]) -> Errors:
     found: list[Errors] = []
     with httpx.Client(base_url=source.url, timeout=300, trust_env=False) as client:
         for title, query in (("increase over the window (Pyrra)", _increase), ("mean of 5m ratios (Sloth)", _mean)):
-            with rig.step(title):
+            with harness.step(title):
                 errors = {
                     (trace.service, window): _off(rate, trace, burns[trace.service].as_of, seconds)
                     for trace in traces
                     for window, seconds in WINDOWS.items()
                     for rate in [_ask(client, query(trace, window), burns[trace.service].as_of, trace)]
                 }
-            rig.show(_table(title, errors))
+            harness.show(_table(title, errors))
             found.append(errors)
     return found[0]
 
@@ -258,8 +258,8 @@ def _verdict(errors: Errors, pyrra: Errors) -> bool:
             continue
         kept &= error.within(limit)
         what = f"{service} {window}: {error.points:+.3f} pp, at most {limit:.3g}; unknowable {error.unknowable:.3f}"
-        rig.console.print(f"[yellow]{what}[/yellow]" if error.within(limit) else f"[red]{what}[/red]")
-    rig.console.print("[green]within the limits[/green]" if kept else "[red]beyond the limits[/red]")
+        harness.console.print(f"[yellow]{what}[/yellow]" if error.within(limit) else f"[red]{what}[/red]")
+    harness.console.print("[green]within the limits[/green]" if kept else "[red]beyond the limits[/red]")
     return kept
 
 

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from rich.table import Table
 
 from app.slo import parse_duration
-from bench import rig
-from bench.witness import Witness, witnessed
+from bench import harness
+from bench.alertmanager_proxy import AlertmanagerProxy, proxied
 from tests.acceptance.shop import Shop, serving_shop
 from tests.support.process import Server
 from tests.support.servers import alertmanager, prometheus
@@ -78,24 +78,24 @@ def run(*, slos: int, rounds: int, interval: str, offset: str, seed: int) -> boo
         with (
             prometheus(work_dir / "data", scrape=[("shop", shop.url)]) as source,
             alertmanager(sink.url) as pager,
-            witnessed(pager) as (witness, url),
+            proxied(pager) as (proxy, url),
             sloburn(source.url, specs, work_dir / "sloburn", alertmanager_url=url, env=env),
         ):
             shop.opens(per_second=_PER_SECOND)
-            rig.sleep((LONG + 1) * interval_s, "the shops open")
+            harness.sleep((LONG + 1) * interval_s, "the shops open")
             broken: list[Mapping[str, float]] = []
             for number in range(rounds):
                 broken.append(_break_all(shop, names, 2 * interval_s, random.Random(seed + number)))
-                with rig.step(f"round {number + 1}: until all are told"):
-                    _until(partial(_all_told, witness, slos, number + 1), 20 * interval_s + 30)
+                with harness.step(f"round {number + 1}: until all are told"):
+                    _until(partial(_all_told, proxy, slos, number + 1), 20 * interval_s + 30)
                 for name in names:
                     shop.mends(name)
-                with rig.step("until all is over"):
+                with harness.step("until all is over"):
                     _until(lambda: not _active(pager), 40 * interval_s)
-                rig.sleep(LONG * interval_s, "until no window holds anything of it")
-            told = _told(_counters(source, names), witness, broken, interval_s)
+                harness.sleep(LONG * interval_s, "until no window holds anything of it")
+            told = _told(_counters(source, names), proxy, broken, interval_s)
     table, kept = _table(told, interval_s=interval_s, offset_s=offset_s)
-    rig.show(table)
+    harness.show(table)
     return kept
 
 
@@ -103,7 +103,7 @@ def _break_all(shop: Shop, names: Sequence[str], within_s: float, dice: random.R
     """Break every service at a random moment; when each was."""
     moments = sorted((time.time() + dice.uniform(0, within_s), name) for name in names)
     broken = {}
-    with rig.step("the shops break"):
+    with harness.step("the shops break"):
         for moment, name in moments:
             time.sleep(max(moment - time.time(), 0.0))
             broken[name] = time.time()
@@ -111,8 +111,8 @@ def _break_all(shop: Shop, names: Sequence[str], within_s: float, dice: random.R
     return broken
 
 
-def _all_told(witness: Witness, slos: int, rounds: int) -> bool:
-    return len(witness.taken) == slos and all(len(one) >= rounds for one in witness.taken.values())
+def _all_told(proxy: AlertmanagerProxy, slos: int, rounds: int) -> bool:
+    return len(proxy.taken) == slos and all(len(one) >= rounds for one in proxy.taken.values())
 
 
 def _active(pager: Server) -> list[Any]:
@@ -122,7 +122,7 @@ def _active(pager: Server) -> list[Any]:
 
 def _told(
     counters: Mapping[str, Counters],
-    witness: Witness,
+    proxy: AlertmanagerProxy,
     broken: Sequence[Mapping[str, float]],
     interval_s: float,
 ) -> list[Told]:
@@ -131,7 +131,7 @@ def _told(
     for moments in broken:
         for name, moment in moments.items():
             breached_at = counters[name].breached_at(moment, windows_s)
-            taken = witness.taken[f"{name}-availability"]
+            taken = proxy.taken[f"{name}-availability"]
             place = bisect.bisect_right([fired_at for fired_at, _ in taken], moment)
             if breached_at is None or place == len(taken):
                 raise ValueError(f"{name} was broken at {moment} and never told: {breached_at}, {taken}")

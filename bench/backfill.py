@@ -8,7 +8,7 @@ from typing import Final
 import httpx
 from rich.table import Table
 
-from bench import rig
+from bench import harness
 from bench.exporter import Fleet
 from tests.support.process import Server
 from tests.support.service import sloburn, write_documents
@@ -22,26 +22,26 @@ def run(*, services: int, own_metric_names: bool) -> None:
     fleet = Fleet(services, own_metric_names)
     with tempfile.TemporaryDirectory(prefix="sloburn-bench-") as folder:
         work_dir = Path(folder)
-        with rig.step(f"writing {DAYS} days of {services * 10} series"):
+        with harness.step(f"writing {DAYS} days of {services * 10} series"):
             end = int(time.time()) + AHEAD_S
-            rig.write_past(fleet, work_dir / "data", end=end, seconds=DAYS * 86_400 + AHEAD_S)
-        specs = write_documents(rig.documents(fleet), work_dir / "slos")
-        with rig.quiet_prometheus(work_dir / "data") as prometheus:
-            with rig.step("asking increase over 30 days of every selector, twice"):
+            harness.write_past(fleet, work_dir / "data", end=end, seconds=DAYS * 86_400 + AHEAD_S)
+        specs = write_documents(harness.documents(fleet), work_dir / "slos")
+        with harness.quiet_prometheus(work_dir / "data") as prometheus:
+            with harness.step("asking increase over 30 days of every selector, twice"):
                 _increases(prometheus, fleet)
                 increases = _increases(prometheus, fleet)
             idle = _idle(prometheus)
             before = prometheus.cpu_seconds()
             with sloburn(prometheus.url, specs, work_dir / "sloburn", wait=False) as service:
                 started = time.monotonic()
-                with rig.step("backfilling"):
-                    rig.wait_until_counted(service, services, timeout=900)
+                with harness.step("backfilling"):
+                    harness.wait_until_counted(service, services, timeout=900)
                 seconds = time.monotonic() - started
                 spent = prometheus.cpu_seconds() - before - idle * seconds
                 own, resident = service.cpu_seconds(), service.resident_bytes()
         stored = sum(path.stat().st_size for path in (work_dir / "sloburn").glob("sloburn.db*"))
-    rig.show(_table(services, increases=increases, spent=spent, own=own, seconds=seconds, resident=resident))
-    rig.console.print(f"store: {stored / services / DAYS / 1024:.1f} KB per SLO and day of history")
+    harness.show(_table(services, increases=increases, spent=spent, own=own, seconds=seconds, resident=resident))
+    harness.console.print(f"store: {stored / services / DAYS / 1024:.1f} KB per SLO and day of history")
 
 
 def _increases(prometheus: Server, fleet: Fleet) -> float:
@@ -56,7 +56,7 @@ def _increases(prometheus: Server, fleet: Fleet) -> float:
 
 def _idle(prometheus: Server) -> float:
     before = prometheus.cpu_seconds()
-    rig.sleep(10, "measuring idleness")
+    harness.sleep(10, "measuring idleness")
     return (prometheus.cpu_seconds() - before) / 10
 
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from rich.table import Table
 
-from bench import rig
+from bench import harness
 from bench.exporter import Fleet
 from bench.peers import RuleFile, pyrra_rules, sloth_rules
 from tests.support.process import Server
@@ -71,11 +71,11 @@ def run(
     fleet = Fleet(services, own_metric_names)
     with tempfile.TemporaryDirectory(prefix="sloburn-bench-") as folder, ExitStack() as stack:
         work_dir = Path(folder)
-        exporter = stack.enter_context(rig.exporting(fleet, work_dir))
+        exporter = stack.enter_context(harness.exporting(fleet, work_dir))
         base = work_dir / "base"
         if history_days:
-            with rig.step(f"writing {history_days:g} days of {services * 10} series"):
-                rig.write_past(
+            with harness.step(f"writing {history_days:g} days of {services * 10} series"):
+                harness.write_past(
                     fleet, base, end=int(time.time()), seconds=int(history_days * 86_400), recorded="sloth" in only
                 )
         arena = Arena(
@@ -86,15 +86,15 @@ def run(
             for name in ("scraping", "sloth", "pyrra", "sloburn")
             if name == "scraping" or name in only
         ]
-        rig.sleep(SETTLE_S, "settling")
+        harness.sleep(SETTLE_S, "settling")
         _measure(contestants, minutes)
-    rig.show(_table(contestants, fleet, minutes))
+    harness.show(_table(contestants, fleet, minutes))
 
 
 def _measure(contestants: list[Contestant], minutes: float) -> None:
     for contestant in contestants:
         contestant.read()
-    rig.sleep(minutes * 60, f"measuring {', '.join(one.name for one in contestants)}")
+    harness.sleep(minutes * 60, f"measuring {', '.join(one.name for one in contestants)}")
     for contestant in contestants:
         contestant.read()
 
@@ -104,18 +104,18 @@ def _contestant(name: str, arena: Arena) -> Iterator[Contestant]:
     fleet, data_dir = arena.fleet, arena.work_dir / f"prometheus-{name}"
     if arena.base.exists():
         shutil.copytree(arena.base, data_dir)
-    rules = [rig.rule_file(_RULES[name](fleet), arena.work_dir / f"{name}.yaml")] if name in _RULES else []
-    config = rig.scraping(fleet, arena.exporter, rules, evaluation_interval=arena.evaluation_interval)
-    with rig.quiet_prometheus(data_dir, config) as prometheus:
+    rules = [harness.rule_file(_RULES[name](fleet), arena.work_dir / f"{name}.yaml")] if name in _RULES else []
+    config = harness.scraping(fleet, arena.exporter, rules, evaluation_interval=arena.evaluation_interval)
+    with harness.quiet_prometheus(data_dir, config) as prometheus:
         if name != "sloburn":
             yield Contestant(name, prometheus)
             return
-        specs = write_documents(rig.documents(fleet), arena.work_dir / "slos")
+        specs = write_documents(harness.documents(fleet), arena.work_dir / "slos")
         # Two scrapes must be there before there is anything to count.
-        rig.sleep(2 * rig.INTERVAL + 10, "first scrapes")
+        harness.sleep(2 * harness.INTERVAL + 10, "first scrapes")
         with sloburn(prometheus.url, specs, arena.work_dir / "sloburn", wait=False) as service:
-            with rig.step("Sloburn counts the past"):
-                rig.wait_until_counted(service, fleet.services, timeout=600)
+            with harness.step("Sloburn counts the past"):
+                harness.wait_until_counted(service, fleet.services, timeout=600)
             yield Contestant(name, prometheus, service)
 
 

@@ -16,7 +16,7 @@ import httpx
 from rich.table import Table
 
 from app.service.open_files import allow_open_files
-from bench import rig
+from bench import harness
 from tests.acceptance.stack import Stack, document, stack
 
 OPEN_FILES = 1024
@@ -109,13 +109,13 @@ def run(*, slos: int, seconds: float) -> bool:
         tempfile.TemporaryDirectory(prefix="sloburn-bench-") as folder,
         stack(Path(folder), documents=[document("checkout", names=names)], open_files=OPEN_FILES) as running,
     ):
-        rig.sleep(10, "the first evaluations")
+        harness.sleep(10, "the first evaluations")
         for name, reading in _kinds().items():
-            with rig.step(name):
+            with harness.step(name):
                 row, good = _measured(running, reading, seconds)
             table.add_row(name, *row)
             kept &= good
-    rig.show(table)
+    harness.show(table)
     return kept
 
 

@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 from rich.table import Table
 
-from bench import rig
+from bench import harness
 from bench.exporter import Fleet
 from tests.support.process import Server
 from tests.support.service import sloburn, write_documents
@@ -57,17 +57,17 @@ def run(*, services: int, minutes: float, own_metric_names: bool) -> None:
     fleet = Fleet(services, own_metric_names)
     with tempfile.TemporaryDirectory(prefix="sloburn-bench-") as folder:
         work_dir = Path(folder)
-        specs = write_documents(rig.documents(fleet), work_dir / "slos")
+        specs = write_documents(harness.documents(fleet), work_dir / "slos")
         with (
-            rig.exporting(fleet, work_dir) as exporter,
-            rig.quiet_prometheus(work_dir / "data", rig.scraping(fleet, exporter)) as prometheus,
+            harness.exporting(fleet, work_dir) as exporter,
+            harness.quiet_prometheus(work_dir / "data", harness.scraping(fleet, exporter)) as prometheus,
         ):
-            rig.sleep(3 * rig.INTERVAL, "first scrapes")
+            harness.sleep(3 * harness.INTERVAL, "first scrapes")
             with sloburn(prometheus.url, specs, work_dir / "sloburn", wait=False) as service:
-                with rig.step("Sloburn counts the past"):
-                    rig.wait_until_counted(service, services, timeout=900)
+                with harness.step("Sloburn counts the past"):
+                    harness.wait_until_counted(service, services, timeout=900)
                 watch = _watch(service, minutes)
-    rig.show(_table(services, minutes, watch))
+    harness.show(_table(services, minutes, watch))
 
 
 def _watch(service: Server, minutes: float) -> Watch:
@@ -75,7 +75,7 @@ def _watch(service: Server, minutes: float) -> Watch:
     until = time.monotonic() + minutes * 60
     with (
         httpx.Client(base_url=service.url, timeout=30, trust_env=False) as client,
-        rig.console.status(f"watching for {minutes:g} min"),
+        harness.console.status(f"watching for {minutes:g} min"),
     ):
         while time.monotonic() < until:
             watch.look(client, service)

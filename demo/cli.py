@@ -8,8 +8,8 @@ import typer
 from rich.console import Console
 
 from app.slo import parse_duration
-from demo.choices import DAYS, Choices
 from demo.errors import DemoError
+from demo.options import DAYS, DemoOptions
 from demo.ports import HOST, Ports
 from demo.programs import find_promtool
 from demo.switch import ShopSwitch
@@ -65,7 +65,7 @@ def _port(part: str) -> typer.models.OptionInfo:
 def main(context: typer.Context) -> None:
     """A demo shop with a month of history, and everything that watches it. Example: `sloburn demo`."""
     if context.invoked_subcommand is None:
-        _run(Choices())
+        _run(DemoOptions())
 
 
 @app.command()
@@ -80,7 +80,7 @@ def up(
     prometheus_port: Annotated[int, _port("prometheus")] = _DEFAULT.prometheus,
     alertmanager_port: Annotated[int, _port("alertmanager")] = _DEFAULT.alertmanager,
 ) -> None:
-    """Run the demo until Ctrl-C; what `sloburn demo` does, with choices.
+    """Run the demo until Ctrl-C; what `sloburn demo` does, with options.
 
     Example: `sloburn demo up --prometheus-port 9099 --data demo-data`
     """
@@ -91,7 +91,7 @@ def up(
         prometheus=prometheus_port,
         alertmanager=alertmanager_port,
     )
-    _run(Choices(ports=ports, data=data, days=days, traffic=traffic))
+    _run(DemoOptions(ports=ports, data=data, days=days, traffic=traffic))
 
 
 @app.command("break")
@@ -143,8 +143,8 @@ def history(
 
     Example: `sloburn demo history data/prometheus`
     """
-    from demo.blocks import import_history
     from demo.history import Scrapes
+    from demo.tsdb_blocks import import_history
 
     try:
         import_history(directory, Scrapes.until(int(time.time()), days=days), promtool=find_promtool())
@@ -175,11 +175,11 @@ def _serve(application: "FastAPI", host: str, port: int) -> None:
     uvicorn.run(application, host=host, port=port, log_level="warning", access_log=False)
 
 
-def _run(choices: Choices) -> None:
+def _run(options: DemoOptions) -> None:
     from demo.stack import run
 
     try:
-        run(choices, console)
+        run(options, console)
     except (DemoError, OSError) as error:
         raise _failure(error) from error
 

@@ -3,8 +3,8 @@
 DemoError
 ├── PortsInUseError      ports.py
 ├── MissingProgramError  programs.py
-├── ImportFailedError    blocks.py
-├── ChildDiedError       children.py
+├── ImportFailedError    tsdb_blocks.py
+├── ProcessEndedError    processes.py
 └── ShopError            switch.py
 """
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.children import Command
 from demo.endpoints import INSTANCE, JOB
 from demo.ports import Ports
+from demo.processes import Command
 from demo.programs import Programs
 
 SLOS = Path(__file__).with_name("slos")

@@ -13,41 +13,41 @@ import httpx
 from rich.console import Console
 from rich.progress import Progress
 
-from demo.blocks import import_history
-from demo.children import Children
-from demo.choices import Choices
 from demo.history import Scrapes
+from demo.options import DemoOptions
 from demo.ports import Ports, require_free
+from demo.processes import Processes
 from demo.programs import Programs
 from demo.report import print_guide, slo_table
 from demo.servers import Layout
+from demo.tsdb_blocks import import_history
 
 _START_SECONDS = 60.0
 _BACKFILL_SECONDS = 180.0
 
 
-def run(choices: Choices, console: Console) -> None:
+def run(options: DemoOptions, console: Console) -> None:
     """Start everything, say where to look, and go on until Ctrl-C or SIGTERM; then nothing is left running.
 
     Raises:
         DemoError: it could not start or had to end; nothing is left running.
     """
-    require_free(choices.ports)
+    require_free(options.ports)
     programs = Programs.find()
-    children = Children()
-    with _data_folder(choices.data) as data, _termination_interrupts():
-        layout = Layout(data=data, ports=choices.ports, programs=programs)
+    processes = Processes()
+    with _data_folder(options.data) as data, _termination_interrupts():
+        layout = Layout(data=data, ports=options.ports, programs=programs)
         try:
-            _bring_history(layout, choices.days, console)
-            _start(layout, children, choices.traffic, console)
-            _show_budgets(layout.ports, children, console)
+            _bring_history(layout, options.days, console)
+            _start(layout, processes, options.traffic, console)
+            _show_budgets(layout.ports, processes, console)
             print_guide(console, layout.ports)
-            children.watch()
+            processes.watch()
         except KeyboardInterrupt:
             console.print("\nStopping.")
         finally:
             with _undisturbed():
-                children.stop()
+                processes.stop()
     console.print("Stopped; nothing is left running.")
 
 
@@ -69,7 +69,7 @@ def _bring_history(layout: Layout, days: float, console: Console) -> None:
     console.print(f"{days:g} days of the shop's history are in Prometheus.")
 
 
-def _start(layout: Layout, children: Children, traffic: float, console: Console) -> None:
+def _start(layout: Layout, processes: Processes, traffic: float, console: Console) -> None:
     commands = (
         layout.shop(traffic=traffic),
         layout.prometheus(),
@@ -79,15 +79,15 @@ def _start(layout: Layout, children: Children, traffic: float, console: Console)
     )
     for command in commands:
         with console.status(f"Starting {command.name}"):
-            children.start(command, timeout=_START_SECONDS)
+            processes.start(command, timeout=_START_SECONDS)
         console.print(f"{command.name} is up.")
 
 
-def _show_budgets(ports: Ports, children: Children, console: Console) -> None:
+def _show_budgets(ports: Ports, processes: Processes, console: Console) -> None:
     deadline = time.monotonic() + _BACKFILL_SECONDS
     with console.status("Sloburn reads the month"):
         while not (items := _slos(ports)) or any(item["data"] == "backfilling" for item in items):
-            children.check()
+            processes.check()
             if time.monotonic() > deadline:
                 break
             time.sleep(1)

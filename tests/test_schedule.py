@@ -91,11 +91,11 @@ def test_a_clock_that_is_set_back_is_waited_for() -> None:
     schedule = a_schedule(clock, seen)
 
     asyncio.run(_run_at(schedule, clock, 5, -3600))
-    assert schedule.set_back
+    assert schedule.clock_went_backwards
     asyncio.run(_run_at(schedule, clock, 20, 35))
 
     assert seen.ticks == [NOON, NOON + INTERVAL]
-    assert not schedule.set_back
+    assert not schedule.clock_went_backwards
 
 
 def test_a_clock_that_was_set_back_before_a_restart_is_noticed() -> None:
@@ -104,30 +104,37 @@ def test_a_clock_that_was_set_back_before_a_restart_is_noticed() -> None:
         seen.tick, interval=INTERVAL, offset=OFFSET, clock=clock, instruments=seen, resumed_after=NOON + 2 * INTERVAL
     )
     asyncio.run(_run_at(schedule, clock, 5))
-    assert schedule.set_back
+    assert schedule.clock_went_backwards
     asyncio.run(_run_at(schedule, clock, 35, 65))
-    assert not schedule.set_back
+    assert not schedule.clock_went_backwards
 
 
 def test_a_leap_that_prometheus_did_not_make_is_not_followed() -> None:
     """Set two hours ahead by mistake and put right again: no slot of the future, and none is waited for afterwards."""
     seen, clock = Seen(), SetClock(NOON)
 
-    async def believes() -> bool:
+    async def confirms_clock_jump() -> bool:
         return clock.at < NOON + timedelta(hours=1)
 
-    schedule = Schedule(seen.tick, interval=INTERVAL, offset=OFFSET, clock=clock, instruments=seen, believes=believes)
+    schedule = Schedule(
+        seen.tick,
+        interval=INTERVAL,
+        offset=OFFSET,
+        clock=clock,
+        instruments=seen,
+        confirms_clock_jump=confirms_clock_jump,
+    )
     asyncio.run(_run_at(schedule, clock, 5, 2 * 3600 + 5, 2 * 3600 + 35, 65))
     assert seen.ticks == [NOON, NOON + 2 * INTERVAL]
     assert seen.slots_missed == 1
-    assert not schedule.set_back
+    assert not schedule.clock_went_backwards
 
 
 def test_a_clock_that_is_put_right_is_followed_at_once() -> None:
     """Ahead by an hour for a moment: the scheduler, which took it for the truth, does not sleep for that hour."""
     seen, clock = Seen(), WrongClock()
 
-    async def believes() -> bool:
+    async def confirms_clock_jump() -> bool:
         return not clock.ahead
 
     async def scenario() -> None:
@@ -137,7 +144,7 @@ def test_a_clock_that_is_put_right_is_followed_at_once() -> None:
             offset=timedelta(0),
             clock=clock,
             instruments=seen,
-            believes=believes,
+            confirms_clock_jump=confirms_clock_jump,
         )
         schedule.start()
         await asyncio.sleep(0.1)

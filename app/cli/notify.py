@@ -16,8 +16,8 @@ from app.delivery import (
     DeliveryConfig,
     MemoryMessages,
     NoInstruments,
+    NotifierContext,
     Receiver,
-    Surroundings,
     load_config,
     open_receivers,
 )
@@ -133,14 +133,14 @@ def _nobody(name: str, known: Sequence[str]) -> str:
 
 async def _try(config: DeliveryConfig, settings: Settings, severity: Severity, *, ends: bool) -> list[Outcome]:
     clock = SystemClock()
-    surroundings = Surroundings(
+    context = NotifierContext(
         external_url=settings.public_url,
         interval=settings.evaluation_interval,
         clock=clock,
         instruments=NoInstruments(),
         messages=MemoryMessages(),
     )
-    opened = open_receivers(config, surroundings, working=lambda: True)
+    opened = open_receivers(config, context, is_healthy=lambda: True)
     try:
         notice = _notice(clock, severity)
         told = (notice, resolve(notice, at=clock.now())) if ends else (notice,)

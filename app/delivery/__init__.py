@@ -12,11 +12,11 @@ from app.delivery.alertmanager_peer import RECEIVER, Reassertion
 from app.delivery.backoff import Backoff
 from app.delivery.config import DeliveryConfig, LoadedConfig, load_config
 from app.delivery.degraded import DegradableDeliveries
-from app.delivery.heartbeat import Working
-from app.delivery.loop import DeliveryLoop, Pace
+from app.delivery.heartbeat import IsHealthy
+from app.delivery.loop import DeliveryLoop, DeliveryTiming
 from app.delivery.outcome import FailureReason
 from app.delivery.ports import Deliveries, DeliveryInstruments, Keeper, NoInstruments, Receiver
-from app.delivery.receivers import Receivers, Surroundings, open_receivers
+from app.delivery.receivers import NotifierContext, Receivers, open_receivers
 from app.delivery.remembered import MemoryMessages
 from app.delivery.stored import StoredDeliveries, StoredMessages
 
@@ -30,19 +30,19 @@ __all__ = [
     "DeliveryConfig",
     "DeliveryInstruments",
     "DeliveryLoop",
+    "DeliveryTiming",
     "FailureReason",
+    "IsHealthy",
     "Keeper",
     "LoadedConfig",
     "MemoryMessages",
     "NoInstruments",
-    "Pace",
+    "NotifierContext",
     "Reassertion",
     "Receiver",
     "Receivers",
     "StoredDeliveries",
     "StoredMessages",
-    "Surroundings",
-    "Working",
     "load_config",
     "open_receivers",
 ]

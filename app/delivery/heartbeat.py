@@ -23,24 +23,24 @@ from app.delivery.secrets import Secret, blotted
 _log = structlog.get_logger(__name__)
 _REDIRECTS = 3
 
-Working = Callable[[], bool]
+IsHealthy = Callable[[], bool]
 """Whether ticks do their work."""
 
 
 class Heartbeat:
     """Calls a URL at regular times while ticks do their work."""
 
-    def __init__(self, url: Secret, *, every: timedelta, outgoing: Outgoing, working: Working) -> None:
+    def __init__(self, url: Secret, *, every: timedelta, outgoing: Outgoing, is_healthy: IsHealthy) -> None:
         self._url = url
         self._every_s = every.total_seconds()
         self._outgoing = outgoing
-        self._working = working
+        self._is_healthy = is_healthy
         self._failing = False
 
     async def run(self) -> None:
         """Beat until cancelled."""
         while True:
-            if self._working():
+            if self._is_healthy():
                 await self.beat()
             await asyncio.sleep(self._every_s)
 
@@ -79,10 +79,10 @@ class WatchdogOptions:
 class Watchdog(Keeper):
     """An alert at one Alertmanager that fires while ticks do their work."""
 
-    def __init__(self, api: AlertmanagerApi, options: WatchdogOptions, *, working: Working) -> None:
+    def __init__(self, api: AlertmanagerApi, options: WatchdogOptions, *, is_healthy: IsHealthy) -> None:
         self._api = api
         self._options = options
-        self._working = working
+        self._is_healthy = is_healthy
         self._since: datetime | None = None
 
     @property
@@ -92,7 +92,7 @@ class Watchdog(Keeper):
 
     @override
     async def keep(self, notices: Sequence[Notice], *, at: datetime) -> bool:
-        if not self._working():
+        if not self._is_healthy():
             return True
         self._since = self._since or at
         try:

@@ -25,7 +25,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class DeliveryTiming:
     """How often things happen that nobody wakes the loop for.
 
     Attributes:
@@ -41,7 +41,7 @@ class Pace:
     sleep: timedelta = timedelta(minutes=5)
 
 
-_DEFAULT_PACE = Pace()
+_DEFAULT_TIMING = DeliveryTiming()
 _DEFAULT_BACKOFF = Backoff()
 
 
@@ -54,7 +54,7 @@ class DeliveryLoop:
         keepers: who is told again and again, of what concerns the receiver they belong to.
         clock: says what time it is.
         instruments: the health of delivery.
-        pace: how often things happen.
+        timing: how often things happen.
         backoff: how failures are spaced.
         completed: adds to a notice what has become known since it was stored.
     """
@@ -67,7 +67,7 @@ class DeliveryLoop:
         keepers: Sequence[tuple[str, Keeper]],
         clock: Clock,
         instruments: DeliveryInstruments,
-        pace: Pace = _DEFAULT_PACE,
+        timing: DeliveryTiming = _DEFAULT_TIMING,
         backoff: Backoff = _DEFAULT_BACKOFF,
         completed: Callable[[Notice], Notice] = lambda notice: notice,
     ) -> None:
@@ -76,7 +76,7 @@ class DeliveryLoop:
         self._keepers = tuple(keepers)
         self._clock = clock
         self._instruments = instruments
-        self._pace = pace
+        self._timing = timing
         self._backoff = backoff
         self._completed = completed
         self._uniform = random.SystemRandom().uniform
@@ -108,7 +108,7 @@ class DeliveryLoop:
                 return await work()
             except Exception:  # noqa: BLE001  whatever it is, pages must go on; it is logged with its traceback
                 _log.exception("delivery failed and starts anew", task=name)
-                if await self._stopped_within(self._pace.recovery):
+                if await self._stopped_within(self._timing.recovery):
                     return None
 
     async def _drain(self, receiver: Receiver) -> None:
@@ -180,8 +180,8 @@ class DeliveryLoop:
     async def _sleep(self, receiver: Receiver) -> timedelta:
         due_at = await asyncio.to_thread(self._deliveries.next_due, receiver.name)
         if due_at is None:
-            return self._pace.idle
-        return min(max(due_at - self._clock.now(), timedelta(0)), self._pace.idle)
+            return self._timing.idle
+        return min(max(due_at - self._clock.now(), timedelta(0)), self._timing.idle)
 
     async def _report_age(self, at: datetime) -> None:
         oldest = await asyncio.to_thread(self._deliveries.oldest_waiting)
@@ -191,14 +191,16 @@ class DeliveryLoop:
         failures, before = 0, self._clock.now()
         while True:
             at = self._clock.now()
-            slept, before = at - before > self._pace.sleep, at
-            if slept and not await self._stopped_within(self._pace.resend):
+            slept, before = at - before > self._timing.sleep, at
+            if slept and not await self._stopped_within(self._timing.resend):
                 # The machine was asleep: an evaluation comes first, which sees what fires still.
                 continue
             notices = await asyncio.to_thread(self._deliveries.picture, receiver, at=at)
             failures = 0 if await keeper.keep(notices, at=at) else failures + 1
             pause = (
-                min(self._backoff.delay(failures, self._uniform), self._pace.resend) if failures else self._pace.resend
+                min(self._backoff.delay(failures, self._uniform), self._timing.resend)
+                if failures
+                else self._timing.resend
             )
             if await self._stopped_within(pause):
                 return

@@ -12,7 +12,7 @@ from app.delivery.config import DeliveryConfig, ReceiverConfig
 from app.delivery.config.meaning import AlertmanagerTargets, SlackWebhookOptions
 from app.delivery.direct import Direct, Messenger
 from app.delivery.given_up import GivenUp, GivenUpAlarm
-from app.delivery.heartbeat import Heartbeat, Watchdog, WatchdogOptions, Working
+from app.delivery.heartbeat import Heartbeat, IsHealthy, Watchdog, WatchdogOptions
 from app.delivery.mail import Mail, MailOptions
 from app.delivery.outgoing import Outgoing, OutgoingOptions
 from app.delivery.pagerduty import PagerDuty, PagerDutyOptions
@@ -26,7 +26,7 @@ _LIFETIME_IN_RESENDS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class NotifierContext:
     """What all receivers need; *external_url* is where people reach us, *given_up* tells of what was given up."""
 
     external_url: str
@@ -62,40 +62,40 @@ class Receivers:
             await close()
 
 
-def open_receivers(config: DeliveryConfig, surroundings: Surroundings, *, working: Working) -> Receivers:
-    """All receivers of the configuration; *working* says whether ticks do their work."""
+def open_receivers(config: DeliveryConfig, context: NotifierContext, *, is_healthy: IsHealthy) -> Receivers:
+    """All receivers of the configuration; *is_healthy* says whether slots are evaluated and kept."""
     found = Receivers()
     outgoing = OutgoingOptions(policy=config.policy, ca_file=config.ca_file, http=config.http)
     for receiver in config.receivers:
-        _add(found, receiver, outgoing, surroundings)
+        _add(found, receiver, outgoing, context)
     if config.heartbeat is not None:
         sender = Outgoing(replace(outgoing, http=config.heartbeat.http))
         found.heartbeat = Heartbeat(
-            config.heartbeat.url, every=config.heartbeat.every, outgoing=sender, working=working
+            config.heartbeat.url, every=config.heartbeat.every, outgoing=sender, is_healthy=is_healthy
         )
         found.closing.append(found.heartbeat.aclose)
-    for watchdog in _watchdogs(config, outgoing, surroundings, working):
+    for watchdog in _watchdogs(config, outgoing, context, is_healthy):
         found.keepers.append((watchdog.name, watchdog))
         found.closing.append(watchdog.aclose)
     return found
 
 
-def _add(found: Receivers, config: ReceiverConfig, outgoing: OutgoingOptions, surroundings: Surroundings) -> None:
+def _add(found: Receivers, config: ReceiverConfig, outgoing: OutgoingOptions, context: NotifierContext) -> None:
     outgoing = replace(outgoing, http=config.http)
     if isinstance(config.target, AlertmanagerTargets):
-        alertmanager = _alertmanager(config, config.target.urls, outgoing, surroundings)
+        alertmanager = _alertmanager(config, config.target.urls, outgoing, context)
         found.receivers.append(alertmanager)
         found.keepers += ((config.name, peer) for peer in alertmanager.peers)
         found.closing.append(alertmanager.aclose)
-        for alarm in _alarms(config.target.urls, outgoing, surroundings):
+        for alarm in _alarms(config.target.urls, outgoing, context):
             found.keepers.append((alarm.name, alarm))
             found.closing.append(alarm.aclose)
         return
     direct = Direct(
         config.name,
-        _messenger(config, replace(outgoing, deadline=config.timeout), surroundings),
-        messages=surroundings.messages,
-        instruments=surroundings.instruments,
+        _messenger(config, replace(outgoing, deadline=config.timeout), context),
+        messages=context.messages,
+        instruments=context.instruments,
         manners=config.manners,
     )
     found.receivers.append(direct)
@@ -103,35 +103,35 @@ def _add(found: Receivers, config: ReceiverConfig, outgoing: OutgoingOptions, su
 
 
 def _alertmanager(
-    config: ReceiverConfig, urls: Sequence[str], outgoing: OutgoingOptions, surroundings: Surroundings
+    config: ReceiverConfig, urls: Sequence[str], outgoing: OutgoingOptions, context: NotifierContext
 ) -> Alertmanager:
     options = AlertmanagerOptions(
         urls=tuple(urls),
-        external_url=surroundings.external_url,
-        interval=surroundings.interval,
+        external_url=context.external_url,
+        interval=context.interval,
         outgoing=replace(outgoing, deadline=config.timeout),
         name=config.name,
         templates=config.templates,
     )
-    return Alertmanager(options, clock=surroundings.clock, instruments=surroundings.instruments)
+    return Alertmanager(options, clock=context.clock, instruments=context.instruments)
 
 
-def _alarms(urls: Sequence[str], outgoing: OutgoingOptions, surroundings: Surroundings) -> list[GivenUpAlarm]:
-    if surroundings.given_up is None:
+def _alarms(urls: Sequence[str], outgoing: OutgoingOptions, context: NotifierContext) -> list[GivenUpAlarm]:
+    if context.given_up is None:
         return []
     return [
         GivenUpAlarm(
-            _api(url, outgoing, surroundings),
-            surroundings.given_up,
-            external_url=surroundings.external_url,
-            lifetime=surroundings.lifetime,
+            _api(url, outgoing, context),
+            context.given_up,
+            external_url=context.external_url,
+            lifetime=context.lifetime,
         )
         for url in urls
     ]
 
 
-def _messenger(config: ReceiverConfig, outgoing: OutgoingOptions, surroundings: Surroundings) -> Messenger:
-    writer = Writer(external_url=surroundings.external_url, templates=config.templates)
+def _messenger(config: ReceiverConfig, outgoing: OutgoingOptions, context: NotifierContext) -> Messenger:
+    writer = Writer(external_url=context.external_url, templates=config.templates)
     match config.target:
         case PagerDutyOptions() as target:
             return PagerDuty(target, outgoing=Outgoing(outgoing), writer=writer)
@@ -140,29 +140,29 @@ def _messenger(config: ReceiverConfig, outgoing: OutgoingOptions, surroundings: 
         case SlackBotOptions() as target:
             return SlackBot(target, outgoing=Outgoing(outgoing), writer=writer)
         case WebhookOptions() as target:
-            return Webhook(config.name, target, outgoing=Outgoing(outgoing), writer=writer, clock=surroundings.clock)
+            return Webhook(config.name, target, outgoing=Outgoing(outgoing), writer=writer, clock=context.clock)
         case MailOptions() as target:
-            return Mail(target, outgoing=outgoing, writer=writer, clock=surroundings.clock)
+            return Mail(target, outgoing=outgoing, writer=writer, clock=context.clock)
         case AlertmanagerTargets():
             raise ValueError("Alertmanagers are told by a receiver of their own")
 
 
 def _watchdogs(
-    config: DeliveryConfig, outgoing: OutgoingOptions, surroundings: Surroundings, working: Working
+    config: DeliveryConfig, outgoing: OutgoingOptions, context: NotifierContext, is_healthy: IsHealthy
 ) -> list[Watchdog]:
     if config.watchdog is None:
         return []
     options = WatchdogOptions(
         alertname=config.watchdog.alertname,
         labels=config.watchdog.labels,
-        external_url=surroundings.external_url,
-        lifetime=surroundings.lifetime,
+        external_url=context.external_url,
+        lifetime=context.lifetime,
     )
     receiver = next(one for one in config.receivers if one.name == config.watchdog.receiver)
     urls = receiver.target.urls if isinstance(receiver.target, AlertmanagerTargets) else ()
     outgoing = replace(outgoing, http=receiver.http)
-    return [Watchdog(_api(url, outgoing, surroundings), options, working=working) for url in urls]
+    return [Watchdog(_api(url, outgoing, context), options, is_healthy=is_healthy) for url in urls]
 
 
-def _api(url: str, outgoing: OutgoingOptions, surroundings: Surroundings) -> AlertmanagerApi:
-    return AlertmanagerApi(url, clock=surroundings.clock, instruments=surroundings.instruments, outgoing=outgoing)
+def _api(url: str, outgoing: OutgoingOptions, context: NotifierContext) -> AlertmanagerApi:
+    return AlertmanagerApi(url, clock=context.clock, instruments=context.instruments, outgoing=outgoing)

@@ -7,8 +7,8 @@ label values the errors share), `incidents.py` (what they have spent), `views.py
 """
 
 from app.evaluation.budget_record import RECORDED_EVERY_S
-from app.evaluation.evaluator import Evaluator, Pace
+from app.evaluation.evaluator import EvaluationTiming, Evaluator
 from app.evaluation.history import Past, points
 from app.ingest.ports import EvaluationInstruments, Source
 
-__all__ = ["RECORDED_EVERY_S", "EvaluationInstruments", "Evaluator", "Pace", "Past", "Source", "points"]
+__all__ = ["RECORDED_EVERY_S", "EvaluationInstruments", "EvaluationTiming", "Evaluator", "Past", "Source", "points"]

@@ -62,7 +62,7 @@ _EXPLAINED_WITHIN = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class EvaluationTiming:
     """When and how long is asked: slots of *interval*, final after *settle*; *routing* says who is told of alerts.
 
     Of a new SLI at most *history* is read, all that its windows need if that is None.
@@ -86,15 +86,15 @@ class Evaluator:
         database: Database,
         board: Board,
         instruments: EvaluationInstruments,
-        pace: Pace,
+        timing: EvaluationTiming,
         metrics: MetricSource | None = None,
     ) -> None:
         self._slos = tuple(slos)
         self._source = source
         self._board = board
         self._instruments = instruments
-        self._pace = pace
-        self._book = Book(watches_of(slos), interval_s=round(pace.interval.total_seconds()), history=pace.history)
+        self._timing = timing
+        self._book = Book(watches_of(slos), interval_s=round(timing.interval.total_seconds()), history=timing.history)
         keeper = Keeper(self._book)
         self._turn = asyncio.Lock()
         self._asker = Asker(self._book.intake, self._turn)
@@ -103,7 +103,7 @@ class Evaluator:
         self._troubles = Troubles(instruments)
         self._sparing = Sparing(instruments)
         self._inspection = None if metrics is None else Inspection(self._book.watches, metrics)
-        self._writer = Writer(database, keeper, instruments=instruments, routing=pace.routing)
+        self._writer = Writer(database, keeper, instruments=instruments, routing=timing.routing)
         self._inquiries = Inquiries(source)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
         self._members_by_id: dict[SloId, Member] = {}
@@ -126,11 +126,11 @@ class Evaluator:
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
-        settle_s = self._pace.settle.total_seconds()
+        settle_s = self._timing.settle.total_seconds()
         look_back(self._book, at_s=at.timestamp(), settle_to_s=slot_queries.settle_up_to(at.timestamp(), settle_s))
         reads = slot_queries.reads(self._book.watches, at_s=at.timestamp(), settle_s=settle_s)
         asked = await slot_queries.ask_all(
-            reads, self._asker, self._source, deadline=self._pace.timeout.total_seconds()
+            reads, self._asker, self._source, deadline=self._timing.timeout.total_seconds()
         )
         async with self._turn:
             for read, answers in asked:
@@ -282,7 +282,7 @@ class Evaluator:
             self._writer.doubt(alerts, self._in_force, now)
 
     def _has_slept(self, at: datetime) -> bool:
-        return self._stepped is not None and at - self._stepped > max(_ASLEEP, _ASLEEP_SLOTS * self._pace.interval)
+        return self._stepped is not None and at - self._stepped > max(_ASLEEP, _ASLEEP_SLOTS * self._timing.interval)
 
     def _doubt(self) -> None:
         self._in_force = {key: replace(notice, unconfirmed=True) for key, notice in self._in_force.items()}
@@ -302,7 +302,7 @@ class Evaluator:
                 aftermaths=aftermaths(some, self._book.ledger, before, at=at),
                 ledger=self._book.ledger,
                 at=at,
-                interval=self._pace.interval,
+                interval=self._timing.interval,
             )
 
         judgement = self._sparing.judge(members, self._alerts, self._in_force, judge, at=at)
@@ -332,7 +332,7 @@ class Evaluator:
 
     def _publish(self, members: Sequence[Member], figures: Figures, at: datetime) -> None:
         alerts = [shown_with(member, self._alerts) for member in members]
-        self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._pace.interval))
+        self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._timing.interval))
         self._board.tell(self._in_force)
 
     async def explain(self) -> None:

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import structlog
 
 from app.delivery import DeliveryConfig
-from app.evaluation import Evaluator, Pace
+from app.evaluation import EvaluationTiming, Evaluator
 from app.prometheus import PrometheusClient, PrometheusError, open_client
 from app.schedule import Schedule
-from app.service.delivering import Delivering, open_delivering
-from app.service.parts import Parts
+from app.service.components import Components
+from app.service.delivery_runtime import DeliveryRuntime, open_delivery_runtime
 from app.slo import Slo, format_duration
 from app.spec import LoadResult
 from app.store import StoreError, StoreUnavailableError
@@ -36,8 +36,8 @@ T = TypeVar("T")
 class Engine:
     """Runs in a thread from `start` to `stop`; everything else may be called from other threads."""
 
-    def __init__(self, parts: Parts, documents: LoadResult) -> None:
-        self._parts = parts
+    def __init__(self, components: Components, documents: LoadResult) -> None:
+        self._components = components
         self._documents = documents
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
@@ -48,8 +48,8 @@ class Engine:
         self._schedule: Schedule | None = None
         self._client: PrometheusClient | None = None
         self._skew_at_tick = 0.0
-        self._begun = parts.clock.monotonic()
-        self._delivering: Delivering
+        self._begun = components.clock.monotonic()
+        self._delivery: DeliveryRuntime
         self._retiring: set[asyncio.Task[None]] = set()
         self._explaining: asyncio.Task[None] | None = None
 
@@ -94,7 +94,7 @@ class Engine:
         History and alerts of what stays are kept, and so are receivers if nothing has changed about them.
         """
         async with self._swapping:
-            old = self._delivering
+            old = self._delivery
             if delivery == old.config:
                 # A new evaluator reads the whole ledger: nothing for documents that say the same as before.
                 if documents.digest == self._documents.digest:
@@ -102,12 +102,12 @@ class Engine:
                 else:
                     await self._swap(documents)
                 return
-            new = await self._open_delivering(delivery)
-            self._delivering = new
+            new = await self._open_delivery_runtime(delivery)
+            self._delivery = new
             try:
                 await self._swap(documents)
             except BaseException:
-                self._delivering = old
+                self._delivery = old
                 await new.stop(0)
                 raise
             new.start()
@@ -115,11 +115,11 @@ class Engine:
             self._retiring.add(retiring)
             retiring.add_done_callback(self._retiring.discard)
 
-    async def _retire(self, old: Delivering) -> None:
+    async def _retire(self, old: DeliveryRuntime) -> None:
         """End receivers that others have replaced; what still waits for those that are gone finds other ways."""
         await old.stop(_LAST_ATTEMPTS_S)
         try:
-            await self._delivering.forward_strangers()
+            await self._delivery.forward_strangers()
         except StoreError as error:
             _log.error("what waits for receivers that are gone is seen to at the next start", error=str(error))
 
@@ -152,21 +152,21 @@ class Engine:
         evaluator, reasons = self._evaluator, list(self.reasons_not_ready())
         if evaluator is None:
             return reasons
-        interval = self._parts.settings.evaluation_interval
+        interval = self._components.settings.evaluation_interval
         reasons += _trouble_with_prometheus(evaluator)
         if evaluator.store_problem is not None:
             reasons.append(f"the database cannot be written: {evaluator.store_problem}")
         last = evaluator.last_commit
         if last is None:
             reasons.append("no slot has been evaluated yet")
-        elif self._parts.clock.now() - last > _LATE_SLOTS * interval + self._parts.settings.query_offset:
+        elif self._components.clock.now() - last > _LATE_SLOTS * interval + self._components.settings.query_offset:
             reasons.append(f"the last slot was evaluated at {last:%Y-%m-%d %H:%M:%S} UTC")
         elif evaluator.backfilling:
             reasons.append(f"history is being read: {evaluator.backfill_progress:.0%}")
-        if self._schedule is not None and self._schedule.set_back:
+        if self._schedule is not None and self._schedule.clock_went_backwards:
             reasons.append("the clock was set back; no slot is evaluated until it has caught up")
         skews = {"Prometheus": self._client.clock_skew if self._client is not None else 0.0}
-        for peer, skew in {**skews, **self._delivering.clock_skews}.items():
+        for peer, skew in {**skews, **self._delivery.clock_skews}.items():
             if abs(skew) > _MOST_SKEW_S:
                 reasons.append(f"the clock of {peer} is {skew:+.0f} s from ours")
         return reasons
@@ -182,31 +182,31 @@ class Engine:
             self._started.set()
 
     async def _work(self) -> None:
-        settings, parts = self._parts.settings, self._parts
+        settings, components = self._components.settings, self._components
         self._loop, self._stopping, self._swapping = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
         async with open_client(
             settings.prometheus_http(),
-            clock=parts.clock,
-            instruments=parts.instruments,
+            clock=components.clock,
+            instruments=components.instruments,
             limits=settings.prometheus_limits(),
             partial=settings.prometheus_partial,
         ) as client:
             self._client = client
-            self._delivering = await self._open_delivering(parts.delivery)
+            self._delivery = await self._open_delivery_runtime(components.delivery)
             self._evaluator = await self._new_evaluator(self._documents.slos)
-            await asyncio.to_thread(self._evaluator.doubt, parts.clock.now())
-            await self._delivering.take_over()
+            await asyncio.to_thread(self._evaluator.doubt, components.clock.now())
+            await self._delivery.take_over()
             schedule = self._schedule = Schedule(
                 self._tick,
                 interval=settings.evaluation_interval,
                 offset=settings.query_offset,
-                clock=parts.clock,
-                instruments=parts.instruments,
-                believes=self._is_that_late,
+                clock=components.clock,
+                instruments=components.instruments,
+                confirms_clock_jump=self._is_that_late,
                 resumed_after=self._evaluator.stepped,
             )
             schedule.start()
-            self._delivering.start()
+            self._delivery.start()
             others = [
                 asyncio.create_task(work()) for work in (self._read_history, self._inspect, self._check_retention)
             ]
@@ -216,7 +216,7 @@ class Engine:
             await _cancelled((*others, *([] if self._explaining is None else [self._explaining])))
             async with self._swapping:
                 await _cancelled(tuple(self._retiring))
-                await self._delivering.stop(_STOP_WITHIN_S / 2)
+                await self._delivery.stop(_STOP_WITHIN_S / 2)
 
     async def _tick(self, at: datetime) -> None:
         async with self._swapping:
@@ -224,7 +224,7 @@ class Engine:
             if self.evaluator.overgrown and self.evaluator.store_problem is None:
                 await self._swap(self._documents)
         self._compare_clocks()
-        self._delivering.ticked(self.evaluator.unwritten, at=at)
+        self._delivery.ticked(self.evaluator.unwritten, at=at)
 
     def _start_explaining(self) -> None:
         """Ask for top contributors beside the evaluation: most answers come while it is written, and no page waits."""
@@ -235,7 +235,7 @@ class Engine:
         try:
             await self.evaluator.explain()
         except Exception:  # noqa: BLE001  counted, and logged with its traceback
-            self._parts.instruments.evaluation_failed("internal")
+            self._components.instruments.evaluation_failed("internal")
             _log.exception("asking for top contributors failed")
 
     def _compare_clocks(self) -> None:
@@ -254,10 +254,10 @@ class Engine:
 
     async def _read_history(self) -> None:
         # The evaluator of the moment: a reload brings another one.
-        await self._repeat("reading history", lambda: self.evaluator.backfill(self._parts.clock.now()))
+        await self._repeat("reading history", lambda: self.evaluator.backfill(self._components.clock.now()))
 
     async def _inspect(self) -> None:
-        await self._repeat("looking at metrics", lambda: self.evaluator.inspect(self._parts.clock.now()))
+        await self._repeat("looking at metrics", lambda: self.evaluator.inspect(self._components.clock.now()))
 
     async def _repeat(self, what: str, work: Callable[[], Awaitable[bool]]) -> None:
         """Do some work again and again, at once for as long as it says that there is more."""
@@ -266,7 +266,7 @@ class Engine:
                 busy = await work()
             except Exception:  # noqa: BLE001  counted, and logged with its traceback
                 # What is done between evaluations must not keep them from happening.
-                self._parts.instruments.evaluation_failed("internal")
+                self._components.instruments.evaluation_failed("internal")
                 _log.exception(f"{what} failed")
                 busy = False
             await asyncio.sleep(0.0 if busy else _IDLE_S)
@@ -293,36 +293,36 @@ class Engine:
             return
 
     async def _new_evaluator(self, slos: Sequence[Slo]) -> Evaluator:
-        settings, parts = self._parts.settings, self._parts
-        pace = Pace(
+        settings, components = self._components.settings, self._components
+        timing = EvaluationTiming(
             interval=settings.evaluation_interval,
             settle=settings.settle,
             timeout=settings.prometheus_limits().timeout,
             history=settings.backfill,
-            routing=self._delivering.config.routing,
+            routing=self._delivery.config.routing,
         )
         return await asyncio.to_thread(
             Evaluator,
             slos,
             source=self._prometheus(),
-            database=parts.database,
-            board=parts.board,
-            instruments=parts.instruments,
-            pace=pace,
+            database=components.database,
+            board=components.board,
+            instruments=components.instruments,
+            timing=timing,
             metrics=self._prometheus(),
         )
 
-    async def _open_delivering(self, config: DeliveryConfig) -> Delivering:
-        return await asyncio.to_thread(open_delivering, config, self._parts, working=self._working)
+    async def _open_delivery_runtime(self, config: DeliveryConfig) -> DeliveryRuntime:
+        return await asyncio.to_thread(open_delivery_runtime, config, self._components, is_healthy=self._is_healthy)
 
-    def _working(self) -> bool:
+    def _is_healthy(self) -> bool:
         """Whether slots are measured and kept, as those who watch over us are told."""
-        evaluator, interval = self._evaluator, self._parts.settings.evaluation_interval
+        evaluator, interval = self._evaluator, self._components.settings.evaluation_interval
         if evaluator is None or evaluator.last_commit is None or evaluator.unanswered is not None:
             return False
         return (
-            self._parts.clock.now() - evaluator.last_commit
-            <= _LATE_SLOTS * interval + self._parts.settings.query_offset
+            self._components.clock.now() - evaluator.last_commit
+            <= _LATE_SLOTS * interval + self._components.settings.query_offset
         )
 
     def _prometheus(self) -> PrometheusClient:

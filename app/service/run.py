@@ -16,13 +16,13 @@ from app.clock import SystemClock
 from app.delivery import DeliveryConfig, FailureReason, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
+from app.service.api_adapters import Documents, EngineHistory, EngineReadiness, StoredAlertLog, StoredDeadLetters
+from app.service.components import Components
 from app.service.engine import Engine
-from app.service.faces import Documents, EngineHistory, EngineReadiness, StoredAlertLog, StoredDeadLetters
 from app.service.http_server import BoundedConfig, BoundedServer, Cause, ClosedConnections, ConnectionLimits
 from app.service.logs import configure_logging
 from app.service.memory import settle_memory
 from app.service.open_files import allow_open_files
-from app.service.parts import Parts
 from app.settings import Settings, environment
 from app.spec import LoadResult, load_documents
 from app.status import Board
@@ -86,7 +86,7 @@ def _work(settings: Settings, documents: LoadResult, delivery: DeliveryConfig, l
         _PutAsideError: it is worth another attempt.
     """
     database = open_database(settings.database_url, recover=settings.recover)
-    parts = Parts(
+    components = Components(
         settings=settings,
         database=database,
         board=Board(),
@@ -94,7 +94,7 @@ def _work(settings: Settings, documents: LoadResult, delivery: DeliveryConfig, l
         clock=SystemClock(),
         delivery=delivery,
     )
-    engine = Engine(parts, documents)
+    engine = Engine(components, documents)
     try:
         try:
             engine.start()
@@ -106,32 +106,32 @@ def _work(settings: Settings, documents: LoadResult, delivery: DeliveryConfig, l
         _log.info(
             "serving", address=settings.listen_address, slos=len(documents.slos), prometheus=settings.prometheus_url
         )
-        _serve(engine, parts, listening)
+        _serve(engine, components, listening)
     finally:
         engine.stop()
         database.close()
 
 
-def _serve(engine: Engine, parts: Parts, listening: socket.socket) -> None:
+def _serve(engine: Engine, components: Components, listening: socket.socket) -> None:
     """Serve the API in this thread until a signal comes."""
-    settings = parts.settings
-    documents = Documents(engine, settings=settings, instruments=parts.instruments, clock=parts.clock)
+    settings = components.settings
+    documents = Documents(engine, settings=settings, instruments=components.instruments, clock=components.clock)
     app = create_app(
-        board=parts.board,
-        history=EngineHistory(engine, parts.database),
-        alerts=StoredAlertLog(parts.database),
-        dead_letters=StoredDeadLetters(parts.database, parts.clock),
+        board=components.board,
+        history=EngineHistory(engine, components.database),
+        alerts=StoredAlertLog(components.database),
+        dead_letters=StoredDeadLetters(components.database, components.clock),
         readiness=EngineReadiness(engine),
         reloader=documents,
         config=documents,
-        metrics=Exposition(parts.board, parts.instruments),
+        metrics=Exposition(components.board, components.instruments),
         build=BuildInfo.current(),
         external_url=settings.public_url,
         token=settings.api_token.get_secret_value() if settings.api_token else None,
     )
-    app.include_router(pages(parts.board, prefix=path_prefix(settings.external_url or "")))
+    app.include_router(pages(components.board, prefix=path_prefix(settings.external_url or "")))
     limits = ConnectionLimits.within(allow_open_files())
-    closed = ClosedConnections(parts.instruments.connection_closed)
+    closed = ClosedConnections(components.instruments.connection_closed)
     server = BoundedServer(BoundedConfig(app, connection_limits=limits, closed=closed))
     # uvicorn raises the signal that stopped it once more for whoever listened before; that is us, and we know.
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,4 +1,4 @@
-"""The arithmetic of the latency benchmark, and the witness before Alertmanager."""
+"""The arithmetic of the latency benchmark, and the proxy before Alertmanager."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ import httpx
 import numpy as np
 
 from bench.alert_latency import Counters
-from bench.witness import Witness, witnessed
+from bench.alertmanager_proxy import AlertmanagerProxy, proxied
 from tests.support.servers import alertmanager
 from tests.support.sink import Sink
 
@@ -33,11 +33,11 @@ def test_there_is_no_breach_before_a_window_is_full_or_without_errors() -> None:
     assert _counters(10, broken_from=0).breached_at(START, [20.0, 10.0]) is None
 
 
-def test_the_witness_notes_the_first_time_that_an_alert_fires_and_nothing_else() -> None:
+def test_the_proxy_notes_the_first_time_that_an_alert_fires_and_nothing_else() -> None:
     now = datetime.now(tz=UTC)
-    with Sink() as sink, alertmanager(sink.url) as pager, witnessed(pager) as (witness, url):
+    with Sink() as sink, alertmanager(sink.url) as pager, proxied(pager) as (proxy, url):
         _post(url, started=now, ends=now + timedelta(minutes=1))
-        first = witness.taken["shop"][0][1]
+        first = proxy.taken["shop"][0][1]
         _post(url, started=now, ends=now + timedelta(minutes=1))
         _post(url, started=now, ends=now)
         again = now + timedelta(seconds=1)
@@ -46,17 +46,17 @@ def test_the_witness_notes_the_first_time_that_an_alert_fires_and_nothing_else()
         assert [alert["labels"]["slo"] for alert in httpx.get(f"{url}/api/v2/alerts", trust_env=False).json()] == [
             "shop"
         ]
-    assert [fired_at for fired_at, _ in witness.taken["shop"]] == [now.timestamp(), again.timestamp()]
-    assert witness.taken["shop"][0][1] == first
+    assert [fired_at for fired_at, _ in proxy.taken["shop"]] == [now.timestamp(), again.timestamp()]
+    assert proxy.taken["shop"][0][1] == first
     assert now.timestamp() <= first <= time.time()
 
 
-def test_the_witness_notes_nothing_that_was_refused() -> None:
-    with Sink() as sink, alertmanager(sink.url) as pager, witnessed(pager) as (witness, url):
+def test_the_proxy_notes_nothing_that_was_refused() -> None:
+    with Sink() as sink, alertmanager(sink.url) as pager, proxied(pager) as (proxy, url):
         answer = httpx.post(f"{url}/api/v2/alerts", json=[{"labels": {}}], trust_env=False)
         assert answer.status_code == httpx.codes.BAD_REQUEST
-        assert witness.taken == {}
-    assert isinstance(witness, Witness)
+        assert proxy.taken == {}
+    assert isinstance(proxy, AlertmanagerProxy)
 
 
 def _post(url: str, *, started: datetime, ends: datetime) -> None:

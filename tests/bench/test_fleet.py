@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from bench import rig
+from bench import harness
 from bench.exporter import Fleet, exposition
 from bench.peers import RuleFile, pyrra_rules, sloth_rules
 from tests.support.servers import promtool_binary
@@ -31,7 +31,7 @@ def test_a_service_has_ten_series_and_its_own_job(own_metric_names: bool) -> Non
 
 def test_the_written_past_never_exceeds_what_the_next_scrape_shows() -> None:
     fleet = Fleet(2)
-    last = [int(samples.values[-1]) for samples in rig.past(fleet, end=NOW, seconds=600)]
+    last = [int(samples.values[-1]) for samples in harness.past(fleet, end=NOW, seconds=600)]
     following = fleet.values(NOW + 30).ravel()
     assert np.all(np.array(last) <= following)
     assert np.all(following - np.array(last) <= fleet.rates.ravel() * 90 + 1)
@@ -41,7 +41,7 @@ def test_the_written_past_never_exceeds_what_the_next_scrape_shows() -> None:
 def test_the_rules_of_a_peer_are_as_many_as_it_generates_and_promtool_takes_them(
     rules: Callable[[Fleet], RuleFile], count: int, tmp_path: Path
 ) -> None:
-    path = rig.rule_file(rules(Fleet(2)), tmp_path / "rules.yaml")
+    path = harness.rule_file(rules(Fleet(2)), tmp_path / "rules.yaml")
     groups = json.loads(path.read_text())["groups"]
     assert sum(len(group["rules"]) for group in groups) == 2 * count
     # Sloth's rules of two SLOs are told apart by labels that the expressions carry, which the linter cannot see.
@@ -51,11 +51,11 @@ def test_the_rules_of_a_peer_are_as_many_as_it_generates_and_promtool_takes_them
 def test_a_prometheus_scrapes_the_fleet_on_top_of_its_past(tmp_path: Path) -> None:
     fleet = Fleet(2)
     now = int(time.time())
-    rig.write_past(fleet, tmp_path / "data", end=now, seconds=600, recorded=True)
-    with rig.exporting(fleet, tmp_path) as exporter:
-        config = rig.scraping(fleet, exporter)
+    harness.write_past(fleet, tmp_path / "data", end=now, seconds=600, recorded=True)
+    with harness.exporting(fleet, tmp_path) as exporter:
+        config = harness.scraping(fleet, exporter)
         config["global"]["scrape_interval"] = "1s"
-        with rig.quiet_prometheus(tmp_path / "data", config) as prometheus:
+        with harness.quiet_prometheus(tmp_path / "data", config) as prometheus:
             expected = {fleet.job(0): 10.0, fleet.job(1): 10.0}
             assert _until(prometheus.url, "count by (job) (http_requests_total)", expected, at=now) == expected
             assert (

@@ -15,8 +15,8 @@ from app.delivery import (
     Backoff,
     DegradableDeliveries,
     DeliveryLoop,
+    DeliveryTiming,
     FailureReason,
-    Pace,
     StoredDeliveries,
     StoredMessages,
 )
@@ -95,7 +95,7 @@ def _play(
             keepers=[],
             clock=SkewedClock(),
             instruments=Remembered(),
-            pace=Pace(idle=timedelta(milliseconds=50)),
+            timing=DeliveryTiming(idle=timedelta(milliseconds=50)),
             backoff=QUICK,
         )
         task = asyncio.create_task(loop.run())

@@ -27,8 +27,8 @@ class Work:
         return self.done
 
 
-def _heartbeat(url: str, working: Callable[[], bool]) -> Heartbeat:
-    return Heartbeat(FixedSecret(url), every=timedelta(milliseconds=30), outgoing=outgoing(1.0), working=working)
+def _heartbeat(url: str, is_healthy: Callable[[], bool]) -> Heartbeat:
+    return Heartbeat(FixedSecret(url), every=timedelta(milliseconds=30), outgoing=outgoing(1.0), is_healthy=is_healthy)
 
 
 def test_a_heartbeat_stops_when_the_work_does_and_comes_back_with_it() -> None:
@@ -79,7 +79,7 @@ def test_a_heartbeat_outlives_whatever_an_attempt_raises() -> None:
             raise RuntimeError("a bug")
 
     async def play() -> bool:
-        heartbeat = Heartbeat(Broken("x"), every=timedelta(seconds=1), outgoing=outgoing(1.0), working=lambda: True)
+        heartbeat = Heartbeat(Broken("x"), every=timedelta(seconds=1), outgoing=outgoing(1.0), is_healthy=lambda: True)
         try:
             return await heartbeat.beat()
         finally:
@@ -135,7 +135,7 @@ def test_a_watchdog_ends_at_a_real_alertmanager_when_the_work_does() -> None:
 
     async def play(server: Server) -> None:
         api = AlertmanagerApi(server.url, clock=SkewedClock(), instruments=Remembered())
-        watchdog = Watchdog(api, options, working=work)
+        watchdog = Watchdog(api, options, is_healthy=work)
         assert await watchdog.keep([], at=now())
         (alert,) = await asyncio.to_thread(_watchdogs, server)
         assert alert["labels"] == {"alertname": "Watchdog", "service": "sloburn", "severity": "none", "team": "sre"}

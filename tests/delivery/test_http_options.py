@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app.delivery import Receivers, Surroundings, load_config, open_receivers
+from app.delivery import NotifierContext, Receivers, load_config, open_receivers
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome
 from app.delivery.remembered import MemoryMessages
 from app.http import bypasses, environment_proxies, proxies
@@ -28,14 +28,14 @@ def _open(folder: Path, text: str, environment: Mapping[str, str] | None = None)
     file.write_text(text)
     loaded = load_config(file, environment={**SECRETS, **(environment or {})})
     assert loaded.errors == ()
-    surroundings = Surroundings(
+    context = NotifierContext(
         external_url="https://slo.example",
         interval=timedelta(seconds=30),
         clock=SkewedClock(),
         instruments=Remembered(),
         messages=MemoryMessages(),
     )
-    return open_receivers(loaded.config, surroundings, working=lambda: True)
+    return open_receivers(loaded.config, context, is_healthy=lambda: True)
 
 
 def _deliver(folder: Path, text: str, environment: Mapping[str, str] | None = None) -> Outcome:

@@ -15,9 +15,9 @@ from app.delivery import (
     AlertmanagerOptions,
     Backoff,
     DeliveryLoop,
+    DeliveryTiming,
     FailureReason,
     Keeper,
-    Pace,
     Reassertion,
     Receiver,
     StoredDeliveries,
@@ -69,7 +69,7 @@ async def _running(
         keepers=keepers,
         clock=SkewedClock(),
         instruments=instruments or Remembered(),
-        pace=Pace(resend=resend, recovery=timedelta(milliseconds=20)),
+        timing=DeliveryTiming(resend=resend, recovery=timedelta(milliseconds=20)),
         backoff=backoff,
     )
     task = asyncio.create_task(loop.run())

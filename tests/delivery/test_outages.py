@@ -15,7 +15,7 @@ from app.delivery import (
     AlertmanagerOptions,
     Backoff,
     DeliveryLoop,
-    Pace,
+    DeliveryTiming,
     Reassertion,
     StoredDeliveries,
     StoredMessages,
@@ -100,7 +100,7 @@ def _loop(
         keepers=peers,
         clock=SkewedClock(),
         instruments=Remembered(),
-        pace=Pace(resend=resend),
+        timing=DeliveryTiming(resend=resend),
         backoff=BACKOFF,
     )
 

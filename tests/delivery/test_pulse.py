@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 
 from app.clock import SystemClock
-from app.delivery import DeliveryConfig, MemoryMessages, NoInstruments, Surroundings, load_config, open_receivers
+from app.delivery import DeliveryConfig, MemoryMessages, NoInstruments, NotifierContext, load_config, open_receivers
 from app.delivery.config.meaning import AlertmanagerTargets, ReceiverConfig
 from app.metrics import BuildInfo, Instruments
+from app.service.components import Components
 from app.service.engine import Engine
-from app.service.parts import Parts
 from app.settings import load_settings
 from app.spec import load_documents
 from app.status import Board
@@ -47,7 +47,7 @@ def test_heartbeats_end_when_only_the_schedule_stands_still(tmp_path: Path) -> N
             }
         )
         database = open_database(f"sqlite:///{tmp_path}/sloburn.db")
-        parts = Parts(
+        components = Components(
             settings=settings,
             database=database,
             board=Board(),
@@ -55,7 +55,7 @@ def test_heartbeats_end_when_only_the_schedule_stands_still(tmp_path: Path) -> N
             clock=SystemClock(),
             delivery=load_config(config, environment={}).config,
         )
-        engine = Engine(parts, load_documents(tmp_path / "slos"))
+        engine = Engine(components, load_documents(tmp_path / "slos"))
         engine.start()
         try:
             _until(lambda: len(beats.requests) >= 2)
@@ -88,14 +88,14 @@ def test_an_alertmanager_with_another_clock_is_a_reason_not_to_be_ready() -> Non
     async def play(server: Scripted) -> dict[str, float]:
         target = AlertmanagerTargets(urls=(server.url,))
         config = DeliveryConfig(receivers=(ReceiverConfig(name="am", target=target),))
-        surroundings = Surroundings(
+        context = NotifierContext(
             external_url="http://here",
             interval=timedelta(seconds=30),
             clock=SystemClock(),
             instruments=NoInstruments(),
             messages=MemoryMessages(),
         )
-        found = open_receivers(config, surroundings, working=lambda: True)
+        found = open_receivers(config, context, is_healthy=lambda: True)
         await found.receivers[0].deliver([firing()], at=datetime.now(tz=UTC))
         skews = dict(found.clock_skews)
         await found.aclose()

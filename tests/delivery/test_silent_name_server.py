@@ -118,7 +118,7 @@ def test_receivers_fail_by_their_deadline_and_leave_the_executor_alone(
 def test_the_heartbeat_fails_by_its_deadline() -> None:
     async def play() -> bool:
         url = FixedSecret("http://beat.silent.example/")
-        heartbeat = Heartbeat(url, every=timedelta(seconds=1), outgoing=Outgoing(OPTIONS), working=lambda: True)
+        heartbeat = Heartbeat(url, every=timedelta(seconds=1), outgoing=Outgoing(OPTIONS), is_healthy=lambda: True)
         try:
             return await heartbeat.beat()
         finally:

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from app.alerting import Alert, Route, Routing
-from app.delivery import Backoff, DeliveryLoop, Pace, StoredDeliveries, StoredMessages
+from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, StoredDeliveries, StoredMessages
 from app.delivery.backoff import Bury, Done
 from app.delivery.outcome import FailureReason, Rejected
 from app.slo import AlertState, Severity
@@ -59,7 +59,7 @@ def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Dat
             keepers=[],
             clock=SkewedClock(),
             instruments=instruments,
-            pace=Pace(idle=timedelta(milliseconds=50)),
+            timing=DeliveryTiming(idle=timedelta(milliseconds=50)),
             backoff=Backoff(),
         )
         task = asyncio.create_task(loop.run())

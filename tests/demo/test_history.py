@@ -8,11 +8,11 @@ import httpx
 import numpy as np
 import pytest
 
-from demo.blocks import ImportFailedError, import_history
-from demo.choices import DAYS
 from demo.endpoints import ENDPOINTS, SERVICES
 from demo.history import STEP_SECONDS, Scrapes
 from demo.incidents import INCIDENTS, RESTARTS_AGO, UNSEEN_AGO
+from demo.options import DAYS
+from demo.tsdb_blocks import ImportFailedError, import_history
 from tests.support.servers import prometheus, promtool_binary
 
 _DAYS = 13.5  # long enough to hold the hour without scrapes and a restart

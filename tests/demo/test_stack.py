@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from demo.children import ChildDiedError, Children, Command
 from demo.ports import Ports, PortsInUseError, require_free
+from demo.processes import Command, ProcessEndedError, Processes
 from demo.programs import MissingProgramError, Programs
 from tests.support.servers import free_port
 
@@ -66,34 +66,34 @@ def test_a_missing_program_is_said_with_the_way_to_get_it(monkeypatch: pytest.Mo
 
 
 def test_a_part_that_dies_is_noticed_with_the_end_of_its_log(tmp_path: Path) -> None:
-    children = Children()
+    processes = Processes()
     try:
-        children.start(_command(tmp_path, free_port()), timeout=30)
-        children.check()
-        children.running[0].signal(signal.SIGKILL)
-        children.running[0].process.wait()
-        with pytest.raises(ChildDiedError, match="shop ended with signal SIGKILL"):
-            children.check()
+        processes.start(_command(tmp_path, free_port()), timeout=30)
+        processes.check()
+        processes.running[0].signal(signal.SIGKILL)
+        processes.running[0].process.wait()
+        with pytest.raises(ProcessEndedError, match="shop ended with signal SIGKILL"):
+            processes.check()
     finally:
-        children.stop()
+        processes.stop()
 
 
 def test_a_part_that_cannot_start_says_why(tmp_path: Path) -> None:
-    children = Children()
+    processes = Processes()
     try:
-        with pytest.raises(ChildDiedError, match=r"(?s)exit code 1.*no room"):
-            children.start(_command(tmp_path, free_port(), "import sys; sys.exit('no room')"), timeout=30)
+        with pytest.raises(ProcessEndedError, match=r"(?s)exit code 1.*no room"):
+            processes.start(_command(tmp_path, free_port(), "import sys; sys.exit('no room')"), timeout=30)
     finally:
-        children.stop()
+        processes.stop()
 
 
 def test_stopping_ends_even_a_part_that_ignores_the_signal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("demo.children._STOP_SECONDS", 0.2)
+    monkeypatch.setattr("demo.processes._STOP_SECONDS", 0.2)
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + _SERVER
-    children = Children()
+    processes = Processes()
     try:
-        children.start(_command(tmp_path, free_port(), stubborn), timeout=30)
+        processes.start(_command(tmp_path, free_port(), stubborn), timeout=30)
     finally:
-        processes = [child.process for child in children.running]
-        children.stop()
-    assert [process.returncode for process in processes] == [-signal.SIGKILL]
+        ended = [process.process for process in processes.running]
+        processes.stop()
+    assert [process.returncode for process in ended] == [-signal.SIGKILL]

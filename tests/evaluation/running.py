@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from typing_extensions import override
 
 from app.alerting import Routing
-from app.evaluation import EvaluationInstruments, Evaluator, Pace, Source
+from app.evaluation import EvaluationInstruments, EvaluationTiming, Evaluator, Source
 from app.slo import Slo
 from app.spec import load_documents
 from app.status import Board, Snapshot
@@ -74,7 +74,7 @@ class Running(AbstractContextManager["Running"]):
         self._move = move
         self._path = path
         self._open = open_
-        self._pace = Pace(
+        self._timing = EvaluationTiming(
             interval=timedelta(seconds=INTERVAL_S),
             settle=timedelta(seconds=settle_s),
             timeout=timedelta(seconds=timeout_s),
@@ -140,7 +140,7 @@ class Running(AbstractContextManager["Running"]):
                 database=self.database,
                 board=self.board,
                 instruments=self.instruments,
-                pace=self._pace,
+                timing=self._timing,
             )
         except BaseException:
             self.database.close()

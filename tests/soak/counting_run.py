@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from app.clock import SystemClock
-from app.evaluation import Evaluator, Pace
+from app.evaluation import EvaluationTiming, Evaluator
 from app.metrics import BuildInfo, Instruments
 from app.prometheus import HttpConfig, open_client
 from app.spec import load_documents
@@ -33,7 +33,7 @@ async def run(url: str, specs: str, database_path: str, start: int, end: int) ->
             database=database,
             board=board,
             instruments=Instruments(build=BuildInfo.current()),
-            pace=Pace(interval=INTERVAL, settle=timedelta(minutes=5), timeout=timedelta(seconds=20)),
+            timing=EvaluationTiming(interval=INTERVAL, settle=timedelta(minutes=5), timeout=timedelta(seconds=20)),
         )
         at = datetime.fromtimestamp(_reached(progress, start), UTC)
         while at < datetime.fromtimestamp(end, UTC):

@@ -1,4 +1,4 @@
-"""Who stands before an Alertmanager and notes when it has taken which alert."""
+"""A proxy in front of an Alertmanager that records when it accepted each alert."""
 
 import json
 import threading
@@ -15,8 +15,8 @@ from typing_extensions import override
 from tests.support.process import Server
 
 
-class Witness:
-    """A proxy before an Alertmanager that notes when it has taken an alert that fires for the first time."""
+class AlertmanagerProxy:
+    """Forwards to an Alertmanager, and records when it accepted an alert that fires for the first time."""
 
     def __init__(self, upstream: str) -> None:
         self.taken: dict[str, list[tuple[float, float]]] = {}
@@ -44,23 +44,23 @@ class Witness:
 
 
 @contextmanager
-def witnessed(pager: Server) -> Iterator[tuple[Witness, str]]:
-    """An Alertmanager behind a witness; its URL there."""
-    witness = Witness(pager.url)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(witness))
+def proxied(pager: Server) -> Iterator[tuple[AlertmanagerProxy, str]]:
+    """An Alertmanager behind a proxy; its URL there."""
+    proxy = AlertmanagerProxy(pager.url)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy))
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
     try:
-        yield witness, f"http://127.0.0.1:{server.server_address[1]}"
+        yield proxy, f"http://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
-        witness.close()
+        proxy.close()
 
 
-def _handler(witness: Witness) -> type[BaseHTTPRequestHandler]:
+def _handler(proxy: AlertmanagerProxy) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -73,7 +73,7 @@ def _handler(witness: Witness) -> type[BaseHTTPRequestHandler]:
         def _forward(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             with suppress(ConnectionError):
-                answer = witness.forward(self.command, self.path, body)
+                answer = proxy.forward(self.command, self.path, body)
                 self.send_response(answer.status_code)
                 self.send_header("Content-Type", answer.headers.get("Content-Type", "application/json"))
                 self.send_header("Content-Length", str(len(answer.content)))

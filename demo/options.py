@@ -10,7 +10,7 @@ DAYS = 31
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
+class DemoOptions:
     """Ports, a folder to keep the data in, how much history and traffic there is."""
 
     ports: Ports = field(default_factory=Ports)

@@ -11,7 +11,7 @@ from app.store import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class Components:
     """What the engine works with."""
 
     settings: Settings

@@ -13,34 +13,36 @@ from app.delivery import (
     DeliveryConfig,
     DeliveryLoop,
     FailureReason,
+    IsHealthy,
+    NotifierContext,
     Receivers,
     StoredDeliveries,
     StoredMessages,
-    Surroundings,
-    Working,
     open_receivers,
 )
-from app.service.parts import Parts
+from app.service.components import Components
 
 _log = structlog.get_logger(__name__)
 
 
-class Delivering:
+class DeliveryRuntime:
     """The delivery loop of a configuration and what lives with it; its methods belong into one event loop."""
 
-    def __init__(self, config: DeliveryConfig, receivers: Receivers, stored: StoredDeliveries, parts: Parts) -> None:
+    def __init__(
+        self, config: DeliveryConfig, receivers: Receivers, stored: StoredDeliveries, components: Components
+    ) -> None:
         self.config = config
         self._receivers = receivers
         self._stored = stored
         self._deliveries = DegradableDeliveries(stored)
-        self._clock = parts.clock
+        self._clock = components.clock
         self._loop = DeliveryLoop(
             deliveries=self._deliveries,
             receivers=receivers.receivers,
             keepers=receivers.keepers,
-            clock=parts.clock,
-            instruments=parts.instruments,
-            completed=parts.board.completed,
+            clock=components.clock,
+            instruments=components.instruments,
+            completed=components.board.completed,
         )
         self._running: asyncio.Task[None] | None = None
         self._beating: asyncio.Task[None] | None = None
@@ -88,17 +90,17 @@ class Delivering:
         await self._receivers.aclose()
 
 
-def open_delivering(config: DeliveryConfig, parts: Parts, *, working: Working) -> Delivering:
-    """The receivers of a configuration, ready to be started; *working* says whether ticks do their work."""
-    surroundings = Surroundings(
-        external_url=parts.settings.public_url,
-        interval=parts.settings.evaluation_interval,
-        clock=parts.clock,
-        instruments=parts.instruments,
-        messages=StoredMessages(database=parts.database),
-        given_up=StoredDeliveries(database=parts.database).given_up,
+def open_delivery_runtime(config: DeliveryConfig, components: Components, *, is_healthy: IsHealthy) -> DeliveryRuntime:
+    """The receivers of a configuration, ready to be started; *is_healthy* says whether slots are evaluated and kept."""
+    context = NotifierContext(
+        external_url=components.settings.public_url,
+        interval=components.settings.evaluation_interval,
+        clock=components.clock,
+        instruments=components.instruments,
+        messages=StoredMessages(database=components.database),
+        given_up=StoredDeliveries(database=components.database).given_up,
     )
-    receivers = open_receivers(config, surroundings, working=working)
-    parts.instruments.know_receivers(config.names, tuple(FailureReason))
-    stored = StoredDeliveries(database=parts.database, routing=config.routing, fallbacks=config.fallbacks)
-    return Delivering(config, receivers, stored, parts)
+    receivers = open_receivers(config, context, is_healthy=is_healthy)
+    components.instruments.know_receivers(config.names, tuple(FailureReason))
+    stored = StoredDeliveries(database=components.database, routing=config.routing, fallbacks=config.fallbacks)
+    return DeliveryRuntime(config, receivers, stored, components)

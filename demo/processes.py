@@ -19,7 +19,7 @@ _STOP_SECONDS = 12.0
 _LOG_TAIL_LINES = 12
 
 
-class ChildDiedError(DemoError):
+class ProcessEndedError(DemoError):
     """A process of the demo ended by itself, or never became ready; the message has the end of its log."""
 
 
@@ -39,17 +39,17 @@ class Command:
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
+class RunningProcess:
     """A running part."""
 
     command: Command
     process: subprocess.Popen[bytes]
 
     def check(self) -> None:
-        """Raises ChildDiedError where the process has ended."""
+        """Raises ProcessEndedError where the process has ended."""
         code = self.process.poll()
         if code is not None:
-            raise ChildDiedError(f"{self.command.name} ended with {_exit(code)}{_tail(self.command.log)}")
+            raise ProcessEndedError(f"{self.command.name} ended with {_exit(code)}{_tail(self.command.log)}")
 
     def signal(self, number: signal.Signals) -> None:
         """Send *number* to the process and all that it started."""
@@ -58,45 +58,45 @@ class Child:
 
 
 @dataclass(slots=True)
-class Children:
+class Processes:
     """All running parts, in the order of their start."""
 
-    running: list[Child] = field(default_factory=list)
+    running: list[RunningProcess] = field(default_factory=list)
 
     def start(self, command: Command, *, timeout: float) -> None:
         """Start a part and wait until it is ready.
 
         Raises:
-            ChildDiedError: it ended, or was not ready after *timeout* seconds.
+            ProcessEndedError: it ended, or was not ready after *timeout* seconds.
         """
-        child = Child(command, _spawn(command))
-        self.running.append(child)
+        process = RunningProcess(command, _spawn(command))
+        self.running.append(process)
         deadline = time.monotonic() + timeout
         while not _ready(command.ready_url):
             self.check()
             if time.monotonic() > deadline:
-                raise ChildDiedError(f"{command.name} was not ready after {timeout:.0f} s{_tail(command.log)}")
+                raise ProcessEndedError(f"{command.name} was not ready after {timeout:.0f} s{_tail(command.log)}")
             time.sleep(_POLL_SECONDS)
 
     def check(self) -> None:
-        """Raises ChildDiedError where any part has ended."""
-        for child in self.running:
-            child.check()
+        """Raises ProcessEndedError where any part has ended."""
+        for process in self.running:
+            process.check()
 
     def watch(self) -> None:
-        """Wait for ever; raises ChildDiedError once any part has ended."""
+        """Wait for ever; raises ProcessEndedError once any part has ended."""
         while True:
             self.check()
             time.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
         """End all parts, the last started first; whoever does not go in time is killed."""
-        for child in reversed(self.running):
-            child.signal(signal.SIGTERM)
+        for process in reversed(self.running):
+            process.signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                child.process.wait(_STOP_SECONDS)
-            child.signal(signal.SIGKILL)
-            child.process.wait()
+                process.process.wait(_STOP_SECONDS)
+            process.signal(signal.SIGKILL)
+            process.process.wait()
         self.running.clear()
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from bench.clairvoyant import chances
+from bench.oracle_bound import chances
 from bench.simulated_months import SLOTS, Month, month
 
 
