@@ -6,7 +6,8 @@ Its lease is 30 s, so no batch may take longer: what was not begun in time is le
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Protocol
@@ -19,7 +20,6 @@ from app.delivery.answers import AttemptError, unforeseen
 from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected
 from app.delivery.ports import DeliveryInstruments, Messages, Receiver
 from app.delivery.secrets import Secret, blotted
-from app.delivery.unanswered import UnansweredMessages
 from app.slo import Cause, Severity
 from app.store import StoreError
 from app.store.outbox import idempotency_key
@@ -112,6 +112,15 @@ class Manners:
 _DEFAULT = Manners()
 
 
+@dataclass(slots=True)
+class _Sent:
+    """Handles of the messages of one pass: *noted* in the store, and how the receiver has answered."""
+
+    noted: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
+    unanswered: set[str] = field(default_factory=set)
+
+
 class Direct(Receiver):
     """Tells one messenger, within its manners."""
 
@@ -130,7 +139,6 @@ class Direct(Receiver):
         self._instruments = instruments
         self._manners = manners
         self._sent: deque[float] = deque()
-        self._unanswered = UnansweredMessages()
 
     @property
     @override
@@ -143,9 +151,14 @@ class Direct(Receiver):
 
     @override
     async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
+        begin_until = asyncio.get_running_loop().time() + _BEGIN_WITHIN_S
         outcomes: dict[Notice, Outcome] = {}
         tellings = await self._plan(notices, outcomes)
-        await self._tell_all(tellings, outcomes, at)
+        sent = _Sent()
+        await self._note_sent(tellings, sent, at)
+        await self._tell_all(tellings, outcomes, sent, begin_until=begin_until, at=at)
+        # Not in a `finally`: what a cancelled attempt has sent stays noted.
+        await self._note_answers(sent, at)
         return [outcomes.get(notice, Held(until=at + _SOON)) for notice in notices]
 
     async def _plan(self, notices: Sequence[Notice], outcomes: dict[Notice, Outcome]) -> deque[Telling]:
@@ -184,9 +197,41 @@ class Direct(Receiver):
         # What waits for its turn is not over for the receiver yet.
         planned = {notice for telling in tellings if not telling.firing for notice in telling.notices}
         over_now = [notice for notice in notices if notice in planned or notice in outcomes]
-        for handle, all_ended in self._unanswered.over(over_now).items():
-            tellings.append(replace(telling_of(all_ended, handle=handle), repeated=True))
+        tellings.extend(await self._unanswered_ends(tellings, over_now))
         return tellings
+
+    async def _unanswered_ends(self, tellings: Sequence[Telling], over_now: Sequence[Notice]) -> list[Telling]:
+        """The ends of messages without response that no other message ends; *over_now* ends with *tellings*."""
+        if not over_now:
+            return []
+        ended_by = {telling.handle or self._opens(telling) for telling in tellings if not telling.firing}
+        unanswered = await asyncio.to_thread(self._messages.resolve_unanswered, self._name, over_now)
+        return [
+            replace(telling_of(all_ended, handle=handle), repeated=True)
+            for handle, all_ended in unanswered.items()
+            if handle not in ended_by
+        ]
+
+    def _opens(self, telling: Telling) -> str | None:
+        # Labels that no encoding takes spoil this message only, which fails when it is sent.
+        with suppress(ValueError, TypeError):
+            return self._messenger.opens(telling)
+        return None
+
+    async def _note_sent(self, tellings: Sequence[Telling], sent: _Sent, at: datetime) -> None:
+        """Note what messages open before they are sent: this process may end before a response is seen."""
+        opens = {self._opens(telling): telling.notices for telling in tellings if telling.firing}
+        new = {handle: notices for handle, notices in opens.items() if handle is not None and handle not in sent.noted}
+        if new:
+            sent.noted.update(new)
+            await asyncio.to_thread(self._messages.note_sent, self._name, new, at=at)
+
+    async def _note_answers(self, sent: _Sent, at: datetime) -> None:
+        if sent.noted or sent.answered:
+            unsent = sent.noted - sent.answered - sent.unanswered
+            await asyncio.to_thread(
+                self._messages.note_answers, self._name, answered=sent.answered, unsent=unsent, at=at
+            )
 
     def _within_quota(self, notices: Sequence[Notice], *, digests: bool) -> list[Telling]:
         """A message for each, or one for all of a severity where those would be too many.
@@ -213,15 +258,22 @@ class Direct(Receiver):
             self._sent.popleft()
         return self._manners.per_minute - len(self._sent)
 
-    async def _tell_all(self, tellings: deque[Telling], outcomes: dict[Notice, Outcome], at: datetime) -> None:
+    async def _tell_all(
+        self,
+        tellings: deque[Telling],
+        outcomes: dict[Notice, Outcome],
+        sent: _Sent,
+        *,
+        begin_until: float,
+        at: datetime,
+    ) -> None:
         loop = asyncio.get_running_loop()
-        until = loop.time() + _BEGIN_WITHIN_S
         failures: list[Failed] = []
 
         async def work() -> None:
-            while tellings and not failures and loop.time() < until:
+            while tellings and not failures and loop.time() < begin_until:
                 telling = tellings.popleft()
-                outcome = await self._tell(telling, at)
+                outcome = await self._tell(telling, sent, at)
                 if isinstance(outcome, Failed) and outcome.reason is not FailureReason.INTERNAL:
                     failures.append(outcome)
                 if telling.repeated and isinstance(outcome, Rejected):
@@ -245,7 +297,10 @@ class Direct(Receiver):
             return outcome.reason is FailureReason.INTERNAL
         return isinstance(outcome, Rejected) and self._messenger.divisible
 
-    async def _tell(self, telling: Telling, at: datetime) -> Outcome:
+    async def _tell(self, telling: Telling, sent: _Sent, at: datetime) -> Outcome:
+        # A half of a digest that was refused is another digest.
+        await self._note_sent([telling], sent, at)
+        opened = self._opens(telling)
         try:
             told = await self._messenger.tell(telling)
         except AttemptError as error:
@@ -256,15 +311,16 @@ class Direct(Receiver):
         outcome = self._blotted(told.outcome)
         if isinstance(outcome, Failed):
             self._instruments.failed(self._name, outcome.reason)
-            opened = self._messenger.opens(telling) if telling.firing and outcome.unanswered else None
-            if opened is not None:
-                self._unanswered.note(opened, telling.notices)
+            if opened is not None and telling.firing and outcome.unanswered:
+                sent.unanswered.add(opened)
         if isinstance(outcome, Delivered):
+            ended_or_opened = telling.handle or opened
+            if ended_or_opened is not None:
+                sent.answered.add(ended_or_opened)
             await self._note(telling, told.handle, at)
         return outcome
 
     async def _note(self, telling: Telling, handle: str | None, at: datetime) -> None:
-        self._unanswered.forget(telling.handle or self._messenger.opens(telling) or "")
         if telling.repeated:
             return
         if telling.firing and handle is not None:

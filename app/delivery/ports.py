@@ -1,6 +1,6 @@
 """What delivery asks of others: a place where entries lie, receivers, and instruments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -72,6 +72,15 @@ class Messages(Protocol):
 
     def forget(self, receiver: str, notices: Sequence[Notice]) -> None:
         """The alerts are over, and their message says so."""
+
+    def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notice]], *, at: datetime) -> None:
+        """Note messages, by handle, before they are sent: each may arrive although no response is seen."""
+
+    def note_answers(self, receiver: str, *, answered: Collection[str], unsent: Collection[str], at: datetime) -> None:
+        """Forget messages noted at *at* that the receiver has answered, or that were not sent after all."""
+
+    def resolve_unanswered(self, receiver: str, resolved: Sequence[Notice]) -> Mapping[str, Sequence[Notice]]:
+        """The unanswered messages that end with the last of *resolved*, each with the ends of all its alerts."""
 
 
 class DeliveryInstruments(Protocol):

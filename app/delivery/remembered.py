@@ -1,12 +1,14 @@
 """Messages that are remembered for as long as the process lives: for commands that send a few, and for full disks."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from typing_extensions import override
 
 from app.alerting import Notice
 from app.delivery.ports import Messages
+from app.delivery.unanswered import UnansweredMessages
 from app.store.messages import Shown
 
 
@@ -16,6 +18,7 @@ class MemoryMessages(Messages):
     def __init__(self) -> None:
         self.shown: dict[tuple[str, str], tuple[str, str]] = {}
         self._notices: dict[tuple[str, str], Notice] = {}
+        self._unanswered: defaultdict[str, UnansweredMessages] = defaultdict(UnansweredMessages)
 
     @override
     def recall(self, receiver: str, notice: Notice) -> Shown | None:
@@ -43,3 +46,16 @@ class MemoryMessages(Messages):
         for notice in notices:
             self.shown.pop((receiver, notice.key), None)
             self._notices.pop((receiver, notice.key), None)
+
+    @override
+    def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notice]], *, at: datetime) -> None:
+        self._unanswered[receiver].note(messages, at=at)
+
+    @override
+    def note_answers(self, receiver: str, *, answered: Collection[str], unsent: Collection[str], at: datetime) -> None:
+        self._unanswered[receiver].forget(answered)
+        self._unanswered[receiver].forget_unsent(unsent, at=at)
+
+    @override
+    def resolve_unanswered(self, receiver: str, resolved: Sequence[Notice]) -> Mapping[str, Sequence[Notice]]:
+        return self._unanswered[receiver].resolve(resolved)

@@ -1,6 +1,7 @@
 """The deliveries that lie in the database."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict, deque
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -33,6 +34,16 @@ from app.store.outbox import (
     waiting,
     waiting_for_strangers,
 )
+from app.store.unanswered import (
+    forget_answered,
+    forget_unsent,
+    is_any_unanswered,
+    note_sent,
+    resolve_unanswered,
+)
+
+_MOST_UNNOTED = 10_000
+"""Resolved alerts of one receiver that wait to be noted; enough for an outage of everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,11 +178,15 @@ class StoredDeliveries(Deliveries):
 class StoredMessages(Messages):
     """The messages that one database remembers.
 
-    A message that was sent must not be sent again because the database cannot note it: those are kept in *memory*.
+    A message that was sent must not be sent again because the database cannot note it: those are kept in *memory*. So
+    are the ends of alerts that could not be noted in unanswered messages, in *unnoted* by receiver.
     """
 
     database: Database
     memory: MemoryMessages = field(default_factory=MemoryMessages)
+    unnoted: defaultdict[str, deque[Notice]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=_MOST_UNNOTED))
+    )
 
     @override
     def recall(self, receiver: str, notice: Notice) -> Shown | None:
@@ -206,3 +221,41 @@ class StoredMessages(Messages):
         # One that is not forgotten now stays until it is too old, and names an incident that is over.
         with suppress(StoreError), self.database.begin() as tx:
             forget_messages(tx, receiver, [notice.key for notice in notices])
+
+    @override
+    def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notice]], *, at: datetime) -> None:
+        try:
+            with self.database.begin() as tx:
+                note_sent(tx, receiver, messages, at=at)
+        except StoreError:
+            # A page must not wait for the disk; only a restart before the alert ends would lose the note.
+            self.memory.note_sent(receiver, messages, at=at)
+
+    @override
+    def note_answers(self, receiver: str, *, answered: Collection[str], unsent: Collection[str], at: datetime) -> None:
+        self.memory.note_answers(receiver, answered=answered, unsent=unsent, at=at)
+        # One that is not forgotten now is ended once more with its alerts, which changes nothing at the receiver.
+        with suppress(StoreError):
+            with self.database.read() as tx:
+                if not is_any_unanswered(tx, receiver):
+                    return
+            with self.database.begin() as tx:
+                forget_answered(tx, receiver, answered)
+                forget_unsent(tx, receiver, unsent, at=at)
+
+    @override
+    def resolve_unanswered(self, receiver: str, resolved: Sequence[Notice]) -> Mapping[str, Sequence[Notice]]:
+        found = dict(self.memory.resolve_unanswered(receiver, resolved))
+        stored: Mapping[str, Sequence[Notice]] = {}
+        unnoted = self.unnoted[receiver]
+        unnoted.extend(resolved)
+        # The ends themselves go out all the same; what else they end is seen to once the database answers.
+        with suppress(StoreError):
+            with self.database.read() as tx:
+                # A look without the write lock first: nearly always there is none.
+                unanswered = is_any_unanswered(tx, receiver)
+            if unanswered:
+                with self.database.begin() as tx:
+                    stored = resolve_unanswered(tx, receiver, unnoted)
+            unnoted.clear()
+        return {**stored, **found}

@@ -1,15 +1,15 @@
-"""Messages that a receiver may have got although it did not answer: alerts of them are ended there as well.
+"""Messages of one receiver that it may have got although no response was seen, as long as the process lives.
 
-Sent again, an alert may be part of another message, such as a digest. An incident or issue that the first attempt
-opened would stay open for ever.
+`app.store.unanswered` keeps them; these are for what the database cannot take.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
 from app.alerting import Notice
 
 _MOST = 1_000
-"""Of one receiver; what is forgotten beyond them, or by a restart, may stay open there."""
+"""Of one receiver while nothing can be written; what is forgotten beyond them may stay open there."""
 _Alert = tuple[str, str]
 
 
@@ -18,24 +18,40 @@ class UnansweredMessages:
 
     def __init__(self) -> None:
         self._alerts: dict[str, dict[_Alert, Notice | None]] = {}
+        self._sent_at: dict[str, dict[_Alert, datetime]] = {}
 
-    def note(self, handle: str, notices: Sequence[Notice]) -> None:
-        """A message that these alerts fire was sent, and not answered."""
-        # As the newest: the oldest are forgotten first.
-        alerts = self._alerts[handle] = self._alerts.pop(handle, {})
-        alerts.update({_alert(notice): None for notice in notices})
+    def note(self, messages: Mapping[str, Sequence[Notice]], *, at: datetime) -> None:
+        """Note messages before they are sent."""
+        for handle, notices in messages.items():
+            # As the newest: the oldest are forgotten first.
+            alerts = self._alerts[handle] = self._alerts.pop(handle, {})
+            alerts.update({_alert(notice): None for notice in notices})
+            sent_at = self._sent_at.setdefault(handle, {})
+            for notice in notices:
+                sent_at.setdefault(_alert(notice), at)
         while len(self._alerts) > _MOST:
-            del self._alerts[next(iter(self._alerts))]
+            self.forget([next(iter(self._alerts))])
 
-    def forget(self, handle: str) -> None:
-        """The message was sent again with success, or its end was."""
-        self._alerts.pop(handle, None)
+    def forget(self, handles: Collection[str]) -> None:
+        """Forget messages that were answered, or whose end was."""
+        for handle in handles:
+            self._alerts.pop(handle, None)
+            self._sent_at.pop(handle, None)
 
-    def over(self, ended: Sequence[Notice]) -> dict[str, tuple[Notice, ...]]:
-        """The messages whose last alert is one of *ended*, each with the ends of all its alerts."""
+    def forget_unsent(self, handles: Collection[str], *, at: datetime) -> None:
+        """Forget what was noted at *at* of messages that were not sent."""
+        for handle in handles:
+            alerts, sent_at = self._alerts.get(handle, {}), self._sent_at.get(handle, {})
+            for alert in [alert for alert, noted_at in sent_at.items() if noted_at == at]:
+                del alerts[alert], sent_at[alert]
+            if not alerts:
+                self.forget([handle])
+
+    def resolve(self, resolved: Sequence[Notice]) -> dict[str, tuple[Notice, ...]]:
+        """The messages whose last alert is one of *resolved*, each with the ends of all its alerts."""
         if not self._alerts:
             return {}
-        ends = {_alert(notice): notice for notice in ended}
+        ends = {_alert(notice): notice for notice in resolved}
         found = {}
         for handle, alerts in self._alerts.items():
             now = alerts.keys() & ends.keys()

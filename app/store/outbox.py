@@ -36,6 +36,7 @@ from app.alerting import Notice, NoticeStatus
 from app.store.moments import Moment
 from app.store.notices import decode_notice, encode_notice
 from app.store.schema import metadata
+from app.store.unanswered import unanswered_of
 
 outbox = Table(
     "outbox",
@@ -265,7 +266,8 @@ def oldest_waiting(connection: Connection) -> datetime | None:
 def hold_beginnings(connection: Connection, *, at: datetime) -> int:
     """Hold what waits to tell receivers that alerts fire, until it is confirmed or withdrawn; how many there were.
 
-    Where the end of the alert waits too, both are given up: it is over, and the receiver was never told of it.
+    Where the end of the alert waits too, both are given up: it is over, and the receiver was never told of it. One that
+    may have been, by a request without response, gets the end.
     """
     waiting = select(outbox).where(outbox.c.state == EntryState.WAITING.value).order_by(outbox.c.id)
     entries = []
@@ -274,9 +276,12 @@ def hold_beginnings(connection: Connection, *, at: datetime) -> int:
             entries.append(_entry(row))
     ended = {_told_to(entry) for entry in entries if entry.notice.status is NoticeStatus.RESOLVED}
     begun = {_told_to(entry) for entry in entries if entry.notice.status is NoticeStatus.FIRING}
+    unanswered = unanswered_of(connection, [entry.notice for entry in entries])
     held = 0
     for entry in entries:
         if _told_to(entry) in ended & begun:
+            if entry.notice.status is NoticeStatus.RESOLVED and _alert_at(entry) in unanswered:
+                continue
             bury(connection, entry.id, at=at, error=_OUT_OF_DATE)
         elif _told_to(entry) in begun:
             hold_until(connection, entry.id, at + _HELD)
@@ -298,19 +303,24 @@ def release_beginnings(connection: Connection, notices: Iterable[Notice], *, at:
 
 
 def withdraw_beginning(connection: Connection, notice: Notice, *, at: datetime) -> frozenset[str]:
-    """Give up what waits to tell of the beginning of an alert that has ended; the receivers that never hear of it."""
+    """Give up what waits to tell of the beginning of an alert that has ended; the receivers that never hear of it.
+
+    A receiver that may have got the beginning, by a request without response, is none of them.
+    """
     mine = (
         (outbox.c.state == EntryState.WAITING.value)
         & (outbox.c.status == NoticeStatus.FIRING.value)
         & (outbox.c.alert_key == notice.key)
     )
     withdrawn = set()
+    unanswered = unanswered_of(connection, [notice])
     for row in connection.execute(select(outbox).where(mine)).all():
         with suppress(LookupError, TypeError, ValueError):
             entry = _entry(row)
             if _is_of(entry.notice, notice):
                 bury(connection, entry.id, at=at, error=_OUT_OF_DATE)
-                withdrawn.add(entry.receiver)
+                if _alert_at(entry) not in unanswered:
+                    withdrawn.add(entry.receiver)
     return frozenset(withdrawn)
 
 
@@ -337,6 +347,10 @@ def prune_outbox(connection: Connection, *, before: datetime) -> int:
 
 def _told_to(entry: OutboxEntry) -> tuple[str, tuple[str, str, datetime]]:
     return entry.receiver, _occurrence(entry.notice)
+
+
+def _alert_at(entry: OutboxEntry) -> tuple[str, str, str]:
+    return entry.receiver, entry.notice.instance, entry.notice.incident
 
 
 def _is_of(one: Notice, other: Notice) -> bool:

@@ -1,0 +1,103 @@
+"""Messages that a receiver may have got although no response was seen: alerts of them are resolved there as well.
+
+Sent again, an alert may be part of another message, such as a digest; what the first request opened would stay open.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import Column, ColumnElement, Connection, String, Table, Text, delete, select, tuple_, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from app.alerting import Notice
+from app.store.moments import Moment
+from app.store.notices import decode_notice, encode_notice
+from app.store.schema import metadata
+
+unanswered_messages = Table(
+    "unanswered_messages",
+    metadata,
+    Column("receiver", String, primary_key=True),
+    Column("handle", String, primary_key=True),
+    Column("alert", String, primary_key=True),
+    Column("incident", String, primary_key=True),
+    Column("sent_at", Moment, nullable=False),
+    Column("resolved", Text),
+)
+# As long as transitions and the messages that receivers have: an alert that fires for longer is looked at by hand.
+_KEPT = timedelta(days=90)
+# SQLite takes 32,766 parameters in one statement, each alert is two.
+_AT_ONCE = 500
+
+
+def note_sent(connection: Connection, receiver: str, messages: Mapping[str, Sequence[Notice]], *, at: datetime) -> None:
+    """Note messages, by handle, before they are sent; an alert that has fired again is not resolved any more."""
+    rows = [
+        {"receiver": receiver, "handle": handle, "alert": notice.instance, "incident": notice.incident, "sent_at": at}
+        for handle, notices in messages.items()
+        for notice in notices
+    ]
+    # The time of the first attempt stays: `forget_unsent` deletes what a later one has added only.
+    statement = upsert(unanswered_messages).on_conflict_do_update(
+        index_elements=["receiver", "handle", "alert", "incident"], set_={"resolved": None}
+    )
+    if rows:
+        connection.execute(statement, rows)
+    connection.execute(delete(unanswered_messages).where(unanswered_messages.c.sent_at < at - _KEPT))
+
+
+def forget_answered(connection: Connection, receiver: str, handles: Collection[str]) -> None:
+    """Forget messages that the receiver has answered, or whose end it has answered."""
+    for handle in handles:
+        connection.execute(delete(unanswered_messages).where(_message(receiver, handle)))
+
+
+def forget_unsent(connection: Connection, receiver: str, handles: Collection[str], *, at: datetime) -> None:
+    """Forget what `note_sent` noted at *at* of messages that were not sent."""
+    for handle in handles:
+        unsent = _message(receiver, handle) & (unanswered_messages.c.sent_at == at)
+        connection.execute(delete(unanswered_messages).where(unsent))
+
+
+def is_any_unanswered(connection: Connection, receiver: str) -> bool:
+    """Whether any message of the receiver is unanswered."""
+    some = select(unanswered_messages.c.handle).where(unanswered_messages.c.receiver == receiver).limit(1)
+    return connection.execute(some).first() is not None
+
+
+def resolve_unanswered(
+    connection: Connection, receiver: str, resolved: Sequence[Notice]
+) -> dict[str, tuple[Notice, ...]]:
+    """Note that alerts are resolved; the unanswered messages of which all alerts are now, with those notices."""
+    touched: set[str] = set()
+    for notice in resolved:
+        shows = (
+            (unanswered_messages.c.receiver == receiver)
+            & (unanswered_messages.c.alert == notice.instance)
+            & (unanswered_messages.c.incident == notice.incident)
+        )
+        noted = update(unanswered_messages).where(shows).values(resolved=encode_notice(notice))
+        touched.update(connection.execute(noted.returning(unanswered_messages.c.handle)).scalars())
+    found = {}
+    for handle in sorted(touched):
+        mine = select(unanswered_messages.c.resolved).where(_message(receiver, handle))
+        texts = connection.execute(mine.order_by(unanswered_messages.c.alert)).scalars().all()
+        if all(texts):
+            found[handle] = tuple(decode_notice(text) for text in texts)
+    return found
+
+
+def unanswered_of(connection: Connection, notices: Iterable[Notice]) -> frozenset[tuple[str, str, str]]:
+    """The receiver, alert and incident of every unanswered message that may have announced one of *notices*."""
+    alerts = [(notice.instance, notice.incident) for notice in notices]
+    columns = unanswered_messages.c
+    found: set[tuple[str, str, str]] = set()
+    for start in range(0, len(alerts), _AT_ONCE):
+        shows = tuple_(columns.alert, columns.incident).in_(alerts[start : start + _AT_ONCE])
+        rows = connection.execute(select(columns.receiver, columns.alert, columns.incident).where(shows))
+        found.update((row.receiver, row.alert, row.incident) for row in rows)
+    return frozenset(found)
+
+
+def _message(receiver: str, handle: str) -> ColumnElement[bool]:
+    return (unanswered_messages.c.receiver == receiver) & (unanswered_messages.c.handle == handle)
