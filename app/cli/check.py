@@ -14,9 +14,10 @@ from app.cli.live import Inspector, LiveFindings
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
 from app.delivery import load_config
+from app.documents import COUNTER_NAME, LoadResult, load_documents
 from app.prometheus import PrometheusError, open_client
 from app.settings import Settings, SettingsError, environment, load_settings
-from app.spec import COUNTER_NAME, LoadResult, SpecHint, load_documents
+from app.yamldoc import HintFinding
 
 EXIT_ERRORS = 1
 EXIT_WARNINGS = 3
@@ -54,7 +55,7 @@ def check(
     """
     loaded = _with_config(load_documents(*paths), config)
     loaded = replace(loaded, warnings=(*loaded.warnings, *template_warnings(loaded)))
-    hints: tuple[SpecHint, ...] = ()
+    hints: tuple[HintFinding, ...] = ()
     if live and (loaded.slos or not loaded.errors):
         # What is wrong in one SLO hides nothing that Prometheus says of the sound ones.
         found = _ask(loaded, prometheus_url)
@@ -101,7 +102,7 @@ async def _live_findings(loaded: LoadResult, settings: Settings) -> LiveFindings
         return await Inspector(client, clock.now()).findings(loaded)
 
 
-def _print(loaded: LoadResult, hints: Sequence[SpecHint]) -> None:
+def _print(loaded: LoadResult, hints: Sequence[HintFinding]) -> None:
     show([*loaded.errors, *loaded.warnings, *hints])
     files, slos = counted(len(loaded.files), "file"), counted(len(loaded.slos), "SLO")
     found = f"{counted(len(loaded.errors), 'error')}, {counted(len(loaded.warnings), 'warning')}"
@@ -111,7 +112,7 @@ def _print(loaded: LoadResult, hints: Sequence[SpecHint]) -> None:
     errors().print(f"{files}, {slos}: {found}", style=colour)
 
 
-def _document(loaded: LoadResult, hints: Sequence[SpecHint]) -> dict[str, Any]:
+def _document(loaded: LoadResult, hints: Sequence[HintFinding]) -> dict[str, Any]:
     return {
         "ok": not loaded.errors,
         "files": [str(file) for file in loaded.files],

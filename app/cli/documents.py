@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 
 from app.cli.console import errors, fail
-from app.spec import Finding, LoadResult, SpecError, SpecHint, SpecWarning, load_documents
+from app.documents import LoadResult, load_documents
+from app.yamldoc import ErrorFinding, Finding, HintFinding, WarningFinding
 
 Paths = Annotated[list[Path], typer.Argument(help="Files, or folders of files, with SLO documents.", metavar="PATH...")]
 
 _LOOKS: tuple[tuple[type[Finding], str, str], ...] = (
-    (SpecError, "red", "error"),
-    (SpecWarning, "yellow", "warning"),
-    (SpecHint, "cyan", "hint"),
+    (ErrorFinding, "red", "error"),
+    (WarningFinding, "yellow", "warning"),
+    (HintFinding, "cyan", "hint"),
 )
 
 

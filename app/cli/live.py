@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from app.alerting import shortest_windows_s, with_windows_of_at_least
+from app.documents import COUNTER_NAME, LoadResult, unlike_a_counter
 from app.ingest.buckets import bound_of, has_threshold
 from app.ingest.matched_series import SeriesSeen, own_matchers, part_of, why_none_matches
 from app.ingest.metric_inspection import refusal_of
@@ -17,8 +18,8 @@ from app.promql.metric_names import NAME, looks_like_counter, name_of
 from app.promql.probe import BUCKET
 from app.promql.selector_text import quote, render
 from app.slo import BadSli, Matcher, Selector, Slo, SloId, format_duration
-from app.spec import COUNTER_NAME, Finding, LoadResult, Place, SpecError, SpecHint, SpecWarning, unlike_a_counter
 from app.status import ProblemCode
+from app.yamldoc import ErrorFinding, Finding, HintFinding, Place, WarningFinding
 
 _AT_ONCE = 8
 _FIRST_ANSWER_S = 5.0
@@ -34,24 +35,24 @@ class Doubt:
     problem: str
     remedy: str
     code: str = ""
-    kind: type[Finding] = SpecWarning
+    kind: type[Finding] = WarningFinding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LiveFindings:
     """What Prometheus says about the documents, at the places of their SLOs and in their order."""
 
-    errors: tuple[SpecError, ...] = ()
-    warnings: tuple[SpecWarning, ...] = ()
-    hints: tuple[SpecHint, ...] = ()
+    errors: tuple[ErrorFinding, ...] = ()
+    warnings: tuple[WarningFinding, ...] = ()
+    hints: tuple[HintFinding, ...] = ()
 
     @classmethod
     def of(cls, findings: Sequence[Finding]) -> "LiveFindings":
         """The findings, sorted out."""
         return cls(
-            errors=tuple(found for found in findings if isinstance(found, SpecError)),
-            warnings=tuple(found for found in findings if isinstance(found, SpecWarning)),
-            hints=tuple(found for found in findings if isinstance(found, SpecHint)),
+            errors=tuple(found for found in findings if isinstance(found, ErrorFinding)),
+            warnings=tuple(found for found in findings if isinstance(found, WarningFinding)),
+            hints=tuple(found for found in findings if isinstance(found, HintFinding)),
         )
 
 
@@ -101,12 +102,12 @@ class Inspector:
             name = name_of(selector)
             verdict = await kind_of(selector, self.client, self.at, deadline=_DEADLINE_S)
             if verdict.kind is MetricKind.GAUGE:
-                yield Doubt(*refusal_of(selector, verdict), ProblemCode.GAUGE, SpecError)
+                yield Doubt(*refusal_of(selector, verdict), ProblemCode.GAUGE, ErrorFinding)
             elif verdict.kind is MetricKind.UNKNOWN and name is not None and not looks_like_counter(name):
                 yield Doubt(*unlike_a_counter(name, asked=True), COUNTER_NAME)
             if name is not None and name.endswith("_sum"):
                 count = f"{name.removesuffix('_sum')}_count"
-                yield Doubt(f"{name} adds up what was measured, not events", f"write {count}", "sum", SpecHint)
+                yield Doubt(f"{name} adds up what was measured, not events", f"write {count}", "sum", HintFinding)
 
     async def _of_part(self, slo: Slo) -> AsyncIterator[Doubt]:
         """Whether the good or bad selector matches, and what share of the events."""
@@ -126,7 +127,7 @@ class Inspector:
         bad = share if isinstance(sli, BadSli) else 1.0 - share
         if share and bad > _MOST_BAD:
             problem = f"{min(bad, 1.0):.0%} of the events of the last day are bad"
-            yield Doubt(problem, "check whether good and bad are swapped", "mostly_bad", SpecHint)
+            yield Doubt(problem, "check whether good and bad are swapped", "mostly_bad", HintFinding)
 
     async def _of_no_part(self, slo: Slo) -> Doubt:
         """Why no series is good, or none bad."""
@@ -142,7 +143,7 @@ class Inspector:
         why = await self._why_none_matches(slo) or "check its labels in Prometheus"
         if isinstance(sli, BadSli):
             remedy = f"normal for a service without errors; otherwise: {why}"
-            return Doubt(f"no series match {render(part)}", remedy, ProblemCode.BAD_NEVER_MATCHED, SpecHint)
+            return Doubt(f"no series match {render(part)}", remedy, ProblemCode.BAD_NEVER_MATCHED, HintFinding)
         return Doubt(f"no series match {render(part)}", why, ProblemCode.GOOD_NEVER_MATCHED)
 
     async def _why_none_matches(self, slo: Slo) -> str | None:

@@ -7,13 +7,14 @@ from app.delivery import DeliveryConfig
 from app.delivery.annotations import template_problems
 from app.delivery.samples import sample_alerts
 from app.delivery.templates import Templates, is_template
+from app.documents import LoadResult
 from app.slo import Slo
-from app.spec import LoadResult, SpecWarning
+from app.yamldoc import WarningFinding
 
 _REMEDY = "see docs/receivers.md; until then the default text is sent"
 
 
-def template_warnings(loaded: LoadResult) -> list[SpecWarning]:
+def template_warnings(loaded: LoadResult) -> list[WarningFinding]:
     """One warning for each annotation whose template fails for a sample alert, at the place of its SLO."""
     return [
         _warning(slo, name, problem, loaded)
@@ -23,7 +24,7 @@ def template_warnings(loaded: LoadResult) -> list[SpecWarning]:
     ]
 
 
-def receiver_template_warnings(config: DeliveryConfig, file: Path, slos: Sequence[Slo]) -> list[SpecWarning]:
+def receiver_template_warnings(config: DeliveryConfig, file: Path, slos: Sequence[Slo]) -> list[WarningFinding]:
     """One warning for each template of a receiver that fails for a sample alert of any of the SLOs."""
     found = []
     for number, receiver in enumerate(config.receivers):
@@ -32,7 +33,7 @@ def receiver_template_warnings(config: DeliveryConfig, file: Path, slos: Sequenc
             for name, problem in _problems(slo, receiver.templates, without_own=True):
                 problems.setdefault(name, f"{problem} of {slo.id}")
         found += [
-            SpecWarning(
+            WarningFinding(
                 file=file,
                 line=0,
                 column=0,
@@ -45,9 +46,9 @@ def receiver_template_warnings(config: DeliveryConfig, file: Path, slos: Sequenc
     return found
 
 
-def _warning(slo: Slo, name: str, problem: str, loaded: LoadResult) -> SpecWarning:
+def _warning(slo: Slo, name: str, problem: str, loaded: LoadResult) -> WarningFinding:
     place = loaded.places[slo.id]
-    return SpecWarning(
+    return WarningFinding(
         file=place.file,
         line=place.line,
         column=place.column,

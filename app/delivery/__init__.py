@@ -1,6 +1,6 @@
 """The outbox to its receivers, each in a module of its own.
 
-May import `app.store`, `app.spec`, the core and `app.clock`; one of two rooms that import httpx. Start at `loop.py`,
+May import `app.store`, `app.yamldoc`, the core and `app.clock`; imports httpx. Start at `loop.py`,
 which drains the outbox and re-asserts what fires; `degraded.py` puts pages before it while the database cannot be
 written. `message.py` puts alerts into words; `alertmanager.py` is the first receiver, `direct.py` what all others have
 in common; `outgoing.py` says where requests may go, `outcome.py` what can become of an attempt; `config/` is the file

@@ -22,12 +22,12 @@ from app.api.ports import (
 )
 from app.clock import Clock
 from app.delivery import LoadedConfig, load_config
+from app.documents import load_documents
 from app.evaluation import RECORDED_EVERY_S, Past, points
 from app.metrics import Instruments
 from app.service.engine import Engine
 from app.settings import Settings, environment
 from app.slo import SloId
-from app.spec import load_documents
 from app.status import HistoryPoint
 from app.store import Database, StoreError
 from app.store.alerts import recent_transitions

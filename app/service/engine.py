@@ -11,13 +11,13 @@ from typing import Any, TypeVar
 import structlog
 
 from app.delivery import DeliveryConfig
+from app.documents import LoadResult
 from app.evaluation import EvaluationTiming, Evaluator
 from app.prometheus import PrometheusClient, PrometheusError, open_client
 from app.schedule import Schedule
 from app.service.components import Components
 from app.service.delivery_runtime import DeliveryRuntime, open_delivery_runtime
 from app.slo import Slo, format_duration
-from app.spec import LoadResult
 from app.store import StoreError, StoreUnavailableError
 
 _log = structlog.get_logger(__name__)

@@ -14,6 +14,7 @@ from anyio.to_thread import current_default_thread_limiter
 from app.api import create_app, path_prefix
 from app.clock import SystemClock
 from app.delivery import DeliveryConfig, FailureReason, load_config
+from app.documents import LoadResult, load_documents
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
 from app.service.api_adapters import Documents, EngineHistory, EngineReadiness, StoredAlertLog, StoredDeadLetters
@@ -24,7 +25,6 @@ from app.service.logs import configure_logging
 from app.service.memory import settle_memory
 from app.service.open_files import allow_open_files
 from app.settings import Settings, environment
-from app.spec import LoadResult, load_documents
 from app.status import Board
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
 from app.ui import pages

@@ -13,8 +13,8 @@ import yaml
 from typer.testing import CliRunner
 
 from app.cli.application import app
+from app.documents import load_documents
 from app.slo import BadSli, Selector, Slo
-from app.spec import load_documents
 from tests.cli.test_check import GOOD, write
 from tests.support.servers import promtool_binary
 

@@ -13,11 +13,11 @@ import pytest
 from app.clock import SystemClock
 from app.delivery import DeliveryConfig, MemoryMessages, NoInstruments, NotifierContext, load_config, open_receivers
 from app.delivery.config.meaning import AlertmanagerTargets, ReceiverConfig
+from app.documents import load_documents
 from app.metrics import BuildInfo, Instruments
 from app.service.components import Components
 from app.service.engine import Engine
 from app.settings import load_settings
-from app.spec import load_documents
 from app.status import Board
 from app.store import open_database
 from tests.delivery.busy import Busy, serving

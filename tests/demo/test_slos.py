@@ -1,7 +1,7 @@
 """The demo's documents."""
 
+from app.documents import load_documents
 from app.slo import Severity
-from app.spec import load_documents
 from demo.endpoints import BUCKETS, SERVICES
 from demo.servers import SLOS
 

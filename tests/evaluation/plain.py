@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from app.documents import load_documents
 from app.slo import Slo
-from app.spec import load_documents
 from tests.evaluation.memory import Series
 from tests.support.service import write_documents
 

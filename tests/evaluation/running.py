@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 from typing_extensions import override
 
 from app.alerting import Routing
+from app.documents import load_documents
 from app.evaluation import EvaluationInstruments, EvaluationTiming, Evaluator, Source
 from app.slo import Slo
-from app.spec import load_documents
 from app.status import Board, Snapshot
 from app.store import Database, open_database
 from tests.support.service import write_documents

@@ -8,8 +8,8 @@ import pytest
 
 from app.api.documents import alert_document
 from app.delivery.message import description, summary
+from app.documents import load_documents
 from app.slo import AlertState, Cause, Severity, Slo, SloId
-from app.spec import load_documents
 from app.status import AlertView
 from app.store.alerts import load_in_force, recent_transitions
 from tests.evaluation.memory import MemorySource, Series

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.documents import load_documents
 from app.slo import Slo
-from app.spec import load_documents
 from app.store.alerts import load_in_force, recent_transitions
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.running import Running

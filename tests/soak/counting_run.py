@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from app.clock import SystemClock
+from app.documents import load_documents
 from app.evaluation import EvaluationTiming, Evaluator
 from app.metrics import BuildInfo, Instruments
 from app.prometheus import HttpConfig, open_client
-from app.spec import load_documents
 from app.status import Board
 from app.store import open_database
 

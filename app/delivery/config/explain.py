@@ -7,8 +7,8 @@ from pydantic import BaseModel, ValidationError
 
 from app.delivery.config import model as config
 from app.delivery.config.vault import Complaint
-from app.spec.errors import FieldPath
-from app.spec.scalars import REFUSED
+from app.yamldoc.findings import FieldPath
+from app.yamldoc.scalars import REFUSED
 
 _KEY = "[key]"
 _MODELS: dict[tuple[str, ...], type[BaseModel]] = {

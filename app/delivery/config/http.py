@@ -10,7 +10,7 @@ from app.delivery.config.vault import Vault
 from app.delivery.http_options import HttpOptions, Login, ProxyOptions, TlsOptions, is_proxy_url
 from app.delivery.secrets import FixedSecret, PlainValue, Secret
 from app.http import environment_proxies, is_header_name, is_header_value
-from app.spec.errors import FieldPath
+from app.yamldoc.findings import FieldPath
 
 _PROXY_REMEDY = "write something like http://proxy.example.org:3128"
 

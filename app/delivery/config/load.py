@@ -10,11 +10,11 @@ from app.delivery.config.explain import complaints_of
 from app.delivery.config.meaning import DeliveryConfig, meaning_of
 from app.delivery.config.model import ConfigModel
 from app.delivery.config.vault import Complaint, Vault
-from app.spec.document import Document
-from app.spec.errors import Findings, Place, SpecError
-from app.spec.files import read_text
-from app.spec.scalars import kind
-from app.spec.tree import Position, SyntaxProblemError, Table, read_trees
+from app.yamldoc.document import Document
+from app.yamldoc.files import read_text
+from app.yamldoc.findings import ErrorFinding, Findings, Place
+from app.yamldoc.scalars import kind
+from app.yamldoc.tree import Position, SyntaxProblemError, Table, read_trees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class LoadedConfig:
     """What the file says, usable only where *errors* is empty."""
 
     config: DeliveryConfig
-    errors: tuple[SpecError, ...] = ()
+    errors: tuple[ErrorFinding, ...] = ()
 
 
 def load_config(

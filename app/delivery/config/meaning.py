@@ -30,7 +30,7 @@ from app.delivery.slack import SlackBotOptions
 from app.delivery.templates import TemplateProblemError, Templates, compile_template
 from app.delivery.webhook import WebhookOptions
 from app.http import probe_file
-from app.spec.errors import FieldPath
+from app.yamldoc.findings import FieldPath
 
 ALERTMANAGER = "alertmanager"
 """The name of the receiver that the setting of Alertmanager's URLs makes."""

@@ -14,9 +14,9 @@ from app.delivery.mail import Encryption
 from app.delivery.pagerduty import URL as PAGERDUTY_URL
 from app.delivery.slack import API as SLACK_API
 from app.slo import Severity
-from app.spec import scalars
-from app.spec.scalars import refuse
-from app.spec.tree import BooleanText, NumberText
+from app.yamldoc import scalars
+from app.yamldoc.scalars import refuse
+from app.yamldoc.tree import BooleanText, NumberText
 
 
 def _url(value: Any) -> str:

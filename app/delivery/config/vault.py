@@ -6,7 +6,7 @@ from pathlib import Path
 
 from app.delivery.answers import AttemptError
 from app.delivery.secrets import FileSecret, FixedSecret, Secret
-from app.spec.errors import FieldPath
+from app.yamldoc.findings import FieldPath
 
 
 @dataclass(frozen=True, slots=True)

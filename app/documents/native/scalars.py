@@ -1,4 +1,4 @@
-"""Single values of a document: numbers, durations, names, selectors; each function refuses with a remedy."""
+"""Single values of a native document: objectives, factors, selectors; each function refuses with a remedy."""
 
 import difflib
 import re
@@ -8,58 +8,20 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic_core import PydanticCustomError
-
 from app.alerting import ALERTNAMES, RESERVED
 from app.promql.selector_text import SelectorError, parse_selector
-from app.slo import CalendarUnit, NoData, NoTraffic, Selector, format_duration, parse_duration
-from app.spec.tree import BooleanText, Items, NullText, NumberText, Table
+from app.slo import CalendarUnit, NoData, NoTraffic, Selector, format_duration
+from app.yamldoc.scalars import OFF, kind, read_duration, read_label_name, read_number, read_text, refuse
+from app.yamldoc.tree import NumberText
 
-REFUSED = "refused"
-"""The pydantic error type of everything that is refused here."""
-
-NAME_PATTERN = r"^[A-Za-z0-9][-A-Za-z0-9_.]*$"
-LABEL_PATTERN = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
-DURATION_PATTERN = r"^([0-9]+(y|w|d|h|ms|m|s))+$"
-_NAME = re.compile(NAME_PATTERN, re.ASCII)
-_LABEL = re.compile(LABEL_PATTERN, re.ASCII)
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _NOTHING = re.compile(r"0+(y|w|d|h|ms|m|s)?", re.ASCII)
-_OFF = frozenset({"off", "false"})
-_ON = frozenset({"on", "true"})
 _SHORTEST_WINDOW = timedelta(hours=1)
 _LONGEST_WINDOW = timedelta(days=90)
-_LONGEST_NUMBER = 30
-_DIGITS_AROUND_THE_POINT = 15
 _ALL = Decimal(100)
 _LEAST_USUAL = Decimal(50)
 _LEAST_LEVEL = Decimal("0.5")
 _SUFFIXES = ("_bucket", "_count", "_sum")
-
-
-def refuse(problem: str, remedy: str) -> PydanticCustomError:
-    """The error that says what is wrong and what to write instead."""
-    return PydanticCustomError(REFUSED, "{problem}; {remedy}", {"problem": problem, "remedy": remedy})
-
-
-def read_text(value: Any) -> str:
-    """A text, or any other single value as it was written."""
-    if isinstance(value, NullText):
-        raise refuse("has no value", "write a text, or remove the key")
-    if not isinstance(value, str):
-        raise refuse(f"must be a text, not {kind(value)}", "write one value")
-    return str(value)
-
-
-def read_name(value: Any) -> str:
-    """The name of a service or of an SLO."""
-    if isinstance(value, BooleanText):
-        raise refuse(f"{value} is a boolean in YAML", f'write "{value}" in quotes if that is the name')
-    text = read_text(value)
-    if not _NAME.fullmatch(text):
-        problem = f"{text!r} is not a name"
-        raise refuse(problem, "write letters, digits, `-`, `_` and `.`, the first a letter or digit: checkout")
-    return text
 
 
 def read_alert_name(value: Any) -> str:
@@ -70,16 +32,6 @@ def read_alert_name(value: Any) -> str:
     if text in ALERTNAMES.values():
         # Two alerts of one SLO with the same labels would be one to every receiver.
         raise refuse(f"{text} is the name of another alert of the service", "write another name: ErrorBudgetBurn")
-    return text
-
-
-def read_label_name(value: Any) -> str:
-    """The name of a label or annotation."""
-    text = read_text(value)
-    if not _LABEL.fullmatch(text):
-        raise refuse(f"{text!r} is not a label name", "write letters, digits and `_`, the first no digit: team")
-    if text.startswith("__"):
-        raise refuse(f"{text!r} begins with `__`, which Prometheus keeps for itself", "write another name")
     return text
 
 
@@ -94,8 +46,8 @@ def read_alert_label_name(value: Any) -> str:
 def read_percent(value: Any) -> Decimal:
     """A percentage as people say it, with or without the percent sign, as a ratio."""
     if isinstance(value, str) and value.endswith("%"):
-        return _number(NumberText(value.removesuffix("%").rstrip())) / _ALL
-    return _number(value) / _ALL
+        return read_number(NumberText(value.removesuffix("%").rstrip())) / _ALL
+    return read_number(value) / _ALL
 
 
 def read_objective(value: Any) -> float:
@@ -123,7 +75,7 @@ def read_budget_share(value: Any) -> float:
 
 def read_evidence(value: Any) -> float | None:
     """How sure an alert must be, in percent, as a ratio; None for `off`."""
-    if isinstance(value, str) and value.lower() in _OFF:
+    if isinstance(value, str) and value.lower() in OFF:
         return None
     ratio = read_percent(value)
     if not _LEAST_LEVEL <= ratio < 1:
@@ -133,7 +85,7 @@ def read_evidence(value: Any) -> float | None:
 
 def read_min_bad_events(value: Any) -> int:
     """The least number of bad events that an alert fires at."""
-    number = _number(value)
+    number = read_number(value)
     if number < 1 or number != int(number):
         raise refuse(f"{value} is no number of events", "write a whole number of at least 1, such as 2")
     return int(number)
@@ -141,19 +93,7 @@ def read_min_bad_events(value: Any) -> int:
 
 def read_factor(value: Any) -> float:
     """A burn rate that a tier fires at."""
-    return float(_number(value))
-
-
-def read_duration(value: Any) -> timedelta:
-    """A duration longer than zero."""
-    if isinstance(value, NumberText):
-        raise refuse(f"{value} has no unit", f"write {value}m for minutes, {value}h for hours or {value}d for days")
-    text = read_text(value)
-    try:
-        return parse_duration(text)
-    except ValueError as error:
-        problem, _, remedy = str(error).partition(": ")
-        raise refuse(problem, remedy or "write a duration such as 5m, 1h or 30d") from error
+    return float(read_number(value))
 
 
 def read_rolling_window(value: Any) -> timedelta:
@@ -174,14 +114,14 @@ def read_patience(value: Any) -> timedelta:
 
 def read_patience_or_off(value: Any) -> timedelta | None:
     """A duration longer than zero; None for `off`."""
-    if isinstance(value, str) and value.lower() in _OFF:
+    if isinstance(value, str) and value.lower() in OFF:
         return None
     return read_duration(value)
 
 
 def read_wait_or_off(value: Any) -> timedelta | None:
     """A duration that may be zero; None for `off`."""
-    return None if isinstance(value, str) and value.lower() in _OFF else read_patience(value)
+    return None if isinstance(value, str) and value.lower() in OFF else read_patience(value)
 
 
 def read_no_traffic(value: Any) -> NoTraffic:
@@ -191,13 +131,6 @@ def read_no_traffic(value: Any) -> NoTraffic:
         return NoTraffic.TICKET if text == "alert" else NoTraffic(text)
     except ValueError as error:
         raise refuse(f"{text!r} is not a policy", f"write one of {', '.join(NoTraffic)}") from error
-
-
-def read_switch(value: Any) -> bool:
-    """Whether something is on."""
-    if isinstance(value, str) and value.lower() in _ON | _OFF:
-        return value.lower() in _ON
-    raise refuse(f"must be true or false, not {kind(value)}", "write true or false")
 
 
 def read_no_data(value: Any) -> NoData:
@@ -230,7 +163,7 @@ def read_calendar_unit(value: Any) -> CalendarUnit:
 
 def read_off(value: Any) -> None:
     """The switch that turns a severity off."""
-    if not isinstance(value, str) or value.lower() not in _OFF:
+    if not isinstance(value, str) or value.lower() not in OFF:
         raise refuse(f"must be a mapping or `off`, not {kind(value)}", "write {for: 2m}, or off for no such alerts")
 
 
@@ -269,41 +202,10 @@ def read_threshold(value: Any) -> timedelta | Decimal:
     """The upper bound of the good buckets: a duration, or a number in the histogram's own unit."""
     if not isinstance(value, NumberText):
         return read_duration(value)
-    number = _number(value)
+    number = read_number(value)
     if number <= 0:
         raise refuse(f"{value} is not above zero", "write the bound of a bucket, such as 300ms")
     return number
-
-
-def kind(value: Any) -> str:
-    """What a value is, in words."""
-    if isinstance(value, Table):
-        return "a mapping"
-    if isinstance(value, Items):
-        return "a list"
-    kinds: dict[type, str] = {NullText: "empty", NumberText: "a number", BooleanText: "a boolean"}
-    return kinds.get(type(value), "a text")
-
-
-def _number(value: Any) -> Decimal:
-    if not isinstance(value, str) or isinstance(value, NullText):
-        raise refuse(f"must be a number, not {kind(value)}", "write a number such as 99.9")
-    number = value.replace(",", ".", 1).strip()
-    if not _is_finite_number(number):
-        raise refuse(f"{value[:_LONGEST_NUMBER]!r} is not a number", "write a number such as 99.9")
-    if not isinstance(value, NumberText) or "," in value:
-        raise refuse(f"{value!r} is a text, not a number", f"write {number} without quotes")
-    return Decimal(number)
-
-
-def _is_finite_number(text: str) -> bool:
-    if len(text) > _LONGEST_NUMBER:
-        return False
-    try:
-        number = Decimal(text)
-    except ArithmeticError:
-        return False
-    return number.is_finite() and abs(number.adjusted()) <= _DIGITS_AROUND_THE_POINT
 
 
 @lru_cache(maxsize=1024)

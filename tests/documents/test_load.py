@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from app.documents import LoadResult, load_documents
 from app.slo import SloId
-from app.spec import LoadResult, load_documents
-from app.spec.files import LARGEST_FILE
+from app.yamldoc.files import LARGEST_FILE
 
 _SLI = "{total: a_total, bad: 'a_total{code=\"500\"}'}"
 

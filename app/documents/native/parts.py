@@ -6,6 +6,17 @@ from decimal import Decimal
 from functools import lru_cache
 
 from app.alerting.policy import default_policies
+from app.documents.native.model import (
+    AlertingModel,
+    BadSliModel,
+    BudgetAlertsModel,
+    CalendarModel,
+    GoodSliModel,
+    LatencySliModel,
+    PolicyModel,
+    TierModel,
+)
+from app.promql.buckets import le_matcher
 from app.slo import (
     BadSli,
     BudgetAlerts,
@@ -22,17 +33,6 @@ from app.slo import (
     Sli,
     Tier,
     Window,
-)
-from app.spec.buckets import le_matcher
-from app.spec.native_model import (
-    AlertingModel,
-    BadSliModel,
-    BudgetAlertsModel,
-    CalendarModel,
-    GoodSliModel,
-    LatencySliModel,
-    PolicyModel,
-    TierModel,
 )
 
 SliModel = BadSliModel | GoodSliModel | LatencySliModel

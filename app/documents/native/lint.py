@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from app.documents.native.checks import Complaint
+from app.documents.native.model import LatencySliModel, SloModel
+from app.documents.native.parts import event_selectors
 from app.promql.metric_names import NAME, looks_like_counter
 from app.slo import MatchOp, Selector, Severity, Slo
-from app.spec.checks import Complaint
-from app.spec.native_model import LatencySliModel, SloModel
-from app.spec.parts import event_selectors
 
 COUNTER_NAME = "counter_name"
 """The code of names that do not look like a counter's; Prometheus may know better."""

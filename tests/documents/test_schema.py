@@ -9,7 +9,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from app.spec import json_schema, load_documents
+from app.documents import json_schema, load_documents
 
 _ROOT = Path(__file__).parents[2]
 _FIXTURES = Path(__file__).parent / "fixtures"
@@ -28,7 +28,7 @@ def _errors(document: Any) -> list[str]:
 
 
 def test_the_committed_schema_is_current() -> None:
-    """`python -m app.spec > docs/slo.schema.json` writes it anew."""
+    """`python -m app.documents > docs/slo.schema.json` writes it anew."""
     assert json.loads((_ROOT / "docs/slo.schema.json").read_text()) == json_schema()
 
 

@@ -4,16 +4,17 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from app.documents.dialect import PlacedSlo
+from app.documents.native.checks import check_slo
+from app.documents.native.explain import explain
+from app.documents.native.lint import lint_slo
+from app.documents.native.model import HeaderModel, SloModel
+from app.documents.native.parts import budget_alerts_of, labels_of, policies_of, sli_of, window_of
 from app.slo import Alerting, Slo, SloId
-from app.spec.checks import check_slo
-from app.spec.document import Document, PlacedSlo
-from app.spec.errors import Findings
-from app.spec.explain import explain
-from app.spec.lint import lint_slo
-from app.spec.native_model import HeaderModel, SloModel
-from app.spec.parts import budget_alerts_of, labels_of, policies_of, sli_of, window_of
-from app.spec.scalars import kind
-from app.spec.tree import Items, Node
+from app.yamldoc.document import Document
+from app.yamldoc.findings import Findings
+from app.yamldoc.scalars import kind
+from app.yamldoc.tree import Items, Node
 
 _Model = TypeVar("_Model", bound=BaseModel)
 _OTHERS = ("apiVersion", "kind", "version")

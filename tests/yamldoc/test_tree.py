@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from app.spec.tree import (
+from app.yamldoc.tree import (
     BooleanText,
     Node,
     NullText,

@@ -7,8 +7,8 @@ import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.promql.buckets import bucket_spellings, le_matcher
 from app.slo import MatchOp
-from app.spec.buckets import bucket_spellings, le_matcher
 
 
 @pytest.mark.parametrize(

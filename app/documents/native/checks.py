@@ -5,19 +5,19 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.alerting.policy import check_tier
-from app.promql.metric_names import name_of
-from app.promql.probe import BUCKET
-from app.promql.selector_text import quote
-from app.slo import MatchOp, NoData, Selector, Severity, Tier, Window, format_duration
-from app.spec.errors import FieldPath
-from app.spec.native_model import (
+from app.documents.native.model import (
     BadSliModel,
     LatencySliModel,
     PolicyModel,
     SloModel,
     TierModel,
 )
-from app.spec.parts import event_selectors, factor, histogram_matchers, window_of
+from app.documents.native.parts import event_selectors, factor, histogram_matchers, window_of
+from app.promql.metric_names import name_of
+from app.promql.probe import BUCKET
+from app.promql.selector_text import quote
+from app.slo import MatchOp, NoData, Selector, Severity, Tier, Window, format_duration
+from app.yamldoc.findings import FieldPath
 
 _UNITS = {"milliseconds": "ms", "microseconds": "µs", "nanoseconds": "ns"}
 _NOT_TIME = ("bytes", "ratio", "percent", "count", "size")

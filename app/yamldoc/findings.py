@@ -49,51 +49,51 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class SpecError(Finding):
+class ErrorFinding(Finding):
     """One thing that makes a document unusable."""
 
     __str__ = Finding.__str__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class SpecWarning(Finding):
+class WarningFinding(Finding):
     """One thing that loads, and is probably not meant."""
 
     __str__ = Finding.__str__
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class SpecHint(Finding):
+class HintFinding(Finding):
     """One thing that is worth a look, and normal for some services."""
 
     __str__ = Finding.__str__
 
 
-_Kind = TypeVar("_Kind", SpecError, SpecWarning)
+_Kind = TypeVar("_Kind", ErrorFinding, WarningFinding)
 
 
 class Findings:
     """Errors and warnings, gathered over many files."""
 
     def __init__(self) -> None:
-        self._errors: set[SpecError] = set()
-        self._warnings: set[SpecWarning] = set()
+        self._errors: set[ErrorFinding] = set()
+        self._warnings: set[WarningFinding] = set()
 
     def error(self, place: Place, problem: str, remedy: str, *, field: FieldPath = (), code: str = "") -> None:
         """Add what makes the documents unusable."""
-        self._errors.add(_finding(SpecError, place, problem, remedy, field, code=code))
+        self._errors.add(_finding(ErrorFinding, place, problem, remedy, field, code=code))
 
     def warning(self, place: Place, problem: str, remedy: str, *, field: FieldPath = (), code: str = "") -> None:
         """Add what is probably not meant."""
-        self._warnings.add(_finding(SpecWarning, place, problem, remedy, field, code=code))
+        self._warnings.add(_finding(WarningFinding, place, problem, remedy, field, code=code))
 
     @property
-    def errors(self) -> tuple[SpecError, ...]:
+    def errors(self) -> tuple[ErrorFinding, ...]:
         """Every error once, by file and line."""
         return tuple(sorted(self._errors))
 
     @property
-    def warnings(self) -> tuple[SpecWarning, ...]:
+    def warnings(self) -> tuple[WarningFinding, ...]:
         """Every warning once, by file and line."""
         return tuple(sorted(self._warnings))
 

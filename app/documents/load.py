@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from app.documents.dialect import Dialect, PlacedSlo
+from app.documents.files import find_files
+from app.documents.native.dialect import NativeDialect
 from app.slo import Slo, SloId
-from app.spec.document import Dialect, Document, PlacedSlo
-from app.spec.errors import Findings, Place, SpecError, SpecWarning
-from app.spec.files import find_files, read_text
-from app.spec.native import NativeDialect
-from app.spec.scalars import kind
-from app.spec.tree import Position, SyntaxProblemError, Table, read_trees
+from app.yamldoc.document import Document
+from app.yamldoc.files import read_text
+from app.yamldoc.findings import ErrorFinding, Findings, Place, WarningFinding
+from app.yamldoc.scalars import kind
+from app.yamldoc.tree import Position, SyntaxProblemError, Table, read_trees
 
 DIALECTS: tuple[Dialect, ...] = (NativeDialect(),)
 """Asked in this order; the first that recognises a document reads it."""
@@ -27,8 +29,8 @@ class LoadResult:
     """
 
     slos: tuple[Slo, ...]
-    errors: tuple[SpecError, ...]
-    warnings: tuple[SpecWarning, ...]
+    errors: tuple[ErrorFinding, ...]
+    warnings: tuple[WarningFinding, ...]
     files: tuple[Path, ...]
     places: Mapping[SloId, Place]
     digest: str

@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.alerting.policy import default_policies
+from app.documents import load_documents
 from app.promql.selector_text import parse_selector, render
 from app.slo import (
     Alerting,
@@ -21,7 +22,6 @@ from app.slo import (
     SloId,
     Tier,
 )
-from app.spec import load_documents
 
 _FIXTURES = Path(__file__).parent / "fixtures"
 _HOUR, _MINUTE = timedelta(hours=1), timedelta(minutes=1)

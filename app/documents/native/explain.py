@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from app.spec import native_model as native
-from app.spec.document import Document
-from app.spec.errors import FieldPath, Findings
-from app.spec.scalars import REFUSED, kind
+from app.documents.native import model as native
+from app.yamldoc.document import Document
+from app.yamldoc.findings import FieldPath, Findings
+from app.yamldoc.scalars import REFUSED, kind
 
 _MODELS: Mapping[tuple[str, ...], tuple[type[BaseModel], ...]] = {
     (): (native.DocumentModel,),

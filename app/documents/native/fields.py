@@ -7,23 +7,24 @@ from typing import Annotated, Any, Final
 from pydantic import Discriminator, PlainValidator, Tag, WithJsonSchema
 
 from app.alerting import RESERVED
+from app.documents.native import scalars
 from app.slo import Selector
-from app.spec import scalars
+from app.yamldoc import scalars as plain
 
 _ANY_SCALAR = {"type": ["string", "number", "boolean"]}
-_DURATION = {"type": "string", "pattern": scalars.DURATION_PATTERN, "examples": ["5m", "1h30m", "30d"]}
+_DURATION = {"type": "string", "pattern": plain.DURATION_PATTERN, "examples": ["5m", "1h30m", "30d"]}
 _PERCENT_SIGN = {"type": "string", "pattern": r"^[0-9.]+ ?%$"}
 
 
 def _name(example: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": scalars.NAME_PATTERN, "examples": [example]})
+    return WithJsonSchema({"type": "string", "pattern": plain.NAME_PATTERN, "examples": [example]})
 
 
-Text = Annotated[str, PlainValidator(scalars.read_text), WithJsonSchema(_ANY_SCALAR)]
-ServiceName = Annotated[str, PlainValidator(scalars.read_name), _name("checkout")]
-SloName = Annotated[str, PlainValidator(scalars.read_name), _name("availability")]
+Text = Annotated[str, PlainValidator(plain.read_text), WithJsonSchema(_ANY_SCALAR)]
+ServiceName = Annotated[str, PlainValidator(plain.read_name), _name("checkout")]
+SloName = Annotated[str, PlainValidator(plain.read_name), _name("availability")]
 AlertName = Annotated[str, PlainValidator(scalars.read_alert_name), WithJsonSchema({"type": "string", "minLength": 1})]
-_LABEL_NAME = {"type": "string", "pattern": scalars.LABEL_PATTERN}
+_LABEL_NAME = {"type": "string", "pattern": plain.LABEL_PATTERN}
 _ALERT_LABEL_NAME = {**_LABEL_NAME, "not": {"enum": sorted(RESERVED)}}
 
 
@@ -31,7 +32,7 @@ def _mapping(names: dict[str, Any]) -> WithJsonSchema:
     return WithJsonSchema({"type": "object", "propertyNames": names, "additionalProperties": _ANY_SCALAR})
 
 
-LabelName = Annotated[str, PlainValidator(scalars.read_label_name), WithJsonSchema(_LABEL_NAME)]
+LabelName = Annotated[str, PlainValidator(plain.read_label_name), WithJsonSchema(_LABEL_NAME)]
 AlertLabelName = Annotated[str, PlainValidator(scalars.read_alert_label_name)]
 AlertLabels = Annotated[dict[AlertLabelName, Text], _mapping(_ALERT_LABEL_NAME)]
 Annotations = Annotated[dict[LabelName, Text], _mapping(_LABEL_NAME)]
@@ -80,11 +81,11 @@ Factor = Annotated[
     PlainValidator(scalars.read_factor),
     WithJsonSchema({"type": "number", "minimum": 1, "examples": [14.4]}),
 ]
-Duration = Annotated[timedelta, PlainValidator(scalars.read_duration), WithJsonSchema(_DURATION)]
+Duration = Annotated[timedelta, PlainValidator(plain.read_duration), WithJsonSchema(_DURATION)]
 RollingWindowLength = Annotated[
     timedelta,
     PlainValidator(scalars.read_rolling_window),
-    WithJsonSchema({"type": "string", "pattern": scalars.DURATION_PATTERN, "examples": ["7d", "28d", "30d"]}),
+    WithJsonSchema({"type": "string", "pattern": plain.DURATION_PATTERN, "examples": ["7d", "28d", "30d"]}),
 ]
 Patience = Annotated[
     timedelta,
@@ -101,7 +102,7 @@ WaitOrOff = Annotated[
     PlainValidator(scalars.read_wait_or_off),
     WithJsonSchema({"anyOf": [_DURATION, {"enum": [0, "off", False]}], "examples": ["1d", "off"]}),
 ]
-Switch = Annotated[bool, PlainValidator(scalars.read_switch), WithJsonSchema({"enum": [True, False, "on", "off"]})]
+Switch = Annotated[bool, PlainValidator(plain.read_switch), WithJsonSchema({"enum": [True, False, "on", "off"]})]
 TimeZone = Annotated[
     str,
     PlainValidator(scalars.read_time_zone),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.spec import LoadResult, load_documents
+from app.documents import LoadResult, load_documents
 
 _FIXTURES = Path(__file__).parent / "fixtures"
 _BAD = sorted(_FIXTURES.glob("*-bad.yaml"))

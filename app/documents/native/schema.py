@@ -6,7 +6,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import WithDefaultSchema
 from typing_extensions import override
 
-from app.spec.native_model import DocumentModel
+from app.documents.native.model import DocumentModel
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _EXAMPLE = {

@@ -6,9 +6,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+from app.documents import load_documents
 from app.promql.selector_text import render
 from app.slo import GoodSli, Selector
-from app.spec import load_documents
 from tests.support.servers import Server, prometheus
 
 _FOLDER = Path(__file__).parents[2] / "config/slos"

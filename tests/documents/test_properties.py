@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.spec import load_documents
+from app.documents import load_documents
 
 _FIXTURES = Path(__file__).parent / "fixtures"
 _GOOD = [file.read_text(encoding="utf-8") for file in sorted(_FIXTURES.glob("*-good.yaml"))]

@@ -5,8 +5,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
-from app.slo import CalendarUnit, NoData, NoTraffic
-from app.spec.fields import (
+from app.documents.native.fields import (
     MATCHERS_TABLE,
     MATCHERS_TEXT,
     AlertLabels,
@@ -33,7 +32,8 @@ from app.spec.fields import (
     TimeZone,
     WaitOrOff,
 )
-from app.spec.scalars import read_calendar_unit, read_no_data, read_no_traffic, read_off
+from app.documents.native.scalars import read_calendar_unit, read_no_data, read_no_traffic, read_off
+from app.slo import CalendarUnit, NoData, NoTraffic
 
 ROLLING: Final = "<rolling window>"
 CALENDAR: Final = "<calendar window>"

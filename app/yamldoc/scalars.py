@@ -1,0 +1,111 @@
+"""Single values of a file: texts, names, numbers, durations; each function refuses with a remedy."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from pydantic_core import PydanticCustomError
+
+from app.slo import parse_duration
+from app.yamldoc.tree import BooleanText, Items, NullText, NumberText, Table
+
+REFUSED = "refused"
+"""The pydantic error type of everything that is refused here."""
+
+NAME_PATTERN = r"^[A-Za-z0-9][-A-Za-z0-9_.]*$"
+LABEL_PATTERN = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
+DURATION_PATTERN = r"^([0-9]+(y|w|d|h|ms|m|s))+$"
+OFF = frozenset({"off", "false"})
+"""What switches something off, in lower case."""
+_NAME = re.compile(NAME_PATTERN, re.ASCII)
+_LABEL = re.compile(LABEL_PATTERN, re.ASCII)
+_ON = frozenset({"on", "true"})
+_LONGEST_NUMBER = 30
+_DIGITS_AROUND_THE_POINT = 15
+
+
+def refuse(problem: str, remedy: str) -> PydanticCustomError:
+    """The error that says what is wrong and what to write instead."""
+    return PydanticCustomError(REFUSED, "{problem}; {remedy}", {"problem": problem, "remedy": remedy})
+
+
+def read_text(value: Any) -> str:
+    """A text, or any other single value as it was written."""
+    if isinstance(value, NullText):
+        raise refuse("has no value", "write a text, or remove the key")
+    if not isinstance(value, str):
+        raise refuse(f"must be a text, not {kind(value)}", "write one value")
+    return str(value)
+
+
+def read_name(value: Any) -> str:
+    """The name of a service or of an SLO."""
+    if isinstance(value, BooleanText):
+        raise refuse(f"{value} is a boolean in YAML", f'write "{value}" in quotes if that is the name')
+    text = read_text(value)
+    if not _NAME.fullmatch(text):
+        problem = f"{text!r} is not a name"
+        raise refuse(problem, "write letters, digits, `-`, `_` and `.`, the first a letter or digit: checkout")
+    return text
+
+
+def read_label_name(value: Any) -> str:
+    """The name of a label or annotation."""
+    text = read_text(value)
+    if not _LABEL.fullmatch(text):
+        raise refuse(f"{text!r} is not a label name", "write letters, digits and `_`, the first no digit: team")
+    if text.startswith("__"):
+        raise refuse(f"{text!r} begins with `__`, which Prometheus keeps for itself", "write another name")
+    return text
+
+
+def read_number(value: Any) -> Decimal:
+    """A finite number, written without quotes."""
+    if not isinstance(value, str) or isinstance(value, NullText):
+        raise refuse(f"must be a number, not {kind(value)}", "write a number such as 99.9")
+    number = value.replace(",", ".", 1).strip()
+    if not _is_finite_number(number):
+        raise refuse(f"{value[:_LONGEST_NUMBER]!r} is not a number", "write a number such as 99.9")
+    if not isinstance(value, NumberText) or "," in value:
+        raise refuse(f"{value!r} is a text, not a number", f"write {number} without quotes")
+    return Decimal(number)
+
+
+def read_duration(value: Any) -> timedelta:
+    """A duration longer than zero."""
+    if isinstance(value, NumberText):
+        raise refuse(f"{value} has no unit", f"write {value}m for minutes, {value}h for hours or {value}d for days")
+    text = read_text(value)
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        problem, _, remedy = str(error).partition(": ")
+        raise refuse(problem, remedy or "write a duration such as 5m, 1h or 30d") from error
+
+
+def read_switch(value: Any) -> bool:
+    """Whether something is on."""
+    if isinstance(value, str) and value.lower() in _ON | OFF:
+        return value.lower() in _ON
+    raise refuse(f"must be true or false, not {kind(value)}", "write true or false")
+
+
+def kind(value: Any) -> str:
+    """What a value is, in words."""
+    if isinstance(value, Table):
+        return "a mapping"
+    if isinstance(value, Items):
+        return "a list"
+    kinds: dict[type, str] = {NullText: "empty", NumberText: "a number", BooleanText: "a boolean"}
+    return kinds.get(type(value), "a text")
+
+
+def _is_finite_number(text: str) -> bool:
+    if len(text) > _LONGEST_NUMBER:
+        return False
+    try:
+        number = Decimal(text)
+    except ArithmeticError:
+        return False
+    return number.is_finite() and abs(number.adjusted()) <= _DIGITS_AROUND_THE_POINT
