@@ -34,7 +34,7 @@ class BudgetRecord:
         While history is being read a budget is of a part of its window, and no record of it is kept.
         """
         self._follow(tuple(member.id for member in members))
-        known = ~np.isnan(remaining) & np.array([member.watch.backfilled for member in members], dtype=bool)
+        known = ~np.isnan(remaining) & np.array([member.tracked.backfilled for member in members], dtype=bool)
         # Spread over an hour, so that thousands of SLOs are not all written in the same slot again and again.
         due_s = RECORDED_EVERY_S - 60.0 - 60.0 * (np.arange(len(members)) % 60)
         changed = ~(np.abs(remaining - self._recorded) <= _CHANGE)

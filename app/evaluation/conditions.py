@@ -131,8 +131,8 @@ def _says_it_still(last: Notice, alert: Alert, condition: Condition) -> bool:
 
 
 def _unanswered(member: Member) -> str | None:
-    problem = member.watch.problem
-    if problem is None or member.watch.problem_is_ours:
+    problem = member.tracked.problem
+    if problem is None or member.tracked.problem_is_ours:
         return None
     return problem
 
@@ -168,7 +168,7 @@ def _add_budgets(
             evidence=next((policy.evidence for policy in member.slo.alerting.policies), Evidence()),
             period_s=state.period_s,
         )
-        if member.watch.partial is not None or not member.watch.backfilled:
+        if member.tracked.partial is not None or not member.tracked.backfilled:
             # What is missing may hold the bad events: partial data opens a ticket and closes none.
             conditions = tuple(one if one.holds else replace(one, holds=None) for one in conditions)
         ended = state.vanished.ended
@@ -198,8 +198,8 @@ def _add_traffic(
 
 
 def _catches_up(member: Member, at: datetime) -> bool:
-    watch = member.watch
-    return watch.started and watch.problem is None and watch.counted_s < at.timestamp()
+    tracked = member.tracked
+    return tracked.started and tracked.problem is None and tracked.counted_s < at.timestamp()
 
 
 def _add_no_data(
@@ -219,7 +219,7 @@ def _add_no_data(
     for slo_id, all_of_it in of_slo.items():
         member = all_of_it[0][0]
         stale = all(state.stale for _, state in all_of_it)
-        partial = None if stale else member.watch.partial
+        partial = None if stale else member.tracked.partial
         missing = stale or partial is not None
         wanted = member.slo.alerting.no_data_for
         if (wanted is None or not missing) and slo_id not in owners and not _roused(before.get(slo_id, ())):
@@ -229,17 +229,17 @@ def _add_no_data(
             continue
         newest = max((state.as_of_s for _, state in all_of_it if state.as_of_s > 0), default=None)
         if partial is not None:
-            newest = member.watch.partial_since_s
+            newest = member.tracked.partial_since_s
         condition = no_data(
             missing=missing,
             since=None if newest is None else datetime.fromtimestamp(newest, UTC),
-            query=member.watch.query,
+            query=member.tracked.query,
             no_data_for=wanted,
             at=at,
             unanswered=_unanswered(member) if stale else None,
-            refusal=(why_not_measured(member.watch) if missing else None)
-            or (member.watch.late_explained if stale else None),
-            partial=None if partial is None else member.watch.partial_explained,
+            refusal=(why_not_measured(member.tracked) if missing else None)
+            or (member.tracked.late_explained if stale else None),
+            partial=None if partial is None else member.tracked.partial_explained,
         )
         # What was missed while nothing was evaluated is read an hour at a time: nobody can say yet what is missing.
         owner.conditions.append(replace(condition, holds=None) if _catches_up(member, at) else condition)

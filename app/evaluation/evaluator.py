@@ -1,7 +1,7 @@
 """The evaluator: one tick after another, and between them a piece of history.
 
 A tick asks Prometheus, counts, computes, steps the alerts and commits, in this order; whatever fails is said and made
-up for by a later tick. Ticks and backfill take turns at the book, never at Prometheus.
+up for by a later tick. Ticks and backfill take turns at the ledger_writer, never at Prometheus.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ from app.evaluation.writing import Writer
 from app.ingest import slot_queries
 from app.ingest.backfill import Backfill
 from app.ingest.late_samples import look_back
-from app.ingest.ledger_writer import Book
+from app.ingest.ledger_writer import LedgerWriter
 from app.ingest.metric_inspection import Inspection
 from app.ingest.ports import EvaluationInstruments, Source
-from app.ingest.query_batcher import Asker
-from app.ingest.query_health import Troubles
-from app.ingest.tracked_slis import PARTIAL_REMEDY, watches_of
-from app.ingest.window_edges import Edges
+from app.ingest.query_batcher import QueryBatcher
+from app.ingest.query_health import QueryHealth
+from app.ingest.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
+from app.ingest.window_edges import WindowEdges
 from app.prometheus import MetricSource
 from app.slo import Slo, SloId
 from app.status import Board
@@ -54,7 +54,7 @@ _SHOWN_EVERY = timedelta(seconds=5)
 _SHOWN_LESS_OFTEN_BY = timedelta(milliseconds=2)
 """For each member: to show what history has added takes as much longer."""
 _SLIS_SAVED_AT_ONCE = 500
-"""To save the book takes longer the more SLIs there are, and a piece of history is of a hundred at most. What a crash
+"""Saving the ledger takes longer the more SLIs there are, and a piece of history is of a hundred at most. What a crash
 loses of it is read again."""
 
 _EXPLAINED_WITHIN = timedelta(minutes=15)
@@ -94,15 +94,17 @@ class Evaluator:
         self._board = board
         self._instruments = instruments
         self._timing = timing
-        self._book = Book(watches_of(slos), interval_s=round(timing.interval.total_seconds()), history=timing.history)
-        keeper = Keeper(self._book)
+        self._ledger_writer = LedgerWriter(
+            tracked_slis_of(slos), interval_s=round(timing.interval.total_seconds()), history=timing.history
+        )
+        keeper = Keeper(self._ledger_writer)
         self._turn = asyncio.Lock()
-        self._asker = Asker(self._book.intake, self._turn)
-        self._backfill = Backfill(self._book, self._asker, source)
-        self._edges = Edges(self._book, self._asker, self._backfill.source)
-        self._troubles = Troubles(instruments)
+        self._batcher = QueryBatcher(self._ledger_writer.series_index, self._turn)
+        self._backfill = Backfill(self._ledger_writer, self._batcher, source)
+        self._window_edges = WindowEdges(self._ledger_writer, self._batcher, self._backfill.source)
+        self._query_health = QueryHealth(instruments)
         self._sparing = Sparing(instruments)
-        self._inspection = None if metrics is None else Inspection(self._book.watches, metrics)
+        self._inspection = None if metrics is None else Inspection(self._ledger_writer.tracked_slis, metrics)
         self._writer = Writer(database, keeper, instruments=instruments, routing=timing.routing)
         self._inquiries = Inquiries(source)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
@@ -127,18 +129,20 @@ class Evaluator:
         loop = asyncio.get_running_loop()
         began = loop.time()
         settle_s = self._timing.settle.total_seconds()
-        look_back(self._book, at_s=at.timestamp(), settle_to_s=slot_queries.settle_up_to(at.timestamp(), settle_s))
-        reads = slot_queries.reads(self._book.watches, at_s=at.timestamp(), settle_s=settle_s)
+        look_back(
+            self._ledger_writer, at_s=at.timestamp(), settle_to_s=slot_queries.settle_up_to(at.timestamp(), settle_s)
+        )
+        reads = slot_queries.reads(self._ledger_writer.tracked_slis, at_s=at.timestamp(), settle_s=settle_s)
         asked = await slot_queries.ask_all(
-            reads, self._asker, self._source, deadline=self._timing.timeout.total_seconds()
+            reads, self._batcher, self._source, deadline=self._timing.timeout.total_seconds()
         )
         async with self._turn:
             for read, answers in asked:
-                slot_queries.enter(read, answers, self._book)
-            self._troubles.note(*(answers for _, answers in asked), at_s=at.timestamp())
-            self._book.ledger.advance(at.timestamp())
-            self._book.intake.renew_places()
-            self._troubles.note_refused(self._book.watches)
+                slot_queries.enter(read, answers, self._ledger_writer)
+            self._query_health.note(*(answers for _, answers in asked), at_s=at.timestamp())
+            self._ledger_writer.ledger.advance(at.timestamp())
+            self._ledger_writer.series_index.renew_places()
+            self._query_health.note_refused(self._ledger_writer.tracked_slis)
             if self._stepped is not None and at <= self._stepped:
                 # A restart within a slot, or under a clock that was set back: to step alerts once more would move them
                 # early.
@@ -151,16 +155,16 @@ class Evaluator:
 
     async def backfill(self, now: datetime) -> bool:
         """Count one more piece of history; False if there is none to count now."""
-        stretch, answers = await self._backfill.read(now)
-        if stretch is None or answers is None:
+        time_range, answers = await self._backfill.read(now)
+        if time_range is None or answers is None:
             return await self._look_at_edges(now)
         async with self._turn:
             if self._retired:
                 return False
-            self._backfill.enter(stretch, answers, now)
-            self._troubles.note_history(answers)
+            self._backfill.enter(time_range, answers, now)
+            self._query_health.note_history(answers)
             self._pieces += 1
-            if self._pieces > len(self._book.watches) // _SLIS_SAVED_AT_ONCE:
+            if self._pieces > len(self._ledger_writer.tracked_slis) // _SLIS_SAVED_AT_ONCE:
                 saved = await self._writer.save_history(now)
                 self._pieces = 0 if saved else self._pieces
             self._show(now)
@@ -172,13 +176,13 @@ class Evaluator:
         return self._inspection is not None and await self._inspection.step(now)
 
     async def _look_at_edges(self, now: datetime) -> bool:
-        found = await self._edges.read(now)
+        found = await self._window_edges.read(now)
         if found is None:
             return False
         async with self._turn:
             if self._retired:
                 return False
-            self._edges.enter(*found, now)
+            self._window_edges.enter(*found, now)
             self._show(now)
         return True
 
@@ -213,7 +217,7 @@ class Evaluator:
     @property
     def overgrown(self) -> bool:
         """Whether most of what is remembered of series is of series long gone; a new evaluator forgets them."""
-        return self._book.overgrown
+        return self._ledger_writer.overgrown
 
     @property
     def backfill_progress(self) -> float:
@@ -224,10 +228,13 @@ class Evaluator:
     def backfilling(self) -> bool:
         """Whether history is being read that Prometheus answers; what it refuses is not waited for."""
         missing = any(
-            not watch.backfilled and watch.problem is None and watch.history_problem is None and watch.refusal is None
-            for watch in self._book.watches
+            not tracked.backfilled
+            and tracked.problem is None
+            and tracked.history_problem is None
+            and tracked.refusal is None
+            for tracked in self._ledger_writer.tracked_slis
         )
-        return missing or self._edges.missing
+        return missing or self._window_edges.missing
 
     @property
     def unwritten(self) -> Sequence[Notice]:
@@ -237,12 +244,12 @@ class Evaluator:
     @property
     def unanswered(self) -> str | None:
         """Why Prometheus does not answer, None if it does."""
-        return self._troubles.unanswered
+        return self._query_health.unanswered
 
     @property
     def partial(self) -> str | None:
         """What is missing from Prometheus's answers and what to do about it, None if they are whole."""
-        partial = self._troubles.partial
+        partial = self._query_health.partial
         return None if partial is None else f"{partial}; {PARTIAL_REMEDY}"
 
     def past(self, slo_id: SloId) -> Past | None:
@@ -254,16 +261,16 @@ class Evaluator:
         member = self._member(slo_id)
         if member is None:
             return None
-        row = None if member.row is None else self._book.ledger.past(member.row)
-        watch = member.watch
-        known_from_s = watch.wanted_from_s if watch.backfilled else watch.complete_from_s
+        row = None if member.row is None else self._ledger_writer.ledger.past(member.row)
+        tracked = member.tracked
+        known_from_s = tracked.wanted_from_s if tracked.backfilled else tracked.complete_from_s
         return Past(slo=member.slo, row=row, known_from_s=known_from_s)
 
     def _members(self) -> tuple[Member, ...]:
-        shortest_s = shortest_windows_s(self._book.ledger.scrape_s)
-        state = self._book.intake.changes, shortest_s.tobytes()
+        shortest_s = shortest_windows_s(self._ledger_writer.ledger.scrape_s)
+        state = self._ledger_writer.series_index.changes, shortest_s.tobytes()
         if self._known_members is None or self._known_members[0] != state:
-            self._known_members = state, members_of(self._slos, self._book.watches, shortest_s)
+            self._known_members = state, members_of(self._slos, self._ledger_writer.tracked_slis, shortest_s)
             self._members_by_id = {member.id: member for member in self._known_members[1]}
         return self._known_members[1]
 
@@ -291,16 +298,16 @@ class Evaluator:
         if self._has_slept(at):
             self._doubt()
         members = self._members()
-        figures = compute(members, self._book.ledger)
+        figures = compute(members, self._ledger_writer.ledger)
 
         def judge(some: Sequence[Member], before: AlertsBySlo, in_force: NoticesByKey) -> Judgement:
             return judge_all(
                 some,
-                figures if some is members else compute(some, self._book.ledger),
+                figures if some is members else compute(some, self._ledger_writer.ledger),
                 before,
                 in_force,
-                aftermaths=aftermaths(some, self._book.ledger, before, at=at),
-                ledger=self._book.ledger,
+                aftermaths=aftermaths(some, self._ledger_writer.ledger, before, at=at),
+                ledger=self._ledger_writer.ledger,
                 at=at,
                 interval=self._timing.interval,
             )
@@ -320,7 +327,7 @@ class Evaluator:
         """Show a slot without stepping any alert."""
         self._last_tick = at
         members = self._members()
-        self._publish(members, compute(members, self._book.ledger), at)
+        self._publish(members, compute(members, self._ledger_writer.ledger), at)
 
     def _show(self, now: datetime) -> None:
         """Show what history has added, now and then and at its end, without stepping any alert."""

@@ -107,7 +107,7 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
 
 
 def _row(member: Member) -> int:
-    return -1 if member.row is None or member.watch.refusal is not None else member.row
+    return -1 if member.row is None or member.tracked.refusal is not None else member.row
 
 
 def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from math import inf, isinf, isnan
 from typing import Any
 
-from app.ledger import SCRAPE_S, Birth, CounterKey, Dip, Evidence, Head, Ledger, Sighting
+from app.ledger import SCRAPE_S, Birth, CounterKey, Dip, FirstScrape, FirstSighting, LastSeen, Ledger
 
 HeadDocument = dict[str, Any]
 BirthDocument = list[Any]
 DipDocument = list[Any]
 
 
-def encode_heads(heads: Sequence[Head], ledger: Ledger, row_ids: Sequence[int]) -> list[HeadDocument]:
+def encode_heads(heads: Sequence[FirstSighting], ledger: Ledger, row_ids: Sequence[int]) -> list[HeadDocument]:
     """Heads as documents that name rows by their stored ids and counters by their keys."""
     keys = ledger.registry.counter_keys
     return [
@@ -34,7 +34,7 @@ def encode_heads(heads: Sequence[Head], ledger: Ledger, row_ids: Sequence[int]) 
     ]
 
 
-def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mapping[int, int]) -> list[Head]:
+def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mapping[int, int]) -> list[FirstSighting]:
     """The heads that `encode_heads` was given; *rows* maps stored ids to rows. Counters must be known already."""
     registry = ledger.registry
     heads = []
@@ -48,12 +48,12 @@ def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mappin
         value, followed_by, followed_for_s, hindsight_s, scrape_s, row_events = evidence[:6]
         last, run, earlier = (float("nan") if time is None else time for time in document["sighted"])
         heads.append(
-            Head(
+            FirstSighting(
                 row=row,
                 target=registry.target(row, CounterKey(0, document["target"]).target),
                 at=document["at"],
                 values=tuple((counter, value) for counter, value in counters if counter is not None),
-                evidence=Evidence(
+                evidence=FirstScrape(
                     value=value,
                     followed_by=followed_by,
                     followed_for_s=followed_for_s,
@@ -61,7 +61,7 @@ def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mappin
                     scrape_s=scrape_s,
                     row_events=row_events,
                 ),
-                sighted=Sighting(last=last, run=run, earlier=earlier),
+                sighted=LastSeen(last=last, run=run, earlier=earlier),
             )
         )
     return heads

@@ -260,7 +260,7 @@ class _Columns:
             error_budget=slo.error_budget,
             elapsed=float(self.as_of[index] - since_s) / self._period_s[index],
             begins_anew=isinstance(slo.window, CalendarWindow),
-            history_unread=not self._members[index].watch.backfilled,
+            history_unread=not self._members[index].tracked.backfilled,
         )
 
     def notices(
@@ -330,7 +330,7 @@ class _Columns:
         return Reading(
             tiers=tiers,
             stale=stale,
-            stale_because=why_not_measured(self._members[index].watch) if stale else None,
+            stale_because=why_not_measured(self._members[index].tracked) if stale else None,
             partial=self.partial(index),
             recent=recent,
             error_budget=error_budget,
@@ -340,10 +340,10 @@ class _Columns:
         """Why what was counted of a member may show a burn, but never that there is none; None if it may."""
         if self._hides_errors[index]:
             return "more good events than events are counted, which hides errors"
-        ended_s, watch = self._ended_s[index], self._members[index].watch
+        ended_s, tracked = self._ended_s[index], self._members[index].tracked
         if ended_s == ended_s:  # noqa: PLR0124  NaN
-            return ended_series(watch, ended_s)
-        return watch.partial_explained
+            return ended_series(tracked, ended_s)
+        return tracked.partial_explained
 
     def _counts(self, index: int, length: timedelta) -> WindowCounts:
         window = self._windows[length]

@@ -1,4 +1,4 @@
-"""The book on disk: what a tick writes, and what a start reads.
+"""The ledger on disk: what a tick writes, and what a start reads.
 
 Final cells are kept in chunks, one blob for an hour or a day of a row. Everything that is not final (cursors, heads,
 provisional cells) is one state that each tick writes over. After a restart the provisional part is counted anew from
@@ -21,14 +21,14 @@ from app.evaluation.heads import (
 from app.evaluation.parting import State, part_of
 from app.ingest import tracked_slis as watched
 from app.ingest.group_limit import how_long_gone_s
-from app.ingest.ledger_writer import Book
-from app.ingest.tracked_slis import Watch
+from app.ingest.ledger_writer import LedgerWriter
+from app.ingest.tracked_slis import TrackedSli
 from app.ledger import (
     FINE_REACH_S,
     MIDDLE_REACH_S,
     PACE_GRID_S,
     CounterKey,
-    Tier,
+    Resolution,
     Weights,
     pack,
     pack_cells,
@@ -40,7 +40,7 @@ from app.slo import GroupKey
 from app.store import StoreError, StoreNewerError, Transaction
 from app.store import ledger as tables
 
-_STATE = "book"
+_STATE = "ledger_writer"
 _HOUR_S = 3600
 _DAY_S = 86_400
 _LONGEST_HORIZON_S = 400 * _DAY_S
@@ -52,10 +52,10 @@ _NO_PLACE = (np.nan,) * (_PLACES + 6)
 
 
 class Keeper:
-    """Keeps a book in the store; every method works in the caller's transaction."""
+    """Keeps a ledger in the store; every method works in the caller's transaction."""
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    def __init__(self, ledger_writer: LedgerWriter) -> None:
+        self._ledger_writer = ledger_writer
         self._row_ids: list[int] = []
         # What was taken from the tiers stays here until it is on disk for sure.
         self._uncommitted: dict[tuple[int, int, int], bytes] = {}
@@ -64,7 +64,7 @@ class Keeper:
         self._left: list[int] = []
 
     def load(self, transaction: Transaction) -> None:
-        """Bring the book to where the last committed tick left it.
+        """Bring the ledger to where the last committed tick left it.
 
         Raises:
             StoreError: what is stored was written with another interval or by another version.
@@ -77,8 +77,8 @@ class Keeper:
     def _names(self, transaction: Transaction) -> list[str]:
         """The names of the states to be loaded; what no document asks for any more is laid by with the next save."""
         state = self._stored(transaction, _STATE)
-        left = set() if state is None else set(state["watch"].tolist())
-        asked = {watch.key for watch in self._book.watches}
+        left = set() if state is None else set(state["tracked"].tolist())
+        asked = {tracked.key for tracked in self._ledger_writer.tracked_slis}
         if state is not None:
             for key in left - asked:
                 row_ids = [row.id for row in tables.load_rows(transaction, [key])]
@@ -92,10 +92,10 @@ class Keeper:
         state = unpack(stored)
         if int(state["format"]) != _FORMAT:
             raise StoreNewerError(f"the stored ledger has format {int(state['format'])}, this sloburn reads {_FORMAT}")
-        if int(state["interval_s"]) != self._book.ledger.interval_s:
+        if int(state["interval_s"]) != self._ledger_writer.ledger.interval_s:
             raise StoreError(
                 f"the stored ledger has slots of {int(state['interval_s'])}s, SLOBURN_EVALUATION_INTERVAL says "
-                f"{self._book.ledger.interval_s}s: keep the interval, or give another SLOBURN_DATABASE_URL"
+                f"{self._ledger_writer.ledger.interval_s}s: keep the interval, or give another SLOBURN_DATABASE_URL"
             )
         return state
 
@@ -104,29 +104,31 @@ class Keeper:
         rows: dict[int, int] = {}
         for row in self._members(tables.load_rows(transaction, known), known, state):
             group: GroupKey = tuple((label, value) for label, value in orjson.loads(row.group))
-            index = rows[row.id] = self._book.intake.row(known[row.sli], group)
+            index = rows[row.id] = self._ledger_writer.series_index.row(known[row.sli], group)
             self._row_ids += [0] * (index + 1 - len(self._row_ids))
             self._row_ids[index] = row.id
-        self._book.ledger.advance(float(state["newest_s"]))
+        self._ledger_writer.ledger.advance(float(state["newest_s"]))
         self._load_chunks(transaction, rows)
         self._load_rows(state, rows)
         self._load_marks(state, rows)
         self._load_spilled(state["spilled"], rows)
         self._load_counters(state, rows)
-        for watch in known.values():
-            self._book.place_history(watch)
-            watch.pending = decode_heads(
-                orjson.loads(str(state["pending"])).get(watch.key, []), self._book.ledger, rows
+        for tracked in known.values():
+            self._ledger_writer.place_history(tracked)
+            tracked.pending = decode_heads(
+                orjson.loads(str(state["pending"])).get(tracked.key, []), self._ledger_writer.ledger, rows
             )
             if "births" in state:
-                watch.pending_births = decode_births(
-                    orjson.loads(str(state["births"])).get(watch.key, []), self._book.ledger, rows
+                tracked.pending_births = decode_births(
+                    orjson.loads(str(state["births"])).get(tracked.key, []), self._ledger_writer.ledger, rows
                 )
         if "dips" in state:
-            self._book.settled.dips |= decode_dips(orjson.loads(str(state["dips"])), self._book.ledger, rows)
+            self._ledger_writer.settled.dips |= decode_dips(
+                orjson.loads(str(state["dips"])), self._ledger_writer.ledger, rows
+            )
 
     def _members(
-        self, stored: Sequence[tables.StoredRow], known: Mapping[str, Watch], state: State
+        self, stored: Sequence[tables.StoredRow], known: Mapping[str, TrackedSli], state: State
     ) -> Iterator[tables.StoredRow]:
         """The rows of members that have a place in their group: as many as there are places, the newest measured."""
         place = dict(zip(state["row"].tolist(), state["row_place"].tolist(), strict=True))
@@ -170,15 +172,15 @@ class Keeper:
         """Forget what no window can need any more."""
         for tier, chunk_s in self._tiers():
             reach = {
-                self._book.ledger.fine: FINE_REACH_S + 2 * _HOUR_S,
-                self._book.ledger.middle: MIDDLE_REACH_S + 2 * _DAY_S,
+                self._ledger_writer.ledger.fine: FINE_REACH_S + 2 * _HOUR_S,
+                self._ledger_writer.ledger.middle: MIDDLE_REACH_S + 2 * _DAY_S,
             }.get(tier, _LONGEST_HORIZON_S)
             tables.prune_chunks(transaction, tier.width_s, before_chunk=int((at_s - reach) // chunk_s))
         tables.mark_used(transaction, [row_id for row_id in self._row_ids if row_id], at_s=at_s)
         tables.prune_rows(transaction, unused_since_s=at_s - _ROW_KEPT_S)
 
-    def _tiers(self) -> tuple[tuple[Tier, int], ...]:
-        ledger = self._book.ledger
+    def _tiers(self) -> tuple[tuple[Resolution, int], ...]:
+        ledger = self._ledger_writer.ledger
         return (ledger.fine, _HOUR_S), (ledger.middle, _DAY_S), (ledger.coarse, _DAY_S)
 
     def _save_new_rows(self, transaction: Transaction, at_s: float) -> None:
@@ -186,7 +188,7 @@ class Keeper:
             # Their transaction was rolled back.
             self._row_ids[index] = 0
         self._new_rows.clear()
-        keys = self._book.ledger.registry.rows
+        keys = self._ledger_writer.ledger.registry.rows
         self._row_ids += [0] * (len(keys) - len(self._row_ids))
         for index, (key, row_id) in enumerate(zip(keys, self._row_ids, strict=True)):
             if not row_id:
@@ -194,14 +196,14 @@ class Keeper:
                 self._row_ids[index] = tables.add_row(transaction, key.sli, group, at_s=at_s)
                 self._new_rows.append(index)
 
-    def _chunks(self, tier: Tier, chunk_s: int) -> dict[tuple[int, int, int], bytes]:
+    def _chunks(self, tier: Resolution, chunk_s: int) -> dict[tuple[int, int, int], bytes]:
         """The chunks with changed cells, by row, width and number."""
         each = chunk_s // tier.width_s
         return {
             (row, tier.width_s, chunk): pack_cells(
-                *self._book.ledger.unspilled(tier, row, chunk * each + 1, (chunk + 1) * each)
+                *self._ledger_writer.ledger.unspilled(tier, row, chunk * each + 1, (chunk + 1) * each)
             )
-            for row, cells in tier.take_dirty(self._book.ledger.settled_s)
+            for row, cells in tier.take_dirty(self._ledger_writer.ledger.settled_s)
             for chunk in np.unique((cells - 1) // each).tolist()
         }
 
@@ -213,31 +215,33 @@ class Keeper:
                 tier.write(rows[stored.row_id], stored.chunk * each + 1, *unpack_cells(stored.cells))
 
     def _state(self) -> State:
-        book, ledger = self._book, self._book.ledger
-        started = [watch for watch in book.watches if watch.started]
-        pending = {watch.key: encode_heads(watch.pending, ledger, self._row_ids) for watch in started if watch.pending}
+        ledger_writer, ledger = self._ledger_writer, self._ledger_writer.ledger
+        started = [tracked for tracked in ledger_writer.tracked_slis if tracked.started]
+        pending = {
+            tracked.key: encode_heads(tracked.pending, ledger, self._row_ids) for tracked in started if tracked.pending
+        }
         births = {
-            watch.key: encode_births(watch.pending_births, ledger, self._row_ids)
-            for watch in started
-            if watch.pending_births
+            tracked.key: encode_births(tracked.pending_births, ledger, self._row_ids)
+            for tracked in started
+            if tracked.pending_births
         }
         return {
             "format": np.array(_FORMAT),
             "interval_s": np.array(ledger.interval_s),
             "newest_s": np.array(ledger.newest_s),
-            "watch": np.array([watch.key for watch in started]),
+            "tracked": np.array([tracked.key for tracked in started]),
             "watch_place": np.array(
                 [(w.settled_s, w.counted_s, w.complete_from_s, w.wanted_from_s) for w in started]
             ).reshape(-1, 4),
             "pending": np.array(orjson.dumps(pending).decode()),
             "births": np.array(orjson.dumps(births).decode()),
-            "dips": np.array(orjson.dumps(encode_dips(book.settled.dips, ledger, self._row_ids)).decode()),
+            "dips": np.array(orjson.dumps(encode_dips(ledger_writer.settled.dips, ledger, self._row_ids)).decode()),
             **self._row_columns(),
             **self._counter_columns(),
         }
 
     def _row_columns(self) -> dict[str, Column]:
-        book, ledger = self._book, self._book.ledger
+        ledger_writer, ledger = self._ledger_writer, self._ledger_writer.ledger
         size = len(self._row_ids)
         parts = [ledger.provisional(row) for row in range(size)]
         return {
@@ -252,8 +256,8 @@ class Keeper:
                     ledger.covered_s,
                     ledger.good_shown,
                     ledger.bad_shown,
-                    *book.settled.sized_rows(size),
-                    *book.live.sized_rows(size),
+                    *ledger_writer.settled.sized_rows(size),
+                    *ledger_writer.live.sized_rows(size),
                 ],
                 axis=1,
             ),
@@ -265,18 +269,18 @@ class Keeper:
         }
 
     def _spilled(self) -> Column:
-        spilled = self._book.ledger.spilled
+        spilled = self._ledger_writer.ledger.spilled
         if len(spilled):
             spilled[:, 0] = np.array(self._row_ids)[spilled[:, 0].astype(np.int64)]
         return spilled
 
     def _counter_columns(self) -> dict[str, Column]:
-        book, registry = self._book, self._book.ledger.registry
-        book.settled.grow(registry.sizes)
-        book.live.grow(registry.sizes)
+        ledger_writer, registry = self._ledger_writer, self._ledger_writer.ledger.registry
+        ledger_writer.settled.grow(registry.sizes)
+        ledger_writer.live.grow(registry.sizes)
         arrays, size = registry.arrays, registry.sizes[2]
         rows = np.array(self._row_ids, dtype=np.int64)[arrays.row] if size else np.empty(0, dtype=np.int64)
-        kept = book.remembered()
+        kept = ledger_writer.remembered()
         series = arrays.keys[:, 0]
         return {
             "stream": series[arrays.stream][kept],
@@ -285,17 +289,27 @@ class Keeper:
                 [
                     arrays.total,
                     arrays.bad,
-                    book.settled.time[:size],
-                    book.settled.value[:size],
-                    book.settled.target[arrays.target] if size else np.empty(0),
-                    book.live.time[:size],
-                    book.live.value[:size],
-                    book.live.target[arrays.target] if size else np.empty(0),
-                    *(column[:size] for column in (book.settled.anchor, book.settled.run, book.settled.pace)),
-                    *(column[:size] for column in (book.live.anchor, book.live.run, book.live.pace)),
+                    ledger_writer.settled.time[:size],
+                    ledger_writer.settled.value[:size],
+                    ledger_writer.settled.target[arrays.target] if size else np.empty(0),
+                    ledger_writer.live.time[:size],
+                    ledger_writer.live.value[:size],
+                    ledger_writer.live.target[arrays.target] if size else np.empty(0),
                     *(
                         column[:size]
-                        for cursor in (book.settled, book.live)
+                        for column in (
+                            ledger_writer.settled.anchor,
+                            ledger_writer.settled.run,
+                            ledger_writer.settled.pace,
+                        )
+                    ),
+                    *(
+                        column[:size]
+                        for column in (ledger_writer.live.anchor, ledger_writer.live.run, ledger_writer.live.pace)
+                    ),
+                    *(
+                        column[:size]
+                        for cursor in (ledger_writer.settled, ledger_writer.live)
                         for column in (cursor.latest, cursor.earlier, cursor.level)
                     ),
                 ],
@@ -303,19 +317,21 @@ class Keeper:
             )[kept],
         }
 
-    def _load_watches(self, state: State) -> dict[str, Watch]:
-        places = dict(zip(state["watch"].tolist(), state["watch_place"].tolist(), strict=True))
-        known = {watch.key: watch for watch in self._book.watches if watch.key in places}
-        for key, watch in known.items():
-            watch.settled_s, watch.counted_s, watch.complete_from_s, wanted = places[key]
+    def _load_watches(self, state: State) -> dict[str, TrackedSli]:
+        places = dict(zip(state["tracked"].tolist(), state["watch_place"].tolist(), strict=True))
+        known = {tracked.key: tracked for tracked in self._ledger_writer.tracked_slis if tracked.key in places}
+        for key, tracked in known.items():
+            tracked.settled_s, tracked.counted_s, tracked.complete_from_s, wanted = places[key]
             # A longer window than before asks for older history.
-            watch.wanted_from_s = min(wanted, watch.settled_s - min(watch.horizon_s, self._book.history_s))
-            watch.started = watch.resumed = True
+            tracked.wanted_from_s = min(
+                wanted, tracked.settled_s - min(tracked.horizon_s, self._ledger_writer.history_s)
+            )
+            tracked.started = tracked.resumed = True
         return known
 
     def _load_rows(self, state: State, rows: dict[int, int]) -> None:
-        ledger, book = self._book.ledger, self._book
-        for cursor in (book.settled, book.live):
+        ledger, ledger_writer = self._ledger_writer.ledger, self._ledger_writer
+        for cursor in (ledger_writer.settled, ledger_writer.live):
             cursor.grow(ledger.registry.sizes)
         start = 0
         columns = (state["row"], state["row_place"], state["cells_first"], state["cells_length"])
@@ -328,7 +344,10 @@ class Keeper:
             ledger.birth_s[row], ledger.settled_s[row], ledger.counted_s[row] = place[:3]
             ledger.ever_total[row], ledger.ever_bad[row], ledger.covered_s[row] = place[3:6]
             ledger.good_shown[row], ledger.bad_shown[row] = place[6:_PLACES]
-            for cursor, of_row in ((book.settled, place[_PLACES : _PLACES + 3]), (book.live, place[_PLACES + 3 :])):
+            for cursor, of_row in (
+                (ledger_writer.settled, place[_PLACES : _PLACES + 3]),
+                (ledger_writer.live, place[_PLACES + 3 :]),
+            ):
                 cursor.runs.last[row], cursor.runs.run[row], cursor.runs.earlier[row] = of_row
             ledger.restore(row, first, *cells)
 
@@ -336,7 +355,7 @@ class Keeper:
         """Put back when counters last dipped and were copied; states of earlier versions do not say."""
         if "row_marks" not in state:
             return
-        ledger = self._book.ledger
+        ledger = self._ledger_writer.ledger
         for row_id, (dipped_s, copied_s) in zip(state["row"].tolist(), state["row_marks"].tolist(), strict=True):
             if row_id in rows:
                 ledger.dipped_s[rows[row_id]], ledger.copied_s[rows[row_id]] = dipped_s, copied_s
@@ -345,11 +364,11 @@ class Keeper:
         known = spilled[np.isin(spilled[:, 0], list(rows))]
         if len(known):
             row = np.array([rows[row_id] for row_id in known[:, 0].astype(np.int64).tolist()])
-            self._book.ledger.spill(row, known[:, 1].astype(np.int64), known[:, 2], known[:, 3])
+            self._ledger_writer.ledger.spill(row, known[:, 1].astype(np.int64), known[:, 2], known[:, 3])
 
     def _load_streams(self, state: State, rows: dict[int, int]) -> None:
         """Unite the series that are counted as one."""
-        registry = self._book.ledger.registry
+        registry = self._ledger_writer.ledger.registry
         if "stream" not in state:
             return
         for (row_id, series, _), stream in zip(state["counter"].tolist(), state["stream"].tolist(), strict=True):
@@ -359,7 +378,7 @@ class Keeper:
                     registry.unite(new, old)
 
     def _load_counters(self, state: State, rows: dict[int, int]) -> None:
-        book, registry = self._book, self._book.ledger.registry
+        ledger_writer, registry = self._ledger_writer, self._ledger_writer.ledger.registry
         found = []
         for (row_id, series, target), place in zip(
             state["counter"].tolist(), state["counter_place"].tolist(), strict=True
@@ -367,18 +386,33 @@ class Keeper:
             if row_id in rows:
                 weights = Weights(total=place[0], bad=place[1])
                 found.append((registry.counter(rows[row_id], CounterKey(series, target), weights), place))
-        for cursor in (book.settled, book.live):
+        for cursor in (ledger_writer.settled, ledger_writer.live):
             cursor.grow(registry.sizes)
-        book.endings.know(registry.sizes[2])
+        ledger_writer.ended_series.know(registry.sizes[2])
         self._load_streams(state, rows)
         for counter, place in found:
             target = int(registry.arrays.target[counter])
-            book.settled.time[counter], book.settled.value[counter], book.settled.target[target] = place[2:5]
-            book.live.time[counter], book.live.value[counter], book.live.target[target] = place[5:8]
+            (
+                ledger_writer.settled.time[counter],
+                ledger_writer.settled.value[counter],
+                ledger_writer.settled.target[target],
+            ) = place[2:5]
+            ledger_writer.live.time[counter], ledger_writer.live.value[counter], ledger_writer.live.target[target] = (
+                place[5:8]
+            )
             # States of earlier versions have no paces: they are known again a few minutes later.
             paces = place[8:14] or [place[2] - PACE_GRID_S, 0.0, np.nan, place[5] - PACE_GRID_S, 0.0, np.nan]
-            book.settled.anchor[counter], book.settled.run[counter], book.settled.pace[counter] = paces[:3]
-            book.live.anchor[counter], book.live.run[counter], book.live.pace[counter] = paces[3:]
+            (
+                ledger_writer.settled.anchor[counter],
+                ledger_writer.settled.run[counter],
+                ledger_writer.settled.pace[counter],
+            ) = paces[:3]
+            ledger_writer.live.anchor[counter], ledger_writer.live.run[counter], ledger_writer.live.pace[counter] = (
+                paces[3:]
+            )
             steps = place[14:20] or [np.nan] * 6
-            for cursor, (latest, earlier, level) in ((book.settled, steps[:3]), (book.live, steps[3:])):
+            for cursor, (latest, earlier, level) in (
+                (ledger_writer.settled, steps[:3]),
+                (ledger_writer.live, steps[3:]),
+            ):
                 cursor.latest[counter], cursor.earlier[counter], cursor.level[counter] = latest, earlier, level

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from app.alerting import needed_windows, with_windows_of_at_least
 from app.budget import windows_of
-from app.ingest.tracked_slis import Watch
+from app.ingest.tracked_slis import TrackedSli
 from app.slo import GroupKey, Slo, SloId, group_id
 from app.slo.arrays import Floats
 
@@ -22,24 +22,24 @@ class Member:
     id: SloId
     slo: Slo
     documented: Slo
-    watch: Watch
+    tracked: TrackedSli
     group: GroupKey
     row: int | None
     shown: tuple[timedelta, ...]
     needed: tuple[timedelta, ...]
 
 
-def members_of(slos: Sequence[Slo], watches: Sequence[Watch], shortest_s: Floats) -> tuple[Member, ...]:
+def members_of(slos: Sequence[Slo], tracked_slis: Sequence[TrackedSli], shortest_s: Floats) -> tuple[Member, ...]:
     """All members, in the order of the SLOs and of the groups' values.
 
     *shortest_s* is the shortest window that alerts may have, in seconds, by row of the ledger.
     """
-    watch_of = {slo.id: watch for watch in watches for slo in watch.slos}
+    watch_of = {slo.id: tracked for tracked in tracked_slis for slo in tracked.slos}
     members = []
     for documented in slos:
-        watch = watch_of[documented.id]
+        tracked = watch_of[documented.id]
         windows: dict[timedelta, tuple[Slo, tuple[timedelta, ...], tuple[timedelta, ...]]] = {}
-        rows: list[tuple[GroupKey, int | None]] = [*sorted(watch.rows.items())]
+        rows: list[tuple[GroupKey, int | None]] = [*sorted(tracked.rows.items())]
         for group, row in rows or [((), None)]:
             least = timedelta(0) if row is None else timedelta(seconds=float(shortest_s[row]))
             if least not in windows:
@@ -50,7 +50,7 @@ def members_of(slos: Sequence[Slo], watches: Sequence[Watch], shortest_s: Floats
                     id=group_id(slo.id, group),
                     slo=slo,
                     documented=documented,
-                    watch=watch,
+                    tracked=tracked,
                     group=group,
                     row=row,
                     shown=shown,

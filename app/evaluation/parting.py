@@ -16,7 +16,7 @@ State = dict[str, Column]
 def part_of(state: State, sli: str, row_ids: Collection[int]) -> State:
     """What a state says of one SLI with these rows, in the form of a state."""
     ids = list(row_ids)
-    watch, row = state["watch"] == sli, np.isin(state["row"], ids)
+    tracked, row = state["tracked"] == sli, np.isin(state["row"], ids)
     counter, spilled = np.isin(state["counter"][:, 0], ids), np.isin(state["spilled"][:, 0], ids)
     pending = orjson.loads(str(state["pending"])).get(sli)
     births = orjson.loads(str(state["births"])).get(sli) if "births" in state else None
@@ -25,8 +25,8 @@ def part_of(state: State, sli: str, row_ids: Collection[int]) -> State:
         "format": state["format"],
         "interval_s": state["interval_s"],
         "newest_s": state["newest_s"],
-        "watch": state["watch"][watch],
-        "watch_place": state["watch_place"][watch],
+        "tracked": state["tracked"][tracked],
+        "watch_place": state["watch_place"][tracked],
         "pending": np.array(orjson.dumps({sli: pending} if pending else {}).decode()),
         "births": np.array(orjson.dumps({sli: births} if births else {}).decode()),
         "dips": np.array(orjson.dumps([dip for dip in dips if dip[0] in ids]).decode()),

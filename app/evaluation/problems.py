@@ -14,7 +14,7 @@ from app.evaluation.figures import HOUR, Figures, WindowFigures
 from app.evaluation.members import Member
 from app.ingest.buckets import bound_of
 from app.ingest.matched_series import part_of
-from app.ingest.tracked_slis import MOST_GROUPS, Watch
+from app.ingest.tracked_slis import MOST_GROUPS, TrackedSli
 from app.promql.probe import BUCKET
 from app.promql.selector_text import quote, render
 from app.slo import BadSli
@@ -86,20 +86,20 @@ def problems_of(
 
     *good* and *bad* are the most events that were ever counted of it.
     """
-    watch = member.watch
+    tracked = member.tracked
     found = [
-        *_of_data(watch, as_of, stale=stale),
-        *_of_samples(watch),
-        *_of_buckets(watch, measured=as_of is not None and not stale),
+        *_of_data(tracked, as_of, stale=stale),
+        *_of_samples(tracked),
+        *_of_buckets(tracked, measured=as_of is not None and not stale),
     ]
-    if watch.backfilled and watch.seen.labels and as_of is not None:
-        found += _of_part(watch, matched=watch.seen.part or (bad if isinstance(watch.sli, BadSli) else good) > 0)
+    if tracked.backfilled and tracked.seen.labels and as_of is not None:
+        found += _of_part(tracked, matched=tracked.seen.part or (bad if isinstance(tracked.sli, BadSli) else good) > 0)
     if as_of is not None:
-        found += _of_counters(watch, counters, as_of.timestamp())
+        found += _of_counters(tracked, counters, as_of.timestamp())
     if member.slo is not member.documented:
         found.append(_of_scrapes(member))
-    if watch.seen.outside or watch.seen.apart:
-        found += _of_outside(watch)
+    if tracked.seen.outside or tracked.seen.apart:
+        found += _of_outside(tracked)
     if contradiction is not None:
         found.append(_of_contradiction(contradiction))
     return most_serious_first(found)
@@ -110,113 +110,113 @@ def is_unjudgeable(problems: tuple[Problem, ...]) -> bool:
     return any(problem.level is ProblemLevel.ERROR and problem.code in _UNJUDGEABLE for problem in problems)
 
 
-def _of_data(watch: Watch, as_of: datetime | None, *, stale: bool) -> Iterator[Problem]:
+def _of_data(tracked: TrackedSli, as_of: datetime | None, *, stale: bool) -> Iterator[Problem]:
     """Why there is no new data, or not all of it."""
-    if watch.refusal is not None:
-        yield Problem(code=ProblemCode.GAUGE, level=ProblemLevel.ERROR, detail=watch.refusal)
-    elif watch.problem is not None:
-        rejected = watch.problem_is_ours
+    if tracked.refusal is not None:
+        yield Problem(code=ProblemCode.GAUGE, level=ProblemLevel.ERROR, detail=tracked.refusal)
+    elif tracked.problem is not None:
+        rejected = tracked.problem_is_ours
         yield Problem(
             code=ProblemCode.QUERY_REJECTED if rejected else ProblemCode.QUERY_FAILED,
             level=ProblemLevel.ERROR if rejected else ProblemLevel.WARNING,
-            detail=watch.problem,
+            detail=tracked.problem,
         )
-    elif not watch.started:
+    elif not tracked.started:
         yield _warning(ProblemCode.WAITING, "waiting for the first answer of Prometheus")
-    elif as_of is None and not _lacks_buckets(watch):
-        yield _of_no_samples(watch)
+    elif as_of is None and not _lacks_buckets(tracked):
+        yield _of_no_samples(tracked)
     elif as_of is not None and stale:
-        yield _warning(ProblemCode.STALE, f"no samples of {watch.query} since {as_of:%Y-%m-%d %H:%M:%S} UTC")
-    if watch.refused_groups:
-        refused = len(watch.refused_groups)
+        yield _warning(ProblemCode.STALE, f"no samples of {tracked.query} since {as_of:%Y-%m-%d %H:%M:%S} UTC")
+    if tracked.refused_groups:
+        refused = len(tracked.refused_groups)
         detail = f"more than {MOST_GROUPS} groups: {refused} further ones are not counted"
         yield Problem(code=ProblemCode.TOO_MANY_GROUPS, level=ProblemLevel.ERROR, detail=detail)
-    unreadable = None if as_of is None else _history_unreadable(watch)
+    unreadable = None if as_of is None else _history_unreadable(tracked)
     if unreadable is not None:
         yield _warning(ProblemCode.HISTORY_UNREADABLE, unreadable)
 
 
-def _of_no_samples(watch: Watch) -> Problem:
+def _of_no_samples(tracked: TrackedSli) -> Problem:
     """Why nothing has been counted so far."""
-    if not watch.backfilled:
-        reading = _history_unreadable(watch) or "history is being read"
+    if not tracked.backfilled:
+        reading = _history_unreadable(tracked) or "history is being read"
         return _warning(ProblemCode.NO_SAMPLES_YET, f"no samples yet; {reading}")
-    if watch.seen.labels:
-        detail = f"the samples of {watch.query} lie more than 5m apart: scrape its targets more often"
+    if tracked.seen.labels:
+        detail = f"the samples of {tracked.query} lie more than 5m apart: scrape its targets more often"
         return Problem(code=ProblemCode.SCRAPED_TOO_SELDOM, level=ProblemLevel.ERROR, detail=detail)
-    return Problem(code=ProblemCode.NO_SERIES, level=ProblemLevel.ERROR, detail=f"no series match {watch.query}")
+    return Problem(code=ProblemCode.NO_SERIES, level=ProblemLevel.ERROR, detail=f"no series match {tracked.query}")
 
 
-def _of_samples(watch: Watch) -> Iterator[Problem]:
+def _of_samples(tracked: TrackedSli) -> Iterator[Problem]:
     """What is wrong with the samples that came."""
-    if watch.partial_explained is not None and watch.problem is None:
-        yield _warning(ProblemCode.PARTIAL_DATA, watch.partial_explained)
-    if watch.late_explained is not None:
-        yield _warning(ProblemCode.LATE_SAMPLES, watch.late_explained)
-    if watch.impossible_samples:
-        detail = f"samples of {watch.query} are infinite or beyond 64 bits and are not counted: look at its exporter"
+    if tracked.partial_explained is not None and tracked.problem is None:
+        yield _warning(ProblemCode.PARTIAL_DATA, tracked.partial_explained)
+    if tracked.late_explained is not None:
+        yield _warning(ProblemCode.LATE_SAMPLES, tracked.late_explained)
+    if tracked.impossible_samples:
+        detail = f"samples of {tracked.query} are infinite or beyond 64 bits and are not counted: look at its exporter"
         yield _warning(ProblemCode.IMPOSSIBLE_SAMPLES, detail)
 
 
-def ended_series(watch: Watch, ended_s: float) -> str:
+def ended_series(tracked: TrackedSli, ended_s: float) -> str:
     """That a series of bad events has vanished, and since when."""
     since = datetime.fromtimestamp(ended_s, UTC).isoformat(timespec="seconds")
-    return f"a series of {watch.query} with bad events vanished at {since} while others of its target go on"
+    return f"a series of {tracked.query} with bad events vanished at {since} while others of its target go on"
 
 
-def _of_counters(watch: Watch, counters: Counters, as_of_s: float) -> Iterator[Problem]:
+def _of_counters(tracked: TrackedSli, counters: Counters, as_of_s: float) -> Iterator[Problem]:
     """What the counters did that counters do not do."""
     if as_of_s - counters.dipped_s <= _HOUR_S:
         detail = (
-            f"a counter of {watch.query} fell within the last hour to a value that it cannot have counted since: "
+            f"a counter of {tracked.query} fell within the last hour to a value that it cannot have counted since: "
             "it counts nothing; look for replicas that are not deduplicated, or an exporter that corrects its values"
         )
         yield Problem(code=ProblemCode.COUNTER_NOT_MONOTONIC, level=ProblemLevel.HINT, detail=detail)
     if as_of_s - counters.copied_s <= _DAY_S:
         detail = (
-            f"series of {watch.query} are copies of others, as from a second Prometheus replica, and are counted "
+            f"series of {tracked.query} are copies of others, as from a second Prometheus replica, and are counted "
             "once: query a deduplicating proxy, or select one replica"
         )
         yield _warning(ProblemCode.DUPLICATE_SERIES, detail)
     if counters.ended_s == counters.ended_s:
-        detail = f"{ended_series(watch, counters.ended_s)}: its events are unknown until it returns"
+        detail = f"{ended_series(tracked, counters.ended_s)}: its events are unknown until it returns"
         yield _warning(ProblemCode.BAD_SERIES_ENDED, detail)
 
 
-def why_not_measured(watch: Watch) -> str | None:
+def why_not_measured(tracked: TrackedSli) -> str | None:
     """Why the SLI is not counted although its series are there, if it is for the SLI itself; None if it is not."""
-    return watch.refusal or _lacking_buckets(watch)
+    return tracked.refusal or _lacking_buckets(tracked)
 
 
-def _of_buckets(watch: Watch, *, measured: bool) -> Iterator[Problem]:
-    lacking = _lacking_buckets(watch)
+def _of_buckets(tracked: TrackedSli, *, measured: bool) -> Iterator[Problem]:
+    lacking = _lacking_buckets(tracked)
     if lacking is not None:
         level = ProblemLevel.WARNING if measured else ProblemLevel.ERROR
         yield Problem(code=ProblemCode.BUCKET_MISSING, level=level, detail=lacking)
 
 
-def _lacking_buckets(watch: Watch) -> str | None:
-    lacking = _lacks_buckets(watch)
+def _lacking_buckets(tracked: TrackedSli) -> str | None:
+    lacking = _lacks_buckets(tracked)
     if not lacking:
         return None
-    known = f"; it has the buckets {', '.join(watch.buckets)}" if watch.buckets else ""
-    bucket = f"{BUCKET}={quote(bound_of(watch.sli))}"
-    return f"{lacking} series of {watch.query} have no bucket {bucket}: their events are not measured{known}"
+    known = f"; it has the buckets {', '.join(tracked.buckets)}" if tracked.buckets else ""
+    bucket = f"{BUCKET}={quote(bound_of(tracked.sli))}"
+    return f"{lacking} series of {tracked.query} have no bucket {bucket}: their events are not measured{known}"
 
 
-def _lacks_buckets(watch: Watch) -> int:
+def _lacks_buckets(tracked: TrackedSli) -> int:
     """How many histograms have been scraped lately without the bucket at the threshold."""
-    if not watch.unmeasured:
+    if not tracked.unmeasured:
         return 0
-    return sum(at_s > watch.counted_s - _LATELY_S for at_s in watch.unmeasured.values())
+    return sum(at_s > tracked.counted_s - _LATELY_S for at_s in tracked.unmeasured.values())
 
 
-def _of_part(watch: Watch, *, matched: bool) -> Iterator[Problem]:
+def _of_part(tracked: TrackedSli, *, matched: bool) -> Iterator[Problem]:
     """Whether the good or bad selector never matched, though there are series that it might select."""
-    sli = watch.sli
-    if matched or watch.unmeasured:
+    sli = tracked.sli
+    if matched or tracked.unmeasured:
         return
-    said = watch.seen.unmatched(sli)
+    said = tracked.seen.unmatched(sli)
     if isinstance(sli, BadSli):
         detail = f"{said}. This is normal for a service without errors; otherwise correct bad"
         yield Problem(code=ProblemCode.BAD_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)
@@ -224,16 +224,19 @@ def _of_part(watch: Watch, *, matched: bool) -> Iterator[Problem]:
         yield _warning(ProblemCode.GOOD_NEVER_MATCHED, f"{said}. Every event counts as bad; correct good")
 
 
-def _of_outside(watch: Watch) -> Iterator[Problem]:
+def _of_outside(tracked: TrackedSli) -> Iterator[Problem]:
     """Whether bad or good events are counted that the total does not count."""
-    sli, field = watch.sli, "bad" if isinstance(watch.sli, BadSli) else "good"
-    if watch.seen.outside:
+    sli, field = tracked.sli, "bad" if isinstance(tracked.sli, BadSli) else "good"
+    if tracked.seen.outside:
         detail = (
-            f"{render(part_of(sli))} selects series that {watch.query} does not select: narrow {field}, or widen total"
+            f"{render(part_of(sli))} selects series that {tracked.query} does not select: "
+            f"narrow {field}, or widen total"
         )
         yield _warning(ProblemCode.OUTSIDE_TOTAL, detail)
     elif isinstance(sli, BadSli):
-        detail = f"{render(sli.bad)} is counted apart from {watch.query}; make sure that total counts these events too"
+        detail = (
+            f"{render(sli.bad)} is counted apart from {tracked.query}; make sure that total counts these events too"
+        )
         yield Problem(code=ProblemCode.OUTSIDE_TOTAL, level=ProblemLevel.HINT, detail=detail)
 
 
@@ -245,7 +248,7 @@ def _of_scrapes(member: Member) -> Problem:
         if before != after
     ]
     instead = ", ".join(dict.fromkeys(f"{after.name} instead of {before.name}" for before, after in tiers))
-    detail = f"{member.watch.query} is scraped too seldom for the short windows of its alerts: {instead} is used"
+    detail = f"{member.tracked.query} is scraped too seldom for the short windows of its alerts: {instead} is used"
     return Problem(code=ProblemCode.SCRAPED_SELDOM, level=ProblemLevel.HINT, detail=detail)
 
 
@@ -273,11 +276,11 @@ def _of_contradiction(found: Contradiction) -> Problem:
     )
 
 
-def _history_unreadable(watch: Watch) -> str | None:
+def _history_unreadable(tracked: TrackedSli) -> str | None:
     """Why history is not being read, though some is missing."""
-    if watch.backfilled or watch.history_problem is None:
+    if tracked.backfilled or tracked.history_problem is None:
         return None
-    return f"history cannot be read now: {watch.history_problem}"
+    return f"history cannot be read now: {tracked.history_problem}"
 
 
 def _warning(code: ProblemCode, detail: str) -> Problem:

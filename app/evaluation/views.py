@@ -120,7 +120,7 @@ class _Rows:
             good_ever=self.good_ever[index],
             bad_ever=self.bad_ever[index],
             backfill=_progress(member),
-            refused_members=len(member.watch.refused_groups) if member.slo.sli.by else None,
+            refused_members=len(member.tracked.refused_groups) if member.slo.sli.by else None,
         )
 
     def _budget(self, index: int) -> BudgetView:
@@ -157,14 +157,14 @@ def _moment(seconds: float) -> datetime | None:
 
 
 def _data(member: Member, as_of: datetime | None, *, stale: bool, total: float) -> DataState:
-    watch = member.watch
+    tracked = member.tracked
     if (
-        watch.refusal is not None
-        or watch.problem_is_ours
-        or (as_of is None and watch.backfilled and watch.problem is None)
+        tracked.refusal is not None
+        or tracked.problem_is_ours
+        or (as_of is None and tracked.backfilled and tracked.problem is None)
     ):
         return DataState.ERROR
-    if watch.started and not watch.backfilled:
+    if tracked.started and not tracked.backfilled:
         return DataState.BACKFILLING
     if stale:
         return DataState.STALE
@@ -194,10 +194,10 @@ def _alert(alert: Alert) -> AlertView:
 
 
 def _progress(member: Member) -> Progress | None:
-    watch = member.watch
-    if not watch.started or watch.backfilled:
+    tracked = member.tracked
+    if not tracked.started or tracked.backfilled:
         return None
     return Progress(
-        done_hours=(watch.settled_s - watch.complete_from_s) / 3600,
-        wanted_hours=(watch.settled_s - watch.wanted_from_s) / 3600,
+        done_hours=(tracked.settled_s - tracked.complete_from_s) / 3600,
+        wanted_hours=(tracked.settled_s - tracked.wanted_from_s) / 3600,
     )

@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import structlog
 
 from app.ingest import history_reader
-from app.ingest.history_reader import Stretch
-from app.ingest.ledger_writer import Book
+from app.ingest.history_reader import TimeRange
+from app.ingest.ledger_writer import LedgerWriter
 from app.ingest.ports import Source
-from app.ingest.query_batcher import Answers, Asker
-from app.ingest.tracked_slis import Watch
+from app.ingest.query_batcher import QueryBatcher, QueryResults
+from app.ingest.tracked_slis import TrackedSli
 from app.prometheus import BadQueryError, Matrix, TimedOutError, TooLargeError
 from app.slo import format_duration
 
@@ -31,9 +31,9 @@ _SAID_EVERY = timedelta(seconds=10)
 class Backfill:
     """What of the history is missing, and the next piece of it."""
 
-    def __init__(self, book: Book, asker: Asker, source: Source) -> None:
-        self._book = book
-        self._asker = asker
+    def __init__(self, ledger_writer: LedgerWriter, batcher: QueryBatcher, source: Source) -> None:
+        self._ledger_writer = ledger_writer
+        self._batcher = batcher
         self.source = _Bounded(source, asyncio.Semaphore(_AT_ONCE))
         self._pauses: dict[str, tuple[datetime, float]] = {}
         self._shares: dict[str, float] = {}
@@ -43,67 +43,75 @@ class Backfill:
     @property
     def progress(self) -> float:
         """Share of the wanted history of all SLIs that has been counted, 0 to 1."""
-        asked = [watch for watch in self._book.watches if watch.refusal is None]
-        wanted = sum(watch.horizon_s if not watch.started else _wanted_s(watch) for watch in asked)
-        done = sum(min(_done_s(watch), _wanted_s(watch)) for watch in asked if watch.started)
+        asked = [tracked for tracked in self._ledger_writer.tracked_slis if tracked.refusal is None]
+        wanted = sum(tracked.horizon_s if not tracked.started else _wanted_s(tracked) for tracked in asked)
+        done = sum(min(_done_s(tracked), _wanted_s(tracked)) for tracked in asked if tracked.started)
         return 1.0 if not wanted else done / wanted
 
-    async def read(self, now: datetime) -> tuple[Stretch, Answers] | tuple[None, None]:
+    async def read(self, now: datetime) -> tuple[TimeRange, QueryResults] | tuple[None, None]:
         """The newest piece of history that is missing, and what Prometheus says of it."""
-        stretch, watches = self._next(now)
-        if stretch is None:
+        time_range, tracked_slis = self._next(now)
+        if time_range is None:
             return None, None
-        return stretch, await history_reader.read(stretch, watches, self._asker, self.source, deadline=_DEADLINE_S)
+        return time_range, await history_reader.read(
+            time_range, tracked_slis, self._batcher, self.source, deadline=_DEADLINE_S
+        )
 
-    def enter(self, stretch: Stretch, answers: Answers, now: datetime) -> None:
+    def enter(self, time_range: TimeRange, answers: QueryResults, now: datetime) -> None:
         """Count the answers; SLIs that were not answered are asked again later, for a smaller piece."""
         if answers.answered:
-            self._book.count_past(answers.answered, answers.samples, since_s=stretch.since_s, until_s=stretch.until_s)
-        for watch in answers.answered:
-            self._pauses.pop(watch.key, None)
-            if watch.key not in self._too_large:
+            self._ledger_writer.count_past(
+                answers.answered, answers.samples, since_s=time_range.since_s, until_s=time_range.until_s
+            )
+        for tracked in answers.answered:
+            self._pauses.pop(tracked.key, None)
+            if tracked.key not in self._too_large:
                 # A timeout need not have been a matter of size.
-                self._shares[watch.key] = min(1.0, _GROWTH * self._shares.get(watch.key, 1.0))
-        for watch, error in answers.failed:
-            _, pause = self._pauses.get(watch.key, (now, _FIRST_PAUSE_S / 2))
+                self._shares[tracked.key] = min(1.0, _GROWTH * self._shares.get(tracked.key, 1.0))
+        for tracked, error in answers.failed:
+            _, pause = self._pauses.get(tracked.key, (now, _FIRST_PAUSE_S / 2))
             pause = min(pause * 2, _LONGEST_PAUSE_S)
-            self._pauses[watch.key] = now + timedelta(seconds=pause), pause
+            self._pauses[tracked.key] = now + timedelta(seconds=pause), pause
             if isinstance(error, _TOO_MUCH):
-                self._shares[watch.key] = max(_SMALLEST_SHARE, self._shares.get(watch.key, 1.0) / 2)
+                self._shares[tracked.key] = max(_SMALLEST_SHARE, self._shares.get(tracked.key, 1.0) / 2)
             if isinstance(error, _TOO_LARGE):
-                self._too_large.add(watch.key)
-            _log.warning("history cannot be read now", query=watch.query, error=str(error), again_in_s=pause)
+                self._too_large.add(tracked.key)
+            _log.warning("history cannot be read now", query=tracked.query, error=str(error), again_in_s=pause)
         self._say(now)
 
-    def _next(self, now: datetime) -> tuple[Stretch, list[Watch]] | tuple[None, list[Watch]]:
-        missing: dict[Stretch, list[Watch]] = {}
-        for watch in self._book.watches:
-            pause = self._pauses.get(watch.key)
-            if watch.refusal is not None or not watch.started or watch.backfilled:
+    def _next(self, now: datetime) -> tuple[TimeRange, list[TrackedSli]] | tuple[None, list[TrackedSli]]:
+        missing: dict[TimeRange, list[TrackedSli]] = {}
+        for tracked in self._ledger_writer.tracked_slis:
+            pause = self._pauses.get(tracked.key)
+            if tracked.refusal is not None or not tracked.started or tracked.backfilled:
                 continue
             if pause is not None and now < pause[0]:
                 continue
-            stretch = history_reader.next_stretch(
-                watch.complete_from_s,
-                watch.wanted_from_s,
+            time_range = history_reader.next_stretch(
+                tracked.complete_from_s,
+                tracked.wanted_from_s,
                 now_s=now.timestamp(),
-                share=self._shares.get(watch.key, 1.0),
+                share=self._shares.get(tracked.key, 1.0),
             )
-            if stretch is not None:
-                missing.setdefault(stretch, []).append(watch)
+            if time_range is not None:
+                missing.setdefault(time_range, []).append(tracked)
         if not missing:
             return None, []
-        newest = max(missing, key=lambda stretch: (stretch.until_s, stretch.since_s))
+        newest = max(missing, key=lambda time_range: (time_range.until_s, time_range.since_s))
         # It may be for one SLI among them that none was answered.
-        longest = max(self._pauses[watch.key][1] if watch.key in self._pauses else 0.0 for watch in missing[newest])
+        longest = max(
+            self._pauses[tracked.key][1] if tracked.key in self._pauses else 0.0 for tracked in missing[newest]
+        )
         most = _MOST_SLIS if not longest else max(1, int(_MOST_SLIS * _FIRST_PAUSE_S / (2 * longest)))
         return newest, missing[newest][:most]
 
     def _say(self, now: datetime) -> None:
         if self.progress >= 1.0:
-            _log.info("history is complete", slis=len(self._book.watches))
+            _log.info("history is complete", slis=len(self._ledger_writer.tracked_slis))
         elif self._said_at is None or now - self._said_at >= _SAID_EVERY:
-            back = now.timestamp() - min(watch.complete_from_s for watch in self._book.watches if watch.started)
+            back = now.timestamp() - min(
+                tracked.complete_from_s for tracked in self._ledger_writer.tracked_slis if tracked.started
+            )
             _log.info(
                 "reading history",
                 progress=f"{self.progress:.0%}",
@@ -112,12 +120,12 @@ class Backfill:
             self._said_at = now
 
 
-def _wanted_s(watch: Watch) -> float:
-    return watch.settled_s - watch.wanted_from_s
+def _wanted_s(tracked: TrackedSli) -> float:
+    return tracked.settled_s - tracked.wanted_from_s
 
 
-def _done_s(watch: Watch) -> float:
-    return watch.settled_s - watch.complete_from_s
+def _done_s(tracked: TrackedSli) -> float:
+    return tracked.settled_s - tracked.complete_from_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from app.ledger import PACE_GRID_S, Cursor, Registry
+from app.ledger import PACE_GRID_S, LastSamples, Registry
 from app.slo.arrays import Floats, Ints
 
 _REMEMBERED_S = 7 * 86_400.0
 
 
-class Endings:
+class EndedSeries:
     """Knows when each counter was first seen, and which of bad events are missing.
 
     A series that stood still before it vanished has expired, as exporters let idle label sets do: it has no errors. If
@@ -22,7 +22,7 @@ class Endings:
         """Take the first counters, as many as *size*, for older than any other."""
         self._first_s = np.full(size, -np.inf)
 
-    def ended_s(self, rows: Ints, cursor: Cursor, registry: Registry) -> Floats:
+    def ended_s(self, rows: Ints, cursor: LastSamples, registry: Registry) -> Floats:
         """Since when a series of each row is missing, NaN if none is; shape (rows,)."""
         arrays, size = registry.arrays, registry.sizes[2]
         time = cursor.time[:size]

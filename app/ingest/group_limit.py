@@ -3,7 +3,7 @@
 import numpy as np
 
 from app.ingest import tracked_slis as watched
-from app.ingest.tracked_slis import Watch
+from app.ingest.tracked_slis import TrackedSli
 from app.ledger import Ledger
 from app.slo import GroupKey
 from app.slo.arrays import Floats
@@ -12,17 +12,17 @@ GONE_S = 3600.0
 """A member whose series have been gone for so long, while others of its group live, is no longer reported."""
 
 
-def has_room(watch: Watch, group: GroupKey) -> bool:
+def has_room(tracked: TrackedSli, group: GroupKey) -> bool:
     """Whether a group has a place, or there is one that nobody has."""
-    return group in watch.rows or len(watch.rows) < watched.MOST_GROUPS
+    return group in tracked.rows or len(tracked.rows) < watched.MOST_GROUPS
 
 
-def free_places(watch: Watch, ledger: Ledger, *, gone_s: float, most: int | None = None) -> set[int]:
+def free_places(tracked: TrackedSli, ledger: Ledger, *, gone_s: float, most: int | None = None) -> set[int]:
     """Take the places of members that have been gone for *gone_s* seconds, the longest first; their rows."""
-    groups, rows = list(watch.rows), np.array(list(watch.rows.values()), dtype=np.int64)
+    groups, rows = list(tracked.rows), np.array(list(tracked.rows.values()), dtype=np.int64)
     gone = how_long_gone_s(ledger.covered_s[rows], ledger.birth_s[rows])
     order = np.argsort(-gone, kind="stable")[: most if most is not None else len(rows)]
-    return {watch.rows.pop(groups[place]) for place in order.tolist() if gone[place] > gone_s}
+    return {tracked.rows.pop(groups[place]) for place in order.tolist() if gone[place] > gone_s}
 
 
 def how_long_gone_s(covered_s: Floats, birth_s: Floats) -> Floats:

@@ -16,8 +16,8 @@ from app.ingest.inexact_cells import Cells
 from app.ingest.ledger_writer import rows_of
 from app.ingest.partitioning import LabelQueries
 from app.ingest.ports import Source
-from app.ingest.query_batcher import Answers, Asker
-from app.ingest.tracked_slis import Watch
+from app.ingest.query_batcher import QueryBatcher, QueryResults
+from app.ingest.tracked_slis import TrackedSli
 from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, LOOKBACK_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Samples
 from app.prometheus import Matrix
 from app.promql.metric_names import NAME
@@ -32,7 +32,7 @@ _MOST_SELECTORS = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stretch:
+class TimeRange:
     """One piece of history (since, until] in unix seconds, read in cells of *width_s*, raw if that is None."""
 
     since_s: float
@@ -40,7 +40,7 @@ class Stretch:
     width_s: int | None
 
 
-def next_stretch(complete_from_s: float, wanted_from_s: float, *, now_s: float, share: float = 1.0) -> Stretch | None:
+def next_stretch(complete_from_s: float, wanted_from_s: float, *, now_s: float, share: float = 1.0) -> TimeRange | None:
     """The piece of history to read next, the newest that is missing; None if nothing is.
 
     *share* makes pieces smaller where a whole one proved too much.
@@ -50,7 +50,7 @@ def next_stretch(complete_from_s: float, wanted_from_s: float, *, now_s: float, 
     if complete_from_s % COARSE_WIDTH_S:
         # Until it is on the grid of cells, however long nothing could be read.
         since = complete_from_s // COARSE_WIDTH_S * COARSE_WIDTH_S
-        return Stretch(since_s=since, until_s=complete_from_s, width_s=None)
+        return TimeRange(since_s=since, until_s=complete_from_s, width_s=None)
     for reach, chunk, width in (
         (FINE_REACH_S, _RAW_CHUNK_S, None),
         (MIDDLE_REACH_S, _MIDDLE_CHUNK_S, MIDDLE_WIDTH_S),
@@ -60,26 +60,28 @@ def next_stretch(complete_from_s: float, wanted_from_s: float, *, now_s: float, 
         if complete_from_s > border:
             # Stretches begin on the coarsest grid, so that each cell of every tier lies in one of them.
             since = max(border, complete_from_s - chunk * share) // COARSE_WIDTH_S * COARSE_WIDTH_S
-            return Stretch(since_s=since, until_s=complete_from_s, width_s=width)
+            return TimeRange(since_s=since, until_s=complete_from_s, width_s=width)
     return None
 
 
-async def read(stretch: Stretch, watches: Sequence[Watch], asker: Asker, source: Source, *, deadline: float) -> Answers:
-    """The samples of a stretch of history, as many as exact counts need."""
-    reader = _Reader(asker=asker, source=source, deadline=deadline)
-    if stretch.width_s is None:
-        return await reader.raw(stretch.since_s, stretch.until_s, watches)
-    return await reader.cells(stretch, stretch.width_s, watches)
+async def read(
+    time_range: TimeRange, tracked_slis: Sequence[TrackedSli], batcher: QueryBatcher, source: Source, *, deadline: float
+) -> QueryResults:
+    """The samples of a time range of history, as many as exact counts need."""
+    reader = _Reader(batcher=batcher, source=source, deadline=deadline)
+    if time_range.width_s is None:
+        return await reader.raw(time_range.since_s, time_range.until_s, tracked_slis)
+    return await reader.cells(time_range, time_range.width_s, tracked_slis)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reader:
-    asker: Asker
+    batcher: QueryBatcher
     source: Source
     deadline: float
 
-    async def raw(self, since_s: float, until_s: float, watches: Sequence[Watch]) -> Answers:
-        """All samples of a stretch, and those of a look-back before and after it."""
+    async def raw(self, since_s: float, until_s: float, tracked_slis: Sequence[TrackedSli]) -> QueryResults:
+        """All samples of a time range, and those of a look-back before and after it."""
         at = datetime.fromtimestamp(until_s + LOOKBACK_S, UTC)
         span_ms = round((until_s - since_s + 2 * LOOKBACK_S) * 1000)
 
@@ -87,14 +89,14 @@ class _Reader:
             return self.source.instant(f"{selector}[{span_ms}ms]", at, deadline=self.deadline)
 
         labels = self._labels(at, span_ms)
-        return await self.asker.samples(watches, one, labels=labels, most=_MOST_SELECTORS)
+        return await self.batcher.samples(tracked_slis, one, labels=labels, most=_MOST_SELECTORS)
 
     def _labels(self, at: datetime, span_ms: int) -> LabelQueries:
         return LabelQueries(source=self.source, at=at, span_ms=span_ms, deadline=self.deadline)
 
-    async def cells(self, stretch: Stretch, width_s: int, watches: Sequence[Watch]) -> Answers:
+    async def cells(self, time_range: TimeRange, width_s: int, tracked_slis: Sequence[TrackedSli]) -> QueryResults:
         """The samples at the edges of cells where that is exact, and all samples where it is not."""
-        start, end = (datetime.fromtimestamp(edge, UTC) for edge in (stretch.since_s, stretch.until_s))
+        start, end = (datetime.fromtimestamp(edge, UTC) for edge in (time_range.since_s, time_range.until_s))
         step, lookback = timedelta(seconds=width_s), round(LOOKBACK_S)
 
         def edges(selector: str) -> Awaitable[Matrix]:
@@ -106,58 +108,60 @@ class _Reader:
             return self.source.range(expr, start, end, step, deadline=self.deadline)
 
         labels = self._labels(end, round((end - start).total_seconds() * 1000))
-        values = await self.asker.samples(watches, edges, labels=labels, most=_MOST_SELECTORS)
+        values = await self.batcher.samples(tracked_slis, edges, labels=labels, most=_MOST_SELECTORS)
         # Functions drop the metric's name: series of several names would become one, which Prometheus refuses.
-        unnamed = [watch for watch in values.answered if not _names_its_metrics(watch)]
-        named = [watch for watch in values.answered if _names_its_metrics(watch)]
-        changes = await self.asker.samples(named, resets, labels=labels, most=_MOST_SELECTORS, nameless=True)
+        unnamed = [tracked for tracked in values.answered if not _names_its_metrics(tracked)]
+        named = [tracked for tracked in values.answered if _names_its_metrics(tracked)]
+        changes = await self.batcher.samples(named, resets, labels=labels, most=_MOST_SELECTORS, nameless=True)
         readable = changes.answered + unnamed
-        registry = self.asker.intake.registry
+        registry = self.batcher.series_index.registry
         cells = Cells.of(
             values.samples,
             changes.samples,
             registry,
-            since_s=stretch.since_s,
-            until_s=stretch.until_s,
+            since_s=time_range.since_s,
+            until_s=time_range.until_s,
             width_s=width_s,
         )
         broken = self._broken(cells, changes.answered)
         broken[rows_of(unnamed)] = True
         parts = [cells.regular(broken)]
-        failed = {watch.key: (watch, error) for watch, error in (*values.failed, *changes.failed)}
+        failed = {tracked.key: (tracked, error) for tracked, error in (*values.failed, *changes.failed)}
         for (since_s, until_s), members in _shared(cells, broken, readable).items():
             repaired = await self.raw(since_s, until_s, members)
             parts.append(cells.mark(repaired.samples, registry.arrays.row[repaired.samples.counter], broken))
-            failed |= {watch.key: (watch, error) for watch, error in repaired.failed}
-        answered = [watch for watch in readable if watch.key not in failed]
+            failed |= {tracked.key: (tracked, error) for tracked, error in repaired.failed}
+        answered = [tracked for tracked in readable if tracked.key not in failed]
         samples = Samples.joined(parts)
         if failed:
-            samples = self.asker.intake.only(samples, answered)
-        return Answers(answered=answered, failed=list(failed.values()), samples=samples)
+            samples = self.batcher.series_index.only(samples, answered)
+        return QueryResults(answered=answered, failed=list(failed.values()), samples=samples)
 
-    def _broken(self, cells: Cells, watches: Sequence[Watch]) -> Bools:
+    def _broken(self, cells: Cells, tracked_slis: Sequence[TrackedSli]) -> Bools:
         """Which cells of which rows are to be read raw, shape (rows, cells); an SLI's rows are read together."""
-        broken = cells.broken(len(self.asker.intake.registry.rows))
-        for watch in watches:
-            rows = list(watch.rows.values())
+        broken = cells.broken(len(self.batcher.series_index.registry.rows))
+        for tracked in tracked_slis:
+            rows = list(tracked.rows.values())
             broken[rows] = broken[rows].any(axis=0)
         return broken
 
 
-def _names_its_metrics(watch: Watch) -> bool:
+def _names_its_metrics(tracked: TrackedSli) -> bool:
     return all(
         any(matcher.label == NAME and matcher.op is MatchOp.EQUAL for matcher in selector.matchers)
-        for selector in watch.selectors
+        for selector in tracked.selectors
     )
 
 
-def _shared(cells: Cells, broken: Bools, watches: Sequence[Watch]) -> dict[tuple[float, float], list[Watch]]:
+def _shared(
+    cells: Cells, broken: Bools, tracked_slis: Sequence[TrackedSli]
+) -> dict[tuple[float, float], list[TrackedSli]]:
     """The stretches to be read raw, each with all SLIs that need it: an outage breaks the same cells for many."""
-    shared: dict[tuple[float, float], list[Watch]] = {}
-    for watch in watches:
-        if not watch.rows:
+    shared: dict[tuple[float, float], list[TrackedSli]] = {}
+    for tracked in tracked_slis:
+        if not tracked.rows:
             continue
-        first_row = next(iter(watch.rows.values()))
-        for stretch in cells.stretches(broken[first_row]):
-            shared.setdefault(stretch, []).append(watch)
+        first_row = next(iter(tracked.rows.values()))
+        for time_range in cells.stretches(broken[first_row]):
+            shared.setdefault(time_range, []).append(tracked)
     return shared

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from app.ingest.ledger_writer import Book
-from app.ingest.tracked_slis import LateSamples, Watch
+from app.ingest.ledger_writer import LedgerWriter
+from app.ingest.tracked_slis import LateSamples, TrackedSli
 from app.ledger import MIDDLE_WIDTH_S, Samples
 from app.slo.arrays import Floats, Ints
 
@@ -23,54 +23,56 @@ _SILENT_SLOTS = 2
 _KEPT_S = 3600.0
 
 
-def look_back(book: Book, *, at_s: float, settle_to_s: float) -> None:
+def look_back(ledger_writer: LedgerWriter, *, at_s: float, settle_to_s: float) -> None:
     """Set from where each SLI is to be read for the slot *at_s*, where it is settled up to *settle_to_s*."""
-    interval_s = book.ledger.interval_s
+    interval_s = ledger_writer.ledger.interval_s
     due = []
-    for watch in book.watches:
-        if not watch.started:
+    for tracked in ledger_writer.tracked_slis:
+        if not tracked.started:
             continue
-        newest_s = _newest(book, watch)
+        newest_s = _newest(ledger_writer, tracked)
         silent_s = at_s - newest_s
-        watch.read_from_s = watch.counted_s
-        if at_s - watch.counted_s <= interval_s and silent_s > (_SILENT_SLOTS + 1) * interval_s:
+        tracked.read_from_s = tracked.counted_s
+        if at_s - tracked.counted_s <= interval_s and silent_s > (_SILENT_SLOTS + 1) * interval_s:
             fitting = next((length for length in _LOOK_BACKS_S if silent_s <= length), None)
-            watch.read_from_s = watch.counted_s if fitting is None else at_s - fitting
-        watch.settle_from_s = watch.settled_s
-        if settle_to_s > watch.settled_s:
-            due.append(watch)
+            tracked.read_from_s = tracked.counted_s if fitting is None else at_s - fitting
+        tracked.settle_from_s = tracked.settled_s
+        if settle_to_s > tracked.settled_s:
+            due.append(tracked)
     if due:
-        _look_back_further(book, due)
+        _look_back_further(ledger_writer, due)
 
 
-def note_late(book: Book, watches: Sequence[Watch], samples: Samples, *, since_s: float, until_s: float) -> None:
+def note_late(
+    ledger_writer: LedgerWriter, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
+) -> None:
     """Note which of the *samples* of one read, before they are counted, were not there when their slot was read.
 
     A counter is late if even its newest sample is of a slot that was read before. How late is known from the reads
     that did not bring the sample.
     """
     counter, newest_s = _newest_samples(samples)
-    known_s, counted_s = book.live.time, book.ledger.counted_s
-    row = book.intake.registry.arrays.row
+    known_s, counted_s = ledger_writer.live.time, ledger_writer.ledger.counted_s
+    row = ledger_writer.series_index.registry.arrays.row
     fresh = counter < len(known_s)
     counter, newest_s = counter[fresh], newest_s[fresh]
     late = (newest_s > known_s[counter]) & (newest_s <= counted_s[row[counter]])
     late_row, newest_s = row[counter[late]], newest_s[late]
-    for watch in watches:
-        mine = np.isin(late_row, list(watch.rows.values())) if len(late_row) else late_row.astype(bool)
+    for tracked in tracked_slis:
+        mine = np.isin(late_row, list(tracked.rows.values())) if len(late_row) else late_row.astype(bool)
         if mine.any():
-            _note(watch, newest_s[mine], until_s, interval_s=book.ledger.interval_s)
-        elif watch.late is not None and until_s - watch.late.seen_s > _KEPT_S:
-            watch.late = None
-        if until_s - since_s > book.ledger.interval_s:
-            watch.long_reads.append((since_s, until_s))
+            _note(tracked, newest_s[mine], until_s, interval_s=ledger_writer.ledger.interval_s)
+        elif tracked.late is not None and until_s - tracked.late.seen_s > _KEPT_S:
+            tracked.late = None
+        if until_s - since_s > ledger_writer.ledger.interval_s:
+            tracked.long_reads.append((since_s, until_s))
 
 
-def reopen(book: Book, samples: Samples) -> None:
+def reopen(ledger_writer: LedgerWriter, samples: Samples) -> None:
     """Let the time since a row was last seen be measured where late samples of it have come."""
-    ledger = book.ledger
-    row = book.intake.registry.arrays.row[samples.counter]
-    seen_s = book.settled.row
+    ledger = ledger_writer.ledger
+    row = ledger_writer.series_index.registry.arrays.row[samples.counter]
+    seen_s = ledger_writer.settled.row
     late = row < len(seen_s)
     late[late] &= (samples.time[late] > seen_s[row[late]]) & (samples.time[late] <= ledger.settled_s[row[late]])
     for one in np.unique(row[late]).tolist():
@@ -78,31 +80,31 @@ def reopen(book: Book, samples: Samples) -> None:
         ledger.covered_s[one] = min(ledger.covered_s[one], seen_s[one] + ledger.interval_s)
 
 
-def _look_back_further(book: Book, watches: Sequence[Watch]) -> None:
+def _look_back_further(ledger_writer: LedgerWriter, tracked_slis: Sequence[TrackedSli]) -> None:
     """For counters that went silent and may be late, and for those that came back after a hole that may be filled."""
-    registry, ledger = book.intake.registry, book.ledger
-    for cursor in (book.settled, book.live):
+    registry, ledger = ledger_writer.series_index.registry, ledger_writer.ledger
+    for cursor in (ledger_writer.settled, ledger_writer.live):
         cursor.grow(registry.sizes)
     row = registry.arrays.row
-    settled_s, live_s = book.settled.time[: len(row)], book.live.time[: len(row)]
+    settled_s, live_s = ledger_writer.settled.time[: len(row)], ledger_writer.live.time[: len(row)]
     silent_s = ledger.settled_s[row] - settled_s
     again = np.isin(np.floor(silent_s / MIDDLE_WIDTH_S), _AGAIN_AFTER)
     came_back = (live_s > settled_s) & (silent_s > _SILENT_SLOTS * ledger.interval_s)
     since_s = np.where(again | came_back, settled_s, np.inf)
     first_s = np.full(len(ledger.settled_s), np.inf)
     np.minimum.at(first_s, row, since_s)
-    for watch in watches:
-        first = min((float(first_s[one]) for one in watch.rows.values()), default=math.inf)
-        if first < watch.settled_s:
+    for tracked in tracked_slis:
+        first = min((float(first_s[one]) for one in tracked.rows.values()), default=math.inf)
+        if first < tracked.settled_s:
             since = first // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
-            watch.settle_from_s = max(since, watch.settled_s - _LONGEST_S)
+            tracked.settle_from_s = max(since, tracked.settled_s - _LONGEST_S)
 
 
-def _newest(book: Book, watch: Watch) -> float:
+def _newest(ledger_writer: LedgerWriter, tracked: TrackedSli) -> float:
     """The newest sample of an SLI; NaN if there is none."""
     newest_s = math.nan
-    for row in watch.rows.values():
-        seen_s = float(book.live.row[row]) if row < len(book.live.row) else math.nan
+    for row in tracked.rows.values():
+        seen_s = float(ledger_writer.live.row[row]) if row < len(ledger_writer.live.row) else math.nan
         newest_s = newest_s if newest_s >= seen_s or math.isnan(seen_s) else seen_s
     return newest_s
 
@@ -115,12 +117,14 @@ def _newest_samples(samples: Samples) -> tuple[Ints, Floats]:
     return counter, newest_s
 
 
-def _note(watch: Watch, times_s: Floats, at_s: float, *, interval_s: float) -> None:
-    least_s = max(_least_lateness(watch, float(time_s)) for time_s in times_s)
+def _note(tracked: TrackedSli, times_s: Floats, at_s: float, *, interval_s: float) -> None:
+    least_s = max(_least_lateness(tracked, float(time_s)) for time_s in times_s)
     if least_s > _SILENT_SLOTS * interval_s:
-        watch.late = LateSamples(least_s=least_s, most_s=at_s - float(times_s.min()), seen_s=at_s)
+        tracked.late = LateSamples(least_s=least_s, most_s=at_s - float(times_s.min()), seen_s=at_s)
 
 
-def _least_lateness(watch: Watch, time_s: float) -> float:
+def _least_lateness(tracked: TrackedSli, time_s: float) -> float:
     """How long after its time a sample was not there yet, as far as that was looked at."""
-    return max((until_s - time_s for since_s, until_s in watch.long_reads if since_s < time_s <= until_s), default=0.0)
+    return max(
+        (until_s - time_s for since_s, until_s in tracked.long_reads if since_s < time_s <= until_s), default=0.0
+    )

@@ -1,7 +1,7 @@
-"""The book: the ledger with the two places up to which it has been read, and what happens to it in a tick.
+"""The ledger, the positions up to which it has been counted (live and in history), and its changes in an evaluation.
 
 Counts are made twice. In each slot the newest samples are counted from the *live* cursor on; when late samples have
-had their time, the same stretch is counted again from the *settled* cursor on, for good. Both are one function of
+had their time, the same time_range is counted again from the *settled* cursor on, for good. Both are one function of
 the samples, so a service that has run for hours and one that has just started agree.
 """
 
@@ -10,9 +10,9 @@ from datetime import timedelta
 
 import numpy as np
 
-from app.ingest.ended_series import Endings
-from app.ingest.series_index import Intake
-from app.ingest.tracked_slis import Watch
+from app.ingest.ended_series import EndedSeries
+from app.ingest.series_index import SeriesIndex
+from app.ingest.tracked_slis import TrackedSli
 from app.ledger import (
     FINE_REACH_S,
     HOUR_S,
@@ -20,9 +20,9 @@ from app.ledger import (
     PACE_GRID_S,
     Birth,
     Count,
-    Cursor,
-    Head,
+    FirstSighting,
     Increments,
+    LastSamples,
     Ledger,
     Samples,
     Stage,
@@ -43,119 +43,123 @@ _ROOM_FOR_LEFT = 1_000
 """Rows of members that have left their groups; each tick writes what is known of them, too."""
 
 
-class Book:
-    """Ledger, cursors and watches; without IO. All times are unix seconds.
+class LedgerWriter:
+    """Ledger, last samples and tracked SLIs; without IO. All times are unix seconds.
 
     *history* is the most that is counted back of a new SLI; None is as much as its windows need.
     """
 
-    def __init__(self, watches: Sequence[Watch], *, interval_s: int, history: timedelta | None = None) -> None:
-        self.watches = tuple(watches)
+    def __init__(
+        self, tracked_slis: Sequence[TrackedSli], *, interval_s: int, history: timedelta | None = None
+    ) -> None:
+        self.tracked_slis = tuple(tracked_slis)
         self.ledger = Ledger(interval_s)
-        self.settled = Cursor.empty()
-        self.live = Cursor.empty()
-        self.intake = Intake(self.ledger, self.watches)
+        self.settled = LastSamples.empty()
+        self.live = LastSamples.empty()
+        self.series_index = SeriesIndex(self.ledger, self.tracked_slis)
         self._united = 0
-        self.endings = Endings()
+        self.ended_series = EndedSeries()
         self.history_s = np.inf if history is None else history.total_seconds()
-        self._watch_of = {watch.key: watch for watch in watches}
+        self._watch_of = {tracked.key: tracked for tracked in tracked_slis}
 
-    def start(self, watches: Iterable[Watch], *, at_s: float) -> None:
+    def start(self, tracked_slis: Iterable[TrackedSli], *, at_s: float) -> None:
         """Begin to count SLIs: what is before *at_s* is history, to be counted back to the horizon."""
-        for watch in watches:
-            watch.started = True
-            watch.settled_s = watch.counted_s = watch.complete_from_s = at_s
-            watch.wanted_from_s = at_s - min(watch.horizon_s, self.history_s)
-            self.ledger.place(rows_of([watch]), settled_s=at_s, counted_s=at_s, complete_from_s=at_s)
+        for tracked in tracked_slis:
+            tracked.started = True
+            tracked.settled_s = tracked.counted_s = tracked.complete_from_s = at_s
+            tracked.wanted_from_s = at_s - min(tracked.horizon_s, self.history_s)
+            self.ledger.place(rows_of([tracked]), settled_s=at_s, counted_s=at_s, complete_from_s=at_s)
 
-    def seed(self, watches: Sequence[Watch], samples: Samples, *, until_s: float) -> None:
+    def seed(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float) -> None:
         """Learn where the counters stood at *until_s*, without counting."""
         stood = stand(samples, self.ledger.registry, until=until_s)
         self._unite()
         for cursor in (self.settled, self.live):
-            cursor.take(stood, rows_of(watches), self.ledger.registry)
+            cursor.take(stood, rows_of(tracked_slis), self.ledger.registry)
 
-    def settle(self, watches: Sequence[Watch], samples: Samples, *, until_s: float, at_s: float) -> None:
+    def settle(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float, at_s: float) -> None:
         """Count *samples* after the settled cursor again: up to *until_s* for good, up to *at_s* provisionally."""
         # What the finest tier no longer holds cannot be taken back.
         late = max(self.ledger.newest_s, at_s) - FINE_REACH_S
-        self.adopt([watch for watch in watches if watch.settled_s < late])
-        forgotten = self._forgotten(watches, samples)
+        self.adopt([tracked for tracked in tracked_slis if tracked.settled_s < late])
+        forgotten = self._forgotten(tracked_slis, samples)
         if forgotten:
             self.adopt(forgotten)
             self.count_live(forgotten, self._only(samples, forgotten), at_s=at_s)
-            watches = [watch for watch in watches if watch not in forgotten]
-            samples = self._only(samples, watches)
-        if not watches:
+            tracked_slis = [tracked for tracked in tracked_slis if tracked not in forgotten]
+            samples = self._only(samples, tracked_slis)
+        if not tracked_slis:
             return
-        rows, registry = rows_of(watches), self.ledger.registry
+        rows, registry = rows_of(tracked_slis), self.ledger.registry
         self.ledger.rewind(rows)
         self.ledger.advance(at_s)
         final = count(samples, self.settled, registry, until=until_s, gap_s=self.ledger.gap_s)
         self._note(final)
         self.settled.take(final.cursor, rows, registry)
-        for watch in watches:
-            watch.settled_s = until_s
+        for tracked in tracked_slis:
+            tracked.settled_s = until_s
         self.ledger.place(rows, settled_s=until_s)
         births, heads = self._not_pending(final)
         decided = [decide(heads, registry), decide_births(births, registry)]
         self._record(Increments.joined([final.increments, *decided]), Stage.FINAL)
-        self._count_on(watches, samples, at_s=at_s, start=final.cursor)
+        self._count_on(tracked_slis, samples, at_s=at_s, start=final.cursor)
 
-    def count_live(self, watches: Sequence[Watch], samples: Samples, *, at_s: float) -> None:
+    def count_live(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, at_s: float) -> None:
         """Count *samples* after the live cursor, provisionally, up to the slot *at_s*."""
         self.ledger.advance(at_s)
-        self._count_on(watches, samples, at_s=at_s, start=self.live)
+        self._count_on(tracked_slis, samples, at_s=at_s, start=self.live)
 
-    def count_past(self, watches: Sequence[Watch], samples: Samples, *, since_s: float, until_s: float) -> None:
-        """Count one stretch of history, the newest that is not counted yet."""
+    def count_past(
+        self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
+    ) -> None:
+        """Count the newest range of history that is not counted yet."""
         registry = self.ledger.registry
         stood = stand(samples, registry, until=since_s, within_s=PACE_GRID_S)
         past = count(samples.after(since_s), stood, registry, until=until_s, gap_s=self.ledger.gap_s)
         self._note(past)
         increments = [past.increments]
-        for watch in watches:
-            met, unmet = join(watch.pending, past.cursor, registry)
-            known, unknown = join_births(watch.pending_births, past.cursor, registry)
+        for tracked in tracked_slis:
+            met, unmet = join(tracked.pending, past.cursor, registry)
+            known, unknown = join_births(tracked.pending_births, past.cursor, registry)
             increments += [met, known]
-            watch.pending, watch.pending_births = list(unmet), list(unknown)
-            watch.complete_from_s = since_s
+            tracked.pending, tracked.pending_births = list(unmet), list(unknown)
+            tracked.complete_from_s = since_s
         births, heads = self._not_pending(past)
         increments += [decide(heads, registry), decide_births(births, registry)]
-        for watch in watches:
-            if watch.backfilled:
-                increments += [decide(watch.pending, registry), decide_births(watch.pending_births, registry)]
-                watch.pending, watch.pending_births = [], []
-        rows = rows_of(watches)
-        for watch in watches:
-            self.place_history(watch)
+        for tracked in tracked_slis:
+            if tracked.backfilled:
+                increments += [decide(tracked.pending, registry), decide_births(tracked.pending_births, registry)]
+                tracked.pending, tracked.pending_births = [], []
+        rows = rows_of(tracked_slis)
+        for tracked in tracked_slis:
+            self.place_history(tracked)
         self._absorb(past.cursor, rows)
         self._record(Increments.joined(increments), Stage.PAST)
 
-    def detail(self, watches: Sequence[Watch], samples: Samples, *, hour: int) -> None:
+    def detail(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, hour: int) -> None:
         """Learn the slots of one hour of the past, which windows are about to leave."""
         begin_s, registry = (hour - 1) * float(HOUR_S), self.ledger.registry
         stood = stand(samples, registry, until=begin_s)
         counted = count(samples, stood, registry, until=begin_s + HOUR_S, gap_s=self.ledger.gap_s)
         decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]
         found = Increments.joined([counted.increments, *decided])
-        self.ledger.enter_details(hour, rows_of(watches), found)
+        self.ledger.enter_details(hour, rows_of(tracked_slis), found)
 
-    def place_history(self, watch: Watch) -> None:
+    def place_history(self, tracked: TrackedSli) -> None:
         """Note how far back the rows of an SLI are known; once all that windows need is counted, for good.
 
         A window of an SLI that has gone ends where it was last seen, and begins before what is wanted now.
         """
-        whole = watch.backfilled and watch.horizon_s <= self.history_s
-        self.ledger.place(rows_of([watch]), complete_from_s=0.0 if whole else watch.complete_from_s)
+        whole = tracked.backfilled and tracked.horizon_s <= self.history_s
+        self.ledger.place(rows_of([tracked]), complete_from_s=0.0 if whole else tracked.complete_from_s)
 
-    def adopt(self, watches: Sequence[Watch]) -> None:
+    def adopt(self, tracked_slis: Sequence[TrackedSli]) -> None:
         """Make final what was counted so far, since it cannot be counted again."""
-        rows = rows_of(watches)
+        rows = rows_of(tracked_slis)
         self.ledger.adopt(rows)
         self.settled.take(self.live, rows, self.ledger.registry)
-        for watch in watches:
-            watch.settled_s = watch.counted_s
+        for tracked in tracked_slis:
+            tracked.settled_s = tracked.counted_s
 
     def remembered(self) -> Bools:
         """Which counters are worth remembering: seen lately, or waiting for older history; shape (counters,)."""
@@ -163,31 +167,35 @@ class Book:
         self.live.grow(registry.sizes)
         rows = registry.arrays.row
         kept = ~(self.live.time[: len(rows)] < self.ledger.counted_s[rows] - _REMEMBERED_S)
-        kept[[counter for watch in self.watches for head in watch.pending for counter, _ in head.values]] = True
-        kept[[birth.counter for watch in self.watches for birth in watch.pending_births]] = True
+        kept[[counter for tracked in self.tracked_slis for head in tracked.pending for counter, _ in head.values]] = (
+            True
+        )
+        kept[[birth.counter for tracked in self.tracked_slis for birth in tracked.pending_births]] = True
         kept[registry.arrays.stream[kept]] = True
         return kept
 
     @property
     def overgrown(self) -> bool:
         """Whether most series that are known have long gone."""
-        if self.intake.left > _ROOM_FOR_LEFT:
+        if self.series_index.left > _ROOM_FOR_LEFT:
             return True
         kept = int(self.remembered().sum())
-        return max(self.ledger.registry.sizes[2], self.intake.size) > 2 * kept + _ROOM_FOR_SERIES
+        return max(self.ledger.registry.sizes[2], self.series_index.size) > 2 * kept + _ROOM_FOR_SERIES
 
-    def _count_on(self, watches: Sequence[Watch], samples: Samples, *, at_s: float, start: Cursor) -> None:
-        rows, registry = rows_of(watches), self.ledger.registry
+    def _count_on(
+        self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, at_s: float, start: LastSamples
+    ) -> None:
+        rows, registry = rows_of(tracked_slis), self.ledger.registry
         counted = count(samples, start, registry, until=at_s, gap_s=self.ledger.gap_s)
         self._note(counted)
         self.live.take(counted.cursor, rows, registry)
         decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]
         self._record(Increments.joined([counted.increments, *decided]), Stage.PROVISIONAL)
-        for watch in watches:
-            watch.counted_s = at_s
+        for tracked in tracked_slis:
+            tracked.counted_s = at_s
         self.ledger.place(rows, counted_s=at_s)
         self.ledger.extend(rows, self.live.row[rows])
-        self.ledger.ended_s[rows] = self.endings.ended_s(rows, self.live, registry)
+        self.ledger.ended_s[rows] = self.ended_series.ended_s(rows, self.live, registry)
 
     def _note(self, counted: Count) -> None:
         """Note what counting has found out about series: those that are one counter, and those that dipped."""
@@ -216,26 +224,26 @@ class Book:
         self.ledger.see(*increments.rows_seen)
         self.ledger.record(increments, stage)
 
-    def _not_pending(self, counted: Count) -> tuple[list[Birth], list[Head]]:
+    def _not_pending(self, counted: Count) -> tuple[list[Birth], list[FirstSighting]]:
         """Births and heads that can be decided; those of SLIs whose history is still being read wait for it."""
         births: list[Birth] = []
-        heads: list[Head] = []
+        heads: list[FirstSighting] = []
         for birth in counted.births:
-            watch = self._watch_of[self.ledger.registry.rows[birth.row].sli]
-            (births if watch.backfilled or birth.settled else watch.pending_births).append(birth)
+            tracked = self._watch_of[self.ledger.registry.rows[birth.row].sli]
+            (births if tracked.backfilled or birth.settled else tracked.pending_births).append(birth)
         for head in counted.heads:
-            watch = self._watch_of[self.ledger.registry.rows[head.row].sli]
-            (heads if watch.backfilled else watch.pending).append(head)
+            tracked = self._watch_of[self.ledger.registry.rows[head.row].sli]
+            (heads if tracked.backfilled else tracked.pending).append(head)
         return births, heads
 
-    def _absorb(self, older: Cursor, rows: Ints) -> None:
-        only = Cursor.empty()
+    def _absorb(self, older: LastSamples, rows: Ints) -> None:
+        only = LastSamples.empty()
         only.take(older, rows, self.ledger.registry)
         for cursor in (self.settled, self.live):
             cursor.grow(self.ledger.registry.sizes)
             cursor.absorb(only)
 
-    def _forgotten(self, watches: Sequence[Watch], samples: Samples) -> list[Watch]:
+    def _forgotten(self, tracked_slis: Sequence[TrackedSli], samples: Samples) -> list[TrackedSli]:
         """The SLIs of which Prometheus no longer has samples that it had when they were counted."""
         registry = self.ledger.registry
         self.live.grow(registry.sizes)
@@ -247,7 +255,7 @@ class Book:
         there[samples.counter[samples.time == counted[samples.counter]]] = True
         lost = (counted > self.ledger.settled_s[rows]) & ~there
         slis = {registry.rows[row].sli for row in (*np.unique(rows[lost]), *self._with_new_holes(samples))}
-        return [watch for watch in watches if watch.key in slis]
+        return [tracked for tracked in tracked_slis if tracked.key in slis]
 
     def _with_new_holes(self, samples: Samples) -> Ints:
         """Rows whose first samples after the settled time were measured once and are not there any more."""
@@ -264,10 +272,10 @@ class Book:
         lost: Ints = suspects[measured > LOOKBACK_S / 2]
         return lost
 
-    def _only(self, samples: Samples, watches: Sequence[Watch]) -> Samples:
-        return samples.of_counters(np.isin(self.ledger.registry.arrays.row, rows_of(watches)))
+    def _only(self, samples: Samples, tracked_slis: Sequence[TrackedSli]) -> Samples:
+        return samples.of_counters(np.isin(self.ledger.registry.arrays.row, rows_of(tracked_slis)))
 
 
-def rows_of(watches: Iterable[Watch]) -> Ints:
+def rows_of(tracked_slis: Iterable[TrackedSli]) -> Ints:
     """The rows of some SLIs."""
-    return np.array([row for watch in watches for row in watch.rows.values()], dtype=np.int64)
+    return np.array([row for tracked in tracked_slis for row in tracked.rows.values()], dtype=np.int64)

@@ -8,7 +8,7 @@ import structlog
 from typing_extensions import override
 
 from app.ingest.matched_series import part_of
-from app.ingest.tracked_slis import Watch
+from app.ingest.tracked_slis import TrackedSli
 from app.prometheus import KindVerdict, Matrix, MetricKind, MetricSource, PrometheusError, kind_of
 from app.promql.metric_names import looks_like_counter, name_of
 from app.promql.probe import BUCKET, bucket_bounds, sorted_bounds
@@ -55,57 +55,59 @@ class _TypesOnce(MetricSource):
 class Inspection:
     """When each SLI was looked at; results are noted on the SLIs."""
 
-    def __init__(self, watches: Sequence[Watch], source: MetricSource) -> None:
+    def __init__(self, tracked_slis: Sequence[TrackedSli], source: MetricSource) -> None:
         self._source = _TypesOnce(source)
         # A name that does not end like a counter's is most likely to be a gauge.
-        self._kinds_due = [(_LONG_AGO, watch) for watch in sorted(watches, key=_looks_like_counters)]
+        self._kinds_due = [(_LONG_AGO, tracked) for tracked in sorted(tracked_slis, key=_looks_like_counters)]
         self._buckets_due: dict[str, datetime] = {}
-        self._watches = tuple(watches)
+        self._tracked_slis = tuple(tracked_slis)
 
     async def step(self, now: datetime) -> bool:
         """Look at a few SLIs that are due; False if none is."""
         self._source.forget_old(now)
         due = [entry for entry in self._kinds_due if entry[0] <= now][:_AT_ONCE]
         lacking = [
-            watch for watch in self._watches if watch.unmeasured and self._buckets_due.get(watch.key, _LONG_AGO) <= now
+            tracked
+            for tracked in self._tracked_slis
+            if tracked.unmeasured and self._buckets_due.get(tracked.key, _LONG_AGO) <= now
         ][:_AT_ONCE]
         await asyncio.gather(
             *(self._look_at_kinds(entry, now) for entry in due),
-            *(self._look_at_buckets(watch, now) for watch in lacking),
+            *(self._look_at_buckets(tracked, now) for tracked in lacking),
         )
         return bool(due or lacking)
 
-    async def _look_at_kinds(self, entry: tuple[datetime, Watch], now: datetime) -> None:
-        _, watch = entry
+    async def _look_at_kinds(self, entry: tuple[datetime, TrackedSli], now: datetime) -> None:
+        _, tracked = entry
         self._kinds_due.remove(entry)
         rest = _AGAIN
         try:
-            refusal = await self._refusal(watch, now)
+            refusal = await self._refusal(tracked, now)
         except PrometheusError:
             rest = _AFTER_FAILURE
         else:
-            if refusal is not None and watch.refusal is None:
-                _log.error("an SLI is refused: its metric is a gauge", query=watch.query, reason=refusal)
-            elif refusal is None and watch.refusal is not None:
-                _log.info("an SLI is not refused any more", query=watch.query)
-            watch.refusal = refusal
-        self._kinds_due.append((now + rest, watch))
+            if refusal is not None and tracked.refusal is None:
+                _log.error("an SLI is refused: its metric is a gauge", query=tracked.query, reason=refusal)
+            elif refusal is None and tracked.refusal is not None:
+                _log.info("an SLI is not refused any more", query=tracked.query)
+            tracked.refusal = refusal
+        self._kinds_due.append((now + rest, tracked))
 
-    async def _refusal(self, watch: Watch, now: datetime) -> str | None:
-        for selector in _selectors(watch):
+    async def _refusal(self, tracked: TrackedSli, now: datetime) -> str | None:
+        for selector in _selectors(tracked):
             verdict = await kind_of(selector, self._source, now, deadline=_DEADLINE_S)
             if verdict.kind is MetricKind.GAUGE:
                 return "; ".join(refusal_of(selector, verdict))
         return None
 
-    async def _look_at_buckets(self, watch: Watch, now: datetime) -> None:
-        self._buckets_due[watch.key] = now + _BUCKETS_AGAIN
+    async def _look_at_buckets(self, tracked: TrackedSli, now: datetime) -> None:
+        self._buckets_due[tracked.key] = now + _BUCKETS_AGAIN
         try:
-            answer = await self._source.instant(bucket_bounds(part_of(watch.sli)), now, deadline=_DEADLINE_S)
+            answer = await self._source.instant(bucket_bounds(part_of(tracked.sli)), now, deadline=_DEADLINE_S)
         except PrometheusError:
-            self._buckets_due[watch.key] = now + _AFTER_FAILURE
+            self._buckets_due[tracked.key] = now + _AFTER_FAILURE
             return
-        watch.buckets = sorted_bounds(labels.get(BUCKET, "") for labels in answer.labels)
+        tracked.buckets = sorted_bounds(labels.get(BUCKET, "") for labels in answer.labels)
 
 
 def refusal_of(selector: Selector, verdict: KindVerdict) -> tuple[str, str]:
@@ -116,9 +118,9 @@ def refusal_of(selector: Selector, verdict: KindVerdict) -> tuple[str, str]:
     )
 
 
-def _looks_like_counters(watch: Watch) -> bool:
-    return all(looks_like_counter(name_of(selector) or "") for selector in _selectors(watch))
+def _looks_like_counters(tracked: TrackedSli) -> bool:
+    return all(looks_like_counter(name_of(selector) or "") for selector in _selectors(tracked))
 
 
-def _selectors(watch: Watch) -> tuple[Selector, Selector]:
-    return watch.sli.total, part_of(watch.sli)
+def _selectors(tracked: TrackedSli) -> tuple[Selector, Selector]:
+    return tracked.sli.total, part_of(tracked.sli)

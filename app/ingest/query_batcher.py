@@ -8,8 +8,8 @@ import numpy as np
 
 from app.ingest.buckets import Unmeasured
 from app.ingest.partitioning import LabelQueries, too_large
-from app.ingest.series_index import Intake
-from app.ingest.tracked_slis import Watch
+from app.ingest.series_index import SeriesIndex
+from app.ingest.tracked_slis import TrackedSli
 from app.ledger import Samples
 from app.prometheus import (
     BadQueryError,
@@ -36,7 +36,7 @@ _REFUSED_FOR_S = 600.0
 
 
 @dataclass(slots=True)
-class Answers:
+class QueryResults:
     """What came of asking: the SLIs that were answered, their samples, and why the others were not.
 
     *partial* says of which of those that were answered data is missing, by key, in the server's words.
@@ -44,8 +44,8 @@ class Answers:
     counts of histograms that were left out since they lack the bucket at their threshold.
     """
 
-    answered: list[Watch]
-    failed: list[tuple[Watch, PrometheusError]]
+    answered: list[TrackedSli]
+    failed: list[tuple[TrackedSli, PrometheusError]]
     samples: Samples
     impossible: set[str] = field(default_factory=set)
     unmeasured: Unmeasured | None = None
@@ -56,7 +56,7 @@ class Answers:
 class _Questions:
     """What is asked at once: the selectors of some SLIs, and how."""
 
-    watches: Sequence[Watch]
+    tracked_slis: Sequence[TrackedSli]
     selectors: tuple[Selector, ...]
     ask: Ask
     labels: LabelQueries
@@ -100,13 +100,13 @@ class _LargeSelector:
 
 
 @dataclass(slots=True)
-class Asker:
+class QueryBatcher:
     """Packs, asks and unpacks; remembers which ways of packing bring too many series that nobody wants, or too much.
 
     Unpacking admits new series, so it waits for its *turn*: a tick may be writing what is known in another thread.
     """
 
-    intake: Intake
+    series_index: SeriesIndex
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     barred: set[Shape] = field(default_factory=set)
     _packed: dict[tuple[tuple[Selector, ...], int, bool], tuple[Batch, ...]] = field(default_factory=dict)
@@ -115,23 +115,23 @@ class Asker:
 
     async def samples(
         self,
-        watches: Sequence[Watch],
+        tracked_slis: Sequence[TrackedSli],
         ask: Ask,
         *,
         labels: LabelQueries,
         most: int = 200,
         nameless: bool = False,
         partial: bool = False,
-    ) -> Answers:
-        """Ask for every selector of *watches*; an SLI counts as answered if all of its selectors were.
+    ) -> QueryResults:
+        """Ask for every selector of *tracked_slis*; an SLI counts as answered if all of its selectors were.
 
         *labels* are asked where the answer of one selector is too large: it is read in parts then, within the time that
         one query may take. *nameless*: the query drops the metric's name, as functions do; each batch is then of one
         name, which is put back. *partial*: an answer of which data is missing is an answer too, else it is an error.
         """
-        selectors = tuple(dict.fromkeys(selector for watch in watches for selector in watch.selectors))
+        selectors = tuple(dict.fromkeys(selector for tracked in tracked_slis for selector in tracked.selectors))
         questions = _Questions(
-            watches=watches,
+            tracked_slis=tracked_slis,
             selectors=selectors,
             ask=ask,
             labels=labels,
@@ -143,13 +143,13 @@ class Asker:
         packed = self._pack(selectors, most, nameless=nameless)
         await asyncio.gather(*(self._ask(batch, questions, found) for batch in packed))
         async with self.turn:
-            sorted_out = _sorted_out(watches, found.failures, Samples.joined(found.samples), self.intake)
-            sorted_out.samples, sorted_out.unmeasured = self.intake.measured(sorted_out.samples)
+            sorted_out = _sorted_out(tracked_slis, found.failures, Samples.joined(found.samples), self.series_index)
+            sorted_out.samples, sorted_out.unmeasured = self.series_index.measured(sorted_out.samples)
         sorted_out.impossible = found.impossible
         sorted_out.partial = {
-            watch.key: found.missing[selector]
-            for watch in sorted_out.answered
-            for selector in watch.selectors
+            tracked.key: found.missing[selector]
+            for tracked in sorted_out.answered
+            for selector in tracked.selectors
             if selector in found.missing
         }
         return sorted_out
@@ -240,9 +240,9 @@ class Asker:
             matrix = _named(matrix, batch.selector)
         async with self.turn:
             self._judge(batch, matrix)
-            found.samples.append(self.intake.samples(matrix, questions.watches))
+            found.samples.append(self.series_index.samples(matrix, questions.tracked_slis))
             if matrix.impossible:
-                found.impossible |= self.intake.owners(matrix, matrix.impossible)
+                found.impossible |= self.series_index.owners(matrix, matrix.impossible)
         if not matrix.whole:
             said = str(partial_data(matrix.warnings, None))
             found.missing |= {questions.selectors[member]: said for member in batch.members}
@@ -250,7 +250,7 @@ class Asker:
     def _judge(self, batch: Batch, matrix: Matrix) -> None:
         if len(batch.shape[1]) < 2:  # noqa: PLR2004  alternations of one label bring nothing that nobody wants
             return
-        series, _ = self.intake.counters(matrix)
+        series, _ = self.series_index.counters(matrix)
         wanted = len(np.unique(series))
         if len(matrix) - wanted > _WASTEFUL * wanted + _WASTE_ALLOWED:
             self.barred.add(batch.shape)
@@ -273,16 +273,19 @@ def _named(matrix: Matrix, selector: Selector) -> Matrix:
 
 
 def _sorted_out(
-    watches: Sequence[Watch], failures: dict[Selector, PrometheusError], samples: Samples, intake: Intake
-) -> Answers:
+    tracked_slis: Sequence[TrackedSli],
+    failures: dict[Selector, PrometheusError],
+    samples: Samples,
+    series_index: SeriesIndex,
+) -> QueryResults:
     failed = []
     answered = []
-    for watch in watches:
-        error = next((failures[selector] for selector in watch.selectors if selector in failures), None)
+    for tracked in tracked_slis:
+        error = next((failures[selector] for selector in tracked.selectors if selector in failures), None)
         if error is None:
-            answered.append(watch)
+            answered.append(tracked)
         else:
-            failed.append((watch, error))
+            failed.append((tracked, error))
     if failed:
-        samples = intake.only(samples, answered)
-    return Answers(answered=answered, failed=failed, samples=samples)
+        samples = series_index.only(samples, answered)
+    return QueryResults(answered=answered, failed=failed, samples=samples)

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 import structlog
 
 from app.ingest.ports import EvaluationInstruments
-from app.ingest.query_batcher import Answers
-from app.ingest.tracked_slis import Watch
+from app.ingest.query_batcher import QueryResults
+from app.ingest.tracked_slis import TrackedSli
 from app.prometheus import (
     BadQueryError,
     PartialDataError,
@@ -21,12 +21,12 @@ _HISTORY_REMEDY = "it is read when it is whole; SLOBURN_PROMETHEUS_PARTIAL=accep
 _OURS = (BadQueryError, TooLargeError, UnsupportedResultError)
 
 
-class Troubles:
+class QueryHealth:
     """Notes on each SLI why it was not answered; logs a trouble when it begins and when it ends."""
 
     def __init__(self, instruments: EvaluationInstruments) -> None:
         self._instruments = instruments
-        self._silent: dict[str, tuple[Watch, PrometheusError]] = {}
+        self._silent: dict[str, tuple[TrackedSli, PrometheusError]] = {}
         self._said: set[str] = set()
         self._refused: dict[str, int] = {}
         self._partial: dict[str, str] = {}
@@ -37,21 +37,21 @@ class Troubles:
         """What Prometheus says of data that is missing from its answers, None if they are whole."""
         return next(iter(self._partial.values()), None)
 
-    def note(self, *asked: Answers, at_s: float) -> None:
+    def note(self, *asked: QueryResults, at_s: float) -> None:
         """Take note of what was answered for the slot *at_s* and what was not, of all that was asked at once."""
-        answered = [watch for answers in asked for watch in answers.answered]
+        answered = [tracked for answers in asked for tracked in answers.answered]
         failed = [failure for answers in asked for failure in answers.failed]
-        for watch in answered:
-            if watch.problem is not None:
-                _log.info("answered again", query=watch.query)
-            watch.problem, watch.problem_is_ours, watch.setbacks = None, False, 0
-            self._silent.pop(watch.key, None)
-        for watch, error in failed:
-            watch.setbacks += 1
+        for tracked in answered:
+            if tracked.problem is not None:
+                _log.info("answered again", query=tracked.query)
+            tracked.problem, tracked.problem_is_ours, tracked.setbacks = None, False, 0
+            self._silent.pop(tracked.key, None)
+        for tracked, error in failed:
+            tracked.setbacks += 1
             if isinstance(error, _OURS):
-                self._silent.pop(watch.key, None)
+                self._silent.pop(tracked.key, None)
             else:
-                self._silent[watch.key] = watch, error
+                self._silent[tracked.key] = tracked, error
         self._note_problems(failed)
         self._note_partial(answered, {key: said for answers in asked for key, said in answers.partial.items()}, at_s)
         self._note_impossible(answered, {key for answers in asked for key in answers.impossible})
@@ -59,51 +59,53 @@ class Troubles:
             heard=bool(answered) or any(isinstance(error, _OURS) for _, error in failed), asked=bool(failed)
         )
 
-    def note_history(self, asked: Answers) -> None:
+    def note_history(self, asked: QueryResults) -> None:
         """Take note of what was answered about the past, and what was not.
 
         It may only have been too much at once: whether Prometheus answers at all is seen by what ticks ask.
         """
-        for watch in asked.answered:
-            watch.history_problem = None
-        for watch, error in asked.failed:
-            watch.history_problem = f"{error}; {_HISTORY_REMEDY}" if isinstance(error, PartialDataError) else str(error)
+        for tracked in asked.answered:
+            tracked.history_problem = None
+        for tracked, error in asked.failed:
+            tracked.history_problem = (
+                f"{error}; {_HISTORY_REMEDY}" if isinstance(error, PartialDataError) else str(error)
+            )
         self._count(asked.failed)
 
-    def note_refused(self, watches: Sequence[Watch]) -> None:
+    def note_refused(self, tracked_slis: Sequence[TrackedSli]) -> None:
         """Log when a group begins to have more living members than places, each time that twice as many are refused."""
-        for watch in watches:
-            refused, logged = len(watch.refused_groups), self._refused.get(watch.key, 0)
+        for tracked in tracked_slis:
+            refused, logged = len(tracked.refused_groups), self._refused.get(tracked.key, 0)
             if refused >= 2 * logged and refused:
                 _log.error(
                     "a group has more members than are evaluated; the others are refused",
-                    slos=[slo.id for slo in watch.slos],
-                    evaluated=len(watch.rows),
+                    slos=[slo.id for slo in tracked.slos],
+                    evaluated=len(tracked.rows),
                     refused=refused,
                 )
-                self._refused[watch.key] = refused
+                self._refused[tracked.key] = refused
             elif logged and not refused:
-                _log.info("no member of a group is refused any more", slos=[slo.id for slo in watch.slos])
-                del self._refused[watch.key]
+                _log.info("no member of a group is refused any more", slos=[slo.id for slo in tracked.slos])
+                del self._refused[tracked.key]
 
-    def _note_problems(self, failed: Sequence[tuple[Watch, PrometheusError]]) -> None:
-        for watch, error in failed:
+    def _note_problems(self, failed: Sequence[tuple[TrackedSli, PrometheusError]]) -> None:
+        for tracked, error in failed:
             ours = isinstance(error, _OURS)
-            if ours and watch.problem is None:
-                _log.error("a query is refused", query=watch.query, error=str(error))
-            watch.problem, watch.problem_is_ours = str(error), ours
+            if ours and tracked.problem is None:
+                _log.error("a query is refused", query=tracked.query, error=str(error))
+            tracked.problem, tracked.problem_is_ours = str(error), ours
         self._count(failed)
 
-    def _note_partial(self, answered: Sequence[Watch], partial: Mapping[str, str], at_s: float) -> None:
+    def _note_partial(self, answered: Sequence[TrackedSli], partial: Mapping[str, str], at_s: float) -> None:
         before = self.partial
-        for watch in answered:
-            if watch.key in partial and watch.partial is None:
-                watch.partial_since_s = at_s
-            watch.partial = partial.get(watch.key)
-            if watch.partial is None:
-                self._partial.pop(watch.key, None)
+        for tracked in answered:
+            if tracked.key in partial and tracked.partial is None:
+                tracked.partial_since_s = at_s
+            tracked.partial = partial.get(tracked.key)
+            if tracked.partial is None:
+                self._partial.pop(tracked.key, None)
             else:
-                self._partial[watch.key] = watch.partial
+                self._partial[tracked.key] = tracked.partial
         if partial:
             self._instruments.evaluation_failed(Reason.PARTIAL)
         if self.partial is not None and before is None:
@@ -111,13 +113,13 @@ class Troubles:
         if self.partial is None and before is not None:
             _log.info("answers are whole again; what was counted from partial data is counted again")
 
-    def _note_impossible(self, answered: Sequence[Watch], impossible: Collection[str]) -> None:
-        for watch in answered:
-            before, watch.impossible_samples = watch.impossible_samples, watch.key in impossible
-            if watch.impossible_samples and not before:
-                _log.error("samples are infinite or beyond 64 bits and are not counted", query=watch.query)
+    def _note_impossible(self, answered: Sequence[TrackedSli], impossible: Collection[str]) -> None:
+        for tracked in answered:
+            before, tracked.impossible_samples = tracked.impossible_samples, tracked.key in impossible
+            if tracked.impossible_samples and not before:
+                _log.error("samples are infinite or beyond 64 bits and are not counted", query=tracked.query)
 
-    def _count(self, failed: Sequence[tuple[Watch, PrometheusError]]) -> None:
+    def _count(self, failed: Sequence[tuple[TrackedSli, PrometheusError]]) -> None:
         for reason in {error.reason for _, error in failed}:
             self._instruments.evaluation_failed(reason)
 
@@ -127,7 +129,7 @@ class Troubles:
         Only this slot counts: an SLI that is not queried any more, such as one whose query was rejected, was answered
         once and proves nothing about now.
         """
-        watch, error = next(iter(self._silent.values()), (None, None))
+        tracked, error = next(iter(self._silent.values()), (None, None))
         before = self.unanswered
         if heard or asked:
             self.unanswered = None if heard or error is None else str(error)
@@ -137,6 +139,8 @@ class Troubles:
             return
         if before is not None:
             _log.info("Prometheus answers again; what was missed is being counted")
-        if watch is not None and self._silent.keys() != self._said:
-            _log.warning("not answered, while others are", slis=len(self._silent), query=watch.query, error=str(error))
+        if tracked is not None and self._silent.keys() != self._said:
+            _log.warning(
+                "not answered, while others are", slis=len(self._silent), query=tracked.query, error=str(error)
+            )
         self._said = set(self._silent)

@@ -7,7 +7,7 @@ import numpy as np
 
 from app.ingest.buckets import HistogramPairs, Unmeasured, has_threshold
 from app.ingest.group_limit import GONE_S, free_places, has_room
-from app.ingest.tracked_slis import Watch
+from app.ingest.tracked_slis import TrackedSli
 from app.ledger import Ledger, Registry, RowKey, Samples, Weights, fingerprint
 from app.prometheus import Matrix
 from app.promql.matching import matches
@@ -19,7 +19,7 @@ _RENEWED_EVERY_S = 300.0
 """Places of groups are renewed this often: each time all refused series are matched again."""
 
 
-class Intake:
+class SeriesIndex:
     """Knows the counters of every series that it has seen; a series is matched against the selectors once.
 
     Attributes:
@@ -27,9 +27,9 @@ class Intake:
         changes: how many times members have joined or left.
     """
 
-    def __init__(self, ledger: Ledger, watches: Sequence[Watch]) -> None:
+    def __init__(self, ledger: Ledger, tracked_slis: Sequence[TrackedSli]) -> None:
         self._ledger = ledger
-        self._watches = watches
+        self._tracked_slis = tracked_slis
         self._known: dict[SeriesKey, tuple[int, ...]] = {}
         self._by_matcher: dict[tuple[str, str], list[int]] = defaultdict(list)
         self._rest: list[int] = []
@@ -39,12 +39,12 @@ class Intake:
         self.left = 0
         self.changes = 0
         self._histograms = HistogramPairs()
-        self._position = {watch.key: position for position, watch in enumerate(watches)}
-        self._with_threshold = {watch.key for watch in watches if has_threshold(watch.sli)}
-        self._index(watches)
-        self._add_rows([watch for watch in watches if not watch.sli.by])
+        self._position = {tracked.key: position for position, tracked in enumerate(tracked_slis)}
+        self._with_threshold = {tracked.key for tracked in tracked_slis if has_threshold(tracked.sli)}
+        self._index(tracked_slis)
+        self._add_rows([tracked for tracked in tracked_slis if not tracked.sli.by])
 
-    def samples(self, matrix: Matrix, wanted: Iterable[Watch]) -> Samples:
+    def samples(self, matrix: Matrix, wanted: Iterable[TrackedSli]) -> Samples:
         """The samples of an answer by counter, of the *wanted* SLIs only."""
         series, counters = self.counters(matrix)
         if len(counters):
@@ -76,7 +76,7 @@ class Intake:
         """The rows and counters that series are admitted to."""
         return self._ledger.registry
 
-    def only(self, samples: Samples, wanted: Iterable[Watch]) -> Samples:
+    def only(self, samples: Samples, wanted: Iterable[TrackedSli]) -> Samples:
         """The samples of the *wanted* SLIs."""
         return samples.of_counters(self._rows_of(wanted)[self._ledger.registry.arrays.row])
 
@@ -87,7 +87,7 @@ class Intake:
     def note_unmeasured(self, unmeasured: Unmeasured) -> None:
         """Note on each SLI which of its histograms lack their bucket now, and when that was seen last."""
         for histogram, time in zip(unmeasured.histogram.tolist(), unmeasured.time.tolist(), strict=True):
-            seen = self._watches[self._histograms.owner(histogram)].unmeasured
+            seen = self._tracked_slis[self._histograms.owner(histogram)].unmeasured
             seen[histogram] = max(time, seen.get(histogram, time))
 
     def counters(self, matrix: Matrix) -> tuple[Ints, Ints]:
@@ -110,11 +110,11 @@ class Intake:
         self._forget_left()
         return np.array(series, dtype=np.int64), np.array(counters, dtype=np.int64)
 
-    def row(self, watch: Watch, group: GroupKey) -> int:
+    def row(self, tracked: TrackedSli, group: GroupKey) -> int:
         """The ledger's row of one group, new if it was not known."""
-        if group not in watch.rows:
-            self._add_rows([watch], group)
-        return watch.rows[group]
+        if group not in tracked.rows:
+            self._add_rows([tracked], group)
+        return tracked.rows[group]
 
     def renew_places(self) -> None:
         """Let members of groups leave that have gone for longer than any window needs; match refused series again."""
@@ -122,11 +122,13 @@ class Intake:
         if now_s - self._renewed_s < _RENEWED_EVERY_S:
             return
         self._renewed_s = now_s
-        for watch in self._watches:
-            if watch.sli.by:
-                self._leaving |= free_places(watch, self._ledger, gone_s=watch.horizon_s)
-                seen_s = watch.counted_s - 2 * _RENEWED_EVERY_S
-                watch.refused_groups = {group: at_s for group, at_s in watch.refused_groups.items() if at_s > seen_s}
+        for tracked in self._tracked_slis:
+            if tracked.sli.by:
+                self._leaving |= free_places(tracked, self._ledger, gone_s=tracked.horizon_s)
+                seen_s = tracked.counted_s - 2 * _RENEWED_EVERY_S
+                tracked.refused_groups = {
+                    group: at_s for group, at_s in tracked.refused_groups.items() if at_s > seen_s
+                }
         self._forget_left()
         for key in self._refused:
             self._known.pop(key, None)
@@ -142,32 +144,32 @@ class Intake:
         self._known = {key: counters for key, counters in self._known.items() if theirs.isdisjoint(counters)}
         self._leaving.clear()
 
-    def _add_rows(self, watches: Sequence[Watch], group: GroupKey = ()) -> None:
+    def _add_rows(self, tracked_slis: Sequence[TrackedSli], group: GroupKey = ()) -> None:
         self.changes += 1
-        keys = [RowKey(watch.key, group) for watch in watches]
+        keys = [RowKey(tracked.key, group) for tracked in tracked_slis]
         self._ledger.add_rows(
             keys,
-            horizon_s=np.array([watch.horizon_s for watch in watches]),
-            from_s=np.array([watch.settled_s for watch in watches]),
+            horizon_s=np.array([tracked.horizon_s for tracked in tracked_slis]),
+            from_s=np.array([tracked.settled_s for tracked in tracked_slis]),
         )
-        for watch, key in zip(watches, keys, strict=True):
-            row = watch.rows[group] = self._ledger.registry.row(key)
-            self._ledger.settled_s[row] = watch.settled_s
-            self._ledger.counted_s[row] = watch.counted_s
-            self._ledger.complete_from_s[row] = watch.complete_from_s
+        for tracked, key in zip(tracked_slis, keys, strict=True):
+            row = tracked.rows[group] = self._ledger.registry.row(key)
+            self._ledger.settled_s[row] = tracked.settled_s
+            self._ledger.counted_s[row] = tracked.counted_s
+            self._ledger.complete_from_s[row] = tracked.complete_from_s
 
-    def _rows_of(self, watches: Iterable[Watch]) -> Bools:
+    def _rows_of(self, tracked_slis: Iterable[TrackedSli]) -> Bools:
         mask = np.zeros(len(self._ledger.registry.rows), dtype=bool)
-        mask[[row for watch in watches for row in watch.rows.values()]] = True
+        mask[[row for tracked in tracked_slis for row in tracked.rows.values()]] = True
         return mask
 
-    def _index(self, watches: Sequence[Watch]) -> None:
+    def _index(self, tracked_slis: Sequence[TrackedSli]) -> None:
         """Find the candidates of a series by the rarest `label="value"` of each selector."""
         popularity = Counter(
-            (matcher.label, matcher.value) for watch in watches for matcher in _equalities(watch.selectors)
+            (matcher.label, matcher.value) for tracked in tracked_slis for matcher in _equalities(tracked.selectors)
         )
-        for position, watch in enumerate(watches):
-            for selector in watch.selectors:
+        for position, tracked in enumerate(tracked_slis):
+            for selector in tracked.selectors:
                 keys = [(matcher.label, matcher.value) for matcher in _equalities((selector,))]
                 if keys:
                     self._by_matcher[min(keys, key=lambda key: popularity[key])].append(position)
@@ -180,43 +182,43 @@ class Intake:
             candidates.update(self._by_matcher.get(pair, ()))
         found = []
         for position in sorted(candidates):
-            watch = self._watches[position]
-            weights = _weights(watch, labels)
+            tracked = self._tracked_slis[position]
+            weights = _weights(tracked, labels)
             if weights is None:
                 continue
-            group = tuple((label, labels.get(label, "")) for label in sorted(watch.sli.by))
-            if self._has_place(watch, group, newest_s):
-                found.append(self._counter(watch, group, labels, weights))
+            group = tuple((label, labels.get(label, "")) for label in sorted(tracked.sli.by))
+            if self._has_place(tracked, group, newest_s):
+                found.append(self._counter(tracked, group, labels, weights))
             else:
                 self._refused.add(key)
         return tuple(found)
 
-    def _has_place(self, watch: Watch, group: GroupKey, newest_s: float) -> bool:
+    def _has_place(self, tracked: TrackedSli, group: GroupKey, newest_s: float) -> bool:
         """Whether a group has a place among the members, or gets one; history gives none that a living one lacks."""
-        if has_room(watch, group):
+        if has_room(tracked, group):
             return True
-        if newest_s < watch.counted_s - GONE_S:
+        if newest_s < tracked.counted_s - GONE_S:
             return False
-        left = free_places(watch, self._ledger, gone_s=GONE_S, most=1)
+        left = free_places(tracked, self._ledger, gone_s=GONE_S, most=1)
         if not left:
-            watch.refused_groups[group] = watch.counted_s
+            tracked.refused_groups[group] = tracked.counted_s
             return False
         self._leaving |= left
-        watch.refused_groups.pop(group, None)
+        tracked.refused_groups.pop(group, None)
         return True
 
-    def _counter(self, watch: Watch, group: GroupKey, labels: Mapping[str, str], weights: Weights) -> int:
-        row, everything = self.row(watch, group), tuple(labels.items())
+    def _counter(self, tracked: TrackedSli, group: GroupKey, labels: Mapping[str, str], weights: Weights) -> int:
+        row, everything = self.row(tracked, group), tuple(labels.items())
         counter = self._ledger.registry.counter(row, fingerprint(labels), weights, everything)
         in_total = weights.total > 0
-        watch.seen.note(watch.sli, labels, in_total=in_total)
-        if watch.key in self._with_threshold:
-            self._histograms.note(counter, self._position[watch.key], labels, in_total=in_total)
+        tracked.seen.note(tracked.sli, labels, in_total=in_total)
+        if tracked.key in self._with_threshold:
+            self._histograms.note(counter, self._position[tracked.key], labels, in_total=in_total)
         return counter
 
 
-def _weights(watch: Watch, labels: Mapping[str, str]) -> Weights | None:
-    sli = watch.sli
+def _weights(tracked: TrackedSli, labels: Mapping[str, str]) -> Weights | None:
+    sli = tracked.sli
     total = float(matches(sli.total, labels))
     if isinstance(sli, BadSli):
         bad = float(matches(sli.bad, labels))

@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from app.budget import STANDARD_WINDOWS, windows_of
 from app.ingest.matched_series import SeriesSeen
-from app.ledger import FINE_REACH_S, Birth, Head
+from app.ledger import FINE_REACH_S, Birth, FirstSighting
 from app.promql.plan import selectors_of
 from app.promql.selector_text import render
 from app.slo import BadSli, GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
@@ -36,7 +36,7 @@ class LateSamples:
 
 
 @dataclass(slots=True, kw_only=True)
-class Watch:
+class TrackedSli:
     """One SLI, the SLOs that judge it, and the rows that count it; times are unix seconds.
 
     Counts are final up to *settled_s* and there at all up to *counted_s*; history has been counted back to
@@ -66,7 +66,7 @@ class Watch:
     counted_s: float = 0.0
     complete_from_s: float = 0.0
     wanted_from_s: float = 0.0
-    pending: list[Head] = field(default_factory=list)
+    pending: list[FirstSighting] = field(default_factory=list)
     pending_births: list[Birth] = field(default_factory=list)
     rows: dict[GroupKey, int] = field(default_factory=dict)
     refused_groups: dict[GroupKey, float] = field(default_factory=dict)
@@ -123,13 +123,13 @@ def sli_key(sli: Sli) -> str:
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
-def watches_of(slos: Iterable[Slo]) -> tuple[Watch, ...]:
-    """One watch for each distinct SLI, in the order of the SLOs; SLOs over the same events share one."""
+def tracked_slis_of(slos: Iterable[Slo]) -> tuple[TrackedSli, ...]:
+    """One `TrackedSli` for each distinct SLI, in the order of the SLOs; SLOs over the same events share one."""
     by_key: dict[str, list[Slo]] = {}
     for slo in slos:
         by_key.setdefault(sli_key(slo.sli), []).append(slo)
     return tuple(
-        Watch(
+        TrackedSli(
             key=key,
             sli=judged[0].sli,
             slos=tuple(judged),

@@ -6,10 +6,10 @@ ADR-0001.
 """
 
 from app.ledger.codec import pack, pack_cells, unpack, unpack_cells
-from app.ledger.counting.births import Birth, Head, decide, decide_births, join, join_births
+from app.ledger.counting.births import Birth, FirstSighting, decide, decide_births, join, join_births
 from app.ledger.counting.count import Count, count, stand, united
-from app.ledger.counting.last_samples import PACE_GRID_S, Cursor, Dip
-from app.ledger.counting.new_targets import SCRAPE_S, Evidence
+from app.ledger.counting.last_samples import PACE_GRID_S, Dip, LastSamples
+from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape
 from app.ledger.counting.samples import Samples
 from app.ledger.edge_slots import HOUR_S
 from app.ledger.increments import Increments
@@ -24,8 +24,8 @@ from app.ledger.ledger import (
 )
 from app.ledger.past import RowPast
 from app.ledger.registry import CounterKey, Registry, RowKey, Weights, fingerprint
-from app.ledger.resolutions import Tier
-from app.ledger.runs import LOOKBACK_S, Sighting
+from app.ledger.resolutions import Resolution
+from app.ledger.runs import LOOKBACK_S, LastSeen
 
 __all__ = [
     "COARSE_WIDTH_S",
@@ -39,19 +39,19 @@ __all__ = [
     "Birth",
     "Count",
     "CounterKey",
-    "Cursor",
     "Dip",
-    "Evidence",
-    "Head",
+    "FirstScrape",
+    "FirstSighting",
     "Increments",
+    "LastSamples",
+    "LastSeen",
     "Ledger",
     "Registry",
+    "Resolution",
     "RowKey",
     "RowPast",
     "Samples",
-    "Sighting",
     "Stage",
-    "Tier",
     "Weights",
     "WindowSums",
     "count",

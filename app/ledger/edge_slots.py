@@ -15,7 +15,7 @@ HOUR_S = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cut:
+class PartialCell:
     """What lies in a cell before the start of a window: events, shape (rows,), where that is *known*."""
 
     total: Floats
@@ -72,9 +72,9 @@ class Details:
         of_hour = self._hours[hour]
         return np.diff(of_hour.total[rows][:, ::each], axis=1), np.diff(of_hour.bad[rows][:, ::each], axis=1)
 
-    def before(self, rows: Ints, begin_s: Floats, start_s: Floats) -> Cut:
+    def before(self, rows: Ints, begin_s: Floats, start_s: Floats) -> PartialCell:
         """The events of *rows* in (begin, start], which must lie in one hour; shapes (rows,)."""
-        cut = Cut(total=np.zeros(len(rows)), bad=np.zeros(len(rows)), known=np.zeros(len(rows), dtype=bool))
+        cut = PartialCell(total=np.zeros(len(rows)), bad=np.zeros(len(rows)), known=np.zeros(len(rows), dtype=bool))
         hours = np.floor(begin_s / HOUR_S).astype(np.int64) + 1
         for number in np.unique(hours):
             hour = self._hours.get(int(number))

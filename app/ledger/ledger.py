@@ -15,7 +15,7 @@ from app.ledger.edge_slots import HOUR_S, Details
 from app.ledger.increments import Increments
 from app.ledger.past import RowPast
 from app.ledger.registry import Registry, RowKey
-from app.ledger.resolutions import Sums, Tier
+from app.ledger.resolutions import Resolution, Sums
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Floats, Ints
 
@@ -84,9 +84,9 @@ class Ledger:
             raise ValueError(f"an interval of {interval_s} s does not divide {MIDDLE_WIDTH_S} s")
         self.interval_s = interval_s
         self.registry = Registry()
-        self.fine = Tier(interval_s)
-        self.middle = Tier(MIDDLE_WIDTH_S)
-        self.coarse = Tier(COARSE_WIDTH_S)
+        self.fine = Resolution(interval_s)
+        self.middle = Resolution(MIDDLE_WIDTH_S)
+        self.coarse = Resolution(COARSE_WIDTH_S)
         self.tiers = (self.fine, self.middle, self.coarse)
         self.details = Details(interval_s)
         self.newest_s = 0.0
@@ -252,8 +252,8 @@ class Ledger:
         self._spilled.append((row, cell, total, bad))
         self._add(row, cell, total, bad, dirty=False)
 
-    def unspilled(self, tier: Tier, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
-        """What `Tier.read` gives, without the provisional counts in settled cells."""
+    def unspilled(self, tier: Resolution, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
+        """What `Resolution.read` gives, without the provisional counts in settled cells."""
         total, bad, measured = tier.read(row, first, last)
         for of_row, cell, spilled_total, spilled_bad in self._spilled:
             into = self._into(tier, cell)
@@ -367,7 +367,7 @@ class Ledger:
                 coverage[mine] = self._coverage(rows[mine], start_s[mine], end_s[mine], sums)
         return WindowSums.of(total, bad, coverage)
 
-    def _sums(self, tier: Tier, coarser: Tier | None, rows: Ints, start_s: Floats, end_s: Floats) -> Sums:
+    def _sums(self, tier: Resolution, coarser: Resolution | None, rows: Ints, start_s: Floats, end_s: Floats) -> Sums:
         """Sums of one tier; of a long window only up to where a cell of the next coarser tier begins."""
         details = None if tier is self.fine else self.details
         filled_s = self.watermark(rows)
@@ -438,7 +438,7 @@ class Ledger:
         for tier in self.tiers:
             tier.add(row, self._into(tier, cell), total, bad, dirty=dirty)
 
-    def _into(self, tier: Tier, cell: Ints) -> Ints:
+    def _into(self, tier: Resolution, cell: Ints) -> Ints:
         into: Ints = -(-cell * self.interval_s // tier.width_s)
         return into
 

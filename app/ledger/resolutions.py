@@ -29,7 +29,7 @@ class Sums:
     measured_s: Floats
 
 
-class Tier:
+class Resolution:
     """Cells of *width_s* seconds; each row keeps as many as it was given when it was added."""
 
     def __init__(self, width_s: int) -> None:

@@ -15,24 +15,24 @@ Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#staleness
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sighting:
+class LastSeen:
     """A row was last seen at *last*, without a hole since *run*, and before that at *earlier*; NaN is never."""
 
     last: float
     run: float
     earlier: float
 
-    def extended(self, times: Floats, steady: Bools) -> "Sighting":
+    def extended(self, times: Floats, steady: Bools) -> "LastSeen":
         """With further samples; those that are *steady* follow their predecessors without a hole."""
         row = np.zeros(len(times), dtype=np.int64)
-        runs = Runs(*(np.array([value]) for value in (self.last, self.run, self.earlier)))
+        runs = SeenRuns(*(np.array([value]) for value in (self.last, self.run, self.earlier)))
         runs.extend(row, times, steady)
         return runs.of(0)
 
-    def joined(self, older: "Sighting") -> "Sighting":
+    def joined(self, older: "LastSeen") -> "LastSeen":
         """With what an older stretch of time knows of the row."""
-        runs = Runs(*(np.array([value]) for value in (self.last, self.run, self.earlier)))
-        runs.join(Runs(*(np.array([value]) for value in (older.last, older.run, older.earlier))))
+        runs = SeenRuns(*(np.array([value]) for value in (self.last, self.run, self.earlier)))
+        runs.join(SeenRuns(*(np.array([value]) for value in (older.last, older.run, older.earlier))))
         return runs.of(0)
 
     def before(self, at: float) -> float:
@@ -42,7 +42,7 @@ class Sighting:
 
 
 @dataclass(slots=True)
-class Runs:
+class SeenRuns:
     """Sightings of many rows as columns, shape (rows,)."""
 
     last: Floats
@@ -62,7 +62,7 @@ class Runs:
         self.earlier[row[begins]] = previous[begins]
         np.fmax.at(self.last, row, time)
 
-    def join(self, older: "Runs") -> None:
+    def join(self, older: "SeenRuns") -> None:
         """Take over what an older stretch of time knows of the same rows."""
         unseen = np.isnan(self.last)
         open_ = ~unseen & np.isnan(self.earlier) & ~np.isnan(older.last)
@@ -71,6 +71,6 @@ class Runs:
         self.run = np.where(unseen | one_run, older.run, self.run)
         self.last = np.where(unseen, older.last, self.last)
 
-    def of(self, row: int) -> Sighting:
+    def of(self, row: int) -> LastSeen:
         """The sighting of one row."""
-        return Sighting(last=float(self.last[row]), run=float(self.run[row]), earlier=float(self.earlier[row]))
+        return LastSeen(last=float(self.last[row]), run=float(self.run[row]), earlier=float(self.earlier[row]))

@@ -9,7 +9,7 @@ import pytest
 from app.alerting import Alert, default_policies
 from app.evaluation.aftermath import aftermaths
 from app.evaluation.members import Member, members_of
-from app.ingest.tracked_slis import watches_of
+from app.ingest.tracked_slis import tracked_slis_of
 from app.ledger import Increments, Ledger, RowKey, Stage
 from app.promql.selector_text import parse_selector
 from app.slo import Alerting, BadSli, Cause, RollingWindow, Severity, Slo, SloId
@@ -50,9 +50,9 @@ def a_ledger(*bad_s: int) -> Ledger:
 
 
 def a_member(slo: Slo = SLO) -> Member:
-    (watch,) = watches_of([slo])
-    watch.rows[()] = 0
-    return members_of([slo], [watch], np.zeros(1))[0]
+    (tracked,) = tracked_slis_of([slo])
+    tracked.rows[()] = 0
+    return members_of([slo], [tracked], np.zeros(1))[0]
 
 
 def counted(ledger: Ledger, alert: Alert, *, ago_s: int, slo: Slo = SLO) -> tuple[float, float] | None:

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.ingest.ledger_writer import Book
-from app.ingest.series_index import Intake
-from app.ingest.tracked_slis import MOST_GROUPS, Watch, watches_of
+from app.ingest.ledger_writer import LedgerWriter
+from app.ingest.series_index import SeriesIndex
+from app.ingest.tracked_slis import MOST_GROUPS, TrackedSli, tracked_slis_of
 from app.prometheus import Matrix
 from app.promql.selector_text import parse_selector
 from app.slo import BadSli, RollingWindow, Slo, SloId
@@ -46,26 +46,26 @@ def a_matrix(routes: int, *, code: str = "200") -> Matrix:
     )
 
 
-def an_intake() -> tuple[Intake, Watch]:
-    watches = watches_of([SLO])
-    book = Book(watches, interval_s=30)
-    book.start(watches, at_s=AT - 300)
-    return book.intake, watches[0]
+def an_intake() -> tuple[SeriesIndex, TrackedSli]:
+    tracked_slis = tracked_slis_of([SLO])
+    ledger_writer = LedgerWriter(tracked_slis, interval_s=30)
+    ledger_writer.start(tracked_slis, at_s=AT - 300)
+    return ledger_writer.series_index, tracked_slis[0]
 
 
 def test_each_value_is_a_member() -> None:
-    intake, watch = an_intake()
-    intake.samples(a_matrix(3), [watch])
-    assert sorted(watch.rows) == [(("route", f"/{number:04}"),) for number in range(3)]
+    series_index, tracked = an_intake()
+    series_index.samples(a_matrix(3), [tracked])
+    assert sorted(tracked.rows) == [(("route", f"/{number:04}"),) for number in range(3)]
 
 
 def test_members_beyond_the_limit_are_refused_and_those_that_are_there_stay() -> None:
-    intake, watch = an_intake()
-    intake.samples(a_matrix(MOST_GROUPS), [watch])
-    samples = intake.samples(a_matrix(MOST_GROUPS + 20, code="500"), [watch])
+    series_index, tracked = an_intake()
+    series_index.samples(a_matrix(MOST_GROUPS), [tracked])
+    samples = series_index.samples(a_matrix(MOST_GROUPS + 20, code="500"), [tracked])
 
-    assert len(watch.rows) == MOST_GROUPS
-    assert len(watch.refused_groups) == 20
+    assert len(tracked.rows) == MOST_GROUPS
+    assert len(tracked.refused_groups) == 20
     assert len(samples.counter) == MOST_GROUPS
 
 
@@ -246,5 +246,5 @@ def test_slos_over_the_same_events_share_their_history() -> None:
     stricter = Slo(
         id=SloId("web-strict"), service="web", name="strict", objective=0.9999, window=SLO.window, sli=SLO.sli
     )
-    (watch,) = watches_of([SLO, stricter])
-    assert watch.slos == (SLO, stricter)
+    (tracked,) = tracked_slis_of([SLO, stricter])
+    assert tracked.slos == (SLO, stricter)

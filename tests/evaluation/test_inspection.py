@@ -10,7 +10,7 @@ import pytest
 from typing_extensions import override
 
 from app.ingest.metric_inspection import Inspection
-from app.ingest.tracked_slis import Watch, watches_of
+from app.ingest.tracked_slis import TrackedSli, tracked_slis_of
 from app.prometheus import Matrix, MetricSource, UnreachableError
 from app.status import DataState, ProblemCode
 from tests.evaluation.memory import MemorySource
@@ -44,8 +44,8 @@ class Metrics(MetricSource):
         return frozenset({self.types[metric]} if metric in self.types else ())
 
 
-def watch_of(sli: dict[str, object], folder: Path) -> Watch:
-    return watches_of(slos([document("shop", sli)], folder))[0]
+def watch_of(sli: dict[str, object], folder: Path) -> TrackedSli:
+    return tracked_slis_of(slos([document("shop", sli)], folder))[0]
 
 
 def behaving(fell: float, changed: float) -> dict[str, list[float]]:
@@ -53,9 +53,9 @@ def behaving(fell: float, changed: float) -> dict[str, list[float]]:
 
 
 async def refused(name: str, metrics: Metrics, folder: Path) -> str | None:
-    watch = watch_of({"total": name, "bad": f'{name}{{code="500"}}'}, folder)
-    await Inspection([watch], metrics).step(NOW)
-    return watch.refusal
+    tracked = watch_of({"total": name, "bad": f'{name}{{code="500"}}'}, folder)
+    await Inspection([tracked], metrics).step(NOW)
+    return tracked.refusal
 
 
 @pytest.mark.parametrize(
@@ -87,25 +87,25 @@ async def test_a_gauge_is_refused(
 
 @pytest.mark.anyio
 async def test_a_prometheus_that_does_not_answer_refuses_nothing_and_is_asked_again(tmp_path: Path) -> None:
-    watch = watch_of({"total": "requests", "bad": 'requests{code="500"}'}, tmp_path)
+    tracked = watch_of({"total": "requests", "bad": 'requests{code="500"}'}, tmp_path)
     metrics = Metrics(types={"requests": "gauge"}, answers=behaving(9.0, 9.0), down=True)
-    inspection = Inspection([watch], metrics)
-    steps = [await inspection.step(NOW), watch.refusal]
+    inspection = Inspection([tracked], metrics)
+    steps = [await inspection.step(NOW), tracked.refusal]
     metrics.down = False
     steps += [await inspection.step(NOW), await inspection.step(NOW.replace(minute=2))]
     assert steps == [True, None, False, True]
-    assert watch.refusal
+    assert tracked.refusal
 
 
 @pytest.mark.anyio
 async def test_the_buckets_that_there_are_are_asked_for_where_one_is_missing(tmp_path: Path) -> None:
-    watch = watch_of({"histogram": "seconds", "threshold": 0.3}, tmp_path)
+    tracked = watch_of({"histogram": "seconds", "threshold": 0.3}, tmp_path)
     metrics = Metrics(types={"seconds": "histogram"}, answers={"group by (le)": [{"le": "+Inf"}, {"le": "0.5"}]})
-    inspection = Inspection([watch], metrics)
+    inspection = Inspection([tracked], metrics)
     await inspection.step(NOW)
-    watch.unmeasured[0] = NOW.timestamp()
+    tracked.unmeasured[0] = NOW.timestamp()
     await inspection.step(NOW)
-    assert watch.buckets == ("0.5", "+Inf")
+    assert tracked.buckets == ("0.5", "+Inf")
 
 
 def test_a_refused_sli_is_not_evaluated_and_says_so(tmp_path: Path) -> None:
@@ -117,8 +117,8 @@ def test_a_refused_sli_is_not_evaluated_and_says_so(tmp_path: Path) -> None:
     }
     with Running(slos([document("shop", sli)], tmp_path / "slos"), source, tmp_path / "db") as one:
         one.run(at - 600, at)
-        (watch,) = one.evaluator._book.watches
-        watch.refusal = "http_requests_total is a gauge"
+        (tracked,) = one.evaluator._ledger_writer.tracked_slis
+        tracked.refusal = "http_requests_total is a gauge"
         asked = len(source.asked)
         one.run(at, at + 600)
         shown = one.snapshot("shop-availability")
@@ -138,7 +138,7 @@ async def test_the_type_of_a_metric_is_asked_once_for_all_slis(tmp_path: Path) -
         for number in range(8)
     ]
     metrics = Metrics(types={"requests": "counter"})
-    inspection = Inspection(watches_of(slos(documents, tmp_path)), metrics)
+    inspection = Inspection(tracked_slis_of(slos(documents, tmp_path)), metrics)
     steps = [await inspection.step(NOW) for _ in range(3)]
     assert steps == [True, True, False]
     assert set(metrics.asked) == {"requests"}

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from app.clock import SystemClock
 from app.ingest.slot_queries import _longest_read_s
-from app.ingest.tracked_slis import watches_of
+from app.ingest.tracked_slis import tracked_slis_of
 from app.prometheus import HttpConfig, Limits, Matrix, TooLargeError, open_client
 from app.promql.matching import matches
 from app.promql.selector_text import parse_selector
@@ -143,13 +143,13 @@ def test_a_server_whose_every_answer_is_too_large_is_asked_again_after_a_while_o
 
 def test_a_gap_is_caught_up_in_shorter_pieces_the_longer_it_was_refused(tmp_path: Path) -> None:
     """One that is merely not answered is read at once when it is."""
-    (watch,) = watches_of(slos([availability("big")], tmp_path / "slos"))
+    (tracked,) = tracked_slis_of(slos([availability("big")], tmp_path / "slos"))
     lengths = []
-    for watch.setbacks in range(7):
-        watch.problem_is_ours = True
-        lengths.append(_longest_read_s(watch))
-        watch.problem_is_ours = False
-        assert _longest_read_s(watch) == 3600
+    for tracked.setbacks in range(7):
+        tracked.problem_is_ours = True
+        lengths.append(_longest_read_s(tracked))
+        tracked.problem_is_ours = False
+        assert _longest_read_s(tracked) == 3600
     assert lengths == [3600, 1800, 900, 300, 300, 300, 300]
 
 

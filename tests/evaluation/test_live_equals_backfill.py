@@ -1,4 +1,4 @@
-"""A service that ran for hours and one that has just started show the same, whatever the service they watch does."""
+"""A service that ran for hours and one that has just started show the same, whatever the service they tracked does."""
 
 import os
 import time

@@ -8,9 +8,9 @@ from app.ledger import (
     LOOKBACK_S,
     PACE_GRID_S,
     Birth,
-    Cursor,
-    Head,
+    FirstSighting,
     Increments,
+    LastSamples,
     Registry,
     RowKey,
     Samples,
@@ -42,7 +42,7 @@ class History:
     def __init__(self, series: Sequence[tuple[Labels, Points]]) -> None:
         self._registry = Registry()
         self._series = series
-        self.cursor = Cursor.empty()
+        self.cursor = LastSamples.empty()
         self.dipped: list[tuple[int, float]] = []
         self.counted = Increments.of(())
 
@@ -68,7 +68,7 @@ class History:
     def backwards(self, since: float, until: float, *, chunk_s: float = 10_800.0) -> tuple[float, float]:
         """Total and bad events in (since, until], counted from the end to the beginning."""
         registry = self._registry
-        heads: tuple[Head, ...] = ()
+        heads: tuple[FirstSighting, ...] = ()
         births: tuple[Birth, ...] = ()
         parts: list[Increments] = []
         end = until

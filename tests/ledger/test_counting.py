@@ -12,9 +12,9 @@ from app.ledger import (
     LOOKBACK_S,
     PACE_GRID_S,
     Birth,
-    Cursor,
-    Head,
+    FirstSighting,
     Increments,
+    LastSamples,
     Samples,
     count,
     decide,
@@ -49,7 +49,7 @@ def table(increments: Increments, since: float = 0.0, until: float = END) -> lis
 
 def live(scraped: Scraped, cuts: Sequence[float], *, hindsight: float = LOOKBACK_S) -> Increments:
     """Counted stretch by stretch as time goes on."""
-    cursor, parts = Cursor.empty(), []
+    cursor, parts = LastSamples.empty(), []
     for since, until in itertools.pairwise(cuts):
         counted = count(scraped.between(since, until + hindsight), cursor, scraped.registry, until=until)
         cursor = counted.cursor
@@ -61,7 +61,7 @@ def live(scraped: Scraped, cuts: Sequence[float], *, hindsight: float = LOOKBACK
 def backwards(scraped: Scraped, cuts: Sequence[float]) -> Increments:
     """Counted stretch by stretch, the newest first, heads joined with what is older."""
     registry = scraped.registry
-    pending: tuple[Head, ...] = ()
+    pending: tuple[FirstSighting, ...] = ()
     births: tuple[Birth, ...] = ()
     parts = []
     for since, until in reversed(list(itertools.pairwise(cuts))):
@@ -83,7 +83,7 @@ def backwards(scraped: Scraped, cuts: Sequence[float]) -> Increments:
 def test_counts_are_those_of_counting_by_eye(seed: int, targets: int) -> None:
     """Whatever restarts, appears late or vanishes: behind a target's first scrape nothing is lost or counted twice."""
     scraped = lives(seed, targets=targets)
-    counted = count(scraped.between(-1, END), Cursor.empty(), scraped.registry, until=END)
+    counted = count(scraped.between(-1, END), LastSamples.empty(), scraped.registry, until=END)
     born = decide_births(counted.births, scraped.registry)
     found = events(Increments.joined([counted.increments, born]))
     # A process that restarts within minutes of its birth may be taken for a dip: that costs what one scrape shows.
@@ -118,8 +118,8 @@ def test_reading_twice_and_out_of_order_counts_once(seed: int) -> None:
     twice = Samples(
         counter=once.counter[order], time=once.time[order], value=once.value[order], steady=once.steady[order]
     )
-    first = count(once, Cursor.empty(), scraped.registry, until=END)
-    again = count(twice, Cursor.empty(), scraped.registry, until=END)
+    first = count(once, LastSamples.empty(), scraped.registry, until=END)
+    again = count(twice, LastSamples.empty(), scraped.registry, until=END)
     assert events(again.increments) == pytest.approx(events(first.increments))
     assert not len(count(twice, first.cursor, scraped.registry, until=END).increments.at)
 
@@ -129,8 +129,8 @@ def test_reading_twice_and_out_of_order_counts_once(seed: int) -> None:
 def test_samples_behind_the_look_back_never_change_what_was_counted(seed: int, cut: int) -> None:
     scraped = lives(seed)
     until = cut * 10.0
-    short = count(scraped.between(-1, until + LOOKBACK_S), Cursor.empty(), scraped.registry, until=until)
-    long = count(scraped.between(-1, END), Cursor.empty(), scraped.registry, until=END)
+    short = count(scraped.between(-1, until + LOOKBACK_S), LastSamples.empty(), scraped.registry, until=until)
+    long = count(scraped.between(-1, END), LastSamples.empty(), scraped.registry, until=END)
     behind = long.increments.at <= until
     for name in ("since", "at", "total", "bad", "steady"):
         assert (
@@ -183,13 +183,13 @@ def test_an_error_counter_that_comes_back_later_than_its_restarted_process_began
 
 def test_a_reset_that_an_error_counter_hides_is_seen_by_its_neighbours() -> None:
     scraped = Scraped({("api:80", 0): [(5, 1000.0), (35, 400.0)], ("api:80", 1): [(5, 10.0), (35, 200.0)]})
-    counted = count(scraped.between(0, 40), Cursor.empty(), scraped.registry, until=40)
+    counted = count(scraped.between(0, 40), LastSamples.empty(), scraped.registry, until=40)
     assert events(counted.increments) == (600.0, 200.0)
 
 
 def test_one_counter_that_is_cleared_resets_no_other() -> None:
     scraped = Scraped({("api:80", 0): [(5, 1000.0), (35, 1100.0)], ("api:80", 1): [(5, 10.0), (35, 2.0)]})
-    counted = count(scraped.between(0, 40), Cursor.empty(), scraped.registry, until=40)
+    counted = count(scraped.between(0, 40), LastSamples.empty(), scraped.registry, until=40)
     assert events(counted.increments) == (102.0, 2.0)
 
 
@@ -198,5 +198,5 @@ def test_what_falls_with_every_scrape_takes_no_longer() -> None:
     points = [(float(at), float(200_000 - at)) for at in range(100_000)]
     scraped = Scraped({("gauge:80", 0): points})
     samples = scraped.between(-1, 100_000)
-    counted = count(samples, Cursor.empty(), scraped.registry, until=100_000)
+    counted = count(samples, LastSamples.empty(), scraped.registry, until=100_000)
     assert len(counted.increments.at) == 99_999

@@ -7,22 +7,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.ledger import Tier
+from app.ledger import Resolution
 
 WIDTH = 30
 LENGTHS = (40, 25, 60)
 START = 1_000_000
 
 
-def a_tier() -> Tier:
-    tier = Tier(WIDTH)
+def a_tier() -> Resolution:
+    tier = Resolution(WIDTH)
     tier.add_rows(np.array(LENGTHS[:1]))
     tier.add_rows(np.array(LENGTHS[1:]))
     tier.advance(START * WIDTH)
     return tier
 
 
-def add(tier: Tier, row: int, cell: int, total: float, bad: float) -> None:
+def add(tier: Resolution, row: int, cell: int, total: float, bad: float) -> None:
     tier.add(np.array([row]), np.array([cell]), np.array([total]), np.array([bad]))
 
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.ledger.counting.last_samples import Cursor
-from app.ledger.counting.new_targets import SCRAPE_S, Evidence, is_new
+from app.ledger.counting.last_samples import LastSamples
+from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape, is_new
 from app.ledger.counting.steps import Surroundings, fastest, last_steps, steadiest
 from app.ledger.counting.verdicts import is_birth_plausible, judge_scrape, pace_of_fall
 from app.ledger.increments import Increments
 from app.ledger.registry import Registry
-from app.ledger.runs import LOOKBACK_S, Sighting
+from app.ledger.runs import LOOKBACK_S, LastSeen
 from app.slo.arrays import Ints
 
 _SAME_SCRAPE_S = 15.0
@@ -26,7 +26,7 @@ _FIRST_SCRAPE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Head:
+class FirstSighting:
     """The first appearance of a target within what was read: its counters' values at *at*, and what followed.
 
     *sighted* is when the row was seen before.
@@ -36,8 +36,8 @@ class Head:
     target: int
     at: float
     values: tuple[tuple[int, float], ...]
-    evidence: Evidence
-    sighted: Sighting
+    evidence: FirstScrape
+    sighted: LastSeen
 
     @property
     def row_seen(self) -> float:
@@ -67,7 +67,7 @@ class Birth:
 
 def find_births(
     around: Surroundings, born: Ints, restarted: Sequence[tuple[int, float]]
-) -> tuple[tuple[Birth, ...], tuple[Head, ...]]:
+) -> tuple[tuple[Birth, ...], tuple[FirstSighting, ...]]:
     """The births and heads among the samples *born*; *restarted* are whole targets and when."""
     samples, arrays, cursor = around.steps.samples, around.arrays, around.cursor
     found: list[Birth] = []
@@ -104,7 +104,9 @@ def find_births(
     return tuple(found), tuple(heads)
 
 
-def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Increments, tuple[Head, ...]]:
+def join(
+    heads: Sequence[FirstSighting], older: LastSamples, registry: Registry
+) -> tuple[Increments, tuple[FirstSighting, ...]]:
     """Connect *heads* with what an *older* stretch of time has seen last.
 
     Gives the increments between, and the heads whose target the older stretch has not seen either. Targets that prove
@@ -165,7 +167,7 @@ def join(heads: Sequence[Head], older: Cursor, registry: Registry) -> tuple[Incr
     return replace(joined, seen=joined.steady), tuple(pending)
 
 
-def decide(heads: Sequence[Head], registry: Registry) -> Increments:
+def decide(heads: Sequence[FirstSighting], registry: Registry) -> Increments:
     """What the heads of never-seen targets are worth, once nothing older is left to read.
 
     A target that appears after a hole in its row may have lived through it: its events are spread over the hole.
@@ -184,7 +186,9 @@ def decide(heads: Sequence[Head], registry: Registry) -> Increments:
     return Increments.of(found)
 
 
-def join_births(births: Sequence[Birth], older: Cursor, registry: Registry) -> tuple[Increments, tuple[Birth, ...]]:
+def join_births(
+    births: Sequence[Birth], older: LastSamples, registry: Registry
+) -> tuple[Increments, tuple[Birth, ...]]:
     """Connect *births* with what an *older* stretch of time has seen of their series.
 
     Gives the increments of those that went on or whose target restarted, and the births that it knows nothing of.
@@ -228,7 +232,7 @@ def _increments(found: Sequence[tuple[Birth, float, float]], registry: Registry)
     )
 
 
-def _gone_on(birth: Birth, before: float, older: Cursor, counter: int) -> float:
+def _gone_on(birth: Birth, before: float, older: LastSamples, counter: int) -> float:
     """Events of a series that returns, *before* in an *older* stretch of time."""
     if birth.value >= before:
         return birth.value - before
@@ -312,7 +316,7 @@ class _Rows:
         self._of_row = _groups(arrays.row[samples.counter[totals]], totals)
         self._newest = float(samples.time.max())
 
-    def head(self, target: int, values: tuple[tuple[int, float], ...]) -> Head:
+    def head(self, target: int, values: tuple[tuple[int, float], ...]) -> FirstSighting:
         """The head of a target with the evidence in the LOOKBACK_S after it."""
         samples, arrays = self._around.steps.samples, self._around.arrays
         row = int(arrays.target_row[target])
@@ -331,13 +335,13 @@ class _Rows:
         apart_s = apart_s[~np.isnan(apart_s) & (self._around.steps.since[near] >= at)]
         scrape_s = float(np.median(apart_s)) if len(apart_s) else SCRAPE_S
         earlier = of_row[samples.time[of_row] < at]
-        return Head(
+        return FirstSighting(
             row=row,
             sighted=self._around.cursor.sighting(row).extended(samples.time[earlier], samples.steady[earlier]),
             target=target,
             at=at,
             values=values,
-            evidence=Evidence(
+            evidence=FirstScrape(
                 value=activity,
                 followed_by=float(grown @ weights),
                 followed_for_s=float(samples.time[near].max()) - at,

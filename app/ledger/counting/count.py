@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.ledger.counting.births import Birth, Head, find_births
+from app.ledger.counting.births import Birth, FirstSighting, find_births
 from app.ledger.counting.falls import Falls, Findings
-from app.ledger.counting.last_samples import Cursor
+from app.ledger.counting.last_samples import LastSamples
 from app.ledger.counting.lineage import Link, find_copies, find_links
 from app.ledger.counting.samples import Samples
 from app.ledger.counting.steps import Steps, Surroundings
@@ -36,15 +36,15 @@ class Count:
     """
 
     increments: Increments
-    heads: tuple[Head, ...]
+    heads: tuple[FirstSighting, ...]
     births: tuple[Birth, ...]
     dipped: tuple[tuple[int, float], ...]
     links: tuple[Link, ...]
-    cursor: Cursor
+    cursor: LastSamples
 
 
 def count(
-    samples: Samples, cursor: Cursor, registry: Registry, *, until: float, gap_s: Floats | float = LOOKBACK_S
+    samples: Samples, cursor: LastSamples, registry: Registry, *, until: float, gap_s: Floats | float = LOOKBACK_S
 ) -> Count:
     """Count the samples after *cursor* up to *until*; further apart than *gap_s*, by row, they have a hole between.
 
@@ -62,7 +62,7 @@ def count(
     around, found = _judge_falls(steps, cursor, registry, until=until)
     born = np.flatnonzero(steps.born & within)
     births: tuple[Birth, ...] = ()
-    heads: tuple[Head, ...] = ()
+    heads: tuple[FirstSighting, ...] = ()
     if len(born):
         around = around or Surroundings(steps, cursor, registry)
         births, heads = find_births(around, born, found.restarted)
@@ -73,13 +73,13 @@ def count(
     )
 
 
-def stand(samples: Samples, registry: Registry, *, until: float, within_s: float = np.inf) -> Cursor:
+def stand(samples: Samples, registry: Registry, *, until: float, within_s: float = np.inf) -> LastSamples:
     """Where the counters stood at *until*: the cursor behind their last samples, without counting.
 
     Targets that were not seen in the last *within_s* are left out: too little of them is known to go on from.
     """
     _link_before(samples, registry, until=until)
-    cursor = Cursor.empty()
+    cursor = LastSamples.empty()
     cursor.grow(registry.sizes)
     samples = united(samples.until(until), registry)
     target = registry.arrays.target[samples.counter]
@@ -98,7 +98,7 @@ def united(samples: Samples, registry: Registry) -> Samples:
 
 
 def _link(
-    steps: Steps, cursor: Cursor, registry: Registry, *, until: float, after: float = -np.inf
+    steps: Steps, cursor: LastSamples, registry: Registry, *, until: float, after: float = -np.inf
 ) -> tuple[Link, ...]:
     """Unite counters that prove to be one, in the registry and in the cursor."""
     born = np.flatnonzero(np.isnan(steps.raw) & np.isnan(cursor.time[steps.samples.counter]))
@@ -123,14 +123,14 @@ def _link_before(samples: Samples, registry: Registry, *, until: float) -> None:
     np.fmin.at(first_s, samples.counter, samples.time)
     new = np.flatnonzero((first_s <= until) & (first_s > first_s.min(initial=np.inf) + _FIRST_SCRAPES_S))
     if len(new):
-        cursor = Cursor.empty()
+        cursor = LastSamples.empty()
         cursor.grow(registry.sizes)
         steps = Steps.of(_fresh(united(samples, registry), cursor), cursor)
         _link(steps, cursor, registry, until=until, after=float(first_s.min()) + _FIRST_SCRAPES_S)
 
 
 def _judge_falls(
-    steps: Steps, cursor: Cursor, registry: Registry, *, until: float
+    steps: Steps, cursor: LastSamples, registry: Registry, *, until: float
 ) -> tuple[Surroundings | None, Findings]:
     if not cursor.dips and not (steps.samples.value < steps.raw).any():
         return None, Findings()
@@ -138,7 +138,7 @@ def _judge_falls(
     return around, Falls(around, until=until).judge()
 
 
-def _fresh(samples: Samples, cursor: Cursor) -> Samples:
+def _fresh(samples: Samples, cursor: LastSamples) -> Samples:
     """The samples behind the cursor, by counter and time, each once."""
     order = np.lexsort((samples.time, samples.counter))
     counter, time = samples.counter[order], samples.time[order]
@@ -163,7 +163,7 @@ def _increments(steps: Steps, within: Bools, registry: Registry, gap_s: Floats) 
     )
 
 
-def _advance(cursor: Cursor, steps: Steps, within: Bools, found: Findings, registry: Registry) -> None:
+def _advance(cursor: LastSamples, steps: Steps, within: Bools, found: Findings, registry: Registry) -> None:
     samples, arrays = steps.samples.only(within), registry.arrays
     if len(samples.counter):
         cursor.count_on(samples.counter, samples.time, steps.delta[within])
@@ -184,7 +184,7 @@ def _advance(cursor: Cursor, steps: Steps, within: Bools, found: Findings, regis
     cursor.forget(found.forgotten)
 
 
-def _note_last_steps(cursor: Cursor, steps: Steps, within: Bools) -> None:
+def _note_last_steps(cursor: LastSamples, steps: Steps, within: Bools) -> None:
     kept = np.flatnonzero(within)
     counter = steps.samples.counter[kept]
     ends = np.flatnonzero(np.append(counter[1:] != counter[:-1], True))

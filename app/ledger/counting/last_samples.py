@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.ledger.registry import Registry
-from app.ledger.runs import Runs, Sighting
+from app.ledger.runs import LastSeen, SeenRuns
 from app.slo.arrays import Bools, Floats, Ints
 
 PACE_GRID_S = 150.0
@@ -34,12 +34,12 @@ class Dip:
     alone: bool = False
 
 
-def _no_runs() -> Runs:
-    return Runs(np.empty(0), np.empty(0), np.empty(0))
+def _no_runs() -> SeenRuns:
+    return SeenRuns(np.empty(0), np.empty(0), np.empty(0))
 
 
 @dataclass(slots=True, kw_only=True)
-class Cursor:
+class LastSamples:
     """Columns that grow with the registry; NaN is *never seen*. Times are unix seconds.
 
     The value of a counter that was not seen again since its target restarted is NaN too. *time* and *value* by
@@ -53,7 +53,7 @@ class Cursor:
     time: Floats = field(default_factory=lambda: np.empty(0))
     value: Floats = field(default_factory=lambda: np.empty(0))
     target: Floats = field(default_factory=lambda: np.empty(0))
-    runs: Runs = field(default_factory=_no_runs)
+    runs: SeenRuns = field(default_factory=_no_runs)
     anchor: Floats = field(default_factory=lambda: np.empty(0))
     run: Floats = field(default_factory=lambda: np.empty(0))
     pace: Floats = field(default_factory=lambda: np.empty(0))
@@ -64,7 +64,7 @@ class Cursor:
     dips: dict[int, Dip] = field(default_factory=dict)
 
     @classmethod
-    def empty(cls) -> "Cursor":
+    def empty(cls) -> "LastSamples":
         """A cursor that has seen nothing."""
         return cls()
 
@@ -89,7 +89,7 @@ class Cursor:
         self.latest, self.earlier, self.level = (
             _grown(column, counters) for column in (self.latest, self.earlier, self.level)
         )
-        self.runs = Runs(*(_grown(column, rows) for column in (self.runs.last, self.runs.run, self.runs.earlier)))
+        self.runs = SeenRuns(*(_grown(column, rows) for column in (self.runs.last, self.runs.run, self.runs.earlier)))
 
     def sized_rows(self, size: int) -> tuple[Floats, Floats, Floats]:
         """The columns of *runs* for *size* rows, whatever was grown so far."""
@@ -98,10 +98,10 @@ class Cursor:
         )
         return last, run, earlier
 
-    def copy(self) -> "Cursor":
+    def copy(self) -> "LastSamples":
         """An independent copy."""
-        runs = Runs(self.runs.last.copy(), self.runs.run.copy(), self.runs.earlier.copy())
-        return Cursor(
+        runs = SeenRuns(self.runs.last.copy(), self.runs.run.copy(), self.runs.earlier.copy())
+        return LastSamples(
             time=self.time.copy(),
             value=self.value.copy(),
             target=self.target.copy(),
@@ -116,7 +116,7 @@ class Cursor:
             dips=dict(self.dips),
         )
 
-    def sighting(self, row: int) -> Sighting:
+    def sighting(self, row: int) -> LastSeen:
         """When a row was seen."""
         return self.runs.of(row)
 
@@ -221,7 +221,7 @@ class Cursor:
                 self.pace[of] = np.where(span_s > 0, run[crossed] / span_s, np.nan)
             self.anchor[of], self.run[of] = known_s[crossed], delta[crossed]
 
-    def absorb(self, older: "Cursor") -> None:
+    def absorb(self, older: "LastSamples") -> None:
         """Take over what only *older* has seen, so that a counter that comes back after days is recognised."""
         counters, targets = min(len(self.time), len(older.time)), min(len(self.target), len(older.target))
         unseen = np.flatnonzero(np.isnan(self.time[:counters]))
@@ -231,10 +231,10 @@ class Cursor:
         unseen = np.flatnonzero(np.isnan(self.target[:targets]))
         self.target[unseen] = older.target[unseen]
         size = max(len(self.runs.last), len(older.runs.last))
-        self.runs = Runs(*(_grown(column, size) for column in (self.runs.last, self.runs.run, self.runs.earlier)))
-        self.runs.join(Runs(*older.sized_rows(size)))
+        self.runs = SeenRuns(*(_grown(column, size) for column in (self.runs.last, self.runs.run, self.runs.earlier)))
+        self.runs.join(SeenRuns(*older.sized_rows(size)))
 
-    def take(self, other: "Cursor", rows: Ints, registry: Registry) -> None:
+    def take(self, other: "LastSamples", rows: Ints, registry: Registry) -> None:
         """Take over what *other* says of *rows*, their targets and their counters."""
         other.grow(registry.sizes)
         self.grow(registry.sizes)

@@ -30,7 +30,7 @@ GONE_AFTER_S = 90.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class FirstScrape:
     """What is known of a newcomer: its first *value* and the events that *followed*, both of all events.
 
     *followed_for_s* is how long it was seen after its first scrape, *hindsight_s* how long it could have been. It is
@@ -45,7 +45,7 @@ class Evidence:
     row_events: float
 
 
-def is_new(evidence: Evidence, *, unseen_s: float) -> bool:
+def is_new(evidence: FirstScrape, *, unseen_s: float) -> bool:
     """Whether the events of a newcomer's first scrape have just happened.
 
     *unseen_s* is how long its row had not been seen, NaN if never: a row that was seen before gets new targets from

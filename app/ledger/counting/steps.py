@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from app.ledger.counting.last_samples import PACE_GRID_S, Cursor
+from app.ledger.counting.last_samples import PACE_GRID_S, LastSamples
 from app.ledger.counting.samples import Samples
 from app.ledger.counting.verdicts import STEP_S, LastSteps
 from app.ledger.registry import Registry
@@ -29,7 +29,7 @@ class Steps:
     spread: Bools
 
     @classmethod
-    def of(cls, samples: Samples, cursor: Cursor) -> "Steps":
+    def of(cls, samples: Samples, cursor: LastSamples) -> "Steps":
         """Samples that are sorted, behind the *cursor*."""
         first = np.ones(len(samples.counter), dtype=bool)
         first[1:] = samples.counter[1:] != samples.counter[:-1]
@@ -65,7 +65,7 @@ class Steps:
 class Surroundings:
     """What surrounds the few steps that need a closer look; everything is found once and only when it is asked for."""
 
-    def __init__(self, steps: Steps, cursor: Cursor, registry: Registry) -> None:
+    def __init__(self, steps: Steps, cursor: LastSamples, registry: Registry) -> None:
         self.steps = steps
         self.cursor = cursor
         self.arrays = registry.arrays
