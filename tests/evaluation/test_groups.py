@@ -237,7 +237,7 @@ def test_an_alert_that_frozen_ends_only_after_an_hour_in_which_others_were_measu
         live.backfill(AT + 6 * HOUR)
         live.tick(*np.arange(AT + 6 * HOUR + 60, away[0], 120))
         live.tick(*np.arange(away[0], away[1] + 0.8 * HOUR, 300))
-        assert ends_of(live) == [("web-availability/ticket", None, True)]
+        assert ends_of(live) == [("web-availability/ticket/no_data", None, True)]
         live.tick(*np.arange(away[1] + 0.9 * HOUR, away[1] + 1.2 * HOUR, 300))
         assert (PAGE, "no longer reported", True) in ends_of(live)
 
