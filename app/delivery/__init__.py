@@ -12,6 +12,7 @@ from app.delivery.alertmanager_peer import RECEIVER, Reassertion
 from app.delivery.backoff import Backoff
 from app.delivery.config import DeliveryConfig, LoadedConfig, load_config
 from app.delivery.degraded import DegradableDeliveries
+from app.delivery.final import final_notifications, send_final
 from app.delivery.heartbeat import IsHealthy
 from app.delivery.loop import DeliveryLoop, DeliveryTiming
 from app.delivery.outcome import FailureReason
@@ -43,6 +44,8 @@ __all__ = [
     "Receivers",
     "StoredDeliveries",
     "StoredMessages",
+    "final_notifications",
     "load_config",
     "open_receivers",
+    "send_final",
 ]

@@ -77,6 +77,11 @@ class Alertmanager(Receiver):
     def name(self) -> str:
         return self._name
 
+    @property
+    @override
+    def tracks_alerts(self) -> bool:
+        return True
+
     @override
     async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
         pending = {self._start(peer, notices, at) for peer in self.peers if not peer.busy}

@@ -80,6 +80,10 @@ class Messenger(Protocol):
         """What must not be seen in any text about it."""
 
     @property
+    def tracks_alerts(self) -> bool:
+        """Whether the service keeps an alert open until it is told the end."""
+
+    @property
     def digests_ends(self) -> bool:
         """Whether one message can say that many alerts are over."""
 
@@ -144,6 +148,11 @@ class Direct(Receiver):
     @override
     def name(self) -> str:
         return self._name
+
+    @property
+    @override
+    def tracks_alerts(self) -> bool:
+        return self._messenger.tracks_alerts
 
     async def aclose(self) -> None:
         """Close the connections."""

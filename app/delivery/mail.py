@@ -64,6 +64,7 @@ class MailOptions:
 class Mail(Messenger):
     """Hands every message to one server."""
 
+    tracks_alerts = False
     digests_ends = True
     tells_each_end = False
     divisible = False

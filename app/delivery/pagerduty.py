@@ -43,6 +43,7 @@ class PagerDutyOptions:
 class PagerDuty(Messenger):
     """Triggers and resolves; a digest is one incident that is resolved with the last of its alerts."""
 
+    tracks_alerts = True
     digests_ends = False
     tells_each_end = False
     divisible = False

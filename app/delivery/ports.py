@@ -20,6 +20,10 @@ class Receiver(Protocol):
     def name(self) -> str:
         """What the receiver is called in the outbox, in metrics and in logs."""
 
+    @property
+    def tracks_alerts(self) -> bool:
+        """Whether the receiver keeps an alert open until it is told the end, such as an incident or an issue."""
+
     async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
         """Try once to tell all *notices*, at most one of each alert; the outcomes in the same order."""
 

@@ -48,6 +48,7 @@ _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_clos
 class SlackWebhook(Messenger):
     """An incoming webhook: every change is a message of its own."""
 
+    tracks_alerts = False
     digests_ends = True
     tells_each_end = False
     divisible = False
@@ -91,6 +92,7 @@ class SlackBotOptions:
 class SlackBot(Messenger):
     """A bot: the message that said that an alert fires is changed when it is over."""
 
+    tracks_alerts = False
     digests_ends = True
     tells_each_end = False
     divisible = False

@@ -123,6 +123,11 @@ class StoredDeliveries(Deliveries):
         firing = {notice.key for notice in in_force}
         return (*in_force, *(notice for notice in resolved if notice.key not in firing))
 
+    def told_that_fire(self, receiver: str) -> Sequence[Notice]:
+        """The alerts in force of which a receiver was, or may have been, notified."""
+        with self.database.read() as tx:
+            return [notice for notice in load_in_force(tx) if told_of(tx, notice, receivers=[receiver])]
+
     def forward_strangers(self, receivers: Sequence[str], *, at: datetime) -> Sequence[tuple[str, tuple[str, ...]]]:
         """See to what waits for receivers that there are no longer: it goes to those whom the routes name now.
 

@@ -50,6 +50,7 @@ class Webhook(Messenger):
     that was sent alone ends alone, and one of a digest in a message of that digest.
     """
 
+    tracks_alerts = True
     digests_ends = False
     tells_each_end = True
     divisible = True

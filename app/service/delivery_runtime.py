@@ -18,9 +18,12 @@ from app.delivery import (
     Receivers,
     StoredDeliveries,
     StoredMessages,
+    final_notifications,
     open_receivers,
+    send_final,
 )
 from app.service.components import Components
+from app.store import StoreError
 
 _log = structlog.get_logger(__name__)
 
@@ -78,8 +81,47 @@ class DeliveryRuntime:
         """Seconds that the clock of each Alertmanager is ahead of ours."""
         return self._receivers.clock_skews
 
+    async def final_notifications(self, successor: "DeliveryRuntime") -> Mapping[str, Sequence[Notice]]:
+        """By receiver, the ends of alerts that fire there and that the *successor* does not send to it any more."""
+        try:
+            return await asyncio.to_thread(
+                final_notifications,
+                self.config,
+                self._stored,
+                successor.config,
+                successor._stored,  # noqa: SLF001  of the same class
+                receivers=self._receivers.receivers,
+                at=self._clock.now(),
+            )
+        except StoreError as error:
+            _log.error("alerts stay open at receivers that are no longer configured", error=str(error))
+            return {}
+
+    async def retire(self, final: Mapping[str, Sequence[Notice]], within_s: float) -> None:
+        """Stop, and send the *final* notifications before the connections are closed; each at most for some seconds."""
+        await self._stop_loop(within_s)
+        sending = [
+            asyncio.create_task(send_final(receiver, final[receiver.name], clock=self._clock))
+            for receiver in self._receivers.receivers
+            if receiver.name in final
+        ]
+        if sending:
+            _, late = await asyncio.wait(sending, timeout=within_s)
+            for task in late:
+                task.cancel()
+            for error in await asyncio.gather(*sending, return_exceptions=True):
+                if error is not None:
+                    _log.error(
+                        "a receiver that is no longer configured was not told that alerts end", error=repr(error)
+                    )
+        await self._receivers.aclose()
+
     async def stop(self, within_s: float) -> None:
         """Finish what is under way, at most for some seconds, and close all connections."""
+        await self._stop_loop(within_s)
+        await self._receivers.aclose()
+
+    async def _stop_loop(self, within_s: float) -> None:
         if self._beating is not None:
             self._beating.cancel()
             await asyncio.gather(self._beating, return_exceptions=True)
@@ -87,7 +129,6 @@ class DeliveryRuntime:
             self._loop.stop()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._running, within_s)
-        await self._receivers.aclose()
 
 
 def open_delivery_runtime(config: DeliveryConfig, components: Components, *, is_healthy: IsHealthy) -> DeliveryRuntime:

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import datetime
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import structlog
 
+from app.alerting import Notice
 from app.delivery import DeliveryConfig
 from app.documents import LoadResult
 from app.evaluation import EvaluationTiming, Evaluator
@@ -103,6 +104,8 @@ class Engine:
                     await self._swap(documents)
                 return
             new = await self._open_delivery_runtime(delivery)
+            # Before the documents are put in force: an alert that they end is over at these receivers too.
+            final = await old.final_notifications(new)
             self._delivery = new
             try:
                 await self._swap(documents)
@@ -111,13 +114,13 @@ class Engine:
                 await new.stop(0)
                 raise
             new.start()
-            retiring = asyncio.create_task(self._retire(old))
+            retiring = asyncio.create_task(self._retire(old, final))
             self._retiring.add(retiring)
             retiring.add_done_callback(self._retiring.discard)
 
-    async def _retire(self, old: DeliveryRuntime) -> None:
+    async def _retire(self, old: DeliveryRuntime, final: Mapping[str, Sequence[Notice]]) -> None:
         """End receivers that others have replaced; what still waits for those that are gone finds other ways."""
-        await old.stop(_LAST_ATTEMPTS_S)
+        await old.retire(final, _LAST_ATTEMPTS_S)
         try:
             await self._delivery.forward_strangers()
         except StoreError as error:

@@ -59,6 +59,28 @@ def test_receivers_change_while_an_alert_is_on_its_way(tmp_path: Path) -> None:
         assert len(before.requests) == beats
 
 
+def test_an_alertmanager_that_a_reload_drops_is_told_that_alerts_end_there(tmp_path: Path) -> None:
+    """The alert fires on, for the receiver that the routes name now; at the old one it is over at once."""
+    file = tmp_path / "sloburn.yaml"
+    with Scripted() as new, Scripted() as beats, ExitStack() as servers:
+        _write(file, {"new": new}, beats, default=["alertmanager"])
+        running = servers.enter_context(stack(tmp_path, services=("checkout",), env={"SLOBURN_CONFIG": str(file)}))
+        running.shop.breaks("checkout")
+        running.wait_until(Sight("the pager rings", lambda: _paged(running, "firing")), 120)
+
+        # Named for something else: where nothing names it, it gets every alert.
+        elsewhere = {"match": {"service": ["other"]}, "receivers": ["alertmanager"]}
+        _write(file, {"new": new}, beats, routes=[elsewhere])
+        assert _reload(running).status_code == httpx.codes.OK
+        # An alert that is not repeated expires after four minutes: this is sooner.
+        running.wait_until(Sight("it is over at the old one", lambda: _paged(running, "resolved")), 120)
+        assert running.alert()["state"] == "firing"
+
+
+def _paged(running: Stack, status: str) -> bool:
+    return bool(running.sink.alerts_with(status, slo="checkout-availability", severity="page"))
+
+
 def _refused_as_a_whole(running: Stack, file: Path, new: Scripted, beats: Scripted) -> None:
     """Good documents beside a bad file of receivers change nothing, nor do good receivers beside bad documents."""
     good = file.read_text()

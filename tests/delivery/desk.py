@@ -18,7 +18,7 @@ EXTERNAL_URL = "https://slo.example"
 WRITER = Writer(external_url=EXTERNAL_URL)
 
 
-def outgoing(deadline_s: float = 3.0) -> Outgoing:
+def outgoing(deadline_s: float = 60.0) -> Outgoing:
     return Outgoing(OutgoingOptions(deadline=timedelta(seconds=deadline_s)))
 
 

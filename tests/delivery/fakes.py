@@ -58,9 +58,10 @@ class Remembered(DeliveryInstruments):
 class FakeReceiver(Receiver, Keeper):
     """Takes what it is told, after an optional delay; outcomes can be scripted, the default is success."""
 
-    def __init__(self, name: str, *, delay_s: float = 0.0) -> None:
+    def __init__(self, name: str, *, delay_s: float = 0.0, tracks_alerts: bool = True) -> None:
         self._name = name
         self.delay_s = delay_s
+        self._tracks_alerts = tracks_alerts
         self.script: list[Outcome | Exception] = []
         self.told: list[Notice] = []
         self.kept: list[Sequence[Notice]] = []
@@ -69,6 +70,11 @@ class FakeReceiver(Receiver, Keeper):
     @override
     def name(self) -> str:
         return self._name
+
+    @property
+    @override
+    def tracks_alerts(self) -> bool:
+        return self._tracks_alerts
 
     @override
     async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:

@@ -28,7 +28,7 @@ class Work:
 
 
 def _heartbeat(url: str, is_healthy: Callable[[], bool]) -> Heartbeat:
-    return Heartbeat(FixedSecret(url), every=timedelta(milliseconds=30), outgoing=outgoing(1.0), is_healthy=is_healthy)
+    return Heartbeat(FixedSecret(url), every=timedelta(milliseconds=30), outgoing=outgoing(), is_healthy=is_healthy)
 
 
 def test_a_heartbeat_stops_when_the_work_does_and_comes_back_with_it() -> None:
@@ -39,12 +39,12 @@ def test_a_heartbeat_stops_when_the_work_does_and_comes_back_with_it() -> None:
         task = asyncio.create_task(heartbeat.run())
         await reaches(lambda: len(server.requests) >= 3)
         work.done = False
-        await asyncio.sleep(0.2)
         silent = len(server.requests)
-        await asyncio.sleep(0.3)
-        assert len(server.requests) == silent
+        await asyncio.sleep(0.5)
+        # One may have been on its way.
+        assert len(server.requests) <= silent + 1
         work.done = True
-        await reaches(lambda: len(server.requests) > silent)
+        await reaches(lambda: len(server.requests) > silent + 1)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await heartbeat.aclose()
@@ -79,7 +79,7 @@ def test_a_heartbeat_outlives_whatever_an_attempt_raises() -> None:
             raise RuntimeError("a bug")
 
     async def play() -> bool:
-        heartbeat = Heartbeat(Broken("x"), every=timedelta(seconds=1), outgoing=outgoing(1.0), is_healthy=lambda: True)
+        heartbeat = Heartbeat(Broken("x"), every=timedelta(seconds=1), outgoing=outgoing(), is_healthy=lambda: True)
         try:
             return await heartbeat.beat()
         finally:
@@ -130,7 +130,7 @@ def test_what_was_given_up_stays_said_while_nobody_can_read_it() -> None:
 def test_a_watchdog_ends_at_a_real_alertmanager_when_the_work_does() -> None:
     work = Work()
     options = WatchdogOptions(
-        alertname="Watchdog", labels=(("team", "sre"),), external_url="http://slo", lifetime=timedelta(seconds=2)
+        alertname="Watchdog", labels=(("team", "sre"),), external_url="http://slo", lifetime=timedelta(seconds=8)
     )
 
     async def play(server: Server) -> None:
@@ -140,10 +140,8 @@ def test_a_watchdog_ends_at_a_real_alertmanager_when_the_work_does() -> None:
         (alert,) = await asyncio.to_thread(_watchdogs, server)
         assert alert["labels"] == {"alertname": "Watchdog", "service": "sloburn", "severity": "none", "team": "sre"}
         work.done = False
-        for _ in range(20):
-            assert await watchdog.keep([], at=now())
-            await asyncio.sleep(0.2)
-        assert await asyncio.to_thread(_watchdogs, server) == []
+        assert await watchdog.keep([], at=now())
+        await reaches(lambda: _watchdogs(server) == [])
         await watchdog.aclose()
 
     with alertmanager("http://127.0.0.1:9/") as server:

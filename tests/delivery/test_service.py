@@ -35,14 +35,14 @@ FAILED = 'sloburn_notifications_failed_total{reason="rejected",receiver="gone"} 
 POSTED = Reply(body=b'{"ok":true,"channel":"C42","ts":"1700000000.000100"}')
 
 
-def _until(condition: Callable[[], bool], within_s: float = 90.0) -> None:
+def _until(condition: Callable[[], bool], within_s: float = 120.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
         time.sleep(0.1)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(tmp_path: Path) -> None:
     busy = Busy()
     token, dead = f"xoxb-{CANARY}-bot", f"{CANARY}-gone"
@@ -133,7 +133,7 @@ def _everything(url: str) -> dict[str, str]:
 
 def _silent(beats: Scripted) -> None:
     """Heartbeats end once Prometheus is away, as nothing is measured any more."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     count = -1
     while count != len(beats.requests):
         assert time.monotonic() < deadline, "the heart beats on"

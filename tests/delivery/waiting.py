@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 
-async def reaches(condition: Callable[[], bool], within_s: float = 20.0) -> None:
+async def reaches(condition: Callable[[], bool], within_s: float = 60.0) -> None:
     """Wait until *condition* holds; fail if it does not within *within_s* seconds."""
     deadline = time.monotonic() + within_s
     while not condition():

@@ -5,6 +5,6 @@ Start at `load.py`; `model.py` is the structure, `meaning.py` what must hold bet
 """
 
 from app.delivery.config.load import LoadedConfig, load_config
-from app.delivery.config.meaning import DeliveryConfig, ReceiverConfig
+from app.delivery.config.meaning import AlertmanagerTargets, DeliveryConfig, ReceiverConfig
 
-__all__ = ["DeliveryConfig", "LoadedConfig", "ReceiverConfig", "load_config"]
+__all__ = ["AlertmanagerTargets", "DeliveryConfig", "LoadedConfig", "ReceiverConfig", "load_config"]
