@@ -216,6 +216,7 @@ def test_a_digest_whose_answer_was_lost_ends_although_its_alerts_were_sent_again
     over = [resolved(name) for name in "abc"]
     issues = Issues()
     ends = [Reply(status=500), Reply(status=400)]
+    keys: set[str] = set()
 
     class DigestIsLost(Scripted):
         """By what comes in, since the end of an alert and that of the digest are sent side by side."""
@@ -224,7 +225,10 @@ def test_a_digest_whose_answer_was_lost_ends_although_its_alerts_were_sent_again
         def answer(self, request: Request) -> Reply:
             super().answer(request)
             if "digest" not in request.json["groupLabels"]:
-                issues.take(request.json)
+                # The end of an alert is sent again with that of the digest, under its key.
+                if request.headers["idempotency-key"] not in keys:
+                    issues.take(request.json)
+                keys.add(request.headers["idempotency-key"])
                 return Reply()
             if request.json["status"] == "firing":
                 issues.take(request.json)
