@@ -65,20 +65,23 @@ def default_policies(window: Window, objective: float) -> tuple[SeverityPolicy, 
     return tuple(policies)
 
 
-def check_tier(tier: Tier, objective: float) -> str | None:
+def check_tier(tier: Tier, objective: float) -> tuple[str, str] | None:
     """Why the factor of *tier* can never be right for *objective*, and what to write instead; None if it can be."""
     if not math.isfinite(tier.factor):
-        return f"the factor of {tier.name} must be a number, such as 14.4"
+        return f"the factor of {tier.name} must be a number", "write a number such as 14.4"
     if tier.factor < 1.0 - _ROUNDING:
         return (
-            f"the factor {tier.factor:g} of {tier.name} is below 1: it would fire while the objective is met; "
-            "write at least 1"
+            f"the factor {tier.factor:g} of {tier.name} is below 1: it would fire while the objective is met",
+            "write at least 1",
         )
     highest = highest_burn_rate(objective)
     if tier.factor > highest * (1.0 + _ROUNDING):
         return (
-            f"the factor {tier.factor:g} of {tier.name} can never be reached: at an objective of "
-            f"{_percent(objective)} a total outage burns at {highest:.6g}; write at most {highest:.6g}"
+            (
+                f"the factor {tier.factor:g} of {tier.name} can never be reached: at an objective of "
+                f"{_percent(objective)} a total outage burns at {highest:.6g}"
+            ),
+            f"write at most {highest:.6g}",
         )
     return None
 

@@ -33,10 +33,9 @@ def show(findings: Iterable[Finding]) -> None:
     console = errors()
     for finding in findings:
         colour, word = next((colour, word) for kind, colour, word in _LOOKS if isinstance(finding, kind))
-        place, _, rest = str(finding).partition(": ")
-        console.print(f"{place}: ", end="", markup=False, soft_wrap=True)
+        console.print(f"{finding.place}: ", end="", markup=False, soft_wrap=True)
         console.print(f"{word}: ", end="", style=colour)
-        console.print(rest, markup=False, soft_wrap=True)
+        console.print(finding.text, markup=False, soft_wrap=True)
 
 
 def counted(number: int, noun: str) -> str:

@@ -11,10 +11,8 @@ from app.documents.files import find_files
 from app.documents.native.dialect import NativeDialect
 from app.slo import Slo, SloId
 from app.yamldoc.document import Document
-from app.yamldoc.files import read_text
 from app.yamldoc.findings import ErrorFinding, Findings, Place, WarningFinding
-from app.yamldoc.scalars import kind
-from app.yamldoc.tree import Position, SyntaxProblemError, Table, read_trees
+from app.yamldoc.read import read_file
 
 DIALECTS: tuple[Dialect, ...] = (NativeDialect(),)
 """Asked in this order; the first that recognises a document reads it."""
@@ -60,28 +58,10 @@ def digest(slos: Sequence[Slo]) -> str:
 
 
 def _read_file(file: Path, findings: Findings) -> list[PlacedSlo]:
-    text = read_text(file, findings)
-    if text is None:
-        return []
-
-    def report(position: Position, problem: str, remedy: str) -> None:
-        findings.error(_at(file, position), problem, remedy)
-
-    placed: list[PlacedSlo] = []
-    documents = 0
-    try:
-        for position, root in read_trees(text, report):
-            documents += 1
-            if isinstance(root, Table):
-                placed += _read_document(Document(file=file, root=root, at=position), findings)
-            else:
-                report(position, f"a document must be a mapping, not {kind(root)}", "write service: and slos:")
-    except SyntaxProblemError as error:
-        report(error.position, error.problem, error.remedy)
-    else:
-        if not documents:
-            findings.warning(Place(file=file), "holds no document", "write service: and slos:, or remove the file")
-    return placed
+    content = read_file(file, findings, keys="service: and slos:")
+    if content.is_empty:
+        findings.warning(Place(file=file), "holds no document", "write service: and slos:, or remove the file")
+    return [slo for document in content.documents for slo in _read_document(document, findings)]
 
 
 def _read_document(document: Document, findings: Findings) -> list[PlacedSlo]:
@@ -102,8 +82,3 @@ def _without_duplicates(placed: Sequence[PlacedSlo], findings: Findings) -> list
             problem = f"the id {found.slo.id} is taken by the SLO at {earlier.place}"
             findings.error(found.place, problem, "write another name, or remove one of them", field=found.field)
     return list(first.values())
-
-
-def _at(file: Path, position: Position) -> Place:
-    line, column = position
-    return Place(file=file, line=line, column=column)

@@ -5,7 +5,7 @@ Start at `model.py`.
 """
 
 from app.slo.alerts import AlertState, BudgetAlerts, Cause, Evidence, NoData, NoTraffic, Severity, SeverityPolicy, Tier
-from app.slo.durations import format_duration, parse_duration
+from app.slo.durations import DurationError, format_duration, parse_duration
 from app.slo.model import (
     Alerting,
     BadSli,
@@ -28,6 +28,7 @@ __all__ = [
     "CalendarUnit",
     "CalendarWindow",
     "Cause",
+    "DurationError",
     "Evidence",
     "GoodSli",
     "GroupKey",

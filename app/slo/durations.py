@@ -24,18 +24,29 @@ _DURATION = re.compile(
 _LONGEST_MS = 100 * 365 * 86_400_000
 
 
+class DurationError(ValueError):
+    """A text that is not a duration: *problem* says what is wrong, *remedy* what to write instead."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}: {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
 def parse_duration(text: str) -> timedelta:
     """A Prometheus duration such as ``1h30m``.
 
     Raises:
-        ValueError: the text is not a duration, is zero, or is longer than a century.
+        DurationError: the text is not a duration, is zero, or is longer than a century.
     """
     match = _DURATION.fullmatch(text)
     if not text or match is None:
-        raise ValueError(f"{text!r} is not a duration: write a number and a unit, such as 30s, 5m, 1h or 30d")
+        raise DurationError(f"{text!r} is not a duration", "write a number and a unit, such as 30s, 5m, 1h or 30d")
     ms = sum(int(amount) * _UNITS_MS[unit] for unit, amount in match.groupdict().items() if amount)
     if not 0 < ms <= _LONGEST_MS:
-        raise ValueError(f"{text!r} must be longer than zero and shorter than a century")
+        raise DurationError(
+            f"{text!r} must be longer than zero and shorter than a century", "write a duration such as 5m, 1h or 30d"
+        )
     return timedelta(milliseconds=ms)
 
 

@@ -26,6 +26,17 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}" if self.line else str(self.file)
 
 
+@dataclass(frozen=True, slots=True)
+class FieldFinding:
+    """One thing to say about the value at *path* of a document, or about its key, before it has a place in a file."""
+
+    path: FieldPath
+    problem: str
+    remedy: str
+    code: str = ""
+    at_key: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Finding:
     """One thing to say about a document; *field* is empty where the file or its syntax is meant.
@@ -41,11 +52,20 @@ class Finding:
     remedy: str
     code: str = ""
 
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(file=self.file, line=self.line, column=self.column)
+
+    @property
+    def text(self) -> str:
+        """The field, what is wrong with it and what to write instead, in one printable line."""
+        field = f"{self.field}: " if self.field else ""
+        return _printable(f"{field}{self.problem}; {self.remedy}")
+
     @override
     def __str__(self) -> str:
-        place = Place(file=self.file, line=self.line, column=self.column)
-        field = f"{self.field}: " if self.field else ""
-        return _printable(f"{place}: {field}{self.problem}; {self.remedy}")
+        return f"{_printable(str(self.place))}: {self.text}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

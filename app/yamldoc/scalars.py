@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from app.slo import parse_duration
+from app.slo import DurationError, parse_duration
 from app.yamldoc.tree import BooleanText, Items, NullText, NumberText, Table
 
 REFUSED = "refused"
@@ -33,9 +33,9 @@ def refuse(problem: str, remedy: str) -> PydanticCustomError:
 def read_text(value: Any) -> str:
     """A text, or any other single value as it was written."""
     if isinstance(value, NullText):
-        raise refuse("has no value", "write a text, or remove the key")
+        raise refuse("has no value", "write a string, or remove the key")
     if not isinstance(value, str):
-        raise refuse(f"must be a text, not {kind(value)}", "write one value")
+        raise refuse(f"must be a string, not {kind(value)}", "write one value")
     return str(value)
 
 
@@ -68,7 +68,7 @@ def read_number(value: Any) -> Decimal:
     if not _is_finite_number(number):
         raise refuse(f"{value[:_LONGEST_NUMBER]!r} is not a number", "write a number such as 99.9")
     if not isinstance(value, NumberText) or "," in value:
-        raise refuse(f"{value!r} is a text, not a number", f"write {number} without quotes")
+        raise refuse(f"{value!r} is a string, not a number", f"write {number} without quotes")
     return Decimal(number)
 
 
@@ -79,9 +79,8 @@ def read_duration(value: Any) -> timedelta:
     text = read_text(value)
     try:
         return parse_duration(text)
-    except ValueError as error:
-        problem, _, remedy = str(error).partition(": ")
-        raise refuse(problem, remedy or "write a duration such as 5m, 1h or 30d") from error
+    except DurationError as error:
+        raise refuse(error.problem, error.remedy) from error
 
 
 def read_switch(value: Any) -> bool:
@@ -98,7 +97,7 @@ def kind(value: Any) -> str:
     if isinstance(value, Items):
         return "a list"
     kinds: dict[type, str] = {NullText: "empty", NumberText: "a number", BooleanText: "a boolean"}
-    return kinds.get(type(value), "a text")
+    return kinds.get(type(value), "a string")
 
 
 def _is_finite_number(text: str) -> bool:

@@ -78,14 +78,15 @@ def _tier(factor: float) -> Tier:
 
 def test_a_factor_below_one_is_refused() -> None:
     assert check_tier(_tier(0.9), 0.999) == (
-        "the factor 0.9 of 1h/5m is below 1: it would fire while the objective is met; write at least 1"
+        "the factor 0.9 of 1h/5m is below 1: it would fire while the objective is met",
+        "write at least 1",
     )
 
 
 def test_a_factor_above_a_total_outage_is_refused() -> None:
     assert check_tier(_tier(14.4), 0.9) == (
-        "the factor 14.4 of 1h/5m can never be reached: at an objective of 90 % a total outage burns at 10; "
-        "write at most 10"
+        "the factor 14.4 of 1h/5m can never be reached: at an objective of 90 % a total outage burns at 10",
+        "write at most 10",
     )
 
 

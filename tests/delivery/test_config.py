@@ -163,12 +163,12 @@ def test_without_routes_everybody_is_told(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "error"),
     [
-        ("receivres: []", "sloburn.yaml:1:1: receivres: is not known here; did you mean `receivers`?"),
-        ("[]", "sloburn.yaml:1:1: the file must be a mapping, not a list; write receivers: and a list"),
+        ("receivres: []", "sloburn.yaml:1:1: receivres: unknown key; did you mean `receivers`?"),
+        ("[]", "sloburn.yaml:1:1: a document must be a mapping, not a list; write receivers: and a list"),
         ("receivers: [{name: a}]", ("sloburn.yaml:1:13: receivers[0]: names no service; write one of pagerduty, slack, "
          "webhook, email and alertmanager")),
         (f"receivers: [{{name: a, pagerduty: {{routing_key: {CANARY}}}}}]",
-         ("sloburn.yaml:1:48: receivers[0].pagerduty.routing_key: is a secret, which does not belong into this file; "
+         ("sloburn.yaml:1:35: receivers[0].pagerduty.routing_key: is a secret, which does not belong in this file; "
          "write routing_key_file with the path of a file that holds it, or "
          "routing_key_env with the name of a variable")),
         ("receivers: [{name: a, pagerduty: {}}]",

@@ -251,7 +251,7 @@ def test_the_variables_of_the_environment_are_the_usual_ones() -> None:
         ("basic_auth: {username: a, password_env: PASSWORD}, authorization: {credentials_env: TOKEN}",
          "http_config.authorization: excludes basic_auth"),
         ("authorization: {type: Basic, credentials_env: TOKEN}", "'Basic' is not a scheme"),
-        ("authorization: {credentials: x}", "credentials: is a secret, which does not belong into this file"),
+        ("authorization: {credentials: x}", "credentials: is a secret, which does not belong in this file"),
         ("basic_auth: {username: a}", "basic_auth: password is missing"),
         ("headers: {X-Key: {env: PASSWORD}}", "headers.X-Key: holds a value that no header can have"),
         ("headers: {'X Key': a}", "is not the name of a header"),
@@ -261,7 +261,7 @@ def test_the_variables_of_the_environment_are_the_usual_ones() -> None:
         ("proxy_url: 'socks5://x'", "proxy_url: is not an http or https URL"),
         ("proxy_url_env: KEY", "proxy_url: is not a URL of a proxy"),
         ("proxy_url: 'http://x', proxy_from_environment: true", "proxy_from_environment: excludes proxy_url"),
-        ("proxyurl: x", "proxyurl: is not known here; did you mean `proxy_url`?"),
+        ("proxyurl: x", "proxyurl: unknown key; did you mean `proxy_url`?"),
     ],
 )  # fmt: skip
 def test_every_mistake_is_said_and_no_secret(config: str, error: str, tmp_path: Path) -> None:

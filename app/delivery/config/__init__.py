@@ -1,7 +1,7 @@
 """`config/sloburn.yaml`: receivers and routes, with file, line and field for whatever is wrong.
 
 Start at `load.py`; `model.py` is the structure, `meaning.py` what must hold between its parts and what it becomes,
-`explain.py` the words for errors. The reference is `docs/receivers.md`.
+`structure.py` what `app.yamldoc` says of errors. The reference is `docs/receivers.md`.
 """
 
 from app.delivery.config.load import LoadedConfig, load_config

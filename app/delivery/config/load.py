@@ -1,20 +1,19 @@
 """The file to its meaning, with everything that is wrong with it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from app.delivery.config.explain import complaints_of
 from app.delivery.config.meaning import DeliveryConfig, meaning_of
 from app.delivery.config.model import ConfigModel
-from app.delivery.config.vault import Complaint, Vault
+from app.delivery.config.structure import CONFIG
+from app.delivery.config.vault import Vault
 from app.yamldoc.document import Document
-from app.yamldoc.files import read_text
-from app.yamldoc.findings import ErrorFinding, Findings, Place
-from app.yamldoc.scalars import kind
-from app.yamldoc.tree import Position, SyntaxProblemError, Table, read_trees
+from app.yamldoc.explain import explain
+from app.yamldoc.findings import ErrorFinding, Findings
+from app.yamldoc.read import add_errors, read_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,45 +38,17 @@ def load_config(
     try:
         model = ConfigModel.model_validate(document.root)
     except ValidationError as error:
-        _report(complaints_of(error), document, findings)
+        add_errors(explain(error, CONFIG, document), document, findings)
         return LoadedConfig(config=nothing, errors=findings.errors)
     vault = Vault(environment=environment, folder=file.parent)
     config, complaints = meaning_of(model, vault=vault, alertmanager_urls=alertmanager_urls)
-    _report(complaints, document, findings)
+    add_errors(complaints, document, findings)
     return LoadedConfig(config=config, errors=findings.errors)
 
 
 def _document(file: Path, findings: Findings) -> Document | None:
     """The one document of the file; None if it is empty or cannot be read."""
-    try:
-        text = read_text(file, findings)
-    except OSError as error:
-        findings.error(Place(file=file), f"cannot be read: {error.strerror}", "write the path of a file")
-        return None
-    if text is None:
-        return None
-
-    def report(position: Position, problem: str, remedy: str) -> None:
-        line, column = position
-        findings.error(Place(file=file, line=line, column=column), problem, remedy)
-
-    found: list[Document] = []
-    try:
-        for position, root in read_trees(text, report):
-            if not isinstance(root, Table):
-                report(position, f"the file must be a mapping, not {kind(root)}", "write receivers: and a list")
-            elif found:
-                report(position, "the file has more than one document", "write one only")
-            else:
-                found.append(Document(file=file, root=root, at=position))
-    except SyntaxProblemError as error:
-        report(error.position, error.problem, error.remedy)
+    found = read_file(file, findings, keys="receivers: and a list").documents
+    if len(found) > 1:
+        findings.error(found[1].place(()), "the file has more than one document", "write one only")
     return found[0] if found else None
-
-
-def _report(complaints: Iterable[Complaint], document: Document, findings: Findings) -> None:
-    for complaint in complaints:
-        is_key = complaint.problem == "is not known here"
-        findings.error(
-            document.place(complaint.path, key=is_key), complaint.problem, complaint.remedy, field=complaint.path
-        )

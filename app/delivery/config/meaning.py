@@ -20,7 +20,7 @@ from app.delivery.config.model import (
     SlackModel,
     WebhookModel,
 )
-from app.delivery.config.vault import Complaint, Vault
+from app.delivery.config.vault import Vault
 from app.delivery.direct import Manners
 from app.delivery.http_options import HttpOptions, ProxyOptions
 from app.delivery.mail import MailOptions
@@ -30,7 +30,7 @@ from app.delivery.slack import SlackBotOptions
 from app.delivery.templates import TemplateProblemError, Templates, compile_template
 from app.delivery.webhook import WebhookOptions
 from app.http import probe_file
-from app.yamldoc.findings import FieldPath
+from app.yamldoc.findings import FieldFinding, FieldPath
 
 ALERTMANAGER = "alertmanager"
 """The name of the receiver that the setting of Alertmanager's URLs makes."""
@@ -119,7 +119,7 @@ class DeliveryConfig:
 
 def meaning_of(
     model: ConfigModel, *, vault: Vault, alertmanager_urls: Sequence[str]
-) -> tuple[DeliveryConfig, list[Complaint]]:
+) -> tuple[DeliveryConfig, list[FieldFinding]]:
     """What the file says, and what is wrong with it; the former is usable only if nothing is."""
     proxy = HttpReader(vault, ProxyOptions()).proxy_of(model.outgoing, ("outgoing",))
     reader = _Reader(vault, HttpReader(vault, proxy))
@@ -314,41 +314,43 @@ def _route(model: RouteModel) -> Route:
     )
 
 
-def _complaints(model: ConfigModel, *, set_by_setting: bool) -> Iterator[Complaint]:
+def _complaints(model: ConfigModel, *, set_by_setting: bool) -> Iterator[FieldFinding]:
     known = [receiver.name for receiver in model.receivers]
     if set_by_setting:
         known.insert(0, ALERTMANAGER)
     for number, receiver in enumerate(model.receivers):
         at: FieldPath = ("receivers", number)
         if receiver.name in known[: known.index(receiver.name)] or known.count(receiver.name) > 1:
-            yield Complaint((*at, "name"), f"the name {receiver.name} is taken", "write another name")
+            yield FieldFinding((*at, "name"), f"the name {receiver.name} is taken", "write another name")
         if receiver.fallback is not None:
             yield from _unknown([receiver.fallback], known, (*at, "fallback"), listed=False)
             if _turns_back(receiver, model.receivers):
-                yield Complaint((*at, "fallback"), "leads back to the receiver itself", "end the chain of fallbacks")
+                yield FieldFinding((*at, "fallback"), "leads back to the receiver itself", "end the chain of fallbacks")
     for number, route in enumerate(model.routes):
         yield from _unknown(route.receivers, known, ("routes", number, "receivers"))
     yield from _unknown(model.default or (), known, ("default",))
     if model.routes and model.default is None:
-        yield Complaint(("default",), "is missing", "write default: and the receivers of what no route matches")
+        yield FieldFinding(("default",), "is missing", "write default: and the receivers of what no route matches")
     if model.watchdog is not None:
         yield from _watchdog(model, known, model.watchdog.receiver, set_by_setting=set_by_setting)
 
 
-def _watchdog(model: ConfigModel, known: Sequence[str], name: str, *, set_by_setting: bool) -> Iterator[Complaint]:
+def _watchdog(model: ConfigModel, known: Sequence[str], name: str, *, set_by_setting: bool) -> Iterator[FieldFinding]:
     at: FieldPath = ("watchdog", "receiver")
     yield from _unknown([name], known, at, listed=False)
     able = {one.name for one in model.receivers if one.alertmanager is not None}
     if name in known and name not in able | ({ALERTMANAGER} if set_by_setting else set()):
-        yield Complaint(at, f"{name} is no Alertmanager", "write a receiver that is, or use heartbeat instead")
+        yield FieldFinding(at, f"{name} is no Alertmanager", "write a receiver that is, or use heartbeat instead")
 
 
-def _unknown(names: Sequence[str], known: Sequence[str], at: FieldPath, *, listed: bool = True) -> Iterator[Complaint]:
+def _unknown(
+    names: Sequence[str], known: Sequence[str], at: FieldPath, *, listed: bool = True
+) -> Iterator[FieldFinding]:
     for number, name in enumerate(names):
         if name not in known:
             where: FieldPath = (*at, number) if listed else at
             remedy = f"write one of {', '.join(known)}" if known else "add it to receivers"
-            yield Complaint(where, f"there is no receiver {name}", remedy)
+            yield FieldFinding(where, f"there is no receiver {name}", remedy)
 
 
 def _turns_back(start: ReceiverModel, receivers: Sequence[ReceiverModel]) -> bool:

@@ -6,16 +6,7 @@ from pathlib import Path
 
 from app.delivery.answers import AttemptError
 from app.delivery.secrets import FileSecret, FixedSecret, Secret
-from app.yamldoc.findings import FieldPath
-
-
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """What is wrong with the value at *path*, and what to write instead."""
-
-    path: FieldPath
-    problem: str
-    remedy: str
+from app.yamldoc.findings import FieldFinding, FieldPath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,11 +15,11 @@ class Vault:
 
     environment: Mapping[str, str]
     folder: Path
-    complaints: list[Complaint] = field(default_factory=list)
+    complaints: list[FieldFinding] = field(default_factory=list)
 
     def complain(self, path: FieldPath, problem: str, remedy: str) -> None:
         """Something else is wrong."""
-        self.complaints.append(Complaint(path, problem, remedy))
+        self.complaints.append(FieldFinding(path, problem, remedy))
 
     def path(self, path: Path) -> Path:
         """The path as it is meant."""

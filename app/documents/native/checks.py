@@ -1,7 +1,6 @@
 """What the parts of an SLO must be to each other; single fields are checked as they are read."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 from app.alerting.policy import check_tier
@@ -17,37 +16,27 @@ from app.promql.metric_names import name_of
 from app.promql.probe import BUCKET
 from app.promql.selector_text import quote
 from app.slo import MatchOp, NoData, Selector, Severity, Tier, Window, format_duration
-from app.yamldoc.findings import FieldPath
+from app.yamldoc.findings import FieldFinding, FieldPath
 
 _UNITS = {"milliseconds": "ms", "microseconds": "µs", "nanoseconds": "ns"}
 _NOT_TIME = ("bytes", "ratio", "percent", "count", "size")
 
 
-@dataclass(frozen=True, slots=True)
-class Complaint:
-    """One thing that is wrong with an SLO, or probably is; *path* begins at the SLO."""
-
-    path: FieldPath
-    problem: str
-    remedy: str
-    code: str = ""
-
-
-def check_slo(slo: SloModel, labels: Mapping[str, str]) -> Iterator[Complaint]:
+def check_slo(slo: SloModel, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
     """Everything that makes the SLO unusable; *labels* are those of its document."""
     yield from _check_sli(slo)
     yield from _check_groups(slo, {**labels, **slo.labels})
     if slo.alerting.evidence is None and "min_bad_events" in slo.alerting.model_fields_set:
         problem = "asks for evidence, which is off"
-        yield Complaint(("alerting", "min_bad_events"), problem, "remove it, or evidence: off")
+        yield FieldFinding(("alerting", "min_bad_events"), problem, "remove it, or evidence: off")
     if slo.alerting.no_data_for is None and slo.alerting.no_data is not NoData.FREEZE:
         problem = f"never comes to {slo.alerting.no_data}, since no_data_for is off"
-        yield Complaint(("alerting", "no_data"), problem, "write no_data_for: 10m, or remove it")
+        yield FieldFinding(("alerting", "no_data"), problem, "write no_data_for: 10m, or remove it")
     yield from _check_policy(slo, Severity.PAGE, slo.alerting.page)
     yield from _check_policy(slo, Severity.TICKET, slo.alerting.ticket)
 
 
-def _check_sli(slo: SloModel) -> Iterator[Complaint]:
+def _check_sli(slo: SloModel) -> Iterator[FieldFinding]:
     if isinstance(slo.sli, BadSliModel):
         yield from _check_bad(slo.sli)
     if not isinstance(slo.sli, LatencySliModel):
@@ -55,12 +44,12 @@ def _check_sli(slo: SloModel) -> Iterator[Complaint]:
     for label in ("le", "__name__"):
         if any(matcher.label == label for matcher in histogram_matchers(slo.sli)):
             remedy = "write threshold:" if label == "le" else "write histogram:"
-            yield Complaint(("sli", "selector"), f"{label} is set by the service", f"remove it; {remedy}")
+            yield FieldFinding(("sli", "selector"), f"{label} is set by the service", f"remove it; {remedy}")
     if isinstance(slo.sli.threshold, timedelta):
         yield from _check_unit(slo.sli.histogram, slo.sli.threshold)
 
 
-def _check_bad(sli: BadSliModel) -> Iterator[Complaint]:
+def _check_bad(sli: BadSliModel) -> Iterator[FieldFinding]:
     """A bucket holds the events that were at most as slow as its bound: the good ones, not the bad."""
     name = name_of(sli.bad)
     bounds = [matcher.value for matcher in sli.bad.matchers if matcher.label == BUCKET]
@@ -69,39 +58,39 @@ def _check_bad(sli: BadSliModel) -> Iterator[Complaint]:
     problem = f"counts the fast events: the bucket {BUCKET}={quote(bounds[0])} holds those that took at most that long"
     histogram = name.removesuffix("_bucket")
     remedy = f"write good: instead of bad:, or histogram: {histogram} and threshold: {bounds[0]}"
-    yield Complaint(("sli", "bad"), problem, remedy, "bucket_as_bad")
+    yield FieldFinding(("sli", "bad"), problem, remedy, "bucket_as_bad")
 
 
-def _check_unit(histogram: str, threshold: timedelta) -> Iterator[Complaint]:
+def _check_unit(histogram: str, threshold: timedelta) -> Iterator[FieldFinding]:
     path = ("sli", "threshold")
     for unit, sign in _UNITS.items():
         if histogram.endswith(f"_{unit}"):
             amount = threshold // timedelta(microseconds=1)
             number = {"ms": amount / 1000, "µs": amount, "ns": amount * 1000}[sign]
             problem = f"durations are in seconds, and the buckets of {histogram} are in {unit}"
-            yield Complaint(path, problem, f"write {number:g} without a unit")
+            yield FieldFinding(path, problem, f"write {number:g} without a unit")
     if histogram.endswith(tuple(f"_{unit}" for unit in _NOT_TIME)):
         problem = f"{format_duration(threshold)} is a duration, and {histogram} does not measure time"
-        yield Complaint(path, problem, "write a number in the unit of the histogram")
+        yield FieldFinding(path, problem, "write a number in the unit of the histogram")
 
 
-def _check_groups(slo: SloModel, labels: Mapping[str, str]) -> Iterator[Complaint]:
+def _check_groups(slo: SloModel, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
     total, part, part_field = event_selectors(slo.sli)
     for i, label in enumerate(slo.by):
         path = ("by", i)
         if label in slo.by[:i]:
-            yield Complaint(path, f"{label} is given twice", "remove one of them")
+            yield FieldFinding(path, f"{label} is given twice", "remove one of them")
         if label == "le":
-            yield Complaint(path, "le tells buckets apart, not SLOs", "remove it")
+            yield FieldFinding(path, "le tells buckets apart, not SLOs", "remove it")
         elif _is_fixed(total, label):
             problem = f"{label} has one value only, since total asks for it"
-            yield Complaint(path, problem, "remove it from by, or its matcher from total")
+            yield FieldFinding(path, problem, "remove it from by, or its matcher from total")
         elif _has_matcher(part, label) and not _has_matcher(total, label):
             problem = f"{label} decides what is {part_field}: every group would be all good or all bad"
-            yield Complaint(path, problem, f"remove it from by, or its matcher from {part_field}")
+            yield FieldFinding(path, problem, f"remove it from by, or its matcher from {part_field}")
         if label in labels:
             problem = f"{label} is a label of the SLO already, with the value {labels[label]!r}"
-            yield Complaint(path, problem, "remove it from by, or from labels")
+            yield FieldFinding(path, problem, "remove it from by, or from labels")
 
 
 def _is_fixed(selector: Selector, label: str) -> bool:
@@ -112,7 +101,7 @@ def _has_matcher(selector: Selector, label: str) -> bool:
     return any(matcher.label == label for matcher in selector.matchers)
 
 
-def _check_policy(slo: SloModel, severity: Severity, policy: PolicyModel | None) -> Iterator[Complaint]:
+def _check_policy(slo: SloModel, severity: Severity, policy: PolicyModel | None) -> Iterator[FieldFinding]:
     if policy is None:
         return
     window = window_of(slo.window)
@@ -120,28 +109,29 @@ def _check_policy(slo: SloModel, severity: Severity, policy: PolicyModel | None)
     for i, tier in enumerate(policy.tiers):
         path = ("alerting", str(severity), "tiers", i)
         if (tier.long, tier.short) in seen:
-            yield Complaint(path, "has the same windows as a tier before", "remove one of them")
+            yield FieldFinding(path, "has the same windows as a tier before", "remove one of them")
         seen.add((tier.long, tier.short))
         yield from _check_tier(tier, path, window, slo.objective)
 
 
-def _check_tier(tier: TierModel, path: FieldPath, window: Window, objective: float) -> Iterator[Complaint]:
+def _check_tier(tier: TierModel, path: FieldPath, window: Window, objective: float) -> Iterator[FieldFinding]:
     if tier.short >= tier.long:
         problem = f"{format_duration(tier.short)} is not shorter than the long window, {format_duration(tier.long)}"
-        yield Complaint((*path, "short"), problem, _shorter(tier))
+        yield FieldFinding((*path, "short"), problem, _shorter(tier))
         return
     if tier.long > window.nominal:
         remedy = f"write at most {format_duration(window.nominal)}"
-        yield Complaint((*path, "long"), f"{format_duration(tier.long)} is longer than the SLO window", remedy)
+        yield FieldFinding((*path, "long"), f"{format_duration(tier.long)} is longer than the SLO window", remedy)
     if (tier.factor is None) == (tier.budget is None):
         problem = "needs a factor" if tier.factor is None else "factor and budget exclude each other"
-        yield Complaint(path, problem, "write one of them: factor: 14.4, or budget: 2%")
+        yield FieldFinding(path, problem, "write one of them: factor: 14.4, or budget: 2%")
         return
     field = "factor" if tier.budget is None else "budget"
-    complaint = check_tier(Tier(long=tier.long, short=tier.short, factor=factor(tier, window)), objective)
-    if complaint is not None:
-        problem, _, remedy = complaint.rpartition("; ")
-        yield Complaint((*path, field), problem, remedy if field == "factor" else _as_budget(tier, window, objective))
+    refusal = check_tier(Tier(long=tier.long, short=tier.short, factor=factor(tier, window)), objective)
+    if refusal is not None:
+        problem, remedy = refusal
+        remedy = remedy if field == "factor" else _as_budget(tier, window, objective)
+        yield FieldFinding((*path, field), problem, remedy)
 
 
 def _shorter(tier: TierModel) -> str:

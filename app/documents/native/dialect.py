@@ -6,13 +6,15 @@ from pydantic import BaseModel, ValidationError
 
 from app.documents.dialect import PlacedSlo
 from app.documents.native.checks import check_slo
-from app.documents.native.explain import explain
 from app.documents.native.lint import lint_slo
 from app.documents.native.model import HeaderModel, SloModel
 from app.documents.native.parts import budget_alerts_of, labels_of, policies_of, sli_of, window_of
+from app.documents.native.structure import NATIVE
 from app.slo import Alerting, Slo, SloId
 from app.yamldoc.document import Document
+from app.yamldoc.explain import explain
 from app.yamldoc.findings import Findings
+from app.yamldoc.read import add_errors, add_warnings
 from app.yamldoc.scalars import kind
 from app.yamldoc.tree import Items, Node
 
@@ -38,9 +40,7 @@ class NativeDialect:
             if model is None or not _is_sound(model, header, document, findings, i) or header is None:
                 continue
             slo = _slo(header, model)
-            for hint in lint_slo(model, slo):
-                path = ("slos", i, *hint.path)
-                findings.warning(document.place(path), hint.problem, hint.remedy, field=path, code=hint.code)
+            add_warnings(lint_slo(model, slo), document, findings, under=("slos", i))
             field = ("slos", i, "name")
             placed.append(PlacedSlo(slo=slo, place=document.place(field), field=field))
         return placed
@@ -72,16 +72,14 @@ def _validated(
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        explain(error, document, findings, under=under)
+        add_errors(explain(error, NATIVE, document, under=under), document, findings)
         return None
 
 
 def _is_sound(model: SloModel, header: HeaderModel | None, document: Document, findings: Findings, i: int) -> bool:
-    complaints = list(check_slo(model, header.labels if header is not None else {}))
-    for complaint in complaints:
-        path = ("slos", i, *complaint.path)
-        findings.error(document.place(path), complaint.problem, complaint.remedy, field=path, code=complaint.code)
-    return not complaints
+    found = list(check_slo(model, header.labels if header is not None else {}))
+    add_errors(found, document, findings, under=("slos", i))
+    return not found
 
 
 def _slo(header: HeaderModel, model: SloModel) -> Slo:

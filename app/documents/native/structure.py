@@ -1,0 +1,39 @@
+"""What a native document may hold, and what to write where something else stands."""
+
+from app.documents.native.model import BRANCHES, DocumentModel
+from app.yamldoc.explain import Structure
+
+_EXAMPLES = {
+    "service": "service: checkout",
+    "slos": "slos: and a list of objectives below it",
+    "name": "name: availability",
+    "objective": "objective: 99.9",
+    "window": "window: 30d",
+    "sli": "sli: {total: <counter of all events>, bad: <counter of the bad ones>}",
+    "total": 'total: http_requests_total{job="checkout"}',
+    "bad": 'bad: http_requests_total{job="checkout",code=~"5.."}, or good: and the good ones',
+    "good": 'good: http_requests_total{job="checkout",code!~"5.."}',
+    "histogram": "histogram: http_request_duration_seconds",
+    "threshold": "threshold: 300ms",
+    "calendar": "calendar: month",
+    "long": "long: 1h",
+    "short": "short: 5m",
+}
+
+_MISPLACED = {
+    "runbook_url": "write it under alerting.annotations",
+    "dashboard": "write it under alerting.annotations",
+    "owner": "write it under labels",
+    "team": "write it under labels",
+    "target": "did you mean `objective`?",
+    "goal": "did you mean `objective`?",
+}
+
+NATIVE = Structure(
+    model=DocumentModel,
+    reference="docs/slo-format.md",
+    branches=BRANCHES,
+    examples=_EXAMPLES,
+    misplaced=_MISPLACED,
+    combinations="write total with bad, or total with good, or histogram with threshold",
+)
