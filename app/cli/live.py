@@ -92,7 +92,15 @@ class Inspector:
         if not sum(present.values):
             yield await self._no_series(slo.sli.total)
             return
-        for look in (self._of_kinds, self._of_part, self._of_scrapes, self._of_groups):
+        kinds = [doubt async for doubt in self._of_kinds(slo)]
+        gauge = next((doubt for doubt in kinds if doubt.code == ProblemCode.GAUGE), None)
+        if gauge is not None:
+            # A gauge is no SLI, whatever else is true of it.
+            yield gauge
+            return
+        for doubt in kinds:
+            yield doubt
+        for look in (self._of_part, self._of_scrapes, self._of_groups):
             async for doubt in look(slo):
                 yield doubt
 
@@ -127,7 +135,7 @@ class Inspector:
         bad = share if isinstance(sli, BadSli) else 1.0 - share
         if share and bad > _MOST_BAD:
             problem = f"{min(bad, 1.0):.0%} of the events of the last day are bad"
-            yield Doubt(problem, "check whether good and bad are swapped", "mostly_bad", HintFinding)
+            yield Doubt(problem, "check whether good and bad are swapped", ProblemCode.MOSTLY_BAD, HintFinding)
 
     async def _of_no_part(self, slo: Slo) -> Doubt:
         """Why no series is good, or none bad."""
@@ -225,7 +233,7 @@ def _looks_back(slo: Slo) -> timedelta:
 
 
 def _short_retention(loaded: LoadResult, retention: timedelta | None) -> list[Finding]:
-    """One warning for all SLOs that look back further than Prometheus keeps samples, at the place of the first."""
+    """One hint for all SLOs that look back further than Prometheus keeps samples, at the place of the first."""
     affected = [slo for slo in loaded.slos if retention is not None and retention < _looks_back(slo)]
     if retention is None or not affected:
         return []
@@ -235,6 +243,8 @@ def _short_retention(loaded: LoadResult, retention: timedelta | None) -> list[Fi
         f"Prometheus keeps samples for {format_duration(retention)}, {who} {longest}",
         "the first budgets cover what Prometheus has; they cover the whole window once Sloburn has run for as long",
         "short_retention",
+        # Nothing in a document can change it, so a check of documents does not fail for it, not even a strict one.
+        HintFinding,
     )
     return [_finding(affected[0], doubt, loaded.places)]
 

@@ -37,6 +37,7 @@ class State:
     lasts_s: float
     counts: BudgetCounts | None = None
     period_s: float = math.nan
+    window_read: bool = True
     vanished: Vanished = PRESENT
     traffic_stopped: bool | None = None
 
@@ -168,9 +169,14 @@ def _add_budgets(
             evidence=next((policy.evidence for policy in member.slo.alerting.policies), Evidence()),
             period_s=state.period_s,
         )
-        if member.tracked.partial is not None or not member.tracked.backfilled:
+        if member.tracked.partial is not None or not state.window_read:
             # What is missing may hold the bad events: partial data opens a ticket and closes none.
             conditions = tuple(one if one.holds else replace(one, holds=None) for one in conditions)
+        if not state.window_read:
+            # How much of the budget is left to run out is only known of a whole window.
+            conditions = tuple(
+                replace(one, holds=None) if one.cause is Cause.BUDGET_RUNS_OUT else one for one in conditions
+            )
         ended = state.vanished.ended
         owner.conditions += (one if ended is None else one.without_member(ended) for one in conditions)
 

@@ -18,7 +18,7 @@ from app.budget import (
 )
 from app.evaluation.members import Member
 from app.ledger import Ledger
-from app.slo.arrays import Floats, Ints
+from app.slo.arrays import Bools, Floats, Ints
 
 HOUR = timedelta(hours=1)
 _RECENT = (HOUR, timedelta(minutes=30), timedelta(minutes=5))
@@ -45,7 +45,8 @@ class Figures:
     """Everything that is computed in a tick, shape (members,); unix seconds, NaN where a member has no data yet.
 
     *as_of_s* ends the newest measured slot, *data_since_s* is the first sample of the SLI; *start_s* and *period_s* are
-    the SLO window's; *exhausted_in_s* is how long the budget lasts, 0 if none is left, NaN if it lasts the window.
+    the SLO window's, *window_read* says whether its history has been read back to its start, as far as it is wanted;
+    *exhausted_in_s* is how long the budget lasts, 0 if none is left, NaN if it lasts the window.
     *dipped_s*, *copied_s* and *ended_s* are as in `app.ledger.Ledger`.
     """
 
@@ -53,6 +54,7 @@ class Figures:
     data_since_s: Floats
     start_s: Floats
     period_s: Floats
+    window_read: Bools
     slo_window: WindowFigures
     windows: dict[timedelta, WindowFigures]
     budget: BudgetFigures
@@ -94,6 +96,7 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
         data_since_s=data_since,
         start_s=start_s,
         period_s=period_s,
+        window_read=_window_read(members, ledger, rows, start_s),
         slo_window=slo_window,
         windows=windows,
         budget=figures,
@@ -108,6 +111,16 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
 
 def _row(member: Member) -> int:
     return -1 if member.row is None or member.tracked.refusal is not None else member.row
+
+
+def _window_read(members: Sequence[Member], ledger: Ledger, rows: Ints, start_s: Floats) -> Bools:
+    read = np.zeros(len(members), dtype=bool)
+    there = rows >= 0
+    read[there] = ledger.complete_from_s[rows[there]] <= start_s[there]
+    # Where less history than a window is wanted, all of it is all there will be.
+    for index in np.flatnonzero(~read).tolist():
+        read[index] = members[index].tracked.backfilled
+    return read
 
 
 def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:

@@ -222,6 +222,7 @@ class _Columns:
         self._calm: dict[Tier, list[bool]] = {}
         self._hides_errors = hides_errors(figures)
         self._ended_s = figures.ended_s.tolist()
+        self._window_read = figures.window_read.tolist()
 
     def calm(self, index: int, policies: Sequence[SeverityPolicy]) -> bool:
         """Whether no tier trips and all are well enough measured to know that: most of the SLOs, most of the time."""
@@ -247,6 +248,7 @@ class _Columns:
             lasts_s=self._lasts_s[index],
             counts=self._budget_counts(index) if self._members[index].slo.alerting.budget is not None else None,
             period_s=self._period_s[index],
+            window_read=self._window_read[index],
         )
 
     def _budget_counts(self, index: int) -> BudgetCounts:
@@ -260,7 +262,7 @@ class _Columns:
             error_budget=slo.error_budget,
             elapsed=float(self.as_of[index] - since_s) / self._period_s[index],
             begins_anew=isinstance(slo.window, CalendarWindow),
-            history_unread=not self._members[index].tracked.backfilled,
+            history_unread=not self._window_read[index],
         )
 
     def notices(

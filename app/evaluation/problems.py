@@ -5,7 +5,7 @@ A further problem is a code in `app.status.problems`, a function here, and a lin
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +30,10 @@ _NOISE_EVENTS = 5.0
 _LATELY_SHARE = 0.1
 """...and by this share of an hour's: a scrape interval of 5 minutes at its end is known of one of them only."""
 _WINDOW_SHARE = 0.01
+_MOSTLY_BAD = 0.9
+"""No outage makes such a share of a day bad before it is noticed; good and bad that are swapped do."""
+_LONG_S = 6 * 3600.0
+_FEW_EVENTS = 20.0
 _HOUR_S = 3600.0
 _DAY_S = 86_400.0
 
@@ -72,6 +76,14 @@ def hides_errors(figures: Figures) -> list[bool]:
     return hidden.tolist()
 
 
+def long_bad_shares(figures: Figures) -> list[float]:
+    """Of each member, the bad share of the last day's events; NaN where they are few, or of less than six hours."""
+    day = figures.windows[timedelta(seconds=_DAY_S)]
+    known = (day.total >= _FEW_EVENTS) & (figures.as_of_s - figures.data_since_s >= _LONG_S)
+    shares: list[float] = np.where(known, 1.0 - day.sli, np.nan).tolist()
+    return shares
+
+
 def problems_of(
     member: Member,
     as_of: datetime | None,
@@ -81,12 +93,18 @@ def problems_of(
     good: float,
     bad: float,
     counters: Counters,
+    window_read: bool,
+    bad_share: float,
 ) -> tuple[Problem, ...]:
     """Everything that is wrong with a member's data, the most serious first; *as_of* is its newest measured slot.
 
-    *good* and *bad* are the most events that were ever counted of it.
+    *good* and *bad* are the most events that were ever counted of it; *window_read* is as in `Figures`, *bad_share* as
+    `long_bad_shares` has it.
     """
     tracked = member.tracked
+    if tracked.refusal is not None:
+        # Whatever else is found out about a metric that is not counted is no further problem.
+        return (Problem(code=ProblemCode.GAUGE, level=ProblemLevel.ERROR, detail=tracked.refusal),)
     found = [
         *_of_data(tracked, as_of, stale=stale),
         *_of_samples(tracked),
@@ -94,6 +112,10 @@ def problems_of(
     ]
     if tracked.backfilled and tracked.seen.labels and as_of is not None:
         found += _of_part(tracked, matched=tracked.seen.part or (bad if isinstance(tracked.sli, BadSli) else good) > 0)
+    if bad_share >= _MOSTLY_BAD and not any(problem.code is ProblemCode.GOOD_NEVER_MATCHED for problem in found):
+        found.append(_of_mostly_bad(bad_share))
+    if as_of is not None and not window_read and _history_unreadable(tracked) is None:
+        found.append(_of_history(tracked))
     if as_of is not None:
         found += _of_counters(tracked, counters, as_of.timestamp())
     if member.slo is not member.documented:
@@ -112,9 +134,7 @@ def is_unjudgeable(problems: tuple[Problem, ...]) -> bool:
 
 def _of_data(tracked: TrackedSli, as_of: datetime | None, *, stale: bool) -> Iterator[Problem]:
     """Why there is no new data, or not all of it."""
-    if tracked.refusal is not None:
-        yield Problem(code=ProblemCode.GAUGE, level=ProblemLevel.ERROR, detail=tracked.refusal)
-    elif tracked.problem is not None:
+    if tracked.problem is not None:
         rejected = tracked.problem_is_ours
         yield Problem(
             code=ProblemCode.QUERY_REJECTED if rejected else ProblemCode.QUERY_FAILED,
@@ -156,6 +176,21 @@ def _of_samples(tracked: TrackedSli) -> Iterator[Problem]:
     if tracked.impossible_samples:
         detail = f"samples of {tracked.query} are infinite or beyond 64 bits and are not counted: look at its exporter"
         yield _warning(ProblemCode.IMPOSSIBLE_SAMPLES, detail)
+
+
+def _of_mostly_bad(share: float) -> Problem:
+    detail = (
+        f"{share * 100:.3g}% of the events of the last day are bad: unless the service is down, check whether good and "
+        "bad are swapped"
+    )
+    return Problem(code=ProblemCode.MOSTLY_BAD, level=ProblemLevel.HINT, detail=detail)
+
+
+def _of_history(tracked: TrackedSli) -> Problem:
+    wanted_s = tracked.settled_s - tracked.wanted_from_s
+    read = 0.0 if wanted_s <= 0 else (tracked.settled_s - tracked.complete_from_s) / wanted_s
+    detail = f"{read:.0%} of the history is read: the status is unknown until the whole SLO window is"
+    return _warning(ProblemCode.HISTORY_INCOMPLETE, detail)
 
 
 def ended_series(tracked: TrackedSli, ended_s: float) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from app.alerting import Alert
 from app.evaluation.figures import Figures, WindowFigures
 from app.evaluation.members import Member
-from app.evaluation.problems import Counters, contradictions, is_unjudgeable, problems_of
+from app.evaluation.problems import Counters, contradictions, is_unjudgeable, long_bad_shares, problems_of
 from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
 from app.status import (
     AlertView,
@@ -73,6 +73,8 @@ class _Rows:
             )
         )
         self.contradictions = contradictions(figures)
+        self.window_read = figures.window_read.tolist()
+        self.bad_shares = long_bad_shares(figures)
         columns = (figures.dipped_s, figures.copied_s, figures.ended_s)
         self.counters = [Counters(*one) for one in zip(*(column.tolist() for column in columns), strict=True)]
         self.windows = {length: _views(length, window) for length, window in figures.windows.items()}
@@ -84,7 +86,7 @@ class _Rows:
         as_of = _moment(self.as_of[index])
         whole = self.slo_window[index]
         stale = is_stale(self.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds())
-        remaining = self.budget[index][2]
+        remaining, window_read = self.budget[index][2], self.window_read[index]
         window_end = as_of
         if as_of is not None and isinstance(member.slo.window, CalendarWindow):
             window_end = _moment(self.start[index] + self.period[index])
@@ -96,6 +98,8 @@ class _Rows:
             good=max(whole.good, self.good_ever[index]),
             bad=max(whole.bad, self.bad_ever[index]),
             counters=self.counters[index],
+            window_read=window_read,
+            bad_share=self.bad_shares[index],
         )
         unjudgeable = is_unjudgeable(problems)
         return Snapshot(
@@ -109,7 +113,7 @@ class _Rows:
             problems=problems,
             data_since=_moment(self.data_since[index]),
             coverage=whole.coverage,
-            health=HealthState.UNKNOWN if unjudgeable else _health(remaining, alerts),
+            health=HealthState.UNKNOWN if unjudgeable else _health(remaining, alerts, window_read=window_read),
             sli=whole.sli,
             good=whole.good,
             bad=whole.bad,
@@ -171,12 +175,15 @@ def _data(member: Member, as_of: datetime | None, *, stale: bool, total: float) 
     return DataState.FRESH if total > 0 else DataState.NO_TRAFFIC
 
 
-def _health(remaining: float, alerts: Sequence[Alert]) -> HealthState:
+def _health(remaining: float, alerts: Sequence[Alert], *, window_read: bool) -> HealthState:
+    """The status of an SLO; of a window that is half read nothing is known but that a page fires."""
     if np.isnan(remaining):
         return HealthState.UNKNOWN
+    paged = any(alert.severity is Severity.PAGE and alert.firing for alert in alerts)
+    if not window_read:
+        return HealthState.AT_RISK if paged else HealthState.UNKNOWN
     if remaining <= 0:
         return HealthState.EXHAUSTED
-    paged = any(alert.severity is Severity.PAGE and alert.firing for alert in alerts)
     return HealthState.AT_RISK if paged or remaining < _AT_RISK else HealthState.MEETING
 
 

@@ -5,6 +5,7 @@ labels come from documents, so a removed SLO leaves with its snapshot. A value t
 sample is Prometheus's own way to say "unknown".
 """
 
+import itertools
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -102,10 +103,10 @@ Sample = tuple[Family, str, float]
 def render_slos(snapshots: Sequence[Snapshot], *, openmetrics: bool = False) -> str:
     """Every family of the SLOs in the text format or in OpenMetrics, without its closing ``# EOF``."""
     lines: dict[Family, list[str]] = defaultdict(list)
-    for snapshot in snapshots:
-        for family, labels, value in _samples(snapshot):
-            if not math.isnan(value):
-                lines[family].append(f"{family.name}{{{labels}}} {_number(value)}\n")
+    samples = itertools.chain(*map(_samples, snapshots), _group_alert_samples(snapshots))
+    for family, labels, value in samples:
+        if not math.isnan(value):
+            lines[family].append(f"{family.name}{{{labels}}} {_number(value)}\n")
     lines[_PROBLEMS] += _problem_counts(snapshots)
     for slo, refused in _refused(snapshots).items():
         lines[_REFUSED].append(f"{_REFUSED.name}{{{render_labels(slo)}}} {refused}\n")
@@ -184,12 +185,31 @@ def _window_samples(snapshot: Snapshot, labels: str) -> Iterator[Sample]:
     yield _BURN_RATE, f'{labels},window="{whole}"', (1.0 - snapshot.sli) / snapshot.slo.error_budget
 
 
-def _alert_samples(snapshot: Snapshot, labels: str) -> Iterator[Sample]:
-    """Whether each severity fires, and the state of every alert that the SLO can have."""
-    states = dict.fromkeys(snapshot.slo.alerting.alerts, AlertState.INACTIVE)
-    states |= {(alert.severity, alert.cause): alert.state for alert in snapshot.alerts}
+def _of_group(snapshot: Snapshot, cause: Cause) -> bool:
+    """Whether alerts with this cause are of the whole group that the snapshot is a member of."""
+    return bool(snapshot.group) and cause is Cause.NO_DATA
+
+
+def _group_alert_samples(snapshots: Sequence[Snapshot]) -> Iterator[Sample]:
+    """The alerts of whole groups: one ticket says that data is missing, however many members a group has."""
+    # Every member shows the alerts of its group.
+    first_members = {one.slo.id: one for one in reversed(snapshots) if one.group}
+    for one in reversed(first_members.values()):
+        labels = render_labels([("slo", one.slo.id), ("slo_service", one.slo.service), ("slo_name", one.slo.name)])
+        yield from _alert_samples(one, labels, of_group=True)
+
+
+def _alert_samples(snapshot: Snapshot, labels: str, *, of_group: bool = False) -> Iterator[Sample]:
+    """Whether each severity fires, and the state of every alert that the SLO, or its group as a whole, can have."""
+    alerts = [alert for alert in snapshot.alerts if _of_group(snapshot, alert.cause) is of_group]
+    states = {
+        (severity, cause): AlertState.INACTIVE
+        for severity, cause in snapshot.slo.alerting.alerts
+        if _of_group(snapshot, cause) is of_group
+    }
+    states |= {(alert.severity, alert.cause): alert.state for alert in alerts}
     firing = {severity: False for severity, _ in states}
-    for alert in snapshot.alerts:
+    for alert in alerts:
         firing[alert.severity] |= alert.firing
     for severity, fires in firing.items():
         yield _FIRING, f'{labels},severity="{severity}"', float(fires)

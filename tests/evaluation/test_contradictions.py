@@ -8,7 +8,7 @@ import pytest
 
 from app.ledger import WindowSums
 from app.slo import AlertState, Severity
-from app.status import AlertView, DataState, HealthState, ProblemCode, Snapshot
+from app.status import AlertView, DataState, HealthState, ProblemCode, ProblemLevel, Snapshot
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import counter, document, slos
 from tests.evaluation.running import Running
@@ -113,6 +113,21 @@ def test_good_events_above_the_total_resolve_nothing(tmp_path: Path) -> None:
 
 def page(shown: Snapshot) -> AlertView:
     return next(alert for alert in shown.alerts if alert.severity is Severity.PAGE)
+
+
+@pytest.mark.parametrize(("hours", "per_second", "said"), [(8, 9.5, True), (8, 5.0, False), (3, 9.5, False)])
+def test_good_and_bad_that_may_be_swapped_are_said(hours: float, per_second: float, said: bool, tmp_path: Path) -> None:
+    """A hint where nearly all events of a day are bad, and that for hours: an outage is seen earlier."""
+    since = NOW - hours * HOUR
+    source = MemorySource(
+        [series("asked_total", since, per_second=10.0), series("answered_total", since, per_second=per_second)]
+    )
+    sli: dict[str, object] = {"total": "asked_total", "bad": "answered_total"}
+    with Running(slos([document("queue", sli)], tmp_path / "slos"), source, tmp_path / "db") as one:
+        one.run(NOW - 60, NOW)
+        one.backfill(NOW)
+        found = {problem.code: problem.level for problem in one.snapshot("queue-availability").problems}
+    assert found.get(ProblemCode.MOSTLY_BAD) == (ProblemLevel.HINT if said else None)
 
 
 def test_counters_that_are_scraped_apart_are_no_problem(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from app.api.documents import alert_document
 from app.delivery.message import description, summary
 from app.documents import load_documents
 from app.slo import AlertState, Cause, Severity, Slo, SloId
-from app.status import AlertView
+from app.status import AlertView, HealthState, ProblemCode
 from app.store.alerts import load_in_force, recent_transitions
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.running import INTERVAL_S, Running
@@ -175,3 +175,31 @@ def test_budget_tickets_wait_for_the_history(tmp_path: Path) -> None:
         running.run(START + 47.99 * HOUR, START + 48 * HOUR)
         assert running.snapshot(ID).budget.remaining_ratio > 0.2
         assert [deed for deed in _deeds(running) if deed[0] == "ticket"] == []
+
+
+def test_the_status_is_unknown_until_the_window_is_read(tmp_path: Path) -> None:
+    """A minute of errors is no exhausted budget of a month, and a good minute is none that is met; both say why."""
+    failures = [47.95 + number / 3600 for number in range(40)]
+    source = _source(48, failures, per_minute=600)
+    with Running(_slos(tmp_path / "specs"), source, tmp_path / "a.db") as running:
+        running.run(START + 47.9 * HOUR, START + 47.94 * HOUR, backfill=False)
+        assert running.snapshot(ID).budget.remaining_ratio == 1
+        assert running.snapshot(ID).health is HealthState.UNKNOWN
+        assert ProblemCode.HISTORY_INCOMPLETE in {problem.code for problem in running.snapshot(ID).problems}
+        running.run(START + 47.94 * HOUR, START + 47.97 * HOUR, backfill=False)
+        assert running.snapshot(ID).budget.remaining_ratio < 0
+        assert running.snapshot(ID).health is HealthState.UNKNOWN
+        running.run(START + 47.97 * HOUR, START + 48 * HOUR)
+        running.backfill(START + 48 * HOUR)
+        assert running.snapshot(ID).health is not HealthState.UNKNOWN
+        assert ProblemCode.HISTORY_INCOMPLETE not in {problem.code for problem in running.snapshot(ID).problems}
+
+
+def test_no_ticket_foretells_the_end_of_a_budget_of_which_part_is_unread(tmp_path: Path) -> None:
+    """An hour at a burn rate of 1.2 leaves nearly all of two quiet days' budget, and 5% of that of its own events."""
+    failures = [47.2 + number / 72 for number in range(90)]
+    source = _source(49, failures, per_minute=1000)
+    budget = {"runs_out_within": "7d"}
+    with Running(_slos(tmp_path / "specs", budget=budget), source, tmp_path / "a.db") as running:
+        running.run(START + 47 * HOUR, START + 48.35 * HOUR, backfill=False)
+        assert _shown(running, Severity.TICKET, Cause.BUDGET_RUNS_OUT) is None

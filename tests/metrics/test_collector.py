@@ -127,6 +127,24 @@ def test_members_of_a_group_carry_its_labels() -> None:
     assert sum(name == "slo_info" for name, _ in found) == 2
 
 
+def test_missing_data_of_a_group_is_one_ticket() -> None:
+    """Every member shows it; the metrics count it once, at the SLO itself."""
+    slo = an_slo(by=("route",))
+    blind = AlertView(
+        severity=Severity.TICKET, state=AlertState.FIRING, since=AS_OF, tier="no data", cause=Cause.NO_DATA
+    )
+    alerts = [AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m"), blind]
+
+    found = series(*(a_snapshot(slo, group=(("route", route),), alerts=alerts) for route in ("/pay", "/cart")))
+
+    firing = {key: value for key, value in found.items() if key[0] == "slo_alert_firing"}
+    assert sum(value for (_, labels), value in firing.items() if ("severity", "ticket") in labels) == 1
+    assert firing[key("slo_alert_firing", severity="ticket")] == 1
+    assert sum(value for (_, labels), value in firing.items() if ("severity", "page") in labels) == 2
+    no_data = [labels for name, labels in found if name == "slo_alert_state" and ("cause", "no_data") in labels]
+    assert {dict(labels)["slo"] for labels in no_data} == {"checkout-availability"}
+
+
 @pytest.mark.parametrize("name", ["job", "instance", "namespace", "service", "pod", "container", "endpoint"])
 def test_a_label_that_scrapes_set_has_the_prefix_that_prometheus_would_give_it(name: str) -> None:
     """The name of a label must not depend on `honor_labels`."""
