@@ -18,11 +18,10 @@ from app.ledger.counting.last_samples import LastSamples
 from app.ledger.counting.lineage import Link, find_copies, find_links
 from app.ledger.counting.samples import Samples
 from app.ledger.counting.steps import Steps, Surroundings
-from app.ledger.counting.verdicts import STEP_S
 from app.ledger.increments import Increments
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
-from app.slo.arrays import Bools, Floats, Ints
+from app.slo.arrays import Bools, Floats
 
 _FIRST_SCRAPES_S = 90.0
 """The first scrapes of a stretch of time show series that were there before it."""
@@ -191,13 +190,5 @@ def _note_last_steps(cursor: LastSamples, steps: Steps, within: Bools) -> None:
     last, which = kept[ends], counter[ends]
     earlier = cursor.latest[which]
     several = np.flatnonzero(np.append(-1, ends[:-1]) < ends - 1)
-    earlier[several] = _pace(steps, last[several] - 1)
-    cursor.earlier[which], cursor.latest[which], cursor.level[which] = earlier, _pace(steps, last), steps.raw[last]
-
-
-def _pace(steps: Steps, index: Ints) -> Floats:
-    """Events per second of some steps, NaN at births and where they are too long to tell."""
-    took_s = steps.samples.time[index] - steps.since[index]
-    pace: Floats = (steps.samples.value[index] - steps.before[index]) / took_s
-    pace[took_s > STEP_S] = np.nan
-    return pace
+    earlier[several] = steps.paces(last[several] - 1)
+    cursor.earlier[which], cursor.latest[which], cursor.level[which] = earlier, steps.paces(last), steps.raw[last]

@@ -119,7 +119,7 @@ class Falls:
                 alone=verdict.alone,
             )
             if not reset:
-                steps.before[index] = value[place]
+                steps.count_from(index, value[place])
                 self._found.dipped.append((of, when))
             self._go_on(of, dip, index + 1, last)
 
@@ -157,13 +157,13 @@ class Falls:
         # Behind a hole a restarted counter may have passed its old level: its pace tells it from one that is back.
         unseen_s, lasted_s = at - float(steps.since[index]), at - dip.at
         if unseen_s > LOOKBACK_S and is_reset_proven(dip.low, gap_s=dip.gap_s, pace=(value - dip.low) / lasted_s):
-            steps.before[index] = 0.0
+            steps.count_from(index, 0.0)
             return None
         if value >= dip.high:
             corrected = is_correction(
                 high=dip.high, low=dip.low, value=value, gap_s=dip.gap_s, since_low_s=at - dip.at, pace=dip.pace
             )
-            steps.before[index] = dip.low if corrected else dip.high
+            steps.count_from(index, dip.low if corrected else dip.high)
             return None
         return self._judge_lower_level(dip, index, at=at, value=value)
 
@@ -175,16 +175,16 @@ class Falls:
             if is_growth_plausible(value, gap_s=at - since, pace=dip.pace):
                 steps.before[index] = 0.0
                 return replace(dip, counted=True, at=since, low=0.0, newest=value, expires_s=at + LOOKBACK_S)
-            steps.before[index] = value
+            steps.count_from(index, value)
             return replace(dip, low=value, newest=value)
         if is_reset_proven(dip.low, gap_s=dip.gap_s, pace=(value - dip.low) / lasted):
-            steps.before[index] = 0.0
+            steps.count_from(index, 0.0)
             return replace(dip, counted=True, at=dip.at - dip.gap_s, low=0.0, newest=value, expires_s=at + LOOKBACK_S)
         if lasted >= LOOKBACK_S:
-            steps.before[index] = dip.low
+            steps.count_from(index, dip.low)
             steps.since[index], steps.spread[index] = dip.at, True
             return replace(dip, counted=True, newest=value, expires_s=at + _CEILING_S)
-        steps.before[index] = value
+        steps.count_from(index, value)
         return replace(dip, newest=value)
 
     def _count_lower_level(self, dip: Dip, first: int, last: int) -> tuple[Dip | None, int]:
@@ -201,7 +201,7 @@ class Falls:
         if back and at_once and not self._judged[index]:
             # One scrape showed less of a counter than those around it.
             self._judged[index] = True
-            steps.before[index] = dip.high
+            steps.count_from(index, dip.high)
         elif back and not self._judged[index] and dip.high > UNKNOWN_EVENTS:
             seen_s = float(steps.since[index])
             lower = (float(raw[place]) - dip.low) / (seen_s - dip.at) if seen_s > dip.at else 0.0
@@ -211,5 +211,5 @@ class Falls:
                 float(value[place]), high=dip.high, since_s=since_s, pace=pace
             ):
                 self._judged[index] = True
-                steps.before[index] = dip.high
+                steps.count_from(index, dip.high)
         return None, index

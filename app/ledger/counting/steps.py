@@ -19,7 +19,8 @@ class Steps:
     """Samples by counter and time, each with its predecessor; shape (samples,).
 
     *before* is what a sample is counted from: the predecessor's value *raw*, 0 after a reset, NaN where there is
-    none. *since* is the predecessor's time. *spread*: the increment happened somewhere between.
+    none. *since* is the predecessor's time. *spread*: the increment happened somewhere between. *partial*: it holds
+    events of other steps, or they hold some of it, as those in and out of dips.
     """
 
     samples: Samples
@@ -27,6 +28,7 @@ class Steps:
     raw: Floats
     before: Floats
     spread: Bools
+    partial: Bools
 
     @classmethod
     def of(cls, samples: Samples, cursor: LastSamples) -> "Steps":
@@ -41,6 +43,7 @@ class Steps:
             raw=before,
             before=before.copy(),
             spread=np.zeros(len(before), dtype=bool),
+            partial=np.zeros(len(before), dtype=bool),
         )
 
     @property
@@ -53,13 +56,16 @@ class Steps:
         """Events of each step; 0 at births, whose worth is found elsewhere."""
         return np.where(self.born, 0.0, self.samples.value - self.before)
 
-    def pace(self, index: int) -> float:
-        """Events per second of one step, NaN at births and where it is too long to tell."""
-        if self.samples.time[index] - self.since[index] > STEP_S:
-            return float("nan")
-        return float(self.samples.value[index] - self.before[index]) / float(
-            self.samples.time[index] - self.since[index]
-        )
+    def count_from(self, index: int, before: float) -> None:
+        """Count a step from another value than that of its predecessor, because of what other steps showed."""
+        self.before[index], self.partial[index] = before, True
+
+    def paces(self, index: Ints) -> Floats:
+        """Events per second of some steps, NaN at births, at partial steps and where they are too long to tell."""
+        took_s = self.samples.time[index] - self.since[index]
+        tells = (took_s <= STEP_S) & ~self.partial[index]
+        paces: Floats = np.where(tells, (self.samples.value[index] - self.before[index]) / took_s, np.nan)
+        return paces
 
 
 class Surroundings:
@@ -151,8 +157,9 @@ class Surroundings:
         end = first + int(np.searchsorted(steps.samples.time[first:last], at))
         if end == first:
             return cursor.last_steps(counter)
-        earlier = steps.pace(end - 2) if end - 2 >= first else float(cursor.latest[counter])
-        return steps.pace(end - 1), earlier, float(steps.raw[end - 1])
+        paces = steps.paces(np.arange(max(first, end - 2), end)).tolist()
+        earlier = paces[-2] if len(paces) > 1 else float(cursor.latest[counter])
+        return paces[-1], earlier, float(steps.raw[end - 1])
 
     def target_pace(self, target: int, at: float) -> float | None:
         """Events per second of all counters of a target before *at* at their fastest, None if it is not known."""

@@ -1,0 +1,89 @@
+"""The differential proof: counts random histories and prints every figure further from the truth than `increase()`.
+
+    python -m tests.evaluation.proof --seeds 0:2000 [--at-once 20] [--two-servers] [--live-only]
+
+Each batch has a temporary database of its own; what is found is printed batch by batch, so that a run may be cut off.
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import structlog
+
+from tests.evaluation.against_increase import GRACE_S, Outcome, compare
+from tests.support.histories import STEADY_VIEWS, History, random_history
+
+END = 1_800_000_000
+
+
+def random_histories(seeds: Sequence[int], *, two_servers: bool = False) -> list[History]:
+    """The histories of some seeds; with *two_servers*, of the kinds that both see alike."""
+    return [
+        random_history(
+            seed,
+            service=f"service-{seed}",
+            end=END + GRACE_S,
+            kinds=(STEADY_VIEWS[seed % len(STEADY_VIEWS)],) if two_servers else None,
+            two_servers=two_servers,
+        )
+        for seed in seeds
+    ]
+
+
+def points(outcome: Outcome) -> list[tuple[float, float]]:
+    """The errors of the budget in percentage points, over all windows of all histories: ours, and of `increase()`."""
+    return [
+        (abs(ours), abs(increase)) for each in (*outcome.live, *outcome.backfilled) for ours, increase in [each.points]
+    ]
+
+
+def median_points(of: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The median error in percentage points of the budget: ours, and that of `increase()`."""
+    ours, increase = zip(*of, strict=True)
+    return median(ours), median(increase)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the proof; 1 if any figure is further from the truth than that of `increase()`."""
+    parser = argparse.ArgumentParser(description="Compare counts of random histories with increase().")
+    parser.add_argument("--seeds", default="0:2000", help="first and last seed (exclusive), or a list: 202,382")
+    parser.add_argument("--at-once", type=int, default=20, help="histories that one evaluator counts together")
+    parser.add_argument("--two-servers", action="store_true", help="two servers behind one balancer")
+    options = parser.parse_args(arguments)
+    seeds = _seeds(options.seeds)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    found: list[tuple[float, float]] = []
+    worse = differing = 0
+    for first in range(0, len(seeds), options.at_once):
+        histories = random_histories(seeds[first : first + options.at_once], two_servers=options.two_servers)
+        with TemporaryDirectory() as folder:
+            outcome = compare(histories, Path(folder), end=END)
+        found += points(outcome)
+        worse += len({each.history.seed for each in outcome.worse})
+        differing += len(outcome.differing)
+        for line in (*map(str, outcome.worse), *(f"differs: {name}" for name in outcome.differing)):
+            print(line)  # noqa: T201  a report
+        ours, increase = median_points(found)
+        done = min(first + options.at_once, len(seeds))
+        print(  # noqa: T201
+            f"{done} histories: {worse} worse, {differing} live and history differ;"
+            f" median error {ours:.4f} pp, increase() {increase:.4f} pp",
+            flush=True,
+        )
+    return 1 if worse else 0
+
+
+def _seeds(text: str) -> list[int]:
+    if ":" in text:
+        first, last = map(int, text.split(":"))
+        return list(range(first, last))
+    return [int(seed) for seed in text.split(",")]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
