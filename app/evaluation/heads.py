@@ -106,6 +106,7 @@ def encode_dips(dips: Mapping[int, Dip], ledger: Ledger, row_ids: Sequence[int])
             None if isinf(dip.expires_s) else dip.expires_s,
             dip.pace,
             dip.alone,
+            dip.own_pace,
         ]
         for counter, dip in dips.items()
     ]
@@ -114,7 +115,7 @@ def encode_dips(dips: Mapping[int, Dip], ledger: Ledger, row_ids: Sequence[int])
 def decode_dips(documents: Sequence[DipDocument], ledger: Ledger, rows: Mapping[int, int]) -> dict[int, Dip]:
     """The dips that `encode_dips` was given, by counter. Counters must be known already."""
     dips = {}
-    for row_id, series, high, at, gap_s, low, newest, counted, expires_s, pace, alone in documents:
+    for row_id, series, high, at, gap_s, low, newest, counted, expires_s, pace, alone, *later in documents:
         row = rows.get(row_id)
         counter = None if row is None else ledger.registry.find_counter(row, series)
         if counter is not None:
@@ -128,6 +129,7 @@ def decode_dips(documents: Sequence[DipDocument], ledger: Ledger, rows: Mapping[
                 expires_s=inf if expires_s is None else expires_s,
                 pace=pace,
                 alone=alone,
+                own_pace=later[0] if later else pace,  # the first versions did not store it
             )
     return dips
 

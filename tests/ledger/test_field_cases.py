@@ -100,6 +100,27 @@ def test_two_replicas_behind_a_proxy_that_switches_between_them() -> None:
     assert_close(found, 10.01 * (DAY - 1200), 0.01 * (DAY - 1200), by=2 * SCRAPE_EVENTS, bad_by=2)
 
 
+@pytest.mark.parametrize(
+    ("order", "lag_s"), [("in turn", 50.0), ("two by two", 50.0), ("by chance", 120.0), ("by chance", 5_000.0)]
+)
+def test_two_servers_of_which_one_lags_count_as_one(order: str, lag_s: float) -> None:
+    """Each scrape shows one of two servers that have the same counters, one of them behind by more than a scrape."""
+    times = grid(0, DAY)
+    number = np.arange(len(times))
+    lags = {
+        "in turn": number % 2 == 1,
+        "two by two": number % 4 > 1,
+        "by chance": np.random.default_rng(1).random(len(times)) < 0.5,
+    }[order]
+    shown = times - lag_s * (lags & (times > CUT))
+    codes = (("200", 10_000_000, 10), ("500", 500_000, 0.002))
+    since, until = CUT - 1200, CUT + 4 * 3600
+    found = counts(
+        History([series(code, times, growing(shown, at, pace)) for code, at, pace in codes]), since=since, until=until
+    )
+    assert_close(found, 10.002 * (until - since), 0.002 * (until - since), by=3 * SCRAPE_EVENTS, bad_by=1)
+
+
 def test_two_servers_behind_one_balancer_are_not_thousands_of_restarts() -> None:
     """A level that is lower than before is another server; never more is counted than happened."""
     times = grid(0, DAY)

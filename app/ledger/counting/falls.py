@@ -14,6 +14,7 @@ from app.ledger.counting.steps import Surroundings, steadiest
 from app.ledger.counting.verdicts import (
     UNKNOWN_EVENTS,
     WRAP,
+    has_returned,
     has_wrapped,
     is_back,
     is_correction,
@@ -24,7 +25,7 @@ from app.ledger.counting.verdicts import (
     pace_of_fall,
 )
 from app.ledger.runs import LOOKBACK_S
-from app.slo.arrays import Ints
+from app.slo.arrays import Floats, Ints
 
 _CEILING_S = 3600.0
 """How long the higher level is remembered once the lower one is counted from."""
@@ -116,6 +117,7 @@ class Falls:
                 counted=reset,
                 expires_s=when + LOOKBACK_S if reset else np.inf,
                 pace=max(float(known[place]), together),
+                own_pace=float(known[place]),
                 alone=verdict.alone,
             )
             if not reset:
@@ -161,9 +163,12 @@ class Falls:
             return None
         if value >= dip.high:
             corrected = is_correction(
-                high=dip.high, low=dip.low, value=value, gap_s=dip.gap_s, since_low_s=at - dip.at, pace=dip.pace
+                high=dip.high, low=dip.low, value=value, gap_s=dip.gap_s, since_low_s=at - dip.at, pace=dip.own_pace
             )
-            steps.count_from(index, dip.low if corrected else dip.high)
+            if corrected:
+                steps.count_from(index, dip.low)
+                return replace(dip, counted=True, newest=value, expires_s=at + _CEILING_S)
+            steps.count_from(index, dip.high)
             return None
         return self._judge_lower_level(dip, index, at=at, value=value)
 
@@ -191,25 +196,48 @@ class Falls:
         """Go on to where a counter that is counted from its lower level leaves it again."""
         steps, samples = self._steps, self._steps.samples
         value, raw, time = samples.value[first:last], steps.raw[first:last], samples.time[first:last]
-        left = np.flatnonzero((value >= dip.high) | (value < raw) | (time > dip.expires_s) | self._judged[first:last])
+        back = value >= dip.high
+        if dip.low:
+            missing = dip.high - dip.low + dip.own_pace * dip.gap_s
+            pace = self._paces_since(dip, first, last, before=dip.own_pace)
+            back &= has_returned(value - raw, gap_s=time - steps.since[first:last], pace=pace, missing=missing)
+        left = np.flatnonzero(back | (value < raw) | (time > dip.expires_s) | self._judged[first:last])
         if not len(left):
             return replace(dip, newest=float(value[-1])), last
         place = int(left[0])
         index = first + place
-        back = value[place] >= dip.high and value[place] >= raw[place] and time[place] <= dip.expires_s
-        at_once = dip.alone and abs(float(steps.since[index]) - dip.at - dip.gap_s) < _AT_ONCE_S
-        if back and at_once and not self._judged[index]:
-            # One scrape showed less of a counter than those around it.
-            self._judged[index] = True
-            steps.count_from(index, dip.high)
-        elif back and not self._judged[index] and dip.high > UNKNOWN_EVENTS:
-            seen_s = float(steps.since[index])
-            lower = (float(raw[place]) - dip.low) / (seen_s - dip.at) if seen_s > dip.at else 0.0
-            growth, gap_s = float(value[place] - raw[place]), float(time[place]) - seen_s
-            pace, since_s = max(dip.pace, lower), float(time[place]) - dip.at + dip.gap_s
-            if not is_growth_plausible(growth, gap_s=gap_s, pace=pace) and is_back(
-                float(value[place]), high=dip.high, since_s=since_s, pace=pace
-            ):
-                self._judged[index] = True
-                steps.count_from(index, dip.high)
+        if back[place] and value[place] >= raw[place] and time[place] <= dip.expires_s and not self._judged[index]:
+            self._judge_return(dip, index)
         return None, index
+
+    def _judge_return(self, dip: Dip, index: int) -> None:
+        """Look at the sample of a counter that was counted from a lower level and stands above its higher one again."""
+        steps = self._steps
+        at, value, seen_s = (
+            float(steps.samples.time[index]),
+            float(steps.samples.value[index]),
+            float(steps.since[index]),
+        )
+        if dip.low:
+            level = min(dip.high + float(steps.raw[index]) - dip.low, value)
+        elif dip.alone and abs(seen_s - dip.at - dip.gap_s) < _AT_ONCE_S:
+            level = dip.high  # one scrape showed less of a counter than those around it
+        else:
+            growth, pace = (
+                value - float(steps.raw[index]),
+                float(self._paces_since(dip, index, index + 1, before=dip.pace)[0]),
+            )
+            if (
+                dip.high <= UNKNOWN_EVENTS
+                or is_growth_plausible(growth, gap_s=at - seen_s, pace=pace)
+                or not is_back(value, high=dip.high, since_s=at - dip.at + dip.gap_s, pace=pace)
+            ):
+                return
+            level = dip.high
+        self._judged[index] = True
+        steps.count_from(index, level)
+
+    def _paces_since(self, dip: Dip, first: int, last: int, *, before: float) -> Floats:
+        """Events per second of a counter *before* it fell, or at its lower level up to each step if that is faster."""
+        passed_s, counted = self._steps.since[first:last] - dip.at, self._steps.raw[first:last] - dip.low
+        return np.maximum(before, np.where(passed_s > 0, counted / np.maximum(passed_s, 1.0), 0.0))

@@ -20,7 +20,8 @@ class Dip:
 
     *counted*: the lower level is counted from; otherwise the counter still stands at *high*, and *newest* is where
     the lower level has got to. A jump back above *high* is no growth either way, until *expires_s*.
-    *pace* is that of the counter before the fall, events per second; *alone*: other counters of its target went on.
+    *pace* is that of the counter, or of all that fell with it, before the fall, events per second; *own_pace* is its
+    own. *alone*: other counters of its target went on.
     """
 
     high: float
@@ -31,6 +32,7 @@ class Dip:
     counted: bool
     expires_s: float
     pace: float
+    own_pace: float
     alone: bool = False
 
 

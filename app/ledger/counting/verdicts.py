@@ -178,6 +178,15 @@ def is_correction(*, high: float, low: float, value: float, gap_s: float, since_
     return from_low < from_high
 
 
+def has_returned(growth: Floats, *, gap_s: Floats, pace: Floats, missing: float) -> Bools:
+    """In which steps a counter that fell by *missing* events and was counted from there stands at its old level again.
+
+    The growth is then nearer to all that is missing than to none of it; shapes (steps,).
+    """
+    returned: Bools = growth > pace * gap_s + missing / 2
+    return returned
+
+
 def is_back(value: float, *, high: float, since_s: float, pace: float) -> bool:
     """Whether a counter that fell from *high* stands where it would have come to since without the fall."""
     return high <= value <= high + PROOF_PACES * pace * since_s + SLACK_EVENTS
