@@ -9,7 +9,6 @@ of receivers and routes, and `ports.py` what this room asks of others.
 
 from app.delivery.alertmanager import Alertmanager, AlertmanagerOptions
 from app.delivery.alertmanager_peer import RECEIVER, Reassertion
-from app.delivery.backoff import Backoff
 from app.delivery.config import DeliveryConfig, LoadedConfig, load_config
 from app.delivery.degraded import DegradableDeliveries
 from app.delivery.final import final_notifications, send_final
@@ -20,6 +19,7 @@ from app.delivery.ports import Deliveries, DeliveryInstruments, Keeper, NoInstru
 from app.delivery.receivers import NotifierContext, Receivers, open_receivers
 from app.delivery.remembered import MemoryMessages
 from app.delivery.stored import StoredDeliveries, StoredMessages
+from app.http.backoff import Backoff
 
 __all__ = [
     "RECEIVER",

@@ -12,12 +12,13 @@ import orjson
 
 from app.clock import Clock
 from app.delivery.alertmanager_wire import PostableAlert
-from app.delivery.answers import POISON, Answer, AttemptError, failure_of
+from app.delivery.answers import POISON, Answer, failure_of
 from app.delivery.outcome import Failed, FailureReason
 from app.delivery.outgoing_options import OutgoingOptions
 from app.delivery.ports import DeliveryInstruments
 from app.delivery.secrets import blotted
 from app.delivery.sending import Sender
+from app.http.failures import AttemptError
 from app.prometheus.dates import clock_skew
 
 _ANSWER_BYTES = 4 * 1024 * 1024

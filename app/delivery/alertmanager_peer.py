@@ -20,9 +20,9 @@ from typing_extensions import override
 from app.alerting import Notice, NoticeStatus
 from app.delivery.alertmanager_api import AlertmanagerApi
 from app.delivery.alertmanager_wire import PostableAlert, Wire
-from app.delivery.answers import AttemptError, unforeseen
-from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected
+from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected, unforeseen
 from app.delivery.ports import DeliveryInstruments, Keeper
+from app.http.failures import AttemptError
 
 _log = structlog.get_logger(__name__)
 BATCH = 256

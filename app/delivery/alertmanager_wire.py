@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from app.alerting import Notice, NoticeStatus, sent_labels
-from app.delivery.annotations import annotations
+from app.delivery.annotations import TEMPLATE_ERROR, annotations
 from app.delivery.links import slo_page
+from app.delivery.template_log import log_template_error
 from app.delivery.templates import Templates
 
 
@@ -41,10 +42,13 @@ class Wire:
         """The alert of a notice that is sent at *at*, in the clock of the Alertmanager."""
         firing = notice.status is NoticeStatus.FIRING or notice.ends_at is None
         # Alertmanager refuses an end before the start.
+        said = annotations(notice, self.templates)
+        if TEMPLATE_ERROR in said:
+            log_template_error(notice, said[TEMPLATE_ERROR])
         ends_at = at + self.lifetime if firing else max(notice.ends_at or at, notice.starts_at)
         return {
             "labels": sent_labels(notice),
-            "annotations": annotations(notice, self.templates),
+            "annotations": said,
             "startsAt": notice.starts_at.isoformat(),
             "endsAt": ends_at.isoformat(),
             "generatorURL": slo_page(self.external_url, notice),

@@ -2,9 +2,6 @@
 
 import math
 from collections.abc import Iterator
-from functools import lru_cache
-
-import structlog
 
 from app.alerting import Notice
 from app.delivery.figures import figures
@@ -12,9 +9,9 @@ from app.delivery.links import is_link
 from app.delivery.message import description, summary
 from app.delivery.plain_text import shortened, visible
 from app.delivery.templates import TemplateProblemError, Templates, is_template, render
-from app.slo import SloId
 
-_log = structlog.get_logger(__name__)
+TEMPLATE_ERROR = "template_error"
+"""The annotation that says which templates could not be used, and why."""
 _OURS: Templates = Templates()
 # Jira takes 32,767 characters, Discord 4,096 and most others more: a page with more than this is not read at night.
 _LONGEST = 8_192
@@ -28,10 +25,8 @@ def annotations(notice: Notice, templates: Templates = _OURS) -> dict[str, str]:
     raises for what a document or a label holds.
     """
     said, problems = _written(notice, templates)
-    for name, problem in problems.items():
-        _log_once(notice.slo, name, problem)
     failed = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
-    figured = {**said, **dict(_figures(notice)), **({"template_error": failed} if failed else {})}
+    figured = {**said, **dict(_figures(notice)), **({TEMPLATE_ERROR: failed} if failed else {})}
     return {name: _presentable(text) for name, text in figured.items()}
 
 
@@ -57,12 +52,6 @@ def _written(notice: Notice, templates: Templates) -> tuple[dict[str, str], dict
         if name != "summary" or visible(written).strip():
             said[name] = written
     return said, problems
-
-
-@lru_cache(maxsize=1024)
-def _log_once(slo: SloId, name: str, problem: str) -> None:
-    # An alert is put into words every minute and for every reader; one line says it.
-    _log.warning("template failed; default text is used", slo=slo, annotation=name, error=problem)
 
 
 def _presentable(text: str) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
-from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
+from app.http.failures import Failed, FailureReason
 from app.prometheus.dates import retry_after
 
 _LONGEST_WAIT_S = 86_400.0
@@ -20,22 +20,6 @@ POISON: frozenset[int] = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 )
 """Statuses that concern what was sent, and not who received it."""
-
-
-def unforeseen(error: Exception) -> Failed:
-    """An error that nobody foresaw, as a failure like others: counted, retried and in the end given up.
-
-    Only its kind is named, since its text may quote a secret.
-    """
-    return Failed(reason=FailureReason.INTERNAL, detail=f"unexpected {type(error).__name__}; the log has the traceback")
-
-
-class AttemptError(Exception):
-    """An attempt did not succeed, and may later."""
-
-    def __init__(self, failed: Failed) -> None:
-        super().__init__(failed.detail)
-        self.failed = failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +45,6 @@ class Answer:
         """How long the receiver wants to be left alone; None if it does not say."""
         seconds = retry_after(self.headers.get("retry-after"), date=self.headers.get("date"))
         return None if seconds is None else timedelta(seconds=min(seconds, _LONGEST_WAIT_S))
-
-
-def outcome_of(answer: Answer, *, final: frozenset[int] = POISON) -> Outcome:
-    """What the answer means: statuses in *final* are the same however often they are asked for."""
-    if answer.ok:
-        return Delivered()
-    return Rejected(detail=answer.text) if answer.status in final else failure_of(answer)
 
 
 def failure_of(answer: Answer) -> Failed:

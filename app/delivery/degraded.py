@@ -15,7 +15,7 @@ from itertools import count
 from typing_extensions import override
 
 from app.alerting import Notice, NoticeStatus
-from app.delivery.backoff import Bury, Done, Ending, HoldUntil, RetryAt
+from app.delivery.endings import Bury, Done, Ending, HoldUntil, RetryAt
 from app.delivery.ports import Deliveries
 from app.delivery.stored import StoredDeliveries
 from app.slo import Severity

@@ -16,10 +16,10 @@ import structlog
 from typing_extensions import override
 
 from app.alerting import Notice, NoticeStatus
-from app.delivery.answers import AttemptError, unforeseen
-from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected
+from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected, unforeseen
 from app.delivery.ports import DeliveryInstruments, Messages, Receiver
 from app.delivery.secrets import Secret, blotted
+from app.http.failures import AttemptError
 from app.slo import Cause, Severity
 from app.store import StoreError
 from app.store.outbox import idempotency_key

@@ -11,8 +11,8 @@ from typing_extensions import override
 from app.alerting import Notice
 from app.delivery.alertmanager_api import AlertmanagerApi
 from app.delivery.alertmanager_wire import PostableAlert
-from app.delivery.answers import AttemptError
 from app.delivery.ports import Keeper
+from app.http.failures import AttemptError
 from app.store import StoreError
 
 GivenUp = Callable[[datetime], Sequence[str]]

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import httpx
 
-from app.delivery.answers import AttemptError
-from app.delivery.outcome import Failed, FailureReason
 from app.delivery.secrets import PlainValue, Secret, header_of
 from app.http import bypasses, probe_file
+from app.http.failures import AttemptError, Failed, FailureReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

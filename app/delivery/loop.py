@@ -15,10 +15,10 @@ import structlog
 
 from app.alerting import Notice
 from app.clock import Clock
-from app.delivery.answers import unforeseen
-from app.delivery.backoff import Backoff, Bury, Done, Ending, HoldUntil, RetryAt, ending
-from app.delivery.outcome import FailureReason, Outcome
+from app.delivery.endings import Bury, Done, Ending, HoldUntil, RetryAt, ending
+from app.delivery.outcome import FailureReason, Outcome, unforeseen
 from app.delivery.ports import Deliveries, DeliveryInstruments, Keeper, Receiver
+from app.http.backoff import Backoff
 from app.store.outbox import OutboxEntry
 
 _log = structlog.get_logger(__name__)

@@ -16,7 +16,6 @@ from typing_extensions import override
 
 from app.alerting import Notice, NoticeStatus
 from app.clock import Clock
-from app.delivery.answers import AttemptError
 from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.letters import letter, mailboxes, parse_mailbox, words
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
@@ -27,6 +26,7 @@ from app.delivery.secrets import Secret
 from app.delivery.tunnels import tunnel
 from app.delivery.words import Words, Writer
 from app.http import probe_file
+from app.http.failures import AttemptError
 from app.store.outbox import idempotency_key
 
 _SUBJECT_CHARS = 200
@@ -187,7 +187,7 @@ class Mail(Messenger):
         return Delivered()
 
     def _letter(self, telling: Telling) -> bytes:
-        said = self._writer.words(telling)
+        said = self._writer.words(telling.notices)
         headers = {
             "Subject": words("Subject", shortened(f"[{_mark(telling)}] {said.headline}", _SUBJECT_CHARS)),
             "From": self._sender.header,

@@ -2,25 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 
+from app.delivery.answers import POISON, Answer, failure_of
+from app.http.failures import Failed, FailureReason
 
-class FailureReason(StrEnum):
-    """Why an attempt failed; doubles as a metric label."""
-
-    UNREACHABLE = "unreachable"
-    TIMEOUT = "timeout"
-    RATE_LIMITED = "rate_limited"
-    SERVER_ERROR = "server_error"
-    UNAUTHORIZED = "unauthorized"
-    REFUSED = "refused"
-    REJECTED = "rejected"
-    EXPIRED = "expired"
-    INTERNAL = "internal"
-
-
-_UNANSWERED = frozenset({FailureReason.TIMEOUT, FailureReason.UNREACHABLE, FailureReason.SERVER_ERROR})
+__all__ = ["Delivered", "Failed", "FailureReason", "Held", "Outcome", "Rejected", "best", "outcome_of", "unforeseen"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,24 +29,6 @@ class Held:
     until: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failed:
-    """It may succeed later, not before *retry_after* where the receiver has said so.
-
-    *not_sent* says that there was no connection, so that the receiver cannot have got it.
-    """
-
-    reason: FailureReason
-    detail: str
-    retry_after: timedelta | None = None
-    not_sent: bool = False
-
-    @property
-    def unanswered(self) -> bool:
-        """Whether the receiver may have taken the message all the same."""
-        return not self.not_sent and self.reason in _UNANSWERED
-
-
 Outcome = Delivered | Rejected | Held | Failed
 
 _PREFERENCE: tuple[type[Outcome], ...] = (Delivered, Rejected, Held, Failed)
@@ -68,3 +37,18 @@ _PREFERENCE: tuple[type[Outcome], ...] = (Delivered, Rejected, Held, Failed)
 def best(outcomes: Sequence[Outcome]) -> Outcome:
     """What counts of several peers' outcomes: one that took it is enough, and one that never will is final."""
     return min(outcomes, key=lambda outcome: _PREFERENCE.index(type(outcome)))
+
+
+def outcome_of(answer: Answer, *, final: frozenset[int] = POISON) -> Outcome:
+    """What the answer means: statuses in *final* are the same however often they are asked for."""
+    if answer.ok:
+        return Delivered()
+    return Rejected(detail=answer.text) if answer.status in final else failure_of(answer)
+
+
+def unforeseen(error: Exception) -> Failed:
+    """An error that nobody foresaw, as a failure like others: counted, retried and in the end given up.
+
+    Only its kind is named, since its text may quote a secret.
+    """
+    return Failed(reason=FailureReason.INTERNAL, detail=f"unexpected {type(error).__name__}; the log has the traceback")

@@ -11,11 +11,11 @@ from typing import NoReturn
 
 import httpx
 
-from app.delivery.answers import Answer, AttemptError
-from app.delivery.outcome import Failed, FailureReason
+from app.delivery.answers import Answer
 from app.delivery.outgoing_options import OutgoingOptions, checked_addresses
 from app.delivery.secrets import Secret
 from app.delivery.sending import Sender, port_of
+from app.http.failures import AttemptError, Failed, FailureReason
 
 __all__ = ["Outgoing", "OutgoingOptions", "checked_addresses", "parse_target"]
 

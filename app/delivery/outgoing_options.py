@@ -9,10 +9,9 @@ from pathlib import Path
 import httpx
 
 from app.delivery.addresses import AddressPolicy
-from app.delivery.answers import AttemptError
 from app.delivery.http_options import HttpOptions
-from app.delivery.outcome import Failed, FailureReason
 from app.http import IpAddress, NameLookupTimeoutError, Resolver, probe_file, resolve
+from app.http.failures import AttemptError, Failed, FailureReason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

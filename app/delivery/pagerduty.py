@@ -14,9 +14,9 @@ import orjson
 from typing_extensions import override
 
 from app.alerting import Notice, sent_labels
-from app.delivery.answers import outcome_of
 from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.links import slo_page
+from app.delivery.outcome import outcome_of
 from app.delivery.outgoing import Outgoing
 from app.delivery.plain_text import shortened, visible
 from app.delivery.secrets import Secret
@@ -81,7 +81,7 @@ class PagerDuty(Messenger):
         await self._outgoing.aclose()
 
     def _trigger(self, telling: Telling) -> dict[str, Any]:
-        words = self._writer.words(telling)
+        words = self._writer.words(telling.notices)
         first = min(telling.notices, key=lambda notice: notice.severity is not Severity.PAGE)
         page = slo_page(self._writer.external_url, first) if telling.only else self._writer.external_url
         return {

@@ -7,7 +7,7 @@ from typing import Protocol
 from typing_extensions import override
 
 from app.alerting import Notice
-from app.delivery.backoff import Ending
+from app.delivery.endings import Ending
 from app.delivery.outcome import FailureReason, Outcome
 from app.store.messages import Shown
 from app.store.outbox import OutboxEntry

@@ -12,12 +12,14 @@ from app.delivery.config import DeliveryConfig, ReceiverConfig
 from app.delivery.config.meaning import AlertmanagerTargets, SlackWebhookOptions
 from app.delivery.direct import Direct, Messenger
 from app.delivery.given_up import GivenUp, GivenUpAlarm
-from app.delivery.heartbeat import Heartbeat, IsHealthy, Watchdog, WatchdogOptions
+from app.delivery.heartbeat import Heartbeat, IsHealthy
 from app.delivery.mail import Mail, MailOptions
 from app.delivery.outgoing import Outgoing, OutgoingOptions
 from app.delivery.pagerduty import PagerDuty, PagerDutyOptions
 from app.delivery.ports import DeliveryInstruments, Keeper, Messages, Receiver
 from app.delivery.slack import SlackBot, SlackBotOptions, SlackWebhook
+from app.delivery.template_log import log_template_error
+from app.delivery.watchdog import Watchdog, WatchdogOptions
 from app.delivery.webhook import Webhook, WebhookOptions
 from app.delivery.words import Writer
 
@@ -131,7 +133,7 @@ def _alarms(urls: Sequence[str], outgoing: OutgoingOptions, context: NotifierCon
 
 
 def _messenger(config: ReceiverConfig, outgoing: OutgoingOptions, context: NotifierContext) -> Messenger:
-    writer = Writer(external_url=context.external_url, templates=config.templates)
+    writer = Writer(external_url=context.external_url, templates=config.templates, report=log_template_error)
     match config.target:
         case PagerDutyOptions() as target:
             return PagerDuty(target, outgoing=Outgoing(outgoing), writer=writer)

@@ -9,9 +9,8 @@ from urllib.parse import parse_qsl
 
 from typing_extensions import override
 
-from app.delivery.answers import AttemptError
-from app.delivery.outcome import Failed, FailureReason
 from app.http import SecretFileError, is_header_value, known_secret, read_secret, read_secret_now
+from app.http.failures import AttemptError, Failed, FailureReason
 
 _SHORTEST_BLOTTED = 4
 _SHORTEST_STEP = 8

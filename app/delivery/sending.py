@@ -7,11 +7,10 @@ from typing import TypeVar
 
 import httpx
 
-from app.delivery.answers import AttemptError
-from app.delivery.outcome import Failed, FailureReason
 from app.delivery.outgoing_options import OutgoingOptions, checked_addresses
 from app.delivery.pinned import CONNECT_S, UNLIMITED, first_reachable, pinned_request
 from app.http import IpAddress, ResolvingTransport
+from app.http.failures import AttemptError, Failed, FailureReason
 
 T = TypeVar("T")
 _MOST_PROXIES = 4

@@ -14,13 +14,14 @@ import orjson
 from typing_extensions import override
 
 from app.alerting import Notice
-from app.delivery.answers import Answer, AttemptError, failure_of, outcome_of
+from app.delivery.answers import Answer, failure_of
 from app.delivery.direct import Messenger, Telling, Told
-from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
+from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected, outcome_of
 from app.delivery.outgoing import Outgoing
 from app.delivery.plain_text import shortened, visible
 from app.delivery.secrets import Secret, header_of
 from app.delivery.words import Writer
+from app.http.failures import AttemptError
 from app.slo import Severity
 
 API = "https://slack.com/api"
@@ -142,12 +143,12 @@ class SlackBot(Messenger):
 
 def message(telling: Telling, writer: Writer) -> dict[str, Any]:
     """The message as Slack wants it; nothing in the data can call a channel or pretend to be a link."""
-    words = writer.words(telling)
+    words = writer.words(telling.notices)
     links = " · ".join(f"<{_address(href)}|{escaped(text)}>" for text, href in words.links)
     mark = ":rotating_light:" if telling.firing else ":white_check_mark:"
     headline, text = (_unlinked(text, telling.notices) for text in (words.headline, words.text))
     headline, text = escaped(shortened(headline, _HEADLINE_CHARS)), escaped(shortened(text, _TEXT_CHARS))
-    text = _linked(text, writer.written_addresses(telling))
+    text = _linked(text, writer.written_addresses(telling.notices))
     return {
         "text": f"{mark} {headline}",
         # Slack would make links of whatever looks like one, in values of labels too; those of documents are marked.

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing_extensions import override
 
 from app.alerting import Notice, NoticeStatus, Routing
-from app.delivery.backoff import Bury, Done, Ending, HoldUntil, RetryAt
+from app.delivery.endings import Bury, Done, Ending, HoldUntil, RetryAt
 from app.delivery.ports import Deliveries, Messages
 from app.delivery.remembered import MemoryMessages
 from app.store import Database, StoreError, Transaction

@@ -6,10 +6,9 @@ from base64 import b64encode
 
 import httpx
 
-from app.delivery.answers import AttemptError
-from app.delivery.outcome import Failed, FailureReason
 from app.delivery.outgoing_options import OutgoingOptions, checked_addresses
 from app.delivery.pinned import connected_socket
+from app.http.failures import AttemptError, Failed, FailureReason
 
 _LONGEST_ANSWER = 16 * 1024
 _HTTP_PORT = 80

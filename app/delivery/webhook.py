@@ -19,9 +19,9 @@ from typing_extensions import override
 
 from app.alerting import Notice, NoticeStatus, sent_labels
 from app.clock import Clock
-from app.delivery.answers import outcome_of
 from app.delivery.direct import Messenger, Telling, Told
 from app.delivery.links import slo_page
+from app.delivery.outcome import outcome_of
 from app.delivery.outgoing import Outgoing
 from app.delivery.secrets import PlainValue, Secret, header_of
 from app.delivery.words import Writer

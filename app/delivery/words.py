@@ -2,12 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.alerting import Notice
-from app.delivery.annotations import annotations
-from app.delivery.direct import Telling
+from app.alerting import Notice, NoticeStatus
+from app.delivery.annotations import TEMPLATE_ERROR, annotations
 from app.delivery.links import links
 from app.delivery.message import subject
 from app.delivery.plain_text import one_line, shortened, visible
@@ -31,46 +30,58 @@ class Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """Puts messages into words; *external_url* is where people reach us, *templates* the receiver's own words."""
+    """Puts messages into words.
+
+    Attributes:
+        external_url: where people reach us.
+        templates: the receiver's own words.
+        report: is called with each alert of which a template could not be used, and why.
+    """
 
     external_url: str
     templates: Templates = field(default_factory=Templates)
+    report: Callable[[Notice, str], None] = lambda _notice, _error: None
 
-    def words(self, telling: Telling) -> Words:
-        """The words of one message."""
-        if telling.only is None:
-            return self._digest(telling)
-        said = self.annotations(telling.only)
+    def words(self, notices: Sequence[Notice]) -> Words:
+        """The words of one message about alerts of one status; several are a digest."""
+        if len(notices) > 1:
+            return self._digest(notices)
+        (notice,) = notices
+        said = self.annotations(notice)
         return Words(
             headline=one_line(said["summary"]),
             text="\n".join(filter(None, (said["description"], _failed_templates(said)))),
-            links=tuple(links(self.external_url, telling.only, said)),
+            links=tuple(links(self.external_url, notice, said)),
         )
 
     def annotations(self, notice: Notice) -> dict[str, str]:
         """Everything that is said of one alert."""
-        return annotations(notice, self.templates)
+        said = annotations(notice, self.templates)
+        if TEMPLATE_ERROR in said:
+            self.report(notice, said[TEMPLATE_ERROR])
+        return said
 
-    def written_addresses(self, telling: Telling) -> frozenset[str]:
+    def written_addresses(self, notices: Sequence[Notice]) -> frozenset[str]:
         """The addresses that documents and the receiver's templates themselves write into their texts."""
         own = (self.templates.summary or "", self.templates.description or "")
-        texts = (text for notice in telling.notices for _, text in notice.annotations)
+        texts = (text for notice in notices for _, text in notice.annotations)
         return frozenset(found for text in (*own, *texts) for found in _ADDRESS.findall(text))
 
-    def _digest(self, telling: Telling) -> Words:
-        worst = sorted(telling.notices, key=_urgency)
-        cause = shared_cause(telling.notices) if telling.firing else ""
-        named = [self._line(notice, cause, telling) for notice in worst[:_MOST_NAMED]]
+    def _digest(self, notices: Sequence[Notice]) -> Words:
+        firing = notices[0].status is NoticeStatus.FIRING
+        worst = sorted(notices, key=_urgency)
+        cause = shared_cause(notices) if firing else ""
+        named = [self._line(notice, cause, firing=firing) for notice in worst[:_MOST_NAMED]]
         more = len(worst) - len(named)
         rest = [f"and {more:,} more"] if more else []
         return Words(
-            headline=one_line(digest_headline(telling.notices, firing=telling.firing)),
+            headline=one_line(digest_headline(notices, firing=firing)),
             text="\n".join((*([visible(one_sentence(cause))] if cause else []), *named, *rest)),
             links=(("All SLOs", self.external_url),),
         )
 
-    def _line(self, notice: Notice, cause: str, telling: Telling) -> str:
-        said = (not telling.firing and _is_blind(notice)) or (cause and notice.condition == cause)
+    def _line(self, notice: Notice, cause: str, *, firing: bool) -> str:
+        said = (not firing and _is_blind(notice)) or (cause and notice.condition == cause)
         about = subject(notice) if said else self.annotations(notice)["summary"]
         return shortened(one_line(f"{notice.severity}: {about}"), _LINE_CHARS)
 
@@ -101,7 +112,7 @@ def one_sentence(text: str) -> str:
 
 
 def _failed_templates(said: Mapping[str, str]) -> str:
-    problem = said.get("template_error")
+    problem = said.get(TEMPLATE_ERROR)
     return f"A template could not be used, so the default text is shown: {problem}." if problem else ""
 
 

@@ -6,8 +6,9 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.delivery.backoff import Backoff, Bury, Done, HoldUntil, RetryAt, ending
+from app.delivery.endings import Bury, Done, HoldUntil, RetryAt, ending
 from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected, best
+from app.http.backoff import Backoff
 from tests.store.notices import START
 
 BACKOFF = Backoff()

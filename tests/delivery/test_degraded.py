@@ -20,7 +20,7 @@ from app.delivery import (
     StoredDeliveries,
     StoredMessages,
 )
-from app.delivery.backoff import Done, RetryAt
+from app.delivery.endings import Done, RetryAt
 from app.delivery.outcome import Failed, Rejected
 from app.slo import Severity
 from app.store import Database, open_database

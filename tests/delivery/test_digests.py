@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from app.alerting import Notice, resolve
-from app.delivery.direct import Manners, Messenger, telling_of
+from app.delivery.direct import Manners, Messenger
 from app.delivery.outcome import Delivered
 from app.delivery.pagerduty import PagerDuty, PagerDutyOptions
 from app.delivery.remembered import MemoryMessages
@@ -120,4 +120,4 @@ def test_a_cause_counts_as_one_of_the_messages_of_a_minute() -> None:
 
 
 def _words(notices: Sequence[Notice]) -> Words:
-    return WRITER.words(telling_of(notices))
+    return WRITER.words(notices)

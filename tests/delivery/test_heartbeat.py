@@ -9,8 +9,9 @@ from typing_extensions import override
 
 from app.delivery.alertmanager_api import AlertmanagerApi
 from app.delivery.given_up import GivenUpAlarm
-from app.delivery.heartbeat import Heartbeat, Watchdog, WatchdogOptions
+from app.delivery.heartbeat import Heartbeat
 from app.delivery.secrets import FixedSecret
+from app.delivery.watchdog import Watchdog, WatchdogOptions
 from app.store import StoreError
 from tests.delivery.desk import now, outgoing
 from tests.delivery.fakes import Remembered, SkewedClock

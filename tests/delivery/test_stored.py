@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from app.alerting import Alert, Route, Routing
 from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, StoredDeliveries, StoredMessages
-from app.delivery.backoff import Bury, Done
+from app.delivery.endings import Bury, Done
 from app.delivery.outcome import FailureReason, Rejected
 from app.slo import AlertState, Severity
 from app.store import Database, open_database

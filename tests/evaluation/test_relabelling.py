@@ -9,7 +9,7 @@ import pytest
 
 from app.alerting import Route, Routing
 from app.delivery import StoredDeliveries
-from app.delivery.backoff import Bury
+from app.delivery.endings import Bury
 from app.delivery.outcome import FailureReason
 from app.slo import Slo
 from app.store.alerts import load_in_force

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from app.delivery.answers import AttemptError
 from app.delivery.secrets import FileSecret, FixedSecret, Secret
+from app.http.failures import AttemptError
 from app.yamldoc.findings import FieldFinding, FieldPath
 
 

@@ -1,31 +1,10 @@
-"""When to try again, and what an attempt's outcome means for its entry. Arithmetic only."""
+"""What an attempt's outcome means for its entry. Arithmetic only."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected
-
-Uniform = Callable[[float, float], float]
-"""A random number between two, such as `random.uniform`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Backoff:
-    """Full jitter: somewhere between *base* and *base* doubled with every failure, at most *cap*.
-
-    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
-    """
-
-    base: timedelta = timedelta(seconds=1)
-    cap: timedelta = timedelta(minutes=5)
-    give_up_after: timedelta = timedelta(hours=24)
-
-    def delay(self, failures: int, uniform: Uniform) -> timedelta:
-        """How long to wait after so many failures in a row."""
-        # 2**30 seconds is more than any cap; a larger power would overflow a timedelta.
-        longest = min(self.base * 2.0 ** min(failures, 30), self.cap)
-        return timedelta(seconds=uniform(self.base.total_seconds(), longest.total_seconds()))
+from app.http.backoff import Backoff, Uniform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,48 @@
+"""Why a request to a receiver failed, and whether the receiver may have got it all the same."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class FailureReason(StrEnum):
+    """Why an attempt failed; doubles as a metric label."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    UNAUTHORIZED = "unauthorized"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    INTERNAL = "internal"
+
+
+_UNANSWERED = frozenset({FailureReason.TIMEOUT, FailureReason.UNREACHABLE, FailureReason.SERVER_ERROR})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """It may succeed later, not before *retry_after* where the receiver has said so.
+
+    *not_sent* says that there was no connection, so that the receiver cannot have got it.
+    """
+
+    reason: FailureReason
+    detail: str
+    retry_after: timedelta | None = None
+    not_sent: bool = False
+
+    @property
+    def unanswered(self) -> bool:
+        """Whether the receiver may have taken the message all the same."""
+        return not self.not_sent and self.reason in _UNANSWERED
+
+
+class AttemptError(Exception):
+    """An attempt did not succeed, and may later."""
+
+    def __init__(self, failed: Failed) -> None:
+        super().__init__(failed.detail)
+        self.failed = failed
