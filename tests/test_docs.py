@@ -18,12 +18,12 @@ from typer.main import get_command
 from app.alerting import TransitionKind, sent_labels
 from app.alerting.conditions import ALERTNAMES
 from app.cli.application import app
-from app.delivery.annotations import annotations
 from app.metrics import FAMILIES, RESERVED_LABELS, BuildInfo, Instruments
 from app.settings import Settings
 from app.settings.model import variable
 from app.slo import AlertState, Cause
 from app.status import ProblemCode
+from app.wording.annotations import annotations
 from tests.store.notices import firing
 from tests.support.api import Served
 from tests.support.messages import printed_texts

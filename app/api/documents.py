@@ -6,11 +6,11 @@ from typing import Any
 
 from app.alerting import Notice, Transition
 from app.api.responses import utc
-from app.delivery.annotations import annotations
-from app.delivery.links import page_of
-from app.delivery.message import spent_by_incident
 from app.slo import CalendarWindow, SloId, format_duration
 from app.status import AlertView, BudgetView, HistoryPoint, Problem, Progress, Snapshot, WindowView
+from app.wording.annotations import annotations
+from app.wording.links import page_of
+from app.wording.sentences import spent_by_incident
 
 Document = dict[str, Any]
 # Above it a float, which is what most clients read numbers into, does not hold every whole number.

@@ -13,8 +13,8 @@ from app.cli.documents import Paths, counted, show
 from app.cli.live import Inspector, LiveFindings
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
-from app.delivery import load_config
 from app.documents import COUNTER_NAME, LoadResult, load_documents
+from app.integrations import load_config
 from app.prometheus import PrometheusError, open_client
 from app.settings import Settings, SettingsError, environment, load_settings
 from app.yamldoc import HintFinding

@@ -12,17 +12,10 @@ from app.alerting import Notice, NoticeStatus, resolve
 from app.cli.console import Format, errors, fail, output, print_json
 from app.cli.remote import RemoteError, dead_letters, revive_letter
 from app.clock import Clock, SystemClock
-from app.delivery import (
-    DeliveryConfig,
-    MemoryMessages,
-    NoInstruments,
-    NotifierContext,
-    Receiver,
-    load_config,
-    open_receivers,
-)
-from app.delivery.config.meaning import ALERTMANAGER, AlertmanagerTargets
+from app.delivery import MemoryMessages, NoInstruments, Receiver
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
+from app.integrations import DeliveryConfig, NotifierContext, load_config, open_receivers
+from app.integrations.config.resolve import ALERTMANAGER, AlertmanagerTargets
 from app.settings import Settings, SettingsError, environment, load_settings
 from app.slo import Severity, SloId
 

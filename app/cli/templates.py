@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from app.delivery import DeliveryConfig
-from app.delivery.annotations import template_problems
-from app.delivery.samples import sample_alerts
-from app.delivery.templates import Templates, is_template
 from app.documents import LoadResult
+from app.integrations import DeliveryConfig
 from app.slo import Slo
+from app.wording.annotations import template_problems
+from app.wording.samples import sample_alerts
+from app.wording.templates import Templates, is_template
 from app.yamldoc import WarningFinding
 
 _REMEDY = "see docs/receivers.md; until then the default text is sent"

@@ -1,51 +1,31 @@
-"""The outbox to its receivers, each in a module of its own.
+"""Draining the outbox: order, retries, digests, dead letters, and the fallback while nothing can be written.
 
-May import `app.store`, `app.yamldoc`, the core and `app.clock`; imports httpx. Start at `loop.py`,
-which drains the outbox and re-asserts what fires; `degraded.py` puts pages before it while the database cannot be
-written. `message.py` puts alerts into words; `alertmanager.py` is the first receiver, `direct.py` what all others have
-in common; `outgoing.py` says where requests may go, `outcome.py` what can become of an attempt; `config/` is the file
-of receivers and routes, and `ports.py` what this room asks of others.
+Imports `app.store`, `app.http`, `app.wording`, the core and `app.clock`, and no integration: those implement the ports
+of this package. Start at `loop.py`, which drains the outbox and re-asserts what fires; `stored_outbox.py` is the outbox
+in the database, `fallback_outbox.py` puts pages before it that could not be written, `message_receiver.py` turns
+notifications into messages and digests, `outcome.py` says what an attempt comes to.
 """
 
-from app.delivery.alertmanager import Alertmanager, AlertmanagerOptions
-from app.delivery.alertmanager_peer import RECEIVER, Reassertion
-from app.delivery.config import DeliveryConfig, LoadedConfig, load_config
-from app.delivery.degraded import DegradableDeliveries
-from app.delivery.final import final_notifications, send_final
-from app.delivery.heartbeat import IsHealthy
+from app.delivery.fallback_outbox import DegradableDeliveries
 from app.delivery.loop import DeliveryLoop, DeliveryTiming
+from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import FailureReason
 from app.delivery.ports import Deliveries, DeliveryInstruments, Keeper, NoInstruments, Receiver
-from app.delivery.receivers import NotifierContext, Receivers, open_receivers
-from app.delivery.remembered import MemoryMessages
-from app.delivery.stored import StoredDeliveries, StoredMessages
+from app.delivery.stored_outbox import StoredDeliveries, StoredMessages
 from app.http.backoff import Backoff
 
 __all__ = [
-    "RECEIVER",
-    "Alertmanager",
-    "AlertmanagerOptions",
     "Backoff",
     "DegradableDeliveries",
     "Deliveries",
-    "DeliveryConfig",
     "DeliveryInstruments",
     "DeliveryLoop",
     "DeliveryTiming",
     "FailureReason",
-    "IsHealthy",
     "Keeper",
-    "LoadedConfig",
     "MemoryMessages",
     "NoInstruments",
-    "NotifierContext",
-    "Reassertion",
     "Receiver",
-    "Receivers",
     "StoredDeliveries",
     "StoredMessages",
-    "final_notifications",
-    "load_config",
-    "open_receivers",
-    "send_final",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.delivery.answers import POISON, Answer, failure_of
+from app.http.answers import POISON, Answer, failure_of
 from app.http.failures import Failed, FailureReason
 
 __all__ = ["Delivered", "Failed", "FailureReason", "Held", "Outcome", "Rejected", "best", "outcome_of", "unforeseen"]

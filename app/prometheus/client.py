@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from app.http.dates import clock_skew, retry_after
 from app.prometheus.breaker import Breaker
 from app.prometheus.credentials import Credentials
-from app.prometheus.dates import clock_skew, retry_after
 from app.prometheus.decode import PartialPolicy, decode_matrix, success_envelope
 from app.prometheus.errors import BadQueryError, HttpStatusError, MisconfiguredError, PrometheusError, bare
 from app.prometheus.exchange import Answer, decompressed, exchange

@@ -21,9 +21,9 @@ from app.api.ports import (
     ReloadOutcome,
 )
 from app.clock import Clock
-from app.delivery import LoadedConfig, load_config
 from app.documents import load_documents
 from app.evaluation import RECORDED_EVERY_S, Past, points
+from app.integrations import LoadedConfig, load_config
 from app.metrics import Instruments
 from app.service.engine import Engine
 from app.settings import Settings, environment

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from app.clock import Clock
-from app.delivery import DeliveryConfig
+from app.integrations import DeliveryConfig
 from app.metrics import Instruments
 from app.settings import Settings
 from app.status import Board

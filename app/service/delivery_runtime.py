@@ -8,16 +8,12 @@ from datetime import datetime
 import structlog
 
 from app.alerting import Notice
-from app.delivery import (
-    DegradableDeliveries,
+from app.delivery import DegradableDeliveries, DeliveryLoop, FailureReason, StoredDeliveries, StoredMessages
+from app.integrations import (
     DeliveryConfig,
-    DeliveryLoop,
-    FailureReason,
     IsHealthy,
     NotifierContext,
     Receivers,
-    StoredDeliveries,
-    StoredMessages,
     final_notifications,
     open_receivers,
     send_final,

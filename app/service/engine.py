@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import structlog
 
 from app.alerting import Notice
-from app.delivery import DeliveryConfig
 from app.documents import LoadResult
 from app.evaluation import EvaluationTiming, Evaluator
+from app.integrations import DeliveryConfig
 from app.prometheus import PrometheusClient, PrometheusError, open_client
 from app.schedule import Schedule
 from app.service.components import Components

@@ -13,8 +13,9 @@ from anyio.to_thread import current_default_thread_limiter
 
 from app.api import create_app, path_prefix
 from app.clock import SystemClock
-from app.delivery import DeliveryConfig, FailureReason, load_config
+from app.delivery import FailureReason
 from app.documents import LoadResult, load_documents
+from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
 from app.service.api_adapters import Documents, EngineHistory, EngineReadiness, StoredAlertLog, StoredDeadLetters

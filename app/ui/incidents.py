@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from app.alerting import Notice
-from app.delivery.annotations import annotations
-from app.delivery.links import elsewhere
-from app.delivery.message import error_duration, number, share, span, spent_by_incident, subject, why_stale
 from app.slo import Severity, SloId
 from app.status import UNKNOWN
 from app.ui.views import count
+from app.wording.annotations import annotations
+from app.wording.links import elsewhere
+from app.wording.sentences import error_duration, number, share, span, spent_by_incident, subject, why_stale
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from app.alerting import Notice
-from app.delivery.annotations import annotations
 from app.promql.selector_text import render
 from app.slo import AlertState, BadSli, CalendarWindow, Severity, format_duration
 from app.status import (
@@ -19,6 +18,7 @@ from app.status import (
     short,
     state_words,
 )
+from app.wording.annotations import annotations
 
 _RANKS = {HealthState.EXHAUSTED: 0, HealthState.AT_RISK: 1, HealthState.UNKNOWN: 2, HealthState.MEETING: 3}
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from fastapi.testclient import TestClient
 
 from app.alerting import Transition, TransitionKind
-from app.delivery.annotations import annotations
 from app.slo import AlertState, Cause, Severity, SloId
 from app.status import AlertView, HealthState, Snapshot
+from app.wording.annotations import annotations
 from tests.store.notices import firing
 from tests.support.api import Served
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo

@@ -9,10 +9,10 @@ from fastapi.testclient import TestClient
 from app.alerting import Transition, TransitionKind
 from app.api import ReloadOutcome
 from app.api.models import AlertsModel, DeadLettersModel
-from app.delivery.message import description
 from app.slo import AlertState, Cause, Severity, SloId
 from app.status import AlertView, Snapshot
 from app.store.dead_letters import DeadLetter
+from app.wording.sentences import description
 from tests.store.notices import firing
 from tests.support.api import Served
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo

@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from app.alerting import Notice
-from app.delivery.direct import Direct, Manners, Messenger
+from app.delivery.message_receiver import Direct, Manners, Messenger
+from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Outcome
-from app.delivery.outgoing import Outgoing, OutgoingOptions
-from app.delivery.remembered import MemoryMessages
-from app.delivery.words import Writer
+from app.http.client import Outgoing, OutgoingOptions
+from app.wording.messages import Writer
 from tests.delivery.fakes import Remembered
 
 T = TypeVar("T")

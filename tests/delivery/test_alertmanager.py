@@ -11,11 +11,12 @@ import httpx
 import pytest
 
 from app.alerting import Notice, resolve
-from app.delivery import Alertmanager, AlertmanagerOptions, FailureReason, Reassertion
+from app.delivery import FailureReason
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
-from app.delivery.outgoing import OutgoingOptions
 from app.http import IpAddress, Resolver
 from app.http import resolve as resolve_name
+from app.http.client import OutgoingOptions
+from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
 from tests.delivery.fakes import Remembered, SkewedClock
 from tests.delivery.names import Rebinding
 from tests.delivery.scripted import Reply, Scripted

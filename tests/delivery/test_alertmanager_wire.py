@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from app.alerting import Route, sent_labels
-from app.delivery.alertmanager_wire import Wire
+from app.integrations.alertmanager.payload import Wire
 from tests.store.notices import START, firing, resolved
 
 WIRE = Wire(external_url="http://sloburn.example:9720/", lifetime=timedelta(minutes=4))

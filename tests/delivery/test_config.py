@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from app.delivery import DeliveryConfig, load_config
-from app.delivery.config.meaning import AlertmanagerTargets, SlackWebhookOptions
-from app.delivery.mail import Encryption, MailOptions
-from app.delivery.pagerduty import PagerDutyOptions
-from app.delivery.secrets import FixedSecret
-from app.delivery.slack import SlackBotOptions
-from app.delivery.webhook import WebhookOptions
+from app.http.secrets import FixedSecret
+from app.integrations import DeliveryConfig, load_config
+from app.integrations.config.resolve import AlertmanagerTargets, SlackWebhookOptions
+from app.integrations.email.notifier import Encryption, MailOptions
+from app.integrations.pagerduty.notifier import PagerDutyOptions
+from app.integrations.slack.notifier import SlackBotOptions
+from app.integrations.webhook.notifier import WebhookOptions
 from app.slo import Severity
 from tests.store.notices import firing
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 
 from app.alerting import Notice, resolve
-from app.delivery.direct import Manners, Messenger
+from app.delivery.message_receiver import Manners, Messenger
+from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Delivered
-from app.delivery.pagerduty import PagerDuty, PagerDutyOptions
-from app.delivery.remembered import MemoryMessages
-from app.delivery.secrets import FixedSecret
-from app.delivery.slack import SlackWebhook
-from app.delivery.webhook import Webhook, WebhookOptions
-from app.delivery.words import Words, digest_headline
+from app.http.secrets import FixedSecret
+from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
+from app.integrations.slack.notifier import SlackWebhook
+from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.slo import Cause, Severity
+from app.wording.messages import Words, digest_headline
 from tests.delivery.desk import WRITER, deliver, outgoing
 from tests.delivery.fakes import SkewedClock
 from tests.delivery.scripted import Reply, Scripted

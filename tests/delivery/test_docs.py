@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from app.delivery import load_config
-from app.delivery.config import model
-from app.delivery.figures import NAMES
-from app.delivery.templates import _FILTERS
+from app.integrations import load_config
+from app.integrations.config import model
+from app.wording.template_values import NAMES
+from app.wording.templates import _FILTERS
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "receivers.md").read_text()

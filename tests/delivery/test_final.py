@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 from app.alerting import Alert, Notice, NoticeStatus, Route, Routing, resolve
-from app.delivery import Alertmanager, AlertmanagerOptions, StoredDeliveries, final_notifications, send_final
-from app.delivery.config import AlertmanagerTargets, DeliveryConfig, ReceiverConfig
-from app.delivery.mail import MailOptions
+from app.delivery import StoredDeliveries
 from app.delivery.outcome import Failed, FailureReason, Held
-from app.delivery.pagerduty import PagerDutyOptions
-from app.delivery.secrets import FixedSecret
-from app.delivery.webhook import WebhookOptions
+from app.http.secrets import FixedSecret
+from app.integrations import Alertmanager, AlertmanagerOptions, final_notifications, send_final
+from app.integrations.config import AlertmanagerTargets, DeliveryConfig, ReceiverConfig
+from app.integrations.email.notifier import MailOptions
+from app.integrations.pagerduty.notifier import PagerDutyOptions
+from app.integrations.webhook.notifier import WebhookOptions
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts

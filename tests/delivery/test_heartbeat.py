@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import httpx
 from typing_extensions import override
 
-from app.delivery.alertmanager_api import AlertmanagerApi
-from app.delivery.given_up import GivenUpAlarm
-from app.delivery.heartbeat import Heartbeat
-from app.delivery.secrets import FixedSecret
-from app.delivery.watchdog import Watchdog, WatchdogOptions
+from app.http.secrets import FixedSecret
+from app.integrations.alertmanager.api import AlertmanagerApi
+from app.integrations.alertmanager.given_up import GivenUpAlarm
+from app.integrations.alertmanager.watchdog import Watchdog, WatchdogOptions
+from app.integrations.heartbeat import Heartbeat
 from app.store import StoreError
 from tests.delivery.desk import now, outgoing
 from tests.delivery.fakes import Remembered, SkewedClock

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app.delivery import NotifierContext, Receivers, load_config, open_receivers
+from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome
-from app.delivery.remembered import MemoryMessages
 from app.http import bypasses, environment_proxies, proxies
+from app.integrations import NotifierContext, Receivers, load_config, open_receivers
 from tests.delivery.desk import now
 from tests.delivery.egress import ConnectProxy
 from tests.delivery.fakes import Remembered, SkewedClock

@@ -10,19 +10,9 @@ import pytest
 from typing_extensions import override
 
 from app.alerting import Alert, Notice
-from app.delivery import (
-    Alertmanager,
-    AlertmanagerOptions,
-    Backoff,
-    DeliveryLoop,
-    DeliveryTiming,
-    FailureReason,
-    Keeper,
-    Reassertion,
-    Receiver,
-    StoredDeliveries,
-)
+from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FailureReason, Keeper, Receiver, StoredDeliveries
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
+from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts

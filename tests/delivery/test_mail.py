@@ -18,15 +18,15 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from app.alerting import Notice
-from app.delivery.direct import Direct, Messenger
-from app.delivery.http_options import HttpOptions, ProxyOptions
-from app.delivery.letters import parse_mailbox
-from app.delivery.mail import Encryption, Mail, MailOptions
+from app.delivery.message_receiver import Direct, Messenger
+from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
-from app.delivery.outgoing import OutgoingOptions
-from app.delivery.remembered import MemoryMessages
-from app.delivery.secrets import FixedSecret
 from app.http import Resolver, resolve
+from app.http.client import OutgoingOptions
+from app.http.request_options import HttpOptions, ProxyOptions
+from app.http.secrets import FixedSecret
+from app.integrations.email.mime import parse_mailbox
+from app.integrations.email.notifier import Encryption, Mail, MailOptions
 from tests.delivery.desk import WRITER, deliver, now
 from tests.delivery.egress import ConnectProxy
 from tests.delivery.fakes import Remembered, SkewedClock

@@ -6,17 +6,17 @@ from datetime import timedelta
 import pytest
 
 from app.alerting import resolve
-from app.delivery import message
-from app.delivery.annotations import annotations
-from app.delivery.message import description, summary, time_left
 from app.slo import Cause
+from app.wording import sentences
+from app.wording.annotations import annotations
+from app.wording.sentences import description, summary, time_left
 from tests.store.notices import START, firing, resolved
 
 NAN = float("nan")
 
 
 def test_the_examples_hold() -> None:
-    assert doctest.testmod(message).failed == 0
+    assert doctest.testmod(sentences).failed == 0
 
 
 def test_a_page_says_what_burns_how_much_is_gone_and_how_long_it_lasts() -> None:

@@ -11,24 +11,15 @@ import httpx
 import pytest
 
 from app.alerting import Alert, Notice, resolve
-from app.delivery import (
-    Alertmanager,
-    AlertmanagerOptions,
-    Backoff,
-    DegradableDeliveries,
-    DeliveryLoop,
-    DeliveryTiming,
-    Reassertion,
-    StoredDeliveries,
-    StoredMessages,
-)
-from app.delivery.direct import Direct, Messenger
-from app.delivery.outgoing import OutgoingOptions
-from app.delivery.pagerduty import PagerDuty, PagerDutyOptions
+from app.delivery import Backoff, DegradableDeliveries, DeliveryLoop, DeliveryTiming, StoredDeliveries, StoredMessages
+from app.delivery.message_receiver import Direct, Messenger
 from app.delivery.ports import Receiver
-from app.delivery.secrets import FixedSecret
-from app.delivery.slack import SlackWebhook
-from app.delivery.webhook import Webhook, WebhookOptions
+from app.http.client import OutgoingOptions
+from app.http.secrets import FixedSecret
+from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
+from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
+from app.integrations.slack.notifier import SlackWebhook
+from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.slo import AlertState
 from app.store import Database, open_database
 from app.store.alerts import save_alerts

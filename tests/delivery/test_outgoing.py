@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app.delivery.addresses import AddressPolicy
-from app.delivery.answers import Answer
 from app.delivery.outcome import FailureReason
-from app.delivery.outgoing import Outgoing, OutgoingOptions
 from app.http import IpAddress, Resolver, resolve
+from app.http.addresses import AddressPolicy
+from app.http.answers import Answer
+from app.http.client import Outgoing, OutgoingOptions
 from app.http.failures import AttemptError
 from tests.delivery.names import Rebinding
 from tests.delivery.scripted import Reply, Scripted

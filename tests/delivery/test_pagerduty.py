@@ -4,11 +4,11 @@ from datetime import timedelta
 
 import orjson
 
-from app.delivery.direct import Manners, Messenger
+from app.delivery.message_receiver import Manners, Messenger
+from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Rejected
-from app.delivery.pagerduty import PagerDuty, PagerDutyOptions, dedup_key
-from app.delivery.remembered import MemoryMessages
-from app.delivery.secrets import FixedSecret
+from app.http.secrets import FixedSecret
+from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions, dedup_key
 from app.slo import Severity
 from tests.delivery.desk import WRITER, deliver, outgoing
 from tests.delivery.fakes import Remembered

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from app.clock import SystemClock
-from app.delivery import DeliveryConfig, MemoryMessages, NoInstruments, NotifierContext, load_config, open_receivers
-from app.delivery.config.meaning import AlertmanagerTargets, ReceiverConfig
+from app.delivery import MemoryMessages, NoInstruments
 from app.documents import load_documents
+from app.integrations import DeliveryConfig, NotifierContext, load_config, open_receivers
+from app.integrations.config.resolve import AlertmanagerTargets, ReceiverConfig
 from app.metrics import BuildInfo, Instruments
 from app.service.components import Components
 from app.service.engine import Engine

@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 
 from app.alerting import Notice
 from app.delivery import StoredMessages
-from app.delivery.direct import Direct, Manners, Messenger
+from app.delivery.message_receiver import Direct, Manners, Messenger
 from app.delivery.outcome import Delivered, Failed, Outcome
-from app.delivery.pagerduty import PagerDuty, PagerDutyOptions
-from app.delivery.secrets import FixedSecret
-from app.delivery.webhook import Webhook, WebhookOptions
+from app.http.secrets import FixedSecret
+from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
+from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.store import open_database
 from app.store.outbox import enqueue, hold_beginnings, waiting, withdraw_beginning
 from app.store.unanswered import note_sent, unanswered_messages

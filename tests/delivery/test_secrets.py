@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from app.delivery.direct import Messenger
+from app.delivery.message_receiver import Messenger
 from app.delivery.outcome import Delivered, Failed, FailureReason
-from app.delivery.secrets import FileSecret, FixedSecret, Secret, blotted
-from app.delivery.webhook import Webhook, WebhookOptions
+from app.http.secrets import FileSecret, FixedSecret, Secret, blotted
+from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from tests.delivery.desk import WRITER, deliver, outgoing
 from tests.delivery.fakes import Remembered, SkewedClock
 from tests.delivery.scripted import Scripted

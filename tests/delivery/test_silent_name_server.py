@@ -9,17 +9,17 @@ from datetime import timedelta
 import pytest
 
 from app.clock import SystemClock
-from app.delivery import Alertmanager, AlertmanagerOptions
-from app.delivery.direct import Direct, Messenger
-from app.delivery.heartbeat import Heartbeat
-from app.delivery.mail import Mail, MailOptions
+from app.delivery.message_receiver import Direct, Messenger
+from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Failed, FailureReason, Outcome
-from app.delivery.outgoing import Outgoing, OutgoingOptions
-from app.delivery.pagerduty import PagerDuty, PagerDutyOptions
-from app.delivery.remembered import MemoryMessages
-from app.delivery.secrets import FixedSecret
-from app.delivery.slack import SlackWebhook
-from app.delivery.webhook import Webhook, WebhookOptions
+from app.http.client import Outgoing, OutgoingOptions
+from app.http.secrets import FixedSecret
+from app.integrations import Alertmanager, AlertmanagerOptions
+from app.integrations.email.notifier import Mail, MailOptions
+from app.integrations.heartbeat import Heartbeat
+from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
+from app.integrations.slack.notifier import SlackWebhook
+from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.prometheus import HttpConfig, PrometheusError, open_client
 from tests.delivery.desk import WRITER, now
 from tests.delivery.fakes import Remembered, SkewedClock

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from app.delivery import slack
-from app.delivery.direct import Messenger
+from app.delivery.message_receiver import Messenger
+from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Delivered, Failed, FailureReason, Rejected
-from app.delivery.remembered import MemoryMessages
-from app.delivery.secrets import FixedSecret
-from app.delivery.slack import SlackBot, SlackBotOptions, SlackWebhook
+from app.http.secrets import FixedSecret
+from app.integrations.slack import notifier as slack
+from app.integrations.slack.notifier import SlackBot, SlackBotOptions, SlackWebhook
 from tests.delivery.desk import WRITER, deliver, outgoing
 from tests.delivery.scripted import Reply, Scripted
 from tests.store.notices import firing, resolved

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.delivery import plain_text
-from app.delivery.annotations import annotations
-from app.delivery.figures import NAMES, figures
-from app.delivery.templates import TemplateProblemError, Templates, compile_template, render
 from app.slo import SloId
+from app.wording import plain_text
+from app.wording.annotations import annotations
+from app.wording.template_values import NAMES, figures
+from app.wording.templates import TemplateProblemError, Templates, compile_template, render
 from tests.store.notices import firing, resolved
 
 HOSTILE = [

@@ -14,11 +14,11 @@ from structlog.testing import capture_logs
 from typing_extensions import override
 
 from app.alerting import Notice, resolve
-from app.delivery.direct import Manners, Messenger
+from app.delivery.message_receiver import Manners, Messenger
+from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Rejected
-from app.delivery.remembered import MemoryMessages
-from app.delivery.secrets import FixedSecret
-from app.delivery.webhook import Webhook, WebhookOptions, fingerprint
+from app.http.secrets import FixedSecret
+from app.integrations.webhook.notifier import Webhook, WebhookOptions, fingerprint
 from app.slo import Cause, Severity
 from app.store import StoreError
 from app.store.outbox import idempotency_key

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from app.api.documents import alert_document
-from app.delivery.message import description, summary
 from app.documents import load_documents
 from app.slo import AlertState, Cause, Severity, Slo, SloId
 from app.status import AlertView, HealthState, ProblemCode
 from app.store.alerts import load_in_force, recent_transitions
+from app.wording.sentences import description, summary
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.running import INTERVAL_S, Running
 from tests.support.service import write_documents

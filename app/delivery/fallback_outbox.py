@@ -1,0 +1,271 @@
+"""Pages while the database cannot be used: they go out from memory, under the keys they will have (ADR-0008).
+
+Ticks hand over what they have decided and could not write. Nothing else changes: whoever drains the outbox sees the
+pages in it, after what was there before, and finds what became of them remembered until it can be written down.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from itertools import count
+
+from typing_extensions import override
+
+from app.alerting import Notice, NoticeStatus
+from app.delivery.endings import Bury, Done, Ending, HoldUntil, RetryAt
+from app.delivery.ports import Deliveries
+from app.delivery.stored_outbox import StoredDeliveries
+from app.slo import Severity
+from app.store import StoreError
+from app.store.outbox import OutboxEntry, idempotency_key
+
+_AGAIN = timedelta(seconds=5)
+_DURABILITY = ("durability", "degraded")
+
+_Key = tuple[str, str]
+"""What an entry is known by, on disk or not: its receiver and its idempotency key."""
+
+
+class DegradableDeliveries(Deliveries):
+    """The stored deliveries, and before them in memory the pages that could not be stored.
+
+    Each receiver is served by one task, so that no entry is claimed twice at a time.
+    """
+
+    def __init__(self, stored: StoredDeliveries) -> None:
+        self._stored = stored
+        # Guards what follows, never held while the database is used: a locked one would hold up every receiver.
+        self._turn = threading.Lock()
+        self._ids = count(-1, -1)
+        self._pages: dict[_Key, OutboxEntry] = {}
+        self._fallen: set[_Key] = set()
+        self._waits: dict[_Key, OutboxEntry] = {}
+        self._news: dict[str, Notice] = {}
+        self._ends: dict[tuple[str, str], Notice] = {}
+        self._endings: dict[_Key, Ending] = {}
+        self._attempts: Counter[_Key] = Counter()
+        self._given: dict[int, OutboxEntry] = {}
+        self._asked_at: dict[str, datetime] = {}
+        self._unclaimable: set[str] = set()
+        self._oldest_stored: datetime | None = None
+        self._pictures: dict[str, Sequence[Notice]] = {}
+
+    def hold(self, unwritten: Iterable[Notice], *, at: datetime) -> None:
+        """What ticks have decided and not written so far, oldest first; nothing once it is written."""
+        pages = [_degraded(notice) for notice in unwritten if notice.severity is Severity.PAGE and not _held(notice)]
+        with self._turn:
+            self._news = {notice.key: notice for notice in pages}
+            self._ends = {_incident(notice): notice for notice in pages if notice.status is NoticeStatus.RESOLVED}
+            if not pages:
+                self._pages = {key: page for key, page in self._pages.items() if key in self._fallen}
+            fallen_back = [(self._pages[key].receiver, self._pages[key].notice) for key in self._fallen]
+            routing = self._stored.routing
+            for notice in pages:
+                for receiver in () if routing is None else routing.receivers(notice):
+                    self._add(receiver, notice, at)
+            for receiver, notice in fallen_back:
+                self._fall(receiver, self._ends_of(notice), at)
+
+    @override
+    def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
+        self._asked_at[receiver] = at
+        try:
+            claimed = self._without_ended(self._stored.claim(receiver, at=at), at)
+        except StoreError:
+            claimed = []
+            self._unclaimable.add(receiver)
+        else:
+            self._unclaimable.discard(receiver)
+        heads = self._heads(receiver)
+        with self._turn:
+            entries = [*claimed, *(entry for entry in heads if entry.due_at <= at)]
+            self._given |= {entry.id: entry for entry in entries}
+        return entries
+
+    @override
+    def settle(self, endings: Mapping[int, Ending], *, at: datetime) -> None:
+        of_stored = {entry_id: ending for entry_id, ending in endings.items() if entry_id > 0}
+        unwritten = dict(endings)
+        if of_stored:
+            try:
+                self._stored.settle(of_stored, at=at)
+            except StoreError:
+                pass
+            else:
+                unwritten = {entry_id: ending for entry_id, ending in endings.items() if entry_id < 0}
+        with self._turn:
+            given = {entry_id: self._given.pop(entry_id, None) for entry_id in endings}
+            for entry_id, ending in endings.items():
+                entry = given[entry_id]
+                if entry is not None and entry_id in unwritten:
+                    self._note(entry, ending, at)
+                elif entry is not None:
+                    self._written(entry, ending)
+
+    @override
+    def next_due(self, receiver: str) -> datetime | None:
+        dues = [entry.due_at for entry in self._heads(receiver)]
+        stored = self._stored_due(receiver)
+        return min((*dues, *([] if stored is None else [stored])), default=None)
+
+    @override
+    def oldest_waiting(self) -> datetime | None:
+        with self._turn:
+            made = [entry.created_at for key, entry in self._pages.items() if not self._over(key)]
+        # What cannot be read waits on.
+        with suppress(StoreError):
+            self._oldest_stored = self._stored.oldest_waiting()
+        stored = self._oldest_stored
+        return min((*made, *([] if stored is None else [stored])), default=None)
+
+    @override
+    def picture(self, receiver: str, *, at: datetime) -> Sequence[Notice]:
+        try:
+            stored = self._pictures[receiver] = self._stored.picture(receiver, at=at)
+        except StoreError:
+            # To forget what fires would be an all-clear.
+            stored = self._pictures.get(receiver, ())
+        with self._turn:
+            news = dict(self._news)
+        since = at - self._stored.repeat_resolved
+        told = (one for one in news.values() if one.status is NoticeStatus.FIRING or one.at >= since)
+        return (
+            *(notice for notice in stored if notice.key not in news),
+            *(notice for notice in told if self._stored.concerns(receiver, notice)),
+        )
+
+    def _without_ended(self, claimed: Sequence[OutboxEntry], at: datetime) -> list[OutboxEntry]:
+        """Entries without those that were seen to from memory, whose endings are written down now."""
+        with self._turn:
+            ended = {entry.id: self._endings[_key(entry)] for entry in claimed if _key(entry) in self._endings}
+        if ended:
+            self._stored.settle(ended, at=at)
+        with self._turn:
+            for entry in claimed:
+                if entry.id in ended:
+                    self._written(entry, ended[entry.id])
+                    del self._endings[_key(entry)]
+                    self._attempts.pop(_key(entry), None)
+        return [entry for entry in claimed if entry.id not in ended]
+
+    def _stored_due(self, receiver: str) -> datetime | None:
+        """When to claim again what lies in the database: soon, if it could not be done or nobody can say."""
+        if receiver not in self._unclaimable:
+            with suppress(StoreError):
+                return self._stored.next_due(receiver)
+        asked_at = self._asked_at.get(receiver)
+        return None if asked_at is None else asked_at + _AGAIN
+
+    def _heads(self, receiver: str) -> list[OutboxEntry]:
+        """The first of each alert that waits in memory, and of pages that wait where nothing can be claimed."""
+        unclaimable = receiver in self._unclaimable
+        if not unclaimable and not any(key[0] == receiver for key in tuple(self._pages)):
+            return []
+        waiting = self._waiting(receiver)
+        with self._turn:
+            known = {entry.idempotency_key for entry in waiting}
+            queue = [
+                *waiting,
+                *(entry for (name, key), entry in self._pages.items() if name == receiver and key not in known),
+            ]
+            heads: dict[str, OutboxEntry] = {}
+            for entry in queue:
+                if not self._over(_key(entry)):
+                    heads.setdefault(entry.notice.key, entry)
+            mine = (entry for entry in heads.values() if entry.id < 0 or unclaimable)
+            return [self._as_it_stands(entry) for entry in mine if entry.notice.severity is Severity.PAGE]
+
+    def _waiting(self, receiver: str) -> Sequence[OutboxEntry]:
+        """What waits in the database, as last seen if nobody can read it: an end must not overtake its beginning."""
+        try:
+            found = self._stored.waiting(receiver)
+        except StoreError:
+            with self._turn:
+                known = [entry for entry in self._waits.values() if entry.receiver == receiver]
+            return sorted(known, key=lambda entry: entry.id)
+        with self._turn:
+            others = {key: entry for key, entry in self._waits.items() if entry.receiver != receiver}
+            self._waits = others | {_key(entry): entry for entry in found if entry.notice.severity is Severity.PAGE}
+        return found
+
+    def _as_it_stands(self, entry: OutboxEntry) -> OutboxEntry:
+        ending = self._endings.get(_key(entry))
+        due_at = ending.due_at if isinstance(ending, RetryAt | HoldUntil) else entry.due_at
+        return replace(entry, due_at=due_at, attempts=entry.attempts + self._attempts[_key(entry)])
+
+    def _over(self, key: _Key) -> bool:
+        return isinstance(self._endings.get(key), Done | Bury)
+
+    def _note(self, entry: OutboxEntry, ending: Ending, at: datetime) -> None:
+        self._endings[_key(entry)] = ending
+        self._attempts[_key(entry)] += isinstance(ending, RetryAt)
+        if entry.id > 0:
+            self._waits.setdefault(_key(entry), entry)
+        if isinstance(ending, Bury) and entry.receiver in self._stored.fallbacks:
+            # If the receiver comes back for the end alone, whoever was told of the beginning must hear it too.
+            told = entry.notice, *self._ends_of(entry.notice, waiting_for=entry.receiver)
+            self._fall(self._stored.fallbacks[entry.receiver], told, at)
+
+    def _written(self, entry: OutboxEntry, ending: Ending) -> None:
+        """What became of an entry is in the database: what memory holds of it is of no more use, or is brought up."""
+        key = _key(entry)
+        self._waits.pop(key, None)
+        if isinstance(ending, Done | Bury):
+            self._pages.pop(key, None)
+            self._fallen.discard(key)
+        elif entry.notice.severity is Severity.PAGE:
+            attempts = entry.attempts + isinstance(ending, RetryAt)
+            self._waits[key] = replace(entry, due_at=ending.due_at, attempts=attempts)
+
+    def _ends_of(self, notice: Notice, *, waiting_for: str | None = None) -> Iterator[Notice]:
+        """What says that an alert is over: decided and not written, or waiting in the database for some receiver."""
+        if notice.status is NoticeStatus.RESOLVED:
+            return
+        if _incident(notice) in self._ends:
+            yield self._ends[_incident(notice)]
+        waiting = [entry.notice for entry in self._waits.values() if entry.receiver == waiting_for]
+        ends = (other for other in waiting if other.status is NoticeStatus.RESOLVED)
+        yield from (end for end in ends if _incident(end) == _incident(notice))
+
+    def _fall(self, receiver: str, notices: Iterable[Notice], at: datetime) -> None:
+        """Tell a receiver in the place of another; this is kept until it is in the database."""
+        for notice in notices:
+            self._add(receiver, notice, at)
+            key = receiver, idempotency_key(notice)
+            if key in self._pages:
+                self._fallen.add(key)
+
+    def _add(self, receiver: str, notice: Notice, at: datetime) -> None:
+        key = idempotency_key(notice)
+        if (receiver, key) not in self._pages and not self._over((receiver, key)):
+            self._pages[receiver, key] = OutboxEntry(
+                id=next(self._ids),
+                receiver=receiver,
+                idempotency_key=key,
+                notice=notice,
+                created_at=at,
+                attempts=0,
+                due_at=at,
+                last_error=None,
+            )
+
+
+def _key(entry: OutboxEntry) -> _Key:
+    return entry.receiver, entry.idempotency_key
+
+
+def _held(notice: Notice) -> bool:
+    """Whether receivers are told that the alert fires only once fresh data confirms it."""
+    return notice.unconfirmed and notice.status is NoticeStatus.FIRING
+
+
+def _incident(notice: Notice) -> tuple[str, str]:
+    return notice.instance, notice.incident
+
+
+def _degraded(notice: Notice) -> Notice:
+    """The notice as it goes out: whoever reads it knows that a crash would lose it."""
+    return replace(notice, annotations=(*notice.annotations, _DURABILITY))

@@ -1,0 +1,385 @@
+"""A receiver that people read or are called by: a message for each change, or one digest when there are too many.
+
+Its lease is 30 s, so no batch may take longer: what was not begun in time is left for the next pass.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from typing import Protocol
+
+import structlog
+from typing_extensions import override
+
+from app.alerting import Notice, NoticeStatus
+from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected, unforeseen
+from app.delivery.ports import DeliveryInstruments, Messages, Receiver
+from app.http.failures import AttemptError
+from app.http.secrets import Secret, blotted
+from app.slo import Cause, Severity
+from app.store import StoreError
+from app.store.outbox import idempotency_key
+
+_log = structlog.get_logger(__name__)
+_BEGIN_WITHIN_S = 12.0
+_MINUTE_S = 60.0
+_SOON = timedelta(seconds=1)
+_DETAIL_CHARS = 300
+_SEVERAL = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Telling:
+    """One message to send, about alerts of one status: *key* is the same for every attempt.
+
+    *handle* names the message that said that these alerts fire, where there is one that can be changed; *still_firing*
+    are other alerts of that message, which go on, and *unlisted* counts those whose end has not been told either.
+    *repeated* says that it ends a message which was not answered, beside another one that ends the same alerts.
+    """
+
+    notices: tuple[Notice, ...]
+    key: str
+    handle: str | None = None
+    still_firing: tuple[Notice, ...] = ()
+    unlisted: int = 0
+    repeated: bool = False
+
+    @property
+    def firing(self) -> bool:
+        """Whether the alerts fire; else they are over."""
+        return self.notices[0].status is NoticeStatus.FIRING
+
+    @property
+    def digest(self) -> str:
+        """The identity of a digest: that of its first alert, so that an attempt with more alerts is the same digest."""
+        return blake2b(f"digest\n{idempotency_key(self.notices[0])}".encode(), digest_size=16).hexdigest()
+
+    @property
+    def only(self) -> Notice | None:
+        """The alert, if there is but one."""
+        return self.notices[0] if len(self.notices) == 1 else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What became of a message; *handle* names it where it can be changed later."""
+
+    outcome: Outcome
+    handle: str | None = None
+
+
+class Messenger(Protocol):
+    """Speaks to one service; raises `AttemptError` for what may work later."""
+
+    @property
+    def secrets(self) -> Sequence[Secret]:
+        """What must not be seen in any text about it."""
+
+    @property
+    def tracks_alerts(self) -> bool:
+        """Whether the service keeps an alert open until it is told the end."""
+
+    @property
+    def digests_ends(self) -> bool:
+        """Whether one message can say that many alerts are over."""
+
+    @property
+    def tells_each_end(self) -> bool:
+        """Whether it is told which alerts of a digest are over while others of it still fire."""
+
+    @property
+    def divisible(self) -> bool:
+        """Whether a digest that is refused is worth dividing, since a single alert in it may be to blame."""
+
+    def opens(self, telling: Telling) -> str | None:
+        """What a message that alerts fire opens at the receiver, as its handle; None where that is not known before."""
+
+    async def tell(self, telling: Telling) -> Told:
+        """Send one message, once."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How a receiver wants to be treated: messages a minute before there is a digest, and messages at once."""
+
+    per_minute: int = 20
+    at_once: int = 2
+
+
+_DEFAULT = Manners()
+
+
+@dataclass(slots=True)
+class _Sent:
+    """Handles of the messages of one pass: *noted* in the store, and how the receiver has answered."""
+
+    noted: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
+    unanswered: set[str] = field(default_factory=set)
+
+
+class Direct(Receiver):
+    """Tells one messenger, within its manners."""
+
+    def __init__(
+        self,
+        name: str,
+        messenger: Messenger,
+        *,
+        messages: Messages,
+        instruments: DeliveryInstruments,
+        manners: Manners = _DEFAULT,
+    ) -> None:
+        self._name = name
+        self._messenger = messenger
+        self._messages = messages
+        self._instruments = instruments
+        self._manners = manners
+        self._sent: deque[float] = deque()
+
+    @property
+    @override
+    def name(self) -> str:
+        return self._name
+
+    @property
+    @override
+    def tracks_alerts(self) -> bool:
+        return self._messenger.tracks_alerts
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._messenger.aclose()
+
+    @override
+    async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
+        begin_until = asyncio.get_running_loop().time() + _BEGIN_WITHIN_S
+        outcomes: dict[Notice, Outcome] = {}
+        tellings = await self._plan(notices, outcomes)
+        sent = _Sent()
+        await self._note_sent(tellings, sent, at)
+        await self._tell_all(tellings, outcomes, sent, begin_until=begin_until, at=at)
+        # Not in a `finally`: what a cancelled attempt has sent stays noted.
+        await self._note_answers(sent, at)
+        return [outcomes.get(notice, Held(until=at + _SOON)) for notice in notices]
+
+    async def _plan(self, notices: Sequence[Notice], outcomes: dict[Notice, Outcome]) -> deque[Telling]:
+        """The messages to send; what needs none has its outcome already."""
+        firing = [notice for notice in notices if notice.status is NoticeStatus.FIRING]
+        ended: list[Notice] = []
+        shown: dict[str, list[Notice]] = {}
+        counts: dict[str, int] = {}
+        for notice in notices:
+            if notice.status is NoticeStatus.FIRING:
+                continue
+            message = await asyncio.to_thread(self._messages.recall, self._name, notice)
+            if message is None:
+                ended.append(notice)
+            else:
+                shown.setdefault(message.handle, []).append(notice)
+                counts[message.handle] = message.alerts
+        tellings = deque(self._within_quota(firing, digests=True))
+        for handle, over in shown.items():
+            left = counts[handle] - len(over)
+            if not left:
+                tellings.append(telling_of(over, handle=handle))
+            elif self._messenger.tells_each_end:
+                try:
+                    others = await asyncio.to_thread(self._messages.firing_in, self._name, handle)
+                except StoreError:
+                    # Without those that go on the message would close them; it waits until they are known.
+                    continue
+                ended_keys = {notice.key for notice in over}
+                still = tuple(notice for notice in others if notice.key not in ended_keys)[:left]
+                tellings.append(telling_of(over, handle=handle, still_firing=still, unlisted=left - len(still)))
+            else:
+                await asyncio.to_thread(self._messages.forget, self._name, over)
+                outcomes.update(dict.fromkeys(over, Delivered()))
+        tellings.extend(self._within_quota(ended, digests=self._messenger.digests_ends))
+        # What waits for its turn is not over for the receiver yet.
+        planned = {notice for telling in tellings if not telling.firing for notice in telling.notices}
+        over_now = [notice for notice in notices if notice in planned or notice in outcomes]
+        tellings.extend(await self._unanswered_ends(tellings, over_now))
+        return tellings
+
+    async def _unanswered_ends(self, tellings: Sequence[Telling], over_now: Sequence[Notice]) -> list[Telling]:
+        """The ends of messages without response that no other message ends; *over_now* ends with *tellings*."""
+        if not over_now:
+            return []
+        ended_by = {telling.handle or self._opens(telling) for telling in tellings if not telling.firing}
+        unanswered = await asyncio.to_thread(self._messages.resolve_unanswered, self._name, over_now)
+        return [
+            replace(telling_of(all_ended, handle=handle), repeated=True)
+            for handle, all_ended in unanswered.items()
+            if handle not in ended_by
+        ]
+
+    def _opens(self, telling: Telling) -> str | None:
+        # Labels that no encoding takes spoil this message only, which fails when it is sent.
+        with suppress(ValueError, TypeError):
+            return self._messenger.opens(telling)
+        return None
+
+    async def _note_sent(self, tellings: Sequence[Telling], sent: _Sent, at: datetime) -> None:
+        """Note what messages open before they are sent: this process may end before a response is seen."""
+        opens = {self._opens(telling): telling.notices for telling in tellings if telling.firing}
+        new = {handle: notices for handle, notices in opens.items() if handle is not None and handle not in sent.noted}
+        if new:
+            sent.noted.update(new)
+            await asyncio.to_thread(self._messages.note_sent, self._name, new, at=at)
+
+    async def _note_answers(self, sent: _Sent, at: datetime) -> None:
+        if sent.noted or sent.answered:
+            unsent = sent.noted - sent.answered - sent.unanswered
+            await asyncio.to_thread(
+                self._messages.note_answers, self._name, answered=sent.answered, unsent=unsent, at=at
+            )
+
+    def _within_quota(self, notices: Sequence[Notice], *, digests: bool) -> list[Telling]:
+        """A message for each, or one for all of a severity where those would be too many.
+
+        What nobody has data of is told at once. Ends that no digest can tell wait for their turn, unless the receiver
+        is told each end of a digest too, and so takes as many as there are.
+        """
+        blind, others = _without_data(notices) if digests else ([], notices)
+        groups: list[Sequence[Notice]] = _by_severity(blind)
+        left = self._left() - len(groups)
+        if digests and len(others) > max(left, 0):
+            groups += _by_severity(others)
+        elif not digests and self._messenger.tells_each_end:
+            return [telling_of([notice]) for notice in others]
+        else:
+            groups += [[notice] for notice in others[: max(left, 0)]]
+        self._sent.extend([asyncio.get_running_loop().time()] * len(groups))
+        return [telling_of(group) for group in groups]
+
+    def _left(self) -> int:
+        """How many messages may still be sent in this minute."""
+        now = asyncio.get_running_loop().time()
+        while self._sent and now - self._sent[0] > _MINUTE_S:
+            self._sent.popleft()
+        return self._manners.per_minute - len(self._sent)
+
+    async def _tell_all(
+        self,
+        tellings: deque[Telling],
+        outcomes: dict[Notice, Outcome],
+        sent: _Sent,
+        *,
+        begin_until: float,
+        at: datetime,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        failures: list[Failed] = []
+
+        async def work() -> None:
+            while tellings and not failures and loop.time() < begin_until:
+                telling = tellings.popleft()
+                outcome = await self._tell(telling, sent, at)
+                if isinstance(outcome, Failed) and outcome.reason is not FailureReason.INTERNAL:
+                    failures.append(outcome)
+                if telling.repeated and isinstance(outcome, Rejected):
+                    # There is nothing to end, and the other message about these alerts counts.
+                    continue
+                if telling.only is None and not telling.repeated and self._may_be_one(outcome):
+                    # One alert has spoilt it for the others: halve until the offender is alone.
+                    tellings.extendleft(reversed(_halves(telling)))
+                else:
+                    for notice in telling.notices:
+                        outcomes[notice] = _worse(outcomes.get(notice), outcome)
+
+        await asyncio.gather(*(work() for _ in range(self._manners.at_once)))
+        # A receiver that has just failed would fail for the rest too, and each attempt takes time.
+        for telling in tellings if failures else ():
+            outcomes.update(dict.fromkeys(telling.notices, failures[0]))
+
+    def _may_be_one(self, outcome: Outcome) -> bool:
+        """Whether a single alert may be why a digest was not sent."""
+        if isinstance(outcome, Failed):
+            return outcome.reason is FailureReason.INTERNAL
+        return isinstance(outcome, Rejected) and self._messenger.divisible
+
+    async def _tell(self, telling: Telling, sent: _Sent, at: datetime) -> Outcome:
+        # A half of a digest that was refused is another digest.
+        await self._note_sent([telling], sent, at)
+        opened = self._opens(telling)
+        try:
+            told = await self._messenger.tell(telling)
+        except AttemptError as error:
+            told = Told(outcome=error.failed)
+        except Exception as error:  # noqa: BLE001  whatever it is, the next message must go out and this one be counted
+            _log.exception("sending a message failed unexpectedly", receiver=self._name)
+            told = Told(outcome=unforeseen(error))
+        outcome = self._blotted(told.outcome)
+        if isinstance(outcome, Failed):
+            self._instruments.failed(self._name, outcome.reason)
+            if opened is not None and telling.firing and outcome.unanswered:
+                sent.unanswered.add(opened)
+        if isinstance(outcome, Delivered):
+            ended_or_opened = telling.handle or opened
+            if ended_or_opened is not None:
+                sent.answered.add(ended_or_opened)
+            await self._note(telling, told.handle, at)
+        return outcome
+
+    async def _note(self, telling: Telling, handle: str | None, at: datetime) -> None:
+        if telling.repeated:
+            return
+        if telling.firing and handle is not None:
+            await asyncio.to_thread(self._messages.remember, self._name, telling.notices, handle=handle, at=at)
+        elif not telling.firing and telling.handle is not None:
+            await asyncio.to_thread(self._messages.forget, self._name, telling.notices)
+
+    def _blotted(self, outcome: Outcome) -> Outcome:
+        if not isinstance(outcome, Failed | Rejected):
+            return outcome
+        detail = blotted(outcome.detail, self._messenger.secrets)
+        return replace(outcome, detail=detail[:_DETAIL_CHARS])
+
+
+def _worse(one: Outcome | None, other: Outcome) -> Outcome:
+    """What counts of two messages about one alert: it is delivered when both are."""
+    return other if one is None or isinstance(one, Delivered) else one
+
+
+def _without_data(notices: Sequence[Notice]) -> tuple[list[Notice], list[Notice]]:
+    """Those of SLOs without data, if there are several, and the rest: several have hardly ever more than one cause."""
+    blind = [notice for notice in notices if notice.cause is Cause.NO_DATA]
+    if len(blind) < _SEVERAL:
+        return [], list(notices)
+    return blind, [notice for notice in notices if notice.cause is not Cause.NO_DATA]
+
+
+def _by_severity(notices: Sequence[Notice]) -> list[Sequence[Notice]]:
+    """Pages apart from tickets: receivers treat a message by its severity."""
+    by_severity = ([notice for notice in notices if notice.severity is severity] for severity in Severity)
+    return [some for some in by_severity if some]
+
+
+def telling_of(
+    notices: Sequence[Notice], *, handle: str | None = None, still_firing: Sequence[Notice] = (), unlisted: int = 0
+) -> Telling:
+    """The message about alerts of one status."""
+    keys = sorted(idempotency_key(notice) for notice in notices)
+    key = keys[0] if len(keys) == 1 else blake2b("\n".join(keys).encode(), digest_size=16).hexdigest()
+    still = tuple(still_firing)
+    return Telling(notices=tuple(notices), key=key, handle=handle, still_firing=still, unlisted=unlisted)
+
+
+def _halves(telling: Telling) -> tuple[Telling, Telling]:
+    """Two messages for one: where both are of one digest, it is not over with the first."""
+    middle = len(telling.notices) // 2
+    first, second = telling.notices[:middle], telling.notices[middle:]
+    handle, still = telling.handle, telling.still_firing
+    left = telling.unlisted + (len(second) if handle is not None else 0)
+    return (
+        telling_of(first, handle=handle, still_firing=still, unlisted=left),
+        telling_of(second, handle=handle, still_firing=still, unlisted=telling.unlisted),
+    )

@@ -1,0 +1,266 @@
+"""The deliveries that lie in the database."""
+
+from collections import defaultdict, deque
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from typing_extensions import override
+
+from app.alerting import Notice, NoticeStatus, Routing
+from app.delivery.endings import Bury, Done, Ending, HoldUntil, RetryAt
+from app.delivery.message_refs import MemoryMessages
+from app.delivery.ports import Deliveries, Messages
+from app.store import Database, StoreError, Transaction
+from app.store.alerts import load_in_force
+from app.store.dead_letters import given_up_since
+from app.store.messages import Shown, forget_messages, recall_message, remember_message, shown_alerts
+from app.store.outbox import (
+    OutboxEntry,
+    bury,
+    claim,
+    ends_waiting,
+    enqueue,
+    hold_until,
+    load_addressed,
+    mark_done,
+    next_due,
+    oldest_waiting,
+    recently_resolved,
+    release,
+    retry_at,
+    told_of,
+    waiting,
+    waiting_for_strangers,
+)
+from app.store.unanswered import (
+    forget_answered,
+    forget_unsent,
+    is_any_unanswered,
+    note_sent,
+    resolve_unanswered,
+)
+
+_MOST_UNNOTED = 10_000
+"""Resolved alerts of one receiver that wait to be noted; enough for an outage of everything."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredDeliveries(Deliveries):
+    """The outbox and the alerts of one database.
+
+    Attributes:
+        database: where they lie.
+        lease: longer than any attempt; a claimed entry whose worker has died is claimed again after it.
+        most: entries that are claimed at once; enough for an outage of everything to be one digest.
+        repeat_resolved: how long the end of an alert is repeated.
+        routing: who is told of what; without it everybody of everything.
+        fallbacks: by receiver, who is told of what it never takes.
+    """
+
+    database: Database
+    lease: timedelta = timedelta(seconds=30)
+    most: int = 5_000
+    repeat_resolved: timedelta = timedelta(minutes=15)
+    routing: Routing | None = None
+    fallbacks: Mapping[str, str] = field(default_factory=dict)
+
+    @override
+    def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
+        # A look without the write lock first: nearly always nothing is due, and ticks need that lock.
+        due_at = self.next_due(receiver)
+        if due_at is None or due_at > at:
+            return ()
+        with self.database.begin() as tx:
+            return claim(tx, receiver, at=at, lease=self.lease, limit=self.most)
+
+    def release(self) -> None:
+        """Let go of what a process had claimed that is no more, so that it need not wait for the end of the lease."""
+        with self.database.begin() as tx:
+            release(tx)
+
+    @override
+    def settle(self, endings: Mapping[int, Ending], *, at: datetime) -> None:
+        with self.database.begin() as tx:
+            mark_done(tx, [entry_id for entry_id, ending in endings.items() if isinstance(ending, Done)], at=at)
+            for entry_id, ending in endings.items():
+                match ending:
+                    case Done():
+                        pass
+                    case HoldUntil(due_at=due_at):
+                        hold_until(tx, entry_id, due_at)
+                    case RetryAt(due_at=due_at, error=error):
+                        retry_at(tx, entry_id, due_at, error=error)
+                    case Bury(error=error):
+                        bury(tx, entry_id, at=at, error=error)
+                        self._given_up(tx, entry_id, at)
+
+    @override
+    def next_due(self, receiver: str) -> datetime | None:
+        with self.database.read() as tx:
+            return next_due(tx, receiver)
+
+    def waiting(self, receiver: str) -> Sequence[OutboxEntry]:
+        """What waits for a receiver, claimed or not, oldest first."""
+        with self.database.read() as tx:
+            return waiting(tx, receiver)
+
+    @override
+    def oldest_waiting(self) -> datetime | None:
+        with self.database.read() as tx:
+            return oldest_waiting(tx)
+
+    @override
+    def picture(self, receiver: str, *, at: datetime) -> Sequence[Notice]:
+        with self.database.read() as tx:
+            in_force = [
+                notice
+                for notice in load_in_force(tx)
+                if not notice.unconfirmed and (self.concerns(receiver, notice) or self._fell_back(tx, receiver, notice))
+            ]
+            resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
+        firing = {notice.key for notice in in_force}
+        return (*in_force, *(notice for notice in resolved if notice.key not in firing))
+
+    def told_that_fire(self, receiver: str) -> Sequence[Notice]:
+        """The alerts in force of which a receiver was, or may have been, notified."""
+        with self.database.read() as tx:
+            return [notice for notice in load_in_force(tx) if told_of(tx, notice, receivers=[receiver])]
+
+    def forward_strangers(self, receivers: Sequence[str], *, at: datetime) -> Sequence[tuple[str, tuple[str, ...]]]:
+        """See to what waits for receivers that there are no longer: it goes to those whom the routes name now.
+
+        For each entry, its receiver and who is told in its place; nobody is told twice. With nobody it is given up.
+        """
+        with self.database.begin() as tx:
+            waiting = waiting_for_strangers(tx, tuple(receivers), at=at)
+            return [(entry.receiver, self._forward(tx, entry, at)) for entry in waiting]
+
+    def given_up(self, since: datetime) -> Sequence[str]:
+        """The receiver of every entry that was given up since a time."""
+        with self.database.read() as tx:
+            return given_up_since(tx, since)
+
+    def concerns(self, receiver: str, notice: Notice) -> bool:
+        """Whether a receiver is told of an alert."""
+        return self.routing is None or receiver in self.routing.receivers(notice)
+
+    def _forward(self, tx: Transaction, entry: OutboxEntry, at: datetime) -> tuple[str, ...]:
+        others = () if self.routing is None else self._in_place_of(tx, entry.notice, self.routing)
+        enqueue(tx, [entry.notice], receivers=others, at=at)
+        told = f"; told instead: {', '.join(others)}" if others else ""
+        bury(tx, entry.id, at=at, error=f"this receiver is no longer configured{told}")
+        return others
+
+    def _in_place_of(self, tx: Transaction, notice: Notice, routing: Routing) -> tuple[str, ...]:
+        if notice.status is NoticeStatus.RESOLVED:
+            return told_of(tx, notice, receivers=routing.known)
+        # A beginning that comes after its end would never end.
+        over = told_of(tx, notice, receivers=routing.known, status=NoticeStatus.RESOLVED)
+        return tuple(name for name in routing.receivers(notice) if name not in over)
+
+    def _fell_back(self, tx: Transaction, receiver: str, notice: Notice) -> bool:
+        """Whether a receiver was notified of an alert only as the fallback of another."""
+        return receiver in self.fallbacks.values() and bool(told_of(tx, notice, receivers=[receiver]))
+
+    def _given_up(self, tx: Transaction, entry_id: int, at: datetime) -> None:
+        """Notify the fallback of an entry that was given up."""
+        found = load_addressed(tx, entry_id)
+        if found is None:
+            return
+        receiver, notice = found
+        if notice.status is NoticeStatus.RESOLVED:
+            # A digest would wait for the end of this alert for ever.
+            forget_messages(tx, receiver, [notice.key])
+        if receiver in self.fallbacks:
+            # If the receiver comes back for the end alone, whoever was told of the beginning must hear it too.
+            ends = ends_waiting(tx, receiver, notice) if notice.status is NoticeStatus.FIRING else ()
+            enqueue(tx, [notice, *ends], receivers=[self.fallbacks[receiver]], at=at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredMessages(Messages):
+    """The messages that one database remembers.
+
+    A message that was sent must not be sent again because the database cannot note it: those are kept in *memory*. So
+    are the ends of alerts that could not be noted in unanswered messages, in *unnoted* by receiver.
+    """
+
+    database: Database
+    memory: MemoryMessages = field(default_factory=MemoryMessages)
+    unnoted: defaultdict[str, deque[Notice]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=_MOST_UNNOTED))
+    )
+
+    @override
+    def recall(self, receiver: str, notice: Notice) -> Shown | None:
+        kept = self.memory.recall(receiver, notice)
+        if kept is not None:
+            return kept
+        # An end that is told in a message of its own is better than one that is not told.
+        with suppress(StoreError), self.database.read() as tx:
+            return recall_message(tx, receiver, notice.key, notice.incident)
+        return None
+
+    @override
+    def firing_in(self, receiver: str, handle: str) -> Sequence[Notice]:
+        found = list(self.memory.firing_in(receiver, handle))
+        with self.database.read() as tx:
+            shown = shown_alerts(tx, receiver, handle)
+            found += [notice for notice in load_in_force(tx) if (notice.key, notice.incident) in shown]
+        return tuple({notice.key: notice for notice in found}.values())
+
+    @override
+    def remember(self, receiver: str, notices: Sequence[Notice], *, handle: str, at: datetime) -> None:
+        shown = [(notice.key, notice.incident) for notice in notices]
+        try:
+            with self.database.begin() as tx:
+                remember_message(tx, receiver, shown, handle=handle, at=at)
+        except StoreError:
+            self.memory.remember(receiver, notices, handle=handle, at=at)
+
+    @override
+    def forget(self, receiver: str, notices: Sequence[Notice]) -> None:
+        self.memory.forget(receiver, notices)
+        # One that is not forgotten now stays until it is too old, and names an incident that is over.
+        with suppress(StoreError), self.database.begin() as tx:
+            forget_messages(tx, receiver, [notice.key for notice in notices])
+
+    @override
+    def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notice]], *, at: datetime) -> None:
+        try:
+            with self.database.begin() as tx:
+                note_sent(tx, receiver, messages, at=at)
+        except StoreError:
+            # A page must not wait for the disk; only a restart before the alert ends would lose the note.
+            self.memory.note_sent(receiver, messages, at=at)
+
+    @override
+    def note_answers(self, receiver: str, *, answered: Collection[str], unsent: Collection[str], at: datetime) -> None:
+        self.memory.note_answers(receiver, answered=answered, unsent=unsent, at=at)
+        # One that is not forgotten now is ended once more with its alerts, which changes nothing at the receiver.
+        with suppress(StoreError):
+            with self.database.read() as tx:
+                if not is_any_unanswered(tx, receiver):
+                    return
+            with self.database.begin() as tx:
+                forget_answered(tx, receiver, answered)
+                forget_unsent(tx, receiver, unsent, at=at)
+
+    @override
+    def resolve_unanswered(self, receiver: str, resolved: Sequence[Notice]) -> Mapping[str, Sequence[Notice]]:
+        found = dict(self.memory.resolve_unanswered(receiver, resolved))
+        stored: Mapping[str, Sequence[Notice]] = {}
+        unnoted = self.unnoted[receiver]
+        unnoted.extend(resolved)
+        # The ends themselves go out all the same; what else they end is seen to once the database answers.
+        with suppress(StoreError):
+            with self.database.read() as tx:
+                # A look without the write lock first: nearly always there is none.
+                unanswered = is_any_unanswered(tx, receiver)
+            if unanswered:
+                with self.database.begin() as tx:
+                    stored = resolve_unanswered(tx, receiver, unnoted)
+            unnoted.clear()
+        return {**stored, **found}

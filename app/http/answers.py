@@ -1,0 +1,54 @@
+"""What an HTTP receiver has answered, and what that makes of the attempt."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+
+from app.http.dates import retry_after
+from app.http.failures import Failed, FailureReason
+
+_LONGEST_WAIT_S = 86_400.0
+_REASONS: Mapping[int, FailureReason] = {
+    HTTPStatus.TOO_MANY_REQUESTS: FailureReason.RATE_LIMITED,
+    HTTPStatus.REQUEST_TIMEOUT: FailureReason.TIMEOUT,
+    HTTPStatus.UNAUTHORIZED: FailureReason.UNAUTHORIZED,
+    HTTPStatus.FORBIDDEN: FailureReason.UNAUTHORIZED,
+    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: FailureReason.UNAUTHORIZED,
+}
+POISON: frozenset[int] = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+)
+"""Statuses that concern what was sent, and not who received it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An answer of a receiver, its *body* cut where it was too long or too slow; names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether the receiver has taken what was sent."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def text(self) -> str:
+        """The answer as it is quoted."""
+        return f"{self.status} {self.body.decode(errors='replace').strip()}".strip()
+
+    @property
+    def wait(self) -> timedelta | None:
+        """How long the receiver wants to be left alone; None if it does not say."""
+        seconds = retry_after(self.headers.get("retry-after"), date=self.headers.get("date"))
+        return None if seconds is None else timedelta(seconds=min(seconds, _LONGEST_WAIT_S))
+
+
+def failure_of(answer: Answer) -> Failed:
+    """The answer as a failure that may pass."""
+    is_theirs = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+    reason = FailureReason.SERVER_ERROR if is_theirs else _REASONS.get(answer.status, FailureReason.REFUSED)
+    return Failed(reason=reason, detail=answer.text, retry_after=answer.wait)

@@ -1,0 +1,169 @@
+"""Requests to receivers: to addresses that were checked, few redirects, little read, and never for long.
+
+A name is resolved once for every request; all of its addresses are checked, and the connection goes to one of these,
+so that an answer of the name service which changes in between changes nothing.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import NoReturn
+
+import httpx
+
+from app.http.answers import Answer
+from app.http.client_options import OutgoingOptions, checked_addresses
+from app.http.failures import AttemptError, Failed, FailureReason
+from app.http.secrets import Secret
+from app.http.sending import Sender, port_of
+
+__all__ = ["Outgoing", "OutgoingOptions", "checked_addresses", "parse_target"]
+
+_MOST_READ = 64 * 1024
+_REDIRECTS = frozenset(
+    {
+        HTTPStatus.MOVED_PERMANENTLY,
+        HTTPStatus.FOUND,
+        HTTPStatus.TEMPORARY_REDIRECT,
+        HTTPStatus.PERMANENT_REDIRECT,
+    }
+)
+_OF_THIS_HOST = ("authorization", "webhook-signature")
+"""Headers that prove who we are to the host they were made for, and to no other."""
+
+
+class Outgoing:
+    """Sends requests for one receiver."""
+
+    def __init__(self, options: OutgoingOptions) -> None:
+        self._http = options.http
+        self._deadline_s = options.deadline.total_seconds()
+        self._sender = Sender(options)
+
+    @property
+    def secrets(self) -> Sequence[Secret]:
+        """What must not be seen in any text about the requests."""
+        return self._http.secrets
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._sender.aclose()
+
+    async def post(
+        self,
+        url: str,
+        content: bytes,
+        headers: Mapping[str, str],
+        *,
+        redirects: int = 0,
+        read: bool = False,
+        of_host: Mapping[str, str] | None = None,
+    ) -> Answer:
+        """Send *content*; follow at most so many *redirects*. What a receiver says on success is read only on demand.
+
+        Headers *of_host* are for the host of the URL and go to no other that it redirects to.
+
+        Raises:
+            AttemptError: it did not work, and may later.
+        """
+        target = parse_target(url)
+        host = target.host
+        sent = {"Accept": "application/json, */*", "Accept-Encoding": "identity", "User-Agent": "sloburn", **headers}
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                own = {**await self._http.own_headers(), **(of_host or {})}
+                for _ in range(redirects + 1):
+                    answer = await self._send(target, content, {**own, **sent}, trusted=target.host == host, read=read)
+                    location = answer.headers.get("location")
+                    if answer.status not in _REDIRECTS or location is None or not redirects:
+                        return answer
+                    onward, sent = _next(target, location, sent)
+                    if _origin(onward) != _origin(target):
+                        own = {}
+                        await self._refuse_unchecked(onward)
+                    target = onward
+        except TimeoutError as error:
+            raise _attempt(FailureReason.TIMEOUT, f"{host} did not answer within {self._deadline_s:g} s") from error
+        raise _attempt(FailureReason.REFUSED, f"{host} redirects more than {redirects} times")
+
+    async def _refuse_unchecked(self, onward: httpx.URL) -> None:
+        """Refuse a redirect to another host through a proxy: it resolves the name, and nobody checks the address."""
+        if await self._sender.proxy_for(onward) is not None:
+            detail = f"a redirect to {onward.host} is not followed through a proxy"
+            raise _attempt(FailureReason.REFUSED, detail)
+
+    async def _send(
+        self, target: httpx.URL, content: bytes, headers: Mapping[str, str], *, trusted: bool, read: bool
+    ) -> Answer:
+        async def receive(response: httpx.Response) -> Answer:
+            wanted = read or not response.is_success
+            body = await _start_of_body(response, self._deadline_s / 2) if wanted else b""
+            names = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(status=response.status_code, headers=names, body=body)
+
+        try:
+            return await self._sender.send("POST", target, receive, content=content, headers=headers, trusted=trusted)
+        except httpx.HTTPError as error:
+            _fail(target, error)
+
+
+def parse_target(url: str) -> httpx.URL:
+    """The URL, if a request may go there at all.
+
+    Raises:
+        AttemptError: it is not an http or https URL of a host; the text does not quote it, as it may be a secret.
+    """
+    try:
+        target = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError) as error:
+        raise _attempt(FailureReason.REFUSED, "what is configured is not a URL") from error
+    if target.scheme not in {"http", "https"} or not target.host:
+        raise _attempt(FailureReason.REFUSED, "what is configured is not an http or https URL")
+    if target.userinfo:
+        raise _attempt(FailureReason.REFUSED, "a URL must not hold a user or a password")
+    return target
+
+
+def _next(target: httpx.URL, location: str, headers: Mapping[str, str]) -> tuple[httpx.URL, dict[str, str]]:
+    try:
+        url = str(target.join(location))
+    except (httpx.InvalidURL, ValueError) as error:
+        raise _attempt(FailureReason.REFUSED, f"{target.host} redirects to what is no URL") from error
+    onward = parse_target(url)
+    if target.scheme == "https" and onward.scheme != "https":
+        raise _attempt(FailureReason.REFUSED, f"{target.host} redirects from https to http")
+    same = _origin(onward) == _origin(target)
+    return onward, {name: value for name, value in headers.items() if same or name.lower() not in _OF_THIS_HOST}
+
+
+def _origin(target: httpx.URL) -> tuple[str, str, int]:
+    return target.scheme, target.host, port_of(target)
+
+
+async def _start_of_body(response: httpx.Response, within_s: float) -> bytes:
+    """The first 64 KiB, or what comes of them in time: the status has been said, and is worth more than the rest."""
+    body = bytearray()
+    try:
+        async with asyncio.timeout(within_s):
+            async for chunk in response.aiter_raw(8192):
+                body += chunk
+                if len(body) >= _MOST_READ:
+                    break
+    except (TimeoutError, httpx.HTTPError):
+        pass
+    return bytes(body[:_MOST_READ])
+
+
+def _fail(target: httpx.URL, error: httpx.HTTPError) -> NoReturn:
+    # Only the host is named: paths and queries of receivers' URLs are often secret.
+    not_sent = isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError)
+    if isinstance(error, httpx.TimeoutException):
+        failed = Failed(reason=FailureReason.TIMEOUT, detail=f"{target.host} did not answer in time", not_sent=not_sent)
+    else:
+        detail = f"{target.host} cannot be reached: {error}"
+        failed = Failed(reason=FailureReason.UNREACHABLE, detail=detail, not_sent=not_sent)
+    raise AttemptError(failed) from error
+
+
+def _attempt(reason: FailureReason, detail: str) -> AttemptError:
+    return AttemptError(Failed(reason=reason, detail=detail))

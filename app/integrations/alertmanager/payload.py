@@ -1,0 +1,55 @@
+"""Alerts as Alertmanager's API v2 wants them.
+
+Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypedDict
+
+from app.alerting import Notice, NoticeStatus, sent_labels
+from app.delivery.template_log import log_template_error
+from app.wording.annotations import TEMPLATE_ERROR, annotations
+from app.wording.links import slo_page
+from app.wording.templates import Templates
+
+
+class PostableAlert(TypedDict):
+    """One alert of the body of `POST /api/v2/alerts`."""
+
+    labels: dict[str, str]
+    annotations: dict[str, str]
+    startsAt: str
+    endsAt: str
+    generatorURL: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """How notices become alerts.
+
+    Attributes:
+        external_url: where people reach us.
+        lifetime: how long a firing alert lasts that is not sent again.
+        templates: the receiver's own words.
+    """
+
+    external_url: str
+    lifetime: timedelta
+    templates: Templates = field(default_factory=Templates)
+
+    def alert(self, notice: Notice, *, at: datetime) -> PostableAlert:
+        """The alert of a notice that is sent at *at*, in the clock of the Alertmanager."""
+        firing = notice.status is NoticeStatus.FIRING or notice.ends_at is None
+        # Alertmanager refuses an end before the start.
+        said = annotations(notice, self.templates)
+        if TEMPLATE_ERROR in said:
+            log_template_error(notice, said[TEMPLATE_ERROR])
+        ends_at = at + self.lifetime if firing else max(notice.ends_at or at, notice.starts_at)
+        return {
+            "labels": sent_labels(notice),
+            "annotations": said,
+            "startsAt": notice.starts_at.isoformat(),
+            "endsAt": ends_at.isoformat(),
+            "generatorURL": slo_page(self.external_url, notice),
+        }

@@ -1,0 +1,54 @@
+"""The file to its meaning, with everything that is wrong with it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from app.integrations.config.model import ConfigModel
+from app.integrations.config.resolve import DeliveryConfig, meaning_of
+from app.integrations.config.secret_loader import Vault
+from app.integrations.config.structure import CONFIG
+from app.yamldoc.document import Document
+from app.yamldoc.explain import explain
+from app.yamldoc.findings import ErrorFinding, Findings
+from app.yamldoc.read import add_errors, read_file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedConfig:
+    """What the file says, usable only where *errors* is empty."""
+
+    config: DeliveryConfig
+    errors: tuple[ErrorFinding, ...] = ()
+
+
+def load_config(
+    file: Path | None, *, environment: Mapping[str, str], alertmanager_urls: Sequence[str] = ()
+) -> LoadedConfig:
+    """Read the file; without one there is nobody but the Alertmanagers of the setting. Never raises for its content."""
+    nothing = DeliveryConfig().with_alertmanagers(alertmanager_urls)
+    if file is None:
+        return LoadedConfig(config=nothing)
+    findings = Findings()
+    document = _document(file, findings)
+    if document is None:
+        return LoadedConfig(config=nothing, errors=findings.errors)
+    try:
+        model = ConfigModel.model_validate(document.root)
+    except ValidationError as error:
+        add_errors(explain(error, CONFIG, document), document, findings)
+        return LoadedConfig(config=nothing, errors=findings.errors)
+    vault = Vault(environment=environment, folder=file.parent)
+    config, complaints = meaning_of(model, vault=vault, alertmanager_urls=alertmanager_urls)
+    add_errors(complaints, document, findings)
+    return LoadedConfig(config=config, errors=findings.errors)
+
+
+def _document(file: Path, findings: Findings) -> Document | None:
+    """The one document of the file; None if it is empty or cannot be read."""
+    found = read_file(file, findings, keys="receivers: and a list").documents
+    if len(found) > 1:
+        findings.error(found[1].place(()), "the file has more than one document", "write one only")
+    return found[0] if found else None

@@ -1,0 +1,62 @@
+"""Where secrets come from: files and variables of the environment that the file names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.http.failures import AttemptError
+from app.http.secrets import FileSecret, FixedSecret, Secret
+from app.yamldoc.findings import FieldFinding, FieldPath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vault:
+    """Reads secrets and remembers which could not be; relative paths start at *folder*."""
+
+    environment: Mapping[str, str]
+    folder: Path
+    complaints: list[FieldFinding] = field(default_factory=list)
+
+    def complain(self, path: FieldPath, problem: str, remedy: str) -> None:
+        """Something else is wrong."""
+        self.complaints.append(FieldFinding(path, problem, remedy))
+
+    def path(self, path: Path) -> Path:
+        """The path as it is meant."""
+        return path if path.is_absolute() else self.folder / path
+
+    def secret(
+        self,
+        file: Path | None,
+        variable: str | None,
+        at: FieldPath,
+        name: str,
+        *,
+        plain: bool = False,
+        forms: tuple[str, str] | None = None,
+    ) -> Secret | None:
+        """The secret that is given in one of two forms; None, and a complaint, where it is not.
+
+        *plain*: the value itself may be written too, under *name*.
+        """
+        by_file, by_variable = forms or (f"{name}_file", f"{name}_env")
+        ways = " or ".join((*([name] if plain else []), by_file, by_variable))
+        if (file is None) is (variable is None):
+            self.complain(at, "is given twice" if file else f"{name or 'the value'} is missing", f"write {ways}")
+            return None
+        if file is not None:
+            return self._file(self.path(file), (*at, by_file))
+        value = self.environment.get(variable or "", "")
+        if not value.strip():
+            self.complain((*at, by_variable), f"the variable {variable} is not set", "set it, or name a file instead")
+            return None
+        return FixedSecret(value.strip().strip("\ufeff"))
+
+    def _file(self, path: Path, at: FieldPath) -> Secret | None:
+        secret = FileSecret(path)
+        try:
+            secret.reveal()
+        except AttemptError as error:
+            self.complain(at, str(error), "write the path of a file that can be read")
+            return None
+        return secret

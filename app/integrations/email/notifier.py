@@ -1,0 +1,258 @@
+"""E-mail by SMTP: text and HTML, the end of an alert in the thread of its beginning."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from email.utils import format_datetime
+from enum import StrEnum
+from html import escape
+
+import aiosmtplib
+import httpx
+from typing_extensions import override
+
+from app.alerting import Notice, NoticeStatus
+from app.clock import Clock
+from app.delivery.message_receiver import Messenger, Telling, Told
+from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
+from app.http import probe_file
+from app.http.client_options import OutgoingOptions, checked_addresses
+from app.http.failures import AttemptError
+from app.http.pinned import connected_socket
+from app.http.secrets import Secret
+from app.http.tunnels import tunnel
+from app.integrations.email.mime import letter, mailboxes, parse_mailbox, words
+from app.store.outbox import idempotency_key
+from app.wording.messages import Words, Writer
+from app.wording.plain_text import one_line, shortened
+
+_SUBJECT_CHARS = 200
+_PERMANENT = 500
+_GOODBYE_S = 1.0
+_MOST_REMEMBERED = 1_000
+"""Messages of which it is known who has them: a retry reaches those who do not."""
+_LOG_IN = frozenset({530, 534, 535, 538})
+
+
+class Encryption(StrEnum):
+    """How the connection to the server is protected: from the start, after a greeting, or not."""
+
+    TLS = "tls"
+    STARTTLS = "starttls"
+    OFF = "off"
+
+
+_PORTS = {Encryption.TLS: 465, Encryption.STARTTLS: 587, Encryption.OFF: 25}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailOptions:
+    """Who writes to whom, and which server carries it; without *port* the usual one."""
+
+    sender: str
+    to: tuple[str, ...]
+    host: str
+    port: int | None = None
+    encryption: Encryption = Encryption.STARTTLS
+    username: str | None = None
+    password: Secret | None = None
+
+
+class Mail(Messenger):
+    """Hands every message to one server."""
+
+    tracks_alerts = False
+    digests_ends = True
+    tells_each_end = False
+    divisible = False
+
+    def __init__(self, options: MailOptions, *, outgoing: OutgoingOptions, writer: Writer, clock: Clock) -> None:
+        self._options = options
+        self._outgoing = outgoing
+        self._writer = writer
+        self._clock = clock
+        self._sender = parse_mailbox(options.sender)
+        self._to = tuple(map(parse_mailbox, options.to))
+        self._reached: dict[str, _Reached] = {}
+        self._context = ssl.create_default_context()
+        if outgoing.ca_file is not None:
+            probe_file(outgoing.ca_file)
+            self._context.load_verify_locations(outgoing.ca_file)
+
+    @property
+    @override
+    def secrets(self) -> Sequence[Secret]:
+        own = () if self._options.password is None else (self._options.password,)
+        return (*own, *self._outgoing.http.secrets)
+
+    @override
+    def opens(self, telling: Telling) -> str | None:
+        return None
+
+    @override
+    async def tell(self, telling: Telling) -> Told:
+        password = None if self._options.password is None else await self._options.password.read()
+        content = self._letter(telling)
+        reached = self._reached.setdefault(telling.key, _Reached())
+        self._forget_oldest()
+        seconds = self._outgoing.deadline.total_seconds()
+        try:
+            async with asyncio.timeout(seconds):
+                connection = await self._connected()
+                outcome = await self._send(content, password, connection, reached)
+        except (TimeoutError, aiosmtplib.SMTPTimeoutError) as error:
+            raise _attempt(FailureReason.TIMEOUT, f"the mail server did not answer within {seconds:g} s") from error
+        except (OSError, aiosmtplib.SMTPException) as error:
+            raise _attempt(FailureReason.UNREACHABLE, f"the mail server cannot be reached: {error}") from error
+        if isinstance(outcome, Delivered):
+            self._reached.pop(telling.key, None)
+        return Told(outcome=outcome)
+
+    @override
+    async def aclose(self) -> None:
+        """There is nothing to close: a connection lasts for one message."""
+
+    @property
+    def _port(self) -> int:
+        return self._options.port or _PORTS[self._options.encryption]
+
+    async def _connected(self) -> socket.socket:
+        host, port = self._options.host, self._port
+        proxy = await self._outgoing.http.proxy.url_for(httpx.URL(scheme="http", host=host, port=port))
+        if proxy is not None:
+            return await tunnel(proxy, host, port, options=self._outgoing)
+        return await connected_socket(await checked_addresses(host, port, options=self._outgoing), port)
+
+    def _forget_oldest(self) -> None:
+        while len(self._reached) > _MOST_REMEMBERED:
+            del self._reached[next(iter(self._reached))]
+
+    async def _send(
+        self, content: bytes, password: str | None, connection: socket.socket, reached: "_Reached"
+    ) -> Outcome:
+        options = self._options
+        client = aiosmtplib.SMTP(
+            # The name is for the certificate only; the connection is to an address that was checked.
+            hostname=options.host,
+            # Else aiosmtplib asks a name server for ours, in the event loop and without a deadline.
+            local_hostname=_own_name(connection),
+            sock=connection,
+            timeout=self._outgoing.deadline.total_seconds(),
+            use_tls=options.encryption is Encryption.TLS,
+            start_tls=options.encryption is Encryption.STARTTLS,
+            tls_context=self._context if options.encryption is not Encryption.OFF else None,
+        )
+        try:
+            await client.connect()
+            if options.username is not None and password is not None:
+                await client.login(options.username, password)
+            outcome = await self._hand_over(client, content, reached)
+            # What was sent is sent, however the server says goodbye.
+            with suppress(OSError, aiosmtplib.SMTPException, TimeoutError):
+                async with asyncio.timeout(_GOODBYE_S):
+                    await client.quit()
+        except aiosmtplib.SMTPResponseException as error:
+            return _refused(error.code, error.message)
+        finally:
+            client.close()
+        return outcome
+
+    async def _hand_over(self, client: aiosmtplib.SMTP, content: bytes, reached: "_Reached") -> Outcome:
+        """Send the letter to those who do not have it; what becomes of the message depends on who still has not."""
+        waiting = [one.address for one in self._to if one.address not in reached.delivered | reached.refused.keys()]
+        try:
+            answers, _ = await client.sendmail(self._sender.address, waiting, content)
+            refused = {address: (answer.code, answer.message) for address, answer in answers.items()}
+        except aiosmtplib.SMTPRecipientsRefused as error:
+            refused = {one.recipient: (one.code, one.message) for one in error.recipients}
+        reached.delivered |= {address for address in waiting if address not in refused}
+        codes = [code for code, _ in refused.values()]
+        of_one_kind = len({code >= _PERMANENT for code in codes}) == 1
+        if not reached.delivered and not reached.refused and of_one_kind:
+            return _refused(max(codes), "all recipients were refused")
+        told = {address: one_line(f"{address}: {code} {text}") for address, (code, text) in refused.items()}
+        later = [told[address] for address, (code, _) in refused.items() if code < _PERMANENT]
+        reached.refused |= {address: text for address, text in told.items() if refused[address][0] >= _PERMANENT}
+        if later:
+            detail = f"these recipients were refused, and are tried again alone: {', '.join(later)}"
+            return Failed(reason=FailureReason.SERVER_ERROR, detail=detail)
+        if reached.refused:
+            detail = f"these recipients were refused, the others have it: {', '.join(reached.refused.values())}"
+            # Whoever sends it again wants those tried who do not have it.
+            reached.refused.clear()
+            return Rejected(detail=detail)
+        return Delivered()
+
+    def _letter(self, telling: Telling) -> bytes:
+        said = self._writer.words(telling.notices)
+        headers = {
+            "Subject": words("Subject", shortened(f"[{_mark(telling)}] {said.headline}", _SUBJECT_CHARS)),
+            "From": self._sender.header,
+            "To": mailboxes(self._to),
+            "Date": format_datetime(self._clock.now()),
+            "Message-ID": self._id(telling.key),
+            "Auto-Submitted": "auto-generated",
+            "X-Sloburn-Idempotency-Key": telling.key,
+        }
+        if telling.only is not None and not telling.firing:
+            first = self._id(_beginning(telling.only))
+            headers |= {"In-Reply-To": first, "References": first}
+        return letter(headers, plain=_plain(said), html=html(said))
+
+    def _id(self, key: str) -> str:
+        return f"<{key}@{self._sender.domain}>"
+
+
+@dataclass(slots=True)
+class _Reached:
+    """Who has a message, and who was refused for good and why; the others are still to get it."""
+
+    delivered: set[str] = field(default_factory=set)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def html(words: Words) -> str:
+    """The message for readers that show more than text; nothing in the data is taken for markup."""
+    paragraphs = "".join(f"<p>{escape(line)}</p>" for line in words.text.splitlines() if line)
+    links = " · ".join(f'<a href="{escape(href)}">{escape(text)}</a>' for text, href in words.links)
+    return f"<html><body><h3>{escape(words.headline)}</h3>{paragraphs}<p>{links}</p></body></html>\n"
+
+
+def _plain(words: Words) -> str:
+    addresses = "\n".join(f"{text}: {href}" for text, href in words.links)
+    return f"{words.headline}\n\n{words.text}\n\n{addresses}\n"
+
+
+def _mark(telling: Telling) -> str:
+    if not telling.firing:
+        return "resolved"
+    return min(notice.severity.value for notice in telling.notices)
+
+
+def _beginning(notice: Notice) -> str:
+    return idempotency_key(replace(notice, status=NoticeStatus.FIRING, ends_at=None))
+
+
+def _own_name(connection: socket.socket) -> str:
+    """What we call ourselves: the name of the machine if it is a whole one, else our address."""
+    name = socket.gethostname()
+    if "." in name:
+        return name
+    address = str(connection.getsockname()[0]).partition("%")[0]
+    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def _refused(code: int, message: str) -> Outcome:
+    detail = one_line(f"{code} {message}")
+    if code in _LOG_IN:
+        return Failed(reason=FailureReason.UNAUTHORIZED, detail=detail)
+    if code >= _PERMANENT:
+        return Rejected(detail=detail)
+    return Failed(reason=FailureReason.SERVER_ERROR, detail=detail)
+
+
+def _attempt(reason: FailureReason, detail: str) -> AttemptError:
+    return AttemptError(Failed(reason=reason, detail=detail))

@@ -1,0 +1,88 @@
+"""The last messages of receivers that a reload drops: what they were told to fire would stay open there."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.alerting import Notice, NoticeStatus, resolve
+from app.clock import Clock
+from app.delivery.outcome import Delivered, Held, Rejected
+from app.delivery.ports import Receiver
+from app.delivery.stored_outbox import StoredDeliveries
+from app.integrations.config import AlertmanagerTargets, DeliveryConfig, ReceiverConfig
+
+_log = structlog.get_logger(__name__)
+_REASON = "this receiver is no longer configured to be notified of it; the alert may still fire"
+_AGAIN = timedelta(seconds=1)
+
+
+def final_notifications(
+    old: DeliveryConfig,
+    stored: StoredDeliveries,
+    new: DeliveryConfig,
+    new_stored: StoredDeliveries,
+    *,
+    receivers: Sequence[Receiver],
+    at: datetime,
+) -> Mapping[str, Sequence[Notice]]:
+    """By receiver of the *old* configuration, the ends of the alerts that fire there and that no *new* one reaches.
+
+    Only receivers that keep an alert open until they are told its end are told; a mail or a chat message that says
+    "resolved" while the alert fires would be a false all-clear.
+
+    Raises:
+        StoreError: the alerts in force cannot be read.
+    """
+    tracking = {receiver.name for receiver in receivers if receiver.tracks_alerts}
+    found: dict[str, Sequence[Notice]] = {}
+    for receiver in old.receivers:
+        successors = _successors(receiver, new)
+        if receiver.name not in tracking:
+            continue
+        if isinstance(receiver.target, AlertmanagerTargets):
+            known = stored.picture(receiver.name, at=at)
+            kept = {notice.key for name in successors for notice in new_stored.picture(name, at=at)}
+        elif successors:
+            # It is told the end when the alert ends, and its incident goes on until then.
+            continue
+        else:
+            known, kept = stored.told_that_fire(receiver.name), set()
+        ends = [
+            resolve(notice, at=at, reason=_REASON)
+            for notice in known
+            if notice.status is NoticeStatus.FIRING and notice.key not in kept
+        ]
+        if ends:
+            found[receiver.name] = ends
+    return found
+
+
+async def send_final(receiver: Receiver, notices: Sequence[Notice], *, clock: Clock) -> None:
+    """Send last messages until they are delivered or rejected; the caller bounds the time."""
+    waiting = list(notices)
+    while waiting:
+        at = clock.now()
+        outcomes = await receiver.deliver(waiting, at=at)
+        ended = zip(waiting, outcomes, strict=True)
+        waiting = [notice for notice, outcome in ended if not isinstance(outcome, Delivered | Rejected)]
+        again = min((outcome.until for outcome in outcomes if isinstance(outcome, Held)), default=at + _AGAIN)
+        if waiting:
+            await asyncio.sleep(max(again - clock.now(), _AGAIN).total_seconds())
+    _log.info(
+        "alerts resolved at a receiver that is no longer notified of them", receiver=receiver.name, n=len(notices)
+    )
+
+
+def _successors(receiver: ReceiverConfig, config: DeliveryConfig) -> tuple[str, ...]:
+    """The receivers of *config* that reach what *receiver* reached, as far as it can be told."""
+    if isinstance(receiver.target, AlertmanagerTargets):
+        urls = frozenset(receiver.target.urls)
+        return tuple(
+            one.name
+            for one in config.receivers
+            # One common peer is enough: the others of a cluster that goes on learn from it, or let alerts expire.
+            if isinstance(one.target, AlertmanagerTargets) and urls & frozenset(one.target.urls)
+        )
+    return tuple(one.name for one in config.receivers if one.name == receiver.name or one.target == receiver.target)

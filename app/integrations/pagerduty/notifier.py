@@ -1,0 +1,123 @@
+"""PagerDuty, by its Events API v2: the same `dedup_key` opens and closes an incident.
+
+Source: https://developer.pagerduty.com/docs/events-api-v2-overview
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from typing_extensions import override
+
+from app.alerting import Notice, sent_labels
+from app.delivery.message_receiver import Messenger, Telling, Told
+from app.delivery.outcome import outcome_of
+from app.http.client import Outgoing
+from app.http.secrets import Secret
+from app.slo import Severity
+from app.wording.links import slo_page
+from app.wording.messages import Words, Writer
+from app.wording.plain_text import shortened, visible
+
+URL = "https://events.pagerduty.com/v2/enqueue"
+_SUMMARY_CHARS = 1024
+_LARGEST = 500_000
+_DETAIL_CHARS = 1_000
+_MOST_DETAILS = 100
+_SEVERITIES: Mapping[Severity, str] = {Severity.PAGE: "critical", Severity.TICKET: "warning"}
+_FINAL = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagerDutyOptions:
+    """Which integration of PagerDuty is told; *url* differs by the region of the account."""
+
+    routing_key: Secret
+    url: str = URL
+
+
+class PagerDuty(Messenger):
+    """Triggers and resolves; a digest is one incident that is resolved with the last of its alerts."""
+
+    tracks_alerts = True
+    digests_ends = False
+    tells_each_end = False
+    divisible = False
+
+    def __init__(self, options: PagerDutyOptions, *, outgoing: Outgoing, writer: Writer) -> None:
+        self._options = options
+        self._outgoing = outgoing
+        self._writer = writer
+
+    @property
+    @override
+    def secrets(self) -> Sequence[Secret]:
+        return (self._options.routing_key, *self._outgoing.secrets)
+
+    @override
+    def opens(self, telling: Telling) -> str | None:
+        return f"sloburn-digest-{telling.digest}" if telling.only is None else dedup_key(telling.notices[0])
+
+    @override
+    async def tell(self, telling: Telling) -> Told:
+        digest = self.opens(telling) if telling.only is None and telling.firing else None
+        key = telling.handle or digest or dedup_key(telling.notices[0])
+        event = {
+            "routing_key": await self._options.routing_key.read(),
+            "event_action": "trigger" if telling.firing else "resolve",
+            "dedup_key": key,
+        }
+        body = event | (self._trigger(telling) if telling.firing else {})
+        headers = {"Content-Type": "application/json"}
+        answer = await self._outgoing.post(self._options.url, _bounded(body), headers, read=True)
+        return Told(outcome=outcome_of(answer, final=_FINAL), handle=digest)
+
+    @override
+    async def aclose(self) -> None:
+        await self._outgoing.aclose()
+
+    def _trigger(self, telling: Telling) -> dict[str, Any]:
+        words = self._writer.words(telling.notices)
+        first = min(telling.notices, key=lambda notice: notice.severity is not Severity.PAGE)
+        page = slo_page(self._writer.external_url, first) if telling.only else self._writer.external_url
+        return {
+            "payload": {
+                "summary": shortened(words.headline, _SUMMARY_CHARS),
+                "source": first.service,
+                "severity": _SEVERITIES[first.severity],
+                "timestamp": min(notice.starts_at for notice in telling.notices).astimezone(UTC).isoformat(),
+                "component": first.name if telling.only else "sloburn",
+                "group": first.service if telling.only else "digest",
+                "class": visible(first.alertname),
+                "custom_details": self._details(telling, words),
+            },
+            "links": [{"href": href, "text": text} for text, href in words.links],
+            "client": "Sloburn",
+            "client_url": page,
+        }
+
+    def _details(self, telling: Telling, words: Words) -> dict[str, Any]:
+        if telling.only is None:
+            return {"alerts": words.text.splitlines()}
+        shown = {name: visible(value) for name, value in sent_labels(telling.only).items()}
+        return {**self._writer.annotations(telling.only), "labels": shown}
+
+
+def dedup_key(notice: Notice) -> str:
+    """The identity of an alert at PagerDuty: the same whenever it fires and resolves, and never too long."""
+    return f"sloburn-{sha256(notice.key.encode()).hexdigest()}"
+
+
+def _bounded(body: dict[str, Any]) -> bytes:
+    """The body, its details cut where it would be too large: the links stay."""
+    content = orjson.dumps(body)
+    if len(content) <= _LARGEST:
+        return content
+    # The fixed parts and links are a few KiB; what is large is many annotations or labels, each cut to 8 KiB.
+    details = list(body["payload"]["custom_details"].items())[:_MOST_DETAILS]
+    cut = {name: shortened(value, _DETAIL_CHARS) for name, value in details if isinstance(value, str)}
+    return orjson.dumps({**body, "payload": {**body["payload"], "custom_details": cut}})

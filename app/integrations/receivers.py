@@ -1,0 +1,170 @@
+"""From the configuration to receivers that work: the one place that knows all integrations."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from app.clock import Clock
+from app.delivery.message_receiver import Direct, Messenger
+from app.delivery.ports import DeliveryInstruments, Keeper, Messages, Receiver
+from app.delivery.template_log import log_template_error
+from app.http.client import Outgoing, OutgoingOptions
+from app.integrations.alertmanager.api import AlertmanagerApi
+from app.integrations.alertmanager.cluster import Alertmanager, AlertmanagerOptions
+from app.integrations.alertmanager.given_up import GivenUp, GivenUpAlarm
+from app.integrations.alertmanager.peer import AlertmanagerPeer
+from app.integrations.alertmanager.watchdog import Watchdog, WatchdogOptions
+from app.integrations.config import DeliveryConfig, ReceiverConfig
+from app.integrations.config.resolve import AlertmanagerTargets, SlackWebhookOptions
+from app.integrations.email.notifier import Mail, MailOptions
+from app.integrations.heartbeat import Heartbeat, IsHealthy
+from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
+from app.integrations.slack.notifier import SlackBot, SlackBotOptions, SlackWebhook
+from app.integrations.webhook.notifier import Webhook, WebhookOptions
+from app.wording.messages import Writer
+
+_RESEND = timedelta(minutes=1)
+_LIFETIME_IN_RESENDS = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotifierContext:
+    """What all receivers need; *external_url* is where people reach us, *given_up* tells of what was given up."""
+
+    external_url: str
+    interval: timedelta
+    clock: Clock
+    instruments: DeliveryInstruments
+    messages: Messages
+    given_up: GivenUp | None = None
+
+    @property
+    def lifetime(self) -> timedelta:
+        """How long an alert of our own lasts after the last word."""
+        return _LIFETIME_IN_RESENDS * max(self.interval, _RESEND)
+
+
+@dataclass(slots=True, kw_only=True)
+class Receivers:
+    """Everybody who is told; whoever made them closes them."""
+
+    receivers: list[Receiver] = field(default_factory=list)
+    keepers: list[tuple[str, Keeper]] = field(default_factory=list)
+    heartbeat: Heartbeat | None = None
+    closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
+
+    @property
+    def clock_skews(self) -> Mapping[str, float]:
+        """Seconds that the clock of each Alertmanager is ahead of ours, as of its newest answer."""
+        return {keeper.name: keeper.skew for _, keeper in self.keepers if isinstance(keeper, AlertmanagerPeer)}
+
+    async def aclose(self) -> None:
+        """Give up what is under way and close all connections."""
+        for close in self.closing:
+            await close()
+
+
+def open_receivers(config: DeliveryConfig, context: NotifierContext, *, is_healthy: IsHealthy) -> Receivers:
+    """All receivers of the configuration; *is_healthy* says whether slots are evaluated and kept."""
+    found = Receivers()
+    outgoing = OutgoingOptions(policy=config.policy, ca_file=config.ca_file, http=config.http)
+    for receiver in config.receivers:
+        _add(found, receiver, outgoing, context)
+    if config.heartbeat is not None:
+        sender = Outgoing(replace(outgoing, http=config.heartbeat.http))
+        found.heartbeat = Heartbeat(
+            config.heartbeat.url, every=config.heartbeat.every, outgoing=sender, is_healthy=is_healthy
+        )
+        found.closing.append(found.heartbeat.aclose)
+    for watchdog in _watchdogs(config, outgoing, context, is_healthy):
+        found.keepers.append((watchdog.name, watchdog))
+        found.closing.append(watchdog.aclose)
+    return found
+
+
+def _add(found: Receivers, config: ReceiverConfig, outgoing: OutgoingOptions, context: NotifierContext) -> None:
+    outgoing = replace(outgoing, http=config.http)
+    if isinstance(config.target, AlertmanagerTargets):
+        alertmanager = _alertmanager(config, config.target.urls, outgoing, context)
+        found.receivers.append(alertmanager)
+        found.keepers += ((config.name, peer) for peer in alertmanager.peers)
+        found.closing.append(alertmanager.aclose)
+        for alarm in _alarms(config.target.urls, outgoing, context):
+            found.keepers.append((alarm.name, alarm))
+            found.closing.append(alarm.aclose)
+        return
+    direct = Direct(
+        config.name,
+        _messenger(config, replace(outgoing, deadline=config.timeout), context),
+        messages=context.messages,
+        instruments=context.instruments,
+        manners=config.manners,
+    )
+    found.receivers.append(direct)
+    found.closing.append(direct.aclose)
+
+
+def _alertmanager(
+    config: ReceiverConfig, urls: Sequence[str], outgoing: OutgoingOptions, context: NotifierContext
+) -> Alertmanager:
+    options = AlertmanagerOptions(
+        urls=tuple(urls),
+        external_url=context.external_url,
+        interval=context.interval,
+        outgoing=replace(outgoing, deadline=config.timeout),
+        name=config.name,
+        templates=config.templates,
+    )
+    return Alertmanager(options, clock=context.clock, instruments=context.instruments)
+
+
+def _alarms(urls: Sequence[str], outgoing: OutgoingOptions, context: NotifierContext) -> list[GivenUpAlarm]:
+    if context.given_up is None:
+        return []
+    return [
+        GivenUpAlarm(
+            _api(url, outgoing, context),
+            context.given_up,
+            external_url=context.external_url,
+            lifetime=context.lifetime,
+        )
+        for url in urls
+    ]
+
+
+def _messenger(config: ReceiverConfig, outgoing: OutgoingOptions, context: NotifierContext) -> Messenger:
+    writer = Writer(external_url=context.external_url, templates=config.templates, report=log_template_error)
+    match config.target:
+        case PagerDutyOptions() as target:
+            return PagerDuty(target, outgoing=Outgoing(outgoing), writer=writer)
+        case SlackWebhookOptions(url=url):
+            return SlackWebhook(url, outgoing=Outgoing(outgoing), writer=writer)
+        case SlackBotOptions() as target:
+            return SlackBot(target, outgoing=Outgoing(outgoing), writer=writer)
+        case WebhookOptions() as target:
+            return Webhook(config.name, target, outgoing=Outgoing(outgoing), writer=writer, clock=context.clock)
+        case MailOptions() as target:
+            return Mail(target, outgoing=outgoing, writer=writer, clock=context.clock)
+        case AlertmanagerTargets():
+            raise ValueError("Alertmanagers are told by a receiver of their own")
+
+
+def _watchdogs(
+    config: DeliveryConfig, outgoing: OutgoingOptions, context: NotifierContext, is_healthy: IsHealthy
+) -> list[Watchdog]:
+    if config.watchdog is None:
+        return []
+    options = WatchdogOptions(
+        alertname=config.watchdog.alertname,
+        labels=config.watchdog.labels,
+        external_url=context.external_url,
+        lifetime=context.lifetime,
+    )
+    receiver = next(one for one in config.receivers if one.name == config.watchdog.receiver)
+    urls = receiver.target.urls if isinstance(receiver.target, AlertmanagerTargets) else ()
+    outgoing = replace(outgoing, http=receiver.http)
+    return [Watchdog(_api(url, outgoing, context), options, is_healthy=is_healthy) for url in urls]
+
+
+def _api(url: str, outgoing: OutgoingOptions, context: NotifierContext) -> AlertmanagerApi:
+    return AlertmanagerApi(url, clock=context.clock, instruments=context.instruments, outgoing=outgoing)

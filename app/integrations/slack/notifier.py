@@ -1,0 +1,221 @@
+"""Slack: an incoming webhook, or a bot, whose message turns from firing to resolved.
+
+Source: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and
+https://docs.slack.dev/reference/methods/chat.postMessage
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from typing_extensions import override
+
+from app.alerting import Notice
+from app.delivery.message_receiver import Messenger, Telling, Told
+from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected, outcome_of
+from app.http.answers import Answer, failure_of
+from app.http.client import Outgoing
+from app.http.failures import AttemptError
+from app.http.secrets import Secret, header_of
+from app.slo import Severity
+from app.wording.messages import Writer
+from app.wording.plain_text import shortened, visible
+
+API = "https://slack.com/api"
+_SCHEME = "://"
+_TEXT_CHARS = 3_000
+_HEADLINE_CHARS = 1_000
+_RED, _AMBER, _GREEN = "#cc0000", "#e69900", "#2e8540"
+_REVOKED: frozenset[int] = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
+)
+"""A hook that was revoked, or whose channel is archived, stays so; 400 blames the message."""
+_PASSING: Mapping[str, FailureReason] = {
+    "ratelimited": FailureReason.RATE_LIMITED,
+    "rate_limited": FailureReason.RATE_LIMITED,
+    "message_limit_exceeded": FailureReason.RATE_LIMITED,
+    "internal_error": FailureReason.SERVER_ERROR,
+    "fatal_error": FailureReason.SERVER_ERROR,
+    "service_unavailable": FailureReason.SERVER_ERROR,
+    "request_timeout": FailureReason.TIMEOUT,
+    "team_added_to_org": FailureReason.SERVER_ERROR,
+}
+_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"})
+
+
+class SlackWebhook(Messenger):
+    """An incoming webhook: every change is a message of its own."""
+
+    tracks_alerts = False
+    digests_ends = True
+    tells_each_end = False
+    divisible = False
+
+    def __init__(self, url: Secret, *, outgoing: Outgoing, writer: Writer) -> None:
+        self._url = url
+        self._outgoing = outgoing
+        self._writer = writer
+
+    @property
+    @override
+    def secrets(self) -> Sequence[Secret]:
+        return (self._url, *self._outgoing.secrets)
+
+    @override
+    def opens(self, telling: Telling) -> str | None:
+        return None
+
+    @override
+    async def tell(self, telling: Telling) -> Told:
+        body = orjson.dumps(message(telling, self._writer))
+        answer = await self._outgoing.post(
+            await self._url.read(), body, {"Content-Type": "application/json; charset=utf-8"}, read=True
+        )
+        return Told(outcome=outcome_of(answer, final=_REVOKED))
+
+    @override
+    async def aclose(self) -> None:
+        await self._outgoing.aclose()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackBotOptions:
+    """The bot's token, the channel that it writes to, and where the API is."""
+
+    token: Secret
+    channel: str
+    api: str = API
+
+
+class SlackBot(Messenger):
+    """A bot: the message that said that an alert fires is changed when it is over."""
+
+    tracks_alerts = False
+    digests_ends = True
+    tells_each_end = False
+    divisible = False
+
+    def __init__(self, options: SlackBotOptions, *, outgoing: Outgoing, writer: Writer) -> None:
+        self._options = options
+        self._outgoing = outgoing
+        self._writer = writer
+
+    @property
+    @override
+    def secrets(self) -> Sequence[Secret]:
+        return (self._options.token, *self._outgoing.secrets)
+
+    @override
+    def opens(self, telling: Telling) -> str | None:
+        return None
+
+    @override
+    async def tell(self, telling: Telling) -> Told:
+        said = message(telling, self._writer)
+        if telling.handle is not None:
+            channel, _, stamp = telling.handle.partition(":")
+            changed = await self._call("chat.update", {**said, "channel": channel, "ts": stamp})
+            if not (isinstance(changed.outcome, Rejected) and changed.outcome.detail in _GONE):
+                return changed
+        return await self._call("chat.postMessage", {**said, "channel": self._options.channel})
+
+    @override
+    async def aclose(self) -> None:
+        await self._outgoing.aclose()
+
+    async def _call(self, method: str, arguments: Mapping[str, Any]) -> Told:
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "Authorization": await header_of("Authorization", self._options.token, scheme="Bearer"),
+        }
+        url = f"{self._options.api.rstrip('/')}/{method}"
+        answer = await self._outgoing.post(url, orjson.dumps(arguments), headers, read=True)
+        if not answer.ok:
+            raise AttemptError(failure_of(answer))
+        said = _json(answer)
+        if said.get("ok") is True:
+            return Told(outcome=Delivered(), handle=f"{said.get('channel', '')}:{said.get('ts', '')}")
+        return Told(outcome=_outcome(str(said.get("error", "")), answer))
+
+
+def message(telling: Telling, writer: Writer) -> dict[str, Any]:
+    """The message as Slack wants it; nothing in the data can call a channel or pretend to be a link."""
+    words = writer.words(telling.notices)
+    links = " · ".join(f"<{_address(href)}|{escaped(text)}>" for text, href in words.links)
+    mark = ":rotating_light:" if telling.firing else ":white_check_mark:"
+    headline, text = (_unlinked(text, telling.notices) for text in (words.headline, words.text))
+    headline, text = escaped(shortened(headline, _HEADLINE_CHARS)), escaped(shortened(text, _TEXT_CHARS))
+    text = _linked(text, writer.written_addresses(telling.notices))
+    return {
+        "text": f"{mark} {headline}",
+        # Slack would make links of whatever looks like one, in values of labels too; those of documents are marked.
+        "parse": "none",
+        "attachments": [
+            {
+                "color": _colour(telling),
+                "fallback": headline,
+                "text": f"{text}\n{links}".strip(),
+                "mrkdwn_in": ["text"],
+            }
+        ],
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def escaped(text: str) -> str:
+    """Text that Slack shows as it is: what calls people (``<!channel>``, ``<@U1>``) is made of these characters.
+
+    >>> escaped("<!channel> & co")
+    '&lt;!channel&gt; &amp; co'
+    """
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _unlinked(text: str, notices: Sequence[Notice]) -> str:
+    """The text with addresses in values of labels written so that no client opens them: ``https[:]//``."""
+    for notice in notices:
+        for value in (*(value for _, value in notice.group), notice.top_contributors):
+            if _SCHEME in value:
+                shown = visible(value)
+                text = text.replace(shown, shown.replace(_SCHEME, "[:]//"))
+    return text
+
+
+def _linked(text: str, addresses: Collection[str]) -> str:
+    """The escaped text with these addresses as links."""
+    if not addresses:
+        return text
+    longest_first = sorted(map(escaped, addresses), key=len, reverse=True)
+    pattern = re.compile(f"(?:{'|'.join(map(re.escape, longest_first))})(?=[.,;:!?)]*(?:\\s|$))")
+    return pattern.sub(lambda found: f"<{found[0].replace('|', '%7C')}>", text)
+
+
+def _address(href: str) -> str:
+    return escaped(href).replace("|", "%7C")
+
+
+def _colour(telling: Telling) -> str:
+    if not telling.firing:
+        return _GREEN
+    return _RED if any(notice.severity is Severity.PAGE for notice in telling.notices) else _AMBER
+
+
+def _json(answer: Answer) -> dict[str, Any]:
+    try:
+        said = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        said = None
+    if not isinstance(said, dict):
+        raise AttemptError(Failed(reason=FailureReason.REFUSED, detail="what answers is not Slack"))
+    return said
+
+
+def _outcome(error: str, answer: Answer) -> Outcome:
+    reason = _PASSING.get(error)
+    if reason is not None:
+        return Failed(reason=reason, detail=error, retry_after=answer.wait)
+    return Rejected(detail=error or "no reason given")

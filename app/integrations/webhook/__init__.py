@@ -1,0 +1,1 @@
+"""Any webhook, in Alertmanager's JSON."""

@@ -1,0 +1,187 @@
+"""Any webhook: Alertmanager's JSON (version 4), so that what receives that receives ours, signed if there is a secret.
+
+Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config and, for the signature,
+https://www.standardwebhooks.com
+"""
+
+import asyncio
+import base64
+import binascii
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+import orjson
+from typing_extensions import override
+
+from app.alerting import Notice, NoticeStatus, sent_labels
+from app.clock import Clock
+from app.delivery.message_receiver import Messenger, Telling, Told
+from app.delivery.outcome import outcome_of
+from app.http.client import Outgoing
+from app.http.secrets import PlainValue, Secret, header_of
+from app.wording.links import slo_page
+from app.wording.messages import Writer
+
+_REDIRECTS = 3
+_NOT_ENDED = "0001-01-01T00:00:00Z"
+_FNV_OFFSET = 14695981039346656037
+_FNV_PRIME = 1099511628211
+_64_BITS = 0xFFFFFFFFFFFFFFFF
+_ENCODED_SECRET = "whsec_"  # noqa: S105  # how the standard marks a secret in base64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookOptions:
+    """Where messages go, with which further headers, and the secret that they are signed with."""
+
+    url: Secret
+    secret: Secret | None = None
+    headers: Mapping[str, Secret] = field(default_factory=dict)
+
+
+class Webhook(Messenger):
+    """Posts alerts; a digest is one post with all of them, and a group of its own until the last of them is over.
+
+    Whoever keys on `groupKey` or `groupLabels` must never take the end of one alert for the end of another: an alert
+    that was sent alone ends alone, and one of a digest in a message of that digest.
+    """
+
+    tracks_alerts = True
+    digests_ends = False
+    tells_each_end = True
+    divisible = True
+
+    def __init__(self, name: str, options: WebhookOptions, *, outgoing: Outgoing, writer: Writer, clock: Clock) -> None:
+        self._name = name
+        self._options = options
+        self._outgoing = outgoing
+        self._writer = writer
+        self._clock = clock
+
+    @property
+    @override
+    def secrets(self) -> Sequence[Secret]:
+        own = (self._options.secret,) if self._options.secret is not None else ()
+        headers = (value for value in self._options.headers.values() if not isinstance(value, PlainValue))
+        return (self._options.url, *own, *headers, *self._outgoing.secrets)
+
+    @override
+    def opens(self, telling: Telling) -> str | None:
+        return orjson.dumps(_group_labels(telling)).decode()
+
+    @override
+    async def tell(self, telling: Telling) -> Told:
+        # Thousands of alerts take long to put into words, and ticks must not wait for that.
+        body = await asyncio.to_thread(self._body, telling)
+        of_host = {name: await header_of(name, value) for name, value in self._options.headers.items()}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": telling.key}
+        if self._options.secret is not None:
+            headers |= signature(body, key=telling.key, secret=await self._options.secret.read(), at=self._clock.now())
+        answer = await self._outgoing.post(
+            await self._options.url.read(), body, headers, redirects=_REDIRECTS, of_host=of_host
+        )
+        return Told(outcome=outcome_of(answer), handle=_handle_of(telling))
+
+    @override
+    async def aclose(self) -> None:
+        await self._outgoing.aclose()
+
+    def _body(self, telling: Telling) -> bytes:
+        return orjson.dumps(payload(telling, receiver=self._name, writer=self._writer))
+
+
+def payload(telling: Telling, *, receiver: str, writer: Writer) -> dict[str, Any]:
+    """The message as Alertmanager writes it: all alerts of the group, those that go on too.
+
+    Some consumers read `status`, others, such as jiralert, whether any of the alerts fires.
+    """
+    alerts = [_alert(notice, writer) for notice in (*telling.still_firing, *telling.notices)]
+    group = _group_labels(telling)
+    return {
+        "version": "4",
+        "groupKey": "{}:" + _go_labels(group),
+        "truncatedAlerts": telling.unlisted,
+        "status": "firing" if telling.firing or telling.still_firing or telling.unlisted else "resolved",
+        "receiver": receiver,
+        "groupLabels": group,
+        "commonLabels": _common([alert["labels"] for alert in alerts]),
+        "commonAnnotations": _common([alert["annotations"] for alert in alerts]),
+        "externalURL": writer.external_url,
+        "alerts": alerts,
+    }
+
+
+def signature(body: bytes, *, key: str, secret: str, at: datetime) -> dict[str, str]:
+    """The headers that prove who sent *body*, and when."""
+    stamp = str(int(at.timestamp()))
+    signed = b".".join((key.encode(), stamp.encode(), body))
+    digest = base64.b64encode(hmac.new(_key_of(secret), signed, sha256).digest()).decode()
+    return {"webhook-id": key, "webhook-timestamp": stamp, "webhook-signature": f"v1,{digest}"}
+
+
+def fingerprint(own: Mapping[str, str]) -> str:
+    """What Alertmanager calls an alert with these labels: FNV-1a over the sorted pairs."""
+    value = _FNV_OFFSET
+    for name, text in sorted(own.items()):
+        for byte in (*name.encode(), 0xFF, *text.encode(), 0xFF):
+            value = ((value ^ byte) * _FNV_PRIME) & _64_BITS
+    return f"{value:016x}"
+
+
+def _handle_of(telling: Telling) -> str | None:
+    """What names the digest that the message is, or belongs to: its group labels; None for an alert on its own."""
+    if telling.handle is not None:
+        return telling.handle
+    return None if telling.only is not None else orjson.dumps(_group_labels(telling)).decode()
+
+
+def _group_labels(telling: Telling) -> dict[str, str]:
+    """What the alerts of the message have in common, and no message of other alerts has.
+
+    Messages about a digest that go on to the end of its last alert have the labels of the first.
+    """
+    if telling.handle is not None:
+        labels: dict[str, str] = orjson.loads(telling.handle)
+        return labels
+    common = _common([sent_labels(notice) for notice in telling.notices])
+    if telling.only is not None:
+        return {name: common[name] for name in ("alertname", "severity", "slo")}
+    shared: dict[str, str] = {name: common[name] for name in ("alertname", "severity") if name in common}
+    shared["digest"] = telling.digest
+    return dict(sorted(shared.items()))
+
+
+def _alert(notice: Notice, writer: Writer) -> dict[str, Any]:
+    firing = notice.status is NoticeStatus.FIRING or notice.ends_at is None
+    own = sent_labels(notice)
+    return {
+        "status": "firing" if firing else "resolved",
+        "labels": own,
+        "annotations": writer.annotations(notice),
+        "startsAt": notice.starts_at.astimezone(UTC).isoformat(),
+        "endsAt": _NOT_ENDED if firing or notice.ends_at is None else notice.ends_at.astimezone(UTC).isoformat(),
+        "generatorURL": slo_page(writer.external_url, notice),
+        "fingerprint": fingerprint(own),
+    }
+
+
+def _common(each: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    return {name: text for name, text in each[0].items() if all(other.get(name) == text for other in each)}
+
+
+def _go_labels(own: Mapping[str, str]) -> str:
+    quoted: Callable[[str], str] = lambda text: orjson.dumps(text).decode()  # noqa: E731
+    return "{" + ", ".join(f"{name}={quoted(text)}" for name, text in own.items()) + "}"
+
+
+def _key_of(secret: str) -> bytes:
+    if secret.startswith(_ENCODED_SECRET):
+        try:
+            return base64.b64decode(secret.removeprefix(_ENCODED_SECRET), validate=True)
+        except binascii.Error:
+            return secret.encode()
+    return secret.encode()

@@ -1,0 +1,79 @@
+"""Everything that is said of an alert and may change during its life: our words, those of documents and receivers."""
+
+import math
+from collections.abc import Iterator
+
+from app.alerting import Notice
+from app.wording.links import is_link
+from app.wording.plain_text import shortened, visible
+from app.wording.sentences import description, summary
+from app.wording.template_values import figures
+from app.wording.templates import TemplateProblemError, Templates, is_template, render
+
+TEMPLATE_ERROR = "template_error"
+"""The annotation that says which templates could not be used, and why."""
+_OURS: Templates = Templates()
+# Jira takes 32,767 characters, Discord 4,096 and most others more: a page with more than this is not read at night.
+_LONGEST = 8_192
+
+
+def annotations(notice: Notice, templates: Templates = _OURS) -> dict[str, str]:
+    """The annotations of an alert.
+
+    A document's annotations replace our words, and a receiver's templates those; nobody replaces the figures. Where a
+    template fails, or makes an empty summary, the words before it stay; a failure is added as `template_error`. Never
+    raises for what a document or a label holds.
+    """
+    said, problems = _written(notice, templates)
+    failed = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
+    figured = {**said, **dict(_figures(notice)), **({TEMPLATE_ERROR: failed} if failed else {})}
+    return {name: _presentable(text) for name, text in figured.items()}
+
+
+def template_problems(notice: Notice, templates: Templates = _OURS) -> dict[str, str]:
+    """Why templates of the alert cannot be used, by the name of the annotation."""
+    return _written(notice, templates)[1]
+
+
+def _written(notice: Notice, templates: Templates) -> tuple[dict[str, str], dict[str, str]]:
+    """What is said, by name of the annotation, and what is wrong with templates."""
+    said = {"summary": summary(notice), "description": description(notice)}
+    problems: dict[str, str] = {}
+    own = {
+        name: text for name, text in (("summary", templates.summary), ("description", templates.description)) if text
+    }
+    for name, text in (*notice.annotations, *own.items()):
+        try:
+            written = render(text, {**figures(notice), **_words(said)}) if is_template(text) else text
+        except TemplateProblemError as error:
+            problems[name] = str(error)
+            said.setdefault(name, text)
+            continue
+        if name != "summary" or visible(written).strip():
+            said[name] = written
+    return said, problems
+
+
+def _presentable(text: str) -> str:
+    shown = visible(text)
+    return shown if is_link(shown) else shortened(shown, _LONGEST)
+
+
+def _words(said: dict[str, str]) -> dict[str, str]:
+    return {name: said[name] for name in ("summary", "description")}
+
+
+def _figures(notice: Notice) -> Iterator[tuple[str, str]]:
+    texts = {
+        "tier": notice.tier,
+        "burn_rate_long": _figure(notice.burn_rate_long),
+        "burn_rate_short": _figure(notice.burn_rate_short),
+        "budget_remaining": _figure(notice.budget_remaining),
+        "top_contributors": notice.top_contributors,
+        "data": "stale" if notice.stale is not None else "",
+    }
+    return ((name, text) for name, text in texts.items() if text)
+
+
+def _figure(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:.6g}"

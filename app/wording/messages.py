@@ -1,0 +1,124 @@
+"""What all messages to people have in common: a headline, a text, and digests of many alerts."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.alerting import Notice, NoticeStatus
+from app.slo import Cause
+from app.wording.annotations import TEMPLATE_ERROR, annotations
+from app.wording.links import links
+from app.wording.plain_text import one_line, shortened, visible
+from app.wording.sentences import subject
+from app.wording.templates import Templates
+
+_ADDRESS = re.compile(r"https?://[^\s<>{}|\"'`]*[^\s<>{}|\"'`.,;:!?)]")
+_MOST_NAMED = 20
+_LINE_CHARS = 250
+"""Of one alert in a digest: twenty of them with links fit into every receiver's message."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """A message before it is dressed up for a receiver; *links* are names and addresses."""
+
+    headline: str
+    text: str
+    links: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Writer:
+    """Puts messages into words.
+
+    Attributes:
+        external_url: where people reach us.
+        templates: the receiver's own words.
+        report: is called with each alert of which a template could not be used, and why.
+    """
+
+    external_url: str
+    templates: Templates = field(default_factory=Templates)
+    report: Callable[[Notice, str], None] = lambda _notice, _error: None
+
+    def words(self, notices: Sequence[Notice]) -> Words:
+        """The words of one message about alerts of one status; several are a digest."""
+        if len(notices) > 1:
+            return self._digest(notices)
+        (notice,) = notices
+        said = self.annotations(notice)
+        return Words(
+            headline=one_line(said["summary"]),
+            text="\n".join(filter(None, (said["description"], _failed_templates(said)))),
+            links=tuple(links(self.external_url, notice, said)),
+        )
+
+    def annotations(self, notice: Notice) -> dict[str, str]:
+        """Everything that is said of one alert."""
+        said = annotations(notice, self.templates)
+        if TEMPLATE_ERROR in said:
+            self.report(notice, said[TEMPLATE_ERROR])
+        return said
+
+    def written_addresses(self, notices: Sequence[Notice]) -> frozenset[str]:
+        """The addresses that documents and the receiver's templates themselves write into their texts."""
+        own = (self.templates.summary or "", self.templates.description or "")
+        texts = (text for notice in notices for _, text in notice.annotations)
+        return frozenset(found for text in (*own, *texts) for found in _ADDRESS.findall(text))
+
+    def _digest(self, notices: Sequence[Notice]) -> Words:
+        firing = notices[0].status is NoticeStatus.FIRING
+        worst = sorted(notices, key=_urgency)
+        cause = shared_cause(notices) if firing else ""
+        named = [self._line(notice, cause, firing=firing) for notice in worst[:_MOST_NAMED]]
+        more = len(worst) - len(named)
+        rest = [f"and {more:,} more"] if more else []
+        return Words(
+            headline=one_line(digest_headline(notices, firing=firing)),
+            text="\n".join((*([visible(one_sentence(cause))] if cause else []), *named, *rest)),
+            links=(("All SLOs", self.external_url),),
+        )
+
+    def _line(self, notice: Notice, cause: str, *, firing: bool) -> str:
+        said = (not firing and _is_blind(notice)) or (cause and notice.condition == cause)
+        about = subject(notice) if said else self.annotations(notice)["summary"]
+        return shortened(one_line(f"{notice.severity}: {about}"), _LINE_CHARS)
+
+
+def digest_headline(notices: Sequence[Notice], *, firing: bool) -> str:
+    """Many alerts in one line."""
+    services = len({notice.service for notice in notices})
+    whose = f"of {services:,} services" if services > 1 else f"of {notices[0].service}"
+    if all(map(_is_blind, notices)):
+        return (
+            f"No data for {len(notices):,} SLOs {whose}"
+            if firing
+            else f"Data is back for {len(notices):,} SLOs {whose}"
+        )
+    return f"{len(notices):,} alerts {whose} {'fire at once' if firing else 'are over'}"
+
+
+def shared_cause(notices: Sequence[Notice]) -> str:
+    """What most SLOs without data have in common, such as a Prometheus that does not answer; empty if nothing."""
+    causes = Counter(notice.condition for notice in notices if _is_blind(notice))
+    cause, count = causes.most_common(1)[0] if causes else ("", 0)
+    return cause if count > 1 else ""
+
+
+def one_sentence(text: str) -> str:
+    """The text as a sentence of its own."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _failed_templates(said: Mapping[str, str]) -> str:
+    problem = said.get(TEMPLATE_ERROR)
+    return f"A template could not be used, so the default text is shown: {problem}." if problem else ""
+
+
+def _is_blind(notice: Notice) -> bool:
+    return notice.cause is Cause.NO_DATA
+
+
+def _urgency(notice: Notice) -> tuple[str, str]:
+    return notice.severity.value, subject(notice)
