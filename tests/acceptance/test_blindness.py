@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.acceptance.stack import document, stack
 from tests.acceptance.timeline import Sight
-from tests.delivery.scripted import Scripted
+from tests.support.scripted_server import Scripted
 
 NAMES = tuple(f"availability-{number}" for number in range(40))
 

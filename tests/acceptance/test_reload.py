@@ -10,7 +10,7 @@ import httpx
 
 from tests.acceptance.stack import AUTHORISED, Stack, document, stack
 from tests.acceptance.timeline import Sight
-from tests.delivery.scripted import Reply, Scripted
+from tests.support.scripted_server import Reply, Scripted
 from tests.support.service import write_documents
 
 

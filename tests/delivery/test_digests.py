@@ -15,10 +15,10 @@ from app.integrations.slack.notifier import SlackWebhook
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.slo import Cause, Severity
 from app.wording.messages import Words, digest_headline
-from tests.delivery.desk import WRITER, deliver, outgoing
-from tests.delivery.fakes import SkewedClock
-from tests.delivery.scripted import Reply, Scripted
 from tests.store.notices import START, firing
+from tests.support.fake_receivers import SkewedClock
+from tests.support.receiver_harness import WRITER, deliver, outgoing
+from tests.support.scripted_server import Reply, Scripted
 
 AWAY = "no data since 2026-01-01 00:00 UTC, so alerts cannot be judged: Prometheus gives none (refused)"
 

@@ -25,12 +25,12 @@ from app.store import Database, open_database
 from app.store.alerts import save_alerts
 from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
-from tests.delivery.desk import WRITER, outgoing
-from tests.delivery.fakes import Remembered, SkewedClock
-from tests.delivery.scripted import Reply, Scripted
-from tests.delivery.waiting import reaches
 from tests.store.notices import firing
+from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.receiver_harness import WRITER, outgoing
+from tests.support.scripted_server import Reply, Scripted
 from tests.support.servers import Server, Sink, alertmanager
+from tests.support.waiting import reaches
 
 SCALE = 200.0
 """Times faster than in earnest: 20 minutes are 6 seconds, and a pause between attempts is at most 1.5."""

@@ -21,10 +21,10 @@ from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.store import open_database
 from app.store.outbox import enqueue, hold_beginnings, waiting, withdraw_beginning
 from app.store.unanswered import note_sent, unanswered_messages
-from tests.delivery.desk import WRITER, now, outgoing, run
-from tests.delivery.fakes import Remembered, SkewedClock
-from tests.delivery.scripted import Reply, Request, Scripted
 from tests.store.notices import START, firing, resolved
+from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.receiver_harness import WRITER, now, outgoing, run
+from tests.support.scripted_server import Reply, Request, Scripted
 
 ACCEPTED = Reply(status=202)
 LOST = Reply(cut=True)

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from app.http import NameLookupTimeoutError, Resolver, ResolvingTransport, resolve
-from tests.delivery.names import Rebinding
-from tests.delivery.scripted import Scripted
+from tests.support.name_service import Rebinding
+from tests.support.scripted_server import Scripted
 
 LIMITS = httpx.Limits(max_connections=1)
 

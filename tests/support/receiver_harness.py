@@ -11,7 +11,7 @@ from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Outcome
 from app.http.client import Outgoing, OutgoingOptions
 from app.wording.messages import Writer
-from tests.delivery.fakes import Remembered
+from tests.support.fake_receivers import Remembered
 
 T = TypeVar("T")
 EXTERNAL_URL = "https://slo.example"

@@ -21,9 +21,9 @@ from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
 from app.integrations.slack.notifier import SlackWebhook
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.prometheus import HttpConfig, PrometheusError, open_client
-from tests.delivery.desk import WRITER, now
-from tests.delivery.fakes import Remembered, SkewedClock
 from tests.store.notices import firing
+from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.receiver_harness import WRITER, now
 
 OPTIONS = OutgoingOptions(deadline=timedelta(seconds=0.3))
 _SILENT_S = 30

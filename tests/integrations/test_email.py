@@ -27,13 +27,13 @@ from app.http.request_options import HttpOptions, ProxyOptions
 from app.http.secrets import FixedSecret
 from app.integrations.email.mime import parse_mailbox
 from app.integrations.email.notifier import Encryption, Mail, MailOptions
-from tests.delivery.desk import WRITER, deliver, now
-from tests.delivery.egress import ConnectProxy
-from tests.delivery.fakes import Remembered, SkewedClock
-from tests.delivery.names import Rebinding
-from tests.delivery.waiting import reaches
 from tests.store.notices import firing, resolved
+from tests.support.connect_proxy import ConnectProxy
+from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.name_service import Rebinding
+from tests.support.receiver_harness import WRITER, deliver, now
 from tests.support.servers import free_port
+from tests.support.waiting import reaches
 
 PASSWORD = "canary-mail"  # noqa: S105  # of no account
 

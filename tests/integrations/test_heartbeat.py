@@ -13,11 +13,11 @@ from app.integrations.alertmanager.given_up import GivenUpAlarm
 from app.integrations.alertmanager.watchdog import Watchdog, WatchdogOptions
 from app.integrations.heartbeat import Heartbeat
 from app.store import StoreError
-from tests.delivery.desk import now, outgoing
-from tests.delivery.fakes import Remembered, SkewedClock
-from tests.delivery.scripted import Reply, Scripted
-from tests.delivery.waiting import reaches
+from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.receiver_harness import now, outgoing
+from tests.support.scripted_server import Reply, Scripted
 from tests.support.servers import Server, alertmanager, free_port
+from tests.support.waiting import reaches
 
 
 class Work:

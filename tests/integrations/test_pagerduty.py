@@ -10,10 +10,10 @@ from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Rejecte
 from app.http.secrets import FixedSecret
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions, dedup_key
 from app.slo import Severity
-from tests.delivery.desk import WRITER, deliver, outgoing
-from tests.delivery.fakes import Remembered
-from tests.delivery.scripted import Reply, Scripted
 from tests.store.notices import firing, resolved
+from tests.support.fake_receivers import Remembered
+from tests.support.receiver_harness import WRITER, deliver, outgoing
+from tests.support.scripted_server import Reply, Scripted
 
 KEY = "canary0123456789abcdef0123456789"
 ACCEPTED = Reply(status=202, body=b'{"status":"success","dedup_key":"x"}')

@@ -9,10 +9,10 @@ from app.delivery.message_receiver import Messenger
 from app.delivery.outcome import Delivered, Failed, FailureReason
 from app.http.secrets import FileSecret, FixedSecret, Secret, blotted
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
-from tests.delivery.desk import WRITER, deliver, outgoing
-from tests.delivery.fakes import Remembered, SkewedClock
-from tests.delivery.scripted import Scripted
 from tests.store.notices import firing
+from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.receiver_harness import WRITER, deliver, outgoing
+from tests.support.scripted_server import Scripted
 
 HOOK = FixedSecret("https://hooks.example/services/T0CANARY/B0/canaryxyz?token=canary-q&v=2")
 

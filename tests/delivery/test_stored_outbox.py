@@ -28,9 +28,9 @@ from app.store.outbox import (
     told_of,
     waiting,
 )
-from tests.delivery.fakes import FakeReceiver, Remembered, SkewedClock
-from tests.delivery.waiting import reaches
 from tests.store.notices import START, firing, resolved
+from tests.support.fake_receivers import FakeReceiver, Remembered, SkewedClock
+from tests.support.waiting import reaches
 
 
 @pytest.fixture

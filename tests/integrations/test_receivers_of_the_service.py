@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.delivery.busy import Busy, serving
-from tests.delivery.scripted import Reply, Scripted
+from tests.support.flaky_exporter import Busy, serving
+from tests.support.scripted_server import Reply, Scripted
 from tests.support.servers import free_port, prometheus
 from tests.support.service import sloburn, write_documents
 

@@ -17,12 +17,12 @@ from app.http import IpAddress, Resolver
 from app.http import resolve as resolve_name
 from app.http.client import OutgoingOptions
 from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
-from tests.delivery.fakes import Remembered, SkewedClock
-from tests.delivery.names import Rebinding
-from tests.delivery.scripted import Reply, Scripted
-from tests.delivery.waiting import reaches
 from tests.store.notices import firing
+from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.name_service import Rebinding
+from tests.support.scripted_server import Reply, Scripted
 from tests.support.servers import Server, Sink, alertmanager, free_port
+from tests.support.waiting import reaches
 
 QUICK = Reassertion(group_wait=timedelta(0), margin=timedelta(seconds=1.5))
 PAST = timedelta(minutes=10)

@@ -22,10 +22,10 @@ from app.integrations.webhook.notifier import Webhook, WebhookOptions, fingerpri
 from app.slo import Cause, Severity
 from app.store import StoreError
 from app.store.outbox import idempotency_key
-from tests.delivery.desk import WRITER, deliver, outgoing
-from tests.delivery.fakes import SkewedClock
-from tests.delivery.scripted import Reply, Request, Scripted
 from tests.store.notices import firing, resolved
+from tests.support.fake_receivers import SkewedClock
+from tests.support.receiver_harness import WRITER, deliver, outgoing
+from tests.support.scripted_server import Reply, Request, Scripted
 from tests.support.servers import Sink, alertmanager
 
 

@@ -16,8 +16,8 @@ from app.http.addresses import AddressPolicy
 from app.http.answers import Answer
 from app.http.client import Outgoing, OutgoingOptions
 from app.http.failures import AttemptError
-from tests.delivery.names import Rebinding
-from tests.delivery.scripted import Reply, Scripted
+from tests.support.name_service import Rebinding
+from tests.support.scripted_server import Reply, Scripted
 
 NEVER = [
     "0.0.0.0", "169.254.169.254", "169.254.0.1", "169.254.255.255", "169.254.170.2", "100.100.100.200",

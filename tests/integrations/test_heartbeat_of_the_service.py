@@ -21,10 +21,10 @@ from app.service.engine import Engine
 from app.settings import load_settings
 from app.status import Board
 from app.store import open_database
-from tests.delivery.busy import Busy, serving
-from tests.delivery.scripted import Reply, Scripted
-from tests.delivery.test_service import DOCUMENT
+from tests.integrations.test_receivers_of_the_service import DOCUMENT
 from tests.store.notices import firing
+from tests.support.flaky_exporter import Busy, serving
+from tests.support.scripted_server import Reply, Scripted
 from tests.support.servers import prometheus
 from tests.support.service import write_documents
 

@@ -11,9 +11,9 @@ from app.delivery.outcome import Delivered, Failed, FailureReason, Rejected
 from app.http.secrets import FixedSecret
 from app.integrations.slack import notifier as slack
 from app.integrations.slack.notifier import SlackBot, SlackBotOptions, SlackWebhook
-from tests.delivery.desk import WRITER, deliver, outgoing
-from tests.delivery.scripted import Reply, Scripted
 from tests.store.notices import firing, resolved
+from tests.support.receiver_harness import WRITER, deliver, outgoing
+from tests.support.scripted_server import Reply, Scripted
 
 OK = Reply(body=b"ok")
 TOKEN = "xoxb-canary-1234"  # noqa: S105  # of no account

@@ -14,11 +14,11 @@ from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome
 from app.http import bypasses, environment_proxies, proxies
 from app.integrations import NotifierContext, Receivers, load_config, open_receivers
-from tests.delivery.desk import now
-from tests.delivery.egress import ConnectProxy
-from tests.delivery.fakes import Remembered, SkewedClock
-from tests.delivery.scripted import Reply, Scripted
 from tests.store.notices import firing
+from tests.support.connect_proxy import ConnectProxy
+from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.receiver_harness import now
+from tests.support.scripted_server import Reply, Scripted
 
 SECRETS = {"PASSWORD": "pä:canary", "TOKEN": "canary-token", "KEY": "canary-key"}
 
