@@ -73,12 +73,12 @@ class StoredDeliveries(Deliveries):
         if due_at is None or due_at > at:
             return ()
         with self.database.begin() as tx:
-            return claim(tx, receiver, at=at, lease=self.lease, limit=self.most)
+            return claim(tx, receiver, owner=self.database.instance, at=at, lease=self.lease, limit=self.most)
 
     def release(self) -> None:
         """Let go of what a process had claimed that is no more, so that it need not wait for the end of the lease."""
         with self.database.begin() as tx:
-            release(tx)
+            release(tx, living=self.database.living(tx))
 
     @override
     def settle(self, endings: Mapping[int, Ending], *, at: datetime) -> None:

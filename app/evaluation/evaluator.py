@@ -42,7 +42,7 @@ from app.ingest.window_edges import WindowEdges
 from app.prometheus import MetricSource
 from app.slo import Slo, SloId
 from app.status import Board
-from app.store import Database, unreadable_is_damaged
+from app.store import Database
 from app.store.alerts import load_alerts
 from app.store.ledger import load_stepped
 
@@ -114,7 +114,7 @@ class Evaluator:
         self._last_tick: datetime | None = None
         self._pieces = 0
         self._shown_at = datetime.min.replace(tzinfo=UTC)
-        with database.read() as transaction, unreadable_is_damaged():
+        with database.read() as transaction, database.unreadable_is_damaged():
             keeper.load(transaction)
             stored = load_alerts(transaction)
             self._stepped = load_stepped(transaction)

@@ -1,12 +1,20 @@
-"""What survives a restart: SQLAlchemy Core tables, their version, transactions.
+"""What survives a restart: SQLAlchemy Core tables, their revisions, transactions; on SQLite or PostgreSQL.
 
-May import `app.slo` and the core; the only room that imports SQLAlchemy. `database.py` opens and locks, `ledger.py`,
-`alerts.py` and `outbox.py` hold the tables of their rooms, `dead_letters.py` is what the outbox has given up; their
-functions take a `Connection` and neither begin nor commit.
+May import `app.slo` and the core; the only package that imports SQLAlchemy and alembic. Start at `database.py`: it
+opens a database and begins transactions; `sqlite.py` and `postgres.py` are all that differs. `ledger.py`, `alerts.py`,
+`outbox.py`, `dead_letters.py`, `messages.py` and `budgets.py` hold tables; their functions take a `Connection` and
+neither begin nor commit. `migrations` makes the tables.
 """
 
-from app.store.database import Database, Transaction, open_database, unreadable_is_damaged
-from app.store.errors import StoreCorruptError, StoreError, StoreLockedError, StoreNewerError, StoreUnavailableError
+from app.store.database import Database, Transaction, open_database
+from app.store.errors import (
+    StoreCorruptError,
+    StoreError,
+    StoreLockedError,
+    StoreNewerError,
+    StoreOutdatedError,
+    StoreUnavailableError,
+)
 
 __all__ = [
     "Database",
@@ -14,8 +22,8 @@ __all__ = [
     "StoreError",
     "StoreLockedError",
     "StoreNewerError",
+    "StoreOutdatedError",
     "StoreUnavailableError",
     "Transaction",
     "open_database",
-    "unreadable_is_damaged",
 ]

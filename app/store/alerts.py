@@ -3,42 +3,47 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Boolean, Column, Connection, Index, Integer, Row, String, Table, Text, delete, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    Row,
+    String,
+    Table,
+    case,
+    delete,
+    insert,
+    select,
+)
 
 from app.alerting import Alert, Notice, Transition, TransitionKind
 from app.slo import AlertState, Cause, Severity, SloId
 from app.store.moments import Moment
-from app.store.notices import decode_notice, encode_notice
+from app.store.notices import decode_notice
 from app.store.schema import metadata
+from app.store.upsert import upsert
 
-
-def _remembered() -> tuple[Column[Any], ...]:
-    return (
-        Column("severity", String, primary_key=True),
-        Column("state", String, nullable=False),
-        Column("since", Moment),
-        Column("tier", String),
-        Column("incident", String),
-        Column("quiet_since", Moment),
-        Column("frozen", String),
-        Column("muted", Boolean, nullable=False),
-        Column("announced", Boolean, nullable=False),
-        Column("resolved_at", Moment),
-        Column("notice", Text),
-        Column("silent_since", Moment),
-    )
-
-
-alert_state = Table("alert_state", metadata, Column("slo", String, primary_key=True), *_remembered())
-condition_state = Table(
-    "condition_state",
+alert = Table(
+    "alert",
     metadata,
     Column("slo", String, primary_key=True),
+    Column("severity", String, primary_key=True),
     Column("cause", String, primary_key=True),
-    *_remembered(),
+    Column("state", String, nullable=False),
+    Column("since", Moment),
+    Column("tier", String),
+    Column("incident", String),
+    Column("quiet_since", Moment),
+    Column("frozen", String),
+    Column("muted", Boolean, nullable=False),
+    Column("announced", Boolean, nullable=False),
+    Column("resolved_at", Moment),
+    Column("silent_since", Moment),
+    Column("notice", JSON(none_as_null=True)),
 )
 transition = Table(
     "transition",
@@ -46,21 +51,22 @@ transition = Table(
     Column("id", Integer, primary_key=True),
     Column("slo", String, nullable=False),
     Column("severity", String, nullable=False),
+    Column("cause", String, nullable=False),
     Column("kind", String, nullable=False),
     Column("at", Moment, nullable=False),
     Column("incident", String),
     Column("tier", String),
     Column("reason", String),
     Column("notify", Boolean, nullable=False),
-    Column("cause", String),
     Index("transition_by_slo", "slo", "at"),
     Index("transition_by_time", "at"),
 )
 
-_REMEMBERED = tuple(column for column in alert_state.c if column.name != "notice")
-# Well below the number of variables that SQLite takes in one statement (32,766).
+_REMEMBERED = tuple(column.name for column in alert.c if column.name not in ("state", "notice"))
+# Well below the number of variables that SQLite (32,766) and PostgreSQL (65,535) take in one statement.
 _IDS_AT_ONCE = 10_000
-_TABLES = (alert_state, condition_state)
+# "page" sorts before "ticket"; the page goes first everywhere, and the burn before the conditions.
+_ORDER = (alert.c.slo, case((alert.c.cause == Cause.BURN.value, 0), else_=1), alert.c.severity, alert.c.cause)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,50 +81,33 @@ def load_alerts(connection: Connection) -> StoredAlerts:
     """Everything that is known of alerts."""
     alerts: dict[SloId, tuple[Alert, ...]] = {}
     notices: dict[str, Notice] = {}
-    for table in _TABLES:
-        # "page" sorts before "ticket"; the page goes first everywhere.
-        for row in connection.execute(select(table).order_by(table.c.slo, table.c.severity)):
-            alert = _alert(row)
-            alerts[alert.slo] = (*alerts.get(alert.slo, ()), alert)
-            if row.notice is not None:
-                notices[alert.key] = decode_notice(row.notice)
+    for row in connection.execute(select(alert).order_by(*_ORDER)):
+        found = _alert(row)
+        alerts[found.slo] = (*alerts.get(found.slo, ()), found)
+        if row.notice is not None:
+            notices[found.key] = decode_notice(row.notice)
     return StoredAlerts(alerts=alerts, notices=notices)
 
 
 def load_in_force(connection: Connection) -> tuple[Notice, ...]:
     """The notices of the alerts that receivers are to be told of, again and again."""
-    return tuple(
-        decode_notice(row.notice)
-        for table in _TABLES
-        for row in connection.execute(
-            select(table.c.notice)
-            .where(table.c.announced & table.c.notice.is_not(None))
-            .order_by(table.c.slo, table.c.severity)
-        )
-    )
+    in_force = alert.c.announced & alert.c.notice.is_not(None)
+    rows = connection.execute(select(alert.c.notice).where(in_force).order_by(*_ORDER))
+    return tuple(decode_notice(row.notice) for row in rows)
 
 
 def save_alerts(connection: Connection, alerts: Iterable[Alert], notices: Mapping[str, Notice]) -> None:
     """Write alerts over what was there; those in force with their notices."""
-    by_table: dict[Table, list[dict[str, object]]] = {table: [] for table in _TABLES}
-    for alert in alerts:
-        by_table[_table(alert)].append(_row(alert, notices.get(alert.key)))
-    for table, rows in by_table.items():
-        if rows:
-            statement = upsert(table)
-            values = {column.name: statement.excluded[column.name] for column in table.c if not column.primary_key}
-            keys = [column.name for column in table.primary_key]
-            connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values), rows)
+    upsert(connection, alert, [_row(changed, notices.get(changed.key)) for changed in alerts])
 
 
 def forget_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
     """Delete alerts whose SLO, severity or condition was removed."""
-    for alert in alerts:
-        table = _table(alert)
-        mine = (table.c.slo == alert.slo) & (table.c.severity == alert.severity)
-        if table is condition_state:
-            mine &= table.c.cause == alert.cause
-        connection.execute(delete(table).where(mine))
+    for gone in alerts:
+        same = (
+            (alert.c.slo == gone.slo) & (alert.c.severity == gone.severity.value) & (alert.c.cause == gone.cause.value)
+        )
+        connection.execute(delete(alert).where(same))
 
 
 def append_transitions(connection: Connection, transitions: Sequence[Transition]) -> None:
@@ -135,13 +124,13 @@ def append_transitions(connection: Connection, transitions: Sequence[Transition]
         {
             "slo": change.slo,
             "severity": change.severity.value,
+            "cause": change.cause.value,
             "kind": change.kind.value,
             "at": change.at,
             "incident": change.incident,
             "tier": change.tier,
             "reason": change.reason,
             "notify": change.notify,
-            "cause": change.cause.value,
         }
         for change in transitions
         if change not in known
@@ -177,35 +166,29 @@ def prune_transitions(connection: Connection, *, before: datetime) -> int:
     return connection.execute(delete(transition).where(transition.c.at < before)).rowcount
 
 
-def _table(alert: Alert) -> Table:
-    return alert_state if alert.cause is Cause.BURN else condition_state
-
-
-def _row(alert: Alert, notice: Notice | None) -> dict[str, object]:
-    row: dict[str, object] = {column.name: getattr(alert, column.name) for column in _REMEMBERED}
-    if alert.cause is not Cause.BURN:
-        row["cause"] = alert.cause.value
-    told = notice if alert.in_force else None
-    return {**row, "state": alert.state.value, "notice": None if told is None else encode_notice(told)}
+def _row(changed: Alert, notice: Notice | None) -> dict[str, object]:
+    row: dict[str, object] = {name: getattr(changed, name) for name in _REMEMBERED}
+    told = notice if changed.in_force else None
+    enums = {"severity": changed.severity.value, "cause": changed.cause.value, "state": changed.state.value}
+    return {**row, **enums, "notice": told}
 
 
 def _alert(row: Row[tuple[object, ...]]) -> Alert:
     stored = row._mapping  # noqa: SLF001  the documented way to a row's columns by name
-    values = {column.name: stored[column.name] for column in _REMEMBERED}
-    values["cause"] = Cause(stored.get("cause", Cause.BURN))
-    return Alert(**{**values, "severity": Severity(row.severity), "state": AlertState(row.state)})
+    values = {name: stored[name] for name in _REMEMBERED}
+    enums = {"severity": Severity(row.severity), "cause": Cause(row.cause), "state": AlertState(row.state)}
+    return Alert(**{**values, **enums})
 
 
 def _transition(row: Row[tuple[object, ...]]) -> Transition:
     return Transition(
         slo=SloId(row.slo),
         severity=Severity(row.severity),
+        cause=Cause(row.cause),
         kind=TransitionKind(row.kind),
         at=row.at,
         incident=row.incident,
         tier=row.tier,
         reason=row.reason,
         notify=row.notify,
-        # Databases of earlier versions did not record it.
-        cause=Cause.BURN if row.cause is None else Cause(row.cause),
     )

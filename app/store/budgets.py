@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Column, Connection, Float, Index, Integer, String, Table, delete, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.slo import SloId
 from app.store.schema import metadata
+from app.store.upsert import insert_missing
 
 budget_record = Table(
     "budget_record",
@@ -30,9 +30,7 @@ class RecordedBudget(NamedTuple):
 
 def save_budgets(connection: Connection, records: Iterable[RecordedBudget]) -> None:
     """Write what was shown; a slot that was written already stays as it is."""
-    rows = [record._asdict() for record in records]
-    if rows:
-        connection.execute(upsert(budget_record).on_conflict_do_nothing(), rows)
+    insert_missing(connection, budget_record, [record._asdict() for record in records])
 
 
 def load_budgets(connection: Connection, slo: SloId, *, start_s: float, end_s: float) -> Sequence[tuple[int, float]]:

@@ -4,7 +4,8 @@ StoreError
 ├── StoreUnavailableError   cannot be opened or written: folder, disk, rights
 ├── StoreLockedError        another process holds it
 ├── StoreCorruptError       the file is damaged
-└── StoreNewerError         written by a newer version of Sloburn
+├── StoreNewerError         written by a newer version of Sloburn
+└── StoreOutdatedError      written by a version whose format is not read any more
 """
 
 
@@ -32,3 +33,7 @@ class StoreCorruptError(StoreError):
 
 class StoreNewerError(StoreError):
     """The database was written by a newer version."""
+
+
+class StoreOutdatedError(StoreError):
+    """The database was written by a version whose format is not read any more."""

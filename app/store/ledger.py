@@ -18,9 +18,9 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.store.schema import metadata
+from app.store.upsert import upsert
 
 ledger_row = Table(
     "ledger_row",
@@ -106,21 +106,12 @@ def load_chunks(connection: Connection, row_ids: Iterable[int]) -> Iterable[Stor
 
 def save_chunks(connection: Connection, chunks: Sequence[StoredChunk]) -> None:
     """Write chunks over what was there."""
-    if not chunks:
-        return
-    statement = upsert(ledger_chunk)
-    statement = statement.on_conflict_do_update(
-        index_elements=["row_id", "width_s", "chunk"], set_={"cells": statement.excluded.cells}
-    )
-    connection.execute(statement, [chunk._asdict() for chunk in chunks])
+    upsert(connection, ledger_chunk, [chunk._asdict() for chunk in chunks])
 
 
 def save_state(connection: Connection, name: str, state: bytes) -> None:
     """Write how far counting has come over what was there."""
-    statement = upsert(ledger_state).values(name=name, state=state)
-    connection.execute(
-        statement.on_conflict_do_update(index_elements=["name"], set_={"state": statement.excluded.state})
-    )
+    upsert(connection, ledger_state, [{"name": name, "state": state}])
 
 
 def load_state(connection: Connection, name: str) -> bytes | None:

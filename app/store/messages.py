@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import Column, Connection, Index, String, Table, delete, func, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.store.moments import Moment
 from app.store.schema import metadata
+from app.store.upsert import upsert
 
 messages = Table(
     "messages",
@@ -42,10 +42,7 @@ def remember_message(
         {"receiver": receiver, "alert_key": alert_key, "incident": incident, "handle": handle, "sent_at": at}
         for alert_key, incident in alerts
     ]
-    statement = upsert(messages)
-    values = {name: statement.excluded[name] for name in ("incident", "handle", "sent_at")}
-    if rows:
-        connection.execute(statement.on_conflict_do_update(index_elements=["receiver", "alert_key"], set_=values), rows)
+    upsert(connection, messages, rows)
     connection.execute(delete(messages).where(messages.c.sent_at < at - _KEPT))
 
 

@@ -1,10 +1,8 @@
-"""Notices as they lie in the database: JSON, in which what is not known is null."""
+"""Notices read from JSON columns, in which what is not known is null."""
 
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
-
-import orjson
 
 from app.alerting import Notice, NoticeStatus
 from app.slo import Cause, Severity, SloId
@@ -12,14 +10,14 @@ from app.slo import Cause, Severity, SloId
 _FLOATS = frozenset(field.name for field in fields(Notice) if field.type is float)
 
 
-def encode_notice(notice: Notice) -> str:
-    """A notice as JSON."""
-    return orjson.dumps(notice).decode()
+def decode_notice(stored: object) -> Notice:
+    """A notice from its document; fields that are not there have their defaults.
 
-
-def decode_notice(text: str) -> Notice:
-    """A notice from its JSON; fields that are not there have their defaults."""
-    stored: dict[str, Any] = orjson.loads(text)
+    Raises:
+        LookupError, TypeError, ValueError: it is damaged.
+    """
+    if not isinstance(stored, Mapping):
+        raise TypeError("it is not a JSON object")
     known = {field.name for field in fields(Notice)}
     # A figure that is not known is left to its default, so that notices equal what they were.
     unknown = {name for name in _FLOATS if stored.get(name) is None}

@@ -12,6 +12,7 @@ from enum import StrEnum
 from hashlib import blake2b
 
 from sqlalchemy import (
+    JSON,
     Column,
     ColumnElement,
     Connection,
@@ -21,7 +22,6 @@ from sqlalchemy import (
     Select,
     String,
     Table,
-    Text,
     UniqueConstraint,
     case,
     delete,
@@ -30,13 +30,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from app.alerting import Notice, NoticeStatus
 from app.store.moments import Moment
-from app.store.notices import decode_notice, encode_notice
+from app.store.notices import decode_notice
 from app.store.schema import metadata
 from app.store.unanswered import unanswered_of
+from app.store.upsert import insert_missing
 
 outbox = Table(
     "outbox",
@@ -46,16 +46,22 @@ outbox = Table(
     Column("alert_key", String, nullable=False),
     Column("idempotency_key", String, nullable=False),
     Column("status", String, nullable=False),
-    Column("notice", Text, nullable=False),
+    # One time that the alert fires: within one incident it may fire again, and with other labels it is another alert.
+    Column("instance", String, nullable=False),
+    Column("incident", String, nullable=False),
+    Column("starts_at", Moment, nullable=False),
+    Column("notice", JSON, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("state", String, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("due_at", Moment, nullable=False),
     Column("leased_until", Moment),
+    Column("leased_by", String),
     Column("ended_at", Moment),
     Column("last_error", String),
     UniqueConstraint("receiver", "idempotency_key"),
     Index("outbox_by_receiver", "receiver", "state", "alert_key", "id"),
+    Index("outbox_by_incident", "instance", "incident"),
     Index("outbox_by_state", "state", "created_at"),
     Index("outbox_by_time", "receiver", "created_at"),
 )
@@ -88,8 +94,8 @@ class OutboxEntry:
     last_error: str | None
 
 
-def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Sequence[str], at: datetime) -> int:
-    """Put notices into the outbox of every receiver; how many entries are new.
+def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Sequence[str], at: datetime) -> None:
+    """Put notices into the outbox of every receiver.
 
     A slot that is stepped once more enqueues nothing twice. That an unconfirmed alert fires is held until
     `release_beginnings`: it may have got new labels before fresh data was seen.
@@ -100,19 +106,19 @@ def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Seq
             "alert_key": notice.key,
             "idempotency_key": key,
             "status": notice.status.value,
-            "notice": encoded,
+            "instance": notice.instance,
+            "incident": notice.incident,
+            "starts_at": notice.starts_at,
+            "notice": notice,
             "created_at": at,
             "state": EntryState.WAITING.value,
             "attempts": 0,
             "due_at": at + _HELD if notice.unconfirmed and notice.status is NoticeStatus.FIRING else at,
         }
-        for notice, key, encoded in ((notice, idempotency_key(notice), encode_notice(notice)) for notice in notices)
+        for notice, key in ((notice, idempotency_key(notice)) for notice in notices)
         for receiver in receivers
     ]
-    if not rows:
-        return 0
-    statement = upsert(outbox).on_conflict_do_nothing(index_elements=["receiver", "idempotency_key"])
-    return connection.execute(statement, rows).rowcount
+    insert_missing(connection, outbox, rows)
 
 
 def idempotency_key(notice: Notice) -> str:
@@ -123,16 +129,17 @@ def idempotency_key(notice: Notice) -> str:
 
 
 def claim(
-    connection: Connection, receiver: str, *, at: datetime, lease: timedelta, limit: int = 256
+    connection: Connection, receiver: str, *, owner: str, at: datetime, lease: timedelta, limit: int = 256
 ) -> tuple[OutboxEntry, ...]:
-    """Lease the oldest waiting entry of every alert that is due, oldest first.
+    """Lease the oldest waiting entry of every alert that is due to *owner*, oldest first.
 
     Two workers that claim at once share the entries; none is leased to both.
     """
     heads = connection.execute(_heads(receiver).where(_due(at)).order_by(outbox.c.id).limit(limit)).all()
     mine: set[int] = set()
     for some in _chunks([row.id for row in heads]):
-        leased = update(outbox).where(outbox.c.id.in_(some) & _due(at)).values(leased_until=at + lease)
+        free = outbox.c.id.in_(some) & _due(at)
+        leased = update(outbox).where(free).values(leased_until=at + lease, leased_by=owner)
         mine.update(connection.execute(leased.returning(outbox.c.id)).scalars())
     claimed = []
     for row in heads:
@@ -145,10 +152,11 @@ def claim(
     return tuple(claimed)
 
 
-def release(connection: Connection) -> int:
-    """End all leases, since nobody works on any entry; how many there were."""
+def release(connection: Connection, *, living: Collection[str]) -> int:
+    """End the leases of owners that are not *living*; how many there were."""
     leased = (outbox.c.state == EntryState.WAITING.value) & outbox.c.leased_until.is_not(None)
-    return connection.execute(update(outbox).where(leased).values(leased_until=None)).rowcount
+    orphaned = leased & outbox.c.leased_by.not_in(living)
+    return connection.execute(update(outbox).where(orphaned).values(leased_until=None, leased_by=None)).rowcount
 
 
 def next_due(connection: Connection, receiver: str) -> datetime | None:
@@ -224,14 +232,14 @@ def ends_waiting(connection: Connection, receiver: str, notice: Notice) -> tuple
     mine = (
         (outbox.c.receiver == receiver)
         & (outbox.c.state == EntryState.WAITING.value)
-        & (outbox.c.alert_key == notice.key)
         & (outbox.c.status == NoticeStatus.RESOLVED.value)
+        & _is_of(notice)
     )
     found = []
     for row in connection.execute(select(outbox.c.notice).where(mine).order_by(outbox.c.id)):
         with suppress(LookupError, TypeError, ValueError):
             found.append(decode_notice(row.notice))
-    return tuple(end for end in found if _is_of(end, notice))
+    return tuple(found)
 
 
 def told_of(
@@ -241,20 +249,9 @@ def told_of(
 
     That is, this time and with these labels: an alert whose labels were changed is another one to them.
     """
-    mine = (
-        outbox.c.receiver.in_(tuple(receivers))
-        & outbox.c.state.in_(tuple(EntryState))
-        & (outbox.c.alert_key == notice.key)
-        & (outbox.c.status == status.value)
-    )
-    rows = connection.execute(select(outbox.c.receiver, outbox.c.notice).where(mine).order_by(outbox.c.id)).all()
-    incident = f'"incident":"{notice.incident}"'
-    told: dict[str, None] = {}
-    for row in rows:
-        with suppress(LookupError, TypeError, ValueError):
-            if incident in row.notice and _is_of(decode_notice(row.notice), notice):
-                told[row.receiver] = None
-    return tuple(told)
+    mine = outbox.c.receiver.in_(tuple(receivers)) & (outbox.c.status == status.value) & _is_of(notice)
+    rows = connection.execute(select(outbox.c.receiver).where(mine).order_by(outbox.c.id)).scalars()
+    return tuple(dict.fromkeys(rows))
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:
@@ -269,22 +266,20 @@ def hold_beginnings(connection: Connection, *, at: datetime) -> int:
     Where the end of the alert waits too, both are given up: it is over, and the receiver was never told of it. One that
     may have been, by a request without response, gets the end.
     """
-    waiting = select(outbox).where(outbox.c.state == EntryState.WAITING.value).order_by(outbox.c.id)
-    entries = []
-    for row in connection.execute(waiting).all():
-        with suppress(LookupError, TypeError, ValueError):
-            entries.append(_entry(row))
-    ended = {_told_to(entry) for entry in entries if entry.notice.status is NoticeStatus.RESOLVED}
-    begun = {_told_to(entry) for entry in entries if entry.notice.status is NoticeStatus.FIRING}
-    unanswered = unanswered_of(connection, [entry.notice for entry in entries])
+    occurrence = (outbox.c.receiver, outbox.c.instance, outbox.c.incident, outbox.c.starts_at)
+    waiting = select(outbox.c.id, outbox.c.status, *occurrence).where(outbox.c.state == EntryState.WAITING.value)
+    entries = [(row, tuple(row[2:])) for row in connection.execute(waiting.order_by(outbox.c.id))]
+    ended = {told_to for row, told_to in entries if row.status == NoticeStatus.RESOLVED.value}
+    begun = {told_to for row, told_to in entries if row.status == NoticeStatus.FIRING.value}
+    unanswered = unanswered_of(connection, [(row.instance, row.incident) for row, _ in entries])
     held = 0
-    for entry in entries:
-        if _told_to(entry) in ended & begun:
-            if entry.notice.status is NoticeStatus.RESOLVED and _alert_at(entry) in unanswered:
+    for row, told_to in entries:
+        if told_to in ended & begun:
+            if row.status == NoticeStatus.RESOLVED.value and (row.receiver, row.instance, row.incident) in unanswered:
                 continue
-            bury(connection, entry.id, at=at, error=_OUT_OF_DATE)
-        elif _told_to(entry) in begun:
-            hold_until(connection, entry.id, at + _HELD)
+            bury(connection, row.id, at=at, error=_OUT_OF_DATE)
+        elif told_to in begun:
+            hold_until(connection, row.id, at + _HELD)
             held += 1
     return held
 
@@ -308,20 +303,13 @@ def withdraw_beginning(connection: Connection, notice: Notice, *, at: datetime) 
     A receiver that may have got the beginning, by a request without response, is none of them.
     """
     mine = (
-        (outbox.c.state == EntryState.WAITING.value)
-        & (outbox.c.status == NoticeStatus.FIRING.value)
-        & (outbox.c.alert_key == notice.key)
+        (outbox.c.state == EntryState.WAITING.value) & (outbox.c.status == NoticeStatus.FIRING.value) & _is_of(notice)
     )
-    withdrawn = set()
-    unanswered = unanswered_of(connection, [notice])
-    for row in connection.execute(select(outbox).where(mine)).all():
-        with suppress(LookupError, TypeError, ValueError):
-            entry = _entry(row)
-            if _is_of(entry.notice, notice):
-                bury(connection, entry.id, at=at, error=_OUT_OF_DATE)
-                if _alert_at(entry) not in unanswered:
-                    withdrawn.add(entry.receiver)
-    return frozenset(withdrawn)
+    withdrawn = connection.execute(select(outbox.c.id, outbox.c.receiver).where(mine)).all()
+    for row in withdrawn:
+        bury(connection, row.id, at=at, error=_OUT_OF_DATE)
+    unanswered = {receiver for receiver, *_ in unanswered_of(connection, [(notice.instance, notice.incident)])}
+    return frozenset(row.receiver for row in withdrawn) - unanswered
 
 
 def recently_resolved(connection: Connection, receiver: str, *, since: datetime) -> tuple[Notice, ...]:
@@ -345,21 +333,10 @@ def prune_outbox(connection: Connection, *, before: datetime) -> int:
     return connection.execute(delete(outbox).where(ended)).rowcount
 
 
-def _told_to(entry: OutboxEntry) -> tuple[str, tuple[str, str, datetime]]:
-    return entry.receiver, _occurrence(entry.notice)
-
-
-def _alert_at(entry: OutboxEntry) -> tuple[str, str, str]:
-    return entry.receiver, entry.notice.instance, entry.notice.incident
-
-
-def _is_of(one: Notice, other: Notice) -> bool:
-    return _occurrence(one) == _occurrence(other)
-
-
-def _occurrence(notice: Notice) -> tuple[str, str, datetime]:
-    """One time that the alert fires, from its beginning to its end: within one incident it may fire again."""
-    return notice.instance, notice.incident, notice.starts_at
+def _is_of(notice: Notice) -> ColumnElement[bool]:
+    """Whether an entry is of the same time that the same alert fired."""
+    same = (outbox.c.instance == notice.instance) & (outbox.c.incident == notice.incident)
+    return same & (outbox.c.starts_at == notice.starts_at)
 
 
 def _heads(receiver: str) -> Select[tuple[object, ...]]:
@@ -375,7 +352,7 @@ def _due(at: datetime) -> ColumnElement[bool]:
 def _settle(connection: Connection, entry_ids: Sequence[int], **values: object) -> None:
     # A worker that outlived its lease may come late; what has ended stays ended.
     waiting = outbox.c.id.in_(entry_ids) & (outbox.c.state == EntryState.WAITING.value)
-    connection.execute(update(outbox).where(waiting).values(leased_until=None, **values))
+    connection.execute(update(outbox).where(waiting).values(leased_until=None, leased_by=None, **values))
 
 
 def _chunks(entry_ids: Sequence[int]) -> Iterator[Sequence[int]]:

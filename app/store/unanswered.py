@@ -6,13 +6,13 @@ Sent again, an alert may be part of another message, such as a digest; what the 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, ColumnElement, Connection, String, Table, Text, delete, select, tuple_, update
-from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy import JSON, Column, ColumnElement, Connection, String, Table, delete, select, tuple_, update
 
 from app.alerting import Notice
 from app.store.moments import Moment
-from app.store.notices import decode_notice, encode_notice
+from app.store.notices import decode_notice
 from app.store.schema import metadata
+from app.store.upsert import upsert
 
 unanswered_messages = Table(
     "unanswered_messages",
@@ -22,7 +22,7 @@ unanswered_messages = Table(
     Column("alert", String, primary_key=True),
     Column("incident", String, primary_key=True),
     Column("sent_at", Moment, nullable=False),
-    Column("resolved", Text),
+    Column("resolved", JSON(none_as_null=True)),
 )
 # As long as transitions and the messages that receivers have: an alert that fires for longer is looked at by hand.
 _KEPT = timedelta(days=90)
@@ -33,16 +33,19 @@ _AT_ONCE = 500
 def note_sent(connection: Connection, receiver: str, messages: Mapping[str, Sequence[Notice]], *, at: datetime) -> None:
     """Note messages, by handle, before they are sent; an alert that has fired again is not resolved any more."""
     rows = [
-        {"receiver": receiver, "handle": handle, "alert": notice.instance, "incident": notice.incident, "sent_at": at}
+        {
+            "receiver": receiver,
+            "handle": handle,
+            "alert": notice.instance,
+            "incident": notice.incident,
+            "sent_at": at,
+            "resolved": None,
+        }
         for handle, notices in messages.items()
         for notice in notices
     ]
     # The time of the first attempt stays: `forget_unsent` deletes what a later one has added only.
-    statement = upsert(unanswered_messages).on_conflict_do_update(
-        index_elements=["receiver", "handle", "alert", "incident"], set_={"resolved": None}
-    )
-    if rows:
-        connection.execute(statement, rows)
+    upsert(connection, unanswered_messages, rows, update=["resolved"])
     connection.execute(delete(unanswered_messages).where(unanswered_messages.c.sent_at < at - _KEPT))
 
 
@@ -76,20 +79,23 @@ def resolve_unanswered(
             & (unanswered_messages.c.alert == notice.instance)
             & (unanswered_messages.c.incident == notice.incident)
         )
-        noted = update(unanswered_messages).where(shows).values(resolved=encode_notice(notice))
+        noted = update(unanswered_messages).where(shows).values(resolved=notice)
         touched.update(connection.execute(noted.returning(unanswered_messages.c.handle)).scalars())
     found = {}
     for handle in sorted(touched):
         mine = select(unanswered_messages.c.resolved).where(_message(receiver, handle))
-        texts = connection.execute(mine.order_by(unanswered_messages.c.alert)).scalars().all()
-        if all(texts):
-            found[handle] = tuple(decode_notice(text) for text in texts)
+        ends = connection.execute(mine.order_by(unanswered_messages.c.alert)).scalars().all()
+        if all(ends):
+            found[handle] = tuple(decode_notice(end) for end in ends)
     return found
 
 
-def unanswered_of(connection: Connection, notices: Iterable[Notice]) -> frozenset[tuple[str, str, str]]:
-    """The receiver, alert and incident of every unanswered message that may have announced one of *notices*."""
-    alerts = [(notice.instance, notice.incident) for notice in notices]
+def unanswered_of(connection: Connection, incidents: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str, str]]:
+    """The receiver, alert and incident of every unanswered message that may have announced one of *incidents*.
+
+    An incident is given as `Notice.instance` and `Notice.incident`.
+    """
+    alerts = list(dict.fromkeys(incidents))
     columns = unanswered_messages.c
     found: set[tuple[str, str, str]] = set()
     for start in range(0, len(alerts), _AT_ONCE):

@@ -139,11 +139,19 @@ def test_a_database_whose_contents_make_no_sense_is_said_and_put_aside_if_asked_
 def test_a_database_of_a_newer_version_is_said(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "sloburn.db")) as connection:
         connection.executescript(
-            "CREATE TABLE schema_version (version INTEGER); INSERT INTO schema_version VALUES (999)"
+            "CREATE TABLE schema_revision (version_num TEXT); INSERT INTO schema_revision VALUES ('9999')"
         )
     refusal = _refusal(tmp_path, {})
-    assert "version 999" in refusal.line
+    assert "revision 9999" in refusal.line
     assert refusal.code == 4
+
+
+def test_a_database_of_an_earlier_format_is_said_with_how_to_start_anew(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "sloburn.db")) as connection:
+        connection.executescript("CREATE TABLE schema_version (version INTEGER); INSERT INTO schema_version VALUES (1)")
+    refusal = _refusal(tmp_path, {})
+    assert f"rename {tmp_path}/sloburn.db and start again; history is backfilled" in refusal.line
+    assert refusal.code == 1
 
 
 def test_a_second_process_on_the_same_database_is_refused(tmp_path: Path) -> None:
@@ -169,9 +177,9 @@ def test_a_database_that_another_program_has_locked_is_said(tmp_path: Path) -> N
     assert "locked by another program" in refusal.line
 
 
-def test_a_database_of_another_kind_is_said_without_its_password(tmp_path: Path) -> None:
-    refusal = _refusal(tmp_path, {"SLOBURN_DATABASE_URL": "postgresql://anna:hunter2@db/slo"})
-    assert "sqlite" in refusal.line
+def test_a_database_server_that_is_not_there_is_said_without_the_password(tmp_path: Path) -> None:
+    refusal = _refusal(tmp_path, {"SLOBURN_DATABASE_URL": "postgresql://anna:hunter2@127.0.0.1:9/slo"})
+    assert "the database cannot be used: connection" in refusal.line
     assert "hunter2" not in refusal.line
 
 

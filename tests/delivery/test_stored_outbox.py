@@ -119,7 +119,9 @@ def test_what_waits_for_a_receiver_that_is_gone_goes_where_the_routes_lead_now(d
         ("gone", ("both",)),
     ]
     with database.begin() as tx:
-        assert [entry.notice for entry in claim(tx, "new", at=_now(), lease=timedelta(seconds=9))] == [ended, firing()]
+        assert [
+            entry.notice for entry in claim(tx, "new", owner="a worker", at=_now(), lease=timedelta(seconds=9))
+        ] == [ended, firing()]
         assert {letter.error for letter in dead_letters(tx)} == {
             "this receiver is no longer configured; told instead: new, both",
             "this receiver is no longer configured; told instead: both, new",
@@ -212,11 +214,11 @@ def test_a_dead_letter_is_not_revived_after_newer_news(database: Database) -> No
     """N9: a page that comes after its end would never end."""
     with database.begin() as tx:
         enqueue(tx, [firing(), resolved()], receivers=["oncall"], at=START)
-        first = claim(tx, "oncall", at=START, lease=timedelta(seconds=1))[0].id
+        first = claim(tx, "oncall", owner="a worker", at=START, lease=timedelta(seconds=1))[0].id
         bury(tx, first, at=START, error="400")
         assert revive(tx, first, at=START)
         bury(tx, first, at=START, error="400")
-        second = claim(tx, "oncall", at=START, lease=timedelta(seconds=1))[0].id
+        second = claim(tx, "oncall", owner="a worker", at=START, lease=timedelta(seconds=1))[0].id
         assert not revive(tx, first, at=START), "the end is being told"
         mark_done(tx, [second], at=START)
         assert not revive(tx, first, at=START)

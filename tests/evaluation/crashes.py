@@ -18,10 +18,10 @@ class Breakable(Database):
     """Says where it is before each statement of a write transaction, and before and after its commit."""
 
     def __init__(self, database: Database, reached: Callable[[str], None]) -> None:
-        super().__init__(database._engine, database._file)
+        super().__init__(database._backend)
         self._reached = reached
         self._writing = False
-        event.listen(self._engine, "before_cursor_execute", self._before_statement)
+        event.listen(self._backend.engine, "before_cursor_execute", self._before_statement)
 
     @contextmanager
     @override

@@ -1,18 +1,15 @@
 """What alerts remember survives; what changed is listed and in time forgotten."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
 from app.alerting import Alert, Notice, Transition, TransitionKind
 from app.slo import AlertState, Cause, Severity, SloId
-from app.store import Database, open_database
+from app.store import Database
 from app.store.alerts import (
     append_transitions,
     forget_alerts,
@@ -22,7 +19,8 @@ from app.store.alerts import (
     recent_transitions,
     save_alerts,
 )
-from app.store.notices import decode_notice, encode_notice
+from app.store.json_text import deserialize, serialize
+from app.store.notices import decode_notice
 from tests.store.notices import START, firing, resolved
 
 SLO = SloId("checkout-availability")
@@ -40,13 +38,6 @@ PAGE = Alert(
     resolved_at=START - timedelta(days=1),
 )
 TICKET = Alert(slo=SLO, severity=Severity.TICKET)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = open_database(f"sqlite:///{tmp_path}/sloburn.db")
-    yield opened
-    opened.close()
 
 
 def test_conditions_live_beside_the_ticket_of_the_same_slo(database: Database) -> None:
@@ -158,9 +149,9 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
     | st.builds(resolved, texts)
 )
 def test_a_notice_survives_its_encoding(notice: Notice) -> None:
-    assert decode_notice(encode_notice(notice)) == notice
+    assert decode_notice(deserialize(serialize(notice))) == notice
 
 
 def test_what_is_not_known_stays_unknown() -> None:
-    notice = decode_notice(encode_notice(firing(budget_remaining=float("nan"))))
+    notice = decode_notice(deserialize(serialize(firing(budget_remaining=float("nan")))))
     assert notice.budget_remaining != notice.budget_remaining

@@ -53,7 +53,7 @@ class Outbox(RuleBasedStateMachine):
     def takes(self, receiver: str) -> None:
         """A worker leases what is due."""
         with self.database.begin() as tx:
-            self.claimed += claim(tx, receiver, at=self.at, lease=LEASE)
+            self.claimed += claim(tx, receiver, owner="a worker", at=self.at, lease=LEASE)
 
     @rule(data=st.data(), outcome=st.sampled_from(["done", "dead", "retry", "hold"]))
     def settles(self, data: st.DataObject, outcome: str) -> None:

@@ -1,0 +1,27 @@
+"""The processes that work on this database; leases name the one that holds them."""
+
+import os
+import socket
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from sqlalchemy import Column, Float, String, Table
+
+from app.store.schema import metadata
+
+instance = Table(
+    "instance",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("name", String, nullable=False),
+    # By the clock of the database; null where the lock on the file says it.
+    Column("expires_at_s", Float(53)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One opening of the database by one process; *name* is for people."""
+
+    id: str = field(default_factory=lambda: uuid4().hex)
+    name: str = field(default_factory=lambda: f"{socket.gethostname()}, process {os.getpid()}")

@@ -1,0 +1,140 @@
+"""The first format with revisions."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Make all tables."""
+    op.create_table(
+        "instance",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("expires_at_s", sa.Float(53)),
+        sa.PrimaryKeyConstraint("id", name="pk_instance"),
+    )
+    op.create_table(
+        "ledger_row",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("sli", sa.String, nullable=False),
+        sa.Column("group", sa.String, nullable=False),
+        sa.Column("used_at", sa.Float, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_ledger_row"),
+        sa.UniqueConstraint("sli", "group", name="uq_ledger_row_sli_group"),
+    )
+    op.create_table(
+        "ledger_chunk",
+        sa.Column("row_id", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("width_s", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("chunk", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("cells", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("row_id", "width_s", "chunk", name="pk_ledger_chunk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "ledger_state",
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("state", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_ledger_state"),
+    )
+    _make_alerts()
+    _make_outbox()
+    op.create_table(
+        "messages",
+        sa.Column("receiver", sa.String, nullable=False),
+        sa.Column("alert_key", sa.String, nullable=False),
+        sa.Column("incident", sa.String, nullable=False),
+        sa.Column("handle", sa.String, nullable=False),
+        sa.Column("sent_at", sa.Float(53), nullable=False),
+        sa.PrimaryKeyConstraint("receiver", "alert_key", name="pk_messages"),
+    )
+    op.create_index("messages_by_handle", "messages", ["receiver", "handle"])
+    op.create_table(
+        "unanswered_messages",
+        sa.Column("receiver", sa.String, nullable=False),
+        sa.Column("handle", sa.String, nullable=False),
+        sa.Column("alert", sa.String, nullable=False),
+        sa.Column("incident", sa.String, nullable=False),
+        sa.Column("sent_at", sa.Float(53), nullable=False),
+        sa.Column("resolved", sa.JSON),
+        sa.PrimaryKeyConstraint("receiver", "handle", "alert", "incident", name="pk_unanswered_messages"),
+    )
+    op.create_table(
+        "budget_record",
+        sa.Column("slo", sa.String, nullable=False),
+        sa.Column("at_s", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("remaining", sa.Float, nullable=False),
+        sa.PrimaryKeyConstraint("slo", "at_s", name="pk_budget_record"),
+    )
+    op.create_index("budget_record_by_time", "budget_record", ["at_s"])
+
+
+def _make_alerts() -> None:
+    op.create_table(
+        "alert",
+        sa.Column("slo", sa.String, nullable=False),
+        sa.Column("severity", sa.String, nullable=False),
+        sa.Column("cause", sa.String, nullable=False),
+        sa.Column("state", sa.String, nullable=False),
+        sa.Column("since", sa.Float(53)),
+        sa.Column("tier", sa.String),
+        sa.Column("incident", sa.String),
+        sa.Column("quiet_since", sa.Float(53)),
+        sa.Column("frozen", sa.String),
+        sa.Column("muted", sa.Boolean, nullable=False),
+        sa.Column("announced", sa.Boolean, nullable=False),
+        sa.Column("resolved_at", sa.Float(53)),
+        sa.Column("silent_since", sa.Float(53)),
+        sa.Column("notice", sa.JSON),
+        sa.PrimaryKeyConstraint("slo", "severity", "cause", name="pk_alert"),
+    )
+    op.create_table(
+        "transition",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("slo", sa.String, nullable=False),
+        sa.Column("severity", sa.String, nullable=False),
+        sa.Column("cause", sa.String, nullable=False),
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("incident", sa.String),
+        sa.Column("tier", sa.String),
+        sa.Column("reason", sa.String),
+        sa.Column("notify", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_transition"),
+    )
+    op.create_index("transition_by_slo", "transition", ["slo", "at"])
+    op.create_index("transition_by_time", "transition", ["at"])
+
+
+def _make_outbox() -> None:
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("receiver", sa.String, nullable=False),
+        sa.Column("alert_key", sa.String, nullable=False),
+        sa.Column("idempotency_key", sa.String, nullable=False),
+        sa.Column("status", sa.String, nullable=False),
+        sa.Column("instance", sa.String, nullable=False),
+        sa.Column("incident", sa.String, nullable=False),
+        sa.Column("starts_at", sa.Float(53), nullable=False),
+        sa.Column("notice", sa.JSON, nullable=False),
+        sa.Column("created_at", sa.Float(53), nullable=False),
+        sa.Column("state", sa.String, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("due_at", sa.Float(53), nullable=False),
+        sa.Column("leased_until", sa.Float(53)),
+        sa.Column("leased_by", sa.String),
+        sa.Column("ended_at", sa.Float(53)),
+        sa.Column("last_error", sa.String),
+        sa.PrimaryKeyConstraint("id", name="pk_outbox"),
+        sa.UniqueConstraint("receiver", "idempotency_key", name="uq_outbox_receiver_idempotency_key"),
+    )
+    op.create_index("outbox_by_receiver", "outbox", ["receiver", "state", "alert_key", "id"])
+    op.create_index("outbox_by_incident", "outbox", ["instance", "incident"])
+    op.create_index("outbox_by_state", "outbox", ["state", "created_at"])
+    op.create_index("outbox_by_time", "outbox", ["receiver", "created_at"])

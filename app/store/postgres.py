@@ -1,0 +1,218 @@
+"""PostgreSQL: the same tables, written by one process at a time.
+
+A row of `instance` says which process works on the database and until when, by the clock of the database. Every write
+transaction renews its own row first, which also makes writers wait for each other, as in SQLite. A process whose row
+has expired and was deleted by another can write nothing any more.
+"""
+
+import importlib.util
+import threading
+import time
+
+import structlog
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Float,
+    cast,
+    create_engine,
+    delete,
+    extract,
+    func,
+    insert,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from typing_extensions import override
+
+from app.store import json_text
+from app.store.backend import Backend
+from app.store.errors import StoreCorruptError, StoreError, StoreLockedError, StoreUnavailableError
+from app.store.instances import Instance, instance
+from app.store.migrate import migrate
+
+_log = structlog.get_logger(__name__)
+LEASE_S = 15.0
+"""How long after a crash another process waits; three heartbeats, so that one that is late loses nothing."""
+_HEARTBEAT_S = 5.0
+_LOOK_AGAIN_S = 0.5
+_CONNECT_WITHIN_S = 5
+_LOCK_WITHIN_S = 5
+_STATEMENT_WITHIN_S = 60
+_CONNECTIONS, _MORE_CONNECTIONS = 5, 15
+_OPENING_LOCK = 0x510B0172
+"""Names the lock that processes hold while they make tables or claim the database; it ends with their transaction."""
+_LOCK_NOT_AVAILABLE = "55P03"
+_NOW_S = cast(extract("epoch", func.clock_timestamp()), Float(53))
+
+
+class PostgresBackend(Backend):
+    """A database of a PostgreSQL server."""
+
+    def __init__(self, engine: Engine, instance: Instance) -> None:
+        self.engine = engine
+        self.instance = instance
+        self.read_options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        self._closing = threading.Event()
+        self._heartbeat = threading.Thread(target=self._renew, name="store-heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Keep the lease from expiring while nothing is written."""
+        self._heartbeat.start()
+
+    @override
+    def check_usable(self) -> None:
+        # Each transaction finds out by itself.
+        return
+
+    @override
+    def check_writable(self, connection: Connection) -> None:
+        _limit_waiting(connection)
+        if not _renewed(connection, self.instance):
+            raise StoreLockedError(
+                "another sloburn has taken over the database, since this one did not renew its lease in time; "
+                "restart this one after the other has stopped, or give it another SLOBURN_DATABASE_URL"
+            )
+
+    @override
+    def check_integrity(self) -> None:
+        # The server answers for its own files.
+        return
+
+    @override
+    def living(self, connection: Connection) -> frozenset[str]:
+        return frozenset(connection.execute(select(instance.c.id)).scalars())
+
+    @override
+    def put_aside(self) -> None:
+        raise StoreUnavailableError(
+            "--recover puts SQLite files aside; a database of PostgreSQL is restored from a backup, or dropped and "
+            "created again"
+        )
+
+    @override
+    def translated(self, error: SQLAlchemyError) -> StoreError:
+        if isinstance(error, DBAPIError):
+            if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+                return StoreLockedError("the database is locked by another program")
+            # Server messages have a second line that points into the statement.
+            first = next(iter(str(error.orig).splitlines()), type(error.orig).__name__)
+            return StoreUnavailableError(f"the database cannot be used: {first}")
+        if isinstance(error, PoolTimeoutError):
+            return StoreUnavailableError("the database cannot be used: all connections to it are busy")
+        return StoreUnavailableError(f"the database cannot be used: {error}")
+
+    @override
+    def damaged(self, why: object) -> StoreCorruptError:
+        return StoreCorruptError(f"the database is damaged: {why}; restore a backup, or drop and create the database")
+
+    @override
+    def close(self) -> None:
+        self._closing.set()
+        if self._heartbeat.is_alive():
+            self._heartbeat.join()
+        try:
+            with self.engine.begin() as connection:
+                _limit_waiting(connection)
+                connection.execute(delete(instance).where(instance.c.id == self.instance.id))
+        except SQLAlchemyError as error:
+            _log.warning("the lease on the database could not be given back", error=str(self.translated(error)))
+        self.engine.dispose()
+
+    def _renew(self) -> None:
+        while not self._closing.wait(_HEARTBEAT_S):
+            try:
+                with self.engine.begin() as connection:
+                    _limit_waiting(connection)
+                    _renewed(connection, self.instance)
+            except SQLAlchemyError as error:
+                # What is written next says the same to everybody.
+                _log.debug("the lease on the database was not renewed", error=str(self.translated(error)))
+
+
+def open_postgres(target: URL) -> PostgresBackend:
+    """Open a database of a PostgreSQL server, making its tables if there are none.
+
+    Raises:
+        StoreError: it cannot be opened, another process works on it, or it is of another version.
+    """
+    if importlib.util.find_spec("psycopg") is None:
+        raise StoreUnavailableError("PostgreSQL needs the package psycopg: install sloburn[postgres]")
+    engine = create_engine(
+        target.set(drivername="postgresql+psycopg"),
+        connect_args={
+            "connect_timeout": _CONNECT_WITHIN_S,
+            "application_name": "sloburn",
+            # Poolers such as PgBouncer hand each transaction to another session, which knows no statement of before.
+            "prepare_threshold": None,
+            # A server that is cut off is noticed well before the lease ends.
+            "tcp_user_timeout": 10_000,
+        },
+        pool_size=_CONNECTIONS,
+        max_overflow=_MORE_CONNECTIONS,
+        pool_timeout=_LOCK_WITHIN_S,
+        pool_pre_ping=True,
+        json_serializer=json_text.serialize,
+        json_deserializer=json_text.deserialize,
+    )
+    backend = PostgresBackend(engine, Instance())
+    try:
+        with engine.begin() as connection:
+            _lock_opening(connection)
+            migrate(connection, how_to_start_anew="drop and create it, or name another in SLOBURN_DATABASE_URL")
+        _claim(backend)
+    except SQLAlchemyError as error:
+        engine.dispose()
+        raise backend.translated(error) from error
+    except BaseException:
+        engine.dispose()
+        raise
+    backend.start()
+    return backend
+
+
+def _claim(backend: PostgresBackend) -> None:
+    """Note that this process works on the database; wait for the lease of one that has ended without giving it back.
+
+    Raises:
+        StoreLockedError: another process goes on renewing its lease.
+    """
+    deadline, first_seen = time.monotonic() + LEASE_S + _LOOK_AGAIN_S, None
+    while True:
+        with backend.engine.begin() as connection:
+            _lock_opening(connection)
+            connection.execute(delete(instance).where(instance.c.expires_at_s <= _NOW_S))
+            other = connection.execute(select(instance)).first()
+            if other is None:
+                mine = {"id": backend.instance.id, "name": backend.instance.name}
+                connection.execute(insert(instance).values(**mine, expires_at_s=_NOW_S + LEASE_S))
+                return
+        if first_seen is None:
+            first_seen = other
+            _log.info("waiting for another sloburn to leave the database", instance=other.name)
+        if other != first_seen or time.monotonic() > deadline:
+            raise StoreLockedError(
+                f"another sloburn ({other.name}) works on the database; stop it, or give this one another "
+                "SLOBURN_DATABASE_URL"
+            )
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _renewed(connection: Connection, mine: Instance) -> bool:
+    renewal = update(instance).where(instance.c.id == mine.id).values(expires_at_s=_NOW_S + LEASE_S)
+    return connection.execute(renewal).rowcount == 1
+
+
+def _limit_waiting(connection: Connection) -> None:
+    connection.execute(
+        text(f"SET LOCAL lock_timeout = '{_LOCK_WITHIN_S}s'; SET LOCAL statement_timeout = '{_STATEMENT_WITHIN_S}s'")
+    )
+
+
+def _lock_opening(connection: Connection) -> None:
+    _limit_waiting(connection)
+    connection.execute(select(func.pg_advisory_xact_lock(_OPENING_LOCK)))

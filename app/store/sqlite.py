@@ -1,0 +1,174 @@
+"""SQLite: one file, claimed by one process; one writer at a time (BEGIN IMMEDIATE), readers beside it (WAL)."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
+from typing_extensions import override
+
+from app.store import json_text
+from app.store.backend import Backend
+from app.store.errors import StoreCorruptError, StoreError, StoreLockedError, StoreUnavailableError
+from app.store.instances import Instance
+from app.store.migrate import migrate
+from app.store.sqlite_file import DatabaseFile, claim
+
+# Longer than any transaction of our own, shorter than a slot.
+BUSY_TIMEOUT_S = 5.0
+
+
+class SqliteBackend(Backend):
+    """A SQLite file, or a database in memory."""
+
+    def __init__(self, engine: Engine, file: DatabaseFile | None) -> None:
+        self.engine = engine
+        self.instance = Instance()
+        self.read_options = {"sloburn_read": True}
+        self._file = file
+
+    @override
+    def check_usable(self) -> None:
+        if self._file is not None:
+            self._file.check()
+
+    @override
+    def check_writable(self, connection: Connection) -> None:
+        if self._file is not None:
+            self._file.check_journal()
+
+    @override
+    def check_integrity(self) -> None:
+        with self.engine.connect().execution_options(**self.read_options) as connection:
+            verdict = connection.execute(text("PRAGMA quick_check(1)")).scalar_one()
+        if verdict != "ok":
+            raise self.damaged(" ".join(verdict.split()))
+
+    @override
+    def living(self, connection: Connection) -> frozenset[str]:
+        # The lock on the file says that there is no other.
+        return frozenset({self.instance.id})
+
+    @override
+    def put_aside(self) -> None:
+        path = self.engine.url.database
+        self.engine.dispose()
+        if path and path != ":memory:":
+            _put_aside(Path(path))
+        self.close()
+
+    @override
+    def translated(self, error: SQLAlchemyError) -> StoreError:
+        if isinstance(error, OperationalError):
+            if "locked" in str(error.orig) or "busy" in str(error.orig):
+                return StoreLockedError(f"the database is locked by another program: {error.orig}")
+            if "decode" in str(error.orig):
+                return self.damaged(error.orig)
+            return StoreUnavailableError(f"the database cannot be used: {error.orig}")
+        if isinstance(error, DatabaseError):
+            return self.damaged(error.orig)
+        return StoreUnavailableError(f"the database cannot be used: {error}")
+
+    @override
+    def damaged(self, why: object) -> StoreCorruptError:
+        return StoreCorruptError(
+            f"the database is damaged: {why}; restore a backup, or start with --recover to put it aside and count "
+            "anew what Prometheus remembers"
+        )
+
+    @override
+    def close(self) -> None:
+        self.engine.dispose()
+        if self._file is not None:
+            self._file.release()
+
+
+def open_sqlite(target: URL, *, recover: bool) -> SqliteBackend:
+    """Open a file, making it and its tables if it is new; with *recover*, a damaged one is put aside.
+
+    Raises:
+        StoreError: it cannot be opened, is locked by another process, damaged, or of another version.
+    """
+    path = Path(target.database) if target.database and target.database != ":memory:" else None
+    with _claimed(path) as file:
+        try:
+            backend = _open(target, file)
+        except StoreCorruptError:
+            if not recover or path is None or file is None:
+                raise
+            _put_aside(path)
+            file.release()
+            with _claimed(file.path) as anew:
+                backend = _open(target, anew)
+    return backend
+
+
+@contextmanager
+def _claimed(path: Path | None) -> Iterator[DatabaseFile | None]:
+    """Claim a file, and release it if it cannot be opened."""
+    file = None if path is None else claim(path)
+    try:
+        yield file
+    except BaseException:
+        if file is not None:
+            file.release()
+        raise
+    if file is not None:
+        file.opened()
+
+
+def _open(target: URL, file: DatabaseFile | None) -> SqliteBackend:
+    engine = create_engine(
+        target,
+        connect_args={"timeout": BUSY_TIMEOUT_S},
+        json_serializer=json_text.serialize,
+        json_deserializer=json_text.deserialize,
+    )
+    _prepare_connections(engine)
+    backend = SqliteBackend(engine, file)
+    try:
+        try:
+            backend.check_integrity()
+            with engine.begin() as connection:
+                migrate(connection, how_to_start_anew=f"rename {target.database} and start again")
+        except SQLAlchemyError as error:
+            raise backend.translated(error) from error
+        except UnicodeDecodeError as error:
+            # SQLite quotes a damaged name in bytes that are no text.
+            raise backend.damaged("a name in it is no text") from error
+    except BaseException:
+        engine.dispose()
+        raise
+    return backend
+
+
+def _put_aside(path: Path) -> None:
+    """Rename a damaged database and what belongs to it, to the first free name."""
+    number = next(number for number in count(1) if not path.with_name(f"{path.name}.damaged-{number}").exists())
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(path.with_name(f"{path.name}.damaged-{number}{suffix}"))
+
+
+def _prepare_connections(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _record: Any) -> None:
+        # We begin transactions ourselves: the driver's own way begins them late and never IMMEDIATE.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        # FULL: a committed evaluation survives the loss of power, for one fsync each.
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        reading = connection.get_execution_options().get("sloburn_read", False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")

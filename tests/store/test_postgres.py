@@ -1,0 +1,95 @@
+"""PostgreSQL as the store: one process at a time, and what fails is said without a password or a traceback."""
+
+import pytest
+from sqlalchemy import text
+
+from app.store import StoreLockedError, StoreUnavailableError, open_database
+from app.store import postgres as backend
+from tests.support.postgres import Postgres
+
+
+def test_tables_are_made_in_an_empty_database(postgres_server: Postgres) -> None:
+    url = postgres_server.empty_database()
+    open_database(url).close()
+    open_database(url).close()
+
+
+def test_a_second_process_is_refused_until_the_first_has_left(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "_HEARTBEAT_S", 0.1)
+    url = postgres_server.new_database()
+    first = open_database(url)
+    with pytest.raises(StoreLockedError, match=r"another sloburn \(.*process .*\) works on the database"):
+        open_database(url)
+    first.close()
+    open_database(url).close()
+
+
+def test_the_database_of_a_process_that_was_killed_is_taken_over_when_its_lease_ends(
+    postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the other one, should it only have slept, writes nothing any more."""
+    monkeypatch.setattr(backend, "LEASE_S", 0.5)
+    url = postgres_server.new_database()
+    killed = open_database(url)
+    second = open_database(url)
+    with pytest.raises(StoreLockedError, match="taken over"), killed.begin():
+        pass
+    with second.begin() as tx:
+        assert second.living(tx) == {second.instance}
+    second.close()
+    killed.close()
+
+
+def test_writers_of_one_process_wait_for_each_other(postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "_LOCK_WITHIN_S", 1)
+    database = open_database(postgres_server.new_database())
+    with database.begin():
+        with pytest.raises(StoreLockedError, match="locked"), database.begin():
+            pass
+        with database.read() as tx:
+            assert tx.execute(text("SELECT 1")).scalar_one() == 1
+    database.close()
+
+
+def test_a_read_sees_one_state_and_cannot_write(postgres_server: Postgres) -> None:
+    database = open_database(postgres_server.new_database())
+    counted = text("SELECT count(*) FROM budget_record")
+    with database.read() as reader:
+        assert reader.execute(counted).scalar_one() == 0
+        with database.begin() as writer:
+            writer.execute(text("INSERT INTO budget_record VALUES ('x', 30, 0.5)"))
+        assert reader.execute(counted).scalar_one() == 0
+    with pytest.raises(StoreUnavailableError, match="read-only"), database.read() as reader:
+        reader.execute(text("DELETE FROM budget_record"))
+    database.close()
+
+
+def test_a_connection_that_is_cut_costs_one_transaction(postgres_server: Postgres) -> None:
+    database = open_database(postgres_server.new_database())
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'sloburn'"
+
+    def cut_off() -> None:
+        with database.begin() as tx:
+            postgres_server.execute(cut)
+            tx.execute(text("DELETE FROM budget_record"))
+
+    with pytest.raises(StoreUnavailableError, match="cannot be used"):
+        cut_off()
+    with database.begin() as tx:
+        tx.execute(text("DELETE FROM budget_record"))
+    database.close()
+
+
+@pytest.mark.parametrize("url", ["postgresql://anna:hunter2@127.0.0.1:9/slo", "postgresql+psycopg://a:hunter2@[/slo"])
+def test_a_server_that_is_not_there_is_said_without_the_password(url: str) -> None:
+    with pytest.raises(StoreUnavailableError) as refused:
+        open_database(url)
+    assert "hunter2" not in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_what_is_no_user_or_database_of_the_server_is_said(postgres_server: Postgres) -> None:
+    with pytest.raises(StoreUnavailableError, match="nowhere"):
+        open_database(postgres_server.database_url("nowhere"))

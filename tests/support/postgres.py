@@ -1,0 +1,176 @@
+"""A real PostgreSQL on a free loopback port, for tests: quick and not durable.
+
+It refuses to run as root, so that root starts it as another user. `POSTGRES` in the environment chooses another binary.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import psycopg
+from typing_extensions import override
+
+from app.store import open_database
+from tests.support.process import NotReadyError, Server, free_port
+
+_USERS = ("postgres", "nobody")
+_STARTS = 4
+"""Attempts at a start, each on another port: between choosing a port and listening on it, another may take it."""
+_SETTINGS = (
+    # Tests kill servers and processes, never the machine.
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "autovacuum=off",
+    "jit=off",
+    "shared_buffers=16MB",
+    "max_connections=60",
+    "unix_socket_directories=",
+    "listen_addresses=127.0.0.1",
+)
+_TEMPLATE = "migrated"
+
+
+@dataclass(slots=True, kw_only=True)
+class Postgres(Server):
+    """A PostgreSQL server; `new_database` is quick, since its tables are copied."""
+
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def new_database(self) -> str:
+        """The URL of a database of its own, with all tables and nothing in them."""
+        name = f"test_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE}")
+        return self.database_url(name)
+
+    def empty_database(self) -> str:
+        """The URL of a database of its own without tables."""
+        name = f"test_{next(self._numbers)}"
+        self.execute(f"CREATE DATABASE {name}")
+        return self.database_url(name)
+
+    def database_url(self, name: str) -> str:
+        """The URL of a database as the settings have it."""
+        return f"postgresql+psycopg://sloburn@127.0.0.1:{self.port}/{name}"
+
+    def execute(self, statement: str, *, database: str = "postgres") -> None:
+        """Run a statement outside of a transaction."""
+        with psycopg.connect(self._dsn(database), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    @override
+    def wait_ready(self, timeout: float = 60.0) -> None:
+        deadline = time.monotonic() + timeout
+        while time.monotonic() < deadline:
+            if not self.running:
+                raise NotReadyError(f"{self.name} ended with {self.exit_code}:\n{self.log[-3000:]}")
+            try:
+                psycopg.connect(self._dsn("postgres")).close()
+            except psycopg.OperationalError:
+                time.sleep(0.05)
+            else:
+                return
+        raise NotReadyError(f"{self.name} was not ready after {timeout} s:\n{self.log[-3000:]}")
+
+    @override
+    def stop(self, timeout: float = 15.0) -> int | None:
+        if self.running:
+            self.resume()
+            # SIGTERM would wait for all clients.
+            self._signal(signal.SIGINT)
+            deadline = time.monotonic() + timeout
+            while self.exit_code is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+        self.kill()
+        return self.exit_code
+
+    def _dsn(self, database: str) -> str:
+        return f"host=127.0.0.1 port={self.port} user=sloburn dbname={database} connect_timeout=5"
+
+
+@contextmanager
+def postgres() -> Iterator[Postgres]:
+    """A server with one user, `sloburn`, who needs no password."""
+    folder = Path(tempfile.mkdtemp(prefix="sloburn-postgres-"))
+    try:
+        data = folder / "data"
+        data.mkdir(mode=0o700)
+        as_user = _as_another_user(folder, data)
+        subprocess.run(
+            [
+                *as_user,
+                _binary("initdb"),
+                "-D",
+                data,
+                "-U",
+                "sloburn",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--no-locale",
+                "-N",
+            ],
+            check=True,
+            capture_output=True,
+            cwd=folder,
+        )
+        with _started(folder, data, as_user) as server:
+            server.execute(f"CREATE DATABASE {_TEMPLATE}")
+            open_database(server.database_url(_TEMPLATE)).close()
+            yield server
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _started(folder: Path, data: Path, as_user: Sequence[str]) -> Postgres:
+    for attempt in range(_STARTS):
+        port = free_port()
+        settings = [part for setting in _SETTINGS for part in ("-c", setting)]
+        server = Postgres(
+            name="postgres",
+            command=[*as_user, _binary("postgres"), "-D", str(data), "-p", str(port), *settings],
+            port=port,
+            log_path=folder / "postgres.log",
+            cwd=folder,
+        )
+        try:
+            server.start()
+        except NotReadyError:
+            if attempt == _STARTS - 1:
+                raise
+        else:
+            return server
+    raise AssertionError("unreachable")
+
+
+def _as_another_user(folder: Path, data: Path) -> Sequence[str]:
+    """What a command begins with to run as an unprivileged user, if this is root; *data* then belongs to that user."""
+    if os.getuid() != 0:
+        return ()
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    user = next(known[name] for name in _USERS if name in known)
+    folder.chmod(0o755)
+    os.chown(data, user.pw_uid, user.pw_gid)
+    return ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--")
+
+
+def _binary(name: str) -> str:
+    """A program of PostgreSQL; Debian keeps those of the server in a folder for each version."""
+    chosen = os.environ.get("POSTGRES")
+    if chosen:
+        return str(Path(chosen).with_name(name))
+    newest = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda path: int(path.parts[-3]))
+    found = str(newest[-1]) if newest else shutil.which(name)
+    if found is None:
+        raise NotReadyError(f"{name} is missing: apt-get install postgresql, or set POSTGRES to a server's path")
+    return found
