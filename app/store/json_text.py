@@ -10,6 +10,11 @@ def serialize(value: object) -> str:
     return orjson.dumps(value).decode()
 
 
+def encoded(value: object) -> orjson.Fragment:
+    """A value that goes into many rows, encoded once."""
+    return orjson.Fragment(orjson.dumps(value))
+
+
 def deserialize(text: str | bytes) -> Any:
     """The value of a JSON column; None if it is damaged: one such row must not hide those that are read with it."""
     try:

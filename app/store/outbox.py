@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 
 from app.alerting import Notice, NoticeStatus
+from app.store.json_text import encoded
 from app.store.moments import Moment
 from app.store.notices import decode_notice
 from app.store.schema import metadata
@@ -109,13 +110,13 @@ def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Seq
             "instance": notice.instance,
             "incident": notice.incident,
             "starts_at": notice.starts_at,
-            "notice": notice,
+            "notice": document,
             "created_at": at,
             "state": EntryState.WAITING.value,
             "attempts": 0,
             "due_at": at + _HELD if notice.unconfirmed and notice.status is NoticeStatus.FIRING else at,
         }
-        for notice, key in ((notice, idempotency_key(notice)) for notice in notices)
+        for notice, key, document in ((notice, idempotency_key(notice), encoded(notice)) for notice in notices)
         for receiver in receivers
     ]
     insert_missing(connection, outbox, rows)

@@ -37,7 +37,7 @@ ROUTING = Routing(always=("am",))
 
 @pytest.fixture
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Database]:
-    monkeypatch.setattr("app.store.database._BUSY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("app.store.sqlite.BUSY_TIMEOUT_S", 0.05)
     opened = open_database(f"sqlite:///{tmp_path}/sloburn.db")
     yield opened
     opened.close()

@@ -167,7 +167,7 @@ def test_a_lock_of_another_program_loses_nothing(
     worlds: Incident, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A real one: for half an hour somebody else holds the write lock."""
-    monkeypatch.setattr("app.store.database._BUSY_TIMEOUT_S", 0.02)
+    monkeypatch.setattr("app.store.sqlite.BUSY_TIMEOUT_S", 0.02)
     with worlds.running(tmp_path / "live.db") as live:
         worlds.start(live)
         live.run(BEGIN, BEGIN + 300)

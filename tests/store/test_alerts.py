@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
 
 from app.alerting import Alert, Notice, Transition, TransitionKind
 from app.slo import AlertState, Cause, Severity, SloId
@@ -116,14 +115,6 @@ def test_a_transition_is_recorded_with_its_cause(database: Database) -> None:
         append_transitions(tx, [burn, budget])
         append_transitions(tx, [burn, budget])
         assert recent_transitions(tx) == (budget, burn)
-
-
-def test_a_transition_without_a_recorded_cause_is_of_a_burn(database: Database) -> None:
-    """Databases of earlier versions have no causes."""
-    with database.begin() as tx:
-        append_transitions(tx, [_change(0)])
-        tx.execute(text("UPDATE transition SET cause = NULL"))
-        assert recent_transitions(tx) == (_change(0),)
 
 
 def test_old_transitions_are_pruned(database: Database) -> None:
