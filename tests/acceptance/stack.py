@@ -1,6 +1,5 @@
 """The whole service between a real Prometheus, which scrapes a shop, and a real Alertmanager, which tells a sink."""
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from tests.support.process import Server
 from tests.support.servers import alertmanager, prometheus
 from tests.support.service import sloburn, write_documents
 from tests.support.sink import Sink
+from tests.support.waiting import wait_until
 
 QUICK = {
     "SLOBURN_EVALUATION_INTERVAL": "5s",
@@ -25,7 +25,6 @@ QUICK = {
 }
 """Settings that make an incident fit into a test."""
 
-_POLL_S = 0.1
 AUTHORISED = {"Authorization": "Bearer the-token"}
 
 PAGE = {"tiers": [{"long": "30s", "short": "10s", "factor": 10}]}
@@ -57,8 +56,19 @@ def document(service: str, *, names: Sequence[str] = ("availability",)) -> dict[
 
 def look(service: Server, slo_id: str) -> dict[str, Any]:
     """One SLO as the API of a service shows it."""
-    answer = httpx.get(f"{service.url}/api/v1/slos/{slo_id}", timeout=10.0, trust_env=False)
+    answer = httpx.get(f"{service.url}/api/v1/slos/{slo_id}", timeout=60.0, trust_env=False)
     return dict(answer.raise_for_status().json())
+
+
+def wait_for_reason(service: Server, text: str) -> None:
+    """Wait until the service says that it is unhealthy for a reason."""
+
+    def holds() -> bool:
+        with suppress(httpx.TransportError):
+            return text in httpx.get(f"{service.url}/api/v1/status/health", timeout=60.0, trust_env=False).text
+        return False
+
+    wait_until(holds, lambda: f"{text!r}; {service.log[-2000:]}")
 
 
 @dataclass(slots=True)
@@ -71,7 +81,7 @@ class Stack:
     sink: Sink
     specs: Path
     service: Server
-    _client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=10.0, trust_env=False))
+    _client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60.0, trust_env=False))
 
     @property
     def timeline(self) -> Timeline:
@@ -136,17 +146,13 @@ class Stack:
         """That evaluation is healthy."""
         return Sight("healthy", lambda: not self.reasons())
 
-    def wait_until(self, sight: Sight, timeout: float = 45.0) -> None:
+    def wait_until(self, sight: Sight) -> None:
         """Block until something is seen.
 
         Raises:
-            TimeoutError: it was not seen in time.
+            TimeoutError: it was never seen.
         """
-        deadline = time.monotonic() + timeout
-        while not sight.holds():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not within {timeout} s: {sight.what}; the log: {self.service.log[-3000:]}")
-            time.sleep(_POLL_S)
+        wait_until(sight.holds, lambda: f"{sight.what}; the log: {self.service.log[-3000:]}")
 
     def assert_counts_are_the_truth(self, *services: str) -> None:
         """Close the shop: every request that was ever made is in the ledger, each once."""
@@ -155,7 +161,7 @@ class Stack:
             truth = self.shop.truth(service)
             wanted = {"good": truth.good, "bad": truth.bad, "total": truth.total}
             with suppress(TimeoutError):
-                self.wait_until(self.sees("events", wanted, slo_id=f"{service}-availability"), 20)
+                self.wait_until(self.sees("events", wanted, slo_id=f"{service}-availability"))
             assert self.slo(f"{service}-availability")["events"] == wanted
 
     def open(self, slo_ids: Sequence[str]) -> None:

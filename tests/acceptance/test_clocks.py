@@ -3,7 +3,6 @@
 import os
 import re
 import time
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,37 +10,37 @@ import httpx
 import pytest
 
 from tests.acceptance.shop import serving_shop
-from tests.acceptance.stack import QUICK, Stack, document, stack
+from tests.acceptance.stack import QUICK, Stack, document, stack, wait_for_reason
 from tests.acceptance.timeline import Sight
 from tests.support.faked_clock import FakedClock
 from tests.support.process import Server
 from tests.support.servers import alertmanager, prometheus
 from tests.support.service import sloburn, write_documents
 from tests.support.sink import Sink
+from tests.support.waiting import wait_until
 
 SOAK = int(os.environ.get("SLOBURN_SOAK", "1"))
 ASLEEP_S = 600 if SOAK > 1 else 40
 SLOT_S = 5
 
 
-@pytest.mark.timeout(600)
 def test_a_clock_that_is_set_and_put_right_repeats_and_loses_nothing(tmp_path: Path) -> None:
     """Meanwhile no slot is ticked, which is said; afterwards ticks go on at once, and counts are the truth."""
     clock = FakedClock(tmp_path)
     with stack(tmp_path, env=clock.env) as running:
         for step in ("-2h", "+2h", *(("-15d", "+15d") if SOAK > 1 else ())):
             _ticks_on(running)
-            before = _as_of(running)
             clock.set(step)
             running.wait_until(running.is_unhealthy("the clock"))
             said = "the clock was set back" if step.startswith("-") else "the clock has leapt ahead"
             running.wait_until(_logs(running.service, said))
+            before = _as_of(running)
             time.sleep(2 * SLOT_S)
-            assert before <= _as_of(running) <= before + timedelta(seconds=3 * SLOT_S)
+            assert _as_of(running) == before
             if step.startswith("-"):
                 running.service.kill()
                 running.service.launch()
-                _wait_for(running.service, "/api/v1/status/health", said)
+                wait_for_reason(running.service, said)
             clock.set("+0")
             running.wait_until(_agrees_with_prometheus(running))
             _ticks_on(running)
@@ -50,7 +49,6 @@ def test_a_clock_that_is_set_and_put_right_repeats_and_loses_nothing(tmp_path: P
         assert "Traceback" not in running.service.log
 
 
-@pytest.mark.timeout(900)
 def test_a_machine_that_slept_pages_for_nothing_of_the_past(tmp_path: Path) -> None:
     """An incident that began and ended while we were asleep is counted, and nobody is woken for it."""
     with stack(tmp_path) as running:
@@ -71,7 +69,6 @@ def test_a_machine_that_slept_pages_for_nothing_of_the_past(tmp_path: Path) -> N
         assert not running.sink.received
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("ours", ["-10m", "+10m"])
 def test_clocks_that_differ_are_an_alarm(tmp_path: Path, ours: str) -> None:
     """Unhealthy, a metric, and a line in the log; alerts that have no data to judge by do not fire.
@@ -95,14 +92,15 @@ def test_clocks_that_differ_are_an_alarm(tmp_path: Path, ours: str) -> None:
             wait=False,
         ) as service,
     ):
-        _wait_for(service, "/api/v1/status/health", "the clock of Prometheus is")
-        _wait_for(service, "/api/v1/status/health", "the clock of alertmanager/")
-        assert _skew(service) == pytest.approx(ahead, abs=5)
-        _wait_for_log(service, "the clock of Prometheus is not ours")
+        wait_for_reason(service, "the clock of Prometheus is")
+        wait_for_reason(service, "the clock of alertmanager/")
+        # A busy machine answers late, and that is taken for a part of the difference.
+        assert _skew(service) == pytest.approx(ahead, abs=60)
+        wait_until(lambda: "the clock of Prometheus is not ours" in service.log, lambda: service.log[-2000:])
         assert not sink.received
         if ours.startswith("-"):
             clock.set("+0")
-            _wait_for_log(service, "slots without a tick of their own")
+            wait_until(lambda: "slots without a tick of their own" in service.log, lambda: service.log[-2000:])
 
 
 def _agrees_with_prometheus(running: Stack) -> Sight:
@@ -119,28 +117,11 @@ def _as_of(running: Stack) -> datetime:
     return datetime.fromisoformat(running.slo()["as_of"])
 
 
-def _wait_for(service: Server, path: str, text: str, timeout: float = 40.0) -> None:
-    deadline = time.monotonic() + timeout
-    said = ""
-    while text not in said:
-        assert time.monotonic() < deadline, f"{path} never said {text!r}: {said}; {service.log[-2000:]}"
-        time.sleep(0.2)
-        with suppress(httpx.TransportError):
-            said = httpx.get(service.url + path, timeout=10.0, trust_env=False).text
-
-
 def _logs(service: Server, text: str) -> Sight:
     return Sight(f"the log says {text}", lambda: text in service.log)
 
 
-def _wait_for_log(service: Server, text: str, timeout: float = 40.0) -> None:
-    deadline = time.monotonic() + timeout
-    while text not in service.log:
-        assert time.monotonic() < deadline, service.log[-2000:]
-        time.sleep(0.2)
-
-
 def _skew(service: Server) -> float | None:
-    page = httpx.get(service.url + "/metrics", timeout=10.0, trust_env=False).text
+    page = httpx.get(service.url + "/metrics", timeout=60.0, trust_env=False).text
     lines = (line for line in page.splitlines() if line.startswith('sloburn_clock_skew_seconds{peer="prometheus"}'))
     return next((float(line.rpartition(" ")[2]) for line in lines), None)

@@ -5,7 +5,6 @@ import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.stack import document
-from tests.support.process import free_port
+from tests.support.process import Server, free_port
 from tests.support.service import REPOSITORY, sloburn, write_documents
+from tests.support.waiting import PATIENCE_S, wait_until
 
 NOWHERE = "http://127.0.0.1:9"
 
@@ -49,7 +49,7 @@ def _refusal(folder: Path, settings: Mapping[str, str], *flags: str) -> Refusal:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     assert ended.returncode != 0
@@ -122,7 +122,7 @@ def test_a_database_whose_contents_make_no_sense_is_said_and_put_aside_if_asked_
     """A bit that has flipped inside a value: SQLite finds nothing wrong with it."""
     env = {"SLOBURN_DATABASE_URL": _database(tmp_path), "SLOBURN_QUERY_OFFSET": "0s"}
     with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "first", env=env, wait=False) as first:
-        _wait_for(first.log_path, "Prometheus does not answer")
+        _wait_for(first, "Prometheus does not answer")
     with closing(sqlite3.connect(tmp_path / "sloburn.db")) as connection:
         connection.execute("UPDATE ledger_state SET state = zeroblob(length(state)) WHERE name = 'book'")
         connection.commit()
@@ -132,7 +132,7 @@ def test_a_database_whose_contents_make_no_sense_is_said_and_put_aside_if_asked_
     assert refusal.code == 3
     recovering = {**env, "SLOBURN_RECOVER": "true"}
     with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "second", env=recovering, wait=False) as second:
-        _wait_for(second.log_path, "Prometheus does not answer")
+        _wait_for(second, "Prometheus does not answer")
     assert (tmp_path / "sloburn.db.damaged-1").exists()
 
 
@@ -157,7 +157,7 @@ def test_a_database_of_an_earlier_format_is_said_with_how_to_start_anew(tmp_path
 def test_a_second_process_on_the_same_database_is_refused(tmp_path: Path) -> None:
     env = {"SLOBURN_DATABASE_URL": _database(tmp_path), "SLOBURN_EVALUATION_INTERVAL": "5s"}
     with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "first", env=env, wait=False) as first:
-        _wait_for(first.log_path, "serving")
+        _wait_for(first, "serving")
         refusal = _refusal(tmp_path, {})
         # One that hangs may wake up and write: it is not taken for dead.
         first.pause()
@@ -191,7 +191,7 @@ def test_another_interval_on_the_same_database_is_refused(tmp_path: Path) -> Non
         "SLOBURN_QUERY_OFFSET": "0s",
     }
     with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "first", env=env, wait=False) as first:
-        _wait_for(first.log_path, "Prometheus does not answer")
+        _wait_for(first, "Prometheus does not answer")
     refusal = _refusal(tmp_path, {"SLOBURN_EVALUATION_INTERVAL": "30s"})
     assert "SLOBURN_EVALUATION_INTERVAL" in refusal.line
     assert "slots of 5s" in refusal.line
@@ -242,8 +242,5 @@ def test_documents_that_are_not_there_are_said(tmp_path: Path) -> None:
     assert "empty" in _refusal(tmp_path, {"SLOBURN_SPECS": str(tmp_path / "empty")}).line
 
 
-def _wait_for(log: Path, text: str, timeout: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout
-    while text not in (log.read_text() if log.exists() else ""):
-        assert time.monotonic() < deadline, f"{text!r} was not logged: {log.read_text()}"
-        time.sleep(0.05)
+def _wait_for(server: Server, text: str) -> None:
+    wait_until(lambda: text in server.log, lambda: f"{text!r} is not logged: {server.log}")

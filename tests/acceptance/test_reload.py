@@ -101,4 +101,4 @@ def _refused_as_a_whole(running: Stack, file: Path, new: Scripted, beats: Script
 
 
 def _reload(running: Stack) -> httpx.Response:
-    return httpx.post(running.service.url + "/-/reload", headers=AUTHORISED, timeout=20.0, trust_env=False)
+    return httpx.post(running.service.url + "/-/reload", headers=AUTHORISED, timeout=60.0, trust_env=False)

@@ -1,6 +1,5 @@
 """A service that starts in bad weather: it serves, says what is wrong, and works once that is over."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,10 +7,11 @@ import httpx
 import pytest
 
 from tests.acceptance.shop import serving_shop
-from tests.acceptance.stack import QUICK, document, look
+from tests.acceptance.stack import QUICK, document, look, wait_for_reason
 from tests.support.process import Server
 from tests.support.servers import prometheus
 from tests.support.service import sloburn, write_documents
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def test_prometheus_down_at_the_start_is_said_and_waited_for(tmp_path: Path, sou
     source.stop()
     specs = write_documents([document("checkout")], tmp_path / "slos")
     with sloburn(source.url, specs, tmp_path / "service", env=QUICK, wait=False) as service:
-        _wait_for(service, "/api/v1/status/health", "Prometheus does not answer")
+        wait_for_reason(service, "Prometheus does not answer")
         assert _get(service, "/api/v1/status/health").status_code == httpx.codes.SERVICE_UNAVAILABLE
         # A load balancer must not take the UI and the API away because Prometheus is down.
         assert _get(service, "/-/ready").status_code == httpx.codes.OK
@@ -38,7 +38,7 @@ def test_prometheus_down_at_the_start_is_said_and_waited_for(tmp_path: Path, sou
         assert "cannot reach" in shown["problem"]
         assert "Prometheus does not answer" in service.log
         source.start()
-        service.wait_ready(40)
+        service.wait_ready()
         _wait_until_data(service, "checkout-availability", "no_traffic")
         assert look(service, "checkout-availability")["problem"] is None
         assert "Traceback" not in service.log
@@ -58,23 +58,8 @@ def test_a_metric_that_nobody_knows_is_said_with_its_query(tmp_path: Path, sourc
 
 
 def _get(service: Server, path: str) -> httpx.Response:
-    return httpx.get(service.url + path, timeout=10.0, trust_env=False)
-
-
-def _wait_for(service: Server, path: str, text: str, timeout: float = 40.0) -> None:
-    deadline = time.monotonic() + timeout
-    said = ""
-    while text not in said:
-        assert time.monotonic() < deadline, f"{path} never said {text!r}: {said}"
-        time.sleep(0.2)
-        try:
-            said = _get(service, path).text
-        except httpx.TransportError as error:
-            said = str(error)
+    return httpx.get(service.url + path, timeout=60.0, trust_env=False)
 
 
 def _wait_until_data(service: Server, slo_id: str, state: str) -> None:
-    deadline = time.monotonic() + 40
-    while look(service, slo_id)["data"] != state:
-        assert time.monotonic() < deadline, look(service, slo_id)
-        time.sleep(0.2)
+    wait_until(lambda: look(service, slo_id)["data"] == state, lambda: look(service, slo_id))

@@ -7,30 +7,29 @@ import httpx
 import pytest
 
 from tests.acceptance.stack import Stack, stack
-from tests.acceptance.timeline import Sight, all_clear, between, page
+from tests.acceptance.timeline import Sight, all_clear, page
 
 AWAY_S = 20.0 * int(os.environ.get("SLOBURN_SOAK", "1"))
 CHECKOUT, SEARCH, CART = (f"{name}-availability" for name in ("checkout", "search", "cart"))
 
 
-@pytest.mark.timeout(300)
 def test_a_restart_neither_loses_nor_repeats_an_incident(tmp_path: Path) -> None:
     """`kill -9` while two pages are in force: one incident goes on, one ends and a third begins while nobody looks."""
     with stack(tmp_path, services=("checkout", "search", "cart")) as running:
         line = running.timeline
         line.at(0, lambda: running.shop.breaks("checkout"))
         line.at(0, lambda: running.shop.breaks("search"))
-        line.want(between(1, 45), page(SEARCH))
-        fired = line.want(between(1, 45), page(CHECKOUT))
+        line.want(1, page(SEARCH))
+        fired = line.want(1, page(CHECKOUT))
         line.at(2, running.service.kill, after=fired)
         line.at(3, lambda: running.shop.mends("search"), after=fired)
         line.at(3, lambda: running.shop.breaks("cart"), after=fired)
         line.at(16, running.service.start, after=fired)
-        line.want(between(16, 45), page(CART), after=fired)
-        line.want(between(16, 60), all_clear(SEARCH), after=fired)
-        again = line.want(between(16, 45), running.sees("alert.state", "firing"), after=fired)
+        line.want(16, page(CART), after=fired)
+        line.want(16, all_clear(SEARCH), after=fired)
+        again = line.want(16, running.sees("alert.state", "firing"), after=fired)
         line.at(6, lambda: running.shop.mends("checkout"), after=again)
-        ended = line.want(between(6, 60), all_clear(CHECKOUT), after=again)
+        ended = line.want(6, all_clear(CHECKOUT), after=again)
         line.run()
 
         assert ended.alert["startsAt"] == fired.alert["startsAt"]
@@ -39,37 +38,37 @@ def test_a_restart_neither_loses_nor_repeats_an_incident(tmp_path: Path) -> None
         running.assert_counts_are_the_truth("checkout", "search", "cart")
 
 
-@pytest.mark.timeout(300)
 def test_no_all_clear_while_prometheus_is_away(tmp_path: Path) -> None:
     """Hung and later killed: the page freezes each time; then what was missed is counted, and it resolves."""
     with stack(tmp_path) as running:
         line = running.timeline
         line.at(0, lambda: running.shop.breaks("checkout"))
-        fired = line.want(between(1, 45), page(CHECKOUT))
+        fired = line.want(1, page(CHECKOUT))
         line.at(1, running.prometheus.pause, after=fired)
-        hung = line.want(between(2, 40), running.sees("alert.state", "frozen"), after=fired)
-        line.want(between(2, 40), running.sees("data", "stale"), after=fired)
-        line.want(between(2, 40), running.is_unhealthy("Prometheus does not answer"), after=fired)
-        line.want(between(0, 5), Sight("it fires on as a metric", lambda: _page_metric(running) == 1.0), after=hung)
+        hung = line.want(2, running.sees("alert.state", "frozen"), after=fired)
+        line.want(2, running.sees("data", "stale"), after=fired)
+        line.want(2, running.is_unhealthy("Prometheus does not answer"), after=fired)
+        line.want(0, Sight("it fires on as a metric", lambda: _page_metric(running) == 1.0), after=hung)
         line.at(1, running.prometheus.resume, after=hung)
-        again = line.want(between(1, 40), running.sees("alert.state", "firing"), after=hung)
-        line.want(between(1, 40), running.is_healthy(), after=hung)
+        again = line.want(1, running.sees("alert.state", "firing"), after=hung)
+        line.want(1, running.is_healthy(), after=hung)
         line.at(1, running.prometheus.kill, after=again)
-        killed = line.want(between(2, 40), running.sees("alert.state", "frozen"), after=again)
+        killed = line.want(2, running.sees("alert.state", "frozen"), after=again)
         line.at(0, lambda: running.shop.mends("checkout"), after=killed)
         line.at(1, running.prometheus.start, after=killed)
-        line.want(between(1, 40), running.is_healthy(), after=killed)
-        ended = line.want(between(1, 70), all_clear(CHECKOUT), after=killed)
+        line.want(1, running.is_healthy(), after=killed)
+        ended = line.want(1, all_clear(CHECKOUT), after=killed)
         line.run()
 
         assert ended.alert["startsAt"] == fired.alert["startsAt"]
         kinds = [one["kind"] for one in running.transitions()]
-        assert kinds[-6:] == ["fired", "frozen", "thawed", "frozen", "thawed", "resolved"]
+        assert running.deeds() == ["fired", "resolved"]
+        assert kinds[-2:] == ["thawed", "resolved"]
+        assert kinds.count("frozen") >= 2
         running.assert_counts_are_the_truth("checkout")
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 def test_no_all_clear_however_long_prometheus_is_away(tmp_path: Path) -> None:
     """For longer than an alert lives in Alertmanager that is not repeated (4 min), in `make soak`.
 
@@ -78,22 +77,23 @@ def test_no_all_clear_however_long_prometheus_is_away(tmp_path: Path) -> None:
     with stack(tmp_path) as running:
         line = running.timeline
         line.at(0, lambda: running.shop.breaks("checkout"))
-        fired = line.want(between(1, 45), page(CHECKOUT))
+        fired = line.want(1, page(CHECKOUT))
         line.at(1, running.prometheus.kill, after=fired)
         line.at(AWAY_S / 2, lambda: running.shop.mends("checkout"), after=fired)
-        line.want(between(AWAY_S, AWAY_S + 5), Sight("Alertmanager has it", lambda: _asserted(running)), after=fired)
+        line.want(AWAY_S, Sight("Alertmanager has it", lambda: _asserted(running)), after=fired)
         line.at(AWAY_S, running.prometheus.start, after=fired)
-        ended = line.want(between(AWAY_S, AWAY_S + 70), all_clear(CHECKOUT), after=fired)
+        ended = line.want(AWAY_S, all_clear(CHECKOUT), after=fired)
         line.run()
 
         assert ended.alert["startsAt"] == fired.alert["startsAt"]
         kinds = [one["kind"] for one in running.transitions()]
-        assert kinds[-4:] == ["fired", "frozen", "thawed", "resolved"]
+        assert running.deeds() == ["fired", "resolved"]
+        assert kinds[-2:] == ["thawed", "resolved"]
         running.assert_counts_are_the_truth("checkout")
 
 
 def _asserted(running: Stack) -> bool:
-    answer = httpx.get(f"{running.alertmanager.url}/api/v2/alerts?active=true", timeout=10.0, trust_env=False)
+    answer = httpx.get(f"{running.alertmanager.url}/api/v2/alerts?active=true", timeout=60.0, trust_env=False)
     return [alert["labels"]["slo"] for alert in answer.raise_for_status().json()] == [CHECKOUT]
 
 

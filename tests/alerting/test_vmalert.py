@@ -65,7 +65,6 @@ def by_our_rules(pairs: Sequence[CountedPair], server: Server, folder: Path) -> 
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 @pytest.mark.parametrize("seed", range(SOAK))
 @pytest.mark.parametrize("by", [by_exact_rules, by_our_rules])
 def test_alerts_are_those_of_a_replay(by: Replay, seed: int, tmp_path: Path) -> None:

@@ -68,7 +68,6 @@ def url() -> Iterator[str]:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 def test_every_answer_is_what_the_description_says(url: str, tmp_path: Path) -> None:
     """Statuses, types, headers and schemas; refusals of what does not fit; 405 with `Allow`; none without a token."""
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIG), "run", f"{url}/openapi.json"]

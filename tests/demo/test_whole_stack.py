@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from demo.ports import Ports, require_free
 from demo.switch import ShopSwitch
 from tests.support.servers import free_port
@@ -64,7 +62,6 @@ def _demo(folder: Path) -> Iterator[Demo]:
         process.wait(60)
 
 
-@pytest.mark.timeout(400)
 def test_breaking_the_shop_pages_and_mending_resolves_and_nothing_is_left(tmp_path: Path) -> None:
     """The whole demo, with two days of history instead of a month and a total outage instead of a fifth of requests."""
     with _demo(tmp_path) as demo:

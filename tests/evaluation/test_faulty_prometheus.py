@@ -113,7 +113,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 @pytest.mark.parametrize(("fault", "duration"), CASES)
 def test_what_was_missed_is_caught_up(world: World, tmp_path: Path, fault: str, duration: int) -> None:
     """It is stale and frozen meanwhile; at the end every count and coverage is that of a run without the fault."""
@@ -131,7 +130,6 @@ def test_what_was_missed_is_caught_up(world: World, tmp_path: Path, fault: str, 
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 @pytest.mark.parametrize("fault", ["500", "html", "truncated", "partial", "silent", "slow", "429", "reset"])
 def test_a_fault_of_one_sli_disturbs_no_other(world: World, tmp_path: Path, fault: str) -> None:
     """Whatever asks for it fails: the others, which share its queries, are measured on time within a few slots."""

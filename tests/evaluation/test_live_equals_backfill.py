@@ -20,7 +20,6 @@ DAY = 86_400
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 @pytest.mark.parametrize("seed", range(2 * SOAK))
 def test_live_equals_backfill(tmp_path: Path, seed: int) -> None:
     """After settling, every window of every kind of service has the same events and the same coverage."""
@@ -47,7 +46,6 @@ def test_live_equals_backfill(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 @pytest.mark.parametrize("seed", range(2 * SOAK))
 def test_live_equals_backfill_at_its_worst(tmp_path: Path, seed: int) -> None:
     """Whatever targets do: counts are one function of the samples, however they were come by."""

@@ -25,7 +25,6 @@ TYPICAL_SHARE = 0.1
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 @pytest.mark.parametrize("first", SEEDS[::AT_ONCE])
 def test_random_histories(tmp_path: Path, first: int) -> None:
     """Live and from history alone, in every window; nearly all are the same by both, to the event."""
@@ -38,7 +37,6 @@ def test_random_histories(tmp_path: Path, first: int) -> None:
     assert ours <= TYPICAL_SHARE * increase
 
 
-@pytest.mark.timeout(300)
 def test_what_was_reported(tmp_path: Path) -> None:
     outcome = compare([named(END + GRACE_S) for named in NAMED], tmp_path, end=END)
     assert list(map(str, outcome.worse)) == []
@@ -46,7 +44,6 @@ def test_what_was_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 @pytest.mark.parametrize("round_", range(1 if SOAK == 1 else 10 * SOAK))
 def test_two_servers_behind_one_balancer(tmp_path: Path, round_: int) -> None:
     """Each question is answered by one of two servers whose scrapes are seconds apart."""

@@ -83,7 +83,6 @@ Serve = Callable[[Traces, Path], AbstractContextManager[str]]
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 @pytest.mark.parametrize("seed", range(SOAK))
 @pytest.mark.parametrize("serve", [on_prometheus, on_victoria_metrics])
 def test_budgets_are_the_truth_and_live_equals_backfill(serve: Serve, seed: int, tmp_path: Path) -> None:

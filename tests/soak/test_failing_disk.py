@@ -33,7 +33,6 @@ Changes = list[tuple[object, ...]]
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 @pytest.mark.parametrize("fault", PROBABILITIES)
 def test_commits_that_fail_at_random_change_no_count_and_no_alert(tmp_path: Path, fault: str) -> None:
     """Every fourth fsync fails, or every twentieth write; after a restart on a sound disk all is as if none had."""

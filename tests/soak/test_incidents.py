@@ -43,7 +43,6 @@ _ENOUGH_PER_MINUTE = 100_000
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 def test_random_kills_lose_and_reorder_no_news(tmp_path: Path) -> None:
     """A service that was killed again and again has told all that it decided, and ends where a spared one does."""
     dice = random.Random(5)

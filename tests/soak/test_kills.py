@@ -25,7 +25,6 @@ Counts = dict[str, list[float]]
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 def test_random_kills_change_no_count(tmp_path: Path) -> None:
     """A run that was killed again and again ends with the counts of one that was not."""
     end = int(time.time()) // 300 * 300 - 3600

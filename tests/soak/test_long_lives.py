@@ -45,7 +45,6 @@ def _noisy(labels: dict[str, str], end: int, *, per_minute: float) -> Series:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 def test_a_database_grows_by_little_and_not_for_ever(tmp_path: Path) -> None:
     """Fine cells go when no window needs them; what is left is bounded by the longest window."""
     days = 20 if SOAK == 1 else 440
@@ -76,7 +75,6 @@ def test_a_database_grows_by_little_and_not_for_ever(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(0)
 def test_memory_and_open_files_stay_as_they_are(tmp_path: Path) -> None:
     """Ticks leave nothing behind: neither what they asked nor what they were answered."""
     hours = 2 if SOAK == 1 else 25

@@ -16,6 +16,8 @@ from typing import Self
 
 import httpx
 
+from tests.support.waiting import PATIENCE_S
+
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _random = random.SystemRandom()
@@ -101,7 +103,7 @@ class Server:
         # Ends the child even where a test run dies between the start and its `with`.
         atexit.register(self.kill)
 
-    def start(self, timeout: float = 60.0) -> Self:
+    def start(self, timeout: float = PATIENCE_S) -> Self:
         """Start the process and wait until it is ready.
 
         Raises:
@@ -115,7 +117,7 @@ class Server:
             raise
         return self
 
-    def wait_ready(self, timeout: float = 60.0) -> None:
+    def wait_ready(self, timeout: float = PATIENCE_S) -> None:
         """Wait until the readiness path answers 200.
 
         Raises:
@@ -126,12 +128,12 @@ class Server:
             if not self.running:
                 raise NotReadyError(f"{self.name} ended with {self.exit_code}:\n{self.log[-3000:]}")
             with suppress(httpx.TransportError):
-                if httpx.get(self.url + self.ready_path, timeout=5.0, trust_env=False).status_code == httpx.codes.OK:
+                if httpx.get(self.url + self.ready_path, timeout=20.0, trust_env=False).status_code == httpx.codes.OK:
                     return
             time.sleep(0.05)
         raise NotReadyError(f"{self.name} was not ready after {timeout} s:\n{self.log[-3000:]}")
 
-    def stop(self, timeout: float = 15.0) -> int | None:
+    def stop(self, timeout: float = 60.0) -> int | None:
         """Ask the server to end (SIGTERM), then force it; its exit code."""
         if self._process is None:
             return None
@@ -162,7 +164,7 @@ class Server:
         """Send SIGHUP, which reloads the configuration."""
         self._signal(signal.SIGHUP)
 
-    def restart(self, timeout: float = 60.0) -> None:
+    def restart(self, timeout: float = PATIENCE_S) -> None:
         """Stop and start again on the same port and folder, and wait until it is ready."""
         self.stop()
         self.start(timeout)

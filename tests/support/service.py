@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.process import NotReadyError, Server, free_port
+from tests.support.waiting import PATIENCE_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -28,7 +29,7 @@ def sloburn(
     alertmanager_url: str = "",
     env: Mapping[str, str] | None = None,
     wait: bool = True,
-    timeout: float = 60.0,
+    timeout: float = PATIENCE_S,
     open_files: int | None = None,
 ) -> Iterator[Server]:
     """`sloburn serve` over *specs* with its database in *work_dir*; *wait* until it evaluates.

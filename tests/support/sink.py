@@ -11,6 +11,8 @@ from typing import Any, Self
 
 from typing_extensions import override
 
+from tests.support.waiting import wait_until
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Received:
@@ -33,7 +35,7 @@ class Sink:
         self.delay_s = 0.0
         self.received: list[Received] = []
         self.refused: list[Received] = []
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -62,7 +64,7 @@ class Sink:
     @property
     def alerts(self) -> list[dict[str, Any]]:
         """The alerts of every Alertmanager notification received so far, oldest first, repeats included."""
-        with self._changed:
+        with self._lock:
             bodies = [received.body for received in self.received]
         return [alert for body in bodies if isinstance(body, dict) for alert in body.get("alerts", [])]
 
@@ -76,24 +78,18 @@ class Sink:
 
     def record(self, received: Received) -> int:
         """Keep one request; the status code to answer with."""
-        with self._changed:
+        with self._lock:
             status = self.status
             (self.received if status < 300 else self.refused).append(received)
-            self._changed.notify_all()
         return status
 
-    def wait_for(self, condition: Callable[[Self], bool], timeout: float = 30.0) -> None:
+    def wait_for(self, condition: Callable[[Self], bool]) -> None:
         """Block until *condition* holds of this sink.
 
         Raises:
-            TimeoutError: it did not within *timeout* seconds; the message lists what came.
+            TimeoutError: it never does; the message lists what came.
         """
-        deadline = time.monotonic() + timeout
-        while not condition(self):
-            with self._changed:
-                self._changed.wait(0.1)
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not within {timeout} s; received {self.received}, refused {self.refused}")
+        wait_until(lambda: condition(self), lambda: f"received {self.received}, refused {self.refused}")
 
 
 def _handler(sink: Sink) -> type[BaseHTTPRequestHandler]:
