@@ -4,6 +4,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -14,6 +15,7 @@ from bench import harness
 from bench.exporter import Fleet, exposition
 from bench.peers import RuleFile, pyrra_rules, sloth_rules
 from tests.support.servers import promtool_binary
+from tests.support.waiting import wait_until
 
 NOW = 1_790_000_000
 
@@ -65,11 +67,15 @@ def test_a_prometheus_scrapes_the_fleet_on_top_of_its_past(tmp_path: Path) -> No
 
 
 def _until(url: str, query: str, expected: dict[str, float], at: float | None = None) -> dict[str, float]:
-    deadline = time.monotonic() + 30
-    while True:
+    found: dict[str, float] = {}
+
+    def is_as_expected() -> bool:
         data = {"query": query} if at is None else {"query": query, "time": str(at)}
-        answer = httpx.post(f"{url}/api/v1/query", data=data, timeout=10).json()
-        found = {one["metric"]["job"]: float(one["value"][1]) for one in answer["data"]["result"]}
-        if found == expected or time.monotonic() > deadline:
-            return found
-        time.sleep(0.2)
+        answer = httpx.post(f"{url}/api/v1/query", data=data, timeout=60).json()
+        found.clear()
+        found.update({one["metric"]["job"]: float(one["value"][1]) for one in answer["data"]["result"]})
+        return found == expected
+
+    with suppress(TimeoutError):
+        wait_until(is_as_expected)
+    return found

@@ -16,6 +16,7 @@ from tests.cli.test_check import check, codes, live_document, write
 from tests.support.openmetrics import create_blocks
 from tests.support.servers import prometheus
 from tests.support.traces import Samples
+from tests.support.waiting import wait_until
 
 EXPOSITION = """
 # TYPE requests counter
@@ -47,12 +48,10 @@ def scraping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         threading.Thread(target=exporter.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{exporter.server_port}/metrics"
         with prometheus(tmp_path_factory.mktemp("scraping"), scrape=[("self", url)]) as server:
-            with httpx2.Client(base_url=server.url) as http:
-                for _ in range(200):
-                    known = http.get("/api/v1/metadata", params={"metric": "requests"}).json()["data"]
-                    if known:
-                        break
-                    time.sleep(0.1)
+            with httpx2.Client(base_url=server.url, timeout=60) as http:
+                wait_until(lambda: http.get("/api/v1/metadata", params={"metric": "requests"}).json()["data"])
+                newest = {"query": "count_over_time(requests[1m]) >= 2"}
+                wait_until(lambda: http.get("/api/v1/query", params=newest).json()["data"]["result"])
             yield server.url
         exporter.shutdown()
 

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 from demo.ports import Ports, require_free
 from demo.switch import ShopSwitch
 from tests.support.servers import free_port
+from tests.support.waiting import PATIENCE_S, wait_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,18 +26,21 @@ class Demo:
     def printed(self) -> str:
         return self.output.read_text()
 
-    def wait_for(self, pattern: str, *, seconds: float) -> None:
+    def wait_for(self, pattern: str) -> None:
         """Wait until *pattern* is printed; fails where the demo ends before."""
-        deadline = time.monotonic() + seconds
-        while not re.search(pattern, self.printed):
-            assert self.process.poll() is None, f"the demo ended:\n{self.printed}"
-            assert time.monotonic() < deadline, f"{pattern!r} was not printed in {seconds} s:\n{self.printed}"
-            time.sleep(0.2)
+
+        def is_printed() -> bool:
+            ended = self.process.poll() is not None
+            found = re.search(pattern, self.printed) is not None
+            assert found or not ended, f"the demo ended:\n{self.printed}"
+            return found
+
+        wait_until(is_printed, lambda: f"{pattern!r}:\n{self.printed}")
 
     def stop(self) -> int:
         """Send what `kill` sends; the exit code."""
         self.process.terminate()
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE_S)
 
 
 @contextmanager
@@ -59,20 +62,20 @@ def _demo(folder: Path) -> Iterator[Demo]:
         yield Demo(process, output, ports)
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(PATIENCE_S)
 
 
 def test_breaking_the_shop_pages_and_mending_resolves_and_nothing_is_left(tmp_path: Path) -> None:
     """The whole demo, with two days of history instead of a month and a total outage instead of a fifth of requests."""
     with _demo(tmp_path) as demo:
-        demo.wait_for("Ctrl-C stops everything", seconds=150)
+        demo.wait_for("Ctrl-C stops everything")
         assert re.search(r"checkout-availability .*meeting", demo.printed)
         assert "cart-availability:route=/cart/items" in demo.printed
         switch = ShopSwitch(demo.ports.url("shop"))
         switch.break_service("checkout", errors=1.0, latency_seconds=0, for_seconds=600)
-        demo.wait_for(r"─ PAGE checkout-availability", seconds=120)
+        demo.wait_for(r"─ PAGE checkout-availability")
         switch.mend("checkout")
-        demo.wait_for(r"RESOLVED PAGE checkout-availability", seconds=200)
+        demo.wait_for(r"RESOLVED PAGE checkout-availability")
         assert demo.stop() == 0
     assert "nothing is left running" in demo.printed
     require_free(demo.ports)

@@ -1,7 +1,7 @@
 """The SLOs of the default folder find their series on any Prometheus that scrapes itself."""
 
 import json
-import time
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -10,6 +10,7 @@ from app.documents import load_documents
 from app.promql.selector_text import render
 from app.slo import GoodSli, Selector
 from tests.support.servers import Server, prometheus
+from tests.support.waiting import wait_until
 
 _FOLDER = Path(__file__).parents[2] / "config/slos"
 
@@ -26,14 +27,15 @@ def test_the_default_slos_count_something_real(tmp_path: Path) -> None:
 
 
 def _wait_for(server: Server, selectors: list[Selector]) -> list[str]:
-    texts = [render(selector) for selector in selectors]
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        texts = [text for text in texts if not _series(server, text)]
-        if not texts:
-            break
-        time.sleep(0.2)
-    return texts
+    missing = [render(selector) for selector in selectors]
+
+    def none_left() -> bool:
+        missing[:] = [text for text in missing if not _series(server, text)]
+        return not missing
+
+    with suppress(TimeoutError):
+        wait_until(none_left)
+    return missing
 
 
 def _series(server: Server, query: str) -> int:

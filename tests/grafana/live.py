@@ -1,7 +1,7 @@
 """What a running Prometheus answers to the queries of the dashboards."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,19 +39,7 @@ class Asked:
         result: list[Any] = self._get("query_range", {"query": query.filled(variables), **span})["result"]
         return result
 
-    def wait_until(self, condition: Callable[[], object], timeout: float = 30.0) -> None:
-        """Block until *condition* holds.
-
-        Raises:
-            TimeoutError: it did not in time.
-        """
-        deadline = time.monotonic() + timeout
-        while not condition():
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not within {timeout} s")
-            time.sleep(0.2)
-
     def _get(self, path: str, params: Mapping[str, str]) -> Any:
-        answer = httpx.get(f"{self.url}/api/v1/{path}", params=dict(params), timeout=10.0, trust_env=False)
+        answer = httpx.get(f"{self.url}/api/v1/{path}", params=dict(params), timeout=60.0, trust_env=False)
         assert answer.status_code == httpx.codes.OK, answer.text
         return answer.json()["data"]

@@ -8,6 +8,7 @@ from tests.grafana.exporter import exporter, snapshots
 from tests.grafana.live import Asked
 from tests.grafana.queries import PanelQuery, mark_queries, panel_queries
 from tests.support.servers import operator_scrape_config, prometheus
+from tests.support.waiting import wait_until
 
 _PAGING = snapshots()[0].id
 
@@ -20,7 +21,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     ):
         live = Asked(server.url)
         rate = PanelQuery(dashboard="", panel="", expr="rate(sloburn_evaluations_total[10s])")
-        live.wait_until(lambda: live.series(rate, {}))
+        wait_until(lambda: live.series(rate, {}))
         yield live
 
 

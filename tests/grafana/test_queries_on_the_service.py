@@ -12,6 +12,7 @@ from tests.compose.stack import ROOT
 from tests.grafana.live import Asked
 from tests.grafana.queries import PanelQuery, mark_queries, panel_queries
 from tests.support.servers import Server, Sink, alertmanager, free_port, prometheus
+from tests.support.waiting import wait_until
 
 _INCIDENT = "checkout-availability"
 _PAGING = PanelQuery(dashboard="", panel="", expr=f'slo_alert_firing{{slo="{_INCIDENT}", severity="page"}} == 1')
@@ -33,7 +34,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     ):
         ShopSwitch(shop.url).break_service("checkout", errors=1.0, latency_seconds=0.0, for_seconds=600.0)
         live = Asked(server.url)
-        live.wait_until(lambda: len(live.series(_PAGING, {})) == 1, timeout=90.0)
+        wait_until(lambda: len(live.series(_PAGING, {})) == 1, "a page")
         yield live
 
 
