@@ -8,6 +8,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from app.cli.application import app
+from tests.support.waiting import PATIENCE_S
 
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 COMMANDS = sorted(getattr(get_command(app), "commands"))  # noqa: B009  mypy sees a plain command
@@ -41,7 +42,7 @@ def test_a_mistake_in_the_command_line_is_no_traceback() -> None:
 
 def test_the_package_is_the_command() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "app", "version"], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "app", "version"], capture_output=True, text=True, check=False, timeout=PATIENCE_S
     )
 
     assert done.stdout.startswith("sloburn ")

@@ -153,6 +153,7 @@ def _story(sink: Sink, slo: str) -> list[str]:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(300)
 def test_thousands_that_fire_at_once_are_one_message_each_and_keep_nobody_waiting(database: Database) -> None:
     """Alertmanager gets every alert; people get one message, and another when it is over."""
     many = [firing(f"slo-{number}", service=f"service-{number % 50}") for number in range(MANY)]

@@ -1,6 +1,5 @@
 """The shop and its switch, over its HTTP interface."""
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +9,7 @@ from starlette.testclient import TestClient
 from demo.endpoints import ENDPOINTS, SERVICES
 from demo.faults import Switchboard
 from demo.shop import create_shop
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture
@@ -92,5 +92,4 @@ def test_a_fault_ends_by_itself() -> None:
 def test_traffic_comes_by_itself() -> None:
     """With customers, requests are counted without anybody asking."""
     with TestClient(create_shop(traffic=20)) as shop:
-        asyncio.run(asyncio.sleep(1))
-        assert sum(_requests(shop).values()) > 0
+        wait_until(lambda: sum(_requests(shop).values()) > 0)

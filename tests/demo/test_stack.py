@@ -11,6 +11,7 @@ from demo.ports import Ports, PortsInUseError, require_free
 from demo.processes import Command, ProcessEndedError, Processes
 from demo.programs import MissingProgramError, Programs
 from tests.support.servers import free_port
+from tests.support.waiting import PATIENCE_S
 
 _SERVER = """
 import http.server, sys
@@ -68,7 +69,7 @@ def test_a_missing_program_is_said_with_the_way_to_get_it(monkeypatch: pytest.Mo
 def test_a_part_that_dies_is_noticed_with_the_end_of_its_log(tmp_path: Path) -> None:
     processes = Processes()
     try:
-        processes.start(_command(tmp_path, free_port()), timeout=30)
+        processes.start(_command(tmp_path, free_port()), timeout=PATIENCE_S)
         processes.check()
         processes.running[0].signal(signal.SIGKILL)
         processes.running[0].process.wait()
@@ -82,7 +83,7 @@ def test_a_part_that_cannot_start_says_why(tmp_path: Path) -> None:
     processes = Processes()
     try:
         with pytest.raises(ProcessEndedError, match=r"(?s)exit code 1.*no room"):
-            processes.start(_command(tmp_path, free_port(), "import sys; sys.exit('no room')"), timeout=30)
+            processes.start(_command(tmp_path, free_port(), "import sys; sys.exit('no room')"), timeout=PATIENCE_S)
     finally:
         processes.stop()
 
@@ -92,7 +93,7 @@ def test_stopping_ends_even_a_part_that_ignores_the_signal(tmp_path: Path, monke
     stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + _SERVER
     processes = Processes()
     try:
-        processes.start(_command(tmp_path, free_port(), stubborn), timeout=30)
+        processes.start(_command(tmp_path, free_port(), stubborn), timeout=PATIENCE_S)
     finally:
         ended = [process.process for process in processes.running]
         processes.stop()

@@ -79,7 +79,7 @@ def _inquiry(sli: Sli, *, group: GroupKey = (), slo: str = "checkout-availabilit
     return Inquiry(slo=SloId(slo), sli=sli, group=group, window=timedelta(minutes=10))
 
 
-def _ask(source: Source, *wanted: Inquiry, deadline_s: float = 1.0) -> dict[SloId, str]:
+def _ask(source: Source, *wanted: Inquiry, deadline_s: float = 60.0) -> dict[SloId, str]:
     asking = Inquiries(source)
     asking.want(wanted, START)
     return asyncio.run(asking.ask(START, deadline_s=deadline_s))

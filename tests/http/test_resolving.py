@@ -58,10 +58,10 @@ def test_a_name_server_that_never_answers_takes_no_thread_that_others_wait_in(
     assert not silent_name_server.is_set()
 
 
-def _get(url: str, resolver: Resolver, *, connect_s: float = 3.0) -> httpx.Response:
+def _get(url: str, resolver: Resolver, *, connect_s: float = 60.0) -> httpx.Response:
     async def play() -> httpx.Response:
         transport = ResolvingTransport(ssl.create_default_context(), limits=LIMITS, resolver=resolver)
-        timeout = httpx.Timeout(5.0, connect=connect_s)
+        timeout = httpx.Timeout(60.0, connect=connect_s)
         async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as client:
             return await client.get(url)
 

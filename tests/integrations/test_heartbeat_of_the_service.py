@@ -29,6 +29,7 @@ from tests.support.servers import prometheus
 from tests.support.service import write_documents
 
 
+@pytest.mark.timeout(300)
 def test_heartbeats_end_when_only_the_schedule_stands_still(tmp_path: Path) -> None:
     """Prometheus answers, the database can be written, deliveries run: but no slot is evaluated any more."""
     with (

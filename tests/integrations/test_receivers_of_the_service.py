@@ -42,6 +42,7 @@ def _until(condition: Callable[[], bool], within_s: float = 120.0) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.timeout(600)
 def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(tmp_path: Path) -> None:
     busy = Busy()
     token, dead = f"xoxb-{CANARY}-bot", f"{CANARY}-gone"

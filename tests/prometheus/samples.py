@@ -16,8 +16,8 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=30)
 COUNT = 241
 END = START + STEP * (COUNT - 1)
-PATIENT = Limits(timeout=timedelta(seconds=10), answer_bytes=1024 * 1024)
-QUICK = Limits(timeout=timedelta(seconds=1), answer_bytes=1024 * 1024)
+PATIENT = Limits(timeout=timedelta(seconds=60), answer_bytes=1024 * 1024)
+QUICK = Limits(timeout=timedelta(seconds=3), answer_bytes=1024 * 1024)
 
 
 def openmetrics() -> str:

@@ -33,7 +33,7 @@ def echo() -> Iterator[FaultProxy]:
         yield proxy
 
 
-async def ask(config: HttpConfig, *, deadline: float = 10) -> None:
+async def ask(config: HttpConfig, *, deadline: float = 60) -> None:
     async with open_client(config, clock=SystemClock()) as client:
         await client.instant("1", END, deadline=deadline)
 
@@ -82,7 +82,7 @@ async def test_a_file_is_read_anew_when_it_changes(
 async def test_a_file_that_is_being_replaced_is_waited_for(echo: FaultProxy, tmp_path: Path) -> None:
     token = tmp_path / "token"
     async with open_client(HttpConfig(url=echo.url, bearer_token_file=token), clock=SystemClock()) as client:
-        asked = asyncio.create_task(client.instant("1", END, deadline=5))
+        asked = asyncio.create_task(client.instant("1", END, deadline=60))
         await asyncio.sleep(0.05)
         token.write_text("there now")
         await asked

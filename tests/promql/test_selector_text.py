@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from app.promql.selector_text import SelectorError, parse_selector, quote, render
 from app.slo import Matcher, MatchOp, Selector
 from tests.support.servers import Server, prometheus, promtool_binary
+from tests.support.waiting import PATIENCE_S
 
 _ODD_VALUES = [
     'x="} or vector(1) #',
@@ -139,7 +140,7 @@ def test_prometheus_finds_the_series_with_odd_label_values(tmp_path: Path) -> No
     openmetrics.write_text(f"# TYPE m gauge\n{samples}# EOF\n", encoding="utf-8", newline="")
     data = tmp_path / "data"
     command = [promtool_binary(), "tsdb", "create-blocks-from", "openmetrics", str(openmetrics), str(data)]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE_S)
     with prometheus(data, flags=["--storage.tsdb.retention.size=1GB"], retention="20y") as server:
         for i, value in enumerate(_ODD_VALUES):
             if value:

@@ -30,7 +30,7 @@ async def _large(_request: Request) -> Response:
 
 
 async def _slow(_request: Request) -> Response:
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(4)
     return PlainTextResponse("slow")
 
 
@@ -48,7 +48,7 @@ class Listening:
         return f"http://127.0.0.1:{self.address[1]}"
 
     def connect(self, sent: bytes = b"") -> socket.socket:
-        connection = self._connections.enter_context(socket.create_connection(self.address, timeout=10))
+        connection = self._connections.enter_context(socket.create_connection(self.address, timeout=60))
         connection.sendall(sent)
         return connection
 
@@ -172,9 +172,9 @@ def test_an_answer_that_is_not_taken_in_is_given_up() -> None:
 
 
 def test_a_whole_request_may_take_the_application_as_long_as_it_needs() -> None:
-    with listening(ConnectionLimits(request_s=0.5)) as server:
-        assert httpx.get(f"{server.url}/slow", trust_env=False).text == "slow"
-        assert len(httpx.get(f"{server.url}/large", trust_env=False).content) == LARGE
+    with listening(ConnectionLimits(request_s=3.0)) as server:
+        assert httpx.get(f"{server.url}/slow", trust_env=False, timeout=60).text == "slow"
+        assert len(httpx.get(f"{server.url}/large", trust_env=False, timeout=60).content) == LARGE
         assert not server.closed
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from tests.soak.weather import FAST, changing
 from tests.support.servers import alertmanager, prometheus
 from tests.support.service import Server, sloburn, write_documents
 from tests.support.sink import Sink
+from tests.support.waiting import wait_until
 
 LENGTH = int(os.environ.get("SLOBURN_SOAK", "1"))
 KILLS = 25 * LENGTH if LENGTH > 1 else 12
@@ -92,11 +94,11 @@ class _Running:
             for number, name in enumerate(services):
                 self.shop.breaks(name, failing=FAST if number % 2 else 0.0)
         broken = {f"{name}-availability" for services in (PLAIN, GUARDED) for name in services[1::2]}
-        _until(lambda: _paged(self.killed) == broken and _paged(self.spared) == broken, 120)
-        _until(lambda: _waiting(self.killed) == 0, 60)
+        wait_until(lambda: _paged(self.killed) == broken and _paged(self.spared) == broken)
+        wait_until(lambda: _waiting(self.killed) == 0)
         # What has ended is told only in the next slot.
         time.sleep(SLOT_S + 2 * OFFSET_S)
-        _until(lambda: _waiting(self.killed) == 0, 60)
+        wait_until(lambda: _waiting(self.killed) == 0)
         for service in (self.killed, self.spared):
             assert service.stop() == 0
 
@@ -129,7 +131,7 @@ def _running(folder: Path) -> Iterator[_Running]:
         spared = stack.enter_context(sloburn(source.url, specs, folder / "spared", env=QUICK))
         for name in (*PLAIN, *GUARDED):
             for service in (killed, spared):
-                _until(lambda name=name, service=service: _is_judged(service, f"{name}-availability"), 60)
+                wait_until(partial(_is_judged, service, f"{name}-availability"))
         shop.opens()
         yield _Running(shop=shop, pager=pager, sink=sink, killed=killed, spared=spared)
 
@@ -215,16 +217,9 @@ def _paged(service: Server) -> set[str]:
 def _waiting(service: Server) -> float:
     """How old the oldest message is that has not been delivered."""
     name = "sloburn_outbox_oldest_age_seconds "
-    text = httpx.get(f"{service.url}/metrics", timeout=10.0, trust_env=False).text
+    text = httpx.get(f"{service.url}/metrics", timeout=60.0, trust_env=False).text
     return next(float(line.removeprefix(name)) for line in text.splitlines() if line.startswith(name))
 
 
 def _json(server: Server, path: str) -> Any:
-    return httpx.get(server.url + path, timeout=10.0, trust_env=False).raise_for_status().json()
-
-
-def _until(holds: Any, within_s: float) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.2)
+    return httpx.get(server.url + path, timeout=60.0, trust_env=False).raise_for_status().json()

@@ -12,6 +12,7 @@ from tests.store.notices import firing
 from tests.support.api import listening
 from tests.support.servers import browser_binary
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
+from tests.support.waiting import PATIENCE_S
 
 TOO_LITTLE = "held back for lack of evidence: 1 bad event in the last 1h, 2 are needed to tell a burn from chance"
 TOO_OLD = "the newest data is too old to judge by"
@@ -43,7 +44,7 @@ def _seen(url: str, profile: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [browser_binary(), *flags, *quiet, f"--user-data-dir={profile}", "--enable-logging=stderr", "--v=0",
          "--virtual-time-budget=2000", "--dump-dom", url],
-        capture_output=True, text=True, timeout=90, check=True,
+        capture_output=True, text=True, timeout=PATIENCE_S, check=True,
     )  # fmt: skip
 
 
