@@ -66,14 +66,14 @@ def test_an_alertmanager_that_a_reload_drops_is_told_that_alerts_end_there(tmp_p
         _write(file, {"new": new}, beats, default=["alertmanager"])
         running = servers.enter_context(stack(tmp_path, services=("checkout",), env={"SLOBURN_CONFIG": str(file)}))
         running.shop.breaks("checkout")
-        running.wait_until(Sight("the pager rings", lambda: _paged(running, "firing")), 120)
+        running.wait_until(Sight("the pager rings", lambda: _paged(running, "firing")))
 
         # Named for something else: where nothing names it, it gets every alert.
         elsewhere = {"match": {"service": ["other"]}, "receivers": ["alertmanager"]}
         _write(file, {"new": new}, beats, routes=[elsewhere])
         assert _reload(running).status_code == httpx.codes.OK
         # An alert that is not repeated expires after four minutes: this is sooner.
-        running.wait_until(Sight("it is over at the old one", lambda: _paged(running, "resolved")), 120)
+        running.wait_until(Sight("it is over at the old one", lambda: _paged(running, "resolved")))
         assert running.alert()["state"] == "firing"
 
 

@@ -153,7 +153,6 @@ def _story(sink: Sink, slo: str) -> list[str]:
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(300)
 def test_thousands_that_fire_at_once_are_one_message_each_and_keep_nobody_waiting(database: Database) -> None:
     """Alertmanager gets every alert; people get one message, and another when it is over."""
     many = [firing(f"slo-{number}", service=f"service-{number % 50}") for number in range(MANY)]
@@ -176,13 +175,13 @@ def test_thousands_that_fire_at_once_are_one_message_each_and_keep_nobody_waitin
             began = time.monotonic()
             await asyncio.to_thread(_begins, database, *many, receivers=names)
             loop.wake()
-            await reaches(lambda: bool(oncall.requests and chat.requests and hook.requests), within_s=120)
+            await reaches(lambda: bool(oncall.requests and chat.requests and hook.requests))
             while await asyncio.to_thread(_active, server) < MANY:  # noqa: ASYNC110  another process does not set events
                 await asyncio.sleep(0.2)
             took = time.monotonic() - began
             await asyncio.to_thread(_ends, database, *many, receivers=names)
             loop.wake()
-            await reaches(lambda: all(len(one.requests) == 2 for one in (oncall, chat, hook)), within_s=120)
+            await reaches(lambda: all(len(one.requests) == 2 for one in (oncall, chat, hook)))
             over.set()
             loop.stop()
             await task

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -27,9 +26,9 @@ from tests.support.flaky_exporter import Busy, serving
 from tests.support.scripted_server import Reply, Scripted
 from tests.support.servers import prometheus
 from tests.support.service import write_documents
+from tests.support.waiting import wait_until
 
 
-@pytest.mark.timeout(300)
 def test_heartbeats_end_when_only_the_schedule_stands_still(tmp_path: Path) -> None:
     """Prometheus answers, the database can be written, deliveries run: but no slot is evaluated any more."""
     with (
@@ -60,25 +59,18 @@ def test_heartbeats_end_when_only_the_schedule_stands_still(tmp_path: Path) -> N
         engine = Engine(components, load_documents(tmp_path / "slos"))
         engine.start()
         try:
-            _until(lambda: len(beats.requests) >= 2)
+            wait_until(lambda: len(beats.requests) >= 2)
             schedule = engine._schedule
             assert schedule is not None
             engine.submit(schedule.stop(1.0)).result(60)
-            _until(lambda: any("the last slot was evaluated at" in reason for reason in engine.reasons_unhealthy()))
-            _until(lambda: time.time() - beats.requests[-1].at > 4)
+            wait_until(lambda: any("the last slot was evaluated at" in reason for reason in engine.reasons_unhealthy()))
+            wait_until(lambda: time.time() - beats.requests[-1].at > 4)
             assert engine.evaluator.store_problem is None
             assert engine.evaluator.unanswered is None
             assert not engine.reasons_not_ready()
         finally:
             engine.stop()
             database.close()
-
-
-def _until(condition: Callable[[], bool], within_s: float = 120.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.2)
 
 
 def test_an_alertmanager_with_another_clock_is_a_reason_not_to_be_ready() -> None:

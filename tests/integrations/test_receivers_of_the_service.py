@@ -2,16 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.support.flaky_exporter import Busy, serving
 from tests.support.scripted_server import Reply, Scripted
 from tests.support.servers import free_port, prometheus
 from tests.support.service import sloburn, write_documents
+from tests.support.waiting import wait_until
 
 CANARY = "canary-5d21e7"
 DOCUMENT = {
@@ -35,14 +34,6 @@ FAILED = 'sloburn_notifications_failed_total{reason="rejected",receiver="gone"} 
 POSTED = Reply(body=b'{"ok":true,"channel":"C42","ts":"1700000000.000100"}')
 
 
-def _until(condition: Callable[[], bool], within_s: float = 120.0) -> None:
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.1)
-
-
-@pytest.mark.timeout(600)
 def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(tmp_path: Path) -> None:
     busy = Busy()
     token, dead = f"xoxb-{CANARY}-bot", f"{CANARY}-gone"
@@ -94,18 +85,18 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
             "SLOBURN_ALERTMANAGER_URLS": f"http://127.0.0.1:{free_port()}",
         }
         with sloburn(server.url, specs, tmp_path / "work", env=env) as service:
-            _until(lambda: len(beats.requests) > 0)
+            wait_until(lambda: len(beats.requests) > 0)
             time.sleep(8)
             busy.breaks(("/pay", "1.4.2"), ("/pay", "1.4.1"))
-            _until(lambda: bool(slack.requests and pagerduty.requests and hook.requests))
+            wait_until(lambda: bool(slack.requests and pagerduty.requests and hook.requests))
             busy.mends()
-            _until(lambda: len(pagerduty.requests) == 2 and len(slack.requests) == 2 and len(hook.requests) == 2)
-            _until(lambda: FAILED in httpx.get(f"{service.url}/metrics", trust_env=False).text)
+            wait_until(lambda: len(pagerduty.requests) == 2 and len(slack.requests) == 2 and len(hook.requests) == 2)
+            wait_until(lambda: FAILED in httpx.get(f"{service.url}/metrics", trust_env=False).text)
             dead_letters = httpx.get(service.url + "/api/v1/notifications/dead", trust_env=False).json()["items"]
             seen = _everything(service.url)
             httpx.post(service.url + "/-/reload", headers={"Authorization": f"Bearer {CANARY}-api"}, trust_env=False)
             server.kill()
-            _until(lambda: len(beats.requests) > 5)
+            wait_until(lambda: len(beats.requests) > 5)
             _silent(beats)
     page = slack.bodies[0]
     assert page["text"].startswith(':rotating_light: shop availability fails: route="/pay": 100% of the errors, ')
