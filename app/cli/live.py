@@ -9,15 +9,13 @@ import numpy as np
 
 from app.alerting import shortest_windows_s, with_windows_of_at_least
 from app.documents import COUNTER_NAME, LoadResult, unlike_a_counter
-from app.ingest.buckets import bound_of, has_threshold
-from app.ingest.matched_series import SeriesSeen, own_matchers, part_of, why_none_matches
+from app.ingest.matched_series import SeriesSeen, own_matchers, why_none_matches
 from app.ingest.metric_inspection import refusal_of
 from app.prometheus import Matrix, MetricKind, PrometheusClient, kind_of, partial_data
 from app.promql import probe
-from app.promql.metric_names import NAME, looks_like_counter, name_of
-from app.promql.probe import BUCKET
+from app.promql.metric_names import BUCKET, NAME, looks_like_counter, name_of
 from app.promql.selector_text import quote, render
-from app.slo import BadSli, Matcher, Selector, Slo, SloId, format_duration
+from app.slo import Events, Matcher, Selector, Slo, SloId, format_duration
 from app.status import ProblemCode
 from app.yamldoc import ErrorFinding, Finding, HintFinding, Place, WarningFinding
 
@@ -106,7 +104,7 @@ class Inspector:
 
     async def _of_kinds(self, slo: Slo) -> AsyncIterator[Doubt]:
         """Whether the metrics are counters of events."""
-        for selector in {name_of(selector): selector for selector in (slo.sli.total, part_of(slo.sli))}.values():
+        for selector in {name_of(selector): selector for selector in (slo.sli.total, slo.sli.part.selector)}.values():
             name = name_of(selector)
             verdict = await kind_of(selector, self.client, self.at, deadline=_DEADLINE_S)
             if verdict.kind is MetricKind.GAUGE:
@@ -119,44 +117,44 @@ class Inspector:
 
     async def _of_part(self, slo: Slo) -> AsyncIterator[Doubt]:
         """Whether the good or bad selector matches, and what share of the events."""
-        sli, part = slo.sli, part_of(slo.sli)
+        sli, part = slo.sli, slo.sli.part.selector
         if not await self._count(probe.series_count(part)):
             yield await self._of_no_part(slo)
             return
-        if has_threshold(sli):
+        if sli.threshold is not None:
             lacking = await self._count(probe.without_bucket(sli.total, part))
             if lacking:
-                problem = f"{lacking} series of {render(sli.total)} have no bucket {BUCKET}={quote(bound_of(sli))}"
+                problem = f"{lacking} series of {render(sli.total)} have no bucket {BUCKET}={quote(sli.threshold)}"
                 yield Doubt(problem, await self._existing_buckets(part), ProblemCode.BUCKET_MISSING)
         elif name_of(part) == name_of(sli.total) is not None and await self._count(probe.outside(part, sli.total)):
             problem = f"{render(part)} selects series that {render(sli.total)} does not select"
             yield Doubt(problem, "narrow it, or widen total", ProblemCode.OUTSIDE_TOTAL)
         share = sum((await self._ask(probe.share(part, sli.total))).values)
-        bad = share if isinstance(sli, BadSli) else 1.0 - share
+        bad = sli.bad_share(share)
         if share and bad > _MOST_BAD:
             problem = f"{min(bad, 1.0):.0%} of the events of the last day are bad"
             yield Doubt(problem, "check whether good and bad are swapped", ProblemCode.MOSTLY_BAD, HintFinding)
 
     async def _of_no_part(self, slo: Slo) -> Doubt:
         """Why no series is good, or none bad."""
-        sli, part = slo.sli, part_of(slo.sli)
+        sli, part = slo.sli, slo.sli.part.selector
         whole = probe.name_only(part)
         if not await self._count(probe.series_count(whole)):
             return await self._no_series(whole)
-        if has_threshold(sli):
+        if sli.threshold is not None:
             known = await self._existing_buckets(part)
             if known:
                 problem = f"{render(probe.without(part, BUCKET))} has no bucket at the threshold"
                 return Doubt(problem, known, ProblemCode.BUCKET_MISSING)
         why = await self._why_none_matches(slo) or "check its labels in Prometheus"
-        if isinstance(sli, BadSli):
+        if sli.part.events is Events.BAD:
             remedy = f"normal for a service without errors; otherwise: {why}"
             return Doubt(f"no series match {render(part)}", remedy, ProblemCode.BAD_NEVER_MATCHED, HintFinding)
         return Doubt(f"no series match {render(part)}", why, ProblemCode.GOOD_NEVER_MATCHED)
 
     async def _why_none_matches(self, slo: Slo) -> str | None:
         """The matcher of the part that no series of its metric fulfils, in words."""
-        return await self._why_no_series(part_of(slo.sli), own_matchers(slo.sli))
+        return await self._why_no_series(slo.sli.part.selector, own_matchers(slo.sli))
 
     async def _no_series(self, selector: Selector) -> Doubt:
         """That nothing matches, and which matcher no series of the metric fulfils."""

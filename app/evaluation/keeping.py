@@ -29,14 +29,13 @@ from app.ledger import (
     PACE_GRID_S,
     CounterKey,
     Resolution,
-    Weights,
     pack,
     pack_cells,
     unpack,
     unpack_cells,
 )
 from app.ledger.codec import Column
-from app.slo import GroupKey
+from app.slo import GroupKey, Weights
 from app.store import StoreError, StoreNewerError, Transaction
 from app.store import ledger as tables
 

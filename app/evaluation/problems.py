@@ -12,12 +12,10 @@ import numpy as np
 
 from app.evaluation.figures import HOUR, Figures, WindowFigures
 from app.evaluation.members import Member
-from app.ingest.buckets import bound_of
-from app.ingest.matched_series import part_of
 from app.ingest.tracked_slis import MOST_GROUPS, TrackedSli
-from app.promql.probe import BUCKET
+from app.promql.metric_names import BUCKET
 from app.promql.selector_text import quote, render
-from app.slo import BadSli
+from app.slo import Events
 from app.slo.arrays import Floats
 from app.status import Problem, ProblemCode, ProblemLevel, most_serious_first
 
@@ -111,7 +109,8 @@ def problems_of(
         *_of_buckets(tracked, measured=as_of is not None and not stale),
     ]
     if tracked.backfilled and tracked.seen.labels and as_of is not None:
-        found += _of_part(tracked, matched=tracked.seen.part or (bad if isinstance(tracked.sli, BadSli) else good) > 0)
+        counted = {Events.BAD: bad, Events.GOOD: good}[tracked.sli.part.events]
+        found += _of_part(tracked, matched=tracked.seen.part or counted > 0)
     if bad_share >= _MOSTLY_BAD and not any(problem.code is ProblemCode.GOOD_NEVER_MATCHED for problem in found):
         found.append(_of_mostly_bad(bad_share))
     if as_of is not None and not window_read and _history_unreadable(tracked) is None:
@@ -235,7 +234,7 @@ def _lacking_buckets(tracked: TrackedSli) -> str | None:
     if not lacking:
         return None
     known = f"; it has the buckets {', '.join(tracked.buckets)}" if tracked.buckets else ""
-    bucket = f"{BUCKET}={quote(bound_of(tracked.sli))}"
+    bucket = f"{BUCKET}={quote(tracked.sli.threshold or '')}"
     return f"{lacking} series of {tracked.query} have no bucket {bucket}: their events are not measured{known}"
 
 
@@ -252,7 +251,7 @@ def _of_part(tracked: TrackedSli, *, matched: bool) -> Iterator[Problem]:
     if matched or tracked.unmeasured:
         return
     said = tracked.seen.unmatched(sli)
-    if isinstance(sli, BadSli):
+    if sli.part.events is Events.BAD:
         detail = f"{said}. This is normal for a service without errors; otherwise correct bad"
         yield Problem(code=ProblemCode.BAD_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)
     else:
@@ -261,17 +260,16 @@ def _of_part(tracked: TrackedSli, *, matched: bool) -> Iterator[Problem]:
 
 def _of_outside(tracked: TrackedSli) -> Iterator[Problem]:
     """Whether bad or good events are counted that the total does not count."""
-    sli, field = tracked.sli, "bad" if isinstance(tracked.sli, BadSli) else "good"
+    part = tracked.sli.part
     if tracked.seen.outside:
         detail = (
-            f"{render(part_of(sli))} selects series that {tracked.query} does not select: "
-            f"narrow {field}, or widen total"
+            f"{render(part.selector)} selects series that {tracked.query} does not select: "
+            f"narrow {part.events}, or widen total"
         )
         yield _warning(ProblemCode.OUTSIDE_TOTAL, detail)
-    elif isinstance(sli, BadSli):
-        detail = (
-            f"{render(sli.bad)} is counted apart from {tracked.query}; make sure that total counts these events too"
-        )
+    elif part.events is Events.BAD:
+        bad = render(part.selector)
+        detail = f"{bad} is counted apart from {tracked.query}; make sure that total counts these events too"
         yield Problem(code=ProblemCode.OUTSIDE_TOTAL, level=ProblemLevel.HINT, detail=detail)
 
 

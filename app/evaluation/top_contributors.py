@@ -15,8 +15,9 @@ from app.alerting import Notice, NoticeStatus
 from app.evaluation.members import Member
 from app.ingest.ports import Source
 from app.prometheus import Matrix, PrometheusError
-from app.promql.selector_text import quote, render
-from app.slo import BadSli, GroupKey, Matcher, MatchOp, Selector, Severity, Sli, SloId
+from app.promql.samples import increases
+from app.promql.selector_text import quote
+from app.slo import GroupKey, MatchOp, Severity, Sli, SloId, Term
 
 _DEADLINE_S = 5.0
 _MOST_ASKED = 4
@@ -194,30 +195,23 @@ def _percent(share: float) -> str:
 
 
 async def _text_of(inquiry: Inquiry, source: Source, at: datetime, deadline_s: float, room: asyncio.Semaphore) -> str:
-    sli = inquiry.sli
-    part = sli.bad if isinstance(sli, BadSli) else sli.good
+    total, part = inquiry.sli.total, inquiry.sli.part.selector
     answers = []
     try:
-        for selector in (sli.total, part):
+        for term in inquiry.sli.terms:
             # The client's own deadline comes later: a timeout there would count against Prometheus, for a question
             # that no evaluation needs.
             async with room, asyncio.timeout(deadline_s):
-                query = _increase(selector, inquiry)
+                query = increases(term.selector, inquiry.group, inquiry.window)
                 answers.append(_series(await source.instant(query, at, deadline=2 * deadline_s)))
     except (TimeoutError, PrometheusError):
         return ""
-    total, counted = answers
     # What makes an event bad, or good, explains nothing about it.
-    fixed = [matcher.label for matcher in part.matchers if matcher not in sli.total.matchers]
-    chosen = [matcher.label for matcher in sli.total.matchers if matcher.op is MatchOp.EQUAL]
-    leave_out = frozenset((*fixed, *chosen, *dict(inquiry.group)))
-    bad = counted if isinstance(sli, BadSli) else await asyncio.to_thread(_difference, total, counted, set(fixed))
-    return words(await asyncio.to_thread(top_contributors, bad, total, leave_out=leave_out))
-
-
-def _increase(selector: Selector, inquiry: Inquiry) -> str:
-    narrowed = selector.with_matchers(*(Matcher(label, MatchOp.EQUAL, value) for label, value in inquiry.group))
-    return f"increase({render(narrowed)}[{round(inquiry.window.total_seconds())}s])"
+    fixed = {matcher.label for matcher in part.matchers if matcher not in total.matchers}
+    chosen = {matcher.label for matcher in total.matchers if matcher.op is MatchOp.EQUAL}
+    leave_out = fixed | chosen | set(dict(inquiry.group))
+    found = await asyncio.to_thread(_found, inquiry.sli.terms, answers, fixed, leave_out)
+    return words(found)
 
 
 def _series(vector: Matrix) -> Series:
@@ -227,11 +221,23 @@ def _series(vector: Matrix) -> Series:
     return [(labels, max(events, 0.0)) for labels, events in zip(vector.labels, vector.values.tolist(), strict=True)]
 
 
-def _difference(total: Series, good: Series, fixed: Collection[str]) -> Series:
-    """The events that are not good, by the labels that do not make them so."""
+def _found(
+    terms: Sequence[Term], answers: Sequence[Series], fixed: Collection[str], leave_out: Collection[str]
+) -> list[TopContributor]:
+    """The contributors, from the increases of the series of each term."""
+    by_weight = ((term.weights, series) for term, series in zip(terms, answers, strict=True))
+    weighted = [(weights.bad, weights.total, series) for weights, series in by_weight]
+    bad = _weighted_sum(((bad, series) for bad, _, series in weighted), fixed)
+    total = _weighted_sum(((total, series) for _, total, series in weighted), fixed)
+    return top_contributors(bad, total, leave_out=leave_out)
+
+
+def _weighted_sum(weighted: Iterable[tuple[float, Series]], fixed: Collection[str]) -> Series:
+    """Events by the labels that do not make them good or bad, never less than none."""
     silent = _SILENT | set(fixed)
     counts: defaultdict[Values, float] = defaultdict(float)
-    for sign, series in ((1.0, total), (-1.0, good)):
-        for labels, events in series:
-            counts[tuple(sorted(pair for pair in labels.items() if pair[0] not in silent))] += sign * events
+    for weight, series in weighted:
+        if weight:
+            for labels, events in series:
+                counts[tuple(sorted(pair for pair in labels.items() if pair[0] not in silent))] += weight * events
     return [(dict(values), max(events, 0.0)) for values, events in counts.items()]

@@ -9,11 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from app.ingest.matched_series import part_of
 from app.ledger import Samples
-from app.promql.metric_names import NAME
-from app.promql.probe import BUCKET
-from app.slo import GoodSli, MatchOp, Sli
+from app.promql.metric_names import BUCKET, NAME
 from app.slo.arrays import Bools, Floats, Ints
 
 _TIME_BITS = 42
@@ -76,23 +73,6 @@ class HistogramPairs:
             size = max(size, max(self._counts, default=-1) + 1, max(self._buckets, default=-1) + 1)
             self._columns = _column(self._counts, size), _column(self._buckets, size)
         return self._columns[0][counter], self._columns[1][counter]
-
-
-def has_threshold(sli: Sli) -> bool:
-    """Whether the good events are those in the bucket of a classic histogram."""
-    if not isinstance(sli, GoodSli):
-        return False
-    picks = any(
-        matcher.label == BUCKET and matcher.op in {MatchOp.EQUAL, MatchOp.REGEX} for matcher in sli.good.matchers
-    )
-    return picks and not any(matcher.label == BUCKET and matcher in sli.good.matchers for matcher in sli.total.matchers)
-
-
-def bound_of(sli: Sli) -> str:
-    """The bound of the bucket at the threshold, as most clients write it."""
-    good = part_of(sli)
-    matcher = next(matcher for matcher in good.matchers if matcher.label == BUCKET)
-    return matcher.value.split("|")[0].replace("\\", "")
 
 
 def _column(numbers: Mapping[int, int], size: int) -> Ints:

@@ -21,6 +21,7 @@ from app.ingest.tracked_slis import TrackedSli
 from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, LOOKBACK_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Samples
 from app.prometheus import Matrix
 from app.promql.metric_names import NAME
+from app.promql.samples import falls_within, last_samples, raw_samples
 from app.slo import MatchOp
 from app.slo.arrays import Bools
 
@@ -86,7 +87,7 @@ class _Reader:
         span_ms = round((until_s - since_s + 2 * LOOKBACK_S) * 1000)
 
         def one(selector: str) -> Awaitable[Matrix]:
-            return self.source.instant(f"{selector}[{span_ms}ms]", at, deadline=self.deadline)
+            return self.source.instant(raw_samples(selector, span_ms), at, deadline=self.deadline)
 
         labels = self._labels(at, span_ms)
         return await self.batcher.samples(tracked_slis, one, labels=labels, most=_MOST_SELECTORS)
@@ -100,11 +101,11 @@ class _Reader:
         step, lookback = timedelta(seconds=width_s), round(LOOKBACK_S)
 
         def edges(selector: str) -> Awaitable[Matrix]:
-            expr = f"last_over_time({selector}[{lookback}s])"
+            expr = last_samples(selector, lookback)
             return self.source.range(expr, start, end, step, deadline=self.deadline)
 
         def resets(selector: str) -> Awaitable[Matrix]:
-            expr = f"resets({selector}[{width_s + lookback}s])"
+            expr = falls_within(selector, width_s + lookback)
             return self.source.range(expr, start, end, step, deadline=self.deadline)
 
         labels = self._labels(end, round((end - start).total_seconds() * 1000))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from app.promql.matching import matches
 from app.promql.metric_names import NAME, name_of
 from app.promql.selector_text import render
-from app.slo import BadSli, Matcher, Selector, Sli
+from app.slo import Matcher, Selector, Sli
 
 _MOST_VALUES = 12
 """Values of one label that are remembered; a label with more is not one that tells good from bad."""
@@ -33,12 +33,12 @@ class SeriesSeen:
         """That no series has matched the part so far, and why; in words that change with the series only."""
         if self._unmatched is None:
             why = why_unmatched(sli, self)
-            self._unmatched = f"no series has matched {render(part_of(sli))} so far" + (f": {why}" if why else "")
+            self._unmatched = f"no series has matched {render(sli.part.selector)} so far" + (f": {why}" if why else "")
         return self._unmatched
 
     def note(self, sli: Sli, labels: Mapping[str, str], *, in_total: bool) -> None:
         """Note one series that the total or the part selects."""
-        part, self._unmatched = part_of(sli), None
+        part, self._unmatched = sli.part.selector, None
         if matches(part, labels):
             self.part = True
             same_metric = labels.get(NAME) == name_of(sli.total)
@@ -54,14 +54,9 @@ class SeriesSeen:
                 found.add(labels[matcher.label])
 
 
-def part_of(sli: Sli) -> Selector:
-    """The selector of the good or the bad events."""
-    return sli.bad if isinstance(sli, BadSli) else sli.good
-
-
 def own_matchers(sli: Sli) -> tuple[Matcher, ...]:
     """The matchers that tell the part from the rest of the total."""
-    return tuple(matcher for matcher in part_of(sli).matchers if matcher not in sli.total.matchers)
+    return tuple(matcher for matcher in sli.part.selector.matchers if matcher not in sli.total.matchers)
 
 
 def why_unmatched(sli: Sli, seen: SeriesSeen) -> str | None:
@@ -70,7 +65,7 @@ def why_unmatched(sli: Sli, seen: SeriesSeen) -> str | None:
     Only of a part of the total's own metric: of another metric no series has been seen.
     """
     name = name_of(sli.total)
-    if name is None or name != name_of(part_of(sli)) or not seen.labels:
+    if name is None or name != name_of(sli.part.selector) or not seen.labels:
         return None
     return why_none_matches(name, own_matchers(sli), seen)
 

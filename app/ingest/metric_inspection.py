@@ -7,11 +7,10 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from typing_extensions import override
 
-from app.ingest.matched_series import part_of
 from app.ingest.tracked_slis import TrackedSli
 from app.prometheus import KindVerdict, Matrix, MetricKind, MetricSource, PrometheusError, kind_of
-from app.promql.metric_names import looks_like_counter, name_of
-from app.promql.probe import BUCKET, bucket_bounds, sorted_bounds
+from app.promql.metric_names import BUCKET, looks_like_counter, name_of
+from app.promql.probe import bucket_bounds, sorted_bounds
 from app.promql.selector_text import render
 from app.slo import Selector
 
@@ -103,7 +102,7 @@ class Inspection:
     async def _look_at_buckets(self, tracked: TrackedSli, now: datetime) -> None:
         self._buckets_due[tracked.key] = now + _BUCKETS_AGAIN
         try:
-            answer = await self._source.instant(bucket_bounds(part_of(tracked.sli)), now, deadline=_DEADLINE_S)
+            answer = await self._source.instant(bucket_bounds(tracked.sli.part.selector), now, deadline=_DEADLINE_S)
         except PrometheusError:
             self._buckets_due[tracked.key] = now + _AFTER_FAILURE
             return
@@ -123,4 +122,4 @@ def _looks_like_counters(tracked: TrackedSli) -> bool:
 
 
 def _selectors(tracked: TrackedSli) -> tuple[Selector, Selector]:
-    return tracked.sli.total, part_of(tracked.sli)
+    return tracked.sli.total, tracked.sli.part.selector

@@ -7,6 +7,7 @@ from app.ingest.ports import Source
 from app.prometheus import Matrix, TooLargeError
 from app.promql.halving import halves, halving_pattern
 from app.promql.metric_names import NAME
+from app.promql.samples import any_series, series_by_value
 from app.promql.selector_text import render
 from app.slo import Selector
 
@@ -33,7 +34,7 @@ class LabelQueries:
         best: tuple[float, tuple[Selector, Selector]] | None = None
         for label in await self._labels(selector):
             try:
-                counted = await self._ask(f"count by ({label}) ({self._newest(selector)})")
+                counted = await self._ask(series_by_value(selector, label, self.span_ms))
             except TooLargeError:
                 continue
             names = [labels.get(label, "") for labels in counted.labels]
@@ -46,15 +47,12 @@ class LabelQueries:
 
     async def _labels(self, selector: Selector) -> list[str]:
         try:
-            example = await self._ask(f"topk(1, {self._newest(selector)})")
+            example = await self._ask(any_series(selector, self.span_ms))
         except TooLargeError:
             # One series that is too large, or a server that answers something else: there is nothing to part it by.
             return []
         names = {name for labels in example.labels for name in labels} - {NAME}
         return sorted(names, key=lambda name: (name not in _LIKELY, name))
-
-    def _newest(self, selector: Selector) -> str:
-        return f"last_over_time({render(selector)}[{self.span_ms}ms])"
 
     async def _ask(self, expr: str) -> Matrix:
         return await self.source.instant(expr, self.at, deadline=self.deadline)

@@ -5,13 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from app.ingest.buckets import HistogramPairs, Unmeasured, has_threshold
+from app.ingest.buckets import HistogramPairs, Unmeasured
 from app.ingest.group_limit import GONE_S, free_places, has_room
 from app.ingest.tracked_slis import TrackedSli
-from app.ledger import Ledger, Registry, RowKey, Samples, Weights, fingerprint
+from app.ledger import Ledger, Registry, RowKey, Samples, fingerprint
 from app.prometheus import Matrix
-from app.promql.matching import matches
-from app.slo import BadSli, GroupKey, Matcher, MatchOp, Selector
+from app.slo import GroupKey, Matcher, MatchOp, Selector, Weights
 from app.slo.arrays import Bools, Ints
 
 SeriesKey = tuple[tuple[str, str], ...]
@@ -40,7 +39,7 @@ class SeriesIndex:
         self.changes = 0
         self._histograms = HistogramPairs()
         self._position = {tracked.key: position for position, tracked in enumerate(tracked_slis)}
-        self._with_threshold = {tracked.key for tracked in tracked_slis if has_threshold(tracked.sli)}
+        self._with_threshold = {tracked.key for tracked in tracked_slis if tracked.sli.threshold is not None}
         self._index(tracked_slis)
         self._add_rows([tracked for tracked in tracked_slis if not tracked.sli.by])
 
@@ -183,7 +182,7 @@ class SeriesIndex:
         found = []
         for position in sorted(candidates):
             tracked = self._tracked_slis[position]
-            weights = _weights(tracked, labels)
+            weights = tracked.sli.weights(labels)
             if weights is None:
                 continue
             group = tuple((label, labels.get(label, "")) for label in sorted(tracked.sli.by))
@@ -215,16 +214,6 @@ class SeriesIndex:
         if tracked.key in self._with_threshold:
             self._histograms.note(counter, self._position[tracked.key], labels, in_total=in_total)
         return counter
-
-
-def _weights(tracked: TrackedSli, labels: Mapping[str, str]) -> Weights | None:
-    sli = tracked.sli
-    total = float(matches(sli.total, labels))
-    if isinstance(sli, BadSli):
-        bad = float(matches(sli.bad, labels))
-        return Weights(total=total, bad=bad) if total or bad else None
-    good = float(matches(sli.good, labels))
-    return Weights(total=total, bad=total - good) if total or good else None
 
 
 def _equalities(selectors: Iterable[Selector]) -> list[Matcher]:

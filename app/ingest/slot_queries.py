@@ -14,6 +14,7 @@ from app.ingest.ports import Source
 from app.ingest.query_batcher import QueryBatcher, QueryResults
 from app.ingest.tracked_slis import TrackedSli
 from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S, Samples
+from app.promql.samples import raw_samples
 
 _MOST_PIECES = 8
 _LONGEST_PARTIAL_S = 3 * 3600
@@ -100,7 +101,7 @@ async def ask(read: Read, batcher: QueryBatcher, source: Source, *, deadline: fl
     span_ms = round((read.until_s - read.since_s) * 1000) + 1
     return await batcher.samples(
         read.tracked_slis,
-        lambda selector: source.instant(f"{selector}[{span_ms}ms]", at, deadline=deadline),
+        lambda selector: source.instant(raw_samples(selector, span_ms), at, deadline=deadline),
         labels=LabelQueries(source=source, at=at, span_ms=span_ms, deadline=deadline),
         partial=True,
     )

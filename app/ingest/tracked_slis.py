@@ -5,14 +5,12 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from hashlib import blake2b
 
 from app.budget import STANDARD_WINDOWS, windows_of
 from app.ingest.matched_series import SeriesSeen
 from app.ledger import FINE_REACH_S, Birth, FirstSighting
-from app.promql.plan import selectors_of
 from app.promql.selector_text import render
-from app.slo import BadSli, GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
+from app.slo import GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
 
 MOST_GROUPS = 500
 """Living members of one grouped SLO; more are refused, those that have a place stay."""
@@ -116,24 +114,17 @@ class TrackedSli:
         return render(self.sli.total)
 
 
-def sli_key(sli: Sli) -> str:
-    """The identity of an SLI's history: its queries and groups, however they were written."""
-    part = f"bad {render(sli.bad)}" if isinstance(sli, BadSli) else f"good {render(sli.good)}"
-    text = "\n".join(("total " + render(sli.total), part, "by " + ",".join(sorted(sli.by))))
-    return blake2b(text.encode(), digest_size=16).hexdigest()
-
-
 def tracked_slis_of(slos: Iterable[Slo]) -> tuple[TrackedSli, ...]:
     """One `TrackedSli` for each distinct SLI, in the order of the SLOs; SLOs over the same events share one."""
     by_key: dict[str, list[Slo]] = {}
     for slo in slos:
-        by_key.setdefault(sli_key(slo.sli), []).append(slo)
+        by_key.setdefault(slo.sli.key, []).append(slo)
     return tuple(
         TrackedSli(
             key=key,
             sli=judged[0].sli,
             slos=tuple(judged),
-            selectors=selectors_of(judged[0].sli),
+            selectors=judged[0].sli.queries,
             horizon_s=max(_horizon_s(slo) for slo in judged),
             long_windows_s=_long_windows_s(judged),
         )

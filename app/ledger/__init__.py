@@ -23,7 +23,7 @@ from app.ledger.ledger import (
     WindowSums,
 )
 from app.ledger.past import RowPast
-from app.ledger.registry import CounterKey, Registry, RowKey, Weights, fingerprint
+from app.ledger.registry import CounterKey, Registry, RowKey, fingerprint
 from app.ledger.resolutions import Resolution
 from app.ledger.runs import LOOKBACK_S, LastSeen
 
@@ -52,7 +52,6 @@ __all__ = [
     "RowPast",
     "Samples",
     "Stage",
-    "Weights",
     "WindowSums",
     "count",
     "decide",

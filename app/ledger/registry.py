@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.slo import GroupKey
+from app.slo import GroupKey, Weights
 from app.slo.arrays import Floats, Ints
 
 _TARGET_LABELS = ("instance", "job")
@@ -39,14 +39,6 @@ class CounterKey(NamedTuple):
 
     series: int
     target: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """What one increment of a counter adds to its row's total and bad events."""
-
-    total: float
-    bad: float
 
 
 def fingerprint(labels: Mapping[str, str]) -> CounterKey:

@@ -6,6 +6,9 @@ Source: https://prometheus.io/docs/practices/naming/
 from app.slo import MatchOp, Selector
 
 NAME = "__name__"
+"""The label that holds a metric's name."""
+BUCKET = "le"
+"""The label that holds the upper bound of a histogram's bucket."""
 COUNTER_SUFFIXES = ("_total", "_count", "_bucket", "_sum")
 GAUGES_OF_PROMETHEUS = frozenset(
     {

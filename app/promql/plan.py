@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from app.promql.matching import implied_by
-from app.slo import BadSli, Matcher, MatchOp, Selector, Sli
+from app.slo import Matcher, MatchOp, Selector
 
 # What Go's regexp.QuoteMeta escapes, and no more: Prometheus looks an alternation of plain words up in its index, but
 # takes any other escape for a real regular expression and tries it on every value of the label.
@@ -34,16 +33,6 @@ class Batch:
         middle = len(self.members) // 2
         left, right = (_batch(self.shape, part, selectors) for part in (self.members[:middle], self.members[middle:]))
         return left, right
-
-
-def selectors_of(sli: Sli) -> tuple[Selector, ...]:
-    """The fewest selectors that bring every series of an SLI."""
-    part = sli.bad if isinstance(sli, BadSli) else sli.good
-    if implied_by(sli.total, part):
-        return (sli.total,)
-    if implied_by(part, sli.total):
-        return (part,)
-    return (sli.total, part)
 
 
 def batches(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from app.promql.metric_names import NAME
+from app.promql.metric_names import BUCKET, NAME
 from app.promql.selector_text import label_text, render
 from app.slo import Matcher, MatchOp, Selector
 
@@ -14,7 +14,6 @@ _BEHAVIOUR = "6h"
 """Long enough to see how a metric behaves; a day of samples of every series would be much to read."""
 _LATELY_SCRAPED = "20m"
 """Holds several scrapes, up to five minutes apart."""
-BUCKET = "le"
 
 
 def series_count(selector: Selector) -> str:

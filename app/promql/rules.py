@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from app.promql.selector_text import quote, render
-from app.slo import BadSli, Labels, RollingWindow, Selector, SeverityPolicy, Slo, Tier, format_duration
+from app.promql.selector_text import quote
+from app.slo import Labels, RollingWindow, SeverityPolicy, Slo, Tier, format_duration
 
 Rule = dict[str, Any]
 Group = dict[str, Any]
@@ -43,22 +43,7 @@ def _tiers(slo: Slo) -> Iterator[Tier]:
 
 
 def _error_ratio(slo: Slo, window: timedelta) -> Rule:
-    return {"record": _ratio_name(window), "expr": _error_ratio_expr(slo, window), "labels": _labels(slo)}
-
-
-def _error_ratio_expr(slo: Slo, window: timedelta) -> str:
-    def rate(selector: Selector) -> str:
-        by = f" by ({', '.join(slo.sli.by)})" if slo.sli.by else ""
-        return f"sum{by} (rate({render(selector)}[{format_duration(window)}]))"
-
-    total = rate(slo.sli.total)
-    if isinstance(slo.sli, BadSli):
-        # An absent part beside a present total means that there was none of it, not that nothing is known.
-        bad = f"({rate(slo.sli.bad)} or 0 * {total})"
-        # What is bad is an event even if the total does not count it: in an outage of `errors / sent` nothing is sent.
-        return f"{bad} / (({total} > {bad} or {bad}) > 0)"
-    good = f"({rate(slo.sli.good)} or 0 * {total})"
-    return f"clamp_min(1 - {good} / ({total} > 0), 0)"
+    return {"record": _ratio_name(window), "expr": slo.sli.error_ratio(window), "labels": _labels(slo)}
 
 
 def _budget(slo: Slo, window: timedelta) -> Rule:

@@ -8,29 +8,26 @@ from app.slo.alerts import AlertState, BudgetAlerts, Cause, Evidence, NoData, No
 from app.slo.durations import DurationError, format_duration, parse_duration
 from app.slo.model import (
     Alerting,
-    BadSli,
-    GoodSli,
     GroupKey,
     Labels,
-    Sli,
     Slo,
     SloId,
     group_id,
 )
 from app.slo.selector import Matcher, MatchOp, Selector
+from app.slo.sli import Events, Sli, Term, Weights
 from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window
 
 __all__ = [
     "AlertState",
     "Alerting",
-    "BadSli",
     "BudgetAlerts",
     "CalendarUnit",
     "CalendarWindow",
     "Cause",
     "DurationError",
+    "Events",
     "Evidence",
-    "GoodSli",
     "GroupKey",
     "Labels",
     "MatchOp",
@@ -44,7 +41,9 @@ __all__ = [
     "Sli",
     "Slo",
     "SloId",
+    "Term",
     "Tier",
+    "Weights",
     "Window",
     "format_duration",
     "group_id",

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import NewType
 
 from app.slo.alerts import BudgetAlerts, Cause, NoData, NoTraffic, Severity, SeverityPolicy
-from app.slo.selector import Selector
+from app.slo.sli import Sli
 from app.slo.windows import Window
 
 SloId = NewType("SloId", str)
@@ -13,27 +13,6 @@ Labels = tuple[tuple[str, str], ...]
 """Label names and values, sorted by name."""
 GroupKey = Labels
 """The values of an SLO's `by` labels that one member of the group stands for; empty for an SLO without groups."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadSli:
-    """An SLI given by the counters of all events and of the bad ones."""
-
-    total: Selector
-    bad: Selector
-    by: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GoodSli:
-    """An SLI given by the counters of all events and of the good ones: good/total, or a histogram's bucket/count."""
-
-    total: Selector
-    good: Selector
-    by: tuple[str, ...] = ()
-
-
-Sli = BadSli | GoodSli
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.alerting import Notice
 from app.promql.selector_text import render
-from app.slo import AlertState, BadSli, CalendarWindow, Severity, format_duration
+from app.slo import AlertState, CalendarWindow, Severity, format_duration
 from app.status import (
     UNKNOWN,
     AlertView,
@@ -171,9 +171,7 @@ def is_blind(snapshot: Snapshot) -> bool:
 
 def queries(snapshot: Snapshot) -> list[tuple[str, str]]:
     """The selectors that the SLI counts, each with what it counts."""
-    sli = snapshot.slo.sli
-    part = ("bad events", sli.bad) if isinstance(sli, BadSli) else ("good events", sli.good)
-    return [("all events", render(sli.total)), (part[0], render(part[1]))]
+    return [(term.events.words, render(term.selector)) for term in snapshot.slo.sli.terms]
 
 
 def _words(alert: AlertView) -> str:

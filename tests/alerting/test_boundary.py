@@ -10,9 +10,9 @@ import pytest
 
 from app.alerting import Alert, Reading, TierReading, step
 from app.budget import budget, burn_rate
+from app.sli import BadRatio
 from app.slo import (
     AlertState,
-    BadSli,
     Matcher,
     MatchOp,
     RollingWindow,
@@ -38,7 +38,7 @@ def _slo(objective: str) -> Slo:
         name="availability",
         objective=float(Fraction(objective) / 100),
         window=RollingWindow(24 * 30 * HOUR),
-        sli=BadSli(total=TOTAL, bad=TOTAL),
+        sli=BadRatio(total=TOTAL, bad=TOTAL),
     )
 
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from app.alerting import Alert, NoticeStatus, Reading, TierReading, compose, news, step_slo
+from app.sli import BadRatio
 from app.slo import (
     Alerting,
-    BadSli,
     GroupKey,
     Matcher,
     MatchOp,
@@ -27,7 +27,7 @@ SERVICE = Slo(
     name="availability",
     objective=0.999,
     window=RollingWindow(timedelta(days=30)),
-    sli=BadSli(total=TOTAL, bad=TOTAL.with_matchers(Matcher("code", MatchOp.REGEX, "5.."))),
+    sli=BadRatio(total=TOTAL, bad=TOTAL.with_matchers(Matcher("code", MatchOp.REGEX, "5.."))),
     labels=(("team", "payments"), ("tier", "1")),
     alerting=Alerting(annotations=(("runbook_url", "https://runbooks/slo"),)),
 )

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from app.cli.application import app
 from app.documents import load_documents
-from app.slo import BadSli, Selector, Slo
+from app.slo import Events, Selector, Slo
 from tests.cli.test_check import GOOD, write
 from tests.support.servers import promtool_binary
 
@@ -96,12 +96,12 @@ def test_the_default_tiers_of_every_window_are_those_of_the_workbook(hours: int,
 def outage(slo: Slo) -> Iterator[tuple[str, str]]:
     """A day without a bad event, then an hour of nothing else, in the notation of promtool."""
     everything = dict.fromkeys(slo.sli.by, "/cart") | labels(slo.sli.total)
-    if isinstance(slo.sli, BadSli):
+    if slo.sli.part.events is Events.BAD:
         yield series(everything | {"code": "200"}), HEALTHY
-        yield series(everything | labels(slo.sli.bad)), BROKEN
+        yield series(everything | labels(slo.sli.part.selector)), BROKEN
     else:
         yield series(everything), ALL
-        yield series(everything | labels(slo.sli.good)), HEALTHY
+        yield series(everything | labels(slo.sli.part.selector)), HEALTHY
 
 
 def labels(selector: Selector) -> dict[str, str]:

@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 from app.documents import load_documents
 from app.promql.selector_text import render
-from app.slo import GoodSli, Selector
+from app.slo import Selector
 from tests.support.servers import Server, prometheus
 from tests.support.waiting import wait_until
 
@@ -18,7 +18,7 @@ _FOLDER = Path(__file__).parents[2] / "config/slos"
 def test_the_default_slos_count_something_real(tmp_path: Path) -> None:
     """Every total has series, and so has the bucket of the latency SLO, in the spelling of this Prometheus."""
     slis = [slo.sli for slo in load_documents(_FOLDER).slos]
-    wanted = [sli.total for sli in slis] + [sli.good for sli in slis if isinstance(sli, GoodSli)]
+    wanted = [sli.total for sli in slis] + [sli.part.selector for sli in slis if sli.threshold is not None]
     with prometheus(tmp_path / "a") as watched:
         _series(watched, "up")
         with prometheus(tmp_path / "b", scrape=[("prometheus", watched.url)]) as server:

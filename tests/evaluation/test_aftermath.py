@@ -12,7 +12,8 @@ from app.evaluation.members import Member, members_of
 from app.ingest.tracked_slis import tracked_slis_of
 from app.ledger import Increments, Ledger, RowKey, Stage
 from app.promql.selector_text import parse_selector
-from app.slo import Alerting, BadSli, Cause, RollingWindow, Severity, Slo, SloId
+from app.sli import BadRatio
+from app.slo import Alerting, Cause, RollingWindow, Severity, Slo, SloId
 
 INTERVAL_S = 30
 NOW_S = 1_800_000_000
@@ -26,7 +27,7 @@ SLO = Slo(
     name="availability",
     objective=0.999,
     window=MONTH,
-    sli=BadSli(total=parse_selector("http_requests_total"), bad=parse_selector('http_requests_total{code="500"}')),
+    sli=BadRatio(total=parse_selector("http_requests_total"), bad=parse_selector('http_requests_total{code="500"}')),
     alerting=Alerting(policies=default_policies(MONTH, 0.999)),
 )
 PAGE = Alert(slo=SLO.id, severity=Severity.PAGE)

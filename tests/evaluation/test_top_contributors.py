@@ -25,15 +25,16 @@ from app.evaluation.top_contributors import (
 from app.ingest.ports import Source
 from app.prometheus import Matrix, UnreachableError
 from app.promql.selector_text import parse_selector
-from app.slo import BadSli, GoodSli, GroupKey, Severity, Sli, SloId
+from app.sli import BadRatio, GoodRatio
+from app.slo import GroupKey, Severity, Sli, SloId
 from app.store.outbox import waiting
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import INTERVAL_S, Running
 from tests.store.notices import START, firing
 
-BAD = BadSli(total=parse_selector('t{job="x"}'), bad=parse_selector('t{job="x",code=~"5.."}'))
-GOOD = GoodSli(total=parse_selector("h_count"), good=parse_selector('h_bucket{le="0.3"}'))
+BAD = BadRatio(total=parse_selector('t{job="x"}'), bad=parse_selector('t{job="x",code=~"5.."}'))
+GOOD = GoodRatio(total=parse_selector("h_count"), good=parse_selector('h_bucket{le="0.3"}'))
 TOTAL: Series = [
     ({"job": "x", "code": "200", "route": "/pay", "zone": "a"}, 8.0),
     ({"job": "x", "code": "200", "route": "/cart", "zone": "a"}, 892.0),

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from app.ledger import CounterKey, Registry, RowKey, Samples, Weights
+from app.ledger import CounterKey, Registry, RowKey, Samples
+from app.slo import Weights
 
 Points = Iterable[tuple[float, float]]
 

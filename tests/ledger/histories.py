@@ -14,7 +14,6 @@ from app.ledger import (
     Registry,
     RowKey,
     Samples,
-    Weights,
     count,
     decide,
     decide_births,
@@ -23,6 +22,7 @@ from app.ledger import (
     join_births,
     stand,
 )
+from app.slo import Weights
 from app.slo.arrays import Floats
 
 Labels = Mapping[str, str]

@@ -5,9 +5,9 @@ from hypothesis import strategies as st
 
 from app.promql.matching import matches
 from app.promql.metric_names import NAME
-from app.promql.plan import batches, selectors_of
+from app.promql.plan import batches
 from app.promql.selector_text import parse_selector, render
-from app.slo import BadSli, GoodSli, Matcher, MatchOp, Selector
+from app.slo import Matcher, MatchOp, Selector
 
 VALUES = ["", "cart", "pay", "a|b", "a.b", "(x", "5..", '"\\', "ü\n", "$"]
 LABELS = ["job", "code", "route"]
@@ -63,10 +63,3 @@ def test_own_metric_names_are_one_query() -> None:
     some = [parse_selector(f'm{number}_total{{job="job-{number}"}}') for number in range(10)]
     (batch,) = batches(some)
     assert render(batch.selector).startswith('{__name__=~"m0_total|m1_total')
-
-
-def test_an_sli_whose_bad_events_are_among_all_events_is_asked_once() -> None:
-    total, bad = parse_selector('m{job="a"}'), parse_selector('m{job="a",code=~"5.."}')
-    assert selectors_of(BadSli(total=total, bad=bad)) == (total,)
-    other = parse_selector('m_ok{job="a"}')
-    assert selectors_of(GoodSli(total=total, good=other)) == (total, other)

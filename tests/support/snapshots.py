@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from app.alerting import default_policies
+from app.sli import BadRatio
 from app.slo import (
     Alerting,
     AlertState,
-    BadSli,
     GroupKey,
     Labels,
     Matcher,
@@ -63,7 +63,7 @@ def an_slo(
         name=name,
         objective=objective,
         window=window,
-        sli=BadSli(total=total, bad=bad, by=by),
+        sli=BadRatio(total=total, bad=bad, by=by),
         description="Requests succeed.",
         labels=labels,
         alerting=Alerting(policies=default_policies(window, objective)),

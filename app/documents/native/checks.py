@@ -12,8 +12,7 @@ from app.documents.native.model import (
     TierModel,
 )
 from app.documents.native.parts import event_selectors, factor, histogram_matchers, window_of
-from app.promql.metric_names import name_of
-from app.promql.probe import BUCKET
+from app.promql.metric_names import BUCKET, name_of
 from app.promql.selector_text import quote
 from app.slo import MatchOp, NoData, Selector, Severity, Tier, Window, format_duration
 from app.yamldoc.findings import FieldFinding, FieldPath

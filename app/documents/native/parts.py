@@ -17,12 +17,11 @@ from app.documents.native.model import (
     TierModel,
 )
 from app.promql.buckets import le_matcher
+from app.sli import BadRatio, GoodRatio, HistogramThreshold, picks_bucket
 from app.slo import (
-    BadSli,
     BudgetAlerts,
     CalendarWindow,
     Evidence,
-    GoodSli,
     Labels,
     Matcher,
     MatchOp,
@@ -57,8 +56,9 @@ def sli_of(model: SliModel, by: tuple[str, ...]) -> Sli:
     """What is counted; a latency SLI counts the bucket at the threshold as good."""
     total, part, _ = event_selectors(model)
     if isinstance(model, BadSliModel):
-        return BadSli(total=total, bad=part, by=by)
-    return GoodSli(total=total, good=part, by=by)
+        return BadRatio(total=total, bad=part, by=by)
+    kind = HistogramThreshold if picks_bucket(part, total) else GoodRatio
+    return kind(total=total, good=part, by=by)
 
 
 def event_selectors(model: SliModel) -> tuple[Selector, Selector, str]:

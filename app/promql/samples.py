@@ -1,0 +1,44 @@
+"""Expressions that read samples: those of a slot or of history, and how much there is to read.
+
+Where a selector is given as text, it is one that `render` has written.
+"""
+
+from datetime import timedelta
+
+from app.promql.selector_text import label_text, render
+from app.slo import Matcher, MatchOp, Selector
+
+
+def raw_samples(selector: str, span_ms: int) -> str:
+    """All samples of the last *span_ms*."""
+    return f"{selector}[{span_ms}ms]"
+
+
+def last_samples(selector: str, lookback_s: int) -> str:
+    """The newest value of each series, if it is at most *lookback_s* old."""
+    return f"last_over_time({selector}[{lookback_s}s])"
+
+
+def falls_within(selector: str, span_s: int) -> str:
+    """How many times each series fell in the last *span_s*."""
+    return f"resets({selector}[{span_s}s])"
+
+
+def series_by_value(selector: Selector, label: str, span_ms: int) -> str:
+    """How many series of each value of the label had samples in the last *span_ms*."""
+    return f"count by ({label_text(label)}) ({_newest(selector, span_ms)})"
+
+
+def any_series(selector: Selector, span_ms: int) -> str:
+    """One of the series that had samples in the last *span_ms*, with all its labels but the name."""
+    return f"topk(1, {_newest(selector, span_ms)})"
+
+
+def increases(selector: Selector, group: tuple[tuple[str, str], ...], window: timedelta) -> str:
+    """How much each series of one member of a group grew in the window, as Prometheus estimates it."""
+    narrowed = selector.with_matchers(*(Matcher(label, MatchOp.EQUAL, value) for label, value in group))
+    return f"increase({render(narrowed)}[{round(window.total_seconds())}s])"
+
+
+def _newest(selector: Selector, span_ms: int) -> str:
+    return f"last_over_time({render(selector)}[{span_ms}ms])"
