@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from app.slo import parse_duration
 from demo.errors import DemoError
@@ -19,19 +20,31 @@ if TYPE_CHECKING:
 
 # ruff: noqa: PLC0415  Servers and numpy take a second to import: only the commands that need them wait for it.
 
-app = typer.Typer(no_args_is_help=False, help="A demo shop with a month of history, and everything that watches it.")
+app = typer.Typer(no_args_is_help=False, rich_markup_mode=None)
 console = Console(highlight=False)
 
+_EXIT_USAGE = 2
 _DEFAULT = Ports()
 _SHOP = _DEFAULT.url("shop")
+_TITLES = {
+    "sloburn": "Sloburn",
+    "shop": "the shop",
+    "pager": "the pager",
+    "prometheus": "Prometheus",
+    "alertmanager": "Alertmanager",
+}
 
-ShopUrl = Annotated[str, typer.Option("--shop", help="Where the shop is.", metavar="URL")]
-Service = Annotated[str | None, typer.Argument(help="catalog, search, cart, checkout or reports; all without one.")]
-ListenHost = Annotated[str, typer.Option("--host", help="Address to listen on.")]
-ListenPort = Annotated[int, typer.Option("--port", min=1, max=65_535)]
-Data = Annotated[Path | None, typer.Option("--data", help="Keep all data here; without it nothing is kept.")]
-Days = Annotated[float, typer.Option("--days", min=0.05, max=60, help="How much history to make up.")]
-Traffic = Annotated[float, typer.Option("--traffic", min=0, help="How many customers come: 2 is twice as many.")]
+ShopUrl = Annotated[str, typer.Option("--shop", help="Where the shop listens.", metavar="URL")]
+Service = Annotated[str | None, typer.Argument(metavar="SERVICE", hidden=True)]
+ListenHost = Annotated[str, typer.Option("--host", help="Address to listen on.", metavar="ADDRESS")]
+ListenPort = Annotated[int, typer.Option("--port", min=1, max=65_535, help="Port to listen on.", metavar="PORT")]
+Data = Annotated[
+    Path | None, typer.Option("--data", help="Keep all data here; without it nothing is kept.", metavar="DIR")
+]
+Days = Annotated[float, typer.Option("--days", min=0.05, max=60, help="Days of history to generate.", metavar="DAYS")]
+Traffic = Annotated[
+    float, typer.Option("--traffic", min=0, help="Requests: 2 is twice as many as usual, 0 none.", metavar="FACTOR")
+]
 
 
 def _ratio(text: str) -> float:
@@ -57,13 +70,21 @@ def _seconds(text: str) -> float:
 
 
 def _port(part: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(f"--{part}-port", min=1, max=65_535, help=f"Port of {part}.")
+    option: typer.models.OptionInfo = typer.Option(
+        f"--{part}-port", min=1, max=65_535, help=f"Port of {_TITLES[part]}.", metavar="PORT"
+    )
     return option
 
 
 @app.callback(invoke_without_command=True)
 def main(context: typer.Context) -> None:
-    """A demo shop with a month of history, and everything that watches it. Example: `sloburn demo`."""
+    """Run a demo shop and break it.
+
+    Without a command, the demo runs until Ctrl-C: a shop with a month of history, Prometheus, Alertmanager, a pager and
+    Sloburn, on loopback.
+
+    Example: sloburn demo
+    """
     if context.invoked_subcommand is None:
         _run(DemoOptions())
 
@@ -80,9 +101,9 @@ def up(
     prometheus_port: Annotated[int, _port("prometheus")] = _DEFAULT.prometheus,
     alertmanager_port: Annotated[int, _port("alertmanager")] = _DEFAULT.alertmanager,
 ) -> None:
-    """Run the demo until Ctrl-C; what `sloburn demo` does, with options.
+    """Run the demo until Ctrl-C, with options.
 
-    Example: `sloburn demo up --prometheus-port 9099 --data demo-data`
+    Example: sloburn demo up --prometheus-port 9099 --data demo-data
     """
     ports = Ports(
         sloburn=sloburn_port,
@@ -96,15 +117,17 @@ def up(
 
 @app.command("break")
 def break_(
-    service: Annotated[str, typer.Argument(help="catalog, search, cart, checkout or reports.")] = "checkout",
-    errors: Annotated[str, typer.Option(metavar="SHARE", help="Requests that fail, such as 20%.")] = "20%",
-    latency: Annotated[str, typer.Option(metavar="DURATION", help="Added to every answer, such as 2s.")] = "0s",
-    duration: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long, such as 10m.")] = "10m",
+    service: Annotated[str, typer.Argument(metavar="SERVICE", hidden=True)] = "checkout",
+    errors: Annotated[str, typer.Option(metavar="SHARE", help="Share of requests that fail.")] = "20%",
+    latency: Annotated[str, typer.Option(metavar="DURATION", help="Added to every answer.")] = "0s",
+    duration: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long it stays broken.")] = "10m",
     shop: ShopUrl = _SHOP,
 ) -> None:
     """Break a service of the shop.
 
-    Example: `sloburn demo break checkout --errors 20% --latency 2s --for 10m`
+    SERVICE is catalog, search, cart, checkout (the default) or reports.
+
+    Example: sloburn demo break checkout --errors 20% --latency 2s --for 10m
     """
     share, lasts = _ratio(errors), _seconds(duration)
     slower = 0.0 if latency in {"0", "0s"} else _seconds(latency)
@@ -117,7 +140,12 @@ def break_(
 
 @app.command()
 def mend(service: Service = None, shop: ShopUrl = _SHOP) -> None:
-    """Mend a service of the shop, or all. Example: `sloburn demo mend checkout`."""
+    """Mend a service of the shop, or all.
+
+    SERVICE is catalog, search, cart, checkout or reports; all of them without it.
+
+    Example: sloburn demo mend checkout
+    """
     try:
         mended = ShopSwitch(shop).mend(service)
     except DemoError as error:
@@ -127,7 +155,10 @@ def mend(service: Service = None, shop: ShopUrl = _SHOP) -> None:
 
 @app.command()
 def status(shop: ShopUrl = _SHOP) -> None:
-    """What is broken now, and for how long. Example: `sloburn demo status`."""
+    """Show what is broken, and for how long.
+
+    Example: sloburn demo status
+    """
     try:
         _print_breakages(ShopSwitch(shop).breakages())
     except DemoError as error:
@@ -136,26 +167,33 @@ def status(shop: ShopUrl = _SHOP) -> None:
 
 @app.command()
 def history(
-    directory: Annotated[Path, typer.Argument(help="Storage of a Prometheus that is not running.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", hidden=True)],
     days: Days = DAYS,
 ) -> None:
-    """Put a month of the shop's history into a Prometheus's storage.
+    """Import the history of the shop into a Prometheus.
 
-    Example: `sloburn demo history data/prometheus`
+    DIR is the storage of a Prometheus that has not been started yet. Where the history is already there, nothing is
+    done; an import that was interrupted is started again.
+
+    Example: sloburn demo history data/prometheus
     """
     from demo.history import Scrapes
     from demo.tsdb_blocks import import_history
 
     try:
-        import_history(directory, Scrapes.until(int(time.time()), days=days), promtool=find_promtool())
+        imported = import_history(directory, Scrapes.until(int(time.time()), days=days), promtool=find_promtool())
     except (DemoError, OSError) as error:
         raise _failure(error) from error
-    console.print(f"{days:g} days of history are in {directory}.")
+    text = f"{days:g} days of history are in {directory}." if imported else f"The history is already in {directory}."
+    console.print(text, soft_wrap=True)
 
 
 @app.command("shop")
 def serve_shop(host: ListenHost = HOST, port: ListenPort = _DEFAULT.shop, traffic: Traffic = 1.0) -> None:
-    """Run the shop alone. Example: `sloburn demo shop --host 0.0.0.0`."""
+    """Run the shop alone.
+
+    Example: sloburn demo shop --host 0.0.0.0
+    """
     from demo.shop import create_shop
 
     _serve(create_shop(traffic=traffic), host, port)
@@ -163,7 +201,12 @@ def serve_shop(host: ListenHost = HOST, port: ListenPort = _DEFAULT.shop, traffi
 
 @app.command("pager")
 def serve_pager(host: ListenHost = HOST, port: ListenPort = _DEFAULT.pager) -> None:
-    """Run the pager alone: prints what Alertmanager posts to /notify. Example: `sloburn demo pager`."""
+    """Run the pager alone.
+
+    It prints the notifications that Alertmanager posts to /notify.
+
+    Example: sloburn demo pager
+    """
     from demo.pager import create_pager
 
     _serve(create_pager(console), host, port)
@@ -185,8 +228,8 @@ def _run(options: DemoOptions) -> None:
 
 
 def _failure(error: Exception) -> typer.Exit:
-    Console(stderr=True, highlight=False).print(f"[red]demo:[/] {error}", soft_wrap=True)
-    return typer.Exit(1)
+    Console(stderr=True, highlight=False).print(f"[red]demo:[/] {escape(str(error))}", soft_wrap=True)
+    return typer.Exit(error.exit_code if isinstance(error, DemoError) else _EXIT_USAGE)
 
 
 def _print_breakages(broken: dict[str, dict[str, float]]) -> None:

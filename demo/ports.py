@@ -1,4 +1,4 @@
-"""The loopback ports of the demo's parts, and which of them somebody else has taken."""
+"""The loopback ports of the demo, and which of them are in use."""
 
 import socket
 from collections.abc import Iterator
@@ -10,7 +10,9 @@ HOST = "127.0.0.1"
 
 
 class PortsInUseError(DemoError):
-    """Ports that the demo needs are taken; the message names them and the flags that choose others."""
+    """Ports that the demo needs are in use; the text names them and the flags that choose others."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,9 @@ from demo.errors import DemoError
 
 
 class MissingProgramError(DemoError):
-    """A program is not installed; the message says how to get it."""
+    """A program is not installed; the text says how to get it."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

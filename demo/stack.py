@@ -52,12 +52,9 @@ def run(options: DemoOptions, console: Console) -> None:
 
 
 def _bring_history(layout: Layout, days: float, console: Console) -> None:
-    if layout.prometheus_data.exists():
-        console.print(f"Going on with the history in {layout.prometheus_data}.")
-        return
     with Progress(console=console, transient=True) as progress:
-        writing = progress.add_task(f"Making up {days:g} days of history", total=1.0)
-        loading = progress.add_task("Putting it into Prometheus", total=None, start=False)
+        writing = progress.add_task(f"Generating {days:g} days of history", total=1.0)
+        loading = progress.add_task("Importing it into Prometheus", total=None, start=False)
 
         def written(share: float) -> None:
             progress.update(writing, completed=share)
@@ -65,8 +62,14 @@ def _bring_history(layout: Layout, days: float, console: Console) -> None:
                 progress.start_task(loading)
 
         scrapes = Scrapes.until(int(time.time()), days=days)
-        import_history(layout.prometheus_data, scrapes, promtool=layout.programs.promtool, written=written)
-    console.print(f"{days:g} days of the shop's history are in Prometheus.")
+        promtool = layout.programs.promtool
+        imported = import_history(layout.prometheus_data, scrapes, promtool=promtool, written=written)
+    console.print(
+        f"{days:g} days of history are in Prometheus."
+        if imported
+        else f"The history in {layout.prometheus_data} is used.",
+        soft_wrap=True,
+    )
 
 
 def _start(layout: Layout, processes: Processes, traffic: float, console: Console) -> None:

@@ -9,7 +9,13 @@ from demo.errors import DemoError
 
 
 class ShopError(DemoError):
-    """The shop is not there, or refused; the message is for the user."""
+    """No shop answers."""
+
+
+class RefusedError(ShopError):
+    """The shop refused a request, such as one for a service that it does not have."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class ShopSwitch:
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise ShopError(f"no demo shop answers at {self.url} ({error}): start it with `sloburn demo`") from error
         if not answer.is_success:
-            raise ShopError(f"the shop refused: {_detail(answer)}")
+            raise RefusedError(f"the shop refused: {_detail(answer)}")
         return answer.json()
 
 

@@ -18,6 +18,8 @@ app = typer.Typer(
     help="SLO error budgets over Prometheus: exact, cheap, and honest when blind.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Plain help: Rich cuts long options at 80 columns and shows types of Python.
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -41,7 +43,7 @@ def _print_version(wanted: bool) -> None:
 def options(
     *,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
     """SLO error budgets over Prometheus: exact, cheap, and honest when blind."""

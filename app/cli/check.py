@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from app.cli.console import Format, errors, fail, print_json
+from app.cli.configuration import settings_for
+from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, errors, fail, print_json
 from app.cli.documents import Paths, counted, show
 from app.cli.live import Inspector, LiveFindings
 from app.cli.templates import receiver_template_warnings, template_warnings
@@ -16,16 +17,21 @@ from app.clock import SystemClock
 from app.documents import COUNTER_NAME, LoadResult, load_documents
 from app.integrations import load_config
 from app.prometheus import PrometheusError, open_client
-from app.settings import Settings, SettingsError, environment, load_settings
+from app.settings import Settings, environment
 from app.yamldoc import HintFinding
 
-EXIT_ERRORS = 1
 EXIT_WARNINGS = 3
 
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 if there are warnings.")]
 Live = Annotated[bool, typer.Option("--live", help="Also ask Prometheus whether it holds what the documents name.")]
 PrometheusUrl = Annotated[
-    str | None, typer.Option("--prometheus-url", help="The Prometheus that --live asks.", metavar="URL")
+    str | None,
+    typer.Option(
+        "--prometheus-url",
+        help="The Prometheus that --live asks.  [default: SLOBURN_PROMETHEUS_URL]",
+        metavar="URL",
+        show_default=False,
+    ),
 ]
 ConfigOption = Annotated[
     Path | None,
@@ -43,22 +49,26 @@ def check(
     config: ConfigOption = None,
     format: FormatOption = Format.TEXT,  # noqa: A002  the contract's name
 ) -> None:
-    """Validate SLO documents and print everything that is wrong with them.
+    """Check SLO documents, receivers and routes.
 
-    With --live there are hints, too: they are worth a look, and normal for some services.
+    PATH is a file with SLO documents, or a folder of such files. Every error, warning and hint is printed with its
+    file and line. Hints come from --live; they are normal for some
+    services.
 
-    Receivers and routes are checked too: those of --config, of SLOBURN_CONFIG, or of config/sloburn.yaml if it exists.
+    Receivers and routes are those of --config, of SLOBURN_CONFIG, or of config/sloburn.yaml if it exists.
 
-    Exit code 0: all is well; 1: there are errors; 3: there are warnings, with --strict.
+    Exit code 0: no errors; 1: errors, or Prometheus does not answer; 2: the command cannot start, such as for a path
+    that does not exist; 3: warnings, with --strict.
 
     Example: sloburn check --strict --live config/slos
     """
-    loaded = _with_config(load_documents(*paths), config)
+    settings = settings_for({"config": config, "prometheus_url": prometheus_url})
+    loaded = _with_config(load_documents(*paths), settings)
     loaded = replace(loaded, warnings=(*loaded.warnings, *template_warnings(loaded)))
     hints: tuple[HintFinding, ...] = ()
     if live and (loaded.slos or not loaded.errors):
         # What is wrong in one SLO hides nothing that Prometheus says of the sound ones.
-        found = _ask(loaded, prometheus_url)
+        found = _ask(loaded, settings)
         # Prometheus knows which metrics are counters, whatever their names are.
         offline = (warning for warning in loaded.warnings if warning.code != COUNTER_NAME)
         all_errors = (*loaded.errors, *found.errors)
@@ -67,18 +77,17 @@ def check(
         print_json(_document(loaded, hints))
     else:
         _print(loaded, hints)
+    named = [*paths, *([settings.config_file] if settings.config_file is not None else [])]
+    if any(not path.exists() for path in named):
+        raise typer.Exit(EXIT_USAGE)
     if loaded.errors:
-        raise typer.Exit(EXIT_ERRORS)
+        raise typer.Exit(EXIT_FAILED)
     if strict and loaded.warnings:
         raise typer.Exit(EXIT_WARNINGS)
 
 
-def _with_config(loaded: LoadResult, config: Path | None) -> LoadResult:
-    """The result with what is wrong with receivers and routes."""
-    try:
-        settings = load_settings({} if config is None else {"config": config})
-    except SettingsError as error:
-        fail(str(error), code=EXIT_ERRORS)
+def _with_config(loaded: LoadResult, settings: Settings) -> LoadResult:
+    """The result with the findings about receivers and routes."""
     file = settings.config_file
     if file is None:
         return loaded
@@ -87,12 +96,11 @@ def _with_config(loaded: LoadResult, config: Path | None) -> LoadResult:
     return replace(loaded, errors=(*loaded.errors, *found.errors), warnings=(*loaded.warnings, *warnings))
 
 
-def _ask(loaded: LoadResult, prometheus_url: str | None) -> LiveFindings:
-    overrides = {} if prometheus_url is None else {"prometheus_url": prometheus_url}
+def _ask(loaded: LoadResult, settings: Settings) -> LiveFindings:
     try:
-        return asyncio.run(_live_findings(loaded, load_settings(overrides)))
-    except (PrometheusError, SettingsError) as error:
-        fail(f"cannot check against Prometheus: {error}", code=EXIT_ERRORS)
+        return asyncio.run(_live_findings(loaded, settings))
+    except PrometheusError as error:
+        fail(f"cannot check against Prometheus: {error}")
 
 
 async def _live_findings(loaded: LoadResult, settings: Settings) -> LiveFindings:

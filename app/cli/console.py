@@ -1,5 +1,6 @@
-"""Where commands write: results to standard output, everything else to standard error."""
+"""Where commands write, and how they end: results to standard output, everything else to standard error."""
 
+import os
 import sys
 from enum import StrEnum
 from typing import IO, Any, NoReturn
@@ -7,6 +8,11 @@ from typing import IO, Any, NoReturn
 import orjson
 import typer
 from rich.console import Console
+
+EXIT_FAILED = 1
+"""The command ran and its result is bad: findings, or a service that does not answer or refuses."""
+EXIT_USAGE = 2
+"""A flag, a setting or a file keeps the command from starting; Click ends with the same code."""
 
 _PIPE_WIDTH = 240
 """Columns of a table that no terminal shows: wide enough for whole ids, so that grep and awk find them."""
@@ -34,12 +40,14 @@ def print_json(document: Any) -> None:
     typer.echo(orjson.dumps(document, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
 
 
-def fail(message: str, *, code: int = 1) -> NoReturn:
-    """End the command with what is wrong, one line for each thing."""
+def fail(message: str, *, code: int = EXIT_FAILED) -> NoReturn:
+    """End the command with *message* on standard error, each of its lines after the name of the program."""
     for line in message.splitlines():
         errors().print(f"sloburn: {line}", markup=False, soft_wrap=True)
     raise typer.Exit(code)
 
 
 def _console(file: IO[str]) -> Console:
-    return Console(file=file, highlight=False, width=None if file.isatty() else _PIPE_WIDTH)
+    # Rich asks the terminal, or COLUMNS; it would take 80 for a pipe, and cut ids that grep looks for.
+    known = file.isatty() or "COLUMNS" in os.environ
+    return Console(file=file, highlight=False, width=None if known else _PIPE_WIDTH)

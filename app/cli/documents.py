@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from app.cli.console import errors, fail
+from app.cli.console import EXIT_USAGE, errors, fail
 from app.documents import LoadResult, load_documents
 from app.yamldoc import ErrorFinding, Finding, HintFinding, WarningFinding
 
-Paths = Annotated[list[Path], typer.Argument(help="Files, or folders of files, with SLO documents.", metavar="PATH...")]
+# Arguments are described in the text of each command: in a list of arguments Typer would show types of Python.
+Paths = Annotated[list[Path], typer.Argument(metavar="PATH", hidden=True)]
 
 _LOOKS: tuple[tuple[type[Finding], str, str], ...] = (
     (ErrorFinding, "red", "error"),
@@ -24,7 +25,7 @@ def sound_documents(paths: Iterable[Path]) -> LoadResult:
     loaded = load_documents(*paths)
     if loaded.errors:
         show(loaded.errors)
-        fail(f"{counted(len(loaded.errors), 'error')} in the documents")
+        fail(f"{counted(len(loaded.errors), 'error')} in the documents", code=EXIT_USAGE)
     return loaded
 
 

@@ -9,35 +9,33 @@ from typing import Annotated
 import typer
 
 from app.alerting import Notice, NoticeStatus, resolve
-from app.cli.console import Format, errors, fail, output, print_json
-from app.cli.remote import RemoteError, dead_letters, revive_letter
+from app.cli.configuration import settings_for
+from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, errors, fail, output, print_json
+from app.cli.remote import RemoteError, Url, dead_letters, revive_letter
 from app.clock import Clock, SystemClock
 from app.delivery import MemoryMessages, NoInstruments, Receiver
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
 from app.integrations import DeliveryConfig, NotifierContext, load_config, open_receivers
 from app.integrations.config.resolve import ALERTMANAGER, AlertmanagerTargets
-from app.settings import Settings, SettingsError, environment, load_settings
+from app.settings import Settings, environment
 from app.slo import Severity, SloId
 
-EXIT_FAILED = 1
-EXIT_SETTINGS = 2
-_TAKEN = (
-    "Alertmanager has taken it; whom it tells, and when, is up to its routes. "
-    "The test ends by itself in a few minutes, later than its usual group_wait of 30 s."
+_ACCEPTED = (
+    "accepted; that does not mean delivered: routing and group_wait of Alertmanager still apply. "
+    "The test resolves by itself in a few minutes, which is after the usual group_wait of 30 s."
 )
 
 app = typer.Typer(
     name="notify",
-    help="Try a receiver; see and send again what was given up.\n\nExample: sloburn notify test oncall",
+    help="Try a receiver; list and retry dead letters.\n\nExample: sloburn notify test oncall",
     no_args_is_help=True,
 )
 
-Name = Annotated[str, typer.Argument(help="The name of a receiver in the configuration.", metavar="RECEIVER")]
+Name = Annotated[str, typer.Argument(metavar="RECEIVER", hidden=True)]
 ConfigOption = Annotated[
     str | None, typer.Option("--config", help="The file of receivers and routes.", metavar="FILE", show_default=False)
 ]
-SeverityOption = Annotated[Severity, typer.Option("--severity", help="What the test pretends to be.")]
-UrlOption = Annotated[str, typer.Option("--url", help="Where the service listens.", metavar="URL")]
+SeverityOption = Annotated[Severity, typer.Option("--severity", help="Severity of the test.")]
 TokenOption = Annotated[
     str | None, typer.Option("--token-file", help="File with the API token.", metavar="FILE", show_default=False)
 ]
@@ -46,21 +44,22 @@ FormatOption = Annotated[Format, typer.Option("--format", help="For people or fo
 
 @app.command("test")
 def try_receiver(name: Name, *, config: ConfigOption = None, severity: SeverityOption = Severity.TICKET) -> None:
-    """Send a test notification and its end to one receiver, and print what became of them.
+    """Send a test notification to one receiver.
 
-    Alertmanager tells nobody of what is over before its group_wait: a test fires there for some minutes, and then ends
-    by itself.
+    RECEIVER is the name of a receiver of the configuration. A firing and a resolved notification are sent, and the
+    answer to each is printed. An Alertmanager gets the firing one only: it drops alerts that resolve within its
+    group_wait. The test resolves there by itself after some minutes.
 
-    Exit code 0: the receiver has taken everything; 1: it has not; 2: the configuration cannot be used.
+    Exit code 0: the receiver accepted everything; 1: it did not; 2: the configuration cannot be used.
 
     Example: sloburn notify test oncall --severity page
     """
-    settings = _settings({} if config is None else {"config": config})
+    settings = settings_for({"config": config})
     loaded = load_config(settings.config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
     if loaded.errors:
-        fail("\n".join(map(str, loaded.errors)), code=EXIT_SETTINGS)
+        fail("\n".join(map(str, loaded.errors)), code=EXIT_USAGE)
     if name not in loaded.config.names:
-        fail(_nobody(name, loaded.config.names), code=EXIT_SETTINGS)
+        fail(_nobody(name, loaded.config.names), code=EXIT_USAGE)
     only = replace(
         loaded.config,
         receivers=tuple(one for one in loaded.config.receivers if one.name == name),
@@ -71,14 +70,16 @@ def try_receiver(name: Name, *, config: ConfigOption = None, severity: SeverityO
     outcomes = asyncio.run(_try(only, settings, severity, ends=not by_alertmanager))
     for said, outcome in zip(("firing", "resolved"), outcomes, strict=False):
         taken = isinstance(outcome, Delivered) and by_alertmanager
-        output().print(f"{name}: {said}: {_TAKEN if taken else _words(outcome)}", markup=False, soft_wrap=True)
+        output().print(f"{name}: {said}: {_ACCEPTED if taken else _words(outcome)}", markup=False, soft_wrap=True)
     if not all(isinstance(outcome, Delivered) for outcome in outcomes):
         raise typer.Exit(EXIT_FAILED)
 
 
 @app.command()
-def dead(*, url: UrlOption = "http://127.0.0.1:9720", format: FormatOption = Format.TEXT) -> None:  # noqa: A002  the contract's name
-    """List the notifications that a running service has given up, newest first.
+def dead(*, url: Url = "http://127.0.0.1:9720", format: FormatOption = Format.TEXT) -> None:  # noqa: A002  the contract's name
+    """List the dead letters of a running service.
+
+    Dead letters are notifications that were given up; the newest comes first.
 
     Example: sloburn notify dead --url http://localhost:9720
     """
@@ -98,18 +99,18 @@ def dead(*, url: UrlOption = "http://127.0.0.1:9720", format: FormatOption = For
 
 @app.command()
 def revive(
-    number: Annotated[int, typer.Argument(help="The id that `notify dead` shows.", metavar="ID")],
+    number: Annotated[int, typer.Argument(metavar="ID", hidden=True)],
     *,
-    url: UrlOption = "http://127.0.0.1:9720",
+    url: Url = "http://127.0.0.1:9720",
     token_file: TokenOption = None,
 ) -> None:
-    """Let a running service try a notification again that it has given up.
+    """Retry a dead letter of a running service.
 
-    The token is that of SLOBURN_API_TOKEN, or in a file.
+    ID is the one that `notify dead` shows. This needs the API token: that of SLOBURN_API_TOKEN, or one in a file.
 
     Example: sloburn notify revive 42
     """
-    settings = _settings({} if token_file is None else {"api_token_file": token_file})
+    settings = settings_for({"api_token_file": token_file})
     token = settings.api_token.get_secret_value() if settings.api_token is not None else ""
     try:
         revive_letter(url, number, token=token)
@@ -182,10 +183,3 @@ def _words(outcome: Outcome) -> str:
             return f"failed ({reason}): {detail}"
         case Held(until=until):
             return f"held until {until:%H:%M:%S} UTC"
-
-
-def _settings(overrides: dict[str, object]) -> Settings:
-    try:
-        return load_settings(overrides)
-    except SettingsError as error:
-        fail(str(error), code=EXIT_SETTINGS)

@@ -5,11 +5,24 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import urlencode, urlsplit
+
+import typer
 
 _TIMEOUT_S = 10.0
 _PAGE = 1_000
+
+
+def service_url(text: str) -> str:
+    """The base URL of a service, for an option; a text that is none is a mistake in the flags."""
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise typer.BadParameter(f"{text!r} is not a URL: write http://host:port")
+    return text.rstrip("/")
+
+
+Url = Annotated[str, typer.Option("--url", help="Where the service listens.", metavar="URL", parser=service_url)]
 
 
 class RemoteError(Exception):
@@ -63,10 +76,8 @@ def _get(url: str, path: str, query: Sequence[tuple[str, str]]) -> Any:
 
 
 def _ask(url: str, path: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Any:
-    if urlsplit(url).scheme not in {"http", "https"}:
-        raise RemoteError(f"{url!r} is not a URL: write http://host:port")
     request = urllib.request.Request(  # noqa: S310  the scheme is checked
-        f"{url.rstrip('/')}{path}", method=method, headers=dict(headers or {})
+        f"{url}{path}", method=method, headers=dict(headers or {})
     )
     try:
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310  the scheme is checked
@@ -76,7 +87,8 @@ def _ask(url: str, path: str, *, method: str = "GET", headers: Mapping[str, str]
             raise RemoteError(f"{url} answers {error.code}: {_detail(error)}") from None
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
-        raise RemoteError(f"no Sloburn answers at {url}: {reason}; is `sloburn serve` running?") from None
+        why = getattr(reason, "strerror", None) or reason
+        raise RemoteError(f"no Sloburn answers at {url}: {why}; is `sloburn serve` running?") from None
     except ValueError:
         raise RemoteError(f"what answers at {url} is not Sloburn") from None
 

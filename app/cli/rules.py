@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import yaml
 
-from app.cli.console import fail
+from app.cli.console import EXIT_USAGE, fail
 from app.cli.documents import Paths, sound_documents
 from app.promql.rules import rule_groups
 
@@ -16,13 +16,21 @@ _HEADER = """\
 # resolves what fires.
 """
 
-Output = Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file instead of standard output.")]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="Write to this file instead of standard output.", metavar="FILE", show_default=False
+    ),
+]
 
 
 def rules(paths: Paths, output: Output = None) -> None:
-    """Print the equivalent Prometheus recording and alerting rules.
+    """Print equivalent Prometheus rules.
 
-    Example: sloburn rules config/slos > rules.yml && promtool check rules rules.yml
+    PATH is a file with SLO documents, or a folder of such files. The rules come closest to what Sloburn does; the head
+    of the output lists the differences.
+
+    Example: sloburn rules config/slos > rules.yml
     """
     groups = {"groups": rule_groups(sound_documents(paths).slos)}
     text = _HEADER + yaml.safe_dump(groups, sort_keys=False, allow_unicode=True, width=120)
@@ -32,4 +40,4 @@ def rules(paths: Paths, output: Output = None) -> None:
     try:
         output.write_text(text)
     except OSError as error:
-        fail(f"cannot write {output}: {error.strerror}")
+        fail(f"cannot write {output}: {error.strerror}", code=EXIT_USAGE)

@@ -6,23 +6,43 @@ from typing import Annotated, Any
 import typer
 from pydantic import SecretStr
 
-from app.cli.console import fail
-from app.settings import Settings, SettingsError, load_settings
+from app.cli.configuration import settings_for
+from app.settings import Settings
 
-EXIT_SETTINGS = 2
+_METAVARS = {
+    "prometheus_url": "URL",
+    "prometheus_username": "NAME",
+    "prometheus_timeout": "DURATION",
+    "prometheus_partial": "POLICY",
+    "specs": "PATH",
+    "database_url": "URL",
+    "listen_address": "HOST:PORT",
+    "external_url": "URL",
+    "evaluation_interval": "DURATION",
+    "query_offset": "DURATION",
+    "settle": "DURATION",
+    "backfill": "DURATION",
+    "alertmanager_urls": "URLS",
+    "config": "FILE",
+    "log_format": "FORMAT",
+    "log_level": "LEVEL",
+}
+_DEFAULTS = Settings.model_construct().masked()
+"""Every setting's default as a person would write it; none where nothing is set."""
 
 
 def serve(**flags: str | bool | None) -> None:
-    """Run the service until it is told to stop.
+    """Run the service until SIGTERM or Ctrl-C.
 
-    Every setting is a flag, an environment variable (SLOBURN_PROMETHEUS_URL) or a line in .env; a flag wins.
+    Every setting is a flag, an environment variable (SLOBURN_PROMETHEUS_URL) or a line in .env; a flag wins. Secrets
+    are read from the environment and from files only.
 
-    Example: sloburn serve --prometheus-url http://prometheus:9090 --specs config/slos
+    Exit code 0: stopped by a signal; 2: flags, settings or files keep it from starting; 3: the database is damaged;
+    4: a newer version has written the database.
+
+    Example: sloburn serve --prometheus-url http://localhost:9090
     """
-    try:
-        settings = load_settings({name: value for name, value in flags.items() if value is not None})
-    except SettingsError as error:
-        fail(str(error), code=EXIT_SETTINGS)
+    settings = settings_for(flags)
     # Only this command needs the whole service; the others start faster without it.
     from app.service import run  # noqa: PLC0415
 
@@ -33,14 +53,18 @@ def _parameters() -> list[inspect.Parameter]:
     return [
         inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_flag(name, field))
         for name, field in Settings.model_fields.items()
-        # A secret on the command line is there for everybody to read; the environment and files are for secrets.
+        # A secret on the command line can be read by every user of the machine.
         if SecretStr not in _types(field.annotation)
     ]
 
 
 def _flag(name: str, field: Any) -> Any:
-    option = typer.Option(f"--{name.replace('_', '-')}", help=field.description, show_default=False)
-    return Annotated[bool | None if field.annotation is bool else str | None, option]
+    flag, default = f"--{name.replace('_', '-')}", _DEFAULTS[name]
+    if field.annotation is bool:
+        return Annotated[bool | None, typer.Option(flag, help=field.description, show_default=False)]
+    text = f"{field.description}  [default: {default}]" if default else field.description
+    metavar = "FILE" if name.endswith("_file") else _METAVARS[name]
+    return Annotated[str | None, typer.Option(flag, help=text, show_default=False, metavar=metavar)]
 
 
 def _types(annotation: Any) -> set[Any]:

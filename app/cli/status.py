@@ -8,21 +8,44 @@ from rich.table import Table
 from rich.text import Text
 
 from app.cli.console import Format, fail, output, print_json
-from app.cli.remote import RemoteError, slos
+from app.cli.remote import RemoteError, Url, slos
 from app.slo import Cause
-from app.status import UNKNOWN, percent, severities_words, state_words
+from app.status import UNKNOWN, DataState, HealthState, percent, severities_words, state_words
+
+
+def _label(text: str) -> str:
+    name, equals, _ = text.partition("=")
+    if not name or not equals:
+        raise typer.BadParameter(f"{text!r} must be written as name=value, such as team=payments")
+    return text
+
 
 _COLOURS = {"meeting": "green", "at_risk": "yellow", "exhausted": "red", "unknown": "dim"}
 _MOST_NAMED = 3
+_ANY_WIDTH = 10_000
 
-Url = Annotated[str, typer.Option("--url", help="Where the service listens.", metavar="URL")]
-Service = Annotated[list[str] | None, typer.Option("--service", help="Only this service; may be repeated.")]
+Service = Annotated[
+    list[str] | None,
+    typer.Option("--service", help="Only this service; may be repeated.", metavar="NAME", show_default=False),
+]
 Label = Annotated[
-    list[str] | None, typer.Option("--label", help="Only with this label; may be repeated.", metavar="NAME=VALUE")
+    list[str] | None,
+    typer.Option(
+        "--label",
+        help="Only with this label; may be repeated.",
+        metavar="NAME=VALUE",
+        show_default=False,
+        parser=_label,
+    ),
 ]
 State = Annotated[
-    list[str] | None,
-    typer.Option("--status", help="Only in this state: meeting, at_risk, exhausted or unknown; may be repeated."),
+    list[HealthState] | None,
+    typer.Option(
+        "--status",
+        help=f"Only in this state: {', '.join(HealthState)}; may be repeated.",
+        metavar="STATE",
+        show_default=False,
+    ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", help="For people or for machines.")]
 
@@ -35,12 +58,14 @@ def status(
     status: State = None,
     format: FormatOption = Format.TEXT,  # noqa: A002  the contract's name
 ) -> None:
-    """Show the error budgets of a running service, the least budget first.
+    """Show the error budgets of a running service.
+
+    The least budget comes first. Below the table are the alerts that are suppressed or frozen, and why.
 
     Example: sloburn status --service checkout --status at_risk
     """
     filters = [("service", service), ("label", label), ("status", status)]
-    query = [(name, value) for name, values in filters for value in values or ()]
+    query = [(name, str(value)) for name, values in filters for value in values or ()]
     try:
         items = sorted(slos(url, query), key=_remaining)
     except RemoteError as error:
@@ -48,21 +73,28 @@ def status(
     if format is Format.JSON:
         print_json({"items": items})
     elif items:
-        output().print(_table(items))
-        for line in _reasons(items):
-            output().print(line, markup=False, soft_wrap=True)
+        console = output()
+        whole = _table(items, with_states=True)
+        fits = console.measure(whole, options=console.options.update(max_width=_ANY_WIDTH)).maximum <= console.width
+        console.print(whole if fits else _table(items, with_states=False))
+        for line in (*(() if fits else _states(items)), *_reasons(items)):
+            console.print(line, markup=False, soft_wrap=True)
     else:
         output().print("no SLO matches" if query else "the service has no SLO yet")
 
 
-def _table(items: list[dict[str, Any]]) -> Table:
-    table = Table("SLO", "window", box=None, pad_edge=False, header_style="bold")
+def _table(items: list[dict[str, Any]], *, with_states: bool) -> Table:
+    """The SLOs, one row each; without alerts and data it fits into 80 columns, ids being folded."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("SLO")
+    table.add_column("window", no_wrap=True)
     for heading in ("objective", "SLI", "budget left", "burn 1h"):
-        table.add_column(heading, justify="right")
-    for heading in ("status", "alerts", "data"):
-        table.add_column(heading)
+        table.add_column(heading, justify="right", no_wrap=True)
+    for heading in ("status", "alerts", "data") if with_states else ("status",):
+        table.add_column(heading, no_wrap=True)
     for item in items:
         colour = _COLOURS.get(item["status"], "")
+        states = (Text(", ".join(_alerts(item))), Text(_data(item))) if with_states else ()
         table.add_row(
             # Text, not str: a group's value may hold square brackets, which are markup.
             Text(item["id"], overflow="fold"),
@@ -72,10 +104,18 @@ def _table(items: list[dict[str, Any]]) -> Table:
             Text(_percent(item["budget"]["remaining_ratio"], 1), style=colour),
             _burn(item, "1h"),
             Text(item["status"], style=colour),
-            Text(", ".join(_alerts(item))),
-            Text(_data(item)),
+            *states,
         )
     return table
+
+
+def _states(items: list[dict[str, Any]]) -> Iterator[str]:
+    """A line for each SLO whose alerts or data are not as they are without an incident."""
+    for item in items:
+        data = _data(item)
+        states = [*_alerts(item), *([] if data == DataState.FRESH else [f"data {data}"])]
+        if states:
+            yield f"{item['id']}: {', '.join(states)}"
 
 
 def _alerts(item: dict[str, Any]) -> Iterator[str]:
@@ -93,7 +133,7 @@ def _words(alert: dict[str, Any]) -> str:
 
 
 def _reasons(items: list[dict[str, Any]]) -> Iterator[str]:
-    """Why alerts are held back or frozen: a line for each reason, however many SLOs share it."""
+    """Why alerts are suppressed or frozen: a line for each reason, however many SLOs share it."""
     owners: dict[str, list[str]] = {}
     for item in items:
         severities: dict[tuple[str, str], list[str]] = {}
@@ -116,7 +156,7 @@ def _data(item: dict[str, Any]) -> str:
 def _burn(item: dict[str, Any], window: str) -> str:
     rates = {rate["window"]: rate["burn_rate"] for rate in item["burn_rates"]}
     rate = rates.get(window)
-    return UNKNOWN if rate is None else f"{rate:.2f}"
+    return UNKNOWN if rate is None else f"{rate:,.2f}".rstrip("0").rstrip(".") + "x"
 
 
 def _percent(ratio: float | None, digits: int) -> str:

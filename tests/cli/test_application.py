@@ -1,30 +1,77 @@
+import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from app.cli.application import app
+from app.settings import Settings
 from tests.support.waiting import PATIENCE_S
 
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 COMMANDS = sorted(getattr(get_command(app), "commands"))  # noqa: B009  mypy sees a plain command
 
 
+def _paths(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The words of every command and sub-command."""
+    yield path
+    for name, child in getattr(command, "commands", {}).items():
+        yield from _paths(child, (*path, name))
+
+
+PATHS = list(_paths(get_command(app)))
+
+
 def test_the_docs_list_exactly_the_commands_that_there_are() -> None:
     assert sorted(re.findall(r"^\| `sloburn (\w+)", DOCS.read_text(), re.MULTILINE)) == COMMANDS
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(command: str) -> None:
-    result = CliRunner().invoke(app, [command, "--help"])
+@pytest.mark.parametrize("path", PATHS, ids=" ".join)
+def test_help_is_whole_at_80_columns(path: tuple[str, ...]) -> None:
+    """Nothing is cut off, and no type of Python is shown."""
+    result = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "80"})
 
     assert result.exit_code == 0
-    assert "Example: " in result.stdout
-    assert f"sloburn {command}" in result.stdout
+    assert [line for line in result.stdout.splitlines() if len(line) > 80] == []
+    # "[ARGS]..." and "{PATH}..." are how Click writes what may be repeated.
+    assert not re.search(r"…|[^\]}]\.\.\.", result.stdout)
+    assert not re.search(r"\b(str|int|float|bool|path|text)>|<list|\bPath\b|\bNone\b|\brange>", result.stdout)
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path], ids=" ".join)
+def test_help_has_an_example_on_one_line(path: tuple[str, ...]) -> None:
+    result = CliRunner().invoke(app, [*path, "--help"], env={"COLUMNS": "80"})
+
+    assert re.search(rf"^  Example: sloburn {' '.join(path)}", result.stdout, re.MULTILINE)
+    assert len(result.stdout.partition("Example: ")[2].split("\n\n")[0].splitlines()) == 1
+
+
+def test_help_shows_every_default() -> None:
+    """Also those of settings, as a person would write them."""
+    output = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "80"}).stdout
+    text = " ".join(output.split()).partition(" Options: ")[2]
+    for name, default in Settings.model_construct().masked().items():
+        flag = f"--{name.replace('_', '-')} "
+        if default and flag in text and type(Settings.model_fields[name].default) is not bool:
+            assert f"[default: {default}]" in text.partition(flag)[2].partition(" --")[0], name
+
+
+def test_a_setting_of_the_environment_is_not_shown_as_a_default() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "app", "serve", "--help"],
+        env={**os.environ, "SLOBURN_PROMETHEUS_URL": "http://user-canary:9090"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=PATIENCE_S,
+    )
+    assert "canary" not in done.stdout
 
 
 def test_the_version_is_told() -> None:

@@ -87,8 +87,18 @@ def test_machines_get_json(tmp_path: Path) -> None:
 def test_a_path_that_does_not_exist_is_an_error_in_one_line(tmp_path: Path) -> None:
     result = check(tmp_path / "nowhere.yaml")
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "nowhere.yaml: error: there is no such file" in result.stderr
+
+
+def test_what_keeps_it_from_starting_ends_with_2(tmp_path: Path) -> None:
+    """A setting, or a file that is named and not there; errors in a file that is there end with 1."""
+    good = write(tmp_path, GOOD)
+    assert check(good, "--config", tmp_path / "none.yaml").exit_code == 2
+    assert check(good, "--live", "--prometheus-url", "prometheus:9090").exit_code == 2
+    assert check(good, "--format", "xml").exit_code == 2
+    (tmp_path / "receivers.yaml").write_text("receivers: [{name: a}]")
+    assert check(good, "--config", tmp_path / "receivers.yaml").exit_code == 1
 
 
 def test_a_prometheus_that_does_not_answer_is_said(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_real_alertmanager_takes_the_test_and_tells_people_even_if_it_waits_fi
         result = notify("test", "alertmanager", env={"SLOBURN_ALERTMANAGER_URLS": server.url})
         people.wait_for(lambda sink: bool(sink.alerts_with("firing", slo="sloburn-test")))
     assert result.exit_code == 0
-    assert result.stdout.startswith("alertmanager: firing: Alertmanager has taken it; whom it tells")
+    assert result.stdout.startswith("alertmanager: firing: accepted; that does not mean delivered")
     assert "resolved" not in result.stdout
 
 

@@ -29,7 +29,7 @@ def test_rules_go_to_standard_output_and_nothing_else_does(tmp_path: Path) -> No
 def test_documents_with_errors_have_no_rules(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["rules", str(write(tmp_path, BAD))])
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert result.stdout == ""
     assert "sloburn: 2 errors in the documents" in result.stderr
 
@@ -37,5 +37,5 @@ def test_documents_with_errors_have_no_rules(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["rules", str(write(tmp_path, GOOD)), "-o", str(tmp_path / "no" / "rules.yml")])
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     assert "sloburn: cannot write" in result.stderr

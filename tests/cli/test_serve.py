@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from typer.testing import CliRunner
 
@@ -10,7 +12,7 @@ SECRETS = {name for name, field in Settings.model_fields.items() if "SecretStr" 
 def test_every_setting_that_is_no_secret_is_a_flag() -> None:
     text = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "400"}).stdout
 
-    flags = {name: f"--{name.replace('_', '-')} " in text for name in Settings.model_fields}
+    flags = {name: re.search(rf"--{name.replace('_', '-')}\s", text) for name in Settings.model_fields}
     assert {name for name, there in flags.items() if not there} == SECRETS
     assert "prometheus_password" in SECRETS
 

@@ -18,11 +18,12 @@ from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_sna
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
 
 HEADING = ["SLO", "window", "objective", "SLI", "budget left", "burn 1h", "status", "alerts", "data"]
-WORST = ["search-availability:route=/[x]", "30d", "99.9 %", "99.8003 %", "-99.7 %", "2.00", "exhausted"]
+WORST = ["search-availability:route=/[x]", "30d", "99.9 %", "99.8003 %", "-99.7 %", "2x", "exhausted"]
 
 
 def status(*args: str) -> Result:
-    return CliRunner().invoke(app, ["status", *args])
+    # pytest-xdist sets COLUMNS for its workers.
+    return CliRunner().invoke(app, ["status", *args], env={"COLUMNS": None})
 
 
 def test_the_least_budget_comes_first_and_the_unknown_last() -> None:
@@ -94,7 +95,7 @@ def test_filters_reach_the_service() -> None:
 
     assert [item["service"] for item in json.loads(chosen.stdout)["items"]] == ["search"]
     assert nothing.stdout == "no SLO matches\n"
-    assert wrong.exit_code == 1
+    assert wrong.exit_code == 2
     assert "must be written as name=value" in wrong.stderr
 
 
@@ -107,7 +108,35 @@ def test_a_service_that_is_not_there_is_said_in_one_line() -> None:
 
 
 def test_a_url_that_is_none_is_said() -> None:
-    assert "is not a URL" in status("--url", "localhost:9720").stderr
+    result = status("--url", "localhost:9720")
+    assert result.exit_code == 2
+    assert "is not a URL" in result.stderr
+
+
+def test_it_is_whole_at_80_columns() -> None:
+    """Ids are folded, and what does not fit beside them is below the table."""
+    served = Served.with_snapshots(
+        a_snapshot(
+            an_slo("a-service-with-a-long-name-of-its-own"),
+            group=(("route", "/checkout/payment"),),
+            bad=2_000,
+            health=HealthState.EXHAUSTED,
+            alerts=[PAGING],
+        ),
+        an_unmeasured_snapshot(an_slo("dark")),
+    )
+    with listening(served.app()) as url:
+        lines = CliRunner().invoke(app, ["status", "--url", url], env={"COLUMNS": "80"}).stdout.splitlines()
+
+    table, below = lines[:-2], lines[-2:]
+    assert max(map(len, table)) <= 80
+    assert "…" not in "".join(lines)
+    assert "".join(line[:18].strip() for line in table[1:-1]) == (
+        "a-service-with-a-long-name-of-its-own-availability:route=/checkout/payment"
+    )
+    assert {"99.9 %", "-99.7 %", "2x", "exhausted"} <= set(re.split(r"  +", table[1]))
+    assert below[0].endswith("route=/checkout/payment: page firing")
+    assert below[1].startswith("dark-availability: data error: ")
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def test_nonsense_is_refused_with_the_way_to_write_it(shop: str, arguments: tupl
 
 def test_an_unknown_service_is_refused(shop: str) -> None:
     code, output = _demo("break", "chekout", "--shop", shop)
-    assert code == 1
+    assert code == 2
     assert "it has catalog, search, cart, checkout, reports" in output
 
 

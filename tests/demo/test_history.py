@@ -12,7 +12,7 @@ from demo.endpoints import ENDPOINTS, SERVICES
 from demo.history import STEP_SECONDS, Scrapes
 from demo.incidents import INCIDENTS, RESTARTS_AGO, UNSEEN_AGO
 from demo.options import DAYS
-from demo.tsdb_blocks import ImportFailedError, import_history
+from demo.tsdb_blocks import ImportFailedError, StorageInUseError, import_history
 from tests.support.servers import prometheus, promtool_binary
 
 _DAYS = 13.5  # long enough to hold the hour without scrapes and a restart
@@ -45,6 +45,45 @@ def test_prometheus_loads_the_history_up_to_its_end(storage: Path, history_end: 
     assert [value for _, value in resets] == [sum(ago < _DAYS * 86_400 for ago in RESTARTS_AGO)]
     assert slow[0][1] > fast[0][1] > 0
     assert [path.name for path in storage.parent.iterdir()] == ["prometheus"]
+
+
+def _import(storage: Path) -> bool:
+    return import_history(storage, Scrapes.until(int(time.time()) - 1, days=0.05), promtool=promtool_binary())
+
+
+def test_an_import_is_done_once(tmp_path: Path) -> None:
+    """A rerun, as of a composed stack, must not count the month twice, and neither once Prometheus has run."""
+    assert _import(tmp_path)
+    (tmp_path / "wal").mkdir()
+    before = sorted(tmp_path.iterdir())
+    assert not _import(tmp_path)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_what_an_interrupted_import_has_left_is_removed(tmp_path: Path) -> None:
+    """It was killed after promtool had written a block, another one in part, and its text."""
+    left = ["01J00000000000000000000000", "01J00000000000000000000001.tmp-for-creation", "demo-history-x"]
+    for name in (*left, "lost+found"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "demo-history.incomplete").touch()
+    assert _import(tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert not names & {*left, "demo-history.incomplete"}
+    assert {"demo-history.complete", "lost+found"} < names
+
+
+def test_an_import_that_fails_is_not_complete(tmp_path: Path) -> None:
+    with pytest.raises(ImportFailedError):
+        import_history(tmp_path, Scrapes.until(1_000_000, days=0.05), promtool="false")
+    assert _import(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["wal", "01J00000000000000000000000", "lock"])
+def test_a_storage_with_other_data_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).mkdir()
+    with pytest.raises(StorageInUseError, match=name):
+        _import(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 def test_counters_grow_between_restarts_and_hold_every_event(history_end: int) -> None:
