@@ -28,6 +28,8 @@ def encode_heads(heads: Sequence[FirstSighting], ledger: Ledger, row_ids: Sequen
                 head.evidence.hindsight_s,
                 head.evidence.scrape_s,
                 head.evidence.row_events,
+                head.evidence.bad_value,
+                head.evidence.bad_followed_by,
             ],
         }
         for head in heads
@@ -43,9 +45,10 @@ def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mappin
         if row is None:
             continue
         counters = [(registry.find_counter(row, series), value) for series, value in document["values"]]
-        # Heads of earlier versions do not know the last two.
-        evidence = (*document["evidence"], SCRAPE_S, 0.0)
-        value, followed_by, followed_for_s, hindsight_s, scrape_s, row_events = evidence[:6]
+        # Heads of earlier versions do not know the last four.
+        known = document["evidence"]
+        evidence = (*known, *(SCRAPE_S, 0.0, 0.0, 0.0)[len(known) - 4 :])
+        value, followed_by, followed_for_s, hindsight_s, scrape_s, row_events, bad_value, bad_followed_by = evidence
         last, run, earlier = (float("nan") if time is None else time for time in document["sighted"])
         heads.append(
             FirstSighting(
@@ -60,6 +63,8 @@ def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mappin
                     hindsight_s=hindsight_s,
                     scrape_s=scrape_s,
                     row_events=row_events,
+                    bad_value=bad_value,
+                    bad_followed_by=bad_followed_by,
                 ),
                 sighted=LastSeen(last=last, run=run, earlier=earlier),
             )

@@ -83,6 +83,7 @@ class Registry:
         self._target_alias: list[int] = []
         self._members: dict[int, list[int]] = {}
         self.unions: list[tuple[int, int]] = []
+        self._relabelled: dict[int, list[float]] = {}
         self._by_base: dict[tuple[int, int], int] = {}
         self._copies: dict[int, int] = {}
         self._arrays: _Arrays | None = None
@@ -143,6 +144,16 @@ class Registry:
         if gone != kept:
             self._target_alias = [kept if alias == gone else alias for alias in self._target_alias]
         self._arrays = None
+
+    def note_relabelling(self, counter: int, at: float) -> None:
+        """Note that a *counter* went on under other labels at a time."""
+        times = self._relabelled.setdefault(self._target_alias[self._counter_target[counter]], [])
+        if at not in times:
+            times.append(at)
+
+    def was_relabelled(self, target: int, at: float, *, within_s: float) -> bool:
+        """Whether counters of a target went on under other labels near a time, as far as it was seen."""
+        return any(abs(time - at) <= within_s for time in self._relabelled.get(target, ()))
 
     @property
     def copies(self) -> tuple[tuple[int, int], ...]:

@@ -10,8 +10,10 @@ import numpy as np
 from typing_extensions import override
 
 from app.evaluation import Source
+from app.ledger import LOOKBACK_S
 from app.prometheus import Matrix
 from app.slo import Slo
+from app.slo.arrays import Floats
 from app.status import Snapshot
 from tests.evaluation.memory import MemorySource, series_of
 from tests.evaluation.running import Running, slos_of
@@ -29,6 +31,8 @@ _FALLING = frozenset({"dips", "good_reads_one_less", "corrected_downwards", "beh
 _FAR_OFF = 0.1
 """Where counters fall, `increase()` is wrong by orders of magnitude, of good and bad alike, and the ratio may be right
 by chance: where its total is so far off, counts are compared and ratios are not."""
+_AROUND_S = 1800
+"""The pace in a gap is that of so long before and after it."""
 _MANY_SCRAPES = 10
 """An error of `increase()` of so many scrapes' events is of what nobody can see; extrapolation shifts it by chance."""
 
@@ -233,21 +237,44 @@ def _one_scrape(history: History, start: float, end: float) -> EventCounts:
     trace, slack_s = history.trace, history.interval_s + math.ceil(history.lag_s) + 1
     busiest = trace.busiest(start - slack_s, end, width_s=slack_s)
     good, bad = busiest.good, busiest.bad
-    for edge in (start, end):
-        first, last = _gap_around(trace.series, edge)
-        if last - first > slack_s:
-            unseen = trace.truth(first, last)
-            good, bad = max(good, unseen.good), max(bad, unseen.bad)
+    for edge in (max(start, trace.start), end):
+        unseen = [_in_gap(series, edge, slack_s) for series in _by_target(trace.series)]
+        good, bad = (
+            max(most, round(sum(column))) for most, column in zip((good, bad), zip(*unseen, strict=True), strict=True)
+        )
     return EventCounts(max(good, 1), max(bad, 1))
 
 
-def _gap_around(series: Sequence[Samples], edge: float) -> tuple[float, float]:
-    """The times of the last sample before *edge* and of the first after it; *edge* where there is none."""
-    times = np.unique(np.concatenate([one.times_ms for one in series])) / 1000
-    place = int(np.searchsorted(times, edge))
-    before = float(times[place - 1]) if place else edge
-    after = float(times[place]) if place < len(times) else edge
-    return before, after
+def _by_target(series: Sequence[Samples]) -> list[list[Samples]]:
+    by_target: dict[str | None, list[Samples]] = {}
+    for one in series:
+        by_target.setdefault(dict(one.labels).get("instance"), []).append(one)
+    return list(by_target.values())
+
+
+def _in_gap(series: Sequence[Samples], edge: float, slack_s: float) -> tuple[float, float]:
+    """The good and bad events that a target's scrape behind *edge*, or the one that is due, shows of a longer gap."""
+    times = [one.times_ms / 1000 for one in series]
+    unseen_s = _unseen_s(np.unique(np.concatenate(times)), edge)
+    overdue_s = unseen_s if slack_s < unseen_s <= LOOKBACK_S else 0.0
+    events = [0.0, 0.0]
+    for one, known in zip(series, times, strict=True):
+        bad = ("code", "500") in one.labels or ("code", "503") in one.labels
+        after = int(np.searchsorted(known, edge))
+        if 0 < after < len(known):
+            returned = known[after] - known[after - 1] > slack_s
+            events[bad] += max(float(one.values[after] - one.values[after - 1]), 0.0) * returned
+        else:
+            near = (known >= edge - _AROUND_S) & (known <= edge + _AROUND_S)
+            grown, seen_s = np.maximum(np.diff(one.values[near]), 0).sum(), np.ptp(known[near]) if near.any() else 0.0
+            events[bad] += float(grown / seen_s) * overdue_s if seen_s else 0.0
+    return events[0], events[1]
+
+
+def _unseen_s(times: Floats, edge: float) -> float:
+    """How long a target was not seen around *edge*, as far as it was due."""
+    after = int(np.searchsorted(times, edge))
+    return float((times[after] if after < len(times) else edge) - (times[after - 1] if after else edge))
 
 
 def _until(samples: Samples, at: float) -> Samples:

@@ -21,6 +21,8 @@ from app.slo.arrays import Ints
 
 _SAME_SCRAPE_S = 15.0
 """Series of one scrape, however their timestamps differ, are looked for so far around a birth."""
+_RELABELLING_S = 30.0
+"""Series that are relabelled together are first seen no further apart."""
 _FIRST_SCRAPE_S = 60.0
 """The first scrape of a target with timestamps of their own takes no longer."""
 
@@ -66,7 +68,7 @@ class Birth:
 
 
 def find_births(
-    around: Surroundings, born: Ints, restarted: Sequence[tuple[int, float]]
+    around: Surroundings, born: Ints, restarted: Sequence[tuple[int, float]], registry: Registry
 ) -> tuple[tuple[Birth, ...], tuple[FirstSighting, ...]]:
     """The births and heads among the samples *born*; *restarted* are whole targets and when."""
     samples, arrays, cursor = around.steps.samples, around.arrays, around.cursor
@@ -84,6 +86,8 @@ def find_births(
             counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
             _, times = around.of_target(target)
             earlier = int(np.searchsorted(times, at))
+            # Where others go on under new labels, this one may be older too, though nothing proves which it was.
+            unlinked = registry.was_relabelled(target, at, within_s=_RELABELLING_S)
             found.append(
                 Birth(
                     row=int(arrays.row[counter]),
@@ -92,7 +96,7 @@ def find_births(
                     since=float(times[earlier - 1]) if earlier else float(cursor.target[target]),
                     at=at,
                     value=value,
-                    worth=value if _scrape(around, target, at).may_count(value) else 0.0,
+                    worth=0.0 if unlinked or not _scrape(around, target, at).may_count(value) else value,
                     settled=bool(
                         not np.isnan(around.steps.raw[index])
                         or not np.isnan(cursor.time[counter])
@@ -329,7 +333,11 @@ class _Rows:
         if not weights.any():
             weights = np.abs(arrays.bad[counters])
         grown = np.maximum(samples.value[near][last] - samples.value[near][first], 0.0)
-        activity = sum(value * float(weights[counters == counter].sum()) for counter, value in values)
+        bad = np.abs(arrays.bad[counters])
+        activity, bad_activity = (
+            sum(value * float(of_kind[counters == counter].sum()) for counter, value in values)
+            for of_kind in (weights, bad)
+        )
         of_row = self._of_row.get(row, np.empty(0, dtype=np.int64))
         apart_s = samples.time[near] - self._around.steps.since[near]
         apart_s = apart_s[~np.isnan(apart_s) & (self._around.steps.since[near] >= at)]
@@ -348,6 +356,8 @@ class _Rows:
                 hindsight_s=min(self._newest - at, LOOKBACK_S),
                 scrape_s=scrape_s,
                 row_events=self._pace(of_row, at) * scrape_s,
+                bad_value=bad_activity,
+                bad_followed_by=float(grown @ bad),
             ),
         )
 

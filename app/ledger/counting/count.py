@@ -64,7 +64,7 @@ def count(
     heads: tuple[FirstSighting, ...] = ()
     if len(born):
         around = around or Surroundings(steps, cursor, registry)
-        births, heads = find_births(around, born, found.restarted)
+        births, heads = find_births(around, born, found.restarted, registry)
     increments = _increments(steps, within, registry, np.broadcast_to(gap_s, registry.sizes[0]))
     _advance(cursor, steps, within, found, registry)
     return Count(
@@ -112,6 +112,8 @@ def _link(
     for link in found:
         registry.unite(link.new, link.old)
         cursor.unite(link.new, link.old)
+        if not link.twin:
+            registry.note_relabelling(link.old, link.at)
     cursor.unite_targets(registry)
     return tuple(found)
 

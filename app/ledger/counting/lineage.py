@@ -32,11 +32,12 @@ _PROOF_SAMPLES = 3
 
 
 class Link(NamedTuple):
-    """Counter *new* is counter *old*; *twin* if both are alive."""
+    """Counter *new*, first seen at a time, is counter *old*; *twin* if both are alive."""
 
     new: int
     old: int
     twin: bool
+    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,8 +61,11 @@ def find_links(around: Surroundings, born: Ints, registry: Registry) -> list[Lin
     rows = around.arrays.row[around.steps.samples.counter[born]]
     links: list[Link] = []
     for row in np.unique(rows).tolist():
+        ended: set[int] = set()
         for births in _rounds(around, born[rows == row]):
-            links += _Round(around, row, births, registry).links()
+            found = _Round(around, row, births, registry, ended).links()
+            ended |= {link.old for link in found if not link.twin}
+            links += found
     return links
 
 
@@ -77,9 +81,9 @@ def _rounds(around: Surroundings, born: Ints) -> Iterable[Ints]:
 
 
 class _Round:
-    """The births of one row at about one time."""
+    """The births of one row at about one time; counters that *ended* are those that others have gone on from."""
 
-    def __init__(self, around: Surroundings, row: int, births: Ints, registry: Registry) -> None:
+    def __init__(self, around: Surroundings, row: int, births: Ints, registry: Registry, ended: set[int]) -> None:
         samples = around.steps.samples
         self._around = around
         self._registry = registry
@@ -88,7 +92,7 @@ class _Round:
         self._begin = float(samples.time[births].min())
         self._others = self._seen_before(row, set(samples.counter[births].tolist()))
         self._by_signature: dict[frozenset[str], dict[Labels, list[int]]] = {}
-        self._taken: set[int] = set()
+        self._taken = set(ended)
         self._renamed: dict[int, int] = {}
 
     def links(self) -> list[Link]:
@@ -129,7 +133,7 @@ class _Round:
         soon = (samples.time >= begin) & (place[samples.counter] >= 0)
         again_s = np.full(len(place), np.inf)
         np.fmin.at(again_s, samples.counter[soon], samples.time[soon])
-        due = time[kept] + _LIVES_SCRAPES * self._scrape_s(place, len(known))[kept]
+        due = time[kept] + _LIVES_SCRAPES * self._scrape_s(row, place, len(known))[kept]
         return _Others(
             counter=counters,
             time=time[kept],
@@ -139,19 +143,21 @@ class _Round:
             returns=again_s[counters] <= time[kept] + LOOKBACK_S,
         )
 
-    def _scrape_s(self, place: Ints, size: int) -> Floats:
+    def _scrape_s(self, row: int, place: Ints, size: int) -> Floats:
         """How far apart the samples of the counters at *place* may be around the births, shape (size,).
 
-        The longest step counts: edges of cells lie among the scrapes. One that was seen but once is scraped as seldom
-        as may be: what is not known to have ended lives.
+        The longest step counts: edges of cells lie among the scrapes. Those of which no step is known are scraped like
+        the rest of their row, whose newest steps are always known; or as seldom as may be, if it has none either.
         """
         samples, since, begin = self._around.steps.samples, self._around.steps.since, self._begin
         before = (samples.time < begin) & (since > begin - 2 * LOOKBACK_S)
         after = (since >= begin) & (samples.time <= begin + LOOKBACK_S)
-        known = (before | after) & (place[samples.counter] >= 0)
+        of_row = np.flatnonzero((before | after) & (self._around.arrays.row[samples.counter] == row))
+        step_s, places = (samples.time - since)[of_row], place[samples.counter[of_row]]
         longest = np.full(size, np.nan)
-        np.fmax.at(longest, place[samples.counter[known]], (samples.time - since)[known])
-        return np.minimum(np.where(np.isnan(longest), LOOKBACK_S / _LIVES_SCRAPES, longest), LOOKBACK_S)
+        np.fmax.at(longest, places[places >= 0], step_s[places >= 0])
+        unknown_s = float(step_s.max()) if len(step_s) else LOOKBACK_S / _LIVES_SCRAPES
+        return np.minimum(np.where(np.isnan(longest), unknown_s, longest), LOOKBACK_S)
 
     def _certain(self, birth: int, changes: list[frozenset[str]]) -> Link | None:
         """The link of a birth whose value alone proves it; the labels that changed are added to *changes*."""
@@ -168,12 +174,14 @@ class _Round:
         for place in near:
             found = self._change(birth, place)
             if found is not None and self._is_near(birth, place, certain=True):
-                candidates.append((len(found), value - float(self._others.value[place]), place, found))
+                candidates.append((len(found), self._deviation(birth, place), place, found))
         for _, _, place, change in sorted(candidates, key=lambda each: each[:3]):
             link = self._link(birth, place)
             if link is not None:
                 changes.append(change)
                 return link
+            if self._is_undecided(birth, place):
+                return None  # a worse candidate would be taken in its place
         return None
 
     def _consistent(self, birth: int, change: frozenset[str]) -> Link | None:
@@ -194,7 +202,7 @@ class _Round:
             options += self._successions(target, self._births[targets == target].tolist())
         chosen: list[Link] = []
         begun: set[int] = set()
-        # The fewest labels that differ and the nearest values first: instances of one job may stand close together.
+        # The fewest labels that differ and the likeliest values first: instances of one job may stand close together.
         for _, _, links in sorted(options, key=lambda option: option[:2]):
             ended = {link.old for link in links}
             if self._taken.isdisjoint(ended) and begun.isdisjoint(link.new for link in links):
@@ -205,12 +213,13 @@ class _Round:
 
     def _successions(self, target: int, births: list[int]) -> Iterable[tuple[int, float, list[Link]]]:
         """The ways in which the births of a target may be series that ended: changed labels, distance, links."""
-        counter, value, others = self._around.steps.samples.counter, self._around.steps.samples.value, self._others
+        samples, others = self._around.steps.samples, self._others
+        counter, time, value = samples.counter, samples.time, samples.value
         of_target = self._around.arrays.target[others.counter]
         known, largest = bool((of_target == target).any()), float(value[births[0]])
         if largest <= (0.0 if known else SLACK_EVENTS):
             return
-        newest = float(self._around.steps.samples.time.max())
+        newest = float(time.max())
         if not known and newest < self._begin + LOOKBACK_S / 2:
             return  # the old target may not have been scraped yet
         for place in np.flatnonzero(~others.lives & ((of_target == target) | (not known))).tolist():
@@ -228,9 +237,10 @@ class _Round:
                 if self._is_near(birth, partner, certain=False)
             ]
             if len({partner for _, partner in pairs}) == len(ended):
-                distance = sum(abs(float(value[birth] - others.value[partner])) for birth, partner in pairs)
+                distance = sum(self._deviation(birth, partner) for birth, partner in pairs)
                 links = [
-                    Link(int(counter[birth]), int(others.counter[partner]), twin=False) for birth, partner in pairs
+                    Link(int(counter[birth]), int(others.counter[partner]), twin=False, at=float(time[birth]))
+                    for birth, partner in pairs
                 ]
                 yield len(change), distance, links
 
@@ -248,7 +258,7 @@ class _Round:
         return differing if 2 * len(differing) <= len(names) else None
 
     def _partners(self, birth: int, change: frozenset[str]) -> list[int]:
-        """The counters whose labels are those of a birth but for the ones that changed, the nearest value first.
+        """The counters whose labels are those of a birth but for the ones that changed, the likeliest first.
 
         Those of the target that its target was before come first of all.
         """
@@ -263,7 +273,7 @@ class _Round:
         labels = self._registry.labels_of(new)
         if labels is None:
             return []
-        arrays, value = self._around.arrays, float(self._around.steps.samples.value[birth])
+        arrays = self._around.arrays
         places = [
             place
             for place in known.get(_without(labels, change), [])
@@ -274,9 +284,16 @@ class _Round:
 
         def distance(place: int) -> tuple[bool, float]:
             elsewhere = int(arrays.target[self._others.counter[place]]) != was
-            return elsewhere, abs(value - float(self._others.value[place]))
+            return elsewhere, self._deviation(birth, place)
 
         return sorted(places, key=distance)
+
+    def _deviation(self, birth: int, place: int) -> float:
+        """How far a birth's value is from where a counter will have got to by then, at its pace."""
+        samples, old = self._around.steps.samples, int(self._others.counter[place])
+        pace = float(np.nan_to_num(fastest(self._around.paces(old, self._begin))))
+        gap_s = float(samples.time[birth]) - float(self._others.time[place])
+        return abs(float(samples.value[birth]) - float(self._others.value[place]) - pace * gap_s)
 
     def _is_near(self, birth: int, place: int, *, certain: bool) -> bool:
         """Whether a birth's value is that of a counter, a little later; *certain*: and cannot be by chance."""
@@ -285,11 +302,13 @@ class _Round:
         gap_s = float(samples.time[birth]) - float(self._others.time[place])
         growth = float(samples.value[birth]) - stood
         pace = float(np.nan_to_num(fastest(self._around.paces(old, self._begin))))
-        if growth < -(_SLACK_EVENTS + pace * _SLACK_EVENTS):
+        # Two servers show it by turns, one of them a scrape behind.
+        lag = pace * (float(self._others.due[place]) - float(self._others.time[place])) + _SLACK_EVENTS
+        if growth < -lag:
             return False
         tolerance = PROOF_PACES * pace * gap_s + _SLACK_EVENTS
         if certain:
-            return growth <= tolerance and stood >= _CERTAIN_RATIO * tolerance
+            return growth <= tolerance and stood >= _CERTAIN_RATIO * max(tolerance, -growth)
         target = int(self._around.arrays.target[old])
         return growth <= tolerance or is_birth_plausible(
             growth, gap_s=gap_s, pace=self._around.target_pace(target, self._begin)
@@ -305,12 +324,19 @@ class _Round:
         twin = bool(self._others.lives[place])
         if twin and not (same_target and self._grow_alike(new, old)):
             return None
-        ended_by = max(self._begin + LOOKBACK_S / 2, float(self._others.due[place]))
-        if not twin and not same_target and (self._others.returns[place] or float(samples.time.max()) < ended_by):
-            return None  # the other target may not have been scraped yet
+        if not twin and not same_target and (self._others.returns[place] or self._is_undecided(birth, place)):
+            return None
         self._taken.add(old)
         self._renamed.setdefault(int(arrays.target[new]), int(arrays.target[old]))
-        return Link(new, old, twin=twin)
+        return Link(new, old, twin=twin, at=float(samples.time[birth]))
+
+    def _is_undecided(self, birth: int, place: int) -> bool:
+        """Whether a counter of another target may live, and has only not been scraped yet."""
+        samples, arrays = self._around.steps.samples, self._around.arrays
+        if arrays.target[samples.counter[birth]] == arrays.target[self._others.counter[place]]:
+            return False
+        ended_by = max(self._begin + LOOKBACK_S / 2, float(self._others.due[place]))
+        return not self._others.lives[place] and float(samples.time.max()) < ended_by
 
     def _grow_alike(self, new: int, old: int) -> bool:
         (first, last), (other_first, other_last) = self._around.span(new), self._around.span(old)
@@ -332,7 +358,7 @@ def find_copies(around: Surroundings, registry: Registry) -> list[Link]:
         mine, theirs = np.arange(first, last), np.arange(other_first, other_last)
         if _alike(samples.time, samples.value, mine, theirs):
             registry.copy_is_settled(new)
-            links.append(Link(new, old, twin=True))
+            links.append(Link(new, old, twin=True, at=float(samples.time[first])))
         elif len(mine) >= _PROOF_SAMPLES and len(theirs) >= _PROOF_SAMPLES:
             registry.copy_is_settled(new)
     return links

@@ -21,6 +21,8 @@ FIRST_NOISE_EVENTS = 3.0
 """So few that the very first target of a row has counted may as well be new."""
 PACE_EVENTS = 5.0
 """From so many events on, what followed tells a pace."""
+START_ERRORS = 100.0
+"""So many errors a newcomer among known targets may bring along from its start, however few follow."""
 BURST_EVENTS = 1000.0
 """What an idle newcomer among known targets may bring along from its start."""
 JOB_EVENTS = 100_000.0
@@ -34,7 +36,8 @@ class FirstScrape:
     """What is known of a newcomer: its first *value* and the events that *followed*, both of all events.
 
     *followed_for_s* is how long it was seen after its first scrape, *hindsight_s* how long it could have been. It is
-    scraped every *scrape_s*, in which all of its row counts *row_events*.
+    scraped every *scrape_s*, in which all of its row counts *row_events*. *bad_value* and *bad_followed_by* are of its
+    bad events alone.
     """
 
     value: float
@@ -43,6 +46,8 @@ class FirstScrape:
     hindsight_s: float
     scrape_s: float
     row_events: float
+    bad_value: float = 0.0
+    bad_followed_by: float = 0.0
 
 
 def is_new(evidence: FirstScrape, *, unseen_s: float) -> bool:
@@ -58,7 +63,13 @@ def is_new(evidence: FirstScrape, *, unseen_s: float) -> bool:
     if evidence.followed_by >= PACE_EVENTS:
         pace = evidence.followed_by / evidence.followed_for_s
         patience_s = PATIENCE_SCRAPES * evidence.scrape_s + (0.0 if first_of_row else unseen_s)
-        return evidence.value <= max(noise + pace * patience_s, 0.0 if first_of_row else evidence.row_events)
+        # Errors have a pace of their own: a process that is old by its errors is old.
+        bad_noise = FIRST_NOISE_EVENTS if first_of_row else START_ERRORS
+        bad_pace = max(evidence.bad_followed_by, PACE_EVENTS) / evidence.followed_for_s
+        return (
+            evidence.value <= max(noise + pace * patience_s, 0.0 if first_of_row else evidence.row_events)
+            and evidence.bad_value <= bad_noise + bad_pace * patience_s
+        )
     if first_of_row:
         return False
     gone = evidence.hindsight_s - evidence.followed_for_s >= GONE_AFTER_S

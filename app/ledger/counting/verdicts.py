@@ -161,7 +161,7 @@ def has_wrapped(before: Floats, value: Floats, *, gap_s: Floats, pace: Floats) -
 
 def is_reset_proven(low: float, *, gap_s: float, pace: float) -> bool:
     """Whether a value that looked like a dip was counted from zero after all, at the *pace* that followed."""
-    return low <= PROOF_PACES * pace * gap_s + SLACK_EVENTS
+    return low <= PROOF_PACES * pace * gap_s
 
 
 def is_correction(*, high: float, low: float, value: float, gap_s: float, since_low_s: float, pace: float) -> bool:
