@@ -414,9 +414,7 @@ def corrected_downwards(draft: Draft) -> None:
     def corrected(every: list[Samples]) -> list[Samples]:
         chosen = only % max(len(every), 1)
         return [
-            _replaced(one, np.maximum(one.values - depth * (one.times_ms / 1000 - draft.trace.start >= at), 0))
-            if number == chosen
-            else one
+            _corrected(one, depth, draft.trace.start + at) if number == chosen else one
             for number, one in enumerate(every)
         ]
 
@@ -709,6 +707,12 @@ def _dipped(samples: Samples, dice: np.random.Generator, times: int, depth: floa
     for at in dice.integers(0, len(values), min(times, len(values))):
         values[at] = max(0, values[at] - int(dice.integers(1, int(depth) + 2)))
     return _replaced(samples, values)
+
+
+def _corrected(samples: Samples, depth: int, at: int) -> Samples:
+    """A counter that is *depth* lower from second *at* on, if the correction shows: nobody can know of any other."""
+    values = np.maximum(samples.values - depth * (samples.times_ms >= at * 1000), 0)
+    return _replaced(samples, values) if (np.diff(values) < 0).any() else samples
 
 
 def _cut(samples: Samples, at_ms: Sequence[int]) -> list[Samples]:

@@ -23,6 +23,8 @@ from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Bools, Floats
 
+_LINK_PASSES = 3
+"""Series are linked so often at most: what ended is known only once those that go on elsewhere are united."""
 _FIRST_SCRAPES_S = 90.0
 """The first scrapes of a stretch of time show series that were there before it."""
 
@@ -54,21 +56,25 @@ def count(
     cursor.grow(registry.sizes)
     samples = united(samples, registry)
     steps = Steps.of(_fresh(samples, cursor), cursor)
-    links = _link(steps, cursor, registry, until=until)
-    if links:
+    links: tuple[Link, ...] = ()
+    for _ in range(_LINK_PASSES):
+        found = _link(steps, cursor, registry, until=until)
+        if not found:
+            break
+        links += found
         steps = Steps.of(_fresh(united(samples, registry), cursor), cursor)
     within = steps.samples.time <= until
-    around, found = _judge_falls(steps, cursor, registry, until=until)
+    around, findings = _judge_falls(steps, cursor, registry, until=until)
     born = np.flatnonzero(steps.born & within)
     births: tuple[Birth, ...] = ()
     heads: tuple[FirstSighting, ...] = ()
     if len(born):
         around = around or Surroundings(steps, cursor, registry)
-        births, heads = find_births(around, born, found.restarted, registry)
+        births, heads = find_births(around, born, findings.restarted, registry)
     increments = _increments(steps, within, registry, np.broadcast_to(gap_s, registry.sizes[0]))
-    _advance(cursor, steps, within, found, registry)
+    _advance(cursor, steps, within, findings, registry)
     return Count(
-        increments=increments, heads=heads, births=births, dipped=tuple(found.dipped), links=links, cursor=cursor
+        increments=increments, heads=heads, births=births, dipped=tuple(findings.dipped), links=links, cursor=cursor
     )
 
 

@@ -224,6 +224,10 @@ class _Round:
             return  # the old target may not have been scraped yet
         for place in np.flatnonzero(~others.lives & ((of_target == target) | (not known))).tolist():
             mine = of_target == of_target[place]
+            # Those that were not in the last scrapes of their target had ended before.
+            mine &= others.due >= others.time[mine].max()
+            if not mine[place]:
+                continue
             ended = set(np.flatnonzero(~others.lives & mine).tolist())
             change = self._change(births[0], place)
             if change is None or len(ended) > len(births) or not self._is_near(births[0], place, certain=False):
