@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from app.alerting import Alert, Reading, TierReading, TransitionKind, WindowCounts, default_policies, step
+from app.alerting import Alert, Reading, RuleReading, TransitionKind, WindowCounts, default_policies, step
 from app.alerting.evidence import needed_windows
 from app.slo import AlertState, RollingWindow, SeverityPolicy, SloId
 from app.slo.arrays import Floats
@@ -132,13 +132,13 @@ class _Windows:
         self._lived = lived
         self._policy = policy
         self._error_budget = error_budget
-        lengths = {length for tier in policy.tiers for length in (tier.long, tier.short)} | {*needed_windows(policy)}
+        lengths = {length for tier in policy.rules for length in (tier.long, tier.short)} | {*needed_windows(policy)}
         self._total = {length: window_sums(lived.total, length // _SLOT) for length in lengths}
         self._bad = {length: window_sums(lived.bad, length // _SLOT) for length in lengths}
-        self._bad_slots = {tier.long: window_sums(np.sign(lived.bad), tier.long // _SLOT) for tier in policy.tiers}
+        self._bad_slots = {tier.long: window_sums(np.sign(lived.bad), tier.long // _SLOT) for tier in policy.rules}
         self._burn = {length: self._burn_rate(length) for length in lengths}
         trips = np.zeros(SLOTS, dtype=bool)
-        for tier in policy.tiers:
+        for tier in policy.rules:
             trips |= (self._burn[tier.long] >= tier.factor) & (self._burn[tier.short] >= tier.factor)
         self._trips = np.flatnonzero(trips)
 
@@ -150,15 +150,15 @@ class _Windows:
     def reading(self, slot: int, ended: int | None) -> Reading:
         """What is known at a slot; the alert last *ended* before a slot."""
         return Reading(
-            tiers=tuple(
-                TierReading(
+            rules=tuple(
+                RuleReading(
                     long_burn_rate=float(self._burn[tier.long][slot]),
                     short_burn_rate=float(self._burn[tier.short][slot]),
                     good=float(self._total[tier.long][slot] - self._bad[tier.long][slot]),
                     bad=float(self._bad[tier.long][slot]),
                     bad_slots=float(self._bad_slots[tier.long][slot]),
                 )
-                for tier in self._policy.tiers
+                for tier in self._policy.rules
             ),
             recent=tuple(
                 WindowCounts(window=length, total=float(self._total[length][slot]), bad=float(self._bad[length][slot]))

@@ -1,9 +1,9 @@
-"""When an alert fires and resolves: the default tiers, and the life cycle as one pure `step`.
+"""When an alert fires and resolves: the default burn-rate rules, and the life cycle as one pure `step`.
 
 Pure: no IO. May import `app.slo` only. Start at `lifecycle.py`; `alert.py` is what is remembered between two slots,
-`reading.py` what is known at one, `evidence.py` whether that is enough, `policy.py` the default tiers, `notice.py` what
-is told to people, `labels.py` the labels that receivers get, `routing.py` who they are, `conditions.py` the tickets
-that are not about a burn, `scrape_interval.py` windows for counters that are scraped seldom.
+`reading.py` what is known at one, `evidence.py` whether that is enough, `policy.py` the default rules,
+`notification.py` what receivers are notified of, `labels.py` the labels that they get, `routing.py` who they are,
+`conditions.py` the tickets that are not about a burn, `scrape_interval.py` windows for rarely scraped counters.
 """
 
 from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
@@ -19,9 +19,16 @@ from app.alerting.conditions import (
 from app.alerting.evidence import BudgetCounts, WindowCounts, may_be_one_failure, needed_windows
 from app.alerting.labels import RESERVED, sent_labels
 from app.alerting.lifecycle import NO_TRAFFIC, retire, step, step_slo
-from app.alerting.notice import IncidentErrors, Notice, NoticeStatus, compose, news, resolve
-from app.alerting.policy import check_tier, default_policies
-from app.alerting.reading import ADEQUATE_COVERAGE, Reading, TierReading, Verdict, is_calm, judge
+from app.alerting.notification import (
+    IncidentErrors,
+    Notification,
+    NotificationStatus,
+    compose,
+    notifications_for,
+    resolve,
+)
+from app.alerting.policy import check_rule, default_policies
+from app.alerting.reading import ADEQUATE_COVERAGE, Reading, RuleReading, Verdict, is_calm, judge
 from app.alerting.relabelling import RELABELLED, relabel
 from app.alerting.routing import Route, Routing
 from app.alerting.scrape_interval import shortest_windows_s, with_windows_of_at_least
@@ -36,18 +43,18 @@ __all__ = [
     "BudgetCounts",
     "Condition",
     "IncidentErrors",
-    "Notice",
-    "NoticeStatus",
+    "Notification",
+    "NotificationStatus",
     "Reading",
     "Route",
     "Routing",
-    "TierReading",
+    "RuleReading",
     "Transition",
     "TransitionKind",
     "Verdict",
     "WindowCounts",
     "alert_key",
-    "check_tier",
+    "check_rule",
     "compose",
     "compose_condition",
     "default_policies",
@@ -55,9 +62,9 @@ __all__ = [
     "judge",
     "may_be_one_failure",
     "needed_windows",
-    "news",
     "no_data",
     "no_traffic",
+    "notifications_for",
     "of_budget",
     "relabel",
     "resolve",

@@ -15,9 +15,9 @@ class TransitionKind(StrEnum):
     FIRED = "fired"
     UNMUTED = "unmuted"
     RESOLVED = "resolved"
-    HELD_BACK = "held_back"
+    SUPPRESSED = "suppressed"
     FROZEN = "frozen"
-    THAWED = "thawed"
+    UNFROZEN = "unfrozen"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,8 @@ class Alert:
 
     *state* is inactive, pending or firing, and stays what it was while the alert is *frozen* (the reason in words).
     *since* is the slot in which the state was entered; *quiet_since* the first slot of a firing alert that no longer
-    burnt; *announced* says that receivers were told that it fires; *incident* is shared by all alerts of one story.
-    *held_back* says in words why an inactive alert does not fire although a tier has tripped. *silent_since* is the
+    burnt; *announced* says that receivers were told that it fires; *incident* is shared by all alerts of one incident.
+    *suppressed* says in words why an inactive alert does not fire although a tier has tripped. *silent_since* is the
     first slot in which nothing but the end of all traffic would have resolved it.
     """
 
@@ -42,7 +42,7 @@ class Alert:
     muted: bool = False
     announced: bool = False
     resolved_at: datetime | None = None
-    held_back: str | None = None
+    suppressed: str | None = None
     cause: Cause = Cause.BURN
     silent_since: datetime | None = None
 
@@ -58,7 +58,7 @@ class Alert:
             return AlertState.FROZEN
         if self.muted and self.firing:
             return AlertState.MUTED
-        suppressed = self.state is AlertState.INACTIVE and self.held_back is not None
+        suppressed = self.state is AlertState.INACTIVE and self.suppressed is not None
         return AlertState.SUPPRESSED if suppressed else self.state
 
     @property

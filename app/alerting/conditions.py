@@ -1,6 +1,6 @@
 """Conditions of an SLO that open a ticket of their own: its data is missing, its budget is going or gone (ADR-0016).
 
-They live like alerts of tiers, by the same steps, but have no windows: whoever calls says whether one holds.
+They live like alerts of rules, by the same steps, but have no windows: whoever calls says whether one holds.
 """
 
 import math
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from app.alerting.alert import Alert, Transition, TransitionKind
 from app.alerting.evidence import BudgetCounts
 from app.alerting.lifecycle import retire, step_condition
-from app.alerting.notice import Notice, NoticeStatus
+from app.alerting.notification import Notification, NotificationStatus
 from app.slo import BudgetAlerts, Cause, Evidence, GroupKey, Severity, Slo, SloId, format_duration
 
 ALERTNAMES = {
@@ -221,16 +221,16 @@ def compose_condition(
     budget_remaining: float,
     at: datetime,
     exhausted_at: datetime | None = None,
-) -> Notice:
-    """The notice of a condition's alert that fires; *exhausted_at* is as in `Notice`.
+) -> Notification:
+    """The notice of a condition's alert that fires; *exhausted_at* is as in `Notification`.
 
     Raises:
         ValueError: the alert does not fire.
     """
     if not alert.firing or alert.since is None or alert.incident is None:
         raise ValueError(f"the alert {alert.key} does not fire")
-    notice = Notice(
-        status=NoticeStatus.FIRING,
+    notice = Notification(
+        status=NotificationStatus.FIRING,
         slo=alert.slo,
         severity=alert.severity,
         incident=alert.incident,
@@ -248,7 +248,7 @@ def compose_condition(
         tier=condition.name,
         cause=condition.cause,
         condition=condition.says,
-        promise=slo.description,
+        slo_description=slo.description,
     )
     return (
         notice

@@ -11,7 +11,7 @@ from datetime import timedelta
 from functools import lru_cache
 
 from app.alerting.binomial import chance_of_at_least, chance_of_at_most
-from app.slo import Evidence, SeverityPolicy, Tier, format_duration
+from app.slo import BurnRateRule, Evidence, SeverityPolicy, format_duration
 
 _HARMLESS = 1.0
 """The burn rate that spends the budget in exactly one SLO window."""
@@ -26,7 +26,7 @@ _PARTS = (6, 3, 2)
 _MOMENTS = 2.0
 """What fails at one moment often has one cause, and counts as one failure (ADR-0018)..."""
 _MANY = 8.0
-"""...unless so many fail that one moment is enough. Where traffic is plenty a tier never trips on fewer."""
+"""...unless so many fail that one moment is enough. Where traffic is plenty a rule never trips on fewer."""
 _SHORTEST = timedelta(minutes=5)
 _MOST_TRIED = 1000
 
@@ -46,10 +46,10 @@ class WindowCounts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
-    """What a tier of an SLO with this *error_budget* (a ratio) asks of counts before it believes that it burns."""
+class SignificanceTest:
+    """What a rule of an SLO with this *error_budget* (a ratio) asks of counts before it believes that it burns."""
 
-    tier: Tier
+    rule: BurnRateRule
     error_budget: float
     evidence: Evidence
 
@@ -58,23 +58,24 @@ class Doubt:
         least = self.evidence.min_bad_events
         if counts.bad < least or (counts.bad_slots < min(_MOMENTS, least) and may_be_one_failure(counts.bad)):
             return False
-        burn_rate = min(_HARMLESS, _SLOWER * self.tier.factor)
+        burn_rate = min(_HARMLESS, _SLOWER * self.rule.factor)
         return chance_of_at_least(counts.bad, counts.total, burn_rate * self.error_budget) <= 1.0 - self.evidence.level
 
-    def is_dispelled(self, counts: WindowCounts) -> bool:
+    def passes(self, counts: WindowCounts) -> bool:
         """Whether so many bad events are no chance at all.
 
         They must be unusual, and with the lesser certainty of the root of that chance the burn rate must be above 0.55
         of the factor. Where the factor stands for eight bad events or more that holds as soon as it is reached.
 
         >>> hour = timedelta(hours=1)
-        >>> doubt = Doubt(tier=Tier(long=hour, short=hour / 12, factor=14.4), error_budget=0.001, evidence=Evidence())
-        >>> [doubt.is_dispelled(WindowCounts(window=hour, bad=bad, total=60)) for bad in (1, 2)]
+        >>> rule = BurnRateRule(long=hour, short=hour / 12, factor=14.4)
+        >>> test = SignificanceTest(rule=rule, error_budget=0.001, evidence=Evidence())
+        >>> [test.passes(WindowCounts(window=hour, bad=bad, total=60)) for bad in (1, 2)]
         [False, True]
         """
         if not self.is_unusual(counts):
             return False
-        chance = chance_of_at_least(counts.bad, counts.total, _SLOWER * self.tier.factor * self.error_budget)
+        chance = chance_of_at_least(counts.bad, counts.total, _SLOWER * self.rule.factor * self.error_budget)
         return chance <= math.sqrt(1.0 - self.evidence.level)
 
 
@@ -134,20 +135,22 @@ def what_is_missing(counts: WindowCounts, dispelled: Callable[[WindowCounts], bo
     """Why the events of a window are no evidence, in words; *dispelled* says how many would be."""
     # The number of all events would change in every slot, and with it the alert.
     within = within or f"in the last {format_duration(counts.window)}"
-    events = f"{counts.bad:.3g} bad event{'' if counts.bad == 1 else 's'} {within}"
+    events = f"{counts.bad:.3g} error{'' if counts.bad == 1 else 's'} {within}"
     if dispelled(replace(counts, bad_slots=math.inf)):
-        return f"held back for lack of evidence: {events}, all at one moment, which may be one failure"
+        return f"{events}, all at one moment, which may be one failure"
     needed = _needed(counts, dispelled)
-    return f"held back for lack of evidence: {events}, {needed} are needed to tell a burn from chance"
+    return f"{events}; at least {needed} are needed to rule out noise"
 
 
-def watched(policy: SeverityPolicy) -> tuple[timedelta, ...]:
+def recovery_windows(policy: SeverityPolicy) -> tuple[timedelta, ...]:
     """The windows that tell whether an alert is over, shortest first: parts of the longest short window.
 
     >>> from app.slo import Severity
     >>> hour = timedelta(hours=1)
-    >>> tiers = (Tier(long=hour, short=hour / 12, factor=14.4), Tier(long=6 * hour, short=hour / 2, factor=6.0))
-    >>> [format_duration(window) for window in watched(SeverityPolicy(severity=Severity.PAGE, tiers=tiers))]
+    >>> fast = BurnRateRule(long=hour, short=hour / 12, factor=14.4)
+    >>> slow = BurnRateRule(long=6 * hour, short=hour / 2, factor=6.0)
+    >>> policy = SeverityPolicy(severity=Severity.PAGE, rules=(fast, slow))
+    >>> [format_duration(window) for window in recovery_windows(policy)]
     ['5m', '10m', '15m']
     """
     return _parts(_longest_short(policy))
@@ -158,42 +161,42 @@ def needed_windows(policy: SeverityPolicy) -> tuple[timedelta, ...]:
     """All windows that the guard wants to know of, shortest first; none if it is off."""
     if policy.evidence is None:
         return ()
-    tiers = {window for tier in policy.tiers for window in (tier.long, tier.short)}
-    return tuple(sorted({*watched(policy), *tiers}))
+    rules = {window for rule in policy.rules for window in (rule.long, rule.short)}
+    return tuple(sorted({*recovery_windows(policy), *rules}))
 
 
-def hold(policy: SeverityPolicy) -> timedelta:
-    """How long an alert fires on after its last tier has cleared while nothing shows that it is over."""
+def hold_time(policy: SeverityPolicy) -> timedelta:
+    """How long an alert fires on after its last rule has cleared while nothing shows that it is over."""
     return _longest_short(policy) / 2
 
 
 def is_silent(recent: Sequence[WindowCounts], policy: SeverityPolicy) -> bool:
-    """Whether the longest short window holds no bad event: then a cleared tier is no dip of chance."""
+    """Whether the longest short window holds no bad event: then a cleared rule is no dip of chance."""
     longest = _longest_short(policy)
     return any(counts.window == longest and counts.bad <= 0 for counts in recent)
 
 
-def settles(policy: SeverityPolicy) -> timedelta:
+def relapse_window(policy: SeverityPolicy) -> timedelta:
     """How long after its end an alert that fires again counts as a relapse."""
     return 2 * _longest_short(policy)
 
 
 def is_over(recent: Sequence[WindowCounts], policy: SeverityPolicy, *, error_budget: float, adequate: float) -> bool:
-    """Whether the newest events show that no tier burns any more, long before the short windows forget the incident.
+    """Whether the newest events show that no rule burns any more, long before the short windows forget the incident.
 
     Either a part of the longest short window burns below all factors, beyond doubt; or half of it holds good events
     and no bad ones although some were to be expected if it went on as in the shortest long window.
     """
     counts = {each.window: each for each in recent if each.coverage >= adequate}
-    parts = watched(policy)
-    lowest = min(tier.factor for tier in policy.tiers) * error_budget
+    parts = recovery_windows(policy)
+    lowest = min(rule.factor for rule in policy.rules) * error_budget
     for part in parts:
         window = counts.get(part)
         if window is None or window.total <= 0 or window.bad >= lowest * window.total:
             return False
         if chance_of_at_most(window.bad, window.total, lowest) <= _DOUBT_THAT_IT_IS_OVER:
             return True
-    before = counts.get(min(tier.long for tier in policy.tiers))
+    before = counts.get(min(rule.long for rule in policy.rules))
     if not parts or before is None or before.total <= 0:
         return False
     last = counts[parts[-1]]
@@ -202,7 +205,7 @@ def is_over(recent: Sequence[WindowCounts], policy: SeverityPolicy, *, error_bud
 
 
 def _longest_short(policy: SeverityPolicy) -> timedelta:
-    return max(tier.short for tier in policy.tiers)
+    return max(rule.short for rule in policy.rules)
 
 
 @lru_cache(maxsize=1024)

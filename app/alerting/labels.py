@@ -1,13 +1,13 @@
 """The labels of an alert as every receiver gets them: its identity at Alertmanager."""
 
-from app.alerting.notice import Notice
+from app.alerting.notification import Notification
 
 RESERVED = frozenset({"alertname", "slo", "service", "severity"})
 """Labels that are ours: a document or a group cannot take them."""
 _PREFIX = "slo_group_"
 
 
-def sent_labels(notice: Notice) -> dict[str, str]:
+def sent_labels(notice: Notification) -> dict[str, str]:
     """The labels of the alert; nothing in them changes during its life.
 
     Those of a group that have one of our names are sent as ``slo_group_`` and the name. Empty labels are left out, as

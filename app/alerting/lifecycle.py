@@ -18,11 +18,11 @@ from hashlib import blake2b
 from app.alerting import evidence
 from app.alerting.alert import Alert, Transition, TransitionKind
 from app.alerting.reading import Reading, Verdict, judge
-from app.slo import AlertState, NoData, Severity, SeverityPolicy, SloId, Tier, format_duration
+from app.slo import AlertState, BurnRateRule, NoData, Severity, SeverityPolicy, SloId, format_duration
 
 Step = tuple[Alert, tuple[Transition, ...]]
 
-NO_DATA_TIER = "no data"
+NO_DATA_RULE = "no data"
 """The name of what trips an alert that takes missing data as bad."""
 NO_TRAFFIC = "no_traffic"
 """Begins the reason of an alert that is frozen, or has ended, since no events come: a code that never changes."""
@@ -36,20 +36,20 @@ def step(
     *,
     at: datetime,
     muted: bool = False,
-    story: str | None = None,
+    incident: str | None = None,
 ) -> Step:
     """The alert after the slot *at*, and what has changed.
 
     Args:
         alert: the alert after the slot before.
-        reading: what is known at this slot, tiers in the policy's order.
+        reading: what is known at this slot, rules in the policy's order.
         policy: when the alert fires and how patient it is.
         at: the slot, later than all slots before it.
         muted: whether a page of the same SLO speaks for it; it then lives on silently.
-        story: the incident that is under way in the SLO; None starts one if the alert becomes active.
+        incident: the incident that is under way in the SLO; None starts one if the alert becomes active.
     """
     verdict = judge(reading, policy, quiet_for=_quiet_for(alert, at))
-    return _step(alert, verdict, policy, at=at, muted=muted, story=story)
+    return _step(alert, verdict, policy, at=at, muted=muted, incident=incident)
 
 
 def step_slo(
@@ -70,7 +70,7 @@ def step_slo(
     says why alerts without data end whatever its wish is, None if they need not.
     """
     known = {alert.severity: alert for alert in alerts}
-    story = next((alert.incident for alert in alerts if alert.incident is not None), None)
+    incident = next((alert.incident for alert in alerts if alert.incident is not None), None)
     stepped: list[Alert] = []
     changes: list[Transition] = []
     page: Alert | None = None
@@ -81,9 +81,9 @@ def step_slo(
         stale = readings[policy.severity].stale
         policy_now = (NoData.FREEZE if not stale else no_data) if ended is None or not stale else NoData.RESOLVE
         alert, transitions = _step(
-            alert, verdict, policy, at=at, muted=muted, story=story, no_data=policy_now, ended=ended
+            alert, verdict, policy, at=at, muted=muted, incident=incident, no_data=policy_now, ended=ended
         )
-        story = story or alert.incident
+        incident = incident or alert.incident
         page = alert if policy.severity is Severity.PAGE else page
         stepped.append(alert)
         changes.extend(transitions)
@@ -104,7 +104,7 @@ def step_condition(
     """The alert of a condition after the slot *at*; it stays as it is where nobody knows whether the condition *holds*.
 
     *ended* says why it ends, where that is not because the condition no longer holds; *muted* that it is silent.
-    Its incident is its own: a ticket about the budget or the data is no part of the story of a burn.
+    Its incident is its own: a ticket about the budget or the data is no part of the incident of a burn.
     """
     if holds is None or (not holds and alert.state is AlertState.INACTIVE):
         return alert, ()
@@ -114,7 +114,7 @@ def step_condition(
     elif alert.firing:
         moved, change = _go_on(alert, name), None
     else:
-        policy = SeverityPolicy(severity=alert.severity, tiers=(), pending_for=pending_for)
+        policy = SeverityPolicy(severity=alert.severity, rules=(), pending_for=pending_for)
         moved, change = _while_burning(alert, name, policy, at, incident_id(SloId(alert.key), at))
     return _announce(moved, change, at, muted=muted)
 
@@ -129,7 +129,7 @@ def retire(alerts: Sequence[Alert], *, at: datetime, reason: str) -> tuple[Trans
 
 
 def incident_id(slo: SloId, at: datetime) -> str:
-    """The name of the story that begins in *slo* at *at*; the same whenever the slot is stepped again."""
+    """The id of the incident that begins in *slo* at *at*; the same whenever the slot is stepped again."""
     return blake2b(f"{slo}@{at.timestamp():.3f}".encode(), digest_size=8).hexdigest()
 
 
@@ -144,12 +144,12 @@ def _urgency(policy: SeverityPolicy) -> int:
 def _mutes(page: Alert, verdict: Verdict, at: datetime) -> bool:
     """Whether the page speaks for a ticket with this verdict.
 
-    A short incident is over long before the windows of a ticket forget it. After the page's end a tier of the
+    A short incident is over long before the windows of a ticket forget it. After the page's end a rule of the
     ticket counts anew once its short window holds nothing of the page's time (ADR-0011).
     """
     if page.firing:
         return True
-    return page.resolved_at is not None and verdict.tier is not None and at - page.resolved_at < verdict.tier.short
+    return page.resolved_at is not None and verdict.rule is not None and at - page.resolved_at < verdict.rule.short
 
 
 def _step(
@@ -159,24 +159,24 @@ def _step(
     *,
     at: datetime,
     muted: bool,
-    story: str | None,
+    incident: str | None,
     no_data: NoData = NoData.FREEZE,
     ended: str | None = None,
 ) -> Step:
     if verdict.unknown is not None:
         reason = ended or f"{verdict.unknown}; this SLO says: no_data: {no_data}"
-        moved, changes = _without_data(alert, verdict.unknown, policy, no_data, at=at, muted=muted, story=story)
+        moved, changes = _without_data(alert, verdict.unknown, policy, no_data, at=at, muted=muted, incident=incident)
         return moved, tuple(
             replace(change, reason=reason) if change.kind is TransitionKind.RESOLVED else change for change in changes
         )
     if alert.frozen is None and alert.state is AlertState.INACTIVE and not verdict.burning:
-        return _hold_back(alert, verdict, at)
-    silent = _silent_tier(alert, verdict, policy)
+        return _suppress(alert, verdict, at)
+    silent = _silent_rule(alert, verdict, policy)
     if silent is not None:
         return _without_traffic(alert, silent, policy, at=at, muted=muted)
-    alert = replace(alert, held_back=None, silent_since=None) if alert.held_back or alert.silent_since else alert
-    thawed, changes = _thaw(alert, at)
-    moved, change = _advance(thawed, verdict, policy, at, story)
+    alert = replace(alert, suppressed=None, silent_since=None) if alert.suppressed or alert.silent_since else alert
+    unfrozen, changes = _unfreeze(alert, at)
+    moved, change = _advance(unfrozen, verdict, policy, at, incident)
     heard, told = _announce(moved, change, at, muted=muted)
     return heard, (*changes, *told)
 
@@ -189,26 +189,26 @@ def _without_data(
     *,
     at: datetime,
     muted: bool,
-    story: str | None,
+    incident: str | None,
 ) -> Step:
     if no_data is NoData.FREEZE or (no_data is not NoData.BAD and alert.state is AlertState.INACTIVE):
         return _freeze(alert, reason, at)
-    thawed, changes = _thaw(alert, at)
+    unfrozen, changes = _unfreeze(alert, at)
     match no_data:
-        case NoData.BAD if thawed.firing:
-            moved, change = _go_on(thawed, NO_DATA_TIER), None
+        case NoData.BAD if unfrozen.firing:
+            moved, change = _go_on(unfrozen, NO_DATA_RULE), None
         case NoData.BAD:
-            moved, change = _while_burning(thawed, NO_DATA_TIER, policy, at, story)
+            moved, change = _while_burning(unfrozen, NO_DATA_RULE, policy, at, incident)
         case NoData.GOOD:
-            moved, change = _while_quiet(thawed, policy.keep_firing_for, at)
+            moved, change = _while_quiet(unfrozen, policy.keep_firing_for, at)
         case _:
-            moved, change = _while_quiet(thawed, timedelta(0), at)
+            moved, change = _while_quiet(unfrozen, timedelta(0), at)
     heard, told = _announce(moved, change, at, muted=muted)
     return heard, (*changes, *told)
 
 
-def _silent_tier(alert: Alert, verdict: Verdict, policy: SeverityPolicy) -> Tier | None:
-    """The tier that made a firing alert fire and has cleared only since no events came; None if there were any.
+def _silent_rule(alert: Alert, verdict: Verdict, policy: SeverityPolicy) -> BurnRateRule | None:
+    """The rule that made a firing alert fire and has cleared only since no events came; None if there were any.
 
     Once a slot with events was quiet, what follows is patience, and needs no further events.
     """
@@ -216,16 +216,16 @@ def _silent_tier(alert: Alert, verdict: Verdict, policy: SeverityPolicy) -> Tier
         return None
     if policy.resolve_no_traffic_after == timedelta(0):
         return None
-    if any(tier.name == alert.tier for tier in policy.tiers):
-        return next((tier for tier in verdict.silent if tier.name == alert.tier), None)
-    # A tier that the documents no longer have is judged by the quickest one.
+    if any(rule.name == alert.tier for rule in policy.rules):
+        return next((rule for rule in verdict.silent if rule.name == alert.tier), None)
+    # A rule that the documents no longer have is judged by the quickest one.
     return next(iter(verdict.silent), None)
 
 
-def _without_traffic(alert: Alert, tier: Tier, policy: SeverityPolicy, *, at: datetime, muted: bool) -> Step:
+def _without_traffic(alert: Alert, rule: BurnRateRule, policy: SeverityPolicy, *, at: datetime, muted: bool) -> Step:
     since, patience = alert.silent_since or at, policy.resolve_no_traffic_after
     if patience is None or at - since < patience:
-        return _freeze(replace(alert, silent_since=since), f"{NO_TRAFFIC}: {_no_events(tier.short)}", at)
+        return _freeze(replace(alert, silent_since=since), f"{NO_TRAFFIC}: {_no_events(rule.short)}", at)
     moved, change = _while_quiet(replace(alert, frozen=None, silent_since=None), timedelta(0), at)
     change = None if change is None else replace(change, reason=f"{NO_TRAFFIC}: {_no_events(patience)}")
     return _announce(moved, change, at, muted=muted)
@@ -235,13 +235,13 @@ def _no_events(window: timedelta) -> str:
     return f"no events in the last {format_duration(window)}"
 
 
-def _hold_back(alert: Alert, verdict: Verdict, at: datetime) -> Step:
-    if alert.held_back == verdict.held_back:
+def _suppress(alert: Alert, verdict: Verdict, at: datetime) -> Step:
+    if alert.suppressed == verdict.suppressed:
         return alert, ()
-    held = replace(alert, held_back=verdict.held_back)
-    if verdict.held_back is None or alert.held_back is not None:
+    held = replace(alert, suppressed=verdict.suppressed)
+    if verdict.suppressed is None or alert.suppressed is not None:
         return held, ()
-    return held, (_change(held, TransitionKind.HELD_BACK, at, reason=verdict.held_back),)
+    return held, (_change(held, TransitionKind.SUPPRESSED, at, reason=verdict.suppressed),)
 
 
 def _freeze(alert: Alert, reason: str, at: datetime) -> Step:
@@ -254,23 +254,23 @@ def _freeze(alert: Alert, reason: str, at: datetime) -> Step:
     return frozen, (_change(frozen, TransitionKind.FROZEN, at, reason=reason),)
 
 
-def _thaw(alert: Alert, at: datetime) -> Step:
+def _unfreeze(alert: Alert, at: datetime) -> Step:
     if alert.frozen is None:
         return alert, ()
-    thawed = replace(alert, frozen=None)
+    unfrozen = replace(alert, frozen=None)
     if alert.state is AlertState.INACTIVE:
-        return thawed, ()
-    return thawed, (_change(thawed, TransitionKind.THAWED, at),)
+        return unfrozen, ()
+    return unfrozen, (_change(unfrozen, TransitionKind.UNFROZEN, at),)
 
 
 def _advance(
-    alert: Alert, verdict: Verdict, policy: SeverityPolicy, at: datetime, story: str | None
+    alert: Alert, verdict: Verdict, policy: SeverityPolicy, at: datetime, incident: str | None
 ) -> tuple[Alert, Transition | None]:
     if alert.firing:
         return _while_firing(alert, verdict, policy, at)
-    if verdict.tier is None:
+    if verdict.rule is None:
         return _while_quiet(alert, timedelta(0), at)
-    return _while_burning(alert, verdict.tier.name, policy, at, story)
+    return _while_burning(alert, verdict.rule.name, policy, at, incident)
 
 
 def _while_firing(
@@ -279,7 +279,7 @@ def _while_firing(
     if verdict.over and not _relapsed(alert, policy):
         return _while_quiet(alert, policy.keep_firing_for, at)
     if verdict.tripped is None:
-        return _while_quiet(alert, max(policy.keep_firing_for, verdict.hold), at)
+        return _while_quiet(alert, max(policy.keep_firing_for, verdict.hold_time), at)
     return _go_on(alert, verdict.tripped.name), None
 
 
@@ -287,7 +287,7 @@ def _relapsed(alert: Alert, policy: SeverityPolicy) -> bool:
     """Whether it fires again so soon that the last end was no end; such an alert is not ended early."""
     if alert.resolved_at is None or alert.since is None:
         return False
-    return alert.since - alert.resolved_at < evidence.settles(policy)
+    return alert.since - alert.resolved_at < evidence.relapse_window(policy)
 
 
 def _go_on(alert: Alert, tier: str) -> Alert:
@@ -310,11 +310,11 @@ def _while_quiet(alert: Alert, patience: timedelta, at: datetime) -> tuple[Alert
 
 
 def _while_burning(
-    alert: Alert, tier: str, policy: SeverityPolicy, at: datetime, story: str | None
+    alert: Alert, tier: str, policy: SeverityPolicy, at: datetime, incident: str | None
 ) -> tuple[Alert, Transition | None]:
     entered = alert.state is AlertState.INACTIVE
     if entered:
-        incident = story or incident_id(alert.slo, at)
+        incident = incident or incident_id(alert.slo, at)
         alert = replace(alert, state=AlertState.PENDING, since=at, incident=incident)
     active = alert if alert.tier == tier else replace(alert, tier=tier)
     if at - (active.since or at) >= policy.pending_for:
@@ -341,7 +341,7 @@ def _announce(alert: Alert, change: Transition | None, at: datetime, *, muted: b
     """Tell that the alert fires, once, in the first slot in which no page speaks for it.
 
     An alert that was announced stays so: withdrawing a ticket when a page comes would read as an all-clear. One that
-    was muted for as long as it burned, and fires on only out of patience, is no news any more.
+    was muted for as long as it burned, and fires on only out of patience, is no longer worth a notification.
     """
     changes = () if change is None else (change,)
     if not alert.firing or (alert.quiet_since is not None and not alert.announced):

@@ -1,4 +1,4 @@
-"""The default tiers of long and short windows, and the check that a factor can be right.
+"""The default rules of long and short windows, and the check that a factor can be right.
 
 Source: https://sre.google/workbook/alerting-on-slos/, approach 6 and table 5-8. The 1d/2h ticket is in the chapter's
 code, not in its table.
@@ -8,14 +8,14 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.slo import Evidence, Severity, SeverityPolicy, Tier, Window
+from app.slo import BurnRateRule, Evidence, Severity, SeverityPolicy, Window
 
 _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TierTemplate:
-    """A tier before the SLO window is known: it trips when *budget_share* is spent within *long*."""
+class RuleTemplate:
+    """A rule before the SLO window is known: it trips when *budget_share* is spent within *long*."""
 
     severity: Severity
     long: timedelta
@@ -34,10 +34,10 @@ class TierTemplate:
 
 
 TEMPLATES = (
-    TierTemplate(severity=Severity.PAGE, long=timedelta(hours=1), short=timedelta(minutes=5), budget_share=0.02),
-    TierTemplate(severity=Severity.PAGE, long=timedelta(hours=6), short=timedelta(minutes=30), budget_share=0.05),
-    TierTemplate(severity=Severity.TICKET, long=timedelta(days=1), short=timedelta(hours=2), budget_share=0.10),
-    TierTemplate(severity=Severity.TICKET, long=timedelta(days=3), short=timedelta(hours=6), budget_share=0.10),
+    RuleTemplate(severity=Severity.PAGE, long=timedelta(hours=1), short=timedelta(minutes=5), budget_share=0.02),
+    RuleTemplate(severity=Severity.PAGE, long=timedelta(hours=6), short=timedelta(minutes=30), budget_share=0.05),
+    RuleTemplate(severity=Severity.TICKET, long=timedelta(days=1), short=timedelta(hours=2), budget_share=0.10),
+    RuleTemplate(severity=Severity.TICKET, long=timedelta(days=3), short=timedelta(hours=6), budget_share=0.10),
 )
 
 
@@ -47,38 +47,38 @@ def highest_burn_rate(objective: float) -> float:
 
 
 def default_policies(window: Window, objective: float) -> tuple[SeverityPolicy, ...]:
-    """The policies of an SLO that says nothing about its tiers, the page first.
+    """The policies of an SLO that says nothing about its rules, the page first.
 
-    Left out are tiers that look back further than the SLO window, since the budget no longer counts those events, and
-    tiers whose factor not even a total outage reaches. A severity without tiers is left out as a whole (ADR-0010).
+    Left out are rules that look back further than the SLO window, since the budget no longer counts those events, and
+    rules whose factor not even a total outage reaches. A severity without rules is left out as a whole (ADR-0010).
     """
     policies = []
     for severity in Severity:
-        tiers = tuple(
-            Tier(long=template.long, short=template.short, factor=template.factor(window.nominal))
+        rules = tuple(
+            BurnRateRule(long=template.long, short=template.short, factor=template.factor(window.nominal))
             for template in TEMPLATES
             if template.severity is severity and template.long <= window.nominal
         )
-        possible = tuple(tier for tier in tiers if check_tier(tier, objective) is None)
+        possible = tuple(rule for rule in rules if check_rule(rule, objective) is None)
         if possible:
-            policies.append(SeverityPolicy(severity=severity, tiers=possible, evidence=Evidence()))
+            policies.append(SeverityPolicy(severity=severity, rules=possible, evidence=Evidence()))
     return tuple(policies)
 
 
-def check_tier(tier: Tier, objective: float) -> tuple[str, str] | None:
-    """Why the factor of *tier* can never be right for *objective*, and what to write instead; None if it can be."""
-    if not math.isfinite(tier.factor):
-        return f"the factor of {tier.name} must be a number", "write a number such as 14.4"
-    if tier.factor < 1.0 - _ROUNDING:
+def check_rule(rule: BurnRateRule, objective: float) -> tuple[str, str] | None:
+    """Why the factor of *rule* can never be right for *objective*, and what to write instead; None if it can be."""
+    if not math.isfinite(rule.factor):
+        return f"the factor of {rule.name} must be a number", "write a number such as 14.4"
+    if rule.factor < 1.0 - _ROUNDING:
         return (
-            f"the factor {tier.factor:g} of {tier.name} is below 1: it would fire while the objective is met",
+            f"the factor {rule.factor:g} of {rule.name} is below 1: it would fire while the objective is met",
             "write at least 1",
         )
     highest = highest_burn_rate(objective)
-    if tier.factor > highest * (1.0 + _ROUNDING):
+    if rule.factor > highest * (1.0 + _ROUNDING):
         return (
             (
-                f"the factor {tier.factor:g} of {tier.name} can never be reached: at an objective of "
+                f"the factor {rule.factor:g} of {rule.name} can never be reached: at an objective of "
                 f"{_percent(objective)} a total outage burns at {highest:.6g}"
             ),
             f"write at most {highest:.6g}",

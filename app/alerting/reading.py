@@ -1,6 +1,6 @@
 """What is known of an SLO at one slot, and the verdict on whether one severity of it burns.
 
-A verdict has four values: burning, quiet, held back for lack of evidence, and unknown. An alert whose verdict is
+A verdict has four values: burning, quiet, suppressed for lack of evidence, and unknown. An alert whose verdict is
 unknown is frozen.
 """
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from app.alerting import evidence
-from app.alerting.evidence import Doubt, WindowCounts
-from app.slo import SeverityPolicy, Tier, format_duration
+from app.alerting.evidence import SignificanceTest, WindowCounts
+from app.slo import BurnRateRule, SeverityPolicy, format_duration
 from app.slo.arrays import Bools, Floats
 
 ADEQUATE_COVERAGE = 0.9
@@ -20,8 +20,8 @@ _ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TierReading:
-    """One tier at one slot: burn rates (NaN = no events), coverages (ratio 0..1), and the long window's events.
+class RuleReading:
+    """One rule at one slot: burn rates (NaN = no events), coverages (ratio 0..1), and the long window's events.
 
     *bad_slots* is as in `WindowCounts`.
     """
@@ -39,20 +39,20 @@ class TierReading:
         """Whether enough of both windows is measured to judge by; an unknown (NaN) coverage is not."""
         return self.long_coverage >= ADEQUATE_COVERAGE and self.short_coverage >= ADEQUATE_COVERAGE
 
-    def trips(self, tier: Tier) -> bool:
+    def trips(self, rule: BurnRateRule) -> bool:
         """Whether both burn rates reach the factor; NaN never does."""
         # 144 bad events of 10,000 are 14.4 times an error budget of 0.001, and 14.399999999999999 in floating point.
-        reached = tier.factor * (1.0 - _ROUNDING)
+        reached = rule.factor * (1.0 - _ROUNDING)
         return self.long_burn_rate >= reached and self.short_burn_rate >= reached
 
 
-def is_calm(tier: Tier, *, burn_rates: tuple[Floats, Floats], coverages: tuple[Floats, Floats]) -> Bools:
-    """Whether a tier is adequately measured and does not trip, for many SLOs at once.
+def is_calm(rule: BurnRateRule, *, burn_rates: tuple[Floats, Floats], coverages: tuple[Floats, Floats]) -> Bools:
+    """Whether a rule is adequately measured and does not trip, for many SLOs at once.
 
     Pairs are of the long and the short window, arrays of shape (members,). Such a reading is quiet: an alert that is
-    inactive, and neither frozen nor held back, stays as it is.
+    inactive, and neither frozen nor suppressed, stays as it is.
     """
-    reached = tier.factor * (1.0 - _ROUNDING)
+    reached = rule.factor * (1.0 - _ROUNDING)
     trips = (burn_rates[0] >= reached) & (burn_rates[1] >= reached)
     adequate = (coverages[0] >= ADEQUATE_COVERAGE) & (coverages[1] >= ADEQUATE_COVERAGE)
     calm: Bools = adequate & ~trips
@@ -61,7 +61,7 @@ def is_calm(tier: Tier, *, burn_rates: tuple[Floats, Floats], coverages: tuple[F
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One severity at one slot: its tiers in the policy's order, and whether the newest data is too old to judge by.
+    """One severity at one slot: its rules in the policy's order, and whether the newest data is too old to judge by.
 
     *stale_because* says why there is no newer data, where that is known. *partial* says what is missing from the data,
     None if it is whole: partial data may show a burn, never its end.
@@ -71,7 +71,7 @@ class Reading:
     events since the alert last ended, needed for as long as the longest window reaches back to that.
     """
 
-    tiers: tuple[TierReading, ...]
+    rules: tuple[RuleReading, ...]
     stale: bool = False
     stale_because: str | None = None
     partial: str | None = None
@@ -82,26 +82,26 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether it burns, and by which tier; *unknown* says in words why that cannot be told.
+    """Whether it burns, and by which rule; *unknown* says in words why that cannot be told.
 
-    *tier* has tripped and there is evidence enough to fire; *tripped* has tripped, which keeps an alert firing;
-    *held_back* says why a tier that has tripped is not believed yet. *over* says that the newest events show the end;
-    *hold* is how long an alert fires on after the last tier has cleared while nothing shows that. *silent* are the
-    tiers in whose short windows there was no event at all: they have cleared, and that says nothing.
+    *rule* has tripped and there is evidence enough to fire; *tripped* has tripped, which keeps an alert firing;
+    *suppressed* says why a rule that has tripped is not believed yet. *over* says that the newest events show the end;
+    *hold_time* is how long an alert fires on after the last rule has cleared while nothing shows that. *silent* are the
+    rules in whose short windows there was no event at all: they have cleared, and that says nothing.
     """
 
-    tier: Tier | None = None
+    rule: BurnRateRule | None = None
     unknown: str | None = None
-    tripped: Tier | None = None
-    held_back: str | None = None
+    tripped: BurnRateRule | None = None
+    suppressed: str | None = None
     over: bool = False
-    hold: timedelta = timedelta(0)
-    silent: tuple[Tier, ...] = ()
+    hold_time: timedelta = timedelta(0)
+    silent: tuple[BurnRateRule, ...] = ()
 
     @property
     def burning(self) -> bool:
-        """Whether a tier has tripped on adequate data and with enough evidence to fire."""
-        return self.tier is not None
+        """Whether a rule has tripped on adequate data and with enough evidence to fire."""
+        return self.rule is not None
 
 
 QUIET = Verdict()
@@ -109,16 +109,16 @@ STALE = Verdict(unknown="the newest data is too old to judge by")
 
 
 def judge(reading: Reading, policy: SeverityPolicy, *, quiet_for: timedelta | None = None) -> Verdict:
-    """The verdict of a policy on a reading: the quickest tier that trips, or quiet, held back, or unknown.
+    """The verdict of a policy on a reading: the quickest rule that trips, or quiet, suppressed, or unknown.
 
-    One tier that trips on adequate data is enough to know that it burns; that it is quiet is only known when the
-    data of every tier is adequate. *quiet_for* is the time since the alert last ended, None if it never did.
+    One rule that trips on adequate data is enough to know that it burns; that it is quiet is only known when the
+    data of every rule is adequate. *quiet_for* is the time since the alert last ended, None if it never did.
 
     Raises:
-        ValueError: the reading is of another set of tiers.
+        ValueError: the reading is of another set of rules.
     """
-    if len(reading.tiers) != len(policy.tiers):
-        raise ValueError(f"{len(reading.tiers)} readings for the {len(policy.tiers)} tiers of a {policy.severity}")
+    if len(reading.rules) != len(policy.rules):
+        raise ValueError(f"{len(reading.rules)} readings for the {len(policy.rules)} rules of a {policy.severity}")
     if reading.stale:
         return STALE if reading.stale_because is None else Verdict(unknown=reading.stale_because)
     verdict = _judge(reading, policy, quiet_for)
@@ -128,65 +128,71 @@ def judge(reading: Reading, policy: SeverityPolicy, *, quiet_for: timedelta | No
 
 
 def _judge(reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None) -> Verdict:
-    tripped: list[tuple[Tier, TierReading]] = []
-    inadequate: list[tuple[Tier, TierReading]] = []
-    for tier, measured in zip(policy.tiers, reading.tiers, strict=True):
+    tripped: list[tuple[BurnRateRule, RuleReading]] = []
+    inadequate: list[tuple[BurnRateRule, RuleReading]] = []
+    for rule, measured in zip(policy.rules, reading.rules, strict=True):
         if not measured.adequate:
-            inadequate.append((tier, measured))
-        elif measured.trips(tier):
-            tripped.append((tier, measured))
+            inadequate.append((rule, measured))
+        elif measured.trips(rule):
+            tripped.append((rule, measured))
     if inadequate and not tripped:
         return Verdict(unknown=_why(*inadequate[0]))
     silent = tuple(
-        tier for tier, measured in zip(policy.tiers, reading.tiers, strict=True) if math.isnan(measured.short_burn_rate)
+        rule for rule, measured in zip(policy.rules, reading.rules, strict=True) if math.isnan(measured.short_burn_rate)
     )
     if policy.evidence is None or not reading.recent or math.isnan(reading.error_budget):
-        return Verdict(tier=tripped[0][0], tripped=tripped[0][0]) if tripped else Verdict(silent=silent)
+        return Verdict(rule=tripped[0][0], tripped=tripped[0][0]) if tripped else Verdict(silent=silent)
     verdict = _with_evidence(reading, policy, tripped, quiet_for)
     return replace(verdict, silent=silent) if silent else verdict
 
 
 def _with_evidence(
-    reading: Reading, policy: SeverityPolicy, tripped: list[tuple[Tier, TierReading]], quiet_for: timedelta | None
+    reading: Reading,
+    policy: SeverityPolicy,
+    tripped: list[tuple[BurnRateRule, RuleReading]],
+    quiet_for: timedelta | None,
 ) -> Verdict:
     over = evidence.is_over(reading.recent, policy, error_budget=reading.error_budget, adequate=ADEQUATE_COVERAGE)
-    believed, held_back = _believed(reading, policy, tripped, quiet_for)
+    believed, suppressed = _believed(reading, policy, tripped, quiet_for)
     if over:
-        # Its windows still hold what an alert has told of, or what ended before anybody watched: no news.
-        believed, held_back = None, None
+        # Its windows still hold what an alert has told of, or what ended before it was evaluated: nothing new.
+        believed, suppressed = None, None
     return Verdict(
-        tier=believed,
+        rule=believed,
         tripped=tripped[0][0] if tripped else None,
-        held_back=None if believed is not None else held_back,
+        suppressed=None if believed is not None else suppressed,
         over=over,
-        hold=timedelta(0) if evidence.is_silent(reading.recent, policy) else evidence.hold(policy),
+        hold_time=timedelta(0) if evidence.is_silent(reading.recent, policy) else evidence.hold_time(policy),
     )
 
 
 def _believed(
-    reading: Reading, policy: SeverityPolicy, tripped: list[tuple[Tier, TierReading]], quiet_for: timedelta | None
-) -> tuple[Tier | None, str | None]:
-    """The quickest tier with enough evidence; and what the quickest tier that has tripped lacks."""
+    reading: Reading,
+    policy: SeverityPolicy,
+    tripped: list[tuple[BurnRateRule, RuleReading]],
+    quiet_for: timedelta | None,
+) -> tuple[BurnRateRule | None, str | None]:
+    """The quickest rule with enough evidence; and what the quickest rule that has tripped lacks."""
     doubts = []
-    for tier, measured in tripped:
-        doubt = _doubt(tier, measured, reading, policy, quiet_for)
+    for rule, measured in tripped:
+        doubt = _doubt(rule, measured, reading, policy, quiet_for)
         if doubt is None:
-            return tier, None
+            return rule, None
         doubts.append(doubt)
     return None, doubts[0] if doubts else None
 
 
 def _doubt(
-    tier: Tier, measured: TierReading, reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None
+    rule: BurnRateRule, measured: RuleReading, reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None
 ) -> str | None:
     if policy.evidence is None:
         return None
-    doubt = Doubt(tier=tier, error_budget=reading.error_budget, evidence=policy.evidence)
+    doubt = SignificanceTest(rule=rule, error_budget=reading.error_budget, evidence=policy.evidence)
     total = measured.good + measured.bad
-    counts = WindowCounts(window=tier.long, total=total, bad=measured.bad, bad_slots=measured.bad_slots)
-    if not doubt.is_dispelled(counts):
-        return evidence.what_is_missing(counts, doubt.is_dispelled)
-    if quiet_for is None or quiet_for >= tier.long:
+    counts = WindowCounts(window=rule.long, total=total, bad=measured.bad, bad_slots=measured.bad_slots)
+    if not doubt.passes(counts):
+        return evidence.what_is_missing(counts, doubt.passes)
+    if quiet_for is None or quiet_for >= rule.long:
         return None
     # What an alert has told of once is no evidence for the next one (ADR-0017).
     since_end = reading.since_end or WindowCounts(window=quiet_for, total=0.0, bad=0.0)
@@ -197,8 +203,8 @@ def _doubt(
     return evidence.what_is_missing(since_end, doubt.is_unusual, within="since the last alert ended")
 
 
-def _why(tier: Tier, measured: TierReading) -> str:
+def _why(rule: BurnRateRule, measured: RuleReading) -> str:
     # The figure itself would change in every slot, and with it the alert and its annotations.
     short_is_poor = not measured.short_coverage >= ADEQUATE_COVERAGE
-    window = tier.short if short_is_poor else tier.long
+    window = rule.short if short_is_poor else rule.long
     return f"less than {ADEQUATE_COVERAGE:.0%} of the last {format_duration(window)} is measured"

@@ -5,15 +5,15 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.alerting.labels import sent_labels
-from app.alerting.notice import Notice, resolve
+from app.alerting.notification import Notification, resolve
 
 RELABELLED = "its labels were changed"
 """Why the alert with the old labels ends; its incident goes on under the new ones."""
 
 
 def relabel(
-    current: Mapping[str, Notice], last: Mapping[str, Notice], *, at: datetime
-) -> tuple[dict[str, Notice], tuple[Notice, ...]]:
+    current: Mapping[str, Notification], last: Mapping[str, Notification], *, at: datetime
+) -> tuple[dict[str, Notification], tuple[Notification, ...]]:
     """The notices in force, each with when it got its labels, and what receivers are told of labels that have changed.
 
     Args:
@@ -21,8 +21,8 @@ def relabel(
         last: by key, those of the slot before.
         at: the slot.
     """
-    found: dict[str, Notice] = {}
-    told: list[Notice] = []
+    found: dict[str, Notification] = {}
+    told: list[Notification] = []
     for key, notice in current.items():
         before = last.get(key)
         found[key] = notice

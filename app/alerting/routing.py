@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from app.alerting.labels import sent_labels
-from app.alerting.notice import Notice
+from app.alerting.notification import Notification
 from app.slo import Severity
 
 Patterns = tuple[str, ...]
@@ -24,7 +24,7 @@ class Route:
     labels: tuple[tuple[str, Patterns], ...] = ()
     goes_on: bool = False
 
-    def matches(self, notice: Notice) -> bool:
+    def matches(self, notice: Notification) -> bool:
         """Whether the alert is one of this route's; a label that it does not have is empty."""
         if self.severities and notice.severity not in self.severities:
             return False
@@ -52,7 +52,7 @@ class Routing:
         routed = (name for route in self.routes for name in route.receivers)
         return frozenset((*self.always, *self.default, *routed, *self.unrouted))
 
-    def receivers(self, notice: Notice) -> tuple[str, ...]:
+    def receivers(self, notice: Notification) -> tuple[str, ...]:
         """Who is told of the alert, each once."""
         found: list[str] = [*self.always]
         matched = False

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from app.slo import SeverityPolicy, Slo, Tier
+from app.slo import BurnRateRule, SeverityPolicy, Slo
 from app.slo.arrays import Floats
 
 _SCRAPES = 2
@@ -36,11 +36,11 @@ def with_windows_of_at_least(slo: Slo, shortest: timedelta) -> Slo:
 
 
 def _widened(policy: SeverityPolicy, shortest: timedelta) -> SeverityPolicy:
-    return replace(policy, tiers=tuple(_widened_tier(tier, shortest) for tier in policy.tiers))
+    return replace(policy, rules=tuple(_widened_rule(rule, shortest) for rule in policy.rules))
 
 
-def _widened_tier(tier: Tier, shortest: timedelta) -> Tier:
-    if tier.short >= shortest:
-        return tier
+def _widened_rule(rule: BurnRateRule, shortest: timedelta) -> BurnRateRule:
+    if rule.short >= shortest:
+        return rule
     # The long window stays the longer one: a rule with one window fires on for as long as that remembers the errors.
-    return replace(tier, short=shortest, long=max(tier.long, 2 * shortest))
+    return replace(rule, short=shortest, long=max(rule.long, 2 * shortest))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.alerting import Notice, Transition
+from app.alerting import Notification, Transition
 from app.api.responses import utc
 from app.slo import CalendarWindow, SloId, format_duration
 from app.status import AlertView, BudgetView, HistoryPoint, Problem, Progress, Snapshot, WindowView
@@ -46,7 +46,7 @@ def slo_document(snapshot: Snapshot) -> Document:
 
 
 def alert_document(
-    snapshot: Snapshot, alert: AlertView, told: Notice | None, *, owner: SloId, external_url: str
+    snapshot: Snapshot, alert: AlertView, told: Notification | None, *, owner: SloId, external_url: str
 ) -> Document:
     """One alert with the SLO, or the member of its group, that is its *owner*, and what people are told of it."""
     return {
@@ -147,7 +147,7 @@ def _alert(alert: AlertView) -> Document:
     }
 
 
-def _told(notice: Notice) -> Document:
+def _told(notice: Notification) -> Document:
     said = annotations(notice)
     return {
         "incident": notice.incident,

@@ -240,7 +240,7 @@ class ActiveAlertModel(AlertModel):
     name: str
     group: dict[str, str]
     url: str = Field(description="The page of the SLO.")
-    incident: str | None = Field(description="Shared by all that alerts of one SLO did in one story.")
+    incident: str | None = Field(description="Shared by all transitions of one incident.")
     summary: str | None
     description: str | None
     burn_rate_long: float | None

@@ -15,5 +15,5 @@ Source: https://sre.google/workbook/alerting-on-slos/ (the windows of its recomm
 
 def windows_of(slo: Slo) -> tuple[timedelta, ...]:
     """The look-back windows of an SLO, shortest first: the standard set and those of its alerts."""
-    alerts = {length for policy in slo.alerting.policies for tier in policy.tiers for length in (tier.long, tier.short)}
+    alerts = {length for policy in slo.alerting.policies for tier in policy.rules for length in (tier.long, tier.short)}
     return tuple(sorted({*STANDARD_WINDOWS, *alerts}))

@@ -205,7 +205,7 @@ class Inspector:
         widened = with_windows_of_at_least(slo, timedelta(seconds=float(shortest_windows_s(np.array([every_s]))[0])))
         if widened != slo:
             pairs = zip(slo.alerting.policies, widened.alerting.policies, strict=True)
-            tiers = [tier for before, after in pairs for tier in after.tiers if tier not in before.tiers]
+            tiers = [tier for before, after in pairs for tier in after.rules if tier not in before.rules]
             names = ", ".join(dict.fromkeys(tier.name for tier in tiers))
             problem = (
                 f"{render(slo.sli.total)} is scraped every {every_s:.0f} s: its short windows hold too few samples"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from app.alerting import Notice, NoticeStatus, resolve
+from app.alerting import Notification, NotificationStatus, resolve
 from app.cli.configuration import settings_for
 from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, errors, fail, output, print_json
 from app.cli.remote import RemoteError, Url, dead_letters, revive_letter
@@ -143,7 +143,7 @@ async def _try(config: DeliveryConfig, settings: Settings, severity: Severity, *
         await opened.aclose()
 
 
-async def _tell(receiver: Receiver, notices: Sequence[Notice], clock: Clock) -> AsyncIterator[Outcome]:
+async def _tell(receiver: Receiver, notices: Sequence[Notification], clock: Clock) -> AsyncIterator[Outcome]:
     for notice in notices:
         (outcome,) = await receiver.deliver([notice], at=clock.now())
         yield outcome
@@ -151,10 +151,10 @@ async def _tell(receiver: Receiver, notices: Sequence[Notice], clock: Clock) -> 
             return
 
 
-def _notice(clock: Clock, severity: Severity) -> Notice:
+def _notice(clock: Clock, severity: Severity) -> Notification:
     at = clock.now()
-    return Notice(
-        status=NoticeStatus.FIRING,
+    return Notification(
+        status=NotificationStatus.FIRING,
         slo=SloId("sloburn-test"),
         severity=severity,
         incident=f"test-{at.timestamp():.0f}",

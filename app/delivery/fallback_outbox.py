@@ -14,7 +14,7 @@ from itertools import count
 
 from typing_extensions import override
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import Notification, NotificationStatus
 from app.delivery.endings import Bury, Done, Ending, HoldUntil, RetryAt
 from app.delivery.ports import Deliveries
 from app.delivery.stored_outbox import StoredDeliveries
@@ -43,22 +43,22 @@ class DegradableDeliveries(Deliveries):
         self._pages: dict[_Key, OutboxEntry] = {}
         self._fallen: set[_Key] = set()
         self._waits: dict[_Key, OutboxEntry] = {}
-        self._news: dict[str, Notice] = {}
-        self._ends: dict[tuple[str, str], Notice] = {}
+        self._news: dict[str, Notification] = {}
+        self._ends: dict[tuple[str, str], Notification] = {}
         self._endings: dict[_Key, Ending] = {}
         self._attempts: Counter[_Key] = Counter()
         self._given: dict[int, OutboxEntry] = {}
         self._asked_at: dict[str, datetime] = {}
         self._unclaimable: set[str] = set()
         self._oldest_stored: datetime | None = None
-        self._pictures: dict[str, Sequence[Notice]] = {}
+        self._pictures: dict[str, Sequence[Notification]] = {}
 
-    def hold(self, unwritten: Iterable[Notice], *, at: datetime) -> None:
+    def hold(self, unwritten: Iterable[Notification], *, at: datetime) -> None:
         """What ticks have decided and not written so far, oldest first; nothing once it is written."""
         pages = [_degraded(notice) for notice in unwritten if notice.severity is Severity.PAGE and not _held(notice)]
         with self._turn:
             self._news = {notice.key: notice for notice in pages}
-            self._ends = {_incident(notice): notice for notice in pages if notice.status is NoticeStatus.RESOLVED}
+            self._ends = {_incident(notice): notice for notice in pages if notice.status is NotificationStatus.RESOLVED}
             if not pages:
                 self._pages = {key: page for key, page in self._pages.items() if key in self._fallen}
             fallen_back = [(self._pages[key].receiver, self._pages[key].notice) for key in self._fallen]
@@ -122,7 +122,7 @@ class DegradableDeliveries(Deliveries):
         return min((*made, *([] if stored is None else [stored])), default=None)
 
     @override
-    def picture(self, receiver: str, *, at: datetime) -> Sequence[Notice]:
+    def picture(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
         try:
             stored = self._pictures[receiver] = self._stored.picture(receiver, at=at)
         except StoreError:
@@ -131,7 +131,7 @@ class DegradableDeliveries(Deliveries):
         with self._turn:
             news = dict(self._news)
         since = at - self._stored.repeat_resolved
-        told = (one for one in news.values() if one.status is NoticeStatus.FIRING or one.at >= since)
+        told = (one for one in news.values() if one.status is NotificationStatus.FIRING or one.at >= since)
         return (
             *(notice for notice in stored if notice.key not in news),
             *(notice for notice in told if self._stored.concerns(receiver, notice)),
@@ -220,17 +220,17 @@ class DegradableDeliveries(Deliveries):
             attempts = entry.attempts + isinstance(ending, RetryAt)
             self._waits[key] = replace(entry, due_at=ending.due_at, attempts=attempts)
 
-    def _ends_of(self, notice: Notice, *, waiting_for: str | None = None) -> Iterator[Notice]:
+    def _ends_of(self, notice: Notification, *, waiting_for: str | None = None) -> Iterator[Notification]:
         """What says that an alert is over: decided and not written, or waiting in the database for some receiver."""
-        if notice.status is NoticeStatus.RESOLVED:
+        if notice.status is NotificationStatus.RESOLVED:
             return
         if _incident(notice) in self._ends:
             yield self._ends[_incident(notice)]
         waiting = [entry.notice for entry in self._waits.values() if entry.receiver == waiting_for]
-        ends = (other for other in waiting if other.status is NoticeStatus.RESOLVED)
+        ends = (other for other in waiting if other.status is NotificationStatus.RESOLVED)
         yield from (end for end in ends if _incident(end) == _incident(notice))
 
-    def _fall(self, receiver: str, notices: Iterable[Notice], at: datetime) -> None:
+    def _fall(self, receiver: str, notices: Iterable[Notification], at: datetime) -> None:
         """Tell a receiver in the place of another; this is kept until it is in the database."""
         for notice in notices:
             self._add(receiver, notice, at)
@@ -238,7 +238,7 @@ class DegradableDeliveries(Deliveries):
             if key in self._pages:
                 self._fallen.add(key)
 
-    def _add(self, receiver: str, notice: Notice, at: datetime) -> None:
+    def _add(self, receiver: str, notice: Notification, at: datetime) -> None:
         key = idempotency_key(notice)
         if (receiver, key) not in self._pages and not self._over((receiver, key)):
             self._pages[receiver, key] = OutboxEntry(
@@ -257,15 +257,15 @@ def _key(entry: OutboxEntry) -> _Key:
     return entry.receiver, entry.idempotency_key
 
 
-def _held(notice: Notice) -> bool:
+def _held(notice: Notification) -> bool:
     """Whether receivers are told that the alert fires only once fresh data confirms it."""
-    return notice.unconfirmed and notice.status is NoticeStatus.FIRING
+    return notice.unconfirmed and notice.status is NotificationStatus.FIRING
 
 
-def _incident(notice: Notice) -> tuple[str, str]:
+def _incident(notice: Notification) -> tuple[str, str]:
     return notice.instance, notice.incident
 
 
-def _degraded(notice: Notice) -> Notice:
+def _degraded(notice: Notification) -> Notification:
     """The notice as it goes out: whoever reads it knows that a crash would lose it."""
     return replace(notice, annotations=(*notice.annotations, _DURABILITY))

@@ -13,7 +13,7 @@ from functools import partial
 
 import structlog
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.clock import Clock
 from app.delivery.endings import Bury, Done, Ending, HoldUntil, RetryAt, ending
 from app.delivery.outcome import FailureReason, Outcome, unforeseen
@@ -69,7 +69,7 @@ class DeliveryLoop:
         instruments: DeliveryInstruments,
         timing: DeliveryTiming = _DEFAULT_TIMING,
         backoff: Backoff = _DEFAULT_BACKOFF,
-        completed: Callable[[Notice], Notice] = lambda notice: notice,
+        completed: Callable[[Notification], Notification] = lambda notice: notice,
     ) -> None:
         self._deliveries = deliveries
         self._receivers = tuple(receivers)

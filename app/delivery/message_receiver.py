@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 from typing_extensions import override
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import Notification, NotificationStatus
 from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected, unforeseen
 from app.delivery.ports import DeliveryInstruments, Messages, Receiver
 from app.http.failures import AttemptError
@@ -41,17 +41,17 @@ class Telling:
     *repeated* says that it ends a message which was not answered, beside another one that ends the same alerts.
     """
 
-    notices: tuple[Notice, ...]
+    notices: tuple[Notification, ...]
     key: str
     handle: str | None = None
-    still_firing: tuple[Notice, ...] = ()
+    still_firing: tuple[Notification, ...] = ()
     unlisted: int = 0
     repeated: bool = False
 
     @property
     def firing(self) -> bool:
         """Whether the alerts fire; else they are over."""
-        return self.notices[0].status is NoticeStatus.FIRING
+        return self.notices[0].status is NotificationStatus.FIRING
 
     @property
     def digest(self) -> str:
@@ -59,7 +59,7 @@ class Telling:
         return blake2b(f"digest\n{idempotency_key(self.notices[0])}".encode(), digest_size=16).hexdigest()
 
     @property
-    def only(self) -> Notice | None:
+    def only(self) -> Notification | None:
         """The alert, if there is but one."""
         return self.notices[0] if len(self.notices) == 1 else None
 
@@ -159,9 +159,9 @@ class Direct(Receiver):
         await self._messenger.aclose()
 
     @override
-    async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
+    async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
         begin_until = asyncio.get_running_loop().time() + _BEGIN_WITHIN_S
-        outcomes: dict[Notice, Outcome] = {}
+        outcomes: dict[Notification, Outcome] = {}
         tellings = await self._plan(notices, outcomes)
         sent = _Sent()
         await self._note_sent(tellings, sent, at)
@@ -170,14 +170,14 @@ class Direct(Receiver):
         await self._note_answers(sent, at)
         return [outcomes.get(notice, Held(until=at + _SOON)) for notice in notices]
 
-    async def _plan(self, notices: Sequence[Notice], outcomes: dict[Notice, Outcome]) -> deque[Telling]:
+    async def _plan(self, notices: Sequence[Notification], outcomes: dict[Notification, Outcome]) -> deque[Telling]:
         """The messages to send; what needs none has its outcome already."""
-        firing = [notice for notice in notices if notice.status is NoticeStatus.FIRING]
-        ended: list[Notice] = []
-        shown: dict[str, list[Notice]] = {}
+        firing = [notice for notice in notices if notice.status is NotificationStatus.FIRING]
+        ended: list[Notification] = []
+        shown: dict[str, list[Notification]] = {}
         counts: dict[str, int] = {}
         for notice in notices:
-            if notice.status is NoticeStatus.FIRING:
+            if notice.status is NotificationStatus.FIRING:
                 continue
             message = await asyncio.to_thread(self._messages.recall, self._name, notice)
             if message is None:
@@ -209,7 +209,7 @@ class Direct(Receiver):
         tellings.extend(await self._unanswered_ends(tellings, over_now))
         return tellings
 
-    async def _unanswered_ends(self, tellings: Sequence[Telling], over_now: Sequence[Notice]) -> list[Telling]:
+    async def _unanswered_ends(self, tellings: Sequence[Telling], over_now: Sequence[Notification]) -> list[Telling]:
         """The ends of messages without response that no other message ends; *over_now* ends with *tellings*."""
         if not over_now:
             return []
@@ -242,14 +242,14 @@ class Direct(Receiver):
                 self._messages.note_answers, self._name, answered=sent.answered, unsent=unsent, at=at
             )
 
-    def _within_quota(self, notices: Sequence[Notice], *, digests: bool) -> list[Telling]:
+    def _within_quota(self, notices: Sequence[Notification], *, digests: bool) -> list[Telling]:
         """A message for each, or one for all of a severity where those would be too many.
 
         What nobody has data of is told at once. Ends that no digest can tell wait for their turn, unless the receiver
         is told each end of a digest too, and so takes as many as there are.
         """
         blind, others = _without_data(notices) if digests else ([], notices)
-        groups: list[Sequence[Notice]] = _by_severity(blind)
+        groups: list[Sequence[Notification]] = _by_severity(blind)
         left = self._left() - len(groups)
         if digests and len(others) > max(left, 0):
             groups += _by_severity(others)
@@ -270,7 +270,7 @@ class Direct(Receiver):
     async def _tell_all(
         self,
         tellings: deque[Telling],
-        outcomes: dict[Notice, Outcome],
+        outcomes: dict[Notification, Outcome],
         sent: _Sent,
         *,
         begin_until: float,
@@ -349,7 +349,7 @@ def _worse(one: Outcome | None, other: Outcome) -> Outcome:
     return other if one is None or isinstance(one, Delivered) else one
 
 
-def _without_data(notices: Sequence[Notice]) -> tuple[list[Notice], list[Notice]]:
+def _without_data(notices: Sequence[Notification]) -> tuple[list[Notification], list[Notification]]:
     """Those of SLOs without data, if there are several, and the rest: several have hardly ever more than one cause."""
     blind = [notice for notice in notices if notice.cause is Cause.NO_DATA]
     if len(blind) < _SEVERAL:
@@ -357,14 +357,18 @@ def _without_data(notices: Sequence[Notice]) -> tuple[list[Notice], list[Notice]
     return blind, [notice for notice in notices if notice.cause is not Cause.NO_DATA]
 
 
-def _by_severity(notices: Sequence[Notice]) -> list[Sequence[Notice]]:
+def _by_severity(notices: Sequence[Notification]) -> list[Sequence[Notification]]:
     """Pages apart from tickets: receivers treat a message by its severity."""
     by_severity = ([notice for notice in notices if notice.severity is severity] for severity in Severity)
     return [some for some in by_severity if some]
 
 
 def telling_of(
-    notices: Sequence[Notice], *, handle: str | None = None, still_firing: Sequence[Notice] = (), unlisted: int = 0
+    notices: Sequence[Notification],
+    *,
+    handle: str | None = None,
+    still_firing: Sequence[Notification] = (),
+    unlisted: int = 0,
 ) -> Telling:
     """The message about alerts of one status."""
     keys = sorted(idempotency_key(notice) for notice in notices)

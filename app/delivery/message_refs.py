@@ -6,7 +6,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.delivery.ports import Messages
 from app.delivery.unanswered import UnansweredMessages
 from app.store.messages import Shown
@@ -17,11 +17,11 @@ class MemoryMessages(Messages):
 
     def __init__(self) -> None:
         self.shown: dict[tuple[str, str], tuple[str, str]] = {}
-        self._notices: dict[tuple[str, str], Notice] = {}
+        self._notices: dict[tuple[str, str], Notification] = {}
         self._unanswered: defaultdict[str, UnansweredMessages] = defaultdict(UnansweredMessages)
 
     @override
-    def recall(self, receiver: str, notice: Notice) -> Shown | None:
+    def recall(self, receiver: str, notice: Notification) -> Shown | None:
         incident, handle = self.shown.get((receiver, notice.key), ("", ""))
         if incident != notice.incident:
             return None
@@ -29,7 +29,7 @@ class MemoryMessages(Messages):
         return Shown(handle=handle, alerts=count)
 
     @override
-    def firing_in(self, receiver: str, handle: str) -> Sequence[Notice]:
+    def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:
         return [
             self._notices[receiver, key]
             for (name, key), (_, other) in self.shown.items()
@@ -37,18 +37,18 @@ class MemoryMessages(Messages):
         ]
 
     @override
-    def remember(self, receiver: str, notices: Sequence[Notice], *, handle: str, at: datetime) -> None:
+    def remember(self, receiver: str, notices: Sequence[Notification], *, handle: str, at: datetime) -> None:
         self.shown.update({(receiver, notice.key): (notice.incident, handle) for notice in notices})
         self._notices.update({(receiver, notice.key): notice for notice in notices})
 
     @override
-    def forget(self, receiver: str, notices: Sequence[Notice]) -> None:
+    def forget(self, receiver: str, notices: Sequence[Notification]) -> None:
         for notice in notices:
             self.shown.pop((receiver, notice.key), None)
             self._notices.pop((receiver, notice.key), None)
 
     @override
-    def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notice]], *, at: datetime) -> None:
+    def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notification]], *, at: datetime) -> None:
         self._unanswered[receiver].note(messages, at=at)
 
     @override
@@ -57,5 +57,7 @@ class MemoryMessages(Messages):
         self._unanswered[receiver].forget_unsent(unsent, at=at)
 
     @override
-    def resolve_unanswered(self, receiver: str, resolved: Sequence[Notice]) -> Mapping[str, Sequence[Notice]]:
+    def resolve_unanswered(
+        self, receiver: str, resolved: Sequence[Notification]
+    ) -> Mapping[str, Sequence[Notification]]:
         return self._unanswered[receiver].resolve(resolved)

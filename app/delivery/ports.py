@@ -6,7 +6,7 @@ from typing import Protocol
 
 from typing_extensions import override
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.delivery.endings import Ending
 from app.delivery.outcome import FailureReason, Outcome
 from app.store.messages import Shown
@@ -24,7 +24,7 @@ class Receiver(Protocol):
     def tracks_alerts(self) -> bool:
         """Whether the receiver keeps an alert open until it is told the end, such as an incident or an issue."""
 
-    async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
+    async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
         """Try once to tell all *notices*, at most one of each alert; the outcomes in the same order."""
 
 
@@ -35,7 +35,7 @@ class Keeper(Protocol):
     def name(self) -> str:
         """What the keeper is called in logs."""
 
-    async def keep(self, notices: Sequence[Notice], *, at: datetime) -> bool:
+    async def keep(self, notices: Sequence[Notification], *, at: datetime) -> bool:
         """Repeat *notices*, one of each alert; False if that failed and should be tried again soon."""
 
 
@@ -54,36 +54,38 @@ class Deliveries(Protocol):
     def oldest_waiting(self) -> datetime | None:
         """When the oldest entry that waits was made; None if none waits."""
 
-    def picture(self, receiver: str, *, at: datetime) -> Sequence[Notice]:
+    def picture(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
         """What is to be repeated: every alert in force, and those resolved a short while ago."""
 
 
 class Messages(Protocol):
     """Which message of a receiver shows which alerts; methods may block and are called in worker threads."""
 
-    def recall(self, receiver: str, notice: Notice) -> Shown | None:
+    def recall(self, receiver: str, notice: Notification) -> Shown | None:
         """The message that shows the alert; None if it has none of its own."""
 
-    def firing_in(self, receiver: str, handle: str) -> Sequence[Notice]:
+    def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:
         """The alerts in force that a message shows.
 
         Raises:
             StoreError: nobody can say now.
         """
 
-    def remember(self, receiver: str, notices: Sequence[Notice], *, handle: str, at: datetime) -> None:
+    def remember(self, receiver: str, notices: Sequence[Notification], *, handle: str, at: datetime) -> None:
         """The alerts are shown in one message."""
 
-    def forget(self, receiver: str, notices: Sequence[Notice]) -> None:
+    def forget(self, receiver: str, notices: Sequence[Notification]) -> None:
         """The alerts are over, and their message says so."""
 
-    def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notice]], *, at: datetime) -> None:
+    def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notification]], *, at: datetime) -> None:
         """Note messages, by handle, before they are sent: each may arrive although no response is seen."""
 
     def note_answers(self, receiver: str, *, answered: Collection[str], unsent: Collection[str], at: datetime) -> None:
         """Forget messages noted at *at* that the receiver has answered, or that were not sent after all."""
 
-    def resolve_unanswered(self, receiver: str, resolved: Sequence[Notice]) -> Mapping[str, Sequence[Notice]]:
+    def resolve_unanswered(
+        self, receiver: str, resolved: Sequence[Notification]
+    ) -> Mapping[str, Sequence[Notification]]:
         """The unanswered messages that end with the last of *resolved*, each with the ends of all its alerts."""
 
 

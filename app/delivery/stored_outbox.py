@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-from app.alerting import Notice, NoticeStatus, Routing
+from app.alerting import Notification, NotificationStatus, Routing
 from app.delivery.endings import Bury, Done, Ending, HoldUntil, RetryAt
 from app.delivery.message_refs import MemoryMessages
 from app.delivery.ports import Deliveries, Messages
@@ -112,7 +112,7 @@ class StoredDeliveries(Deliveries):
             return oldest_waiting(tx)
 
     @override
-    def picture(self, receiver: str, *, at: datetime) -> Sequence[Notice]:
+    def picture(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
         with self.database.read() as tx:
             in_force = [
                 notice
@@ -123,7 +123,7 @@ class StoredDeliveries(Deliveries):
         firing = {notice.key for notice in in_force}
         return (*in_force, *(notice for notice in resolved if notice.key not in firing))
 
-    def told_that_fire(self, receiver: str) -> Sequence[Notice]:
+    def told_that_fire(self, receiver: str) -> Sequence[Notification]:
         """The alerts in force of which a receiver was, or may have been, notified."""
         with self.database.read() as tx:
             return [notice for notice in load_in_force(tx) if told_of(tx, notice, receivers=[receiver])]
@@ -142,7 +142,7 @@ class StoredDeliveries(Deliveries):
         with self.database.read() as tx:
             return given_up_since(tx, since)
 
-    def concerns(self, receiver: str, notice: Notice) -> bool:
+    def concerns(self, receiver: str, notice: Notification) -> bool:
         """Whether a receiver is told of an alert."""
         return self.routing is None or receiver in self.routing.receivers(notice)
 
@@ -153,14 +153,14 @@ class StoredDeliveries(Deliveries):
         bury(tx, entry.id, at=at, error=f"this receiver is no longer configured{told}")
         return others
 
-    def _in_place_of(self, tx: Transaction, notice: Notice, routing: Routing) -> tuple[str, ...]:
-        if notice.status is NoticeStatus.RESOLVED:
+    def _in_place_of(self, tx: Transaction, notice: Notification, routing: Routing) -> tuple[str, ...]:
+        if notice.status is NotificationStatus.RESOLVED:
             return told_of(tx, notice, receivers=routing.known)
         # A beginning that comes after its end would never end.
-        over = told_of(tx, notice, receivers=routing.known, status=NoticeStatus.RESOLVED)
+        over = told_of(tx, notice, receivers=routing.known, status=NotificationStatus.RESOLVED)
         return tuple(name for name in routing.receivers(notice) if name not in over)
 
-    def _fell_back(self, tx: Transaction, receiver: str, notice: Notice) -> bool:
+    def _fell_back(self, tx: Transaction, receiver: str, notice: Notification) -> bool:
         """Whether a receiver was notified of an alert only as the fallback of another."""
         return receiver in self.fallbacks.values() and bool(told_of(tx, notice, receivers=[receiver]))
 
@@ -170,12 +170,12 @@ class StoredDeliveries(Deliveries):
         if found is None:
             return
         receiver, notice = found
-        if notice.status is NoticeStatus.RESOLVED:
+        if notice.status is NotificationStatus.RESOLVED:
             # A digest would wait for the end of this alert for ever.
             forget_messages(tx, receiver, [notice.key])
         if receiver in self.fallbacks:
             # If the receiver comes back for the end alone, whoever was told of the beginning must hear it too.
-            ends = ends_waiting(tx, receiver, notice) if notice.status is NoticeStatus.FIRING else ()
+            ends = ends_waiting(tx, receiver, notice) if notice.status is NotificationStatus.FIRING else ()
             enqueue(tx, [notice, *ends], receivers=[self.fallbacks[receiver]], at=at)
 
 
@@ -189,12 +189,12 @@ class StoredMessages(Messages):
 
     database: Database
     memory: MemoryMessages = field(default_factory=MemoryMessages)
-    unnoted: defaultdict[str, deque[Notice]] = field(
+    unnoted: defaultdict[str, deque[Notification]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=_MOST_UNNOTED))
     )
 
     @override
-    def recall(self, receiver: str, notice: Notice) -> Shown | None:
+    def recall(self, receiver: str, notice: Notification) -> Shown | None:
         kept = self.memory.recall(receiver, notice)
         if kept is not None:
             return kept
@@ -204,7 +204,7 @@ class StoredMessages(Messages):
         return None
 
     @override
-    def firing_in(self, receiver: str, handle: str) -> Sequence[Notice]:
+    def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:
         found = list(self.memory.firing_in(receiver, handle))
         with self.database.read() as tx:
             shown = shown_alerts(tx, receiver, handle)
@@ -212,7 +212,7 @@ class StoredMessages(Messages):
         return tuple({notice.key: notice for notice in found}.values())
 
     @override
-    def remember(self, receiver: str, notices: Sequence[Notice], *, handle: str, at: datetime) -> None:
+    def remember(self, receiver: str, notices: Sequence[Notification], *, handle: str, at: datetime) -> None:
         shown = [(notice.key, notice.incident) for notice in notices]
         try:
             with self.database.begin() as tx:
@@ -221,14 +221,14 @@ class StoredMessages(Messages):
             self.memory.remember(receiver, notices, handle=handle, at=at)
 
     @override
-    def forget(self, receiver: str, notices: Sequence[Notice]) -> None:
+    def forget(self, receiver: str, notices: Sequence[Notification]) -> None:
         self.memory.forget(receiver, notices)
         # One that is not forgotten now stays until it is too old, and names an incident that is over.
         with suppress(StoreError), self.database.begin() as tx:
             forget_messages(tx, receiver, [notice.key for notice in notices])
 
     @override
-    def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notice]], *, at: datetime) -> None:
+    def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notification]], *, at: datetime) -> None:
         try:
             with self.database.begin() as tx:
                 note_sent(tx, receiver, messages, at=at)
@@ -249,9 +249,11 @@ class StoredMessages(Messages):
                 forget_unsent(tx, receiver, unsent, at=at)
 
     @override
-    def resolve_unanswered(self, receiver: str, resolved: Sequence[Notice]) -> Mapping[str, Sequence[Notice]]:
+    def resolve_unanswered(
+        self, receiver: str, resolved: Sequence[Notification]
+    ) -> Mapping[str, Sequence[Notification]]:
         found = dict(self.memory.resolve_unanswered(receiver, resolved))
-        stored: Mapping[str, Sequence[Notice]] = {}
+        stored: Mapping[str, Sequence[Notification]] = {}
         unnoted = self.unnoted[receiver]
         unnoted.extend(resolved)
         # The ends themselves go out all the same; what else they end is seen to once the database answers.

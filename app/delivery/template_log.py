@@ -4,13 +4,13 @@ from functools import lru_cache
 
 import structlog
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.slo import SloId
 
 _log = structlog.get_logger(__name__)
 
 
-def log_template_error(notice: Notice, error: str) -> None:
+def log_template_error(notice: Notification, error: str) -> None:
     """Log that default text is used for an alert, once for each error."""
     _log_once(notice.slo, error)
 

@@ -6,7 +6,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from app.alerting import Notice
+from app.alerting import Notification
 
 _MOST = 1_000
 """Of one receiver while nothing can be written; what is forgotten beyond them may stay open there."""
@@ -17,10 +17,10 @@ class UnansweredMessages:
     """By what it is called at the receiver, each message that was not answered, and which of its alerts are over."""
 
     def __init__(self) -> None:
-        self._alerts: dict[str, dict[_Alert, Notice | None]] = {}
+        self._alerts: dict[str, dict[_Alert, Notification | None]] = {}
         self._sent_at: dict[str, dict[_Alert, datetime]] = {}
 
-    def note(self, messages: Mapping[str, Sequence[Notice]], *, at: datetime) -> None:
+    def note(self, messages: Mapping[str, Sequence[Notification]], *, at: datetime) -> None:
         """Note messages before they are sent."""
         for handle, notices in messages.items():
             # As the newest: the oldest are forgotten first.
@@ -47,7 +47,7 @@ class UnansweredMessages:
             if not alerts:
                 self.forget([handle])
 
-    def resolve(self, resolved: Sequence[Notice]) -> dict[str, tuple[Notice, ...]]:
+    def resolve(self, resolved: Sequence[Notification]) -> dict[str, tuple[Notification, ...]]:
         """The messages whose last alert is one of *resolved*, each with the ends of all its alerts."""
         if not self._alerts:
             return {}
@@ -62,5 +62,5 @@ class UnansweredMessages:
         return found
 
 
-def _alert(notice: Notice) -> _Alert:
+def _alert(notice: Notification) -> _Alert:
     return notice.instance, notice.incident

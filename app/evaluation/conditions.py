@@ -9,7 +9,7 @@ from app.alerting import (
     Alert,
     BudgetCounts,
     Condition,
-    Notice,
+    Notification,
     Transition,
     compose_condition,
     no_data,
@@ -61,7 +61,7 @@ class Conditions:
     changed: list[Alert] = field(default_factory=list)
     gone: list[Alert] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
-    notices: dict[str, Notice] = field(default_factory=dict)
+    notices: dict[str, Notification] = field(default_factory=dict)
 
     def policy(self, slo: Slo, vanished: Vanished) -> NoData:
         """What becomes of alerts without data: the SLO's own wish, once it was told or where a member is alone."""
@@ -73,7 +73,7 @@ def judge_conditions(
     members: Sequence[Member],
     states: Sequence[State],
     before: Mapping[SloId, tuple[Alert, ...]],
-    in_force: Mapping[str, Notice],
+    in_force: Mapping[str, Notification],
     *,
     at: datetime,
 ) -> Conditions:
@@ -101,7 +101,9 @@ def judge_conditions(
     return judged
 
 
-def _notice(alert: Alert, condition: Condition, owner: Owner, in_force: Mapping[str, Notice], at: datetime) -> Notice:
+def _notice(
+    alert: Alert, condition: Condition, owner: Owner, in_force: Mapping[str, Notification], at: datetime
+) -> Notification:
     last = in_force.get(alert.key)
     if last is not None and (condition.holds is None or _says_it_still(last, alert, condition)):
         # That data is still missing is seen now; what a budget is without data is not.
@@ -122,7 +124,7 @@ def _roused(alerts: Sequence[Alert]) -> bool:
     return any(alert.cause is not Cause.BURN and alert.state is not AlertState.INACTIVE for alert in alerts)
 
 
-def _says_it_still(last: Notice, alert: Alert, condition: Condition) -> bool:
+def _says_it_still(last: Notification, alert: Alert, condition: Condition) -> bool:
     """Whether data is still missing: since when and why has been said, and failures since differ in words only.
 
     That data is late, and which setting helps, may only be known once some of it has come.

@@ -11,14 +11,14 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from app.alerting import Notice, Routing, Transition, shortest_windows_s
+from app.alerting import Notification, Routing, Transition, shortest_windows_s
 from app.evaluation.aftermath import aftermaths
 from app.evaluation.figures import Figures, compute
 from app.evaluation.history import Past
 from app.evaluation.judging import (
     AlertsBySlo,
     Judgement,
-    NoticesByKey,
+    NotificationsByKey,
     burning_members,
     judge_all,
     shown_with,
@@ -237,7 +237,7 @@ class Evaluator:
         return missing or self._window_edges.missing
 
     @property
-    def unwritten(self) -> Sequence[Notice]:
+    def unwritten(self) -> Sequence[Notification]:
         """What receivers are to be told and could not be put into the outbox so far, oldest first."""
         return self._writer.unsaved.told
 
@@ -300,7 +300,7 @@ class Evaluator:
         members = self._members()
         figures = compute(members, self._ledger_writer.ledger)
 
-        def judge(some: Sequence[Member], before: AlertsBySlo, in_force: NoticesByKey) -> Judgement:
+        def judge(some: Sequence[Member], before: AlertsBySlo, in_force: NotificationsByKey) -> Judgement:
             return judge_all(
                 some,
                 figures if some is members else compute(some, self._ledger_writer.ledger),

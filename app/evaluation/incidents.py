@@ -9,7 +9,7 @@ import numpy as np
 from app.alerting import IncidentErrors
 from app.budget import burn_rate
 from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Ledger
-from app.slo import Tier
+from app.slo import BurnRateRule
 from app.slo.arrays import Bools, Floats
 
 _SHARE_OF_FACTOR = 0.5
@@ -28,7 +28,7 @@ class OngoingIncident:
 
     key: str
     row: int
-    rule: Tier
+    rule: BurnRateRule
     error_budget: float
     allowed_events: float
     fired_s: float

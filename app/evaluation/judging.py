@@ -10,9 +10,9 @@ import numpy as np
 from app.alerting import (
     Alert,
     BudgetCounts,
-    Notice,
+    Notification,
     Reading,
-    TierReading,
+    RuleReading,
     Transition,
     WindowCounts,
     alert_key,
@@ -20,7 +20,7 @@ from app.alerting import (
     is_calm,
     may_be_one_failure,
     needed_windows,
-    news,
+    notifications_for,
     relabel,
     resolve,
     retire,
@@ -37,10 +37,10 @@ from app.evaluation.traffic import traffic_stopped
 from app.evaluation.vanished import NOT_REPORTED, vanished
 from app.evaluation.views import exhaustion_time, is_stale
 from app.ledger import Ledger
-from app.slo import AlertState, CalendarWindow, Cause, Severity, SeverityPolicy, SloId, Tier
+from app.slo import AlertState, BurnRateRule, CalendarWindow, Cause, Severity, SeverityPolicy, SloId
 
 AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
-NoticesByKey = Mapping[str, Notice]
+NotificationsByKey = Mapping[str, Notification]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +55,8 @@ class Judgement:
     changed: tuple[Alert, ...]
     gone: tuple[Alert, ...]
     transitions: tuple[Transition, ...]
-    notices: dict[str, Notice]
-    told: tuple[Notice, ...]
+    notices: dict[str, Notification]
+    told: tuple[Notification, ...]
 
     def explained(self, top_contributors: Mapping[str, str]) -> "Judgement":
         """The same with what burned it, by the keys of alerts."""
@@ -73,7 +73,7 @@ def judge_all(
     members: Sequence[Member],
     figures: Figures,
     before: AlertsBySlo,
-    in_force: NoticesByKey,
+    in_force: NotificationsByKey,
     *,
     aftermaths: Aftermaths,
     ledger: Ledger,
@@ -99,7 +99,7 @@ def judge_all(
     alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
     changed: list[Alert] = conditions.changed
     transitions: list[Transition] = conditions.transitions
-    notices: dict[str, Notice] = conditions.notices
+    notices: dict[str, Notification] = conditions.notices
     silenced: list[Alert] = conditions.gone
     asserted: list[tuple[int, Alert, Reading]] = []
     for index, member in enumerate(members):
@@ -140,7 +140,7 @@ def judge_all(
         silenced += (alert for alert in known if alert.severity not in readings)
     notices |= columns.notices(asserted, in_force, at=at)
     notices, relabelled = relabel(notices, in_force, at=at)
-    told = (*news(transitions, notices, in_force), *relabelled)
+    told = (*notifications_for(transitions, notices, in_force), *relabelled)
     slos = {member.slo.id for member in members}
     gone, ended, farewells = _leave(before, alerts, in_force, slos=slos, at=at)
     return Judgement(
@@ -162,7 +162,7 @@ def burning_members(members: Sequence[Member], figures: Figures, alerts: AlertsB
         if not fastest[index] >= 1.0:
             return
         firing = any(alert.firing and alert.cause is Cause.BURN for alert in alerts.get(member.id, ()))
-        rules = (rule for policy in member.slo.alerting.policies for rule in policy.tiers)
+        rules = (rule for policy in member.slo.alerting.policies for rule in policy.rules)
         if not firing and any(figures.windows[rule.short].burn_rate[index] >= rule.factor for rule in rules):
             yield member
 
@@ -174,8 +174,8 @@ def shown_with(member: Member, alerts: AlertsBySlo) -> tuple[Alert, ...]:
 
 
 def _leave(
-    before: AlertsBySlo, after: AlertsBySlo, in_force: NoticesByKey, *, slos: Collection[SloId], at: datetime
-) -> tuple[tuple[Alert, ...], tuple[Transition, ...], tuple[Notice, ...]]:
+    before: AlertsBySlo, after: AlertsBySlo, in_force: NotificationsByKey, *, slos: Collection[SloId], at: datetime
+) -> tuple[tuple[Alert, ...], tuple[Transition, ...], tuple[Notification, ...]]:
     """The alerts of SLOs that are gone, their last transitions, and the all-clear that says why."""
     reasons = {
         slo: NOT_REPORTED if slo.partition(":")[0] in slos else "the SLO was removed"
@@ -195,12 +195,12 @@ def _leave(
 def _at_rest(alerts: Sequence[Alert], policies: Sequence[SeverityPolicy]) -> bool:
     """Whether the alerts of all policies are there and have nothing to say: quiet data leaves them as they are."""
     resting = all(
-        alert.state is AlertState.INACTIVE and alert.frozen is None and alert.held_back is None for alert in alerts
+        alert.state is AlertState.INACTIVE and alert.frozen is None and alert.suppressed is None for alert in alerts
     )
     return resting and {alert.severity for alert in alerts} == {policy.severity for policy in policies}
 
 
-def _explained(notice: Notice, top_contributors: Mapping[str, str]) -> Notice:
+def _explained(notice: Notification, top_contributors: Mapping[str, str]) -> Notification:
     text = top_contributors.get(notice.key)
     return notice if text is None else replace(notice, top_contributors=text)
 
@@ -219,16 +219,16 @@ class _Columns:
         self._allowed_events = figures.budget.total_events.tolist()
         self._windows = {length: _Window(window) for length, window in figures.windows.items()}
         self._figures = figures
-        self._calm: dict[Tier, list[bool]] = {}
+        self._calm: dict[BurnRateRule, list[bool]] = {}
         self._hides_errors = hides_errors(figures)
         self._ended_s = figures.ended_s.tolist()
         self._window_read = figures.window_read.tolist()
 
     def calm(self, index: int, policies: Sequence[SeverityPolicy]) -> bool:
         """Whether no tier trips and all are well enough measured to know that: most of the SLOs, most of the time."""
-        return all(self._calm_by(tier)[index] for policy in policies for tier in policy.tiers)
+        return all(self._calm_by(tier)[index] for policy in policies for tier in policy.rules)
 
-    def _calm_by(self, tier: Tier) -> list[bool]:
+    def _calm_by(self, tier: BurnRateRule) -> list[bool]:
         calm = self._calm.get(tier)
         if calm is None:
             long, short = self._figures.windows[tier.long], self._figures.windows[tier.short]
@@ -266,8 +266,8 @@ class _Columns:
         )
 
     def notices(
-        self, asserted: Sequence[tuple[int, Alert, Reading]], in_force: NoticesByKey, *, at: datetime
-    ) -> dict[str, Notice]:
+        self, asserted: Sequence[tuple[int, Alert, Reading]], in_force: NotificationsByKey, *, at: datetime
+    ) -> dict[str, Notification]:
         """By key, the notices of burn alerts in force; each with its member's index and its reading."""
         ongoing = [
             incident
@@ -295,11 +295,11 @@ class _Columns:
             )
         return found
 
-    def _incident(self, index: int, alert: Alert, in_force: NoticesByKey) -> OngoingIncident | None:
+    def _incident(self, index: int, alert: Alert, in_force: NotificationsByKey) -> OngoingIncident | None:
         """The incident of an alert that fires; None if no rule of windows fires it."""
         member = self._members[index]
         policy = member.slo.alerting.policy(alert.severity)
-        rule = next((tier for tier in policy.tiers if tier.name == alert.tier), None) if policy is not None else None
+        rule = next((tier for tier in policy.rules if tier.name == alert.tier), None) if policy is not None else None
         if member.row is None or rule is None or alert.since is None:
             return None
         # The page and the ticket of one incident have one beginning.
@@ -326,11 +326,11 @@ class _Columns:
         self, index: int, policy: SeverityPolicy, error_budget: float, *, stale: bool, closely: bool
     ) -> Reading:
         """What one severity of one member is judged by; with what the guard asks for, if it burns or *closely*."""
-        tiers = tuple(self._tier(index, tier, guarded=policy.evidence is not None) for tier in policy.tiers)
-        closely = closely or any(measured.trips(tier) for tier, measured in zip(policy.tiers, tiers, strict=True))
+        tiers = tuple(self._tier(index, tier, guarded=policy.evidence is not None) for tier in policy.rules)
+        closely = closely or any(measured.trips(tier) for tier, measured in zip(policy.rules, tiers, strict=True))
         recent = tuple(self._counts(index, window) for window in needed_windows(policy)) if closely else ()
         return Reading(
-            tiers=tiers,
+            rules=tiers,
             stale=stale,
             stale_because=why_not_measured(self._members[index].tracked) if stale else None,
             partial=self.partial(index),
@@ -356,9 +356,9 @@ class _Columns:
             coverage=window.coverage[index],
         )
 
-    def _tier(self, index: int, tier: Tier, *, guarded: bool) -> TierReading:
+    def _tier(self, index: int, tier: BurnRateRule, *, guarded: bool) -> RuleReading:
         far, near = self._windows[tier.long], self._windows[tier.short]
-        measured = TierReading(
+        measured = RuleReading(
             long_burn_rate=far.burn_rate[index],
             short_burn_rate=near.burn_rate[index],
             long_coverage=far.coverage[index],

@@ -277,7 +277,7 @@ def _of_scrapes(member: Member) -> Problem:
     tiers = [
         (before, after)
         for policy, widened in zip(member.documented.alerting.policies, member.slo.alerting.policies, strict=True)
-        for before, after in zip(policy.tiers, widened.tiers, strict=True)
+        for before, after in zip(policy.rules, widened.rules, strict=True)
         if before != after
     ]
     instead = ", ".join(dict.fromkeys(f"{after.name} instead of {before.name}" for before, after in tiers))

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import structlog
 
-from app.evaluation.judging import AlertsBySlo, Judgement, NoticesByKey
+from app.evaluation.judging import AlertsBySlo, Judgement, NotificationsByKey
 from app.evaluation.members import Member
 from app.ingest.ports import EvaluationInstruments
 from app.slo import SloId
@@ -17,7 +17,7 @@ _AGAIN = timedelta(minutes=10)
 K = TypeVar("K", bound=str)
 T = TypeVar("T")
 
-Judge = Callable[[Sequence[Member], AlertsBySlo, NoticesByKey], Judgement]
+Judge = Callable[[Sequence[Member], AlertsBySlo, NotificationsByKey], Judgement]
 """Judges members, given the alerts before and the notices in force."""
 
 
@@ -32,7 +32,13 @@ class Sparing:
         self._left_out: dict[SloId, tuple[datetime, str]] = {}
 
     def judge(
-        self, members: Sequence[Member], before: AlertsBySlo, in_force: NoticesByKey, judge: Judge, *, at: datetime
+        self,
+        members: Sequence[Member],
+        before: AlertsBySlo,
+        in_force: NotificationsByKey,
+        judge: Judge,
+        *,
+        at: datetime,
     ) -> Judgement:
         """Judge all that can be judged.
 
@@ -57,7 +63,7 @@ class Sparing:
         return [member for member in members if member.slo.id not in self._left_out] if self._left_out else members
 
     def _judge_others(
-        self, members: Sequence[Member], before: AlertsBySlo, in_force: NoticesByKey, judge: Judge
+        self, members: Sequence[Member], before: AlertsBySlo, in_force: NotificationsByKey, judge: Judge
     ) -> Judgement:
         if not self._left_out:
             return judge(members, before, in_force)

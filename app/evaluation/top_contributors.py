@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import combinations
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import Notification, NotificationStatus
 from app.evaluation.members import Member
 from app.ingest.ports import Source
 from app.prometheus import Matrix, PrometheusError
@@ -86,12 +86,12 @@ class Inquiries:
                 break
             self._wanted.setdefault(inquiry.slo, inquiry)
 
-    def known(self, told: Sequence[Notice]) -> dict[str, str]:
+    def known(self, told: Sequence[Notification]) -> dict[str, str]:
         """By the key of its alert, what is known already of those that begin to fire."""
         return {
             notice.key: self._found[notice.slo][1]
             for notice in told
-            if notice.status is NoticeStatus.FIRING and notice.long and notice.slo in self._found
+            if notice.status is NotificationStatus.FIRING and notice.long and notice.slo in self._found
         }
 
     async def ask(self, at: datetime, *, deadline_s: float = _DEADLINE_S) -> dict[SloId, str]:
@@ -106,7 +106,7 @@ class Inquiries:
 
 
 def inquiries(
-    young: Sequence[Notice], burning: Iterable[Member], member_of: Callable[[SloId], Member | None]
+    young: Sequence[Notification], burning: Iterable[Member], member_of: Callable[[SloId], Member | None]
 ) -> Iterator[Inquiry]:
     """What to ask about: *young* alerts that fire without, pages first; then members whose short windows burn."""
     unexplained = [notice for notice in young if notice.long and not notice.top_contributors]

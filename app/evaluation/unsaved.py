@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.evaluation.judging import Judgement
 
 _MOST = 100_000
@@ -33,7 +33,7 @@ class Unsaved:
         return _joined(self._earlier, self._newest)
 
     @property
-    def told(self) -> Sequence[Notice]:
+    def told(self) -> Sequence[Notification]:
         """What receivers are to be told and no outbox holds yet, oldest first."""
         whole = self.whole
         return whole.told if whole is not None else ()

@@ -194,7 +194,7 @@ def _alert(alert: Alert) -> AlertView:
         state=alert.shown_state,
         since=None if quiet else alert.since,
         tier=alert.tier if alert.firing or alert.frozen is None else None,
-        reason=alert.frozen or alert.held_back,
+        reason=alert.frozen or alert.suppressed,
         cause=alert.cause,
         muted=alert.firing and alert.muted,
     )

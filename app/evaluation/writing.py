@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.alerting import Alert, Notice, NoticeStatus, Routing
+from app.alerting import Alert, Notification, NotificationStatus, Routing
 from app.evaluation.budget_record import BudgetRecord
 from app.evaluation.judging import Judgement
 from app.evaluation.keeping import Keeper
@@ -97,18 +97,18 @@ class Writer:
         append_transitions(transaction, judgement.transitions)
         for notice in judgement.told:
             receivers = self._routing.receivers(notice)
-            if notice.status is NoticeStatus.RESOLVED:
+            if notice.status is NotificationStatus.RESOLVED:
                 # Who was told that it fires is told that it is over, even if routes have changed in between; who was
                 # not would hear of the end of what it never knew.
                 receivers = told_of(transaction, notice, receivers=self._routing.known) or receivers
-            if notice.status is NoticeStatus.RESOLVED and notice.unconfirmed:
+            if notice.status is NotificationStatus.RESOLVED and notice.unconfirmed:
                 never_told = withdraw_beginning(transaction, notice, at=at)
                 receivers = tuple(receiver for receiver in receivers if receiver not in never_told)
             enqueue(transaction, [notice], receivers=receivers, at=at)
 
         release_beginnings(transaction, judgement.notices.values(), at=at)
 
-    def doubt(self, alerts: Sequence[Alert], notices: Mapping[str, Notice], at: datetime) -> None:
+    def doubt(self, alerts: Sequence[Alert], notices: Mapping[str, Notification], at: datetime) -> None:
         """Write alerts that are unconfirmed, and hold what waits to tell of beginnings.
 
         A database that cannot be written now is written by the first tick.

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.alerting import Notice, NoticeStatus, resolve
+from app.alerting import Notification, NotificationStatus, resolve
 from app.clock import Clock
 from app.delivery.outcome import Delivered, Held, Rejected
 from app.delivery.ports import Receiver
@@ -26,7 +26,7 @@ def final_notifications(
     *,
     receivers: Sequence[Receiver],
     at: datetime,
-) -> Mapping[str, Sequence[Notice]]:
+) -> Mapping[str, Sequence[Notification]]:
     """By receiver of the *old* configuration, the ends of the alerts that fire there and that no *new* one reaches.
 
     Only receivers that keep an alert open until they are told its end are told; a mail or a chat message that says
@@ -36,7 +36,7 @@ def final_notifications(
         StoreError: the alerts in force cannot be read.
     """
     tracking = {receiver.name for receiver in receivers if receiver.tracks_alerts}
-    found: dict[str, Sequence[Notice]] = {}
+    found: dict[str, Sequence[Notification]] = {}
     for receiver in old.receivers:
         successors = _successors(receiver, new)
         if receiver.name not in tracking:
@@ -52,14 +52,14 @@ def final_notifications(
         ends = [
             resolve(notice, at=at, reason=_REASON)
             for notice in known
-            if notice.status is NoticeStatus.FIRING and notice.key not in kept
+            if notice.status is NotificationStatus.FIRING and notice.key not in kept
         ]
         if ends:
             found[receiver.name] = ends
     return found
 
 
-async def send_final(receiver: Receiver, notices: Sequence[Notice], *, clock: Clock) -> None:
+async def send_final(receiver: Receiver, notices: Sequence[Notification], *, clock: Clock) -> None:
     """Send last messages until they are delivered or rejected; the caller bounds the time."""
     waiting = list(notices)
     while waiting:

@@ -141,7 +141,7 @@ def _samples(snapshot: Snapshot) -> Iterator[Sample]:
         yield _PROBLEM, f'{labels},problem="{problem.code}",level="{problem.level}"', 1.0
     yield from _alert_samples(snapshot, labels)
     for policy in snapshot.slo.alerting.policies:
-        for tier in policy.tiers:
+        for tier in policy.rules:
             windows = f'long="{format_duration(tier.long)}",short="{format_duration(tier.short)}"'
             yield _FACTOR, f'{labels},severity="{policy.severity}",{windows}', tier.factor
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 from app.promql.selector_text import quote
-from app.slo import Labels, RollingWindow, SeverityPolicy, Slo, Tier, format_duration
+from app.slo import BurnRateRule, Labels, RollingWindow, SeverityPolicy, Slo, format_duration
 
 Rule = dict[str, Any]
 Group = dict[str, Any]
@@ -37,9 +37,9 @@ def _groups(slo: Slo) -> Iterator[Group]:
         yield {"name": f"{slo.id}-budget", "interval": format_duration(_BUDGET_INTERVAL), "rules": [*ratio, *budget]}
 
 
-def _tiers(slo: Slo) -> Iterator[Tier]:
+def _tiers(slo: Slo) -> Iterator[BurnRateRule]:
     for policy in slo.alerting.policies:
-        yield from policy.tiers
+        yield from policy.rules
 
 
 def _error_ratio(slo: Slo, window: timedelta) -> Rule:
@@ -52,7 +52,7 @@ def _budget(slo: Slo, window: timedelta) -> Rule:
 
 
 def _alert(slo: Slo, policy: SeverityPolicy) -> Rule:
-    rule: Rule = {"alert": slo.alerting.name, "expr": " or ".join(_burning(slo, tier) for tier in policy.tiers)}
+    rule: Rule = {"alert": slo.alerting.name, "expr": " or ".join(_burning(slo, tier) for tier in policy.rules)}
     if policy.pending_for:
         rule["for"] = format_duration(policy.pending_for)
     if policy.keep_firing_for:
@@ -65,7 +65,7 @@ def _alert(slo: Slo, policy: SeverityPolicy) -> Rule:
     return rule
 
 
-def _burning(slo: Slo, tier: Tier) -> str:
+def _burning(slo: Slo, tier: BurnRateRule) -> str:
     limit = f"{tier.factor:.10g} * {slo.error_budget:.10g}"
     long, short = (f"{_ratio_of(slo, window)} >= {limit}" for window in (tier.long, tier.short))
     return f"({long} and {short})"

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import structlog
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.delivery import DegradableDeliveries, DeliveryLoop, FailureReason, StoredDeliveries, StoredMessages
 from app.integrations import (
     DeliveryConfig,
@@ -67,7 +67,7 @@ class DeliveryRuntime:
         if gone:
             self._loop.wake()
 
-    def ticked(self, unwritten: Sequence[Notice], *, at: datetime) -> None:
+    def ticked(self, unwritten: Sequence[Notification], *, at: datetime) -> None:
         """Say that a tick has ended, and what it and those before could not write."""
         self._deliveries.hold(unwritten, at=at)
         self._loop.wake()
@@ -77,7 +77,7 @@ class DeliveryRuntime:
         """Seconds that the clock of each Alertmanager is ahead of ours."""
         return self._receivers.clock_skews
 
-    async def final_notifications(self, successor: "DeliveryRuntime") -> Mapping[str, Sequence[Notice]]:
+    async def final_notifications(self, successor: "DeliveryRuntime") -> Mapping[str, Sequence[Notification]]:
         """By receiver, the ends of alerts that fire there and that the *successor* does not send to it any more."""
         try:
             return await asyncio.to_thread(
@@ -93,7 +93,7 @@ class DeliveryRuntime:
             _log.error("alerts stay open at receivers that are no longer configured", error=str(error))
             return {}
 
-    async def retire(self, final: Mapping[str, Sequence[Notice]], within_s: float) -> None:
+    async def retire(self, final: Mapping[str, Sequence[Notification]], within_s: float) -> None:
         """Stop, and send the *final* notifications before the connections are closed; each at most for some seconds."""
         await self._stop_loop(within_s)
         sending = [

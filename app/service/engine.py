@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import structlog
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.documents import LoadResult
 from app.evaluation import EvaluationTiming, Evaluator
 from app.integrations import DeliveryConfig
@@ -118,7 +118,7 @@ class Engine:
             self._retiring.add(retiring)
             retiring.add_done_callback(self._retiring.discard)
 
-    async def _retire(self, old: DeliveryRuntime, final: Mapping[str, Sequence[Notice]]) -> None:
+    async def _retire(self, old: DeliveryRuntime, final: Mapping[str, Sequence[Notification]]) -> None:
         """End receivers that others have replaced; what still waits for those that are gone finds other ways."""
         await old.retire(final, _LAST_ATTEMPTS_S)
         try:

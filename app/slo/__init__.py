@@ -4,7 +4,17 @@ Plain frozen dataclasses without IO, imported by every other room; imports nothi
 Start at `model.py`.
 """
 
-from app.slo.alerts import AlertState, BudgetAlerts, Cause, Evidence, NoData, NoTraffic, Severity, SeverityPolicy, Tier
+from app.slo.alerts import (
+    AlertState,
+    BudgetAlerts,
+    BurnRateRule,
+    Cause,
+    Evidence,
+    NoData,
+    NoTraffic,
+    Severity,
+    SeverityPolicy,
+)
 from app.slo.durations import DurationError, format_duration, parse_duration
 from app.slo.model import (
     Alerting,
@@ -22,6 +32,7 @@ __all__ = [
     "AlertState",
     "Alerting",
     "BudgetAlerts",
+    "BurnRateRule",
     "CalendarUnit",
     "CalendarWindow",
     "Cause",
@@ -42,7 +53,6 @@ __all__ = [
     "Slo",
     "SloId",
     "Term",
-    "Tier",
     "Weights",
     "Window",
     "format_duration",

@@ -1,4 +1,4 @@
-"""What an SLO asks of its alerts: severities, tiers of long and short windows, and how patient they are."""
+"""What an SLO asks of its alerts: severities, rules of long and short windows, and how patient they are."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -81,7 +81,7 @@ class BudgetAlerts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tier:
+class BurnRateRule:
     """One pair of windows: it trips when the burn rates of both reach *factor*."""
 
     long: timedelta
@@ -120,13 +120,13 @@ class Evidence:
 class SeverityPolicy:
     """When one severity of an SLO fires, and what it says besides.
 
-    *tiers* are ordered by long window, the quickest first. *labels* and *annotations* come on top of the SLO's. Without
+    *rules* are ordered by long window, the quickest first. *labels* and *annotations* come on top of the SLO's. Without
     *evidence* the alert is the equal of a Prometheus rule: it fires as soon as a tier trips, and until none does. An
     alert that fires while no events come is frozen, and resolved after *resolve_no_traffic_after*; None is never.
     """
 
     severity: Severity
-    tiers: tuple[Tier, ...]
+    rules: tuple[BurnRateRule, ...]
     pending_for: timedelta = timedelta(0)
     keep_firing_for: timedelta = timedelta(0)
     labels: tuple[tuple[str, str], ...] = ()

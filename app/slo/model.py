@@ -93,7 +93,7 @@ class Slo:
     @property
     def longest_alert_window(self) -> timedelta:
         """The longest window that any of the alerts looks back over; zero without alerts."""
-        longs = [tier.long for policy in self.alerting.policies for tier in policy.tiers]
+        longs = [tier.long for policy in self.alerting.policies for tier in policy.rules]
         return max(longs, default=timedelta(0))
 
 

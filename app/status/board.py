@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from app.alerting import Notice, alert_key
+from app.alerting import Notification, alert_key
 from app.slo import AlertState, Cause, SloId
 from app.status.snapshot import AlertView, Snapshot
 
@@ -20,14 +20,14 @@ class Board:
     def __init__(self) -> None:
         self._snapshots: tuple[Snapshot, ...] = ()
         self._by_id: Mapping[SloId, Snapshot] = MappingProxyType({})
-        self._in_force: Mapping[str, Notice] = MappingProxyType({})
+        self._in_force: Mapping[str, Notification] = MappingProxyType({})
 
     def publish(self, snapshots: Sequence[Snapshot]) -> None:
         """Replace the snapshots that hang on the board."""
         self._by_id = MappingProxyType({snapshot.id: snapshot for snapshot in snapshots})
         self._snapshots = tuple(snapshots)
 
-    def tell(self, in_force: Mapping[str, Notice]) -> None:
+    def tell(self, in_force: Mapping[str, Notification]) -> None:
         """Replace what is told of the alerts in force, by their keys."""
         self._in_force = MappingProxyType(dict(in_force))
 
@@ -37,7 +37,7 @@ class Board:
         return self._snapshots
 
     @property
-    def in_force(self) -> tuple[Notice, ...]:
+    def in_force(self) -> tuple[Notification, ...]:
         """What is told of every alert in force, the shortest time to exhaustion first."""
         return tuple(sorted(self._in_force.values(), key=self._urgency))
 
@@ -52,7 +52,7 @@ class Board:
         ]
         return tuple(sorted(active, key=lambda pair: (pair[0].budget.lasts_until_s, pair[1].severity, pair[0].id)))
 
-    def _urgency(self, notice: Notice) -> tuple[float, str, str]:
+    def _urgency(self, notice: Notification) -> tuple[float, str, str]:
         snapshot = self.find(notice.slo)
         return math.inf if snapshot is None else snapshot.budget.lasts_until_s, notice.severity, notice.slo
 
@@ -60,7 +60,7 @@ class Board:
         """The snapshot of one SLO or group member; None if it is not known."""
         return self._by_id.get(slo_id)
 
-    def completed(self, notice: Notice) -> Notice:
+    def completed(self, notice: Notification) -> Notification:
         """A notice that an alert fires, with the top contributors if they have become known since it was written."""
         known = self._in_force.get(notice.key)
         if notice.top_contributors or known is None or known.incident != notice.incident:
@@ -71,7 +71,7 @@ class Board:
         """The SLO or the member that an alert of a snapshot belongs to: data is missing of a whole group."""
         return snapshot.slo.id if alert.cause is Cause.NO_DATA else snapshot.id
 
-    def told_of(self, snapshot: Snapshot, alert: AlertView) -> Notice | None:
+    def told_of(self, snapshot: Snapshot, alert: AlertView) -> Notification | None:
         """What is told of an alert of a snapshot; None if it is not in force, or another speaks for it."""
         own = self._in_force.get(alert_key(snapshot.id, alert.severity, alert.cause))
         # A member of a group shows the alerts of the whole SLO too.

@@ -31,7 +31,7 @@ def short(value: float, digits: int) -> str:
 def state_words(state: str, *, reason: str | None, tier: str | None, cause: str = Cause.BURN) -> str:
     """What an alert does, for people; empty if it does nothing worth a word.
 
-    >>> state_words("suppressed", reason="held back for lack of evidence: ...", tier=None)
+    >>> state_words("suppressed", reason="1 error in the last 1h; ...", tier=None)
     'suppressed'
     >>> state_words("frozen", reason="the newest data is too old to judge by", tier="1h/5m")
     'firing, frozen'

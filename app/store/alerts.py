@@ -20,7 +20,7 @@ from sqlalchemy import (
     select,
 )
 
-from app.alerting import Alert, Notice, Transition, TransitionKind
+from app.alerting import Alert, Notification, Transition, TransitionKind
 from app.slo import AlertState, Cause, Severity, SloId
 from app.store.moments import Moment
 from app.store.notices import decode_notice
@@ -74,13 +74,13 @@ class StoredAlerts:
     """All alerts as the last tick left them, and by key the notices of those in force."""
 
     alerts: Mapping[SloId, tuple[Alert, ...]]
-    notices: Mapping[str, Notice]
+    notices: Mapping[str, Notification]
 
 
 def load_alerts(connection: Connection) -> StoredAlerts:
     """Everything that is known of alerts."""
     alerts: dict[SloId, tuple[Alert, ...]] = {}
-    notices: dict[str, Notice] = {}
+    notices: dict[str, Notification] = {}
     for row in connection.execute(select(alert).order_by(*_ORDER)):
         found = _alert(row)
         alerts[found.slo] = (*alerts.get(found.slo, ()), found)
@@ -89,14 +89,14 @@ def load_alerts(connection: Connection) -> StoredAlerts:
     return StoredAlerts(alerts=alerts, notices=notices)
 
 
-def load_in_force(connection: Connection) -> tuple[Notice, ...]:
+def load_in_force(connection: Connection) -> tuple[Notification, ...]:
     """The notices of the alerts that receivers are to be told of, again and again."""
     in_force = alert.c.announced & alert.c.notice.is_not(None)
     rows = connection.execute(select(alert.c.notice).where(in_force).order_by(*_ORDER))
     return tuple(decode_notice(row.notice) for row in rows)
 
 
-def save_alerts(connection: Connection, alerts: Iterable[Alert], notices: Mapping[str, Notice]) -> None:
+def save_alerts(connection: Connection, alerts: Iterable[Alert], notices: Mapping[str, Notification]) -> None:
     """Write alerts over what was there; those in force with their notices."""
     upsert(connection, alert, [_row(changed, notices.get(changed.key)) for changed in alerts])
 
@@ -166,7 +166,7 @@ def prune_transitions(connection: Connection, *, before: datetime) -> int:
     return connection.execute(delete(transition).where(transition.c.at < before)).rowcount
 
 
-def _row(changed: Alert, notice: Notice | None) -> dict[str, object]:
+def _row(changed: Alert, notice: Notification | None) -> dict[str, object]:
     row: dict[str, object] = {name: getattr(changed, name) for name in _REMEMBERED}
     told = notice if changed.in_force else None
     enums = {"severity": changed.severity.value, "cause": changed.cause.value, "state": changed.state.value}

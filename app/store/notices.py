@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import Notification, NotificationStatus
 from app.slo import Cause, Severity, SloId
 
-_FLOATS = frozenset(field.name for field in fields(Notice) if field.type is float)
+_FLOATS = frozenset(field.name for field in fields(Notification) if field.type is float)
 
 
-def decode_notice(stored: object) -> Notice:
+def decode_notice(stored: object) -> Notification:
     """A notice from its document; fields that are not there have their defaults.
 
     Raises:
@@ -18,11 +18,11 @@ def decode_notice(stored: object) -> Notice:
     """
     if not isinstance(stored, Mapping):
         raise TypeError("it is not a JSON object")
-    known = {field.name for field in fields(Notice)}
+    known = {field.name for field in fields(Notification)}
     # A figure that is not known is left to its default, so that notices equal what they were.
     unknown = {name for name in _FLOATS if stored.get(name) is None}
     values = {name: value for name, value in stored.items() if name in known - unknown}
-    values["status"] = NoticeStatus(stored["status"])
+    values["status"] = NotificationStatus(stored["status"])
     values["severity"] = Severity(stored["severity"])
     values["slo"] = SloId(stored["slo"])
     values["cause"] = Cause(stored.get("cause", Cause.BURN))
@@ -31,4 +31,4 @@ def decode_notice(stored: object) -> Notice:
         values[name] = datetime.fromisoformat(stored[name]) if stored.get(name) else None
     for name in ("group", "labels", "annotations"):
         values[name] = tuple((key, value) for key, value in stored.get(name, ()))
-    return Notice(**values)
+    return Notification(**values)

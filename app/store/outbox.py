@@ -31,7 +31,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import Notification, NotificationStatus
 from app.store.json_text import encoded
 from app.store.moments import Moment
 from app.store.notices import decode_notice
@@ -88,14 +88,14 @@ class OutboxEntry:
     id: int
     receiver: str
     idempotency_key: str
-    notice: Notice
+    notice: Notification
     created_at: datetime
     attempts: int
     due_at: datetime
     last_error: str | None
 
 
-def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Sequence[str], at: datetime) -> None:
+def enqueue(connection: Connection, notices: Iterable[Notification], *, receivers: Sequence[str], at: datetime) -> None:
     """Put notices into the outbox of every receiver.
 
     A slot that is stepped once more enqueues nothing twice. That an unconfirmed alert fires is held until
@@ -114,7 +114,7 @@ def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Seq
             "created_at": at,
             "state": EntryState.WAITING.value,
             "attempts": 0,
-            "due_at": at + _HELD if notice.unconfirmed and notice.status is NoticeStatus.FIRING else at,
+            "due_at": at + _HELD if notice.unconfirmed and notice.status is NotificationStatus.FIRING else at,
         }
         for notice, key, document in ((notice, idempotency_key(notice), encoded(notice)) for notice in notices)
         for receiver in receivers
@@ -122,7 +122,7 @@ def enqueue(connection: Connection, notices: Iterable[Notice], *, receivers: Seq
     insert_missing(connection, outbox, rows)
 
 
-def idempotency_key(notice: Notice) -> str:
+def idempotency_key(notice: Notification) -> str:
     """What tells receivers that two deliveries are one: the same for every attempt, another for every change."""
     changed_at = notice.ends_at or notice.starts_at
     text = f"{notice.instance}\n{notice.incident}\n{notice.status}\n{changed_at.isoformat()}"
@@ -219,7 +219,7 @@ def waiting_for_strangers(
     return tuple(found)
 
 
-def load_addressed(connection: Connection, entry_id: int) -> tuple[str, Notice] | None:
+def load_addressed(connection: Connection, entry_id: int) -> tuple[str, Notification] | None:
     """The receiver and the notice of an entry; None if there is no such entry, or nobody can read it."""
     row = connection.execute(select(outbox.c.receiver, outbox.c.notice).where(outbox.c.id == entry_id)).one_or_none()
     try:
@@ -228,12 +228,12 @@ def load_addressed(connection: Connection, entry_id: int) -> tuple[str, Notice] 
         return None
 
 
-def ends_waiting(connection: Connection, receiver: str, notice: Notice) -> tuple[Notice, ...]:
+def ends_waiting(connection: Connection, receiver: str, notice: Notification) -> tuple[Notification, ...]:
     """What waits to tell a receiver that the alert of this incident is over."""
     mine = (
         (outbox.c.receiver == receiver)
         & (outbox.c.state == EntryState.WAITING.value)
-        & (outbox.c.status == NoticeStatus.RESOLVED.value)
+        & (outbox.c.status == NotificationStatus.RESOLVED.value)
         & _is_of(notice)
     )
     found = []
@@ -244,7 +244,11 @@ def ends_waiting(connection: Connection, receiver: str, notice: Notice) -> tuple
 
 
 def told_of(
-    connection: Connection, notice: Notice, *, receivers: Iterable[str], status: NoticeStatus = NoticeStatus.FIRING
+    connection: Connection,
+    notice: Notification,
+    *,
+    receivers: Iterable[str],
+    status: NotificationStatus = NotificationStatus.FIRING,
 ) -> tuple[str, ...]:
     """Those of *receivers* that have been, or will be, told that the alert fires, or is over.
 
@@ -270,13 +274,16 @@ def hold_beginnings(connection: Connection, *, at: datetime) -> int:
     occurrence = (outbox.c.receiver, outbox.c.instance, outbox.c.incident, outbox.c.starts_at)
     waiting = select(outbox.c.id, outbox.c.status, *occurrence).where(outbox.c.state == EntryState.WAITING.value)
     entries = [(row, tuple(row[2:])) for row in connection.execute(waiting.order_by(outbox.c.id))]
-    ended = {told_to for row, told_to in entries if row.status == NoticeStatus.RESOLVED.value}
-    begun = {told_to for row, told_to in entries if row.status == NoticeStatus.FIRING.value}
+    ended = {told_to for row, told_to in entries if row.status == NotificationStatus.RESOLVED.value}
+    begun = {told_to for row, told_to in entries if row.status == NotificationStatus.FIRING.value}
     unanswered = unanswered_of(connection, [(row.instance, row.incident) for row, _ in entries])
     held = 0
     for row, told_to in entries:
         if told_to in ended & begun:
-            if row.status == NoticeStatus.RESOLVED.value and (row.receiver, row.instance, row.incident) in unanswered:
+            if (
+                row.status == NotificationStatus.RESOLVED.value
+                and (row.receiver, row.instance, row.incident) in unanswered
+            ):
                 continue
             bury(connection, row.id, at=at, error=_OUT_OF_DATE)
         elif told_to in begun:
@@ -285,11 +292,11 @@ def hold_beginnings(connection: Connection, *, at: datetime) -> int:
     return held
 
 
-def release_beginnings(connection: Connection, notices: Iterable[Notice], *, at: datetime) -> None:
+def release_beginnings(connection: Connection, notices: Iterable[Notification], *, at: datetime) -> None:
     """Let the beginnings of alerts go that were held, since *notices* confirm that they fire."""
     held = (
         (outbox.c.state == EntryState.WAITING.value)
-        & (outbox.c.status == NoticeStatus.FIRING.value)
+        & (outbox.c.status == NotificationStatus.FIRING.value)
         & (outbox.c.due_at > at + _HELD / 2)
     )
     keys = set(connection.execute(select(outbox.c.alert_key).where(held)).scalars())
@@ -298,13 +305,15 @@ def release_beginnings(connection: Connection, notices: Iterable[Notice], *, at:
         connection.execute(update(outbox).where(held & (outbox.c.alert_key == key)).values(due_at=at))
 
 
-def withdraw_beginning(connection: Connection, notice: Notice, *, at: datetime) -> frozenset[str]:
+def withdraw_beginning(connection: Connection, notice: Notification, *, at: datetime) -> frozenset[str]:
     """Give up what waits to tell of the beginning of an alert that has ended; the receivers that never hear of it.
 
     A receiver that may have got the beginning, by a request without response, is none of them.
     """
     mine = (
-        (outbox.c.state == EntryState.WAITING.value) & (outbox.c.status == NoticeStatus.FIRING.value) & _is_of(notice)
+        (outbox.c.state == EntryState.WAITING.value)
+        & (outbox.c.status == NotificationStatus.FIRING.value)
+        & _is_of(notice)
     )
     withdrawn = connection.execute(select(outbox.c.id, outbox.c.receiver).where(mine)).all()
     for row in withdrawn:
@@ -313,7 +322,7 @@ def withdraw_beginning(connection: Connection, notice: Notice, *, at: datetime) 
     return frozenset(row.receiver for row in withdrawn) - unanswered
 
 
-def recently_resolved(connection: Connection, receiver: str, *, since: datetime) -> tuple[Notice, ...]:
+def recently_resolved(connection: Connection, receiver: str, *, since: datetime) -> tuple[Notification, ...]:
     """The newest notice of every alert whose newest entry since then says that it is over, and was not given up."""
     newest = (
         select(func.max(outbox.c.id))
@@ -322,7 +331,7 @@ def recently_resolved(connection: Connection, receiver: str, *, since: datetime)
     )
     resolved = select(outbox.c.notice).where(
         outbox.c.id.in_(newest)
-        & (outbox.c.status == NoticeStatus.RESOLVED.value)
+        & (outbox.c.status == NotificationStatus.RESOLVED.value)
         & (outbox.c.state != EntryState.DEAD.value)
     )
     return tuple(decode_notice(row.notice) for row in connection.execute(resolved.order_by(outbox.c.id)))
@@ -334,7 +343,7 @@ def prune_outbox(connection: Connection, *, before: datetime) -> int:
     return connection.execute(delete(outbox).where(ended)).rowcount
 
 
-def _is_of(notice: Notice) -> ColumnElement[bool]:
+def _is_of(notice: Notification) -> ColumnElement[bool]:
     """Whether an entry is of the same time that the same alert fired."""
     same = (outbox.c.instance == notice.instance) & (outbox.c.incident == notice.incident)
     return same & (outbox.c.starts_at == notice.starts_at)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import JSON, Column, ColumnElement, Connection, String, Table, delete, select, tuple_, update
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.store.moments import Moment
 from app.store.notices import decode_notice
 from app.store.schema import metadata
@@ -30,7 +30,9 @@ _KEPT = timedelta(days=90)
 _AT_ONCE = 500
 
 
-def note_sent(connection: Connection, receiver: str, messages: Mapping[str, Sequence[Notice]], *, at: datetime) -> None:
+def note_sent(
+    connection: Connection, receiver: str, messages: Mapping[str, Sequence[Notification]], *, at: datetime
+) -> None:
     """Note messages, by handle, before they are sent; an alert that has fired again is not resolved any more."""
     rows = [
         {
@@ -69,8 +71,8 @@ def is_any_unanswered(connection: Connection, receiver: str) -> bool:
 
 
 def resolve_unanswered(
-    connection: Connection, receiver: str, resolved: Sequence[Notice]
-) -> dict[str, tuple[Notice, ...]]:
+    connection: Connection, receiver: str, resolved: Sequence[Notification]
+) -> dict[str, tuple[Notification, ...]]:
     """Note that alerts are resolved; the unanswered messages of which all alerts are now, with those notices."""
     touched: set[str] = set()
     for notice in resolved:
@@ -93,7 +95,7 @@ def resolve_unanswered(
 def unanswered_of(connection: Connection, incidents: Iterable[tuple[str, str]]) -> frozenset[tuple[str, str, str]]:
     """The receiver, alert and incident of every unanswered message that may have announced one of *incidents*.
 
-    An incident is given as `Notice.instance` and `Notice.incident`.
+    An incident is given as `Notification.instance` and `Notification.incident`.
     """
     alerts = list(dict.fromkeys(incidents))
     columns = unanswered_messages.c

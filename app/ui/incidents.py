@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.slo import Severity, SloId
 from app.status import UNKNOWN
 from app.ui.views import count
@@ -30,12 +30,12 @@ class IncidentView:
     links: tuple[tuple[str, str], ...]
 
 
-def incidents(told: Iterable[Notice]) -> list[IncidentView]:
+def incidents(told: Iterable[Notification]) -> list[IncidentView]:
     """What is told of alerts in force, in the order given."""
     return [_incident(notice) for notice in told]
 
 
-def _incident(notice: Notice) -> IncidentView:
+def _incident(notice: Notification) -> IncidentView:
     said = annotations(notice)
     spent = spent_by_incident(notice)
     return IncidentView(
@@ -52,7 +52,7 @@ def _incident(notice: Notice) -> IncidentView:
     )
 
 
-def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
+def _facts(notice: Notification) -> Iterator[tuple[str, str]]:
     lasts = span(notice.at - notice.starts_at)
     yield "Firing since", f"{_moment(notice.starts_at)}, for {lasts}"
     errors = error_duration(notice)
@@ -75,14 +75,14 @@ def _facts(notice: Notice) -> Iterator[tuple[str, str]]:
     yield "Incident", notice.incident
 
 
-def _tier(notice: Notice) -> Iterator[tuple[str, str]]:
+def _tier(notice: Notification) -> Iterator[tuple[str, str]]:
     if math.isnan(notice.burn_rate_long) or math.isnan(notice.burn_rate_short):
         if notice.tier:
-            yield "Tier", notice.tier
+            yield "Rule", notice.tier
         return
     long, short, limit = (number(rate) for rate in (notice.burn_rate_long, notice.burn_rate_short, notice.factor))
     rates = f"{long} times the bearable rate in the last {notice.long}, {short} times in the last {notice.short}"
-    yield "Tier", f"{notice.tier}: {rates}; alerts at {limit} times"
+    yield "Rule", f"{notice.tier}: {rates}; alerts at {limit} times"
 
 
 def _moment(at: datetime) -> str:

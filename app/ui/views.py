@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.promql.selector_text import render
 from app.slo import AlertState, CalendarWindow, Severity, format_duration
 from app.status import (
@@ -106,7 +106,7 @@ def burns(snapshot: Snapshot) -> list[BurnView]:
     """The burn rate of every window beside the factors that alerts compare it with."""
     factors: dict[str, float] = {}
     for policy in snapshot.slo.alerting.policies:
-        for tier in policy.tiers:
+        for tier in policy.rules:
             for window in (format_duration(tier.long), format_duration(tier.short)):
                 factors[window] = min(tier.factor, factors.get(window, math.inf))
     views = []
@@ -149,7 +149,7 @@ def alert_lines(snapshot: Snapshot) -> list[AlertLine]:
     ]
 
 
-def alert_rows(snapshot: Snapshot, told: Sequence[Notice | None]) -> list[AlertRow]:
+def alert_rows(snapshot: Snapshot, told: Sequence[Notification | None]) -> list[AlertRow]:
     """Every alert of an SLO, with why it does what it does; *told* is what people are told of each."""
     return [
         AlertRow(
@@ -178,7 +178,7 @@ def _words(alert: AlertView) -> str:
     return state_words(alert.state, reason=alert.reason, tier=alert.tier, cause=alert.cause)
 
 
-def _why(alert: AlertView, told: Notice | None) -> str:
+def _why(alert: AlertView, told: Notification | None) -> str:
     if alert.state is AlertState.MUTED:
         return "muted by the page"
     return "" if told is None else annotations(told)["summary"]

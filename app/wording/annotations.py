@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.wording.links import is_link
 from app.wording.plain_text import shortened, visible
 from app.wording.sentences import description, summary
@@ -17,7 +17,7 @@ _OURS: Templates = Templates()
 _LONGEST = 8_192
 
 
-def annotations(notice: Notice, templates: Templates = _OURS) -> dict[str, str]:
+def annotations(notice: Notification, templates: Templates = _OURS) -> dict[str, str]:
     """The annotations of an alert.
 
     A document's annotations replace our words, and a receiver's templates those; nobody replaces the figures. Where a
@@ -30,12 +30,12 @@ def annotations(notice: Notice, templates: Templates = _OURS) -> dict[str, str]:
     return {name: _presentable(text) for name, text in figured.items()}
 
 
-def template_problems(notice: Notice, templates: Templates = _OURS) -> dict[str, str]:
+def template_problems(notice: Notification, templates: Templates = _OURS) -> dict[str, str]:
     """Why templates of the alert cannot be used, by the name of the annotation."""
     return _written(notice, templates)[1]
 
 
-def _written(notice: Notice, templates: Templates) -> tuple[dict[str, str], dict[str, str]]:
+def _written(notice: Notification, templates: Templates) -> tuple[dict[str, str], dict[str, str]]:
     """What is said, by name of the annotation, and what is wrong with templates."""
     said = {"summary": summary(notice), "description": description(notice)}
     problems: dict[str, str] = {}
@@ -63,7 +63,7 @@ def _words(said: dict[str, str]) -> dict[str, str]:
     return {name: said[name] for name in ("summary", "description")}
 
 
-def _figures(notice: Notice) -> Iterator[tuple[str, str]]:
+def _figures(notice: Notification) -> Iterator[tuple[str, str]]:
     texts = {
         "tier": notice.tier,
         "burn_rate_long": _figure(notice.burn_rate_long),

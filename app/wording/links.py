@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
-from app.alerting import Notice
+from app.alerting import Notification
 
 _ANNOTATIONS = (("runbook_url", "Runbook"), ("dashboard", "Dashboard"))
 _LONGEST = 2_048
@@ -14,12 +14,12 @@ def page_of(external_url: str, slo: str) -> str:
     return f"{external_url.rstrip('/')}/slos/{quote(slo, safe='')}"
 
 
-def slo_page(external_url: str, notice: Notice) -> str:
+def slo_page(external_url: str, notice: Notification) -> str:
     """Our page of the SLO."""
     return page_of(external_url, notice.slo)
 
 
-def links(external_url: str, notice: Notice, said: Mapping[str, str]) -> list[tuple[str, str]]:
+def links(external_url: str, notice: Notification, said: Mapping[str, str]) -> list[tuple[str, str]]:
     """What each address is called, and the address; annotations *said* that are no addresses are left out."""
     return [("SLO", slo_page(external_url, notice)), *elsewhere(said)]
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import Notification, NotificationStatus
 from app.slo import Cause
 from app.wording.annotations import TEMPLATE_ERROR, annotations
 from app.wording.links import links
@@ -40,9 +40,9 @@ class Writer:
 
     external_url: str
     templates: Templates = field(default_factory=Templates)
-    report: Callable[[Notice, str], None] = lambda _notice, _error: None
+    report: Callable[[Notification, str], None] = lambda _notice, _error: None
 
-    def words(self, notices: Sequence[Notice]) -> Words:
+    def words(self, notices: Sequence[Notification]) -> Words:
         """The words of one message about alerts of one status; several are a digest."""
         if len(notices) > 1:
             return self._digest(notices)
@@ -54,21 +54,21 @@ class Writer:
             links=tuple(links(self.external_url, notice, said)),
         )
 
-    def annotations(self, notice: Notice) -> dict[str, str]:
+    def annotations(self, notice: Notification) -> dict[str, str]:
         """Everything that is said of one alert."""
         said = annotations(notice, self.templates)
         if TEMPLATE_ERROR in said:
             self.report(notice, said[TEMPLATE_ERROR])
         return said
 
-    def written_addresses(self, notices: Sequence[Notice]) -> frozenset[str]:
+    def written_addresses(self, notices: Sequence[Notification]) -> frozenset[str]:
         """The addresses that documents and the receiver's templates themselves write into their texts."""
         own = (self.templates.summary or "", self.templates.description or "")
         texts = (text for notice in notices for _, text in notice.annotations)
         return frozenset(found for text in (*own, *texts) for found in _ADDRESS.findall(text))
 
-    def _digest(self, notices: Sequence[Notice]) -> Words:
-        firing = notices[0].status is NoticeStatus.FIRING
+    def _digest(self, notices: Sequence[Notification]) -> Words:
+        firing = notices[0].status is NotificationStatus.FIRING
         worst = sorted(notices, key=_urgency)
         cause = shared_cause(notices) if firing else ""
         named = [self._line(notice, cause, firing=firing) for notice in worst[:_MOST_NAMED]]
@@ -80,13 +80,13 @@ class Writer:
             links=(("All SLOs", self.external_url),),
         )
 
-    def _line(self, notice: Notice, cause: str, *, firing: bool) -> str:
+    def _line(self, notice: Notification, cause: str, *, firing: bool) -> str:
         said = (not firing and _is_blind(notice)) or (cause and notice.condition == cause)
         about = subject(notice) if said else self.annotations(notice)["summary"]
         return shortened(one_line(f"{notice.severity}: {about}"), _LINE_CHARS)
 
 
-def digest_headline(notices: Sequence[Notice], *, firing: bool) -> str:
+def digest_headline(notices: Sequence[Notification], *, firing: bool) -> str:
     """Many alerts in one line."""
     services = len({notice.service for notice in notices})
     whose = f"of {services:,} services" if services > 1 else f"of {notices[0].service}"
@@ -99,7 +99,7 @@ def digest_headline(notices: Sequence[Notice], *, firing: bool) -> str:
     return f"{len(notices):,} alerts {whose} {'fire at once' if firing else 'are over'}"
 
 
-def shared_cause(notices: Sequence[Notice]) -> str:
+def shared_cause(notices: Sequence[Notification]) -> str:
     """What most SLOs without data have in common, such as a Prometheus that does not answer; empty if nothing."""
     causes = Counter(notice.condition for notice in notices if _is_blind(notice))
     cause, count = causes.most_common(1)[0] if causes else ("", 0)
@@ -116,9 +116,9 @@ def _failed_templates(said: Mapping[str, str]) -> str:
     return f"A template could not be used, so the default text is shown: {problem}." if problem else ""
 
 
-def _is_blind(notice: Notice) -> bool:
+def _is_blind(notice: Notification) -> bool:
     return notice.cause is Cause.NO_DATA
 
 
-def _urgency(notice: Notice) -> tuple[str, str]:
+def _urgency(notice: Notification) -> tuple[str, str]:
     return notice.severity.value, subject(notice)

@@ -4,14 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from app.alerting import Notice, NoticeStatus, resolve
-from app.slo import Cause, Severity, SeverityPolicy, Slo, Tier, format_duration, group_id
+from app.alerting import Notification, NotificationStatus, resolve
+from app.slo import BurnRateRule, Cause, Severity, SeverityPolicy, Slo, format_duration, group_id
 
 _AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
-_ANY = (Tier(long=timedelta(hours=1), short=timedelta(minutes=5), factor=14.4),)
+_ANY = (BurnRateRule(long=timedelta(hours=1), short=timedelta(minutes=5), factor=14.4),)
 
 
-def sample_alerts(slo: Slo) -> Iterator[tuple[str, Notice]]:
+def sample_alerts(slo: Slo) -> Iterator[tuple[str, Notification]]:
     """What alerts of the SLO may look like, each after its kind in words."""
     group = tuple((label, "example") for label in sorted(slo.sli.by))
     for severity in Severity:
@@ -25,10 +25,10 @@ def sample_alerts(slo: Slo) -> Iterator[tuple[str, Notice]]:
     yield "a ticket for missing data", _without_figures(slo, group)
 
 
-def _burning(slo: Slo, severity: Severity, policy: SeverityPolicy, group: tuple[tuple[str, str], ...]) -> Notice:
-    tier = policy.tiers[0]
-    return Notice(
-        status=NoticeStatus.FIRING,
+def _burning(slo: Slo, severity: Severity, policy: SeverityPolicy, group: tuple[tuple[str, str], ...]) -> Notification:
+    tier = policy.rules[0]
+    return Notification(
+        status=NotificationStatus.FIRING,
         slo=group_id(slo.id, group),
         severity=severity,
         incident="0a1b2c3d",
@@ -53,7 +53,7 @@ def _burning(slo: Slo, severity: Severity, policy: SeverityPolicy, group: tuple[
         good=98_500.0,
         bad=1_500.0,
         top_contributors='route="/pay": 82% of the errors, 9% of the traffic',
-        promise=slo.description,
+        slo_description=slo.description,
         exhausted_at=_AT + timedelta(hours=21),
         first_bad_at=_AT - timedelta(minutes=4),
         last_bad_at=_AT + timedelta(minutes=5),
@@ -61,9 +61,9 @@ def _burning(slo: Slo, severity: Severity, policy: SeverityPolicy, group: tuple[
     )
 
 
-def _without_figures(slo: Slo, group: tuple[tuple[str, str], ...]) -> Notice:
+def _without_figures(slo: Slo, group: tuple[tuple[str, str], ...]) -> Notification:
     """A ticket that every SLO can have, whatever its policies are."""
-    policy = SeverityPolicy(severity=Severity.TICKET, tiers=_ANY)
+    policy = SeverityPolicy(severity=Severity.TICKET, rules=_ANY)
     unknown = float("nan")
     return replace(
         _burning(slo, Severity.TICKET, policy, group),

@@ -3,7 +3,7 @@
 import math
 from datetime import datetime, timedelta
 
-from app.alerting import NO_TRAFFIC, Notice, NoticeStatus
+from app.alerting import NO_TRAFFIC, Notification, NotificationStatus
 from app.slo import Cause
 
 _HUNDRED = 100
@@ -12,15 +12,15 @@ _HOUR_S = 3600
 _DAY_S = 86_400
 
 
-def subject(notice: Notice) -> str:
+def subject(notice: Notification) -> str:
     """What the alert is about: ``checkout availability``, with the group in brackets."""
     group = ", ".join(f"{label}={value}" for label, value in notice.group)
     return f"{notice.service} {notice.name}" + (f" ({group})" if group else "")
 
 
-def summary(notice: Notice) -> str:
+def summary(notice: Notification) -> str:
     """The alert in one line."""
-    if notice.status is NoticeStatus.RESOLVED:
+    if notice.status is NotificationStatus.RESOLVED:
         return _over(notice)
     if notice.condition:
         return f"{subject(notice)}: {notice.condition}"
@@ -29,9 +29,9 @@ def summary(notice: Notice) -> str:
     return f"{subject(notice)} burns its error budget {number(notice.burn_rate_long)} times too fast"
 
 
-def description(notice: Notice) -> str:
+def description(notice: Notification) -> str:
     """The alert in a few sentences: what burns, how much is gone, how long it will last."""
-    if notice.status is NoticeStatus.RESOLVED:
+    if notice.status is NotificationStatus.RESOLVED:
         sentences = [_duration(notice), _reason(notice), _contributors(notice), _gone(notice)]
     else:
         sentences = [
@@ -73,17 +73,17 @@ def share(ratio: float) -> str:
     return f"{value:,.0f} %" if abs(value) >= _HUNDRED else f"{value:.3g} %"
 
 
-def time_left(notice: Notice) -> timedelta | None:
-    """How long the budget lasts at the present burn rate; None as `Notice.exhausted_at` is."""
+def time_left(notice: Notification) -> timedelta | None:
+    """How long the budget lasts at the present burn rate; None as `Notification.exhausted_at` is."""
     return None if notice.exhausted_at is None else max(notice.exhausted_at - notice.at, timedelta(0))
 
 
-def spent_by_incident(notice: Notice) -> float | None:
+def spent_by_incident(notice: Notification) -> float | None:
     """The share of the budget that this incident has spent so far; None if that is not known, or nothing."""
     return notice.spent if notice.spent > 0 else None
 
 
-def error_duration(notice: Notice) -> timedelta | None:
+def error_duration(notice: Notification) -> timedelta | None:
     """How long the incident has had errors, from its first slot with errors to its last; None if not known."""
     if notice.first_bad_at is None or notice.last_bad_at is None:
         return None
@@ -105,7 +105,7 @@ def span(duration: timedelta) -> str:
     return f"{minutes}m" if minutes else f"{seconds}s"
 
 
-def _over(notice: Notice) -> str:
+def _over(notice: Notification) -> str:
     if notice.reason is not None:
         # Nobody has seen the trouble end.
         return f"{subject(notice)}: this alert is closed because {notice.reason}"
@@ -116,12 +116,12 @@ def _over(notice: Notice) -> str:
     return f"{subject(notice)} no longer burns its error budget too fast"
 
 
-def _promise(notice: Notice) -> str:
-    text = notice.promise.strip()
+def _promise(notice: Notification) -> str:
+    text = notice.slo_description.strip()
     return f"The promise: {text}" + ("" if text.endswith((".", "!", "?")) else ".") if text else ""
 
 
-def _events(notice: Notice) -> str:
+def _events(notice: Notification) -> str:
     total = notice.good + notice.bad
     if not total > 0:
         return ""
@@ -132,7 +132,7 @@ def _events(notice: Notice) -> str:
     )
 
 
-def _speed(notice: Notice) -> str:
+def _speed(notice: Notification) -> str:
     if math.isnan(notice.burn_rate_long) or math.isnan(notice.burn_rate_short):
         return ""
     return (
@@ -143,18 +143,18 @@ def _speed(notice: Notice) -> str:
     )
 
 
-def _tier(notice: Notice) -> str:
+def _tier(notice: Notification) -> str:
     return f" (tier {notice.tier})" if notice.tier else ""
 
 
-def _gone(notice: Notice) -> str:
+def _gone(notice: Notification) -> str:
     if math.isnan(notice.budget_remaining):
         return ""
     gone = f"{share(1 - notice.budget_remaining)} of the error budget for {notice.window} is gone"
     spent = spent_by_incident(notice)
     if spent is not None:
         gone += f", {share(spent)} in this incident"
-    if notice.status is NoticeStatus.RESOLVED:
+    if notice.status is NotificationStatus.RESOLVED:
         return f"{gone}."
     if notice.budget_remaining <= 0:
         return f"{gone}: none is left."
@@ -172,7 +172,7 @@ def why_stale(reason: str) -> str:
     return f"Traffic has stopped: {silence}" if code == NO_TRAFFIC else f"Data is missing: {reason}"
 
 
-def _stale(notice: Notice) -> str:
+def _stale(notice: Notification) -> str:
     if notice.stale is None:
         return ""
     return (
@@ -181,11 +181,11 @@ def _stale(notice: Notice) -> str:
     )
 
 
-def _contributors(notice: Notice) -> str:
+def _contributors(notice: Notification) -> str:
     return f"Top contributors: {notice.top_contributors}." if notice.top_contributors else ""
 
 
-def _duration(notice: Notice) -> str:
+def _duration(notice: Notification) -> str:
     if notice.ends_at is None:
         return ""
     fired = f"{span(notice.ends_at - notice.starts_at)}, from {_period(notice.starts_at, notice.ends_at)}"
@@ -202,7 +202,7 @@ def _period(start: datetime, end: datetime) -> str:
     return f"{start:%Y-%m-%d %H:%M} to {until} UTC"
 
 
-def _reason(notice: Notice) -> str:
+def _reason(notice: Notification) -> str:
     return f"It ended because {notice.reason}." if notice.reason is not None else ""
 
 

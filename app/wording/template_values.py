@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.wording.sentences import error_duration, span, spent_by_incident, subject, time_left
 
 NAMES = frozenset(
@@ -11,14 +11,14 @@ NAMES = frozenset(
         "alertname", "bad", "budget_consumed", "budget_remaining", "burn_rate_long", "burn_rate_short",
         "description", "duration", "ended", "error_duration", "errors_since",
         "errors_until", "exhausted_at", "factor", "good", "group", "incident", "incident_spent", "labels",
-        "long", "name", "objective", "promise", "reason", "service", "severity", "short", "since", "slo", "stale",
-        "status", "subject", "summary", "tier", "time_left", "top_contributors", "total", "window",
+        "long", "name", "objective", "reason", "service", "severity", "short", "since", "slo", "slo_description",
+        "stale", "status", "subject", "summary", "tier", "time_left", "top_contributors", "total", "window",
     }
 )  # fmt: skip
 """Every name that there is."""
 
 
-def figures(notice: Notice) -> dict[str, Any]:
+def figures(notice: Notification) -> dict[str, Any]:
     """The values of one notice; *summary* and *description* are added by whoever knows what was said so far."""
     left, lasted = time_left(notice), error_duration(notice)
     return {
@@ -50,7 +50,7 @@ def figures(notice: Notice) -> dict[str, Any]:
         "burn_rate_short": _known(notice.burn_rate_short),
         "budget_remaining": _known(notice.budget_remaining),
         "incident_spent": spent_by_incident(notice),
-        "promise": notice.promise,
+        "slo_description": notice.slo_description,
         "budget_consumed": _known(1 - notice.budget_remaining),
         "good": _known(notice.good),
         "bad": _known(notice.bad),

@@ -109,7 +109,7 @@ class Stack:
     def deeds(self, slo_id: str = "checkout-availability", severity: str = "page") -> list[str]:
         """What one alert has done, oldest first, but for what it could not be judged by."""
         kinds = [one["kind"] for one in self.transitions(slo_id, severity)]
-        return [kind for kind in kinds if kind not in {"frozen", "thawed"}]
+        return [kind for kind in kinds if kind not in {"frozen", "unfrozen"}]
 
     def transitions(self, slo_id: str = "checkout-availability", severity: str = "page") -> list[dict[str, Any]]:
         """What one alert has done, oldest first."""

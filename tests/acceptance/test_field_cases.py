@@ -232,7 +232,7 @@ def _fired(service: Server) -> list[str]:
     """The alerts that were ever more than inactive."""
     answer = _get(service, "/api/v1/alerts?limit=1000")
     changes = [f"{one['slo']} {one['severity']} {one['kind']}" for one in answer["transitions"]]
-    return [change for change in changes if not change.endswith(("frozen", "thawed"))]
+    return [change for change in changes if not change.endswith(("frozen", "unfrozen"))]
 
 
 def _seconds(at: str) -> float:

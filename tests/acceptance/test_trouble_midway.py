@@ -63,7 +63,7 @@ def test_no_all_clear_while_prometheus_is_away(tmp_path: Path) -> None:
         assert ended.alert["startsAt"] == fired.alert["startsAt"]
         kinds = [one["kind"] for one in running.transitions()]
         assert running.deeds() == ["fired", "resolved"]
-        assert kinds[-2:] == ["thawed", "resolved"]
+        assert kinds[-2:] == ["unfrozen", "resolved"]
         assert kinds.count("frozen") >= 2
         running.assert_counts_are_the_truth("checkout")
 
@@ -88,7 +88,7 @@ def test_no_all_clear_however_long_prometheus_is_away(tmp_path: Path) -> None:
         assert ended.alert["startsAt"] == fired.alert["startsAt"]
         kinds = [one["kind"] for one in running.transitions()]
         assert running.deeds() == ["fired", "resolved"]
-        assert kinds[-2:] == ["thawed", "resolved"]
+        assert kinds[-2:] == ["unfrozen", "resolved"]
         running.assert_counts_are_the_truth("checkout")
 
 

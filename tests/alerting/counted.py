@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from app.alerting import Alert, Reading, TierReading, Transition, WindowCounts, default_policies, needed_windows, step
+from app.alerting import Alert, Reading, RuleReading, Transition, WindowCounts, default_policies, needed_windows, step
 from app.slo import Evidence, RollingWindow, SeverityPolicy
 from tests.alerting.scripts import SLO, SLOT, START
 
@@ -42,7 +42,7 @@ class Service:
     def reading(self, number: int, policy: SeverityPolicy, ended: datetime | None = None) -> Reading:
         """What is known at one slot, of an alert that last *ended* at another."""
         return Reading(
-            tiers=tuple(self._tier(number, tier.long, tier.short) for tier in policy.tiers),
+            rules=tuple(self._tier(number, tier.long, tier.short) for tier in policy.rules),
             recent=tuple(self._counts(number, window) for window in needed_windows(policy)),
             error_budget=self._error_budget,
             since_end=None if ended is None else self._counts(number, self.at(number) - ended),
@@ -73,9 +73,9 @@ class Service:
         total, bad, moments = (round(last - first, 6) for last, first in zip(end, begin, strict=True))
         return WindowCounts(window=window, total=total, bad=bad, bad_slots=moments)
 
-    def _tier(self, number: int, long: timedelta, short: timedelta) -> TierReading:
+    def _tier(self, number: int, long: timedelta, short: timedelta) -> RuleReading:
         far, near = self._counts(number, long), self._counts(number, short)
-        return TierReading(
+        return RuleReading(
             long_burn_rate=self._burn_rate(far),
             short_burn_rate=self._burn_rate(near),
             good=far.total - far.bad,

@@ -13,7 +13,7 @@ from itertools import accumulate, chain
 
 import numpy as np
 
-from app.slo import Severity, SeverityPolicy, Tier, format_duration
+from app.slo import BurnRateRule, Severity, SeverityPolicy, format_duration
 from tests.alerting.promtool import INTERVAL
 from tests.evaluation.memory import Floats, Series
 from tests.evaluation.plain import requests
@@ -59,12 +59,12 @@ class CountedPair:
     @property
     def meets_a_factor(self) -> bool:
         """Whether the burn rate of some window is, in some slot, exactly the factor of its tier."""
-        tiers = chain.from_iterable(policy.tiers for policy in self.policies)
+        tiers = chain.from_iterable(policy.rules for policy in self.policies)
         return any(self._meets(self._ratio(tier), window) for tier in tiers for window in (tier.long, tier.short))
 
     def expr(self, policy: SeverityPolicy, increase: Increase) -> str:
         """When one severity burns, exactly, given how the *increase* of a counter over a window is said."""
-        return " or ".join(self._trips(tier, increase) for tier in policy.tiers)
+        return " or ".join(self._trips(tier, increase) for tier in policy.rules)
 
     def scraped(self, start: float, dice: random.Random, *, errors_from_zero: bool = False) -> list[Series]:
         """What Prometheus saw of it, idle before *start*: a scrape at the end of every slot, of counters that restart.
@@ -84,7 +84,7 @@ class CountedPair:
             Series(labels=requests(self.name, "500"), times=times[first:], values=values[first:, 1]),
         ]
 
-    def _trips(self, tier: Tier, increase: Increase) -> str:
+    def _trips(self, tier: BurnRateRule, increase: Increase) -> str:
         ratio = self._ratio(tier)
         counters = (self._counter("bad"), self._counter("good"))
         both = " and ".join(
@@ -99,7 +99,7 @@ class CountedPair:
         good, bad = (counter[slots:] - counter[:-slots] for counter in (good, bad))
         return bool(np.any((good + bad > 0) & (bad * ratio.denominator == (good + bad) * ratio.numerator)))
 
-    def _ratio(self, tier: Tier) -> Fraction:
+    def _ratio(self, tier: BurnRateRule) -> Fraction:
         return Fraction(repr(tier.factor)) * (1 - Fraction(self.objective) / 100)
 
     def _counter(self, what: str) -> str:
@@ -130,7 +130,7 @@ def random_pair(name: str, dice: random.Random, *, slots: int, keeps_firing: boo
     objective = dice.choice(OBJECTIVES)
     severities = dice.choice(([Severity.PAGE, Severity.TICKET], [Severity.PAGE], [Severity.TICKET]))
     policies = tuple(_random_policy(severity, objective, dice, keeps_firing=keeps_firing) for severity in severities)
-    tiers = tuple(chain.from_iterable(policy.tiers for policy in policies))
+    tiers = tuple(chain.from_iterable(policy.rules for policy in policies))
     return CountedPair(
         name=name, objective=objective, policies=policies, events=_random_events(objective, tiers, slots, dice)
     )
@@ -142,8 +142,9 @@ def _random_policy(severity: Severity, objective: str, dice: random.Random, *, k
     windows = dice.sample([(long, short) for long in LONG for short in SHORT], dice.choice((1, 2, 2, 3)))
     return SeverityPolicy(
         severity=severity,
-        tiers=tuple(
-            Tier(long=long * INTERVAL, short=short * INTERVAL, factor=dice.choice(possible)) for long, short in windows
+        rules=tuple(
+            BurnRateRule(long=long * INTERVAL, short=short * INTERVAL, factor=dice.choice(possible))
+            for long, short in windows
         ),
         pending_for=dice.choice((0, 0, 1, 2, 5)) * INTERVAL,
         keep_firing_for=dice.choice((0, 0, 1, 2, 5) if keeps_firing else (0,)) * INTERVAL,
@@ -152,7 +153,7 @@ def _random_policy(severity: Severity, objective: str, dice: random.Random, *, k
 
 
 def _random_events(
-    objective: str, tiers: tuple[Tier, ...], slots: int, dice: random.Random
+    objective: str, tiers: tuple[BurnRateRule, ...], slots: int, dice: random.Random
 ) -> tuple[tuple[int, int], ...]:
     events = [(0, 0)]
     while len(events) < slots:
@@ -160,7 +161,7 @@ def _random_events(
     return tuple(events[:slots])
 
 
-def _random_slot(objective: str, tier: Tier, dice: random.Random) -> tuple[int, int]:
+def _random_slot(objective: str, tier: BurnRateRule, dice: random.Random) -> tuple[int, int]:
     """Good and bad events: none, all good, all bad, few, or as many as the factor of a tier asks for."""
     boundary = (
         Fraction(repr(tier.factor)) * (1 - Fraction(objective) / 100) * dice.choice((1, 1, 1, Fraction(99, 100), 2))
@@ -198,7 +199,7 @@ def _policy_document(policy: SeverityPolicy) -> dict[str, object]:
     return {
         "tiers": [
             {"long": format_duration(tier.long), "short": format_duration(tier.short), "factor": tier.factor}
-            for tier in policy.tiers
+            for tier in policy.rules
         ],
         "for": format_duration(policy.pending_for),
         "keep_firing_for": format_duration(policy.keep_firing_for),

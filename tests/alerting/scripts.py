@@ -3,26 +3,26 @@
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from app.alerting import Alert, Reading, TierReading, Transition, step, step_slo
-from app.slo import Severity, SeverityPolicy, SloId, Tier
+from app.alerting import Alert, Reading, RuleReading, Transition, step, step_slo
+from app.slo import BurnRateRule, Severity, SeverityPolicy, SloId
 
 SLO = SloId("checkout-availability")
 SLOT = timedelta(seconds=30)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 PAGE = SeverityPolicy(
-    severity=Severity.PAGE, tiers=(Tier(long=timedelta(hours=1), short=timedelta(minutes=5), factor=14.4),)
+    severity=Severity.PAGE, rules=(BurnRateRule(long=timedelta(hours=1), short=timedelta(minutes=5), factor=14.4),)
 )
 TICKET = SeverityPolicy(
-    severity=Severity.TICKET, tiers=(Tier(long=timedelta(days=1), short=timedelta(hours=2), factor=3.0),)
+    severity=Severity.TICKET, rules=(BurnRateRule(long=timedelta(days=1), short=timedelta(hours=2), factor=3.0),)
 )
 
 READINGS = {
-    "b": TierReading(long_burn_rate=20.0, short_burn_rate=20.0),
-    "q": TierReading(long_burn_rate=0.5, short_burn_rate=0.5),
-    "n": TierReading(long_burn_rate=float("nan"), short_burn_rate=float("nan")),
-    "h": TierReading(long_burn_rate=20.0, short_burn_rate=20.0, long_coverage=1.0, short_coverage=0.8),
-    "s": TierReading(long_burn_rate=20.0, short_burn_rate=20.0),
+    "b": RuleReading(long_burn_rate=20.0, short_burn_rate=20.0),
+    "q": RuleReading(long_burn_rate=0.5, short_burn_rate=0.5),
+    "n": RuleReading(long_burn_rate=float("nan"), short_burn_rate=float("nan")),
+    "h": RuleReading(long_burn_rate=20.0, short_burn_rate=20.0, long_coverage=1.0, short_coverage=0.8),
+    "s": RuleReading(long_burn_rate=20.0, short_burn_rate=20.0),
 }
 """burning, quiet, no events, a hole, stale."""
 
@@ -34,7 +34,7 @@ def slot(number: int) -> datetime:
 
 def reading(*letters: str) -> Reading:
     """A reading with one tier for each letter."""
-    return Reading(tiers=tuple(READINGS[letter] for letter in letters), stale="s" in letters)
+    return Reading(rules=tuple(READINGS[letter] for letter in letters), stale="s" in letters)
 
 
 def play(script: str, policy: SeverityPolicy, alert: Alert | None = None) -> tuple[list[Alert], list[str]]:
@@ -42,7 +42,7 @@ def play(script: str, policy: SeverityPolicy, alert: Alert | None = None) -> tup
     alert = alert or Alert(slo=SLO, severity=policy.severity)
     alerts, said = [], []
     for number, letter in enumerate(script):
-        alert, changes = step(alert, reading(*letter * len(policy.tiers)), policy, at=slot(number))
+        alert, changes = step(alert, reading(*letter * len(policy.rules)), policy, at=slot(number))
         alerts.append(alert)
         said += [f"{number} {change.kind}" for change in changes]
     return alerts, said

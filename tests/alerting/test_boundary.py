@@ -8,11 +8,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from app.alerting import Alert, Reading, TierReading, step
+from app.alerting import Alert, Reading, RuleReading, step
 from app.budget import budget, burn_rate
 from app.sli import BadRatio
 from app.slo import (
     AlertState,
+    BurnRateRule,
     Matcher,
     MatchOp,
     RollingWindow,
@@ -21,14 +22,13 @@ from app.slo import (
     SeverityPolicy,
     Slo,
     SloId,
-    Tier,
 )
 from tests.alerting.scripts import PAGE, SLOT, slot
 
 OBJECTIVES = ("50", "80", "90", "95", "97", "99", "99.5", "99.9", "99.95", "99.99", "99.999")
 FACTORS = ("1", "1.4", "2", "2.8", "3", "3.36", "5.6", "6", "9", "13.44", "14.4", "16.8", "18", "43.2")
 TOTAL = Selector((Matcher("__name__", MatchOp.EQUAL, "http_requests_total"),))
-HOUR, FIVE_MINUTES = PAGE.tiers[0].long, PAGE.tiers[0].short
+HOUR, FIVE_MINUTES = PAGE.rules[0].long, PAGE.rules[0].short
 
 
 def _slo(objective: str) -> Slo:
@@ -43,11 +43,11 @@ def _slo(objective: str) -> Slo:
 
 
 def _state(bad: int, total: int, *, slo: Slo, factor: str) -> AlertState:
-    tier = Tier(long=HOUR, short=FIVE_MINUTES, factor=float(factor))
-    policy = SeverityPolicy(severity=Severity.PAGE, tiers=(tier,), pending_for=SLOT)
+    tier = BurnRateRule(long=HOUR, short=FIVE_MINUTES, factor=float(factor))
+    policy = SeverityPolicy(severity=Severity.PAGE, rules=(tier,), pending_for=SLOT)
     counted = (np.array([float(count)]) for count in (bad, total))
     (rate,) = burn_rate(*counted, error_budget=np.array([slo.error_budget])).tolist()
-    reading = Reading(tiers=(TierReading(long_burn_rate=rate, short_burn_rate=rate),))
+    reading = Reading(rules=(RuleReading(long_burn_rate=rate, short_burn_rate=rate),))
     return step(Alert(slo=slo.id, severity=Severity.PAGE), reading, policy, at=slot(0))[0].state
 
 

@@ -10,7 +10,7 @@ from app.alerting import (
     Alert,
     BudgetCounts,
     Condition,
-    NoticeStatus,
+    NotificationStatus,
     Transition,
     compose_condition,
     no_data,
@@ -213,7 +213,7 @@ def test_the_notice_of_a_condition_has_its_own_name_and_key() -> None:
     exhausted = by_cause[Cause.BUDGET_EXHAUSTED]
     notice = compose_condition(exhausted, condition, slo=slo, group=(), budget_remaining=-0.2, at=slot(0))
     assert (notice.status, notice.alertname, notice.key) == (
-        NoticeStatus.FIRING,
+        NotificationStatus.FIRING,
         "ErrorBudgetExhausted",
         "checkout-availability/ticket/budget_exhausted",
     )

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.alerting import Verdict, WindowCounts, judge
-from app.alerting.evidence import Doubt
+from app.alerting.evidence import SignificanceTest
 from app.slo import AlertState, Evidence
 from tests.alerting.counted import PAGE, PLAIN, Service, with_evidence
 
@@ -33,13 +33,11 @@ def test_one_failure_at_one_request_a_minute_pages_nobody() -> None:
     service = _a_request_a_minute().then(1, 1, 1).then(HOUR, 0.5)
     assert len(_fired(service.deeds(PLAIN))) == 1
     alerts, changes = service.lives(PAGE)
-    assert [change.kind for change in changes] == ["held_back"]
+    assert [change.kind for change in changes] == ["suppressed"]
     held = alerts[2 * HOUR]
     assert held.state is AlertState.INACTIVE
-    assert held.held_back == (
-        "held back for lack of evidence: 1 bad event in the last 1h, 2 are needed to tell a burn from chance"
-    )
-    assert alerts[-1].held_back is None
+    assert held.suppressed == ("1 error in the last 1h; at least 2 are needed to rule out noise")
+    assert alerts[-1].suppressed is None
 
 
 def test_two_failures_in_an_hour_do() -> None:
@@ -52,9 +50,7 @@ def test_two_failures_at_one_moment_are_one() -> None:
     service = _a_request_a_minute().then(1, 2, 2).then(20 * MINUTE, 0.5)
     assert len(_fired(service.deeds(PLAIN))) == 1
     alerts, _ = service.lives(PAGE)
-    assert alerts[2 * HOUR].held_back == (
-        "held back for lack of evidence: 2 bad events in the last 1h, all at one moment, which may be one failure"
-    )
+    assert alerts[2 * HOUR].suppressed == ("2 errors in the last 1h, all at one moment, which may be one failure")
     assert _fired(service.then(1, 1, 1).deeds()) == [2 * HOUR + 1 + 20 * MINUTE]
     assert _fired(service.deeds(with_evidence(min_bad_events=1))) == [2 * HOUR]
 
@@ -169,17 +165,17 @@ def test_a_hole_in_a_watched_window_shows_no_end() -> None:
 def test_without_counts_the_tiers_decide() -> None:
     service = _a_request_a_minute().then(1, 1, 1)
     reading = replace(service.reading(2 * HOUR, PAGE), recent=())
-    assert judge(reading, PAGE) == Verdict(tier=PAGE.tiers[0], tripped=PAGE.tiers[0])
+    assert judge(reading, PAGE) == Verdict(rule=PAGE.rules[0], tripped=PAGE.rules[0])
 
 
 @settings(deadline=None)
 @given(bad=st.integers(0, 400), total=st.integers(1, 10**6), factor=st.floats(1, 1000))
 def test_more_bad_events_are_never_less_evidence(bad: int, total: int, factor: float) -> None:
-    tier = replace(PAGE.tiers[0], factor=factor)
-    doubt = Doubt(tier=tier, error_budget=0.001, evidence=Evidence())
+    tier = replace(PAGE.rules[0], factor=factor)
+    doubt = SignificanceTest(rule=tier, error_budget=0.001, evidence=Evidence())
     bad = min(bad, total)
     more, fewer = (WindowCounts(window=tier.long, total=total + 1, bad=count) for count in (bad + 1, bad))
-    assert doubt.is_dispelled(more) or not doubt.is_dispelled(fewer)
+    assert doubt.passes(more) or not doubt.passes(fewer)
 
 
 @pytest.mark.parametrize("wrong", [{"level": 0.4}, {"level": 1.0}, {"level": float("nan")}, {"min_bad_events": 0}])

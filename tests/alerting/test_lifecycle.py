@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from app.alerting import Alert, Reading, TierReading, Transition, TransitionKind, judge, retire, step, step_slo
-from app.slo import AlertState, Severity, SeverityPolicy, Tier
+from app.alerting import Alert, Reading, RuleReading, Transition, TransitionKind, judge, retire, step, step_slo
+from app.slo import AlertState, BurnRateRule, Severity, SeverityPolicy
 from tests.alerting.scripts import PAGE, SLO, SLOT, TICKET, play, play_slo, reading, slot, told
 
 PATIENT = replace(PAGE, pending_for=2 * SLOT, keep_firing_for=2 * SLOT)
-TWO_TIERS = replace(PAGE, tiers=(*PAGE.tiers, Tier(long=timedelta(hours=6), short=timedelta(minutes=30), factor=6.0)))
+TWO_TIERS = replace(
+    PAGE, rules=(*PAGE.rules, BurnRateRule(long=timedelta(hours=6), short=timedelta(minutes=30), factor=6.0))
+)
 
 
 def test_without_for_it_fires_in_the_first_burning_slot() -> None:
@@ -39,13 +41,13 @@ def test_no_events_never_trip() -> None:
 
 def test_an_alert_does_not_resolve_because_requests_stopped() -> None:
     alerts, said = play("bnnb", PAGE)
-    assert said == ["0 fired", "1 frozen", "3 thawed"]
+    assert said == ["0 fired", "1 frozen", "3 unfrozen"]
     assert alerts[1].frozen == "no_traffic: no events in the last 5m"
     assert alerts[1].in_force
 
 
 def test_good_events_resolve_an_alert_that_is_frozen_for_want_of_traffic() -> None:
-    assert play("bnnnq", PAGE)[1] == ["0 fired", "1 frozen", "4 thawed", "4 resolved"]
+    assert play("bnnnq", PAGE)[1] == ["0 fired", "1 frozen", "4 unfrozen", "4 resolved"]
 
 
 def test_patience_that_has_begun_needs_no_further_events() -> None:
@@ -76,8 +78,8 @@ def test_an_alert_that_was_frozen_for_missing_data_too_keeps_the_time_of_its_sil
 @pytest.mark.parametrize(("burn_rate", "burning"), [(14.4, True), (14.399999, False)])
 def test_a_tier_trips_at_its_factor(burn_rate: float, burning: bool) -> None:
     for rates in [(burn_rate, 99.0), (99.0, burn_rate)]:
-        measured = TierReading(long_burn_rate=rates[0], short_burn_rate=rates[1])
-        assert judge(Reading(tiers=(measured,)), PAGE).burning is burning
+        measured = RuleReading(long_burn_rate=rates[0], short_burn_rate=rates[1])
+        assert judge(Reading(rules=(measured,)), PAGE).burning is burning
 
 
 @pytest.mark.parametrize("blind", ["h", "s"])
@@ -100,10 +102,10 @@ class TestBlind:
         assert alerts[-1].shown_state is AlertState.FROZEN
 
     def test_a_firing_alert_resolves_only_once_it_sees_again(self, blind: str) -> None:
-        assert play("b" + blind * 3 + "q", PAGE)[1] == ["0 fired", "1 frozen", "4 thawed", "4 resolved"]
+        assert play("b" + blind * 3 + "q", PAGE)[1] == ["0 fired", "1 frozen", "4 unfrozen", "4 resolved"]
 
     def test_a_pending_alert_goes_on_waiting(self, blind: str) -> None:
-        assert play("b" + blind * 3 + "b", PATIENT)[1] == ["0 pending", "1 frozen", "4 thawed", "4 fired"]
+        assert play("b" + blind * 3 + "b", PATIENT)[1] == ["0 pending", "1 frozen", "4 unfrozen", "4 fired"]
 
 
 def test_it_says_which_window_is_not_measured() -> None:
@@ -112,8 +114,8 @@ def test_it_says_which_window_is_not_measured() -> None:
 
 
 def test_coverage_that_is_not_known_is_not_enough() -> None:
-    measured = TierReading(long_burn_rate=1.0, short_burn_rate=1.0, long_coverage=float("nan"))
-    assert judge(Reading(tiers=(measured,)), PAGE).unknown == "less than 90% of the last 1h is measured"
+    measured = RuleReading(long_burn_rate=1.0, short_burn_rate=1.0, long_coverage=float("nan"))
+    assert judge(Reading(rules=(measured,)), PAGE).unknown == "less than 90% of the last 1h is measured"
 
 
 @pytest.mark.parametrize(
@@ -133,7 +135,7 @@ def test_one_tier_that_surely_trips_is_enough_but_quiet_needs_all(
     letters: str, tier: str | None, unknown: bool
 ) -> None:
     verdict = judge(reading(*letters), TWO_TIERS)
-    assert (verdict.tier.name if verdict.tier else None, verdict.unknown is not None) == (tier, unknown)
+    assert (verdict.rule.name if verdict.rule else None, verdict.unknown is not None) == (tier, unknown)
 
 
 def test_the_tier_is_the_quickest_that_trips_now() -> None:

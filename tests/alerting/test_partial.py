@@ -5,16 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from app.alerting.reading import Reading, TierReading, judge
-from app.slo import Severity, SeverityPolicy, Tier
+from app.alerting.reading import Reading, RuleReading, judge
+from app.slo import BurnRateRule, Severity, SeverityPolicy
 
 PARTIAL = "store-2: connection refused"
-TIER = Tier(long=timedelta(hours=1), short=timedelta(minutes=5), factor=14.4)
-POLICY = SeverityPolicy(severity=Severity.PAGE, tiers=(TIER,))
+TIER = BurnRateRule(long=timedelta(hours=1), short=timedelta(minutes=5), factor=14.4)
+POLICY = SeverityPolicy(severity=Severity.PAGE, rules=(TIER,))
 
 
 def reading(burn_rate: float) -> Reading:
-    return Reading(tiers=(TierReading(long_burn_rate=burn_rate, short_burn_rate=burn_rate),), partial=PARTIAL)
+    return Reading(rules=(RuleReading(long_burn_rate=burn_rate, short_burn_rate=burn_rate),), partial=PARTIAL)
 
 
 def test_it_shows_a_burn() -> None:

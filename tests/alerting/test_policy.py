@@ -4,13 +4,13 @@ from datetime import timedelta
 
 import pytest
 
-from app.alerting import check_tier, default_policies
-from app.slo import CalendarUnit, CalendarWindow, RollingWindow, Severity, Tier, parse_duration
+from app.alerting import check_rule, default_policies
+from app.slo import BurnRateRule, CalendarUnit, CalendarWindow, RollingWindow, Severity, parse_duration
 
 
 def _factors(window: str, objective: float = 0.999) -> dict[str, float]:
     policies = default_policies(RollingWindow(parse_duration(window)), objective)
-    return {tier.name: round(tier.factor, 4) for policy in policies for tier in policy.tiers}
+    return {tier.name: round(tier.factor, 4) for policy in policies for tier in policy.rules}
 
 
 @pytest.mark.parametrize(
@@ -44,8 +44,8 @@ def test_no_tier_looks_back_further_than_the_slo_window(window: str, tiers: list
 @pytest.mark.parametrize("objective", [0.5, 0.9, 0.99, 0.9999])
 def test_every_default_can_be_right(hours: int, objective: float) -> None:
     for policy in default_policies(RollingWindow(timedelta(hours=hours)), objective):
-        assert policy.tiers
-        assert [check_tier(tier, objective) for tier in policy.tiers] == [None] * len(policy.tiers)
+        assert policy.rules
+        assert [check_rule(tier, objective) for tier in policy.rules] == [None] * len(policy.rules)
 
 
 def test_a_calendar_month_has_the_factors_of_30_days() -> None:
@@ -72,19 +72,19 @@ def test_a_severity_without_tiers_is_left_out() -> None:
     assert [policy.severity for policy in policies] == [Severity.TICKET]
 
 
-def _tier(factor: float) -> Tier:
-    return Tier(long=timedelta(hours=1), short=timedelta(minutes=5), factor=factor)
+def _tier(factor: float) -> BurnRateRule:
+    return BurnRateRule(long=timedelta(hours=1), short=timedelta(minutes=5), factor=factor)
 
 
 def test_a_factor_below_one_is_refused() -> None:
-    assert check_tier(_tier(0.9), 0.999) == (
+    assert check_rule(_tier(0.9), 0.999) == (
         "the factor 0.9 of 1h/5m is below 1: it would fire while the objective is met",
         "write at least 1",
     )
 
 
 def test_a_factor_above_a_total_outage_is_refused() -> None:
-    assert check_tier(_tier(14.4), 0.9) == (
+    assert check_rule(_tier(14.4), 0.9) == (
         "the factor 14.4 of 1h/5m can never be reached: at an objective of 90 % a total outage burns at 10",
         "write at most 10",
     )
@@ -93,9 +93,9 @@ def test_a_factor_above_a_total_outage_is_refused() -> None:
 @pytest.mark.parametrize(("factor", "objective"), [(1.0, 0.5), (2.0, 0.5), (10.0, 0.9), (100.0, 0.99), (1000.0, 0.999)])
 def test_the_bounds_themselves_are_allowed(factor: float, objective: float) -> None:
     """1 / (1 - 0.99) is 99.99999999999991 in floating point; 100 is still right."""
-    assert check_tier(_tier(factor), objective) is None
+    assert check_rule(_tier(factor), objective) is None
 
 
 @pytest.mark.parametrize("factor", [float("nan"), float("inf")])
 def test_a_factor_is_a_number(factor: float) -> None:
-    assert check_tier(_tier(factor), 0.999) is not None
+    assert check_rule(_tier(factor), 0.999) is not None

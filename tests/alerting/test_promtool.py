@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from app.alerting import Alert, Reading, TierReading, Transition, step_slo
-from app.slo import AlertState, NoData, Severity, SeverityPolicy, SloId, Tier
+from app.alerting import Alert, Reading, RuleReading, Transition, step_slo
+from app.slo import AlertState, BurnRateRule, NoData, Severity, SeverityPolicy, SloId
 from app.store import Database, open_database
 from app.store.alerts import load_alerts, save_alerts
 from tests.alerting.promtool import INTERVAL, Rule, disagreement, rule
@@ -67,7 +67,7 @@ class Pair:
     def _step(self, rates: Slot | None) -> tuple[Transition, ...]:
         readings = {
             policy.severity: _reading(
-                rates[policy.severity] if rates else (NOTHING,) * len(policy.tiers), stale=not rates
+                rates[policy.severity] if rates else (NOTHING,) * len(policy.rules), stale=not rates
             )
             for policy in self.policies
         }
@@ -96,7 +96,7 @@ class Pair:
         """What the rules read."""
         found = {f'missing{{series="{self.name}"}}': ["0" if rates else "1" for rates in self.seen]}
         for policy in self.policies:
-            for index in range(len(policy.tiers)):
+            for index in range(len(policy.rules)):
                 for side, window in enumerate(("long", "short")):
                     found[self._metric(policy, window, index)] = [
                         rates[policy.severity][index][side] if rates else "stale" for rates in self.seen
@@ -107,7 +107,7 @@ class Pair:
         return " or ".join(
             f"({self._metric(policy, 'long', index)} >= {tier.factor}"
             f" and {self._metric(policy, 'short', index)} >= {tier.factor})"
-            for index, tier in enumerate(policy.tiers)
+            for index, tier in enumerate(policy.rules)
         )
 
     def _metric(self, policy: SeverityPolicy, window: str, index: int) -> str:
@@ -117,23 +117,23 @@ class Pair:
 def _reading(rates: tuple[Rates, ...], *, stale: bool) -> Reading:
     tiers = (tuple(float("nan") if text == "stale" else float(text) for text in pair) for pair in rates)
     return Reading(
-        tiers=tuple(TierReading(long_burn_rate=long, short_burn_rate=short) for long, short in tiers), stale=stale
+        rules=tuple(RuleReading(long_burn_rate=long, short_burn_rate=short) for long, short in tiers), stale=stale
     )
 
 
 def _random_policy(severity: Severity, dice: random.Random) -> SeverityPolicy:
     return SeverityPolicy(
         severity=severity,
-        tiers=tuple(_random_tier(dice) for _ in range(dice.choice((1, 2, 2, 3)))),
+        rules=tuple(_random_tier(dice) for _ in range(dice.choice((1, 2, 2, 3)))),
         pending_for=dice.choice((0, 0, 1, 2, 3, 7)) * INTERVAL,
         keep_firing_for=dice.choice((0, 0, 1, 2, 3, 7)) * INTERVAL,
         resolve_no_traffic_after=timedelta(0),
     )
 
 
-def _random_tier(dice: random.Random) -> Tier:
+def _random_tier(dice: random.Random) -> BurnRateRule:
     short, long = sorted(dice.sample(MINUTES, 2))
-    return Tier(long=timedelta(minutes=long), short=timedelta(minutes=short), factor=dice.choice(FACTORS))
+    return BurnRateRule(long=timedelta(minutes=long), short=timedelta(minutes=short), factor=dice.choice(FACTORS))
 
 
 def _random_pair(name: str, dice: random.Random) -> Pair:
@@ -151,7 +151,7 @@ def _random_pair(name: str, dice: random.Random) -> Pair:
 
 def _rates(policies: tuple[SeverityPolicy, ...], dice: random.Random) -> Iterator[Slot]:
     walks = {
-        policy.severity: [(_walk(tier.factor, dice), _walk(tier.factor, dice)) for tier in policy.tiers]
+        policy.severity: [(_walk(tier.factor, dice), _walk(tier.factor, dice)) for tier in policy.rules]
         for policy in policies
     }
     while True:

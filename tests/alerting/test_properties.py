@@ -5,14 +5,14 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.alerting import Alert, Reading, TierReading, TransitionKind, judge, step, step_slo
+from app.alerting import Alert, Reading, RuleReading, TransitionKind, judge, step, step_slo
 from app.slo import AlertState, Severity, SeverityPolicy
 from tests.alerting.scripts import PAGE, SLO, SLOT, TICKET, play, play_slo, reading, slot, told
 
 scripts = st.text(alphabet="bqnhs", max_size=60)
 patience = st.integers(min_value=0, max_value=4).map(lambda slots: slots * SLOT)
 policies = st.builds(
-    lambda wait, keep: SeverityPolicy(severity=Severity.PAGE, tiers=PAGE.tiers, pending_for=wait, keep_firing_for=keep),
+    lambda wait, keep: SeverityPolicy(severity=Severity.PAGE, rules=PAGE.rules, pending_for=wait, keep_firing_for=keep),
     patience,
     patience,
 )
@@ -52,8 +52,8 @@ def test_only_active_alerts_freeze_and_thaw_and_do_so_in_turn(script: str, polic
     """Whoever counts the changes knows at any time whether an alert in force can be judged."""
     alerts, said = play(script, policy)
     changes = [(int(change.split()[0]), change.split()[1]) for change in said]
-    turns = [(number, kind) for number, kind in changes if kind in ("frozen", "thawed")]
-    assert [kind for _, kind in turns] == (["frozen", "thawed"] * len(turns))[: len(turns)]
+    turns = [(number, kind) for number, kind in changes if kind in ("frozen", "unfrozen")]
+    assert [kind for _, kind in turns] == (["frozen", "unfrozen"] * len(turns))[: len(turns)]
     assert all(alerts[number].state is not AlertState.INACTIVE for number, kind in turns if kind == "frozen")
 
 
@@ -92,10 +92,10 @@ ratios = st.floats(min_value=0, max_value=1) | st.just(float("nan"))
 def test_a_tier_trips_only_on_two_high_burn_rates_and_adequate_coverage(
     long: float, short: float, long_coverage: float, short_coverage: float
 ) -> None:
-    measured = TierReading(
+    measured = RuleReading(
         long_burn_rate=long, short_burn_rate=short, long_coverage=long_coverage, short_coverage=short_coverage
     )
-    verdict = judge(Reading(tiers=(measured,)), PAGE)
+    verdict = judge(Reading(rules=(measured,)), PAGE)
     adequate = long_coverage >= 0.9 and short_coverage >= 0.9
     assert (verdict.unknown is None) == adequate
     assert verdict.burning == (adequate and all(rate >= 14.4 * (1 - 1e-9) for rate in (long, short)))
@@ -106,6 +106,6 @@ def test_more_patience_never_fires_earlier(shorter: timedelta, longer: timedelta
     eager, patient = sorted((shorter, longer))
     fired = []
     for wait in (eager, patient):
-        policy = SeverityPolicy(severity=Severity.PAGE, tiers=PAGE.tiers, pending_for=wait)
+        policy = SeverityPolicy(severity=Severity.PAGE, rules=PAGE.rules, pending_for=wait)
         fired.append([number for number, alert in enumerate(play(script, policy)[0]) if alert.firing])
     assert set(fired[1]) <= set(fired[0])

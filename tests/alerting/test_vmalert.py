@@ -94,7 +94,7 @@ def _suits_rates(pair: CountedPair) -> bool:
     Ratios miss the factor itself by a rounding; VictoriaMetrics widens a window of one scrape; and a replay marks no
     ratio as stale, so that alerts go on when traffic stops.
     """
-    wide = all(tier.short > INTERVAL for policy in pair.policies for tier in policy.tiers)
+    wide = all(tier.short > INTERVAL for policy in pair.policies for tier in policy.rules)
     return wide and not pair.meets_a_factor and all(good + bad > 0 for good, bad in pair.events[1:])
 
 

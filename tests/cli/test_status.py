@@ -52,7 +52,7 @@ def test_why_alerts_are_held_back_or_frozen_is_said_once_for_all_that_share_it()
         state=AlertState.SUPPRESSED,
         since=None,
         tier=None,
-        reason="held back for lack of evidence",
+        reason="1 error in the last 1h; at least 2 are needed to rule out noise",
     )
     frozen = [
         AlertView(severity=severity, state=AlertState.FROZEN, since=AS_OF, tier=None, reason="data is [old]")
@@ -69,11 +69,11 @@ def test_why_alerts_are_held_back_or_frozen_is_said_once_for_all_that_share_it()
     assert any(re.match(r"held-availability .* page suppressed +fresh", line) for line in table)
     assert any(re.match(r"dark0-availability .* page frozen, ticket frozen +fresh", line) for line in table)
     assert sorted(table[-2:], reverse=True) == [
-        "held-availability: page suppressed: held back for lack of evidence",
+        "held-availability: page suppressed: 1 error in the last 1h; at least 2 are needed to rule out noise",
         "dark0-availability, dark1-availability, dark2-availability and 2 more: page and ticket frozen: data is [old]",
     ]
     reasons = {item["service"]: [alert["reason"] for alert in item["alerts"]] for item in items}
-    assert reasons["held"] == ["held back for lack of evidence"]
+    assert reasons["held"] == ["1 error in the last 1h; at least 2 are needed to rule out noise"]
     assert reasons["dark4"] == ["data is [old]"] * 2
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.alerting import Notice, resolve
+from app.alerting import Notification, resolve
 from app.delivery.message_receiver import Manners, Messenger
 from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Delivered
@@ -23,7 +23,7 @@ from tests.support.scripted_server import Reply, Scripted
 AWAY = "no data since 2026-01-01 00:00 UTC, so alerts cannot be judged: Prometheus gives none (refused)"
 
 
-def blind(number: int, condition: str = AWAY) -> Notice:
+def blind(number: int, condition: str = AWAY) -> Notification:
     """An SLO has no data."""
     return firing(
         f"slo-{number}",
@@ -36,7 +36,7 @@ def blind(number: int, condition: str = AWAY) -> Notice:
     )
 
 
-def seeing(number: int) -> Notice:
+def seeing(number: int) -> Notification:
     """It has data again."""
     return resolve(blind(number), at=START.replace(hour=1))
 
@@ -119,5 +119,5 @@ def test_a_cause_counts_as_one_of_the_messages_of_a_minute() -> None:
         assert len(server.requests) == 2
 
 
-def _words(notices: Sequence[Notice]) -> Words:
+def _words(notices: Sequence[Notification]) -> Words:
     return WRITER.words(notices)

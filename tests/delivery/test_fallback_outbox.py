@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from app.alerting import Notice, NoticeStatus, Routing
+from app.alerting import Notification, NotificationStatus, Routing
 from app.delivery import (
     Backoff,
     DegradableDeliveries,
@@ -71,7 +71,7 @@ def _deliveries(database: Database, **more: object) -> DegradableDeliveries:
     return DegradableDeliveries(StoredDeliveries(database=database, routing=ROUTING, **more))  # type: ignore[arg-type]
 
 
-def _write(database: Database, *notices: Notice) -> None:
+def _write(database: Database, *notices: Notification) -> None:
     with database.begin() as tx:
         enqueue(tx, notices, receivers=["am"], at=_now())
 
@@ -231,7 +231,7 @@ def test_a_stored_page_that_is_refused_falls_back_with_its_end(database: Databas
     _write(database, firing(), resolved())
     with unwritable(tmp_path):
         _play(deliveries, [mail, am], (lambda: None, 1), (lambda: deliveries.hold((), at=_now()), 1))
-    assert [notice.status for notice in am.told] == [NoticeStatus.RESOLVED]
+    assert [notice.status for notice in am.told] == [NotificationStatus.RESOLVED]
     assert mail.told == [firing(), resolved()]
     _play(deliveries, [am, mail], (lambda: None, 2))
     assert (len(am.told), len(mail.told)) == (1, 2)
@@ -272,7 +272,7 @@ def test_a_stored_page_is_tried_again_before_its_end_though_it_cannot_be_read(
     deliveries.settle({entry.id: RetryAt(due_at=now, error="slow")}, at=now)
     with unreadable(database, tmp_path):
         deliveries.hold([resolved()], at=now)
-        for status in NoticeStatus.FIRING, NoticeStatus.RESOLVED:
+        for status in NotificationStatus.FIRING, NotificationStatus.RESOLVED:
             (entry,) = deliveries.claim("am", at=now)
             assert entry.notice.status is status
             deliveries.settle({entry.id: Done()}, at=now)
@@ -304,10 +304,10 @@ def test_what_cannot_be_stored_is_repeated_all_the_same(database: Database) -> N
     now = _now()
     fires = firing("cart", starts_at=now)
     deliveries.hold([fires, firing("cart", severity=Severity.TICKET)], at=now)
-    assert [(one.slo, one.status) for one in deliveries.picture("am", at=now)] == [("cart", NoticeStatus.FIRING)]
+    assert [(one.slo, one.status) for one in deliveries.picture("am", at=now)] == [("cart", NotificationStatus.FIRING)]
     assert deliveries.picture("mail", at=now) == ()
     deliveries.hold([fires, resolved("cart", starts_at=now, after=timedelta(0))], at=now)
-    assert [one.status for one in deliveries.picture("am", at=now)] == [NoticeStatus.RESOLVED]
+    assert [one.status for one in deliveries.picture("am", at=now)] == [NotificationStatus.RESOLVED]
     assert deliveries.picture("am", at=now + timedelta(hours=1)) == ()
 
 

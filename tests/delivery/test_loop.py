@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from app.alerting import Alert, Notice
+from app.alerting import Alert, Notification
 from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FailureReason, Keeper, Receiver, StoredDeliveries
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
 from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
@@ -38,7 +38,9 @@ def _now() -> datetime:
     return datetime.now(tz=UTC)
 
 
-def _put(database: Database, *notices: Notice, receivers: Sequence[str] = ("am",), at: datetime | None = None) -> None:
+def _put(
+    database: Database, *notices: Notification, receivers: Sequence[str] = ("am",), at: datetime | None = None
+) -> None:
     with database.begin() as tx:
         enqueue(tx, notices, receivers=receivers, at=at or _now())
 
@@ -107,7 +109,7 @@ def test_alerts_that_failed_together_are_tried_again_together(database: Database
         batches: list[int] = []  # noqa: RUF012  one receiver
 
         @override
-        async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
+        async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
             self.batches.append(len(notices))
             return await super().deliver(notices, at=at)
 
@@ -127,7 +129,7 @@ def test_alerts_that_failed_together_are_tried_again_together(database: Database
 def test_a_dead_receiver_delays_no_other(database: Database) -> None:
     class Dead(FakeReceiver):
         @override
-        async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
+        async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
             await over.wait()
             return await super().deliver(notices, at=at)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.alerting import Alert, Notice, resolve
+from app.alerting import Alert, Notification, resolve
 from app.delivery import Backoff, DegradableDeliveries, DeliveryLoop, DeliveryTiming, StoredDeliveries, StoredMessages
 from app.delivery.message_receiver import Direct, Messenger
 from app.delivery.ports import Receiver
@@ -51,7 +51,7 @@ def _now() -> datetime:
     return datetime.now(tz=UTC)
 
 
-def _begins(database: Database, *notices: Notice, receivers: Sequence[str]) -> None:
+def _begins(database: Database, *notices: Notification, receivers: Sequence[str]) -> None:
     """What a tick writes when alerts begin to fire."""
     alerts = [
         Alert(
@@ -69,7 +69,7 @@ def _begins(database: Database, *notices: Notice, receivers: Sequence[str]) -> N
         enqueue(tx, notices, receivers=receivers, at=_now())
 
 
-def _ends(database: Database, *notices: Notice, receivers: Sequence[str]) -> None:
+def _ends(database: Database, *notices: Notification, receivers: Sequence[str]) -> None:
     """What a tick writes when alerts are over."""
     with database.begin() as tx:
         save_alerts(tx, [Alert(slo=notice.slo, severity=notice.severity) for notice in notices], {})

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.delivery import StoredMessages
 from app.delivery.message_receiver import Direct, Manners, Messenger
 from app.delivery.outcome import Delivered, Failed, Outcome
@@ -44,7 +44,7 @@ def _webhook(url: str) -> Messenger:
 
 
 def _deliver(
-    folder: Path, make: Callable[[str], Messenger], url: str, *batches: Sequence[Notice], per_minute: int = 20
+    folder: Path, make: Callable[[str], Messenger], url: str, *batches: Sequence[Notification], per_minute: int = 20
 ) -> list[Sequence[Outcome]]:
     """What one process delivers with the database in *folder*, from its start to its end."""
 

@@ -19,7 +19,7 @@ def test_a_fifth_of_failed_checkouts_pages_within_three_minutes() -> None:
     availability = next(slo for slo in load_documents(SLOS).slos if slo.id == "checkout-availability")
     policy = availability.alerting.policy(Severity.PAGE)
     assert policy is not None
-    (tier,) = policy.tiers
+    (tier,) = policy.rules
     seconds_to_trip = tier.factor * availability.error_budget * tier.long.total_seconds() / 0.2
     assert seconds_to_trip < 120
     assert tier.short.total_seconds() <= 180

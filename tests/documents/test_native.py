@@ -10,6 +10,7 @@ from app.sli import BadRatio, GoodRatio, HistogramThreshold
 from app.slo import (
     Alerting,
     BudgetAlerts,
+    BurnRateRule,
     CalendarUnit,
     CalendarWindow,
     Evidence,
@@ -19,7 +20,6 @@ from app.slo import (
     SeverityPolicy,
     Slo,
     SloId,
-    Tier,
 )
 
 _FIXTURES = Path(__file__).parent / "fixtures"
@@ -33,9 +33,9 @@ def _load(name: str) -> dict[str, Slo]:
 def test_an_slo_with_every_key() -> None:
     page = SeverityPolicy(
         severity=Severity.PAGE,
-        tiers=(
-            Tier(long=_HOUR, short=5 * _MINUTE, factor=14.4),
-            Tier(long=6 * _HOUR, short=30 * _MINUTE, factor=6.0),
+        rules=(
+            BurnRateRule(long=_HOUR, short=5 * _MINUTE, factor=14.4),
+            BurnRateRule(long=6 * _HOUR, short=30 * _MINUTE, factor=6.0),
         ),
         pending_for=2 * _MINUTE,
         keep_firing_for=10 * _MINUTE,

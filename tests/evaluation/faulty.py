@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from typing_extensions import override
 
-from app.alerting.lifecycle import NO_DATA_TIER
+from app.alerting.lifecycle import NO_DATA_RULE
 from app.clock import SystemClock
 from app.evaluation import Source
 from app.prometheus import HttpConfig, Matrix, PrometheusClient
@@ -146,7 +146,7 @@ class Watched:
         return [
             (change.severity.value, change.kind.value)
             for change in reversed(changes)
-            if change.kind not in {"frozen", "thawed"} and change.tier != NO_DATA_TIER
+            if change.kind not in {"frozen", "unfrozen"} and change.tier != NO_DATA_RULE
         ]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import Notification, NotificationStatus
 from app.slo import Severity
 from app.store.outbox import waiting
 from tests.evaluation.memory import MemorySource
@@ -44,12 +44,12 @@ def _moment(at: float) -> datetime:
     return datetime.fromtimestamp(at, UTC)
 
 
-def _page(one: Running) -> Notice | None:
+def _page(one: Running) -> Notification | None:
     return next((notice for notice in one.board.in_force if notice.severity is Severity.PAGE), None)
 
 
 def test_the_spend_of_an_incident_is_counted_between_its_first_bad_slot_and_now(running: Running) -> None:
-    told: list[tuple[int, Notice]] = []
+    told: list[tuple[int, Notification]] = []
     for at in range(NOW + INTERVAL_S, NOW + 40 * MINUTE, INTERVAL_S):
         running.tick(at)
         page = _page(running)
@@ -70,7 +70,7 @@ def test_the_spend_of_an_incident_is_counted_between_its_first_bad_slot_and_now(
         (ended,) = [
             entry.notice
             for entry in waiting(transaction, "pager")
-            if entry.notice.status is NoticeStatus.RESOLVED and entry.notice.severity is Severity.PAGE
+            if entry.notice.status is NotificationStatus.RESOLVED and entry.notice.severity is Severity.PAGE
         ]
     assert (ended.first_bad_at, ended.last_bad_at) == (last.first_bad_at, last.last_bad_at)
 

@@ -74,9 +74,9 @@ def test_a_single_failure_is_held_back_and_the_api_says_why(tmp_path: Path) -> N
                 "reason"
             ]
         )
-        assert reason.startswith("held back for lack of evidence: 1 bad event in the last ")
+        assert reason.startswith("1 error in the last ")
         assert reason.endswith(" are needed to tell a burn from chance")
-        assert ("page", "held_back") in _deeds(running)
+        assert ("page", "suppressed") in _deeds(running)
         assert ("page", "fired") not in _deeds(running)
 
 

@@ -11,7 +11,7 @@ import promql_parser as promql
 import pytest
 from typing_extensions import override
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import Notification, NotificationStatus
 from app.evaluation import top_contributors as module
 from app.evaluation.top_contributors import (
     Inquiries,
@@ -222,12 +222,12 @@ def shop(tmp_path: Path) -> Iterator[tuple[Running, Contributing]]:
         yield one, source
 
 
-def _told(one: Running) -> list[Notice]:
+def _told(one: Running) -> list[Notification]:
     with one.database.read() as transaction:
         return [entry.notice for entry in waiting(transaction, "pager") if entry.notice.severity is Severity.PAGE]
 
 
-def _until_it_pages(one: Running, *, explain: bool) -> list[Notice]:
+def _until_it_pages(one: Running, *, explain: bool) -> list[Notification]:
     for at in range(NOW + INTERVAL_S, NOW + HOUR, INTERVAL_S):
         one.tick(at)
         told = _told(one)
@@ -250,7 +250,7 @@ def test_slots_are_evaluated_and_pages_stored_while_an_answer_is_awaited_and_wha
 ) -> None:
     one, source = shop
     (page,) = _until_it_pages(one, explain=False)
-    assert (page.status, page.top_contributors) == (NoticeStatus.FIRING, "")
+    assert (page.status, page.top_contributors) == (NotificationStatus.FIRING, "")
     assert not any(expr.startswith("increase(") for expr in source.asked)
 
     async def ask_while_evaluating() -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from app.alerting import Notice, resolve
+from app.alerting import Notification, resolve
 from app.delivery import FailureReason
 from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
 from app.http import IpAddress, Resolver
@@ -66,7 +66,7 @@ def _now() -> datetime:
     return datetime.now(tz=UTC)
 
 
-def _page(slo: str = "checkout-availability", **changes: object) -> Notice:
+def _page(slo: str = "checkout-availability", **changes: object) -> Notification:
     return firing(slo, starts_at=_now() - PAST, **changes)
 
 
@@ -75,7 +75,7 @@ def _active(server: Server) -> dict[str, dict[str, object]]:
     return {alert["labels"]["slo"]: alert for alert in alerts}
 
 
-async def _until_delivered(receiver: Alertmanager, notice: Notice, within_s: float = 60.0) -> list[Outcome]:
+async def _until_delivered(receiver: Alertmanager, notice: Notification, within_s: float = 60.0) -> list[Outcome]:
     """What the loop does with a single entry: try, wait as told, try again."""
     outcomes: list[Outcome] = []
     deadline = time.monotonic() + within_s

@@ -17,7 +17,7 @@ import trustme
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.delivery.message_receiver import Direct, Messenger
 from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
@@ -108,7 +108,7 @@ def _mail(
 
 
 def _one(port: int, **changes: Any) -> Outcome:
-    notice: Notice = changes.pop("notice", firing())
+    notice: Notification = changes.pop("notice", firing())
     ((outcome,),) = deliver(lambda: _mail(port, **changes), [notice])
     return outcome
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.alerting import Alert, Notice, NoticeStatus, Route, Routing, resolve
+from app.alerting import Alert, Notification, NotificationStatus, Route, Routing, resolve
 from app.delivery import StoredDeliveries
 from app.delivery.outcome import Failed, FailureReason, Held
 from app.http.secrets import FixedSecret
@@ -40,7 +40,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
-def _fires(database: Database, *notices: Notice, receivers: Sequence[str]) -> None:
+def _fires(database: Database, *notices: Notification, receivers: Sequence[str]) -> None:
     with database.begin() as tx:
         for notice in notices:
             alert = Alert(
@@ -64,7 +64,7 @@ def _final(database: Database, old: DeliveryConfig, new: DeliveryConfig) -> dict
     receivers = [FakeReceiver(one.name, tracks_alerts=one is not MAIL) for one in old.receivers]
     stored = [StoredDeliveries(database=database, routing=config.routing) for config in (old, new)]
     found = final_notifications(old, stored[0], new, stored[1], receivers=receivers, at=now())
-    assert all(notice.status is NoticeStatus.RESOLVED for notices in found.values() for notice in notices)
+    assert all(notice.status is NotificationStatus.RESOLVED for notices in found.values() for notice in notices)
     return {name: sorted(notice.slo for notice in notices) for name, notices in found.items()}
 
 

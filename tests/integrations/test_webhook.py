@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 from typing_extensions import override
 
-from app.alerting import Notice, resolve
+from app.alerting import Notification, resolve
 from app.delivery.message_receiver import Manners, Messenger
 from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Rejected
@@ -251,7 +251,7 @@ def test_a_digest_whose_answer_was_lost_ends_although_its_alerts_were_sent_again
 def test_an_end_waits_while_nobody_can_say_what_still_fires() -> None:
     class Unreadable(MemoryMessages):
         @override
-        def firing_in(self, receiver: str, handle: str) -> Sequence[Notice]:
+        def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:
             raise StoreError("disk I/O error")
 
     some = [firing(f"slo-{number}") for number in range(30)]

@@ -12,6 +12,7 @@ from app.promql.rules import rule_groups
 from app.sli import BadRatio, GoodRatio
 from app.slo import (
     Alerting,
+    BurnRateRule,
     CalendarUnit,
     CalendarWindow,
     Matcher,
@@ -23,7 +24,6 @@ from app.slo import (
     Sli,
     Slo,
     SloId,
-    Tier,
     Window,
 )
 from tests.support.servers import promtool_binary
@@ -109,10 +109,10 @@ def test_labels_of_a_group_are_not_overwritten() -> None:
 
 
 def test_an_alert_says_what_its_policy_says() -> None:
-    tier = Tier(long=timedelta(hours=1), short=timedelta(minutes=5), factor=14.4)
+    tier = BurnRateRule(long=timedelta(hours=1), short=timedelta(minutes=5), factor=14.4)
     policy = SeverityPolicy(
         severity=Severity.PAGE,
-        tiers=(tier,),
+        rules=(tier,),
         pending_for=timedelta(minutes=2),
         keep_firing_for=timedelta(minutes=5),
         labels=(("tier", "one"),),

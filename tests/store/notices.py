@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.alerting import Notice, NoticeStatus, resolve
+from app.alerting import Notification, NotificationStatus, resolve
 from app.slo import Severity, SloId
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
-_FIRING = Notice(
-    status=NoticeStatus.FIRING,
+_FIRING = Notification(
+    status=NotificationStatus.FIRING,
     slo=SloId("checkout-availability"),
     severity=Severity.PAGE,
     incident="5f2d",
@@ -37,13 +37,15 @@ _FIRING = Notice(
 )
 
 
-def firing(slo: str = "checkout-availability", *, starts_at: datetime = START, **changes: Any) -> Notice:
+def firing(slo: str = "checkout-availability", *, starts_at: datetime = START, **changes: Any) -> Notification:
     """A page that fires since *starts_at*."""
     given = {"exhausted_at": starts_at + timedelta(hours=14, minutes=24), **changes}
     return replace(_FIRING, slo=SloId(slo), starts_at=starts_at, **{"at": starts_at, **given})
 
 
-def resolved(slo: str = "checkout-availability", *, after: timedelta = timedelta(minutes=5), **changes: Any) -> Notice:
+def resolved(
+    slo: str = "checkout-availability", *, after: timedelta = timedelta(minutes=5), **changes: Any
+) -> Notification:
     """The end of the page of the same name."""
     notice = firing(slo, **changes)
     return resolve(notice, at=notice.starts_at + after)

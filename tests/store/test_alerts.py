@@ -6,7 +6,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.alerting import Alert, Notice, Transition, TransitionKind
+from app.alerting import Alert, Notification, Transition, TransitionKind
 from app.slo import AlertState, Cause, Severity, SloId
 from app.store import Database
 from app.store.alerts import (
@@ -139,7 +139,7 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
     )
     | st.builds(resolved, texts)
 )
-def test_a_notice_survives_its_encoding(notice: Notice) -> None:
+def test_a_notice_survives_its_encoding(notice: Notification) -> None:
     assert decode_notice(deserialize(serialize(notice))) == notice
 
 

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import func, select, text
 from typing_extensions import override
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.store import Database, Transaction, open_database
 from app.store.dead_letters import dead_letters, revive
 from app.store.outbox import (
@@ -33,7 +33,7 @@ LEASE = timedelta(seconds=30)
 MINUTE = timedelta(minutes=1)
 
 
-def _put(database: Database, *notices: Notice, receivers: tuple[str, ...] = ("am",), at: datetime = START) -> int:
+def _put(database: Database, *notices: Notification, receivers: tuple[str, ...] = ("am",), at: datetime = START) -> int:
     """Put notices into the outbox; how many entries are new."""
     with database.begin() as tx:
         before = _entries(tx)

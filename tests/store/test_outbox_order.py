@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from typing_extensions import override
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.store import open_database
 from app.store.outbox import OutboxEntry, bury, claim, enqueue, hold_until, mark_done, retry_at
 from tests.store.notices import firing, resolved
@@ -28,8 +28,8 @@ class Outbox(RuleBasedStateMachine):
         self.database = open_database(f"sqlite:///{Path(self.folder.name)}/sloburn.db")
         self.at = datetime(2026, 1, 1, tzinfo=UTC)
         self.incidents: dict[str, int] = defaultdict(int)
-        self.put: dict[tuple[str, str], list[Notice]] = defaultdict(list)
-        self.ended: dict[tuple[str, str], list[Notice]] = defaultdict(list)
+        self.put: dict[tuple[str, str], list[Notification]] = defaultdict(list)
+        self.ended: dict[tuple[str, str], list[Notification]] = defaultdict(list)
         self.claimed: list[OutboxEntry] = []
 
     @override

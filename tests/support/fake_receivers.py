@@ -8,7 +8,7 @@ from time import monotonic
 
 from typing_extensions import override
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.clock import Clock
 from app.delivery import DeliveryInstruments, FailureReason, Keeper, Receiver
 from app.delivery.outcome import Delivered, Outcome
@@ -63,8 +63,8 @@ class FakeReceiver(Receiver, Keeper):
         self.delay_s = delay_s
         self._tracks_alerts = tracks_alerts
         self.script: list[Outcome | Exception] = []
-        self.told: list[Notice] = []
-        self.kept: list[Sequence[Notice]] = []
+        self.told: list[Notification] = []
+        self.kept: list[Sequence[Notification]] = []
 
     @property
     @override
@@ -77,7 +77,7 @@ class FakeReceiver(Receiver, Keeper):
         return self._tracks_alerts
 
     @override
-    async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
+    async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
         await asyncio.sleep(self.delay_s)
         outcomes = []
         for notice in notices:
@@ -90,6 +90,6 @@ class FakeReceiver(Receiver, Keeper):
         return outcomes
 
     @override
-    async def keep(self, notices: Sequence[Notice], *, at: datetime) -> bool:
+    async def keep(self, notices: Sequence[Notification], *, at: datetime) -> bool:
         self.kept.append(notices)
         return True

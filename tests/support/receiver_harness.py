@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.delivery.message_receiver import Direct, Manners, Messenger
 from app.delivery.message_refs import MemoryMessages
 from app.delivery.outcome import Outcome
@@ -28,7 +28,7 @@ def now() -> datetime:
 
 def deliver(
     make: Callable[[], Messenger],
-    *batches: Sequence[Notice],
+    *batches: Sequence[Notification],
     book: MemoryMessages | None = None,
     manners: Manners | None = None,
     instruments: Remembered | None = None,

@@ -14,7 +14,7 @@ from tests.support.servers import browser_binary
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 from tests.support.waiting import PATIENCE_S
 
-TOO_LITTLE = "held back for lack of evidence: 1 bad event in the last 1h, 2 are needed to tell a burn from chance"
+TOO_LITTLE = "1 error in the last 1h; at least 2 are needed to rule out noise"
 TOO_OLD = "the newest data is too old to judge by"
 
 

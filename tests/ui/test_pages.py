@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.slo import AlertState, CalendarUnit, CalendarWindow, Cause, Severity
 from app.status import AlertView, Board, HealthState, Snapshot
 from app.ui import pages, views
@@ -18,11 +18,11 @@ from tests.store.notices import START, firing
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
-TOO_LITTLE = "held back for lack of evidence: 1 bad event in the last 1h, 2 are needed to tell a burn from chance"
+TOO_LITTLE = "1 error in the last 1h; at least 2 are needed to rule out noise"
 TOO_OLD = "the newest data is too old to judge by"
 
 
-def client(*snapshots: Snapshot, prefix: str = "", told: Sequence[Notice] = ()) -> TestClient:
+def client(*snapshots: Snapshot, prefix: str = "", told: Sequence[Notification] = ()) -> TestClient:
     board = Board()
     board.publish(snapshots)
     board.tell({notice.key: notice for notice in told})
@@ -155,7 +155,7 @@ def test_both_pages_say_why_an_alert_is_held_back_or_frozen(path: str) -> None:
     assert "&lt;old&gt;" in text
 
 
-def burning(slo: str = "checkout-availability", **changes: Any) -> Notice:
+def burning(slo: str = "checkout-availability", **changes: Any) -> Notification:
     given = {
         "spent": 0.028,
         "top_contributors": 'route="/<pay>" 82 %',
@@ -166,7 +166,7 @@ def burning(slo: str = "checkout-availability", **changes: Any) -> Notice:
     return replace(firing(slo), **{**given, **changes})
 
 
-def facts(notice: Notice) -> dict[str, str]:
+def facts(notice: Notification) -> dict[str, str]:
     (view,) = incidents([notice])
     return dict(view.facts)
 
@@ -185,7 +185,7 @@ def test_the_page_of_an_slo_tells_of_its_alert_in_force_what_the_alert_says() ->
         "Budget exhausted at": "2026-01-01 14:24 UTC at the present rate, in 14h 12m",
         "Events": "2\u202f000 bad (2 %) and 98\u202f000 good in the last 1h",
         "Top contributors": 'route="/<pay>" 82 %',
-        "Tier": "1h/5m: 20 times the bearable rate in the last 1h, 36 times in the last 5m; alerts at 14.4 times",
+        "Rule": "1h/5m: 20 times the bearable rate in the last 1h, 36 times in the last 5m; alerts at 14.4 times",
         "Incident": "5f2d",
     }
 
@@ -197,7 +197,11 @@ def test_what_is_not_known_of_an_alert_is_left_out() -> None:
     unknown |= dict.fromkeys(("exhausted_at", "first_bad_at", "last_bad_at"))
     blind = burning(cause=Cause.NO_DATA, condition="no data ever", tier="no data", top_contributors="", **unknown)
 
-    assert facts(blind) == {"Firing since": "2026-01-01 00:00 UTC, for 12m", "Tier": "no data", "Incident": "5f2d"}
+    assert facts(blind) == {
+        "Firing since": "2026-01-01 00:00 UTC, for 12m",
+        "Rule": "no data",
+        "Incident": "5f2d",
+    }
     assert facts(burning(budget_remaining=-0.2))["Error budget left"] == "none"
     assert "Budget exhausted at" not in facts(burning(exhausted_at=None))
 

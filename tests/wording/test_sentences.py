@@ -62,7 +62,7 @@ def test_the_end_of_another_day_is_said_with_its_date() -> None:
 
 
 def test_what_was_promised_and_what_the_incident_has_spent_is_said() -> None:
-    text = description(firing(promise="Checkout requests succeed", spent=0.028))
+    text = description(firing(slo_description="Checkout requests succeed", spent=0.028))
     assert text.startswith("The promise: Checkout requests succeed. 2,000 of")
     assert "60 % of the error budget for 30d is gone, 2.8 % in this incident; at this rate" in text
     assert "in this incident" not in description(firing(spent=0.0))

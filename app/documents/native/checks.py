@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
-from app.alerting.policy import check_tier
+from app.alerting.policy import check_rule
 from app.documents.native.model import (
     BadSliModel,
     LatencySliModel,
@@ -14,7 +14,7 @@ from app.documents.native.model import (
 from app.documents.native.parts import event_selectors, factor, histogram_matchers, window_of
 from app.promql.metric_names import BUCKET, name_of
 from app.promql.selector_text import quote
-from app.slo import MatchOp, NoData, Selector, Severity, Tier, Window, format_duration
+from app.slo import BurnRateRule, MatchOp, NoData, Selector, Severity, Window, format_duration
 from app.yamldoc.findings import FieldFinding, FieldPath
 
 _UNITS = {"milliseconds": "ms", "microseconds": "µs", "nanoseconds": "ns"}
@@ -126,7 +126,7 @@ def _check_tier(tier: TierModel, path: FieldPath, window: Window, objective: flo
         yield FieldFinding(path, problem, "write one of them: factor: 14.4, or budget: 2%")
         return
     field = "factor" if tier.budget is None else "budget"
-    refusal = check_tier(Tier(long=tier.long, short=tier.short, factor=factor(tier, window)), objective)
+    refusal = check_rule(BurnRateRule(long=tier.long, short=tier.short, factor=factor(tier, window)), objective)
     if refusal is not None:
         problem, remedy = refusal
         remedy = remedy if field == "factor" else _as_budget(tier, window, objective)

@@ -20,6 +20,7 @@ from app.promql.buckets import le_matcher
 from app.sli import BadRatio, GoodRatio, HistogramThreshold, picks_bucket
 from app.slo import (
     BudgetAlerts,
+    BurnRateRule,
     CalendarWindow,
     Evidence,
     Labels,
@@ -30,7 +31,6 @@ from app.slo import (
     Severity,
     SeverityPolicy,
     Sli,
-    Tier,
     Window,
 )
 
@@ -113,7 +113,7 @@ def factor(tier: TierModel, window: Window) -> float:
 def _policy(severity: Severity, model: PolicyModel | None, window: Window, objective: float) -> SeverityPolicy | None:
     if model is None:
         return None
-    given = (Tier(long=tier.long, short=tier.short, factor=factor(tier, window)) for tier in model.tiers)
+    given = (BurnRateRule(long=tier.long, short=tier.short, factor=factor(tier, window)) for tier in model.tiers)
     tiers = tuple(sorted(given, key=lambda tier: (tier.long, tier.short))) or _default_tiers(
         severity, window, objective
     )
@@ -121,7 +121,7 @@ def _policy(severity: Severity, model: PolicyModel | None, window: Window, objec
         return None
     return SeverityPolicy(
         severity=severity,
-        tiers=tiers,
+        rules=tiers,
         pending_for=model.pending_for,
         keep_firing_for=model.keep_firing_for,
         labels=labels_of(model.labels),
@@ -130,9 +130,9 @@ def _policy(severity: Severity, model: PolicyModel | None, window: Window, objec
 
 
 @lru_cache(maxsize=1024)
-def _default_tiers(severity: Severity, window: Window, objective: float) -> tuple[Tier, ...]:
+def _default_tiers(severity: Severity, window: Window, objective: float) -> tuple[BurnRateRule, ...]:
     policies = default_policies(window, objective)
-    return next((policy.tiers for policy in policies if policy.severity is severity), ())
+    return next((policy.rules for policy in policies if policy.severity is severity), ())
 
 
 def _bound(threshold: timedelta | Decimal) -> Decimal:

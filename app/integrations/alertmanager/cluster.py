@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.clock import Clock
 from app.delivery.outcome import Delivered, Held, Outcome, best
 from app.delivery.ports import DeliveryInstruments, Receiver
@@ -83,7 +83,7 @@ class Alertmanager(Receiver):
         return True
 
     @override
-    async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> Sequence[Outcome]:
+    async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
         pending = {self._start(peer, notices, at) for peer in self.peers if not peer.busy}
         outcomes: list[Outcome] = [Held(until=at + _SOON)] * len(notices)
         answers: list[list[Outcome]] = []
@@ -103,7 +103,9 @@ class Alertmanager(Receiver):
         for peer in self.peers:
             await peer.aclose()
 
-    def _start(self, peer: AlertmanagerPeer, notices: Sequence[Notice], at: datetime) -> asyncio.Task[list[Outcome]]:
+    def _start(
+        self, peer: AlertmanagerPeer, notices: Sequence[Notification], at: datetime
+    ) -> asyncio.Task[list[Outcome]]:
         # The task is kept here, since one that nobody refers to may vanish while it runs.
         task = asyncio.create_task(peer.deliver(notices, at=at))
         self._under_way.add(task)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.delivery.ports import Keeper
 from app.http.failures import AttemptError
 from app.integrations.alertmanager.api import AlertmanagerApi
@@ -38,7 +38,7 @@ class GivenUpAlarm(Keeper):
         return f"given up at {self._api.peer}"
 
     @override
-    async def keep(self, notices: Sequence[Notice], *, at: datetime) -> bool:
+    async def keep(self, notices: Sequence[Notification], *, at: datetime) -> bool:
         # What cannot be read is as it was.
         with suppress(StoreError):
             self._counts = Counter(await asyncio.to_thread(self._given_up, at - _REMEMBERED))

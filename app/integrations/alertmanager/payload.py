@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-from app.alerting import Notice, NoticeStatus, sent_labels
+from app.alerting import Notification, NotificationStatus, sent_labels
 from app.delivery.template_log import log_template_error
 from app.wording.annotations import TEMPLATE_ERROR, annotations
 from app.wording.links import slo_page
@@ -38,9 +38,9 @@ class Wire:
     lifetime: timedelta
     templates: Templates = field(default_factory=Templates)
 
-    def alert(self, notice: Notice, *, at: datetime) -> PostableAlert:
+    def alert(self, notice: Notification, *, at: datetime) -> PostableAlert:
         """The alert of a notice that is sent at *at*, in the clock of the Alertmanager."""
-        firing = notice.status is NoticeStatus.FIRING or notice.ends_at is None
+        firing = notice.status is NotificationStatus.FIRING or notice.ends_at is None
         # Alertmanager refuses an end before the start.
         said = annotations(notice, self.templates)
         if TEMPLATE_ERROR in said:

@@ -17,7 +17,7 @@ import orjson
 import structlog
 from typing_extensions import override
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import Notification, NotificationStatus
 from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected, unforeseen
 from app.delivery.ports import DeliveryInstruments, Keeper
 from app.http.failures import AttemptError
@@ -41,11 +41,11 @@ class Reassertion:
     group_wait: timedelta = timedelta(seconds=30)
     margin: timedelta = timedelta(seconds=5)
 
-    def seen_at(self, notice: Notice, at: datetime) -> datetime:
+    def seen_at(self, notice: Notification, at: datetime) -> datetime:
         """When an alert that is asserted anew at *at* has been notified."""
         return at + self.margin + (timedelta(0) if self.is_old(notice, at) else self.group_wait)
 
-    def is_old(self, notice: Notice, at: datetime) -> bool:
+    def is_old(self, notice: Notification, at: datetime) -> bool:
         """Whether an alert has fired for so long that a group which is new to it notifies at once."""
         return notice.starts_at + self.group_wait < at
 
@@ -102,7 +102,7 @@ class AlertmanagerPeer(Keeper):
         """Whether it is so slow that more would only pile up."""
         return self._queued >= _MOST_QUEUED
 
-    async def deliver(self, notices: Sequence[Notice], *, at: datetime) -> list[Outcome]:
+    async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> list[Outcome]:
         """Tell changes, once."""
         try:
             return await self._send(notices, at=at, changes=True)
@@ -111,7 +111,7 @@ class AlertmanagerPeer(Keeper):
             return self._failed(AttemptError(unforeseen(error)), len(notices))
 
     @override
-    async def keep(self, notices: Sequence[Notice], *, at: datetime) -> bool:
+    async def keep(self, notices: Sequence[Notification], *, at: datetime) -> bool:
         picture = {notice.instance: notice.incident for notice in notices}
         self._refused = {key: incident for key, incident in self._refused.items() if picture.get(key) == incident}
         repeated = [notice for notice in notices if notice.instance not in self._refused]
@@ -122,7 +122,7 @@ class AlertmanagerPeer(Keeper):
         """Close the connections."""
         await self._api.aclose()
 
-    async def _send(self, notices: Sequence[Notice], *, at: datetime, changes: bool) -> list[Outcome]:
+    async def _send(self, notices: Sequence[Notification], *, at: datetime, changes: bool) -> list[Outcome]:
         async with self._my_turn():
             try:
                 started_at = await self._api.started_at()
@@ -146,9 +146,9 @@ class AlertmanagerPeer(Keeper):
         finally:
             self._queued -= 1
 
-    def _form(self, notice: Notice, started_at: datetime | None, at: datetime, *, changes: bool) -> _Form:
+    def _form(self, notice: Notification, started_at: datetime | None, at: datetime, *, changes: bool) -> _Form:
         # To assert what has not been seen since a long sleep, only to end it, would be a page for nothing.
-        if notice.status is NoticeStatus.FIRING or started_at is None or notice.unconfirmed:
+        if notice.status is NotificationStatus.FIRING or started_at is None or notice.unconfirmed:
             return _Form.AS_IT_IS
         seen = self._seen.get(notice.instance)
         if seen is None or seen.incident != notice.incident:
@@ -159,13 +159,13 @@ class AlertmanagerPeer(Keeper):
             return _Form.ASSERTED
         return _Form.NOT_YET if seen.until is not None and at < seen.until else _Form.AS_IT_IS
 
-    def _alert(self, notice: Notice, form: _Form, at: datetime) -> PostableAlert:
-        told = replace(notice, status=NoticeStatus.FIRING, ends_at=None) if form is _Form.ASSERTED else notice
+    def _alert(self, notice: Notification, form: _Form, at: datetime) -> PostableAlert:
+        told = replace(notice, status=NotificationStatus.FIRING, ends_at=None) if form is _Form.ASSERTED else notice
         # If its clock is ahead of ours, an end in our future may lie in its past, and it would notify nobody.
         return self._wire.alert(told, at=at + timedelta(seconds=max(self._api.skew, 0.0)))
 
     def _note(
-        self, notice: Notice, form: _Form, outcome: Outcome, started_at: datetime | None, at: datetime
+        self, notice: Notification, form: _Form, outcome: Outcome, started_at: datetime | None, at: datetime
     ) -> Outcome:
         """Remember what the Alertmanager knows now; what became of the notice, perhaps sent in another form."""
         if isinstance(outcome, Rejected):
@@ -181,20 +181,20 @@ class AlertmanagerPeer(Keeper):
                 self._seen[notice.instance] = _Seen(incident=notice.incident, started_at=started_at, until=until)
                 return Held(until=until)
             case _Form.AS_IT_IS:
-                if notice.status is NoticeStatus.FIRING:
+                if notice.status is NotificationStatus.FIRING:
                     self._note_firing(notice, started_at, at)
                 else:
                     self._seen.pop(notice.instance, None)
                 return outcome
 
-    def _note_firing(self, notice: Notice, started_at: datetime | None, at: datetime) -> None:
+    def _note_firing(self, notice: Notification, started_at: datetime | None, at: datetime) -> None:
         known = self._seen.get(notice.instance)
         if known is None or (known.incident, known.started_at) != (notice.incident, started_at):
             # What it learns late it tells a moment later, or never if the end comes first.
             until = self._reassertion.seen_at(notice, at) if self._reassertion.is_old(notice, at) else None
             self._seen[notice.instance] = _Seen(incident=notice.incident, started_at=started_at, until=until)
 
-    async def _post_all(self, told: Sequence[tuple[Notice, _Form]], at: datetime) -> list[Outcome]:
+    async def _post_all(self, told: Sequence[tuple[Notification, _Form]], at: datetime) -> list[Outcome]:
         outcomes: list[Outcome] = []
         for start in range(0, len(told), BATCH):
             # A batch is put into words when its turn comes: thousands at once would keep ticks waiting.
@@ -206,7 +206,7 @@ class AlertmanagerPeer(Keeper):
                 return outcomes + [failed] * (len(told) - len(outcomes))
         return outcomes
 
-    def _try_alert(self, notice: Notice, form: _Form, at: datetime) -> PostableAlert | Failed:
+    def _try_alert(self, notice: Notification, form: _Form, at: datetime) -> PostableAlert | Failed:
         """The alert, or why this one cannot be written: the others of its batch must not wait for it."""
         try:
             alert = self._alert(notice, form, at)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.delivery.ports import Keeper
 from app.http.failures import AttemptError
 from app.integrations.alertmanager.api import AlertmanagerApi
@@ -39,7 +39,7 @@ class Watchdog(Keeper):
         return f"watchdog at {self._api.peer}"
 
     @override
-    async def keep(self, notices: Sequence[Notice], *, at: datetime) -> bool:
+    async def keep(self, notices: Sequence[Notification], *, at: datetime) -> bool:
         if not self._is_healthy():
             return True
         self._since = self._since or at

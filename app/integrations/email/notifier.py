@@ -14,7 +14,7 @@ import aiosmtplib
 import httpx
 from typing_extensions import override
 
-from app.alerting import Notice, NoticeStatus
+from app.alerting import Notification, NotificationStatus
 from app.clock import Clock
 from app.delivery.message_receiver import Messenger, Telling, Told
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
@@ -232,8 +232,8 @@ def _mark(telling: Telling) -> str:
     return min(notice.severity.value for notice in telling.notices)
 
 
-def _beginning(notice: Notice) -> str:
-    return idempotency_key(replace(notice, status=NoticeStatus.FIRING, ends_at=None))
+def _beginning(notice: Notification) -> str:
+    return idempotency_key(replace(notice, status=NotificationStatus.FIRING, ends_at=None))
 
 
 def _own_name(connection: socket.socket) -> str:

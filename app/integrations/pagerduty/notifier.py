@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from typing_extensions import override
 
-from app.alerting import Notice, sent_labels
+from app.alerting import Notification, sent_labels
 from app.delivery.message_receiver import Messenger, Telling, Told
 from app.delivery.outcome import outcome_of
 from app.http.client import Outgoing
@@ -107,7 +107,7 @@ class PagerDuty(Messenger):
         return {**self._writer.annotations(telling.only), "labels": shown}
 
 
-def dedup_key(notice: Notice) -> str:
+def dedup_key(notice: Notification) -> str:
     """The identity of an alert at PagerDuty: the same whenever it fires and resolves, and never too long."""
     return f"sloburn-{sha256(notice.key.encode()).hexdigest()}"
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from typing_extensions import override
 
-from app.alerting import Notice
+from app.alerting import Notification
 from app.delivery.message_receiver import Messenger, Telling, Told
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected, outcome_of
 from app.http.answers import Answer, failure_of
@@ -175,7 +175,7 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _unlinked(text: str, notices: Sequence[Notice]) -> str:
+def _unlinked(text: str, notices: Sequence[Notification]) -> str:
     """The text with addresses in values of labels written so that no client opens them: ``https[:]//``."""
     for notice in notices:
         for value in (*(value for _, value in notice.group), notice.top_contributors):

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 from typing_extensions import override
 
-from app.alerting import Notice, NoticeStatus, sent_labels
+from app.alerting import Notification, NotificationStatus, sent_labels
 from app.clock import Clock
 from app.delivery.message_receiver import Messenger, Telling, Told
 from app.delivery.outcome import outcome_of
@@ -155,8 +155,8 @@ def _group_labels(telling: Telling) -> dict[str, str]:
     return dict(sorted(shared.items()))
 
 
-def _alert(notice: Notice, writer: Writer) -> dict[str, Any]:
-    firing = notice.status is NoticeStatus.FIRING or notice.ends_at is None
+def _alert(notice: Notification, writer: Writer) -> dict[str, Any]:
+    firing = notice.status is NotificationStatus.FIRING or notice.ends_at is None
     own = sent_labels(notice)
     return {
         "status": "firing" if firing else "resolved",

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.alerting import Alert, NoticeStatus, Reading, TierReading, compose, news, step_slo
+from app.alerting import Alert, NotificationStatus, Reading, RuleReading, compose, notifications_for, step_slo
 from app.sli import BadRatio
 from app.slo import (
     Alerting,
@@ -33,8 +33,8 @@ SERVICE = Slo(
 )
 POLICY = replace(PAGE, labels=(("tier", "0"),), annotations=(("dashboard", "https://grafana/d/1"),))
 GROUP: GroupKey = (("route", "/pay"),)
-BURNING = Reading(tiers=(TierReading(long_burn_rate=20.0, short_burn_rate=30.0, good=980.0, bad=20.0),))
-QUIET = Reading(tiers=(TierReading(long_burn_rate=0.0, short_burn_rate=0.0),))
+BURNING = Reading(rules=(RuleReading(long_burn_rate=20.0, short_burn_rate=30.0, good=980.0, bad=20.0),))
+QUIET = Reading(rules=(RuleReading(long_burn_rate=0.0, short_burn_rate=0.0),))
 
 
 def _fire() -> Alert:
@@ -44,7 +44,7 @@ def _fire() -> Alert:
 
 def test_a_notice_holds_the_facts_of_its_slot() -> None:
     notice = compose(_fire(), BURNING, POLICY, slo=SERVICE, group=GROUP, budget_remaining=0.4, at=slot(3))
-    assert notice.status is NoticeStatus.FIRING
+    assert notice.status is NotificationStatus.FIRING
     assert (notice.starts_at, notice.at, notice.ends_at) == (slot(0), slot(3), None)
     assert (notice.tier, notice.long, notice.short, notice.factor) == ("1h/5m", "1h", "5m", 14.4)
     assert (notice.burn_rate_long, notice.burn_rate_short, notice.good, notice.bad) == (20.0, 30.0, 980.0, 20.0)
@@ -70,15 +70,15 @@ def test_the_news_are_the_notices_of_what_changed() -> None:
     """The end is told with the last facts of the alert, since at its end there is no tier that trips."""
     alerts, fired = step_slo((), {Severity.PAGE: BURNING}, (POLICY,), slo=SLO, at=slot(0))
     notice = compose(alerts[0], BURNING, POLICY, slo=SERVICE, group=(), budget_remaining=0.4, at=slot(0))
-    assert news(fired, {notice.key: notice}, {}) == (notice,)
+    assert notifications_for(fired, {notice.key: notice}, {}) == (notice,)
 
     _, resolved = step_slo(alerts, {Severity.PAGE: QUIET}, (POLICY,), slo=SLO, at=slot(1))
-    (end,) = news(resolved, {}, {notice.key: notice})
-    assert end == replace(notice, status=NoticeStatus.RESOLVED, at=slot(1), ends_at=slot(1))
+    (end,) = notifications_for(resolved, {}, {notice.key: notice})
+    assert end == replace(notice, status=NotificationStatus.RESOLVED, at=slot(1), ends_at=slot(1))
 
 
 def test_a_muted_ticket_is_no_news() -> None:
     alerts, changes = step_slo((), {Severity.PAGE: BURNING}, (POLICY,), slo=SLO, at=slot(0))
     silent = tuple(replace(change, notify=False) for change in changes)
     assert alerts
-    assert news(silent, {}, {}) == ()
+    assert notifications_for(silent, {}, {}) == ()

@@ -6,16 +6,16 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
-from app.alerting.lifecycle import NO_DATA_TIER
-from app.alerting.reading import Reading, TierReading
-from app.slo import Cause, GroupKey, Labels, Severity, SeverityPolicy, Slo, SloId, Tier, format_duration
+from app.alerting.lifecycle import NO_DATA_RULE
+from app.alerting.reading import Reading, RuleReading
+from app.slo import BurnRateRule, Cause, GroupKey, Labels, Severity, SeverityPolicy, Slo, SloId, format_duration
 
 _NAN = float("nan")
 _COUNTS_AS_BAD = "none has come for a while, and this SLO takes that as bad"
-_UNKNOWN = TierReading(long_burn_rate=_NAN, short_burn_rate=_NAN, long_coverage=0.0, short_coverage=0.0)
+_UNKNOWN = RuleReading(long_burn_rate=_NAN, short_burn_rate=_NAN, long_coverage=0.0, short_coverage=0.0)
 
 
-class NoticeStatus(StrEnum):
+class NotificationStatus(StrEnum):
     """Whether a notice says that an alert fires or that it is over."""
 
     FIRING = "firing"
@@ -23,21 +23,21 @@ class NoticeStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class Notification:
     """The facts of one alert in the slot *at*; ratios, burn rates and events are NaN where they are not known.
 
     *labels* are those of the documents and of the *group*, *annotations* those of the documents; *good* and *bad* count
     the events of the window *long*; *period_seconds* is the length of the SLO window; *stale* says why the figures
     are old; *reason* why an alert ended that did not end by itself; *top_contributors* which label values most errors
-    share, empty until that is known; *promise* is the description of the SLO. *exhausted_at* is when none of the budget
-    is left at the present burn rate; *first_bad_at* and *last_bad_at* are the start of the incident's first slot with
-    errors and the end of its last, *spent* is the share of the budget that went in between; None and NaN where not
-    known. *condition* says in words what holds, where the *cause* is not a burn. *relabelled_at* is when the alert got
-    its labels in the middle of its incident, None if it began with them: to receivers it is another alert since then.
-    *unconfirmed* says that nothing was evaluated for long, and that no fresh data has shown since then that it fires.
+    share, empty until that is known. *exhausted_at* is when none of the budget is left at the present burn rate;
+    *first_bad_at* and *last_bad_at* are the start of the incident's first slot with errors and the end of its last,
+    *spent* is the share of the budget that went in between; None and NaN where not known. *condition* says in words
+    what holds, where the *cause* is not a burn. *relabelled_at* is when the alert got its labels in the middle of its
+    incident, None if it began with them: to receivers it is another alert since then. *unconfirmed* says that nothing
+    was evaluated for long, and that no fresh data has shown since then that it fires.
     """
 
-    status: NoticeStatus
+    status: NotificationStatus
     slo: SloId
     severity: Severity
     incident: str
@@ -65,7 +65,7 @@ class Notice:
     stale: str | None = None
     reason: str | None = None
     top_contributors: str = ""
-    promise: str = ""
+    slo_description: str = ""
     exhausted_at: datetime | None = None
     first_bad_at: datetime | None = None
     last_bad_at: datetime | None = None
@@ -85,14 +85,14 @@ class Notice:
         """The identity of the alert with its present labels: what one receiver knows as one alert."""
         return self.key if self.relabelled_at is None else f"{self.key}@{self.relabelled_at.isoformat()}"
 
-    def redescribed(self, slo: Slo, group: GroupKey, policy: SeverityPolicy | None = None) -> "Notice":
+    def redescribed(self, slo: Slo, group: GroupKey, policy: SeverityPolicy | None = None) -> "Notification":
         """The same figures with what the documents say by now; those of a burn have a *policy*."""
         return replace(
             self,
             alertname=self.alertname if policy is None else slo.alerting.name,
             labels=_merged(slo.labels, group, () if policy is None else policy.labels),
             annotations=_merged(slo.alerting.annotations, () if policy is None else policy.annotations),
-            promise=slo.description,
+            slo_description=slo.description,
         )
 
 
@@ -114,10 +114,10 @@ def compose(
     group: GroupKey,
     budget_remaining: float,
     at: datetime,
-    last: Notice | None = None,
+    last: Notification | None = None,
     errors: IncidentErrors | None = None,
     exhausted_at: datetime | None = None,
-) -> Notice:
+) -> Notification:
     """The notice of a firing alert, with the *errors* of its incident, by default as they were last known.
 
     A frozen one keeps the figures of its *last* notice, marked as stale.
@@ -129,11 +129,11 @@ def compose(
         raise ValueError(f"the alert {alert.key} does not fire")
     if alert.frozen is not None and last is not None:
         return replace(last.redescribed(slo, group, policy), stale=alert.frozen)
-    tier, measured = _tripped(alert, reading, policy.tiers)
-    story = last if last is not None and last.incident == alert.incident else None
-    errors = errors or _errors_of(story)
-    return Notice(
-        status=NoticeStatus.FIRING,
+    rule, measured = _tripped(alert, reading, policy.rules)
+    same_incident = last if last is not None and last.incident == alert.incident else None
+    errors = errors or _errors_of(same_incident)
+    return Notification(
+        status=NotificationStatus.FIRING,
         slo=alert.slo,
         severity=alert.severity,
         incident=alert.incident,
@@ -149,17 +149,17 @@ def compose(
         labels=_merged(slo.labels, group, policy.labels),
         annotations=_merged(slo.alerting.annotations, policy.annotations),
         tier=alert.tier or "",
-        long=format_duration(tier.long) if tier else "",
-        short=format_duration(tier.short) if tier else "",
-        factor=tier.factor if tier else _NAN,
+        long=format_duration(rule.long) if rule else "",
+        short=format_duration(rule.short) if rule else "",
+        factor=rule.factor if rule else _NAN,
         burn_rate_long=measured.long_burn_rate,
         burn_rate_short=measured.short_burn_rate,
         budget_remaining=budget_remaining,
         good=measured.good,
         bad=measured.bad,
-        stale=_COUNTS_AS_BAD if alert.tier == NO_DATA_TIER else alert.frozen,
-        top_contributors=story.top_contributors if story is not None else "",
-        promise=slo.description,
+        stale=_COUNTS_AS_BAD if alert.tier == NO_DATA_RULE else alert.frozen,
+        top_contributors=same_incident.top_contributors if same_incident is not None else "",
+        slo_description=slo.description,
         exhausted_at=exhausted_at,
         first_bad_at=errors.first_bad_at,
         last_bad_at=errors.last_bad_at,
@@ -167,14 +167,14 @@ def compose(
     )
 
 
-def resolve(notice: Notice, *, at: datetime, reason: str | None = None) -> Notice:
-    """The last notice of an alert, turned into the news that it ended at *at*."""
-    return replace(notice, status=NoticeStatus.RESOLVED, at=at, ends_at=at, stale=None, reason=reason)
+def resolve(notice: Notification, *, at: datetime, reason: str | None = None) -> Notification:
+    """The last notice of an alert, turned into that of its end at *at*."""
+    return replace(notice, status=NotificationStatus.RESOLVED, at=at, ends_at=at, stale=None, reason=reason)
 
 
-def news(
-    transitions: Sequence[Transition], current: Mapping[str, Notice], last: Mapping[str, Notice]
-) -> tuple[Notice, ...]:
+def notifications_for(
+    transitions: Sequence[Transition], current: Mapping[str, Notification], last: Mapping[str, Notification]
+) -> tuple[Notification, ...]:
     """What receivers are told of *transitions*, in order.
 
     Args:
@@ -194,16 +194,16 @@ def news(
     return tuple(told)
 
 
-def _errors_of(notice: Notice | None) -> IncidentErrors:
+def _errors_of(notice: Notification | None) -> IncidentErrors:
     if notice is None:
         return IncidentErrors()
     return IncidentErrors(first_bad_at=notice.first_bad_at, last_bad_at=notice.last_bad_at, spent=notice.spent)
 
 
-def _tripped(alert: Alert, reading: Reading, tiers: Sequence[Tier]) -> tuple[Tier | None, TierReading]:
-    for tier, measured in zip(tiers, reading.tiers, strict=True):
-        if tier.name == alert.tier:
-            return tier, measured
+def _tripped(alert: Alert, reading: Reading, rules: Sequence[BurnRateRule]) -> tuple[BurnRateRule | None, RuleReading]:
+    for rule, measured in zip(rules, reading.rules, strict=True):
+        if rule.name == alert.tier:
+            return rule, measured
     return None, _UNKNOWN
 
 
