@@ -146,7 +146,7 @@ def test_the_tier_is_the_quickest_that_trips_now() -> None:
 
 
 def test_a_reading_of_other_tiers_is_a_bug_of_the_caller() -> None:
-    with pytest.raises(ValueError, match="1 readings for the 2 tiers"):
+    with pytest.raises(ValueError, match="1 readings for the 2 rules"):
         judge(reading("b"), TWO_TIERS)
 
 
