@@ -38,7 +38,11 @@ def slo_document(snapshot: Snapshot) -> Document:
         "coverage": snapshot.coverage,
         "status": snapshot.health,
         "sli": snapshot.sli,
-        "events": {"good": count(snapshot.good), "bad": count(snapshot.bad), "total": count(snapshot.total)},
+        "events": {
+            "good": event_count(snapshot.good),
+            "bad": event_count(snapshot.bad),
+            "total": event_count(snapshot.total),
+        },
         "budget": _budget(snapshot.budget),
         "burn_rates": [_burn_rate(view) for view in snapshot.windows],
         "alerts": [_alert(view) for view in snapshot.alerts],
@@ -87,10 +91,10 @@ def history_document(
     }
 
 
-def count(events: float) -> float | int:
+def event_count(events: float) -> float | int:
     """A number of events: a whole number where it is one, so that clients need not read `470.0`.
 
-    >>> count(470.0), count(0.5)
+    >>> event_count(470.0), event_count(0.5)
     (470, 0.5)
     """
     return int(events) if abs(events) < _EXACT and float(events).is_integer() else events
@@ -129,9 +133,9 @@ def _burn_rate(view: WindowView) -> Document:
         "window": format_duration(view.window),
         "burn_rate": view.burn_rate,
         "sli": view.sli,
-        "good": count(view.good),
-        "bad": count(view.bad),
-        "total": count(view.total),
+        "good": event_count(view.good),
+        "bad": event_count(view.bad),
+        "total": event_count(view.total),
         "coverage": view.coverage,
     }
 
@@ -155,8 +159,8 @@ def _told(notice: Notification) -> Document:
         "description": said["description"],
         "burn_rate_long": notice.burn_rate_long,
         "burn_rate_short": notice.burn_rate_short,
-        "good": count(notice.good),
-        "bad": count(notice.bad),
+        "good": event_count(notice.good),
+        "bad": event_count(notice.bad),
         "incident_spent": spent_by_incident(notice),
         "budget_remaining": notice.budget_remaining,
         "exhausted_at": utc(notice.exhausted_at),
@@ -180,9 +184,9 @@ _NOTHING_TOLD: Document = dict.fromkeys(
 def _point(point: HistoryPoint) -> Document:
     return {
         "at": point.at,
-        "good": count(point.good),
-        "bad": count(point.bad),
-        "total": count(point.total),
+        "good": event_count(point.good),
+        "bad": event_count(point.bad),
+        "total": event_count(point.total),
         "sli": point.sli,
         "burn_rate": point.burn_rate,
         "budget_remaining_ratio": point.budget_remaining_ratio,

@@ -129,7 +129,7 @@ class Inspector:
         elif name_of(part) == name_of(sli.total) is not None and await self._count(probe.outside(part, sli.total)):
             problem = f"{render(part)} selects series that {render(sli.total)} does not select"
             yield Doubt(problem, "narrow it, or widen total", ProblemCode.OUTSIDE_TOTAL)
-        share = sum((await self._ask(probe.share(part, sli.total))).values)
+        share = sum((await self._ask(probe.share_of_events(part, sli.total))).values)
         bad = sli.bad_share(share)
         if share and bad > _MOST_BAD:
             problem = f"{min(bad, 1.0):.0%} of the events of the last day are bad"

@@ -27,8 +27,8 @@ from app.prometheus.http_config import HttpConfig
 from app.prometheus.matrix import Matrix
 from app.prometheus.metric_kinds import KindVerdict, MetricKind, MetricSource, kind_of
 from app.prometheus.ports import OUTCOMES, PEER, ClientInstruments, WallClock
-from app.prometheus.questions import MOST_POINTS
-from app.prometheus.server_info import BuildInfo, RuntimeInfo
+from app.prometheus.requests import MOST_POINTS
+from app.prometheus.server_info import RuntimeInfo, ServerBuild
 
 __all__ = [
     "MOST_POINTS",
@@ -37,7 +37,6 @@ __all__ = [
     "AccessDeniedError",
     "BadAnswerError",
     "BadQueryError",
-    "BuildInfo",
     "CircuitOpenError",
     "ClientInstruments",
     "ExecutionError",
@@ -56,6 +55,7 @@ __all__ = [
     "RateLimitedError",
     "Reason",
     "RuntimeInfo",
+    "ServerBuild",
     "TimedOutError",
     "TooLargeError",
     "UnreachableError",

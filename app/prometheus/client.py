@@ -1,4 +1,4 @@
-"""The client: questions in, matrices out; bounded in time, size and number of requests."""
+"""The client: requests in, matrices out; bounded in time, size and number of requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,18 +12,18 @@ import httpx
 
 from app.http.dates import clock_skew, retry_after
 from app.prometheus.breaker import Breaker
+from app.prometheus.connections import Connection, ConnectionPool, http_transport
 from app.prometheus.credentials import Credentials
 from app.prometheus.decode import PartialPolicy, decode_matrix, success_envelope
 from app.prometheus.errors import BadQueryError, HttpStatusError, MisconfiguredError, PrometheusError, bare
-from app.prometheus.exchange import Answer, decompressed, exchange
 from app.prometheus.http_config import HttpConfig
-from app.prometheus.lanes import Lane, Lanes, http_transport
 from app.prometheus.large_answers import LargeAnswers, Turn
 from app.prometheus.matrix import Matrix
-from app.prometheus.ports import PEER, SUCCESS, ClientInstruments, NoInstruments, WallClock
-from app.prometheus.questions import Question, instant_question, range_question
+from app.prometheus.ports import PEER, SUCCESS, ClientInstruments, NoClientInstruments, WallClock
+from app.prometheus.requests import ApiRequest, instant_request, range_request
 from app.prometheus.retries import retrying
-from app.prometheus.server_info import BuildInfo, RuntimeInfo, build_info, metric_types, runtime_info
+from app.prometheus.send import ApiResponse, decompressed, send
+from app.prometheus.server_info import RuntimeInfo, ServerBuild, build_info, metric_types, runtime_info
 from app.prometheus.status_errors import error_of_status
 
 _CONNECT_S = 3.0
@@ -33,7 +33,7 @@ _METHOD_NOT_ALLOWED = 405
 _MULTIPLE_CHOICES = 300
 
 T = TypeVar("T")
-Decode = Callable[[bytes, Answer], T]
+Decode = Callable[[bytes, ApiResponse], T]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +62,10 @@ class PrometheusClient:
 
     Args:
         config: where, and how to log in.
-        lanes: connections; whoever made them closes them.
+        pool: connections; the caller that opened them closes them.
         clock: to compare with the server's.
         instruments: counts requests.
-        limits: of time and size; its *at_once* is the number of lanes.
+        limits: of time and size; its *at_once* is the size of *pool*.
         partial: what becomes of answers that say that data is missing.
         breaker: when to stop asking.
     """
@@ -74,7 +74,7 @@ class PrometheusClient:
         self,
         config: HttpConfig,
         *,
-        lanes: Lanes,
+        pool: ConnectionPool,
         clock: WallClock,
         instruments: ClientInstruments | None = None,
         limits: Limits = _DEFAULT,
@@ -83,9 +83,9 @@ class PrometheusClient:
     ) -> None:
         self._base_url = config.base_url
         self._credentials = Credentials(config)
-        self._lanes = lanes
+        self._pool = pool
         self._clock = clock
-        self._instruments = instruments or NoInstruments()
+        self._instruments = instruments or NoClientInstruments()
         self._timeout = limits.timeout.total_seconds()
         self._partial = partial
         self._largest = limits.answer_bytes
@@ -101,8 +101,8 @@ class PrometheusClient:
 
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
         """The expression at one moment; a range selector such as ``up[30s]`` answers raw samples."""
-        question = instant_question(expr, at, self._partial)
-        return await self._ask(question, self._matrix_of(expr), deadline)
+        api_request = instant_request(expr, at, self._partial)
+        return await self._ask(api_request, self._matrix_of(expr), deadline)
 
     async def range(
         self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
@@ -112,36 +112,36 @@ class PrometheusClient:
         Raises:
             ValueError: there would be more than 11,000 points, which Prometheus refuses.
         """
-        question = range_question(expr, start, end, step, self._partial)
-        return await self._ask(question, self._matrix_of(expr), deadline)
+        api_request = range_request(expr, start, end, step, self._partial)
+        return await self._ask(api_request, self._matrix_of(expr), deadline)
 
     async def runtime_info(self, *, deadline: float | None = None) -> RuntimeInfo:
         """How long the server keeps samples; fields are None where it does not say, as with VictoriaMetrics."""
         return runtime_info(await self._status("runtimeinfo", deadline))
 
-    async def build_info(self, *, deadline: float | None = None) -> BuildInfo:
+    async def build_info(self, *, deadline: float | None = None) -> ServerBuild:
         """The server's version; None where it does not say."""
         return build_info(await self._status("buildinfo", deadline))
 
     async def metric_types(self, metric: str, *, deadline: float | None = None) -> frozenset[str]:
         """The types that targets give a metric, such as ``counter``; none where the server does not know."""
-        question = Question(path="/api/v1/metadata", params={"metric": metric})
-        return metric_types(metric, await self._about(question, deadline))
+        api_request = ApiRequest(path="/api/v1/metadata", params={"metric": metric})
+        return metric_types(metric, await self._about(api_request, deadline))
 
     async def _status(self, page: str, deadline: float | None) -> dict[str, object]:
-        return await self._about(Question(path=f"/api/v1/status/{page}", params={}), deadline)
+        return await self._about(ApiRequest(path=f"/api/v1/status/{page}", params={}), deadline)
 
-    async def _about(self, question: Question, deadline: float | None) -> dict[str, object]:
+    async def _about(self, api_request: ApiRequest, deadline: float | None) -> dict[str, object]:
         """What the server says of itself; nothing where it does not have that page."""
         try:
-            return await self._ask(question, _decode_status, deadline)
+            return await self._ask(api_request, _decode_status, deadline)
         except (HttpStatusError, BadQueryError) as error:
             if error.retryable or error.reason not in {HttpStatusError.reason, BadQueryError.reason}:
                 raise
             return {}
 
     def _matrix_of(self, expr: str) -> Decode[Matrix]:
-        def decode(body: bytes, answer: Answer) -> Matrix:
+        def decode(body: bytes, answer: ApiResponse) -> Matrix:
             matrix = decode_matrix(body, content_type=answer.content_type, partial=self._partial, query=expr)
             if matrix.invalid:
                 self._instruments.invalid_samples(matrix.invalid)
@@ -149,45 +149,45 @@ class PrometheusClient:
 
         return decode
 
-    async def _ask(self, question: Question, decode: Decode[T], deadline: float | None) -> T:
+    async def _ask(self, api_request: ApiRequest, decode: Decode[T], deadline: float | None) -> T:
         loop = asyncio.get_running_loop()
         until = loop.time() + (self._timeout if deadline is None else deadline)
-        async with self._lanes.one(until) as lane:
-            return await retrying(until - loop.time())(self._attempt, lane, question, decode, until)
+        async with self._pool.one(until) as connection:
+            return await retrying(until - loop.time())(self._attempt, connection, api_request, decode, until)
 
-    async def _attempt(self, lane: Lane, question: Question, decode: Decode[T], until: float) -> T:
+    async def _attempt(self, connection: Connection, api_request: ApiRequest, decode: Decode[T], until: float) -> T:
         try:
-            found = await self._found(lane, question, decode, until)
+            found = await self._found(connection, api_request, decode, until)
         except PrometheusError as error:
             self._instruments.requested(error.reason)
             raise bare(error) from None
         self._instruments.requested(SUCCESS)
         return found
 
-    async def _found(self, lane: Lane, question: Question, decode: Decode[T], until: float) -> T:
+    async def _found(self, connection: Connection, api_request: ApiRequest, decode: Decode[T], until: float) -> T:
         async with self._large_answers.turn() as turn:
             async with self._breaker.attempt(until):
-                answer = await self._answer(lane, question, until, turn)
-            return await self._decoded(answer, question, decode)
+                answer = await self._answer(connection, api_request, until, turn)
+            return await self._decoded(answer, api_request, decode)
 
-    async def _answer(self, lane: Lane, question: Question, until: float, turn: Turn) -> Answer:
+    async def _answer(self, connection: Connection, api_request: ApiRequest, until: float, turn: Turn) -> ApiResponse:
         headers = await self._credentials.headers()
         timeout = min(self._timeout, until - asyncio.get_running_loop().time())
         sent = self._clock.now()
-        request = self._request(question, headers, timeout)
-        answer = await exchange(lane, request, seconds=timeout, limit=self._largest, turn=turn)
+        request = self._request(api_request, headers, timeout)
+        answer = await send(connection, request, seconds=timeout, limit=self._largest, turn=turn)
         if answer.status == _METHOD_NOT_ALLOWED and request.method == "POST":
             self._post = False
-            return await self._answer(lane, question, until, turn)
+            return await self._answer(connection, api_request, until, turn)
         self._compare_clocks(answer, sent)
         return answer
 
-    def _request(self, question: Question, headers: httpx.Headers, timeout: float) -> httpx.Request:
-        url = self._base_url + question.path
-        form = question.form(timeout=timeout)
+    def _request(self, api_request: ApiRequest, headers: httpx.Headers, timeout: float) -> httpx.Request:
+        url = self._base_url + api_request.path
+        form = api_request.form(timeout=timeout)
         extensions = {"timeout": {"connect": min(_CONNECT_S, timeout)}}
         try:
-            if not self._post or question.expr is None:
+            if not self._post or api_request.expr is None:
                 return httpx.Request("GET", f"{url}?{form}", headers=headers, extensions=extensions)
             request = httpx.Request("POST", url, headers=headers, content=form.encode(), extensions=extensions)
         except (httpx.InvalidURL, ValueError):
@@ -195,34 +195,34 @@ class PrometheusClient:
         request.headers["Content-Type"] = "application/x-www-form-urlencoded"
         return request
 
-    async def _decoded(self, answer: Answer, question: Question, decode: Decode[T]) -> T:
+    async def _decoded(self, answer: ApiResponse, api_request: ApiRequest, decode: Decode[T]) -> T:
         def work() -> T:
             body = decompressed(answer, limit=self._largest)
             if answer.status != _OK:
-                raise _status_error(answer, body, question)
+                raise _status_error(answer, body, api_request)
             return decode(body, answer)
 
         large = len(answer.body) > _DECODE_IN_THREAD or "content-encoding" in answer.headers
         return await asyncio.to_thread(work) if large else work()
 
-    def _compare_clocks(self, answer: Answer, sent: datetime) -> None:
+    def _compare_clocks(self, answer: ApiResponse, sent: datetime) -> None:
         skew = clock_skew(answer.headers.get("date"), sent=sent, received=self._clock.now())
         if skew is not None:
             self._skew = skew
             self._instruments.clock_skew(PEER, skew)
 
 
-def _decode_status(body: bytes, answer: Answer) -> dict[str, object]:
+def _decode_status(body: bytes, answer: ApiResponse) -> dict[str, object]:
     data = success_envelope(body, answer.content_type).get("data")
     return data if isinstance(data, dict) else {}
 
 
-def _status_error(answer: Answer, body: bytes, question: Question) -> PrometheusError:
+def _status_error(answer: ApiResponse, body: bytes, api_request: ApiRequest) -> PrometheusError:
     headers = answer.headers
     return error_of_status(
         answer.status,
         body,
-        query=question.expr,
+        query=api_request.expr,
         retry_after=retry_after(headers.get("retry-after"), date=headers.get("date")),
         location=_without_credentials(headers.get("location")),
     )
@@ -253,15 +253,15 @@ async def open_client(
         verify = config.ssl_context()
     except OSError as error:
         raise MisconfiguredError(f"cannot use the TLS files for Prometheus: {error.strerror or error}") from None
-    lanes = Lanes(lambda: http_transport(verify), count=limits.at_once)
+    pool = ConnectionPool(lambda: http_transport(verify), count=limits.at_once)
     try:
         yield PrometheusClient(
             config,
-            lanes=lanes,
+            pool=pool,
             clock=clock,
             instruments=instruments,
             limits=limits,
             partial=partial,
         )
     finally:
-        await lanes.aclose()
+        await pool.aclose()

@@ -15,8 +15,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from app.prometheus.columns import cut_columns
-from app.prometheus.errors import BadAnswerError, PartialDataError, UnsupportedResultError, shortened
+from app.prometheus.errors import BadAnswerError, PartialDataError, UnsupportedResultError, excerpt
+from app.prometheus.fast_samples import fast_samples
 from app.prometheus.matrix import Matrix
 
 _HISTOGRAMS = frozenset({"histogram", "histograms"})
@@ -56,18 +56,18 @@ def decode_matrix(
     Raises:
         PrometheusError: one of the tree in `errors`; nothing else, whatever the bytes are.
     """
-    columns = cut_columns(body)
-    envelope = success_envelope(columns.rest if columns else body, content_type)
+    fast = fast_samples(body)
+    envelope = success_envelope(fast.rest if fast else body, content_type)
     warnings = _warnings(envelope)
     if warnings and partial is PartialPolicy.REJECT:
         raise partial_data(warnings, query)
     try:
         kind, result = envelope["data"]["resultType"], envelope["data"]["result"]
-        if kind == "matrix" and columns is not None:
+        if kind == "matrix" and fast is not None:
             labels = _labels(result, query)
-            if len(labels) != len(columns.lengths):
+            if len(labels) != len(fast.lengths):
                 raise BadAnswerError("Prometheus answers a matrix with samples outside its series")
-            lengths, samples = columns.lengths, columns.samples
+            lengths, samples = fast.lengths, fast.samples
         else:
             labels, lengths, samples = _series(kind, result, query)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
@@ -100,7 +100,7 @@ def _not_json(body: bytes, content_type: str) -> str:
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/json":
         return f"Prometheus answers truncated or broken JSON ({len(body)} bytes)"
-    what = f"{shortened(kind, 50)} instead of JSON" if kind else "something that is not JSON"
+    what = f"{excerpt(kind, 50)} instead of JSON" if kind else "something that is not JSON"
     return f"the server answers {what}; is this the address of a Prometheus API?"
 
 
@@ -115,7 +115,7 @@ def _warnings(envelope: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _joined(warnings: Sequence[str]) -> str:
-    shown = "; ".join(shortened(text) for text in warnings[:_WARNINGS_SHOWN])
+    shown = "; ".join(excerpt(text) for text in warnings[:_WARNINGS_SHOWN])
     more = len(warnings) - _WARNINGS_SHOWN
     return f"{shown}; and {more} more" if more > 0 else shown
 
@@ -134,7 +134,7 @@ def _series(
             labels = ({},)
             samples = [(result,)]
         case _:
-            raise UnsupportedResultError(f"Prometheus answers a {shortened(str(kind), 50)}, not samples", query=query)
+            raise UnsupportedResultError(f"Prometheus answers a {excerpt(str(kind), 50)}, not samples", query=query)
     lengths = np.fromiter(map(len, samples), np.int64, count=len(samples))
     flat = _numbers(chain.from_iterable(samples))
     if len(flat) != 2 * lengths.sum():
@@ -160,7 +160,7 @@ def _labels(result: list[Any], query: str | None) -> tuple[Mapping[str, str], ..
     if any(not _HISTOGRAMS.isdisjoint(series) for series in result):
         first = next(series["metric"] for series in result if not _HISTOGRAMS.isdisjoint(series))
         raise UnsupportedResultError(
-            f"Prometheus answers native histograms, such as {shortened(str(first))}; "
+            f"Prometheus answers native histograms, such as {excerpt(str(first))}; "
             "select the counters <name>_count or <name>_bucket instead",
             query=query,
         )

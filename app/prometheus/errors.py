@@ -55,7 +55,7 @@ class PrometheusError(Exception):
     retryable: bool = False
 
     def __init__(self, message: str, *, query: str | None = None, retry_after: float | None = None) -> None:
-        super().__init__(message if query is None else f"{message} (query: {shortened(query)})")
+        super().__init__(message if query is None else f"{message} (query: {excerpt(query)})")
         self.query = query
         self.retry_after = retry_after
 
@@ -157,7 +157,7 @@ def bare(error: PrometheusError) -> PrometheusError:
     return error.with_traceback(None)
 
 
-def shortened(text: str, limit: int = _QUERY_SHOWN) -> str:
+def excerpt(text: str, limit: int = _QUERY_SHOWN) -> str:
     """The text on one line, cut at *limit* characters."""
     line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 3] + "..."

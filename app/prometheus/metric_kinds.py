@@ -58,8 +58,7 @@ async def kind_of(selector: Selector, source: MetricSource, at: datetime, *, dea
     if "gauge" not in types and looks_like_counter(name):
         return KindVerdict(kind=MetricKind.UNKNOWN)
     fell, changed = [
-        float((await source.instant(question(selector), at, deadline=deadline)).values.sum())
-        for question in (falls, changes)
+        float((await source.instant(query(selector), at, deadline=deadline)).values.sum()) for query in (falls, changes)
     ]
     return _by_behaviour(fell, changed, said_to_be_gauge="gauge" in types)
 

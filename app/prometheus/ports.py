@@ -35,7 +35,7 @@ class WallClock(Protocol):
         """The present, aware, in UTC."""
 
 
-class NoInstruments(ClientInstruments):
+class NoClientInstruments(ClientInstruments):
     """Counts nothing, for commands that run once."""
 
     @override

@@ -19,7 +19,7 @@ class RuntimeInfo:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuildInfo:
+class ServerBuild:
     """The version of the API that a server implements; None where it does not say."""
 
     version: str | None = None
@@ -30,10 +30,10 @@ def runtime_info(data: Mapping[str, Any]) -> RuntimeInfo:
     return RuntimeInfo(retention=_retention(data.get("storageRetention")), started_at=_moment(data.get("startTime")))
 
 
-def build_info(data: Mapping[str, Any]) -> BuildInfo:
+def build_info(data: Mapping[str, Any]) -> ServerBuild:
     """From the data of `/api/v1/status/buildinfo`."""
     version = data.get("version")
-    return BuildInfo(version=version if isinstance(version, str) and version else None)
+    return ServerBuild(version=version if isinstance(version, str) and version else None)
 
 
 def metric_types(metric: str, data: Mapping[str, Any]) -> frozenset[str]:

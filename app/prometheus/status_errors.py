@@ -15,7 +15,7 @@ from app.prometheus.errors import (
     PrometheusError,
     RateLimitedError,
     TimedOutError,
-    shortened,
+    excerpt,
 )
 
 _TRANSIENT_4XX = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
@@ -93,4 +93,4 @@ def _server_words(body: bytes) -> tuple[str | None, str | None]:
         return None, None
     if not isinstance(answer, dict) or answer.get("status") != "error":
         return None, None
-    return str(answer.get("errorType", "")), shortened(str(answer.get("error", "no reason given")))
+    return str(answer.get("errorType", "")), excerpt(str(answer.get("error", "no reason given")))

@@ -13,7 +13,7 @@ from app.prometheus.errors import (
     PrometheusError,
     TimedOutError,
     UnreachableError,
-    shortened,
+    excerpt,
 )
 
 # The most specific class that an exception is an instance of decides.
@@ -77,4 +77,4 @@ def _words(error: BaseException) -> str:
                 os.strerror(step.errno) if step.errno > 0 and not isinstance(step, ssl.SSLError) else str(step.strerror)
             )
         step = step.exceptions[0] if isinstance(step, BaseExceptionGroup) else step.__cause__ or step.__context__
-    return shortened(said or type(error).__name__)
+    return excerpt(said or type(error).__name__)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from app.alerting import Notification
 from app.slo import Severity, SloId
 from app.status import UNKNOWN
-from app.ui.views import count
+from app.ui.views import grouped
 from app.wording.annotations import annotations
 from app.wording.links import elsewhere
 from app.wording.sentences import error_duration, number, share, span, spent_by_incident, subject, why_stale
@@ -67,8 +67,8 @@ def _facts(notice: Notification) -> Iterator[tuple[str, str]]:
         left = span(notice.exhausted_at - notice.at)
         yield "Budget exhausted at", f"{_moment(notice.exhausted_at)} at the present rate, in {left}"
     if notice.good + notice.bad > 0:
-        bad = f"{count(notice.bad)} bad ({share(notice.bad / (notice.good + notice.bad))})"
-        yield "Events", f"{bad} and {count(notice.good)} good in the last {notice.long}"
+        bad = f"{grouped(notice.bad)} bad ({share(notice.bad / (notice.good + notice.bad))})"
+        yield "Events", f"{bad} and {grouped(notice.good)} good in the last {notice.long}"
     if notice.top_contributors:
         yield "Top contributors", notice.top_contributors
     yield from _tier(notice)

@@ -84,8 +84,8 @@ def _templates(prefix: str) -> Environment:
     )
     environment.filters |= {
         "percent": percent,
-        "count": views.count,
-        "factor": views.factor,
+        "count": views.grouped,
+        "factor": views.multiple,
         "moment": views.moment,
         "measured": views.measured,
         "bar": views.bar,

@@ -63,14 +63,14 @@ def worst_first(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
     return sorted(snapshots, key=_badness)
 
 
-def count(events: float) -> str:
+def grouped(events: float) -> str:
     """A number of events, grouped by thousands."""
     if not math.isfinite(events):
         return UNKNOWN
     return f"{events:,.0f}".replace(",", "\u202f")
 
 
-def factor(burn_rate: float) -> str:
+def multiple(burn_rate: float) -> str:
     """A burn rate as a multiple, such as 14.4 times."""
     return f"{short(burn_rate, 2)}×" if math.isfinite(burn_rate) else UNKNOWN  # noqa: RUF001  the sign for "times"
 
@@ -116,12 +116,12 @@ def burns(snapshot: Snapshot) -> list[BurnView]:
         views.append(
             BurnView(
                 window=window,
-                burn_rate=factor(view.burn_rate),
-                factor=factor(factors.get(window, math.nan)),
+                burn_rate=multiple(view.burn_rate),
+                factor=multiple(factors.get(window, math.nan)),
                 bar=bar(view.burn_rate / limit),
                 over=view.burn_rate >= limit,
-                good=count(view.good),
-                bad=count(view.bad),
+                good=grouped(view.good),
+                bad=grouped(view.bad),
                 coverage=percent(view.coverage, 1),
             )
         )

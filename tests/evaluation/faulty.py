@@ -15,7 +15,7 @@ from app.clock import SystemClock
 from app.evaluation import Source
 from app.prometheus import HttpConfig, Matrix, PrometheusClient
 from app.prometheus.breaker import Breaker
-from app.prometheus.lanes import Lanes, http_transport
+from app.prometheus.connections import ConnectionPool, http_transport
 from app.slo import Slo, SloId
 from app.store.alerts import recent_transitions
 from tests.evaluation.running import Figures, Running, slos_of
@@ -56,7 +56,7 @@ def _service(name: str, failing: float) -> Trace:
 class Reached(Source):
     """A server over HTTP, by the client of the service; counts what it was asked and what it answered.
 
-    *longest_s* is the most that a question may take whose text has *about* in it, whatever is asked for.
+    *longest_s* is the most that a query may take whose text has *about* in it, whatever is asked for.
     """
 
     client: PrometheusClient | None = None
@@ -103,12 +103,12 @@ async def _client(url: str) -> AsyncIterator[PrometheusClient]:
     """A client whose circuit breaker rests for a moment only: the slots of a test follow each other at once."""
     config = HttpConfig(url=url)
     verify = config.ssl_context()
-    lanes = Lanes(lambda: http_transport(verify), count=8)
+    pool = ConnectionPool(lambda: http_transport(verify), count=8)
     try:
         breaker = Breaker(patience=0.1, cool_down=COOL_DOWN_S)
-        yield PrometheusClient(config, lanes=lanes, clock=SystemClock(), breaker=breaker)
+        yield PrometheusClient(config, pool=pool, clock=SystemClock(), breaker=breaker)
     finally:
-        await lanes.aclose()
+        await pool.aclose()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing_extensions import override
 from app.clock import SystemClock
 from app.prometheus import ClientInstruments, HttpConfig, Limits, PartialPolicy, PrometheusClient, open_client
 from app.prometheus.breaker import Breaker
-from app.prometheus.lanes import Lanes, http_transport
+from app.prometheus.connections import ConnectionPool, http_transport
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=30)
@@ -71,11 +71,11 @@ async def a_client_with(breaker: Breaker, url: str) -> AsyncIterator[PrometheusC
     """A client with a circuit breaker of the test's own."""
     config = HttpConfig(url=url)
     verify = config.ssl_context()
-    lanes = Lanes(lambda: http_transport(verify), count=8)
+    pool = ConnectionPool(lambda: http_transport(verify), count=8)
     try:
-        yield PrometheusClient(config, lanes=lanes, clock=SystemClock(), limits=PATIENT, breaker=breaker)
+        yield PrometheusClient(config, pool=pool, clock=SystemClock(), limits=PATIENT, breaker=breaker)
     finally:
-        await lanes.aclose()
+        await pool.aclose()
 
 
 def seconds_since(start: float) -> float:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from app.prometheus import BadQueryError, BuildInfo, ExecutionError, RuntimeInfo, TimedOutError, UnreachableError
+from app.prometheus import BadQueryError, ExecutionError, RuntimeInfo, ServerBuild, TimedOutError, UnreachableError
 from tests.prometheus.samples import COUNT, END, START, STEP, Recorder, a_client, openmetrics
 from tests.support.fault_proxy import FaultProxy
 from tests.support.process import Server, free_port
@@ -167,7 +167,7 @@ async def test_victoria_metrics_answers_the_same(victoria: Server) -> None:
         with pytest.raises(BadQueryError, match="sum"):
             await client.instant("sum(", END)
         assert await client.runtime_info() == RuntimeInfo()
-        assert isinstance(await client.build_info(), BuildInfo)
+        assert isinstance(await client.build_info(), ServerBuild)
     found = dict(zip((labels["code"] for labels in raw.labels), raw.lengths.tolist(), strict=True))
     assert found == {"200": COUNT, "500": COUNT}
     assert sorted(raw.values.tolist()) == sorted([*(10.0 * n for n in range(COUNT)), *(1.0 * n for n in range(COUNT))])

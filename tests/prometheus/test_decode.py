@@ -18,7 +18,7 @@ from app.prometheus import (
     UnsupportedResultError,
     decode_matrix,
 )
-from app.prometheus.columns import _cut, cut_columns
+from app.prometheus.fast_samples import _cut, fast_samples
 
 LABELS = st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3)
 TIMES = st.integers(0, 2**42).map(lambda ms: ms / 1000)
@@ -76,10 +76,10 @@ def test_the_fast_way_reads_the_same_as_the_plain_one(
 def test_a_long_answer_reads_the_same_with_and_without_a_sample_that_hinders_the_fast_way(odd: str | None) -> None:
     series = [({"job": str(n)}, [(1.7e9 + 30 * k, float(n * k)) for k in range(5000)]) for n in range(4)]
     body = matrix_answer(series)
-    assert cut_columns(body) is not None
+    assert fast_samples(body) is not None
     if odd:
         body = body.replace(b'"14997.0"', f'"{odd}"'.encode())
-        assert cut_columns(body) is None
+        assert fast_samples(body) is None
     matrix = decode_matrix(body)
     assert matrix.lengths.sum() == len(matrix.values) == 20_000 - matrix.invalid
     assert matrix.values.sum() == sum(n * k for n in range(4) for k in range(5000)) - matrix.invalid * 14997

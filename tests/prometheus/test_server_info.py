@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from app.prometheus import BuildInfo, RuntimeInfo
+from app.prometheus import RuntimeInfo, ServerBuild
 from app.prometheus.server_info import build_info, runtime_info
 
 
@@ -23,4 +23,4 @@ def test_the_start_time_is_read_in_utc() -> None:
 @pytest.mark.parametrize("data", [{}, {"startTime": "now"}, {"startTime": 7}, {"startTime": "2026-01-01T13:00:00"}])
 def test_what_is_absent_or_unknown_is_none(data: dict[str, Any]) -> None:
     assert runtime_info(data) == RuntimeInfo()
-    assert build_info(data) == BuildInfo()
+    assert build_info(data) == ServerBuild()

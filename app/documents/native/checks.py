@@ -8,10 +8,10 @@ from app.documents.native.model import (
     BadSliModel,
     LatencySliModel,
     PolicyModel,
-    SloModel,
+    SloEntry,
     TierModel,
 )
-from app.documents.native.parts import event_selectors, factor, histogram_matchers, window_of
+from app.documents.native.parts import event_selectors, factor_of, histogram_matchers, window_of
 from app.promql.metric_names import BUCKET, name_of
 from app.promql.selector_text import quote
 from app.slo import BurnRateRule, MatchOp, NoData, Selector, Severity, Window, format_duration
@@ -21,7 +21,7 @@ _UNITS = {"milliseconds": "ms", "microseconds": "µs", "nanoseconds": "ns"}
 _NOT_TIME = ("bytes", "ratio", "percent", "count", "size")
 
 
-def check_slo(slo: SloModel, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
+def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
     """Everything that makes the SLO unusable; *labels* are those of its document."""
     yield from _check_sli(slo)
     yield from _check_groups(slo, {**labels, **slo.labels})
@@ -35,7 +35,7 @@ def check_slo(slo: SloModel, labels: Mapping[str, str]) -> Iterator[FieldFinding
     yield from _check_policy(slo, Severity.TICKET, slo.alerting.ticket)
 
 
-def _check_sli(slo: SloModel) -> Iterator[FieldFinding]:
+def _check_sli(slo: SloEntry) -> Iterator[FieldFinding]:
     if isinstance(slo.sli, BadSliModel):
         yield from _check_bad(slo.sli)
     if not isinstance(slo.sli, LatencySliModel):
@@ -73,7 +73,7 @@ def _check_unit(histogram: str, threshold: timedelta) -> Iterator[FieldFinding]:
         yield FieldFinding(path, problem, "write a number in the unit of the histogram")
 
 
-def _check_groups(slo: SloModel, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
+def _check_groups(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
     total, part, part_field = event_selectors(slo.sli)
     for i, label in enumerate(slo.by):
         path = ("by", i)
@@ -100,7 +100,7 @@ def _has_matcher(selector: Selector, label: str) -> bool:
     return any(matcher.label == label for matcher in selector.matchers)
 
 
-def _check_policy(slo: SloModel, severity: Severity, policy: PolicyModel | None) -> Iterator[FieldFinding]:
+def _check_policy(slo: SloEntry, severity: Severity, policy: PolicyModel | None) -> Iterator[FieldFinding]:
     if policy is None:
         return
     window = window_of(slo.window)
@@ -126,7 +126,7 @@ def _check_tier(tier: TierModel, path: FieldPath, window: Window, objective: flo
         yield FieldFinding(path, problem, "write one of them: factor: 14.4, or budget: 2%")
         return
     field = "factor" if tier.budget is None else "budget"
-    refusal = check_rule(BurnRateRule(long=tier.long, short=tier.short, factor=factor(tier, window)), objective)
+    refusal = check_rule(BurnRateRule(long=tier.long, short=tier.short, factor=factor_of(tier, window)), objective)
     if refusal is not None:
         problem, remedy = refusal
         remedy = remedy if field == "factor" else _as_budget(tier, window, objective)

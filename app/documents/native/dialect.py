@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from app.documents.dialect import PlacedSlo
 from app.documents.native.checks import check_slo
 from app.documents.native.lint import lint_slo
-from app.documents.native.model import HeaderModel, SloModel
+from app.documents.native.model import DocumentHeader, SloEntry
 from app.documents.native.parts import budget_alerts_of, labels_of, policies_of, sli_of, window_of
 from app.documents.native.structure import NATIVE
 from app.slo import Alerting, Slo, SloId
@@ -36,7 +36,7 @@ class NativeDialect:
         header = _header(document, findings)
         placed = []
         for i, node in enumerate(_slos(document, findings)):
-            model = _validated(SloModel, node, document, findings, "slos", i)
+            model = _validated(SloEntry, node, document, findings, "slos", i)
             if model is None or not _is_sound(model, header, document, findings, i) or header is None:
                 continue
             slo = _slo(header, model)
@@ -46,9 +46,9 @@ class NativeDialect:
         return placed
 
 
-def _header(document: Document, findings: Findings) -> HeaderModel | None:
+def _header(document: Document, findings: Findings) -> DocumentHeader | None:
     own = {key: value for key, value in document.root.items() if key != "slos"}
-    return _validated(HeaderModel, own, document, findings)
+    return _validated(DocumentHeader, own, document, findings)
 
 
 def _slos(document: Document, findings: Findings) -> list[Node]:
@@ -76,13 +76,13 @@ def _validated(
         return None
 
 
-def _is_sound(model: SloModel, header: HeaderModel | None, document: Document, findings: Findings, i: int) -> bool:
+def _is_sound(model: SloEntry, header: DocumentHeader | None, document: Document, findings: Findings, i: int) -> bool:
     found = list(check_slo(model, header.labels if header is not None else {}))
     add_errors(found, document, findings, under=("slos", i))
     return not found
 
 
-def _slo(header: HeaderModel, model: SloModel) -> Slo:
+def _slo(header: DocumentHeader, model: SloEntry) -> Slo:
     window = window_of(model.window)
     return Slo(
         id=SloId(f"{header.service}-{model.name}"),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from app.documents.native.model import LatencySliModel, SloModel
+from app.documents.native.model import LatencySliModel, SloEntry
 from app.documents.native.parts import event_selectors
 from app.promql.metric_names import NAME, looks_like_counter
 from app.slo import MatchOp, Selector, Severity, Slo
@@ -14,7 +14,7 @@ COUNTER_NAME = "counter_name"
 _SHORTEST_OUTAGE = timedelta(minutes=1)
 
 
-def lint_slo(model: SloModel, slo: Slo) -> Iterator[FieldFinding]:
+def lint_slo(model: SloEntry, slo: Slo) -> Iterator[FieldFinding]:
     """Everything about a sound SLO that its author should look at again."""
     if not isinstance(model.sli, LatencySliModel):
         yield from _lint_events(model)
@@ -22,7 +22,7 @@ def lint_slo(model: SloModel, slo: Slo) -> Iterator[FieldFinding]:
     yield from _lint_policies(model, slo)
 
 
-def _lint_events(model: SloModel) -> Iterator[FieldFinding]:
+def _lint_events(model: SloEntry) -> Iterator[FieldFinding]:
     total, part, field = event_selectors(model.sli)
     for key, selector in (("total", total), (field, part)):
         name = _equal(selector, NAME)
@@ -72,7 +72,7 @@ def _lint_budget(slo: Slo) -> Iterator[FieldFinding]:
         yield FieldFinding(("objective",), problem, "write a lower objective or a longer window")
 
 
-def _lint_policies(model: SloModel, slo: Slo) -> Iterator[FieldFinding]:
+def _lint_policies(model: SloEntry, slo: Slo) -> Iterator[FieldFinding]:
     wanted = {Severity.PAGE: model.alerting.page, Severity.TICKET: model.alerting.ticket}
     for severity, policy in wanted.items():
         if policy is not None and slo.alerting.policy(severity) is None:

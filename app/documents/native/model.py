@@ -203,7 +203,7 @@ SliField = Annotated[
 ]
 
 
-class SloModel(_Model):
+class SloEntry(_Model):
     """A service level objective."""
 
     name: SloName
@@ -224,7 +224,7 @@ class SloModel(_Model):
     """How it alerts."""
 
 
-class HeaderModel(_Model):
+class DocumentHeader(_Model):
     """What the SLOs of a document share."""
 
     service: ServiceName
@@ -233,8 +233,8 @@ class HeaderModel(_Model):
     """Labels of all SLOs of the document and of their alerts."""
 
 
-class DocumentModel(HeaderModel):
+class DocumentModel(DocumentHeader):
     """SLOs of one service."""
 
-    slos: tuple[SloModel, ...] = Field(min_length=1)
+    slos: tuple[SloEntry, ...] = Field(min_length=1)
     """The objectives, each with an SLI."""

@@ -103,7 +103,7 @@ def budget_alerts_of(model: BudgetAlertsModel) -> BudgetAlerts | None:
     return None if wanted == BudgetAlerts() else wanted
 
 
-def factor(tier: TierModel, window: Window) -> float:
+def factor_of(tier: TierModel, window: Window) -> float:
     """The burn rate that trips the tier: as given, or the one that burns the budget share within the long window."""
     if tier.budget is None:
         return tier.factor or 0.0
@@ -113,7 +113,7 @@ def factor(tier: TierModel, window: Window) -> float:
 def _policy(severity: Severity, model: PolicyModel | None, window: Window, objective: float) -> SeverityPolicy | None:
     if model is None:
         return None
-    given = (BurnRateRule(long=tier.long, short=tier.short, factor=factor(tier, window)) for tier in model.tiers)
+    given = (BurnRateRule(long=tier.long, short=tier.short, factor=factor_of(tier, window)) for tier in model.tiers)
     tiers = tuple(sorted(given, key=lambda tier: (tier.long, tier.short))) or _default_tiers(
         severity, window, objective
     )

@@ -1,4 +1,4 @@
-"""Connections to one server: a fixed number of lanes, each with room for one request at a time."""
+"""Connections to one server: a pool of fixed size, each connection for one request at a time."""
 
 import asyncio
 import ssl
@@ -15,7 +15,7 @@ _KEEP_ALIVE_S = 330.0
 """Above the longest evaluation interval, so that a tick finds its connections open."""
 
 
-class Lane(httpx.AsyncBaseTransport):
+class Connection(httpx.AsyncBaseTransport):
     """One connection, which begins anew after a request that was broken off.
 
     A pool may lose the place of a connection whose request is cancelled while it connects, for good: with its only
@@ -41,21 +41,21 @@ class Lane(httpx.AsyncBaseTransport):
         await self._transport.aclose()
 
 
-class Lanes:
+class ConnectionPool:
     """At most *count* requests at once, each over a connection of its own; the one used last is used next.
 
     One pool of eight connections would look after all of them at every request, which takes as long as the request.
     """
 
     def __init__(self, make: Callable[[], httpx.AsyncBaseTransport], *, count: int) -> None:
-        self._all = tuple(Lane(make) for _ in range(count))
-        self._free: asyncio.LifoQueue[Lane] = asyncio.LifoQueue()
-        for lane in self._all:
-            self._free.put_nowait(lane)
+        self._all = tuple(Connection(make) for _ in range(count))
+        self._free: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
+        for connection in self._all:
+            self._free.put_nowait(connection)
 
     @asynccontextmanager
-    async def one(self, until: float) -> AsyncIterator[Lane]:
-        """A lane for us alone.
+    async def one(self, until: float) -> AsyncIterator[Connection]:
+        """A connection for us alone.
 
         Args:
             until: when to give up waiting, in the time of the event loop.
@@ -65,18 +65,18 @@ class Lanes:
         """
         try:
             async with asyncio.timeout_at(until):
-                lane = await self._free.get()
+                connection = await self._free.get()
         except TimeoutError:
             raise TimedOutError("no turn came in time: earlier queries take too long") from None
         try:
-            yield lane
+            yield connection
         finally:
-            self._free.put_nowait(lane)
+            self._free.put_nowait(connection)
 
     async def aclose(self) -> None:
         """Close every connection."""
-        for lane in self._all:
-            await lane.aclose()
+        for connection in self._all:
+            await connection.aclose()
 
 
 def http_transport(verify: ssl.SSLContext) -> httpx.AsyncHTTPTransport:

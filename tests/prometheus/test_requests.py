@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.prometheus import MOST_POINTS, PartialPolicy
-from app.prometheus.questions import instant_question, range_question, timestamp
+from app.prometheus.requests import instant_request, range_request, timestamp
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=30)
@@ -30,20 +30,20 @@ def test_a_time_without_a_zone_is_a_bug_of_the_caller() -> None:
 
 def test_as_many_points_as_prometheus_answers_and_no_more() -> None:
     most = STEP * (MOST_POINTS - 1)
-    assert range_question("up", AT, AT + most, STEP, PartialPolicy.REJECT).params["step"] == "30.000"
+    assert range_request("up", AT, AT + most, STEP, PartialPolicy.REJECT).params["step"] == "30.000"
     with pytest.raises(ValueError, match="11001 points"):
-        range_question("up", AT, AT + most + STEP, STEP, PartialPolicy.REJECT)
+        range_request("up", AT, AT + most + STEP, STEP, PartialPolicy.REJECT)
 
 
 @pytest.mark.parametrize(("end", "step"), [(AT - STEP, STEP), (AT, timedelta(0)), (AT, -STEP)])
 def test_a_range_that_runs_backwards_is_a_bug_of_the_caller(end: datetime, step: timedelta) -> None:
     with pytest.raises(ValueError, match="positive step"):
-        range_question("up", AT, end, step, PartialPolicy.REJECT)
+        range_request("up", AT, end, step, PartialPolicy.REJECT)
 
 
 @given(st.text())
 def test_an_expression_survives_the_form(expr: str) -> None:
-    form = instant_question(expr, AT, PartialPolicy.REJECT).form(timeout=2.5)
+    form = instant_request(expr, AT, PartialPolicy.REJECT).form(timeout=2.5)
     fields = parse_qs(form, keep_blank_values=True, strict_parsing=True)
     assert fields["query"] == [expr]
     assert fields["time"] == ["1767225600.000"]
@@ -52,8 +52,8 @@ def test_an_expression_survives_the_form(expr: str) -> None:
 
 
 def test_servers_are_told_whether_partial_data_will_do() -> None:
-    reject = instant_question("up", AT, PartialPolicy.REJECT).params
-    accept = instant_question("up", AT, PartialPolicy.ACCEPT).params
+    reject = instant_request("up", AT, PartialPolicy.REJECT).params
+    accept = instant_request("up", AT, PartialPolicy.ACCEPT).params
     assert (reject["partial_response"], reject["deny_partial_response"]) == ("false", "1")
     assert accept["partial_response"] == "true"
     assert "deny_partial_response" not in accept

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import httpx
 
-from app.prometheus.errors import BadAnswerError, TooLargeError, UnreachableError, shortened
-from app.prometheus.lanes import Lane
+from app.prometheus.connections import Connection
+from app.prometheus.errors import BadAnswerError, TooLargeError, UnreachableError, excerpt
 from app.prometheus.large_answers import Turn
 from app.prometheus.translate import translated_errors
 
@@ -16,7 +16,7 @@ _MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ApiResponse:
     """An answer as it came: its body may still be compressed."""
 
     status: int
@@ -29,11 +29,13 @@ class Answer:
         return str(self.headers.get("content-type", ""))
 
 
-async def exchange(lane: Lane, request: httpx.Request, *, seconds: float, limit: int, turn: Turn) -> Answer:
+async def send(
+    connection: Connection, request: httpx.Request, *, seconds: float, limit: int, turn: Turn
+) -> ApiResponse:
     """Send the request and read the whole answer.
 
     Args:
-        lane: nobody else may use it meanwhile.
+        connection: nobody else may use it meanwhile.
         request: what to send.
         seconds: how long all of it may take.
         limit: bytes of the body above which reading stops.
@@ -46,23 +48,23 @@ async def exchange(lane: Lane, request: httpx.Request, *, seconds: float, limit:
     with translated_errors(address):
         async with asyncio.timeout(seconds):
             try:
-                response = await _begin(lane, request, address)
+                response = await _begin(connection, request, address)
                 try:
                     body = await _read(response, limit, turn)
                 finally:
                     await response.aclose()
             except asyncio.CancelledError:
-                await lane.renew()
+                await connection.renew()
                 raise
-    return Answer(status=response.status_code, headers=response.headers, body=body)
+    return ApiResponse(status=response.status_code, headers=response.headers, body=body)
 
 
-async def _begin(lane: Lane, request: httpx.Request, address: str) -> httpx.Response:
+async def _begin(connection: Connection, request: httpx.Request, address: str) -> httpx.Response:
     try:
-        return await lane.handle_async_request(request)
+        return await connection.handle_async_request(request)
     except httpx.RemoteProtocolError as error:
         # A connection that was kept open and then closed by a restart looks like this.
-        raise UnreachableError(f"no answer from {address}: {shortened(str(error))}") from None
+        raise UnreachableError(f"no answer from {address}: {excerpt(str(error))}") from None
 
 
 async def _read(response: httpx.Response, limit: int, turn: Turn) -> bytes:
@@ -77,7 +79,7 @@ async def _read(response: httpx.Response, limit: int, turn: Turn) -> bytes:
     return b"".join(chunks)
 
 
-def decompressed(answer: Answer, *, limit: int) -> bytes:
+def decompressed(answer: ApiResponse, *, limit: int) -> bytes:
     """The body without its compression; a proxy may compress though we ask for plain text.
 
     Raises:

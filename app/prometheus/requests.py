@@ -20,7 +20,7 @@ _WHAT_THERE_IS = {"nocache": "1", "partial_response": "true"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class ApiRequest:
     """A path below the address of the server, and its parameters."""
 
     path: str
@@ -36,12 +36,12 @@ class Question:
         return urlencode({**self.params, "timeout": f"{max(int(timeout * 1000), 1)}ms"})
 
 
-def instant_question(expr: str, at: datetime, partial: PartialPolicy) -> Question:
+def instant_request(expr: str, at: datetime, partial: PartialPolicy) -> ApiRequest:
     """The expression evaluated at one moment."""
-    return Question(path="/api/v1/query", params={"query": expr, "time": timestamp(at), **_extras(partial)})
+    return ApiRequest(path="/api/v1/query", params={"query": expr, "time": timestamp(at), **_extras(partial)})
 
 
-def range_question(expr: str, start: datetime, end: datetime, step: timedelta, partial: PartialPolicy) -> Question:
+def range_request(expr: str, start: datetime, end: datetime, step: timedelta, partial: PartialPolicy) -> ApiRequest:
     """The expression evaluated at every *step* from *start* to *end*, both included.
 
     Raises:
@@ -53,7 +53,7 @@ def range_question(expr: str, start: datetime, end: datetime, step: timedelta, p
     if points > MOST_POINTS:
         raise ValueError(f"{points} points are more than the {MOST_POINTS} that Prometheus answers at once")
     times = {"start": timestamp(start), "end": timestamp(end), "step": _seconds(step // _MS)}
-    return Question(path="/api/v1/query_range", params={"query": expr, **times, **_extras(partial)})
+    return ApiRequest(path="/api/v1/query_range", params={"query": expr, **times, **_extras(partial)})
 
 
 def timestamp(at: datetime) -> str:

@@ -21,7 +21,7 @@ _PUNCTUATION = b'[]"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Columns:
+class FastSamples:
     """The samples of an answer, and its JSON without them.
 
     Attributes:
@@ -35,14 +35,14 @@ class Columns:
     samples: NDArray[np.float64]
 
 
-def cut_columns(body: bytes) -> Columns | None:
+def fast_samples(body: bytes) -> FastSamples | None:
     """The answer in columns; None where only plain parsing is sure to be right, or is as fast."""
     if len(body) < _SHORTEST_BODY or len(body) < _SHORTEST_SERIES * body.count(_START):
         return None
     return _cut(body)
 
 
-def _cut(body: bytes) -> Columns | None:
+def _cut(body: bytes) -> FastSamples | None:
     rest: list[bytes] = []
     columns: list[NDArray[np.float64]] = []
     at = 0
@@ -57,7 +57,7 @@ def _cut(body: bytes) -> Columns | None:
     rest.append(body[at:])
     lengths = np.fromiter((len(column) // 2 for column in columns), np.int64, count=len(columns))
     samples = np.concatenate(columns) if columns else np.empty(0)
-    return Columns(rest=b"".join(rest), lengths=lengths, samples=samples)
+    return FastSamples(rest=b"".join(rest), lengths=lengths, samples=samples)
 
 
 def _column(pairs: bytes) -> NDArray[np.float64] | None:
