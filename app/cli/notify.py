@@ -13,8 +13,8 @@ from app.cli.configuration import settings_for
 from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, errors, fail, output, print_json
 from app.cli.remote import RemoteError, Url, dead_letters, revive_letter
 from app.clock import Clock, SystemClock
-from app.delivery import MemoryMessages, NoInstruments, Receiver
-from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
+from app.delivery import MemoryMessageRefs, NoInstruments, Receiver
+from app.delivery.outcome import Deferred, Delivered, Failed, Outcome, Rejected
 from app.integrations import DeliveryConfig, NotifierContext, load_config, open_receivers
 from app.integrations.config.resolve import ALERTMANAGER, AlertmanagerTargets
 from app.settings import Settings, environment
@@ -132,7 +132,7 @@ async def _try(config: DeliveryConfig, settings: Settings, severity: Severity, *
         interval=settings.evaluation_interval,
         clock=clock,
         instruments=NoInstruments(),
-        messages=MemoryMessages(),
+        message_refs=MemoryMessageRefs(),
     )
     opened = open_receivers(config, context, is_healthy=lambda: True)
     try:
@@ -181,5 +181,5 @@ def _words(outcome: Outcome) -> str:
             return f"refused for good: {detail}"
         case Failed(reason=reason, detail=detail):
             return f"failed ({reason}): {detail}"
-        case Held(until=until):
+        case Deferred(until=until):
             return f"held until {until:%H:%M:%S} UTC"

@@ -6,26 +6,26 @@ in the database, `fallback_outbox.py` puts pages before it that could not be wri
 notifications into messages and digests, `outcome.py` says what an attempt comes to.
 """
 
-from app.delivery.fallback_outbox import DegradableDeliveries
+from app.delivery.fallback_outbox import FallbackOutbox
 from app.delivery.loop import DeliveryLoop, DeliveryTiming
-from app.delivery.message_refs import MemoryMessages
+from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.outcome import FailureReason
-from app.delivery.ports import Deliveries, DeliveryInstruments, Keeper, NoInstruments, Receiver
-from app.delivery.stored_outbox import StoredDeliveries, StoredMessages
+from app.delivery.ports import DeliveryInstruments, NoInstruments, Outbox, Reasserter, Receiver
+from app.delivery.stored_outbox import StoredMessageRefs, StoredOutbox
 from app.http.backoff import Backoff
 
 __all__ = [
     "Backoff",
-    "DegradableDeliveries",
-    "Deliveries",
     "DeliveryInstruments",
     "DeliveryLoop",
     "DeliveryTiming",
     "FailureReason",
-    "Keeper",
-    "MemoryMessages",
+    "FallbackOutbox",
+    "MemoryMessageRefs",
     "NoInstruments",
+    "Outbox",
+    "Reasserter",
     "Receiver",
-    "StoredDeliveries",
-    "StoredMessages",
+    "StoredMessageRefs",
+    "StoredOutbox",
 ]

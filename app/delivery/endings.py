@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected
+from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Outcome, Rejected
 from app.http.backoff import Backoff, Uniform
 
 
@@ -13,7 +13,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HoldUntil:
+class DeferUntil:
     """The entry waits; nothing has failed."""
 
     due_at: datetime
@@ -28,30 +28,30 @@ class RetryAt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bury:
+class GiveUp:
     """The entry becomes a dead letter."""
 
     reason: FailureReason
     error: str
 
 
-Ending = Done | HoldUntil | RetryAt | Bury
+EntryResult = Done | DeferUntil | RetryAt | GiveUp
 
 
 def ending(
     outcome: Outcome, *, attempts: int, created_at: datetime, at: datetime, backoff: Backoff, uniform: Uniform
-) -> Ending:
+) -> EntryResult:
     """What an attempt at *at*, after *attempts* failed ones, makes of an entry."""
     match outcome:
         case Delivered():
             return Done()
-        case Held(until=until):
-            return HoldUntil(due_at=until)
+        case Deferred(until=until):
+            return DeferUntil(due_at=until)
         case Rejected(detail=detail):
-            return Bury(reason=FailureReason.REJECTED, error=detail)
+            return GiveUp(reason=FailureReason.REJECTED, error=detail)
         case Failed():
             wait = max(backoff.delay(attempts + 1, uniform), outcome.retry_after or timedelta(0))
             error = f"{outcome.reason}: {outcome.detail}"
             if at + wait - created_at >= backoff.give_up_after:
-                return Bury(reason=FailureReason.EXPIRED, error=error)
+                return GiveUp(reason=FailureReason.EXPIRED, error=error)
             return RetryAt(due_at=at + wait, error=error)

@@ -15,9 +15,9 @@ from itertools import count
 from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus
-from app.delivery.endings import Bury, Done, Ending, HoldUntil, RetryAt
-from app.delivery.ports import Deliveries
-from app.delivery.stored_outbox import StoredDeliveries
+from app.delivery.endings import DeferUntil, Done, EntryResult, GiveUp, RetryAt
+from app.delivery.ports import Outbox
+from app.delivery.stored_outbox import StoredOutbox
 from app.slo import Severity
 from app.store import StoreError
 from app.store.outbox import OutboxEntry, idempotency_key
@@ -29,13 +29,13 @@ _Key = tuple[str, str]
 """What an entry is known by, on disk or not: its receiver and its idempotency key."""
 
 
-class DegradableDeliveries(Deliveries):
+class FallbackOutbox(Outbox):
     """The stored deliveries, and before them in memory the pages that could not be stored.
 
     Each receiver is served by one task, so that no entry is claimed twice at a time.
     """
 
-    def __init__(self, stored: StoredDeliveries) -> None:
+    def __init__(self, stored: StoredOutbox) -> None:
         self._stored = stored
         # Guards what follows, never held while the database is used: a locked one would hold up every receiver.
         self._turn = threading.Lock()
@@ -45,7 +45,7 @@ class DegradableDeliveries(Deliveries):
         self._waits: dict[_Key, OutboxEntry] = {}
         self._news: dict[str, Notification] = {}
         self._ends: dict[tuple[str, str], Notification] = {}
-        self._endings: dict[_Key, Ending] = {}
+        self._endings: dict[_Key, EntryResult] = {}
         self._attempts: Counter[_Key] = Counter()
         self._given: dict[int, OutboxEntry] = {}
         self._asked_at: dict[str, datetime] = {}
@@ -86,7 +86,7 @@ class DegradableDeliveries(Deliveries):
         return entries
 
     @override
-    def settle(self, endings: Mapping[int, Ending], *, at: datetime) -> None:
+    def settle(self, endings: Mapping[int, EntryResult], *, at: datetime) -> None:
         of_stored = {entry_id: ending for entry_id, ending in endings.items() if entry_id > 0}
         unwritten = dict(endings)
         if of_stored:
@@ -122,9 +122,9 @@ class DegradableDeliveries(Deliveries):
         return min((*made, *([] if stored is None else [stored])), default=None)
 
     @override
-    def picture(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
+    def active_and_recently_resolved(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
         try:
-            stored = self._pictures[receiver] = self._stored.picture(receiver, at=at)
+            stored = self._pictures[receiver] = self._stored.active_and_recently_resolved(receiver, at=at)
         except StoreError:
             # To forget what fires would be an all-clear.
             stored = self._pictures.get(receiver, ())
@@ -134,7 +134,7 @@ class DegradableDeliveries(Deliveries):
         told = (one for one in news.values() if one.status is NotificationStatus.FIRING or one.at >= since)
         return (
             *(notice for notice in stored if notice.key not in news),
-            *(notice for notice in told if self._stored.concerns(receiver, notice)),
+            *(notice for notice in told if self._stored.is_routed_to(receiver, notice)),
         )
 
     def _without_ended(self, claimed: Sequence[OutboxEntry], at: datetime) -> list[OutboxEntry]:
@@ -193,27 +193,27 @@ class DegradableDeliveries(Deliveries):
 
     def _as_it_stands(self, entry: OutboxEntry) -> OutboxEntry:
         ending = self._endings.get(_key(entry))
-        due_at = ending.due_at if isinstance(ending, RetryAt | HoldUntil) else entry.due_at
+        due_at = ending.due_at if isinstance(ending, RetryAt | DeferUntil) else entry.due_at
         return replace(entry, due_at=due_at, attempts=entry.attempts + self._attempts[_key(entry)])
 
     def _over(self, key: _Key) -> bool:
-        return isinstance(self._endings.get(key), Done | Bury)
+        return isinstance(self._endings.get(key), Done | GiveUp)
 
-    def _note(self, entry: OutboxEntry, ending: Ending, at: datetime) -> None:
+    def _note(self, entry: OutboxEntry, ending: EntryResult, at: datetime) -> None:
         self._endings[_key(entry)] = ending
         self._attempts[_key(entry)] += isinstance(ending, RetryAt)
         if entry.id > 0:
             self._waits.setdefault(_key(entry), entry)
-        if isinstance(ending, Bury) and entry.receiver in self._stored.fallbacks:
+        if isinstance(ending, GiveUp) and entry.receiver in self._stored.fallbacks:
             # If the receiver comes back for the end alone, whoever was told of the beginning must hear it too.
             told = entry.notice, *self._ends_of(entry.notice, waiting_for=entry.receiver)
             self._fall(self._stored.fallbacks[entry.receiver], told, at)
 
-    def _written(self, entry: OutboxEntry, ending: Ending) -> None:
+    def _written(self, entry: OutboxEntry, ending: EntryResult) -> None:
         """What became of an entry is in the database: what memory holds of it is of no more use, or is brought up."""
         key = _key(entry)
         self._waits.pop(key, None)
-        if isinstance(ending, Done | Bury):
+        if isinstance(ending, Done | GiveUp):
             self._pages.pop(key, None)
             self._fallen.discard(key)
         elif entry.notice.severity is Severity.PAGE:

@@ -1,6 +1,6 @@
 """The delivery loop: drains the outbox to every receiver and repeats what is in force, each at its own pace.
 
-Every receiver and every keeper has a task of its own, so that one which is dead delays no other.
+Every receiver and every reasserter has a task of its own, so that one which is dead delays no other.
 """
 
 import asyncio
@@ -15,9 +15,9 @@ import structlog
 
 from app.alerting import Notification
 from app.clock import Clock
-from app.delivery.endings import Bury, Done, Ending, HoldUntil, RetryAt, ending
-from app.delivery.outcome import FailureReason, Outcome, unforeseen
-from app.delivery.ports import Deliveries, DeliveryInstruments, Keeper, Receiver
+from app.delivery.endings import DeferUntil, Done, EntryResult, GiveUp, RetryAt, ending
+from app.delivery.outcome import FailureReason, Outcome, unexpected
+from app.delivery.ports import DeliveryInstruments, Outbox, Reasserter, Receiver
 from app.http.backoff import Backoff
 from app.store.outbox import OutboxEntry
 
@@ -31,7 +31,7 @@ class DeliveryTiming:
     Attributes:
         resend: the time between two repetitions of what is in force.
         idle: the longest sleep of a receiver without work.
-        recovery: the pause after an unforeseen error.
+        recovery: the pause after an unexpected error.
         sleep: a time between two repetitions after which they wait for an evaluation.
     """
 
@@ -51,7 +51,7 @@ class DeliveryLoop:
     Args:
         deliveries: where entries lie.
         receivers: who is told of every change.
-        keepers: who is told again and again, of what concerns the receiver they belong to.
+        reasserters: who is told again and again, of what concerns the receiver they belong to.
         clock: says what time it is.
         instruments: the health of delivery.
         timing: how often things happen.
@@ -62,18 +62,18 @@ class DeliveryLoop:
     def __init__(
         self,
         *,
-        deliveries: Deliveries,
+        deliveries: Outbox,
         receivers: Sequence[Receiver],
-        keepers: Sequence[tuple[str, Keeper]],
+        reasserters: Sequence[tuple[str, Reasserter]],
         clock: Clock,
         instruments: DeliveryInstruments,
         timing: DeliveryTiming = _DEFAULT_TIMING,
         backoff: Backoff = _DEFAULT_BACKOFF,
         completed: Callable[[Notification], Notification] = lambda notice: notice,
     ) -> None:
-        self._deliveries = deliveries
+        self._outbox = deliveries
         self._receivers = tuple(receivers)
-        self._keepers = tuple(keepers)
+        self._reasserters = tuple(reasserters)
         self._clock = clock
         self._instruments = instruments
         self._timing = timing
@@ -99,8 +99,8 @@ class DeliveryLoop:
             tasks.create_task(self._stopping.wait())
             for receiver in self._receivers:
                 tasks.create_task(self._guarded(receiver.name, partial(self._drain, receiver)))
-            for receiver_name, keeper in self._keepers:
-                tasks.create_task(self._guarded(keeper.name, partial(self._keep, receiver_name, keeper)))
+            for receiver_name, reasserter in self._reasserters:
+                tasks.create_task(self._guarded(reasserter.name, partial(self._resend, receiver_name, reasserter)))
 
     async def _guarded(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         while True:
@@ -125,20 +125,20 @@ class DeliveryLoop:
     async def _deliver_due(self, receiver: Receiver) -> bool:
         """One pass; whether some entry was delivered, so that the next of its alert may be due."""
         at = self._clock.now()
-        entries = await asyncio.to_thread(self._deliveries.claim, receiver.name, at=at)
+        entries = await asyncio.to_thread(self._outbox.claim, receiver.name, at=at)
         if not entries:
             await self._report_age(at)
             return False
         outcomes = await self._attempt(receiver, entries, at)
         endings = self._endings(entries, outcomes, self._clock.now())
-        await asyncio.to_thread(self._deliveries.settle, endings, at=self._clock.now())
+        await asyncio.to_thread(self._outbox.settle, endings, at=self._clock.now())
         for entry in entries:
             self._report(receiver, entry, endings[entry.id])
         await self._report_age(at)
-        if any(isinstance(one, Bury) for one in endings.values()):
+        if any(isinstance(one, GiveUp) for one in endings.values()):
             # What one receiver never takes may now lie with another, its fallback.
             self.wake()
-        return any(isinstance(one, Done | Bury) for one in endings.values())
+        return any(isinstance(one, Done | GiveUp) for one in endings.values())
 
     async def _attempt(self, receiver: Receiver, entries: Sequence[OutboxEntry], at: datetime) -> Sequence[Outcome]:
         try:
@@ -146,9 +146,11 @@ class DeliveryLoop:
         except Exception as error:  # noqa: BLE001  counted like any failure, or the entry would never be given up
             _log.exception("delivery failed unexpectedly", receiver=receiver.name)
             self._instruments.failed(receiver.name, FailureReason.INTERNAL)
-            return [unforeseen(error)] * len(entries)
+            return [unexpected(error)] * len(entries)
 
-    def _endings(self, entries: Sequence[OutboxEntry], outcomes: Sequence[Outcome], at: datetime) -> dict[int, Ending]:
+    def _endings(
+        self, entries: Sequence[OutboxEntry], outcomes: Sequence[Outcome], at: datetime
+    ) -> dict[int, EntryResult]:
         # One jitter for all: what failed as a digest must be due together again, or it would be sent one by one.
         share = self._uniform(0.0, 1.0)
         return {
@@ -163,31 +165,31 @@ class DeliveryLoop:
             for entry, outcome in zip(entries, outcomes, strict=True)
         }
 
-    def _report(self, receiver: Receiver, entry: OutboxEntry, became: Ending) -> None:
+    def _report(self, receiver: Receiver, entry: OutboxEntry, became: EntryResult) -> None:
         log = _log.bind(receiver=receiver.name, alert=entry.notice.key, status=entry.notice.status.value)
         match became:
             case Done():
                 self._instruments.notified(receiver.name)
                 log.info("notified")
-            case Bury(reason=reason, error=error):
+            case GiveUp(reason=reason, error=error):
                 self._instruments.failed(receiver.name, reason)
                 log.error("notification given up", reason=reason.value, error=error)
             case RetryAt(due_at=due_at, error=error):
                 log.warning("notification failed", retry_at=due_at.isoformat(), error=error)
-            case HoldUntil(due_at=due_at):
+            case DeferUntil(due_at=due_at):
                 log.info("notification held", until=due_at.isoformat())
 
     async def _sleep(self, receiver: Receiver) -> timedelta:
-        due_at = await asyncio.to_thread(self._deliveries.next_due, receiver.name)
+        due_at = await asyncio.to_thread(self._outbox.next_due, receiver.name)
         if due_at is None:
             return self._timing.idle
         return min(max(due_at - self._clock.now(), timedelta(0)), self._timing.idle)
 
     async def _report_age(self, at: datetime) -> None:
-        oldest = await asyncio.to_thread(self._deliveries.oldest_waiting)
+        oldest = await asyncio.to_thread(self._outbox.oldest_waiting)
         self._instruments.outbox_oldest_age(0.0 if oldest is None else max((at - oldest).total_seconds(), 0.0))
 
-    async def _keep(self, receiver: str, keeper: Keeper) -> None:
+    async def _resend(self, receiver: str, reasserter: Reasserter) -> None:
         failures, before = 0, self._clock.now()
         while True:
             at = self._clock.now()
@@ -195,8 +197,8 @@ class DeliveryLoop:
             if slept and not await self._stopped_within(self._timing.resend):
                 # The machine was asleep: an evaluation comes first, which sees what fires still.
                 continue
-            notices = await asyncio.to_thread(self._deliveries.picture, receiver, at=at)
-            failures = 0 if await keeper.keep(notices, at=at) else failures + 1
+            notices = await asyncio.to_thread(self._outbox.active_and_recently_resolved, receiver, at=at)
+            failures = 0 if await reasserter.resend(notices, at=at) else failures + 1
             pause = (
                 min(self._backoff.delay(failures, self._uniform), self._timing.resend)
                 if failures

@@ -16,10 +16,10 @@ import structlog
 from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus
-from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected, unforeseen
-from app.delivery.ports import DeliveryInstruments, Messages, Receiver
+from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Outcome, Rejected, unexpected
+from app.delivery.ports import DeliveryInstruments, MessageRefs, Receiver
 from app.http.failures import AttemptError
-from app.http.secrets import Secret, blotted
+from app.http.secrets import Secret, redacted
 from app.slo import Cause, Severity
 from app.store import StoreError
 from app.store.outbox import idempotency_key
@@ -33,7 +33,7 @@ _SEVERAL = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Telling:
+class OutgoingMessage:
     """One message to send, about alerts of one status: *key* is the same for every attempt.
 
     *handle* names the message that said that these alerts fire, where there is one that can be changed; *still_firing*
@@ -65,14 +65,14 @@ class Telling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class SendResult:
     """What became of a message; *handle* names it where it can be changed later."""
 
     outcome: Outcome
     handle: str | None = None
 
 
-class Messenger(Protocol):
+class Notifier(Protocol):
     """Speaks to one service; raises `AttemptError` for what may work later."""
 
     @property
@@ -88,17 +88,17 @@ class Messenger(Protocol):
         """Whether one message can say that many alerts are over."""
 
     @property
-    def tells_each_end(self) -> bool:
+    def needs_each_end(self) -> bool:
         """Whether it is told which alerts of a digest are over while others of it still fire."""
 
     @property
-    def divisible(self) -> bool:
+    def splits_rejected(self) -> bool:
         """Whether a digest that is refused is worth dividing, since a single alert in it may be to blame."""
 
-    def opens(self, telling: Telling) -> str | None:
+    def opens(self, message: OutgoingMessage) -> str | None:
         """What a message that alerts fire opens at the receiver, as its handle; None where that is not known before."""
 
-    async def tell(self, telling: Telling) -> Told:
+    async def send(self, message: OutgoingMessage) -> SendResult:
         """Send one message, once."""
 
     async def aclose(self) -> None:
@@ -106,14 +106,14 @@ class Messenger(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
+class RateLimit:
     """How a receiver wants to be treated: messages a minute before there is a digest, and messages at once."""
 
     per_minute: int = 20
     at_once: int = 2
 
 
-_DEFAULT = Manners()
+_DEFAULT = RateLimit()
 
 
 @dataclass(slots=True)
@@ -125,23 +125,23 @@ class _Sent:
     unanswered: set[str] = field(default_factory=set)
 
 
-class Direct(Receiver):
-    """Tells one messenger, within its manners."""
+class MessageReceiver(Receiver):
+    """Tells one notifier, within its rate limit."""
 
     def __init__(
         self,
         name: str,
-        messenger: Messenger,
+        notifier: Notifier,
         *,
-        messages: Messages,
+        message_refs: MessageRefs,
         instruments: DeliveryInstruments,
-        manners: Manners = _DEFAULT,
+        rate_limit: RateLimit = _DEFAULT,
     ) -> None:
         self._name = name
-        self._messenger = messenger
-        self._messages = messages
+        self._notifier = notifier
+        self._refs = message_refs
         self._instruments = instruments
-        self._manners = manners
+        self._rate_limit = rate_limit
         self._sent: deque[float] = deque()
 
     @property
@@ -152,25 +152,27 @@ class Direct(Receiver):
     @property
     @override
     def tracks_alerts(self) -> bool:
-        return self._messenger.tracks_alerts
+        return self._notifier.tracks_alerts
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._messenger.aclose()
+        await self._notifier.aclose()
 
     @override
     async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
         begin_until = asyncio.get_running_loop().time() + _BEGIN_WITHIN_S
         outcomes: dict[Notification, Outcome] = {}
-        tellings = await self._plan(notices, outcomes)
+        messages = await self._plan(notices, outcomes)
         sent = _Sent()
-        await self._note_sent(tellings, sent, at)
-        await self._tell_all(tellings, outcomes, sent, begin_until=begin_until, at=at)
+        await self._note_sent(messages, sent, at)
+        await self._send_all(messages, outcomes, sent, begin_until=begin_until, at=at)
         # Not in a `finally`: what a cancelled attempt has sent stays noted.
         await self._note_answers(sent, at)
-        return [outcomes.get(notice, Held(until=at + _SOON)) for notice in notices]
+        return [outcomes.get(notice, Deferred(until=at + _SOON)) for notice in notices]
 
-    async def _plan(self, notices: Sequence[Notification], outcomes: dict[Notification, Outcome]) -> deque[Telling]:
+    async def _plan(
+        self, notices: Sequence[Notification], outcomes: dict[Notification, Outcome]
+    ) -> deque[OutgoingMessage]:
         """The messages to send; what needs none has its outcome already."""
         firing = [notice for notice in notices if notice.status is NotificationStatus.FIRING]
         ended: list[Notification] = []
@@ -179,70 +181,70 @@ class Direct(Receiver):
         for notice in notices:
             if notice.status is NotificationStatus.FIRING:
                 continue
-            message = await asyncio.to_thread(self._messages.recall, self._name, notice)
-            if message is None:
+            ref = await asyncio.to_thread(self._refs.recall, self._name, notice)
+            if ref is None:
                 ended.append(notice)
             else:
-                shown.setdefault(message.handle, []).append(notice)
-                counts[message.handle] = message.alerts
-        tellings = deque(self._within_quota(firing, digests=True))
+                shown.setdefault(ref.handle, []).append(notice)
+                counts[ref.handle] = ref.alerts
+        messages = deque(self._within_quota(firing, digests=True))
         for handle, over in shown.items():
             left = counts[handle] - len(over)
             if not left:
-                tellings.append(telling_of(over, handle=handle))
-            elif self._messenger.tells_each_end:
+                messages.append(outgoing_message(over, handle=handle))
+            elif self._notifier.needs_each_end:
                 try:
-                    others = await asyncio.to_thread(self._messages.firing_in, self._name, handle)
+                    others = await asyncio.to_thread(self._refs.firing_in, self._name, handle)
                 except StoreError:
                     # Without those that go on the message would close them; it waits until they are known.
                     continue
                 ended_keys = {notice.key for notice in over}
                 still = tuple(notice for notice in others if notice.key not in ended_keys)[:left]
-                tellings.append(telling_of(over, handle=handle, still_firing=still, unlisted=left - len(still)))
+                messages.append(outgoing_message(over, handle=handle, still_firing=still, unlisted=left - len(still)))
             else:
-                await asyncio.to_thread(self._messages.forget, self._name, over)
+                await asyncio.to_thread(self._refs.forget, self._name, over)
                 outcomes.update(dict.fromkeys(over, Delivered()))
-        tellings.extend(self._within_quota(ended, digests=self._messenger.digests_ends))
+        messages.extend(self._within_quota(ended, digests=self._notifier.digests_ends))
         # What waits for its turn is not over for the receiver yet.
-        planned = {notice for telling in tellings if not telling.firing for notice in telling.notices}
+        planned = {notice for message in messages if not message.firing for notice in message.notices}
         over_now = [notice for notice in notices if notice in planned or notice in outcomes]
-        tellings.extend(await self._unanswered_ends(tellings, over_now))
-        return tellings
+        messages.extend(await self._unanswered_ends(messages, over_now))
+        return messages
 
-    async def _unanswered_ends(self, tellings: Sequence[Telling], over_now: Sequence[Notification]) -> list[Telling]:
-        """The ends of messages without response that no other message ends; *over_now* ends with *tellings*."""
+    async def _unanswered_ends(
+        self, messages: Sequence[OutgoingMessage], over_now: Sequence[Notification]
+    ) -> list[OutgoingMessage]:
+        """The ends of messages without response that no other message ends; *over_now* ends with *messages*."""
         if not over_now:
             return []
-        ended_by = {telling.handle or self._opens(telling) for telling in tellings if not telling.firing}
-        unanswered = await asyncio.to_thread(self._messages.resolve_unanswered, self._name, over_now)
+        ended_by = {message.handle or self._opens(message) for message in messages if not message.firing}
+        unanswered = await asyncio.to_thread(self._refs.resolve_unanswered, self._name, over_now)
         return [
-            replace(telling_of(all_ended, handle=handle), repeated=True)
+            replace(outgoing_message(all_ended, handle=handle), repeated=True)
             for handle, all_ended in unanswered.items()
             if handle not in ended_by
         ]
 
-    def _opens(self, telling: Telling) -> str | None:
+    def _opens(self, message: OutgoingMessage) -> str | None:
         # Labels that no encoding takes spoil this message only, which fails when it is sent.
         with suppress(ValueError, TypeError):
-            return self._messenger.opens(telling)
+            return self._notifier.opens(message)
         return None
 
-    async def _note_sent(self, tellings: Sequence[Telling], sent: _Sent, at: datetime) -> None:
+    async def _note_sent(self, messages: Sequence[OutgoingMessage], sent: _Sent, at: datetime) -> None:
         """Note what messages open before they are sent: this process may end before a response is seen."""
-        opens = {self._opens(telling): telling.notices for telling in tellings if telling.firing}
+        opens = {self._opens(message): message.notices for message in messages if message.firing}
         new = {handle: notices for handle, notices in opens.items() if handle is not None and handle not in sent.noted}
         if new:
             sent.noted.update(new)
-            await asyncio.to_thread(self._messages.note_sent, self._name, new, at=at)
+            await asyncio.to_thread(self._refs.note_sent, self._name, new, at=at)
 
     async def _note_answers(self, sent: _Sent, at: datetime) -> None:
         if sent.noted or sent.answered:
             unsent = sent.noted - sent.answered - sent.unanswered
-            await asyncio.to_thread(
-                self._messages.note_answers, self._name, answered=sent.answered, unsent=unsent, at=at
-            )
+            await asyncio.to_thread(self._refs.note_answers, self._name, answered=sent.answered, unsent=unsent, at=at)
 
-    def _within_quota(self, notices: Sequence[Notification], *, digests: bool) -> list[Telling]:
+    def _within_quota(self, notices: Sequence[Notification], *, digests: bool) -> list[OutgoingMessage]:
         """A message for each, or one for all of a severity where those would be too many.
 
         What nobody has data of is told at once. Ends that no digest can tell wait for their turn, unless the receiver
@@ -253,23 +255,23 @@ class Direct(Receiver):
         left = self._left() - len(groups)
         if digests and len(others) > max(left, 0):
             groups += _by_severity(others)
-        elif not digests and self._messenger.tells_each_end:
-            return [telling_of([notice]) for notice in others]
+        elif not digests and self._notifier.needs_each_end:
+            return [outgoing_message([notice]) for notice in others]
         else:
             groups += [[notice] for notice in others[: max(left, 0)]]
         self._sent.extend([asyncio.get_running_loop().time()] * len(groups))
-        return [telling_of(group) for group in groups]
+        return [outgoing_message(group) for group in groups]
 
     def _left(self) -> int:
         """How many messages may still be sent in this minute."""
         now = asyncio.get_running_loop().time()
         while self._sent and now - self._sent[0] > _MINUTE_S:
             self._sent.popleft()
-        return self._manners.per_minute - len(self._sent)
+        return self._rate_limit.per_minute - len(self._sent)
 
-    async def _tell_all(
+    async def _send_all(
         self,
-        tellings: deque[Telling],
+        messages: deque[OutgoingMessage],
         outcomes: dict[Notification, Outcome],
         sent: _Sent,
         *,
@@ -280,67 +282,67 @@ class Direct(Receiver):
         failures: list[Failed] = []
 
         async def work() -> None:
-            while tellings and not failures and loop.time() < begin_until:
-                telling = tellings.popleft()
-                outcome = await self._tell(telling, sent, at)
+            while messages and not failures and loop.time() < begin_until:
+                message = messages.popleft()
+                outcome = await self._send(message, sent, at)
                 if isinstance(outcome, Failed) and outcome.reason is not FailureReason.INTERNAL:
                     failures.append(outcome)
-                if telling.repeated and isinstance(outcome, Rejected):
+                if message.repeated and isinstance(outcome, Rejected):
                     # There is nothing to end, and the other message about these alerts counts.
                     continue
-                if telling.only is None and not telling.repeated and self._may_be_one(outcome):
+                if message.only is None and not message.repeated and self._may_be_one(outcome):
                     # One alert has spoilt it for the others: halve until the offender is alone.
-                    tellings.extendleft(reversed(_halves(telling)))
+                    messages.extendleft(reversed(_halves(message)))
                 else:
-                    for notice in telling.notices:
+                    for notice in message.notices:
                         outcomes[notice] = _worse(outcomes.get(notice), outcome)
 
-        await asyncio.gather(*(work() for _ in range(self._manners.at_once)))
+        await asyncio.gather(*(work() for _ in range(self._rate_limit.at_once)))
         # A receiver that has just failed would fail for the rest too, and each attempt takes time.
-        for telling in tellings if failures else ():
-            outcomes.update(dict.fromkeys(telling.notices, failures[0]))
+        for message in messages if failures else ():
+            outcomes.update(dict.fromkeys(message.notices, failures[0]))
 
     def _may_be_one(self, outcome: Outcome) -> bool:
         """Whether a single alert may be why a digest was not sent."""
         if isinstance(outcome, Failed):
             return outcome.reason is FailureReason.INTERNAL
-        return isinstance(outcome, Rejected) and self._messenger.divisible
+        return isinstance(outcome, Rejected) and self._notifier.splits_rejected
 
-    async def _tell(self, telling: Telling, sent: _Sent, at: datetime) -> Outcome:
+    async def _send(self, message: OutgoingMessage, sent: _Sent, at: datetime) -> Outcome:
         # A half of a digest that was refused is another digest.
-        await self._note_sent([telling], sent, at)
-        opened = self._opens(telling)
+        await self._note_sent([message], sent, at)
+        opened = self._opens(message)
         try:
-            told = await self._messenger.tell(telling)
+            result = await self._notifier.send(message)
         except AttemptError as error:
-            told = Told(outcome=error.failed)
+            result = SendResult(outcome=error.failed)
         except Exception as error:  # noqa: BLE001  whatever it is, the next message must go out and this one be counted
             _log.exception("sending a message failed unexpectedly", receiver=self._name)
-            told = Told(outcome=unforeseen(error))
-        outcome = self._blotted(told.outcome)
+            result = SendResult(outcome=unexpected(error))
+        outcome = self._redacted(result.outcome)
         if isinstance(outcome, Failed):
             self._instruments.failed(self._name, outcome.reason)
-            if opened is not None and telling.firing and outcome.unanswered:
+            if opened is not None and message.firing and outcome.unanswered:
                 sent.unanswered.add(opened)
         if isinstance(outcome, Delivered):
-            ended_or_opened = telling.handle or opened
+            ended_or_opened = message.handle or opened
             if ended_or_opened is not None:
                 sent.answered.add(ended_or_opened)
-            await self._note(telling, told.handle, at)
+            await self._note(message, result.handle, at)
         return outcome
 
-    async def _note(self, telling: Telling, handle: str | None, at: datetime) -> None:
-        if telling.repeated:
+    async def _note(self, message: OutgoingMessage, handle: str | None, at: datetime) -> None:
+        if message.repeated:
             return
-        if telling.firing and handle is not None:
-            await asyncio.to_thread(self._messages.remember, self._name, telling.notices, handle=handle, at=at)
-        elif not telling.firing and telling.handle is not None:
-            await asyncio.to_thread(self._messages.forget, self._name, telling.notices)
+        if message.firing and handle is not None:
+            await asyncio.to_thread(self._refs.remember, self._name, message.notices, handle=handle, at=at)
+        elif not message.firing and message.handle is not None:
+            await asyncio.to_thread(self._refs.forget, self._name, message.notices)
 
-    def _blotted(self, outcome: Outcome) -> Outcome:
+    def _redacted(self, outcome: Outcome) -> Outcome:
         if not isinstance(outcome, Failed | Rejected):
             return outcome
-        detail = blotted(outcome.detail, self._messenger.secrets)
+        detail = redacted(outcome.detail, self._notifier.secrets)
         return replace(outcome, detail=detail[:_DETAIL_CHARS])
 
 
@@ -363,27 +365,27 @@ def _by_severity(notices: Sequence[Notification]) -> list[Sequence[Notification]
     return [some for some in by_severity if some]
 
 
-def telling_of(
+def outgoing_message(
     notices: Sequence[Notification],
     *,
     handle: str | None = None,
     still_firing: Sequence[Notification] = (),
     unlisted: int = 0,
-) -> Telling:
+) -> OutgoingMessage:
     """The message about alerts of one status."""
     keys = sorted(idempotency_key(notice) for notice in notices)
     key = keys[0] if len(keys) == 1 else blake2b("\n".join(keys).encode(), digest_size=16).hexdigest()
     still = tuple(still_firing)
-    return Telling(notices=tuple(notices), key=key, handle=handle, still_firing=still, unlisted=unlisted)
+    return OutgoingMessage(notices=tuple(notices), key=key, handle=handle, still_firing=still, unlisted=unlisted)
 
 
-def _halves(telling: Telling) -> tuple[Telling, Telling]:
+def _halves(message: OutgoingMessage) -> tuple[OutgoingMessage, OutgoingMessage]:
     """Two messages for one: where both are of one digest, it is not over with the first."""
-    middle = len(telling.notices) // 2
-    first, second = telling.notices[:middle], telling.notices[middle:]
-    handle, still = telling.handle, telling.still_firing
-    left = telling.unlisted + (len(second) if handle is not None else 0)
+    middle = len(message.notices) // 2
+    first, second = message.notices[:middle], message.notices[middle:]
+    handle, still = message.handle, message.still_firing
+    left = message.unlisted + (len(second) if handle is not None else 0)
     return (
-        telling_of(first, handle=handle, still_firing=still, unlisted=left),
-        telling_of(second, handle=handle, still_firing=still, unlisted=telling.unlisted),
+        outgoing_message(first, handle=handle, still_firing=still, unlisted=left),
+        outgoing_message(second, handle=handle, still_firing=still, unlisted=message.unlisted),
     )

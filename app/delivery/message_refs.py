@@ -1,4 +1,4 @@
-"""Messages that are remembered for as long as the process lives: for commands that send a few, and for full disks."""
+"""References to sent messages, as long as the process lives: for commands that send a few, and for full disks."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -7,12 +7,12 @@ from datetime import datetime
 from typing_extensions import override
 
 from app.alerting import Notification
-from app.delivery.ports import Messages
+from app.delivery.ports import MessageRefs
 from app.delivery.unanswered import UnansweredMessages
-from app.store.messages import Shown
+from app.store.messages import MessageRef
 
 
-class MemoryMessages(Messages):
+class MemoryMessageRefs(MessageRefs):
     """Which message shows which alerts, in memory."""
 
     def __init__(self) -> None:
@@ -21,12 +21,12 @@ class MemoryMessages(Messages):
         self._unanswered: defaultdict[str, UnansweredMessages] = defaultdict(UnansweredMessages)
 
     @override
-    def recall(self, receiver: str, notice: Notification) -> Shown | None:
+    def recall(self, receiver: str, notice: Notification) -> MessageRef | None:
         incident, handle = self.shown.get((receiver, notice.key), ("", ""))
         if incident != notice.incident:
             return None
         count = sum(name == receiver and other == handle for (name, _), (_, other) in self.shown.items())
-        return Shown(handle=handle, alerts=count)
+        return MessageRef(handle=handle, alerts=count)
 
     @override
     def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:

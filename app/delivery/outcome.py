@@ -7,7 +7,17 @@ from datetime import datetime
 from app.http.answers import POISON, Answer, failure_of
 from app.http.failures import Failed, FailureReason
 
-__all__ = ["Delivered", "Failed", "FailureReason", "Held", "Outcome", "Rejected", "best", "outcome_of", "unforeseen"]
+__all__ = [
+    "Deferred",
+    "Delivered",
+    "Failed",
+    "FailureReason",
+    "Outcome",
+    "Rejected",
+    "best",
+    "outcome_of",
+    "unexpected",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,15 +33,15 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Deferred:
     """It must not be sent before *until*; nothing has failed."""
 
     until: datetime
 
 
-Outcome = Delivered | Rejected | Held | Failed
+Outcome = Delivered | Rejected | Deferred | Failed
 
-_PREFERENCE: tuple[type[Outcome], ...] = (Delivered, Rejected, Held, Failed)
+_PREFERENCE: tuple[type[Outcome], ...] = (Delivered, Rejected, Deferred, Failed)
 
 
 def best(outcomes: Sequence[Outcome]) -> Outcome:
@@ -46,7 +56,7 @@ def outcome_of(answer: Answer, *, final: frozenset[int] = POISON) -> Outcome:
     return Rejected(detail=answer.text) if answer.status in final else failure_of(answer)
 
 
-def unforeseen(error: Exception) -> Failed:
+def unexpected(error: Exception) -> Failed:
     """An error that nobody foresaw, as a failure like others: counted, retried and in the end given up.
 
     Only its kind is named, since its text may quote a secret.

@@ -7,9 +7,9 @@ from typing import Protocol
 from typing_extensions import override
 
 from app.alerting import Notification
-from app.delivery.endings import Ending
+from app.delivery.endings import EntryResult
 from app.delivery.outcome import FailureReason, Outcome
-from app.store.messages import Shown
+from app.store.messages import MessageRef
 from app.store.outbox import OutboxEntry
 
 
@@ -28,24 +28,24 @@ class Receiver(Protocol):
         """Try once to tell all *notices*, at most one of each alert; the outcomes in the same order."""
 
 
-class Keeper(Protocol):
+class Reasserter(Protocol):
     """Somebody who forgets what is not repeated: told again and again of all that is in force."""
 
     @property
     def name(self) -> str:
-        """What the keeper is called in logs."""
+        """What the reasserter is called in logs."""
 
-    async def keep(self, notices: Sequence[Notification], *, at: datetime) -> bool:
+    async def resend(self, notices: Sequence[Notification], *, at: datetime) -> bool:
         """Repeat *notices*, one of each alert; False if that failed and should be tried again soon."""
 
 
-class Deliveries(Protocol):
+class Outbox(Protocol):
     """Where entries lie; methods may block and are called in worker threads."""
 
     def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
         """Lease what is due of a receiver."""
 
-    def settle(self, endings: Mapping[int, Ending], *, at: datetime) -> None:
+    def settle(self, endings: Mapping[int, EntryResult], *, at: datetime) -> None:
         """Write down what became of entries, by their ids."""
 
     def next_due(self, receiver: str) -> datetime | None:
@@ -54,14 +54,14 @@ class Deliveries(Protocol):
     def oldest_waiting(self) -> datetime | None:
         """When the oldest entry that waits was made; None if none waits."""
 
-    def picture(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
+    def active_and_recently_resolved(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
         """What is to be repeated: every alert in force, and those resolved a short while ago."""
 
 
-class Messages(Protocol):
+class MessageRefs(Protocol):
     """Which message of a receiver shows which alerts; methods may block and are called in worker threads."""
 
-    def recall(self, receiver: str, notice: Notification) -> Shown | None:
+    def recall(self, receiver: str, notice: Notification) -> MessageRef | None:
         """The message that shows the alert; None if it has none of its own."""
 
     def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:

@@ -9,20 +9,20 @@ from datetime import datetime, timedelta
 from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus, Routing
-from app.delivery.endings import Bury, Done, Ending, HoldUntil, RetryAt
-from app.delivery.message_refs import MemoryMessages
-from app.delivery.ports import Deliveries, Messages
+from app.delivery.endings import DeferUntil, Done, EntryResult, GiveUp, RetryAt
+from app.delivery.message_refs import MemoryMessageRefs
+from app.delivery.ports import MessageRefs, Outbox
 from app.store import Database, StoreError, Transaction
 from app.store.alerts import load_in_force
 from app.store.dead_letters import given_up_since
-from app.store.messages import Shown, forget_messages, recall_message, remember_message, shown_alerts
+from app.store.messages import MessageRef, forget_messages, recall_message, remember_message, shown_alerts
 from app.store.outbox import (
     OutboxEntry,
-    bury,
     claim,
+    defer_until,
     ends_waiting,
     enqueue,
-    hold_until,
+    give_up,
     load_addressed,
     mark_done,
     next_due,
@@ -32,7 +32,7 @@ from app.store.outbox import (
     retry_at,
     told_of,
     waiting,
-    waiting_for_strangers,
+    waiting_for_unknown_receivers,
 )
 from app.store.unanswered import (
     forget_answered,
@@ -47,7 +47,7 @@ _MOST_UNNOTED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredDeliveries(Deliveries):
+class StoredOutbox(Outbox):
     """The outbox and the alerts of one database.
 
     Attributes:
@@ -81,19 +81,19 @@ class StoredDeliveries(Deliveries):
             release(tx, living=self.database.living(tx))
 
     @override
-    def settle(self, endings: Mapping[int, Ending], *, at: datetime) -> None:
+    def settle(self, endings: Mapping[int, EntryResult], *, at: datetime) -> None:
         with self.database.begin() as tx:
             mark_done(tx, [entry_id for entry_id, ending in endings.items() if isinstance(ending, Done)], at=at)
             for entry_id, ending in endings.items():
                 match ending:
                     case Done():
                         pass
-                    case HoldUntil(due_at=due_at):
-                        hold_until(tx, entry_id, due_at)
+                    case DeferUntil(due_at=due_at):
+                        defer_until(tx, entry_id, due_at)
                     case RetryAt(due_at=due_at, error=error):
                         retry_at(tx, entry_id, due_at, error=error)
-                    case Bury(error=error):
-                        bury(tx, entry_id, at=at, error=error)
+                    case GiveUp(error=error):
+                        give_up(tx, entry_id, at=at, error=error)
                         self._given_up(tx, entry_id, at)
 
     @override
@@ -112,29 +112,32 @@ class StoredDeliveries(Deliveries):
             return oldest_waiting(tx)
 
     @override
-    def picture(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
+    def active_and_recently_resolved(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
         with self.database.read() as tx:
             in_force = [
                 notice
                 for notice in load_in_force(tx)
-                if not notice.unconfirmed and (self.concerns(receiver, notice) or self._fell_back(tx, receiver, notice))
+                if not notice.unconfirmed
+                and (self.is_routed_to(receiver, notice) or self._fell_back(tx, receiver, notice))
             ]
             resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
         firing = {notice.key for notice in in_force}
         return (*in_force, *(notice for notice in resolved if notice.key not in firing))
 
-    def told_that_fire(self, receiver: str) -> Sequence[Notification]:
+    def notified_of_firing(self, receiver: str) -> Sequence[Notification]:
         """The alerts in force of which a receiver was, or may have been, notified."""
         with self.database.read() as tx:
             return [notice for notice in load_in_force(tx) if told_of(tx, notice, receivers=[receiver])]
 
-    def forward_strangers(self, receivers: Sequence[str], *, at: datetime) -> Sequence[tuple[str, tuple[str, ...]]]:
+    def forward_unknown_receivers(
+        self, receivers: Sequence[str], *, at: datetime
+    ) -> Sequence[tuple[str, tuple[str, ...]]]:
         """See to what waits for receivers that there are no longer: it goes to those whom the routes name now.
 
         For each entry, its receiver and who is told in its place; nobody is told twice. With nobody it is given up.
         """
         with self.database.begin() as tx:
-            waiting = waiting_for_strangers(tx, tuple(receivers), at=at)
+            waiting = waiting_for_unknown_receivers(tx, tuple(receivers), at=at)
             return [(entry.receiver, self._forward(tx, entry, at)) for entry in waiting]
 
     def given_up(self, since: datetime) -> Sequence[str]:
@@ -142,7 +145,7 @@ class StoredDeliveries(Deliveries):
         with self.database.read() as tx:
             return given_up_since(tx, since)
 
-    def concerns(self, receiver: str, notice: Notification) -> bool:
+    def is_routed_to(self, receiver: str, notice: Notification) -> bool:
         """Whether a receiver is told of an alert."""
         return self.routing is None or receiver in self.routing.receivers(notice)
 
@@ -150,7 +153,7 @@ class StoredDeliveries(Deliveries):
         others = () if self.routing is None else self._in_place_of(tx, entry.notice, self.routing)
         enqueue(tx, [entry.notice], receivers=others, at=at)
         told = f"; told instead: {', '.join(others)}" if others else ""
-        bury(tx, entry.id, at=at, error=f"this receiver is no longer configured{told}")
+        give_up(tx, entry.id, at=at, error=f"this receiver is no longer configured{told}")
         return others
 
     def _in_place_of(self, tx: Transaction, notice: Notification, routing: Routing) -> tuple[str, ...]:
@@ -180,7 +183,7 @@ class StoredDeliveries(Deliveries):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredMessages(Messages):
+class StoredMessageRefs(MessageRefs):
     """The messages that one database remembers.
 
     A message that was sent must not be sent again because the database cannot note it: those are kept in *memory*. So
@@ -188,13 +191,13 @@ class StoredMessages(Messages):
     """
 
     database: Database
-    memory: MemoryMessages = field(default_factory=MemoryMessages)
+    memory: MemoryMessageRefs = field(default_factory=MemoryMessageRefs)
     unnoted: defaultdict[str, deque[Notification]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=_MOST_UNNOTED))
     )
 
     @override
-    def recall(self, receiver: str, notice: Notification) -> Shown | None:
+    def recall(self, receiver: str, notice: Notification) -> MessageRef | None:
         kept = self.memory.recall(receiver, notice)
         if kept is not None:
             return kept

@@ -1,4 +1,4 @@
-"""Messages of one receiver that it may have got although no response was seen, as long as the process lives.
+"""MessageRefs of one receiver that it may have got although no response was seen, as long as the process lives.
 
 `app.store.unanswered` keeps them; these are for what the database cannot take.
 """

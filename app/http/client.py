@@ -12,12 +12,12 @@ from typing import NoReturn
 import httpx
 
 from app.http.answers import Answer
-from app.http.client_options import OutgoingOptions, checked_addresses
+from app.http.client_options import ClientOptions, checked_addresses
 from app.http.failures import AttemptError, Failed, FailureReason
 from app.http.secrets import Secret
 from app.http.sending import Sender, port_of
 
-__all__ = ["Outgoing", "OutgoingOptions", "checked_addresses", "parse_target"]
+__all__ = ["CheckedClient", "ClientOptions", "checked_addresses", "parse_target"]
 
 _MOST_READ = 64 * 1024
 _REDIRECTS = frozenset(
@@ -32,10 +32,10 @@ _OF_THIS_HOST = ("authorization", "webhook-signature")
 """Headers that prove who we are to the host they were made for, and to no other."""
 
 
-class Outgoing:
+class CheckedClient:
     """Sends requests for one receiver."""
 
-    def __init__(self, options: OutgoingOptions) -> None:
+    def __init__(self, options: ClientOptions) -> None:
         self._http = options.http
         self._deadline_s = options.deadline.total_seconds()
         self._sender = Sender(options)

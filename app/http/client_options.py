@@ -15,7 +15,7 @@ from app.http.request_options import HttpOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OutgoingOptions:
+class ClientOptions:
     """What all requests have in common.
 
     Attributes:
@@ -43,7 +43,7 @@ class OutgoingOptions:
 
 
 async def checked_addresses(
-    host: str, port: int, *, options: OutgoingOptions, trusted: bool = True
+    host: str, port: int, *, options: ClientOptions, trusted: bool = True
 ) -> Sequence[IpAddress]:
     """The addresses of a host, all of them allowed.
 

@@ -1,4 +1,4 @@
-"""Secrets of receivers: kept in files or in the environment, read when they are needed, and blotted out of texts."""
+"""Secrets of receivers: kept in files or in the environment, read when they are needed, and redacted out of texts."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ from typing_extensions import override
 from app.http import SecretFileError, is_header_value, known_secret, read_secret, read_secret_now
 from app.http.failures import AttemptError, Failed, FailureReason
 
-_SHORTEST_BLOTTED = 4
+_SHORTEST_REDACTED = 4
 _SHORTEST_STEP = 8
 """Of a path: shorter ones, such as `v2`, are words of anybody's."""
-_BLOT = "<secret>"
+_REDACTED = "<secret>"
 
 
 class Secret(Protocol):
@@ -66,7 +66,7 @@ class FixedSecret(Secret):
 
     @override
     def __repr__(self) -> str:
-        return f"FixedSecret({_BLOT})"
+        return f"FixedSecret({_REDACTED})"
 
 
 class PlainValue(FixedSecret):
@@ -121,14 +121,14 @@ async def header_of(name: str, secret: Secret, *, scheme: str = "") -> str:
     return f"{scheme} {value}" if scheme else value
 
 
-def blotted(text: str, secrets: Iterable[Secret]) -> str:
+def redacted(text: str, secrets: Iterable[Secret]) -> str:
     """The text without the secrets."""
     for secret in secrets:
         value = secret.known()
         if value is None:
             continue
         for part in sorted(_parts(value), key=len, reverse=True):
-            text = text.replace(part, _BLOT)
+            text = text.replace(part, _REDACTED)
     return text
 
 
@@ -136,8 +136,8 @@ def _parts(value: str) -> set[str]:
     """The secret, and of a URL also what a server sees of it and may repeat, in whole or in pieces."""
     _, scheme, rest = value.partition("://")
     if not scheme:
-        return {value} if len(value) >= _SHORTEST_BLOTTED else set()
+        return {value} if len(value) >= _SHORTEST_REDACTED else set()
     path, _, query = rest.partition("/")[2].partition("?")
     pieces = {value, rest.partition("/")[2], path, query, *(text for _, text in parse_qsl(query))}
     long_steps = {step for step in path.split("/") if len(step) >= _SHORTEST_STEP}
-    return {piece for piece in pieces if len(piece) >= _SHORTEST_BLOTTED} | long_steps
+    return {piece for piece in pieces if len(piece) >= _SHORTEST_REDACTED} | long_steps

@@ -8,7 +8,7 @@ from typing import TypeVar
 import httpx
 
 from app.http import IpAddress, ResolvingTransport
-from app.http.client_options import OutgoingOptions, checked_addresses
+from app.http.client_options import ClientOptions, checked_addresses
 from app.http.failures import AttemptError, Failed, FailureReason
 from app.http.pinned import CONNECT_S, UNLIMITED, first_reachable, pinned_request
 
@@ -19,7 +19,7 @@ _MOST_PROXIES = 4
 class Sender:
     """Sends requests with the options of one receiver."""
 
-    def __init__(self, options: OutgoingOptions) -> None:
+    def __init__(self, options: ClientOptions) -> None:
         self._options = options
         self._verify = options.ssl_context()
         seconds = options.deadline.total_seconds()

@@ -6,7 +6,7 @@ from base64 import b64encode
 
 import httpx
 
-from app.http.client_options import OutgoingOptions, checked_addresses
+from app.http.client_options import ClientOptions, checked_addresses
 from app.http.failures import AttemptError, Failed, FailureReason
 from app.http.pinned import connected_socket
 
@@ -14,7 +14,7 @@ _LONGEST_ANSWER = 16 * 1024
 _HTTP_PORT = 80
 
 
-async def tunnel(proxy: str, host: str, port: int, *, options: OutgoingOptions) -> socket.socket:
+async def tunnel(proxy: str, host: str, port: int, *, options: ClientOptions) -> socket.socket:
     """A socket that a proxy has connected to the host; the caller closes it.
 
     Raises:

@@ -8,9 +8,9 @@ import structlog
 
 from app.alerting import Notification, NotificationStatus, resolve
 from app.clock import Clock
-from app.delivery.outcome import Delivered, Held, Rejected
+from app.delivery.outcome import Deferred, Delivered, Rejected
 from app.delivery.ports import Receiver
-from app.delivery.stored_outbox import StoredDeliveries
+from app.delivery.stored_outbox import StoredOutbox
 from app.integrations.config import AlertmanagerTargets, DeliveryConfig, ReceiverConfig
 
 _log = structlog.get_logger(__name__)
@@ -20,9 +20,9 @@ _AGAIN = timedelta(seconds=1)
 
 def final_notifications(
     old: DeliveryConfig,
-    stored: StoredDeliveries,
+    stored: StoredOutbox,
     new: DeliveryConfig,
-    new_stored: StoredDeliveries,
+    new_stored: StoredOutbox,
     *,
     receivers: Sequence[Receiver],
     at: datetime,
@@ -42,13 +42,15 @@ def final_notifications(
         if receiver.name not in tracking:
             continue
         if isinstance(receiver.target, AlertmanagerTargets):
-            known = stored.picture(receiver.name, at=at)
-            kept = {notice.key for name in successors for notice in new_stored.picture(name, at=at)}
+            known = stored.active_and_recently_resolved(receiver.name, at=at)
+            kept = {
+                notice.key for name in successors for notice in new_stored.active_and_recently_resolved(name, at=at)
+            }
         elif successors:
             # It is told the end when the alert ends, and its incident goes on until then.
             continue
         else:
-            known, kept = stored.told_that_fire(receiver.name), set()
+            known, kept = stored.notified_of_firing(receiver.name), set()
         ends = [
             resolve(notice, at=at, reason=_REASON)
             for notice in known
@@ -67,7 +69,7 @@ async def send_final(receiver: Receiver, notices: Sequence[Notification], *, clo
         outcomes = await receiver.deliver(waiting, at=at)
         ended = zip(waiting, outcomes, strict=True)
         waiting = [notice for notice, outcome in ended if not isinstance(outcome, Delivered | Rejected)]
-        again = min((outcome.until for outcome in outcomes if isinstance(outcome, Held)), default=at + _AGAIN)
+        again = min((outcome.until for outcome in outcomes if isinstance(outcome, Deferred)), default=at + _AGAIN)
         if waiting:
             await asyncio.sleep(max(again - clock.now(), _AGAIN).total_seconds())
     _log.info(

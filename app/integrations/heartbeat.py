@@ -9,10 +9,10 @@ from datetime import timedelta
 
 import structlog
 
-from app.delivery.outcome import unforeseen
-from app.http.client import Outgoing
+from app.delivery.outcome import unexpected
+from app.http.client import CheckedClient
 from app.http.failures import AttemptError
-from app.http.secrets import Secret, blotted
+from app.http.secrets import Secret, redacted
 
 _log = structlog.get_logger(__name__)
 _REDIRECTS = 3
@@ -24,7 +24,7 @@ IsHealthy = Callable[[], bool]
 class Heartbeat:
     """Calls a URL at regular times while ticks do their work."""
 
-    def __init__(self, url: Secret, *, every: timedelta, outgoing: Outgoing, is_healthy: IsHealthy) -> None:
+    def __init__(self, url: Secret, *, every: timedelta, outgoing: CheckedClient, is_healthy: IsHealthy) -> None:
         self._url = url
         self._every_s = every.total_seconds()
         self._outgoing = outgoing
@@ -46,11 +46,11 @@ class Heartbeat:
         except AttemptError as error:
             problem = str(error)
         except Exception as error:  # noqa: BLE001  the next beat may work, and a task that ends is noticed by nobody here
-            problem = unforeseen(error).detail
+            problem = unexpected(error).detail
             _log.exception("sending the heartbeat failed unexpectedly")
         if problem is not None and not self._failing:
             _log.warning(
-                "the heartbeat is not taken", error=blotted(problem, [self._url, *self._outgoing.secrets])[:300]
+                "the heartbeat is not taken", error=redacted(problem, [self._url, *self._outgoing.secrets])[:300]
             )
         self._failing = problem is not None
         return problem is None

@@ -5,13 +5,13 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from app.clock import Clock
-from app.delivery.message_receiver import Direct, Messenger
-from app.delivery.ports import DeliveryInstruments, Keeper, Messages, Receiver
+from app.delivery.message_receiver import MessageReceiver, Notifier
+from app.delivery.ports import DeliveryInstruments, MessageRefs, Reasserter, Receiver
 from app.delivery.template_log import log_template_error
-from app.http.client import Outgoing, OutgoingOptions
+from app.http.client import CheckedClient, ClientOptions
 from app.integrations.alertmanager.api import AlertmanagerApi
 from app.integrations.alertmanager.cluster import Alertmanager, AlertmanagerOptions
-from app.integrations.alertmanager.given_up import GivenUp, GivenUpAlarm
+from app.integrations.alertmanager.given_up import GivenUp, GivenUpAlert
 from app.integrations.alertmanager.peer import AlertmanagerPeer
 from app.integrations.alertmanager.watchdog import Watchdog, WatchdogOptions
 from app.integrations.config import DeliveryConfig, ReceiverConfig
@@ -21,7 +21,7 @@ from app.integrations.heartbeat import Heartbeat, IsHealthy
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
 from app.integrations.slack.notifier import SlackBot, SlackBotOptions, SlackWebhook
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
-from app.wording.messages import Writer
+from app.wording.messages import MessageWriter
 
 _RESEND = timedelta(minutes=1)
 _LIFETIME_IN_RESENDS = 4
@@ -35,7 +35,7 @@ class NotifierContext:
     interval: timedelta
     clock: Clock
     instruments: DeliveryInstruments
-    messages: Messages
+    message_refs: MessageRefs
     given_up: GivenUp | None = None
 
     @property
@@ -49,14 +49,18 @@ class Receivers:
     """Everybody who is told; whoever made them closes them."""
 
     receivers: list[Receiver] = field(default_factory=list)
-    keepers: list[tuple[str, Keeper]] = field(default_factory=list)
+    reasserters: list[tuple[str, Reasserter]] = field(default_factory=list)
     heartbeat: Heartbeat | None = None
     closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
 
     @property
     def clock_skews(self) -> Mapping[str, float]:
         """Seconds that the clock of each Alertmanager is ahead of ours, as of its newest answer."""
-        return {keeper.name: keeper.skew for _, keeper in self.keepers if isinstance(keeper, AlertmanagerPeer)}
+        return {
+            reasserter.name: reasserter.skew
+            for _, reasserter in self.reasserters
+            if isinstance(reasserter, AlertmanagerPeer)
+        }
 
     async def aclose(self) -> None:
         """Give up what is under way and close all connections."""
@@ -67,45 +71,45 @@ class Receivers:
 def open_receivers(config: DeliveryConfig, context: NotifierContext, *, is_healthy: IsHealthy) -> Receivers:
     """All receivers of the configuration; *is_healthy* says whether slots are evaluated and kept."""
     found = Receivers()
-    outgoing = OutgoingOptions(policy=config.policy, ca_file=config.ca_file, http=config.http)
+    outgoing = ClientOptions(policy=config.policy, ca_file=config.ca_file, http=config.http)
     for receiver in config.receivers:
         _add(found, receiver, outgoing, context)
     if config.heartbeat is not None:
-        sender = Outgoing(replace(outgoing, http=config.heartbeat.http))
+        sender = CheckedClient(replace(outgoing, http=config.heartbeat.http))
         found.heartbeat = Heartbeat(
             config.heartbeat.url, every=config.heartbeat.every, outgoing=sender, is_healthy=is_healthy
         )
         found.closing.append(found.heartbeat.aclose)
     for watchdog in _watchdogs(config, outgoing, context, is_healthy):
-        found.keepers.append((watchdog.name, watchdog))
+        found.reasserters.append((watchdog.name, watchdog))
         found.closing.append(watchdog.aclose)
     return found
 
 
-def _add(found: Receivers, config: ReceiverConfig, outgoing: OutgoingOptions, context: NotifierContext) -> None:
+def _add(found: Receivers, config: ReceiverConfig, outgoing: ClientOptions, context: NotifierContext) -> None:
     outgoing = replace(outgoing, http=config.http)
     if isinstance(config.target, AlertmanagerTargets):
         alertmanager = _alertmanager(config, config.target.urls, outgoing, context)
         found.receivers.append(alertmanager)
-        found.keepers += ((config.name, peer) for peer in alertmanager.peers)
+        found.reasserters += ((config.name, peer) for peer in alertmanager.peers)
         found.closing.append(alertmanager.aclose)
         for alarm in _alarms(config.target.urls, outgoing, context):
-            found.keepers.append((alarm.name, alarm))
+            found.reasserters.append((alarm.name, alarm))
             found.closing.append(alarm.aclose)
         return
-    direct = Direct(
+    direct = MessageReceiver(
         config.name,
-        _messenger(config, replace(outgoing, deadline=config.timeout), context),
-        messages=context.messages,
+        _notifier(config, replace(outgoing, deadline=config.timeout), context),
+        message_refs=context.message_refs,
         instruments=context.instruments,
-        manners=config.manners,
+        rate_limit=config.rate_limit,
     )
     found.receivers.append(direct)
     found.closing.append(direct.aclose)
 
 
 def _alertmanager(
-    config: ReceiverConfig, urls: Sequence[str], outgoing: OutgoingOptions, context: NotifierContext
+    config: ReceiverConfig, urls: Sequence[str], outgoing: ClientOptions, context: NotifierContext
 ) -> Alertmanager:
     options = AlertmanagerOptions(
         urls=tuple(urls),
@@ -118,11 +122,11 @@ def _alertmanager(
     return Alertmanager(options, clock=context.clock, instruments=context.instruments)
 
 
-def _alarms(urls: Sequence[str], outgoing: OutgoingOptions, context: NotifierContext) -> list[GivenUpAlarm]:
+def _alarms(urls: Sequence[str], outgoing: ClientOptions, context: NotifierContext) -> list[GivenUpAlert]:
     if context.given_up is None:
         return []
     return [
-        GivenUpAlarm(
+        GivenUpAlert(
             _api(url, outgoing, context),
             context.given_up,
             external_url=context.external_url,
@@ -132,17 +136,17 @@ def _alarms(urls: Sequence[str], outgoing: OutgoingOptions, context: NotifierCon
     ]
 
 
-def _messenger(config: ReceiverConfig, outgoing: OutgoingOptions, context: NotifierContext) -> Messenger:
-    writer = Writer(external_url=context.external_url, templates=config.templates, report=log_template_error)
+def _notifier(config: ReceiverConfig, outgoing: ClientOptions, context: NotifierContext) -> Notifier:
+    writer = MessageWriter(external_url=context.external_url, templates=config.templates, report=log_template_error)
     match config.target:
         case PagerDutyOptions() as target:
-            return PagerDuty(target, outgoing=Outgoing(outgoing), writer=writer)
+            return PagerDuty(target, outgoing=CheckedClient(outgoing), writer=writer)
         case SlackWebhookOptions(url=url):
-            return SlackWebhook(url, outgoing=Outgoing(outgoing), writer=writer)
+            return SlackWebhook(url, outgoing=CheckedClient(outgoing), writer=writer)
         case SlackBotOptions() as target:
-            return SlackBot(target, outgoing=Outgoing(outgoing), writer=writer)
+            return SlackBot(target, outgoing=CheckedClient(outgoing), writer=writer)
         case WebhookOptions() as target:
-            return Webhook(config.name, target, outgoing=Outgoing(outgoing), writer=writer, clock=context.clock)
+            return Webhook(config.name, target, outgoing=CheckedClient(outgoing), writer=writer, clock=context.clock)
         case MailOptions() as target:
             return Mail(target, outgoing=outgoing, writer=writer, clock=context.clock)
         case AlertmanagerTargets():
@@ -150,7 +154,7 @@ def _messenger(config: ReceiverConfig, outgoing: OutgoingOptions, context: Notif
 
 
 def _watchdogs(
-    config: DeliveryConfig, outgoing: OutgoingOptions, context: NotifierContext, is_healthy: IsHealthy
+    config: DeliveryConfig, outgoing: ClientOptions, context: NotifierContext, is_healthy: IsHealthy
 ) -> list[Watchdog]:
     if config.watchdog is None:
         return []
@@ -166,5 +170,5 @@ def _watchdogs(
     return [Watchdog(_api(url, outgoing, context), options, is_healthy=is_healthy) for url in urls]
 
 
-def _api(url: str, outgoing: OutgoingOptions, context: NotifierContext) -> AlertmanagerApi:
+def _api(url: str, outgoing: ClientOptions, context: NotifierContext) -> AlertmanagerApi:
     return AlertmanagerApi(url, clock=context.clock, instruments=context.instruments, outgoing=outgoing)

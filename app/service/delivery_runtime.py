@@ -8,7 +8,7 @@ from datetime import datetime
 import structlog
 
 from app.alerting import Notification
-from app.delivery import DegradableDeliveries, DeliveryLoop, FailureReason, StoredDeliveries, StoredMessages
+from app.delivery import DeliveryLoop, FailureReason, FallbackOutbox, StoredMessageRefs, StoredOutbox
 from app.integrations import (
     DeliveryConfig,
     IsHealthy,
@@ -28,17 +28,17 @@ class DeliveryRuntime:
     """The delivery loop of a configuration and what lives with it; its methods belong into one event loop."""
 
     def __init__(
-        self, config: DeliveryConfig, receivers: Receivers, stored: StoredDeliveries, components: Components
+        self, config: DeliveryConfig, receivers: Receivers, stored: StoredOutbox, components: Components
     ) -> None:
         self.config = config
         self._receivers = receivers
         self._stored = stored
-        self._deliveries = DegradableDeliveries(stored)
+        self._outbox = FallbackOutbox(stored)
         self._clock = components.clock
         self._loop = DeliveryLoop(
-            deliveries=self._deliveries,
+            deliveries=self._outbox,
             receivers=receivers.receivers,
-            keepers=receivers.keepers,
+            reasserters=receivers.reasserters,
             clock=components.clock,
             instruments=components.instruments,
             completed=components.board.completed,
@@ -55,11 +55,11 @@ class DeliveryRuntime:
     async def take_over(self) -> None:
         """See to what a process has left that is no more."""
         await asyncio.to_thread(self._stored.release)
-        await self.forward_strangers()
+        await self.forward_unknown_receivers()
 
-    async def forward_strangers(self) -> None:
+    async def forward_unknown_receivers(self) -> None:
         """See to what waits for receivers that are no longer configured."""
-        gone = await asyncio.to_thread(self._stored.forward_strangers, self.config.names, at=self._clock.now())
+        gone = await asyncio.to_thread(self._stored.forward_unknown_receivers, self.config.names, at=self._clock.now())
         for receiver, others in gone:
             _log.error(
                 "a notification waited for a receiver that is no longer configured", receiver=receiver, told=others
@@ -69,7 +69,7 @@ class DeliveryRuntime:
 
     def ticked(self, unwritten: Sequence[Notification], *, at: datetime) -> None:
         """Say that a tick has ended, and what it and those before could not write."""
-        self._deliveries.hold(unwritten, at=at)
+        self._outbox.hold(unwritten, at=at)
         self._loop.wake()
 
     @property
@@ -134,10 +134,10 @@ def open_delivery_runtime(config: DeliveryConfig, components: Components, *, is_
         interval=components.settings.evaluation_interval,
         clock=components.clock,
         instruments=components.instruments,
-        messages=StoredMessages(database=components.database),
-        given_up=StoredDeliveries(database=components.database).given_up,
+        message_refs=StoredMessageRefs(database=components.database),
+        given_up=StoredOutbox(database=components.database).given_up,
     )
     receivers = open_receivers(config, context, is_healthy=is_healthy)
     components.instruments.know_receivers(config.names, tuple(FailureReason))
-    stored = StoredDeliveries(database=components.database, routing=config.routing, fallbacks=config.fallbacks)
+    stored = StoredOutbox(database=components.database, routing=config.routing, fallbacks=config.fallbacks)
     return DeliveryRuntime(config, receivers, stored, components)

@@ -122,7 +122,7 @@ class Engine:
         """End receivers that others have replaced; what still waits for those that are gone finds other ways."""
         await old.retire(final, _LAST_ATTEMPTS_S)
         try:
-            await self._delivery.forward_strangers()
+            await self._delivery.forward_unknown_receivers()
         except StoreError as error:
             _log.error("what waits for receivers that are gone is seen to at the next start", error=str(error))
 

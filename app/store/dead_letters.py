@@ -34,7 +34,7 @@ def given_up_since(connection: Connection, since: datetime, *, limit: int = 1000
     return tuple(connection.execute(select(outbox.c.receiver).where(dead).limit(limit)).scalars())
 
 
-def revive(connection: Connection, entry_id: int, *, at: datetime) -> bool:
+def retry(connection: Connection, entry_id: int, *, at: datetime) -> bool:
     """Put a dead letter back in its place; False if there is none of that id, or if it is out of date.
 
     What the receiver has been told of the alert since then, or is being told now, must not be overtaken: a beginning

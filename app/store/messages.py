@@ -27,7 +27,7 @@ _KEPT = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class MessageRef:
     """A message in which an alert is shown: what the receiver calls it, and how many alerts it stands for."""
 
     handle: str
@@ -46,7 +46,7 @@ def remember_message(
     connection.execute(delete(messages).where(messages.c.sent_at < at - _KEPT))
 
 
-def recall_message(connection: Connection, receiver: str, alert_key: str, incident: str) -> Shown | None:
+def recall_message(connection: Connection, receiver: str, alert_key: str, incident: str) -> MessageRef | None:
     """The message that shows an alert of this incident; None if there is none."""
     mine = (messages.c.receiver == receiver) & (messages.c.alert_key == alert_key) & (messages.c.incident == incident)
     handle = connection.execute(select(messages.c.handle).where(mine)).scalar()
@@ -54,7 +54,7 @@ def recall_message(connection: Connection, receiver: str, alert_key: str, incide
         return None
     same = (messages.c.receiver == receiver) & (messages.c.handle == handle)
     count = connection.execute(select(func.count()).select_from(messages).where(same)).scalar_one()
-    return Shown(handle=handle, alerts=count)
+    return MessageRef(handle=handle, alerts=count)
 
 
 def shown_alerts(connection: Connection, receiver: str, handle: str) -> frozenset[tuple[str, str]]:

@@ -149,7 +149,7 @@ def claim(
                 claimed.append(_entry(row))
             except (LookupError, TypeError, ValueError) as error:
                 # One row that nobody can read must not hold up all others for ever.
-                bury(connection, row.id, at=at, error=_unreadable(error))
+                give_up(connection, row.id, at=at, error=_unreadable(error))
     return tuple(claimed)
 
 
@@ -188,12 +188,12 @@ def retry_at(connection: Connection, entry_id: int, due_at: datetime, *, error: 
     _settle(connection, [entry_id], due_at=due_at, attempts=outbox.c.attempts + 1, last_error=error)
 
 
-def hold_until(connection: Connection, entry_id: int, due_at: datetime) -> None:
+def defer_until(connection: Connection, entry_id: int, due_at: datetime) -> None:
     """An entry must wait for a good reason; that is no failed attempt."""
     _settle(connection, [entry_id], due_at=due_at)
 
 
-def bury(connection: Connection, entry_id: int, *, at: datetime, error: str) -> None:
+def give_up(connection: Connection, entry_id: int, *, at: datetime, error: str) -> None:
     """Give an entry up: it becomes a dead letter, and the next of its alert may go."""
     _settle(
         connection,
@@ -205,17 +205,17 @@ def bury(connection: Connection, entry_id: int, *, at: datetime, error: str) -> 
     )
 
 
-def waiting_for_strangers(
+def waiting_for_unknown_receivers(
     connection: Connection, receivers: Collection[str], *, at: datetime
 ) -> tuple[OutboxEntry, ...]:
     """What waits for receivers other than these, oldest first; what nobody can read is given up."""
-    strangers = (outbox.c.state == EntryState.WAITING.value) & outbox.c.receiver.not_in(receivers)
+    unknown = (outbox.c.state == EntryState.WAITING.value) & outbox.c.receiver.not_in(receivers)
     found = []
-    for row in connection.execute(select(outbox).where(strangers).order_by(outbox.c.id)).all():
+    for row in connection.execute(select(outbox).where(unknown).order_by(outbox.c.id)).all():
         try:
             found.append(_entry(row))
         except (LookupError, TypeError, ValueError) as error:
-            bury(connection, row.id, at=at, error=_unreadable(error))
+            give_up(connection, row.id, at=at, error=_unreadable(error))
     return tuple(found)
 
 
@@ -285,9 +285,9 @@ def hold_beginnings(connection: Connection, *, at: datetime) -> int:
                 and (row.receiver, row.instance, row.incident) in unanswered
             ):
                 continue
-            bury(connection, row.id, at=at, error=_OUT_OF_DATE)
+            give_up(connection, row.id, at=at, error=_OUT_OF_DATE)
         elif told_to in begun:
-            hold_until(connection, row.id, at + _HELD)
+            defer_until(connection, row.id, at + _HELD)
             held += 1
     return held
 
@@ -317,7 +317,7 @@ def withdraw_beginning(connection: Connection, notice: Notification, *, at: date
     )
     withdrawn = connection.execute(select(outbox.c.id, outbox.c.receiver).where(mine)).all()
     for row in withdrawn:
-        bury(connection, row.id, at=at, error=_OUT_OF_DATE)
+        give_up(connection, row.id, at=at, error=_OUT_OF_DATE)
     unanswered = {receiver for receiver, *_ in unanswered_of(connection, [(notice.instance, notice.incident)])}
     return frozenset(row.receiver for row in withdrawn) - unanswered
 

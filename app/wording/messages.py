@@ -20,7 +20,7 @@ _LINE_CHARS = 250
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class MessageText:
     """A message before it is dressed up for a receiver; *links* are names and addresses."""
 
     headline: str
@@ -29,7 +29,7 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writer:
+class MessageWriter:
     """Puts messages into words.
 
     Attributes:
@@ -42,13 +42,13 @@ class Writer:
     templates: Templates = field(default_factory=Templates)
     report: Callable[[Notification, str], None] = lambda _notice, _error: None
 
-    def words(self, notices: Sequence[Notification]) -> Words:
+    def words(self, notices: Sequence[Notification]) -> MessageText:
         """The words of one message about alerts of one status; several are a digest."""
         if len(notices) > 1:
             return self._digest(notices)
         (notice,) = notices
         said = self.annotations(notice)
-        return Words(
+        return MessageText(
             headline=one_line(said["summary"]),
             text="\n".join(filter(None, (said["description"], _failed_templates(said)))),
             links=tuple(links(self.external_url, notice, said)),
@@ -67,14 +67,14 @@ class Writer:
         texts = (text for notice in notices for _, text in notice.annotations)
         return frozenset(found for text in (*own, *texts) for found in _ADDRESS.findall(text))
 
-    def _digest(self, notices: Sequence[Notification]) -> Words:
+    def _digest(self, notices: Sequence[Notification]) -> MessageText:
         firing = notices[0].status is NotificationStatus.FIRING
         worst = sorted(notices, key=_urgency)
         cause = shared_cause(notices) if firing else ""
         named = [self._line(notice, cause, firing=firing) for notice in worst[:_MOST_NAMED]]
         more = len(worst) - len(named)
         rest = [f"and {more:,} more"] if more else []
-        return Words(
+        return MessageText(
             headline=one_line(digest_headline(notices, firing=firing)),
             text="\n".join((*([visible(one_sentence(cause))] if cause else []), *named, *rest)),
             links=(("All SLOs", self.external_url),),

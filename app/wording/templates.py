@@ -1,4 +1,4 @@
-"""Words of people's own, in a small part of Jinja2: values, filters, `if`, and one loop over labels.
+"""MessageText of people's own, in a small part of Jinja2: values, filters, `if`, and one loop over labels.
 
 Templates come from documents and may be anybody's. There is nothing in them that reaches beyond the values they are
 given, and nothing that takes long or grows: no calls, no attributes, no assignments, no loop within a loop, arithmetic

@@ -6,15 +6,15 @@ from dataclasses import replace
 import pytest
 
 from app.alerting import Notification, resolve
-from app.delivery.message_receiver import Manners, Messenger
-from app.delivery.message_refs import MemoryMessages
+from app.delivery.message_receiver import Notifier, RateLimit
+from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.outcome import Delivered
 from app.http.secrets import FixedSecret
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
 from app.integrations.slack.notifier import SlackWebhook
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.slo import Cause, Severity
-from app.wording.messages import Words, digest_headline
+from app.wording.messages import MessageText, digest_headline
 from tests.store.notices import START, firing
 from tests.support.fake_receivers import SkewedClock
 from tests.support.receiver_harness import WRITER, deliver, outgoing
@@ -41,16 +41,16 @@ def seeing(number: int) -> Notification:
     return resolve(blind(number), at=START.replace(hour=1))
 
 
-def _pagerduty(server: Scripted) -> Messenger:
+def _pagerduty(server: Scripted) -> Notifier:
     options = PagerDutyOptions(routing_key=FixedSecret("key"), url=server.url)
     return PagerDuty(options, outgoing=outgoing(), writer=WRITER)
 
 
-def _slack(server: Scripted) -> Messenger:
+def _slack(server: Scripted) -> Notifier:
     return SlackWebhook(FixedSecret(server.url), outgoing=outgoing(), writer=WRITER)
 
 
-def _webhook(server: Scripted) -> Messenger:
+def _webhook(server: Scripted) -> Notifier:
     return Webhook(
         "hook", WebhookOptions(url=FixedSecret(server.url)), outgoing=outgoing(), writer=WRITER, clock=SkewedClock()
     )
@@ -59,14 +59,14 @@ def _webhook(server: Scripted) -> Messenger:
 @pytest.mark.parametrize("make", [_pagerduty, _slack, _webhook])
 @pytest.mark.parametrize("count", [2, 5, 400])
 def test_a_prometheus_that_is_away_is_one_message_and_so_is_its_return(
-    make: Callable[[Scripted], Messenger], count: int
+    make: Callable[[Scripted], Notifier], count: int
 ) -> None:
     with Scripted(otherwise=Reply(status=202, body=b"ok")) as server:
         outcomes = deliver(
             lambda: make(server),
             [blind(number) for number in range(count)],
             [seeing(number) for number in range(count)],
-            book=MemoryMessages(),
+            book=MemoryMessageRefs(),
         )
         assert outcomes == [[Delivered()] * count] * 2
         assert len(server.requests) == 2
@@ -112,12 +112,12 @@ def test_headlines_count_alerts_and_services() -> None:
 
 
 def test_a_cause_counts_as_one_of_the_messages_of_a_minute() -> None:
-    manners = Manners(per_minute=2)
+    rate_limit = RateLimit(per_minute=2)
     with Scripted(otherwise=Reply(status=202)) as server:
         few = [firing(f"slo-{number}") for number in (10, 11)]
-        deliver(lambda: _slack(server), [blind(1), blind(2), *few], manners=manners)
+        deliver(lambda: _slack(server), [blind(1), blind(2), *few], rate_limit=rate_limit)
         assert len(server.requests) == 2
 
 
-def _words(notices: Sequence[Notification]) -> Words:
+def _words(notices: Sequence[Notification]) -> MessageText:
     return WRITER.words(notices)

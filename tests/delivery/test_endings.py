@@ -6,8 +6,8 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.delivery.endings import Bury, Done, HoldUntil, RetryAt, ending
-from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected, best
+from app.delivery.endings import DeferUntil, Done, GiveUp, RetryAt, ending
+from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Outcome, Rejected, best
 from app.http.backoff import Backoff
 from tests.store.notices import START
 
@@ -38,11 +38,11 @@ def test_a_success_is_done() -> None:
 
 
 def test_what_is_held_waits_without_a_failure() -> None:
-    assert _ending(Held(until=START)) == HoldUntil(due_at=START)
+    assert _ending(Deferred(until=START)) == DeferUntil(due_at=START)
 
 
 def test_what_is_rejected_is_buried_at_once() -> None:
-    assert _ending(Rejected(detail="400 bad label")) == Bury(reason=FailureReason.REJECTED, error="400 bad label")
+    assert _ending(Rejected(detail="400 bad label")) == GiveUp(reason=FailureReason.REJECTED, error="400 bad label")
 
 
 def test_a_failure_is_tried_again() -> None:
@@ -57,7 +57,7 @@ def test_retry_after_is_honoured() -> None:
 
 
 def test_a_day_is_the_limit() -> None:
-    assert _ending(REFUSED, after=timedelta(hours=24)) == Bury(
+    assert _ending(REFUSED, after=timedelta(hours=24)) == GiveUp(
         reason=FailureReason.EXPIRED, error="unreachable: connection refused"
     )
 
@@ -65,4 +65,4 @@ def test_a_day_is_the_limit() -> None:
 def test_one_peer_that_takes_it_is_enough() -> None:
     assert best([REFUSED, Rejected(detail="no"), Delivered()]) == Delivered()
     assert best([REFUSED, Rejected(detail="no")]) == Rejected(detail="no")
-    assert best([REFUSED, Held(until=START)]) == Held(until=START)
+    assert best([REFUSED, Deferred(until=START)]) == Deferred(until=START)

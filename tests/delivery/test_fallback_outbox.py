@@ -13,12 +13,12 @@ from structlog.testing import capture_logs
 from app.alerting import Notification, NotificationStatus, Routing
 from app.delivery import (
     Backoff,
-    DegradableDeliveries,
     DeliveryLoop,
     DeliveryTiming,
     FailureReason,
-    StoredDeliveries,
-    StoredMessages,
+    FallbackOutbox,
+    StoredMessageRefs,
+    StoredOutbox,
 )
 from app.delivery.endings import Done, RetryAt
 from app.delivery.outcome import Failed, Rejected
@@ -27,7 +27,7 @@ from app.store import Database, open_database
 from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
 from tests.store.notices import firing, resolved
-from tests.support.fake_receivers import FakeReceiver, Remembered, SkewedClock
+from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
 from tests.support.waiting import reaches
 
 REFUSED = Failed(reason=FailureReason.UNREACHABLE, detail="connection refused")
@@ -67,8 +67,8 @@ def _now() -> datetime:
     return datetime.now(tz=UTC)
 
 
-def _deliveries(database: Database, **more: object) -> DegradableDeliveries:
-    return DegradableDeliveries(StoredDeliveries(database=database, routing=ROUTING, **more))  # type: ignore[arg-type]
+def _outbox(database: Database, **more: object) -> FallbackOutbox:
+    return FallbackOutbox(StoredOutbox(database=database, routing=ROUTING, **more))  # type: ignore[arg-type]
 
 
 def _write(database: Database, *notices: Notification) -> None:
@@ -84,7 +84,7 @@ def _told(receiver: FakeReceiver) -> list[tuple[str, str, bool]]:
 
 
 def _play(
-    deliveries: DegradableDeliveries, receivers: Sequence[FakeReceiver], *steps: tuple[Callable[[], None], int]
+    deliveries: FallbackOutbox, receivers: Sequence[FakeReceiver], *steps: tuple[Callable[[], None], int]
 ) -> None:
     """Run a loop: after each step wait until the last receiver was told so many."""
 
@@ -92,9 +92,9 @@ def _play(
         loop = DeliveryLoop(
             deliveries=deliveries,
             receivers=receivers,
-            keepers=[],
+            reasserters=[],
             clock=SkewedClock(),
-            instruments=Remembered(),
+            instruments=RecordingInstruments(),
             timing=DeliveryTiming(idle=timedelta(milliseconds=50)),
             backoff=QUICK,
         )
@@ -110,8 +110,8 @@ def _play(
     asyncio.run(play())
 
 
-async def _settled(deliveries: DegradableDeliveries) -> None:
-    """Wait until all is seen to, if it can be: a busy machine needs longer for that than for telling."""
+async def _settled(deliveries: FallbackOutbox) -> None:
+    """Wait until all is seen to, if it can be: a busy machine needs longer for that than for message."""
     blocked = 0
     for _ in range(2_000):
         await asyncio.sleep(0.02)
@@ -125,7 +125,7 @@ def test_a_page_that_cannot_be_stored_goes_out_at_once_and_is_not_repeated_once_
 ) -> None:
     am = FakeReceiver("am")
     am.script = [REFUSED, REFUSED]
-    deliveries = _deliveries(database)
+    deliveries = _outbox(database)
     notices = (firing(), resolved())
     with unwritable(tmp_path):
         _play(
@@ -148,7 +148,7 @@ def test_a_page_that_cannot_be_stored_goes_out_at_once_and_is_not_repeated_once_
 
 def test_tickets_wait_for_the_database(database: Database, tmp_path: Path) -> None:
     am = FakeReceiver("am")
-    deliveries = _deliveries(database)
+    deliveries = _outbox(database)
     with unwritable(tmp_path):
         held = [firing("cart", severity=Severity.TICKET), firing()]
         _play(deliveries, [am], (lambda: deliveries.hold(held, at=_now()), 1))
@@ -159,7 +159,7 @@ def test_what_was_stored_before_goes_out_first(database: Database, tmp_path: Pat
     """A page that was written and could not be claimed any more, and its end, which could not be written."""
     am = FakeReceiver("am")
     am.script = [REFUSED] * 3
-    deliveries = _deliveries(database)
+    deliveries = _outbox(database)
     _write(database, firing())
     with unwritable(tmp_path):
         _play(deliveries, [am], (lambda: deliveries.hold([resolved()], at=_now()), 2))
@@ -174,7 +174,7 @@ def test_what_was_stored_before_goes_out_first(database: Database, tmp_path: Pat
 
 def test_the_end_of_a_stored_page_waits_for_the_page(database: Database) -> None:
     """A tick could not be written, though others can: what waits for its next attempt is not overtaken."""
-    deliveries = _deliveries(database)
+    deliveries = _outbox(database)
     _write(database, firing())
     (entry,) = deliveries.claim("am", at=_now())
     deliveries.hold([resolved()], at=_now())
@@ -185,7 +185,7 @@ def test_the_end_of_a_stored_page_waits_for_the_page(database: Database) -> None
 def test_a_page_that_is_refused_falls_back_from_memory(database: Database, tmp_path: Path) -> None:
     am, mail = FakeReceiver("am"), FakeReceiver("mail")
     am.script = [Rejected(detail="410 gone")]
-    deliveries = _deliveries(database, fallbacks={"am": "mail"})
+    deliveries = _outbox(database, fallbacks={"am": "mail"})
     with unwritable(tmp_path):
         _play(deliveries, [am, mail], (lambda: deliveries.hold([firing()], at=_now()), 1))
     _write(database, firing())
@@ -204,7 +204,7 @@ def test_whoever_is_told_in_the_place_of_another_hears_the_end_too(
     """The receiver is back for the end alone, and takes it itself."""
     am, mail = FakeReceiver("am"), FakeReceiver("mail")
     am.script = [Rejected(detail="410 gone")]
-    deliveries = _deliveries(database, fallbacks={"am": "mail"})
+    deliveries = _outbox(database, fallbacks={"am": "mail"})
     notices = (firing(), resolved())
     with unwritable(tmp_path):
         _play(
@@ -227,7 +227,7 @@ def test_a_stored_page_that_is_refused_falls_back_with_its_end(database: Databas
     am, mail = FakeReceiver("am"), FakeReceiver("mail")
     am.script = [Rejected(detail="410 gone")]
     mail.script = [REFUSED] * 3
-    deliveries = _deliveries(database, fallbacks={"am": "mail"})
+    deliveries = _outbox(database, fallbacks={"am": "mail"})
     _write(database, firing(), resolved())
     with unwritable(tmp_path):
         _play(deliveries, [mail, am], (lambda: None, 1), (lambda: deliveries.hold((), at=_now()), 1))
@@ -242,7 +242,7 @@ def test_a_stored_page_that_is_refused_falls_back_with_its_end(database: Databas
 def test_pages_go_out_while_the_database_cannot_even_be_read(database: Database, tmp_path: Path) -> None:
     am = FakeReceiver("am")
     am.script = [REFUSED]
-    deliveries = _deliveries(database)
+    deliveries = _outbox(database)
     notices = (firing(), resolved())
     with capture_logs() as logs, unreadable(database, tmp_path):
         _play(
@@ -265,7 +265,7 @@ def test_pages_go_out_while_the_database_cannot_even_be_read(database: Database,
 def test_a_stored_page_is_tried_again_before_its_end_though_it_cannot_be_read(
     database: Database, tmp_path: Path
 ) -> None:
-    deliveries = _deliveries(database)
+    deliveries = _outbox(database)
     now = _now()
     _write(database, firing())
     (entry,) = deliveries.claim("am", at=_now())
@@ -288,7 +288,7 @@ def test_a_stored_page_is_tried_again_before_its_end_though_it_cannot_be_read(
 
 def test_what_cannot_be_asked_is_asked_again_soon(database: Database, tmp_path: Path) -> None:
     """The database fails after it has been asked for what is due."""
-    deliveries = _deliveries(database)
+    deliveries = _outbox(database)
     now = _now()
     _write(database, firing("cart"))
     made_at = deliveries.oldest_waiting()
@@ -300,19 +300,23 @@ def test_what_cannot_be_asked_is_asked_again_soon(database: Database, tmp_path: 
 
 def test_what_cannot_be_stored_is_repeated_all_the_same(database: Database) -> None:
     """An Alertmanager that hears no more of a page takes it as resolved; and of its end, as firing."""
-    deliveries = _deliveries(database)
+    deliveries = _outbox(database)
     now = _now()
     fires = firing("cart", starts_at=now)
     deliveries.hold([fires, firing("cart", severity=Severity.TICKET)], at=now)
-    assert [(one.slo, one.status) for one in deliveries.picture("am", at=now)] == [("cart", NotificationStatus.FIRING)]
-    assert deliveries.picture("mail", at=now) == ()
+    assert [(one.slo, one.status) for one in deliveries.active_and_recently_resolved("am", at=now)] == [
+        ("cart", NotificationStatus.FIRING)
+    ]
+    assert deliveries.active_and_recently_resolved("mail", at=now) == ()
     deliveries.hold([fires, resolved("cart", starts_at=now, after=timedelta(0))], at=now)
-    assert [one.status for one in deliveries.picture("am", at=now)] == [NotificationStatus.RESOLVED]
-    assert deliveries.picture("am", at=now + timedelta(hours=1)) == ()
+    assert [one.status for one in deliveries.active_and_recently_resolved("am", at=now)] == [
+        NotificationStatus.RESOLVED
+    ]
+    assert deliveries.active_and_recently_resolved("am", at=now + timedelta(hours=1)) == ()
 
 
 def test_an_end_is_told_though_nobody_knows_what_message_it_belongs_to(database: Database, tmp_path: Path) -> None:
-    messages = StoredMessages(database=database)
+    messages = StoredMessageRefs(database=database)
     messages.remember("slack", [firing()], handle="C1/1", at=_now())
     with unreadable(database, tmp_path):
         assert messages.recall("slack", resolved()) is None
@@ -320,7 +324,7 @@ def test_an_end_is_told_though_nobody_knows_what_message_it_belongs_to(database:
 
 
 def test_a_message_that_cannot_be_noted_was_sent_all_the_same(database: Database, tmp_path: Path) -> None:
-    messages = StoredMessages(database=database)
+    messages = StoredMessageRefs(database=database)
     with unwritable(tmp_path):
         messages.remember("slack", [firing()], handle="C1/1", at=_now())
         shown = messages.recall("slack", firing())

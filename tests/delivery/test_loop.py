@@ -10,8 +10,8 @@ import pytest
 from typing_extensions import override
 
 from app.alerting import Alert, Notification
-from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FailureReason, Keeper, Receiver, StoredDeliveries
-from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
+from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FailureReason, Reasserter, Receiver, StoredOutbox
+from app.delivery.outcome import Deferred, Delivered, Failed, Outcome, Rejected
 from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
@@ -19,7 +19,7 @@ from app.store.alerts import save_alerts
 from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
 from tests.store.notices import firing, resolved
-from tests.support.fake_receivers import FakeReceiver, Remembered, SkewedClock
+from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
 from tests.support.servers import Sink, alertmanager
 from tests.support.waiting import reaches
 
@@ -50,17 +50,17 @@ async def _running(
     database: Database,
     receivers: Sequence[Receiver],
     *,
-    keepers: Sequence[tuple[str, Keeper]] = (),
-    instruments: Remembered | None = None,
+    reasserters: Sequence[tuple[str, Reasserter]] = (),
+    instruments: RecordingInstruments | None = None,
     resend: timedelta = timedelta(seconds=60),
     backoff: Backoff = QUICK,
 ) -> AsyncIterator[DeliveryLoop]:
     loop = DeliveryLoop(
-        deliveries=StoredDeliveries(database=database, lease=timedelta(seconds=1)),
+        deliveries=StoredOutbox(database=database, lease=timedelta(seconds=1)),
         receivers=receivers,
-        keepers=keepers,
+        reasserters=reasserters,
         clock=SkewedClock(),
-        instruments=instruments or Remembered(),
+        instruments=instruments or RecordingInstruments(),
         timing=DeliveryTiming(resend=resend, recovery=timedelta(milliseconds=20)),
         backoff=backoff,
     )
@@ -74,7 +74,7 @@ async def _running(
 
 def test_what_a_tick_has_committed_goes_out_at_once_and_in_order(database: Database) -> None:
     receiver = FakeReceiver("am")
-    instruments = Remembered()
+    instruments = RecordingInstruments()
 
     async def play() -> None:
         async with _running(database, [receiver], instruments=instruments) as loop:
@@ -91,7 +91,7 @@ def test_what_a_tick_has_committed_goes_out_at_once_and_in_order(database: Datab
 
 def test_a_resolve_does_not_overtake_a_trigger_that_fails(database: Database) -> None:
     receiver = FakeReceiver("am")
-    receiver.script = [REFUSED, Held(until=_now()), REFUSED]
+    receiver.script = [REFUSED, Deferred(until=_now()), REFUSED]
     _put(database, firing(), resolved())
 
     async def play() -> None:
@@ -152,7 +152,7 @@ def test_a_dead_receiver_delays_no_other(database: Database) -> None:
 def test_what_is_rejected_becomes_a_dead_letter(database: Database) -> None:
     receiver = FakeReceiver("am")
     receiver.script = [Rejected(detail="400 bad label"), Delivered()]
-    instruments = Remembered()
+    instruments = RecordingInstruments()
     _put(database, firing(), firing("other"))
 
     async def play() -> None:
@@ -168,7 +168,7 @@ def test_what_is_rejected_becomes_a_dead_letter(database: Database) -> None:
 def test_after_a_day_an_entry_is_given_up(database: Database) -> None:
     receiver = FakeReceiver("am")
     receiver.script = [REFUSED]
-    instruments = Remembered()
+    instruments = RecordingInstruments()
     _put(database, firing(), at=_now() - timedelta(hours=24))
 
     async def play() -> None:
@@ -180,7 +180,7 @@ def test_after_a_day_an_entry_is_given_up(database: Database) -> None:
 
 def test_whatever_a_receiver_raises_is_a_failure_that_counts(database: Database) -> None:
     """It is retried like any other, and given up in the end, so that the fallback is told."""
-    receiver, instruments = FakeReceiver("am"), Remembered()
+    receiver, instruments = FakeReceiver("am"), RecordingInstruments()
     receiver.script = [RuntimeError("a bug"), UnicodeEncodeError("ascii", "ä", 0, 1, "a secret")]
     _put(database, firing())
     _put(database, firing("old"), at=_now() - timedelta(hours=25))
@@ -210,7 +210,7 @@ def test_what_is_due_is_tried_once_more_before_the_end(database: Database) -> No
 
 
 def test_what_is_in_force_and_what_has_just_ended_is_repeated(database: Database) -> None:
-    keeper = FakeReceiver("am")
+    reasserter = FakeReceiver("am")
     burning, over = firing("burning"), resolved("over")
     alert = Alert(
         slo=burning.slo,
@@ -226,11 +226,11 @@ def test_what_is_in_force_and_what_has_just_ended_is_repeated(database: Database
         enqueue(tx, [resolved("long-over")], receivers=["am"], at=_now() - timedelta(minutes=16))
 
     async def play() -> None:
-        async with _running(database, [], keepers=[("am", keeper)], resend=timedelta(milliseconds=50)):
-            await reaches(lambda: len(keeper.kept) >= 3)
+        async with _running(database, [], reasserters=[("am", reasserter)], resend=timedelta(milliseconds=50)):
+            await reaches(lambda: len(reasserter.resent) >= 3)
 
     asyncio.run(play())
-    assert [set(kept) for kept in keeper.kept[:3]] == [{burning, over}] * 3
+    assert [set(kept) for kept in reasserter.resent[:3]] == [{burning, over}] * 3
 
 
 def test_a_page_goes_from_the_database_to_the_pager_and_back(database: Database) -> None:
@@ -244,11 +244,11 @@ def test_a_page_goes_from_the_database_to_the_pager_and_back(database: Database)
         started = _now() - timedelta(minutes=10)
 
         async def play() -> None:
-            instruments = Remembered()
+            instruments = RecordingInstruments()
             receiver = Alertmanager(options, clock=SkewedClock(), instruments=instruments)
-            keepers = [(receiver.name, peer) for peer in receiver.peers]
+            reasserters = [(receiver.name, peer) for peer in receiver.peers]
             try:
-                async with _running(database, [receiver], keepers=keepers, instruments=instruments) as loop:
+                async with _running(database, [receiver], reasserters=reasserters, instruments=instruments) as loop:
                     _put(database, firing(starts_at=started), receivers=[receiver.name])
                     loop.wake()
                     await reaches(lambda: bool(sink.alerts_with("firing")))

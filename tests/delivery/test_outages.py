@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from app.alerting import Alert, Notification, resolve
-from app.delivery import Backoff, DegradableDeliveries, DeliveryLoop, DeliveryTiming, StoredDeliveries, StoredMessages
-from app.delivery.message_receiver import Direct, Messenger
+from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FallbackOutbox, StoredMessageRefs, StoredOutbox
+from app.delivery.message_receiver import MessageReceiver, Notifier
 from app.delivery.ports import Receiver
-from app.http.client import OutgoingOptions
+from app.http.client import ClientOptions
 from app.http.secrets import FixedSecret
 from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
@@ -26,7 +26,7 @@ from app.store.alerts import save_alerts
 from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
 from tests.store.notices import firing
-from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.receiver_harness import WRITER, outgoing
 from tests.support.scripted_server import Reply, Scripted
 from tests.support.servers import Server, Sink, alertmanager
@@ -80,10 +80,10 @@ def _alertmanager(server: Server) -> Alertmanager:
     options = AlertmanagerOptions(
         urls=(server.url,),
         external_url="http://127.0.0.1:9720",
-        outgoing=OutgoingOptions(deadline=timedelta(seconds=60)),
+        outgoing=ClientOptions(deadline=timedelta(seconds=60)),
         reassertion=Reassertion(group_wait=timedelta(0), margin=timedelta(seconds=3)),
     )
-    return Alertmanager(options, clock=SkewedClock(), instruments=Remembered())
+    return Alertmanager(options, clock=SkewedClock(), instruments=RecordingInstruments())
 
 
 def _loop(
@@ -92,11 +92,11 @@ def _loop(
     peers = [(one.name, peer) for one in receivers if isinstance(one, Alertmanager) for peer in one.peers]
     return DeliveryLoop(
         # As in the service: a database that is busy for long is no reason to start anew.
-        deliveries=DegradableDeliveries(StoredDeliveries(database=database)),
+        deliveries=FallbackOutbox(StoredOutbox(database=database)),
         receivers=receivers,
-        keepers=peers,
+        reasserters=peers,
         clock=SkewedClock(),
-        instruments=Remembered(),
+        instruments=RecordingInstruments(),
         timing=DeliveryTiming(resend=resend),
         backoff=BACKOFF,
     )
@@ -211,8 +211,8 @@ def _active(server: Server) -> int:
     return len(httpx.get(f"{server.url}/api/v2/alerts", timeout=20, trust_env=False).json())
 
 
-def _direct(database: Database, oncall: Scripted, chat: Scripted, hook: Scripted) -> list[Direct]:
-    messengers: dict[str, Messenger] = {
+def _direct(database: Database, oncall: Scripted, chat: Scripted, hook: Scripted) -> list[MessageReceiver]:
+    notifiers: dict[str, Notifier] = {
         "oncall": PagerDuty(
             PagerDutyOptions(routing_key=FixedSecret("key"), url=oncall.url), outgoing=outgoing(), writer=WRITER
         ),
@@ -225,7 +225,8 @@ def _direct(database: Database, oncall: Scripted, chat: Scripted, hook: Scripted
             clock=SkewedClock(),
         ),
     }
-    messages = StoredMessages(database=database)
+    messages = StoredMessageRefs(database=database)
     return [
-        Direct(name, messenger, messages=messages, instruments=Remembered()) for name, messenger in messengers.items()
+        MessageReceiver(name, notifier, message_refs=messages, instruments=RecordingInstruments())
+        for name, notifier in notifiers.items()
     ]

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import func, select
 
 from app.alerting import Notification
-from app.delivery import StoredMessages
-from app.delivery.message_receiver import Direct, Manners, Messenger
+from app.delivery import StoredMessageRefs
+from app.delivery.message_receiver import MessageReceiver, Notifier, RateLimit
 from app.delivery.outcome import Delivered, Failed, Outcome
 from app.http.secrets import FixedSecret
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
@@ -22,7 +22,7 @@ from app.store import open_database
 from app.store.outbox import enqueue, hold_beginnings, waiting, withdraw_beginning
 from app.store.unanswered import note_sent, unanswered_messages
 from tests.store.notices import START, firing, resolved
-from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.receiver_harness import WRITER, now, outgoing, run
 from tests.support.scripted_server import Reply, Request, Scripted
 
@@ -33,28 +33,28 @@ DEADLINE_S = 100.0
 """Longer than any answer here takes on a busy machine."""
 
 
-def _pagerduty(url: str) -> Messenger:
+def _pagerduty(url: str) -> Notifier:
     options = PagerDutyOptions(routing_key=FixedSecret("key"), url=url)
     return PagerDuty(options, outgoing=outgoing(DEADLINE_S), writer=WRITER)
 
 
-def _webhook(url: str) -> Messenger:
+def _webhook(url: str) -> Notifier:
     options = WebhookOptions(url=FixedSecret(url))
     return Webhook("team", options, outgoing=outgoing(DEADLINE_S), writer=WRITER, clock=SkewedClock())
 
 
 def _deliver(
-    folder: Path, make: Callable[[str], Messenger], url: str, *batches: Sequence[Notification], per_minute: int = 20
+    folder: Path, make: Callable[[str], Notifier], url: str, *batches: Sequence[Notification], per_minute: int = 20
 ) -> list[Sequence[Outcome]]:
     """What one process delivers with the database in *folder*, from its start to its end."""
 
     async def play() -> list[Sequence[Outcome]]:
-        receiver = Direct(
+        receiver = MessageReceiver(
             "team",
             make(url),
-            messages=StoredMessages(database=database),
-            instruments=Remembered(),
-            manners=Manners(per_minute=per_minute, at_once=1),
+            message_refs=StoredMessageRefs(database=database),
+            instruments=RecordingInstruments(),
+            rate_limit=RateLimit(per_minute=per_minute, at_once=1),
         )
         outcomes = [await receiver.deliver(batch, at=now()) for batch in batches]
         await receiver.aclose()
@@ -83,7 +83,7 @@ def _unanswered(folder: Path) -> int:
 
 @pytest.mark.parametrize("make", [_pagerduty, _webhook])
 def test_a_digest_without_response_is_resolved_by_the_next_process(
-    tmp_path: Path, make: Callable[[str], Messenger]
+    tmp_path: Path, make: Callable[[str], Notifier]
 ) -> None:
     """Its alerts were sent again alone, so nothing but the note in the database knows the digest."""
     some, over = [firing(name) for name in "abc"], [resolved(name) for name in "abc"]
@@ -103,7 +103,7 @@ def test_a_digest_without_response_is_resolved_by_the_next_process(
 
 @pytest.mark.parametrize("make", [_pagerduty, _webhook])
 def test_a_digest_is_resolved_after_the_process_was_killed_before_the_response(
-    tmp_path: Path, make: Callable[[str], Messenger]
+    tmp_path: Path, make: Callable[[str], Notifier]
 ) -> None:
     some, over = [firing(name) for name in "abc"], [resolved(name) for name in "abc"]
     with Scripted(HANGS, otherwise=ACCEPTED) as server:
@@ -155,8 +155,11 @@ def test_a_cancelled_attempt_stays_noted(tmp_path: Path) -> None:
     """The service stops while a request waits for its response."""
 
     async def play() -> None:
-        receiver = Direct(
-            "team", _pagerduty(server.url), messages=StoredMessages(database=database), instruments=Remembered()
+        receiver = MessageReceiver(
+            "team",
+            _pagerduty(server.url),
+            message_refs=StoredMessageRefs(database=database),
+            instruments=RecordingInstruments(),
         )
         attempt = asyncio.create_task(receiver.deliver([firing()], at=now()))
         while not server.requests:  # noqa: ASYNC110  the server runs in a thread

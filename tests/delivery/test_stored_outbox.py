@@ -1,4 +1,4 @@
-"""Deliveries in a database: routes, fallbacks, receivers that are gone, messages."""
+"""Outbox in a database: routes, fallbacks, receivers that are gone, messages."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,18 +9,18 @@ import pytest
 from sqlalchemy import update
 
 from app.alerting import Alert, Route, Routing
-from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, StoredDeliveries, StoredMessages
-from app.delivery.endings import Bury, Done
+from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, StoredMessageRefs, StoredOutbox
+from app.delivery.endings import Done, GiveUp
 from app.delivery.outcome import FailureReason, Rejected
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
-from app.store.dead_letters import dead_letters, revive
-from app.store.messages import Shown
+from app.store.dead_letters import dead_letters, retry
+from app.store.messages import MessageRef
 from app.store.outbox import (
-    bury,
     claim,
     enqueue,
+    give_up,
     hold_beginnings,
     mark_done,
     oldest_waiting,
@@ -29,7 +29,7 @@ from app.store.outbox import (
     waiting,
 )
 from tests.store.notices import START, firing, resolved
-from tests.support.fake_receivers import FakeReceiver, Remembered, SkewedClock
+from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
 from tests.support.waiting import reaches
 
 
@@ -48,15 +48,15 @@ def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Dat
     """N6: the hook was revoked; both the page and its end reach the mail."""
     chat, mail = FakeReceiver("chat"), FakeReceiver("mail")
     chat.script = [Rejected(detail="404 no_service")] * 2
-    instruments = Remembered()
+    instruments = RecordingInstruments()
     with database.begin() as tx:
         enqueue(tx, [firing(), resolved()], receivers=["chat"], at=_now())
 
     async def play() -> None:
         loop = DeliveryLoop(
-            deliveries=StoredDeliveries(database=database, fallbacks={"chat": "mail"}),
+            deliveries=StoredOutbox(database=database, fallbacks={"chat": "mail"}),
             receivers=[chat, mail],
-            keepers=[],
+            reasserters=[],
             clock=SkewedClock(),
             instruments=instruments,
             timing=DeliveryTiming(idle=timedelta(milliseconds=50)),
@@ -72,16 +72,16 @@ def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Dat
     with database.begin() as tx:
         letters = dead_letters(tx)
         assert [letter.error for letter in letters] == ["404 no_service"] * 2
-        assert revive(tx, letters[0].id, at=_now())
+        assert retry(tx, letters[0].id, at=_now())
         assert oldest_waiting(tx) is not None
 
 
 def test_a_fallback_that_hears_of_an_alert_late_hears_its_end_too(database: Database) -> None:
     """The receiver was away for a day, comes back, and takes the end itself."""
-    deliveries = StoredDeliveries(database=database, fallbacks={"chat": "mail"})
+    deliveries = StoredOutbox(database=database, fallbacks={"chat": "mail"})
     with database.begin() as tx:
         enqueue(tx, [firing(), resolved()], receivers=["chat"], at=START)
-    for ending in (Bury(reason=FailureReason.EXPIRED, error="away"), Done()):
+    for ending in (GiveUp(reason=FailureReason.EXPIRED, error="away"), Done()):
         (entry,) = deliveries.claim("chat", at=START)
         deliveries.settle({entry.id: ending}, at=START)
     told = []
@@ -92,11 +92,11 @@ def test_a_fallback_that_hears_of_an_alert_late_hears_its_end_too(database: Data
 
 
 def test_what_waits_for_a_receiver_that_is_gone_is_given_up_where_nobody_takes_its_place(database: Database) -> None:
-    deliveries = StoredDeliveries(database=database)
+    deliveries = StoredOutbox(database=database)
     with database.begin() as tx:
         enqueue(tx, [firing()], receivers=["gone", "here"], at=START)
-    assert deliveries.forward_strangers(["here"], at=_now()) == [("gone", ())]
-    assert deliveries.forward_strangers(["here"], at=_now()) == []
+    assert deliveries.forward_unknown_receivers(["here"], at=_now()) == [("gone", ())]
+    assert deliveries.forward_unknown_receivers(["here"], at=_now()) == []
     with database.read() as tx:
         assert [(letter.receiver, letter.error) for letter in dead_letters(tx)] == [
             ("gone", "this receiver is no longer configured")
@@ -106,14 +106,14 @@ def test_what_waits_for_a_receiver_that_is_gone_is_given_up_where_nobody_takes_i
 
 def test_what_waits_for_a_receiver_that_is_gone_goes_where_the_routes_lead_now(database: Database) -> None:
     """In order, to nobody twice, and no beginning after its end."""
-    deliveries = StoredDeliveries(database=database, routing=Routing(default=("new", "both")))
+    deliveries = StoredOutbox(database=database, routing=Routing(default=("new", "both")))
     ended = resolved("over")
     with database.begin() as tx:
         enqueue(tx, [firing(), resolved()], receivers=["gone"], at=START)
         enqueue(tx, [firing()], receivers=["both"], at=START)
         enqueue(tx, [firing("over")], receivers=["gone"], at=START)
         enqueue(tx, [ended], receivers=["new"], at=START)
-    assert deliveries.forward_strangers(["new", "both"], at=_now()) == [
+    assert deliveries.forward_unknown_receivers(["new", "both"], at=_now()) == [
         ("gone", ("new", "both")),
         ("gone", ("both", "new")),
         ("gone", ("both",)),
@@ -130,11 +130,11 @@ def test_what_waits_for_a_receiver_that_is_gone_goes_where_the_routes_lead_now(d
 
 
 def test_a_row_that_nobody_can_read_does_not_keep_the_others_from_going_elsewhere(database: Database) -> None:
-    deliveries = StoredDeliveries(database=database, routing=Routing(default=("new",)))
+    deliveries = StoredOutbox(database=database, routing=Routing(default=("new",)))
     with database.begin() as tx:
         enqueue(tx, [firing("broken"), firing()], receivers=["gone"], at=START)
         tx.execute(update(outbox).where(outbox.c.alert_key == firing("broken").key).values(notice="{"))
-    assert deliveries.forward_strangers(["new"], at=_now()) == [("gone", ("new",))]
+    assert deliveries.forward_unknown_receivers(["new"], at=_now()) == [("gone", ("new",))]
     with database.read() as tx:
         assert any("cannot be read" in letter.error for letter in dead_letters(tx))
 
@@ -176,13 +176,13 @@ def test_a_keeper_repeats_only_what_its_receiver_was_told_of(database: Database)
             for one in (mine, other)
         ]
         save_alerts(tx, alerts, {mine.key: mine, other.key: other})
-    picture = StoredDeliveries(database=database, routing=routing).picture("am", at=START)
-    assert [notice.slo for notice in picture] == ["mine"]
+    repeated = StoredOutbox(database=database, routing=routing).active_and_recently_resolved("am", at=START)
+    assert [notice.slo for notice in repeated] == ["mine"]
 
 
 def test_a_keeper_repeats_what_its_receiver_was_notified_of_as_a_fallback(database: Database) -> None:
     """Else an Alertmanager that no route names would end the alert four minutes later."""
-    deliveries = StoredDeliveries(
+    deliveries = StoredOutbox(
         database=database, routing=Routing(default=("chat",), unrouted=("am",)), fallbacks={"chat": "am"}
     )
     given_up, other = firing("mine"), firing("other")
@@ -196,18 +196,18 @@ def test_a_keeper_repeats_what_its_receiver_was_notified_of_as_a_fallback(databa
         save_alerts(tx, alerts, {given_up.key: given_up, other.key: other})
         enqueue(tx, [given_up], receivers=["chat"], at=START)
     (entry,) = deliveries.claim("chat", at=START)
-    deliveries.settle({entry.id: Bury(reason=FailureReason.REJECTED, error="404")}, at=START)
-    assert deliveries.picture("am", at=START) == (given_up,)
+    deliveries.settle({entry.id: GiveUp(reason=FailureReason.REJECTED, error="404")}, at=START)
+    assert deliveries.active_and_recently_resolved("am", at=START) == (given_up,)
 
 
 def test_a_digest_does_not_wait_for_an_end_that_was_given_up(database: Database) -> None:
-    messages, deliveries = StoredMessages(database=database), StoredDeliveries(database=database)
+    messages, deliveries = StoredMessageRefs(database=database), StoredOutbox(database=database)
     messages.remember("hook", [firing("a"), firing("b")], handle="digest", at=START)
     with database.begin() as tx:
         enqueue(tx, [resolved("a")], receivers=["hook"], at=START)
     (entry,) = deliveries.claim("hook", at=START)
-    deliveries.settle({entry.id: Bury(reason=FailureReason.REJECTED, error="400")}, at=START)
-    assert messages.recall("hook", firing("b")) == Shown(handle="digest", alerts=1)
+    deliveries.settle({entry.id: GiveUp(reason=FailureReason.REJECTED, error="400")}, at=START)
+    assert messages.recall("hook", firing("b")) == MessageRef(handle="digest", alerts=1)
 
 
 def test_a_dead_letter_is_not_revived_after_newer_news(database: Database) -> None:
@@ -215,31 +215,31 @@ def test_a_dead_letter_is_not_revived_after_newer_news(database: Database) -> No
     with database.begin() as tx:
         enqueue(tx, [firing(), resolved()], receivers=["oncall"], at=START)
         first = claim(tx, "oncall", owner="a worker", at=START, lease=timedelta(seconds=1))[0].id
-        bury(tx, first, at=START, error="400")
-        assert revive(tx, first, at=START)
-        bury(tx, first, at=START, error="400")
+        give_up(tx, first, at=START, error="400")
+        assert retry(tx, first, at=START)
+        give_up(tx, first, at=START, error="400")
         second = claim(tx, "oncall", owner="a worker", at=START, lease=timedelta(seconds=1))[0].id
-        assert not revive(tx, first, at=START), "the end is being told"
+        assert not retry(tx, first, at=START), "the end is being told"
         mark_done(tx, [second], at=START)
-        assert not revive(tx, first, at=START)
+        assert not retry(tx, first, at=START)
 
 
 def test_messages_are_remembered_by_incident_and_forgotten_one_by_one(database: Database) -> None:
-    messages = StoredMessages(database=database)
+    messages = StoredMessageRefs(database=database)
     first, second = firing("a"), firing("b")
     messages.remember("chat", [first, second], handle="C1:1", at=_now())
-    assert messages.recall("chat", first) == Shown(handle="C1:1", alerts=2)
+    assert messages.recall("chat", first) == MessageRef(handle="C1:1", alerts=2)
     assert messages.recall("other", first) is None
     assert messages.recall("chat", firing("a", incident="later")) is None
     messages.forget("chat", [first])
     assert messages.recall("chat", first) is None
-    assert messages.recall("chat", second) == Shown(handle="C1:1", alerts=1)
+    assert messages.recall("chat", second) == MessageRef(handle="C1:1", alerts=1)
     messages.remember("chat", [second], handle="C1:2", at=_now())
-    assert messages.recall("chat", second) == Shown(handle="C1:2", alerts=1)
+    assert messages.recall("chat", second) == MessageRef(handle="C1:2", alerts=1)
 
 
 def test_the_alerts_of_a_message_that_still_fire_are_known(database: Database) -> None:
-    messages = StoredMessages(database=database)
+    messages = StoredMessageRefs(database=database)
     first, second, other = firing("a"), firing("b"), firing("c")
     messages.remember("hook", [first, second], handle="digest", at=_now())
     in_force = [
@@ -255,7 +255,7 @@ def test_the_alerts_of_a_message_that_still_fire_are_known(database: Database) -
 
 
 def test_messages_of_long_ago_are_forgotten(database: Database) -> None:
-    messages = StoredMessages(database=database)
+    messages = StoredMessageRefs(database=database)
     messages.remember("chat", [firing("a")], handle="C1:1", at=START)
     messages.remember("chat", [firing("b")], handle="C1:2", at=START + timedelta(days=91))
     assert messages.recall("chat", firing("a")) is None

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from app.alerting import Route, Routing
-from app.delivery import StoredDeliveries
-from app.delivery.endings import Bury
+from app.delivery import StoredOutbox
+from app.delivery.endings import GiveUp
 from app.delivery.outcome import FailureReason
 from app.slo import Slo
 from app.store.alerts import load_in_force
@@ -140,10 +140,10 @@ def test_a_fallback_that_no_route_names_is_notified_of_the_end(tmp_path: Path) -
         live.tick(AT + 1.9 * HOUR)
         live.backfill(AT + 1.9 * HOUR)
         live.tick(*np.arange(AT + 2 * HOUR, AT + 2.25 * HOUR, 60))
-        deliveries = StoredDeliveries(database=live.database, routing=routing, fallbacks={"red": "mail"})
+        deliveries = StoredOutbox(database=live.database, routing=routing, fallbacks={"red": "mail"})
         at = datetime.fromtimestamp(AT + 2.25 * HOUR, UTC)
         (entry,) = deliveries.claim("red", at=at)
-        deliveries.settle({entry.id: Bury(reason=FailureReason.REJECTED, error="404")}, at=at)
+        deliveries.settle({entry.id: GiveUp(reason=FailureReason.REJECTED, error="404")}, at=at)
         assert told(live, "red", "mail") == [("mail", "firing", "red")]
         live.slos = ()
         live.restart()

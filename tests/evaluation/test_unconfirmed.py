@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.delivery import StoredDeliveries
+from app.delivery import StoredOutbox
 from app.store.outbox import mark_done, waiting
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
@@ -29,15 +29,18 @@ def burning(until: float, *, seen: Sequence[tuple[float, float]] = ()) -> Memory
     )
 
 
-def picture(live: Running, at: float) -> list[str]:
+def active_and_recently_resolved(live: Running, at: float) -> list[str]:
     """What an Alertmanager is told again and again."""
     moment = datetime.fromtimestamp(at, UTC)
-    return [f"{one.key} {one.status}" for one in StoredDeliveries(database=live.database).picture("pager", at=moment)]
+    return [
+        f"{one.key} {one.status}"
+        for one in StoredOutbox(database=live.database).active_and_recently_resolved("pager", at=moment)
+    ]
 
 
 def due(live: Running, at: float) -> list[str]:
     """What is delivered now."""
-    entries = StoredDeliveries(database=live.database).claim("pager", at=datetime.fromtimestamp(at, UTC))
+    entries = StoredOutbox(database=live.database).claim("pager", at=datetime.fromtimestamp(at, UTC))
     return [f"{entry.notice.key} {entry.notice.status}" for entry in entries]
 
 
@@ -54,7 +57,7 @@ def an_incident(tmp_path: Path, source: MemorySource, *, delivered: bool) -> Run
     live.tick(AT + 1.9 * HOUR)
     live.backfill(AT + 1.9 * HOUR)
     live.tick(*np.arange(AT + 2 * HOUR, AT + 2.25 * HOUR, 60))
-    assert picture(live, AT + 2.25 * HOUR) == ["web-availability/page firing"]
+    assert active_and_recently_resolved(live, AT + 2.25 * HOUR) == ["web-availability/page firing"]
     if delivered:
         deliver(live)
     live.restart()
@@ -65,9 +68,9 @@ def an_incident(tmp_path: Path, source: MemorySource, *, delivered: bool) -> Run
 @pytest.mark.parametrize("delivered", [False, True])
 def test_a_page_that_still_burns_is_asserted_once_that_has_been_seen(tmp_path: Path, delivered: bool) -> None:
     with an_incident(tmp_path, burning(AT + 12 * HOUR), delivered=delivered) as live:
-        assert picture(live, WAKES) == due(live, WAKES) == []
+        assert active_and_recently_resolved(live, WAKES) == due(live, WAKES) == []
         live.tick(*np.arange(WAKES, WAKES + 20 * 60, 60))
-        assert picture(live, WAKES + 20 * 60) == ["web-availability/page firing"]
+        assert active_and_recently_resolved(live, WAKES + 20 * 60) == ["web-availability/page firing"]
         assert due(live, WAKES + 20 * 60) == ([] if delivered else ["web-availability/page firing"])
 
 
@@ -76,7 +79,7 @@ def test_a_page_that_ended_unseen_is_never_asserted(tmp_path: Path, delivered: b
     """Who was told that it fires is told the end, once; who was not is told nothing."""
     with an_incident(tmp_path, burning(AT + 3 * HOUR), delivered=delivered) as live:
         live.tick(*np.arange(WAKES, WAKES + 20 * 60, 60))
-        assert picture(live, WAKES + 20 * 60) in ([], ["web-availability/page resolved"])
+        assert active_and_recently_resolved(live, WAKES + 20 * 60) in ([], ["web-availability/page resolved"])
         with live.database.read() as tx:
             ends = [entry.notice for entry in waiting(tx, "pager")]
         assert [(end.status.value, end.unconfirmed) for end in ends] == ([("resolved", True)] if delivered else [])
@@ -92,7 +95,7 @@ def test_what_cannot_be_seen_is_not_asserted_over_further_restarts(tmp_path: Pat
         live.restart()
         live.evaluator.doubt(datetime.fromtimestamp(WAKES + 6 * 60, UTC))
         live.tick(WAKES + 6 * 60)
-        assert "web-availability/page firing" not in picture(live, WAKES + 6 * 60)
+        assert "web-availability/page firing" not in active_and_recently_resolved(live, WAKES + 6 * 60)
 
 
 def test_a_restart_that_takes_seconds_changes_nothing(tmp_path: Path) -> None:
@@ -100,4 +103,4 @@ def test_a_restart_that_takes_seconds_changes_nothing(tmp_path: Path) -> None:
         live.tick(*np.arange(WAKES, WAKES + 20 * 60, 60))
         live.restart()
         live.evaluator.doubt(datetime.fromtimestamp(WAKES + 21 * 60, UTC))
-        assert picture(live, WAKES + 21 * 60) == ["web-availability/page firing"]
+        assert active_and_recently_resolved(live, WAKES + 21 * 60) == ["web-availability/page firing"]

@@ -14,7 +14,7 @@ from app.delivery.outcome import FailureReason
 from app.http import IpAddress, Resolver, resolve
 from app.http.addresses import AddressPolicy
 from app.http.answers import Answer
-from app.http.client import Outgoing, OutgoingOptions
+from app.http.client import CheckedClient, ClientOptions
 from app.http.failures import AttemptError
 from tests.support.name_service import Rebinding
 from tests.support.scripted_server import Reply, Scripted
@@ -85,12 +85,12 @@ def _post(
     ca_file: Path | None = None,
     headers: dict[str, str] | None = None,
 ) -> Answer:
-    options = OutgoingOptions(
+    options = ClientOptions(
         policy=policy or AddressPolicy(), deadline=timedelta(seconds=deadline_s), resolver=resolver, ca_file=ca_file
     )
 
     async def play() -> Answer:
-        outgoing = Outgoing(options)
+        outgoing = CheckedClient(options)
         try:
             return await outgoing.post(url, b"{}", headers or {}, redirects=redirects, read=read)
         finally:

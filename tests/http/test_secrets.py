@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from app.delivery.message_receiver import Messenger
+from app.delivery.message_receiver import Notifier
 from app.delivery.outcome import Delivered, Failed, FailureReason
-from app.http.secrets import FileSecret, FixedSecret, Secret, blotted
+from app.http.secrets import FileSecret, FixedSecret, Secret, redacted
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from tests.store.notices import firing
-from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.receiver_harness import WRITER, deliver, outgoing
 from tests.support.scripted_server import Scripted
 
@@ -29,23 +29,23 @@ HOOK = FixedSecret("https://hooks.example/services/T0CANARY/B0/canaryxyz?token=c
     ],
 )
 def test_a_url_is_blotted_in_whole_and_in_pieces(text: str) -> None:
-    assert "canary" not in blotted(text, [HOOK]).lower()
+    assert "canary" not in redacted(text, [HOOK]).lower()
 
 
 def test_what_is_no_secret_stays() -> None:
-    assert blotted("hooks.example answers 404 at B0, v=2", [HOOK]) == "hooks.example answers 404 at B0, v=2"
-    assert blotted("no key abc", [FixedSecret("abc")]) == "no key abc"
-    assert blotted("key abcd is wrong", [FixedSecret("abcd")]) == "key <secret> is wrong"
+    assert redacted("hooks.example answers 404 at B0, v=2", [HOOK]) == "hooks.example answers 404 at B0, v=2"
+    assert redacted("no key abc", [FixedSecret("abc")]) == "no key abc"
+    assert redacted("key abcd is wrong", [FixedSecret("abcd")]) == "key <secret> is wrong"
 
 
-def _webhook(server: Scripted, key: Secret) -> Messenger:
+def _webhook(server: Scripted, key: Secret) -> Notifier:
     options = WebhookOptions(url=FixedSecret(server.url), headers={"X-Key": key})
     return Webhook("team", options, outgoing=outgoing(), writer=WRITER, clock=SkewedClock())
 
 
 @pytest.mark.parametrize("value", ["canär", "canar\ny: 1", "canar\x00"])
 def test_a_header_that_cannot_be_sent_is_a_failure_that_counts(value: str) -> None:
-    instruments = Remembered()
+    instruments = RecordingInstruments()
     with Scripted() as server:
         ((outcome,),) = deliver(lambda: _webhook(server, FixedSecret(value)), [firing()], instruments=instruments)
         assert server.requests == []

@@ -12,13 +12,13 @@ import pytest
 
 from app.alerting import Notification, resolve
 from app.delivery import FailureReason
-from app.delivery.outcome import Delivered, Failed, Held, Outcome, Rejected
+from app.delivery.outcome import Deferred, Delivered, Failed, Outcome, Rejected
 from app.http import IpAddress, Resolver
 from app.http import resolve as resolve_name
-from app.http.client import OutgoingOptions
+from app.http.client import ClientOptions
 from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
 from tests.store.notices import firing
-from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.name_service import Rebinding
 from tests.support.scripted_server import Reply, Scripted
 from tests.support.servers import Server, Sink, alertmanager, free_port
@@ -44,7 +44,7 @@ def server(sink: Sink) -> Iterator[Server]:
 async def _receiver(
     urls: Sequence[str],
     *,
-    instruments: Remembered | None = None,
+    instruments: RecordingInstruments | None = None,
     behind: timedelta = timedelta(0),
     timeout_s: float = 60.0,
     resolver: Resolver = resolve_name,
@@ -52,10 +52,10 @@ async def _receiver(
     options = AlertmanagerOptions(
         urls=tuple(urls),
         external_url="http://127.0.0.1:9720",
-        outgoing=OutgoingOptions(deadline=timedelta(seconds=timeout_s), resolver=resolver),
+        outgoing=ClientOptions(deadline=timedelta(seconds=timeout_s), resolver=resolver),
         reassertion=QUICK,
     )
-    receiver = Alertmanager(options, clock=SkewedClock(-behind), instruments=instruments or Remembered())
+    receiver = Alertmanager(options, clock=SkewedClock(-behind), instruments=instruments or RecordingInstruments())
     try:
         yield receiver
     finally:
@@ -109,7 +109,7 @@ def test_an_end_that_comes_right_after_its_beginning_lets_that_be_told_first(ser
             page = _page()
             assert await receiver.deliver([page], at=_now()) == [Delivered()]
             outcomes = await _until_delivered(receiver, resolve(page, at=_now()))
-            assert isinstance(outcomes[0], Held)
+            assert isinstance(outcomes[0], Deferred)
             await reaches(lambda: bool(sink.alerts_with("resolved", slo=page.slo)))
             assert sink.alerts_with("firing", slo=page.slo)
 
@@ -140,7 +140,7 @@ def test_one_poisoned_alert_does_not_hold_up_its_batch(server: Server, sink: Sin
             assert "400" in outcomes[123].detail
             await reaches(lambda: len(_active(server)) == 299)
             (peer,) = receiver.peers
-            assert await peer.keep(notices, at=_now())
+            assert await peer.resend(notices, at=_now())
 
     asyncio.run(play())
     assert sink.refused == []
@@ -161,7 +161,7 @@ def test_one_of_three_that_hangs_delays_nobody(sink: Sink) -> None:
                 servers[1].resume()
                 hung = receiver.peers[1]
                 await reaches(lambda: not hung.busy)
-                assert await hung.keep([page], at=_now())
+                assert await hung.resend([page], at=_now())
                 await reaches(lambda: page.slo in _active(servers[1]))
 
         try:
@@ -172,13 +172,13 @@ def test_one_of_three_that_hangs_delays_nobody(sink: Sink) -> None:
 
 def test_all_away_is_a_failure_that_is_tried_again() -> None:
     async def play() -> None:
-        instruments = Remembered()
+        instruments = RecordingInstruments()
         urls = [f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{free_port()}"]
         async with _receiver(urls, instruments=instruments) as receiver:
             (outcome,) = await receiver.deliver([_page()], at=_now())
             assert isinstance(outcome, Failed)
             assert outcome.reason is FailureReason.UNREACHABLE
-            assert not await receiver.peers[0].keep([_page()], at=_now())
+            assert not await receiver.peers[0].resend([_page()], at=_now())
             assert instruments.failures == {FailureReason.UNREACHABLE: 3}
 
     asyncio.run(play())
@@ -195,7 +195,7 @@ def test_a_resolve_reaches_the_pager_though_alertmanager_was_killed(server: Serv
             server.kill()
             server.start()
             outcomes = await _until_delivered(receiver, resolve(page, at=_now()))
-            assert isinstance(outcomes[0], Held)
+            assert isinstance(outcomes[0], Deferred)
             await reaches(lambda: bool(sink.alerts_with("resolved", slo=page.slo)))
 
     asyncio.run(play())
@@ -223,7 +223,7 @@ def test_a_repeated_end_does_not_page_anew_after_a_restart(server: Server, sink:
     async def play() -> None:
         end = resolve(_page(), at=_now() - timedelta(minutes=1))
         async with _receiver([server.url]) as receiver:
-            assert await receiver.peers[0].keep([end], at=_now())
+            assert await receiver.peers[0].resend([end], at=_now())
         await asyncio.sleep(2)
         assert sink.alerts_with("firing") == []
 
@@ -238,7 +238,7 @@ def test_a_missed_resolve_is_told_by_repetition(sink: Sink) -> None:
             page = _page()
             async with _receiver([one.url, other.url]) as before:
                 for peer in before.peers:
-                    assert await peer.keep([page], at=_now())
+                    assert await peer.resend([page], at=_now())
             async with _receiver([one.url, other.url], timeout_s=1.0) as receiver:
                 other.pause()
                 end = resolve(page, at=_now())
@@ -247,7 +247,7 @@ def test_a_missed_resolve_is_told_by_repetition(sink: Sink) -> None:
             other.resume()
             assert page.slo in _active(other)
             async with _receiver([one.url, other.url]) as after:
-                assert await after.peers[1].keep([end], at=_now())
+                assert await after.peers[1].resend([end], at=_now())
                 await reaches(lambda: page.slo not in _active(other))
 
         try:
@@ -261,7 +261,7 @@ def test_a_clock_that_is_behind_is_seen_and_pages_all_the_same(server: Server, s
 
     async def play() -> None:
         behind = timedelta(minutes=20)
-        instruments = Remembered()
+        instruments = RecordingInstruments()
         async with _receiver([server.url], instruments=instruments, behind=behind) as receiver:
             page = replace(_page(), starts_at=_now() - behind - PAST)
             assert await receiver.deliver([page], at=_now() - behind) == [Delivered()]
@@ -330,7 +330,7 @@ def test_a_user_and_a_password_in_the_url_are_given_to_alertmanager() -> None:
 
 
 def test_whatever_one_peer_raises_counts_for_it_alone() -> None:
-    instruments = Remembered()
+    instruments = RecordingInstruments()
 
     async def names(host: str, port: int) -> Sequence[IpAddress]:
         if host == "broken.example":
@@ -349,7 +349,7 @@ def test_whatever_one_peer_raises_counts_for_it_alone() -> None:
 
 def test_an_alert_that_cannot_be_written_holds_up_no_other() -> None:
     """Half a surrogate pair is no JSON; nothing that is read holds one, and if one did it would cost its alert only."""
-    instruments = Remembered()
+    instruments = RecordingInstruments()
     broken = firing("broken", labels=(("team", "\ud800"),))
 
     async def play(url: str) -> list[Outcome]:

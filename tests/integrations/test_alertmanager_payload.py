@@ -4,10 +4,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from app.alerting import Route, sent_labels
-from app.integrations.alertmanager.payload import Wire
+from app.integrations.alertmanager.payload import PayloadWriter
 from tests.store.notices import START, firing, resolved
 
-WIRE = Wire(external_url="http://sloburn.example:9720/", lifetime=timedelta(minutes=4))
+WIRE = PayloadWriter(external_url="http://sloburn.example:9720/", lifetime=timedelta(minutes=4))
 
 
 def test_labels_are_the_identity() -> None:

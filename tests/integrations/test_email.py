@@ -18,18 +18,18 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from app.alerting import Notification
-from app.delivery.message_receiver import Direct, Messenger
-from app.delivery.message_refs import MemoryMessages
+from app.delivery.message_receiver import MessageReceiver, Notifier
+from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
 from app.http import Resolver, resolve
-from app.http.client import OutgoingOptions
+from app.http.client import ClientOptions
 from app.http.request_options import HttpOptions, ProxyOptions
 from app.http.secrets import FixedSecret
 from app.integrations.email.mime import parse_mailbox
 from app.integrations.email.notifier import Encryption, Mail, MailOptions
 from tests.store.notices import firing, resolved
 from tests.support.connect_proxy import ConnectProxy
-from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.name_service import Rebinding
 from tests.support.receiver_harness import WRITER, deliver, now
 from tests.support.servers import free_port
@@ -86,7 +86,7 @@ def _mail(
     resolver: Resolver = resolve,
     proxy: str | None = None,
     **changes: Any,
-) -> Messenger:
+) -> Notifier:
     options = MailOptions(
         **{
             "sender": "Sloburn <slo@example.org>",
@@ -98,7 +98,7 @@ def _mail(
         }
     )
     url = None if proxy is None else FixedSecret(proxy)
-    outgoing = OutgoingOptions(
+    outgoing = ClientOptions(
         deadline=timedelta(seconds=deadline_s),
         ca_file=ca_file,
         resolver=resolver,
@@ -235,11 +235,11 @@ FIRST, SECOND = "oncall@example.org", "second@example.org"
 
 
 def test_a_recipient_that_is_refused_is_reported_and_tried_again_alone() -> None:
-    postbox, instruments = Postbox(), Remembered()
+    postbox, instruments = Postbox(), RecordingInstruments()
     postbox.refused = {SECOND: "450 greylisted"}
 
     async def play(port: int) -> list[Outcome]:
-        receiver = Direct("mail", _mail(port), messages=MemoryMessages(), instruments=instruments)
+        receiver = MessageReceiver("mail", _mail(port), message_refs=MemoryMessageRefs(), instruments=instruments)
         outcomes: list[Outcome] = []
         for _ in range(4):
             outcomes += await receiver.deliver([firing()], at=now())
@@ -264,7 +264,9 @@ def test_a_recipient_that_is_refused_for_good_is_given_up_while_the_others_have_
     postbox.refused = {SECOND: "550 no such user"}
 
     async def play(port: int) -> list[Outcome]:
-        receiver = Direct("mail", _mail(port), messages=MemoryMessages(), instruments=Remembered())
+        receiver = MessageReceiver(
+            "mail", _mail(port), message_refs=MemoryMessageRefs(), instruments=RecordingInstruments()
+        )
         refused = await receiver.deliver([firing()], at=now())
         postbox.refused = {}
         return [*refused, *await receiver.deliver([firing()], at=now())]
@@ -367,7 +369,7 @@ def test_every_socket_is_closed() -> None:
 
     async def play(port: int, away: int) -> None:
         receivers = [
-            Direct("mail", mail, messages=MemoryMessages(), instruments=Remembered())
+            MessageReceiver("mail", mail, message_refs=MemoryMessageRefs(), instruments=RecordingInstruments())
             for mail in (_mail(port), _mail(port, encryption=Encryption.TLS), _mail(away, deadline_s=0.2))
         ]
         before = _open_files()

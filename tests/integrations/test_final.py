@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from app.alerting import Alert, Notification, NotificationStatus, Route, Routing, resolve
-from app.delivery import StoredDeliveries
-from app.delivery.outcome import Failed, FailureReason, Held
+from app.delivery import StoredOutbox
+from app.delivery.outcome import Deferred, Failed, FailureReason
 from app.http.secrets import FixedSecret
 from app.integrations import Alertmanager, AlertmanagerOptions, final_notifications, send_final
 from app.integrations.config import AlertmanagerTargets, DeliveryConfig, ReceiverConfig
@@ -21,7 +21,7 @@ from app.store import Database, open_database
 from app.store.alerts import save_alerts
 from app.store.outbox import enqueue
 from tests.store.notices import firing
-from tests.support.fake_receivers import FakeReceiver, Remembered, SkewedClock
+from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
 from tests.support.receiver_harness import now
 from tests.support.servers import Sink, alertmanager
 from tests.support.waiting import reaches
@@ -62,7 +62,7 @@ def _config(*receivers: ReceiverConfig, routes: Sequence[Route] = (), default: S
 def _final(database: Database, old: DeliveryConfig, new: DeliveryConfig) -> dict[str, list[str]]:
     """By receiver, the SLOs of the last messages that a reload from *old* to *new* sends."""
     receivers = [FakeReceiver(one.name, tracks_alerts=one is not MAIL) for one in old.receivers]
-    stored = [StoredDeliveries(database=database, routing=config.routing) for config in (old, new)]
+    stored = [StoredOutbox(database=database, routing=config.routing) for config in (old, new)]
     found = final_notifications(old, stored[0], new, stored[1], receivers=receivers, at=now())
     assert all(notice.status is NotificationStatus.RESOLVED for notices in found.values() for notice in notices)
     return {name: sorted(notice.slo for notice in notices) for name, notices in found.items()}
@@ -111,7 +111,7 @@ def test_a_receiver_is_not_told_the_end_of_what_it_never_knew(database: Database
 def test_last_messages_are_tried_until_they_are_taken() -> None:
     receiver = FakeReceiver("am")
     failed = Failed(reason=FailureReason.UNREACHABLE, detail="connection refused")
-    receiver.script = [failed, Held(until=now())]
+    receiver.script = [failed, Deferred(until=now())]
     end = resolve(firing(), at=now())
     asyncio.run(send_final(receiver, [end], clock=SkewedClock()))
     assert receiver.told == [end]
@@ -123,7 +123,7 @@ def test_an_alert_is_resolved_at_a_real_alertmanager_that_was_dropped() -> None:
 
         async def play() -> None:
             options = AlertmanagerOptions(urls=(server.url,), external_url="http://slo")
-            receiver = Alertmanager(options, clock=SkewedClock(), instruments=Remembered())
+            receiver = Alertmanager(options, clock=SkewedClock(), instruments=RecordingInstruments())
             page = firing(starts_at=now() - timedelta(minutes=10))
             await receiver.deliver([page], at=now())
             await reaches(lambda: bool(sink.alerts_with("firing", slo=page.slo)))

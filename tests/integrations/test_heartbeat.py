@@ -9,11 +9,11 @@ from typing_extensions import override
 
 from app.http.secrets import FixedSecret
 from app.integrations.alertmanager.api import AlertmanagerApi
-from app.integrations.alertmanager.given_up import GivenUpAlarm
+from app.integrations.alertmanager.given_up import GivenUpAlert
 from app.integrations.alertmanager.watchdog import Watchdog, WatchdogOptions
 from app.integrations.heartbeat import Heartbeat
 from app.store import StoreError
-from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.receiver_harness import now, outgoing
 from tests.support.scripted_server import Reply, Scripted
 from tests.support.servers import Server, alertmanager, free_port
@@ -93,11 +93,11 @@ def test_what_was_given_up_is_an_alert_of_its_own() -> None:
     given_up: list[str] = []
 
     async def play(server: Server) -> None:
-        api = AlertmanagerApi(server.url, clock=SkewedClock(), instruments=Remembered())
-        alarm = GivenUpAlarm(api, lambda _: given_up, external_url="http://slo", lifetime=timedelta(minutes=4))
-        assert await alarm.keep([], at=now())
+        api = AlertmanagerApi(server.url, clock=SkewedClock(), instruments=RecordingInstruments())
+        alarm = GivenUpAlert(api, lambda _: given_up, external_url="http://slo", lifetime=timedelta(minutes=4))
+        assert await alarm.resend([], at=now())
         given_up.extend(["chat", "chat", "mail"])
-        assert await alarm.keep([], at=now())
+        assert await alarm.resend([], at=now())
         await alarm.aclose()
 
     with alertmanager("http://127.0.0.1:9/") as server:
@@ -117,10 +117,10 @@ def test_what_was_given_up_stays_said_while_nobody_can_read_it() -> None:
         return answer
 
     async def play(server: Scripted) -> None:
-        api = AlertmanagerApi(server.url, clock=SkewedClock(), instruments=Remembered())
-        alarm = GivenUpAlarm(api, given_up, external_url="http://slo", lifetime=timedelta(minutes=4))
-        assert await alarm.keep([], at=now())
-        assert await alarm.keep([], at=now())
+        api = AlertmanagerApi(server.url, clock=SkewedClock(), instruments=RecordingInstruments())
+        alarm = GivenUpAlert(api, given_up, external_url="http://slo", lifetime=timedelta(minutes=4))
+        assert await alarm.resend([], at=now())
+        assert await alarm.resend([], at=now())
         await alarm.aclose()
 
     with Scripted(Reply(status=200)) as server:
@@ -135,13 +135,13 @@ def test_a_watchdog_ends_at_a_real_alertmanager_when_the_work_does() -> None:
     )
 
     async def play(server: Server) -> None:
-        api = AlertmanagerApi(server.url, clock=SkewedClock(), instruments=Remembered())
+        api = AlertmanagerApi(server.url, clock=SkewedClock(), instruments=RecordingInstruments())
         watchdog = Watchdog(api, options, is_healthy=work)
-        assert await watchdog.keep([], at=now())
+        assert await watchdog.resend([], at=now())
         (alert,) = await asyncio.to_thread(_watchdogs, server)
         assert alert["labels"] == {"alertname": "Watchdog", "service": "sloburn", "severity": "none", "team": "sre"}
         work.done = False
-        assert await watchdog.keep([], at=now())
+        assert await watchdog.resend([], at=now())
         await reaches(lambda: _watchdogs(server) == [])
         await watchdog.aclose()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.clock import SystemClock
-from app.delivery import MemoryMessages, NoInstruments
+from app.delivery import MemoryMessageRefs, NoInstruments
 from app.documents import load_documents
 from app.integrations import DeliveryConfig, NotifierContext, load_config, open_receivers
 from app.integrations.config.resolve import AlertmanagerTargets, ReceiverConfig
@@ -87,7 +87,7 @@ def test_an_alertmanager_with_another_clock_is_a_reason_not_to_be_ready() -> Non
             interval=timedelta(seconds=30),
             clock=SystemClock(),
             instruments=NoInstruments(),
-            messages=MemoryMessages(),
+            message_refs=MemoryMessageRefs(),
         )
         found = open_receivers(config, context, is_healthy=lambda: True)
         await found.receivers[0].deliver([firing()], at=datetime.now(tz=UTC))

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import trustme
 
-from app.delivery.message_refs import MemoryMessages
+from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome
 from app.http import bypasses, environment_proxies, proxies
 from app.integrations import NotifierContext, Receivers, load_config, open_receivers
 from tests.store.notices import firing
 from tests.support.connect_proxy import ConnectProxy
-from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.receiver_harness import now
 from tests.support.scripted_server import Reply, Scripted
 
@@ -32,8 +32,8 @@ def _open(folder: Path, text: str, environment: Mapping[str, str] | None = None)
         external_url="https://slo.example",
         interval=timedelta(seconds=30),
         clock=SkewedClock(),
-        instruments=Remembered(),
-        messages=MemoryMessages(),
+        instruments=RecordingInstruments(),
+        message_refs=MemoryMessageRefs(),
     )
     return open_receivers(loaded.config, context, is_healthy=lambda: True)
 

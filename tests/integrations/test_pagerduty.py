@@ -4,14 +4,14 @@ from datetime import timedelta
 
 import orjson
 
-from app.delivery.message_receiver import Manners, Messenger
-from app.delivery.message_refs import MemoryMessages
-from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Rejected
+from app.delivery.message_receiver import Notifier, RateLimit
+from app.delivery.message_refs import MemoryMessageRefs
+from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Rejected
 from app.http.secrets import FixedSecret
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions, dedup_key
 from app.slo import Severity
 from tests.store.notices import firing, resolved
-from tests.support.fake_receivers import Remembered
+from tests.support.fake_receivers import RecordingInstruments
 from tests.support.receiver_harness import WRITER, deliver, outgoing
 from tests.support.scripted_server import Reply, Scripted
 
@@ -19,7 +19,7 @@ KEY = "canary0123456789abcdef0123456789"
 ACCEPTED = Reply(status=202, body=b'{"status":"success","dedup_key":"x"}')
 
 
-def _pagerduty(server: Scripted) -> Messenger:
+def _pagerduty(server: Scripted) -> Notifier:
     options = PagerDutyOptions(routing_key=FixedSecret(KEY), url=f"{server.url}/v2/enqueue")
     return PagerDuty(options, outgoing=outgoing(), writer=WRITER)
 
@@ -55,7 +55,7 @@ def test_429_and_5xx_are_tried_again_and_400_is_not() -> None:
         Reply(status=503),
         Reply(status=400, body=b'{"status":"invalid event","errors":["routing_key ' + KEY.encode() + b' is wrong"]}'),
     ]
-    instruments = Remembered()
+    instruments = RecordingInstruments()
     with Scripted(*script) as server:
         limited, broken, refused = (
             outcomes[0] for outcomes in deliver(lambda: _pagerduty(server), *[[firing()]] * 3, instruments=instruments)
@@ -83,7 +83,7 @@ def test_an_incident_whose_answer_was_lost_ends_although_its_alert_was_sent_agai
     first, others = firing("a"), [firing("b"), firing("c")]
     batches = [[first], [first, *others], [resolved("a")], [resolved("b"), resolved("c")]]
     with Scripted(Reply(cut=True), otherwise=ACCEPTED) as server:
-        outcomes = deliver(lambda: _pagerduty(server), *batches, manners=Manners(per_minute=1))
+        outcomes = deliver(lambda: _pagerduty(server), *batches, rate_limit=RateLimit(per_minute=1))
         sent = [(body["event_action"], body["dedup_key"]) for body in server.bodies]
     alone, digest = dedup_key(first), sent[1][1]
     assert sent == [("trigger", alone), ("trigger", digest), ("resolve", alone), ("resolve", digest)]
@@ -113,7 +113,7 @@ def test_what_is_too_large_loses_details_and_no_links() -> None:
 def test_hundreds_at_once_are_one_incident_that_closes_with_the_last() -> None:
     many = [firing(f"slo-{number}") for number in range(300)]
     over = [resolved(f"slo-{number}") for number in range(300)]
-    book = MemoryMessages()
+    book = MemoryMessageRefs()
     with Scripted(otherwise=ACCEPTED) as server:
         fired, some, rest = deliver(lambda: _pagerduty(server), many, over[:299], over[299:], book=book)
         assert fired == [Delivered()] * 300
@@ -130,7 +130,7 @@ def test_hundreds_at_once_are_one_incident_that_closes_with_the_last() -> None:
 def test_ends_wait_for_their_turn_since_each_closes_its_own_incident() -> None:
     over = [resolved(f"slo-{number}") for number in range(5)]
     with Scripted(otherwise=ACCEPTED) as server:
-        (outcomes,) = deliver(lambda: _pagerduty(server), over, manners=Manners(per_minute=3))
+        (outcomes,) = deliver(lambda: _pagerduty(server), over, rate_limit=RateLimit(per_minute=3))
         assert outcomes[:3] == [Delivered()] * 3
-        assert all(isinstance(outcome, Held) for outcome in outcomes[3:])
+        assert all(isinstance(outcome, Deferred) for outcome in outcomes[3:])
         assert len(server.requests) == 3

@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 
 from app.clock import SystemClock
-from app.delivery.message_receiver import Direct, Messenger
-from app.delivery.message_refs import MemoryMessages
+from app.delivery.message_receiver import MessageReceiver, Notifier
+from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.outcome import Failed, FailureReason, Outcome
-from app.http.client import Outgoing, OutgoingOptions
+from app.http.client import CheckedClient, ClientOptions
 from app.http.secrets import FixedSecret
 from app.integrations import Alertmanager, AlertmanagerOptions
 from app.integrations.email.notifier import Mail, MailOptions
@@ -22,10 +22,10 @@ from app.integrations.slack.notifier import SlackWebhook
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.prometheus import HttpConfig, PrometheusError, open_client
 from tests.store.notices import firing
-from tests.support.fake_receivers import Remembered, SkewedClock
+from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.receiver_harness import WRITER, now
 
-OPTIONS = OutgoingOptions(deadline=timedelta(seconds=0.3))
+OPTIONS = ClientOptions(deadline=timedelta(seconds=0.3))
 _SILENT_S = 30
 MANY = 12
 """More than asyncio's executor has threads on two cores."""
@@ -45,9 +45,9 @@ def silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     gate.set()
 
 
-def _messenger(kind: str, number: int) -> Messenger:
+def _notifier(kind: str, number: int) -> Notifier:
     url = f"http://host{number}.silent.example/"
-    outgoing = Outgoing(OPTIONS)
+    outgoing = CheckedClient(OPTIONS)
     match kind:
         case "webhook":
             target = WebhookOptions(url=FixedSecret(url))
@@ -62,7 +62,9 @@ def _messenger(kind: str, number: int) -> Messenger:
 
 
 async def _direct(kind: str, number: int) -> Outcome:
-    receiver = Direct("team", _messenger(kind, number), messages=MemoryMessages(), instruments=Remembered())
+    receiver = MessageReceiver(
+        "team", _notifier(kind, number), message_refs=MemoryMessageRefs(), instruments=RecordingInstruments()
+    )
     try:
         return (await receiver.deliver([firing()], at=now()))[0]
     finally:
@@ -73,7 +75,7 @@ async def _alertmanager(_: str, number: int) -> Outcome:
     options = AlertmanagerOptions(
         urls=(f"http://am{number}.silent.example:9093",), external_url="http://x", outgoing=OPTIONS
     )
-    receiver = Alertmanager(options, clock=SkewedClock(), instruments=Remembered())
+    receiver = Alertmanager(options, clock=SkewedClock(), instruments=RecordingInstruments())
     try:
         return (await receiver.deliver([firing()], at=now()))[0]
     finally:
@@ -118,7 +120,7 @@ def test_receivers_fail_by_their_deadline_and_leave_the_executor_alone(
 def test_the_heartbeat_fails_by_its_deadline() -> None:
     async def play() -> bool:
         url = FixedSecret("http://beat.silent.example/")
-        heartbeat = Heartbeat(url, every=timedelta(seconds=1), outgoing=Outgoing(OPTIONS), is_healthy=lambda: True)
+        heartbeat = Heartbeat(url, every=timedelta(seconds=1), outgoing=CheckedClient(OPTIONS), is_healthy=lambda: True)
         try:
             return await heartbeat.beat()
         finally:

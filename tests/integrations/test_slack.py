@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.delivery.message_receiver import Messenger
-from app.delivery.message_refs import MemoryMessages
+from app.delivery.message_receiver import Notifier
+from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.outcome import Delivered, Failed, FailureReason, Rejected
 from app.http.secrets import FixedSecret
 from app.integrations.slack import notifier as slack
@@ -20,12 +20,12 @@ TOKEN = "xoxb-canary-1234"  # noqa: S105  # of no account
 POSTED = Reply(body=b'{"ok":true,"channel":"C42","ts":"1700000000.000100"}')
 
 
-def _webhook(server: Scripted) -> Messenger:
+def _webhook(server: Scripted) -> Notifier:
     url = FixedSecret(f"{server.url}/services/T0/B0/canary")
     return SlackWebhook(url, outgoing=outgoing(), writer=WRITER)
 
 
-def _bot(server: Scripted) -> Messenger:
+def _bot(server: Scripted) -> Notifier:
     options = SlackBotOptions(token=FixedSecret(TOKEN), channel="#slo", api=f"{server.url}/api")
     return SlackBot(options, outgoing=outgoing(), writer=WRITER)
 
@@ -93,7 +93,7 @@ def test_a_failure_of_the_first_spares_the_others_the_wait() -> None:
 
 
 def test_a_bot_turns_the_message_of_a_page_into_its_end() -> None:
-    book = MemoryMessages()
+    book = MemoryMessageRefs()
     with Scripted(otherwise=POSTED) as server:
         deliver(lambda: _bot(server), [firing()], [resolved()], book=book)
         post, update = server.requests
@@ -106,7 +106,7 @@ def test_a_bot_turns_the_message_of_a_page_into_its_end() -> None:
 
 
 def test_a_message_that_is_gone_is_written_anew() -> None:
-    book = MemoryMessages()
+    book = MemoryMessageRefs()
     book.remember("team", [firing()], handle="C42:1.0", at=firing().at)
     with Scripted(Reply(body=b'{"ok":false,"error":"message_not_found"}'), otherwise=POSTED) as server:
         assert deliver(lambda: _bot(server), [resolved()], book=book) == [[Delivered()]]
@@ -140,7 +140,7 @@ def test_hundreds_at_once_are_one_message_that_changes_with_the_last() -> None:
     many = [firing(f"slo-{number}", service=f"s{number % 3}") for number in range(200)]
     over = [resolved(f"slo-{number}", service=f"s{number % 3}") for number in range(200)]
     with Scripted(otherwise=POSTED) as server:
-        deliver(lambda: _bot(server), many, over[:100], over[100:], book=MemoryMessages())
+        deliver(lambda: _bot(server), many, over[:100], over[100:], book=MemoryMessageRefs())
         assert [request.path for request in server.requests] == ["/api/chat.postMessage", "/api/chat.update"]
         assert "200 alerts of 3 services fire at once" in server.bodies[0]["text"]
         assert "and 180 more" in server.bodies[0]["attachments"][0]["text"]

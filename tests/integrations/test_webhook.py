@@ -14,9 +14,9 @@ from structlog.testing import capture_logs
 from typing_extensions import override
 
 from app.alerting import Notification, resolve
-from app.delivery.message_receiver import Manners, Messenger
-from app.delivery.message_refs import MemoryMessages
-from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Rejected
+from app.delivery.message_receiver import Notifier, RateLimit
+from app.delivery.message_refs import MemoryMessageRefs
+from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Rejected
 from app.http.secrets import FixedSecret
 from app.integrations.webhook.notifier import Webhook, WebhookOptions, fingerprint
 from app.slo import Cause, Severity
@@ -29,9 +29,7 @@ from tests.support.scripted_server import Reply, Request, Scripted
 from tests.support.servers import Sink, alertmanager
 
 
-def _webhook(
-    server: Scripted, *, secret: str | None = None, deadline_s: float = 60.0, path: str = "/hook"
-) -> Messenger:
+def _webhook(server: Scripted, *, secret: str | None = None, deadline_s: float = 60.0, path: str = "/hook") -> Notifier:
     options = WebhookOptions(
         url=FixedSecret(server.url + path),
         secret=None if secret is None else FixedSecret(secret),
@@ -125,7 +123,9 @@ def test_hundreds_at_once_are_one_post_and_the_one_that_is_refused_is_found() ->
 def test_few_at_once_are_posts_of_their_own() -> None:
     with Scripted() as server:
         deliver(
-            lambda: _webhook(server), [firing(f"slo-{number}") for number in range(4)], manners=Manners(per_minute=4)
+            lambda: _webhook(server),
+            [firing(f"slo-{number}") for number in range(4)],
+            rate_limit=RateLimit(per_minute=4),
         )
         assert [len(body["alerts"]) for body in server.bodies] == [1] * 4
 
@@ -187,7 +187,7 @@ def test_a_digest_is_a_group_that_is_resolved_with_its_last_alert(restarted: boo
     some = [firing(f"slo-{number}") for number in range(30)]
     more = [firing(f"other-{number}") for number in range(30)]
     over = [resolve(notice, at=notice.at + timedelta(minutes=5)) for notice in (*some, *more)]
-    book, issues = MemoryMessages(), Issues()
+    book, issues = MemoryMessageRefs(), Issues()
     with Scripted() as server:
         make = lambda: _webhook(server)  # noqa: E731  as `deliver` wants it
         deliver(make, some, more, *([] if restarted else [over[:10]]), book=book)
@@ -237,7 +237,9 @@ def test_a_digest_whose_answer_was_lost_ends_although_its_alerts_were_sent_again
 
     with DigestIsLost() as server:
         alone = [[notice] for notice in (*some, *over)]
-        *_, failed, retried = deliver(lambda: _webhook(server), some, *alone, over[2:], manners=Manners(per_minute=2))
+        *_, failed, retried = deliver(
+            lambda: _webhook(server), some, *alone, over[2:], rate_limit=RateLimit(per_minute=2)
+        )
         assert isinstance(failed[0], Failed)
         assert retried == [Delivered()]
         assert ends == []
@@ -249,7 +251,7 @@ def test_a_digest_whose_answer_was_lost_ends_although_its_alerts_were_sent_again
 
 
 def test_an_end_waits_while_nobody_can_say_what_still_fires() -> None:
-    class Unreadable(MemoryMessages):
+    class Unreadable(MemoryMessageRefs):
         @override
         def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:
             raise StoreError("disk I/O error")
@@ -258,7 +260,7 @@ def test_an_end_waits_while_nobody_can_say_what_still_fires() -> None:
     over = [resolve(notice, at=notice.at) for notice in some]
     with Scripted() as server:
         _, waits, told = deliver(lambda: _webhook(server), some, over[:10], over, book=Unreadable())
-        assert all(isinstance(outcome, Held) for outcome in waits)
+        assert all(isinstance(outcome, Deferred) for outcome in waits)
         assert told == [Delivered()] * 30
         assert [body["status"] for body in server.bodies] == ["firing", "resolved"]
 
@@ -297,7 +299,7 @@ def test_an_alert_that_cannot_be_written_is_found_in_a_digest() -> None:
     many = [firing(f"slo-{number}", labels=(("team", "\ud800" if number == 5 else "a"),)) for number in range(8)]
     # Tracebacks as they are drawn in tests take seconds on a busy machine.
     with Scripted() as server, capture_logs():
-        (outcomes,) = deliver(lambda: _webhook(server), many, manners=Manners(per_minute=1))
+        (outcomes,) = deliver(lambda: _webhook(server), many, rate_limit=RateLimit(per_minute=1))
         taken = sorted(alert["labels"]["slo"] for body in server.bodies for alert in body["alerts"])
     assert [number for number, outcome in enumerate(outcomes) if outcome != Delivered()] == [5]
     assert len(taken) == 7

@@ -11,12 +11,12 @@ from typing_extensions import override
 
 from app.alerting import Notification
 from app.store import Database, Transaction, open_database
-from app.store.dead_letters import dead_letters, revive
+from app.store.dead_letters import dead_letters, retry
 from app.store.outbox import (
-    bury,
     claim,
+    defer_until,
     enqueue,
-    hold_until,
+    give_up,
     idempotency_key,
     mark_done,
     next_due,
@@ -105,7 +105,7 @@ def test_a_held_entry_has_no_attempt_behind_it(database: Database) -> None:
     _put(database, firing())
     with database.begin() as tx:
         (entry,) = claim(tx, "am", owner="a worker", at=START, lease=LEASE)
-        hold_until(tx, entry.id, START + MINUTE)
+        defer_until(tx, entry.id, START + MINUTE)
         assert next_due(tx, "am") == START + MINUTE
         assert claim(tx, "am", owner="a worker", at=START + MINUTE, lease=LEASE)[0].attempts == 0
 
@@ -114,13 +114,13 @@ def test_a_dead_letter_blocks_nobody_can_be_seen_and_revived(database: Database)
     _put(database, firing(), resolved())
     with database.begin() as tx:
         (entry,) = claim(tx, "am", owner="a worker", at=START, lease=LEASE)
-        bury(tx, entry.id, at=START, error="400: bad label")
+        give_up(tx, entry.id, at=START, error="400: bad label")
         (dead,) = dead_letters(tx)
         assert (dead.alert_key, dead.status, dead.error) == (firing().key, "firing", "400: bad label")
         assert claim(tx, "am", owner="a worker", at=START, lease=LEASE)[0].notice == resolved()
-        assert not revive(tx, dead.id, at=START), "the end is under way"
-        assert revive(tx, dead.id, at=START + LEASE)
-        assert not revive(tx, dead.id, at=START + LEASE)
+        assert not retry(tx, dead.id, at=START), "the end is under way"
+        assert retry(tx, dead.id, at=START + LEASE)
+        assert not retry(tx, dead.id, at=START + LEASE)
         assert claim(tx, "am", owner="a worker", at=START + LEASE, lease=LEASE)[0].notice == firing()
 
 
@@ -167,7 +167,7 @@ def test_what_ended_long_ago_is_pruned_and_what_waits_is_not(database: Database)
     with database.begin() as tx:
         first, second, _ = claim(tx, "am", owner="a worker", at=START, lease=LEASE)
         mark_done(tx, [first.id], at=START)
-        bury(tx, second.id, at=START + MINUTE, error="no")
+        give_up(tx, second.id, at=START + MINUTE, error="no")
         assert prune_outbox(tx, before=START + MINUTE) == 1
         assert [dead.id for dead in dead_letters(tx)] == [second.id]
         assert oldest_waiting(tx) == START

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from app.alerting import Notification
 from app.store import open_database
-from app.store.outbox import OutboxEntry, bury, claim, enqueue, hold_until, mark_done, retry_at
+from app.store.outbox import OutboxEntry, claim, defer_until, enqueue, give_up, mark_done, retry_at
 from tests.store.notices import firing, resolved
 
 RECEIVERS, ALERTS = ("pager", "chat"), ("a", "b", "c")
@@ -66,11 +66,11 @@ class Outbox(RuleBasedStateMachine):
                 case "done":
                     mark_done(tx, [entry.id], at=self.at)
                 case "dead":
-                    bury(tx, entry.id, at=self.at, error="never")
+                    give_up(tx, entry.id, at=self.at, error="never")
                 case "retry":
                     retry_at(tx, entry.id, self.at + timedelta(seconds=20), error="later")
                 case _:
-                    hold_until(tx, entry.id, self.at + timedelta(seconds=5))
+                    defer_until(tx, entry.id, self.at + timedelta(seconds=5))
         told = self.ended[entry.receiver, entry.notice.slo]
         if outcome in {"done", "dead"} and entry.notice not in told:
             told.append(entry.notice)

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from app.alerting import Notification
 from app.clock import Clock
-from app.delivery import DeliveryInstruments, FailureReason, Keeper, Receiver
+from app.delivery import DeliveryInstruments, FailureReason, Reasserter, Receiver
 from app.delivery.outcome import Delivered, Outcome
 
 
@@ -29,7 +29,7 @@ class SkewedClock(Clock):
         return monotonic()
 
 
-class Remembered(DeliveryInstruments):
+class RecordingInstruments(DeliveryInstruments):
     """Instruments that can be read."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Remembered(DeliveryInstruments):
         self.skews[peer] = seconds
 
 
-class FakeReceiver(Receiver, Keeper):
+class FakeReceiver(Receiver, Reasserter):
     """Takes what it is told, after an optional delay; outcomes can be scripted, the default is success."""
 
     def __init__(self, name: str, *, delay_s: float = 0.0, tracks_alerts: bool = True) -> None:
@@ -64,7 +64,7 @@ class FakeReceiver(Receiver, Keeper):
         self._tracks_alerts = tracks_alerts
         self.script: list[Outcome | Exception] = []
         self.told: list[Notification] = []
-        self.kept: list[Sequence[Notification]] = []
+        self.resent: list[Sequence[Notification]] = []
 
     @property
     @override
@@ -90,6 +90,6 @@ class FakeReceiver(Receiver, Keeper):
         return outcomes
 
     @override
-    async def keep(self, notices: Sequence[Notification], *, at: datetime) -> bool:
-        self.kept.append(notices)
+    async def resend(self, notices: Sequence[Notification], *, at: datetime) -> bool:
+        self.resent.append(notices)
         return True

@@ -1,4 +1,4 @@
-"""What tests of direct receivers share: a receiver of any messenger, told in batches."""
+"""What tests of direct receivers share: a receiver of any notifier, told in batches."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -6,20 +6,20 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from app.alerting import Notification
-from app.delivery.message_receiver import Direct, Manners, Messenger
-from app.delivery.message_refs import MemoryMessages
+from app.delivery.message_receiver import MessageReceiver, Notifier, RateLimit
+from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.outcome import Outcome
-from app.http.client import Outgoing, OutgoingOptions
-from app.wording.messages import Writer
-from tests.support.fake_receivers import Remembered
+from app.http.client import CheckedClient, ClientOptions
+from app.wording.messages import MessageWriter
+from tests.support.fake_receivers import RecordingInstruments
 
 T = TypeVar("T")
 EXTERNAL_URL = "https://slo.example"
-WRITER = Writer(external_url=EXTERNAL_URL)
+WRITER = MessageWriter(external_url=EXTERNAL_URL)
 
 
-def outgoing(deadline_s: float = 60.0) -> Outgoing:
-    return Outgoing(OutgoingOptions(deadline=timedelta(seconds=deadline_s)))
+def outgoing(deadline_s: float = 60.0) -> CheckedClient:
+    return CheckedClient(ClientOptions(deadline=timedelta(seconds=deadline_s)))
 
 
 def now() -> datetime:
@@ -27,22 +27,22 @@ def now() -> datetime:
 
 
 def deliver(
-    make: Callable[[], Messenger],
+    make: Callable[[], Notifier],
     *batches: Sequence[Notification],
-    book: MemoryMessages | None = None,
-    manners: Manners | None = None,
-    instruments: Remembered | None = None,
+    book: MemoryMessageRefs | None = None,
+    rate_limit: RateLimit | None = None,
+    instruments: RecordingInstruments | None = None,
 ) -> list[list[Outcome]]:
     """The outcomes of batches that are delivered one after the other."""
 
     async def play() -> list[list[Outcome]]:
-        messenger = make()
-        receiver = Direct(
+        notifier = make()
+        receiver = MessageReceiver(
             "team",
-            messenger,
-            messages=book or MemoryMessages(),
-            instruments=instruments or Remembered(),
-            manners=manners or Manners(),
+            notifier,
+            message_refs=book or MemoryMessageRefs(),
+            instruments=instruments or RecordingInstruments(),
+            rate_limit=rate_limit or RateLimit(),
         )
         try:
             return [list(await receiver.deliver(batch, at=now())) for batch in batches]

@@ -1,4 +1,4 @@
-"""Words of people's own: what they can say, and what no template can do (S6)."""
+"""MessageText of people's own: what they can say, and what no template can do (S6)."""
 
 import doctest
 import time

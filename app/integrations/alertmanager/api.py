@@ -14,10 +14,10 @@ from app.clock import Clock
 from app.delivery.outcome import Failed, FailureReason
 from app.delivery.ports import DeliveryInstruments
 from app.http.answers import POISON, Answer, failure_of
-from app.http.client_options import OutgoingOptions
+from app.http.client_options import ClientOptions
 from app.http.dates import clock_skew
 from app.http.failures import AttemptError
-from app.http.secrets import blotted
+from app.http.secrets import redacted
 from app.http.sending import Sender
 from app.integrations.alertmanager.payload import PostableAlert
 
@@ -36,7 +36,7 @@ class AlertmanagerApi:
     """
 
     def __init__(
-        self, url: str, *, clock: Clock, instruments: DeliveryInstruments, outgoing: OutgoingOptions | None = None
+        self, url: str, *, clock: Clock, instruments: DeliveryInstruments, outgoing: ClientOptions | None = None
     ) -> None:
         parts = urlsplit(url)
         self.peer = f"alertmanager/{parts.netloc.rpartition('@')[2]}"
@@ -44,7 +44,7 @@ class AlertmanagerApi:
         self._clock = clock
         self._instruments = instruments
         self._base = httpx.URL(url.rstrip("/"))
-        self._outgoing = outgoing or OutgoingOptions()
+        self._outgoing = outgoing or ClientOptions()
         self._timeout_s = self._outgoing.deadline.total_seconds()
         self._sender = Sender(self._outgoing)
 
@@ -73,8 +73,8 @@ class AlertmanagerApi:
         if httpx.codes.is_success(answer.status):
             return None
         if answer.status in POISON:
-            return blotted(answer.text, self._outgoing.http.secrets)[:_DETAIL_CHARS]
-        raise AttemptError(self._blotted(failure_of(answer)))
+            return redacted(answer.text, self._outgoing.http.secrets)[:_DETAIL_CHARS]
+        raise AttemptError(self._redacted(failure_of(answer)))
 
     async def _exchange(self, method: str, path: str, content: bytes | None = None) -> Answer:
         sent = self._clock.now()
@@ -86,7 +86,7 @@ class AlertmanagerApi:
             raise AttemptError(Failed(reason=FailureReason.TIMEOUT, detail=detail)) from error
         except httpx.HTTPError as error:
             detail = f"{self.peer} cannot be reached: {error}"
-            failed = self._blotted(Failed(reason=FailureReason.UNREACHABLE, detail=detail))
+            failed = self._redacted(Failed(reason=FailureReason.UNREACHABLE, detail=detail))
             raise AttemptError(failed) from error
         skew = clock_skew(answer.headers.get("date"), sent=sent, received=self._clock.now())
         if skew is not None:
@@ -99,8 +99,8 @@ class AlertmanagerApi:
         headers = {**(_JSON if content is not None else {}), **await self._outgoing.http.own_headers()}
         return await self._sender.send(method, target, _read, content=content, headers=headers)
 
-    def _blotted(self, failed: Failed) -> Failed:
-        return replace(failed, detail=blotted(failed.detail, self._outgoing.http.secrets)[:_DETAIL_CHARS])
+    def _redacted(self, failed: Failed) -> Failed:
+        return replace(failed, detail=redacted(failed.detail, self._outgoing.http.secrets)[:_DETAIL_CHARS])
 
 
 async def _read(response: httpx.Response) -> Answer:

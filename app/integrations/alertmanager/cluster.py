@@ -9,11 +9,11 @@ from typing_extensions import override
 
 from app.alerting import Notification
 from app.clock import Clock
-from app.delivery.outcome import Delivered, Held, Outcome, best
+from app.delivery.outcome import Deferred, Delivered, Outcome, best
 from app.delivery.ports import DeliveryInstruments, Receiver
-from app.http.client import OutgoingOptions
+from app.http.client import ClientOptions
 from app.integrations.alertmanager.api import AlertmanagerApi
-from app.integrations.alertmanager.payload import Wire
+from app.integrations.alertmanager.payload import PayloadWriter
 from app.integrations.alertmanager.peer import RECEIVER, AlertmanagerPeer, Reassertion
 from app.wording.templates import Templates
 
@@ -40,7 +40,7 @@ class AlertmanagerOptions:
     external_url: str
     interval: timedelta = timedelta(seconds=30)
     resend_delay: timedelta = timedelta(minutes=1)
-    outgoing: OutgoingOptions = field(default_factory=OutgoingOptions)
+    outgoing: ClientOptions = field(default_factory=ClientOptions)
     reassertion: Reassertion = field(default_factory=Reassertion)
     name: str = RECEIVER
     templates: Templates = field(default_factory=Templates)
@@ -54,11 +54,11 @@ class AlertmanagerOptions:
 class Alertmanager(Receiver):
     """Sends every change to all peers at once, and waits no longer than for the first that takes it.
 
-    A peer that was away is brought up to date by its own repetitions: every peer is a `Keeper`.
+    A peer that was away is brought up to date by its own repetitions: every peer is a `Reasserter`.
     """
 
     def __init__(self, options: AlertmanagerOptions, *, clock: Clock, instruments: DeliveryInstruments) -> None:
-        wire = Wire(external_url=options.external_url, lifetime=options.lifetime, templates=options.templates)
+        wire = PayloadWriter(external_url=options.external_url, lifetime=options.lifetime, templates=options.templates)
         self._name = options.name
         self.peers = tuple(
             AlertmanagerPeer(
@@ -85,7 +85,7 @@ class Alertmanager(Receiver):
     @override
     async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
         pending = {self._start(peer, notices, at) for peer in self.peers if not peer.busy}
-        outcomes: list[Outcome] = [Held(until=at + _SOON)] * len(notices)
+        outcomes: list[Outcome] = [Deferred(until=at + _SOON)] * len(notices)
         answers: list[list[Outcome]] = []
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)

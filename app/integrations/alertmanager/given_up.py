@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing_extensions import override
 
 from app.alerting import Notification
-from app.delivery.ports import Keeper
+from app.delivery.ports import Reasserter
 from app.http.failures import AttemptError
 from app.integrations.alertmanager.api import AlertmanagerApi
 from app.integrations.alertmanager.payload import PostableAlert
@@ -21,7 +21,7 @@ GivenUp = Callable[[datetime], Sequence[str]]
 _REMEMBERED = timedelta(hours=1)
 
 
-class GivenUpAlarm(Keeper):
+class GivenUpAlert(Reasserter):
     """Tells one Alertmanager, for an hour, which receivers have not taken what they were sent."""
 
     def __init__(self, api: AlertmanagerApi, given_up: GivenUp, *, external_url: str, lifetime: timedelta) -> None:
@@ -38,7 +38,7 @@ class GivenUpAlarm(Keeper):
         return f"given up at {self._api.peer}"
 
     @override
-    async def keep(self, notices: Sequence[Notification], *, at: datetime) -> bool:
+    async def resend(self, notices: Sequence[Notification], *, at: datetime) -> bool:
         # What cannot be read is as it was.
         with suppress(StoreError):
             self._counts = Counter(await asyncio.to_thread(self._given_up, at - _REMEMBERED))

@@ -25,7 +25,7 @@ class PostableAlert(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wire:
+class PayloadWriter:
     """How notices become alerts.
 
     Attributes:

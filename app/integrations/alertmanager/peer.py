@@ -18,11 +18,11 @@ import structlog
 from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus
-from app.delivery.outcome import Delivered, Failed, FailureReason, Held, Outcome, Rejected, unforeseen
-from app.delivery.ports import DeliveryInstruments, Keeper
+from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Outcome, Rejected, unexpected
+from app.delivery.ports import DeliveryInstruments, Reasserter
 from app.http.failures import AttemptError
 from app.integrations.alertmanager.api import AlertmanagerApi
-from app.integrations.alertmanager.payload import PostableAlert, Wire
+from app.integrations.alertmanager.payload import PayloadWriter, PostableAlert
 
 _log = structlog.get_logger(__name__)
 BATCH = 256
@@ -65,21 +65,21 @@ class _Seen:
     until: datetime | None = None
 
 
-class AlertmanagerPeer(Keeper):
+class AlertmanagerPeer(Reasserter):
     """Tells one Alertmanager, one request at a time."""
 
     def __init__(
         self,
         api: AlertmanagerApi,
         *,
-        wire: Wire,
+        wire: PayloadWriter,
         reassertion: Reassertion,
         instruments: DeliveryInstruments,
         receiver: str = RECEIVER,
     ) -> None:
         self._receiver = receiver
         self._api = api
-        self._wire = wire
+        self._payload = wire
         self._reassertion = reassertion
         self._instruments = instruments
         self._turn = asyncio.Lock()
@@ -108,12 +108,12 @@ class AlertmanagerPeer(Keeper):
             return await self._send(notices, at=at, changes=True)
         except Exception as error:  # noqa: BLE001  the other peers have perhaps taken it, and that must count
             _log.exception("sending alerts failed unexpectedly", receiver=self._receiver, peer=self.name)
-            return self._failed(AttemptError(unforeseen(error)), len(notices))
+            return self._failed(AttemptError(unexpected(error)), len(notices))
 
     @override
-    async def keep(self, notices: Sequence[Notification], *, at: datetime) -> bool:
-        picture = {notice.instance: notice.incident for notice in notices}
-        self._refused = {key: incident for key, incident in self._refused.items() if picture.get(key) == incident}
+    async def resend(self, notices: Sequence[Notification], *, at: datetime) -> bool:
+        incidents = {notice.instance: notice.incident for notice in notices}
+        self._refused = {key: incident for key, incident in self._refused.items() if incidents.get(key) == incident}
         repeated = [notice for notice in notices if notice.instance not in self._refused]
         outcomes = await self._send(repeated, at=at, changes=False)
         return not any(map(_is_of_peer, outcomes))
@@ -162,7 +162,7 @@ class AlertmanagerPeer(Keeper):
     def _alert(self, notice: Notification, form: _Form, at: datetime) -> PostableAlert:
         told = replace(notice, status=NotificationStatus.FIRING, ends_at=None) if form is _Form.ASSERTED else notice
         # If its clock is ahead of ours, an end in our future may lie in its past, and it would notify nobody.
-        return self._wire.alert(told, at=at + timedelta(seconds=max(self._api.skew, 0.0)))
+        return self._payload.alert(told, at=at + timedelta(seconds=max(self._api.skew, 0.0)))
 
     def _note(
         self, notice: Notification, form: _Form, outcome: Outcome, started_at: datetime | None, at: datetime
@@ -175,11 +175,11 @@ class AlertmanagerPeer(Keeper):
         self._refused.pop(notice.instance, None)
         match form:
             case _Form.NOT_YET:
-                return Held(until=self._seen[notice.instance].until or at)
+                return Deferred(until=self._seen[notice.instance].until or at)
             case _Form.ASSERTED:
                 until = self._reassertion.seen_at(notice, at)
                 self._seen[notice.instance] = _Seen(incident=notice.incident, started_at=started_at, until=until)
-                return Held(until=until)
+                return Deferred(until=until)
             case _Form.AS_IT_IS:
                 if notice.status is NotificationStatus.FIRING:
                     self._note_firing(notice, started_at, at)
@@ -211,10 +211,10 @@ class AlertmanagerPeer(Keeper):
         try:
             alert = self._alert(notice, form, at)
             orjson.dumps(alert)
-        except Exception as error:  # noqa: BLE001  whatever it is, it concerns this alert only
+        except Exception as error:  # noqa: BLE001  whatever it is, it is_routed_to this alert only
             _log.exception("an alert cannot be written", receiver=self._receiver, alert=notice.instance)
             self._instruments.failed(self._receiver, FailureReason.INTERNAL)
-            return unforeseen(error)
+            return unexpected(error)
         return alert
 
     async def _post(self, alerts: Sequence[PostableAlert]) -> list[Outcome]:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing_extensions import override
 
 from app.alerting import Notification
-from app.delivery.ports import Keeper
+from app.delivery.ports import Reasserter
 from app.http.failures import AttemptError
 from app.integrations.alertmanager.api import AlertmanagerApi
 from app.integrations.alertmanager.payload import PostableAlert
@@ -24,7 +24,7 @@ class WatchdogOptions:
     lifetime: timedelta
 
 
-class Watchdog(Keeper):
+class Watchdog(Reasserter):
     """An alert at one Alertmanager that fires while ticks do their work."""
 
     def __init__(self, api: AlertmanagerApi, options: WatchdogOptions, *, is_healthy: IsHealthy) -> None:
@@ -39,7 +39,7 @@ class Watchdog(Keeper):
         return f"watchdog at {self._api.peer}"
 
     @override
-    async def keep(self, notices: Sequence[Notification], *, at: datetime) -> bool:
+    async def resend(self, notices: Sequence[Notification], *, at: datetime) -> bool:
         if not self._is_healthy():
             return True
         self._since = self._since or at

@@ -9,7 +9,7 @@ from app.http import environment_proxies, is_header_name, is_header_value
 from app.http.request_options import HttpOptions, Login, ProxyOptions, TlsOptions, is_proxy_url
 from app.http.secrets import FixedSecret, PlainValue, Secret
 from app.integrations.config.model import HeaderModel, HttpModel, ProxyModel, TlsModel
-from app.integrations.config.secret_loader import Vault
+from app.integrations.config.secret_loader import SecretLoader
 from app.yamldoc.findings import FieldPath
 
 _PROXY_REMEDY = "write something like http://proxy.example.org:3128"
@@ -19,22 +19,22 @@ _PROXY_REMEDY = "write something like http://proxy.example.org:3128"
 class HttpReader:
     """Reads the parts of the file about HTTP; *proxy* is for whoever names none of their own."""
 
-    vault: Vault
+    loader: SecretLoader
     proxy: ProxyOptions
 
     def proxy_of(self, model: ProxyModel, at: FieldPath) -> ProxyOptions:
         """The proxy that is named, or that of the environment where that is asked for, or that of all."""
         url = self.proxy_url(model.proxy_url, model.proxy_url_file, model.proxy_url_env, at)
         if url is not None and model.proxy_from_environment:
-            self.vault.complain((*at, "proxy_from_environment"), "excludes proxy_url", "write one of them")
+            self.loader.add_finding((*at, "proxy_from_environment"), "excludes proxy_url", "write one of them")
         if url is not None:
             return ProxyOptions(http=url, https=url, no_proxy=model.no_proxy)
         if not model.proxy_from_environment:
             return replace(self.proxy, no_proxy=(*self.proxy.no_proxy, *model.no_proxy))
-        http, https, no_proxy = environment_proxies(self.vault.environment)
+        http, https, no_proxy = environment_proxies(self.loader.environment)
         if not all(is_proxy_url(found) for found in (http, https) if found is not None):
             problem = "the environment names a proxy that cannot be used"
-            self.vault.complain((*at, "proxy_from_environment"), problem, _PROXY_REMEDY)
+            self.loader.add_finding((*at, "proxy_from_environment"), problem, _PROXY_REMEDY)
         return ProxyOptions(
             http=None if http is None else FixedSecret(http),
             https=None if https is None else FixedSecret(https),
@@ -46,12 +46,12 @@ class HttpReader:
         if url is None and file is None and env is None:
             return None
         if sum(one is not None for one in (url, file, env)) > 1:
-            self.vault.complain((*at, "proxy_url"), "is given twice", "write one of its forms")
+            self.loader.add_finding((*at, "proxy_url"), "is given twice", "write one of its forms")
             return None
-        secret = FixedSecret(url) if url is not None else self.vault.secret(file, env, at, "proxy_url")
+        secret = FixedSecret(url) if url is not None else self.loader.secret(file, env, at, "proxy_url")
         value = None if secret is None else secret.known()
         if value is not None and not is_proxy_url(value):
-            self.vault.complain((*at, "proxy_url"), "is not a URL of a proxy", _PROXY_REMEDY)
+            self.loader.add_finding((*at, "proxy_url"), "is not a URL of a proxy", _PROXY_REMEDY)
         return secret
 
     def options(self, model: HttpModel | None, at: FieldPath) -> HttpOptions:
@@ -68,25 +68,25 @@ class HttpReader:
     def _login(self, model: HttpModel, at: FieldPath) -> Login | None:
         basic, token = model.basic_auth, model.authorization
         if basic is not None and token is not None:
-            self.vault.complain((*at, "authorization"), "excludes basic_auth", "write one of them")
+            self.loader.add_finding((*at, "authorization"), "excludes basic_auth", "write one of them")
             return None
         if basic is not None:
             at = (*at, "basic_auth")
-            password = self.vault.secret(basic.password_file, basic.password_env, at, "password")
+            password = self.loader.secret(basic.password_file, basic.password_env, at, "password")
             return None if password is None else Login(username=basic.username, secret=password)
         if token is None:
             return None
         at = (*at, "authorization")
         if not is_header_name(token.type) or token.type.lower() == "basic":
             remedy = "write Bearer, or basic_auth with a username and a password_file"
-            self.vault.complain((*at, "type"), f"{token.type!r} is not a scheme of authorization", remedy)
-        credentials = self.vault.secret(token.credentials_file, token.credentials_env, at, "credentials")
+            self.loader.add_finding((*at, "type"), f"{token.type!r} is not a scheme of authorization", remedy)
+        credentials = self.loader.secret(token.credentials_file, token.credentials_env, at, "credentials")
         self.sendable(credentials, at)
         return None if credentials is None else Login(secret=credentials, scheme=token.type)
 
     def _tls(self, model: TlsModel, at: FieldPath) -> TlsOptions:
         given = {"ca_file": model.ca_file, "cert_file": model.cert_file, "key_file": model.key_file}
-        files = {name: None if path is None else self.vault.path(path) for name, path in given.items()}
+        files = {name: None if path is None else self.loader.path(path) for name, path in given.items()}
         options = TlsOptions(
             ca_file=files["ca_file"],
             cert_file=files["cert_file"],
@@ -95,13 +95,15 @@ class HttpReader:
             insecure_skip_verify=model.insecure_skip_verify,
         )
         if options.key_file is not None and options.cert_file is None:
-            self.vault.complain((*at, "cert_file"), "is missing beside key_file", "write the path of the certificate")
+            self.loader.add_finding(
+                (*at, "cert_file"), "is missing beside key_file", "write the path of the certificate"
+            )
             return options
         try:
             options.apply(ssl.create_default_context())
         except OSError as error:
             problem = f"its files cannot be used: {error.strerror or error}"
-            self.vault.complain(at, problem, "write paths of PEM files, the key without a passphrase")
+            self.loader.add_finding(at, problem, "write paths of PEM files, the key without a passphrase")
         return options
 
     def headers(self, model: Mapping[str, HeaderModel], at: FieldPath) -> dict[str, Secret]:
@@ -112,18 +114,20 @@ class HttpReader:
     def _header(self, name: str, model: HeaderModel, at: FieldPath) -> Secret | None:
         secret: Secret | None
         if model.value is None:
-            secret = self.vault.secret(model.file, model.env, at, "", forms=("file", "env"))
+            secret = self.loader.secret(model.file, model.env, at, "", forms=("file", "env"))
         else:
             secret = PlainValue(model.value)
             if model.file is not None or model.env is not None:
-                self.vault.complain(at, "is given twice", "write one of value, file and env")
+                self.loader.add_finding(at, "is given twice", "write one of value, file and env")
         if not is_header_name(name):
-            self.vault.complain(at, "is not the name of a header", "write letters, digits and `-`, such as X-Api-Key")
+            self.loader.add_finding(
+                at, "is not the name of a header", "write letters, digits and `-`, such as X-Api-Key"
+            )
         return self.sendable(secret, at)
 
     def sendable(self, secret: Secret | None, at: FieldPath) -> Secret | None:
         """The secret, if it can be sent in a header."""
         value = None if secret is None else secret.known()
         if value is not None and not is_header_value(value):
-            self.vault.complain(at, "holds a value that no header can have", "write printable ASCII only")
+            self.loader.add_finding(at, "holds a value that no header can have", "write printable ASCII only")
         return secret

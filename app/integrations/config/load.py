@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from app.integrations.config.model import ConfigModel
-from app.integrations.config.resolve import DeliveryConfig, meaning_of
-from app.integrations.config.secret_loader import Vault
+from app.integrations.config.resolve import DeliveryConfig, resolve_config
+from app.integrations.config.secret_loader import SecretLoader
 from app.integrations.config.structure import CONFIG
 from app.yamldoc.document import Document
 from app.yamldoc.explain import explain
@@ -40,9 +40,9 @@ def load_config(
     except ValidationError as error:
         add_errors(explain(error, CONFIG, document), document, findings)
         return LoadedConfig(config=nothing, errors=findings.errors)
-    vault = Vault(environment=environment, folder=file.parent)
-    config, complaints = meaning_of(model, vault=vault, alertmanager_urls=alertmanager_urls)
-    add_errors(complaints, document, findings)
+    loader = SecretLoader(environment=environment, folder=file.parent)
+    config, found = resolve_config(model, loader=loader, alertmanager_urls=alertmanager_urls)
+    add_errors(found, document, findings)
     return LoadedConfig(config=config, errors=findings.errors)
 
 

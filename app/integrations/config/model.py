@@ -225,7 +225,7 @@ class AlertmanagerModel(_Model):
 
 
 class TemplatesModel(_Model):
-    """Words of one's own, in Jinja2."""
+    """MessageText of one's own, in Jinja2."""
 
     summary: Text | None = None
     description: Text | None = None

@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.alerting import Route, Routing
-from app.delivery.message_receiver import Manners
+from app.delivery.message_receiver import RateLimit
 from app.http import probe_file
 from app.http.addresses import AddressPolicy
 from app.http.request_options import HttpOptions, ProxyOptions
@@ -24,7 +24,7 @@ from app.integrations.config.model import (
     SlackModel,
     WebhookModel,
 )
-from app.integrations.config.secret_loader import Vault
+from app.integrations.config.secret_loader import SecretLoader
 from app.integrations.email.notifier import MailOptions
 from app.integrations.pagerduty.notifier import PagerDutyOptions
 from app.integrations.slack.notifier import SlackBotOptions
@@ -59,7 +59,7 @@ class ReceiverConfig:
 
     name: str
     target: Target
-    manners: Manners = field(default_factory=Manners)
+    rate_limit: RateLimit = field(default_factory=RateLimit)
     timeout: timedelta = timedelta(seconds=10)
     fallback: str | None = None
     templates: Templates = field(default_factory=Templates)
@@ -117,12 +117,12 @@ class DeliveryConfig:
         return replace(self, receivers=(*self.receivers, added), routing=replace(self.routing, always=always))
 
 
-def meaning_of(
-    model: ConfigModel, *, vault: Vault, alertmanager_urls: Sequence[str]
+def resolve_config(
+    model: ConfigModel, *, loader: SecretLoader, alertmanager_urls: Sequence[str]
 ) -> tuple[DeliveryConfig, list[FieldFinding]]:
     """What the file says, and what is wrong with it; the former is usable only if nothing is."""
-    proxy = HttpReader(vault, ProxyOptions()).proxy_of(model.outgoing, ("outgoing",))
-    reader = _Reader(vault, HttpReader(vault, proxy))
+    proxy = HttpReader(loader, ProxyOptions()).proxy_of(model.outgoing, ("outgoing",))
+    reader = _Reader(loader, HttpReader(loader, proxy))
     receivers = [reader.receiver(one, ("receivers", number)) for number, one in enumerate(model.receivers)]
     config = DeliveryConfig(
         receivers=tuple(found for found in receivers if found is not None),
@@ -141,12 +141,12 @@ def meaning_of(
             else None
         ),
     ).with_alertmanagers(alertmanager_urls)
-    return config, [*vault.complaints, *_complaints(model, set_by_setting=bool(alertmanager_urls))]
+    return config, [*loader.findings, *_findings(model, set_by_setting=bool(alertmanager_urls))]
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    vault: Vault
+    loader: SecretLoader
     http: HttpReader
 
     def receiver(self, model: ReceiverModel, at: FieldPath) -> ReceiverConfig | None:
@@ -154,7 +154,7 @@ class _Reader:
         given = [kind for kind in kinds if kind is not None]
         if len(given) != 1:
             problem = "names no service" if not given else "names more than one service"
-            self.vault.complain(at, problem, "write one of pagerduty, slack, webhook, email and alertmanager")
+            self.loader.add_finding(at, problem, "write one of pagerduty, slack, webhook, email and alertmanager")
             return None
         target = self._target(given[0], at)
         if target is None:
@@ -162,7 +162,7 @@ class _Reader:
         return ReceiverConfig(
             name=model.name,
             target=target,
-            manners=Manners(per_minute=model.per_minute) if model.per_minute is not None else Manners(),
+            rate_limit=RateLimit(per_minute=model.per_minute) if model.per_minute is not None else RateLimit(),
             timeout=self._timeout(model.timeout, at),
             fallback=model.fallback,
             templates=self._templates(model, at),
@@ -179,13 +179,13 @@ class _Reader:
     def certificates(self, path: Path | None, at: FieldPath) -> Path | None:
         if path is None:
             return None
-        found = self.vault.path(path)
+        found = self.loader.path(path)
         try:
             probe_file(found)
             ssl.create_default_context(cafile=found)
         except OSError as error:
             why = f"there is no file {found}" if isinstance(error, FileNotFoundError) else f"{found}: {error}"
-            self.vault.complain(at, why, "write the path of a file with certificates")
+            self.loader.add_finding(at, why, "write the path of a file with certificates")
         return found
 
     def _http_of(
@@ -196,7 +196,7 @@ class _Reader:
                 at = (*at, "email")
                 proxy = self.http.proxy_url(model.proxy_url, model.proxy_url_file, model.proxy_url_env, at)
                 if proxy is not None and (proxy.known() or "").startswith("https:"):
-                    self.vault.complain((*at, "proxy_url"), "must be an http proxy", "write http://proxy:3128")
+                    self.loader.add_finding((*at, "proxy_url"), "must be an http proxy", "write http://proxy:3128")
                 return HttpOptions(proxy=ProxyOptions(http=proxy, https=proxy))
             case PagerDutyModel():
                 return self.http.options(model.http_config, (*at, "pagerduty", "http_config"))
@@ -212,7 +212,7 @@ class _Reader:
     ) -> Target | None:
         match model:
             case PagerDutyModel():
-                key = self.vault.secret(
+                key = self.loader.secret(
                     model.routing_key_file, model.routing_key_env, (*at, "pagerduty"), "routing_key"
                 )
                 return None if key is None else PagerDutyOptions(routing_key=key, url=model.url)
@@ -230,14 +230,14 @@ class _Reader:
         by_bot = model.bot_token_file or model.bot_token_env
         if bool(by_hook) == bool(by_bot):
             problem = "has both a webhook and a bot" if by_hook else "has neither a webhook nor a bot"
-            self.vault.complain(at, problem, "write webhook_url_file, or bot_token_file and channel")
+            self.loader.add_finding(at, problem, "write webhook_url_file, or bot_token_file and channel")
             return None
         if by_hook:
-            url = self.vault.secret(model.webhook_url_file, model.webhook_url_env, at, "webhook_url")
+            url = self.loader.secret(model.webhook_url_file, model.webhook_url_env, at, "webhook_url")
             return None if url is None else SlackWebhookOptions(url=url)
-        token = self.http.sendable(self.vault.secret(model.bot_token_file, model.bot_token_env, at, "bot_token"), at)
+        token = self.http.sendable(self.loader.secret(model.bot_token_file, model.bot_token_env, at, "bot_token"), at)
         if model.channel is None:
-            self.vault.complain((*at, "channel"), "is missing", 'write channel: "#alerts", or the id of a channel')
+            self.loader.add_finding((*at, "channel"), "is missing", 'write channel: "#alerts", or the id of a channel')
             return None
         return None if token is None else SlackBotOptions(token=token, channel=model.channel, api=model.api)
 
@@ -250,7 +250,7 @@ class _Reader:
             if url is None
             else WebhookOptions(
                 url=url,
-                secret=self.vault.secret(model.secret_file, model.secret_env, at, "secret") if signed else None,
+                secret=self.loader.secret(model.secret_file, model.secret_env, at, "secret") if signed else None,
                 headers=headers,
             )
         )
@@ -259,7 +259,7 @@ class _Reader:
         secret = model.password_file is not None or model.password_env is not None
         if (model.username is not None) is not secret:
             missing = "password_file" if model.username is not None else "username"
-            self.vault.complain((*at, missing), "is missing", "write both username and password_file, or neither")
+            self.loader.add_finding((*at, missing), "is missing", "write both username and password_file, or neither")
         return MailOptions(
             sender=model.sender,
             to=model.to,
@@ -267,22 +267,22 @@ class _Reader:
             port=model.port,
             encryption=model.encryption,
             username=model.username,
-            password=self.vault.secret(model.password_file, model.password_env, at, "password") if secret else None,
+            password=self.loader.secret(model.password_file, model.password_env, at, "password") if secret else None,
         )
 
     def _url(self, url: str | None, file: Path | None, env: str | None, at: FieldPath) -> Secret | None:
         if url is not None and file is None and env is None:
             return FixedSecret(url)
         if url is not None:
-            self.vault.complain((*at, "url"), "is given twice", "write one of url, url_file and url_env")
+            self.loader.add_finding((*at, "url"), "is given twice", "write one of url, url_file and url_env")
             return None
-        return self.vault.secret(file, env, at, "url", plain=True)
+        return self.loader.secret(file, env, at, "url", plain=True)
 
     def _timeout(self, timeout: timedelta | None, at: FieldPath) -> timedelta:
         if timeout is None:
             return timedelta(seconds=10)
         if not timedelta(seconds=1) <= timeout <= timedelta(seconds=15):
-            self.vault.complain((*at, "timeout"), "is out of range", "write a duration from 1s to 15s")
+            self.loader.add_finding((*at, "timeout"), "is out of range", "write a duration from 1s to 15s")
         return timeout
 
     def _templates(self, model: ReceiverModel, at: FieldPath) -> Templates:
@@ -291,7 +291,7 @@ class _Reader:
             try:
                 compile_template(text or "")
             except TemplateProblemError as error:
-                self.vault.complain((*at, "templates", name), str(error), "see docs/receivers.md")
+                self.loader.add_finding((*at, "templates", name), str(error), "see docs/receivers.md")
         return Templates(summary=model.templates.summary, description=model.templates.description)
 
 
@@ -314,7 +314,7 @@ def _route(model: RouteModel) -> Route:
     )
 
 
-def _complaints(model: ConfigModel, *, set_by_setting: bool) -> Iterator[FieldFinding]:
+def _findings(model: ConfigModel, *, set_by_setting: bool) -> Iterator[FieldFinding]:
     known = [receiver.name for receiver in model.receivers]
     if set_by_setting:
         known.insert(0, ALERTMANAGER)

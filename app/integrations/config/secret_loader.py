@@ -10,16 +10,16 @@ from app.yamldoc.findings import FieldFinding, FieldPath
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vault:
+class SecretLoader:
     """Reads secrets and remembers which could not be; relative paths start at *folder*."""
 
     environment: Mapping[str, str]
     folder: Path
-    complaints: list[FieldFinding] = field(default_factory=list)
+    findings: list[FieldFinding] = field(default_factory=list)
 
-    def complain(self, path: FieldPath, problem: str, remedy: str) -> None:
+    def add_finding(self, path: FieldPath, problem: str, remedy: str) -> None:
         """Something else is wrong."""
-        self.complaints.append(FieldFinding(path, problem, remedy))
+        self.findings.append(FieldFinding(path, problem, remedy))
 
     def path(self, path: Path) -> Path:
         """The path as it is meant."""
@@ -42,13 +42,15 @@ class Vault:
         by_file, by_variable = forms or (f"{name}_file", f"{name}_env")
         ways = " or ".join((*([name] if plain else []), by_file, by_variable))
         if (file is None) is (variable is None):
-            self.complain(at, "is given twice" if file else f"{name or 'the value'} is missing", f"write {ways}")
+            self.add_finding(at, "is given twice" if file else f"{name or 'the value'} is missing", f"write {ways}")
             return None
         if file is not None:
             return self._file(self.path(file), (*at, by_file))
         value = self.environment.get(variable or "", "")
         if not value.strip():
-            self.complain((*at, by_variable), f"the variable {variable} is not set", "set it, or name a file instead")
+            self.add_finding(
+                (*at, by_variable), f"the variable {variable} is not set", "set it, or name a file instead"
+            )
             return None
         return FixedSecret(value.strip().strip("\ufeff"))
 
@@ -57,6 +59,6 @@ class Vault:
         try:
             secret.reveal()
         except AttemptError as error:
-            self.complain(at, str(error), "write the path of a file that can be read")
+            self.add_finding(at, str(error), "write the path of a file that can be read")
             return None
         return secret

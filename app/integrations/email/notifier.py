@@ -16,24 +16,24 @@ from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus
 from app.clock import Clock
-from app.delivery.message_receiver import Messenger, Telling, Told
+from app.delivery.message_receiver import Notifier, OutgoingMessage, SendResult
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
 from app.http import probe_file
-from app.http.client_options import OutgoingOptions, checked_addresses
+from app.http.client_options import ClientOptions, checked_addresses
 from app.http.failures import AttemptError
 from app.http.pinned import connected_socket
 from app.http.secrets import Secret
 from app.http.tunnels import tunnel
 from app.integrations.email.mime import letter, mailboxes, parse_mailbox, words
 from app.store.outbox import idempotency_key
-from app.wording.messages import Words, Writer
+from app.wording.messages import MessageText, MessageWriter
 from app.wording.plain_text import one_line, shortened
 
 _SUBJECT_CHARS = 200
 _PERMANENT = 500
 _GOODBYE_S = 1.0
 _MOST_REMEMBERED = 1_000
-"""Messages of which it is known who has them: a retry reaches those who do not."""
+"""MessageRefs of which it is known who has them: a retry reaches those who do not."""
 _LOG_IN = frozenset({530, 534, 535, 538})
 
 
@@ -61,15 +61,15 @@ class MailOptions:
     password: Secret | None = None
 
 
-class Mail(Messenger):
+class Mail(Notifier):
     """Hands every message to one server."""
 
     tracks_alerts = False
     digests_ends = True
-    tells_each_end = False
-    divisible = False
+    needs_each_end = False
+    splits_rejected = False
 
-    def __init__(self, options: MailOptions, *, outgoing: OutgoingOptions, writer: Writer, clock: Clock) -> None:
+    def __init__(self, options: MailOptions, *, outgoing: ClientOptions, writer: MessageWriter, clock: Clock) -> None:
         self._options = options
         self._outgoing = outgoing
         self._writer = writer
@@ -89,14 +89,14 @@ class Mail(Messenger):
         return (*own, *self._outgoing.http.secrets)
 
     @override
-    def opens(self, telling: Telling) -> str | None:
+    def opens(self, message: OutgoingMessage) -> str | None:
         return None
 
     @override
-    async def tell(self, telling: Telling) -> Told:
+    async def send(self, message: OutgoingMessage) -> SendResult:
         password = None if self._options.password is None else await self._options.password.read()
-        content = self._letter(telling)
-        reached = self._reached.setdefault(telling.key, _Reached())
+        content = self._letter(message)
+        reached = self._reached.setdefault(message.key, _Reached())
         self._forget_oldest()
         seconds = self._outgoing.deadline.total_seconds()
         try:
@@ -108,8 +108,8 @@ class Mail(Messenger):
         except (OSError, aiosmtplib.SMTPException) as error:
             raise _attempt(FailureReason.UNREACHABLE, f"the mail server cannot be reached: {error}") from error
         if isinstance(outcome, Delivered):
-            self._reached.pop(telling.key, None)
-        return Told(outcome=outcome)
+            self._reached.pop(message.key, None)
+        return SendResult(outcome=outcome)
 
     @override
     async def aclose(self) -> None:
@@ -186,19 +186,19 @@ class Mail(Messenger):
             return Rejected(detail=detail)
         return Delivered()
 
-    def _letter(self, telling: Telling) -> bytes:
-        said = self._writer.words(telling.notices)
+    def _letter(self, message: OutgoingMessage) -> bytes:
+        said = self._writer.words(message.notices)
         headers = {
-            "Subject": words("Subject", shortened(f"[{_mark(telling)}] {said.headline}", _SUBJECT_CHARS)),
+            "Subject": words("Subject", shortened(f"[{_mark(message)}] {said.headline}", _SUBJECT_CHARS)),
             "From": self._sender.header,
             "To": mailboxes(self._to),
             "Date": format_datetime(self._clock.now()),
-            "Message-ID": self._id(telling.key),
+            "Message-ID": self._id(message.key),
             "Auto-Submitted": "auto-generated",
-            "X-Sloburn-Idempotency-Key": telling.key,
+            "X-Sloburn-Idempotency-Key": message.key,
         }
-        if telling.only is not None and not telling.firing:
-            first = self._id(_beginning(telling.only))
+        if message.only is not None and not message.firing:
+            first = self._id(_beginning(message.only))
             headers |= {"In-Reply-To": first, "References": first}
         return letter(headers, plain=_plain(said), html=html(said))
 
@@ -214,22 +214,22 @@ class _Reached:
     refused: dict[str, str] = field(default_factory=dict)
 
 
-def html(words: Words) -> str:
+def html(words: MessageText) -> str:
     """The message for readers that show more than text; nothing in the data is taken for markup."""
     paragraphs = "".join(f"<p>{escape(line)}</p>" for line in words.text.splitlines() if line)
     links = " · ".join(f'<a href="{escape(href)}">{escape(text)}</a>' for text, href in words.links)
     return f"<html><body><h3>{escape(words.headline)}</h3>{paragraphs}<p>{links}</p></body></html>\n"
 
 
-def _plain(words: Words) -> str:
+def _plain(words: MessageText) -> str:
     addresses = "\n".join(f"{text}: {href}" for text, href in words.links)
     return f"{words.headline}\n\n{words.text}\n\n{addresses}\n"
 
 
-def _mark(telling: Telling) -> str:
-    if not telling.firing:
+def _mark(message: OutgoingMessage) -> str:
+    if not message.firing:
         return "resolved"
-    return min(notice.severity.value for notice in telling.notices)
+    return min(notice.severity.value for notice in message.notices)
 
 
 def _beginning(notice: Notification) -> str:

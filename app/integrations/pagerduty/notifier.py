@@ -14,13 +14,13 @@ import orjson
 from typing_extensions import override
 
 from app.alerting import Notification, sent_labels
-from app.delivery.message_receiver import Messenger, Telling, Told
+from app.delivery.message_receiver import Notifier, OutgoingMessage, SendResult
 from app.delivery.outcome import outcome_of
-from app.http.client import Outgoing
+from app.http.client import CheckedClient
 from app.http.secrets import Secret
 from app.slo import Severity
 from app.wording.links import slo_page
-from app.wording.messages import Words, Writer
+from app.wording.messages import MessageText, MessageWriter
 from app.wording.plain_text import shortened, visible
 
 URL = "https://events.pagerduty.com/v2/enqueue"
@@ -40,15 +40,15 @@ class PagerDutyOptions:
     url: str = URL
 
 
-class PagerDuty(Messenger):
+class PagerDuty(Notifier):
     """Triggers and resolves; a digest is one incident that is resolved with the last of its alerts."""
 
     tracks_alerts = True
     digests_ends = False
-    tells_each_end = False
-    divisible = False
+    needs_each_end = False
+    splits_rejected = False
 
-    def __init__(self, options: PagerDutyOptions, *, outgoing: Outgoing, writer: Writer) -> None:
+    def __init__(self, options: PagerDutyOptions, *, outgoing: CheckedClient, writer: MessageWriter) -> None:
         self._options = options
         self._outgoing = outgoing
         self._writer = writer
@@ -59,52 +59,52 @@ class PagerDuty(Messenger):
         return (self._options.routing_key, *self._outgoing.secrets)
 
     @override
-    def opens(self, telling: Telling) -> str | None:
-        return f"sloburn-digest-{telling.digest}" if telling.only is None else dedup_key(telling.notices[0])
+    def opens(self, message: OutgoingMessage) -> str | None:
+        return f"sloburn-digest-{message.digest}" if message.only is None else dedup_key(message.notices[0])
 
     @override
-    async def tell(self, telling: Telling) -> Told:
-        digest = self.opens(telling) if telling.only is None and telling.firing else None
-        key = telling.handle or digest or dedup_key(telling.notices[0])
+    async def send(self, message: OutgoingMessage) -> SendResult:
+        digest = self.opens(message) if message.only is None and message.firing else None
+        key = message.handle or digest or dedup_key(message.notices[0])
         event = {
             "routing_key": await self._options.routing_key.read(),
-            "event_action": "trigger" if telling.firing else "resolve",
+            "event_action": "trigger" if message.firing else "resolve",
             "dedup_key": key,
         }
-        body = event | (self._trigger(telling) if telling.firing else {})
+        body = event | (self._trigger(message) if message.firing else {})
         headers = {"Content-Type": "application/json"}
         answer = await self._outgoing.post(self._options.url, _bounded(body), headers, read=True)
-        return Told(outcome=outcome_of(answer, final=_FINAL), handle=digest)
+        return SendResult(outcome=outcome_of(answer, final=_FINAL), handle=digest)
 
     @override
     async def aclose(self) -> None:
         await self._outgoing.aclose()
 
-    def _trigger(self, telling: Telling) -> dict[str, Any]:
-        words = self._writer.words(telling.notices)
-        first = min(telling.notices, key=lambda notice: notice.severity is not Severity.PAGE)
-        page = slo_page(self._writer.external_url, first) if telling.only else self._writer.external_url
+    def _trigger(self, message: OutgoingMessage) -> dict[str, Any]:
+        words = self._writer.words(message.notices)
+        first = min(message.notices, key=lambda notice: notice.severity is not Severity.PAGE)
+        page = slo_page(self._writer.external_url, first) if message.only else self._writer.external_url
         return {
             "payload": {
                 "summary": shortened(words.headline, _SUMMARY_CHARS),
                 "source": first.service,
                 "severity": _SEVERITIES[first.severity],
-                "timestamp": min(notice.starts_at for notice in telling.notices).astimezone(UTC).isoformat(),
-                "component": first.name if telling.only else "sloburn",
-                "group": first.service if telling.only else "digest",
+                "timestamp": min(notice.starts_at for notice in message.notices).astimezone(UTC).isoformat(),
+                "component": first.name if message.only else "sloburn",
+                "group": first.service if message.only else "digest",
                 "class": visible(first.alertname),
-                "custom_details": self._details(telling, words),
+                "custom_details": self._details(message, words),
             },
             "links": [{"href": href, "text": text} for text, href in words.links],
             "client": "Sloburn",
             "client_url": page,
         }
 
-    def _details(self, telling: Telling, words: Words) -> dict[str, Any]:
-        if telling.only is None:
+    def _details(self, message: OutgoingMessage, words: MessageText) -> dict[str, Any]:
+        if message.only is None:
             return {"alerts": words.text.splitlines()}
-        shown = {name: visible(value) for name, value in sent_labels(telling.only).items()}
-        return {**self._writer.annotations(telling.only), "labels": shown}
+        shown = {name: visible(value) for name, value in sent_labels(message.only).items()}
+        return {**self._writer.annotations(message.only), "labels": shown}
 
 
 def dedup_key(notice: Notification) -> str:

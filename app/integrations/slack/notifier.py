@@ -14,14 +14,14 @@ import orjson
 from typing_extensions import override
 
 from app.alerting import Notification
-from app.delivery.message_receiver import Messenger, Telling, Told
+from app.delivery.message_receiver import Notifier, OutgoingMessage, SendResult
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected, outcome_of
 from app.http.answers import Answer, failure_of
-from app.http.client import Outgoing
+from app.http.client import CheckedClient
 from app.http.failures import AttemptError
 from app.http.secrets import Secret, header_of
 from app.slo import Severity
-from app.wording.messages import Writer
+from app.wording.messages import MessageWriter
 from app.wording.plain_text import shortened, visible
 
 API = "https://slack.com/api"
@@ -46,15 +46,15 @@ _PASSING: Mapping[str, FailureReason] = {
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"})
 
 
-class SlackWebhook(Messenger):
+class SlackWebhook(Notifier):
     """An incoming webhook: every change is a message of its own."""
 
     tracks_alerts = False
     digests_ends = True
-    tells_each_end = False
-    divisible = False
+    needs_each_end = False
+    splits_rejected = False
 
-    def __init__(self, url: Secret, *, outgoing: Outgoing, writer: Writer) -> None:
+    def __init__(self, url: Secret, *, outgoing: CheckedClient, writer: MessageWriter) -> None:
         self._url = url
         self._outgoing = outgoing
         self._writer = writer
@@ -65,16 +65,16 @@ class SlackWebhook(Messenger):
         return (self._url, *self._outgoing.secrets)
 
     @override
-    def opens(self, telling: Telling) -> str | None:
+    def opens(self, message: OutgoingMessage) -> str | None:
         return None
 
     @override
-    async def tell(self, telling: Telling) -> Told:
-        body = orjson.dumps(message(telling, self._writer))
+    async def send(self, message: OutgoingMessage) -> SendResult:
+        body = orjson.dumps(payload(message, self._writer))
         answer = await self._outgoing.post(
             await self._url.read(), body, {"Content-Type": "application/json; charset=utf-8"}, read=True
         )
-        return Told(outcome=outcome_of(answer, final=_REVOKED))
+        return SendResult(outcome=outcome_of(answer, final=_REVOKED))
 
     @override
     async def aclose(self) -> None:
@@ -90,15 +90,15 @@ class SlackBotOptions:
     api: str = API
 
 
-class SlackBot(Messenger):
+class SlackBot(Notifier):
     """A bot: the message that said that an alert fires is changed when it is over."""
 
     tracks_alerts = False
     digests_ends = True
-    tells_each_end = False
-    divisible = False
+    needs_each_end = False
+    splits_rejected = False
 
-    def __init__(self, options: SlackBotOptions, *, outgoing: Outgoing, writer: Writer) -> None:
+    def __init__(self, options: SlackBotOptions, *, outgoing: CheckedClient, writer: MessageWriter) -> None:
         self._options = options
         self._outgoing = outgoing
         self._writer = writer
@@ -109,14 +109,14 @@ class SlackBot(Messenger):
         return (self._options.token, *self._outgoing.secrets)
 
     @override
-    def opens(self, telling: Telling) -> str | None:
+    def opens(self, message: OutgoingMessage) -> str | None:
         return None
 
     @override
-    async def tell(self, telling: Telling) -> Told:
-        said = message(telling, self._writer)
-        if telling.handle is not None:
-            channel, _, stamp = telling.handle.partition(":")
+    async def send(self, message: OutgoingMessage) -> SendResult:
+        said = payload(message, self._writer)
+        if message.handle is not None:
+            channel, _, stamp = message.handle.partition(":")
             changed = await self._call("chat.update", {**said, "channel": channel, "ts": stamp})
             if not (isinstance(changed.outcome, Rejected) and changed.outcome.detail in _GONE):
                 return changed
@@ -126,7 +126,7 @@ class SlackBot(Messenger):
     async def aclose(self) -> None:
         await self._outgoing.aclose()
 
-    async def _call(self, method: str, arguments: Mapping[str, Any]) -> Told:
+    async def _call(self, method: str, arguments: Mapping[str, Any]) -> SendResult:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
             "Authorization": await header_of("Authorization", self._options.token, scheme="Bearer"),
@@ -137,25 +137,25 @@ class SlackBot(Messenger):
             raise AttemptError(failure_of(answer))
         said = _json(answer)
         if said.get("ok") is True:
-            return Told(outcome=Delivered(), handle=f"{said.get('channel', '')}:{said.get('ts', '')}")
-        return Told(outcome=_outcome(str(said.get("error", "")), answer))
+            return SendResult(outcome=Delivered(), handle=f"{said.get('channel', '')}:{said.get('ts', '')}")
+        return SendResult(outcome=_outcome(str(said.get("error", "")), answer))
 
 
-def message(telling: Telling, writer: Writer) -> dict[str, Any]:
+def payload(message: OutgoingMessage, writer: MessageWriter) -> dict[str, Any]:
     """The message as Slack wants it; nothing in the data can call a channel or pretend to be a link."""
-    words = writer.words(telling.notices)
+    words = writer.words(message.notices)
     links = " · ".join(f"<{_address(href)}|{escaped(text)}>" for text, href in words.links)
-    mark = ":rotating_light:" if telling.firing else ":white_check_mark:"
-    headline, text = (_unlinked(text, telling.notices) for text in (words.headline, words.text))
+    mark = ":rotating_light:" if message.firing else ":white_check_mark:"
+    headline, text = (_unlinked(text, message.notices) for text in (words.headline, words.text))
     headline, text = escaped(shortened(headline, _HEADLINE_CHARS)), escaped(shortened(text, _TEXT_CHARS))
-    text = _linked(text, writer.written_addresses(telling.notices))
+    text = _linked(text, writer.written_addresses(message.notices))
     return {
         "text": f"{mark} {headline}",
         # Slack would make links of whatever looks like one, in values of labels too; those of documents are marked.
         "parse": "none",
         "attachments": [
             {
-                "color": _colour(telling),
+                "color": _colour(message),
                 "fallback": headline,
                 "text": f"{text}\n{links}".strip(),
                 "mrkdwn_in": ["text"],
@@ -198,10 +198,10 @@ def _address(href: str) -> str:
     return escaped(href).replace("|", "%7C")
 
 
-def _colour(telling: Telling) -> str:
-    if not telling.firing:
+def _colour(message: OutgoingMessage) -> str:
+    if not message.firing:
         return _GREEN
-    return _RED if any(notice.severity is Severity.PAGE for notice in telling.notices) else _AMBER
+    return _RED if any(notice.severity is Severity.PAGE for notice in message.notices) else _AMBER
 
 
 def _json(answer: Answer) -> dict[str, Any]:

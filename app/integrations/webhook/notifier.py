@@ -19,12 +19,12 @@ from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus, sent_labels
 from app.clock import Clock
-from app.delivery.message_receiver import Messenger, Telling, Told
+from app.delivery.message_receiver import Notifier, OutgoingMessage, SendResult
 from app.delivery.outcome import outcome_of
-from app.http.client import Outgoing
+from app.http.client import CheckedClient
 from app.http.secrets import PlainValue, Secret, header_of
 from app.wording.links import slo_page
-from app.wording.messages import Writer
+from app.wording.messages import MessageWriter
 
 _REDIRECTS = 3
 _NOT_ENDED = "0001-01-01T00:00:00Z"
@@ -43,7 +43,7 @@ class WebhookOptions:
     headers: Mapping[str, Secret] = field(default_factory=dict)
 
 
-class Webhook(Messenger):
+class Webhook(Notifier):
     """Posts alerts; a digest is one post with all of them, and a group of its own until the last of them is over.
 
     Whoever keys on `groupKey` or `groupLabels` must never take the end of one alert for the end of another: an alert
@@ -52,10 +52,12 @@ class Webhook(Messenger):
 
     tracks_alerts = True
     digests_ends = False
-    tells_each_end = True
-    divisible = True
+    needs_each_end = True
+    splits_rejected = True
 
-    def __init__(self, name: str, options: WebhookOptions, *, outgoing: Outgoing, writer: Writer, clock: Clock) -> None:
+    def __init__(
+        self, name: str, options: WebhookOptions, *, outgoing: CheckedClient, writer: MessageWriter, clock: Clock
+    ) -> None:
         self._name = name
         self._options = options
         self._outgoing = outgoing
@@ -70,42 +72,42 @@ class Webhook(Messenger):
         return (self._options.url, *own, *headers, *self._outgoing.secrets)
 
     @override
-    def opens(self, telling: Telling) -> str | None:
-        return orjson.dumps(_group_labels(telling)).decode()
+    def opens(self, message: OutgoingMessage) -> str | None:
+        return orjson.dumps(_group_labels(message)).decode()
 
     @override
-    async def tell(self, telling: Telling) -> Told:
+    async def send(self, message: OutgoingMessage) -> SendResult:
         # Thousands of alerts take long to put into words, and ticks must not wait for that.
-        body = await asyncio.to_thread(self._body, telling)
+        body = await asyncio.to_thread(self._body, message)
         of_host = {name: await header_of(name, value) for name, value in self._options.headers.items()}
-        headers = {"Content-Type": "application/json", "Idempotency-Key": telling.key}
+        headers = {"Content-Type": "application/json", "Idempotency-Key": message.key}
         if self._options.secret is not None:
-            headers |= signature(body, key=telling.key, secret=await self._options.secret.read(), at=self._clock.now())
+            headers |= signature(body, key=message.key, secret=await self._options.secret.read(), at=self._clock.now())
         answer = await self._outgoing.post(
             await self._options.url.read(), body, headers, redirects=_REDIRECTS, of_host=of_host
         )
-        return Told(outcome=outcome_of(answer), handle=_handle_of(telling))
+        return SendResult(outcome=outcome_of(answer), handle=_handle_of(message))
 
     @override
     async def aclose(self) -> None:
         await self._outgoing.aclose()
 
-    def _body(self, telling: Telling) -> bytes:
-        return orjson.dumps(payload(telling, receiver=self._name, writer=self._writer))
+    def _body(self, message: OutgoingMessage) -> bytes:
+        return orjson.dumps(payload(message, receiver=self._name, writer=self._writer))
 
 
-def payload(telling: Telling, *, receiver: str, writer: Writer) -> dict[str, Any]:
+def payload(message: OutgoingMessage, *, receiver: str, writer: MessageWriter) -> dict[str, Any]:
     """The message as Alertmanager writes it: all alerts of the group, those that go on too.
 
     Some consumers read `status`, others, such as jiralert, whether any of the alerts fires.
     """
-    alerts = [_alert(notice, writer) for notice in (*telling.still_firing, *telling.notices)]
-    group = _group_labels(telling)
+    alerts = [_alert(notice, writer) for notice in (*message.still_firing, *message.notices)]
+    group = _group_labels(message)
     return {
         "version": "4",
         "groupKey": "{}:" + _go_labels(group),
-        "truncatedAlerts": telling.unlisted,
-        "status": "firing" if telling.firing or telling.still_firing or telling.unlisted else "resolved",
+        "truncatedAlerts": message.unlisted,
+        "status": "firing" if message.firing or message.still_firing or message.unlisted else "resolved",
         "receiver": receiver,
         "groupLabels": group,
         "commonLabels": _common([alert["labels"] for alert in alerts]),
@@ -132,30 +134,30 @@ def fingerprint(own: Mapping[str, str]) -> str:
     return f"{value:016x}"
 
 
-def _handle_of(telling: Telling) -> str | None:
+def _handle_of(message: OutgoingMessage) -> str | None:
     """What names the digest that the message is, or belongs to: its group labels; None for an alert on its own."""
-    if telling.handle is not None:
-        return telling.handle
-    return None if telling.only is not None else orjson.dumps(_group_labels(telling)).decode()
+    if message.handle is not None:
+        return message.handle
+    return None if message.only is not None else orjson.dumps(_group_labels(message)).decode()
 
 
-def _group_labels(telling: Telling) -> dict[str, str]:
+def _group_labels(message: OutgoingMessage) -> dict[str, str]:
     """What the alerts of the message have in common, and no message of other alerts has.
 
-    Messages about a digest that go on to the end of its last alert have the labels of the first.
+    MessageRefs about a digest that go on to the end of its last alert have the labels of the first.
     """
-    if telling.handle is not None:
-        labels: dict[str, str] = orjson.loads(telling.handle)
+    if message.handle is not None:
+        labels: dict[str, str] = orjson.loads(message.handle)
         return labels
-    common = _common([sent_labels(notice) for notice in telling.notices])
-    if telling.only is not None:
+    common = _common([sent_labels(notice) for notice in message.notices])
+    if message.only is not None:
         return {name: common[name] for name in ("alertname", "severity", "slo")}
     shared: dict[str, str] = {name: common[name] for name in ("alertname", "severity") if name in common}
-    shared["digest"] = telling.digest
+    shared["digest"] = message.digest
     return dict(sorted(shared.items()))
 
 
-def _alert(notice: Notification, writer: Writer) -> dict[str, Any]:
+def _alert(notice: Notification, writer: MessageWriter) -> dict[str, Any]:
     firing = notice.status is NotificationStatus.FIRING or notice.ends_at is None
     own = sent_labels(notice)
     return {
