@@ -43,6 +43,7 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._started = threading.Event()
+        self._stop_requested = False
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._evaluator: Evaluator | None = None
@@ -65,11 +66,15 @@ class Engine:
         if self._failure is not None:
             raise self._failure
 
-    def stop(self) -> None:
-        """Finish the tick and the deliveries under way, at most for some seconds, and end."""
+    def stop(self) -> bool:
+        """Finish what is under way, at most for some seconds, and end; whether the thread has ended."""
+        if self._thread.ident is None:
+            return True
+        self._stop_requested = True
         if self._loop is not None and self._stopping is not None and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(_STOP_WITHIN_S)
+        return not self._thread.is_alive()
 
     def submit(self, work: Coroutine[Any, Any, T]) -> Future[T]:
         """Do something in the engine's loop, for other threads."""
@@ -199,6 +204,10 @@ class Engine:
             self._evaluator = await self._new_evaluator(self._documents.slos)
             await asyncio.to_thread(self._evaluator.doubt, components.clock.now())
             await self._delivery.take_over()
+            if self._stop_requested:
+                # Stopped during the start: no slot is evaluated and nothing is sent any more.
+                await self._delivery.stop(0)
+                return
             schedule = self._schedule = Schedule(
                 self._tick,
                 interval=settings.evaluation_interval,

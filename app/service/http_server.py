@@ -237,6 +237,10 @@ class BoundedServer(uvicorn.Server):
         super().__init__(config)
         self._closed = config.closed
 
+    def stop(self) -> None:
+        """Stop as soon as possible; for handlers of signals, before and while it serves."""
+        self.should_exit = True
+
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

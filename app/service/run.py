@@ -1,12 +1,12 @@
-"""The process: what is wrong at the start is said in one line; then it serves until it is told to stop."""
+"""The process: an error at the start is one line on standard error; then it serves until a signal stops it."""
 
 import asyncio
-import signal
+import os
 import socket
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from types import FrameType
 
 import structlog
 from anyio.to_thread import current_default_thread_limiter
@@ -25,6 +25,7 @@ from app.service.http_server import BoundedConfig, BoundedServer, Cause, ClosedC
 from app.service.logs import configure_logging
 from app.service.memory import settle_memory
 from app.service.open_files import allow_open_files
+from app.service.signals import Signals, StopRequestedError
 from app.settings import Settings, environment
 from app.status import Board
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
@@ -33,18 +34,29 @@ from app.ui import pages
 _log = structlog.get_logger(__name__)
 _READERS = 4
 """Requests that are computed at once in worker threads; more of them wait."""
-EXIT_GOOD, EXIT_BAD, EXIT_CORRUPT, EXIT_NEWER = 0, 1, 3, 4
+EXIT_GOOD, EXIT_USAGE, EXIT_CORRUPT, EXIT_NEWER = 0, 2, 3, 4
 _GATHER_SIGNALS_S = 0.5
 """Signals to reload that come within this time are one: whoever changes many files at once may send many."""
 _FAILURES = (*Reason, "store", "store_locked", "store_corrupt", "internal")
 
 
 def run(settings: Settings) -> int:
-    """Serve until a signal says stop; the exit code.
+    """Serve until SIGTERM or SIGINT; the exit code.
 
-    0 after an orderly stop, 1 for something that the user can mend, 3 for a damaged database, 4 for one that a newer
-    version has written.
+    0 after an orderly stop, 2 where a setting or a file keeps it from starting, 3 for a damaged database, 4 for one
+    that a newer version has written.
     """
+    signals = Signals()
+    signals.install()
+    try:
+        code = _run(settings, signals)
+    except StopRequestedError:
+        code = EXIT_GOOD
+        _log.info("stopped during the start")
+    return code
+
+
+def _run(settings: Settings, signals: Signals) -> int:
     configure_logging(settings.log_format, settings.log_level)
     settle_memory()
     for warning in settings.warnings:
@@ -53,11 +65,15 @@ def run(settings: Settings) -> int:
     delivery = load_config(
         settings.config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls
     )
+    if not settings.specs.exists():
+        return _refuse(
+            f"SLOBURN_SPECS: there is no file or folder {settings.specs}; write the path of SLO documents, or create it"
+        )
     errors = (*documents.errors, *delivery.errors)
     if errors:
         # These begin with their place, as editors and `sloburn check` have it.
         print("\n".join(map(str, errors)), file=sys.stderr)  # noqa: T201  what a user is to see
-        return EXIT_BAD
+        return EXIT_USAGE
     try:
         listening = _listen(settings)
     except OSError as error:
@@ -67,9 +83,9 @@ def run(settings: Settings) -> int:
     with listening:
         try:
             try:
-                _work(settings, documents, delivery.config, listening)
+                _work(settings, documents, delivery.config, listening, signals)
             except _PutAsideError:
-                _work(settings, documents, delivery.config, listening)
+                _work(settings, documents, delivery.config, listening, signals)
         except (StoreError, MisconfiguredError, ValueError) as error:
             return _refuse(str(error), _exit_code(error))
     _log.info("stopped")
@@ -80,7 +96,13 @@ class _PutAsideError(Exception):
     """The database was damaged in a way that only shows when it is read, and was put aside."""
 
 
-def _work(settings: Settings, documents: LoadResult, delivery: DeliveryConfig, listening: socket.socket) -> None:
+def _work(
+    settings: Settings,
+    documents: LoadResult,
+    delivery: DeliveryConfig,
+    listening: socket.socket,
+    signals: Signals,
+) -> None:
     """Open the database, start what works on it, and serve.
 
     Raises:
@@ -107,13 +129,18 @@ def _work(settings: Settings, documents: LoadResult, delivery: DeliveryConfig, l
         _log.info(
             "serving", address=settings.listen_address, slos=len(documents.slos), prometheus=settings.prometheus_url
         )
-        _serve(engine, components, listening)
+        _serve(engine, components, listening, signals)
     finally:
-        engine.stop()
+        ended = engine.stop()
         database.close()
+        if not ended:
+            # The interpreter would wait for its threads, and with them for a disk or a server that does not answer.
+            _log.warning("stopped; work that was under way is done after the next start")
+            sys.stderr.flush()
+            os._exit(EXIT_GOOD)
 
 
-def _serve(engine: Engine, components: Components, listening: socket.socket) -> None:
+def _serve(engine: Engine, components: Components, listening: socket.socket, signals: Signals) -> None:
     """Serve the API in this thread until a signal comes."""
     settings = components.settings
     documents = Documents(engine, settings=settings, instruments=components.instruments, clock=components.clock)
@@ -134,13 +161,18 @@ def _serve(engine: Engine, components: Components, listening: socket.socket) -> 
     limits = ConnectionLimits.within(allow_open_files())
     closed = ClosedConnections(components.instruments.connection_closed)
     server = BoundedServer(BoundedConfig(app, connection_limits=limits, closed=closed))
-    # uvicorn raises the signal that stopped it once more for whoever listened before; that is us, and we know.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _ignore)
-    asyncio.run(_until_stopped(server, listening, documents))
+    # uvicorn has handlers of its own while it serves. This one covers the time before, and takes the signal that it
+    # raises once more when it has ended.
+    signals.stop_by(server.stop)
+    try:
+        asyncio.run(_until_stopped(server, listening, documents, signals))
+    finally:
+        signals.reload_by(lambda: None)
 
 
-async def _until_stopped(server: BoundedServer, listening: socket.socket, documents: Documents) -> None:
+async def _until_stopped(
+    server: BoundedServer, listening: socket.socket, documents: Documents, signals: Signals
+) -> None:
     loop = asyncio.get_running_loop()
     # Each thread that computes an answer takes the interpreter from the evaluations in turn; the usual 40 would leave
     # them a fortieth of it.
@@ -159,12 +191,9 @@ async def _until_stopped(server: BoundedServer, listening: socket.socket, docume
         if not due:
             due.append(loop.call_later(_GATHER_SIGNALS_S, reload))
 
-    loop.add_signal_handler(signal.SIGHUP, reload_soon)
+    # A handler runs between any two lines, and does not wake the loop.
+    signals.reload_by(partial(loop.call_soon_threadsafe, reload_soon))
     await server.serve(sockets=[listening])
-
-
-def _ignore(_number: int, _frame: FrameType | None) -> None:
-    return
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -193,9 +222,9 @@ def _known(delivery: DeliveryConfig) -> LabelValues:
 def _exit_code(error: Exception) -> int:
     if isinstance(error, StoreCorruptError):
         return EXIT_CORRUPT
-    return EXIT_NEWER if isinstance(error, StoreNewerError) else EXIT_BAD
+    return EXIT_NEWER if isinstance(error, StoreNewerError) else EXIT_USAGE
 
 
-def _refuse(why: str, code: int = EXIT_BAD) -> int:
+def _refuse(why: str, code: int = EXIT_USAGE) -> int:
     print(f"sloburn: {why}", file=sys.stderr)  # noqa: T201  the one line that a user is to see
     return code
