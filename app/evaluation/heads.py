@@ -112,6 +112,9 @@ def encode_dips(dips: Mapping[int, Dip], ledger: Ledger, row_ids: Sequence[int])
             dip.pace,
             dip.alone,
             dip.own_pace,
+            dip.grown,
+            dip.grown_from_low,
+            dip.moved_at,
         ]
         for counter, dip in dips.items()
     ]
@@ -121,6 +124,8 @@ def decode_dips(documents: Sequence[DipDocument], ledger: Ledger, rows: Mapping[
     """The dips that `encode_dips` was given, by counter. Counters must be known already."""
     dips = {}
     for row_id, series, high, at, gap_s, low, newest, counted, expires_s, pace, alone, *later in documents:
+        # The first versions did not store the rest: nothing was counted at a lower level.
+        own_pace, grown, grown_from_low, moved_at = (*later, *(pace, 0.0, 0.0, at)[len(later) :])
         row = rows.get(row_id)
         counter = None if row is None else ledger.registry.find_counter(row, series)
         if counter is not None:
@@ -134,7 +139,10 @@ def decode_dips(documents: Sequence[DipDocument], ledger: Ledger, rows: Mapping[
                 expires_s=inf if expires_s is None else expires_s,
                 pace=pace,
                 alone=alone,
-                own_pace=later[0] if later else pace,  # the first versions did not store it
+                own_pace=own_pace,
+                grown=grown,
+                grown_from_low=grown_from_low,
+                moved_at=moved_at,
             )
     return dips
 

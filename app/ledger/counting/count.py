@@ -8,12 +8,13 @@ but loses none. The few steps that are no plain growth get a closer look: falls 
 Source for resets: https://prometheus.io/docs/concepts/metric_types/#counter
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from app.ledger.counting.births import Birth, FirstSighting, find_births
-from app.ledger.counting.falls import Falls, Findings
+from app.ledger.counting.falls import Falls, Findings, Hindsight
 from app.ledger.counting.last_samples import LastSamples
 from app.ledger.counting.lineage import Link, find_copies, find_links
 from app.ledger.counting.samples import Samples
@@ -71,7 +72,10 @@ def count(
     if len(born):
         around = around or Surroundings(steps, cursor, registry)
         births, heads = find_births(around, born, findings.restarted, registry)
-    increments = _increments(steps, within, registry, np.broadcast_to(gap_s, registry.sizes[0]))
+    gaps_s = np.broadcast_to(gap_s, registry.sizes[0])
+    increments = _increments(steps, within, registry, gaps_s)
+    if findings.hindsight:
+        increments = Increments.joined([increments, _in_hindsight(findings.hindsight, registry, gaps_s)])
     _advance(cursor, steps, within, findings, registry)
     return Count(
         increments=increments, heads=heads, births=births, dipped=tuple(findings.dipped), links=links, cursor=cursor
@@ -165,8 +169,22 @@ def _increments(steps: Steps, within: Bools, registry: Registry, gap_s: Floats) 
         at=at,
         total=delta * arrays.total[counter],
         bad=delta * arrays.bad[counter],
-        steady=follows & ~steps.spread[counted],
+        steady=follows,
         seen=follows & (arrays.total[counter] > 0),
+    )
+
+
+def _in_hindsight(found: Sequence[Hindsight], registry: Registry, gap_s: Floats) -> Increments:
+    arrays, counter = registry.arrays, np.array([one.counter for one in found], dtype=np.int64)
+    since, at, events, spread = (np.array(column) for column in list(zip(*found, strict=True))[1:])
+    return Increments(
+        row=arrays.row[counter],
+        since=since,
+        at=at,
+        total=events * arrays.total[counter],
+        bad=events * arrays.bad[counter],
+        steady=~spread & (at - since <= gap_s[arrays.row[counter]]),
+        seen=np.zeros(len(found), dtype=bool),
     )
 
 

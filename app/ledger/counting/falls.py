@@ -1,17 +1,21 @@
 """Falls: which counters restarted from zero, which only dipped, and what went down with them.
 
-A fall is judged with the other counters of its target's scrape (`verdicts.judge_scrape`). A dip counts nothing: the
-counter stands at its higher value until that is passed. If the lower level lasts, the counter was corrected and is
-counted from there; if its pace shows that it was counted from zero, it was a restart after all.
+A fall is judged with the other counters of its target's scrape (`verdicts.judge_scrape`). A dip itself counts nothing;
+what the counter grows at its lower level is counted at once, as far as it is plausible, so that alerts never wait for a
+verdict. When the counter is back at its higher level it goes on from there and from what was counted meanwhile. If the
+lower level lasts, the counter was corrected; if its pace shows that it was counted from zero, it was a restart after
+all, and what it had counted at the fall is counted where it happened.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from app.ledger.counting.last_samples import Dip
 from app.ledger.counting.steps import Surroundings, steadiest
 from app.ledger.counting.verdicts import (
+    NEAR_EVENTS,
     UNKNOWN_EVENTS,
     WRAP,
     has_returned,
@@ -34,10 +38,24 @@ _SAME_SCRAPE_S = 60.0
 """Series of one scrape with timestamps of their own lie no further apart."""
 
 
+class Hindsight(NamedTuple):
+    """Events of a counter in (since, at] that only later samples proved; *spread*: evenly over that time."""
+
+    counter: int
+    since: float
+    at: float
+    events: float
+    spread: bool
+
+
 @dataclass(slots=True)
 class Findings:
-    """What was found besides counts: counters that dipped and when, and the counters that restarts left behind."""
+    """What was found besides counts: counters that dipped and when, and the counters that restarts left behind.
 
+    *hindsight* are events that belong to an earlier time than the sample that proved them.
+    """
+
+    hindsight: list[Hindsight] = field(default_factory=list)
     dipped: list[tuple[int, float]] = field(default_factory=list)
     restarted: list[tuple[int, float]] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
@@ -119,6 +137,7 @@ class Falls:
                 pace=max(float(known[place]), together),
                 own_pace=float(known[place]),
                 alone=verdict.alone,
+                moved_at=when,
             )
             if not reset:
                 steps.count_from(index, value[place])
@@ -145,11 +164,11 @@ class Falls:
             if standing.counted:
                 standing, first = self._count_lower_level(standing, first, last)
             else:
-                standing, first = self._wait(standing, first), first + 1
+                standing, first = self._wait(counter, standing, first), first + 1
         if standing is not None and self._until < standing.expires_s:
             self._found.dips[counter] = standing
 
-    def _wait(self, dip: Dip, index: int) -> Dip | None:
+    def _wait(self, counter: int, dip: Dip, index: int) -> Dip | None:
         """Look at one sample of a counter that dipped; None once it is back at its level."""
         steps = self._steps
         if self._judged[index]:
@@ -166,13 +185,13 @@ class Falls:
                 high=dip.high, low=dip.low, value=value, gap_s=dip.gap_s, since_low_s=at - dip.at, pace=dip.own_pace
             )
             if corrected:
-                steps.count_from(index, dip.low)
+                steps.count_from(index, min(dip.low + dip.grown_from_low, value))
                 return replace(dip, counted=True, newest=value, expires_s=at + _CEILING_S)
-            steps.count_from(index, dip.high)
+            steps.count_from(index, min(dip.high + dip.grown, value))
             return None
-        return self._judge_lower_level(dip, index, at=at, value=value)
+        return self._judge_lower_level(counter, dip, index, at=at, value=value)
 
-    def _judge_lower_level(self, dip: Dip, index: int, *, at: float, value: float) -> Dip:
+    def _judge_lower_level(self, counter: int, dip: Dip, index: int, *, at: float, value: float) -> Dip:
         """Look at one more sample at the lower level: was it counted from zero, or is it there to stay?"""
         steps, lasted = self._steps, at - dip.at
         if value < dip.newest:
@@ -181,16 +200,41 @@ class Falls:
                 steps.before[index] = 0.0
                 return replace(dip, counted=True, at=since, low=0.0, newest=value, expires_s=at + LOOKBACK_S)
             steps.count_from(index, value)
-            return replace(dip, low=value, newest=value)
+            return replace(dip, low=value, newest=value, grown_from_low=0.0)
         if is_reset_proven(dip.low, gap_s=dip.gap_s, pace=(value - dip.low) / lasted):
-            steps.count_from(index, 0.0)
+            steps.count_from(index, dip.low + dip.grown_from_low)
+            self._found.hindsight.append(Hindsight(counter, dip.at - dip.gap_s, dip.at, dip.low, spread=False))
             return replace(dip, counted=True, at=dip.at - dip.gap_s, low=0.0, newest=value, expires_s=at + LOOKBACK_S)
-        if lasted >= LOOKBACK_S:
-            steps.count_from(index, dip.low)
-            steps.since[index], steps.spread[index] = dip.at, True
-            return replace(dip, counted=True, newest=value, expires_s=at + _CEILING_S)
-        steps.count_from(index, value)
-        return replace(dip, newest=value)
+        standing = self._grow_below(dip, index, at=at, value=value)
+        if lasted < LOOKBACK_S:
+            return standing
+        uncounted = value - dip.low - standing.grown_from_low
+        if uncounted > 0:
+            until = standing.moved_at if standing.moved_at > dip.at else at
+            self._found.hindsight.append(Hindsight(counter, dip.at, until, uncounted, spread=True))
+        return replace(standing, counted=True, expires_s=at + _CEILING_S)
+
+    def _grow_below(self, dip: Dip, index: int, *, at: float, value: float) -> Dip:
+        """Count what a counter grows at its lower level, as far as that is new events.
+
+        A copy that reads one less has not counted anything, and a change of level is no growth.
+        """
+        growth, steps = value - dip.newest, self._steps
+        may_count = dip.high - dip.low > NEAR_EVENTS and is_growth_plausible(
+            growth, gap_s=at - float(steps.since[index]), pace=dip.pace
+        )
+        if may_count:
+            steps.before[index] = dip.newest
+        else:
+            steps.count_from(index, value)
+        counted = growth if may_count else 0.0
+        return replace(
+            dip,
+            newest=value,
+            grown=dip.grown + counted,
+            grown_from_low=dip.grown_from_low + counted,
+            moved_at=at if growth > 0 else dip.moved_at,
+        )
 
     def _count_lower_level(self, dip: Dip, first: int, last: int) -> tuple[Dip | None, int]:
         """Go on to where a counter that is counted from its lower level leaves it again."""

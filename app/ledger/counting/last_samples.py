@@ -19,7 +19,9 @@ class Dip:
     """A counter that fell from *high* at *at* to *low*, *gap_s* after its sample before.
 
     *counted*: the lower level is counted from; otherwise the counter still stands at *high*, and *newest* is where
-    the lower level has got to. A jump back above *high* is no growth either way, until *expires_s*.
+    the lower level has got to. *grown* is what was counted below *high* so far, *grown_from_low* the part of it since
+    *low*, and *moved_at* when the counter last grew. A jump back above *high* is no growth either way, until
+    *expires_s*.
     *pace* is that of the counter, or of all that fell with it, before the fall, events per second; *own_pace* is its
     own. *alone*: other counters of its target went on.
     """
@@ -34,6 +36,9 @@ class Dip:
     pace: float
     own_pace: float
     alone: bool = False
+    grown: float = 0.0
+    grown_from_low: float = 0.0
+    moved_at: float = float("nan")
 
 
 def _no_runs() -> SeenRuns:

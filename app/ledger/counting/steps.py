@@ -19,15 +19,14 @@ class Steps:
     """Samples by counter and time, each with its predecessor; shape (samples,).
 
     *before* is what a sample is counted from: the predecessor's value *raw*, 0 after a reset, NaN where there is
-    none. *since* is the predecessor's time. *spread*: the increment happened somewhere between. *partial*: it holds
-    events of other steps, or they hold some of it, as those in and out of dips.
+    none. *since* is the predecessor's time. *partial*: the increment holds events of other steps, or they hold
+    some of it, as those in and out of dips.
     """
 
     samples: Samples
     since: Floats
     raw: Floats
     before: Floats
-    spread: Bools
     partial: Bools
 
     @classmethod
@@ -37,12 +36,17 @@ class Steps:
         first[1:] = samples.counter[1:] != samples.counter[:-1]
         since = np.where(first, cursor.time[samples.counter], _shifted(samples.time))
         before = np.where(first, cursor.value[samples.counter], _shifted(samples.value))
+        raw = before.copy()
+        for counter, dip in cursor.dips.items():
+            place = int(np.searchsorted(samples.counter, counter))
+            if place < len(raw) and samples.counter[place] == counter:
+                # The cursor knows the level that the counter stands at, not the sample that was seen last.
+                raw[place] = dip.newest
         return cls(
             samples=samples,
             since=since,
-            raw=before,
-            before=before.copy(),
-            spread=np.zeros(len(before), dtype=bool),
+            raw=raw,
+            before=before,
             partial=np.zeros(len(before), dtype=bool),
         )
 
