@@ -105,7 +105,7 @@ def problems_of(
         return (Problem(code=ProblemCode.GAUGE, level=ProblemLevel.ERROR, detail=tracked.refusal),)
     found = [
         *_of_data(tracked, as_of, stale=stale),
-        *_of_samples(tracked),
+        *_of_samples(tracked, measured=as_of is not None or not tracked.backfilled),
         *_of_buckets(tracked, measured=as_of is not None and not stale),
     ]
     if tracked.backfilled and tracked.seen.labels and as_of is not None:
@@ -160,21 +160,35 @@ def _of_no_samples(tracked: TrackedSli) -> Problem:
     if not tracked.backfilled:
         reading = _history_unreadable(tracked) or "history is being read"
         return _warning(ProblemCode.NO_SAMPLES_YET, f"no samples yet; {reading}")
+    lately_s = tracked.counted_s - _LATELY_S
+    if tracked.impossible_seen_s > lately_s:
+        return Problem(
+            code=ProblemCode.IMPOSSIBLE_SAMPLES, level=ProblemLevel.ERROR, detail=_impossible_samples(tracked)
+        )
+    if tracked.nan_seen_s > lately_s:
+        detail = f"all samples of {tracked.query} are NaN and are not counted: correct the exporter or recording rule"
+        return Problem(code=ProblemCode.NAN_SAMPLES, level=ProblemLevel.ERROR, detail=detail)
     if tracked.seen.labels:
         detail = f"the samples of {tracked.query} lie more than 5m apart: scrape its targets more often"
         return Problem(code=ProblemCode.SCRAPED_TOO_SELDOM, level=ProblemLevel.ERROR, detail=detail)
     return Problem(code=ProblemCode.NO_SERIES, level=ProblemLevel.ERROR, detail=f"no series match {tracked.query}")
 
 
-def _of_samples(tracked: TrackedSli) -> Iterator[Problem]:
-    """What is wrong with the samples that came."""
+def _of_samples(tracked: TrackedSli, *, measured: bool) -> Iterator[Problem]:
+    """What is wrong with the samples that came; *measured*: some were counted."""
     if tracked.partial_explained is not None and tracked.problem is None:
         yield _warning(ProblemCode.PARTIAL_DATA, tracked.partial_explained)
     if tracked.late_explained is not None:
         yield _warning(ProblemCode.LATE_SAMPLES, tracked.late_explained)
-    if tracked.impossible_samples:
-        detail = f"samples of {tracked.query} are infinite or beyond 64 bits and are not counted: look at its exporter"
-        yield _warning(ProblemCode.IMPOSSIBLE_SAMPLES, detail)
+    if tracked.impossible_samples and measured:
+        yield _warning(ProblemCode.IMPOSSIBLE_SAMPLES, _impossible_samples(tracked))
+
+
+def _impossible_samples(tracked: TrackedSli) -> str:
+    return (
+        f"samples of {tracked.query} are negative, infinite or beyond 64 bits and are not counted: "
+        "select counters, or correct the exporter"
+    )
 
 
 def _of_mostly_bad(share: float) -> Problem:

@@ -40,7 +40,8 @@ class QueryResults:
     """What came of asking: the SLIs that were answered, their samples, and why the others were not.
 
     *partial* says of which of those that were answered data is missing, by key, in the server's words.
-    *impossible* are the keys of the SLIs of which samples were left out that no counter can have, *unmeasured* the
+    *impossible* are the keys of the SLIs of which samples were left out that no counter can have, *nan* those that have
+    series of nothing but NaN, *unmeasured* the
     counts of histograms that were left out since they lack the bucket at their threshold.
     """
 
@@ -48,6 +49,7 @@ class QueryResults:
     failed: list[tuple[TrackedSli, PrometheusError]]
     samples: Samples
     impossible: set[str] = field(default_factory=set)
+    nan: set[str] = field(default_factory=set)
     unmeasured: Unmeasured | None = None
     partial: dict[str, str] = field(default_factory=dict)
 
@@ -85,6 +87,7 @@ class _Found:
     failures: dict[Selector, PrometheusError] = field(default_factory=dict)
     missing: dict[Selector, str] = field(default_factory=dict)
     impossible: set[str] = field(default_factory=set)
+    nan: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -145,7 +148,7 @@ class QueryBatcher:
         async with self.turn:
             sorted_out = _sorted_out(tracked_slis, found.failures, Samples.joined(found.samples), self.series_index)
             sorted_out.samples, sorted_out.unmeasured = self.series_index.measured(sorted_out.samples)
-        sorted_out.impossible = found.impossible
+        sorted_out.impossible, sorted_out.nan = found.impossible, found.nan
         sorted_out.partial = {
             tracked.key: found.missing[selector]
             for tracked in sorted_out.answered
@@ -243,6 +246,8 @@ class QueryBatcher:
             found.samples.append(self.series_index.samples(matrix, questions.tracked_slis))
             if matrix.impossible:
                 found.impossible |= self.series_index.owners(matrix, matrix.impossible)
+            if matrix.invalid:
+                found.nan |= self.series_index.owners(matrix, matrix.without_numbers)
         if not matrix.whole:
             said = str(partial_data(matrix.warnings, None))
             found.missing |= {questions.selectors[member]: said for member in batch.members}

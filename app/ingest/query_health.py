@@ -54,7 +54,11 @@ class QueryHealth:
                 self._silent[tracked.key] = tracked, error
         self._note_problems(failed)
         self._note_partial(answered, {key: said for answers in asked for key, said in answers.partial.items()}, at_s)
-        self._note_impossible(answered, {key for answers in asked for key in answers.impossible})
+        self._note_impossible(answered, {key for answers in asked for key in answers.impossible}, at_s)
+        nan = {key for answers in asked for key in answers.nan}
+        for tracked in answered:
+            if tracked.key in nan:
+                tracked.nan_seen_s = at_s
         self._say_silent(
             heard=bool(answered) or any(isinstance(error, _OURS) for _, error in failed), asked=bool(failed)
         )
@@ -113,11 +117,13 @@ class QueryHealth:
         if self.partial is None and before is not None:
             _log.info("answers are whole again; what was counted from partial data is counted again")
 
-    def _note_impossible(self, answered: Sequence[TrackedSli], impossible: Collection[str]) -> None:
+    def _note_impossible(self, answered: Sequence[TrackedSli], impossible: Collection[str], at_s: float) -> None:
         for tracked in answered:
             before, tracked.impossible_samples = tracked.impossible_samples, tracked.key in impossible
+            if tracked.impossible_samples:
+                tracked.impossible_seen_s = at_s
             if tracked.impossible_samples and not before:
-                _log.error("samples are infinite or beyond 64 bits and are not counted", query=tracked.query)
+                _log.error("samples are negative, infinite or beyond 64 bits and are not counted", query=tracked.query)
 
     def _count(self, failed: Sequence[tuple[TrackedSli, PrometheusError]]) -> None:
         for reason in {error.reason for _, error in failed}:

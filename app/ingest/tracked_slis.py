@@ -48,7 +48,8 @@ class TrackedSli:
     *partial* says what is missing from what was read last, which is then not final, and *partial_since_s* since when.
     The next reads begin at *read_from_s* and *settle_from_s*, where samples may be *late*; *long_reads* are those that
     went back further than a slot.
-    *impossible_samples* says that the last tick left out samples that are infinite or beyond 64 bits.
+    *impossible_samples* says that the last evaluation left out samples that are negative, infinite or beyond 64 bits,
+    which were last seen at *impossible_seen_s*; series of nothing but NaN were last seen at *nan_seen_s*.
     *refused_groups* are living members without a place, each with when it was last refused.
     """
 
@@ -78,6 +79,8 @@ class TrackedSli:
     late: LateSamples | None = None
     long_reads: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_LONG_READS_KEPT))
     impossible_samples: bool = False
+    impossible_seen_s: float = 0.0
+    nan_seen_s: float = 0.0
     setbacks: int = 0
     seen: SeriesSeen = field(default_factory=SeriesSeen)
     unmeasured: dict[int, float] = field(default_factory=dict)

@@ -31,6 +31,7 @@ class ProblemCode(StrEnum):
     LATE_SAMPLES = "late_samples"
     PARTIAL_DATA = "partial_data"
     IMPOSSIBLE_SAMPLES = "impossible_samples"
+    NAN_SAMPLES = "nan_samples"
     GOOD_EXCEEDS_TOTAL = "good_exceeds_total"
     BAD_EXCEEDS_TOTAL = "bad_exceeds_total"
     OUTSIDE_TOTAL = "outside_total"

@@ -10,7 +10,7 @@ import pytest
 from typing_extensions import override
 
 from app.prometheus import Matrix, decode_matrix
-from app.status import ProblemCode
+from app.status import ProblemCode, ProblemLevel
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import Running
@@ -39,10 +39,10 @@ def _codes(running: Running) -> set[ProblemCode]:
 
 
 def _go(value: float) -> str:
-    return f"{'+' if value > 0 else '-'}Inf" if math.isinf(value) else repr(value)
+    return f"{'+' if value > 0 else '-'}Inf" if math.isinf(value) else repr(value).replace("nan", "NaN")
 
 
-@pytest.mark.parametrize("impossible", [math.inf, -math.inf, 1e308, -1e308])
+@pytest.mark.parametrize("impossible", [math.inf, -math.inf, 1e308, -1e308, -5.0])
 def test_they_never_enter_the_ledger_and_are_said_until_they_end(tmp_path: Path, impossible: float) -> None:
     """The other samples count on, and every figure stays finite."""
     good, bad = (
@@ -63,3 +63,19 @@ def test_they_never_enter_the_ledger_and_are_said_until_they_end(tmp_path: Path,
         shown = running.snapshot("checkout-availability")
         assert shown.bad_ever == shown.good_ever > 0
         assert all(math.isfinite(window.burn_rate) for window in shown.windows if window.total)
+
+
+@pytest.mark.parametrize(
+    ("value", "code"), [(math.nan, ProblemCode.NAN_SAMPLES), (-3.0, ProblemCode.IMPOSSIBLE_SAMPLES)]
+)
+def test_a_selector_of_nothing_else_is_an_error_that_says_so(tmp_path: Path, value: float, code: ProblemCode) -> None:
+    """It is not scraped too seldom, and no event is counted of it."""
+    one = counter(requests("checkout"), (END - 3600, END))
+    source = OverJson([Series(labels=one.labels, times=one.times, values=np.full(len(one.times), value))])
+    with Running(slos([availability("checkout")], tmp_path / "slos"), source, tmp_path / "live.db") as running:
+        running.run(END - 120, END)
+        running.backfill(END)
+        running.tick(END + 30)
+        shown = running.snapshot("checkout-availability")
+    assert [(problem.code, problem.level) for problem in shown.problems] == [(code, ProblemLevel.ERROR)]
+    assert not shown.total

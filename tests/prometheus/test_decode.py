@@ -22,7 +22,7 @@ from app.prometheus.fast_samples import _cut, fast_samples
 
 LABELS = st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3)
 TIMES = st.integers(0, 2**42).map(lambda ms: ms / 1000)
-COUNTS = st.floats(-(2.0**64), 2.0**64, allow_nan=False) | st.integers(0, 2**53).map(float)
+COUNTS = st.floats(0.0, 2.0**64, allow_nan=False) | st.integers(0, 2**53).map(float)
 SAMPLES = st.lists(st.tuples(TIMES, COUNTS), min_size=1, max_size=4)
 SERIES = st.lists(st.tuples(LABELS, SAMPLES), max_size=5)
 JSON = st.recursive(
@@ -109,7 +109,7 @@ def test_nothing_found_is_an_empty_matrix() -> None:
         assert matrix.lengths.dtype == np.int64
 
 
-@pytest.mark.parametrize("bad", ["NaN", "+Inf", "-Inf", "Inf", "1e999", "1e308", "-1e308", "2e19", None])
+@pytest.mark.parametrize("bad", ["NaN", "+Inf", "-Inf", "Inf", "1e999", "1e308", "-1e308", "2e19", "-1", None])
 def test_a_sample_that_no_counter_can_have_is_left_out_and_counted(bad: str | None) -> None:
     """VictoriaMetrics may send null."""
     result = [{"metric": {}, "values": [[1, "7"], [2, bad]]}, {"metric": {"a": "b"}, "values": [[1, bad]]}]
@@ -117,6 +117,7 @@ def test_a_sample_that_no_counter_can_have_is_left_out_and_counted(bad: str | No
     assert columns_of(matrix) == ([{}, {"a": "b"}], [1, 0], [1.0], [7.0])
     assert matrix.invalid == 2
     assert matrix.impossible == (() if bad in {"NaN", None} else (0, 1))
+    assert matrix.without_numbers == ([1] if bad in {"NaN", None} else [])
 
 
 def test_the_largest_counter_of_64_bits_is_a_sample() -> None:
