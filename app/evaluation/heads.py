@@ -125,7 +125,7 @@ def decode_dips(documents: Sequence[DipDocument], ledger: Ledger, rows: Mapping[
     dips = {}
     for row_id, series, high, at, gap_s, low, newest, counted, expires_s, pace, alone, *later in documents:
         # The first versions did not store the rest: nothing was counted at a lower level.
-        own_pace, grown, grown_from_low, moved_at = (*later, *(pace, 0.0, 0.0, at)[len(later) :])
+        own_pace, grown, grown_from_low, moved_at = [*later, *[pace, 0.0, 0.0, at][len(later) :]]
         row = rows.get(row_id)
         counter = None if row is None else ledger.registry.find_counter(row, series)
         if counter is not None:
