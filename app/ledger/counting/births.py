@@ -5,7 +5,7 @@ worth, once everything older has been read. A series that appears on a known tar
 counted since its last scrape, or nothing; unless older history knows the series, which then goes on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from app.ledger.counting.last_samples import LastSamples
 from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape, is_new
 from app.ledger.counting.steps import Surroundings, fastest, last_steps, steadiest
-from app.ledger.counting.verdicts import is_birth_plausible, judge_scrape, pace_of_fall
+from app.ledger.counting.verdicts import is_birth_plausible, judge_fall, judge_scrape, pace_of_fall
 from app.ledger.increments import Increments
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S, LastSeen
@@ -116,7 +116,7 @@ def join(
     Gives the increments between, and the heads whose target the older stretch has not seen either. Targets that prove
     to have restarted between are noted in *older*.
     """
-    arrays = registry.arrays
+    arrays, members = registry.arrays, _members(registry)
     older.grow(registry.sizes)
     found: list[tuple[int, float, float, float, float]] = []
     pending = []
@@ -136,29 +136,32 @@ def join(
             value=values,
             gap_s=head.at - since,
         )
-        evidence = head.evidence
-        followed = evidence.followed_by / evidence.followed_for_s if evidence.followed_for_s > 0 else None
+        target_pace = _target_pace(older, members(head.target))
+        followed = head.evidence.followed_pace
         delta = np.where(known, values - older.value[counters], 0.0)
         if (delta < 0).any():
-            verdict = judge_scrape(
+            verdict = judge_fall(
                 before=older.value[counters][known],
                 value=values[known],
                 gap_s=head.at - since[known],
                 pace=paces[known],
                 followed_pace=followed,
+                target_pace=target_pace,
             )
             delta[known] = np.where(verdict.reset, values[known], np.maximum(delta[known], 0.0))
             if verdict.whole:
                 older.restarted[arrays.alias[head.target]] = head.at
-        fast = np.array([fastest(older.newest_paces(counter)) for counter in counters.tolist()])
-        pace = None if np.isnan(fast).all() and followed is None else max(float(np.nansum(fast)), followed or 0.0)
+                since[known] = np.where(verdict.reset, target_seen, since[known])
         # Where nothing of a target goes on after a hole, its series may have been relabelled in it.
-        renamed = not known.any() and head.at - target_seen > LOOKBACK_S
-        idle = bool(known.any()) and not delta[known].any()
-        for place in np.flatnonzero(~known).tolist() if not renamed else ():
-            value = float(values[place])
-            if is_birth_plausible(value, gap_s=head.at - target_seen, pace=pace, idle=idle):
-                delta[place] = value
+        scrape = _Scrape.of(
+            gap_s=head.at - (float(np.median(since[known])) if known.any() else target_seen),
+            grown=float(np.maximum(delta[known], 0.0).sum()) if known.any() else None,
+            followed_pace=followed,
+            target_pace=target_pace,
+        )
+        for place in np.flatnonzero(~known).tolist():
+            if scrape.may_count(float(values[place])):
+                delta[place] = float(values[place])
         found += zip(
             np.full(len(values), head.row).tolist(),
             since.tolist(),
@@ -279,6 +282,22 @@ class _Scrape:
     idle: bool
     renamed: bool
 
+    @classmethod
+    def of(
+        cls, *, gap_s: float, grown: float | None, followed_pace: float | None, target_pace: float | None
+    ) -> "_Scrape":
+        """A scrape in which the other series of the target grew by *grown* events, None if none of them went on."""
+        gap_s = max(gap_s, 1.0)
+        known = (None if grown is None else grown / gap_s, followed_pace, target_pace)
+        pace = max((pace for pace in known if pace is not None), default=0.0)
+        return cls(
+            gap_s=gap_s,
+            # Nothing that happened says little of a target that was seen but once.
+            pace=pace if pace or target_pace is not None else None,
+            idle=grown == 0.0,
+            renamed=grown is None and gap_s > LOOKBACK_S,
+        )
+
     def may_count(self, value: float) -> bool:
         """Whether a first *value* can have been counted since the scrape before."""
         return not self.renamed and is_birth_plausible(value, gap_s=self.gap_s, pace=self.pace, idle=self.idle)
@@ -291,23 +310,38 @@ def _scrape(around: Surroundings, target: int, at: float) -> _Scrape:
     first, last = np.searchsorted(times, [at - _SAME_SCRAPE_S, at + _SAME_SCRAPE_S + 1e-6])
     beside = mine[first:last]
     beside = beside[~steps.born[beside]]
+    grown = None
     if len(beside):
-        gap_s = max(at - float(np.median(steps.since[beside])), 1.0)
-        delta = steps.samples.value[beside] - steps.before[beside]
-        paces = [float(np.maximum(delta, 0.0).sum()) / gap_s]
+        since = float(np.median(steps.since[beside]))
+        grown = float(np.maximum(steps.samples.value[beside] - steps.before[beside], 0.0).sum())
     else:
         earlier = int(np.searchsorted(times, at))
-        gap_s = max(at - (float(times[earlier - 1]) if earlier else float(around.cursor.target[target])), 1.0)
-        paces = []
-    known = (*paces, around.followed_pace(target, at), around.target_pace(target, at))
-    pace = max((pace for pace in known if pace is not None), default=0.0)
-    return _Scrape(
-        gap_s=gap_s,
-        # Nothing that happened says little of a target that was seen but once.
-        pace=pace if pace or known[-1] is not None else None,
-        idle=bool(len(beside)) and paces == [0.0],
-        renamed=not len(beside) and gap_s > LOOKBACK_S,
+        since = float(times[earlier - 1]) if earlier else float(around.cursor.target[target])
+    return _Scrape.of(
+        gap_s=at - since,
+        grown=grown,
+        followed_pace=around.followed_pace(target, at),
+        target_pace=around.target_pace(target, at),
     )
+
+
+def _members(registry: Registry) -> Callable[[int], Ints]:
+    """The counters of a target, for many targets."""
+    target = registry.arrays.target
+    order = np.argsort(target, kind="stable")
+    ordered = target[order]
+
+    def members(of: int) -> Ints:
+        first, last = np.searchsorted(ordered, [registry.arrays.alias[of], registry.arrays.alias[of] + 1])
+        return order[first:last]
+
+    return members
+
+
+def _target_pace(older: LastSamples, counters: Ints) -> float | None:
+    """Events per second of all *counters* of a target when it was last seen, as `Surroundings.target_pace`."""
+    paces = np.array([fastest(older.newest_paces(counter)) for counter in counters.tolist()])
+    return None if np.isnan(paces).all() else float(np.nansum(paces))
 
 
 class _Rows:
@@ -353,6 +387,7 @@ class _Rows:
                 value=activity,
                 followed_by=float(grown @ weights),
                 followed_for_s=float(samples.time[near].max()) - at,
+                followed_pace=self._around.followed_pace(target, at),
                 hindsight_s=min(self._newest - at, LOOKBACK_S),
                 scrape_s=scrape_s,
                 row_events=self._pace(of_row, at) * scrape_s,

@@ -85,18 +85,19 @@ def count(
 def stand(samples: Samples, registry: Registry, *, until: float, within_s: float = np.inf) -> LastSamples:
     """Where the counters stood at *until*: the cursor behind their last samples, without counting.
 
-    Targets that were not seen in the last *within_s* are left out: too little of them is known to go on from.
+    Later *samples* are hindsight, as in `count`, so that both find the same verdicts. Targets that were not seen in the
+    last *within_s* are left out: too little of them is known to go on from.
     """
     _link_before(samples, registry, until=until)
     cursor = LastSamples.empty()
     cursor.grow(registry.sizes)
-    samples = united(samples.until(until), registry)
-    target = registry.arrays.target[samples.counter]
+    samples = united(samples.until(until + LOOKBACK_S), registry)
+    target, earlier = registry.arrays.target[samples.counter], samples.time <= until
     seen = np.full(registry.sizes[1], -np.inf)
-    np.fmax.at(seen, target, samples.time)
+    np.fmax.at(seen, target[earlier], samples.time[earlier])
     steps = Steps.of(_fresh(samples.only(seen[target] >= until - within_s), cursor), cursor)
     _, found = _judge_falls(steps, cursor, registry, until=until)
-    _advance(cursor, steps, np.ones(len(steps.since), dtype=bool), found, registry)
+    _advance(cursor, steps, steps.samples.time <= until, found, registry)
     return cursor
 
 

@@ -24,8 +24,7 @@ from app.ledger.counting.verdicts import (
     is_correction,
     is_growth_plausible,
     is_reset_proven,
-    judge_idle_scrape,
-    judge_scrape,
+    judge_fall,
     pace_of_fall,
 )
 from app.ledger.runs import LOOKBACK_S
@@ -108,15 +107,22 @@ class Falls:
         )
         levels = dict(zip(counters[value < before].tolist(), before[value < before].tolist(), strict=True))
         followed = around.followed_pace(target, at, levels)
-        if not followed and around.target_pace(target, begin) == 0:
-            verdict = judge_idle_scrape(before=before, value=value)
-        else:
-            verdict = judge_scrape(before=before, value=value, gap_s=gap_s, pace=pace, followed_pace=followed)
+        verdict = judge_fall(
+            before=before,
+            value=value,
+            gap_s=gap_s,
+            pace=pace,
+            followed_pace=followed,
+            target_pace=None if followed else around.target_pace(target, begin),
+        )
         steps.before[members[verdict.reset]] = 0.0
         wrapped = verdict.reset & has_wrapped(before, value, gap_s=gap_s, pace=pace)
         steps.before[members[wrapped]] = before[wrapped] - WRAP
         self._judged[members] |= verdict.reset | verdict.dip
         if verdict.whole:
+            # A counter that was missing for a while counted from zero since the target was last seen.
+            resets = members[verdict.reset]
+            steps.since[resets] = np.fmax(steps.since[resets], around.seen_before(target, begin))
             self._restart(target, at, steps.samples.counter[scrape])
         known = np.nan_to_num(pace)
         together = float(known[value < before].sum())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.ledger.registry import Registry
-from app.ledger.runs import LastSeen, SeenRuns
+from app.ledger.runs import LOOKBACK_S, LastSeen, SeenRuns
 from app.slo.arrays import Bools, Floats, Ints
 
 PACE_GRID_S = 150.0
@@ -181,6 +181,7 @@ class LastSamples:
 
     def count_on(self, counter: Ints, time: Floats, delta: Floats) -> None:
         """Note samples of counters, sorted by counter and time, with the events that each brought."""
+        counter, time, delta = self._behind_holes(counter, time, delta)
         same = counter[1:] == counter[:-1]
         if not same.any():
             self._count_once(counter, time, delta)
@@ -214,6 +215,24 @@ class LastSamples:
                 anchor_at[of], anchor_position[of] = time[last], position
         self.anchor[which], self.pace[which] = anchor_at, pace
         self.run[which] = summed[ends] + origin - anchor_position
+
+    def _behind_holes(self, counter: Ints, time: Floats, delta: Floats) -> tuple[Ints, Floats, Floats]:
+        """The samples that paces are found from: behind a hole no pace is known, as if the counter were new.
+
+        History that is read from its end does not know what was before the hole, and must find the same.
+        """
+        before = np.append(np.nan, time[:-1])[: len(time)]
+        first = np.append(True, counter[1:] != counter[:-1])[: len(time)]
+        before[first] = self.time[counter[first]]
+        broken = np.flatnonzero(time - before > LOOKBACK_S)
+        if not len(broken):
+            return counter, time, delta
+        newest = np.zeros(len(self.time), dtype=np.int64)
+        np.maximum.at(newest, counter[broken], broken)
+        kept = np.arange(len(counter)) >= newest[counter]
+        # The caller notes the times of the last samples afterwards.
+        self.time[counter[broken]] = self.pace[counter[broken]] = np.nan
+        return counter[kept], time[kept], delta[kept]
 
     def _count_once(self, counter: Ints, time: Floats, delta: Floats) -> None:
         """Note one sample of each counter, as `count_on` does."""

@@ -37,7 +37,8 @@ class FirstScrape:
 
     *followed_for_s* is how long it was seen after its first scrape, *hindsight_s* how long it could have been. It is
     scraped every *scrape_s*, in which all of its row counts *row_events*. *bad_value* and *bad_followed_by* are of its
-    bad events alone.
+    bad events alone. *followed_pace* is what all of its counters counted after it, also beyond restarts, in events per
+    second; None if it was seen once.
     """
 
     value: float
@@ -48,6 +49,7 @@ class FirstScrape:
     row_events: float
     bad_value: float = 0.0
     bad_followed_by: float = 0.0
+    followed_pace: float | None = None
 
 
 def is_new(evidence: FirstScrape, *, unseen_s: float) -> bool:

@@ -97,6 +97,12 @@ class Surroundings:
             found = self._of_target[target] = mine, self.steps.samples.time[mine]
         return found
 
+    def seen_before(self, target: int, at: float) -> float:
+        """When a target was last seen before *at*, NaN if never."""
+        _, times = self.of_target(target)
+        earlier = int(np.searchsorted(times, at))
+        return float(times[earlier - 1]) if earlier else float(self.cursor.target[target])
+
     def counters(self, target: int) -> Ints:
         """All counters of a target."""
         found = self._counters.get(target)
@@ -140,6 +146,10 @@ class Surroundings:
         for _ in range(2):
             counted, cell = 0.0, end_s // PACE_GRID_S
             while index >= first and time[index] // PACE_GRID_S == cell:
+                if time[index] - self.steps.since[index] > LOOKBACK_S:
+                    # Nothing is known of a pace behind a hole, as in `LastSamples.count_on`.
+                    span_s = end_s - float(time[index])
+                    return [*paces, counted / span_s if span_s > 0 else float("nan"), float("nan")][:2]
                 counted += 0.0 if np.isnan(before[index]) else float(value[index] - before[index])
                 index -= 1
             if index >= first:

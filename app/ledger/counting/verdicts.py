@@ -110,6 +110,21 @@ def judge_scrape(
     return ScrapeVerdict(reset=reset | (others & ~silent) if whole else reset, dip=dip, whole=whole, alone=alone)
 
 
+def judge_fall(
+    *,
+    before: Floats,
+    value: Floats,
+    gap_s: Floats,
+    pace: Floats,
+    followed_pace: float | None,
+    target_pace: float | None,
+) -> ScrapeVerdict:
+    """Judge one scrape of a target of which a counter fell, as `judge_scrape`; *target_pace* is that before it."""
+    if not followed_pace and target_pace == 0:
+        return judge_idle_scrape(before=before, value=value)
+    return judge_scrape(before=before, value=value, gap_s=gap_s, pace=pace, followed_pace=followed_pace)
+
+
 def judge_idle_scrape(*, before: Floats, value: Floats) -> ScrapeVerdict:
     """Judge one scrape of a target that did not count at all in the look-back before it nor, as far as known, after it.
 
