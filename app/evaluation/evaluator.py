@@ -37,8 +37,10 @@ from app.ingest.metric_inspection import Inspection
 from app.ingest.ports import EvaluationInstruments, Source
 from app.ingest.query_batcher import QueryBatcher
 from app.ingest.query_health import QueryHealth
+from app.ingest.start_times import StartTimes
 from app.ingest.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
 from app.ingest.window_edges import WindowEdges
+from app.ledger import Samples
 from app.prometheus import MetricSource
 from app.slo import Slo, SloId
 from app.status import Board
@@ -102,6 +104,7 @@ class Evaluator:
         self._batcher = QueryBatcher(self._ledger_writer.series_index, self._turn)
         self._backfill = Backfill(self._ledger_writer, self._batcher, source)
         self._window_edges = WindowEdges(self._ledger_writer, self._batcher, self._backfill.source)
+        self._start_times = StartTimes(self._ledger_writer, source, past=self._backfill.source)
         self._query_health = QueryHealth(instruments)
         self._sparing = Sparing(instruments)
         self._inspection = None if metrics is None else Inspection(self._ledger_writer.tracked_slis, metrics)
@@ -136,6 +139,9 @@ class Evaluator:
         asked = await slot_queries.ask_all(
             reads, self._batcher, self._source, deadline=self._timing.timeout.total_seconds()
         )
+        # Not under the lock, and before counting: what has just begun counts in its own slot.
+        later = Samples.joined([answers.samples for read, answers in asked if not read.first])
+        await self._start_times.look_up_live(later, at)
         async with self._turn:
             for read, answers in asked:
                 slot_queries.enter(read, answers, self._ledger_writer)
@@ -158,6 +164,7 @@ class Evaluator:
         time_range, answers = await self._backfill.read(now)
         if time_range is None or answers is None:
             return await self._look_at_edges(now)
+        await self._start_times.look_up_past(answers.samples, time_range.since_s, time_range.until_s)
         async with self._turn:
             if self._retired:
                 return False

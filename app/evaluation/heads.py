@@ -31,6 +31,7 @@ def encode_heads(heads: Sequence[FirstSighting], ledger: Ledger, row_ids: Sequen
                 head.evidence.bad_value,
                 head.evidence.bad_followed_by,
                 head.evidence.followed_pace,
+                head.evidence.served_s,
             ],
         }
         for head in heads
@@ -46,9 +47,9 @@ def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mappin
         if row is None:
             continue
         counters = [(registry.find_counter(row, series), value) for series, value in document["values"]]
-        # Heads of earlier versions do not know the last five.
+        # Heads of earlier versions do not know the last six.
         known = document["evidence"]
-        evidence: list[Any] = [*known, *[SCRAPE_S, 0.0, 0.0, 0.0, None][len(known) - 4 :]]
+        evidence: list[Any] = [*known, *[SCRAPE_S, 0.0, 0.0, 0.0, None, None][len(known) - 4 :]]
         value, followed_by, followed_for_s, hindsight_s, scrape_s, row_events, bad_value, bad_followed_by = evidence[:8]
         last, run, earlier = (float("nan") if time is None else time for time in document["sighted"])
         heads.append(
@@ -67,6 +68,7 @@ def decode_heads(documents: Sequence[HeadDocument], ledger: Ledger, rows: Mappin
                     bad_value=bad_value,
                     bad_followed_by=bad_followed_by,
                     followed_pace=evidence[8],
+                    served_s=evidence[9],
                 ),
                 sighted=LastSeen(last=last, run=run, earlier=earlier),
             )

@@ -26,6 +26,7 @@ from app.ledger import (
     Ledger,
     Samples,
     Stage,
+    Starts,
     count,
     decide,
     decide_births,
@@ -56,6 +57,7 @@ class LedgerWriter:
         self.ledger = Ledger(interval_s)
         self.settled = LastSamples.empty()
         self.live = LastSamples.empty()
+        self.starts = Starts()
         self.series_index = SeriesIndex(self.ledger, self.tracked_slis)
         self._united = 0
         self.ended_series = EndedSeries()
@@ -72,7 +74,7 @@ class LedgerWriter:
 
     def seed(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float) -> None:
         """Learn where the counters stood at *until_s*, without counting."""
-        stood = stand(samples, self.ledger.registry, until=until_s)
+        stood = stand(samples, self.ledger.registry, until=until_s, starts=self.starts)
         self._unite()
         for cursor in (self.settled, self.live):
             cursor.take(stood, rows_of(tracked_slis), self.ledger.registry)
@@ -93,7 +95,7 @@ class LedgerWriter:
         rows, registry = rows_of(tracked_slis), self.ledger.registry
         self.ledger.rewind(rows)
         self.ledger.advance(at_s)
-        final = count(samples, self.settled, registry, until=until_s, gap_s=self.ledger.gap_s)
+        final = count(samples, self.settled, registry, until=until_s, gap_s=self.ledger.gap_s, starts=self.starts)
         self._note(final)
         self.settled.take(final.cursor, rows, registry)
         for tracked in tracked_slis:
@@ -114,8 +116,10 @@ class LedgerWriter:
     ) -> None:
         """Count the newest range of history that is not counted yet."""
         registry = self.ledger.registry
-        stood = stand(samples, registry, until=since_s, within_s=PACE_GRID_S)
-        past = count(samples.after(since_s), stood, registry, until=until_s, gap_s=self.ledger.gap_s)
+        stood = stand(samples, registry, until=since_s, within_s=PACE_GRID_S, starts=self.starts)
+        past = count(
+            samples.after(since_s), stood, registry, until=until_s, gap_s=self.ledger.gap_s, starts=self.starts
+        )
         self._note(past)
         increments = [past.increments]
         for tracked in tracked_slis:
@@ -139,8 +143,8 @@ class LedgerWriter:
     def detail(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, hour: int) -> None:
         """Learn the slots of one hour of the past, which windows are about to leave."""
         begin_s, registry = (hour - 1) * float(HOUR_S), self.ledger.registry
-        stood = stand(samples, registry, until=begin_s)
-        counted = count(samples, stood, registry, until=begin_s + HOUR_S, gap_s=self.ledger.gap_s)
+        stood = stand(samples, registry, until=begin_s, starts=self.starts)
+        counted = count(samples, stood, registry, until=begin_s + HOUR_S, gap_s=self.ledger.gap_s, starts=self.starts)
         decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]
         found = Increments.joined([counted.increments, *decided])
         self.ledger.enter_details(hour, rows_of(tracked_slis), found)
@@ -186,7 +190,7 @@ class LedgerWriter:
         self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, at_s: float, start: LastSamples
     ) -> None:
         rows, registry = rows_of(tracked_slis), self.ledger.registry
-        counted = count(samples, start, registry, until=at_s, gap_s=self.ledger.gap_s)
+        counted = count(samples, start, registry, until=at_s, gap_s=self.ledger.gap_s, starts=self.starts)
         self._note(counted)
         self.live.take(counted.cursor, rows, registry)
         decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]

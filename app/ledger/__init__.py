@@ -11,6 +11,7 @@ from app.ledger.counting.count import Count, count, stand, united
 from app.ledger.counting.last_samples import PACE_GRID_S, Dip, LastSamples
 from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape
 from app.ledger.counting.samples import Samples
+from app.ledger.counting.starts import Starts, unproven_since, unproven_within
 from app.ledger.edge_slots import HOUR_S
 from app.ledger.increments import Increments
 from app.ledger.ledger import (
@@ -52,6 +53,7 @@ __all__ = [
     "RowPast",
     "Samples",
     "Stage",
+    "Starts",
     "WindowSums",
     "count",
     "decide",
@@ -65,4 +67,6 @@ __all__ = [
     "united",
     "unpack",
     "unpack_cells",
+    "unproven_since",
+    "unproven_within",
 ]

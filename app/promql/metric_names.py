@@ -9,6 +9,11 @@ NAME = "__name__"
 """The label that holds a metric's name."""
 BUCKET = "le"
 """The label that holds the upper bound of a histogram's bucket."""
+PROCESS_START = "process_start_time_seconds"
+"""Every client library of Prometheus exports it.
+
+Source: https://prometheus.io/docs/instrumenting/writing_clientlibs/#process-metrics
+"""
 COUNTER_SUFFIXES = ("_total", "_count", "_bucket", "_sum")
 GAUGES_OF_PROMETHEUS = frozenset(
     {
@@ -48,3 +53,15 @@ def families(name: str) -> tuple[str, ...]:
     ('http_seconds',)
     """
     return tuple(name.removesuffix(suffix) for suffix in COUNTER_SUFFIXES if name.endswith(suffix))
+
+
+def created_name(counter: str) -> str:
+    """The name under which client libraries export when the series of a counter or histogram were created.
+
+    Source: https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md
+
+    >>> created_name("http_requests_total"), created_name("http_request_duration_seconds_bucket")
+    ('http_requests_created', 'http_request_duration_seconds_created')
+    """
+    base = next((counter.removesuffix(suffix) for suffix in COUNTER_SUFFIXES if counter.endswith(suffix)), counter)
+    return f"{base}_created"

@@ -85,16 +85,18 @@ def _shapes(selector: Selector, differing: int, fixed: Collection[str], barred: 
     return shapes
 
 
+def any_of(label: str, values: Sequence[str]) -> Matcher:
+    """A matcher for any of some values of a label."""
+    if len(values) == 1:
+        return Matcher(label, MatchOp.EQUAL, values[0])
+    return Matcher(label, MatchOp.REGEX, "|".join(value.translate(_QUOTED) for value in values))
+
+
 def _batch(shape: Shape, members: Sequence[int], selectors: Sequence[Selector]) -> Batch:
     shared, labels = shape
     matchers = list(shared.matchers) if shared else []
     for label in labels:
-        values = sorted({_value(selectors[index], label) for index in members})
-        matchers.append(
-            Matcher(label, MatchOp.EQUAL, values[0])
-            if len(values) == 1
-            else Matcher(label, MatchOp.REGEX, "|".join(value.translate(_QUOTED) for value in values))
-        )
+        matchers.append(any_of(label, sorted({_value(selectors[index], label) for index in members})))
     return Batch(selector=Selector(tuple(matchers)), members=tuple(members), shape=shape)
 
 

@@ -3,8 +3,11 @@
 Where a selector is given as text, it is one that `render` has written.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 
+from app.promql.metric_names import NAME, PROCESS_START
+from app.promql.plan import any_of
 from app.promql.selector_text import label_text, render
 from app.slo import Matcher, MatchOp, Selector
 
@@ -42,3 +45,16 @@ def increases(selector: Selector, group: tuple[tuple[str, str], ...], window: ti
 
 def _newest(selector: Selector, span_ms: int) -> str:
     return f"last_over_time({render(selector)}[{span_ms}ms])"
+
+
+def start_times(created: Collection[str], targets: Collection[tuple[str, str]], lookback_s: int) -> str:
+    """When the processes of some targets, given by job and instance, began, and the series with the names *created*."""
+    jobs, instances = ({target[place] for target in targets} for place in (0, 1))
+    selector = Selector(
+        (
+            any_of(NAME, sorted({PROCESS_START, *created})),
+            any_of("job", sorted(jobs)),
+            any_of("instance", sorted(instances)),
+        )
+    )
+    return last_samples(render(selector), lookback_s)

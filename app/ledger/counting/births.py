@@ -13,7 +13,13 @@ import numpy as np
 from app.ledger.counting.last_samples import LastSamples
 from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape, is_new
 from app.ledger.counting.steps import Surroundings, fastest, last_steps, steadiest
-from app.ledger.counting.verdicts import is_birth_plausible, judge_fall, judge_scrape, pace_of_fall
+from app.ledger.counting.verdicts import (
+    is_birth_plausible,
+    is_growth_plausible,
+    judge_fall,
+    judge_scrape,
+    pace_of_fall,
+)
 from app.ledger.increments import Increments
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S, LastSeen
@@ -96,7 +102,7 @@ def find_births(
                     since=float(times[earlier - 1]) if earlier else float(cursor.target[target]),
                     at=at,
                     value=value,
-                    worth=0.0 if unlinked or not _scrape(around, target, at).may_count(value) else value,
+                    worth=0.0 if unlinked or not _is_new_series(around, index, target) else value,
                     settled=bool(
                         not np.isnan(around.steps.raw[index])
                         or not np.isnan(cursor.time[counter])
@@ -106,6 +112,17 @@ def find_births(
                 )
             )
     return tuple(found), tuple(heads)
+
+
+def _is_new_series(around: Surroundings, index: int, target: int) -> bool:
+    """Whether the first value of a series on a known target was counted since the target's last scrape."""
+    samples = around.steps.samples
+    counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
+    since = around.seen_before(target, at - _SAME_SCRAPE_S)
+    if around.starts.series_began(int(around.arrays.keys[counter, 0]), since, at):
+        return True
+    restarted = around.process_began(target, since, at)
+    return _scrape(around, target, at).may_count(value, restarted=restarted)
 
 
 def join(
@@ -147,6 +164,7 @@ def join(
                 pace=paces[known],
                 followed_pace=followed,
                 target_pace=target_pace,
+                restarted=head.evidence.served_s is not None and head.at - head.evidence.served_s > target_seen,
             )
             delta[known] = np.where(verdict.reset, values[known], np.maximum(delta[known], 0.0))
             if verdict.whole:
@@ -298,8 +316,10 @@ class _Scrape:
             renamed=grown is None and gap_s > LOOKBACK_S,
         )
 
-    def may_count(self, value: float) -> bool:
-        """Whether a first *value* can have been counted since the scrape before."""
+    def may_count(self, value: float, *, restarted: bool = False) -> bool:
+        """Whether a first *value* can have been counted since the scrape before, or since the process *restarted*."""
+        if restarted and self.pace is not None and is_growth_plausible(value, gap_s=self.gap_s, pace=self.pace):
+            return True
         return not self.renamed and is_birth_plausible(value, gap_s=self.gap_s, pace=self.pace, idle=self.idle)
 
 
@@ -388,6 +408,7 @@ class _Rows:
                 followed_by=float(grown @ weights),
                 followed_for_s=float(samples.time[near].max()) - at,
                 followed_pace=self._around.followed_pace(target, at),
+                served_s=self._around.starts.served_s(int(arrays.keys[counters[0], 1]), at),
                 hindsight_s=min(self._newest - at, LOOKBACK_S),
                 scrape_s=scrape_s,
                 row_events=self._pace(of_row, at) * scrape_s,

@@ -18,6 +18,7 @@ from app.ledger.counting.falls import Falls, Findings, Hindsight
 from app.ledger.counting.last_samples import LastSamples
 from app.ledger.counting.lineage import Link, find_copies, find_links
 from app.ledger.counting.samples import Samples
+from app.ledger.counting.starts import Starts
 from app.ledger.counting.steps import Steps, Surroundings
 from app.ledger.increments import Increments
 from app.ledger.registry import Registry
@@ -46,12 +47,18 @@ class Count:
 
 
 def count(
-    samples: Samples, cursor: LastSamples, registry: Registry, *, until: float, gap_s: Floats | float = LOOKBACK_S
+    samples: Samples,
+    cursor: LastSamples,
+    registry: Registry,
+    *,
+    until: float,
+    gap_s: Floats | float = LOOKBACK_S,
+    starts: Starts | None = None,
 ) -> Count:
     """Count the samples after *cursor* up to *until*; further apart than *gap_s*, by row, they have a hole between.
 
     Later samples are hindsight: they help to judge and are not counted. Samples at or before the cursor are ignored,
-    so that reading twice never counts twice.
+    so that reading twice never counts twice. *starts* is what is known of when processes and series began.
     """
     cursor = cursor.copy()
     cursor.grow(registry.sizes)
@@ -65,12 +72,12 @@ def count(
         links += found
         steps = Steps.of(_fresh(united(samples, registry), cursor), cursor)
     within = steps.samples.time <= until
-    around, findings = _judge_falls(steps, cursor, registry, until=until)
+    around, findings = _judge_falls(steps, cursor, registry, until=until, starts=starts)
     born = np.flatnonzero(steps.born & within)
     births: tuple[Birth, ...] = ()
     heads: tuple[FirstSighting, ...] = ()
     if len(born):
-        around = around or Surroundings(steps, cursor, registry)
+        around = around or Surroundings(steps, cursor, registry, starts)
         births, heads = find_births(around, born, findings.restarted, registry)
     gaps_s = np.broadcast_to(gap_s, registry.sizes[0])
     increments = _increments(steps, within, registry, gaps_s)
@@ -82,7 +89,14 @@ def count(
     )
 
 
-def stand(samples: Samples, registry: Registry, *, until: float, within_s: float = np.inf) -> LastSamples:
+def stand(
+    samples: Samples,
+    registry: Registry,
+    *,
+    until: float,
+    within_s: float = np.inf,
+    starts: Starts | None = None,
+) -> LastSamples:
     """Where the counters stood at *until*: the cursor behind their last samples, without counting.
 
     Later *samples* are hindsight, as in `count`, so that both find the same verdicts. Targets that were not seen in the
@@ -96,7 +110,7 @@ def stand(samples: Samples, registry: Registry, *, until: float, within_s: float
     seen = np.full(registry.sizes[1], -np.inf)
     np.fmax.at(seen, target[earlier], samples.time[earlier])
     steps = Steps.of(_fresh(samples.only(seen[target] >= until - within_s), cursor), cursor)
-    _, found = _judge_falls(steps, cursor, registry, until=until)
+    _, found = _judge_falls(steps, cursor, registry, until=until, starts=starts)
     _advance(cursor, steps, steps.samples.time <= until, found, registry)
     return cursor
 
@@ -142,11 +156,11 @@ def _link_before(samples: Samples, registry: Registry, *, until: float) -> None:
 
 
 def _judge_falls(
-    steps: Steps, cursor: LastSamples, registry: Registry, *, until: float
+    steps: Steps, cursor: LastSamples, registry: Registry, *, until: float, starts: Starts | None
 ) -> tuple[Surroundings | None, Findings]:
     if not cursor.dips and not (steps.samples.value < steps.raw).any():
         return None, Findings()
-    around = Surroundings(steps, cursor, registry)
+    around = Surroundings(steps, cursor, registry, starts)
     return around, Falls(around, until=until).judge()
 
 

@@ -114,6 +114,7 @@ class Falls:
             pace=pace,
             followed_pace=followed,
             target_pace=None if followed else around.target_pace(target, begin),
+            restarted=around.process_began(target, float(steps.since[fall]), at),
         )
         steps.before[members[verdict.reset]] = 0.0
         wrapped = verdict.reset & has_wrapped(before, value, gap_s=gap_s, pace=pace)

@@ -15,6 +15,9 @@ PATIENCE_SCRAPES = 1.5
 `increase()` by more than one scrape's events if it proves old."""
 SCRAPE_S = 30.0
 """How often targets are scraped, where nothing shows it yet."""
+LATE_S = 330.0
+"""A process that is known to have begun may be scraped so late for the first time: what it counted is placed at that
+scrape, and must not be the events of hours."""
 NOISE_EVENTS = 10.0
 """So few events say nothing about a pace."""
 FIRST_NOISE_EVENTS = 3.0
@@ -38,7 +41,7 @@ class FirstScrape:
     *followed_for_s* is how long it was seen after its first scrape, *hindsight_s* how long it could have been. It is
     scraped every *scrape_s*, in which all of its row counts *row_events*. *bad_value* and *bad_followed_by* are of its
     bad events alone. *followed_pace* is what all of its counters counted after it, also beyond restarts, in events per
-    second; None if it was seen once.
+    second; None if it was seen once. *served_s* is how long before the first scrape its process began, as far as known.
     """
 
     value: float
@@ -50,6 +53,7 @@ class FirstScrape:
     bad_value: float = 0.0
     bad_followed_by: float = 0.0
     followed_pace: float | None = None
+    served_s: float | None = None
 
 
 def is_new(evidence: FirstScrape, *, unseen_s: float) -> bool:
@@ -65,6 +69,8 @@ def is_new(evidence: FirstScrape, *, unseen_s: float) -> bool:
     if evidence.followed_by >= PACE_EVENTS:
         pace = evidence.followed_by / evidence.followed_for_s
         patience_s = PATIENCE_SCRAPES * evidence.scrape_s + (0.0 if first_of_row else unseen_s)
+        if evidence.served_s is not None and evidence.served_s <= LATE_S and not first_of_row:
+            patience_s = max(patience_s, PATIENCE_SCRAPES * evidence.served_s)
         # Errors have a pace of their own: a process that is old by its errors is old.
         bad_noise = FIRST_NOISE_EVENTS if first_of_row else START_ERRORS
         bad_pace = max(evidence.bad_followed_by, PACE_EVENTS) / evidence.followed_for_s

@@ -8,6 +8,7 @@ import numpy as np
 
 from app.ledger.counting.last_samples import PACE_GRID_S, LastSamples
 from app.ledger.counting.samples import Samples
+from app.ledger.counting.starts import Starts
 from app.ledger.counting.verdicts import STEP_S, LastSteps
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
@@ -75,8 +76,9 @@ class Steps:
 class Surroundings:
     """What surrounds the few steps that need a closer look; everything is found once and only when it is asked for."""
 
-    def __init__(self, steps: Steps, cursor: LastSamples, registry: Registry) -> None:
+    def __init__(self, steps: Steps, cursor: LastSamples, registry: Registry, starts: Starts | None = None) -> None:
         self.steps = steps
+        self.starts = starts or Starts()
         self.cursor = cursor
         self.arrays = registry.arrays
         self._of_target: dict[int, tuple[Ints, Floats]] = {}
@@ -102,6 +104,11 @@ class Surroundings:
         _, times = self.of_target(target)
         earlier = int(np.searchsorted(times, at))
         return float(times[earlier - 1]) if earlier else float(self.cursor.target[target])
+
+    def process_began(self, target: int, since: float, at: float) -> bool:
+        """Whether the process of a target is known to have begun in (since, at]."""
+        key = int(self.arrays.keys[self.counters(target)[0], 1])
+        return self.starts.process_began(key, since, at)
 
     def counters(self, target: int) -> Ints:
         """All counters of a target."""

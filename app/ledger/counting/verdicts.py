@@ -23,6 +23,9 @@ BIRTH_PACES = 3.0
 than `increase()`, which counts nothing, if the series proves old."""
 IDLE_EVENTS = 100.0
 """What may be new on a target of which nothing else moves: a service whose first requests all fail."""
+START_PACES = 100.0
+"""A process that is known to have begun may count this many times faster than before: a load test, a new shard. More
+was carried over from before its start."""
 PROOF_PACES = 3.0
 """A level that is counted at this share of its own pace was counted from zero."""
 NEAR_RATIO = 0.01
@@ -80,12 +83,19 @@ def pace_of_fall(*, long: Floats, steps: LastSteps, before: Floats, value: Float
 
 
 def judge_scrape(
-    *, before: Floats, value: Floats, gap_s: Floats, pace: Floats, followed_pace: float | None = None
+    *,
+    before: Floats,
+    value: Floats,
+    gap_s: Floats,
+    pace: Floats,
+    followed_pace: float | None = None,
+    restarted: bool = False,
 ) -> ScrapeVerdict:
     """Judge one scrape of a target of which at least one counter fell; shapes (counters,).
 
     *pace* is events per second of each counter before the scrape, NaN if unknown; *followed_pace* is that of the
-    target after it, None if it is not known yet.
+    target after it, None if it is not known yet. *restarted*: the target says that its process began since the last
+    scrape; that counts for nothing against counters that go on, or that keep most of their value.
     """
     fell = value < before
     others = ~fell & (before > 0)
@@ -100,12 +110,15 @@ def judge_scrape(
     )
     if (went_on & (value > PROOF_PACES * np.maximum(expected, value[reset].sum()) + SLACK_EVENTS)).sum() == 0:
         alone = bool((still & ~silent).any())
+    if restarted and not alone:
+        reset |= fell & (value <= before / 2) & (value <= START_PACES * expected + UNKNOWN_EVENTS)
     dip = fell & ~reset
     whole = bool(
         reset.any()
         and not alone
         and not dip.any()
-        and before[reset].sum() >= before[fell | others].sum() / 2  # most of what the target had counted is gone
+        # Most of what the target had counted is gone.
+        and (restarted or before[reset].sum() >= before[fell | others].sum() / 2)
     )
     return ScrapeVerdict(reset=reset | (others & ~silent) if whole else reset, dip=dip, whole=whole, alone=alone)
 
@@ -118,11 +131,14 @@ def judge_fall(
     pace: Floats,
     followed_pace: float | None,
     target_pace: float | None,
+    restarted: bool = False,
 ) -> ScrapeVerdict:
     """Judge one scrape of a target of which a counter fell, as `judge_scrape`; *target_pace* is that before it."""
-    if not followed_pace and target_pace == 0:
+    if not followed_pace and target_pace == 0 and not restarted:
         return judge_idle_scrape(before=before, value=value)
-    return judge_scrape(before=before, value=value, gap_s=gap_s, pace=pace, followed_pace=followed_pace)
+    return judge_scrape(
+        before=before, value=value, gap_s=gap_s, pace=pace, followed_pace=followed_pace, restarted=restarted
+    )
 
 
 def judge_idle_scrape(*, before: Floats, value: Floats) -> ScrapeVerdict:
