@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from app.ingest.tracked_slis import MOST_GROUPS
+from tests.evaluation.memory import Series
 from tests.evaluation.plain import availability, counter, document, requests, slos
 from tests.evaluation.running import Running
 from tests.evaluation.test_on_real_servers import Asked
@@ -115,3 +116,32 @@ def _length(live: Running, window: str) -> str:
 def _version(url: str) -> tuple[int, ...]:
     info = httpx.get(f"{url}/api/v1/status/buildinfo", trust_env=False).json()
     return tuple(int(part) for part in info["data"]["version"].split(".")[:2])
+
+
+def test_starts_of_processes_and_series_are_asked_for(tmp_path: Path) -> None:
+    """Pods that served for minutes before their first scrape, a thousand errors in one scrape; in history and live."""
+    series = [counter(requests(job), (BEGIN, END + 60)) for job in ("pods", "errors")]
+    for number, began in enumerate((END - 2 * HOUR, END - 420)):
+        instance, first = f"pod-{number}:80", began + 180.0
+        times = np.arange(first, END + 60, 30)
+        labels = {"job": "pods", "instance": instance}
+        start = {"__name__": "process_start_time_seconds", **labels}
+        series += [
+            Series(labels=requests("pods", instance=instance), times=times, values=np.floor(10 * (times - began))),
+            Series(labels=start, times=times, values=np.full(len(times), began)),
+        ]
+        failed = requests("errors", "500", route=f"/{number}")
+        series += [
+            Series(labels=failed, times=times, values=np.full(len(times), 1000.0 + 700 * number)),
+            Series(
+                labels={**failed, "__name__": "http_requests_created"},
+                times=times,
+                values=np.full(len(times), first - 10),
+            ),
+        ]
+    with _on_prometheus(series, [availability("pods"), availability("errors")], tmp_path) as live:
+        hour, two_hours = (live.figures[f"pods-availability {_length(live, window)}"] for window in ("1h", "2h"))
+        assert hour[0] == pytest.approx(HOUR + 10 * HOUR + 10 * 420, abs=400)
+        assert two_hours[0] == pytest.approx(2 * HOUR + 10 * 2 * HOUR + 10 * 420, abs=400)
+        errors = [live.figures[f"errors-availability {_length(live, window)}"][1] for window in ("1h", "2h")]
+        assert errors == [1700, 2700]
