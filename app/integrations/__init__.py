@@ -6,7 +6,8 @@ holds its notifier and what only it needs. Start at `receivers.py`, which makes 
 """
 
 from app.integrations.alertmanager.cluster import Alertmanager, AlertmanagerOptions
-from app.integrations.alertmanager.peer import RECEIVER, Reassertion
+from app.integrations.alertmanager.peer import RECEIVER
+from app.integrations.alertmanager.refire import Reassertion
 from app.integrations.config import DeliveryConfig, LoadedConfig, load_config
 from app.integrations.final import final_notifications, send_final
 from app.integrations.heartbeat import IsHealthy

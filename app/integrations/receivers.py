@@ -12,7 +12,7 @@ from app.http.client import CheckedClient, ClientOptions
 from app.integrations.alertmanager.api import AlertmanagerApi
 from app.integrations.alertmanager.cluster import Alertmanager, AlertmanagerOptions
 from app.integrations.alertmanager.given_up import GivenUp, GivenUpAlert
-from app.integrations.alertmanager.peer import AlertmanagerPeer
+from app.integrations.alertmanager.refire import RefiringPeer
 from app.integrations.alertmanager.watchdog import Watchdog, WatchdogOptions
 from app.integrations.config import DeliveryConfig, ReceiverConfig
 from app.integrations.config.resolve import AlertmanagerTargets, SlackWebhookOptions
@@ -59,7 +59,7 @@ class Receivers:
         return {
             reasserter.name: reasserter.skew
             for _, reasserter in self.reasserters
-            if isinstance(reasserter, AlertmanagerPeer)
+            if isinstance(reasserter, RefiringPeer)
         }
 
     async def aclose(self) -> None:

@@ -4,19 +4,25 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
+import structlog
 from typing_extensions import override
 
 from app.alerting import Notification
 from app.clock import Clock
-from app.delivery.outcome import Deferred, Delivered, Outcome, best
+from app.delivery.outcome import Deferred, Delivered, Outcome, best, unexpected
 from app.delivery.ports import DeliveryInstruments, Receiver
 from app.http.client import ClientOptions
+from app.http.failures import AttemptError
 from app.integrations.alertmanager.api import AlertmanagerApi
 from app.integrations.alertmanager.payload import PayloadWriter
-from app.integrations.alertmanager.peer import RECEIVER, AlertmanagerPeer, Reassertion
+from app.integrations.alertmanager.peer import RECEIVER, AlertmanagerPeer
+from app.integrations.alertmanager.refire import Reassertion, RefiringPeer
 from app.wording.templates import Templates
 
+_log = structlog.get_logger(__name__)
+# An alert survives three repetitions that are lost, and ends by itself four minutes after the last.
 _LIFETIME_IN_RESENDS = 4
 _SOON = timedelta(seconds=1)
 
@@ -58,18 +64,16 @@ class Alertmanager(Receiver):
     """
 
     def __init__(self, options: AlertmanagerOptions, *, clock: Clock, instruments: DeliveryInstruments) -> None:
-        wire = PayloadWriter(external_url=options.external_url, lifetime=options.lifetime, templates=options.templates)
-        self._name = options.name
-        self.peers = tuple(
-            AlertmanagerPeer(
-                AlertmanagerApi(url, clock=clock, instruments=instruments, outgoing=options.outgoing),
-                wire=wire,
-                reassertion=options.reassertion,
-                instruments=instruments,
-                receiver=options.name,
-            )
+        payload = PayloadWriter(
+            external_url=options.external_url, lifetime=options.lifetime, templates=options.templates
+        )
+        apis = (
+            AlertmanagerApi(url, clock=clock, instruments=instruments, outgoing=options.outgoing)
             for url in dict.fromkeys(options.urls)
         )
+        plain = (AlertmanagerPeer(api, payload=payload, instruments=instruments, receiver=options.name) for api in apis)
+        self._name = options.name
+        self.peers = tuple(RefiringPeer(peer, options.reassertion) for peer in plain)
         self._under_way: set[asyncio.Task[list[Outcome]]] = set()
 
     @property
@@ -89,7 +93,7 @@ class Alertmanager(Receiver):
         answers: list[list[Outcome]] = []
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            answers += [task.result() for task in done]
+            answers += [_outcomes(task, len(notices)) for task in done]
             outcomes = [best(by_peer) for by_peer in zip(*answers, strict=True)]
             if all(isinstance(outcome, Delivered) for outcome in outcomes):
                 break
@@ -103,11 +107,22 @@ class Alertmanager(Receiver):
         for peer in self.peers:
             await peer.aclose()
 
-    def _start(
-        self, peer: AlertmanagerPeer, notices: Sequence[Notification], at: datetime
-    ) -> asyncio.Task[list[Outcome]]:
-        # The task is kept here, since one that nobody refers to may vanish while it runs.
+    def _start(self, peer: RefiringPeer, notices: Sequence[Notification], at: datetime) -> asyncio.Task[list[Outcome]]:
+        # The task is kept here, since one that nothing refers to may vanish while it runs.
         task = asyncio.create_task(peer.deliver(notices, at=at))
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(partial(self._finished, peer))
         return task
+
+    def _finished(self, peer: RefiringPeer, task: asyncio.Task[list[Outcome]]) -> None:
+        self._under_way.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            # The other peers have perhaps taken it, and that counts: what one raises is a failure of that one.
+            _log.error("sending alerts failed unexpectedly", receiver=self._name, peer=peer.name, exc_info=error)
+            peer.failed(AttemptError(unexpected(error)), 1)
+
+
+def _outcomes(task: asyncio.Task[list[Outcome]], count: int) -> list[Outcome]:
+    error = task.exception()
+    return [unexpected(error)] * count if isinstance(error, Exception) else task.result()

@@ -21,8 +21,8 @@ from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Reje
 from app.http import probe_file
 from app.http.client_options import ClientOptions, checked_addresses
 from app.http.failures import AttemptError
-from app.http.pinned import connected_socket
 from app.http.secrets import Secret
+from app.http.sockets import connected_socket
 from app.http.tunnels import tunnel
 from app.integrations.email.mime import letter, mailboxes, parse_mailbox, words
 from app.store.outbox import idempotency_key
