@@ -65,4 +65,5 @@ async def checked_addresses(
 
 
 def _failed(reason: FailureReason, detail: str) -> AttemptError:
-    return AttemptError(Failed(reason=reason, detail=detail))
+    # Nothing was sent: the receiver cannot have got it.
+    return AttemptError(Failed(reason=reason, detail=detail, not_sent=True))

@@ -1,55 +1,14 @@
-"""Connections to an address that was checked, for protocols that would otherwise resolve the name once more."""
+"""Sockets that are connected to an address that was checked, for protocols other than HTTP."""
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
-import httpx
+from app.http.resolving import IpAddress
 
-from app.http import IpAddress
-
-T = TypeVar("T")
-UNLIMITED = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-"""Senders bound how many requests are under way. A pool with a limit loses a place for good with each request that is
-broken off while it connects (https://github.com/encode/httpcore/issues/1093); and a connection that is verified for one
-name but kept by its address might be found by another."""
+# As for HTTP: a host without the first address of its name is reached by the second well within a deadline of 10 s.
 CONNECT_S = 3.0
 """What one address may take to be connected to, before the next is tried."""
-
-
-def pinned_request(
-    http: httpx.AsyncClient,
-    method: str,
-    target: httpx.URL,
-    address: IpAddress,
-    *,
-    content: bytes | None = None,
-    headers: Mapping[str, str] | None = None,
-    server_name: str | None = None,
-) -> httpx.Request:
-    """A request for *target* that goes to *address*: the name is still what the server and its certificate are for."""
-    return http.build_request(
-        method,
-        target.copy_with(host=str(address)),
-        content=content,
-        headers={**(headers or {}), "Host": target.netloc.decode()},
-        extensions={"sni_hostname": server_name or target.raw_host.decode()},
-    )
-
-
-async def first_reachable(addresses: Sequence[IpAddress], attempt: Callable[[IpAddress], Awaitable[T]]) -> T:
-    """What *attempt* makes of the first address that can be connected to.
-
-    Raises:
-        httpx.HTTPError: none of them can be, or it failed otherwise.
-    """
-    for address in addresses[:-1]:
-        try:
-            return await attempt(address)
-        except (httpx.ConnectError, httpx.ConnectTimeout):
-            continue
-    return await attempt(addresses[-1])
 
 
 async def connected_socket(addresses: Sequence[IpAddress], port: int) -> socket.socket:

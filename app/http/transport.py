@@ -1,4 +1,8 @@
-"""Connections of httpx whose names are looked up by `resolve`: with a deadline, and not in asyncio's executor."""
+"""Connections of httpx whose names are looked up by a `Resolver`: once, with a deadline, not in asyncio's executor.
+
+A resolver that checks the addresses pins the connection to them: the name is not looked up again, so an answer of the
+name service that changes between the check and the connection changes nothing.
+"""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -14,10 +18,11 @@ SocketOptions = Iterable[httpcore.SOCKET_OPTION]
 
 
 class ResolvingBackend(httpcore.AsyncNetworkBackend):
-    """Connects to the first address of a name that can be reached."""
+    """Connects to the first address of a name that can be reached, each of several within *each_s* at most."""
 
-    def __init__(self, resolver: Resolver = resolve) -> None:
+    def __init__(self, resolver: Resolver = resolve, *, each_s: float | None = None) -> None:
         self._resolver = resolver
+        self._each_s = each_s
         self._backend = httpcore.AnyIOBackend()
 
     @override
@@ -39,7 +44,7 @@ class ResolvingBackend(httpcore.AsyncNetworkBackend):
         addresses = await self._addresses(host, port, LOOKUP_S if timeout is None else timeout)
         for left in range(len(addresses), 1, -1):
             # An address that does not answer leaves the others their share of the time.
-            share = None if until is None else max(until - loop.time(), 0.0) / left
+            share = self._each_s if until is None else _least(max(until - loop.time(), 0.0) / left, self._each_s)
             try:
                 return await connect(addresses[-left], share)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
@@ -64,6 +69,10 @@ class ResolvingBackend(httpcore.AsyncNetworkBackend):
         return addresses
 
 
+def _least(share: float, each_s: float | None) -> float:
+    return share if each_s is None else min(share, each_s)
+
+
 class ResolvingTransport(httpx.AsyncHTTPTransport):
     """httpx's transport over a `ResolvingBackend`, through *proxy* if there is one; nothing of the environment."""
 
@@ -74,9 +83,10 @@ class ResolvingTransport(httpx.AsyncHTTPTransport):
         limits: httpx.Limits,
         proxy: httpx.Proxy | None = None,
         resolver: Resolver = resolve,
+        each_s: float | None = None,
     ) -> None:
         super().__init__(verify=verify, trust_env=False, http2=False, limits=limits, proxy=proxy)
-        backend = ResolvingBackend(resolver)
+        backend = ResolvingBackend(resolver, each_s=each_s)
         if proxy is None:
             # httpx has no parameter for the backend of its pool.
             self._pool = httpcore.AsyncConnectionPool(

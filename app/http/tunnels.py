@@ -8,7 +8,7 @@ import httpx
 
 from app.http.client_options import ClientOptions, checked_addresses
 from app.http.failures import AttemptError, Failed, FailureReason
-from app.http.pinned import connected_socket
+from app.http.sockets import connected_socket
 
 _LONGEST_ANSWER = 16 * 1024
 _HTTP_PORT = 80
