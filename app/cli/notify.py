@@ -16,7 +16,8 @@ from app.clock import Clock, SystemClock
 from app.delivery import MemoryMessageRefs, NoInstruments, Receiver
 from app.delivery.outcome import Deferred, Delivered, Failed, Outcome, Rejected
 from app.integrations import DeliveryConfig, NotifierContext, load_config, open_receivers
-from app.integrations.config.resolve import ALERTMANAGER, AlertmanagerTargets
+from app.integrations.alertmanager.config import AlertmanagerTargets
+from app.integrations.config.resolve import ALERTMANAGER
 from app.settings import Settings, environment
 from app.slo import Severity, SloId
 

@@ -11,15 +11,15 @@ from app.delivery.template_log import log_template_error
 from app.http.client import CheckedClient, ClientOptions
 from app.integrations.alertmanager.api import AlertmanagerApi
 from app.integrations.alertmanager.cluster import Alertmanager, AlertmanagerOptions
+from app.integrations.alertmanager.config import AlertmanagerTargets
 from app.integrations.alertmanager.given_up import GivenUp, GivenUpAlert
 from app.integrations.alertmanager.refire import RefiringPeer
 from app.integrations.alertmanager.watchdog import Watchdog, WatchdogOptions
 from app.integrations.config import DeliveryConfig, ReceiverConfig
-from app.integrations.config.resolve import AlertmanagerTargets, SlackWebhookOptions
 from app.integrations.email.notifier import Mail, MailOptions
 from app.integrations.heartbeat import Heartbeat, IsHealthy
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
-from app.integrations.slack.notifier import SlackBot, SlackBotOptions, SlackWebhook
+from app.integrations.slack.notifier import SlackBot, SlackBotOptions, SlackWebhook, SlackWebhookOptions
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.wording.messages import MessageWriter
 

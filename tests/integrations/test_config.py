@@ -8,10 +8,10 @@ import pytest
 
 from app.http.secrets import FixedSecret
 from app.integrations import DeliveryConfig, load_config
-from app.integrations.config.resolve import AlertmanagerTargets, SlackWebhookOptions
+from app.integrations.alertmanager.config import AlertmanagerTargets
 from app.integrations.email.notifier import Encryption, MailOptions
 from app.integrations.pagerduty.notifier import PagerDutyOptions
-from app.integrations.slack.notifier import SlackBotOptions
+from app.integrations.slack.notifier import SlackBotOptions, SlackWebhookOptions
 from app.integrations.webhook.notifier import WebhookOptions
 from app.slo import Severity
 from tests.store.notices import firing

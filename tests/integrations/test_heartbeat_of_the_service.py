@@ -13,7 +13,7 @@ from app.clock import SystemClock
 from app.delivery import MemoryMessageRefs, NoInstruments
 from app.documents import load_documents
 from app.integrations import DeliveryConfig, NotifierContext, load_config, open_receivers
-from app.integrations.config.resolve import AlertmanagerTargets, ReceiverConfig
+from app.integrations.config import AlertmanagerTargets, ReceiverConfig
 from app.metrics import BuildInfo, Instruments
 from app.service.components import Components
 from app.service.engine import Engine

@@ -8,7 +8,7 @@ from pathlib import Path
 from app.http import environment_proxies, is_header_name, is_header_value
 from app.http.request_options import HttpOptions, Login, ProxyOptions, TlsOptions, is_proxy_url
 from app.http.secrets import FixedSecret, PlainValue, Secret
-from app.integrations.config.model import HeaderModel, HttpModel, ProxyModel, TlsModel
+from app.integrations.config.fields import HeaderModel, HttpModel, ProxyModel, TlsModel
 from app.integrations.config.secret_loader import SecretLoader
 from app.yamldoc.findings import FieldPath
 

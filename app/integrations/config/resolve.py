@@ -11,23 +11,19 @@ from app.delivery.message_receiver import RateLimit
 from app.http import probe_file
 from app.http.addresses import AddressPolicy
 from app.http.request_options import HttpOptions, ProxyOptions
-from app.http.secrets import FixedSecret, Secret
+from app.http.secrets import Secret
+from app.integrations.alertmanager.config import AlertmanagerModel, AlertmanagerTargets
 from app.integrations.config.http import HttpReader
-from app.integrations.config.model import (
-    AlertmanagerModel,
-    ConfigModel,
-    EmailModel,
-    HeartbeatModel,
-    PagerDutyModel,
-    ReceiverModel,
-    RouteModel,
-    SlackModel,
-    WebhookModel,
-)
+from app.integrations.config.model import ConfigModel, HeartbeatModel, ReceiverModel, RouteModel
+from app.integrations.config.reader import SectionReader
 from app.integrations.config.secret_loader import SecretLoader
+from app.integrations.email.config import EmailModel, resolve_email, resolve_email_proxy
 from app.integrations.email.notifier import MailOptions
+from app.integrations.pagerduty.config import PagerDutyModel, resolve_pagerduty
 from app.integrations.pagerduty.notifier import PagerDutyOptions
-from app.integrations.slack.notifier import SlackBotOptions
+from app.integrations.slack.config import SlackModel, resolve_slack
+from app.integrations.slack.notifier import SlackBotOptions, SlackWebhookOptions
+from app.integrations.webhook.config import WebhookModel, resolve_webhook
 from app.integrations.webhook.notifier import WebhookOptions
 from app.wording.templates import TemplateProblemError, Templates, compile_template
 from app.yamldoc.findings import FieldFinding, FieldPath
@@ -36,20 +32,7 @@ ALERTMANAGER = "alertmanager"
 """The name of the receiver that the setting of Alertmanager's URLs makes."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlackWebhookOptions:
-    """The URL of an incoming webhook."""
-
-    url: Secret
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertmanagerTargets:
-    """Every Alertmanager of a cluster."""
-
-    urls: tuple[str, ...]
-
-
+Section = PagerDutyModel | SlackModel | WebhookModel | EmailModel | AlertmanagerModel
 Target = PagerDutyOptions | SlackWebhookOptions | SlackBotOptions | WebhookOptions | MailOptions | AlertmanagerTargets
 
 
@@ -145,18 +128,17 @@ def resolve_config(
 
 
 @dataclass(frozen=True, slots=True)
-class _Reader:
-    loader: SecretLoader
-    http: HttpReader
+class _Reader(SectionReader):
+    """Reads receivers and what belongs to all of them."""
 
     def receiver(self, model: ReceiverModel, at: FieldPath) -> ReceiverConfig | None:
-        kinds = (model.pagerduty, model.slack, model.webhook, model.email, model.alertmanager)
-        given = [kind for kind in kinds if kind is not None]
+        sections = (model.pagerduty, model.slack, model.webhook, model.email, model.alertmanager)
+        given = [section for section in sections if section is not None]
         if len(given) != 1:
             problem = "names no service" if not given else "names more than one service"
             self.loader.add_finding(at, problem, "write one of pagerduty, slack, webhook, email and alertmanager")
             return None
-        target = self._target(given[0], at)
+        target, http = self._target(given[0], at)
         if target is None:
             return None
         return ReceiverConfig(
@@ -166,11 +148,11 @@ class _Reader:
             timeout=self._timeout(model.timeout, at),
             fallback=model.fallback,
             templates=self._templates(model, at),
-            http=self._http_of(given[0], at),
+            http=http,
         )
 
     def heartbeat(self, model: HeartbeatModel) -> HeartbeatConfig | None:
-        url = self._url(model.url, model.url_file, model.url_env, ("heartbeat",))
+        url = self.url(model.url, model.url_file, model.url_env, ("heartbeat",))
         http = self.http.options(model.http_config, ("heartbeat", "http_config"))
         headers = self.http.headers(model.headers, ("heartbeat", "headers"))
         http = replace(http, headers={**http.headers, **headers})
@@ -188,95 +170,25 @@ class _Reader:
             self.loader.add_finding(at, why, "write the path of a file with certificates")
         return found
 
-    def _http_of(
-        self, model: PagerDutyModel | SlackModel | WebhookModel | EmailModel | AlertmanagerModel, at: FieldPath
-    ) -> HttpOptions:
-        match model:
+    def _target(self, section: Section, at: FieldPath) -> tuple[Target | None, HttpOptions]:
+        """What the notifier of one service is made of, and how its requests are sent."""
+        match section:
+            case PagerDutyModel():
+                at = (*at, "pagerduty")
+                target: Target | None = resolve_pagerduty(section, at, self)
+            case SlackModel():
+                at = (*at, "slack")
+                target = resolve_slack(section, at, self)
+            case WebhookModel():
+                at = (*at, "webhook")
+                target = resolve_webhook(section, at, self)
             case EmailModel():
                 at = (*at, "email")
-                proxy = self.http.proxy_url(model.proxy_url, model.proxy_url_file, model.proxy_url_env, at)
-                if proxy is not None and (proxy.known() or "").startswith("https:"):
-                    self.loader.add_finding((*at, "proxy_url"), "must be an http proxy", "write http://proxy:3128")
-                return HttpOptions(proxy=ProxyOptions(http=proxy, https=proxy))
-            case PagerDutyModel():
-                return self.http.options(model.http_config, (*at, "pagerduty", "http_config"))
-            case SlackModel():
-                return self.http.options(model.http_config, (*at, "slack", "http_config"))
-            case WebhookModel():
-                return self.http.options(model.http_config, (*at, "webhook", "http_config"))
-            case AlertmanagerModel():
-                return self.http.options(model.http_config, (*at, "alertmanager", "http_config"))
-
-    def _target(
-        self, model: PagerDutyModel | SlackModel | WebhookModel | EmailModel | AlertmanagerModel, at: FieldPath
-    ) -> Target | None:
-        match model:
-            case PagerDutyModel():
-                key = self.loader.secret(
-                    model.routing_key_file, model.routing_key_env, (*at, "pagerduty"), "routing_key"
-                )
-                return None if key is None else PagerDutyOptions(routing_key=key, url=model.url)
-            case SlackModel():
-                return self._slack(model, (*at, "slack"))
-            case WebhookModel():
-                return self._webhook(model, (*at, "webhook"))
-            case EmailModel():
-                return self._email(model, (*at, "email"))
-            case AlertmanagerModel():
-                return AlertmanagerTargets(urls=model.urls)
-
-    def _slack(self, model: SlackModel, at: FieldPath) -> SlackWebhookOptions | SlackBotOptions | None:
-        by_hook = model.webhook_url_file or model.webhook_url_env
-        by_bot = model.bot_token_file or model.bot_token_env
-        if bool(by_hook) == bool(by_bot):
-            problem = "has both a webhook and a bot" if by_hook else "has neither a webhook nor a bot"
-            self.loader.add_finding(at, problem, "write webhook_url_file, or bot_token_file and channel")
-            return None
-        if by_hook:
-            url = self.loader.secret(model.webhook_url_file, model.webhook_url_env, at, "webhook_url")
-            return None if url is None else SlackWebhookOptions(url=url)
-        token = self.http.sendable(self.loader.secret(model.bot_token_file, model.bot_token_env, at, "bot_token"), at)
-        if model.channel is None:
-            self.loader.add_finding((*at, "channel"), "is missing", 'write channel: "#alerts", or the id of a channel')
-            return None
-        return None if token is None else SlackBotOptions(token=token, channel=model.channel, api=model.api)
-
-    def _webhook(self, model: WebhookModel, at: FieldPath) -> WebhookOptions | None:
-        url = self._url(model.url, model.url_file, model.url_env, at)
-        signed = model.secret_file is not None or model.secret_env is not None
-        headers = self.http.headers(model.headers, (*at, "headers"))
-        return (
-            None
-            if url is None
-            else WebhookOptions(
-                url=url,
-                secret=self.loader.secret(model.secret_file, model.secret_env, at, "secret") if signed else None,
-                headers=headers,
-            )
-        )
-
-    def _email(self, model: EmailModel, at: FieldPath) -> MailOptions:
-        secret = model.password_file is not None or model.password_env is not None
-        if (model.username is not None) is not secret:
-            missing = "password_file" if model.username is not None else "username"
-            self.loader.add_finding((*at, missing), "is missing", "write both username and password_file, or neither")
-        return MailOptions(
-            sender=model.sender,
-            to=model.to,
-            host=model.host,
-            port=model.port,
-            encryption=model.encryption,
-            username=model.username,
-            password=self.loader.secret(model.password_file, model.password_env, at, "password") if secret else None,
-        )
-
-    def _url(self, url: str | None, file: Path | None, env: str | None, at: FieldPath) -> Secret | None:
-        if url is not None and file is None and env is None:
-            return FixedSecret(url)
-        if url is not None:
-            self.loader.add_finding((*at, "url"), "is given twice", "write one of url, url_file and url_env")
-            return None
-        return self.loader.secret(file, env, at, "url", plain=True)
+                return resolve_email(section, at, self), resolve_email_proxy(section, at, self)
+            case _:
+                at = (*at, "alertmanager")
+                target = AlertmanagerTargets(urls=section.urls)
+        return target, self.http.options(section.http_config, (*at, "http_config"))
 
     def _timeout(self, timeout: timedelta | None, at: FieldPath) -> timedelta:
         if timeout is None:

@@ -82,6 +82,13 @@ class SlackWebhook(Notifier):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SlackWebhookOptions:
+    """The URL of an incoming webhook."""
+
+    url: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SlackBotOptions:
     """The bot's token, the channel that it writes to, and where the API is."""
 

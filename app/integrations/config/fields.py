@@ -1,0 +1,132 @@
+"""Values and parts that several sections of the file share; secrets are named, never written."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+
+from app.yamldoc import scalars
+from app.yamldoc.scalars import refuse
+from app.yamldoc.tree import BooleanText, NumberText
+
+
+def _url(value: Any) -> str:
+    text = scalars.read_text(value)
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and not any(map(str.isspace, text))
+        parts.port  # noqa: B018  raises if it is none
+    except ValueError:
+        valid = False
+        parts = urlsplit("")
+    if not valid:
+        raise refuse("is not an http or https URL", "write something like https://example.org/hook")
+    if "@" in parts.netloc:
+        raise refuse("holds a user or a password", "write it without them, and keep secrets in a file")
+    return text
+
+
+def _whole(value: Any) -> int:
+    text = str(value)
+    if not isinstance(value, NumberText) or not text.isdecimal() or int(text) < 1:
+        raise refuse("is not a whole number above zero", "write a number such as 20")
+    return int(text)
+
+
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, BooleanText):
+        raise refuse("is neither true nor false", "write true or false")
+    return value.lower() == "true"
+
+
+def _duration(value: Any) -> timedelta:
+    return scalars.read_duration(value)
+
+
+def _list_or_one(value: Any) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else [value]
+    if not items:
+        raise refuse("is empty", "write at least one value, or remove the key")
+    return tuple(scalars.read_text(item) for item in items)
+
+
+def _no_proxy(value: Any) -> tuple[str, ...]:
+    entries = (entry.strip() for text in _list_or_one(value) for entry in text.split(","))
+    return tuple(entry for entry in entries if entry)
+
+
+Text = Annotated[str, PlainValidator(scalars.read_text)]
+Name = Annotated[str, PlainValidator(scalars.read_name)]
+LabelName = Annotated[str, PlainValidator(scalars.read_label_name)]
+Url = Annotated[str, PlainValidator(_url)]
+Whole = Annotated[int, PlainValidator(_whole)]
+YesOrNo = Annotated[bool, PlainValidator(_yes_or_no)]
+Duration = Annotated[timedelta, PlainValidator(_duration)]
+FilePath = Annotated[Path, PlainValidator(lambda value: Path(scalars.read_text(value)))]
+OneOrMore = Annotated[tuple[str, ...], PlainValidator(_list_or_one)]
+
+
+class Model(BaseModel):
+    """A part of the file: unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class HeaderModel(Model):
+    """A further header: a plain value, or a secret in a file or in the environment."""
+
+    value: Text | None = None
+    file: FilePath | None = None
+    env: Text | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _plain(cls, given: Any) -> Any:
+        return {"value": given} if isinstance(given, str) else given
+
+
+class BasicAuthModel(Model):
+    """A user and a password."""
+
+    username: Text
+    password_file: FilePath | None = None
+    password_env: Text | None = None
+
+
+class AuthorizationModel(Model):
+    """A token and its scheme."""
+
+    type: Text = "Bearer"
+    credentials_file: FilePath | None = None
+    credentials_env: Text | None = None
+
+
+class TlsModel(Model):
+    """Whose certificates are trusted, and which is shown."""
+
+    ca_file: FilePath | None = None
+    cert_file: FilePath | None = None
+    key_file: FilePath | None = None
+    server_name: Text | None = None
+    insecure_skip_verify: YesOrNo = False
+
+
+class ProxyModel(Model):
+    """Which way requests go."""
+
+    proxy_url: Url | None = None
+    proxy_url_file: FilePath | None = None
+    proxy_url_env: Text | None = None
+    proxy_from_environment: YesOrNo = False
+    no_proxy: Annotated[tuple[str, ...], PlainValidator(_no_proxy)] = ()
+
+
+class HttpModel(ProxyModel):
+    """How requests log in, what they carry, and which way they go."""
+
+    basic_auth: BasicAuthModel | None = None
+    authorization: AuthorizationModel | None = None
+    tls_config: TlsModel = Field(default_factory=TlsModel)
+    headers: dict[Text, HeaderModel] = Field(default_factory=dict)
