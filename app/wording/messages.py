@@ -96,7 +96,7 @@ def digest_headline(notices: Sequence[Notification], *, firing: bool) -> str:
             if firing
             else f"Data is back for {len(notices):,} SLOs {whose}"
         )
-    return f"{len(notices):,} alerts {whose} {'fire at once' if firing else 'are over'}"
+    return f"{len(notices):,} alerts {whose} {'are firing' if firing else 'are resolved'}"
 
 
 def shared_cause(notices: Sequence[Notification]) -> str:

@@ -1,4 +1,4 @@
-"""An alert in plain words, for people who were asleep a minute ago. Pure: a notice in, text out."""
+"""The default texts of an alert: one line, and a few sentences. Written for somebody who was just woken."""
 
 import math
 from datetime import datetime, timedelta
@@ -25,14 +25,14 @@ def summary(notice: Notification) -> str:
     if notice.condition:
         return f"{subject(notice)}: {notice.condition}"
     if math.isnan(notice.burn_rate_long):
-        return f"{subject(notice)} burns its error budget too fast"
-    return f"{subject(notice)} burns its error budget {number(notice.burn_rate_long)} times too fast"
+        return f"{subject(notice)} is burning its error budget too fast"
+    return f"{subject(notice)} is burning its error budget at {number(notice.burn_rate_long)}x"
 
 
 def description(notice: Notification) -> str:
     """The alert in a few sentences: what burns, how much is gone, how long it will last."""
     if notice.status is NotificationStatus.RESOLVED:
-        sentences = [_duration(notice), _reason(notice), _contributors(notice), _gone(notice)]
+        sentences = [_duration(notice), _reason(notice), _contributors(notice), _spent(notice)]
     else:
         sentences = [
             _stale(notice),
@@ -40,7 +40,7 @@ def description(notice: Notification) -> str:
             _events(notice),
             _speed(notice),
             _contributors(notice),
-            _gone(notice),
+            _spent(notice),
         ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -58,19 +58,19 @@ def percent(ratio: float) -> str:
     """An objective in percent, exactly.
 
     >>> percent(0.999), percent(0.99995), percent(1 - 0.999)
-    ('99.9 %', '99.995 %', '0.1 %')
+    ('99.9%', '99.995%', '0.1%')
     """
-    return f"{ratio * 100:.10g} %"
+    return f"{ratio * 100:.10g}%"
 
 
 def share(ratio: float) -> str:
     """A measured ratio in percent, three digits that count.
 
     >>> share(0.4), share(0.031249), share(1.1234), share(12.3)
-    ('40 %', '3.12 %', '112 %', '1,230 %')
+    ('40%', '3.12%', '112%', '1,230%')
     """
     value = ratio * 100
-    return f"{value:,.0f} %" if abs(value) >= _HUNDRED else f"{value:.3g} %"
+    return f"{value:,.0f}%" if abs(value) >= _HUNDRED else f"{value:.3g}%"
 
 
 def time_left(notice: Notification) -> timedelta | None:
@@ -107,18 +107,18 @@ def span(duration: timedelta) -> str:
 
 def _over(notice: Notification) -> str:
     if notice.reason is not None:
-        # Nobody has seen the trouble end.
+        # It was not resolved by data, so the summary must not read like a recovery.
         return f"{subject(notice)}: this alert is closed because {notice.reason}"
     if notice.cause is Cause.NO_DATA:
         return f"{subject(notice)}: data is back"
     if notice.condition:
-        return f"{subject(notice)}: no longer so: {notice.condition}"
-    return f"{subject(notice)} no longer burns its error budget too fast"
+        return f"{subject(notice)}: resolved: {notice.condition}"
+    return f"{subject(notice)} is no longer burning its error budget too fast"
 
 
 def _promise(notice: Notification) -> str:
     text = notice.slo_description.strip()
-    return f"The promise: {text}" + ("" if text.endswith((".", "!", "?")) else ".") if text else ""
+    return f"SLO: {text}" + ("" if text.endswith((".", "!", "?")) else ".") if text else ""
 
 
 def _events(notice: Notification) -> str:
@@ -136,30 +136,30 @@ def _speed(notice: Notification) -> str:
     if math.isnan(notice.burn_rate_long) or math.isnan(notice.burn_rate_short):
         return ""
     return (
-        f"The error budget for {notice.window} burns at {number(notice.burn_rate_long)} times "
-        f"the rate that it can bear, in the last {notice.short} at {number(notice.burn_rate_short)} times; "
-        f"the limit of this alert is {number(notice.factor)} times{_tier(notice)}. "
-        f"It has been firing since {notice.starts_at:%Y-%m-%d %H:%M} UTC."
+        f"The error budget for {notice.window} is burning at "
+        f"{number(notice.burn_rate_long)}x in the last {notice.long} and {number(notice.burn_rate_short)}x in the last "
+        f"{notice.short} (threshold {number(notice.factor)}x{_rule(notice)}). "
+        f"Firing since {notice.starts_at:%Y-%m-%d %H:%M} UTC."
     )
 
 
-def _tier(notice: Notification) -> str:
-    return f" (tier {notice.tier})" if notice.tier else ""
+def _rule(notice: Notification) -> str:
+    return f", rule {notice.tier}" if notice.tier else ""
 
 
-def _gone(notice: Notification) -> str:
+def _spent(notice: Notification) -> str:
     if math.isnan(notice.budget_remaining):
         return ""
-    gone = f"{share(1 - notice.budget_remaining)} of the error budget for {notice.window} is gone"
+    text = f"{share(1 - notice.budget_remaining)} of the error budget for {notice.window} is spent"
     spent = spent_by_incident(notice)
     if spent is not None:
-        gone += f", {share(spent)} in this incident"
+        text += f", {share(spent)} in this incident"
     if notice.status is NotificationStatus.RESOLVED:
-        return f"{gone}."
+        return f"{text}."
     if notice.budget_remaining <= 0:
-        return f"{gone}: none is left."
+        return f"{text}: it is exhausted."
     left = time_left(notice)
-    return f"{gone}; at this rate none is left in {span(left)}." if left is not None else f"{gone}."
+    return f"{text}; at this rate it is exhausted in {span(left)}." if left is not None else f"{text}."
 
 
 def why_stale(reason: str) -> str:
@@ -176,8 +176,8 @@ def _stale(notice: Notification) -> str:
     if notice.stale is None:
         return ""
     return (
-        f"{why_stale(notice.stale)}. The figures are of {notice.at:%Y-%m-%d %H:%M} UTC, "
-        "and the alert stays until newer ones show that it is over."
+        f"{why_stale(notice.stale)}. The figures are from {notice.at:%Y-%m-%d %H:%M} UTC; "
+        "the alert keeps firing until newer data resolves it."
     )
 
 
@@ -203,7 +203,7 @@ def _period(start: datetime, end: datetime) -> str:
 
 
 def _reason(notice: Notification) -> str:
-    return f"It ended because {notice.reason}." if notice.reason is not None else ""
+    return f"Resolved because {notice.reason}." if notice.reason is not None else ""
 
 
 def _count(events: float) -> str:

@@ -48,7 +48,7 @@ def test_a_good_set_of_documents_is_taken_over_by_sighup(tmp_path: Path) -> None
         line.want(1, running.sees("data", "fresh", slo_id="search-errors"), after=fired)
         ended = line.want(1, all_clear(CHECKOUT), after=fired)
         line.run()
-        assert "It ended because the SLO was removed." in ended.alert["annotations"]["description"]
+        assert "Resolved because the SLO was removed." in ended.alert["annotations"]["description"]
         assert ended.alert["startsAt"] == fired.alert["startsAt"]
         metrics = running.get("/metrics").text
         assert 'slo="checkout-availability"' not in metrics

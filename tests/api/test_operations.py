@@ -52,7 +52,7 @@ def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> Non
             "cause": "burn",
             "url": "https://slo.example.org/burn/slos/search-availability",
             "incident": "5f2d",
-            "summary": "checkout availability burns its error budget 20 times too fast",
+            "summary": "checkout availability is burning its error budget at 20x",
             "description": description(told),
             "burn_rate_long": 20.0,
             "burn_rate_short": 36.0,

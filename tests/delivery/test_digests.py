@@ -78,7 +78,7 @@ def test_a_page_is_not_hidden_among_the_many_that_have_no_data() -> None:
         said = {body["payload"]["summary"]: body["payload"]["severity"] for body in server.bodies}
     assert said == {
         "No data for 300 SLOs of 3 services": "warning",
-        "checkout availability burns its error budget 20 times too fast": "critical",
+        "checkout availability is burning its error budget at 20x": "critical",
     }
 
 
@@ -103,11 +103,11 @@ def test_the_cause_is_named_once_and_what_differs_beside_its_slo() -> None:
 
 def test_headlines_count_alerts_and_services() -> None:
     burning = [firing(f"slo-{number}", service=f"s{number % 40}") for number in range(1_200)]
-    assert digest_headline(burning, firing=True) == "1,200 alerts of 40 services fire at once"
-    assert digest_headline(burning[:1], firing=False) == "1 alerts of s0 are over"
+    assert digest_headline(burning, firing=True) == "1,200 alerts of 40 services are firing"
+    assert digest_headline(burning[:1], firing=False) == "1 alerts of s0 are resolved"
     assert digest_headline([seeing(1), seeing(4)], firing=False) == "Data is back for 2 SLOs of service-1"
     assert digest_headline([blind(1), replace(firing(), service="service-1")], firing=True) == (
-        "2 alerts of service-1 fire at once"
+        "2 alerts of service-1 are firing"
     )
 
 

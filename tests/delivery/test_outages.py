@@ -193,8 +193,8 @@ def test_thousands_that_fire_at_once_are_one_message_each_and_keep_nobody_waitin
     assert longest < took / 2, "nobody else had their turn while everything was delivered"
     assert [body["event_action"] for body in oncall.bodies] == ["trigger", "resolve"]
     assert [len(body["alerts"]) for body in hook.bodies] == [MANY, MANY]
-    assert f"{MANY:,} alerts of 50 services fire at once" in chat.bodies[0]["text"]
-    assert f"{MANY:,} alerts of 50 services are over" in chat.bodies[1]["text"]
+    assert f"{MANY:,} alerts of 50 services are firing" in chat.bodies[0]["text"]
+    assert f"{MANY:,} alerts of 50 services are resolved" in chat.bodies[1]["text"]
 
 
 async def _longest_wait(over: asyncio.Event) -> float:

@@ -118,7 +118,7 @@ def test_a_page_is_a_letter_and_its_end_answers_it() -> None:
     with _server(postbox) as port:
         assert deliver(lambda: _mail(port), [firing()], [resolved()]) == [[Delivered()], [Delivered()]]
     page, end = postbox.letters
-    assert page["Subject"] == "[page] checkout availability burns its error budget 20 times too fast"
+    assert page["Subject"] == "[page] checkout availability is burning its error budget at 20x"
     assert end["Subject"].startswith("[resolved] checkout availability")
     assert page["To"] == "oncall@example.org, Second <second@example.org>"
     assert end["In-Reply-To"] == page["Message-ID"]
@@ -147,7 +147,7 @@ def test_hundreds_at_once_are_one_letter() -> None:
     with _server(postbox) as port:
         deliver(lambda: _mail(port), [firing(f"slo-{number}") for number in range(250)])
     (letter,) = postbox.letters
-    assert letter["Subject"] == "[page] 250 alerts of checkout fire at once"
+    assert letter["Subject"] == "[page] 250 alerts of checkout are firing"
 
 
 @pytest.mark.parametrize(
@@ -296,7 +296,7 @@ def test_of_all_that_are_refused_those_that_may_be_taken_later_are_tried_again()
         "x" * 180,
         "checkout availability (route=/a/path/that/goes/on/and/on/for/more/than/seventy/eight/characters/x) burns",
         "=?utf-8?q?evil?= words",
-        "checkout availability burns its error budget 20 times too fast",
+        "checkout availability is burning its error budget at 20x",
     ],
 )
 def test_letters_are_seven_bits_in_short_lines_and_words_of_75_characters(text: str) -> None:

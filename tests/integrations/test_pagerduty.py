@@ -34,7 +34,7 @@ def test_a_page_opens_an_incident_and_its_end_closes_the_same() -> None:
     assert trigger["dedup_key"] == resolve["dedup_key"] == dedup_key(page)
     assert len(trigger["dedup_key"]) <= 255
     payload = trigger["payload"]
-    assert payload["summary"] == "checkout availability burns its error budget 20 times too fast"
+    assert payload["summary"] == "checkout availability is burning its error budget at 20x"
     assert (payload["severity"], payload["source"], payload["class"]) == ("critical", "checkout", "ErrorBudgetBurn")
     assert payload["timestamp"] == "2026-01-01T00:00:00+00:00"
     assert 'Top contributors: route="/pay" 82 %.' in payload["custom_details"]["description"]
@@ -120,7 +120,7 @@ def test_hundreds_at_once_are_one_incident_that_closes_with_the_last() -> None:
         assert some == [Delivered()] * 299
         assert rest == [Delivered()]
         trigger, resolve = server.bodies
-    assert trigger["payload"]["summary"] == "300 alerts of checkout fire at once"
+    assert trigger["payload"]["summary"] == "300 alerts of checkout are firing"
     assert len(trigger["payload"]["custom_details"]["alerts"]) == 21
     assert resolve["event_action"] == "resolve"
     assert resolve["dedup_key"] == trigger["dedup_key"]

@@ -38,8 +38,8 @@ def test_a_page_and_its_end_are_messages() -> None:
     with Scripted(otherwise=OK) as server:
         assert deliver(lambda: _webhook(server), [firing()], [resolved()]) == [[Delivered()], [Delivered()]]
         page, end = server.bodies
-    assert page["text"] == ":rotating_light: checkout availability burns its error budget 20 times too fast"
-    assert end["text"].startswith(":white_check_mark: checkout availability no longer burns")
+    assert page["text"] == ":rotating_light: checkout availability is burning its error budget at 20x"
+    assert end["text"].startswith(":white_check_mark: checkout availability is no longer burning")
     assert "2,000 of 100,000 events were bad" in page["attachments"][0]["text"]
     assert "<https://runbooks/slo|Runbook>" in page["attachments"][0]["text"]
     assert page["attachments"][0]["color"] != end["attachments"][0]["color"]
@@ -101,7 +101,7 @@ def test_a_bot_turns_the_message_of_a_page_into_its_end() -> None:
     assert post.headers["authorization"] == f"Bearer {TOKEN}"
     assert post.json["channel"] == "#slo"
     assert (update.json["channel"], update.json["ts"]) == ("C42", "1700000000.000100")
-    assert "no longer burns" in update.json["text"]
+    assert "no longer burning" in update.json["text"]
     assert book.shown == {}
 
 
@@ -142,7 +142,7 @@ def test_hundreds_at_once_are_one_message_that_changes_with_the_last() -> None:
     with Scripted(otherwise=POSTED) as server:
         deliver(lambda: _bot(server), many, over[:100], over[100:], book=MemoryMessageRefs())
         assert [request.path for request in server.requests] == ["/api/chat.postMessage", "/api/chat.update"]
-        assert "200 alerts of 3 services fire at once" in server.bodies[0]["text"]
+        assert "200 alerts of 3 services are firing" in server.bodies[0]["text"]
         assert "and 180 more" in server.bodies[0]["attachments"][0]["text"]
 
 
@@ -202,5 +202,5 @@ def test_a_template_that_fails_is_said_below_the_default_text() -> None:
     with Scripted(otherwise=OK) as server:
         deliver(lambda: _webhook(server), [firing(annotations=(("summary", "{{ summary | truncate(2) }}"),))])
         (page,) = server.bodies
-    assert page["text"].endswith("checkout availability burns its error budget 20 times too fast")
+    assert page["text"].endswith("checkout availability is burning its error budget at 20x")
     assert "summary: AssertionError" in page["attachments"][0]["text"]

@@ -20,12 +20,12 @@ def test_the_examples_hold() -> None:
 
 
 def test_a_page_says_what_burns_how_much_is_gone_and_how_long_it_lasts() -> None:
-    assert summary(firing()) == "checkout availability burns its error budget 20 times too fast"
+    assert summary(firing()) == "checkout availability is burning its error budget at 20x"
     assert description(firing()) == (
-        "2,000 of 100,000 events were bad in the last 1h, 2 %; the objective of 99.9 % allows 0.1 %. "
-        "The error budget for 30d burns at 20 times the rate that it can bear, in the last 5m at 36 times; "
-        "the limit of this alert is 14.4 times (tier 1h/5m). It has been firing since 2026-01-01 00:00 UTC. "
-        "60 % of the error budget for 30d is gone; at this rate none is left in 14h 24m."
+        "2,000 of 100,000 events were bad in the last 1h, 2%; the objective of 99.9% allows 0.1%. "
+        "The error budget for 30d is burning at 20x in the last 1h and 36x in the last 5m "
+        "(threshold 14.4x, rule 1h/5m). Firing since 2026-01-01 00:00 UTC. "
+        "60% of the error budget for 30d is spent; at this rate it is exhausted in 14h 24m."
     )
 
 
@@ -33,14 +33,14 @@ def test_when_the_burn_has_stopped_no_end_of_the_budget_is_said() -> None:
     """An alert fires on for a while after its errors, and its long window still holds them."""
     notice = firing(exhausted_at=None)
     assert time_left(notice) is None
-    assert description(notice).endswith("60 % of the error budget for 30d is gone.")
+    assert description(notice).endswith("60% of the error budget for 30d is spent.")
 
 
 def test_the_end_says_how_long_it_took() -> None:
     notice = resolved(after=timedelta(minutes=25))
-    assert summary(notice) == "checkout availability no longer burns its error budget too fast"
+    assert summary(notice) == "checkout availability is no longer burning its error budget too fast"
     assert description(notice) == (
-        "The alert fired for 25m, from 2026-01-01 00:00 to 00:25 UTC. 60 % of the error budget for 30d is gone."
+        "The alert fired for 25m, from 2026-01-01 00:00 to 00:25 UTC. 60% of the error budget for 30d is spent."
     )
 
 
@@ -63,26 +63,26 @@ def test_the_end_of_another_day_is_said_with_its_date() -> None:
 
 def test_what_was_promised_and_what_the_incident_has_spent_is_said() -> None:
     text = description(firing(slo_description="Checkout requests succeed", spent=0.028))
-    assert text.startswith("The promise: Checkout requests succeed. 2,000 of")
-    assert "60 % of the error budget for 30d is gone, 2.8 % in this incident; at this rate" in text
+    assert text.startswith("SLO: Checkout requests succeed. 2,000 of")
+    assert "60% of the error budget for 30d is spent, 2.8% in this incident; at this rate" in text
     assert "in this incident" not in description(firing(spent=0.0))
 
 
 def test_a_group_is_named() -> None:
     notice = firing(group=(("method", "GET"), ("route", "/pay")))
-    assert summary(notice).startswith("checkout availability (method=GET, route=/pay) burns")
+    assert summary(notice).startswith("checkout availability (method=GET, route=/pay) is burning")
 
 
-@pytest.mark.parametrize(("remaining", "text"), [(0.0, "100 %"), (-0.12, "112 %")])
+@pytest.mark.parametrize(("remaining", "text"), [(0.0, "100%"), (-0.12, "112%")])
 def test_a_used_up_budget_is_called_so(remaining: float, text: str) -> None:
     assert description(firing(budget_remaining=remaining)).endswith(
-        f"{text} of the error budget for 30d is gone: none is left."
+        f"{text} of the error budget for 30d is spent: it is exhausted."
     )
 
 
 def test_what_is_not_known_is_not_said() -> None:
     notice = firing(burn_rate_long=NAN, burn_rate_short=NAN, budget_remaining=NAN, good=NAN, bad=NAN)
-    assert summary(notice) == "checkout availability burns its error budget too fast"
+    assert summary(notice) == "checkout availability is burning its error budget too fast"
     assert description(notice) == ""
     assert "nan" not in str(annotations(notice)).lower()
 
@@ -90,8 +90,8 @@ def test_what_is_not_known_is_not_said() -> None:
 def test_missing_data_is_said_aloud() -> None:
     notice = firing(stale="less than 90% of the last 5m is measured")
     assert description(notice).startswith(
-        "Data is missing: less than 90% of the last 5m is measured. The figures are of 2026-01-01 00:00 UTC, "
-        "and the alert stays until newer ones show that it is over."
+        "Data is missing: less than 90% of the last 5m is measured. The figures are from 2026-01-01 00:00 UTC; "
+        "the alert keeps firing until newer data resolves it."
     )
     assert annotations(notice)["data"] == "stale"
     assert "data" not in annotations(firing())
@@ -116,14 +116,14 @@ def test_a_document_may_use_words_of_its_own_but_not_figures() -> None:
 def test_the_reason_of_an_early_end_is_given() -> None:
     notice = resolve(firing(), at=START, reason="the SLO was removed")
     assert summary(notice) == "checkout availability: this alert is closed because the SLO was removed"
-    assert "It ended because the SLO was removed." in description(notice)
+    assert "Resolved because the SLO was removed." in description(notice)
 
 
 @pytest.mark.parametrize(
     ("cause", "said"),
     [
         (Cause.NO_DATA, "checkout availability: data is back"),
-        (Cause.BUDGET_EXHAUSTED, "checkout availability: no longer so: the error budget is exhausted"),
+        (Cause.BUDGET_EXHAUSTED, "checkout availability: resolved: the error budget is exhausted"),
     ],
 )
 def test_the_end_of_a_condition_is_said(cause: Cause, said: str) -> None:

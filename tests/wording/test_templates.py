@@ -89,7 +89,7 @@ def test_what_reaches_beyond_the_values_is_refused_at_once(text: str) -> None:
     ("text", "said"),
     [
         ("{{ service }}/{{ name }} {{ severity }}", "checkout/availability page"),
-        ("{{ burn_rate_long | number }} times, {{ budget_consumed | percent }} gone", "20 times, 60 % gone"),
+        ("{{ burn_rate_long | number }} times, {{ budget_consumed | percent }} gone", "20 times, 60% gone"),
         ("{% if severity == 'page' %}wake up{% else %}later{% endif %}", "wake up"),
         ("{{ labels.team | upper }}{{ labels['team'] }}", "PAYMENTSpayments"),
         ("{{ labels.owner | default('nobody') }}", "nobody"),
