@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from fastapi import APIRouter
 
 from app.alerting import Transition, alert_key
-from app.api.documents import Document, alert_document, transition_document
+from app.api.documents import alert_document, transition_document
 from app.api.filters import Filter
-from app.api.models import AlertsModel
+from app.api.models import ActiveAlertModel, AlertsModel
 from app.api.openapi import answers
 from app.api.paging import SortKey, page
 from app.api.parameters import DEFAULT_LIMIT, Cursor, LabelPairs, Limit, Services, States
@@ -54,13 +54,13 @@ def alert_routes(board: Board, alerts: AlertLog, *, external_url: str) -> APIRou
             slos = ids | {one.slo.id for one in chosen} if wanted else None
             lately = await alerts.recent(limit, slos)
         return JsonResponse(
-            {"items": active, "transitions": [transition_document(each) for each in lately], "next": cursor}
+            AlertsModel(items=active, transitions=[transition_document(each) for each in lately], next=cursor)
         )
 
     return router
 
 
-def _documents(board: Board, active: Iterable[tuple[Snapshot, AlertView]], external_url: str) -> list[Document]:
+def _documents(board: Board, active: Iterable[tuple[Snapshot, AlertView]], external_url: str) -> list[ActiveAlertModel]:
     return [
         alert_document(
             snapshot,

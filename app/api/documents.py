@@ -2,9 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from app.alerting import Notification, Transition
+from app.api.models import (
+    ActiveAlertModel,
+    AlertModel,
+    BackfillModel,
+    BudgetModel,
+    BurnRateModel,
+    CalendarWindowModel,
+    HistoryModel,
+    HistoryPointModel,
+    NotifiedModel,
+    RollingWindowModel,
+    SloModel,
+    SloProblemModel,
+    TransitionModel,
+)
 from app.api.responses import utc
 from app.slo import CalendarWindow, SloId, format_duration
 from app.status import AlertView, BudgetView, HistoryPoint, Problem, Progress, Snapshot, WindowView
@@ -12,12 +26,11 @@ from app.wording.annotations import annotations
 from app.wording.links import page_of
 from app.wording.sentences import spent_by_incident
 
-Document = dict[str, Any]
 # Above it a float, which is what most clients read numbers into, does not hold every whole number.
 _EXACT = 2.0**53
 
 
-def slo_document(snapshot: Snapshot) -> Document:
+def slo_document(snapshot: Snapshot) -> SloModel:
     """One SLO, or one member of its group, as it stands."""
     slo = snapshot.slo
     return {
@@ -51,7 +64,7 @@ def slo_document(snapshot: Snapshot) -> Document:
 
 def alert_document(
     snapshot: Snapshot, alert: AlertView, told: Notification | None, *, owner: SloId, external_url: str
-) -> Document:
+) -> ActiveAlertModel:
     """One alert with the SLO, or the member of its group, that is its *owner*, and what people are told of it."""
     return {
         "slo": owner,
@@ -64,7 +77,7 @@ def alert_document(
     }
 
 
-def transition_document(transition: Transition) -> Document:
+def transition_document(transition: Transition) -> TransitionModel:
     """One change of an alert's state."""
     return {
         "at": utc(transition.at),
@@ -80,7 +93,7 @@ def transition_document(transition: Transition) -> Document:
 
 def history_document(
     slo_id: SloId, start: datetime | None, end: datetime | None, step: timedelta, points: Sequence[HistoryPoint]
-) -> Document:
+) -> HistoryModel:
     """The past of one SLO, oldest first."""
     return {
         "id": slo_id,
@@ -91,7 +104,7 @@ def history_document(
     }
 
 
-def event_count(events: float) -> float | int:
+def event_count(events: float) -> float:
     """A number of events: a whole number where it is one, so that clients need not read `470.0`.
 
     >>> event_count(470.0), event_count(0.5)
@@ -100,25 +113,25 @@ def event_count(events: float) -> float | int:
     return int(events) if abs(events) < _EXACT and float(events).is_integer() else events
 
 
-def _window(snapshot: Snapshot) -> Document:
+def _window(snapshot: Snapshot) -> RollingWindowModel | CalendarWindowModel:
     window = snapshot.slo.window
-    bounds = {"start": utc(snapshot.window_start), "end": utc(snapshot.window_end)}
+    start, end = utc(snapshot.window_start), utc(snapshot.window_end)
     if isinstance(window, CalendarWindow):
-        return {"kind": "calendar", "unit": window.unit, "timezone": window.timezone, **bounds}
-    return {"kind": "rolling", "duration": format_duration(window.duration), **bounds}
+        return {"kind": "calendar", "unit": window.unit, "timezone": window.timezone, "start": start, "end": end}
+    return {"kind": "rolling", "duration": format_duration(window.duration), "start": start, "end": end}
 
 
-def _problem(problem: Problem) -> Document:
+def _problem(problem: Problem) -> SloProblemModel:
     return {"code": problem.code, "level": problem.level, "detail": problem.detail}
 
 
-def _backfill(progress: Progress | None) -> Document | None:
+def _backfill(progress: Progress | None) -> BackfillModel | None:
     if progress is None:
         return None
     return {"done_hours": progress.done_hours, "wanted_hours": progress.wanted_hours, "ratio": progress.ratio}
 
 
-def _budget(budget: BudgetView) -> Document:
+def _budget(budget: BudgetView) -> BudgetModel:
     return {
         "total_events": budget.total_events,
         "consumed_ratio": budget.consumed_ratio,
@@ -128,7 +141,7 @@ def _budget(budget: BudgetView) -> Document:
     }
 
 
-def _burn_rate(view: WindowView) -> Document:
+def _burn_rate(view: WindowView) -> BurnRateModel:
     return {
         "window": format_duration(view.window),
         "burn_rate": view.burn_rate,
@@ -140,7 +153,7 @@ def _burn_rate(view: WindowView) -> Document:
     }
 
 
-def _alert(alert: AlertView) -> Document:
+def _alert(alert: AlertView) -> AlertModel:
     return {
         "severity": alert.severity,
         "state": alert.state,
@@ -151,7 +164,7 @@ def _alert(alert: AlertView) -> Document:
     }
 
 
-def _told(notice: Notification) -> Document:
+def _told(notice: Notification) -> NotifiedModel:
     said = annotations(notice)
     return {
         "incident": notice.incident,
@@ -172,16 +185,26 @@ def _told(notice: Notification) -> Document:
     }
 
 
-_NOTHING_TOLD: Document = dict.fromkeys(
-    (
-        "incident", "summary", "description", "burn_rate_long", "burn_rate_short", "good", "bad", "incident_spent",
-        "budget_remaining", "exhausted_at", "first_bad_at", "last_bad_at", "top_contributors", "runbook_url",
-        "dashboard",
-    )
-)  # fmt: skip
+_NOTHING_TOLD: NotifiedModel = {
+    "incident": None,
+    "summary": None,
+    "description": None,
+    "burn_rate_long": None,
+    "burn_rate_short": None,
+    "good": None,
+    "bad": None,
+    "incident_spent": None,
+    "budget_remaining": None,
+    "exhausted_at": None,
+    "first_bad_at": None,
+    "last_bad_at": None,
+    "top_contributors": None,
+    "runbook_url": None,
+    "dashboard": None,
+}
 
 
-def _point(point: HistoryPoint) -> Document:
+def _point(point: HistoryPoint) -> HistoryPointModel:
     return {
         "at": point.at,
         "good": event_count(point.good),

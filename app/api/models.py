@@ -1,48 +1,49 @@
-"""The shapes of requests and answers for OpenAPI; answers are written by `documents.py`, not through these.
+"""The shapes of answers, once for OpenAPI, for `documents.py`, which fills them, and for the commands that read them.
 
-A test holds the two together: what is written must validate here, and nothing of it may be missing here.
+They are typed dictionaries: mypy holds what is written to them, and writing costs no more than a dictionary does.
 """
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
+from typing_extensions import TypedDict
 
-from app.alerting import TransitionKind
+from app.alerting import NotificationStatus, TransitionKind
 from app.slo import AlertState, CalendarUnit, Cause, Severity
 from app.status import DataState, HealthState, ProblemCode, ProblemLevel
 
+_EXACT = ConfigDict(extra="forbid")
 _EXHAUSTED_AT = (
     "When none of the budget is left at the present burn rate; null if the burn has stopped, if the budget outlasts "
     "the window, or if none is left already."
 )
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class RollingWindowModel(_Model):
+@with_config(_EXACT)
+class RollingWindowModel(TypedDict):
     """The last *duration* before the newest measured slot."""
 
     kind: Literal["rolling"]
-    duration: str = Field(examples=["30d"])
+    duration: Annotated[str, Field(examples=["30d"])]
     start: datetime | None
     end: datetime | None
 
 
-class CalendarWindowModel(_Model):
+@with_config(_EXACT)
+class CalendarWindowModel(TypedDict):
     """The current period of the calendar in a time zone, up to the newest measured slot."""
 
     kind: Literal["calendar"]
     unit: CalendarUnit
-    timezone: str = Field(examples=["Europe/Berlin"])
+    timezone: Annotated[str, Field(examples=["Europe/Berlin"])]
     start: datetime | None
     end: datetime | None
 
 
-class EventsModel(_Model):
+@with_config(_EXACT)
+class EventsModel(TypedDict):
     """Events of the SLO window; total is good and bad together."""
 
     good: float
@@ -50,50 +51,58 @@ class EventsModel(_Model):
     total: float
 
 
-class BudgetModel(_Model):
+@with_config(_EXACT)
+class BudgetModel(TypedDict):
     """The error budget of the SLO window: signed, never clamped."""
 
-    total_events: float | None = Field(description="How many bad events the window's traffic allows.")
-    consumed_ratio: float | None = Field(description="Spent share; above 1 if overspent.")
-    remaining_ratio: float | None = Field(description="Unspent share; negative if overspent.")
+    total_events: Annotated[float | None, Field(description="How many bad events the window's traffic allows.")]
+    consumed_ratio: Annotated[float | None, Field(description="Spent share; above 1 if overspent.")]
+    remaining_ratio: Annotated[float | None, Field(description="Unspent share; negative if overspent.")]
     remaining_events: float | None
-    exhausted_at: datetime | None = Field(description=_EXHAUSTED_AT)
+    exhausted_at: Annotated[datetime | None, Field(description=_EXHAUSTED_AT)]
 
 
-class BurnRateModel(_Model):
+@with_config(_EXACT)
+class BurnRateModel(TypedDict):
     """Counts and burn rate of one look-back window that ends at `as_of`."""
 
-    window: str = Field(examples=["5m"])
-    burn_rate: float | None = Field(description="Bad ratio in error budgets; 1 spends all in one SLO window.")
+    window: Annotated[str, Field(examples=["5m"])]
+    burn_rate: Annotated[float | None, Field(description="Bad ratio in error budgets; 1 spends all in one SLO window.")]
     sli: float | None
     good: float
     bad: float
     total: float
-    coverage: float | None = Field(description="Measured share of the window's slots.")
+    coverage: Annotated[float | None, Field(description="Measured share of the window's slots.")]
 
 
-class AlertModel(_Model):
+@with_config(_EXACT)
+class AlertModel(TypedDict):
     """One severity of an SLO."""
 
     severity: Severity
     state: AlertState
     since: datetime | None
-    tier: str | None = Field(examples=["1h/5m"])
-    reason: str | None = Field(description="Why it is frozen or suppressed.")
-    cause: Cause = Field(description="A burn, or a condition that opens a ticket of its own while it holds.")
+    tier: Annotated[str | None, Field(examples=["1h/5m"])]
+    reason: Annotated[str | None, Field(description="Why it is frozen or suppressed.")]
+    cause: Annotated[Cause, Field(description="A burn, or a condition that opens a ticket of its own while it holds.")]
 
 
-class SloProblemModel(_Model):
+@with_config(_EXACT)
+class SloProblemModel(TypedDict):
     """One thing that is wrong with the data of an SLO."""
 
     code: ProblemCode
-    level: ProblemLevel = Field(
-        description="error: it cannot be judged; warning: figures are incomplete or doubtful; hint: worth a look."
-    )
+    level: Annotated[
+        ProblemLevel,
+        Field(
+            description="error: it cannot be judged; warning: figures are incomplete or doubtful; hint: worth a look."
+        ),
+    ]
     detail: str
 
 
-class BackfillModel(_Model):
+@with_config(_EXACT)
+class BackfillModel(TypedDict):
     """How far the counting of history has come."""
 
     done_hours: float
@@ -139,26 +148,29 @@ _SLO_EXAMPLE: JsonDict = {
 }
 
 
-class SloModel(_Model):
+@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_SLO_EXAMPLE]}))
+class SloModel(TypedDict):
     """One SLO, or one member of its group; null where nothing is known, `data` and `problem` say why."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_SLO_EXAMPLE]})
 
     id: str
     service: str
     name: str
     description: str
     labels: dict[str, str]
-    group: dict[str, str] = Field(description="The values of the `by` labels; empty without groups.")
+    group: Annotated[dict[str, str], Field(description="The values of the `by` labels; empty without groups.")]
     objective: float
     window: Annotated[RollingWindowModel | CalendarWindowModel, Field(discriminator="kind")]
-    as_of: datetime | None = Field(description="End of the newest measured slot.")
+    as_of: Annotated[datetime | None, Field(description="End of the newest measured slot.")]
     data: DataState
-    problem: str | None = Field(description="The most serious of *problems* in words; null if they are only hints.")
-    problems: list[SloProblemModel] = Field(description="What is wrong with the data, the most serious first.")
+    problem: Annotated[
+        str | None, Field(description="The most serious of *problems* in words; null if they are only hints.")
+    ]
+    problems: Annotated[
+        list[SloProblemModel], Field(description="What is wrong with the data, the most serious first.")
+    ]
     backfill: BackfillModel | None
-    data_since: datetime | None = Field(description="The SLI's first sample; coverage counts from then on.")
-    coverage: float | None = Field(description="Measured share of the window since the SLI's first sample.")
+    data_since: Annotated[datetime | None, Field(description="The SLI's first sample; coverage counts from then on.")]
+    coverage: Annotated[float | None, Field(description="Measured share of the window since the SLI's first sample.")]
     status: HealthState
     sli: float | None
     events: EventsModel
@@ -167,14 +179,16 @@ class SloModel(_Model):
     alerts: list[AlertModel]
 
 
-class SloListModel(_Model):
+@with_config(_EXACT)
+class SloListModel(TypedDict):
     """One page of SLOs."""
 
     items: list[SloModel]
-    next: str | None = Field(description="Cursor of the next page; null on the last.")
+    next: Annotated[str | None, Field(description="Cursor of the next page; null on the last.")]
 
 
-class HistoryPointModel(_Model):
+@with_config(_EXACT)
+class HistoryPointModel(TypedDict):
     """The counts of the step that ends at *at*, and the budget as it stood then."""
 
     at: datetime
@@ -187,13 +201,17 @@ class HistoryPointModel(_Model):
     coverage: float | None
 
 
-class HistoryModel(_Model):
+# `from` is a keyword, which only this form can name.
+_From = TypedDict("_From", {"from": datetime | None})
+
+
+@with_config(_EXACT)
+class HistoryModel(_From):
     """The past of one SLO, oldest first."""
 
     id: str
-    from_: datetime | None = Field(alias="from")
     to: datetime | None
-    step: str = Field(examples=["2h"])
+    step: Annotated[str, Field(examples=["2h"])]
     points: list[HistoryPointModel]
 
 
@@ -227,133 +245,150 @@ _ALERT_EXAMPLE: JsonDict = {
 }
 
 
-class ActiveAlertModel(AlertModel):
+@with_config(_EXACT)
+class NotifiedModel(TypedDict):
+    """What people are told of an alert."""
+
+    incident: Annotated[str | None, Field(description="Shared by all transitions of one incident.")]
+    summary: str | None
+    description: str | None
+    burn_rate_long: float | None
+    burn_rate_short: float | None
+    good: Annotated[float | None, Field(description="Good events of the tier's long window.")]
+    bad: Annotated[float | None, Field(description="Bad events of the tier's long window.")]
+    incident_spent: Annotated[
+        float | None, Field(description="Share of the error budget that this incident has spent so far.")
+    ]
+    budget_remaining: Annotated[
+        float | None, Field(description="Unspent share of the error budget; negative if overspent.")
+    ]
+    exhausted_at: Annotated[datetime | None, Field(description=_EXHAUSTED_AT)]
+    first_bad_at: Annotated[datetime | None, Field(description="The start of the incident's first slot with errors.")]
+    last_bad_at: Annotated[datetime | None, Field(description="The end of the incident's newest slot with errors.")]
+    top_contributors: Annotated[
+        str | None,
+        Field(
+            description="Label values that most errors share, each with its shares of the errors and of the traffic."
+        ),
+    ]
+    runbook_url: str | None
+    dashboard: str | None
+
+
+@with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_ALERT_EXAMPLE]}))
+class ActiveAlertModel(AlertModel, NotifiedModel):
     """An alert that is not inactive, or is suppressed, with its SLO and, while it is in force, with what is told of it.
 
     What is told is null before the alert fires, and while a page speaks for a ticket.
     """
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [_ALERT_EXAMPLE]})
-
     slo: str
     service: str
     name: str
     group: dict[str, str]
-    url: str = Field(description="The page of the SLO.")
-    incident: str | None = Field(description="Shared by all transitions of one incident.")
-    summary: str | None
-    description: str | None
-    burn_rate_long: float | None
-    burn_rate_short: float | None
-    good: float | None = Field(description="Good events of the tier's long window.")
-    bad: float | None = Field(description="Bad events of the tier's long window.")
-    incident_spent: float | None = Field(description="Share of the error budget that this incident has spent so far.")
-    budget_remaining: float | None = Field(description="Unspent share of the error budget; negative if overspent.")
-    exhausted_at: datetime | None = Field(description=_EXHAUSTED_AT)
-    first_bad_at: datetime | None = Field(description="The start of the incident's first slot with errors.")
-    last_bad_at: datetime | None = Field(description="The end of the incident's newest slot with errors.")
-    top_contributors: str | None = Field(
-        description="Label values that most errors share, each with its shares of the errors and of the traffic."
-    )
-    runbook_url: str | None
-    dashboard: str | None
+    url: Annotated[str, Field(description="The page of the SLO.")]
 
 
-class TransitionModel(_Model):
+@with_config(_EXACT)
+class TransitionModel(TypedDict):
     """One change of an alert's state."""
 
     at: datetime
     slo: str
     severity: Severity
-    cause: Cause = Field(description="What the alert is about, as of active alerts.")
+    cause: Annotated[Cause, Field(description="What the alert is about, as of active alerts.")]
     kind: TransitionKind
-    incident: str | None = Field(description="Shared by all transitions of one incident.")
+    incident: Annotated[str | None, Field(description="Shared by all transitions of one incident.")]
     tier: str | None
     reason: str | None
 
 
-class AlertsModel(_Model):
+@with_config(_EXACT)
+class AlertsModel(TypedDict):
     """Alerts in force, and what alerts did lately, newest first."""
 
     items: list[ActiveAlertModel]
-    transitions: list[TransitionModel] = Field(description="At most `limit`, with the first page only.")
-    next: str | None = Field(description="Cursor of the next page; null on the last.")
+    transitions: Annotated[list[TransitionModel], Field(description="At most `limit`, with the first page only.")]
+    next: Annotated[str | None, Field(description="Cursor of the next page; null on the last.")]
 
 
-class BuildInfoModel(_Model):
+@with_config(_EXACT)
+class BuildInfoModel(TypedDict):
     """Which build is running."""
 
-    version: str = Field(examples=["0.1.0"])
-    python: str = Field(examples=["3.11.2"])
+    version: Annotated[str, Field(examples=["0.1.0"])]
+    python: Annotated[str, Field(examples=["3.11.2"])]
 
 
-class ConfigModel(_Model):
+@with_config(_EXACT)
+class ConfigurationModel(TypedDict):
     """The configuration in force."""
 
-    settings: dict[str, object] = Field(description="Settings by name; secrets are masked.")
-    spec_digest: str = Field(description="Changes whenever the documents in force change.")
+    settings: Annotated[dict[str, object], Field(description="Settings by name; secrets are masked.")]
+    spec_digest: Annotated[str, Field(description="Changes whenever the documents in force change.")]
     slos: int
     last_reload_successful: bool
     last_reload_at: datetime | None
 
 
-class StateModel(_Model):
+@with_config(_EXACT)
+class StateModel(TypedDict):
     """Whether the service answers, can serve, or evaluates."""
 
     status: Literal["healthy", "ready"]
 
 
-class ReloadedModel(_Model):
+@with_config(_EXACT)
+class ReloadedModel(TypedDict):
     """The documents in force after a reload."""
 
-    slos: int = Field(examples=[12])
+    slos: Annotated[int, Field(examples=[12])]
 
 
-class DeadLetterModel(_Model):
+@with_config(_EXACT)
+class DeadLetterModel(TypedDict):
     """A notification that was given up."""
 
     id: int
-    receiver: str = Field(examples=["oncall"])
-    alert: str = Field(examples=["checkout-availability/page"])
-    status: Literal["firing", "resolved"]
+    receiver: Annotated[str, Field(examples=["oncall"])]
+    alert: Annotated[str, Field(examples=["checkout-availability/page"])]
+    status: NotificationStatus
     created_at: datetime
     ended_at: datetime
     attempts: int
     error: str
 
 
-class DeadLettersModel(_Model):
+@with_config(_EXACT)
+class DeadLettersModel(TypedDict):
     """Notifications that were given up, newest first."""
 
     items: list[DeadLetterModel]
 
 
-class RevivedModel(_Model):
+@with_config(_EXACT)
+class RevivedModel(TypedDict):
     """A notification that is tried again."""
 
     id: int
 
 
-class ProblemModel(BaseModel):
-    """Problem details (RFC 9457)."""
+_PROBLEM_EXAMPLE: JsonDict = {
+    "type": "about:blank",
+    "title": "Not Found",
+    "status": 404,
+    "detail": "no SLO has the id 'checkout-availabilty'",
+    "instance": "/api/v1/slos/checkout-availabilty",
+}
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "about:blank",
-                    "title": "Not Found",
-                    "status": 404,
-                    "detail": "no SLO has the id 'checkout-availabilty'",
-                    "instance": "/api/v1/slos/checkout-availabilty",
-                }
-            ]
-        }
-    )
+
+@with_config(ConfigDict(json_schema_extra={"examples": [_PROBLEM_EXAMPLE]}))
+class ProblemModel(TypedDict):
+    """Problem details (RFC 9457)."""
 
     type: str
     title: str
     status: int
     detail: str
     instance: str
-    errors: list[str] | None = Field(default=None, description="Each thing that is wrong, where there are several.")
+    errors: NotRequired[Annotated[list[str], Field(description="Each thing that is wrong, where there are several.")]]

@@ -5,7 +5,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path
 
-from app.api.models import DeadLettersModel, RevivedModel
+from app.alerting import NotificationStatus
+from app.api.models import DeadLetterModel, DeadLettersModel, RevivedModel
 from app.api.openapi import answers
 from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.parameters import DEFAULT_LIMIT, Limit
@@ -24,19 +25,19 @@ def notification_routes(box: DeadLetterBox, token: str | None) -> APIRouter:
     async def dead(limit: Limit = DEFAULT_LIMIT) -> JsonResponse:
         """Notifications that were given up, newest first."""
         items = [
-            {
-                "id": letter.id,
-                "receiver": letter.receiver,
-                "alert": letter.alert_key,
-                "status": letter.status,
-                "created_at": utc(letter.created_at),
-                "ended_at": utc(letter.ended_at),
-                "attempts": letter.attempts,
-                "error": letter.error,
-            }
+            DeadLetterModel(
+                id=letter.id,
+                receiver=letter.receiver,
+                alert=letter.alert_key,
+                status=NotificationStatus(letter.status),
+                created_at=utc(letter.created_at),
+                ended_at=utc(letter.ended_at),
+                attempts=letter.attempts,
+                error=letter.error,
+            )
             for letter in await box.letters(limit)
         ]
-        return JsonResponse({"items": items})
+        return JsonResponse(DeadLettersModel(items=items))
 
     @router.post(
         "/dead/{letter}/revive",
@@ -56,6 +57,6 @@ def notification_routes(box: DeadLetterBox, token: str | None) -> APIRouter:
                 HTTPStatus.NOT_FOUND,
                 f"nothing with the id {letter} was given up, or newer news of its alert has been delivered",
             )
-        return JsonResponse({"id": letter})
+        return JsonResponse(RevivedModel(id=letter))
 
     return router

@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
 from starlette.responses import FileResponse, HTMLResponse, Response
 
 from app.api.models import ProblemModel
@@ -64,7 +65,7 @@ def describe(app: FastAPI, *, prefix: str = "") -> None:
                 servers=[{"url": prefix}] if prefix else None,
             )
             schemas = schema["components"]["schemas"]
-            schemas["Problem"] = ProblemModel.model_json_schema()
+            schemas["Problem"] = TypeAdapter(ProblemModel).json_schema()
             for name in _OF_FASTAPI:
                 schemas.pop(name, None)
             for operations in schema["paths"].values():

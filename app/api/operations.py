@@ -2,10 +2,9 @@
 
 import hmac
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from functools import partial
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
@@ -14,7 +13,7 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.responses import PlainTextResponse, Response
 
 from app.api.coalescing import Coalesced
-from app.api.models import BuildInfoModel, ConfigModel, ReloadedModel, StateModel
+from app.api.models import BuildInfoModel, ConfigurationModel, ReloadedModel, StateModel
 from app.api.openapi import Responses, answers
 from app.api.ports import ConfigSource, Readiness, Reloader
 from app.api.problems import ProblemError
@@ -45,20 +44,20 @@ def status_routes(config: ConfigSource, build: BuildInfo, readiness: Readiness) 
     @router.get("/buildinfo", operation_id="getBuildInfo", responses=answers(BuildInfoModel, "The build"))
     async def buildinfo() -> JsonResponse:
         """Which build is running."""
-        return JsonResponse(asdict(build))
+        return JsonResponse(BuildInfoModel(version=build.version, python=build.python))
 
-    @router.get("/config", operation_id="getConfig", responses=answers(ConfigModel, "The configuration"))
+    @router.get("/config", operation_id="getConfig", responses=answers(ConfigurationModel, "The configuration"))
     async def configuration() -> JsonResponse:
         """The settings in force with secrets masked, and which documents are in force."""
         status = config.status()
         return JsonResponse(
-            {
-                "settings": dict(status.settings),
-                "spec_digest": status.spec_digest,
-                "slos": status.slos,
-                "last_reload_successful": status.last_reload_successful,
-                "last_reload_at": utc(status.last_reload_at),
-            }
+            ConfigurationModel(
+                settings=dict(status.settings),
+                spec_digest=status.spec_digest,
+                slos=status.slos,
+                last_reload_successful=status.last_reload_successful,
+                last_reload_at=utc(status.last_reload_at),
+            )
         )
 
     @router.get(
@@ -82,7 +81,7 @@ def health_routes(readiness: Readiness) -> APIRouter:
     @router.get("/-/healthy", operation_id="getHealthy", responses=answers(StateModel, "The process answers"))
     async def healthy() -> JsonResponse:
         """Whether the process answers at all; a restart would help if not."""
-        return JsonResponse({"status": "healthy"})
+        return JsonResponse(StateModel(status="healthy"))
 
     @router.get(
         "/-/ready",
@@ -96,10 +95,10 @@ def health_routes(readiness: Readiness) -> APIRouter:
     return router
 
 
-def _verdict(status: str, reasons: Sequence[str]) -> JsonResponse:
+def _verdict(status: Literal["healthy", "ready"], reasons: Sequence[str]) -> JsonResponse:
     if reasons:
         raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "; ".join(reasons), errors=reasons)
-    return JsonResponse({"status": status})
+    return JsonResponse(StateModel(status=status))
 
 
 def metrics_route(metrics: Exposition) -> APIRouter:
@@ -152,7 +151,7 @@ def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
         if outcome.errors:
             detail = f"{len(outcome.errors)} error(s) in the documents; the old ones stay in force"
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=outcome.errors)
-        return JsonResponse({"slos": outcome.slos})
+        return JsonResponse(ReloadedModel(slos=outcome.slos))
 
     return router
 

@@ -5,7 +5,6 @@ Source: https://www.rfc-editor.org/rfc/rfc9457
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -14,6 +13,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.api.models import ProblemModel
 from app.api.responses import SECURITY_HEADERS, ProblemResponse
 
 
@@ -54,7 +54,7 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> ProblemResponse:
     """The response that tells of one problem with the request for *path*."""
-    content: dict[str, Any] = {
+    content: ProblemModel = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,

@@ -1,7 +1,7 @@
 """Responses that orjson writes: NaN becomes null, times end in Z."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, overload
 
 import orjson
 from starlette.responses import JSONResponse
@@ -31,6 +31,12 @@ class ProblemResponse(JsonResponse):
     media_type = "application/problem+json"
 
 
+@overload
+def utc(at: datetime) -> datetime: ...
+@overload
+def utc(at: None) -> None: ...
+@overload
+def utc(at: datetime | None) -> datetime | None: ...
 def utc(at: datetime | None) -> datetime | None:
     """The same instant in UTC; what has no instant stays None."""
     return None if at is None else at.astimezone(UTC)

@@ -51,7 +51,7 @@ def slo_routes(board: Board, history: History) -> APIRouter:
         """SLOs sorted by id; every member of a group is one of its own."""
         chosen = Filter.parse(service=service, status=status, label=label).of(board.snapshots)
         items, cursor = page(chosen, key=lambda snapshot: (snapshot.id,), limit=limit, cursor=next)
-        return JsonResponse({"items": [slo_document(item) for item in items], "next": cursor})
+        return JsonResponse(SloListModel(items=[slo_document(item) for item in items], next=cursor))
 
     @router.get(
         f"/{SLO_ID}{_HISTORY}",

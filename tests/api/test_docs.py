@@ -4,7 +4,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 from app.api.models import ActiveAlertModel, ProblemModel, SloModel
 from tests.support.api import Served
@@ -42,10 +42,10 @@ def test_the_docs_name_every_parameter_and_every_state() -> None:
 
 
 @pytest.mark.parametrize("model", [SloModel, ActiveAlertModel, ProblemModel])
-def test_the_examples_of_the_docs_have_every_field(model: type[BaseModel]) -> None:
+def test_the_examples_of_the_docs_have_every_field(model: type) -> None:
     """A client is written after them."""
-    required = {field.alias or name for name, field in model.model_fields.items() if field.is_required()}
+    required = set(TypeAdapter(model).json_schema()["required"])
     blocks = re.findall(r"^    \{.*?\n(?!    )", DOCS.read_text() + "\n", re.MULTILINE | re.DOTALL)
     (example,) = (found for found in map(json.loads, blocks) if required <= set(found))
 
-    model.model_validate_json(orjson.dumps(example))
+    TypeAdapter(model).validate_json(orjson.dumps(example))

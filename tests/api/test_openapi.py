@@ -4,7 +4,7 @@ import orjson
 import pytest
 from fastapi.testclient import TestClient
 from openapi_spec_validator import validate
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 from app.api.models import ActiveAlertModel, SloModel
 from tests.support.api import Served
@@ -19,8 +19,8 @@ def test_openapi_is_valid_and_the_reviewed_one() -> None:
 
 
 @pytest.mark.parametrize("model", [SloModel, ActiveAlertModel])
-def test_the_examples_fit_their_schema(model: type[BaseModel]) -> None:
-    examples = model.model_json_schema()["examples"]
+def test_the_examples_fit_their_schema(model: type) -> None:
+    examples = TypeAdapter(model).json_schema()["examples"]
     assert examples
     for example in examples:
-        model.model_validate_json(orjson.dumps(example))
+        TypeAdapter(model).validate_json(orjson.dumps(example))

@@ -9,6 +9,7 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 from httpx2 import Response
+from pydantic import TypeAdapter
 
 from app.api.models import CalendarWindowModel, SloModel
 from app.slo import AlertState, CalendarUnit, CalendarWindow, Severity, SloId
@@ -83,8 +84,8 @@ def test_an_slo_has_the_shape_of_the_contract() -> None:
 def test_every_document_is_what_openapi_says(snapshot: Snapshot) -> None:
     document = client(snapshot).get(f"/api/v1/slos/{snapshot.id}").json()
 
-    assert set(document) == set(SloModel.model_fields)
-    assert SloModel.model_validate(document).model_dump(mode="json") == document
+    assert set(document) == set(SloModel.__annotations__)
+    assert _as_json(SloModel, document) == document
 
 
 def test_a_calendar_window_names_its_unit_and_zone() -> None:
@@ -99,7 +100,12 @@ def test_a_calendar_window_names_its_unit_and_zone() -> None:
         "start": "2026-02-28T23:00:00Z",
         "end": "2026-03-01T12:00:00Z",
     }
-    assert CalendarWindowModel.model_validate(window).model_dump(mode="json") == window
+    assert (
+        TypeAdapter(CalendarWindowModel).dump_python(
+            TypeAdapter(CalendarWindowModel).validate_python(window), mode="json"
+        )
+        == window
+    )
 
 
 def test_what_is_not_known_is_null_and_says_why() -> None:
@@ -317,3 +323,9 @@ def test_histories_are_computed_one_after_another_however_many_ask() -> None:
 
     assert asyncio.run(ask()) == [200] * 12
     assert most == [1]
+
+
+def _as_json(model: type, document: object) -> object:
+    """The document, read by its schema and written again."""
+    adapter: TypeAdapter[object] = TypeAdapter(model)
+    return adapter.dump_python(adapter.validate_python(document), mode="json")
