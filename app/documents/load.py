@@ -9,6 +9,7 @@ from types import MappingProxyType
 from app.documents.dialect import Dialect, PlacedSlo
 from app.documents.files import find_files
 from app.documents.native.dialect import NativeDialect
+from app.documents.other_tools import tool_of
 from app.slo import Slo, SloId
 from app.yamldoc.document import Document
 from app.yamldoc.findings import ErrorFinding, Findings, Place, WarningFinding
@@ -68,9 +69,9 @@ def _read_document(document: Document, findings: Findings) -> list[PlacedSlo]:
     for dialect in DIALECTS:
         if dialect.recognises(document):
             return dialect.read(document, findings)
-    names = ", ".join(dialect.name for dialect in DIALECTS)
-    problem = f"this kind of document is not understood; known: {names}"
-    findings.error(document.place(()), problem, "write service: and slos:, see docs/slo-format.md")
+    tool = tool_of(document.root)
+    problem = f"is a document of {tool}, which Sloburn does not read" if tool else "is not a document of Sloburn"
+    findings.error(document.place(()), problem, "write its SLOs below service: and slos:, see docs/slo-format.md")
     return []
 
 

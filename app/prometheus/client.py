@@ -15,7 +15,14 @@ from app.prometheus.breaker import Breaker
 from app.prometheus.connections import Connection, ConnectionPool, http_transport
 from app.prometheus.credentials import Credentials
 from app.prometheus.decode import PartialPolicy, decode_matrix, success_envelope
-from app.prometheus.errors import BadQueryError, HttpStatusError, MisconfiguredError, PrometheusError, bare
+from app.prometheus.errors import (
+    BadAnswerError,
+    BadQueryError,
+    HttpStatusError,
+    MisconfiguredError,
+    PrometheusError,
+    bare,
+)
 from app.prometheus.http_config import HttpConfig
 from app.prometheus.large_answers import LargeAnswers, Turn
 from app.prometheus.matrix import Matrix
@@ -196,11 +203,17 @@ class PrometheusClient:
         return request
 
     async def _decoded(self, answer: ApiResponse, api_request: ApiRequest, decode: Decode[T]) -> T:
+        url = self._base_url + api_request.path
+
         def work() -> T:
             body = decompressed(answer, limit=self._largest)
             if answer.status != _OK:
-                raise _status_error(answer, body, api_request)
-            return decode(body, answer)
+                raise _status_error(answer, body, api_request, url)
+            try:
+                return decode(body, answer)
+            except BadAnswerError as error:
+                # Often another server, or a page to log in at: the address is what has to be looked at.
+                raise BadAnswerError(f"{error} ({url})") from None
 
         large = len(answer.body) > _DECODE_IN_THREAD or "content-encoding" in answer.headers
         return await asyncio.to_thread(work) if large else work()
@@ -217,7 +230,7 @@ def _decode_status(body: bytes, answer: ApiResponse) -> dict[str, object]:
     return data if isinstance(data, dict) else {}
 
 
-def _status_error(answer: ApiResponse, body: bytes, api_request: ApiRequest) -> PrometheusError:
+def _status_error(answer: ApiResponse, body: bytes, api_request: ApiRequest, url: str) -> PrometheusError:
     headers = answer.headers
     return error_of_status(
         answer.status,
@@ -225,6 +238,7 @@ def _status_error(answer: ApiResponse, body: bytes, api_request: ApiRequest) -> 
         query=api_request.expr,
         retry_after=retry_after(headers.get("retry-after"), date=headers.get("date")),
         location=_without_credentials(headers.get("location")),
+        url=url,
     )
 
 

@@ -42,6 +42,7 @@ def error_of_status(
     query: str | None = None,
     retry_after: float | None = None,
     location: str | None = None,
+    url: str | None = None,
 ) -> PrometheusError:
     """The error that an answer stands for.
 
@@ -51,6 +52,7 @@ def error_of_status(
         query: the expression asked, for the text.
         retry_after: seconds, from the header of that name.
         location: where a redirect leads, without credentials.
+        url: what was asked, without its query.
     """
     kind, words = _server_words(body)
     match status:
@@ -65,7 +67,11 @@ def error_of_status(
         case _ if _MULTIPLE_CHOICES <= status < _BAD_REQUEST:
             where = f" to {location}" if location else ""
             return HttpStatusError(f"the server redirects{where}; give the final address", status=status)
-    return HttpStatusError(_said(status, words), status=status, retryable=_may_pass(status), retry_after=retry_after)
+    text = _said(status, words)
+    if status == HTTPStatus.NOT_FOUND and words is None:
+        # Not Prometheus's own words: a wrong path, or another server.
+        text = f"{text}; is {url or 'its URL'} the address of a Prometheus API?"
+    return HttpStatusError(text, status=status, retryable=_may_pass(status), retry_after=retry_after)
 
 
 def _query_error(status: int, words: str, query: str | None) -> PrometheusError:

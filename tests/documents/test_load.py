@@ -175,3 +175,21 @@ def test_ten_thousand_slos_load_in_seconds(tmp_path: Path) -> None:
     before = time.process_time()
     assert len(load_documents(tmp_path).slos) == 10_000
     assert time.process_time() - before < 10
+
+
+@pytest.mark.parametrize(
+    ("text", "tool"),
+    [
+        ("version: prometheus/v1\nservice: shop\nslos: []\n", "Sloth"),
+        ("apiVersion: sloth.slok.dev/v1\nkind: PrometheusServiceLevel\n", "Sloth (Kubernetes)"),
+        ("apiVersion: pyrra.dev/v1alpha1\nkind: ServiceLevelObjective\n", "Pyrra"),
+        ("apiVersion: openslo/v1\nkind: SLO\n", "OpenSLO"),
+        ("apiVersion: n9/v1alpha\nkind: SLO\n", "Nobl9"),
+        ("apiVersion: sre.google.com/v2\nkind: ServiceLevelObjective\n", "slo-generator"),
+        ("apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\n", "the Prometheus Operator"),
+        ("groups:\n  - {name: a, rules: []}\n", "Prometheus (rules)"),
+    ],
+)
+def test_a_document_of_another_tool_is_named(tmp_path: Path, text: str, tool: str) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    assert _problem(load_documents(tmp_path)) == f"is a document of {tool}, which Sloburn does not read"

@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import random
+import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -170,8 +171,18 @@ async def test_partial_data_is_taken_where_it_is_accepted(proxy: FaultProxy) -> 
 async def test_html_is_said_to_be_the_wrong_address(proxy: FaultProxy) -> None:
     proxy.fault = HTML
     async with a_client(proxy.url) as client:
-        with pytest.raises(BadAnswerError, match="text/html instead of JSON; is this the address of a Prometheus API"):
+        with pytest.raises(
+            BadAnswerError, match="text/html instead of JSON; is this the address of a Prometheus API"
+        ) as caught:
             await client.instant("1", END, deadline=0.8)
+    assert f"({proxy.url}/api/v1/query)" in str(caught.value)
+
+
+async def test_a_wrong_path_is_named(proxy: FaultProxy) -> None:
+    """Prometheus answers 404 without words of its own."""
+    async with a_client(f"{proxy.url}/prometheus") as client:
+        with pytest.raises(HttpStatusError, match=re.escape(f"is {proxy.url}/prometheus/api/v1/query the address")):
+            await client.instant("1", END, deadline=5.0)
 
 
 async def test_at_most_eight_requests_are_under_way(proxy: FaultProxy) -> None:

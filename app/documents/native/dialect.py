@@ -10,6 +10,7 @@ from app.documents.native.lint import lint_slo
 from app.documents.native.model import DocumentHeader, SloEntry
 from app.documents.native.parts import budget_alerts_of, labels_of, policies_of, sli_of, window_of
 from app.documents.native.structure import NATIVE
+from app.documents.other_tools import tool_of
 from app.slo import Alerting, Slo, SloId
 from app.yamldoc.document import Document
 from app.yamldoc.explain import explain
@@ -29,7 +30,7 @@ class NativeDialect:
 
     def recognises(self, document: Document) -> bool:
         """Whether no other tool's mark is on the document."""
-        return not any(key in document.root for key in _OTHERS)
+        return not any(key in document.root for key in _OTHERS) and tool_of(document.root) is None
 
     def read(self, document: Document, findings: Findings) -> list[PlacedSlo]:
         """The sound SLOs of the document."""

@@ -23,6 +23,13 @@ _LEAST_USUAL = Decimal(50)
 _LEAST_LEVEL = Decimal("0.5")
 _SUFFIXES = ("_bucket", "_count", "_sum")
 
+_CALENDAR_WORDS = {
+    word: unit
+    for unit in CalendarUnit
+    for word in (unit, f"{unit}s", f"{unit}ly", f"1 {unit}", f"1{unit}", f"calendar {unit}", f"calendar-{unit}")
+} | {"1M": CalendarUnit.MONTH, "mtd": CalendarUnit.MONTH}
+"""What people write for a calendar window in the place of a duration."""
+
 
 def read_alert_name(value: Any) -> str:
     """The `alertname` of an SLO's alerts."""
@@ -98,6 +105,10 @@ def read_factor(value: Any) -> float:
 
 def read_rolling_window(value: Any) -> timedelta:
     """The length of a rolling SLO window."""
+    unit = _CALENDAR_WORDS.get(value, _CALENDAR_WORDS.get(value.lower())) if isinstance(value, str) else None
+    if unit is not None:
+        remedy = f"write {{calendar: {unit}}} for calendar {unit}s, or a duration such as 30d for a rolling window"
+        raise refuse(f"{value!r} is not a duration", remedy)
     duration = read_duration(value)
     if not _SHORTEST_WINDOW <= duration <= _LONGEST_WINDOW:
         problem = f"{format_duration(duration)} is not between 1h and 90d"
@@ -146,8 +157,10 @@ def read_time_zone(value: Any) -> str:
     """The name of an IANA time zone."""
     text = read_text(value)
     if not _is_time_zone(text):
-        close = difflib.get_close_matches(text, available_timezones(), n=1)
-        remedy = f"did you mean {close[0]}?" if close else "write a name such as Europe/Berlin or UTC"
+        # An abbreviation is close to others that mean something else: CEST to EST, EDT to WET.
+        names = [] if text.isupper() else [name for name in available_timezones() if "/" in name]
+        close = difflib.get_close_matches(text, names, n=1)
+        remedy = f"did you mean {close[0]}?" if close else "write a place such as Europe/Berlin, or UTC"
         raise refuse(f"{text!r} is not an IANA time zone", remedy)
     return text
 

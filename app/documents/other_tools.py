@@ -1,0 +1,30 @@
+"""Which other tool a document is of, so that its error names it; such documents are not read."""
+
+from collections.abc import Mapping
+
+from app.yamldoc.tree import Node
+
+_API_VERSIONS = (
+    ("sloth.slok.dev/", "Sloth (Kubernetes)"),
+    ("pyrra.dev/", "Pyrra"),
+    ("openslo/", "OpenSLO"),
+    ("openslo.com/", "OpenSLO"),
+    ("n9/", "Nobl9"),
+    ("sre.google.com/", "slo-generator"),
+    ("monitoring.coreos.com/", "the Prometheus Operator"),
+)
+"""The beginning of `apiVersion` in the documents of each tool."""
+
+
+def tool_of(root: Mapping[str, Node]) -> str | None:
+    """The tool that a document is of; None where nothing says so.
+
+    >>> tool_of({"version": "prometheus/v1", "service": "shop"})
+    'Sloth'
+    """
+    version = str(root.get("apiVersion", ""))
+    if str(root.get("version", "")).startswith("prometheus/"):
+        return "Sloth"
+    if "groups" in root and "slos" not in root:
+        return "Prometheus (rules)"
+    return next((tool for start, tool in _API_VERSIONS if version.startswith(start)), None)
