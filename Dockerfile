@@ -10,34 +10,43 @@ COPY pyproject.toml uv.lock ./
 RUN uv sync --locked --no-dev --no-install-project
 COPY README.md LICENSE ./
 COPY app app
-COPY demo demo
 RUN uv sync --locked --no-dev --no-editable
+COPY demo demo
+COPY scripts/slim-image scripts/slim-image
+# The demo is not part of the package; the shop and the pager of docker-compose.yml run from this image.
+RUN site=$(echo /opt/sloburn/lib/python3*/site-packages) \
+    && cp -r demo "$site/demo" \
+    && /opt/sloburn/bin/python -m compileall -q "$site/demo" \
+    && scripts/slim-image "$site" \
+    && /opt/sloburn/bin/python -c "import app.service, app.cli, demo.stack"
 
 
 FROM python:3.13-slim-trixie AS runtime
-RUN groupadd --gid 10001 sloburn \
-    && useradd --uid 10001 --gid sloburn --no-create-home --home-dir /data --shell /usr/sbin/nologin sloburn \
-    && install --directory --owner=sloburn --group=sloburn /data \
+# Group 0, writable: clusters such as OpenShift run containers with an arbitrary UID in that group.
+RUN useradd --uid 10001 --gid 0 --no-create-home --home-dir /data --shell /usr/sbin/nologin sloburn \
+    && install --directory --owner=10001 --group=0 --mode=0770 /data \
     && install --directory /etc/sloburn/slos
 COPY --from=build /opt/sloburn /opt/sloburn
+# Named by SLOBURN_CONFIG, so it must exist; without receivers. A file mounted over it is used, or refused with its errors.
+COPY config/sloburn.yaml /etc/sloburn/sloburn.yaml
 ENV PATH=/opt/sloburn/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     SLOBURN_DATABASE_URL=sqlite:////data/sloburn.db \
     SLOBURN_SPECS=/etc/sloburn/slos \
+    SLOBURN_CONFIG=/etc/sloburn/sloburn.yaml \
     SLOBURN_LISTEN_ADDRESS=0.0.0.0:9720
 # By number, so that Kubernetes can see that it is not root.
-USER 10001:10001
+USER 10001:0
 WORKDIR /data
-VOLUME /data
 EXPOSE 9720
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:9720/-/healthy', timeout=4)"]
+# Images in the OCI format, the default of buildah and podman, have no health check: build with --format docker there.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["python", "-m", "app.healthcheck"]
 ENTRYPOINT ["sloburn"]
 CMD ["serve"]
 
 
-# Fills Prometheus's storage with the demo's month of history; it runs as Prometheus's own user.
+# Imports the month of history into Prometheus's storage; it runs as Prometheus's own user.
 FROM prom/prometheus:v3.5.0 AS prometheus
 FROM runtime AS history
 USER 0

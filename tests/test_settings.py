@@ -266,5 +266,10 @@ def test_the_documentation_has_every_setting_with_its_default_and_meaning() -> N
 
 def test_the_example_has_every_setting_with_its_default() -> None:
     defaults = load_settings().masked()
-    lines = re.findall(r"^# (SLOBURN_\w+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE)
+    text = (ROOT / ".env.example").read_text()
+    lines = re.findall(r"^# (SLOBURN_\w+)=(.*)$", text, re.MULTILINE)
     assert dict(lines) == {variable(name): value for name, value in defaults.items()}
+    # The first paragraph is about the file; each other one is a setting and what it means.
+    paragraphs = text.strip().split("\n\n")[1:]
+    assert len(paragraphs) == len(lines)
+    assert all(re.fullmatch(r"(# [^\n]+\n)+# SLOBURN_\w+=[^\n]*", paragraph) for paragraph in paragraphs)

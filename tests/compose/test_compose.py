@@ -37,8 +37,35 @@ def test_ports_are_bound_to_loopback(name: str) -> None:
 
 @pytest.mark.parametrize("name", _NAMES)
 def test_everything_that_keeps_running_says_whether_it_is_healthy(name: str) -> None:
-    """Sloburn's own check is in the image; the history runs once and ends."""
-    assert "healthcheck" in services()[name] or name in {"sloburn", "history"}
+    """Not only in the image: one in the OCI format has no health check. The history ends by itself."""
+    assert "healthcheck" in services()[name] or name == "history"
+
+
+def test_every_image_of_our_own_is_built_by_one_service() -> None:
+    """Two that build one tag at the same time fail with `image already exists`."""
+    builders = [service["image"] for service in services().values() if "build" in service]
+    assert sorted(builders) == ["sloburn-history:local", "sloburn:local"]
+    users = {name for name, service in services().items() if service["image"] in builders and "build" not in service}
+    assert {services()[name]["pull_policy"] for name in users} == {"never"}
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_everything_is_hardened(name: str) -> None:
+    service = services()[name]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_sloburn_has_time_to_stop() -> None:
+    assert services()["sloburn"]["stop_grace_period"] == "20s"
+
+
+def test_no_folder_of_grafana_is_hidden() -> None:
+    """It logs an error for each folder of its provisioning that is missing."""
+    targets = {target for service, _, target in bind_mounts() if service == "grafana"}
+    assert "/etc/grafana/provisioning" not in targets
+    assert all((ROOT / source).is_file() for service, source, target in bind_mounts() if "/etc/grafana" in target)
 
 
 @pytest.mark.parametrize("name", _NAMES)
@@ -49,7 +76,8 @@ def test_what_is_waited_for_exists(name: str) -> None:
 @pytest.mark.parametrize("mount", bind_mounts(), ids=lambda mount: f"{mount[0]}: {mount[2]}")
 def test_what_is_mounted_is_there(mount: tuple[str, str, str]) -> None:
     """A missing path would silently become an empty folder."""
-    assert any((ROOT / mount[1]).iterdir())
+    path = ROOT / mount[1]
+    assert path.is_file() or any(path.iterdir())
 
 
 def test_named_volumes_are_declared() -> None:

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 from tests.compose.stack import DOCKERFILE, ROOT, copied, stages
@@ -40,8 +41,21 @@ def test_nobody_runs_as_root() -> None:
         assert int(user.split(":")[0]) > 0
 
 
-def test_health_is_asked_for_where_the_service_listens() -> None:
+def test_every_path_of_a_setting_is_in_the_image() -> None:
+    """A file that is mounted at one of them is used, and not ignored in silence."""
     text = DOCKERFILE.read_text()
-    assert "SLOBURN_LISTEN_ADDRESS=0.0.0.0:9720" in text
-    assert "EXPOSE 9720" in text
-    assert "http://127.0.0.1:9720/-/healthy" in text
+    assert "SLOBURN_CONFIG=/etc/sloburn/sloburn.yaml" in text
+    assert "COPY config/sloburn.yaml /etc/sloburn/sloburn.yaml" in text
+    assert "SLOBURN_SPECS=/etc/sloburn/slos" in text
+    assert "SLOBURN_DATABASE_URL=sqlite:////data/sloburn.db" in text
+
+
+def test_the_wheel_has_no_package_with_the_name_of_a_demo() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"] == ["app"]
+    assert "one import package, `app`" in (ROOT / "README.md").read_text()
+
+
+def test_no_volume_is_declared() -> None:
+    """Each run without -v would leave an anonymous one behind."""
+    assert not re.search(r"(?m)^VOLUME", DOCKERFILE.read_text())
