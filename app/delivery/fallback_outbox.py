@@ -55,19 +55,27 @@ class FallbackOutbox(Outbox):
 
     def hold(self, unwritten: Iterable[Notification], *, at: datetime) -> None:
         """What ticks have decided and not written so far, oldest first; nothing once it is written."""
-        pages = [_degraded(notice) for notice in unwritten if notice.severity is Severity.PAGE and not _held(notice)]
+        pages = [
+            _degraded(notification)
+            for notification in unwritten
+            if notification.severity is Severity.PAGE and not _held(notification)
+        ]
         with self._turn:
-            self._news = {notice.key: notice for notice in pages}
-            self._ends = {_incident(notice): notice for notice in pages if notice.status is NotificationStatus.RESOLVED}
+            self._news = {notification.key: notification for notification in pages}
+            self._ends = {
+                _incident(notification): notification
+                for notification in pages
+                if notification.status is NotificationStatus.RESOLVED
+            }
             if not pages:
                 self._pages = {key: page for key, page in self._pages.items() if key in self._fallen}
             fallen_back = [(self._pages[key].receiver, self._pages[key].notice) for key in self._fallen]
             routing = self._stored.routing
-            for notice in pages:
-                for receiver in () if routing is None else routing.receivers(notice):
-                    self._add(receiver, notice, at)
-            for receiver, notice in fallen_back:
-                self._fall(receiver, self._ends_of(notice), at)
+            for notification in pages:
+                for receiver in () if routing is None else routing.receivers(notification):
+                    self._add(receiver, notification, at)
+            for receiver, notification in fallen_back:
+                self._fall(receiver, self._ends_of(notification), at)
 
     @override
     def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
@@ -133,8 +141,8 @@ class FallbackOutbox(Outbox):
         since = at - self._stored.repeat_resolved
         told = (one for one in news.values() if one.status is NotificationStatus.FIRING or one.at >= since)
         return (
-            *(notice for notice in stored if notice.key not in news),
-            *(notice for notice in told if self._stored.is_routed_to(receiver, notice)),
+            *(notification for notification in stored if notification.key not in news),
+            *(notification for notification in told if self._stored.is_routed_to(receiver, notification)),
         )
 
     def _without_ended(self, claimed: Sequence[OutboxEntry], at: datetime) -> list[OutboxEntry]:
@@ -220,32 +228,32 @@ class FallbackOutbox(Outbox):
             attempts = entry.attempts + isinstance(ending, RetryAt)
             self._waits[key] = replace(entry, due_at=ending.due_at, attempts=attempts)
 
-    def _ends_of(self, notice: Notification, *, waiting_for: str | None = None) -> Iterator[Notification]:
+    def _ends_of(self, notification: Notification, *, waiting_for: str | None = None) -> Iterator[Notification]:
         """What says that an alert is over: decided and not written, or waiting in the database for some receiver."""
-        if notice.status is NotificationStatus.RESOLVED:
+        if notification.status is NotificationStatus.RESOLVED:
             return
-        if _incident(notice) in self._ends:
-            yield self._ends[_incident(notice)]
+        if _incident(notification) in self._ends:
+            yield self._ends[_incident(notification)]
         waiting = [entry.notice for entry in self._waits.values() if entry.receiver == waiting_for]
         ends = (other for other in waiting if other.status is NotificationStatus.RESOLVED)
-        yield from (end for end in ends if _incident(end) == _incident(notice))
+        yield from (end for end in ends if _incident(end) == _incident(notification))
 
-    def _fall(self, receiver: str, notices: Iterable[Notification], at: datetime) -> None:
+    def _fall(self, receiver: str, notifications: Iterable[Notification], at: datetime) -> None:
         """Tell a receiver in the place of another; this is kept until it is in the database."""
-        for notice in notices:
-            self._add(receiver, notice, at)
-            key = receiver, idempotency_key(notice)
+        for notification in notifications:
+            self._add(receiver, notification, at)
+            key = receiver, idempotency_key(notification)
             if key in self._pages:
                 self._fallen.add(key)
 
-    def _add(self, receiver: str, notice: Notification, at: datetime) -> None:
-        key = idempotency_key(notice)
+    def _add(self, receiver: str, notification: Notification, at: datetime) -> None:
+        key = idempotency_key(notification)
         if (receiver, key) not in self._pages and not self._over((receiver, key)):
             self._pages[receiver, key] = OutboxEntry(
                 id=next(self._ids),
                 receiver=receiver,
                 idempotency_key=key,
-                notice=notice,
+                notice=notification,
                 created_at=at,
                 attempts=0,
                 due_at=at,
@@ -257,15 +265,15 @@ def _key(entry: OutboxEntry) -> _Key:
     return entry.receiver, entry.idempotency_key
 
 
-def _held(notice: Notification) -> bool:
+def _held(notification: Notification) -> bool:
     """Whether receivers are told that the alert fires only once fresh data confirms it."""
-    return notice.unconfirmed and notice.status is NotificationStatus.FIRING
+    return notification.unconfirmed and notification.status is NotificationStatus.FIRING
 
 
-def _incident(notice: Notification) -> tuple[str, str]:
-    return notice.instance, notice.incident
+def _incident(notification: Notification) -> tuple[str, str]:
+    return notification.instance, notification.incident
 
 
-def _degraded(notice: Notification) -> Notification:
-    """The notice as it goes out: whoever reads it knows that a crash would lose it."""
-    return replace(notice, annotations=(*notice.annotations, _DURABILITY))
+def _degraded(notification: Notification) -> Notification:
+    """The notification as it goes out: whoever reads it knows that a crash would lose it."""
+    return replace(notification, annotations=(*notification.annotations, _DURABILITY))

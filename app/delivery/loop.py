@@ -56,7 +56,7 @@ class DeliveryLoop:
         instruments: the health of delivery.
         timing: how often things happen.
         backoff: how failures are spaced.
-        completed: adds to a notice what has become known since it was stored.
+        completed: adds to a notification what has become known since it was stored.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class DeliveryLoop:
         instruments: DeliveryInstruments,
         timing: DeliveryTiming = _DEFAULT_TIMING,
         backoff: Backoff = _DEFAULT_BACKOFF,
-        completed: Callable[[Notification], Notification] = lambda notice: notice,
+        completed: Callable[[Notification], Notification] = lambda notification: notification,
     ) -> None:
         self._outbox = deliveries
         self._receivers = tuple(receivers)
@@ -197,8 +197,8 @@ class DeliveryLoop:
             if slept and not await self._stopped_within(self._timing.resend):
                 # The machine was asleep: an evaluation comes first, which sees what fires still.
                 continue
-            notices = await asyncio.to_thread(self._outbox.active_and_recently_resolved, receiver, at=at)
-            failures = 0 if await reasserter.resend(notices, at=at) else failures + 1
+            notifications = await asyncio.to_thread(self._outbox.active_and_recently_resolved, receiver, at=at)
+            failures = 0 if await reasserter.resend(notifications, at=at) else failures + 1
             pause = (
                 min(self._backoff.delay(failures, self._uniform), self._timing.resend)
                 if failures

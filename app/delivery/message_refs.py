@@ -21,9 +21,9 @@ class MemoryMessageRefs(MessageRefs):
         self._unanswered: defaultdict[str, UnansweredMessages] = defaultdict(UnansweredMessages)
 
     @override
-    def recall(self, receiver: str, notice: Notification) -> MessageRef | None:
-        incident, handle = self.shown.get((receiver, notice.key), ("", ""))
-        if incident != notice.incident:
+    def recall(self, receiver: str, notification: Notification) -> MessageRef | None:
+        incident, handle = self.shown.get((receiver, notification.key), ("", ""))
+        if incident != notification.incident:
             return None
         count = sum(name == receiver and other == handle for (name, _), (_, other) in self.shown.items())
         return MessageRef(handle=handle, alerts=count)
@@ -37,15 +37,17 @@ class MemoryMessageRefs(MessageRefs):
         ]
 
     @override
-    def remember(self, receiver: str, notices: Sequence[Notification], *, handle: str, at: datetime) -> None:
-        self.shown.update({(receiver, notice.key): (notice.incident, handle) for notice in notices})
-        self._notices.update({(receiver, notice.key): notice for notice in notices})
+    def remember(self, receiver: str, notifications: Sequence[Notification], *, handle: str, at: datetime) -> None:
+        self.shown.update(
+            {(receiver, notification.key): (notification.incident, handle) for notification in notifications}
+        )
+        self._notices.update({(receiver, notification.key): notification for notification in notifications})
 
     @override
-    def forget(self, receiver: str, notices: Sequence[Notification]) -> None:
-        for notice in notices:
-            self.shown.pop((receiver, notice.key), None)
-            self._notices.pop((receiver, notice.key), None)
+    def forget(self, receiver: str, notifications: Sequence[Notification]) -> None:
+        for notification in notifications:
+            self.shown.pop((receiver, notification.key), None)
+            self._notices.pop((receiver, notification.key), None)
 
     @override
     def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notification]], *, at: datetime) -> None:

@@ -24,8 +24,8 @@ class Receiver(Protocol):
     def tracks_alerts(self) -> bool:
         """Whether the receiver keeps an alert open until it is told the end, such as an incident or an issue."""
 
-    async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
-        """Try once to tell all *notices*, at most one of each alert; the outcomes in the same order."""
+    async def deliver(self, notifications: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
+        """Try once to tell all *notifications*, at most one of each alert; the outcomes in the same order."""
 
 
 class Reasserter(Protocol):
@@ -35,8 +35,8 @@ class Reasserter(Protocol):
     def name(self) -> str:
         """What the reasserter is called in logs."""
 
-    async def resend(self, notices: Sequence[Notification], *, at: datetime) -> bool:
-        """Repeat *notices*, one of each alert; False if that failed and should be tried again soon."""
+    async def resend(self, notifications: Sequence[Notification], *, at: datetime) -> bool:
+        """Repeat *notifications*, one of each alert; False if that failed and should be tried again soon."""
 
 
 class Outbox(Protocol):
@@ -61,7 +61,7 @@ class Outbox(Protocol):
 class MessageRefs(Protocol):
     """Which message of a receiver shows which alerts; methods may block and are called in worker threads."""
 
-    def recall(self, receiver: str, notice: Notification) -> MessageRef | None:
+    def recall(self, receiver: str, notification: Notification) -> MessageRef | None:
         """The message that shows the alert; None if it has none of its own."""
 
     def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:
@@ -71,10 +71,10 @@ class MessageRefs(Protocol):
             StoreError: nobody can say now.
         """
 
-    def remember(self, receiver: str, notices: Sequence[Notification], *, handle: str, at: datetime) -> None:
+    def remember(self, receiver: str, notifications: Sequence[Notification], *, handle: str, at: datetime) -> None:
         """The alerts are shown in one message."""
 
-    def forget(self, receiver: str, notices: Sequence[Notification]) -> None:
+    def forget(self, receiver: str, notifications: Sequence[Notification]) -> None:
         """The alerts are over, and their message says so."""
 
     def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notification]], *, at: datetime) -> None:

@@ -115,19 +115,21 @@ class StoredOutbox(Outbox):
     def active_and_recently_resolved(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
         with self.database.read() as tx:
             in_force = [
-                notice
-                for notice in load_in_force(tx)
-                if not notice.unconfirmed
-                and (self.is_routed_to(receiver, notice) or self._fell_back(tx, receiver, notice))
+                notification
+                for notification in load_in_force(tx)
+                if not notification.unconfirmed
+                and (self.is_routed_to(receiver, notification) or self._fell_back(tx, receiver, notification))
             ]
             resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
-        firing = {notice.key for notice in in_force}
-        return (*in_force, *(notice for notice in resolved if notice.key not in firing))
+        firing = {notification.key for notification in in_force}
+        return (*in_force, *(notification for notification in resolved if notification.key not in firing))
 
     def notified_of_firing(self, receiver: str) -> Sequence[Notification]:
         """The alerts in force of which a receiver was, or may have been, notified."""
         with self.database.read() as tx:
-            return [notice for notice in load_in_force(tx) if told_of(tx, notice, receivers=[receiver])]
+            return [
+                notification for notification in load_in_force(tx) if told_of(tx, notification, receivers=[receiver])
+            ]
 
     def forward_unknown_receivers(
         self, receivers: Sequence[str], *, at: datetime
@@ -145,9 +147,9 @@ class StoredOutbox(Outbox):
         with self.database.read() as tx:
             return given_up_since(tx, since)
 
-    def is_routed_to(self, receiver: str, notice: Notification) -> bool:
+    def is_routed_to(self, receiver: str, notification: Notification) -> bool:
         """Whether a receiver is told of an alert."""
-        return self.routing is None or receiver in self.routing.receivers(notice)
+        return self.routing is None or receiver in self.routing.receivers(notification)
 
     def _forward(self, tx: Transaction, entry: OutboxEntry, at: datetime) -> tuple[str, ...]:
         others = () if self.routing is None else self._in_place_of(tx, entry.notice, self.routing)
@@ -156,30 +158,30 @@ class StoredOutbox(Outbox):
         give_up(tx, entry.id, at=at, error=f"this receiver is no longer configured{told}")
         return others
 
-    def _in_place_of(self, tx: Transaction, notice: Notification, routing: Routing) -> tuple[str, ...]:
-        if notice.status is NotificationStatus.RESOLVED:
-            return told_of(tx, notice, receivers=routing.known)
+    def _in_place_of(self, tx: Transaction, notification: Notification, routing: Routing) -> tuple[str, ...]:
+        if notification.status is NotificationStatus.RESOLVED:
+            return told_of(tx, notification, receivers=routing.known)
         # A beginning that comes after its end would never end.
-        over = told_of(tx, notice, receivers=routing.known, status=NotificationStatus.RESOLVED)
-        return tuple(name for name in routing.receivers(notice) if name not in over)
+        over = told_of(tx, notification, receivers=routing.known, status=NotificationStatus.RESOLVED)
+        return tuple(name for name in routing.receivers(notification) if name not in over)
 
-    def _fell_back(self, tx: Transaction, receiver: str, notice: Notification) -> bool:
+    def _fell_back(self, tx: Transaction, receiver: str, notification: Notification) -> bool:
         """Whether a receiver was notified of an alert only as the fallback of another."""
-        return receiver in self.fallbacks.values() and bool(told_of(tx, notice, receivers=[receiver]))
+        return receiver in self.fallbacks.values() and bool(told_of(tx, notification, receivers=[receiver]))
 
     def _given_up(self, tx: Transaction, entry_id: int, at: datetime) -> None:
         """Notify the fallback of an entry that was given up."""
         found = load_addressed(tx, entry_id)
         if found is None:
             return
-        receiver, notice = found
-        if notice.status is NotificationStatus.RESOLVED:
+        receiver, notification = found
+        if notification.status is NotificationStatus.RESOLVED:
             # A digest would wait for the end of this alert for ever.
-            forget_messages(tx, receiver, [notice.key])
+            forget_messages(tx, receiver, [notification.key])
         if receiver in self.fallbacks:
             # If the receiver comes back for the end alone, whoever was told of the beginning must hear it too.
-            ends = ends_waiting(tx, receiver, notice) if notice.status is NotificationStatus.FIRING else ()
-            enqueue(tx, [notice, *ends], receivers=[self.fallbacks[receiver]], at=at)
+            ends = ends_waiting(tx, receiver, notification) if notification.status is NotificationStatus.FIRING else ()
+            enqueue(tx, [notification, *ends], receivers=[self.fallbacks[receiver]], at=at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,13 +199,13 @@ class StoredMessageRefs(MessageRefs):
     )
 
     @override
-    def recall(self, receiver: str, notice: Notification) -> MessageRef | None:
-        kept = self.memory.recall(receiver, notice)
+    def recall(self, receiver: str, notification: Notification) -> MessageRef | None:
+        kept = self.memory.recall(receiver, notification)
         if kept is not None:
             return kept
         # An end that is told in a message of its own is better than one that is not told.
         with suppress(StoreError), self.database.read() as tx:
-            return recall_message(tx, receiver, notice.key, notice.incident)
+            return recall_message(tx, receiver, notification.key, notification.incident)
         return None
 
     @override
@@ -211,24 +213,26 @@ class StoredMessageRefs(MessageRefs):
         found = list(self.memory.firing_in(receiver, handle))
         with self.database.read() as tx:
             shown = shown_alerts(tx, receiver, handle)
-            found += [notice for notice in load_in_force(tx) if (notice.key, notice.incident) in shown]
-        return tuple({notice.key: notice for notice in found}.values())
+            found += [
+                notification for notification in load_in_force(tx) if (notification.key, notification.incident) in shown
+            ]
+        return tuple({notification.key: notification for notification in found}.values())
 
     @override
-    def remember(self, receiver: str, notices: Sequence[Notification], *, handle: str, at: datetime) -> None:
-        shown = [(notice.key, notice.incident) for notice in notices]
+    def remember(self, receiver: str, notifications: Sequence[Notification], *, handle: str, at: datetime) -> None:
+        shown = [(notification.key, notification.incident) for notification in notifications]
         try:
             with self.database.begin() as tx:
                 remember_message(tx, receiver, shown, handle=handle, at=at)
         except StoreError:
-            self.memory.remember(receiver, notices, handle=handle, at=at)
+            self.memory.remember(receiver, notifications, handle=handle, at=at)
 
     @override
-    def forget(self, receiver: str, notices: Sequence[Notification]) -> None:
-        self.memory.forget(receiver, notices)
+    def forget(self, receiver: str, notifications: Sequence[Notification]) -> None:
+        self.memory.forget(receiver, notifications)
         # One that is not forgotten now stays until it is too old, and names an incident that is over.
         with suppress(StoreError), self.database.begin() as tx:
-            forget_messages(tx, receiver, [notice.key for notice in notices])
+            forget_messages(tx, receiver, [notification.key for notification in notifications])
 
     @override
     def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notification]], *, at: datetime) -> None:

@@ -10,9 +10,9 @@ from app.slo import SloId
 _log = structlog.get_logger(__name__)
 
 
-def log_template_error(notice: Notification, error: str) -> None:
+def log_template_error(notification: Notification, error: str) -> None:
     """Log that default text is used for an alert, once for each error."""
-    _log_once(notice.slo, error)
+    _log_once(notification.slo, error)
 
 
 @lru_cache(maxsize=1024)

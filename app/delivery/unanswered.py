@@ -22,13 +22,13 @@ class UnansweredMessages:
 
     def note(self, messages: Mapping[str, Sequence[Notification]], *, at: datetime) -> None:
         """Note messages before they are sent."""
-        for handle, notices in messages.items():
+        for handle, notifications in messages.items():
             # As the newest: the oldest are forgotten first.
             alerts = self._alerts[handle] = self._alerts.pop(handle, {})
-            alerts.update({_alert(notice): None for notice in notices})
+            alerts.update({_alert(notification): None for notification in notifications})
             sent_at = self._sent_at.setdefault(handle, {})
-            for notice in notices:
-                sent_at.setdefault(_alert(notice), at)
+            for notification in notifications:
+                sent_at.setdefault(_alert(notification), at)
         while len(self._alerts) > _MOST:
             self.forget([next(iter(self._alerts))])
 
@@ -51,16 +51,16 @@ class UnansweredMessages:
         """The messages whose last alert is one of *resolved*, each with the ends of all its alerts."""
         if not self._alerts:
             return {}
-        ends = {_alert(notice): notice for notice in resolved}
+        ends = {_alert(notification): notification for notification in resolved}
         found = {}
         for handle, alerts in self._alerts.items():
             now = alerts.keys() & ends.keys()
             alerts.update({alert: ends[alert] for alert in now})
-            over = tuple(notice for notice in alerts.values() if notice is not None)
+            over = tuple(notification for notification in alerts.values() if notification is not None)
             if now and len(over) == len(alerts):
                 found[handle] = over
         return found
 
 
-def _alert(notice: Notification) -> _Alert:
-    return notice.instance, notice.incident
+def _alert(notification: Notification) -> _Alert:
+    return notification.instance, notification.incident

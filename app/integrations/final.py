@@ -44,7 +44,9 @@ def final_notifications(
         if isinstance(receiver.target, AlertmanagerTargets):
             known = stored.active_and_recently_resolved(receiver.name, at=at)
             kept = {
-                notice.key for name in successors for notice in new_stored.active_and_recently_resolved(name, at=at)
+                notification.key
+                for name in successors
+                for notification in new_stored.active_and_recently_resolved(name, at=at)
             }
         elif successors:
             # It is told the end when the alert ends, and its incident goes on until then.
@@ -52,28 +54,28 @@ def final_notifications(
         else:
             known, kept = stored.notified_of_firing(receiver.name), set()
         ends = [
-            resolve(notice, at=at, reason=_REASON)
-            for notice in known
-            if notice.status is NotificationStatus.FIRING and notice.key not in kept
+            resolve(notification, at=at, reason=_REASON)
+            for notification in known
+            if notification.status is NotificationStatus.FIRING and notification.key not in kept
         ]
         if ends:
             found[receiver.name] = ends
     return found
 
 
-async def send_final(receiver: Receiver, notices: Sequence[Notification], *, clock: Clock) -> None:
+async def send_final(receiver: Receiver, notifications: Sequence[Notification], *, clock: Clock) -> None:
     """Send last messages until they are delivered or rejected; the caller bounds the time."""
-    waiting = list(notices)
+    waiting = list(notifications)
     while waiting:
         at = clock.now()
         outcomes = await receiver.deliver(waiting, at=at)
         ended = zip(waiting, outcomes, strict=True)
-        waiting = [notice for notice, outcome in ended if not isinstance(outcome, Delivered | Rejected)]
+        waiting = [notification for notification, outcome in ended if not isinstance(outcome, Delivered | Rejected)]
         again = min((outcome.until for outcome in outcomes if isinstance(outcome, Deferred)), default=at + _AGAIN)
         if waiting:
             await asyncio.sleep(max(again - clock.now(), _AGAIN).total_seconds())
     _log.info(
-        "alerts resolved at a receiver that is no longer notified of them", receiver=receiver.name, n=len(notices)
+        "alerts resolved at a receiver that is no longer notified of them", receiver=receiver.name, n=len(notifications)
     )
 
 

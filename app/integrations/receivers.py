@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from app.clock import Clock
-from app.delivery.message_receiver import MessageReceiver, Notifier
+from app.delivery.message_receiver import MessageReceiver
+from app.delivery.notifier import Notifier
 from app.delivery.ports import DeliveryInstruments, MessageRefs, Reasserter, Receiver
 from app.delivery.template_log import log_template_error
 from app.http.client import CheckedClient, ClientOptions

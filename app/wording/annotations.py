@@ -17,34 +17,34 @@ _OURS: Templates = Templates()
 _LONGEST = 8_192
 
 
-def annotations(notice: Notification, templates: Templates = _OURS) -> dict[str, str]:
+def annotations(notification: Notification, templates: Templates = _OURS) -> dict[str, str]:
     """The annotations of an alert.
 
     A document's annotations replace our words, and a receiver's templates those; nobody replaces the figures. Where a
     template fails, or makes an empty summary, the words before it stay; a failure is added as `template_error`. Never
     raises for what a document or a label holds.
     """
-    said, problems = _written(notice, templates)
+    said, problems = _written(notification, templates)
     failed = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
-    figured = {**said, **dict(_figures(notice)), **({TEMPLATE_ERROR: failed} if failed else {})}
+    figured = {**said, **dict(_figures(notification)), **({TEMPLATE_ERROR: failed} if failed else {})}
     return {name: _presentable(text) for name, text in figured.items()}
 
 
-def template_problems(notice: Notification, templates: Templates = _OURS) -> dict[str, str]:
+def template_problems(notification: Notification, templates: Templates = _OURS) -> dict[str, str]:
     """Why templates of the alert cannot be used, by the name of the annotation."""
-    return _written(notice, templates)[1]
+    return _written(notification, templates)[1]
 
 
-def _written(notice: Notification, templates: Templates) -> tuple[dict[str, str], dict[str, str]]:
+def _written(notification: Notification, templates: Templates) -> tuple[dict[str, str], dict[str, str]]:
     """What is said, by name of the annotation, and what is wrong with templates."""
-    said = {"summary": summary(notice), "description": description(notice)}
+    said = {"summary": summary(notification), "description": description(notification)}
     problems: dict[str, str] = {}
     own = {
         name: text for name, text in (("summary", templates.summary), ("description", templates.description)) if text
     }
-    for name, text in (*notice.annotations, *own.items()):
+    for name, text in (*notification.annotations, *own.items()):
         try:
-            written = render(text, {**figures(notice), **_words(said)}) if is_template(text) else text
+            written = render(text, {**figures(notification), **_words(said)}) if is_template(text) else text
         except TemplateProblemError as error:
             problems[name] = str(error)
             said.setdefault(name, text)
@@ -63,14 +63,14 @@ def _words(said: dict[str, str]) -> dict[str, str]:
     return {name: said[name] for name in ("summary", "description")}
 
 
-def _figures(notice: Notification) -> Iterator[tuple[str, str]]:
+def _figures(notification: Notification) -> Iterator[tuple[str, str]]:
     texts = {
-        "tier": notice.tier,
-        "burn_rate_long": _figure(notice.burn_rate_long),
-        "burn_rate_short": _figure(notice.burn_rate_short),
-        "budget_remaining": _figure(notice.budget_remaining),
-        "top_contributors": notice.top_contributors,
-        "data": "stale" if notice.stale is not None else "",
+        "tier": notification.tier,
+        "burn_rate_long": _figure(notification.burn_rate_long),
+        "burn_rate_short": _figure(notification.burn_rate_short),
+        "budget_remaining": _figure(notification.budget_remaining),
+        "top_contributors": notification.top_contributors,
+        "data": "stale" if notification.stale is not None else "",
     }
     return ((name, text) for name, text in texts.items() if text)
 

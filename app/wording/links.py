@@ -14,14 +14,14 @@ def page_of(external_url: str, slo: str) -> str:
     return f"{external_url.rstrip('/')}/slos/{quote(slo, safe='')}"
 
 
-def slo_page(external_url: str, notice: Notification) -> str:
+def slo_page(external_url: str, notification: Notification) -> str:
     """Our page of the SLO."""
-    return page_of(external_url, notice.slo)
+    return page_of(external_url, notification.slo)
 
 
-def links(external_url: str, notice: Notification, said: Mapping[str, str]) -> list[tuple[str, str]]:
+def links(external_url: str, notification: Notification, said: Mapping[str, str]) -> list[tuple[str, str]]:
     """What each address is called, and the address; annotations *said* that are no addresses are left out."""
-    return [("SLO", slo_page(external_url, notice)), *elsewhere(said)]
+    return [("SLO", slo_page(external_url, notification)), *elsewhere(said)]
 
 
 def elsewhere(said: Mapping[str, str]) -> list[tuple[str, str]]:

@@ -42,66 +42,66 @@ class MessageWriter:
     templates: Templates = field(default_factory=Templates)
     report: Callable[[Notification, str], None] = lambda _notice, _error: None
 
-    def words(self, notices: Sequence[Notification]) -> MessageText:
+    def words(self, notifications: Sequence[Notification]) -> MessageText:
         """The words of one message about alerts of one status; several are a digest."""
-        if len(notices) > 1:
-            return self._digest(notices)
-        (notice,) = notices
-        said = self.annotations(notice)
+        if len(notifications) > 1:
+            return self._digest(notifications)
+        (notification,) = notifications
+        said = self.annotations(notification)
         return MessageText(
             headline=one_line(said["summary"]),
             text="\n".join(filter(None, (said["description"], _failed_templates(said)))),
-            links=tuple(links(self.external_url, notice, said)),
+            links=tuple(links(self.external_url, notification, said)),
         )
 
-    def annotations(self, notice: Notification) -> dict[str, str]:
+    def annotations(self, notification: Notification) -> dict[str, str]:
         """Everything that is said of one alert."""
-        said = annotations(notice, self.templates)
+        said = annotations(notification, self.templates)
         if TEMPLATE_ERROR in said:
-            self.report(notice, said[TEMPLATE_ERROR])
+            self.report(notification, said[TEMPLATE_ERROR])
         return said
 
-    def written_addresses(self, notices: Sequence[Notification]) -> frozenset[str]:
+    def written_addresses(self, notifications: Sequence[Notification]) -> frozenset[str]:
         """The addresses that documents and the receiver's templates themselves write into their texts."""
         own = (self.templates.summary or "", self.templates.description or "")
-        texts = (text for notice in notices for _, text in notice.annotations)
+        texts = (text for notification in notifications for _, text in notification.annotations)
         return frozenset(found for text in (*own, *texts) for found in _ADDRESS.findall(text))
 
-    def _digest(self, notices: Sequence[Notification]) -> MessageText:
-        firing = notices[0].status is NotificationStatus.FIRING
-        worst = sorted(notices, key=_urgency)
-        cause = shared_cause(notices) if firing else ""
-        named = [self._line(notice, cause, firing=firing) for notice in worst[:_MOST_NAMED]]
+    def _digest(self, notifications: Sequence[Notification]) -> MessageText:
+        firing = notifications[0].status is NotificationStatus.FIRING
+        worst = sorted(notifications, key=_urgency)
+        cause = shared_cause(notifications) if firing else ""
+        named = [self._line(notification, cause, firing=firing) for notification in worst[:_MOST_NAMED]]
         more = len(worst) - len(named)
         rest = [f"and {more:,} more"] if more else []
         return MessageText(
-            headline=one_line(digest_headline(notices, firing=firing)),
+            headline=one_line(digest_headline(notifications, firing=firing)),
             text="\n".join((*([visible(one_sentence(cause))] if cause else []), *named, *rest)),
             links=(("All SLOs", self.external_url),),
         )
 
-    def _line(self, notice: Notification, cause: str, *, firing: bool) -> str:
-        said = (not firing and _is_blind(notice)) or (cause and notice.condition == cause)
-        about = subject(notice) if said else self.annotations(notice)["summary"]
-        return shortened(one_line(f"{notice.severity}: {about}"), _LINE_CHARS)
+    def _line(self, notification: Notification, cause: str, *, firing: bool) -> str:
+        said = (not firing and _is_blind(notification)) or (cause and notification.condition == cause)
+        about = subject(notification) if said else self.annotations(notification)["summary"]
+        return shortened(one_line(f"{notification.severity}: {about}"), _LINE_CHARS)
 
 
-def digest_headline(notices: Sequence[Notification], *, firing: bool) -> str:
+def digest_headline(notifications: Sequence[Notification], *, firing: bool) -> str:
     """Many alerts in one line."""
-    services = len({notice.service for notice in notices})
-    whose = f"of {services:,} services" if services > 1 else f"of {notices[0].service}"
-    if all(map(_is_blind, notices)):
+    services = len({notification.service for notification in notifications})
+    whose = f"of {services:,} services" if services > 1 else f"of {notifications[0].service}"
+    if all(map(_is_blind, notifications)):
         return (
-            f"No data for {len(notices):,} SLOs {whose}"
+            f"No data for {len(notifications):,} SLOs {whose}"
             if firing
-            else f"Data is back for {len(notices):,} SLOs {whose}"
+            else f"Data is back for {len(notifications):,} SLOs {whose}"
         )
-    return f"{len(notices):,} alerts {whose} {'are firing' if firing else 'are resolved'}"
+    return f"{len(notifications):,} alerts {whose} {'are firing' if firing else 'are resolved'}"
 
 
-def shared_cause(notices: Sequence[Notification]) -> str:
+def shared_cause(notifications: Sequence[Notification]) -> str:
     """What most SLOs without data have in common, such as a Prometheus that does not answer; empty if nothing."""
-    causes = Counter(notice.condition for notice in notices if _is_blind(notice))
+    causes = Counter(notification.condition for notification in notifications if _is_blind(notification))
     cause, count = causes.most_common(1)[0] if causes else ("", 0)
     return cause if count > 1 else ""
 
@@ -116,9 +116,9 @@ def _failed_templates(said: Mapping[str, str]) -> str:
     return f"A template could not be used, so the default text is shown: {problem}." if problem else ""
 
 
-def _is_blind(notice: Notification) -> bool:
-    return notice.cause is Cause.NO_DATA
+def _is_blind(notification: Notification) -> bool:
+    return notification.cause is Cause.NO_DATA
 
 
-def _urgency(notice: Notification) -> tuple[str, str]:
-    return notice.severity.value, subject(notice)
+def _urgency(notification: Notification) -> tuple[str, str]:
+    return notification.severity.value, subject(notification)

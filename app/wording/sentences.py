@@ -12,35 +12,35 @@ _HOUR_S = 3600
 _DAY_S = 86_400
 
 
-def subject(notice: Notification) -> str:
+def subject(notification: Notification) -> str:
     """What the alert is about: ``checkout availability``, with the group in brackets."""
-    group = ", ".join(f"{label}={value}" for label, value in notice.group)
-    return f"{notice.service} {notice.name}" + (f" ({group})" if group else "")
+    group = ", ".join(f"{label}={value}" for label, value in notification.group)
+    return f"{notification.service} {notification.name}" + (f" ({group})" if group else "")
 
 
-def summary(notice: Notification) -> str:
+def summary(notification: Notification) -> str:
     """The alert in one line."""
-    if notice.status is NotificationStatus.RESOLVED:
-        return _over(notice)
-    if notice.condition:
-        return f"{subject(notice)}: {notice.condition}"
-    if math.isnan(notice.burn_rate_long):
-        return f"{subject(notice)} is burning its error budget too fast"
-    return f"{subject(notice)} is burning its error budget at {number(notice.burn_rate_long)}x"
+    if notification.status is NotificationStatus.RESOLVED:
+        return _over(notification)
+    if notification.condition:
+        return f"{subject(notification)}: {notification.condition}"
+    if math.isnan(notification.burn_rate_long):
+        return f"{subject(notification)} is burning its error budget too fast"
+    return f"{subject(notification)} is burning its error budget at {number(notification.burn_rate_long)}x"
 
 
-def description(notice: Notification) -> str:
+def description(notification: Notification) -> str:
     """The alert in a few sentences: what burns, how much is gone, how long it will last."""
-    if notice.status is NotificationStatus.RESOLVED:
-        sentences = [_duration(notice), _reason(notice), _contributors(notice), _spent(notice)]
+    if notification.status is NotificationStatus.RESOLVED:
+        sentences = [_duration(notification), _reason(notification), _contributors(notification), _spent(notification)]
     else:
         sentences = [
-            _stale(notice),
-            _promise(notice),
-            _events(notice),
-            _speed(notice),
-            _contributors(notice),
-            _spent(notice),
+            _stale(notification),
+            _promise(notification),
+            _events(notification),
+            _speed(notification),
+            _contributors(notification),
+            _spent(notification),
         ]
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -73,21 +73,21 @@ def share(ratio: float) -> str:
     return f"{value:,.0f}%" if abs(value) >= _HUNDRED else f"{value:.3g}%"
 
 
-def time_left(notice: Notification) -> timedelta | None:
+def time_left(notification: Notification) -> timedelta | None:
     """How long the budget lasts at the present burn rate; None as `Notification.exhausted_at` is."""
-    return None if notice.exhausted_at is None else max(notice.exhausted_at - notice.at, timedelta(0))
+    return None if notification.exhausted_at is None else max(notification.exhausted_at - notification.at, timedelta(0))
 
 
-def spent_by_incident(notice: Notification) -> float | None:
+def spent_by_incident(notification: Notification) -> float | None:
     """The share of the budget that this incident has spent so far; None if that is not known, or nothing."""
-    return notice.spent if notice.spent > 0 else None
+    return notification.spent if notification.spent > 0 else None
 
 
-def error_duration(notice: Notification) -> timedelta | None:
+def error_duration(notification: Notification) -> timedelta | None:
     """How long the incident has had errors, from its first slot with errors to its last; None if not known."""
-    if notice.first_bad_at is None or notice.last_bad_at is None:
+    if notification.first_bad_at is None or notification.last_bad_at is None:
         return None
-    return notice.last_bad_at - notice.first_bad_at
+    return notification.last_bad_at - notification.first_bad_at
 
 
 def span(duration: timedelta) -> str:
@@ -105,60 +105,61 @@ def span(duration: timedelta) -> str:
     return f"{minutes}m" if minutes else f"{seconds}s"
 
 
-def _over(notice: Notification) -> str:
-    if notice.reason is not None:
+def _over(notification: Notification) -> str:
+    if notification.reason is not None:
         # It was not resolved by data, so the summary must not read like a recovery.
-        return f"{subject(notice)}: this alert is closed because {notice.reason}"
-    if notice.cause is Cause.NO_DATA:
-        return f"{subject(notice)}: data is back"
-    if notice.condition:
-        return f"{subject(notice)}: resolved: {notice.condition}"
-    return f"{subject(notice)} is no longer burning its error budget too fast"
+        return f"{subject(notification)}: this alert is closed because {notification.reason}"
+    if notification.cause is Cause.NO_DATA:
+        return f"{subject(notification)}: data is back"
+    if notification.condition:
+        return f"{subject(notification)}: resolved: {notification.condition}"
+    return f"{subject(notification)} is no longer burning its error budget too fast"
 
 
-def _promise(notice: Notification) -> str:
-    text = notice.slo_description.strip()
+def _promise(notification: Notification) -> str:
+    text = notification.slo_description.strip()
     return f"SLO: {text}" + ("" if text.endswith((".", "!", "?")) else ".") if text else ""
 
 
-def _events(notice: Notification) -> str:
-    total = notice.good + notice.bad
+def _events(notification: Notification) -> str:
+    total = notification.good + notification.bad
     if not total > 0:
         return ""
     return (
-        f"{_count(notice.bad)} of {_count(total)} events were bad in the last {notice.long}, "
-        f"{share(notice.bad / total)}; "
-        f"the objective of {percent(notice.objective)} allows {percent(1 - notice.objective)}."
+        f"{_count(notification.bad)} of {_count(total)} events were bad in the last {notification.long}, "
+        f"{share(notification.bad / total)}; "
+        f"the objective of {percent(notification.objective)} allows {percent(1 - notification.objective)}."
     )
 
 
-def _speed(notice: Notification) -> str:
-    if math.isnan(notice.burn_rate_long) or math.isnan(notice.burn_rate_short):
+def _speed(notification: Notification) -> str:
+    if math.isnan(notification.burn_rate_long) or math.isnan(notification.burn_rate_short):
         return ""
     return (
-        f"The error budget for {notice.window} is burning at "
-        f"{number(notice.burn_rate_long)}x in the last {notice.long} and {number(notice.burn_rate_short)}x in the last "
-        f"{notice.short} (threshold {number(notice.factor)}x{_rule(notice)}). "
-        f"Firing since {notice.starts_at:%Y-%m-%d %H:%M} UTC."
+        f"The error budget for {notification.window} is burning at "
+        f"{number(notification.burn_rate_long)}x in the last {notification.long} "
+        f"and {number(notification.burn_rate_short)}x in the last {notification.short} "
+        f"(threshold {number(notification.factor)}x{_rule(notification)}). "
+        f"Firing since {notification.starts_at:%Y-%m-%d %H:%M} UTC."
     )
 
 
-def _rule(notice: Notification) -> str:
-    return f", rule {notice.tier}" if notice.tier else ""
+def _rule(notification: Notification) -> str:
+    return f", rule {notification.tier}" if notification.tier else ""
 
 
-def _spent(notice: Notification) -> str:
-    if math.isnan(notice.budget_remaining):
+def _spent(notification: Notification) -> str:
+    if math.isnan(notification.budget_remaining):
         return ""
-    text = f"{share(1 - notice.budget_remaining)} of the error budget for {notice.window} is spent"
-    spent = spent_by_incident(notice)
+    text = f"{share(1 - notification.budget_remaining)} of the error budget for {notification.window} is spent"
+    spent = spent_by_incident(notification)
     if spent is not None:
         text += f", {share(spent)} in this incident"
-    if notice.status is NotificationStatus.RESOLVED:
+    if notification.status is NotificationStatus.RESOLVED:
         return f"{text}."
-    if notice.budget_remaining <= 0:
+    if notification.budget_remaining <= 0:
         return f"{text}: it is exhausted."
-    left = time_left(notice)
+    left = time_left(notification)
     return f"{text}; at this rate it is exhausted in {span(left)}." if left is not None else f"{text}."
 
 
@@ -172,27 +173,28 @@ def why_stale(reason: str) -> str:
     return f"Traffic has stopped: {silence}" if code == NO_TRAFFIC else f"Data is missing: {reason}"
 
 
-def _stale(notice: Notification) -> str:
-    if notice.stale is None:
+def _stale(notification: Notification) -> str:
+    if notification.stale is None:
         return ""
     return (
-        f"{why_stale(notice.stale)}. The figures are from {notice.at:%Y-%m-%d %H:%M} UTC; "
+        f"{why_stale(notification.stale)}. The figures are from {notification.at:%Y-%m-%d %H:%M} UTC; "
         "the alert keeps firing until newer data resolves it."
     )
 
 
-def _contributors(notice: Notification) -> str:
-    return f"Top contributors: {notice.top_contributors}." if notice.top_contributors else ""
+def _contributors(notification: Notification) -> str:
+    return f"Top contributors: {notification.top_contributors}." if notification.top_contributors else ""
 
 
-def _duration(notice: Notification) -> str:
-    if notice.ends_at is None:
+def _duration(notification: Notification) -> str:
+    if notification.ends_at is None:
         return ""
-    fired = f"{span(notice.ends_at - notice.starts_at)}, from {_period(notice.starts_at, notice.ends_at)}"
-    lasted = error_duration(notice)
-    if lasted is None or notice.first_bad_at is None or notice.last_bad_at is None:
+    starts_at, ends_at = notification.starts_at, notification.ends_at
+    fired = f"{span(ends_at - starts_at)}, from {_period(starts_at, ends_at)}"
+    lasted = error_duration(notification)
+    if lasted is None or notification.first_bad_at is None or notification.last_bad_at is None:
         return f"The alert fired for {fired}."
-    errors = f"{span(lasted)}, from {_period(notice.first_bad_at, notice.last_bad_at)}"
+    errors = f"{span(lasted)}, from {_period(notification.first_bad_at, notification.last_bad_at)}"
     return f"The errors lasted {errors}; the alert fired for {fired}."
 
 
@@ -202,8 +204,8 @@ def _period(start: datetime, end: datetime) -> str:
     return f"{start:%Y-%m-%d %H:%M} to {until} UTC"
 
 
-def _reason(notice: Notification) -> str:
-    return f"Resolved because {notice.reason}." if notice.reason is not None else ""
+def _reason(notification: Notification) -> str:
+    return f"Resolved because {notification.reason}." if notification.reason is not None else ""
 
 
 def _count(events: float) -> str:

@@ -18,46 +18,50 @@ NAMES = frozenset(
 """Every name that there is."""
 
 
-def figures(notice: Notification) -> dict[str, Any]:
-    """The values of one notice; *summary* and *description* are added by whoever knows what was said so far."""
-    left, lasted = time_left(notice), error_duration(notice)
+def figures(notification: Notification) -> dict[str, Any]:
+    """The values of one notification; *summary* and *description* are added by whoever knows what was said so far."""
+    left, lasted = time_left(notification), error_duration(notification)
     return {
-        "status": notice.status.value,
-        "alertname": notice.alertname,
-        "slo": str(notice.slo),
-        "subject": subject(notice),
-        "service": notice.service,
-        "name": notice.name,
-        "severity": notice.severity.value,
-        "incident": notice.incident,
-        "group": dict(notice.group),
-        "labels": dict(notice.labels),
-        "objective": notice.objective,
-        "window": notice.window,
-        "tier": notice.tier,
-        "long": notice.long,
-        "short": notice.short,
-        "since": f"{notice.starts_at:%Y-%m-%d %H:%M} UTC",
-        "ended": None if notice.ends_at is None else f"{notice.ends_at:%Y-%m-%d %H:%M} UTC",
-        "duration": None if notice.ends_at is None else span(notice.ends_at - notice.starts_at),
-        "errors_since": None if notice.first_bad_at is None else f"{notice.first_bad_at:%Y-%m-%d %H:%M} UTC",
-        "errors_until": None if notice.last_bad_at is None else f"{notice.last_bad_at:%Y-%m-%d %H:%M} UTC",
+        "status": notification.status.value,
+        "alertname": notification.alertname,
+        "slo": str(notification.slo),
+        "subject": subject(notification),
+        "service": notification.service,
+        "name": notification.name,
+        "severity": notification.severity.value,
+        "incident": notification.incident,
+        "group": dict(notification.group),
+        "labels": dict(notification.labels),
+        "objective": notification.objective,
+        "window": notification.window,
+        "tier": notification.tier,
+        "long": notification.long,
+        "short": notification.short,
+        "since": f"{notification.starts_at:%Y-%m-%d %H:%M} UTC",
+        "ended": None if notification.ends_at is None else f"{notification.ends_at:%Y-%m-%d %H:%M} UTC",
+        "duration": None if notification.ends_at is None else span(notification.ends_at - notification.starts_at),
+        "errors_since": None
+        if notification.first_bad_at is None
+        else f"{notification.first_bad_at:%Y-%m-%d %H:%M} UTC",
+        "errors_until": None if notification.last_bad_at is None else f"{notification.last_bad_at:%Y-%m-%d %H:%M} UTC",
         "error_duration": None if lasted is None else span(lasted),
-        "exhausted_at": None if notice.exhausted_at is None else f"{notice.exhausted_at:%Y-%m-%d %H:%M} UTC",
+        "exhausted_at": None
+        if notification.exhausted_at is None
+        else f"{notification.exhausted_at:%Y-%m-%d %H:%M} UTC",
         "time_left": None if left is None else span(left),
-        "factor": _known(notice.factor),
-        "burn_rate_long": _known(notice.burn_rate_long),
-        "burn_rate_short": _known(notice.burn_rate_short),
-        "budget_remaining": _known(notice.budget_remaining),
-        "incident_spent": spent_by_incident(notice),
-        "slo_description": notice.slo_description,
-        "budget_consumed": _known(1 - notice.budget_remaining),
-        "good": _known(notice.good),
-        "bad": _known(notice.bad),
-        "total": _known(notice.good + notice.bad),
-        "top_contributors": notice.top_contributors,
-        "stale": notice.stale,
-        "reason": notice.reason,
+        "factor": _known(notification.factor),
+        "burn_rate_long": _known(notification.burn_rate_long),
+        "burn_rate_short": _known(notification.burn_rate_short),
+        "budget_remaining": _known(notification.budget_remaining),
+        "incident_spent": spent_by_incident(notification),
+        "slo_description": notification.slo_description,
+        "budget_consumed": _known(1 - notification.budget_remaining),
+        "good": _known(notification.good),
+        "bad": _known(notification.bad),
+        "total": _known(notification.good + notification.bad),
+        "top_contributors": notification.top_contributors,
+        "stale": notification.stale,
+        "reason": notification.reason,
     }
 
 

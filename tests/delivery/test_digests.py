@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 
 from app.alerting import Notification, resolve
-from app.delivery.message_receiver import Notifier, RateLimit
+from app.delivery.message_receiver import RateLimit
 from app.delivery.message_refs import MemoryMessageRefs
+from app.delivery.notifier import Notifier
 from app.delivery.outcome import Delivered
 from app.http.secrets import FixedSecret
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions

@@ -12,7 +12,8 @@ import pytest
 
 from app.alerting import Alert, Notification, resolve
 from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FallbackOutbox, StoredMessageRefs, StoredOutbox
-from app.delivery.message_receiver import MessageReceiver, Notifier
+from app.delivery.message_receiver import MessageReceiver
+from app.delivery.notifier import Notifier
 from app.delivery.ports import Receiver
 from app.http.client import ClientOptions
 from app.http.secrets import FixedSecret

@@ -13,7 +13,8 @@ from sqlalchemy import func, select
 
 from app.alerting import Notification
 from app.delivery import StoredMessageRefs
-from app.delivery.message_receiver import MessageReceiver, Notifier, RateLimit
+from app.delivery.message_receiver import MessageReceiver, RateLimit
+from app.delivery.notifier import Notifier
 from app.delivery.outcome import Delivered, Failed, Outcome
 from app.http.secrets import FixedSecret
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions

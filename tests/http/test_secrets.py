@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.delivery.message_receiver import Notifier
+from app.delivery.notifier import Notifier
 from app.delivery.outcome import Delivered, Failed, FailureReason
 from app.http.secrets import FileSecret, FixedSecret, Secret, redacted
 from app.integrations.webhook.notifier import Webhook, WebhookOptions

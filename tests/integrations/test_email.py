@@ -18,8 +18,9 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from app.alerting import Notification
-from app.delivery.message_receiver import MessageReceiver, Notifier
+from app.delivery.message_receiver import MessageReceiver
 from app.delivery.message_refs import MemoryMessageRefs
+from app.delivery.notifier import Notifier
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
 from app.http import Resolver, resolve
 from app.http.client import ClientOptions

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import orjson
 
-from app.delivery.message_receiver import Notifier, RateLimit
+from app.delivery.message_receiver import RateLimit
 from app.delivery.message_refs import MemoryMessageRefs
+from app.delivery.notifier import Notifier
 from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Rejected
 from app.http.secrets import FixedSecret
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions, dedup_key

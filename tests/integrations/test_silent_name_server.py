@@ -9,8 +9,9 @@ from datetime import timedelta
 import pytest
 
 from app.clock import SystemClock
-from app.delivery.message_receiver import MessageReceiver, Notifier
+from app.delivery.message_receiver import MessageReceiver
 from app.delivery.message_refs import MemoryMessageRefs
+from app.delivery.notifier import Notifier
 from app.delivery.outcome import Failed, FailureReason, Outcome
 from app.http.client import CheckedClient, ClientOptions
 from app.http.secrets import FixedSecret

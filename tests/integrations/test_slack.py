@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from app.delivery.message_receiver import Notifier
 from app.delivery.message_refs import MemoryMessageRefs
+from app.delivery.notifier import Notifier
 from app.delivery.outcome import Delivered, Failed, FailureReason, Rejected
 from app.http.secrets import FixedSecret
 from app.integrations.slack import notifier as slack

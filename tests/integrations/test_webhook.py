@@ -14,8 +14,9 @@ from structlog.testing import capture_logs
 from typing_extensions import override
 
 from app.alerting import Notification, resolve
-from app.delivery.message_receiver import Notifier, RateLimit
+from app.delivery.message_receiver import RateLimit
 from app.delivery.message_refs import MemoryMessageRefs
+from app.delivery.notifier import Notifier
 from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Rejected
 from app.http.secrets import FixedSecret
 from app.integrations.webhook.notifier import Webhook, WebhookOptions, fingerprint

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from app.alerting import Notification
-from app.delivery.message_receiver import MessageReceiver, Notifier, RateLimit
+from app.delivery.message_receiver import MessageReceiver, RateLimit
 from app.delivery.message_refs import MemoryMessageRefs
+from app.delivery.notifier import Notifier
 from app.delivery.outcome import Outcome
 from app.http.client import CheckedClient, ClientOptions
 from app.wording.messages import MessageWriter

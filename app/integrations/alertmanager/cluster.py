@@ -87,13 +87,13 @@ class Alertmanager(Receiver):
         return True
 
     @override
-    async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
-        pending = {self._start(peer, notices, at) for peer in self.peers if not peer.busy}
-        outcomes: list[Outcome] = [Deferred(until=at + _SOON)] * len(notices)
+    async def deliver(self, notifications: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
+        pending = {self._start(peer, notifications, at) for peer in self.peers if not peer.busy}
+        outcomes: list[Outcome] = [Deferred(until=at + _SOON)] * len(notifications)
         answers: list[list[Outcome]] = []
         while pending:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            answers += [_outcomes(task, len(notices)) for task in done]
+            answers += [_outcomes(task, len(notifications)) for task in done]
             outcomes = [best(by_peer) for by_peer in zip(*answers, strict=True)]
             if all(isinstance(outcome, Delivered) for outcome in outcomes):
                 break
@@ -107,9 +107,11 @@ class Alertmanager(Receiver):
         for peer in self.peers:
             await peer.aclose()
 
-    def _start(self, peer: RefiringPeer, notices: Sequence[Notification], at: datetime) -> asyncio.Task[list[Outcome]]:
+    def _start(
+        self, peer: RefiringPeer, notifications: Sequence[Notification], at: datetime
+    ) -> asyncio.Task[list[Outcome]]:
         # The task is kept here, since one that nothing refers to may vanish while it runs.
-        task = asyncio.create_task(peer.deliver(notices, at=at))
+        task = asyncio.create_task(peer.deliver(notifications, at=at))
         self._under_way.add(task)
         task.add_done_callback(partial(self._finished, peer))
         return task

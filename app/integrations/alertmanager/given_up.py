@@ -38,7 +38,7 @@ class GivenUpAlert(Reasserter):
         return f"given up at {self._api.peer}"
 
     @override
-    async def resend(self, notices: Sequence[Notification], *, at: datetime) -> bool:
+    async def resend(self, notifications: Sequence[Notification], *, at: datetime) -> bool:
         # What cannot be read is as it was.
         with suppress(StoreError):
             self._counts = Counter(await asyncio.to_thread(self._given_up, at - _REMEMBERED))

@@ -26,7 +26,7 @@ class PostableAlert(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayloadWriter:
-    """How notices become alerts.
+    """How notifications become alerts.
 
     Attributes:
         external_url: where people reach us.
@@ -38,18 +38,18 @@ class PayloadWriter:
     lifetime: timedelta
     templates: Templates = field(default_factory=Templates)
 
-    def alert(self, notice: Notification, *, at: datetime) -> PostableAlert:
-        """The alert of a notice that is sent at *at*, in the clock of the Alertmanager."""
-        firing = notice.status is NotificationStatus.FIRING or notice.ends_at is None
+    def alert(self, notification: Notification, *, at: datetime) -> PostableAlert:
+        """The alert of a notification that is sent at *at*, in the clock of the Alertmanager."""
+        firing = notification.status is NotificationStatus.FIRING or notification.ends_at is None
         # Alertmanager refuses an end before the start.
-        said = annotations(notice, self.templates)
+        said = annotations(notification, self.templates)
         if TEMPLATE_ERROR in said:
-            log_template_error(notice, said[TEMPLATE_ERROR])
-        ends_at = at + self.lifetime if firing else max(notice.ends_at or at, notice.starts_at)
+            log_template_error(notification, said[TEMPLATE_ERROR])
+        ends_at = at + self.lifetime if firing else max(notification.ends_at or at, notification.starts_at)
         return {
-            "labels": sent_labels(notice),
+            "labels": sent_labels(notification),
             "annotations": said,
-            "startsAt": notice.starts_at.isoformat(),
+            "startsAt": notification.starts_at.isoformat(),
             "endsAt": ends_at.isoformat(),
-            "generatorURL": slo_page(self.external_url, notice),
+            "generatorURL": slo_page(self.external_url, notification),
         }

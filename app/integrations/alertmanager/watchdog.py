@@ -39,7 +39,7 @@ class Watchdog(Reasserter):
         return f"watchdog at {self._api.peer}"
 
     @override
-    async def resend(self, notices: Sequence[Notification], *, at: datetime) -> bool:
+    async def resend(self, notifications: Sequence[Notification], *, at: datetime) -> bool:
         if not self._is_healthy():
             return True
         self._since = self._since or at

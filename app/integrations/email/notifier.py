@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus
 from app.clock import Clock
-from app.delivery.message_receiver import Notifier, OutgoingMessage, SendResult
+from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
 from app.http import probe_file
 from app.http.client_options import ClientOptions, checked_addresses
@@ -187,7 +187,7 @@ class Mail(Notifier):
         return Delivered()
 
     def _letter(self, message: OutgoingMessage) -> bytes:
-        said = self._writer.words(message.notices)
+        said = self._writer.words(message.notifications)
         headers = {
             "Subject": words("Subject", shortened(f"[{_mark(message)}] {said.headline}", _SUBJECT_CHARS)),
             "From": self._sender.header,
@@ -229,11 +229,11 @@ def _plain(words: MessageText) -> str:
 def _mark(message: OutgoingMessage) -> str:
     if not message.firing:
         return "resolved"
-    return min(notice.severity.value for notice in message.notices)
+    return min(notification.severity.value for notification in message.notifications)
 
 
-def _beginning(notice: Notification) -> str:
-    return idempotency_key(replace(notice, status=NotificationStatus.FIRING, ends_at=None))
+def _beginning(notification: Notification) -> str:
+    return idempotency_key(replace(notification, status=NotificationStatus.FIRING, ends_at=None))
 
 
 def _own_name(connection: socket.socket) -> str:

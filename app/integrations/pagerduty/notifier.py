@@ -14,7 +14,7 @@ import orjson
 from typing_extensions import override
 
 from app.alerting import Notification, sent_labels
-from app.delivery.message_receiver import Notifier, OutgoingMessage, SendResult
+from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
 from app.delivery.outcome import outcome_of
 from app.http.client import CheckedClient
 from app.http.secrets import Secret
@@ -60,12 +60,12 @@ class PagerDuty(Notifier):
 
     @override
     def opens(self, message: OutgoingMessage) -> str | None:
-        return f"sloburn-digest-{message.digest}" if message.only is None else dedup_key(message.notices[0])
+        return f"sloburn-digest-{message.digest}" if message.only is None else dedup_key(message.notifications[0])
 
     @override
     async def send(self, message: OutgoingMessage) -> SendResult:
         digest = self.opens(message) if message.only is None and message.firing else None
-        key = message.handle or digest or dedup_key(message.notices[0])
+        key = message.handle or digest or dedup_key(message.notifications[0])
         event = {
             "routing_key": await self._options.routing_key.read(),
             "event_action": "trigger" if message.firing else "resolve",
@@ -81,15 +81,17 @@ class PagerDuty(Notifier):
         await self._outgoing.aclose()
 
     def _trigger(self, message: OutgoingMessage) -> dict[str, Any]:
-        words = self._writer.words(message.notices)
-        first = min(message.notices, key=lambda notice: notice.severity is not Severity.PAGE)
+        words = self._writer.words(message.notifications)
+        first = min(message.notifications, key=lambda notification: notification.severity is not Severity.PAGE)
         page = slo_page(self._writer.external_url, first) if message.only else self._writer.external_url
         return {
             "payload": {
                 "summary": shortened(words.headline, _SUMMARY_CHARS),
                 "source": first.service,
                 "severity": _SEVERITIES[first.severity],
-                "timestamp": min(notice.starts_at for notice in message.notices).astimezone(UTC).isoformat(),
+                "timestamp": min(notification.starts_at for notification in message.notifications)
+                .astimezone(UTC)
+                .isoformat(),
                 "component": first.name if message.only else "sloburn",
                 "group": first.service if message.only else "digest",
                 "class": visible(first.alertname),
@@ -107,9 +109,9 @@ class PagerDuty(Notifier):
         return {**self._writer.annotations(message.only), "labels": shown}
 
 
-def dedup_key(notice: Notification) -> str:
+def dedup_key(notification: Notification) -> str:
     """The identity of an alert at PagerDuty: the same whenever it fires and resolves, and never too long."""
-    return f"sloburn-{sha256(notice.key.encode()).hexdigest()}"
+    return f"sloburn-{sha256(notification.key.encode()).hexdigest()}"
 
 
 def _bounded(body: dict[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ import orjson
 from typing_extensions import override
 
 from app.alerting import Notification
-from app.delivery.message_receiver import Notifier, OutgoingMessage, SendResult
+from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected, outcome_of
 from app.http.answers import Answer, failure_of
 from app.http.client import CheckedClient
@@ -150,12 +150,12 @@ class SlackBot(Notifier):
 
 def payload(message: OutgoingMessage, writer: MessageWriter) -> dict[str, Any]:
     """The message as Slack wants it; nothing in the data can call a channel or pretend to be a link."""
-    words = writer.words(message.notices)
+    words = writer.words(message.notifications)
     links = " · ".join(f"<{_address(href)}|{escaped(text)}>" for text, href in words.links)
     mark = ":rotating_light:" if message.firing else ":white_check_mark:"
-    headline, text = (_unlinked(text, message.notices) for text in (words.headline, words.text))
+    headline, text = (_unlinked(text, message.notifications) for text in (words.headline, words.text))
     headline, text = escaped(shortened(headline, _HEADLINE_CHARS)), escaped(shortened(text, _TEXT_CHARS))
-    text = _linked(text, writer.written_addresses(message.notices))
+    text = _linked(text, writer.written_addresses(message.notifications))
     return {
         "text": f"{mark} {headline}",
         # Slack would make links of whatever looks like one, in values of labels too; those of documents are marked.
@@ -182,10 +182,10 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _unlinked(text: str, notices: Sequence[Notification]) -> str:
+def _unlinked(text: str, notifications: Sequence[Notification]) -> str:
     """The text with addresses in values of labels written so that no client opens them: ``https[:]//``."""
-    for notice in notices:
-        for value in (*(value for _, value in notice.group), notice.top_contributors):
+    for notification in notifications:
+        for value in (*(value for _, value in notification.group), notification.top_contributors):
             if _SCHEME in value:
                 shown = visible(value)
                 text = text.replace(shown, shown.replace(_SCHEME, "[:]//"))
@@ -208,7 +208,7 @@ def _address(href: str) -> str:
 def _colour(message: OutgoingMessage) -> str:
     if not message.firing:
         return _GREEN
-    return _RED if any(notice.severity is Severity.PAGE for notice in message.notices) else _AMBER
+    return _RED if any(notification.severity is Severity.PAGE for notification in message.notifications) else _AMBER
 
 
 def _json(answer: Answer) -> dict[str, Any]:

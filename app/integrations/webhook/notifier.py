@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus, sent_labels
 from app.clock import Clock
-from app.delivery.message_receiver import Notifier, OutgoingMessage, SendResult
+from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
 from app.delivery.outcome import outcome_of
 from app.http.client import CheckedClient
 from app.http.secrets import PlainValue, Secret, header_of
@@ -101,7 +101,7 @@ def payload(message: OutgoingMessage, *, receiver: str, writer: MessageWriter) -
 
     Some consumers read `status`, others, such as jiralert, whether any of the alerts fires.
     """
-    alerts = [_alert(notice, writer) for notice in (*message.still_firing, *message.notices)]
+    alerts = [_alert(notification, writer) for notification in (*message.still_firing, *message.notifications)]
     group = _group_labels(message)
     return {
         "version": "4",
@@ -149,7 +149,7 @@ def _group_labels(message: OutgoingMessage) -> dict[str, str]:
     if message.handle is not None:
         labels: dict[str, str] = orjson.loads(message.handle)
         return labels
-    common = _common([sent_labels(notice) for notice in message.notices])
+    common = _common([sent_labels(notification) for notification in message.notifications])
     if message.only is not None:
         return {name: common[name] for name in ("alertname", "severity", "slo")}
     shared: dict[str, str] = {name: common[name] for name in ("alertname", "severity") if name in common}
@@ -157,16 +157,18 @@ def _group_labels(message: OutgoingMessage) -> dict[str, str]:
     return dict(sorted(shared.items()))
 
 
-def _alert(notice: Notification, writer: MessageWriter) -> dict[str, Any]:
-    firing = notice.status is NotificationStatus.FIRING or notice.ends_at is None
-    own = sent_labels(notice)
+def _alert(notification: Notification, writer: MessageWriter) -> dict[str, Any]:
+    firing = notification.status is NotificationStatus.FIRING or notification.ends_at is None
+    own = sent_labels(notification)
     return {
         "status": "firing" if firing else "resolved",
         "labels": own,
-        "annotations": writer.annotations(notice),
-        "startsAt": notice.starts_at.astimezone(UTC).isoformat(),
-        "endsAt": _NOT_ENDED if firing or notice.ends_at is None else notice.ends_at.astimezone(UTC).isoformat(),
-        "generatorURL": slo_page(writer.external_url, notice),
+        "annotations": writer.annotations(notification),
+        "startsAt": notification.starts_at.astimezone(UTC).isoformat(),
+        "endsAt": _NOT_ENDED
+        if firing or notification.ends_at is None
+        else notification.ends_at.astimezone(UTC).isoformat(),
+        "generatorURL": slo_page(writer.external_url, notification),
         "fingerprint": fingerprint(own),
     }
 
