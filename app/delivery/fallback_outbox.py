@@ -1,4 +1,4 @@
-"""Pages while the database cannot be used: they go out from memory, under the keys they will have (ADR-0008).
+"""Pages while the database cannot be used: they are sent from memory, under the keys they will have (ADR-0008).
 
 Ticks hand over what they have decided and could not write. Nothing else changes: whoever drains the outbox sees the
 pages in it, after what was there before, and finds what became of them remembered until it can be written down.
@@ -41,9 +41,9 @@ class FallbackOutbox(Outbox):
         self._turn = threading.Lock()
         self._ids = count(-1, -1)
         self._pages: dict[_Key, OutboxEntry] = {}
-        self._fallen: set[_Key] = set()
+        self._for_fallback: set[_Key] = set()
         self._waits: dict[_Key, OutboxEntry] = {}
-        self._news: dict[str, Notification] = {}
+        self._unwritten: dict[str, Notification] = {}
         self._ends: dict[tuple[str, str], Notification] = {}
         self._endings: dict[_Key, EntryResult] = {}
         self._attempts: Counter[_Key] = Counter()
@@ -61,21 +61,21 @@ class FallbackOutbox(Outbox):
             if notification.severity is Severity.PAGE and not _held(notification)
         ]
         with self._turn:
-            self._news = {notification.key: notification for notification in pages}
+            self._unwritten = {notification.key: notification for notification in pages}
             self._ends = {
                 _incident(notification): notification
                 for notification in pages
                 if notification.status is NotificationStatus.RESOLVED
             }
             if not pages:
-                self._pages = {key: page for key, page in self._pages.items() if key in self._fallen}
-            fallen_back = [(self._pages[key].receiver, self._pages[key].notice) for key in self._fallen]
+                self._pages = {key: page for key, page in self._pages.items() if key in self._for_fallback}
+            fallen_back = [(self._pages[key].receiver, self._pages[key].notice) for key in self._for_fallback]
             routing = self._stored.routing
             for notification in pages:
                 for receiver in () if routing is None else routing.receivers(notification):
                     self._add(receiver, notification, at)
             for receiver, notification in fallen_back:
-                self._fall(receiver, self._ends_of(notification), at)
+                self._send_to_fallback(receiver, self._ends_of(notification), at)
 
     @override
     def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
@@ -137,11 +137,11 @@ class FallbackOutbox(Outbox):
             # To forget what fires would be an all-clear.
             stored = self._pictures.get(receiver, ())
         with self._turn:
-            news = dict(self._news)
+            unwritten = dict(self._unwritten)
         since = at - self._stored.repeat_resolved
-        told = (one for one in news.values() if one.status is NotificationStatus.FIRING or one.at >= since)
+        told = (one for one in unwritten.values() if one.status is NotificationStatus.FIRING or one.at >= since)
         return (
-            *(notification for notification in stored if notification.key not in news),
+            *(notification for notification in stored if notification.key not in unwritten),
             *(notification for notification in told if self._stored.is_routed_to(receiver, notification)),
         )
 
@@ -160,7 +160,7 @@ class FallbackOutbox(Outbox):
         return [entry for entry in claimed if entry.id not in ended]
 
     def _stored_due(self, receiver: str) -> datetime | None:
-        """When to claim again what lies in the database: soon, if it could not be done or nobody can say."""
+        """When to claim from the database again: soon, if claiming failed or the time cannot be read."""
         if receiver not in self._unclaimable:
             with suppress(StoreError):
                 return self._stored.next_due(receiver)
@@ -187,7 +187,7 @@ class FallbackOutbox(Outbox):
             return [self._as_it_stands(entry) for entry in mine if entry.notice.severity is Severity.PAGE]
 
     def _waiting(self, receiver: str) -> Sequence[OutboxEntry]:
-        """What waits in the database, as last seen if nobody can read it: an end must not overtake its beginning."""
+        """What waits in the database, as last read if it cannot be read: an end must not overtake its beginning."""
         try:
             found = self._stored.waiting(receiver)
         except StoreError:
@@ -213,9 +213,9 @@ class FallbackOutbox(Outbox):
         if entry.id > 0:
             self._waits.setdefault(_key(entry), entry)
         if isinstance(ending, GiveUp) and entry.receiver in self._stored.fallbacks:
-            # If the receiver comes back for the end alone, whoever was told of the beginning must hear it too.
+            # If the receiver accepts the resolved notification later, the fallback that was paged must get it too.
             told = entry.notice, *self._ends_of(entry.notice, waiting_for=entry.receiver)
-            self._fall(self._stored.fallbacks[entry.receiver], told, at)
+            self._send_to_fallback(self._stored.fallbacks[entry.receiver], told, at)
 
     def _written(self, entry: OutboxEntry, ending: EntryResult) -> None:
         """What became of an entry is in the database: what memory holds of it is of no more use, or is brought up."""
@@ -223,13 +223,13 @@ class FallbackOutbox(Outbox):
         self._waits.pop(key, None)
         if isinstance(ending, Done | GiveUp):
             self._pages.pop(key, None)
-            self._fallen.discard(key)
+            self._for_fallback.discard(key)
         elif entry.notice.severity is Severity.PAGE:
             attempts = entry.attempts + isinstance(ending, RetryAt)
             self._waits[key] = replace(entry, due_at=ending.due_at, attempts=attempts)
 
     def _ends_of(self, notification: Notification, *, waiting_for: str | None = None) -> Iterator[Notification]:
-        """What says that an alert is over: decided and not written, or waiting in the database for some receiver."""
+        """Resolved notifications of an alert: decided and not written, or waiting in the database for a receiver."""
         if notification.status is NotificationStatus.RESOLVED:
             return
         if _incident(notification) in self._ends:
@@ -238,13 +238,13 @@ class FallbackOutbox(Outbox):
         ends = (other for other in waiting if other.status is NotificationStatus.RESOLVED)
         yield from (end for end in ends if _incident(end) == _incident(notification))
 
-    def _fall(self, receiver: str, notifications: Iterable[Notification], at: datetime) -> None:
-        """Tell a receiver in the place of another; this is kept until it is in the database."""
+    def _send_to_fallback(self, receiver: str, notifications: Iterable[Notification], at: datetime) -> None:
+        """Send to a receiver in the place of another; kept until it is in the database."""
         for notification in notifications:
             self._add(receiver, notification, at)
             key = receiver, idempotency_key(notification)
             if key in self._pages:
-                self._fallen.add(key)
+                self._for_fallback.add(key)
 
     def _add(self, receiver: str, notification: Notification, at: datetime) -> None:
         key = idempotency_key(notification)
@@ -266,7 +266,7 @@ def _key(entry: OutboxEntry) -> _Key:
 
 
 def _held(notification: Notification) -> bool:
-    """Whether receivers are told that the alert fires only once fresh data confirms it."""
+    """Whether the firing notification waits until fresh data confirms the alert."""
     return notification.unconfirmed and notification.status is NotificationStatus.FIRING
 
 
@@ -275,5 +275,5 @@ def _incident(notification: Notification) -> tuple[str, str]:
 
 
 def _degraded(notification: Notification) -> Notification:
-    """The notification as it goes out: whoever reads it knows that a crash would lose it."""
+    """The notification as it is sent: marked, since a crash would lose it."""
     return replace(notification, annotations=(*notification.annotations, _DURABILITY))

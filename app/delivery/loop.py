@@ -1,4 +1,4 @@
-"""The delivery loop: drains the outbox to every receiver and repeats what is in force, each at its own pace.
+"""The delivery loop: drains the outbox to every receiver and repeats active alerts, each at its own pace.
 
 Every receiver and every reasserter has a task of its own, so that one which is dead delays no other.
 """
@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryTiming:
-    """How often things happen that nobody wakes the loop for.
+    """How often the loop acts without being woken.
 
     Attributes:
         resend: the time between two repetitions of what is in force.
@@ -49,9 +49,9 @@ class DeliveryLoop:
     """Runs in the event loop; what blocks goes to worker threads.
 
     Args:
-        deliveries: where entries lie.
-        receivers: who is told of every change.
-        reasserters: who is told again and again, of what concerns the receiver they belong to.
+        outbox: where entries wait.
+        receivers: get every change.
+        reasserters: get active alerts again and again, each those that are routed to its receiver.
         clock: says what time it is.
         instruments: the health of delivery.
         timing: how often things happen.
@@ -84,12 +84,12 @@ class DeliveryLoop:
         self._stopping = asyncio.Event()
 
     def wake(self) -> None:
-        """Say that a tick was committed; call it in the event loop."""
+        """Look for new entries now; call it in the event loop."""
         for woken in self._woken.values():
             woken.set()
 
     def stop(self) -> None:
-        """Let `run` end once what is due has been tried a last time."""
+        """Let `run` end after one more attempt for everything that is due."""
         self._stopping.set()
         self.wake()
 
@@ -107,7 +107,7 @@ class DeliveryLoop:
             try:
                 return await work()
             except Exception:  # noqa: BLE001  whatever it is, pages must go on; it is logged with its traceback
-                _log.exception("delivery failed and starts anew", task=name)
+                _log.exception("delivery task crashed; restarting", task=name)
                 if await self._stopped_within(self._timing.recovery):
                     return None
 
@@ -136,7 +136,7 @@ class DeliveryLoop:
             self._report(receiver, entry, endings[entry.id])
         await self._report_age(at)
         if any(isinstance(one, GiveUp) for one in endings.values()):
-            # What one receiver never takes may now lie with another, its fallback.
+            # A notification that was given up may now be due for the fallback of its receiver.
             self.wake()
         return any(isinstance(one, Done | GiveUp) for one in endings.values())
 
@@ -151,7 +151,7 @@ class DeliveryLoop:
     def _endings(
         self, entries: Sequence[OutboxEntry], outcomes: Sequence[Outcome], at: datetime
     ) -> dict[int, EntryResult]:
-        # One jitter for all: what failed as a digest must be due together again, or it would be sent one by one.
+        # One jitter for all: a digest that failed must be due as a whole again, or its alerts would be sent one by one.
         share = self._uniform(0.0, 1.0)
         return {
             entry.id: ending(

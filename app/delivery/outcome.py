@@ -1,4 +1,4 @@
-"""What becomes of an attempt to tell a receiver something."""
+"""The outcome of an attempt to send a notification."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,12 +22,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """The receiver has it."""
+    """The receiver accepted it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """The receiver will never take it, however often it is sent."""
+    """The receiver rejects it, however often it is sent."""
 
     detail: str
 
@@ -45,7 +45,7 @@ _PREFERENCE: tuple[type[Outcome], ...] = (Delivered, Rejected, Deferred, Failed)
 
 
 def best(outcomes: Sequence[Outcome]) -> Outcome:
-    """What counts of several peers' outcomes: one that took it is enough, and one that never will is final."""
+    """The outcome of several peers: one that accepted it is enough, and a rejection is final."""
     return min(outcomes, key=lambda outcome: _PREFERENCE.index(type(outcome)))
 
 
@@ -57,7 +57,7 @@ def outcome_of(answer: Answer, *, final: frozenset[int] = POISON) -> Outcome:
 
 
 def unexpected(error: Exception) -> Failed:
-    """An error that nobody foresaw, as a failure like others: counted, retried and in the end given up.
+    """An unexpected error as a failure like others: counted, retried and in the end given up.
 
     Only its kind is named, since its text may quote a secret.
     """

@@ -1,4 +1,4 @@
-"""What delivery asks of others: a place where entries lie, receivers, and instruments."""
+"""What delivery needs from other packages: an outbox, receivers, and instruments."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -14,7 +14,7 @@ from app.store.outbox import OutboxEntry
 
 
 class Receiver(Protocol):
-    """Somebody who is told of every change, in order."""
+    """Gets every change, in order for each alert."""
 
     @property
     def name(self) -> str:
@@ -22,14 +22,14 @@ class Receiver(Protocol):
 
     @property
     def tracks_alerts(self) -> bool:
-        """Whether the receiver keeps an alert open until it is told the end, such as an incident or an issue."""
+        """Whether the receiver keeps an alert open until it is resolved there, such as an incident or an issue."""
 
     async def deliver(self, notifications: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
-        """Try once to tell all *notifications*, at most one of each alert; the outcomes in the same order."""
+        """Try once to send all *notifications*, at most one of each alert; the outcomes in the same order."""
 
 
 class Reasserter(Protocol):
-    """Somebody who forgets what is not repeated: told again and again of all that is in force."""
+    """A server that resolves alerts which are not repeated, and so gets all active ones again and again."""
 
     @property
     def name(self) -> str:
@@ -40,13 +40,13 @@ class Reasserter(Protocol):
 
 
 class Outbox(Protocol):
-    """Where entries lie; methods may block and are called in worker threads."""
+    """Notifications to send; methods may block and are called in worker threads."""
 
     def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
-        """Lease what is due of a receiver."""
+        """Lease the entries of a receiver that are due."""
 
     def settle(self, endings: Mapping[int, EntryResult], *, at: datetime) -> None:
-        """Write down what became of entries, by their ids."""
+        """Store the results of attempts, by the ids of entries."""
 
     def next_due(self, receiver: str) -> datetime | None:
         """When the next entry of a receiver is due; None if none waits."""
@@ -55,7 +55,7 @@ class Outbox(Protocol):
         """When the oldest entry that waits was made; None if none waits."""
 
     def active_and_recently_resolved(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
-        """What is to be repeated: every alert in force, and those resolved a short while ago."""
+        """The alerts to repeat: all that are active, and those resolved a short while ago."""
 
 
 class MessageRefs(Protocol):
@@ -65,17 +65,17 @@ class MessageRefs(Protocol):
         """The message that shows the alert; None if it has none of its own."""
 
     def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:
-        """The alerts in force that a message shows.
+        """The active alerts that a message shows.
 
         Raises:
-            StoreError: nobody can say now.
+            StoreError: the alerts cannot be read now.
         """
 
     def remember(self, receiver: str, notifications: Sequence[Notification], *, handle: str, at: datetime) -> None:
         """The alerts are shown in one message."""
 
     def forget(self, receiver: str, notifications: Sequence[Notification]) -> None:
-        """The alerts are over, and their message says so."""
+        """The alerts are resolved, and so is their message."""
 
     def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notification]], *, at: datetime) -> None:
         """Note messages, by handle, before they are sent: each may arrive although no response is seen."""
@@ -93,7 +93,7 @@ class DeliveryInstruments(Protocol):
     """The health of delivery."""
 
     def notified(self, receiver: str) -> None:
-        """A receiver has taken a notification."""
+        """A receiver has accepted a notification."""
 
     def failed(self, receiver: str, reason: FailureReason) -> None:
         """An attempt to notify a receiver has failed."""

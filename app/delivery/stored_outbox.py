@@ -1,4 +1,4 @@
-"""The deliveries that lie in the database."""
+"""The outbox and the message references in the database."""
 
 from collections import defaultdict, deque
 from collections.abc import Collection, Mapping, Sequence
@@ -51,12 +51,12 @@ class StoredOutbox(Outbox):
     """The outbox and the alerts of one database.
 
     Attributes:
-        database: where they lie.
+        database: holds both.
         lease: longer than any attempt; a claimed entry whose worker has died is claimed again after it.
         most: entries that are claimed at once; enough for an outage of everything to be one digest.
         repeat_resolved: how long the end of an alert is repeated.
-        routing: who is told of what; without it everybody of everything.
-        fallbacks: by receiver, who is told of what it never takes.
+        routing: which receivers get an alert; without it all of them.
+        fallbacks: by receiver, the receiver of what it rejects.
     """
 
     database: Database
@@ -134,9 +134,9 @@ class StoredOutbox(Outbox):
     def forward_unknown_receivers(
         self, receivers: Sequence[str], *, at: datetime
     ) -> Sequence[tuple[str, tuple[str, ...]]]:
-        """See to what waits for receivers that there are no longer: it goes to those whom the routes name now.
+        """Forward entries of receivers that are no longer configured to those that the routes name now.
 
-        For each entry, its receiver and who is told in its place; nobody is told twice. With nobody it is given up.
+        For each entry, its receiver and those it was forwarded to; none gets it twice, and without any it is given up.
         """
         with self.database.begin() as tx:
             waiting = waiting_for_unknown_receivers(tx, tuple(receivers), at=at)
@@ -148,7 +148,7 @@ class StoredOutbox(Outbox):
             return given_up_since(tx, since)
 
     def is_routed_to(self, receiver: str, notification: Notification) -> bool:
-        """Whether a receiver is told of an alert."""
+        """Whether the routes send an alert to a receiver."""
         return self.routing is None or receiver in self.routing.receivers(notification)
 
     def _forward(self, tx: Transaction, entry: OutboxEntry, at: datetime) -> tuple[str, ...]:
@@ -176,10 +176,10 @@ class StoredOutbox(Outbox):
             return
         receiver, notification = found
         if notification.status is NotificationStatus.RESOLVED:
-            # A digest would wait for the end of this alert for ever.
+            # A digest would otherwise never be resolved: it waits for each of its alerts.
             forget_messages(tx, receiver, [notification.key])
         if receiver in self.fallbacks:
-            # If the receiver comes back for the end alone, whoever was told of the beginning must hear it too.
+            # If the receiver accepts the resolved notification later, the fallback that was paged must get it too.
             ends = ends_waiting(tx, receiver, notification) if notification.status is NotificationStatus.FIRING else ()
             enqueue(tx, [notification, *ends], receivers=[self.fallbacks[receiver]], at=at)
 
@@ -203,7 +203,7 @@ class StoredMessageRefs(MessageRefs):
         kept = self.memory.recall(receiver, notification)
         if kept is not None:
             return kept
-        # An end that is told in a message of its own is better than one that is not told.
+        # A resolved notification in a message of its own is better than none.
         with suppress(StoreError), self.database.read() as tx:
             return recall_message(tx, receiver, notification.key, notification.incident)
         return None
@@ -230,7 +230,7 @@ class StoredMessageRefs(MessageRefs):
     @override
     def forget(self, receiver: str, notifications: Sequence[Notification]) -> None:
         self.memory.forget(receiver, notifications)
-        # One that is not forgotten now stays until it is too old, and names an incident that is over.
+        # A reference that stays is pruned by age; it names an incident that is resolved.
         with suppress(StoreError), self.database.begin() as tx:
             forget_messages(tx, receiver, [notification.key for notification in notifications])
 

@@ -1,4 +1,4 @@
-"""MessageRefs of one receiver that it may have got although no response was seen, as long as the process lives.
+"""Messages of one receiver that it may have got although no response was seen, as long as the process lives.
 
 `app.store.unanswered` keeps them; these are for what the database cannot take.
 """
@@ -9,12 +9,12 @@ from datetime import datetime
 from app.alerting import Notification
 
 _MOST = 1_000
-"""Of one receiver while nothing can be written; what is forgotten beyond them may stay open there."""
+"""Messages of one receiver while nothing can be written; older ones may stay open there."""
 _Alert = tuple[str, str]
 
 
 class UnansweredMessages:
-    """By what it is called at the receiver, each message that was not answered, and which of its alerts are over."""
+    """By handle, each message without response, and which of its alerts are resolved."""
 
     def __init__(self) -> None:
         self._alerts: dict[str, dict[_Alert, Notification | None]] = {}

@@ -1,4 +1,4 @@
-"""Where requests may go: checked on the addresses that a name stands for, since a name can say anything.
+"""Where requests may go: checked by the addresses of a name, since a name can point anywhere.
 
 Configured hosts are trusted with the addresses of our own network, other hosts (the targets of redirects) are not.
 Neither may be a cloud's metadata service, or anything else that answers on a link.

@@ -32,7 +32,7 @@ class Answer:
 
     @property
     def ok(self) -> bool:
-        """Whether the receiver has taken what was sent."""
+        """Whether the receiver accepted what was sent."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     @property
@@ -42,7 +42,7 @@ class Answer:
 
     @property
     def wait(self) -> timedelta | None:
-        """How long the receiver wants to be left alone; None if it does not say."""
+        """The wait that the receiver asks for; None if it asks for none."""
         seconds = retry_after(self.headers.get("retry-after"), date=self.headers.get("date"))
         return None if seconds is None else timedelta(seconds=min(seconds, _LONGEST_WAIT_S))
 

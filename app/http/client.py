@@ -59,7 +59,7 @@ class CheckedClient:
         read: bool = False,
         of_host: Mapping[str, str] | None = None,
     ) -> Answer:
-        """Send *content*; follow at most so many *redirects*. What a receiver says on success is read only on demand.
+        """Send *content*; follow at most so many *redirects*. The body of a success is read only on demand.
 
         Headers *of_host* are for the host of the URL and go to no other that it redirects to.
 
@@ -87,7 +87,7 @@ class CheckedClient:
         raise _attempt(FailureReason.REFUSED, f"{host} redirects more than {redirects} times")
 
     async def _refuse_unchecked(self, onward: httpx.URL) -> None:
-        """Refuse a redirect to another host through a proxy: it resolves the name, and nobody checks the address."""
+        """Refuse a redirect to another host through a proxy: it resolves the name, and the address is not checked."""
         if await self._sender.proxy_for(onward) is not None:
             detail = f"a redirect to {onward.host} is not followed through a proxy"
             raise _attempt(FailureReason.REFUSED, detail)
@@ -141,7 +141,7 @@ def _origin(target: httpx.URL) -> tuple[str, str, int]:
 
 
 async def _start_of_body(response: httpx.Response, within_s: float) -> bytes:
-    """The first 64 KiB, or what comes of them in time: the status has been said, and is worth more than the rest."""
+    """The first 64 KiB, or the part of them that arrives in time: the status matters more than the rest."""
     body = bytearray()
     try:
         async with asyncio.timeout(within_s):

@@ -1,4 +1,4 @@
-"""What the headers of an answer say about time: how far two clocks differ, and when to come back."""
+"""Times in response headers: the skew between two clocks, and when to retry."""
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime

@@ -24,9 +24,9 @@ _UNANSWERED = frozenset({FailureReason.TIMEOUT, FailureReason.UNREACHABLE, Failu
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """It may succeed later, not before *retry_after* where the receiver has said so.
+    """It may succeed later, not before *retry_after* where the receiver asks for that.
 
-    *not_sent* says that there was no connection, so that the receiver cannot have got it.
+    *not_sent*: there was no connection, so the receiver cannot have got it.
     """
 
     reason: FailureReason
@@ -36,7 +36,7 @@ class Failed:
 
     @property
     def unanswered(self) -> bool:
-        """Whether the receiver may have taken the message all the same."""
+        """Whether the receiver may have accepted the message although no response was seen."""
         return not self.not_sent and self.reason in _UNANSWERED
 
 

@@ -1,4 +1,4 @@
-"""Secrets in files, read anew each time so that they can rotate, and never waited for without end.
+"""Secrets in files, read each time so that they can rotate, with a deadline.
 
 A file may be on a disk that hangs, or be in the middle of its replacement: the last value that could be read is used
 then, and the log says so once.

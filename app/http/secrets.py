@@ -14,7 +14,7 @@ from app.http.failures import AttemptError, Failed, FailureReason
 
 _SHORTEST_REDACTED = 4
 _SHORTEST_STEP = 8
-"""Of a path: shorter ones, such as `v2`, are words of anybody's."""
+"""Segments of a path; shorter ones, such as `v2`, are common words."""
 _REDACTED = "<secret>"
 
 
@@ -57,7 +57,7 @@ class FixedSecret(Secret):
 
     @override
     def __eq__(self, other: object) -> bool:
-        # So that a configuration that is read anew can be told from another.
+        # A reload compares configurations to find out whether anything has changed.
         return isinstance(other, FixedSecret) and compare_digest(self._value.encode(), other._value.encode())
 
     @override
@@ -70,7 +70,7 @@ class FixedSecret(Secret):
 
 
 class PlainValue(FixedSecret):
-    """A value that may be seen by anybody, in the place of a secret."""
+    """A public value in the place of a secret."""
 
     __slots__ = ()
 
@@ -81,7 +81,7 @@ class PlainValue(FixedSecret):
 
 @dataclass(frozen=True, slots=True)
 class FileSecret(Secret):
-    """A secret in a file, read anew each time so that it can be changed while the service runs."""
+    """A secret in a file, read each time so that it can be changed while the service runs."""
 
     path: Path
 

@@ -116,5 +116,5 @@ class Sender:
 
 
 def port_of(target: httpx.URL) -> int:
-    """The port that the URL stands for."""
+    """The port of the URL, by default that of its scheme."""
     return target.port or (443 if target.scheme == "https" else 80)

@@ -1,4 +1,4 @@
-"""The last messages of receivers that a reload drops: what they were told to fire would stay open there."""
+"""The final notifications of receivers that a reload drops: what fires there would stay open."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -29,7 +29,7 @@ def final_notifications(
 ) -> Mapping[str, Sequence[Notification]]:
     """By receiver of the *old* configuration, the ends of the alerts that fire there and that no *new* one reaches.
 
-    Only receivers that keep an alert open until they are told its end are told; a mail or a chat message that says
+    Only receivers that keep an alert open until it is resolved there get any; a mail or a chat message that says
     "resolved" while the alert fires would be a false all-clear.
 
     Raises:
@@ -49,7 +49,7 @@ def final_notifications(
                 for notification in new_stored.active_and_recently_resolved(name, at=at)
             }
         elif successors:
-            # It is told the end when the alert ends, and its incident goes on until then.
+            # It gets the resolved notification when the alert ends; its incident stays open until then.
             continue
         else:
             known, kept = stored.notified_of_firing(receiver.name), set()
@@ -80,13 +80,13 @@ async def send_final(receiver: Receiver, notifications: Sequence[Notification], 
 
 
 def _successors(receiver: ReceiverConfig, config: DeliveryConfig) -> tuple[str, ...]:
-    """The receivers of *config* that reach what *receiver* reached, as far as it can be told."""
+    """The receivers of *config* that send to the service which *receiver* sent to."""
     if isinstance(receiver.target, AlertmanagerTargets):
         urls = frozenset(receiver.target.urls)
         return tuple(
             one.name
             for one in config.receivers
-            # One common peer is enough: the others of a cluster that goes on learn from it, or let alerts expire.
+            # One common peer is enough: the cluster stays, and a peer that left it lets alerts expire.
             if isinstance(one.target, AlertmanagerTargets) and urls & frozenset(one.target.urls)
         )
     return tuple(one.name for one in config.receivers if one.name == receiver.name or one.target == receiver.target)

@@ -39,19 +39,17 @@ class Heartbeat:
             await asyncio.sleep(self._every_s)
 
     async def beat(self) -> bool:
-        """Call the URL once; whether it has taken it."""
+        """Call the URL once; whether that succeeded."""
         try:
             answer = await self._outgoing.post(await self._url.read(), b"", {}, redirects=_REDIRECTS)
             problem = None if answer.ok else answer.text
         except AttemptError as error:
             problem = str(error)
-        except Exception as error:  # noqa: BLE001  the next beat may work, and a task that ends is noticed by nobody here
+        except Exception as error:  # noqa: BLE001  the next beat may succeed, and nothing watches this task
             problem = unexpected(error).detail
             _log.exception("sending the heartbeat failed unexpectedly")
         if problem is not None and not self._failing:
-            _log.warning(
-                "the heartbeat is not taken", error=redacted(problem, [self._url, *self._outgoing.secrets])[:300]
-            )
+            _log.warning("the heartbeat failed", error=redacted(problem, [self._url, *self._outgoing.secrets])[:300])
         self._failing = problem is not None
         return problem is None
 

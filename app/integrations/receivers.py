@@ -30,7 +30,7 @@ _LIFETIME_IN_RESENDS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotifierContext:
-    """What all receivers need; *external_url* is where people reach us, *given_up* tells of what was given up."""
+    """What all notifiers need; *external_url* is our address for people, *given_up* reads what was given up."""
 
     external_url: str
     interval: timedelta
@@ -47,7 +47,7 @@ class NotifierContext:
 
 @dataclass(slots=True, kw_only=True)
 class Receivers:
-    """Everybody who is told; whoever made them closes them."""
+    """The receivers, and what belongs to them; closed by the caller of `open_receivers`."""
 
     receivers: list[Receiver] = field(default_factory=list)
     reasserters: list[tuple[str, Reasserter]] = field(default_factory=list)
@@ -64,7 +64,7 @@ class Receivers:
         }
 
     async def aclose(self) -> None:
-        """Give up what is under way and close all connections."""
+        """Cancel requests under way and close all connections."""
         for close in self.closing:
             await close()
 
@@ -151,7 +151,7 @@ def _notifier(config: ReceiverConfig, outgoing: ClientOptions, context: Notifier
         case MailOptions() as target:
             return Mail(target, outgoing=outgoing, writer=writer, clock=context.clock)
         case AlertmanagerTargets():
-            raise ValueError("Alertmanagers are told by a receiver of their own")
+            raise ValueError("Alertmanagers have a receiver of their own")
 
 
 def _watchdogs(

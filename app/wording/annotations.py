@@ -1,4 +1,4 @@
-"""Everything that is said of an alert and may change during its life: our words, those of documents and receivers."""
+"""The annotations of an alert: the default texts, and those of documents and receivers over them."""
 
 import math
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ _LONGEST = 8_192
 def annotations(notification: Notification, templates: Templates = _OURS) -> dict[str, str]:
     """The annotations of an alert.
 
-    A document's annotations replace our words, and a receiver's templates those; nobody replaces the figures. Where a
+    A document's annotations replace the default texts, and a receiver's templates those; figures stay. Where a
     template fails, or makes an empty summary, the words before it stay; a failure is added as `template_error`. Never
     raises for what a document or a label holds.
     """

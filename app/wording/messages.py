@@ -1,4 +1,4 @@
-"""What all messages to people have in common: a headline, a text, and digests of many alerts."""
+"""The texts of a message: a headline, a body, links; for one alert or a digest of many."""
 
 import re
 from collections import Counter
@@ -21,7 +21,7 @@ _LINE_CHARS = 250
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageText:
-    """A message before it is dressed up for a receiver; *links* are names and addresses."""
+    """The texts of a message before a service's own markup; *links* are names and addresses."""
 
     headline: str
     text: str
@@ -30,11 +30,11 @@ class MessageText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageWriter:
-    """Puts messages into words.
+    """Writes the texts of messages.
 
     Attributes:
-        external_url: where people reach us.
-        templates: the receiver's own words.
+        external_url: our address for people.
+        templates: the receiver's own texts.
         report: is called with each alert of which a template could not be used, and why.
     """
 
@@ -43,7 +43,7 @@ class MessageWriter:
     report: Callable[[Notification, str], None] = lambda _notice, _error: None
 
     def words(self, notifications: Sequence[Notification]) -> MessageText:
-        """The words of one message about alerts of one status; several are a digest."""
+        """The texts of one message about alerts of one status; several are a digest."""
         if len(notifications) > 1:
             return self._digest(notifications)
         (notification,) = notifications
@@ -55,7 +55,7 @@ class MessageWriter:
         )
 
     def annotations(self, notification: Notification) -> dict[str, str]:
-        """Everything that is said of one alert."""
+        """The annotations of one alert."""
         said = annotations(notification, self.templates)
         if TEMPLATE_ERROR in said:
             self.report(notification, said[TEMPLATE_ERROR])
@@ -100,7 +100,7 @@ def digest_headline(notifications: Sequence[Notification], *, firing: bool) -> s
 
 
 def shared_cause(notifications: Sequence[Notification]) -> str:
-    """What most SLOs without data have in common, such as a Prometheus that does not answer; empty if nothing."""
+    """The cause that most SLOs without data share, such as an unreachable Prometheus; empty if there is none."""
     causes = Counter(notification.condition for notification in notifications if _is_blind(notification))
     cause, count = causes.most_common(1)[0] if causes else ("", 0)
     return cause if count > 1 else ""

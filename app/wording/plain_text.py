@@ -12,7 +12,7 @@ _MARK = "…"
 
 
 def visible(text: str) -> str:
-    r"""The text without what nobody sees: direction marks, zero-width characters, control characters.
+    r"""The text without invisible characters: direction marks, zero-width characters, control characters.
 
     Lines and tabs stay. Half a surrogate pair, which no encoder takes, becomes U+FFFD.
 

@@ -19,7 +19,7 @@ NAMES = frozenset(
 
 
 def figures(notification: Notification) -> dict[str, Any]:
-    """The values of one notification; *summary* and *description* are added by whoever knows what was said so far."""
+    """The values of one notification; the caller adds *summary* and *description*."""
     left, lasted = time_left(notification), error_duration(notification)
     return {
         "status": notification.status.value,

@@ -1,6 +1,6 @@
-"""MessageText of people's own, in a small part of Jinja2: values, filters, `if`, and one loop over labels.
+"""Templates for texts of an alert, in a small part of Jinja2: values, filters, `if`, and one loop over labels.
 
-Templates come from documents and may be anybody's. There is nothing in them that reaches beyond the values they are
+Templates come from documents and are not trusted. There is nothing in them that reaches beyond the values they are
 given, and nothing that takes long or grows: no calls, no attributes, no assignments, no loop within a loop, arithmetic
 on numbers only. So a template needs no more steps than its own length times the number of labels.
 """
@@ -61,7 +61,7 @@ class TemplateProblemError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Templates:
-    """The words of one receiver; None for the usual ones."""
+    """The texts of one receiver; None for the defaults."""
 
     summary: str | None = None
     description: str | None = None
@@ -146,7 +146,7 @@ def compile_template(text: str) -> Template:
 
 @lru_cache(maxsize=1024)
 def _compiled(text: str) -> Template | str:
-    """The template, or what is wrong with it: that too is found out once, as it may take long."""
+    """The template, or its error, which is cached too since finding it may take long."""
     try:
         return _compile(text)
     except TemplateProblemError as error:
@@ -163,7 +163,7 @@ def _compile(text: str) -> Template:
     except TemplateProblemError:
         raise
     except Exception as error:
-        # Jinja2 and its filters raise whatever comes to them, assertions included: a template is anybody's.
+        # Jinja2 and its filters raise anything, assertions included, for a template that is not trusted.
         raise TemplateProblemError(_one_line(error)) from error
 
 

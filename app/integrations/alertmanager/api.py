@@ -1,4 +1,4 @@
-"""The two calls of Alertmanager's API v2 that we make, their errors, and what their answers say of its clock."""
+"""The two calls of Alertmanager's API v2 that we make, their errors, and the skew of its clock."""
 
 import asyncio
 from collections.abc import Sequence
@@ -53,7 +53,7 @@ class AlertmanagerApi:
         await self._sender.aclose()
 
     async def started_at(self) -> datetime | None:
-        """When the Alertmanager was started, in its own clock; None if it does not say.
+        """When the Alertmanager was started, in its own clock; None if the status has no such field.
 
         Raises:
             AttemptError: it cannot be reached.
@@ -64,7 +64,7 @@ class AlertmanagerApi:
         return None
 
     async def post(self, alerts: Sequence[PostableAlert]) -> str | None:
-        """Send alerts; None if all were taken, else why at least one of them never will be.
+        """Post alerts; None if all were accepted, else why at least one of them is rejected.
 
         Raises:
             AttemptError: it did not work, and may later.

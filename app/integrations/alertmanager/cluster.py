@@ -1,4 +1,4 @@
-"""The receiver `alertmanager`: all Alertmanagers of a cluster, of which one that takes an alert is enough."""
+"""The receiver `alertmanager`: all Alertmanagers of a cluster, of which one that accepts an alert is enough."""
 
 import asyncio
 from collections.abc import Sequence
@@ -29,17 +29,17 @@ _SOON = timedelta(seconds=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertmanagerOptions:
-    """What the receiver is told at start.
+    """Settings of one cluster.
 
     Attributes:
         urls: every Alertmanager of the cluster, never a load balancer before them.
-        external_url: where people reach us.
+        external_url: our address for people.
         interval: the time between two evaluations.
         resend_delay: the time between two repetitions of what fires.
         outgoing: how long one request may take, and where it may go.
         reassertion: how long a restarted Alertmanager needs to see what fires.
         name: what the cluster is called as a receiver.
-        templates: the receiver's own words.
+        templates: the receiver's own texts.
     """
 
     urls: tuple[str, ...]
@@ -53,12 +53,12 @@ class AlertmanagerOptions:
 
     @property
     def lifetime(self) -> timedelta:
-        """How long an alert lasts in Alertmanager if we fall silent."""
+        """How long an alert lasts in Alertmanager if it is not repeated."""
         return _LIFETIME_IN_RESENDS * max(self.interval, self.resend_delay)
 
 
 class Alertmanager(Receiver):
-    """Sends every change to all peers at once, and waits no longer than for the first that takes it.
+    """Sends every change to all peers at once, and waits no longer than for the first that accepts it.
 
     A peer that was away is brought up to date by its own repetitions: every peer is a `Reasserter`.
     """
@@ -100,7 +100,7 @@ class Alertmanager(Receiver):
         return outcomes
 
     async def aclose(self) -> None:
-        """Give up what is under way and close all connections."""
+        """Cancel requests under way and close all connections."""
         for task in self._under_way:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
@@ -120,7 +120,7 @@ class Alertmanager(Receiver):
         self._under_way.discard(task)
         error = None if task.cancelled() else task.exception()
         if isinstance(error, Exception):
-            # The other peers have perhaps taken it, and that counts: what one raises is a failure of that one.
+            # Another peer may have accepted it, which is enough: what one peer raises is a failure of that peer.
             _log.error("sending alerts failed unexpectedly", receiver=self._name, peer=peer.name, exc_info=error)
             peer.failed(AttemptError(unexpected(error)), 1)
 

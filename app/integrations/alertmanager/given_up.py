@@ -1,4 +1,4 @@
-"""An alert about ourselves: notifications were given up, and whoever waits for them should know."""
+"""An alert about Sloburn itself: notifications were given up."""
 
 import asyncio
 from collections import Counter
@@ -22,7 +22,7 @@ _REMEMBERED = timedelta(hours=1)
 
 
 class GivenUpAlert(Reasserter):
-    """Tells one Alertmanager, for an hour, which receivers have not taken what they were sent."""
+    """Fires at one Alertmanager, for an hour, for each receiver of which notifications were given up."""
 
     def __init__(self, api: AlertmanagerApi, given_up: GivenUp, *, external_url: str, lifetime: timedelta) -> None:
         self._api = api

@@ -50,7 +50,7 @@ class AlertmanagerPeer:
         return self._api.skew
 
     async def started_at(self) -> datetime | None:
-        """When it was started, in its own clock; None if it does not say.
+        """When it was started, in its own clock; None if the status has no such field.
 
         Raises:
             AttemptError: it cannot be reached.
@@ -82,7 +82,7 @@ class AlertmanagerPeer:
     def _try_render(self, notification: Notification, at: datetime) -> PostableAlert | Failed:
         """The alert, or why this one cannot be rendered: the others of its batch must not wait for it."""
         try:
-            # If its clock is ahead of ours, an end in our future may lie in its past, and it would notify nobody.
+            # If its clock is ahead of ours, an end in our future may be in its past, and it would not notify.
             alert = self._payload.alert(notification, at=at + timedelta(seconds=max(self.skew, 0.0)))
             orjson.dumps(alert)
         except Exception as error:  # noqa: BLE001  whatever it is, it concerns this alert only

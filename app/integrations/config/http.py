@@ -17,7 +17,7 @@ _PROXY_REMEDY = "write something like http://proxy.example.org:3128"
 
 @dataclass(frozen=True, slots=True)
 class HttpReader:
-    """Reads the parts of the file about HTTP; *proxy* is for whoever names none of their own."""
+    """Reads the parts of the file about HTTP; *proxy* is the default."""
 
     loader: SecretLoader
     proxy: ProxyOptions
@@ -55,7 +55,7 @@ class HttpReader:
         return secret
 
     def options(self, model: HttpModel | None, at: FieldPath) -> HttpOptions:
-        """What an `http_config` says."""
+        """The options of an `http_config`."""
         if model is None:
             return HttpOptions(proxy=self.proxy)
         return HttpOptions(

@@ -18,7 +18,7 @@ from app.yamldoc.read import add_errors, read_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedConfig:
-    """What the file says, usable only where *errors* is empty."""
+    """The content of the file, usable only where *errors* is empty."""
 
     config: DeliveryConfig
     errors: tuple[ErrorFinding, ...] = ()
@@ -27,7 +27,7 @@ class LoadedConfig:
 def load_config(
     file: Path | None, *, environment: Mapping[str, str], alertmanager_urls: Sequence[str] = ()
 ) -> LoadedConfig:
-    """Read the file; without one there is nobody but the Alertmanagers of the setting. Never raises for its content."""
+    """Read the file; without one there are only the Alertmanagers of the setting. Never raises for its content."""
     nothing = DeliveryConfig().with_alertmanagers(alertmanager_urls)
     if file is None:
         return LoadedConfig(config=nothing)

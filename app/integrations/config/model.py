@@ -77,7 +77,7 @@ class MatchModel(Model):
 
 
 class RouteModel(Model):
-    """Who is told of alerts that match."""
+    """The receivers of alerts that match."""
 
     match: MatchModel = Field(default_factory=MatchModel)
     receivers: tuple[Name, ...] = Field(min_length=1)
@@ -92,7 +92,7 @@ class OutgoingModel(ProxyModel):
 
 
 class HeartbeatModel(Model):
-    """A URL that is called for as long as ticks do their work."""
+    """A URL that is called for as long as evaluation is healthy."""
 
     url: Url | None = None
     url_file: FilePath | None = None
@@ -103,7 +103,7 @@ class HeartbeatModel(Model):
 
 
 class WatchdogModel(Model):
-    """An alert that always fires for as long as ticks do their work."""
+    """An alert that always fires for as long as evaluation is healthy."""
 
     receiver: Name
     alertname: Text = "Watchdog"

@@ -1,4 +1,4 @@
-"""Reads sections of the file: secrets, URLs and `http_config`; what is wrong is added to the findings."""
+"""Reads sections of the file: secrets, URLs and `http_config`; errors are added to the findings."""
 
 from dataclasses import dataclass
 from pathlib import Path

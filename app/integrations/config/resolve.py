@@ -38,7 +38,7 @@ Target = PagerDutyOptions | SlackWebhookOptions | SlackBotOptions | WebhookOptio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverConfig:
-    """One receiver: its *fallback* is told of what it never takes."""
+    """One receiver; its *fallback* gets what it rejects."""
 
     name: str
     target: Target
@@ -69,7 +69,7 @@ class WatchdogConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryConfig:
-    """Who is told, of what, and how."""
+    """Receivers, routes, and what belongs to all of them."""
 
     receivers: tuple[ReceiverConfig, ...] = ()
     routing: Routing = field(default_factory=Routing)
@@ -78,7 +78,7 @@ class DeliveryConfig:
     heartbeat: HeartbeatConfig | None = None
     watchdog: WatchdogConfig | None = None
     http: HttpOptions = field(default_factory=HttpOptions)
-    """For whoever has no `http_config`: the proxy of all."""
+    """For receivers without `http_config`: the proxy of all."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,7 +87,7 @@ class DeliveryConfig:
 
     @property
     def fallbacks(self) -> Mapping[str, str]:
-        """By receiver, who is told of what it never takes."""
+        """By receiver, the receiver of what it rejects."""
         return {one.name: one.fallback for one in self.receivers if one.fallback is not None}
 
     def with_alertmanagers(self, urls: Sequence[str]) -> "DeliveryConfig":
@@ -103,7 +103,7 @@ class DeliveryConfig:
 def resolve_config(
     model: ConfigModel, *, loader: SecretLoader, alertmanager_urls: Sequence[str]
 ) -> tuple[DeliveryConfig, list[FieldFinding]]:
-    """What the file says, and what is wrong with it; the former is usable only if nothing is."""
+    """The configuration of the file, and its errors; usable only if there are none."""
     proxy = HttpReader(loader, ProxyOptions()).proxy_of(model.outgoing, ("outgoing",))
     reader = _Reader(loader, HttpReader(loader, proxy))
     receivers = [reader.receiver(one, ("receivers", number)) for number, one in enumerate(model.receivers)]
@@ -208,11 +208,11 @@ class _Reader(SectionReader):
 
 
 def _routing(model: ConfigModel) -> Routing:
-    everybody = tuple(receiver.name for receiver in model.receivers)
-    default = model.default if model.default is not None else everybody
+    everyone = tuple(receiver.name for receiver in model.receivers)
+    default = model.default if model.default is not None else everyone
     routes = tuple(_route(route) for route in model.routes)
     routed = {*default, *(name for route in routes for name in route.receivers)}
-    unrouted = tuple(name for name in everybody if name not in routed)
+    unrouted = tuple(name for name in everyone if name not in routed)
     return Routing(routes=routes, default=default, unrouted=unrouted)
 
 

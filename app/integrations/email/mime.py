@@ -42,7 +42,7 @@ class Mailbox:
 
     @property
     def header(self) -> str:
-        """The mailbox as it stands in a header, folded."""
+        """The mailbox as a header has it, folded."""
         if not self.name:
             return self.address
         phrase = _phrase(self.name)

@@ -33,7 +33,7 @@ _SUBJECT_CHARS = 200
 _PERMANENT = 500
 _GOODBYE_S = 1.0
 _MOST_REMEMBERED = 1_000
-"""MessageRefs of which it is known who has them: a retry reaches those who do not."""
+"""Messages of which some recipients are known to have them: a retry goes to the others only."""
 _LOG_IN = frozenset({530, 534, 535, 538})
 
 
@@ -150,7 +150,7 @@ class Mail(Notifier):
             if options.username is not None and password is not None:
                 await client.login(options.username, password)
             outcome = await self._hand_over(client, content, reached)
-            # What was sent is sent, however the server says goodbye.
+            # The message is accepted by now, however the server closes the connection.
             with suppress(OSError, aiosmtplib.SMTPException, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_S):
                     await client.quit()

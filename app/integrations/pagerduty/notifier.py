@@ -34,7 +34,7 @@ _FINAL = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PagerDutyOptions:
-    """Which integration of PagerDuty is told; *url* differs by the region of the account."""
+    """The integration key of a PagerDuty service; *url* differs by the region of the account."""
 
     routing_key: Secret
     url: str = URL
@@ -119,7 +119,7 @@ def _bounded(body: dict[str, Any]) -> bytes:
     content = orjson.dumps(body)
     if len(content) <= _LARGEST:
         return content
-    # The fixed parts and links are a few KiB; what is large is many annotations or labels, each cut to 8 KiB.
+    # Fixed parts and links are a few KiB; only many annotations or labels, each cut to 8 KiB, are too large.
     details = list(body["payload"]["custom_details"].items())[:_MOST_DETAILS]
     cut = {name: shortened(value, _DETAIL_CHARS) for name, value in details if isinstance(value, str)}
     return orjson.dumps({**body, "payload": {**body["payload"], "custom_details": cut}})

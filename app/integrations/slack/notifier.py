@@ -98,7 +98,7 @@ class SlackBotOptions:
 
 
 class SlackBot(Notifier):
-    """A bot: the message that said that an alert fires is changed when it is over."""
+    """A bot: the firing message is changed when the alert is resolved."""
 
     tracks_alerts = False
     digests_ends = True
