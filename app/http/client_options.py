@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from app.http import IpAddress, NameLookupTimeoutError, Resolver, probe_file, resolve
+from app.http import IpAddress, NameLookupTimeoutError, Resolver, probe_file, resolve_host
 from app.http.addresses import AddressPolicy
 from app.http.failures import AttemptError, Failed, FailureReason
 from app.http.request_options import HttpOptions
@@ -29,7 +29,7 @@ class ClientOptions:
     policy: AddressPolicy = field(default_factory=AddressPolicy)
     deadline: timedelta = timedelta(seconds=10)
     ca_file: Path | None = None
-    resolver: Resolver = resolve
+    resolver: Resolver = resolve_host
     http: HttpOptions = field(default_factory=HttpOptions)
 
     def ssl_context(self) -> ssl.SSLContext:

@@ -22,7 +22,7 @@ class NameLookupTimeoutError(TimeoutError):
     """No name server has answered in time."""
 
 
-async def resolve(host: str, port: int, *, within_s: float = LOOKUP_S) -> Sequence[IpAddress]:
+async def resolve_host(host: str, port: int, *, within_s: float = LOOKUP_S) -> Sequence[IpAddress]:
     """The addresses of a host, as the system resolves it.
 
     Raises:

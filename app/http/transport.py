@@ -12,7 +12,7 @@ import httpcore
 import httpx
 from typing_extensions import override
 
-from app.http.resolving import LOOKUP_S, IpAddress, NameLookupTimeoutError, Resolver, resolve
+from app.http.resolving import LOOKUP_S, IpAddress, NameLookupTimeoutError, Resolver, resolve_host
 
 SocketOptions = Iterable[httpcore.SOCKET_OPTION]
 
@@ -20,7 +20,7 @@ SocketOptions = Iterable[httpcore.SOCKET_OPTION]
 class ResolvingBackend(httpcore.AsyncNetworkBackend):
     """Connects to the first address of a name that can be reached, each of several within *each_s* at most."""
 
-    def __init__(self, resolver: Resolver = resolve, *, each_s: float | None = None) -> None:
+    def __init__(self, resolver: Resolver = resolve_host, *, each_s: float | None = None) -> None:
         self._resolver = resolver
         self._each_s = each_s
         self._backend = httpcore.AnyIOBackend()
@@ -82,7 +82,7 @@ class ResolvingTransport(httpx.AsyncHTTPTransport):
         *,
         limits: httpx.Limits,
         proxy: httpx.Proxy | None = None,
-        resolver: Resolver = resolve,
+        resolver: Resolver = resolve_host,
         each_s: float | None = None,
     ) -> None:
         super().__init__(verify=verify, trust_env=False, http2=False, limits=limits, proxy=proxy)

@@ -8,7 +8,7 @@ from app.wording.links import is_link
 from app.wording.plain_text import shortened, visible
 from app.wording.sentences import description, summary
 from app.wording.template_values import figures
-from app.wording.templates import TemplateProblemError, Templates, is_template, render
+from app.wording.templates import TemplateProblemError, Templates, is_template, render_template
 
 TEMPLATE_ERROR = "template_error"
 """The annotation that says which templates could not be used, and why."""
@@ -44,7 +44,7 @@ def _written(notification: Notification, templates: Templates) -> tuple[dict[str
     }
     for name, text in (*notification.annotations, *own.items()):
         try:
-            written = render(text, {**figures(notification), **_words(said)}) if is_template(text) else text
+            written = render_template(text, {**figures(notification), **_words(said)}) if is_template(text) else text
         except TemplateProblemError as error:
             problems[name] = str(error)
             said.setdefault(name, text)

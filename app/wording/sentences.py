@@ -54,10 +54,10 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= _THOUSAND else f"{value:.4g}"
 
 
-def percent(ratio: float) -> str:
+def exact_percent(ratio: float) -> str:
     """An objective in percent, exactly.
 
-    >>> percent(0.999), percent(0.99995), percent(1 - 0.999)
+    >>> exact_percent(0.999), exact_percent(0.99995), exact_percent(1 - 0.999)
     ('99.9%', '99.995%', '0.1%')
     """
     return f"{ratio * 100:.10g}%"
@@ -128,7 +128,7 @@ def _events(notification: Notification) -> str:
     return (
         f"{_count(notification.bad)} of {_count(total)} events were bad in the last {notification.long}, "
         f"{share(notification.bad / total)}; "
-        f"the objective of {percent(notification.objective)} allows {percent(1 - notification.objective)}."
+        f"the objective of {exact_percent(notification.objective)} allows {exact_percent(1 - notification.objective)}."
     )
 
 

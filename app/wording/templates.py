@@ -167,7 +167,7 @@ def _compile(text: str) -> Template:
         raise TemplateProblemError(_one_line(error)) from error
 
 
-def render(text: str, values: Mapping[str, Any]) -> str:
+def render_template(text: str, values: Mapping[str, Any]) -> str:
     """The text that the template makes of the values.
 
     Raises:

@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from app.delivery.outcome import FailureReason
-from app.http import IpAddress, Resolver, resolve
+from app.http import IpAddress, Resolver, resolve_host
 from app.http.addresses import AddressPolicy
 from app.http.answers import Answer
 from app.http.client import CheckedClient, ClientOptions
@@ -80,7 +80,7 @@ def _post(
     redirects: int = 3,
     read: bool = False,
     deadline_s: float = 60.0,
-    resolver: Resolver = resolve,
+    resolver: Resolver = resolve_host,
     policy: AddressPolicy | None = None,
     ca_file: Path | None = None,
     headers: dict[str, str] | None = None,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from app.http import NameLookupTimeoutError, Resolver, ResolvingTransport, resolve
+from app.http import NameLookupTimeoutError, Resolver, ResolvingTransport, resolve_host
 from tests.support.name_service import Rebinding
 from tests.support.scripted_server import Scripted
 
@@ -35,16 +35,16 @@ def silent_name_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Ev
 
 def test_addresses_need_no_name_server(silent_name_server: threading.Event) -> None:
     assert not silent_name_server.is_set()
-    assert asyncio.run(resolve("127.0.0.1", 80)) == (ipaddress.ip_address("127.0.0.1"),)
-    assert asyncio.run(resolve("[::1]", 80)) == (ipaddress.ip_address("::1"),)
-    assert ipaddress.ip_address("127.0.0.1") in asyncio.run(resolve("localhost", 80))
+    assert asyncio.run(resolve_host("127.0.0.1", 80)) == (ipaddress.ip_address("127.0.0.1"),)
+    assert asyncio.run(resolve_host("[::1]", 80)) == (ipaddress.ip_address("::1"),)
+    assert ipaddress.ip_address("127.0.0.1") in asyncio.run(resolve_host("localhost", 80))
 
 
 def test_a_name_server_that_never_answers_takes_no_thread_that_others_wait_in(
     silent_name_server: threading.Event,
 ) -> None:
     async def play() -> None:
-        asking = [asyncio.create_task(resolve(f"host{number}.silent.example", 443)) for number in range(40)]
+        asking = [asyncio.create_task(resolve_host(f"host{number}.silent.example", 443)) for number in range(40)]
         await asyncio.sleep(0.05)
         # asyncio's own look-ups would have filled the executor by now.
         await asyncio.wait_for(asyncio.to_thread(lambda: None), 15)
@@ -52,7 +52,7 @@ def test_a_name_server_that_never_answers_takes_no_thread_that_others_wait_in(
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
         with pytest.raises(NameLookupTimeoutError, match=r"no name server answered for a\.silent\.example"):
-            await resolve("a.silent.example", 443, within_s=0.05)
+            await resolve_host("a.silent.example", 443, within_s=0.05)
 
     asyncio.run(play())
     assert not silent_name_server.is_set()
@@ -78,5 +78,5 @@ def test_a_client_looks_names_up_by_the_resolver_and_tries_every_address() -> No
 
 def test_a_client_gives_a_name_server_no_longer_than_a_connection(silent_name_server: threading.Event) -> None:
     with pytest.raises(httpx.ConnectTimeout):
-        _get("http://a.silent.example/", resolve, connect_s=0.2)
+        _get("http://a.silent.example/", resolve_host, connect_s=0.2)
     assert not silent_name_server.is_set()

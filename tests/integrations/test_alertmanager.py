@@ -14,7 +14,7 @@ from app.alerting import Notification, resolve
 from app.delivery import FailureReason
 from app.delivery.outcome import Deferred, Delivered, Failed, Outcome, Rejected
 from app.http import IpAddress, Resolver
-from app.http import resolve as resolve_name
+from app.http import resolve_host as resolve_name
 from app.http.client import ClientOptions
 from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
 from tests.store.notices import firing

@@ -22,7 +22,7 @@ from app.delivery.message_receiver import MessageReceiver
 from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.notifier import Notifier
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
-from app.http import Resolver, resolve
+from app.http import Resolver, resolve_host
 from app.http.client import ClientOptions
 from app.http.request_options import HttpOptions, ProxyOptions
 from app.http.secrets import FixedSecret
@@ -84,7 +84,7 @@ def _mail(
     *,
     deadline_s: float = 60.0,
     ca_file: Path | None = None,
-    resolver: Resolver = resolve,
+    resolver: Resolver = resolve_host,
     proxy: str | None = None,
     **changes: Any,
 ) -> Notifier:

@@ -19,7 +19,7 @@ from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.notifier import Notifier
 from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Rejected
 from app.http.secrets import FixedSecret
-from app.integrations.webhook.notifier import Webhook, WebhookOptions, fingerprint
+from app.integrations.webhook.notifier import Webhook, WebhookOptions, alert_fingerprint
 from app.slo import Cause, Severity
 from app.store import StoreError
 from app.store.outbox import idempotency_key
@@ -73,8 +73,8 @@ def test_the_keys_of_the_message_and_its_fingerprint_are_those_of_a_real_alertma
 
 
 def test_a_fingerprint_is_that_of_the_labels() -> None:
-    assert fingerprint({"a": "b"}) != fingerprint({"a": "c"})
-    assert fingerprint({}) == "cbf29ce484222325"
+    assert alert_fingerprint({"a": "b"}) != alert_fingerprint({"a": "c"})
+    assert alert_fingerprint({}) == "cbf29ce484222325"
 
 
 def test_a_message_is_signed_over_its_key_time_and_body() -> None:
@@ -293,7 +293,7 @@ def test_an_empty_label_is_none_as_to_alertmanager() -> None:
         "severity": "page",
         "slo_group_service": "web",
     }
-    assert alert["fingerprint"] == fingerprint(alert["labels"])
+    assert alert["fingerprint"] == alert_fingerprint(alert["labels"])
 
 
 def test_an_alert_that_cannot_be_written_is_found_in_a_digest() -> None:

@@ -12,7 +12,7 @@ from app.slo import SloId
 from app.wording import plain_text
 from app.wording.annotations import annotations
 from app.wording.template_values import NAMES, figures
-from app.wording.templates import TemplateProblemError, Templates, compile_template, render
+from app.wording.templates import TemplateProblemError, Templates, compile_template, render_template
 from tests.store.notices import firing, resolved
 
 HOSTILE = [
@@ -81,7 +81,7 @@ HOSTILE = [
 def test_what_reaches_beyond_the_values_is_refused_at_once(text: str) -> None:
     began = time.thread_time()
     with pytest.raises(TemplateProblemError):
-        render(text, figures(firing()))
+        render_template(text, figures(firing()))
     assert time.thread_time() - began < 5.0
 
 
@@ -100,7 +100,7 @@ def test_what_reaches_beyond_the_values_is_refused_at_once(text: str) -> None:
     ],
 )
 def test_what_people_want_to_say_can_be_said(text: str, said: str) -> None:
-    assert render(text, figures(firing())) == said
+    assert render_template(text, figures(firing())) == said
 
 
 def test_every_name_has_a_value() -> None:
@@ -109,20 +109,20 @@ def test_every_name_has_a_value() -> None:
 
 def test_values_are_no_templates() -> None:
     notice = firing(labels=(("team", "{{ service }}"),), service="{% raw %}")
-    assert render("{{ labels.team }} {{ service }}", figures(notice)) == "{{ service }} {% raw %}"
+    assert render_template("{{ labels.team }} {{ service }}", figures(notice)) == "{{ service }} {% raw %}"
 
 
 def test_a_long_result_is_refused() -> None:
     notice = firing(labels=(("team", "x" * 10_000),))
     with pytest.raises(TemplateProblemError, match="more than 8192 characters"):
-        render("{{ labels.team }}", figures(notice))
+        render_template("{{ labels.team }}", figures(notice))
 
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet="{}%()[]'\"|~ .,_*+-/0123456789abceilnorstux", max_size=120))
 def test_any_text_is_a_result_or_a_problem(text: str) -> None:
     try:
-        said = render(text, figures(firing()))
+        said = render_template(text, figures(firing()))
     except TemplateProblemError:
         return
     assert len(said) <= 8192
@@ -150,7 +150,7 @@ def test_a_template_that_fails_leaves_the_usual_words_and_is_said() -> None:
 
 def test_a_template_is_compiled_once() -> None:
     assert compile_template("{{ slo }}") is compile_template("{{ slo }}")
-    assert render("{{ slo }}", figures(resolved(SloId("other")))) == "other"
+    assert render_template("{{ slo }}", figures(resolved(SloId("other")))) == "other"
 
 
 FAILING = [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from app.integrations.config.model import ConfigModel
+from app.integrations.config.model import FileModel
 from app.integrations.config.resolve import DeliveryConfig, resolve_config
 from app.integrations.config.secret_loader import SecretLoader
 from app.integrations.config.structure import CONFIG
@@ -36,7 +36,7 @@ def load_config(
     if document is None:
         return LoadedConfig(config=nothing, errors=findings.errors)
     try:
-        model = ConfigModel.model_validate(document.root)
+        model = FileModel.model_validate(document.root)
     except ValidationError as error:
         add_errors(explain(error, CONFIG, document), document, findings)
         return LoadedConfig(config=nothing, errors=findings.errors)

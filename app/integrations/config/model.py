@@ -110,7 +110,7 @@ class WatchdogModel(Model):
     labels: dict[LabelName, Text] = Field(default_factory=dict)
 
 
-class ConfigModel(Model):
+class FileModel(Model):
     """The whole file."""
 
     receivers: tuple[ReceiverModel, ...] = ()

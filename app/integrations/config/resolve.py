@@ -14,7 +14,7 @@ from app.http.request_options import HttpOptions, ProxyOptions
 from app.http.secrets import Secret
 from app.integrations.alertmanager.config import AlertmanagerModel, AlertmanagerTargets
 from app.integrations.config.http import HttpReader
-from app.integrations.config.model import ConfigModel, HeartbeatModel, ReceiverModel, RouteModel
+from app.integrations.config.model import FileModel, HeartbeatModel, ReceiverModel, RouteModel
 from app.integrations.config.reader import SectionReader
 from app.integrations.config.secret_loader import SecretLoader
 from app.integrations.email.config import EmailModel, resolve_email, resolve_email_proxy
@@ -101,7 +101,7 @@ class DeliveryConfig:
 
 
 def resolve_config(
-    model: ConfigModel, *, loader: SecretLoader, alertmanager_urls: Sequence[str]
+    model: FileModel, *, loader: SecretLoader, alertmanager_urls: Sequence[str]
 ) -> tuple[DeliveryConfig, list[FieldFinding]]:
     """The configuration of the file, and its errors; usable only if there are none."""
     proxy = HttpReader(loader, ProxyOptions()).proxy_of(model.outgoing, ("outgoing",))
@@ -207,7 +207,7 @@ class _Reader(SectionReader):
         return Templates(summary=model.templates.summary, description=model.templates.description)
 
 
-def _routing(model: ConfigModel) -> Routing:
+def _routing(model: FileModel) -> Routing:
     everyone = tuple(receiver.name for receiver in model.receivers)
     default = model.default if model.default is not None else everyone
     routes = tuple(_route(route) for route in model.routes)
@@ -226,7 +226,7 @@ def _route(model: RouteModel) -> Route:
     )
 
 
-def _findings(model: ConfigModel, *, set_by_setting: bool) -> Iterator[FieldFinding]:
+def _findings(model: FileModel, *, set_by_setting: bool) -> Iterator[FieldFinding]:
     known = [receiver.name for receiver in model.receivers]
     if set_by_setting:
         known.insert(0, ALERTMANAGER)
@@ -247,7 +247,7 @@ def _findings(model: ConfigModel, *, set_by_setting: bool) -> Iterator[FieldFind
         yield from _watchdog(model, known, model.watchdog.receiver, set_by_setting=set_by_setting)
 
 
-def _watchdog(model: ConfigModel, known: Sequence[str], name: str, *, set_by_setting: bool) -> Iterator[FieldFinding]:
+def _watchdog(model: FileModel, known: Sequence[str], name: str, *, set_by_setting: bool) -> Iterator[FieldFinding]:
     at: FieldPath = ("watchdog", "receiver")
     yield from _unknown([name], known, at, listed=False)
     able = {one.name for one in model.receivers if one.alertmanager is not None}

@@ -81,7 +81,7 @@ def letter(headers: Mapping[str, str], *, plain: str, html: str) -> bytes:
     return head.encode("ascii") + body.as_bytes()
 
 
-def words(name: str, text: str) -> str:
+def encoded_words(name: str, text: str) -> str:
     """Text as the value of the header *name*, folded; nothing in it is taken for an encoded word."""
     text = one_line(text)
     plain = text.isascii() and "=?" not in text

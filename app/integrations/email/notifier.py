@@ -24,7 +24,7 @@ from app.http.failures import AttemptError
 from app.http.secrets import Secret
 from app.http.sockets import connected_socket
 from app.http.tunnels import tunnel
-from app.integrations.email.mime import letter, mailboxes, parse_mailbox, words
+from app.integrations.email.mime import encoded_words, letter, mailboxes, parse_mailbox
 from app.store.outbox import idempotency_key
 from app.wording.messages import MessageText, MessageWriter
 from app.wording.plain_text import one_line, shortened
@@ -189,7 +189,7 @@ class Mail(Notifier):
     def _letter(self, message: OutgoingMessage) -> bytes:
         said = self._writer.words(message.notifications)
         headers = {
-            "Subject": words("Subject", shortened(f"[{_mark(message)}] {said.headline}", _SUBJECT_CHARS)),
+            "Subject": encoded_words("Subject", shortened(f"[{_mark(message)}] {said.headline}", _SUBJECT_CHARS)),
             "From": self._sender.header,
             "To": mailboxes(self._to),
             "Date": format_datetime(self._clock.now()),

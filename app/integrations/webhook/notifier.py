@@ -125,7 +125,7 @@ def signature(body: bytes, *, key: str, secret: str, at: datetime) -> dict[str, 
     return {"webhook-id": key, "webhook-timestamp": stamp, "webhook-signature": f"v1,{digest}"}
 
 
-def fingerprint(own: Mapping[str, str]) -> str:
+def alert_fingerprint(own: Mapping[str, str]) -> str:
     """What Alertmanager calls an alert with these labels: FNV-1a over the sorted pairs."""
     value = _FNV_OFFSET
     for name, text in sorted(own.items()):
@@ -169,7 +169,7 @@ def _alert(notification: Notification, writer: MessageWriter) -> dict[str, Any]:
         if firing or notification.ends_at is None
         else notification.ends_at.astimezone(UTC).isoformat(),
         "generatorURL": slo_page(writer.external_url, notification),
-        "fingerprint": fingerprint(own),
+        "fingerprint": alert_fingerprint(own),
     }
 
 
