@@ -22,7 +22,9 @@ from app.slo import Severity
 from app.store import StoreError
 from app.store.outbox import OutboxEntry, idempotency_key
 
+# A database that fails is asked again at this pace: often enough for a page, seldom enough for a disk that is full.
 _AGAIN = timedelta(seconds=5)
+# Shown with every page that is in memory only, so that its reader knows that a crash would lose it.
 _DURABILITY = ("durability", "degraded")
 
 _Key = tuple[str, str]

@@ -24,7 +24,9 @@ _log = structlog.get_logger(__name__)
 # within this time is left for the next pass.
 _BEGIN_WITHIN_S = 12.0
 _MINUTE_S = 60.0
+# What was not begun in this pass is due again at once, but not in a busy loop.
 _SOON = timedelta(seconds=1)
+# Bodies of errors may be whole HTML pages; their beginning names the reason.
 _DETAIL_CHARS = 300
 # A single SLO without data reads better as a message of its own.
 _FEWEST_IN_DIGEST = 2

@@ -41,6 +41,7 @@ class Deferred:
 
 Outcome = Delivered | Rejected | Deferred | Failed
 
+# A rejection comes before a deferral or failure: the peers of a cluster have one configuration, and reject alike.
 _PREFERENCE: tuple[type[Outcome], ...] = (Delivered, Rejected, Deferred, Failed)
 
 

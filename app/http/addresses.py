@@ -24,8 +24,10 @@ _METADATA: frozenset[IpAddress] = frozenset(
         "fd20:ce::254",
     )
 )
+# Addresses that carry an IPv4 address, by RFC 6052, RFC 8215 and RFC 4291: what they lead to is checked too.
 _NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
 _IPV4_COMPATIBLE = ipaddress.IPv6Network("::/96")
+# Carrier-grade NAT (RFC 6598), which Python does not call private.
 _SHARED = ipaddress.IPv4Network("100.64.0.0/10")
 _LAST_32_BITS = 0xFFFFFFFF
 

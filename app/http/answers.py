@@ -8,6 +8,7 @@ from http import HTTPStatus
 from app.http.dates import retry_after
 from app.http.failures import Failed, FailureReason
 
+# After a day the entry is given up anyway; a Retry-After in years must not overflow a date.
 _LONGEST_WAIT_S = 86_400.0
 _REASONS: Mapping[int, FailureReason] = {
     HTTPStatus.TOO_MANY_REQUESTS: FailureReason.RATE_LIMITED,

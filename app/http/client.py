@@ -19,7 +19,9 @@ from app.http.sending import Sender, port_of
 
 __all__ = ["CheckedClient", "ClientOptions", "checked_addresses", "parse_target"]
 
+# Enough for the error of every service; a receiver that answers without end costs no more memory.
 _MOST_READ = 64 * 1024
+# Not 303, which asks for a GET: the message would be lost.
 _REDIRECTS = frozenset(
     {
         HTTPStatus.MOVED_PERMANENTLY,

@@ -19,6 +19,7 @@ class FailureReason(StrEnum):
     INTERNAL = "internal"
 
 
+# A 5xx counts too: a gateway answers 502 and 504 for a service that may have accepted the request.
 _UNANSWERED = frozenset({FailureReason.TIMEOUT, FailureReason.UNREACHABLE, FailureReason.SERVER_ERROR})
 
 

@@ -12,6 +12,7 @@ from typing_extensions import override
 from app.http import SecretFileError, is_header_value, known_secret, read_secret, read_secret_now
 from app.http.failures import AttemptError, Failed, FailureReason
 
+# Shorter secrets would blank common words of error texts.
 _SHORTEST_REDACTED = 4
 _SHORTEST_STEP = 8
 """Segments of a path; shorter ones, such as `v2`, are common words."""

@@ -17,6 +17,7 @@ UNLIMITED = httpx.Limits(max_connections=None, max_keepalive_connections=0)
 """Senders bound how many requests are under way. A pool with a limit loses a place for good with each request that is
 broken off while it connects (https://github.com/encode/httpcore/issues/1093); and a connection that is kept was made
 to an address that was checked long ago."""
+# The URL of a proxy may be a secret that rotates; clients of old URLs are closed beyond these.
 _MOST_PROXIES = 4
 
 

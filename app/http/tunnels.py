@@ -10,6 +10,7 @@ from app.http.client_options import ClientOptions, checked_addresses
 from app.http.failures import AttemptError, Failed, FailureReason
 from app.http.sockets import connected_socket
 
+# The headers of a proxy are below 1 KiB; one that sends headers without end is cut off.
 _LONGEST_ANSWER = 16 * 1024
 _HTTP_PORT = 80
 

@@ -15,6 +15,7 @@ from app.integrations.config import AlertmanagerTargets, DeliveryConfig, Receive
 
 _log = structlog.get_logger(__name__)
 _REASON = "this receiver is no longer configured to be notified of it; the alert may still fire"
+# The caller bounds the time to some seconds, so retries are quick.
 _AGAIN = timedelta(seconds=1)
 
 

@@ -15,6 +15,7 @@ from app.http.failures import AttemptError
 from app.http.secrets import Secret, redacted
 
 _log = structlog.get_logger(__name__)
+# Services behind a short URL redirect once or twice.
 _REDIRECTS = 3
 
 IsHealthy = Callable[[], bool]

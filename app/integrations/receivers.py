@@ -25,6 +25,7 @@ from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.wording.messages import MessageWriter
 
 _RESEND = timedelta(minutes=1)
+# As for alerts: three repetitions may be lost.
 _LIFETIME_IN_RESENDS = 4
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote, urlsplit
 from app.alerting import Notification
 
 _ANNOTATIONS = (("runbook_url", "Runbook"), ("dashboard", "Dashboard"))
+# Longer URLs are cut or refused by browsers, proxies and chat clients.
 _LONGEST = 2_048
 
 

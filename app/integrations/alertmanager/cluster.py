@@ -24,6 +24,7 @@ from app.wording.templates import Templates
 _log = structlog.get_logger(__name__)
 # An alert survives three repetitions that are lost, and ends by itself four minutes after the last.
 _LIFETIME_IN_RESENDS = 4
+# All peers are busy with earlier requests, which end within their deadline.
 _SOON = timedelta(seconds=1)
 
 

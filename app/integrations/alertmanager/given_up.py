@@ -18,6 +18,7 @@ from app.store import StoreError
 GivenUp = Callable[[datetime], Sequence[str]]
 """The receiver of every notification that was given up since a time; may block."""
 
+# Long enough to be seen, short enough to end soon after the receiver works again.
 _REMEMBERED = timedelta(hours=1)
 
 

@@ -15,6 +15,7 @@ from email.policy import compat32
 
 from app.wording.plain_text import one_line
 
+# RFC 2047: a line of a header with encoded words has 76 characters at most.
 _LINE_CHARS = 76
 _LINE_END = "\r\n"
 _POLICY = compat32.clone(linesep=_LINE_END)

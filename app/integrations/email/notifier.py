@@ -29,11 +29,14 @@ from app.store.outbox import idempotency_key
 from app.wording.messages import MessageText, MessageWriter
 from app.wording.plain_text import one_line, shortened
 
+# Readers show 60 to 80 characters; RFC 5322 allows 998 in a line.
 _SUBJECT_CHARS = 200
 _PERMANENT = 500
+# The message is accepted before QUIT, so a server that does not answer it costs a second only.
 _GOODBYE_S = 1.0
 _MOST_REMEMBERED = 1_000
 """Messages of which some recipients are known to have them: a retry goes to the others only."""
+# RFC 4954: the login is missing, too weak, wrong, or needs TLS.
 _LOG_IN = frozenset({530, 534, 535, 538})
 
 

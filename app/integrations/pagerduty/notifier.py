@@ -24,6 +24,7 @@ from app.wording.messages import MessageText, MessageWriter
 from app.wording.plain_text import shortened, visible
 
 URL = "https://events.pagerduty.com/v2/enqueue"
+# Limits of the Events API v2: 1,024 characters of summary, 512 KB of body.
 _SUMMARY_CHARS = 1024
 _LARGEST = 500_000
 _DETAIL_CHARS = 1_000

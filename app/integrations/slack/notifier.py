@@ -26,6 +26,7 @@ from app.wording.plain_text import shortened, visible
 
 API = "https://slack.com/api"
 _SCHEME = "://"
+# Slack collapses longer texts, and the links come after the text.
 _TEXT_CHARS = 3_000
 _HEADLINE_CHARS = 1_000
 _RED, _AMBER, _GREEN = "#cc0000", "#e69900", "#2e8540"
@@ -43,6 +44,7 @@ _PASSING: Mapping[str, FailureReason] = {
     "request_timeout": FailureReason.TIMEOUT,
     "team_added_to_org": FailureReason.SERVER_ERROR,
 }
+# The firing message was deleted or is too old to edit: the end is posted as a new message.
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"})
 
 

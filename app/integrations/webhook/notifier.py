@@ -26,8 +26,11 @@ from app.http.secrets import PlainValue, Secret, header_of
 from app.wording.links import slo_page
 from app.wording.messages import MessageWriter
 
+# As the HTTP clients of most consumers; each hop is checked.
 _REDIRECTS = 3
+# Go's zero time, which Alertmanager sends for an alert that has not ended.
 _NOT_ENDED = "0001-01-01T00:00:00Z"
+# FNV-1a with 64 bits, as Prometheus's model.LabelSet.Fingerprint.
 _FNV_OFFSET = 14695981039346656037
 _FNV_PRIME = 1099511628211
 _64_BITS = 0xFFFFFFFFFFFFFFFF
