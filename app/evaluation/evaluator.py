@@ -119,6 +119,7 @@ class Evaluator:
         self._shown_at = datetime.min.replace(tzinfo=UTC)
         with database.read() as transaction, database.unreadable_is_damaged():
             keeper.load(transaction)
+            self._ledger_writer.forget_unfinished_history()
             stored = load_alerts(transaction)
             self._stepped = load_stepped(transaction)
         self._alerts = dict(stored.alerts)
@@ -238,6 +239,7 @@ class Evaluator:
             not tracked.backfilled
             and tracked.problem is None
             and tracked.history_problem is None
+            and tracked.partial_history is None
             and tracked.refusal is None
             for tracked in self._ledger_writer.tracked_slis
         )

@@ -120,6 +120,9 @@ def _window_read(members: Sequence[Member], ledger: Ledger, rows: Ints, start_s:
     # Where less history than a window is wanted, all of it is all there will be.
     for index in np.flatnonzero(~read).tolist():
         read[index] = members[index].tracked.backfilled
+    for index, member in enumerate(members):
+        if member.tracked.partial_history is not None:
+            read[index] = start_s[index] >= member.tracked.complete_from_s
     return read
 
 

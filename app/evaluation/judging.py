@@ -106,7 +106,7 @@ def judge_all(
         stale = states[index].stale
         policies = member.slo.alerting.policies
         known = tuple(alert for alert in before.get(member.id, ()) if alert.cause is Cause.BURN)
-        whole = columns.partial(index) is None
+        whole = all(columns.partial(index, policy) is None for policy in policies)
         if not stale and whole and _at_rest(known, policies) and columns.calm(index, policies):
             alerts[member.id] = (*known, *alerts.get(member.id, ()))
             continue
@@ -333,18 +333,21 @@ class _Columns:
             rules=tiers,
             stale=stale,
             stale_because=why_not_measured(self._members[index].tracked) if stale else None,
-            partial=self.partial(index),
+            partial=self.partial(index, policy),
             recent=recent,
             error_budget=error_budget,
         )
 
-    def partial(self, index: int) -> str | None:
+    def partial(self, index: int, policy: SeverityPolicy) -> str | None:
         """Why what was counted of a member may show a burn, but never that there is none; None if it may."""
         if self._hides_errors[index]:
             return "more good events than events are counted, which hides errors"
         ended_s, tracked = self._ended_s[index], self._members[index].tracked
         if ended_s == ended_s:  # noqa: PLR0124  NaN
             return ended_series(tracked, ended_s)
+        longest_s = max(rule.long.total_seconds() for rule in policy.rules)
+        if tracked.partial_history is not None and self.as_of[index] - longest_s < tracked.complete_from_s:
+            return tracked.partial_history_explained
         return tracked.partial_explained
 
     def _counts(self, index: int, length: timedelta) -> WindowCounts:

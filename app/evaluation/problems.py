@@ -324,7 +324,9 @@ def _of_contradiction(found: Contradiction) -> Problem:
 
 
 def _history_unreadable(tracked: TrackedSli) -> str | None:
-    """Why history is not being read, though some is missing."""
+    """Why history is not being read whole, though some is missing."""
+    if tracked.partial_history_explained is not None:
+        return f"data is missing from the history: {tracked.partial_history_explained}"
     if tracked.backfilled or tracked.history_problem is None:
         return None
     return f"history cannot be read now: {tracked.history_problem}"

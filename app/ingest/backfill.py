@@ -12,7 +12,7 @@ from app.ingest.ledger_writer import LedgerWriter
 from app.ingest.ports import Source
 from app.ingest.query_batcher import QueryBatcher, QueryResults
 from app.ingest.tracked_slis import TrackedSli
-from app.prometheus import BadQueryError, Matrix, TimedOutError, TooLargeError
+from app.prometheus import BadQueryError, Matrix, PartialDataError, TimedOutError, TooLargeError
 from app.slo import format_duration
 
 _log = structlog.get_logger(__name__)
@@ -35,7 +35,8 @@ class Backfill:
         self._ledger_writer = ledger_writer
         self._batcher = batcher
         self.source = _Bounded(source, asyncio.Semaphore(_AT_ONCE))
-        self._pauses: dict[str, tuple[datetime, float]] = {}
+        # Of an SLI and of what is older than its newest range with data missing: until when it waits, and for how long.
+        self._pauses: dict[tuple[str, bool], tuple[datetime, float]] = {}
         self._shares: dict[str, float] = {}
         self._too_large: set[str] = set()
         self._said_at: datetime | None = None
@@ -54,24 +55,35 @@ class Backfill:
         if time_range is None:
             return None, None
         return time_range, await history_reader.read(
-            time_range, tracked_slis, self._batcher, self.source, deadline=_DEADLINE_S
+            time_range, tracked_slis, self._batcher, self.source, deadline=_DEADLINE_S, partial=True
         )
 
     def enter(self, time_range: TimeRange, answers: QueryResults, now: datetime) -> None:
         """Count the answers; SLIs that were not answered are asked again later, for a smaller piece."""
-        if answers.answered:
+        self._enter_partial(time_range, answers)
+        # What goes on before a range with data missing is not final, even if it is whole.
+        whole = [tracked for tracked in answers.answered if tracked.complete_from_s == time_range.until_s]
+        if whole:
+            for tracked in whole:
+                if tracked.partial_history is not None:
+                    _log.info("history is whole again and is counted again", query=tracked.query)
+                    self._ledger_writer.forget_partial_past(tracked)
             self._ledger_writer.count_past(
-                answers.answered, answers.samples, since_s=time_range.since_s, until_s=time_range.until_s
+                whole,
+                self._batcher.series_index.only(answers.samples, whole),
+                since_s=time_range.since_s,
+                until_s=time_range.until_s,
             )
-        for tracked in answers.answered:
-            self._pauses.pop(tracked.key, None)
+        for tracked in whole:
+            self._pauses.pop((tracked.key, False), None)
             if tracked.key not in self._too_large:
                 # A timeout need not have been a matter of size.
                 self._shares[tracked.key] = min(1.0, _GROWTH * self._shares.get(tracked.key, 1.0))
         for tracked, error in answers.failed:
-            _, pause = self._pauses.get(tracked.key, (now, _FIRST_PAUSE_S / 2))
+            asked = tracked.key, tracked.complete_from_s != time_range.until_s
+            _, pause = self._pauses.get(asked, (now, _FIRST_PAUSE_S / 2))
             pause = min(pause * 2, _LONGEST_PAUSE_S)
-            self._pauses[tracked.key] = now + timedelta(seconds=pause), pause
+            self._pauses[asked] = now + timedelta(seconds=pause), pause
             if isinstance(error, _TOO_MUCH):
                 self._shares[tracked.key] = max(_SMALLEST_SHARE, self._shares.get(tracked.key, 1.0) / 2)
             if isinstance(error, _TOO_LARGE):
@@ -79,16 +91,52 @@ class Backfill:
             _log.warning("history cannot be read now", query=tracked.query, error=str(error), again_in_s=pause)
         self._say(now)
 
+    def _enter_partial(self, time_range: TimeRange, answers: QueryResults) -> None:
+        """Count ranges with data missing, and those before them; the newest of an SLI is asked for again."""
+        counted = []
+        for tracked in tuple(answers.answered):
+            said = answers.partial.get(tracked.key)
+            first = tracked.complete_from_s == time_range.until_s
+            if first and said is not None:
+                answers.answered.remove(tracked)
+                answers.failed.append((tracked, PartialDataError(said)))
+                if tracked.partial_history is None:
+                    tracked.partial_history = said
+                    counted.append(tracked)
+            elif tracked.partial_history_from_s == time_range.until_s:
+                counted.append(tracked)
+        if counted:
+            self._ledger_writer.count_partial_past(
+                counted,
+                self._batcher.series_index.only(answers.samples, counted),
+                since_s=time_range.since_s,
+                until_s=time_range.until_s,
+            )
+
+    def _missing_from_s(self, tracked: TrackedSli, now: datetime) -> float | None:
+        """The end of the newest history that is to be read of an SLI, None if none is now.
+
+        What is older than a range with data missing is read before that is asked for again.
+        """
+        older_s = tracked.partial_history_from_s
+        if older_s is not None and older_s > tracked.wanted_from_s and not self._waits(tracked, now, older=True):
+            return older_s
+        return None if self._waits(tracked, now, older=False) else tracked.complete_from_s
+
+    def _waits(self, tracked: TrackedSli, now: datetime, *, older: bool) -> bool:
+        pause = self._pauses.get((tracked.key, older))
+        return pause is not None and now < pause[0]
+
     def _next(self, now: datetime) -> tuple[TimeRange, list[TrackedSli]] | tuple[None, list[TrackedSli]]:
         missing: dict[TimeRange, list[TrackedSli]] = {}
         for tracked in self._ledger_writer.tracked_slis:
-            pause = self._pauses.get(tracked.key)
             if tracked.refusal is not None or not tracked.started or tracked.backfilled:
                 continue
-            if pause is not None and now < pause[0]:
+            missing_from_s = self._missing_from_s(tracked, now)
+            if missing_from_s is None:
                 continue
             time_range = history_reader.next_stretch(
-                tracked.complete_from_s,
+                missing_from_s,
                 tracked.wanted_from_s,
                 now_s=now.timestamp(),
                 share=self._shares.get(tracked.key, 1.0),
@@ -100,7 +148,10 @@ class Backfill:
         newest = max(missing, key=lambda time_range: (time_range.until_s, time_range.since_s))
         # It may be for one SLI among them that none was answered.
         longest = max(
-            self._pauses[tracked.key][1] if tracked.key in self._pauses else 0.0 for tracked in missing[newest]
+            self._pauses[tracked.key, older][1] if (tracked.key, older) in self._pauses else 0.0
+            for tracked in missing[newest]
+            for older in (False, True)
+            if not (older is False and tracked.partial_history is not None)
         )
         most = _MOST_SLIS if not longest else max(1, int(_MOST_SLIS * _FIRST_PAUSE_S / (2 * longest)))
         return newest, missing[newest][:most]

@@ -66,10 +66,16 @@ def next_stretch(complete_from_s: float, wanted_from_s: float, *, now_s: float, 
 
 
 async def read(
-    time_range: TimeRange, tracked_slis: Sequence[TrackedSli], batcher: QueryBatcher, source: Source, *, deadline: float
+    time_range: TimeRange,
+    tracked_slis: Sequence[TrackedSli],
+    batcher: QueryBatcher,
+    source: Source,
+    *,
+    deadline: float,
+    partial: bool = False,
 ) -> QueryResults:
-    """The samples of a time range of history, as many as exact counts need."""
-    reader = _Reader(batcher=batcher, source=source, deadline=deadline)
+    """The samples of a time range of history, as many as exact counts need; if *partial*, data may be missing."""
+    reader = _Reader(batcher=batcher, source=source, deadline=deadline, partial=partial)
     if time_range.width_s is None:
         return await reader.raw(time_range.since_s, time_range.until_s, tracked_slis)
     return await reader.cells(time_range, time_range.width_s, tracked_slis)
@@ -80,6 +86,7 @@ class _Reader:
     batcher: QueryBatcher
     source: Source
     deadline: float
+    partial: bool
 
     async def raw(self, since_s: float, until_s: float, tracked_slis: Sequence[TrackedSli]) -> QueryResults:
         """All samples of a time range, and those of a look-back before and after it."""
@@ -90,7 +97,7 @@ class _Reader:
             return self.source.instant(raw_samples(selector, span_ms), at, deadline=self.deadline)
 
         labels = self._labels(at, span_ms)
-        return await self.batcher.samples(tracked_slis, one, labels=labels, most=_MOST_SELECTORS)
+        return await self.batcher.samples(tracked_slis, one, labels=labels, most=_MOST_SELECTORS, partial=self.partial)
 
     def _labels(self, at: datetime, span_ms: int) -> LabelQueries:
         return LabelQueries(source=self.source, at=at, span_ms=span_ms, deadline=self.deadline)
@@ -109,11 +116,16 @@ class _Reader:
             return self.source.range(expr, start, end, step, deadline=self.deadline)
 
         labels = self._labels(end, round((end - start).total_seconds() * 1000))
-        values = await self.batcher.samples(tracked_slis, edges, labels=labels, most=_MOST_SELECTORS)
+        values = await self.batcher.samples(
+            tracked_slis, edges, labels=labels, most=_MOST_SELECTORS, partial=self.partial
+        )
         # Functions drop the metric's name: series of several names would become one, which Prometheus refuses.
         unnamed = [tracked for tracked in values.answered if not _names_its_metrics(tracked)]
         named = [tracked for tracked in values.answered if _names_its_metrics(tracked)]
-        changes = await self.batcher.samples(named, resets, labels=labels, most=_MOST_SELECTORS, nameless=True)
+        changes = await self.batcher.samples(
+            named, resets, labels=labels, most=_MOST_SELECTORS, nameless=True, partial=self.partial
+        )
+        partial = values.partial | changes.partial
         readable = changes.answered + unnamed
         registry = self.batcher.series_index.registry
         cells = Cells.of(
@@ -132,11 +144,12 @@ class _Reader:
             repaired = await self.raw(since_s, until_s, members)
             parts.append(cells.mark(repaired.samples, registry.arrays.row[repaired.samples.counter], broken))
             failed |= {tracked.key: (tracked, error) for tracked, error in repaired.failed}
+            partial |= repaired.partial
         answered = [tracked for tracked in readable if tracked.key not in failed]
         samples = Samples.joined(parts)
         if failed:
             samples = self.batcher.series_index.only(samples, answered)
-        return QueryResults(answered=answered, failed=list(failed.values()), samples=samples)
+        return QueryResults(answered=answered, failed=list(failed.values()), samples=samples, partial=partial)
 
     def _broken(self, cells: Cells, tracked_slis: Sequence[TrackedSli]) -> Bools:
         """Which cells of which rows are to be read raw, shape (rows, cells); an SLI's rows are read together."""

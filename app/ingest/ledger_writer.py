@@ -140,6 +140,34 @@ class LedgerWriter:
         self._absorb(past.cursor, rows)
         self._record(Increments.joined(increments), Stage.PAST)
 
+    def count_partial_past(
+        self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
+    ) -> None:
+        """Count a range of history from which data is missing, until it is counted again.
+
+        First values are not counted: whether a series is new is not known where older samples may be missing.
+        """
+        registry = self.ledger.registry
+        stood = stand(samples, registry, until=since_s, within_s=PACE_GRID_S)
+        past = count(samples.after(since_s), stood, registry, until=until_s, gap_s=self.ledger.gap_s)
+        for tracked in tracked_slis:
+            tracked.partial_history_from_s = since_s
+            self.place_history(tracked)
+        self._record(past.increments, Stage.PAST)
+
+    def forget_partial_past(self, tracked: TrackedSli) -> None:
+        """Take back all that was counted before the whole history begins, such as a range with data missing."""
+        for row in tracked.rows.values():
+            self.ledger.forget_until(row, tracked.complete_from_s)
+        tracked.partial_history = tracked.partial_history_from_s = None
+        self.place_history(tracked)
+
+    def forget_unfinished_history(self) -> None:
+        """After a restart, take back history from which data was missing: which that was is not stored."""
+        for tracked in self.tracked_slis:
+            if tracked.started and not tracked.backfilled:
+                self.forget_partial_past(tracked)
+
     def detail(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, hour: int) -> None:
         """Learn the slots of one hour of the past, which windows are about to leave."""
         begin_s, registry = (hour - 1) * float(HOUR_S), self.ledger.registry
@@ -155,7 +183,9 @@ class LedgerWriter:
         A window of an SLI that has gone ends where it was last seen, and begins before what is wanted now.
         """
         whole = tracked.backfilled and tracked.horizon_s <= self.history_s
-        self.ledger.place(rows_of([tracked]), complete_from_s=0.0 if whole else tracked.complete_from_s)
+        counted_from_s = tracked.partial_history_from_s
+        counted_from_s = tracked.complete_from_s if counted_from_s is None else counted_from_s
+        self.ledger.place(rows_of([tracked]), complete_from_s=0.0 if whole else counted_from_s)
 
     def adopt(self, tracked_slis: Sequence[TrackedSli]) -> None:
         """Make final what was counted so far, since it cannot be counted again."""

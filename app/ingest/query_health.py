@@ -17,7 +17,10 @@ from app.prometheus import (
 )
 
 _log = structlog.get_logger(__name__)
-_HISTORY_REMEDY = "it is read when it is whole; SLOBURN_PROMETHEUS_PARTIAL=accept counts what there is"
+_HISTORY_REMEDY = (
+    "what there is counts meanwhile, and is counted again when it is whole; "
+    "SLOBURN_PROMETHEUS_PARTIAL=accept takes it for whole"
+)
 _OURS = (BadQueryError, TooLargeError, UnsupportedResultError)
 
 

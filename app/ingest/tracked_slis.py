@@ -46,6 +46,8 @@ class TrackedSli:
     *unmeasured* are histograms without the bucket at the threshold, each with when it was seen last, and *buckets* the
     bounds that they do have, as far as they have been asked for. *refusal* is why the SLI is not evaluated at all.
     *partial* says what is missing from what was read last, which is then not final, and *partial_since_s* since when.
+    *partial_history* says what is missing from the history before *complete_from_s*, which has been counted back to
+    *partial_history_from_s* all the same, and is counted again once it is whole; None where it is not so.
     The next reads begin at *read_from_s* and *settle_from_s*, where samples may be *late*; *long_reads* are those that
     went back further than a slot.
     *impossible_samples* says that the last evaluation left out samples that are negative, infinite or beyond 64 bits,
@@ -74,6 +76,8 @@ class TrackedSli:
     history_problem: str | None = None
     partial: str | None = None
     partial_since_s: float = 0.0
+    partial_history: str | None = None
+    partial_history_from_s: float | None = None
     read_from_s: float = 0.0
     settle_from_s: float = 0.0
     late: LateSamples | None = None
@@ -96,6 +100,11 @@ class TrackedSli:
     def partial_explained(self) -> str | None:
         """What is missing from the data and what to do about it, in words; None if it is whole."""
         return None if self.partial is None else f"{self.partial}; {PARTIAL_REMEDY}"
+
+    @property
+    def partial_history_explained(self) -> str | None:
+        """What is missing from the history and what to do about it, in words; None if what was counted is whole."""
+        return None if self.partial_history is None else f"{self.partial_history}; {PARTIAL_REMEDY}"
 
     @property
     def late_explained(self) -> str | None:

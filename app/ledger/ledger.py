@@ -274,6 +274,25 @@ class Ledger:
         self._spilled = kept
         self.settled_s[rows] = self.counted_s[rows]
 
+    def forget_until(self, row: int, at_s: float) -> None:
+        """Take back what was counted of a row's history before *at_s*, to count it again; *at_s* ends a middle cell."""
+        # The first scrape after *at_s* has measured the time since the one before it, and is not counted again.
+        before_s = float(np.nan_to_num(self.scrape_s[row], nan=self.interval_s))
+        cells = np.arange(int((at_s - before_s) // self.interval_s) + 1, int(at_s // self.interval_s) + 1)
+        measured_before = self.fine.read(row, int(cells[0]), int(cells[-1]))[2] if len(cells) else np.empty(0)
+        self.fine.clear_until(row, int(at_s // self.interval_s))
+        self.middle.clear_until(row, int(at_s // MIDDLE_WIDTH_S))
+        self.coarse.clear_until(row, int(at_s // COARSE_WIDTH_S))
+        cut = int(at_s // COARSE_WIDTH_S) + 1
+        each = COARSE_WIDTH_S // MIDDLE_WIDTH_S
+        first, last = (cut - 1) * each + 1, cut * each
+        if at_s % COARSE_WIDTH_S and self.middle.holds(np.array([row]), np.array([first]))[0]:
+            # The cell that holds *at_s* also has events from after it, which the middle cells know apart.
+            total, bad, measured_s = (column.sum(keepdims=True) for column in self.middle.read(row, first, last))
+            self.coarse.write(row, cut, total, bad, measured_s)
+        for resolution in self.tiers:
+            resolution.measure(np.full(len(cells), row), self._into(resolution, cells), measured_before)
+
     def provisional(self, row: int) -> tuple[int, Floats, Floats, Floats]:
         """The fine cells of a row that may be rewound: the first one's number, total, bad, measured seconds."""
         first = int(self.settled_s[row] // self.interval_s) + 1

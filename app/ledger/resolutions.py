@@ -130,6 +130,18 @@ class Resolution:
             self._measured[at] = 0.0
             self._soil(at)
 
+    def clear_until(self, row: int, last: int) -> None:
+        """Empty the cells of a row up to cell *last*."""
+        cells = np.arange(self.newest - self._length[row] + 1, min(last, self.newest) + 1)
+        if not len(cells):
+            return
+        self._changed(cells)
+        at = self._offset[row] + cells % self._length[row]
+        self._total[at] = 0.0
+        self._bad[at] = 0.0
+        self._measured[at] = 0.0
+        self._soil(at)
+
     def read(self, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
         """Total, bad and measured seconds of a row's cells *first* to *last*; zeros outside its ring."""
         cells = np.arange(first, last + 1)

@@ -13,7 +13,7 @@ from typing_extensions import override
 from app.evaluation import Source
 from app.prometheus import Matrix
 from app.slo import AlertState, Cause, Severity
-from app.status import ProblemCode
+from app.status import HealthState, ProblemCode
 from app.store.alerts import load_in_force
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import Span, availability, counter, requests, slos
@@ -193,3 +193,32 @@ def test_history_is_read_when_it_is_whole_and_the_setting_is_named(tmp_path: Pat
         source.down = False
         run.backfill(END - 5 * HOUR)
         assert run.snapshot(ID).bad == pytest.approx(2 * 1800 * BURN, abs=2)
+
+
+@pytest.mark.parametrize("old_only", [False, True])
+def test_history_with_data_missing_counts_and_is_counted_again_when_it_is_whole(tmp_path: Path, old_only: bool) -> None:
+    """What came fires a page although the service has just started; in the end all is as if it had been whole."""
+    incident = (END - 6.6 * HOUR, END - 5.7 * HOUR)
+    source, at = stores(incident), END - 6 * HOUR
+    source.lost = lambda labels: labels["instance"] == "api-1:80"
+    source.down, source.only_before = True, at - 60 if old_only else float("inf")
+    with running(source, tmp_path, "partial") as run, running(stores(incident), tmp_path, "whole") as whole:
+        run.run(at, at + 120)
+        assert page(run) is AlertState.FIRING
+        assert run.snapshot(ID).health is not HealthState.MEETING
+        run.restart()
+        run.run(at + 120, at + 240)
+        assert page(run) is AlertState.FIRING
+        run.run(at + 240, at + 2 * HOUR)
+        assert page(run) is AlertState.FROZEN, "what is missing from the history may burn"
+        source.down = False
+        run.run(at + 2 * HOUR, at + 2.5 * HOUR)
+        run.backfill(at + 2.5 * HOUR)
+        run.run(at + 2.5 * HOUR, at + 2.6 * HOUR)
+        whole.run(at, at + 2.6 * HOUR)
+        assert page(run) is AlertState.INACTIVE
+        assert differences(run.figures, whole.figures) == {}
+        run.restart()
+        run.run(at + 2.6 * HOUR, at + 2.7 * HOUR)
+        whole.run(at + 2.6 * HOUR, at + 2.7 * HOUR)
+        assert differences(run.figures, whole.figures) == {}
