@@ -25,8 +25,11 @@ _RECORDED = frozenset({TransitionKind.FIRED, TransitionKind.UNMUTED, TransitionK
 SUPERSEDED = "the error budget is exhausted, which has a ticket of its own"
 """Why the tickets end that say that a budget is going, once it is gone."""
 _SLACK = 0.95
+"""A ticket that fires ends below this share of its threshold, or a budget near it would open one ticket a day."""
 _LONGER = 1.25
+"""...and one that foretells the end ends when the budget lasts so much longer than it warns of."""
 _SETTLED = timedelta(minutes=30)
+"""A burn rate of one hour changes quickly: only one that lasts half an hour foretells anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,52 +120,47 @@ def of_budget(
         evidence: how sure a ticket must be.
         period_s: the length of the SLO window.
     """
+    known = not math.isnan(consumed)
     shown = _Shown(counts=counts, evidence=evidence, firing=firing)
-    known = consumed == consumed  # noqa: PLR0124  NaN is the one value that is not itself
-    conditions = []
     exhausted = consumed >= 1.0 and shown.spent(1.0, Cause.BUDGET_EXHAUSTED) if known else None
-    # Of two tickets about one budget the more urgent one speaks.
+    # Of two tickets about one budget only the more urgent one fires.
     superseded = wanted.exhausted and (exhausted or (exhausted is None and Cause.BUDGET_EXHAUSTED in firing))
+    conditions = []
     if wanted.consumed is not None:
         limit = wanted.consumed * (_SLACK if Cause.BUDGET_CONSUMED in firing else 1.0)
-        conditions.append(
-            Condition(
-                cause=Cause.BUDGET_CONSUMED,
-                holds=(
-                    False
-                    if superseded
-                    else consumed >= limit and shown.spent(wanted.consumed, Cause.BUDGET_CONSUMED)
-                    if known
-                    else None
-                ),
-                ended=SUPERSEDED if superseded else None,
-                name=f"{wanted.consumed * 100:.4g} % consumed",
-                says=f"{wanted.consumed * 100:.4g} % of the error budget is consumed",
-            )
-        )
+        spent = consumed >= limit and shown.spent(wanted.consumed, Cause.BUDGET_CONSUMED) if known else None
+        conditions.append(_consumed(wanted.consumed, holds=spent))
     if wanted.runs_out_within is not None:
         limit_s = wanted.runs_out_within.total_seconds() * (_LONGER if Cause.BUDGET_RUNS_OUT in firing else 1.0)
-        within = format_duration(wanted.runs_out_within)
-        conditions.append(
-            Condition(
-                cause=Cause.BUDGET_RUNS_OUT,
-                holds=(
-                    False
-                    if superseded
-                    else lasts_s <= limit_s and shown.burns((1.0 - consumed) * period_s / limit_s)
-                    if known
-                    else None
-                ),
-                ended=SUPERSEDED if superseded else None,
-                name=f"runs out within {within}",
-                says=f"at the present rate the error budget runs out within {within}",
-                pending_for=_SETTLED,
-            )
-        )
+        ends = lasts_s <= limit_s and shown.burns((1.0 - consumed) * period_s / limit_s) if known else None
+        conditions.append(_runs_out(wanted.runs_out_within, holds=ends))
+    if superseded:
+        conditions = [replace(one, holds=False, ended=SUPERSEDED) for one in conditions]
     if wanted.exhausted:
         says = "the error budget is exhausted, the objective is missed"
         conditions.append(Condition(cause=Cause.BUDGET_EXHAUSTED, holds=exhausted, name="exhausted", says=says))
     return tuple(conditions)
+
+
+def _consumed(share: float, *, holds: bool | None) -> Condition:
+    percent = f"{share * 100:.4g} %"
+    return Condition(
+        cause=Cause.BUDGET_CONSUMED,
+        holds=holds,
+        name=f"{percent} consumed",
+        says=f"{percent} of the error budget is consumed",
+    )
+
+
+def _runs_out(within: timedelta, *, holds: bool | None) -> Condition:
+    words = format_duration(within)
+    return Condition(
+        cause=Cause.BUDGET_RUNS_OUT,
+        holds=holds,
+        name=f"runs out within {words}",
+        says=f"at the present rate the error budget runs out within {words}",
+        pending_for=_SETTLED,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

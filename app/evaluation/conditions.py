@@ -1,7 +1,7 @@
 """Which conditions of the SLOs hold at a slot: data that is missing, budgets that are going or gone."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -80,8 +80,7 @@ def judge_conditions(
     """Step the alerts of all conditions through the slot *at*."""
     judged = Conditions()
     owners: dict[SloId, Owner] = {}
-    _add_budgets(owners, members, states, before)
-    _add_traffic(owners, members, states, before)
+    _add_own(owners, members, states, before)
     _add_no_data(owners, members, states, before, at)
     for slo_id in {key for member in members for key in (member.id, member.slo.id)} - owners.keys():
         resting = tuple(alert for alert in before.get(slo_id, ()) if alert.cause is not Cause.BURN)
@@ -140,69 +139,65 @@ def _unanswered(member: Member) -> str | None:
     return problem
 
 
-def _add_budgets(
+def _add_own(
     owners: dict[SloId, Owner],
     members: Sequence[Member],
     states: Sequence[State],
     before: Mapping[SloId, tuple[Alert, ...]],
 ) -> None:
+    """The conditions that each member of a group has for itself: its budget and its traffic."""
     for member, state in zip(members, states, strict=True):
-        wanted = member.slo.alerting.budget
-        known = [alert for alert in before.get(member.id, ()) if alert.cause is not Cause.BURN]
-        if wanted is None and not known:
+        alerting = member.slo.alerting
+        known = before.get(member.id, ())
+        if alerting.budget is None and alerting.no_traffic.severity is None and not _has_conditions(known):
             continue
-        owner = owners[member.id] = Owner(
+        conditions = (*_of_budget(member, state, known), *_of_traffic(member, state, known))
+        ended = state.vanished.ended
+        owners[member.id] = Owner(
             slo=member.slo,
             group=member.group,
             remaining=state.remaining,
             exhausted_at=exhaustion_time(state.as_of_s, state.lasts_s),
+            conditions=[one if ended is None else one.without_member(ended) for one in conditions],
         )
-        if wanted is None:
-            continue
-        firing = frozenset(alert.cause for alert in known if alert.firing)
-        consumed = _NAN if state.stale else 1.0 - state.remaining
-        conditions = of_budget(
-            wanted,
-            firing,
-            consumed=consumed,
-            lasts_s=state.lasts_s,
-            counts=state.counts,
-            # All severities have the evidence of the document.
-            evidence=next((policy.evidence for policy in member.slo.alerting.policies), Evidence()),
-            period_s=state.period_s,
-        )
-        if member.tracked.partial is not None or not state.window_read:
-            # What is missing may hold the bad events: partial data opens a ticket and closes none.
-            conditions = tuple(one if one.holds else replace(one, holds=None) for one in conditions)
-        if not state.window_read:
-            # How much of the budget is left to run out is only known of a whole window.
-            conditions = tuple(
-                replace(one, holds=None) if one.cause is Cause.BUDGET_RUNS_OUT else one for one in conditions
-            )
-        ended = state.vanished.ended
-        owner.conditions += (one if ended is None else one.without_member(ended) for one in conditions)
 
 
-def _add_traffic(
-    owners: dict[SloId, Owner],
-    members: Sequence[Member],
-    states: Sequence[State],
-    before: Mapping[SloId, tuple[Alert, ...]],
-) -> None:
-    for member, state in zip(members, states, strict=True):
-        severity = member.slo.alerting.no_traffic.severity
-        if severity is None:
-            continue
-        owner = owners.setdefault(member.id, Owner(slo=member.slo, group=member.group, remaining=state.remaining))
-        paging = (one for one in before.get(member.id, ()) if one.cause is Cause.BURN and one.severity is Severity.PAGE)
-        condition = no_traffic(
-            stopped=None if state.stale else state.traffic_stopped,
-            severity=severity,
-            no_traffic_for=member.slo.alerting.no_traffic_for,
-            muted=any(page.in_force for page in paging),
-        )
-        ended = state.vanished.ended
-        owner.conditions.append(condition if ended is None else condition.without_member(ended))
+def _has_conditions(alerts: Sequence[Alert]) -> bool:
+    return any(alert.cause is not Cause.BURN for alert in alerts)
+
+
+def _of_budget(member: Member, state: State, known: Sequence[Alert]) -> Iterator[Condition]:
+    wanted = member.slo.alerting.budget
+    if wanted is None:
+        return
+    for condition in of_budget(
+        wanted,
+        frozenset(alert.cause for alert in known if alert.firing and alert.cause is not Cause.BURN),
+        consumed=_NAN if state.stale else 1.0 - state.remaining,
+        lasts_s=state.lasts_s,
+        counts=state.counts,
+        # All severities have the evidence of the document.
+        evidence=next((policy.evidence for policy in member.slo.alerting.policies), Evidence()),
+        period_s=state.period_s,
+    ):
+        # How much of the budget is left to run out is only known of a whole window.
+        unknown = not state.window_read and condition.cause is Cause.BUDGET_RUNS_OUT
+        # What is missing may hold the bad events: partial data opens a ticket and closes none.
+        part = member.tracked.partial is not None or not state.window_read
+        yield replace(condition, holds=None) if unknown or (part and not condition.holds) else condition
+
+
+def _of_traffic(member: Member, state: State, known: Sequence[Alert]) -> Iterator[Condition]:
+    severity = member.slo.alerting.no_traffic.severity
+    if severity is None:
+        return
+    pages = (one for one in known if one.cause is Cause.BURN and one.severity is Severity.PAGE)
+    yield no_traffic(
+        stopped=None if state.stale else state.traffic_stopped,
+        severity=severity,
+        no_traffic_for=member.slo.alerting.no_traffic_for,
+        muted=any(page.in_force for page in pages),
+    )
 
 
 def _catches_up(member: Member, at: datetime) -> bool:

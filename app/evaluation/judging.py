@@ -37,7 +37,7 @@ from app.evaluation.traffic import traffic_stopped
 from app.evaluation.vanished import NOT_REPORTED, vanished
 from app.evaluation.views import exhaustion_time, is_stale
 from app.ledger import Ledger
-from app.slo import AlertState, BurnRateRule, CalendarWindow, Cause, Severity, SeverityPolicy, SloId
+from app.slo import AlertState, BurnRateRule, CalendarWindow, Cause, NoData, Severity, SeverityPolicy, SloId
 
 AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
 NotificationsByKey = Mapping[str, Notification]
@@ -85,72 +85,107 @@ def judge_all(
     *aftermaths* are the events since alerts ended; the *ledger* is asked where few events are to fire an alert.
     """
     columns = _Columns(figures, members, ledger)
+    states = _states(columns, members, figures, before, ledger, at=at, interval=interval)
+    conditions = judge_conditions(members, states, before, in_force, at=at)
+    alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
+    judged: list[_JudgedSlo] = []
+    for index, member in enumerate(members):
+        state, policies = states[index], member.slo.alerting.policies
+        known = tuple(alert for alert in before.get(member.id, ()) if alert.cause is Cause.BURN)
+        if not state.stale and _at_rest(known, policies) and columns.calm(index, policies):
+            alerts[member.id] = (*known, *alerts.get(member.id, ()))
+            continue
+        no_data = conditions.policy(member.slo, state.vanished)
+        one = judge_slo(columns, index, known, state, since_resolved=aftermaths, no_data=no_data, at=at)
+        alerts[member.id] = (*one.alerts, *alerts.get(member.id, ()))
+        judged.append(one)
+    transitions = [*conditions.transitions, *(change for one in judged for change in one.transitions)]
+    asserted = [each for one in judged for each in one.asserted]
+    notices = conditions.notices | columns.notices(asserted, in_force, at=at)
+    notices, relabelled = relabel(notices, in_force, at=at)
+    notified = (*notifications_for(transitions, notices, in_force), *relabelled)
+    slos = {member.slo.id for member in members}
+    gone, ended, final = _leave(before, alerts, in_force, slos=slos, at=at)
+    return Judgement(
+        alerts=alerts,
+        changed=(*conditions.changed, *(alert for one in judged for alert in one.changed)),
+        gone=(*gone, *conditions.gone, *(alert for one in judged for alert in one.switched_off)),
+        transitions=(*transitions, *ended),
+        notices=notices,
+        told=(*notified, *final),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _JudgedSlo:
+    """The alerts of one SLO after a slot: *asserted* are those in force, each with its member's index and reading."""
+
+    alerts: tuple[Alert, ...]
+    changed: tuple[Alert, ...]
+    switched_off: tuple[Alert, ...]
+    transitions: tuple[Transition, ...]
+    asserted: tuple[tuple[int, Alert, Reading], ...]
+
+
+def judge_slo(
+    columns: "_Columns",
+    index: int,
+    known: tuple[Alert, ...],
+    state: State,
+    *,
+    since_resolved: Aftermaths,
+    no_data: NoData,
+    at: datetime,
+) -> _JudgedSlo:
+    """Step the burn-rate alerts of one SLO, or of one member of its group, through the slot *at*."""
+    member = columns.members[index]
+    policies = member.slo.alerting.policies
+    active = any(alert.state is not AlertState.INACTIVE for alert in known)
+    readings = {
+        policy.severity: columns.reading(
+            index, policy, member.slo.error_budget, stale=state.stale, with_evidence=active
+        )
+        for policy in policies
+    }
+    for alert in known:
+        since_end = None if alert.resolved_at is None else since_resolved.get(alert.key)
+        if since_end is not None and alert.severity in readings:
+            readings[alert.severity] = replace(readings[alert.severity], since_end=since_end)
+    stepped, changes = step_slo(
+        known, readings, policies, slo=member.id, at=at, no_data=no_data, ended=state.vanished.ended
+    )
+    in_force = (alert for alert in stepped if alert.in_force and alert.severity in readings)
+    return _JudgedSlo(
+        alerts=stepped,
+        changed=stepped if stepped != known else (),
+        switched_off=tuple(alert for alert in known if alert.severity not in readings),
+        transitions=changes,
+        asserted=tuple((index, alert, readings[alert.severity]) for alert in in_force),
+    )
+
+
+def _states(
+    columns: "_Columns",
+    members: Sequence[Member],
+    figures: Figures,
+    before: AlertsBySlo,
+    ledger: Ledger,
+    *,
+    at: datetime,
+    interval: timedelta,
+) -> list[State]:
+    """What is known of each member at the slot *at*."""
     states = [columns.state(index, at, interval) for index in range(len(members))]
     for index, gone_alone in vanished(members, figures, [state.stale for state in states], at_s=at.timestamp()).items():
         states[index] = replace(states[index], vanished=gone_alone)
-    unheard = {
+    without_traffic = {
         index
         for index, member in enumerate(members)
         if any(alert.cause is Cause.NO_TRAFFIC and alert.firing for alert in before.get(member.id, ()))
     }
-    for index, stopped in traffic_stopped(members, figures, ledger, firing=unheard).items():
+    for index, stopped in traffic_stopped(members, figures, ledger, firing=without_traffic).items():
         states[index] = replace(states[index], traffic_stopped=stopped)
-    conditions = judge_conditions(members, states, before, in_force, at=at)
-    alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
-    changed: list[Alert] = conditions.changed
-    transitions: list[Transition] = conditions.transitions
-    notices: dict[str, Notification] = conditions.notices
-    silenced: list[Alert] = conditions.gone
-    asserted: list[tuple[int, Alert, Reading]] = []
-    for index, member in enumerate(members):
-        stale = states[index].stale
-        policies = member.slo.alerting.policies
-        known = tuple(alert for alert in before.get(member.id, ()) if alert.cause is Cause.BURN)
-        whole = all(columns.partial(index, policy) is None for policy in policies)
-        if not stale and whole and _at_rest(known, policies) and columns.calm(index, policies):
-            alerts[member.id] = (*known, *alerts.get(member.id, ()))
-            continue
-        lively = any(alert.state is not AlertState.INACTIVE for alert in known)
-        readings = {
-            policy.severity: columns.reading(index, policy, member.slo.error_budget, stale=stale, closely=lively)
-            for policy in policies
-        }
-        for alert in known:
-            since_end = None if alert.resolved_at is None else aftermaths.get(alert.key)
-            if since_end is not None and alert.severity in readings:
-                readings[alert.severity] = replace(readings[alert.severity], since_end=since_end)
-        stepped, changes = step_slo(
-            known,
-            readings,
-            policies,
-            slo=member.id,
-            at=at,
-            no_data=conditions.policy(member.slo, states[index].vanished),
-            ended=states[index].vanished.ended,
-        )
-        alerts[member.id] = (*stepped, *alerts.get(member.id, ()))
-        transitions += changes
-        if stepped != known:
-            changed += stepped
-        asserted += (
-            (index, alert, readings[alert.severity])
-            for alert in stepped
-            if alert.in_force and alert.severity in readings
-        )
-        silenced += (alert for alert in known if alert.severity not in readings)
-    notices |= columns.notices(asserted, in_force, at=at)
-    notices, relabelled = relabel(notices, in_force, at=at)
-    told = (*notifications_for(transitions, notices, in_force), *relabelled)
-    slos = {member.slo.id for member in members}
-    gone, ended, farewells = _leave(before, alerts, in_force, slos=slos, at=at)
-    return Judgement(
-        alerts=alerts,
-        changed=tuple(changed),
-        gone=(*gone, *silenced),
-        transitions=(*transitions, *ended),
-        notices=notices,
-        told=(*told, *farewells),
-    )
+    return states
 
 
 def burning_members(members: Sequence[Member], figures: Figures, alerts: AlertsBySlo) -> Iterator[Member]:
@@ -184,12 +219,12 @@ def _leave(
     }
     gone = tuple(alert for slo in reasons for alert in before[slo])
     ended = tuple(change for slo, reason in reasons.items() for change in retire(before[slo], at=at, reason=reason))
-    farewells = tuple(
+    final_notifications = tuple(
         resolve(in_force[alert.key], at=at, reason=reasons[alert.slo])
         for alert in gone
         if alert.in_force and alert.key in in_force
     )
-    return gone, ended, farewells
+    return gone, ended, final_notifications
 
 
 def _at_rest(alerts: Sequence[Alert], policies: Sequence[SeverityPolicy]) -> bool:
@@ -209,7 +244,7 @@ class _Columns:
     """Figures as lists, since reading numpy element by element is slow."""
 
     def __init__(self, figures: Figures, members: Sequence[Member], ledger: Ledger) -> None:
-        self._members = members
+        self.members = members
         self._ledger = ledger
         self.as_of = figures.as_of_s.tolist()
         self.budget_remaining = figures.budget.remaining.tolist()
@@ -225,8 +260,10 @@ class _Columns:
         self._window_read = figures.window_read.tolist()
 
     def calm(self, index: int, policies: Sequence[SeverityPolicy]) -> bool:
-        """Whether no tier trips and all are well enough measured to know that: most of the SLOs, most of the time."""
-        return all(self._calm_by(tier)[index] for policy in policies for tier in policy.rules)
+        """Whether no rule trips and all are well enough measured to know that: most of the SLOs, most of the time."""
+        return all(self._calm_by(rule)[index] for policy in policies for rule in policy.rules) and all(
+            self.partial(index, policy) is None for policy in policies
+        )
 
     def _calm_by(self, tier: BurnRateRule) -> list[bool]:
         calm = self._calm.get(tier)
@@ -246,13 +283,13 @@ class _Columns:
             stale=is_stale(self.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds()),
             remaining=self.budget_remaining[index],
             lasts_s=self._lasts_s[index],
-            counts=self._budget_counts(index) if self._members[index].slo.alerting.budget is not None else None,
+            counts=self._budget_counts(index) if self.members[index].slo.alerting.budget is not None else None,
             period_s=self._period_s[index],
             window_read=self._window_read[index],
         )
 
     def _budget_counts(self, index: int) -> BudgetCounts:
-        slo, whole, lately = self._members[index].slo, self._figures.slo_window, self._figures.windows[HOUR]
+        slo, whole, lately = self.members[index].slo, self._figures.slo_window, self._figures.windows[HOUR]
         since_s = max(self._figures.start_s[index], self._figures.data_since_s[index])
         return BudgetCounts(
             bad=float(whole.bad[index]),
@@ -277,7 +314,7 @@ class _Columns:
         errors = incident_errors(ongoing, self._ledger)
         found = {}
         for index, alert, reading in asserted:
-            member = self._members[index]
+            member = self.members[index]
             policy = member.slo.alerting.policy(alert.severity)
             if policy is None:
                 continue
@@ -297,7 +334,7 @@ class _Columns:
 
     def _incident(self, index: int, alert: Alert, in_force: NotificationsByKey) -> OngoingIncident | None:
         """The incident of an alert that fires; None if no rule of windows fires it."""
-        member = self._members[index]
+        member = self.members[index]
         policy = member.slo.alerting.policy(alert.severity)
         rule = next((tier for tier in policy.rules if tier.name == alert.tier), None) if policy is not None else None
         if member.row is None or rule is None or alert.since is None:
@@ -323,16 +360,18 @@ class _Columns:
         )
 
     def reading(
-        self, index: int, policy: SeverityPolicy, error_budget: float, *, stale: bool, closely: bool
+        self, index: int, policy: SeverityPolicy, error_budget: float, *, stale: bool, with_evidence: bool
     ) -> Reading:
-        """What one severity of one member is judged by; with what the guard asks for, if it burns or *closely*."""
+        """What one severity of one member is judged by; with the evidence for it if it burns or *with_evidence*."""
         tiers = tuple(self._tier(index, tier, guarded=policy.evidence is not None) for tier in policy.rules)
-        closely = closely or any(measured.trips(tier) for tier, measured in zip(policy.rules, tiers, strict=True))
-        recent = tuple(self._counts(index, window) for window in needed_windows(policy)) if closely else ()
+        with_evidence = with_evidence or any(
+            measured.trips(tier) for tier, measured in zip(policy.rules, tiers, strict=True)
+        )
+        recent = tuple(self._counts(index, window) for window in needed_windows(policy)) if with_evidence else ()
         return Reading(
             rules=tiers,
             stale=stale,
-            stale_because=why_not_measured(self._members[index].tracked) if stale else None,
+            stale_because=why_not_measured(self.members[index].tracked) if stale else None,
             partial=self.partial(index, policy),
             recent=recent,
             error_budget=error_budget,
@@ -342,7 +381,7 @@ class _Columns:
         """Why what was counted of a member may show a burn, but never that there is none; None if it may."""
         if self._hides_errors[index]:
             return "more good events than events are counted, which hides errors"
-        ended_s, tracked = self._ended_s[index], self._members[index].tracked
+        ended_s, tracked = self._ended_s[index], self.members[index].tracked
         if ended_s == ended_s:  # noqa: PLR0124  NaN
             return ended_series(tracked, ended_s)
         longest_s = max(rule.long.total_seconds() for rule in policy.rules)
@@ -374,7 +413,7 @@ class _Columns:
         return replace(measured, bad_slots=self._bad_slots(index, tier.long))
 
     def _bad_slots(self, index: int, length: timedelta) -> float:
-        row, end_s = self._members[index].row, self.as_of[index]
+        row, end_s = self.members[index].row, self.as_of[index]
         if row is None:
             return math.inf
         return bad_slots(self._ledger, row, start_s=end_s - length.total_seconds(), end_s=end_s)
