@@ -25,8 +25,9 @@ test: ## Set up, lint, and run all tests against real servers; what CI runs
 	$(bin)/pytest -n $(workers) --dist worksteal
 
 soak: ## Run the long proofs; SLOBURN_SOAK says how long, 1 is the length in `make test`
-	@scripts/setup --tests
+	@scripts/setup --tests --containers
 	SLOBURN_SOAK=$${SLOBURN_SOAK:-20} $(bin)/pytest -m soak --timeout=0
+	$(bin)/pytest tests/soak/container_proofs.py
 
 demo: setup ## Start the demo shop with a month of history; Ctrl-C ends it. Choices: make demo ARGS="up --help"
 	@$(bin)/sloburn demo $(ARGS)

@@ -118,14 +118,17 @@ def up(
 @app.command("break")
 def break_(
     service: Annotated[str, typer.Argument(metavar="SERVICE", hidden=True)] = "checkout",
-    errors: Annotated[str, typer.Option(metavar="SHARE", help="Share of requests that fail.")] = "20%",
+    errors: Annotated[
+        str, typer.Option(metavar="SHARE", help="Share of its requests that fail, on one route first.")
+    ] = "20%",
     latency: Annotated[str, typer.Option(metavar="DURATION", help="Added to every answer.")] = "0s",
     duration: Annotated[str, typer.Option("--for", metavar="DURATION", help="How long it stays broken.")] = "10m",
     shop: ShopUrl = _SHOP,
 ) -> None:
     """Break a service of the shop.
 
-    SERVICE is catalog, search, cart, checkout (the default) or reports.
+    SERVICE is catalog, search, cart, checkout (the default) or reports. Its last route fails first, such as
+    /checkout/payment, so that the alert names it as top contributor.
 
     Example: sloburn demo break checkout --errors 20% --latency 2s --for 10m
     """

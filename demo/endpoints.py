@@ -73,3 +73,20 @@ ENDPOINTS = (
     ),
 )
 SERVICES = tuple(dict.fromkeys(endpoint.service for endpoint in ENDPOINTS))
+
+
+def errors_of(endpoint: Endpoint, errors: float) -> float:
+    """The ratio of requests of *endpoint* that fail where *errors* is that of all requests of its service.
+
+    They are those of the service's last route, such as payment of checkout, as far as it has enough requests: an
+    incident usually has one cause, which is what top contributors are to show.
+
+    >>> payment, order = (next(one for one in ENDPOINTS if one.route.endswith(end)) for end in ("payment", "checkout"))
+    >>> round(errors_of(payment, 0.2), 2), errors_of(order, 0.2), errors_of(order, 1.0)
+    (0.44, 0.0, 1.0)
+    """
+    routes = [one for one in ENDPOINTS if one.service == endpoint.service]
+    share = routes[-1].rate / sum(one.rate for one in routes)
+    if endpoint is routes[-1]:
+        return min(errors / share, 1.0)
+    return max(errors - share, 0.0) / (1.0 - share)

@@ -1,5 +1,6 @@
-"""The pager sink: takes Alertmanager's webhooks and prints what would have reached somebody's pager."""
+"""The pager: a webhook receiver of Alertmanager that prints the notifications which would reach a pager."""
 
+from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -8,6 +9,9 @@ from pydantic import BaseModel
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
+from starlette.responses import PlainTextResponse
+
+_MOST_SHOWN = 20
 
 
 class Alert(BaseModel):
@@ -29,13 +33,20 @@ class Notification(BaseModel):
 
 def create_pager(console: Console) -> FastAPI:
     """The pager as an ASGI application that prints on *console*."""
-    app = FastAPI(title="Demo pager")
+    app = FastAPI(title="Demo pager", docs_url=None, redoc_url=None)
+    received: deque[str] = deque(maxlen=_MOST_SHOWN)
 
     @app.post("/notify")
     async def notify(notification: Notification) -> dict[str, int]:
         for alert in notification.alerts:
-            console.print(_panel(alert, at=datetime.now().astimezone()))
+            at = datetime.now().astimezone()
+            console.print(_panel(alert, at=at))
+            received.appendleft(f"{at:%H:%M:%S} {_title(alert)}: {alert.annotations.get('summary', '')}")
         return {"printed": len(notification.alerts)}
+
+    @app.get("/", include_in_schema=False)
+    async def overview() -> PlainTextResponse:
+        return PlainTextResponse("\n".join(["The demo pager. The newest notifications:", "", *received, ""]))
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -45,13 +56,16 @@ def create_pager(console: Console) -> FastAPI:
 
 
 def _panel(alert: Alert, *, at: datetime) -> Panel:
+    resolved, is_page = alert.status == "resolved", alert.labels.get("severity") == "page"
+    colour = "green" if resolved else "red" if is_page else "yellow"
+    text = _text(alert.annotations)
+    return Panel(text, title=f"[bold]{escape(_title(alert))}", subtitle=f"{at:%H:%M:%S}", border_style=colour)
+
+
+def _title(alert: Alert) -> str:
     severity = alert.labels.get("severity", "alert").upper()
     subject = alert.labels.get("slo", alert.labels.get("alertname", ""))
-    resolved = alert.status == "resolved"
-    title = f"{'RESOLVED ' if resolved else ''}{severity} {subject}"
-    colour = "green" if resolved else {"PAGE": "red"}.get(severity, "yellow")
-    text = _text(alert.annotations)
-    return Panel(text, title=f"[bold]{escape(title)}", subtitle=f"{at:%H:%M:%S}", border_style=colour)
+    return f"{'RESOLVED ' if alert.status == 'resolved' else ''}{severity} {subject}"
 
 
 def _text(annotations: Mapping[str, str]) -> str:

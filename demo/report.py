@@ -47,7 +47,8 @@ def print_guide(console: Console, ports: Ports) -> None:
         ("  API", ports.url("sloburn") + "/docs"),
         ("Prometheus", ports.url("prometheus")),
         ("Alertmanager", ports.url("alertmanager")),
-        ("Shop", shop + "/docs"),
+        ("Shop", shop),
+        ("Pager", ports.url("pager")),
     ):
         places.add_row(name, url)
     console.print("\n[bold]Where to look[/]", places, sep="\n")
@@ -57,7 +58,7 @@ def print_guide(console: Console, ports: Ports) -> None:
         f"  {sloburn} demo break checkout --errors 20% --latency 2s --for 10m{elsewhere}\n"
         "[bold]Mend it[/]; the page resolves a few minutes later:\n"
         f"  {sloburn} demo mend{elsewhere}\n\n"
-        "What would reach a pager is printed here. Ctrl-C stops everything.",
+        "Notifications that would reach a pager are printed here. Ctrl-C stops everything.",
         soft_wrap=True,
         highlight=False,
     )
@@ -68,7 +69,9 @@ def _percent(ratio: float | None) -> str:
 
 
 def _own_command() -> str:
-    if shutil.which("sloburn"):
-        return "sloburn"
+    # A `sloburn` that is found on PATH may be an installed package, which has no demo.
     beside = Path(sys.executable).with_name("sloburn")
+    found = shutil.which("sloburn")
+    if found is not None and beside.exists() and Path(found).samefile(beside):
+        return "sloburn"
     return str(beside.relative_to(Path.cwd())) if beside.is_relative_to(Path.cwd()) else str(beside)

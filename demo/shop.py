@@ -12,8 +12,9 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessColl
 from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 
-from demo.endpoints import BUCKETS, ENDPOINTS, SERVICES, Endpoint
+from demo.endpoints import BUCKETS, ENDPOINTS, SERVICES, Endpoint, errors_of
 from demo.faults import Switchboard
 from demo.traffic import keep_asking
 
@@ -62,7 +63,7 @@ class Shop:
         fault = self.switchboard.fault(endpoint.service)
         own_seconds = endpoint.latency * random.lognormvariate(0, endpoint.spread)
         await asyncio.sleep(own_seconds + fault.latency_seconds)
-        code = _status(endpoint, extra_errors=fault.errors)
+        code = _status(endpoint, extra_errors=errors_of(endpoint, fault.errors))
         self.metrics.served(endpoint, code, time.perf_counter() - started)
         return code
 
@@ -79,7 +80,9 @@ class Breakage(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     service: str
-    errors: float = Field(default=0.2, ge=0, le=1, description="ratio of requests that fail")
+    errors: float = Field(
+        default=0.2, ge=0, le=1, description="ratio of requests of the service that fail, most of them on one route"
+    )
     latency_seconds: float = Field(default=0.0, ge=0, le=60, description="added to every answer")
     for_seconds: float = Field(default=600.0, gt=0, le=86_400)
 
@@ -104,7 +107,8 @@ def create_shop(*, traffic: float = 1.0) -> FastAPI:
         with suppress(asyncio.CancelledError):
             await customers
 
-    app = FastAPI(title="Demo shop", lifespan=lifespan)
+    # The interactive documentation would load its scripts from the internet.
+    app = FastAPI(title="Demo shop", lifespan=lifespan, docs_url=None, redoc_url=None)
     for endpoint in ENDPOINTS:
         app.add_api_route(endpoint.route, _handler(shop, endpoint), methods=[endpoint.method], tags=[endpoint.service])
     _add_operations(app, shop)
@@ -124,6 +128,10 @@ def _handler(shop: Shop, endpoint: Endpoint) -> Callable[[], Awaitable[dict[str,
 
 def _add_operations(app: FastAPI, shop: Shop) -> None:
     switchboard = shop.switchboard
+
+    @app.get("/", include_in_schema=False)
+    async def overview() -> PlainTextResponse:
+        return PlainTextResponse(_overview(switchboard))
 
     @app.get("/breakages", tags=["switch"])
     async def breakages() -> dict[str, dict[str, float]]:
@@ -163,6 +171,29 @@ def _add_operations(app: FastAPI, shop: Shop) -> None:
     @app.get("/healthz", include_in_schema=False)
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
+
+
+def _overview(switchboard: Switchboard) -> str:
+    """What the shop is and what is broken, for a person who opens its address."""
+    broken = [
+        f"  {service}: {fault.errors:.0%} errors, {fault.latency_seconds:g} s slower, "
+        f"for {switchboard.seconds_left(fault):.0f} s more"
+        for service, fault in switchboard.active()
+    ]
+    return "\n".join(
+        [
+            "The demo shop of Sloburn.",
+            "",
+            "Broken now:" if broken else "Nothing is broken.",
+            *broken,
+            "",
+            "Routes:",
+            *(f"  {endpoint.method:<6} {endpoint.route}  ({endpoint.service})" for endpoint in ENDPOINTS),
+            "",
+            "GET /metrics for Prometheus, GET /breakages, POST /break and POST /mend: see docs/demo.md.",
+            "",
+        ]
+    )
 
 
 def _known(service: str) -> None:

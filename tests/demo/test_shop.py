@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
-from demo.endpoints import ENDPOINTS, SERVICES
+from demo.endpoints import ENDPOINTS, SERVICES, errors_of
 from demo.faults import Switchboard
 from demo.shop import create_shop
 from tests.support.waiting import wait_until
@@ -37,6 +38,23 @@ def test_a_broken_service_fails_and_counts_it(shop: TestClient) -> None:
     assert [shop.get("/cart").status_code for _ in range(5)] == [500] * 5
     assert shop.get("/search").status_code == 200
     assert _requests(shop)["/cart", "500"] == 5
+
+
+@pytest.mark.parametrize("errors", [0.0, 0.1, 0.2, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("service", SERVICES)
+def test_one_route_fails_first_and_all_requests_add_up(service: str, errors: float) -> None:
+    """The last route has all errors until every request of it fails, so that the alert can name it."""
+    routes = [endpoint for endpoint in ENDPOINTS if endpoint.service == service]
+    failing = [errors_of(endpoint, errors) for endpoint in routes]
+    rates = [endpoint.rate for endpoint in routes]
+    assert np.average(failing, weights=rates) == pytest.approx(errors)
+    assert failing[-1] == pytest.approx(1.0) or not any(failing[:-1])
+
+
+def test_its_address_shows_what_is_broken(shop: TestClient) -> None:
+    assert "Nothing is broken." in shop.get("/").text
+    shop.post("/break", json={"service": "checkout", "errors": 0.2, "for_seconds": 60})
+    assert "checkout: 20% errors" in shop.get("/").text
 
 
 def test_a_slow_service_is_seen_in_the_histogram(shop: TestClient) -> None:
