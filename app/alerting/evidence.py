@@ -20,14 +20,17 @@ _SLOWER = 0.55
 _BEGUN = 1 / 30
 """Of a calendar period; a month's first day."""
 _WHOLE = 0.9
+"""Share of an SLO window from which on it counts as known: its figures are facts rather than estimates."""
 _DOUBT_THAT_IT_IS_OVER = 0.01
 _DOUBT_THAT_IT_PAUSES = 0.2
 _PARTS = (6, 3, 2)
+"""A recovery is looked for in a sixth, a third and half of the longest short window, each of which must agree."""
 _MOMENTS = 2.0
 """What fails at one moment often has one cause, and counts as one failure (ADR-0018)..."""
 _MANY = 8.0
 """...unless so many fail that one moment is enough. Where traffic is plenty a rule never trips on fewer."""
 _SHORTEST = timedelta(minutes=5)
+"""A shorter window may hold no scrape at all at the usual scrape intervals of up to two minutes."""
 _MOST_TRIED = 1000
 
 

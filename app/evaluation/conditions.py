@@ -64,9 +64,9 @@ class Conditions:
     notices: dict[str, Notification] = field(default_factory=dict)
 
     def policy(self, slo: Slo, vanished: Vanished) -> NoData:
-        """What becomes of alerts without data: the SLO's own wish, once it was told or where a member is alone."""
-        told = any(alert.cause is Cause.NO_DATA and alert.firing for alert in self.alerts.get(slo.id, ()))
-        return slo.alerting.no_data if told else vanished.no_data
+        """What becomes of alerts without data: the SLO's policy once its ticket for that fires, else the member's."""
+        ticket_fires = any(alert.cause is Cause.NO_DATA and alert.firing for alert in self.alerts.get(slo.id, ()))
+        return slo.alerting.no_data if ticket_fires else vanished.no_data
 
 
 def judge_conditions(

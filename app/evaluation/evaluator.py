@@ -12,19 +12,19 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from app.alerting import Notification, Routing, Transition, shortest_windows_s
-from app.evaluation.aftermath import aftermaths
 from app.evaluation.figures import Figures, compute
 from app.evaluation.history import Past
 from app.evaluation.judging import (
     AlertsBySlo,
     Judgement,
     NotificationsByKey,
+    alerts_for,
     burning_members,
     judge_all,
-    shown_with,
 )
 from app.evaluation.keeping import Keeper
 from app.evaluation.members import Member, members_of
+from app.evaluation.since_resolved import since_resolved
 from app.evaluation.sparing import Sparing
 from app.evaluation.top_contributors import Inquiries, inquiries
 from app.evaluation.views import snapshots
@@ -65,7 +65,7 @@ _EXPLAINED_WITHIN = timedelta(minutes=15)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvaluationTiming:
-    """When and how long is asked: slots of *interval*, final after *settle*; *routing* says who is told of alerts.
+    """When and how long is asked: slots of *interval*, final after *settle*; *routing* says who is notified.
 
     Of a new SLI at most *history* is read, all that its windows need if that is None.
     """
@@ -247,8 +247,8 @@ class Evaluator:
 
     @property
     def unwritten(self) -> Sequence[Notification]:
-        """What receivers are to be told and could not be put into the outbox so far, oldest first."""
-        return self._writer.unsaved.told
+        """Notifications that could not be put into the outbox so far, oldest first."""
+        return self._writer.unsaved.notified
 
     @property
     def unanswered(self) -> str | None:
@@ -315,14 +315,14 @@ class Evaluator:
                 figures if some is members else compute(some, self._ledger_writer.ledger),
                 before,
                 in_force,
-                aftermaths=aftermaths(some, self._ledger_writer.ledger, before, at=at),
+                since_resolved=since_resolved(some, self._ledger_writer.ledger, before, at=at),
                 ledger=self._ledger_writer.ledger,
                 at=at,
                 interval=self._timing.interval,
             )
 
         judgement = self._sparing.judge(members, self._alerts, self._in_force, judge, at=at)
-        judgement = judgement.explained(self._inquiries.known(judgement.told))
+        judgement = judgement.explained(self._inquiries.known(judgement.notified))
         self._alerts, self._in_force = judgement.alerts, judgement.notices
         self._stepped = self._last_tick = at
         # Alerts have moved on: what they tell is kept, even if the rest of this tick fails.
@@ -347,12 +347,12 @@ class Evaluator:
         self._shown_at = now
 
     def _publish(self, members: Sequence[Member], figures: Figures, at: datetime) -> None:
-        alerts = [shown_with(member, self._alerts) for member in members]
+        alerts = [alerts_for(member, self._alerts) for member in members]
         self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._timing.interval))
         self._board.tell(self._in_force)
 
     async def explain(self) -> None:
-        """Ask for the top contributors of what has begun to burn, and add them to what is told of it.
+        """Ask for the top contributors of what has begun to burn, and add them to its notification.
 
         Never under the lock: neither an evaluation nor a page waits for it.
         """

@@ -26,13 +26,13 @@ from app.alerting import (
     retire,
     step_slo,
 )
-from app.evaluation.aftermath import Aftermaths
 from app.evaluation.conditions import State, judge_conditions
 from app.evaluation.figures import HOUR, Figures, WindowFigures
 from app.evaluation.incidents import OngoingIncident, incident_errors
 from app.evaluation.members import Member
 from app.evaluation.moments import bad_slots
 from app.evaluation.problems import ended_series, hides_errors, why_not_measured
+from app.evaluation.since_resolved import SinceResolved
 from app.evaluation.traffic import traffic_stopped
 from app.evaluation.vanished import NOT_REPORTED, vanished
 from app.evaluation.views import exhaustion_time, is_stale
@@ -45,7 +45,7 @@ NotificationsByKey = Mapping[str, Notification]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
-    """All alerts after one slot, what has changed, and what receivers are told of it.
+    """All alerts after one slot, what has changed, and what receivers are notified of.
 
     *notices* are those of the alerts in force, by key; *changed* the alerts that differ from before; *gone* those of
     SLOs that are no longer there.
@@ -56,7 +56,7 @@ class Judgement:
     gone: tuple[Alert, ...]
     transitions: tuple[Transition, ...]
     notices: dict[str, Notification]
-    told: tuple[Notification, ...]
+    notified: tuple[Notification, ...]
 
     def explained(self, top_contributors: Mapping[str, str]) -> "Judgement":
         """The same with what burned it, by the keys of alerts."""
@@ -65,7 +65,7 @@ class Judgement:
         return replace(
             self,
             notices={key: _explained(notice, top_contributors) for key, notice in self.notices.items()},
-            told=tuple(_explained(notice, top_contributors) for notice in self.told),
+            notified=tuple(_explained(notice, top_contributors) for notice in self.notified),
         )
 
 
@@ -75,14 +75,14 @@ def judge_all(
     before: AlertsBySlo,
     in_force: NotificationsByKey,
     *,
-    aftermaths: Aftermaths,
+    since_resolved: SinceResolved,
     ledger: Ledger,
     at: datetime,
     interval: timedelta,
 ) -> Judgement:
     """Step every alert through the slot *at*; *in_force* are the notices of the slot before.
 
-    *aftermaths* are the events since alerts ended; the *ledger* is asked where few events are to fire an alert.
+    *since_resolved* are the events since alerts ended; the *ledger* is asked where few events are to fire an alert.
     """
     columns = _Columns(figures, members, ledger)
     states = _states(columns, members, figures, before, ledger, at=at, interval=interval)
@@ -96,7 +96,7 @@ def judge_all(
             alerts[member.id] = (*known, *alerts.get(member.id, ()))
             continue
         no_data = conditions.policy(member.slo, state.vanished)
-        one = judge_slo(columns, index, known, state, since_resolved=aftermaths, no_data=no_data, at=at)
+        one = judge_slo(columns, index, known, state, since_resolved=since_resolved, no_data=no_data, at=at)
         alerts[member.id] = (*one.alerts, *alerts.get(member.id, ()))
         judged.append(one)
     transitions = [*conditions.transitions, *(change for one in judged for change in one.transitions)]
@@ -112,7 +112,7 @@ def judge_all(
         gone=(*gone, *conditions.gone, *(alert for one in judged for alert in one.switched_off)),
         transitions=(*transitions, *ended),
         notices=notices,
-        told=(*notified, *final),
+        notified=(*notified, *final),
     )
 
 
@@ -133,7 +133,7 @@ def judge_slo(
     known: tuple[Alert, ...],
     state: State,
     *,
-    since_resolved: Aftermaths,
+    since_resolved: SinceResolved,
     no_data: NoData,
     at: datetime,
 ) -> _JudgedSlo:
@@ -202,7 +202,7 @@ def burning_members(members: Sequence[Member], figures: Figures, alerts: AlertsB
             yield member
 
 
-def shown_with(member: Member, alerts: AlertsBySlo) -> tuple[Alert, ...]:
+def alerts_for(member: Member, alerts: AlertsBySlo) -> tuple[Alert, ...]:
     """The alerts that are shown with a member: its own, and those of the SLO whose group it is of."""
     own = alerts.get(member.id, ())
     return own if member.id == member.slo.id else (*own, *alerts.get(member.slo.id, ()))

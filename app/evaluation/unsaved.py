@@ -33,10 +33,10 @@ class Unsaved:
         return _joined(self._earlier, self._newest)
 
     @property
-    def told(self) -> Sequence[Notification]:
-        """What receivers are to be told and no outbox holds yet, oldest first."""
+    def notified(self) -> Sequence[Notification]:
+        """Notifications that no outbox holds yet, oldest first."""
         whole = self.whole
-        return whole.told if whole is not None else ()
+        return whole.notified if whole is not None else ()
 
 
 def _joined(earlier: Judgement, later: Judgement) -> Judgement:
@@ -48,5 +48,5 @@ def _joined(earlier: Judgement, later: Judgement) -> Judgement:
         changed=tuple(changed.values()),
         gone=tuple(gone.values()),
         transitions=(*earlier.transitions, *later.transitions)[-_MOST:],
-        told=(*earlier.told, *later.told)[-_MOST:],
+        notified=(*earlier.notified, *later.notified)[-_MOST:],
     )

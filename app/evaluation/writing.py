@@ -95,7 +95,7 @@ class Writer:
         save_alerts(transaction, changed.values(), judgement.notices)
         forget_alerts(transaction, judgement.gone)
         append_transitions(transaction, judgement.transitions)
-        for notice in judgement.told:
+        for notice in judgement.notified:
             receivers = self._routing.receivers(notice)
             if notice.status is NotificationStatus.RESOLVED:
                 # Who was told that it fires is told that it is over, even if routes have changed in between; who was

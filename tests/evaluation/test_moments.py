@@ -3,7 +3,7 @@
 import pytest
 
 from app.evaluation.moments import bad_slots
-from tests.evaluation.test_aftermath import NOW_S, a_ledger
+from tests.evaluation.test_since_resolved import NOW_S, a_ledger
 
 HOUR_S = 3600
 

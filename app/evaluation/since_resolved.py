@@ -1,4 +1,4 @@
-"""What was counted since alerts ended: an incident that was told of is no evidence for the next one (ADR-0017)."""
+"""Events since alerts resolved: errors of an incident that was notified are no evidence for the next one (ADR-0017)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,13 +13,13 @@ from app.ledger import FINE_REACH_S, MIDDLE_WIDTH_S, Ledger
 from app.slo import Cause, SloId
 from app.slo.arrays import Floats
 
-Aftermaths = Mapping[str, WindowCounts]
+SinceResolved = Mapping[str, WindowCounts]
 """By the keys of alerts: the events since they last ended."""
 
 
-def aftermaths(
+def since_resolved(
     members: Sequence[Member], ledger: Ledger, alerts: Mapping[SloId, tuple[Alert, ...]], *, at: datetime
-) -> Aftermaths:
+) -> SinceResolved:
     """The events since the end of every alert with windows that still reach back to its incident at *at*."""
     keys, rows, ends = [], [], []
     for member in members:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from app.alerting import Alert, default_policies
-from app.evaluation.aftermath import aftermaths
 from app.evaluation.members import Member, members_of
+from app.evaluation.since_resolved import since_resolved
 from app.ingest.tracked_slis import tracked_slis_of
 from app.ledger import Increments, Ledger, RowKey, Stage
 from app.promql.selector_text import parse_selector
@@ -58,7 +58,7 @@ def a_member(slo: Slo = SLO) -> Member:
 
 def counted(ledger: Ledger, alert: Alert, *, ago_s: int, slo: Slo = SLO) -> tuple[float, float] | None:
     ended = replace(alert, resolved_at=AT - timedelta(seconds=ago_s))
-    found = aftermaths([a_member(slo)], ledger, {slo.id: (ended,)}, at=AT).get(alert.key)
+    found = since_resolved([a_member(slo)], ledger, {slo.id: (ended,)}, at=AT).get(alert.key)
     return None if found is None else (found.total, found.bad)
 
 
