@@ -62,7 +62,7 @@ class DeliveryLoop:
     def __init__(
         self,
         *,
-        deliveries: Outbox,
+        outbox: Outbox,
         receivers: Sequence[Receiver],
         reasserters: Sequence[tuple[str, Reasserter]],
         clock: Clock,
@@ -71,7 +71,7 @@ class DeliveryLoop:
         backoff: Backoff = _DEFAULT_BACKOFF,
         completed: Callable[[Notification], Notification] = lambda notification: notification,
     ) -> None:
-        self._outbox = deliveries
+        self._outbox = outbox
         self._receivers = tuple(receivers)
         self._reasserters = tuple(reasserters)
         self._clock = clock

@@ -36,7 +36,7 @@ class DeliveryRuntime:
         self._outbox = FallbackOutbox(stored)
         self._clock = components.clock
         self._loop = DeliveryLoop(
-            deliveries=self._outbox,
+            outbox=self._outbox,
             receivers=receivers.receivers,
             reasserters=receivers.reasserters,
             clock=components.clock,

@@ -79,18 +79,16 @@ def _write(database: Database, *notices: Notification) -> None:
 def _told(receiver: FakeReceiver) -> list[tuple[str, str, bool]]:
     return [
         (notice.slo, notice.status.value, dict(notice.annotations).get("durability") == "degraded")
-        for notice in receiver.told
+        for notice in receiver.delivered
     ]
 
 
-def _play(
-    deliveries: FallbackOutbox, receivers: Sequence[FakeReceiver], *steps: tuple[Callable[[], None], int]
-) -> None:
+def _play(outbox: FallbackOutbox, receivers: Sequence[FakeReceiver], *steps: tuple[Callable[[], None], int]) -> None:
     """Run a loop: after each step wait until the last receiver was told so many."""
 
     async def play() -> None:
         loop = DeliveryLoop(
-            deliveries=deliveries,
+            outbox=outbox,
             receivers=receivers,
             reasserters=[],
             clock=SkewedClock(),
@@ -102,21 +100,21 @@ def _play(
         for step, count in steps:
             step()
             loop.wake()
-            await reaches(lambda count=count: len(receivers[-1].told) >= count)  # type: ignore[misc]
-        await _settled(deliveries)
+            await reaches(lambda count=count: len(receivers[-1].delivered) >= count)  # type: ignore[misc]
+        await _settled(outbox)
         loop.stop()
         await task
 
     asyncio.run(play())
 
 
-async def _settled(deliveries: FallbackOutbox) -> None:
+async def _settled(outbox: FallbackOutbox) -> None:
     """Wait until all is seen to, if it can be: a busy machine needs longer for that than for message."""
     blocked = 0
     for _ in range(2_000):
         await asyncio.sleep(0.02)
-        blocked = blocked + 1 if deliveries._unclaimable else 0
-        if blocked > 50 or await asyncio.to_thread(deliveries.oldest_waiting) is None:
+        blocked = blocked + 1 if outbox._unclaimable else 0
+        if blocked > 50 or await asyncio.to_thread(outbox.oldest_waiting) is None:
             return
 
 
@@ -125,18 +123,18 @@ def test_a_page_that_cannot_be_stored_goes_out_at_once_and_is_not_repeated_once_
 ) -> None:
     am = FakeReceiver("am")
     am.script = [REFUSED, REFUSED]
-    deliveries = _outbox(database)
+    outbox = _outbox(database)
     notices = (firing(), resolved())
     with unwritable(tmp_path):
         _play(
-            deliveries,
+            outbox,
             [am],
-            (lambda: deliveries.hold([firing()], at=_now()), 1),
-            (lambda: deliveries.hold(notices, at=_now()), 2),
+            (lambda: outbox.hold([firing()], at=_now()), 1),
+            (lambda: outbox.hold(notices, at=_now()), 2),
         )
     _write(database, *notices)
-    deliveries.hold((), at=_now())
-    _play(deliveries, [am], (lambda: _write(database, firing("cart")), 3))
+    outbox.hold((), at=_now())
+    _play(outbox, [am], (lambda: _write(database, firing("cart")), 3))
     assert _told(am) == [
         ("checkout-availability", "firing", True),
         ("checkout-availability", "resolved", True),
@@ -148,10 +146,10 @@ def test_a_page_that_cannot_be_stored_goes_out_at_once_and_is_not_repeated_once_
 
 def test_tickets_wait_for_the_database(database: Database, tmp_path: Path) -> None:
     am = FakeReceiver("am")
-    deliveries = _outbox(database)
+    outbox = _outbox(database)
     with unwritable(tmp_path):
         held = [firing("cart", severity=Severity.TICKET), firing()]
-        _play(deliveries, [am], (lambda: deliveries.hold(held, at=_now()), 1))
+        _play(outbox, [am], (lambda: outbox.hold(held, at=_now()), 1))
     assert _told(am) == [("checkout-availability", "firing", True)]
 
 
@@ -159,38 +157,38 @@ def test_what_was_stored_before_goes_out_first(database: Database, tmp_path: Pat
     """A page that was written and could not be claimed any more, and its end, which could not be written."""
     am = FakeReceiver("am")
     am.script = [REFUSED] * 3
-    deliveries = _outbox(database)
+    outbox = _outbox(database)
     _write(database, firing())
     with unwritable(tmp_path):
-        _play(deliveries, [am], (lambda: deliveries.hold([resolved()], at=_now()), 2))
+        _play(outbox, [am], (lambda: outbox.hold([resolved()], at=_now()), 2))
     assert _told(am) == [("checkout-availability", "firing", False), ("checkout-availability", "resolved", True)]
     _write(database, resolved())
-    deliveries.hold((), at=_now())
-    _play(deliveries, [am], (lambda: None, 2))
-    assert len(am.told) == 2
+    outbox.hold((), at=_now())
+    _play(outbox, [am], (lambda: None, 2))
+    assert len(am.delivered) == 2
     with database.read() as tx:
         assert oldest_waiting(tx) is None
 
 
 def test_the_end_of_a_stored_page_waits_for_the_page(database: Database) -> None:
     """A tick could not be written, though others can: what waits for its next attempt is not overtaken."""
-    deliveries = _outbox(database)
+    outbox = _outbox(database)
     _write(database, firing())
-    (entry,) = deliveries.claim("am", at=_now())
-    deliveries.hold([resolved()], at=_now())
-    assert deliveries.claim("am", at=_now()) == []
+    (entry,) = outbox.claim("am", at=_now())
+    outbox.hold([resolved()], at=_now())
+    assert outbox.claim("am", at=_now()) == []
     assert entry.notice == firing()
 
 
 def test_a_page_that_is_refused_falls_back_from_memory(database: Database, tmp_path: Path) -> None:
     am, mail = FakeReceiver("am"), FakeReceiver("mail")
     am.script = [Rejected(detail="410 gone")]
-    deliveries = _outbox(database, fallbacks={"am": "mail"})
+    outbox = _outbox(database, fallbacks={"am": "mail"})
     with unwritable(tmp_path):
-        _play(deliveries, [am, mail], (lambda: deliveries.hold([firing()], at=_now()), 1))
+        _play(outbox, [am, mail], (lambda: outbox.hold([firing()], at=_now()), 1))
     _write(database, firing())
-    deliveries.hold((), at=_now())
-    _play(deliveries, [am, mail], (lambda: None, 1))
+    outbox.hold((), at=_now())
+    _play(outbox, [am, mail], (lambda: None, 1))
     assert (_told(am), _told(mail)) == ([], [("checkout-availability", "firing", True)])
     with database.read() as tx:
         assert [letter.error for letter in dead_letters(tx)] == ["410 gone"]
@@ -204,18 +202,18 @@ def test_whoever_is_told_in_the_place_of_another_hears_the_end_too(
     """The receiver is back for the end alone, and takes it itself."""
     am, mail = FakeReceiver("am"), FakeReceiver("mail")
     am.script = [Rejected(detail="410 gone")]
-    deliveries = _outbox(database, fallbacks={"am": "mail"})
+    outbox = _outbox(database, fallbacks={"am": "mail"})
     notices = (firing(), resolved())
     with unwritable(tmp_path):
         _play(
-            deliveries,
+            outbox,
             [am, mail],
-            (lambda: deliveries.hold(notices[:at_first], at=_now()), at_first),
-            (lambda: deliveries.hold(notices, at=_now()), 2),
+            (lambda: outbox.hold(notices[:at_first], at=_now()), at_first),
+            (lambda: outbox.hold(notices, at=_now()), 2),
         )
     _write(database, *notices)
-    deliveries.hold((), at=_now())
-    _play(deliveries, [am, mail], (lambda: None, 2))
+    outbox.hold((), at=_now())
+    _play(outbox, [am, mail], (lambda: None, 2))
     assert _told(am) == [("checkout-availability", "resolved", True)]
     assert _told(mail) == [("checkout-availability", "firing", True), ("checkout-availability", "resolved", True)]
     with database.read() as tx:
@@ -227,14 +225,14 @@ def test_a_stored_page_that_is_refused_falls_back_with_its_end(database: Databas
     am, mail = FakeReceiver("am"), FakeReceiver("mail")
     am.script = [Rejected(detail="410 gone")]
     mail.script = [REFUSED] * 3
-    deliveries = _outbox(database, fallbacks={"am": "mail"})
+    outbox = _outbox(database, fallbacks={"am": "mail"})
     _write(database, firing(), resolved())
     with unwritable(tmp_path):
-        _play(deliveries, [mail, am], (lambda: None, 1), (lambda: deliveries.hold((), at=_now()), 1))
-    assert [notice.status for notice in am.told] == [NotificationStatus.RESOLVED]
-    assert mail.told == [firing(), resolved()]
-    _play(deliveries, [am, mail], (lambda: None, 2))
-    assert (len(am.told), len(mail.told)) == (1, 2)
+        _play(outbox, [mail, am], (lambda: None, 1), (lambda: outbox.hold((), at=_now()), 1))
+    assert [notice.status for notice in am.delivered] == [NotificationStatus.RESOLVED]
+    assert mail.delivered == [firing(), resolved()]
+    _play(outbox, [am, mail], (lambda: None, 2))
+    assert (len(am.delivered), len(mail.delivered)) == (1, 2)
     with database.read() as tx:
         assert oldest_waiting(tx) is None
 
@@ -242,19 +240,19 @@ def test_a_stored_page_that_is_refused_falls_back_with_its_end(database: Databas
 def test_pages_go_out_while_the_database_cannot_even_be_read(database: Database, tmp_path: Path) -> None:
     am = FakeReceiver("am")
     am.script = [REFUSED]
-    deliveries = _outbox(database)
+    outbox = _outbox(database)
     notices = (firing(), resolved())
     with capture_logs() as logs, unreadable(database, tmp_path):
         _play(
-            deliveries,
+            outbox,
             [am],
-            (lambda: deliveries.hold([firing()], at=_now()), 1),
-            (lambda: deliveries.hold(notices, at=_now()), 2),
+            (lambda: outbox.hold([firing()], at=_now()), 1),
+            (lambda: outbox.hold(notices, at=_now()), 2),
         )
     assert not [line for line in logs if line["log_level"] == "error"]
     _write(database, *notices)
-    deliveries.hold((), at=_now())
-    _play(deliveries, [am], (lambda: _write(database, firing("cart")), 3))
+    outbox.hold((), at=_now())
+    _play(outbox, [am], (lambda: _write(database, firing("cart")), 3))
     assert [(slo, status) for slo, status, _ in _told(am)] == [
         ("checkout-availability", "firing"),
         ("checkout-availability", "resolved"),
@@ -265,54 +263,52 @@ def test_pages_go_out_while_the_database_cannot_even_be_read(database: Database,
 def test_a_stored_page_is_tried_again_before_its_end_though_it_cannot_be_read(
     database: Database, tmp_path: Path
 ) -> None:
-    deliveries = _outbox(database)
+    outbox = _outbox(database)
     now = _now()
     _write(database, firing())
-    (entry,) = deliveries.claim("am", at=_now())
-    deliveries.settle({entry.id: RetryAt(due_at=now, error="slow")}, at=now)
+    (entry,) = outbox.claim("am", at=_now())
+    outbox.settle({entry.id: RetryAt(due_at=now, error="slow")}, at=now)
     with unreadable(database, tmp_path):
-        deliveries.hold([resolved()], at=now)
+        outbox.hold([resolved()], at=now)
         for status in NotificationStatus.FIRING, NotificationStatus.RESOLVED:
-            (entry,) = deliveries.claim("am", at=now)
+            (entry,) = outbox.claim("am", at=now)
             assert entry.notice.status is status
-            deliveries.settle({entry.id: Done()}, at=now)
-        assert deliveries.claim("am", at=now) == []
-        assert deliveries.next_due("am") == now + timedelta(seconds=5)
+            outbox.settle({entry.id: Done()}, at=now)
+        assert outbox.claim("am", at=now) == []
+        assert outbox.next_due("am") == now + timedelta(seconds=5)
     _write(database, resolved())
-    deliveries.hold((), at=now)
+    outbox.hold((), at=now)
     for _ in range(3):
-        assert deliveries.claim("am", at=_now()) == []
+        assert outbox.claim("am", at=_now()) == []
     with database.read() as tx:
         assert oldest_waiting(tx) is None
 
 
 def test_what_cannot_be_asked_is_asked_again_soon(database: Database, tmp_path: Path) -> None:
     """The database fails after it has been asked for what is due."""
-    deliveries = _outbox(database)
+    outbox = _outbox(database)
     now = _now()
     _write(database, firing("cart"))
-    made_at = deliveries.oldest_waiting()
-    assert deliveries.claim("mail", at=now) == []
+    made_at = outbox.oldest_waiting()
+    assert outbox.claim("mail", at=now) == []
     with unreadable(database, tmp_path):
-        assert deliveries.next_due("mail") == now + timedelta(seconds=5)
-        assert deliveries.oldest_waiting() == made_at
+        assert outbox.next_due("mail") == now + timedelta(seconds=5)
+        assert outbox.oldest_waiting() == made_at
 
 
 def test_what_cannot_be_stored_is_repeated_all_the_same(database: Database) -> None:
     """An Alertmanager that hears no more of a page takes it as resolved; and of its end, as firing."""
-    deliveries = _outbox(database)
+    outbox = _outbox(database)
     now = _now()
     fires = firing("cart", starts_at=now)
-    deliveries.hold([fires, firing("cart", severity=Severity.TICKET)], at=now)
-    assert [(one.slo, one.status) for one in deliveries.active_and_recently_resolved("am", at=now)] == [
+    outbox.hold([fires, firing("cart", severity=Severity.TICKET)], at=now)
+    assert [(one.slo, one.status) for one in outbox.active_and_recently_resolved("am", at=now)] == [
         ("cart", NotificationStatus.FIRING)
     ]
-    assert deliveries.active_and_recently_resolved("mail", at=now) == ()
-    deliveries.hold([fires, resolved("cart", starts_at=now, after=timedelta(0))], at=now)
-    assert [one.status for one in deliveries.active_and_recently_resolved("am", at=now)] == [
-        NotificationStatus.RESOLVED
-    ]
-    assert deliveries.active_and_recently_resolved("am", at=now + timedelta(hours=1)) == ()
+    assert outbox.active_and_recently_resolved("mail", at=now) == ()
+    outbox.hold([fires, resolved("cart", starts_at=now, after=timedelta(0))], at=now)
+    assert [one.status for one in outbox.active_and_recently_resolved("am", at=now)] == [NotificationStatus.RESOLVED]
+    assert outbox.active_and_recently_resolved("am", at=now + timedelta(hours=1)) == ()
 
 
 def test_an_end_is_told_though_nobody_knows_what_message_it_belongs_to(database: Database, tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ async def _running(
     backoff: Backoff = QUICK,
 ) -> AsyncIterator[DeliveryLoop]:
     loop = DeliveryLoop(
-        deliveries=StoredOutbox(database=database, lease=timedelta(seconds=1)),
+        outbox=StoredOutbox(database=database, lease=timedelta(seconds=1)),
         receivers=receivers,
         reasserters=reasserters,
         clock=SkewedClock(),
@@ -81,10 +81,10 @@ def test_what_a_tick_has_committed_goes_out_at_once_and_in_order(database: Datab
             await asyncio.sleep(0.1)
             _put(database, firing(), resolved())
             loop.wake()
-            await reaches(lambda: len(receiver.told) == 2)
+            await reaches(lambda: len(receiver.delivered) == 2)
 
     asyncio.run(play())
-    assert receiver.told == [firing(), resolved()]
+    assert receiver.delivered == [firing(), resolved()]
     assert instruments.taken == {"am": 2}
     assert instruments.ages[-1] == 0.0
 
@@ -96,10 +96,10 @@ def test_a_resolve_does_not_overtake_a_trigger_that_fails(database: Database) ->
 
     async def play() -> None:
         async with _running(database, [receiver]):
-            await reaches(lambda: len(receiver.told) == 2)
+            await reaches(lambda: len(receiver.delivered) == 2)
 
     asyncio.run(play())
-    assert receiver.told == [firing(), resolved()]
+    assert receiver.delivered == [firing(), resolved()]
 
 
 def test_alerts_that_failed_together_are_tried_again_together(database: Database) -> None:
@@ -120,7 +120,7 @@ def test_alerts_that_failed_together_are_tried_again_together(database: Database
     async def play() -> None:
         # Jitter is between half a second and one.
         async with _running(database, [receiver], backoff=Backoff(base=timedelta(seconds=0.5))):
-            await reaches(lambda: len(receiver.told) == 30)
+            await reaches(lambda: len(receiver.delivered) == 30)
 
     asyncio.run(play())
     assert receiver.batches == [30, 30]
@@ -139,11 +139,11 @@ def test_a_dead_receiver_delays_no_other(database: Database) -> None:
 
     async def play() -> None:
         async with _running(database, [dead, alive]) as loop:
-            await reaches(lambda: alive.told == [firing()])
+            await reaches(lambda: alive.delivered == [firing()])
             _put(database, resolved(), receivers=("dead", "am"))
             loop.wake()
-            await reaches(lambda: alive.told == [firing(), resolved()])
-            assert dead.told == []
+            await reaches(lambda: alive.delivered == [firing(), resolved()])
+            assert dead.delivered == []
             over.set()
 
     asyncio.run(play())
@@ -157,7 +157,7 @@ def test_what_is_rejected_becomes_a_dead_letter(database: Database) -> None:
 
     async def play() -> None:
         async with _running(database, [receiver], instruments=instruments):
-            await reaches(lambda: receiver.told == [firing("other")])
+            await reaches(lambda: receiver.delivered == [firing("other")])
 
     asyncio.run(play())
     with database.read() as tx:
@@ -187,7 +187,7 @@ def test_whatever_a_receiver_raises_is_a_failure_that_counts(database: Database)
 
     async def play() -> None:
         async with _running(database, [receiver], instruments=instruments):
-            await reaches(lambda: receiver.told == [firing()])
+            await reaches(lambda: receiver.delivered == [firing()])
 
     asyncio.run(play())
     assert instruments.failures[FailureReason.INTERNAL] >= 1
@@ -206,7 +206,7 @@ def test_what_is_due_is_tried_once_more_before_the_end(database: Database) -> No
             _put(database, firing())
 
     asyncio.run(play())
-    assert receiver.told == [firing()]
+    assert receiver.delivered == [firing()]
 
 
 def test_what_is_in_force_and_what_has_just_ended_is_repeated(database: Database) -> None:

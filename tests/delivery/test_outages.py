@@ -93,7 +93,7 @@ def _loop(
     peers = [(one.name, peer) for one in receivers if isinstance(one, Alertmanager) for peer in one.peers]
     return DeliveryLoop(
         # As in the service: a database that is busy for long is no reason to start anew.
-        deliveries=FallbackOutbox(StoredOutbox(database=database)),
+        outbox=FallbackOutbox(StoredOutbox(database=database)),
         receivers=receivers,
         reasserters=peers,
         clock=SkewedClock(),

@@ -54,7 +54,7 @@ def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Dat
 
     async def play() -> None:
         loop = DeliveryLoop(
-            deliveries=StoredOutbox(database=database, fallbacks={"chat": "mail"}),
+            outbox=StoredOutbox(database=database, fallbacks={"chat": "mail"}),
             receivers=[chat, mail],
             reasserters=[],
             clock=SkewedClock(),
@@ -63,12 +63,12 @@ def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Dat
             backoff=Backoff(),
         )
         task = asyncio.create_task(loop.run())
-        await reaches(lambda: len(mail.told) == 2)
+        await reaches(lambda: len(mail.delivered) == 2)
         loop.stop()
         await task
 
     asyncio.run(play())
-    assert mail.told == [firing(), resolved()]
+    assert mail.delivered == [firing(), resolved()]
     with database.begin() as tx:
         letters = dead_letters(tx)
         assert [letter.error for letter in letters] == ["404 no_service"] * 2
@@ -78,42 +78,42 @@ def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Dat
 
 def test_a_fallback_that_hears_of_an_alert_late_hears_its_end_too(database: Database) -> None:
     """The receiver was away for a day, comes back, and takes the end itself."""
-    deliveries = StoredOutbox(database=database, fallbacks={"chat": "mail"})
+    stored = StoredOutbox(database=database, fallbacks={"chat": "mail"})
     with database.begin() as tx:
         enqueue(tx, [firing(), resolved()], receivers=["chat"], at=START)
     for ending in (GiveUp(reason=FailureReason.EXPIRED, error="away"), Done()):
-        (entry,) = deliveries.claim("chat", at=START)
-        deliveries.settle({entry.id: ending}, at=START)
+        (entry,) = stored.claim("chat", at=START)
+        stored.settle({entry.id: ending}, at=START)
     told = []
-    while claimed := deliveries.claim("mail", at=START):
+    while claimed := stored.claim("mail", at=START):
         told += [entry.notice for entry in claimed]
-        deliveries.settle({entry.id: Done() for entry in claimed}, at=START)
+        stored.settle({entry.id: Done() for entry in claimed}, at=START)
     assert told == [firing(), resolved()]
 
 
 def test_what_waits_for_a_receiver_that_is_gone_is_given_up_where_nobody_takes_its_place(database: Database) -> None:
-    deliveries = StoredOutbox(database=database)
+    stored = StoredOutbox(database=database)
     with database.begin() as tx:
         enqueue(tx, [firing()], receivers=["gone", "here"], at=START)
-    assert deliveries.forward_unknown_receivers(["here"], at=_now()) == [("gone", ())]
-    assert deliveries.forward_unknown_receivers(["here"], at=_now()) == []
+    assert stored.forward_unknown_receivers(["here"], at=_now()) == [("gone", ())]
+    assert stored.forward_unknown_receivers(["here"], at=_now()) == []
     with database.read() as tx:
         assert [(letter.receiver, letter.error) for letter in dead_letters(tx)] == [
             ("gone", "this receiver is no longer configured")
         ]
-    assert deliveries.next_due("here") is not None
+    assert stored.next_due("here") is not None
 
 
 def test_what_waits_for_a_receiver_that_is_gone_goes_where_the_routes_lead_now(database: Database) -> None:
     """In order, to nobody twice, and no beginning after its end."""
-    deliveries = StoredOutbox(database=database, routing=Routing(default=("new", "both")))
+    stored = StoredOutbox(database=database, routing=Routing(default=("new", "both")))
     ended = resolved("over")
     with database.begin() as tx:
         enqueue(tx, [firing(), resolved()], receivers=["gone"], at=START)
         enqueue(tx, [firing()], receivers=["both"], at=START)
         enqueue(tx, [firing("over")], receivers=["gone"], at=START)
         enqueue(tx, [ended], receivers=["new"], at=START)
-    assert deliveries.forward_unknown_receivers(["new", "both"], at=_now()) == [
+    assert stored.forward_unknown_receivers(["new", "both"], at=_now()) == [
         ("gone", ("new", "both")),
         ("gone", ("both", "new")),
         ("gone", ("both",)),
@@ -130,11 +130,11 @@ def test_what_waits_for_a_receiver_that_is_gone_goes_where_the_routes_lead_now(d
 
 
 def test_a_row_that_nobody_can_read_does_not_keep_the_others_from_going_elsewhere(database: Database) -> None:
-    deliveries = StoredOutbox(database=database, routing=Routing(default=("new",)))
+    stored = StoredOutbox(database=database, routing=Routing(default=("new",)))
     with database.begin() as tx:
         enqueue(tx, [firing("broken"), firing()], receivers=["gone"], at=START)
         tx.execute(update(outbox).where(outbox.c.alert_key == firing("broken").key).values(notice="{"))
-    assert deliveries.forward_unknown_receivers(["new"], at=_now()) == [("gone", ("new",))]
+    assert stored.forward_unknown_receivers(["new"], at=_now()) == [("gone", ("new",))]
     with database.read() as tx:
         assert any("cannot be read" in letter.error for letter in dead_letters(tx))
 
@@ -182,7 +182,7 @@ def test_a_keeper_repeats_only_what_its_receiver_was_told_of(database: Database)
 
 def test_a_keeper_repeats_what_its_receiver_was_notified_of_as_a_fallback(database: Database) -> None:
     """Else an Alertmanager that no route names would end the alert four minutes later."""
-    deliveries = StoredOutbox(
+    stored = StoredOutbox(
         database=database, routing=Routing(default=("chat",), unrouted=("am",)), fallbacks={"chat": "am"}
     )
     given_up, other = firing("mine"), firing("other")
@@ -195,18 +195,18 @@ def test_a_keeper_repeats_what_its_receiver_was_notified_of_as_a_fallback(databa
         ]
         save_alerts(tx, alerts, {given_up.key: given_up, other.key: other})
         enqueue(tx, [given_up], receivers=["chat"], at=START)
-    (entry,) = deliveries.claim("chat", at=START)
-    deliveries.settle({entry.id: GiveUp(reason=FailureReason.REJECTED, error="404")}, at=START)
-    assert deliveries.active_and_recently_resolved("am", at=START) == (given_up,)
+    (entry,) = stored.claim("chat", at=START)
+    stored.settle({entry.id: GiveUp(reason=FailureReason.REJECTED, error="404")}, at=START)
+    assert stored.active_and_recently_resolved("am", at=START) == (given_up,)
 
 
 def test_a_digest_does_not_wait_for_an_end_that_was_given_up(database: Database) -> None:
-    messages, deliveries = StoredMessageRefs(database=database), StoredOutbox(database=database)
+    messages, stored = StoredMessageRefs(database=database), StoredOutbox(database=database)
     messages.remember("hook", [firing("a"), firing("b")], handle="digest", at=START)
     with database.begin() as tx:
         enqueue(tx, [resolved("a")], receivers=["hook"], at=START)
-    (entry,) = deliveries.claim("hook", at=START)
-    deliveries.settle({entry.id: GiveUp(reason=FailureReason.REJECTED, error="400")}, at=START)
+    (entry,) = stored.claim("hook", at=START)
+    stored.settle({entry.id: GiveUp(reason=FailureReason.REJECTED, error="400")}, at=START)
     assert messages.recall("hook", firing("b")) == MessageRef(handle="digest", alerts=1)
 
 

@@ -114,7 +114,7 @@ def test_last_messages_are_tried_until_they_are_taken() -> None:
     receiver.script = [failed, Deferred(until=now())]
     end = resolve(firing(), at=now())
     asyncio.run(send_final(receiver, [end], clock=SkewedClock()))
-    assert receiver.told == [end]
+    assert receiver.delivered == [end]
 
 
 def test_an_alert_is_resolved_at_a_real_alertmanager_that_was_dropped() -> None:

@@ -63,7 +63,7 @@ class FakeReceiver(Receiver, Reasserter):
         self.delay_s = delay_s
         self._tracks_alerts = tracks_alerts
         self.script: list[Outcome | Exception] = []
-        self.told: list[Notification] = []
+        self.delivered: list[Notification] = []
         self.resent: list[Sequence[Notification]] = []
 
     @property
@@ -85,7 +85,7 @@ class FakeReceiver(Receiver, Reasserter):
             if isinstance(outcome, Exception):
                 raise outcome
             if isinstance(outcome, Delivered):
-                self.told.append(notice)
+                self.delivered.append(notice)
             outcomes.append(outcome)
         return outcomes
 
