@@ -4,6 +4,7 @@ Rows may keep histories of different lengths (a 7-day SLO needs no year), so the
 flat arrays. Cells are numbered by their end: cell n holds (n - 1, n] x width, in unix time.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -256,11 +257,8 @@ class Resolution:
         """Sums of cells *first* to *last* of each row, in float64; rows of the same shape are summed together."""
         columns: tuple[NDArray[np.floating], ...] = (self._total, self._bad, self._measured)
         sums = tuple(np.zeros(len(rows)) for _ in columns)
-        shapes = np.stack([self._length[rows], first, last], axis=1)
-        kinds, kind = np.unique(shapes, axis=0, return_inverse=True)
-        for number, (length, begin, end) in enumerate(kinds.tolist()):
+        for (length, begin, end), alike in _alike(self._length[rows], first, last):
             cells = np.arange(begin, end + 1) % length
-            alike = np.flatnonzero(kind.reshape(-1) == number)
             for start in range(0, len(alike), _ROWS_AT_ONCE):
                 some = alike[start : start + _ROWS_AT_ONCE]
                 at = self._offset[rows[some], None] + cells
@@ -279,6 +277,19 @@ class Resolution:
         end = np.clip(filled_s, begin + 1.0, begin + self.width_s)
         share: Floats = np.clip((at_s - begin) / (end - begin), 0.0, 1.0)
         return share
+
+
+def _alike(length: Ints, first: Ints, last: Ints) -> Iterator[tuple[tuple[int, int, int], Ints]]:
+    """Each combination of ring length, first and last cell, with the rows that have it."""
+    if not len(length):
+        return
+    # Most often all rows are alike, and seeing that takes a tenth of the time of sorting them.
+    if all((column == column[0]).all() for column in (length, first, last)):
+        yield (int(length[0]), int(first[0]), int(last[0])), np.arange(len(length))
+        return
+    kinds, kind = np.unique(np.stack([length, first, last], axis=1), axis=0, return_inverse=True)
+    for number, (of_length, begin, end) in enumerate(kinds.tolist()):
+        yield (of_length, begin, end), np.flatnonzero(kind.reshape(-1) == number)
 
 
 def _grown(column: NDArray[Any], used: int, room: int) -> NDArray[Any]:
