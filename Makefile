@@ -1,8 +1,10 @@
 SHELL := /bin/bash
 export PATH := $(CURDIR)/.tools/bin:$(HOME)/.local/bin:$(PATH)
 bin := .venv/bin
+# Tests start many interpreters: without caches each of them compiles everything it imports.
+unexport PYTHONDONTWRITEBYTECODE
 # Tests that run real servers mostly wait for them.
-workers := $(shell cores=$$(nproc); echo $$((cores < 3 ? 6 : 2 * cores)))
+workers := $(shell cores=$$(nproc); echo $$((cores < 4 ? 8 : 2 * cores)))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint test soak demo bench run dashboards clean
@@ -21,8 +23,9 @@ lint: setup ## Check style, format, types and the direction of imports
 
 test: ## Set up, lint, and run all tests against real servers; what CI runs
 	@scripts/setup --tests
-	@$(MAKE) --no-print-directory lint
-	$(bin)/pytest -n $(workers) --dist worksteal
+	@# Meanwhile every module is compiled once, which otherwise each worker does.
+	@$(bin)/pytest --collect-only -qq >/dev/null 2>&1 & $(MAKE) --no-print-directory lint && wait
+	$(bin)/pytest -n $(workers) --dist loadfile
 
 soak: ## Run the long proofs; SLOBURN_SOAK says how long, 1 is the length in `make test`
 	@scripts/setup --tests --containers

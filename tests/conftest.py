@@ -1,6 +1,70 @@
-"""Settings of every test: properties have no deadline, as a busy machine may stall any example."""
+"""How tests run: how many examples a property has, and which tests a worker of pytest-xdist gets together."""
 
-from hypothesis import settings
+import math
+from collections.abc import Sequence
 
-settings.register_profile("sloburn", deadline=None)
+import pytest
+from hypothesis import is_hypothesis_test, settings
+from typing_extensions import override
+from xdist.remote import Producer
+from xdist.scheduler.loadscope import LoadScopeScheduling
+
+from tests.support.soak import IS_SOAK
+
+# A busy machine may stall any example.
+settings.register_profile("sloburn", deadline=None, max_examples=500 if IS_SOAK else 40)
 settings.load_profile("sloburn")
+
+_WAITING = (
+    "tests/acceptance/",
+    "tests/demo/test_whole_stack",
+    "tests/integrations/test_heartbeat_of_the_service",
+    "tests/integrations/test_receivers_of_the_service",
+    "tests/soak/",
+)
+"""Tests that wait for real servers most of the time, each with servers of its own."""
+_BEGUN_BY = 0.7
+"""The share of the files at which the last test that waits is begun, so that none is left over at the end."""
+
+
+class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Tests of one file share its fixtures, and so a worker; tests that wait are each on their own."""
+
+    @override
+    def _split_scope(self, nodeid: str) -> str:
+        return nodeid if nodeid.startswith(_WAITING) else nodeid.partition("::")[0]
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Distribute tests as `_Scheduling` says, in the order of the collection."""
+    config.option.loadscopereorder = False
+    return _Scheduling(config, log)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Properties are part of the soak; tests that wait are spread among those that compute, so that cores stay busy."""
+    for item in items:
+        if is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(pytest.mark.soak)
+    # The longest first: the demo and the soaks.
+    waiting = sorted(
+        (item for item in items if item.nodeid.startswith(_WAITING)),
+        key=lambda item: item.nodeid.startswith("tests/acceptance/"),
+    )
+    files: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if not item.nodeid.startswith(_WAITING):
+            files.setdefault(item.nodeid.partition("::")[0], []).append(item)
+    items[:] = _spread(waiting, list(files.values()))
+
+
+def _spread(waiting: Sequence[pytest.Item], files: Sequence[Sequence[pytest.Item]]) -> list[pytest.Item]:
+    """The tests that wait at equal distances among the files, beginning with one of them."""
+    spread: list[pytest.Item] = []
+    begun = 0
+    for number, file in enumerate(files):
+        until = min(math.ceil((number + 1) * len(waiting) / (_BEGUN_BY * len(files))), len(waiting))
+        spread += [*waiting[begun:until], *file]
+        begun = until
+    return [*spread, *waiting[begun:]]

@@ -1,6 +1,5 @@
 """The clock is set, the machine sleeps, clocks differ: slots stay in order, counts stay true, and it is said."""
 
-import os
 import re
 import time
 from datetime import UTC, datetime, timedelta
@@ -17,9 +16,9 @@ from tests.support.process import Server
 from tests.support.servers import alertmanager, prometheus
 from tests.support.service import sloburn, write_documents
 from tests.support.sink import Sink
+from tests.support.soak import SOAK
 from tests.support.waiting import wait_until
 
-SOAK = int(os.environ.get("SLOBURN_SOAK", "1"))
 ASLEEP_S = 600 if SOAK > 1 else 40
 SLOT_S = 5
 

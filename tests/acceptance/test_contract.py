@@ -117,7 +117,7 @@ def _asking(running: Stack, threads: int = 4) -> Iterator[None]:
             while not ended.is_set():
                 for path in ("/api/v1/slos", "/metrics", "/api/v1/slos/month-availability/history"):
                     client.get(path).raise_for_status()
-                time.sleep(0.02)
+                time.sleep(0.1)
 
     asking = [threading.Thread(target=ask) for _ in range(threads)]
     for thread in asking:

@@ -4,7 +4,6 @@ Each case is one SLO of one service; what happens in it lies in the history that
 service runs. Samples lie ahead of the present, so that they come as if they were scraped.
 """
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -21,10 +20,10 @@ from tests.support.openmetrics import create_blocks, import_into
 from tests.support.process import Server
 from tests.support.servers import prometheus, victoria_metrics
 from tests.support.service import sloburn, write_documents
+from tests.support.soak import SOAK
 from tests.support.traces import Counts, Samples
 from tests.support.waiting import wait_until
 
-SOAK: Final = int(os.environ.get("SLOBURN_SOAK", "1"))
 SCRAPE_S: Final = 30
 _DAY_S: Final = 86_400
 _AHEAD_S: Final = 900

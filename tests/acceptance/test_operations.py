@@ -132,6 +132,7 @@ def _load(url: str, threads: int = 8) -> Iterator[list[int]]:
                 for path in ("/api/v1/slos", "/metrics", f"/api/v1/slos/{CHECKOUT}/history", "/api/v1/alerts"):
                     client.get(path)
                     answered[0] += 1
+                    time.sleep(0.02)
 
     asking = [threading.Thread(target=ask) for _ in range(threads)]
     for thread in asking:

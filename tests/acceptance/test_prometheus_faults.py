@@ -1,6 +1,5 @@
 """While a page is in force, Prometheus fails in one way after another: it freezes each time, and nothing is lost."""
 
-import os
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +8,8 @@ import pytest
 from tests.acceptance.stack import stack
 from tests.acceptance.timeline import all_clear, page
 from tests.support.fault_proxy import HTML, Fault, FaultProxy, Hang, Reply, Truncate
+from tests.support.soak import SOAK
 
-SOAK = int(os.environ.get("SLOBURN_SOAK", "1"))
 CHECKOUT = "checkout-availability"
 WRONG_FOR_S = 12 if SOAK > 1 else 2
 

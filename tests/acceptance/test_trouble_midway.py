@@ -1,6 +1,5 @@
 """Trouble in the middle of an incident: the service is killed, or Prometheus is away."""
 
-import os
 from pathlib import Path
 
 import httpx
@@ -8,8 +7,9 @@ import pytest
 
 from tests.acceptance.stack import Stack, stack
 from tests.acceptance.timeline import Sight, all_clear, page
+from tests.support.soak import SOAK
 
-AWAY_S = 20.0 * int(os.environ.get("SLOBURN_SOAK", "1"))
+AWAY_S = 20.0 * SOAK
 CHECKOUT, SEARCH, CART = (f"{name}-availability" for name in ("checkout", "search", "cart"))
 
 

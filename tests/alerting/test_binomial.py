@@ -4,7 +4,7 @@ import math
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.alerting.binomial import chance_of_at_least, chance_of_at_most
@@ -15,7 +15,6 @@ def _exactly(bad: int, total: int, ratio: float) -> float:
     return float(sum(math.comb(total, k) * p**k * (1 - p) ** (total - k) for k in range(bad, total + 1)))
 
 
-@settings(deadline=None)
 @given(total=st.integers(1, 150), data=st.data(), ratio=st.floats(1e-6, 0.999))
 def test_chances_are_those_of_the_binomial_distribution(total: int, data: st.DataObject, ratio: float) -> None:
     bad = data.draw(st.integers(0, total))
@@ -23,7 +22,6 @@ def test_chances_are_those_of_the_binomial_distribution(total: int, data: st.Dat
     assert chance_of_at_most(bad, total, ratio) == pytest.approx(1 - _exactly(bad + 1, total, ratio), abs=1e-9)
 
 
-@settings(deadline=None)
 @given(total=st.floats(1, 1e9), share=st.floats(0, 1), ratio=st.floats(1e-9, 1))
 def test_more_bad_events_are_never_more_likely(total: float, share: float, ratio: float) -> None:
     bad = share * total

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.alerting import Verdict, WindowCounts, judge
@@ -72,7 +72,6 @@ def test_min_bad_events_and_level_can_be_raised() -> None:
     assert _fired(service.deeds(with_evidence(level=0.5, min_bad_events=1))) == [2 * HOUR]
 
 
-@settings(deadline=None, max_examples=40)
 @given(
     per_slot=st.floats(40, 30_000),
     burn_rate=st.floats(6, 1000),
@@ -168,7 +167,6 @@ def test_without_counts_the_tiers_decide() -> None:
     assert judge(reading, PAGE) == Verdict(rule=PAGE.rules[0], tripped=PAGE.rules[0])
 
 
-@settings(deadline=None)
 @given(bad=st.integers(0, 400), total=st.integers(1, 10**6), factor=st.floats(1, 1000))
 def test_more_bad_events_are_never_less_evidence(bad: int, total: int, factor: float) -> None:
     tier = replace(PAGE.rules[0], factor=factor)

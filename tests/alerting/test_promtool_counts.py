@@ -5,7 +5,6 @@ Here the whole way is walked: samples, ledger, windows, burn rates, life cycle, 
 5,000.
 """
 
-import os
 import random
 from pathlib import Path
 
@@ -14,9 +13,9 @@ import pytest
 from tests.alerting.counted_pairs import random_pair, recorded_increase, recording_rules
 from tests.alerting.live import live_states
 from tests.alerting.promtool import disagreement, rule
+from tests.support.soak import IS_SOAK, SOAK
 
-SOAK = int(os.environ.get("SLOBURN_SOAK", "1"))
-BATCHES = 5
+BATCHES = 5 if IS_SOAK else 2
 PAIRS = 50
 SLOTS = 120
 BEGIN = 1_800_000_000.0

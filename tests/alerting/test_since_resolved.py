@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.alerting import Alert, TransitionKind, default_policies, step_slo
@@ -45,7 +45,6 @@ def _events(source: random.Random, expected: float) -> int:
     return whole + (source.random() < expected - whole)
 
 
-@settings(deadline=None, max_examples=25)
 @given(
     seed=st.integers(0, 2**32),
     per_second=per_second,
@@ -73,7 +72,6 @@ def test_without_new_errors_nothing_fires_again(
     assert not [alert for alert in alerts if alert.in_force]
 
 
-@settings(deadline=None, max_examples=25)
 @given(
     per_second=per_second,
     first=st.floats(20, 1000),

@@ -4,7 +4,6 @@ A second oracle, which shares no code with the first: other storage, other query
 version of it knows no `keep_firing_for`. `SLOBURN_SOAK` multiplies the number of pairs: 20 for 500 of each kind.
 """
 
-import os
 import random
 import time
 from collections.abc import Callable, Sequence
@@ -24,10 +23,10 @@ from tests.evaluation.memory import Floats, Series
 from tests.evaluation.plain import slos
 from tests.support.openmetrics import import_into
 from tests.support.servers import Server, victoria_metrics
+from tests.support.soak import IS_SOAK, SOAK
 from tests.support.traces import Counts, Samples
 
-SOAK = int(os.environ.get("SLOBURN_SOAK", "1"))
-PAIRS = 25
+PAIRS = 25 if IS_SOAK else 10
 SLOTS = 120
 STEP = INTERVAL.total_seconds()
 # VictoriaMetrics takes nothing from the future.

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import httpx2
 import pytest
 from fastapi.testclient import TestClient
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.api import Served, listening
@@ -203,7 +203,6 @@ def test_a_history_refuses_what_it_cannot_draw(client: TestClient, query: str, s
 
 
 @given(text=st.text(max_size=40), name=st.sampled_from(["from", "to", "step"]))
-@settings(max_examples=50)
 def test_no_time_or_step_is_an_error_of_the_service(client: TestClient, text: str, name: str) -> None:
     assert client.get(HISTORY, params={name: text.encode("utf-8", "ignore").decode()}).status_code in {200, 422}
 
@@ -212,7 +211,6 @@ _HEADER = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), max_siz
 
 
 @given(accept=_HEADER, encoding=_HEADER)
-@settings(max_examples=50)
 def test_no_accept_header_is_an_error_of_the_service(client: TestClient, accept: str, encoding: str) -> None:
     headers = {"Accept": accept, "Accept-Encoding": encoding}
     http = client

@@ -21,8 +21,9 @@ from app.store.dead_letters import DeadLetter
 from tests.store.notices import firing
 from tests.support.api import Served, listening
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
+from tests.support.soak import SOAK
 
-_EXAMPLES = 10 * int(os.environ.get("SLOBURN_SOAK", "1"))
+_EXAMPLES = 10 * SOAK
 _SEED = 20_261_126
 _CONFIG = Path(__file__).with_name("schemathesis.toml")
 _TOKEN = "right"  # noqa: S105  a made-up token

@@ -1,7 +1,6 @@
 """Outages at full length, and at full width: an Alertmanager away for long (N1), everything firing at once (N11)."""
 
 import asyncio
-import os
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,13 +30,14 @@ from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.receiver_harness import WRITER, outgoing
 from tests.support.scripted_server import Reply, Scripted
 from tests.support.servers import Server, Sink, alertmanager
+from tests.support.soak import SOAK
 from tests.support.waiting import reaches
 
 SCALE = 200.0
 """Times faster than in earnest: 20 minutes are 6 seconds, and a pause between attempts is at most 1.5."""
 AWAY_S = 20 * 60 / SCALE
 BACKOFF = Backoff(base=timedelta(seconds=1) / SCALE, cap=timedelta(minutes=5) / SCALE)
-MANY = min(1_000 * int(os.environ.get("SLOBURN_SOAK", "1")), 5_000)
+MANY = min(1_000 * SOAK, 5_000)
 """5,000 in `make soak`."""
 
 

@@ -1,6 +1,6 @@
 """A damaged database file is found at the start, whatever is damaged: D4.
 
-`SLOBURN_SOAK` multiplies the number of damages: 40 in `make test`, 200 and more in `make soak`.
+`SLOBURN_SOAK` multiplies the number of damages: 20 in `make test`, 400 and more in `make soak`.
 """
 
 import os
@@ -19,12 +19,13 @@ from app.slo import Slo
 from app.store import StoreCorruptError, open_database
 from tests.evaluation.memory import MemorySource, Series, series_of
 from tests.evaluation.running import Running, slos_of
+from tests.support.soak import SOAK
 from tests.support.trace_kinds import generate
 
 END = 1_800_000_000
 _HEADER = 100
 """SQLite notes in the first bytes of a file that it has looked at it."""
-SEEDS = 40 * int(os.environ.get("SLOBURN_SOAK", "1"))
+SEEDS = 20 * SOAK
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """A service that ran for hours and one that has just started show the same, whatever the service they tracked does."""
 
-import os
 import time
 from pathlib import Path
 
@@ -12,15 +11,15 @@ from tests.evaluation.hostile import service
 from tests.evaluation.memory import MemorySource, series_of
 from tests.evaluation.plain import availability, slos
 from tests.evaluation.running import Running, differences, slos_of
+from tests.support.soak import IS_SOAK, SOAK
 from tests.support.trace_kinds import generate
 
-SOAK = int(os.environ.get("SLOBURN_SOAK", "1"))
 END = 1_800_000_000
 DAY = 86_400
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(2 * SOAK))
+@pytest.mark.parametrize("seed", range(2 * SOAK if IS_SOAK else 1))
 def test_live_equals_backfill(tmp_path: Path, seed: int) -> None:
     """After settling, every window of every kind of service has the same events and the same coverage."""
     end = END + 30 * (seed % 30)
@@ -46,7 +45,7 @@ def test_live_equals_backfill(tmp_path: Path, seed: int) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("seed", range(2 * SOAK))
+@pytest.mark.parametrize("seed", range(2 * SOAK if IS_SOAK else 1))
 def test_live_equals_backfill_at_its_worst(tmp_path: Path, seed: int) -> None:
     """Whatever targets do: counts are one function of the samples, however they were come by."""
     dice = np.random.default_rng(seed)

@@ -1,10 +1,9 @@
 """Over random histories of metrics as the field has them, no count is further from the truth than `increase()`.
 
-`make test` takes 200 histories, `SLOBURN_SOAK` above 1 so many times 2,000. A seed that fails can be looked at alone:
+`make test` takes 60 histories, `SLOBURN_SOAK` above 1 so many times 2,000. A seed that fails can be looked at alone:
 `random_history(seed, ...)` makes its samples and `compare` counts them.
 """
 
-import os
 from pathlib import Path
 from statistics import median
 
@@ -12,11 +11,11 @@ import pytest
 
 from tests.evaluation.against_increase import GRACE_S, Outcome, compare
 from tests.support.histories import NAMED, STEADY_VIEWS, History, random_history
+from tests.support.soak import IS_SOAK, SOAK
 
-SOAK = int(os.environ.get("SLOBURN_SOAK", "1"))
 END = 1_800_000_000
-AT_ONCE = 100
-SEEDS = range(200 if SOAK == 1 else 2000 * SOAK)
+AT_ONCE = 100 if IS_SOAK else 60
+SEEDS = range(2000 * SOAK if IS_SOAK else 60)
 DIFFERING = 0.02
 """Of the histories may be counted otherwise live than from the past: takeovers among replicas that are relabelled at
 low traffic are not yet found alike by both. The comparison with `increase()` holds for both."""
@@ -44,7 +43,7 @@ def test_what_was_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("round_", range(1 if SOAK == 1 else 10 * SOAK))
+@pytest.mark.parametrize("round_", range(10 * SOAK if IS_SOAK else 1))
 def test_two_servers_behind_one_balancer(tmp_path: Path, round_: int) -> None:
     """Each question is answered by one of two servers whose scrapes are seconds apart."""
     many = 2 * len(STEADY_VIEWS)

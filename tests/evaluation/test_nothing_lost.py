@@ -12,10 +12,12 @@ from app.slo import Slo
 from app.status import DataState
 from tests.evaluation.memory import MemorySource, Series, raising, series_of
 from tests.evaluation.running import INTERVAL_S, Figures, Running, differences, slos_of
+from tests.support.soak import IS_SOAK, SOAK
 from tests.support.trace_kinds import generate
 
 START = 1_800_000_000
 HOUR = 3600
+LIVED_H = 1.25
 KINDS = ("churn", "short-lived", "outage-45m", "reset-in-outage", "replaced-in-outage", "late-scraped", "histogram")
 
 
@@ -59,7 +61,7 @@ def build(folder: Path, kinds: Sequence[str], *, hours: float, lived: float, see
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
-    return build(tmp_path_factory.mktemp("world"), KINDS, hours=6, lived=1.5)
+    return build(tmp_path_factory.mktemp("world"), KINDS, hours=6, lived=LIVED_H)
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +79,11 @@ def assert_same(one: Running, world: World) -> None:
     assert differences(one.figures, world.shown) == {}
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(3 * SOAK if IS_SOAK else 1))
 def test_restarts_at_any_slot_change_nothing(live: Running, world: World, seed: int) -> None:
     """Not a count, not a coverage, and the counters that never reset go on where they stood."""
-    at = world.end - int(1.5 * HOUR)
+    at = world.end - int(LIVED_H * HOUR)
     for stop in sorted(np.random.default_rng(seed).integers(at // INTERVAL_S + 1, world.end // INTERVAL_S, 12)):
         live.run(at, int(stop) * INTERVAL_S)
         live.restart()
@@ -91,7 +94,7 @@ def test_restarts_at_any_slot_change_nothing(live: Running, world: World, seed: 
 
 
 def test_a_restart_while_prometheus_is_away_shows_what_was_shown(live: Running, world: World) -> None:
-    live.run(world.end - int(1.5 * HOUR), world.end - HOUR)
+    live.run(world.end - int(LIVED_H * HOUR), world.end - HOUR)
     before = live.figures
     as_of = {snapshot.id: snapshot.as_of for snapshot in live.board.snapshots}
     live.restart()
@@ -106,10 +109,10 @@ def test_a_restart_under_a_clock_that_was_set_back_steps_no_alert_and_calls_noth
     live: Running, world: World
 ) -> None:
     """Until the clock has caught up nothing of now is known; then everything is counted."""
-    live.run(world.end - int(1.5 * HOUR), world.end - HOUR)
+    live.run(world.end - int(LIVED_H * HOUR), world.end - HOUR)
     stepped = live.evaluator.stepped
     live.restart()
-    live.tick(*range(world.end - int(1.2 * HOUR), world.end - HOUR - 120, INTERVAL_S))
+    live.tick(*range(world.end - int(1.05 * HOUR), world.end - HOUR - 120, INTERVAL_S))
     assert live.evaluator.stepped == stepped
     assert DataState.FRESH not in {snapshot.data for snapshot in live.board.snapshots}
     live.run(world.end - HOUR, world.end)
@@ -119,16 +122,16 @@ def test_a_restart_under_a_clock_that_was_set_back_steps_no_alert_and_calls_noth
 @pytest.mark.parametrize("share", [0.3, 0.9])
 def test_missed_slots_are_counted_by_the_next_tick(live: Running, world: World, share: float) -> None:
     dice = np.random.default_rng(4)
-    slots = [at for at in range(world.end - int(1.5 * HOUR), world.end - 600, INTERVAL_S) if dice.random() > share]
+    slots = [at for at in range(world.end - int(LIVED_H * HOUR), world.end - 600, INTERVAL_S) if dice.random() > share]
     live.tick(*slots)
     live.run(world.end - 600, world.end)
     live.backfill(world.end)
     assert_same(live, world)
 
 
-@pytest.mark.parametrize("minutes", [10, 45])
+@pytest.mark.parametrize("minutes", [10, 40])
 def test_prometheus_away_is_caught_up(live: Running, world: World, minutes: int) -> None:
-    _away(live, world.end - int(1.5 * HOUR), world.end, away=minutes * 60)
+    _away(live, world.end - int(LIVED_H * HOUR), world.end, away=minutes * 60)
     assert_same(live, world)
 
 

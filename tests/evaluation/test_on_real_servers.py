@@ -1,7 +1,6 @@
 """Budgets against the truth, and live against backfill, on a real Prometheus and a real VictoriaMetrics."""
 
 import math
-import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
@@ -19,10 +18,10 @@ from app.status import Snapshot
 from tests.evaluation.running import Running, differences, slos_of
 from tests.support.openmetrics import create_blocks, import_into
 from tests.support.servers import prometheus, victoria_metrics
+from tests.support.soak import SOAK
 from tests.support.trace_kinds import KINDS, generate
 from tests.support.traces import Trace, Traces
 
-SOAK = int(os.environ.get("SLOBURN_SOAK", "1"))
 HOUR, DAY = 3600, 86_400
 # VictoriaMetrics takes nothing from the future or from before its retention.
 END = int(time.time()) // DAY * DAY - 3 * HOUR

@@ -79,7 +79,6 @@ def backwards(scraped: Scraped, cuts: Sequence[float]) -> Increments:
 
 @given(SEEDS, st.integers(1, 3))
 @example(975, 2)  # a restart behind traffic that stood still, then a hole in which the old level is passed
-@settings(deadline=None)
 def test_counts_are_those_of_counting_by_eye(seed: int, targets: int) -> None:
     """Whatever restarts, appears late or vanishes: behind a target's first scrape nothing is lost or counted twice."""
     scraped = lives(seed, targets=targets)
@@ -91,7 +90,6 @@ def test_counts_are_those_of_counting_by_eye(seed: int, targets: int) -> None:
 
 
 @given(SEEDS, st.lists(st.integers(1, 180), max_size=5, unique=True))
-@settings(deadline=None)
 def test_cutting_time_into_chunks_changes_nothing(seed: int, cuts: list[int]) -> None:
     """count(a..c) = count(a..b) + count(b..c), at every moment and whatever is decided of newcomers."""
     scraped = lives(seed)
@@ -115,7 +113,6 @@ def test_history_counted_backwards_equals_what_was_counted_live(seed: int, cuts:
 
 
 @given(SEEDS)
-@settings(deadline=None)
 def test_reading_twice_and_out_of_order_counts_once(seed: int) -> None:
     scraped = lives(seed)
     once = scraped.between(-1, END)
@@ -130,7 +127,6 @@ def test_reading_twice_and_out_of_order_counts_once(seed: int) -> None:
 
 
 @given(SEEDS, st.integers(0, 180))
-@settings(deadline=None)
 def test_samples_behind_the_look_back_never_change_what_was_counted(seed: int, cut: int) -> None:
     scraped = lives(seed)
     until = cut * 10.0

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.ledger import Increments, Ledger, RowKey, Stage, pack, pack_cells, unpack, unpack_cells
@@ -92,7 +92,6 @@ def everything(row: int) -> tuple[Ints, Floats, Floats]:
 
 
 @given(st.lists(steps, max_size=6), st.lists(steps, max_size=6))
-@settings(deadline=None, max_examples=60)
 def test_what_was_provisional_can_be_taken_back(final: list[Step], provisional: list[Step]) -> None:
     """Also what was spread over a hole that began before the counts were settled."""
     ledger = a_ledger()
@@ -115,7 +114,6 @@ def without_measuring(some: list[Step]) -> Increments:
 
 
 @given(st.lists(steps, min_size=1, max_size=8))
-@settings(deadline=None, max_examples=60)
 def test_every_event_is_in_every_resolution_once(some: list[Step]) -> None:
     ledger = a_ledger()
     ledger.record(increments(some), Stage.FINAL)
@@ -130,7 +128,6 @@ def test_every_event_is_in_every_resolution_once(some: list[Step]) -> None:
 
 
 @given(st.lists(steps, max_size=8), st.lists(steps, max_size=8))
-@settings(deadline=None, max_examples=60)
 def test_what_is_kept_of_a_ledger_makes_the_same_ledger(final: list[Step], provisional: list[Step]) -> None:
     """Final cells in chunks without what is provisional in them, the rest apart."""
     ledger = a_ledger()
@@ -153,7 +150,6 @@ def test_what_is_kept_of_a_ledger_makes_the_same_ledger(final: list[Step], provi
 
 
 @given(st.lists(steps, min_size=1, max_size=5), st.integers(0, 100))
-@settings(deadline=None, max_examples=60)
 def test_later_slots_never_change_earlier_windows(some: list[Step], slots: int) -> None:
     ledger = a_ledger(newest=START + 40 * INTERVAL)
     ledger.record(increments([step for step in some if step.at <= 40]), Stage.FINAL)

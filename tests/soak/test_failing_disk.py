@@ -1,6 +1,6 @@
 """Writes and fsyncs that fail now and then, as the kernel would have them fail (libfiu): D3.
 
-`SLOBURN_SOAK` multiplies the slots that are ticked: 90 in `make test`.
+`SLOBURN_SOAK` multiplies the slots that are ticked: 40 in `make test`.
 """
 
 import json
@@ -19,11 +19,12 @@ from tests.support.openmetrics import create_blocks
 from tests.support.process import NotReadyError
 from tests.support.servers import prometheus
 from tests.support.service import write_documents
+from tests.support.soak import SOAK
 from tests.support.trace_kinds import generate
 
 RUN = Path(__file__).with_name("counting_run.py")
 REPOSITORY = Path(__file__).parents[2]
-TICKED_S = 2700 * int(os.environ.get("SLOBURN_SOAK", "1"))
+TICKED_S = 1200 * SOAK
 LAST_S = 300
 PROBABILITIES = {"posix/io/sync/*": 0.25, "posix/io/rw/pwrite": 0.05}
 """Writes are many, and fsyncs few."""

@@ -1,6 +1,6 @@
 """`kill -9` at any moment changes no count.
 
-`SLOBURN_SOAK` multiplies the number of kills: 10 in `make test`, 200 and more in `make soak`.
+`SLOBURN_SOAK` multiplies the number of kills: 5 in `make test`, 200 and more in `make soak`.
 """
 
 import json
@@ -16,9 +16,10 @@ import pytest
 from tests.support.openmetrics import create_blocks
 from tests.support.servers import prometheus
 from tests.support.service import write_documents
+from tests.support.soak import IS_SOAK, SOAK
 from tests.support.trace_kinds import generate
 
-KILLS = 10 * int(os.environ.get("SLOBURN_SOAK", "1"))
+KILLS = 10 * SOAK if IS_SOAK else 5
 RUN = Path(__file__).with_name("counting_run.py")
 REPOSITORY = Path(__file__).parents[2]
 Counts = dict[str, list[float]]

@@ -229,4 +229,4 @@ class OutboxMachine(RuleBasedStateMachine):
 
 
 TestOutboxMachine = OutboxMachine.TestCase
-TestOutboxMachine.settings = settings(max_examples=25, stateful_step_count=30, deadline=None)
+TestOutboxMachine.settings = settings(stateful_step_count=30)

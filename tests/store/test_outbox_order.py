@@ -98,5 +98,5 @@ class Outbox(RuleBasedStateMachine):
             assert place <= heads[entry.receiver, entry.notice.slo]
 
 
-Outbox.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+Outbox.TestCase.settings = settings(stateful_step_count=40)
 TestOrder = Outbox.TestCase
