@@ -19,7 +19,8 @@ from app.store.ledger import save_stepped
 from app.store.outbox import enqueue, hold_beginnings, prune_outbox, release_beginnings, told_of, withdraw_beginning
 
 _log = structlog.get_logger(__name__)
-_KEPT = timedelta(days=90)
+_TRANSITIONS_KEPT = timedelta(days=90)
+_OUTBOX_KEPT = timedelta(days=30)
 _BUDGETS_KEPT = timedelta(days=180)
 _PRUNED_EVERY = timedelta(hours=1)
 
@@ -82,8 +83,8 @@ class Writer:
                 save_stepped(transaction, stepped)
             if self._pruned_at is None or at - self._pruned_at >= _PRUNED_EVERY:
                 self._keeper.prune(transaction, at_s=at.timestamp())
-                prune_transitions(transaction, before=at - _KEPT)
-                prune_outbox(transaction, before=at - _KEPT)
+                prune_transitions(transaction, before=at - _TRANSITIONS_KEPT)
+                prune_outbox(transaction, before=at - _OUTBOX_KEPT)
                 prune_budgets(transaction, before=at - _BUDGETS_KEPT)
                 self._pruned_at = at
         self._keeper.committed()

@@ -165,6 +165,13 @@ def test_that_a_budget_runs_out_asks_for_evidence_of_its_burn_rate() -> None:
     assert _budget(within, bad=30, total=43_200, last=6)[Cause.BUDGET_RUNS_OUT]
 
 
+def test_that_a_budget_runs_out_holds_for_half_an_hour_before_its_ticket_opens() -> None:
+    soon = of_budget(BudgetAlerts(runs_out_within=timedelta(days=3)), frozenset(), consumed=0.5, lasts_s=DAY_S)
+    slots = int(timedelta(minutes=30) / SLOT)
+    _, said = _play([soon] * (slots + 1))
+    assert said == [f"{slots} budget_runs_out fired"]
+
+
 def test_of_the_tickets_about_one_budget_one_speaks() -> None:
     assert _budget(ALL, bad=20_000, total=10_000_000) == {
         Cause.BUDGET_CONSUMED: False,

@@ -1,0 +1,89 @@
+"""Numbers that delivery promises, each at its edge."""
+
+import asyncio
+import selectors
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from typing_extensions import override
+
+from app.delivery import StoredDeliveries
+from app.delivery.endings import Done
+from app.delivery.message_receiver import Direct, Messenger, Telling, Told
+from app.delivery.message_refs import MemoryMessages
+from app.delivery.outcome import Delivered
+from app.http.secrets import Secret
+from app.store import Database, open_database
+from app.store.outbox import enqueue
+from tests.store.notices import START, firing, resolved
+from tests.support.fake_receivers import Remembered
+
+LONGEST_TIMEOUT_S = 15
+"""The longest that a receiver may be given to answer."""
+
+
+class _Jumping(selectors.DefaultSelector):
+    """Whoever sleeps is woken at once, and the clock says that the time has passed."""
+
+    now = 0.0
+
+    @override
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        # Threads get a moment, so that what they do does not seem to take as long as a sleep.
+        found = super().select(timeout if timeout is None else min(timeout, 0.05))
+        if timeout and not found:
+            self.now += timeout
+        return found
+
+
+class _Slow(Messenger):
+    """A messenger that takes as long for each message as it may."""
+
+    digests_ends = tells_each_end = divisible = tracks_alerts = False
+    secrets: tuple[Secret, ...] = ()
+
+    @override
+    def opens(self, telling: Telling) -> str | None:
+        return None
+
+    @override
+    async def tell(self, telling: Telling) -> Told:
+        await asyncio.sleep(LONGEST_TIMEOUT_S)
+        return Told(outcome=Delivered())
+
+    @override
+    async def aclose(self) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = open_database(f"sqlite:///{tmp_path}/sloburn.db")
+    yield opened
+    opened.close()
+
+
+def test_a_batch_ends_before_its_lease(database: Database) -> None:
+    """However slow a receiver is: else another process would send the rest a second time."""
+    selector = _Jumping()
+    loop = asyncio.SelectorEventLoop(selector)
+    loop.time = lambda: selector.now  # type: ignore[method-assign]
+    receiver = Direct("slow", _Slow(), messages=MemoryMessages(), instruments=Remembered())
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(receiver.deliver([firing(f"slo-{number}") for number in range(15)], at=START))
+        took_s = loop.time()
+    assert took_s >= LONGEST_TIMEOUT_S
+    assert took_s < StoredDeliveries(database=database).lease.total_seconds()
+
+
+def test_the_end_of_an_alert_is_repeated_for_a_quarter_of_an_hour(database: Database) -> None:
+    deliveries = StoredDeliveries(database=database)
+    end = resolved()
+    with database.begin() as tx:
+        enqueue(tx, [end], receivers=["pager"], at=START)
+    (entry,) = deliveries.claim("pager", at=START)
+    deliveries.settle({entry.id: Done()}, at=START)
+    assert deliveries.picture("pager", at=START + timedelta(minutes=15)) == (end,)
+    assert deliveries.picture("pager", at=START + timedelta(minutes=15, seconds=1)) == ()
