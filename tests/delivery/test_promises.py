@@ -11,14 +11,14 @@ from typing_extensions import override
 
 from app.delivery import StoredDeliveries
 from app.delivery.endings import Done
-from app.delivery.message_receiver import Direct, Messenger, Telling, Told
-from app.delivery.message_refs import MemoryMessages
+from app.delivery.message_receiver import MessageReceiver, Notifier, OutgoingMessage, SendResult
+from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.outcome import Delivered
 from app.http.secrets import Secret
 from app.store import Database, open_database
 from app.store.outbox import enqueue
 from tests.store.notices import START, firing, resolved
-from tests.support.fake_receivers import Remembered
+from tests.support.fake_receivers import RecordingInstruments
 
 LONGEST_TIMEOUT_S = 15
 """The longest that a receiver may be given to answer."""
@@ -38,20 +38,20 @@ class _Jumping(selectors.DefaultSelector):
         return found
 
 
-class _Slow(Messenger):
-    """A messenger that takes as long for each message as it may."""
+class _Slow(Notifier):
+    """A notifier that takes as long for each message as it may."""
 
-    digests_ends = tells_each_end = divisible = tracks_alerts = False
+    digests_ends = needs_each_end = splits_rejected = tracks_alerts = False
     secrets: tuple[Secret, ...] = ()
 
     @override
-    def opens(self, telling: Telling) -> str | None:
+    def opens(self, message: OutgoingMessage) -> str | None:
         return None
 
     @override
-    async def tell(self, telling: Telling) -> Told:
+    async def send(self, message: OutgoingMessage) -> SendResult:
         await asyncio.sleep(LONGEST_TIMEOUT_S)
-        return Told(outcome=Delivered())
+        return SendResult(outcome=Delivered())
 
     @override
     async def aclose(self) -> None:
@@ -70,7 +70,7 @@ def test_a_batch_ends_before_its_lease(database: Database) -> None:
     selector = _Jumping()
     loop = asyncio.SelectorEventLoop(selector)
     loop.time = lambda: selector.now  # type: ignore[method-assign]
-    receiver = Direct("slow", _Slow(), messages=MemoryMessages(), instruments=Remembered())
+    receiver = MessageReceiver("slow", _Slow(), message_refs=MemoryMessageRefs(), instruments=RecordingInstruments())
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(receiver.deliver([firing(f"slo-{number}") for number in range(15)], at=START))
         took_s = loop.time()
