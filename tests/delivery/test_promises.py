@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from app.delivery import StoredDeliveries
+from app.delivery import StoredOutbox
 from app.delivery.endings import Done
-from app.delivery.message_receiver import MessageReceiver, Notifier, OutgoingMessage, SendResult
+from app.delivery.message_receiver import MessageReceiver
 from app.delivery.message_refs import MemoryMessageRefs
+from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
 from app.delivery.outcome import Delivered
 from app.http.secrets import Secret
 from app.store import Database, open_database
@@ -75,15 +76,15 @@ def test_a_batch_ends_before_its_lease(database: Database) -> None:
         runner.run(receiver.deliver([firing(f"slo-{number}") for number in range(15)], at=START))
         took_s = loop.time()
     assert took_s >= LONGEST_TIMEOUT_S
-    assert took_s < StoredDeliveries(database=database).lease.total_seconds()
+    assert took_s < StoredOutbox(database=database).lease.total_seconds()
 
 
 def test_the_end_of_an_alert_is_repeated_for_a_quarter_of_an_hour(database: Database) -> None:
-    deliveries = StoredDeliveries(database=database)
+    deliveries = StoredOutbox(database=database)
     end = resolved()
     with database.begin() as tx:
         enqueue(tx, [end], receivers=["pager"], at=START)
     (entry,) = deliveries.claim("pager", at=START)
     deliveries.settle({entry.id: Done()}, at=START)
-    assert deliveries.picture("pager", at=START + timedelta(minutes=15)) == (end,)
-    assert deliveries.picture("pager", at=START + timedelta(minutes=15, seconds=1)) == ()
+    assert deliveries.active_and_recently_resolved("pager", at=START + timedelta(minutes=15)) == (end,)
+    assert deliveries.active_and_recently_resolved("pager", at=START + timedelta(minutes=15, seconds=1)) == ()
