@@ -25,7 +25,7 @@ class Endpoint:
 
     *rate* is requests per second over an average day, *errors* and *not_found* are ratios of requests, *latency* is
     the median in seconds and *spread* the sigma of its lognormal distribution. *rhythm* is how much more is asked at
-    the busiest hour than on average: 0.6 is 60 % more, and 60 % less twelve hours later; from 1 on nights are silent.
+    the busiest hour than on average: 0.6 is 60% more, and 60% less twelve hours later; from 1 on nights are silent.
     """
 
     service: str

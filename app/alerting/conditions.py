@@ -143,7 +143,7 @@ def of_budget(
 
 
 def _consumed(share: float, *, holds: bool | None) -> Condition:
-    percent = f"{share * 100:.4g} %"
+    percent = f"{share * 100:.4g}%"
     return Condition(
         cause=Cause.BUDGET_CONSUMED,
         holds=holds,

@@ -1,6 +1,6 @@
 """Whether the events of a window are evidence enough: to fire an alert, and to end it (ADR-0014).
 
-With few events a burn rate says little: at one request a minute and an objective of 99.9 % a single failure burns an
+With few events a burn rate says little: at one request a minute and an objective of 99.9% a single failure burns an
 hour at 16.7. All functions are pure and know only counts of windows. `docs/low-traffic.md` has the measurements.
 """
 

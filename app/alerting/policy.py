@@ -87,4 +87,4 @@ def check_rule(rule: BurnRateRule, objective: float) -> tuple[str, str] | None:
 
 
 def _percent(ratio: float) -> str:
-    return f"{ratio * 100:.10g} %"
+    return f"{ratio * 100:.10g}%"

@@ -229,7 +229,7 @@ _ALERT_EXAMPLE: JsonDict = {
     "url": "https://slo.example.org/slos/checkout-availability",
     "incident": "5f2d7c01a9b3e468",
     "summary": "checkout availability is burning its error budget at 20x",
-    "description": "2,000 of 100,000 events were bad in the last 1h, 2 %; the objective of 99.9 % allows 0.1 %.",
+    "description": "2,000 of 100,000 events were bad in the last 1h, 2%; the objective of 99.9% allows 0.1%.",
     "burn_rate_long": 20.0,
     "burn_rate_short": 36.0,
     "good": 98000,

@@ -13,9 +13,9 @@ def percent(ratio: float, digits: int = 2) -> str:
     """A ratio as people say it, without trailing zeros.
 
     >>> percent(0.999, 4), percent(-0.997, 1), percent(1.0, 0)
-    ('99.9 %', '-99.7 %', '100 %')
+    ('99.9%', '-99.7%', '100%')
     """
-    return f"{short(ratio * 100, digits)} %" if math.isfinite(ratio) else UNKNOWN
+    return f"{short(ratio * 100, digits)}%" if math.isfinite(ratio) else UNKNOWN
 
 
 def short(value: float, digits: int) -> str:

@@ -13,7 +13,7 @@ CHECKOUT, SEARCH, CART, CALM = (f"{name}-availability" for name in ("checkout", 
 def test_every_incident_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
     """Two services page, one after the other; one burns slowly and opens a ticket; one is fine, and nobody hears of it.
 
-    Behind a page the ticket stays silent. 4 % of failing requests are four times what the objective allows: the
+    Behind a page the ticket stays silent. 4% of failing requests are four times what the objective allows: the
     factor of the ticket is 2, that of the page is 10.
     """
     with stack(tmp_path, services=("checkout", "search", "cart", "calm")) as running:

@@ -73,7 +73,7 @@ def _consumed(trace: Trace, start: float, end: float) -> float:
 
 
 def _coverage_gaps(name: str, item: dict[str, Any]) -> list[str]:
-    """Holes are said, and only holes: an outage of three hours is 0.4 % of a month."""
+    """Holes are said, and only holes: an outage of three hours is 0.4% of a month."""
     least, most = {"outage-3h": (0.99, 0.998), "reset-in-outage": (0.99, 0.998)}.get(name, (0.997, 1.0))
     return [] if least <= item["coverage"] <= most else [f"{name}: {item['coverage']} not in {least}..{most}"]
 

@@ -17,7 +17,7 @@ def with_evidence(level: float = 0.99, min_bad_events: float = 2.0) -> SeverityP
 
 
 class Service:
-    """Counts by slot as (total, bad); an objective of 99.9 % unless said otherwise."""
+    """Counts by slot as (total, bad); an objective of 99.9% unless said otherwise."""
 
     def __init__(self, *slots: tuple[float, float], objective: float = 0.999, length: timedelta = SLOT) -> None:
         self._sums = [(0.0, 0.0, 0)]

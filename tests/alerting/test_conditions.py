@@ -121,7 +121,7 @@ def _budget(
 
 @pytest.mark.parametrize("failures", [1, 2, 3])
 def test_the_first_minutes_of_a_month_open_no_budget_ticket(failures: int) -> None:
-    """Forty requests of which one failed are no "2,500 % consumed": the month has only begun."""
+    """Forty requests of which one failed are no "2,500% consumed": the month has only begun."""
     assert set(_budget(ALL, bad=failures, total=40, elapsed=1 / 43_200, calendar=True).values()) == {False}
 
 

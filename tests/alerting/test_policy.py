@@ -63,7 +63,7 @@ def test_a_calendar_month_has_the_factors_of_30_days() -> None:
     ],
 )
 def test_tiers_that_a_total_outage_does_not_reach_are_left_out(objective: float, tiers: list[str]) -> None:
-    """14.4 can fire only for objectives above 93.06 %, 6 above 83.33 %, 3 above 66.67 %."""
+    """14.4 can fire only for objectives above 93.06%, 6 above 83.33%, 3 above 66.67%."""
     assert list(_factors("30d", objective)) == tiers
 
 
@@ -85,7 +85,7 @@ def test_a_factor_below_one_is_refused() -> None:
 
 def test_a_factor_above_a_total_outage_is_refused() -> None:
     assert check_rule(_tier(14.4), 0.9) == (
-        "the factor 14.4 of 1h/5m can never be reached: at an objective of 90 % a total outage burns at 10",
+        "the factor 14.4 of 1h/5m can never be reached: at an objective of 90% a total outage burns at 10",
         "write at most 10",
     )
 

@@ -24,7 +24,7 @@ RELOAD = "/-/reload"
 
 def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> None:
     served = Served.with_snapshots(a_snapshot(), a_snapshot(an_slo("search"), alerts=[FIRING]))
-    told = firing("search-availability", starts_at=AS_OF, spent=0.028, top_contributors='route="/pay" 82 %')
+    told = firing("search-availability", starts_at=AS_OF, spent=0.028, top_contributors='route="/pay" 82%')
     served.board.tell({told.key: told})
     served.alerts.transitions = [
         Transition(
@@ -64,7 +64,7 @@ def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> Non
             "exhausted_at": "2026-03-02T02:24:00Z",
             "first_bad_at": None,
             "last_bad_at": None,
-            "top_contributors": 'route="/pay" 82 %',
+            "top_contributors": 'route="/pay" 82%',
             "runbook_url": "https://runbooks/slo",
             "dashboard": None,
         }

@@ -25,7 +25,7 @@ def test_every_window_has_a_limit() -> None:
 
 
 def test_the_error_is_in_percentage_points_of_the_budget() -> None:
-    # 9 of 3,009 events in five minutes are bad: a burn rate of 2.99 at 99.9 %.
+    # 9 of 3,009 events in five minutes are bad: a burn rate of 2.99 at 99.9%.
     error = _off(2.0, trace(bad_at=3450), datetime.fromtimestamp(END, UTC), 300)
     assert math.isclose(error.points, 100 * (2.0 - 9 / 3009 / 0.001))
 

@@ -48,6 +48,6 @@ def test_a_budget_that_lasts_the_window_is_never_exhausted_and_one_that_is_spent
 def test_the_present_rate_is_that_of_the_hour_unless_the_burn_has_stopped(
     hour: tuple[float, float], half_hour: tuple[float, float], five_minutes: tuple[float, float], rate: float
 ) -> None:
-    """At an objective of 99.9 %, bad and total events of the last hour, half hour and five minutes."""
+    """At an objective of 99.9%, bad and total events of the last hour, half hour and five minutes."""
     recent = (RecentEvents(of(bad), of(total)) for bad, total in (hour, half_hour, five_minutes))
     assert present_burn_rate(*recent, error_budget=of(0.001)).tolist() == pytest.approx([rate], nan_ok=True)

@@ -18,7 +18,7 @@ from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_sna
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
 
 HEADING = ["SLO", "window", "objective", "SLI", "budget left", "burn 1h", "status", "alerts", "data"]
-WORST = ["search-availability:route=/[x]", "30d", "99.9 %", "99.8003 %", "-99.7 %", "2x", "exhausted"]
+WORST = ["search-availability:route=/[x]", "30d", "99.9%", "99.8003%", "-99.7%", "2x", "exhausted"]
 
 
 def status(*args: str) -> Result:
@@ -42,7 +42,7 @@ def test_the_least_budget_comes_first_and_the_unknown_last() -> None:
     assert re.split(r"  +", heading.strip()) == HEADING
     assert re.split(r"  +", worst.strip()) == [*WORST, "page firing", "fresh"]
     assert fine.startswith("checkout-availability ")
-    assert re.split(r"  +", unknown.strip())[2:5] == ["99.9 %", UNKNOWN, UNKNOWN]
+    assert re.split(r"  +", unknown.strip())[2:5] == ["99.9%", UNKNOWN, UNKNOWN]
     assert "error: no series match" in unknown
 
 
@@ -134,7 +134,7 @@ def test_it_is_whole_at_80_columns() -> None:
     assert "".join(line[:18].strip() for line in table[1:-1]) == (
         "a-service-with-a-long-name-of-its-own-availability:route=/checkout/payment"
     )
-    assert {"99.9 %", "-99.7 %", "2x", "exhausted"} <= set(re.split(r"  +", table[1]))
+    assert {"99.9%", "-99.7%", "2x", "exhausted"} <= set(re.split(r"  +", table[1]))
     assert below[0].endswith("route=/checkout/payment: page firing")
     assert below[1].startswith("dark-availability: data error: ")
 

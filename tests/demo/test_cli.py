@@ -76,7 +76,7 @@ def test_the_pager_prints_pages_and_their_end(tmp_path: Path) -> None:
     labels = {"alertname": "ErrorBudgetBurn", "slo": "cart:route=[x]", "severity": "page"}
     words = {
         "firing": {"summary": "cart burns", "description": "[12] bad of 100"},
-        "resolved": {"summary": "cart burns no more", "description": "It lasted 12m; 3 % in this incident."},
+        "resolved": {"summary": "cart burns no more", "description": "It lasted 12m; 3% in this incident."},
     }
     with _served("pager", tmp_path) as pager:
         pager.start()
@@ -87,4 +87,4 @@ def test_the_pager_prints_pages_and_their_end(tmp_path: Path) -> None:
     assert "PAGE cart:route=[x]" in printed
     assert "[12] bad of 100" in printed
     assert "RESOLVED PAGE cart:route=[x]" in printed
-    assert "It lasted 12m; 3 % in this incident." in printed
+    assert "It lasted 12m; 3% in this incident." in printed

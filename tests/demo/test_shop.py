@@ -32,7 +32,7 @@ def test_every_series_is_there_at_zero(shop: TestClient) -> None:
 
 
 def test_a_broken_service_fails_and_counts_it(shop: TestClient) -> None:
-    """At 100 % errors each answer is a 500; the other services go on."""
+    """At 100% errors each answer is a 500; the other services go on."""
     broken = shop.post("/break", json={"service": "cart", "errors": 1, "for_seconds": 60})
     assert broken.json()["cart"]["errors"] == 1
     assert [shop.get("/cart").status_code for _ in range(5)] == [500] * 5

@@ -111,7 +111,7 @@ def test_json_escapes_mean_what_json_says() -> None:
 
 
 def test_objectives_are_exact(tmp_path: Path) -> None:
-    """Percent are divided as decimals: 99.99 % is the float nearest to 0.9999, whatever 99.99 / 100 gives."""
+    """Percent are divided as decimals: 99.99% is the float nearest to 0.9999, whatever 99.99 / 100 gives."""
     sli = "{total: a_total, bad: 'a_total{c=\"5\"}'}"
     percents = ["99.99", "99.95", "97.3", "58.7", "99.999%"]
     slos = [f"- {{name: n{i}, objective: {percent}, window: 30d, sli: {sli}}}" for i, percent in enumerate(percents)]

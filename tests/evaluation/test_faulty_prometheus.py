@@ -226,7 +226,7 @@ def counts(figures: Figures) -> dict[str, tuple[float, float]]:
 
 
 def off(found: Figures, wanted: Figures) -> dict[str, object]:
-    """Where two runs disagree by half an event, by 1e-6 of a budget of 0.1 %, or in coverage."""
+    """Where two runs disagree by half an event, by 1e-6 of a budget of 0.1%, or in coverage."""
     assert found.keys() == wanted.keys()
     return {
         key: (found[key], (total, bad, coverage))

@@ -27,7 +27,7 @@ def _pagerduty(server: Scripted) -> Notifier:
 
 def test_a_page_opens_an_incident_and_its_end_closes_the_same() -> None:
     with Scripted(otherwise=ACCEPTED) as server:
-        page = firing(top_contributors='route="/pay" 82 %')
+        page = firing(top_contributors='route="/pay" 82%')
         assert deliver(lambda: _pagerduty(server), [page], [resolved()]) == [[Delivered()], [Delivered()]]
         trigger, resolve = server.bodies
     assert trigger["routing_key"] == KEY
@@ -38,7 +38,7 @@ def test_a_page_opens_an_incident_and_its_end_closes_the_same() -> None:
     assert payload["summary"] == "checkout availability is burning its error budget at 20x"
     assert (payload["severity"], payload["source"], payload["class"]) == ("critical", "checkout", "ErrorBudgetBurn")
     assert payload["timestamp"] == "2026-01-01T00:00:00+00:00"
-    assert 'Top contributors: route="/pay" 82 %.' in payload["custom_details"]["description"]
+    assert 'Top contributors: route="/pay" 82%.' in payload["custom_details"]["description"]
     assert payload["custom_details"]["labels"]["slo"] == "checkout-availability"
     assert {"href": "https://runbooks/slo", "text": "Runbook"} in trigger["links"]
     assert trigger["client_url"] == "https://slo.example/slos/checkout-availability"

@@ -151,7 +151,7 @@ def test_values_of_labels_are_no_links() -> None:
     url = "https://evil.example/login"
     notice = firing(
         group=(("route", url),),
-        top_contributors=f'url="{url}" 82 %',
+        top_contributors=f'url="{url}" 82%',
         annotations=(
             ("runbook_url", "https://runbooks/slo"),
             ("description", "{{ top_contributors }} {{ group.route }}"),

@@ -4,7 +4,6 @@ Nothing is pulled from a registry: the bases that the Dockerfile and docker-comp
 of Debian, under the same names. All containers share one network that only has loopback.
 """
 
-import resource
 import shutil
 import subprocess
 import tempfile
@@ -73,7 +72,13 @@ def _commit(
 def build(service: str) -> None:
     """Build the image of a service of docker-compose.yml."""
     spec = services()[service]
-    options = ["--isolation=chroot", "--pull-never", "--format=docker", f"--target={spec['build']['target']}"]
+    options = [
+        "--isolation=chroot",
+        "--pull-never",
+        "--format=docker",
+        "--layers",
+        f"--target={spec['build']['target']}",
+    ]
     run("buildah", "build", *options, "--tag", spec["image"], ROOT)
 
 
@@ -133,10 +138,8 @@ class Container:
 
 def start(name: str, *options: str, image: str | None = None, command: Sequence[str] = ()) -> Container:
     """Start a container in the network of all of them."""
-    limits = [
-        f"--ulimit={kind}={':'.join(map(str, resource.getrlimit(number)))}"
-        for kind, number in (("nofile", resource.RLIMIT_NOFILE), ("nproc", resource.RLIMIT_NPROC))
-    ]
+    # The defaults of podman are above what a process without CAP_SYS_RESOURCE may set.
+    limits = ["--ulimit=nofile=1024:4096", "--ulimit=nproc=1024:1024"]
     runtime = ["--runtime=runc"] if shutil.which("runc") else []
     # podman runs health checks by systemd, which a container or a CI machine may lack.
     common = ["--detach", "--no-healthcheck", f"--name={PREFIX}{name}", *limits, *runtime]

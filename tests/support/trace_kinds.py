@@ -103,7 +103,7 @@ def day_and_night(scene: Scene) -> None:
 
 
 def churn(scene: Scene) -> None:
-    """Six instances that restart twice a day and are replaced every other day; 2 % of the scrapes fail."""
+    """Six instances that restart twice a day and are replaced every other day; 2% of the scrapes fail."""
     scene.scraper = Scraper(failing=0.02)
     errors = scene.errors(4e-4, (scene.span(0.5, 30 * MINUTE), 0.1))
     rate = scene.steady(30 / 6)
@@ -127,7 +127,7 @@ def one_a_minute(scene: Scene) -> None:
 
 
 def bursts(scene: Scene) -> None:
-    """Every hour 30 % of the requests fail for 18 seconds."""
+    """Every hour 30% of the requests fail for 18 seconds."""
     errors = scene.errors(0.0)
     for hour in range(0, scene.seconds, HOUR):
         first = hour + int(scene.rng.integers(0, HOUR - 18))

@@ -69,7 +69,7 @@ def test_a_browser_shows_what_fires_and_leads_to_what_the_alert_says(tmp_path: P
     board = Board()
     paging = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
     board.publish([a_snapshot(alerts=[paging]), a_snapshot(an_slo("search"))])
-    told = firing(starts_at=AS_OF, spent=0.028, top_contributors='route="/pay" 82 %')
+    told = firing(starts_at=AS_OF, spent=0.028, top_contributors='route="/pay" 82%')
     board.tell({told.key: told})
     with listening(_app(board)) as url:
         overview = _seen(url, tmp_path / "profile")
@@ -78,7 +78,7 @@ def test_a_browser_shows_what_fires_and_leads_to_what_the_alert_says(tmp_path: P
 
     assert link == "checkout-availability"
     assert overview.stdout.index("at 20x") < overview.stdout.index("Error budgets")
-    for words in ("at 20x", "2.8%", 'route="/pay" 82 %', "000 bad (2%) and 98", "5f2d", "Runbook"):
+    for words in ("at 20x", "2.8%", 'route="/pay" 82%', "000 bad (2%) and 98", "5f2d", "Runbook"):
         assert words in one.stdout
     for result in (overview, one):
         assert "Content Security Policy" not in result.stderr

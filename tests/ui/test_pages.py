@@ -88,14 +88,14 @@ def test_what_is_wrong_with_the_data_is_said() -> None:
     assert "no series match &lt;x&gt;" in text
     assert "no events measured so far" in text
     assert "of 0" not in text
-    assert "2 % of the wanted history" in text
+    assert "2% of the wanted history" in text
 
 
 def test_a_page_says_since_when_there_is_data() -> None:
-    """70 s of data are not "99.8 % of the window"."""
+    """70 s of data are not "99.8% of the window"."""
     young = client(a_snapshot(data_since=AS_OF - timedelta(seconds=70))).get("/slos/checkout-availability").text
 
-    assert "99.8 %</strong> of the 1m10s since the first sample is measured (2026-03-01 11:58:50 UTC)" in young
+    assert "99.8%</strong> of the 1m10s since the first sample is measured (2026-03-01 11:58:50 UTC)" in young
     assert "of the window is measured" in client(a_snapshot()).get("/slos/checkout-availability").text
 
 
@@ -158,7 +158,7 @@ def test_both_pages_say_why_an_alert_is_held_back_or_frozen(path: str) -> None:
 def burning(slo: str = "checkout-availability", **changes: Any) -> Notification:
     given = {
         "spent": 0.028,
-        "top_contributors": 'route="/<pay>" 82 %',
+        "top_contributors": 'route="/<pay>" 82%',
         "at": START + timedelta(minutes=12),
         "first_bad_at": START - timedelta(minutes=4),
         "last_bad_at": START + timedelta(minutes=11),
@@ -175,7 +175,7 @@ def test_the_page_of_an_slo_tells_of_its_alert_in_force_what_the_alert_says() ->
     text = client(a_snapshot(alerts=[PAGING]), told=[burning()]).get("/slos/checkout-availability").text
 
     assert "checkout availability is burning its error budget at 20x" in text
-    assert "route=&#34;/&lt;pay&gt;&#34; 82 %" in text
+    assert "route=&#34;/&lt;pay&gt;&#34; 82%" in text
     assert '<a href="https://runbooks/slo" rel="noreferrer">Runbook</a>' in text
     assert facts(burning()) == {
         "Firing since": "2026-01-01 00:00 UTC, for 12m",
@@ -184,7 +184,7 @@ def test_the_page_of_an_slo_tells_of_its_alert_in_force_what_the_alert_says() ->
         "Error budget left": "40%",
         "Budget exhausted at": "2026-01-01 14:24 UTC at the present rate, in 14h 12m",
         "Events": "2\u202f000 bad (2%) and 98\u202f000 good in the last 1h",
-        "Top contributors": 'route="/<pay>" 82 %',
+        "Top contributors": 'route="/<pay>" 82%',
         "Rule": "1h/5m: 20 times the bearable rate in the last 1h, 36 times in the last 5m; alerts at 14.4 times",
         "Incident": "5f2d",
     }

@@ -77,7 +77,7 @@ def _lint_policies(model: SloEntry, slo: Slo) -> Iterator[FieldFinding]:
     for severity, policy in wanted.items():
         if policy is not None and slo.alerting.policy(severity) is None:
             problem = (
-                f"no usual tier suits an objective of {slo.objective * 100:.10g} % over {slo.window}: it never fires"
+                f"no usual tier suits an objective of {slo.objective * 100:.10g}% over {slo.window}: it never fires"
             )
             yield FieldFinding(("alerting", str(severity)), problem, f"write tiers, or {severity}: off")
 

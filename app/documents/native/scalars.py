@@ -60,7 +60,7 @@ def read_percent(value: Any) -> Decimal:
 def read_objective(value: Any) -> float:
     """The objective in percent, as a ratio."""
     ratio = read_percent(value)
-    given = f"{value.removesuffix('%').rstrip()} %"
+    given = f"{value.removesuffix('%').rstrip()}%"
     if float(ratio) >= 1:
         raise refuse(f"{given} leaves no error budget", "write an objective below 100, such as 99.9 or 99.99")
     if ratio <= 0:
