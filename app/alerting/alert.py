@@ -74,7 +74,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One change of an alert; *notify* says that receivers are told."""
+    """One change of an alert; *notify* says that receivers are notified."""
 
     slo: SloId
     severity: Severity

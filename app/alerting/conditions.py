@@ -1,6 +1,6 @@
 """Conditions of an SLO that open a ticket of their own: its data is missing, its budget is going or gone (ADR-0016).
 
-They live like alerts of rules, by the same steps, but have no windows: whoever calls says whether one holds.
+Their alerts have the life cycle of burn-rate alerts, but no windows: the caller says whether a condition holds.
 """
 
 import math
@@ -37,7 +37,7 @@ class Condition:
     """Whether something *holds* now; None where that is not known, and everything stays as it is.
 
     *says* puts it into words that follow the name of the SLO, *name* is short and never changes. *ended* says why its
-    alert ends, where that is not because it no longer holds; *muted* that a page on a burn speaks for it.
+    alert ends, where that is not because it no longer holds; *muted* that the page of the same SLO mutes it.
     """
 
     cause: Cause
@@ -50,7 +50,7 @@ class Condition:
     muted: bool = False
 
     def without_member(self, reason: str) -> "Condition":
-        """The condition of a member that is there no longer: it does not hold, since nobody can say whether it does."""
+        """The condition of a member that is no longer reported: it does not hold, since it cannot be judged."""
         return replace(self, holds=False, ended=reason)
 
 
@@ -88,7 +88,7 @@ def no_data(
 
 
 def no_traffic(*, stopped: bool | None, severity: Severity, no_traffic_for: timedelta, muted: bool) -> Condition:
-    """The condition that no events come although they did at that time before; *stopped* None where nobody can say."""
+    """The condition that no events come although they did at that time before; *stopped* is None if unknown."""
     return Condition(
         cause=Cause.NO_TRAFFIC,
         holds=stopped,

@@ -45,7 +45,7 @@ def step(
         reading: what is known at this slot, rules in the policy's order.
         policy: when the alert fires and how patient it is.
         at: the slot, later than all slots before it.
-        muted: whether a page of the same SLO speaks for it; it then lives on silently.
+        muted: whether a firing page of the same SLO mutes it; it is then stepped without notifications.
         incident: the incident that is under way in the SLO; None starts one if the alert becomes active.
     """
     verdict = judge(reading, policy, quiet_for=_quiet_for(alert, at))
@@ -64,10 +64,10 @@ def step_slo(
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
     """All alerts of one SLO, or of one member of its group, after the slot *at*, and what has changed.
 
-    The page goes first, since one in force mutes the ticket. The alerts of one SLO share an incident for as long as
+    The page goes first, since one that fires mutes the ticket. The alerts of one SLO share an incident for as long as
     any of them is active. An alert whose severity was switched off is resolved. *no_data* is what becomes of alerts
     whose newest data is too old to judge by; the SLO's own wish counts once data has been missing for a while. *ended*
-    says why alerts without data end whatever its wish is, None if they need not.
+    says why alerts without data end regardless of that, None if they need not.
     """
     known = {alert.severity: alert for alert in alerts}
     incident = next((alert.incident for alert in alerts if alert.incident is not None), None)
@@ -101,7 +101,7 @@ def step_condition(
     ended: str | None = None,
     muted: bool = False,
 ) -> Step:
-    """The alert of a condition after the slot *at*; it stays as it is where nobody knows whether the condition *holds*.
+    """The alert of a condition after the slot *at*; it stays as it is where *holds* is None (unknown).
 
     *ended* says why it ends, where that is not because the condition no longer holds; *muted* that it is silent.
     Its incident is its own: a ticket about the budget or the data is no part of the incident of a burn.
@@ -142,10 +142,10 @@ def _urgency(policy: SeverityPolicy) -> int:
 
 
 def _mutes(page: Alert, verdict: Verdict, at: datetime) -> bool:
-    """Whether the page speaks for a ticket with this verdict.
+    """Whether the page mutes a ticket with this verdict.
 
     A short incident is over long before the windows of a ticket forget it. After the page's end a rule of the
-    ticket counts anew once its short window holds nothing of the page's time (ADR-0011).
+    ticket counts again once its short window holds nothing of the page's time (ADR-0011).
     """
     if page.firing:
         return True
@@ -338,7 +338,7 @@ def _end(alert: Alert, at: datetime) -> Alert:
 
 
 def _announce(alert: Alert, change: Transition | None, at: datetime, *, muted: bool) -> Step:
-    """Tell that the alert fires, once, in the first slot in which no page speaks for it.
+    """Notify that the alert fires, once, in the first slot in which no page mutes it.
 
     An alert that was announced stays so: withdrawing a ticket when a page comes would read as an all-clear. One that
     was muted for as long as it burned, and fires on only out of patience, is no longer worth a notification.

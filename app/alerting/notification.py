@@ -1,4 +1,4 @@
-"""What people are told of an alert: the facts, as they stood in one slot, before any receiver puts them into words."""
+"""The facts of one alert in one slot, from which each receiver makes its text."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -175,13 +175,13 @@ def resolve(notice: Notification, *, at: datetime, reason: str | None = None) ->
 def notifications_for(
     transitions: Sequence[Transition], current: Mapping[str, Notification], last: Mapping[str, Notification]
 ) -> tuple[Notification, ...]:
-    """What receivers are told of *transitions*, in order.
+    """The notifications of *transitions*, in order.
 
     Args:
         transitions: what has changed in this slot.
-        current: by key, the notices of the alerts that are in force in this slot.
-        last: by key, the notices of the alerts that were in force in the slot before; they end with them. Of an alert
-            that has none nobody was ever told.
+        current: by key, the notifications of the alerts that are active in this slot.
+        last: by key, the notifications of the alerts that were active in the slot before; they end with them. An alert
+            without one was never notified.
     """
     told = []
     for change in transitions:

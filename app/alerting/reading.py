@@ -155,7 +155,7 @@ def _with_evidence(
     over = evidence.is_over(reading.recent, policy, error_budget=reading.error_budget, adequate=ADEQUATE_COVERAGE)
     believed, suppressed = _believed(reading, policy, tripped, quiet_for)
     if over:
-        # Its windows still hold what an alert has told of, or what ended before it was evaluated: nothing new.
+        # Its windows still hold errors that were notified, or an incident that ended before it was evaluated.
         believed, suppressed = None, None
     return Verdict(
         rule=believed,
@@ -194,7 +194,7 @@ def _doubt(
         return evidence.what_is_missing(counts, doubt.passes)
     if quiet_for is None or quiet_for >= rule.long:
         return None
-    # What an alert has told of once is no evidence for the next one (ADR-0017).
+    # Errors that were notified once are no evidence for the next alert (ADR-0017).
     since_end = reading.since_end or WindowCounts(window=quiet_for, total=0.0, bad=0.0)
     fitting = (counts for counts in reading.recent if counts.window <= quiet_for)
     new = (since_end, *(replace(counts, bad_slots=since_end.bad_slots) for counts in fitting))

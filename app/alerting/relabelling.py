@@ -14,15 +14,15 @@ RELABELLED = "its labels were changed"
 def relabel(
     current: Mapping[str, Notification], last: Mapping[str, Notification], *, at: datetime
 ) -> tuple[dict[str, Notification], tuple[Notification, ...]]:
-    """The notices in force, each with when it got its labels, and what receivers are told of labels that have changed.
+    """Notifications of active alerts with when they got their labels, and what is sent because labels have changed.
 
     Args:
-        current: by key, the notices of the alerts that are in force in this slot.
+        current: by key, the notifications of the alerts that are active in this slot.
         last: by key, those of the slot before.
         at: the slot.
     """
     found: dict[str, Notification] = {}
-    told: list[Notification] = []
+    sent: list[Notification] = []
     for key, notice in current.items():
         before = last.get(key)
         found[key] = notice
@@ -33,5 +33,5 @@ def relabel(
             continue
         found[key] = replace(notice, relabelled_at=at)
         # In this order: a receiver that knows the alert by its key alone must be left with one that fires.
-        told += (resolve(before, at=at, reason=RELABELLED), found[key])
-    return found, tuple(told)
+        sent += (resolve(before, at=at, reason=RELABELLED), found[key])
+    return found, tuple(sent)

@@ -1,4 +1,4 @@
-"""Which receivers are told of an alert: the first route that matches, and on to the next where it says so."""
+"""Which receivers are notified of an alert: the first route that matches, and the next where it says so."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -36,7 +36,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
-    """Routes in order; *default* receives what none of them matches, and *always* whatever there is.
+    """Routes in order; *default* receives what none of them matches, and *always* receives all alerts.
 
     *unrouted* are receivers that no route names: fallbacks, and those that routes named before a reload.
     """
@@ -53,7 +53,7 @@ class Routing:
         return frozenset((*self.always, *self.default, *routed, *self.unrouted))
 
     def receivers(self, notice: Notification) -> tuple[str, ...]:
-        """Who is told of the alert, each once."""
+        """The receivers that are notified of the alert, each once."""
         found: list[str] = [*self.always]
         matched = False
         for route in self.routes:

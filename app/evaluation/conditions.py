@@ -244,5 +244,5 @@ def _add_no_data(
             or (member.tracked.late_explained if stale else None),
             partial=None if partial is None else member.tracked.partial_explained,
         )
-        # What was missed while nothing was evaluated is read an hour at a time: nobody can say yet what is missing.
+        # What was missed while nothing was evaluated is read an hour at a time: what is missing is not known yet.
         owner.conditions.append(replace(condition, holds=None) if _catches_up(member, at) else condition)

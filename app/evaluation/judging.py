@@ -47,8 +47,8 @@ NotificationsByKey = Mapping[str, Notification]
 class Judgement:
     """All alerts after one slot, what has changed, and what receivers are notified of.
 
-    *notices* are those of the alerts in force, by key; *changed* the alerts that differ from before; *gone* those of
-    SLOs that are no longer there.
+    *notices* are the notifications of active alerts, by key; *changed* the alerts that differ from before; *gone*
+    those of SLOs that are no longer there.
     """
 
     alerts: dict[SloId, tuple[Alert, ...]]
@@ -118,7 +118,7 @@ def judge_all(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _JudgedSlo:
-    """The alerts of one SLO after a slot: *asserted* are those in force, each with its member's index and reading."""
+    """The alerts of one SLO after a slot: *asserted* are the active ones, each with its member's index and reading."""
 
     alerts: tuple[Alert, ...]
     changed: tuple[Alert, ...]
@@ -305,7 +305,7 @@ class _Columns:
     def notices(
         self, asserted: Sequence[tuple[int, Alert, Reading]], in_force: NotificationsByKey, *, at: datetime
     ) -> dict[str, Notification]:
-        """By key, the notices of burn alerts in force; each with its member's index and its reading."""
+        """By key, the notifications of active burn-rate alerts; each with its member's index and its reading."""
         ongoing = [
             incident
             for index, alert, _ in asserted

@@ -101,7 +101,7 @@ def problems_of(
     """
     tracked = member.tracked
     if tracked.refusal is not None:
-        # Whatever else is found out about a metric that is not counted is no further problem.
+        # A metric that is not counted has no further problems.
         return (Problem(code=ProblemCode.GAUGE, level=ProblemLevel.ERROR, detail=tracked.refusal),)
     found = [
         *_of_data(tracked, as_of, stale=stale),

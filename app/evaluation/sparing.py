@@ -18,7 +18,7 @@ K = TypeVar("K", bound=str)
 T = TypeVar("T")
 
 Judge = Callable[[Sequence[Member], AlertsBySlo, NotificationsByKey], Judgement]
-"""Judges members, given the alerts before and the notices in force."""
+"""Judges members, given the alerts before and the notifications of active alerts."""
 
 
 class Sparing:
@@ -50,10 +50,10 @@ class Sparing:
             return self._judge_others(members, before, in_force, judge)
         except Exception:
             others = self._others(members)
-            culprits = _culprits(others, lambda some: judge(some, before, in_force))
-            if not culprits or len(culprits) == len({member.slo.id for member in others}) > 1:
+            failing = _failing_slos(others, lambda some: judge(some, before, in_force))
+            if not failing or len(failing) == len({member.slo.id for member in others}) > 1:
                 raise
-            for slo, error in culprits.items():
+            for slo, error in failing.items():
                 self._instruments.evaluation_failed("internal")
                 _log.error("an SLO cannot be judged; its alerts stay as they are", slo=slo, exc_info=error)
                 self._left_out[slo] = at + _AGAIN, f"it cannot be judged: {error!r}"
@@ -86,7 +86,7 @@ class Sparing:
         )
 
 
-def _culprits(members: Sequence[Member], judge: Callable[[Sequence[Member]], object]) -> dict[SloId, Exception]:
+def _failing_slos(members: Sequence[Member], judge: Callable[[Sequence[Member]], object]) -> dict[SloId, Exception]:
     """The SLOs whose judgement raises, each with its error, found by halving."""
     slos = list(dict.fromkeys(member.slo.id for member in members))
     try:
@@ -99,7 +99,7 @@ def _culprits(members: Sequence[Member], judge: Callable[[Sequence[Member]], obj
             [member for member in members if member.slo.id in first],
             [member for member in members if member.slo.id not in first],
         )
-        return _culprits(halves[0], judge) | _culprits(halves[1], judge)
+        return _failing_slos(halves[0], judge) | _failing_slos(halves[1], judge)
     return {}
 
 

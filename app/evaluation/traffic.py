@@ -31,9 +31,9 @@ _EXPECTED_EVENTS = -math.log(0.01)
 def traffic_stopped(
     members: Sequence[Member], figures: Figures, ledger: Ledger, *, firing: Collection[int]
 ) -> dict[int, bool | None]:
-    """By the position of each member that asks for it, whether its traffic has stopped; None where nobody can say.
+    """By the position of each member that asks for it, whether its traffic has stopped; None if unknown.
 
-    An alert that fires (*firing*, by position) ends with the first event, whatever the history says by then.
+    An alert that fires (*firing*, by position) ends with the first event, regardless of the history.
     """
     wanted = [
         index

@@ -15,7 +15,7 @@ from app.status.snapshot import AlertView, Snapshot
 
 
 class Board:
-    """The newest snapshot of every SLO, in the order of the documents, and what is told of the alerts in force."""
+    """The newest snapshot of every SLO, in the order of the documents, and the notifications of active alerts."""
 
     def __init__(self) -> None:
         self._snapshots: tuple[Snapshot, ...] = ()
@@ -28,7 +28,7 @@ class Board:
         self._snapshots = tuple(snapshots)
 
     def tell(self, in_force: Mapping[str, Notification]) -> None:
-        """Replace what is told of the alerts in force, by their keys."""
+        """Replace the notifications of active alerts, by their keys."""
         self._in_force = MappingProxyType(dict(in_force))
 
     @property
@@ -38,7 +38,7 @@ class Board:
 
     @property
     def in_force(self) -> tuple[Notification, ...]:
-        """What is told of every alert in force, the shortest time to exhaustion first."""
+        """The notification of every active alert, the shortest time to exhaustion first."""
         return tuple(sorted(self._in_force.values(), key=self._urgency))
 
     @property
@@ -72,7 +72,7 @@ class Board:
         return snapshot.slo.id if alert.cause is Cause.NO_DATA else snapshot.id
 
     def told_of(self, snapshot: Snapshot, alert: AlertView) -> Notification | None:
-        """What is told of an alert of a snapshot; None if it is not in force, or another speaks for it."""
+        """The notification of an alert of a snapshot; None if it does not fire or is muted."""
         own = self._in_force.get(alert_key(snapshot.id, alert.severity, alert.cause))
         # A member of a group shows the alerts of the whole SLO too.
         return own or self._in_force.get(alert_key(snapshot.slo.id, alert.severity, alert.cause))

@@ -24,7 +24,7 @@ class DataState(StrEnum):
 
 
 class HealthState(StrEnum):
-    """The verdict on the error budget; *at risk* is below a tenth left, or a page in force."""
+    """The verdict on the error budget; *at risk* is below a tenth left, or a firing page."""
 
     MEETING = "meeting"
     AT_RISK = "at_risk"
