@@ -1,15 +1,17 @@
 """When to ask again: only what may pass, only while there is time, spread by chance, and as the server says."""
 
 import random
+from datetime import timedelta
 
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_before_delay
 from tenacity.wait import wait_base
 from typing_extensions import override
 
+from app.http.backoff import Backoff
 from app.prometheus.errors import PrometheusError
 
-_FIRST_S = 0.25
-_LONGEST_S = 5.0
+# Queries of one evaluation retry within its deadline: soon, and spread over the whole time, since all fail at once.
+_BACKOFF = Backoff(base=timedelta(seconds=0.125), cap=timedelta(seconds=5), least=timedelta(0))
 
 
 def retrying(seconds: float) -> AsyncRetrying:
@@ -29,8 +31,8 @@ class _FullJitter(wait_base):
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
         asked = error.retry_after if isinstance(error, PrometheusError) else None
-        longest = min(_FIRST_S * 2 ** (retry_state.attempt_number - 1), _LONGEST_S)
-        return (asked or 0.0) + random.uniform(0.0, longest)  # noqa: S311  # nobody gains by guessing it
+        pause = _BACKOFF.delay(retry_state.attempt_number, random.uniform)
+        return (asked or 0.0) + pause.total_seconds()
 
 
 def _may_pass(error: BaseException) -> bool:
