@@ -237,6 +237,8 @@ class LedgerWriter:
         rows = registry.arrays.row
         for counter, at_s in counted.dipped:
             self.ledger.note_dip(int(rows[counter]), at_s)
+        for counter, at_s in counted.doubled:
+            self.ledger.note_copy(int(rows[counter]), at_s)
         for link in counted.links:
             if link.twin:
                 self.ledger.note_copy(int(rows[link.new]), float(counted.cursor.time[registry.arrays.stream[link.old]]))

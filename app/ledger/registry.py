@@ -5,7 +5,7 @@ its increments add to the row's total and bad events. A *target* is what is scra
 `instance`: whether a counter is new or merely new to us is decided for the target as a whole.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import NamedTuple
@@ -57,6 +57,11 @@ def _canonical(name: str, value: str) -> str:
         return value
 
 
+def _differing(one: Labels, other: Labels) -> frozenset[str]:
+    """The names of the labels in which two series differ."""
+    return frozenset(name for name, _ in set(one) ^ set(other))
+
+
 def _hash(pairs: list[tuple[str, str]]) -> int:
     text = "\xff".join(f"{name}\xfe{value}" for name, value in pairs)
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
@@ -66,7 +71,8 @@ class Registry:
     """Hands out the indexes of rows, targets and counters; they are never reused while it lives.
 
     Series that prove to be one counter are united: *stream* says under which index each is counted; *unions* are pairs
-    of which the first went on as the second, in order.
+    of which the first went on as the second, in order. *uncompared* are the counters that have not been compared with
+    others of their target yet.
     """
 
     def __init__(self) -> None:
@@ -86,6 +92,8 @@ class Registry:
         self._relabelled: dict[int, list[float]] = {}
         self._by_base: dict[tuple[int, int], int] = {}
         self._copies: dict[int, int] = {}
+        self._copy_labels: dict[int, frozenset[str]] = {}
+        self.uncompared: set[int] = set()
         self._arrays: _Arrays | None = None
 
     def row(self, key: RowKey) -> int:
@@ -120,11 +128,45 @@ class Registry:
             self._arrays = None
         if labels is not None and self._labels[index] is None:
             self._labels[index] = labels
-            base = row, _hash(sorted(pair for pair in labels if pair[0] not in REPLICA_LABELS))
-            first = self._by_base.setdefault(base, index)
-            if first != index and self._stream[first] != self._stream[index]:
+            self.uncompared.add(index)
+            first = self._by_base.setdefault(self._base(row, labels), index)
+            if self._stream[first] == self._stream[index]:
+                return index
+            if self._differ_as_copies(index, first):
+                self.unite(index, first)
+            else:
                 self._copies[index] = first
         return index
+
+    def learn_copies(self, new: int, old: int) -> tuple[tuple[int, int], ...]:
+        """Note that two counters are one, and by which labels copies in their row differ; gives further such pairs."""
+        row = self.counter_keys[new][0]
+        known = self._copy_labels.get(row, frozenset())
+        names = known | _differing(self._labels[new] or (), self._labels[old] or ())
+        if names == known:
+            return ()
+        self._copy_labels[row] = names
+        found = []
+        for index, labels in enumerate(self._labels):
+            if labels is not None and self.counter_keys[index][0] == row:
+                first = self._by_base.setdefault(self._base(row, labels), index)
+                if self._stream[first] != self._stream[index] and self._differ_as_copies(index, first):
+                    found.append((self._stream[index], self._stream[first]))
+        return tuple(found)
+
+    def were_compared(self, counters: Iterable[int]) -> None:
+        """Note that counters have been compared with others of their target."""
+        self.uncompared.difference_update(counters)
+
+    def _base(self, row: int, labels: Labels) -> tuple[int, int]:
+        """What copies have in common."""
+        names = REPLICA_LABELS | self._copy_labels.get(row, frozenset())
+        return row, _hash(sorted(pair for pair in labels if pair[0] not in names))
+
+    def _differ_as_copies(self, one: int, other: int) -> bool:
+        """Whether two counters of a row differ in labels only by which its copies proved to differ."""
+        names = self._copy_labels.get(self.counter_keys[one][0], frozenset())
+        return _differing(self._labels[one] or (), self._labels[other] or ()) <= names
 
     def labels_of(self, counter: int) -> Labels | None:
         """The labels of a counter, None if it was not seen since the service started."""
@@ -158,6 +200,7 @@ class Registry:
     @property
     def copies(self) -> tuple[tuple[int, int], ...]:
         """Pairs of counters that differ in nothing but a replica's label, and have not been looked at."""
+        self._copies = {new: old for new, old in self._copies.items() if self._stream[new] != self._stream[old]}
         return tuple((self._stream[new], self._stream[old]) for new, old in self._copies.items())
 
     def copy_is_settled(self, new: int) -> None:

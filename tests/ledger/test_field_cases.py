@@ -121,6 +121,42 @@ def test_two_servers_of_which_one_lags_count_as_one(order: str, lag_s: float) ->
     assert_close(found, 10.002 * (until - since), 0.002 * (until - since), by=3 * SCRAPE_EVENTS, bad_by=1)
 
 
+@pytest.mark.parametrize("begin", [0.0, 7_200.0])
+@pytest.mark.parametrize("first", [{"server": "one"}, {}])
+def test_a_second_server_counts_once_whatever_its_label(begin: float, first: dict[str, str]) -> None:
+    """Its label is in no list: it is there from the start of history or comes later; and so do pods of one scrape."""
+    times, late = grid(0, 4 * 3600), grid(begin, 4 * 3600, phase=19.0)
+    codes = (("200", 10_000_000, 10), ("500", 500_000, 0.002))
+    shown = [
+        series(code, at, growing(at, start, pace), **labels)
+        for code, start, pace in codes
+        for at, labels in ((times, first), (late, {"server": "two"}))
+    ]
+    pods = [
+        series("200", at[:1], np.full(1, 200.0), **(labels | {"instance": "pod"}))
+        for at, labels in ((times[times > 10_800], first), (late[late > 10_800], {"server": "two"}))
+    ]
+    history = History([*shown, *pods])
+    total, bad = history.final(600, 13_800)
+    assert history.backwards(600, 13_800) == (total, bad)
+    assert total == pytest.approx(10.002 * 13_200 + 200, abs=SCRAPE_EVENTS)
+    assert bad == 26
+
+
+def test_counters_of_one_scrape_that_grow_alike_are_two() -> None:
+    """Two routes that are always asked together."""
+    times = grid(0, 3 * 3600)
+    found = History([series("200", times, growing(times, 1000, 10), route=route) for route in ("/a", "/b")])
+    assert found.final(600, 10_200) == found.backwards(600, 10_200) == (2 * 96_000, 0)
+
+
+def test_a_counter_that_wraps_is_no_restart_of_others() -> None:
+    times = grid(0, 3 * 3600)
+    good, bad = growing(times, 2**32 - 50_000, 10) % 2**32, growing(times, 16, 0.001)
+    found = History([series("200", times, good), series("500", times, bad)])
+    assert found.final(600, 10_200) == found.backwards(600, 10_200) == (96_010, 10)
+
+
 def test_two_servers_behind_one_balancer_are_not_thousands_of_restarts() -> None:
     """A level that is lower than before is another server; never more is counted than happened."""
     times = grid(0, DAY)

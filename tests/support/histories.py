@@ -73,6 +73,7 @@ class Draft:
     offsets_ms: int = 0
     processes: list[Process] = field(default_factory=list)
     others: list[Process] = field(default_factory=list)
+    replicas: list[View] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
     start_times: bool = False
     layout: Callable[["Draft"], None] | None = None
@@ -370,7 +371,7 @@ def replicas_behind_a_proxy(draft: Draft) -> None:
         both = _second_view(draft, phase_ms=phase_ms, lag_ms=lag_ms)
         return _merged(every, both, switches, draft.trace.start)
 
-    draft.views.insert(0, proxied)
+    draft.replicas.append(proxied)
 
 
 def replicas_side_by_side(draft: Draft) -> None:
@@ -390,7 +391,7 @@ def replicas_side_by_side(draft: Draft) -> None:
         named = every if plain else [_with(one, (("prometheus_replica", "a"),)) for one in every]
         return [*named, *(_with(one, (("prometheus_replica", "b"),)) for one in second)]
 
-    draft.views.insert(0, doubled)
+    draft.replicas.append(doubled)
 
 
 def dips(draft: Draft) -> None:
@@ -412,10 +413,11 @@ def corrected_downwards(draft: Draft) -> None:
     only = int(draft.rng.integers(0, 8))
 
     def corrected(every: list[Samples]) -> list[Samples]:
-        chosen = only % max(len(every), 1)
+        names = [_but_replica(one.labels) for one in every]
+        chosen = names[only % len(names)] if names else ()
         return [
-            _corrected(one, depth, draft.trace.start + at) if number == chosen else one
-            for number, one in enumerate(every)
+            _corrected(one, depth, draft.trace.start + at) if name == chosen else one
+            for name, one in zip(names, every, strict=True)
         ]
 
     draft.views.insert(0, corrected)
@@ -628,7 +630,7 @@ def fill(draft: Draft) -> None:
         times = schedule[process.target]
         add_truth(process, times, draft.trace)
         series += scrape(process, times, draft.trace)
-    for view in draft.views:
+    for view in (*draft.replicas, *draft.views):
         series = view(series)
     draft.trace.series += [one for one in series if len(one.times_ms)]
 
@@ -707,6 +709,11 @@ def _dipped(samples: Samples, dice: np.random.Generator, times: int, depth: floa
     for at in dice.integers(0, len(values), min(times, len(values))):
         values[at] = max(0, values[at] - int(dice.integers(1, int(depth) + 2)))
     return _replaced(samples, values)
+
+
+def _but_replica(labels: Labels) -> Labels:
+    """The labels that all replicas give to a series."""
+    return tuple(pair for pair in labels if pair[0] != "prometheus_replica")
 
 
 def _corrected(samples: Samples, depth: int, at: int) -> Samples:

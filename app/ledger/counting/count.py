@@ -10,13 +10,15 @@ Source for resets: https://prometheus.io/docs/concepts/metric_types/#counter
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
 from app.ledger.counting.births import Birth, FirstSighting, find_births
+from app.ledger.counting.copies import CERTAIN_EVENTS, Link, find_copies, further_copies
 from app.ledger.counting.falls import Falls, Findings, Hindsight
 from app.ledger.counting.last_samples import LastSamples
-from app.ledger.counting.lineage import Link, find_copies, find_links
+from app.ledger.counting.lineage import find_links
 from app.ledger.counting.samples import Samples
 from app.ledger.counting.starts import Starts
 from app.ledger.counting.steps import Steps, Surroundings
@@ -35,7 +37,8 @@ _FIRST_SCRAPES_S = 90.0
 class Count:
     """What `count` makes of samples: increments, heads and births to be decided, and the cursor behind the last sample.
 
-    *dipped* are the counters that dipped, and when; *links* the counters that proved to be others.
+    *dipped* are the counters that dipped, and when; *links* the counters that proved to be others; *doubled* those of
+    which samples came under two series at the same time, and when.
     """
 
     increments: Increments
@@ -43,6 +46,7 @@ class Count:
     births: tuple[Birth, ...]
     dipped: tuple[tuple[int, float], ...]
     links: tuple[Link, ...]
+    doubled: tuple[tuple[int, float], ...]
     cursor: LastSamples
 
 
@@ -62,7 +66,7 @@ def count(
     """
     cursor = cursor.copy()
     cursor.grow(registry.sizes)
-    samples = united(samples, registry)
+    original, samples = samples, united(samples, registry)
     steps = Steps.of(_fresh(samples, cursor), cursor)
     links: tuple[Link, ...] = ()
     for _ in range(_LINK_PASSES):
@@ -85,7 +89,13 @@ def count(
         increments = Increments.joined([increments, _in_hindsight(findings.hindsight, registry, gaps_s)])
     _advance(cursor, steps, within, findings, registry)
     return Count(
-        increments=increments, heads=heads, births=births, dipped=tuple(findings.dipped), links=links, cursor=cursor
+        increments=increments,
+        heads=heads,
+        births=births,
+        dipped=tuple(findings.dipped),
+        links=links,
+        doubled=_doubled(original, registry),
+        cursor=cursor,
     )
 
 
@@ -121,19 +131,46 @@ def united(samples: Samples, registry: Registry) -> Samples:
     return replace(samples, counter=arrays.stream[samples.counter]) if arrays.united else samples
 
 
+def _doubled(samples: Samples, registry: Registry) -> tuple[tuple[int, float], ...]:
+    """The counters of which *samples* came under several series at the same time, each with the last such time.
+
+    What they differ by is noted as a label of copies, so that the next series that differs in it counts once at once.
+    """
+    arrays = registry.arrays
+    if not arrays.united:
+        return ()
+    several = np.flatnonzero(np.bincount(arrays.stream) > 1)
+    stream = arrays.stream[samples.counter]
+    found = []
+    for counter in np.intersect1d(stream, several).tolist():
+        of_stream = samples.only(stream == counter)
+        spans = [
+            (int(each), float(of_stream.time[mine].min()), float(of_stream.time[mine].max()))
+            for each in np.unique(of_stream.counter)
+            for mine in [of_stream.counter == each]
+        ]
+        for (one, first, last), (other, other_first, other_last) in combinations(spans, 2):
+            if max(first, other_first) < min(last, other_last):
+                found.append((counter, min(last, other_last)))
+                if of_stream.value.max() >= CERTAIN_EVENTS:
+                    for pair in registry.learn_copies(other, one):
+                        registry.unite(*pair)
+    return tuple(found)
+
+
 def _link(
     steps: Steps, cursor: LastSamples, registry: Registry, *, until: float, after: float = -np.inf
 ) -> tuple[Link, ...]:
     """Unite counters that prove to be one, in the registry and in the cursor."""
     born = np.flatnonzero(np.isnan(steps.raw) & np.isnan(cursor.time[steps.samples.counter]))
     born = born[(steps.samples.time[born] <= until) & (steps.samples.time[born] > after)]
-    copies = registry.copies
-    if not len(born) and not copies:
+    if not len(born) and not registry.copies and not registry.uncompared:
         return ()
     around = Surroundings(steps, cursor, registry)
-    found = find_copies(around, registry) if copies else []
+    found = find_copies(around, registry)
     known = {link.new for link in found}
     found += [link for link in find_links(around, born, registry) if link.new not in known]
+    found += further_copies(around, registry, found)
     for link in found:
         registry.unite(link.new, link.old)
         cursor.unite(link.new, link.old)
@@ -148,7 +185,7 @@ def _link_before(samples: Samples, registry: Registry, *, until: float) -> None:
     first_s = np.full(registry.sizes[2], np.inf)
     np.fmin.at(first_s, samples.counter, samples.time)
     new = np.flatnonzero((first_s <= until) & (first_s > first_s.min(initial=np.inf) + _FIRST_SCRAPES_S))
-    if len(new):
+    if len(new) or registry.copies or registry.uncompared:
         cursor = LastSamples.empty()
         cursor.grow(registry.sizes)
         steps = Steps.of(_fresh(united(samples, registry), cursor), cursor)

@@ -105,6 +105,13 @@ class Falls:
             value=value,
             gap_s=gap_s,
         )
+        # A counter that wraps around went on: it is no evidence of a restart.
+        wrapped = (value < before) & has_wrapped(before, value, gap_s=gap_s, pace=pace)
+        before = np.where(wrapped, before - WRAP, before)
+        steps.before[members[wrapped]] = before[wrapped]
+        self._judged[members[wrapped]] = True
+        if not (value < before).any():
+            return
         levels = dict(zip(counters[value < before].tolist(), before[value < before].tolist(), strict=True))
         followed = around.followed_pace(target, at, levels)
         verdict = judge_fall(
@@ -117,8 +124,6 @@ class Falls:
             restarted=around.process_began(target, float(steps.since[fall]), at),
         )
         steps.before[members[verdict.reset]] = 0.0
-        wrapped = verdict.reset & has_wrapped(before, value, gap_s=gap_s, pace=pace)
-        steps.before[members[wrapped]] = before[wrapped] - WRAP
         self._judged[members] |= verdict.reset | verdict.dip
         if verdict.whole:
             # A counter that was missing for a while counted from zero since the target was last seen.

@@ -8,10 +8,10 @@ ones of the same change, or if all series of the target changed at once.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
+from app.ledger.counting.copies import CERTAIN_EVENTS, PROOF_SAMPLES, Link, are_alike
 from app.ledger.counting.steps import Surroundings, fastest
 from app.ledger.counting.verdicts import PROOF_PACES, SLACK_EVENTS, is_birth_plausible
 from app.ledger.registry import Labels, Registry
@@ -20,24 +20,12 @@ from app.slo.arrays import Bools, Floats, Ints
 
 _ROUND_S = 30.0
 """Births so far apart belong to one change."""
-_CERTAIN_EVENTS = 100.0
 _CERTAIN_RATIO = 10.0
 """A value so many times larger than what it may be off by is not met by chance."""
 _SLACK_EVENTS = 2.0
 _NEAREST = 16
 _LIVES_SCRAPES = 1.5
 """A counter that is not seen for so many scrapes has ended."""
-_PROOF_SAMPLES = 3
-"""So many samples of both show whether two living series grow alike."""
-
-
-class Link(NamedTuple):
-    """Counter *new*, first seen at a time, is counter *old*; *twin* if both are alive."""
-
-    new: int
-    old: int
-    twin: bool
-    at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +150,7 @@ class _Round:
     def _certain(self, birth: int, changes: list[frozenset[str]]) -> Link | None:
         """The link of a birth whose value alone proves it; the labels that changed are added to *changes*."""
         value = float(self._around.steps.samples.value[birth])
-        if value < _CERTAIN_EVENTS:
+        if value < CERTAIN_EVENTS:
             return None
         for change in changes:
             link = self._consistent(birth, change)
@@ -348,37 +336,8 @@ class _Round:
         begin = max(float(samples.time[first]), self._begin)
         mine = np.arange(first, last)[samples.time[first:last] >= begin]
         theirs = np.arange(other_first, other_last)[samples.time[other_first:other_last] >= begin]
-        enough = len(mine) >= _PROOF_SAMPLES and len(theirs) >= _PROOF_SAMPLES
-        return enough and _alike(samples.time, samples.value, mine, theirs)
-
-
-def find_copies(around: Surroundings, registry: Registry) -> list[Link]:
-    """The links of counters that differ in nothing but a replica's label, wherever both are seen."""
-    samples, links = around.steps.samples, []
-    for new, old in registry.copies:
-        (first, last), (other_first, other_last) = around.span(new), around.span(old)
-        if last == first or other_last == other_first:
-            continue
-        mine, theirs = np.arange(first, last), np.arange(other_first, other_last)
-        if _alike(samples.time, samples.value, mine, theirs):
-            registry.copy_is_settled(new)
-            links.append(Link(new, old, twin=True, at=float(samples.time[first])))
-        elif len(mine) >= _PROOF_SAMPLES and len(theirs) >= _PROOF_SAMPLES:
-            registry.copy_is_settled(new)
-    return links
-
-
-def _alike(time: Floats, value: Floats, mine: Ints, theirs: Ints) -> bool:
-    """Whether two series show one counter: at the time of each sample, the other one stands between its neighbours."""
-    between = (time[mine] >= time[theirs[0]]) & (time[mine] <= time[theirs[-1]])
-    inside = mine[between]
-    if len(inside) < _PROOF_SAMPLES - 1:
-        return False
-    before = theirs[np.searchsorted(time[theirs], time[inside], side="right") - 1]
-    after = theirs[np.minimum(np.searchsorted(time[theirs], time[inside], side="left"), len(theirs) - 1)]
-    low = np.minimum(value[before], value[after]) - _SLACK_EVENTS
-    high = np.maximum(value[before], value[after]) + _SLACK_EVENTS
-    return bool(((value[inside] >= low) & (value[inside] <= high)).mean() >= 0.8)  # noqa: PLR2004  restarts are seen apart
+        enough = len(mine) >= PROOF_SAMPLES and len(theirs) >= PROOF_SAMPLES
+        return enough and are_alike(samples.time, samples.value, mine, theirs)
 
 
 def _without(labels: Labels, names: frozenset[str]) -> Labels:
