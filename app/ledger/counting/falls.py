@@ -23,8 +23,10 @@ from app.ledger.counting.verdicts import (
     is_back,
     is_correction,
     is_growth_plausible,
+    is_other_server,
     is_reset_proven,
     judge_fall,
+    judge_other_server,
     pace_of_fall,
 )
 from app.ledger.runs import LOOKBACK_S
@@ -98,9 +100,10 @@ class Falls:
         counters = steps.samples.counter[members]
         before, value = steps.before[members], steps.samples.value[members]
         gap_s = steps.samples.time[members] - steps.since[members]
+        last_steps = around.last_steps(counters, begin)
         pace = pace_of_fall(
             long=np.array([steadiest(around.paces(each, begin)) for each in counters.tolist()]),
-            steps=around.last_steps(counters, begin),
+            steps=last_steps,
             before=before,
             value=value,
             gap_s=gap_s,
@@ -114,15 +117,19 @@ class Falls:
             return
         levels = dict(zip(counters[value < before].tolist(), before[value < before].tolist(), strict=True))
         followed = around.followed_pace(target, at, levels)
-        verdict = judge_fall(
-            before=before,
-            value=value,
-            gap_s=gap_s,
-            pace=pace,
-            followed_pace=followed,
-            target_pace=None if followed else around.target_pace(target, begin),
-            restarted=around.process_began(target, float(steps.since[fall]), at),
-        )
+        restarted = around.process_began(target, float(steps.since[fall]), at)
+        if not restarted and is_other_server(last_steps, before=before, value=value):
+            verdict = judge_other_server(before=before, value=value)
+        else:
+            verdict = judge_fall(
+                before=before,
+                value=value,
+                gap_s=gap_s,
+                pace=pace,
+                followed_pace=followed,
+                target_pace=None if followed else around.target_pace(target, begin),
+                restarted=restarted,
+            )
         steps.before[members[verdict.reset]] = 0.0
         self._judged[members] |= verdict.reset | verdict.dip
         if verdict.whole:

@@ -82,6 +82,16 @@ def pace_of_fall(*, long: Floats, steps: LastSteps, before: Floats, value: Float
     return pace
 
 
+def is_other_server(steps: LastSteps, *, before: Floats, value: Floats) -> bool:
+    """Whether a scrape shows the level that its counters had before their last step: two servers answer by turns.
+
+    However fast the steps between two levels look, no large counter is counted from zero to where it was by chance.
+    """
+    slack = np.maximum(SLACK_EVENTS, NEAR_RATIO * steps.level)
+    same = (value >= steps.level - NEAR_EVENTS) & (value <= steps.level + slack)
+    return bool((same & (value < before) & (value > UNKNOWN_EVENTS)).any())
+
+
 def judge_scrape(
     *,
     before: Floats,
@@ -150,6 +160,12 @@ def judge_idle_scrape(*, before: Floats, value: Floats) -> ScrapeVerdict:
     fell = value < before
     dip = fell & _is_near(before, value)
     return ScrapeVerdict(reset=fell & ~dip, dip=dip, whole=False, alone=False)
+
+
+def judge_other_server(*, before: Floats, value: Floats) -> ScrapeVerdict:
+    """Judge one scrape that another server answers: nothing in it was counted since the last one."""
+    dip = value < before
+    return ScrapeVerdict(reset=np.zeros(len(value), dtype=bool), dip=dip, whole=False, alone=False)
 
 
 def _is_near(before: Floats, value: Floats) -> Bools:
