@@ -125,7 +125,7 @@ class Schedule:
         except asyncio.CancelledError:
             _log.warning("a tick was cut short; its events are counted after the next start")
         except Exception:  # noqa: BLE001  counted, and logged with its traceback
-            # Whatever it is, the next slot gets its tick; what this one did not count is counted then.
+            # The next slot is evaluated after any error; what this one did not count is counted then.
             self._instruments.evaluation_failed("internal")
             _log.exception("a tick failed")
         finally:

@@ -19,7 +19,7 @@ NO_FAULT = Fault(errors=0.0, latency_seconds=0.0, until=0.0)
 
 @dataclass(slots=True)
 class Switchboard:
-    """The faults in force; each ends by itself."""
+    """The current faults; each ends by itself."""
 
     clock: Callable[[], float] = time.monotonic
     _faults: dict[str, Fault] = field(default_factory=dict)

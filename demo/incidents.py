@@ -1,4 +1,4 @@
-"""What went wrong in the shop's past month: incidents, restarts, and an hour in which nobody scraped it."""
+"""What went wrong in the shop's past month: incidents, restarts, and three quarters of an hour without scrapes."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The demo's processes: started one after the other, watched together, and surely ended."""
+"""The demo's processes: started one after the other, watched together, and ended without exception."""
 
 import os
 import signal
@@ -90,7 +90,7 @@ class Processes:
             time.sleep(_POLL_SECONDS)
 
     def stop(self) -> None:
-        """End all parts, the last started first; whoever does not go in time is killed."""
+        """End all parts, the last started first; one that does not end in time is killed."""
         for process in reversed(self.running):
             process.signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):

@@ -218,8 +218,8 @@ def test_variables_that_nobody_reads_are_warned_of(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("SLOBURN_PROMETEUS_URL", "http://x")
     Path(".env").write_text("SLOBURN_COLOUR=red\n")
     assert load_settings().warnings == (
-        "SLOBURN_COLOUR is no setting and has no effect",
-        "SLOBURN_PROMETEUS_URL is no setting and has no effect; did you mean SLOBURN_PROMETHEUS_URL?",
+        "SLOBURN_COLOUR is not a setting and has no effect",
+        "SLOBURN_PROMETEUS_URL is not a setting and has no effect; did you mean SLOBURN_PROMETHEUS_URL?",
     )
 
 

@@ -69,7 +69,7 @@ def check(
     if live and (loaded.slos or not loaded.errors):
         # What is wrong in one SLO hides nothing that Prometheus says of the sound ones.
         found = _ask(loaded, settings)
-        # Prometheus knows which metrics are counters, whatever their names are.
+        # Prometheus knows which metrics are counters, also those with other names.
         offline = (warning for warning in loaded.warnings if warning.code != COUNTER_NAME)
         all_errors = (*loaded.errors, *found.errors)
         loaded, hints = replace(loaded, errors=all_errors, warnings=(*offline, *found.warnings)), found.hints

@@ -93,7 +93,7 @@ class Inspector:
         kinds = [doubt async for doubt in self._of_kinds(slo)]
         gauge = next((doubt for doubt in kinds if doubt.code == ProblemCode.GAUGE), None)
         if gauge is not None:
-            # A gauge is no SLI, whatever else is true of it.
+            # A gauge is not an SLI; other findings about it would only distract.
             yield gauge
             return
         for doubt in kinds:

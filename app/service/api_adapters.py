@@ -1,4 +1,4 @@
-"""The engine as the API sees it: one small face for each of the API's ports."""
+"""Adapters of the API's ports to the engine and the database."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -116,7 +116,7 @@ class StoredDeadLetters(DeadLetterBox):
 
 
 class Documents(Reloader, ConfigSource):
-    """The documents and receivers on disk and in force: reloading is all or nothing."""
+    """The documents and receivers on disk, and the current ones: a reload is all or nothing."""
 
     def __init__(self, engine: Engine, *, settings: Settings, instruments: Instruments, clock: Clock) -> None:
         self._engine = engine
@@ -157,7 +157,7 @@ class Documents(Reloader, ConfigSource):
 
     def _load_delivery(self) -> LoadedConfig:
         settings = self._settings
-        # A file that was there and is gone is a mistake, and not the wish to tell nobody any more.
+        # A file that was there and is gone is a mistake, and not the wish to have no receivers any more.
         self._config_file = settings.config_file or self._config_file
         return load_config(self._config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
 
@@ -166,7 +166,7 @@ class Documents(Reloader, ConfigSource):
         self._successful = not errors
         self._instruments.reloaded(ok=not errors, at=now)
         if errors:
-            _log.error("documents and receivers were not reloaded, the old ones stay in force", errors=errors)
+            _log.error("documents and receivers were not reloaded; the old ones stay active", errors=errors)
         else:
             self._at = now
             _log.info("documents and receivers reloaded", slos=len(self._engine.documents.slos))

@@ -1,4 +1,4 @@
-"""What the service is made of, opened by whoever runs it."""
+"""The components that the engine works with, opened by `run.py`."""
 
 from dataclasses import dataclass, field
 

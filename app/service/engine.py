@@ -1,4 +1,4 @@
-"""What works: ticks, backfill and delivery, in one event loop in a thread of its own."""
+"""Evaluations, backfill and delivery, in one event loop in a thread of its own."""
 
 import asyncio
 import threading
@@ -59,7 +59,7 @@ class Engine:
         """Start working.
 
         Raises:
-            Exception: whatever kept it from starting, such as a store error.
+            Exception: what kept it from starting, such as a store error.
         """
         self._thread.start()
         self._started.wait()
@@ -84,18 +84,18 @@ class Engine:
 
     @property
     def evaluator(self) -> Evaluator:
-        """The evaluator of the SLOs in force."""
+        """The current evaluator."""
         if self._evaluator is None:
             raise RuntimeError("the engine has not been started")
         return self._evaluator
 
     @property
     def documents(self) -> LoadResult:
-        """The documents in force."""
+        """The current documents."""
         return self._documents
 
     async def adopt(self, documents: LoadResult, delivery: DeliveryConfig) -> None:
-        """Put other documents and receivers in force, between two ticks: all of them, or none.
+        """Switch to other documents and receivers between two evaluations: all of them, or none.
 
         History and alerts of what stays are kept, and so are receivers if nothing has changed about them.
         """
@@ -109,7 +109,7 @@ class Engine:
                     await self._swap(documents)
                 return
             new = await self._open_delivery_runtime(delivery)
-            # Before the documents are put in force: an alert that they end is over at these receivers too.
+            # Before the documents are switched: an alert that they end is over at these receivers too.
             final = await old.final_notifications(new)
             self._delivery = new
             try:
@@ -253,7 +253,7 @@ class Engine:
     def _compare_clocks(self) -> None:
         before, self._skew_at_tick = self._skew_at_tick, self._prometheus().clock_skew
         if abs(self._skew_at_tick) > _MOST_SKEW_S >= abs(before):
-            _log.error("the clock of Prometheus is not ours: one of them is wrong", ahead_s=round(self._skew_at_tick))
+            _log.error("clock skew with Prometheus exceeds 30 s", ahead_s=round(self._skew_at_tick))
 
     async def _is_that_late(self) -> bool:
         """Whether Prometheus's clock went on as ours did since the last tick; one that does not answer says nothing.
@@ -328,7 +328,7 @@ class Engine:
         return await asyncio.to_thread(open_delivery_runtime, config, self._components, is_healthy=self._is_healthy)
 
     def _is_healthy(self) -> bool:
-        """Whether slots are measured and kept, as those who watch over us are told."""
+        """Whether slots are evaluated and stored: the condition of heartbeat and watchdog."""
         evaluator, interval = self._evaluator, self._components.settings.evaluation_interval
         if evaluator is None or evaluator.last_commit is None or evaluator.unanswered is not None:
             return False

@@ -35,7 +35,7 @@ _MADE_ROOM = 1 / 16
 would cost more than the new one."""
 _ACCEPTED_AT_ONCE = 64
 """Connections accepted before the first of them is counted: asyncio accepts as many in a row as it asked the kernel to
-queue, whatever the protocol makes of them."""
+queue, also those that the protocol closes at once."""
 _QUEUED = 1024
 """Connections that the kernel keeps until they are accepted; one that finds no room is tried again after a second."""
 _LOGGED_EVERY_S = 60.0
@@ -187,7 +187,7 @@ class BoundedConnection(H11Protocol):
         return waited > self._limits.request_s and (request is None or request.more_body)
 
     def abort(self, cause: Cause) -> None:
-        """Close at once, whatever is still to be sent."""
+        """Close at once, without sending the rest."""
         if not self.transport.is_closing():
             self._closed.count(cause)
         self.transport.abort()

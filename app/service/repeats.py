@@ -1,4 +1,4 @@
-"""Log lines of one kind are limited, so that whoever provokes them cannot fill a disk or slow the service down."""
+"""Log lines of one kind are limited, so that no client can fill the disk with them."""
 
 import logging
 import time

@@ -36,7 +36,7 @@ _READERS = 4
 """Requests that are computed at once in worker threads; more of them wait."""
 EXIT_GOOD, EXIT_USAGE, EXIT_CORRUPT, EXIT_NEWER = 0, 2, 3, 4
 _GATHER_SIGNALS_S = 0.5
-"""Signals to reload that come within this time are one: whoever changes many files at once may send many."""
+"""Signals to reload that come within this time are one: tools that change many files at once may send many."""
 _FAILURES = (*Reason, "store", "store_locked", "store_corrupt", "internal")
 
 

@@ -1,7 +1,7 @@
 """The settings: flags, then `SLOBURN_*` in the environment, then `.env`; the only reader of the environment.
 
 May import `app.prometheus` and `app.slo` for the values that settings become. Start at `model.py`; `load.py` turns
-whatever is wrong into lines that say what to write instead. The table is in `docs/settings.md`.
+errors into lines that say what to write instead. The table is in `docs/settings.md`.
 """
 
 from app.settings.load import SettingsError, environment, load_settings

@@ -12,11 +12,11 @@ from app.settings.model import DOTENV, PREFIX, Settings, variable
 
 
 class SettingsError(Exception):
-    """Settings that cannot be meant; the text has a line for each problem: the name, what is wrong, what to write."""
+    """Settings with errors; the text has a line for each: the name, what is wrong, what to write instead."""
 
 
 def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
-    """The settings in force.
+    """The current settings.
 
     Args:
         overrides: values by field name, as given by flags; they win over the environment, which wins over `.env`.
@@ -71,4 +71,4 @@ def _unknown_variables() -> list[str]:
 def _stranger(name: str) -> str:
     known = [variable(field) for field in Settings.model_fields]
     close = difflib.get_close_matches(name.upper(), known, n=1, cutoff=0.8)
-    return f"{name} is no setting and has no effect" + (f"; did you mean {close[0]}?" if close else "")
+    return f"{name} is not a setting and has no effect" + (f"; did you mean {close[0]}?" if close else "")

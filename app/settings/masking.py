@@ -31,6 +31,6 @@ def _masked_pairs(pairs: Mapping[str, object]) -> str:
 
 
 def without_password(url: str) -> str:
-    """The URL with whatever can be a password masked: before the `@`, and in the query."""
+    """The URL with everything that can be a password masked: before the `@`, and in the query."""
     url = re.sub(r"://([^:@/]*):.*@", rf"://\1:{SECRET}@", url)
     return re.sub(r"(?i)((?:password|passfile|sslkey|token|secret)[^=&]*)=[^&]*", rf"\1={SECRET}", url)

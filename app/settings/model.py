@@ -73,41 +73,43 @@ class Settings(BaseSettings):
     prometheus_username: str | None = Field(None, description="User for basic authentication.")
     prometheus_password: SecretStr | None = Field(None, description="Password for basic authentication.")
     prometheus_password_file: Path | None = Field(
-        None, description="File with the password; read anew when it changes."
+        None, description="File with the password; read again when it changes."
     )
     prometheus_bearer_token: SecretStr | None = Field(None, description="Bearer token to log in with.")
     prometheus_bearer_token_file: Path | None = Field(
-        None, description="File with the bearer token; read anew when it changes."
+        None, description="File with the bearer token; read again when it changes."
     )
-    prometheus_tls_ca_file: Path | None = Field(None, description="Certificates to trust instead of the system's.")
-    prometheus_tls_cert_file: Path | None = Field(None, description="Our own certificate to show.")
-    prometheus_tls_key_file: Path | None = Field(None, description="The key of our own certificate.")
+    prometheus_tls_ca_file: Path | None = Field(
+        None, description="CA certificates to trust instead of those of the system."
+    )
+    prometheus_tls_cert_file: Path | None = Field(None, description="Client certificate.")
+    prometheus_tls_key_file: Path | None = Field(None, description="Key of the client certificate.")
     prometheus_tls_insecure_skip_verify: bool = Field(
-        default=False, description="Accept any certificate of the server."
+        default=False, description="Do not verify the certificate of the server."
     )
     prometheus_headers: Annotated[Mapping[str, SecretStr], NoDecode, parsed(parse_headers)] = Field(
         default_factory=dict, description="Headers for every request: `X-Scope-OrgID=team-a,...`, or a JSON object."
     )
     prometheus_timeout: Annotated[timedelta, duration_between("1s", "5m")] = Field(
         timedelta(seconds=10),
-        description="Longest that one query may take; never more than 0.8 of the evaluation interval.",
+        description="Timeout of one query; at most 0.8 of the evaluation interval is used.",
     )
     prometheus_partial: PartialPolicy = Field(
         PartialPolicy.PROVISIONAL,
-        description="Answers with warnings of missing data: `provisional`, `accept` or `reject`.",
+        description="What to do with answers that warn of missing data: `provisional`, `accept` or `reject`.",
     )
-    specs: Path = Field(Path("config/slos"), description="SLO documents: a directory or a file.")
+    specs: Path = Field(Path("config/slos"), description="SLO documents: a folder or a file.")
     database_url: Annotated[str, parsed(parse_database_url)] = Field(
-        "sqlite:///data/sloburn.db", description="Where the ledger and the alerts are kept.", repr=False
+        "sqlite:///data/sloburn.db", description="Database of the ledger and the alerts.", repr=False
     )
     database_url_file: Path | None = Field(
         None, description="File with the URL of the database, where that holds a password."
     )
     listen_address: Annotated[str, parsed(parse_listen_address)] = Field(
-        "127.0.0.1:9720", description="Where to listen; `:9720` is every address."
+        "127.0.0.1:9720", description="Address to listen on; `:9720` is every address."
     )
     external_url: Url | None = Field(
-        None, description="How people reach this service, for links; a path in it is the prefix of every page."
+        None, description="URL of this service in links; its path is the prefix of every page."
     )
     api_token: SecretStr | None = Field(
         None,
@@ -115,26 +117,27 @@ class Settings(BaseSettings):
     )
     api_token_file: Path | None = Field(None, description="File with the API token.")
     evaluation_interval: Annotated[timedelta, parsed(parse_interval)] = Field(
-        timedelta(seconds=30), description="Length of a slot, and time between two ticks: `5s` to `5m`."
+        timedelta(seconds=30), description="Length of a slot, and time between two evaluations: `5s` to `5m`."
     )
     query_offset: Annotated[timedelta, duration_between("0s", "1h")] = Field(
         timedelta(seconds=5), description="How long after its end a slot is queried, up to 1h; more for remote write."
     )
     settle: Annotated[timedelta, duration_between("0s", "1h")] = Field(
-        timedelta(minutes=5), description="How long samples may be late and still count in their slot; up to 1h."
+        timedelta(minutes=5),
+        description="Late-sample grace: how late samples may be and still count in their slot; up to 1h.",
     )
     backfill: Annotated[timedelta | None, parsed(parse_history)] = Field(
-        None, description="History to read for a new SLI: `full`, `off`, or a duration such as `7d`."
+        None, description="History to backfill for a new SLI: `full`, `off`, or a duration such as `7d`."
     )
     recover: bool = Field(
-        default=False, description="Put a damaged database aside and count anew what Prometheus remembers."
+        default=False, description="Rename a damaged database, start with a new one and backfill it from Prometheus."
     )
     alertmanager_urls: Annotated[tuple[Url, ...], NoDecode, parsed(parse_http_urls)] = Field(
-        (), description="Alertmanagers, all of which get every alert: separated by commas or spaces, or a JSON list."
+        (), description="Alertmanagers, each of which gets every alert: separated by commas or spaces, or a JSON list."
     )
     config: Path = Field(
         Path("config/sloburn.yaml"),
-        description="Receivers and routes; the default file may be missing, one that is named may not.",
+        description="File of receivers and routes; only the default one may be missing.",
     )
     log_format: LogFormat = Field(LogFormat.TEXT, description="`text` for people, `json` for machines.")
     log_level: LogLevel = Field(LogLevel.INFO, description="`debug`, `info`, `warning` or `error`.")
@@ -178,7 +181,7 @@ class Settings(BaseSettings):
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What looks like a mistake and does no harm: variables that nobody reads."""
+        """Variables that begin like settings and are not."""
         return self._warnings
 
     @property

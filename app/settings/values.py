@@ -60,7 +60,7 @@ def parse_history(text: str) -> timedelta | None:
     try:
         return parse_duration(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no limit: write full, off, or a duration such as 7d") from None
+        raise ValueError(f"{text!r} is not a limit: write full, off, or a duration such as 7d") from None
 
 
 def parse_http_url(text: str) -> str:

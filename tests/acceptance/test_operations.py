@@ -68,7 +68,7 @@ def test_a_bad_set_of_documents_is_refused_as_a_whole(tmp_path: Path) -> None:
         running.service.hang_up()
         refused = Sight("refused", lambda: running.metric("sloburn_config_last_reload_successful") == 0.0)
         running.wait_until(refused)
-        assert "the old ones stay in force" in running.service.log
+        assert "the old ones stay active" in running.service.log
         assert "typo.yaml:2:" in running.service.log
 
         answer = _reload(running)

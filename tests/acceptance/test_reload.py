@@ -90,7 +90,7 @@ def _refused_as_a_whole(running: Stack, file: Path, new: Scripted, beats: Script
     assert answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY
     assert any("sloburn.yaml:" in error and "recievers" in error for error in answer.json()["errors"])
     assert running.metric("sloburn_config_last_reload_successful") == 0.0
-    assert "the old ones stay in force" in running.service.log
+    assert "the old ones stay active" in running.service.log
     assert not running.slo("search-availability")
     file.write_text(good)
     (running.specs / "search.yaml").write_text("service: search\nslos: [{name: x, objektive: 99}]\n")

@@ -21,6 +21,8 @@ PREFIX = "sloburn-proof-"
 NETWORK = f"{PREFIX}network"
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 _PYTHON = stages()["runtime"]
+_TEMPLATES = "/usr/share/prometheus/alertmanager"
+"""Where the Alertmanager of Debian has the default templates that others have built in."""
 _PACKAGES = "python3,python3-pip,python3-venv,ca-certificates"
 
 
@@ -46,7 +48,7 @@ def make_bases() -> None:
             _commit("scratch", _PYTHON, [(folder, "/")], ["--env", f"SSL_CERT_FILE={_CERTIFICATES}"])
     servers = {
         "prometheus": [(prometheus_binary(), "/bin/prometheus"), (promtool_binary(), "/bin/promtool")],
-        "alertmanager": [(alertmanager_binary(), "/bin/alertmanager")],
+        "alertmanager": [(alertmanager_binary(), "/bin/alertmanager"), (_TEMPLATES, _TEMPLATES)],
     }
     for name, files in servers.items():
         image = services()[name]["image"]
