@@ -22,7 +22,7 @@ from app.evaluation.judging import (
     burning_members,
     judge_all,
 )
-from app.evaluation.keeping import Keeper
+from app.evaluation.ledger_store import LedgerStore
 from app.evaluation.members import Member, members_of
 from app.evaluation.since_resolved import since_resolved
 from app.evaluation.sparing import Sparing
@@ -99,7 +99,7 @@ class Evaluator:
         self._ledger_writer = LedgerWriter(
             tracked_slis_of(slos), interval_s=round(timing.interval.total_seconds()), history=timing.history
         )
-        keeper = Keeper(self._ledger_writer)
+        ledger_store = LedgerStore(self._ledger_writer)
         self._turn = asyncio.Lock()
         self._batcher = QueryBatcher(self._ledger_writer.series_index, self._turn)
         self._backfill = Backfill(self._ledger_writer, self._batcher, source)
@@ -108,7 +108,7 @@ class Evaluator:
         self._query_health = QueryHealth(instruments)
         self._sparing = Sparing(instruments)
         self._inspection = None if metrics is None else Inspection(self._ledger_writer.tracked_slis, metrics)
-        self._writer = Writer(database, keeper, instruments=instruments, routing=timing.routing)
+        self._writer = Writer(database, ledger_store, instruments=instruments, routing=timing.routing)
         self._inquiries = Inquiries(source)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
         self._members_by_id: dict[SloId, Member] = {}
@@ -118,7 +118,7 @@ class Evaluator:
         self._pieces = 0
         self._shown_at = datetime.min.replace(tzinfo=UTC)
         with database.read() as transaction, database.unreadable_is_damaged():
-            keeper.load(transaction)
+            ledger_store.load(transaction)
             self._ledger_writer.forget_unfinished_history()
             stored = load_alerts(transaction)
             self._stepped = load_stepped(transaction)

@@ -9,7 +9,7 @@ import structlog
 from app.alerting import Alert, Notification, NotificationStatus, Routing
 from app.evaluation.budget_record import BudgetRecord
 from app.evaluation.judging import Judgement
-from app.evaluation.keeping import Keeper
+from app.evaluation.ledger_store import LedgerStore
 from app.evaluation.unsaved import Unsaved
 from app.ingest.ports import EvaluationInstruments
 from app.store import Database, StoreError, Transaction
@@ -36,14 +36,14 @@ class Writer:
     """
 
     def __init__(
-        self, database: Database, keeper: Keeper, *, instruments: EvaluationInstruments, routing: Routing
+        self, database: Database, ledger_store: LedgerStore, *, instruments: EvaluationInstruments, routing: Routing
     ) -> None:
         self.unsaved = Unsaved()
         self.budgets = BudgetRecord()
         self.last_commit: datetime | None = None
         self.problem: str | None = None
         self._database = database
-        self._keeper = keeper
+        self._ledger_store = ledger_store
         self._instruments = instruments
         self._routing = routing
         self._pruned_at: datetime | None = None
@@ -75,19 +75,19 @@ class Writer:
         budgets = tuple(self.budgets.unwritten)
         with self._database.begin() as transaction:
             save_budgets(transaction, budgets)
-            self._keeper.save(transaction, at_s=at.timestamp())
+            self._ledger_store.save(transaction, at_s=at.timestamp())
             unsaved = self.unsaved.whole
             if unsaved is not None:
                 self._save_judgement(transaction, unsaved, at)
             if stepped is not None:
                 save_stepped(transaction, stepped)
             if self._pruned_at is None or at - self._pruned_at >= _PRUNED_EVERY:
-                self._keeper.prune(transaction, at_s=at.timestamp())
+                self._ledger_store.prune(transaction, at_s=at.timestamp())
                 prune_transitions(transaction, before=at - _TRANSITIONS_KEPT)
                 prune_outbox(transaction, before=at - _OUTBOX_KEPT)
                 prune_budgets(transaction, before=at - _BUDGETS_KEPT)
                 self._pruned_at = at
-        self._keeper.committed()
+        self._ledger_store.committed()
         self.budgets.committed(len(budgets))
 
     def _save_judgement(self, transaction: Transaction, judgement: Judgement, at: datetime) -> None:
@@ -129,8 +129,8 @@ class Writer:
 
     def _save_book(self, now: datetime) -> None:
         with self._database.begin() as transaction:
-            self._keeper.save(transaction, at_s=now.timestamp())
-        self._keeper.committed()
+            self._ledger_store.save(transaction, at_s=now.timestamp())
+        self._ledger_store.committed()
 
     def _failed(self, error: StoreError) -> None:
         if self.problem is None:

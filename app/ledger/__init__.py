@@ -5,7 +5,7 @@ several resolutions) and `ledger.py`, which holds them together. Why samples are
 ADR-0001.
 """
 
-from app.ledger.codec import pack, pack_cells, unpack, unpack_cells
+from app.ledger.codec import pack_cells, unpack_cells
 from app.ledger.counting.births import Birth, FirstSighting, decide, decide_births, join, join_births
 from app.ledger.counting.count import Count, count, stand, united
 from app.ledger.counting.last_samples import PACE_GRID_S, Dip, LastSamples
@@ -61,11 +61,9 @@ __all__ = [
     "fingerprint",
     "join",
     "join_births",
-    "pack",
     "pack_cells",
     "stand",
     "united",
-    "unpack",
     "unpack_cells",
     "unproven_since",
     "unproven_within",

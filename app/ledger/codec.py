@@ -1,37 +1,10 @@
-"""Named columns as bytes and back, compressed; the form in which the store keeps the ledger."""
+"""Cells as bytes and back, compressed; the form in which the store keeps them."""
 
-import io
 import zlib
-from collections.abc import Mapping
-from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.slo.arrays import Floats
-
-Column = NDArray[Any]
-
-
-def pack(columns: Mapping[str, Column]) -> bytes:
-    """Columns in numpy's own format, compressed."""
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **columns)
-    return zlib.compress(buffer.getvalue(), level=1)
-
-
-def unpack(data: bytes) -> dict[str, Column]:
-    """The columns that `pack` was given.
-
-    Raises:
-        ValueError: the bytes are not what `pack` made.
-    """
-    try:
-        with np.load(io.BytesIO(zlib.decompress(data)), allow_pickle=False) as archive:
-            return dict(archive)
-    except (zlib.error, BadZipFile, OSError, KeyError, EOFError) as error:
-        raise ValueError(f"not a packed column set: {error}") from error
 
 
 def pack_cells(total: Floats, bad: Floats, measured_s: Floats) -> bytes:

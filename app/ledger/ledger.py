@@ -293,10 +293,15 @@ class Ledger:
         for resolution in self.tiers:
             resolution.measure(np.full(len(cells), row), self._into(resolution, cells), measured_before)
 
-    def provisional(self, row: int) -> tuple[int, Floats, Floats, Floats]:
-        """The fine cells of a row that may be rewound: the first one's number, total, bad, measured seconds."""
-        first = int(self.settled_s[row] // self.interval_s) + 1
-        return first, *self.fine.read(row, first, int(self.counted_s[row] // self.interval_s))
+    def provisional(self, rows: Ints) -> tuple[Ints, Ints, Floats, Floats, Floats]:
+        """The fine cells of rows that may be rewound, row after row.
+
+        The number of each row's first cell and how many it has, shape (len(rows),); then total, bad and measured
+        seconds of all cells.
+        """
+        first = np.floor(self.settled_s[rows] / self.interval_s).astype(np.int64) + 1
+        last = np.floor(self.counted_s[rows] / self.interval_s).astype(np.int64)
+        return first, np.maximum(last - first + 1, 0), *self.fine.read_many(rows, first, last)
 
     def restore(self, row: int, first: int, total: Floats, bad: Floats, measured_s: Floats) -> None:
         """Put back what `provisional` gave; the coarser cells that are not final are derived from the fine ones."""

@@ -1,13 +1,13 @@
-"""The tables of the ledger: its rows, their settled cells in chunks, and how far counting has come."""
+"""The tables of the ledger: its rows, their final cells in chunks, and how far alerts have been stepped."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import (
+    JSON,
     Column,
     Connection,
-    Float,
     Integer,
     LargeBinary,
     String,
@@ -15,20 +15,22 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     delete,
-    insert,
     select,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
+from app.slo import GroupKey
+from app.store.moments import Moment
 from app.store.schema import metadata
-from app.store.upsert import upsert
+from app.store.upsert import insert_missing, upsert
 
 ledger_row = Table(
     "ledger_row",
     metadata,
     Column("id", Integer, primary_key=True),
     Column("sli", String, nullable=False),
-    Column("group", String, nullable=False),
-    Column("used_at", Float, nullable=False),
+    # PostgreSQL compares documents as JSONB only.
+    Column("group", JSON().with_variant(JSONB(), "postgresql"), nullable=False),
     UniqueConstraint("sli", "group"),
 )
 ledger_chunk = Table(
@@ -40,25 +42,23 @@ ledger_chunk = Table(
     Column("cells", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
-ledger_state = Table(
-    "ledger_state",
+evaluation = Table(
+    "evaluation",
     metadata,
-    Column("name", String, primary_key=True),
-    Column("state", LargeBinary, nullable=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("stepped_at", Moment, nullable=False),
 )
 
-
-LAID_BY = "laid by "
-"""Begins the names of states of SLIs that no document asks for now; the key of the SLI follows."""
-_STEPPED = "stepped"
+_THE_EVALUATION = 1
+_AT_ONCE = 500
 
 
 class StoredRow(NamedTuple):
-    """A row of the ledger: its id, the key of its SLI, and its group as JSON."""
+    """A row of the ledger: its id, the key of its SLI, and its group."""
 
     id: int
     sli: str
-    group: str
+    group: GroupKey
 
 
 class StoredChunk(NamedTuple):
@@ -71,29 +71,22 @@ class StoredChunk(NamedTuple):
 
 
 def load_rows(connection: Connection, slis: Iterable[str]) -> list[StoredRow]:
-    """The known rows of some SLIs."""
-    wanted = set(slis)
-    rows = connection.execute(select(ledger_row.c.id, ledger_row.c.sli, ledger_row.c.group).order_by(ledger_row.c.id))
-    return [StoredRow(*row) for row in rows if row.sli in wanted]
+    """The known rows of some SLIs, in the order in which they were added."""
+    wanted, found = list(slis), []
+    for start in range(0, len(wanted), _AT_ONCE):
+        some = ledger_row.c.sli.in_(wanted[start : start + _AT_ONCE])
+        found += [
+            StoredRow(row.id, row.sli, tuple((label, value) for label, value in row.group))
+            for row in connection.execute(select(ledger_row).where(some))
+        ]
+    return sorted(found)
 
 
-def add_row(connection: Connection, sli: str, group: str, *, at_s: float) -> int:
-    """The id of a row, new if it is not known."""
-    known = connection.execute(
-        select(ledger_row.c.id).where((ledger_row.c.sli == sli) & (ledger_row.c.group == group))
-    ).scalar()
-    if known is not None:
-        return int(known)
-    made = connection.execute(insert(ledger_row).values(sli=sli, group=group, used_at=at_s))
-    (row_id,) = made.inserted_primary_key or (0,)
-    return int(row_id)
-
-
-def mark_used(connection: Connection, row_ids: Sequence[int], *, at_s: float) -> None:
-    """Note that rows are in use, so that they are not pruned."""
-    if row_ids:
-        statement = ledger_row.update().where(ledger_row.c.id == bindparam("row")).values(used_at=at_s)
-        connection.execute(statement, [{"row": row_id} for row_id in row_ids])
+def add_rows(connection: Connection, rows: Sequence[tuple[str, GroupKey]]) -> list[int]:
+    """The ids of rows, each the key of an SLI and a group; those that are not known are added in this order."""
+    insert_missing(connection, ledger_row, [{"sli": sli, "group": group} for sli, group in rows])
+    known = {(row.sli, row.group): row.id for row in load_rows(connection, {sli for sli, _ in rows})}
+    return [known[row] for row in rows]
 
 
 def load_chunks(connection: Connection, row_ids: Iterable[int]) -> Iterable[StoredChunk]:
@@ -107,28 +100,6 @@ def load_chunks(connection: Connection, row_ids: Iterable[int]) -> Iterable[Stor
 def save_chunks(connection: Connection, chunks: Sequence[StoredChunk]) -> None:
     """Write chunks over what was there."""
     upsert(connection, ledger_chunk, [chunk._asdict() for chunk in chunks])
-
-
-def save_state(connection: Connection, name: str, state: bytes) -> None:
-    """Write how far counting has come over what was there."""
-    upsert(connection, ledger_state, [{"name": name, "state": state}])
-
-
-def load_state(connection: Connection, name: str) -> bytes | None:
-    """How far counting had come; None at the first start."""
-    state = connection.execute(select(ledger_state.c.state).where(ledger_state.c.name == name)).scalar()
-    return None if state is None else bytes(state)
-
-
-def save_stepped(connection: Connection, at: datetime) -> None:
-    """Note the newest slot that alerts have been stepped through."""
-    save_state(connection, _STEPPED, str(at.timestamp()).encode())
-
-
-def load_stepped(connection: Connection) -> datetime | None:
-    """The newest slot that alerts have been stepped through; None if there is none."""
-    stored = load_state(connection, _STEPPED)
-    return None if stored is None else datetime.fromtimestamp(float(stored), UTC)
 
 
 def prune_chunks(connection: Connection, width_s: int, *, before_chunk: int) -> None:
@@ -146,14 +117,18 @@ def delete_rows(connection: Connection, row_ids: Sequence[int]) -> None:
             connection.execute(statement, [{"gone": row_id} for row_id in row_ids])
 
 
-def prune_rows(connection: Connection, *, unused_since_s: float) -> None:
-    """Forget rows that no document has asked for since then, and the states that were laid by for their SLIs."""
-    unused = select(ledger_row.c.id).where(ledger_row.c.used_at < unused_since_s)
-    connection.execute(delete(ledger_chunk).where(ledger_chunk.c.row_id.in_(unused)))
-    connection.execute(delete(ledger_row).where(ledger_row.c.used_at < unused_since_s))
-    kept = select(LAID_BY + ledger_row.c.sli)
-    connection.execute(
-        delete(ledger_state).where(
-            ledger_state.c.name.startswith(LAID_BY, autoescape=True) & ledger_state.c.name.not_in(kept)
-        )
-    )
+def delete_rows_of(connection: Connection, slis: Sequence[str]) -> None:
+    """Delete the rows of SLIs with all their cells."""
+    gone = select(ledger_row.c.id).where(ledger_row.c.sli.in_(slis))
+    connection.execute(delete(ledger_chunk).where(ledger_chunk.c.row_id.in_(gone)))
+    connection.execute(delete(ledger_row).where(ledger_row.c.sli.in_(slis)))
+
+
+def save_stepped(connection: Connection, at: datetime) -> None:
+    """Note the newest slot that alerts have been stepped through."""
+    upsert(connection, evaluation, [{"id": _THE_EVALUATION, "stepped_at": at}])
+
+
+def load_stepped(connection: Connection) -> datetime | None:
+    """The newest slot that alerts have been stepped through; None if there is none."""
+    return connection.execute(select(evaluation.c.stepped_at)).scalar()

@@ -3,22 +3,25 @@
 from app.store.alerts import alert, transition
 from app.store.budgets import budget_record
 from app.store.instances import instance
-from app.store.ledger import ledger_chunk, ledger_row, ledger_state
+from app.store.ledger import evaluation, ledger_chunk, ledger_row
 from app.store.messages import messages
 from app.store.outbox import outbox
 from app.store.schema import metadata
+from app.store.sli_states import sli_provisional, sli_state
 from app.store.unanswered import unanswered_messages
 
 __all__ = [
     "alert",
     "budget_record",
+    "evaluation",
     "instance",
     "ledger_chunk",
     "ledger_row",
-    "ledger_state",
     "messages",
     "metadata",
     "outbox",
+    "sli_provisional",
+    "sli_state",
     "transition",
     "unanswered_messages",
 ]

@@ -12,12 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from app.documents import load_documents
 from tests.acceptance.stack import document
+from tests.evaluation.memory import MemorySource
+from tests.evaluation.plain import counter
+from tests.evaluation.running import Running
 from tests.support.process import Server, free_port
 from tests.support.service import REPOSITORY, sloburn, write_documents
 from tests.support.waiting import PATIENCE_S, wait_until
 
 NOWHERE = "http://127.0.0.1:9"
+START = 1_800_000_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,14 @@ def _specs(folder: Path) -> Path:
 
 def _database(folder: Path) -> str:
     return f"sqlite:///{folder}/sloburn.db"
+
+
+def _evaluated(folder: Path) -> None:
+    """Make the database of a service that has evaluated its SLO once."""
+    labels = {"__name__": "http_requests_total", "job": "shop", "service": "checkout", "code": "200", "instance": "a"}
+    slos = load_documents(_specs(folder)).slos
+    with Running(slos, MemorySource([counter(labels, (START, START + 900))]), folder / "sloburn.db") as running:
+        running.tick(START + 600)
 
 
 def test_a_port_in_use_is_said(tmp_path: Path) -> None:
@@ -120,19 +133,17 @@ def test_a_database_with_a_damaged_page_is_said(tmp_path: Path) -> None:
 
 def test_a_database_whose_contents_make_no_sense_is_said_and_put_aside_if_asked_for(tmp_path: Path) -> None:
     """A bit that has flipped inside a value: SQLite finds nothing wrong with it."""
-    env = {"SLOBURN_DATABASE_URL": _database(tmp_path), "SLOBURN_QUERY_OFFSET": "0s"}
-    with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "first", env=env, wait=False) as first:
-        _wait_for(first, "Prometheus does not answer")
+    _evaluated(tmp_path)
     with closing(sqlite3.connect(tmp_path / "sloburn.db")) as connection:
-        connection.execute("UPDATE ledger_state SET state = zeroblob(length(state)) WHERE name = 'book'")
+        assert connection.execute("UPDATE sli_state SET members = zeroblob(length(members))").rowcount == 1
         connection.commit()
     refusal = _refusal(tmp_path, {})
     assert "damaged" in refusal.line
     assert "--recover" in refusal.line
     assert refusal.code == 3
-    recovering = {**env, "SLOBURN_RECOVER": "true"}
+    recovering = {"SLOBURN_DATABASE_URL": _database(tmp_path), "SLOBURN_RECOVER": "true"}
     with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "second", env=recovering, wait=False) as second:
-        _wait_for(second, "Prometheus does not answer")
+        _wait_for(second, "serving")
     assert (tmp_path / "sloburn.db.damaged-1").exists()
 
 
@@ -185,16 +196,10 @@ def test_a_database_server_that_is_not_there_is_said_without_the_password(tmp_pa
 
 def test_another_interval_on_the_same_database_is_refused(tmp_path: Path) -> None:
     """Its slots would not fit those of the ledger."""
-    env = {
-        "SLOBURN_DATABASE_URL": _database(tmp_path),
-        "SLOBURN_EVALUATION_INTERVAL": "5s",
-        "SLOBURN_QUERY_OFFSET": "0s",
-    }
-    with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "first", env=env, wait=False) as first:
-        _wait_for(first, "Prometheus does not answer")
-    refusal = _refusal(tmp_path, {"SLOBURN_EVALUATION_INTERVAL": "30s"})
+    _evaluated(tmp_path)
+    refusal = _refusal(tmp_path, {"SLOBURN_EVALUATION_INTERVAL": "5s"})
     assert "SLOBURN_EVALUATION_INTERVAL" in refusal.line
-    assert "slots of 5s" in refusal.line
+    assert "slots of 30s" in refusal.line
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
 
 revision = "0001"
 down_revision = None
@@ -18,30 +19,7 @@ def upgrade() -> None:
         sa.Column("expires_at_s", sa.Float(53)),
         sa.PrimaryKeyConstraint("id", name="pk_instance"),
     )
-    op.create_table(
-        "ledger_row",
-        sa.Column("id", sa.Integer, nullable=False),
-        sa.Column("sli", sa.String, nullable=False),
-        sa.Column("group", sa.String, nullable=False),
-        sa.Column("used_at", sa.Float, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_ledger_row"),
-        sa.UniqueConstraint("sli", "group", name="uq_ledger_row_sli_group"),
-    )
-    op.create_table(
-        "ledger_chunk",
-        sa.Column("row_id", sa.Integer, nullable=False, autoincrement=False),
-        sa.Column("width_s", sa.Integer, nullable=False, autoincrement=False),
-        sa.Column("chunk", sa.Integer, nullable=False, autoincrement=False),
-        sa.Column("cells", sa.LargeBinary, nullable=False),
-        sa.PrimaryKeyConstraint("row_id", "width_s", "chunk", name="pk_ledger_chunk"),
-        sqlite_with_rowid=False,
-    )
-    op.create_table(
-        "ledger_state",
-        sa.Column("name", sa.String, nullable=False),
-        sa.Column("state", sa.LargeBinary, nullable=False),
-        sa.PrimaryKeyConstraint("name", name="pk_ledger_state"),
-    )
+    _make_ledger()
     _make_alerts()
     _make_outbox()
     op.create_table(
@@ -72,6 +50,61 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("slo", "at_s", name="pk_budget_record"),
     )
     op.create_index("budget_record_by_time", "budget_record", ["at_s"])
+
+
+def _make_ledger() -> None:
+    op.create_table(
+        "ledger_row",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("sli", sa.String, nullable=False),
+        sa.Column("group", sa.JSON().with_variant(JSONB(), "postgresql"), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_ledger_row"),
+        sa.UniqueConstraint("sli", "group", name="uq_ledger_row_sli_group"),
+    )
+    op.create_table(
+        "ledger_chunk",
+        sa.Column("row_id", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("width_s", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("chunk", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("cells", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("row_id", "width_s", "chunk", name="pk_ledger_chunk"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "sli_state",
+        sa.Column("sli", sa.String, nullable=False),
+        sa.Column("format", sa.Integer, nullable=False),
+        sa.Column("interval_s", sa.Integer, nullable=False),
+        sa.Column("settled_s", sa.Float(53), nullable=False),
+        sa.Column("complete_from_s", sa.Float(53), nullable=False),
+        sa.Column("wanted_from_s", sa.Float(53), nullable=False),
+        sa.Column("members", sa.LargeBinary, nullable=False),
+        sa.Column("counters", sa.LargeBinary, nullable=False),
+        sa.Column("dips", sa.LargeBinary, nullable=False),
+        sa.Column("first_sightings", sa.LargeBinary, nullable=False),
+        sa.Column("first_values", sa.LargeBinary, nullable=False),
+        sa.Column("births", sa.LargeBinary, nullable=False),
+        sa.Column("checksum", sa.BigInteger, nullable=False),
+        sa.Column("used_at_s", sa.Float(53), nullable=False),
+        sa.PrimaryKeyConstraint("sli", name="pk_sli_state"),
+    )
+    op.create_table(
+        "sli_provisional",
+        sa.Column("sli", sa.String, nullable=False),
+        sa.Column("counted_s", sa.Float(53), nullable=False),
+        sa.Column("members", sa.LargeBinary, nullable=False),
+        sa.Column("counters", sa.LargeBinary, nullable=False),
+        sa.Column("cells", sa.LargeBinary, nullable=False),
+        sa.Column("spilled", sa.LargeBinary, nullable=False),
+        sa.Column("checksum", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("sli", name="pk_sli_provisional"),
+    )
+    op.create_table(
+        "evaluation",
+        sa.Column("id", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("stepped_at", sa.Float(53), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_evaluation"),
+    )
 
 
 def _make_alerts() -> None:
