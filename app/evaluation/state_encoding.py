@@ -37,8 +37,8 @@ class States:
         self._row_ids = row_ids
         self._started = [tracked for tracked in writer.tracked_slis if tracked.started]
         number = {tracked.key: number for number, tracked in enumerate(self._started)}
-        # Rows are there for SLIs that have been started only.
-        self._sli_of_row = np.array([number[key.sli] for key in writer.ledger.registry.rows], dtype=np.int64)
+        # -1: an SLI that has series but is not started, since some of its queries were never answered.
+        self._sli_of_row = np.array([number.get(key.sli, -1) for key in writer.ledger.registry.rows], dtype=np.int64)
 
     def __iter__(self) -> Iterator[SliState]:
         ledger, row_ids = self._writer.ledger, self._row_ids
@@ -74,9 +74,9 @@ class States:
 
     def _members(self) -> tuple[_Column, _Column, _Column]:
         ledger, size = self._writer.ledger, len(self._sli_of_row)
-        order = np.argsort(self._sli_of_row, kind="stable")
+        order = self._by_sli(np.arange(size), self._sli_of_row)
         first_cell, lengths, total, bad, measured_s = ledger.provisional(order)
-        final, provisional = np.empty(size, records.MEMBER), np.empty(size, records.PROVISIONAL_MEMBER)
+        final, provisional = np.empty(len(order), records.MEMBER), np.empty(len(order), records.PROVISIONAL_MEMBER)
         final["row_id"] = np.array(self._row_ids, dtype=np.int64)[order]
         for name in ("birth_s", "settled_s", "dipped_s", "copied_s"):
             final[name] = getattr(ledger, name)[order]
@@ -88,17 +88,17 @@ class States:
         provisional["first_cell"], provisional["cells"] = first_cell, lengths
         cells = np.empty(len(total), records.CELL)
         cells["total"], cells["bad"], cells["measured_s"] = total, bad, measured_s
-        of_sli = np.repeat(self._sli_of_row[order], lengths)
-        each = self._each(self._sli_of_row)
-        return _Column.of(final, each), _Column.of(provisional, each), _Column.of(cells, self._each(of_sli))
+        of_sli = self._sli_of_row[order]
+        each = self._each(of_sli)
+        of_cells = self._each(np.repeat(of_sli, lengths))
+        return _Column.of(final, each), _Column.of(provisional, each), _Column.of(cells, of_cells)
 
     def _counters(self) -> tuple[_Column, _Column]:
         writer, registry = self._writer, self._writer.ledger.registry
         for last_samples in (writer.settled, writer.live):
             last_samples.grow(registry.sizes)
         kept, arrays = np.flatnonzero(writer.remembered()), registry.arrays
-        of_sli = self._sli_of_row[arrays.row[kept]]
-        order = kept[np.argsort(of_sli, kind="stable")]
+        order = self._by_sli(kept, self._sli_of_row[arrays.row[kept]])
         final = np.empty(len(order), records.COUNTER)
         final["row_id"] = np.array(self._row_ids, dtype=np.int64)[arrays.row[order]]
         final["series"], final["target"] = arrays.keys[order].T
@@ -108,19 +108,18 @@ class States:
         target = arrays.target[order] if len(order) else order
         _fill_last_samples(final, writer.settled, order, target)
         _fill_last_samples(provisional, writer.live, order, target)
-        each = self._each(of_sli)
+        each = self._each(self._sli_of_row[arrays.row[order]])
         return _Column.of(final, each), _Column.of(provisional, each)
 
     def _spilled(self) -> _Column:
         spilled = self._writer.ledger.spilled
         row = spilled[:, 0].astype(np.int64)
-        of_sli = self._sli_of_row[row]
-        order = np.argsort(of_sli, kind="stable")
+        order = self._by_sli(np.arange(len(row)), self._sli_of_row[row])
         found = np.empty(len(order), records.SPILLED)
         found["row_id"] = np.array(self._row_ids, dtype=np.int64)[row[order]]
         for name, column in zip(("cell", "total", "bad"), spilled[order, 1:].T, strict=True):
             found[name] = column
-        return _Column.of(found, self._each(of_sli))
+        return _Column.of(found, self._each(self._sli_of_row[row[order]]))
 
     def _dips(self) -> Mapping[int, bytes]:
         """By number of the SLI, the counters that fell lately; few have any."""
@@ -130,6 +129,11 @@ class States:
             row, _ = ledger.registry.counter_keys[counter]
             of_sli.setdefault(int(self._sli_of_row[row]), []).append((counter, dip))
         return {number: records.encode_dips(dips, ledger, self._row_ids) for number, dips in of_sli.items()}
+
+    def _by_sli(self, indexes: Ints, of_sli: Ints) -> Ints:
+        """Indexes in the order of their SLIs, without those of SLIs that are not started."""
+        order = np.argsort(of_sli, kind="stable")
+        return indexes[order[of_sli[order] >= 0]]
 
     def _each(self, of_sli: Ints) -> Ints:
         """How many there are of each SLI."""
