@@ -297,6 +297,15 @@ class Evaluator:
             alerts = [alert for alerts in self._alerts.values() for alert in alerts if alert.in_force]
             self._writer.doubt(alerts, self._in_force, now)
 
+    def show_stored(self, now: datetime) -> None:
+        """Show the figures and alerts of the last evaluation before the start, with their time, until the first one.
+
+        Nothing was stored before the first evaluation of all: nothing is shown then.
+        """
+        if self._stepped is not None:
+            members = self._members()
+            self._publish(members, compute(members, self._ledger_writer.ledger), now)
+
     def _has_slept(self, at: datetime) -> bool:
         return self._stepped is not None and at - self._stepped > max(_ASLEEP, _ASLEEP_SLOTS * self._timing.interval)
 

@@ -203,6 +203,7 @@ class Engine:
             self._delivery = await self._open_delivery_runtime(components.delivery)
             self._evaluator = await self._new_evaluator(self._documents.slos)
             await asyncio.to_thread(self._evaluator.doubt, components.clock.now())
+            self._evaluator.show_stored(components.clock.now())
             await self._delivery.take_over()
             if self._stop_requested:
                 # Stopped during the start: no slot is evaluated and nothing is sent any more.
