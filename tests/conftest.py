@@ -1,7 +1,7 @@
 """How tests run: how many examples a property has, and which tests a worker of pytest-xdist gets together."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
@@ -9,6 +9,7 @@ from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+from tests.support.postgres import Postgres, postgres
 from tests.support.soak import IS_SOAK
 
 # A busy machine may stall any example.
@@ -68,3 +69,10 @@ def _spread(waiting: Sequence[pytest.Item], files: Sequence[Sequence[pytest.Item
         spread += [*waiting[begun:until], *file]
         begun = until
     return [*spread, *waiting[begun:]]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Postgres]:
+    """A PostgreSQL for the tests of one worker."""
+    with postgres() as server:
+        yield server

@@ -127,7 +127,11 @@ def _work(
             database.put_aside()
             raise _PutAsideError from error
         _log.info(
-            "serving", address=settings.listen_address, slos=len(documents.slos), prometheus=settings.prometheus_url
+            "serving",
+            address=settings.listen_address,
+            slos=len(documents.slos),
+            prometheus=settings.prometheus_url,
+            database=database.kind,
         )
         _serve(engine, components, listening, signals)
     finally:

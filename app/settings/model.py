@@ -100,7 +100,9 @@ class Settings(BaseSettings):
     )
     specs: Path = Field(Path("config/slos"), description="SLO documents: a folder or a file.")
     database_url: Annotated[str, parsed(parse_database_url)] = Field(
-        "sqlite:///data/sloburn.db", description="Database of the ledger and the alerts.", repr=False
+        "sqlite:///data/sloburn.db",
+        description="Database of counts and alerts: `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/NAME`.",
+        repr=False,
     )
     database_url_file: Path | None = Field(
         None, description="File with the URL of the database, where that holds a password."

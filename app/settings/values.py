@@ -124,7 +124,7 @@ def parse_listen_address(text: str) -> str:
 def parse_database_url(text: str) -> str:
     """The URL of a database that the store can use; never quoted, as it may hold a password."""
     if not re.match(r"(sqlite|postgres(ql)?)(\+\w+)?:", text):
-        raise ValueError("not a database: write sqlite:///data/sloburn.db or postgresql://host/name")
+        raise ValueError("not a database: write sqlite:///data/sloburn.db or postgresql+psycopg://user@host/name")
     return text
 
 

@@ -31,6 +31,11 @@ class Database:
         """The id of this opening of the database, which leases name as their owner."""
         return self._backend.instance.id
 
+    @property
+    def kind(self) -> str:
+        """The kind of the database, such as `sqlite`."""
+        return self._backend.engine.dialect.name
+
     def living(self, connection: Connection) -> frozenset[str]:
         """The ids of the instances whose leases count."""
         return self._backend.living(connection)

@@ -7,15 +7,23 @@ import pytest
 
 from tests.acceptance.stack import Stack, stack
 from tests.acceptance.timeline import Sight, all_clear, page
+from tests.support.postgres import Postgres
 from tests.support.soak import SOAK
 
 AWAY_S = 20.0 * SOAK
 CHECKOUT, SEARCH, CART = (f"{name}-availability" for name in ("checkout", "search", "cart"))
 
 
-def test_a_restart_neither_loses_nor_repeats_an_incident(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_restart_neither_loses_nor_repeats_an_incident(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
     """`kill -9` while two pages are in force: one incident goes on, one ends and a third begins while nobody looks."""
-    with stack(tmp_path, services=("checkout", "search", "cart")) as running:
+    env = {}
+    if kind == "postgresql":
+        server: Postgres = request.getfixturevalue("postgres_server")
+        env["SLOBURN_DATABASE_URL"] = server.new_database()
+    with stack(tmp_path, services=("checkout", "search", "cart"), env=env) as running:
         line = running.timeline
         line.at(0, lambda: running.shop.breaks("checkout"))
         line.at(0, lambda: running.shop.breaks("search"))

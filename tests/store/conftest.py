@@ -6,13 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.store import Database, open_database
-from tests.support.postgres import Postgres, postgres
-
-
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Postgres]:
-    with postgres() as server:
-        yield server
+from tests.support.postgres import Postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
