@@ -5,13 +5,16 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from app.alerting import Alert, TransitionKind, default_policies, step_slo
 from app.slo import Evidence, RollingWindow, SeverityPolicy
 from tests.alerting.counted import PAGE, Service
 from tests.alerting.scripts import SLO
+
+FEW = settings().max_examples // 4
+"""Each example is a day of slots."""
 
 HOUR = 120
 PAGES_AND_TICKETS = default_policies(RollingWindow(timedelta(days=30)), 0.99)
@@ -45,6 +48,7 @@ def _events(source: random.Random, expected: float) -> int:
     return whole + (source.random() < expected - whole)
 
 
+@settings(max_examples=FEW)
 @given(
     seed=st.integers(0, 2**32),
     per_second=per_second,
@@ -72,6 +76,7 @@ def test_without_new_errors_nothing_fires_again(
     assert not [alert for alert in alerts if alert.in_force]
 
 
+@settings(max_examples=FEW)
 @given(
     per_second=per_second,
     first=st.floats(20, 1000),

@@ -1,6 +1,6 @@
 """Writes and fsyncs that fail now and then, as the kernel would have them fail (libfiu): D3.
 
-`SLOBURN_SOAK` multiplies the slots that are ticked: 40 in `make test`.
+`SLOBURN_SOAK` multiplies the slots that are ticked: 30 in `make test`.
 """
 
 import json
@@ -24,7 +24,7 @@ from tests.support.trace_kinds import generate
 
 RUN = Path(__file__).with_name("counting_run.py")
 REPOSITORY = Path(__file__).parents[2]
-TICKED_S = 1200 * SOAK
+TICKED_S = 900 * SOAK
 LAST_S = 300
 PROBABILITIES = {"posix/io/sync/*": 0.25, "posix/io/rw/pwrite": 0.05}
 """Writes are many, and fsyncs few."""
