@@ -248,7 +248,7 @@ class Evaluator:
     @property
     def unwritten(self) -> Sequence[Notification]:
         """Notifications that could not be put into the outbox so far, oldest first."""
-        return self._writer.unsaved.notified
+        return self._writer.pending_writes.notified
 
     @property
     def unanswered(self) -> str | None:
@@ -335,7 +335,7 @@ class Evaluator:
         self._alerts, self._in_force = judgement.alerts, judgement.notices
         self._stepped = self._last_tick = at
         # Alerts have moved on: what they tell is kept, even if the rest of this tick fails.
-        self._writer.unsaved.add(judgement)
+        self._writer.pending_writes.add(judgement)
         self._publish(members, figures, at)
         _announce(judgement.transitions)
         self._writer.budgets.note(members, figures.budget.remaining, at.timestamp())

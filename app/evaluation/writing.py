@@ -10,7 +10,7 @@ from app.alerting import Alert, Notification, NotificationStatus, Routing
 from app.evaluation.budget_record import BudgetRecord
 from app.evaluation.judging import Judgement
 from app.evaluation.ledger_store import LedgerStore
-from app.evaluation.unsaved import Unsaved
+from app.evaluation.pending_writes import PendingWrites
 from app.ingest.ports import EvaluationInstruments
 from app.store import Database, StoreError, Transaction
 from app.store.alerts import append_transitions, forget_alerts, prune_transitions, save_alerts
@@ -29,7 +29,7 @@ class Writer:
     """Writes ticks; what cannot be written now is written with a later one, in order.
 
     Attributes:
-        unsaved: what ticks have decided and is not written yet.
+        pending_writes: what ticks have decided and is not written yet.
         last_commit: the newest slot that was written; None before the first.
         budgets: what the live budgets showed.
         problem: why the last attempt failed, None if it did not.
@@ -38,7 +38,7 @@ class Writer:
     def __init__(
         self, database: Database, ledger_store: LedgerStore, *, instruments: EvaluationInstruments, routing: Routing
     ) -> None:
-        self.unsaved = Unsaved()
+        self.pending_writes = PendingWrites()
         self.budgets = BudgetRecord()
         self.last_commit: datetime | None = None
         self.problem: str | None = None
@@ -52,7 +52,7 @@ class Writer:
         """Write the tick of the slot *at*; *stepped* is the newest slot that alerts were stepped through."""
         try:
             await asyncio.to_thread(self._save, at, stepped)
-            self.unsaved.clear()
+            self.pending_writes.clear()
             self.last_commit = at
             if self.problem is not None:
                 await asyncio.to_thread(self._database.check)
@@ -76,9 +76,9 @@ class Writer:
         with self._database.begin() as transaction:
             save_budgets(transaction, budgets)
             self._ledger_store.save(transaction, at_s=at.timestamp())
-            unsaved = self.unsaved.whole
-            if unsaved is not None:
-                self._save_judgement(transaction, unsaved, at)
+            judgement = self.pending_writes.whole
+            if judgement is not None:
+                self._save_judgement(transaction, judgement, at)
             if stepped is not None:
                 save_stepped(transaction, stepped)
             if self._pruned_at is None or at - self._pruned_at >= _PRUNED_EVERY:

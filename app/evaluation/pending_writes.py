@@ -10,7 +10,7 @@ _MOST = 100_000
 """Of transitions and of news; the newest are kept. A day without a database has far fewer."""
 
 
-class Unsaved:
+class PendingWrites:
     """The judgements since the last commit, as one: however long it takes, it stays the size of one and its news."""
 
     def __init__(self) -> None:
