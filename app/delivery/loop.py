@@ -115,9 +115,11 @@ class DeliveryLoop:
         woken = self._woken[receiver.name]
         while True:
             woken.clear()
+            # Before the pass: entries that were written while it ran, before `stop`, get an attempt of their own.
+            last = self._stopping.is_set()
             while await self._deliver_due(receiver):
                 pass
-            if self._stopping.is_set():
+            if last:
                 return
             with suppress(TimeoutError):
                 await asyncio.wait_for(woken.wait(), (await self._sleep(receiver)).total_seconds())

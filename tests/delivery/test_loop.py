@@ -209,6 +209,44 @@ def test_what_is_due_is_tried_once_more_before_the_end(database: Database) -> No
     assert receiver.delivered == [firing()]
 
 
+def test_what_was_written_while_the_last_pass_ran_is_tried_before_the_end(database: Database) -> None:
+    """A pass that has read the outbox before does not count."""
+
+    class Writing(StoredOutbox):
+        __slots__ = ()
+
+        @override
+        def oldest_waiting(self) -> datetime | None:
+            # The end of a pass that has found nothing.
+            if not wrote:
+                wrote.append(True)
+                _put(database, firing())
+                loops[0]._stopping.set()
+            return super().oldest_waiting()
+
+    wrote: list[bool] = []
+    loops: list[DeliveryLoop] = []
+    receiver = FakeReceiver("am")
+
+    async def play() -> None:
+        loop = DeliveryLoop(
+            outbox=Writing(database=database),
+            receivers=[receiver],
+            reasserters=[],
+            clock=SkewedClock(),
+            instruments=RecordingInstruments(),
+            backoff=QUICK,
+        )
+        loops.append(loop)
+        task = asyncio.create_task(loop.run())
+        await reaches(lambda: bool(wrote))
+        loop.stop()
+        await task
+
+    asyncio.run(play())
+    assert receiver.delivered == [firing()]
+
+
 def test_what_is_in_force_and_what_has_just_ended_is_repeated(database: Database) -> None:
     reasserter = FakeReceiver("am")
     burning, over = firing("burning"), resolved("over")

@@ -362,3 +362,38 @@ def test_an_alert_that_cannot_be_written_holds_up_no_other() -> None:
     assert isinstance(spoilt, Failed)
     assert spoilt.reason is FailureReason.INTERNAL
     assert good == Delivered()
+
+
+def _posted(server: Scripted) -> list[str]:
+    """What was posted, in order: an alert fires if it ends in the future."""
+    alerts = [alert for request in server.requests if request.body for alert in request.json]
+    return ["firing" if datetime.fromisoformat(alert["endsAt"]) > _now() else "resolved" for alert in alerts]
+
+
+def test_an_alert_that_is_fired_again_and_resolved_by_a_repetition_is_not_fired_for_the_outbox_too() -> None:
+    """Both resolve it at a restarted Alertmanager; whichever comes second must not page once more."""
+    younger = Reply(body=b'{"uptime": "2026-01-02T00:00:00Z"}')
+    end = resolve(firing(), at=firing().starts_at + timedelta(minutes=5))
+
+    async def play(url: str) -> list[Outcome]:
+        options = AlertmanagerOptions(
+            urls=(url,),
+            external_url="http://slo",
+            reassertion=Reassertion(group_wait=timedelta(0), margin=timedelta(0)),
+        )
+        receiver = Alertmanager(options, clock=SkewedClock(), instruments=RecordingInstruments())
+        try:
+            (first,) = await receiver.deliver([end], at=_now())
+            assert await receiver.peers[0].resend([end], at=_now())
+            (second,) = await receiver.deliver([end], at=_now())
+            # Read from the store before the alert was resolved, and sent after it.
+            assert await receiver.peers[0].resend([firing()], at=_now())
+        finally:
+            await receiver.aclose()
+        return [first, second]
+
+    with Scripted(otherwise=younger) as server:
+        first, second = asyncio.run(play(server.url))
+        assert _posted(server) == ["firing", "resolved", "resolved"]
+    assert isinstance(first, Deferred)
+    assert second == Delivered()

@@ -50,6 +50,7 @@ class _Plan(Enum):
     SEND = auto()
     REFIRE = auto()
     WAIT = auto()
+    DROP = auto()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,18 @@ class _KnownFiring:
     until: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Resolved:
+    """An alert, from one firing on, that was resolved at an Alertmanager since it was started."""
+
+    incident: str
+    starts_at: datetime
+    started_at: datetime | None
+
+
+_SENT = frozenset({_Plan.SEND, _Plan.REFIRE})
+
+
 class RefiringPeer(Reasserter):
     """One Alertmanager behind the rule that it resolves nothing which it has not notified."""
 
@@ -70,6 +83,7 @@ class RefiringPeer(Reasserter):
         self._turn = asyncio.Lock()
         self._queued = 0
         self._known: dict[str, _KnownFiring] = {}
+        self._resolved: dict[str, _Resolved] = {}
         self._rejected: dict[str, str] = {}
 
     @property
@@ -99,6 +113,7 @@ class RefiringPeer(Reasserter):
     async def resend(self, notifications: Sequence[Notification], *, at: datetime) -> bool:
         incidents = {notification.instance: notification.incident for notification in notifications}
         self._rejected = {key: incident for key, incident in self._rejected.items() if incidents.get(key) == incident}
+        self._resolved = {key: resolved for key, resolved in self._resolved.items() if key in incidents}
         repeated = [notification for notification in notifications if notification.instance not in self._rejected]
         outcomes = await self._send(repeated, at=at, changes=False)
         return not any(map(is_failure_of_peer, outcomes))
@@ -114,7 +129,7 @@ class RefiringPeer(Reasserter):
             except AttemptError as error:
                 return self._peer.failed(error, len(notifications))
             plans = [self._plan(notification, started_at, at, changes=changes) for notification in notifications]
-            sendable = [number for number, plan in enumerate(plans) if plan is not _Plan.WAIT]
+            sendable = [number for number, plan in enumerate(plans) if plan in _SENT]
             posted = await self._peer.send(
                 [_as_sent(notifications[number], plans[number]) for number in sendable], at=at
             )
@@ -134,6 +149,16 @@ class RefiringPeer(Reasserter):
             self._queued -= 1
 
     def _plan(self, notification: Notification, started_at: datetime | None, at: datetime, *, changes: bool) -> _Plan:
+        resolved = self._resolved.get(notification.instance)
+        is_resolved = resolved is not None and (
+            (resolved.incident, resolved.starts_at) == (notification.incident, notification.starts_at)
+        )
+        if is_resolved and notification.status is NotificationStatus.FIRING and not changes:
+            # Read from the store before the alert was resolved here: it would fire again.
+            return _Plan.DROP
+        if is_resolved and resolved is not None and resolved.started_at == started_at:
+            # By the repetition or by the outbox, whichever came first: to fire it for the other would page twice.
+            return _Plan.SEND
         # To fire what has not been confirmed since a long sleep, only to resolve it, would be a page for nothing.
         if notification.status is NotificationStatus.FIRING or started_at is None or notification.unconfirmed:
             return _Plan.SEND
@@ -156,9 +181,12 @@ class RefiringPeer(Reasserter):
             return outcome
         self._rejected.pop(notification.instance, None)
         match plan:
+            case _Plan.DROP:
+                return outcome
             case _Plan.WAIT:
                 return Deferred(until=self._known[notification.instance].until or at)
             case _Plan.REFIRE:
+                self._resolved.pop(notification.instance, None)
                 until = self._reassertion.seen_at(notification, at)
                 self._known[notification.instance] = _KnownFiring(
                     incident=notification.incident, started_at=started_at, until=until
@@ -166,9 +194,14 @@ class RefiringPeer(Reasserter):
                 return Deferred(until=until)
             case _Plan.SEND:
                 if notification.status is NotificationStatus.FIRING:
+                    # The resolved notification that follows waits again until this one has been notified.
+                    self._resolved.pop(notification.instance, None)
                     self._note_firing(notification, started_at, at)
                 else:
                     self._known.pop(notification.instance, None)
+                    self._resolved[notification.instance] = _Resolved(
+                        incident=notification.incident, starts_at=notification.starts_at, started_at=started_at
+                    )
                 return outcome
 
     def _note_firing(self, notification: Notification, started_at: datetime | None, at: datetime) -> None:
