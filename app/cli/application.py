@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from app.cli.check import check
-from app.cli.console import output
+from app.cli.console import EXIT_USAGE, fail, output
 from app.cli.notify import app as notify
 from app.cli.rules import rules
 from app.cli.serve import serve
@@ -53,11 +53,20 @@ for command in (serve, check, status, rules, version):
     app.command()(command)
 app.add_typer(notify)
 
-# The demo is not part of every installation: a slim image leaves it out.
+# The demo is part of the repository and of the image, not of the package.
 if find_spec("demo") is not None:
     from demo.cli import app as demo
 
     app.add_typer(demo, name="demo")
+else:
+
+    @app.command("demo", hidden=True, context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+    def missing_demo() -> None:
+        """Say where the demo is.
+
+        Example: sloburn demo
+        """
+        fail("the demo is not part of the package: run `make demo` in a clone of the repository", code=EXIT_USAGE)
 
 
 def main() -> None:
