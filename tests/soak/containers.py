@@ -21,6 +21,7 @@ PREFIX = "sloburn-proof-"
 NETWORK = f"{PREFIX}network"
 _CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 _PYTHON = stages()["runtime"]
+_HOSTS = Path(tempfile.gettempdir()) / f"{PREFIX}hosts"
 _TEMPLATES = "/usr/share/prometheus/alertmanager"
 """Where the Alertmanager of Debian has the default templates that others have built in."""
 _PACKAGES = "python3,python3-pip,python3-venv,ca-certificates"
@@ -145,8 +146,10 @@ def start(name: str, *options: str, image: str | None = None, command: Sequence[
     runtime = ["--runtime=runc"] if shutil.which("runc") else []
     # podman runs health checks by systemd, which a container or a CI machine may lack.
     common = ["--detach", "--no-healthcheck", f"--name={PREFIX}{name}", *limits, *runtime]
-    network = [] if name == "network" else [f"--network=container:{NETWORK}"]
-    run("podman", "run", *common, *network, *options, image or services()[name]["image"], *command)
+    # Those that share a network do not share its names.
+    hosts = [f"--volume={_HOSTS}:/etc/hosts:ro"]
+    network = ["--network=none"] if name == "network" else [f"--network=container:{NETWORK}"]
+    run("podman", "run", *common, *network, *hosts, *options, image or services()[name]["image"], *command)
     return Container(name)
 
 
@@ -172,11 +175,9 @@ def network() -> Iterator[None]:
     """The network of all containers, where each name of a service is loopback; what was started is removed."""
     remove_all()
     try:
-        names = [f"--add-host={name}:127.0.0.1" for name in services()]
+        _HOSTS.write_text("".join(f"127.0.0.1 {name}\n" for name in ("localhost", *services())))
         start(
             "network",
-            "--network=none",
-            *names,
             image=_PYTHON,
             command=["python", "-c", "import signal; signal.pause()"],
         )
