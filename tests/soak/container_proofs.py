@@ -122,7 +122,8 @@ def test_the_stack_of_compose() -> None:
     wait_until(lambda: "PAGE checkout-availability" in running["pager"].log, lambda: running["pager"].log)
 
     before = _budgets(sloburn)
-    assert {name: container.stop() for name, container in running.items()} == dict.fromkeys(running, 0)
+    # 143 is SIGTERM, which uvicorn raises once more in the shop and the pager; 137 would be a kill.
+    assert {container.stop() for container in running.values()} <= {0, 128 + signal.SIGTERM}
     for name in ("shop", "pager", "prometheus", "alertmanager", "sloburn"):
         running[name].start()
     sloburn.wait_until_healthy()
