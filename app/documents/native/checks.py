@@ -5,25 +5,18 @@ from datetime import timedelta
 
 from app.alerting.policy import check_rule
 from app.documents.native.model import (
-    BadSliModel,
-    LatencySliModel,
     PolicyModel,
     SloEntry,
     TierModel,
 )
-from app.documents.native.parts import event_selectors, factor_of, histogram_matchers, window_of
-from app.promql.metric_names import BUCKET, name_of
-from app.promql.selector_text import quote
+from app.documents.native.parts import factor_of, window_of
 from app.slo import BurnRateRule, MatchOp, NoData, Selector, Severity, Window, format_duration
 from app.yamldoc.findings import FieldFinding, FieldPath
-
-_UNITS = {"milliseconds": "ms", "microseconds": "µs", "nanoseconds": "ns"}
-_NOT_TIME = ("bytes", "ratio", "percent", "count", "size")
 
 
 def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
     """Everything that makes the SLO unusable; *labels* are those of its document."""
-    yield from _check_sli(slo)
+    yield from slo.sli.findings()
     yield from _check_groups(slo, {**labels, **slo.labels})
     if slo.alerting.evidence is None and "min_bad_events" in slo.alerting.model_fields_set:
         problem = "asks for evidence, which is off"
@@ -35,46 +28,9 @@ def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding
     yield from _check_policy(slo, Severity.TICKET, slo.alerting.ticket)
 
 
-def _check_sli(slo: SloEntry) -> Iterator[FieldFinding]:
-    if isinstance(slo.sli, BadSliModel):
-        yield from _check_bad(slo.sli)
-    if not isinstance(slo.sli, LatencySliModel):
-        return
-    for label in ("le", "__name__"):
-        if any(matcher.label == label for matcher in histogram_matchers(slo.sli)):
-            remedy = "write threshold:" if label == "le" else "write histogram:"
-            yield FieldFinding(("sli", "selector"), f"{label} is set by the service", f"remove it; {remedy}")
-    if isinstance(slo.sli.threshold, timedelta):
-        yield from _check_unit(slo.sli.histogram, slo.sli.threshold)
-
-
-def _check_bad(sli: BadSliModel) -> Iterator[FieldFinding]:
-    """A bucket holds the events that were at most as slow as its bound: the good ones, not the bad."""
-    name = name_of(sli.bad)
-    bounds = [matcher.value for matcher in sli.bad.matchers if matcher.label == BUCKET]
-    if name is None or not name.endswith("_bucket") or not bounds or "+Inf" in bounds:
-        return
-    problem = f"counts the fast events: the bucket {BUCKET}={quote(bounds[0])} holds those that took at most that long"
-    histogram = name.removesuffix("_bucket")
-    remedy = f"write good: instead of bad:, or histogram: {histogram} and threshold: {bounds[0]}"
-    yield FieldFinding(("sli", "bad"), problem, remedy, "bucket_as_bad")
-
-
-def _check_unit(histogram: str, threshold: timedelta) -> Iterator[FieldFinding]:
-    path = ("sli", "threshold")
-    for unit, sign in _UNITS.items():
-        if histogram.endswith(f"_{unit}"):
-            amount = threshold // timedelta(microseconds=1)
-            number = {"ms": amount / 1000, "µs": amount, "ns": amount * 1000}[sign]
-            problem = f"durations are in seconds, and the buckets of {histogram} are in {unit}"
-            yield FieldFinding(path, problem, f"write {number:g} without a unit")
-    if histogram.endswith(tuple(f"_{unit}" for unit in _NOT_TIME)):
-        problem = f"{format_duration(threshold)} is a duration, and {histogram} does not measure time"
-        yield FieldFinding(path, problem, "write a number in the unit of the histogram")
-
-
 def _check_groups(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
-    total, part, part_field = event_selectors(slo.sli)
+    sli = slo.sli.sli(slo.by)
+    total, part, part_field = sli.total, sli.part.selector, sli.part.events
     for i, label in enumerate(slo.by):
         path = ("by", i)
         if label in slo.by[:i]:

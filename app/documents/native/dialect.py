@@ -8,7 +8,7 @@ from app.documents.dialect import PlacedSlo
 from app.documents.native.checks import check_slo
 from app.documents.native.lint import lint_slo
 from app.documents.native.model import DocumentHeader, SloEntry
-from app.documents.native.parts import budget_alerts_of, labels_of, policies_of, sli_of, window_of
+from app.documents.native.parts import budget_alerts_of, labels_of, policies_of, window_of
 from app.documents.native.structure import NATIVE
 from app.documents.other_tools import tool_of
 from app.slo import Alerting, Slo, SloId
@@ -91,7 +91,7 @@ def _slo(header: DocumentHeader, model: SloEntry) -> Slo:
         name=model.name,
         objective=model.objective,
         window=window,
-        sli=sli_of(model.sli, model.by),
+        sli=model.sli.sli(model.by),
         description=model.description,
         labels=labels_of(header.labels, model.labels),
         alerting=Alerting(

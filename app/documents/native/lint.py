@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from app.documents.native.model import LatencySliModel, SloEntry
-from app.documents.native.parts import event_selectors
+from app.documents.native.model import SloEntry
 from app.promql.metric_names import NAME, looks_like_counter
-from app.slo import MatchOp, Selector, Severity, Slo
+from app.slo import MatchOp, Selector, Severity, Sli, Slo
 from app.yamldoc.findings import FieldFinding
 
 COUNTER_NAME = "counter_name"
@@ -16,14 +15,14 @@ _SHORTEST_OUTAGE = timedelta(minutes=1)
 
 def lint_slo(model: SloEntry, slo: Slo) -> Iterator[FieldFinding]:
     """Everything about a sound SLO that its author should look at again."""
-    if not isinstance(model.sli, LatencySliModel):
-        yield from _lint_events(model)
+    if model.sli.names_metrics:
+        yield from _lint_events(slo.sli)
     yield from _lint_budget(slo)
     yield from _lint_policies(model, slo)
 
 
-def _lint_events(model: SloEntry) -> Iterator[FieldFinding]:
-    total, part, field = event_selectors(model.sli)
+def _lint_events(sli: Sli) -> Iterator[FieldFinding]:
+    total, part, field = sli.total, sli.part.selector, sli.part.events
     for key, selector in (("total", total), (field, part)):
         name = _equal(selector, NAME)
         if name is not None and not looks_like_counter(name):

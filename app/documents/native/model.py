@@ -3,11 +3,9 @@
 from datetime import timedelta
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema
+from pydantic import ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
 from app.documents.native.fields import (
-    MATCHERS_TABLE,
-    MATCHERS_TEXT,
     AlertLabels,
     AlertName,
     Annotations,
@@ -15,44 +13,32 @@ from app.documents.native.fields import (
     Duration,
     EvidenceLevel,
     Factor,
-    HistogramMatchers,
-    HistogramName,
     LabelName,
     MinBadEvents,
     Objective,
     Patience,
     PatienceOrOff,
     RollingWindowLength,
-    SelectorText,
     ServiceName,
     SloName,
     Switch,
     Text,
-    Threshold,
     TimeZone,
     WaitOrOff,
 )
 from app.documents.native.scalars import read_calendar_unit, read_no_data, read_no_traffic, read_off
+from app.documents.native.slis import SLI_BRANCHES, DocumentPart, SliField
 from app.slo import CalendarUnit, NoData, NoTraffic
 
 ROLLING: Final = "<rolling window>"
 CALENDAR: Final = "<calendar window>"
-GOOD: Final = "<good and total>"
-BAD: Final = "<bad and total>"
-LATENCY: Final = "<latency>"
 SWITCHED_OFF: Final = "<off>"
 SWITCHED_ON: Final = "<on>"
-BRANCHES: Final = frozenset(
-    {ROLLING, CALENDAR, GOOD, BAD, LATENCY, SWITCHED_OFF, SWITCHED_ON, MATCHERS_TEXT, MATCHERS_TABLE}
-)
+BRANCHES: Final = frozenset({ROLLING, CALENDAR, SWITCHED_OFF, SWITCHED_ON, *SLI_BRANCHES})
 """Names of the branches of unions: pydantic puts them into the paths of errors, where no key looks like one."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class TierModel(_Model):
+class TierModel(DocumentPart):
     """A long and a short window; the tier trips when the burn rates of both reach the factor."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["factor"]}, {"required": ["budget"]}]})
@@ -67,7 +53,7 @@ class TierModel(_Model):
     """Instead of the factor: the share of the error budget that may burn within the long window."""
 
 
-class PolicyModel(_Model):
+class PolicyModel(DocumentPart):
     """When one severity fires."""
 
     tiers: tuple[TierModel, ...] = Field(default=(), min_length=1)
@@ -93,7 +79,7 @@ Policy = Annotated[
 ]
 
 
-class BudgetAlertsModel(_Model):
+class BudgetAlertsModel(DocumentPart):
     """Tickets about the error budget itself, which do not ask how fast it burns."""
 
     consumed: BudgetShare = None
@@ -104,7 +90,7 @@ class BudgetAlertsModel(_Model):
     """Whether a ticket is open while none is left."""
 
 
-class AlertingModel(_Model):
+class AlertingModel(DocumentPart):
     """How an SLO alerts; without it, both severities fire by the tiers of the SRE Workbook."""
 
     name: AlertName = "ErrorBudgetBurn"
@@ -139,7 +125,7 @@ class AlertingModel(_Model):
     """Tickets about the error budget itself; none without it."""
 
 
-class CalendarModel(_Model):
+class CalendarModel(DocumentPart):
     """The current period of the calendar."""
 
     calendar: Annotated[
@@ -160,50 +146,7 @@ WindowField = Annotated[
 ]
 
 
-class GoodSliModel(_Model):
-    """Good events out of all events."""
-
-    total: SelectorText
-    """The counter of all events."""
-    good: SelectorText = Field(examples=['http_requests_total{job="checkout",code!~"5.."}'])
-    """The counter of the good ones among them."""
-
-
-class BadSliModel(_Model):
-    """Bad events out of all events."""
-
-    total: SelectorText
-    """The counter of all events."""
-    bad: SelectorText = Field(examples=['http_requests_total{job="checkout",code=~"5.."}'])
-    """The counter of the bad ones among them; no such series means no bad events."""
-
-
-class LatencySliModel(_Model):
-    """Events of a classic histogram that are at most as slow, or as large, as one of its buckets."""
-
-    histogram: HistogramName
-    """The name of the histogram, without _bucket or _count."""
-    selector: HistogramMatchers = Field(default_factory=dict)
-    """Which of its series: labels and their values, or matchers in braces."""
-    threshold: Threshold
-    """The upper bound of a bucket: a duration, or a number in the unit of the histogram."""
-
-
-_KEYS_OF_BRANCHES = {BAD: {"bad"}, GOOD: {"good"}, LATENCY: {"histogram", "selector", "threshold"}}
-
-
-def _sli_branch(value: Any) -> str:
-    keys = set(value) if isinstance(value, dict) else set()
-    return next((branch for branch, own in _KEYS_OF_BRANCHES.items() if own & keys), BAD)
-
-
-SliField = Annotated[
-    Annotated[BadSliModel, Tag(BAD)] | Annotated[GoodSliModel, Tag(GOOD)] | Annotated[LatencySliModel, Tag(LATENCY)],
-    Discriminator(_sli_branch),
-]
-
-
-class SloEntry(_Model):
+class SloEntry(DocumentPart):
     """A service level objective."""
 
     name: SloName
@@ -224,7 +167,7 @@ class SloEntry(_Model):
     """How it alerts."""
 
 
-class DocumentHeader(_Model):
+class DocumentHeader(DocumentPart):
     """What the SLOs of a document share."""
 
     service: ServiceName

@@ -2,41 +2,27 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from functools import lru_cache
 
 from app.alerting.policy import default_policies
 from app.documents.native.model import (
     AlertingModel,
-    BadSliModel,
     BudgetAlertsModel,
     CalendarModel,
-    GoodSliModel,
-    LatencySliModel,
     PolicyModel,
     TierModel,
 )
-from app.promql.buckets import le_matcher
-from app.sli import BadRatio, GoodRatio, HistogramThreshold, picks_bucket
 from app.slo import (
     BudgetAlerts,
     BurnRateRule,
     CalendarWindow,
     Evidence,
     Labels,
-    Matcher,
-    MatchOp,
     RollingWindow,
-    Selector,
     Severity,
     SeverityPolicy,
-    Sli,
     Window,
 )
-
-SliModel = BadSliModel | GoodSliModel | LatencySliModel
-_MS = timedelta(milliseconds=1)
-_MS_PER_SECOND = 1000
 
 
 def labels_of(*mappings: dict[str, str]) -> Labels:
@@ -50,34 +36,6 @@ def window_of(model: timedelta | CalendarModel) -> Window:
     if isinstance(model, CalendarModel):
         return CalendarWindow(model.calendar, model.timezone)
     return RollingWindow(model)
-
-
-def sli_of(model: SliModel, by: tuple[str, ...]) -> Sli:
-    """What is counted; a latency SLI counts the bucket at the threshold as good."""
-    total, part, _ = event_selectors(model)
-    if isinstance(model, BadSliModel):
-        return BadRatio(total=total, bad=part, by=by)
-    kind = HistogramThreshold if picks_bucket(part, total) else GoodRatio
-    return kind(total=total, good=part, by=by)
-
-
-def event_selectors(model: SliModel) -> tuple[Selector, Selector, str]:
-    """The selectors of all events and of the good or bad ones, and which of the two."""
-    if isinstance(model, BadSliModel):
-        return model.total, model.bad, "bad"
-    if isinstance(model, GoodSliModel):
-        return model.total, model.good, "good"
-    matchers = histogram_matchers(model)
-    total = Selector((_named(f"{model.histogram}_count"), *matchers))
-    good = Selector((_named(f"{model.histogram}_bucket"), le_matcher(_bound(model.threshold)), *matchers))
-    return total, good, "good"
-
-
-def histogram_matchers(model: LatencySliModel) -> tuple[Matcher, ...]:
-    """Which series of the histogram are meant."""
-    if isinstance(model.selector, Selector):
-        return model.selector.matchers
-    return tuple(Matcher(label, MatchOp.EQUAL, value) for label, value in model.selector.items())
 
 
 def policies_of(model: AlertingModel, window: Window, objective: float) -> tuple[SeverityPolicy, ...]:
@@ -133,11 +91,3 @@ def _policy(severity: Severity, model: PolicyModel | None, window: Window, objec
 def _default_tiers(severity: Severity, window: Window, objective: float) -> tuple[BurnRateRule, ...]:
     policies = default_policies(window, objective)
     return next((policy.rules for policy in policies if policy.severity is severity), ())
-
-
-def _bound(threshold: timedelta | Decimal) -> Decimal:
-    return threshold if isinstance(threshold, Decimal) else Decimal(threshold // _MS) / _MS_PER_SECOND
-
-
-def _named(metric: str) -> Matcher:
-    return Matcher("__name__", MatchOp.EQUAL, metric)

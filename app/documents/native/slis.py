@@ -1,0 +1,176 @@
+"""The kinds of SLIs in a native document: for each its keys, what makes it unusable, and the SLI that it stands for."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Final
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from typing_extensions import override
+
+from app.documents.native.fields import (
+    MATCHERS_TABLE,
+    MATCHERS_TEXT,
+    HistogramMatchers,
+    HistogramName,
+    SelectorText,
+    Threshold,
+)
+from app.promql.buckets import le_matcher
+from app.promql.metric_names import BUCKET, NAME, name_of
+from app.promql.selector_text import quote
+from app.sli import BadRatio, GoodRatio, HistogramThreshold, picks_bucket
+from app.slo import Matcher, MatchOp, Selector, Sli, format_duration
+from app.yamldoc.findings import FieldFinding
+
+GOOD: Final = "<good and total>"
+BAD: Final = "<bad and total>"
+LATENCY: Final = "<latency>"
+SLI_BRANCHES: Final = frozenset({GOOD, BAD, LATENCY, MATCHERS_TEXT, MATCHERS_TABLE})
+"""Names of the branches of unions: pydantic puts them into the paths of errors, where no key looks like one."""
+_UNITS = {"milliseconds": "ms", "microseconds": "µs", "nanoseconds": "ns"}
+_NOT_TIME = ("bytes", "ratio", "percent", "count", "size")
+_MS = timedelta(milliseconds=1)
+_MS_PER_SECOND = 1000
+
+
+class DocumentPart(BaseModel):
+    """A mapping in a document; unknown keys are errors, and docstrings are what editors show."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class SliModel(DocumentPart):
+    """One kind of SLI; *names_metrics*: its author writes the names of the counters, so that these can be checked."""
+
+    names_metrics: ClassVar[bool]
+
+    @abstractmethod
+    def sli(self, by: tuple[str, ...]) -> Sli:
+        """What is counted."""
+
+    @abstractmethod
+    def findings(self) -> Iterator[FieldFinding]:
+        """What makes it unusable by itself."""
+
+
+class GoodSliModel(SliModel):
+    """Good events out of all events."""
+
+    total: SelectorText
+    """The counter of all events."""
+    good: SelectorText = Field(examples=['http_requests_total{job="checkout",code!~"5.."}'])
+    """The counter of the good ones among them."""
+    names_metrics: ClassVar = True
+
+    @override
+    def sli(self, by: tuple[str, ...]) -> Sli:
+        """What is counted."""
+        kind = HistogramThreshold if picks_bucket(self.good, self.total) else GoodRatio
+        return kind(total=self.total, good=self.good, by=by)
+
+    @override
+    def findings(self) -> Iterator[FieldFinding]:
+        """What makes it unusable by itself: nothing."""
+        yield from ()
+
+
+class BadSliModel(SliModel):
+    """Bad events out of all events."""
+
+    total: SelectorText
+    """The counter of all events."""
+    bad: SelectorText = Field(examples=['http_requests_total{job="checkout",code=~"5.."}'])
+    """The counter of the bad ones among them; no such series means no bad events."""
+    names_metrics: ClassVar = True
+
+    @override
+    def sli(self, by: tuple[str, ...]) -> Sli:
+        """What is counted."""
+        return BadRatio(total=self.total, bad=self.bad, by=by)
+
+    @override
+    def findings(self) -> Iterator[FieldFinding]:
+        """Whether it takes a bucket for the errors: it holds the events that were at most as slow as its bound."""
+        name = name_of(self.bad)
+        bounds = [matcher.value for matcher in self.bad.matchers if matcher.label == BUCKET]
+        if name is None or not name.endswith("_bucket") or not bounds or "+Inf" in bounds:
+            return
+        bucket = f"{BUCKET}={quote(bounds[0])}"
+        problem = f"counts the fast events: the bucket {bucket} holds those that took at most that long"
+        histogram = name.removesuffix("_bucket")
+        remedy = f"write good: instead of bad:, or histogram: {histogram} and threshold: {bounds[0]}"
+        yield FieldFinding(("sli", "bad"), problem, remedy, "bucket_as_bad")
+
+
+class LatencySliModel(SliModel):
+    """Events of a classic histogram that are at most as slow, or as large, as one of its buckets."""
+
+    histogram: HistogramName
+    """The name of the histogram, without _bucket or _count."""
+    selector: HistogramMatchers = Field(default_factory=dict)
+    """Which of its series: labels and their values, or matchers in braces."""
+    threshold: Threshold
+    """The upper bound of a bucket: a duration, or a number in the unit of the histogram."""
+    names_metrics: ClassVar = False
+
+    @override
+    def sli(self, by: tuple[str, ...]) -> Sli:
+        """What is counted: the bucket at the threshold holds the good events."""
+        total = Selector((_named(f"{self.histogram}_count"), *self._matchers))
+        bucket = le_matcher(_bound(self.threshold))
+        good = Selector((_named(f"{self.histogram}_bucket"), bucket, *self._matchers))
+        return HistogramThreshold(total=total, good=good, by=by)
+
+    @override
+    def findings(self) -> Iterator[FieldFinding]:
+        """Whether it names what is set for it, or a threshold of another unit than the histogram's."""
+        for label in (BUCKET, NAME):
+            if any(matcher.label == label for matcher in self._matchers):
+                remedy = "write threshold:" if label == BUCKET else "write histogram:"
+                yield FieldFinding(("sli", "selector"), f"{label} is set by the service", f"remove it; {remedy}")
+        if isinstance(self.threshold, timedelta):
+            yield from _check_unit(self.histogram, self.threshold)
+
+    @property
+    def _matchers(self) -> tuple[Matcher, ...]:
+        """Which series of the histogram are meant."""
+        if isinstance(self.selector, Selector):
+            return self.selector.matchers
+        return tuple(Matcher(label, MatchOp.EQUAL, value) for label, value in self.selector.items())
+
+
+def _check_unit(histogram: str, threshold: timedelta) -> Iterator[FieldFinding]:
+    path = ("sli", "threshold")
+    for unit, sign in _UNITS.items():
+        if histogram.endswith(f"_{unit}"):
+            amount = threshold // timedelta(microseconds=1)
+            number = {"ms": amount / 1000, "µs": amount, "ns": amount * 1000}[sign]
+            problem = f"durations are in seconds, and the buckets of {histogram} are in {unit}"
+            yield FieldFinding(path, problem, f"write {number:g} without a unit")
+    if histogram.endswith(tuple(f"_{unit}" for unit in _NOT_TIME)):
+        problem = f"{format_duration(threshold)} is a duration, and {histogram} does not measure time"
+        yield FieldFinding(path, problem, "write a number in the unit of the histogram")
+
+
+def _bound(threshold: timedelta | Decimal) -> Decimal:
+    return threshold if isinstance(threshold, Decimal) else Decimal(threshold // _MS) / _MS_PER_SECOND
+
+
+def _named(metric: str) -> Matcher:
+    return Matcher(NAME, MatchOp.EQUAL, metric)
+
+
+_KEYS_OF_BRANCHES = {BAD: {"bad"}, GOOD: {"good"}, LATENCY: {"histogram", "selector", "threshold"}}
+
+
+def _sli_branch(value: Any) -> str:
+    keys = set(value) if isinstance(value, dict) else set()
+    return next((branch for branch, own in _KEYS_OF_BRANCHES.items() if own & keys), BAD)
+
+
+SliField = Annotated[
+    Annotated[BadSliModel, Tag(BAD)] | Annotated[GoodSliModel, Tag(GOOD)] | Annotated[LatencySliModel, Tag(LATENCY)],
+    Discriminator(_sli_branch),
+]
