@@ -10,7 +10,7 @@ from rich.text import Text
 from app.cli.console import Format, fail, output, print_json
 from app.cli.remote import RemoteError, Url, slos
 from app.slo import Cause
-from app.status import UNKNOWN, DataState, HealthState, percent, severities_words, state_words
+from app.status import UNKNOWN, DataState, HealthState, rounded_percent, severities_words, state_words
 
 
 def _label(text: str) -> str:
@@ -160,7 +160,7 @@ def _burn(item: dict[str, Any], window: str) -> str:
 
 
 def _percent(ratio: float | None, digits: int) -> str:
-    return UNKNOWN if ratio is None else percent(ratio, digits)
+    return UNKNOWN if ratio is None else rounded_percent(ratio, digits)
 
 
 def _remaining(item: dict[str, Any]) -> tuple[bool, float]:

@@ -16,7 +16,7 @@ from app.status.snapshot import (
     Snapshot,
     WindowView,
 )
-from app.status.wording import UNKNOWN, percent, severities_words, short, state_words
+from app.status.wording import UNKNOWN, rounded_percent, severities_words, short, state_words
 
 __all__ = [
     "UNKNOWN",
@@ -33,7 +33,7 @@ __all__ = [
     "Snapshot",
     "WindowView",
     "most_serious_first",
-    "percent",
+    "rounded_percent",
     "severities_words",
     "short",
     "state_words",

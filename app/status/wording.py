@@ -9,10 +9,10 @@ SUPPRESSED = str(AlertState.SUPPRESSED)
 UNKNOWN = "–"  # noqa: RUF001  an en dash, as tables have it
 
 
-def percent(ratio: float, digits: int = 2) -> str:
+def rounded_percent(ratio: float, digits: int = 2) -> str:
     """A ratio as people say it, without trailing zeros.
 
-    >>> percent(0.999, 4), percent(-0.997, 1), percent(1.0, 0)
+    >>> rounded_percent(0.999, 4), rounded_percent(-0.997, 1), rounded_percent(1.0, 0)
     ('99.9%', '-99.7%', '100%')
     """
     return f"{short(ratio * 100, digits)}%" if math.isfinite(ratio) else UNKNOWN

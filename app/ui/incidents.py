@@ -1,4 +1,4 @@
-"""Alerts in force as the pages tell of them: what an alert says to people, by the name of each fact."""
+"""Active alerts as the pages show them: each fact with its name."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from app.wording.sentences import error_duration, number, share, span, spent_by_
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentView:
-    """One alert in force; *facts* are names and what is known, *links* are names and addresses of others."""
+    """One active alert; *facts* are names and what is known, *links* are names and addresses of others."""
 
     slo: SloId
     severity: Severity
@@ -31,7 +31,7 @@ class IncidentView:
 
 
 def incidents(told: Iterable[Notification]) -> list[IncidentView]:
-    """What is told of alerts in force, in the order given."""
+    """The active alerts, in the order given."""
     return [_incident(notice) for notice in told]
 
 
@@ -60,12 +60,12 @@ def _facts(notice: Notification) -> Iterator[tuple[str, str]]:
         yield "Errors since", f"{_moment(notice.first_bad_at)}, for {span(errors)}"
     spent = spent_by_incident(notice)
     if spent is not None:
-        yield "Spent by this incident", f"{share(spent)} of the error budget for {notice.window}"
+        yield "Budget spent", f"{share(spent)} of the error budget for {notice.window}"
     if not math.isnan(notice.budget_remaining):
         yield "Error budget left", share(notice.budget_remaining) if notice.budget_remaining > 0 else "none"
     if notice.exhausted_at is not None:
         left = span(notice.exhausted_at - notice.at)
-        yield "Budget exhausted at", f"{_moment(notice.exhausted_at)} at the present rate, in {left}"
+        yield "Exhausted at", f"{_moment(notice.exhausted_at)} at the present rate, in {left}"
     if notice.good + notice.bad > 0:
         bad = f"{grouped(notice.bad)} bad ({share(notice.bad / (notice.good + notice.bad))})"
         yield "Events", f"{bad} and {grouped(notice.good)} good in the last {notice.long}"
@@ -78,11 +78,11 @@ def _facts(notice: Notification) -> Iterator[tuple[str, str]]:
 def _tier(notice: Notification) -> Iterator[tuple[str, str]]:
     if math.isnan(notice.burn_rate_long) or math.isnan(notice.burn_rate_short):
         if notice.tier:
-            yield "Rule", notice.tier
+            yield "Burn-rate rule", notice.tier
         return
     long, short, limit = (number(rate) for rate in (notice.burn_rate_long, notice.burn_rate_short, notice.factor))
-    rates = f"{long} times the bearable rate in the last {notice.long}, {short} times in the last {notice.short}"
-    yield "Rule", f"{notice.tier}: {rates}; alerts at {limit} times"
+    rates = f"burn rate {long}x in the last {notice.long}, {short}x in the last {notice.short}"
+    yield "Burn-rate rule", f"{notice.tier}: {rates}; threshold {limit}x"
 
 
 def _moment(at: datetime) -> str:

@@ -11,7 +11,7 @@ from starlette.responses import HTMLResponse, Response
 
 from app.paths import SLO_ID
 from app.slo import SloId
-from app.status import Board, HealthState, percent
+from app.status import Board, HealthState, rounded_percent
 from app.ui import views
 from app.ui.incidents import incidents
 
@@ -83,7 +83,7 @@ def _templates(prefix: str) -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "percent": percent,
+        "percent": rounded_percent,
         "count": views.grouped,
         "factor": views.multiple,
         "moment": views.moment,

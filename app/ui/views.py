@@ -13,7 +13,7 @@ from app.status import (
     AlertView,
     HealthState,
     Snapshot,
-    percent,
+    rounded_percent,
     severities_words,
     short,
     state_words,
@@ -64,15 +64,15 @@ def worst_first(snapshots: Iterable[Snapshot]) -> list[Snapshot]:
 
 
 def grouped(events: float) -> str:
-    """A number of events, grouped by thousands."""
+    """A number of events, grouped by thousands: ``27,365,987``."""
     if not math.isfinite(events):
         return UNKNOWN
-    return f"{events:,.0f}".replace(",", "\u202f")
+    return f"{events:,.0f}"
 
 
 def multiple(burn_rate: float) -> str:
-    """A burn rate as a multiple, such as 14.4 times."""
-    return f"{short(burn_rate, 2)}×" if math.isfinite(burn_rate) else UNKNOWN  # noqa: RUF001  the sign for "times"
+    """A burn rate as a multiple: ``14.4x``."""
+    return f"{short(burn_rate, 2)}x" if math.isfinite(burn_rate) else UNKNOWN
 
 
 def moment(at: datetime | None) -> str:
@@ -122,7 +122,7 @@ def burns(snapshot: Snapshot) -> list[BurnView]:
                 over=view.burn_rate >= limit,
                 good=grouped(view.good),
                 bad=grouped(view.bad),
-                coverage=percent(view.coverage, 1),
+                coverage=rounded_percent(view.coverage, 1),
             )
         )
     return views

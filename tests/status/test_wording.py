@@ -3,7 +3,7 @@ import math
 
 import pytest
 
-from app.status import percent, wording
+from app.status import rounded_percent, wording
 
 
 def test_the_examples_hold() -> None:
@@ -15,4 +15,4 @@ def test_the_examples_hold() -> None:
     [(0.999, 4, "99.9%"), (1.0, 0, "100%"), (-0.00001, 1, "0%"), (-0.5, 1, "-50%"), (math.nan, 1, "–")],  # noqa: RUF001  an en dash
 )
 def test_ratios_are_shown_as_percent_without_idle_zeros(ratio: float, digits: int, text: str) -> None:
-    assert percent(ratio, digits) == text
+    assert rounded_percent(ratio, digits) == text

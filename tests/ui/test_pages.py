@@ -180,12 +180,12 @@ def test_the_page_of_an_slo_tells_of_its_alert_in_force_what_the_alert_says() ->
     assert facts(burning()) == {
         "Firing since": "2026-01-01 00:00 UTC, for 12m",
         "Errors since": "2025-12-31 23:56 UTC, for 15m",
-        "Spent by this incident": "2.8% of the error budget for 30d",
+        "Budget spent": "2.8% of the error budget for 30d",
         "Error budget left": "40%",
-        "Budget exhausted at": "2026-01-01 14:24 UTC at the present rate, in 14h 12m",
-        "Events": "2\u202f000 bad (2%) and 98\u202f000 good in the last 1h",
+        "Exhausted at": "2026-01-01 14:24 UTC at the present rate, in 14h 12m",
+        "Events": "2,000 bad (2%) and 98,000 good in the last 1h",
         "Top contributors": 'route="/<pay>" 82%',
-        "Rule": "1h/5m: 20 times the bearable rate in the last 1h, 36 times in the last 5m; alerts at 14.4 times",
+        "Burn-rate rule": "1h/5m: burn rate 20x in the last 1h, 36x in the last 5m; threshold 14.4x",
         "Incident": "5f2d",
     }
 
@@ -203,7 +203,7 @@ def test_what_is_not_known_of_an_alert_is_left_out() -> None:
         "Incident": "5f2d",
     }
     assert facts(burning(budget_remaining=-0.2))["Error budget left"] == "none"
-    assert "Budget exhausted at" not in facts(burning(exhausted_at=None))
+    assert "Exhausted at" not in facts(burning(exhausted_at=None))
 
 
 def test_a_link_that_is_no_address_is_not_made() -> None:
@@ -263,7 +263,7 @@ def test_the_start_page_begins_with_the_alerts_in_force_the_shortest_time_to_exh
         "b-availability",
         "a-availability",
     ]
-    assert text.index("Alerts in force") < text.index("a-availability") < text.index("Error budgets")
+    assert text.index("Active alerts") < text.index("a-availability") < text.index("Error budgets")
     assert "<title>3 firing, " in text
     assert "2.8%" in text
     assert "<title>1 firing, " in http.get("/?service=search").text
@@ -280,7 +280,7 @@ def test_that_nothing_fires_is_said_unless_it_is_not_known() -> None:
 
     assert '<p class="note">None.</p>' in client(a_snapshot()).get("/").text
     assert "None. But the alerts of 1 SLO cannot be judged" in client(a_snapshot(), frozen).get("/").text
-    assert "Alerts in force" not in client().get("/").text
+    assert "Active alerts" not in client().get("/").text
 
 
 def test_the_page_of_a_whole_group_tells_of_its_alert() -> None:
