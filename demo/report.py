@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from app.status import UNKNOWN, percent
+from app.status import UNKNOWN, rounded_percent
 from demo.ports import Ports
 
 Item = Mapping[str, Any]
@@ -28,7 +28,7 @@ def slo_table(items: Sequence[Item]) -> Table:
         firing = [f", {alert['severity']}" for alert in item["alerts"] if alert["state"] == "firing"]
         table.add_row(
             item["id"],
-            percent(item["objective"], 4),
+            rounded_percent(item["objective"], 4),
             _percent(item["budget"]["remaining_ratio"]),
             _percent(item["coverage"]),
             f"[{colour}]{item['status']}{''.join(firing)}[/]",
@@ -65,7 +65,7 @@ def print_guide(console: Console, ports: Ports) -> None:
 
 
 def _percent(ratio: float | None) -> str:
-    return UNKNOWN if ratio is None else percent(ratio, 1)
+    return UNKNOWN if ratio is None else rounded_percent(ratio, 1)
 
 
 def _own_command() -> str:

@@ -80,7 +80,7 @@ class Admission:
         sends = self._unsent.in_pieces(scope, send)
 
         async def leave_and_send(message: Message) -> None:
-            # The work is done when the answer begins; a client that reads slowly keeps nobody else waiting.
+            # The work is done when the answer begins; a client that reads slowly does not delay others.
             leave()
             await sends(message)
 

@@ -84,6 +84,6 @@ def _each_once(board: Board, active: Iterable[tuple[Snapshot, AlertView]]) -> It
 
 
 def _urgency(active: tuple[Snapshot, AlertView]) -> SortKey:
-    """The order of `Board.active`, and what tells alerts of the same rank apart."""
+    """The order of `Board.active`, unique for every alert."""
     snapshot, alert = active
     return snapshot.budget.lasts_until_s, alert.severity, snapshot.id, alert.cause

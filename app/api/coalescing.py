@@ -10,7 +10,7 @@ T = TypeVar("T")
 class Coalesced(Generic[T]):
     """Runs *work* for all who wait for it, one run at a time; the methods belong to one event loop.
 
-    Whoever asks gets the result of a run that began after the question. So however many ask, at most two runs are due:
+    Every caller gets the result of a run that began after its call. So however many ask, at most two runs are due:
     the one under way, and one for everybody who came since.
     """
 
@@ -23,7 +23,7 @@ class Coalesced(Generic[T]):
         """The result of a run that begins from now on."""
         if self._next is None:
             self._next = asyncio.create_task(self._run(after=self._running))
-        # Whoever goes away leaves the run to the others.
+        # A caller that disconnects does not cancel the run that others wait for.
         return await asyncio.shield(self._next)
 
     async def _run(self, *, after: asyncio.Task[T] | None) -> T:

@@ -31,7 +31,7 @@ _EXACT = 2.0**53
 
 
 def slo_document(snapshot: Snapshot) -> SloModel:
-    """One SLO, or one member of its group, as it stands."""
+    """One SLO, or one member of its group, by its newest snapshot."""
     slo = snapshot.slo
     return {
         "id": snapshot.id,
@@ -63,9 +63,9 @@ def slo_document(snapshot: Snapshot) -> SloModel:
 
 
 def alert_document(
-    snapshot: Snapshot, alert: AlertView, told: Notification | None, *, owner: SloId, external_url: str
+    snapshot: Snapshot, alert: AlertView, sent: Notification | None, *, owner: SloId, external_url: str
 ) -> ActiveAlertModel:
-    """One alert with the SLO, or the member of its group, that is its *owner*, and what people are told of it."""
+    """One alert with its *owner*, an SLO or a member of its group, and its notification, if one was sent."""
     return {
         "slo": owner,
         "service": snapshot.slo.service,
@@ -73,7 +73,7 @@ def alert_document(
         "group": dict(snapshot.group) if owner == snapshot.id else {},
         **_alert(alert),
         "url": page_of(external_url, owner),
-        **(_NOTHING_TOLD if told is None else _told(told)),
+        **(_NO_NOTIFICATION if sent is None else _notification(sent)),
     }
 
 
@@ -164,7 +164,7 @@ def _alert(alert: AlertView) -> AlertModel:
     }
 
 
-def _told(notice: Notification) -> NotifiedModel:
+def _notification(notice: Notification) -> NotifiedModel:
     said = annotations(notice)
     return {
         "incident": notice.incident,
@@ -185,7 +185,7 @@ def _told(notice: Notification) -> NotifiedModel:
     }
 
 
-_NOTHING_TOLD: NotifiedModel = {
+_NO_NOTIFICATION: NotifiedModel = {
     "incident": None,
     "summary": None,
     "description": None,

@@ -247,7 +247,7 @@ _ALERT_EXAMPLE: JsonDict = {
 
 @with_config(_EXACT)
 class NotifiedModel(TypedDict):
-    """What people are told of an alert."""
+    """What a notification of the alert contains."""
 
     incident: Annotated[str | None, Field(description="Shared by all transitions of one incident.")]
     summary: str | None
@@ -277,9 +277,9 @@ class NotifiedModel(TypedDict):
 
 @with_config(ConfigDict(extra="forbid", json_schema_extra={"examples": [_ALERT_EXAMPLE]}))
 class ActiveAlertModel(AlertModel, NotifiedModel):
-    """An alert that is not inactive, or is suppressed, with its SLO and, while it is in force, with what is told of it.
+    """An alert that is not inactive, with its SLO and, while it fires, with what its notification contains.
 
-    What is told is null before the alert fires, and while a page speaks for a ticket.
+    The fields of the notification are null before the alert fires, and while a page mutes a ticket.
     """
 
     slo: str
@@ -305,7 +305,7 @@ class TransitionModel(TypedDict):
 
 @with_config(_EXACT)
 class AlertsModel(TypedDict):
-    """Alerts in force, and what alerts did lately, newest first."""
+    """Active alerts, and the latest transitions, newest first."""
 
     items: list[ActiveAlertModel]
     transitions: Annotated[list[TransitionModel], Field(description="At most `limit`, with the first page only.")]
@@ -322,10 +322,10 @@ class BuildInfoModel(TypedDict):
 
 @with_config(_EXACT)
 class ConfigurationModel(TypedDict):
-    """The configuration in force."""
+    """The active configuration."""
 
     settings: Annotated[dict[str, object], Field(description="Settings by name; secrets are masked.")]
-    spec_digest: Annotated[str, Field(description="Changes whenever the documents in force change.")]
+    spec_digest: Annotated[str, Field(description="Changes whenever the active documents change.")]
     slos: int
     last_reload_successful: bool
     last_reload_at: datetime | None
@@ -340,7 +340,7 @@ class StateModel(TypedDict):
 
 @with_config(_EXACT)
 class ReloadedModel(TypedDict):
-    """The documents in force after a reload."""
+    """The active documents after a reload."""
 
     slos: Annotated[int, Field(examples=[12])]
 

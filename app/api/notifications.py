@@ -55,7 +55,7 @@ def notification_routes(box: DeadLetterBox, token: str | None) -> APIRouter:
         if not await box.revive(letter):
             raise ProblemError(
                 HTTPStatus.NOT_FOUND,
-                f"nothing with the id {letter} was given up, or newer news of its alert has been delivered",
+                f"nothing with the id {letter} was given up, or a newer notification of its alert has been delivered",
             )
         return JsonResponse(RevivedModel(id=letter))
 

@@ -48,7 +48,7 @@ def status_routes(config: ConfigSource, build: BuildInfo, readiness: Readiness) 
 
     @router.get("/config", operation_id="getConfig", responses=answers(ConfigurationModel, "The configuration"))
     async def configuration() -> JsonResponse:
-        """The settings in force with secrets masked, and which documents are in force."""
+        """The active settings with secrets masked, and the digest of the active documents."""
         status = config.status()
         return JsonResponse(
             ConfigurationModel(
@@ -140,16 +140,16 @@ def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
         dependencies=[Depends(bearer_of(token))],
         responses=answers(
             ReloadedModel,
-            "The documents are in force",
+            "The documents are active",
             **NOT_AUTHORISED,
-            unprocessable_entity="The documents have errors, and the old ones stay in force; or an unknown parameter",
+            unprocessable_entity="The documents have errors, and the old ones stay active; or an unknown parameter",
         ),
     )
     async def reload() -> JsonResponse:
         """Read documents, receivers and routes again, all or nothing."""
         outcome = await reloader.reload()
         if outcome.errors:
-            detail = f"{len(outcome.errors)} error(s) in the documents; the old ones stay in force"
+            detail = f"{len(outcome.errors)} error(s) in the documents; the old ones stay active"
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=outcome.errors)
         return JsonResponse(ReloadedModel(slos=outcome.slos))
 

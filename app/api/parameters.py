@@ -49,7 +49,7 @@ def refuse_unknown_parameters(request: Request) -> None:
     route = request.scope["route"]
     if not route.include_in_schema:
         return
-    # A misspelt filter that is ignored would answer a question that nobody asked.
+    # A misspelt filter that is ignored would return SLOs that were filtered out.
     known = _described(request.app).get((route.path_format, request.method), {})
     for name in request.query_params:
         if name not in known:

@@ -53,23 +53,23 @@ class Readiness(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadOutcome:
-    """What came of reading the documents anew: *errors* if the old ones stay in force."""
+    """The result of a reload: *errors* if the old documents stay active."""
 
     slos: int
     errors: tuple[str, ...] = ()
 
 
 class Reloader(Protocol):
-    """Reads the documents anew, all or nothing."""
+    """Reloads the documents, all or nothing."""
 
     async def reload(self) -> ReloadOutcome:
-        """Put the documents on disk in force, or keep the old ones and say what is wrong."""
+        """Activate the documents on disk, or keep the old ones and return what is wrong."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigStatus:
-    """The configuration in force; secrets in *settings* are masked."""
+    """The active configuration; secrets in *settings* are masked."""
 
     settings: Mapping[str, object]
     spec_digest: str
@@ -79,8 +79,8 @@ class ConfigStatus:
 
 
 class ConfigSource(Protocol):
-    """The configuration in force."""
+    """Provides the active configuration."""
 
     def status(self) -> ConfigStatus:
-        """What is in force now."""
+        """The active configuration."""
         ...

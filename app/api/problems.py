@@ -53,13 +53,13 @@ def problem(
     errors: Sequence[str] = (),
     headers: Mapping[str, str] | None = None,
 ) -> ProblemResponse:
-    """The response that tells of one problem with the request for *path*."""
+    """The response for one problem with the request for *path*."""
     content: ProblemModel = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
-        # A URI reference, so that no character of a path stands for itself that may not.
+        # A URI reference, so characters that are not allowed in one are percent-encoded.
         "instance": quote(path, safe="/:@!$&'()*+,;=~"),
     }
     if errors:

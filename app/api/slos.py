@@ -119,8 +119,8 @@ def _unknown(board: Board, slo_id: SloId) -> ProblemError:
 
 
 def _asks_for_history(request: Request) -> bool:
-    # The id of a group may end in "/history" itself, perhaps with a line break behind it; only the undecoded path tells
-    # it from the history of a shorter id.
+    # The id of a group may end in "/history" itself, perhaps with a line break behind it; only the undecoded path
+    # distinguishes it from the history of a shorter id.
     raw: bytes = request.scope["raw_path"]
     return raw.endswith(_HISTORY.encode())
 

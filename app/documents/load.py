@@ -53,7 +53,7 @@ def load_documents(*paths: Path) -> LoadResult:
 
 
 def digest(slos: Sequence[Slo]) -> str:
-    """A SHA-256 of what the SLOs say, whatever files they come from and in whatever order."""
+    """A SHA-256 of the SLOs; independent of their files and their order."""
     lines = sorted(repr(slo) for slo in slos)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -1,8 +1,8 @@
 """What Prometheus scrapes of us: the SLOs on the board, and the health of the service itself.
 
-May import `app.status` and everything below it; the only room that knows `prometheus_client`. Start at
+May import `app.status` and everything below it; the only package that imports `prometheus_client`. Start at
 `exposition.py`: it joins the families of `collector.py` (one pass over the board) with those of `instruments.py`
-(counters and gauges that the other rooms feed through their own ports).
+(counters and gauges that the other packages set through their own ports).
 """
 
 from app.metrics.build import BuildInfo

@@ -19,7 +19,7 @@ _GZIP = 16 + zlib.MAX_WBITS
 
 
 class PageForm(NamedTuple):
-    """What tells the pages of one moment apart."""
+    """What distinguishes the pages of one moment."""
 
     content_type: str
     gzipped: bool

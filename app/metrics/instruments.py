@@ -1,4 +1,4 @@
-"""The health of the service itself, as counters and gauges that the other rooms feed through their ports.
+"""The health of the service itself, as counters and gauges that the other packages set through their ports.
 
 Every label value that is known at start is there at zero, so that a rate over it exists before the first failure.
 """
@@ -104,7 +104,7 @@ class Instruments:
                 self._notifications_failed.labels(receiver, reason)
 
     def reloaded(self, ok: bool, at: datetime) -> None:
-        """The documents were read anew; *ok* if they are in force now."""
+        """The documents were reloaded; *ok* if they are active now."""
         self._reload_successful.set(ok)
         if ok:
             self._reload_success_timestamp.set(at.timestamp())

@@ -30,7 +30,7 @@ def exported_labels(labels: Iterable[Label], *, taken: Collection[str]) -> list[
 
 
 def render_labels(labels: Iterable[Label]) -> str:
-    r"""The labels as they stand between the braces of a sample.
+    r"""The labels as written between the braces of a sample.
 
     >>> render_labels([("slo", "web"), ("route", 'a"b')])
     'slo="web",route="a\\\\"b"'

@@ -1,7 +1,7 @@
 """The Prometheus HTTP API: client, pure decoder, error tree.
 
-The only room that speaks to Prometheus; knows nothing of SLOs, and may import `app.slo` for durations. Start at
-`client.py`; `decode.py` turns bytes into a `Matrix` without IO, `errors.py` draws what can go wrong.
+The only package that sends requests to Prometheus; knows nothing of SLOs, and may import `app.slo` for durations.
+Start at `client.py`; `decode.py` turns bytes into a `Matrix` without IO, `errors.py` draws what can go wrong.
 """
 
 from app.prometheus.client import Limits, PrometheusClient, open_client

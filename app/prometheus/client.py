@@ -48,7 +48,7 @@ class Limits:
     """What a client may take of time, memory and the server.
 
     Attributes:
-        timeout: the longest that one attempt may take; the server is told.
+        timeout: the longest that one attempt may take; also sent to the server as its own timeout.
         answer_bytes: the largest answer, as sent and as unpacked.
         at_once: requests under way; with more than 8, a Prometheus answers fewer in a second, and later.
     """
@@ -62,7 +62,7 @@ _DEFAULT = Limits()
 
 
 class PrometheusClient:
-    """Asks one Prometheus, or a relative that speaks its HTTP API.
+    """Asks one Prometheus, or a compatible server (Mimir, Thanos, VictoriaMetrics).
 
     Every method takes *deadline*, the seconds that it may take with waiting and retries (default: the timeout of one
     attempt), and raises a `PrometheusError`.

@@ -16,7 +16,7 @@ _KEEP_ALIVE_S = 330.0
 
 
 class Connection(httpx.AsyncBaseTransport):
-    """One connection, which begins anew after a request that was broken off.
+    """One connection, which is replaced after a request that was cancelled.
 
     A pool may lose the place of a connection whose request is cancelled while it connects, for good: with its only
     place gone, nothing would ever be answered again (https://github.com/encode/httpcore/issues/1093).

@@ -1,4 +1,4 @@
-"""The headers that every request carries; tokens and passwords in files are read anew, so that they can rotate."""
+"""The headers that every request carries; tokens and passwords in files are reread, so that they can rotate."""
 
 import asyncio
 from base64 import b64encode

@@ -54,7 +54,7 @@ def decode_matrix(
         query: the expression asked, for the texts of errors.
 
     Raises:
-        PrometheusError: one of the tree in `errors`; nothing else, whatever the bytes are.
+        PrometheusError: one of the tree in `errors`, and no other exception for any bytes.
     """
     fast = fast_samples(body)
     envelope = success_envelope(fast.rest if fast else body, content_type)

@@ -14,7 +14,7 @@ _SHORTEST_BODY = 256 * 1024
 _SHORTEST_SERIES = 1000
 """Bytes of a body, and of a series on average, below which plain parsing is as fast."""
 
-# Neither can stand inside a JSON string: its quotes would be escaped there.
+# Neither can occur inside a JSON string: its quotes would be escaped there.
 _START = b'"values":[['
 _END = b"]]"
 _PUNCTUATION = b'[]"'

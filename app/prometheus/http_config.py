@@ -17,9 +17,9 @@ class HttpConfig:
         url: base URL, http or https, without credentials; a path such as ``/prometheus`` is kept.
         username: for basic authentication, with *password* or *password_file*.
         password: basic authentication.
-        password_file: read anew when it changes.
+        password_file: reread when it changes.
         bearer_token: sent as ``Authorization: Bearer``.
-        bearer_token_file: read anew when it changes.
+        bearer_token_file: reread when it changes.
         tls_ca_file: certificates to trust instead of the system's.
         tls_cert_file: our own certificate, with *tls_key_file*.
         tls_key_file: the key of our own certificate.

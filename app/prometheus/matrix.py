@@ -1,4 +1,4 @@
-"""Samples of many series as columns: the one shape in which answers leave this room."""
+"""Samples of many series as columns: the shape of every decoded answer."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -35,7 +35,7 @@ async def send(
     """Send the request and read the whole answer.
 
     Args:
-        connection: nobody else may use it meanwhile.
+        connection: used exclusively until the answer is read.
         request: what to send.
         seconds: how long all of it may take.
         limit: bytes of the body above which reading stops.

@@ -44,7 +44,7 @@ def error_of_status(
     location: str | None = None,
     url: str | None = None,
 ) -> PrometheusError:
-    """The error that an answer stands for.
+    """The error for an answer with an error status.
 
     Args:
         status: the HTTP status, not 200.

@@ -40,7 +40,7 @@ FOREIGN: tuple[type[Exception], ...] = tuple(_MEANING)
 
 @contextmanager
 def translated_errors(address: str) -> Iterator[None]:
-    """Raise our own errors for whatever the network and httpx raise.
+    """Raise our own errors for those of the network and of httpx.
 
     Args:
         address: the server, for the texts; without credentials.

@@ -2,7 +2,7 @@
 
 Selectors that differ in one label only become one selector with an alternation, `job=~"cart|checkout"`, which selects
 exactly what they select together; so do those that differ in two labels, such as a metric name and a job, but then
-the alternations may select more. What a query brings along is told apart by `matching.py`.
+the alternations may select more. `matching.py` sorts out which of the answered series belong to which selector.
 """
 
 from collections import Counter, defaultdict

@@ -38,7 +38,7 @@ class SelectorError(ValueError):
 
 
 def parse_selector(text: str) -> Selector:
-    """The selector that a text such as ``http_requests_total{code=~"5.."}`` stands for.
+    """Parse a selector such as ``http_requests_total{code=~"5.."}``.
 
     Raises:
         SelectorError: the text is not a bare instant vector selector, or a regular expression in it is not RE2.

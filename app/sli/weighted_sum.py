@@ -11,7 +11,7 @@ from app.slo import Selector, Term, Weights
 
 
 class WeightedSum(ABC):
-    """An SLI of two terms: all events, and a part of them that tells good from bad.
+    """An SLI of two terms: all events, and a part of them that separates good from bad.
 
     Subclasses are frozen dataclasses with the fields *total*, *by* and one for the part.
     """
@@ -32,7 +32,7 @@ class WeightedSum(ABC):
 
     @property
     def part(self) -> Term:
-        """The term that tells good events from bad ones."""
+        """The term that separates good events from bad ones."""
         return self.terms[1]
 
     @property

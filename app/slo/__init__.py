@@ -1,6 +1,6 @@
 """The vocabulary of the domain: SLOs, SLIs, windows, severities, event counts.
 
-Plain frozen dataclasses without IO, imported by every other room; imports nothing of the project.
+Plain frozen dataclasses without IO, imported by every other package; imports nothing of the project.
 Start at `model.py`.
 """
 

@@ -12,7 +12,7 @@ SloId = NewType("SloId", str)
 Labels = tuple[tuple[str, str], ...]
 """Label names and values, sorted by name."""
 GroupKey = Labels
-"""The values of an SLO's `by` labels that one member of the group stands for; empty for an SLO without groups."""
+"""The values of an SLO's `by` labels that identify one member of the group; empty for an SLO without groups."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

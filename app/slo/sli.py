@@ -48,7 +48,7 @@ class Sli(Protocol):
 
     @property
     def by(self) -> tuple[str, ...]:
-        """The labels whose values tell the members of the group apart; empty without groups."""
+        """The labels whose values identify the members of the group; empty without groups."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -60,7 +60,7 @@ class Sli(Protocol):
 
     @property
     def part(self) -> Term:
-        """The term that tells good events from bad ones."""
+        """The term that separates good events from bad ones."""
 
     @property
     def key(self) -> str:

@@ -1,7 +1,7 @@
-"""HTML pages over the board: all SLOs, alerts in force and the worst first, and one SLO, where links in alerts lead.
+"""HTML pages over the board: all SLOs, active alerts and the worst first, and one SLO, where links in alerts lead.
 
 May import `app.status`, the core, and of `app.delivery` its words and links; needs neither script nor session. Start at
-`pages.py`; `views.py` turns a snapshot into what a template prints, `incidents.py` what is told of an alert in force.
+`pages.py`; `views.py` turns a snapshot into what a template prints, `incidents.py` shows an active alert.
 """
 
 from app.ui.pages import pages

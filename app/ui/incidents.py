@@ -30,9 +30,9 @@ class IncidentView:
     links: tuple[tuple[str, str], ...]
 
 
-def incidents(told: Iterable[Notification]) -> list[IncidentView]:
+def incidents(active: Iterable[Notification]) -> list[IncidentView]:
     """The active alerts, in the order given."""
-    return [_incident(notice) for notice in told]
+    return [_incident(notice) for notice in active]
 
 
 def _incident(notice: Notification) -> IncidentView:

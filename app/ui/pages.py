@@ -31,13 +31,13 @@ def pages(board: Board, *, prefix: str = "") -> APIRouter:
     @router.get("/")
     def all_slos(service: Annotated[str | None, Query()] = None) -> Response:
         chosen = [found for found in board.snapshots if service in {None, found.slo.service}]
-        told = [notice for notice in board.in_force if service in {None, notice.service}]
+        active = [notice for notice in board.in_force if service in {None, notice.service}]
         return _html(
             templates,
             "slos.html",
             service=service,
-            firing=len(told),
-            incidents=incidents(told[:MAX_INCIDENTS]),
+            firing=len(active),
+            incidents=incidents(active[:MAX_INCIDENTS]),
             blind=sum(views.is_blind(found) for found in chosen),
             counts=Counter(found.health for found in chosen),
             total=len(chosen),
@@ -49,22 +49,22 @@ def pages(board: Board, *, prefix: str = "") -> APIRouter:
         snapshot = board.find(SloId(id))
         if snapshot is None:
             members = [found for found in board.snapshots if found.slo.id == id]
-            told = [notice for notice in board.in_force if notice.slo == id]
+            active = [notice for notice in board.in_force if notice.slo == id]
             return _html(
                 templates,
                 "missing.html",
                 status=404,
                 id=id,
-                incidents=incidents(told),
+                incidents=incidents(active),
                 members=views.worst_first(members)[:MAX_ROWS],
             )
-        told_of = [board.told_of(snapshot, alert) for alert in snapshot.alerts]
+        sent_for = [board.told_of(snapshot, alert) for alert in snapshot.alerts]
         return _html(
             templates,
             "slo.html",
             slo=snapshot,
-            incidents=incidents(notice for notice in told_of if notice is not None),
-            alerts=views.alert_rows(snapshot, told_of),
+            incidents=incidents(notice for notice in sent_for if notice is not None),
+            alerts=views.alert_rows(snapshot, sent_for),
         )
 
     @router.get("/static/style.css")

@@ -39,7 +39,7 @@ class BurnView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertLine:
-    """What some alerts of an SLO do, and why they are held back or frozen; *kind* is for the eye."""
+    """The state of some alerts of an SLO, and why they are suppressed or frozen; *kind* selects the style."""
 
     words: str
     kind: str
@@ -48,7 +48,7 @@ class AlertLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRow:
-    """One alert of an SLO; *why* is what fires it, holds it back or keeps it from being judged."""
+    """One alert of an SLO; *why* is why it fires, is suppressed, muted or frozen."""
 
     severity: Severity
     words: str
@@ -149,8 +149,8 @@ def alert_lines(snapshot: Snapshot) -> list[AlertLine]:
     ]
 
 
-def alert_rows(snapshot: Snapshot, told: Sequence[Notification | None]) -> list[AlertRow]:
-    """Every alert of an SLO, with why it does what it does; *told* is what people are told of each."""
+def alert_rows(snapshot: Snapshot, sent: Sequence[Notification | None]) -> list[AlertRow]:
+    """Every alert of an SLO, with why it is in its state; *sent* is the notification of each, if there is one."""
     return [
         AlertRow(
             severity=alert.severity,
@@ -160,7 +160,7 @@ def alert_rows(snapshot: Snapshot, told: Sequence[Notification | None]) -> list[
             tier=alert.tier or "",
             why=alert.reason or _why(alert, notice),
         )
-        for alert, notice in zip(snapshot.alerts, told, strict=True)
+        for alert, notice in zip(snapshot.alerts, sent, strict=True)
     ]
 
 
@@ -178,10 +178,10 @@ def _words(alert: AlertView) -> str:
     return state_words(alert.state, reason=alert.reason, tier=alert.tier, cause=alert.cause)
 
 
-def _why(alert: AlertView, told: Notification | None) -> str:
+def _why(alert: AlertView, sent: Notification | None) -> str:
     if alert.state is AlertState.MUTED:
         return "muted by the page"
-    return "" if told is None else annotations(told)["summary"]
+    return "" if sent is None else annotations(sent)["summary"]
 
 
 def _badness(snapshot: Snapshot) -> tuple[int, float, str]:

@@ -16,7 +16,7 @@ class Document:
     at: Position
 
     def place(self, path: FieldPath, *, key: bool = False) -> Place:
-        """Where the value at *path* stands, or its key; the innermost value around it where it does not exist."""
+        """The position of the value at *path*, or of its key; of the innermost value around it if it does not exist."""
         _, (line, column) = locate(self.root, self.at, path, key=key)
         return Place(file=self.file, line=line, column=column)
 

@@ -20,7 +20,7 @@ _Models = tuple[type[BaseModel], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """What a kind of file may hold, and what to write where something else stands.
+    """The keys of a kind of file, and what to write instead of common mistakes.
 
     *model* is its root. *branches* are the names of the branches of unions, which pydantic puts into paths. *examples*
     has what to write for a missing key, *misplaced* where to write keys that people write elsewhere, or under the name

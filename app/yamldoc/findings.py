@@ -41,7 +41,7 @@ class FieldFinding:
 class Finding:
     """One thing to say about a document; *field* is empty where the file or its syntax is meant.
 
-    *code* is the same however it is worded, and empty for what nobody needs to tell apart.
+    *code* identifies the kind of finding for programs, independent of the wording; empty where none is needed.
     """
 
     file: Path
@@ -145,5 +145,5 @@ def _short(text: str) -> str:
 
 
 def _printable(text: str) -> str:
-    # What stands in a document must not write lines of its own into a log, or commands to a terminal.
+    # Text of a document must not add lines to a log, or send commands to a terminal.
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -1,4 +1,4 @@
-"""YAML and JSON text to plain trees that remember where every value stands.
+"""YAML and JSON text to plain trees with the position of every value.
 
 Built from libyaml's event stream rather than by its composer: the composer crashes on deep nesting, expands alias
 bombs, knows YAML 1.1's `off` and `1:30`, and drops duplicate keys silently.
@@ -14,7 +14,7 @@ from yaml.reader import Reader
 
 _DEEPEST = 40
 _MOST_ALIASED = 500_000
-"""Values that the aliases of one file may stand for, all together."""
+"""Most values that the aliases of one file may expand to, all together."""
 _MOST_VALUES = 500_000
 """Values that one file may hold: ten thousand SLOs hold half of them. Each takes some microseconds to read."""
 _MOST_MEMBERS = 20_000
@@ -107,7 +107,7 @@ def read_trees(text: str, report: Report) -> Iterator[tuple[Position, Node]]:
 def locate(
     root: Node, root_at: Position, path: tuple[str | int, ...], *, key: bool = False
 ) -> tuple[Node | None, Position]:
-    """The value at *path* and where it stands, or its key does.
+    """The value at *path* and its position, or that of its key.
 
     Where there is no such value: None, and the position of the innermost value around it.
     """
@@ -237,7 +237,7 @@ class _Builder:
         self.built += size
         self.aliased += size
         if self.aliased > _MOST_ALIASED:
-            problem = f"the aliases of this file stand for more than {_MOST_ALIASED} values"
+            problem = f"the aliases of this file expand to more than {_MOST_ALIASED} values"
             raise SyntaxProblemError(_position(event), problem, "write the values out, or split the file")
         return node
 

@@ -57,7 +57,7 @@ def test_deep_nesting_is_refused() -> None:
 
 def test_an_alias_bomb_is_refused() -> None:
     levels = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12))
-    assert "stand for more than 500000 values" in _refusal(f"a0: &a0 [x, x]\n{levels}").problem
+    assert "expand to more than 500000 values" in _refusal(f"a0: &a0 [x, x]\n{levels}").problem
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def _check_groups(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFin
         if label in slo.by[:i]:
             yield FieldFinding(path, f"{label} is given twice", "remove one of them")
         if label == "le":
-            yield FieldFinding(path, "le tells buckets apart, not SLOs", "remove it")
+            yield FieldFinding(path, "le identifies buckets, not SLOs", "remove it")
         elif _is_fixed(total, label):
             problem = f"{label} has one value only, since total asks for it"
             yield FieldFinding(path, problem, "remove it from by, or its matcher from total")

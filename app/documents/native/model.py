@@ -102,7 +102,7 @@ class AlertingModel(DocumentPart):
     annotations: Annotations = Field(default_factory=dict)
     """Annotations of every alert of the SLO, such as runbook_url and dashboard."""
     evidence: EvidenceLevel = 0.99
-    """How sure an alert must be that it is no chance, in percent; `off` fires like a Prometheus rule."""
+    """The confidence level that the burn is not random noise, in percent; `off` fires like a Prometheus rule."""
     min_bad_events: MinBadEvents = 2
     """The least number of bad events in the long window that an alert fires at."""
     no_data: Annotated[NoData, PlainValidator(read_no_data), WithJsonSchema({"enum": [str(one) for one in NoData]})] = (

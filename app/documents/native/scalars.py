@@ -76,7 +76,7 @@ def read_budget_share(value: Any) -> float:
     """The share of the error budget that a tier lets burn, in percent, as a ratio."""
     ratio = read_percent(value)
     if not 0 < ratio <= 1:
-        raise refuse(f"{value} is no share of the error budget", "write a percentage above 0 and up to 100: 2%")
+        raise refuse(f"{value} is not a share of the error budget", "write a percentage above 0 and up to 100: 2%")
     return float(ratio)
 
 
@@ -86,7 +86,9 @@ def read_evidence(value: Any) -> float | None:
         return None
     ratio = read_percent(value)
     if not _LEAST_LEVEL <= ratio < 1:
-        raise refuse(f"{value} is no level of evidence", "write a percentage from 50 to below 100, such as 99%, or off")
+        raise refuse(
+            f"{value} is not a confidence level", "write a percentage from 50 to below 100, such as 99%, or off"
+        )
     return float(ratio)
 
 
@@ -94,7 +96,7 @@ def read_min_bad_events(value: Any) -> int:
     """The least number of bad events that an alert fires at."""
     number = read_number(value)
     if number < 1 or number != int(number):
-        raise refuse(f"{value} is no number of events", "write a whole number of at least 1, such as 2")
+        raise refuse(f"{value} is not a number of events", "write a whole number of at least 1, such as 2")
     return int(number)
 
 
@@ -150,7 +152,7 @@ def read_no_data(value: Any) -> NoData:
     try:
         return NoData(text)
     except ValueError as error:
-        raise refuse(f"{text!r} is no policy", f"write one of {', '.join(NoData)}") from error
+        raise refuse(f"{text!r} is not a policy", f"write one of {', '.join(NoData)}") from error
 
 
 def read_time_zone(value: Any) -> str:
@@ -171,7 +173,7 @@ def read_calendar_unit(value: Any) -> CalendarUnit:
     try:
         return CalendarUnit(text)
     except ValueError as error:
-        raise refuse(f"{text!r} is no period of the calendar", "write week, month, quarter or year") from error
+        raise refuse(f"{text!r} is not a period of the calendar", "write week, month, quarter or year") from error
 
 
 def read_off(value: Any) -> None:

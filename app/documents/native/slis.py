@@ -1,4 +1,4 @@
-"""The kinds of SLIs in a native document: for each its keys, what makes it unusable, and the SLI that it stands for."""
+"""The kinds of SLIs in a native document: for each its keys, what makes it unusable, and the SLI that it describes."""
 
 from abc import abstractmethod
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a native document may hold, and what to write where something else stands."""
+"""The keys of a native document, and what to write instead of common mistakes."""
 
 from app.documents.native.model import BRANCHES, DocumentModel
 from app.yamldoc.explain import Structure
