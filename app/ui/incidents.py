@@ -78,7 +78,7 @@ def _facts(notice: Notification) -> Iterator[tuple[str, str]]:
 def _tier(notice: Notification) -> Iterator[tuple[str, str]]:
     if math.isnan(notice.burn_rate_long) or math.isnan(notice.burn_rate_short):
         if notice.tier:
-            yield "Burn-rate rule", notice.tier
+            yield "Cause", notice.tier
         return
     long, short, limit = (number(rate) for rate in (notice.burn_rate_long, notice.burn_rate_short, notice.factor))
     rates = f"burn rate {long}x in the last {notice.long}, {short}x in the last {notice.short}"

@@ -199,7 +199,7 @@ def test_what_is_not_known_of_an_alert_is_left_out() -> None:
 
     assert facts(blind) == {
         "Firing since": "2026-01-01 00:00 UTC, for 12m",
-        "Rule": "no data",
+        "Cause": "no data",
         "Incident": "5f2d",
     }
     assert facts(burning(budget_remaining=-0.2))["Error budget left"] == "none"
@@ -279,7 +279,7 @@ def test_that_nothing_fires_is_said_unless_it_is_not_known() -> None:
     frozen = a_snapshot(an_slo("search"), alerts=[alert(AlertState.FROZEN, reason=TOO_OLD)])
 
     assert '<p class="note">None.</p>' in client(a_snapshot()).get("/").text
-    assert "None. But the alerts of 1 SLO cannot be judged" in client(a_snapshot(), frozen).get("/").text
+    assert "None. The alerts of 1 SLO are frozen" in client(a_snapshot(), frozen).get("/").text
     assert "Active alerts" not in client().get("/").text
 
 
