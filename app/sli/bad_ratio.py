@@ -21,9 +21,8 @@ class BadRatio(WeightedSum):
     bad: Selector
     by: tuple[str, ...] = ()
 
-    @property
     @override
-    def terms(self) -> tuple[Term, Term]:
+    def _terms(self) -> tuple[Term, Term]:
         return (
             Term(events=Events.TOTAL, selector=self.total, weights=_TOTAL),
             Term(events=Events.BAD, selector=self.bad, weights=_BAD),

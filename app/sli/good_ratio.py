@@ -22,9 +22,8 @@ class GoodRatio(WeightedSum):
     good: Selector
     by: tuple[str, ...] = ()
 
-    @property
     @override
-    def terms(self) -> tuple[Term, Term]:
+    def _terms(self) -> tuple[Term, Term]:
         return (
             Term(events=Events.TOTAL, selector=self.total, weights=_TOTAL),
             Term(events=Events.GOOD, selector=self.good, weights=_GOOD),

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import blake2b
 
@@ -10,21 +11,30 @@ from app.promql.selector_text import render
 from app.slo import Selector, Term, Weights
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WeightedSum(ABC):
     """An SLI of two terms: all events, and a part of them that separates good from bad.
 
     Subclasses are frozen dataclasses with the fields *total*, *by* and one for the part.
     """
 
-    __slots__ = ()
-
     total: Selector
     by: tuple[str, ...]
+    # Made once: every new series is compared with the terms of every SLI that it may belong to.
+    terms: tuple[Term, Term] = field(init=False, repr=False, compare=False)
+    """The terms of the sum, that of all events first."""
 
-    @property
+    _both: Weights = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        total, part = self._terms()
+        both = Weights(total=total.weights.total + part.weights.total, bad=total.weights.bad + part.weights.bad)
+        object.__setattr__(self, "terms", (total, part))
+        object.__setattr__(self, "_both", both)
+
     @abstractmethod
-    def terms(self) -> tuple[Term, Term]:
-        """The terms of the sum, that of all events first."""
+    def _terms(self) -> tuple[Term, Term]:
+        """The terms by the fields of the kind."""
 
     @abstractmethod
     def error_ratio(self, window: timedelta) -> str:
@@ -57,10 +67,10 @@ class WeightedSum(ABC):
 
     def weights(self, labels: Mapping[str, str]) -> Weights | None:
         """The sum of the weights of the terms that select a series with these labels; None if none does."""
-        found = [term.weights for term in self.terms if matches(term.selector, labels)]
-        if not found:
-            return None
-        return Weights(total=sum(one.total for one in found), bad=sum(one.bad for one in found))
+        total, part = (matches(term.selector, labels) for term in self.terms)
+        if not part:
+            return self.terms[0].weights if total else None
+        return self._both if total else self.terms[1].weights
 
     def bad_share(self, part_share: float) -> float:
         """The share of bad events, where the events of the part are *part_share* of the total."""
