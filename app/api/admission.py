@@ -12,11 +12,16 @@ from app.api.problems import problem
 APART = frozenset({"/-/healthy", "/-/ready", "/metrics", "/api/v1/status/health"})
 """What supervisors ask: it costs little, and is answered however busy the rest is."""
 
+# More than the reader threads can compute, so that none of them idles while an answer is sent. What waits for longer
+# than 10 s would be answered after most clients have given up.
 _AT_ONCE = 8
 _WAITING = 200
 _PATIENCE_S = 10.0
+# The size in which uvicorn hands data to a socket; smaller pieces cost more calls.
 _PIECE_BYTES = 64 * 1024
+# More than this is held only by clients that do not read; without a bound they fill the memory.
 _MOST_UNSENT_BYTES = 128 * 1024 * 1024
+# Answers below it are sent whole: they are gone before they could be counted.
 _SMALL_BYTES = 256 * 1024
 
 

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 # The answers whose bytes stay the same from one evaluation to the next. Metrics change with every scrape.
 _TAGGED = ("application/json", "text/html")
 # What a 304 must not repeat: it has no body, and the client keeps the type of the one it has.
+# A 304 has no body, so what describes one is left out (RFC 9110, 15.4.5).
 _OF_THE_BODY = ("content-length", "content-type")
 
 

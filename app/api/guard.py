@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.problems import problem
 from app.api.responses import SECURITY_HEADERS
 
+# No operation reads a body; this bounds what a client can make the server hold.
 MAX_BODY_BYTES = 1 << 20
 
 

@@ -14,6 +14,7 @@ from app.api.ports import DeadLetterBox
 from app.api.problems import ProblemError
 from app.api.responses import JsonResponse, utc
 
+# The largest id that a database holds; a larger one would be an error of its driver.
 _MOST = 2**63 - 1
 
 

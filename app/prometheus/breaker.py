@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 
 from app.prometheus.errors import CircuitOpenError, TimedOutError, UnreachableError
 
+# A server that restarts within two seconds costs no slot: it takes five failures and two seconds to open. The probe
+# comes 4 s later, below the shortest evaluation interval, so that each slot probes once.
 _FAILURES = 5
 _PATIENCE_S = 2.0
 _COOL_DOWN_S = 4.0

@@ -33,7 +33,9 @@ from app.prometheus.send import ApiResponse, decompressed, send
 from app.prometheus.server_info import RuntimeInfo, ServerBuild, build_info, metric_types, runtime_info
 from app.prometheus.status_errors import error_of_status
 
+# A host that drops packets must not use up the whole deadline of an attempt; an unanswered SYN is repeated after 1 s.
 _CONNECT_S = 3.0
+# Decoding a larger body would block the event loop for longer than handing it to a thread costs.
 _DECODE_IN_THREAD = 1024 * 1024
 _OK = 200
 _METHOD_NOT_ALLOWED = 405

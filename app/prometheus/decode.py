@@ -19,7 +19,9 @@ from app.prometheus.errors import BadAnswerError, PartialDataError, UnsupportedR
 from app.prometheus.fast_samples import fast_samples
 from app.prometheus.matrix import Matrix
 
+# The keys of native histograms in a vector and in a matrix.
 _HISTOGRAMS = frozenset({"histogram", "histograms"})
+# Thanos sends one warning for each store that is down; there may be hundreds.
 _WARNINGS_SHOWN = 3
 
 # Exporters count in unsigned integers of 64 bits. One sample of 1e308 in the ledger would outweigh all others for good.

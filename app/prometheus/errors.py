@@ -20,6 +20,7 @@
 
 from enum import StrEnum
 
+# A query of 200 packed selectors has many thousand characters; the start identifies it in a log line.
 _QUERY_SHOWN = 300
 
 

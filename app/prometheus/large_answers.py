@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+# Two answers of the default limit of 32 MiB take some 600 MiB while they are decoded; a third would wait anyway, since
+# decoding holds the interpreter. Answers below 4 MiB are the rule and never wait.
 _LARGE_BYTES = 4 * 1024 * 1024
 _AT_ONCE = 2
 

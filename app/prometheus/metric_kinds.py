@@ -11,9 +11,11 @@ from app.promql.probe import changes, falls
 from app.slo import Selector
 
 _COUNTS = frozenset({"counter", "histogram", "summary"})
+# Fewer changes say nothing: a counter that restarted twice in a quiet night looks like a gauge.
 _LEAST_CHANGES = 5
 _MOST_RESTARTS = 0.05
 """Of its changes at most this share of a counter's are falls: a counter falls when its process restarts."""
+# A gauge falls about as often as it rises; a counter of a service that restarts every few minutes stays far below.
 _GAUGE_FALLS = 0.2
 
 

@@ -11,6 +11,7 @@ from app.prometheus.errors import BadAnswerError, TooLargeError, UnreachableErro
 from app.prometheus.large_answers import Turn
 from app.prometheus.translate import translated_errors
 
+# The offset that lets zlib expect the header of gzip instead of its own.
 _GZIP = 16 + zlib.MAX_WBITS
 _MIB = 1024 * 1024
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.slo import parse_duration
 
+# Types in metadata that mean that the target does not give one.
 _SAY_NOTHING = frozenset({"unknown", "untyped", ""})
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from app.slo import Matcher, MatchOp
 
+# Outside these bounds some clients write scientific notation.
 _SMALLEST_PLAIN = Decimal("0.001")
 _LARGEST_PLAIN = Decimal(1_000_000)
 

@@ -13,6 +13,7 @@ from typing import Any
 from app.promql.selector_text import quote
 from app.slo import BurnRateRule, Labels, RollingWindow, SeverityPolicy, Slo, format_duration
 
+# As Prometheus reads them from YAML.
 Rule = dict[str, Any]
 Group = dict[str, Any]
 

@@ -23,6 +23,7 @@ _WORDS_OF_PROMQL = re.compile(
     r"|min_of|max_of|smoothed|anchored|inf|nan",
     re.IGNORECASE,
 )
+# PromQL has Go's escapes: \uXXXX up to here, \UXXXXXXXX above.
 _ESCAPES_OF_FOUR_DIGITS_END = 0xFFFF
 _LONGEST = 8192
 """The parser recurses over nested expressions; a text this short cannot exhaust a thread's stack."""

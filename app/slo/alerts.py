@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from app.slo.durations import format_duration
 
+# Below one half a burn would be more likely noise than not, and an alert on it would be a coin toss.
 _LEAST_LEVEL = 0.5
 
 

@@ -21,6 +21,7 @@ _DURATION = re.compile(
     r"(?:(?P<m>\d{1,18})m)?(?:(?P<s>\d{1,18})s)?(?:(?P<ms>\d{1,18})ms)?",
     re.ASCII,
 )
+# Far above every window, and far below where a timedelta or a unix time in milliseconds overflows.
 _LONGEST_MS = 100 * 365 * 86_400_000
 
 

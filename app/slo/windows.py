@@ -19,12 +19,14 @@ class CalendarUnit(StrEnum):
     YEAR = "year"
 
 
+# Two hours more than the calendar says: a period may end after a change to winter time, in a zone that changes by two.
 _LONGEST = {
     CalendarUnit.WEEK: timedelta(days=7, hours=2),
     CalendarUnit.MONTH: timedelta(days=31, hours=2),
     CalendarUnit.QUARTER: timedelta(days=92, hours=2),
     CalendarUnit.YEAR: timedelta(days=366, hours=2),
 }
+# Factors are derived from round lengths, so that an alert does not change its threshold in February.
 _NOMINAL = {
     CalendarUnit.WEEK: timedelta(days=7),
     CalendarUnit.MONTH: timedelta(days=30),
