@@ -36,7 +36,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Rendered:
-    """The SLOs of one tick as text; the board swaps its tuple as a whole, so identity says whether it is current."""
+    """The SLOs of one evaluation as text, current for as long as the board has the same tuple of snapshots."""
 
     snapshots: tuple[Snapshot, ...]
     text: bytes
@@ -67,7 +67,7 @@ class _Compressed:
 
 
 class Exposition:
-    """Renders the board once per tick and format; own health is read at every scrape."""
+    """Renders the board once per evaluation and format; own health is read at every scrape."""
 
     def __init__(self, board: Board, instruments: Instruments) -> None:
         self._board = board

@@ -51,17 +51,17 @@ class Instruments:
         self._create_at_zero(known or LabelValues())
 
     def evaluated(self, seconds: float, at: datetime) -> None:
-        """A tick for the slot *at* has ended after *seconds*."""
+        """An evaluation of the slot *at* has ended after *seconds*."""
         self._evaluations.inc()
         self._evaluation_duration.observe(seconds)
         self._last_evaluation.set(at.timestamp())
 
     def evaluation_failed(self, reason: str) -> None:
-        """Something in a tick failed."""
+        """Something in an evaluation failed."""
         self._evaluation_failures.labels(reason).inc()
 
     def missed(self, slots: int) -> None:
-        """So many slots had no tick of their own; the ledger fills them."""
+        """So many slots were not evaluated; the ledger is filled later."""
         self._evaluations_missed.inc(slots)
 
     def backfill_progress(self, ratio: float) -> None:
@@ -110,16 +110,16 @@ class Instruments:
             self._reload_success_timestamp.set(at.timestamp())
 
     def _evaluation_instruments(self) -> None:
-        self._evaluations = self._counter("evaluations", "Ticks that ended.")
-        self._evaluation_failures = self._counter("evaluation_failures", "Failures in ticks.", "reason")
-        self._evaluations_missed = self._counter("evaluations_missed", "Slots without a tick of their own.")
+        self._evaluations = self._counter("evaluations", "Evaluations that ended.")
+        self._evaluation_failures = self._counter("evaluation_failures", "Failures in evaluations.", "reason")
+        self._evaluations_missed = self._counter("evaluations_missed", "Slots that were not evaluated.")
         self._evaluation_duration = Histogram(
             "sloburn_evaluation_duration_seconds",
-            "How long a tick took.",
+            "How long an evaluation took.",
             buckets=_DURATION_BUCKETS,
             registry=self.registry,
         )
-        self._last_evaluation = self._gauge("last_evaluation_timestamp_seconds", "Slot of the newest tick that ended.")
+        self._last_evaluation = self._gauge("last_evaluation_timestamp_seconds", "Slot of the newest evaluation.")
         self._backfill_progress = self._gauge("backfill_progress_ratio", "Counted share of the history that is wanted.")
         self._backfill_progress.set(1.0)
 

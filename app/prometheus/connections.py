@@ -12,7 +12,7 @@ from app.http import ResolvingTransport
 from app.prometheus.errors import TimedOutError
 
 _KEEP_ALIVE_S = 330.0
-"""Above the longest evaluation interval, so that a tick finds its connections open."""
+"""Above the longest evaluation interval, so that an evaluation finds its connections open."""
 
 
 class Connection(httpx.AsyncBaseTransport):

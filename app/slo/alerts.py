@@ -1,4 +1,4 @@
-"""What an SLO asks of its alerts: severities, rules of long and short windows, and how patient they are."""
+"""What an SLO asks of its alerts: severities, burn-rate rules, and how long they wait."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,17 +11,17 @@ _LEAST_LEVEL = 0.5
 
 
 class Severity(StrEnum):
-    """How urgent an alert is: a page wakes somebody, a ticket waits for the morning (SRE Workbook, chapter 5)."""
+    """How urgent an alert is: a page needs a human now, a ticket within days (SRE Workbook, chapter 5)."""
 
     PAGE = "page"
     TICKET = "ticket"
 
 
 class AlertState(StrEnum):
-    """What an alert does.
+    """The state of an alert.
 
-    *Muted* fires while a firing page of the same SLO, or a more urgent ticket, speaks for it; *suppressed* has a tier
-    that trips on too few bad events; *frozen* cannot be judged now, whether it fires or not.
+    *Muted* fires beside a firing page of the same SLO, or a more urgent ticket, and is not sent; *suppressed* has a
+    rule that trips on too few bad events; *frozen* cannot be judged now, whether it fires or not.
     """
 
     INACTIVE = "inactive"
@@ -83,7 +83,7 @@ class BudgetAlerts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurnRateRule:
-    """One pair of windows: it trips when the burn rates of both reach *factor*."""
+    """A long and a short window: the rule trips when the burn rates of both reach *factor*."""
 
     long: timedelta
     short: timedelta
@@ -95,16 +95,16 @@ class BurnRateRule:
 
     @property
     def name(self) -> str:
-        """The tier as people say it, such as ``1h/5m``."""
+        """The windows, such as ``1h/5m``; called *tier* in the API, in documents and in templates."""
         return f"{format_duration(self.long)}/{format_duration(self.short)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """How sure an alert must be that what it sees is no chance: at least *min_bad_events*, and unlikely at *level*.
+    """What rules out random noise: at least *min_bad_events*, and a burn at the confidence level *level*.
 
     Raises:
-        ValueError: the level is no probability of 0.5 or more below 1, or no bad event is asked for.
+        ValueError: the level is not in [0.5, 1), or *min_bad_events* is below 1.
     """
 
     level: float = 0.99
@@ -119,10 +119,10 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeverityPolicy:
-    """When one severity of an SLO fires, and what it says besides.
+    """When one severity of an SLO fires, and the labels and annotations of its alerts.
 
     *rules* are ordered by long window, the quickest first. *labels* and *annotations* come on top of the SLO's. Without
-    *evidence* the alert is the equal of a Prometheus rule: it fires as soon as a tier trips, and until none does. An
+    *evidence* the alert fires like a Prometheus rule: as soon as a rule trips, and until none does. An
     alert that fires while no events come is frozen, and resolved after *resolve_no_traffic_after*; None is never.
     """
 
