@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.prometheus.errors import CircuitOpenError, TimedOutError, UnreachableError
+from app.prometheus.errors import CircuitOpenError, PrometheusError, TimedOutError, UnreachableError
 
 # A server that restarts within two seconds costs no slot: it takes five failures and two seconds to open. The probe
 # comes 4 s later, below the shortest evaluation interval, so that each slot probes once.
@@ -58,7 +58,7 @@ class Breaker:
         except (UnreachableError, TimedOutError) as error:
             self._failed(error)
             raise
-        except Exception:
+        except PrometheusError:
             self._succeeded()
             raise
         else:

@@ -130,10 +130,9 @@ def burns(snapshot: Snapshot) -> list[BurnView]:
 
 def alert_kind(alert: AlertView) -> str:
     """What its badge looks like: one that fires looks so, be its data missing or not."""
-    words = _words(alert)
-    if words.startswith(AlertState.FIRING):
-        return str(AlertState.FIRING)
-    return str(alert.state)
+    # Only an alert that fires has a tier while it is frozen.
+    fires_frozen = alert.state == AlertState.FROZEN and alert.tier is not None
+    return str(AlertState.FIRING if fires_frozen else alert.state)
 
 
 def alert_lines(snapshot: Snapshot) -> list[AlertLine]:
