@@ -36,6 +36,7 @@ class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no ty
         return nodeid if nodeid.startswith(_WAITING) else nodeid.partition("::")[0]
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
     """Distribute tests as `_Scheduling` says, in the order of the collection."""
     config.option.loadscopereorder = False
