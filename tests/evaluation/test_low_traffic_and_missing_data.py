@@ -75,7 +75,7 @@ def test_a_single_failure_is_held_back_and_the_api_says_why(tmp_path: Path) -> N
             ]
         )
         assert reason.startswith("1 error in the last ")
-        assert reason.endswith(" are needed to tell a burn from chance")
+        assert reason.endswith(" are needed to rule out noise")
         assert ("page", "suppressed") in _deeds(running)
         assert ("page", "fired") not in _deeds(running)
 
