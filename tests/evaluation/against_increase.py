@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 from typing_extensions import override
@@ -126,6 +127,12 @@ class Outcome:
         return sorted({history for history, _ in self.differences})
 
     @property
+    def points(self) -> list[tuple[float, float]]:
+        """Our error and that of `increase()` in percentage points of the budget, without sign, of all comparisons."""
+        points = [each.points for each in (*self.live, *self.backfilled)]
+        return [(abs(ours), abs(increase)) for ours, increase in points]
+
+    @property
     def worse(self) -> list[Comparison]:
         """Comparisons that `increase()` wins, the histories with the fewest kinds first."""
         found = [each for each in (*self.live, *self.backfilled) if each.worse]
@@ -186,6 +193,12 @@ def compare(histories: Sequence[History], folder: Path, *, end: int, live_s: int
             _comparison(by_service[service], window, counted) for (service, window), counted in started.items()
         ],
     )
+
+
+def median_points(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """The median error in percentage points of the budget: ours, and that of `increase()`."""
+    ours, increase = zip(*points, strict=True)
+    return median(ours), median(increase)
 
 
 def _allowed(error: float, scrape: float) -> float:
@@ -284,4 +297,4 @@ def _until(samples: Samples, at: float) -> Samples:
     )
 
 
-__all__ = ["GRACE_S", "Comparison", "Counted", "Outcome", "compare"]
+__all__ = ["GRACE_S", "Comparison", "Counted", "Outcome", "compare", "median_points"]

@@ -1,6 +1,6 @@
 """The differential proof: counts random histories and prints every figure further from the truth than `increase()`.
 
-    python -m tests.evaluation.proof --seeds 0:2000 [--at-once 20] [--two-servers] [--live-only]
+    python -m tests.evaluation.proof --seeds 0:2000 [--at-once 20] [--two-servers]
 
 Each batch has a temporary database of its own; what is found is printed batch by batch, so that a run may be cut off.
 """
@@ -10,42 +10,14 @@ import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from statistics import median
 from tempfile import TemporaryDirectory
 
 import structlog
 
-from tests.evaluation.against_increase import GRACE_S, Outcome, compare
-from tests.support.histories import STEADY_VIEWS, History, random_history
+from tests.evaluation.against_increase import GRACE_S, compare, median_points
+from tests.support.histories import random_histories
 
 END = 1_800_000_000
-
-
-def random_histories(seeds: Sequence[int], *, two_servers: bool = False) -> list[History]:
-    """The histories of some seeds; with *two_servers*, of the kinds that both see alike."""
-    return [
-        random_history(
-            seed,
-            service=f"service-{seed}",
-            end=END + GRACE_S,
-            kinds=(STEADY_VIEWS[seed % len(STEADY_VIEWS)],) if two_servers else None,
-            two_servers=two_servers,
-        )
-        for seed in seeds
-    ]
-
-
-def points(outcome: Outcome) -> list[tuple[float, float]]:
-    """The errors of the budget in percentage points, over all windows of all histories: ours, and of `increase()`."""
-    return [
-        (abs(ours), abs(increase)) for each in (*outcome.live, *outcome.backfilled) for ours, increase in [each.points]
-    ]
-
-
-def median_points(of: Sequence[tuple[float, float]]) -> tuple[float, float]:
-    """The median error in percentage points of the budget: ours, and that of `increase()`."""
-    ours, increase = zip(*of, strict=True)
-    return median(ours), median(increase)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -60,10 +32,11 @@ def main(arguments: Sequence[str]) -> int:
     found: list[tuple[float, float]] = []
     worse = differing = 0
     for first in range(0, len(seeds), options.at_once):
-        histories = random_histories(seeds[first : first + options.at_once], two_servers=options.two_servers)
+        at_once = seeds[first : first + options.at_once]
+        histories = random_histories(at_once, end=END + GRACE_S, two_servers=options.two_servers)
         with TemporaryDirectory() as folder:
             outcome = compare(histories, Path(folder), end=END)
-        found += points(outcome)
+        found += outcome.points
         worse += len({each.history.seed for each in outcome.worse})
         differing += len(outcome.differing)
         for line in (*map(str, outcome.worse), *(f"differs: {name}" for name in outcome.differing)):

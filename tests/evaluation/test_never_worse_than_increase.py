@@ -5,12 +5,11 @@
 """
 
 from pathlib import Path
-from statistics import median
 
 import pytest
 
-from tests.evaluation.against_increase import GRACE_S, Outcome, compare
-from tests.support.histories import NAMED, STEADY_VIEWS, History, random_history
+from tests.evaluation.against_increase import GRACE_S, compare, median_points
+from tests.support.histories import NAMED, STEADY_VIEWS, random_histories
 from tests.support.soak import IS_SOAK, SOAK
 
 END = 1_800_000_000
@@ -27,12 +26,11 @@ TYPICAL_SHARE = 0.1
 @pytest.mark.parametrize("first", SEEDS[::AT_ONCE])
 def test_random_histories(tmp_path: Path, first: int) -> None:
     """Live and from history alone, in every window; nearly all are the same by both, to the event."""
-    seeds = SEEDS[first : first + AT_ONCE]
-    histories = [random_history(seed, service=f"service-{seed}", end=END + GRACE_S) for seed in seeds]
+    histories = random_histories(SEEDS[first : first + AT_ONCE], end=END + GRACE_S)
     outcome = compare(histories, tmp_path, end=END)
     assert list(map(str, outcome.worse)) == []
     assert len(outcome.differing) <= DIFFERING * len(histories), outcome.differing
-    ours, increase = median_points(outcome)
+    ours, increase = median_points(outcome.points)
     assert ours <= TYPICAL_SHARE * increase
 
 
@@ -47,17 +45,5 @@ def test_what_was_reported(tmp_path: Path) -> None:
 def test_two_servers_behind_one_balancer(tmp_path: Path, round_: int) -> None:
     """Each question is answered by one of two servers whose scrapes are seconds apart."""
     many = 2 * len(STEADY_VIEWS)
-    seeds = range(round_ * many, (round_ + 1) * many)
-    histories = [seen_by_two(seed) for seed in seeds]
+    histories = random_histories(range(round_ * many, (round_ + 1) * many), end=END + GRACE_S, two_servers=True)
     assert list(map(str, compare(histories, tmp_path, end=END).worse)) == []
-
-
-def seen_by_two(seed: int) -> History:
-    kind = STEADY_VIEWS[seed % len(STEADY_VIEWS)]
-    return random_history(seed, service=f"service-{seed}", end=END + GRACE_S, kinds=(kind,), two_servers=True)
-
-
-def median_points(outcome: Outcome) -> tuple[float, float]:
-    """The median errors of the budget in percentage points, over all windows of all histories: ours, `increase()`'s."""
-    points = [each.points for each in (*outcome.live, *outcome.backfilled)]
-    return median(abs(ours) for ours, _ in points), median(abs(increase) for _, increase in points)

@@ -6,9 +6,6 @@ import numpy as np
 
 from app.ledger import (
     LOOKBACK_S,
-    PACE_GRID_S,
-    Birth,
-    FirstSighting,
     Increments,
     LastSamples,
     Registry,
@@ -18,12 +15,11 @@ from app.ledger import (
     decide,
     decide_births,
     fingerprint,
-    join,
-    join_births,
     stand,
 )
 from app.slo import Weights
 from app.slo.arrays import Floats
+from tests.support.counting import count_backwards
 
 Labels = Mapping[str, str]
 Points = tuple[Floats, Floats]
@@ -67,26 +63,9 @@ class History:
 
     def backwards(self, since: float, until: float, *, chunk_s: float = 10_800.0) -> tuple[float, float]:
         """Total and bad events in (since, until], counted from the end to the beginning."""
-        registry = self._registry
-        heads: tuple[FirstSighting, ...] = ()
-        births: tuple[Birth, ...] = ()
-        parts: list[Increments] = []
-        end = until
-        while until > since:
-            begin = max(since, until - chunk_s)
-            samples = self._between(begin - LOOKBACK_S, until + LOOKBACK_S)
-            stood = stand(samples, registry, until=begin, within_s=PACE_GRID_S)
-            counted = count(samples.after(begin), stood, registry, until=until)
-            met, heads = join(heads, counted.cursor, registry)
-            known, births = join_births(births, counted.cursor, registry)
-            heads += counted.heads
-            births += tuple(birth for birth in counted.births if not birth.settled)
-            settled = [birth for birth in counted.births if birth.settled]
-            parts += [counted.increments, met, known, decide_births(settled, registry)]
-            until = begin
-        parts += [decide(heads, registry), decide_births(births, registry)]
-        self.counted = Increments.joined([*parts, Increments.of(())])
-        return self.events(since, end)
+        edges = [since, *np.arange(until, since, -chunk_s)[::-1].tolist()]
+        self.counted = Increments.joined([count_backwards(self._between, self._registry, edges), Increments.of(())])
+        return self.events(since, until)
 
     def events(self, since: float, until: float) -> tuple[float, float]:
         """Total and bad events in (since, until] of what was counted last; those of holes are spread over them."""

@@ -10,20 +10,15 @@ from hypothesis import strategies as st
 
 from app.ledger import (
     LOOKBACK_S,
-    PACE_GRID_S,
-    Birth,
-    FirstSighting,
     Increments,
     LastSamples,
     Samples,
     count,
     decide,
     decide_births,
-    join,
-    join_births,
-    stand,
 )
 from tests.ledger.counters import Scraped, lives
+from tests.support.counting import count_backwards
 
 SEEDS = st.integers(0, 2**32)
 END = 60 * 30.0 + 30.0
@@ -58,25 +53,6 @@ def live(scraped: Scraped, cuts: Sequence[float], *, hindsight: float = LOOKBACK
     return Increments.joined(parts)
 
 
-def backwards(scraped: Scraped, cuts: Sequence[float]) -> Increments:
-    """Counted stretch by stretch, the newest first, heads joined with what is older."""
-    registry = scraped.registry
-    pending: tuple[FirstSighting, ...] = ()
-    births: tuple[Birth, ...] = ()
-    parts = []
-    for since, until in reversed(list(itertools.pairwise(cuts))):
-        samples = scraped.between(since - LOOKBACK_S, until + LOOKBACK_S)
-        stood = stand(samples, registry, until=since, within_s=PACE_GRID_S)
-        counted = count(samples.after(since), stood, registry, until=until)
-        met, pending = join(pending, counted.cursor, registry)
-        known, births = join_births(births, counted.cursor, registry)
-        pending += counted.heads
-        births += tuple(birth for birth in counted.births if not birth.settled)
-        settled = [birth for birth in counted.births if birth.settled]
-        parts += [counted.increments, met, known, decide_births(settled, registry)]
-    return Increments.joined([*parts, decide(pending, registry), decide_births(births, registry)])
-
-
 @given(SEEDS, st.integers(1, 3))
 @example(975, 2)  # a restart behind traffic that stood still, then a hole in which the old level is passed
 def test_counts_are_those_of_counting_by_eye(seed: int, targets: int) -> None:
@@ -108,7 +84,7 @@ def test_cutting_time_into_chunks_changes_nothing(seed: int, cuts: list[int]) ->
 def test_history_counted_backwards_equals_what_was_counted_live(seed: int, cuts: list[int]) -> None:
     scraped = lives(seed)
     slots = [-1.0, *np.arange(30.0, END + 30, 30).tolist()]
-    past = backwards(scraped, [-1.0, *(cut * 300.0 for cut in sorted(cuts)), END])
+    past = count_backwards(scraped.between, scraped.registry, [-1.0, *(cut * 300.0 for cut in sorted(cuts)), END])
     assert table(past) == pytest.approx(table(live(scraped, slots)))
 
 

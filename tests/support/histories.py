@@ -617,6 +617,20 @@ def random_history(
     )
 
 
+def random_histories(seeds: Sequence[int], *, end: int, two_servers: bool = False) -> list[History]:
+    """The histories of some seeds, each of a service of its own; with *two_servers*, of kinds that both see alike."""
+    return [
+        random_history(
+            seed,
+            service=f"service-{seed}",
+            end=end,
+            kinds=(STEADY_VIEWS[seed % len(STEADY_VIEWS)],) if two_servers else None,
+            two_servers=two_servers,
+        )
+        for seed in seeds
+    ]
+
+
 def fill(draft: Draft) -> None:
     """Make the series and the truth of a draft's trace."""
     if draft.layout is None:
