@@ -118,7 +118,7 @@ class Falls:
         levels = dict(zip(counters[value < before].tolist(), before[value < before].tolist(), strict=True))
         followed = around.followed_pace(target, at, levels)
         restarted = around.process_began(target, float(steps.since[fall]), at)
-        if not restarted and is_other_server(last_steps, before=before, value=value):
+        if not restarted and is_other_server(last_steps, before=before, value=value, gap_s=gap_s):
             verdict = judge_other_server(before=before, value=value)
         else:
             verdict = judge_fall(

@@ -82,14 +82,16 @@ def pace_of_fall(*, long: Floats, steps: LastSteps, before: Floats, value: Float
     return pace
 
 
-def is_other_server(steps: LastSteps, *, before: Floats, value: Floats) -> bool:
+def is_other_server(steps: LastSteps, *, before: Floats, value: Floats, gap_s: Floats) -> bool:
     """Whether a scrape shows the level that its counters had before their last step: two servers answer by turns.
 
-    However fast the steps between two levels look, no large counter is counted from zero to where it was by chance.
+    However fast the steps between two levels look, no large counter is counted from zero to where it was by chance;
+    unless the step before the last did just that: a young process that restarts has the same value again.
     """
+    counted_before = steps.level <= PROOF_PACES * np.nan_to_num(steps.earlier) * gap_s
     slack = np.maximum(SLACK_EVENTS, NEAR_RATIO * steps.level)
     same = (value >= steps.level - NEAR_EVENTS) & (value <= steps.level + slack)
-    return bool((same & (value < before) & (value > UNKNOWN_EVENTS)).any())
+    return bool((same & ~counted_before & (value < before) & (value > UNKNOWN_EVENTS)).any())
 
 
 def judge_scrape(
