@@ -84,6 +84,26 @@ def test_series_that_are_copies_are_said_and_counted_once(tmp_path: Path) -> Non
         assert running.board.snapshots[0].total == pytest.approx(10 * 2700, rel=0.02)
 
 
+@pytest.mark.parametrize("begins", [END - 5400, END - 900], ids=["backfill", "live"])
+def test_copies_under_a_label_of_no_list_are_a_problem(tmp_path: Path, begins: float) -> None:
+    """A second server scrapes a quarter of a minute after the first, seen in history or while slots are evaluated."""
+    first, second = (np.arange(END - 7200 + phase, END, 30) for phase in (5.0, 19.0))
+    second = second[second > begins]
+    source = MemorySource(
+        [
+            series("200", times, np.floor(5_000_000 + 10 * (times - END)), vantage=vantage)
+            for times, vantage in ((first, "one"), (second, "two"))
+        ]
+    )
+    with running_over(source, tmp_path) as running:
+        running.run(END - 1800, END - 1200)
+        running.backfill(END - 1200)
+        assert (ProblemCode.DUPLICATE_SERIES in problems(running)) is (begins < END - 1800)
+        running.run(END - 1200, END)
+        assert ProblemCode.DUPLICATE_SERIES in problems(running)
+        assert running.board.snapshots[0].total == pytest.approx(10 * 7200, rel=0.02)
+
+
 def test_errors_that_vanish_while_their_target_goes_on_resolve_nothing(tmp_path: Path) -> None:
     """Their alert goes on until they return; they are counted on then."""
     times = np.arange(END - 7200 + 5.0, END, 30)
