@@ -272,3 +272,17 @@ def test_restarts_in_place_count_at_once_at_every_scrape_interval(scrape_s: floa
     unseen = pods * scrape_s / 2
     assert total == pytest.approx(11 * (30 * scrape_s * pods - unseen), abs=scrape_s * pods)
     assert bad == pytest.approx(30 * scrape_s * pods - unseen, abs=0.1 * scrape_s * pods)
+
+
+def test_errors_that_begin_again_after_their_series_expired_count() -> None:
+    """Twenty-five bursts, each within one scrape; an exporter forgets the series five minutes later."""
+    times = grid(0, DAY / 3)
+    place, number = np.arange(len(times)) % 38, np.arange(len(times)) // 38
+    errors = 100.0 - 2 * number
+    there = place < 11
+    found = counts(
+        History([series("200", times, growing(times, 5_000_000, 10)), series("500", times[there], errors[there])])
+    )
+    bursts = 100.0 - 2 * np.arange(1, 25)
+    for way, (_, bad) in found.items():
+        assert bad == pytest.approx(bursts.sum(), abs=100), way

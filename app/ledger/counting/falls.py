@@ -30,7 +30,7 @@ from app.ledger.counting.verdicts import (
     pace_of_fall,
 )
 from app.ledger.runs import LOOKBACK_S
-from app.slo.arrays import Floats, Ints
+from app.slo.arrays import Bools, Floats, Ints
 
 _CEILING_S = 3600.0
 """How long the higher level is remembered once the lower one is counted from."""
@@ -108,6 +108,12 @@ class Falls:
             value=value,
             gap_s=gap_s,
         )
+        expired = self._expired(target, begin, steps.since[members])
+        if expired.any():
+            # It begins again, as a new series does, since the last scrape of its target.
+            new_pace = around.target_pace(target, begin)
+            pace = np.where(expired, np.nan if new_pace is None else new_pace, pace)
+            gap_s = np.where(expired, begin - around.seen_before(target, begin), gap_s)
         # A counter that wraps around went on: it is no evidence of a restart.
         wrapped = (value < before) & has_wrapped(before, value, gap_s=gap_s, pace=pace)
         before = np.where(wrapped, before - WRAP, before)
@@ -148,20 +154,26 @@ class Falls:
             dip = Dip(
                 high=float(before[place]),
                 at=float(steps.since[index]) if reset else when,
-                gap_s=float(gap_s[place]),
+                gap_s=when - float(steps.since[index]),
                 low=0.0 if reset else low,
                 newest=low,
                 counted=reset,
                 expires_s=when + LOOKBACK_S if reset else np.inf,
                 pace=max(float(known[place]), together),
                 own_pace=float(known[place]),
-                alone=verdict.alone,
+                alone=verdict.alone and not expired[place],
                 moved_at=when,
             )
             if not reset:
                 steps.count_from(index, value[place])
                 self._found.dipped.append((of, when))
             self._go_on(of, dip, index + 1, last)
+
+    def _expired(self, target: int, begin: float, since: Floats) -> Bools:
+        """Which counters of a scrape at *begin*, last seen at *since*, were missing while their target went on."""
+        seen = self._around.seen_before(target, begin)
+        expired: Bools = (since < seen) & (begin - since > LOOKBACK_S)
+        return expired
 
     def _restart(self, target: int, at: float, there: Ints) -> None:
         """A whole target restarted: its counters that are not *there* begin from zero when they are seen again."""
