@@ -278,7 +278,7 @@ def test_errors_that_begin_again_after_their_series_expired_count() -> None:
     """Twenty-five bursts, each within one scrape; an exporter forgets the series five minutes later."""
     times = grid(0, DAY / 3)
     place, number = np.arange(len(times)) % 38, np.arange(len(times)) // 38
-    errors = 100.0 - 2 * number
+    errors: Floats = (100 - 2 * number).astype(np.float64)
     there = place < 11
     found = counts(
         History([series("200", times, growing(times, 5_000_000, 10)), series("500", times[there], errors[there])])
