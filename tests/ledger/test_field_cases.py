@@ -157,6 +157,18 @@ def test_a_counter_that_wraps_is_no_restart_of_others() -> None:
     assert found.final(600, 10_200) == found.backwards(600, 10_200) == (96_010, 10)
 
 
+def test_errors_that_return_under_another_label_are_not_new() -> None:
+    """Their label changed while they were expired: they have the value that they had half an hour before."""
+    times = grid(0, 10_800)
+    before, after = times[times < 3600], times[times > 5400]
+    bad = [
+        series("500", before, np.minimum(growing(before, 0, 0.02), 36)),
+        series("503", after, np.full(len(after), 36.0)),
+    ]
+    found = counts(History([series("200", times, growing(times, 5000, 10)), *bad]), since=2400, until=10_200)
+    assert [bad for _, bad in found.values()] == [0, 0, 0]
+
+
 @pytest.mark.parametrize("order", ["by chance", "in turn"])
 def test_two_servers_behind_one_balancer_are_not_thousands_of_restarts(order: str) -> None:
     """A level that is lower than before is another server: what one of them counts is counted."""

@@ -14,6 +14,8 @@ from app.ledger.counting.last_samples import LastSamples
 from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape, is_new
 from app.ledger.counting.steps import Surroundings, fastest, last_steps, steadiest
 from app.ledger.counting.verdicts import (
+    NEAR_EVENTS,
+    SLACK_EVENTS,
     is_birth_plausible,
     is_growth_plausible,
     judge_fall,
@@ -102,7 +104,11 @@ def find_births(
                     since=float(times[earlier - 1]) if earlier else float(cursor.target[target]),
                     at=at,
                     value=value,
-                    worth=0.0 if unlinked or not _is_new_series(around, index, target) else value,
+                    worth=0.0
+                    if unlinked
+                    or _has_value_of_ended(around, index, target, restarts, registry)
+                    or not _is_new_series(around, index, target)
+                    else value,
                     settled=bool(
                         not np.isnan(around.steps.raw[index])
                         or not np.isnan(cursor.time[counter])
@@ -123,6 +129,44 @@ def _is_new_series(around: Surroundings, index: int, target: int) -> bool:
         return True
     restarted = around.process_began(target, since, at)
     return _scrape(around, target, at).may_count(value, restarted=restarted)
+
+
+def _has_value_of_ended(
+    around: Surroundings, index: int, target: int, restarts: Sequence[float], registry: Registry
+) -> bool:
+    """Whether a first value is that of a series of the target that ended and differs in one label.
+
+    A label that changes while an error series is expired leaves no other trace. Should the value be met by chance, the
+    answer is that of `increase()`.
+    """
+    samples, arrays, cursor = around.steps.samples, around.arrays, around.cursor
+    counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
+    labels = registry.labels_of(counter)
+    if labels is None or value <= SLACK_EVENTS:
+        return False
+    since = around.seen_before(target, at - _SAME_SCRAPE_S)
+    if around.starts.series_began(int(arrays.keys[counter, 0]), since, at):
+        return False
+    for other in around.counters(target).tolist():
+        theirs = registry.labels_of(other)
+        if other == counter or theirs is None or arrays.bad[other] != arrays.bad[counter]:
+            continue
+        first, last = around.span(other)
+        newest = first + int(np.searchsorted(samples.time[first:last], at)) - 1
+        known = newest >= first
+        seen, ended_at = (
+            (float(samples.time[newest]), float(samples.value[newest]))
+            if known
+            else (float(cursor.time[other]), float(cursor.value[other]))
+        )
+        if (
+            at - seen > LOOKBACK_S
+            and SLACK_EVENTS < ended_at <= value <= ended_at + NEAR_EVENTS
+            and len({name for name, _ in set(labels) ^ set(theirs)}) == 1
+            and not any(seen < restart <= at for restart in (*restarts, float(cursor.restarted[target])))
+        ):
+            return True
+    return False
 
 
 def join(
