@@ -23,6 +23,7 @@ from app.ledger.counting.verdicts import (
     is_back,
     is_correction,
     is_growth_plausible,
+    is_near,
     is_other_server,
     is_reset_proven,
     judge_fall,
@@ -35,6 +36,8 @@ from app.slo.arrays import Bools, Floats, Ints
 _CEILING_S = 3600.0
 """How long the higher level is remembered once the lower one is counted from."""
 _AT_ONCE_S = 1e-3
+_MISSED_SCRAPES = 2.5
+"""A counter that was seen so many scrapes ago was missing in two: a single one may have failed in part."""
 _SAME_SCRAPE_S = 60.0
 """Series of one scrape with timestamps of their own lie no further apart."""
 
@@ -108,7 +111,7 @@ class Falls:
             value=value,
             gap_s=gap_s,
         )
-        expired = self._expired(target, begin, steps.since[members])
+        expired = self._expired(target, begin, since=steps.since[members], before=before, value=value)
         if expired.any():
             # It begins again, as a new series does, since the last scrape of its target.
             new_pace = around.target_pace(target, begin)
@@ -169,10 +172,14 @@ class Falls:
                 self._found.dipped.append((of, when))
             self._go_on(of, dip, index + 1, last)
 
-    def _expired(self, target: int, begin: float, since: Floats) -> Bools:
-        """Which counters of a scrape at *begin*, last seen at *since*, were missing while their target went on."""
+    def _expired(self, target: int, begin: float, *, since: Floats, before: Floats, value: Floats) -> Bools:
+        """Which counters of a scrape at *begin*, last seen at *since*, were missing while their target went on.
+
+        One that was missing for a few scrapes only, and comes back with nearly its old value, is a copy that lags.
+        """
         seen = self._around.seen_before(target, begin)
-        expired: Bools = (since < seen) & (begin - since > LOOKBACK_S)
+        missed_some = (begin - since > _MISSED_SCRAPES * (begin - seen)) & ~is_near(before, value)
+        expired: Bools = (since < seen) & (missed_some | (begin - since > LOOKBACK_S))
         return expired
 
     def _restart(self, target: int, at: float, there: Ints) -> None:

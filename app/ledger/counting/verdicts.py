@@ -160,7 +160,7 @@ def judge_idle_scrape(*, before: Floats, value: Floats) -> ScrapeVerdict:
     for `increase()`, falls count the new value, unless they are so small that a second copy was read.
     """
     fell = value < before
-    dip = fell & _is_near(before, value)
+    dip = fell & is_near(before, value)
     return ScrapeVerdict(reset=fell & ~dip, dip=dip, whole=False, alone=False)
 
 
@@ -170,7 +170,8 @@ def judge_other_server(*, before: Floats, value: Floats) -> ScrapeVerdict:
     return ScrapeVerdict(reset=np.zeros(len(value), dtype=bool), dip=dip, whole=False, alone=False)
 
 
-def _is_near(before: Floats, value: Floats) -> Bools:
+def is_near(before: Floats, value: Floats) -> Bools:
+    """Which counters fell so little that a second copy of them was read; shapes (counters,)."""
     near: Bools = (before - value <= np.maximum(NEAR_EVENTS, NEAR_RATIO * before)) & (before > SLACK_EVENTS)
     return near
 
@@ -181,7 +182,7 @@ def _plausible_reset(
     """Whether the values of counters that fell can have been counted from zero since the last sample."""
     fell, own = value < before, PROOF_PACES * np.nan_to_num(pace) * gap_s
     known = ~np.isnan(pace)
-    near = _is_near(before, value)
+    near = is_near(before, value)
     # Those that fell together may have restarted together, and errors may come at the pace of requests.
     together = float(np.nansum(pace[fell]))
     bound = RESET_PACES * max(together, followed_pace or 0.0) * gap_s + SLACK_EVENTS
