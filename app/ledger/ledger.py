@@ -396,11 +396,29 @@ class Ledger:
         details = None if tier is self.fine else self.details
         filled_s = self.watermark(rows)
         if coarser is None or not (end_s - start_s > _LONG_CELLS * coarser.width_s).all():
-            return tier.sums(rows, start_s, end_s, filled_s=filled_s, details=details)
+            sums = tier.sums(rows, start_s, end_s, filled_s=filled_s, details=details)
+            return sums if tier is self.fine else self._up_to_watermark(tier, sums, rows, end_s, filled_s)
         edge_s = np.ceil(start_s / coarser.width_s) * coarser.width_s
         near = tier.sums(rows, start_s, edge_s, filled_s=filled_s, details=details)
         far = coarser.sums(rows, edge_s, end_s, filled_s=filled_s)
+        far = self._up_to_watermark(coarser, far, rows, end_s, filled_s)
         return Sums(total=near.total + far.total, bad=near.bad + far.bad, measured_s=near.measured_s + far.measured_s)
+
+    def _up_to_watermark(self, tier: Resolution, sums: Sums, rows: Ints, end_s: Floats, watermark_s: Floats) -> Sums:
+        """Take what was counted behind the watermark from sums whose newest cell is as wide as *tier*'s.
+
+        Events may be counted in a slot that is not measured yet, such as behind a server whose samples lag. The newest
+        wide cell holds them too, but a figure *as of* the watermark must not.
+        """
+        behind = (watermark_s < self.newest_s) & (end_s >= watermark_s)
+        if not behind.any():
+            return sums
+        until_s = np.minimum(np.ceil(end_s[behind] / tier.width_s) * tier.width_s, self.newest_s)
+        later = self.fine.sums(rows[behind], watermark_s[behind], until_s)
+        total, bad = sums.total.copy(), sums.bad.copy()
+        total[behind] -= later.total
+        bad[behind] -= later.bad
+        return Sums(total=total, bad=bad, measured_s=sums.measured_s)
 
     def _coverage(self, rows: Ints, start_s: Floats, end_s: Floats, sums: Sums) -> Floats:
         """Measured share of the time since birth; of the whole window while older history is still to be counted."""

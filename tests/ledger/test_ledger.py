@@ -192,3 +192,16 @@ def test_other_bytes_are_refused(data: bytes, cut: int) -> None:
     for bytes_ in (data, pack_cells(cells, cells, cells)[:cut]):
         with pytest.raises(ValueError, match="not packed"):
             unpack_cells(bytes_)
+
+
+def test_a_window_up_to_the_watermark_leaves_out_what_is_counted_behind_it() -> None:
+    """The newest cell of 15 minutes also holds slots that are not measured yet, of a server whose samples lag."""
+    ledger = a_ledger()
+    ledger.record(increments([Step(0, float(slot), slot + 1.0, 10, 1) for slot in range(80)]), Stage.PROVISIONAL)
+    ledger.record(without_measuring([Step(0, 84.0, 85.0, 50, 5)]), Stage.PROVISIONAL)
+    rows = np.array([0])
+    as_of = ledger.watermark(rows)
+    assert as_of == START + 80 * INTERVAL
+    for reach_s in (HOUR, 24 * HOUR, 3 * 24 * HOUR):
+        sums = ledger.sums(rows, as_of - reach_s, as_of)
+        assert (sums.total.item(), sums.bad.item()) == (800.0, 80.0)
