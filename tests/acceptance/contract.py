@@ -151,6 +151,7 @@ ALERTS = _object(
             slo=_TEXT,
             severity=_SEVERITY,
             kind=_TEXT,
+            cause=_TEXT,
             incident=_or_null(_TEXT),
             tier=_or_null(_TEXT),
             reason=_or_null(_TEXT),

@@ -88,7 +88,7 @@ def _leads_to_its_incident(running: Stack, page: dict[str, Any]) -> None:
     assert page["incident_spent"] > 0
     assert page["url"] == "https://slo.example/burn/slos/checkout-availability"
     site = running.get("/slos/checkout-availability")
-    for words in (page["summary"], page["incident"], "Spent by this incident"):
+    for words in (page["summary"], page["incident"], "Budget spent"):
         assert words in site.raise_for_status().text
 
 
