@@ -71,8 +71,8 @@ def is_new(evidence: FirstScrape, *, unseen_s: float) -> bool:
         patience_s = PATIENCE_SCRAPES * evidence.scrape_s + (0.0 if first_of_row else unseen_s)
         if evidence.served_s is not None and evidence.served_s <= LATE_S and not first_of_row:
             patience_s = max(patience_s, PATIENCE_SCRAPES * evidence.served_s)
-        # Errors have a pace of their own: a process that is old by its errors is old. Not so behind an outage, in which an
-        # incident may have begun and ended.
+        # Errors have a pace of their own: a process that is old by its errors is old. Not so behind an outage, in which
+        # an incident may have begun and ended.
         bad_noise = FIRST_NOISE_EVENTS if first_of_row else START_ERRORS
         bad_pace = max(evidence.bad_followed_by, PACE_EVENTS) / evidence.followed_for_s
         return evidence.value <= max(noise + pace * patience_s, 0.0 if first_of_row else evidence.row_events) and (
