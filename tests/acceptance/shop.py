@@ -5,11 +5,8 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 
-from typing_extensions import override
-
+from tests.support.metrics_page import serving_page
 from tests.support.traces import EventCounts
 
 
@@ -83,31 +80,5 @@ class Shop:
 def serving_shop(names: Sequence[str]) -> Iterator[Shop]:
     """A shop that answers scrapes at its `url`."""
     shop = Shop(names)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(shop))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    shop.url = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
+    with serving_page(lambda: shop.page().encode()) as shop.url:
         yield shop
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def _handler(shop: Shop) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = shop.page().encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        @override
-        def log_message(self, format: str, *args: Any) -> None:
-            """Stay silent."""
-
-    return Handler

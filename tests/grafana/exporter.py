@@ -1,18 +1,15 @@
 """An exporter with made-up SLOs behind the real exposition: what Prometheus scrapes before any service runs."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
-
-from typing_extensions import override
+from itertools import count
 
 from app.metrics import BuildInfo, Exposition, Instruments
 from app.slo import AlertState, Severity
 from app.status import AlertView, Board, Snapshot
+from tests.support.metrics_page import serving_page
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
 
@@ -48,38 +45,14 @@ def instruments() -> Instruments:
 def exporter() -> Iterator[str]:
     """The URL of the metrics page; its events go on at every scrape."""
     board, own = Board(), instruments()
-    handler = _handler(board, own)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/metrics"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-
-def _handler(board: Board, own: Instruments) -> type[BaseHTTPRequestHandler]:
     exposition = Exposition(board, own)
+    scrapes = count(1)
 
-    class Handler(BaseHTTPRequestHandler):
-        scrapes = 0
+    def page() -> bytes:
+        scrape = next(scrapes)
+        own.evaluated(0.2, datetime.now(UTC))
+        board.publish([replace(each, good_ever=each.good_ever + 100 * scrape) for each in snapshots()])
+        return exposition.render().body
 
-        def do_GET(self) -> None:
-            type(self).scrapes += 1
-            own.evaluated(0.2, datetime.now(UTC))
-            board.publish([replace(each, good_ever=each.good_ever + 100 * self.scrapes) for each in snapshots()])
-            body = exposition.render().body
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        @override
-        def log_message(self, format: str, *args: Any) -> None:
-            """Stay silent."""
-
-    return Handler
+    with serving_page(page) as url:
+        yield f"{url}/metrics"
