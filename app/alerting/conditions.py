@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from app.alerting.alert import Alert, Transition, TransitionKind
 from app.alerting.evidence import BudgetCounts
 from app.alerting.lifecycle import retire, step_condition
-from app.alerting.notification import Notification, NotificationStatus
+from app.alerting.notification import Notification, firing_notification
 from app.slo import BudgetAlerts, Cause, Evidence, GroupKey, Severity, Slo, SloId, format_duration
 
 ALERTNAMES = {
@@ -225,29 +225,16 @@ def compose_condition(
     Raises:
         ValueError: the alert does not fire.
     """
-    if not alert.firing or alert.since is None or alert.incident is None:
-        raise ValueError(f"the alert {alert.key} does not fire")
-    notice = Notification(
-        status=NotificationStatus.FIRING,
-        slo=alert.slo,
-        severity=alert.severity,
-        incident=alert.incident,
-        alertname=ALERTNAMES[condition.cause],
-        service=slo.service,
-        name=slo.name,
-        objective=slo.objective,
-        window=str(slo.window),
-        period_seconds=slo.window.period(at).total_seconds(),
-        starts_at=alert.since,
-        at=at,
+    notice = firing_notification(
+        alert,
+        slo=slo,
         group=group,
-        labels=tuple(sorted({**dict(slo.labels), **dict(group)}.items())),
+        at=at,
+        alertname=ALERTNAMES[condition.cause],
         annotations=slo.alerting.annotations,
         tier=condition.name,
-        cause=condition.cause,
-        condition=condition.says,
-        slo_description=slo.description,
     )
+    notice = replace(notice, cause=condition.cause, condition=condition.says)
     return (
         notice
         if condition.cause is Cause.NO_DATA

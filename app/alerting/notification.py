@@ -105,6 +105,45 @@ class IncidentErrors:
     spent: float = _NAN
 
 
+def firing_notification(
+    alert: Alert,
+    *,
+    slo: Slo,
+    group: GroupKey,
+    at: datetime,
+    alertname: str,
+    labels: Labels = (),
+    annotations: Labels,
+    tier: str,
+) -> Notification:
+    """What the notification of a firing alert has whatever its cause; *labels* come beside the SLO's and the group's.
+
+    Raises:
+        ValueError: the alert does not fire.
+    """
+    if not alert.firing or alert.since is None or alert.incident is None:
+        raise ValueError(f"the alert {alert.key} does not fire")
+    return Notification(
+        status=NotificationStatus.FIRING,
+        slo=alert.slo,
+        severity=alert.severity,
+        incident=alert.incident,
+        alertname=alertname,
+        service=slo.service,
+        name=slo.name,
+        objective=slo.objective,
+        window=str(slo.window),
+        period_seconds=slo.window.period(at).total_seconds(),
+        starts_at=alert.since,
+        at=at,
+        group=group,
+        labels=_merged(slo.labels, group, labels),
+        annotations=annotations,
+        tier=tier,
+        slo_description=slo.description,
+    )
+
+
 def compose(
     alert: Alert,
     reading: Reading,
@@ -125,30 +164,23 @@ def compose(
     Raises:
         ValueError: the alert does not fire.
     """
-    if not alert.firing or alert.since is None or alert.incident is None:
-        raise ValueError(f"the alert {alert.key} does not fire")
+    notice = firing_notification(
+        alert,
+        slo=slo,
+        group=group,
+        at=at,
+        alertname=slo.alerting.name,
+        labels=policy.labels,
+        annotations=_merged(slo.alerting.annotations, policy.annotations),
+        tier=alert.tier or "",
+    )
     if alert.frozen is not None and last is not None:
         return replace(last.redescribed(slo, group, policy), stale=alert.frozen)
     rule, measured = _tripped(alert, reading, policy.rules)
     same_incident = last if last is not None and last.incident == alert.incident else None
     errors = errors or _errors_of(same_incident)
-    return Notification(
-        status=NotificationStatus.FIRING,
-        slo=alert.slo,
-        severity=alert.severity,
-        incident=alert.incident,
-        alertname=slo.alerting.name,
-        service=slo.service,
-        name=slo.name,
-        objective=slo.objective,
-        window=str(slo.window),
-        period_seconds=slo.window.period(at).total_seconds(),
-        starts_at=alert.since,
-        at=at,
-        group=group,
-        labels=_merged(slo.labels, group, policy.labels),
-        annotations=_merged(slo.alerting.annotations, policy.annotations),
-        tier=alert.tier or "",
+    return replace(
+        notice,
         long=format_duration(rule.long) if rule else "",
         short=format_duration(rule.short) if rule else "",
         factor=rule.factor if rule else _NAN,
@@ -159,7 +191,6 @@ def compose(
         bad=measured.bad,
         stale=_COUNTS_AS_BAD if alert.tier == NO_DATA_RULE else alert.frozen,
         top_contributors=same_incident.top_contributors if same_incident is not None else "",
-        slo_description=slo.description,
         exhausted_at=exhausted_at,
         first_bad_at=errors.first_bad_at,
         last_bad_at=errors.last_bad_at,
