@@ -18,6 +18,7 @@ from app.ledger.counting.verdicts import (
     NEAR_EVENTS,
     UNKNOWN_EVENTS,
     WRAP,
+    ScrapeVerdict,
     has_returned,
     has_wrapped,
     is_back,
@@ -93,11 +94,7 @@ class Falls:
         steps, around = self._steps, self._around
         counter, at = int(steps.samples.counter[fall]), float(steps.samples.time[fall])
         target = int(around.arrays.target[counter])
-        # Nearer to it than to the scrapes before and after.
-        apart_s = at - float(steps.since[fall])
-        if fall + 1 < len(steps.since) and steps.samples.counter[fall + 1] == counter:
-            apart_s = min(apart_s, float(steps.samples.time[fall + 1]) - at)
-        scrape = around.near(target, at, min(0.49 * apart_s, _SAME_SCRAPE_S))
+        scrape = self._scrape_of(fall)
         members = scrape[~self._judged[scrape] & ~steps.born[scrape]]
         begin = float(steps.samples.time[members].min())
         counters = steps.samples.counter[members]
@@ -146,10 +143,27 @@ class Falls:
             resets = members[verdict.reset]
             steps.since[resets] = np.fmax(steps.since[resets], around.seen_before(target, begin))
             self._restart(target, at, steps.samples.counter[scrape])
+        self._note_falls(members, before=before, value=value, pace=pace, verdict=verdict, expired=expired)
+
+    def _scrape_of(self, fall: int) -> Ints:
+        """The samples of the target's scrape in which a counter fell: nearer to it than to those before and after."""
+        steps = self._steps
+        counter, at = int(steps.samples.counter[fall]), float(steps.samples.time[fall])
+        apart_s = at - float(steps.since[fall])
+        if fall + 1 < len(steps.since) and steps.samples.counter[fall + 1] == counter:
+            apart_s = min(apart_s, float(steps.samples.time[fall + 1]) - at)
+        target = int(self._around.arrays.target[counter])
+        return self._around.near(target, at, min(0.49 * apart_s, _SAME_SCRAPE_S))
+
+    def _note_falls(
+        self, members: Ints, *, before: Floats, value: Floats, pace: Floats, verdict: ScrapeVerdict, expired: Bools
+    ) -> None:
+        """Follow each counter that fell among *members* at its lower level; shapes (members,)."""
+        steps, around = self._steps, self._around
         known = np.nan_to_num(pace)
         together = float(known[value < before].sum())
         for place in np.flatnonzero(value < before).tolist():
-            index, of = int(members[place]), int(counters[place])
+            index, of = int(members[place]), int(steps.samples.counter[members[place]])
             _, last = around.span(of)
             when, low, reset = float(steps.samples.time[index]), float(value[place]), bool(verdict.reset[place])
             if when > self._until:
