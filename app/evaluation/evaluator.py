@@ -1,7 +1,7 @@
 """The evaluator: one tick after another, and between them a piece of history.
 
 A tick asks Prometheus, counts, computes, steps the alerts and commits, in this order; whatever fails is said and made
-up for by a later tick. Ticks and backfill take turns at the ledger_writer, never at Prometheus.
+up for by a later tick. Ticks and backfill take turns at the ledger, never at Prometheus.
 """
 
 import asyncio

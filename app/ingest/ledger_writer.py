@@ -62,7 +62,7 @@ class LedgerWriter:
         self._united = 0
         self.ended_series = EndedSeries()
         self.history_s = np.inf if history is None else history.total_seconds()
-        self._watch_of = {tracked.key: tracked for tracked in tracked_slis}
+        self._tracked_of = {tracked.key: tracked for tracked in tracked_slis}
 
     def start(self, tracked_slis: Iterable[TrackedSli], *, at_s: float) -> None:
         """Begin to count SLIs: what is before *at_s* is history, to be counted back to the horizon."""
@@ -265,10 +265,10 @@ class LedgerWriter:
         births: list[Birth] = []
         heads: list[FirstSighting] = []
         for birth in counted.births:
-            tracked = self._watch_of[self.ledger.registry.rows[birth.row].sli]
+            tracked = self._tracked_of[self.ledger.registry.rows[birth.row].sli]
             (births if tracked.backfilled or birth.settled else tracked.pending_births).append(birth)
         for head in counted.heads:
-            tracked = self._watch_of[self.ledger.registry.rows[head.row].sli]
+            tracked = self._tracked_of[self.ledger.registry.rows[head.row].sli]
             (heads if tracked.backfilled else tracked.pending).append(head)
         return births, heads
 
