@@ -9,8 +9,8 @@ import numpy as np
 
 from app.alerting import shortest_windows_s, with_windows_of_at_least
 from app.documents import COUNTER_NAME, LoadResult, unlike_a_counter
-from app.ingest.matched_series import SeriesSeen, own_matchers, why_none_matches
-from app.ingest.metric_inspection import refusal_of
+from app.ingest.queries.metric_inspection import refusal_of
+from app.ingest.series.matched_series import SeriesSeen, own_matchers, why_none_matches
 from app.prometheus import Matrix, MetricKind, PrometheusClient, kind_of, partial_data
 from app.promql import probe
 from app.promql.metric_names import BUCKET, NAME, looks_like_counter, name_of

@@ -1,14 +1,14 @@
-"""The evaluation: plan, ask, count, compute, step alerts and commit, once per slot.
+"""The evaluation: plan, query, count, compute, step alerts and commit, once per slot.
 
-May import ingest, status, metrics, prometheus, store, spec, clock and the core. Start at `evaluator.py`. Asking and
-counting are `app.ingest`; then `figures.py`, `judging.py` and `conditions.py` (alerts), `top_contributors.py` (which
-label values the errors share), `incidents.py` (what they have spent), `views.py` (snapshots), `writing.py`,
-`pending_writes.py` and `ledger_store.py` (what is stored). `sparing.py`: one SLO's failure stops no other.
+May import ingest, status, metrics, prometheus, store and the core. Start at `evaluator.py`. Querying and counting are
+`app.ingest`; then `figures/` (the figures and problems of each SLO), `judging/` (its alerts), `top_contributors.py`
+(the label values with most bad events) and `saving/` (what one transaction writes). `history.py` computes the past of
+one SLO for readers.
 """
 
-from app.evaluation.budget_record import RECORDED_EVERY_S
 from app.evaluation.evaluator import EvaluationTiming, Evaluator
 from app.evaluation.history import Past, points
+from app.evaluation.saving.budget_record import RECORDED_EVERY_S
 from app.ingest.ports import EvaluationInstruments, Source
 
 __all__ = ["RECORDED_EVERY_S", "EvaluationInstruments", "EvaluationTiming", "Evaluator", "Past", "Source", "points"]

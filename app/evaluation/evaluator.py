@@ -12,9 +12,12 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from app.alerting import Notification, Routing, Transition, shortest_windows_s
-from app.evaluation.figures import Figures, compute
+from app.evaluation.figures.figures import Figures, compute
+from app.evaluation.figures.members import Member, members_of
+from app.evaluation.figures.snapshots import snapshots
 from app.evaluation.history import Past
-from app.evaluation.judging import (
+from app.evaluation.judging.fault_isolation import Sparing
+from app.evaluation.judging.judge import (
     AlertsBySlo,
     Judgement,
     NotificationsByKey,
@@ -22,24 +25,21 @@ from app.evaluation.judging import (
     burning_members,
     judge_all,
 )
-from app.evaluation.ledger_store import LedgerStore
-from app.evaluation.members import Member, members_of
-from app.evaluation.since_resolved import since_resolved
-from app.evaluation.sparing import Sparing
+from app.evaluation.judging.since_resolved import since_resolved
+from app.evaluation.saving.ledger_store import LedgerStore
+from app.evaluation.saving.writer import Writer
 from app.evaluation.top_contributors import Inquiries, inquiries
-from app.evaluation.views import snapshots
-from app.evaluation.writing import Writer
-from app.ingest import slot_queries
-from app.ingest.backfill import Backfill
-from app.ingest.late_samples import look_back
-from app.ingest.ledger_writer import LedgerWriter
-from app.ingest.metric_inspection import Inspection
+from app.ingest.counting import slot_queries
+from app.ingest.counting.late_samples import look_back
+from app.ingest.counting.ledger_writer import LedgerWriter
+from app.ingest.counting.start_times import StartTimes
+from app.ingest.history.backfill import Backfill
+from app.ingest.history.window_edges import WindowEdges
 from app.ingest.ports import EvaluationInstruments, Source
-from app.ingest.query_batcher import QueryBatcher
-from app.ingest.query_health import QueryHealth
-from app.ingest.start_times import StartTimes
-from app.ingest.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
-from app.ingest.window_edges import WindowEdges
+from app.ingest.queries.metric_inspection import Inspection
+from app.ingest.queries.query_batcher import QueryBatcher
+from app.ingest.queries.query_health import QueryHealth
+from app.ingest.series.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
 from app.ledger import Samples
 from app.prometheus import MetricSource
 from app.slo import Slo, SloId

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from app.budget import budget, burn_rate, sli
-from app.evaluation.budget_record import RECORDED_EVERY_S
+from app.evaluation.saving.budget_record import RECORDED_EVERY_S
 from app.ledger import COARSE_WIDTH_S, LOOKBACK_S, RowPast
 from app.slo import RollingWindow, Slo
 from app.slo.arrays import Bools, Floats

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import combinations
 
 from app.alerting import Notification, NotificationStatus
-from app.evaluation.members import Member
+from app.evaluation.figures.members import Member
 from app.ingest.ports import Source
 from app.prometheus import Matrix, PrometheusError
 from app.promql.samples import increases

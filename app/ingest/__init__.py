@@ -1,8 +1,8 @@
-"""From Prometheus to the ledger: slot queries, backfill, window edges, late samples and query health.
+"""From Prometheus to the ledger, one instance for each data source.
 
-May import prometheus, promql and the ledger. Live counting: `slot_queries.py` (what to ask for one slot),
-`query_batcher.py` (many SLIs in few queries), `series_index.py` (which SLIs a series belongs to), `ledger_writer.py`.
-History: `backfill.py`, `history_reader.py`, `inexact_cells.py`, `window_edges.py`. Failed queries: `query_health.py`.
+May import prometheus, promql and the ledger. Start at `counting/` (the newest slot); `history/` counts the past, both
+by way of `queries/` (many SLIs in few queries) and `series/` (which SLIs a series belongs to, and how far each SLI is
+counted).
 """
 
 from app.ingest.ports import EvaluationInstruments, Source

@@ -27,7 +27,7 @@ from app.store.schema import metadata
 from app.store.upsert import upsert
 
 STATE_FORMAT = 1
-"""Raised whenever the layout of a binary column changes; `app/evaluation/state_records.py` has the layouts."""
+"""Raised whenever the layout of a binary column changes; `app/evaluation/saving/state_records.py` has the layouts."""
 
 # Times are unix seconds. Binary columns are records of a fixed layout, each of one member, series, cell and so on.
 sli_state = Table(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from app.ingest.buckets import HistogramPairs
+from app.ingest.series.buckets import HistogramPairs
 from app.ledger import Samples
 
 

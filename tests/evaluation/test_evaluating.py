@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.evaluation import points
-from app.ingest.tracked_slis import MOST_GROUPS
+from app.ingest.series.tracked_slis import MOST_GROUPS
 from app.prometheus import BadQueryError
 from app.slo import AlertState, RollingWindow, Severity
 from app.status import DataState

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from app.ingest.ledger_writer import LedgerWriter
-from app.ingest.series_index import SeriesIndex
-from app.ingest.tracked_slis import MOST_GROUPS, TrackedSli, tracked_slis_of
+from app.ingest.counting.ledger_writer import LedgerWriter
+from app.ingest.series.series_index import SeriesIndex
+from app.ingest.series.tracked_slis import MOST_GROUPS, TrackedSli, tracked_slis_of
 from app.prometheus import Matrix
 from app.promql.selector_text import parse_selector
 from app.sli import BadRatio
@@ -75,7 +75,7 @@ FEW = 20
 
 @pytest.fixture
 def _few_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.ingest.tracked_slis.MOST_GROUPS", FEW)
+    monkeypatch.setattr("app.ingest.series.tracked_slis.MOST_GROUPS", FEW)
 
 
 def routes(first: int, last: int, span: tuple[float, float]) -> list[Series]:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from typing_extensions import override
 
-from app.ingest.metric_inspection import Inspection
-from app.ingest.tracked_slis import TrackedSli, tracked_slis_of
+from app.ingest.queries.metric_inspection import Inspection
+from app.ingest.series.tracked_slis import TrackedSli, tracked_slis_of
 from app.prometheus import Matrix, MetricSource, UnreachableError
 from app.status import DataState, ProblemCode
 from tests.evaluation.memory import MemorySource

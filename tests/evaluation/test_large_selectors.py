@@ -11,8 +11,8 @@ import numpy as np
 from typing_extensions import override
 
 from app.clock import SystemClock
-from app.ingest.slot_queries import _longest_read_s
-from app.ingest.tracked_slis import tracked_slis_of
+from app.ingest.counting.slot_queries import _longest_read_s
+from app.ingest.series.tracked_slis import tracked_slis_of
 from app.prometheus import HttpConfig, Limits, Matrix, TooLargeError, open_client
 from app.promql.matching import matches
 from app.promql.selector_text import parse_selector

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.evaluation.moments import bad_slots
+from app.evaluation.judging.slots_with_errors import bad_slots
 from tests.evaluation.test_since_resolved import NOW_S, a_ledger
 
 HOUR_S = 3600

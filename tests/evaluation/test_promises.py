@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.ingest.tracked_slis import tracked_slis_of
+from app.ingest.series.tracked_slis import tracked_slis_of
 from app.status import HealthState
 from app.store.outbox import enqueue, mark_done, waiting
 from tests.evaluation.memory import MemorySource

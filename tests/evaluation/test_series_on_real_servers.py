@@ -10,7 +10,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.ingest.tracked_slis import MOST_GROUPS
+from app.ingest.series.tracked_slis import MOST_GROUPS
 from tests.evaluation.memory import Series
 from tests.evaluation.plain import availability, counter, document, requests, slos
 from tests.evaluation.running import Running

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from app.alerting import Alert, default_policies
-from app.evaluation.members import Member, members_of
-from app.evaluation.since_resolved import since_resolved
-from app.ingest.tracked_slis import tracked_slis_of
+from app.evaluation.figures.members import Member, members_of
+from app.evaluation.judging.since_resolved import since_resolved
+from app.ingest.series.tracked_slis import tracked_slis_of
 from app.ledger import Increments, Ledger, RowKey, Stage
 from app.promql.selector_text import parse_selector
 from app.sli import BadRatio

@@ -6,7 +6,7 @@ from math import inf, nan
 import numpy as np
 import pytest
 
-from app.evaluation import state_records as records
+from app.evaluation.saving import state_records as records
 from app.ledger import Birth, CounterKey, Dip, FirstScrape, FirstSighting, LastSamples, LastSeen, Ledger, RowKey
 from app.slo import Weights
 

@@ -1,0 +1,149 @@
+"""From the ledger to figures: every window of every member, computed as columns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from app.budget import (
+    STANDARD_WINDOWS,
+    BudgetFigures,
+    RecentEvents,
+    budget,
+    burn_rate,
+    exhaustion_s,
+    present_burn_rate,
+    sli,
+)
+from app.evaluation.figures.members import Member
+from app.ledger import Ledger
+from app.slo.arrays import Bools, Floats, Ints
+
+HOUR = timedelta(hours=1)
+_RECENT = (HOUR, timedelta(minutes=30), timedelta(minutes=5))
+"""The windows whose events tell how long a budget lasts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowFigures:
+    """One window of all members, shape (members,): events, SLI and coverage as ratios, burn rate.
+
+    *excess* is as in `app.ledger.WindowSums`.
+    """
+
+    total: Floats
+    bad: Floats
+    excess: Floats
+    sli: Floats
+    burn_rate: Floats
+    coverage: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """Everything that is computed in a tick, shape (members,); unix seconds, NaN where a member has no data yet.
+
+    *as_of_s* ends the newest measured slot, *data_since_s* is the first sample of the SLI; *start_s* and *period_s* are
+    the SLO window's, *window_read* says whether its history has been read back to its start, as far as it is wanted;
+    *exhausted_in_s* is how long the budget lasts, 0 if none is left, NaN if it lasts the window.
+    *dipped_s*, *copied_s* and *ended_s* are as in `app.ledger.Ledger`.
+    """
+
+    as_of_s: Floats
+    data_since_s: Floats
+    start_s: Floats
+    period_s: Floats
+    window_read: Bools
+    slo_window: WindowFigures
+    windows: dict[timedelta, WindowFigures]
+    budget: BudgetFigures
+    exhausted_in_s: Floats
+    good_ever: Floats
+    bad_ever: Floats
+    dipped_s: Floats
+    copied_s: Floats
+    ended_s: Floats
+
+
+def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
+    """The figures of all members as the ledger stands; members without a row, and of refused SLIs, get NaN."""
+    rows = np.array([_row(member) for member in members], dtype=np.int64)
+    there = rows >= 0
+    as_of = np.full(len(members), np.nan)
+    as_of[there] = ledger.watermark(rows[there])
+    data_since = np.full(len(members), np.nan)
+    data_since[there] = ledger.birth_s[rows[there]]
+    error_budget = np.array([member.slo.error_budget for member in members])
+    bounds = [_bounds(member, at) for member, at in zip(members, as_of.tolist(), strict=True)]
+    start_s = np.array([bound[0] for bound in bounds])
+    period_s = np.array([bound[1] for bound in bounds])
+    slo_window = _window(ledger, rows, start_s, as_of, error_budget)
+    lengths = sorted(
+        {*STANDARD_WINDOWS, *(length for needed in {member.needed for member in members} for length in needed)}
+    )
+    windows = {length: _window(ledger, rows, as_of - length.total_seconds(), as_of, error_budget) for length in lengths}
+    figures = budget(slo_window.bad, slo_window.total, error_budget=error_budget)
+    hour, half_hour, five_minutes = (RecentEvents(windows[length].bad, windows[length].total) for length in _RECENT)
+    present = present_burn_rate(hour, half_hour, five_minutes, error_budget=error_budget)
+    good_ever, bad_ever = np.zeros(len(members)), np.zeros(len(members))
+    good_ever[there], bad_ever[there] = ledger.ever(rows[there])
+    dipped_s, copied_s, ended_s = (np.full(len(members), np.nan) for _ in range(3))
+    for column, of_row in ((dipped_s, ledger.dipped_s), (copied_s, ledger.copied_s), (ended_s, ledger.ended_s)):
+        column[there] = of_row[rows[there]]
+    return Figures(
+        as_of_s=as_of,
+        data_since_s=data_since,
+        start_s=start_s,
+        period_s=period_s,
+        window_read=_window_read(members, ledger, rows, start_s),
+        slo_window=slo_window,
+        windows=windows,
+        budget=figures,
+        exhausted_in_s=exhaustion_s(figures.remaining, present, window_s=period_s),
+        good_ever=good_ever,
+        bad_ever=bad_ever,
+        dipped_s=dipped_s,
+        copied_s=copied_s,
+        ended_s=ended_s,
+    )
+
+
+def _row(member: Member) -> int:
+    return -1 if member.row is None or member.tracked.refusal is not None else member.row
+
+
+def _window_read(members: Sequence[Member], ledger: Ledger, rows: Ints, start_s: Floats) -> Bools:
+    read = np.zeros(len(members), dtype=bool)
+    there = rows >= 0
+    read[there] = ledger.complete_from_s[rows[there]] <= start_s[there]
+    # Where less history than a window is wanted, all of it is all there will be.
+    for index in np.flatnonzero(~read).tolist():
+        read[index] = members[index].tracked.backfilled
+    for index, member in enumerate(members):
+        if member.tracked.partial_history is not None:
+            read[index] = start_s[index] >= member.tracked.complete_from_s
+    return read
+
+
+def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:
+    """Start and length of a member's SLO window, in seconds."""
+    if np.isnan(as_of_s):
+        return np.nan, member.slo.window.nominal.total_seconds()
+    at = datetime.fromtimestamp(as_of_s, UTC)
+    return member.slo.window.bounds(at)[0].timestamp(), member.slo.window.period(at).total_seconds()
+
+
+def _window(ledger: Ledger, rows: Ints, start_s: Floats, end_s: Floats, error_budget: Floats) -> WindowFigures:
+    known = (rows >= 0) & ~np.isnan(end_s)
+    total, bad, coverage, excess = (np.zeros(len(rows)) for _ in range(4))
+    sums = ledger.sums(rows[known], start_s[known], end_s[known])
+    total[known], bad[known], coverage[known], excess[known] = sums.total, sums.bad, sums.coverage, sums.excess
+    return WindowFigures(
+        total=total,
+        bad=bad,
+        excess=excess,
+        sli=sli(bad, total),
+        burn_rate=burn_rate(bad, total, error_budget=error_budget),
+        coverage=coverage,
+    )

@@ -1,0 +1,336 @@
+"""What is wrong with the data of a member, as codes and sentences: the one place where an SLO's problems are gathered.
+
+A further problem is a code in `app.status.problems`, a function here, and a line in docs/http.md.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+
+from app.evaluation.figures.figures import HOUR, Figures, WindowFigures
+from app.evaluation.figures.members import Member
+from app.ingest.series.tracked_slis import MOST_GROUPS, TrackedSli
+from app.promql.metric_names import BUCKET
+from app.promql.selector_text import quote, render
+from app.slo import Events
+from app.slo.arrays import Floats
+from app.status import Problem, ProblemCode, ProblemLevel, most_serious_first
+
+_UNJUDGEABLE = frozenset({ProblemCode.GOOD_EXCEEDS_TOTAL, ProblemCode.BUCKET_MISSING})
+"""As errors: what is counted then says nothing about the service."""
+_LATELY_S = 660.0
+"""Two scrapes, five minutes apart, with something to spare."""
+_NOISE_EVENTS = 5.0
+"""By so many events good and total, scraped apart, may differ without being wrong..."""
+_LATELY_SHARE = 0.1
+"""...and by this share of an hour's: a scrape interval of 5 minutes at its end is known of one of them only."""
+_WINDOW_SHARE = 0.01
+_MOSTLY_BAD = 0.9
+"""No outage makes such a share of a day bad before it is noticed; good and bad that are swapped do."""
+_LONG_S = 6 * 3600.0
+_FEW_EVENTS = 20.0
+_HOUR_S = 3600.0
+_DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contradiction:
+    """A part of the total that is larger than the total: *part* is good or bad, of so many events in *window*."""
+
+    part: str
+    window: str
+    events: float
+    total: float
+
+
+class Counters(NamedTuple):
+    """When counters of a member last dipped, were copied, or since when one is missing; unix seconds, NaN is never."""
+
+    dipped_s: float
+    copied_s: float
+    ended_s: float
+
+
+def contradictions(figures: Figures) -> list[Contradiction | None]:
+    """Of each member, whether its good or bad events exceed the total by more than scrapes can explain."""
+    found: list[Contradiction | None] = [None] * len(figures.as_of_s)
+    for window, share, name in (
+        (figures.windows[HOUR], _LATELY_SHARE, "the last hour"),
+        (figures.slo_window, _WINDOW_SHARE, "the SLO window"),
+    ):
+        for index in np.flatnonzero(np.abs(window.excess) > _NOISE_EVENTS + share * _counted(window)).tolist():
+            found[index] = _contradiction(window, index, name)
+    return found
+
+
+def hides_errors(figures: Figures) -> list[bool]:
+    """Of each member, whether good events exceed the total in any window, so that none of them shows its errors."""
+    hidden = np.zeros(len(figures.as_of_s), dtype=bool)
+    for window in (*figures.windows.values(), figures.slo_window):
+        hidden |= -window.excess > _NOISE_EVENTS + _LATELY_SHARE * window.total
+    return hidden.tolist()
+
+
+def long_bad_shares(figures: Figures) -> list[float]:
+    """Of each member, the bad share of the last day's events; NaN where they are few, or of less than six hours."""
+    day = figures.windows[timedelta(seconds=_DAY_S)]
+    known = (day.total >= _FEW_EVENTS) & (figures.as_of_s - figures.data_since_s >= _LONG_S)
+    shares: list[float] = np.where(known, 1.0 - day.sli, np.nan).tolist()
+    return shares
+
+
+def problems_of(
+    member: Member,
+    as_of: datetime | None,
+    *,
+    stale: bool,
+    contradiction: Contradiction | None,
+    good: float,
+    bad: float,
+    counters: Counters,
+    window_read: bool,
+    bad_share: float,
+) -> tuple[Problem, ...]:
+    """Everything that is wrong with a member's data, the most serious first; *as_of* is its newest measured slot.
+
+    *good* and *bad* are the most events that were ever counted of it; *window_read* is as in `Figures`, *bad_share* as
+    `long_bad_shares` has it.
+    """
+    tracked = member.tracked
+    if tracked.refusal is not None:
+        # A metric that is not counted has no further problems.
+        return (Problem(code=ProblemCode.GAUGE, level=ProblemLevel.ERROR, detail=tracked.refusal),)
+    found = [
+        *_of_data(tracked, as_of, stale=stale),
+        *_of_samples(tracked, measured=as_of is not None or not tracked.backfilled),
+        *_of_buckets(tracked, measured=as_of is not None and not stale),
+    ]
+    if tracked.backfilled and tracked.seen.labels and as_of is not None:
+        counted = {Events.BAD: bad, Events.GOOD: good}[tracked.sli.part.events]
+        found += _of_part(tracked, matched=tracked.seen.part or counted > 0)
+    if bad_share >= _MOSTLY_BAD and not any(problem.code is ProblemCode.GOOD_NEVER_MATCHED for problem in found):
+        found.append(_of_mostly_bad(bad_share))
+    if as_of is not None and not window_read and _history_unreadable(tracked) is None:
+        found.append(_of_history(tracked))
+    if as_of is not None:
+        found += _of_counters(tracked, counters, as_of.timestamp())
+    if member.slo is not member.documented:
+        found.append(_of_scrapes(member))
+    if tracked.seen.outside or tracked.seen.apart:
+        found += _of_outside(tracked)
+    if contradiction is not None:
+        found.append(_of_contradiction(contradiction))
+    return most_serious_first(found)
+
+
+def is_unjudgeable(problems: tuple[Problem, ...]) -> bool:
+    """Whether one of the problems means that what is counted says nothing about the service."""
+    return any(problem.level is ProblemLevel.ERROR and problem.code in _UNJUDGEABLE for problem in problems)
+
+
+def _of_data(tracked: TrackedSli, as_of: datetime | None, *, stale: bool) -> Iterator[Problem]:
+    """Why there is no new data, or not all of it."""
+    if tracked.problem is not None:
+        rejected = tracked.problem_is_ours
+        yield Problem(
+            code=ProblemCode.QUERY_REJECTED if rejected else ProblemCode.QUERY_FAILED,
+            level=ProblemLevel.ERROR if rejected else ProblemLevel.WARNING,
+            detail=tracked.problem,
+        )
+    elif not tracked.started:
+        yield _warning(ProblemCode.WAITING, "waiting for the first answer of Prometheus")
+    elif as_of is None and not _lacks_buckets(tracked):
+        yield _of_no_samples(tracked)
+    elif as_of is not None and stale:
+        yield _warning(ProblemCode.STALE, f"no samples of {tracked.query} since {as_of:%Y-%m-%d %H:%M:%S} UTC")
+    if tracked.refused_groups:
+        refused = len(tracked.refused_groups)
+        detail = f"more than {MOST_GROUPS} groups: {refused} further ones are not counted"
+        yield Problem(code=ProblemCode.TOO_MANY_GROUPS, level=ProblemLevel.ERROR, detail=detail)
+    unreadable = None if as_of is None else _history_unreadable(tracked)
+    if unreadable is not None:
+        yield _warning(ProblemCode.HISTORY_UNREADABLE, unreadable)
+
+
+def _of_no_samples(tracked: TrackedSli) -> Problem:
+    """Why nothing has been counted so far."""
+    if not tracked.backfilled:
+        reading = _history_unreadable(tracked) or "history is being read"
+        return _warning(ProblemCode.NO_SAMPLES_YET, f"no samples yet; {reading}")
+    lately_s = tracked.counted_s - _LATELY_S
+    if tracked.impossible_seen_s > lately_s:
+        return Problem(
+            code=ProblemCode.IMPOSSIBLE_SAMPLES, level=ProblemLevel.ERROR, detail=_impossible_samples(tracked)
+        )
+    if tracked.nan_seen_s > lately_s:
+        detail = f"all samples of {tracked.query} are NaN and are not counted: correct the exporter or recording rule"
+        return Problem(code=ProblemCode.NAN_SAMPLES, level=ProblemLevel.ERROR, detail=detail)
+    if tracked.seen.labels:
+        detail = f"the samples of {tracked.query} lie more than 5m apart: scrape its targets more often"
+        return Problem(code=ProblemCode.SCRAPED_TOO_SELDOM, level=ProblemLevel.ERROR, detail=detail)
+    return Problem(code=ProblemCode.NO_SERIES, level=ProblemLevel.ERROR, detail=f"no series match {tracked.query}")
+
+
+def _of_samples(tracked: TrackedSli, *, measured: bool) -> Iterator[Problem]:
+    """What is wrong with the samples that came; *measured*: some were counted."""
+    if tracked.partial_explained is not None and tracked.problem is None:
+        yield _warning(ProblemCode.PARTIAL_DATA, tracked.partial_explained)
+    if tracked.late_explained is not None:
+        yield _warning(ProblemCode.LATE_SAMPLES, tracked.late_explained)
+    if tracked.impossible_samples and measured:
+        yield _warning(ProblemCode.IMPOSSIBLE_SAMPLES, _impossible_samples(tracked))
+
+
+def _impossible_samples(tracked: TrackedSli) -> str:
+    return (
+        f"samples of {tracked.query} are negative, infinite or beyond 64 bits and are not counted: "
+        "select counters, or correct the exporter"
+    )
+
+
+def _of_mostly_bad(share: float) -> Problem:
+    detail = (
+        f"{share * 100:.3g}% of the events of the last day are bad: unless the service is down, check whether good and "
+        "bad are swapped"
+    )
+    return Problem(code=ProblemCode.MOSTLY_BAD, level=ProblemLevel.HINT, detail=detail)
+
+
+def _of_history(tracked: TrackedSli) -> Problem:
+    wanted_s = tracked.settled_s - tracked.wanted_from_s
+    read = 0.0 if wanted_s <= 0 else (tracked.settled_s - tracked.complete_from_s) / wanted_s
+    detail = f"{read:.0%} of the history is read: the status is unknown until the whole SLO window is"
+    return _warning(ProblemCode.HISTORY_INCOMPLETE, detail)
+
+
+def ended_series(tracked: TrackedSli, ended_s: float) -> str:
+    """That a series of bad events has vanished, and since when."""
+    since = datetime.fromtimestamp(ended_s, UTC).isoformat(timespec="seconds")
+    return f"a series of {tracked.query} with bad events vanished at {since} while others of its target go on"
+
+
+def _of_counters(tracked: TrackedSli, counters: Counters, as_of_s: float) -> Iterator[Problem]:
+    """What the counters did that counters do not do."""
+    if as_of_s - counters.dipped_s <= _HOUR_S:
+        detail = (
+            f"a counter of {tracked.query} fell within the last hour to a value that it cannot have counted since: "
+            "it counts nothing; look for replicas that are not deduplicated, or an exporter that corrects its values"
+        )
+        yield Problem(code=ProblemCode.COUNTER_NOT_MONOTONIC, level=ProblemLevel.HINT, detail=detail)
+    if as_of_s - counters.copied_s <= _DAY_S:
+        detail = (
+            f"series of {tracked.query} are copies of others, as from a second Prometheus replica, and are counted "
+            "once: query a deduplicating proxy, or select one replica"
+        )
+        yield _warning(ProblemCode.DUPLICATE_SERIES, detail)
+    if counters.ended_s == counters.ended_s:
+        detail = f"{ended_series(tracked, counters.ended_s)}: its events are unknown until it returns"
+        yield _warning(ProblemCode.BAD_SERIES_ENDED, detail)
+
+
+def why_not_measured(tracked: TrackedSli) -> str | None:
+    """Why the SLI is not counted although its series are there, if it is for the SLI itself; None if it is not."""
+    return tracked.refusal or _lacking_buckets(tracked)
+
+
+def _of_buckets(tracked: TrackedSli, *, measured: bool) -> Iterator[Problem]:
+    lacking = _lacking_buckets(tracked)
+    if lacking is not None:
+        level = ProblemLevel.WARNING if measured else ProblemLevel.ERROR
+        yield Problem(code=ProblemCode.BUCKET_MISSING, level=level, detail=lacking)
+
+
+def _lacking_buckets(tracked: TrackedSli) -> str | None:
+    lacking = _lacks_buckets(tracked)
+    if not lacking:
+        return None
+    known = f"; it has the buckets {', '.join(tracked.buckets)}" if tracked.buckets else ""
+    bucket = f"{BUCKET}={quote(tracked.sli.threshold or '')}"
+    return f"{lacking} series of {tracked.query} have no bucket {bucket}: their events are not measured{known}"
+
+
+def _lacks_buckets(tracked: TrackedSli) -> int:
+    """How many histograms have been scraped lately without the bucket at the threshold."""
+    if not tracked.unmeasured:
+        return 0
+    return sum(at_s > tracked.counted_s - _LATELY_S for at_s in tracked.unmeasured.values())
+
+
+def _of_part(tracked: TrackedSli, *, matched: bool) -> Iterator[Problem]:
+    """Whether the good or bad selector never matched, though there are series that it might select."""
+    sli = tracked.sli
+    if matched or tracked.unmeasured:
+        return
+    said = tracked.seen.unmatched(sli)
+    if sli.part.events is Events.BAD:
+        detail = f"{said}. This is normal for a service without errors; otherwise correct bad"
+        yield Problem(code=ProblemCode.BAD_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)
+    else:
+        yield _warning(ProblemCode.GOOD_NEVER_MATCHED, f"{said}. Every event counts as bad; correct good")
+
+
+def _of_outside(tracked: TrackedSli) -> Iterator[Problem]:
+    """Whether bad or good events are counted that the total does not count."""
+    part = tracked.sli.part
+    if tracked.seen.outside:
+        detail = (
+            f"{render(part.selector)} selects series that {tracked.query} does not select: "
+            f"narrow {part.events}, or widen total"
+        )
+        yield _warning(ProblemCode.OUTSIDE_TOTAL, detail)
+    elif part.events is Events.BAD:
+        bad = render(part.selector)
+        detail = f"{bad} is counted apart from {tracked.query}; make sure that total counts these events too"
+        yield Problem(code=ProblemCode.OUTSIDE_TOTAL, level=ProblemLevel.HINT, detail=detail)
+
+
+def _of_scrapes(member: Member) -> Problem:
+    tiers = [
+        (before, after)
+        for policy, widened in zip(member.documented.alerting.policies, member.slo.alerting.policies, strict=True)
+        for before, after in zip(policy.rules, widened.rules, strict=True)
+        if before != after
+    ]
+    instead = ", ".join(dict.fromkeys(f"{after.name} instead of {before.name}" for before, after in tiers))
+    detail = f"{member.tracked.query} is scraped too seldom for the short windows of its alerts: {instead} is used"
+    return Problem(code=ProblemCode.SCRAPED_SELDOM, level=ProblemLevel.HINT, detail=detail)
+
+
+def _counted(window: WindowFigures) -> Floats:
+    """The events that the total itself has counted."""
+    return window.total - np.maximum(window.excess, 0.0)
+
+
+def _contradiction(window: WindowFigures, index: int, name: str) -> Contradiction:
+    excess, total = float(window.excess[index]), float(_counted(window)[index])
+    return Contradiction(part="bad" if excess > 0 else "good", window=name, events=total + abs(excess), total=total)
+
+
+def _of_contradiction(found: Contradiction) -> Problem:
+    counted = f"{found.events:,.0f} {found.part} events of {found.total:,.0f} in total in {found.window}"
+    if found.part == "bad":
+        return _warning(
+            ProblemCode.BAD_EXCEEDS_TOTAL,
+            f"{counted}: bad events that total does not count are added to it; write a total that counts them too",
+        )
+    return Problem(
+        code=ProblemCode.GOOD_EXCEEDS_TOTAL,
+        level=ProblemLevel.ERROR,
+        detail=f"{counted}: errors cannot be told from these counters; write a total that counts all good events",
+    )
+
+
+def _history_unreadable(tracked: TrackedSli) -> str | None:
+    """Why history is not being read whole, though some is missing."""
+    if tracked.partial_history_explained is not None:
+        return f"data is missing from the history: {tracked.partial_history_explained}"
+    if tracked.backfilled or tracked.history_problem is None:
+        return None
+    return f"history cannot be read now: {tracked.history_problem}"
+
+
+def _warning(code: ProblemCode, detail: str) -> Problem:
+    return Problem(code=code, level=ProblemLevel.WARNING, detail=detail)

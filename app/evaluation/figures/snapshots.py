@@ -1,0 +1,210 @@
+"""From figures to snapshots: what is shown of each member."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from app.alerting import Alert
+from app.evaluation.figures.figures import Figures, WindowFigures
+from app.evaluation.figures.members import Member
+from app.evaluation.figures.problems import Counters, contradictions, is_unjudgeable, long_bad_shares, problems_of
+from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
+from app.status import (
+    AlertView,
+    BudgetView,
+    DataState,
+    HealthState,
+    Progress,
+    Snapshot,
+    WindowView,
+)
+
+_AT_RISK = 0.1
+
+
+def is_stale(as_of_s: float, *, at_s: float, interval_s: float) -> bool:
+    """Whether the newest measured slot is more than two slots behind; no data at all is stale too.
+
+    So is what was measured in the future, by a clock that has been set back since: it says nothing of now.
+    """
+    return not abs(at_s - as_of_s) <= 2 * interval_s
+
+
+def snapshots(
+    members: Sequence[Member],
+    figures: Figures,
+    alerts: Sequence[Sequence[Alert]],
+    *,
+    at: datetime,
+    interval: timedelta,
+) -> tuple[Snapshot, ...]:
+    """One snapshot for each member; *alerts* are those of each, in the same order."""
+    rows = _Rows(figures)
+    return tuple(
+        rows.snapshot(index, member, of_member, at=at, interval=interval)
+        for index, (member, of_member) in enumerate(zip(members, alerts, strict=True))
+    )
+
+
+def exhaustion_time(as_of_s: float, exhausted_in_s: float) -> datetime | None:
+    """When none of a budget is left that lasts some seconds more; None if it is used up, lasts, or nobody knows."""
+    return _moment(as_of_s + exhausted_in_s) if exhausted_in_s > 0 else None
+
+
+class _Rows:
+    """Figures by member instead of by column; lists, since reading numpy element by element is slow."""
+
+    def __init__(self, figures: Figures) -> None:
+        self.as_of = figures.as_of_s.tolist()
+        self.data_since = figures.data_since_s.tolist()
+        self.start = figures.start_s.tolist()
+        self.period = figures.period_s.tolist()
+        self.exhausted_in = figures.exhausted_in_s.tolist()
+        self.good_ever = figures.good_ever.tolist()
+        self.bad_ever = figures.bad_ever.tolist()
+        self.budget = list(
+            zip(
+                figures.budget.total_events.tolist(),
+                figures.budget.consumed.tolist(),
+                figures.budget.remaining.tolist(),
+                figures.budget.remaining_events.tolist(),
+                strict=True,
+            )
+        )
+        self.contradictions = contradictions(figures)
+        self.window_read = figures.window_read.tolist()
+        self.bad_shares = long_bad_shares(figures)
+        columns = (figures.dipped_s, figures.copied_s, figures.ended_s)
+        self.counters = [Counters(*one) for one in zip(*(column.tolist() for column in columns), strict=True)]
+        self.windows = {length: _views(length, window) for length, window in figures.windows.items()}
+        self.slo_window = _views(timedelta(0), figures.slo_window)
+
+    def snapshot(
+        self, index: int, member: Member, alerts: Sequence[Alert], *, at: datetime, interval: timedelta
+    ) -> Snapshot:
+        as_of = _moment(self.as_of[index])
+        whole = self.slo_window[index]
+        stale = is_stale(self.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds())
+        remaining, window_read = self.budget[index][2], self.window_read[index]
+        window_end = as_of
+        if as_of is not None and isinstance(member.slo.window, CalendarWindow):
+            window_end = _moment(self.start[index] + self.period[index])
+        problems = problems_of(
+            member,
+            as_of,
+            stale=stale,
+            contradiction=self.contradictions[index],
+            good=max(whole.good, self.good_ever[index]),
+            bad=max(whole.bad, self.bad_ever[index]),
+            counters=self.counters[index],
+            window_read=window_read,
+            bad_share=self.bad_shares[index],
+        )
+        unjudgeable = is_unjudgeable(problems)
+        return Snapshot(
+            id=member.id,
+            slo=member.slo,
+            group=member.group,
+            as_of=as_of,
+            window_start=_moment(self.start[index]),
+            window_end=window_end,
+            data=DataState.ERROR if unjudgeable else _data(member, as_of, stale=stale, total=whole.total),
+            problems=problems,
+            data_since=_moment(self.data_since[index]),
+            coverage=whole.coverage,
+            health=HealthState.UNKNOWN if unjudgeable else _health(remaining, alerts, window_read=window_read),
+            sli=whole.sli,
+            good=whole.good,
+            bad=whole.bad,
+            total=whole.total,
+            budget=self._budget(index),
+            windows=self._windows(index, member),
+            alerts=tuple(_alert(alert) for alert in alerts if alert.cause is Cause.BURN or alert.firing),
+            good_ever=self.good_ever[index],
+            bad_ever=self.bad_ever[index],
+            backfill=_progress(member),
+            refused_members=len(member.tracked.refused_groups) if member.slo.sli.by else None,
+        )
+
+    def _budget(self, index: int) -> BudgetView:
+        total_events, consumed, remaining, remaining_events = self.budget[index]
+        return BudgetView(
+            total_events=total_events,
+            consumed_ratio=consumed,
+            remaining_ratio=remaining,
+            remaining_events=remaining_events,
+            exhausted_at=exhaustion_time(self.as_of[index], self.exhausted_in[index]),
+        )
+
+    def _windows(self, index: int, member: Member) -> tuple[WindowView, ...]:
+        views = [self.windows[length][index] for length in member.shown]
+        if isinstance(member.slo.window, RollingWindow) and member.slo.window.duration not in member.shown:
+            views.append(self.slo_window[index]._replace(window=member.slo.window.duration))
+        return tuple(sorted(views))
+
+
+def _views(length: timedelta, figures: WindowFigures) -> list[WindowView]:
+    columns = (
+        figures.burn_rate,
+        figures.sli,
+        figures.total - figures.bad,
+        figures.bad,
+        figures.total,
+        figures.coverage,
+    )
+    return [WindowView(length, *values) for values in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _moment(seconds: float) -> datetime | None:
+    return None if np.isnan(seconds) else datetime.fromtimestamp(seconds, UTC)
+
+
+def _data(member: Member, as_of: datetime | None, *, stale: bool, total: float) -> DataState:
+    tracked = member.tracked
+    if (
+        tracked.refusal is not None
+        or tracked.problem_is_ours
+        or (as_of is None and tracked.backfilled and tracked.problem is None)
+    ):
+        return DataState.ERROR
+    if tracked.started and not tracked.backfilled:
+        return DataState.BACKFILLING
+    if stale:
+        return DataState.STALE
+    return DataState.FRESH if total > 0 else DataState.NO_TRAFFIC
+
+
+def _health(remaining: float, alerts: Sequence[Alert], *, window_read: bool) -> HealthState:
+    """The status of an SLO; of a window that is half read nothing is known but that a page fires."""
+    if np.isnan(remaining):
+        return HealthState.UNKNOWN
+    paged = any(alert.severity is Severity.PAGE and alert.firing for alert in alerts)
+    if not window_read:
+        return HealthState.AT_RISK if paged else HealthState.UNKNOWN
+    if remaining <= 0:
+        return HealthState.EXHAUSTED
+    return HealthState.AT_RISK if paged or remaining < _AT_RISK else HealthState.MEETING
+
+
+def _alert(alert: Alert) -> AlertView:
+    quiet = alert.state is AlertState.INACTIVE and alert.frozen is None
+    return AlertView(
+        severity=alert.severity,
+        state=alert.shown_state,
+        since=None if quiet else alert.since,
+        tier=alert.tier if alert.firing or alert.frozen is None else None,
+        reason=alert.frozen or alert.suppressed,
+        cause=alert.cause,
+        muted=alert.firing and alert.muted,
+    )
+
+
+def _progress(member: Member) -> Progress | None:
+    tracked = member.tracked
+    if not tracked.started or tracked.backfilled:
+        return None
+    return Progress(
+        done_hours=(tracked.settled_s - tracked.complete_from_s) / 3600,
+        wanted_hours=(tracked.settled_s - tracked.wanted_from_s) / 3600,
+    )

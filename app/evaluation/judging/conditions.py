@@ -1,0 +1,248 @@
+"""Which conditions of the SLOs hold at a slot: data that is missing, budgets that are going or gone."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from app.alerting import (
+    Alert,
+    BudgetCounts,
+    Condition,
+    Notification,
+    Transition,
+    compose_condition,
+    no_data,
+    no_traffic,
+    of_budget,
+    step_conditions,
+)
+from app.evaluation.figures.members import Member
+from app.evaluation.figures.problems import why_not_measured
+from app.evaluation.figures.snapshots import exhaustion_time
+from app.evaluation.judging.vanished import PRESENT, Vanished
+from app.slo import AlertState, Cause, Evidence, GroupKey, NoData, Severity, Slo, SloId
+
+_NAN = float("nan")
+_SETTING = "SLOBURN_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What is known of one member at a slot; NaN where it is not known."""
+
+    as_of_s: float
+    stale: bool
+    remaining: float
+    lasts_s: float
+    counts: BudgetCounts | None = None
+    period_s: float = math.nan
+    window_read: bool = True
+    vanished: Vanished = PRESENT
+    traffic_stopped: bool | None = None
+
+
+@dataclass(slots=True)
+class Owner:
+    """An SLO, or a member of its group, with its conditions."""
+
+    slo: Slo
+    group: GroupKey
+    remaining: float
+    exhausted_at: datetime | None = None
+    conditions: list[Condition] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Conditions:
+    """The alerts of all conditions after one slot, by their owner, and what has changed."""
+
+    alerts: dict[SloId, tuple[Alert, ...]] = field(default_factory=dict)
+    changed: list[Alert] = field(default_factory=list)
+    gone: list[Alert] = field(default_factory=list)
+    transitions: list[Transition] = field(default_factory=list)
+    notices: dict[str, Notification] = field(default_factory=dict)
+
+    def policy(self, slo: Slo, vanished: Vanished) -> NoData:
+        """What becomes of alerts without data: the SLO's policy once its ticket for that fires, else the member's."""
+        ticket_fires = any(alert.cause is Cause.NO_DATA and alert.firing for alert in self.alerts.get(slo.id, ()))
+        return slo.alerting.no_data if ticket_fires else vanished.no_data
+
+
+def judge_conditions(
+    members: Sequence[Member],
+    states: Sequence[State],
+    before: Mapping[SloId, tuple[Alert, ...]],
+    in_force: Mapping[str, Notification],
+    *,
+    at: datetime,
+) -> Conditions:
+    """Step the alerts of all conditions through the slot *at*."""
+    judged = Conditions()
+    owners: dict[SloId, Owner] = {}
+    _add_own(owners, members, states, before)
+    _add_no_data(owners, members, states, before, at)
+    for slo_id in {key for member in members for key in (member.id, member.slo.id)} - owners.keys():
+        resting = tuple(alert for alert in before.get(slo_id, ()) if alert.cause is not Cause.BURN)
+        if resting:
+            judged.alerts[slo_id] = resting
+    for slo_id, owner in owners.items():
+        known = tuple(alert for alert in before.get(slo_id, ()) if alert.cause is not Cause.BURN)
+        stepped, changes = step_conditions(known, owner.conditions, slo=slo_id, at=at)
+        judged.alerts[slo_id] = stepped
+        judged.transitions += changes
+        judged.changed += [alert for alert in stepped if alert not in known]
+        causes = {(condition.cause, condition.severity): condition for condition in owner.conditions}
+        judged.gone += [alert for alert in known if (alert.cause, alert.severity) not in causes]
+        for alert in stepped:
+            if alert.in_force:
+                judged.notices[alert.key] = _notice(alert, causes[alert.cause, alert.severity], owner, in_force, at)
+    return judged
+
+
+def _notice(
+    alert: Alert, condition: Condition, owner: Owner, in_force: Mapping[str, Notification], at: datetime
+) -> Notification:
+    last = in_force.get(alert.key)
+    if last is not None and (condition.holds is None or _says_it_still(last, alert, condition)):
+        # That data is still missing is seen now; what a budget is without data is not.
+        unconfirmed = last.unconfirmed and condition.holds is None
+        return replace(last.redescribed(owner.slo, owner.group), unconfirmed=unconfirmed)
+    return compose_condition(
+        alert,
+        condition,
+        slo=owner.slo,
+        group=owner.group,
+        budget_remaining=owner.remaining,
+        at=at,
+        exhausted_at=owner.exhausted_at,
+    )
+
+
+def _roused(alerts: Sequence[Alert]) -> bool:
+    return any(alert.cause is not Cause.BURN and alert.state is not AlertState.INACTIVE for alert in alerts)
+
+
+def _says_it_still(last: Notification, alert: Alert, condition: Condition) -> bool:
+    """Whether data is still missing: since when and why has been said, and failures since differ in words only.
+
+    That data is late, and which setting helps, may only be known once some of it has come.
+    """
+    advised = _SETTING in (last.condition or "") or _SETTING not in condition.says
+    return alert.cause is Cause.NO_DATA and last.incident == alert.incident and advised
+
+
+def _unanswered(member: Member) -> str | None:
+    problem = member.tracked.problem
+    if problem is None or member.tracked.problem_is_ours:
+        return None
+    return problem
+
+
+def _add_own(
+    owners: dict[SloId, Owner],
+    members: Sequence[Member],
+    states: Sequence[State],
+    before: Mapping[SloId, tuple[Alert, ...]],
+) -> None:
+    """The conditions that each member of a group has for itself: its budget and its traffic."""
+    for member, state in zip(members, states, strict=True):
+        alerting = member.slo.alerting
+        known = before.get(member.id, ())
+        if alerting.budget is None and alerting.no_traffic.severity is None and not _has_conditions(known):
+            continue
+        conditions = (*_of_budget(member, state, known), *_of_traffic(member, state, known))
+        ended = state.vanished.ended
+        owners[member.id] = Owner(
+            slo=member.slo,
+            group=member.group,
+            remaining=state.remaining,
+            exhausted_at=exhaustion_time(state.as_of_s, state.lasts_s),
+            conditions=[one if ended is None else one.without_member(ended) for one in conditions],
+        )
+
+
+def _has_conditions(alerts: Sequence[Alert]) -> bool:
+    return any(alert.cause is not Cause.BURN for alert in alerts)
+
+
+def _of_budget(member: Member, state: State, known: Sequence[Alert]) -> Iterator[Condition]:
+    wanted = member.slo.alerting.budget
+    if wanted is None:
+        return
+    for condition in of_budget(
+        wanted,
+        frozenset(alert.cause for alert in known if alert.firing and alert.cause is not Cause.BURN),
+        consumed=_NAN if state.stale else 1.0 - state.remaining,
+        lasts_s=state.lasts_s,
+        counts=state.counts,
+        # All severities have the evidence of the document.
+        evidence=next((policy.evidence for policy in member.slo.alerting.policies), Evidence()),
+        period_s=state.period_s,
+    ):
+        # How much of the budget is left to run out is only known of a whole window.
+        unknown = not state.window_read and condition.cause is Cause.BUDGET_RUNS_OUT
+        # What is missing may hold the bad events: partial data opens a ticket and closes none.
+        part = member.tracked.partial is not None or not state.window_read
+        yield replace(condition, holds=None) if unknown or (part and not condition.holds) else condition
+
+
+def _of_traffic(member: Member, state: State, known: Sequence[Alert]) -> Iterator[Condition]:
+    severity = member.slo.alerting.no_traffic.severity
+    if severity is None:
+        return
+    pages = (one for one in known if one.cause is Cause.BURN and one.severity is Severity.PAGE)
+    yield no_traffic(
+        stopped=None if state.stale else state.traffic_stopped,
+        severity=severity,
+        no_traffic_for=member.slo.alerting.no_traffic_for,
+        muted=any(page.in_force for page in pages),
+    )
+
+
+def _catches_up(member: Member, at: datetime) -> bool:
+    tracked = member.tracked
+    return tracked.started and tracked.problem is None and tracked.counted_s < at.timestamp()
+
+
+def _add_no_data(
+    owners: dict[SloId, Owner],
+    members: Sequence[Member],
+    states: Sequence[State],
+    before: Mapping[SloId, tuple[Alert, ...]],
+    at: datetime,
+) -> None:
+    """One condition for each SLO, however many members its group has: all of them have no data.
+
+    None for an SLO that has data and whose alert is at rest: that is thousands in every tick.
+    """
+    of_slo: dict[SloId, list[tuple[Member, State]]] = {}
+    for member, state in zip(members, states, strict=True):
+        of_slo.setdefault(member.slo.id, []).append((member, state))
+    for slo_id, all_of_it in of_slo.items():
+        member = all_of_it[0][0]
+        stale = all(state.stale for _, state in all_of_it)
+        partial = None if stale else member.tracked.partial
+        missing = stale or partial is not None
+        wanted = member.slo.alerting.no_data_for
+        if (wanted is None or not missing) and slo_id not in owners and not _roused(before.get(slo_id, ())):
+            continue
+        owner = owners.setdefault(slo_id, Owner(slo=member.slo, group=(), remaining=_NAN))
+        if wanted is None:
+            continue
+        newest = max((state.as_of_s for _, state in all_of_it if state.as_of_s > 0), default=None)
+        if partial is not None:
+            newest = member.tracked.partial_since_s
+        condition = no_data(
+            missing=missing,
+            since=None if newest is None else datetime.fromtimestamp(newest, UTC),
+            query=member.tracked.query,
+            no_data_for=wanted,
+            at=at,
+            unanswered=_unanswered(member) if stale else None,
+            refusal=(why_not_measured(member.tracked) if missing else None)
+            or (member.tracked.late_explained if stale else None),
+            partial=None if partial is None else member.tracked.partial_explained,
+        )
+        # What was missed while nothing was evaluated is read an hour at a time: what is missing is not known yet.
+        owner.conditions.append(replace(condition, holds=None) if _catches_up(member, at) else condition)

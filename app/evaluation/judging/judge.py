@@ -1,0 +1,427 @@
+"""Stepping the alerts of all members through one slot."""
+
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from app.alerting import (
+    Alert,
+    BudgetCounts,
+    Notification,
+    Reading,
+    RuleReading,
+    Transition,
+    WindowCounts,
+    alert_key,
+    compose,
+    is_calm,
+    may_be_one_failure,
+    needed_windows,
+    notifications_for,
+    relabel,
+    resolve,
+    retire,
+    step_slo,
+)
+from app.evaluation.figures.figures import HOUR, Figures, WindowFigures
+from app.evaluation.figures.members import Member
+from app.evaluation.figures.problems import ended_series, hides_errors, why_not_measured
+from app.evaluation.figures.snapshots import exhaustion_time, is_stale
+from app.evaluation.judging.conditions import State, judge_conditions
+from app.evaluation.judging.incidents import OngoingIncident, incident_errors
+from app.evaluation.judging.since_resolved import SinceResolved
+from app.evaluation.judging.slots_with_errors import bad_slots
+from app.evaluation.judging.traffic import traffic_stopped
+from app.evaluation.judging.vanished import NOT_REPORTED, vanished
+from app.ledger import Ledger
+from app.slo import AlertState, BurnRateRule, CalendarWindow, Cause, NoData, Severity, SeverityPolicy, SloId
+
+AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
+NotificationsByKey = Mapping[str, Notification]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """All alerts after one slot, what has changed, and what receivers are notified of.
+
+    *notices* are the notifications of active alerts, by key; *changed* the alerts that differ from before; *gone*
+    those of SLOs that are no longer there.
+    """
+
+    alerts: dict[SloId, tuple[Alert, ...]]
+    changed: tuple[Alert, ...]
+    gone: tuple[Alert, ...]
+    transitions: tuple[Transition, ...]
+    notices: dict[str, Notification]
+    notified: tuple[Notification, ...]
+
+    def explained(self, top_contributors: Mapping[str, str]) -> "Judgement":
+        """The same with what burned it, by the keys of alerts."""
+        if not top_contributors:
+            return self
+        return replace(
+            self,
+            notices={key: _explained(notice, top_contributors) for key, notice in self.notices.items()},
+            notified=tuple(_explained(notice, top_contributors) for notice in self.notified),
+        )
+
+
+def judge_all(
+    members: Sequence[Member],
+    figures: Figures,
+    before: AlertsBySlo,
+    in_force: NotificationsByKey,
+    *,
+    since_resolved: SinceResolved,
+    ledger: Ledger,
+    at: datetime,
+    interval: timedelta,
+) -> Judgement:
+    """Step every alert through the slot *at*; *in_force* are the notices of the slot before.
+
+    *since_resolved* are the events since alerts ended; the *ledger* is asked where few events are to fire an alert.
+    """
+    columns = _Columns(figures, members, ledger)
+    states = _states(columns, members, figures, before, ledger, at=at, interval=interval)
+    conditions = judge_conditions(members, states, before, in_force, at=at)
+    alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
+    judged: list[_JudgedSlo] = []
+    for index, member in enumerate(members):
+        state, policies = states[index], member.slo.alerting.policies
+        known = tuple(alert for alert in before.get(member.id, ()) if alert.cause is Cause.BURN)
+        if not state.stale and _at_rest(known, policies) and columns.calm(index, policies):
+            alerts[member.id] = (*known, *alerts.get(member.id, ()))
+            continue
+        no_data = conditions.policy(member.slo, state.vanished)
+        one = judge_slo(columns, index, known, state, since_resolved=since_resolved, no_data=no_data, at=at)
+        alerts[member.id] = (*one.alerts, *alerts.get(member.id, ()))
+        judged.append(one)
+    transitions = [*conditions.transitions, *(change for one in judged for change in one.transitions)]
+    asserted = [each for one in judged for each in one.asserted]
+    notices = conditions.notices | columns.notices(asserted, in_force, at=at)
+    notices, relabelled = relabel(notices, in_force, at=at)
+    notified = (*notifications_for(transitions, notices, in_force), *relabelled)
+    slos = {member.slo.id for member in members}
+    gone, ended, final = _leave(before, alerts, in_force, slos=slos, at=at)
+    return Judgement(
+        alerts=alerts,
+        changed=(*conditions.changed, *(alert for one in judged for alert in one.changed)),
+        gone=(*gone, *conditions.gone, *(alert for one in judged for alert in one.switched_off)),
+        transitions=(*transitions, *ended),
+        notices=notices,
+        notified=(*notified, *final),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _JudgedSlo:
+    """The alerts of one SLO after a slot: *asserted* are the active ones, each with its member's index and reading."""
+
+    alerts: tuple[Alert, ...]
+    changed: tuple[Alert, ...]
+    switched_off: tuple[Alert, ...]
+    transitions: tuple[Transition, ...]
+    asserted: tuple[tuple[int, Alert, Reading], ...]
+
+
+def judge_slo(
+    columns: "_Columns",
+    index: int,
+    known: tuple[Alert, ...],
+    state: State,
+    *,
+    since_resolved: SinceResolved,
+    no_data: NoData,
+    at: datetime,
+) -> _JudgedSlo:
+    """Step the burn-rate alerts of one SLO, or of one member of its group, through the slot *at*."""
+    member = columns.members[index]
+    policies = member.slo.alerting.policies
+    active = any(alert.state is not AlertState.INACTIVE for alert in known)
+    readings = {
+        policy.severity: columns.reading(
+            index, policy, member.slo.error_budget, stale=state.stale, with_evidence=active
+        )
+        for policy in policies
+    }
+    for alert in known:
+        since_end = None if alert.resolved_at is None else since_resolved.get(alert.key)
+        if since_end is not None and alert.severity in readings:
+            readings[alert.severity] = replace(readings[alert.severity], since_end=since_end)
+    stepped, changes = step_slo(
+        known, readings, policies, slo=member.id, at=at, no_data=no_data, ended=state.vanished.ended
+    )
+    in_force = (alert for alert in stepped if alert.in_force and alert.severity in readings)
+    return _JudgedSlo(
+        alerts=stepped,
+        changed=stepped if stepped != known else (),
+        switched_off=tuple(alert for alert in known if alert.severity not in readings),
+        transitions=changes,
+        asserted=tuple((index, alert, readings[alert.severity]) for alert in in_force),
+    )
+
+
+def _states(
+    columns: "_Columns",
+    members: Sequence[Member],
+    figures: Figures,
+    before: AlertsBySlo,
+    ledger: Ledger,
+    *,
+    at: datetime,
+    interval: timedelta,
+) -> list[State]:
+    """What is known of each member at the slot *at*."""
+    states = [columns.state(index, at, interval) for index in range(len(members))]
+    for index, gone_alone in vanished(members, figures, [state.stale for state in states], at_s=at.timestamp()).items():
+        states[index] = replace(states[index], vanished=gone_alone)
+    without_traffic = {
+        index
+        for index, member in enumerate(members)
+        if any(alert.cause is Cause.NO_TRAFFIC and alert.firing for alert in before.get(member.id, ()))
+    }
+    for index, stopped in traffic_stopped(members, figures, ledger, firing=without_traffic).items():
+        states[index] = replace(states[index], traffic_stopped=stopped)
+    return states
+
+
+def burning_members(members: Sequence[Member], figures: Figures, alerts: AlertsBySlo) -> Iterator[Member]:
+    """Members without a firing alert of which a short window reaches its factor, the fastest burn first."""
+    # Few members burn at all: only those are looked at one by one.
+    fastest = np.fmax.reduce([window.burn_rate for window in figures.windows.values()])
+    for index in np.argsort(-np.nan_to_num(fastest), kind="stable").tolist():
+        member = members[index]
+        if not fastest[index] >= 1.0:
+            return
+        firing = any(alert.firing and alert.cause is Cause.BURN for alert in alerts.get(member.id, ()))
+        rules = (rule for policy in member.slo.alerting.policies for rule in policy.rules)
+        if not firing and any(figures.windows[rule.short].burn_rate[index] >= rule.factor for rule in rules):
+            yield member
+
+
+def alerts_for(member: Member, alerts: AlertsBySlo) -> tuple[Alert, ...]:
+    """The alerts that are shown with a member: its own, and those of the SLO whose group it is of."""
+    own = alerts.get(member.id, ())
+    return own if member.id == member.slo.id else (*own, *alerts.get(member.slo.id, ()))
+
+
+def _leave(
+    before: AlertsBySlo, after: AlertsBySlo, in_force: NotificationsByKey, *, slos: Collection[SloId], at: datetime
+) -> tuple[tuple[Alert, ...], tuple[Transition, ...], tuple[Notification, ...]]:
+    """The alerts of SLOs that are gone, their last transitions, and the all-clear that says why."""
+    reasons = {
+        slo: NOT_REPORTED if slo.partition(":")[0] in slos else "the SLO was removed"
+        for slo in before
+        if slo not in after
+    }
+    gone = tuple(alert for slo in reasons for alert in before[slo])
+    ended = tuple(change for slo, reason in reasons.items() for change in retire(before[slo], at=at, reason=reason))
+    final_notifications = tuple(
+        resolve(in_force[alert.key], at=at, reason=reasons[alert.slo])
+        for alert in gone
+        if alert.in_force and alert.key in in_force
+    )
+    return gone, ended, final_notifications
+
+
+def _at_rest(alerts: Sequence[Alert], policies: Sequence[SeverityPolicy]) -> bool:
+    """Whether the alerts of all policies are there and have nothing to say: quiet data leaves them as they are."""
+    resting = all(
+        alert.state is AlertState.INACTIVE and alert.frozen is None and alert.suppressed is None for alert in alerts
+    )
+    return resting and {alert.severity for alert in alerts} == {policy.severity for policy in policies}
+
+
+def _explained(notice: Notification, top_contributors: Mapping[str, str]) -> Notification:
+    text = top_contributors.get(notice.key)
+    return notice if text is None else replace(notice, top_contributors=text)
+
+
+class _Columns:
+    """Figures as lists, since reading numpy element by element is slow."""
+
+    def __init__(self, figures: Figures, members: Sequence[Member], ledger: Ledger) -> None:
+        self.members = members
+        self._ledger = ledger
+        self.as_of = figures.as_of_s.tolist()
+        self.budget_remaining = figures.budget.remaining.tolist()
+        self._period_s = figures.period_s.tolist()
+        self._lasts_s = figures.exhausted_in_s.tolist()
+        self._start_s = figures.start_s.tolist()
+        self._allowed_events = figures.budget.total_events.tolist()
+        self._windows = {length: _Window(window) for length, window in figures.windows.items()}
+        self._figures = figures
+        self._calm: dict[BurnRateRule, list[bool]] = {}
+        self._hides_errors = hides_errors(figures)
+        self._ended_s = figures.ended_s.tolist()
+        self._window_read = figures.window_read.tolist()
+
+    def calm(self, index: int, policies: Sequence[SeverityPolicy]) -> bool:
+        """Whether no rule trips and all are well enough measured to know that: most of the SLOs, most of the time."""
+        return all(self._calm_by(rule)[index] for policy in policies for rule in policy.rules) and all(
+            self.partial(index, policy) is None for policy in policies
+        )
+
+    def _calm_by(self, tier: BurnRateRule) -> list[bool]:
+        calm = self._calm.get(tier)
+        if calm is None:
+            long, short = self._figures.windows[tier.long], self._figures.windows[tier.short]
+            calm = self._calm[tier] = is_calm(
+                tier,
+                burn_rates=(long.burn_rate, short.burn_rate),
+                coverages=(long.coverage, short.coverage),
+            ).tolist()
+        return calm
+
+    def state(self, index: int, at: datetime, interval: timedelta) -> State:
+        """What the conditions of one member are judged by."""
+        return State(
+            as_of_s=self.as_of[index],
+            stale=is_stale(self.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds()),
+            remaining=self.budget_remaining[index],
+            lasts_s=self._lasts_s[index],
+            counts=self._budget_counts(index) if self.members[index].slo.alerting.budget is not None else None,
+            period_s=self._period_s[index],
+            window_read=self._window_read[index],
+        )
+
+    def _budget_counts(self, index: int) -> BudgetCounts:
+        slo, whole, lately = self.members[index].slo, self._figures.slo_window, self._figures.windows[HOUR]
+        since_s = max(self._figures.start_s[index], self._figures.data_since_s[index])
+        return BudgetCounts(
+            bad=float(whole.bad[index]),
+            total=float(whole.total[index]),
+            lately_bad=float(lately.bad[index]),
+            lately_total=float(lately.total[index]),
+            error_budget=slo.error_budget,
+            elapsed=float(self.as_of[index] - since_s) / self._period_s[index],
+            begins_anew=isinstance(slo.window, CalendarWindow),
+            history_unread=not self._window_read[index],
+        )
+
+    def notices(
+        self, asserted: Sequence[tuple[int, Alert, Reading]], in_force: NotificationsByKey, *, at: datetime
+    ) -> dict[str, Notification]:
+        """By key, the notifications of active burn-rate alerts; each with its member's index and its reading."""
+        ongoing = [
+            incident
+            for index, alert, _ in asserted
+            if alert.frozen is None and (incident := self._incident(index, alert, in_force)) is not None
+        ]
+        errors = incident_errors(ongoing, self._ledger)
+        found = {}
+        for index, alert, reading in asserted:
+            member = self.members[index]
+            policy = member.slo.alerting.policy(alert.severity)
+            if policy is None:
+                continue
+            found[alert.key] = compose(
+                alert,
+                reading,
+                policy,
+                slo=member.slo,
+                group=member.group,
+                budget_remaining=self.budget_remaining[index],
+                at=at,
+                last=in_force.get(alert.key),
+                errors=errors.get(alert.key),
+                exhausted_at=exhaustion_time(self.as_of[index], self._lasts_s[index]),
+            )
+        return found
+
+    def _incident(self, index: int, alert: Alert, in_force: NotificationsByKey) -> OngoingIncident | None:
+        """The incident of an alert that fires; None if no rule of windows fires it."""
+        member = self.members[index]
+        policy = member.slo.alerting.policy(alert.severity)
+        rule = next((tier for tier in policy.rules if tier.name == alert.tier), None) if policy is not None else None
+        if member.row is None or rule is None or alert.since is None:
+            return None
+        # The page and the ticket of one incident have one beginning.
+        known = [
+            notice
+            for severity in Severity
+            if (notice := in_force.get(alert_key(alert.slo, severity))) is not None
+            and notice.incident == alert.incident
+        ]
+        return OngoingIncident(
+            key=alert.key,
+            row=member.row,
+            rule=rule,
+            error_budget=member.slo.error_budget,
+            allowed_events=self._allowed_events[index],
+            fired_s=alert.since.timestamp(),
+            as_of_s=self.as_of[index],
+            window_start_s=self._start_s[index],
+            first_bad_s=min((one.first_bad_at.timestamp() for one in known if one.first_bad_at), default=None),
+            last_bad_s=max((one.last_bad_at.timestamp() for one in known if one.last_bad_at), default=None),
+        )
+
+    def reading(
+        self, index: int, policy: SeverityPolicy, error_budget: float, *, stale: bool, with_evidence: bool
+    ) -> Reading:
+        """What one severity of one member is judged by; with the evidence for it if it burns or *with_evidence*."""
+        tiers = tuple(self._tier(index, tier, guarded=policy.evidence is not None) for tier in policy.rules)
+        with_evidence = with_evidence or any(
+            measured.trips(tier) for tier, measured in zip(policy.rules, tiers, strict=True)
+        )
+        recent = tuple(self._counts(index, window) for window in needed_windows(policy)) if with_evidence else ()
+        return Reading(
+            rules=tiers,
+            stale=stale,
+            stale_because=why_not_measured(self.members[index].tracked) if stale else None,
+            partial=self.partial(index, policy),
+            recent=recent,
+            error_budget=error_budget,
+        )
+
+    def partial(self, index: int, policy: SeverityPolicy) -> str | None:
+        """Why what was counted of a member may show a burn, but never that there is none; None if it may."""
+        if self._hides_errors[index]:
+            return "more good events than events are counted, which hides errors"
+        ended_s, tracked = self._ended_s[index], self.members[index].tracked
+        if ended_s == ended_s:  # noqa: PLR0124  NaN
+            return ended_series(tracked, ended_s)
+        longest_s = max(rule.long.total_seconds() for rule in policy.rules)
+        if tracked.partial_history is not None and self.as_of[index] - longest_s < tracked.complete_from_s:
+            return tracked.partial_history_explained
+        return tracked.partial_explained
+
+    def _counts(self, index: int, length: timedelta) -> WindowCounts:
+        window = self._windows[length]
+        return WindowCounts(
+            window=length,
+            total=window.good[index] + window.bad[index],
+            bad=window.bad[index],
+            coverage=window.coverage[index],
+        )
+
+    def _tier(self, index: int, tier: BurnRateRule, *, guarded: bool) -> RuleReading:
+        far, near = self._windows[tier.long], self._windows[tier.short]
+        measured = RuleReading(
+            long_burn_rate=far.burn_rate[index],
+            short_burn_rate=near.burn_rate[index],
+            long_coverage=far.coverage[index],
+            short_coverage=near.coverage[index],
+            good=far.good[index],
+            bad=far.bad[index],
+        )
+        if not guarded or not may_be_one_failure(measured.bad) or not measured.trips(tier):
+            return measured
+        return replace(measured, bad_slots=self._bad_slots(index, tier.long))
+
+    def _bad_slots(self, index: int, length: timedelta) -> float:
+        row, end_s = self.members[index].row, self.as_of[index]
+        if row is None:
+            return math.inf
+        return bad_slots(self._ledger, row, start_s=end_s - length.total_seconds(), end_s=end_s)
+
+
+class _Window:
+    def __init__(self, window: WindowFigures) -> None:
+        self.burn_rate = window.burn_rate.tolist()
+        self.coverage = window.coverage.tolist()
+        self.good = (window.total - window.bad).tolist()
+        self.bad = window.bad.tolist()

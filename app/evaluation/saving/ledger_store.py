@@ -1,0 +1,317 @@
+"""The ledger in the store: what an evaluation writes, and what a start reads.
+
+Final cells are kept in chunks, one blob for an hour or a day of a row. Everything else is the state of an SLI: a row of
+what is final, and one of what is provisional. After a restart the provisional part is counted again from the settled
+time on, as soon as Prometheus answers. Only what differs from what was committed last is written.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+
+from app.evaluation.saving import state_records as records
+from app.evaluation.saving.state_encoding import States
+from app.evaluation.saving.state_records import Records
+from app.ingest.counting.ledger_writer import LedgerWriter
+from app.ingest.series import tracked_slis
+from app.ingest.series.group_limit import how_long_gone_s
+from app.ingest.series.tracked_slis import TrackedSli
+from app.ledger import (
+    FINE_REACH_S,
+    MIDDLE_REACH_S,
+    CounterKey,
+    Resolution,
+    pack_cells,
+    unpack_cells,
+)
+from app.slo import Weights
+from app.slo.arrays import Ints
+from app.store import StoreError, StoreNewerError, Transaction
+from app.store import ledger as tables
+from app.store.sli_states import (
+    STATE_FORMAT,
+    FinalState,
+    ProvisionalState,
+    SliState,
+    load_states,
+    mark_used,
+    prune_states,
+    save_finals,
+    save_provisionals,
+)
+
+_HOUR_S = 3600
+_DAY_S = 86_400
+_LONGEST_HORIZON_S = 400 * _DAY_S
+_UNUSED_KEPT_S = 100 * _DAY_S
+
+
+class LedgerStore:
+    """Saves and loads a ledger; every method works in the caller's transaction."""
+
+    def __init__(self, ledger_writer: LedgerWriter) -> None:
+        self._writer = ledger_writer
+        self._row_ids: list[int] = []
+        # What was taken from the resolutions stays here until it is committed.
+        self._uncommitted: dict[tuple[int, int, int], bytes] = {}
+        self._new_rows: list[int] = []
+        self._left: list[int] = []
+        self._committed: dict[str, tuple[int, int]] = {}
+        """By SLI, the checksums of its final and provisional state in the database."""
+        self._saved: dict[str, tuple[int, int]] = {}
+
+    def load(self, transaction: Transaction) -> None:
+        """Bring the ledger to where the last committed evaluation left it.
+
+        Raises:
+            StoreError: what is stored was written with another interval or by another version.
+            ValueError: it is damaged.
+        """
+        states = load_states(transaction, [tracked.key for tracked in self._writer.tracked_slis])
+        for state in states:
+            self._check(state.final)
+        # Rings go on with time and never back: what was counted least far comes first.
+        states.sort(key=_counted_s)
+        for counted_s, some in groupby(states, key=_counted_s):
+            self._load(transaction, tuple(some), counted_s)
+        self._committed = {state.final.sli: (state.final.checksum, state.provisional.checksum) for state in states}
+
+    def save(self, transaction: Transaction, *, at_s: float) -> None:
+        """Write what has changed since the last commit."""
+        self._save_new_rows(transaction)
+        for resolution, chunk_s in self._resolutions():
+            self._uncommitted |= self._chunks(resolution, chunk_s)
+        chunks = [
+            tables.StoredChunk(self._row_ids[row], width_s, chunk, cells)
+            for (row, width_s, chunk), cells in self._uncommitted.items()
+        ]
+        tables.save_chunks(transaction, chunks)
+        self._save_states(transaction, at_s)
+        tables.delete_rows(transaction, self._left)
+
+    def committed(self) -> None:
+        """Note that the transaction of the last `save` has been committed."""
+        self._uncommitted.clear()
+        self._new_rows.clear()
+        self._left.clear()
+        self._committed |= self._saved
+        self._saved.clear()
+
+    def prune(self, transaction: Transaction, *, at_s: float) -> None:
+        """Delete what no window can need any more."""
+        for resolution, chunk_s in self._resolutions():
+            reach = {
+                self._writer.ledger.fine: FINE_REACH_S + 2 * _HOUR_S,
+                self._writer.ledger.middle: MIDDLE_REACH_S + 2 * _DAY_S,
+            }.get(resolution, _LONGEST_HORIZON_S)
+            tables.prune_chunks(transaction, resolution.width_s, before_chunk=int((at_s - reach) // chunk_s))
+        mark_used(transaction, [tracked.key for tracked in self._writer.tracked_slis], at_s=at_s)
+        prune_states(transaction, unused_since_s=at_s - _UNUSED_KEPT_S)
+
+    def _resolutions(self) -> tuple[tuple[Resolution, int], ...]:
+        ledger = self._writer.ledger
+        return (ledger.fine, _HOUR_S), (ledger.middle, _DAY_S), (ledger.coarse, _DAY_S)
+
+    def _save_new_rows(self, transaction: Transaction) -> None:
+        for index in self._new_rows:
+            # Their transaction was rolled back.
+            self._row_ids[index] = 0
+        keys = self._writer.ledger.registry.rows
+        self._row_ids += [0] * (len(keys) - len(self._row_ids))
+        self._new_rows = [index for index, row_id in enumerate(self._row_ids) if not row_id]
+        added = tables.add_rows(transaction, [(keys[index].sli, keys[index].group) for index in self._new_rows])
+        for index, row_id in zip(self._new_rows, added, strict=True):
+            self._row_ids[index] = row_id
+
+    def _chunks(self, resolution: Resolution, chunk_s: int) -> dict[tuple[int, int, int], bytes]:
+        """The chunks with changed cells, by row, width and number."""
+        each = chunk_s // resolution.width_s
+        return {
+            (row, resolution.width_s, chunk): pack_cells(
+                *self._writer.ledger.unspilled(resolution, row, chunk * each + 1, (chunk + 1) * each)
+            )
+            for row, cells in resolution.take_dirty(self._writer.ledger.settled_s)
+            for chunk in np.unique((cells - 1) // each).tolist()
+        }
+
+    def _save_states(self, transaction: Transaction, at_s: float) -> None:
+        finals: list[tuple[FinalState, int]] = []
+        provisionals: list[tuple[ProvisionalState, int]] = []
+        self._saved.clear()
+        for state in States(self._writer, self._row_ids):
+            sums = state.final.checksum, state.provisional.checksum
+            # Whatever becomes of the transaction: until it is committed nobody knows what is stored.
+            before = self._committed.pop(state.final.sli, (None, None))
+            if sums[0] != before[0]:
+                finals.append((state.final, sums[0]))
+            if sums[1] != before[1]:
+                provisionals.append((state.provisional, sums[1]))
+            self._saved[state.final.sli] = sums
+        save_finals(transaction, finals, at_s=at_s)
+        save_provisionals(transaction, provisionals)
+
+    def _check(self, state: FinalState) -> None:
+        if state.format != STATE_FORMAT:
+            raise StoreNewerError(f"the stored ledger has format {state.format}, this sloburn reads {STATE_FORMAT}")
+        if state.interval_s != self._writer.ledger.interval_s:
+            raise StoreError(
+                f"the stored ledger has slots of {state.interval_s}s, SLOBURN_EVALUATION_INTERVAL says "
+                f"{self._writer.ledger.interval_s}s: keep the interval, or give another SLOBURN_DATABASE_URL"
+            )
+
+    def _load(self, transaction: Transaction, states: Sequence[SliState], counted_s: float) -> None:
+        """Load SLIs that have been counted up to the same time."""
+        writer = self._writer
+        known = {tracked.key: tracked for tracked in writer.tracked_slis}
+        for state in states:
+            self._load_progress(known[state.final.sli], state)
+        members = np.concatenate([_members_of(state) for state in states])
+        rows = self._load_rows(transaction, {state.final.sli: known[state.final.sli] for state in states}, members)
+        writer.ledger.advance(counted_s)
+        self._load_chunks(transaction, rows)
+        self._load_members(states, members, rows)
+        self._load_spilled(states, rows)
+        self._load_counters(states, rows)
+        for state in states:
+            tracked, final = known[state.final.sli], state.final
+            writer.place_history(tracked)
+            tracked.pending = records.decode_first_sightings(
+                final.first_sightings, final.first_values, writer.ledger, rows
+            )
+            tracked.pending_births = records.decode_births(final.births, writer.ledger, rows)
+            writer.settled.dips |= records.decode_dips(final.dips, writer.ledger, rows)
+
+    def _load_progress(self, tracked: TrackedSli, state: SliState) -> None:
+        tracked.settled_s, tracked.counted_s = state.final.settled_s, state.provisional.counted_s
+        tracked.complete_from_s = state.final.complete_from_s
+        # A longer window than before asks for older history.
+        horizon_s = min(tracked.horizon_s, self._writer.history_s)
+        tracked.wanted_from_s = min(state.final.wanted_from_s, tracked.settled_s - horizon_s)
+        tracked.started = tracked.resumed = True
+
+    def _load_rows(
+        self, transaction: Transaction, known: Mapping[str, TrackedSli], members: Records
+    ) -> Mapping[int, int]:
+        """The rows of the ledger by their stored ids."""
+        rows: dict[int, int] = {}
+        for row in self._with_a_place(tables.load_rows(transaction, known), known, members):
+            index = rows[row.id] = self._writer.series_index.row(known[row.sli], row.group)
+            self._row_ids += [0] * (index + 1 - len(self._row_ids))
+            self._row_ids[index] = row.id
+        return rows
+
+    def _with_a_place(
+        self, stored: Sequence[tables.StoredRow], known: Mapping[str, TrackedSli], members: Records
+    ) -> Iterator[tables.StoredRow]:
+        """The rows of members that have a place in their group: as many as there are places, the newest measured."""
+        measured = {
+            row_id: (covered_s, birth_s)
+            for row_id, covered_s, birth_s in members[["row_id", "covered_s", "birth_s"]].tolist()
+        }
+        of_sli: dict[str, list[tables.StoredRow]] = {}
+        for row in stored:
+            of_sli.setdefault(row.sli, []).append(row)
+        for sli, rows in of_sli.items():
+            covered_s, birth_s = np.array([measured.get(row.id, (np.nan, np.nan)) for row in rows]).T
+            gone = how_long_gone_s(covered_s, birth_s)
+            # Those that were first keep their index: the order of rows must not depend on who has left.
+            kept = set(np.argsort(gone, kind="stable")[: tracked_slis.MOST_GROUPS].tolist())
+            for position, row in enumerate(rows):
+                if position in kept and gone[position] <= known[sli].horizon_s:
+                    yield row
+                else:
+                    self._left.append(row.id)
+
+    def _load_chunks(self, transaction: Transaction, rows: Mapping[int, int]) -> None:
+        resolutions = {one.width_s: (one, chunk_s // one.width_s) for one, chunk_s in self._resolutions()}
+        for stored in tables.load_chunks(transaction, rows):
+            if stored.width_s in resolutions:
+                resolution, each = resolutions[stored.width_s]
+                resolution.write(rows[stored.row_id], stored.chunk * each + 1, *unpack_cells(stored.cells))
+
+    def _load_members(self, states: Sequence[SliState], members: Records, rows: Mapping[int, int]) -> None:
+        writer, ledger = self._writer, self._writer.ledger
+        found, row = _of_rows(members, rows)
+        for name in ("birth_s", "settled_s", "dipped_s", "copied_s"):
+            getattr(ledger, name)[row] = found[name]
+        for name in ("counted_s", "covered_s", "ever_total", "ever_bad", "good_shown", "bad_shown"):
+            getattr(ledger, name)[row] = found[name]
+        for last_samples, prefix in ((writer.settled, ""), (writer.live, "live_")):
+            last_samples.grow(ledger.registry.sizes)
+            runs = last_samples.runs
+            runs.last[row], runs.run[row] = found[f"{prefix}seen_last_s"], found[f"{prefix}seen_run_s"]
+            runs.earlier[row] = found[f"{prefix}seen_earlier_s"]
+        cells = np.concatenate([records.read(records.CELL, state.provisional.cells) for state in states])
+        ends = np.cumsum(members["cells"], dtype=np.int64)
+        if ends[-1:].sum() != len(cells):
+            raise ValueError("the members of an SLI have more or fewer cells than are stored")
+        for row_id, first, length, end in zip(
+            *(column.tolist() for column in (members["row_id"], members["first_cell"], members["cells"], ends)),
+            strict=True,
+        ):
+            if row_id in rows:
+                own = cells[end - length : end]
+                ledger.restore(rows[row_id], first, own["total"], own["bad"], own["measured_s"].astype(np.float64))
+
+    def _load_spilled(self, states: Sequence[SliState], rows: Mapping[int, int]) -> None:
+        every = np.concatenate([records.read(records.SPILLED, state.provisional.spilled) for state in states])
+        found, row = _of_rows(every, rows)
+        if len(found):
+            self._writer.ledger.spill(row, found["cell"], found["total"], found["bad"])
+
+    def _load_counters(self, states: Sequence[SliState], rows: Mapping[int, int]) -> None:
+        writer, registry = self._writer, self._writer.ledger.registry
+        finals = np.concatenate([records.read(records.COUNTER, state.final.counters) for state in states])
+        provisionals = np.concatenate(
+            [records.read(records.PROVISIONAL_COUNTER, state.provisional.counters) for state in states]
+        )
+        if len(finals) != len(provisionals):
+            raise ValueError("the two parts of the state of an SLI have different counters")
+        known = np.isin(finals["row_id"], list(rows))
+        finals, provisionals = finals[known], provisionals[known]
+        identity = ("row_id", "series", "target", "total_weight", "bad_weight")
+        counter = np.array(
+            [
+                registry.counter(rows[row_id], CounterKey(series, target), Weights(total=total, bad=bad))
+                for row_id, series, target, total, bad in finals[list(identity)].tolist()
+            ],
+            dtype=np.int64,
+        )
+        writer.ended_series.know(registry.sizes[2])
+        for row_id, series, stream in finals[finals["stream"] != finals["series"]][
+            ["row_id", "series", "stream"]
+        ].tolist():
+            new, old = (registry.find_counter(rows[row_id], each) for each in (series, stream))
+            if new is not None and old is not None:
+                registry.unite(new, old)
+        for last_samples, found in ((writer.settled, finals), (writer.live, provisionals)):
+            last_samples.grow(registry.sizes)
+            for name in records.LAST_SAMPLE_COLUMNS:
+                getattr(last_samples, name)[counter] = found[name]
+            if len(counter):
+                last_samples.target[registry.arrays.target[counter]] = found["target_time"]
+
+
+def _counted_s(state: SliState) -> float:
+    return state.provisional.counted_s
+
+
+def _members_of(state: SliState) -> Records:
+    """Both parts of the records of an SLI's members as one."""
+    final = records.read(records.MEMBER, state.final.members)
+    provisional = records.read(records.PROVISIONAL_MEMBER, state.provisional.members)
+    if len(final) != len(provisional):
+        raise ValueError("the two parts of the state of an SLI have different members")
+    both = np.empty(len(final), records.WHOLE_MEMBER)
+    for name in final.dtype.names or ():
+        both[name] = final[name]
+    for name in provisional.dtype.names or ():
+        both[f"live_{name}" if name.startswith("seen_") else name] = provisional[name]
+    return both
+
+
+def _of_rows(found: Records, rows: Mapping[int, int]) -> tuple[Records, Ints]:
+    """The records of known rows, and the index of the row of each."""
+    known = found[np.isin(found["row_id"], list(rows))]
+    return known, np.array([rows[row_id] for row_id in known["row_id"].tolist()], dtype=np.int64)

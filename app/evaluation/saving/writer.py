@@ -1,0 +1,139 @@
+"""From a tick to the database: counts, alerts, transitions and what receivers are told, in one transaction."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.alerting import Alert, Notification, NotificationStatus, Routing
+from app.evaluation.judging.judge import Judgement
+from app.evaluation.saving.budget_record import BudgetRecord
+from app.evaluation.saving.ledger_store import LedgerStore
+from app.evaluation.saving.pending_writes import PendingWrites
+from app.ingest.ports import EvaluationInstruments
+from app.store import Database, StoreError, Transaction
+from app.store.alerts import append_transitions, forget_alerts, prune_transitions, save_alerts
+from app.store.budgets import prune_budgets, save_budgets
+from app.store.ledger import save_stepped
+from app.store.outbox import enqueue, hold_beginnings, prune_outbox, release_beginnings, told_of, withdraw_beginning
+
+_log = structlog.get_logger(__name__)
+_TRANSITIONS_KEPT = timedelta(days=90)
+_OUTBOX_KEPT = timedelta(days=30)
+_BUDGETS_KEPT = timedelta(days=180)
+_PRUNED_EVERY = timedelta(hours=1)
+
+
+class Writer:
+    """Writes ticks; what cannot be written now is written with a later one, in order.
+
+    Attributes:
+        pending_writes: what ticks have decided and is not written yet.
+        last_commit: the newest slot that was written; None before the first.
+        budgets: what the live budgets showed.
+        problem: why the last attempt failed, None if it did not.
+    """
+
+    def __init__(
+        self, database: Database, ledger_store: LedgerStore, *, instruments: EvaluationInstruments, routing: Routing
+    ) -> None:
+        self.pending_writes = PendingWrites()
+        self.budgets = BudgetRecord()
+        self.last_commit: datetime | None = None
+        self.problem: str | None = None
+        self._database = database
+        self._ledger_store = ledger_store
+        self._instruments = instruments
+        self._routing = routing
+        self._pruned_at: datetime | None = None
+
+    async def commit(self, at: datetime, *, stepped: datetime | None) -> None:
+        """Write the tick of the slot *at*; *stepped* is the newest slot that alerts were stepped through."""
+        try:
+            await asyncio.to_thread(self._save, at, stepped)
+            self.pending_writes.clear()
+            self.last_commit = at
+            if self.problem is not None:
+                await asyncio.to_thread(self._database.check)
+                _log.info("what was kept in memory is written; the database is sound")
+        except StoreError as error:
+            self._failed(error)
+        else:
+            self.problem = None
+
+    async def save_history(self, now: datetime) -> bool:
+        """Write what was counted of the past; whether that worked."""
+        try:
+            await asyncio.to_thread(self._save_book, now)
+        except StoreError as error:
+            self._failed(error)
+            return False
+        return True
+
+    def _save(self, at: datetime, stepped: datetime | None) -> None:
+        budgets = tuple(self.budgets.unwritten)
+        with self._database.begin() as transaction:
+            save_budgets(transaction, budgets)
+            self._ledger_store.save(transaction, at_s=at.timestamp())
+            judgement = self.pending_writes.whole
+            if judgement is not None:
+                self._save_judgement(transaction, judgement, at)
+            if stepped is not None:
+                save_stepped(transaction, stepped)
+            if self._pruned_at is None or at - self._pruned_at >= _PRUNED_EVERY:
+                self._ledger_store.prune(transaction, at_s=at.timestamp())
+                prune_transitions(transaction, before=at - _TRANSITIONS_KEPT)
+                prune_outbox(transaction, before=at - _OUTBOX_KEPT)
+                prune_budgets(transaction, before=at - _BUDGETS_KEPT)
+                self._pruned_at = at
+        self._ledger_store.committed()
+        self.budgets.committed(len(budgets))
+
+    def _save_judgement(self, transaction: Transaction, judgement: Judgement, at: datetime) -> None:
+        in_force = [alert for alerts in judgement.alerts.values() for alert in alerts if alert.in_force]
+        changed = {alert.key: alert for alert in (*judgement.changed, *in_force)}
+        save_alerts(transaction, changed.values(), judgement.notices)
+        forget_alerts(transaction, judgement.gone)
+        append_transitions(transaction, judgement.transitions)
+        for notice in judgement.notified:
+            receivers = self._routing.receivers(notice)
+            if notice.status is NotificationStatus.RESOLVED:
+                # Who was told that it fires is told that it is over, even if routes have changed in between; who was
+                # not would hear of the end of what it never knew.
+                receivers = told_of(transaction, notice, receivers=self._routing.known) or receivers
+            if notice.status is NotificationStatus.RESOLVED and notice.unconfirmed:
+                never_told = withdraw_beginning(transaction, notice, at=at)
+                receivers = tuple(receiver for receiver in receivers if receiver not in never_told)
+            enqueue(transaction, [notice], receivers=receivers, at=at)
+
+        release_beginnings(transaction, judgement.notices.values(), at=at)
+
+    def doubt(self, alerts: Sequence[Alert], notices: Mapping[str, Notification], at: datetime) -> None:
+        """Write alerts that are unconfirmed, and hold what waits to tell of beginnings.
+
+        A database that cannot be written now is written by the first tick.
+        """
+        try:
+            with self._database.begin() as transaction:
+                save_alerts(transaction, alerts, notices)
+                held = hold_beginnings(transaction, at=at)
+        except StoreError as error:
+            self._failed(error)
+            return
+        _log.warning(
+            "nothing was evaluated for a while; receivers are told of alerts once fresh data confirms them",
+            alerts=len(alerts),
+            notifications=held,
+        )
+
+    def _save_book(self, now: datetime) -> None:
+        with self._database.begin() as transaction:
+            self._ledger_store.save(transaction, at_s=now.timestamp())
+        self._ledger_store.committed()
+
+    def _failed(self, error: StoreError) -> None:
+        if self.problem is None:
+            _log.error("cannot write; results are kept in memory until it works again", error=str(error))
+        self.problem = str(error)
+        self._instruments.evaluation_failed(error.reason)

@@ -1,0 +1,130 @@
+"""Late samples: how far back to read for those that were not there when their slot was read, and how late they come.
+
+A slot is read once at its end, and once more after the late-sample grace. Of what was silent since, the next reads
+begin at its last sample, so that samples are counted when they are seen, however late that is.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from app.ingest.counting.ledger_writer import LedgerWriter
+from app.ingest.series.tracked_slis import LateSamples, TrackedSli
+from app.ledger import MIDDLE_WIDTH_S, Samples
+from app.slo.arrays import Floats, Ints
+
+_LOOK_BACKS_S = (120.0, 300.0, 900.0)
+"""What was silent for less is looked for in every slot; few lengths, so that SLIs share their queries."""
+_AGAIN_AFTER = (1, 2, 4, 8, 12)
+"""So many times five minutes after its last sample, a counter that went silent is looked for once more."""
+_LONGEST_S = 3 * 3600.0
+_SILENT_SLOTS = 2
+_KEPT_S = 3600.0
+
+
+def look_back(ledger_writer: LedgerWriter, *, at_s: float, settle_to_s: float) -> None:
+    """Set from where each SLI is to be read for the slot *at_s*, where it is settled up to *settle_to_s*."""
+    interval_s = ledger_writer.ledger.interval_s
+    due = []
+    for tracked in ledger_writer.tracked_slis:
+        if not tracked.started:
+            continue
+        newest_s = _newest(ledger_writer, tracked)
+        silent_s = at_s - newest_s
+        tracked.read_from_s = tracked.counted_s
+        if at_s - tracked.counted_s <= interval_s and silent_s > (_SILENT_SLOTS + 1) * interval_s:
+            fitting = next((length for length in _LOOK_BACKS_S if silent_s <= length), None)
+            tracked.read_from_s = tracked.counted_s if fitting is None else at_s - fitting
+        tracked.settle_from_s = tracked.settled_s
+        if settle_to_s > tracked.settled_s:
+            due.append(tracked)
+    if due:
+        _look_back_further(ledger_writer, due)
+
+
+def note_late(
+    ledger_writer: LedgerWriter, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
+) -> None:
+    """Note which of the *samples* of one read, before they are counted, were not there when their slot was read.
+
+    A counter is late if even its newest sample is of a slot that was read before. How late is known from the reads
+    that did not bring the sample.
+    """
+    counter, newest_s = _newest_samples(samples)
+    known_s, counted_s = ledger_writer.live.time, ledger_writer.ledger.counted_s
+    row = ledger_writer.series_index.registry.arrays.row
+    fresh = counter < len(known_s)
+    counter, newest_s = counter[fresh], newest_s[fresh]
+    late = (newest_s > known_s[counter]) & (newest_s <= counted_s[row[counter]])
+    late_row, newest_s = row[counter[late]], newest_s[late]
+    for tracked in tracked_slis:
+        mine = np.isin(late_row, list(tracked.rows.values())) if len(late_row) else late_row.astype(bool)
+        if mine.any():
+            _note(tracked, newest_s[mine], until_s, interval_s=ledger_writer.ledger.interval_s)
+        elif tracked.late is not None and until_s - tracked.late.seen_s > _KEPT_S:
+            tracked.late = None
+        if until_s - since_s > ledger_writer.ledger.interval_s:
+            tracked.long_reads.append((since_s, until_s))
+
+
+def reopen(ledger_writer: LedgerWriter, samples: Samples) -> None:
+    """Let the time since a row was last seen be measured where late samples of it have come."""
+    ledger = ledger_writer.ledger
+    row = ledger_writer.series_index.registry.arrays.row[samples.counter]
+    seen_s = ledger_writer.settled.row
+    late = row < len(seen_s)
+    late[late] &= (samples.time[late] > seen_s[row[late]]) & (samples.time[late] <= ledger.settled_s[row[late]])
+    for one in np.unique(row[late]).tolist():
+        # A little before was counted as measured, since the next sample was not overdue yet.
+        ledger.covered_s[one] = min(ledger.covered_s[one], seen_s[one] + ledger.interval_s)
+
+
+def _look_back_further(ledger_writer: LedgerWriter, tracked_slis: Sequence[TrackedSli]) -> None:
+    """For counters that went silent and may be late, and for those that came back after a hole that may be filled."""
+    registry, ledger = ledger_writer.series_index.registry, ledger_writer.ledger
+    for cursor in (ledger_writer.settled, ledger_writer.live):
+        cursor.grow(registry.sizes)
+    row = registry.arrays.row
+    settled_s, live_s = ledger_writer.settled.time[: len(row)], ledger_writer.live.time[: len(row)]
+    silent_s = ledger.settled_s[row] - settled_s
+    again = np.isin(np.floor(silent_s / MIDDLE_WIDTH_S), _AGAIN_AFTER)
+    came_back = (live_s > settled_s) & (silent_s > _SILENT_SLOTS * ledger.interval_s)
+    since_s = np.where(again | came_back, settled_s, np.inf)
+    first_s = np.full(len(ledger.settled_s), np.inf)
+    np.minimum.at(first_s, row, since_s)
+    for tracked in tracked_slis:
+        first = min((float(first_s[one]) for one in tracked.rows.values()), default=math.inf)
+        if first < tracked.settled_s:
+            since = first // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
+            tracked.settle_from_s = max(since, tracked.settled_s - _LONGEST_S)
+
+
+def _newest(ledger_writer: LedgerWriter, tracked: TrackedSli) -> float:
+    """The newest sample of an SLI; NaN if there is none."""
+    newest_s = math.nan
+    for row in tracked.rows.values():
+        seen_s = float(ledger_writer.live.row[row]) if row < len(ledger_writer.live.row) else math.nan
+        newest_s = newest_s if newest_s >= seen_s or math.isnan(seen_s) else seen_s
+    return newest_s
+
+
+def _newest_samples(samples: Samples) -> tuple[Ints, Floats]:
+    """The counters that have samples, and the newest of each."""
+    counter, place = np.unique(samples.counter, return_inverse=True)
+    newest_s = np.full(len(counter), -np.inf)
+    np.maximum.at(newest_s, place, samples.time)
+    return counter, newest_s
+
+
+def _note(tracked: TrackedSli, times_s: Floats, at_s: float, *, interval_s: float) -> None:
+    least_s = max(_least_lateness(tracked, float(time_s)) for time_s in times_s)
+    if least_s > _SILENT_SLOTS * interval_s:
+        tracked.late = LateSamples(least_s=least_s, most_s=at_s - float(times_s.min()), seen_s=at_s)
+
+
+def _least_lateness(tracked: TrackedSli, time_s: float) -> float:
+    """How long after its time a sample was not there yet, as far as that was looked at."""
+    return max(
+        (until_s - time_s for since_s, until_s in tracked.long_reads if since_s < time_s <= until_s), default=0.0
+    )

@@ -1,0 +1,317 @@
+"""The ledger, the positions up to which it has been counted (live and in history), and its changes in an evaluation.
+
+Counts are made twice. In each slot the newest samples are counted from the *live* cursor on; when late samples have
+had their time, the same time_range is counted again from the *settled* cursor on, for good. Both are one function of
+the samples, so a service that has run for hours and one that has just started agree.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+
+import numpy as np
+
+from app.ingest.counting.ended_series import EndedSeries
+from app.ingest.series.series_index import SeriesIndex
+from app.ingest.series.tracked_slis import TrackedSli
+from app.ledger import (
+    FINE_REACH_S,
+    HOUR_S,
+    LOOKBACK_S,
+    PACE_GRID_S,
+    Birth,
+    Count,
+    FirstSighting,
+    Increments,
+    LastSamples,
+    Ledger,
+    Samples,
+    Stage,
+    Starts,
+    count,
+    decide,
+    decide_births,
+    join,
+    join_births,
+    stand,
+    united,
+)
+from app.slo.arrays import Bools, Ints
+
+_REMEMBERED_S = 7 * 86_400.0
+"""A counter that comes back within a week goes on where it stood."""
+_ROOM_FOR_SERIES = 20_000
+_ROOM_FOR_LEFT = 1_000
+"""Rows of members that have left their groups; each tick writes what is known of them, too."""
+
+
+class LedgerWriter:
+    """Ledger, last samples and tracked SLIs; without IO. All times are unix seconds.
+
+    *history* is the most that is counted back of a new SLI; None is as much as its windows need.
+    """
+
+    def __init__(
+        self, tracked_slis: Sequence[TrackedSli], *, interval_s: int, history: timedelta | None = None
+    ) -> None:
+        self.tracked_slis = tuple(tracked_slis)
+        self.ledger = Ledger(interval_s)
+        self.settled = LastSamples.empty()
+        self.live = LastSamples.empty()
+        self.starts = Starts()
+        self.series_index = SeriesIndex(self.ledger, self.tracked_slis)
+        self._united = 0
+        self.ended_series = EndedSeries()
+        self.history_s = np.inf if history is None else history.total_seconds()
+        self._tracked_of = {tracked.key: tracked for tracked in tracked_slis}
+
+    def start(self, tracked_slis: Iterable[TrackedSli], *, at_s: float) -> None:
+        """Begin to count SLIs: what is before *at_s* is history, to be counted back to the horizon."""
+        for tracked in tracked_slis:
+            tracked.started = True
+            tracked.settled_s = tracked.counted_s = tracked.complete_from_s = at_s
+            tracked.wanted_from_s = at_s - min(tracked.horizon_s, self.history_s)
+            self.ledger.place(rows_of([tracked]), settled_s=at_s, counted_s=at_s, complete_from_s=at_s)
+
+    def seed(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float) -> None:
+        """Learn where the counters stood at *until_s*, without counting."""
+        stood = stand(samples, self.ledger.registry, until=until_s, starts=self.starts)
+        self._unite()
+        for cursor in (self.settled, self.live):
+            cursor.take(stood, rows_of(tracked_slis), self.ledger.registry)
+
+    def settle(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float, at_s: float) -> None:
+        """Count *samples* after the settled cursor again: up to *until_s* for good, up to *at_s* provisionally."""
+        # What the finest tier no longer holds cannot be taken back.
+        late = max(self.ledger.newest_s, at_s) - FINE_REACH_S
+        self.adopt([tracked for tracked in tracked_slis if tracked.settled_s < late])
+        forgotten = self._forgotten(tracked_slis, samples)
+        if forgotten:
+            self.adopt(forgotten)
+            self.count_live(forgotten, self._only(samples, forgotten), at_s=at_s)
+            tracked_slis = [tracked for tracked in tracked_slis if tracked not in forgotten]
+            samples = self._only(samples, tracked_slis)
+        if not tracked_slis:
+            return
+        rows, registry = rows_of(tracked_slis), self.ledger.registry
+        self.ledger.rewind(rows)
+        self.ledger.advance(at_s)
+        final = count(samples, self.settled, registry, until=until_s, gap_s=self.ledger.gap_s, starts=self.starts)
+        self._note(final)
+        self.settled.take(final.cursor, rows, registry)
+        for tracked in tracked_slis:
+            tracked.settled_s = until_s
+        self.ledger.place(rows, settled_s=until_s)
+        births, heads = self._not_pending(final)
+        decided = [decide(heads, registry), decide_births(births, registry)]
+        self._record(Increments.joined([final.increments, *decided]), Stage.FINAL)
+        self._count_on(tracked_slis, samples, at_s=at_s, start=final.cursor)
+
+    def count_live(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, at_s: float) -> None:
+        """Count *samples* after the live cursor, provisionally, up to the slot *at_s*."""
+        self.ledger.advance(at_s)
+        self._count_on(tracked_slis, samples, at_s=at_s, start=self.live)
+
+    def count_past(
+        self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
+    ) -> None:
+        """Count the newest range of history that is not counted yet."""
+        registry = self.ledger.registry
+        stood = stand(samples, registry, until=since_s, within_s=PACE_GRID_S, starts=self.starts)
+        past = count(
+            samples.after(since_s), stood, registry, until=until_s, gap_s=self.ledger.gap_s, starts=self.starts
+        )
+        self._note(past)
+        increments = [past.increments]
+        for tracked in tracked_slis:
+            met, unmet = join(tracked.pending, past.cursor, registry)
+            known, unknown = join_births(tracked.pending_births, past.cursor, registry)
+            increments += [met, known]
+            tracked.pending, tracked.pending_births = list(unmet), list(unknown)
+            tracked.complete_from_s = since_s
+        births, heads = self._not_pending(past)
+        increments += [decide(heads, registry), decide_births(births, registry)]
+        for tracked in tracked_slis:
+            if tracked.backfilled:
+                increments += [decide(tracked.pending, registry), decide_births(tracked.pending_births, registry)]
+                tracked.pending, tracked.pending_births = [], []
+        rows = rows_of(tracked_slis)
+        for tracked in tracked_slis:
+            self.place_history(tracked)
+        self._absorb(past.cursor, rows)
+        self._record(Increments.joined(increments), Stage.PAST)
+
+    def count_partial_past(
+        self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
+    ) -> None:
+        """Count a range of history from which data is missing, until it is counted again.
+
+        First values are not counted: whether a series is new is not known where older samples may be missing.
+        """
+        registry = self.ledger.registry
+        stood = stand(samples, registry, until=since_s, within_s=PACE_GRID_S)
+        past = count(samples.after(since_s), stood, registry, until=until_s, gap_s=self.ledger.gap_s)
+        for tracked in tracked_slis:
+            tracked.partial_history_from_s = since_s
+            self.place_history(tracked)
+        self._record(past.increments, Stage.PAST)
+
+    def forget_partial_past(self, tracked: TrackedSli) -> None:
+        """Take back all that was counted before the whole history begins, such as a range with data missing."""
+        for row in tracked.rows.values():
+            self.ledger.forget_until(row, tracked.complete_from_s)
+        tracked.partial_history = tracked.partial_history_from_s = None
+        self.place_history(tracked)
+
+    def forget_unfinished_history(self) -> None:
+        """After a restart, take back history from which data was missing: which that was is not stored."""
+        for tracked in self.tracked_slis:
+            if tracked.started and not tracked.backfilled:
+                self.forget_partial_past(tracked)
+
+    def detail(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, hour: int) -> None:
+        """Learn the slots of one hour of the past, which windows are about to leave."""
+        begin_s, registry = (hour - 1) * float(HOUR_S), self.ledger.registry
+        stood = stand(samples, registry, until=begin_s, starts=self.starts)
+        counted = count(samples, stood, registry, until=begin_s + HOUR_S, gap_s=self.ledger.gap_s, starts=self.starts)
+        decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]
+        found = Increments.joined([counted.increments, *decided])
+        self.ledger.enter_details(hour, rows_of(tracked_slis), found)
+
+    def place_history(self, tracked: TrackedSli) -> None:
+        """Note how far back the rows of an SLI are known; once all that windows need is counted, for good.
+
+        A window of an SLI that has gone ends where it was last seen, and begins before what is wanted now.
+        """
+        whole = tracked.backfilled and tracked.horizon_s <= self.history_s
+        counted_from_s = tracked.partial_history_from_s
+        counted_from_s = tracked.complete_from_s if counted_from_s is None else counted_from_s
+        self.ledger.place(rows_of([tracked]), complete_from_s=0.0 if whole else counted_from_s)
+
+    def adopt(self, tracked_slis: Sequence[TrackedSli]) -> None:
+        """Make final what was counted so far, since it cannot be counted again."""
+        rows = rows_of(tracked_slis)
+        self.ledger.adopt(rows)
+        self.settled.take(self.live, rows, self.ledger.registry)
+        for tracked in tracked_slis:
+            tracked.settled_s = tracked.counted_s
+
+    def remembered(self) -> Bools:
+        """Which counters are worth remembering: seen lately, or waiting for older history; shape (counters,)."""
+        registry = self.ledger.registry
+        self.live.grow(registry.sizes)
+        rows = registry.arrays.row
+        kept = ~(self.live.time[: len(rows)] < self.ledger.counted_s[rows] - _REMEMBERED_S)
+        kept[[counter for tracked in self.tracked_slis for head in tracked.pending for counter, _ in head.values]] = (
+            True
+        )
+        kept[[birth.counter for tracked in self.tracked_slis for birth in tracked.pending_births]] = True
+        kept[registry.arrays.stream[kept]] = True
+        return kept
+
+    @property
+    def overgrown(self) -> bool:
+        """Whether most series that are known have long gone."""
+        if self.series_index.left > _ROOM_FOR_LEFT:
+            return True
+        kept = int(self.remembered().sum())
+        return max(self.ledger.registry.sizes[2], self.series_index.size) > 2 * kept + _ROOM_FOR_SERIES
+
+    def _count_on(
+        self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, at_s: float, start: LastSamples
+    ) -> None:
+        rows, registry = rows_of(tracked_slis), self.ledger.registry
+        counted = count(samples, start, registry, until=at_s, gap_s=self.ledger.gap_s, starts=self.starts)
+        self._note(counted)
+        self.live.take(counted.cursor, rows, registry)
+        decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]
+        self._record(Increments.joined([counted.increments, *decided]), Stage.PROVISIONAL)
+        for tracked in tracked_slis:
+            tracked.counted_s = at_s
+        self.ledger.place(rows, counted_s=at_s)
+        self.ledger.extend(rows, self.live.row[rows])
+        self.ledger.ended_s[rows] = self.ended_series.ended_s(rows, self.live, registry)
+
+    def _note(self, counted: Count) -> None:
+        """Note what counting has found out about series: those that are one counter, and those that dipped."""
+        registry = self.ledger.registry
+        rows = registry.arrays.row
+        for counter, at_s in counted.dipped:
+            self.ledger.note_dip(int(rows[counter]), at_s)
+        for counter, at_s in counted.doubled:
+            self.ledger.note_copy(int(rows[counter]), at_s)
+        for link in counted.links:
+            if link.twin:
+                self.ledger.note_copy(int(rows[link.new]), float(counted.cursor.time[registry.arrays.stream[link.old]]))
+        self._unite()
+
+    def _unite(self) -> None:
+        """Go on with counters that proved to be others."""
+        registry = self.ledger.registry
+        unions, self._united = registry.unions[self._united :], len(registry.unions)
+        if not unions:
+            return
+        for cursor in (self.settled, self.live):
+            cursor.grow(registry.sizes)
+            for new, old in unions:
+                cursor.unite(new, old)
+            cursor.unite_targets(registry)
+
+    def _record(self, increments: Increments, stage: Stage) -> None:
+        self.ledger.see(*increments.rows_seen)
+        self.ledger.record(increments, stage)
+
+    def _not_pending(self, counted: Count) -> tuple[list[Birth], list[FirstSighting]]:
+        """Births and heads that can be decided; those of SLIs whose history is still being read wait for it."""
+        births: list[Birth] = []
+        heads: list[FirstSighting] = []
+        for birth in counted.births:
+            tracked = self._tracked_of[self.ledger.registry.rows[birth.row].sli]
+            (births if tracked.backfilled or birth.settled else tracked.pending_births).append(birth)
+        for head in counted.heads:
+            tracked = self._tracked_of[self.ledger.registry.rows[head.row].sli]
+            (heads if tracked.backfilled else tracked.pending).append(head)
+        return births, heads
+
+    def _absorb(self, older: LastSamples, rows: Ints) -> None:
+        only = LastSamples.empty()
+        only.take(older, rows, self.ledger.registry)
+        for cursor in (self.settled, self.live):
+            cursor.grow(self.ledger.registry.sizes)
+            cursor.absorb(only)
+
+    def _forgotten(self, tracked_slis: Sequence[TrackedSli], samples: Samples) -> list[TrackedSli]:
+        """The SLIs of which Prometheus no longer has samples that it had when they were counted."""
+        registry = self.ledger.registry
+        self.live.grow(registry.sizes)
+        samples = united(samples, registry)
+        rows = registry.arrays.row
+        counted = self.live.time[: len(rows)]
+        there = np.zeros(len(rows), dtype=bool)
+        # The very sample: one that has lost its data may have scraped later ones.
+        there[samples.counter[samples.time == counted[samples.counter]]] = True
+        lost = (counted > self.ledger.settled_s[rows]) & ~there
+        slis = {registry.rows[row].sli for row in (*np.unique(rows[lost]), *self._with_new_holes(samples))}
+        return [tracked for tracked in tracked_slis if tracked.key in slis]
+
+    def _with_new_holes(self, samples: Samples) -> Ints:
+        """Rows whose first samples after the settled time were measured once and are not there any more."""
+        rows = self.ledger.registry.arrays.row[samples.counter]
+        settled_s, first_s = self.ledger.settled_s, np.full(len(self.ledger.settled_s), np.nan)
+        after = samples.time > settled_s[rows]
+        np.fmin.at(first_s, rows[after], samples.time[after])
+        # With less between them, two samples leave no hole.
+        suspects = np.flatnonzero(first_s - settled_s > LOOKBACK_S)
+        if not len(suspects):
+            return suspects
+        start_s, end_s = settled_s[suspects], np.minimum(first_s, self.ledger.counted_s)[suspects]
+        measured = self.ledger.sums(suspects, start_s, end_s).coverage * (end_s - start_s)
+        lost: Ints = suspects[measured > LOOKBACK_S / 2]
+        return lost
+
+    def _only(self, samples: Samples, tracked_slis: Sequence[TrackedSli]) -> Samples:
+        return samples.of_counters(np.isin(self.ledger.registry.arrays.row, rows_of(tracked_slis)))
+
+
+def rows_of(tracked_slis: Iterable[TrackedSli]) -> Ints:
+    """The rows of some SLIs."""
+    return np.array([row for tracked in tracked_slis for row in tracked.rows.values()], dtype=np.int64)

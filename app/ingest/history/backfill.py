@@ -1,0 +1,197 @@
+"""Reading history piece by piece, the newest first, without getting in the way of ticks."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from app.ingest.counting.ledger_writer import LedgerWriter
+from app.ingest.history import history_reader
+from app.ingest.history.history_reader import TimeRange
+from app.ingest.ports import Source
+from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
+from app.ingest.series.tracked_slis import TrackedSli
+from app.prometheus import BadQueryError, Matrix, PartialDataError, TimedOutError, TooLargeError
+from app.slo import format_duration
+
+_log = structlog.get_logger(__name__)
+_AT_ONCE = 3
+_MOST_SLIS = 100
+_DEADLINE_S = 60.0
+_FIRST_PAUSE_S = 10.0
+_LONGEST_PAUSE_S = 600.0
+_SMALLEST_SHARE = 1 / 64
+_GROWTH = 1.25
+_TOO_LARGE = (BadQueryError, TooLargeError)
+_TOO_MUCH = (*_TOO_LARGE, TimedOutError)
+_SAID_EVERY = timedelta(seconds=10)
+
+
+class Backfill:
+    """What of the history is missing, and the next piece of it."""
+
+    def __init__(self, ledger_writer: LedgerWriter, batcher: QueryBatcher, source: Source) -> None:
+        self._ledger_writer = ledger_writer
+        self._batcher = batcher
+        self.source = _Bounded(source, asyncio.Semaphore(_AT_ONCE))
+        # Of an SLI and of what is older than its newest range with data missing: until when it waits, and for how long.
+        self._pauses: dict[tuple[str, bool], tuple[datetime, float]] = {}
+        self._shares: dict[str, float] = {}
+        self._too_large: set[str] = set()
+        self._said_at: datetime | None = None
+
+    @property
+    def progress(self) -> float:
+        """Share of the wanted history of all SLIs that has been counted, 0 to 1."""
+        asked = [tracked for tracked in self._ledger_writer.tracked_slis if tracked.refusal is None]
+        wanted = sum(tracked.horizon_s if not tracked.started else _wanted_s(tracked) for tracked in asked)
+        done = sum(min(_done_s(tracked), _wanted_s(tracked)) for tracked in asked if tracked.started)
+        return 1.0 if not wanted else done / wanted
+
+    async def read(self, now: datetime) -> tuple[TimeRange, QueryResults] | tuple[None, None]:
+        """The newest piece of history that is missing, and what Prometheus says of it."""
+        time_range, tracked_slis = self._next(now)
+        if time_range is None:
+            return None, None
+        return time_range, await history_reader.read(
+            time_range, tracked_slis, self._batcher, self.source, deadline=_DEADLINE_S, partial=True
+        )
+
+    def enter(self, time_range: TimeRange, answers: QueryResults, now: datetime) -> None:
+        """Count the answers; SLIs that were not answered are asked again later, for a smaller piece."""
+        self._enter_partial(time_range, answers)
+        # What goes on before a range with data missing is not final, even if it is whole.
+        whole = [tracked for tracked in answers.answered if tracked.complete_from_s == time_range.until_s]
+        if whole:
+            for tracked in whole:
+                if tracked.partial_history is not None:
+                    _log.info("history is whole again and is counted again", query=tracked.query)
+                    self._ledger_writer.forget_partial_past(tracked)
+            self._ledger_writer.count_past(
+                whole,
+                self._batcher.series_index.only(answers.samples, whole),
+                since_s=time_range.since_s,
+                until_s=time_range.until_s,
+            )
+        for tracked in whole:
+            self._pauses.pop((tracked.key, False), None)
+            if tracked.key not in self._too_large:
+                # A timeout need not have been a matter of size.
+                self._shares[tracked.key] = min(1.0, _GROWTH * self._shares.get(tracked.key, 1.0))
+        for tracked, error in answers.failed:
+            asked = tracked.key, tracked.complete_from_s != time_range.until_s
+            _, pause = self._pauses.get(asked, (now, _FIRST_PAUSE_S / 2))
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+            self._pauses[asked] = now + timedelta(seconds=pause), pause
+            if isinstance(error, _TOO_MUCH):
+                self._shares[tracked.key] = max(_SMALLEST_SHARE, self._shares.get(tracked.key, 1.0) / 2)
+            if isinstance(error, _TOO_LARGE):
+                self._too_large.add(tracked.key)
+            _log.warning("history cannot be read now", query=tracked.query, error=str(error), again_in_s=pause)
+        self._say(now)
+
+    def _enter_partial(self, time_range: TimeRange, answers: QueryResults) -> None:
+        """Count ranges with data missing, and those before them; the newest of an SLI is asked for again."""
+        counted = []
+        for tracked in tuple(answers.answered):
+            said = answers.partial.get(tracked.key)
+            first = tracked.complete_from_s == time_range.until_s
+            if first and said is not None:
+                answers.answered.remove(tracked)
+                answers.failed.append((tracked, PartialDataError(said)))
+                if tracked.partial_history is None:
+                    tracked.partial_history = said
+                    counted.append(tracked)
+            elif tracked.partial_history_from_s == time_range.until_s:
+                counted.append(tracked)
+        if counted:
+            self._ledger_writer.count_partial_past(
+                counted,
+                self._batcher.series_index.only(answers.samples, counted),
+                since_s=time_range.since_s,
+                until_s=time_range.until_s,
+            )
+
+    def _missing_from_s(self, tracked: TrackedSli, now: datetime) -> float | None:
+        """The end of the newest history that is to be read of an SLI, None if none is now.
+
+        What is older than a range with data missing is read before that is asked for again.
+        """
+        older_s = tracked.partial_history_from_s
+        if older_s is not None and older_s > tracked.wanted_from_s and not self._waits(tracked, now, older=True):
+            return older_s
+        return None if self._waits(tracked, now, older=False) else tracked.complete_from_s
+
+    def _waits(self, tracked: TrackedSli, now: datetime, *, older: bool) -> bool:
+        pause = self._pauses.get((tracked.key, older))
+        return pause is not None and now < pause[0]
+
+    def _next(self, now: datetime) -> tuple[TimeRange, list[TrackedSli]] | tuple[None, list[TrackedSli]]:
+        missing: dict[TimeRange, list[TrackedSli]] = {}
+        for tracked in self._ledger_writer.tracked_slis:
+            if tracked.refusal is not None or not tracked.started or tracked.backfilled:
+                continue
+            missing_from_s = self._missing_from_s(tracked, now)
+            if missing_from_s is None:
+                continue
+            time_range = history_reader.next_stretch(
+                missing_from_s,
+                tracked.wanted_from_s,
+                now_s=now.timestamp(),
+                share=self._shares.get(tracked.key, 1.0),
+            )
+            if time_range is not None:
+                missing.setdefault(time_range, []).append(tracked)
+        if not missing:
+            return None, []
+        newest = max(missing, key=lambda time_range: (time_range.until_s, time_range.since_s))
+        # It may be for one SLI among them that none was answered.
+        longest = max(
+            self._pauses[tracked.key, older][1] if (tracked.key, older) in self._pauses else 0.0
+            for tracked in missing[newest]
+            for older in (False, True)
+            if not (older is False and tracked.partial_history is not None)
+        )
+        most = _MOST_SLIS if not longest else max(1, int(_MOST_SLIS * _FIRST_PAUSE_S / (2 * longest)))
+        return newest, missing[newest][:most]
+
+    def _say(self, now: datetime) -> None:
+        if self.progress >= 1.0:
+            _log.info("history is complete", slis=len(self._ledger_writer.tracked_slis))
+        elif self._said_at is None or now - self._said_at >= _SAID_EVERY:
+            back = now.timestamp() - min(
+                tracked.complete_from_s for tracked in self._ledger_writer.tracked_slis if tracked.started
+            )
+            _log.info(
+                "reading history",
+                progress=f"{self.progress:.0%}",
+                back=format_duration(timedelta(hours=back // 3600)),
+            )
+            self._said_at = now
+
+
+def _wanted_s(tracked: TrackedSli) -> float:
+    return tracked.settled_s - tracked.wanted_from_s
+
+
+def _done_s(tracked: TrackedSli) -> float:
+    return tracked.settled_s - tracked.complete_from_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Bounded:
+    """A source that leaves room for ticks: few questions at once."""
+
+    source: Source
+    room: asyncio.Semaphore
+
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        async with self.room:
+            return await self.source.instant(expr, at, deadline=deadline)
+
+    async def range(
+        self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
+    ) -> Matrix:
+        async with self.room:
+            return await self.source.range(expr, start, end, step, deadline=deadline)

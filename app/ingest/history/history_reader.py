@@ -1,0 +1,181 @@
+"""Counting history: a month in few samples, without losing any.
+
+Recent history is read raw. Of what is older, Prometheus is asked for the counters' values at the edges of cells and
+for their resets; between two edges without a reset the difference is exact. Cells in which a counter was reset,
+appeared or vanished are read raw, so each sample is read about once and the sums are those of the live service
+(ADR-0003).
+"""
+
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from app.ingest.counting.ledger_writer import rows_of
+from app.ingest.history.inexact_cells import Cells
+from app.ingest.ports import Source
+from app.ingest.queries.partitioning import LabelQueries
+from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
+from app.ingest.series.tracked_slis import TrackedSli
+from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, LOOKBACK_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Samples
+from app.prometheus import Matrix
+from app.promql.metric_names import NAME
+from app.promql.samples import falls_within, last_samples, raw_samples
+from app.slo import MatchOp
+from app.slo.arrays import Bools
+
+_SLACK_S = 3600
+_RAW_CHUNK_S = 3 * 3600
+_MIDDLE_CHUNK_S = 86_400
+_COARSE_CHUNK_S = 5 * 86_400
+_MOST_SELECTORS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeRange:
+    """One piece of history (since, until] in unix seconds, read in cells of *width_s*, raw if that is None."""
+
+    since_s: float
+    until_s: float
+    width_s: int | None
+
+
+def next_stretch(complete_from_s: float, wanted_from_s: float, *, now_s: float, share: float = 1.0) -> TimeRange | None:
+    """The piece of history to read next, the newest that is missing; None if nothing is.
+
+    *share* makes pieces smaller where a whole one proved too much.
+    """
+    if complete_from_s <= wanted_from_s:
+        return None
+    if complete_from_s % COARSE_WIDTH_S:
+        # Until it is on the grid of cells, however long nothing could be read.
+        since = complete_from_s // COARSE_WIDTH_S * COARSE_WIDTH_S
+        return TimeRange(since_s=since, until_s=complete_from_s, width_s=None)
+    for reach, chunk, width in (
+        (FINE_REACH_S, _RAW_CHUNK_S, None),
+        (MIDDLE_REACH_S, _MIDDLE_CHUNK_S, MIDDLE_WIDTH_S),
+        (np.inf, _COARSE_CHUNK_S, COARSE_WIDTH_S),
+    ):
+        border = max(wanted_from_s, now_s - reach - _SLACK_S)
+        if complete_from_s > border:
+            # Stretches begin on the coarsest grid, so that each cell of every tier lies in one of them.
+            since = max(border, complete_from_s - chunk * share) // COARSE_WIDTH_S * COARSE_WIDTH_S
+            return TimeRange(since_s=since, until_s=complete_from_s, width_s=width)
+    return None
+
+
+async def read(
+    time_range: TimeRange,
+    tracked_slis: Sequence[TrackedSli],
+    batcher: QueryBatcher,
+    source: Source,
+    *,
+    deadline: float,
+    partial: bool = False,
+) -> QueryResults:
+    """The samples of a time range of history, as many as exact counts need; if *partial*, data may be missing."""
+    reader = _Reader(batcher=batcher, source=source, deadline=deadline, partial=partial)
+    if time_range.width_s is None:
+        return await reader.raw(time_range.since_s, time_range.until_s, tracked_slis)
+    return await reader.cells(time_range, time_range.width_s, tracked_slis)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Reader:
+    batcher: QueryBatcher
+    source: Source
+    deadline: float
+    partial: bool
+
+    async def raw(self, since_s: float, until_s: float, tracked_slis: Sequence[TrackedSli]) -> QueryResults:
+        """All samples of a time range, and those of a look-back before and after it."""
+        at = datetime.fromtimestamp(until_s + LOOKBACK_S, UTC)
+        span_ms = round((until_s - since_s + 2 * LOOKBACK_S) * 1000)
+
+        def one(selector: str) -> Awaitable[Matrix]:
+            return self.source.instant(raw_samples(selector, span_ms), at, deadline=self.deadline)
+
+        labels = self._labels(at, span_ms)
+        return await self.batcher.samples(tracked_slis, one, labels=labels, most=_MOST_SELECTORS, partial=self.partial)
+
+    def _labels(self, at: datetime, span_ms: int) -> LabelQueries:
+        return LabelQueries(source=self.source, at=at, span_ms=span_ms, deadline=self.deadline)
+
+    async def cells(self, time_range: TimeRange, width_s: int, tracked_slis: Sequence[TrackedSli]) -> QueryResults:
+        """The samples at the edges of cells where that is exact, and all samples where it is not."""
+        start, end = (datetime.fromtimestamp(edge, UTC) for edge in (time_range.since_s, time_range.until_s))
+        step, lookback = timedelta(seconds=width_s), round(LOOKBACK_S)
+
+        def edges(selector: str) -> Awaitable[Matrix]:
+            expr = last_samples(selector, lookback)
+            return self.source.range(expr, start, end, step, deadline=self.deadline)
+
+        def resets(selector: str) -> Awaitable[Matrix]:
+            expr = falls_within(selector, width_s + lookback)
+            return self.source.range(expr, start, end, step, deadline=self.deadline)
+
+        labels = self._labels(end, round((end - start).total_seconds() * 1000))
+        values = await self.batcher.samples(
+            tracked_slis, edges, labels=labels, most=_MOST_SELECTORS, partial=self.partial
+        )
+        # Functions drop the metric's name: series of several names would become one, which Prometheus refuses.
+        unnamed = [tracked for tracked in values.answered if not _names_its_metrics(tracked)]
+        named = [tracked for tracked in values.answered if _names_its_metrics(tracked)]
+        changes = await self.batcher.samples(
+            named, resets, labels=labels, most=_MOST_SELECTORS, nameless=True, partial=self.partial
+        )
+        partial = values.partial | changes.partial
+        readable = changes.answered + unnamed
+        registry = self.batcher.series_index.registry
+        cells = Cells.of(
+            values.samples,
+            changes.samples,
+            registry,
+            since_s=time_range.since_s,
+            until_s=time_range.until_s,
+            width_s=width_s,
+        )
+        broken = self._broken(cells, changes.answered)
+        broken[rows_of(unnamed)] = True
+        parts = [cells.regular(broken)]
+        failed = {tracked.key: (tracked, error) for tracked, error in (*values.failed, *changes.failed)}
+        for (since_s, until_s), members in _shared(cells, broken, readable).items():
+            repaired = await self.raw(since_s, until_s, members)
+            parts.append(cells.mark(repaired.samples, registry.arrays.row[repaired.samples.counter], broken))
+            failed |= {tracked.key: (tracked, error) for tracked, error in repaired.failed}
+            partial |= repaired.partial
+        answered = [tracked for tracked in readable if tracked.key not in failed]
+        samples = Samples.joined(parts)
+        if failed:
+            samples = self.batcher.series_index.only(samples, answered)
+        return QueryResults(answered=answered, failed=list(failed.values()), samples=samples, partial=partial)
+
+    def _broken(self, cells: Cells, tracked_slis: Sequence[TrackedSli]) -> Bools:
+        """Which cells of which rows are to be read raw, shape (rows, cells); an SLI's rows are read together."""
+        broken = cells.broken(len(self.batcher.series_index.registry.rows))
+        for tracked in tracked_slis:
+            rows = list(tracked.rows.values())
+            broken[rows] = broken[rows].any(axis=0)
+        return broken
+
+
+def _names_its_metrics(tracked: TrackedSli) -> bool:
+    return all(
+        any(matcher.label == NAME and matcher.op is MatchOp.EQUAL for matcher in selector.matchers)
+        for selector in tracked.selectors
+    )
+
+
+def _shared(
+    cells: Cells, broken: Bools, tracked_slis: Sequence[TrackedSli]
+) -> dict[tuple[float, float], list[TrackedSli]]:
+    """The stretches to be read raw, each with all SLIs that need it: an outage breaks the same cells for many."""
+    shared: dict[tuple[float, float], list[TrackedSli]] = {}
+    for tracked in tracked_slis:
+        if not tracked.rows:
+            continue
+        first_row = next(iter(tracked.rows.values()))
+        for time_range in cells.stretches(broken[first_row]):
+            shared.setdefault(time_range, []).append(tracked)
+    return shared

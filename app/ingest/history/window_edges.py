@@ -1,0 +1,94 @@
+"""Where windows start: the hours whose slots are read again, so that what leaves a long window leaves it at once."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from app.ingest.counting.ledger_writer import LedgerWriter, rows_of
+from app.ingest.history import history_reader
+from app.ingest.history.history_reader import TimeRange
+from app.ingest.ports import Source
+from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
+from app.ingest.series.tracked_slis import TrackedSli
+from app.ledger import HOUR_S
+
+_AHEAD_S = 900.0
+_MOST_SLIS = 100
+_DEADLINE_S = 60.0
+_PAUSE = timedelta(minutes=5)
+_REST = timedelta(seconds=30)
+
+
+class WindowEdges:
+    """Which hours are wanted of which SLIs, and which are there."""
+
+    def __init__(self, ledger_writer: LedgerWriter, batcher: QueryBatcher, source: Source) -> None:
+        self._ledger_writer = ledger_writer
+        self._batcher = batcher
+        self._source = source
+        self._there: set[tuple[int, str]] = set()
+        self._not_before: datetime | None = None
+        self._nothing_until: datetime | None = None
+        self._backfilled = 0
+
+    @property
+    def missing(self) -> bool:
+        """Whether an hour in which a window starts now has not been read, and Prometheus has not refused it."""
+        return self._not_before is None and any(
+            (hour, tracked.key) not in self._there and self._seen(tracked, hour)
+            for tracked in self._ledger_writer.tracked_slis
+            for hour in _hours(tracked, 0.0)
+        )
+
+    async def read(self, now: datetime) -> tuple[int, QueryResults] | None:
+        """The next hour that is missing, as Prometheus remembers it; None if there is none to ask for now."""
+        if self._not_before is not None and now < self._not_before:
+            return None
+        if self._nothing_new(now):
+            return None
+        wanted: dict[int, list[TrackedSli]] = {}
+        for tracked in self._ledger_writer.tracked_slis:
+            for hour in {*_hours(tracked, 0.0), *_hours(tracked, _AHEAD_S)}:
+                if (hour, tracked.key) not in self._there and self._seen(tracked, hour):
+                    wanted.setdefault(hour, []).append(tracked)
+        self._nothing_until = None if wanted else now + _REST
+        if not wanted:
+            return None
+        hour, tracked_slis = min(wanted.items())
+        time_range = TimeRange(since_s=(hour - 1.0) * HOUR_S, until_s=float(hour) * HOUR_S, width_s=None)
+        answers = await history_reader.read(
+            time_range, tracked_slis[:_MOST_SLIS], self._batcher, self._source, deadline=_DEADLINE_S
+        )
+        return hour, answers
+
+    def enter(self, hour: int, answers: QueryResults, now: datetime) -> None:
+        """Learn the slots of an hour; what was not answered counts by share for a while."""
+        if answers.answered:
+            self._ledger_writer.detail(answers.answered, answers.samples, hour=hour)
+        self._there |= {(hour, tracked.key) for tracked in answers.answered}
+        self._not_before = now + _PAUSE if answers.failed else None
+        current = {
+            number
+            for tracked in self._ledger_writer.tracked_slis
+            for ahead in (0.0, _AHEAD_S)
+            for number in _hours(tracked, ahead)
+        }
+        self._ledger_writer.ledger.details.keep(current)
+        self._there = {(number, key) for number, key in self._there if number in current}
+
+    def _nothing_new(self, now: datetime) -> bool:
+        """Whether nothing was missing lately, and no history has become complete since."""
+        backfilled = sum(tracked.backfilled for tracked in self._ledger_writer.tracked_slis)
+        same, self._backfilled = backfilled == self._backfilled, backfilled
+        return same and self._nothing_until is not None and now < self._nothing_until
+
+    def _seen(self, tracked: TrackedSli, hour: int) -> bool:
+        """Whether the SLI had its first sample by the end of an hour."""
+        births = self._ledger_writer.ledger.birth_s[rows_of([tracked])]
+        return bool((births < hour * HOUR_S).any())
+
+
+def _hours(tracked: TrackedSli, ahead_s: float) -> Iterator[int]:
+    """The hours in which the long windows of an SLI start, or will in a while."""
+    if tracked.backfilled:
+        for length_s in tracked.long_windows_s:
+            yield int((tracked.counted_s + ahead_s - length_s) // HOUR_S) + 1

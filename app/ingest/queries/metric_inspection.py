@@ -1,0 +1,125 @@
+"""Looking at the metrics behind SLIs, apart from evaluations: what is no counter is refused, buckets are listed."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from typing_extensions import override
+
+from app.ingest.series.tracked_slis import TrackedSli
+from app.prometheus import KindVerdict, Matrix, MetricKind, MetricSource, PrometheusError, kind_of
+from app.promql.metric_names import BUCKET, looks_like_counter, name_of
+from app.promql.probe import bucket_bounds, sorted_bounds
+from app.promql.selector_text import render
+from app.slo import Selector
+
+_log = structlog.get_logger(__name__)
+_AGAIN = timedelta(hours=6)
+"""Types of metrics change with deployments only."""
+_TYPES_KEPT = timedelta(hours=1)
+_AFTER_FAILURE = timedelta(minutes=1)
+_BUCKETS_AGAIN = timedelta(minutes=10)
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+_AT_ONCE = 4
+"""Evaluations have the connections first."""
+_DEADLINE_S = 10.0
+
+
+class _TypesOnce(MetricSource):
+    """Asks for the types of each metric once an hour: thousands of SLIs are over a few metrics."""
+
+    def __init__(self, source: MetricSource) -> None:
+        self._source = source
+        self._types: dict[str, frozenset[str]] = {}
+        self._since = _LONG_AGO
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        return await self._source.instant(expr, at, deadline=deadline)
+
+    @override
+    async def metric_types(self, metric: str, *, deadline: float | None = None) -> frozenset[str]:
+        if metric not in self._types:
+            self._types[metric] = await self._source.metric_types(metric, deadline=deadline)
+        return self._types[metric]
+
+    def forget_old(self, now: datetime) -> None:
+        """Forget what was asked more than an hour ago."""
+        if now - self._since >= _TYPES_KEPT:
+            self._types.clear()
+            self._since = now
+
+
+class Inspection:
+    """When each SLI was looked at; results are noted on the SLIs."""
+
+    def __init__(self, tracked_slis: Sequence[TrackedSli], source: MetricSource) -> None:
+        self._source = _TypesOnce(source)
+        # A name that does not end like a counter's is most likely to be a gauge.
+        self._kinds_due = [(_LONG_AGO, tracked) for tracked in sorted(tracked_slis, key=_looks_like_counters)]
+        self._buckets_due: dict[str, datetime] = {}
+        self._tracked_slis = tuple(tracked_slis)
+
+    async def step(self, now: datetime) -> bool:
+        """Look at a few SLIs that are due; False if none is."""
+        self._source.forget_old(now)
+        due = [entry for entry in self._kinds_due if entry[0] <= now][:_AT_ONCE]
+        lacking = [
+            tracked
+            for tracked in self._tracked_slis
+            if tracked.unmeasured and self._buckets_due.get(tracked.key, _LONG_AGO) <= now
+        ][:_AT_ONCE]
+        await asyncio.gather(
+            *(self._look_at_kinds(entry, now) for entry in due),
+            *(self._look_at_buckets(tracked, now) for tracked in lacking),
+        )
+        return bool(due or lacking)
+
+    async def _look_at_kinds(self, entry: tuple[datetime, TrackedSli], now: datetime) -> None:
+        _, tracked = entry
+        self._kinds_due.remove(entry)
+        rest = _AGAIN
+        try:
+            refusal = await self._refusal(tracked, now)
+        except PrometheusError:
+            rest = _AFTER_FAILURE
+        else:
+            if refusal is not None and tracked.refusal is None:
+                _log.error("an SLI is refused: its metric is a gauge", query=tracked.query, reason=refusal)
+            elif refusal is None and tracked.refusal is not None:
+                _log.info("an SLI is not refused any more", query=tracked.query)
+            tracked.refusal = refusal
+        self._kinds_due.append((now + rest, tracked))
+
+    async def _refusal(self, tracked: TrackedSli, now: datetime) -> str | None:
+        for selector in _selectors(tracked):
+            verdict = await kind_of(selector, self._source, now, deadline=_DEADLINE_S)
+            if verdict.kind is MetricKind.GAUGE:
+                return "; ".join(refusal_of(selector, verdict))
+        return None
+
+    async def _look_at_buckets(self, tracked: TrackedSli, now: datetime) -> None:
+        self._buckets_due[tracked.key] = now + _BUCKETS_AGAIN
+        try:
+            answer = await self._source.instant(bucket_bounds(tracked.sli.part.selector), now, deadline=_DEADLINE_S)
+        except PrometheusError:
+            self._buckets_due[tracked.key] = now + _AFTER_FAILURE
+            return
+        tracked.buckets = sorted_bounds(labels.get(BUCKET, "") for labels in answer.labels)
+
+
+def refusal_of(selector: Selector, verdict: KindVerdict) -> tuple[str, str]:
+    """Why the selector of a gauge is no SLI, and what to write instead."""
+    problem = f"{name_of(selector) or render(selector)} is a gauge ({verdict.why}), and only counters can be counted"
+    return problem, (
+        "write a counter of events, or count checks in counters, such as checks_total and checks_failed_total"
+    )
+
+
+def _looks_like_counters(tracked: TrackedSli) -> bool:
+    return all(looks_like_counter(name_of(selector) or "") for selector in _selectors(tracked))
+
+
+def _selectors(tracked: TrackedSli) -> tuple[Selector, Selector]:
+    return tracked.sli.total, tracked.sli.part.selector

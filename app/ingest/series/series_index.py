@@ -1,0 +1,225 @@
+"""From the series of an answer to the counters of the ledger: which SLIs does a series belong to, and how?"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from app.ingest.series.buckets import HistogramPairs, Unmeasured
+from app.ingest.series.group_limit import GONE_S, free_places, has_room
+from app.ingest.series.tracked_slis import TrackedSli
+from app.ledger import Ledger, Registry, RowKey, Samples, fingerprint
+from app.prometheus import Matrix
+from app.slo import GroupKey, Matcher, MatchOp, Selector, Weights
+from app.slo.arrays import Bools, Ints
+
+SeriesKey = tuple[tuple[str, str], ...]
+_RENEWED_EVERY_S = 300.0
+"""Places of groups are renewed this often: each time all refused series are matched again."""
+
+
+class SeriesIndex:
+    """Knows the counters of every series that it has seen; a series is matched against the selectors once.
+
+    Attributes:
+        left: how many rows belong to members that have left their groups.
+        changes: how many times members have joined or left.
+    """
+
+    def __init__(self, ledger: Ledger, tracked_slis: Sequence[TrackedSli]) -> None:
+        self._ledger = ledger
+        self._tracked_slis = tracked_slis
+        self._known: dict[SeriesKey, tuple[int, ...]] = {}
+        self._by_matcher: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self._rest: list[int] = []
+        self._refused: set[SeriesKey] = set()
+        self._renewed_s = 0.0
+        self._leaving: set[int] = set()
+        self.left = 0
+        self.changes = 0
+        self._histograms = HistogramPairs()
+        self._position = {tracked.key: position for position, tracked in enumerate(tracked_slis)}
+        self._with_threshold = {tracked.key for tracked in tracked_slis if tracked.sli.threshold is not None}
+        self._index(tracked_slis)
+        self._add_rows([tracked for tracked in tracked_slis if not tracked.sli.by])
+
+    def samples(self, matrix: Matrix, wanted: Iterable[TrackedSli]) -> Samples:
+        """The samples of an answer by counter, of the *wanted* SLIs only."""
+        series, counters = self.counters(matrix)
+        if len(counters):
+            keep = self._rows_of(wanted)[self._ledger.registry.arrays.row[counters]]
+            series, counters = series[keep], counters[keep]
+        lengths = matrix.lengths[series]
+        starts = (np.cumsum(matrix.lengths) - matrix.lengths)[series]
+        index = np.arange(int(lengths.sum())) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
+        return Samples(
+            counter=np.repeat(counters, lengths),
+            time=matrix.times[index],
+            value=matrix.values[index],
+            steady=np.zeros(len(index), dtype=bool),
+        )
+
+    def owners(self, matrix: Matrix, series: Iterable[int]) -> set[str]:
+        """The keys of the SLIs that count these series of an answer, given by position."""
+        positions, counters = self.counters(matrix)
+        rows = self.registry.arrays.row[counters[np.isin(positions, list(series))]].tolist()
+        return {self.registry.rows[row].sli for row in rows}
+
+    @property
+    def size(self) -> int:
+        """How many series are known."""
+        return len(self._known)
+
+    @property
+    def registry(self) -> Registry:
+        """The rows and counters that series are admitted to."""
+        return self._ledger.registry
+
+    def only(self, samples: Samples, wanted: Iterable[TrackedSli]) -> Samples:
+        """The samples of the *wanted* SLIs."""
+        return samples.of_counters(self._rows_of(wanted)[self._ledger.registry.arrays.row])
+
+    def measured(self, samples: Samples) -> tuple[Samples, Unmeasured | None]:
+        """The samples without those of histograms that lack the bucket at their threshold; and which do."""
+        return self._histograms.measured(samples)
+
+    def note_unmeasured(self, unmeasured: Unmeasured) -> None:
+        """Note on each SLI which of its histograms lack their bucket now, and when that was seen last."""
+        for histogram, time in zip(unmeasured.histogram.tolist(), unmeasured.time.tolist(), strict=True):
+            seen = self._tracked_slis[self._histograms.owner(histogram)].unmeasured
+            seen[histogram] = max(time, seen.get(histogram, time))
+
+    def counters(self, matrix: Matrix) -> tuple[Ints, Ints]:
+        """Pairs of series (by position) and counter; a series that feeds several rows is there several times."""
+        series: list[int] = []
+        counters: list[int] = []
+        ends = np.cumsum(matrix.lengths)
+        for position, of_series in enumerate(matrix.labels):
+            key = tuple(of_series.items())
+            found = self._known.get(key)
+            if found is None:
+                # All samples of a series may have been left out, such as NaN.
+                newest_s = (
+                    float(matrix.times[ends[position] - 1]) if matrix.lengths[position] else self._ledger.newest_s
+                )
+                found = self._known[key] = self._admit(of_series, key, newest_s)
+            for counter in found:
+                series.append(position)
+                counters.append(counter)
+        self._forget_left()
+        return np.array(series, dtype=np.int64), np.array(counters, dtype=np.int64)
+
+    def row(self, tracked: TrackedSli, group: GroupKey) -> int:
+        """The ledger's row of one group, new if it was not known."""
+        if group not in tracked.rows:
+            self._add_rows([tracked], group)
+        return tracked.rows[group]
+
+    def renew_places(self) -> None:
+        """Let members of groups leave that have gone for longer than any window needs; match refused series again."""
+        now_s = self._ledger.newest_s
+        if now_s - self._renewed_s < _RENEWED_EVERY_S:
+            return
+        self._renewed_s = now_s
+        for tracked in self._tracked_slis:
+            if tracked.sli.by:
+                self._leaving |= free_places(tracked, self._ledger, gone_s=tracked.horizon_s)
+                seen_s = tracked.counted_s - 2 * _RENEWED_EVERY_S
+                tracked.refused_groups = {
+                    group: at_s for group, at_s in tracked.refused_groups.items() if at_s > seen_s
+                }
+        self._forget_left()
+        for key in self._refused:
+            self._known.pop(key, None)
+        self._refused.clear()
+
+    def _forget_left(self) -> None:
+        """Forget the series of members that have left: one that comes back is admitted again."""
+        if not self._leaving:
+            return
+        self.left += len(self._leaving)
+        self.changes += 1
+        theirs = set(np.flatnonzero(np.isin(self._ledger.registry.arrays.row, list(self._leaving))).tolist())
+        self._known = {key: counters for key, counters in self._known.items() if theirs.isdisjoint(counters)}
+        self._leaving.clear()
+
+    def _add_rows(self, tracked_slis: Sequence[TrackedSli], group: GroupKey = ()) -> None:
+        self.changes += 1
+        keys = [RowKey(tracked.key, group) for tracked in tracked_slis]
+        self._ledger.add_rows(
+            keys,
+            horizon_s=np.array([tracked.horizon_s for tracked in tracked_slis]),
+            from_s=np.array([tracked.settled_s for tracked in tracked_slis]),
+        )
+        for tracked, key in zip(tracked_slis, keys, strict=True):
+            row = tracked.rows[group] = self._ledger.registry.row(key)
+            self._ledger.settled_s[row] = tracked.settled_s
+            self._ledger.counted_s[row] = tracked.counted_s
+            self._ledger.complete_from_s[row] = tracked.complete_from_s
+
+    def _rows_of(self, tracked_slis: Iterable[TrackedSli]) -> Bools:
+        mask = np.zeros(len(self._ledger.registry.rows), dtype=bool)
+        mask[[row for tracked in tracked_slis for row in tracked.rows.values()]] = True
+        return mask
+
+    def _index(self, tracked_slis: Sequence[TrackedSli]) -> None:
+        """Find the candidates of a series by the rarest `label="value"` of each selector."""
+        popularity = Counter(
+            (matcher.label, matcher.value) for tracked in tracked_slis for matcher in _equalities(tracked.selectors)
+        )
+        for position, tracked in enumerate(tracked_slis):
+            for selector in tracked.selectors:
+                keys = [(matcher.label, matcher.value) for matcher in _equalities((selector,))]
+                if keys:
+                    self._by_matcher[min(keys, key=lambda key: popularity[key])].append(position)
+                else:
+                    self._rest.append(position)
+
+    def _admit(self, labels: Mapping[str, str], key: SeriesKey, newest_s: float) -> tuple[int, ...]:
+        candidates = set(self._rest)
+        for pair in labels.items():
+            candidates.update(self._by_matcher.get(pair, ()))
+        found = []
+        for position in sorted(candidates):
+            tracked = self._tracked_slis[position]
+            weights = tracked.sli.weights(labels)
+            if weights is None:
+                continue
+            group = tuple((label, labels.get(label, "")) for label in sorted(tracked.sli.by))
+            if self._has_place(tracked, group, newest_s):
+                found.append(self._counter(tracked, group, labels, weights))
+            else:
+                self._refused.add(key)
+        return tuple(found)
+
+    def _has_place(self, tracked: TrackedSli, group: GroupKey, newest_s: float) -> bool:
+        """Whether a group has a place among the members, or gets one; history gives none that a living one lacks."""
+        if has_room(tracked, group):
+            return True
+        if newest_s < tracked.counted_s - GONE_S:
+            return False
+        left = free_places(tracked, self._ledger, gone_s=GONE_S, most=1)
+        if not left:
+            tracked.refused_groups[group] = tracked.counted_s
+            return False
+        self._leaving |= left
+        tracked.refused_groups.pop(group, None)
+        return True
+
+    def _counter(self, tracked: TrackedSli, group: GroupKey, labels: Mapping[str, str], weights: Weights) -> int:
+        row, everything = self.row(tracked, group), tuple(labels.items())
+        counter = self._ledger.registry.counter(row, fingerprint(labels), weights, everything)
+        in_total = weights.total > 0
+        tracked.seen.note(tracked.sli, labels, in_total=in_total)
+        if tracked.key in self._with_threshold:
+            self._histograms.note(counter, self._position[tracked.key], labels, in_total=in_total)
+        return counter
+
+
+def _equalities(selectors: Iterable[Selector]) -> list[Matcher]:
+    return [
+        matcher
+        for selector in selectors
+        for matcher in selector.matchers
+        if matcher.op is MatchOp.EQUAL and matcher.value
+    ]

@@ -1,0 +1,156 @@
+"""What is watched: the distinct SLIs behind the SLOs, and how far each has been counted."""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from app.budget import STANDARD_WINDOWS, windows_of
+from app.ingest.series.matched_series import SeriesSeen
+from app.ledger import FINE_REACH_S, Birth, FirstSighting
+from app.promql.selector_text import render
+from app.slo import GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
+
+MOST_GROUPS = 500
+"""Living members of one grouped SLO; more are refused, those that have a place stay."""
+
+PARTIAL_REMEDY = (
+    "alerts may fire and do not resolve until it is whole again; "
+    "where nothing is missing that matters, set SLOBURN_PROMETHEUS_PARTIAL=accept"
+)
+
+_LONG_READS_KEPT = 12
+_LONGEST_OFFSET_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LateSamples:
+    """Samples that came between *least_s* and *most_s* after their time, when they were last seen at *seen_s*."""
+
+    least_s: float
+    most_s: float
+    seen_s: float
+
+
+@dataclass(slots=True, kw_only=True)
+class TrackedSli:
+    """One SLI, the SLOs that judge it, and the rows that count it; times are unix seconds.
+
+    Counts are final up to *settled_s* and there at all up to *counted_s*; history has been counted back to
+    *complete_from_s*, of *wanted_from_s*. *pending* are the heads of targets that appear in the history so far,
+    *pending_births* the series that appear on known targets. *long_windows_s* are the windows whose start is looked
+    at closely. *resumed* says that the provisional part comes from disk and is to be counted anew. *setbacks* is how
+    many times in a row it was asked for in vain. *problem* is why the last tick was not answered, *history_problem*
+    why the last piece of history was not; each may be alone.
+    *unmeasured* are histograms without the bucket at the threshold, each with when it was seen last, and *buckets* the
+    bounds that they do have, as far as they have been asked for. *refusal* is why the SLI is not evaluated at all.
+    *partial* says what is missing from what was read last, which is then not final, and *partial_since_s* since when.
+    *partial_history* says what is missing from the history before *complete_from_s*, which has been counted back to
+    *partial_history_from_s* all the same, and is counted again once it is whole; None where it is not so.
+    The next reads begin at *read_from_s* and *settle_from_s*, where samples may be *late*; *long_reads* are those that
+    went back further than a slot.
+    *impossible_samples* says that the last evaluation left out samples that are negative, infinite or beyond 64 bits,
+    which were last seen at *impossible_seen_s*; series of nothing but NaN were last seen at *nan_seen_s*.
+    *refused_groups* are living members without a place, each with when it was last refused.
+    """
+
+    key: str
+    sli: Sli
+    slos: tuple[Slo, ...]
+    selectors: tuple[Selector, ...]
+    horizon_s: float
+    long_windows_s: tuple[float, ...] = ()
+    started: bool = False
+    resumed: bool = False
+    settled_s: float = 0.0
+    counted_s: float = 0.0
+    complete_from_s: float = 0.0
+    wanted_from_s: float = 0.0
+    pending: list[FirstSighting] = field(default_factory=list)
+    pending_births: list[Birth] = field(default_factory=list)
+    rows: dict[GroupKey, int] = field(default_factory=dict)
+    refused_groups: dict[GroupKey, float] = field(default_factory=dict)
+    problem: str | None = None
+    problem_is_ours: bool = False
+    history_problem: str | None = None
+    partial: str | None = None
+    partial_since_s: float = 0.0
+    partial_history: str | None = None
+    partial_history_from_s: float | None = None
+    read_from_s: float = 0.0
+    settle_from_s: float = 0.0
+    late: LateSamples | None = None
+    long_reads: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_LONG_READS_KEPT))
+    impossible_samples: bool = False
+    impossible_seen_s: float = 0.0
+    nan_seen_s: float = 0.0
+    setbacks: int = 0
+    seen: SeriesSeen = field(default_factory=SeriesSeen)
+    unmeasured: dict[int, float] = field(default_factory=dict)
+    buckets: tuple[str, ...] = ()
+    refusal: str | None = None
+
+    @property
+    def backfilled(self) -> bool:
+        """Whether all the history that is wanted has been counted."""
+        return self.started and self.complete_from_s <= self.wanted_from_s
+
+    @property
+    def partial_explained(self) -> str | None:
+        """What is missing from the data and what to do about it, in words; None if it is whole."""
+        return None if self.partial is None else f"{self.partial}; {PARTIAL_REMEDY}"
+
+    @property
+    def partial_history_explained(self) -> str | None:
+        """What is missing from the history and what to do about it, in words; None if what was counted is whole."""
+        return None if self.partial_history is None else f"{self.partial_history}; {PARTIAL_REMEDY}"
+
+    @property
+    def late_explained(self) -> str | None:
+        """How late samples come and what to do about it, in words; None if they come in time."""
+        if self.late is None:
+            return None
+        least = format_duration(timedelta(seconds=round(self.late.least_s)))
+        more = format_duration(timedelta(minutes=math.ceil(self.late.most_s / 60)))
+        remedy = (
+            f"raise SLOBURN_QUERY_OFFSET by {more}, so that slots are evaluated when their samples are there"
+            if self.late.most_s <= _LONGEST_OFFSET_S
+            else "they are counted when they come; no SLOBURN_QUERY_OFFSET is long enough to wait for them"
+        )
+        return f"samples of {self.query} arrive {least} late or more: {remedy}"
+
+    @property
+    def query(self) -> str:
+        """The selector of all events, as people would try it in Prometheus."""
+        return render(self.sli.total)
+
+
+def tracked_slis_of(slos: Iterable[Slo]) -> tuple[TrackedSli, ...]:
+    """One `TrackedSli` for each distinct SLI, in the order of the SLOs; SLOs over the same events share one."""
+    by_key: dict[str, list[Slo]] = {}
+    for slo in slos:
+        by_key.setdefault(slo.sli.key, []).append(slo)
+    return tuple(
+        TrackedSli(
+            key=key,
+            sli=judged[0].sli,
+            slos=tuple(judged),
+            selectors=judged[0].sli.queries,
+            horizon_s=max(_horizon_s(slo) for slo in judged),
+            long_windows_s=_long_windows_s(judged),
+        )
+        for key, judged in by_key.items()
+    )
+
+
+def _long_windows_s(slos: Iterable[Slo]) -> tuple[float, ...]:
+    """The rolling windows that start in older cells than those of single slots."""
+    lengths = {length for slo in slos for length in windows_of(slo)}
+    lengths |= {slo.window.duration for slo in slos if isinstance(slo.window, RollingWindow)}
+    return tuple(sorted(length.total_seconds() for length in lengths if length.total_seconds() > FINE_REACH_S))
+
+
+def _horizon_s(slo: Slo) -> float:
+    longest = max(slo.window.longest, slo.longest_alert_window, *STANDARD_WINDOWS)
+    return longest.total_seconds() + 3600.0
