@@ -30,7 +30,7 @@ from app.alerting.notification import (
 from app.alerting.policy import check_rule, default_policies
 from app.alerting.reading import ADEQUATE_COVERAGE, Reading, RuleReading, Verdict, is_calm, judge
 from app.alerting.relabelling import RELABELLED, relabel
-from app.alerting.routing import Route, Routing
+from app.alerting.routing import Notified, Route, Routing
 from app.alerting.scrape_interval import shortest_windows_s, with_windows_of_at_least
 
 __all__ = [
@@ -45,6 +45,7 @@ __all__ = [
     "IncidentErrors",
     "Notification",
     "NotificationStatus",
+    "Notified",
     "Reading",
     "Route",
     "Routing",

@@ -1,10 +1,14 @@
-"""Which receivers are notified of an alert: the first route that matches, and the next where it says so."""
+"""Which receivers are notified of an alert: the first route that matches, and the next where it says so.
 
-from dataclasses import dataclass
+Every decision about who is notified is made here; `app.store.recipients` reads what the decisions need.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from app.alerting.labels import sent_labels
-from app.alerting.notification import Notification
+from app.alerting.notification import Notification, NotificationStatus
 from app.slo import Severity
 
 Patterns = tuple[str, ...]
@@ -35,25 +39,59 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Notified:
+    """The receivers that have been, or will be, notified that an alert fires, and that it is resolved."""
+
+    firing: tuple[str, ...] = ()
+    resolved: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
     """Routes in order; *default* receives what none of them matches, and *always* receives all alerts.
 
-    *unrouted* are receivers that no route names: fallbacks, and those that routes named before a reload.
+    *unrouted* are receivers that no route names: fallbacks, and those that routes named before a reload. *fallbacks*
+    has, by receiver, the one that is notified of what was given up for it.
     """
 
     routes: tuple[Route, ...] = ()
     default: tuple[str, ...] = ()
     always: tuple[str, ...] = ()
     unrouted: tuple[str, ...] = ()
+    fallbacks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def known(self) -> frozenset[str]:
         """Every receiver that may have been notified of an alert, and so must be notified of its end."""
         routed = (name for route in self.routes for name in route.receivers)
-        return frozenset((*self.always, *self.default, *routed, *self.unrouted))
+        return frozenset((*self.always, *self.default, *routed, *self.unrouted, *self.fallbacks.values()))
+
+    def recipients(self, notice: Notification, notified: Notified) -> tuple[str, ...]:
+        """The receivers of a notification that an evaluation has decided; *notified* is of the same alert.
+
+        A resolved notification goes to those that were notified that the alert fires, even if routes have changed in
+        between; to the routes' receivers only if nothing is known of any notification.
+        """
+        if notice.status is NotificationStatus.RESOLVED:
+            return notified.firing or self.receivers(notice)
+        return self._not_resolved(notice, notified)
+
+    def recipients_instead(self, notice: Notification, notified: Notified) -> tuple[str, ...]:
+        """The receivers of a notification that waited for a receiver which is no longer configured."""
+        if notice.status is NotificationStatus.RESOLVED:
+            return notified.firing
+        return self._not_resolved(notice, notified)
+
+    def is_fallback(self, receiver: str) -> bool:
+        """Whether a receiver is notified of what was given up for another one."""
+        return receiver in self.fallbacks.values()
+
+    def _not_resolved(self, notice: Notification, notified: Notified) -> tuple[str, ...]:
+        # A firing notification after the resolved one would never be resolved.
+        return tuple(name for name in self.receivers(notice) if name not in notified.resolved)
 
     def receivers(self, notice: Notification) -> tuple[str, ...]:
-        """The receivers that are notified of the alert, each once."""
+        """The receivers that the routes name for the alert, each once."""
         found: list[str] = [*self.always]
         matched = False
         for route in self.routes:

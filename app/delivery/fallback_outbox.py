@@ -74,7 +74,7 @@ class FallbackOutbox(Outbox):
             fallen_back = [(self._pages[key].receiver, self._pages[key].notice) for key in self._for_fallback]
             routing = self._stored.routing
             for notification in pages:
-                for receiver in () if routing is None else routing.receivers(notification):
+                for receiver in routing.receivers(notification):
                     self._add(receiver, notification, at)
             for receiver, notification in fallen_back:
                 self._send_to_fallback(receiver, self._ends_of(notification), at)
@@ -144,7 +144,7 @@ class FallbackOutbox(Outbox):
         told = (one for one in unwritten.values() if one.status is NotificationStatus.FIRING or one.at >= since)
         return (
             *(notification for notification in stored if notification.key not in unwritten),
-            *(notification for notification in told if self._stored.is_routed_to(receiver, notification)),
+            *(notification for notification in told if receiver in self._stored.routing.receivers(notification)),
         )
 
     def _without_ended(self, claimed: Sequence[OutboxEntry], at: datetime) -> list[OutboxEntry]:
@@ -214,10 +214,10 @@ class FallbackOutbox(Outbox):
         self._attempts[_key(entry)] += isinstance(ending, RetryAt)
         if entry.id > 0:
             self._waits.setdefault(_key(entry), entry)
-        if isinstance(ending, GiveUp) and entry.receiver in self._stored.fallbacks:
+        if isinstance(ending, GiveUp) and entry.receiver in self._stored.routing.fallbacks:
             # If the receiver accepts the resolved notification later, the fallback that was paged must get it too.
             told = entry.notice, *self._ends_of(entry.notice, waiting_for=entry.receiver)
-            self._send_to_fallback(self._stored.fallbacks[entry.receiver], told, at)
+            self._send_to_fallback(self._stored.routing.fallbacks[entry.receiver], told, at)
 
     def _written(self, entry: OutboxEntry, ending: EntryResult) -> None:
         """What became of an entry is in the database: what memory holds of it is of no more use, or is brought up."""

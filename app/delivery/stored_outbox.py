@@ -30,10 +30,10 @@ from app.store.outbox import (
     recently_resolved,
     release,
     retry_at,
-    told_of,
     waiting,
     waiting_for_unknown_receivers,
 )
+from app.store.recipients import enqueue_instead, is_repeated_to, notified_receivers
 from app.store.unanswered import (
     forget_answered,
     forget_unsent,
@@ -55,16 +55,14 @@ class StoredOutbox(Outbox):
         lease: longer than any attempt; a claimed entry whose worker has died is claimed again after it.
         most: entries that are claimed at once; enough for an outage of everything to be one digest.
         repeat_resolved: how long the end of an alert is repeated.
-        routing: which receivers get an alert; without it all of them.
-        fallbacks: by receiver, the receiver of what it rejects.
+        routing: which receivers are notified of an alert.
     """
 
     database: Database
     lease: timedelta = timedelta(seconds=30)
     most: int = 5_000
     repeat_resolved: timedelta = timedelta(minutes=15)
-    routing: Routing | None = None
-    fallbacks: Mapping[str, str] = field(default_factory=dict)
+    routing: Routing = field(default_factory=Routing)
 
     @override
     def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
@@ -117,8 +115,7 @@ class StoredOutbox(Outbox):
             in_force = [
                 notification
                 for notification in load_in_force(tx)
-                if not notification.unconfirmed
-                and (self.is_routed_to(receiver, notification) or self._fell_back(tx, receiver, notification))
+                if not notification.unconfirmed and is_repeated_to(tx, receiver, notification, self.routing)
             ]
             resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
         firing = {notification.key for notification in in_force}
@@ -128,7 +125,9 @@ class StoredOutbox(Outbox):
         """The alerts in force of which a receiver was, or may have been, notified."""
         with self.database.read() as tx:
             return [
-                notification for notification in load_in_force(tx) if told_of(tx, notification, receivers=[receiver])
+                notification
+                for notification in load_in_force(tx)
+                if notified_receivers(tx, notification, receivers=[receiver]).firing
             ]
 
     def forward_unknown_receivers(
@@ -147,27 +146,11 @@ class StoredOutbox(Outbox):
         with self.database.read() as tx:
             return given_up_since(tx, since)
 
-    def is_routed_to(self, receiver: str, notification: Notification) -> bool:
-        """Whether the routes send an alert to a receiver."""
-        return self.routing is None or receiver in self.routing.receivers(notification)
-
     def _forward(self, tx: Transaction, entry: OutboxEntry, at: datetime) -> tuple[str, ...]:
-        others = () if self.routing is None else self._in_place_of(tx, entry.notice, self.routing)
-        enqueue(tx, [entry.notice], receivers=others, at=at)
-        told = f"; told instead: {', '.join(others)}" if others else ""
-        give_up(tx, entry.id, at=at, error=f"this receiver is no longer configured{told}")
+        others = enqueue_instead(tx, entry.notice, self.routing, at=at)
+        notified = f"; notified instead: {', '.join(others)}" if others else ""
+        give_up(tx, entry.id, at=at, error=f"this receiver is no longer configured{notified}")
         return others
-
-    def _in_place_of(self, tx: Transaction, notification: Notification, routing: Routing) -> tuple[str, ...]:
-        if notification.status is NotificationStatus.RESOLVED:
-            return told_of(tx, notification, receivers=routing.known)
-        # A beginning that comes after its end would never end.
-        over = told_of(tx, notification, receivers=routing.known, status=NotificationStatus.RESOLVED)
-        return tuple(name for name in routing.receivers(notification) if name not in over)
-
-    def _fell_back(self, tx: Transaction, receiver: str, notification: Notification) -> bool:
-        """Whether a receiver was notified of an alert only as the fallback of another."""
-        return receiver in self.fallbacks.values() and bool(told_of(tx, notification, receivers=[receiver]))
 
     def _given_up(self, tx: Transaction, entry_id: int, at: datetime) -> None:
         """Notify the fallback of an entry that was given up."""
@@ -178,10 +161,11 @@ class StoredOutbox(Outbox):
         if notification.status is NotificationStatus.RESOLVED:
             # A digest would otherwise never be resolved: it waits for each of its alerts.
             forget_messages(tx, receiver, [notification.key])
-        if receiver in self.fallbacks:
+        fallback = self.routing.fallbacks.get(receiver)
+        if fallback is not None:
             # If the receiver accepts the resolved notification later, the fallback that was paged must get it too.
             ends = ends_waiting(tx, receiver, notification) if notification.status is NotificationStatus.FIRING else ()
-            enqueue(tx, [notification, *ends], receivers=[self.fallbacks[receiver]], at=at)
+            enqueue(tx, [notification, *ends], receivers=[fallback], at=at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -139,5 +139,5 @@ def open_delivery_runtime(config: DeliveryConfig, components: Components, *, is_
     )
     receivers = open_receivers(config, context, is_healthy=is_healthy)
     components.instruments.know_receivers(config.names, tuple(FailureReason))
-    stored = StoredOutbox(database=components.database, routing=config.routing, fallbacks=config.fallbacks)
+    stored = StoredOutbox(database=components.database, routing=config.routing)
     return DeliveryRuntime(config, receivers, stored, components)

@@ -95,8 +95,15 @@ class OutboxEntry:
     last_error: str | None
 
 
-def enqueue(connection: Connection, notices: Iterable[Notification], *, receivers: Sequence[str], at: datetime) -> None:
-    """Put notices into the outbox of every receiver.
+def enqueue(
+    connection: Connection,
+    notices: Iterable[Notification],
+    *,
+    receivers: Sequence[str],
+    at: datetime,
+    ids: Iterator[int] | None = None,
+) -> None:
+    """Put notices into the outbox of every receiver; *ids* number the entries, by default the database does.
 
     A slot that is stepped once more enqueues nothing twice. That an unconfirmed alert fires is held until
     `release_beginnings`: it may have got new labels before fresh data was seen.
@@ -119,6 +126,8 @@ def enqueue(connection: Connection, notices: Iterable[Notification], *, receiver
         for notice, key, document in ((notice, idempotency_key(notice), encoded(notice)) for notice in notices)
         for receiver in receivers
     ]
+    if ids is not None:
+        rows = [{**row, "id": next(ids)} for row in rows]
     insert_missing(connection, outbox, rows)
 
 
@@ -234,29 +243,13 @@ def ends_waiting(connection: Connection, receiver: str, notice: Notification) ->
         (outbox.c.receiver == receiver)
         & (outbox.c.state == EntryState.WAITING.value)
         & (outbox.c.status == NotificationStatus.RESOLVED.value)
-        & _is_of(notice)
+        & is_of(notice)
     )
     found = []
     for row in connection.execute(select(outbox.c.notice).where(mine).order_by(outbox.c.id)):
         with suppress(LookupError, TypeError, ValueError):
             found.append(decode_notice(row.notice))
     return tuple(found)
-
-
-def told_of(
-    connection: Connection,
-    notice: Notification,
-    *,
-    receivers: Iterable[str],
-    status: NotificationStatus = NotificationStatus.FIRING,
-) -> tuple[str, ...]:
-    """Those of *receivers* that have been, or will be, told that the alert fires, or is over.
-
-    That is, this time and with these labels: an alert whose labels were changed is another one to them.
-    """
-    mine = outbox.c.receiver.in_(tuple(receivers)) & (outbox.c.status == status.value) & _is_of(notice)
-    rows = connection.execute(select(outbox.c.receiver).where(mine).order_by(outbox.c.id)).scalars()
-    return tuple(dict.fromkeys(rows))
 
 
 def oldest_waiting(connection: Connection) -> datetime | None:
@@ -313,7 +306,7 @@ def withdraw_beginning(connection: Connection, notice: Notification, *, at: date
     mine = (
         (outbox.c.state == EntryState.WAITING.value)
         & (outbox.c.status == NotificationStatus.FIRING.value)
-        & _is_of(notice)
+        & is_of(notice)
     )
     withdrawn = connection.execute(select(outbox.c.id, outbox.c.receiver).where(mine)).all()
     for row in withdrawn:
@@ -343,7 +336,7 @@ def prune_outbox(connection: Connection, *, before: datetime) -> int:
     return connection.execute(delete(outbox).where(ended)).rowcount
 
 
-def _is_of(notice: Notification) -> ColumnElement[bool]:
+def is_of(notice: Notification) -> ColumnElement[bool]:
     """Whether an entry is of the same time that the same alert fired."""
     same = (outbox.c.instance == notice.instance) & (outbox.c.incident == notice.incident)
     return same & (outbox.c.starts_at == notice.starts_at)

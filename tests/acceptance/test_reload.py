@@ -44,7 +44,7 @@ def test_receivers_change_while_an_alert_is_on_its_way(tmp_path: Path) -> None:
         running.wait_until(Sight("the heart beats at the new place", lambda: bool(after.requests)))
         (letter,) = running.get("/api/v1/notifications/dead").json()["items"]
         assert letter["receiver"] == "dead"
-        assert letter["error"] == "this receiver is no longer configured; told instead: alertmanager, new"
+        assert letter["error"] == "this receiver is no longer configured; notified instead: alertmanager, new"
         assert "waited for a receiver that is no longer configured" in running.service.log
         taken = 'sloburn_notifications_total{receiver="new"}'
         running.wait_until(Sight("the new one has taken it", lambda: running.metric(taken) == 1.0))

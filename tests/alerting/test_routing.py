@@ -1,6 +1,6 @@
-from app.alerting import Route, Routing
+from app.alerting import Notified, Route, Routing
 from app.slo import Severity
-from tests.store.notices import firing
+from tests.store.notices import firing, resolved
 
 PAGES = Route(receivers=("pager",), severities=frozenset({Severity.PAGE}))
 
@@ -39,3 +39,27 @@ def test_receivers_that_no_route_names_are_known_but_get_nothing_by_routes() -> 
     routing = Routing(routes=(PAGES,), unrouted=("fallback",))
     assert routing.known == {"pager", "fallback"}
     assert routing.receivers(firing(severity=Severity.TICKET)) == ()
+
+
+ROUTES = Routing(default=("chat", "pager"), fallbacks={"chat": "mail"})
+
+
+def test_the_end_goes_to_those_that_were_notified_of_the_beginning_whatever_the_routes_say_now() -> None:
+    assert ROUTES.recipients(resolved(), Notified(firing=("mail", "old"))) == ("mail", "old")
+    assert ROUTES.recipients_instead(resolved(), Notified(firing=("mail",))) == ("mail",)
+
+
+def test_only_a_decision_of_an_evaluation_follows_the_routes_where_no_notification_is_known() -> None:
+    """An entry of a receiver that is gone would tell others of the end of what they never knew."""
+    assert ROUTES.recipients(resolved(), Notified()) == ("chat", "pager")
+    assert ROUTES.recipients_instead(resolved(), Notified()) == ()
+
+
+def test_no_beginning_follows_its_end() -> None:
+    notified = Notified(firing=("chat", "pager"), resolved=("pager",))
+    assert ROUTES.recipients(firing(), notified) == ("chat",)
+    assert ROUTES.recipients_instead(firing(), notified) == ("chat",)
+
+
+def test_a_fallback_may_have_been_notified() -> None:
+    assert ROUTES.known == {"chat", "pager", "mail"}

@@ -2,8 +2,9 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -67,8 +68,9 @@ def _now() -> datetime:
     return datetime.now(tz=UTC)
 
 
-def _outbox(database: Database, **more: object) -> FallbackOutbox:
-    return FallbackOutbox(StoredOutbox(database=database, routing=ROUTING, **more))  # type: ignore[arg-type]
+def _outbox(database: Database, *, fallbacks: Mapping[str, str] | None = None) -> FallbackOutbox:
+    routing = replace(ROUTING, fallbacks=fallbacks or {})
+    return FallbackOutbox(StoredOutbox(database=database, routing=routing))
 
 
 def _write(database: Database, *notices: Notification) -> None:

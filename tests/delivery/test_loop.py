@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from app.alerting import Alert, Notification
+from app.alerting import Alert, Notification, Routing
 from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FailureReason, Reasserter, Receiver, StoredOutbox
 from app.delivery.outcome import Deferred, Delivered, Failed, Outcome, Rejected
 from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
@@ -56,7 +56,7 @@ async def _running(
     backoff: Backoff = QUICK,
 ) -> AsyncIterator[DeliveryLoop]:
     loop = DeliveryLoop(
-        outbox=StoredOutbox(database=database, lease=timedelta(seconds=1)),
+        outbox=StoredOutbox(database=database, lease=timedelta(seconds=1), routing=Routing(always=("am",))),
         receivers=receivers,
         reasserters=reasserters,
         clock=SkewedClock(),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from app.alerting import Alert, Route, Routing
+from app.alerting import Alert, Notified, Route, Routing
 from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, StoredMessageRefs, StoredOutbox
 from app.delivery.endings import Done, GiveUp
 from app.delivery.outcome import FailureReason, Rejected
@@ -25,9 +25,9 @@ from app.store.outbox import (
     mark_done,
     oldest_waiting,
     outbox,
-    told_of,
     waiting,
 )
+from app.store.recipients import notified_receivers
 from tests.store.notices import START, firing, resolved
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
 from tests.support.waiting import reaches
@@ -54,7 +54,7 @@ def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Dat
 
     async def play() -> None:
         loop = DeliveryLoop(
-            outbox=StoredOutbox(database=database, fallbacks={"chat": "mail"}),
+            outbox=StoredOutbox(database=database, routing=Routing(fallbacks={"chat": "mail"})),
             receivers=[chat, mail],
             reasserters=[],
             clock=SkewedClock(),
@@ -78,7 +78,7 @@ def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Dat
 
 def test_a_fallback_that_hears_of_an_alert_late_hears_its_end_too(database: Database) -> None:
     """The receiver was away for a day, comes back, and takes the end itself."""
-    stored = StoredOutbox(database=database, fallbacks={"chat": "mail"})
+    stored = StoredOutbox(database=database, routing=Routing(fallbacks={"chat": "mail"}))
     with database.begin() as tx:
         enqueue(tx, [firing(), resolved()], receivers=["chat"], at=START)
     for ending in (GiveUp(reason=FailureReason.EXPIRED, error="away"), Done()):
@@ -123,9 +123,9 @@ def test_what_waits_for_a_receiver_that_is_gone_goes_where_the_routes_lead_now(d
             entry.notice for entry in claim(tx, "new", owner="a worker", at=_now(), lease=timedelta(seconds=9))
         ] == [ended, firing()]
         assert {letter.error for letter in dead_letters(tx)} == {
-            "this receiver is no longer configured; told instead: new, both",
-            "this receiver is no longer configured; told instead: both, new",
-            "this receiver is no longer configured; told instead: both",
+            "this receiver is no longer configured; notified instead: new, both",
+            "this receiver is no longer configured; notified instead: both, new",
+            "this receiver is no longer configured; notified instead: both",
         }
 
 
@@ -143,8 +143,8 @@ def test_who_was_told_of_an_incident_is_known(database: Database) -> None:
     with database.begin() as tx:
         enqueue(tx, [firing(incident="old")], receivers=["chat"], at=START)
         enqueue(tx, [firing()], receivers=["mail", "pager"], at=START)
-        assert told_of(tx, resolved(), receivers=["chat", "mail"]) == ("mail",)
-        assert told_of(tx, resolved("other"), receivers=["chat", "mail"]) == ()
+        assert notified_receivers(tx, resolved(), receivers=["chat", "mail"]).firing == ("mail",)
+        assert notified_receivers(tx, resolved("other"), receivers=["chat", "mail"]) == Notified()
 
 
 def test_who_was_told_of_an_alert_is_asked_for_each_time_that_it_fires(database: Database) -> None:
@@ -153,8 +153,8 @@ def test_who_was_told_of_an_alert_is_asked_for_each_time_that_it_fires(database:
     with database.begin() as tx:
         enqueue(tx, [firing(), resolved()], receivers=["old"], at=START)
         enqueue(tx, [firing(starts_at=again)], receivers=["new"], at=again)
-        assert told_of(tx, resolved(starts_at=again), receivers=["old", "new"]) == ("new",)
-        assert told_of(tx, resolved(), receivers=["old", "new"]) == ("old",)
+        assert notified_receivers(tx, resolved(starts_at=again), receivers=["old", "new"]).firing == ("new",)
+        assert notified_receivers(tx, resolved(), receivers=["old", "new"]).firing == ("old",)
 
 
 def test_an_alert_that_fires_again_is_held_and_not_given_up_with_its_first_end(database: Database) -> None:
@@ -183,7 +183,7 @@ def test_a_keeper_repeats_only_what_its_receiver_was_told_of(database: Database)
 def test_a_keeper_repeats_what_its_receiver_was_notified_of_as_a_fallback(database: Database) -> None:
     """Else an Alertmanager that no route names would end the alert four minutes later."""
     stored = StoredOutbox(
-        database=database, routing=Routing(default=("chat",), unrouted=("am",)), fallbacks={"chat": "am"}
+        database=database, routing=Routing(default=("chat",), unrouted=("am",), fallbacks={"chat": "am"})
     )
     given_up, other = firing("mine"), firing("other")
     with database.begin() as tx:

@@ -1,6 +1,7 @@
 """Labels that change while an alert fires: the owner of before is told the end, the new one the beginning."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -140,7 +141,7 @@ def test_a_fallback_that_no_route_names_is_notified_of_the_end(tmp_path: Path) -
         live.tick(AT + 1.9 * HOUR)
         live.backfill(AT + 1.9 * HOUR)
         live.tick(*np.arange(AT + 2 * HOUR, AT + 2.25 * HOUR, 60))
-        deliveries = StoredOutbox(database=live.database, routing=routing, fallbacks={"red": "mail"})
+        deliveries = StoredOutbox(database=live.database, routing=replace(routing, fallbacks={"red": "mail"}))
         at = datetime.fromtimestamp(AT + 2.25 * HOUR, UTC)
         (entry,) = deliveries.claim("red", at=at)
         deliveries.settle({entry.id: GiveUp(reason=FailureReason.REJECTED, error="404")}, at=at)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from app.alerting import Routing
 from app.delivery import StoredOutbox
 from app.store.outbox import mark_done, waiting
 from tests.evaluation.memory import MemorySource
@@ -32,10 +33,8 @@ def burning(until: float, *, seen: Sequence[tuple[float, float]] = ()) -> Memory
 def active_and_recently_resolved(live: Running, at: float) -> list[str]:
     """What an Alertmanager is told again and again."""
     moment = datetime.fromtimestamp(at, UTC)
-    return [
-        f"{one.key} {one.status}"
-        for one in StoredOutbox(database=live.database).active_and_recently_resolved("pager", at=moment)
-    ]
+    outbox = StoredOutbox(database=live.database, routing=Routing(always=("pager",)))
+    return [f"{one.key} {one.status}" for one in outbox.active_and_recently_resolved("pager", at=moment)]
 
 
 def due(live: Running, at: float) -> list[str]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.alerting import Alert, Notification, NotificationStatus, Routing
+from app.alerting import Alert, Notification, Routing
 from app.evaluation.judging.judge import Judgement
 from app.evaluation.saving.budget_record import BudgetRecord
 from app.evaluation.saving.ledger_store import LedgerStore
@@ -16,7 +16,8 @@ from app.store import Database, StoreError, Transaction
 from app.store.alerts import append_transitions, forget_alerts, prune_transitions, save_alerts
 from app.store.budgets import prune_budgets, save_budgets
 from app.store.ledger import save_stepped
-from app.store.outbox import enqueue, hold_beginnings, prune_outbox, release_beginnings, told_of, withdraw_beginning
+from app.store.outbox import hold_beginnings, prune_outbox, release_beginnings
+from app.store.recipients import enqueue_routed
 
 _log = structlog.get_logger(__name__)
 _TRANSITIONS_KEPT = timedelta(days=90)
@@ -97,16 +98,7 @@ class Writer:
         forget_alerts(transaction, judgement.gone)
         append_transitions(transaction, judgement.transitions)
         for notice in judgement.notified:
-            receivers = self._routing.receivers(notice)
-            if notice.status is NotificationStatus.RESOLVED:
-                # Who was told that it fires is told that it is over, even if routes have changed in between; who was
-                # not would hear of the end of what it never knew.
-                receivers = told_of(transaction, notice, receivers=self._routing.known) or receivers
-            if notice.status is NotificationStatus.RESOLVED and notice.unconfirmed:
-                never_told = withdraw_beginning(transaction, notice, at=at)
-                receivers = tuple(receiver for receiver in receivers if receiver not in never_told)
-            enqueue(transaction, [notice], receivers=receivers, at=at)
-
+            enqueue_routed(transaction, notice, self._routing, at=at)
         release_beginnings(transaction, judgement.notices.values(), at=at)
 
     def doubt(self, alerts: Sequence[Alert], notices: Mapping[str, Notification], at: datetime) -> None:

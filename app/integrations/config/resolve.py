@@ -1,7 +1,7 @@
 """What the file means: its parts checked against each other, and turned into what receivers are made of."""
 
 import ssl
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
@@ -38,13 +38,12 @@ Target = PagerDutyOptions | SlackWebhookOptions | SlackBotOptions | WebhookOptio
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverConfig:
-    """One receiver; its *fallback* gets what it rejects."""
+    """One receiver."""
 
     name: str
     target: Target
     rate_limit: RateLimit = field(default_factory=RateLimit)
     timeout: timedelta = timedelta(seconds=10)
-    fallback: str | None = None
     templates: Templates = field(default_factory=Templates)
     http: HttpOptions = field(default_factory=HttpOptions)
 
@@ -84,11 +83,6 @@ class DeliveryConfig:
     def names(self) -> tuple[str, ...]:
         """The names of all receivers."""
         return tuple(receiver.name for receiver in self.receivers)
-
-    @property
-    def fallbacks(self) -> Mapping[str, str]:
-        """By receiver, the receiver of what it rejects."""
-        return {one.name: one.fallback for one in self.receivers if one.fallback is not None}
 
     def with_alertmanagers(self, urls: Sequence[str]) -> "DeliveryConfig":
         """With the Alertmanagers of the setting; they get every alert unless a route or the default names them."""
@@ -146,7 +140,6 @@ class _Reader(SectionReader):
             target=target,
             rate_limit=RateLimit(per_minute=model.per_minute) if model.per_minute is not None else RateLimit(),
             timeout=self._timeout(model.timeout, at),
-            fallback=model.fallback,
             templates=self._templates(model, at),
             http=http,
         )
@@ -213,7 +206,8 @@ def _routing(model: FileModel) -> Routing:
     routes = tuple(_route(route) for route in model.routes)
     routed = {*default, *(name for route in routes for name in route.receivers)}
     unrouted = tuple(name for name in everyone if name not in routed)
-    return Routing(routes=routes, default=default, unrouted=unrouted)
+    fallbacks = {receiver.name: receiver.fallback for receiver in model.receivers if receiver.fallback is not None}
+    return Routing(routes=routes, default=default, unrouted=unrouted, fallbacks=fallbacks)
 
 
 def _route(model: RouteModel) -> Route:

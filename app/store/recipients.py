@@ -1,0 +1,65 @@
+"""Notifications for the receivers that the routing names, which depends on whom the outbox has notified before."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from app.alerting import Notification, NotificationStatus, Notified, Routing
+from app.store.outbox import enqueue, is_of, outbox, withdraw_beginning
+
+
+def notified_receivers(connection: Connection, notice: Notification, *, receivers: Iterable[str]) -> Notified:
+    """Those of *receivers* that have been, or will be, notified of the alert.
+
+    That is, this time and with these labels: an alert whose labels were changed is another one to them.
+    """
+    mine = outbox.c.receiver.in_(tuple(receivers)) & is_of(notice)
+    rows = connection.execute(select(outbox.c.receiver, outbox.c.status).where(mine).order_by(outbox.c.id)).all()
+    by_status = {
+        status: tuple(dict.fromkeys(row.receiver for row in rows if row.status == status.value))
+        for status in NotificationStatus
+    }
+    return Notified(firing=by_status[NotificationStatus.FIRING], resolved=by_status[NotificationStatus.RESOLVED])
+
+
+def enqueue_routed(
+    connection: Connection,
+    notice: Notification,
+    routing: Routing,
+    *,
+    at: datetime,
+    before: Notified | None = None,
+    ids: Iterator[int] | None = None,
+) -> None:
+    """Put a notification into the outbox of its receivers.
+
+    *before* are those that were notified of the alert by another outbox; *ids* number the entries, by default the
+    database does.
+    """
+    notified = notified_receivers(connection, notice, receivers=routing.known)
+    if before is not None:
+        notified = Notified(
+            firing=tuple(dict.fromkeys((*before.firing, *notified.firing))),
+            resolved=tuple(dict.fromkeys((*before.resolved, *notified.resolved))),
+        )
+    receivers = routing.recipients(notice, notified)
+    if notice.status is NotificationStatus.RESOLVED and notice.unconfirmed:
+        never_notified = withdraw_beginning(connection, notice, at=at)
+        receivers = tuple(receiver for receiver in receivers if receiver not in never_notified)
+    enqueue(connection, [notice], receivers=receivers, at=at, ids=ids)
+
+
+def enqueue_instead(connection: Connection, notice: Notification, routing: Routing, *, at: datetime) -> tuple[str, ...]:
+    """Put a notification for a receiver that is no longer configured into the outbox of others; those are returned."""
+    notified = notified_receivers(connection, notice, receivers=routing.known)
+    receivers = routing.recipients_instead(notice, notified)
+    enqueue(connection, [notice], receivers=receivers, at=at)
+    return receivers
+
+
+def is_repeated_to(connection: Connection, receiver: str, notice: Notification, routing: Routing) -> bool:
+    """Whether a receiver is notified of an alert, by the routes or as the fallback of another receiver."""
+    if receiver in routing.receivers(notice):
+        return True
+    return routing.is_fallback(receiver) and bool(notified_receivers(connection, notice, receivers=[receiver]).firing)
