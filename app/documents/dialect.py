@@ -1,9 +1,11 @@
 """The ports between the loader and the dialects."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol
 
-from app.slo import Slo
+from app.slo import RollingWindow, Slo, Window
 from app.yamldoc.document import Document
 from app.yamldoc.findings import FieldPath, Findings, Place
 
@@ -17,6 +19,19 @@ class PlacedSlo:
     field: FieldPath
 
 
+_WINDOW = RollingWindow(timedelta(days=30))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What applies where a document leaves it to the process that reads it.
+
+    *window* is the SLO window of documents that have none, as those of Sloth.
+    """
+
+    window: Window = _WINDOW
+
+
 class Dialect(Protocol):
     """A kind of document that the loader understands; chosen by what the document says, never by its file name."""
 
@@ -27,5 +42,8 @@ class Dialect(Protocol):
     def recognises(self, document: Document) -> bool:
         """Whether the document says that it is of this dialect."""
 
-    def read(self, document: Document, findings: Findings) -> list[PlacedSlo]:
-        """The SLOs of the document that are sound; what is wrong with the others goes to the findings."""
+    def read(self, documents: Sequence[Document], findings: Findings, defaults: Defaults) -> list[PlacedSlo]:
+        """The sound SLOs of all documents of the dialect, which may refer to each other across files.
+
+        What is wrong with the others goes to the findings.
+        """

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from app.documents.dialect import Dialect, PlacedSlo
+from app.documents.dialect import Defaults, Dialect, PlacedSlo
 from app.documents.files import find_files
 from app.documents.native.dialect import NativeDialect
 from app.documents.other_tools import tool_of
+from app.documents.templates import TEMPLATE, find_action
 from app.slo import Slo, SloId
 from app.yamldoc.document import Document
+from app.yamldoc.files import read_text
 from app.yamldoc.findings import ErrorFinding, Findings, Place, WarningFinding
-from app.yamldoc.read import read_file
+from app.yamldoc.read import parse_text
 
 DIALECTS: tuple[Dialect, ...] = (NativeDialect(),)
 """Asked in this order; the first that recognises a document reads it."""
+_DEFAULTS = Defaults()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +38,12 @@ class LoadResult:
     digest: str
 
 
-def load_documents(*paths: Path) -> LoadResult:
+def load_documents(*paths: Path, defaults: Defaults = _DEFAULTS) -> LoadResult:
     """Read every document at *paths*, each a file or a folder; never raises for what is in them."""
     findings = Findings()
     files = list(dict.fromkeys(file for path in paths for file in find_files(path, findings)))
-    placed = [slo for file in files for slo in _read_file(file, findings)]
-    unique = _without_duplicates(placed, findings)
+    documents = [document for file in files for document in _documents_of(file, findings)]
+    unique = _without_duplicates(_read(documents, findings, defaults), findings)
     slos = tuple(found.slo for found in unique)
     return LoadResult(
         slos=slos,
@@ -58,21 +61,39 @@ def digest(slos: Sequence[Slo]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _read_file(file: Path, findings: Findings) -> list[PlacedSlo]:
-    content = read_file(file, findings, keys="service: and slos:")
+def _documents_of(file: Path, findings: Findings) -> Sequence[Document]:
+    text = read_text(file, findings)
+    if text is None:
+        return ()
+    action = find_action(text)
+    if action is not None:
+        place = Place(file=file, line=action.line, column=action.column)
+        findings.error(place, f"is a template of {action.engine}, not a document", action.remedy, code=TEMPLATE)
+        return ()
+    content = parse_text(text, file, findings, keys="service: and slos:", lists=True)
     if content.is_empty:
         findings.warning(Place(file=file), "holds no document", "write service: and slos:, or remove the file")
-    return [slo for document in content.documents for slo in _read_document(document, findings)]
+    return content.documents
 
 
-def _read_document(document: Document, findings: Findings) -> list[PlacedSlo]:
-    for dialect in DIALECTS:
-        if dialect.recognises(document):
-            return dialect.read(document, findings)
+def _read(documents: Sequence[Document], findings: Findings, defaults: Defaults) -> list[PlacedSlo]:
+    """The SLOs of all dialects; each dialect reads its documents together, since they may refer to each other."""
+    by_dialect: dict[int, list[Document]] = {}
+    for document in documents:
+        found = next((i for i, dialect in enumerate(DIALECTS) if dialect.recognises(document)), None)
+        if found is None:
+            _refuse(document, findings)
+        else:
+            by_dialect.setdefault(found, []).append(document)
+    placed = [slo for i, own in by_dialect.items() for slo in DIALECTS[i].read(own, findings, defaults)]
+    order = {file: i for i, file in enumerate(dict.fromkeys(document.file for document in documents))}
+    return sorted(placed, key=lambda found: (order[found.place.file], found.place.line, found.place.column))
+
+
+def _refuse(document: Document, findings: Findings) -> None:
     tool = tool_of(document.root)
     problem = f"is a document of {tool}, which Sloburn does not read" if tool else "is not a document of Sloburn"
     findings.error(document.place(()), problem, "write its SLOs below service: and slos:, see docs/slo-format.md")
-    return []
 
 
 def _without_duplicates(placed: Sequence[PlacedSlo], findings: Findings) -> list[PlacedSlo]:

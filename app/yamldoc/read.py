@@ -1,6 +1,6 @@
 """The documents of a file."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from app.yamldoc.document import Document
 from app.yamldoc.files import read_text
 from app.yamldoc.findings import FieldFinding, FieldPath, Findings, Place
 from app.yamldoc.scalars import kind
-from app.yamldoc.tree import Position, SyntaxProblemError, Table, read_trees
+from app.yamldoc.tree import Items, Node, Position, SyntaxProblemError, Table, read_trees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +22,11 @@ class FileContent:
 def read_file(file: Path, findings: Findings, *, keys: str) -> FileContent:
     """The documents of a YAML or JSON file; *keys* is what one begins with, for what is said where it is no mapping."""
     text = read_text(file, findings)
-    if text is None:
-        return FileContent()
+    return FileContent() if text is None else parse_text(text, file, findings, keys=keys)
+
+
+def parse_text(text: str, file: Path, findings: Findings, *, keys: str, lists: bool = False) -> FileContent:
+    """The documents in the text of a file, as in `read_file`; *lists*: each item of a list is a document of its own."""
 
     def report(position: Position, problem: str, remedy: str) -> None:
         line, column = position
@@ -34,14 +37,24 @@ def read_file(file: Path, findings: Findings, *, keys: str) -> FileContent:
     try:
         for position, root in read_trees(text, report):
             is_empty = False
-            if isinstance(root, Table):
-                found.append(Document(file=file, root=root, at=position))
-            else:
-                report(position, f"a document must be a mapping, not {kind(root)}", f"write {keys}")
+            for at, node in _roots(position, root) if lists else [(position, root)]:
+                if isinstance(node, Table):
+                    found.append(Document(file=file, root=node, at=at))
+                else:
+                    report(at, f"a document must be a mapping, not {kind(node)}", f"write {keys}")
     except SyntaxProblemError as error:
         report(error.position, error.problem, error.remedy)
         is_empty = False
     return FileContent(documents=tuple(found), is_empty=is_empty)
+
+
+def _roots(position: Position, root: Node) -> Iterator[tuple[Position, Node]]:
+    """The documents of a list, and of a list as kubectl writes it; otherwise the document itself."""
+    items = root.get("items") if isinstance(root, Table) and str(root.get("kind", "")).endswith("List") else root
+    if isinstance(items, Items):
+        yield from zip(items.values_at, items, strict=True)
+    else:
+        yield position, root
 
 
 def add_errors(found: Iterable[FieldFinding], document: Document, findings: Findings, *, under: FieldPath = ()) -> None:

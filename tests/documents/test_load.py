@@ -193,3 +193,17 @@ def test_ten_thousand_slos_load_in_seconds(tmp_path: Path) -> None:
 def test_a_document_of_another_tool_is_named(tmp_path: Path, text: str, tool: str) -> None:
     (tmp_path / "a.yaml").write_text(text)
     assert _problem(load_documents(tmp_path)) == f"is a document of {tool}, which Sloburn does not read"
+
+
+@pytest.mark.parametrize(
+    "text", ["- {first}\n- {second}\n", "kind: List\nitems:\n- {first}\n- {second}\n", "[{first}, {second}]"]
+)
+def test_the_items_of_a_list_are_documents(text: str, tmp_path: Path) -> None:
+    first, second = (
+        f"{{service: {name}, slos: [{{name: a, objective: 99, window: 1d, sli: {_SLI}}}]}}" for name in "xy"
+    )
+    file = tmp_path / "list.yaml"
+    file.write_text(text.format(first=first, second=second))
+    result = load_documents(file)
+    assert _ids(result) == ["x-a", "y-a"]
+    assert result.errors == ()

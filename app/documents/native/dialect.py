@@ -1,10 +1,11 @@
 """The native dialect: a service and its SLOs, as docs/slo-format.md describes it."""
 
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from app.documents.dialect import PlacedSlo
+from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.native.checks import check_slo
 from app.documents.native.lint import lint_slo
 from app.documents.native.model import DocumentHeader, SloEntry
@@ -32,19 +33,22 @@ class NativeDialect:
         """Whether no other tool's mark is on the document."""
         return not any(key in document.root for key in _OTHERS) and tool_of(document.root) is None
 
-    def read(self, document: Document, findings: Findings) -> list[PlacedSlo]:
-        """The sound SLOs of the document."""
-        header = _header(document, findings)
-        placed = []
-        for i, node in enumerate(_slos(document, findings)):
-            model = _validated(SloEntry, node, document, findings, "slos", i)
-            if model is None or not _is_sound(model, header, document, findings, i) or header is None:
-                continue
-            slo = _slo(header, model)
-            add_warnings(lint_slo(model, slo), document, findings, under=("slos", i))
-            field = ("slos", i, "name")
-            placed.append(PlacedSlo(slo=slo, place=document.place(field), field=field))
-        return placed
+    def read(self, documents: Sequence[Document], findings: Findings, defaults: Defaults) -> list[PlacedSlo]:
+        """The sound SLOs of the documents, which say everything themselves."""
+        del defaults
+        return [slo for document in documents for slo in _read(document, findings)]
+
+
+def _read(document: Document, findings: Findings) -> Iterator[PlacedSlo]:
+    header = _header(document, findings)
+    for i, node in enumerate(_slos(document, findings)):
+        model = _validated(SloEntry, node, document, findings, "slos", i)
+        if model is None or not _is_sound(model, header, document, findings, i) or header is None:
+            continue
+        slo = _slo(header, model)
+        add_warnings(lint_slo(model, slo), document, findings, under=("slos", i))
+        field = ("slos", i, "name")
+        yield PlacedSlo(slo=slo, place=document.place(field), field=field)
 
 
 def _header(document: Document, findings: Findings) -> DocumentHeader | None:
