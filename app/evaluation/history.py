@@ -104,7 +104,7 @@ def _sums(row: RowPast, start_s: Floats, end_s: Floats) -> tuple[Floats, Floats,
     """Total events, bad events and coverage over (start, end]."""
     before, until = row.counted_before(start_s), row.counted_before(end_s)
     total, bad, measured_s = (np.maximum(late - early, 0.0) for early, late in zip(before, until, strict=True))
-    begin_s = np.where(row.complete_from_s > start_s, start_s, np.fmax(start_s, row.birth_s))
+    begin_s = np.where(row.complete_from_s > start_s, start_s, np.fmax(start_s, row.first_sample_s))
     expected_s = end_s - begin_s
     coverage = np.divide(measured_s, expected_s, out=np.zeros(len(start_s)), where=expected_s > 0)
     return total, bad, np.clip(coverage, 0.0, 1.0)
@@ -114,6 +114,6 @@ def _is_known(row: RowPast, start_s: Floats, known_from_s: float) -> Bools:
     """Whether everything since the start of a window was counted; before its first sample an SLI had no events."""
     known_from_s = max(known_from_s, float(row.edges_s[0]))
     # A sample this close to the start of what was read may follow on others that were not.
-    born_later = row.birth_s > known_from_s + LOOKBACK_S + COARSE_WIDTH_S
-    known: Bools = (start_s >= known_from_s) | born_later
+    began_later = row.first_sample_s > known_from_s + LOOKBACK_S + COARSE_WIDTH_S
+    known: Bools = (start_s >= known_from_s) | began_later
     return known

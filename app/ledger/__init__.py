@@ -6,8 +6,15 @@ ADR-0001.
 """
 
 from app.ledger.codec import pack_cells, unpack_cells
-from app.ledger.counting.births import Birth, FirstSighting, decide, decide_births, join, join_births
-from app.ledger.counting.count import Count, count, stand, united
+from app.ledger.counting.count import Count, count, positions_at, united
+from app.ledger.counting.first_samples import (
+    FirstSighting,
+    NewSeries,
+    count_new_series,
+    count_new_targets,
+    link_series_to_older,
+    link_targets_to_older,
+)
 from app.ledger.counting.last_samples import PACE_GRID_S, Dip, LastSamples
 from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape
 from app.ledger.counting.samples import Samples
@@ -37,7 +44,6 @@ __all__ = [
     "MIDDLE_WIDTH_S",
     "PACE_GRID_S",
     "SCRAPE_S",
-    "Birth",
     "Count",
     "CounterKey",
     "Dip",
@@ -47,6 +53,7 @@ __all__ = [
     "LastSamples",
     "LastSeen",
     "Ledger",
+    "NewSeries",
     "Registry",
     "Resolution",
     "RowKey",
@@ -56,13 +63,13 @@ __all__ = [
     "Starts",
     "WindowSums",
     "count",
-    "decide",
-    "decide_births",
+    "count_new_series",
+    "count_new_targets",
     "fingerprint",
-    "join",
-    "join_births",
+    "link_series_to_older",
+    "link_targets_to_older",
     "pack_cells",
-    "stand",
+    "positions_at",
     "united",
     "unpack_cells",
     "unproven_since",

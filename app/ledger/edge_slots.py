@@ -32,7 +32,7 @@ class _Hour:
     known: Bools
 
 
-class Details:
+class EdgeSlots:
     """Hours by number; hour n holds (n - 1, n] x 3600 in unix time."""
 
     def __init__(self, interval_s: int) -> None:

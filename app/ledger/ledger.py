@@ -1,8 +1,8 @@
 """The ledger: what every row counted, at three resolutions, up to the newest slot.
 
-Each count goes into every tier that reaches back far enough, so a window is a sum over one tier and merging changes
-no sum. What was counted after a row's *settled* time is provisional: it is counted once more when late samples have
-had their time (`rewind`, then `record` again).
+Each count goes into every resolution that reaches back far enough, so a window is a sum over one of them, and merging
+changes no sum. What was counted after a row's *settled* time is provisional: it is counted once more when late samples
+have had their time (`rollback_provisional`, then `record` again).
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from enum import Enum
 
 import numpy as np
 
-from app.ledger.edge_slots import HOUR_S, Details
+from app.ledger.edge_slots import HOUR_S, EdgeSlots
 from app.ledger.increments import Increments
 from app.ledger.past import RowPast
 from app.ledger.registry import Registry, RowKey
@@ -43,7 +43,7 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WindowSums:
-    """One window of many rows, shape (rows,): events, and which share of the time since birth was measured.
+    """One window of many rows, shape (rows,): events, and which share of the time since the first sample was measured.
 
     0 <= *bad* <= *total* always; *excess* is what contradicts that in the counters: by how many events bad exceeded the
     total, or, negative, good did.
@@ -70,7 +70,7 @@ class WindowSums:
 class Ledger:
     """Rows of counts on a grid of *interval_s* seconds.
 
-    Columns by row, unix seconds: *birth_s* first sample (NaN: none yet), *settled_s* up to where counts are final,
+    Columns by row, unix seconds: *first_sample_s* (NaN: none yet), *settled_s* up to where counts are final,
     *counted_s* up to where they were counted at all, *complete_from_s* how far back history has been counted,
     *covered_s* up to where they were measured, *good_shown* and *bad_shown* the most events that were ever shown,
     *dipped_s* when a counter last fell without having been reset, *copied_s* when a series was last found to be a
@@ -87,11 +87,11 @@ class Ledger:
         self.fine = Resolution(interval_s)
         self.middle = Resolution(MIDDLE_WIDTH_S)
         self.coarse = Resolution(COARSE_WIDTH_S)
-        self.tiers = (self.fine, self.middle, self.coarse)
-        self.details = Details(interval_s)
+        self.resolutions = (self.fine, self.middle, self.coarse)
+        self.edge_slots = EdgeSlots(interval_s)
         self.newest_s = 0.0
         self.horizon_s = np.empty(0)
-        self.birth_s = np.empty(0)
+        self.first_sample_s = np.empty(0)
         self.settled_s = np.empty(0)
         self.counted_s = np.empty(0)
         self.complete_from_s = np.empty(0)
@@ -105,7 +105,7 @@ class Ledger:
         self.ended_s = np.empty(0)
         self.scrape_s = np.empty(0)
         self._spacing_s = np.empty(0)
-        self._spilled: list[tuple[Ints, Ints, Floats, Floats]] = []
+        self._provisional_in_settled: list[tuple[Ints, Ints, Floats, Floats]] = []
 
     def add_row(self, key: RowKey, *, horizon_s: float, from_s: float) -> int:
         """A row that remembers *horizon_s* seconds and is counted from *from_s* on; its index if it exists."""
@@ -129,7 +129,7 @@ class Ledger:
         self.coarse.add_rows((horizon_s // COARSE_WIDTH_S).astype(np.int64) + _SLACK_CELLS)
         for name, value in (
             ("horizon_s", horizon_s),
-            ("birth_s", np.nan),
+            ("first_sample_s", np.nan),
             ("settled_s", from_s),
             ("counted_s", from_s),
             ("complete_from_s", from_s),
@@ -149,8 +149,8 @@ class Ledger:
     def advance(self, at_s: float) -> None:
         """Go on to the slot that ends at *at_s*."""
         self.newest_s = max(self.newest_s, at_s)
-        for tier in self.tiers:
-            tier.advance(self.newest_s)
+        for resolution in self.resolutions:
+            resolution.advance(self.newest_s)
 
     def note_dip(self, row: int, at_s: float) -> None:
         """Note that a counter of a row fell and was not reset."""
@@ -160,11 +160,11 @@ class Ledger:
         """Note that a row has a series that is a copy of another one."""
         self.copied_s[row] = np.fmax(self.copied_s[row], at_s)
 
-    def see(self, row: Ints, time_s: Floats) -> None:
-        """Note samples of rows: a row is born with its first."""
-        np.fmin.at(self.birth_s, row, time_s)
+    def note_first_samples(self, row: Ints, time_s: Floats) -> None:
+        """Note samples of rows, of which the earliest is kept."""
+        np.fmin.at(self.first_sample_s, row, time_s)
 
-    def place(
+    def set_progress(
         self,
         rows: Ints,
         *,
@@ -184,7 +184,7 @@ class Ledger:
                 column[rows] = value
 
     def record(self, increments: Increments, stage: Stage) -> None:
-        """Add increments to the tiers; all but history count for the counters that never reset."""
+        """Add increments to the resolutions; all but history count for the counters that never reset."""
         row, cell, total, bad = self._events(increments)
         counted = (total != 0) | (bad != 0)
         row, cell, total, bad = row[counted], cell[counted], total[counted], bad[counted]
@@ -194,9 +194,9 @@ class Ledger:
         if stage is Stage.PROVISIONAL:
             early = cell * self.interval_s <= self.settled_s[row]
             if early.any():
-                self.spill(row[early], cell[early], total[early], bad[early])
+                self.add_settled(row[early], cell[early], total[early], bad[early])
             row, cell, total, bad = row[~early], cell[~early], total[~early], bad[~early]
-        self._add(row, cell, total, bad, dirty=True)
+        self._add(row, cell, total, bad, to_save=True)
         self._measure(increments, live=stage is not Stage.PAST)
 
     def extend(self, rows: Ints, row_seen_s: Floats) -> None:
@@ -208,7 +208,7 @@ class Ledger:
         patience = np.maximum(2 * np.where(np.isinf(self._spacing_s[rows]), 0, self._spacing_s[rows]), self.interval_s)
         fine = self.newest_s - row_seen_s <= patience
         rows, row_seen_s = rows[fine], row_seen_s[fine]
-        # What lies before a sample that follows on none is a hole, or the time before the row's birth.
+        # What lies before a sample that follows on none is a hole, or the time before the row's first sample.
         self._cover(rows, np.maximum(self.covered_s[rows], row_seen_s), np.full(len(rows), self.newest_s))
 
     @property
@@ -222,7 +222,7 @@ class Ledger:
         slower = before + _SLOWER_SHARE * (seen - before)
         self.scrape_s[rows] = np.where(np.isinf(seen), before, np.where(seen > before, slower, seen))
 
-    def rewind(self, rows: Ints) -> None:
+    def rollback_provisional(self, rows: Ints) -> None:
         """Take back what was counted of *rows* after they were settled, to count it again."""
         for row in rows.tolist():
             first = int(self.settled_s[row] // self.interval_s) + 1
@@ -233,45 +233,45 @@ class Ledger:
             same = np.full(len(cells), row)
             self.ever_total[row] -= total.sum()
             self.ever_bad[row] -= bad.sum()
-            for tier in (self.middle, self.coarse):
-                into = -(-cells * self.interval_s // tier.width_s)
-                tier.take(same, into, total, bad)
-                tier.measure(same, into, -measured)
+            for resolution in (self.middle, self.coarse):
+                into = -(-cells * self.interval_s // resolution.width_s)
+                resolution.subtract(same, into, total, bad)
+                resolution.measure(same, into, -measured)
         self.covered_s[rows] = np.minimum(self.covered_s[rows], self.settled_s[rows])
         self._spacing_s[rows] = np.inf
         self._clear_fine(rows)
-        self._take_back_spilled(rows)
+        self._rollback_settled(rows)
 
     @property
-    def spilled(self) -> Floats:
+    def provisional_in_settled(self) -> Floats:
         """Provisional counts in settled cells, from holes that began before: row, cell, total, bad; shape (n, 4)."""
-        return np.concatenate([np.empty((0, 4)), *(np.stack(part, axis=1) for part in self._spilled)])
+        return np.concatenate([np.empty((0, 4)), *(np.stack(part, axis=1) for part in self._provisional_in_settled)])
 
-    def spill(self, row: Ints, cell: Ints, total: Floats, bad: Floats) -> None:
-        """Put back what `spilled` gave."""
-        self._spilled.append((row, cell, total, bad))
-        self._add(row, cell, total, bad, dirty=False)
+    def add_settled(self, row: Ints, cell: Ints, total: Floats, bad: Floats) -> None:
+        """Put back what `provisional_in_settled` gave."""
+        self._provisional_in_settled.append((row, cell, total, bad))
+        self._add(row, cell, total, bad, to_save=False)
 
-    def unspilled(self, tier: Resolution, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
+    def read_final(self, resolution: Resolution, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
         """What `Resolution.read` gives, without the provisional counts in settled cells."""
-        total, bad, measured = tier.read(row, first, last)
-        for of_row, cell, spilled_total, spilled_bad in self._spilled:
-            into = self._into(tier, cell)
-            mine = (of_row == row) & (into >= first) & (into <= last) & tier.holds(of_row, into)
-            np.subtract.at(total, into[mine] - first, spilled_total[mine])
-            np.subtract.at(bad, into[mine] - first, spilled_bad[mine])
+        total, bad, measured = resolution.read(row, first, last)
+        for of_row, cell, early_total, early_bad in self._provisional_in_settled:
+            into = self._into(resolution, cell)
+            mine = (of_row == row) & (into >= first) & (into <= last) & resolution.holds(of_row, into)
+            np.subtract.at(total, into[mine] - first, early_total[mine])
+            np.subtract.at(bad, into[mine] - first, early_bad[mine])
         return total, bad, measured
 
-    def adopt(self, rows: Ints) -> None:
+    def finalise(self, rows: Ints) -> None:
         """Make what was counted of *rows* final although it was never read again: Prometheus has forgotten it."""
         kept = []
-        for row, cell, total, bad in self._spilled:
+        for row, cell, total, bad in self._provisional_in_settled:
             mine = np.isin(row, rows)
-            for tier in self.tiers:
-                tier.touch(row[mine], self._into(tier, cell[mine]))
+            for resolution in self.resolutions:
+                resolution.mark_changed(row[mine], self._into(resolution, cell[mine]))
             if not mine.all():
                 kept.append((row[~mine], cell[~mine], total[~mine], bad[~mine]))
-        self._spilled = kept
+        self._provisional_in_settled = kept
         self.settled_s[rows] = self.counted_s[rows]
 
     def forget_until(self, row: int, at_s: float) -> None:
@@ -290,7 +290,7 @@ class Ledger:
             # The cell that holds *at_s* also has events from after it, which the middle cells know apart.
             total, bad, measured_s = (column.sum(keepdims=True) for column in self.middle.read(row, first, last))
             self.coarse.write(row, cut, total, bad, measured_s)
-        for resolution in self.tiers:
+        for resolution in self.resolutions:
             resolution.measure(np.full(len(cells), row), self._into(resolution, cells), measured_before)
 
     def provisional(self, rows: Ints) -> tuple[Ints, Ints, Floats, Floats, Floats]:
@@ -307,28 +307,28 @@ class Ledger:
         """Put back what `provisional` gave; the coarser cells that are not final are derived from the fine ones."""
         self.fine.clear(np.array([row]), int(self.settled_s[row] // self.interval_s))
         self.fine.write(row, first, total, bad, measured_s)
-        for tier in (self.middle, self.coarse):
-            final = int(self.settled_s[row] // tier.width_s)
-            tier.clear(np.array([row]), final)
-            each = tier.width_s // self.interval_s
+        for resolution in (self.middle, self.coarse):
+            final = int(self.settled_s[row] // resolution.width_s)
+            resolution.clear(np.array([row]), final)
+            each = resolution.width_s // self.interval_s
             cells = np.arange(final * each + 1, self.fine.newest + 1)
             if len(cells):
                 total, bad, measured_s = self.fine.read(row, int(cells[0]), int(cells[-1]))
-                same, into = np.full(len(cells), row), self._into(tier, cells)
-                tier.add(same, into, total, bad)
-                tier.measure(same, into, measured_s)
+                same, into = np.full(len(cells), row), self._into(resolution, cells)
+                resolution.add(same, into, total, bad)
+                resolution.measure(same, into, measured_s)
 
-    def enter_details(self, hour: int, rows: Ints, increments: Increments) -> None:
+    def set_edge_slots(self, hour: int, rows: Ints, increments: Increments) -> None:
         """Learn the slots of *rows* in one hour of the past; only where they add up to what was counted then."""
         row, cell, total, bad = self._events(increments)
-        self.details.enter(hour, rows, row=row, cell=cell, total=total, bad=bad)
+        self.edge_slots.enter(hour, rows, row=row, cell=cell, total=total, bad=bad)
         each = HOUR_S // COARSE_WIDTH_S
         cells = np.arange((hour - 1) * each + 1, hour * each + 1)
         counted = [self.coarse.read(row, int(cells[0]), int(cells[-1])) for row in rows.tolist()]
-        found_total, found_bad = self.details.sums(hour, rows, COARSE_WIDTH_S)
+        found_total, found_bad = self.edge_slots.sums(hour, rows, COARSE_WIDTH_S)
         for found, kept in ((found_total, [each[0] for each in counted]), (found_bad, [each[1] for each in counted])):
             differ = (np.abs(found - np.array(kept).reshape(found.shape)) > _AGREEMENT_EVENTS).any(axis=1)
-            self.details.forget(hour, rows[differ])
+            self.edge_slots.forget(hour, rows[differ])
 
     def ever(self, rows: Ints) -> tuple[Floats, Floats]:
         """Good and bad events of *rows* since they are counted, shape (len(rows),); what was shown never falls.
@@ -343,7 +343,7 @@ class Ledger:
     def watermark(self, rows: Ints) -> Floats:
         """The end of the newest measured slot of each row, NaN before its first sample; shape (len(rows),)."""
         newest = np.ceil(self.covered_s[rows] / self.interval_s) * self.interval_s
-        return np.where(np.isnan(self.birth_s[rows]), np.nan, np.minimum(newest, self.counted_s[rows]))
+        return np.where(np.isnan(self.first_sample_s[rows]), np.nan, np.minimum(newest, self.counted_s[rows]))
 
     def past(self, row: int) -> RowPast:
         """An immutable copy of all cells of a row, for readers in other threads."""
@@ -360,52 +360,56 @@ class Ledger:
             (self.fine, bounds_s[1], newest_s),
         )
         edges, cells = [np.array([oldest_s])], []
-        for tier, since_s, until_s in stretches:
-            first, last = round(since_s / tier.width_s) + 1, round(until_s / tier.width_s)
-            cells.append(tier.read(row, first, last))
-            edges.append(np.arange(first, last + 1, dtype=np.float64) * tier.width_s)
+        for resolution, since_s, until_s in stretches:
+            first, last = round(since_s / resolution.width_s) + 1, round(until_s / resolution.width_s)
+            cells.append(resolution.read(row, first, last))
+            edges.append(np.arange(first, last + 1, dtype=np.float64) * resolution.width_s)
         total, bad, measured_s = (np.concatenate(column) for column in zip(*cells, strict=True))
         return RowPast(
             edges_s=np.concatenate(edges),
             total=total,
             bad=bad,
             measured_s=measured_s,
-            birth_s=float(self.birth_s[row]),
+            first_sample_s=float(self.first_sample_s[row]),
             complete_from_s=float(self.complete_from_s[row]),
             watermark_s=float(self.watermark(np.array([row]))[0]),
         )
 
     def sums(self, rows: Ints, start_s: Floats, end_s: Floats) -> WindowSums:
-        """Counts of *rows* over (start, end], each from the finest tier that reaches back to its start."""
+        """Counts of *rows* over (start, end], each from the finest resolution that reaches back to its start."""
         total, bad, coverage = np.zeros(len(rows)), np.zeros(len(rows)), np.zeros(len(rows))
         age = self.newest_s - start_s
         left = ~np.isnan(age)
         coarser = {self.fine: self.middle, self.middle: self.coarse, self.coarse: None}
-        for tier, reach in ((self.fine, FINE_REACH_S), (self.middle, MIDDLE_REACH_S), (self.coarse, np.inf)):
-            # A window that ends a little before the newest slot still fits: tiers keep some cells more.
-            mine = left & (age <= reach + _SLACK_CELLS / 2 * tier.width_s)
+        for resolution, reach in ((self.fine, FINE_REACH_S), (self.middle, MIDDLE_REACH_S), (self.coarse, np.inf)):
+            # A window that ends a little before the newest slot still fits: resolutions keep some cells more.
+            mine = left & (age <= reach + _SLACK_CELLS / 2 * resolution.width_s)
             left &= ~mine
             if mine.any():
-                sums = self._sums(tier, coarser[tier], rows[mine], start_s[mine], end_s[mine])
+                sums = self._sums(resolution, coarser[resolution], rows[mine], start_s[mine], end_s[mine])
                 total[mine], bad[mine] = sums.total, sums.bad
                 coverage[mine] = self._coverage(rows[mine], start_s[mine], end_s[mine], sums)
         return WindowSums.of(total, bad, coverage)
 
-    def _sums(self, tier: Resolution, coarser: Resolution | None, rows: Ints, start_s: Floats, end_s: Floats) -> Sums:
-        """Sums of one tier; of a long window only up to where a cell of the next coarser tier begins."""
-        details = None if tier is self.fine else self.details
+    def _sums(
+        self, resolution: Resolution, coarser: Resolution | None, rows: Ints, start_s: Floats, end_s: Floats
+    ) -> Sums:
+        """Sums of one resolution; of a long window only up to where a cell of the next coarser resolution begins."""
+        edge_slots = None if resolution is self.fine else self.edge_slots
         filled_s = self.watermark(rows)
         if coarser is None or not (end_s - start_s > _LONG_CELLS * coarser.width_s).all():
-            sums = tier.sums(rows, start_s, end_s, filled_s=filled_s, details=details)
-            return sums if tier is self.fine else self._up_to_watermark(tier, sums, rows, end_s, filled_s)
+            sums = resolution.sums(rows, start_s, end_s, filled_s=filled_s, edge_slots=edge_slots)
+            return sums if resolution is self.fine else self._up_to_watermark(resolution, sums, rows, end_s, filled_s)
         edge_s = np.ceil(start_s / coarser.width_s) * coarser.width_s
-        near = tier.sums(rows, start_s, edge_s, filled_s=filled_s, details=details)
+        near = resolution.sums(rows, start_s, edge_s, filled_s=filled_s, edge_slots=edge_slots)
         far = coarser.sums(rows, edge_s, end_s, filled_s=filled_s)
         far = self._up_to_watermark(coarser, far, rows, end_s, filled_s)
         return Sums(total=near.total + far.total, bad=near.bad + far.bad, measured_s=near.measured_s + far.measured_s)
 
-    def _up_to_watermark(self, tier: Resolution, sums: Sums, rows: Ints, end_s: Floats, watermark_s: Floats) -> Sums:
-        """Take what was counted behind the watermark from sums whose newest cell is as wide as *tier*'s.
+    def _up_to_watermark(
+        self, resolution: Resolution, sums: Sums, rows: Ints, end_s: Floats, watermark_s: Floats
+    ) -> Sums:
+        """Take what was counted behind the watermark from sums whose newest cell is as wide as *resolution*'s.
 
         Events may be counted in a slot that is not measured yet, such as behind a server whose samples lag. The newest
         wide cell holds them too, but a figure *as of* the watermark must not.
@@ -413,7 +417,7 @@ class Ledger:
         behind = (watermark_s < self.newest_s) & (end_s >= watermark_s)
         if not behind.any():
             return sums
-        until_s = np.minimum(np.ceil(end_s[behind] / tier.width_s) * tier.width_s, self.newest_s)
+        until_s = np.minimum(np.ceil(end_s[behind] / resolution.width_s) * resolution.width_s, self.newest_s)
         later = self.fine.sums(rows[behind], watermark_s[behind], until_s)
         total, bad = sums.total.copy(), sums.bad.copy()
         total[behind] -= later.total
@@ -421,11 +425,11 @@ class Ledger:
         return Sums(total=total, bad=bad, measured_s=sums.measured_s)
 
     def _coverage(self, rows: Ints, start_s: Floats, end_s: Floats, sums: Sums) -> Floats:
-        """Measured share of the time since birth; of the whole window while older history is still to be counted."""
-        begin = np.where(self.complete_from_s[rows] > start_s, start_s, np.fmax(start_s, self.birth_s[rows]))
+        """Measured share of the time since the first sample; of the whole window while older history is missing."""
+        begin = np.where(self.complete_from_s[rows] > start_s, start_s, np.fmax(start_s, self.first_sample_s[rows]))
         expected = end_s - begin
-        unborn = np.isnan(self.birth_s[rows]) | (expected <= 0)
-        coverage = np.divide(sums.measured_s, expected, out=np.zeros(len(rows)), where=~unborn)
+        no_time = np.isnan(self.first_sample_s[rows]) | (expected <= 0)
+        coverage = np.divide(sums.measured_s, expected, out=np.zeros(len(rows)), where=~no_time)
         return np.clip(coverage, 0.0, 1.0)
 
     def _events(self, increments: Increments) -> tuple[Ints, Ints, Floats, Floats]:
@@ -467,38 +471,40 @@ class Ledger:
     def _measure_cells(self, row: Ints, since: Floats, at: Floats) -> None:
         some = at > since
         row, since, at = row[some], since[some], at[some]
-        for tier in self.tiers:
-            width = tier.width_s
+        for resolution in self.resolutions:
+            width = resolution.width_s
             first, last = np.floor(since / width).astype(np.int64) + 1, _cell(at, width)
             spans = last - first + 1
             which = np.repeat(np.arange(len(row)), spans)
             cell = np.arange(len(which)) - np.repeat(np.cumsum(spans) - spans, spans) + first[which]
             seconds = np.minimum(at[which], cell * width) - np.maximum(since[which], (cell - 1) * width)
-            tier.measure(row[which], cell, seconds)
+            resolution.measure(row[which], cell, seconds)
 
-    def _add(self, row: Ints, cell: Ints, total: Floats, bad: Floats, *, dirty: bool) -> None:
-        for tier in self.tiers:
-            tier.add(row, self._into(tier, cell), total, bad, dirty=dirty)
+    def _add(self, row: Ints, cell: Ints, total: Floats, bad: Floats, *, to_save: bool) -> None:
+        for resolution in self.resolutions:
+            resolution.add(row, self._into(resolution, cell), total, bad, to_save=to_save)
 
-    def _into(self, tier: Resolution, cell: Ints) -> Ints:
-        into: Ints = -(-cell * self.interval_s // tier.width_s)
+    def _into(self, resolution: Resolution, cell: Ints) -> Ints:
+        into: Ints = -(-cell * self.interval_s // resolution.width_s)
         return into
 
     def _clear_fine(self, rows: Ints) -> None:
         for settled in np.unique(self.settled_s[rows]):
             self.fine.clear(rows[self.settled_s[rows] == settled], int(settled // self.interval_s))
 
-    def _take_back_spilled(self, rows: Ints) -> None:
+    def _rollback_settled(self, rows: Ints) -> None:
         kept = []
-        for row, cell, total, bad in self._spilled:
+        for row, cell, total, bad in self._provisional_in_settled:
             mine = np.isin(row, rows)
-            for tier in self.tiers:
-                tier.take(row[mine], self._into(tier, cell[mine]), total[mine], bad[mine], dirty=False)
+            for resolution in self.resolutions:
+                resolution.subtract(
+                    row[mine], self._into(resolution, cell[mine]), total[mine], bad[mine], to_save=False
+                )
             np.subtract.at(self.ever_total, row[mine], total[mine])
             np.subtract.at(self.ever_bad, row[mine], bad[mine])
             if not mine.all():
                 kept.append((row[~mine], cell[~mine], total[~mine], bad[~mine]))
-        self._spilled = kept
+        self._provisional_in_settled = kept
 
 
 def _cell(at_s: Floats, width_s: int) -> Ints:

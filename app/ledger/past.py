@@ -15,7 +15,7 @@ from app.slo.arrays import Floats
 class RowPast:
     """Cells of one row, oldest first: *edges_s* are their bounds, shape (n + 1,), the other columns have shape (n,).
 
-    *total* and *bad* are events, *measured_s* seconds; *birth_s* is the first sample (NaN: none), *complete_from_s* how
+    *total* and *bad* are events, *measured_s* seconds; *first_sample_s* is NaN if there is none, *complete_from_s* how
     far back history has been counted, *watermark_s* the end of the newest measured slot (NaN before the first sample).
     """
 
@@ -23,7 +23,7 @@ class RowPast:
     total: Floats
     bad: Floats
     measured_s: Floats
-    birth_s: float
+    first_sample_s: float
     complete_from_s: float
     watermark_s: float
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.ledger.edge_slots import Details
+from app.ledger.edge_slots import EdgeSlots
 from app.slo.arrays import Bools, Floats, Ints
 
 _ROUNDING_EVENTS = 1e-6
@@ -43,7 +43,7 @@ class Resolution:
         self._total = np.zeros(1)
         self._bad = np.zeros(1)
         self._measured = np.zeros(1, dtype=np.float32)
-        self._dirty: list[Ints] = []
+        self._changed_places: list[Ints] = []
         self._settled_sums: dict[tuple[bytes, bytes, int], tuple[Floats, ...]] = {}
 
     def add_rows(self, lengths: Ints) -> None:
@@ -79,31 +79,31 @@ class Resolution:
             self._measured[at] = 0.0
         self.newest = max(self.newest, newest)
 
-    def add(self, row: Ints, cell: Ints, total: Floats, bad: Floats, *, dirty: bool = True) -> None:
-        """Add events to cells; what is older than a row's ring is left out. Cells not *dirty* are not to be saved."""
+    def add(self, row: Ints, cell: Ints, total: Floats, bad: Floats, *, to_save: bool = True) -> None:
+        """Add events to cells; what is older than a row's ring is left out. Only those *to_save* count as changed."""
         inside = self.holds(row, cell)
         row, cell = row[inside], cell[inside]
         at = self._offset[row] + cell % self._length[row]
         np.add.at(self._total, at, total[inside])
         np.add.at(self._bad, at, bad[inside])
-        self._changed(cell)
-        if dirty:
-            self._soil(at)
+        self._drop_older_sums(cell)
+        if to_save:
+            self._mark_changed(at)
 
-    def take(self, row: Ints, cell: Ints, total: Floats, bad: Floats, *, dirty: bool = True) -> None:
+    def subtract(self, row: Ints, cell: Ints, total: Floats, bad: Floats, *, to_save: bool = True) -> None:
         """Take back what was added."""
-        self.add(row, cell, -total, -bad, dirty=dirty)
+        self.add(row, cell, -total, -bad, to_save=to_save)
         inside = self.holds(row, cell)
         at = self._offset[row[inside]] + cell[inside] % self._length[row[inside]]
         # What rounding leaves of nothing would be a window of all bad events.
         for column in (self._total, self._bad):
             column[at] = np.where(np.abs(column[at]) < _ROUNDING_EVENTS, 0.0, column[at])
 
-    def touch(self, row: Ints, cell: Ints) -> None:
+    def mark_changed(self, row: Ints, cell: Ints) -> None:
         """Mark cells as changed."""
         inside = self.holds(row, cell)
         row, cell = row[inside], cell[inside]
-        self._soil(self._offset[row] + cell % self._length[row])
+        self._mark_changed(self._offset[row] + cell % self._length[row])
 
     def measure(self, row: Ints, cell: Ints, seconds: Floats) -> None:
         """Note that so many more *seconds* of cells were measured, never more than all of them."""
@@ -112,8 +112,8 @@ class Resolution:
         at = self._offset[row] + cell % self._length[row]
         np.add.at(self._measured, at, seconds[inside].astype(np.float32))
         self._measured[at] = np.clip(self._measured[at], 0.0, self.width_s)
-        self._changed(cell)
-        self._soil(at)
+        self._drop_older_sums(cell)
+        self._mark_changed(at)
 
     def holds(self, row: Ints, cell: Ints) -> Bools:
         """Whether cells lie within their rows' rings."""
@@ -122,26 +122,26 @@ class Resolution:
 
     def clear(self, row: Ints, after: int) -> None:
         """Empty the cells of *row* that end after cell *after*."""
-        self._changed(np.array([after + 1]))
+        self._drop_older_sums(np.array([after + 1]))
         for cell in range(after + 1, self.newest + 1):
             kept = row[self.holds(row, np.full(len(row), cell))]
             at = self._offset[kept] + cell % self._length[kept]
             self._total[at] = 0.0
             self._bad[at] = 0.0
             self._measured[at] = 0.0
-            self._soil(at)
+            self._mark_changed(at)
 
     def clear_until(self, row: int, last: int) -> None:
         """Empty the cells of a row up to cell *last*."""
         cells = np.arange(self.newest - self._length[row] + 1, min(last, self.newest) + 1)
         if not len(cells):
             return
-        self._changed(cells)
+        self._drop_older_sums(cells)
         at = self._offset[row] + cells % self._length[row]
         self._total[at] = 0.0
         self._bad[at] = 0.0
         self._measured[at] = 0.0
-        self._soil(at)
+        self._mark_changed(at)
 
     def read(self, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
         """Total, bad and measured seconds of a row's cells *first* to *last*; zeros outside its ring."""
@@ -174,23 +174,23 @@ class Resolution:
         cells = np.arange(first, first + len(total))
         inside = self.holds(np.full(len(cells), row), cells)
         at = self._offset[row] + cells[inside] % self._length[row]
-        self._changed(cells)
+        self._drop_older_sums(cells)
         self._total[at] = total[inside]
         self._bad[at] = bad[inside]
         self._measured[at] = measured_s[inside].astype(np.float32)
 
-    def take_dirty(self, until_s: Floats) -> list[tuple[int, Ints]]:
+    def changed_cells(self, until_s: Floats) -> list[tuple[int, Ints]]:
         """Rows with the cells that changed since they were last taken and end by their row's *until_s*."""
-        if not self._dirty:
+        if not self._changed_places:
             return []
-        changed = np.unique(np.concatenate(self._dirty))
+        changed = np.unique(np.concatenate(self._changed_places))
         row = np.searchsorted(self._offset, changed, side="right") - 1
         place = changed - self._offset[row]
         length = self._length[row]
         # The newest cell that ends at or before `newest` and lies at this place of the ring.
         cell = self.newest - (self.newest - place) % length
         ripe = cell * self.width_s <= until_s[row]
-        self._dirty = [changed[~ripe]]
+        self._changed_places = [changed[~ripe]]
         row, cell = row[ripe], cell[ripe]
         cuts = np.flatnonzero(np.diff(row)) + 1
         return [
@@ -199,11 +199,11 @@ class Resolution:
             if len(rows)
         ]
 
-    def _soil(self, at: Ints) -> None:
+    def _mark_changed(self, at: Ints) -> None:
         """Note that cells at these places differ from what was taken last."""
-        self._dirty.append(at)
-        if len(self._dirty) > _NOTES_KEPT:
-            self._dirty = [np.unique(np.concatenate(self._dirty))]
+        self._changed_places.append(at)
+        if len(self._changed_places) > _NOTES_KEPT:
+            self._changed_places = [np.unique(np.concatenate(self._changed_places))]
 
     def length(self, row: int) -> int:
         """How many cells a row keeps."""
@@ -216,12 +216,12 @@ class Resolution:
         end_s: Floats,
         *,
         filled_s: Floats | None = None,
-        details: Details | None = None,
+        edge_slots: EdgeSlots | None = None,
     ) -> Sums:
         """Sums over (start, end] of each row; a cell that is cut counts by the share that lies inside.
 
         Shapes (len(rows),); what is older than a row's ring counts as empty. *filled_s* is up to where each row has
-        been counted: what its newest cell holds happened before that. *details* know some cells better.
+        been counted: what its newest cell holds happened before that. *edge_slots* know some cells better.
         """
         filled_s = np.full(len(rows), self._filled_s) if filled_s is None else np.fmin(filled_s, self._filled_s)
         first = np.floor(start_s / self.width_s).astype(np.int64) + 1
@@ -235,20 +235,20 @@ class Resolution:
         at_first = self._offset[rows] + first % self._length[rows]
         at_last = self._offset[rows] + last % self._length[rows]
         begin_s = ((first - 1) * self.width_s).astype(np.float64)
-        cut = None if details is None else details.before(rows, begin_s, start_s[some])
+        partial = None if edge_slots is None else edge_slots.before(rows, begin_s, start_s[some])
         columns: tuple[tuple[NDArray[np.floating], Floats | None], ...] = (
-            (self._total, None if cut is None else cut.total),
-            (self._bad, None if cut is None else cut.bad),
+            (self._total, None if partial is None else partial.total),
+            (self._bad, None if partial is None else partial.bad),
             (self._measured, None),
         )
         result = []
         whole = self._whole(rows, first, last)
         for (column, exact), ranges in zip(columns, whole, strict=True):
             summed = np.zeros(len(some))
-            head = cut_at_first[some] * column[at_first]
-            if cut is not None and exact is not None:
-                head = np.where(cut.known & (cut_at_first[some] > 0), exact, head)
-            summed[some] = ranges - head - cut_at_last[some] * column[at_last]
+            first_part = cut_at_first[some] * column[at_first]
+            if partial is not None and exact is not None:
+                first_part = np.where(partial.known & (cut_at_first[some] > 0), exact, first_part)
+            summed[some] = ranges - first_part - cut_at_last[some] * column[at_last]
             result.append(summed)
         return Sums(total=result[0], bad=result[1], measured_s=result[2])
 
@@ -280,7 +280,7 @@ class Resolution:
                     summed[some] = column[at].sum(axis=1, dtype=np.float64)
         return sums
 
-    def _changed(self, cell: Ints) -> None:
+    def _drop_older_sums(self, cell: Ints) -> None:
         """Forget what was summed, if a cell that is not young has changed."""
         if self._settled_sums and len(cell) and int(cell.min()) <= self.newest - _YOUNG_CELLS:
             self._settled_sums.clear()

@@ -29,10 +29,10 @@ class LastSeen:
         runs.extend(row, times, steady)
         return runs.of(0)
 
-    def joined(self, older: "LastSeen") -> "LastSeen":
+    def with_older(self, older: "LastSeen") -> "LastSeen":
         """With what an older stretch of time knows of the row."""
         runs = SeenRuns(*(np.array([value]) for value in (self.last, self.run, self.earlier)))
-        runs.join(SeenRuns(*(np.array([value]) for value in (older.last, older.run, older.earlier))))
+        runs.fill_missing_from(SeenRuns(*(np.array([value]) for value in (older.last, older.run, older.earlier))))
         return runs.of(0)
 
     def before(self, at: float) -> float:
@@ -62,7 +62,7 @@ class SeenRuns:
         self.earlier[row[begins]] = previous[begins]
         np.fmax.at(self.last, row, time)
 
-    def join(self, older: "SeenRuns") -> None:
+    def fill_missing_from(self, older: "SeenRuns") -> None:
         """Take over what an older stretch of time knows of the same rows."""
         unseen = np.isnan(self.last)
         open_ = ~unseen & np.isnan(self.earlier) & ~np.isnan(older.last)

@@ -41,8 +41,8 @@ def a_ledger(*bad_s: int) -> Ledger:
     ledger.add_row(RowKey("sli", ()), horizon_s=30 * 86_400.0, from_s=float(start_s))
     ledger.advance(float(NOW_S))
     rows = np.array([0])
-    ledger.see(rows, np.array([float(start_s)]))
-    ledger.place(rows, settled_s=float(NOW_S), counted_s=float(NOW_S), complete_from_s=float(start_s))
+    ledger.note_first_samples(rows, np.array([float(start_s)]))
+    ledger.set_progress(rows, settled_s=float(NOW_S), counted_s=float(NOW_S), complete_from_s=float(start_s))
     ends = range(start_s + INTERVAL_S, NOW_S + 1, INTERVAL_S)
     events = [(0, float(end - INTERVAL_S), float(end), 10.0, float(NOW_S - end in bad_s)) for end in ends]
     ledger.record(Increments.of(events), Stage.FINAL)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from app.evaluation.saving import state_records as records
-from app.ledger import Birth, CounterKey, Dip, FirstScrape, FirstSighting, LastSamples, LastSeen, Ledger, RowKey
+from app.ledger import CounterKey, Dip, FirstScrape, FirstSighting, LastSamples, LastSeen, Ledger, NewSeries, RowKey
 from app.slo import Weights
 
 STORED = {7: 0, 9: 1}
@@ -44,10 +44,10 @@ def test_dips_come_back(ledger: Ledger) -> None:
     assert list(records.decode_dips(column, ledger, {9: 1})) == [2], "the other row has left"
 
 
-def test_births_come_back(ledger: Ledger) -> None:
-    birth = Birth(row=1, target=1, counter=3, since=1.5, at=2.5, value=1e300, worth=-0.0)
-    assert records.decode_births(records.encode_births([birth], ledger, ROW_IDS), ledger, STORED) == [birth]
-    assert records.decode_births(b"", ledger, STORED) == []
+def test_new_series_come_back(ledger: Ledger) -> None:
+    series = NewSeries(row=1, target=1, counter=3, since=1.5, at=2.5, value=1e300, events=-0.0)
+    assert records.decode_new_series(records.encode_new_series([series], ledger, ROW_IDS), ledger, STORED) == [series]
+    assert records.decode_new_series(b"", ledger, STORED) == []
 
 
 def test_first_sightings_come_back_each_with_its_values(ledger: Ledger) -> None:
@@ -64,8 +64,8 @@ def test_first_sightings_come_back_each_with_its_values(ledger: Ledger) -> None:
     )
     seen = LastSeen(last=1.0, run=2.0, earlier=3.0)
     sightings = [
-        FirstSighting(row=0, target=0, at=9.0, values=((0, 1.0), (1, 2.0)), evidence=scrape, sighted=seen),
-        FirstSighting(row=1, target=1, at=9.0, values=((3, 4.0),), evidence=scrape, sighted=seen),
+        FirstSighting(row=0, target=0, at=9.0, values=((0, 1.0), (1, 2.0)), first_scrape=scrape, row_before=seen),
+        FirstSighting(row=1, target=1, at=9.0, values=((3, 4.0),), first_scrape=scrape, row_before=seen),
     ]
     columns = records.encode_first_sightings(sightings, ledger, ROW_IDS)
     assert records.decode_first_sightings(*columns, ledger, STORED) == sightings
@@ -76,9 +76,9 @@ def test_every_field_is_in_its_layout() -> None:
     """One that is added to a class and forgotten here would be lost at a restart."""
     assert {field.name for field in fields(Dip)} <= set(records.DIP.names or ())
     assert {field.name for field in fields(FirstScrape)} <= set(records.FIRST_SIGHTING.names or ())
-    # What was read of a birth's target before decides it at once: only others wait.
-    assert {field.name for field in fields(Birth)} - {"row", "target", "counter", "settled"} <= set(
-        records.BIRTH.names or ()
+    # What was read of a series's target before decides it at once: only others wait.
+    assert {field.name for field in fields(NewSeries)} - {"row", "target", "counter", "decided"} <= set(
+        records.NEW_SERIES.names or ()
     )
     samples = LastSamples.empty()
     named = [getattr(samples, name) for name in records.LAST_SAMPLE_COLUMNS]

@@ -12,10 +12,10 @@ from app.ledger import (
     RowKey,
     Samples,
     count,
-    decide,
-    decide_births,
+    count_new_series,
+    count_new_targets,
     fingerprint,
-    stand,
+    positions_at,
 )
 from app.slo import Weights
 from app.slo.arrays import Floats
@@ -47,12 +47,16 @@ class History:
     ) -> tuple[float, float]:
         """Total and bad events in (since, until], slot by slot; *hindsight_s* of later samples are known."""
         registry, seed = self._registry, self._between(since - LOOKBACK_S, since)
-        cursor, parts = stand(seed, registry, until=since), []
+        cursor, parts = positions_at(seed, registry, until=since), []
         for at in [*np.arange(since + slot_s, until, slot_s).tolist(), until]:
             counted = count(self._between(at - slot_s, at + hindsight_s), cursor, registry, until=at)
             cursor = counted.cursor
             self.dipped += counted.dipped
-            parts += [counted.increments, decide(counted.heads, registry), decide_births(counted.births, registry)]
+            parts += [
+                counted.increments,
+                count_new_targets(counted.new_targets, registry),
+                count_new_series(counted.new_series, registry),
+            ]
         self.cursor = cursor
         self.counted = Increments.joined([*parts, Increments.of(())])
         return self.events(since, until)

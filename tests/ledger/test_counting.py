@@ -14,8 +14,8 @@ from app.ledger import (
     LastSamples,
     Samples,
     count,
-    decide,
-    decide_births,
+    count_new_series,
+    count_new_targets,
 )
 from tests.ledger.counters import Scraped, lives
 from tests.support.counting import count_backwards
@@ -49,7 +49,11 @@ def live(scraped: Scraped, cuts: Sequence[float], *, hindsight: float = LOOKBACK
         counted = count(scraped.between(since, until + hindsight), cursor, scraped.registry, until=until)
         cursor = counted.cursor
         registry = scraped.registry
-        parts += [counted.increments, decide(counted.heads, registry), decide_births(counted.births, registry)]
+        parts += [
+            counted.increments,
+            count_new_targets(counted.new_targets, registry),
+            count_new_series(counted.new_series, registry),
+        ]
     return Increments.joined(parts)
 
 
@@ -59,9 +63,9 @@ def test_counts_are_those_of_counting_by_eye(seed: int, targets: int) -> None:
     """Whatever restarts, appears late or vanishes: behind a target's first scrape nothing is lost or counted twice."""
     scraped = lives(seed, targets=targets)
     counted = count(scraped.between(-1, END), LastSamples.empty(), scraped.registry, until=END)
-    born = decide_births(counted.births, scraped.registry)
+    born = count_new_series(counted.new_series, scraped.registry)
     found = events(Increments.joined([counted.increments, born]))
-    # A process that restarts within minutes of its birth may be taken for a dip: that costs what one scrape shows.
+    # A process that restarts within minutes of its series may be taken for a dip: that costs what one scrape shows.
     assert found == pytest.approx(scraped.plainly_counted(), abs=2 * scraped.doubtful + targets * SCRAPE_EVENTS)
 
 
@@ -137,7 +141,7 @@ def test_an_idle_newcomer_among_known_targets_counts_however_often_is_asked(slot
 
 @pytest.mark.parametrize("slot", [30.0, 300.0, 3600.0])
 def test_targets_that_appear_together_are_not_each_others_past(slot: float) -> None:
-    """Idle counters of hundreds of events at the very birth of a row are its past, the second target's too."""
+    """Idle counters of hundreds of events at the very series of a row are its past, the second target's too."""
     scraped = Scraped(
         {
             ("a:80", 0): [(at, 500.0) for at in np.arange(2405.0, 3600, 30).tolist()],

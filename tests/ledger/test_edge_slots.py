@@ -27,8 +27,8 @@ def ledger() -> Ledger:
     made, rows = Ledger(INTERVAL), np.array([0])
     made.add_row(RowKey("sli", ()), horizon_s=40.0 * DAY, from_s=NEWEST - 40.0 * DAY)
     made.advance(NEWEST)
-    made.see(rows, np.array([NEWEST - 30.0 * DAY]))
-    made.place(rows, settled_s=NEWEST, counted_s=NEWEST, covered_s=NEWEST, complete_from_s=NEWEST - 30.0 * DAY)
+    made.note_first_samples(rows, np.array([NEWEST - 30.0 * DAY]))
+    made.set_progress(rows, settled_s=NEWEST, counted_s=NEWEST, covered_s=NEWEST, complete_from_s=NEWEST - 30.0 * DAY)
     made.record(_burst(100.0), Stage.PAST)
     return made
 
@@ -39,12 +39,12 @@ def test_without_slots_a_cell_that_is_cut_counts_by_share(ledger: Ledger) -> Non
 
 
 def test_slots_that_add_up_to_the_cell_count_exactly(ledger: Ledger) -> None:
-    ledger.enter_details(HOUR, np.array([0]), _burst(100.0))
+    ledger.set_edge_slots(HOUR, np.array([0]), _burst(100.0))
     assert _bad_since(ledger, CELL_BEGINS + 120) == 100.0
     assert _bad_since(ledger, CELL_BEGINS + CELL_S / 2) == 0.0
 
 
 def test_slots_that_do_not_add_up_to_the_cell_are_not_believed(ledger: Ledger) -> None:
     """Prometheus has forgotten a part of the hour: the share remains."""
-    ledger.enter_details(HOUR, np.array([0]), _burst(60.0))
+    ledger.set_edge_slots(HOUR, np.array([0]), _burst(60.0))
     assert _bad_since(ledger, CELL_BEGINS + CELL_S / 2) == pytest.approx(50.0)

@@ -11,7 +11,7 @@ def a_ledger() -> tuple[Ledger, int]:
     ledger = Ledger(INTERVAL)
     row = ledger.add_row(RowKey("sli", ()), horizon_s=86_400.0, from_s=0.0)
     rows = np.array([row])
-    ledger.place(rows, settled_s=START, counted_s=START, complete_from_s=START - 86_400, covered_s=START)
+    ledger.set_progress(rows, settled_s=START, counted_s=START, complete_from_s=START - 86_400, covered_s=START)
     ledger.advance(START)
     return ledger, row
 
@@ -25,8 +25,8 @@ def test_a_first_sample_measures_the_time_after_it_and_none_before() -> None:
     ledger, row = a_ledger()
     rows = np.array([row])
     ledger.advance(START + 30)
-    ledger.see(rows, np.array([START + 20]))
-    ledger.place(rows, counted_s=START + 30)
+    ledger.note_first_samples(rows, np.array([START + 20]))
+    ledger.set_progress(rows, counted_s=START + 30)
 
     ledger.extend(rows, np.array([START + 20]))
 
@@ -39,9 +39,9 @@ def test_a_first_sample_measures_the_time_after_it_and_none_before() -> None:
 def test_a_new_target_after_a_hole_does_not_fill_it() -> None:
     ledger, row = a_ledger()
     rows = np.array([row])
-    ledger.see(rows, np.array([START - 600]))
+    ledger.note_first_samples(rows, np.array([START - 600]))
     ledger.advance(START + 300)
-    ledger.place(rows, counted_s=START + 300)
+    ledger.set_progress(rows, counted_s=START + 300)
 
     ledger.extend(rows, np.array([START + 290]))
 

@@ -60,15 +60,15 @@ def a_ledger(*, newest: float = START + 100 * INTERVAL) -> Ledger:
         ledger.add_row(RowKey("sli", (("route", str(number)),)), horizon_s=86_400.0, from_s=float(START))
     ledger.advance(newest)
     rows = np.arange(ROWS)
-    ledger.see(rows, np.full(ROWS, START - 3 * HOUR))
-    ledger.place(rows, settled_s=START, counted_s=newest, complete_from_s=START - 3 * HOUR)
+    ledger.note_first_samples(rows, np.full(ROWS, START - 3 * HOUR))
+    ledger.set_progress(rows, settled_s=START, counted_s=newest, complete_from_s=START - 3 * HOUR)
     return ledger
 
 
 def cells(ledger: Ledger) -> list[Floats]:
     """Everything that the tiers hold of the hours around the start."""
     found = []
-    for tier in ledger.tiers:
+    for tier in ledger.resolutions:
         first = int((START - 2 * HOUR) // tier.width_s)
         for row in range(ROWS):
             found += ledger_read(ledger, tier.width_s, row, first)
@@ -76,7 +76,7 @@ def cells(ledger: Ledger) -> list[Floats]:
 
 
 def ledger_read(ledger: Ledger, width_s: int, row: int, first: int) -> list[Floats]:
-    tier = next(tier for tier in ledger.tiers if tier.width_s == width_s)
+    tier = next(tier for tier in ledger.resolutions if tier.width_s == width_s)
     return list(tier.read(row, first, tier.newest))
 
 
@@ -100,7 +100,7 @@ def test_what_was_provisional_can_be_taken_back(final: list[Step], provisional: 
     later = [step for step in provisional if step.at > 0]
     ledger.record(increments([step for step in later if step.since >= 0]), Stage.PROVISIONAL)
     ledger.record(without_measuring([step for step in later if step.since < 0]), Stage.PROVISIONAL)
-    ledger.rewind(np.arange(ROWS))
+    ledger.rollback_provisional(np.arange(ROWS))
     assert_alike(cells(ledger), before)
     assert ledger.ever_total == pytest.approx(ever[0], abs=1e-6)
     assert ledger.ever_bad == pytest.approx(ever[1], abs=1e-6)
@@ -120,7 +120,7 @@ def test_every_event_is_in_every_resolution_once(some: list[Step]) -> None:
     for row in range(ROWS):
         total = sum(step.total for step in some if step.row == row)
         bad = sum(step.bad for step in some if step.row == row)
-        for tier in ledger.tiers:
+        for tier in ledger.resolutions:
             sums = tier.sums(*everything(row))
             assert sums.total[0] == pytest.approx(total)
             assert sums.bad[0] == pytest.approx(bad)
@@ -134,20 +134,20 @@ def test_what_is_kept_of_a_ledger_makes_the_same_ledger(final: list[Step], provi
     ledger.record(increments([step for step in final if step.at <= 0]), Stage.FINAL)
     ledger.record(increments([step for step in provisional if step.at > 0]), Stage.PROVISIONAL)
     again = a_ledger()
-    for tier, its in zip(ledger.tiers, again.tiers, strict=True):
+    for tier, its in zip(ledger.resolutions, again.resolutions, strict=True):
         settled = START // tier.width_s
         for row in range(ROWS):
             first = settled - 300
-            its.write(row, first, *unpack_cells(pack_cells(*ledger.unspilled(tier, row, first, settled))))
+            its.write(row, first, *unpack_cells(pack_cells(*ledger.read_final(tier, row, first, settled))))
     firsts, lengths, *columns = ledger.provisional(np.arange(ROWS))
     ends = np.cumsum(lengths)
     for row in range(ROWS):
         again.restore(row, int(firsts[row]), *(column[ends[row] - lengths[row] : ends[row]] for column in columns))
-    spilled = ledger.spilled
-    again.spill(spilled[:, 0].astype(np.int64), spilled[:, 1].astype(np.int64), spilled[:, 2], spilled[:, 3])
+    early = ledger.provisional_in_settled
+    again.add_settled(early[:, 0].astype(np.int64), early[:, 1].astype(np.int64), early[:, 2], early[:, 3])
     assert_alike(cells(again), cells(ledger))
     for one in (again, ledger):
-        one.rewind(np.arange(ROWS))
+        one.rollback_provisional(np.arange(ROWS))
     assert_alike(cells(again), cells(ledger))
 
 
@@ -158,11 +158,11 @@ def test_later_slots_never_change_earlier_windows(some: list[Step], slots: int) 
     rows = np.arange(ROWS)
     now, later = START + 40.0 * INTERVAL, START + (41.0 + slots) * INTERVAL
     window = np.full(ROWS, START - HOUR), np.full(ROWS, now)
-    ledger.place(rows, counted_s=now, covered_s=now)
+    ledger.set_progress(rows, counted_s=now, covered_s=now)
     before = ledger.sums(rows, *window)
     ledger.advance(later)
     waiting = ledger.sums(rows, *window)
-    ledger.place(rows, counted_s=later, covered_s=later)
+    ledger.set_progress(rows, counted_s=later, covered_s=later)
     ledger.record(increments([Step(0, 40.5, 40.5 + slots / 2 + 0.1, 500, 50)]), Stage.FINAL)
     after = ledger.sums(rows, *window)
     for sums in (waiting, after):
@@ -175,7 +175,7 @@ def test_counters_that_were_shown_never_fall() -> None:
     rows = np.arange(ROWS)
     ledger.record(increments([Step(0, 1, 2, 100, 10)]), Stage.PROVISIONAL)
     assert [column.tolist() for column in ledger.ever(rows)] == [[90, 0], [10, 0]]
-    ledger.rewind(rows)
+    ledger.rollback_provisional(rows)
     assert [column.tolist() for column in ledger.ever(rows)] == [[90, 0], [10, 0]]
     ledger.record(increments([Step(0, 1, 2, 120, 5)]), Stage.FINAL)
     assert [column.tolist() for column in ledger.ever(rows)] == [[115, 0], [10, 0]]

@@ -92,6 +92,6 @@ def test_changed_cells_are_taken_once_and_only_when_they_are_final() -> None:
     add(tier, 0, START - 2, 1, 0)
     add(tier, 2, START, 1, 0)
     final = np.full(3, (START - 1) * float(WIDTH))
-    assert [(row, cells.tolist()) for row, cells in tier.take_dirty(final)] == [(0, [START - 2])]
-    assert tier.take_dirty(final) == []
-    assert [(row, cells.tolist()) for row, cells in tier.take_dirty(final + WIDTH)] == [(2, [START])]
+    assert [(row, cells.tolist()) for row, cells in tier.changed_cells(final)] == [(0, [START - 2])]
+    assert tier.changed_cells(final) == []
+    assert [(row, cells.tolist()) for row, cells in tier.changed_cells(final + WIDTH)] == [(2, [START])]

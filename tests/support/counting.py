@@ -6,17 +6,17 @@ from itertools import pairwise
 from app.ledger import (
     LOOKBACK_S,
     PACE_GRID_S,
-    Birth,
     FirstSighting,
     Increments,
+    NewSeries,
     Registry,
     Samples,
     count,
-    decide,
-    decide_births,
-    join,
-    join_births,
-    stand,
+    count_new_series,
+    count_new_targets,
+    link_series_to_older,
+    link_targets_to_older,
+    positions_at,
 )
 
 
@@ -24,17 +24,17 @@ def count_backwards(
     between: Callable[[float, float], Samples], registry: Registry, edges: Sequence[float]
 ) -> Increments:
     """The increments between *edges* in seconds, ascending; *between* gives the samples in (since, until]."""
-    heads: tuple[FirstSighting, ...] = ()
-    births: tuple[Birth, ...] = ()
+    new_targets: tuple[FirstSighting, ...] = ()
+    new_series: tuple[NewSeries, ...] = ()
     parts = []
     for since, until in reversed(list(pairwise(edges))):
         samples = between(since - LOOKBACK_S, until + LOOKBACK_S)
-        stood = stand(samples, registry, until=since, within_s=PACE_GRID_S)
+        stood = positions_at(samples, registry, until=since, within_s=PACE_GRID_S)
         counted = count(samples.after(since), stood, registry, until=until)
-        met, heads = join(heads, counted.cursor, registry)
-        known, births = join_births(births, counted.cursor, registry)
-        heads += counted.heads
-        births += tuple(birth for birth in counted.births if not birth.settled)
-        settled = [birth for birth in counted.births if birth.settled]
-        parts += [counted.increments, met, known, decide_births(settled, registry)]
-    return Increments.joined([*parts, decide(heads, registry), decide_births(births, registry)])
+        met, new_targets = link_targets_to_older(new_targets, counted.cursor, registry)
+        known, new_series = link_series_to_older(new_series, counted.cursor, registry)
+        new_targets += counted.new_targets
+        new_series += tuple(series for series in counted.new_series if not series.decided)
+        settled = [series for series in counted.new_series if series.decided]
+        parts += [counted.increments, met, known, count_new_series(settled, registry)]
+    return Increments.joined([*parts, count_new_targets(new_targets, registry), count_new_series(new_series, registry)])

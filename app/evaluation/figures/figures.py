@@ -73,7 +73,7 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
     as_of = np.full(len(members), np.nan)
     as_of[there] = ledger.watermark(rows[there])
     data_since = np.full(len(members), np.nan)
-    data_since[there] = ledger.birth_s[rows[there]]
+    data_since[there] = ledger.first_sample_s[rows[there]]
     error_budget = np.array([member.slo.error_budget for member in members])
     bounds = [_bounds(member, at) for member, at in zip(members, as_of.tolist(), strict=True)]
     start_s = np.array([bound[0] for bound in bounds])

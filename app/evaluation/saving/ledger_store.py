@@ -129,9 +129,9 @@ class LedgerStore:
         each = chunk_s // resolution.width_s
         return {
             (row, resolution.width_s, chunk): pack_cells(
-                *self._writer.ledger.unspilled(resolution, row, chunk * each + 1, (chunk + 1) * each)
+                *self._writer.ledger.read_final(resolution, row, chunk * each + 1, (chunk + 1) * each)
             )
-            for row, cells in resolution.take_dirty(self._writer.ledger.settled_s)
+            for row, cells in resolution.changed_cells(self._writer.ledger.settled_s)
             for chunk in np.unique((cells - 1) // each).tolist()
         }
 
@@ -175,11 +175,11 @@ class LedgerStore:
         self._load_counters(states, rows)
         for state in states:
             tracked, final = known[state.final.sli], state.final
-            writer.place_history(tracked)
-            tracked.pending = records.decode_first_sightings(
+            writer.set_history_progress(tracked)
+            tracked.pending_targets = records.decode_first_sightings(
                 final.first_sightings, final.first_values, writer.ledger, rows
             )
-            tracked.pending_births = records.decode_births(final.births, writer.ledger, rows)
+            tracked.pending_series = records.decode_new_series(final.births, writer.ledger, rows)
             writer.settled.dips |= records.decode_dips(final.dips, writer.ledger, rows)
 
     def _load_progress(self, tracked: TrackedSli, state: SliState) -> None:
@@ -206,15 +206,15 @@ class LedgerStore:
     ) -> Iterator[tables.StoredRow]:
         """The rows of members that have a place in their group: as many as there are places, the newest measured."""
         measured = {
-            row_id: (covered_s, birth_s)
-            for row_id, covered_s, birth_s in members[["row_id", "covered_s", "birth_s"]].tolist()
+            row_id: (covered_s, first_sample_s)
+            for row_id, covered_s, first_sample_s in members[["row_id", "covered_s", "first_sample_s"]].tolist()
         }
         of_sli: dict[str, list[tables.StoredRow]] = {}
         for row in stored:
             of_sli.setdefault(row.sli, []).append(row)
         for sli, rows in of_sli.items():
-            covered_s, birth_s = np.array([measured.get(row.id, (np.nan, np.nan)) for row in rows]).T
-            gone = how_long_gone_s(covered_s, birth_s)
+            covered_s, first_sample_s = np.array([measured.get(row.id, (np.nan, np.nan)) for row in rows]).T
+            gone = how_long_gone_s(covered_s, first_sample_s)
             # Those that were first keep their index: the order of rows must not depend on who has left.
             kept = set(np.argsort(gone, kind="stable")[: tracked_slis.MOST_GROUPS].tolist())
             for position, row in enumerate(rows):
@@ -233,7 +233,7 @@ class LedgerStore:
     def _load_members(self, states: Sequence[SliState], members: Records, rows: Mapping[int, int]) -> None:
         writer, ledger = self._writer, self._writer.ledger
         found, row = _of_rows(members, rows)
-        for name in ("birth_s", "settled_s", "dipped_s", "copied_s"):
+        for name in ("first_sample_s", "settled_s", "dipped_s", "copied_s"):
             getattr(ledger, name)[row] = found[name]
         for name in ("counted_s", "covered_s", "ever_total", "ever_bad", "good_shown", "bad_shown"):
             getattr(ledger, name)[row] = found[name]
@@ -258,7 +258,7 @@ class LedgerStore:
         every = np.concatenate([records.read(records.SPILLED, state.provisional.spilled) for state in states])
         found, row = _of_rows(every, rows)
         if len(found):
-            self._writer.ledger.spill(row, found["cell"], found["total"], found["bad"])
+            self._writer.ledger.add_settled(row, found["cell"], found["total"], found["bad"])
 
     def _load_counters(self, states: Sequence[SliState], rows: Mapping[int, int]) -> None:
         writer, registry = self._writer, self._writer.ledger.registry

@@ -46,7 +46,7 @@ class States:
         counters, provisional_counters = self._counters()
         spilled, dips = self._spilled(), self._dips()
         for number, tracked in enumerate(self._started):
-            sightings, values = records.encode_first_sightings(tracked.pending, ledger, row_ids)
+            sightings, values = records.encode_first_sightings(tracked.pending_targets, ledger, row_ids)
             yield SliState(
                 final=FinalState(
                     sli=tracked.key,
@@ -60,7 +60,7 @@ class States:
                     dips=dips.get(number, b""),
                     first_sightings=sightings,
                     first_values=values,
-                    births=records.encode_births(tracked.pending_births, ledger, row_ids),
+                    births=records.encode_new_series(tracked.pending_series, ledger, row_ids),
                 ),
                 provisional=ProvisionalState(
                     sli=tracked.key,
@@ -78,7 +78,7 @@ class States:
         first_cell, lengths, total, bad, measured_s = ledger.provisional(order)
         final, provisional = np.empty(len(order), records.MEMBER), np.empty(len(order), records.PROVISIONAL_MEMBER)
         final["row_id"] = np.array(self._row_ids, dtype=np.int64)[order]
-        for name in ("birth_s", "settled_s", "dipped_s", "copied_s"):
+        for name in ("first_sample_s", "settled_s", "dipped_s", "copied_s"):
             final[name] = getattr(ledger, name)[order]
         for name in ("counted_s", "covered_s", "ever_total", "ever_bad", "good_shown", "bad_shown"):
             provisional[name] = getattr(ledger, name)[order]
@@ -112,7 +112,7 @@ class States:
         return _Column.of(final, each), _Column.of(provisional, each)
 
     def _spilled(self) -> _Column:
-        spilled = self._writer.ledger.spilled
+        spilled = self._writer.ledger.provisional_in_settled
         row = spilled[:, 0].astype(np.int64)
         order = self._by_sli(np.arange(len(row)), self._sli_of_row[row])
         found = np.empty(len(order), records.SPILLED)

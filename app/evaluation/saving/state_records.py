@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.ledger import Birth, CounterKey, Dip, FirstScrape, FirstSighting, LastSeen, Ledger
+from app.ledger import CounterKey, Dip, FirstScrape, FirstSighting, LastSeen, Ledger, NewSeries
 
 Records = NDArray[Any]
 
@@ -23,7 +23,7 @@ _LAST_SAMPLE = [
 LAST_SAMPLE_COLUMNS = tuple(name for name, _ in _LAST_SAMPLE[:-1])
 
 MEMBER = np.dtype(
-    [("row_id", "<i8"), *((name, "<f8") for name in ("birth_s", "settled_s", "dipped_s", "copied_s")), *_SEEN]
+    [("row_id", "<i8"), *((name, "<f8") for name in ("first_sample_s", "settled_s", "dipped_s", "copied_s")), *_SEEN]
 )
 COUNTER = np.dtype(
     [
@@ -68,7 +68,9 @@ DIP = np.dtype(
         ("alone", "?"),
     ]
 )
-BIRTH = np.dtype([("row_id", "<i8"), ("series", "<i8"), *((name, "<f8") for name in ("since", "at", "value", "worth"))])
+NEW_SERIES = np.dtype(
+    [("row_id", "<i8"), ("series", "<i8"), *((name, "<f8") for name in ("since", "at", "value", "events"))]
+)
 _FIRST_SCRAPE = (
     "value",
     "followed_by",
@@ -124,25 +126,26 @@ def decode_dips(column: bytes, ledger: Ledger, rows: Mapping[int, int]) -> dict[
     return found
 
 
-def encode_births(births: Sequence[Birth], ledger: Ledger, row_ids: Sequence[int]) -> bytes:
-    """Births that wait for older history."""
-    if not births:
+def encode_new_series(new_series: Sequence[NewSeries], ledger: Ledger, row_ids: Sequence[int]) -> bytes:
+    """New series that wait for older history."""
+    if not new_series:
         return b""
     found = [
-        (*_counter(birth.counter, ledger, row_ids), birth.since, birth.at, birth.value, birth.worth) for birth in births
+        (*_counter(series.counter, ledger, row_ids), series.since, series.at, series.value, series.events)
+        for series in new_series
     ]
-    return np.array(found, BIRTH).tobytes()
+    return np.array(found, NEW_SERIES).tobytes()
 
 
-def decode_births(column: bytes, ledger: Ledger, rows: Mapping[int, int]) -> list[Birth]:
-    """The births that `encode_births` was given."""
+def decode_new_series(column: bytes, ledger: Ledger, rows: Mapping[int, int]) -> list[NewSeries]:
+    """The new series that `encode_new_series` was given."""
     found = []
-    for record in read(BIRTH, column):
+    for record in read(NEW_SERIES, column):
         counter = _find(record, ledger, rows)
         if counter is not None:
             row, target = rows[record["row_id"].item()], int(ledger.registry.arrays.target[counter])
-            values = {name: record[name].item() for name in ("since", "at", "value", "worth")}
-            found.append(Birth(row=row, target=target, counter=counter, **values))
+            values = {name: record[name].item() for name in ("since", "at", "value", "events")}
+            found.append(NewSeries(row=row, target=target, counter=counter, **values))
     return found
 
 
@@ -158,8 +161,8 @@ def encode_first_sightings(
             row_ids[one.row],
             keys[one.values[0][0]][1].target,
             one.at,
-            *(one.sighted.last, one.sighted.run, one.sighted.earlier),
-            *(nan if (value := getattr(one.evidence, name)) is None else value for name in _FIRST_SCRAPE),
+            *(one.row_before.last, one.row_before.run, one.row_before.earlier),
+            *(nan if (value := getattr(one.first_scrape, name)) is None else value for name in _FIRST_SCRAPE),
             len(one.values),
         )
         for one in sightings
@@ -185,8 +188,8 @@ def decode_first_sightings(
                 target=registry.target(row, CounterKey(0, record["target"].item()).target),
                 at=record["at"].item(),
                 values=tuple((counter, value) for counter, value in counters if counter is not None),
-                evidence=FirstScrape(**{name: _first_scrape(record, name) for name in _FIRST_SCRAPE}),
-                sighted=LastSeen(
+                first_scrape=FirstScrape(**{name: _first_scrape(record, name) for name in _FIRST_SCRAPE}),
+                row_before=LastSeen(
                     last=record["seen_last_s"].item(),
                     run=record["seen_run_s"].item(),
                     earlier=record["seen_earlier_s"].item(),

@@ -18,27 +18,27 @@ from app.ledger import (
     HOUR_S,
     LOOKBACK_S,
     PACE_GRID_S,
-    Birth,
     Count,
     FirstSighting,
     Increments,
     LastSamples,
     Ledger,
+    NewSeries,
     Samples,
     Stage,
     Starts,
     count,
-    decide,
-    decide_births,
-    join,
-    join_births,
-    stand,
+    count_new_series,
+    count_new_targets,
+    link_series_to_older,
+    link_targets_to_older,
+    positions_at,
     united,
 )
 from app.slo.arrays import Bools, Ints
 
 _REMEMBERED_S = 7 * 86_400.0
-"""A counter that comes back within a week goes on where it stood."""
+"""A counter that comes back within a week goes on where it positions."""
 _ROOM_FOR_SERIES = 20_000
 _ROOM_FOR_LEFT = 1_000
 """Rows of members that have left their groups; each tick writes what is known of them, too."""
@@ -70,74 +70,77 @@ class LedgerWriter:
             tracked.started = True
             tracked.settled_s = tracked.counted_s = tracked.complete_from_s = at_s
             tracked.wanted_from_s = at_s - min(tracked.horizon_s, self.history_s)
-            self.ledger.place(rows_of([tracked]), settled_s=at_s, counted_s=at_s, complete_from_s=at_s)
+            self.ledger.set_progress(rows_of([tracked]), settled_s=at_s, counted_s=at_s, complete_from_s=at_s)
 
-    def seed(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float) -> None:
-        """Learn where the counters stood at *until_s*, without counting."""
-        stood = stand(samples, self.ledger.registry, until=until_s, starts=self.starts)
+    def set_start_positions(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float) -> None:
+        """Learn where the counters positions at *until_s*, without counting."""
+        positions = positions_at(samples, self.ledger.registry, until=until_s, starts=self.starts)
         self._unite()
         for cursor in (self.settled, self.live):
-            cursor.take(stood, rows_of(tracked_slis), self.ledger.registry)
+            cursor.copy_from(positions, rows_of(tracked_slis), self.ledger.registry)
 
     def settle(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float, at_s: float) -> None:
         """Count *samples* after the settled cursor again: up to *until_s* for good, up to *at_s* provisionally."""
         # What the finest tier no longer holds cannot be taken back.
         late = max(self.ledger.newest_s, at_s) - FINE_REACH_S
-        self.adopt([tracked for tracked in tracked_slis if tracked.settled_s < late])
+        self.finalise([tracked for tracked in tracked_slis if tracked.settled_s < late])
         forgotten = self._forgotten(tracked_slis, samples)
         if forgotten:
-            self.adopt(forgotten)
+            self.finalise(forgotten)
             self.count_live(forgotten, self._only(samples, forgotten), at_s=at_s)
             tracked_slis = [tracked for tracked in tracked_slis if tracked not in forgotten]
             samples = self._only(samples, tracked_slis)
         if not tracked_slis:
             return
         rows, registry = rows_of(tracked_slis), self.ledger.registry
-        self.ledger.rewind(rows)
+        self.ledger.rollback_provisional(rows)
         self.ledger.advance(at_s)
         final = count(samples, self.settled, registry, until=until_s, gap_s=self.ledger.gap_s, starts=self.starts)
         self._note(final)
-        self.settled.take(final.cursor, rows, registry)
+        self.settled.copy_from(final.cursor, rows, registry)
         for tracked in tracked_slis:
             tracked.settled_s = until_s
-        self.ledger.place(rows, settled_s=until_s)
-        births, heads = self._not_pending(final)
-        decided = [decide(heads, registry), decide_births(births, registry)]
+        self.ledger.set_progress(rows, settled_s=until_s)
+        new_series, new_targets = self._not_pending(final)
+        decided = [count_new_targets(new_targets, registry), count_new_series(new_series, registry)]
         self._record(Increments.joined([final.increments, *decided]), Stage.FINAL)
-        self._count_on(tracked_slis, samples, at_s=at_s, start=final.cursor)
+        self._count_live_from(tracked_slis, samples, at_s=at_s, start=final.cursor)
 
     def count_live(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, at_s: float) -> None:
         """Count *samples* after the live cursor, provisionally, up to the slot *at_s*."""
         self.ledger.advance(at_s)
-        self._count_on(tracked_slis, samples, at_s=at_s, start=self.live)
+        self._count_live_from(tracked_slis, samples, at_s=at_s, start=self.live)
 
     def count_past(
         self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
     ) -> None:
         """Count the newest range of history that is not counted yet."""
         registry = self.ledger.registry
-        stood = stand(samples, registry, until=since_s, within_s=PACE_GRID_S, starts=self.starts)
+        positions = positions_at(samples, registry, until=since_s, within_s=PACE_GRID_S, starts=self.starts)
         past = count(
-            samples.after(since_s), stood, registry, until=until_s, gap_s=self.ledger.gap_s, starts=self.starts
+            samples.after(since_s), positions, registry, until=until_s, gap_s=self.ledger.gap_s, starts=self.starts
         )
         self._note(past)
         increments = [past.increments]
         for tracked in tracked_slis:
-            met, unmet = join(tracked.pending, past.cursor, registry)
-            known, unknown = join_births(tracked.pending_births, past.cursor, registry)
+            met, unmet = link_targets_to_older(tracked.pending_targets, past.cursor, registry)
+            known, unknown = link_series_to_older(tracked.pending_series, past.cursor, registry)
             increments += [met, known]
-            tracked.pending, tracked.pending_births = list(unmet), list(unknown)
+            tracked.pending_targets, tracked.pending_series = list(unmet), list(unknown)
             tracked.complete_from_s = since_s
-        births, heads = self._not_pending(past)
-        increments += [decide(heads, registry), decide_births(births, registry)]
+        new_series, new_targets = self._not_pending(past)
+        increments += [count_new_targets(new_targets, registry), count_new_series(new_series, registry)]
         for tracked in tracked_slis:
             if tracked.backfilled:
-                increments += [decide(tracked.pending, registry), decide_births(tracked.pending_births, registry)]
-                tracked.pending, tracked.pending_births = [], []
+                increments += [
+                    count_new_targets(tracked.pending_targets, registry),
+                    count_new_series(tracked.pending_series, registry),
+                ]
+                tracked.pending_targets, tracked.pending_series = [], []
         rows = rows_of(tracked_slis)
         for tracked in tracked_slis:
-            self.place_history(tracked)
-        self._absorb(past.cursor, rows)
+            self.set_history_progress(tracked)
+        self._fill_missing_from(past.cursor, rows)
         self._record(Increments.joined(increments), Stage.PAST)
 
     def count_partial_past(
@@ -148,11 +151,11 @@ class LedgerWriter:
         First values are not counted: whether a series is new is not known where older samples may be missing.
         """
         registry = self.ledger.registry
-        stood = stand(samples, registry, until=since_s, within_s=PACE_GRID_S)
-        past = count(samples.after(since_s), stood, registry, until=until_s, gap_s=self.ledger.gap_s)
+        positions = positions_at(samples, registry, until=since_s, within_s=PACE_GRID_S)
+        past = count(samples.after(since_s), positions, registry, until=until_s, gap_s=self.ledger.gap_s)
         for tracked in tracked_slis:
             tracked.partial_history_from_s = since_s
-            self.place_history(tracked)
+            self.set_history_progress(tracked)
         self._record(past.increments, Stage.PAST)
 
     def forget_partial_past(self, tracked: TrackedSli) -> None:
@@ -160,7 +163,7 @@ class LedgerWriter:
         for row in tracked.rows.values():
             self.ledger.forget_until(row, tracked.complete_from_s)
         tracked.partial_history = tracked.partial_history_from_s = None
-        self.place_history(tracked)
+        self.set_history_progress(tracked)
 
     def forget_unfinished_history(self) -> None:
         """After a restart, take back history from which data was missing: which that was is not stored."""
@@ -171,13 +174,15 @@ class LedgerWriter:
     def detail(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, hour: int) -> None:
         """Learn the slots of one hour of the past, which windows are about to leave."""
         begin_s, registry = (hour - 1) * float(HOUR_S), self.ledger.registry
-        stood = stand(samples, registry, until=begin_s, starts=self.starts)
-        counted = count(samples, stood, registry, until=begin_s + HOUR_S, gap_s=self.ledger.gap_s, starts=self.starts)
-        decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]
+        positions = positions_at(samples, registry, until=begin_s, starts=self.starts)
+        counted = count(
+            samples, positions, registry, until=begin_s + HOUR_S, gap_s=self.ledger.gap_s, starts=self.starts
+        )
+        decided = [count_new_targets(counted.new_targets, registry), count_new_series(counted.new_series, registry)]
         found = Increments.joined([counted.increments, *decided])
-        self.ledger.enter_details(hour, rows_of(tracked_slis), found)
+        self.ledger.set_edge_slots(hour, rows_of(tracked_slis), found)
 
-    def place_history(self, tracked: TrackedSli) -> None:
+    def set_history_progress(self, tracked: TrackedSli) -> None:
         """Note how far back the rows of an SLI are known; once all that windows need is counted, for good.
 
         A window of an SLI that has gone ends where it was last seen, and begins before what is wanted now.
@@ -185,13 +190,13 @@ class LedgerWriter:
         whole = tracked.backfilled and tracked.horizon_s <= self.history_s
         counted_from_s = tracked.partial_history_from_s
         counted_from_s = tracked.complete_from_s if counted_from_s is None else counted_from_s
-        self.ledger.place(rows_of([tracked]), complete_from_s=0.0 if whole else counted_from_s)
+        self.ledger.set_progress(rows_of([tracked]), complete_from_s=0.0 if whole else counted_from_s)
 
-    def adopt(self, tracked_slis: Sequence[TrackedSli]) -> None:
+    def finalise(self, tracked_slis: Sequence[TrackedSli]) -> None:
         """Make final what was counted so far, since it cannot be counted again."""
         rows = rows_of(tracked_slis)
-        self.ledger.adopt(rows)
-        self.settled.take(self.live, rows, self.ledger.registry)
+        self.ledger.finalise(rows)
+        self.settled.copy_from(self.live, rows, self.ledger.registry)
         for tracked in tracked_slis:
             tracked.settled_s = tracked.counted_s
 
@@ -201,10 +206,15 @@ class LedgerWriter:
         self.live.grow(registry.sizes)
         rows = registry.arrays.row
         kept = ~(self.live.time[: len(rows)] < self.ledger.counted_s[rows] - _REMEMBERED_S)
-        kept[[counter for tracked in self.tracked_slis for head in tracked.pending for counter, _ in head.values]] = (
-            True
-        )
-        kept[[birth.counter for tracked in self.tracked_slis for birth in tracked.pending_births]] = True
+        kept[
+            [
+                counter
+                for tracked in self.tracked_slis
+                for sighting in tracked.pending_targets
+                for counter, _ in sighting.values
+            ]
+        ] = True
+        kept[[series.counter for tracked in self.tracked_slis for series in tracked.pending_series]] = True
         kept[registry.arrays.stream[kept]] = True
         return kept
 
@@ -216,18 +226,18 @@ class LedgerWriter:
         kept = int(self.remembered().sum())
         return max(self.ledger.registry.sizes[2], self.series_index.size) > 2 * kept + _ROOM_FOR_SERIES
 
-    def _count_on(
+    def _count_live_from(
         self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, at_s: float, start: LastSamples
     ) -> None:
         rows, registry = rows_of(tracked_slis), self.ledger.registry
         counted = count(samples, start, registry, until=at_s, gap_s=self.ledger.gap_s, starts=self.starts)
         self._note(counted)
-        self.live.take(counted.cursor, rows, registry)
-        decided = [decide(counted.heads, registry), decide_births(counted.births, registry)]
+        self.live.copy_from(counted.cursor, rows, registry)
+        decided = [count_new_targets(counted.new_targets, registry), count_new_series(counted.new_series, registry)]
         self._record(Increments.joined([counted.increments, *decided]), Stage.PROVISIONAL)
         for tracked in tracked_slis:
             tracked.counted_s = at_s
-        self.ledger.place(rows, counted_s=at_s)
+        self.ledger.set_progress(rows, counted_s=at_s)
         self.ledger.extend(rows, self.live.row[rows])
         self.ledger.ended_s[rows] = self.ended_series.ended_s(rows, self.live, registry)
 
@@ -240,7 +250,7 @@ class LedgerWriter:
         for counter, at_s in counted.doubled:
             self.ledger.note_copy(int(rows[counter]), at_s)
         for link in counted.links:
-            if link.twin:
+            if link.duplicate:
                 self.ledger.note_copy(int(rows[link.new]), float(counted.cursor.time[registry.arrays.stream[link.old]]))
         self._unite()
 
@@ -253,31 +263,31 @@ class LedgerWriter:
         for cursor in (self.settled, self.live):
             cursor.grow(registry.sizes)
             for new, old in unions:
-                cursor.unite(new, old)
-            cursor.unite_targets(registry)
+                cursor.merge(new, old)
+            cursor.merge_targets(registry)
 
     def _record(self, increments: Increments, stage: Stage) -> None:
-        self.ledger.see(*increments.rows_seen)
+        self.ledger.note_first_samples(*increments.rows_seen)
         self.ledger.record(increments, stage)
 
-    def _not_pending(self, counted: Count) -> tuple[list[Birth], list[FirstSighting]]:
-        """Births and heads that can be decided; those of SLIs whose history is still being read wait for it."""
-        births: list[Birth] = []
-        heads: list[FirstSighting] = []
-        for birth in counted.births:
-            tracked = self._tracked_of[self.ledger.registry.rows[birth.row].sli]
-            (births if tracked.backfilled or birth.settled else tracked.pending_births).append(birth)
-        for head in counted.heads:
-            tracked = self._tracked_of[self.ledger.registry.rows[head.row].sli]
-            (heads if tracked.backfilled else tracked.pending).append(head)
-        return births, heads
+    def _not_pending(self, counted: Count) -> tuple[list[NewSeries], list[FirstSighting]]:
+        """New series and targets that can be counted now; those of SLIs being backfilled wait for older history."""
+        new_series: list[NewSeries] = []
+        new_targets: list[FirstSighting] = []
+        for series in counted.new_series:
+            tracked = self._tracked_of[self.ledger.registry.rows[series.row].sli]
+            (new_series if tracked.backfilled or series.decided else tracked.pending_series).append(series)
+        for sighting in counted.new_targets:
+            tracked = self._tracked_of[self.ledger.registry.rows[sighting.row].sli]
+            (new_targets if tracked.backfilled else tracked.pending_targets).append(sighting)
+        return new_series, new_targets
 
-    def _absorb(self, older: LastSamples, rows: Ints) -> None:
+    def _fill_missing_from(self, older: LastSamples, rows: Ints) -> None:
         only = LastSamples.empty()
-        only.take(older, rows, self.ledger.registry)
+        only.copy_from(older, rows, self.ledger.registry)
         for cursor in (self.settled, self.live):
             cursor.grow(self.ledger.registry.sizes)
-            cursor.absorb(only)
+            cursor.fill_missing_from(only)
 
     def _forgotten(self, tracked_slis: Sequence[TrackedSli], samples: Samples) -> list[TrackedSli]:
         """The SLIs of which Prometheus no longer has samples that it had when they were counted."""

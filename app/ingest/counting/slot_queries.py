@@ -124,7 +124,7 @@ def enter(read: Read, answers: QueryResults, ledger_writer: LedgerWriter) -> Non
     # What was counted from partial data stays if it is too much to be read again.
     too_much = [tracked for tracked, _ in answers.failed if _is_long(tracked) and tracked.setbacks >= _MOST_SETBACKS]
     if too_much:
-        ledger_writer.adopt(too_much)
+        ledger_writer.finalise(too_much)
 
 
 def _enter_whole(read: Read, tracked_slis: Sequence[TrackedSli], every: Samples, ledger_writer: LedgerWriter) -> None:
@@ -132,7 +132,7 @@ def _enter_whole(read: Read, tracked_slis: Sequence[TrackedSli], every: Samples,
     if read.first:
         start_s = read.since_s + LOOKBACK_S
         ledger_writer.start(tracked_slis, at_s=start_s)
-        ledger_writer.seed(tracked_slis, samples, until_s=start_s)
+        ledger_writer.set_start_positions(tracked_slis, samples, until_s=start_s)
         ledger_writer.count_live(tracked_slis, samples, at_s=read.until_s)
     elif read.settle_s is not None:
         reopen(ledger_writer, samples)
@@ -153,7 +153,7 @@ def _enter_partial(read: Read, tracked_slis: Sequence[TrackedSli], every: Sample
         ledger_writer.count_live(behind, ledger_writer.series_index.only(every, behind), at_s=read.until_s)
     long = [tracked for tracked in tracked_slis if tracked.counted_s - tracked.settled_s > _LONGEST_PARTIAL_S]
     if long:
-        ledger_writer.adopt(long)
+        ledger_writer.finalise(long)
 
 
 async def ask_all(

@@ -72,7 +72,7 @@ class WindowEdges:
             for ahead in (0.0, _AHEAD_S)
             for number in _hours(tracked, ahead)
         }
-        self._ledger_writer.ledger.details.keep(current)
+        self._ledger_writer.ledger.edge_slots.keep(current)
         self._there = {(number, key) for number, key in self._there if number in current}
 
     def _nothing_new(self, now: datetime) -> bool:
@@ -83,8 +83,8 @@ class WindowEdges:
 
     def _seen(self, tracked: TrackedSli, hour: int) -> bool:
         """Whether the SLI had its first sample by the end of an hour."""
-        births = self._ledger_writer.ledger.birth_s[rows_of([tracked])]
-        return bool((births < hour * HOUR_S).any())
+        first_sample_s = self._ledger_writer.ledger.first_sample_s[rows_of([tracked])]
+        return bool((first_sample_s < hour * HOUR_S).any())
 
 
 def _hours(tracked: TrackedSli, ahead_s: float) -> Iterator[int]:

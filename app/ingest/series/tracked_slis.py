@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from app.budget import STANDARD_WINDOWS, windows_of
 from app.ingest.series.matched_series import SeriesSeen
-from app.ledger import FINE_REACH_S, Birth, FirstSighting
+from app.ledger import FINE_REACH_S, FirstSighting, NewSeries
 from app.promql.selector_text import render
 from app.slo import GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
 
@@ -38,8 +38,8 @@ class TrackedSli:
     """One SLI, the SLOs that judge it, and the rows that count it; times are unix seconds.
 
     Counts are final up to *settled_s* and there at all up to *counted_s*; history has been counted back to
-    *complete_from_s*, of *wanted_from_s*. *pending* are the heads of targets that appear in the history so far,
-    *pending_births* the series that appear on known targets. *long_windows_s* are the windows whose start is looked
+    *complete_from_s*, of *wanted_from_s*. *pending_targets* are the targets that appear in the history so far,
+    *pending_series* the series that appear on known targets. *long_windows_s* are the windows whose start is looked
     at closely. *resumed* says that the provisional part comes from disk and is to be counted anew. *setbacks* is how
     many times in a row it was asked for in vain. *problem* is why the last tick was not answered, *history_problem*
     why the last piece of history was not; each may be alone.
@@ -67,8 +67,8 @@ class TrackedSli:
     counted_s: float = 0.0
     complete_from_s: float = 0.0
     wanted_from_s: float = 0.0
-    pending: list[FirstSighting] = field(default_factory=list)
-    pending_births: list[Birth] = field(default_factory=list)
+    pending_targets: list[FirstSighting] = field(default_factory=list)
+    pending_series: list[NewSeries] = field(default_factory=list)
     rows: dict[GroupKey, int] = field(default_factory=dict)
     refused_groups: dict[GroupKey, float] = field(default_factory=dict)
     problem: str | None = None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.ledger.counting.steps import Surroundings
+from app.ledger.counting.steps import SampleContext
 from app.ledger.registry import Labels, Registry
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Floats, Ints
@@ -29,58 +29,58 @@ _SAME_LABELS = frozenset({"__name__", "instance", "job", "le"})
 
 
 class Link(NamedTuple):
-    """Counter *new*, first seen at a time, is counter *old*; *twin* if both are alive."""
+    """Counter *new*, first seen at a time, is counter *old*; *duplicate* if both are alive."""
 
     new: int
     old: int
-    twin: bool
+    duplicate: bool
     at: float
 
 
-def find_copies(around: Surroundings, registry: Registry) -> list[Link]:
+def find_copies(context: SampleContext, registry: Registry) -> list[Link]:
     """The links of series that are seen twice, among those that have not been looked at yet."""
     if not registry.copies and not registry.uncompared:
         return []
-    return [*_replicas(around, registry), *_second_servers(around, registry)]
+    return [*_replicas(context, registry), *_second_servers(context, registry)]
 
 
-def further_copies(around: Surroundings, registry: Registry, links: Sequence[Link]) -> list[Link]:
+def further_copies(context: SampleContext, registry: Registry, links: Sequence[Link]) -> list[Link]:
     """The links of series that differ as those do of which large counters proved to be seen twice."""
-    samples, known = around.steps.samples, {link.new for link in links}
+    samples, known = context.steps.samples, {link.new for link in links}
     found: list[Link] = []
     for link in links:
-        mine = _span(around, link.new)
-        if not link.twin or not len(mine) or samples.value[mine[-1]] < CERTAIN_EVENTS:
+        mine = _span(context, link.new)
+        if not link.duplicate or not len(mine) or samples.value[mine[-1]] < CERTAIN_EVENTS:
             continue
         more = [(new, old) for new, old in registry.learn_copies(link.new, link.old) if new not in known]
-        found += [Link(new, old, twin=True, at=link.at) for new, old in more]
+        found += [Link(new, old, duplicate=True, at=link.at) for new, old in more]
         known |= {new for new, _ in more}
     return found
 
 
-def _replicas(around: Surroundings, registry: Registry) -> list[Link]:
+def _replicas(context: SampleContext, registry: Registry) -> list[Link]:
     """The links of counters that differ in nothing but a replica's label, wherever both are seen."""
-    samples, links = around.steps.samples, []
+    samples, links = context.steps.samples, []
     for new, old in registry.copies:
-        mine, theirs = _span(around, new), _span(around, old)
+        mine, theirs = _span(context, new), _span(context, old)
         if not len(mine) or not len(theirs):
             continue
         if are_alike(samples.time, samples.value, mine, theirs):
             registry.copy_is_settled(new)
-            links.append(Link(new, old, twin=True, at=float(samples.time[mine[0]])))
+            links.append(Link(new, old, duplicate=True, at=float(samples.time[mine[0]])))
         elif len(mine) >= PROOF_SAMPLES and len(theirs) >= PROOF_SAMPLES:
             registry.copy_is_settled(new)
     return links
 
 
-def _second_servers(around: Surroundings, registry: Registry) -> list[Link]:
+def _second_servers(context: SampleContext, registry: Registry) -> list[Link]:
     """The links of counters that a second server scrapes at other times, under a label that is no replica's."""
-    samples, arrays = around.steps.samples, around.arrays
+    samples, arrays = context.steps.samples, context.arrays
     waiting = np.array(sorted(registry.uncompared), dtype=np.int64)
     if not len(waiting) or not len(samples.time):
         return []
     seen = np.diff(np.searchsorted(samples.counter, [waiting, waiting + 1]), axis=0)[0]
-    known_s = around.cursor.time[waiting]
+    known_s = context.cursor.time[waiting]
     registry.were_compared(waiting[(seen == 0) & (known_s < float(samples.time.max()) - 2 * LOOKBACK_S)].tolist())
     fresh = waiting[seen >= PROOF_SAMPLES]
     if not len(fresh):
@@ -93,19 +93,19 @@ def _second_servers(around: Surroundings, registry: Registry) -> list[Link]:
         of_target = arrays.target[present] == target
         # The samples of one server's scrape have one timestamp, or one each where the exporter writes its own.
         if np.ptp(last_s[of_target]) > _SAME_SCRAPE_S:
-            links += _copies_of_target(around, registry, present[of_target].tolist(), set(fresh.tolist()))
+            links += _copies_of_target(context, registry, present[of_target].tolist(), set(fresh.tolist()))
     return links
 
 
 def _copies_of_target(
-    around: Surroundings, registry: Registry, counters: Sequence[int], fresh: set[int]
+    context: SampleContext, registry: Registry, counters: Sequence[int], fresh: set[int]
 ) -> Iterable[Link]:
     """The links among the counters of one target: all that differ by one change of a label, if none disagrees."""
-    samples = around.steps.samples
+    samples = context.steps.samples
     changes: dict[tuple[str, str, str], list[tuple[int, int]]] = {}
     disproved, certain = set(), set()
-    for change, new, old in _pairs(around, registry, counters):
-        mine, theirs = _span(around, new), _span(around, old)
+    for change, new, old in _pairs(context, registry, counters):
+        mine, theirs = _span(context, new), _span(context, old)
         if len(mine) < PROOF_SAMPLES or len(theirs) < PROOF_SAMPLES:
             continue
         apart_s = np.abs(samples.time[theirs][:, None] - samples.time[mine][None, -PROOF_SAMPLES:]).min()
@@ -118,17 +118,17 @@ def _copies_of_target(
             changes.setdefault(change, []).append((new, old))
     for change in certain - disproved:
         for new, old in changes.get(change, ()):
-            yield Link(new, old, twin=True, at=float(samples.time[_span(around, new)[0]]))
+            yield Link(new, old, duplicate=True, at=float(samples.time[_span(context, new)[0]]))
 
 
 def _pairs(
-    around: Surroundings, registry: Registry, counters: Sequence[int]
+    context: SampleContext, registry: Registry, counters: Sequence[int]
 ) -> Iterable[tuple[tuple[str, str, str], int, int]]:
     """Counters that count alike and differ in one label: its name and values, the newer and the older one."""
     by_rest: dict[tuple[str, float, float, Labels], list[int]] = {}
     for counter in sorted(counters):
         labels = registry.labels_of(counter) or ()
-        weights = float(around.arrays.total[counter]), float(around.arrays.bad[counter])
+        weights = float(context.arrays.total[counter]), float(context.arrays.bad[counter])
         names = {name for name, _ in labels} - _SAME_LABELS
         for name in names:
             rest = tuple(sorted(pair for pair in labels if pair[0] != name))
@@ -143,8 +143,8 @@ def _pairs(
             yield (name, *values), new, old  # type: ignore[misc]
 
 
-def _span(around: Surroundings, counter: int) -> Ints:
-    first, last = around.span(counter)
+def _span(context: SampleContext, counter: int) -> Ints:
+    first, last = context.span(counter)
     return np.arange(first, last)
 
 

@@ -3,7 +3,7 @@
 What lies between two neighbouring samples of a counter is counted once and belongs to the later one. So counts add up
 to the counter's true increase however the time between is cut into slots or chunks, and a failed scrape moves events
 but loses none. The few steps that are no plain growth get a closer look: falls in `falls.py`, first samples in
-`births.py`, by the rules in `verdicts.py`.
+`first_samples.py`, by the rules in `plausibility.py`.
 
 Source for resets: https://prometheus.io/docs/concepts/metric_types/#counter
 """
@@ -14,14 +14,14 @@ from itertools import combinations
 
 import numpy as np
 
-from app.ledger.counting.births import Birth, FirstSighting, find_births
 from app.ledger.counting.copies import CERTAIN_EVENTS, Link, find_copies, further_copies
 from app.ledger.counting.falls import Falls, Findings, Hindsight
+from app.ledger.counting.first_samples import FirstSighting, NewSeries, find_first_samples
 from app.ledger.counting.last_samples import LastSamples
-from app.ledger.counting.lineage import find_links
 from app.ledger.counting.samples import Samples
+from app.ledger.counting.series_links import find_links
 from app.ledger.counting.starts import Starts
-from app.ledger.counting.steps import Steps, Surroundings
+from app.ledger.counting.steps import SampleContext, Steps
 from app.ledger.increments import Increments
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
@@ -35,15 +35,15 @@ _FIRST_SCRAPES_S = 90.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Count:
-    """What `count` makes of samples: increments, heads and births to be decided, and the cursor behind the last sample.
+    """What `count` makes of samples: increments, new targets and series to be decided, and the positions afterwards.
 
     *dipped* are the counters that dipped, and when; *links* the counters that proved to be others; *doubled* those of
     which samples came under two series at the same time, and when.
     """
 
     increments: Increments
-    heads: tuple[FirstSighting, ...]
-    births: tuple[Birth, ...]
+    new_targets: tuple[FirstSighting, ...]
+    new_series: tuple[NewSeries, ...]
     dipped: tuple[tuple[int, float], ...]
     links: tuple[Link, ...]
     doubled: tuple[tuple[int, float], ...]
@@ -76,13 +76,13 @@ def count(
         links += found
         steps = Steps.of(_fresh(united(samples, registry), cursor), cursor)
     within = steps.samples.time <= until
-    around, findings = _judge_falls(steps, cursor, registry, until=until, starts=starts)
-    born = np.flatnonzero(steps.born & within)
-    births: tuple[Birth, ...] = ()
-    heads: tuple[FirstSighting, ...] = ()
-    if len(born):
-        around = around or Surroundings(steps, cursor, registry, starts)
-        births, heads = find_births(around, born, findings.restarted, registry)
+    context, findings = _judge_falls(steps, cursor, registry, until=until, starts=starts)
+    first_samples = np.flatnonzero(steps.is_first & within)
+    new_series: tuple[NewSeries, ...] = ()
+    new_targets: tuple[FirstSighting, ...] = ()
+    if len(first_samples):
+        context = context or SampleContext(steps, cursor, registry, starts)
+        new_series, new_targets = find_first_samples(context, first_samples, findings.restarted, registry)
     gaps_s = np.broadcast_to(gap_s, registry.sizes[0])
     increments = _increments(steps, within, registry, gaps_s)
     if findings.hindsight:
@@ -90,8 +90,8 @@ def count(
     _advance(cursor, steps, within, findings, registry)
     return Count(
         increments=increments,
-        heads=heads,
-        births=births,
+        new_targets=new_targets,
+        new_series=new_series,
         dipped=tuple(findings.dipped),
         links=links,
         doubled=_doubled(original, registry),
@@ -99,7 +99,7 @@ def count(
     )
 
 
-def stand(
+def positions_at(
     samples: Samples,
     registry: Registry,
     *,
@@ -109,8 +109,8 @@ def stand(
 ) -> LastSamples:
     """Where the counters stood at *until*: the cursor behind their last samples, without counting.
 
-    Later *samples* are hindsight, as in `count`, so that both find the same verdicts. Targets that were not seen in the
-    last *within_s* are left out: too little of them is known to go on from.
+    Later *samples* are hindsight, as in `count`, so that both judge alike. Targets that were not seen in the last
+    *within_s* are left out: too little of them is known to go on from.
     """
     _link_before(samples, registry, until=until)
     cursor = LastSamples.empty()
@@ -162,21 +162,23 @@ def _link(
     steps: Steps, cursor: LastSamples, registry: Registry, *, until: float, after: float = -np.inf
 ) -> tuple[Link, ...]:
     """Unite counters that prove to be one, in the registry and in the cursor."""
-    born = np.flatnonzero(np.isnan(steps.raw) & np.isnan(cursor.time[steps.samples.counter]))
-    born = born[(steps.samples.time[born] <= until) & (steps.samples.time[born] > after)]
-    if not len(born) and not registry.copies and not registry.uncompared:
+    first_samples = np.flatnonzero(np.isnan(steps.raw) & np.isnan(cursor.time[steps.samples.counter]))
+    first_samples = first_samples[
+        (steps.samples.time[first_samples] <= until) & (steps.samples.time[first_samples] > after)
+    ]
+    if not len(first_samples) and not registry.copies and not registry.uncompared:
         return ()
-    around = Surroundings(steps, cursor, registry)
-    found = find_copies(around, registry)
+    context = SampleContext(steps, cursor, registry)
+    found = find_copies(context, registry)
     known = {link.new for link in found}
-    found += [link for link in find_links(around, born, registry) if link.new not in known]
-    found += further_copies(around, registry, found)
+    found += [link for link in find_links(context, first_samples, registry) if link.new not in known]
+    found += further_copies(context, registry, found)
     for link in found:
         registry.unite(link.new, link.old)
-        cursor.unite(link.new, link.old)
-        if not link.twin:
+        cursor.merge(link.new, link.old)
+        if not link.duplicate:
             registry.note_relabelling(link.old, link.at)
-    cursor.unite_targets(registry)
+    cursor.merge_targets(registry)
     return tuple(found)
 
 
@@ -194,11 +196,11 @@ def _link_before(samples: Samples, registry: Registry, *, until: float) -> None:
 
 def _judge_falls(
     steps: Steps, cursor: LastSamples, registry: Registry, *, until: float, starts: Starts | None
-) -> tuple[Surroundings | None, Findings]:
+) -> tuple[SampleContext | None, Findings]:
     if not cursor.dips and not (steps.samples.value < steps.raw).any():
         return None, Findings()
-    around = Surroundings(steps, cursor, registry, starts)
-    return around, Falls(around, until=until).judge()
+    context = SampleContext(steps, cursor, registry, starts)
+    return context, Falls(context, until=until).judge()
 
 
 def _fresh(samples: Samples, cursor: LastSamples) -> Samples:
@@ -211,7 +213,7 @@ def _fresh(samples: Samples, cursor: LastSamples) -> Samples:
 
 
 def _increments(steps: Steps, within: Bools, registry: Registry, gap_s: Floats) -> Increments:
-    counted, arrays, samples = within & ~steps.born, registry.arrays, steps.samples
+    counted, arrays, samples = within & ~steps.is_first, registry.arrays, steps.samples
     counter, since, at = samples.counter[counted], steps.since[counted], samples.time[counted]
     delta = samples.value[counted] - steps.before[counted]
     follows = samples.steady[counted] | (at - since <= gap_s[arrays.row[counter]])
@@ -243,7 +245,7 @@ def _in_hindsight(found: Sequence[Hindsight], registry: Registry, gap_s: Floats)
 def _advance(cursor: LastSamples, steps: Steps, within: Bools, found: Findings, registry: Registry) -> None:
     samples, arrays = steps.samples.only(within), registry.arrays
     if len(samples.counter):
-        cursor.count_on(samples.counter, samples.time, steps.delta[within])
+        cursor.note_steps(samples.counter, samples.time, steps.delta[within])
         _note_last_steps(cursor, steps, within)
         last = np.append(samples.counter[1:] != samples.counter[:-1], True)
         counter, time = samples.counter[last], samples.time[last]
@@ -251,7 +253,7 @@ def _advance(cursor: LastSamples, steps: Steps, within: Bools, found: Findings, 
         cursor.value[counter] = samples.value[last]
         np.fmax.at(cursor.target, arrays.target[counter], time)
         totals = arrays.total[samples.counter] > 0
-        cursor.sight(arrays.row[samples.counter[totals]], samples.time[totals], samples.steady[totals])
+        cursor.note_rows_seen(arrays.row[samples.counter[totals]], samples.time[totals], samples.steady[totals])
     cursor.dips = {counter: dip for counter, dip in found.dips.items() if counter not in found.forgotten}
     for counter, dip in cursor.dips.items():
         if not dip.counted:

@@ -1,10 +1,10 @@
 """Falls: which counters restarted from zero, which only dipped, and what went down with them.
 
-A fall is judged with the other counters of its target's scrape (`verdicts.judge_scrape`). A dip itself counts nothing;
-what the counter grows at its lower level is counted at once, as far as it is plausible, so that alerts never wait for a
-verdict. When the counter is back at its higher level it goes on from there and from what was counted meanwhile. If the
-lower level lasts, the counter was corrected; if its pace shows that it was counted from zero, it was a restart after
-all, and what it had counted at the fall is counted where it happened.
+A fall is judged with the other counters of its target's scrape (`plausibility.judge_scrape`). A dip itself counts
+nothing; what the counter grows at its lower level is counted at once, as far as it is plausible, so that alerts never
+wait for a judgement. When the counter is back at its higher level it goes on from there and from what was counted
+meanwhile. If the lower level lasts, the counter was corrected; if its pace shows that it was counted from zero, it was
+a restart after all, and what it had counted at the fall is counted where it happened.
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,12 +13,11 @@ from typing import NamedTuple
 import numpy as np
 
 from app.ledger.counting.last_samples import Dip
-from app.ledger.counting.steps import Surroundings, steadiest
-from app.ledger.counting.verdicts import (
+from app.ledger.counting.plausibility import (
     NEAR_EVENTS,
     UNKNOWN_EVENTS,
     WRAP,
-    ScrapeVerdict,
+    ScrapeJudgement,
     has_returned,
     has_wrapped,
     is_back,
@@ -31,6 +30,7 @@ from app.ledger.counting.verdicts import (
     judge_other_server,
     pace_of_fall,
 )
+from app.ledger.counting.steps import SampleContext, steadiest
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
 
@@ -70,17 +70,17 @@ class Findings:
 class Falls:
     """Judges all falls among some steps, in the order of time; *until* is the end of what is counted."""
 
-    def __init__(self, around: Surroundings, *, until: float) -> None:
-        self._around = around
-        self._steps = around.steps
+    def __init__(self, context: SampleContext, *, until: float) -> None:
+        self._context = context
+        self._steps = context.steps
         self._until = until
         self._judged = np.zeros(len(self._steps.before), dtype=bool)
         self._found = Findings()
 
     def judge(self) -> Findings:
         """Set what every step is counted from."""
-        for counter, dip in self._around.cursor.dips.items():
-            first, last = self._around.span(counter)
+        for counter, dip in self._context.cursor.dips.items():
+            first, last = self._context.span(counter)
             self._go_on(counter, dip, first, last)
         fell = np.flatnonzero((self._steps.samples.value < self._steps.raw) & (self._steps.samples.time <= self._until))
         fell = fell[np.argsort(self._steps.samples.time[fell], kind="stable")]
@@ -91,18 +91,18 @@ class Falls:
 
     def _judge(self, fall: int) -> None:
         """Judge the scrape in which a counter fell."""
-        steps, around = self._steps, self._around
+        steps, context = self._steps, self._context
         counter, at = int(steps.samples.counter[fall]), float(steps.samples.time[fall])
-        target = int(around.arrays.target[counter])
+        target = int(context.arrays.target[counter])
         scrape = self._scrape_of(fall)
-        members = scrape[~self._judged[scrape] & ~steps.born[scrape]]
+        members = scrape[~self._judged[scrape] & ~steps.is_first[scrape]]
         begin = float(steps.samples.time[members].min())
         counters = steps.samples.counter[members]
         before, value = steps.before[members], steps.samples.value[members]
         gap_s = steps.samples.time[members] - steps.since[members]
-        last_steps = around.last_steps(counters, begin)
+        last_steps = context.last_steps(counters, begin)
         pace = pace_of_fall(
-            long=np.array([steadiest(around.paces(each, begin)) for each in counters.tolist()]),
+            long=np.array([steadiest(context.paces(each, begin)) for each in counters.tolist()]),
             steps=last_steps,
             before=before,
             value=value,
@@ -111,9 +111,9 @@ class Falls:
         expired = self._expired(target, begin, since=steps.since[members], before=before, value=value)
         if expired.any():
             # It begins again, as a new series does, since the last scrape of its target.
-            new_pace = around.target_pace(target, begin)
+            new_pace = context.target_pace(target, begin)
             pace = np.where(expired, np.nan if new_pace is None else new_pace, pace)
-            gap_s = np.where(expired, begin - around.seen_before(target, begin), gap_s)
+            gap_s = np.where(expired, begin - context.seen_before(target, begin), gap_s)
         # A counter that wraps around went on: it is no evidence of a restart.
         wrapped = (value < before) & has_wrapped(before, value, gap_s=gap_s, pace=pace)
         before = np.where(wrapped, before - WRAP, before)
@@ -122,28 +122,28 @@ class Falls:
         if not (value < before).any():
             return
         levels = dict(zip(counters[value < before].tolist(), before[value < before].tolist(), strict=True))
-        followed = around.followed_pace(target, at, levels)
-        restarted = around.process_began(target, float(steps.since[fall]), at)
+        followed = context.followed_pace(target, at, levels)
+        restarted = context.process_began(target, float(steps.since[fall]), at)
         if not restarted and is_other_server(last_steps, before=before, value=value, gap_s=gap_s):
-            verdict = judge_other_server(before=before, value=value)
+            judgement = judge_other_server(before=before, value=value)
         else:
-            verdict = judge_fall(
+            judgement = judge_fall(
                 before=before,
                 value=value,
                 gap_s=gap_s,
                 pace=pace,
                 followed_pace=followed,
-                target_pace=None if followed else around.target_pace(target, begin),
+                target_pace=None if followed else context.target_pace(target, begin),
                 restarted=restarted,
             )
-        steps.before[members[verdict.reset]] = 0.0
-        self._judged[members] |= verdict.reset | verdict.dip
-        if verdict.whole:
+        steps.before[members[judgement.reset]] = 0.0
+        self._judged[members] |= judgement.reset | judgement.dip
+        if judgement.whole:
             # A counter that was missing for a while counted from zero since the target was last seen.
-            resets = members[verdict.reset]
-            steps.since[resets] = np.fmax(steps.since[resets], around.seen_before(target, begin))
+            resets = members[judgement.reset]
+            steps.since[resets] = np.fmax(steps.since[resets], context.seen_before(target, begin))
             self._restart(target, at, steps.samples.counter[scrape])
-        self._note_falls(members, before=before, value=value, pace=pace, verdict=verdict, expired=expired)
+        self._note_falls(members, before=before, value=value, pace=pace, judgement=judgement, expired=expired)
 
     def _scrape_of(self, fall: int) -> Ints:
         """The samples of the target's scrape in which a counter fell: nearer to it than to those before and after."""
@@ -152,20 +152,20 @@ class Falls:
         apart_s = at - float(steps.since[fall])
         if fall + 1 < len(steps.since) and steps.samples.counter[fall + 1] == counter:
             apart_s = min(apart_s, float(steps.samples.time[fall + 1]) - at)
-        target = int(self._around.arrays.target[counter])
-        return self._around.near(target, at, min(0.49 * apart_s, _SAME_SCRAPE_S))
+        target = int(self._context.arrays.target[counter])
+        return self._context.near(target, at, min(0.49 * apart_s, _SAME_SCRAPE_S))
 
     def _note_falls(
-        self, members: Ints, *, before: Floats, value: Floats, pace: Floats, verdict: ScrapeVerdict, expired: Bools
+        self, members: Ints, *, before: Floats, value: Floats, pace: Floats, judgement: ScrapeJudgement, expired: Bools
     ) -> None:
         """Follow each counter that fell among *members* at its lower level; shapes (members,)."""
-        steps, around = self._steps, self._around
+        steps, context = self._steps, self._context
         known = np.nan_to_num(pace)
         together = float(known[value < before].sum())
         for place in np.flatnonzero(value < before).tolist():
             index, of = int(members[place]), int(steps.samples.counter[members[place]])
-            _, last = around.span(of)
-            when, low, reset = float(steps.samples.time[index]), float(value[place]), bool(verdict.reset[place])
+            _, last = context.span(of)
+            when, low, reset = float(steps.samples.time[index]), float(value[place]), bool(judgement.reset[place])
             if when > self._until:
                 continue
             dip = Dip(
@@ -178,7 +178,7 @@ class Falls:
                 expires_s=when + LOOKBACK_S if reset else np.inf,
                 pace=max(float(known[place]), together),
                 own_pace=float(known[place]),
-                alone=verdict.alone and not expired[place],
+                alone=judgement.alone and not expired[place],
                 moved_at=when,
             )
             if not reset:
@@ -191,17 +191,17 @@ class Falls:
 
         One that was missing for a few scrapes only, and comes back with nearly its old value, is a copy that lags.
         """
-        seen = self._around.seen_before(target, begin)
+        seen = self._context.seen_before(target, begin)
         missed_some = (begin - since > _MISSED_SCRAPES * (begin - seen)) & ~is_near(before, value)
         expired: Bools = (since < seen) & (missed_some | (begin - since > LOOKBACK_S))
         return expired
 
     def _restart(self, target: int, at: float, there: Ints) -> None:
         """A whole target restarted: its counters that are not *there* begin from zero when they are seen again."""
-        steps, around = self._steps, self._around
+        steps, context = self._steps, self._context
         self._found.restarted.append((target, at))
-        for counter in np.setdiff1d(around.counters(target), there).tolist():
-            first, last = around.span(counter)
+        for counter in np.setdiff1d(context.counters(target), there).tolist():
+            first, last = context.span(counter)
             again = first + int(np.searchsorted(steps.samples.time[first:last], at))
             if again < last and not self._judged[again]:
                 steps.before[again], self._judged[again] = np.nan, True

@@ -123,11 +123,11 @@ class LastSamples:
             dips=dict(self.dips),
         )
 
-    def sighting(self, row: int) -> LastSeen:
+    def row_last_seen(self, row: int) -> LastSeen:
         """When a row was seen."""
         return self.runs.of(row)
 
-    def sight(self, row: Ints, time: Floats, steady: Bools) -> None:
+    def note_rows_seen(self, row: Ints, time: Floats, steady: Bools) -> None:
         """Note samples of total counters of rows."""
         self.runs.extend(row, time, steady)
 
@@ -137,7 +137,7 @@ class LastSamples:
         for counter in counters:
             self.dips.pop(counter, None)
 
-    def unite(self, new: int, old: int) -> None:
+    def merge(self, new: int, old: int) -> None:
         """Go on with *old* where *new* is, if that was seen later."""
         if max(new, old) >= len(self.time):
             return
@@ -151,7 +151,7 @@ class LastSamples:
         for column in self.by_counter:
             column[new] = np.nan
 
-    def unite_targets(self, registry: Registry) -> None:
+    def merge_targets(self, registry: Registry) -> None:
         """Take over what is known of targets that proved to be one."""
         alias = registry.arrays.alias
         for column in (self.target, self.restarted):
@@ -179,7 +179,7 @@ class LastSamples:
             return [_ratio(counted, end_s - time), _ratio(float(self.run[counter]), time - anchor)]
         return [_ratio(counted + float(self.run[counter]), end_s - anchor), float(self.pace[counter])]
 
-    def count_on(self, counter: Ints, time: Floats, delta: Floats) -> None:
+    def note_steps(self, counter: Ints, time: Floats, delta: Floats) -> None:
         """Note samples of counters, sorted by counter and time, with the events that each brought."""
         counter, time, delta = self._behind_holes(counter, time, delta)
         same = counter[1:] == counter[:-1]
@@ -235,7 +235,7 @@ class LastSamples:
         return counter[kept], time[kept], delta[kept]
 
     def _count_once(self, counter: Ints, time: Floats, delta: Floats) -> None:
-        """Note one sample of each counter, as `count_on` does."""
+        """Note one sample of each counter, as `note_steps` does."""
         known_s, run = self.time[counter], self.run[counter]
         known = ~np.isnan(known_s)
         crossed = np.flatnonzero(known_s // PACE_GRID_S < time // PACE_GRID_S)
@@ -247,7 +247,7 @@ class LastSamples:
                 self.pace[of] = np.where(span_s > 0, run[crossed] / span_s, np.nan)
             self.anchor[of], self.run[of] = known_s[crossed], delta[crossed]
 
-    def absorb(self, older: "LastSamples") -> None:
+    def fill_missing_from(self, older: "LastSamples") -> None:
         """Take over what only *older* has seen, so that a counter that comes back after days is recognised."""
         counters, targets = min(len(self.time), len(older.time)), min(len(self.target), len(older.target))
         unseen = np.flatnonzero(np.isnan(self.time[:counters]))
@@ -258,9 +258,9 @@ class LastSamples:
         self.target[unseen] = older.target[unseen]
         size = max(len(self.runs.last), len(older.runs.last))
         self.runs = SeenRuns(*(_grown(column, size) for column in (self.runs.last, self.runs.run, self.runs.earlier)))
-        self.runs.join(SeenRuns(*older.sized_rows(size)))
+        self.runs.fill_missing_from(SeenRuns(*older.sized_rows(size)))
 
-    def take(self, other: "LastSamples", rows: Ints, registry: Registry) -> None:
+    def copy_from(self, other: "LastSamples", rows: Ints, registry: Registry) -> None:
         """Take over what *other* says of *rows*, their targets and their counters."""
         other.grow(registry.sizes)
         self.grow(registry.sizes)

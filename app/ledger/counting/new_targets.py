@@ -25,18 +25,18 @@ FIRST_NOISE_EVENTS = 3.0
 PACE_EVENTS = 5.0
 """From so many events on, what followed tells a pace."""
 START_ERRORS = 100.0
-"""So many errors a newcomer among known targets may bring along from its start, however few follow."""
+"""So many errors a new target among known targets may bring along from its start, however few follow."""
 BURST_EVENTS = 1000.0
-"""What an idle newcomer among known targets may bring along from its start."""
+"""What an idle new target among known targets may bring along from its start."""
 JOB_EVENTS = 100_000.0
-"""What a newcomer that has gone again may have done: a short-lived job."""
+"""What a new target that has gone again may have done: a short-lived job."""
 GONE_AFTER_S = 90.0
 """A target that was silent for so long at the end of its hindsight has gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstScrape:
-    """What is known of a newcomer: its first *value* and the events that *followed*, both of all events.
+    """What is known of a new target: its first *value* and the events that *followed*, both of all events.
 
     *followed_for_s* is how long it was seen after its first scrape, *hindsight_s* how long it could have been. It is
     scraped every *scrape_s*, in which all of its row counts *row_events*. *bad_value* and *bad_followed_by* are of its
@@ -56,29 +56,29 @@ class FirstScrape:
     served_s: float | None = None
 
 
-def is_new(evidence: FirstScrape, *, unseen_s: float) -> bool:
-    """Whether the events of a newcomer's first scrape have just happened.
+def is_new(first_scrape: FirstScrape, *, unseen_s: float) -> bool:
+    """Whether the events of a new target's first scrape have just happened.
 
     *unseen_s* is how long its row had not been seen, NaN if never: a row that was seen before gets new targets from
     deployments, a row's very first target is as likely to be old.
     """
     first_of_row = unseen_s != unseen_s  # noqa: PLR0124  NaN
     noise = FIRST_NOISE_EVENTS if first_of_row else NOISE_EVENTS
-    if evidence.value <= noise:
+    if first_scrape.value <= noise:
         return True
-    if evidence.followed_by >= PACE_EVENTS:
-        pace = evidence.followed_by / evidence.followed_for_s
-        patience_s = PATIENCE_SCRAPES * evidence.scrape_s + (0.0 if first_of_row else unseen_s)
-        if evidence.served_s is not None and evidence.served_s <= LATE_S and not first_of_row:
-            patience_s = max(patience_s, PATIENCE_SCRAPES * evidence.served_s)
+    if first_scrape.followed_by >= PACE_EVENTS:
+        pace = first_scrape.followed_by / first_scrape.followed_for_s
+        patience_s = PATIENCE_SCRAPES * first_scrape.scrape_s + (0.0 if first_of_row else unseen_s)
+        if first_scrape.served_s is not None and first_scrape.served_s <= LATE_S and not first_of_row:
+            patience_s = max(patience_s, PATIENCE_SCRAPES * first_scrape.served_s)
         # Errors have a pace of their own: a process that is old by its errors is old. Not so behind an outage, in which
         # an incident may have begun and ended.
         bad_noise = FIRST_NOISE_EVENTS if first_of_row else START_ERRORS
-        bad_pace = max(evidence.bad_followed_by, PACE_EVENTS) / evidence.followed_for_s
-        return evidence.value <= max(noise + pace * patience_s, 0.0 if first_of_row else evidence.row_events) and (
-            unseen_s > LATE_S or evidence.bad_value <= bad_noise + bad_pace * patience_s
-        )
+        bad_pace = max(first_scrape.bad_followed_by, PACE_EVENTS) / first_scrape.followed_for_s
+        return first_scrape.value <= max(
+            noise + pace * patience_s, 0.0 if first_of_row else first_scrape.row_events
+        ) and (unseen_s > LATE_S or first_scrape.bad_value <= bad_noise + bad_pace * patience_s)
     if first_of_row:
         return False
-    gone = evidence.hindsight_s - evidence.followed_for_s >= GONE_AFTER_S
-    return evidence.value <= (JOB_EVENTS if gone else BURST_EVENTS)
+    gone = first_scrape.hindsight_s - first_scrape.followed_for_s >= GONE_AFTER_S
+    return first_scrape.value <= (JOB_EVENTS if gone else BURST_EVENTS)

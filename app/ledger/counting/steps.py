@@ -1,4 +1,4 @@
-"""Samples with their predecessors, and how fast counters grew at a time: what verdicts are found from."""
+"""Samples with their predecessors, and how fast counters grew at a time; falls and first samples are judged by them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from types import MappingProxyType
 import numpy as np
 
 from app.ledger.counting.last_samples import PACE_GRID_S, LastSamples
+from app.ledger.counting.plausibility import STEP_S, LastSteps
 from app.ledger.counting.samples import Samples
 from app.ledger.counting.starts import Starts
-from app.ledger.counting.verdicts import STEP_S, LastSteps
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
@@ -52,28 +52,28 @@ class Steps:
         )
 
     @property
-    def born(self) -> Bools:
+    def is_first(self) -> Bools:
         """Samples that have no predecessor to be counted from."""
         return np.isnan(self.before)
 
     @property
     def delta(self) -> Floats:
-        """Events of each step; 0 at births, whose worth is found elsewhere."""
-        return np.where(self.born, 0.0, self.samples.value - self.before)
+        """Events of each step; 0 at first samples, which `first_samples.py` counts."""
+        return np.where(self.is_first, 0.0, self.samples.value - self.before)
 
     def count_from(self, index: int, before: float) -> None:
         """Count a step from another value than that of its predecessor, because of what other steps showed."""
         self.before[index], self.partial[index] = before, True
 
     def paces(self, index: Ints) -> Floats:
-        """Events per second of some steps, NaN at births, at partial steps and where they are too long to tell."""
+        """Events per second of some steps, NaN at first samples, partial steps and those too long to tell."""
         took_s = self.samples.time[index] - self.since[index]
         tells = (took_s <= STEP_S) & ~self.partial[index]
         paces: Floats = np.where(tells, (self.samples.value[index] - self.before[index]) / took_s, np.nan)
         return paces
 
 
-class Surroundings:
+class SampleContext:
     """What surrounds the few steps that need a closer look; everything is found once and only when it is asked for."""
 
     def __init__(self, steps: Steps, cursor: LastSamples, registry: Registry, starts: Starts | None = None) -> None:
@@ -154,7 +154,7 @@ class Surroundings:
             counted, cell = 0.0, end_s // PACE_GRID_S
             while index >= first and time[index] // PACE_GRID_S == cell:
                 if time[index] - self.steps.since[index] > LOOKBACK_S:
-                    # Nothing is known of a pace behind a hole, as in `LastSamples.count_on`.
+                    # Nothing is known of a pace behind a hole, as in `LastSamples.note_steps`.
                     span_s = end_s - float(time[index])
                     return [*paces, counted / span_s if span_s > 0 else float("nan"), float("nan")][:2]
                 counted += 0.0 if np.isnan(before[index]) else float(value[index] - before[index])

@@ -1,7 +1,7 @@
 """Which series are one counter: a series that takes over from one that ended, and a series that is seen twice.
 
 A relabelling ends every series of a target and begins others at the same values; a second Prometheus replica shows
-every series once more. Both are recognised by values: a series that is born where another of the same row stands, and
+every series once more. Both are recognised by values: a series that begins at the value of another of the same row, and
 whose other labels agree, is that counter. Large values prove it by themselves, small ones only together with large
 ones of the same change, or if all series of the target changed at once.
 """
@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.ledger.counting.copies import CERTAIN_EVENTS, PROOF_SAMPLES, Link, are_alike
-from app.ledger.counting.steps import Surroundings, fastest
-from app.ledger.counting.verdicts import PROOF_PACES, SLACK_EVENTS, is_birth_plausible
+from app.ledger.counting.plausibility import PROOF_PACES, SLACK_EVENTS, is_first_value_plausible
+from app.ledger.counting.steps import SampleContext, fastest
 from app.ledger.registry import Labels, Registry
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
 
 _ROUND_S = 30.0
-"""Births so far apart belong to one change."""
+"""First samples so far apart belong to one change."""
 _CERTAIN_RATIO = 10.0
 """A value so many times larger than what it may be off by is not met by chance."""
 _SLACK_EVENTS = 2.0
@@ -44,41 +44,43 @@ class _Others:
     returns: Bools
 
 
-def find_links(around: Surroundings, born: Ints, registry: Registry) -> list[Link]:
-    """The links of counters that are born at some samples."""
-    rows = around.arrays.row[around.steps.samples.counter[born]]
+def find_links(context: SampleContext, first_samples: Ints, registry: Registry) -> list[Link]:
+    """The links of counters that are first_samples at some samples."""
+    rows = context.arrays.row[context.steps.samples.counter[first_samples]]
     links: list[Link] = []
     for row in np.unique(rows).tolist():
         ended: set[int] = set()
-        for births in _rounds(around, born[rows == row]):
-            found = _Round(around, row, births, registry, ended).links()
-            ended |= {link.old for link in found if not link.twin}
+        for together in _rounds(context, first_samples[rows == row]):
+            found = _Round(context, row, together, registry, ended).links()
+            ended |= {link.old for link in found if not link.duplicate}
             links += found
     return links
 
 
-def _rounds(around: Surroundings, born: Ints) -> Iterable[Ints]:
-    time = around.steps.samples.time[born]
+def _rounds(context: SampleContext, first_samples: Ints) -> Iterable[Ints]:
+    time = context.steps.samples.time[first_samples]
     order = np.argsort(time, kind="stable")
-    born, time = born[order], time[order]
+    first_samples, time = first_samples[order], time[order]
     first = 0
-    while first < len(born):
+    while first < len(first_samples):
         last = int(np.searchsorted(time, time[first] + _ROUND_S, side="right"))
-        yield born[first:last]
+        yield first_samples[first:last]
         first = last
 
 
 class _Round:
-    """The births of one row at about one time; counters that *ended* are those that others have gone on from."""
+    """The first_samples of one row at about one time; counters that *ended* are those that others have gone on from."""
 
-    def __init__(self, around: Surroundings, row: int, births: Ints, registry: Registry, ended: set[int]) -> None:
-        samples = around.steps.samples
-        self._around = around
+    def __init__(
+        self, context: SampleContext, row: int, first_samples: Ints, registry: Registry, ended: set[int]
+    ) -> None:
+        samples = context.steps.samples
+        self._context = context
         self._registry = registry
         # The largest values prove most.
-        self._births = births[np.argsort(-samples.value[births], kind="stable")]
-        self._begin = float(samples.time[births].min())
-        self._others = self._seen_before(row, set(samples.counter[births].tolist()))
+        self._first_samples = first_samples[np.argsort(-samples.value[first_samples], kind="stable")]
+        self._begin = float(samples.time[first_samples].min())
+        self._others = self._seen_before(row, set(samples.counter[first_samples].tolist()))
         self._by_signature: dict[frozenset[str], dict[Labels, list[int]]] = {}
         self._taken = set(ended)
         self._renamed: dict[int, int] = {}
@@ -90,24 +92,24 @@ class _Round:
         changes: list[frozenset[str]] = []
         links: list[Link] = []
         unsure: list[int] = []
-        for birth in self._births.tolist():
-            link = self._certain(birth, changes)
+        for sample in self._first_samples.tolist():
+            link = self._certain(sample, changes)
             if link is None:
-                unsure.append(birth)
+                unsure.append(sample)
             else:
                 links.append(link)
-        for birth in unsure:
-            found = (self._consistent(birth, change) for change in changes)
+        for sample in unsure:
+            found = (self._consistent(sample, change) for change in changes)
             links += [link for link in found if link is not None][:1]
         return links or self._takeover()
 
-    def _seen_before(self, row: int, born: set[int]) -> _Others:
-        around, begin = self._around, self._begin
-        samples, cursor = around.steps.samples, around.cursor
-        counters = np.flatnonzero(around.arrays.row == row)
-        counters = counters[~np.isin(counters, list(born))]
+    def _seen_before(self, row: int, new: set[int]) -> _Others:
+        context, begin = self._context, self._begin
+        samples, cursor = context.steps.samples, context.cursor
+        counters = np.flatnonzero(context.arrays.row == row)
+        counters = counters[~np.isin(counters, list(new))]
         time, value = cursor.time[counters].copy(), cursor.value[counters].copy()
-        place = np.full(len(around.arrays.row), -1)
+        place = np.full(len(context.arrays.row), -1)
         place[counters] = np.arange(len(counters))
         near = np.flatnonzero((samples.time < begin) & (samples.time > begin - LOOKBACK_S))
         near = near[place[samples.counter[near]] >= 0]
@@ -132,62 +134,62 @@ class _Round:
         )
 
     def _scrape_s(self, row: int, place: Ints, size: int) -> Floats:
-        """How far apart the samples of the counters at *place* may be around the births, shape (size,).
+        """How far apart the samples of the counters at *place* may be around the first_samples, shape (size,).
 
         The longest step counts: edges of cells lie among the scrapes. Those of which no step is known are scraped like
         the rest of their row, whose newest steps are always known; or as seldom as may be, if it has none either.
         """
-        samples, since, begin = self._around.steps.samples, self._around.steps.since, self._begin
+        samples, since, begin = self._context.steps.samples, self._context.steps.since, self._begin
         before = (samples.time < begin) & (since > begin - 2 * LOOKBACK_S)
         after = (since >= begin) & (samples.time <= begin + LOOKBACK_S)
-        of_row = np.flatnonzero((before | after) & (self._around.arrays.row[samples.counter] == row))
+        of_row = np.flatnonzero((before | after) & (self._context.arrays.row[samples.counter] == row))
         step_s, places = (samples.time - since)[of_row], place[samples.counter[of_row]]
         longest = np.full(size, np.nan)
         np.fmax.at(longest, places[places >= 0], step_s[places >= 0])
         unknown_s = float(step_s.max()) if len(step_s) else LOOKBACK_S / _LIVES_SCRAPES
         return np.minimum(np.where(np.isnan(longest), unknown_s, longest), LOOKBACK_S)
 
-    def _certain(self, birth: int, changes: list[frozenset[str]]) -> Link | None:
-        """The link of a birth whose value alone proves it; the labels that changed are added to *changes*."""
-        value = float(self._around.steps.samples.value[birth])
+    def _certain(self, sample: int, changes: list[frozenset[str]]) -> Link | None:
+        """The link of a first sample whose value alone proves it; the labels that changed are added to *changes*."""
+        value = float(self._context.steps.samples.value[sample])
         if value < CERTAIN_EVENTS:
             return None
         for change in changes:
-            link = self._consistent(birth, change)
+            link = self._consistent(sample, change)
             if link is not None:
                 return link
         middle = int(np.searchsorted(self._others.value, value))
         near = range(max(0, middle - _NEAREST), min(len(self._others.value), middle + 2))
         candidates: list[tuple[int, float, int, frozenset[str]]] = []
         for place in near:
-            found = self._change(birth, place)
-            if found is not None and self._is_near(birth, place, certain=True):
-                candidates.append((len(found), self._deviation(birth, place), place, found))
+            found = self._change(sample, place)
+            if found is not None and self._is_near(sample, place, certain=True):
+                candidates.append((len(found), self._deviation(sample, place), place, found))
         for _, _, place, change in sorted(candidates, key=lambda each: each[:3]):
-            link = self._link(birth, place)
+            link = self._link(sample, place)
             if link is not None:
                 changes.append(change)
                 return link
-            if self._is_undecided(birth, place):
+            if self._is_undecided(sample, place):
                 return None  # a worse candidate would be taken in its place
         return None
 
-    def _consistent(self, birth: int, change: frozenset[str]) -> Link | None:
-        """The link of a birth to the counter that differs by the labels that changed, if its value allows it."""
-        for place in self._partners(birth, change):
-            if self._is_near(birth, place, certain=False):
-                link = self._link(birth, place)
+    def _consistent(self, sample: int, change: frozenset[str]) -> Link | None:
+        """The link of a sample to the counter that differs by the labels that changed, if its value allows it."""
+        for place in self._partners(sample, change):
+            if self._is_near(sample, place, certain=False):
+                link = self._link(sample, place)
                 if link is not None:
                     return link
         return None
 
     def _takeover(self) -> list[Link]:
         """Links of small values: all series of a target ended, and as many began that differ in the same labels."""
-        arrays, counter = self._around.arrays, self._around.steps.samples.counter
-        targets = arrays.target[counter[self._births]]
+        arrays, counter = self._context.arrays, self._context.steps.samples.counter
+        targets = arrays.target[counter[self._first_samples]]
         options: list[tuple[int, float, list[Link]]] = []
         for target in np.unique(targets).tolist():
-            options += self._successions(target, self._births[targets == target].tolist())
+            options += self._successions(target, self._first_samples[targets == target].tolist())
         chosen: list[Link] = []
         begun: set[int] = set()
         # The fewest labels that differ and the likeliest values first: instances of one job may stand close together.
@@ -199,12 +201,12 @@ class _Round:
                 chosen += links
         return chosen
 
-    def _successions(self, target: int, births: list[int]) -> Iterable[tuple[int, float, list[Link]]]:
-        """The ways in which the births of a target may be series that ended: changed labels, distance, links."""
-        samples, others = self._around.steps.samples, self._others
+    def _successions(self, target: int, first_samples: list[int]) -> Iterable[tuple[int, float, list[Link]]]:
+        """The ways in which the first_samples of a target may be series that ended: changed labels, distance, links."""
+        samples, others = self._context.steps.samples, self._others
         counter, time, value = samples.counter, samples.time, samples.value
-        of_target = self._around.arrays.target[others.counter]
-        known, largest = bool((of_target == target).any()), float(value[births[0]])
+        of_target = self._context.arrays.target[others.counter]
+        known, largest = bool((of_target == target).any()), float(value[first_samples[0]])
         if largest <= (0.0 if known else SLACK_EVENTS):
             return
         newest = float(time.max())
@@ -217,29 +219,33 @@ class _Round:
             if not mine[place]:
                 continue
             ended = set(np.flatnonzero(~others.lives & mine).tolist())
-            change = self._change(births[0], place)
-            if change is None or len(ended) > len(births) or not self._is_near(births[0], place, certain=False):
+            change = self._change(first_samples[0], place)
+            if (
+                change is None
+                or len(ended) > len(first_samples)
+                or not self._is_near(first_samples[0], place, certain=False)
+            ):
                 continue
             if not known and (others.returns[mine].any() or newest < others.due[mine].max()):
                 continue
             pairs = [
-                (birth, partner)
-                for birth in births
-                for partner in [each for each in self._partners(birth, change) if each in ended][:1]
-                if self._is_near(birth, partner, certain=False)
+                (sample, partner)
+                for sample in first_samples
+                for partner in [each for each in self._partners(sample, change) if each in ended][:1]
+                if self._is_near(sample, partner, certain=False)
             ]
             if len({partner for _, partner in pairs}) == len(ended):
-                distance = sum(self._deviation(birth, partner) for birth, partner in pairs)
+                distance = sum(self._deviation(sample, partner) for sample, partner in pairs)
                 links = [
-                    Link(int(counter[birth]), int(others.counter[partner]), twin=False, at=float(time[birth]))
-                    for birth, partner in pairs
+                    Link(int(counter[sample]), int(others.counter[partner]), duplicate=False, at=float(time[sample]))
+                    for sample, partner in pairs
                 ]
                 yield len(change), distance, links
 
-    def _change(self, birth: int, place: int) -> frozenset[str] | None:
-        """The labels in which a birth differs from a counter; None if too little agrees, or they count otherwise."""
-        arrays, samples = self._around.arrays, self._around.steps.samples
-        new, old = int(samples.counter[birth]), int(self._others.counter[place])
+    def _change(self, sample: int, place: int) -> frozenset[str] | None:
+        """The labels in which a sample differs from a counter; None if too little agrees, or they count otherwise."""
+        arrays, samples = self._context.arrays, self._context.steps.samples
+        new, old = int(samples.counter[sample]), int(self._others.counter[place])
         if arrays.total[new] != arrays.total[old] or arrays.bad[new] != arrays.bad[old]:
             return None
         mine, theirs = self._registry.labels_of(new), self._registry.labels_of(old)
@@ -249,8 +255,8 @@ class _Round:
         names = {name for name, _ in (*mine, *theirs)}
         return differing if 2 * len(differing) <= len(names) else None
 
-    def _partners(self, birth: int, change: frozenset[str]) -> list[int]:
-        """The counters whose labels are those of a birth but for the ones that changed, the likeliest first.
+    def _partners(self, sample: int, change: frozenset[str]) -> list[int]:
+        """The counters whose labels are those of a sample but for the ones that changed, the likeliest first.
 
         Those of the target that its target was before come first of all.
         """
@@ -261,11 +267,11 @@ class _Round:
                 labels = self._registry.labels_of(counter)
                 if labels is not None:
                     known.setdefault(_without(labels, change), []).append(place)
-        new = int(self._around.steps.samples.counter[birth])
+        new = int(self._context.steps.samples.counter[sample])
         labels = self._registry.labels_of(new)
         if labels is None:
             return []
-        arrays = self._around.arrays
+        arrays = self._context.arrays
         places = [
             place
             for place in known.get(_without(labels, change), [])
@@ -276,24 +282,24 @@ class _Round:
 
         def distance(place: int) -> tuple[bool, float]:
             elsewhere = int(arrays.target[self._others.counter[place]]) != was
-            return elsewhere, self._deviation(birth, place)
+            return elsewhere, self._deviation(sample, place)
 
         return sorted(places, key=distance)
 
-    def _deviation(self, birth: int, place: int) -> float:
-        """How far a birth's value is from where a counter will have got to by then, at its pace."""
-        samples, old = self._around.steps.samples, int(self._others.counter[place])
-        pace = float(np.nan_to_num(fastest(self._around.paces(old, self._begin))))
-        gap_s = float(samples.time[birth]) - float(self._others.time[place])
-        return abs(float(samples.value[birth]) - float(self._others.value[place]) - pace * gap_s)
+    def _deviation(self, sample: int, place: int) -> float:
+        """How far a first value is from where a counter will have got to by then, at its pace."""
+        samples, old = self._context.steps.samples, int(self._others.counter[place])
+        pace = float(np.nan_to_num(fastest(self._context.paces(old, self._begin))))
+        gap_s = float(samples.time[sample]) - float(self._others.time[place])
+        return abs(float(samples.value[sample]) - float(self._others.value[place]) - pace * gap_s)
 
-    def _is_near(self, birth: int, place: int, *, certain: bool) -> bool:
-        """Whether a birth's value is that of a counter, a little later; *certain*: and cannot be by chance."""
-        samples = self._around.steps.samples
+    def _is_near(self, sample: int, place: int, *, certain: bool) -> bool:
+        """Whether a first value is that of a counter, a little later; *certain*: and cannot be by chance."""
+        samples = self._context.steps.samples
         old, stood = int(self._others.counter[place]), float(self._others.value[place])
-        gap_s = float(samples.time[birth]) - float(self._others.time[place])
-        growth = float(samples.value[birth]) - stood
-        pace = float(np.nan_to_num(fastest(self._around.paces(old, self._begin))))
+        gap_s = float(samples.time[sample]) - float(self._others.time[place])
+        growth = float(samples.value[sample]) - stood
+        pace = float(np.nan_to_num(fastest(self._context.paces(old, self._begin))))
         # Two servers show it by turns, one of them a scrape behind.
         lag = pace * (float(self._others.due[place]) - float(self._others.time[place])) + _SLACK_EVENTS
         if growth < -lag:
@@ -301,38 +307,38 @@ class _Round:
         tolerance = PROOF_PACES * pace * gap_s + _SLACK_EVENTS
         if certain:
             return growth <= tolerance and stood >= _CERTAIN_RATIO * max(tolerance, -growth)
-        target = int(self._around.arrays.target[old])
-        return growth <= tolerance or is_birth_plausible(
-            growth, gap_s=gap_s, pace=self._around.target_pace(target, self._begin)
+        target = int(self._context.arrays.target[old])
+        return growth <= tolerance or is_first_value_plausible(
+            growth, gap_s=gap_s, pace=self._context.target_pace(target, self._begin)
         )
 
-    def _link(self, birth: int, place: int) -> Link | None:
+    def _link(self, sample: int, place: int) -> Link | None:
         """A link if it is sure by now whether the counter lives, and if it does, that both grow alike."""
-        samples, arrays = self._around.steps.samples, self._around.arrays
-        new, old = int(samples.counter[birth]), int(self._others.counter[place])
+        samples, arrays = self._context.steps.samples, self._context.arrays
+        new, old = int(samples.counter[sample]), int(self._others.counter[place])
         if old in self._taken:
             return None
         same_target = arrays.target[new] == arrays.target[old]
-        twin = bool(self._others.lives[place])
-        if twin and not (same_target and self._grow_alike(new, old)):
+        both_live = bool(self._others.lives[place])
+        if both_live and not (same_target and self._grow_alike(new, old)):
             return None
-        if not twin and not same_target and (self._others.returns[place] or self._is_undecided(birth, place)):
+        if not both_live and not same_target and (self._others.returns[place] or self._is_undecided(sample, place)):
             return None
         self._taken.add(old)
         self._renamed.setdefault(int(arrays.target[new]), int(arrays.target[old]))
-        return Link(new, old, twin=twin, at=float(samples.time[birth]))
+        return Link(new, old, duplicate=both_live, at=float(samples.time[sample]))
 
-    def _is_undecided(self, birth: int, place: int) -> bool:
+    def _is_undecided(self, sample: int, place: int) -> bool:
         """Whether a counter of another target may live, and has only not been scraped yet."""
-        samples, arrays = self._around.steps.samples, self._around.arrays
-        if arrays.target[samples.counter[birth]] == arrays.target[self._others.counter[place]]:
+        samples, arrays = self._context.steps.samples, self._context.arrays
+        if arrays.target[samples.counter[sample]] == arrays.target[self._others.counter[place]]:
             return False
         ended_by = max(self._begin + LOOKBACK_S / 2, float(self._others.due[place]))
         return not self._others.lives[place] and float(samples.time.max()) < ended_by
 
     def _grow_alike(self, new: int, old: int) -> bool:
-        (first, last), (other_first, other_last) = self._around.span(new), self._around.span(old)
-        samples = self._around.steps.samples
+        (first, last), (other_first, other_last) = self._context.span(new), self._context.span(old)
+        samples = self._context.steps.samples
         begin = max(float(samples.time[first]), self._begin)
         mine = np.arange(first, last)[samples.time[first:last] >= begin]
         theirs = np.arange(other_first, other_last)[samples.time[other_first:other_last] >= begin]

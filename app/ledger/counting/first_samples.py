@@ -1,7 +1,7 @@
-"""Births: what the first samples of series are worth.
+"""First samples: how many events they count.
 
-The first samples of a target that was never seen before are its *head*: `new_targets.py` decides what they are
-worth, once everything older has been read. A series that appears on a known target counts what its target can have
+The first samples of a target that was never seen before are its *first sighting*: `new_targets.py` decides whether they
+count, once everything older has been read. A series that appears on a known target counts what its target can have
 counted since its last scrape, or nothing; unless older history knows the series, which then goes on.
 """
 
@@ -12,23 +12,23 @@ import numpy as np
 
 from app.ledger.counting.last_samples import LastSamples
 from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape, is_new
-from app.ledger.counting.steps import Surroundings, fastest, last_steps, steadiest
-from app.ledger.counting.verdicts import (
+from app.ledger.counting.plausibility import (
     NEAR_EVENTS,
     SLACK_EVENTS,
-    is_birth_plausible,
+    is_first_value_plausible,
     is_growth_plausible,
     judge_fall,
     judge_scrape,
     pace_of_fall,
 )
+from app.ledger.counting.steps import SampleContext, fastest, last_steps, steadiest
 from app.ledger.increments import Increments
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S, LastSeen
 from app.slo.arrays import Ints
 
 _SAME_SCRAPE_S = 15.0
-"""Series of one scrape, however their timestamps differ, are looked for so far around a birth."""
+"""Series of one scrape, however their timestamps differ, are looked for so far around a first sample."""
 _RELABELLING_S = 30.0
 """Series that are relabelled together are first seen no further apart."""
 _FIRST_SCRAPE_S = 60.0
@@ -39,30 +39,30 @@ _FIRST_SCRAPE_S = 60.0
 class FirstSighting:
     """The first appearance of a target within what was read: its counters' values at *at*, and what followed.
 
-    *sighted* is when the row was seen before.
+    *row_before* is when the row was seen before.
     """
 
     row: int
     target: int
     at: float
     values: tuple[tuple[int, float], ...]
-    evidence: FirstScrape
-    sighted: LastSeen
+    first_scrape: FirstScrape
+    row_before: LastSeen
 
     @property
     def row_seen(self) -> float:
         """When the row was last seen without this target, NaN if it was not.
 
-        Targets that appear together, at the row's birth or at the end of a hole, are not each other's past.
+        Targets that appear together, at the row's series or at the end of a hole, are not each other's past.
         """
-        return self.sighted.before(self.at)
+        return self.row_before.before(self.at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Birth:
-    """The first sample of a *counter* on a *target* that was known at *since*: it counts *worth* of its *value*.
+class NewSeries:
+    """The first sample of a *counter* on a *target* that was known at *since*.
 
-    *settled*: its target restarted before, so that nothing older knows it.
+    Of its *value* it counts *events*. *decided*: its target restarted before, so that nothing older knows it.
     """
 
     row: int
@@ -71,87 +71,89 @@ class Birth:
     since: float
     at: float
     value: float
-    worth: float
-    settled: bool = False
+    events: float
+    decided: bool = False
 
 
-def find_births(
-    around: Surroundings, born: Ints, restarted: Sequence[tuple[int, float]], registry: Registry
-) -> tuple[tuple[Birth, ...], tuple[FirstSighting, ...]]:
-    """The births and heads among the samples *born*; *restarted* are whole targets and when."""
-    samples, arrays, cursor = around.steps.samples, around.arrays, around.cursor
-    found: list[Birth] = []
-    heads = []
-    rows = _Rows(around)
-    for target, of_target in _groups(arrays.target[samples.counter[born]], born).items():
-        first_scrape_until = _first_scrape_until(around, target)
+def find_first_samples(
+    context: SampleContext, first_samples: Ints, restarted: Sequence[tuple[int, float]], registry: Registry
+) -> tuple[tuple[NewSeries, ...], tuple[FirstSighting, ...]]:
+    """New series of known targets, and first sightings of others; *restarted* are whole targets and when."""
+    samples, arrays, cursor = context.steps.samples, context.arrays, context.cursor
+    found: list[NewSeries] = []
+    sightings = []
+    rows = _Rows(context)
+    for target, of_target in _groups(arrays.target[samples.counter[first_samples]], first_samples).items():
+        first_scrape_until = _first_scrape_until(context, target)
         restarts = [at for which, at in restarted if which == target]
-        of_head = of_target[samples.time[of_target] < first_scrape_until]
-        if len(of_head):
-            values = zip(samples.counter[of_head].tolist(), samples.value[of_head].tolist(), strict=True)
-            heads.append(rows.head(target, tuple(values)))
+        of_first_scrape = of_target[samples.time[of_target] < first_scrape_until]
+        if len(of_first_scrape):
+            values = zip(
+                samples.counter[of_first_scrape].tolist(), samples.value[of_first_scrape].tolist(), strict=True
+            )
+            sightings.append(rows.sighting(target, tuple(values)))
         for index in of_target[samples.time[of_target] >= first_scrape_until].tolist():
             counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
-            _, times = around.of_target(target)
+            _, times = context.of_target(target)
             earlier = int(np.searchsorted(times, at))
             # Where others go on under new labels, this one may be older too, though nothing proves which it was.
             unlinked = registry.was_relabelled(target, at, within_s=_RELABELLING_S)
             found.append(
-                Birth(
+                NewSeries(
                     row=int(arrays.row[counter]),
                     target=target,
                     counter=counter,
                     since=float(times[earlier - 1]) if earlier else float(cursor.target[target]),
                     at=at,
                     value=value,
-                    worth=0.0
+                    events=0.0
                     if unlinked
-                    or _has_value_of_ended(around, index, target, restarts, registry)
-                    or not _is_new_series(around, index, target)
+                    or _has_value_of_ended(context, index, target, restarts, registry)
+                    or not _is_new_series(context, index, target)
                     else value,
-                    settled=bool(
-                        not np.isnan(around.steps.raw[index])
+                    decided=bool(
+                        not np.isnan(context.steps.raw[index])
                         or not np.isnan(cursor.time[counter])
                         or not np.isnan(cursor.restarted[target])
                         or any(restart <= at + _SAME_SCRAPE_S for restart in restarts)
                     ),
                 )
             )
-    return tuple(found), tuple(heads)
+    return tuple(found), tuple(sightings)
 
 
-def _is_new_series(around: Surroundings, index: int, target: int) -> bool:
+def _is_new_series(context: SampleContext, index: int, target: int) -> bool:
     """Whether the first value of a series on a known target was counted since the target's last scrape."""
-    samples = around.steps.samples
+    samples = context.steps.samples
     counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
-    since = around.seen_before(target, at - _SAME_SCRAPE_S)
-    if around.starts.series_began(int(around.arrays.keys[counter, 0]), since, at):
+    since = context.seen_before(target, at - _SAME_SCRAPE_S)
+    if context.starts.series_began(int(context.arrays.keys[counter, 0]), since, at):
         return True
-    restarted = around.process_began(target, since, at)
-    return _scrape(around, target, at).may_count(value, restarted=restarted)
+    restarted = context.process_began(target, since, at)
+    return _scrape(context, target, at).may_count(value, restarted=restarted)
 
 
 def _has_value_of_ended(
-    around: Surroundings, index: int, target: int, restarts: Sequence[float], registry: Registry
+    context: SampleContext, index: int, target: int, restarts: Sequence[float], registry: Registry
 ) -> bool:
     """Whether a first value is that of a series of the target that ended and differs in one label.
 
     A label that changes while an error series is expired leaves no other trace. Should the value be met by chance, the
     answer is that of `increase()`.
     """
-    samples, arrays, cursor = around.steps.samples, around.arrays, around.cursor
+    samples, arrays, cursor = context.steps.samples, context.arrays, context.cursor
     counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
     labels = registry.labels_of(counter)
     if labels is None or value <= SLACK_EVENTS:
         return False
-    since = around.seen_before(target, at - _SAME_SCRAPE_S)
-    if around.starts.series_began(int(arrays.keys[counter, 0]), since, at):
+    since = context.seen_before(target, at - _SAME_SCRAPE_S)
+    if context.starts.series_began(int(arrays.keys[counter, 0]), since, at):
         return False
-    for other in around.counters(target).tolist():
+    for other in context.counters(target).tolist():
         theirs = registry.labels_of(other)
         if other == counter or theirs is None or arrays.bad[other] != arrays.bad[counter]:
             continue
-        first, last = around.span(other)
+        first, last = context.span(other)
         newest = first + int(np.searchsorted(samples.time[first:last], at)) - 1
         known = newest >= first
         seen, ended_at = (
@@ -169,25 +171,27 @@ def _has_value_of_ended(
     return False
 
 
-def join(
-    heads: Sequence[FirstSighting], older: LastSamples, registry: Registry
+def link_targets_to_older(
+    sightings: Sequence[FirstSighting], older: LastSamples, registry: Registry
 ) -> tuple[Increments, tuple[FirstSighting, ...]]:
-    """Connect *heads* with what an *older* stretch of time has seen last.
+    """Connect *sightings* with what an *older* stretch of time has seen last.
 
-    Gives the increments between, and the heads whose target the older stretch has not seen either. Targets that prove
-    to have restarted between are noted in *older*.
+    Gives the increments between, and the sightings whose target the older stretch has not seen either. Targets that
+    prove to have restarted between are noted in *older*.
     """
     arrays, members = registry.arrays, _members(registry)
     older.grow(registry.sizes)
     found: list[tuple[int, float, float, float, float]] = []
     pending = []
-    for head in heads:
-        target_seen = float(older.target[arrays.alias[head.target]])
+    for sighting in sightings:
+        target_seen = float(older.target[arrays.alias[sighting.target]])
         if np.isnan(target_seen):
-            pending.append(replace(head, sighted=head.sighted.joined(older.sighting(head.row))))
+            pending.append(
+                replace(sighting, row_before=sighting.row_before.with_older(older.row_last_seen(sighting.row)))
+            )
             continue
-        counters = arrays.stream[np.array([counter for counter, _ in head.values], dtype=np.int64)]
-        values = np.array([value for _, value in head.values])
+        counters = arrays.stream[np.array([counter for counter, _ in sighting.values], dtype=np.int64)]
+        values = np.array([value for _, value in sighting.values])
         known = ~np.isnan(older.value[counters])
         since = np.where(known, older.time[counters], target_seen)
         paces = pace_of_fall(
@@ -195,28 +199,29 @@ def join(
             steps=last_steps([older.last_steps(counter) for counter in counters.tolist()]),
             before=older.value[counters],
             value=values,
-            gap_s=head.at - since,
+            gap_s=sighting.at - since,
         )
-        target_pace = _target_pace(older, members(head.target))
-        followed = head.evidence.followed_pace
+        target_pace = _target_pace(older, members(sighting.target))
+        followed = sighting.first_scrape.followed_pace
         delta = np.where(known, values - older.value[counters], 0.0)
         if (delta < 0).any():
-            verdict = judge_fall(
+            judgement = judge_fall(
                 before=older.value[counters][known],
                 value=values[known],
-                gap_s=head.at - since[known],
+                gap_s=sighting.at - since[known],
                 pace=paces[known],
                 followed_pace=followed,
                 target_pace=target_pace,
-                restarted=head.evidence.served_s is not None and head.at - head.evidence.served_s > target_seen,
+                restarted=sighting.first_scrape.served_s is not None
+                and sighting.at - sighting.first_scrape.served_s > target_seen,
             )
-            delta[known] = np.where(verdict.reset, values[known], np.maximum(delta[known], 0.0))
-            if verdict.whole:
-                older.restarted[arrays.alias[head.target]] = head.at
-                since[known] = np.where(verdict.reset, target_seen, since[known])
+            delta[known] = np.where(judgement.reset, values[known], np.maximum(delta[known], 0.0))
+            if judgement.whole:
+                older.restarted[arrays.alias[sighting.target]] = sighting.at
+                since[known] = np.where(judgement.reset, target_seen, since[known])
         # Where nothing of a target goes on after a hole, its series may have been relabelled in it.
         scrape = _Scrape.of(
-            gap_s=head.at - (float(np.median(since[known])) if known.any() else target_seen),
+            gap_s=sighting.at - (float(np.median(since[known])) if known.any() else target_seen),
             grown=float(np.maximum(delta[known], 0.0).sum()) if known.any() else None,
             followed_pace=followed,
             target_pace=target_pace,
@@ -225,9 +230,9 @@ def join(
             if scrape.may_count(float(values[place])):
                 delta[place] = float(values[place])
         found += zip(
-            np.full(len(values), head.row).tolist(),
+            np.full(len(values), sighting.row).tolist(),
             since.tolist(),
-            np.full(len(values), head.at).tolist(),
+            np.full(len(values), sighting.at).tolist(),
             (delta * arrays.total[counters]).tolist(),
             (delta * arrays.bad[counters]).tolist(),
             strict=True,
@@ -236,76 +241,78 @@ def join(
     return replace(joined, seen=joined.steady), tuple(pending)
 
 
-def decide(heads: Sequence[FirstSighting], registry: Registry) -> Increments:
-    """What the heads of never-seen targets are worth, once nothing older is left to read.
+def count_new_targets(sightings: Sequence[FirstSighting], registry: Registry) -> Increments:
+    """The events of first sightings of never-seen targets, once nothing older is left to read.
 
     A target that appears after a hole in its row may have lived through it: its events are spread over the hole.
     """
     arrays = registry.arrays
     found: list[tuple[int, float, float, float, float]] = []
-    for head in heads:
-        unseen = head.at - head.row_seen
-        if not is_new(head.evidence, unseen_s=unseen):
+    for sighting in sightings:
+        unseen = sighting.at - sighting.row_seen
+        if not is_new(sighting.first_scrape, unseen_s=unseen):
             continue
-        since = head.row_seen if unseen > LOOKBACK_S else head.at
+        since = sighting.row_seen if unseen > LOOKBACK_S else sighting.at
         found += [
-            (head.row, since, head.at, value * float(arrays.total[counter]), value * float(arrays.bad[counter]))
-            for counter, value in head.values
+            (sighting.row, since, sighting.at, value * float(arrays.total[counter]), value * float(arrays.bad[counter]))
+            for counter, value in sighting.values
         ]
     return Increments.of(found)
 
 
-def join_births(
-    births: Sequence[Birth], older: LastSamples, registry: Registry
-) -> tuple[Increments, tuple[Birth, ...]]:
-    """Connect *births* with what an *older* stretch of time has seen of their series.
+def link_series_to_older(
+    new_series: Sequence[NewSeries], older: LastSamples, registry: Registry
+) -> tuple[Increments, tuple[NewSeries, ...]]:
+    """Connect *new_series* with what an *older* stretch of time has seen of their series.
 
-    Gives the increments of those that went on or whose target restarted, and the births that it knows nothing of.
+    Gives the increments of those that went on or whose target restarted, and the new_series that it knows nothing of.
     """
     older.grow(registry.sizes)
-    found: list[tuple[Birth, float, float]] = []
+    found: list[tuple[NewSeries, float, float]] = []
     pending = []
-    for birth in births:
-        counter = int(registry.arrays.stream[birth.counter])
+    for series in new_series:
+        counter = int(registry.arrays.stream[series.counter])
         seen, before = float(older.time[counter]), float(older.value[counter])
-        restarted = float(older.restarted[registry.arrays.alias[birth.target]])
+        restarted = float(older.restarted[registry.arrays.alias[series.target]])
         if restarted > seen or (np.isnan(seen) and not np.isnan(restarted)):
-            found.append((birth, birth.since, birth.worth))
+            found.append((series, series.since, series.events))
         elif not np.isnan(before):
-            found.append((birth, seen, _gone_on(birth, before, older, counter)))
+            found.append((series, seen, _events_of_returned(series, before, older, counter)))
         elif not np.isnan(seen):
-            found.append((birth, birth.since, birth.worth))
+            found.append((series, series.since, series.events))
         else:
-            pending.append(birth)
+            pending.append(series)
     return _increments(found, registry), tuple(pending)
 
 
-def decide_births(births: Sequence[Birth], registry: Registry) -> Increments:
-    """What births are worth that nothing older knows."""
-    return _increments([(birth, birth.since, birth.worth) for birth in births], registry)
+def count_new_series(new_series: Sequence[NewSeries], registry: Registry) -> Increments:
+    """The events of new series that nothing older knows."""
+    return _increments([(series, series.since, series.events) for series in new_series], registry)
 
 
-def _increments(found: Sequence[tuple[Birth, float, float]], registry: Registry) -> Increments:
+def _increments(found: Sequence[tuple[NewSeries, float, float]], registry: Registry) -> Increments:
     arrays = registry.arrays
     return Increments.of(
         [
             (
-                birth.row,
+                series.row,
                 since,
-                birth.at,
-                events * float(arrays.total[birth.counter]),
-                events * float(arrays.bad[birth.counter]),
+                series.at,
+                events * float(arrays.total[series.counter]),
+                events * float(arrays.bad[series.counter]),
             )
-            for birth, since, events in found
+            for series, since, events in found
         ]
     )
 
 
-def _gone_on(birth: Birth, before: float, older: LastSamples, counter: int) -> float:
+def _events_of_returned(series: NewSeries, before: float, older: LastSamples, counter: int) -> float:
     """Events of a series that returns, *before* in an *older* stretch of time."""
-    if birth.value >= before:
-        return birth.value - before
-    befores, values, gap_s = (np.array([each]) for each in (before, birth.value, birth.at - float(older.time[counter])))
+    if series.value >= before:
+        return series.value - before
+    befores, values, gap_s = (
+        np.array([each]) for each in (before, series.value, series.at - float(older.time[counter]))
+    )
     pace = pace_of_fall(
         long=np.array([steadiest(older.newest_paces(counter))]),
         steps=last_steps([older.last_steps(counter)]),
@@ -313,15 +320,15 @@ def _gone_on(birth: Birth, before: float, older: LastSamples, counter: int) -> f
         value=values,
         gap_s=gap_s,
     )
-    verdict = judge_scrape(before=befores, value=values, gap_s=gap_s, pace=pace)
-    return birth.value if verdict.reset[0] else 0.0
+    judgement = judge_scrape(before=befores, value=values, gap_s=gap_s, pace=pace)
+    return series.value if judgement.reset[0] else 0.0
 
 
-def _first_scrape_until(around: Surroundings, target: int) -> float:
+def _first_scrape_until(context: SampleContext, target: int) -> float:
     """Up to when the samples of a target are its first: before any of its counters was seen for the second time."""
-    steps, cursor = around.steps, around.cursor
-    mine, times = around.of_target(target)
-    counters = around.counters(target)
+    steps, cursor = context.steps, context.cursor
+    mine, times = context.of_target(target)
+    counters = context.counters(target)
     if (cursor.time[counters] > cursor.anchor[counters]).any():
         return -np.inf
     seen = float(cursor.target[target])
@@ -333,7 +340,7 @@ def _first_scrape_until(around: Surroundings, target: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Scrape:
-    """The scrape in which a series was born: *gap_s* after the one before, on a target that counts at *pace*.
+    """The scrape in which a series was first_samples: *gap_s* after the one before, on a target that counts at *pace*.
 
     *pace* is None if it is not known. *idle*: nothing else of the target grew. *renamed*: nothing of the target goes
     on after a hole, so that its series may have been relabelled in it.
@@ -364,28 +371,28 @@ class _Scrape:
         """Whether a first *value* can have been counted since the scrape before, or since the process *restarted*."""
         if restarted and self.pace is not None and is_growth_plausible(value, gap_s=self.gap_s, pace=self.pace):
             return True
-        return not self.renamed and is_birth_plausible(value, gap_s=self.gap_s, pace=self.pace, idle=self.idle)
+        return not self.renamed and is_first_value_plausible(value, gap_s=self.gap_s, pace=self.pace, idle=self.idle)
 
 
-def _scrape(around: Surroundings, target: int, at: float) -> _Scrape:
-    """The scrape of a target in which a series was born."""
-    steps = around.steps
-    mine, times = around.of_target(target)
+def _scrape(context: SampleContext, target: int, at: float) -> _Scrape:
+    """The scrape of a target in which a series was first_samples."""
+    steps = context.steps
+    mine, times = context.of_target(target)
     first, last = np.searchsorted(times, [at - _SAME_SCRAPE_S, at + _SAME_SCRAPE_S + 1e-6])
     beside = mine[first:last]
-    beside = beside[~steps.born[beside]]
+    beside = beside[~steps.is_first[beside]]
     grown = None
     if len(beside):
         since = float(np.median(steps.since[beside]))
         grown = float(np.maximum(steps.samples.value[beside] - steps.before[beside], 0.0).sum())
     else:
         earlier = int(np.searchsorted(times, at))
-        since = float(times[earlier - 1]) if earlier else float(around.cursor.target[target])
+        since = float(times[earlier - 1]) if earlier else float(context.cursor.target[target])
     return _Scrape.of(
         gap_s=at - since,
         grown=grown,
-        followed_pace=around.followed_pace(target, at),
-        target_pace=around.target_pace(target, at),
+        followed_pace=context.followed_pace(target, at),
+        target_pace=context.target_pace(target, at),
     )
 
 
@@ -403,26 +410,26 @@ def _members(registry: Registry) -> Callable[[int], Ints]:
 
 
 def _target_pace(older: LastSamples, counters: Ints) -> float | None:
-    """Events per second of all *counters* of a target when it was last seen, as `Surroundings.target_pace`."""
+    """Events per second of all *counters* of a target when it was last seen, as `SampleContext.target_pace`."""
     paces = np.array([fastest(older.newest_paces(counter)) for counter in counters.tolist()])
     return None if np.isnan(paces).all() else float(np.nansum(paces))
 
 
 class _Rows:
-    """What surrounds heads: the samples of all events by row."""
+    """What surrounds sightings: the samples of all events by row."""
 
-    def __init__(self, around: Surroundings) -> None:
-        samples, arrays = around.steps.samples, around.arrays
-        self._around = around
+    def __init__(self, context: SampleContext) -> None:
+        samples, arrays = context.steps.samples, context.arrays
+        self._context = context
         totals = np.flatnonzero(arrays.total[samples.counter] > 0)
         self._of_row = _groups(arrays.row[samples.counter[totals]], totals)
         self._newest = float(samples.time.max())
 
-    def head(self, target: int, values: tuple[tuple[int, float], ...]) -> FirstSighting:
-        """The head of a target with the evidence in the LOOKBACK_S after it."""
-        samples, arrays = self._around.steps.samples, self._around.arrays
+    def sighting(self, target: int, values: tuple[tuple[int, float], ...]) -> FirstSighting:
+        """The sighting of a target with the evidence in the LOOKBACK_S after it."""
+        samples, arrays = self._context.steps.samples, self._context.arrays
         row = int(arrays.target_row[target])
-        mine = np.sort(self._around.of_target(target)[0])
+        mine = np.sort(self._context.of_target(target)[0])
         at = float(samples.time[mine].min())
         near = mine[samples.time[mine] <= at + LOOKBACK_S]
         counters, first = np.unique(samples.counter[near], return_index=True)
@@ -437,22 +444,22 @@ class _Rows:
             for of_kind in (weights, bad)
         )
         of_row = self._of_row.get(row, np.empty(0, dtype=np.int64))
-        apart_s = samples.time[near] - self._around.steps.since[near]
-        apart_s = apart_s[~np.isnan(apart_s) & (self._around.steps.since[near] >= at)]
+        apart_s = samples.time[near] - self._context.steps.since[near]
+        apart_s = apart_s[~np.isnan(apart_s) & (self._context.steps.since[near] >= at)]
         scrape_s = float(np.median(apart_s)) if len(apart_s) else SCRAPE_S
         earlier = of_row[samples.time[of_row] < at]
         return FirstSighting(
             row=row,
-            sighted=self._around.cursor.sighting(row).extended(samples.time[earlier], samples.steady[earlier]),
+            row_before=self._context.cursor.row_last_seen(row).extended(samples.time[earlier], samples.steady[earlier]),
             target=target,
             at=at,
             values=values,
-            evidence=FirstScrape(
+            first_scrape=FirstScrape(
                 value=activity,
                 followed_by=float(grown @ weights),
                 followed_for_s=float(samples.time[near].max()) - at,
-                followed_pace=self._around.followed_pace(target, at),
-                served_s=self._around.starts.served_s(int(arrays.keys[counters[0], 1]), at),
+                followed_pace=self._context.followed_pace(target, at),
+                served_s=self._context.starts.served_s(int(arrays.keys[counters[0], 1]), at),
                 hindsight_s=min(self._newest - at, LOOKBACK_S),
                 scrape_s=scrape_s,
                 row_events=self._pace(of_row, at) * scrape_s,
@@ -463,7 +470,7 @@ class _Rows:
 
     def _pace(self, of_row: Ints, at: float) -> float:
         """Events per second of a row in the LOOKBACK_S from *at* on."""
-        steps = self._around.steps
+        steps = self._context.steps
         # Samples before *at* have been counted already where slots are counted one by one, and not in history.
         near = of_row[(steps.samples.time[of_row] >= at) & (steps.samples.time[of_row] <= at + LOOKBACK_S)]
         near = near[~np.isnan(steps.raw[near]) & ~np.isnan(steps.before[near])]
@@ -472,7 +479,7 @@ class _Rows:
         # Later falls may not have been judged yet.
         grown = np.maximum(steps.samples.value[near] - steps.raw[near], 0.0)
         span_s = float(steps.samples.time[near].max() - steps.since[near].min())
-        weights = self._around.arrays.total[steps.samples.counter[near]]
+        weights = self._context.arrays.total[steps.samples.counter[near]]
         return float(np.nansum(grown * weights)) / max(span_s, SCRAPE_S)
 
 

@@ -1,9 +1,9 @@
-"""What a step of a series is worth: the rules that weigh evidence, each in one place (ADR-0032).
+"""How many events a step of a series counts: the rules that weigh evidence, each in one place (ADR-0032).
 
 A counter only grows, until its process restarts. What Prometheus shows is less tidy: a proxy switches between two
 replicas, an exporter corrects a value, a label set expires and returns, several processes share one target. Every
 rule asks whether its reading is plausible: could the service have counted so much since the last sample? Where the
-evidence is ambiguous, the verdict is the one of Prometheus's `increase()`: a fall counts the new value, the first
+evidence is ambiguous, the judgement is the one of Prometheus's `increase()`: a fall counts the new value, the first
 value of a new series counts nothing.
 """
 
@@ -18,7 +18,7 @@ SLACK_EVENTS = 10.0
 RESET_PACES = 10.0
 """A restarted process may count this many times faster than before: clients reconnect and retry. A dip is read at a
 value that takes hours or months to count, so the bound may be generous."""
-BIRTH_PACES = 3.0
+FIRST_VALUE_PACES = 3.0
 """New errors may come this many times faster than requests did: clients retry. More would be further from the truth
 than `increase()`, which counts nothing, if the series proves old."""
 IDLE_EVENTS = 100.0
@@ -55,7 +55,7 @@ class LastSteps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScrapeVerdict:
+class ScrapeJudgement:
     """Verdicts on the counters of one scrape of a target, shape (counters,).
 
     *reset*: counts from zero, *dip*: counts nothing. *whole*: the process behind the whole target restarted. *alone*:
@@ -102,7 +102,7 @@ def judge_scrape(
     pace: Floats,
     followed_pace: float | None = None,
     restarted: bool = False,
-) -> ScrapeVerdict:
+) -> ScrapeJudgement:
     """Judge one scrape of a target of which at least one counter fell; shapes (counters,).
 
     *pace* is events per second of each counter before the scrape, NaN if unknown; *followed_pace* is that of the
@@ -132,7 +132,7 @@ def judge_scrape(
         # Most of what the target had counted is gone.
         and (restarted or before[reset].sum() >= before[fell | others].sum() / 2)
     )
-    return ScrapeVerdict(reset=reset | (others & ~silent) if whole else reset, dip=dip, whole=whole, alone=alone)
+    return ScrapeJudgement(reset=reset | (others & ~silent) if whole else reset, dip=dip, whole=whole, alone=alone)
 
 
 def judge_fall(
@@ -144,7 +144,7 @@ def judge_fall(
     followed_pace: float | None,
     target_pace: float | None,
     restarted: bool = False,
-) -> ScrapeVerdict:
+) -> ScrapeJudgement:
     """Judge one scrape of a target of which a counter fell, as `judge_scrape`; *target_pace* is that before it."""
     if not followed_pace and target_pace == 0 and not restarted:
         return judge_idle_scrape(before=before, value=value)
@@ -153,7 +153,7 @@ def judge_fall(
     )
 
 
-def judge_idle_scrape(*, before: Floats, value: Floats) -> ScrapeVerdict:
+def judge_idle_scrape(*, before: Floats, value: Floats) -> ScrapeJudgement:
     """Judge one scrape of a target that did not count at all in the look-back before it nor, as far as known, after it.
 
     No pace shows what it can have counted: a batch job behind a Pushgateway writes the counts of each run at once. As
@@ -161,13 +161,13 @@ def judge_idle_scrape(*, before: Floats, value: Floats) -> ScrapeVerdict:
     """
     fell = value < before
     dip = fell & is_near(before, value)
-    return ScrapeVerdict(reset=fell & ~dip, dip=dip, whole=False, alone=False)
+    return ScrapeJudgement(reset=fell & ~dip, dip=dip, whole=False, alone=False)
 
 
-def judge_other_server(*, before: Floats, value: Floats) -> ScrapeVerdict:
+def judge_other_server(*, before: Floats, value: Floats) -> ScrapeJudgement:
     """Judge one scrape that another server answers: nothing in it was counted since the last one."""
     dip = value < before
-    return ScrapeVerdict(reset=np.zeros(len(value), dtype=bool), dip=dip, whole=False, alone=False)
+    return ScrapeJudgement(reset=np.zeros(len(value), dtype=bool), dip=dip, whole=False, alone=False)
 
 
 def is_near(before: Floats, value: Floats) -> Bools:
@@ -247,11 +247,11 @@ def is_growth_plausible(growth: float, *, gap_s: float, pace: float) -> bool:
     return growth <= RESET_PACES * pace * gap_s + SLACK_EVENTS
 
 
-def is_birth_plausible(value: float, *, gap_s: float, pace: float | None, idle: bool = False) -> bool:
+def is_first_value_plausible(value: float, *, gap_s: float, pace: float | None, idle: bool = False) -> bool:
     """Whether the first value of a series on a known target can have been counted since the target's last scrape.
 
     *pace* is that of all of the target's series, None if it is not known; *idle*: no other series of it grew.
     """
     if pace is None:
         return value <= UNKNOWN_EVENTS
-    return value <= BIRTH_PACES * pace * gap_s + (IDLE_EVENTS if idle else SLACK_EVENTS)
+    return value <= FIRST_VALUE_PACES * pace * gap_s + (IDLE_EVENTS if idle else SLACK_EVENTS)
