@@ -4,9 +4,11 @@ Go and Python write ``0.3`` and ``1e-05``, Java ``1.0E-5``, JavaScript ``1e-7``;
 ``1`` that Prometheus 2 stores.
 """
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
 
-from app.slo import Matcher, MatchOp
+from app.promql.metric_names import BUCKET
+from app.slo import Matcher, MatchOp, Selector
 
 # Outside these bounds some clients write scientific notation.
 _SMALLEST_PLAIN = Decimal("0.001")
@@ -38,6 +40,37 @@ def bucket_spellings(bound: Decimal) -> tuple[str, ...]:
     return tuple(dict.fromkeys(spellings))
 
 
+def bound_of(selector: Selector) -> Decimal | None:
+    r"""The upper bound of the one bucket that a selector picks; None where it picks none, or several.
+
+    >>> bound_of(Selector((Matcher("le", MatchOp.REGEX, r"1|1\.0"),)))
+    Decimal('1')
+    """
+    matchers = [matcher for matcher in selector.matchers if matcher.label == BUCKET]
+    if len(matchers) != 1 or matchers[0].op not in {MatchOp.EQUAL, MatchOp.REGEX}:
+        return None
+    try:
+        bounds = [Decimal(text) for text in _spelled(matchers[0])]
+    except InvalidOperation:
+        return None
+    return bounds[0] if all(one == other for one, other in pairwise(bounds)) and not bounds[0].is_nan() else None
+
+
+def any_spelling(selector: Selector) -> Selector:
+    """The selector with every spelling of the bound of its bucket; itself where it picks no single bucket."""
+    bound = bound_of(selector)
+    if bound is None or bound <= 0 or bound.is_infinite():
+        return selector
+    rest = tuple(matcher for matcher in selector.matchers if matcher.label != BUCKET)
+    written = next(matcher for matcher in selector.matchers if matcher.label == BUCKET)
+    usual = bucket_spellings(bound)
+    unusual = [text for text in _spelled(written) if text not in usual]
+    if not unusual:
+        return Selector((*rest, le_matcher(bound)))
+    texts = dict.fromkeys([*usual, *unusual])
+    return Selector((*rest, Matcher(BUCKET, MatchOp.REGEX, "|".join(map(_escape, texts)))))
+
+
 def _scientific(bound: Decimal) -> list[str]:
     exponent = bound.adjusted()
     short = f"{bound.scaleb(-exponent).normalize():f}"
@@ -45,6 +78,13 @@ def _scientific(bound: Decimal) -> list[str]:
     sign = "-" if exponent < 0 else "+"
     padded = f"{sign}{abs(exponent):02d}"
     return [f"{short}e{padded}", f"{short}E{padded}", f"{short}e{sign}{abs(exponent)}", f"{long}E{exponent}"]
+
+
+def _spelled(matcher: Matcher) -> list[str]:
+    """The texts that a matcher on a bound is an alternation of."""
+    if matcher.op is MatchOp.EQUAL:
+        return [matcher.value]
+    return matcher.value.removeprefix("(").removesuffix(")").replace("\\", "").split("|")
 
 
 def _escape(spelling: str) -> str:

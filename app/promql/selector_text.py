@@ -25,7 +25,7 @@ _WORDS_OF_PROMQL = re.compile(
 )
 # PromQL has Go's escapes: \uXXXX up to here, \UXXXXXXXX above.
 _ESCAPES_OF_FOUR_DIGITS_END = 0xFFFF
-_LONGEST = 8192
+LONGEST = 8192
 """The parser recurses over nested expressions; a text this short cannot exhaust a thread's stack."""
 
 
@@ -44,17 +44,36 @@ def parse_selector(text: str) -> Selector:
     Raises:
         SelectorError: the text is not a bare instant vector selector, or a regular expression in it is not RE2.
     """
-    if len(text) > _LONGEST:
-        raise SelectorError(f"the selector has more than {_LONGEST} characters", "write shorter matchers")
+    if len(text) > LONGEST:
+        raise SelectorError(f"the selector has more than {LONGEST} characters", "write shorter matchers")
     try:
         expr = promql.parse(text)
     except ValueError as error:
         raise SelectorError(
-            f"this is not PromQL: {_one_line(error)}", 'write a selector such as m{label="x"}'
+            f"this is not PromQL: {one_line(error)}", 'write a selector such as m{label="x"}'
         ) from error
     if not isinstance(expr, promql.VectorSelector):
         raise SelectorError(_why_not_bare(expr), _write_instead(expr))
-    return _bare(expr)
+    return bare(expr)
+
+
+def bare(expr: promql.VectorSelector) -> Selector:
+    """The selector of a parsed one.
+
+    Raises:
+        SelectorError: it has an offset, an @, an `or`, or a regular expression that is not RE2.
+    """
+    if expr.offset is not None or expr.at is not None:
+        raise SelectorError("a selector carries no time: offset and @ are not allowed", f"write {_without_time(expr)}")
+    if expr.matchers.or_matchers:
+        raise SelectorError(
+            "`or` between matchers is understood by VictoriaMetrics only", 'write a regex: {code=~"a|b"}'
+        )
+    selector = _selector(expr)
+    for matcher in selector.matchers:
+        if matcher.op in _REGEX_OPS:
+            _check_regex(matcher)
+    return selector
 
 
 def render(selector: Selector) -> str:
@@ -88,20 +107,6 @@ def quote(value: str) -> str:
     return '"' + "".join(map(_escape, value)) + '"'
 
 
-def _bare(expr: promql.VectorSelector) -> Selector:
-    if expr.offset is not None or expr.at is not None:
-        raise SelectorError("a selector carries no time: offset and @ are not allowed", f"write {_without_time(expr)}")
-    if expr.matchers.or_matchers:
-        raise SelectorError(
-            "`or` between matchers is understood by VictoriaMetrics only", 'write a regex: {code=~"a|b"}'
-        )
-    selector = _selector(expr)
-    for matcher in selector.matchers:
-        if matcher.op in _REGEX_OPS:
-            _check_regex(matcher)
-    return selector
-
-
 def _selector(expr: promql.VectorSelector) -> Selector:
     matchers = [Matcher(found.name, _op(found.op), found.value) for found in expr.matchers.matchers]
     if expr.name is not None:
@@ -120,7 +125,7 @@ def _check_regex(matcher: Matcher) -> None:
         re2.compile(matcher.value, options)
     except re2.error as error:
         raise SelectorError(
-            f"the regular expression of {matcher.label} is not RE2: {_one_line(error)}",
+            f"the regular expression of {matcher.label} is not RE2: {one_line(error)}",
             "see https://github.com/google/re2/wiki/Syntax",
         ) from error
 
@@ -172,5 +177,6 @@ def _escape(char: str) -> str:
     return f"\\u{ord(char):04x}" if ord(char) <= _ESCAPES_OF_FOUR_DIGITS_END else f"\\U{ord(char):08x}"
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What an error says, without line breaks."""
     return " ".join(str(error).split())

@@ -1,11 +1,28 @@
 """The kinds of SLIs, one module each: what its key is, what it asks for, what its series count for, what it is called.
 
 Core: no IO. May import `app.slo`, whose `Sli` each kind implements, and `app.promql`. Start at `weighted_sum.py`.
-A further kind is a module here and a model of its document in `app.documents.native`.
+`from_promql.py` makes SLIs of PromQL expressions. A further kind is a module here and a model of its document in
+`app.documents.native`.
 """
 
 from app.sli.bad_ratio import BadRatio
+from app.sli.errors import NotExpressibleError, QueryFaultError
+from app.sli.from_promql import Reduced, reduce_error_ratio, reduce_events, sli_of, sli_of_error_ratio
 from app.sli.good_ratio import GoodRatio
 from app.sli.histogram_threshold import HistogramThreshold, picks_bucket
+from app.sli.reduction import Notice
 
-__all__ = ["BadRatio", "GoodRatio", "HistogramThreshold", "picks_bucket"]
+__all__ = [
+    "BadRatio",
+    "GoodRatio",
+    "HistogramThreshold",
+    "NotExpressibleError",
+    "Notice",
+    "QueryFaultError",
+    "Reduced",
+    "picks_bucket",
+    "reduce_error_ratio",
+    "reduce_events",
+    "sli_of",
+    "sli_of_error_ratio",
+]

@@ -1,0 +1,77 @@
+"""PromQL expressions from text, also those whose ranges are placeholders of the tool that they were written for."""
+
+import re
+from datetime import timedelta
+from typing import Final
+
+import promql_parser as promql
+
+from app.promql.selector_text import LONGEST, one_line
+
+PLACEHOLDER: Final = timedelta(days=91, hours=7, minutes=13, seconds=17)
+"""The range that stands for a placeholder in a parsed expression: one that nobody writes."""
+_PLACEHOLDER_TEXT = "91d7h13m17s"
+# Strings and comments are skipped: a regular expression has brackets, too.
+_TOKEN = re.compile(
+    r"""(?P<skip>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*)|\[(?P<range>[^\[\]]*)\]|(?P<template>\{\{)""",
+    re.DOTALL,
+)
+_RANGE = re.compile(r"\s*(?P<window>[^:]*?)\s*(?P<rest>:.*)?", re.DOTALL)
+# Sloth: {{.window}}; Grafana: $__rate_interval, ${__range}; slo-generator: window; others: %window%, <window>.
+_WINDOW = re.compile(
+    r"(?:\{\{-?\s*\.?|\$\{?(?:__)?|%|<|\{)?\s*"
+    r"(?:w|window|slo_?window|time_?window|range|interval|rate_interval|duration)"
+    r"\s*(?:-?\}\}|\}|%|>)?",
+    re.IGNORECASE,
+)
+
+
+class ExpressionError(ValueError):
+    """A text that is not PromQL: *problem* says what is wrong, *remedy* what to write instead."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(f"{problem}; {remedy}")
+        self.problem = problem
+        self.remedy = remedy
+
+
+def parse_expression(text: str) -> promql.Expr:
+    """Parse an expression; every placeholder of a window in it becomes the range `PLACEHOLDER`.
+
+    Raises:
+        ExpressionError: the text is too long, is a template, or is not PromQL.
+    """
+    if len(text) > LONGEST:
+        raise ExpressionError(f"the expression has more than {LONGEST} characters", "write shorter matchers")
+    plain, is_template = _without_placeholders(text)
+    if is_template:
+        raise ExpressionError(
+            "the expression is a template: only the window may be a placeholder",
+            "render the template first, such as by helm template",
+        )
+    try:
+        return promql.parse(plain)
+    except ValueError as error:
+        problem = f"this is not PromQL: {one_line(error)}"
+        raise ExpressionError(problem, "try the expression in Prometheus with 5m as the window") from error
+
+
+def has_placeholder(text: str) -> bool:
+    """Whether a range of the expression is a placeholder."""
+    return _without_placeholders(text)[0] != text
+
+
+def _without_placeholders(text: str) -> tuple[str, bool]:
+    """The text with a duration in place of each placeholder, and whether it holds other templates."""
+    templates = 0
+
+    def replaced(token: re.Match[str]) -> str:
+        nonlocal templates
+        templates += token["template"] is not None
+        found = None if token["range"] is None else _RANGE.fullmatch(token["range"])
+        if found is None or not _WINDOW.fullmatch(found["window"]):
+            return token[0]
+        return f"[{_PLACEHOLDER_TEXT}{found['rest'] or ''}]"
+
+    plain = _TOKEN.sub(replaced, text)
+    return plain, templates > 0

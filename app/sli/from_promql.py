@@ -1,0 +1,179 @@
+"""From PromQL, as documents of any tool have it, to an SLI that counts events.
+
+`sli_of` takes the queries of all and of good or bad events, `sli_of_error_ratio` one expression of the error ratio.
+Start at `reduction.py` for what is understood.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from app.promql.buckets import bound_of
+from app.promql.expressions import ExpressionError, parse_expression
+from app.promql.metric_names import name_of
+from app.sli.bad_ratio import BadRatio
+from app.sli.errors import NotExpressibleError, QueryFaultError
+from app.sli.flows import Coefficients, Flow, Grouping, Unit, added, includes, never_negative, scaled
+from app.sli.good_ratio import GoodRatio
+from app.sli.histogram_threshold import HistogramThreshold, picks_bucket
+from app.sli.reduction import Notice, Quotient, Reduction, Value, mixed_units, regrouped
+from app.slo import Events, Selector, Sli, Weights, format_duration
+
+_MOST_COUNTED = 1.0 + 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduced:
+    """The SLI that queries come to, and what is counted otherwise than they say."""
+
+    sli: Sli
+    notices: tuple[Notice, ...] = ()
+
+
+def sli_of(*, total: str, bad: str | None = None, good: str | None = None, by: tuple[str, ...] = ()) -> Sli:
+    """The SLI of all events and of the bad or the good ones among them; exactly one of *bad* and *good* is given.
+
+    Raises:
+        NotExpressibleError: a query is not a sum of counters.
+    """
+    return reduce_events(total=total, bad=bad, good=good, by=by).sli
+
+
+def sli_of_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Sli:
+    """The SLI of an expression for the share of bad events, such as ``sum(rate(bad[w])) / sum(rate(total[w]))``.
+
+    Raises:
+        NotExpressibleError: the expression is not a ratio of sums of counters.
+    """
+    return reduce_error_ratio(expression, by=by).sli
+
+
+def reduce_events(*, total: str, bad: str | None = None, good: str | None = None, by: tuple[str, ...] = ()) -> Reduced:
+    """As `sli_of`, with what is counted otherwise than it is written."""
+    part, events = (good, Events.GOOD) if bad is None else (bad, Events.BAD)
+    if part is None or None not in {bad, good}:
+        raise ValueError("exactly one of bad and good must be given")
+    reduction = Reduction()
+    of_total = _flow(total, Events.TOTAL, reduction)
+    of_part = _flow(part, events, reduction)
+    _refuse_floored_total(of_total, of_part, events)
+    if not of_part.is_zero and of_part.unit is not of_total.unit and Unit.SO_FAR not in {of_part.unit, of_total.unit}:
+        raise mixed_units(of_total.unit, of_part.unit)
+    of_bad = of_part.coefficients
+    if events is Events.GOOD:
+        of_bad = added(of_total.coefficients, scaled(of_bad, -1.0))
+    return _reduced(of_total.coefficients, of_bad, _groups((of_total, of_part), by), reduction)
+
+
+def reduce_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced:
+    """As `sli_of_error_ratio`, with what is counted otherwise than it is written."""
+    reduction = Reduction()
+    ratio = _value(expression, reduction)
+    if not isinstance(ratio, Quotient):
+        raise NotExpressibleError(
+            "is no ratio of events", "write the bad events over all events: sum(bad) / sum(total)"
+        )
+    return _reduced(ratio.below, ratio.above, _groups((ratio.flow,), by), reduction)
+
+
+def _value(text: str, reduction: Reduction) -> Value:
+    try:
+        return reduction.value(parse_expression(text))
+    except ExpressionError as error:
+        raise QueryFaultError(error.problem, error.remedy) from error
+
+
+def _flow(text: str, events: Events, reduction: Reduction) -> Flow:
+    try:
+        return reduction.flow(parse_expression(text), str(events))
+    except ExpressionError as error:
+        raise QueryFaultError(error.problem, error.remedy, field=str(events)) from error
+    except NotExpressibleError as error:
+        error.field = str(events)
+        raise
+
+
+def _refuse_floored_total(total: Flow, part: Flow, events: Events) -> None:
+    """Counting takes negative bad events of a window for none, and does nothing like it to total and good ones."""
+    for flow, field in ((total, Events.TOTAL), (part, events)):
+        if flow.floored and field is not Events.BAD:
+            reason = f"{field} is a difference that may be negative, which clamp_min() takes for 0"
+            raise NotExpressibleError(reason, "remove clamp_min()", field=str(field))
+
+
+def _groups(flows: tuple[Flow, ...], by: tuple[str, ...]) -> tuple[str, ...]:
+    """The labels of the groups: those that are asked for, or those that the sums have."""
+    written = [flow.grouping for flow in flows if not flow.is_zero and not flow.grouping.without]
+    for one, other in pairwise(written):
+        if not one.same_as(other):
+            raise NotExpressibleError(
+                f"total and its part are summed by different labels: {one} and {other}", "write the same `by` in both"
+            )
+    labels = by or next((grouping.labels for grouping in written), ())
+    for flow in flows:
+        # A plain sum says nothing about groups that a document asks for.
+        if flow.grouping.labels or flow.grouping.without or not by:
+            regrouped(flow, Grouping(labels))
+    return labels
+
+
+def _reduced(total: Coefficients, bad: Coefficients, by: tuple[str, ...], reduction: Reduction) -> Reduced:
+    _check_ranges(reduction)
+    _check_events(total, bad)
+    largest = max(abs(value) for value in total.values())
+    total, bad = scaled(total, 1.0 / largest), scaled(bad, 1.0 / largest)
+    weights = {
+        selector: Weights(total=total.get(selector, 0.0), bad=bad.get(selector, 0.0)) for selector in {**total, **bad}
+    }
+    return Reduced(sli=_kind(weights, by), notices=tuple(reduction.notices.values()))
+
+
+def _check_ranges(reduction: Reduction) -> None:
+    increases = sorted({over for unit, over in reduction.ranges if unit is Unit.PER_WINDOW})
+    if len(increases) > 1:
+        ranges = " and ".join(f"[{format_duration(over)}]" for over in increases)
+        raise QueryFaultError(f"compares increases over different ranges: {ranges}", "write one range", "mixed_ranges")
+
+
+def _check_events(total: Coefficients, bad: Coefficients) -> None:
+    if not any(value > 0 for value in total.values()):
+        raise QueryFaultError("total never counts an event", "write a sum of counters", "no_total", Events.TOTAL)
+    for selector, times in bad.items():
+        counted = max((value for whole, value in total.items() if includes(whole, selector)), default=times)
+        if times > counted * _MOST_COUNTED and counted > 0:
+            raise QueryFaultError(
+                f"counts each bad event {times / counted:.10g} times: an error ratio is from 0 to 1, not in percent",
+                "remove the factor",
+                "more_than_all",
+            )
+    if bad and all(times > 0 and _is_threshold(selector) for selector, times in bad.items()):
+        raise QueryFaultError(
+            "counts the fast events as bad: a bucket holds those that were at most as slow as its bound",
+            "write the count minus the bucket, or good: instead of bad:",
+            "bucket_as_bad",
+        )
+    if bad and never_negative(scaled(bad, -1.0)):
+        raise QueryFaultError(
+            "never counts a bad event: what is taken away is never less than what it is taken from",
+            "swap what is on both sides of the minus",
+            "never_bad",
+        )
+
+
+def _is_threshold(selector: Selector) -> bool:
+    """Whether it selects one bucket of a histogram that does not hold all events."""
+    name, bound = name_of(selector), bound_of(selector)
+    return name is not None and name.endswith("_bucket") and bound is not None and bound.is_finite()
+
+
+def _kind(weights: dict[Selector, Weights], by: tuple[str, ...]) -> Sli:
+    of = {(one.total, one.bad): selector for selector, one in weights.items()}
+    if len(weights) == len(of) == 2:  # noqa: PLR2004  total and part
+        if of.keys() == {(1.0, 0.0), (0.0, 1.0)}:
+            return BadRatio(total=of[1.0, 0.0], bad=of[0.0, 1.0], by=by)
+        if of.keys() == {(1.0, 1.0), (0.0, -1.0)}:
+            total, good = of[1.0, 1.0], of[0.0, -1.0]
+            kind = HistogramThreshold if picks_bucket(good, total) else GoodRatio
+            return kind(total=total, good=good, by=by)
+    raise NotExpressibleError(
+        "does not count all events and a part of them by one counter each", "write one counter each"
+    )
