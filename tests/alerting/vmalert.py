@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from tests.support.openmetrics import make_visible
 from tests.support.servers import Server, vmalert_binary
 
 
@@ -35,8 +36,7 @@ def replay(
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-4000:]
-    with httpx.Client(base_url=victoria_metrics.url, timeout=60, trust_env=False) as client:
-        client.get("/internal/force_flush").raise_for_status()
+    make_visible(victoria_metrics)
 
 
 def alerts(victoria_metrics: Server) -> list[tuple[dict[str, str], list[float]]]:

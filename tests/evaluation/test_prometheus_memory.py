@@ -19,8 +19,8 @@ from tests.support.trace_kinds import Scene, generate
 from tests.support.traces import Samples, Trace, Traces
 
 HOUR = 3600
-# Not from the future, nor from before the retention of VictoriaMetrics; windows begin off the hour.
-END = int(np.datetime64("now").astype(np.int64)) // HOUR * HOUR - 5 * HOUR + 1200
+END = 1_700_011_200
+"""20 past one at night: windows begin off the hour, and a day ends while samples are late."""
 START = END - 30 * HOUR
 LIVED = END - 3 * HOUR
 WIPED = LIVED + 40 * 60

@@ -12,6 +12,7 @@ import pytest
 from app.prometheus import BadQueryError, ExecutionError, RuntimeInfo, ServerBuild, TimedOutError, UnreachableError
 from tests.prometheus.samples import COUNT, END, START, STEP, Recorder, a_client, openmetrics
 from tests.support.fault_proxy import FaultProxy
+from tests.support.openmetrics import make_visible
 from tests.support.process import Server, free_port
 from tests.support.servers import prometheus, prometheus_binary, victoria_metrics
 
@@ -154,9 +155,9 @@ def victoria(tmp_path: Path) -> Iterator[Server]:
     """A VictoriaMetrics that holds the same samples."""
     samples = [line.rpartition(" ") for line in openmetrics().splitlines() if not line.startswith("#")]
     text = "\n".join(f"{sample} {int(float(at) * 1000)}" for sample, _, at in samples)
-    with victoria_metrics(tmp_path / "data", retention="10y") as server:
+    with victoria_metrics(tmp_path / "data") as server:
         httpx.post(f"{server.url}/api/v1/import/prometheus", content=text, trust_env=False).raise_for_status()
-        httpx.get(f"{server.url}/internal/force_flush", trust_env=False).raise_for_status()
+        make_visible(server)
         yield server
 
 

@@ -2,8 +2,10 @@
 
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -12,11 +14,14 @@ import numpy as np
 
 from tests.support.servers import Server, promtool_binary
 from tests.support.traces import Samples
+from tests.support.waiting import wait_until
 
 BLOCK_HOURS: Final = 162
 """The longest block to write; promtool reads its whole input once for each block, two hours long by default."""
 _BLOCK_MS: Final = BLOCK_HOURS * 3_600_000
 _WRITERS: Final = 4
+_MARKED_MS: Final = 1_000_000_000_000
+"""A time at which nobody asks for anything else."""
 
 
 def write(samples: Iterable[Samples], out: TextIO) -> None:
@@ -45,13 +50,43 @@ def create_blocks(samples: Iterable[Samples], data_dir: Path) -> None:
 
 def import_into(victoria_metrics: Server, samples: Iterable[Samples]) -> None:
     """Send *samples* to a running VictoriaMetrics and make them visible to queries."""
-    with httpx.Client(base_url=victoria_metrics.url, timeout=120, trust_env=False) as client:
+    with _client(victoria_metrics) as client:
         for one in samples:
             head = one.text + " "
             pairs = zip(one.values.tolist(), one.times_ms.tolist(), strict=True)
-            text = "".join([f"{head}{value} {at}\n" for value, at in pairs])
-            client.post("/api/v1/import/prometheus", content=text.encode()).raise_for_status()
-        client.get("/internal/force_flush").raise_for_status()
+            _import(client, "".join([f"{head}{value} {at}\n" for value, at in pairs]))
+    make_visible(victoria_metrics)
+
+
+def make_visible(victoria_metrics: Server) -> None:
+    """Wait until every query of a VictoriaMetrics finds all series that it has been sent.
+
+    Raises:
+        TimeoutError: it does not in `PATIENCE_S`.
+    """
+    # It remembers for up to 10 s which series a selector matches. `force_flush` makes it forget that, but only if it
+    # finds new series that the flush of each second has not written before. So series are added until a selector finds
+    # the newest one that has been asked before.
+    marker = f"sloburn_test_marker_{uuid.uuid4().hex}"
+    with _client(victoria_metrics) as client:
+        for number in range(2):
+            _import(client, f'{marker}{{number="{number}"}} 1 {_MARKED_MS}\n')
+            client.get("/internal/force_flush").raise_for_status()
+            wait_until(partial(_finds, client, marker, number + 1), "imported series are visible")
+
+
+def _client(victoria_metrics: Server) -> httpx.Client:
+    return httpx.Client(base_url=victoria_metrics.url, timeout=120, trust_env=False)
+
+
+def _import(client: httpx.Client, text: str) -> None:
+    client.post("/api/v1/import/prometheus", content=text.encode()).raise_for_status()
+
+
+def _finds(client: httpx.Client, metric: str, count: int) -> bool:
+    asked = {"query": f"{metric}[1m]", "time": str(_MARKED_MS / 1000)}
+    answer = client.get("/api/v1/query", params=asked).raise_for_status().json()
+    return len(answer["data"]["result"]) == count
 
 
 def _create_block(samples: Sequence[Samples], start_ms: int, data_dir: Path) -> None:

@@ -189,11 +189,13 @@ def victoria_metrics(
     *,
     scrape: Sequence[tuple[str, str]] = (),
     scrape_interval: str = "1s",
-    retention: str = "100d",
+    retention: str = "100y",
     flags: Sequence[str] = (),
     binary: str | None = None,
 ) -> Iterator[Server]:
-    """A single-node VictoriaMetrics over *data_dir*; data goes in by `/api/v1/import/prometheus` or by *scrape*.
+    """A single-node VictoriaMetrics over *data_dir*; data goes in by `openmetrics.import_into` or by *scrape*.
+
+    It takes samples of all times up to two days ahead, so that tests need not depend on the date.
 
     Raises:
         NotReadyError: no VictoriaMetrics is installed.
