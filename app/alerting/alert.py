@@ -67,8 +67,8 @@ class Alert:
         return self.state is AlertState.FIRING
 
     @property
-    def in_force(self) -> bool:
-        """Whether receivers are to be told, again and again, that it fires."""
+    def is_notified(self) -> bool:
+        """Whether receivers are notified, again and again, that it fires; of a muted alert they are not."""
         return self.firing and self.announced
 
 

@@ -220,12 +220,12 @@ def compose_condition(
     at: datetime,
     exhausted_at: datetime | None = None,
 ) -> Notification:
-    """The notice of a condition's alert that fires; *exhausted_at* is as in `Notification`.
+    """The notification of a condition's alert that fires; *exhausted_at* is as in `Notification`.
 
     Raises:
         ValueError: the alert does not fire.
     """
-    notice = firing_notification(
+    notification = firing_notification(
         alert,
         slo=slo,
         group=group,
@@ -234,9 +234,9 @@ def compose_condition(
         annotations=slo.alerting.annotations,
         tier=condition.name,
     )
-    notice = replace(notice, cause=condition.cause, condition=condition.says)
+    notification = replace(notification, cause=condition.cause, condition=condition.says)
     return (
-        notice
+        notification
         if condition.cause is Cause.NO_DATA
-        else replace(notice, budget_remaining=budget_remaining, exhausted_at=exhausted_at)
+        else replace(notification, budget_remaining=budget_remaining, exhausted_at=exhausted_at)
     )

@@ -7,20 +7,20 @@ RESERVED = frozenset({"alertname", "slo", "service", "severity"})
 _PREFIX = "slo_group_"
 
 
-def sent_labels(notice: Notification) -> dict[str, str]:
+def sent_labels(notification: Notification) -> dict[str, str]:
     """The labels of the alert; nothing in them changes during its life.
 
     Those of a group that have one of our names are sent as ``slo_group_`` and the name. Empty labels are left out, as
     Alertmanager does: to it they are the same as absent ones, and its fingerprint is without them.
     """
     own = {
-        "alertname": notice.alertname,
-        "slo": notice.slo,
-        "service": notice.service,
-        "severity": notice.severity.value,
+        "alertname": notification.alertname,
+        "slo": notification.slo,
+        "service": notification.service,
+        "severity": notification.severity.value,
     }
-    others = {name: value for name, value in notice.labels if name not in RESERVED}
-    for name, value in notice.group:
+    others = {name: value for name, value in notification.labels if name not in RESERVED}
+    for name, value in notification.group:
         if name in RESERVED:
             free = _PREFIX + name
             while free in others:

@@ -16,7 +16,7 @@ _UNKNOWN = RuleReading(long_burn_rate=_NAN, short_burn_rate=_NAN, long_coverage=
 
 
 class NotificationStatus(StrEnum):
-    """Whether a notice says that an alert fires or that it is over."""
+    """Whether a notification says that an alert fires or that it is over."""
 
     FIRING = "firing"
     RESOLVED = "resolved"
@@ -157,14 +157,14 @@ def compose(
     errors: IncidentErrors | None = None,
     exhausted_at: datetime | None = None,
 ) -> Notification:
-    """The notice of a firing alert, with the *errors* of its incident, by default as they were last known.
+    """The notification of a firing alert, with the *errors* of its incident, by default as they were last known.
 
-    A frozen one keeps the figures of its *last* notice, marked as stale.
+    A frozen one keeps the figures of its *last* notification, marked as stale.
 
     Raises:
         ValueError: the alert does not fire.
     """
-    notice = firing_notification(
+    notification = firing_notification(
         alert,
         slo=slo,
         group=group,
@@ -180,7 +180,7 @@ def compose(
     same_incident = last if last is not None and last.incident == alert.incident else None
     errors = errors or _errors_of(same_incident)
     return replace(
-        notice,
+        notification,
         long=format_duration(rule.long) if rule else "",
         short=format_duration(rule.short) if rule else "",
         factor=rule.factor if rule else _NAN,
@@ -198,9 +198,9 @@ def compose(
     )
 
 
-def resolve(notice: Notification, *, at: datetime, reason: str | None = None) -> Notification:
-    """The last notice of an alert, turned into that of its end at *at*."""
-    return replace(notice, status=NotificationStatus.RESOLVED, at=at, ends_at=at, stale=None, reason=reason)
+def resolve(notification: Notification, *, at: datetime, reason: str | None = None) -> Notification:
+    """The last notification of an alert, turned into that of its end at *at*."""
+    return replace(notification, status=NotificationStatus.RESOLVED, at=at, ends_at=at, stale=None, reason=reason)
 
 
 def notifications_for(
@@ -225,10 +225,12 @@ def notifications_for(
     return tuple(told)
 
 
-def _errors_of(notice: Notification | None) -> IncidentErrors:
-    if notice is None:
+def _errors_of(notification: Notification | None) -> IncidentErrors:
+    if notification is None:
         return IncidentErrors()
-    return IncidentErrors(first_bad_at=notice.first_bad_at, last_bad_at=notice.last_bad_at, spent=notice.spent)
+    return IncidentErrors(
+        first_bad_at=notification.first_bad_at, last_bad_at=notification.last_bad_at, spent=notification.spent
+    )
 
 
 def _tripped(alert: Alert, reading: Reading, rules: Sequence[BurnRateRule]) -> tuple[BurnRateRule | None, RuleReading]:

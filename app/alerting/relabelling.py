@@ -23,15 +23,15 @@ def relabel(
     """
     found: dict[str, Notification] = {}
     sent: list[Notification] = []
-    for key, notice in current.items():
+    for key, notification in current.items():
         before = last.get(key)
-        found[key] = notice
-        if before is None or before.incident != notice.incident:
+        found[key] = notification
+        if before is None or before.incident != notification.incident:
             continue
-        if sent_labels(before) == sent_labels(notice):
-            found[key] = replace(notice, relabelled_at=before.relabelled_at)
+        if sent_labels(before) == sent_labels(notification):
+            found[key] = replace(notification, relabelled_at=before.relabelled_at)
             continue
-        found[key] = replace(notice, relabelled_at=at)
+        found[key] = replace(notification, relabelled_at=at)
         # In this order: a receiver that knows the alert by its key alone must be left with one that fires.
         sent += (resolve(before, at=at, reason=RELABELLED), found[key])
     return found, tuple(sent)

@@ -28,13 +28,13 @@ class Route:
     labels: tuple[tuple[str, Patterns], ...] = ()
     goes_on: bool = False
 
-    def matches(self, notice: Notification) -> bool:
+    def matches(self, notification: Notification) -> bool:
         """Whether the alert is one of this route's; a label that it does not have is empty."""
-        if self.severities and notice.severity not in self.severities:
+        if self.severities and notification.severity not in self.severities:
             return False
-        if self.services and not _any(self.services, notice.service):
+        if self.services and not _any(self.services, notification.service):
             return False
-        own = sent_labels(notice)
+        own = sent_labels(notification)
         return all(_any(patterns, own.get(label, "")) for label, patterns in self.labels)
 
 
@@ -66,36 +66,36 @@ class Routing:
         routed = (name for route in self.routes for name in route.receivers)
         return frozenset((*self.always, *self.default, *routed, *self.unrouted, *self.fallbacks.values()))
 
-    def recipients(self, notice: Notification, notified: Notified) -> tuple[str, ...]:
+    def recipients(self, notification: Notification, notified: Notified) -> tuple[str, ...]:
         """The receivers of a notification that an evaluation has decided; *notified* is of the same alert.
 
         A resolved notification goes to those that were notified that the alert fires, even if routes have changed in
         between; to the routes' receivers only if nothing is known of any notification.
         """
-        if notice.status is NotificationStatus.RESOLVED:
-            return notified.firing or self.receivers(notice)
-        return self._not_resolved(notice, notified)
+        if notification.status is NotificationStatus.RESOLVED:
+            return notified.firing or self.receivers(notification)
+        return self._not_resolved(notification, notified)
 
-    def recipients_instead(self, notice: Notification, notified: Notified) -> tuple[str, ...]:
+    def recipients_instead(self, notification: Notification, notified: Notified) -> tuple[str, ...]:
         """The receivers of a notification that waited for a receiver which is no longer configured."""
-        if notice.status is NotificationStatus.RESOLVED:
+        if notification.status is NotificationStatus.RESOLVED:
             return notified.firing
-        return self._not_resolved(notice, notified)
+        return self._not_resolved(notification, notified)
 
     def is_fallback(self, receiver: str) -> bool:
         """Whether a receiver is notified of what was given up for another one."""
         return receiver in self.fallbacks.values()
 
-    def _not_resolved(self, notice: Notification, notified: Notified) -> tuple[str, ...]:
+    def _not_resolved(self, notification: Notification, notified: Notified) -> tuple[str, ...]:
         # A firing notification after the resolved one would never be resolved.
-        return tuple(name for name in self.receivers(notice) if name not in notified.resolved)
+        return tuple(name for name in self.receivers(notification) if name not in notified.resolved)
 
-    def receivers(self, notice: Notification) -> tuple[str, ...]:
+    def receivers(self, notification: Notification) -> tuple[str, ...]:
         """The receivers that the routes name for the alert, each once."""
         found: list[str] = [*self.always]
         matched = False
         for route in self.routes:
-            if route.matches(notice):
+            if route.matches(notification):
                 found += route.receivers
                 matched = True
                 if not route.goes_on:

@@ -65,7 +65,7 @@ def _documents(board: Board, active: Iterable[tuple[Snapshot, AlertView]], exter
         alert_document(
             snapshot,
             alert,
-            board.told_of(snapshot, alert),
+            board.notification_of(snapshot, alert),
             owner=board.owner_of(snapshot, alert),
             external_url=external_url,
         )

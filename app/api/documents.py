@@ -164,22 +164,22 @@ def _alert(alert: AlertView) -> AlertModel:
     }
 
 
-def _notification(notice: Notification) -> NotifiedModel:
-    said = annotations(notice)
+def _notification(notification: Notification) -> NotifiedModel:
+    said = annotations(notification)
     return {
-        "incident": notice.incident,
+        "incident": notification.incident,
         "summary": said["summary"],
         "description": said["description"],
-        "burn_rate_long": notice.burn_rate_long,
-        "burn_rate_short": notice.burn_rate_short,
-        "good": event_count(notice.good),
-        "bad": event_count(notice.bad),
-        "incident_spent": spent_by_incident(notice),
-        "budget_remaining": notice.budget_remaining,
-        "exhausted_at": utc(notice.exhausted_at),
-        "first_bad_at": utc(notice.first_bad_at),
-        "last_bad_at": utc(notice.last_bad_at),
-        "top_contributors": notice.top_contributors or None,
+        "burn_rate_long": notification.burn_rate_long,
+        "burn_rate_short": notification.burn_rate_short,
+        "good": event_count(notification.good),
+        "bad": event_count(notification.bad),
+        "incident_spent": spent_by_incident(notification),
+        "budget_remaining": notification.budget_remaining,
+        "exhausted_at": utc(notification.exhausted_at),
+        "first_bad_at": utc(notification.first_bad_at),
+        "last_bad_at": utc(notification.last_bad_at),
+        "top_contributors": notification.top_contributors or None,
         "runbook_url": said.get("runbook_url"),
         "dashboard": said.get("dashboard"),
     }

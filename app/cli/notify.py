@@ -137,22 +137,22 @@ async def _try(config: DeliveryConfig, settings: Settings, severity: Severity, *
     )
     opened = open_receivers(config, context, is_healthy=lambda: True)
     try:
-        notice = _notice(clock, severity)
-        told = (notice, resolve(notice, at=clock.now())) if ends else (notice,)
+        notification = _notification(clock, severity)
+        told = (notification, resolve(notification, at=clock.now())) if ends else (notification,)
         return [outcome async for outcome in _tell(opened.receivers[0], told, clock)]
     finally:
         await opened.aclose()
 
 
-async def _tell(receiver: Receiver, notices: Sequence[Notification], clock: Clock) -> AsyncIterator[Outcome]:
-    for notice in notices:
-        (outcome,) = await receiver.deliver([notice], at=clock.now())
+async def _tell(receiver: Receiver, notifications: Sequence[Notification], clock: Clock) -> AsyncIterator[Outcome]:
+    for notification in notifications:
+        (outcome,) = await receiver.deliver([notification], at=clock.now())
         yield outcome
         if not isinstance(outcome, Delivered):
             return
 
 
-def _notice(clock: Clock, severity: Severity) -> Notification:
+def _notification(clock: Clock, severity: Severity) -> Notification:
     at = clock.now()
     return Notification(
         status=NotificationStatus.FIRING,

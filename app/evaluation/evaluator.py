@@ -123,7 +123,7 @@ class Evaluator:
             stored = load_alerts(transaction)
             self._stepped = load_stepped(transaction)
         self._alerts = dict(stored.alerts)
-        self._in_force = dict(stored.notices)
+        self._notifications = dict(stored.notices)
 
     async def tick(self, at: datetime, *, judged: Callable[[], None] = lambda: None) -> None:
         """Evaluate the slot that ends at *at*; slots must be strictly later from call to call.
@@ -294,8 +294,8 @@ class Evaluator:
         """
         if self._has_slept(now):
             self._doubt()
-            alerts = [alert for alerts in self._alerts.values() for alert in alerts if alert.in_force]
-            self._writer.doubt(alerts, self._in_force, now)
+            alerts = [alert for alerts in self._alerts.values() for alert in alerts if alert.is_notified]
+            self._writer.doubt(alerts, self._notifications, now)
 
     def show_stored(self, now: datetime) -> None:
         """Show the figures and alerts of the last evaluation before the start, with their time, until the first one.
@@ -310,7 +310,9 @@ class Evaluator:
         return self._stepped is not None and at - self._stepped > max(_ASLEEP, _ASLEEP_SLOTS * self._timing.interval)
 
     def _doubt(self) -> None:
-        self._in_force = {key: replace(notice, unconfirmed=True) for key, notice in self._in_force.items()}
+        self._notifications = {
+            key: replace(notification, unconfirmed=True) for key, notification in self._notifications.items()
+        }
 
     def _judge(self, at: datetime) -> None:
         if self._has_slept(at):
@@ -318,21 +320,21 @@ class Evaluator:
         members = self._members()
         figures = compute(members, self._ledger_writer.ledger)
 
-        def judge(some: Sequence[Member], before: AlertsBySlo, in_force: NotificationsByKey) -> Judgement:
+        def judge(some: Sequence[Member], before: AlertsBySlo, notified_before: NotificationsByKey) -> Judgement:
             return judge_all(
                 some,
                 figures if some is members else compute(some, self._ledger_writer.ledger),
                 before,
-                in_force,
+                notified_before,
                 since_resolved=since_resolved(some, self._ledger_writer.ledger, before, at=at),
                 ledger=self._ledger_writer.ledger,
                 at=at,
                 interval=self._timing.interval,
             )
 
-        judgement = self._sparing.judge(members, self._alerts, self._in_force, judge, at=at)
+        judgement = self._sparing.judge(members, self._alerts, self._notifications, judge, at=at)
         judgement = judgement.explained(self._inquiries.known(judgement.notified))
-        self._alerts, self._in_force = judgement.alerts, judgement.notices
+        self._alerts, self._notifications = judgement.alerts, judgement.notifications
         self._stepped = self._last_tick = at
         # Alerts have moved on: what they tell is kept, even if the rest of this tick fails.
         self._writer.pending_writes.add(judgement)
@@ -358,7 +360,7 @@ class Evaluator:
     def _publish(self, members: Sequence[Member], figures: Figures, at: datetime) -> None:
         alerts = [alerts_for(member, self._alerts) for member in members]
         self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._timing.interval))
-        self._board.tell(self._in_force)
+        self._board.set_notifications(self._notifications)
 
     async def explain(self) -> None:
         """Ask for the top contributors of what has begun to burn, and add them to its notification.
@@ -368,20 +370,27 @@ class Evaluator:
         if self._judged is None:
             return
         (at, members, figures), self._judged = self._judged, None
-        young = [notice for notice in self._in_force.values() if at - notice.starts_at < _EXPLAINED_WITHIN]
+        young = [
+            notification
+            for notification in self._notifications.values()
+            if at - notification.starts_at < _EXPLAINED_WITHIN
+        ]
         self._inquiries.want(inquiries(young, burning_members(members, figures, self._alerts), self._member), at)
         texts = await self._inquiries.ask(at)
         if not texts or self._retired:
             return
         unexplained = [
-            notice
-            for notice in self._in_force.values()
-            if notice.slo in texts and notice.long and not notice.top_contributors
+            notification
+            for notification in self._notifications.values()
+            if notification.slo in texts and notification.long and not notification.top_contributors
         ]
-        explained = {notice.key: replace(notice, top_contributors=texts[notice.slo]) for notice in unexplained}
+        explained = {
+            notification.key: replace(notification, top_contributors=texts[notification.slo])
+            for notification in unexplained
+        }
         if explained:
-            self._in_force = {**self._in_force, **explained}
-            self._board.tell(self._in_force)
+            self._notifications = {**self._notifications, **explained}
+            self._board.set_notifications(self._notifications)
 
 
 def _announce(transitions: Sequence[Transition]) -> None:

@@ -89,9 +89,11 @@ class Inquiries:
     def known(self, told: Sequence[Notification]) -> dict[str, str]:
         """By the key of its alert, what is known already of those that begin to fire."""
         return {
-            notice.key: self._found[notice.slo][1]
-            for notice in told
-            if notice.status is NotificationStatus.FIRING and notice.long and notice.slo in self._found
+            notification.key: self._found[notification.slo][1]
+            for notification in told
+            if notification.status is NotificationStatus.FIRING
+            and notification.long
+            and notification.slo in self._found
         }
 
     async def ask(self, at: datetime, *, deadline_s: float = _DEADLINE_S) -> dict[SloId, str]:
@@ -109,12 +111,16 @@ def inquiries(
     young: Sequence[Notification], burning: Iterable[Member], member_of: Callable[[SloId], Member | None]
 ) -> Iterator[Inquiry]:
     """What to ask about: *young* alerts that fire without, pages first; then members whose short windows burn."""
-    unexplained = [notice for notice in young if notice.long and not notice.top_contributors]
-    for notice in sorted(unexplained, key=lambda notice: notice.severity is not Severity.PAGE):
-        member = member_of(notice.slo)
+    unexplained = [notification for notification in young if notification.long and not notification.top_contributors]
+    for notification in sorted(unexplained, key=lambda notification: notification.severity is not Severity.PAGE):
+        member = member_of(notification.slo)
         if member is not None:
             # What was before the incident only dilutes its shares.
-            window = _SHORTEST if notice.first_bad_at is None else max(notice.at - notice.first_bad_at, _SHORTEST)
+            window = (
+                _SHORTEST
+                if notification.first_bad_at is None
+                else max(notification.at - notification.first_bad_at, _SHORTEST)
+            )
             yield Inquiry(slo=member.id, sli=member.slo.sli, group=member.group, window=window)
     for member in burning:
         yield Inquiry(slo=member.id, sli=member.slo.sli, group=member.group, window=_SHORTEST)

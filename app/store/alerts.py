@@ -168,7 +168,7 @@ def prune_transitions(connection: Connection, *, before: datetime) -> int:
 
 def _row(changed: Alert, notice: Notification | None) -> dict[str, object]:
     row: dict[str, object] = {name: getattr(changed, name) for name in _REMEMBERED}
-    told = notice if changed.in_force else None
+    told = notice if changed.is_notified else None
     enums = {"severity": changed.severity.value, "cause": changed.cause.value, "state": changed.state.value}
     return {**row, **enums, "notice": told}
 

@@ -32,57 +32,61 @@ class IncidentView:
 
 def incidents(active: Iterable[Notification]) -> list[IncidentView]:
     """The active alerts, in the order given."""
-    return [_incident(notice) for notice in active]
+    return [_incident(notification) for notification in active]
 
 
-def _incident(notice: Notification) -> IncidentView:
-    said = annotations(notice)
-    spent = spent_by_incident(notice)
+def _incident(notification: Notification) -> IncidentView:
+    said = annotations(notification)
+    spent = spent_by_incident(notification)
     return IncidentView(
-        slo=notice.slo,
-        severity=notice.severity,
-        subject=subject(notice),
+        slo=notification.slo,
+        severity=notification.severity,
+        subject=subject(notification),
         summary=said["summary"],
-        since=_moment(notice.starts_at),
+        since=_moment(notification.starts_at),
         spent=UNKNOWN if spent is None else share(spent),
-        top_contributors=notice.top_contributors,
-        stale="" if notice.stale is None else f"{why_stale(notice.stale)}; the figures are of {_moment(notice.at)}",
-        facts=tuple(_facts(notice)),
+        top_contributors=notification.top_contributors,
+        stale=""
+        if notification.stale is None
+        else f"{why_stale(notification.stale)}; the figures are of {_moment(notification.at)}",
+        facts=tuple(_facts(notification)),
         links=tuple(elsewhere(said)),
     )
 
 
-def _facts(notice: Notification) -> Iterator[tuple[str, str]]:
-    lasts = span(notice.at - notice.starts_at)
-    yield "Firing since", f"{_moment(notice.starts_at)}, for {lasts}"
-    errors = error_duration(notice)
-    if errors is not None and notice.first_bad_at is not None:
-        yield "Errors since", f"{_moment(notice.first_bad_at)}, for {span(errors)}"
-    spent = spent_by_incident(notice)
+def _facts(notification: Notification) -> Iterator[tuple[str, str]]:
+    lasts = span(notification.at - notification.starts_at)
+    yield "Firing since", f"{_moment(notification.starts_at)}, for {lasts}"
+    errors = error_duration(notification)
+    if errors is not None and notification.first_bad_at is not None:
+        yield "Errors since", f"{_moment(notification.first_bad_at)}, for {span(errors)}"
+    spent = spent_by_incident(notification)
     if spent is not None:
-        yield "Budget spent", f"{share(spent)} of the error budget for {notice.window}"
-    if not math.isnan(notice.budget_remaining):
-        yield "Error budget left", share(notice.budget_remaining) if notice.budget_remaining > 0 else "none"
-    if notice.exhausted_at is not None:
-        left = span(notice.exhausted_at - notice.at)
-        yield "Exhausted at", f"{_moment(notice.exhausted_at)} at the present rate, in {left}"
-    if notice.good + notice.bad > 0:
-        bad = f"{grouped(notice.bad)} bad ({share(notice.bad / (notice.good + notice.bad))})"
-        yield "Events", f"{bad} and {grouped(notice.good)} good in the last {notice.long}"
-    if notice.top_contributors:
-        yield "Top contributors", notice.top_contributors
-    yield from _tier(notice)
-    yield "Incident", notice.incident
+        yield "Budget spent", f"{share(spent)} of the error budget for {notification.window}"
+    if not math.isnan(notification.budget_remaining):
+        yield "Error budget left", share(notification.budget_remaining) if notification.budget_remaining > 0 else "none"
+    if notification.exhausted_at is not None:
+        left = span(notification.exhausted_at - notification.at)
+        yield "Exhausted at", f"{_moment(notification.exhausted_at)} at the present rate, in {left}"
+    if notification.good + notification.bad > 0:
+        bad = f"{grouped(notification.bad)} bad ({share(notification.bad / (notification.good + notification.bad))})"
+        yield "Events", f"{bad} and {grouped(notification.good)} good in the last {notification.long}"
+    if notification.top_contributors:
+        yield "Top contributors", notification.top_contributors
+    yield from _tier(notification)
+    yield "Incident", notification.incident
 
 
-def _tier(notice: Notification) -> Iterator[tuple[str, str]]:
-    if math.isnan(notice.burn_rate_long) or math.isnan(notice.burn_rate_short):
-        if notice.tier:
-            yield "Cause", notice.tier
+def _tier(notification: Notification) -> Iterator[tuple[str, str]]:
+    if math.isnan(notification.burn_rate_long) or math.isnan(notification.burn_rate_short):
+        if notification.tier:
+            yield "Cause", notification.tier
         return
-    long, short, limit = (number(rate) for rate in (notice.burn_rate_long, notice.burn_rate_short, notice.factor))
-    rates = f"burn rate {long}x in the last {notice.long}, {short}x in the last {notice.short}"
-    yield "Burn-rate rule", f"{notice.tier}: {rates}; threshold {limit}x"
+    long, short, limit = (
+        number(rate) for rate in (notification.burn_rate_long, notification.burn_rate_short, notification.factor)
+    )
+    rates = f"burn rate {long}x in the last {notification.long}, {short}x in the last {notification.short}"
+    yield "Burn-rate rule", f"{notification.tier}: {rates}; threshold {limit}x"
 
 
 def _moment(at: datetime) -> str:

@@ -31,7 +31,7 @@ def pages(board: Board, *, prefix: str = "") -> APIRouter:
     @router.get("/")
     def all_slos(service: Annotated[str | None, Query()] = None) -> Response:
         chosen = [found for found in board.snapshots if service in {None, found.slo.service}]
-        active = [notice for notice in board.in_force if service in {None, notice.service}]
+        active = [notification for notification in board.notifications if service in {None, notification.service}]
         return _html(
             templates,
             "slos.html",
@@ -49,7 +49,7 @@ def pages(board: Board, *, prefix: str = "") -> APIRouter:
         snapshot = board.find(SloId(id))
         if snapshot is None:
             members = [found for found in board.snapshots if found.slo.id == id]
-            active = [notice for notice in board.in_force if notice.slo == id]
+            active = [notification for notification in board.notifications if notification.slo == id]
             return _html(
                 templates,
                 "missing.html",
@@ -58,12 +58,12 @@ def pages(board: Board, *, prefix: str = "") -> APIRouter:
                 incidents=incidents(active),
                 members=views.worst_first(members)[:MAX_ROWS],
             )
-        sent_for = [board.told_of(snapshot, alert) for alert in snapshot.alerts]
+        sent_for = [board.notification_of(snapshot, alert) for alert in snapshot.alerts]
         return _html(
             templates,
             "slo.html",
             slo=snapshot,
-            incidents=incidents(notice for notice in sent_for if notice is not None),
+            incidents=incidents(notification for notification in sent_for if notification is not None),
             alerts=views.alert_rows(snapshot, sent_for),
         )
 

@@ -157,9 +157,9 @@ def alert_rows(snapshot: Snapshot, sent: Sequence[Notification | None]) -> list[
             kind=alert_kind(alert),
             since=moment(alert.since),
             tier=alert.tier or "",
-            why=alert.reason or _why(alert, notice),
+            why=alert.reason or _why(alert, notification),
         )
-        for alert, notice in zip(snapshot.alerts, sent, strict=True)
+        for alert, notification in zip(snapshot.alerts, sent, strict=True)
     ]
 
 

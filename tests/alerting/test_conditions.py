@@ -195,7 +195,7 @@ def test_a_budget_that_is_not_known_changes_nothing() -> None:
     unknown = of_budget(BudgetAlerts(exhausted=True), frozenset(), consumed=float("nan"), lasts_s=float("nan"))
     alerts, said = _play([gone, unknown, unknown, gone])
     assert said == ["0 budget_exhausted fired"]
-    assert alerts[0].in_force
+    assert alerts[0].is_notified
 
 
 def test_a_condition_that_is_switched_off_is_resolved() -> None:
@@ -251,7 +251,7 @@ def _without_data(policy: NoData, before: str) -> tuple[tuple[Alert, ...], list[
 
 def test_freeze_keeps_what_fires() -> None:
     (page, _), changes = _without_data(NoData.FREEZE, "qb")
-    assert page.in_force
+    assert page.is_notified
     assert page.frozen
     assert [change.kind for change in changes if change.severity is Severity.PAGE] == ["fired", "frozen"]
 
@@ -269,7 +269,7 @@ def test_bad_pages_once_and_mutes_the_ticket() -> None:
     (page, ticket), changes = _without_data(NoData.BAD, "qq")
     assert [(change.severity, change.kind) for change in changes if change.notify] == [("page", "fired")]
     assert page.tier == "no data"
-    assert page.in_force
+    assert page.is_notified
     assert ticket.muted
 
 

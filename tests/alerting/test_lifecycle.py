@@ -43,7 +43,7 @@ def test_an_alert_does_not_resolve_because_requests_stopped() -> None:
     alerts, said = play("bnnb", PAGE)
     assert said == ["0 fired", "1 frozen", "3 unfrozen"]
     assert alerts[1].frozen == "no_traffic: no events in the last 5m"
-    assert alerts[1].in_force
+    assert alerts[1].is_notified
 
 
 def test_good_events_resolve_an_alert_that_is_frozen_for_want_of_traffic() -> None:
@@ -98,7 +98,7 @@ class TestBlind:
     def test_a_firing_alert_stays_asserted(self, blind: str) -> None:
         alerts, said = play("b" + blind * 50, PAGE)
         assert said == ["0 fired", "1 frozen"]
-        assert alerts[-1].in_force
+        assert alerts[-1].is_notified
         assert alerts[-1].shown_state is AlertState.FROZEN
 
     def test_a_firing_alert_resolves_only_once_it_sees_again(self, blind: str) -> None:
@@ -153,7 +153,7 @@ def test_a_reading_of_other_tiers_is_a_bug_of_the_caller() -> None:
 def test_a_page_mutes_the_ticket_of_its_slo() -> None:
     changes, alerts = play_slo("qbbb", "qbbb")
     assert told(changes) == ["1 page fired"]
-    assert [(alert.firing, alert.muted, alert.in_force) for alert in alerts] == [
+    assert [(alert.firing, alert.muted, alert.is_notified) for alert in alerts] == [
         (True, False, True),
         (True, True, False),
     ]
@@ -182,7 +182,7 @@ def test_a_ticket_that_goes_on_burning_after_the_page_is_told() -> None:
     """Two hours after the page's end the short window of 1d/2h holds nothing of it any more."""
     changes, alerts = play_slo("b" + "q" * 260, "b" * 261)
     assert told(changes) == ["0 page fired", "1 page resolved", "241 ticket unmuted"]
-    assert alerts[1].in_force
+    assert alerts[1].is_notified
 
 
 def test_a_ticket_that_was_told_is_not_withdrawn_when_the_page_comes() -> None:

@@ -78,7 +78,7 @@ def test_no_ticket_is_told_while_a_page_is_in_force(script: list[tuple[str, str]
     for number, (page, ticket) in enumerate(script):
         readings = {Severity.PAGE: reading(page), Severity.TICKET: reading(ticket)}
         alerts, changes = step_slo(alerts, readings, (PAGE, TICKET), slo=SLO, at=slot(number))
-        if alerts[0].in_force:
+        if alerts[0].is_notified:
             assert not [line for line in told(changes) if "ticket fired" in line or "unmuted" in line]
         incidents = {alert.incident for alert in alerts if alert.incident is not None}
         assert len(incidents) <= 1

@@ -73,7 +73,7 @@ def test_without_new_errors_nothing_fires_again(
             continue
         assert not [change for change in changes if change.key in ended and change.kind is TransitionKind.FIRED]
         ended |= {change.key for change in changes if change.kind is TransitionKind.RESOLVED}
-    assert not [alert for alert in alerts if alert.in_force]
+    assert not [alert for alert in alerts if alert.is_notified]
 
 
 @settings(max_examples=FEW)

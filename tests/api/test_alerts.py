@@ -127,7 +127,7 @@ def test_a_template_that_raises_costs_its_alert_nothing_but_its_words() -> None:
         slo: firing(slo, annotations=(("summary", template), ("runbook_url", template)))
         for slo, template in (("bad-availability", "{{ summary | truncate(2) }}"), ("good-availability", "{{ slo }}"))
     }
-    served.board.tell({notice.key: notice for notice in told.values()})
+    served.board.set_notifications({notice.key: notice for notice in told.values()})
     answer = TestClient(served.app()).get("/api/v1/alerts")
     assert answer.status_code == 200
     summaries = {item["slo"]: item["summary"] for item in answer.json()["items"]}

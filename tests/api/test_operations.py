@@ -25,7 +25,7 @@ RELOAD = "/-/reload"
 def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> None:
     served = Served.with_snapshots(a_snapshot(), a_snapshot(an_slo("search"), alerts=[FIRING]))
     told = firing("search-availability", starts_at=AS_OF, spent=0.028, top_contributors='route="/pay" 82%')
-    served.board.tell({told.key: told})
+    served.board.set_notifications({told.key: told})
     served.alerts.transitions = [
         Transition(
             at=AS_OF,
@@ -93,7 +93,7 @@ def test_an_alert_of_which_nobody_is_told_has_a_link_and_no_words() -> None:
     muted = AlertView(severity=Severity.TICKET, state=AlertState.MUTED, since=AS_OF, tier="1d/2h")
     pending = AlertView(severity=Severity.PAGE, state=AlertState.PENDING, since=AS_OF, tier="1h/5m")
     served = Served.with_snapshots(a_snapshot(alerts=[FIRING, muted]), a_snapshot(an_slo("search"), alerts=[pending]))
-    served.board.tell({firing().key: firing()})
+    served.board.set_notifications({firing().key: firing()})
 
     document = TestClient(served.app()).get("/api/v1/alerts").json()
 
@@ -134,7 +134,7 @@ def test_the_members_of_a_group_share_what_is_told_of_the_whole() -> None:
         good=math.nan,
         bad=math.nan,
     )
-    served.board.tell({told.key: told})
+    served.board.set_notifications({told.key: told})
 
     (item,) = TestClient(served.app()).get("/api/v1/alerts").json()["items"]
 

@@ -44,7 +44,7 @@ def url() -> Iterator[str]:
         an_unmeasured_snapshot(an_slo("cart")),
     )
     told = firing("checkout-availability", starts_at=AS_OF)
-    served.board.tell({told.key: told})
+    served.board.set_notifications({told.key: told})
     served.alerts.transitions = [
         Transition(
             at=AS_OF, slo=told.slo, severity=Severity.PAGE, kind=TransitionKind.FIRED, incident="5eed", tier="1h"

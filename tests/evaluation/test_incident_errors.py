@@ -45,7 +45,7 @@ def _moment(at: float) -> datetime:
 
 
 def _page(one: Running) -> Notification | None:
-    return next((notice for notice in one.board.in_force if notice.severity is Severity.PAGE), None)
+    return next((notice for notice in one.board.notifications if notice.severity is Severity.PAGE), None)
 
 
 def test_the_spend_of_an_incident_is_counted_between_its_first_bad_slot_and_now(running: Running) -> None:
@@ -114,7 +114,7 @@ def test_a_ticket_about_the_budget_names_the_same_date(tmp_path: Path) -> None:
         one.tick(NOW)
         one.backfill(NOW)
         one.run(NOW, NOW + 35 * MINUTE, backfill=False)
-        (ticket,) = one.board.in_force
+        (ticket,) = one.board.notifications
         assert ticket.alertname == "ErrorBudgetRunsOut"
         assert ticket.exhausted_at is not None
         assert ticket.exhausted_at == one.snapshot(SLO).budget.exhausted_at

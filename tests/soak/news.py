@@ -53,7 +53,7 @@ class Book:
     @property
     def in_force(self) -> set[tuple[Key, datetime | None]]:
         """The alerts that receivers are told of, each with the time since when."""
-        return {((one.slo, one.severity.value), one.since) for one in self.alerts if one.in_force}
+        return {((one.slo, one.severity.value), one.since) for one in self.alerts if one.is_notified}
 
     def told(self, key: Key) -> list[News]:
         """The news of one alert that receivers must hear, in order."""

@@ -11,13 +11,13 @@ def test_each_alert_finds_what_is_told_of_it_and_of_no_other() -> None:
     page = firing()
     blind = firing(severity=Severity.TICKET, cause=Cause.NO_DATA)
     board = Board()
-    board.tell({told.key: told for told in (page, blind)})
+    board.set_notifications({told.key: told for told in (page, blind)})
 
-    assert board.in_force == (page, blind)
-    assert board.told_of(a_snapshot(), PAGING) == page
-    assert board.told_of(a_snapshot(), BLIND) == blind
+    assert board.notifications == (page, blind)
+    assert board.notification_of(a_snapshot(), PAGING) == page
+    assert board.notification_of(a_snapshot(), BLIND) == blind
     ticket = AlertView(severity=Severity.TICKET, state=AlertState.FIRING, since=AS_OF, tier="1d/2h")
-    assert board.told_of(a_snapshot(), ticket) is None
+    assert board.notification_of(a_snapshot(), ticket) is None
 
 
 def test_a_member_of_a_group_has_alerts_of_its_own_and_those_of_the_whole() -> None:
@@ -25,7 +25,7 @@ def test_a_member_of_a_group_has_alerts_of_its_own_and_those_of_the_whole() -> N
     page = firing(pay.id)
     blind = firing(severity=Severity.TICKET, cause=Cause.NO_DATA)
     board = Board()
-    board.tell({told.key: told for told in (page, blind)})
+    board.set_notifications({told.key: told for told in (page, blind)})
 
-    assert (board.told_of(pay, PAGING), board.told_of(cart, PAGING)) == (page, None)
-    assert board.told_of(cart, BLIND) == blind
+    assert (board.notification_of(pay, PAGING), board.notification_of(cart, PAGING)) == (page, None)
+    assert board.notification_of(cart, BLIND) == blind

@@ -70,7 +70,7 @@ def test_a_browser_shows_what_fires_and_leads_to_what_the_alert_says(tmp_path: P
     paging = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
     board.publish([a_snapshot(alerts=[paging]), a_snapshot(an_slo("search"))])
     told = firing(starts_at=AS_OF, spent=0.028, top_contributors='route="/pay" 82%')
-    board.tell({told.key: told})
+    board.set_notifications({told.key: told})
     with listening(_app(board)) as url:
         overview = _seen(url, tmp_path / "profile")
         link = overview.stdout.partition('<a href="/slos/')[2].partition('"')[0]

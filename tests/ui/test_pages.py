@@ -25,7 +25,7 @@ TOO_OLD = "the newest data is too old to judge by"
 def client(*snapshots: Snapshot, prefix: str = "", told: Sequence[Notification] = ()) -> TestClient:
     board = Board()
     board.publish(snapshots)
-    board.tell({notice.key: notice for notice in told})
+    board.set_notifications({notice.key: notice for notice in told})
     app = FastAPI()
     app.include_router(pages(board, prefix=prefix))
     return TestClient(app)

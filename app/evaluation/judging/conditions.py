@@ -61,7 +61,7 @@ class Conditions:
     changed: list[Alert] = field(default_factory=list)
     gone: list[Alert] = field(default_factory=list)
     transitions: list[Transition] = field(default_factory=list)
-    notices: dict[str, Notification] = field(default_factory=dict)
+    notifications: dict[str, Notification] = field(default_factory=dict)
 
     def policy(self, slo: Slo, vanished: Vanished) -> NoData:
         """What becomes of alerts without data: the SLO's policy once its ticket for that fires, else the member's."""
@@ -73,7 +73,7 @@ def judge_conditions(
     members: Sequence[Member],
     states: Sequence[State],
     before: Mapping[SloId, tuple[Alert, ...]],
-    in_force: Mapping[str, Notification],
+    notified_before: Mapping[str, Notification],
     *,
     at: datetime,
 ) -> Conditions:
@@ -95,15 +95,17 @@ def judge_conditions(
         causes = {(condition.cause, condition.severity): condition for condition in owner.conditions}
         judged.gone += [alert for alert in known if (alert.cause, alert.severity) not in causes]
         for alert in stepped:
-            if alert.in_force:
-                judged.notices[alert.key] = _notice(alert, causes[alert.cause, alert.severity], owner, in_force, at)
+            if alert.is_notified:
+                judged.notifications[alert.key] = _notification(
+                    alert, causes[alert.cause, alert.severity], owner, notified_before, at
+                )
     return judged
 
 
-def _notice(
-    alert: Alert, condition: Condition, owner: Owner, in_force: Mapping[str, Notification], at: datetime
+def _notification(
+    alert: Alert, condition: Condition, owner: Owner, notified_before: Mapping[str, Notification], at: datetime
 ) -> Notification:
-    last = in_force.get(alert.key)
+    last = notified_before.get(alert.key)
     if last is not None and (condition.holds is None or _says_it_still(last, alert, condition)):
         # That data is still missing is seen now; what a budget is without data is not.
         unconfirmed = last.unconfirmed and condition.holds is None
@@ -196,7 +198,7 @@ def _of_traffic(member: Member, state: State, known: Sequence[Alert]) -> Iterato
         stopped=None if state.stale else state.traffic_stopped,
         severity=severity,
         no_traffic_for=member.slo.alerting.no_traffic_for,
-        muted=any(page.in_force for page in pages),
+        muted=any(page.is_notified for page in pages),
     )
 
 

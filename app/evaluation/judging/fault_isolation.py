@@ -35,7 +35,7 @@ class Sparing:
         self,
         members: Sequence[Member],
         before: AlertsBySlo,
-        in_force: NotificationsByKey,
+        notified_before: NotificationsByKey,
         judge: Judge,
         *,
         at: datetime,
@@ -47,26 +47,26 @@ class Sparing:
         """
         self._left_out = {slo: (again, why) for slo, (again, why) in self._left_out.items() if at < again}
         try:
-            return self._judge_others(members, before, in_force, judge)
+            return self._judge_others(members, before, notified_before, judge)
         except Exception:
             others = self._others(members)
-            failing = _failing_slos(others, lambda some: judge(some, before, in_force))
+            failing = _failing_slos(others, lambda some: judge(some, before, notified_before))
             if not failing or len(failing) == len({member.slo.id for member in others}) > 1:
                 raise
             for slo, error in failing.items():
                 self._instruments.evaluation_failed("internal")
                 _log.error("an SLO cannot be judged; its alerts stay as they are", slo=slo, exc_info=error)
                 self._left_out[slo] = at + _AGAIN, f"it cannot be judged: {error!r}"
-            return self._judge_others(members, before, in_force, judge)
+            return self._judge_others(members, before, notified_before, judge)
 
     def _others(self, members: Sequence[Member]) -> Sequence[Member]:
         return [member for member in members if member.slo.id not in self._left_out] if self._left_out else members
 
     def _judge_others(
-        self, members: Sequence[Member], before: AlertsBySlo, in_force: NotificationsByKey, judge: Judge
+        self, members: Sequence[Member], before: AlertsBySlo, notified_before: NotificationsByKey, judge: Judge
     ) -> Judgement:
         if not self._left_out:
-            return judge(members, before, in_force)
+            return judge(members, before, notified_before)
         why: dict[SloId, str] = {}
         for member in members:
             if member.slo.id in self._left_out:
@@ -77,11 +77,14 @@ class Sparing:
             if slo in why
         }
         kept = {alert.key for alerts in frozen.values() for alert in alerts}
-        judgement = judge(self._others(members), _without(before, why), _without(in_force, kept))
+        judgement = judge(self._others(members), _without(before, why), _without(notified_before, kept))
         return replace(
             judgement,
             alerts={**judgement.alerts, **frozen},
-            notices={**judgement.notices, **{key: one for key, one in in_force.items() if key in kept}},
+            notifications={
+                **judgement.notifications,
+                **{key: one for key, one in notified_before.items() if key in kept},
+            },
             changed=(*judgement.changed, *(alert for alerts in frozen.values() for alert in alerts)),
         )
 

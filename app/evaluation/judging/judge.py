@@ -47,7 +47,7 @@ NotificationsByKey = Mapping[str, Notification]
 class Judgement:
     """All alerts after one slot, what has changed, and what receivers are notified of.
 
-    *notices* are the notifications of active alerts, by key; *changed* the alerts that differ from before; *gone*
+    *notifications* are the notifications of active alerts, by key; *changed* the alerts that differ from before; *gone*
     those of SLOs that are no longer there.
     """
 
@@ -55,7 +55,7 @@ class Judgement:
     changed: tuple[Alert, ...]
     gone: tuple[Alert, ...]
     transitions: tuple[Transition, ...]
-    notices: dict[str, Notification]
+    notifications: dict[str, Notification]
     notified: tuple[Notification, ...]
 
     def explained(self, top_contributors: Mapping[str, str]) -> "Judgement":
@@ -64,8 +64,10 @@ class Judgement:
             return self
         return replace(
             self,
-            notices={key: _explained(notice, top_contributors) for key, notice in self.notices.items()},
-            notified=tuple(_explained(notice, top_contributors) for notice in self.notified),
+            notifications={
+                key: _explained(notification, top_contributors) for key, notification in self.notifications.items()
+            },
+            notified=tuple(_explained(notification, top_contributors) for notification in self.notified),
         )
 
 
@@ -73,20 +75,20 @@ def judge_all(
     members: Sequence[Member],
     figures: Figures,
     before: AlertsBySlo,
-    in_force: NotificationsByKey,
+    notified_before: NotificationsByKey,
     *,
     since_resolved: SinceResolved,
     ledger: Ledger,
     at: datetime,
     interval: timedelta,
 ) -> Judgement:
-    """Step every alert through the slot *at*; *in_force* are the notices of the slot before.
+    """Step every alert through the slot *at*; *notified_before* are the notifications of the slot before.
 
     *since_resolved* are the events since alerts ended; the *ledger* is asked where few events are to fire an alert.
     """
     columns = _Columns(figures, members, ledger)
     states = _states(columns, members, figures, before, ledger, at=at, interval=interval)
-    conditions = judge_conditions(members, states, before, in_force, at=at)
+    conditions = judge_conditions(members, states, before, notified_before, at=at)
     alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
     judged: list[_JudgedSlo] = []
     for index, member in enumerate(members):
@@ -101,17 +103,17 @@ def judge_all(
         judged.append(one)
     transitions = [*conditions.transitions, *(change for one in judged for change in one.transitions)]
     asserted = [each for one in judged for each in one.asserted]
-    notices = conditions.notices | columns.notices(asserted, in_force, at=at)
-    notices, relabelled = relabel(notices, in_force, at=at)
-    notified = (*notifications_for(transitions, notices, in_force), *relabelled)
+    notifications = conditions.notifications | columns.notifications(asserted, notified_before, at=at)
+    notifications, relabelled = relabel(notifications, notified_before, at=at)
+    notified = (*notifications_for(transitions, notifications, notified_before), *relabelled)
     slos = {member.slo.id for member in members}
-    gone, ended, final = _leave(before, alerts, in_force, slos=slos, at=at)
+    gone, ended, final = _leave(before, alerts, notified_before, slos=slos, at=at)
     return Judgement(
         alerts=alerts,
         changed=(*conditions.changed, *(alert for one in judged for alert in one.changed)),
         gone=(*gone, *conditions.gone, *(alert for one in judged for alert in one.switched_off)),
         transitions=(*transitions, *ended),
-        notices=notices,
+        notifications=notifications,
         notified=(*notified, *final),
     )
 
@@ -154,13 +156,13 @@ def judge_slo(
     stepped, changes = step_slo(
         known, readings, policies, slo=member.id, at=at, no_data=no_data, ended=state.vanished.ended
     )
-    in_force = (alert for alert in stepped if alert.in_force and alert.severity in readings)
+    asserting = (alert for alert in stepped if alert.is_notified and alert.severity in readings)
     return _JudgedSlo(
         alerts=stepped,
         changed=stepped if stepped != known else (),
         switched_off=tuple(alert for alert in known if alert.severity not in readings),
         transitions=changes,
-        asserted=tuple((index, alert, readings[alert.severity]) for alert in in_force),
+        asserted=tuple((index, alert, readings[alert.severity]) for alert in asserting),
     )
 
 
@@ -209,7 +211,12 @@ def alerts_for(member: Member, alerts: AlertsBySlo) -> tuple[Alert, ...]:
 
 
 def _leave(
-    before: AlertsBySlo, after: AlertsBySlo, in_force: NotificationsByKey, *, slos: Collection[SloId], at: datetime
+    before: AlertsBySlo,
+    after: AlertsBySlo,
+    notified_before: NotificationsByKey,
+    *,
+    slos: Collection[SloId],
+    at: datetime,
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...], tuple[Notification, ...]]:
     """The alerts of SLOs that are gone, their last transitions, and the all-clear that says why."""
     reasons = {
@@ -220,9 +227,9 @@ def _leave(
     gone = tuple(alert for slo in reasons for alert in before[slo])
     ended = tuple(change for slo, reason in reasons.items() for change in retire(before[slo], at=at, reason=reason))
     final_notifications = tuple(
-        resolve(in_force[alert.key], at=at, reason=reasons[alert.slo])
+        resolve(notified_before[alert.key], at=at, reason=reasons[alert.slo])
         for alert in gone
-        if alert.in_force and alert.key in in_force
+        if alert.is_notified and alert.key in notified_before
     )
     return gone, ended, final_notifications
 
@@ -235,9 +242,9 @@ def _at_rest(alerts: Sequence[Alert], policies: Sequence[SeverityPolicy]) -> boo
     return resting and {alert.severity for alert in alerts} == {policy.severity for policy in policies}
 
 
-def _explained(notice: Notification, top_contributors: Mapping[str, str]) -> Notification:
-    text = top_contributors.get(notice.key)
-    return notice if text is None else replace(notice, top_contributors=text)
+def _explained(notification: Notification, top_contributors: Mapping[str, str]) -> Notification:
+    text = top_contributors.get(notification.key)
+    return notification if text is None else replace(notification, top_contributors=text)
 
 
 class _Columns:
@@ -302,14 +309,14 @@ class _Columns:
             history_unread=not self._window_read[index],
         )
 
-    def notices(
-        self, asserted: Sequence[tuple[int, Alert, Reading]], in_force: NotificationsByKey, *, at: datetime
+    def notifications(
+        self, asserted: Sequence[tuple[int, Alert, Reading]], notified_before: NotificationsByKey, *, at: datetime
     ) -> dict[str, Notification]:
         """By key, the notifications of active burn-rate alerts; each with its member's index and its reading."""
         ongoing = [
             incident
             for index, alert, _ in asserted
-            if alert.frozen is None and (incident := self._incident(index, alert, in_force)) is not None
+            if alert.frozen is None and (incident := self._incident(index, alert, notified_before)) is not None
         ]
         errors = incident_errors(ongoing, self._ledger)
         found = {}
@@ -326,13 +333,13 @@ class _Columns:
                 group=member.group,
                 budget_remaining=self.budget_remaining[index],
                 at=at,
-                last=in_force.get(alert.key),
+                last=notified_before.get(alert.key),
                 errors=errors.get(alert.key),
                 exhausted_at=exhaustion_time(self.as_of[index], self._lasts_s[index]),
             )
         return found
 
-    def _incident(self, index: int, alert: Alert, in_force: NotificationsByKey) -> OngoingIncident | None:
+    def _incident(self, index: int, alert: Alert, notified_before: NotificationsByKey) -> OngoingIncident | None:
         """The incident of an alert that fires; None if no rule of windows fires it."""
         member = self.members[index]
         policy = member.slo.alerting.policy(alert.severity)
@@ -341,10 +348,10 @@ class _Columns:
             return None
         # The page and the ticket of one incident have one beginning.
         known = [
-            notice
+            notification
             for severity in Severity
-            if (notice := in_force.get(alert_key(alert.slo, severity))) is not None
-            and notice.incident == alert.incident
+            if (notification := notified_before.get(alert_key(alert.slo, severity))) is not None
+            and notification.incident == alert.incident
         ]
         return OngoingIncident(
             key=alert.key,

@@ -92,23 +92,23 @@ class Writer:
         self.budgets.committed(len(budgets))
 
     def _save_judgement(self, transaction: Transaction, judgement: Judgement, at: datetime) -> None:
-        in_force = [alert for alerts in judgement.alerts.values() for alert in alerts if alert.in_force]
-        changed = {alert.key: alert for alert in (*judgement.changed, *in_force)}
-        save_alerts(transaction, changed.values(), judgement.notices)
+        active = [alert for alerts in judgement.alerts.values() for alert in alerts if alert.is_notified]
+        changed = {alert.key: alert for alert in (*judgement.changed, *active)}
+        save_alerts(transaction, changed.values(), judgement.notifications)
         forget_alerts(transaction, judgement.gone)
         append_transitions(transaction, judgement.transitions)
-        for notice in judgement.notified:
-            enqueue_routed(transaction, notice, self._routing, at=at)
-        release_beginnings(transaction, judgement.notices.values(), at=at)
+        for notification in judgement.notified:
+            enqueue_routed(transaction, notification, self._routing, at=at)
+        release_beginnings(transaction, judgement.notifications.values(), at=at)
 
-    def doubt(self, alerts: Sequence[Alert], notices: Mapping[str, Notification], at: datetime) -> None:
+    def doubt(self, alerts: Sequence[Alert], notifications: Mapping[str, Notification], at: datetime) -> None:
         """Write alerts that are unconfirmed, and hold what waits to tell of beginnings.
 
         A database that cannot be written now is written by the first tick.
         """
         try:
             with self._database.begin() as transaction:
-                save_alerts(transaction, alerts, notices)
+                save_alerts(transaction, alerts, notifications)
                 held = hold_beginnings(transaction, at=at)
         except StoreError as error:
             self._failed(error)
