@@ -1,7 +1,7 @@
 """Pages while the database cannot be used: they are sent from memory, under the keys they will have (ADR-0008).
 
-Ticks hand over what they have decided and could not write. Nothing else changes: whoever drains the outbox sees the
-pages in it, after what was there before, and finds what became of them remembered until it can be written down.
+Evaluations hand over what they have decided and could not write. Nothing else changes: whoever drains the outbox sees
+the pages in it, after what was there before, and finds what became of them remembered until it can be written down.
 """
 
 import threading
@@ -56,7 +56,7 @@ class FallbackOutbox(Outbox):
         self._pictures: dict[str, Sequence[Notification]] = {}
 
     def hold(self, unwritten: Iterable[Notification], *, at: datetime) -> None:
-        """What ticks have decided and not written so far, oldest first; nothing once it is written."""
+        """What evaluations have decided and not written so far, oldest first; nothing once it is written."""
         pages = [
             _degraded(notification)
             for notification in unwritten

@@ -66,7 +66,7 @@ class StoredOutbox(Outbox):
 
     @override
     def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
-        # A look without the write lock first: nearly always nothing is due, and ticks need that lock.
+        # A look without the write lock first: nearly always nothing is due, and evaluations need that lock.
         due_at = self.next_due(receiver)
         if due_at is None or due_at > at:
             return ()

@@ -1,7 +1,7 @@
-"""The evaluator: one tick after another, and between them a piece of history.
+"""The evaluator: one evaluation after another, and between them a piece of history.
 
-A tick asks Prometheus, counts, computes, steps the alerts and commits, in this order; whatever fails is said and made
-up for by a later tick. Ticks and backfill take turns at the ledger, never at Prometheus.
+An evaluation asks Prometheus, counts, computes, steps the alerts and commits, in this order; whatever fails is said and
+made up for by a later evaluation. Evaluations and backfill take turns at the ledger, never at Prometheus.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from app.evaluation.figures.figures import Figures, compute
 from app.evaluation.figures.members import Member, members_of
 from app.evaluation.figures.snapshots import snapshots
 from app.evaluation.history import Past
-from app.evaluation.judging.fault_isolation import Sparing
+from app.evaluation.judging.fault_isolation import FaultIsolation
 from app.evaluation.judging.judge import (
     AlertsBySlo,
     Judgement,
@@ -28,7 +28,7 @@ from app.evaluation.judging.judge import (
 from app.evaluation.judging.since_resolved import since_resolved
 from app.evaluation.saving.ledger_store import LedgerStore
 from app.evaluation.saving.writer import Writer
-from app.evaluation.top_contributors import Inquiries, inquiries
+from app.evaluation.top_contributors import ContributorQueries, contributor_queries
 from app.ingest.counting import slot_queries
 from app.ingest.counting.late_samples import look_back
 from app.ingest.counting.ledger_writer import LedgerWriter
@@ -49,9 +49,9 @@ from app.store.alerts import load_alerts
 from app.store.ledger import load_stepped
 
 _log = structlog.get_logger(__name__)
-_ASLEEP = timedelta(minutes=5)
+_STALE_AFTER = timedelta(minutes=5)
 """After so long an Alertmanager has forgotten what fired, and what we knew may be over."""
-_ASLEEP_SLOTS = 4
+_STALE_AFTER_SLOTS = 4
 _SHOWN_EVERY = timedelta(seconds=5)
 _SHOWN_LESS_OFTEN_BY = timedelta(milliseconds=2)
 """For each member: to show what history has added takes as much longer."""
@@ -106,15 +106,15 @@ class Evaluator:
         self._window_edges = WindowEdges(self._ledger_writer, self._batcher, self._backfill.source)
         self._start_times = StartTimes(self._ledger_writer, source, past=self._backfill.source)
         self._query_health = QueryHealth(instruments)
-        self._sparing = Sparing(instruments)
+        self._fault_isolation = FaultIsolation(instruments)
         self._inspection = None if metrics is None else Inspection(self._ledger_writer.tracked_slis, metrics)
         self._writer = Writer(database, ledger_store, instruments=instruments, routing=timing.routing)
-        self._inquiries = Inquiries(source)
+        self._contributor_queries = ContributorQueries(source)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
         self._members_by_id: dict[SloId, Member] = {}
         self._judged: tuple[datetime, Sequence[Member], Figures] | None = None
         self._retired = False
-        self._last_tick: datetime | None = None
+        self._evaluated_at: datetime | None = None
         self._pieces = 0
         self._shown_at = datetime.min.replace(tzinfo=UTC)
         with database.read() as transaction, database.unreadable_is_damaged():
@@ -125,10 +125,11 @@ class Evaluator:
         self._alerts = dict(stored.alerts)
         self._notifications = dict(stored.notices)
 
-    async def tick(self, at: datetime, *, judged: Callable[[], None] = lambda: None) -> None:
+    async def evaluate(self, at: datetime, *, judged: Callable[[], None] = lambda: None) -> None:
         """Evaluate the slot that ends at *at*; slots must be strictly later from call to call.
 
-        *judged* is called once all alerts have been stepped, before that is written: `explain` has work from then on.
+        *judged* is called once all alerts have been stepped, before that is written: `find_top_contributors` has work
+        from then on.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -153,7 +154,7 @@ class Evaluator:
             if self._stepped is not None and at <= self._stepped:
                 # A restart within a slot, or under a clock that was set back: to step alerts once more would move them
                 # early.
-                self._look(at)
+                self._refresh(at)
             else:
                 self._judge(at)
                 judged()
@@ -164,7 +165,7 @@ class Evaluator:
         """Count one more piece of history; False if there is none to count now."""
         time_range, answers = await self._backfill.read(now)
         if time_range is None or answers is None:
-            return await self._look_at_edges(now)
+            return await self._read_window_edges(now)
         await self._start_times.look_up_past(answers.samples, time_range.since_s, time_range.until_s)
         async with self._turn:
             if self._retired:
@@ -175,7 +176,7 @@ class Evaluator:
             if self._pieces > len(self._ledger_writer.tracked_slis) // _SLIS_SAVED_AT_ONCE:
                 saved = await self._writer.save_history(now)
                 self._pieces = 0 if saved else self._pieces
-            self._show(now)
+            self._show_backfill(now)
         self._instruments.backfill_progress(self._backfill.progress)
         return True
 
@@ -183,7 +184,7 @@ class Evaluator:
         """Look at the metrics of a few SLIs: what they are, which buckets they have; False if none is due."""
         return self._inspection is not None and await self._inspection.step(now)
 
-    async def _look_at_edges(self, now: datetime) -> bool:
+    async def _read_window_edges(self, now: datetime) -> bool:
         found = await self._window_edges.read(now)
         if found is None:
             return False
@@ -191,7 +192,7 @@ class Evaluator:
             if self._retired:
                 return False
             self._window_edges.enter(*found, now)
-            self._show(now)
+            self._show_backfill(now)
         return True
 
     async def retire(self) -> None:
@@ -203,7 +204,7 @@ class Evaluator:
         """Go on after all, since the other evaluator could not begin."""
         self._retired = False
 
-    def succeed(self, other: "Evaluator") -> None:
+    def continue_from(self, other: "Evaluator") -> None:
         """Go on from what the other one has committed."""
         self._writer.last_commit = other.last_commit
 
@@ -223,9 +224,9 @@ class Evaluator:
         return self._writer.problem
 
     @property
-    def overgrown(self) -> bool:
+    def mostly_ended_series(self) -> bool:
         """Whether most of what is remembered of series is of series long gone; a new evaluator forgets them."""
-        return self._ledger_writer.overgrown
+        return self._ledger_writer.mostly_ended_series
 
     @property
     def backfill_progress(self) -> float:
@@ -287,15 +288,15 @@ class Evaluator:
         self._members()
         return self._members_by_id.get(slo_id)
 
-    def doubt(self, now: datetime) -> None:
+    def mark_unconfirmed_if_stale(self, now: datetime) -> None:
         """If nothing was evaluated for long, as in a database that slept or was restored, assert nothing unseen.
 
         Call it before anything is delivered.
         """
-        if self._has_slept(now):
-            self._doubt()
+        if self._is_stale(now):
+            self._mark_unconfirmed()
             alerts = [alert for alerts in self._alerts.values() for alert in alerts if alert.is_notified]
-            self._writer.doubt(alerts, self._notifications, now)
+            self._writer.save_unconfirmed(alerts, self._notifications, now)
 
     def show_stored(self, now: datetime) -> None:
         """Show the figures and alerts of the last evaluation before the start, with their time, until the first one.
@@ -306,17 +307,19 @@ class Evaluator:
             members = self._members()
             self._publish(members, compute(members, self._ledger_writer.ledger), now)
 
-    def _has_slept(self, at: datetime) -> bool:
-        return self._stepped is not None and at - self._stepped > max(_ASLEEP, _ASLEEP_SLOTS * self._timing.interval)
+    def _is_stale(self, at: datetime) -> bool:
+        return self._stepped is not None and at - self._stepped > max(
+            _STALE_AFTER, _STALE_AFTER_SLOTS * self._timing.interval
+        )
 
-    def _doubt(self) -> None:
+    def _mark_unconfirmed(self) -> None:
         self._notifications = {
             key: replace(notification, unconfirmed=True) for key, notification in self._notifications.items()
         }
 
     def _judge(self, at: datetime) -> None:
-        if self._has_slept(at):
-            self._doubt()
+        if self._is_stale(at):
+            self._mark_unconfirmed()
         members = self._members()
         figures = compute(members, self._ledger_writer.ledger)
 
@@ -332,29 +335,29 @@ class Evaluator:
                 interval=self._timing.interval,
             )
 
-        judgement = self._sparing.judge(members, self._alerts, self._notifications, judge, at=at)
-        judgement = judgement.explained(self._inquiries.known(judgement.notified))
+        judgement = self._fault_isolation.judge(members, self._alerts, self._notifications, judge, at=at)
+        judgement = judgement.explained(self._contributor_queries.known(judgement.notified))
         self._alerts, self._notifications = judgement.alerts, judgement.notifications
-        self._stepped = self._last_tick = at
-        # Alerts have moved on: what they tell is kept, even if the rest of this tick fails.
+        self._stepped = self._evaluated_at = at
+        # Alerts have moved on: what they tell is kept, even if the rest of this evaluation fails.
         self._writer.pending_writes.add(judgement)
         self._publish(members, figures, at)
         _announce(judgement.transitions)
         self._writer.budgets.note(members, figures.budget.remaining, at.timestamp())
         self._judged = at, members, figures
 
-    def _look(self, at: datetime) -> None:
+    def _refresh(self, at: datetime) -> None:
         """Show a slot without stepping any alert."""
-        self._last_tick = at
+        self._evaluated_at = at
         members = self._members()
         self._publish(members, compute(members, self._ledger_writer.ledger), at)
 
-    def _show(self, now: datetime) -> None:
+    def _show_backfill(self, now: datetime) -> None:
         """Show what history has added, now and then and at its end, without stepping any alert."""
         rest = _SHOWN_EVERY + len(self._members()) * _SHOWN_LESS_OFTEN_BY
-        if self._last_tick is None or (self.backfilling and now - self._shown_at < rest):
+        if self._evaluated_at is None or (self.backfilling and now - self._shown_at < rest):
             return
-        self._look(self._last_tick)
+        self._refresh(self._evaluated_at)
         self._shown_at = now
 
     def _publish(self, members: Sequence[Member], figures: Figures, at: datetime) -> None:
@@ -362,7 +365,7 @@ class Evaluator:
         self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._timing.interval))
         self._board.set_notifications(self._notifications)
 
-    async def explain(self) -> None:
+    async def find_top_contributors(self) -> None:
         """Ask for the top contributors of what has begun to burn, and add them to its notification.
 
         Never under the lock: neither an evaluation nor a page waits for it.
@@ -375,8 +378,10 @@ class Evaluator:
             for notification in self._notifications.values()
             if at - notification.starts_at < _EXPLAINED_WITHIN
         ]
-        self._inquiries.want(inquiries(young, burning_members(members, figures, self._alerts), self._member), at)
-        texts = await self._inquiries.ask(at)
+        self._contributor_queries.want(
+            contributor_queries(young, burning_members(members, figures, self._alerts), self._member), at
+        )
+        texts = await self._contributor_queries.ask(at)
         if not texts or self._retired:
             return
         unexplained = [

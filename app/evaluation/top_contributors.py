@@ -57,7 +57,7 @@ class TopContributor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Inquiry:
+class ContributorQuery:
     """What to ask of one SLO or group member: its SLI and how far back its errors go."""
 
     slo: SloId
@@ -67,15 +67,15 @@ class Inquiry:
 
 
 @dataclass(slots=True)
-class Inquiries:
+class ContributorQueries:
     """What is to be asked, and what was answered lately; for one event loop."""
 
     source: Source
-    _wanted: dict[SloId, Inquiry] = field(default_factory=dict)
+    _wanted: dict[SloId, ContributorQuery] = field(default_factory=dict)
     _asked_at: dict[SloId, datetime] = field(default_factory=dict)
     _found: dict[SloId, tuple[datetime, str]] = field(default_factory=dict)
 
-    def want(self, inquiries: Iterable[Inquiry], at: datetime) -> None:
+    def want(self, inquiries: Iterable[ContributorQuery], at: datetime) -> None:
         """Ask about these SLOs next, the most urgent first, unless they were asked about a moment ago."""
         self._asked_at = {slo: asked for slo, asked in self._asked_at.items() if at - asked < _ASKED_AGAIN}
         self._found = {slo: found for slo, found in self._found.items() if at - found[0] <= _FRESH}
@@ -107,9 +107,9 @@ class Inquiries:
         return found
 
 
-def inquiries(
+def contributor_queries(
     young: Sequence[Notification], burning: Iterable[Member], member_of: Callable[[SloId], Member | None]
-) -> Iterator[Inquiry]:
+) -> Iterator[ContributorQuery]:
     """What to ask about: *young* alerts that fire without, pages first; then members whose short windows burn."""
     unexplained = [notification for notification in young if notification.long and not notification.top_contributors]
     for notification in sorted(unexplained, key=lambda notification: notification.severity is not Severity.PAGE):
@@ -121,9 +121,9 @@ def inquiries(
                 if notification.first_bad_at is None
                 else max(notification.at - notification.first_bad_at, _SHORTEST)
             )
-            yield Inquiry(slo=member.id, sli=member.slo.sli, group=member.group, window=window)
+            yield ContributorQuery(slo=member.id, sli=member.slo.sli, group=member.group, window=window)
     for member in burning:
-        yield Inquiry(slo=member.id, sli=member.slo.sli, group=member.group, window=_SHORTEST)
+        yield ContributorQuery(slo=member.id, sli=member.slo.sli, group=member.group, window=_SHORTEST)
 
 
 def top_contributors(bad: Series, total: Series, *, leave_out: Collection[str] = ()) -> list[TopContributor]:
@@ -200,7 +200,9 @@ def _percent(share: float) -> str:
     return f"{share * 100:.0f}%" if share >= 0.01 or share == 0 else f"{share * 100:.1g}%"  # noqa: PLR2004  1 %
 
 
-async def _text_of(inquiry: Inquiry, source: Source, at: datetime, deadline_s: float, room: asyncio.Semaphore) -> str:
+async def _text_of(
+    inquiry: ContributorQuery, source: Source, at: datetime, deadline_s: float, room: asyncio.Semaphore
+) -> str:
     total, part = inquiry.sli.total, inquiry.sli.part.selector
     answers = []
     try:

@@ -1,4 +1,4 @@
-"""What a tick needs of others."""
+"""What an evaluation needs of others."""
 
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -21,16 +21,16 @@ class Source(Protocol):
 
 
 class EvaluationInstruments(Protocol):
-    """Counts what ticks do."""
+    """Counts what evaluations do."""
 
     def evaluated(self, seconds: float, at: datetime) -> None:
-        """A tick for the slot *at* has ended after *seconds*."""
+        """An evaluation for the slot *at* has ended after *seconds*."""
 
     def evaluation_failed(self, reason: str) -> None:
-        """Something in a tick failed."""
+        """Something in an evaluation failed."""
 
     def missed(self, slots: int) -> None:
-        """So many slots had no tick of their own."""
+        """So many slots had no evaluation of their own."""
 
     def backfill_progress(self, ratio: float) -> None:
         """This share of the history that is wanted of all SLIs has been counted."""

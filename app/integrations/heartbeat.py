@@ -19,11 +19,11 @@ _log = structlog.get_logger(__name__)
 _REDIRECTS = 3
 
 IsHealthy = Callable[[], bool]
-"""Whether ticks do their work."""
+"""Whether evaluations do their work."""
 
 
 class Heartbeat:
-    """Calls a URL at regular times while ticks do their work."""
+    """Calls a URL at regular times while evaluations do their work."""
 
     def __init__(self, url: Secret, *, every: timedelta, outgoing: CheckedClient, is_healthy: IsHealthy) -> None:
         self._url = url

@@ -255,8 +255,8 @@ class Resolution:
     def _whole(self, rows: Ints, first: Ints, last: Ints) -> tuple[Floats, ...]:
         """Total, bad and measured seconds of cells *first* to *last* of each row.
 
-        Most of a long window is the same from tick to tick: its older cells are summed once and kept until one of
-        them changes or another becomes old.
+        Most of a long window is the same from one evaluation to the next: its older cells are summed once and kept
+        until one of them changes or another becomes old.
         """
         young = np.clip(self.newest - _YOUNG_CELLS + 1, first, last + 1)
         key = (rows.tobytes(), first.tobytes(), self.newest)

@@ -67,8 +67,8 @@ class DeliveryRuntime:
         if gone:
             self._loop.wake()
 
-    def ticked(self, unwritten: Sequence[Notification], *, at: datetime) -> None:
-        """Say that a tick has ended, and what it and those before could not write."""
+    def evaluation_ended(self, unwritten: Sequence[Notification], *, at: datetime) -> None:
+        """Say that an evaluation has ended, and what it and those before could not write."""
         self._outbox.hold(unwritten, at=at)
         self._loop.wake()
 

@@ -23,7 +23,7 @@ from app.store import StoreError, StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
 _STOP_WITHIN_S = 6.0
-"""What the tick and the deliveries under way may take; the API has had 3 s before."""
+"""What the evaluation and the deliveries under way may take; the API has had 3 s before."""
 _IDLE_S = 2.0
 _MOST_SKEW_S = 30.0
 _CLOCK_WITHIN_S = 3.0
@@ -49,7 +49,7 @@ class Engine:
         self._evaluator: Evaluator | None = None
         self._schedule: Schedule | None = None
         self._client: PrometheusClient | None = None
-        self._skew_at_tick = 0.0
+        self._last_skew = 0.0
         self._begun = components.clock.monotonic()
         self._delivery: DeliveryRuntime
         self._retiring: set[asyncio.Task[None]] = set()
@@ -143,7 +143,7 @@ class Engine:
         except BaseException:
             old.resume()
             raise
-        new.succeed(old)
+        new.continue_from(old)
         self._evaluator, self._documents = new, documents
 
     def reasons_not_ready(self) -> Sequence[str]:
@@ -202,7 +202,7 @@ class Engine:
             self._client = client
             self._delivery = await self._open_delivery_runtime(components.delivery)
             self._evaluator = await self._new_evaluator(self._documents.slos)
-            await asyncio.to_thread(self._evaluator.doubt, components.clock.now())
+            await asyncio.to_thread(self._evaluator.mark_unconfirmed_if_stale, components.clock.now())
             self._evaluator.show_stored(components.clock.now())
             await self._delivery.take_over()
             if self._stop_requested:
@@ -210,7 +210,7 @@ class Engine:
                 await self._delivery.stop(0)
                 return
             schedule = self._schedule = Schedule(
-                self._tick,
+                self._evaluate,
                 interval=settings.evaluation_interval,
                 offset=settings.query_offset,
                 clock=components.clock,
@@ -231,13 +231,13 @@ class Engine:
                 await _cancelled(tuple(self._retiring))
                 await self._delivery.stop(_STOP_WITHIN_S / 2)
 
-    async def _tick(self, at: datetime) -> None:
+    async def _evaluate(self, at: datetime) -> None:
         async with self._swapping:
-            await self.evaluator.tick(at, judged=self._start_explaining)
-            if self.evaluator.overgrown and self.evaluator.store_problem is None:
+            await self.evaluator.evaluate(at, judged=self._start_explaining)
+            if self.evaluator.mostly_ended_series and self.evaluator.store_problem is None:
                 await self._swap(self._documents)
         self._compare_clocks()
-        self._delivery.ticked(self.evaluator.unwritten, at=at)
+        self._delivery.evaluation_ended(self.evaluator.unwritten, at=at)
 
     def _start_explaining(self) -> None:
         """Ask for top contributors beside the evaluation: most answers come while it is written, and no page waits."""
@@ -246,24 +246,24 @@ class Engine:
 
     async def _explain(self) -> None:
         try:
-            await self.evaluator.explain()
+            await self.evaluator.find_top_contributors()
         except Exception:  # noqa: BLE001  counted, and logged with its traceback
             self._components.instruments.evaluation_failed("internal")
             _log.exception("asking for top contributors failed")
 
     def _compare_clocks(self) -> None:
-        before, self._skew_at_tick = self._skew_at_tick, self._prometheus().clock_skew
-        if abs(self._skew_at_tick) > _MOST_SKEW_S >= abs(before):
-            _log.error("clock skew with Prometheus exceeds 30 s", ahead_s=round(self._skew_at_tick))
+        before, self._last_skew = self._last_skew, self._prometheus().clock_skew
+        if abs(self._last_skew) > _MOST_SKEW_S >= abs(before):
+            _log.error("clock skew with Prometheus exceeds 30 s", ahead_s=round(self._last_skew))
 
     async def _is_that_late(self) -> bool:
-        """Whether Prometheus's clock went on as ours did since the last tick; one that does not answer says nothing.
+        """Whether Prometheus's clock advanced as ours did since the last evaluation; True also if it does not answer.
 
         Nor did ours leap ahead of it where it was slow, and is put right.
         """
         with suppress(PrometheusError):
             await self._prometheus().build_info(deadline=_CLOCK_WITHIN_S)
-        return self._prometheus().clock_skew >= min(self._skew_at_tick, 0.0) - _MOST_SKEW_S
+        return self._prometheus().clock_skew >= min(self._last_skew, 0.0) - _MOST_SKEW_S
 
     async def _read_history(self) -> None:
         # The evaluator of the moment: a reload brings another one.

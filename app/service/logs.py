@@ -51,7 +51,7 @@ def _configure_others(
 
 
 class _Patient(io.TextIOBase):
-    """A stream that loses lines which cannot be written: a log on a full disk must not end a tick."""
+    """A stream that loses lines which cannot be written: a log on a full disk must not end an evaluation."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream

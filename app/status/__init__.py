@@ -1,7 +1,8 @@
-"""The read model: one snapshot per SLO, published once a tick for everybody who displays.
+"""The read model: one snapshot per SLO, published once an evaluation for everybody who displays.
 
 May import the core and `app.slo`; knows neither HTTP nor Prometheus. Start at `snapshot.py`; `board.py` hands the
-newest snapshots to readers without ever making a tick wait; `wording.py` puts figures and what alerts do into words.
+newest snapshots to readers without ever making an evaluation wait; `wording.py` puts figures and what alerts do into
+words.
 """
 
 from app.status.board import Board

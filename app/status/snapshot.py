@@ -35,7 +35,7 @@ class HealthState(StrEnum):
 class WindowView(NamedTuple):
     """Counts and burn rate of one look-back window that ends at the snapshot's `as_of`.
 
-    A tuple, since a tick makes nine of them for each SLO.
+    A tuple, since an evaluation makes nine of them for each SLO.
     """
 
     window: timedelta

@@ -71,7 +71,7 @@ _ORDER = (alert.c.slo, case((alert.c.cause == Cause.BURN.value, 0), else_=1), al
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAlerts:
-    """All alerts as the last tick left them, and by key the notices of those in force."""
+    """All alerts as the last evaluation left them, and by key the notices of those in force."""
 
     alerts: Mapping[SloId, tuple[Alert, ...]]
     notices: Mapping[str, Notification]

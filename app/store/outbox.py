@@ -1,4 +1,4 @@
-"""The outbox: what receivers are still to be told, written in the transaction of the tick that decided it.
+"""The outbox: what receivers are still to be told, written in the transaction of the evaluation that decided it.
 
 An entry waits, is claimed by a lease, and ends as done or dead. For one receiver and one alert entries go out in the
 order in which they came: an entry is not due before all earlier ones have ended.

@@ -149,7 +149,7 @@ class Running(AbstractContextManager["Running"]):
     async def _tick(self, slots: Iterable[float], *, backfill: bool = False) -> None:
         for at in slots:
             self._move(at)
-            await self.evaluator.tick(datetime.fromtimestamp(at, UTC))
+            await self.evaluator.evaluate(datetime.fromtimestamp(at, UTC))
             if backfill:
                 await self.evaluator.backfill(datetime.fromtimestamp(at, UTC))
 

@@ -145,10 +145,10 @@ def test_a_gap_is_caught_up_in_shorter_pieces_the_longer_it_was_refused(tmp_path
     """One that is merely not answered is read at once when it is."""
     (tracked,) = tracked_slis_of(slos([availability("big")], tmp_path / "slos"))
     lengths = []
-    for tracked.setbacks in range(7):
-        tracked.problem_is_ours = True
+    for tracked.consecutive_failures in range(7):
+        tracked.query_rejected = True
         lengths.append(_longest_read_s(tracked))
-        tracked.problem_is_ours = False
+        tracked.query_rejected = False
         assert _longest_read_s(tracked) == 3600
     assert lengths == [3600, 1800, 900, 300, 300, 300, 300]
 

@@ -36,7 +36,7 @@ def test_a_page_whose_evaluation_fails_is_sent_by_the_next_one(tmp_path: Path) -
         async def until_it_fails() -> None:
             for at in range(BREAKS + INTERVAL_S, BREAKS + 1200, INTERVAL_S):
                 move(at)
-                await running.evaluator.tick(datetime.fromtimestamp(at, UTC), judged=fails_once_it_fires)
+                await running.evaluator.evaluate(datetime.fromtimestamp(at, UTC), judged=fails_once_it_fires)
 
         with pytest.raises(ZeroDivisionError):
             running.do(until_it_fails())

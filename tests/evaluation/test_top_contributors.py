@@ -14,11 +14,11 @@ from typing_extensions import override
 from app.alerting import Notification, NotificationStatus
 from app.evaluation import top_contributors as module
 from app.evaluation.top_contributors import (
-    Inquiries,
-    Inquiry,
+    ContributorQueries,
+    ContributorQuery,
     Series,
     TopContributor,
-    inquiries,
+    contributor_queries,
     top_contributors,
     words,
 )
@@ -76,12 +76,12 @@ def _matrix(series: Series) -> Matrix:
     )
 
 
-def _inquiry(sli: Sli, *, group: GroupKey = (), slo: str = "checkout-availability") -> Inquiry:
-    return Inquiry(slo=SloId(slo), sli=sli, group=group, window=timedelta(minutes=10))
+def _inquiry(sli: Sli, *, group: GroupKey = (), slo: str = "checkout-availability") -> ContributorQuery:
+    return ContributorQuery(slo=SloId(slo), sli=sli, group=group, window=timedelta(minutes=10))
 
 
-def _ask(source: Source, *wanted: Inquiry, deadline_s: float = 60.0) -> dict[SloId, str]:
-    asking = Inquiries(source)
+def _ask(source: Source, *wanted: ContributorQuery, deadline_s: float = 60.0) -> dict[SloId, str]:
+    asking = ContributorQueries(source)
     asking.want(wanted, START)
     return asyncio.run(asking.ask(START, deadline_s=deadline_s))
 
@@ -141,7 +141,7 @@ def test_a_member_of_a_group_is_asked_for_alone() -> None:
 
 def test_few_are_asked_about_at_once_and_none_again_so_soon() -> None:
     source = Scripted({})
-    asking = Inquiries(source)
+    asking = ContributorQueries(source)
     many = [_inquiry(BAD, slo=f"slo-{number}") for number in range(50)]
     for seconds in (0, 30, 90):
         at = START + timedelta(seconds=seconds)
@@ -164,7 +164,7 @@ def test_alerts_that_begin_are_asked_about_before_those_that_may_and_pages_first
     def nobody(slo: SloId) -> None:
         asked.append(slo)
 
-    assert list(inquiries(told, [], nobody)) == []
+    assert list(contributor_queries(told, [], nobody)) == []
     assert asked == ["slo-2", "slo-1"]
 
 
@@ -234,7 +234,7 @@ def _until_it_pages(one: Running, *, explain: bool) -> list[Notification]:
         if told:
             return told
         if explain:
-            one.do(one.evaluator.explain())
+            one.do(one.evaluator.find_top_contributors())
     raise AssertionError("it never fired")
 
 
@@ -255,13 +255,13 @@ def test_slots_are_evaluated_and_pages_stored_while_an_answer_is_awaited_and_wha
 
     async def ask_while_evaluating() -> None:
         source.begun, source.answered = asyncio.Event(), asyncio.Event()
-        asking = asyncio.create_task(one.evaluator.explain())
+        asking = asyncio.create_task(one.evaluator.find_top_contributors())
         await source.begun.wait()
         last = one.evaluator.stepped
         assert last is not None
         # The lock is free: the next slot is evaluated and stored while Prometheus keeps us waiting.
         source.now = last.timestamp() + INTERVAL_S
-        await one.evaluator.tick(last + timedelta(seconds=INTERVAL_S))
+        await one.evaluator.evaluate(last + timedelta(seconds=INTERVAL_S))
         assert one.evaluator.last_commit == last + timedelta(seconds=INTERVAL_S)
         source.answered.set()
         await asking

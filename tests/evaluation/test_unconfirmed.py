@@ -60,7 +60,7 @@ def an_incident(tmp_path: Path, source: MemorySource, *, delivered: bool) -> Run
     if delivered:
         deliver(live)
     live.restart()
-    live.evaluator.doubt(datetime.fromtimestamp(WAKES, UTC))
+    live.evaluator.mark_unconfirmed_if_stale(datetime.fromtimestamp(WAKES, UTC))
     return live
 
 
@@ -92,7 +92,7 @@ def test_what_cannot_be_seen_is_not_asserted_over_further_restarts(tmp_path: Pat
         live.tick(*np.arange(WAKES, WAKES + 5 * 60, 60))
         assert live.board.snapshots[0].alerts[0].state == "frozen"
         live.restart()
-        live.evaluator.doubt(datetime.fromtimestamp(WAKES + 6 * 60, UTC))
+        live.evaluator.mark_unconfirmed_if_stale(datetime.fromtimestamp(WAKES + 6 * 60, UTC))
         live.tick(WAKES + 6 * 60)
         assert "web-availability/page firing" not in active_and_recently_resolved(live, WAKES + 6 * 60)
 
@@ -101,5 +101,5 @@ def test_a_restart_that_takes_seconds_changes_nothing(tmp_path: Path) -> None:
     with an_incident(tmp_path, burning(AT + 12 * HOUR), delivered=True) as live:
         live.tick(*np.arange(WAKES, WAKES + 20 * 60, 60))
         live.restart()
-        live.evaluator.doubt(datetime.fromtimestamp(WAKES + 21 * 60, UTC))
+        live.evaluator.mark_unconfirmed_if_stale(datetime.fromtimestamp(WAKES + 21 * 60, UTC))
         assert active_and_recently_resolved(live, WAKES + 21 * 60) == ["web-availability/page firing"]

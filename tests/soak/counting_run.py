@@ -38,7 +38,7 @@ async def run(url: str, specs: str, database_path: str, start: int, end: int) ->
         at = datetime.fromtimestamp(_reached(progress, start), UTC)
         while at < datetime.fromtimestamp(end, UTC):
             at += INTERVAL
-            await evaluator.tick(at)
+            await evaluator.evaluate(at)
             await evaluator.backfill(at)
             # Behind the commit: after a kill between the two, the slot is ticked again, as a late tick would be.
             _note(progress, at)

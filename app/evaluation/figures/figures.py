@@ -42,7 +42,7 @@ class WindowFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """Everything that is computed in a tick, shape (members,); unix seconds, NaN where a member has no data yet.
+    """Everything that is computed in an evaluation, shape (members,); unix seconds, NaN where a member has no data yet.
 
     *as_of_s* ends the newest measured slot, *data_since_s* is the first sample of the SLI; *start_s* and *period_s* are
     the SLO window's, *window_read* says whether its history has been read back to its start, as far as it is wanted;

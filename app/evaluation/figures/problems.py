@@ -134,7 +134,7 @@ def is_unjudgeable(problems: tuple[Problem, ...]) -> bool:
 def _of_data(tracked: TrackedSli, as_of: datetime | None, *, stale: bool) -> Iterator[Problem]:
     """Why there is no new data, or not all of it."""
     if tracked.problem is not None:
-        rejected = tracked.problem_is_ours
+        rejected = tracked.query_rejected
         yield Problem(
             code=ProblemCode.QUERY_REJECTED if rejected else ProblemCode.QUERY_FAILED,
             level=ProblemLevel.ERROR if rejected else ProblemLevel.WARNING,
@@ -288,13 +288,13 @@ def _of_outside(tracked: TrackedSli) -> Iterator[Problem]:
 
 
 def _of_scrapes(member: Member) -> Problem:
-    tiers = [
+    readings = [
         (before, after)
         for policy, widened in zip(member.documented.alerting.policies, member.slo.alerting.policies, strict=True)
         for before, after in zip(policy.rules, widened.rules, strict=True)
         if before != after
     ]
-    instead = ", ".join(dict.fromkeys(f"{after.name} instead of {before.name}" for before, after in tiers))
+    instead = ", ".join(dict.fromkeys(f"{after.name} instead of {before.name}" for before, after in readings))
     detail = f"{member.tracked.query} is scraped too seldom for the short windows of its alerts: {instead} is used"
     return Problem(code=ProblemCode.SCRAPED_SELDOM, level=ProblemLevel.HINT, detail=detail)
 

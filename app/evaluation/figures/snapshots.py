@@ -164,7 +164,7 @@ def _data(member: Member, as_of: datetime | None, *, stale: bool, total: float) 
     tracked = member.tracked
     if (
         tracked.refusal is not None
-        or tracked.problem_is_ours
+        or tracked.query_rejected
         or (as_of is None and tracked.backfilled and tracked.problem is None)
     ):
         return DataState.ERROR

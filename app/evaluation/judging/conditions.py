@@ -136,7 +136,7 @@ def _says_it_still(last: Notification, alert: Alert, condition: Condition) -> bo
 
 def _unanswered(member: Member) -> str | None:
     problem = member.tracked.problem
-    if problem is None or member.tracked.problem_is_ours:
+    if problem is None or member.tracked.query_rejected:
         return None
     return problem
 
@@ -216,7 +216,7 @@ def _add_no_data(
 ) -> None:
     """One condition for each SLO, however many members its group has: all of them have no data.
 
-    None for an SLO that has data and whose alert is at rest: that is thousands in every tick.
+    None for an SLO that has data and whose alert is at rest: that is thousands in every evaluation.
     """
     of_slo: dict[SloId, list[tuple[Member, State]]] = {}
     for member, state in zip(members, states, strict=True):

@@ -21,7 +21,7 @@ Judge = Callable[[Sequence[Member], AlertsBySlo, NotificationsByKey], Judgement]
 """Judges members, given the alerts before and the notifications of active alerts."""
 
 
-class Sparing:
+class FaultIsolation:
     """Leaves out the SLOs whose judgement raises, and tries them again now and then.
 
     Meanwhile their alerts are frozen: they neither fire nor end, and say why.

@@ -99,10 +99,10 @@ def _cells(row: int, ledger: Ledger, since_s: float, until_s: float) -> tuple[in
     """The number of the first cell in (since, until] and their width, total and bad events, in the finest there is."""
     reaches = ((ledger.fine, FINE_REACH_S), (ledger.middle, MIDDLE_REACH_S))
     age_s = ledger.newest_s - since_s
-    tier = next((tier for tier, reach_s in reaches if age_s <= reach_s), ledger.coarse)
-    first, last = int(since_s // tier.width_s) + 1, int(-(-until_s // tier.width_s))
-    total, bad, _ = tier.read(row, first, last)
-    return first, tier.width_s, total, bad
+    resolution = next((resolution for resolution, reach_s in reaches if age_s <= reach_s), ledger.coarse)
+    first, last = int(since_s // resolution.width_s) + 1, int(-(-until_s // resolution.width_s))
+    total, bad, _ = resolution.read(row, first, last)
+    return first, resolution.width_s, total, bad
 
 
 def _cell_start_s(at_s: float, ledger: Ledger) -> float:

@@ -272,12 +272,12 @@ class _Columns:
             self.partial(index, policy) is None for policy in policies
         )
 
-    def _calm_by(self, tier: BurnRateRule) -> list[bool]:
-        calm = self._calm.get(tier)
+    def _calm_by(self, rule: BurnRateRule) -> list[bool]:
+        calm = self._calm.get(rule)
         if calm is None:
-            long, short = self._figures.windows[tier.long], self._figures.windows[tier.short]
-            calm = self._calm[tier] = is_calm(
-                tier,
+            long, short = self._figures.windows[rule.long], self._figures.windows[rule.short]
+            calm = self._calm[rule] = is_calm(
+                rule,
                 burn_rates=(long.burn_rate, short.burn_rate),
                 coverages=(long.coverage, short.coverage),
             ).tolist()
@@ -343,7 +343,7 @@ class _Columns:
         """The incident of an alert that fires; None if no rule of windows fires it."""
         member = self.members[index]
         policy = member.slo.alerting.policy(alert.severity)
-        rule = next((tier for tier in policy.rules if tier.name == alert.tier), None) if policy is not None else None
+        rule = next((rule for rule in policy.rules if rule.name == alert.tier), None) if policy is not None else None
         if member.row is None or rule is None or alert.since is None:
             return None
         # The page and the ticket of one incident have one beginning.
@@ -370,13 +370,13 @@ class _Columns:
         self, index: int, policy: SeverityPolicy, error_budget: float, *, stale: bool, with_evidence: bool
     ) -> Reading:
         """What one severity of one member is judged by; with the evidence for it if it burns or *with_evidence*."""
-        tiers = tuple(self._tier(index, tier, guarded=policy.evidence is not None) for tier in policy.rules)
+        readings = tuple(self._rule_reading(index, rule, guarded=policy.evidence is not None) for rule in policy.rules)
         with_evidence = with_evidence or any(
-            measured.trips(tier) for tier, measured in zip(policy.rules, tiers, strict=True)
+            measured.trips(rule) for rule, measured in zip(policy.rules, readings, strict=True)
         )
         recent = tuple(self._counts(index, window) for window in needed_windows(policy)) if with_evidence else ()
         return Reading(
-            rules=tiers,
+            rules=readings,
             stale=stale,
             stale_because=why_not_measured(self.members[index].tracked) if stale else None,
             partial=self.partial(index, policy),
@@ -405,8 +405,8 @@ class _Columns:
             coverage=window.coverage[index],
         )
 
-    def _tier(self, index: int, tier: BurnRateRule, *, guarded: bool) -> RuleReading:
-        far, near = self._windows[tier.long], self._windows[tier.short]
+    def _rule_reading(self, index: int, rule: BurnRateRule, *, guarded: bool) -> RuleReading:
+        far, near = self._windows[rule.long], self._windows[rule.short]
         measured = RuleReading(
             long_burn_rate=far.burn_rate[index],
             short_burn_rate=near.burn_rate[index],
@@ -415,9 +415,9 @@ class _Columns:
             good=far.good[index],
             bad=far.bad[index],
         )
-        if not guarded or not may_be_one_failure(measured.bad) or not measured.trips(tier):
+        if not guarded or not may_be_one_failure(measured.bad) or not measured.trips(rule):
             return measured
-        return replace(measured, bad_slots=self._bad_slots(index, tier.long))
+        return replace(measured, bad_slots=self._bad_slots(index, rule.long))
 
     def _bad_slots(self, index: int, length: timedelta) -> float:
         row, end_s = self.members[index].row, self.as_of[index]

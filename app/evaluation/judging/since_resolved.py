@@ -48,7 +48,7 @@ def _remembers(alert: Alert, member: Member, at: datetime) -> bool:
     policy = member.slo.alerting.policy(alert.severity)
     if alert.cause is not Cause.BURN or alert.resolved_at is None or policy is None or policy.evidence is None:
         return False
-    return at - alert.resolved_at < max(tier.long for tier in policy.rules)
+    return at - alert.resolved_at < max(rule.long for rule in policy.rules)
 
 
 def _next_cell(end_s: Floats, ledger: Ledger, at_s: float) -> Floats:

@@ -1,4 +1,4 @@
-"""What ticks have decided and the database does not hold yet: in order, and bounded."""
+"""What evaluations have decided and the database does not hold yet: in order, and bounded."""
 
 from collections.abc import Sequence
 from dataclasses import replace

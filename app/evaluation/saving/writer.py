@@ -1,4 +1,4 @@
-"""From a tick to the database: counts, alerts, transitions and what receivers are told, in one transaction."""
+"""From an evaluation to the database: counts, alerts, transitions and what receivers are told, in one transaction."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -27,10 +27,10 @@ _PRUNED_EVERY = timedelta(hours=1)
 
 
 class Writer:
-    """Writes ticks; what cannot be written now is written with a later one, in order.
+    """Writes evaluations; what cannot be written now is written with a later one, in order.
 
     Attributes:
-        pending_writes: what ticks have decided and is not written yet.
+        pending_writes: what evaluations have decided and is not written yet.
         last_commit: the newest slot that was written; None before the first.
         budgets: what the live budgets showed.
         problem: why the last attempt failed, None if it did not.
@@ -50,7 +50,7 @@ class Writer:
         self._pruned_at: datetime | None = None
 
     async def commit(self, at: datetime, *, stepped: datetime | None) -> None:
-        """Write the tick of the slot *at*; *stepped* is the newest slot that alerts were stepped through."""
+        """Write the evaluation of the slot *at*; *stepped* is the newest slot that alerts were stepped through."""
         try:
             await asyncio.to_thread(self._save, at, stepped)
             self.pending_writes.clear()
@@ -66,7 +66,7 @@ class Writer:
     async def save_history(self, now: datetime) -> bool:
         """Write what was counted of the past; whether that worked."""
         try:
-            await asyncio.to_thread(self._save_book, now)
+            await asyncio.to_thread(self._save_ledger, now)
         except StoreError as error:
             self._failed(error)
             return False
@@ -101,10 +101,12 @@ class Writer:
             enqueue_routed(transaction, notification, self._routing, at=at)
         release_beginnings(transaction, judgement.notifications.values(), at=at)
 
-    def doubt(self, alerts: Sequence[Alert], notifications: Mapping[str, Notification], at: datetime) -> None:
+    def save_unconfirmed(
+        self, alerts: Sequence[Alert], notifications: Mapping[str, Notification], at: datetime
+    ) -> None:
         """Write alerts that are unconfirmed, and hold what waits to tell of beginnings.
 
-        A database that cannot be written now is written by the first tick.
+        A database that cannot be written now is written by the first evaluation.
         """
         try:
             with self._database.begin() as transaction:
@@ -119,7 +121,7 @@ class Writer:
             notifications=held,
         )
 
-    def _save_book(self, now: datetime) -> None:
+    def _save_ledger(self, now: datetime) -> None:
         with self._database.begin() as transaction:
             self._ledger_store.save(transaction, at_s=now.timestamp())
         self._ledger_store.committed()

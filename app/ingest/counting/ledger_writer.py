@@ -41,7 +41,7 @@ _REMEMBERED_S = 7 * 86_400.0
 """A counter that comes back within a week goes on where it positions."""
 _ROOM_FOR_SERIES = 20_000
 _ROOM_FOR_LEFT = 1_000
-"""Rows of members that have left their groups; each tick writes what is known of them, too."""
+"""Rows of members that have left their groups; each evaluation writes what is known of them, too."""
 
 
 class LedgerWriter:
@@ -219,7 +219,7 @@ class LedgerWriter:
         return kept
 
     @property
-    def overgrown(self) -> bool:
+    def mostly_ended_series(self) -> bool:
         """Whether most series that are known have long gone."""
         if self.series_index.left > _ROOM_FOR_LEFT:
             return True

@@ -22,7 +22,7 @@ _LONGEST_PARTIAL_S = 3 * 3600
 _MOST_SETBACKS = 3
 _MOST_HALVINGS = 4
 _LONGEST_READ_S = 3600
-"""What was missed in an outage is caught up an hour in a tick, so that catching up never floods Prometheus."""
+"""What was missed in an outage is caught up an hour in an evaluation, so that catching up never floods Prometheus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,7 @@ def reads(tracked_slis: Sequence[TrackedSli], *, at_s: float, settle_s: float) -
         if tracked.refusal is not None:
             continue
         if not tracked.started:
-            grouped[settle_to - LOOKBACK_S, at_s, None, True, tracked.setbacks].append(tracked)
+            grouped[settle_to - LOOKBACK_S, at_s, None, True, tracked.consecutive_failures].append(tracked)
         elif (settle_to > tracked.settled_s and tracked.partial is None) or (
             tracked.resumed and at_s > tracked.counted_s
         ):
@@ -67,30 +67,30 @@ def reads(tracked_slis: Sequence[TrackedSli], *, at_s: float, settle_s: float) -
             settled = max(tracked.settled_s, min(settle_to, tracked.settled_s + longest))
             until_s = at_s if settled >= settle_to else settled + LOOKBACK_S
             since_s = _since(tracked.settled_s, tracked.settle_from_s, tracked)
-            grouped[since_s, until_s, settled, False, tracked.setbacks].append(tracked)
+            grouped[since_s, until_s, settled, False, tracked.consecutive_failures].append(tracked)
         elif at_s > tracked.counted_s:
             since_s = _since(tracked.counted_s, tracked.read_from_s, tracked)
-            grouped[since_s, at_s, None, False, tracked.setbacks].append(tracked)
+            grouped[since_s, at_s, None, False, tracked.consecutive_failures].append(tracked)
     return tuple(
         Read(tracked_slis=piece, since_s=since_s, until_s=until_s, settle_s=settled, first=first)
-        for (since_s, until_s, settled, first, setbacks), members in grouped.items()
-        for piece in _pieces(members, setbacks)
+        for (since_s, until_s, settled, first, consecutive_failures), members in grouped.items()
+        for piece in _pieces(members, consecutive_failures)
     )
 
 
 def _since(counted_s: float, look_back_s: float, tracked: TrackedSli) -> float:
     """Where a read begins; what is asked for in vain is not looked for further back as well."""
-    return counted_s if tracked.setbacks or not look_back_s else min(counted_s, look_back_s)
+    return counted_s if tracked.consecutive_failures or not look_back_s else min(counted_s, look_back_s)
 
 
 def _longest_read_s(tracked: TrackedSli) -> int:
     # What is refused may be too much at once; what is not answered is not asked for in more pieces than needed.
-    halved = _LONGEST_READ_S >> (min(tracked.setbacks, _MOST_HALVINGS) if tracked.problem_is_ours else 0)
+    halved = _LONGEST_READ_S >> (min(tracked.consecutive_failures, _MOST_HALVINGS) if tracked.query_rejected else 0)
     return max(MIDDLE_WIDTH_S, halved // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S)
 
 
-def _pieces(tracked_slis: Sequence[TrackedSli], setbacks: int) -> Iterator[tuple[TrackedSli, ...]]:
-    size = math.ceil(len(tracked_slis) / min(2**setbacks, _MOST_PIECES))
+def _pieces(tracked_slis: Sequence[TrackedSli], consecutive_failures: int) -> Iterator[tuple[TrackedSli, ...]]:
+    size = math.ceil(len(tracked_slis) / min(2**consecutive_failures, _MOST_PIECES))
     return (tuple(tracked_slis[first : first + size]) for first in range(0, len(tracked_slis), size))
 
 
@@ -122,7 +122,9 @@ def enter(read: Read, answers: QueryResults, ledger_writer: LedgerWriter) -> Non
     for tracked in answers.answered:
         tracked.resumed = False
     # What was counted from partial data stays if it is too much to be read again.
-    too_much = [tracked for tracked, _ in answers.failed if _is_long(tracked) and tracked.setbacks >= _MOST_SETBACKS]
+    too_much = [
+        tracked for tracked, _ in answers.failed if _is_long(tracked) and tracked.consecutive_failures >= _MOST_SETBACKS
+    ]
     if too_much:
         ledger_writer.finalise(too_much)
 
@@ -142,7 +144,7 @@ def _enter_whole(read: Read, tracked_slis: Sequence[TrackedSli], every: Samples,
 
 
 def _is_long(tracked: TrackedSli) -> bool:
-    """Whether more was counted provisionally than is caught up with in one tick."""
+    """Whether more was counted provisionally than is caught up with in one evaluation."""
     return tracked.started and tracked.counted_s - tracked.settled_s > _LONGEST_READ_S + 2 * MIDDLE_WIDTH_S
 
 

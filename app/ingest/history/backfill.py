@@ -1,4 +1,4 @@
-"""Reading history piece by piece, the newest first, without getting in the way of ticks."""
+"""Reading history piece by piece, the newest first, without getting in the way of evaluations."""
 
 import asyncio
 from dataclasses import dataclass
@@ -181,7 +181,7 @@ def _done_s(tracked: TrackedSli) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Bounded:
-    """A source that leaves room for ticks: few questions at once."""
+    """A source that leaves room for evaluations: few questions at once."""
 
     source: Source
     room: asyncio.Semaphore

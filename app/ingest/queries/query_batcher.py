@@ -106,7 +106,8 @@ class _LargeSelector:
 class QueryBatcher:
     """Packs, asks and unpacks; remembers which ways of packing bring too many series that nobody wants, or too much.
 
-    Unpacking admits new series, so it waits for its *turn*: a tick may be writing what is known in another thread.
+    Unpacking admits new series, so it waits for its *turn*: an evaluation may be writing what is known in another
+    thread.
     """
 
     series_index: SeriesIndex
@@ -158,7 +159,7 @@ class QueryBatcher:
         return sorted_out
 
     def _pack(self, selectors: tuple[Selector, ...], most: int, *, nameless: bool) -> tuple[Batch, ...]:
-        # Tick after tick asks the same selectors.
+        # Every evaluation asks the same selectors.
         key = (selectors, most, nameless)
         packed = self._packed.get(key)
         if packed is None:

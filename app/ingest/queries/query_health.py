@@ -47,10 +47,10 @@ class QueryHealth:
         for tracked in answered:
             if tracked.problem is not None:
                 _log.info("answered again", query=tracked.query)
-            tracked.problem, tracked.problem_is_ours, tracked.setbacks = None, False, 0
+            tracked.problem, tracked.query_rejected, tracked.consecutive_failures = None, False, 0
             self._silent.pop(tracked.key, None)
         for tracked, error in failed:
-            tracked.setbacks += 1
+            tracked.consecutive_failures += 1
             if isinstance(error, _OURS):
                 self._silent.pop(tracked.key, None)
             else:
@@ -69,7 +69,7 @@ class QueryHealth:
     def note_history(self, asked: QueryResults) -> None:
         """Take note of what was answered about the past, and what was not.
 
-        It may only have been too much at once: whether Prometheus answers at all is seen by what ticks ask.
+        It may only have been too much at once: whether Prometheus answers at all is seen by what evaluations ask.
         """
         for tracked in asked.answered:
             tracked.history_problem = None
@@ -100,7 +100,7 @@ class QueryHealth:
             ours = isinstance(error, _OURS)
             if ours and tracked.problem is None:
                 _log.error("a query is refused", query=tracked.query, error=str(error))
-            tracked.problem, tracked.problem_is_ours = str(error), ours
+            tracked.problem, tracked.query_rejected = str(error), ours
         self._count(failed)
 
     def _note_partial(self, answered: Sequence[TrackedSli], partial: Mapping[str, str], at_s: float) -> None:

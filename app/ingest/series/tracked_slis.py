@@ -39,20 +39,19 @@ class TrackedSli:
 
     Counts are final up to *settled_s* and there at all up to *counted_s*; history has been counted back to
     *complete_from_s*, of *wanted_from_s*. *pending_targets* are the targets that appear in the history so far,
-    *pending_series* the series that appear on known targets. *long_windows_s* are the windows whose start is looked
-    at closely. *resumed* says that the provisional part comes from disk and is to be counted anew. *setbacks* is how
-    many times in a row it was asked for in vain. *problem* is why the last tick was not answered, *history_problem*
-    why the last piece of history was not; each may be alone.
-    *unmeasured* are histograms without the bucket at the threshold, each with when it was seen last, and *buckets* the
-    bounds that they do have, as far as they have been asked for. *refusal* is why the SLI is not evaluated at all.
-    *partial* says what is missing from what was read last, which is then not final, and *partial_since_s* since when.
-    *partial_history* says what is missing from the history before *complete_from_s*, which has been counted back to
-    *partial_history_from_s* all the same, and is counted again once it is whole; None where it is not so.
-    The next reads begin at *read_from_s* and *settle_from_s*, where samples may be *late*; *long_reads* are those that
-    went back further than a slot.
-    *impossible_samples* says that the last evaluation left out samples that are negative, infinite or beyond 64 bits,
-    which were last seen at *impossible_seen_s*; series of nothing but NaN were last seen at *nan_seen_s*.
-    *refused_groups* are living members without a place, each with when it was last refused.
+    *pending_series* the series that appear on known targets. *long_windows_s* are the windows whose start is looked at
+    closely. *resumed* says that the provisional part comes from disk and is to be counted anew. *consecutive_failures*
+    is how many times in a row it was asked for in vain. *problem* is why the last evaluation was not answered,
+    *history_problem* why the last piece of history was not; each may be alone. *unmeasured* are histograms without the
+    bucket at the threshold, each with when it was seen last, and *buckets* the bounds that they do have, as far as they
+    have been asked for. *refusal* is why the SLI is not evaluated at all. *partial* says what is missing from what was
+    read last, which is then not final, and *partial_since_s* since when. *partial_history* says what is missing from
+    the history before *complete_from_s*, which has been counted back to *partial_history_from_s* all the same, and is
+    counted again once it is whole; None where it is not so. The next reads begin at *read_from_s* and *settle_from_s*,
+    where samples may be *late*; *long_reads* are those that went back further than a slot. *impossible_samples* says
+    that the last evaluation left out samples that are negative, infinite or beyond 64 bits, which were last seen at
+    *impossible_seen_s*; series of nothing but NaN were last seen at *nan_seen_s*. *refused_groups* are living members
+    without a place, each with when it was last refused.
     """
 
     key: str
@@ -72,7 +71,7 @@ class TrackedSli:
     rows: dict[GroupKey, int] = field(default_factory=dict)
     refused_groups: dict[GroupKey, float] = field(default_factory=dict)
     problem: str | None = None
-    problem_is_ours: bool = False
+    query_rejected: bool = False
     history_problem: str | None = None
     partial: str | None = None
     partial_since_s: float = 0.0
@@ -85,7 +84,7 @@ class TrackedSli:
     impossible_samples: bool = False
     impossible_seen_s: float = 0.0
     nan_seen_s: float = 0.0
-    setbacks: int = 0
+    consecutive_failures: int = 0
     seen: SeriesSeen = field(default_factory=SeriesSeen)
     unmeasured: dict[int, float] = field(default_factory=dict)
     buckets: tuple[str, ...] = ()

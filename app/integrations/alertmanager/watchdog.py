@@ -25,7 +25,7 @@ class WatchdogOptions:
 
 
 class Watchdog(Reasserter):
-    """An alert at one Alertmanager that fires while ticks do their work."""
+    """An alert at one Alertmanager that fires while evaluations do their work."""
 
     def __init__(self, api: AlertmanagerApi, options: WatchdogOptions, *, is_healthy: IsHealthy) -> None:
         self._api = api

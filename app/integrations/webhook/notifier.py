@@ -80,7 +80,7 @@ class Webhook(Notifier):
 
     @override
     async def send(self, message: OutgoingMessage) -> SendResult:
-        # Thousands of alerts take long to put into words, and ticks must not wait for that.
+        # Thousands of alerts take long to put into words, and evaluations must not wait for that.
         body = await asyncio.to_thread(self._body, message)
         of_host = {name: await header_of(name, value) for name, value in self._options.headers.items()}
         headers = {"Content-Type": "application/json", "Idempotency-Key": message.key}
