@@ -9,7 +9,7 @@ def main() -> None:
     """Run the command line."""
     _handle_signals(sys.argv[1:])
     # Imported after that: it takes a second, in which a signal may come.
-    from app.cli import main as run_command  # noqa: PLC0415
+    from app.cli import run_command  # noqa: PLC0415
 
     run_command()
 

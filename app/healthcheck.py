@@ -38,7 +38,7 @@ def address(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[s
     return _WILDCARDS.get(host, host), int(port)
 
 
-def main() -> int:
+def exit_code() -> int:
     """The exit code: 0 if the service answers that it is healthy, else 1."""
     arguments = _SERVICE.read_bytes().decode(errors="replace").split("\0")
     try:
@@ -51,4 +51,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code())

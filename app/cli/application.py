@@ -69,6 +69,6 @@ else:
         fail("the demo is not part of the package: run `make demo` in a clone of the repository", code=EXIT_USAGE)
 
 
-def main() -> None:
+def run_command() -> None:
     """Run the command line."""
     app()

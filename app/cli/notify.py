@@ -11,7 +11,7 @@ import typer
 from app.alerting import Notification, NotificationStatus, resolve
 from app.cli.configuration import settings_for
 from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, errors, fail, output, print_json
-from app.cli.remote import RemoteError, Url, dead_letters, revive_letter
+from app.cli.remote import RemoteError, Url, fetch_dead_letters, revive_letter
 from app.clock import Clock, SystemClock
 from app.delivery import MemoryMessageRefs, NoInstruments, Receiver
 from app.delivery.outcome import Deferred, Delivered, Failed, Outcome, Rejected
@@ -85,7 +85,7 @@ def dead(*, url: Url = "http://127.0.0.1:9720", format: FormatOption = Format.TE
     Example: sloburn notify dead --url http://localhost:9720
     """
     try:
-        letters = dead_letters(url)
+        letters = fetch_dead_letters(url)
     except RemoteError as error:
         fail(str(error))
     if format is Format.JSON:

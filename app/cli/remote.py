@@ -48,7 +48,7 @@ def slos(url: str, query: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]
             return
 
 
-def dead_letters(url: str) -> list[dict[str, Any]]:
+def fetch_dead_letters(url: str) -> list[dict[str, Any]]:
     """The notifications that were given up, newest first.
 
     Raises:

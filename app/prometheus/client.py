@@ -21,7 +21,7 @@ from app.prometheus.errors import (
     HttpStatusError,
     MisconfiguredError,
     PrometheusError,
-    bare,
+    without_traceback,
 )
 from app.prometheus.http_config import HttpConfig
 from app.prometheus.large_answers import LargeAnswers, Turn
@@ -169,7 +169,7 @@ class PrometheusClient:
             found = await self._found(connection, api_request, decode, until)
         except PrometheusError as error:
             self._instruments.requested(error.reason)
-            raise bare(error) from None
+            raise without_traceback(error) from None
         self._instruments.requested(SUCCESS)
         return found
 

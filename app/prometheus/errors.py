@@ -149,7 +149,7 @@ class MisconfiguredError(PrometheusError):
     reason = Reason.MISCONFIGURED
 
 
-def bare(error: PrometheusError) -> PrometheusError:
+def without_traceback(error: PrometheusError) -> PrometheusError:
     """The error without its traceback and what it came from: their frames hold the bytes of the answer.
 
     Errors and frames form cycles, which are collected late (ADR-0009), and refused answers are large.

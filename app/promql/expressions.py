@@ -6,7 +6,7 @@ from typing import Final
 
 import promql_parser as promql
 
-from app.promql.selector_text import LONGEST, one_line
+from app.promql.selector_text import LONGEST, parser_message
 
 PLACEHOLDER: Final = timedelta(days=91, hours=7, minutes=13, seconds=17)
 """The range that stands for a placeholder in a parsed expression: one that nobody writes."""
@@ -52,7 +52,7 @@ def parse_expression(text: str) -> promql.Expr:
     try:
         return promql.parse(plain)
     except ValueError as error:
-        problem = f"this is not PromQL: {one_line(error)}"
+        problem = f"this is not PromQL: {parser_message(error)}"
         raise ExpressionError(problem, "try the expression in Prometheus with 5m as the window") from error
 
 

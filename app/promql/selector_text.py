@@ -50,7 +50,7 @@ def parse_selector(text: str) -> Selector:
         expr = promql.parse(text)
     except ValueError as error:
         raise SelectorError(
-            f"this is not PromQL: {one_line(error)}", 'write a selector such as m{label="x"}'
+            f"this is not PromQL: {parser_message(error)}", 'write a selector such as m{label="x"}'
         ) from error
     if not isinstance(expr, promql.VectorSelector):
         raise SelectorError(_why_not_bare(expr), _write_instead(expr))
@@ -125,7 +125,7 @@ def _check_regex(matcher: Matcher) -> None:
         re2.compile(matcher.value, options)
     except re2.error as error:
         raise SelectorError(
-            f"the regular expression of {matcher.label} is not RE2: {one_line(error)}",
+            f"the regular expression of {matcher.label} is not RE2: {parser_message(error)}",
             "see https://github.com/google/re2/wiki/Syntax",
         ) from error
 
@@ -177,6 +177,6 @@ def _escape(char: str) -> str:
     return f"\\u{ord(char):04x}" if ord(char) <= _ESCAPES_OF_FOUR_DIGITS_END else f"\\U{ord(char):08x}"
 
 
-def one_line(error: Exception) -> str:
+def parser_message(error: Exception) -> str:
     """What an error says, without line breaks."""
     return " ".join(str(error).split())

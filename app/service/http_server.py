@@ -42,7 +42,7 @@ _LOGGED_EVERY_S = 60.0
 _TICKS_A_SECOND = 10
 
 
-class Cause(StrEnum):
+class ClosingCause(StrEnum):
     """Why the server closes a connection by itself."""
 
     SLOW = "slow"
@@ -74,11 +74,11 @@ class ClosedConnections:
     """Counts what the server has closed by itself, tells *closed* of each, and logs them once a minute at most."""
 
     closed: Callable[[str], None] = lambda _cause: None
-    counts: Counter[Cause] = field(default_factory=Counter)
-    _logged: Counter[Cause] = field(default_factory=Counter)
+    counts: Counter[ClosingCause] = field(default_factory=Counter)
+    _logged: Counter[ClosingCause] = field(default_factory=Counter)
     _logged_at: float = float("-inf")
 
-    def count(self, cause: Cause) -> None:
+    def count(self, cause: ClosingCause) -> None:
         """One more was closed."""
         self.counts[cause] += 1
         self.closed(cause.value)
@@ -90,7 +90,7 @@ class ClosedConnections:
         since = self.counts - self._logged
         _log.warning(
             "connections closed: their clients send or read too slowly, or there were too many",
-            **{cause.value: since[cause] for cause in Cause},
+            **{cause.value: since[cause] for cause in ClosingCause},
         )
         self._logged, self._logged_at = Counter(self.counts), now
 
@@ -118,7 +118,7 @@ class BoundedConnection(H11Protocol):
         if len(self.connections) > self._limits.connections:
             everyone = cast("Iterable[BoundedConnection]", self.connections)
             for one in _least_needed(everyone, newest=self, most=math.ceil(self._limits.connections * _MADE_ROOM)):
-                one.abort(Cause.CROWDED)
+                one.abort(ClosingCause.CROWDED)
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -186,7 +186,7 @@ class BoundedConnection(H11Protocol):
         # While the application works on a whole request, it is not the client who takes long.
         return waited > self._limits.request_s and (request is None or request.more_body)
 
-    def abort(self, cause: Cause) -> None:
+    def abort(self, cause: ClosingCause) -> None:
         """Close at once, without sending the rest."""
         if not self.transport.is_closing():
             self._closed.count(cause)
@@ -253,6 +253,6 @@ class BoundedServer(uvicorn.Server):
             now = time.monotonic()
             for connection in cast("list[BoundedConnection]", list(self.server_state.connections)):
                 if connection.is_overdue(now):
-                    connection.abort(Cause.SLOW)
+                    connection.abort(ClosingCause.SLOW)
             self._closed.log(now)
         return await super().on_tick(counter)

@@ -21,7 +21,7 @@ from app.prometheus import OUTCOMES, MisconfiguredError, Reason
 from app.service.api_adapters import Documents, EngineHistory, EngineReadiness, StoredAlertLog, StoredDeadLetters
 from app.service.components import Components
 from app.service.engine import Engine
-from app.service.http_server import BoundedConfig, BoundedServer, Cause, ClosedConnections, ConnectionLimits
+from app.service.http_server import BoundedConfig, BoundedServer, ClosedConnections, ClosingCause, ConnectionLimits
 from app.service.logs import configure_logging
 from app.service.memory import settle_memory
 from app.service.open_files import allow_open_files
@@ -216,7 +216,7 @@ def _listen(settings: Settings) -> socket.socket:
 def _known(delivery: DeliveryConfig) -> LabelValues:
     return LabelValues(
         failure_reasons=_FAILURES,
-        closing_causes=tuple(Cause),
+        closing_causes=tuple(ClosingCause),
         request_outcomes=OUTCOMES,
         receivers=delivery.names,
         notification_failure_reasons=tuple(FailureReason),

@@ -87,6 +87,6 @@ def test_every_field_is_in_its_layout() -> None:
 
 def test_columns_that_were_cut_off_are_refused() -> None:
     whole = np.zeros(2, records.COUNTER).tobytes()
-    assert len(records.read(records.COUNTER, whole)) == 2
+    assert len(records.read_records(records.COUNTER, whole)) == 2
     with pytest.raises(ValueError, match="buffer size"):
-        records.read(records.COUNTER, whole[:-1])
+        records.read_records(records.COUNTER, whole[:-1])

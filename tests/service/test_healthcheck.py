@@ -24,7 +24,7 @@ def test_it_follows_the_address(arguments: list[str], environment: dict[str, str
 def test_its_exit_code_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     with listening(Served.with_snapshots().app()) as url:
         monkeypatch.setenv("SLOBURN_LISTEN_ADDRESS", url.removeprefix("http://"))
-        assert healthcheck.main() == 0
+        assert healthcheck.exit_code() == 0
     for address in (f"127.0.0.1:{free_port()}", "nonsense"):
         monkeypatch.setenv("SLOBURN_LISTEN_ADDRESS", address)
-        assert healthcheck.main() == 1
+        assert healthcheck.exit_code() == 1

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.api.admission import Admission
-from app.service.http_server import BoundedConfig, BoundedServer, Cause, ConnectionLimits
+from app.service.http_server import BoundedConfig, BoundedServer, ClosingCause, ConnectionLimits
 
 LARGE = 8 * 1024 * 1024
 HALF = b"GET / HTTP/1.1\r\nHost: x\r\nX-Half: "
@@ -94,7 +94,7 @@ def test_idle_connections_make_room_for_those_that_ask() -> None:
         for _ in range(5):
             assert httpx.get(server.url, trust_env=False).text == "small"
         assert _is_closed(idle[0])
-        assert server.closed[Cause.CROWDED] >= 40
+        assert server.closed[ClosingCause.CROWDED] >= 40
         assert len(server.server.server_state.connections) <= 21
 
 
@@ -139,7 +139,7 @@ def test_half_a_request_is_given_up() -> None:
         )
         silent = server.connect()
         assert all(_is_closed(connection) for connection in (head, body, silent))
-        assert server.closed[Cause.SLOW] == 3
+        assert server.closed[ClosingCause.SLOW] == 3
 
 
 def test_a_body_that_nobody_reads_ends_too() -> None:
@@ -152,13 +152,13 @@ def test_a_body_that_nobody_reads_ends_too() -> None:
                 threading.Event().wait(0.1)
         except ConnectionError:
             pass
-        assert server.closed[Cause.SLOW] == 1
+        assert server.closed[ClosingCause.SLOW] == 1
 
 
 def test_an_answer_that_is_not_taken_in_is_given_up() -> None:
     with listening(ConnectionLimits(answer_s=0.5)) as server:
         connection = server.connect(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
-        while not server.closed[Cause.SLOW]:
+        while not server.closed[ClosingCause.SLOW]:
             threading.Event().wait(0.05)
         received = 0
         with ExitStack() as ignored:

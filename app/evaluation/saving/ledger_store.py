@@ -242,7 +242,7 @@ class LedgerStore:
             runs = last_samples.runs
             runs.last[row], runs.run[row] = found[f"{prefix}seen_last_s"], found[f"{prefix}seen_run_s"]
             runs.earlier[row] = found[f"{prefix}seen_earlier_s"]
-        cells = np.concatenate([records.read(records.CELL, state.provisional.cells) for state in states])
+        cells = np.concatenate([records.read_records(records.CELL, state.provisional.cells) for state in states])
         ends = np.cumsum(members["cells"], dtype=np.int64)
         if ends[-1:].sum() != len(cells):
             raise ValueError("the members of an SLI have more or fewer cells than are stored")
@@ -255,16 +255,16 @@ class LedgerStore:
                 ledger.restore(rows[row_id], first, own["total"], own["bad"], own["measured_s"].astype(np.float64))
 
     def _load_spilled(self, states: Sequence[SliState], rows: Mapping[int, int]) -> None:
-        every = np.concatenate([records.read(records.SPILLED, state.provisional.spilled) for state in states])
+        every = np.concatenate([records.read_records(records.SPILLED, state.provisional.spilled) for state in states])
         found, row = _of_rows(every, rows)
         if len(found):
             self._writer.ledger.add_settled(row, found["cell"], found["total"], found["bad"])
 
     def _load_counters(self, states: Sequence[SliState], rows: Mapping[int, int]) -> None:
         writer, registry = self._writer, self._writer.ledger.registry
-        finals = np.concatenate([records.read(records.COUNTER, state.final.counters) for state in states])
+        finals = np.concatenate([records.read_records(records.COUNTER, state.final.counters) for state in states])
         provisionals = np.concatenate(
-            [records.read(records.PROVISIONAL_COUNTER, state.provisional.counters) for state in states]
+            [records.read_records(records.PROVISIONAL_COUNTER, state.provisional.counters) for state in states]
         )
         if len(finals) != len(provisionals):
             raise ValueError("the two parts of the state of an SLI have different counters")
@@ -299,8 +299,8 @@ def _counted_s(state: SliState) -> float:
 
 def _members_of(state: SliState) -> Records:
     """Both parts of the records of an SLI's members as one."""
-    final = records.read(records.MEMBER, state.final.members)
-    provisional = records.read(records.PROVISIONAL_MEMBER, state.provisional.members)
+    final = records.read_records(records.MEMBER, state.final.members)
+    provisional = records.read_records(records.PROVISIONAL_MEMBER, state.provisional.members)
     if len(final) != len(provisional):
         raise ValueError("the two parts of the state of an SLI have different members")
     both = np.empty(len(final), records.WHOLE_MEMBER)

@@ -99,7 +99,7 @@ FIRST_SIGHTING = np.dtype(
 FIRST_VALUE = np.dtype([("series", "<i8"), ("value", "<f8")])
 
 
-def read(kind: np.dtype[Any], column: bytes) -> Records:
+def read_records(kind: np.dtype[Any], column: bytes) -> Records:
     """The records of a binary column.
 
     Raises:
@@ -118,7 +118,7 @@ def encode_dips(dips: Iterable[tuple[int, Dip]], ledger: Ledger, row_ids: Sequen
 def decode_dips(column: bytes, ledger: Ledger, rows: Mapping[int, int]) -> dict[int, Dip]:
     """The dips that `encode_dips` was given, by counter; *rows* maps stored ids to rows, counters must be known."""
     found = {}
-    for record in read(DIP, column):
+    for record in read_records(DIP, column):
         counter = _find(record, ledger, rows)
         if counter is not None:
             values = {name: record[name].item() for name in DIP.names or () if name not in ("row_id", "series")}
@@ -140,7 +140,7 @@ def encode_new_series(new_series: Sequence[NewSeries], ledger: Ledger, row_ids: 
 def decode_new_series(column: bytes, ledger: Ledger, rows: Mapping[int, int]) -> list[NewSeries]:
     """The new series that `encode_new_series` was given."""
     found = []
-    for record in read(NEW_SERIES, column):
+    for record in read_records(NEW_SERIES, column):
         counter = _find(record, ledger, rows)
         if counter is not None:
             row, target = rows[record["row_id"].item()], int(ledger.registry.arrays.target[counter])
@@ -175,8 +175,8 @@ def decode_first_sightings(
     column: bytes, values: bytes, ledger: Ledger, rows: Mapping[int, int]
 ) -> list[FirstSighting]:
     """What `encode_first_sightings` was given."""
-    registry, every, found, start = ledger.registry, read(FIRST_VALUE, values).tolist(), [], 0
-    for record in read(FIRST_SIGHTING, column):
+    registry, every, found, start = ledger.registry, read_records(FIRST_VALUE, values).tolist(), [], 0
+    for record in read_records(FIRST_SIGHTING, column):
         own, start = every[start : start + int(record["values"])], start + int(record["values"])
         row = rows.get(record["row_id"].item())
         if row is None:

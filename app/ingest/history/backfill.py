@@ -54,7 +54,7 @@ class Backfill:
         time_range, tracked_slis = self._next(now)
         if time_range is None:
             return None, None
-        return time_range, await history_reader.read(
+        return time_range, await history_reader.read_range(
             time_range, tracked_slis, self._batcher, self.source, deadline=_DEADLINE_S, partial=True
         )
 

@@ -65,7 +65,7 @@ def next_stretch(complete_from_s: float, wanted_from_s: float, *, now_s: float, 
     return None
 
 
-async def read(
+async def read_range(
     time_range: TimeRange,
     tracked_slis: Sequence[TrackedSli],
     batcher: QueryBatcher,

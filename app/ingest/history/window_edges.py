@@ -55,7 +55,7 @@ class WindowEdges:
             return None
         hour, tracked_slis = min(wanted.items())
         time_range = TimeRange(since_s=(hour - 1.0) * HOUR_S, until_s=float(hour) * HOUR_S, width_s=None)
-        answers = await history_reader.read(
+        answers = await history_reader.read_range(
             time_range, tracked_slis[:_MOST_SLIS], self._batcher, self._source, deadline=_DEADLINE_S
         )
         return hour, answers

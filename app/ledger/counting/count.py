@@ -15,7 +15,7 @@ from itertools import combinations
 import numpy as np
 
 from app.ledger.counting.copies import CERTAIN_EVENTS, Link, find_copies, further_copies
-from app.ledger.counting.falls import Falls, Findings, Hindsight
+from app.ledger.counting.falls import Falls, Hindsight, JudgedFalls
 from app.ledger.counting.first_samples import FirstSighting, NewSeries, find_first_samples
 from app.ledger.counting.last_samples import LastSamples
 from app.ledger.counting.samples import Samples
@@ -196,9 +196,9 @@ def _link_before(samples: Samples, registry: Registry, *, until: float) -> None:
 
 def _judge_falls(
     steps: Steps, cursor: LastSamples, registry: Registry, *, until: float, starts: Starts | None
-) -> tuple[SampleContext | None, Findings]:
+) -> tuple[SampleContext | None, JudgedFalls]:
     if not cursor.dips and not (steps.samples.value < steps.raw).any():
-        return None, Findings()
+        return None, JudgedFalls()
     context = SampleContext(steps, cursor, registry, starts)
     return context, Falls(context, until=until).judge()
 
@@ -242,7 +242,7 @@ def _in_hindsight(found: Sequence[Hindsight], registry: Registry, gap_s: Floats)
     )
 
 
-def _advance(cursor: LastSamples, steps: Steps, within: Bools, found: Findings, registry: Registry) -> None:
+def _advance(cursor: LastSamples, steps: Steps, within: Bools, found: JudgedFalls, registry: Registry) -> None:
     samples, arrays = steps.samples.only(within), registry.arrays
     if len(samples.counter):
         cursor.note_steps(samples.counter, samples.time, steps.delta[within])

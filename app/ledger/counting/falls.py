@@ -54,7 +54,7 @@ class Hindsight(NamedTuple):
 
 
 @dataclass(slots=True)
-class Findings:
+class JudgedFalls:
     """What was found besides counts: counters that dipped and when, and the counters that restarts left behind.
 
     *hindsight* are events that belong to an earlier time than the sample that proved them.
@@ -75,9 +75,9 @@ class Falls:
         self._steps = context.steps
         self._until = until
         self._judged = np.zeros(len(self._steps.before), dtype=bool)
-        self._found = Findings()
+        self._found = JudgedFalls()
 
-    def judge(self) -> Findings:
+    def judge(self) -> JudgedFalls:
         """Set what every step is counted from."""
         for counter, dip in self._context.cursor.dips.items():
             first, last = self._context.span(counter)
