@@ -94,7 +94,7 @@ class Registry:
         self._copies: dict[int, int] = {}
         self._copy_labels: dict[int, frozenset[str]] = {}
         self.uncompared: set[int] = set()
-        self._arrays: _Arrays | None = None
+        self._arrays: CounterArrays | None = None
 
     def row(self, key: RowKey) -> int:
         """The index of a row, new if it was not known."""
@@ -213,14 +213,14 @@ class Registry:
         return self._counter_index.get((row, series))
 
     @property
-    def arrays(self) -> "_Arrays":
+    def arrays(self) -> "CounterArrays":
         """Targets and weights of all counters as columns."""
         if self._arrays is None:
             target_row = np.array(self._target_row, dtype=np.int64)
             alias = np.array(self._target_alias, dtype=np.int64)
             target = alias[np.array(self._counter_target, dtype=np.int64)] if self._counter_target else alias
             stream = np.array(self._stream, dtype=np.int64)
-            self._arrays = _Arrays(
+            self._arrays = CounterArrays(
                 target_row=target_row,
                 target=target,
                 stream=stream,
@@ -240,7 +240,7 @@ class Registry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Arrays:
+class CounterArrays:
     """Columns by counter index, shape (counters,); *target_row* by target index; *keys* hashes of series and target.
 
     *stream* is the index under which a counter is counted, *united* whether any differs from its own; *alias*, by

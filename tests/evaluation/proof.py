@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 import structlog
 
 from tests.evaluation.against_increase import GRACE_S, compare, median_points
+from tests.support.field_kinds import FIELD_KINDS
 from tests.support.histories import random_histories
 
 END = 1_800_000_000
@@ -26,14 +27,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--seeds", default="0:2000", help="first and last seed (exclusive), or a list: 202,382")
     parser.add_argument("--at-once", type=int, default=20, help="histories that one evaluator counts together")
     parser.add_argument("--two-servers", action="store_true", help="two servers behind one balancer")
+    parser.add_argument("--kinds", default="", help="only kinds of tests/support/field_kinds.py: a,b or all")
     options = parser.parse_args(arguments)
     seeds = _seeds(options.seeds)
+    names = list(FIELD_KINDS) if options.kinds == "all" else options.kinds.split(",") if options.kinds else []
+    more = {name: FIELD_KINDS[name] for name in names}
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     found: list[tuple[float, float]] = []
     worse = differing = 0
     for first in range(0, len(seeds), options.at_once):
         at_once = seeds[first : first + options.at_once]
-        histories = random_histories(at_once, end=END + GRACE_S, two_servers=options.two_servers)
+        histories = random_histories(at_once, end=END + GRACE_S, two_servers=options.two_servers, more=more)
         with TemporaryDirectory() as folder:
             outcome = compare(histories, Path(folder), end=END)
         found += outcome.points

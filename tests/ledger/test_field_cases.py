@@ -302,3 +302,24 @@ def test_errors_that_begin_again_after_their_series_expired_count(shown: int, ev
     missed = (bursts[:-1] * (rises > 0)).sum()
     for way, (_, bad) in found.items():
         assert bad == pytest.approx(within.sum() - missed, abs=200), way
+
+
+@pytest.mark.parametrize(("first", "counted"), [(2400, 2400), (900_050, 0)], ids=["deployed", "relabelled"])
+def test_series_that_begin_behind_an_outage_count_if_they_cannot_be_those_of_before(first: int, counted: int) -> None:
+    """A series that goes on under another label has not fallen: one that is lower began in the outage."""
+    times = grid(0, 3 * 3600)
+    before, after = times[times < 3600], times[times > 4500]
+    good = [growing(before, 863_950, 10), growing(after - after[0], first, 10)]
+    bad = [growing(before, 46, 0.001), growing(after - after[0], 1, 0.001)]
+    history = History(
+        [
+            series(code, at, values, version=version)
+            for code, (old, new) in (("200", good), ("500", bad))
+            for version, at, values in (("v1", before, old), ("v2", after, new))
+        ]
+    )
+    since, until = 600.0, 9600.0
+    seen = growing(before, 863_950, 10)[before > since - SCRAPE_S]
+    expected = seen[-1] - seen[0] + counted + 10 * (until - 25 - after[0])
+    for way, (total, _) in counts(history, since=since, until=until).items():
+        assert total == pytest.approx(expected, abs=15), way

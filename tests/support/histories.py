@@ -7,9 +7,10 @@ Kinds change a `Draft` at one of three places: its processes (restarts, deployme
 the series that come of them (labels, replicas, dips).
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Final
 
 import numpy as np
@@ -76,6 +77,9 @@ class Draft:
     replicas: list[View] = field(default_factory=list)
     views: list[View] = field(default_factory=list)
     start_times: bool = False
+    when: Callable[[Counts], Counts] | None = None
+    longest_s: int = 0
+    lag_s: float = 0.0
     layout: Callable[["Draft"], None] | None = None
 
     @property
@@ -92,7 +96,7 @@ class Draft:
     def span(self, shortest: float, longest: float) -> Span:
         """A random span of time, its length drawn evenly over orders of magnitude."""
         first = self.moment()
-        return first, min(self.seconds, first + int(_log_uniform(self.rng, shortest, longest)))
+        return first, min(self.seconds, first + int(log_uniform(self.rng, shortest, longest)))
 
     def rates(self, pace: float, born: int, died: int) -> tuple[Floats, Floats]:
         """Expected events per second, and the share of errors, in each second of a life."""
@@ -176,7 +180,7 @@ def short_lived_pods(draft: Draft) -> None:
     """Pods of a few minutes that come and go beside a steady instance; some fail all they do at their start."""
     for number in range(int(draft.rng.integers(3, 15))):
         born = draft.moment()
-        died = min(draft.seconds, born + int(_log_uniform(draft.rng, 2 * draft.interval_s, 15 * MINUTE)))
+        died = min(draft.seconds, born + int(log_uniform(draft.rng, 2 * draft.interval_s, 15 * MINUTE)))
         pod = draft.process(f"pod-{number}:80", born, died, pace=draft.pace / 4)
         if draft.rng.random() < 0.5:
             pod.counters[1].events[0] += min(50, int(draft.pace * 10) + 1)
@@ -222,7 +226,7 @@ def deployed_in_place(draft: Draft) -> None:
 def first_scraped_late(draft: Draft) -> None:
     """An instance that had run for long is first scraped in the middle of the history."""
     first = draft.moment()
-    past = int(_log_uniform(draft.rng, 1000, 5e9))
+    past = int(log_uniform(draft.rng, 1000, 5e9))
     draft.others.append(draft.process("late:80", first, draft.seconds, pace=draft.pace, carried=past))
 
 
@@ -292,7 +296,7 @@ def restart_in_an_outage(draft: Draft) -> None:
 
 def own_timestamps(draft: Draft) -> None:
     """The series of one scrape carry timestamps of their own, milliseconds to many seconds apart."""
-    draft.offsets_ms = int(_log_uniform(draft.rng, 5, 1000 * draft.interval_s))
+    draft.offsets_ms = int(log_uniform(draft.rng, 5, 1000 * draft.interval_s))
 
 
 # Series: what is made of the scrapes.
@@ -301,22 +305,22 @@ def own_timestamps(draft: Draft) -> None:
 def label_added(draft: Draft) -> None:
     """All series go on with another label."""
     name = str(draft.rng.choice(["version", "az", "cluster"]))
-    draft.views.append(_relabelling(draft, lambda labels: (*labels, (name, "new"))))
+    draft.views.append(relabelling(draft, lambda labels: (*labels, (name, "new"))))
 
 
 def label_removed(draft: Draft) -> None:
     """All series go on without a label that they had."""
     draft.views += [
-        lambda every: [_with(one, (("pod_template_hash", "6d4b75cb6d"),)) for one in every],
-        _relabelling(draft, lambda labels: tuple(pair for pair in labels if pair[0] != "pod_template_hash")),
+        lambda every: [with_labels(one, (("pod_template_hash", "6d4b75cb6d"),)) for one in every],
+        relabelling(draft, lambda labels: tuple(pair for pair in labels if pair[0] != "pod_template_hash")),
     ]
 
 
 def label_renamed(draft: Draft) -> None:
     """A label is renamed: `exported_service` becomes `service`."""
     draft.views += [
-        lambda every: [_with(one, (("exported_service", "shop"),)) for one in every],
-        _relabelling(
+        lambda every: [with_labels(one, (("exported_service", "shop"),)) for one in every],
+        relabelling(
             draft,
             lambda labels: tuple(("service" if name == "exported_service" else name, value) for name, value in labels),
         ),
@@ -329,7 +333,7 @@ def instance_rewritten(draft: Draft) -> None:
     def rewritten(labels: Labels) -> Labels:
         return tuple((name, f"node-{value.split(':')[0]}" if name == "instance" else value) for name, value in labels)
 
-    draft.views.append(_relabelling(draft, rewritten))
+    draft.views.append(relabelling(draft, rewritten))
 
 
 def label_flaps(draft: Draft) -> None:
@@ -341,7 +345,7 @@ def label_flaps(draft: Draft) -> None:
         for one in every:
             for part in _cut(one, [draft.trace.start * 1000 + second * 1000 for second in (first, last)]):
                 middle = first <= part.times_ms[0] / 1000 - draft.trace.start < last
-                parts.append(_with(part, (("debug", "on"),)) if middle else part)
+                parts.append(with_labels(part, (("debug", "on"),)) if middle else part)
         return parts
 
     draft.views.append(flap)
@@ -353,7 +357,7 @@ def relabelled_in_part(draft: Draft) -> None:
     def recoded(labels: Labels) -> Labels:
         return tuple((name, "503" if (name, value) == ("code", "500") else value) for name, value in labels)
 
-    draft.views.append(_relabelling(draft, recoded))
+    draft.views.append(relabelling(draft, recoded))
 
 
 def replicas_behind_a_proxy(draft: Draft) -> None:
@@ -364,11 +368,11 @@ def replicas_behind_a_proxy(draft: Draft) -> None:
     lag_ms = int(draft.rng.choice([0, 500, 3000, 12_000]))
     phase_ms = int(draft.rng.integers(1000, draft.interval_s * 1000))
     dice = np.random.default_rng(draft.rng.integers(2**32))
-    blocks = float(_log_uniform(draft.rng, draft.interval_s, HOUR))
+    blocks = float(log_uniform(draft.rng, draft.interval_s, HOUR))
 
     def proxied(every: list[Samples]) -> list[Samples]:
         switches = np.cumsum(dice.exponential(blocks, int(3 * draft.seconds / blocks) + 10))
-        both = _second_view(draft, phase_ms=phase_ms, lag_ms=lag_ms)
+        both = second_view(draft, phase_ms=phase_ms, lag_ms=lag_ms)
         return _merged(every, both, switches, draft.trace.start)
 
     draft.replicas.append(proxied)
@@ -384,20 +388,20 @@ def replicas_side_by_side(draft: Draft) -> None:
     def doubled(every: list[Samples]) -> list[Samples]:
         second = [
             one
-            for one in _second_view(draft, phase_ms=phase_ms, lag_ms=0)
-            for one in [_between(one, draft.trace.start, first, last)]
+            for one in second_view(draft, phase_ms=phase_ms, lag_ms=0)
+            for one in [between(one, draft.trace.start, first, last)]
             if len(one.times_ms)
         ]
-        named = every if plain else [_with(one, (("prometheus_replica", "a"),)) for one in every]
-        return [*named, *(_with(one, (("prometheus_replica", "b"),)) for one in second)]
+        named = every if plain else [with_labels(one, (("prometheus_replica", "a"),)) for one in every]
+        return [*named, *(with_labels(one, (("prometheus_replica", "b"),)) for one in second)]
 
     draft.replicas.append(doubled)
 
 
 def dips(draft: Draft) -> None:
     """Counters read a little less now and then, and go on from where they were."""
-    times = int(_log_uniform(draft.rng, 1, 40))
-    depth = float(_log_uniform(draft.rng, 1, 1000))
+    times = int(log_uniform(draft.rng, 1, 40))
+    depth = float(log_uniform(draft.rng, 1, 1000))
     dice = np.random.default_rng(draft.rng.integers(2**32))
 
     def dipped(every: list[Samples]) -> list[Samples]:
@@ -409,7 +413,7 @@ def dips(draft: Draft) -> None:
 def corrected_downwards(draft: Draft) -> None:
     """One counter is corrected once: it falls a little and goes on from there."""
     at = draft.moment()
-    depth = int(_log_uniform(draft.rng, 1, 2000))
+    depth = int(log_uniform(draft.rng, 1, 2000))
     only = int(draft.rng.integers(0, 8))
 
     def corrected(every: list[Samples]) -> list[Samples]:
@@ -471,7 +475,7 @@ def series_that_begin_again(draft: Draft) -> None:
             base = int(one.values[seconds < last][-1]) if (seconds < last).any() else 0
             values = np.where(after, one.values - base, one.values)
             kept = before | (after & (values > 0))
-            changed.append(_only(_replaced(one, values), kept))
+            changed.append(but(_replaced(one, values), kept))
         return changed
 
     draft.views.insert(0, begun_again)
@@ -578,9 +582,15 @@ LAYOUTS: Final = frozenset(
 
 
 def random_history(
-    seed: int, *, service: str, end: int, kinds: Sequence[str] | None = None, two_servers: bool = False
+    seed: int,
+    *,
+    service: str,
+    end: int,
+    kinds: Sequence[str] | None = None,
+    two_servers: bool = False,
+    more: Mapping[str, Kind] = MappingProxyType({}),
 ) -> History:
-    """A history that ends at *end* (seconds since the epoch), of *kinds* if they are given."""
+    """A history that ends at *end* (seconds since the epoch), of *kinds* if they are given, some of them *more*."""
     rng = np.random.default_rng([seed, 8])
     names = tuple(kinds) if kinds is not None else _some_kinds(rng)
     hours = float(rng.choice([2.5, 4.0, 8.0, 30.0], p=[0.45, 0.35, 0.15, 0.05]))
@@ -588,47 +598,57 @@ def random_history(
     trace = Trace(service=service, start=end - seconds, end=end, objective=0.999)
     draft = Draft(trace, rng)
     draft.interval_s = int(rng.choice([15, 30, 60], p=[0.15, 0.7, 0.15]))
-    draft.pace = min(float(_log_uniform(rng, 1 / MINUTE, 1000)), _MOST_EVENTS / seconds)
+    draft.pace = min(float(log_uniform(rng, 1 / MINUTE, 1000)), _MOST_EVENTS / seconds)
     draft.instances = int(rng.integers(1, 4))
     draft.routes = int(rng.integers(1, 3))
-    draft.carried = int(_log_uniform(rng, 1, 5e9)) if rng.random() < 0.7 else 0
+    draft.carried = int(log_uniform(rng, 1, 5e9)) if rng.random() < 0.7 else 0
     draft.lazy = rng.random() < 0.6
-    draft.base_errors = float(rng.choice([0.0, _log_uniform(rng, 1e-5, 0.02)]))
+    draft.base_errors = float(rng.choice([0.0, log_uniform(rng, 1e-5, 0.02)]))
     draft.start_times = rng.random() < 0.3
     for _ in range(int(rng.integers(0, 3))):
-        draft.incidents.append((draft.span(10, HOUR), float(_log_uniform(rng, 0.001, 1.0))))
+        draft.incidents.append((draft.span(10, HOUR), float(log_uniform(rng, 0.001, 1.0))))
     for name in names:
-        KINDS[name](draft)
+        (more.get(name) or KINDS[name])(draft)
     fill(draft)
     second: list[Samples] = []
     if two_servers:
-        second = _second_view(draft, phase_ms=int(rng.integers(0, draft.interval_s * 1000)), lag_ms=0)
+        second = second_view(draft, phase_ms=int(rng.integers(0, draft.interval_s * 1000)), lag_ms=0)
         for view in draft.views:
             second = view(second)
     return History(
         trace=trace,
         kinds=names,
         seed=seed,
-        interval_s=draft.interval_s,
+        interval_s=max(draft.interval_s, draft.longest_s),
         pace=draft.pace,
         # What one server shows may be as much older than what the other does.
-        lag_s=draft.offsets_ms / 1000 + two_servers * draft.interval_s,
+        lag_s=draft.lag_s + draft.offsets_ms / 1000 + two_servers * draft.interval_s,
         second=tuple(second),
     )
 
 
-def random_histories(seeds: Sequence[int], *, end: int, two_servers: bool = False) -> list[History]:
-    """The histories of some seeds, each of a service of its own; with *two_servers*, of kinds that both see alike."""
+def random_histories(
+    seeds: Sequence[int], *, end: int, two_servers: bool = False, more: Mapping[str, Kind] = MappingProxyType({})
+) -> list[History]:
+    """The histories of some seeds, each of a service of its own; with *two_servers*, of kinds that both see alike.
+
+    If *more* kinds are given, each history is of one of them.
+    """
     return [
         random_history(
             seed,
             service=f"service-{seed}",
             end=end,
-            kinds=(STEADY_VIEWS[seed % len(STEADY_VIEWS)],) if two_servers else None,
+            kinds=_one_of(tuple(more) or STEADY_VIEWS, seed) if two_servers or more else None,
             two_servers=two_servers,
+            more=more,
         )
         for seed in seeds
     ]
+
+
+def _one_of(names: Sequence[str], seed: int) -> tuple[str, ...]:
+    return (names[seed % len(names)],)
 
 
 def fill(draft: Draft) -> None:
@@ -689,13 +709,14 @@ def _schedules(draft: Draft) -> dict[Labels, Counts]:
         if process.target not in found:
             phase_ms = int(draft.rng.integers(0, draft.interval_s * 1000))
             times = without(grid(phase_ms, draft.interval_s, draft.seconds), draft.outages)
-            found[process.target] = times[draft.rng.random(len(times)) >= draft.failing]
+            times = times[draft.rng.random(len(times)) >= draft.failing]
+            found[process.target] = times if draft.when is None else draft.when(times)
     return found
 
 
-def _second_view(draft: Draft, *, phase_ms: int, lag_ms: int) -> list[Samples]:
+def second_view(draft: Draft, *, phase_ms: int, lag_ms: int, interval_s: int = 0) -> list[Samples]:
     """What another replica sees of the same processes; its samples are *lag_ms* younger than they claim to be."""
-    times = without(grid(phase_ms, draft.interval_s, draft.seconds), draft.outages)
+    times = without(grid(phase_ms, interval_s or draft.interval_s, draft.seconds), draft.outages)
     series = [one for process in draft.processes for one in scrape(process, times, draft.trace)]
     return [
         Samples(metric=one.metric, labels=one.labels, times_ms=one.times_ms + lag_ms, values=one.values)
@@ -709,12 +730,13 @@ def _merged(one: list[Samples], other: list[Samples], switches: Floats, start: i
     for number, series in enumerate((one, other)):
         for samples in series:
             turn = np.searchsorted(switches, samples.times_ms / 1000 - start) % 2
-            shown.append(_only(samples, turn == number))
+            shown.append(but(samples, turn == number))
     return joined(shown)
 
 
-def _relabelling(draft: Draft, change: Callable[[Labels], Labels]) -> View:
-    from_ms = (draft.trace.start + draft.moment()) * 1000
+def relabelling(draft: Draft, change: Callable[[Labels], Labels], at: int | None = None) -> View:
+    """Series go on under other labels from second *at* on, or from a random one."""
+    from_ms = (draft.trace.start + (draft.moment() if at is None else at)) * 1000
     return lambda every: [part for one in every for part in relabelled(one, change, from_ms=from_ms)]
 
 
@@ -750,9 +772,9 @@ def _cut(samples: Samples, at_ms: Sequence[int]) -> list[Samples]:
     return [part for part in parts if len(part.times_ms)]
 
 
-def _between(samples: Samples, start: int, first: int, last: int) -> Samples:
+def between(samples: Samples, start: int, first: int, last: int) -> Samples:
     seconds = samples.times_ms / 1000 - start
-    return _only(samples, (seconds >= first) & (seconds < last))
+    return but(samples, (seconds >= first) & (seconds < last))
 
 
 def _outside(samples: Samples, start: int, spans: Sequence[Span]) -> Samples:
@@ -760,10 +782,10 @@ def _outside(samples: Samples, start: int, spans: Sequence[Span]) -> Samples:
     kept = np.ones(len(seconds), dtype=bool)
     for first, last in spans:
         kept &= (seconds < first) | (seconds >= last)
-    return _only(samples, kept)
+    return but(samples, kept)
 
 
-def _only(samples: Samples, kept: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Samples:
+def but(samples: Samples, kept: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> Samples:
     return Samples(
         metric=samples.metric, labels=samples.labels, times_ms=samples.times_ms[kept], values=samples.values[kept]
     )
@@ -775,7 +797,7 @@ def _replaced(samples: Samples, values: Counts) -> Samples:
     )
 
 
-def _with(samples: Samples, more: Labels) -> Samples:
+def with_labels(samples: Samples, more: Labels) -> Samples:
     return Samples(
         metric=samples.metric, labels=(*samples.labels, *more), times_ms=samples.times_ms, values=samples.values
     )
@@ -786,7 +808,7 @@ def _labelled(samples: Samples, change: Callable[[str, str], str]) -> Samples:
     return Samples(metric=samples.metric, labels=labels, times_ms=samples.times_ms, values=samples.values)
 
 
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(max(high, low * 1.001)))))
 
 
@@ -861,9 +883,9 @@ def second_replica_for_two_hours(end: int, service: str = "replicated") -> Histo
             _even((("code", "500"),), trace, 0.002, at_cut=5_000, cut=3 * DAY, bad=True),
         ],
     )
-    first = [_with(one, (("prometheus_replica", "a"),)) for one in _seen(process, trace)]
+    first = [with_labels(one, (("prometheus_replica", "a"),)) for one in _seen(process, trace)]
     second = scrape(process, grid(19_000, 30, 3 * DAY), trace, (("prometheus_replica", "b"),))
-    late = [_between(one, trace.start, 3 * DAY - 2 * HOUR, 3 * DAY) for one in second]
+    late = [between(one, trace.start, 3 * DAY - 2 * HOUR, 3 * DAY) for one in second]
     trace.series += [*first, *late]
     return History(trace=trace, kinds=("second_replica_for_two_hours",), seed=0, interval_s=30, pace=10)
 

@@ -23,16 +23,16 @@ from app.ledger.counting.plausibility import (
 )
 from app.ledger.counting.steps import SampleContext, fastest, last_steps, steadiest
 from app.ledger.increments import Increments
-from app.ledger.registry import Registry
+from app.ledger.registry import CounterArrays, Registry
 from app.ledger.runs import LOOKBACK_S, LastSeen
-from app.slo.arrays import Ints
+from app.slo.arrays import Floats, Ints
 
 _SAME_SCRAPE_S = 15.0
 """Series of one scrape, however their timestamps differ, are looked for so far around a first sample."""
 _RELABELLING_S = 30.0
 """Series that are relabelled together are first seen no further apart."""
 _FIRST_SCRAPE_S = 60.0
-"""The first scrape of a target with timestamps of their own takes no longer."""
+"""The first or last scrape of a target with timestamps of their own takes no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +201,8 @@ def link_targets_to_older(
             value=values,
             gap_s=sighting.at - since,
         )
-        target_pace = _target_pace(older, members(sighting.target))
+        of_target = members(sighting.target)
+        target_pace = _target_pace(older, of_target)
         followed = sighting.first_scrape.followed_pace
         delta = np.where(known, values - older.value[counters], 0.0)
         if (delta < 0).any():
@@ -225,6 +226,8 @@ def link_targets_to_older(
             grown=float(np.maximum(delta[known], 0.0).sum()) if known.any() else None,
             followed_pace=followed,
             target_pace=target_pace,
+            may_be_renamed=bool(known.any())
+            or _continues_one(arrays, (counters, values), _last_scrape(older, of_target)),
         )
         for place in np.flatnonzero(~known).tolist():
             if scrape.may_count(float(values[place])):
@@ -343,7 +346,7 @@ class _Scrape:
     """The scrape in which a series was first_samples: *gap_s* after the one before, on a target that counts at *pace*.
 
     *pace* is None if it is not known. *idle*: nothing else of the target grew. *renamed*: nothing of the target goes
-    on after a hole, so that its series may have been relabelled in it.
+    on after a hole, and its series may have been relabelled in it: their values allow it.
     """
 
     gap_s: float
@@ -353,7 +356,13 @@ class _Scrape:
 
     @classmethod
     def of(
-        cls, *, gap_s: float, grown: float | None, followed_pace: float | None, target_pace: float | None
+        cls,
+        *,
+        gap_s: float,
+        grown: float | None,
+        followed_pace: float | None,
+        target_pace: float | None,
+        may_be_renamed: bool,
     ) -> "_Scrape":
         """A scrape in which the other series of the target grew by *grown* events, None if none of them went on."""
         gap_s = max(gap_s, 1.0)
@@ -364,7 +373,7 @@ class _Scrape:
             # Nothing that happened says little of a target that was seen but once.
             pace=pace if pace or target_pace is not None else None,
             idle=grown == 0.0,
-            renamed=grown is None and gap_s > LOOKBACK_S,
+            renamed=grown is None and gap_s > LOOKBACK_S and may_be_renamed,
         )
 
     def may_count(self, value: float, *, restarted: bool = False) -> bool:
@@ -393,7 +402,36 @@ def _scrape(context: SampleContext, target: int, at: float) -> _Scrape:
         grown=grown,
         followed_pace=context.followed_pace(target, at),
         target_pace=context.target_pace(target, at),
+        may_be_renamed=grown is not None or _may_be_renamed(context, mine[first:last], target, since),
     )
+
+
+def _may_be_renamed(context: SampleContext, new: Ints, target: int, since: float) -> bool:
+    """Whether the samples *new* may be those of series of their target that were last seen at *since*."""
+    samples, cursor = context.steps.samples, context.cursor
+    counters = context.counters(target)
+    time, value = cursor.time[counters].copy(), cursor.value[counters].copy()
+    for place, counter in enumerate(counters.tolist()):
+        first, last = context.span(counter)
+        newest = first + int(np.searchsorted(samples.time[first:last], since, side="right")) - 1
+        if newest >= first:
+            time[place], value[place] = samples.time[newest], samples.value[newest]
+    return _continues_one(
+        context.arrays,
+        (samples.counter[new], samples.value[new]),
+        (counters[time >= since - _FIRST_SCRAPE_S], value[time >= since - _FIRST_SCRAPE_S]),
+    )
+
+
+def _continues_one(arrays: CounterArrays, new: tuple[Ints, Floats], ended: tuple[Ints, Floats]) -> bool:
+    """Whether the largest of *new* counters may be one of those that *ended*; each as counters and values.
+
+    A counter that goes on under other labels has not fallen, and what is relabelled is relabelled as a whole.
+    """
+    largest = int(np.argmax(new[1]))
+    counter = new[0][largest]
+    alike = (arrays.total[ended[0]] == arrays.total[counter]) & (arrays.bad[ended[0]] == arrays.bad[counter])
+    return bool((ended[1][alike] <= new[1][largest] + NEAR_EVENTS).any())
 
 
 def _members(registry: Registry) -> Callable[[int], Ints]:
@@ -407,6 +445,13 @@ def _members(registry: Registry) -> Callable[[int], Ints]:
         return order[first:last]
 
     return members
+
+
+def _last_scrape(older: LastSamples, counters: Ints) -> tuple[Ints, Floats]:
+    """Those of the *counters* of a target that were in its last scrape, and their values."""
+    time = older.time[counters]
+    kept = counters[time >= np.nanmax(time, initial=-np.inf) - _FIRST_SCRAPE_S]
+    return kept, older.value[kept]
 
 
 def _target_pace(older: LastSamples, counters: Ints) -> float | None:
