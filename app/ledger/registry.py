@@ -25,6 +25,8 @@ Source: https://thanos.io/tip/components/query.md/#deduplication
 """
 Labels = tuple[tuple[str, str], ...]
 """All labels of a series, in any order."""
+Change = frozenset[tuple[str, frozenset[str]]]
+"""Names of labels in which two series differ, each with both values; empty where a series does not have it."""
 
 
 class RowKey(NamedTuple):
@@ -67,6 +69,25 @@ def _hash(pairs: list[tuple[str, str]]) -> int:
     return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big", signed=True)
 
 
+@dataclass(slots=True)
+class Agreement:
+    """Two counters agreed in so many *samples*, up to *until_s* and since they deviated last, and deviated so often."""
+
+    samples: int = 0
+    until_s: float = -np.inf
+    deviations: int = 0
+
+    def agree(self, times: Floats) -> None:
+        """Note that they agreed in samples of these *times*, of which some may be known."""
+        self.samples += int((times > self.until_s).sum())
+        self.until_s = max(self.until_s, float(times.max()))
+
+    def deviate(self) -> None:
+        """Note that they differed by more than chance explains."""
+        self.samples = 0
+        self.deviations += 1
+
+
 class Registry:
     """Hands out the indexes of rows, targets and counters; they are never reused while it lives.
 
@@ -90,10 +111,12 @@ class Registry:
         self._members: dict[int, list[int]] = {}
         self.unions: list[tuple[int, int]] = []
         self._relabelled: dict[int, list[float]] = {}
-        self._by_base: dict[tuple[int, int], int] = {}
+        self._by_base: dict[tuple[int, int], list[int]] = {}
         self._copies: dict[int, int] = {}
         self._copy_labels: dict[int, frozenset[str]] = {}
+        self._copy_changes: dict[int, set[Change]] = {}
         self.uncompared: set[int] = set()
+        self._agreements: dict[tuple[int, int], Agreement] = {}
         self._arrays: CounterArrays | None = None
 
     def row(self, key: RowKey) -> int:
@@ -129,34 +152,58 @@ class Registry:
         if labels is not None and self._labels[index] is None:
             self._labels[index] = labels
             self.uncompared.add(index)
-            first = self._by_base.setdefault(self._base(row, labels), index)
-            if self._stream[first] == self._stream[index]:
-                return index
-            if self._differ_as_copies(index, first):
-                self.unite(index, first)
-            else:
-                self._copies[index] = first
+            self._compare_by_labels(row, index, labels)
         return index
 
+    def _compare_by_labels(self, row: int, index: int, labels: Labels) -> None:
+        """Unite a new counter with one that it differs from as known copies do, or note that it may be a replica's."""
+        alike = self._by_base.setdefault(self._base(row, labels), [])
+        if any(self._stream[other] == self._stream[index] for other in alike):
+            return
+        copied = next((other for other in alike if self._differ_as_copies(index, other)), None)
+        replicated = next(
+            (other for other in alike if _differing(labels, self._labels[other] or ()) <= REPLICA_LABELS), None
+        )
+        alike.append(index)
+        if copied is not None:
+            self.unite(index, copied)
+        elif replicated is not None:
+            self._copies[index] = replicated
+
     def learn_copies(self, new: int, old: int) -> tuple[tuple[int, int], ...]:
-        """Note that two counters are one, and by which labels copies in their row differ; gives further such pairs."""
+        """Note that two counters are one, and how copies in their row differ; gives further such pairs."""
         row = self.counter_keys[new][0]
-        known = self._copy_labels.get(row, frozenset())
-        names = known | _differing(self._labels[new] or (), self._labels[old] or ())
-        if names == known:
+        known, change = self._copy_changes.setdefault(row, set()), self._change(new, old)
+        if not change or change in known:
             return ()
-        self._copy_labels[row] = names
+        known.add(change)
+        self._copy_labels[row] = self._copy_labels.get(row, frozenset()) | {name for name, _ in change}
         found = []
+        bases = [base for base in self._by_base if base[0] == row]
+        for base in bases:
+            del self._by_base[base]
         for index, labels in enumerate(self._labels):
             if labels is not None and self.counter_keys[index][0] == row:
-                first = self._by_base.setdefault(self._base(row, labels), index)
-                if self._stream[first] != self._stream[index] and self._differ_as_copies(index, first):
-                    found.append((self._stream[index], self._stream[first]))
+                alike = self._by_base.setdefault(self._base(row, labels), [])
+                found += [
+                    (self._stream[index], self._stream[other])
+                    for other in alike
+                    if self._stream[other] != self._stream[index] and self._differ_as_copies(index, other)
+                ][:1]
+                alike.append(index)
         return tuple(found)
 
     def were_compared(self, counters: Iterable[int]) -> None:
         """Note that counters have been compared with others of their target."""
         self.uncompared.difference_update(counters)
+
+    def agreement(self, new: int, old: int) -> "Agreement":
+        """In how many samples two counters agreed so far."""
+        return self._agreements.setdefault((new, old), Agreement())
+
+    def forget_agreement(self, new: int, old: int) -> None:
+        """Note that two counters differ, or are known to be one."""
+        self._agreements.pop((new, old), None)
 
     def _base(self, row: int, labels: Labels) -> tuple[int, int]:
         """What copies have in common."""
@@ -164,9 +211,13 @@ class Registry:
         return row, _hash(sorted(pair for pair in labels if pair[0] not in names))
 
     def _differ_as_copies(self, one: int, other: int) -> bool:
-        """Whether two counters of a row differ in labels only by which its copies proved to differ."""
-        names = self._copy_labels.get(self.counter_keys[one][0], frozenset())
-        return _differing(self._labels[one] or (), self._labels[other] or ()) <= names
+        """Whether two counters of a row differ as series of it that proved to be copies."""
+        return self._change(one, other) in self._copy_changes.get(self.counter_keys[one][0], ())
+
+    def _change(self, one: int, other: int) -> Change:
+        mine, theirs = (dict(self._labels[counter] or ()) for counter in (one, other))
+        names = _differing(tuple(mine.items()), tuple(theirs.items()))
+        return frozenset((name, frozenset((mine.get(name, ""), theirs.get(name, "")))) for name in names)
 
     def labels_of(self, counter: int) -> Labels | None:
         """The labels of a counter, None if it was not seen since the service started."""

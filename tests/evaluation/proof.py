@@ -28,6 +28,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--at-once", type=int, default=20, help="histories that one evaluator counts together")
     parser.add_argument("--two-servers", action="store_true", help="two servers behind one balancer")
     parser.add_argument("--kinds", default="", help="only kinds of tests/support/field_kinds.py: a,b or all")
+    parser.add_argument("--off", type=float, help="also print figures that are off by this share and three scrapes")
     options = parser.parse_args(arguments)
     seeds = _seeds(options.seeds)
     names = list(FIELD_KINDS) if options.kinds == "all" else options.kinds.split(",") if options.kinds else []
@@ -45,6 +46,13 @@ def main(arguments: Sequence[str]) -> int:
         differing += len(outcome.differing)
         for line in (*map(str, outcome.worse), *(f"differs: {name}" for name in outcome.differing)):
             print(line)  # noqa: T201  a report
+        if options.off is not None:
+            for each in (*outcome.live, *outcome.backfilled):
+                if abs(each.ours.total - each.truth.total) > options.off * each.truth.total + 3 * each.scrape.total:
+                    print(  # noqa: T201
+                        f"off: {each.history}, {each.window}: ours {each.ours.total:.6g},"
+                        f" increase() {each.increase.total:.6g}, truth {each.truth.total}"
+                    )
         ours, increase = median_points(found)
         done = min(first + options.at_once, len(seeds))
         print(  # noqa: T201

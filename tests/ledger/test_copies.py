@@ -1,0 +1,86 @@
+"""Series that two servers write under labels of their own are counted once; equally busy counters are two."""
+
+import numpy as np
+import pytest
+
+from app.slo.arrays import Floats
+from tests.ledger.histories import History, Labels, Points
+
+HOUR = 3600.0
+
+
+def series(code: str, points: Points, more: Labels) -> tuple[Labels, Points]:
+    return {"__name__": "rq_total", "job": "api", "instance": "a", "code": code, **more}, points
+
+
+def scraped(phase: float, end: float, interval_s: float = 30.0) -> Floats:
+    return np.arange(phase, end, interval_s)
+
+
+def counted_at(times: Floats, events: Floats) -> Floats:
+    """The values at some times of a counter that counted *events* in each second."""
+    whole = np.concatenate([np.zeros(1), np.cumsum(events)])
+    values: Floats = whole[np.floor(times).astype(int)]
+    return values
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ({"cluster": "a", "region": "eu"}, {"cluster": "b", "region": "us"}),
+        ({"prometheus": "mon", "replica": "0"}, {"prometheus": "ops", "shard": "1"}),
+        ({}, {"vantage": "two", "origin": "thanos"}),
+        ({"monitor": "a", "dc": "x", "env": "p"}, {"monitor": "b", "dc": "y", "env": "q"}),
+        ({"vantage": "one"}, {"vantage": "two"}),
+    ],
+)
+@pytest.mark.parametrize("begins", [0.0, 1.5 * HOUR])
+def test_a_second_server_counts_once_by_whatever_labels_it_differs(
+    first: Labels, second: Labels, begins: float
+) -> None:
+    """Three routes of unsteady traffic and their errors, in live slots as in history."""
+    dice, end = np.random.default_rng(7), 3 * HOUR
+    shown = []
+    for number, rate in enumerate((20.0, 5.0, 0.2)):
+        for code, pace in (("200", rate), ("500", rate / 50)):
+            events = dice.poisson(pace * (1 + np.sin(np.arange(int(end)) / 900))).astype(np.float64)
+            one, two = scraped(5.0, end), scraped(19.4, end)
+            route = {"route": f"/{number}"}
+            shown.append(series(code, (one, 5000 + counted_at(one, events)), {**route, **first}))
+            two = two[two >= begins]
+            shown.append(series(code, (two, 5000 + counted_at(two, events)), {**route, **second}))
+    alone = History([each for each in shown if second.items() - each[0].items()])
+    both = History(shown)
+    since, until = 900.0, 9900.0
+    expected = alone.final(since, until)
+    scrape = (2 * 25.2 * 1.02 * 30, 2 * 25.2 / 50 * 30)
+    for found in (both.final(since, until), both.backwards(since, until)):
+        assert found[0] == pytest.approx(expected[0], abs=scrape[0])
+        assert found[1] == pytest.approx(expected[1], abs=scrape[1] + 3)
+
+
+@pytest.mark.parametrize("labels", [("tenant",), ("tenant", "plan")], ids=["one label", "two labels"])
+@pytest.mark.parametrize("apart_s", [0.0, 2.0, 14.4, 28.0])
+def test_equally_busy_counters_of_one_target_are_two(labels: tuple[str, ...], apart_s: float) -> None:
+    """Both began at zero in the same second and serve the same traffic; hardly ever do they look like one by chance."""
+    end, since, until = 3600.0, 900.0, 2700.0
+    merged = 0
+    for seed in range(60):
+        dice = np.random.default_rng(seed)
+        rate = float(np.exp(dice.uniform(np.log(0.5), np.log(500))))
+        shown = []
+        for side, phase in (("a", 1.0), ("b", 1.0 + apart_s)):
+            times = scraped(phase, end)
+            values = counted_at(times, dice.poisson(rate, int(end)).astype(np.float64))
+            shown.append(series("200", (times, values), {name: f"{name}-{side}" for name in labels}))
+        total, _ = History(shown).final(since, until)
+        merged += total < 1.5 * rate * (until - since)
+    assert merged <= (2 if apart_s else 0)
+
+
+def test_equally_busy_pods_are_two_even_if_a_balancer_serves_them_in_turn() -> None:
+    """No chance tells them apart, but their label names what is counted."""
+    times, end = scraped(5.0, 2 * HOUR), 2 * HOUR
+    late = scraped(19.0, end)
+    shown = [series("200", (at, np.floor(10 * at)), {"pod": pod}) for pod, at in (("web-0", times), ("web-1", late))]
+    assert History(shown).final(900, 6300)[0] == pytest.approx(2 * 10 * 5400, abs=600)
