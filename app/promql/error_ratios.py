@@ -1,9 +1,14 @@
 """The share of bad events in a window, for Prometheus rules."""
 
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
-from app.promql.selector_text import render
-from app.slo import Selector, format_duration
+from app.promql.selector_text import label_text, render
+from app.slo import Selector, Term, format_duration
+
+_TERM: Final = "sloburn_term"
+"""A label that tells the terms of a sum apart; no series has it."""
 
 
 def bad_out_of_total(bad: Selector, total: Selector, window: timedelta, by: tuple[str, ...]) -> str:
@@ -22,6 +27,30 @@ def not_good_out_of_total(good: Selector, total: Selector, window: timedelta, by
     return f"clamp_min(1 - {part} / ({everything} > 0), 0)"
 
 
+def weighted_bad_out_of_total(terms: Sequence[Term], window: timedelta, by: tuple[str, ...]) -> str:
+    """Bad events over all events, each a weighted sum of rates in which an absent one is zero."""
+    everything = _weighted([(term.weights.total, term.selector) for term in terms], window, by)
+    bad = _weighted([(term.weights.bad, term.selector) for term in terms], window, by)
+    part = f"clamp_min({bad} or 0 * {everything}, 0)"
+    return f"{part} / (({everything} > {part} or {part}) > 0)"
+
+
+def _weighted(terms: Sequence[tuple[float, Selector]], window: timedelta, by: tuple[str, ...]) -> str:
+    rates = []
+    for weight, selector in terms:
+        if weight:
+            rate = _rate(selector, window, by)
+            rates.append(rate if weight == 1.0 else f"{weight:.12g} * {rate}")
+    if len(rates) == 1:
+        return f"({rates[0]})" if rates[0][0] in "-0123456789" else rates[0]
+    # `or` keeps what only one side has, which `+` drops; the label keeps apart what both have.
+    apart = (f'label_replace({rate}, "{_TERM}", "{number}", "", "")' for number, rate in enumerate(rates, 1))
+    return f"sum{_grouping(by)} ({' or '.join(apart)})"
+
+
 def _rate(selector: Selector, window: timedelta, by: tuple[str, ...]) -> str:
-    grouping = f" by ({', '.join(by)})" if by else ""
-    return f"sum{grouping} (rate({render(selector)}[{format_duration(window)}]))"
+    return f"sum{_grouping(by)} (rate({render(selector)}[{format_duration(window)}]))"
+
+
+def _grouping(by: tuple[str, ...]) -> str:
+    return f" by ({', '.join(map(label_text, by))})" if by else ""

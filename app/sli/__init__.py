@@ -5,24 +5,22 @@ Core: no IO. May import `app.slo`, whose `Sli` each kind implements, and `app.pr
 `app.documents.native`.
 """
 
-from app.sli.bad_ratio import BadRatio
 from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.from_promql import Reduced, reduce_error_ratio, reduce_events, sli_of, sli_of_error_ratio
-from app.sli.good_ratio import GoodRatio
-from app.sli.histogram_threshold import HistogramThreshold, picks_bucket
 from app.sli.reduction import Notice
+from app.sli.weighted_sum import WeightedSum, bad_ratio, good_ratio, weighted_sum
 
 __all__ = [
-    "BadRatio",
-    "GoodRatio",
-    "HistogramThreshold",
     "NotExpressibleError",
     "Notice",
     "QueryFaultError",
     "Reduced",
-    "picks_bucket",
+    "WeightedSum",
+    "bad_ratio",
+    "good_ratio",
     "reduce_error_ratio",
     "reduce_events",
     "sli_of",
     "sli_of_error_ratio",
+    "weighted_sum",
 ]

@@ -1,15 +1,13 @@
 """Sums of counters while an expression is reduced: what they count, by which labels, and what can be said of them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
 from typing_extensions import override
 
-from app.promql.buckets import bound_of
-from app.promql.matching import implied_by
-from app.promql.metric_names import BUCKET, NAME, name_of
+from app.promql.inclusion import includes
 from app.slo import Selector
 
 _DIGITS = 12
@@ -121,26 +119,6 @@ def never_negative(coefficients: Coefficients) -> bool:
         if missing > 10**-_DIGITS * abs(value):
             return False
     return True
-
-
-def includes(whole: Selector, part: Selector) -> bool:
-    """Whether every event of *part* is one of *whole* too, by what is written."""
-    return implied_by(whole, part) or _is_larger_bucket(whole, part)
-
-
-def _is_larger_bucket(whole: Selector, part: Selector) -> bool:
-    """Whether *whole* is the count, or a larger bucket, of the histogram that *part* is a bucket of."""
-    whole_name, part_name, part_bound = name_of(whole), name_of(part), bound_of(part)
-    if whole_name is None or part_name is None or part_bound is None or not part_name.endswith("_bucket"):
-        return False
-    histogram, whole_bound = part_name.removesuffix("_bucket"), bound_of(whole)
-    is_count = whole_name == f"{histogram}_count" and whole_bound is None
-    is_larger = whole_name == part_name and whole_bound is not None and whole_bound >= part_bound
-    return (is_count or is_larger) and set(_rest(whole)) <= set(_rest(part))
-
-
-def _rest(selector: Selector) -> Iterable[object]:
-    return (matcher for matcher in selector.matchers if matcher.label not in {NAME, BUCKET})
 
 
 def _rounded(value: float) -> float:

@@ -9,13 +9,12 @@ from itertools import pairwise
 
 from app.promql.buckets import bound_of
 from app.promql.expressions import ExpressionError, parse_expression
+from app.promql.inclusion import includes
 from app.promql.metric_names import name_of
-from app.sli.bad_ratio import BadRatio
 from app.sli.errors import NotExpressibleError, QueryFaultError
-from app.sli.flows import Coefficients, Flow, Grouping, Unit, added, includes, never_negative, scaled
-from app.sli.good_ratio import GoodRatio
-from app.sli.histogram_threshold import HistogramThreshold, picks_bucket
+from app.sli.flows import Coefficients, Flow, Grouping, Unit, added, never_negative, scaled
 from app.sli.reduction import Notice, Quotient, Reduction, Value, mixed_units, regrouped
+from app.sli.weighted_sum import weighted_sum
 from app.slo import Events, Selector, Sli, Weights, format_duration
 
 _MOST_COUNTED = 1.0 + 1e-9
@@ -124,7 +123,7 @@ def _reduced(total: Coefficients, bad: Coefficients, by: tuple[str, ...], reduct
     weights = {
         selector: Weights(total=total.get(selector, 0.0), bad=bad.get(selector, 0.0)) for selector in {**total, **bad}
     }
-    return Reduced(sli=_kind(weights, by), notices=tuple(reduction.notices.values()))
+    return Reduced(sli=weighted_sum(weights, by), notices=tuple(reduction.notices.values()))
 
 
 def _check_ranges(reduction: Reduction) -> None:
@@ -163,17 +162,3 @@ def _is_threshold(selector: Selector) -> bool:
     """Whether it selects one bucket of a histogram that does not hold all events."""
     name, bound = name_of(selector), bound_of(selector)
     return name is not None and name.endswith("_bucket") and bound is not None and bound.is_finite()
-
-
-def _kind(weights: dict[Selector, Weights], by: tuple[str, ...]) -> Sli:
-    of = {(one.total, one.bad): selector for selector, one in weights.items()}
-    if len(weights) == len(of) == 2:  # noqa: PLR2004  total and part
-        if of.keys() == {(1.0, 0.0), (0.0, 1.0)}:
-            return BadRatio(total=of[1.0, 0.0], bad=of[0.0, 1.0], by=by)
-        if of.keys() == {(1.0, 1.0), (0.0, -1.0)}:
-            total, good = of[1.0, 1.0], of[0.0, -1.0]
-            kind = HistogramThreshold if picks_bucket(good, total) else GoodRatio
-            return kind(total=total, good=good, by=by)
-    raise NotExpressibleError(
-        "does not count all events and a part of them by one counter each", "write one counter each"
-    )

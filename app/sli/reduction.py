@@ -286,6 +286,9 @@ def _check_matching(expr: promql.BinaryExpr, left: Flow | Quotient, right: Flow 
     if any(flow.is_zero and flow.unit is None for flow in flows):
         return
     here, there = (flow.grouping for flow in flows)
+    if here == there == SERIES and str(expr.op) in "+-" and all(flow.unit is Unit.SO_FAR for flow in flows):
+        # A bare selector stands for the sum of all its series, so no series of one is matched with one of the other.
+        return
     if here.without or there.without:
         raise NotExpressibleError(
             "combines series one by one, by labels that are not written",

@@ -1,78 +1,176 @@
-"""An SLI as a weighted sum of counters: what all kinds share."""
+"""An SLI as a weighted sum of counters, of any number of terms."""
 
-from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 from hashlib import blake2b
+from typing import Final
 
+from app.promql.buckets import bound_of
+from app.promql.error_ratios import bad_out_of_total, not_good_out_of_total, weighted_bad_out_of_total
+from app.promql.inclusion import histogram_of
 from app.promql.matching import implied_by, matches
 from app.promql.selector_text import render
-from app.slo import Selector, Term, Weights
+from app.slo import Events, Selector, Term, Weights
+
+_ALL: Final = Weights(total=1.0, bad=0.0)
+_BAD: Final = Weights(total=0.0, bad=1.0)
+# Every event is bad until the counter of the good ones takes it back.
+_ALL_BAD: Final = Weights(total=1.0, bad=1.0)
+_GOOD: Final = Weights(total=0.0, bad=-1.0)
+_BAD_RATIO: Final = (_ALL, _BAD)
+_GOOD_RATIO: Final = (_ALL_BAD, _GOOD)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WeightedSum(ABC):
-    """An SLI of two terms: all events, and a part of them that separates good from bad.
+@dataclass(frozen=True, slots=True)
+class WeightedSum:
+    """An SLI of counters: the increments of each series count with the sum of the weights of the terms that select it.
 
-    Subclasses are frozen dataclasses with the fields *total*, *by* and one for the part.
+    The *terms* are in the order of `weighted_sum`, which makes it, so that sums of the same terms are equal.
     """
 
-    total: Selector
-    by: tuple[str, ...]
-    # Made once: every new series is compared with the terms of every SLI that it may belong to.
-    terms: tuple[Term, Term] = field(init=False, repr=False, compare=False)
-    """The terms of the sum, that of all events first."""
-
-    _both: Weights = field(init=False, repr=False, compare=False)
+    terms: tuple[Term, ...]
+    by: tuple[str, ...] = ()
+    buckets: tuple[Selector, ...] = field(init=False, repr=False, compare=False)
+    """The buckets of histograms that are counted beside the count, or a larger bucket, of the same histogram."""
+    # By which terms select a series. Every new series is compared with the terms of every SLI that it may belong to,
+    # and most series of an SLI have few weights.
+    _weights: dict[int, Weights | None] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        total, part = self._terms()
-        both = Weights(total=total.weights.total + part.weights.total, bad=total.weights.bad + part.weights.bad)
-        object.__setattr__(self, "terms", (total, part))
-        object.__setattr__(self, "_both", both)
+        bounds: defaultdict[str | None, set[Decimal | None]] = defaultdict(set)
+        for term in self.terms:
+            bounds[histogram_of(term.selector)].add(bound_of(term.selector))
+        buckets = tuple(
+            term.selector
+            for term in self.terms
+            if (histogram := histogram_of(term.selector)) is not None
+            and len(bounds[histogram]) > 1
+            and _is_threshold(term.selector)
+        )
+        object.__setattr__(self, "buckets", buckets)
+        object.__setattr__(self, "_weights", {0: None})
 
-    @abstractmethod
-    def _terms(self) -> tuple[Term, Term]:
-        """The terms by the fields of the kind."""
-
-    @abstractmethod
-    def error_ratio(self, window: timedelta) -> str:
-        """The PromQL of the share of bad events in the window, for Prometheus rules."""
+    @property
+    def total(self) -> Selector:
+        """The selector of all events; the first of several."""
+        return self.terms[0].selector
 
     @property
     def part(self) -> Term:
         """The term that separates good events from bad ones."""
-        return self.terms[1]
+        return self.terms[-1]
 
     @property
     def threshold(self) -> str | None:
-        """None: the good events are no bucket's."""
-        return None
+        """The bound of the bucket that holds the good events; None where they are no bucket's."""
+        bound = next((bound_of(bucket) for bucket in self.buckets), None)
+        return None if bound is None else f"{bound.normalize():f}"
 
     @property
     def key(self) -> str:
-        """A hash of the queries and groups."""
-        lines = [f"{term.events} {render(term.selector)}" for term in self.terms]
+        """A hash of the queries, their weights, and groups."""
+        if self._kind in {_BAD_RATIO, _GOOD_RATIO}:
+            lines = [f"{term.events} {render(term.selector)}" for term in self.terms]
+        else:
+            lines = [f"{one.weights.total:.12g} {one.weights.bad:.12g} {render(one.selector)}" for one in self.terms]
         text = "\n".join((*lines, "by " + ",".join(sorted(self.by))))
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
     @property
     def queries(self) -> tuple[Selector, ...]:
         """The selectors of the terms without those whose series another one brings along."""
-        total, part = (term.selector for term in self.terms)
-        if implied_by(total, part):
-            return (total,)
-        return (part,) if implied_by(part, total) else (total, part)
+        selectors = [term.selector for term in self.terms]
+        return tuple(
+            selector
+            for selector in selectors
+            if not any(other != selector and implied_by(other, selector) for other in selectors)
+        )
 
     def weights(self, labels: Mapping[str, str]) -> Weights | None:
-        """The sum of the weights of the terms that select a series with these labels; None if none does."""
-        total, part = (matches(term.selector, labels) for term in self.terms)
-        if not part:
-            return self.terms[0].weights if total else None
-        return self._both if total else self.terms[1].weights
+        """The sum of the weights of the terms that select a series with these labels; None if it counts nothing."""
+        selecting = 0
+        for position, term in enumerate(self.terms):
+            if matches(term.selector, labels):
+                selecting |= 1 << position
+        if selecting not in self._weights:
+            self._weights[selecting] = self._sum_of(selecting)
+        return self._weights[selecting]
 
     def bad_share(self, part_share: float) -> float:
         """The share of bad events, where the events of the part are *part_share* of the total."""
-        total, part = self.terms
-        return total.weights.bad + part.weights.bad * part_share
+        return self.terms[0].weights.bad + self.part.weights.bad * part_share
+
+    def error_ratio(self, window: timedelta) -> str:
+        """The PromQL of the share of bad events in the window, for Prometheus rules."""
+        if self._kind == _BAD_RATIO:
+            return bad_out_of_total(self.part.selector, self.total, window, self.by)
+        if self._kind == _GOOD_RATIO:
+            return not_good_out_of_total(self.part.selector, self.total, window, self.by)
+        return weighted_bad_out_of_total(self.terms, window, self.by)
+
+    @property
+    def _kind(self) -> tuple[Weights, ...]:
+        return tuple(term.weights for term in self.terms)
+
+    def _sum_of(self, selecting: int) -> Weights | None:
+        chosen = [term.weights for position, term in enumerate(self.terms) if selecting >> position & 1]
+        # Weights of twelve digits: a difference of two that are equal may leave an error of rounding.
+        total, bad = (round(sum(values), 12) for values in zip(*((one.total, one.bad) for one in chosen), strict=True))
+        return Weights(total=total, bad=bad) if total or bad else None
+
+
+def weighted_sum(weights: Mapping[Selector, Weights], by: tuple[str, ...] = ()) -> WeightedSum:
+    """The SLI of these selectors, each with what the series that it selects count for."""
+    only_total = all(one.total for one in weights.values())
+    terms = [
+        Term(events=_events(one, only_total=only_total), selector=selector, weights=one)
+        for selector, one in weights.items()
+    ]
+    return WeightedSum(terms=tuple(sorted(terms, key=_rank)), by=by)
+
+
+def bad_ratio(*, total: Selector, bad: Selector, by: tuple[str, ...] = ()) -> WeightedSum:
+    """The SLI of the counters of all events and of the bad ones."""
+    return _ratio(Events.BAD, _BAD_RATIO, (total, bad), by)
+
+
+def good_ratio(*, total: Selector, good: Selector, by: tuple[str, ...] = ()) -> WeightedSum:
+    """The SLI of the counters of all events and of the good ones."""
+    return _ratio(Events.GOOD, _GOOD_RATIO, (total, good), by)
+
+
+def _ratio(
+    part: Events, weights: tuple[Weights, Weights], selectors: tuple[Selector, Selector], by: tuple[str, ...]
+) -> WeightedSum:
+    of_all, of_part = weights
+    total, selected = selectors
+    return WeightedSum(
+        terms=(
+            Term(events=Events.TOTAL, selector=total, weights=of_all),
+            Term(events=part, selector=selected, weights=of_part),
+        ),
+        by=by,
+    )
+
+
+def _events(weights: Weights, *, only_total: bool) -> Events:
+    """What a term selects; *only_total*: all terms are of all events, so that some are the good ones of them."""
+    if not weights.total:
+        return Events.BAD if weights.bad > 0 else Events.GOOD
+    if only_total and weights.total > 0:
+        return {0.0: Events.GOOD, weights.total: Events.BAD}.get(weights.bad, Events.TOTAL)
+    return Events.TOTAL
+
+
+def _rank(term: Term) -> tuple[bool, float, float, str]:
+    """Terms of all events first, those of most weight before the others."""
+    weights = term.weights
+    return not weights.total, -weights.total, -weights.bad, render(term.selector)
+
+
+def _is_threshold(selector: Selector) -> bool:
+    bound = bound_of(selector)
+    return bound is not None and bound.is_finite()

@@ -71,6 +71,10 @@ class Sli(Protocol):
         """The fewest selectors to ask for that bring every series."""
 
     @property
+    def buckets(self) -> tuple[Selector, ...]:
+        """The buckets of histograms that are counted beside the count, or a larger bucket, of the same histogram."""
+
+    @property
     def threshold(self) -> str | None:
         """The bound of the histogram bucket that holds the good events; None where they are no bucket's.
 

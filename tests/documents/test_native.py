@@ -6,13 +6,14 @@ from pathlib import Path
 from app.alerting.policy import default_policies
 from app.documents import load_documents
 from app.promql.selector_text import parse_selector, render
-from app.sli import BadRatio, GoodRatio, HistogramThreshold
+from app.sli import bad_ratio
 from app.slo import (
     Alerting,
     BudgetAlerts,
     BurnRateRule,
     CalendarUnit,
     CalendarWindow,
+    Events,
     Evidence,
     NoData,
     RollingWindow,
@@ -50,7 +51,7 @@ def test_an_slo_with_every_key() -> None:
         description="Checkout requests succeed.",
         objective=0.999,
         window=RollingWindow(timedelta(days=30)),
-        sli=BadRatio(
+        sli=bad_ratio(
             total=parse_selector('http_requests_total{job="checkout"}'),
             bad=parse_selector('http_requests_total{job="checkout",code=~"5.."}'),
             by=("route",),
@@ -74,7 +75,7 @@ def test_good_events_over_a_calendar_window() -> None:
     slo = _load("full-good.yaml")["checkout-good-events"]
     assert slo.objective == 0.995
     assert slo.window == CalendarWindow(CalendarUnit.MONTH, "Europe/Berlin")
-    assert isinstance(slo.sli, GoodRatio)
+    assert slo.sli.part.events is Events.GOOD
     assert [policy.severity for policy in slo.alerting.policies] == [Severity.TICKET]
 
 
@@ -85,16 +86,16 @@ def test_without_alerting_the_default_tiers_hold() -> None:
 
 def test_a_latency_sli_counts_the_bucket_at_the_threshold() -> None:
     sli = _load("full-good.yaml")["checkout-latency"].sli
-    assert isinstance(sli, HistogramThreshold)
+    assert sli.threshold is not None
     assert render(sli.total) == 'http_request_duration_seconds_count{job="checkout"}'
-    assert render(sli.good) == 'http_request_duration_seconds_bucket{job="checkout",le="0.3"}'
+    assert render(sli.part.selector) == 'http_request_duration_seconds_bucket{job="checkout",le="0.3"}'
 
 
 def test_a_histogram_of_bytes_takes_a_plain_number_and_matchers() -> None:
     sli = _load("full-good.yaml")["checkout-size"].sli
-    assert isinstance(sli, HistogramThreshold)
+    assert sli.threshold is not None
     assert render(sli.total) == 'http_response_size_bytes_count{code!~"5..",job="checkout"}'
-    assert 'le=~"1000000|1000000\\\\.0|1e\\\\+06|' in render(sli.good)
+    assert 'le=~"1000000|1000000\\\\.0|1e\\\\+06|' in render(sli.part.selector)
 
 
 def test_anchors_merge_keys_and_block_scalars_mean_what_yaml_says() -> None:

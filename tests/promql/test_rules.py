@@ -9,7 +9,7 @@ import pytest
 
 from app.alerting import default_policies
 from app.promql.rules import rule_groups
-from app.sli import BadRatio, GoodRatio
+from app.sli import bad_ratio, good_ratio
 from app.slo import (
     Alerting,
     BurnRateRule,
@@ -41,7 +41,7 @@ def an_slo(*, sli: Sli | None = None, window: Window = MONTH, alerting: Alerting
         name="availability",
         objective=0.999,
         window=window,
-        sli=sli or BadRatio(total=TOTAL, bad=BAD),
+        sli=sli or bad_ratio(total=TOTAL, bad=BAD),
         labels=(("team", "payments"),),
         alerting=alerting or Alerting(policies=policies),
     )
@@ -79,7 +79,7 @@ def run_unit_test(slo: Slo, series: dict[str, str], tests: list[dict[str, Any]],
 
 
 def test_promtool_accepts_every_kind_of_slo(tmp_path: Path) -> None:
-    grouped = an_slo(sli=GoodRatio(total=TOTAL, good=BAD, by=("route", "service")))
+    grouped = an_slo(sli=good_ratio(total=TOTAL, good=BAD, by=("route", "service")))
     monthly = an_slo(window=CalendarWindow(CalendarUnit.MONTH, "Europe/Berlin"))
 
     for number, slo in enumerate((an_slo(), grouped, monthly, an_slo(alerting=Alerting()))):
@@ -102,7 +102,7 @@ def test_a_calendar_window_has_alerts_and_no_budget() -> None:
 
 
 def test_labels_of_a_group_are_not_overwritten() -> None:
-    slo = an_slo(sli=BadRatio(total=TOTAL, bad=BAD, by=("service", "team")))
+    slo = an_slo(sli=bad_ratio(total=TOTAL, bad=BAD, by=("service", "team")))
 
     assert rules(slo)[0]["labels"] == {"name": "availability", "slo": "checkout-availability"}
     assert "sum by (service, team) (" in rules(slo)[0]["expr"]
@@ -174,9 +174,9 @@ SENT, FAILED = (Selector((Matcher("__name__", MatchOp.EQUAL, name),)) for name i
 @pytest.mark.parametrize(
     ("sli", "total", "part", "ratio"),
     [
-        (BadRatio(total=SENT, bad=FAILED), "0x90", "0+60x90", 1),
-        (BadRatio(total=SENT, bad=FAILED), "0+60x90", "0+120x90", 1),
-        (GoodRatio(total=SENT, good=FAILED), "0+60x90", "0+120x90", 0),
+        (bad_ratio(total=SENT, bad=FAILED), "0x90", "0+60x90", 1),
+        (bad_ratio(total=SENT, bad=FAILED), "0+60x90", "0+120x90", 1),
+        (good_ratio(total=SENT, good=FAILED), "0+60x90", "0+120x90", 0),
     ],
     ids=["total stands still", "bad above total", "good above total"],
 )

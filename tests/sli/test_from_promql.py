@@ -4,11 +4,10 @@ import pytest
 
 from app.promql.selector_text import parse_selector
 from app.sli import (
-    BadRatio,
-    GoodRatio,
-    HistogramThreshold,
     NotExpressibleError,
     QueryFaultError,
+    bad_ratio,
+    good_ratio,
     reduce_error_ratio,
     reduce_events,
     sli_of,
@@ -16,10 +15,10 @@ from app.sli import (
 )
 from app.slo import Sli
 
-ERRORS = BadRatio(total=parse_selector("m"), bad=parse_selector('m{code=~"5.."}'))
-GOOD = GoodRatio(total=parse_selector("m"), good=parse_selector("ok"))
-FAST = HistogramThreshold(total=parse_selector("h_count"), good=parse_selector('h_bucket{le=~"1|1\\\\.0"}'))
-PER_ROUTE = BadRatio(total=parse_selector("m"), bad=parse_selector('m{code=~"5.."}'), by=("route", "method"))
+ERRORS = bad_ratio(total=parse_selector("m"), bad=parse_selector('m{code=~"5.."}'))
+GOOD = good_ratio(total=parse_selector("m"), good=parse_selector("ok"))
+FAST = good_ratio(total=parse_selector("h_count"), good=parse_selector('h_bucket{le=~"1|1\\\\.0"}'))
+PER_ROUTE = bad_ratio(total=parse_selector("m"), bad=parse_selector('m{code=~"5.."}'), by=("route", "method"))
 
 TOTAL = "sum(rate(m[w]))"
 BAD = 'sum(rate(m{code=~"5.."}[w]))'
@@ -52,10 +51,12 @@ BUCKET = 'sum(rate(h_bucket{le="1"}[w]))'
         (TOTAL, f"{BAD} / {TOTAL} * {TOTAL}", ERRORS),
         (TOTAL, 'sum(label_replace(rate(m{code=~"5.."}[w]), "x", "$1", "y", "(.*)"))', ERRORS),
         (TOTAL, f"{TOTAL} - sum(rate(ok[w]))", GOOD),
+        ("m", "m - ok", GOOD),
         (TOTAL, f"-sum(rate(ok[w])) + {TOTAL}", GOOD),
         (TOTAL, f"clamp_min({TOTAL} - sum(rate(ok[w])), 0)", GOOD),
         (COUNT, f"{COUNT} - {BUCKET}", FAST),
         (COUNT, f"clamp_min({COUNT} - {BUCKET}, 0)", FAST),
+        ("h_count", 'h_count - h_bucket{le="1"}', FAST),
         (COUNT, 'sum(rate(h_count[w])) - sum(rate(h_bucket{le="1.0"}[w]))', FAST),
         ("sum by (route, method) (rate(m[w]))", 'sum by (method, route) (rate(m{code=~"5.."}[w]))', PER_ROUTE),
         ("sum by (route, method) (rate(m[w]))", "m{code=~'5..'}", PER_ROUTE),
@@ -172,6 +173,7 @@ def test_what_is_no_sum_of_counters_is_left_to_other_kinds(total: str) -> None:
     [
         "sum(rate(m[w]))",
         "rate(ok[w]) / rate(m[w])",
+        "ok / m",
         "sum(rate(ok[w]) / rate(m[w]))",
         "avg(rate(ok[w]) / rate(m[w]))",
         "sum by (a) (rate(ok[w])) / sum by (b) (rate(m[w]))",
@@ -222,6 +224,7 @@ def test_what_its_author_cannot_mean_is_a_fault(total: str, bad: str, code: str)
         ("m", []),
         ("sum(rate(m[5m]))", ["fixed_range"]),
         ("sum(irate(m[w]))", ["irate"]),
+        ("sum(rate(m[5m])) + sum(rate(m[10m]))", ["fixed_range"]),
     ],
 )
 def test_what_is_counted_otherwise_than_it_is_written_is_said(total: str, codes: list[str]) -> None:

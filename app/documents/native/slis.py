@@ -20,7 +20,7 @@ from app.documents.native.fields import (
 from app.promql.buckets import le_matcher
 from app.promql.metric_names import BUCKET, NAME, name_of
 from app.promql.selector_text import quote
-from app.sli import BadRatio, GoodRatio, HistogramThreshold, picks_bucket
+from app.sli import bad_ratio, good_ratio
 from app.slo import Matcher, MatchOp, Selector, Sli, format_duration
 from app.yamldoc.findings import FieldFinding
 
@@ -67,8 +67,7 @@ class GoodSliModel(SliModel):
     @override
     def sli(self, by: tuple[str, ...]) -> Sli:
         """What is counted."""
-        kind = HistogramThreshold if picks_bucket(self.good, self.total) else GoodRatio
-        return kind(total=self.total, good=self.good, by=by)
+        return good_ratio(total=self.total, good=self.good, by=by)
 
     @override
     def findings(self) -> Iterator[FieldFinding]:
@@ -88,7 +87,7 @@ class BadSliModel(SliModel):
     @override
     def sli(self, by: tuple[str, ...]) -> Sli:
         """What is counted."""
-        return BadRatio(total=self.total, bad=self.bad, by=by)
+        return bad_ratio(total=self.total, bad=self.bad, by=by)
 
     @override
     def findings(self) -> Iterator[FieldFinding]:
@@ -121,7 +120,7 @@ class LatencySliModel(SliModel):
         total = Selector((_named(f"{self.histogram}_count"), *self._matchers))
         bucket = le_matcher(_bound(self.threshold))
         good = Selector((_named(f"{self.histogram}_bucket"), bucket, *self._matchers))
-        return HistogramThreshold(total=total, good=good, by=by)
+        return good_ratio(total=total, good=good, by=by)
 
     @override
     def findings(self) -> Iterator[FieldFinding]:
