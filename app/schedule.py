@@ -1,4 +1,4 @@
-"""When ticks happen: APScheduler wakes us shortly after each slot, and a slot is never ticked twice or out of order."""
+"""When slots are evaluated: APScheduler runs the job shortly after each, and no slot comes twice or out of order."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,16 +8,18 @@ from typing import Protocol
 
 import structlog
 from apscheduler.job import Job
+from apscheduler.jobstores.memory import MemoryJobStore
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
+from typing_extensions import override
 
 from app.clock import Clock
 
 _log = structlog.get_logger(__name__)
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_LONGEST_SLEEP_S = 5.0
+_LONGEST_SLEEP = timedelta(seconds=5)
 
-Tick = Callable[[datetime], Awaitable[None]]
+Evaluate = Callable[[datetime], Awaitable[None]]
 
 
 async def _always() -> bool:
@@ -28,24 +30,47 @@ class ScheduleInstruments(Protocol):
     """Counts what the schedule could not keep."""
 
     def missed(self, slots: int) -> None:
-        """So many slots had no tick of their own."""
+        """So many slots had no evaluation of their own."""
 
     def evaluation_failed(self, reason: str) -> None:
-        """Something in a tick failed."""
+        """Something in an evaluation failed."""
+
+
+class _JobStore(MemoryJobStore):  # type: ignore[misc]  # APScheduler has no types
+    """Keeps the job due at its time although the clock is set.
+
+    APScheduler sleeps until a time of the wall clock. Where that is set back meanwhile, it would sleep on for as long,
+    so it looks at the clock every few seconds, and a job that was planned by the clock before is planned again.
+    """
+
+    @override
+    def get_due_jobs(self, now: datetime) -> list[Job]:
+        for job in self.get_all_jobs():
+            planned_now = job.trigger.get_next_fire_time(None, now)
+            if job.next_run_time > planned_now:
+                job.next_run_time = planned_now
+                self.update_job(job)
+        due: list[Job] = super().get_due_jobs(now)
+        return due
+
+    @override
+    def get_next_run_time(self) -> datetime | None:
+        planned: datetime | None = super().get_next_run_time()
+        return None if planned is None else min(planned, datetime.now(UTC) + _LONGEST_SLEEP)
 
 
 class Schedule:
-    """Calls *tick* for the newest slot, *offset* after its end; a slow tick never overlaps the next.
+    """Calls *evaluate* for the newest slot, *offset* after its end; a slow evaluation never overlaps the next.
 
     Slots are multiples of *interval* since 1970, the same after a restart and on every replica. A slot that was slept
-    through is not ticked later: its events are counted by the next tick, and alerts step through the newest slot only.
-    After the clock jumped ahead, *confirms_clock_jump* says whether it really is that late; if not, no slot is ticked.
-    *resumed_after* is the newest slot that a process before this one has ticked.
+    through is not evaluated later: its events are counted by the next evaluation, and alerts step through the newest
+    slot only. After the clock jumped ahead, *confirms_clock_jump* says whether it really is that late; if not, no slot
+    is evaluated. *resumed_after* is the newest slot that a process before this one has evaluated.
     """
 
     def __init__(
         self,
-        tick: Tick,
+        evaluate: Evaluate,
         *,
         interval: timedelta,
         offset: timedelta,
@@ -54,41 +79,37 @@ class Schedule:
         confirms_clock_jump: Callable[[], Awaitable[bool]] = _always,
         resumed_after: datetime | None = None,
     ) -> None:
-        self._tick = tick
+        self._evaluate = evaluate
         self._interval = interval
         self._offset = offset
         self._clock = clock
         self._instruments = instruments
-        self._scheduler = AsyncIOScheduler(timezone=UTC)
+        self._scheduler = AsyncIOScheduler(timezone=UTC, jobstores={"default": _JobStore()})
         self._idle = asyncio.Event()
         self._idle.set()
         self._confirms_clock_jump = confirms_clock_jump
-        self._following: asyncio.Task[None] | None = None
         self._resumed_after = resumed_after
         self.last: datetime | None = None
 
     def start(self) -> None:
-        """Begin to tick, at once and then after every slot."""
-        first = self.newest(self._clock.now()) + self._offset
-        job = self._scheduler.add_job(
+        """Begin to evaluate, at once and then after every slot."""
+        self._scheduler.add_job(
             self.run,
-            IntervalTrigger(seconds=self._interval.total_seconds(), start_date=first),
+            # Counted from 1970 and not from the start, so that the clock may be set back to before it.
+            IntervalTrigger(seconds=self._interval.total_seconds(), start_date=_EPOCH + self._offset),
             max_instances=1,
             coalesce=True,
             # The default drops a job that is a second late without a word.
             misfire_grace_time=None,
             # In the past, and so due at once; what follows is counted from it, not from the moment of the start.
-            next_run_time=first,
+            next_run_time=self.newest(self._clock.now()) + self._offset,
         )
         self._scheduler.start()
-        self._following = asyncio.create_task(self._follow_clock(job))
 
     async def stop(self, patience_s: float) -> None:
-        """Begin no further tick; one that is under way is cut short after *patience_s*."""
+        """Begin no further evaluation; one that is under way is cut short after *patience_s*."""
         if not self._scheduler.running:
             return
-        if self._following is not None:
-            self._following.cancel()
         self._scheduler.pause()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), patience_s)
@@ -100,12 +121,12 @@ class Schedule:
 
     @property
     def clock_went_backwards(self) -> bool:
-        """Whether the clock was set back behind the newest slot that was ticked, be it by a process before."""
-        ticked = max(filter(None, (self.last, self._resumed_after)), default=None)
-        return ticked is not None and ticked - self.newest(self._clock.now()) > self._interval
+        """Whether the clock was set back behind the newest slot that was evaluated, be it by a process before."""
+        evaluated = max(filter(None, (self.last, self._resumed_after)), default=None)
+        return evaluated is not None and evaluated - self.newest(self._clock.now()) > self._interval
 
     async def run(self) -> None:
-        """Tick the newest slot, unless it has been ticked."""
+        """Evaluate the newest slot, unless it has been evaluated."""
         at = self.newest(self._clock.now())
         if self.last is not None and at <= self.last:
             if self.clock_went_backwards:
@@ -117,25 +138,16 @@ class Schedule:
             return
         if missed:
             self._instruments.missed(missed)
-            _log.warning("slots without a tick of their own; their events are counted now", slots=missed)
+            _log.warning("slots without an evaluation of their own; their events are counted now", slots=missed)
         self.last = at
         self._idle.clear()
         try:
-            await self._tick(at)
+            await self._evaluate(at)
         except asyncio.CancelledError:
-            _log.warning("a tick was cut short; its events are counted after the next start")
+            _log.warning("an evaluation was cut short; its events are counted after the next start")
         except Exception:  # noqa: BLE001  counted, and logged with its traceback
             # The next slot is evaluated after any error; what this one did not count is counted then.
             self._instruments.evaluation_failed("internal")
-            _log.exception("a tick failed")
+            _log.exception("an evaluation failed")
         finally:
             self._idle.set()
-
-    async def _follow_clock(self, job: Job) -> None:
-        """The scheduler sleeps until a time of the wall clock; when that is set, it may come sooner or much later."""
-        while True:
-            await asyncio.sleep(min(self._interval.total_seconds(), _LONGEST_SLEEP_S))
-            due = self.newest(self._clock.now()) + self._interval + self._offset
-            if job.next_run_time > due:
-                job.modify(next_run_time=due)
-            self._scheduler.wakeup()

@@ -100,7 +100,7 @@ def test_clocks_that_differ_are_an_alarm(tmp_path: Path, ours: str) -> None:
         assert not sink.alerts_with("firing", severity="page")
         if ours.startswith("-"):
             clock.set("+0")
-            wait_until(lambda: "slots without a tick of their own" in service.log, lambda: service.log[-2000:])
+            wait_until(lambda: "slots without an evaluation of their own" in service.log, lambda: service.log[-2000:])
 
 
 def _agrees_with_prometheus(running: Stack) -> Sight:
