@@ -3,15 +3,16 @@
 from app.alerting.notification import Notification
 
 RESERVED = frozenset({"alertname", "slo", "service", "severity"})
-"""Labels that are ours: a document or a group cannot take them."""
+"""Labels that are ours: a native document or a group cannot take them."""
 _PREFIX = "slo_group_"
 
 
 def sent_labels(notification: Notification) -> dict[str, str]:
     """The labels of the alert; nothing in them changes during its life.
 
-    Those of a group that have one of our names are sent as ``slo_group_`` and the name. Empty labels are left out, as
-    Alertmanager does: to it they are the same as absent ones, and its fingerprint is without them.
+    Those of a group that have one of our names are sent as ``slo_group_`` and the name. Documents of other tools keep
+    theirs, except the name of the alert: their routes match on a `severity` or `slo` of their own. Empty labels are
+    left out, as Alertmanager does: to it they are the same as absent ones, and its fingerprint is without them.
     """
     own = {
         "alertname": notification.alertname,
@@ -19,6 +20,8 @@ def sent_labels(notification: Notification) -> dict[str, str]:
         "service": notification.service,
         "severity": notification.severity.value,
     }
+    group = dict(notification.group)
+    own |= {name: value for name, value in notification.labels if name in own and name not in {"alertname", *group}}
     others = {name: value for name, value in notification.labels if name not in RESERVED}
     for name, value in notification.group:
         if name in RESERVED:

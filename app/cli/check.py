@@ -14,7 +14,7 @@ from app.cli.documents import Paths, counted, show
 from app.cli.live import Inspector, LiveFindings
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
-from app.documents import COUNTER_NAME, LoadResult, load_documents
+from app.documents import COUNTER_NAME, Defaults, LoadResult, load_documents
 from app.integrations import load_config
 from app.prometheus import PrometheusError, open_client
 from app.settings import Settings, environment
@@ -63,7 +63,7 @@ def check(
     Example: sloburn check --strict --live config/slos
     """
     settings = settings_for({"config": config, "prometheus_url": prometheus_url})
-    loaded = _with_config(load_documents(*paths), settings)
+    loaded = _with_config(load_documents(*paths, defaults=Defaults.of(settings.default_window)), settings)
     loaded = replace(loaded, warnings=(*loaded.warnings, *template_warnings(loaded)))
     hints: tuple[HintFinding, ...] = ()
     if live and (loaded.slos or not loaded.errors):

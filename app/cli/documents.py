@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from app.cli.configuration import settings_for
 from app.cli.console import EXIT_USAGE, errors, fail
-from app.documents import LoadResult, load_documents
+from app.documents import Defaults, LoadResult, load_documents
 from app.yamldoc import ErrorFinding, Finding, HintFinding, WarningFinding
 
 # Arguments are described in the text of each command: in a list of arguments Typer would show types of Python.
@@ -22,7 +23,7 @@ _LOOKS: tuple[tuple[type[Finding], str, str], ...] = (
 
 def sound_documents(paths: Iterable[Path]) -> LoadResult:
     """The documents at *paths*; ends the command with every error if there is one."""
-    loaded = load_documents(*paths)
+    loaded = load_documents(*paths, defaults=Defaults.of(settings_for({}).default_window))
     if loaded.errors:
         show(loaded.errors)
         fail(f"{counted(len(loaded.errors), 'error')} in the documents", code=EXIT_USAGE)

@@ -15,6 +15,7 @@ _METAVARS = {
     "prometheus_timeout": "DURATION",
     "prometheus_partial": "POLICY",
     "specs": "PATH",
+    "default_window": "DURATION",
     "database_url": "URL",
     "listen_address": "HOST:PORT",
     "external_url": "URL",

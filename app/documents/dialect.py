@@ -31,6 +31,11 @@ class Defaults:
 
     window: Window = _WINDOW
 
+    @classmethod
+    def of(cls, window: timedelta) -> "Defaults":
+        """A rolling window of this length."""
+        return cls(window=RollingWindow(window))
+
 
 class Dialect(Protocol):
     """A kind of document that the loader understands; chosen by what the document says, never by its file name."""

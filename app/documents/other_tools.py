@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from app.yamldoc.tree import Node
 
 _API_VERSIONS = (
-    ("sloth.slok.dev/", "Sloth (Kubernetes)"),
     ("pyrra.dev/", "Pyrra"),
     ("openslo/", "OpenSLO"),
     ("openslo.com/", "OpenSLO"),
@@ -19,12 +18,10 @@ _API_VERSIONS = (
 def tool_of(root: Mapping[str, Node]) -> str | None:
     """The tool that a document is of; None where nothing says so.
 
-    >>> tool_of({"version": "prometheus/v1", "service": "shop"})
-    'Sloth'
+    >>> tool_of({"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule"})
+    'the Prometheus Operator'
     """
     version = str(root.get("apiVersion", ""))
-    if str(root.get("version", "")).startswith("prometheus/"):
-        return "Sloth"
     if "groups" in root and "slos" not in root:
         return "Prometheus (rules)"
     return next((tool for start, tool in _API_VERSIONS if version.startswith(start)), None)

@@ -21,7 +21,7 @@ from app.api.ports import (
     ReloadOutcome,
 )
 from app.clock import Clock
-from app.documents import load_documents
+from app.documents import Defaults, load_documents
 from app.evaluation import RECORDED_EVERY_S, Past, points
 from app.integrations import LoadedConfig, load_config
 from app.metrics import Instruments
@@ -134,7 +134,8 @@ class Documents(Reloader, ConfigSource):
         return await self._reload()
 
     async def _reload_now(self) -> ReloadOutcome:
-        documents = await asyncio.to_thread(load_documents, Path(self._settings.specs))
+        defaults = Defaults.of(self._settings.default_window)
+        documents = await asyncio.to_thread(load_documents, Path(self._settings.specs), defaults=defaults)
         delivery = await asyncio.to_thread(self._load_delivery)
         errors = tuple(map(str, (*documents.errors, *delivery.errors)))
         if not errors:

@@ -14,7 +14,7 @@ from anyio.to_thread import current_default_thread_limiter
 from app.api import create_app, path_prefix
 from app.clock import SystemClock
 from app.delivery import FailureReason
-from app.documents import LoadResult, load_documents
+from app.documents import Defaults, LoadResult, load_documents
 from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
@@ -61,7 +61,7 @@ def _run(settings: Settings, signals: Signals) -> int:
     settle_memory()
     for warning in settings.warnings:
         _log.warning(warning)
-    documents = load_documents(Path(settings.specs))
+    documents = load_documents(Path(settings.specs), defaults=Defaults.of(settings.default_window))
     delivery = load_config(
         settings.config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls
     )

@@ -99,6 +99,9 @@ class Settings(BaseSettings):
         description="What to do with answers that warn of missing data: `provisional`, `accept` or `reject`.",
     )
     specs: Path = Field(Path("config/slos"), description="SLO documents: a folder or a file.")
+    default_window: Annotated[timedelta, duration_between("1h", "90d")] = Field(
+        timedelta(days=30), description="SLO window of documents that have none, such as those of Sloth: `1h` to `90d`."
+    )
     database_url: Annotated[str, parsed(parse_database_url)] = Field(
         "sqlite:///data/sloburn.db",
         description="Database of counts and alerts: `sqlite:///FILE` or `postgresql+psycopg://USER@HOST/NAME`.",

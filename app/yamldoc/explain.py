@@ -49,30 +49,8 @@ def explain(
         yield FieldFinding(path, problem, remedy, at_key=at_key)
 
 
-def _words(detail: ErrorDetails, path: FieldPath, structure: Structure, document: Document) -> tuple[str, str]:
-    if detail["type"] == REFUSED:
-        return str(detail["ctx"]["problem"]), str(detail["ctx"]["remedy"])
-    if detail["type"] == "missing":
-        name = str(path[-1])
-        return "is missing", f"write {structure.examples.get(name, f'{name}: and a value')}"
-    if detail["type"] == "extra_forbidden":
-        return _unknown_key(path, structure, document)
-    return _wrong_kind(detail, kind(document.value(path)), structure)
-
-
-def _wrong_kind(detail: ErrorDetails, given: str, structure: Structure) -> tuple[str, str]:
-    match detail["type"]:
-        case "too_short":
-            return "is empty", "write at least one item, or remove the key"
-        case "tuple_type":
-            return f"must be a list, not {given}", "write [one, two], or one item a line after `- `"
-        case "model_type" | "model_attributes_type" | "dict_type":
-            return f"must be a mapping, not {given}", "write key: value below it, or {key: value}"
-        case _:
-            return detail["msg"], f"see {structure.reference}"
-
-
-def _unknown_key(path: FieldPath, structure: Structure, document: Document) -> tuple[str, str]:
+def unknown_key(path: FieldPath, structure: Structure, document: Document) -> tuple[str, str]:
+    """What is said of a key that the structure does not have at *path*."""
     name, problem = str(path[-1]), "unknown key"
     known = _keys(_models_at(structure.model, path[:-1]))
     if name in structure.secrets:
@@ -92,6 +70,29 @@ def _unknown_key(path: FieldPath, structure: Structure, document: Document) -> t
     if elsewhere is not None:
         return problem, f"write it under {'.'.join(elsewhere) or 'the top of the document'}"
     return problem, f"write one of {', '.join(known)}, or remove it"
+
+
+def _words(detail: ErrorDetails, path: FieldPath, structure: Structure, document: Document) -> tuple[str, str]:
+    if detail["type"] == REFUSED:
+        return str(detail["ctx"]["problem"]), str(detail["ctx"]["remedy"])
+    if detail["type"] == "missing":
+        name = str(path[-1])
+        return "is missing", f"write {structure.examples.get(name, f'{name}: and a value')}"
+    if detail["type"] == "extra_forbidden":
+        return unknown_key(path, structure, document)
+    return _wrong_kind(detail, kind(document.value(path)), structure)
+
+
+def _wrong_kind(detail: ErrorDetails, given: str, structure: Structure) -> tuple[str, str]:
+    match detail["type"]:
+        case "too_short":
+            return "is empty", "write at least one item, or remove the key"
+        case "tuple_type":
+            return f"must be a list, not {given}", "write [one, two], or one item a line after `- `"
+        case "model_type" | "model_attributes_type" | "dict_type":
+            return f"must be a mapping, not {given}", "write key: value below it, or {key: value}"
+        case _:
+            return detail["msg"], f"see {structure.reference}"
 
 
 def _models_at(root: type[BaseModel], path: FieldPath) -> _Models:

@@ -180,8 +180,6 @@ def test_ten_thousand_slos_load_in_seconds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "tool"),
     [
-        ("version: prometheus/v1\nservice: shop\nslos: []\n", "Sloth"),
-        ("apiVersion: sloth.slok.dev/v1\nkind: PrometheusServiceLevel\n", "Sloth (Kubernetes)"),
         ("apiVersion: pyrra.dev/v1alpha1\nkind: ServiceLevelObjective\n", "Pyrra"),
         ("apiVersion: openslo/v1\nkind: SLO\n", "OpenSLO"),
         ("apiVersion: n9/v1alpha\nkind: SLO\n", "Nobl9"),

@@ -20,8 +20,15 @@ def test_labels_are_the_identity() -> None:
     }
 
 
-def test_no_document_can_take_the_names_of_our_labels() -> None:
-    assert sent_labels(firing(labels=(("severity", "none"), ("slo", "x"))))["severity"] == "page"
+def test_documents_of_other_tools_keep_the_labels_that_their_routes_match_on() -> None:
+    sent = sent_labels(firing(labels=(("alertname", "Other"), ("severity", "critical"), ("slo", "x"))))
+    assert (sent["alertname"], sent["severity"], sent["slo"]) == ("ErrorBudgetBurn", "critical", "x")
+
+
+def test_no_group_can_take_the_names_of_our_labels() -> None:
+    group = (("severity", "none"),)
+    sent = sent_labels(replace(firing(labels=group), group=group))
+    assert (sent["severity"], sent["slo_group_severity"]) == ("page", "none")
 
 
 def test_nothing_that_changes_is_in_the_labels() -> None:

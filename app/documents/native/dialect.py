@@ -1,9 +1,6 @@
 """The native dialect: a service and its SLOs, as docs/slo-format.md describes it."""
 
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.native.checks import check_slo
@@ -14,13 +11,12 @@ from app.documents.native.structure import NATIVE
 from app.documents.other_tools import tool_of
 from app.slo import Alerting, Slo, SloId
 from app.yamldoc.document import Document
-from app.yamldoc.explain import explain
 from app.yamldoc.findings import Findings
 from app.yamldoc.read import add_errors, add_warnings
 from app.yamldoc.scalars import kind
 from app.yamldoc.tree import Items, Node
+from app.yamldoc.validate import validated
 
-_Model = TypeVar("_Model", bound=BaseModel)
 _OTHERS = ("apiVersion", "kind", "version")
 
 
@@ -42,7 +38,7 @@ class NativeDialect:
 def _read(document: Document, findings: Findings) -> Iterator[PlacedSlo]:
     header = _header(document, findings)
     for i, node in enumerate(_slos(document, findings)):
-        model = _validated(SloEntry, node, document, findings, "slos", i)
+        model = validated(SloEntry, node, NATIVE, document, findings, under=("slos", i))
         if model is None or not _is_sound(model, header, document, findings, i) or header is None:
             continue
         slo = _slo(header, model)
@@ -53,7 +49,7 @@ def _read(document: Document, findings: Findings) -> Iterator[PlacedSlo]:
 
 def _header(document: Document, findings: Findings) -> DocumentHeader | None:
     own = {key: value for key, value in document.root.items() if key != "slos"}
-    return _validated(DocumentHeader, own, document, findings)
+    return validated(DocumentHeader, own, NATIVE, document, findings)
 
 
 def _slos(document: Document, findings: Findings) -> list[Node]:
@@ -69,16 +65,6 @@ def _slos(document: Document, findings: Findings) -> list[Node]:
     else:
         return slos
     return []
-
-
-def _validated(
-    model: type[_Model], value: object, document: Document, findings: Findings, *under: str | int
-) -> _Model | None:
-    try:
-        return model.model_validate(value)
-    except ValidationError as error:
-        add_errors(explain(error, NATIVE, document, under=under), document, findings)
-        return None
 
 
 def _is_sound(model: SloEntry, header: DocumentHeader | None, document: Document, findings: Findings, i: int) -> bool:

@@ -1,0 +1,63 @@
+"""SLIs from the queries of a document."""
+
+import re
+from collections.abc import Iterable
+
+from app.documents.importing.scope import Scope
+from app.sli.errors import NotExpressibleError
+from app.sli.from_promql import Reduced, reduce_error_ratio, reduce_events
+from app.slo import Sli
+
+NOT_EXPRESSIBLE = "not_expressible"
+"""The code of a query that cannot be counted, where nothing closer is known."""
+_OTHER_ACTION = re.compile(r"\{\{(?!-?\s*\.window\s*-?\}\}).*?(?:\}\}|$)", re.DOTALL)
+
+
+def sli_of_events(
+    *,
+    total: tuple[str, Scope],
+    bad: tuple[str, Scope] | None = None,
+    good: tuple[str, Scope] | None = None,
+    by: tuple[str, ...] = (),
+) -> Sli | None:
+    """The SLI of queries of all events and of the bad or the good ones, each with its place; None where it fails."""
+    given = {"total": total, "bad": bad, "good": good}
+    queries = {events: query for events, query in given.items() if query is not None}
+    if _has_other_actions(queries.values()):
+        return None
+    try:
+        texts = {events: text for events, (text, _) in queries.items()}
+        reduced = reduce_events(total=texts["total"], bad=texts.get("bad"), good=texts.get("good"), by=by)
+    except NotExpressibleError as error:
+        part = "good" if bad is None else "bad"
+        _, scope = queries.get(error.field) or queries[part]
+        scope.error(error.reason, error.remedy, error.code or NOT_EXPRESSIBLE)
+        return None
+    return _with_notices(reduced, total[1])
+
+
+def sli_of_ratio(query: tuple[str, Scope], by: tuple[str, ...] = ()) -> Sli | None:
+    """The SLI of an expression of the error ratio, with its place; None where it fails."""
+    text, scope = query
+    if _has_other_actions((query,)):
+        return None
+    try:
+        reduced = reduce_error_ratio(text, by=by)
+    except NotExpressibleError as error:
+        scope.error(error.reason, error.remedy, error.code or NOT_EXPRESSIBLE)
+        return None
+    return _with_notices(reduced, scope)
+
+
+def _with_notices(reduced: Reduced, scope: Scope) -> Sli:
+    for notice in reduced.notices:
+        scope.warning(notice.problem, notice.remedy, notice.code)
+    return reduced.sli
+
+
+def _has_other_actions(queries: Iterable[tuple[str, Scope]]) -> bool:
+    """Whether a query has a template action besides that of the window, which only its own tool could render."""
+    found = [(action.group(), scope) for text, scope in queries for action in _OTHER_ACTION.finditer(text)]
+    for action, scope in found:
+        scope.error(f"{action} cannot be rendered here", "write {{.window}} for the window, or render it first")
+    return bool(found)

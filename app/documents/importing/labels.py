@@ -1,0 +1,40 @@
+"""Labels and annotations of alerts as the documents of other tools have them."""
+
+import re
+from collections.abc import Mapping
+
+from app.documents.importing.scope import Scope
+from app.slo import Labels
+
+_LABEL_VALUE = re.compile(r"\{\{-?\s*\$labels\.(\w+)\s*-?\}\}")
+# Jinja has no names with a dollar sign, and no names such as .Labels.
+_PROMETHEUS = re.compile(r"\{\{-?\s*([^}]*?(?:\$|\|)[^}]*?)\s*-?\}\}")
+PROMETHEUS_TEMPLATE = "prometheus_template"
+"""The code of an annotation with a template that only Prometheus could render."""
+
+
+def merged_labels(*mappings: Mapping[str, str]) -> Labels:
+    """Labels of several mappings, the later ones first in rank, sorted by name."""
+    return tuple(sorted({name: value for mapping in mappings for name, value in mapping.items()}.items()))
+
+
+def alert_labels(labels: Mapping[str, str], scope: Scope) -> dict[str, str]:
+    """The labels of a document without `alertname`, which the alerting rule sets in Prometheus, too."""
+    if "alertname" in labels:
+        scope.below("alertname").warning("is ignored: the name of the alert is its own key", "remove it")
+    return {name: value for name, value in labels.items() if name != "alertname"}
+
+
+def translated_annotations(annotations: Mapping[str, str], scope: Scope) -> dict[str, str]:
+    """Annotations whose templates of Prometheus are those of Sloburn; what has no counterpart is shown as it is."""
+    return {name: _translated(text, scope.below(name)) for name, text in annotations.items()}
+
+
+def _translated(text: str, scope: Scope) -> str:
+    known = _LABEL_VALUE.sub(r"{{ labels.\1 }}", text)
+    rest = _PROMETHEUS.search(known)
+    if rest is None:
+        return known
+    problem = f"{{{{ {rest.group(1)} }}}} is a template of Prometheus: it is shown as it is written"
+    scope.warning(problem, "write {{ burn_rate_long }}, or another value of docs/receivers.md", PROMETHEUS_TEMPLATE)
+    return _PROMETHEUS.sub(r"\1", known)

@@ -1,0 +1,72 @@
+"""The parts of documents of other tools: what these tools ignore is a warning, not an error."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, PlainValidator
+
+from app.documents.importing import scalars
+from app.documents.importing.scope import Scope
+from app.yamldoc import scalars as plain
+from app.yamldoc.explain import Structure, unknown_key
+from app.yamldoc.findings import FieldPath
+from app.yamldoc.validate import validated
+
+UNKNOWN_KEY = "unknown_key"
+"""The code of a key that is not read."""
+Text = Annotated[str, PlainValidator(plain.read_text)]
+OptionalText = Annotated[str, PlainValidator(scalars.read_optional_text)]
+Name = Annotated[str, PlainValidator(plain.read_name)]
+Switch = Annotated[bool, PlainValidator(plain.read_switch)]
+LabelName = Annotated[str, PlainValidator(plain.read_label_name)]
+Labels = dict[LabelName, OptionalText]
+
+
+class ImportedPart(BaseModel):
+    """A mapping in a document of another tool; unknown keys are kept, to be reported."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+
+    @classmethod
+    def key(cls, field: str) -> str:
+        """How the document spells the key of a field."""
+        return cls.model_fields[field].alias or field
+
+
+_Part = TypeVar("_Part", bound=ImportedPart)
+
+
+def read_part(
+    model: type[_Part], value: object, structure: Structure, scope: Scope, ignored: Mapping[str, str]
+) -> _Part | None:
+    """The part at *scope*; None where it is unusable. Keys that are not read are warnings.
+
+    *ignored* has the keys that mean something to the tool and nothing to Sloburn, and what to do instead.
+    """
+    found = validated(model, value, structure, scope.document, scope.findings, under=scope.path)
+    if found is not None:
+        for path in _unknown_keys(found):
+            _warn_of(path, structure, scope, ignored)
+    return found
+
+
+def _warn_of(path: FieldPath, structure: Structure, scope: Scope, ignored: Mapping[str, str]) -> None:
+    whole = (*scope.path, *path)
+    problem, remedy = unknown_key(whole, structure, scope.document)
+    if str(path[-1]) in ignored:
+        problem, remedy = "is ignored", ignored[str(path[-1])]
+    place = scope.document.place(whole, key=True)
+    scope.findings.warning(place, problem, remedy, field=whole, code=UNKNOWN_KEY)
+
+
+def _unknown_keys(value: Any) -> Iterator[FieldPath]:
+    """The paths of the keys below *value* that no model has."""
+    if isinstance(value, ImportedPart):
+        for key in value.model_extra or ():
+            yield (key,)
+        for name in type(value).model_fields:
+            key = value.key(name)
+            yield from ((key, *path) for path in _unknown_keys(getattr(value, name)))
+    elif isinstance(value, tuple):
+        for i, item in enumerate(value):
+            yield from ((i, *path) for path in _unknown_keys(item))

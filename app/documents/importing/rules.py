@@ -1,0 +1,47 @@
+"""Objectives and burn-rate rules of other tools: what can be right for an SLO, and what is probably not meant."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from app.alerting.policy import check_rule
+from app.documents.importing.scope import Scope
+from app.slo import BurnRateRule, Window, format_duration
+
+RULE_LEFT_OUT, RULE_RAISED = "rule_left_out", "rule_raised"
+"""Codes of a rule that is not evaluated, and of one with a higher factor than its document says."""
+
+OBJECTIVE_RATIO = "objective_ratio"
+"""The code of an objective in percent that looks like a ratio."""
+_ONE_PERCENT = 0.01
+
+
+def warn_of_ratio(objective: float, scope: Scope) -> None:
+    """Warn of an objective in percent of at most 1%: people write one who mean a ratio."""
+    if objective <= _ONE_PERCENT:
+        problem = f"{objective * 100:.6g} looks like a ratio, and objectives are in percent"
+        scope.warning(problem, f"did you mean {objective * 10_000:.6g}?", OBJECTIVE_RATIO)
+
+
+def usable_rules(
+    rules: Iterable[tuple[BurnRateRule, Scope]], window: Window, objective: float
+) -> tuple[BurnRateRule, ...]:
+    """The rules, each with its place, that are evaluated, the quickest first; what is changed is a warning."""
+    usable = (changed for rule, scope in rules for changed in _usable(rule, scope, window, objective))
+    return tuple(sorted(usable, key=lambda rule: (rule.long, rule.short)))
+
+
+def _usable(rule: BurnRateRule, scope: Scope, window: Window, objective: float) -> Iterator[BurnRateRule]:
+    if rule.long > window.nominal:
+        problem = f"the rule {rule.name} looks back further than the SLO window, {format_duration(window.nominal)}"
+        scope.warning(f"{problem}: it is left out", "write a shorter long window", RULE_LEFT_OUT)
+        return
+    raised = replace(rule, factor=max(1.0, rule.factor))
+    if raised != rule:
+        problem = f"the factor {rule.factor:.4g} of {rule.name} is below 1: it would fire while the objective is met"
+        scope.warning(f"{problem}; 1 is used", "write a larger share of the error budget", RULE_RAISED)
+    refusal = check_rule(raised, objective)
+    if refusal is None:
+        yield raised
+    else:
+        problem, remedy = refusal
+        scope.warning(f"{problem}: it is left out", remedy, RULE_LEFT_OUT)
