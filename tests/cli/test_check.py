@@ -9,7 +9,8 @@ from typer.testing import CliRunner, Result
 
 from app.cli.application import app
 from tests.support.fault_proxy import Edit, FaultProxy
-from tests.support.servers import free_port, prometheus
+from tests.support.process import closed_port
+from tests.support.servers import prometheus
 from tests.support.waiting import wait_until
 
 GOOD = """
@@ -102,7 +103,7 @@ def test_what_keeps_it_from_starting_ends_with_2(tmp_path: Path) -> None:
 
 
 def test_a_prometheus_that_does_not_answer_is_said(tmp_path: Path) -> None:
-    result = check("--live", "--prometheus-url", f"http://127.0.0.1:{free_port()}", write(tmp_path, GOOD))
+    result = check("--live", "--prometheus-url", f"http://127.0.0.1:{closed_port()}", write(tmp_path, GOOD))
 
     assert result.exit_code == 1
     assert "sloburn: cannot check against Prometheus: " in result.stderr

@@ -12,7 +12,7 @@ from app.cli.application import app
 from app.slo import AlertState, Severity
 from app.status import UNKNOWN, AlertView, HealthState
 from tests.support.api import Served, listening
-from tests.support.servers import free_port
+from tests.support.process import closed_port
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
@@ -100,7 +100,7 @@ def test_filters_reach_the_service() -> None:
 
 
 def test_a_service_that_is_not_there_is_said_in_one_line() -> None:
-    result = status("--url", f"http://127.0.0.1:{free_port()}")
+    result = status("--url", f"http://127.0.0.1:{closed_port()}")
 
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1

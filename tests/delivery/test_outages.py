@@ -171,15 +171,14 @@ def test_thousands_that_fire_at_once_are_one_message_each_and_keep_nobody_waitin
             names = [cluster.name, *(one.name for one in direct)]
             loop = _loop(database, [cluster, *direct])
             over = asyncio.Event()
-            task, lag = asyncio.create_task(loop.run()), asyncio.create_task(_longest_wait(over))
-            await asyncio.sleep(0.5)
-            began = time.monotonic()
+            task, longest = asyncio.create_task(loop.run()), asyncio.create_task(_longest_turn_s(over))
+            began_s = time.thread_time()
             await asyncio.to_thread(_begins, database, *many, receivers=names)
             loop.wake()
             await reaches(lambda: bool(oncall.requests and chat.requests and hook.requests))
             while await asyncio.to_thread(_active, server) < MANY:  # noqa: ASYNC110  another process does not set events
                 await asyncio.sleep(0.2)
-            took = time.monotonic() - began
+            worked_s = time.thread_time() - began_s
             await asyncio.to_thread(_ends, database, *many, receivers=names)
             loop.wake()
             await reaches(lambda: all(len(one.requests) == 2 for one in (oncall, chat, hook)))
@@ -188,24 +187,24 @@ def test_thousands_that_fire_at_once_are_one_message_each_and_keep_nobody_waitin
             await task
             await cluster.aclose()
             await asyncio.gather(*(one.aclose() for one in direct))
-            return took, await lag
+            return worked_s, await longest
 
-        took, longest = asyncio.run(play())
-    assert longest < took / 2, "nobody else had their turn while everything was delivered"
+        worked_s, longest_s = asyncio.run(play())
+    assert longest_s < worked_s / 2, "nobody else had their turn while everything was delivered"
     assert [body["event_action"] for body in oncall.bodies] == ["trigger", "resolve"]
     assert [len(body["alerts"]) for body in hook.bodies] == [MANY, MANY]
     assert f"{MANY:,} alerts of 50 services are firing" in chat.bodies[0]["text"]
     assert f"{MANY:,} alerts of 50 services are resolved" in chat.bodies[1]["text"]
 
 
-async def _longest_wait(over: asyncio.Event) -> float:
-    """How long somebody else in the event loop had to wait for their turn."""
-    longest = 0.0
+async def _longest_turn_s(over: asyncio.Event) -> float:
+    """The most CPU that the event loop used before somebody else had their turn, on whatever busy machine."""
+    longest_s = 0.0
     while not over.is_set():
-        began = time.monotonic()
+        began_s = time.thread_time()
         await asyncio.sleep(0.01)
-        longest = max(longest, time.monotonic() - began - 0.01)
-    return longest
+        longest_s = max(longest_s, time.thread_time() - began_s)
+    return longest_s
 
 
 def _active(server: Server) -> int:

@@ -1,7 +1,6 @@
 """Numbers that delivery promises, each at its edge."""
 
 import asyncio
-import selectors
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -20,23 +19,10 @@ from app.store import Database, open_database
 from app.store.outbox import enqueue
 from tests.store.notices import START, firing, resolved
 from tests.support.fake_receivers import RecordingInstruments
+from tests.support.virtual_time import run_in_virtual_time
 
 LONGEST_TIMEOUT_S = 15
 """The longest that a receiver may be given to answer."""
-
-
-class _Jumping(selectors.DefaultSelector):
-    """Whoever sleeps is woken at once, and the clock says that the time has passed."""
-
-    now = 0.0
-
-    @override
-    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        # Threads get a moment, so that what they do does not seem to take as long as a sleep.
-        found = super().select(timeout if timeout is None else min(timeout, 0.05))
-        if timeout and not found:
-            self.now += timeout
-        return found
 
 
 class _Slow(Notifier):
@@ -68,13 +54,13 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def test_a_batch_ends_before_its_lease(database: Database) -> None:
     """However slow a receiver is: else another process would send the rest a second time."""
-    selector = _Jumping()
-    loop = asyncio.SelectorEventLoop(selector)
-    loop.time = lambda: selector.now  # type: ignore[method-assign]
     receiver = MessageReceiver("slow", _Slow(), message_refs=MemoryMessageRefs(), instruments=RecordingInstruments())
-    with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        runner.run(receiver.deliver([firing(f"slo-{number}") for number in range(15)], at=START))
-        took_s = loop.time()
+
+    async def deliver() -> float:
+        await receiver.deliver([firing(f"slo-{number}") for number in range(15)], at=START)
+        return asyncio.get_running_loop().time()
+
+    took_s = run_in_virtual_time(deliver())
     assert took_s >= LONGEST_TIMEOUT_S
     assert took_s < StoredOutbox(database=database).lease.total_seconds()
 

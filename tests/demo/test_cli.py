@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from demo.cli import app
+from tests.support.process import closed_port
 from tests.support.servers import Server, free_port
 
 _runner = CliRunner()
@@ -66,7 +67,7 @@ def test_an_unknown_service_is_refused(shop: str) -> None:
 
 
 def test_without_a_shop_the_way_to_start_one_is_said() -> None:
-    code, output = _demo("status", "--shop", f"http://127.0.0.1:{free_port()}")
+    code, output = _demo("status", "--shop", f"http://127.0.0.1:{closed_port()}")
     assert code == 1
     assert "start it with `sloburn demo`" in output
 

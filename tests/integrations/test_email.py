@@ -4,8 +4,6 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -14,7 +12,6 @@ from typing import Any
 
 import pytest
 import trustme
-from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from app.alerting import Notification
@@ -31,9 +28,10 @@ from app.integrations.email.notifier import Encryption, Mail, MailOptions
 from tests.store.notices import firing, resolved
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
+from tests.support.mail_server import mail_server
 from tests.support.name_service import Rebinding
+from tests.support.process import closed_port
 from tests.support.receiver_harness import WRITER, deliver, now
-from tests.support.servers import free_port
 from tests.support.waiting import reaches
 
 PASSWORD = "canary-mail"  # noqa: S105  # of no account
@@ -66,17 +64,6 @@ class Postbox:
         self.raw.append(envelope.content)
         self.recipients.append(list(envelope.rcpt_tos))
         return "250 OK"
-
-
-@contextmanager
-def _server(postbox: Postbox, **arguments: Any) -> Iterator[int]:
-    port = free_port()
-    controller = Controller(postbox, hostname="127.0.0.1", port=port, **arguments)
-    controller.start()
-    try:
-        yield port
-    finally:
-        controller.stop()
 
 
 def _mail(
@@ -116,7 +103,7 @@ def _one(port: int, **changes: Any) -> Outcome:
 
 def test_a_page_is_a_letter_and_its_end_answers_it() -> None:
     postbox = Postbox()
-    with _server(postbox) as port:
+    with mail_server(postbox) as port:
         assert deliver(lambda: _mail(port), [firing()], [resolved()]) == [[Delivered()], [Delivered()]]
     page, end = postbox.letters
     assert page["Subject"] == "[page] checkout availability is burning its error budget at 20x"
@@ -132,7 +119,7 @@ def test_a_page_is_a_letter_and_its_end_answers_it() -> None:
 def test_nothing_in_the_data_is_a_header_or_markup() -> None:
     postbox = Postbox()
     evil = 'x\r\nBcc: all@example.org\r\n\r\n<script>alert(1)</script><img src="x">'
-    with _server(postbox) as port:
+    with mail_server(postbox) as port:
         notice = firing(annotations=(("summary", evil), ("description", evil)))
         assert deliver(lambda: _mail(port), [notice]) == [[Delivered()]]
     (letter,) = postbox.letters
@@ -145,7 +132,7 @@ def test_nothing_in_the_data_is_a_header_or_markup() -> None:
 
 def test_hundreds_at_once_are_one_letter() -> None:
     postbox = Postbox()
-    with _server(postbox) as port:
+    with mail_server(postbox) as port:
         deliver(lambda: _mail(port), [firing(f"slo-{number}") for number in range(250)])
     (letter,) = postbox.letters
     assert letter["Subject"] == "[page] 250 alerts of checkout are firing"
@@ -163,12 +150,12 @@ def test_hundreds_at_once_are_one_letter() -> None:
 def test_what_the_server_says_decides(refusal: str, outcome: Outcome) -> None:
     postbox = Postbox()
     postbox.refusal = refusal
-    with _server(postbox) as port:
+    with mail_server(postbox) as port:
         assert _one(port) == outcome
 
 
 def test_a_server_that_is_away_or_hangs_may_come_back() -> None:
-    away = _one(free_port())
+    away = _one(closed_port())
     assert isinstance(away, Failed)
     assert away.reason is FailureReason.UNREACHABLE
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -198,7 +185,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_used(encryption: Encryp
     names = Rebinding("127.0.0.7,127.0.0.1", "169.254.169.254", "127.0.0.1")
     secure = {"encryption": encryption, "ca_file": tmp_path / "ca.pem", "resolver": names}
     postbox = Postbox()
-    with _server(postbox, **tls) as port:
+    with mail_server(postbox, **tls) as port:
         assert _one(port, host="mail.example", **secure) == Delivered()
         refused = _one(port, host="mail.example", **secure)
         assert isinstance(refused, Failed)
@@ -221,7 +208,9 @@ def test_it_logs_in_over_tls_with_a_certificate_that_is_checked(tmp_path: Path) 
 
     postbox = Postbox()
     login = {"encryption": Encryption.STARTTLS, "username": "slo", "ca_file": tmp_path / "ca.pem"}
-    with _server(postbox, tls_context=context, require_starttls=True, authenticator=check, auth_required=True) as port:
+    with mail_server(
+        postbox, tls_context=context, require_starttls=True, authenticator=check, auth_required=True
+    ) as port:
         assert _one(port, password=FixedSecret(PASSWORD), **login) == Delivered()
         wrong = _one(port, password=FixedSecret("wrong"), **login)
         assert isinstance(wrong, Failed)
@@ -248,7 +237,7 @@ def test_a_recipient_that_is_refused_is_reported_and_tried_again_alone() -> None
                 postbox.refused = {}
         return outcomes
 
-    with _server(postbox) as port:
+    with mail_server(postbox) as port:
         first, again, last, _ = asyncio.run(play(port))
     assert isinstance(first, Failed)
     assert f"{SECOND}: 450 greylisted" in first.detail
@@ -272,7 +261,7 @@ def test_a_recipient_that_is_refused_for_good_is_given_up_while_the_others_have_
         postbox.refused = {}
         return [*refused, *await receiver.deliver([firing()], at=now())]
 
-    with _server(postbox) as port:
+    with mail_server(postbox) as port:
         refused, revived = asyncio.run(play(port))
     assert isinstance(refused, Rejected)
     assert f"{SECOND}: 550 no such user" in refused.detail
@@ -283,7 +272,7 @@ def test_a_recipient_that_is_refused_for_good_is_given_up_while_the_others_have_
 def test_of_all_that_are_refused_those_that_may_be_taken_later_are_tried_again() -> None:
     postbox = Postbox()
     postbox.refused = {FIRST: "550 no such user", SECOND: "450 greylisted"}
-    with _server(postbox) as port:
+    with mail_server(postbox) as port:
         outcome = _one(port)
     assert isinstance(outcome, Failed)
     assert SECOND in outcome.detail
@@ -302,7 +291,7 @@ def test_of_all_that_are_refused_those_that_may_be_taken_later_are_tried_again()
 )
 def test_letters_are_seven_bits_in_short_lines_and_words_of_75_characters(text: str) -> None:
     postbox = Postbox()
-    with _server(postbox) as port:
+    with mail_server(postbox) as port:
         sender = "Jürgen Müller, Leiter einer Abteilung mit sehr langem Namen für Zuverlässigkeit <slo@bücher.example>"
         to = (
             '"Doe, John" <john@example.org>',
@@ -316,7 +305,10 @@ def test_letters_are_seven_bits_in_short_lines_and_words_of_75_characters(text: 
     head = content.partition(b"\r\n\r\n")[0]
     assert content.isascii()
     assert max(map(len, content.split(b"\r\n"))) <= (200 if "xxx" in text else 100 if "/that/" in text else 78)
-    assert all(len(word) <= 75 for word in re.findall(rb"=\?[^?]+\?[qb]\?[^?]*\?=", head))
+    words = re.findall(rb"=\?[^?]+\?[qb]\?[^?]*\?=", head)
+    # The names of sender and recipients are not ASCII.
+    assert len(words) >= 3
+    assert max(map(len, words)) <= 75
     assert b"Subject:\r\n" not in head
     assert letter["Subject"] == " ".join(f"[page] {text}".split())[:200]
     assert str(letter["From"].addresses[0].display_name).startswith("Jürgen Müller, Leiter einer Abteilung")
@@ -336,7 +328,7 @@ def test_our_own_name_is_no_question_to_a_name_server(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(socket, "getfqdn", ask)
     monkeypatch.setattr(socket, "gethostbyaddr", ask)
-    with _server(Postbox(), server_hostname="mx.example") as port:
+    with mail_server(Postbox()) as port:
         assert _one(port) == Delivered()
 
 
@@ -350,7 +342,11 @@ def test_what_is_no_mailbox_is_refused(text: str) -> None:
 
 def test_a_mail_server_may_be_reached_through_a_proxy() -> None:
     postbox = Postbox()
-    with _server(postbox) as port, ConnectProxy(port) as proxy, ConnectProxy(port, refusal="403 Forbidden") as closed:
+    with (
+        mail_server(postbox) as port,
+        ConnectProxy(port) as proxy,
+        ConnectProxy(port, refusal="403 Forbidden") as closed,
+    ):
         assert _one(25, host="mail.invalid", proxy=proxy.url.replace("//", "//anna:canary@")) == Delivered()
         refused = _one(25, host="mail.invalid", proxy=closed.url)
     assert proxy.requests[0].startswith("CONNECT mail.invalid:25 HTTP/1.1\r\n")
@@ -380,5 +376,5 @@ def test_every_socket_is_closed() -> None:
         # The server's own ends are in this process too, and close a moment later.
         await reaches(lambda: _open_files() - before < 5)
 
-    with _server(postbox) as port, socket.create_server(("127.0.0.1", 0)) as silent:
+    with mail_server(postbox) as port, socket.create_server(("127.0.0.1", 0)) as silent:
         asyncio.run(play(port, silent.getsockname()[1]))

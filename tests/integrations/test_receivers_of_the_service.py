@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx
 
 from tests.support.flaky_exporter import Busy, serving
+from tests.support.process import closed_port
 from tests.support.scripted_server import Reply, Scripted
-from tests.support.servers import free_port, prometheus
+from tests.support.servers import prometheus
 from tests.support.service import sloburn, write_documents
 from tests.support.waiting import wait_until
 
@@ -83,7 +84,7 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
             "SLOBURN_PROMETHEUS_USERNAME": "slo",
             "SLOBURN_PROMETHEUS_PASSWORD": f"{CANARY}-prometheus",
             "SLOBURN_PROMETHEUS_HEADERS": f"X-Tenant={CANARY}-tenant",
-            "SLOBURN_ALERTMANAGER_URLS": f"http://127.0.0.1:{free_port()}",
+            "SLOBURN_ALERTMANAGER_URLS": f"http://127.0.0.1:{closed_port()}",
         }
         with sloburn(server.url, specs, tmp_path / "work", env=env) as service:
             wait_until(lambda: len(beats.requests) > 0)

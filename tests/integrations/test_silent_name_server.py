@@ -27,7 +27,7 @@ from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.receiver_harness import WRITER, now
 
 OPTIONS = ClientOptions(deadline=timedelta(seconds=0.3))
-_SILENT_S = 30
+_SILENT_S = 180
 MANY = 12
 """More than asyncio's executor has threads on two cores."""
 
@@ -138,6 +138,6 @@ def test_prometheus_is_asked_in_no_thread_that_others_wait_in() -> None:
             await asyncio.sleep(0.05)
             await _commit()
             results = await asyncio.gather(*asking, return_exceptions=True)
-        assert all(isinstance(result, PrometheusError) for result in results)
+        assert [isinstance(result, PrometheusError) for result in results] == [True] * 8
 
     asyncio.run(play())

@@ -1,11 +1,12 @@
+"""When the breaker opens and closes, in virtual time: how long a busy machine takes for a step does not matter."""
+
 import asyncio
 
 import pytest
 
 from app.prometheus import BadQueryError, CircuitOpenError, TimedOutError, UnreachableError
 from app.prometheus.breaker import Breaker
-
-pytestmark = pytest.mark.anyio
+from tests.support.virtual_time import in_virtual_time
 
 AWAY = UnreachableError("away")
 
@@ -20,6 +21,7 @@ async def fail(breaker: Breaker, error: Exception = AWAY) -> None:
             raise error
 
 
+@in_virtual_time
 async def test_it_opens_after_consecutive_failures_and_fails_fast() -> None:
     breaker = Breaker(failures=3, patience=0, cool_down=60)
     for error in (AWAY, TimedOutError("late"), AWAY):
@@ -31,6 +33,7 @@ async def test_it_opens_after_consecutive_failures_and_fails_fast() -> None:
             pytest.fail("tried all the same")
 
 
+@in_virtual_time
 async def test_any_answer_in_between_starts_the_count_anew() -> None:
     breaker = Breaker(failures=2, patience=0, cool_down=60)
     for _ in range(3):
@@ -43,6 +46,7 @@ async def test_any_answer_in_between_starts_the_count_anew() -> None:
     assert not breaker.is_open
 
 
+@in_virtual_time
 async def test_failures_within_a_moment_do_not_open_it() -> None:
     breaker = Breaker(failures=1, patience=60, cool_down=60)
     for _ in range(20):
@@ -50,6 +54,7 @@ async def test_failures_within_a_moment_do_not_open_it() -> None:
     assert not breaker.is_open
 
 
+@in_virtual_time
 async def test_one_probe_decides_for_all_who_wait() -> None:
     breaker = Breaker(failures=1, patience=0, cool_down=0)
     await fail(breaker)
@@ -69,6 +74,7 @@ async def test_one_probe_decides_for_all_who_wait() -> None:
     assert not breaker.is_open
 
 
+@in_virtual_time
 async def test_a_probe_that_fails_sends_the_others_home() -> None:
     breaker = Breaker(failures=1, patience=0, cool_down=2.0)
     await fail(breaker)
@@ -83,6 +89,7 @@ async def test_a_probe_that_fails_sends_the_others_home() -> None:
     assert [type(error) for error in ended] == [UnreachableError, *[CircuitOpenError] * 4]
 
 
+@in_virtual_time
 async def test_a_cancelled_probe_leaves_room_for_the_next() -> None:
     breaker = Breaker(failures=1, patience=0, cool_down=0)
     await fail(breaker)
@@ -100,6 +107,7 @@ async def test_a_cancelled_probe_leaves_room_for_the_next() -> None:
     assert not breaker.is_open
 
 
+@in_virtual_time
 async def test_nobody_waits_for_a_probe_beyond_the_deadline() -> None:
     breaker = Breaker(failures=1, patience=0, cool_down=0)
     await fail(breaker)

@@ -4,7 +4,7 @@ import pytest
 
 from app import healthcheck
 from tests.support.api import Served, listening
-from tests.support.process import free_port
+from tests.support.process import closed_port
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,6 @@ def test_its_exit_code_is_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     with listening(Served.with_snapshots().app()) as url:
         monkeypatch.setenv("SLOBURN_LISTEN_ADDRESS", url.removeprefix("http://"))
         assert healthcheck.exit_code() == 0
-    for address in (f"127.0.0.1:{free_port()}", "nonsense"):
+    for address in (f"127.0.0.1:{closed_port()}", "nonsense"):
         monkeypatch.setenv("SLOBURN_LISTEN_ADDRESS", address)
         assert healthcheck.exit_code() == 1

@@ -21,6 +21,10 @@ from tests.support.waiting import PATIENCE_S
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _random = random.SystemRandom()
+_PORTS = range(12000, 31000)
+"""Outside the range that outgoing connections use."""
+_taken: set[int] = set()
+_closed: list[socket.socket] = []
 
 
 class NotReadyError(RuntimeError):
@@ -28,13 +32,32 @@ class NotReadyError(RuntimeError):
 
 
 def free_port() -> int:
-    """A loopback port that is free now, outside the range that outgoing connections use."""
+    """A loopback port that is free now, and that no other test of this run is given, so that it stays free."""
+    ports = _ports_of_this_worker()
     for _ in range(200):
-        port = _random.randrange(12000, 31000)
+        port = _random.choice(ports)
         with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _taken:
+                probe.bind(("127.0.0.1", port))
+                _taken.add(port)
+                return port
     raise NotReadyError("no free port found on 127.0.0.1")
+
+
+def closed_port() -> int:
+    """A loopback port at which nobody listens as long as this process lives."""
+    held = socket.socket()
+    held.bind(("127.0.0.1", 0))
+    _closed.append(held)
+    atexit.register(held.close)
+    return int(held.getsockname()[1])
+
+
+def _ports_of_this_worker() -> range:
+    """Every worker of pytest-xdist has ports of its own."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return _PORTS[worker % workers :: workers]
 
 
 @dataclass(slots=True, kw_only=True)
