@@ -145,11 +145,12 @@ def _mutes(page: Alert, verdict: Verdict, at: datetime) -> bool:
     """Whether the page mutes a ticket with this verdict.
 
     A short incident is over long before the windows of a ticket forget it. After the page's end a rule of the
-    ticket counts again once its short window holds nothing of the page's time (ADR-0011).
+    ticket counts again once its short window holds nothing of the page's time (ADR-0011). A ticket that fires on by
+    errors that are no evidence any more has nothing to add to the page.
     """
-    if page.firing:
-        return True
-    return page.resolved_at is not None and verdict.rule is not None and at - page.resolved_at < verdict.rule.short
+    if page.firing or page.resolved_at is None:
+        return page.firing
+    return verdict.rule is None or at - page.resolved_at < verdict.rule.short
 
 
 def _step(
@@ -165,7 +166,9 @@ def _step(
 ) -> Step:
     if verdict.unknown is not None:
         reason = ended or f"{verdict.unknown}; this SLO says: no_data: {no_data}"
-        moved, changes = _without_data(alert, verdict.unknown, policy, no_data, at=at, muted=muted, incident=incident)
+        moved, changes = _without_data(
+            alert, verdict.unknown, policy, no_data, at=at, muted=muted, incident=incident, ended=ended
+        )
         return moved, tuple(
             replace(change, reason=reason) if change.kind is TransitionKind.RESOLVED else change for change in changes
         )
@@ -190,7 +193,11 @@ def _without_data(
     at: datetime,
     muted: bool,
     incident: str | None,
+    ended: str | None,
 ) -> Step:
+    if ended is not None and alert.state is AlertState.INACTIVE:
+        # What is no longer reported has nothing to be judged any more.
+        return _unfreeze(alert, at)
     if no_data is NoData.FREEZE or (no_data is not NoData.BAD and alert.state is AlertState.INACTIVE):
         return _freeze(alert, reason, at)
     unfrozen, changes = _unfreeze(alert, at)

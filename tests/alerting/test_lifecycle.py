@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from app.alerting import Alert, Reading, RuleReading, Transition, TransitionKind, judge, retire, step, step_slo
-from app.slo import AlertState, BurnRateRule, Severity, SeverityPolicy
+from app.alerting.evidence import WindowCounts, needed_windows
+from app.slo import AlertState, BurnRateRule, Evidence, Severity, SeverityPolicy
 from tests.alerting.scripts import PAGE, SLO, SLOT, TICKET, play, play_slo, reading, slot, told
 
 PATIENT = replace(PAGE, pending_for=2 * SLOT, keep_firing_for=2 * SLOT)
@@ -176,6 +177,27 @@ def test_a_muted_ticket_that_fires_on_out_of_patience_stays_silent() -> None:
     assert told(changes) == ["1 page fired", "3 page resolved"]
     assert changes[-1].kind is TransitionKind.RESOLVED
     assert not alerts[1].firing
+
+
+def test_a_muted_ticket_whose_errors_are_no_evidence_any_more_stays_silent() -> None:
+    """It fires on by what its windows still hold, after a relapse; the newest events show the end of the incident."""
+    ticket = Alert(
+        slo=SLO, severity=Severity.TICKET, state=AlertState.FIRING, since=slot(0), incident="i", muted=True,
+        resolved_at=slot(-1), tier=TICKET.rules[0].name,
+    )  # fmt: skip
+    page = Alert(slo=SLO, severity=Severity.PAGE, resolved_at=slot(0))
+    guarded = replace(TICKET, evidence=Evidence())
+    good = tuple(WindowCounts(window=window, total=1e5, bad=0.0) for window in needed_windows(guarded))
+    (rule,) = reading("b").rules
+    over = Reading(rules=(replace(rule, good=1e6, bad=1e5),), error_budget=0.001, recent=good)
+    alerts, changes = step_slo(
+        (page, ticket), {Severity.PAGE: reading("q"), Severity.TICKET: over}, (PAGE, guarded), slo=SLO, at=slot(1)
+    )
+    assert told(changes) == []
+    assert [(alert.state, alert.muted) for alert in alerts] == [
+        (AlertState.INACTIVE, False),
+        (AlertState.FIRING, True),
+    ]
 
 
 def test_a_ticket_that_goes_on_burning_after_the_page_is_told() -> None:

@@ -12,7 +12,7 @@ from app.ingest.series.tracked_slis import MOST_GROUPS, TrackedSli, tracked_slis
 from app.prometheus import Matrix
 from app.promql.selector_text import parse_selector
 from app.sli import bad_ratio
-from app.slo import RollingWindow, Slo, SloId
+from app.slo import AlertState, RollingWindow, Slo, SloId
 from app.store.alerts import load_in_force, recent_transitions
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import availability, counter, requests, slos
@@ -203,6 +203,9 @@ def test_the_page_of_a_member_that_vanishes_ends_while_others_live(
         assert (PAGE, reason, True) in ends_of(live)
         with live.database.read() as tx:
             assert not load_in_force(tx)
+        # What is no longer reported is not shown as an alert that waits for data.
+        live.tick(*np.arange(vanished + 70 * 60, vanished + 72 * 60, 60))
+        assert {alert.state for alert in live.snapshot("web-availability:route=/0").alerts} == {AlertState.INACTIVE}
 
 
 @pytest.mark.parametrize("all_of_it", [False, True])

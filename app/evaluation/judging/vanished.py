@@ -60,7 +60,8 @@ def _has_lived(coverage: Floats, since_s: Floats, at_s: float) -> Bools:
 def _of_member(member: Member, gone_s: float, *, others_lived: bool) -> Vanished:
     alerting = member.slo.alerting
     patience_s = (alerting.no_data_for or timedelta(0)).total_seconds()
+    if alerting.no_data is not NoData.BAD and others_lived and gone_s >= max(GONE_S, patience_s):
+        return Vanished(no_data=NoData.RESOLVE, ended=NOT_REPORTED)
     if alerting.no_data in {NoData.FREEZE, NoData.BAD} or alerting.no_data_for is None:
-        ends = alerting.no_data is not NoData.BAD and others_lived and gone_s >= max(GONE_S, patience_s)
-        return Vanished(ended=NOT_REPORTED) if ends else PRESENT
+        return PRESENT
     return Vanished(no_data=alerting.no_data) if gone_s >= patience_s else PRESENT
