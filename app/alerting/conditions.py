@@ -107,7 +107,7 @@ def of_budget(
     lasts_s: float,
     counts: BudgetCounts | None = None,
     evidence: Evidence | None = None,
-    period_s: float = math.nan,
+    exhausting_burn_rate: float = math.nan,
 ) -> tuple[Condition, ...]:
     """The conditions of an error budget of which *consumed* is spent, and the rest lasts *lasts_s* seconds.
 
@@ -115,10 +115,11 @@ def of_budget(
         wanted: which of them the SLO asks for.
         firing: which of them fire; those end a little later than they begin, so that they do not come and go.
         consumed: a ratio; NaN where it is not known, such as without data.
-        lasts_s: NaN if it lasts longer than the SLO window, or is not known.
+        lasts_s: NaN if it lasts the SLO window, or is not known.
         counts: the events behind that; a ticket that does not fire yet asks them for *evidence*, if both are given.
         evidence: how sure a ticket must be.
-        period_s: the length of the SLO window.
+        exhausting_burn_rate: the burn rate of the last hour at which none would be left within the time that is wanted;
+            NaN only where there are no *counts*.
     """
     known = not math.isnan(consumed)
     shown = _Shown(counts=counts, evidence=evidence, firing=firing)
@@ -132,7 +133,7 @@ def of_budget(
         conditions.append(_consumed(wanted.consumed, holds=spent))
     if wanted.runs_out_within is not None:
         limit_s = wanted.runs_out_within.total_seconds() * (_LONGER if Cause.BUDGET_RUNS_OUT in firing else 1.0)
-        ends = lasts_s <= limit_s and shown.burns((1.0 - consumed) * period_s / limit_s) if known else None
+        ends = lasts_s <= limit_s and shown.burns(exhausting_burn_rate) if known else None
         conditions.append(_runs_out(wanted.runs_out_within, holds=ends))
     if superseded:
         conditions = [replace(one, holds=False, ended=SUPERSEDED) for one in conditions]

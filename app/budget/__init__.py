@@ -3,19 +3,21 @@
 Pure: no IO. May import `app.slo` only. Everything is vectorised over SLOs. Start at `ratios.py`.
 """
 
-from app.budget.exhaustion import RecentEvents, exhaustion_s, present_burn_rate
+from app.budget.exhaustion import EventRates, RecentEvents, exhausting_burn_rate, exhaustion_s, present_rates
 from app.budget.ratios import BudgetFigures, bad_ratio, budget, burn_rate, sli
 from app.budget.windows import STANDARD_WINDOWS, windows_of
 
 __all__ = [
     "STANDARD_WINDOWS",
     "BudgetFigures",
+    "EventRates",
     "RecentEvents",
     "bad_ratio",
     "budget",
     "burn_rate",
+    "exhausting_burn_rate",
     "exhaustion_s",
-    "present_burn_rate",
+    "present_rates",
     "sli",
     "windows_of",
 ]

@@ -114,7 +114,7 @@ def _budget(
         lasts_s=max(1 - consumed, 0) * 30 * DAY_S / lately if lately else float("nan"),
         counts=counts,
         evidence=Evidence(),
-        period_s=30 * DAY_S,
+        exhausting_burn_rate=(1.0 - consumed) * 10,
     )
     return {condition.cause: condition.holds for condition in found}
 

@@ -142,3 +142,33 @@ def test_an_incident_longer_than_its_window_has_spent_what_is_gone(tmp_path: Pat
         page = _page(one)
         assert page is not None
         assert page.spent == pytest.approx(one.snapshot(SLO).budget.consumed_ratio, rel=1e-6)
+
+
+def test_the_date_of_exhaustion_is_when_the_budget_is_gone(tmp_path: Path) -> None:
+    """Two days of a window of 30: 1,728 errors are allowed, and an outage of 4 a second spends them in 7.2 minutes."""
+    span = (NOW - 2 * DAY, NOW + HOUR)
+    source = MemorySource(
+        [
+            counter(requests("shop"), span, per_second=10.0, bursts=[((NOW, NOW + HOUR), -4.0)]),
+            counter(requests("shop", "500"), span, per_second=0.0, bursts=[((NOW, NOW + HOUR), 4.0)]),
+        ]
+    )
+    named: dict[int, datetime | None] = {}
+    with Running(slos([availability("shop", window="30d")], tmp_path / "slos"), source, tmp_path / "db") as one:
+        one.tick(NOW)
+        one.backfill(NOW)
+        for at in range(NOW + INTERVAL_S, NOW + 10 * MINUTE, INTERVAL_S):
+            source.now = at
+            one.tick(at)
+            named[at] = one.snapshot(SLO).budget.exhausted_at
+            if one.snapshot(SLO).budget.remaining_ratio <= 0:
+                break
+    gone = max(named)
+    assert gone == pytest.approx(NOW + 432, abs=2 * INTERVAL_S)
+    assert named.pop(gone) is None
+    # Of the five minutes, all but the newest are before the outage at first: it seems slower by so much.
+    early, full = named[NOW + 2 * MINUTE], named[NOW + 5 * MINUTE]
+    assert early is not None
+    assert early.timestamp() - NOW == pytest.approx(20 * MINUTE, abs=5 * MINUTE)
+    assert full is not None
+    assert full.timestamp() == pytest.approx(NOW + 432, abs=2 * INTERVAL_S)

@@ -13,11 +13,12 @@ from app.budget import (
     budget,
     burn_rate,
     exhaustion_s,
-    present_burn_rate,
+    present_rates,
     sli,
 )
 from app.evaluation.figures.members import Member
 from app.ledger import Ledger
+from app.slo import CalendarWindow
 from app.slo.arrays import Bools, Floats, Ints
 
 HOUR = timedelta(hours=1)
@@ -46,7 +47,8 @@ class Figures:
 
     *as_of_s* ends the newest measured slot, *data_since_s* is the first sample of the SLI; *start_s* and *period_s* are
     the SLO window's, *window_read* says whether its history has been read back to its start, as far as it is wanted;
-    *exhausted_in_s* is how long the budget lasts, 0 if none is left, NaN if it lasts the window.
+    *leaves_in_s* is when the first events leave it, at the end of a calendar period all at once; *exhausted_in_s* is
+    how long the budget lasts, 0 if none is left, NaN if it lasts the window or the window has not been read.
     *dipped_s*, *copied_s* and *ended_s* are as in `app.ledger.Ledger`.
     """
 
@@ -58,6 +60,7 @@ class Figures:
     slo_window: WindowFigures
     windows: dict[timedelta, WindowFigures]
     budget: BudgetFigures
+    leaves_in_s: Floats
     exhausted_in_s: Floats
     good_ever: Floats
     bad_ever: Floats
@@ -84,8 +87,16 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
     )
     windows = {length: _window(ledger, rows, as_of - length.total_seconds(), as_of, error_budget) for length in lengths}
     figures = budget(slo_window.bad, slo_window.total, error_budget=error_budget)
-    hour, half_hour, five_minutes = (RecentEvents(windows[length].bad, windows[length].total) for length in _RECENT)
-    present = present_burn_rate(hour, half_hour, five_minutes, error_budget=error_budget)
+    window_read = _window_read(members, ledger, rows, start_s)
+    leaves_in_s, at_most_s = _horizons(members, as_of, data_since, start_s, period_s)
+    hour, half_hour, five_minutes = (_recent(windows[length], length, as_of - data_since) for length in _RECENT)
+    exhausted_in_s = exhaustion_s(
+        figures.remaining_events,
+        present_rates(hour, half_hour, five_minutes, error_budget=error_budget),
+        error_budget=error_budget,
+        leaves_in_s=leaves_in_s,
+        at_most_s=at_most_s,
+    )
     good_ever, bad_ever = np.zeros(len(members)), np.zeros(len(members))
     good_ever[there], bad_ever[there] = ledger.ever(rows[there])
     dipped_s, copied_s, ended_s = (np.full(len(members), np.nan) for _ in range(3))
@@ -96,11 +107,13 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
         data_since_s=data_since,
         start_s=start_s,
         period_s=period_s,
-        window_read=_window_read(members, ledger, rows, start_s),
+        window_read=window_read,
         slo_window=slo_window,
         windows=windows,
         budget=figures,
-        exhausted_in_s=exhaustion_s(figures.remaining, present, window_s=period_s),
+        leaves_in_s=leaves_in_s,
+        # How much of the budget is left is only known of a whole window.
+        exhausted_in_s=np.where(window_read, exhausted_in_s, np.nan),
         good_ever=good_ever,
         bad_ever=bad_ever,
         dipped_s=dipped_s,
@@ -124,6 +137,21 @@ def _window_read(members: Sequence[Member], ledger: Ledger, rows: Ints, start_s:
         if member.tracked.partial_history is not None:
             read[index] = start_s[index] >= member.tracked.complete_from_s
     return read
+
+
+def _recent(window: WindowFigures, length: timedelta, age_s: Floats) -> RecentEvents:
+    """The events of a recent window of SLIs whose first samples are so many seconds old."""
+    return RecentEvents(window.bad, window.total, np.minimum(age_s, length.total_seconds()) * window.coverage)
+
+
+def _horizons(
+    members: Sequence[Member], as_of_s: Floats, data_since_s: Floats, start_s: Floats, period_s: Floats
+) -> tuple[Floats, Floats]:
+    """In how many seconds the first events leave each SLO window, and how long its budget can last at most."""
+    calendar = np.array([isinstance(member.slo.window, CalendarWindow) for member in members], dtype=bool)
+    ends_in_s = start_s + period_s - as_of_s
+    leaves_in_s = np.where(calendar, ends_in_s, np.maximum(data_since_s + period_s - as_of_s, 0.0))
+    return leaves_in_s, np.where(calendar, ends_in_s, period_s)
 
 
 def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:

@@ -36,7 +36,7 @@ class State:
     remaining: float
     lasts_s: float
     counts: BudgetCounts | None = None
-    period_s: float = math.nan
+    exhausting_burn_rate: float = math.nan
     window_read: bool = True
     vanished: Vanished = PRESENT
     traffic_stopped: bool | None = None
@@ -180,7 +180,7 @@ def _of_budget(member: Member, state: State, known: Sequence[Alert]) -> Iterator
         counts=state.counts,
         # All severities have the evidence of the document.
         evidence=next((policy.evidence for policy in member.slo.alerting.policies), Evidence()),
-        period_s=state.period_s,
+        exhausting_burn_rate=state.exhausting_burn_rate,
     ):
         # How much of the budget is left to run out is only known of a whole window.
         unknown = not state.window_read and condition.cause is Cause.BUDGET_RUNS_OUT

@@ -26,6 +26,7 @@ from app.alerting import (
     retire,
     step_slo,
 )
+from app.budget import exhausting_burn_rate
 from app.evaluation.figures.figures import HOUR, Figures, WindowFigures
 from app.evaluation.figures.members import Member
 from app.evaluation.figures.problems import ended_series, hides_errors, why_not_measured
@@ -37,7 +38,17 @@ from app.evaluation.judging.slots_with_errors import bad_slots
 from app.evaluation.judging.traffic import traffic_stopped
 from app.evaluation.judging.vanished import NOT_REPORTED, vanished
 from app.ledger import Ledger
-from app.slo import AlertState, BurnRateRule, CalendarWindow, Cause, NoData, Severity, SeverityPolicy, SloId
+from app.slo import (
+    AlertState,
+    BudgetAlerts,
+    BurnRateRule,
+    CalendarWindow,
+    Cause,
+    NoData,
+    Severity,
+    SeverityPolicy,
+    SloId,
+)
 
 AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
 NotificationsByKey = Mapping[str, Notification]
@@ -259,6 +270,7 @@ class _Columns:
         self._lasts_s = figures.exhausted_in_s.tolist()
         self._start_s = figures.start_s.tolist()
         self._allowed_events = figures.budget.total_events.tolist()
+        self._leaves_in_s = figures.leaves_in_s.tolist()
         self._windows = {length: _Window(window) for length, window in figures.windows.items()}
         self._figures = figures
         self._calm: dict[BurnRateRule, list[bool]] = {}
@@ -285,13 +297,14 @@ class _Columns:
 
     def state(self, index: int, at: datetime, interval: timedelta) -> State:
         """What the conditions of one member are judged by."""
+        wanted = self.members[index].slo.alerting.budget
         return State(
             as_of_s=self.as_of[index],
             stale=is_stale(self.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds()),
             remaining=self.budget_remaining[index],
             lasts_s=self._lasts_s[index],
-            counts=self._budget_counts(index) if self.members[index].slo.alerting.budget is not None else None,
-            period_s=self._period_s[index],
+            counts=self._budget_counts(index) if wanted is not None else None,
+            exhausting_burn_rate=math.nan if wanted is None else self._exhausting_burn_rate(index, wanted),
             window_read=self._window_read[index],
         )
 
@@ -307,6 +320,19 @@ class _Columns:
             elapsed=float(self.as_of[index] - since_s) / self._period_s[index],
             begins_anew=isinstance(slo.window, CalendarWindow),
             history_unread=not self._window_read[index],
+        )
+
+    def _exhausting_burn_rate(self, index: int, wanted: BudgetAlerts) -> float:
+        if wanted.runs_out_within is None:
+            return math.nan
+        hour = self._figures.windows[HOUR]
+        measured_s = float(self.as_of[index] - self._figures.data_since_s[index])
+        return exhausting_burn_rate(
+            wanted.runs_out_within.total_seconds(),
+            remaining_events=float(self._figures.budget.remaining_events[index]),
+            events_per_s=float(hour.total[index]) / min(max(measured_s, 1.0), HOUR.total_seconds()),
+            error_budget=self.members[index].slo.error_budget,
+            leaves_in_s=self._leaves_in_s[index],
         )
 
     def notifications(
