@@ -5,7 +5,7 @@ count, once everything older has been read. A series that appears on a known tar
 counted since its last scrape, or nothing; unless older history knows the series, which then goes on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape, is_new
 from app.ledger.counting.plausibility import (
     NEAR_EVENTS,
     SLACK_EVENTS,
+    ScrapeJudgement,
     is_first_value_plausible,
     is_growth_plausible,
     judge_fall,
@@ -179,69 +180,88 @@ def link_targets_to_older(
     Gives the increments between, and the sightings whose target the older stretch has not seen either. Targets that
     prove to have restarted between are noted in *older*.
     """
-    arrays, members = registry.arrays, _members(registry)
+    members = _members(registry)
     older.grow(registry.sizes)
     found: list[tuple[int, float, float, float, float]] = []
     pending = []
     for sighting in sightings:
-        target_seen = float(older.target[arrays.alias[sighting.target]])
-        if np.isnan(target_seen):
-            pending.append(
-                replace(sighting, row_before=sighting.row_before.with_older(older.row_last_seen(sighting.row)))
-            )
-            continue
-        counters = arrays.stream[np.array([counter for counter, _ in sighting.values], dtype=np.int64)]
-        values = np.array([value for _, value in sighting.values])
-        known = ~np.isnan(older.value[counters])
-        since = np.where(known, older.time[counters], target_seen)
-        paces = pace_of_fall(
-            long=np.array([steadiest(older.newest_paces(counter)) for counter in counters.tolist()]),
-            steps=last_steps([older.last_steps(counter) for counter in counters.tolist()]),
-            before=older.value[counters],
-            value=values,
-            gap_s=sighting.at - since,
-        )
-        of_target = members(sighting.target)
-        target_pace = _target_pace(older, of_target)
-        followed = sighting.first_scrape.followed_pace
-        delta = np.where(known, values - older.value[counters], 0.0)
-        if (delta < 0).any():
-            judgement = judge_fall(
-                before=older.value[counters][known],
-                value=values[known],
-                gap_s=sighting.at - since[known],
-                pace=paces[known],
-                followed_pace=followed,
-                target_pace=target_pace,
-                restarted=sighting.first_scrape.served_s is not None
-                and sighting.at - sighting.first_scrape.served_s > target_seen,
-            )
-            delta[known] = np.where(judgement.reset, values[known], np.maximum(delta[known], 0.0))
-            if judgement.whole:
-                older.restarted[arrays.alias[sighting.target]] = sighting.at
-                since[known] = np.where(judgement.reset, target_seen, since[known])
-        # Where nothing of a target goes on after a hole, its series may have been relabelled in it.
-        scrape = _Scrape.of(
-            gap_s=sighting.at - (float(np.median(since[known])) if known.any() else target_seen),
-            grown=float(np.maximum(delta[known], 0.0).sum()) if known.any() else None,
-            followed_pace=followed,
-            target_pace=target_pace,
-            may_be_renamed=bool(known.any())
-            or _continues_one(arrays, (counters, values), _last_scrape(older, of_target)),
-        )
-        for place in np.flatnonzero(~known).tolist():
-            if scrape.may_count(float(values[place])):
-                delta[place] = float(values[place])
-        found += zip(
-            np.full(len(values), sighting.row).tolist(),
-            since.tolist(),
-            np.full(len(values), sighting.at).tolist(),
-            (delta * arrays.total[counters]).tolist(),
-            (delta * arrays.bad[counters]).tolist(),
-            strict=True,
-        )
+        if np.isnan(older.target[registry.arrays.alias[sighting.target]]):
+            row_before = sighting.row_before.with_older(older.row_last_seen(sighting.row))
+            pending.append(replace(sighting, row_before=row_before))
+        else:
+            found += _events_since_older(sighting, older, registry, of_target=members(sighting.target))
     joined = Increments.of(found)
     return replace(joined, seen=joined.steady), tuple(pending)
+
+
+def _events_since_older(
+    sighting: FirstSighting, older: LastSamples, registry: Registry, *, of_target: Ints
+) -> Iterable[tuple[int, float, float, float, float]]:
+    """Row, since, at, total and bad events of each counter of a *sighting*, *of_target* being all of its target."""
+    arrays, target = registry.arrays, registry.arrays.alias[sighting.target]
+    target_seen = float(older.target[target])
+    counters = arrays.stream[np.array([counter for counter, _ in sighting.values], dtype=np.int64)]
+    values = np.array([value for _, value in sighting.values])
+    known = ~np.isnan(older.value[counters])
+    since = np.where(known, older.time[counters], target_seen)
+    target_pace = _target_pace(older, of_target)
+    delta = np.where(known, values - older.value[counters], 0.0)
+    if (delta < 0).any():
+        judgement = _judge_fall_since(
+            sighting, older, counters[known], values[known], target_seen=target_seen, target_pace=target_pace
+        )
+        delta[known] = np.where(judgement.reset, values[known], np.maximum(delta[known], 0.0))
+        if judgement.whole:
+            older.restarted[target] = sighting.at
+            since[known] = np.where(judgement.reset, target_seen, since[known])
+    # Where nothing of a target goes on after a hole, its series may have been relabelled in it.
+    scrape = _Scrape.of(
+        gap_s=sighting.at - (float(np.median(since[known])) if known.any() else target_seen),
+        grown=float(np.maximum(delta[known], 0.0).sum()) if known.any() else None,
+        followed_pace=sighting.first_scrape.followed_pace,
+        target_pace=target_pace,
+        may_be_renamed=bool(known.any()) or _continues_one(arrays, (counters, values), _last_scrape(older, of_target)),
+    )
+    for place in np.flatnonzero(~known).tolist():
+        if scrape.may_count(float(values[place])):
+            delta[place] = float(values[place])
+    return zip(
+        [sighting.row] * len(values),
+        since.tolist(),
+        [sighting.at] * len(values),
+        (delta * arrays.total[counters]).tolist(),
+        (delta * arrays.bad[counters]).tolist(),
+        strict=True,
+    )
+
+
+def _judge_fall_since(
+    sighting: FirstSighting,
+    older: LastSamples,
+    counters: Ints,
+    values: Floats,
+    *,
+    target_seen: float,
+    target_pace: float | None,
+) -> ScrapeJudgement:
+    """Judge a *sighting* in which some of the *counters* that *older* knows fell; shapes (counters,)."""
+    before, gap_s = older.value[counters], sighting.at - older.time[counters]
+    served_s = sighting.first_scrape.served_s
+    return judge_fall(
+        before=before,
+        value=values,
+        gap_s=gap_s,
+        pace=pace_of_fall(
+            long=np.array([steadiest(older.newest_paces(counter)) for counter in counters.tolist()]),
+            steps=last_steps([older.last_steps(counter) for counter in counters.tolist()]),
+            before=before,
+            value=values,
+            gap_s=gap_s,
+        ),
+        followed_pace=sighting.first_scrape.followed_pace,
+        target_pace=target_pace,
+        restarted=served_s is not None and sighting.at - served_s > target_seen,
+    )
 
 
 def count_new_targets(sightings: Sequence[FirstSighting], registry: Registry) -> Increments:
