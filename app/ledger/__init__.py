@@ -10,8 +10,7 @@ from app.ledger.counting.count import Count, count, positions_at, united
 from app.ledger.counting.first_samples import (
     FirstSighting,
     NewSeries,
-    count_new_series,
-    count_new_targets,
+    count_first_samples,
     link_series_to_older,
     link_targets_to_older,
 )
@@ -63,8 +62,7 @@ __all__ = [
     "Starts",
     "WindowSums",
     "count",
-    "count_new_series",
-    "count_new_targets",
+    "count_first_samples",
     "fingerprint",
     "link_series_to_older",
     "link_targets_to_older",

@@ -12,8 +12,7 @@ from app.ledger import (
     RowKey,
     Samples,
     count,
-    count_new_series,
-    count_new_targets,
+    count_first_samples,
     fingerprint,
     positions_at,
 )
@@ -54,8 +53,7 @@ class History:
             self.dipped += counted.dipped
             parts += [
                 counted.increments,
-                count_new_targets(counted.new_targets, registry),
-                count_new_series(counted.new_series, registry),
+                count_first_samples(counted.new_targets, counted.new_series, registry),
             ]
         self.cursor = cursor
         self.counted = Increments.joined([*parts, Increments.of(())])

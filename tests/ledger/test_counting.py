@@ -14,8 +14,7 @@ from app.ledger import (
     LastSamples,
     Samples,
     count,
-    count_new_series,
-    count_new_targets,
+    count_first_samples,
 )
 from tests.ledger.counters import Scraped, lives
 from tests.support.counting import count_backwards
@@ -51,8 +50,7 @@ def live(scraped: Scraped, cuts: Sequence[float], *, hindsight: float = LOOKBACK
         registry = scraped.registry
         parts += [
             counted.increments,
-            count_new_targets(counted.new_targets, registry),
-            count_new_series(counted.new_series, registry),
+            count_first_samples(counted.new_targets, counted.new_series, registry),
         ]
     return Increments.joined(parts)
 
@@ -63,8 +61,8 @@ def test_counts_are_those_of_counting_by_eye(seed: int, targets: int) -> None:
     """Whatever restarts, appears late or vanishes: behind a target's first scrape nothing is lost or counted twice."""
     scraped = lives(seed, targets=targets)
     counted = count(scraped.between(-1, END), LastSamples.empty(), scraped.registry, until=END)
-    born = count_new_series(counted.new_series, scraped.registry)
-    found = events(Increments.joined([counted.increments, born]))
+    first = count_first_samples((), counted.new_series, scraped.registry)
+    found = events(Increments.joined([counted.increments, first]))
     # A process that restarts within minutes of its series may be taken for a dip: that costs what one scrape shows.
     assert found == pytest.approx(scraped.plainly_counted(), abs=2 * scraped.doubtful + targets * SCRAPE_EVENTS)
 

@@ -12,8 +12,7 @@ from app.ledger import (
     Registry,
     Samples,
     count,
-    count_new_series,
-    count_new_targets,
+    count_first_samples,
     link_series_to_older,
     link_targets_to_older,
     positions_at,
@@ -36,5 +35,5 @@ def count_backwards(
         new_targets += counted.new_targets
         new_series += tuple(series for series in counted.new_series if not series.decided)
         settled = [series for series in counted.new_series if series.decided]
-        parts += [counted.increments, met, known, count_new_series(settled, registry)]
-    return Increments.joined([*parts, count_new_targets(new_targets, registry), count_new_series(new_series, registry)])
+        parts += [counted.increments, met, known, count_first_samples((), settled, registry)]
+    return Increments.joined([*parts, count_first_samples(new_targets, new_series, registry)])

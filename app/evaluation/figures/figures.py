@@ -127,15 +127,18 @@ def _row(member: Member) -> int:
 
 
 def _window_read(members: Sequence[Member], ledger: Ledger, rows: Ints, start_s: Floats) -> Bools:
-    read = np.zeros(len(members), dtype=bool)
+    complete_from_s = np.full(len(members), np.inf)
     there = rows >= 0
-    read[there] = ledger.complete_from_s[rows[there]] <= start_s[there]
-    # Where less history than a window is wanted, all of it is all there will be.
-    for index in np.flatnonzero(~read).tolist():
-        read[index] = members[index].tracked.backfilled
-    for index, member in enumerate(members):
-        if member.tracked.partial_history is not None:
-            read[index] = start_s[index] >= member.tracked.complete_from_s
+    complete_from_s[there] = ledger.complete_from_s[rows[there]]
+    read = complete_from_s <= start_s
+    # Once all that windows need is counted, `LedgerWriter` notes 0: the few others are looked at one by one.
+    for index in np.flatnonzero(complete_from_s > 0).tolist():
+        tracked = members[index].tracked
+        if tracked.partial_history is not None:
+            read[index] = start_s[index] >= tracked.complete_from_s
+        else:
+            # Where less history than a window is wanted, all of it is all there will be.
+            read[index] |= tracked.backfilled
     return read
 
 

@@ -28,8 +28,7 @@ from app.ledger import (
     Stage,
     Starts,
     count,
-    count_new_series,
-    count_new_targets,
+    count_first_samples,
     link_series_to_older,
     link_targets_to_older,
     positions_at,
@@ -102,8 +101,8 @@ class LedgerWriter:
             tracked.settled_s = until_s
         self.ledger.set_progress(rows, settled_s=until_s)
         new_series, new_targets = self._not_pending(final)
-        decided = [count_new_targets(new_targets, registry), count_new_series(new_series, registry)]
-        self._record(Increments.joined([final.increments, *decided]), Stage.FINAL)
+        first = count_first_samples(new_targets, new_series, registry)
+        self._record(Increments.joined([final.increments, first]), Stage.FINAL)
         self._count_live_from(tracked_slis, samples, at_s=at_s, start=final.cursor)
 
     def count_live(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, at_s: float) -> None:
@@ -116,10 +115,7 @@ class LedgerWriter:
     ) -> None:
         """Count the newest range of history that is not counted yet."""
         registry = self.ledger.registry
-        positions = positions_at(samples, registry, until=since_s, within_s=PACE_GRID_S, starts=self.starts)
-        past = count(
-            samples.after(since_s), positions, registry, until=until_s, gap_s=self.ledger.gap_s, starts=self.starts
-        )
+        past = self._count_range(samples, since_s=since_s, until_s=until_s, starts=self.starts)
         self._note(past)
         increments = [past.increments]
         for tracked in tracked_slis:
@@ -129,13 +125,10 @@ class LedgerWriter:
             tracked.pending_targets, tracked.pending_series = list(unmet), list(unknown)
             tracked.complete_from_s = since_s
         new_series, new_targets = self._not_pending(past)
-        increments += [count_new_targets(new_targets, registry), count_new_series(new_series, registry)]
+        increments.append(count_first_samples(new_targets, new_series, registry))
         for tracked in tracked_slis:
             if tracked.backfilled:
-                increments += [
-                    count_new_targets(tracked.pending_targets, registry),
-                    count_new_series(tracked.pending_series, registry),
-                ]
+                increments.append(count_first_samples(tracked.pending_targets, tracked.pending_series, registry))
                 tracked.pending_targets, tracked.pending_series = [], []
         rows = rows_of(tracked_slis)
         for tracked in tracked_slis:
@@ -150,13 +143,18 @@ class LedgerWriter:
 
         First values are not counted: whether a series is new is not known where older samples may be missing.
         """
-        registry = self.ledger.registry
-        positions = positions_at(samples, registry, until=since_s, within_s=PACE_GRID_S)
-        past = count(samples.after(since_s), positions, registry, until=until_s, gap_s=self.ledger.gap_s)
+        past = self._count_range(samples, since_s=since_s, until_s=until_s)
         for tracked in tracked_slis:
             tracked.partial_history_from_s = since_s
             self.set_history_progress(tracked)
         self._record(past.increments, Stage.PAST)
+
+    def _count_range(self, samples: Samples, *, since_s: float, until_s: float, starts: Starts | None = None) -> Count:
+        """Count *samples* of history after *since_s*; those before show where the counters stood then."""
+        registry = self.ledger.registry
+        positions = positions_at(samples, registry, until=since_s, within_s=PACE_GRID_S, starts=starts)
+        fresh = samples.after(since_s)
+        return count(fresh, positions, registry, until=until_s, gap_s=self.ledger.gap_s, starts=starts)
 
     def forget_partial_past(self, tracked: TrackedSli) -> None:
         """Take back all that was counted before the whole history begins, such as a range with data missing."""
@@ -178,8 +176,8 @@ class LedgerWriter:
         counted = count(
             samples, positions, registry, until=begin_s + HOUR_S, gap_s=self.ledger.gap_s, starts=self.starts
         )
-        decided = [count_new_targets(counted.new_targets, registry), count_new_series(counted.new_series, registry)]
-        found = Increments.joined([counted.increments, *decided])
+        first = count_first_samples(counted.new_targets, counted.new_series, registry)
+        found = Increments.joined([counted.increments, first])
         self.ledger.set_edge_slots(hour, rows_of(tracked_slis), found)
 
     def set_history_progress(self, tracked: TrackedSli) -> None:
@@ -233,8 +231,8 @@ class LedgerWriter:
         counted = count(samples, start, registry, until=at_s, gap_s=self.ledger.gap_s, starts=self.starts)
         self._note(counted)
         self.live.copy_from(counted.cursor, rows, registry)
-        decided = [count_new_targets(counted.new_targets, registry), count_new_series(counted.new_series, registry)]
-        self._record(Increments.joined([counted.increments, *decided]), Stage.PROVISIONAL)
+        first = count_first_samples(counted.new_targets, counted.new_series, registry)
+        self._record(Increments.joined([counted.increments, first]), Stage.PROVISIONAL)
         for tracked in tracked_slis:
             tracked.counted_s = at_s
         self.ledger.set_progress(rows, counted_s=at_s)

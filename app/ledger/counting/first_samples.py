@@ -264,8 +264,16 @@ def _judge_fall_since(
     )
 
 
-def count_new_targets(sightings: Sequence[FirstSighting], registry: Registry) -> Increments:
-    """The events of first sightings of never-seen targets, once nothing older is left to read.
+def count_first_samples(
+    sightings: Sequence[FirstSighting], new_series: Sequence[NewSeries], registry: Registry
+) -> Increments:
+    """The events of first samples that nothing older knows, once nothing older is left to read."""
+    counted = [(series, series.since, series.events) for series in new_series]
+    return Increments.joined([_count_new_targets(sightings, registry), _increments(counted, registry)])
+
+
+def _count_new_targets(sightings: Sequence[FirstSighting], registry: Registry) -> Increments:
+    """The events of first sightings of never-seen targets.
 
     A target that appears after a hole in its row may have lived through it: its events are spread over the hole.
     """
@@ -306,11 +314,6 @@ def link_series_to_older(
         else:
             pending.append(series)
     return _increments(found, registry), tuple(pending)
-
-
-def count_new_series(new_series: Sequence[NewSeries], registry: Registry) -> Increments:
-    """The events of new series that nothing older knows."""
-    return _increments([(series, series.since, series.events) for series in new_series], registry)
 
 
 def _increments(found: Sequence[tuple[NewSeries, float, float]], registry: Registry) -> Increments:
