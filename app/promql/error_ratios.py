@@ -31,6 +31,8 @@ def weighted_bad_out_of_total(terms: Sequence[Term], window: timedelta, by: tupl
     """Bad events over all events, each a weighted sum of rates in which an absent one is zero."""
     everything = _weighted([(term.weights.total, term.selector) for term in terms], window, by)
     bad = _weighted([(term.weights.bad, term.selector) for term in terms], window, by)
+    if not bad:
+        return f"0 * {everything}"
     part = f"clamp_min({bad} or 0 * {everything}, 0)"
     return f"{part} / (({everything} > {part} or {part}) > 0)"
 
@@ -41,6 +43,8 @@ def _weighted(terms: Sequence[tuple[float, Selector]], window: timedelta, by: tu
         if weight:
             rate = _rate(selector, window, by)
             rates.append(rate if weight == 1.0 else f"{weight:.12g} * {rate}")
+    if not rates:
+        return ""
     if len(rates) == 1:
         return f"({rates[0]})" if rates[0][0] in "-0123456789" else rates[0]
     # `or` keeps what only one side has, which `+` drops; the label keeps apart what both have.
