@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from app.yamldoc.tree import Node
 
 _API_VERSIONS = (
-    ("pyrra.dev/", "Pyrra"),
     ("openslo/", "OpenSLO"),
     ("openslo.com/", "OpenSLO"),
     ("n9/", "Nobl9"),

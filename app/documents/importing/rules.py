@@ -23,14 +23,17 @@ def warn_of_ratio(objective: float, scope: Scope) -> None:
 
 
 def usable_rules(
-    rules: Iterable[tuple[BurnRateRule, Scope]], window: Window, objective: float
+    rules: Iterable[tuple[BurnRateRule, Scope]], window: Window, objective: float, *, remedy: str = ""
 ) -> tuple[BurnRateRule, ...]:
-    """The rules, each with its place, that are evaluated, the quickest first; what is changed is a warning."""
-    usable = (changed for rule, scope in rules for changed in _usable(rule, scope, window, objective))
+    """The rules, each with its place, that are evaluated, the quickest first; what is changed is a warning.
+
+    *remedy* is what to write instead of a rule that can never fire, where the document has no key for its factor.
+    """
+    usable = (changed for rule, scope in rules for changed in _usable(rule, scope, window, objective, remedy))
     return tuple(sorted(usable, key=lambda rule: (rule.long, rule.short)))
 
 
-def _usable(rule: BurnRateRule, scope: Scope, window: Window, objective: float) -> Iterator[BurnRateRule]:
+def _usable(rule: BurnRateRule, scope: Scope, window: Window, objective: float, remedy: str) -> Iterator[BurnRateRule]:
     if rule.long > window.nominal:
         problem = f"the rule {rule.name} looks back further than the SLO window, {format_duration(window.nominal)}"
         scope.warning(f"{problem}: it is left out", "write a shorter long window", RULE_LEFT_OUT)
@@ -43,5 +46,5 @@ def _usable(rule: BurnRateRule, scope: Scope, window: Window, objective: float) 
     if refusal is None:
         yield raised
     else:
-        problem, remedy = refusal
-        scope.warning(f"{problem}: it is left out", remedy, RULE_LEFT_OUT)
+        problem, usual = refusal
+        scope.warning(f"{problem}: it is left out", remedy or usual, RULE_LEFT_OUT)

@@ -1,9 +1,11 @@
 """Single values as other tools read them; each function refuses with a remedy."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from app.yamldoc.scalars import read_number, read_text, refuse
+from app.documents.windows import checked_length
+from app.yamldoc.scalars import read_duration, read_number, read_text, refuse
 from app.yamldoc.tree import NullText, NumberText
 
 _ALL = Decimal(100)
@@ -28,6 +30,11 @@ def read_percent_target(value: Any) -> float:
 def read_ratio_target(value: Any) -> float:
     """An objective as a ratio, above 0 and below 1."""
     return _target(read_any_number(value), Decimal(1), "0.999")
+
+
+def read_rolling_window(value: Any) -> timedelta:
+    """The length of a rolling SLO window."""
+    return checked_length(read_duration(value))
 
 
 def _target(number: Decimal, whole: Decimal, example: str) -> float:

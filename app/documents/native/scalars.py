@@ -9,15 +9,14 @@ from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from app.alerting import ALERTNAMES, RESERVED
+from app.documents.windows import checked_length
 from app.promql.selector_text import SelectorError, parse_selector
-from app.slo import CalendarUnit, NoData, NoTraffic, Selector, format_duration
+from app.slo import CalendarUnit, NoData, NoTraffic, Selector
 from app.yamldoc.scalars import OFF, kind, read_duration, read_label_name, read_number, read_text, refuse
 from app.yamldoc.tree import NumberText
 
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _NOTHING = re.compile(r"0+(y|w|d|h|ms|m|s)?", re.ASCII)
-_SHORTEST_WINDOW = timedelta(hours=1)
-_LONGEST_WINDOW = timedelta(days=90)
 _ALL = Decimal(100)
 _LEAST_USUAL = Decimal(50)
 _LEAST_LEVEL = Decimal("0.5")
@@ -111,11 +110,7 @@ def read_rolling_window(value: Any) -> timedelta:
     if unit is not None:
         remedy = f"write {{calendar: {unit}}} for calendar {unit}s, or a duration such as 30d for a rolling window"
         raise refuse(f"{value!r} is not a duration", remedy)
-    duration = read_duration(value)
-    if not _SHORTEST_WINDOW <= duration <= _LONGEST_WINDOW:
-        problem = f"{format_duration(duration)} is not between 1h and 90d"
-        raise refuse(problem, "write a window such as 7d, 28d or 30d, or {calendar: quarter}")
-    return duration
+    return checked_length(read_duration(value))
 
 
 def read_patience(value: Any) -> timedelta:
