@@ -1,8 +1,8 @@
 """Draining the outbox: order, retries, digests, dead letters, and the fallback while nothing can be written.
 
 Imports `app.store`, `app.http`, `app.wording`, the core and `app.clock`, and no integration: those implement the ports
-of this package. Start at `loop.py`, which drains the outbox and re-asserts what fires; `stored_outbox.py` is the outbox
-in the database, `fallback_outbox.py` puts pages before it that could not be written, `message_receiver.py` turns
+of this package. Start at `loop.py`, which drains the outbox; `stored_outbox.py` is the outbox in the database,
+`fallback_outbox.py` has pages in memory behind it that could not be written, `message_receiver.py` turns
 notifications into messages and digests, `outcome.py` says what an attempt comes to.
 """
 
@@ -10,7 +10,7 @@ from app.delivery.fallback_outbox import FallbackOutbox
 from app.delivery.loop import DeliveryLoop, DeliveryTiming
 from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.outcome import FailureReason
-from app.delivery.ports import DeliveryInstruments, NoInstruments, Outbox, Reasserter, Receiver
+from app.delivery.ports import DeliveryInstruments, NoInstruments, Outbox, Receiver
 from app.delivery.stored_outbox import StoredMessageRefs, StoredOutbox
 from app.http.backoff import Backoff
 
@@ -24,7 +24,6 @@ __all__ = [
     "MemoryMessageRefs",
     "NoInstruments",
     "Outbox",
-    "Reasserter",
     "Receiver",
     "StoredMessageRefs",
     "StoredOutbox",

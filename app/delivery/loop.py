@@ -1,11 +1,11 @@
-"""The delivery loop: drains the outbox to every receiver and repeats active alerts, each at its own pace.
+"""The delivery loop: drains the outbox to every receiver, each at its own pace.
 
-Every receiver and every reasserter has a task of its own, so that one which is dead delays no other.
+Every receiver has a task of its own, so that one which is dead delays no other.
 """
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,7 +17,8 @@ from app.alerting import Notification
 from app.clock import Clock
 from app.delivery.endings import DeferUntil, Done, EntryResult, GiveUp, RetryAt, ending
 from app.delivery.outcome import FailureReason, Outcome, unexpected
-from app.delivery.ports import DeliveryInstruments, Outbox, Reasserter, Receiver
+from app.delivery.ports import DeliveryInstruments, Outbox, Receiver
+from app.delivery.restarting import restarting
 from app.http.backoff import Backoff
 from app.store.outbox import OutboxEntry
 
@@ -29,16 +30,12 @@ class DeliveryTiming:
     """How often the loop acts without being woken.
 
     Attributes:
-        resend: the time between two repetitions of what is in force.
         idle: the longest sleep of a receiver without work.
         recovery: the pause after an unexpected error.
-        sleep: a time between two repetitions after which they wait for an evaluation.
     """
 
-    resend: timedelta = timedelta(minutes=1)
     idle: timedelta = timedelta(seconds=30)
     recovery: timedelta = timedelta(seconds=5)
-    sleep: timedelta = timedelta(minutes=5)
 
 
 _DEFAULT_TIMING = DeliveryTiming()
@@ -51,7 +48,6 @@ class DeliveryLoop:
     Args:
         outbox: where entries wait.
         receivers: get every change.
-        reasserters: get active alerts again and again, each those that are routed to its receiver.
         clock: says what time it is.
         instruments: the health of delivery.
         timing: how often things happen.
@@ -64,7 +60,6 @@ class DeliveryLoop:
         *,
         outbox: Outbox,
         receivers: Sequence[Receiver],
-        reasserters: Sequence[tuple[str, Reasserter]],
         clock: Clock,
         instruments: DeliveryInstruments,
         timing: DeliveryTiming = _DEFAULT_TIMING,
@@ -73,7 +68,6 @@ class DeliveryLoop:
     ) -> None:
         self._outbox = outbox
         self._receivers = tuple(receivers)
-        self._reasserters = tuple(reasserters)
         self._clock = clock
         self._instruments = instruments
         self._timing = timing
@@ -98,18 +92,10 @@ class DeliveryLoop:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._stopping.wait())
             for receiver in self._receivers:
-                tasks.create_task(self._guarded(receiver.name, partial(self._drain, receiver)))
-            for receiver_name, reasserter in self._reasserters:
-                tasks.create_task(self._guarded(reasserter.name, partial(self._resend, receiver_name, reasserter)))
-
-    async def _guarded(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            try:
-                return await work()
-            except Exception:  # noqa: BLE001  whatever it is, pages must go on; it is logged with its traceback
-                _log.exception("delivery task crashed; restarting", task=name)
-                if await self._stopped_within(self._timing.recovery):
-                    return None
+                drain = partial(self._drain, receiver)
+                tasks.create_task(
+                    restarting(receiver.name, drain, stopping=self._stopping, pause=self._timing.recovery)
+                )
 
     async def _drain(self, receiver: Receiver) -> None:
         woken = self._woken[receiver.name]
@@ -190,26 +176,3 @@ class DeliveryLoop:
     async def _report_age(self, at: datetime) -> None:
         oldest = await asyncio.to_thread(self._outbox.oldest_waiting)
         self._instruments.outbox_oldest_age(0.0 if oldest is None else max((at - oldest).total_seconds(), 0.0))
-
-    async def _resend(self, receiver: str, reasserter: Reasserter) -> None:
-        failures, before = 0, self._clock.now()
-        while True:
-            at = self._clock.now()
-            slept, before = at - before > self._timing.sleep, at
-            if slept and not await self._stopped_within(self._timing.resend):
-                # The machine was asleep: an evaluation comes first, which sees what fires still.
-                continue
-            notifications = await asyncio.to_thread(self._outbox.active_and_recently_resolved, receiver, at=at)
-            failures = 0 if await reasserter.resend(notifications, at=at) else failures + 1
-            pause = (
-                min(self._backoff.delay(failures, self._uniform), self._timing.resend)
-                if failures
-                else self._timing.resend
-            )
-            if await self._stopped_within(pause):
-                return
-
-    async def _stopped_within(self, pause: timedelta) -> bool:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), pause.total_seconds())
-        return self._stopping.is_set()

@@ -28,17 +28,6 @@ class Receiver(Protocol):
         """Try once to send all *notifications*, at most one of each alert; the outcomes in the same order."""
 
 
-class Reasserter(Protocol):
-    """A server that resolves alerts which are not repeated, and so gets all active ones again and again."""
-
-    @property
-    def name(self) -> str:
-        """What the reasserter is called in logs."""
-
-    async def resend(self, notifications: Sequence[Notification], *, at: datetime) -> bool:
-        """Repeat *notifications*, one of each alert; False if that failed and should be tried again soon."""
-
-
 class Outbox(Protocol):
     """Notifications to send; methods may block and are called in worker threads."""
 
@@ -53,9 +42,6 @@ class Outbox(Protocol):
 
     def oldest_waiting(self) -> datetime | None:
         """When the oldest entry that waits was made; None if none waits."""
-
-    def active_and_recently_resolved(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
-        """The alerts to repeat: all that are active, and those resolved a short while ago."""
 
 
 class MessageRefs(Protocol):

@@ -1,7 +1,7 @@
 """The outbox and the message references in the database."""
 
 from collections import defaultdict, deque
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -14,9 +14,9 @@ from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.ports import MessageRefs, Outbox
 from app.store import Database, StoreError, Transaction
 from app.store.alerts import load_in_force
-from app.store.dead_letters import given_up_since
 from app.store.messages import MessageRef, forget_messages, recall_message, remember_message, shown_alerts
 from app.store.outbox import (
+    EntryState,
     OutboxEntry,
     claim,
     defer_until,
@@ -27,13 +27,12 @@ from app.store.outbox import (
     mark_done,
     next_due,
     oldest_waiting,
-    recently_resolved,
     release,
     retry_at,
-    waiting,
     waiting_for_unknown_receivers,
 )
-from app.store.recipients import enqueue_instead, is_repeated_to, notified_receivers
+from app.store.outbox_copies import EntryProgress, set_progress
+from app.store.recipients import enqueue_instead
 from app.store.unanswered import (
     forget_answered,
     forget_unsent,
@@ -54,24 +53,25 @@ class StoredOutbox(Outbox):
         database: holds both.
         lease: longer than any attempt; a claimed entry whose worker has died is claimed again after it.
         most: entries that are claimed at once; enough for an outage of everything to be one digest.
-        repeat_resolved: how long the end of an alert is repeated.
         routing: which receivers are notified of an alert.
+        ids: numbers the entries that this outbox adds; by default the database does.
     """
 
     database: Database
     lease: timedelta = timedelta(seconds=30)
     most: int = 5_000
-    repeat_resolved: timedelta = timedelta(minutes=15)
     routing: Routing = field(default_factory=Routing)
+    ids: Iterator[int] | None = None
 
     @override
-    def claim(self, receiver: str, *, at: datetime) -> Sequence[OutboxEntry]:
+    def claim(self, receiver: str, *, at: datetime, from_id: int = 0) -> Sequence[OutboxEntry]:
         # A look without the write lock first: nearly always nothing is due, and evaluations need that lock.
-        due_at = self.next_due(receiver)
+        due_at = self.next_due(receiver, from_id=from_id)
         if due_at is None or due_at > at:
             return ()
+        owner = self.database.instance
         with self.database.begin() as tx:
-            return claim(tx, receiver, owner=self.database.instance, at=at, lease=self.lease, limit=self.most)
+            return claim(tx, receiver, owner=owner, at=at, lease=self.lease, limit=self.most, from_id=from_id)
 
     def release(self) -> None:
         """Let go of what a process had claimed that is no more, so that it need not wait for the end of the lease."""
@@ -81,54 +81,41 @@ class StoredOutbox(Outbox):
     @override
     def settle(self, endings: Mapping[int, EntryResult], *, at: datetime) -> None:
         with self.database.begin() as tx:
-            mark_done(tx, [entry_id for entry_id, ending in endings.items() if isinstance(ending, Done)], at=at)
-            for entry_id, ending in endings.items():
-                match ending:
-                    case Done():
-                        pass
-                    case DeferUntil(due_at=due_at):
-                        defer_until(tx, entry_id, due_at)
-                    case RetryAt(due_at=due_at, error=error):
-                        retry_at(tx, entry_id, due_at, error=error)
-                    case GiveUp(error=error):
-                        give_up(tx, entry_id, at=at, error=error)
+            self.settle_in(tx, endings, at=at)
+
+    def settle_in(self, tx: Transaction, endings: Mapping[int, EntryResult], *, at: datetime) -> None:
+        """Store the results of attempts in a transaction."""
+        mark_done(tx, [entry_id for entry_id, ending in endings.items() if isinstance(ending, Done)], at=at)
+        for entry_id, ending in endings.items():
+            match ending:
+                case Done():
+                    pass
+                case DeferUntil(due_at=due_at):
+                    defer_until(tx, entry_id, due_at)
+                case RetryAt(due_at=due_at, error=error):
+                    retry_at(tx, entry_id, due_at, error=error)
+                case GiveUp(error=error):
+                    give_up(tx, entry_id, at=at, error=error)
+                    self._given_up(tx, entry_id, at)
+
+    def catch_up(self, progress: Mapping[int, EntryProgress], *, at: datetime) -> None:
+        """Store what became of entries that were attempted from another outbox."""
+        if progress:
+            with self.database.begin() as tx:
+                set_progress(tx, progress, at=at)
+                for entry_id, made in progress.items():
+                    if made.state is EntryState.DEAD:
                         self._given_up(tx, entry_id, at)
 
     @override
-    def next_due(self, receiver: str) -> datetime | None:
+    def next_due(self, receiver: str, *, from_id: int = 0) -> datetime | None:
         with self.database.read() as tx:
-            return next_due(tx, receiver)
-
-    def waiting(self, receiver: str) -> Sequence[OutboxEntry]:
-        """What waits for a receiver, claimed or not, oldest first."""
-        with self.database.read() as tx:
-            return waiting(tx, receiver)
+            return next_due(tx, receiver, from_id=from_id)
 
     @override
-    def oldest_waiting(self) -> datetime | None:
+    def oldest_waiting(self, *, from_id: int = 0) -> datetime | None:
         with self.database.read() as tx:
-            return oldest_waiting(tx)
-
-    @override
-    def active_and_recently_resolved(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
-        with self.database.read() as tx:
-            in_force = [
-                notification
-                for notification in load_in_force(tx)
-                if not notification.unconfirmed and is_repeated_to(tx, receiver, notification, self.routing)
-            ]
-            resolved = recently_resolved(tx, receiver, since=at - self.repeat_resolved)
-        firing = {notification.key for notification in in_force}
-        return (*in_force, *(notification for notification in resolved if notification.key not in firing))
-
-    def notified_of_firing(self, receiver: str) -> Sequence[Notification]:
-        """The alerts in force of which a receiver was, or may have been, notified."""
-        with self.database.read() as tx:
-            return [
-                notification
-                for notification in load_in_force(tx)
-                if notified_receivers(tx, notification, receivers=[receiver]).firing
-            ]
+            return oldest_waiting(tx, from_id=from_id)
 
     def forward_unknown_receivers(
         self, receivers: Sequence[str], *, at: datetime
@@ -140,11 +127,6 @@ class StoredOutbox(Outbox):
         with self.database.begin() as tx:
             waiting = waiting_for_unknown_receivers(tx, tuple(receivers), at=at)
             return [(entry.receiver, self._forward(tx, entry, at)) for entry in waiting]
-
-    def given_up(self, since: datetime) -> Sequence[str]:
-        """The receiver of every entry that was given up since a time."""
-        with self.database.read() as tx:
-            return given_up_since(tx, since)
 
     def _forward(self, tx: Transaction, entry: OutboxEntry, at: datetime) -> tuple[str, ...]:
         others = enqueue_instead(tx, entry.notice, self.routing, at=at)
@@ -165,7 +147,7 @@ class StoredOutbox(Outbox):
         if fallback is not None:
             # If the receiver accepts the resolved notification later, the fallback that was paged must get it too.
             ends = ends_waiting(tx, receiver, notification) if notification.status is NotificationStatus.FIRING else ()
-            enqueue(tx, [notification, *ends], receivers=[fallback], at=at)
+            enqueue(tx, [notification, *ends], receivers=[fallback], at=at, ids=self.ids)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from app.clock import Clock
 from app.delivery.message_receiver import MessageReceiver
 from app.delivery.notifier import Notifier
-from app.delivery.ports import DeliveryInstruments, MessageRefs, Reasserter, Receiver
+from app.delivery.ports import DeliveryInstruments, MessageRefs, Receiver
 from app.delivery.template_log import log_template_error
 from app.http.client import CheckedClient, ClientOptions
 from app.integrations.alertmanager.api import AlertmanagerApi
@@ -20,6 +20,7 @@ from app.integrations.config import DeliveryConfig, ReceiverConfig
 from app.integrations.email.notifier import Mail, MailOptions
 from app.integrations.heartbeat import Heartbeat, IsHealthy
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
+from app.integrations.resend_loop import Reasserter
 from app.integrations.slack.notifier import SlackBot, SlackBotOptions, SlackWebhook, SlackWebhookOptions
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.wording.messages import MessageWriter

@@ -4,22 +4,27 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 
 import structlog
 
 from app.alerting import Notification
 from app.delivery import DeliveryLoop, FailureReason, FallbackOutbox, StoredMessageRefs, StoredOutbox
 from app.integrations import (
+    ActiveAlerts,
     DeliveryConfig,
     IsHealthy,
     NotifierContext,
     Receivers,
+    ResendLoop,
+    StoredAlerts,
     final_notifications,
     open_receivers,
     send_final,
 )
 from app.service.components import Components
-from app.store import StoreError
+from app.store import Database, StoreError, open_database_in_memory
+from app.store.dead_letters import given_up_since
 
 _log = structlog.get_logger(__name__)
 
@@ -28,27 +33,36 @@ class DeliveryRuntime:
     """The delivery loop of a configuration and what lives with it; its methods belong into one event loop."""
 
     def __init__(
-        self, config: DeliveryConfig, receivers: Receivers, stored: StoredOutbox, components: Components
+        self,
+        config: DeliveryConfig,
+        receivers: Receivers,
+        stored: StoredOutbox,
+        components: Components,
+        *,
+        memory: Database,
     ) -> None:
         self.config = config
         self._receivers = receivers
         self._stored = stored
-        self._outbox = FallbackOutbox(stored)
+        self._stored_alerts = StoredAlerts(database=stored.database, routing=config.routing)
+        self._active = ActiveAlerts(self._stored_alerts)
+        self._memory = memory
+        self._outbox = FallbackOutbox(stored, memory=memory)
         self._clock = components.clock
         self._loop = DeliveryLoop(
             outbox=self._outbox,
             receivers=receivers.receivers,
-            reasserters=receivers.reasserters,
             clock=components.clock,
             instruments=components.instruments,
             completed=components.board.completed,
         )
-        self._running: asyncio.Task[None] | None = None
+        self._resending = ResendLoop(self._active, receivers.reasserters, clock=components.clock)
+        self._running: tuple[asyncio.Task[None], ...] = ()
         self._beating: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to deliver."""
-        self._running = asyncio.create_task(self._loop.run())
+        self._running = (asyncio.create_task(self._loop.run()), asyncio.create_task(self._resending.run()))
         if self._receivers.heartbeat is not None:
             self._beating = asyncio.create_task(self._receivers.heartbeat.run())
 
@@ -67,9 +81,13 @@ class DeliveryRuntime:
         if gone:
             self._loop.wake()
 
-    def evaluation_ended(self, unwritten: Sequence[Notification], *, at: datetime) -> None:
+    async def evaluation_ended(self, unwritten: Sequence[Notification], *, at: datetime) -> None:
         """Say that an evaluation has ended, and what it and those before could not write."""
-        self._outbox.hold(unwritten, at=at)
+        self._active.hold(unwritten)
+        if unwritten:
+            await asyncio.to_thread(self._outbox.hold, unwritten, at=at)
+        else:
+            self._outbox.hold((), at=at)
         self._loop.wake()
 
     @property
@@ -83,9 +101,9 @@ class DeliveryRuntime:
             return await asyncio.to_thread(
                 final_notifications,
                 self.config,
-                self._stored,
+                self._stored_alerts,
                 successor.config,
-                successor._stored,  # noqa: SLF001  of the same class
+                successor._stored_alerts,  # noqa: SLF001  of the same class
                 receivers=self._receivers.receivers,
                 at=self._clock.now(),
             )
@@ -121,10 +139,12 @@ class DeliveryRuntime:
         if self._beating is not None:
             self._beating.cancel()
             await asyncio.gather(self._beating, return_exceptions=True)
-        if self._running is not None:
+        if self._running:
             self._loop.stop()
+            self._resending.stop()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._running, within_s)
+                await asyncio.wait_for(asyncio.gather(*self._running), within_s)
+        self._memory.close()
 
 
 def open_delivery_runtime(config: DeliveryConfig, components: Components, *, is_healthy: IsHealthy) -> DeliveryRuntime:
@@ -135,9 +155,15 @@ def open_delivery_runtime(config: DeliveryConfig, components: Components, *, is_
         clock=components.clock,
         instruments=components.instruments,
         message_refs=StoredMessageRefs(database=components.database),
-        given_up=StoredOutbox(database=components.database).given_up,
+        given_up=partial(_given_up, components.database),
     )
     receivers = open_receivers(config, context, is_healthy=is_healthy)
     components.instruments.know_receivers(config.names, tuple(FailureReason))
     stored = StoredOutbox(database=components.database, routing=config.routing)
-    return DeliveryRuntime(config, receivers, stored, components)
+    return DeliveryRuntime(config, receivers, stored, components, memory=open_database_in_memory())
+
+
+def _given_up(database: Database, since: datetime) -> Sequence[str]:
+    """The receiver of every notification that was given up since a time."""
+    with database.read() as tx:
+        return given_up_since(tx, since)

@@ -237,7 +237,7 @@ class Engine:
             if self.evaluator.mostly_ended_series and self.evaluator.store_problem is None:
                 await self._swap(self._documents)
         self._compare_clocks()
-        self._delivery.evaluation_ended(self.evaluator.unwritten, at=at)
+        await self._delivery.evaluation_ended(self.evaluator.unwritten, at=at)
 
     def _start_explaining(self) -> None:
         """Ask for top contributors beside the evaluation: most answers come while it is written, and no page waits."""

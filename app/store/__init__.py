@@ -6,7 +6,7 @@ opens a database and begins transactions; `sqlite.py` and `postgres.py` are all 
 neither begin nor commit. `migrations` makes the tables.
 """
 
-from app.store.database import Database, Transaction, open_database
+from app.store.database import Database, Transaction, open_database, open_database_in_memory
 from app.store.errors import (
     StoreCorruptError,
     StoreError,
@@ -26,4 +26,5 @@ __all__ = [
     "StoreUnavailableError",
     "Transaction",
     "open_database",
+    "open_database_in_memory",
 ]

@@ -3,28 +3,39 @@
 Everything is synchronous; callers that must not wait use a worker thread.
 """
 
+import math
 import sqlite3
+import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
 from app.store.backend import Backend
-from app.store.errors import StoreUnavailableError
+from app.store.errors import StoreLockedError, StoreUnavailableError
 from app.store.postgres import open_postgres
-from app.store.sqlite import open_sqlite
+from app.store.sqlite import open_in_memory, open_sqlite
 
 Transaction = Connection
 """What the functions of this package work in; other packages pass it on and never look inside."""
+TURN_WITHIN_S = 20.0
+"""How long a write waits for another of this process; only a disk that hangs takes longer, and then pages are sent from
+memory."""
 
 
 class Database:
     """An open database; `close` releases it for another process."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, *, shares_connection: bool = False) -> None:
         self._backend = backend
+        self._shares_connection = shares_connection
+        # The threads of this process wait for each other here, in the database only for other programs: a machine
+        # under heavy load would otherwise take its own slow writes for a lock that never ends.
+        self._turn = threading.Lock()
+        self._locked_at = -math.inf
 
     @property
     def instance(self) -> str:
@@ -53,7 +64,7 @@ class Database:
                 failed to reach the disk its rows may be found later, so what is written again must not count twice.
         """
         self._backend.check_usable()
-        with self._translated_errors(), self._backend.engine.connect() as connection:
+        with self._my_turn(), self._translated_errors(), self._backend.engine.connect() as connection:
             try:
                 with connection.begin():
                     self._backend.check_writable(connection)
@@ -72,6 +83,7 @@ class Database:
         """
         self._backend.check_usable()
         with (
+            self._my_turn() if self._shares_connection else nullcontext(),
             self._translated_errors(),
             self._backend.engine.connect().execution_options(**self._backend.read_options) as connection,
         ):
@@ -102,6 +114,28 @@ class Database:
     def close(self) -> None:
         """Close the connections and release the database."""
         self._backend.close()
+
+    @contextmanager
+    def _my_turn(self) -> Iterator[None]:
+        since = time.monotonic()
+        if not self._turn.acquire(timeout=TURN_WITHIN_S):
+            raise StoreLockedError(f"the database is busy: another write has not ended within {TURN_WITHIN_S:g} s")
+        try:
+            self._check_locked(since)
+            yield
+        except StoreLockedError:
+            self._locked_at = time.monotonic()
+            raise
+        finally:
+            self._turn.release()
+
+    def _check_locked(self, since: float) -> None:
+        """Give up where the write before has waited for another program in vain since a time.
+
+        Else the tasks of many receivers would wait for it one after the other.
+        """
+        if self._locked_at > since:
+            raise StoreLockedError("the database is locked by another program")
 
     @contextmanager
     def _translated_errors(self) -> Iterator[None]:
@@ -140,3 +174,8 @@ def open_database(url: str, *, recover: bool = False) -> Database:
             "or postgresql+psycopg://USER@HOST/NAME"
         )
     return Database(open_sqlite(target, recover=recover))
+
+
+def open_database_in_memory() -> Database:
+    """A new database in memory, for what is lost with the process."""
+    return Database(open_in_memory(), shares_connection=True)

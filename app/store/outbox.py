@@ -110,13 +110,9 @@ def enqueue(
     """
     rows = [
         {
+            **columns_of(notice),
             "receiver": receiver,
-            "alert_key": notice.key,
             "idempotency_key": key,
-            "status": notice.status.value,
-            "instance": notice.instance,
-            "incident": notice.incident,
-            "starts_at": notice.starts_at,
             "notice": document,
             "created_at": at,
             "state": EntryState.WAITING.value,
@@ -131,6 +127,17 @@ def enqueue(
     insert_missing(connection, outbox, rows)
 
 
+def columns_of(notice: Notification) -> dict[str, object]:
+    """The columns by which entries of an alert are found."""
+    return {
+        "alert_key": notice.key,
+        "status": notice.status.value,
+        "instance": notice.instance,
+        "incident": notice.incident,
+        "starts_at": notice.starts_at,
+    }
+
+
 def idempotency_key(notice: Notification) -> str:
     """What tells receivers that two deliveries are one: the same for every attempt, another for every change."""
     changed_at = notice.ends_at or notice.starts_at
@@ -139,13 +146,20 @@ def idempotency_key(notice: Notification) -> str:
 
 
 def claim(
-    connection: Connection, receiver: str, *, owner: str, at: datetime, lease: timedelta, limit: int = 256
+    connection: Connection,
+    receiver: str,
+    *,
+    owner: str,
+    at: datetime,
+    lease: timedelta,
+    limit: int = 256,
+    from_id: int = 0,
 ) -> tuple[OutboxEntry, ...]:
-    """Lease the oldest waiting entry of every alert that is due to *owner*, oldest first.
+    """Lease the oldest waiting entry of every alert that is due to *owner*, oldest first; those from an id on.
 
     Two workers that claim at once share the entries; none is leased to both.
     """
-    heads = connection.execute(_heads(receiver).where(_due(at)).order_by(outbox.c.id).limit(limit)).all()
+    heads = connection.execute(_heads(receiver, from_id).where(_due(at)).order_by(outbox.c.id).limit(limit)).all()
     mine: set[int] = set()
     for some in _chunks([row.id for row in heads]):
         free = outbox.c.id.in_(some) & _due(at)
@@ -169,16 +183,16 @@ def release(connection: Connection, *, living: Collection[str]) -> int:
     return connection.execute(update(outbox).where(orphaned).values(leased_until=None, leased_by=None)).rowcount
 
 
-def next_due(connection: Connection, receiver: str) -> datetime | None:
-    """When the next entry of a receiver becomes due, lease included; None if none waits."""
-    heads = _heads(receiver).subquery()
+def next_due(connection: Connection, receiver: str, *, from_id: int = 0) -> datetime | None:
+    """When the next entry of a receiver that may be claimed becomes due, lease included; None if none waits."""
+    heads = _heads(receiver, from_id).subquery()
     free_at = case((heads.c.leased_until > heads.c.due_at, heads.c.leased_until), else_=heads.c.due_at)
     return connection.execute(select(func.min(free_at, type_=Moment))).scalar()
 
 
-def waiting(connection: Connection, receiver: str, *, limit: int = 1000) -> tuple[OutboxEntry, ...]:
-    """What waits for a receiver, claimed or not, oldest first; what nobody can read is left out."""
-    mine = (outbox.c.receiver == receiver) & (outbox.c.state == EntryState.WAITING.value)
+def waiting(connection: Connection, receiver: str, *, limit: int = 1000, from_id: int = 0) -> tuple[OutboxEntry, ...]:
+    """What waits for a receiver, claimed or not, oldest first, from an id on; what nobody can read is left out."""
+    mine = (outbox.c.receiver == receiver) & (outbox.c.state == EntryState.WAITING.value) & (outbox.c.id >= from_id)
     found = []
     for row in connection.execute(select(outbox).where(mine).order_by(outbox.c.id).limit(limit)):
         with suppress(LookupError, TypeError, ValueError):
@@ -252,9 +266,9 @@ def ends_waiting(connection: Connection, receiver: str, notice: Notification) ->
     return tuple(found)
 
 
-def oldest_waiting(connection: Connection) -> datetime | None:
-    """When the oldest entry that still waits was made; None if none does."""
-    waiting = outbox.c.state == EntryState.WAITING.value
+def oldest_waiting(connection: Connection, *, from_id: int = 0) -> datetime | None:
+    """When the oldest entry that still waits was made, of those from an id on; None if none does."""
+    waiting = (outbox.c.state == EntryState.WAITING.value) & (outbox.c.id >= from_id)
     return connection.execute(select(func.min(outbox.c.created_at, type_=Moment)).where(waiting)).scalar()
 
 
@@ -342,10 +356,10 @@ def is_of(notice: Notification) -> ColumnElement[bool]:
     return same & (outbox.c.starts_at == notice.starts_at)
 
 
-def _heads(receiver: str) -> Select[tuple[object, ...]]:
+def _heads(receiver: str, from_id: int) -> Select[tuple[object, ...]]:
     waiting = (outbox.c.receiver == receiver) & (outbox.c.state == EntryState.WAITING.value)
     first = select(func.min(outbox.c.id)).where(waiting).group_by(outbox.c.alert_key)
-    return select(outbox).where(outbox.c.id.in_(first))
+    return select(outbox).where(outbox.c.id.in_(first) & (outbox.c.id >= from_id))
 
 
 def _due(at: datetime) -> ColumnElement[bool]:

@@ -10,9 +10,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
 from typing_extensions import override
 
-from app.store import json_text
+from app.store import json_text, tables
 from app.store.backend import Backend
 from app.store.errors import StoreCorruptError, StoreError, StoreLockedError, StoreUnavailableError
 from app.store.instances import Instance
@@ -21,6 +22,10 @@ from app.store.sqlite_file import DatabaseFile, claim
 
 # Longer than any transaction of our own, shorter than a slot.
 BUSY_TIMEOUT_S = 5.0
+_PRIMARY_CODE = 0xFF
+"""The lower byte of an extended result code, https://www.sqlite.org/rescode.html."""
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
 class SqliteBackend(Backend):
@@ -65,10 +70,12 @@ class SqliteBackend(Backend):
     @override
     def translated(self, error: SQLAlchemyError) -> StoreError:
         if isinstance(error, OperationalError):
-            if "locked" in str(error.orig) or "busy" in str(error.orig):
-                return StoreLockedError(f"the database is locked by another program: {error.orig}")
-            if "decode" in str(error.orig):
+            # Only what the driver itself finds has no code: a text in the file that is no UTF-8.
+            code = getattr(error.orig, "sqlite_errorcode", None)
+            if code is None or code & _PRIMARY_CODE in _DAMAGED:
                 return self.damaged(error.orig)
+            if code & _PRIMARY_CODE in _LOCKED:
+                return StoreLockedError(f"the database is locked by another program: {error.orig}")
             return StoreUnavailableError(f"the database cannot be used: {error.orig}")
         if isinstance(error, DatabaseError):
             return self.damaged(error.orig)
@@ -106,6 +113,20 @@ def open_sqlite(target: URL, *, recover: bool) -> SqliteBackend:
             with _claimed(file.path) as anew:
                 backend = _open(target, anew)
     return backend
+
+
+def open_in_memory() -> SqliteBackend:
+    """A new database in memory, gone when it is closed; it has one connection, for one transaction at a time."""
+    engine = create_engine(
+        "sqlite://",
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False},
+        json_serializer=json_text.serialize,
+        json_deserializer=json_text.deserialize,
+    )
+    _prepare_connections(engine)
+    tables.metadata.create_all(engine)
+    return SqliteBackend(engine, None)
 
 
 @contextmanager

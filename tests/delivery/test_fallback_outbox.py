@@ -23,8 +23,9 @@ from app.delivery import (
 )
 from app.delivery.endings import Done, RetryAt
 from app.delivery.outcome import Failed, Rejected
+from app.integrations import ActiveAlerts, StoredAlerts
 from app.slo import Severity
-from app.store import Database, open_database
+from app.store import Database, open_database, open_database_in_memory
 from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
 from tests.store.notices import firing, resolved
@@ -70,7 +71,7 @@ def _now() -> datetime:
 
 def _outbox(database: Database, *, fallbacks: Mapping[str, str] | None = None) -> FallbackOutbox:
     routing = replace(ROUTING, fallbacks=fallbacks or {})
-    return FallbackOutbox(StoredOutbox(database=database, routing=routing))
+    return FallbackOutbox(StoredOutbox(database=database, routing=routing), memory=open_database_in_memory())
 
 
 def _write(database: Database, *notices: Notification) -> None:
@@ -92,7 +93,6 @@ def _play(outbox: FallbackOutbox, receivers: Sequence[FakeReceiver], *steps: tup
         loop = DeliveryLoop(
             outbox=outbox,
             receivers=receivers,
-            reasserters=[],
             clock=SkewedClock(),
             instruments=RecordingInstruments(),
             timing=DeliveryTiming(idle=timedelta(milliseconds=50)),
@@ -300,17 +300,17 @@ def test_what_cannot_be_asked_is_asked_again_soon(database: Database, tmp_path: 
 
 def test_what_cannot_be_stored_is_repeated_all_the_same(database: Database) -> None:
     """An Alertmanager that hears no more of a page takes it as resolved; and of its end, as firing."""
-    outbox = _outbox(database)
+    alerts = ActiveAlerts(StoredAlerts(database=database, routing=ROUTING))
     now = _now()
     fires = firing("cart", starts_at=now)
-    outbox.hold([fires, firing("cart", severity=Severity.TICKET)], at=now)
-    assert [(one.slo, one.status) for one in outbox.active_and_recently_resolved("am", at=now)] == [
+    alerts.hold([fires, firing("cart", severity=Severity.TICKET)])
+    assert [(one.slo, one.status) for one in alerts.active_and_recently_resolved("am", at=now)] == [
         ("cart", NotificationStatus.FIRING)
     ]
-    assert outbox.active_and_recently_resolved("mail", at=now) == ()
-    outbox.hold([fires, resolved("cart", starts_at=now, after=timedelta(0))], at=now)
-    assert [one.status for one in outbox.active_and_recently_resolved("am", at=now)] == [NotificationStatus.RESOLVED]
-    assert outbox.active_and_recently_resolved("am", at=now + timedelta(hours=1)) == ()
+    assert alerts.active_and_recently_resolved("mail", at=now) == ()
+    alerts.hold([fires, resolved("cart", starts_at=now, after=timedelta(0))])
+    assert [one.status for one in alerts.active_and_recently_resolved("am", at=now)] == [NotificationStatus.RESOLVED]
+    assert alerts.active_and_recently_resolved("am", at=now + timedelta(hours=1)) == ()
 
 
 def test_an_end_is_told_though_nobody_knows_what_message_it_belongs_to(database: Database, tmp_path: Path) -> None:

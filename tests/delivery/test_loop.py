@@ -9,16 +9,17 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from app.alerting import Alert, Notification, Routing
-from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FailureReason, Reasserter, Receiver, StoredOutbox
+from app.alerting import Alert, Notification
+from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FailureReason, Receiver, StoredOutbox
 from app.delivery.outcome import Deferred, Delivered, Failed, Outcome, Rejected
-from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
+from app.integrations import Alertmanager, AlertmanagerOptions, Reasserter, Reassertion
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
 from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
 from tests.store.notices import firing, resolved
+from tests.support.delivering import Delivering, resend_loop
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
 from tests.support.servers import Sink, alertmanager
 from tests.support.waiting import reaches
@@ -56,19 +57,19 @@ async def _running(
     backoff: Backoff = QUICK,
 ) -> AsyncIterator[DeliveryLoop]:
     loop = DeliveryLoop(
-        outbox=StoredOutbox(database=database, lease=timedelta(seconds=1), routing=Routing(always=("am",))),
+        outbox=StoredOutbox(database=database, lease=timedelta(seconds=1)),
         receivers=receivers,
-        reasserters=reasserters,
         clock=SkewedClock(),
         instruments=instruments or RecordingInstruments(),
-        timing=DeliveryTiming(resend=resend, recovery=timedelta(milliseconds=20)),
+        timing=DeliveryTiming(recovery=timedelta(milliseconds=20)),
         backoff=backoff,
     )
-    task = asyncio.create_task(loop.run())
+    both = Delivering(loop, resend_loop(database, reasserters, resend=resend))
+    task = asyncio.create_task(both.run())
     try:
         yield loop
     finally:
-        loop.stop()
+        both.stop()
         await asyncio.wait_for(task, 60)
 
 
@@ -216,13 +217,13 @@ def test_what_was_written_while_the_last_pass_ran_is_tried_before_the_end(databa
         __slots__ = ()
 
         @override
-        def oldest_waiting(self) -> datetime | None:
+        def oldest_waiting(self, *, from_id: int = 0) -> datetime | None:
             # The end of a pass that has found nothing.
             if not wrote:
                 wrote.append(True)
                 _put(database, firing())
                 loops[0]._stopping.set()
-            return super().oldest_waiting()
+            return super().oldest_waiting(from_id=from_id)
 
     wrote: list[bool] = []
     loops: list[DeliveryLoop] = []
@@ -232,7 +233,6 @@ def test_what_was_written_while_the_last_pass_ran_is_tried_before_the_end(databa
         loop = DeliveryLoop(
             outbox=Writing(database=database),
             receivers=[receiver],
-            reasserters=[],
             clock=SkewedClock(),
             instruments=RecordingInstruments(),
             backoff=QUICK,

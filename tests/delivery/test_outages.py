@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.alerting import Alert, Notification, resolve
-from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FallbackOutbox, StoredMessageRefs, StoredOutbox
+from app.delivery import Backoff, DeliveryLoop, FallbackOutbox, StoredMessageRefs, StoredOutbox
 from app.delivery.message_receiver import MessageReceiver
 from app.delivery.notifier import Notifier
 from app.delivery.ports import Receiver
@@ -21,11 +21,12 @@ from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
 from app.integrations.slack.notifier import SlackWebhook
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.slo import AlertState
-from app.store import Database, open_database
+from app.store import Database, open_database, open_database_in_memory
 from app.store.alerts import save_alerts
 from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
 from tests.store.notices import firing
+from tests.support.delivering import Delivering, resend_loop
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.receiver_harness import WRITER, outgoing
 from tests.support.scripted_server import Reply, Scripted
@@ -87,20 +88,17 @@ def _alertmanager(server: Server) -> Alertmanager:
     return Alertmanager(options, clock=SkewedClock(), instruments=RecordingInstruments())
 
 
-def _loop(
-    database: Database, receivers: Sequence[Receiver], *, resend: timedelta = timedelta(minutes=1)
-) -> DeliveryLoop:
+def _loop(database: Database, receivers: Sequence[Receiver], *, resend: timedelta = timedelta(minutes=1)) -> Delivering:
     peers = [(one.name, peer) for one in receivers if isinstance(one, Alertmanager) for peer in one.peers]
-    return DeliveryLoop(
+    draining = DeliveryLoop(
         # As in the service: a database that is busy for long is no reason to start anew.
-        outbox=FallbackOutbox(StoredOutbox(database=database)),
+        outbox=FallbackOutbox(StoredOutbox(database=database), memory=open_database_in_memory()),
         receivers=receivers,
-        reasserters=peers,
         clock=SkewedClock(),
         instruments=RecordingInstruments(),
-        timing=DeliveryTiming(resend=resend),
         backoff=BACKOFF,
     )
+    return Delivering(draining, resend_loop(database, peers, resend=resend))
 
 
 def test_twenty_minutes_without_alertmanager_lose_and_reorder_nothing(database: Database) -> None:

@@ -12,6 +12,7 @@ from app.alerting import Alert, Notified, Route, Routing
 from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, StoredMessageRefs, StoredOutbox
 from app.delivery.endings import Done, GiveUp
 from app.delivery.outcome import FailureReason, Rejected
+from app.integrations import StoredAlerts
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
@@ -56,7 +57,6 @@ def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Dat
         loop = DeliveryLoop(
             outbox=StoredOutbox(database=database, routing=Routing(fallbacks={"chat": "mail"})),
             receivers=[chat, mail],
-            reasserters=[],
             clock=SkewedClock(),
             instruments=instruments,
             timing=DeliveryTiming(idle=timedelta(milliseconds=50)),
@@ -176,15 +176,14 @@ def test_a_keeper_repeats_only_what_its_receiver_was_told_of(database: Database)
             for one in (mine, other)
         ]
         save_alerts(tx, alerts, {mine.key: mine, other.key: other})
-    repeated = StoredOutbox(database=database, routing=routing).active_and_recently_resolved("am", at=START)
+    repeated = StoredAlerts(database=database, routing=routing).active_and_recently_resolved("am", at=START)
     assert [notice.slo for notice in repeated] == ["mine"]
 
 
 def test_a_keeper_repeats_what_its_receiver_was_notified_of_as_a_fallback(database: Database) -> None:
     """Else an Alertmanager that no route names would end the alert four minutes later."""
-    stored = StoredOutbox(
-        database=database, routing=Routing(default=("chat",), unrouted=("am",), fallbacks={"chat": "am"})
-    )
+    routing = Routing(default=("chat",), unrouted=("am",), fallbacks={"chat": "am"})
+    stored = StoredOutbox(database=database, routing=routing)
     given_up, other = firing("mine"), firing("other")
     with database.begin() as tx:
         alerts = [
@@ -197,7 +196,8 @@ def test_a_keeper_repeats_what_its_receiver_was_notified_of_as_a_fallback(databa
         enqueue(tx, [given_up], receivers=["chat"], at=START)
     (entry,) = stored.claim("chat", at=START)
     stored.settle({entry.id: GiveUp(reason=FailureReason.REJECTED, error="404")}, at=START)
-    assert stored.active_and_recently_resolved("am", at=START) == (given_up,)
+    repeated = StoredAlerts(database=database, routing=routing)
+    assert repeated.active_and_recently_resolved("am", at=START) == (given_up,)
 
 
 def test_a_digest_does_not_wait_for_an_end_that_was_given_up(database: Database) -> None:

@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from app.alerting import Alert, Notification, NotificationStatus, Route, Routing, resolve
-from app.delivery import StoredOutbox
 from app.delivery.outcome import Deferred, Failed, FailureReason
 from app.http.secrets import FixedSecret
-from app.integrations import Alertmanager, AlertmanagerOptions, final_notifications, send_final
+from app.integrations import Alertmanager, AlertmanagerOptions, StoredAlerts, final_notifications, send_final
 from app.integrations.config import AlertmanagerTargets, DeliveryConfig, ReceiverConfig
 from app.integrations.email.notifier import MailOptions
 from app.integrations.pagerduty.notifier import PagerDutyOptions
@@ -62,7 +61,7 @@ def _config(*receivers: ReceiverConfig, routes: Sequence[Route] = (), default: S
 def _final(database: Database, old: DeliveryConfig, new: DeliveryConfig) -> dict[str, list[str]]:
     """By receiver, the SLOs of the last messages that a reload from *old* to *new* sends."""
     receivers = [FakeReceiver(one.name, tracks_alerts=one is not MAIL) for one in old.receivers]
-    stored = [StoredOutbox(database=database, routing=config.routing) for config in (old, new)]
+    stored = [StoredAlerts(database=database, routing=config.routing) for config in (old, new)]
     found = final_notifications(old, stored[0], new, stored[1], receivers=receivers, at=now())
     assert all(notice.status is NotificationStatus.RESOLVED for notices in found.values() for notice in notices)
     return {name: sorted(notice.slo for notice in notices) for name, notices in found.items()}

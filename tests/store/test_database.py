@@ -1,9 +1,13 @@
 """Opening a database: what is refused, and what is put aside."""
 
+import sqlite3
+import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from app.store import (
     Database,
@@ -13,6 +17,7 @@ from app.store import (
     open_database,
 )
 from app.store.migrate import REVISION
+from app.store.sqlite import open_in_memory
 
 
 def url(path: Path) -> str:
@@ -146,3 +151,58 @@ def test_a_write_ahead_log_that_is_deleted_is_noticed(tmp_path: Path) -> None:
     with again.read() as transaction:
         assert transaction.execute(text("SELECT count(*) FROM kept")).scalar_one() == 0
     again.close()
+
+
+def test_writes_of_one_process_wait_for_each_other_however_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine a write may take longer than SQLite waits for a lock."""
+    monkeypatch.setattr("app.store.sqlite.BUSY_TIMEOUT_S", 0.0)
+    database = open_database(url(tmp_path / "x.db"))
+    began, written = threading.Event(), []
+
+    def write() -> None:
+        began.set()
+        with database.begin():
+            written.append("second")
+
+    with database.begin():
+        other = threading.Thread(target=write)
+        other.start()
+        assert began.wait(60)
+        written.append("first")
+    other.join(60)
+    assert written == ["first", "second"]
+    database.close()
+
+
+def test_another_program_that_holds_the_lock_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.store.sqlite.BUSY_TIMEOUT_S", 0.0)
+    database = open_database(url(tmp_path / "x.db"))
+    with closing(sqlite3.connect(tmp_path / "x.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreLockedError, match="another program"), database.begin():
+            pass
+    with database.begin():
+        pass
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        (sqlite3.SQLITE_BUSY_SNAPSHOT, StoreLockedError),
+        (sqlite3.SQLITE_LOCKED, StoreLockedError),
+        (sqlite3.SQLITE_CORRUPT_INDEX, StoreCorruptError),
+        (sqlite3.SQLITE_NOTADB, StoreCorruptError),
+        (sqlite3.SQLITE_FULL, StoreUnavailableError),
+        (sqlite3.SQLITE_IOERR_FSYNC, StoreUnavailableError),
+        (None, StoreCorruptError),
+    ],
+)
+def test_an_error_is_known_by_its_code_and_not_by_its_text(code: int | None, error: type[Exception]) -> None:
+    """Without a code it is of the driver itself: a text that is no UTF-8."""
+    found = sqlite3.OperationalError("no such table: locked_or_busy, could not decode")
+    if code is not None:
+        found.sqlite_errorcode = code
+    assert type(open_in_memory().translated(OperationalError("SELECT", None, found))) is error

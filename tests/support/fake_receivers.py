@@ -10,8 +10,9 @@ from typing_extensions import override
 
 from app.alerting import Notification
 from app.clock import Clock
-from app.delivery import DeliveryInstruments, FailureReason, Reasserter, Receiver
+from app.delivery import DeliveryInstruments, FailureReason, Receiver
 from app.delivery.outcome import Delivered, Outcome
+from app.integrations import Reasserter
 
 
 class SkewedClock(Clock):

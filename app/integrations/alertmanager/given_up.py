@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from typing_extensions import override
 
 from app.alerting import Notification
-from app.delivery.ports import Reasserter
 from app.http.failures import AttemptError
 from app.integrations.alertmanager.api import AlertmanagerApi
 from app.integrations.alertmanager.payload import PostableAlert
+from app.integrations.resend_loop import Reasserter
 from app.store import StoreError
 
 GivenUp = Callable[[datetime], Sequence[str]]

@@ -16,9 +16,9 @@ from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus
 from app.delivery.outcome import Deferred, Delivered, Outcome, Rejected
-from app.delivery.ports import Reasserter
 from app.http.failures import AttemptError
 from app.integrations.alertmanager.peer import AlertmanagerPeer, is_failure_of_peer
+from app.integrations.resend_loop import Reasserter
 
 _MOST_QUEUED = 2
 """Calls of one peer that wait for each other: one of the outbox and one repetition."""

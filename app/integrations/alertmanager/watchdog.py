@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 from typing_extensions import override
 
 from app.alerting import Notification
-from app.delivery.ports import Reasserter
 from app.http.failures import AttemptError
 from app.integrations.alertmanager.api import AlertmanagerApi
 from app.integrations.alertmanager.payload import PostableAlert
 from app.integrations.heartbeat import IsHealthy
+from app.integrations.resend_loop import Reasserter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
