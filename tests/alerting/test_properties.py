@@ -34,10 +34,10 @@ def test_a_blind_slot_neither_fires_nor_resolves(script: str, policy: SeverityPo
     alerts, said = play(script, policy)
     blind = {str(number) for number, letter in enumerate(script) if letter in "hs"}
     assert not [change for change in said if change.split()[0] in blind and not change.endswith("frozen")]
-    for before, after, letter in zip(alerts, alerts[1:], script[1:], strict=False):
-        if letter in "hs":
-            assert (before.state, before.since, before.incident) == (after.state, after.since, after.incident)
-            assert after.frozen is not None
+    steps = [pair for *pair, letter in zip(alerts, alerts[1:], script[1:], strict=False) if letter in "hs"]
+    for before, after in steps:
+        assert (before.state, before.since, before.incident) == (after.state, after.since, after.incident)
+        assert after.frozen is not None
 
 
 @given(scripts, policies)
@@ -54,7 +54,8 @@ def test_only_active_alerts_freeze_and_thaw_and_do_so_in_turn(script: str, polic
     changes = [(int(change.split()[0]), change.split()[1]) for change in said]
     turns = [(number, kind) for number, kind in changes if kind in ("frozen", "unfrozen")]
     assert [kind for _, kind in turns] == (["frozen", "unfrozen"] * len(turns))[: len(turns)]
-    assert all(alerts[number].state is not AlertState.INACTIVE for number, kind in turns if kind == "frozen")
+    frozen = {alerts[number].state for number, kind in turns if kind == "frozen"}
+    assert AlertState.INACTIVE not in frozen
 
 
 @given(scripts)
@@ -68,7 +69,8 @@ def test_each_alert_is_told_to_fire_and_to_end_in_turn(script: list[tuple[str, s
     changes, alerts = play_slo("".join(page for page, _ in script), "".join(ticket for _, ticket in script))
     for alert in alerts:
         news = [change.kind for change in changes if change.notify and change.severity is alert.severity]
-        assert all((kind is TransitionKind.RESOLVED) == bool(turn % 2) for turn, kind in enumerate(news))
+        ends = [kind is TransitionKind.RESOLVED for kind in news]
+        assert ends == [bool(turn % 2) for turn in range(len(news))]
         assert alert.announced == bool(len(news) % 2)
 
 

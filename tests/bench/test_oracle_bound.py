@@ -11,10 +11,11 @@ def test_chances_are_high_where_a_page_is_right() -> None:
     lived = month(source, objective=0.99, per_second=1 / 60)
     chance = chances(lived, objective=0.99)
     right = np.zeros(SLOTS, dtype=bool)
-    for incident in lived.incidents:
-        if incident.deserves_a_page:
-            right[int(incident.start) : int(incident.end) + 121] = True
-            assert chance[int(incident.start) : int(incident.end) + 2].max() > 0.9
+    serious = [incident for incident in lived.incidents if incident.deserves_a_page]
+    assert serious
+    for incident in serious:
+        right[int(incident.start) : int(incident.end) + 121] = True
+        assert chance[int(incident.start) : int(incident.end) + 2].max() > 0.9
     assert ((chance >= 0) & (chance <= 1 + 1e-9)).all()
     assert right[chance > 0.9].mean() > 0.9
 

@@ -30,9 +30,10 @@ def test_promtool_comes_from_the_prometheus_that_reads_its_blocks() -> None:
     assert stages()["prometheus"] == services()["prometheus"]["image"]
 
 
-@pytest.mark.parametrize("name", _NAMES)
-def test_ports_are_bound_to_loopback(name: str) -> None:
-    assert all(port.startswith("127.0.0.1:") for port in services()[name].get("ports", []))
+def test_ports_are_bound_to_loopback() -> None:
+    ports = [port for service in services().values() for port in service.get("ports", [])]
+    assert len(ports) >= 4
+    assert {port.split(":")[0] for port in ports} == {"127.0.0.1"}
 
 
 @pytest.mark.parametrize("name", _NAMES)
@@ -65,7 +66,9 @@ def test_no_folder_of_grafana_is_hidden() -> None:
     """It logs an error for each folder of its provisioning that is missing."""
     targets = {target for service, _, target in bind_mounts() if service == "grafana"}
     assert "/etc/grafana/provisioning" not in targets
-    assert all((ROOT / source).is_file() for service, source, target in bind_mounts() if "/etc/grafana" in target)
+    sources = [source for _, source, target in bind_mounts() if "/etc/grafana" in target]
+    assert len(sources) >= 2
+    assert [source for source in sources if not (ROOT / source).is_file()] == []
 
 
 @pytest.mark.parametrize("name", _NAMES)

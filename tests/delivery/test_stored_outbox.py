@@ -136,7 +136,7 @@ def test_a_row_that_nobody_can_read_does_not_keep_the_others_from_going_elsewher
         tx.execute(update(outbox).where(outbox.c.alert_key == firing("broken").key).values(notice="{"))
     assert stored.forward_unknown_receivers(["new"], at=_now()) == [("gone", ("new",))]
     with database.read() as tx:
-        assert any("cannot be read" in letter.error for letter in dead_letters(tx))
+        assert ["cannot be read" in letter.error for letter in dead_letters(tx)].count(True) == 1
 
 
 def test_who_was_told_of_an_incident_is_known(database: Database) -> None:

@@ -106,14 +106,17 @@ def test_traffic_has_days_and_nights() -> None:
         rates = endpoint.rate_at(day)
         assert rates.min() >= 0
         assert rates.max() > 3 * rates.min()
-        if endpoint.rhythm < 1:
-            assert math.isclose(rates.mean(), endpoint.rate, rel_tol=0.01)
+    # With a rhythm of 1, the night is cut off at zero.
+    plain = [endpoint for endpoint in ENDPOINTS if endpoint.rhythm < 1]
+    assert len(plain) >= 2
+    for endpoint in plain:
+        assert math.isclose(endpoint.rate_at(day).mean(), endpoint.rate, rel_tol=0.01)
 
 
 def test_no_incident_reaches_into_the_windows_that_alert() -> None:
     """The demo begins quiet: the longest alert window is three days."""
-    assert all(incident.ago - incident.lasts > 3 * 86_400 for incident in INCIDENTS)
-    assert all(incident.ago < DAYS * 86_400 for incident in INCIDENTS)
+    assert min(incident.ago - incident.lasts for incident in INCIDENTS) > 3 * 86_400
+    assert max(incident.ago for incident in INCIDENTS) < DAYS * 86_400
     assert {incident.service for incident in INCIDENTS} <= set(SERVICES)
 
 

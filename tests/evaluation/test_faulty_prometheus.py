@@ -20,6 +20,7 @@ from tests.evaluation.faulty import (
     END,
     FAULT,
     HOUR,
+    KINDS,
     WELL,
     Watched,
     World,
@@ -169,20 +170,21 @@ def slots_of(duration: int) -> range:
 def assert_blind(run: Watched, at: int) -> None:
     """Nothing is measured, which is said; no alert goes anywhere."""
     assert run.running.evaluator.unanswered
-    for snapshot in run.running.board.snapshots:
-        assert snapshot.problem
-        if at - FAULT > 90:
-            assert_frozen(snapshot)
+    shown = run.running.board.snapshots
+    assert [bool(snapshot.problem) for snapshot in shown] == [True] * (len(KINDS) + 2)
+    for snapshot in shown if at - FAULT > 90 else ():
+        assert_frozen(snapshot)
     assert run.said(BURNING) == [("page", "fired"), ("ticket", "fired")]
 
 
 def assert_one_is_blind(run: Watched, at: int) -> None:
     assert run.running.evaluator.unanswered is None
-    for snapshot in run.running.board.snapshots:
-        if snapshot.id == BURNING:
-            assert snapshot.problem
-            assert_frozen(snapshot)
-            continue
+    one = run.running.snapshot(BURNING)
+    assert one.problem
+    assert_frozen(one)
+    others = [snapshot for snapshot in run.running.board.snapshots if snapshot.id != BURNING]
+    assert len(others) == len(KINDS) + 1
+    for snapshot in others:
         assert snapshot.problem is None
         assert snapshot.data is DataState.FRESH
         assert snapshot.as_of is not None
@@ -191,10 +193,9 @@ def assert_one_is_blind(run: Watched, at: int) -> None:
 
 
 def assert_frozen(snapshot: Snapshot) -> None:
-    burning = [alert for alert in snapshot.alerts if alert.cause is Cause.BURN]
+    burning = [(alert.state, bool(alert.reason)) for alert in snapshot.alerts if alert.cause is Cause.BURN]
     assert snapshot.data is DataState.STALE
-    assert {alert.state for alert in burning} == {AlertState.FROZEN}
-    assert all(alert.reason for alert in burning)
+    assert burning == [(AlertState.FROZEN, True)] * 2
 
 
 def assert_caught_up_in_bounds(run: Watched, world: World, end: int) -> int:

@@ -112,8 +112,8 @@ def test_missing_data_opens_a_ticket_after_ten_minutes_and_the_policy_counts(
             told = {notice.alertname: notice for notice in load_in_force(tx)}
         assert told["SLODataUnavailable"].key == f"{ID}/ticket/no_data"
         assert summary(told["SLODataUnavailable"]).startswith("checkout availability: no data since 2026-01-01 0")
-        if no_data == "bad":
-            assert "takes that as bad" in description(told["ErrorBudgetBurn"])
+        burns = [description(notice) for name, notice in told.items() if name == "ErrorBudgetBurn"]
+        assert ["takes that as bad" in text for text in burns] == ([True] if no_data == "bad" else [])
         running.restart()
         running.run(START + 3 * HOUR + 15 * 60, START + 3 * HOUR + 16 * 60)
         # The page, the ticket that it mutes, and the one that says that there is no data.
@@ -156,7 +156,7 @@ def test_budget_tickets_open_and_are_closed_when_nobody_asks_for_them(tmp_path: 
         running.restart()
         running.run(START + 2.5 * HOUR, START + 2.5 * HOUR + INTERVAL_S)
         with running.database.read() as tx:
-            assert all(notice.cause is Cause.BURN for notice in load_in_force(tx))
+            assert {notice.cause for notice in load_in_force(tx)} <= {Cause.BURN}
             reasons = [
                 change.reason for change in recent_transitions(tx, slos=[SloId(ID)]) if change.kind == "resolved"
             ]

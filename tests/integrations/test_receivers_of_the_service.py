@@ -114,7 +114,8 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
     assert hook.requests[0].headers["x-key"] == f"{CANARY}-header"
     written = {path: path.read_bytes() for path in (tmp_path / "work").rglob("*") if path.is_file()}
     log = next(text for path, text in written.items() if path.suffix == ".log")
-    assert all(f"receiver={name}".encode() in log for name in ("echo", "mail", "alertmanager", "gone"))
+    names = ("echo", "mail", "alertmanager", "gone")
+    assert [name for name in names if f"receiver={name}".encode() not in log] == []
     assert [where for where, text in seen.items() if CANARY in text] == []
     assert [path for path, text in written.items() if CANARY.encode() in text] == []
 

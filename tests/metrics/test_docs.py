@@ -38,7 +38,6 @@ def test_the_docs_name_the_labels_of_every_slo_metric() -> None:
         if name.startswith("slo_")
     }
 
-    for family in parse_text(exposition()):
-        for sample in family.samples:
-            if sample.name in documented:
-                assert set(sample.labels) - FREE_LABELS == documented[sample.name] | {"slo", "slo_service", "slo_name"}
+    samples = [sample for family in parse_text(exposition()) for sample in family.samples]
+    labels = {sample.name: set(sample.labels) - FREE_LABELS for sample in samples if sample.name in documented}
+    assert labels == {name: own | {"slo", "slo_service", "slo_name"} for name, own in documented.items()}
