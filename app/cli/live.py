@@ -1,7 +1,7 @@
 """What a Prometheus says about documents: whether their series exist, are counters, and are scraped and kept enough."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,19 +9,20 @@ import numpy as np
 
 from app.alerting import shortest_windows_s, with_windows_of_at_least
 from app.documents import COUNTER_NAME, LoadResult, unlike_a_counter
-from app.ingest.queries.metric_inspection import refusal_of
+from app.ingest.queries.metric_inspection import refusal_of, wrong_type
 from app.ingest.series.matched_series import SeriesSeen, own_matchers, why_none_matches
 from app.prometheus import Matrix, MetricKind, PrometheusClient, kind_of, partial_data
 from app.promql import probe
 from app.promql.metric_names import BUCKET, NAME, looks_like_counter, name_of
 from app.promql.selector_text import quote, render
-from app.slo import Events, Matcher, Selector, Slo, SloId, format_duration
+from app.slo import Events, Matcher, Selector, Sli, Slo, SloId, format_duration
 from app.status import ProblemCode
 from app.yamldoc import ErrorFinding, Finding, HintFinding, Place, WarningFinding
 
 _AT_ONCE = 8
 _FIRST_ANSWER_S = 5.0
 _DEADLINE_S = 30.0
+_DAY = timedelta(days=1)
 _MOST_BAD = 0.5
 """With more bad events than good ones, the two may have been swapped."""
 
@@ -91,10 +92,10 @@ class Inspector:
             yield await self._no_series(slo.sli.total)
             return
         kinds = [doubt async for doubt in self._of_kinds(slo)]
-        gauge = next((doubt for doubt in kinds if doubt.code == ProblemCode.GAUGE), None)
-        if gauge is not None:
-            # A gauge is not an SLI; other findings about it would only distract.
-            yield gauge
+        wrong = next((doubt for doubt in kinds if doubt.kind is ErrorFinding), None)
+        if wrong is not None:
+            # Of a metric that is not counted other findings would only distract.
+            yield wrong
             return
         for doubt in kinds:
             yield doubt
@@ -103,17 +104,15 @@ class Inspector:
                 yield doubt
 
     async def _of_kinds(self, slo: Slo) -> AsyncIterator[Doubt]:
-        """Whether the metrics are counters of events."""
+        """Whether the metrics are what the SLI takes them for: counters of events, or gauges."""
         for selector in {name_of(selector): selector for selector in (slo.sli.total, slo.sli.part.selector)}.values():
-            name = name_of(selector)
             verdict = await kind_of(selector, self.client, self.at, deadline=_DEADLINE_S)
-            if verdict.kind is MetricKind.GAUGE:
-                yield Doubt(*refusal_of(selector, verdict), ProblemCode.GAUGE, ErrorFinding)
-            elif verdict.kind is MetricKind.UNKNOWN and name is not None and not looks_like_counter(name):
-                yield Doubt(*unlike_a_counter(name, asked=True), COUNTER_NAME)
-            if name is not None and name.endswith("_sum"):
-                count = f"{name.removesuffix('_sum')}_count"
-                yield Doubt(f"{name} adds up what was measured, not events", f"write {count}", "sum", HintFinding)
+            refusal = refusal_of(slo.sli, selector, verdict)
+            if refusal is not None:
+                yield Doubt(*refusal, wrong_type(slo.sli), ErrorFinding)
+            elif not slo.sli.samples_are_events:
+                for doubt in _unlike_events(name_of(selector), verdict.kind):
+                    yield doubt
 
     async def _of_part(self, slo: Slo) -> AsyncIterator[Doubt]:
         """Whether the good or bad selector matches, and what share of the events."""
@@ -129,11 +128,18 @@ class Inspector:
         elif name_of(part) == name_of(sli.total) is not None and await self._count(probe.outside(part, sli.total)):
             problem = f"{render(part)} selects series that {render(sli.total)} does not select"
             yield Doubt(problem, "narrow it, or widen total", ProblemCode.OUTSIDE_TOTAL)
-        share = sum((await self._ask(probe.share_of_events(part, sli.total))).values)
-        bad = sli.bad_share(share)
-        if share and bad > _MOST_BAD:
+        bad = await self._bad_share(sli)
+        if bad > _MOST_BAD:
             problem = f"{min(bad, 1.0):.0%} of the events of the last day are bad"
             yield Doubt(problem, "check whether good and bad are swapped", ProblemCode.MOSTLY_BAD, HintFinding)
+
+    async def _bad_share(self, sli: Sli) -> float:
+        """The share of bad events in the last day; 0 where there are none at all."""
+        total = bad = 0.0
+        for query, weights in sli.event_queries((), _DAY):
+            events = float(sum((await self._ask(probe.sum_of(query))).values))
+            total, bad = total + events * weights.total, bad + events * weights.bad
+        return bad / total if total > 0 else 0.0
 
     async def _of_no_part(self, slo: Slo) -> Doubt:
         """Why no series is good, or none bad."""
@@ -224,6 +230,15 @@ class Inspector:
 
     async def _ask(self, expr: str, *, at: datetime | None = None) -> Matrix:
         return await self.client.instant(expr, at or self.at, deadline=_DEADLINE_S)
+
+
+def _unlike_events(name: str | None, kind: MetricKind) -> Iterator[Doubt]:
+    """Whether a counter does not look like one, or does not count events."""
+    if kind is MetricKind.UNKNOWN and name is not None and not looks_like_counter(name):
+        yield Doubt(*unlike_a_counter(name, asked=True), COUNTER_NAME)
+    if name is not None and name.endswith("_sum"):
+        count = f"{name.removesuffix('_sum')}_count"
+        yield Doubt(f"{name} adds up what was measured, not events", f"write {count}", "sum", HintFinding)
 
 
 def _looks_back(slo: Slo) -> timedelta:

@@ -15,9 +15,8 @@ from app.alerting import Notification, NotificationStatus
 from app.evaluation.figures.members import Member
 from app.ingest.ports import Source
 from app.prometheus import Matrix, PrometheusError
-from app.promql.samples import increases
 from app.promql.selector_text import quote
-from app.slo import GroupKey, MatchOp, Severity, Sli, SloId, Term
+from app.slo import GroupKey, MatchOp, Severity, Sli, SloId, Weights
 
 _DEADLINE_S = 5.0
 _MOST_ASKED = 4
@@ -204,13 +203,13 @@ async def _text_of(
     inquiry: ContributorQuery, source: Source, at: datetime, deadline_s: float, room: asyncio.Semaphore
 ) -> str:
     total, part = inquiry.sli.total, inquiry.sli.part.selector
+    queries = inquiry.sli.event_queries(inquiry.group, inquiry.window)
     answers = []
     try:
-        for term in inquiry.sli.terms:
+        for query, _ in queries:
             # The client's own deadline comes later: a timeout there would count against Prometheus, for a question
             # that no evaluation needs.
             async with room, asyncio.timeout(deadline_s):
-                query = increases(term.selector, inquiry.group, inquiry.window)
                 answers.append(_series(await source.instant(query, at, deadline=2 * deadline_s)))
     except (TimeoutError, PrometheusError):
         return ""
@@ -218,7 +217,7 @@ async def _text_of(
     fixed = {matcher.label for matcher in part.matchers if matcher not in total.matchers}
     chosen = {matcher.label for matcher in total.matchers if matcher.op is MatchOp.EQUAL}
     leave_out = fixed | chosen | set(dict(inquiry.group))
-    found = await asyncio.to_thread(_found, inquiry.sli.terms, answers, fixed, leave_out)
+    found = await asyncio.to_thread(_found, [weights for _, weights in queries], answers, fixed, leave_out)
     return words(found)
 
 
@@ -230,10 +229,10 @@ def _series(vector: Matrix) -> Series:
 
 
 def _found(
-    terms: Sequence[Term], answers: Sequence[Series], fixed: Collection[str], leave_out: Collection[str]
+    weights_of: Sequence[Weights], answers: Sequence[Series], fixed: Collection[str], leave_out: Collection[str]
 ) -> list[TopContributor]:
-    """The contributors, from the increases of the series of each term."""
-    by_weight = ((term.weights, series) for term, series in zip(terms, answers, strict=True))
+    """The contributors, from the events of the series of each query, and their weights."""
+    by_weight = zip(weights_of, answers, strict=True)
     weighted = [(weights.bad, weights.total, series) for weights, series in by_weight]
     bad = _weighted_sum(((bad, series) for bad, _, series in weighted), fixed)
     total = _weighted_sum(((total, series) for _, total, series in weighted), fixed)

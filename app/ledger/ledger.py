@@ -17,7 +17,7 @@ from app.ledger.past import RowPast
 from app.ledger.registry import Registry, RowKey
 from app.ledger.resolutions import Resolution, Sums
 from app.ledger.runs import LOOKBACK_S
-from app.slo.arrays import Floats, Ints
+from app.slo.arrays import Bools, Floats, Ints
 
 FINE_REACH_S = 86_400
 MIDDLE_REACH_S = 3 * 86_400
@@ -29,6 +29,9 @@ _GAP_SCRAPES = 2.1
 """Two scrapes, and what they may be late."""
 _SLOWER_SHARE = 0.02
 """At this share of the difference in each slot, a scrape interval that doubles is known within the hour."""
+_SHORTEST_GAP_S = _GAP_SCRAPES * 60.0
+"""Of series whose samples are events: each sample that is missing is missing, but history may have been scraped once
+a minute where a target is scraped more often now."""
 _AGREEMENT_EVENTS = 0.01
 _LONG_CELLS = 12
 
@@ -107,22 +110,26 @@ class Ledger:
         self._spacing_s = np.empty(0)
         self._provisional_in_settled: list[tuple[Ints, Ints, Floats, Floats]] = []
 
-    def add_row(self, key: RowKey, *, horizon_s: float, from_s: float) -> int:
+    def add_row(self, key: RowKey, *, horizon_s: float, from_s: float, sampled: bool = False) -> int:
         """A row that remembers *horizon_s* seconds and is counted from *from_s* on; its index if it exists."""
-        self.add_rows([key], horizon_s=np.array([horizon_s]), from_s=np.array([from_s]))
+        self.add_rows([key], horizon_s=np.array([horizon_s]), from_s=np.array([from_s]), sampled=np.array([sampled]))
         return self.registry.row(key)
 
-    def add_rows(self, keys: Sequence[RowKey], *, horizon_s: Floats, from_s: Floats) -> None:
+    def add_rows(
+        self, keys: Sequence[RowKey], *, horizon_s: Floats, from_s: Floats, sampled: Bools | None = None
+    ) -> None:
         """Add many rows at once, of which each is there once; those that are known already are left as they are.
 
+        *sampled*: each sample of the row's series is so many events as its value; without it all are of counters.
         Thousands that came one by one would be copied again and again, and what they do not use yet with them.
         """
         new = np.array([self.registry.find_row(key) is None for key in keys], dtype=bool)
         if not new.any():
             return
-        for key, is_new in zip(keys, new.tolist(), strict=True):
-            if is_new:
-                self.registry.row(key)
+        for position in np.flatnonzero(new).tolist():
+            row = self.registry.row(keys[position])
+            if sampled is not None and sampled[position]:
+                self.registry.note_sampled(row)
         horizon_s, from_s, many = horizon_s[new], from_s[new], int(new.sum())
         self.fine.add_rows(np.full(many, FINE_REACH_S // self.interval_s + _SLACK_CELLS))
         self.middle.add_rows(np.full(many, MIDDLE_REACH_S // MIDDLE_WIDTH_S + _SLACK_CELLS))
@@ -213,8 +220,14 @@ class Ledger:
 
     @property
     def gap_s(self) -> Floats:
-        """How far apart neighbouring samples of each row may be without a hole between: one scrape may fail."""
-        return np.clip(_GAP_SCRAPES * np.nan_to_num(self.scrape_s), LOOKBACK_S, _GAP_SCRAPES * LOOKBACK_S)
+        """How far apart neighbouring samples of each row may be without a hole between: one scrape may fail.
+
+        What a counter counts is known at its next sample, however short its holes are.
+        """
+        shortest = np.full(len(self.scrape_s), LOOKBACK_S)
+        shortest[self.registry.sampled_rows] = _SHORTEST_GAP_S
+        scrape_s = np.nan_to_num(self.scrape_s, nan=LOOKBACK_S / _GAP_SCRAPES)
+        return np.clip(_GAP_SCRAPES * scrape_s, shortest, _GAP_SCRAPES * LOOKBACK_S)
 
     def _learn_scrape_intervals(self, rows: Ints) -> None:
         """Follow the smallest distance of provisional samples: down at once, up slowly, since scrapes may fail."""

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from app.slo import GroupKey, Weights
-from app.slo.arrays import Floats, Ints
+from app.slo.arrays import Bools, Floats, Ints
 
 _TARGET_LABELS = ("instance", "job")
 REPLICA_LABELS = frozenset(
@@ -116,6 +116,7 @@ class Registry:
         self._copy_labels: dict[int, frozenset[str]] = {}
         self._copy_changes: dict[int, set[Change]] = {}
         self.uncompared: set[int] = set()
+        self._sampled_rows: set[int] = set()
         self._agreements: dict[tuple[int, int], Agreement] = {}
         self._arrays: CounterArrays | None = None
 
@@ -125,6 +126,16 @@ class Registry:
         if index == len(self.rows):
             self.rows.append(key)
         return index
+
+    def note_sampled(self, row: int) -> None:
+        """Note that each sample of a row's series is so many events as its value: they are no counters."""
+        self._sampled_rows.add(row)
+        self._arrays = None
+
+    @property
+    def sampled_rows(self) -> Ints:
+        """The rows whose samples are events themselves."""
+        return np.array(sorted(self._sampled_rows), dtype=np.int64)
 
     def find_row(self, key: RowKey) -> int | None:
         """The index of a row if it is known."""
@@ -140,7 +151,10 @@ class Registry:
         return self._target_alias[index]
 
     def counter(self, row: int, key: CounterKey, weights: Weights, labels: Labels | None = None) -> int:
-        """The index of a row's counter, new if it was not known; with its *labels* it may prove to be another one."""
+        """The index of a row's counter, new if it was not known; with its *labels* it may prove to be another one.
+
+        A series whose samples are events has an index as well, and never proves to be another one.
+        """
         index = self._counter_index.setdefault((row, key.series), len(self._weights))
         if index == len(self._weights):
             self._weights.append(weights)
@@ -149,7 +163,7 @@ class Registry:
             self._labels.append(None)
             self._stream.append(index)
             self._arrays = None
-        if labels is not None and self._labels[index] is None:
+        if labels is not None and self._labels[index] is None and row not in self._sampled_rows:
             self._labels[index] = labels
             self.uncompared.add(index)
             self._compare_by_labels(row, index, labels)
@@ -271,13 +285,15 @@ class Registry:
             alias = np.array(self._target_alias, dtype=np.int64)
             target = alias[np.array(self._counter_target, dtype=np.int64)] if self._counter_target else alias
             stream = np.array(self._stream, dtype=np.int64)
+            row = target_row[target] if len(target) else target
             self._arrays = CounterArrays(
                 target_row=target_row,
                 target=target,
                 stream=stream,
                 united=bool(self._members),
                 alias=alias,
-                row=target_row[target] if len(target) else target,
+                row=row,
+                sampled=np.isin(row, self.sampled_rows),
                 total=np.array([weights.total for weights in self._weights]),
                 bad=np.array([weights.bad for weights in self._weights]),
                 keys=np.array([key for _, key in self.counter_keys], dtype=np.int64).reshape(-1, 2),
@@ -294,6 +310,7 @@ class Registry:
 class CounterArrays:
     """Columns by counter index, shape (counters,); *target_row* by target index; *keys* hashes of series and target.
 
+    *sampled*: each sample is so many events as its value, and not where a counter stands.
     *stream* is the index under which a counter is counted, *united* whether any differs from its own; *alias*, by
     target index, is that under which a target is known.
     """
@@ -304,6 +321,7 @@ class CounterArrays:
     united: bool
     alias: Ints
     row: Ints
+    sampled: Bools
     total: Floats
     bad: Floats
     keys: Ints

@@ -177,12 +177,14 @@ def _finite(
 ) -> Matrix:
     times, values = samples[0::2].copy(), samples[1::2].copy()
     # Comparisons with NaN are False.
-    valid = (values >= 0) & (values <= _LARGEST_VALUE) & (np.abs(times) <= _LATEST_TIME)
+    valid = (np.abs(values) <= _LARGEST_VALUE) & (np.abs(times) <= _LATEST_TIME)
     invalid = len(valid) - int(np.count_nonzero(valid))
     impossible: tuple[int, ...] = ()
-    if invalid:
+    negative: tuple[int, ...] = ()
+    if invalid or (values < 0).any():
         owner = np.repeat(np.arange(len(labels)), lengths)
-        impossible = tuple(np.unique(owner[(values < 0) | (values > _LARGEST_VALUE)]).tolist())
+        impossible = tuple(np.unique(owner[np.abs(values) > _LARGEST_VALUE]).tolist())
+        negative = tuple(np.unique(owner[valid & (values < 0)]).tolist())
         lengths = np.bincount(owner[valid], minlength=len(labels)).astype(np.int64)
         times, values = times[valid], values[valid]
     return Matrix(
@@ -193,4 +195,5 @@ def _finite(
         warnings=warnings,
         invalid=invalid,
         impossible=impossible,
+        negative=negative,
     )

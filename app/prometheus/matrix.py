@@ -17,12 +17,12 @@ class Matrix:
         labels: the label set of each series, shape (n,); the metric name is under ``__name__``.
         lengths: samples of each series, shape (n,), int64; their sum is the length of `times`.
         times: unix seconds, shape (m,), ascending within a series.
-        values: shape (m,), always finite, not negative and within 64 bits.
+        values: shape (m,), always finite and within 64 bits.
         warnings: what the server said about missing data.
         whole: False if it said that data is missing, and that was not accepted.
-        invalid: samples left out because they were NaN, null, negative, infinite or beyond 64 bits.
-        impossible: positions of the series of which samples were left out that no counter can have: negative,
-            infinite, or beyond 64 bits.
+        invalid: samples left out because they were NaN, null, infinite or beyond 64 bits.
+        impossible: positions of the series of which samples were left out that are infinite or beyond 64 bits.
+        negative: positions of the series that have samples below zero, which gauges can have and counters cannot.
     """
 
     labels: tuple[Mapping[str, str], ...]
@@ -32,6 +32,7 @@ class Matrix:
     warnings: tuple[str, ...] = ()
     invalid: int = 0
     impossible: tuple[int, ...] = ()
+    negative: tuple[int, ...] = ()
     whole: bool = True
 
     @property

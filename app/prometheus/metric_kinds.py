@@ -41,7 +41,7 @@ class MetricSource(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindVerdict:
-    """What a metric is, and for a gauge *why*, to follow its name."""
+    """What a metric is, and *why*, to follow its name; empty where that is not known."""
 
     kind: MetricKind
     why: str = ""
@@ -56,7 +56,7 @@ async def kind_of(selector: Selector, source: MetricSource, at: datetime, *, dea
         return KindVerdict(kind=MetricKind.GAUGE, why="Prometheus sets it at every scrape")
     types = await _types(name, source, deadline)
     if types & _COUNTS:
-        return KindVerdict(kind=MetricKind.COUNTER)
+        return KindVerdict(kind=MetricKind.COUNTER, why=f"its metadata has the type {min(types & _COUNTS)}")
     if "gauge" not in types and looks_like_counter(name):
         return KindVerdict(kind=MetricKind.UNKNOWN)
     fell, changed = [

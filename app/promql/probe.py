@@ -75,9 +75,9 @@ def one_series(selector: Selector) -> str:
     return f"topk(1, {_lately(selector)})"
 
 
-def share_of_events(part: Selector, total: Selector) -> str:
-    """Which share of the total's events in the last day the part counts."""
-    return f"sum(increase({render(part)}[{_LOOK_BACK}])) / (sum(increase({render(total)}[{_LOOK_BACK}])) > 0)"
+def sum_of(events: str) -> str:
+    """The events of all series, given PromQL of those of each."""
+    return f"sum({events})"
 
 
 def scraped_series(selector: Selector) -> str:

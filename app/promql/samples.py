@@ -39,8 +39,12 @@ def any_series(selector: Selector, span_ms: int) -> str:
 
 def increases(selector: Selector, group: tuple[tuple[str, str], ...], window: timedelta) -> str:
     """How much each series of one member of a group grew in the window, as Prometheus estimates it."""
-    narrowed = selector.with_matchers(*(Matcher(label, MatchOp.EQUAL, value) for label, value in group))
-    return f"increase({render(narrowed)}[{round(window.total_seconds())}s])"
+    return f"increase({render(of_group(selector, group))}[{round(window.total_seconds())}s])"
+
+
+def of_group(selector: Selector, group: tuple[tuple[str, str], ...]) -> Selector:
+    """The selector of one member of a group."""
+    return selector.with_matchers(*(Matcher(label, MatchOp.EQUAL, value) for label, value in group))
 
 
 def _newest(selector: Selector, span_ms: int) -> str:

@@ -1,16 +1,23 @@
 """The kinds of SLIs, one module each: what its key is, what it asks for, what its series count for, what it is called.
 
-Core: no IO. May import `app.slo`, whose `Sli` each kind implements, and `app.promql`. Start at `weighted_sum.py`.
-`from_promql.py` makes SLIs of PromQL expressions. A further kind is a module here and a model of its document in
-`app.documents.native`.
+Core: no IO. May import `app.slo`, whose `Sli` each kind implements, and `app.promql`. Counters are in
+`weighted_sum.py`, gauges in `samples.py` and what is built on it. `from_promql.py` makes SLIs of PromQL expressions.
+A further kind is a module here and a model of its document in `app.documents.native`.
 """
 
+from app.sli.condition import Comparison, Condition
 from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.from_promql import Reduced, reduce_error_ratio, reduce_events, sli_of, sli_of_error_ratio
+from app.sli.gauge import Gauge
+from app.sli.gauge_sums import GaugeSums
 from app.sli.reduction import Notice
 from app.sli.weighted_sum import WeightedSum, bad_ratio, good_ratio, weighted_sum
 
 __all__ = [
+    "Comparison",
+    "Condition",
+    "Gauge",
+    "GaugeSums",
     "NotExpressibleError",
     "Notice",
     "QueryFaultError",

@@ -5,15 +5,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from hashlib import blake2b
 from typing import Final
 
 from app.promql.buckets import bound_of
 from app.promql.error_ratios import bad_out_of_total, not_good_out_of_total, weighted_bad_out_of_total
 from app.promql.inclusion import histogram_of
 from app.promql.matching import implied_by, matches
+from app.promql.samples import increases
 from app.promql.selector_text import render
-from app.slo import Events, Selector, Term, Weights
+from app.sli.key import key_of
+from app.slo import CellFunction, Contribution, Events, GroupKey, Selector, Term, Weights
 
 _ALL: Final = Weights(total=1.0, bad=0.0)
 _BAD: Final = Weights(total=0.0, bad=1.0)
@@ -76,8 +77,27 @@ class WeightedSum:
             lines = [f"{term.events} {render(term.selector)}" for term in self.terms]
         else:
             lines = [f"{one.weights.total:.12g} {one.weights.bad:.12g} {render(one.selector)}" for one in self.terms]
-        text = "\n".join((*lines, "by " + ",".join(sorted(self.by))))
-        return blake2b(text.encode(), digest_size=16).hexdigest()
+        return key_of(*lines, by=self.by)
+
+    @property
+    def kind(self) -> str:
+        """Counters."""
+        return "counters"
+
+    @property
+    def samples_are_events(self) -> bool:
+        """False: the increases of counters are the events."""
+        return False
+
+    @property
+    def cell_functions(self) -> tuple[CellFunction, ...]:
+        """None: counters are read at the edges of cells."""
+        return ()
+
+    @property
+    def description(self) -> tuple[tuple[str, str], ...]:
+        """The selector of each term."""
+        return tuple((term.events.words, render(term.selector)) for term in self.terms)
 
     @property
     def queries(self) -> tuple[Selector, ...]:
@@ -99,9 +119,14 @@ class WeightedSum:
             self._weights[selecting] = self._sum_of(selecting)
         return self._weights[selecting]
 
-    def bad_share(self, part_share: float) -> float:
-        """The share of bad events, where the events of the part are *part_share* of the total."""
-        return self.terms[0].weights.bad + self.part.weights.bad * part_share
+    def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:
+        """The weights of the series as a counter, if it counts for anything."""
+        weights = self.weights(labels)
+        return () if weights is None else (Contribution(weights=weights),)
+
+    def event_queries(self, group: GroupKey, window: timedelta) -> tuple[tuple[str, Weights], ...]:
+        """The increases of the series of each term."""
+        return tuple((increases(term.selector, group, window), term.weights) for term in self.terms)
 
     def error_ratio(self, window: timedelta) -> str:
         """The PromQL of the share of bad events in the window, for Prometheus rules."""

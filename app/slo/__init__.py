@@ -25,7 +25,7 @@ from app.slo.model import (
     group_id,
 )
 from app.slo.selector import Matcher, MatchOp, Selector
-from app.slo.sli import Events, Sli, Term, Weights
+from app.slo.sli import CellFunction, Contribution, Events, EventsOfSamples, Sli, Term, Weights
 from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window
 
 __all__ = [
@@ -36,8 +36,11 @@ __all__ = [
     "CalendarUnit",
     "CalendarWindow",
     "Cause",
+    "CellFunction",
+    "Contribution",
     "DurationError",
     "Events",
+    "EventsOfSamples",
     "Evidence",
     "GroupKey",
     "Labels",

@@ -1,7 +1,8 @@
 """What an SLO asks of its SLI; the kinds of SLIs are in `app.sli`.
 
-An SLI is a weighted sum: it has some terms, each a selector of counters with a weight in `total` and one in `bad`. The
-events of an SLI are the increments of all its series, each multiplied by the weights of the terms that select it.
+An SLI is a weighted sum: it has some terms, each a selector of series with a weight in `total` and one in `bad`. Its
+events are those of all its series, each multiplied by the weights of the terms that select it. The events of a counter
+are its increases; those of other series, such as gauges, are found from each sample by itself (ADR-0040).
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
 
+from app.slo.arrays import Floats
 from app.slo.selector import Selector
 
 
@@ -32,6 +34,38 @@ class Weights:
 
     total: float
     bad: float
+
+
+class CellFunction(StrEnum):
+    """What Prometheus says of all samples of a series in a cell of history, by the name of the function."""
+
+    COUNT = "count_over_time"
+    SUM = "sum_over_time"
+    MIN = "min_over_time"
+    MAX = "max_over_time"
+
+
+class EventsOfSamples(Protocol):
+    """How many events the samples of a series are, each by itself; frozen and comparable."""
+
+    def of(self, values: Floats) -> Floats:
+        """The events of each sample, shape (samples,); all values are finite."""
+
+    def in_cells(self, cells: Mapping[CellFunction, Floats]) -> Floats:
+        """The events of all samples of each cell; NaN where they can only be told from the samples themselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contribution:
+    """One way in which a series counts: the *weights* of each of its events, and what its events are.
+
+    *events* is None for a counter: its increases are the events. A series may contribute in several ways, which *name*
+    tells apart.
+    """
+
+    weights: Weights
+    events: EventsOfSamples | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +115,27 @@ class Sli(Protocol):
         Where it is given, a count without the bucket beside it is not measured (ADR-0029).
         """
 
-    def weights(self, labels: Mapping[str, str]) -> Weights | None:
-        """What a series with these labels counts for; None if it is none of this SLI."""
+    @property
+    def kind(self) -> str:
+        """The name of the kind, as the API shows it."""
 
-    def bad_share(self, part_share: float) -> float:
-        """The share of bad events, where the events of the part are *part_share* of the total."""
+    @property
+    def samples_are_events(self) -> bool:
+        """Whether each sample is so many events, so that its series are gauges; False for counters."""
+
+    @property
+    def cell_functions(self) -> tuple[CellFunction, ...]:
+        """What its `EventsOfSamples` are to be given of cells of history; empty for counters."""
+
+    @property
+    def description(self) -> tuple[tuple[str, str], ...]:
+        """What is counted, for people: pairs of what it is and its PromQL."""
+
+    def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:
+        """How a series with these labels counts; empty if it is none of this SLI."""
+
+    def event_queries(self, group: tuple[tuple[str, str], ...], window: timedelta) -> tuple[tuple[str, Weights], ...]:
+        """PromQL of the events of each series of one member in a window, as Prometheus estimates them, with weights."""
 
     def error_ratio(self, window: timedelta) -> str:
         """The PromQL of the share of bad events in the window, for Prometheus rules."""

@@ -40,6 +40,7 @@ class ProblemCode(StrEnum):
     MOSTLY_BAD = "mostly_bad"
     BUCKET_MISSING = "bucket_missing"
     GAUGE = "gauge"
+    COUNTER = "counter"
     COUNTER_NOT_MONOTONIC = "counter_not_monotonic"
     DUPLICATE_SERIES = "duplicate_series"
     BAD_SERIES_ENDED = "bad_series_ended"

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from app.alerting import Notification
-from app.promql.selector_text import render
 from app.slo import AlertState, CalendarWindow, Severity, format_duration
 from app.status import (
     UNKNOWN,
@@ -169,8 +168,8 @@ def is_blind(snapshot: Snapshot) -> bool:
 
 
 def queries(snapshot: Snapshot) -> list[tuple[str, str]]:
-    """The selectors that the SLI counts, each with what it counts."""
-    return [(term.events.words, render(term.selector)) for term in snapshot.slo.sli.terms]
+    """What the SLI counts, each with its PromQL."""
+    return list(snapshot.slo.sli.description)
 
 
 def _words(alert: AlertView) -> str:

@@ -11,12 +11,19 @@ from typing_extensions import override
 
 from app.evaluation import Source
 from app.prometheus import BadQueryError, Matrix, PrometheusError
+from app.promql.gauges import closed_on_the_left
 from app.promql.matching import matches
 from app.promql.selector_text import _selector
 from app.slo import Selector
 from tests.support.traces import Samples
 
 Floats = NDArray[np.float64]
+_OVER_CELLS: dict[str, Callable[[Floats], float]] = {
+    "count_over_time": lambda values: float(len(values)),
+    "sum_over_time": lambda values: float(values.sum()),
+    "min_over_time": lambda values: float(values.min()),
+    "max_over_time": lambda values: float(values.max()),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,10 +47,14 @@ class Series:
 
 @dataclass(slots=True)
 class MemorySource(Source):
-    """Answers from *series*, of which only samples before *now* are there yet; *fault* may raise for an expression."""
+    """Answers from *series*, of which only samples before *now* are there yet; *fault* may raise for an expression.
+
+    *closed*: ranges hold a sample on their left edge, as in Prometheus 2.
+    """
 
     series: Sequence[Series]
     now: float = float("inf")
+    closed: bool = False
     fault: Callable[[str], None] = lambda _expr: None
     asked: list[str] = field(default_factory=list)
     _selected: dict[Selector, list[Series]] = field(default_factory=dict)
@@ -51,6 +62,8 @@ class MemorySource(Source):
     @override
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
         self._note(expr)
+        if expr == closed_on_the_left():
+            return _matrix([({}, np.array([at.timestamp()]), np.array([2.0 if self.closed else 1.0]))])
         parsed = promql.parse(expr)
         if not isinstance(parsed, promql.MatrixSelector):
             raise BadQueryError("this Prometheus in memory answers raw samples only", query=expr)
@@ -65,6 +78,8 @@ class MemorySource(Source):
     ) -> Matrix:
         self._note(expr)
         parsed = promql.parse(expr)
+        if isinstance(parsed, promql.Call) and parsed.func.name in _OVER_CELLS:
+            return self._over_cells(parsed, start, end, step)
         if not isinstance(parsed, promql.Call) or parsed.func.name not in ("last_over_time", "resets"):
             raise BadQueryError("this Prometheus in memory knows neither", query=expr)
         (ranged,) = parsed.args
@@ -82,6 +97,22 @@ class MemorySource(Source):
                 answer.append((labels, edges[there], values))
         if len({tuple(sorted(labels.items())) for labels, _, _ in answer}) < len(answer):
             raise BadQueryError("vector cannot contain metrics with the same labelset", query=expr)
+        return _matrix(answer)
+
+    def _over_cells(self, call: promql.Call, start: datetime, end: datetime, step: timedelta) -> Matrix:
+        (ranged,) = call.args
+        function, span_s = _OVER_CELLS[call.func.name], ranged.range.total_seconds()
+        edges = np.arange(start.timestamp(), end.timestamp() + step.total_seconds() / 1000, step.total_seconds())
+        answer = []
+        for one in self._select(ranged.vector_selector):
+            begins = np.round(edges - span_s, 3)
+            first = np.searchsorted(one.times, begins, side="left" if self.closed else "right")
+            last = np.searchsorted(one.times, np.minimum(edges, self.now), side="right")
+            there = np.flatnonzero(last > first)
+            values = np.array([function(one.values[first[place] : last[place]]) for place in there])
+            labels = {name: value for name, value in one.labels.items() if name != "__name__"}
+            if len(there):
+                answer.append((labels, edges[there], values))
         return _matrix(answer)
 
     def forget(self, before: float) -> None:

@@ -109,8 +109,8 @@ def test_nothing_found_is_an_empty_matrix() -> None:
         assert matrix.lengths.dtype == np.int64
 
 
-@pytest.mark.parametrize("bad", ["NaN", "+Inf", "-Inf", "Inf", "1e999", "1e308", "-1e308", "2e19", "-1", None])
-def test_a_sample_that_no_counter_can_have_is_left_out_and_counted(bad: str | None) -> None:
+@pytest.mark.parametrize("bad", ["NaN", "+Inf", "-Inf", "Inf", "1e999", "1e308", "-1e308", "2e19", None])
+def test_a_sample_that_is_no_number_that_can_be_counted_is_left_out_and_counted(bad: str | None) -> None:
     """VictoriaMetrics may send null."""
     result = [{"metric": {}, "values": [[1, "7"], [2, bad]]}, {"metric": {"a": "b"}, "values": [[1, bad]]}]
     matrix = decode_matrix(answer("matrix", result))
@@ -118,6 +118,14 @@ def test_a_sample_that_no_counter_can_have_is_left_out_and_counted(bad: str | No
     assert matrix.invalid == 2
     assert matrix.impossible == (() if bad in {"NaN", None} else (0, 1))
     assert matrix.without_numbers == ([1] if bad in {"NaN", None} else [])
+
+
+def test_a_sample_below_zero_is_kept_and_said() -> None:
+    """A gauge can have it; a counter cannot."""
+    result = [{"metric": {}, "values": [[1, "7"]]}, {"metric": {"a": "b"}, "values": [[1, "-1"], [2, "3"]]}]
+    matrix = decode_matrix(answer("matrix", result))
+    assert columns_of(matrix) == ([{}, {"a": "b"}], [1, 2], [1.0, 1.0, 2.0], [7.0, -1.0, 3.0])
+    assert (matrix.invalid, matrix.impossible, matrix.negative) == (0, (), (1,))
 
 
 def test_the_largest_counter_of_64_bits_is_a_sample() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from app.promql.selector_text import parse_selector, render
 from app.sli import bad_ratio, good_ratio, sli_of, sli_of_error_ratio
-from app.slo import Events, Sli, Weights
+from app.slo import Contribution, Events, Sli, Weights
 
 TOTAL = parse_selector('m{job="a"}')
 ERRORS = parse_selector('m{job="a",code=~"5.."}')
@@ -53,18 +53,13 @@ def test_the_order_in_which_groups_are_written_does_not_matter() -> None:
 def test_a_series_counts_for_the_sum_of_the_terms_that_select_it(
     sli: Sli, labels: dict[str, str], weights: Weights | None
 ) -> None:
-    assert sli.weights(labels) == weights
+    assert sli.contributions(labels) == (() if weights is None else (Contribution(weights=weights),))
 
 
 def test_an_sli_whose_bad_events_are_among_all_events_is_asked_once() -> None:
     assert BAD.queries == (TOTAL,)
     assert GOOD.queries == (TOTAL, OK)
     assert bad_ratio(total=ERRORS, bad=TOTAL).queries == (TOTAL,)
-
-
-@pytest.mark.parametrize(("sli", "part_share", "bad_share"), [(BAD, 0.01, 0.01), (GOOD, 0.75, 0.25)])
-def test_the_share_of_bad_events(sli: Sli, part_share: float, bad_share: float) -> None:
-    assert sli.bad_share(part_share) == bad_share
 
 
 def test_the_terms_say_what_they_select() -> None:
@@ -118,7 +113,7 @@ BETWEEN = sli_of(total="h_count", good='sum(rate(h_bucket{le="1"}[w])) - sum(rat
     ],
 )
 def test_a_sum_has_any_number_of_terms(sli: Sli, labels: dict[str, str], weights: Weights | None) -> None:
-    assert sli.weights(labels) == weights
+    assert sli.contributions(labels) == (() if weights is None else (Contribution(weights=weights),))
 
 
 def test_all_terms_that_bring_series_of_their_own_are_asked_for() -> None:

@@ -8,6 +8,7 @@ from pydantic import Discriminator, PlainValidator, Tag, WithJsonSchema
 
 from app.alerting import RESERVED
 from app.documents.native import scalars
+from app.sli import Condition
 from app.slo import Selector
 from app.yamldoc import scalars as plain
 
@@ -112,6 +113,11 @@ SelectorText = Annotated[
     Selector,
     PlainValidator(scalars.read_selector),
     WithJsonSchema({"type": "string", "minLength": 1, "examples": ['http_requests_total{job="checkout"}']}),
+]
+GoodWhen = Annotated[
+    Condition,
+    PlainValidator(scalars.read_condition),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*(==|!=|<=|>=|<|>)", "examples": ["== 1", "< 0.9"]}),
 ]
 HistogramName = Annotated[
     str,

@@ -17,6 +17,7 @@ def lint_slo(model: SloEntry, slo: Slo) -> Iterator[FieldFinding]:
     """Everything about a sound SLO that its author should look at again."""
     if model.sli.names_metrics:
         yield from _lint_events(slo.sli)
+    yield from model.sli.warnings()
     yield from _lint_budget(slo)
     yield from _lint_policies(model, slo)
 

@@ -27,7 +27,8 @@ from app.documents.native.fields import (
     WaitOrOff,
 )
 from app.documents.native.scalars import read_calendar_unit, read_no_data, read_no_traffic, read_off
-from app.documents.native.slis import SLI_BRANCHES, DocumentPart, SliField
+from app.documents.native.sli_model import DocumentPart
+from app.documents.native.slis import SLI_BRANCHES, SliField
 from app.slo import CalendarUnit, NoData, NoTraffic
 
 ROLLING: Final = "<rolling window>"
@@ -158,9 +159,9 @@ class SloEntry(DocumentPart):
     window: WindowField = Field(examples=["30d", {"calendar": "month", "timezone": "Europe/Berlin"}])
     """What the objective is promised for: a rolling duration from 1h to 90d, or a period of the calendar."""
     sli: SliField
-    """What is counted: bare selectors of counters."""
+    """What is counted: bare selectors of counters, or of gauges."""
     by: tuple[LabelName, ...] = Field(default=(), min_length=1, json_schema_extra={"uniqueItems": True})
-    """Labels of the counters; every combination of their values gets an SLO of its own, at most 500."""
+    """Labels of the series; every combination of their values gets an SLO of its own, at most 500."""
     labels: AlertLabels = Field(default_factory=dict)
     """Labels of the SLO and of its alerts, on top of the document's."""
     alerting: AlertingModel = Field(default_factory=AlertingModel)

@@ -11,12 +11,14 @@ from zoneinfo import ZoneInfo, available_timezones
 from app.alerting import ALERTNAMES, RESERVED
 from app.documents.windows import checked_length
 from app.promql.selector_text import SelectorError, parse_selector
+from app.sli import Comparison, Condition
 from app.slo import CalendarUnit, NoData, NoTraffic, Selector
 from app.yamldoc.scalars import OFF, kind, read_duration, read_label_name, read_number, read_text, refuse
 from app.yamldoc.tree import NumberText
 
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _NOTHING = re.compile(r"0+(y|w|d|h|ms|m|s)?", re.ASCII)
+_CONDITION = re.compile(r"(==|!=|<=|>=|<|>)\s*(\S+)")
 _ALL = Decimal(100)
 _LEAST_USUAL = Decimal(50)
 _LEAST_LEVEL = Decimal("0.5")
@@ -192,6 +194,26 @@ def read_matchers(value: Any) -> Selector:
     if not text.startswith("{"):
         raise refuse("must be matchers", 'write {job: checkout}, or \'{job="checkout",code!~"5.."}\' in quotes')
     return read_selector(text)
+
+
+def read_condition(value: Any) -> Condition:
+    """When the sample of a gauge is good: a comparison with a number."""
+    text = read_text(value).strip()
+    found = _CONDITION.fullmatch(text)
+    if found is None:
+        remedy = 'write an operator and a number: "== 1" or "< 0.9"'
+        if text.startswith("=") and not text.startswith("=="):
+            remedy = f'write "=={text.removeprefix("=")}"'
+        raise refuse(f"{text!r} is not a comparison", remedy)
+    return Condition(Comparison(found[1]), float(read_number(NumberText(found[2]))))
+
+
+def read_absent(value: Any) -> bool:
+    """Whether samples that are missing count as bad."""
+    text = read_text(value)
+    if text not in {"bad", "unknown"}:
+        raise refuse(f"{text!r} is not a policy", "write bad or unknown")
+    return text == "bad"
 
 
 def read_histogram(value: Any) -> str:

@@ -1,12 +1,11 @@
 """The kinds of SLIs in a native document: for each its keys, what makes it unusable, and the SLI that it describes."""
 
-from abc import abstractmethod
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Final
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 from typing_extensions import override
 
 from app.documents.native.fields import (
@@ -17,6 +16,8 @@ from app.documents.native.fields import (
     SelectorText,
     Threshold,
 )
+from app.documents.native.gauges import GaugeSliModel, GaugeSumsSliModel
+from app.documents.native.sli_model import SliModel
 from app.promql.buckets import le_matcher
 from app.promql.metric_names import BUCKET, NAME, name_of
 from app.promql.selector_text import quote
@@ -27,32 +28,14 @@ from app.yamldoc.findings import FieldFinding
 GOOD: Final = "<good and total>"
 BAD: Final = "<bad and total>"
 LATENCY: Final = "<latency>"
-SLI_BRANCHES: Final = frozenset({GOOD, BAD, LATENCY, MATCHERS_TEXT, MATCHERS_TABLE})
+GAUGE: Final = "<gauge>"
+GAUGE_SUMS: Final = "<gauge of total and part>"
+SLI_BRANCHES: Final = frozenset({GOOD, BAD, LATENCY, GAUGE, GAUGE_SUMS, MATCHERS_TEXT, MATCHERS_TABLE})
 """Names of the branches of unions: pydantic puts them into the paths of errors, where no key looks like one."""
 _UNITS = {"milliseconds": "ms", "microseconds": "µs", "nanoseconds": "ns"}
 _NOT_TIME = ("bytes", "ratio", "percent", "count", "size")
 _MS = timedelta(milliseconds=1)
 _MS_PER_SECOND = 1000
-
-
-class DocumentPart(BaseModel):
-    """A mapping in a document; unknown keys are errors, and docstrings are what editors show."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
-
-
-class SliModel(DocumentPart):
-    """One kind of SLI; *names_metrics*: its author writes the names of the counters, so that these can be checked."""
-
-    names_metrics: ClassVar[bool]
-
-    @abstractmethod
-    def sli(self, by: tuple[str, ...]) -> Sli:
-        """What is counted."""
-
-    @abstractmethod
-    def findings(self) -> Iterator[FieldFinding]:
-        """What makes it unusable by itself."""
 
 
 class GoodSliModel(SliModel):
@@ -161,15 +144,26 @@ def _named(metric: str) -> Matcher:
     return Matcher(NAME, MatchOp.EQUAL, metric)
 
 
-_KEYS_OF_BRANCHES = {BAD: {"bad"}, GOOD: {"good"}, LATENCY: {"histogram", "selector", "threshold"}}
+_KEYS_OF_BRANCHES = {
+    GAUGE: {"gauge", "good_when"},
+    BAD: {"bad"},
+    GOOD: {"good"},
+    LATENCY: {"histogram", "selector", "threshold"},
+}
 
 
 def _sli_branch(value: Any) -> str:
     keys = set(value) if isinstance(value, dict) else set()
+    if isinstance(value, dict) and isinstance(value.get("gauge"), dict):
+        return GAUGE_SUMS
     return next((branch for branch, own in _KEYS_OF_BRANCHES.items() if own & keys), BAD)
 
 
 SliField = Annotated[
-    Annotated[BadSliModel, Tag(BAD)] | Annotated[GoodSliModel, Tag(GOOD)] | Annotated[LatencySliModel, Tag(LATENCY)],
+    Annotated[BadSliModel, Tag(BAD)]
+    | Annotated[GoodSliModel, Tag(GOOD)]
+    | Annotated[LatencySliModel, Tag(LATENCY)]
+    | Annotated[GaugeSliModel, Tag(GAUGE)]
+    | Annotated[GaugeSumsSliModel, Tag(GAUGE_SUMS)],
     Discriminator(_sli_branch),
 ]

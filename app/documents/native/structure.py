@@ -13,6 +13,7 @@ _EXAMPLES = {
     "total": 'total: http_requests_total{job="checkout"}',
     "bad": 'bad: http_requests_total{job="checkout",code=~"5.."}, or good: and the good ones',
     "good": 'good: http_requests_total{job="checkout",code!~"5.."}',
+    "gauge": 'gauge: up{job="checkout"}',
     "histogram": "histogram: http_request_duration_seconds",
     "threshold": "threshold: 300ms",
     "calendar": "calendar: month",
@@ -35,5 +36,5 @@ NATIVE = Structure(
     branches=BRANCHES,
     examples=_EXAMPLES,
     misplaced=_MISPLACED,
-    combinations="write total with bad, or total with good, or histogram with threshold",
+    combinations="write total with bad, or total with good, or histogram with threshold, or gauge with good_when",
 )

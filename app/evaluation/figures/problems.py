@@ -12,6 +12,7 @@ import numpy as np
 
 from app.evaluation.figures.figures import HOUR, Figures, WindowFigures
 from app.evaluation.figures.members import Member
+from app.ingest.queries.metric_inspection import wrong_type
 from app.ingest.series.tracked_slis import MOST_GROUPS, TrackedSli
 from app.promql.metric_names import BUCKET
 from app.promql.selector_text import quote, render
@@ -102,7 +103,7 @@ def problems_of(
     tracked = member.tracked
     if tracked.refusal is not None:
         # A metric that is not counted has no further problems.
-        return (Problem(code=ProblemCode.GAUGE, level=ProblemLevel.ERROR, detail=tracked.refusal),)
+        return (Problem(code=wrong_type(tracked.sli), level=ProblemLevel.ERROR, detail=tracked.refusal),)
     found = [
         *_of_data(tracked, as_of, stale=stale),
         *_of_samples(tracked, measured=as_of is not None or not tracked.backfilled),
@@ -281,7 +282,7 @@ def _of_outside(tracked: TrackedSli) -> Iterator[Problem]:
             f"narrow {part.events}, or widen total"
         )
         yield _warning(ProblemCode.OUTSIDE_TOTAL, detail)
-    elif part.events is Events.BAD:
+    elif part.events is Events.BAD and not tracked.sli.samples_are_events:
         bad = render(part.selector)
         detail = f"{bad} is counted apart from {tracked.query}; make sure that total counts these events too"
         yield Problem(code=ProblemCode.OUTSIDE_TOTAL, level=ProblemLevel.HINT, detail=detail)

@@ -13,17 +13,19 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from app.ingest.counting.ledger_writer import rows_of
-from app.ingest.history.inexact_cells import Cells
+from app.ingest.history.inexact_cells import Cells, stretches
+from app.ingest.history.sample_cells import SampleCells
 from app.ingest.ports import Source
 from app.ingest.queries.partitioning import LabelQueries
 from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, LOOKBACK_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Samples
-from app.prometheus import Matrix
+from app.prometheus import Matrix, PrometheusError
+from app.promql.gauges import closed_on_the_left, in_cell
 from app.promql.metric_names import NAME
 from app.promql.samples import falls_within, last_samples, raw_samples
-from app.slo import MatchOp
-from app.slo.arrays import Bools
+from app.slo import CellFunction, MatchOp
+from app.slo.arrays import Bools, Floats
 
 _SLACK_S = 3600
 _RAW_CHUNK_S = 3 * 3600
@@ -78,7 +80,15 @@ async def read_range(
     reader = _Reader(batcher=batcher, source=source, deadline=deadline, partial=partial)
     if time_range.width_s is None:
         return await reader.raw(time_range.since_s, time_range.until_s, tracked_slis)
-    return await reader.cells(time_range, time_range.width_s, tracked_slis)
+    counters = [tracked for tracked in tracked_slis if not tracked.sli.samples_are_events]
+    sampled: dict[tuple[CellFunction, ...], list[TrackedSli]] = {}
+    for tracked in tracked_slis:
+        if tracked.sli.samples_are_events:
+            sampled.setdefault(tracked.sli.cell_functions, []).append(tracked)
+    results = [await reader.cells(time_range, time_range.width_s, counters)] if counters else []
+    for functions, members in sampled.items():
+        results.append(await reader.sample_cells(time_range, time_range.width_s, members, functions))
+    return QueryResults.joined(results)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,11 +146,11 @@ class _Reader:
             until_s=time_range.until_s,
             width_s=width_s,
         )
-        broken = self._broken(cells, changes.answered)
+        broken = _together(cells.broken(len(registry.rows)), changes.answered)
         broken[rows_of(unnamed)] = True
         parts = [cells.regular(broken)]
         failed = {tracked.key: (tracked, error) for tracked, error in (*values.failed, *changes.failed)}
-        for (since_s, until_s), members in _shared(cells, broken, readable).items():
+        for (since_s, until_s), members in _shared(cells.edges, broken, readable).items():
             repaired = await self.raw(since_s, until_s, members)
             parts.append(cells.mark(repaired.samples, registry.arrays.row[repaired.samples.counter], broken))
             failed |= {tracked.key: (tracked, error) for tracked, error in repaired.failed}
@@ -151,13 +161,74 @@ class _Reader:
             samples = self.batcher.series_index.only(samples, answered)
         return QueryResults(answered=answered, failed=list(failed.values()), samples=samples, partial=partial)
 
-    def _broken(self, cells: Cells, tracked_slis: Sequence[TrackedSli]) -> Bools:
-        """Which cells of which rows are to be read raw, shape (rows, cells); an SLI's rows are read together."""
-        broken = cells.broken(len(self.batcher.series_index.registry.rows))
-        for tracked in tracked_slis:
-            rows = list(tracked.rows.values())
-            broken[rows] = broken[rows].any(axis=0)
-        return broken
+    async def sample_cells(
+        self,
+        time_range: TimeRange,
+        width_s: int,
+        tracked_slis: Sequence[TrackedSli],
+        functions: Sequence[CellFunction],
+    ) -> QueryResults:
+        """The events of whole cells where Prometheus can say them, and all samples where it cannot."""
+        start, end = (datetime.fromtimestamp(edge, UTC) for edge in (time_range.since_s, time_range.until_s))
+        step, labels = timedelta(seconds=width_s), self._labels(end, round((end - start).total_seconds() * 1000))
+        try:
+            span_ms = width_s * 1000 - await self._left_edge_ms(end)
+        except PrometheusError as error:
+            return QueryResults([], [(tracked, error) for tracked in tracked_slis], Samples.joined([]))
+        unnamed = [tracked for tracked in tracked_slis if not _names_its_metrics(tracked)]
+        named = [tracked for tracked in tracked_slis if _names_its_metrics(tracked)]
+        answers: dict[CellFunction, Samples] = {}
+        failed: dict[str, tuple[TrackedSli, PrometheusError]] = {}
+        partial: dict[str, str] = {}
+        for function in dict.fromkeys((CellFunction.COUNT, *functions)):
+
+            def cells_of(selector: str, function: CellFunction = function) -> Awaitable[Matrix]:
+                expr = in_cell(function, selector, span_ms)
+                return self.source.range(expr, start + step, end, step, deadline=self.deadline)
+
+            found = await self.batcher.samples(
+                named,
+                cells_of,
+                labels=labels,
+                most=_MOST_SELECTORS,
+                nameless=True,
+                partial=self.partial,
+                as_given=True,
+            )
+            answers[function], partial = found.samples, partial | found.partial
+            failed |= {tracked.key: (tracked, error) for tracked, error in found.failed}
+        registry, series_index = self.batcher.series_index.registry, self.batcher.series_index
+        edges = np.arange(time_range.since_s, time_range.until_s + width_s / 2, width_s)
+        cells = SampleCells.of(answers, registry, series_index.events_of, edges=edges)
+        readable = [tracked for tracked in (*named, *unnamed) if tracked.key not in failed]
+        broken = _together(cells.broken(len(registry.rows)), named)
+        broken[rows_of(unnamed)] = True
+        parts = [cells.regular(broken)]
+        for (since_s, until_s), members in _shared(edges, broken, readable).items():
+            repaired = await self.raw(since_s, until_s, members)
+            row = registry.arrays.row[repaired.samples.counter]
+            parts.append(cells.only_of_broken(repaired.samples, row, broken))
+            failed |= {tracked.key: (tracked, error) for tracked, error in repaired.failed}
+            partial |= repaired.partial
+        answered = [tracked for tracked in readable if tracked.key not in failed]
+        samples = series_index.only(Samples.joined(parts), answered)
+        return QueryResults(answered=answered, failed=list(failed.values()), samples=samples, partial=partial)
+
+    async def _left_edge_ms(self, at: datetime) -> int:
+        """By how much a range is to be shorter so that it does not hold what lies on its left edge.
+
+        Asked each time: a server may be upgraded, or be one of several behind one address.
+        """
+        answer = await self.source.instant(closed_on_the_left(), at, deadline=self.deadline)
+        return 1 if (answer.values > 1).any() else 0
+
+
+def _together(broken: Bools, tracked_slis: Sequence[TrackedSli]) -> Bools:
+    """Which cells of which rows are to be read raw, shape (rows, cells); an SLI's rows are read together."""
+    for tracked in tracked_slis:
+        rows = list(tracked.rows.values())
+        broken[rows] = broken[rows].any(axis=0)
+    return broken
 
 
 def _names_its_metrics(tracked: TrackedSli) -> bool:
@@ -168,7 +239,7 @@ def _names_its_metrics(tracked: TrackedSli) -> bool:
 
 
 def _shared(
-    cells: Cells, broken: Bools, tracked_slis: Sequence[TrackedSli]
+    edges: Floats, broken: Bools, tracked_slis: Sequence[TrackedSli]
 ) -> dict[tuple[float, float], list[TrackedSli]]:
     """The stretches to be read raw, each with all SLIs that need it: an outage breaks the same cells for many."""
     shared: dict[tuple[float, float], list[TrackedSli]] = {}
@@ -176,6 +247,6 @@ def _shared(
         if not tracked.rows:
             continue
         first_row = next(iter(tracked.rows.values()))
-        for time_range in cells.stretches(broken[first_row]):
+        for time_range in stretches(edges, broken[first_row]):
             shared.setdefault(time_range, []).append(tracked)
     return shared

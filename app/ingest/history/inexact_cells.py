@@ -78,17 +78,18 @@ class Cells:
         steady[inside] = ~broken[row[inside], cell[inside]]
         return replace(raw, steady=steady)
 
-    def stretches(self, broken: Bools) -> Iterator[tuple[float, float]]:
-        """Runs of broken cells of one row, shape (cells,), as (since, until], none too long for one query."""
-        flags = np.concatenate([[False], broken, [False]])
-        starts = np.flatnonzero(flags[1:] & ~flags[:-1])
-        ends = np.flatnonzero(~flags[1:] & flags[:-1])
-        for start, end in zip(starts, ends, strict=True):
-            since, until = float(self.edges[start]), float(self.edges[end])
-            while since < until:
-                stop = min(until, since + _LONGEST_REPAIR_S)
-                yield since, stop
-                since = stop
+
+def stretches(edges: Floats, broken: Bools) -> Iterator[tuple[float, float]]:
+    """Runs of broken cells of one row, shape (cells,), as (since, until], none too long for one query."""
+    flags = np.concatenate([[False], broken, [False]])
+    starts = np.flatnonzero(flags[1:] & ~flags[:-1])
+    ends = np.flatnonzero(~flags[1:] & flags[:-1])
+    for start, end in zip(starts, ends, strict=True):
+        since, until = float(edges[start]), float(edges[end])
+        while since < until:
+            stop = min(until, since + _LONGEST_REPAIR_S)
+            yield since, stop
+            since = stop
 
 
 def _dense(samples: Samples, counter: Ints, edges: Floats) -> Floats:

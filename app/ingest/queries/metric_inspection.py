@@ -12,7 +12,8 @@ from app.prometheus import KindVerdict, Matrix, MetricKind, MetricSource, Promet
 from app.promql.metric_names import BUCKET, looks_like_counter, name_of
 from app.promql.probe import bucket_bounds, sorted_bounds
 from app.promql.selector_text import render
-from app.slo import Selector
+from app.slo import Selector, Sli
+from app.status import ProblemCode
 
 _log = structlog.get_logger(__name__)
 _AGAIN = timedelta(hours=6)
@@ -86,7 +87,7 @@ class Inspection:
             rest = _AFTER_FAILURE
         else:
             if refusal is not None and tracked.refusal is None:
-                _log.error("an SLI is refused: its metric is a gauge", query=tracked.query, reason=refusal)
+                _log.error("an SLI is refused: its metric is of another type", query=tracked.query, reason=refusal)
             elif refusal is None and tracked.refusal is not None:
                 _log.info("an SLI is not refused any more", query=tracked.query)
             tracked.refusal = refusal
@@ -95,8 +96,9 @@ class Inspection:
     async def _refusal(self, tracked: TrackedSli, now: datetime) -> str | None:
         for selector in _selectors(tracked):
             verdict = await kind_of(selector, self._source, now, deadline=_DEADLINE_S)
-            if verdict.kind is MetricKind.GAUGE:
-                return "; ".join(refusal_of(selector, verdict))
+            found = refusal_of(tracked.sli, selector, verdict)
+            if found is not None:
+                return "; ".join(found)
         return None
 
     async def _look_at_buckets(self, tracked: TrackedSli, now: datetime) -> None:
@@ -109,12 +111,23 @@ class Inspection:
         tracked.buckets = sorted_bounds(labels.get(BUCKET, "") for labels in answer.labels)
 
 
-def refusal_of(selector: Selector, verdict: KindVerdict) -> tuple[str, str]:
-    """Why the selector of a gauge is no SLI, and what to write instead."""
-    problem = f"{name_of(selector) or render(selector)} is a gauge ({verdict.why}), and only counters can be counted"
-    return problem, (
-        "write a counter of events, or count checks in counters, such as checks_total and checks_failed_total"
-    )
+def refusal_of(sli: Sli, selector: Selector, verdict: KindVerdict) -> tuple[str, str] | None:
+    """Why the selector of an SLI is of the wrong type of metric, and what to write instead; None if it is not."""
+    name = name_of(selector) or render(selector)
+    if sli.samples_are_events:
+        if verdict.kind is not MetricKind.COUNTER:
+            return None
+        problem = f"{name} is a counter ({verdict.why}), and each sample of a gauge is an event by itself"
+        return problem, "write total: and bad: for counters"
+    if verdict.kind is not MetricKind.GAUGE:
+        return None
+    problem = f"{name} is a gauge ({verdict.why}), and only counters can be counted"
+    return problem, f'write gauge: {name} and when it is good, such as good_when: "== 1", or a counter of events'
+
+
+def wrong_type(sli: Sli) -> ProblemCode:
+    """The code of a metric that is of another type than its SLI takes it for."""
+    return ProblemCode.COUNTER if sli.samples_are_events else ProblemCode.GAUGE
 
 
 def _looks_like_counters(tracked: TrackedSli) -> bool:

@@ -53,6 +53,18 @@ class QueryResults:
     unmeasured: Unmeasured | None = None
     partial: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def joined(cls, parts: Sequence["QueryResults"]) -> "QueryResults":
+        """What came of asking for several sets of SLIs of history."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            answered=[tracked for part in parts for tracked in part.answered],
+            failed=[failure for part in parts for failure in part.failed],
+            samples=Samples.joined([part.samples for part in parts]),
+            partial={key: said for part in parts for key, said in part.partial.items()},
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Questions:
@@ -65,6 +77,7 @@ class _Questions:
     most: int
     nameless: bool
     partial: bool
+    as_given: bool
 
     async def answer(self, selector: Selector) -> Matrix:
         """What Prometheus says of one selector.
@@ -126,12 +139,14 @@ class QueryBatcher:
         most: int = 200,
         nameless: bool = False,
         partial: bool = False,
+        as_given: bool = False,
     ) -> QueryResults:
         """Ask for every selector of *tracked_slis*; an SLI counts as answered if all of its selectors were.
 
         *labels* are asked where the answer of one selector is too large: it is read in parts then, within the time that
         one query may take. *nameless*: the query drops the metric's name, as functions do; each batch is then of one
         name, which is put back. *partial*: an answer of which data is missing is an answer too, else it is an error.
+        *as_given*: the values are those of the answer also where samples are events themselves.
         """
         selectors = tuple(dict.fromkeys(selector for tracked in tracked_slis for selector in tracked.selectors))
         questions = _Questions(
@@ -142,6 +157,7 @@ class QueryBatcher:
             most=most,
             nameless=nameless,
             partial=partial,
+            as_given=as_given,
         )
         found = _Found()
         packed = self._pack(selectors, most, nameless=nameless)
@@ -244,9 +260,11 @@ class QueryBatcher:
             matrix = _named(matrix, batch.selector)
         async with self.turn:
             self._judge(batch, matrix)
-            found.samples.append(self.series_index.samples(matrix, questions.tracked_slis))
+            found.samples.append(self.series_index.samples(matrix, questions.tracked_slis, as_given=questions.as_given))
             if matrix.impossible:
                 found.impossible |= self.series_index.owners(matrix, matrix.impossible)
+            if matrix.negative:
+                found.impossible |= self.series_index.owners_of_counters(matrix, matrix.negative)
             if matrix.invalid:
                 found.nan |= self.series_index.owners(matrix, matrix.without_numbers)
         if not matrix.whole:

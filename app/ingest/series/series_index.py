@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,10 +11,12 @@ from app.ingest.series.group_limit import GONE_S, free_places, has_room
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Ledger, Registry, RowKey, Samples, fingerprint
 from app.prometheus import Matrix
-from app.slo import GroupKey, Matcher, MatchOp, Selector, Weights
+from app.slo import Contribution, EventsOfSamples, GroupKey, Matcher, MatchOp, Selector
 from app.slo.arrays import Bools, Ints
 
 SeriesKey = tuple[tuple[str, str], ...]
+_CONTRIBUTION = "\0contribution"
+"""No series has a label of this name: it tells the contributions of one series apart."""
 _RENEWED_EVERY_S = 300.0
 """Places of groups are renewed this often: each time all refused series are matched again."""
 
@@ -38,13 +41,20 @@ class SeriesIndex:
         self.left = 0
         self.changes = 0
         self._histograms = HistogramPairs()
+        # By counter, which of the ways to tell events from samples is its own; -1 for what counts by its increases.
+        self._ways: list[EventsOfSamples] = []
+        self._way_of: dict[int, int] = {}
+        self._way_column = np.empty(0, dtype=np.int64)
         self._position = {tracked.key: position for position, tracked in enumerate(tracked_slis)}
         self._with_threshold = {tracked.key for tracked in tracked_slis if tracked.sli.threshold is not None}
         self._index(tracked_slis)
         self._add_rows([tracked for tracked in tracked_slis if not tracked.sli.by])
 
-    def samples(self, matrix: Matrix, wanted: Iterable[TrackedSli]) -> Samples:
-        """The samples of an answer by counter, of the *wanted* SLIs only."""
+    def samples(self, matrix: Matrix, wanted: Iterable[TrackedSli], *, as_given: bool = False) -> Samples:
+        """The samples of an answer by counter, of the *wanted* SLIs only.
+
+        Where samples are events themselves, their values are how many; the values of the answer if *as_given*.
+        """
         series, counters = self.counters(matrix)
         if len(counters):
             keep = self._rows_of(wanted)[self._ledger.registry.arrays.row[counters]]
@@ -52,18 +62,48 @@ class SeriesIndex:
         lengths = matrix.lengths[series]
         starts = (np.cumsum(matrix.lengths) - matrix.lengths)[series]
         index = np.arange(int(lengths.sum())) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
-        return Samples(
+        samples = Samples(
             counter=np.repeat(counters, lengths),
             time=matrix.times[index],
             value=matrix.values[index],
             steady=np.zeros(len(index), dtype=bool),
         )
+        return samples if as_given else self._as_events(samples)
+
+    def events_of(self, counter: int) -> EventsOfSamples | None:
+        """How many events the samples of a series are; None for a counter."""
+        way = self._way_of.get(counter)
+        return None if way is None else self._ways[way]
 
     def owners(self, matrix: Matrix, series: Iterable[int]) -> set[str]:
         """The keys of the SLIs that count these series of an answer, given by position."""
+        return self._owners(matrix, series, of_counters=False)
+
+    def owners_of_counters(self, matrix: Matrix, series: Iterable[int]) -> set[str]:
+        """The keys of the SLIs to which these series of an answer, given by position, are counters."""
+        return self._owners(matrix, series, of_counters=True)
+
+    def _owners(self, matrix: Matrix, series: Iterable[int], *, of_counters: bool) -> set[str]:
         positions, counters = self.counters(matrix)
-        rows = self.registry.arrays.row[counters[np.isin(positions, list(series))]].tolist()
-        return {self.registry.rows[row].sli for row in rows}
+        counters = counters[np.isin(positions, list(series))]
+        if of_counters:
+            counters = counters[~self.registry.arrays.sampled[counters]]
+        return {self.registry.rows[row].sli for row in self.registry.arrays.row[counters].tolist()}
+
+    def _as_events(self, samples: Samples) -> Samples:
+        """Samples of series that are no counters as numbers of events; no counter has a sample below zero."""
+        if (samples.value < 0).any():
+            samples = samples.only((samples.value >= 0) | self.registry.arrays.sampled[samples.counter])
+        if not self._ways:
+            return samples
+        if len(self._way_column) < self.registry.sizes[2]:
+            self._way_column = np.full(self.registry.sizes[2], -1, dtype=np.int64)
+            self._way_column[list(self._way_of)] = list(self._way_of.values())
+        way, value = self._way_column[samples.counter], samples.value.copy()
+        for number in np.unique(way[way >= 0]).tolist():
+            mine = way == number
+            value[mine] = self._ways[number].of(value[mine])
+        return replace(samples, value=value)
 
     @property
     def size(self) -> int:
@@ -150,6 +190,7 @@ class SeriesIndex:
             keys,
             horizon_s=np.array([tracked.horizon_s for tracked in tracked_slis]),
             from_s=np.array([tracked.settled_s for tracked in tracked_slis]),
+            sampled=np.array([tracked.sli.samples_are_events for tracked in tracked_slis]),
         )
         for tracked, key in zip(tracked_slis, keys, strict=True):
             row = tracked.rows[group] = self._ledger.registry.row(key)
@@ -182,12 +223,14 @@ class SeriesIndex:
         found = []
         for position in sorted(candidates):
             tracked = self._tracked_slis[position]
-            weights = tracked.sli.weights(labels)
-            if weights is None:
+            contributions = tracked.sli.contributions(labels)
+            if not contributions:
                 continue
             group = tuple((label, labels.get(label, "")) for label in sorted(tracked.sli.by))
             if self._has_place(tracked, group, newest_s):
-                found.append(self._counter(tracked, group, labels, weights))
+                in_total = any(contribution.weights.total > 0 for contribution in contributions)
+                tracked.seen.note(tracked.sli, labels, in_total=in_total)
+                found += [self._counter(tracked, group, labels, contribution) for contribution in contributions]
             else:
                 self._refused.add(key)
         return tuple(found)
@@ -206,13 +249,19 @@ class SeriesIndex:
         tracked.refused_groups.pop(group, None)
         return True
 
-    def _counter(self, tracked: TrackedSli, group: GroupKey, labels: Mapping[str, str], weights: Weights) -> int:
-        row, everything = self.row(tracked, group), tuple(labels.items())
-        counter = self._ledger.registry.counter(row, fingerprint(labels), weights, everything)
-        in_total = weights.total > 0
-        tracked.seen.note(tracked.sli, labels, in_total=in_total)
+    def _counter(
+        self, tracked: TrackedSli, group: GroupKey, labels: Mapping[str, str], contribution: Contribution
+    ) -> int:
+        row, everything, weights = self.row(tracked, group), tuple(labels.items()), contribution.weights
+        identity = fingerprint(labels if not contribution.name else {**labels, _CONTRIBUTION: contribution.name})
+        counter = self._ledger.registry.counter(row, identity, weights, everything)
+        if contribution.events is not None:
+            if contribution.events not in self._ways:
+                self._ways.append(contribution.events)
+            self._way_of[counter] = self._ways.index(contribution.events)
+            self._way_column = np.empty(0, dtype=np.int64)
         if tracked.key in self._with_threshold:
-            self._histograms.note(counter, self._position[tracked.key], labels, in_total=in_total)
+            self._histograms.note(counter, self._position[tracked.key], labels, in_total=weights.total > 0)
         return counter
 
 

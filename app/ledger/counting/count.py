@@ -18,6 +18,7 @@ from app.ledger.counting.copies import CERTAIN_EVENTS, Link, find_copies, furthe
 from app.ledger.counting.falls import Falls, Hindsight, JudgedFalls
 from app.ledger.counting.first_samples import FirstSighting, NewSeries, find_first_samples
 from app.ledger.counting.last_samples import LastSamples
+from app.ledger.counting.sampled import apart, count_sampled
 from app.ledger.counting.samples import Samples
 from app.ledger.counting.series_links import find_links
 from app.ledger.counting.starts import Starts
@@ -66,15 +67,18 @@ def count(
     """
     cursor = cursor.copy()
     cursor.grow(registry.sizes)
+    gaps_s = np.broadcast_to(gap_s, registry.sizes[0])
+    sampled, samples = apart(samples, registry)
+    of_samples = count_sampled(sampled, cursor, registry, until=until, gap_s=gaps_s)
     original, samples = samples, united(samples, registry)
-    steps = Steps.of(_fresh(samples, cursor), cursor)
+    steps = Steps.of(cursor.fresh(samples), cursor)
     links: tuple[Link, ...] = ()
     for _ in range(_LINK_PASSES):
         found = _link(steps, cursor, registry, until=until)
         if not found:
             break
         links += found
-        steps = Steps.of(_fresh(united(samples, registry), cursor), cursor)
+        steps = Steps.of(cursor.fresh(united(samples, registry)), cursor)
     within = steps.samples.time <= until
     context, findings = _judge_falls(steps, cursor, registry, until=until, starts=starts)
     first_samples = np.flatnonzero(steps.is_first & within)
@@ -83,13 +87,12 @@ def count(
     if len(first_samples):
         context = context or SampleContext(steps, cursor, registry, starts)
         new_series, new_targets = find_first_samples(context, first_samples, findings.restarted, registry)
-    gaps_s = np.broadcast_to(gap_s, registry.sizes[0])
     increments = _increments(steps, within, registry, gaps_s)
     if findings.hindsight:
         increments = Increments.joined([increments, _in_hindsight(findings.hindsight, registry, gaps_s)])
     _advance(cursor, steps, within, findings, registry)
     return Count(
-        increments=increments,
+        increments=Increments.joined([increments, of_samples]) if len(of_samples.row) else increments,
         new_targets=new_targets,
         new_series=new_series,
         dipped=tuple(findings.dipped),
@@ -112,14 +115,16 @@ def positions_at(
     Later *samples* are hindsight, as in `count`, so that both judge alike. Targets that were not seen in the last
     *within_s* are left out: too little of them is known to go on from.
     """
+    sampled, samples = apart(samples, registry)
     _link_before(samples, registry, until=until)
     cursor = LastSamples.empty()
     cursor.grow(registry.sizes)
+    count_sampled(sampled, cursor, registry, until=until, gap_s=np.full(registry.sizes[0], LOOKBACK_S))
     samples = united(samples.until(until + LOOKBACK_S), registry)
     target, earlier = registry.arrays.target[samples.counter], samples.time <= until
     seen = np.full(registry.sizes[1], -np.inf)
     np.fmax.at(seen, target[earlier], samples.time[earlier])
-    steps = Steps.of(_fresh(samples.only(seen[target] >= until - within_s), cursor), cursor)
+    steps = Steps.of(cursor.fresh(samples.only(seen[target] >= until - within_s)), cursor)
     _, found = _judge_falls(steps, cursor, registry, until=until, starts=starts)
     _advance(cursor, steps, steps.samples.time <= until, found, registry)
     return cursor
@@ -190,7 +195,7 @@ def _link_before(samples: Samples, registry: Registry, *, until: float) -> None:
     if len(new) or registry.copies or registry.uncompared:
         cursor = LastSamples.empty()
         cursor.grow(registry.sizes)
-        steps = Steps.of(_fresh(united(samples, registry), cursor), cursor)
+        steps = Steps.of(cursor.fresh(united(samples, registry)), cursor)
         _link(steps, cursor, registry, until=until, after=float(first_s.min()) + _FIRST_SCRAPES_S)
 
 
@@ -201,15 +206,6 @@ def _judge_falls(
         return None, JudgedFalls()
     context = SampleContext(steps, cursor, registry, starts)
     return context, Falls(context, until=until).judge()
-
-
-def _fresh(samples: Samples, cursor: LastSamples) -> Samples:
-    """The samples behind the cursor, by counter and time, each once."""
-    order = np.lexsort((samples.time, samples.counter))
-    counter, time = samples.counter[order], samples.time[order]
-    keep = ~(time <= cursor.time[counter])
-    keep[1:] &= (counter[1:] != counter[:-1]) | (time[1:] > time[:-1])
-    return samples.only(order[keep])
 
 
 def _increments(steps: Steps, within: Bools, registry: Registry, gap_s: Floats) -> Increments:

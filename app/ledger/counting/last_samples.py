@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from app.ledger.counting.samples import Samples
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S, LastSeen, SeenRuns
 from app.slo.arrays import Bools, Floats, Ints
@@ -122,6 +123,14 @@ class LastSamples:
             restarted=self.restarted.copy(),
             dips=dict(self.dips),
         )
+
+    def fresh(self, samples: Samples) -> Samples:
+        """The samples behind the last ones, by counter and time, each once."""
+        order = np.lexsort((samples.time, samples.counter))
+        counter, time = samples.counter[order], samples.time[order]
+        keep = ~(time <= self.time[counter])
+        keep[1:] &= (counter[1:] != counter[:-1]) | (time[1:] > time[:-1])
+        return samples.only(order[keep])
 
     def row_last_seen(self, row: int) -> LastSeen:
         """When a row was seen."""

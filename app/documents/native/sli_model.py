@@ -1,0 +1,34 @@
+"""What the models of all kinds of SLIs in a native document share."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from app.slo import Sli
+from app.yamldoc.findings import FieldFinding
+
+
+class DocumentPart(BaseModel):
+    """A mapping in a document; unknown keys are errors, and docstrings are what editors show."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class SliModel(DocumentPart):
+    """One kind of SLI; *names_metrics*: its author writes the names of the counters, so that these can be checked."""
+
+    names_metrics: ClassVar[bool]
+
+    @abstractmethod
+    def sli(self, by: tuple[str, ...]) -> Sli:
+        """What is counted."""
+
+    @abstractmethod
+    def findings(self) -> Iterator[FieldFinding]:
+        """What makes it unusable by itself."""
+
+    def warnings(self) -> Iterator[FieldFinding]:
+        """What loads, and is probably not meant: nothing."""
+        yield from ()

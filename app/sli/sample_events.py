@@ -1,0 +1,55 @@
+"""How many events a sample of a gauge is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from typing_extensions import override
+
+from app.sli.condition import Condition
+from app.slo import CellFunction, EventsOfSamples
+from app.slo.arrays import Floats
+
+
+@dataclass(frozen=True, slots=True)
+class EverySample(EventsOfSamples):
+    """Each sample is one event."""
+
+    @override
+    def of(self, values: Floats) -> Floats:
+        return np.ones(len(values))
+
+    @override
+    def in_cells(self, cells: Mapping[CellFunction, Floats]) -> Floats:
+        return cells[CellFunction.COUNT]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesThat(EventsOfSamples):
+    """Each sample that fulfils a condition is one event."""
+
+    condition: Condition
+
+    @override
+    def of(self, values: Floats) -> Floats:
+        return self.condition.holds(values).astype(np.float64)
+
+    @override
+    def in_cells(self, cells: Mapping[CellFunction, Floats]) -> Floats:
+        extremes = cells[CellFunction.MIN], cells[CellFunction.MAX]
+        every, none = self.condition.holds_between(*extremes), self.condition.opposite.holds_between(*extremes)
+        # Where some do and some do not, the extremes do not say how many.
+        return np.where(every, cells[CellFunction.COUNT], np.where(none, 0.0, np.nan))
+
+
+@dataclass(frozen=True, slots=True)
+class SampleValues(EventsOfSamples):
+    """Each sample is as many events as its value; less than none is none."""
+
+    @override
+    def of(self, values: Floats) -> Floats:
+        return np.maximum(values, 0.0)
+
+    @override
+    def in_cells(self, cells: Mapping[CellFunction, Floats]) -> Floats:
+        return np.where(cells[CellFunction.MIN] >= 0, cells[CellFunction.SUM], np.nan)

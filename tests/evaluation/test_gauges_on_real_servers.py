@@ -1,0 +1,99 @@
+"""Gauges on a real Prometheus and a real VictoriaMetrics: each sample once, also on the edges of slots and cells."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.evaluation.memory import Floats
+from tests.evaluation.plain import document, slos
+from tests.evaluation.running import Running
+from tests.evaluation.test_on_real_servers import Asked
+from tests.support.openmetrics import create_blocks, import_into
+from tests.support.servers import prometheus, victoria_metrics
+from tests.support.traces import Samples
+
+HOUR, DAY = 3600, 86_400
+END = int(time.time()) // DAY * DAY - 3 * HOUR
+"""Lately: VictoriaMetrics takes nothing from the future or from before its retention."""
+
+
+@contextmanager
+def on_prometheus(samples: Sequence[Samples], folder: Path) -> Iterator[str]:
+    create_blocks(samples, folder)
+    with prometheus(folder) as server:
+        yield server.url
+
+
+@contextmanager
+def on_victoria_metrics(samples: Sequence[Samples], folder: Path) -> Iterator[str]:
+    with victoria_metrics(folder) as server:
+        import_into(server, samples)
+        yield server.url
+
+
+Serve = Callable[[Sequence[Samples], Path], AbstractContextManager[str]]
+
+
+def gauge(metric: str, instance: str, every_s: float, phase_s: float, value: Callable[[Floats], object]) -> Samples:
+    """Four days of a gauge, its *value* by the time before the end in seconds."""
+    times_s = np.arange(END - 4 * DAY + phase_s, END + HOUR, every_s)
+    values = np.array(value(END - times_s)).astype(np.int64)
+    return Samples(
+        metric=metric,
+        labels=(("instance", instance), ("job", "x")),
+        times_ms=np.rint(times_s * 1000).astype(np.int64),
+        values=values,
+    )
+
+
+def generated() -> list[Samples]:
+    """Samples on the edges of slots and cells and beside them; outages hours and days ago."""
+
+    def up(ago_s: Floats) -> object:
+        return ~(((ago_s > 2 * HOUR) & (ago_s < 2.5 * HOUR)) | ((ago_s > 80 * HOUR + 77) & (ago_s < 81 * HOUR)))
+
+    return [
+        gauge("up", "a:80", 15.0, 0.0, up),
+        gauge("up", "b:80", 15.0, 3.217, lambda ago_s: np.ones(len(ago_s))),
+        gauge("desired", "a:80", 30.0, 0.0, lambda ago_s: np.full(len(ago_s), 5.0)),
+        gauge("unavailable", "a:80", 30.0, 0.0, lambda ago_s: ((ago_s > 30 * HOUR) & (ago_s < 31 * HOUR)) * 2.0),
+    ]
+
+
+@pytest.mark.parametrize("serve", [on_prometheus, on_victoria_metrics])
+def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -> None:
+    samples = generated()
+    documents = [
+        document("instances", {"gauge": 'up{job="x"}'}, window="3d12h"),
+        document("pods", {"gauge": {"total": "desired", "bad": "unavailable"}}, window="3d12h"),
+    ]
+    with (
+        serve(samples, tmp_path / "data") as url,
+        Running(slos(documents, tmp_path / "slos"), Asked(url), tmp_path / "sloburn.db") as running,
+    ):
+        running.tick(END)
+        running.backfill(END)
+        for slo, total, bad in (("instances", "up", None), ("pods", "desired", "unavailable")):
+            snapshot = running.snapshot(f"{slo}-availability")
+            for window_s, shown in [
+                (3.5 * DAY, (snapshot.total, snapshot.bad)),
+                *((view.window.total_seconds(), (view.total, view.bad)) for view in snapshot.windows),
+            ]:
+                counted = [_within(one, window_s) for one in samples if one.metric == total]
+                marked = [_within(one, window_s) for one in samples if one.metric == bad]
+                if bad is None:
+                    wanted = (sum(map(len, counted)), sum(int((values != 1).sum()) for values in counted))
+                else:
+                    wanted = (int(sum(values.sum() for values in counted)), int(sum(values.sum() for values in marked)))
+                assert (slo, window_s, shown) == (slo, window_s, wanted)
+            assert snapshot.coverage == pytest.approx(1.0, abs=1e-3)
+        assert not running.instruments.failures
+
+
+def _within(one: Samples, window_s: float) -> Floats:
+    since, until = np.searchsorted(one.times_ms, [(END - window_s) * 1000, END * 1000], side="right")
+    return np.asarray(one.values, dtype=np.float64)[since:until]
