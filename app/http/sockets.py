@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Sequence
+from contextlib import ExitStack
 
 from app.http.resolving import IpAddress
 
@@ -28,10 +29,9 @@ async def connected_socket(addresses: Sequence[IpAddress], port: int) -> socket.
 async def _connected(address: IpAddress, port: int) -> socket.socket:
     connecting = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_STREAM)  # noqa: PLR2004  IPv6
     connecting.setblocking(False)  # noqa: FBT003  the name of the method says what it means
-    try:
+    with ExitStack() as unless_connected:
+        unless_connected.callback(connecting.close)
         async with asyncio.timeout(CONNECT_S):
             await asyncio.get_running_loop().sock_connect(connecting, (str(address), port))
-    except BaseException:
-        connecting.close()
-        raise
+        unless_connected.pop_all()
     return connecting

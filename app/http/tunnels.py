@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from base64 import b64encode
+from contextlib import ExitStack
 
 import httpx
 
@@ -26,16 +27,14 @@ async def tunnel(proxy: str, host: str, port: int, *, options: ClientOptions) ->
     proxy_port = url.port or _HTTP_PORT
     addresses = await checked_addresses(url.raw_host.decode(), proxy_port, options=options)
     connection = await connected_socket(addresses, proxy_port)
-    try:
+    with ExitStack() as unless_connected:
+        unless_connected.callback(connection.close)
         status = await _ask(connection, _request(url, f"[{host}]" if ":" in host else host, port))
-    except BaseException:
-        connection.close()
-        raise
-    words = status.split(" ", 2)
-    if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].startswith("2"):  # noqa: PLR2004
-        connection.close()
-        detail = f"the proxy {url.host} does not connect to {host}:{port}: {status[:100] or 'no answer'}"
-        raise AttemptError(Failed(reason=FailureReason.UNREACHABLE, detail=detail))
+        words = status.split(" ", 2)
+        if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].startswith("2"):  # noqa: PLR2004
+            detail = f"the proxy {url.host} does not connect to {host}:{port}: {status[:100] or 'no answer'}"
+            raise AttemptError(Failed(reason=FailureReason.UNREACHABLE, detail=detail))
+        unless_connected.pop_all()
     return connection
 
 

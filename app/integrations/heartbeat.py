@@ -9,7 +9,6 @@ from datetime import timedelta
 
 import structlog
 
-from app.delivery.outcome import unexpected
 from app.http.client import CheckedClient
 from app.http.failures import AttemptError
 from app.http.secrets import Secret, redacted
@@ -46,9 +45,6 @@ class Heartbeat:
             problem = None if answer.ok else answer.text
         except AttemptError as error:
             problem = str(error)
-        except Exception as error:  # noqa: BLE001  the next beat may succeed, and nothing watches this task
-            problem = unexpected(error).detail
-            _log.exception("sending the heartbeat failed unexpectedly")
         if problem is not None and not self._failing:
             _log.warning("the heartbeat failed", error=redacted(problem, [self._url, *self._outgoing.secrets])[:300])
         self._failing = problem is not None

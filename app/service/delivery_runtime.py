@@ -9,7 +9,8 @@ from functools import partial
 import structlog
 
 from app.alerting import Notification
-from app.delivery import DeliveryLoop, FailureReason, FallbackOutbox, StoredMessageRefs, StoredOutbox
+from app.delivery import DeliveryLoop, DeliveryTiming, FailureReason, FallbackOutbox, StoredMessageRefs, StoredOutbox
+from app.delivery.restarting import restarting
 from app.integrations import (
     ActiveAlerts,
     DeliveryConfig,
@@ -64,7 +65,10 @@ class DeliveryRuntime:
         """Begin to deliver."""
         self._running = (asyncio.create_task(self._loop.run()), asyncio.create_task(self._resending.run()))
         if self._receivers.heartbeat is not None:
-            self._beating = asyncio.create_task(self._receivers.heartbeat.run())
+            beating = restarting(
+                "heartbeat", self._receivers.heartbeat.run, stopping=asyncio.Event(), pause=DeliveryTiming().recovery
+            )
+            self._beating = asyncio.create_task(beating)
 
     async def take_over(self) -> None:
         """See to what a process has left that is no more."""

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AsyncExitStack, ExitStack, suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -111,17 +111,19 @@ class Engine:
             new = await self._open_delivery_runtime(delivery)
             # Before the documents are switched: an alert that they end is over at these receivers too.
             final = await old.final_notifications(new)
-            self._delivery = new
-            try:
+            async with AsyncExitStack() as unless_switched:
+                unless_switched.push_async_callback(new.stop, 0)
+                unless_switched.callback(self._use, old)
+                self._use(new)
                 await self._swap(documents)
-            except BaseException:
-                self._delivery = old
-                await new.stop(0)
-                raise
+                unless_switched.pop_all()
             new.start()
             retiring = asyncio.create_task(self._retire(old, final))
             self._retiring.add(retiring)
             retiring.add_done_callback(self._retiring.discard)
+
+    def _use(self, delivery: DeliveryRuntime) -> None:
+        self._delivery = delivery
 
     async def _retire(self, old: DeliveryRuntime, final: Mapping[str, Sequence[Notification]]) -> None:
         """End receivers that others have replaced; what still waits for those that are gone finds other ways."""
@@ -138,11 +140,10 @@ class Engine:
             # What is only in memory would be lost with the old evaluator.
             raise StoreUnavailableError(old.store_problem)
         await old.retire()
-        try:
+        with ExitStack() as unless_replaced:
+            unless_replaced.callback(old.resume)
             new = await self._new_evaluator(documents.slos)
-        except BaseException:
-            old.resume()
-            raise
+            unless_replaced.pop_all()
         new.continue_from(old)
         self._evaluator, self._documents = new, documents
 
@@ -242,14 +243,8 @@ class Engine:
     def _start_explaining(self) -> None:
         """Ask for top contributors beside the evaluation: most answers come while it is written, and no page waits."""
         if self._explaining is None or self._explaining.done():
-            self._explaining = asyncio.create_task(self._explain())
-
-    async def _explain(self) -> None:
-        try:
-            await self.evaluator.find_top_contributors()
-        except Exception:  # noqa: BLE001  counted, and logged with its traceback
-            self._components.instruments.evaluation_failed("internal")
-            _log.exception("asking for top contributors failed")
+            work = self._guarded("asking for top contributors", self.evaluator.find_top_contributors())
+            self._explaining = asyncio.create_task(work)
 
     def _compare_clocks(self) -> None:
         before, self._last_skew = self._last_skew, self._prometheus().clock_skew
@@ -275,14 +270,17 @@ class Engine:
     async def _repeat(self, what: str, work: Callable[[], Awaitable[bool]]) -> None:
         """Do some work again and again, at once for as long as it says that there is more."""
         while True:
-            try:
-                busy = await work()
-            except Exception:  # noqa: BLE001  counted, and logged with its traceback
-                # What is done between evaluations must not keep them from happening.
-                self._components.instruments.evaluation_failed("internal")
-                _log.exception(f"{what} failed")
-                busy = False
+            busy = await self._guarded(what, work())
             await asyncio.sleep(0.0 if busy else _IDLE_S)
+
+    async def _guarded(self, what: str, work: Awaitable[T]) -> T | None:
+        """The result of what is done beside evaluations, None if it fails: that must not keep them from happening."""
+        try:
+            return await work
+        except Exception:  # noqa: BLE001  counted, and logged with its traceback
+            self._components.instruments.evaluation_failed("internal")
+            _log.exception(f"{what} failed")
+            return None
 
     async def _check_retention(self) -> None:
         """Say once which SLOs look back further than Prometheus remembers."""

@@ -8,6 +8,7 @@ has expired and was deleted by another can write nothing any more.
 import importlib.util
 import threading
 import time
+from contextlib import ExitStack
 
 import structlog
 from sqlalchemy import (
@@ -160,17 +161,16 @@ def open_postgres(target: URL) -> PostgresBackend:
         json_deserializer=json_text.deserialize,
     )
     backend = PostgresBackend(engine, Instance())
-    try:
-        with engine.begin() as connection:
-            _lock_opening(connection)
-            migrate(connection, how_to_start_anew="drop and create it, or name another in SLOBURN_DATABASE_URL")
-        _claim(backend)
-    except SQLAlchemyError as error:
-        engine.dispose()
-        raise backend.translated(error) from error
-    except BaseException:
-        engine.dispose()
-        raise
+    with ExitStack() as unless_opened:
+        unless_opened.callback(engine.dispose)
+        try:
+            with engine.begin() as connection:
+                _lock_opening(connection)
+                migrate(connection, how_to_start_anew="drop and create it, or name another in SLOBURN_DATABASE_URL")
+            _claim(backend)
+        except SQLAlchemyError as error:
+            raise backend.translated(error) from error
+        unless_opened.pop_all()
     backend.start()
     return backend
 

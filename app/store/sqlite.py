@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -133,12 +133,11 @@ def open_in_memory() -> SqliteBackend:
 def _claimed(path: Path | None) -> Iterator[DatabaseFile | None]:
     """Claim a file, and release it if it cannot be opened."""
     file = None if path is None else claim(path)
-    try:
-        yield file
-    except BaseException:
+    with ExitStack() as unless_opened:
         if file is not None:
-            file.release()
-        raise
+            unless_opened.callback(file.release)
+        yield file
+        unless_opened.pop_all()
     if file is not None:
         file.opened()
 
@@ -152,7 +151,8 @@ def _open(target: URL, file: DatabaseFile | None) -> SqliteBackend:
     )
     _prepare_connections(engine)
     backend = SqliteBackend(engine, file)
-    try:
+    with ExitStack() as unless_opened:
+        unless_opened.callback(engine.dispose)
         try:
             backend.check_integrity()
             with engine.begin() as connection:
@@ -162,9 +162,7 @@ def _open(target: URL, file: DatabaseFile | None) -> SqliteBackend:
         except UnicodeDecodeError as error:
             # SQLite quotes a damaged name in bytes that are no text.
             raise backend.damaged("a name in it is no text") from error
-    except BaseException:
-        engine.dispose()
-        raise
+        unless_opened.pop_all()
     return backend
 
 

@@ -7,6 +7,7 @@ on numbers only. So a template needs no more steps than its own length times the
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -156,15 +157,10 @@ def _compiled(text: str) -> Template | str:
 def _compile(text: str) -> Template:
     if len(text) > _LONGEST_TEMPLATE:
         raise TemplateProblemError(f"the template has more than {_LONGEST_TEMPLATE} characters")
-    try:
+    with _as_problem():
         tree = _ENVIRONMENT.parse(text)
         _check(tree)
         return _ENVIRONMENT.from_string(tree)
-    except TemplateProblemError:
-        raise
-    except Exception as error:
-        # Jinja2 and its filters raise anything, assertions included, for a template that is not trusted.
-        raise TemplateProblemError(_one_line(error)) from error
 
 
 def render_template(text: str, values: Mapping[str, Any]) -> str:
@@ -174,11 +170,18 @@ def render_template(text: str, values: Mapping[str, Any]) -> str:
         TemplateProblemError: it cannot be made, or is too long.
     """
     template = compile_template(text)
-    try:
+    with _as_problem():
         return "".join(_bounded(template.generate(values)))
+
+
+@contextmanager
+def _as_problem() -> Iterator[None]:
+    try:
+        yield
     except TemplateProblemError:
         raise
     except Exception as error:
+        # Jinja2 and its filters raise anything, assertions included, for a template that is not trusted.
         raise TemplateProblemError(_one_line(error)) from error
 
 

@@ -12,6 +12,7 @@ from typing_extensions import override
 from app.alerting import Alert, Notification
 from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FailureReason, Receiver, StoredOutbox
 from app.delivery.outcome import Deferred, Delivered, Failed, Outcome, Rejected
+from app.delivery.restarting import restarting
 from app.integrations import Alertmanager, AlertmanagerOptions, Reasserter, Reassertion
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
@@ -245,6 +246,24 @@ def test_what_was_written_while_the_last_pass_ran_is_tried_before_the_end(databa
 
     asyncio.run(play())
     assert receiver.delivered == [firing()]
+
+
+def test_work_that_raises_an_error_is_begun_again() -> None:
+    """Such as the heartbeat, which must outlive a bug in one of its calls."""
+    begun = 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        if begun < 3:
+            raise RuntimeError("a bug")
+
+    async def play() -> None:
+        beating = restarting("heartbeat", work, stopping=asyncio.Event(), pause=timedelta(milliseconds=1))
+        await asyncio.wait_for(beating, 60)
+
+    asyncio.run(play())
+    assert begun == 3
 
 
 def test_what_is_in_force_and_what_has_just_ended_is_repeated(database: Database) -> None:
