@@ -5,6 +5,7 @@ Two formats arrive: Prometheus's own and VictoriaMetrics's, which adds `isPartia
 Source: https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
@@ -23,6 +24,13 @@ from app.prometheus.matrix import Matrix
 _HISTOGRAMS = frozenset({"histogram", "histograms"})
 # Thanos sends one warning for each store that is down; there may be hundreds.
 _WARNINGS_SHOWN = 3
+
+# PostgreSQL stores no NUL, and no encoder takes half a surrogate pair; both may be in values of labels.
+_UNSTORABLE = (rb"\u0000", rb"\ud", rb"\uD")
+_ESCAPES = re.compile(
+    rb"(?<!\\)((?:\\\\)*)"
+    rb"(?:(\\u0000)|\\u[dD][89aAbB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2}))"
+)
 
 # Exporters count in unsigned integers of 64 bits. One sample of 1e308 in the ledger would outweigh all others for good.
 _LARGEST_VALUE = 2.0**64
@@ -90,12 +98,30 @@ def success_envelope(body: bytes, content_type: str) -> dict[str, Any]:
         BadAnswerError: the body is not JSON, or not an object that says success.
     """
     try:
-        envelope = orjson.loads(body)
+        envelope = orjson.loads(_storable(body))
     except orjson.JSONDecodeError:
         raise BadAnswerError(_not_json(body, content_type)) from None
     if not isinstance(envelope, dict) or envelope.get("status") != "success":
         raise BadAnswerError("Prometheus answers 200 with JSON that does not say success")
     return envelope
+
+
+def _storable(body: bytes) -> bytes:
+    r"""JSON whose texts every database and encoder takes: no NUL, which becomes U+2400, and no half surrogate pairs.
+
+    >>> _storable(rb'["a\u0000b", "\\\\u0000", "\ud83d\ude00", "\ud83d"]')
+    b'["a\\u2400b", "\\\\\\\\u0000", "\\ud83d\\ude00", "\\ufffd"]'
+    """
+    if not any(escape in body for escape in _UNSTORABLE):
+        return body
+    return _ESCAPES.sub(_storable_escape, body)
+
+
+def _storable_escape(found: re.Match[bytes]) -> bytes:
+    slashes, nul, half = found.groups()
+    if nul:
+        return slashes + rb"\u2400"
+    return slashes + rb"\ufffd" if half else found.group()
 
 
 def _not_json(body: bytes, content_type: str) -> str:

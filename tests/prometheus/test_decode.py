@@ -45,6 +45,23 @@ def columns_of(matrix: Matrix) -> tuple[list[Mapping[str, str]], list[int], list
     return list(matrix.labels), matrix.lengths.tolist(), matrix.times.tolist(), matrix.values.tolist()
 
 
+@pytest.mark.parametrize(
+    ("escaped", "decoded"),
+    [
+        (rb"a\u0000b", "a␀b"),
+        (rb"\\\u0000\u0000", "\\␀␀"),
+        (rb"\\u0000", "\\u0000"),
+        (rb"\ud83d\ude00", "\U0001f600"),
+        (rb"\uD83D!\ude00", "�!�"),
+        (rb"\u0007\n\u007f", "\a\n\x7f"),
+    ],
+)
+def test_labels_hold_nothing_that_a_database_refuses(escaped: bytes, decoded: str) -> None:
+    """PostgreSQL stores no NUL, and nobody half a surrogate pair; any other character stays."""
+    body = answer("vector", [{"metric": {"route": "HERE"}, "value": [1, "2"]}]).replace(b"HERE", escaped)
+    assert decode_matrix(body).labels == ({"route": decoded},)
+
+
 @given(SERIES)
 def test_every_label_and_sample_comes_back_in_order(
     series: list[tuple[dict[str, str], list[tuple[float, float]]]],
@@ -52,7 +69,8 @@ def test_every_label_and_sample_comes_back_in_order(
     matrix = decode_matrix(matrix_answer(series))
     flat = [sample for _, samples in series for sample in samples]
     assert columns_of(matrix) == (
-        [labels for labels, _ in series],
+        # PostgreSQL stores no NUL.
+        [{name.replace("\0", "␀"): value.replace("\0", "␀") for name, value in labels.items()} for labels, _ in series],
         [len(samples) for _, samples in series],
         [t for t, _ in flat],
         [v for _, v in flat],
