@@ -323,3 +323,35 @@ def test_series_that_begin_behind_an_outage_count_if_they_cannot_be_those_of_bef
     expected = seen[-1] - seen[0] + counted + 10 * (until - 25 - after[0])
     for way, (total, _) in counts(history, since=since, until=until).items():
         assert total == pytest.approx(expected, abs=15), way
+
+
+@pytest.mark.parametrize("every", [8, 9, 13, 24])
+@pytest.mark.parametrize("scale", [1, 30])
+def test_a_job_that_runs_every_few_minutes_behind_a_pushgateway_is_counted_no_worse_than_by_increase(
+    every: int, scale: int
+) -> None:
+    """Its runs write nearly equal counts, each at once; falls count in full, whatever the last run counted."""
+    times, dice = grid(0, DAY / 2), np.random.default_rng(every)
+    run = np.arange(len(times)) // every
+    runs = np.arange(int(run[-1]) + 1)
+    good = dice.poisson(40 * scale, len(runs)).astype(float)
+    bad = dice.integers(0, 3, len(runs)).astype(float)
+    found = counts(
+        History([series("200", times, good[run]), series("500", times, bad[run])]), since=600, until=DAY / 2 - 900
+    )
+    inside = (times[::every][: len(runs)] > 600) & (times[::every][: len(runs)] <= DAY / 2 - 900)
+    steps = np.append(0.0, np.diff(good))
+    by_increase = np.where(steps < 0, good, np.maximum(steps, 0))[inside].sum()
+    for way in ("final", "backwards"):
+        total, _ = found[way]
+        assert by_increase * 0.93 <= total <= good[inside].sum(), way
+
+
+def test_a_still_counter_that_reads_less_for_a_moment_counts_nothing_for_it() -> None:
+    """Nothing happens on the target; one scrape, or three, show one less, or fifty."""
+    times = grid(0, 3 * 3600)
+    good = np.full(len(times), 900_000.0)
+    for first, length, by in ((60, 1, 1), (100, 3, 1), (140, 1, 2), (200, 2, 50)):
+        good[first : first + length] -= by
+    found = counts(History([series("200", times, good)]), since=600, until=9000)
+    assert {way: total for way, (total, _) in found.items()} == {"live": 0, "final": 0, "backwards": 0}

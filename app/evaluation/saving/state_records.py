@@ -66,6 +66,7 @@ DIP = np.dtype(
         *((name, "<f8") for name in ("grown", "grown_from_low", "moved_at")),
         ("counted", "?"),
         ("alone", "?"),
+        ("still", "?"),
     ]
 )
 NEW_SERIES = np.dtype(

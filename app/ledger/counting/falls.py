@@ -26,6 +26,7 @@ from app.ledger.counting.plausibility import (
     is_near,
     is_other_server,
     is_reset_proven,
+    is_run_of_job,
     judge_fall,
     judge_other_server,
     pace_of_fall,
@@ -143,7 +144,10 @@ class Falls:
             resets = members[judgement.reset]
             steps.since[resets] = np.fmax(steps.since[resets], context.seen_before(target, begin))
             self._restart(target, at, steps.samples.counter[scrape])
-        self._note_falls(members, before=before, value=value, pace=pace, judgement=judgement, expired=expired)
+        still = self._stood_still(target, begin)
+        self._note_falls(
+            members, before=before, value=value, pace=pace, judgement=judgement, expired=expired, still=still
+        )
 
     def _scrape_of(self, fall: int) -> Ints:
         """The samples of the target's scrape in which a counter fell: nearer to it than to those before and after."""
@@ -155,8 +159,31 @@ class Falls:
         target = int(self._context.arrays.target[counter])
         return self._context.near(target, at, min(0.49 * apart_s, _SAME_SCRAPE_S))
 
+    def _stood_still(self, target: int, begin: float) -> bool:
+        """Whether no counter of a target grew in its last two steps before *begin*, and one is known not to have."""
+        grown = [self._last_growth(counter, begin) for counter in self._context.counters(target).tolist()]
+        return not any(each > 0 for two in grown for each in two) and any(two == [0.0, 0.0] for two in grown)
+
+    def _last_growth(self, counter: int, begin: float) -> list[float]:
+        """What a counter grew by in its last two steps before *begin*, or how fast; NaN where it is not known."""
+        steps, cursor = self._steps, self._context.cursor
+        first, last = self._context.span(counter)
+        end = first + int(np.searchsorted(steps.samples.time[first:last], begin))
+        here = np.arange(end - 1, max(first, end - 2) - 1, -1)
+        dip = cursor.dips.get(counter)
+        older = [0.0, 0.0] if dip is not None and dip.moved_at == dip.at else cursor.last_steps(counter)[:2]
+        return [*(steps.samples.value[here] - steps.raw[here]).tolist(), *older][:2]
+
     def _note_falls(
-        self, members: Ints, *, before: Floats, value: Floats, pace: Floats, judgement: ScrapeJudgement, expired: Bools
+        self,
+        members: Ints,
+        *,
+        before: Floats,
+        value: Floats,
+        pace: Floats,
+        judgement: ScrapeJudgement,
+        expired: Bools,
+        still: bool,
     ) -> None:
         """Follow each counter that fell among *members* at its lower level; shapes (members,)."""
         steps, context = self._steps, self._context
@@ -179,6 +206,7 @@ class Falls:
                 pace=max(float(known[place]), together),
                 own_pace=float(known[place]),
                 alone=judgement.alone and not expired[place],
+                still=still and not reset,
                 moved_at=when,
             )
             if not reset:
@@ -225,8 +253,20 @@ class Falls:
         steps = self._steps
         if self._judged[index]:
             return None
-        self._judged[index] = True
         at, value = float(steps.samples.time[index]), float(steps.samples.value[index])
+        if dip.still and is_run_of_job(
+            value,
+            high=dip.high,
+            low=dip.low,
+            newest=dip.newest,
+            moved=dip.moved_at > dip.at,
+            lasted_s=at - dip.at,
+        ):
+            # The next change is judged as that of any counter.
+            self._found.hindsight.append(Hindsight(counter, dip.at - dip.gap_s, dip.at, dip.low, spread=False))
+            steps.before[index] = dip.newest
+            return None
+        self._judged[index] = True
         # Behind a hole a restarted counter may have passed its old level: its pace tells it from one that is back.
         unseen_s, lasted_s = at - float(steps.since[index]), at - dip.at
         if unseen_s > LOOKBACK_S and is_reset_proven(dip.low, gap_s=dip.gap_s, pace=(value - dip.low) / lasted_s):

@@ -24,7 +24,7 @@ class Dip:
     *low*, and *moved_at* when the counter last grew. A jump back above *high* is no growth either way, until
     *expires_s*.
     *pace* is that of the counter, or of all that fell with it, before the fall, events per second; *own_pace* is its
-    own. *alone*: other counters of its target went on.
+    own. *alone*: other counters of its target went on. *still*: its target had not grown for two steps before the fall.
     """
 
     high: float
@@ -37,6 +37,7 @@ class Dip:
     pace: float
     own_pace: float
     alone: bool = False
+    still: bool = False
     grown: float = 0.0
     grown_from_low: float = 0.0
     moved_at: float = float("nan")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Bools, Floats
 
 SLACK_EVENTS = 10.0
@@ -31,6 +32,8 @@ PROOF_PACES = 3.0
 NEAR_RATIO = 0.01
 NEAR_EVENTS = 2.0
 """A value that falls by no more than this was read from a second copy of the counter, or corrected."""
+GRADUAL_EVENTS = 3.0
+"""A counter that stands still for scrapes, and then grows by more at once, is written by a batch job."""
 LAG_SCRAPES = 1.2
 """A copy of a counter lags behind by no more scrapes than this."""
 STEP_S = 90.0
@@ -235,6 +238,26 @@ def has_returned(growth: Floats, *, gap_s: Floats, pace: Floats, missing: float)
     """
     returned: Bools = growth > pace * gap_s + missing / 2
     return returned
+
+
+def is_run_of_job(value: float, *, high: float, low: float, newest: float, moved: bool, lasted_s: float) -> bool:
+    """Whether a counter that stood still, fell from *high* to *low*, and now reads *value*, shows runs of a batch job.
+
+    Each run writes its counts at once. A second copy of a counter that stands still does not lag behind, and a dip goes
+    back to where it was: neither stays lower for good, nor changes to yet another value. *newest* is what it read last;
+    *moved*: it has grown since it fell.
+    """
+    near, stays = max(NEAR_EVENTS, NEAR_RATIO * high), lasted_s > RECENT_S and not moved
+    if value == newest:
+        return stays and lasted_s >= LOOKBACK_S
+    if stays and high - low > near:
+        return True
+    if value < newest:
+        return stays or high - value > near
+    if high <= value <= high + NEAR_EVENTS:
+        return stays and low <= UNKNOWN_EVENTS
+    # What grows little by little is a service.
+    return value > high or value - newest > GRADUAL_EVENTS or low <= IDLE_EVENTS
 
 
 def is_back(value: float, *, high: float, since_s: float, pace: float) -> bool:
