@@ -160,18 +160,22 @@ class Falls:
         return self._context.near(target, at, min(0.49 * apart_s, _SAME_SCRAPE_S))
 
     def _stood_still(self, target: int, begin: float) -> bool:
-        """Whether no counter of a target grew in its last two steps before *begin*, and one is known not to have."""
-        grown = [self._last_growth(counter, begin) for counter in self._context.counters(target).tolist()]
-        return not any(each > 0 for two in grown for each in two) and any(two == [0.0, 0.0] for two in grown)
+        """Whether no counter of a target changed in its last two steps before *begin*, and one is known not to have."""
+        changes = [self._last_changes(counter, begin) for counter in self._context.counters(target).tolist()]
+        return any(two == [0.0, 0.0] for two in changes) and not any(abs(each) > 0 for two in changes for each in two)
 
-    def _last_growth(self, counter: int, begin: float) -> list[float]:
-        """What a counter grew by in its last two steps before *begin*, or how fast; NaN where it is not known."""
+    def _last_changes(self, counter: int, begin: float) -> list[float]:
+        """What a counter changed by in its last two steps before *begin*, or how fast; NaN where it is not known."""
         steps, cursor = self._steps, self._context.cursor
         first, last = self._context.span(counter)
         end = first + int(np.searchsorted(steps.samples.time[first:last], begin))
         here = np.arange(end - 1, max(first, end - 2) - 1, -1)
         dip = cursor.dips.get(counter)
-        older = [0.0, 0.0] if dip is not None and dip.moved_at == dip.at else cursor.last_steps(counter)[:2]
+        older = list(cursor.last_steps(counter)[:2])
+        if dip is not None and dip.moved_at == dip.at:
+            # What a dip shows is part of no pace.
+            passed_s = float(cursor.time[counter]) - dip.at
+            older = [0.0 if passed_s > scrapes * dip.gap_s else np.nan for scrapes in (0.5, 1.5)]
         return [*(steps.samples.value[here] - steps.raw[here]).tolist(), *older][:2]
 
     def _note_falls(
