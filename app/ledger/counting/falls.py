@@ -144,7 +144,7 @@ class Falls:
             resets = members[judgement.reset]
             steps.since[resets] = np.fmax(steps.since[resets], context.seen_before(target, begin))
             self._restart(target, at, steps.samples.counter[scrape])
-        still = self._stood_still(target, begin)
+        still = self._stood_still(counters, begin)
         self._note_falls(
             members, before=before, value=value, pace=pace, judgement=judgement, expired=expired, still=still
         )
@@ -159,10 +159,9 @@ class Falls:
         target = int(self._context.arrays.target[counter])
         return self._context.near(target, at, min(0.49 * apart_s, _SAME_SCRAPE_S))
 
-    def _stood_still(self, target: int, begin: float) -> bool:
-        """Whether no counter of a target changed in its last two steps before *begin*, and one is known not to have."""
-        changes = [self._last_changes(counter, begin) for counter in self._context.counters(target).tolist()]
-        return any(two == [0.0, 0.0] for two in changes) and not any(abs(each) > 0 for two in changes for each in two)
+    def _stood_still(self, counters: Ints, begin: float) -> bool:
+        """Whether none of the *counters* of a scrape changed in its last two steps before *begin*."""
+        return all(self._last_changes(counter, begin) == [0.0, 0.0] for counter in counters.tolist())
 
     def _last_changes(self, counter: int, begin: float) -> list[float]:
         """What a counter changed by in its last two steps before *begin*, or how fast; NaN where it is not known."""
