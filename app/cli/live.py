@@ -13,9 +13,11 @@ from app.ingest.queries.metric_inspection import refusal_of, wrong_type
 from app.ingest.series.matched_series import SeriesSeen, own_matchers, why_none_matches
 from app.prometheus import Matrix, MetricKind, PrometheusClient, kind_of, partial_data
 from app.promql import probe
+from app.promql.buckets import bound_of, bound_text
+from app.promql.inclusion import is_larger_bucket
 from app.promql.metric_names import BUCKET, NAME, looks_like_counter, name_of
-from app.promql.selector_text import quote, render
-from app.slo import Events, Matcher, Selector, Sli, Slo, SloId, format_duration
+from app.promql.selector_text import render
+from app.slo import Events, Matcher, Selector, Sli, Slo, SloId, Term, format_duration
 from app.status import ProblemCode
 from app.yamldoc import ErrorFinding, Finding, HintFinding, Place, WarningFinding
 
@@ -79,16 +81,16 @@ class Inspector:
 
     async def _doubts(self, slo: Slo) -> AsyncIterator[Doubt]:
         wanted = _looks_back(slo)
-        present = await self._ask(probe.series_count(slo.sli.total))
+        present = [await self._ask(probe.series_count(total)) for total in _totals(slo.sli)]
         past = await self._ask(probe.series_count(slo.sli.total), at=self.at - wanted)
-        partial = next((matrix for matrix in (present, past) if not matrix.whole), None)
+        partial = next((matrix for matrix in (*present, past) if not matrix.whole), None)
         if partial is not None:
             yield Doubt(
                 str(partial_data(partial.warnings, None)),
                 "alerts do not resolve and history is not read by such answers; where nothing is missing that "
                 "matters, set SLOBURN_PROMETHEUS_PARTIAL=accept",
             )
-        if not sum(present.values):
+        if not sum(sum(matrix.values) for matrix in present):
             yield await self._no_series(slo.sli.total)
             return
         kinds = [doubt async for doubt in self._of_kinds(slo)]
@@ -99,13 +101,13 @@ class Inspector:
             return
         for doubt in kinds:
             yield doubt
-        for look in (self._of_part, self._of_scrapes, self._of_groups):
+        for look in (self._of_terms, self._of_scrapes, self._of_groups):
             async for doubt in look(slo):
                 yield doubt
 
     async def _of_kinds(self, slo: Slo) -> AsyncIterator[Doubt]:
         """Whether the metrics are what the SLI takes them for: counters of events, or gauges."""
-        for selector in {name_of(selector): selector for selector in (slo.sli.total, slo.sli.part.selector)}.values():
+        for selector in {name_of(term.selector): term.selector for term in slo.sli.terms}.values():
             verdict = await kind_of(selector, self.client, self.at, deadline=_DEADLINE_S)
             refusal = refusal_of(slo.sli, selector, verdict)
             if refusal is not None:
@@ -114,20 +116,27 @@ class Inspector:
                 for doubt in _unlike_events(name_of(selector), verdict.kind):
                     yield doubt
 
-    async def _of_part(self, slo: Slo) -> AsyncIterator[Doubt]:
-        """Whether the good or bad selector matches, and what share of the events."""
-        sli, part = slo.sli, slo.sli.part.selector
-        if not await self._count(probe.series_count(part)):
-            yield await self._of_no_part(slo)
+    async def _of_terms(self, slo: Slo) -> AsyncIterator[Doubt]:
+        """Whether each selector matches, and what share of the events is bad."""
+        sli = slo.sli
+        lacking = [term for term in sli.terms if not await self._count(probe.series_count(term.selector))]
+        for term in lacking:
+            yield await self._of_no_series(slo, term)
+        if lacking:
             return
-        if sli.threshold is not None:
-            lacking = await self._count(probe.without_bucket(sli.total, part))
-            if lacking:
-                problem = f"{lacking} series of {render(sli.total)} have no bucket {BUCKET}={quote(sli.threshold)}"
-                yield Doubt(problem, await self._existing_buckets(part), ProblemCode.BUCKET_MISSING)
-        elif name_of(part) == name_of(sli.total) is not None and await self._count(probe.outside(part, sli.total)):
-            problem = f"{render(part)} selects series that {render(sli.total)} does not select"
-            yield Doubt(problem, "narrow it, or widen total", ProblemCode.OUTSIDE_TOTAL)
+        for bucket in sli.buckets:
+            larger = (term.selector for term in sli.terms if is_larger_bucket(term.selector, bucket))
+            beside = next(larger, sli.total)
+            missing = await self._count(probe.without_bucket(beside, bucket))
+            if missing:
+                problem = f"{missing} series of {render(beside)} have no bucket {bound_text(bucket)}"
+                yield Doubt(problem, await self._existing_buckets(bucket), ProblemCode.BUCKET_MISSING)
+        totals = _totals(sli)
+        for part in (term.selector for term in sli.terms if not term.weights.total):
+            same_metric = name_of(part) in map(name_of, totals) and part not in sli.buckets
+            if same_metric and await self._count(probe.outside(part, totals)):
+                problem = f"{render(part)} selects series that {' and '.join(map(render, totals))} does not select"
+                yield Doubt(problem, "narrow it, or widen total", ProblemCode.OUTSIDE_TOTAL)
         bad = await self._bad_share(sli)
         if bad > _MOST_BAD:
             problem = f"{min(bad, 1.0):.0%} of the events of the last day are bad"
@@ -141,26 +150,24 @@ class Inspector:
             total, bad = total + events * weights.total, bad + events * weights.bad
         return bad / total if total > 0 else 0.0
 
-    async def _of_no_part(self, slo: Slo) -> Doubt:
-        """Why no series is good, or none bad."""
-        sli, part = slo.sli, slo.sli.part.selector
-        whole = probe.name_only(part)
+    async def _of_no_series(self, slo: Slo, term: Term) -> Doubt:
+        """Why a term of the SLI selects no series."""
+        selector = term.selector
+        whole = probe.name_only(selector)
         if not await self._count(probe.series_count(whole)):
             return await self._no_series(whole)
-        if sli.threshold is not None:
-            known = await self._existing_buckets(part)
-            if known:
-                problem = f"{render(probe.without(part, BUCKET))} has no bucket at the threshold"
-                return Doubt(problem, known, ProblemCode.BUCKET_MISSING)
-        why = await self._why_none_matches(slo) or "check its labels in Prometheus"
-        if sli.part.events is Events.BAD:
+        if selector in slo.sli.buckets:
+            found = _no_bucket(selector, await self._bounds(selector))
+            if found is not None:
+                return found
+        problem = f"no series match {render(selector)}"
+        why = await self._why_no_series(selector, own_matchers(slo.sli, term)) or "check its labels in Prometheus"
+        if term.events is Events.BAD:
             remedy = f"normal for a service without errors; otherwise: {why}"
-            return Doubt(f"no series match {render(part)}", remedy, ProblemCode.BAD_NEVER_MATCHED, HintFinding)
-        return Doubt(f"no series match {render(part)}", why, ProblemCode.GOOD_NEVER_MATCHED)
-
-    async def _why_none_matches(self, slo: Slo) -> str | None:
-        """The matcher of the part that no series of its metric fulfils, in words."""
-        return await self._why_no_series(slo.sli.part.selector, own_matchers(slo.sli))
+            return Doubt(problem, remedy, ProblemCode.BAD_NEVER_MATCHED, HintFinding)
+        if term.events is Events.GOOD:
+            return Doubt(problem, why, ProblemCode.GOOD_NEVER_MATCHED)
+        return Doubt(problem, why, ProblemCode.TERM_NEVER_MATCHED, HintFinding)
 
     async def _no_series(self, selector: Selector) -> Doubt:
         """That nothing matches, and which matcher no series of the metric fulfils."""
@@ -194,10 +201,13 @@ class Inspector:
         return self._seen[selector, label]
 
     async def _existing_buckets(self, bucket: Selector) -> str:
-        bounds = probe.sorted_bounds(
-            labels.get(BUCKET, "") for labels in (await self._ask(probe.bucket_bounds(bucket))).labels
-        )
+        bounds = await self._bounds(bucket)
         return f"write one of {', '.join(bounds)}" if bounds else ""
+
+    async def _bounds(self, bucket: Selector) -> tuple[str, ...]:
+        """The bounds of the histogram's buckets."""
+        found = (await self._ask(probe.bucket_bounds(bucket))).labels
+        return probe.sorted_bounds(labels.get(BUCKET, "") for labels in found)
 
     async def _of_scrapes(self, slo: Slo) -> AsyncIterator[Doubt]:
         """Whether the short windows of the alerts hold two scrapes."""
@@ -221,7 +231,7 @@ class Inspector:
 
     async def _of_groups(self, slo: Slo) -> AsyncIterator[Doubt]:
         for label in slo.sli.by:
-            lacking = await self._count(probe.series_without(slo.sli.total, label))
+            lacking = sum([await self._count(probe.series_without(total, label)) for total in _totals(slo.sli)])
             if lacking:
                 yield Doubt(f"{lacking} series of total have no label {label}", "group by a label that all series have")
 
@@ -239,6 +249,26 @@ def _unlike_events(name: str | None, kind: MetricKind) -> Iterator[Doubt]:
     if name is not None and name.endswith("_sum"):
         count = f"{name.removesuffix('_sum')}_count"
         yield Doubt(f"{name} adds up what was measured, not events", f"write {count}", "sum", HintFinding)
+
+
+def _totals(sli: Sli) -> tuple[Selector, ...]:
+    """The selectors of all events, each once."""
+    return tuple(dict.fromkeys(term.selector for term in sli.terms if term.weights.total > 0))
+
+
+def _no_bucket(selector: Selector, bounds: Sequence[str]) -> Doubt | None:
+    """That a histogram has no bucket at the threshold, and between which of its buckets that is."""
+    threshold = bound_of(selector)
+    if not bounds or threshold is None:
+        return None
+    problem = f"{render(probe.without(selector, BUCKET))} has no bucket {bound_text(selector)}"
+    below = [bound for bound in bounds if float(bound) < threshold]
+    above = [bound for bound in bounds if float(bound) > threshold]
+    if not below or not above:
+        return Doubt(problem, f"write one of {', '.join(bounds)}", ProblemCode.BUCKET_MISSING)
+    problem += f": it is between those at {below[-1]} and {above[0]}"
+    remedy = f"write {below[-1]} or {above[0]}; the buckets are at {', '.join(bounds)}"
+    return Doubt(problem, remedy, ProblemCode.BUCKET_MISSING, ErrorFinding)
 
 
 def _looks_back(slo: Slo) -> timedelta:

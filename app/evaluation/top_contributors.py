@@ -202,7 +202,6 @@ def _percent(share: float) -> str:
 async def _text_of(
     inquiry: ContributorQuery, source: Source, at: datetime, deadline_s: float, room: asyncio.Semaphore
 ) -> str:
-    total, part = inquiry.sli.total, inquiry.sli.part.selector
     queries = inquiry.sli.event_queries(inquiry.group, inquiry.window)
     answers = []
     try:
@@ -214,8 +213,10 @@ async def _text_of(
     except (TimeoutError, PrometheusError):
         return ""
     # What makes an event bad, or good, explains nothing about it.
-    fixed = {matcher.label for matcher in part.matchers if matcher not in total.matchers}
-    chosen = {matcher.label for matcher in total.matchers if matcher.op is MatchOp.EQUAL}
+    each = [frozenset(term.selector.matchers) for term in inquiry.sli.terms]
+    common = frozenset.intersection(*each)
+    fixed = {matcher.label for matchers in each for matcher in matchers - common}
+    chosen = {matcher.label for matcher in inquiry.sli.total.matchers if matcher.op is MatchOp.EQUAL}
     leave_out = fixed | chosen | set(dict(inquiry.group))
     found = await asyncio.to_thread(_found, [weights for _, weights in queries], answers, fixed, leave_out)
     return words(found)

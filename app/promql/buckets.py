@@ -56,6 +56,16 @@ def bound_of(selector: Selector) -> Decimal | None:
     return bounds[0] if all(one == other for one, other in pairwise(bounds)) and not bounds[0].is_nan() else None
 
 
+def bound_text(bucket: Selector) -> str:
+    r"""The bound of the bucket that a selector picks, as a matcher in its usual spelling.
+
+    >>> bound_text(Selector((Matcher("le", MatchOp.REGEX, r"1|1\.0"),)))
+    'le="1"'
+    """
+    bound = bound_of(bucket)
+    return f'{BUCKET}="{"" if bound is None else f"{bound.normalize():f}" if bound.is_finite() else "+Inf"}"'
+
+
 def any_spelling(selector: Selector) -> Selector:
     """The selector with every spelling of the bound of its bucket; itself where it picks no single bucket."""
     bound = bound_of(selector)

@@ -10,7 +10,7 @@ from app.slo import Matcher, Selector
 
 def includes(whole: Selector, part: Selector) -> bool:
     """Whether every event of *part* is one of *whole* too, by what is written."""
-    return implied_by(whole, part) or _is_larger_bucket(whole, part)
+    return implied_by(whole, part) or is_larger_bucket(whole, part)
 
 
 def histogram_of(selector: Selector) -> str | None:
@@ -23,12 +23,12 @@ def histogram_of(selector: Selector) -> str | None:
     return name.removesuffix("_count") if name.endswith("_count") else None
 
 
-def _is_larger_bucket(whole: Selector, part: Selector) -> bool:
+def is_larger_bucket(whole: Selector, part: Selector) -> bool:
     """Whether *whole* is the count, or a larger bucket, of the histogram that *part* is a bucket of."""
     part_bound, whole_bound = bound_of(part), bound_of(whole)
     if part_bound is None or histogram_of(part) is None or histogram_of(part) != histogram_of(whole):
         return False
-    return (whole_bound is None or whole_bound >= part_bound) and set(_others(whole)) <= set(_others(part))
+    return (whole_bound is None or whole_bound > part_bound) and set(_others(whole)) <= set(_others(part))
 
 
 def _others(selector: Selector) -> Iterable[Matcher]:

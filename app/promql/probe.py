@@ -31,9 +31,9 @@ def bucket_bounds(selector: Selector) -> str:
     return f"group by ({BUCKET}) ({_lately(without(selector, BUCKET))})"
 
 
-def outside(part: Selector, total: Selector) -> str:
-    """How many series of the part, of the total's own metric, the total does not select."""
-    return f"count({_lately(part)} unless {_lately(total)})"
+def outside(part: Selector, totals: Iterable[Selector]) -> str:
+    """How many series of the part none of the *totals* selects."""
+    return f"count({_lately(part)} unless ({' or '.join(map(_lately, totals))}))"
 
 
 def without_bucket(total: Selector, bucket: Selector) -> str:

@@ -1,6 +1,7 @@
 """Selectors from text and to text: the one place where a label value turns into PromQL."""
 
 import re
+from collections.abc import Iterable
 
 import promql_parser as promql
 import re2
@@ -89,6 +90,21 @@ def render(selector: Selector) -> str:
     if bare and not matchers:
         return name
     return name + "{" + ",".join(_matcher(matcher) for matcher in matchers) + "}"
+
+
+def sum_text(weighted: Iterable[tuple[float, Selector]]) -> str:
+    """A weighted sum of selectors as people write it; those without a weight are left out.
+
+    >>> sum_text([(1, parse_selector("a")), (-1, parse_selector("b")), (0.5, parse_selector("c"))])
+    'a - b + 0.5 * c'
+    """
+    text = ""
+    for weight, selector in weighted:
+        if weight:
+            factor = "" if abs(weight) == 1 else f"{abs(weight):.12g} * "
+            sign = ("- " if weight < 0 else "") if not text else " - " if weight < 0 else " + "
+            text += f"{sign}{factor}{render(selector)}"
+    return text
 
 
 def label_text(label: str) -> str:

@@ -64,16 +64,6 @@ class OfSamples(ABC):
         """The PromQL of the share of bad events in the window, for Prometheus rules."""
 
     @property
-    def part(self) -> Term:
-        """The term of bad events."""
-        return self.terms[1]
-
-    @property
-    def threshold(self) -> str | None:
-        """None: there is no bucket."""
-        return None
-
-    @property
     def buckets(self) -> tuple[Selector, ...]:
         """None: no bucket of a histogram is counted."""
         return ()

@@ -12,7 +12,7 @@ from app.promql.error_ratios import bad_out_of_total, not_good_out_of_total, wei
 from app.promql.inclusion import histogram_of
 from app.promql.matching import implied_by, matches
 from app.promql.samples import increases
-from app.promql.selector_text import render
+from app.promql.selector_text import render, sum_text
 from app.sli.key import key_of
 from app.slo import CellFunction, Contribution, Events, GroupKey, Selector, Term, Weights
 
@@ -60,17 +60,6 @@ class WeightedSum:
         return self.terms[0].selector
 
     @property
-    def part(self) -> Term:
-        """The term that separates good events from bad ones."""
-        return self.terms[-1]
-
-    @property
-    def threshold(self) -> str | None:
-        """The bound of the bucket that holds the good events; None where they are no bucket's."""
-        bound = next((bound_of(bucket) for bucket in self.buckets), None)
-        return None if bound is None else f"{bound.normalize():f}"
-
-    @property
     def key(self) -> str:
         """A hash of the queries, their weights, and groups."""
         if self._kind in {_BAD_RATIO, _GOOD_RATIO}:
@@ -96,13 +85,16 @@ class WeightedSum:
 
     @property
     def description(self) -> tuple[tuple[str, str], ...]:
-        """The selector of each term."""
-        return tuple((term.events.words, render(term.selector)) for term in self.terms)
+        """The selector of each term, with its weight."""
+        return tuple(
+            (term.events.words, sum_text([(term.weights.total or abs(term.weights.bad), term.selector)]))
+            for term in self.terms
+        )
 
     @property
     def queries(self) -> tuple[Selector, ...]:
         """The selectors of the terms without those whose series another one brings along."""
-        selectors = [term.selector for term in self.terms]
+        selectors = list(dict.fromkeys(term.selector for term in self.terms))
         return tuple(
             selector
             for selector in selectors
@@ -131,9 +123,9 @@ class WeightedSum:
     def error_ratio(self, window: timedelta) -> str:
         """The PromQL of the share of bad events in the window, for Prometheus rules."""
         if self._kind == _BAD_RATIO:
-            return bad_out_of_total(self.part.selector, self.total, window, self.by)
+            return bad_out_of_total(self.terms[1].selector, self.total, window, self.by)
         if self._kind == _GOOD_RATIO:
-            return not_good_out_of_total(self.part.selector, self.total, window, self.by)
+            return not_good_out_of_total(self.terms[1].selector, self.total, window, self.by)
         return weighted_bad_out_of_total(self.terms, window, self.by)
 
     @property

@@ -93,10 +93,6 @@ class Sli(Protocol):
         """The selector of all events."""
 
     @property
-    def part(self) -> Term:
-        """The term that separates good events from bad ones."""
-
-    @property
     def key(self) -> str:
         """The identity of its history: the same for the same queries and groups, however they were written."""
 
@@ -107,13 +103,6 @@ class Sli(Protocol):
     @property
     def buckets(self) -> tuple[Selector, ...]:
         """The buckets of histograms that are counted beside the count, or a larger bucket, of the same histogram."""
-
-    @property
-    def threshold(self) -> str | None:
-        """The bound of the histogram bucket that holds the good events; None where they are no bucket's.
-
-        Where it is given, a count without the bucket beside it is not measured (ADR-0029).
-        """
 
     @property
     def kind(self) -> str:

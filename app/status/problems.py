@@ -37,6 +37,7 @@ class ProblemCode(StrEnum):
     OUTSIDE_TOTAL = "outside_total"
     BAD_NEVER_MATCHED = "bad_never_matched"
     GOOD_NEVER_MATCHED = "good_never_matched"
+    TERM_NEVER_MATCHED = "term_never_matched"
     MOSTLY_BAD = "mostly_bad"
     BUCKET_MISSING = "bucket_missing"
     GAUGE = "gauge"

@@ -96,12 +96,12 @@ def test_the_default_tiers_of_every_window_are_those_of_the_workbook(hours: int,
 def outage(slo: Slo) -> Iterator[tuple[str, str]]:
     """A day without a bad event, then an hour of nothing else, in the notation of promtool."""
     everything = dict.fromkeys(slo.sli.by, "/cart") | labels(slo.sli.total)
-    if slo.sli.part.events is Events.BAD:
+    if slo.sli.terms[-1].events is Events.BAD:
         yield series(everything | {"code": "200"}), HEALTHY
-        yield series(everything | labels(slo.sli.part.selector)), BROKEN
+        yield series(everything | labels(slo.sli.terms[-1].selector)), BROKEN
     else:
         yield series(everything), ALL
-        yield series(everything | labels(slo.sli.part.selector)), HEALTHY
+        yield series(everything | labels(slo.sli.terms[-1].selector)), HEALTHY
 
 
 def labels(selector: Selector) -> dict[str, str]:

@@ -75,7 +75,7 @@ def test_good_events_over_a_calendar_window() -> None:
     slo = _load("full-good.yaml")["checkout-good-events"]
     assert slo.objective == 0.995
     assert slo.window == CalendarWindow(CalendarUnit.MONTH, "Europe/Berlin")
-    assert slo.sli.part.events is Events.GOOD
+    assert slo.sli.terms[-1].events is Events.GOOD
     assert [policy.severity for policy in slo.alerting.policies] == [Severity.TICKET]
 
 
@@ -86,16 +86,16 @@ def test_without_alerting_the_default_tiers_hold() -> None:
 
 def test_a_latency_sli_counts_the_bucket_at_the_threshold() -> None:
     sli = _load("full-good.yaml")["checkout-latency"].sli
-    assert sli.threshold is not None
+    assert sli.buckets
     assert render(sli.total) == 'http_request_duration_seconds_count{job="checkout"}'
-    assert render(sli.part.selector) == 'http_request_duration_seconds_bucket{job="checkout",le="0.3"}'
+    assert render(sli.terms[-1].selector) == 'http_request_duration_seconds_bucket{job="checkout",le="0.3"}'
 
 
 def test_a_histogram_of_bytes_takes_a_plain_number_and_matchers() -> None:
     sli = _load("full-good.yaml")["checkout-size"].sli
-    assert sli.threshold is not None
+    assert sli.buckets
     assert render(sli.total) == 'http_response_size_bytes_count{code!~"5..",job="checkout"}'
-    assert 'le=~"1000000|1000000\\\\.0|1e\\\\+06|' in render(sli.part.selector)
+    assert 'le=~"1000000|1000000\\\\.0|1e\\\\+06|' in render(sli.terms[-1].selector)
 
 
 def test_anchors_merge_keys_and_block_scalars_mean_what_yaml_says() -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.promql.buckets import bound_text
 from app.promql.selector_text import parse_selector, render
 from app.sli import bad_ratio, good_ratio, sli_of, sli_of_error_ratio
 from app.slo import Contribution, Events, Sli, Weights
@@ -67,23 +68,23 @@ def test_the_terms_say_what_they_select() -> None:
         ("all events", "h_count"),
         ("good events", 'h_bucket{le=~"1|1\\\\.0"}'),
     ]
-    assert BAD.part.events is Events.BAD
+    assert BAD.terms[-1].events is Events.BAD
 
 
 @pytest.mark.parametrize(
-    ("sli", "threshold"),
+    ("sli", "bounds"),
     [
-        (BAD, None),
-        (GOOD, None),
-        (LATENCY, "1"),
+        (BAD, []),
+        (GOOD, []),
+        (LATENCY, ['le="1"']),
         (
             good_ratio(total=parse_selector("h_count"), good=parse_selector('h_bucket{le=~"1e6|1000000"}')),
-            "1000000",
+            ['le="1000000"'],
         ),
     ],
 )
-def test_only_a_bucket_has_a_threshold(sli: Sli, threshold: str | None) -> None:
-    assert sli.threshold == threshold
+def test_only_a_bucket_has_a_threshold(sli: Sli, bounds: list[str]) -> None:
+    assert [bound_text(bucket) for bucket in sli.buckets] == bounds
 
 
 def test_a_bucket_that_the_total_selects_too_is_no_threshold() -> None:

@@ -30,7 +30,7 @@ def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding
 
 def _check_groups(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
     sli = slo.sli.sli(slo.by)
-    total, part, part_field = sli.total, sli.part.selector, sli.part.events
+    total, part, part_field = sli.total, sli.terms[-1].selector, sli.terms[-1].events
     for i, label in enumerate(slo.by):
         path = ("by", i)
         if label in slo.by[:i]:

@@ -3,7 +3,7 @@
 A further problem is a code in `app.status.problems`, a function here, and a line in docs/http.md.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -14,8 +14,9 @@ from app.evaluation.figures.figures import HOUR, Figures, WindowFigures
 from app.evaluation.figures.members import Member
 from app.ingest.queries.metric_inspection import wrong_type
 from app.ingest.series.tracked_slis import MOST_GROUPS, TrackedSli
-from app.promql.metric_names import BUCKET
-from app.promql.selector_text import quote, render
+from app.promql.buckets import bound_text
+from app.promql.inclusion import includes
+from app.promql.selector_text import render
 from app.slo import Events
 from app.slo.arrays import Floats
 from app.status import Problem, ProblemCode, ProblemLevel, most_serious_first
@@ -110,8 +111,7 @@ def problems_of(
         *_of_buckets(tracked, measured=as_of is not None and not stale),
     ]
     if tracked.backfilled and tracked.seen.labels and as_of is not None:
-        counted = {Events.BAD: bad, Events.GOOD: good}[tracked.sli.part.events]
-        found += _of_part(tracked, matched=tracked.seen.part or counted > 0)
+        found += _of_terms(tracked, counted={Events.BAD: bad > 0, Events.GOOD: good > 0, Events.TOTAL: False})
     if bad_share >= _MOSTLY_BAD and not any(problem.code is ProblemCode.GOOD_NEVER_MATCHED for problem in found):
         found.append(_of_mostly_bad(bad_share))
     if as_of is not None and not window_read and _history_unreadable(tracked) is None:
@@ -249,8 +249,8 @@ def _lacking_buckets(tracked: TrackedSli) -> str | None:
     if not lacking:
         return None
     known = f"; it has the buckets {', '.join(tracked.buckets)}" if tracked.buckets else ""
-    bucket = f"{BUCKET}={quote(tracked.sli.threshold or '')}"
-    return f"{lacking} series of {tracked.query} have no bucket {bucket}: their events are not measured{known}"
+    wanted = " or ".join(bound_text(bucket) for bucket in tracked.sli.buckets)
+    return f"{lacking} series of {tracked.query} have no bucket {wanted}: their events are not measured{known}"
 
 
 def _lacks_buckets(tracked: TrackedSli) -> int:
@@ -260,32 +260,51 @@ def _lacks_buckets(tracked: TrackedSli) -> int:
     return sum(at_s > tracked.counted_s - _LATELY_S for at_s in tracked.unmeasured.values())
 
 
-def _of_part(tracked: TrackedSli, *, matched: bool) -> Iterator[Problem]:
-    """Whether the good or bad selector never matched, though there are series that it might select."""
-    sli = tracked.sli
-    if matched or tracked.unmeasured:
+def _of_terms(tracked: TrackedSli, *, counted: Mapping[Events, bool]) -> Iterator[Problem]:
+    """Which selectors never matched, though there are series that they might select; *counted*: such events were."""
+    sli, seen = tracked.sli, tracked.seen
+    if tracked.unmeasured or len(seen.matched) == len(sli.terms):
         return
-    said = tracked.seen.unmatched(sli)
-    if sli.part.events is Events.BAD:
-        detail = f"{said}. This is normal for a service without errors; otherwise correct bad"
-        yield Problem(code=ProblemCode.BAD_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)
-    else:
-        yield _warning(ProblemCode.GOOD_NEVER_MATCHED, f"{said}. Every event counts as bad; correct good")
+    any_good = any(sli.terms[position].events is Events.GOOD for position in seen.matched)
+    for position, term in enumerate(sli.terms):
+        # Series that cancel out are not noted, as of `m - m{code="404"}`.
+        if position in seen.matched or counted[term.events] or term.weights.total < 0:
+            continue
+        said = seen.unmatched(sli, position)
+        if term.events is Events.BAD:
+            detail = f"{said}. This is normal for a service without errors; otherwise correct bad"
+            yield Problem(code=ProblemCode.BAD_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)
+        elif term.events is Events.GOOD and not any_good:
+            yield _warning(ProblemCode.GOOD_NEVER_MATCHED, f"{said}. Every event counts as bad; correct good")
+        else:
+            detail = f"{said}. Its events are counted once there are any; otherwise correct {term.events}"
+            yield Problem(code=ProblemCode.TERM_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)
 
 
 def _of_outside(tracked: TrackedSli) -> Iterator[Problem]:
     """Whether bad or good events are counted that the total does not count."""
-    part = tracked.sli.part
-    if tracked.seen.outside:
+    terms = tracked.sli.terms
+    for position in sorted(tracked.seen.outside):
         detail = (
-            f"{render(part.selector)} selects series that {tracked.query} does not select: "
-            f"narrow {part.events}, or widen total"
+            f"{render(terms[position].selector)} selects series that {tracked.query} does not select: "
+            f"narrow {terms[position].events}, or widen total"
         )
         yield _warning(ProblemCode.OUTSIDE_TOTAL, detail)
-    elif part.events is Events.BAD and not tracked.sli.samples_are_events:
-        bad = render(part.selector)
-        detail = f"{bad} is counted apart from {tracked.query}; make sure that total counts these events too"
+    apart = set() if tracked.sli.samples_are_events else tracked.seen.apart - tracked.seen.outside
+    for position in sorted(apart):
+        selector = terms[position].selector
+        if terms[position].events is not Events.BAD or _is_included(tracked, position):
+            continue
+        detail = (
+            f"{render(selector)} is counted apart from {tracked.query}; make sure that total counts these events too"
+        )
         yield Problem(code=ProblemCode.OUTSIDE_TOTAL, level=ProblemLevel.HINT, detail=detail)
+
+
+def _is_included(tracked: TrackedSli, position: int) -> bool:
+    """Whether the events of a term are among those of the total, as those of a bucket are among the count's."""
+    part = tracked.sli.terms[position].selector
+    return any(term.weights.total > 0 and includes(term.selector, part) for term in tracked.sli.terms)
 
 
 def _of_scrapes(member: Member) -> Problem:

@@ -104,7 +104,7 @@ class Inspection:
     async def _look_at_buckets(self, tracked: TrackedSli, now: datetime) -> None:
         self._buckets_due[tracked.key] = now + _BUCKETS_AGAIN
         try:
-            answer = await self._source.instant(bucket_bounds(tracked.sli.part.selector), now, deadline=_DEADLINE_S)
+            answer = await self._source.instant(bucket_bounds(tracked.sli.buckets[0]), now, deadline=_DEADLINE_S)
         except PrometheusError:
             self._buckets_due[tracked.key] = now + _AFTER_FAILURE
             return
@@ -134,5 +134,5 @@ def _looks_like_counters(tracked: TrackedSli) -> bool:
     return all(looks_like_counter(name_of(selector) or "") for selector in _selectors(tracked))
 
 
-def _selectors(tracked: TrackedSli) -> tuple[Selector, Selector]:
-    return tracked.sli.total, tracked.sli.part.selector
+def _selectors(tracked: TrackedSli) -> tuple[Selector, ...]:
+    return tuple(term.selector for term in tracked.sli.terms)

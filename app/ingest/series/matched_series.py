@@ -1,4 +1,4 @@
-"""What the series of an SLI look like: whether its good or bad selector matches any, and by which labels it might."""
+"""What the series of an SLI look like: which of its selectors match any, and by which labels the others might."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from app.promql.matching import matches
 from app.promql.metric_names import NAME, name_of
 from app.promql.selector_text import render
-from app.slo import Matcher, Selector, Sli
+from app.slo import Matcher, Selector, Sli, Term
 
 _MOST_VALUES = 12
 """Values of one label that are remembered; a label with more is not one that tells good from bad."""
@@ -17,57 +17,63 @@ _MOST_LABELS = 50
 class SeriesSeen:
     """What has been seen of the series of one SLI, each noted once.
 
-    *part*: its good or bad selector has matched; *outside*: it has matched a series of the total's metric that the
-    total does not select, *apart*: one of another metric. *labels* are those of the total's series, *values* those of
-    the labels that tell the part apart.
+    Of the terms, by their positions: those that have *matched* a series; and those without a weight in the total that
+    have matched one which no term of the total selects, *outside* if it is of a metric of the total, *apart* if of
+    another. *labels* are those of the total's series, *values* those of the labels that tell the other terms apart.
     """
 
-    part: bool = False
-    outside: bool = False
-    apart: bool = False
+    matched: set[int] = field(default_factory=set)
+    outside: set[int] = field(default_factory=set)
+    apart: set[int] = field(default_factory=set)
     labels: set[str] = field(default_factory=set)
     values: dict[str, set[str]] = field(default_factory=dict)
-    _unmatched: str | None = None
+    _unmatched: dict[int, str] = field(default_factory=dict)
+    _telling: frozenset[str] | None = None
 
-    def unmatched(self, sli: Sli) -> str:
-        """That no series has matched the part so far, and why; in words that change with the series only."""
-        if self._unmatched is None:
-            why = why_unmatched(sli, self)
-            self._unmatched = f"no series has matched {render(sli.part.selector)} so far" + (f": {why}" if why else "")
-        return self._unmatched
+    def unmatched(self, sli: Sli, position: int) -> str:
+        """That no series has matched a term so far, and why; in words that change with the series only."""
+        if position not in self._unmatched:
+            term = sli.terms[position]
+            why = why_unmatched(sli, term, self)
+            said = f"no series has matched {render(term.selector)} so far"
+            self._unmatched[position] = said + (f": {why}" if why else "")
+        return self._unmatched[position]
 
-    def note(self, sli: Sli, labels: Mapping[str, str], *, in_total: bool) -> None:
-        """Note one series that the total or the part selects."""
-        part, self._unmatched = sli.part.selector, None
-        if matches(part, labels):
-            self.part = True
-            same_metric = labels.get(NAME) == name_of(sli.total)
-            self.outside |= not in_total and same_metric
-            self.apart |= not in_total and not same_metric
-        if not in_total:
+    def note(self, sli: Sli, labels: Mapping[str, str]) -> None:
+        """Note one series of the SLI."""
+        selecting = [position for position, term in enumerate(sli.terms) if matches(term.selector, labels)]
+        self._unmatched.clear()
+        self.matched.update(selecting)
+        if not any(sli.terms[position].weights.total > 0 for position in selecting):
+            names = {name_of(term.selector) for term in sli.terms if term.weights.total > 0}
+            (self.outside if labels.get(NAME) in names else self.apart).update(
+                position for position in selecting if not sli.terms[position].weights.total
+            )
             return
         if len(self.labels) < _MOST_LABELS:
             self.labels.update(labels)
-        for matcher in own_matchers(sli):
-            found = self.values.setdefault(matcher.label, set())
-            if matcher.label in labels and len(found) < _MOST_VALUES:
-                found.add(labels[matcher.label])
+        if self._telling is None:
+            self._telling = frozenset(matcher.label for term in sli.terms for matcher in own_matchers(sli, term))
+        for label in self._telling:
+            found = self.values.setdefault(label, set())
+            if label in labels and len(found) < _MOST_VALUES:
+                found.add(labels[label])
 
 
-def own_matchers(sli: Sli) -> tuple[Matcher, ...]:
-    """The matchers that tell the part from the rest of the total."""
-    return tuple(matcher for matcher in sli.part.selector.matchers if matcher not in sli.total.matchers)
+def own_matchers(sli: Sli, term: Term) -> tuple[Matcher, ...]:
+    """The matchers that tell the series of a term from the rest of the total."""
+    return tuple(matcher for matcher in term.selector.matchers if matcher not in sli.total.matchers)
 
 
-def why_unmatched(sli: Sli, seen: SeriesSeen) -> str | None:
-    """Which matcher of the part keeps it from matching any series of the total; None where that cannot be told.
+def why_unmatched(sli: Sli, term: Term, seen: SeriesSeen) -> str | None:
+    """Which matcher of a term keeps it from matching any series of the total; None where that cannot be told.
 
-    Only of a part of the total's own metric: of another metric no series has been seen.
+    Only of a term of the total's own metric: of another metric no series has been seen.
     """
     name = name_of(sli.total)
-    if name is None or name != name_of(sli.part.selector) or not seen.labels:
+    if name is None or name != name_of(term.selector) or not seen.labels:
         return None
-    return why_none_matches(name, own_matchers(sli), seen)
+    return why_none_matches(name, own_matchers(sli, term), seen)
 
 
 def why_none_matches(name: str, wanted: Iterable[Matcher], seen: SeriesSeen) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from app.ingest.series.buckets import HistogramPairs, Unmeasured
+from app.ingest.series.buckets import HistogramParts, Unmeasured
 from app.ingest.series.group_limit import GONE_S, free_places, has_room
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Ledger, Registry, RowKey, Samples, fingerprint
@@ -40,13 +40,13 @@ class SeriesIndex:
         self._leaving: set[int] = set()
         self.left = 0
         self.changes = 0
-        self._histograms = HistogramPairs()
+        self._histograms = HistogramParts()
         # By counter, which of the ways to tell events from samples is its own; -1 for what counts by its increases.
         self._ways: list[EventsOfSamples] = []
         self._way_of: dict[int, int] = {}
         self._way_column = np.empty(0, dtype=np.int64)
         self._position = {tracked.key: position for position, tracked in enumerate(tracked_slis)}
-        self._with_threshold = {tracked.key for tracked in tracked_slis if tracked.sli.threshold is not None}
+        self._with_buckets = {tracked.key for tracked in tracked_slis if tracked.sli.buckets}
         self._index(tracked_slis)
         self._add_rows([tracked for tracked in tracked_slis if not tracked.sli.by])
 
@@ -228,8 +228,7 @@ class SeriesIndex:
                 continue
             group = tuple((label, labels.get(label, "")) for label in sorted(tracked.sli.by))
             if self._has_place(tracked, group, newest_s):
-                in_total = any(contribution.weights.total > 0 for contribution in contributions)
-                tracked.seen.note(tracked.sli, labels, in_total=in_total)
+                tracked.seen.note(tracked.sli, labels)
                 found += [self._counter(tracked, group, labels, contribution) for contribution in contributions]
             else:
                 self._refused.add(key)
@@ -260,8 +259,9 @@ class SeriesIndex:
                 self._ways.append(contribution.events)
             self._way_of[counter] = self._ways.index(contribution.events)
             self._way_column = np.empty(0, dtype=np.int64)
-        if tracked.key in self._with_threshold:
-            self._histograms.note(counter, self._position[tracked.key], labels, in_total=weights.total > 0)
+        if tracked.key in self._with_buckets:
+            in_total = weights.total > 0
+            self._histograms.note(counter, self._position[tracked.key], tracked.sli, labels, in_total=in_total)
         return counter
 
 

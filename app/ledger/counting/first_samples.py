@@ -502,7 +502,8 @@ class _Rows:
         near = mine[samples.time[mine] <= at + LOOKBACK_S]
         counters, first = np.unique(samples.counter[near], return_index=True)
         last = np.append(first[1:], len(near)) - 1
-        weights = arrays.total[counters]
+        # What is taken from the total is traffic, too.
+        weights = np.abs(arrays.total[counters])
         if not weights.any():
             weights = np.abs(arrays.bad[counters])
         grown = np.maximum(samples.value[near][last] - samples.value[near][first], 0.0)
@@ -547,7 +548,7 @@ class _Rows:
         # Later falls may not have been judged yet.
         grown = np.maximum(steps.samples.value[near] - steps.raw[near], 0.0)
         span_s = float(steps.samples.time[near].max() - steps.since[near].min())
-        weights = self._context.arrays.total[steps.samples.counter[near]]
+        weights = np.abs(self._context.arrays.total[steps.samples.counter[near]])
         return float(np.nansum(grown * weights)) / max(span_s, SCRAPE_S)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from app.documents import Defaults, LoadResult, load_documents
 from app.documents.importing.rules import RULE_LEFT_OUT, RULE_RAISED
+from app.promql.buckets import bound_text
 from app.sli import sli_of
 from app.slo import RollingWindow, Severity, Slo
 
@@ -71,7 +72,7 @@ def test_events_and_raw_ratios_are_counted() -> None:
     errors = 'http_requests_total{job="checkout",code=~"5.."}'
     assert slos["checkout-availability"].sli == sli_of(total='http_requests_total{job="checkout"}', bad=errors)
     latency = slos["checkout-latency"]
-    assert latency.sli.threshold == "0.25"
+    assert [bound_text(bucket) for bucket in latency.sli.buckets] == ['le="0.25"']
     assert latency.alerting.policies == ()
 
 
