@@ -17,6 +17,7 @@ from app.clock import Clock
 
 _log = structlog.get_logger(__name__)
 _EPOCH = datetime.fromtimestamp(0, UTC)
+# A clock that is set is noticed within one of the shortest slots.
 _LONGEST_SLEEP = timedelta(seconds=5)
 
 Evaluate = Callable[[datetime], Awaitable[None]]

@@ -49,18 +49,20 @@ from app.store.alerts import load_alerts
 from app.store.ledger import load_stepped
 
 _log = structlog.get_logger(__name__)
+# After so long an Alertmanager has forgotten what fired, and what we knew may be over.
 _STALE_AFTER = timedelta(minutes=5)
-"""After so long an Alertmanager has forgotten what fired, and what we knew may be over."""
+# With slots of more than a minute, five minutes are a few slots: as many may be missed before alerts are doubted.
 _STALE_AFTER_SLOTS = 4
+# Each time costs as much as the figures of a whole evaluation.
 _SHOWN_EVERY = timedelta(seconds=5)
+# For each member: to show what history has added takes as much longer.
 _SHOWN_LESS_OFTEN_BY = timedelta(milliseconds=2)
-"""For each member: to show what history has added takes as much longer."""
+# Saving the ledger takes longer the more SLIs there are, and a piece of history is of a hundred at most. What a crash
+# loses of it is read again.
 _SLIS_SAVED_AT_ONCE = 500
-"""Saving the ledger takes longer the more SLIs there are, and a piece of history is of a hundred at most. What a crash
-loses of it is read again."""
 
+# How long after an alert began to fire its top contributors are asked for again, where there was no answer.
 _EXPLAINED_WITHIN = timedelta(minutes=15)
-"""How long after an alert began to fire its top contributors are asked for again, where there was no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,21 +18,27 @@ from app.prometheus import Matrix, PrometheusError
 from app.promql.selector_text import quote
 from app.slo import GroupKey, MatchOp, Severity, Sli, SloId, Weights
 
+# A sixth of a slot of 30 s, so that the answer is there before the next evaluation wants the connections.
 _DEADLINE_S = 5.0
+# SLOs in one round; an outage of everything must not become a flood of questions.
 _MOST_ASKED = 4
-"""SLOs in one round; an outage of everything must not become a flood of questions."""
+# Queries under way, so that evaluations always find connections free.
 _AT_ONCE = 2
-"""Queries under way, so that evaluations always find connections free."""
+# More do not fit into the first lines of a page on a phone.
 _MOST_NAMED = 3
+# Share of the errors below which a value contributes too little to be named.
 _LEAST_SHARE = 0.3
-"""Share of the errors below which a value contributes too little to be named."""
+# How much larger its share of the errors must be than its share of the traffic.
 _LEAST_LIFT = 0.05
-"""How much larger its share of the errors must be than its share of the traffic."""
+# Of a value's errors that a combination must keep to say more than the value alone.
 _KEPT_SHARE = 0.9
-"""Of a value's errors that a combination must keep to say more than the value alone."""
+# Every series has them: the metric's name and the bucket say nothing about a cause.
 _SILENT = frozenset({"__name__", "le"})
+# While an incident goes on its contributors change by minutes, and each query reads its whole window.
 _ASKED_AGAIN = timedelta(minutes=1)
+# An older answer may be of another incident.
 _FRESH = timedelta(minutes=5)
+# The shortest window of the default rules: with less, a scrape interval of a minute leaves too few samples.
 _SHORTEST = timedelta(minutes=5)
 
 Values = tuple[tuple[str, str], ...]

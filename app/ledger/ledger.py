@@ -19,20 +19,26 @@ from app.ledger.resolutions import Resolution, Sums
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
 
+# ADR-0005: the longest window that needs slots is that of a ticket, 1d/2h...
 FINE_REACH_S = 86_400
+# ...and 3d/6h is exact to five minutes.
 MIDDLE_REACH_S = 3 * 86_400
+# Counts become final every five minutes (ADR-0004), a whole cell each time.
 MIDDLE_WIDTH_S = 300
 # A quarter of an hour is the coarsest grid on which every calendar day of every modern time zone begins.
 COARSE_WIDTH_S = 900
+# A window may end some slots ago, where data is late, and must still find its first cell.
 _SLACK_CELLS = 40
+# Two scrapes, and what they may be late.
 _GAP_SCRAPES = 2.1
-"""Two scrapes, and what they may be late."""
+# At this share of the difference in each slot, a scrape interval that doubles is known within the hour.
 _SLOWER_SHARE = 0.02
-"""At this share of the difference in each slot, a scrape interval that doubles is known within the hour."""
+# Of series whose samples are events: each sample that is missing is missing, but history may have been scraped once a
+# minute where a target is scraped more often now.
 _SHORTEST_GAP_S = _GAP_SCRAPES * 60.0
-"""Of series whose samples are events: each sample that is missing is missing, but history may have been scraped once
-a minute where a target is scraped more often now."""
+# Sums of 64-bit floats differ in the last digits; a missing sample differs by an event.
 _AGREEMENT_EVENTS = 0.01
+# Below an hour of middle cells, summing them costs less than two sums at two resolutions.
 _LONG_CELLS = 12
 
 

@@ -15,14 +15,13 @@ import numpy as np
 from app.slo import GroupKey, Weights
 from app.slo.arrays import Bools, Floats, Ints
 
+# What Prometheus itself adds to every series of a scrape.
 _TARGET_LABELS = ("instance", "job")
+# Labels by which copies of one series differ: what Thanos, Mimir and the Prometheus Operator deduplicate by.
+# Source: https://thanos.io/tip/components/query.md/#deduplication
 REPLICA_LABELS = frozenset(
     {"prometheus_replica", "replica", "__replica__", "prometheus", "receive_replica", "rule_replica", "ruler_replica"}
 )
-"""Labels by which copies of one series differ: what Thanos, Mimir and the Prometheus Operator deduplicate by.
-
-Source: https://thanos.io/tip/components/query.md/#deduplication
-"""
 Labels = tuple[tuple[str, str], ...]
 """All labels of a series, in any order."""
 Change = frozenset[tuple[str, frozenset[str]]]

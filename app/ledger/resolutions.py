@@ -14,10 +14,15 @@ from numpy.typing import NDArray
 from app.ledger.edge_slots import EdgeSlots
 from app.slo.arrays import Bools, Floats, Ints
 
+# Adding and subtracting fractions of events leaves 1e-10; the smallest share of a hole is far larger.
 _ROUNDING_EVENTS = 1e-6
+# Late samples and what is provisional change the newest cells in each evaluation, hardly any older one.
 _YOUNG_CELLS = 8
+# Each combination of rows and window is one; nine windows at two resolutions, with some to spare.
 _SUMS_KEPT = 32
+# A day of slots of so many rows is 6 MB: the cells are gathered before they are summed.
 _ROWS_AT_ONCE = 256
+# Notes are short arrays, most of the same places: united before they take more memory than the places.
 _NOTES_KEPT = 256
 
 

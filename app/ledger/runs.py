@@ -6,12 +6,10 @@ import numpy as np
 
 from app.slo.arrays import Bools, Floats, Ints
 
+# Samples further apart than this have a hole between them.
+# Prometheus's own staleness of 5 minutes, and a tenth: scrapes every 5 minutes are never exactly that far apart.
+# Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#staleness
 LOOKBACK_S = 330.0
-"""Samples further apart than this have a hole between them.
-
-Prometheus's own staleness of 5 minutes, and a tenth: scrapes every 5 minutes are never exactly that far apart.
-Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#staleness
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,8 @@ from app.slo import CalendarWindow
 from app.slo.arrays import Bools, Floats, Ints
 
 HOUR = timedelta(hours=1)
+# The windows whose events tell how long a budget lasts.
 _RECENT = (HOUR, timedelta(minutes=30), timedelta(minutes=5))
-"""The windows whose events tell how long a budget lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,20 +21,25 @@ from app.slo import Events
 from app.slo.arrays import Floats
 from app.status import Problem, ProblemCode, ProblemLevel, most_serious_first
 
+# As errors: what is counted then says nothing about the service.
 _UNJUDGEABLE = frozenset({ProblemCode.GOOD_EXCEEDS_TOTAL, ProblemCode.BUCKET_MISSING})
-"""As errors: what is counted then says nothing about the service."""
+# Two scrapes, five minutes apart, with something to spare.
 _LATELY_S = 660.0
-"""Two scrapes, five minutes apart, with something to spare."""
+# By so many events good and total, scraped apart, may differ without being wrong...
 _NOISE_EVENTS = 5.0
-"""By so many events good and total, scraped apart, may differ without being wrong..."""
+# ...and by this share of an hour's: a scrape interval of 5 minutes at its end is known of one of them only.
 _LATELY_SHARE = 0.1
-"""...and by this share of an hour's: a scrape interval of 5 minutes at its end is known of one of them only."""
+# Over weeks scrapes that are apart even out: a hundredth is more than clocks and restarts make of it.
 _WINDOW_SHARE = 0.01
+# No outage makes such a share of a day bad before it is noticed; good and bad that are swapped do.
 _MOSTLY_BAD = 0.9
-"""No outage makes such a share of a day bad before it is noticed; good and bad that are swapped do."""
+# Shorter, and the first hours of a service with a bad release would be called swapped selectors.
 _LONG_S = 6 * 3600.0
+# Of fewer events nearly all may be bad by chance.
 _FEW_EVENTS = 20.0
+# A counter that dipped is named for an hour: long enough to be seen after the alert that it may have caused.
 _HOUR_S = 3600.0
+# Copies are found when a series appears and not in every evaluation: they are named for a day.
 _DAY_S = 86_400.0
 
 

@@ -20,6 +20,7 @@ from app.status import (
     WindowView,
 )
 
+# A tenth of 30 days is left: three days at the pace that spends the budget exactly in time.
 _AT_RISK = 0.1
 
 

@@ -12,10 +12,10 @@ from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, MIDDLE_REACH_S, MIDDLE_WIDT
 from app.slo import BurnRateRule
 from app.slo.arrays import Bools, Floats
 
+# Of the rule's factor: a slot, or a short window, that burns slower is not part of the incident that it alerts for.
 _SHARE_OF_FACTOR = 0.5
-"""Of the rule's factor: a slot, or a short window, that burns slower is not part of the incident that it alerts for."""
+# Long windows before an alert fires in which its incident can have begun; pending and evidence take less than one.
 _LOOKBACK = 2
-"""Long windows before an alert fires in which its incident can have begun; pending and evidence take less than one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,16 +16,17 @@ from app.slo import NoTraffic
 from app.slo.arrays import Bools, Floats, Ints
 
 _DAY_S = 86_400.0
+# Traffic that ends or begins at about the same time each day may do so two of these earlier or later: one cell of what
+# the ledger knows of a week ago.
 _NEARBY_S = 900.0
-"""Traffic that ends or begins at about the same time each day may do so two of these earlier or later: one cell of what
-the ledger knows of a week ago."""
+# The lengths of silence that are looked at, in units of the shortest: with little traffic a longer one tells more.
 _LONGER = np.array([1.0, 3.0, 9.0, 27.0])
-"""The lengths of silence that are looked at, in units of the shortest: with little traffic a longer one tells more."""
+# The same time a week ago says most, as weekends differ; without it all days that are known must agree.
 _DAYS_BACK = np.array([7.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-"""The same time a week ago says most, as weekends differ; without it all days that are known must agree."""
+# For a service younger than a day: quarters of an hour, of which the quietest counts, so that a burst is not the norm.
 _LATELY_PARTS = 4
+# If so many events were to be expected, one silence of a hundred is chance.
 _EXPECTED_EVENTS = -math.log(0.01)
-"""If so many events were to be expected, one silence of a hundred is chance."""
 
 
 def traffic_stopped(

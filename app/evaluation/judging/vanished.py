@@ -13,8 +13,8 @@ from app.ingest.series.group_limit import GONE_S
 from app.slo import NoData, SloId
 from app.slo.arrays import Bools, Floats
 
+# Why the alert of a member ends whose series have been gone for an hour, or that has left its group.
 NOT_REPORTED = "no longer reported"
-"""Why the alert of a member ends whose series have been gone for an hour, or that has left its group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,10 +12,11 @@ from app.slo import SloId
 from app.slo.arrays import Floats
 from app.store.budgets import RecordedBudget
 
+# A record older than this does not tell what was shown: nothing was evaluated in between.
 RECORDED_EVERY_S = 4 * 3600
-"""A record older than this does not tell what was shown: nothing was evaluated in between."""
+# Of the budget: a twentieth of a percent is less than anybody is shown.
 _CHANGE = 5e-4
-"""Of the budget: a twentieth of a percent is less than anybody is shown."""
+# A day of 10,000 SLOs, recorded every few hours, has less than half of that.
 _MOST_UNWRITTEN = 200_000
 
 

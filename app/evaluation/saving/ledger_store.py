@@ -43,7 +43,9 @@ from app.store.sli_states import (
 
 _HOUR_S = 3600
 _DAY_S = 86_400
+# A calendar year, with a month to spare: no window is longer.
 _LONGEST_HORIZON_S = 400 * _DAY_S
+# ADR-0037: an SLO that is taken out and put back within a quarter still has its history.
 _UNUSED_KEPT_S = 100 * _DAY_S
 
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from app.alerting import Notification
 from app.evaluation.judging.judge import Judgement
 
+# Of transitions and of news; the newest are kept. A day without a database has far fewer.
 _MOST = 100_000
-"""Of transitions and of news; the newest are kept. A day without a database has far fewer."""
 
 
 class PendingWrites:

@@ -16,10 +16,10 @@ from app.ledger import CounterKey, Dip, FirstScrape, FirstSighting, LastSeen, Le
 Records = NDArray[Any]
 
 _SEEN = [("seen_last_s", "<f8"), ("seen_run_s", "<f8"), ("seen_earlier_s", "<f8")]
+# By counter, as in `LastSamples`; *target_time* is the newest sample of its target.
 _LAST_SAMPLE = [
     (name, "<f8") for name in ("time", "value", "anchor", "run", "pace", "latest", "earlier", "level", "target_time")
 ]
-"""By counter, as in `LastSamples`; *target_time* is the newest sample of its target."""
 LAST_SAMPLE_COLUMNS = tuple(name for name, _ in _LAST_SAMPLE[:-1])
 
 MEMBER = np.dtype(
@@ -45,6 +45,7 @@ PROVISIONAL_MEMBER = np.dtype(
         ("cells", "<i4"),
     ]
 )
+# A member with both parts of its state.
 WHOLE_MEMBER = np.dtype(
     [
         *MEMBER.descr,
@@ -54,9 +55,9 @@ WHOLE_MEMBER = np.dtype(
         ),
     ]
 )
-"""A member with both parts of its state."""
 PROVISIONAL_COUNTER = np.dtype(_LAST_SAMPLE)
 CELL = np.dtype([("total", "<f8"), ("bad", "<f8"), ("measured_s", "<f4")])
+# Provisional counts in cells that are final otherwise: of holes that began before.
 SPILLED = np.dtype([("row_id", "<i8"), ("cell", "<i8"), ("total", "<f8"), ("bad", "<f8")])
 DIP = np.dtype(
     [
@@ -84,8 +85,8 @@ _FIRST_SCRAPE = (
     "followed_pace",
     "served_s",
 )
+# Of a first scrape, what may not be known: NaN here, None there.
 _OPTIONAL = frozenset({"followed_pace", "served_s"})
-"""Of a first scrape, what may not be known: NaN here, None there."""
 FIRST_SIGHTING = np.dtype(
     [
         ("row_id", "<i8"),

@@ -20,9 +20,13 @@ from app.store.outbox import hold_beginnings, prune_outbox, release_beginnings
 from app.store.recipients import enqueue_routed
 
 _log = structlog.get_logger(__name__)
+# ADR-0013.
 _TRANSITIONS_KEPT = timedelta(days=90)
+# ADR-0013: dead letters can be sent again for as long.
 _OUTBOX_KEPT = timedelta(days=30)
+# ADR-0034.
 _BUDGETS_KEPT = timedelta(days=180)
+# Rows go out of date by the hour at most, and a pruning reads whole indexes.
 _PRUNED_EVERY = timedelta(hours=1)
 
 

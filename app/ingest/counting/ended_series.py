@@ -5,6 +5,8 @@ import numpy as np
 from app.ledger import PACE_GRID_S, LastSamples, Registry
 from app.slo.arrays import Floats, Ints
 
+# As long as counters are remembered (`ledger_writer.py`): after that nothing tells an end from a label never seen
+# again.
 _REMEMBERED_S = 7 * 86_400.0
 
 

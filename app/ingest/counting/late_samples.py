@@ -14,12 +14,15 @@ from app.ingest.series.tracked_slis import LateSamples, TrackedSli
 from app.ledger import MIDDLE_WIDTH_S, Samples
 from app.slo.arrays import Floats, Ints
 
+# What was silent for less is looked for in every slot; few lengths, so that SLIs share their queries.
 _LOOK_BACKS_S = (120.0, 300.0, 900.0)
-"""What was silent for less is looked for in every slot; few lengths, so that SLIs share their queries."""
+# So many times five minutes after its last sample, a counter that went silent is looked for once more.
 _AGAIN_AFTER = (1, 2, 4, 8, 12)
-"""So many times five minutes after its last sample, a counter that went silent is looked for once more."""
+# As far back as history reads raw samples in one query.
 _LONGEST_S = 3 * 3600.0
+# One missed scrape is no silence: Prometheus leaves out a scrape now and then.
 _SILENT_SLOTS = 2
+# Said for an hour after the last late sample, so that the remedy does not come and go with single batches.
 _KEPT_S = 3600.0
 
 

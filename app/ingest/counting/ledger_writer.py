@@ -36,11 +36,12 @@ from app.ledger import (
 )
 from app.slo.arrays import Bools, Ints
 
+# A counter that comes back within a week goes on where it positions.
 _REMEMBERED_S = 7 * 86_400.0
-"""A counter that comes back within a week goes on where it positions."""
+# A new evaluator reads the whole ledger: not for some thousand series that it would forget.
 _ROOM_FOR_SERIES = 20_000
+# Rows of members that have left their groups; each evaluation writes what is known of them, too.
 _ROOM_FOR_LEFT = 1_000
-"""Rows of members that have left their groups; each evaluation writes what is known of them, too."""
 
 
 class LedgerWriter:

@@ -16,13 +16,16 @@ from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S, Samples
 from app.promql.samples import raw_samples
 
+# An SLI whose query fails is found in three halvings; with more pieces a server in trouble gets a flood of queries.
 _MOST_PIECES = 8
+# What was counted from partial data for so long is final, so that one read brings all that is to be counted again.
 _LONGEST_PARTIAL_S = 3 * 3600
-"""What was counted from partial data for so long is final, so that one read brings all that is to be counted again."""
+# What is given up is final without its late samples: not for one answer that was lost.
 _MOST_SETBACKS = 3
+# From an hour down to five minutes, the middle cell, below which nothing is read apart (ADR-0030).
 _MOST_HALVINGS = 4
+# What was missed in an outage is caught up an hour in an evaluation, so that catching up never floods Prometheus.
 _LONGEST_READ_S = 3600
-"""What was missed in an outage is caught up an hour in an evaluation, so that catching up never floods Prometheus."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,14 @@ from app.promql.samples import start_times
 from app.slo.arrays import Ints
 
 _log = structlog.get_logger(__name__)
+# An evaluation waits no longer for evidence that it can do without.
 _DEADLINE_S = 2.0
-"""An evaluation waits no longer for evidence that it can do without."""
+# ADR-0035: one query must stay small; of more targets samples alone decide.
 _MOST_TARGETS = 100
+# Created timestamps are as many as counters: of more, only the starts of processes are asked for.
 _MOST_SERIES = 2_000
-"""Created timestamps are as many as counters: of more, only the starts of processes are asked for."""
+# Prometheus's own: a process that was scraped at all is seen at one of the steps.
 _LOOKBACK_S = 300
-"""Prometheus's own: a process that was scraped at all is seen at one of the steps."""
 
 
 class StartTimes:

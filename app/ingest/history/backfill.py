@@ -16,15 +16,23 @@ from app.prometheus import BadQueryError, Matrix, PartialDataError, TimedOutErro
 from app.slo import format_duration
 
 _log = structlog.get_logger(__name__)
+# Prometheus runs 20 queries at once by default (`--query.max-concurrency`): most are left to dashboards and rules.
 _AT_ONCE = 3
+# A piece is counted as a whole, and while it is counted no slot can be.
 _MOST_SLIS = 100
+# Half of Prometheus's own `--query.timeout` of two minutes: a piece that takes longer is halved.
 _DEADLINE_S = 60.0
+# A restart of Prometheus takes some seconds...
 _FIRST_PAUSE_S = 10.0
+# ...and what is broken for long is asked for again soon enough after it is mended.
 _LONGEST_PAUSE_S = 600.0
+# Of the five days of a coarse piece: two hours, below which an answer is not large because of its span.
 _SMALLEST_SHARE = 1 / 64
+# Slower than it shrinks, so that one size is not refused again and again.
 _GROWTH = 1.25
 _TOO_LARGE = (BadQueryError, TooLargeError)
 _TOO_MUCH = (*_TOO_LARGE, TimedOutError)
+# A month of 1,000 SLIs takes minutes: a line now and then, not one for each piece.
 _SAID_EVERY = timedelta(seconds=10)
 
 

@@ -27,7 +27,9 @@ from app.promql.samples import falls_within, last_samples, raw_samples
 from app.slo import CellFunction, MatchOp
 from app.slo.arrays import Bools, Floats
 
+# While history is read time goes on: the finest resolution must have no hole where coarser reading begins.
 _SLACK_S = 3600
+# The three lengths bring about as many samples of each series: 720 (scraped every 15 s), 288 and 480 edges.
 _RAW_CHUNK_S = 3 * 3600
 _MIDDLE_CHUNK_S = 86_400
 _COARSE_CHUNK_S = 5 * 86_400

@@ -13,8 +13,8 @@ from app.ledger import Registry, Samples
 from app.slo import CellFunction, EventsOfSamples
 from app.slo.arrays import Bools, Floats, Ints
 
+# A cell with less missing, beside another one with as little, has no hole that is said to be one.
 _MISSING_S = 60.0
-"""A cell with less missing, beside another one with as little, has no hole that is said to be one."""
 _JUST_AFTER_S = 1e-3
 
 

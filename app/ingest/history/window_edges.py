@@ -11,10 +11,15 @@ from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import HOUR_S
 
+# A coarse cell: the hour that a window is about to leave is there before the window cuts it (ADR-0007).
 _AHEAD_S = 900.0
+# As in a piece of history, whose queries these are.
 _MOST_SLIS = 100
+# As in a piece of history; edges are read beside it.
 _DEADLINE_S = 60.0
+# Until then the cut cell counts by share, which is off by little.
 _PAUSE = timedelta(minutes=5)
+# Windows move on by the slot; to look for new hours costs a walk over all SLIs.
 _REST = timedelta(seconds=30)
 
 

@@ -16,14 +16,18 @@ from app.slo import Selector, Sli
 from app.status import ProblemCode
 
 _log = structlog.get_logger(__name__)
+# Types of metrics change with deployments only.
 _AGAIN = timedelta(hours=6)
-"""Types of metrics change with deployments only."""
+# Many SLIs share a metric, and its type changes with a deployment at most.
 _TYPES_KEPT = timedelta(hours=1)
+# A server that does not answer is asked again after some slots, not in every one.
 _AFTER_FAILURE = timedelta(minutes=1)
+# Somebody who adds a bucket looks whether it is seen.
 _BUCKETS_AGAIN = timedelta(minutes=10)
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
+# Evaluations have the connections first.
 _AT_ONCE = 4
-"""Evaluations have the connections first."""
+# It is no part of an evaluation, and may take longer than one waits for an answer there.
 _DEADLINE_S = 10.0
 
 

@@ -27,11 +27,15 @@ from app.slo import MatchOp, Selector
 Ask = Callable[[str], Awaitable[Matrix]]
 """Asks one query for a selector that is given as text."""
 
+# The alternations of several labels select their product: where most of it is not wanted...
 _WASTEFUL = 4
+# ...and is more than some kilobytes, selectors of that shape are asked for one by one.
 _WASTE_ALLOWED = 1000
+# Live slots, what is settled, history at three resolutions: a few sets of SLIs at a time.
 _PACKED_KEPT = 16
+# Parts in which one selector is read: each takes seconds to read and count, and an evaluation has a slot for all.
 _MOST_PARTS = 8
-"""Parts in which one selector is read: each takes seconds to read and count, and an evaluation has a slot for all."""
+# ADR-0030: what was too large in all its parts is not read again in every slot.
 _REFUSED_FOR_S = 600.0
 
 

@@ -19,8 +19,8 @@ from app.promql.metric_names import BUCKET, NAME
 from app.slo import Matcher, MatchOp, Selector, Sli
 from app.slo.arrays import Bools, Floats, Ints
 
+# Unix milliseconds fit until the year 2109; what is left of 64 bits numbers two million histograms.
 _TIME_BITS: Final = 42
-"""Unix milliseconds fit until the year 2109; what is left of 64 bits numbers two million histograms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

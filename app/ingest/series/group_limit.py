@@ -8,8 +8,8 @@ from app.ledger import Ledger
 from app.slo import GroupKey
 from app.slo.arrays import Floats
 
+# A member whose series have been gone for so long, while others of its group live, is no longer reported.
 GONE_S = 3600.0
-"""A member whose series have been gone for so long, while others of its group live, is no longer reported."""
 
 
 def has_room(tracked: TrackedSli, group: GroupKey) -> bool:

@@ -8,8 +8,9 @@ from app.promql.metric_names import NAME, name_of
 from app.promql.selector_text import render
 from app.slo import Matcher, Selector, Sli, Term
 
+# Values of one label that are remembered; a label with more is not one that tells good from bad.
 _MOST_VALUES = 12
-"""Values of one label that are remembered; a label with more is not one that tells good from bad."""
+# A label for each request would fill memory; nobody tells good from bad by the fifty-first.
 _MOST_LABELS = 50
 
 

@@ -15,10 +15,10 @@ from app.slo import Contribution, EventsOfSamples, GroupKey, Matcher, MatchOp, S
 from app.slo.arrays import Bools, Ints
 
 SeriesKey = tuple[tuple[str, str], ...]
+# No series has a label of this name: it tells the contributions of one series apart.
 _CONTRIBUTION = "\0contribution"
-"""No series has a label of this name: it tells the contributions of one series apart."""
+# Places of groups are renewed this often: each time all refused series are matched again.
 _RENEWED_EVERY_S = 300.0
-"""Places of groups are renewed this often: each time all refused series are matched again."""
 
 
 class SeriesIndex:

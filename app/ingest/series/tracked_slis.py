@@ -12,15 +12,17 @@ from app.ledger import FINE_REACH_S, FirstSighting, NewSeries
 from app.promql.selector_text import sum_text
 from app.slo import GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
 
+# Living members of one grouped SLO; more are refused, those that have a place stay.
 MOST_GROUPS = 500
-"""Living members of one grouped SLO; more are refused, those that have a place stay."""
 
 PARTIAL_REMEDY = (
     "alerts may fire and do not resolve until it is whole again; "
     "where nothing is missing that matters, set SLOBURN_PROMETHEUS_PARTIAL=accept"
 )
 
+# At five minutes each they span an hour, as long as late samples are said (`late_samples.py`).
 _LONG_READS_KEPT = 12
+# More than an hour late no offset helps: alerts would be as late as the samples.
 _LONGEST_OFFSET_S = 3600.0
 
 

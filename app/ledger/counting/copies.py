@@ -17,27 +17,29 @@ from app.ledger.registry import Labels, Registry
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Floats, Ints
 
+# So many samples of both show whether two living series grow alike.
 PROOF_SAMPLES = 3
-"""So many samples of both show whether two living series grow alike."""
+# Two counters do not both stand so high by chance.
 CERTAIN_EVENTS = 100.0
-"""Two counters do not both stand so high by chance."""
+# So many samples of both show whether two servers scrape one counter: equally busy counters drift apart by then.
 _PROOF_SAMPLES_OF_SERVERS = 10
-"""So many samples of both show whether two servers scrape one counter: equally busy counters drift apart by then."""
+# This share of samples must agree: restarts are seen apart.
 _AGREEING = 0.8
-"""This share of samples must agree: restarts are seen apart."""
 _DEVIATIONS = 4.0
+# By how much the squares of deviations may be more than chance explains: counters that are apart drift.
 _EXCESS = 1.5
-"""By how much the squares of deviations may be more than chance explains: counters that are apart drift."""
+# So often two counters may deviate by chance until they are taken for two.
 _CHANCES = 3
-"""So often two counters may deviate by chance until they are taken for two."""
+# A sample has the time at which its scrape began; its counter was read so much later at most.
 _READ_WITHIN_S = 1.0
-"""A sample has the time at which its scrape began; its counter was read so much later at most."""
+# Between the scrapes of two servers a counter may be read in the middle of a change.
 _SLACK_EVENTS = 2.0
+# Counters of the same value are looked for among so many.
 _NEAREST = 8
-"""Counters of the same value are looked for among so many."""
 _SERVERS = 4
+# Two servers do not scrape one target so shortly one after the other, scrape by scrape.
 _SAME_SCRAPE_S = 0.5
-"""Two servers do not scrape one target so shortly one after the other, scrape by scrape."""
+# Labels in which copies do not differ: they name what is counted, not the server that scrapes it.
 _SAME_LABELS = frozenset(
     (
         *("__name__", "instance", "job", "le", "code", "status", "method", "route", "path", "handler", "namespace"),
@@ -45,7 +47,6 @@ _SAME_LABELS = frozenset(
         *("service", "service_name", "service_instance_id", "app", "version"),
     )
 )
-"""Labels in which copies do not differ: they name what is counted, not the server that scrapes it."""
 Names = Iterable[frozenset[str]]
 
 

@@ -28,10 +28,10 @@ from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Bools, Floats
 
+# Series are linked so often at most: what ended is known only once those that go on elsewhere are united.
 _LINK_PASSES = 3
-"""Series are linked so often at most: what ended is known only once those that go on elsewhere are united."""
+# The first scrapes of a stretch of time show series that were there before it.
 _FIRST_SCRAPES_S = 90.0
-"""The first scrapes of a stretch of time show series that were there before it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,13 +35,14 @@ from app.ledger.counting.steps import SampleContext, steadiest
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
 
+# How long the higher level is remembered once the lower one is counted from.
 _CEILING_S = 3600.0
-"""How long the higher level is remembered once the lower one is counted from."""
+# Timestamps are in milliseconds: nearer than that is the same scrape.
 _AT_ONCE_S = 1e-3
+# A counter that was seen so many scrapes ago was missing in two: a single one may have failed in part.
 _MISSED_SCRAPES = 2.5
-"""A counter that was seen so many scrapes ago was missing in two: a single one may have failed in part."""
+# Series of one scrape with timestamps of their own lie no further apart.
 _SAME_SCRAPE_S = 60.0
-"""Series of one scrape with timestamps of their own lie no further apart."""
 
 
 class Hindsight(NamedTuple):

@@ -28,12 +28,12 @@ from app.ledger.registry import CounterArrays, Registry
 from app.ledger.runs import LOOKBACK_S, LastSeen
 from app.slo.arrays import Floats, Ints
 
+# Series of one scrape, however their timestamps differ, are looked for so far around a first sample.
 _SAME_SCRAPE_S = 15.0
-"""Series of one scrape, however their timestamps differ, are looked for so far around a first sample."""
+# Series that are relabelled together are first seen no further apart.
 _RELABELLING_S = 30.0
-"""Series that are relabelled together are first seen no further apart."""
+# The first or last scrape of a target with timestamps of their own takes no longer.
 _FIRST_SCRAPE_S = 60.0
-"""The first or last scrape of a target with timestamps of their own takes no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

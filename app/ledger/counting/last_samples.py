@@ -10,9 +10,9 @@ from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S, LastSeen, SeenRuns
 from app.slo.arrays import Bools, Floats, Ints
 
+# Paces are taken over cells of this grid, so that they do not depend on how time was cut into reads. Two cells fit into
+# the look-back that is read before a stretch of history.
 PACE_GRID_S = 150.0
-"""Paces are taken over cells of this grid, so that they do not depend on how time was cut into reads. Two cells fit
-into the look-back that is read before a stretch of history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,28 +10,28 @@ have got where it was since the scrape before, had there been one? (ADR-0032)
 
 from dataclasses import dataclass
 
+# A process may serve this long before its first scrape. Longer, and counting it would be further from the truth than
+# `increase()` by more than one scrape's events if it proves old.
 PATIENCE_SCRAPES = 1.5
-"""A process may serve this long before its first scrape. Longer, and counting it would be further from the truth than
-`increase()` by more than one scrape's events if it proves old."""
+# How often targets are scraped, where nothing shows it yet.
 SCRAPE_S = 30.0
-"""How often targets are scraped, where nothing shows it yet."""
+# A process that is known to have begun may be scraped so late for the first time: what it counted is placed at that
+# scrape, and must not be the events of hours.
 LATE_S = 330.0
-"""A process that is known to have begun may be scraped so late for the first time: what it counted is placed at that
-scrape, and must not be the events of hours."""
+# So few events say nothing about a pace.
 NOISE_EVENTS = 10.0
-"""So few events say nothing about a pace."""
+# So few that the very first target of a row has counted may as well be new.
 FIRST_NOISE_EVENTS = 3.0
-"""So few that the very first target of a row has counted may as well be new."""
+# From so many events on, what followed tells a pace.
 PACE_EVENTS = 5.0
-"""From so many events on, what followed tells a pace."""
+# So many errors a new target among known targets may bring along from its start, however few follow.
 START_ERRORS = 100.0
-"""So many errors a new target among known targets may bring along from its start, however few follow."""
+# What an idle new target among known targets may bring along from its start.
 BURST_EVENTS = 1000.0
-"""What an idle new target among known targets may bring along from its start."""
+# What a new target that has gone again may have done: a short-lived job.
 JOB_EVENTS = 100_000.0
-"""What a new target that has gone again may have done: a short-lived job."""
+# A target that was silent for so long at the end of its hindsight has gone.
 GONE_AFTER_S = 90.0
-"""A target that was silent for so long at the end of its hindsight has gone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

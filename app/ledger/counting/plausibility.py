@@ -14,35 +14,36 @@ import numpy as np
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Bools, Floats
 
+# So few events say nothing about a pace, and are always plausible: an error series appears with its first errors.
 SLACK_EVENTS = 10.0
-"""So few events say nothing about a pace, and are always plausible: an error series appears with its first errors."""
+# A restarted process may count this many times faster than before: clients reconnect and retry. A dip is read at a
+# value that takes hours or months to count, so the bound may be generous.
 RESET_PACES = 10.0
-"""A restarted process may count this many times faster than before: clients reconnect and retry. A dip is read at a
-value that takes hours or months to count, so the bound may be generous."""
+# New errors may come this many times faster than requests did: clients retry. More would be further from the truth than
+# `increase()`, which counts nothing, if the series proves old.
 FIRST_VALUE_PACES = 3.0
-"""New errors may come this many times faster than requests did: clients retry. More would be further from the truth
-than `increase()`, which counts nothing, if the series proves old."""
+# What may be new on a target of which nothing else moves: a service whose first requests all fail.
 IDLE_EVENTS = 100.0
-"""What may be new on a target of which nothing else moves: a service whose first requests all fail."""
+# A process that is known to have begun may count this many times faster than before: a load test, a new shard. More was
+# carried over from before its start.
 START_PACES = 100.0
-"""A process that is known to have begun may count this many times faster than before: a load test, a new shard. More
-was carried over from before its start."""
+# A level that is counted at this share of its own pace was counted from zero.
 PROOF_PACES = 3.0
-"""A level that is counted at this share of its own pace was counted from zero."""
+# A value that falls by no more than this was read from a second copy of the counter, or corrected.
 NEAR_RATIO = 0.01
 NEAR_EVENTS = 2.0
-"""A value that falls by no more than this was read from a second copy of the counter, or corrected."""
+# A counter that stands still for scrapes, and then grows by more at once, is written by a batch job.
 GRADUAL_EVENTS = 3.0
-"""A counter that stands still for scrapes, and then grows by more at once, is written by a batch job."""
+# A copy of a counter lags behind by no more scrapes than this.
 LAG_SCRAPES = 1.2
-"""A copy of a counter lags behind by no more scrapes than this."""
+# Single steps tell a pace if they are no longer than this and end so shortly before a fall: they lie in the look-back,
+# wherever time was cut into reads. Of counters that are scraped less often, the long pace is that of single steps.
 STEP_S = 90.0
 RECENT_S = 150.0
-"""Single steps tell a pace if they are no longer than this and end so shortly before a fall: they lie in the look-back,
-wherever time was cut into reads. Of counters that are scraped less often, the long pace is that of single steps."""
+# Some exporters of hardware (SNMP Counter32) wrap around at 32 bits.
 WRAP = 2.0**32
+# What may be new where no pace is known: a target that was seen only once before.
 UNKNOWN_EVENTS = 1000.0
-"""What may be new where no pace is known: a target that was seen only once before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,14 +18,16 @@ from app.ledger.registry import Labels, Registry
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
 
+# First samples so far apart belong to one change.
 _ROUND_S = 30.0
-"""First samples so far apart belong to one change."""
+# A value so many times larger than what it may be off by is not met by chance.
 _CERTAIN_RATIO = 10.0
-"""A value so many times larger than what it may be off by is not met by chance."""
+# As in `copies.py`.
 _SLACK_EVENTS = 2.0
+# Counters of nearly the same value are few; further ones are never a link, and looking at all is quadratic.
 _NEAREST = 16
+# A counter that is not seen for so many scrapes has ended.
 _LIVES_SCRAPES = 1.5
-"""A counter that is not seen for so many scrapes has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

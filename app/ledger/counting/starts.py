@@ -14,9 +14,11 @@ from app.ledger.counting.samples import Samples
 from app.ledger.registry import Registry
 from app.slo.arrays import Ints
 
+# Start times are of the target's clock, and scrapes of Prometheus's.
 _SKEW_S = 1.0
-"""Start times are of the target's clock, and scrapes of Prometheus's."""
+# A scrape interval of a minute and a half of one: what is not there by then was not there before.
 _FIRST_SCRAPES_S = 90.0
+# Some ten megabytes; what is forgotten is judged by samples alone.
 _MOST_KEPT = 100_000
 
 
