@@ -18,7 +18,7 @@ from app.alerting.conditions import (
 )
 from app.alerting.evidence import BudgetCounts, WindowCounts, may_be_one_failure, needed_windows
 from app.alerting.labels import RESERVED, sent_labels
-from app.alerting.lifecycle import NO_TRAFFIC, retire, step, step_slo
+from app.alerting.lifecycle import retire, step, step_slo
 from app.alerting.notification import (
     IncidentErrors,
     Notification,
@@ -36,7 +36,6 @@ from app.alerting.scrape_interval import shortest_windows_s, with_windows_of_at_
 __all__ = [
     "ADEQUATE_COVERAGE",
     "ALERTNAMES",
-    "NO_TRAFFIC",
     "RELABELLED",
     "RESERVED",
     "Alert",

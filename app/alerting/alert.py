@@ -24,7 +24,8 @@ class TransitionKind(StrEnum):
 class Alert:
     """One severity of one SLO, or one condition of it that opens a ticket, for its whole life.
 
-    *state* is inactive, pending or firing, and stays what it was while the alert is *frozen* (the reason in words).
+    *state* is inactive, pending or firing, and stays what it was while the alert is *frozen* (why, in words);
+    *frozen_cause* is `Cause.NO_TRAFFIC` where no events come, else None.
     *since* is the slot in which the state was entered; *quiet_since* the first slot of a firing alert that no longer
     burnt; *announced* says that receivers were told that it fires; *incident* is shared by all alerts of one incident.
     *suppressed* says in words why an inactive alert does not fire although a tier has tripped. *silent_since* is the
@@ -45,6 +46,14 @@ class Alert:
     suppressed: str | None = None
     cause: Cause = Cause.BURN
     silent_since: datetime | None = None
+    frozen_cause: Cause | None = None
+
+    @property
+    def frozen_reason(self) -> str | None:
+        """Why it is frozen, after a code that never changes where there is one; None if it is not."""
+        if self.frozen is None or self.frozen_cause is None:
+            return self.frozen
+        return f"{self.frozen_cause}: {self.frozen}"
 
     @property
     def key(self) -> str:

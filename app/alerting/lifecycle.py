@@ -18,14 +18,12 @@ from hashlib import blake2b
 from app.alerting import evidence
 from app.alerting.alert import Alert, Transition, TransitionKind
 from app.alerting.reading import Reading, Verdict, judge
-from app.slo import AlertState, BurnRateRule, NoData, Severity, SeverityPolicy, SloId, format_duration
+from app.slo import AlertState, BurnRateRule, Cause, NoData, Severity, SeverityPolicy, SloId, format_duration
 
 Step = tuple[Alert, tuple[Transition, ...]]
 
 NO_DATA_RULE = "no data"
 """The name of what trips an alert that takes missing data as bad."""
-NO_TRAFFIC = "no_traffic"
-"""Begins the reason of an alert that is frozen, or has ended, since no events come: a code that never changes."""
 _URGENCY = {severity: place for place, severity in enumerate(Severity)}
 
 
@@ -232,9 +230,9 @@ def _silent_rule(alert: Alert, verdict: Verdict, policy: SeverityPolicy) -> Burn
 def _without_traffic(alert: Alert, rule: BurnRateRule, policy: SeverityPolicy, *, at: datetime, muted: bool) -> Step:
     since, patience = alert.silent_since or at, policy.resolve_no_traffic_after
     if patience is None or at - since < patience:
-        return _freeze(replace(alert, silent_since=since), f"{NO_TRAFFIC}: {_no_events(rule.short)}", at)
-    moved, change = _while_quiet(replace(alert, frozen=None, silent_since=None), timedelta(0), at)
-    change = None if change is None else replace(change, reason=f"{NO_TRAFFIC}: {_no_events(patience)}")
+        return _freeze(replace(alert, silent_since=since), _no_events(rule.short), at, cause=Cause.NO_TRAFFIC)
+    moved, change = _while_quiet(replace(alert, frozen=None, frozen_cause=None, silent_since=None), timedelta(0), at)
+    change = None if change is None else replace(change, reason=f"{Cause.NO_TRAFFIC}: {_no_events(patience)}")
     return _announce(moved, change, at, muted=muted)
 
 
@@ -251,20 +249,20 @@ def _suppress(alert: Alert, verdict: Verdict, at: datetime) -> Step:
     return held, (_change(held, TransitionKind.SUPPRESSED, at, reason=verdict.suppressed),)
 
 
-def _freeze(alert: Alert, reason: str, at: datetime) -> Step:
-    if alert.frozen == reason:
+def _freeze(alert: Alert, why: str, at: datetime, *, cause: Cause | None = None) -> Step:
+    if (alert.frozen, alert.frozen_cause) == (why, cause):
         return alert, ()
-    frozen = replace(alert, frozen=reason)
+    frozen = replace(alert, frozen=why, frozen_cause=cause)
     # That an inactive alert is frozen is shown, and no event: each one is at every start and in every gap of the data.
     if alert.frozen is not None or alert.state is AlertState.INACTIVE:
         return frozen, ()
-    return frozen, (_change(frozen, TransitionKind.FROZEN, at, reason=reason),)
+    return frozen, (_change(frozen, TransitionKind.FROZEN, at, reason=frozen.frozen_reason),)
 
 
 def _unfreeze(alert: Alert, at: datetime) -> Step:
     if alert.frozen is None:
         return alert, ()
-    unfrozen = replace(alert, frozen=None)
+    unfrozen = replace(alert, frozen=None, frozen_cause=None)
     if alert.state is AlertState.INACTIVE:
         return unfrozen, ()
     return unfrozen, (_change(unfrozen, TransitionKind.UNFROZEN, at),)

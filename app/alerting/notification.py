@@ -28,8 +28,9 @@ class Notification:
 
     *labels* are those of the documents and of the *group*, *annotations* those of the documents; *good* and *bad* count
     the events of the window *long*; *period_seconds* is the length of the SLO window; *stale* says why the figures
-    are old; *reason* why an alert ended that did not end by itself; *top_contributors* which label values most errors
-    share, empty until that is known. *exhausted_at* is when none of the budget is left at the present burn rate;
+    are old, *stale_cause* is `Cause.NO_TRAFFIC` if no events come; *reason* why an alert ended that did not end by
+    itself; *top_contributors* which label values most errors share, empty until that is known.
+    *exhausted_at* is when none of the budget is left at the present burn rate;
     *first_bad_at* and *last_bad_at* are the start of the incident's first slot with errors and the end of its last,
     *spent* is the share of the budget that went in between; None and NaN where not known. *condition* says in words
     what holds, where the *cause* is not a burn. *relabelled_at* is when the alert got its labels in the middle of its
@@ -63,6 +64,7 @@ class Notification:
     good: float = _NAN
     bad: float = _NAN
     stale: str | None = None
+    stale_cause: Cause | None = None
     reason: str | None = None
     top_contributors: str = ""
     slo_description: str = ""
@@ -175,7 +177,7 @@ def compose(
         tier=alert.tier or "",
     )
     if alert.frozen is not None and last is not None:
-        return replace(last.redescribed(slo, group, policy), stale=alert.frozen)
+        return replace(last.redescribed(slo, group, policy), stale=alert.frozen, stale_cause=alert.frozen_cause)
     rule, measured = _tripped(alert, reading, policy.rules)
     same_incident = last if last is not None and last.incident == alert.incident else None
     errors = errors or _errors_of(same_incident)
@@ -190,6 +192,7 @@ def compose(
         good=measured.good,
         bad=measured.bad,
         stale=_COUNTS_AS_BAD if alert.tier == NO_DATA_RULE else alert.frozen,
+        stale_cause=None if alert.tier == NO_DATA_RULE else alert.frozen_cause,
         top_contributors=same_incident.top_contributors if same_incident is not None else "",
         exhausted_at=exhausted_at,
         first_bad_at=errors.first_bad_at,
@@ -200,7 +203,9 @@ def compose(
 
 def resolve(notification: Notification, *, at: datetime, reason: str | None = None) -> Notification:
     """The last notification of an alert, turned into that of its end at *at*."""
-    return replace(notification, status=NotificationStatus.RESOLVED, at=at, ends_at=at, stale=None, reason=reason)
+    return replace(
+        notification, status=NotificationStatus.RESOLVED, at=at, ends_at=at, stale=None, stale_cause=None, reason=reason
+    )
 
 
 def notifications_for(

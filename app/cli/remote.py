@@ -5,10 +5,14 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlencode, urlsplit
 
 import typer
+
+if TYPE_CHECKING:
+    # Only their shapes: the commands that read answers need not wait until the server of them is imported.
+    from app.api.models import DeadLetterModel, SloModel
 
 _TIMEOUT_S = 10.0
 _PAGE = 1_000
@@ -29,7 +33,7 @@ class RemoteError(Exception):
     """The service did not answer, or not as Sloburn does; the text says which."""
 
 
-def slos(url: str, query: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+def slos(url: str, query: Sequence[tuple[str, str]]) -> "Iterator[SloModel]":
     """Every SLO that passes the filters of *query*, page after page.
 
     Raises:
@@ -40,7 +44,7 @@ def slos(url: str, query: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]
         paging = [("limit", str(_PAGE)), *([("next", cursor)] if cursor else [])]
         page = _get(url, "/api/v1/slos", [*query, *paging])
         try:
-            items, cursor = page["items"], page["next"]
+            items, cursor = cast("list[SloModel]", page["items"]), page["next"]
         except (KeyError, TypeError):
             raise RemoteError(f"what answers at {url} is not Sloburn") from None
         yield from items
@@ -48,7 +52,7 @@ def slos(url: str, query: Sequence[tuple[str, str]]) -> Iterator[dict[str, Any]]
             return
 
 
-def fetch_dead_letters(url: str) -> list[dict[str, Any]]:
+def fetch_dead_letters(url: str) -> "list[DeadLetterModel]":
     """The notifications that were given up, newest first.
 
     Raises:
@@ -56,8 +60,8 @@ def fetch_dead_letters(url: str) -> list[dict[str, Any]]:
     """
     page = _get(url, "/api/v1/notifications/dead", [("limit", str(_PAGE))])
     try:
-        return [dict(item) for item in page["items"]]
-    except (KeyError, TypeError, ValueError):
+        return cast("list[DeadLetterModel]", list(page["items"]))
+    except (KeyError, TypeError):
         raise RemoteError(f"what answers at {url} is not Sloburn") from None
 
 

@@ -1,7 +1,7 @@
 """`sloburn status`: the budgets of a running service."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -11,6 +11,9 @@ from app.cli.console import Format, fail, output, print_json
 from app.cli.remote import RemoteError, Url, slos
 from app.slo import Cause
 from app.status import UNKNOWN, DataState, HealthState, rounded_percent, severities_words, state_words
+
+if TYPE_CHECKING:
+    from app.api.models import AlertModel, SloModel
 
 
 def _label(text: str) -> str:
@@ -83,7 +86,7 @@ def status(
         output().print("no SLO matches" if query else "the service has no SLO yet")
 
 
-def _table(items: list[dict[str, Any]], *, with_states: bool) -> Table:
+def _table(items: "list[SloModel]", *, with_states: bool) -> Table:
     """The SLOs, one row each; without alerts and data it fits into 80 columns, ids being folded."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("SLO")
@@ -98,7 +101,7 @@ def _table(items: list[dict[str, Any]], *, with_states: bool) -> Table:
         table.add_row(
             # Text, not str: a group's value may hold square brackets, which are markup.
             Text(item["id"], overflow="fold"),
-            item["window"].get("duration") or item["window"].get("unit"),
+            item["window"]["duration"] if item["window"]["kind"] == "rolling" else item["window"]["unit"],
             _percent(item["objective"], 4),
             _percent(item["sli"], 4),
             Text(_percent(item["budget"]["remaining_ratio"], 1), style=colour),
@@ -109,7 +112,7 @@ def _table(items: list[dict[str, Any]], *, with_states: bool) -> Table:
     return table
 
 
-def _states(items: list[dict[str, Any]]) -> Iterator[str]:
+def _states(items: "list[SloModel]") -> Iterator[str]:
     """A line for each SLO whose alerts or data are not as they are without an incident."""
     for item in items:
         data = _data(item)
@@ -118,42 +121,42 @@ def _states(items: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{item['id']}: {', '.join(states)}"
 
 
-def _alerts(item: dict[str, Any]) -> Iterator[str]:
+def _alerts(item: "SloModel") -> Iterator[str]:
     for alert in item["alerts"]:
         words = _words(alert)
         if words:
             yield f"{alert['severity']} {words}"
 
 
-def _words(alert: dict[str, Any]) -> str:
+def _words(alert: "AlertModel") -> str:
     # A service that is older than this command does not give all of these.
     return state_words(
         alert["state"], reason=alert.get("reason"), tier=alert.get("tier"), cause=alert.get("cause", Cause.BURN)
     )
 
 
-def _reasons(items: list[dict[str, Any]]) -> Iterator[str]:
+def _reasons(items: "list[SloModel]") -> Iterator[str]:
     """Why alerts are suppressed or frozen: a line for each reason, however many SLOs share it."""
     owners: dict[str, list[str]] = {}
     for item in items:
-        severities: dict[tuple[str, str], list[str]] = {}
+        severities: dict[str, list[str]] = {}
         for alert in item["alerts"]:
-            if alert.get("reason"):
-                severities.setdefault((_words(alert), alert["reason"]), []).append(alert["severity"])
-        for (words, reason), who in severities.items():
-            said = reason if reason.startswith(words) else f"{words}: {reason}"
-            owners.setdefault(f"{severities_words(who)} {said}", []).append(item["id"])
+            reason = alert.get("reason")
+            if reason:
+                severities.setdefault(f"{_words(alert)}: {reason}", []).append(alert["severity"])
+        for why, who in severities.items():
+            owners.setdefault(f"{severities_words(who)} {why}", []).append(item["id"])
     for what, ids in owners.items():
         more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
         yield f"{', '.join(ids[:_MOST_NAMED])}{more}: {what}"
 
 
-def _data(item: dict[str, Any]) -> str:
+def _data(item: "SloModel") -> str:
     problem = item.get("problem")
     return f"{item['data']}: {problem}" if problem else str(item["data"])
 
 
-def _burn(item: dict[str, Any], window: str) -> str:
+def _burn(item: "SloModel", window: str) -> str:
     rates = {rate["window"]: rate["burn_rate"] for rate in item["burn_rates"]}
     rate = rates.get(window)
     return UNKNOWN if rate is None else f"{rate:,.2f}".rstrip("0").rstrip(".") + "x"
@@ -163,6 +166,6 @@ def _percent(ratio: float | None, digits: int) -> str:
     return UNKNOWN if ratio is None else rounded_percent(ratio, digits)
 
 
-def _remaining(item: dict[str, Any]) -> tuple[bool, float]:
+def _remaining(item: "SloModel") -> tuple[bool, float]:
     remaining = item["budget"]["remaining_ratio"]
     return remaining is None, remaining or 0.0

@@ -39,6 +39,7 @@ alert = Table(
     Column("incident", String),
     Column("quiet_since", Moment),
     Column("frozen", String),
+    Column("frozen_cause", String),
     Column("muted", Boolean, nullable=False),
     Column("announced", Boolean, nullable=False),
     Column("resolved_at", Moment),
@@ -169,14 +170,24 @@ def prune_transitions(connection: Connection, *, before: datetime) -> int:
 def _row(changed: Alert, notice: Notification | None) -> dict[str, object]:
     row: dict[str, object] = {name: getattr(changed, name) for name in _REMEMBERED}
     told = notice if changed.is_notified else None
-    enums = {"severity": changed.severity.value, "cause": changed.cause.value, "state": changed.state.value}
+    enums = {
+        "severity": changed.severity.value,
+        "cause": changed.cause.value,
+        "state": changed.state.value,
+        "frozen_cause": None if changed.frozen_cause is None else changed.frozen_cause.value,
+    }
     return {**row, **enums, "notice": told}
 
 
 def _alert(row: Row[tuple[object, ...]]) -> Alert:
     stored = row._mapping  # noqa: SLF001  the documented way to a row's columns by name
     values = {name: stored[name] for name in _REMEMBERED}
-    enums = {"severity": Severity(row.severity), "cause": Cause(row.cause), "state": AlertState(row.state)}
+    enums = {
+        "severity": Severity(row.severity),
+        "cause": Cause(row.cause),
+        "state": AlertState(row.state),
+        "frozen_cause": None if row.frozen_cause is None else Cause(row.frozen_cause),
+    }
     return Alert(**{**values, **enums})
 
 

@@ -26,6 +26,7 @@ def decode_notice(stored: object) -> Notification:
     values["severity"] = Severity(stored["severity"])
     values["slo"] = SloId(stored["slo"])
     values["cause"] = Cause(stored.get("cause", Cause.BURN))
+    values["stale_cause"] = Cause(stored["stale_cause"]) if stored.get("stale_cause") else None
     for name in ("starts_at", "at", "ends_at", "relabelled_at", "exhausted_at", "first_bad_at", "last_bad_at"):
         # Notices of earlier versions have no such moments.
         values[name] = datetime.fromisoformat(stored[name]) if stored.get(name) else None

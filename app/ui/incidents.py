@@ -48,7 +48,7 @@ def _incident(notification: Notification) -> IncidentView:
         top_contributors=notification.top_contributors,
         stale=""
         if notification.stale is None
-        else f"{why_stale(notification.stale)}; the figures are of {_moment(notification.at)}",
+        else f"{why_stale(notification)}; the figures are of {_moment(notification.at)}",
         facts=tuple(_facts(notification)),
         links=tuple(elsewhere(said)),
     )

@@ -3,7 +3,7 @@
 import math
 from datetime import datetime, timedelta
 
-from app.alerting import NO_TRAFFIC, Notification, NotificationStatus
+from app.alerting import Notification, NotificationStatus
 from app.slo import Cause
 
 _HUNDRED = 100
@@ -163,21 +163,19 @@ def _spent(notification: Notification) -> str:
     return f"{text}; at this rate it is exhausted in {span(left)}." if left is not None else f"{text}."
 
 
-def why_stale(reason: str) -> str:
-    """Why figures are old, as the beginning of a sentence.
-
-    >>> why_stale("no_traffic: no events in the last 5m"), why_stale("no data since 11:58 UTC")
-    ('Traffic has stopped: no events in the last 5m', 'Data is missing: no data since 11:58 UTC')
-    """
-    code, _, silence = reason.partition(": ")
-    return f"Traffic has stopped: {silence}" if code == NO_TRAFFIC else f"Data is missing: {reason}"
+def why_stale(notification: Notification) -> str:
+    """Why figures are old, as the beginning of a sentence; empty if they are not."""
+    if notification.stale is None:
+        return ""
+    what = "Traffic has stopped" if notification.stale_cause is Cause.NO_TRAFFIC else "Data is missing"
+    return f"{what}: {notification.stale}"
 
 
 def _stale(notification: Notification) -> str:
     if notification.stale is None:
         return ""
     return (
-        f"{why_stale(notification.stale)}. The figures are from {notification.at:%Y-%m-%d %H:%M} UTC; "
+        f"{why_stale(notification)}. The figures are from {notification.at:%Y-%m-%d %H:%M} UTC; "
         "the alert keeps firing until newer data resolves it."
     )
 

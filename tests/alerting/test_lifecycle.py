@@ -43,7 +43,7 @@ def test_no_events_never_trip() -> None:
 def test_an_alert_does_not_resolve_because_requests_stopped() -> None:
     alerts, said = play("bnnb", PAGE)
     assert said == ["0 fired", "1 frozen", "3 unfrozen"]
-    assert alerts[1].frozen == "no_traffic: no events in the last 5m"
+    assert alerts[1].frozen_reason == "no_traffic: no events in the last 5m"
     assert alerts[1].is_notified
 
 

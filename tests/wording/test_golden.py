@@ -31,7 +31,7 @@ def _alerts() -> Iterator[tuple[str, Notification]]:
     yield "a firing page", page
     yield "a firing page, exhausted", replace(page, budget_remaining=-0.12, exhausted_at=None)
     yield "a firing page without new data", replace(page, stale="no data since 23:58 UTC")
-    yield "a firing page without traffic", replace(page, stale="no_traffic: no events in the last 5m")
+    yield "a firing page without traffic", replace(page, stale="no events in the last 5m", stale_cause=Cause.NO_TRAFFIC)
     yield "a resolved page", resolve(page, at=ends_at)
     yield "a page that ended otherwise", resolve(page, at=ends_at, reason="the SLO was removed")
     yield "a ticket for missing data", blind

@@ -72,7 +72,7 @@ class FaultIsolation:
             if member.slo.id in self._left_out:
                 why[member.id] = why[member.slo.id] = self._left_out[member.slo.id][1]
         frozen = {
-            slo: tuple(replace(alert, frozen=why[slo]) for alert in alerts)
+            slo: tuple(replace(alert, frozen=why[slo], frozen_cause=None) for alert in alerts)
             for slo, alerts in before.items()
             if slo in why
         }

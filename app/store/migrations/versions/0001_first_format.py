@@ -119,6 +119,7 @@ def _make_alerts() -> None:
         sa.Column("incident", sa.String),
         sa.Column("quiet_since", sa.Float(53)),
         sa.Column("frozen", sa.String),
+        sa.Column("frozen_cause", sa.String),
         sa.Column("muted", sa.Boolean, nullable=False),
         sa.Column("announced", sa.Boolean, nullable=False),
         sa.Column("resolved_at", sa.Float(53)),
