@@ -5,12 +5,11 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from ssl import SSLContext
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-from typing_extensions import override
+from tests.support.http_thread import HttpThread, Quiet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,40 +39,15 @@ class Request:
         return json.loads(self.body)
 
 
-class Scripted:
+class Scripted(HttpThread):
     """Answers with *script*, one after the other, then with *otherwise*."""
 
     def __init__(self, *script: Reply, otherwise: Reply | None = None, tls: SSLContext | None = None) -> None:
         self.script = list(script)
         self.otherwise = otherwise or Reply()
         self.requests: list[Request] = []
-        self.stopping = threading.Event()
         self._lock = threading.Lock()
-        self._tls = tls is not None
-        self._server = _Server(("127.0.0.1", 0), _handler(self))
-        if tls is not None:
-            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stopping.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def port(self) -> int:
-        return int(self._server.server_address[1])
-
-    @property
-    def url(self) -> str:
-        return f"http{'s' if self._tls else ''}://127.0.0.1:{self.port}"
+        super().__init__(_handler(self), tls=tls)
 
     def at(self, host: str) -> str:
         """The URL under another name for this machine."""
@@ -89,16 +63,8 @@ class Scripted:
             return self.script.pop(0) if self.script else self.otherwise
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-
-    @override
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Stay silent: a client that went away is part of the test."""
-
-
 def _handler(server: Scripted) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.do_POST()
 
@@ -123,9 +89,5 @@ def _handler(server: Scripted) -> type[BaseHTTPRequestHandler]:
                 self.wfile.write(b"x" * 65536 if reply.endless else b"x")
                 self.wfile.flush()
                 server.stopping.wait(reply.drip_s or 0.0)
-
-        @override
-        def log_message(self, format: str, *args: Any) -> None:
-            """Stay silent: the test reads `requests`."""
 
     return Handler

@@ -5,12 +5,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
-from typing_extensions import override
-
+from tests.support.http_thread import HttpThread, Quiet
 from tests.support.waiting import wait_until
 
 
@@ -24,10 +22,11 @@ class Received:
     body: Any
 
 
-class Sink:
+class Sink(HttpThread):
     """An HTTP server in a thread; every POST is kept in `received`.
 
-    Set `status` to answer with another code, `delay_s` to answer late. A failed request is kept in `refused` instead.
+    Every path below its `url` is accepted. Set `status` to answer with another code, `delay_s` to answer late. A failed
+    request is kept in `refused` instead.
     """
 
     def __init__(self) -> None:
@@ -36,30 +35,7 @@ class Sink:
         self.received: list[Received] = []
         self.refused: list[Received] = []
         self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._server.server_address[1])
-
-    @property
-    def url(self) -> str:
-        """The base URL; every path below it is accepted."""
-        return f"http://127.0.0.1:{self.port}"
+        super().__init__(_handler(self))
 
     @property
     def alerts(self) -> list[dict[str, Any]]:
@@ -93,7 +69,7 @@ class Sink:
 
 
 def _handler(sink: Sink) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -103,10 +79,6 @@ def _handler(sink: Sink) -> type[BaseHTTPRequestHandler]:
             self.send_response(sink.record(received))
             self.send_header("Content-Length", "0")
             self.end_headers()
-
-        @override
-        def log_message(self, format: str, *args: Any) -> None:
-            """Stay silent: the test reads `received`."""
 
     return Handler
 

@@ -14,13 +14,13 @@ import orjson
 from typing_extensions import override
 
 from app.alerting import Notification, sent_labels
-from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
+from app.delivery.notifier import OutgoingMessage, SendResult
 from app.delivery.outcome import outcome_of
-from app.http.client import CheckedClient
 from app.http.secrets import Secret
+from app.integrations.http_notifier import HttpNotifier
 from app.slo import Severity
 from app.wording.links import slo_page
-from app.wording.messages import MessageText, MessageWriter
+from app.wording.messages import MessageText
 from app.wording.plain_text import shortened, visible
 
 URL = "https://events.pagerduty.com/v2/enqueue"
@@ -41,7 +41,7 @@ class PagerDutyOptions:
     url: str = URL
 
 
-class PagerDuty(Notifier):
+class PagerDuty(HttpNotifier[PagerDutyOptions]):
     """Triggers and resolves; a digest is one incident that is resolved with the last of its alerts."""
 
     tracks_alerts = True
@@ -49,15 +49,10 @@ class PagerDuty(Notifier):
     needs_each_end = False
     splits_rejected = False
 
-    def __init__(self, options: PagerDutyOptions, *, outgoing: CheckedClient, writer: MessageWriter) -> None:
-        self._options = options
-        self._outgoing = outgoing
-        self._writer = writer
-
     @property
     @override
     def secrets(self) -> Sequence[Secret]:
-        return (self._options.routing_key, *self._outgoing.secrets)
+        return (self._target.routing_key, *self._outgoing.secrets)
 
     @override
     def opens(self, message: OutgoingMessage) -> str | None:
@@ -68,18 +63,14 @@ class PagerDuty(Notifier):
         digest = self.opens(message) if message.only is None and message.firing else None
         key = message.handle or digest or dedup_key(message.notifications[0])
         event = {
-            "routing_key": await self._options.routing_key.read(),
+            "routing_key": await self._target.routing_key.read(),
             "event_action": "trigger" if message.firing else "resolve",
             "dedup_key": key,
         }
         body = event | (self._trigger(message) if message.firing else {})
         headers = {"Content-Type": "application/json"}
-        answer = await self._outgoing.post(self._options.url, _bounded(body), headers, read=True)
+        answer = await self._outgoing.post(self._target.url, _bounded(body), headers, read=True)
         return SendResult(outcome=outcome_of(answer, final=_FINAL), handle=digest)
-
-    @override
-    async def aclose(self) -> None:
-        await self._outgoing.aclose()
 
     def _trigger(self, message: OutgoingMessage) -> dict[str, Any]:
         words = self._writer.words(message.notifications)

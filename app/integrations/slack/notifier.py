@@ -14,12 +14,12 @@ import orjson
 from typing_extensions import override
 
 from app.alerting import Notification
-from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
+from app.delivery.notifier import OutgoingMessage, SendResult
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected, outcome_of
 from app.http.answers import Answer, failure_of
-from app.http.client import CheckedClient
 from app.http.failures import AttemptError
 from app.http.secrets import Secret, header_of
+from app.integrations.http_notifier import HttpNotifier
 from app.slo import Severity
 from app.wording.messages import MessageWriter
 from app.wording.plain_text import shortened, visible
@@ -48,7 +48,7 @@ _PASSING: Mapping[str, FailureReason] = {
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"})
 
 
-class SlackWebhook(Notifier):
+class SlackWebhook(HttpNotifier[Secret]):
     """An incoming webhook: every change is a message of its own."""
 
     tracks_alerts = False
@@ -56,31 +56,18 @@ class SlackWebhook(Notifier):
     needs_each_end = False
     splits_rejected = False
 
-    def __init__(self, url: Secret, *, outgoing: CheckedClient, writer: MessageWriter) -> None:
-        self._url = url
-        self._outgoing = outgoing
-        self._writer = writer
-
     @property
     @override
     def secrets(self) -> Sequence[Secret]:
-        return (self._url, *self._outgoing.secrets)
-
-    @override
-    def opens(self, message: OutgoingMessage) -> str | None:
-        return None
+        return (self._target, *self._outgoing.secrets)
 
     @override
     async def send(self, message: OutgoingMessage) -> SendResult:
         body = orjson.dumps(payload(message, self._writer))
         answer = await self._outgoing.post(
-            await self._url.read(), body, {"Content-Type": "application/json; charset=utf-8"}, read=True
+            await self._target.read(), body, {"Content-Type": "application/json; charset=utf-8"}, read=True
         )
         return SendResult(outcome=outcome_of(answer, final=_REVOKED))
-
-    @override
-    async def aclose(self) -> None:
-        await self._outgoing.aclose()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +86,7 @@ class SlackBotOptions:
     api: str = API
 
 
-class SlackBot(Notifier):
+class SlackBot(HttpNotifier[SlackBotOptions]):
     """A bot: the firing message is changed when the alert is resolved."""
 
     tracks_alerts = False
@@ -107,19 +94,10 @@ class SlackBot(Notifier):
     needs_each_end = False
     splits_rejected = False
 
-    def __init__(self, options: SlackBotOptions, *, outgoing: CheckedClient, writer: MessageWriter) -> None:
-        self._options = options
-        self._outgoing = outgoing
-        self._writer = writer
-
     @property
     @override
     def secrets(self) -> Sequence[Secret]:
-        return (self._options.token, *self._outgoing.secrets)
-
-    @override
-    def opens(self, message: OutgoingMessage) -> str | None:
-        return None
+        return (self._target.token, *self._outgoing.secrets)
 
     @override
     async def send(self, message: OutgoingMessage) -> SendResult:
@@ -129,18 +107,14 @@ class SlackBot(Notifier):
             changed = await self._call("chat.update", {**said, "channel": channel, "ts": stamp})
             if not (isinstance(changed.outcome, Rejected) and changed.outcome.detail in _GONE):
                 return changed
-        return await self._call("chat.postMessage", {**said, "channel": self._options.channel})
-
-    @override
-    async def aclose(self) -> None:
-        await self._outgoing.aclose()
+        return await self._call("chat.postMessage", {**said, "channel": self._target.channel})
 
     async def _call(self, method: str, arguments: Mapping[str, Any]) -> SendResult:
         headers = {
             "Content-Type": "application/json; charset=utf-8",
-            "Authorization": await header_of("Authorization", self._options.token, scheme="Bearer"),
+            "Authorization": await header_of("Authorization", self._target.token, scheme="Bearer"),
         }
-        url = f"{self._options.api.rstrip('/')}/{method}"
+        url = f"{self._target.api.rstrip('/')}/{method}"
         answer = await self._outgoing.post(url, orjson.dumps(arguments), headers, read=True)
         if not answer.ok:
             raise AttemptError(failure_of(answer))

@@ -19,10 +19,11 @@ from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus, sent_labels
 from app.clock import Clock
-from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
+from app.delivery.notifier import OutgoingMessage, SendResult
 from app.delivery.outcome import outcome_of
 from app.http.client import CheckedClient
 from app.http.secrets import PlainValue, Secret, header_of
+from app.integrations.http_notifier import HttpNotifier
 from app.wording.links import slo_page
 from app.wording.messages import MessageWriter
 
@@ -46,7 +47,7 @@ class WebhookOptions:
     headers: Mapping[str, Secret] = field(default_factory=dict)
 
 
-class Webhook(Notifier):
+class Webhook(HttpNotifier[WebhookOptions]):
     """Posts alerts; a digest is one post with all of them, and a group of its own until the last of them is resolved.
 
     Whoever keys on `groupKey` or `groupLabels` must never take the end of one alert for the end of another: an alert
@@ -61,18 +62,16 @@ class Webhook(Notifier):
     def __init__(
         self, name: str, options: WebhookOptions, *, outgoing: CheckedClient, writer: MessageWriter, clock: Clock
     ) -> None:
+        super().__init__(options, outgoing=outgoing, writer=writer)
         self._name = name
-        self._options = options
-        self._outgoing = outgoing
-        self._writer = writer
         self._clock = clock
 
     @property
     @override
     def secrets(self) -> Sequence[Secret]:
-        own = (self._options.secret,) if self._options.secret is not None else ()
-        headers = (value for value in self._options.headers.values() if not isinstance(value, PlainValue))
-        return (self._options.url, *own, *headers, *self._outgoing.secrets)
+        own = (self._target.secret,) if self._target.secret is not None else ()
+        headers = (value for value in self._target.headers.values() if not isinstance(value, PlainValue))
+        return (self._target.url, *own, *headers, *self._outgoing.secrets)
 
     @override
     def opens(self, message: OutgoingMessage) -> str | None:
@@ -82,18 +81,14 @@ class Webhook(Notifier):
     async def send(self, message: OutgoingMessage) -> SendResult:
         # Thousands of alerts take long to put into words, and evaluations must not wait for that.
         body = await asyncio.to_thread(self._body, message)
-        of_host = {name: await header_of(name, value) for name, value in self._options.headers.items()}
+        of_host = {name: await header_of(name, value) for name, value in self._target.headers.items()}
         headers = {"Content-Type": "application/json", "Idempotency-Key": message.key}
-        if self._options.secret is not None:
-            headers |= signature(body, key=message.key, secret=await self._options.secret.read(), at=self._clock.now())
+        if self._target.secret is not None:
+            headers |= signature(body, key=message.key, secret=await self._target.secret.read(), at=self._clock.now())
         answer = await self._outgoing.post(
-            await self._options.url.read(), body, headers, redirects=_REDIRECTS, of_host=of_host
+            await self._target.url.read(), body, headers, redirects=_REDIRECTS, of_host=of_host
         )
         return SendResult(outcome=outcome_of(answer), handle=_handle_of(message))
-
-    @override
-    async def aclose(self) -> None:
-        await self._outgoing.aclose()
 
     def _body(self, message: OutgoingMessage) -> bytes:
         return orjson.dumps(payload(message, receiver=self._name, writer=self._writer))
