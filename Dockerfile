@@ -7,10 +7,11 @@ RUN pip install --no-cache-dir uv==0.13.9
 WORKDIR /src
 # Dependencies change less often than the code: they have a layer of their own.
 COPY pyproject.toml uv.lock ./
-RUN uv sync --locked --no-dev --no-install-project
+# With the driver of PostgreSQL, 11 MB: SLOBURN_DATABASE_URL decides which database is used.
+RUN uv sync --locked --no-dev --extra postgres --no-install-project
 COPY README.md LICENSE ./
 COPY app app
-RUN uv sync --locked --no-dev --no-editable
+RUN uv sync --locked --no-dev --extra postgres --no-editable
 COPY demo demo
 COPY scripts/slim-image scripts/slim-image
 # The demo is not part of the package; the shop and the pager of docker-compose.yml run from this image.

@@ -18,12 +18,18 @@ from app.documents import COUNTER_NAME, Defaults, LoadResult, load_documents
 from app.integrations import load_config
 from app.prometheus import PrometheusError, open_client
 from app.settings import Settings, environment
+from app.store import StoreDriverError, StoreError, check_driver, inspect_server
 from app.yamldoc import HintFinding
 
 EXIT_WARNINGS = 3
 
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 if there are warnings.")]
-Live = Annotated[bool, typer.Option("--live", help="Also ask Prometheus whether it holds what the documents name.")]
+Live = Annotated[
+    bool,
+    typer.Option(
+        "--live", help="Also ask Prometheus whether it holds what the documents name, and the database server."
+    ),
+]
 PrometheusUrl = Annotated[
     str | None,
     typer.Option(
@@ -57,12 +63,13 @@ def check(
 
     Receivers and routes are those of --config, of SLOBURN_CONFIG, or of config/sloburn.yaml if it exists.
 
-    Exit code 0: no errors; 1: errors, or Prometheus does not answer; 2: the command cannot start, such as for a path
-    that does not exist; 3: warnings, with --strict.
+    Exit code 0: no errors; 1: errors, or Prometheus or the database does not answer; 2: the command cannot start, such
+    as for a path that does not exist; 3: warnings, with --strict.
 
     Example: sloburn check --strict --live config/slos
     """
     settings = settings_for({"config": config, "prometheus_url": prometheus_url})
+    database = _inspect_database(settings.database_url, live=live)
     loaded = _with_config(load_documents(*paths, defaults=Defaults.of(settings.default_window)), settings)
     loaded = replace(loaded, warnings=(*loaded.warnings, *template_warnings(loaded)))
     hints: tuple[HintFinding, ...] = ()
@@ -77,6 +84,8 @@ def check(
         print_json(_document(loaded, hints))
     else:
         _print(loaded, hints)
+        if database is not None:
+            errors().print(f"database: {database}, can be written")
     named = [*paths, *([settings.config_file] if settings.config_file is not None else [])]
     if any(not path.exists() for path in named):
         raise typer.Exit(EXIT_USAGE)
@@ -84,6 +93,17 @@ def check(
         raise typer.Exit(EXIT_FAILED)
     if strict and loaded.warnings:
         raise typer.Exit(EXIT_WARNINGS)
+
+
+def _inspect_database(url: str, *, live: bool) -> str | None:
+    """The version of the database server; None without --live, and if the database is a file."""
+    try:
+        check_driver(url)
+        return inspect_server(url) if live else None
+    except StoreDriverError as error:
+        fail(str(error), code=EXIT_USAGE)
+    except StoreError as error:
+        fail(str(error))
 
 
 def _with_config(loaded: LoadResult, settings: Settings) -> LoadResult:

@@ -131,7 +131,7 @@ def _work(
             address=settings.listen_address,
             slos=len(documents.slos),
             prometheus=settings.prometheus_url,
-            database=database.kind,
+            database=database.product,
         )
         _serve(engine, components, listening, signals)
     finally:
@@ -161,7 +161,7 @@ def _serve(engine: Engine, components: Components, listening: socket.socket, sig
         external_url=settings.public_url,
         token=settings.api_token.get_secret_value() if settings.api_token else None,
     )
-    app.include_router(pages(components.board, prefix=path_prefix(settings.external_url or "")))
+    app.include_router(pages(components.board, clock=components.clock, prefix=path_prefix(settings.external_url or "")))
     limits = ConnectionLimits.within(allow_open_files())
     closed = ClosedConnections(components.instruments.connection_closed)
     server = BoundedServer(BoundedConfig(app, connection_limits=limits, closed=closed))

@@ -6,9 +6,17 @@ opens a database and begins transactions; `sqlite.py` and `postgres.py` are all 
 neither begin nor commit. `migrations` makes the tables.
 """
 
-from app.store.database import Database, Transaction, open_database, open_database_in_memory
+from app.store.database import (
+    Database,
+    Transaction,
+    check_driver,
+    inspect_server,
+    open_database,
+    open_database_in_memory,
+)
 from app.store.errors import (
     StoreCorruptError,
+    StoreDriverError,
     StoreError,
     StoreLockedError,
     StoreNewerError,
@@ -19,12 +27,15 @@ from app.store.errors import (
 __all__ = [
     "Database",
     "StoreCorruptError",
+    "StoreDriverError",
     "StoreError",
     "StoreLockedError",
     "StoreNewerError",
     "StoreOutdatedError",
     "StoreUnavailableError",
     "Transaction",
+    "check_driver",
+    "inspect_server",
     "open_database",
     "open_database_in_memory",
 ]

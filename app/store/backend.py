@@ -23,6 +23,10 @@ class Backend(Protocol):
     instance: Instance
     read_options: Mapping[str, Any]
 
+    @property
+    def product(self) -> str:
+        """The product and its version, for people."""
+
     def check_usable(self) -> None:
         """Make sure before a transaction that this is still the database that was opened.
 

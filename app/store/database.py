@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
 from sqlalchemy import Connection
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
+from app.store import postgres
 from app.store.backend import Backend
 from app.store.errors import StoreLockedError, StoreUnavailableError
-from app.store.postgres import open_postgres
 from app.store.sqlite import open_in_memory, open_sqlite
 
 Transaction = Connection
@@ -43,9 +43,9 @@ class Database:
         return self._backend.instance.id
 
     @property
-    def kind(self) -> str:
-        """The kind of the database, such as `sqlite`."""
-        return self._backend.engine.dialect.name
+    def product(self) -> str:
+        """The product and its version, such as `PostgreSQL 15.6`."""
+        return self._backend.product
 
     def living(self, connection: Connection) -> frozenset[str]:
         """The ids of the instances whose leases count."""
@@ -159,21 +159,49 @@ def open_database(url: str, *, recover: bool = False) -> Database:
     Raises:
         StoreError: it cannot be opened, is in use by another process, damaged, or of another version.
     """
-    try:
-        target = make_url(url)
-    except ArgumentError as error:
-        # The URL may hold a password: it is not quoted.
-        raise StoreUnavailableError(
-            "SLOBURN_DATABASE_URL cannot be read; write one such as sqlite:///data/sloburn.db"
-        ) from error
-    if target.get_backend_name() == "postgresql":
-        return Database(open_postgres(target))
+    target = _target(url)
+    if _is_postgres(target):
+        return Database(postgres.open_postgres(target))
     if target.get_backend_name() != "sqlite":
         raise StoreUnavailableError(
             f"databases of kind {target.get_backend_name()!r} are not supported; write sqlite:///FILE "
             "or postgresql+psycopg://USER@HOST/NAME"
         )
     return Database(open_sqlite(target, recover=recover))
+
+
+def check_driver(url: str) -> None:
+    """Make sure that what the kind of a database needs is installed.
+
+    Raises:
+        StoreDriverError: it is not.
+    """
+    if _is_postgres(_target(url)):
+        postgres.check_driver()
+
+
+def inspect_server(url: str) -> str | None:
+    """The product and version of the server of a database that can be written; None if it is a file.
+
+    Raises:
+        StoreError: the server cannot be reached, or its database cannot be written.
+    """
+    target = _target(url)
+    return postgres.inspect_postgres(target) if _is_postgres(target) else None
+
+
+def _target(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError as error:
+        # The URL may hold a password: it is not quoted.
+        raise StoreUnavailableError(
+            "SLOBURN_DATABASE_URL cannot be read; write one such as sqlite:///data/sloburn.db"
+        ) from error
+
+
+def _is_postgres(target: URL) -> bool:
+    return target.get_backend_name() == "postgresql"
 
 
 def open_database_in_memory() -> Database:

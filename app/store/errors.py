@@ -2,6 +2,7 @@
 
 StoreError
 ├── StoreUnavailableError   cannot be opened or written: folder, disk, rights
+│   └── StoreDriverError    its driver is not installed
 ├── StoreLockedError        another process holds it
 ├── StoreCorruptError       the file is damaged
 ├── StoreNewerError         written by a newer version of Sloburn
@@ -17,6 +18,10 @@ class StoreError(Exception):
 
 class StoreUnavailableError(StoreError):
     """The database cannot be opened or written."""
+
+
+class StoreDriverError(StoreUnavailableError):
+    """The package that the kind of database needs is not installed."""
 
 
 class StoreLockedError(StoreError):

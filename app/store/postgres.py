@@ -32,7 +32,7 @@ from typing_extensions import override
 
 from app.store import json_text
 from app.store.backend import Backend
-from app.store.errors import StoreCorruptError, StoreError, StoreLockedError, StoreUnavailableError
+from app.store.errors import StoreCorruptError, StoreDriverError, StoreError, StoreLockedError, StoreUnavailableError
 from app.store.instances import Instance, instance
 from app.store.migrate import migrate
 
@@ -97,15 +97,12 @@ class PostgresBackend(Backend):
 
     @override
     def translated(self, error: SQLAlchemyError) -> StoreError:
-        if isinstance(error, DBAPIError):
-            if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
-                return StoreLockedError("the database is locked by another program")
-            # Server messages have a second line that points into the statement.
-            first = next(iter(str(error.orig).splitlines()), type(error.orig).__name__)
-            return StoreUnavailableError(f"the database cannot be used: {first}")
-        if isinstance(error, PoolTimeoutError):
-            return StoreUnavailableError("the database cannot be used: all connections to it are busy")
-        return StoreUnavailableError(f"the database cannot be used: {error}")
+        return _translated(error)
+
+    @property
+    @override
+    def product(self) -> str:
+        return product_of(self.engine)
 
     @override
     def damaged(self, why: object) -> StoreCorruptError:
@@ -135,15 +132,82 @@ class PostgresBackend(Backend):
                 _log.debug("the lease on the database was not renewed", error=str(self.translated(error)))
 
 
+def check_driver() -> None:
+    """Make sure that the driver is installed.
+
+    Raises:
+        StoreDriverError: it is not.
+    """
+    if importlib.util.find_spec("psycopg") is None:
+        raise StoreDriverError(
+            "SLOBURN_DATABASE_URL names a PostgreSQL database, which needs the extra postgres: "
+            'pip install "sloburn[postgres]"'
+        )
+
+
+def inspect_postgres(target: URL) -> str:
+    """The version of a server, once it is known that its database can be written; changes nothing.
+
+    Raises:
+        StoreError: it cannot be reached or written.
+    """
+    check_driver()
+    engine = _engine(target)
+    try:
+        with engine.connect() as connection:
+            is_read_only, may_create, user = connection.execute(
+                text(
+                    "SELECT current_setting('transaction_read_only') = 'on', "
+                    "has_schema_privilege(current_schema(), 'CREATE'), current_user"
+                )
+            ).one()
+            if is_read_only:
+                raise StoreUnavailableError(
+                    "the database cannot be written: its server is read-only, such as a standby; name the primary"
+                )
+            if not may_create:
+                raise StoreUnavailableError(
+                    f"the database cannot be written: {user} may not create tables; "
+                    f"GRANT CREATE ON SCHEMA public TO {user}"
+                )
+            return product_of(engine)
+    except SQLAlchemyError as error:
+        raise _translated(error) from error
+    finally:
+        engine.dispose()
+
+
+def product_of(engine: Engine) -> str:
+    """The server's product and version, known once there was a connection."""
+    version = engine.dialect.server_version_info or ()
+    return f"PostgreSQL {'.'.join(map(str, version))}".rstrip()
+
+
 def open_postgres(target: URL) -> PostgresBackend:
     """Open a database of a PostgreSQL server, making its tables if there are none.
 
     Raises:
         StoreError: it cannot be opened, another process works on it, or it is of another version.
     """
-    if importlib.util.find_spec("psycopg") is None:
-        raise StoreUnavailableError("PostgreSQL needs the package psycopg: install sloburn[postgres]")
-    engine = create_engine(
+    check_driver()
+    engine = _engine(target)
+    backend = PostgresBackend(engine, Instance())
+    with ExitStack() as unless_opened:
+        unless_opened.callback(engine.dispose)
+        try:
+            with engine.begin() as connection:
+                _lock_opening(connection)
+                migrate(connection, how_to_start_anew="drop and create it, or name another in SLOBURN_DATABASE_URL")
+            _claim(backend)
+        except SQLAlchemyError as error:
+            raise _translated(error) from error
+        unless_opened.pop_all()
+    backend.start()
+    return backend
+
+
+def _engine(target: URL) -> Engine:
+    return create_engine(
         target.set(drivername="postgresql+psycopg"),
         connect_args={
             "connect_timeout": _CONNECT_WITHIN_S,
@@ -160,19 +224,18 @@ def open_postgres(target: URL) -> PostgresBackend:
         json_serializer=json_text.serialize,
         json_deserializer=json_text.deserialize,
     )
-    backend = PostgresBackend(engine, Instance())
-    with ExitStack() as unless_opened:
-        unless_opened.callback(engine.dispose)
-        try:
-            with engine.begin() as connection:
-                _lock_opening(connection)
-                migrate(connection, how_to_start_anew="drop and create it, or name another in SLOBURN_DATABASE_URL")
-            _claim(backend)
-        except SQLAlchemyError as error:
-            raise backend.translated(error) from error
-        unless_opened.pop_all()
-    backend.start()
-    return backend
+
+
+def _translated(error: SQLAlchemyError) -> StoreError:
+    if isinstance(error, DBAPIError):
+        if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+            return StoreLockedError("the database is locked by another program")
+        # Server messages have a second line that points into the statement.
+        first = next(iter(str(error.orig).splitlines()), type(error.orig).__name__)
+        return StoreUnavailableError(f"the database cannot be used: {first}")
+    if isinstance(error, PoolTimeoutError):
+        return StoreUnavailableError("the database cannot be used: all connections to it are busy")
+    return StoreUnavailableError(f"the database cannot be used: {error}")
 
 
 def _claim(backend: PostgresBackend) -> None:

@@ -37,6 +37,11 @@ class SqliteBackend(Backend):
         self.read_options = {"sloburn_read": True}
         self._file = file
 
+    @property
+    @override
+    def product(self) -> str:
+        return f"SQLite {sqlite3.sqlite_version}"
+
     @override
     def check_usable(self) -> None:
         if self._file is not None:

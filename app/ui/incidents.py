@@ -23,6 +23,7 @@ class IncidentView:
     subject: str
     summary: str
     since: str
+    starts_at: datetime
     spent: str
     top_contributors: str
     stale: str
@@ -44,6 +45,7 @@ def _incident(notification: Notification) -> IncidentView:
         subject=subject(notification),
         summary=said["summary"],
         since=_moment(notification.starts_at),
+        starts_at=notification.starts_at,
         spent=UNKNOWN if spent is None else share(spent),
         top_contributors=notification.top_contributors,
         stale=""

@@ -9,11 +9,13 @@ from fastapi import APIRouter, Query
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from starlette.responses import HTMLResponse, Response
 
+from app.clock import Clock
 from app.paths import SLO_ID
 from app.slo import SloId
 from app.status import Board, HealthState, rounded_percent
 from app.ui import views
 from app.ui.incidents import incidents
+from app.wording.sentences import ago
 
 MAX_ROWS = 500
 MAX_INCIDENTS = 100
@@ -22,10 +24,10 @@ _CSP = (
 )
 
 
-def pages(board: Board, *, prefix: str = "") -> APIRouter:
+def pages(board: Board, *, clock: Clock, prefix: str = "") -> APIRouter:
     """The routes ``/`` and ``/slos/{id}``; *prefix* is the path of the external URL, without a slash at its end."""
     router = APIRouter(include_in_schema=False)
-    templates = _templates(prefix)
+    templates = _templates(prefix, clock)
     style = (files("app.ui") / "static" / "style.css").read_bytes()
 
     @router.get("/")
@@ -74,7 +76,7 @@ def pages(board: Board, *, prefix: str = "") -> APIRouter:
     return router
 
 
-def _templates(prefix: str) -> Environment:
+def _templates(prefix: str, clock: Clock) -> Environment:
     environment = Environment(
         loader=PackageLoader("app.ui"),
         autoescape=select_autoescape(),
@@ -87,6 +89,7 @@ def _templates(prefix: str) -> Environment:
         "count": views.grouped,
         "factor": views.multiple,
         "moment": views.moment,
+        "ago": lambda at: ago(at, clock.now()),
         "measured": views.measured,
         "bar": views.bar,
         "window": views.window_name,

@@ -53,6 +53,7 @@ class AlertRow:
     words: str
     kind: str
     since: str
+    since_at: datetime | None
     tier: str
     why: str
 
@@ -155,6 +156,7 @@ def alert_rows(snapshot: Snapshot, sent: Sequence[Notification | None]) -> list[
             words=_words(alert) or str(alert.state),
             kind=alert_kind(alert),
             since=moment(alert.since),
+            since_at=alert.since,
             tier=alert.tier or "",
             why=alert.reason or _why(alert, notification),
         )

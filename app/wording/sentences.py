@@ -90,6 +90,22 @@ def error_duration(notification: Notification) -> timedelta | None:
     return notification.last_bad_at - notification.first_bad_at
 
 
+def ago(at: datetime, now: datetime) -> str:
+    """How long ago something was, in its largest unit.
+
+    >>> at = datetime(2026, 3, 1, 12)
+    >>> [ago(at, at + timedelta(seconds=seconds)) for seconds in (0, 59, 200, 7_300, 200_000)]
+    ['just now', '59 s ago', '3 min ago', '2 h ago', '2 d ago']
+    """
+    seconds = int((now - at).total_seconds())
+    if seconds < 1:
+        return "just now"
+    for unit, length in (("d", _DAY_S), ("h", _HOUR_S), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit} ago"
+    return f"{seconds} s ago"
+
+
 def span(duration: timedelta) -> str:
     """A duration in its two largest units.
 

@@ -9,6 +9,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from app.api import path_prefix, prefix
+from app.clock import SystemClock
 from app.ui import pages
 from tests.support.api import Served
 from tests.support.snapshots import a_snapshot
@@ -33,7 +34,7 @@ def _client(external_url: str) -> Iterator[TestClient]:
     served = Served.with_snapshots(a_snapshot())
     served.external_url = external_url
     app = served.app()
-    app.include_router(pages(served.board, prefix=path_prefix(external_url)))
+    app.include_router(pages(served.board, clock=SystemClock(), prefix=path_prefix(external_url)))
     # One event loop for all requests, as a server has.
     with TestClient(app) as http:
         yield http

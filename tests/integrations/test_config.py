@@ -192,7 +192,7 @@ def test_without_routes_everybody_is_told(folder: Path) -> None:
         ("receivers: [{name: a, webhook: {url: 'http://x'}, templates: {summary: '{{ nope }}'}}]",
          "receivers[0].templates.summary: there is no nope"),
         ("routes: [{match: {severity: critical}, receivers: [alertmanager]}]\ndefault: []",
-         "sloburn.yaml:1:29: routes[0].match.severity: 'critical' is no severity; write page or ticket"),
+         "sloburn.yaml:1:29: routes[0].match.severity: 'critical' is not a severity; write page or ticket"),
         ("routes: [{receivers: [nobody]}]\ndefault: []",
          "sloburn.yaml:1:23: routes[0].receivers[0]: there is no receiver nobody; write one of alertmanager"),
         ("routes: [{receivers: [alertmanager]}]", "default: is missing"),

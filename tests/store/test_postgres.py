@@ -1,9 +1,17 @@
 """PostgreSQL as the store: one process at a time, and what fails is said without a password or a traceback."""
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
-from app.store import StoreLockedError, StoreUnavailableError, open_database
+from app.store import (
+    StoreDriverError,
+    StoreLockedError,
+    StoreUnavailableError,
+    check_driver,
+    inspect_server,
+    open_database,
+)
 from app.store import postgres as backend
 from tests.support.postgres import Postgres
 
@@ -43,10 +51,10 @@ def test_the_database_of_a_process_that_was_killed_is_taken_over_when_its_lease_
 
 
 def test_writers_of_one_process_wait_for_each_other(postgres_server: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "_LOCK_WITHIN_S", 1)
+    monkeypatch.setattr("app.store.database.TURN_WITHIN_S", 0.05)
     database = open_database(postgres_server.new_database())
     with database.begin():
-        with pytest.raises(StoreLockedError, match="locked"), database.begin():
+        with pytest.raises(StoreLockedError, match="another write"), database.begin():
             pass
         with database.read() as tx:
             assert tx.execute(text("SELECT 1")).scalar_one() == 1
@@ -93,3 +101,36 @@ def test_a_server_that_is_not_there_is_said_without_the_password(url: str) -> No
 def test_what_is_no_user_or_database_of_the_server_is_said(postgres_server: Postgres) -> None:
     with pytest.raises(StoreUnavailableError, match="nowhere"):
         open_database(postgres_server.database_url("nowhere"))
+
+
+def test_an_inspection_says_the_version_and_changes_nothing(postgres_server: Postgres) -> None:
+    url = postgres_server.empty_database()
+    found = inspect_server(url)
+    assert found is not None
+    assert found.startswith("PostgreSQL 1")
+    with psycopg.connect(url.replace("+psycopg", "")) as connection:
+        assert connection.execute("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").fetchone() == (0,)
+
+
+def test_a_database_that_cannot_be_written_is_found_by_an_inspection(postgres_server: Postgres) -> None:
+    standby, foreign = postgres_server.empty_database(), postgres_server.empty_database()
+    name = standby.rpartition("/")[2]
+    postgres_server.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    with pytest.raises(StoreUnavailableError, match="read-only"):
+        inspect_server(standby)
+    postgres_server.execute(f"CREATE ROLE reader_of_{name} LOGIN")
+    with pytest.raises(StoreUnavailableError, match=f"GRANT CREATE ON SCHEMA public TO reader_of_{name}"):
+        inspect_server(foreign.replace("sloburn@", f"reader_of_{name}@"))
+
+
+def test_without_the_driver_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(StoreDriverError, match=r"sloburn\[postgres\]"):
+        open_database("postgresql://db.example/sloburn")
+    with pytest.raises(StoreDriverError):
+        check_driver("postgresql://db.example/sloburn")
+    check_driver("sqlite:///x.db")
+
+
+def test_a_file_has_no_server() -> None:
+    assert inspect_server("sqlite:///nowhere/x.db") is None

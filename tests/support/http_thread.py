@@ -46,7 +46,7 @@ class HttpThread:
 class Quiet:
     """A handler with this before `BaseHTTPRequestHandler` writes no log: tests read what the server has kept."""
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it so
         """Do nothing."""
 
 

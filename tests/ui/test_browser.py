@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from app.clock import SystemClock
 from app.slo import AlertState, Severity
 from app.status import AlertView, Board
 from app.ui import pages
@@ -33,7 +34,7 @@ def _site() -> FastAPI:
 
 def _app(board: Board) -> FastAPI:
     app = FastAPI()
-    app.include_router(pages(board))
+    app.include_router(pages(board, clock=SystemClock()))
     return app
 
 

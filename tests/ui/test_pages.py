@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from app.alerting import Notification
+from app.clock import SystemClock
 from app.slo import AlertState, CalendarUnit, CalendarWindow, Cause, Severity
 from app.status import AlertView, Board, HealthState, Snapshot
 from app.ui import pages, views
@@ -27,7 +28,7 @@ def client(*snapshots: Snapshot, prefix: str = "", told: Sequence[Notification] 
     board.publish(snapshots)
     board.set_notifications({notice.key: notice for notice in told})
     app = FastAPI()
-    app.include_router(pages(board, prefix=prefix))
+    app.include_router(pages(board, clock=SystemClock(), prefix=prefix))
     return TestClient(app)
 
 
@@ -88,7 +89,7 @@ def test_what_is_wrong_with_the_data_is_said() -> None:
     assert "no series match &lt;x&gt;" in text
     assert "no events measured so far" in text
     assert "of 0" not in text
-    assert "2% of the wanted history" in text
+    assert "2% of the history" in text
 
 
 def test_a_page_says_since_when_there_is_data() -> None:

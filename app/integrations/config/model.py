@@ -36,7 +36,7 @@ def _severity(value: Any) -> Severity:
     try:
         return Severity(scalars.read_text(value))
     except ValueError:
-        raise refuse(f"{value!r} is no severity", "write page or ticket") from None
+        raise refuse(f"{value!r} is not a severity", "write page or ticket") from None
 
 
 def _network(value: Any) -> IpNetwork:
