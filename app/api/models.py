@@ -367,7 +367,7 @@ class DeadLettersModel(TypedDict):
 
 
 @with_config(_EXACT)
-class RevivedModel(TypedDict):
+class RetriedModel(TypedDict):
     """A notification that is tried again."""
 
     id: int

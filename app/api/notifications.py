@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path
 
 from app.alerting import NotificationStatus
-from app.api.models import DeadLetterModel, DeadLettersModel, RevivedModel
+from app.api.models import DeadLetterModel, DeadLettersModel, RetriedModel
 from app.api.openapi import answers
 from app.api.operations import NOT_AUTHORISED, bearer_of
 from app.api.parameters import DEFAULT_LIMIT, Limit
@@ -19,7 +19,7 @@ _MOST = 2**63 - 1
 
 
 def notification_routes(box: DeadLetterBox, token: str | None) -> APIRouter:
-    """The routes below ``/api/v1/notifications``; reviving answers to the bearer of *token* only."""
+    """The routes below ``/api/v1/notifications``; a retry answers to the bearer of *token* only."""
     router = APIRouter(prefix="/api/v1/notifications", tags=["alerts"], default_response_class=JsonResponse)
 
     @router.get("/dead", operation_id="listDeadLetters", responses=answers(DeadLettersModel, "Dead letters"))
@@ -41,23 +41,23 @@ def notification_routes(box: DeadLetterBox, token: str | None) -> APIRouter:
         return JsonResponse(DeadLettersModel(items=items))
 
     @router.post(
-        "/dead/{letter}/revive",
-        operation_id="reviveDeadLetter",
+        "/dead/{letter}/retry",
+        operation_id="retryDeadLetter",
         dependencies=[Depends(bearer_of(token))],
         responses=answers(
-            RevivedModel,
+            RetriedModel,
             "It is tried again",
             **NOT_AUTHORISED,
             not_found="Nothing with this id was given up, or it is out of date",
         ),
     )
-    async def revive(letter: Annotated[int, Path(ge=0, le=_MOST)]) -> JsonResponse:
+    async def retry(letter: Annotated[int, Path(ge=0, le=_MOST)]) -> JsonResponse:
         """Try a notification again that was given up."""
-        if not await box.revive(letter):
+        if not await box.retry(letter):
             raise ProblemError(
                 HTTPStatus.NOT_FOUND,
                 f"nothing with the id {letter} was given up, or a newer notification of its alert has been delivered",
             )
-        return JsonResponse(RevivedModel(id=letter))
+        return JsonResponse(RetriedModel(id=letter))
 
     return router

@@ -34,7 +34,7 @@ class DeadLetterBox(Protocol):
         """The newest, newest first."""
         ...
 
-    async def revive(self, letter: int) -> bool:
+    async def retry(self, letter: int) -> bool:
         """Let one be tried again; False if there is none of that id."""
         ...
 

@@ -11,7 +11,7 @@ import typer
 from app.alerting import Notification, NotificationStatus, resolve
 from app.cli.configuration import settings_for
 from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, errors, fail, output, print_json
-from app.cli.remote import RemoteError, Url, fetch_dead_letters, revive_letter
+from app.cli.remote import RemoteError, Url, fetch_dead_letters, retry_dead_letter
 from app.clock import Clock, SystemClock
 from app.delivery import MemoryMessageRefs, NoInstruments, Receiver
 from app.delivery.outcome import Deferred, Delivered, Failed, Outcome, Rejected
@@ -99,7 +99,7 @@ def dead(*, url: Url = "http://127.0.0.1:9720", format: FormatOption = Format.TE
 
 
 @app.command()
-def revive(
+def retry(
     number: Annotated[int, typer.Argument(metavar="ID", hidden=True)],
     *,
     url: Url = "http://127.0.0.1:9720",
@@ -109,12 +109,12 @@ def revive(
 
     ID is the one that `notify dead` shows. This needs the API token: that of SLOBURN_API_TOKEN, or one in a file.
 
-    Example: sloburn notify revive 42
+    Example: sloburn notify retry 42
     """
     settings = settings_for({"api_token_file": token_file})
     token = settings.api_token.get_secret_value() if settings.api_token is not None else ""
     try:
-        revive_letter(url, number, token=token)
+        retry_dead_letter(url, number, token=token)
     except RemoteError as error:
         fail(str(error))
     output().print(f"{number} is tried again", markup=False)

@@ -65,14 +65,14 @@ def fetch_dead_letters(url: str) -> "list[DeadLetterModel]":
         raise RemoteError(f"what answers at {url} is not Sloburn") from None
 
 
-def revive_letter(url: str, letter: int, *, token: str) -> None:
+def retry_dead_letter(url: str, letter: int, *, token: str) -> None:
     """Let the service try a notification again that it has given up.
 
     Raises:
         RemoteError: it does not, or does not answer.
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    _ask(url, f"/api/v1/notifications/dead/{letter}/revive", method="POST", headers=headers)
+    _ask(url, f"/api/v1/notifications/dead/{letter}/retry", method="POST", headers=headers)
 
 
 def _get(url: str, path: str, query: Sequence[tuple[str, str]]) -> Any:

@@ -103,14 +103,14 @@ class StoredDeadLetters(DeadLetterBox):
         return await asyncio.to_thread(self._read, limit)
 
     @override
-    async def revive(self, letter: int) -> bool:
-        return await asyncio.to_thread(self._revive, letter)
+    async def retry(self, letter: int) -> bool:
+        return await asyncio.to_thread(self._retry, letter)
 
     def _read(self, limit: int) -> Sequence[DeadLetter]:
         with self._database.read() as transaction:
             return dead_letters(transaction, limit=limit)
 
-    def _revive(self, letter: int) -> bool:
+    def _retry(self, letter: int) -> bool:
         with self._database.begin() as transaction:
             return retry(transaction, letter, at=self._clock.now())
 

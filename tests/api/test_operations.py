@@ -322,12 +322,12 @@ def test_it_is_tried_again_for_the_bearer_of_the_token_only() -> None:
     served = Served(token="open sesame")  # noqa: S106  # of no service
     served.dead_letters.given = [_letter(7)]
     client = TestClient(served.app())
-    path = "/api/v1/notifications/dead/7/revive"
+    path = "/api/v1/notifications/dead/7/retry"
     assert client.post(path).status_code == 401
     assert TestClient(Served().app()).post(path).status_code == 403
-    assert served.dead_letters.revived == []
+    assert served.dead_letters.retried == []
     headers = {"Authorization": "Bearer open sesame"}
     assert client.post(path, headers=headers).json() == {"id": 7}
     assert client.post(path.replace("7", "8"), headers=headers).status_code == 404
     assert client.post(path.replace("7", "x"), headers=headers).status_code == 422
-    assert served.dead_letters.revived == [7, 8]
+    assert served.dead_letters.retried == [7, 8]

@@ -87,7 +87,7 @@ def test_every_operation_has_an_id_that_stays() -> None:
         "getSloHistory",
         "listAlerts",
         "listDeadLetters",
-        "reviveDeadLetter",
+        "retryDeadLetter",
         "getBuildInfo",
         "getConfig",
         "getHealth",
@@ -298,7 +298,7 @@ def test_a_body_that_no_route_reads_changes_nothing(client: TestClient, body: by
     for method, path in OPERATIONS:
         response = client.request(method, PATHS[path], content=body, headers={"Content-Type": "application/json"})
 
-        expected = 404 if path.endswith("/revive") else 200
+        expected = 404 if path.endswith("/retry") else 200
         assert (method, path, response.status_code) == (method, path, expected)
 
 

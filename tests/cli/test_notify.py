@@ -102,14 +102,14 @@ def test_what_was_given_up_is_listed_for_people_and_machines(served: tuple[Serve
     assert json.loads(notify("dead", "--url", url, "--format", "json").stdout)["items"][0]["id"] == 7
 
 
-def test_it_is_revived_with_the_token(served: tuple[Served, str], tmp_path: Path) -> None:
+def test_it_is_retried_with_the_token(served: tuple[Served, str], tmp_path: Path) -> None:
     fakes, url = served
-    assert "401" in notify("revive", "7", "--url", url, env={"SLOBURN_API_TOKEN": "wrong"}).stderr
+    assert "401" in notify("retry", "7", "--url", url, env={"SLOBURN_API_TOKEN": "wrong"}).stderr
     (tmp_path / "token").write_text("right\n")
-    result = notify("revive", "7", "--url", url, "--token-file", tmp_path / "token")
+    result = notify("retry", "7", "--url", url, "--token-file", tmp_path / "token")
     assert (result.exit_code, result.stdout) == (0, "7 is tried again\n")
-    assert fakes.dead_letters.revived == [7]
-    gone = notify("revive", "8", "--url", url, "--token-file", tmp_path / "token")
+    assert fakes.dead_letters.retried == [7]
+    gone = notify("retry", "8", "--url", url, "--token-file", tmp_path / "token")
     assert gone.exit_code == 1
     assert "nothing with the id 8 was given up" in gone.stderr
 

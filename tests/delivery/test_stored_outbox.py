@@ -210,7 +210,7 @@ def test_a_digest_does_not_wait_for_an_end_that_was_given_up(database: Database)
     assert messages.recall("hook", firing("b")) == MessageRef(handle="digest", alerts=1)
 
 
-def test_a_dead_letter_is_not_revived_after_newer_news(database: Database) -> None:
+def test_a_dead_letter_is_not_retried_after_newer_news(database: Database) -> None:
     """N9: a page that comes after its end would never end."""
     with database.begin() as tx:
         enqueue(tx, [firing(), resolved()], receivers=["oncall"], at=START)

@@ -110,7 +110,7 @@ def test_a_held_entry_has_no_attempt_behind_it(database: Database) -> None:
         assert claim(tx, "am", owner="a worker", at=START + MINUTE, lease=LEASE)[0].attempts == 0
 
 
-def test_a_dead_letter_blocks_nobody_can_be_seen_and_revived(database: Database) -> None:
+def test_a_dead_letter_blocks_nobody_can_be_seen_and_retried(database: Database) -> None:
     _put(database, firing(), resolved())
     with database.begin() as tx:
         (entry,) = claim(tx, "am", owner="a worker", at=START, lease=LEASE)

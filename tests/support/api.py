@@ -70,18 +70,18 @@ class ListedAlerts(AlertLog):
 
 @dataclass
 class Letters(DeadLetterBox):
-    """Dead letters that a test lists; remembers which were revived."""
+    """Dead letters that a test lists; remembers which were retried."""
 
     given: list[DeadLetter] = field(default_factory=list)
-    revived: list[int] = field(default_factory=list)
+    retried: list[int] = field(default_factory=list)
 
     @override
     async def letters(self, limit: int) -> Sequence[DeadLetter]:
         return self.given[:limit]
 
     @override
-    async def revive(self, letter: int) -> bool:
-        self.revived.append(letter)
+    async def retry(self, letter: int) -> bool:
+        self.retried.append(letter)
         return letter in {one.id for one in self.given}
 
 
