@@ -1,5 +1,6 @@
 """SLO windows: rolling ones, and calendar ones in a named time zone."""
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,6 +14,7 @@ from app.slo.durations import format_duration
 class CalendarUnit(StrEnum):
     """A period of the calendar; weeks begin on Monday, quarters in January, April, July and October."""
 
+    DAY = "day"
     WEEK = "week"
     MONTH = "month"
     QUARTER = "quarter"
@@ -21,6 +23,7 @@ class CalendarUnit(StrEnum):
 
 # Two hours more than the calendar says: a period may end after a change to winter time, in a zone that changes by two.
 _LONGEST = {
+    CalendarUnit.DAY: timedelta(days=1, hours=2),
     CalendarUnit.WEEK: timedelta(days=7, hours=2),
     CalendarUnit.MONTH: timedelta(days=31, hours=2),
     CalendarUnit.QUARTER: timedelta(days=92, hours=2),
@@ -28,6 +31,7 @@ _LONGEST = {
 }
 # Factors are derived from round lengths, so that an alert does not change its threshold in February.
 _NOMINAL = {
+    CalendarUnit.DAY: timedelta(days=1),
     CalendarUnit.WEEK: timedelta(days=7),
     CalendarUnit.MONTH: timedelta(days=30),
     CalendarUnit.QUARTER: timedelta(days=91),
@@ -65,12 +69,24 @@ class RollingWindow:
         return format_duration(self.duration)
 
 
+# Where the periods of the calendar begin that have no start of their own: a Monday, and the first day of a year.
+_MONDAY, _NEW_YEAR = datetime(1969, 12, 29), datetime(1970, 1, 1)  # noqa: DTZ001  a calendar day has no zone of its own
+_MONTHS = {CalendarUnit.MONTH: 1, CalendarUnit.QUARTER: 3, CalendarUnit.YEAR: 12}
+_MONTHS_PER_YEAR = 12
+
+
 @dataclass(frozen=True, slots=True)
 class CalendarWindow:
-    """The current week, month, quarter or year in *timezone*; half-open, [start, end)."""
+    """The current day, week, month, quarter or year in *timezone*; half-open, [start, end).
+
+    Periods of *every* units follow each other from *start*, a local time; None is the beginning that the unit has by
+    itself. A start on the 31st begins months at their last day where they are shorter.
+    """
 
     unit: CalendarUnit
     timezone: str
+    every: int = 1
+    start: datetime | None = None
 
     def bounds(self, at: datetime) -> tuple[datetime, datetime]:
         """From the start of the period that the slot ending at *at* lies in, to *at*.
@@ -88,57 +104,55 @@ class CalendarWindow:
 
     @property
     def nominal(self) -> timedelta:
-        """The length that alert factors are derived from: 7, 30, 91 or 365 days."""
-        return _NOMINAL[self.unit]
+        """The length that alert factors are derived from: 1, 7, 30, 91 or 365 days for each unit."""
+        return self.every * _NOMINAL[self.unit]
 
     @property
     def longest(self) -> timedelta:
         """How much history the window can ever need."""
-        return _LONGEST[self.unit]
+        return self.every * _LONGEST[self.unit]
 
     @override
     def __str__(self) -> str:
-        return f"calendar {self.unit} ({self.timezone})"
+        unit = str(self.unit) if self.every == 1 else f"{self.every} {self.unit}s"
+        start = "" if self.start is None else f" from {self.start:%Y-%m-%d %H:%M}"
+        return f"calendar {unit}{start} ({self.timezone})"
 
     def _period(self, at: datetime) -> tuple[datetime, datetime]:
         zone = ZoneInfo(self.timezone)
-        local = (at - timedelta(microseconds=1)).astimezone(zone)
-        first = _first_day(self.unit, local)
-        start, end = _midnight(first, zone), _midnight(_next(self.unit, first), zone)
-        if at > end:
-            # A clock that was set back over midnight shows the old day once more; the new period has begun.
-            return end, _midnight(_next(self.unit, _next(self.unit, first)), zone)
-        return start, end
+        local = at.astimezone(zone).replace(tzinfo=None)
+        count = self._periods_until(local)
+        # Local time is off by the change of a clock, and by the days that a month is short, near the end of a period.
+        while at > _instant(self._beginning(count + 1), zone):
+            count += 1
+        while at <= _instant(self._beginning(count), zone):
+            count -= 1
+        return _instant(self._beginning(count), zone), _instant(self._beginning(count + 1), zone)
+
+    @property
+    def _anchor(self) -> datetime:
+        return self.start or (_MONDAY if self.unit is CalendarUnit.WEEK else _NEW_YEAR)
+
+    def _periods_until(self, local: datetime) -> int:
+        anchor = self._anchor
+        if self.unit in _MONTHS:
+            months = _MONTHS_PER_YEAR * (local.year - anchor.year) + local.month - anchor.month
+            return months // (self.every * _MONTHS[self.unit])
+        return (local - anchor) // (self.every * _NOMINAL[self.unit])
+
+    def _beginning(self, count: int) -> datetime:
+        """The local time at which a period begins, counted from the first."""
+        anchor = self._anchor
+        if self.unit not in _MONTHS:
+            return anchor + count * self.every * _NOMINAL[self.unit]
+        months = anchor.month - 1 + count * self.every * _MONTHS[self.unit]
+        year, month = anchor.year + months // _MONTHS_PER_YEAR, months % _MONTHS_PER_YEAR + 1
+        return anchor.replace(year=year, month=month, day=min(anchor.day, monthrange(year, month)[1]))
 
 
 Window = RollingWindow | CalendarWindow
 
 
-def _first_day(unit: CalendarUnit, local: datetime) -> datetime:
-    day = datetime(local.year, local.month, local.day)  # noqa: DTZ001  a calendar day has no zone of its own
-    match unit:
-        case CalendarUnit.WEEK:
-            return day - timedelta(days=day.weekday())
-        case CalendarUnit.MONTH:
-            return day.replace(day=1)
-        case CalendarUnit.QUARTER:
-            return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
-        case CalendarUnit.YEAR:
-            return day.replace(month=1, day=1)
-
-
-def _next(unit: CalendarUnit, first: datetime) -> datetime:
-    match unit:
-        case CalendarUnit.WEEK:
-            return first + timedelta(days=7)
-        case CalendarUnit.MONTH:
-            return (first + timedelta(days=31)).replace(day=1)
-        case CalendarUnit.QUARTER:
-            return (first + timedelta(days=93)).replace(day=1)
-        case CalendarUnit.YEAR:
-            return first.replace(year=first.year + 1)
-
-
-def _midnight(day: datetime, zone: ZoneInfo) -> datetime:
-    # fold=0 is the first of two midnights; a midnight that a clock change skips maps to the instant of the change.
-    return day.replace(tzinfo=zone, fold=0).astimezone(UTC)
+def _instant(local: datetime, zone: ZoneInfo) -> datetime:
+    # fold=0 is the first of two such times; one that a clock change skips maps to the instant of the change or later.
+    return local.replace(tzinfo=zone, fold=0).astimezone(UTC)

@@ -170,7 +170,7 @@ def read_calendar_unit(value: Any) -> CalendarUnit:
     try:
         return CalendarUnit(text)
     except ValueError as error:
-        raise refuse(f"{text!r} is not a period of the calendar", "write week, month, quarter or year") from error
+        raise refuse(f"{text!r} is not a period of the calendar", "write day, week, month, quarter or year") from error
 
 
 def read_off(value: Any) -> None:
