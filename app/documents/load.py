@@ -9,6 +9,7 @@ from types import MappingProxyType
 from app.documents.dialect import Defaults, Dialect, PlacedSlo
 from app.documents.files import find_files
 from app.documents.native.dialect import NativeDialect
+from app.documents.openslo import OpenSloDialect
 from app.documents.other_tools import tool_of
 from app.documents.pyrra import PyrraDialect
 from app.documents.sloth import SlothDialect
@@ -19,7 +20,7 @@ from app.yamldoc.files import read_text
 from app.yamldoc.findings import ErrorFinding, Findings, Place, WarningFinding
 from app.yamldoc.read import parse_text
 
-DIALECTS: tuple[Dialect, ...] = (NativeDialect(), SlothDialect(), PyrraDialect())
+DIALECTS: tuple[Dialect, ...] = (NativeDialect(), SlothDialect(), PyrraDialect(), OpenSloDialect())
 """Asked in this order; the first that recognises a document reads it."""
 _DEFAULTS = Defaults()
 
@@ -93,8 +94,12 @@ def _read(documents: Sequence[Document], findings: Findings, defaults: Defaults)
 
 
 def _refuse(document: Document, findings: Findings) -> None:
-    tool = tool_of(document.root)
-    problem = f"is a document of {tool}, which Sloburn does not read" if tool else "is not a document of Sloburn"
+    tool, version = tool_of(document.root), document.root.get("apiVersion")
+    problem = "is not a document of Sloburn"
+    if tool is not None:
+        problem = f"is a document of {tool}, which Sloburn does not read"
+    elif isinstance(version, str):
+        problem = f"is not a document of Sloburn, or of a tool that it reads: the apiVersion {version} is not known"
     findings.error(document.place(()), problem, "write its SLOs below service: and slos:, see docs/slo-format.md")
 
 

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from app.yamldoc.tree import Node
 
 _API_VERSIONS = (
-    ("openslo/", "OpenSLO"),
-    ("openslo.com/", "OpenSLO"),
     ("n9/", "Nobl9"),
     ("sre.google.com/", "slo-generator"),
     ("monitoring.coreos.com/", "the Prometheus Operator"),

@@ -45,6 +45,9 @@ def explain(
         at_key = detail["type"] == "extra_forbidden" or detail["loc"][-1:] == (_KEY,)
         steps = (step for step in detail["loc"] if step != _KEY and step not in structure.branches)
         path = (*under, *steps)
+        if detail["type"] == "too_short" and document.value(path):
+            # Items that are wrong themselves do not count; their own faults are said.
+            continue
         problem, remedy = _words(detail, path, structure, document)
         yield FieldFinding(path, problem, remedy, at_key=at_key)
 
@@ -87,6 +90,9 @@ def _wrong_kind(detail: ErrorDetails, given: str, structure: Structure) -> tuple
     match detail["type"]:
         case "too_short":
             return "is empty", "write at least one item, or remove the key"
+        case "too_long":
+            most = detail["ctx"]["max_length"]
+            return f"has {detail['ctx']['actual_length']} items", f"write at most {most}"
         case "tuple_type":
             return f"must be a list, not {given}", "write [one, two], or one item a line after `- `"
         case "model_type" | "model_attributes_type" | "dict_type":

@@ -78,24 +78,24 @@ def test_a_clock_that_was_set_back_over_midnight_begins_a_month_once(minutes: in
 
 
 @pytest.mark.parametrize(
-    ("unit", "every", "begins", "at", "start", "end"),
+    ("unit", "every", "begins", "at", "period"),
     [
         # Noon in New York is 17:00 UTC in winter and 16:00 in summer.
-        ("week", 1, "2022-01-01 12:00", "2022-01-08 17:00", "2022-01-01 17:00", "2022-01-08 17:00"),
-        ("week", 1, "2022-01-01 12:00", "2022-03-15 00:00", "2022-03-12 17:00", "2022-03-19 16:00"),
-        ("week", 2, "2022-01-01 12:00", "2022-01-10 00:00", "2022-01-01 17:00", "2022-01-15 17:00"),
-        ("week", 1, "2022-01-01 12:00", "2021-12-31 00:00", "2021-12-25 17:00", "2022-01-01 17:00"),
-        ("day", 1, None, "2022-03-13 20:00", "2022-03-13 05:00", "2022-03-14 04:00"),
-        ("month", 1, "2022-01-31 00:00", "2022-03-01 00:00", "2022-02-28 05:00", "2022-03-31 04:00"),
-        ("month", 2, "2022-01-01 00:00", "2022-04-15 00:00", "2022-03-01 05:00", "2022-05-01 04:00"),
+        ("week", 1, "2022-01-01 12:00", "2022-01-08 17:00", ("2022-01-01 17:00", "2022-01-08 17:00")),
+        ("week", 1, "2022-01-01 12:00", "2022-03-15 00:00", ("2022-03-12 17:00", "2022-03-19 16:00")),
+        ("week", 2, "2022-01-01 12:00", "2022-01-10 00:00", ("2022-01-01 17:00", "2022-01-15 17:00")),
+        ("week", 1, "2022-01-01 12:00", "2021-12-31 00:00", ("2021-12-25 17:00", "2022-01-01 17:00")),
+        ("day", 1, None, "2022-03-13 20:00", ("2022-03-13 05:00", "2022-03-14 04:00")),
+        ("month", 1, "2022-01-31 00:00", "2022-03-01 00:00", ("2022-02-28 05:00", "2022-03-31 04:00")),
+        ("month", 2, "2022-01-01 00:00", "2022-04-15 00:00", ("2022-03-01 05:00", "2022-05-01 04:00")),
     ],
 )
 def test_periods_follow_each_other_from_their_start(
-    unit: str, every: int, begins: str | None, at: str, start: str, end: str
+    unit: str, every: int, begins: str | None, at: str, period: tuple[str, str]
 ) -> None:
     local = None if begins is None else datetime.fromisoformat(begins)
     window = CalendarWindow(CalendarUnit(unit), "America/New_York", every, local)
-    moment, first, last = (datetime.fromisoformat(time).replace(tzinfo=UTC) for time in (at, start, end))
+    moment, first, last = (datetime.fromisoformat(time).replace(tzinfo=UTC) for time in (at, *period))
     assert window.bounds(moment)[0] == first
     assert window.period(moment) == last - first
 

@@ -38,3 +38,23 @@ def _translated(text: str, scope: Scope) -> str:
     problem = f"{{{{ {rest.group(1)} }}}} is a template of Prometheus: it is shown as it is written"
     scope.warning(problem, "write {{ burn_rate_long }}, or another value of docs/receivers.md", PROMETHEUS_TEMPLATE)
     return _PROMETHEUS.sub(r"\1", known)
+
+
+_NOT_OF_A_LABEL = re.compile(r"[^a-zA-Z0-9_]")
+
+
+def listed_labels(labels: Mapping[str, tuple[str, ...]], scope: Scope) -> Labels:
+    """Labels with one value or several; what Prometheus does not allow in a name, and several values, are changed."""
+    changed = {}
+    for name, values in labels.items():
+        free = _NOT_OF_A_LABEL.sub("_", name)
+        if free[:1].isdigit() or free.startswith("__"):
+            free = f"label_{free.lstrip('_')}"
+        if free != name:
+            problem = f"{name} is no label name of Prometheus: {free} is used"
+            scope.below(name).warning(problem, f"write {free}", "label_name")
+        if len(values) > 1:
+            problem = f"has {len(values)} values, and a label of Prometheus one: they are joined by commas"
+            scope.below(name).warning(problem, "write one value", "label_values")
+        changed[free] = ",".join(values)
+    return merged_labels(alert_labels(changed, scope))

@@ -41,7 +41,7 @@ def _usable(rule: BurnRateRule, scope: Scope, window: Window, objective: float, 
     raised = replace(rule, factor=max(1.0, rule.factor))
     if raised != rule:
         problem = f"the factor {rule.factor:.4g} of {rule.name} is below 1: it would fire while the objective is met"
-        scope.warning(f"{problem}; 1 is used", "write a larger share of the error budget", RULE_RAISED)
+        scope.warning(f"{problem}; 1 is used", "write at least 1, or a larger share of the error budget", RULE_RAISED)
     refusal = check_rule(raised, objective)
     if refusal is None:
         yield raised

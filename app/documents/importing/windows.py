@@ -1,0 +1,80 @@
+"""SLO windows of other tools: rolling ones, and periods of the calendar from a start in a named zone."""
+
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from pydantic_core import PydanticCustomError
+
+from app.documents.importing.scope import Scope
+from app.documents.windows import checked_length
+from app.slo import CalendarUnit, CalendarWindow, RollingWindow, Window
+
+_LONGEST = timedelta(days=366)
+_QUARTER, _YEAR = 3, 12
+"""Months."""
+_JANUARY_AND_SO_ON = (1, 4, 7, 10)
+
+
+def rolling_window(duration: timedelta, scope: Scope) -> Window | None:
+    """A rolling window; None, and an error, where it is too short or too long."""
+    try:
+        return RollingWindow(checked_length(duration))
+    except PydanticCustomError as refusal:
+        context = refusal.context or {}
+        scope.error(str(context.get("problem")), str(context.get("remedy")))
+        return None
+
+
+def calendar_window(
+    unit: CalendarUnit, count: int, *, start: tuple[str, Scope], timezone: tuple[str, Scope], length: Scope
+) -> Window | None:
+    """The window whose periods of *count* units begin at *start*, a local time; each value has its place.
+
+    None, and an error, where a value is unusable.
+    """
+    zone, begins = _zone(*timezone), _local_time(*start)
+    if zone is None or begins is None:
+        return None
+    if unit is CalendarUnit.MONTH and count in {_QUARTER, _YEAR}:
+        unit, count = (CalendarUnit.QUARTER if count == _QUARTER else CalendarUnit.YEAR), 1
+    window = CalendarWindow(unit, zone, count, None if count == 1 and _is_usual(unit, begins) else begins)
+    if window.nominal > _LONGEST:
+        length.error("is longer than a year", "write a period such as one month")
+        return None
+    return window
+
+
+def _is_usual(unit: CalendarUnit, begins: datetime) -> bool:
+    """Whether the periods begin where those of the calendar do."""
+    if (begins.hour, begins.minute, begins.second) != (0, 0, 0):
+        return False
+    match unit:
+        case CalendarUnit.DAY:
+            return True
+        case CalendarUnit.WEEK:
+            return begins.weekday() == 0
+        case CalendarUnit.MONTH:
+            return begins.day == 1
+        case CalendarUnit.QUARTER:
+            return begins.day == 1 and begins.month in _JANUARY_AND_SO_ON
+        case CalendarUnit.YEAR:
+            return (begins.day, begins.month) == (1, 1)
+
+
+def _zone(name: str, scope: Scope) -> str | None:
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, LookupError):
+        scope.error(f"{name!r} is not an IANA time zone", "write a place such as Europe/Berlin, or UTC")
+        return None
+
+
+def _local_time(text: str, scope: Scope) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        scope.error(f"{text!r} is not a date and time", "write 2024-01-01 00:00:00")
+        return None
+    if found.tzinfo is not None:
+        scope.warning("has an offset, which the time zone beside it replaces", "remove it", "offset_ignored")
+    return found.replace(tzinfo=None)

@@ -1,0 +1,93 @@
+"""Alert policies of OpenSLO to policies of an SLO, one for each severity."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from app.documents.importing.labels import merged_labels
+from app.documents.importing.rules import usable_rules
+from app.documents.importing.scope import Scope
+from app.documents.importing.severities import severity_of
+from app.documents.openslo.fields import Operator
+from app.documents.openslo.objects import Condition, Objects, Policy
+from app.slo import Alerting, BurnRateRule, Evidence, Severity, SeverityPolicy, Window, format_duration
+
+_SHORT = 12
+"""How often a short window fits into a long one, as in the SRE Workbook."""
+_SHORTEST = timedelta(minutes=1)
+
+
+def condition_of(policy: Policy, objects: Objects) -> Condition | None:
+    """The condition of a policy; None, and an error, where it names one that no document has."""
+    if not isinstance(policy.condition, str):
+        return policy.condition
+    found = objects.conditions.get(policy.condition)
+    if found is None and ("AlertCondition", policy.condition) not in objects.unusable:
+        problem = f"no document has the AlertCondition {policy.condition}"
+        policy.of_condition.error(problem, "add its document, or write the condition here", "unresolved_reference")
+    return found
+
+
+def check_targets(policy: Policy, objects: Objects) -> bool:
+    """Whether the targets that a policy names are in the documents; one that is not is an error."""
+    missing = [
+        (name, scope)
+        for name, scope in policy.targets
+        if name not in objects.targets and ("AlertNotificationTarget", name) not in objects.unusable
+    ]
+    for name, scope in missing:
+        problem = f"no document has the AlertNotificationTarget {name}"
+        scope.error(problem, "add its document, or write the target here", "unresolved_reference")
+    return not missing
+
+
+def alerting_of(
+    policies: Sequence[tuple[Policy, Condition]], window: Window, objective: float, scope: Scope
+) -> Alerting:
+    """The alerts of an SLO by its policies, each with its condition."""
+    if not policies:
+        problem = "has no alert policy, so nothing fires when its budget burns"
+        scope.warning(problem, "write alertPolicies: and a policy with a burn rate", "no_alerts")
+    fire = [(policy, condition) for policy, condition in policies if policy.breaching]
+    of_severity = {
+        severity: [condition for _, condition in fire if severity_of(condition.severity) is severity]
+        for severity in Severity
+    }
+    found = (_policy(severity, conditions, window, objective) for severity, conditions in of_severity.items())
+    usual = Alerting()
+    silent = bool(policies) and all(policy.no_data is False for policy, _ in policies)
+    return Alerting(
+        policies=tuple(policy for policy in found if policy is not None),
+        no_data_for=None if silent else usual.no_data_for,
+    )
+
+
+def _policy(
+    severity: Severity, conditions: Sequence[Condition], window: Window, objective: float
+) -> SeverityPolicy | None:
+    rules = usable_rules(((_rule(one), one.scope.below("threshold")) for one in conditions), window, objective)
+    if not rules:
+        return None
+    waits = {condition.alert_after for condition in conditions}
+    if len(waits) > 1:
+        # One alert has all rules of its severity, and begins to wait with the first that trips.
+        problem = f"the alerts of one severity wait alike: {format_duration(min(waits))} is used"
+        for condition in conditions:
+            if condition.alert_after != min(waits):
+                condition.scope.below("alertAfter").warning(problem, "write one alertAfter", "merged_wait")
+    return SeverityPolicy(
+        severity=severity,
+        rules=tuple(dict.fromkeys(rules)),
+        pending_for=min(waits),
+        labels=merged_labels({"severity": conditions[0].severity}),
+        evidence=Evidence(),
+    )
+
+
+def _rule(condition: Condition) -> BurnRateRule:
+    if condition.op in {Operator.LT, Operator.LTE}:
+        problem = "an alert on a burn rate below the threshold would fire while all is well: gte is used"
+        condition.scope.below("op").warning(problem, "write op: gte", "operator_of_burn_rate")
+    elif condition.op is None:
+        condition.scope.warning("has no op: gte is used", "write op: gte", "operator_of_burn_rate")
+    short = max(condition.lookback / _SHORT, min(_SHORTEST, condition.lookback / 2))
+    return BurnRateRule(long=condition.lookback, short=short, factor=condition.threshold)

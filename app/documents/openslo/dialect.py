@@ -1,0 +1,79 @@
+"""Documents of OpenSLO: the objects of all of them first, then the SLOs with what they refer to."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from app.documents.dialect import Defaults, PlacedSlo
+from app.documents.importing.parts import read_part
+from app.documents.importing.scope import Scope
+from app.documents.openslo import v1, v1alpha
+from app.documents.openslo.alerting import check_targets, condition_of
+from app.documents.openslo.model import MODELS, V2_MODELS, ObjectModel, structure
+from app.documents.openslo.objects import Objects
+from app.documents.openslo.slis import indicator_problem
+from app.documents.openslo.slos import SloReader
+from app.yamldoc.document import Document
+from app.yamldoc.findings import Findings
+
+_GROUPS = ("openslo/", "openslo.com/")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_Gather = Callable[[ObjectModel, Scope, Objects], None]
+_VERSIONS: Mapping[str, tuple[Mapping[str, type[ObjectModel]], _Gather]] = {
+    "v1": (MODELS, v1.gather),
+    "v1alpha": (v1alpha.MODELS, v1alpha.gather),
+    "v2alpha": (V2_MODELS, v1.gather),
+}
+"""By version: the models of its kinds, and what adds an object of it to those of all documents."""
+
+
+class OpenSloDialect:
+    """Documents of OpenSLO."""
+
+    name = "OpenSLO"
+
+    def recognises(self, document: Document) -> bool:
+        """Whether the document has a version of OpenSLO."""
+        return str(document.root.get("apiVersion", "")).startswith(_GROUPS)
+
+    def read(self, documents: Sequence[Document], findings: Findings, defaults: Defaults) -> list[PlacedSlo]:
+        """The sound SLOs; each version refers to objects of its own."""
+        by_version: dict[str, Objects] = {}
+        for document in documents:
+            version = str(document.root["apiVersion"]).partition("/")[2]
+            _gather(version, Scope(document, findings), by_version.setdefault(version, Objects()))
+        return [slo for objects in by_version.values() for slo in _slos(objects, defaults)]
+
+
+def _gather(version: str, scope: Scope, objects: Objects) -> None:
+    if version not in _VERSIONS:
+        versions = ", ".join(f"openslo/{known}" for known in _VERSIONS)
+        scope.below("apiVersion").error(f"the version {version} is not known", f"write one of {versions}")
+        return
+    models, gather = _VERSIONS[version]
+    kind = str(scope.document.root.get("kind", ""))
+    if kind not in models:
+        remedy = f"write one of {', '.join(models)}" if kind not in MODELS else "write apiVersion: openslo/v1"
+        scope.below("kind").error(f"{version} has no kind {kind!r}", remedy)
+        return
+    model = read_part(models[kind], scope.document.root, structure(models[kind]), scope, {})
+    if model is None:
+        metadata = scope.document.root.get("metadata")
+        if isinstance(metadata, dict):
+            objects.unusable.add((kind, str(metadata.get("name", ""))))
+        return
+    if not _NAME.fullmatch(model.metadata.name):
+        problem = f"{model.metadata.name!r} is not a DNS label"
+        remedy = "write lower-case letters, digits and `-`: checkout-availability"
+        scope.below("metadata", "name").warning(problem, remedy, "name")
+    gather(model, scope, objects)
+
+
+def _slos(objects: Objects, defaults: Defaults) -> list[PlacedSlo]:
+    for policy in objects.policies.values():
+        condition_of(policy, objects)
+        check_targets(policy, objects)
+    for indicator in objects.indicators.values():
+        problem = indicator_problem(indicator)
+        if problem is not None:
+            indicator.scope.error(*problem)
+    return [slo for one in objects.slos for slo in SloReader(one, objects, defaults).slos()]

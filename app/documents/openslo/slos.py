@@ -1,0 +1,137 @@
+"""SLOs of OpenSLO, one for each objective, with what they refer to."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from app.documents.dialect import Defaults, PlacedSlo
+from app.documents.importing.labels import listed_labels
+from app.documents.openslo.alerting import alerting_of, check_targets, condition_of
+from app.documents.openslo.fields import BudgetingMethod
+from app.documents.openslo.objects import Condition, Indicator, Objective, Objects, Policy, SloObject
+from app.documents.openslo.slis import sli_of_indicator
+from app.documents.openslo.windows import window_of
+from app.slo import Labels, Slo, SloId, Window
+
+_NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class SloReader:
+    """Reads an SLO with the objects of all documents."""
+
+    slo: SloObject
+    objects: Objects
+    defaults: Defaults
+
+    def slos(self) -> Iterator[PlacedSlo]:
+        """One SLO for each sound objective."""
+        slo, spec = self.slo, self.slo.scope.below("spec")
+        window = window_of(slo.window, spec, self.defaults)
+        policies = self._policies()
+        labels = listed_labels(slo.labels, slo.scope.below("metadata", "labels"))
+        if not slo.objectives:
+            spec.below("objectives").error("is empty", "write at least one: [{target: 0.999}]")
+        # Everything is read before anything is left out, so that every fault is said at once.
+        unusable = [not self._has_usable_method(), self._is_composite()]
+        for objective in slo.objectives:
+            found = self._slo(objective, window, policies, labels)
+            if found is not None and not any(unusable):
+                named = slo.scope.below("metadata", "name")
+                yield PlacedSlo(slo=found, place=named.place, field=named.path)
+
+    def _slo(
+        self,
+        objective: Objective,
+        window: Window | None,
+        policies: Sequence[tuple[Policy, Condition]] | None,
+        labels: Labels,
+    ) -> Slo | None:
+        target = _target(objective)
+        indicator = self._indicator(objective)
+        sli = None if indicator is None else sli_of_indicator(indicator, objective, self.objects)
+        if target is None or sli is None or window is None or policies is None or not self.slo.service:
+            return None
+        name = self._name(objective)
+        return Slo(
+            id=SloId(name),
+            service=self.slo.service,
+            name=name,
+            objective=target,
+            window=window,
+            sli=sli,
+            description=self.slo.description,
+            labels=labels,
+            alerting=alerting_of(policies, window, target, self.slo.scope.below("spec")),
+        )
+
+    def _name(self, objective: Objective) -> str:
+        """The name of the SLO; of several objectives each with its own name, or its number, behind."""
+        if len(self.slo.objectives) == 1:
+            return self.slo.name
+        names = [_NOT_OF_A_NAME.sub("-", one.display_name).strip("-").lower() for one in self.slo.objectives]
+        i = next(i for i, one in enumerate(self.slo.objectives) if one is objective)
+        return f"{self.slo.name}-{names[i] if names[i] and names.count(names[i]) == 1 else i + 1}"
+
+    def _has_usable_method(self) -> bool:
+        method, scope = self.slo.method, self.slo.scope.below("spec", "budgetingMethod")
+        if method is None:
+            scope.warning("is missing: Occurrences is used", "write budgetingMethod: Occurrences", "budgeting_method")
+        if method in {None, BudgetingMethod.OCCURRENCES}:
+            return True
+        for objective in self.slo.objectives:
+            if objective.slice_target is None and method is BudgetingMethod.TIMESLICES:
+                objective.scope.error("needs timeSliceTarget", "write timeSliceTarget: 0.95, when a slice is good")
+        scope.error(f"{method} are not evaluated", "write budgetingMethod: Occurrences", "time_slices")
+        return False
+
+    def _is_composite(self) -> bool:
+        if self.slo.indicator is not None and any(one.indicator is not None for one in self.slo.objectives):
+            problem = "has an indicator, and so have its objectives"
+            self.slo.of_indicator.error(problem, "write it here, or in each objective")
+            return True
+        if self.slo.is_composite:
+            problem = "is a composite of several indicators, which is not evaluated"
+            remedy = "write an SLO for each objective"
+            self.slo.scope.below("spec", "objectives").error(problem, remedy, "composite")
+        return self.slo.is_composite
+
+    def _indicator(self, objective: Objective) -> Indicator | None:
+        indicator = self.slo.indicator if objective.indicator is None else objective.indicator
+        if indicator is None:
+            remedy = "write indicatorRef: and the name of an SLI, or indicator: and the SLI itself"
+            self.slo.scope.below("spec").error("says nothing to count", remedy)
+            return None
+        if isinstance(indicator, Indicator):
+            return indicator
+        found = self.objects.indicators.get(indicator)
+        if found is None and ("SLI", indicator) not in self.objects.unusable:
+            scope = self.slo.of_indicator if objective.indicator is None else objective.scope
+            remedy = "add its document, or write the SLI here"
+            scope.error(f"no document has the SLI {indicator}", remedy, "unresolved_reference")
+        return found
+
+    def _policies(self) -> list[tuple[Policy, Condition]] | None:
+        """The alert policies with their conditions; None, and an error for each that is not in the documents."""
+        found: list[tuple[Policy, Condition] | None] = []
+        for policy, scope in self.slo.policies:
+            named = self.objects.policies.get(policy) if isinstance(policy, str) else policy
+            if named is None:
+                if ("AlertPolicy", str(policy)) not in self.objects.unusable:
+                    remedy = "add its document, or write the policy here"
+                    scope.error(f"no document has the AlertPolicy {policy}", remedy, "unresolved_reference")
+                found.append(None)
+                continue
+            condition, has_targets = condition_of(named, self.objects), check_targets(named, self.objects)
+            found.append((named, condition) if condition is not None and has_targets else None)
+        usable = [one for one in found if one is not None]
+        return usable if len(usable) == len(found) else None
+
+
+def _target(objective: Objective) -> float | None:
+    ratio, percent = objective.target, objective.target_percent
+    if (ratio is None) == (percent is None):
+        problem = "needs a target" if ratio is None else "target cannot be combined with targetPercent"
+        objective.scope.error(problem, "write target: 0.999, or targetPercent: 99.9")
+        return None
+    return percent if ratio is None else ratio

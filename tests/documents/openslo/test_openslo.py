@@ -1,0 +1,128 @@
+"""Objects of OpenSLO refer to each other across documents and files, and load the same inline or by reference."""
+
+import os
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app.documents import LoadResult, load_documents
+from app.sli import sli_of
+from app.slo import CalendarUnit, CalendarWindow, RollingWindow, Severity
+
+_FIXTURES = Path(__file__).parent / "fixtures"
+_SLO = """
+apiVersion: openslo/v1
+kind: SLO
+metadata: {{name: a}}
+spec:
+  service: shop
+  budgetingMethod: Occurrences
+  timeWindow: [{window}]
+  indicator: {{spec: {{ratioMetric: {{counter: {counter}, good: {good}, total: {total}}}}}}}
+  objectives: [{{target: 0.99}}]
+"""
+
+
+def _load(*names: str) -> LoadResult:
+    result = load_documents(*(_FIXTURES / name for name in names))
+    assert result.errors == ()
+    return result
+
+
+def _slo(
+    folder: Path,
+    *,
+    window: str = "{duration: 28d, isRolling: true}",
+    counter: str = "true",
+    good: str = 'a_total{code="200"}',
+    total: str = "a_total",
+) -> LoadResult:
+    good, total = (f"{{metricSource: {{type: Prometheus, spec: {{query: '{query}'}}}}}}" for query in (good, total))
+    (folder / "slo.yaml").write_text(_SLO.format(window=window, counter=counter, good=good, total=total))
+    return load_documents(folder / "slo.yaml")
+
+
+def test_an_slo_of_inline_objects_loads() -> None:
+    result = _load("inline.yaml")
+    (slo,) = result.slos
+    assert result.warnings == ()
+    assert (slo.id, slo.service, slo.description) == ("checkout-availability", "checkout", "Payments are taken.")
+    assert slo.objective == pytest.approx(0.999)
+    assert slo.window == RollingWindow(timedelta(weeks=4))
+    assert dict(slo.labels) == {"team": "payments", "env": "prod"}
+    errors = 'http_requests_total{job="checkout",code=~"5.."}'
+    assert slo.sli == sli_of(total='http_requests_total{job="checkout"}', bad=errors)
+
+
+def test_each_severity_of_the_policies_is_an_alert() -> None:
+    (slo,) = _load("inline.yaml").slos
+    page, ticket = slo.alerting.policies
+    assert [(rule.name, rule.factor) for rule in page.rules] == [("1h/5m", 14.4)]
+    assert (page.pending_for, dict(page.labels)) == (timedelta(minutes=5), {"severity": "critical"})
+    assert (ticket.severity, [(rule.name, rule.factor) for rule in ticket.rules]) == (Severity.TICKET, [("3d/6h", 1.0)])
+
+
+def test_references_across_files_say_the_same_as_inline_objects() -> None:
+    referred = _load("referred.yaml", "referred-too.yaml")
+    assert referred.slos == _load("inline.yaml").slos
+    assert referred.warnings == ()
+
+
+def test_objectives_of_the_first_version_are_slos() -> None:
+    result = _load("v1alpha.yaml")
+    assert [(str(slo.id), slo.objective, slo.sli.threshold) for slo in result.slos] == [
+        ("latency-fast", 0.99, "0.4"),
+        ("latency-2", 0.999, "5"),
+    ]
+    assert {slo.window for slo in result.slos} == {RollingWindow(timedelta(days=30))}
+
+
+def test_the_second_version_spells_references_otherwise() -> None:
+    (slo,) = _load("v2alpha.yaml").slos
+    begins = datetime.fromisoformat("2022-01-01 12:00")
+    assert (slo.service, slo.sli) == ("checkout", sli_of(total="a_total", bad='a_total{code="500"}'))
+    assert slo.window == CalendarWindow(CalendarUnit.WEEK, "America/New_York", 1, begins)
+
+
+@pytest.mark.parametrize(
+    ("duration", "start", "window"),
+    [
+        ("1M", "2024-01-01 00:00:00", CalendarWindow(CalendarUnit.MONTH, "Europe/Berlin")),
+        ("1m", "2024-01-01 00:00:00", CalendarWindow(CalendarUnit.MONTH, "Europe/Berlin")),
+        ("1w", "2024-01-01 00:00:00", CalendarWindow(CalendarUnit.WEEK, "Europe/Berlin")),
+        ("3M", "2024-04-01 00:00:00", CalendarWindow(CalendarUnit.QUARTER, "Europe/Berlin")),
+        ("1d", "2020-01-21 00:00:00", CalendarWindow(CalendarUnit.DAY, "Europe/Berlin")),
+        ("1Y", '"2024-01-01 00:00:00"', CalendarWindow(CalendarUnit.YEAR, "Europe/Berlin")),
+    ],
+)
+def test_windows_of_the_calendar_begin_as_their_start_says(
+    duration: str, start: str, window: CalendarWindow, tmp_path: Path
+) -> None:
+    calendar = f"{{startTime: {start}, timeZone: Europe/Berlin}}"
+    result = _slo(tmp_path, window=f"{{duration: {duration}, isRolling: false, calendar: {calendar}}}")
+    assert [slo.window for slo in result.slos] == [window]
+    assert ("minute_for_month" in {warning.code for warning in result.warnings}) is (duration == "1m")
+
+
+def test_what_is_called_no_counter_counts_as_one_by_its_name_only(tmp_path: Path) -> None:
+    result = _slo(tmp_path, counter="false")
+    assert [slo.sli for slo in result.slos] == [sli_of(total="a_total", good='a_total{code="200"}')]
+    assert "taken_as_counter" in {warning.code for warning in result.warnings}
+    assert _slo(tmp_path, counter="false", good='sum(a{code="200"})', total="sum(a)").errors != ()
+
+
+def test_ranges_need_no_counter(tmp_path: Path) -> None:
+    result = _slo(tmp_path, counter="false", good='sum(rate(a{code="200"}[5m]))', total="sum(rate(a[5m]))")
+    assert [slo.sli for slo in result.slos] == [sli_of(total="a", good='a{code="200"}')]
+
+
+def test_everything_that_is_wrong_or_ignored_is_said() -> None:
+    """The findings are those that were reviewed; UPDATE_GOLDEN=1 writes them again."""
+    file = _FIXTURES / "objects-bad.yaml"
+    result = load_documents(file)
+    lines = [str(found).replace(f"{_FIXTURES}{os.sep}", "") for found in (*result.errors, *result.warnings)]
+    golden = file.with_suffix(".txt")
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text("".join(f"{line}\n" for line in lines))
+    assert "".join(f"{line}\n" for line in lines) == golden.read_text()
