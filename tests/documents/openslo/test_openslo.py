@@ -71,10 +71,9 @@ def test_references_across_files_say_the_same_as_inline_objects() -> None:
 
 def test_objectives_of_the_first_version_are_slos() -> None:
     result = _load("v1alpha.yaml")
-    assert [(str(slo.id), slo.objective, slo.sli.threshold) for slo in result.slos] == [
-        ("latency-fast", 0.99, "0.4"),
-        ("latency-2", 0.999, "5"),
-    ]
+    fast, slow = (sli_of(total="a_seconds_count", good=f'a_seconds_bucket{{le="{bound}"}}') for bound in ("0.4", "5"))
+    assert [(str(slo.id), slo.objective) for slo in result.slos] == [("latency-fast", 0.99), ("latency-2", 0.999)]
+    assert [slo.sli for slo in result.slos] == [fast, slow]
     assert {slo.window for slo in result.slos} == {RollingWindow(timedelta(days=30))}
 
 
