@@ -1,5 +1,5 @@
 """Sloburn: SLO error budgets over Prometheus.
 
-Each folder is a room with one purpose; its ``__init__`` says what for, and what it may import.
+Each folder has one purpose; its ``__init__`` says what for, and what it may import.
 The way of the data is in ``CONTRIBUTING.md``.
 """

@@ -118,7 +118,7 @@ def firing_notification(
     annotations: Labels,
     tier: str,
 ) -> Notification:
-    """What the notification of a firing alert has whatever its cause; *labels* come beside the SLO's and the group's.
+    """What the notification of a firing alert has with any cause; *labels* come beside the SLO's and the group's.
 
     Raises:
         ValueError: the alert does not fire.

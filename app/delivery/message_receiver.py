@@ -180,8 +180,8 @@ class MessageReceiver(Receiver):
     def _within_quota(self, notifications: Sequence[Notification], *, digests: bool) -> list[OutgoingMessage]:
         """A message for each, or one for all of a severity where those would be too many.
 
-        What nobody has data of is told at once. Ends that no digest can tell wait for their turn, unless the receiver
-        is told each end of a digest too, and so takes as many as there are.
+        Missing data is sent at once. Ends that no digest can hold wait for their turn, unless the receiver gets each
+        end of a digest by itself, and so takes as many as there are.
         """
         blind, others = _without_data(notifications) if digests else ([], notifications)
         groups: list[Sequence[Notification]] = _by_severity(blind)
@@ -249,7 +249,7 @@ class MessageReceiver(Receiver):
             result = await self._notifier.send(message)
         except AttemptError as error:
             result = SendResult(outcome=error.failed)
-        except Exception as error:  # noqa: BLE001  whatever it is, the next message must go out and this one be counted
+        except Exception as error:  # noqa: BLE001  after any error the next message goes out; this one is counted
             _log.exception("sending a message failed unexpectedly", receiver=self._name)
             result = SendResult(outcome=unexpected(error))
         outcome = self._redacted(result.outcome)

@@ -1,4 +1,4 @@
-"""Tasks that go on for as long as the service does, whatever happens in them."""
+"""Tasks that go on for as long as the service does, also after an error in them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ async def restarting(
     while True:
         try:
             return await work()
-        except Exception:  # noqa: BLE001  whatever it is, pages must go on; it is logged with its traceback
+        except Exception:  # noqa: BLE001  after any error pages must go on; logged with its traceback
             _log.exception("delivery task crashed; restarting", task=name)
             if await is_set_within(stopping, pause):
                 return None

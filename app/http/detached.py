@@ -124,7 +124,7 @@ class DetachedCalls:
     def _run(self, key: Hashable, call: _Call, work: Callable[[], T]) -> None:
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001  handed to whoever waits
+        except BaseException as error:  # noqa: BLE001  handed to the callers that wait
             call.late = False
             self._end(key, call)
             call.future.set_exception(error)
@@ -138,6 +138,6 @@ class DetachedCalls:
             if not self._running[key]:
                 del self._running[key]
             call.ended = time.monotonic()
-            # A result that nobody waited for any more serves whoever asks next: they would wait as long, and in vain.
+            # A result that no caller waited for any more serves the next one, which would wait as long, and in vain.
             if self._newest.get(key) is call and not call.late:
                 del self._newest[key]

@@ -36,7 +36,7 @@ class StoredAlerts(AlertsToRepeat):
         return (*in_force, *(notification for notification in resolved if notification.key not in firing))
 
     def notified_of_firing(self, receiver: str) -> Sequence[Notification]:
-        """The alerts in force of which a receiver was, or may have been, notified."""
+        """The active alerts of which a receiver was, or may have been, notified."""
         with self.database.read() as tx:
             return [
                 notification

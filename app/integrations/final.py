@@ -34,7 +34,7 @@ def final_notifications(
     "resolved" while the alert fires would be a false all-clear.
 
     Raises:
-        StoreError: the alerts in force cannot be read.
+        StoreError: the active alerts cannot be read.
     """
     tracking = {receiver.name for receiver in receivers if receiver.tracks_alerts}
     found: dict[str, Sequence[Notification]] = {}

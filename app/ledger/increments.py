@@ -13,7 +13,7 @@ from app.slo.arrays import Bools, Floats, Ints
 class Increments:
     """Events between neighbouring samples, as columns: those in (*since*, *at*] of *row*.
 
-    *steady* is False across a hole, whose events nobody saw happen: they are spread over it. *seen* is True where a
+    *steady* is False across a hole, whose events have no known time: they are spread over it. *seen* is True where a
     counter of all events shows that the row was being measured from *since* to *at*.
     """
 

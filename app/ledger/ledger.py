@@ -352,8 +352,8 @@ class Ledger:
     def ever(self, rows: Ints) -> tuple[Floats, Floats]:
         """Good and bad events of *rows* since they are counted, shape (len(rows),); what was shown never falls.
 
-        Counting anew may find fewer events than were counted in haste. A counter that falls was restarted, as
-        Prometheus sees it, and all of it would be added once more; so it stands until it is passed.
+        Counting again may find fewer events than were counted provisionally. To Prometheus a counter that falls was
+        restarted, and all of it would be added once more; so it keeps its value until that is passed.
         """
         self.good_shown[rows] = np.maximum(self.good_shown[rows], self.ever_total[rows] - self.ever_bad[rows])
         self.bad_shown[rows] = np.maximum(self.bad_shown[rows], self.ever_bad[rows])

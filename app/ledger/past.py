@@ -1,4 +1,4 @@
-"""The past of one row as an immutable copy, so that readers never share arrays with whoever counts.
+"""The past of one row as an immutable copy, so that readers share no arrays with evaluations.
 
 The cells of all resolutions lie in one sequence, each stretch of time in the finest that still reaches back to it.
 """

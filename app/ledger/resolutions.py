@@ -71,7 +71,7 @@ class Resolution:
         newest = int(np.ceil(filled_s / self.width_s))
         longest = int(self._length.max(initial=0))
         if newest - self.newest >= longest:
-            # Nothing of before is left; and zeros that nobody has written take no memory.
+            # Nothing of before is left; and zeros that were never written take no memory.
             self._total, self._bad, self._measured = (
                 np.zeros(len(column), dtype=column.dtype) for column in (self._total, self._bad, self._measured)
             )

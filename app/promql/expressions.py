@@ -9,7 +9,7 @@ import promql_parser as promql
 from app.promql.selector_text import LONGEST, parser_message
 
 PLACEHOLDER: Final = timedelta(days=91, hours=7, minutes=13, seconds=17)
-"""The range that stands for a placeholder in a parsed expression: one that nobody writes."""
+"""The range that stands for a placeholder in a parsed expression: one that no document has."""
 _PLACEHOLDER_TEXT = "91d7h13m17s"
 # Strings and comments are skipped: a regular expression has brackets, too.
 _TOKEN = re.compile(

@@ -21,4 +21,4 @@ class NotExpressibleError(ValueError):
 
 
 class QueryFaultError(NotExpressibleError):
-    """A query that counts something else than its author means, whatever kind of SLI it is taken for."""
+    """A query that counts something else than its author means, for any kind of SLI."""

@@ -103,7 +103,7 @@ def ratio_of(one: Coefficients, other: Coefficients) -> float | None:
 
 
 def never_negative(coefficients: Coefficients) -> bool:
-    """Whether the sum cannot be negative, whatever the counters count: what is taken away is a part of what is there.
+    """Whether the sum cannot be negative with any counts: what is taken away is a part of what is there.
 
     Each negative term is covered by terms that select all of its series, or by larger buckets of its histogram or the
     histogram's count. That holds of events; scrapes of two targets at different moments may still contradict it.

@@ -72,7 +72,7 @@ _ORDER = (alert.c.slo, case((alert.c.cause == Cause.BURN.value, 0), else_=1), al
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAlerts:
-    """All alerts as the last evaluation left them, and by key the notices of those in force."""
+    """All alerts as the last evaluation left them, and by key the notices of the active ones."""
 
     alerts: Mapping[SloId, tuple[Alert, ...]]
     notices: Mapping[str, Notification]
@@ -91,14 +91,14 @@ def load_alerts(connection: Connection) -> StoredAlerts:
 
 
 def load_in_force(connection: Connection) -> tuple[Notification, ...]:
-    """The notices of the alerts that receivers are to be told of, again and again."""
+    """The notices of the alerts of which receivers are notified repeatedly."""
     in_force = alert.c.announced & alert.c.notice.is_not(None)
     rows = connection.execute(select(alert.c.notice).where(in_force).order_by(*_ORDER))
     return tuple(decode_notice(row.notice) for row in rows)
 
 
 def save_alerts(connection: Connection, alerts: Iterable[Alert], notices: Mapping[str, Notification]) -> None:
-    """Write alerts over what was there; those in force with their notices."""
+    """Write alerts over what was there; active ones with their notices."""
     upsert(connection, alert, [_row(changed, notices.get(changed.key)) for changed in alerts])
 
 

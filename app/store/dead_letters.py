@@ -37,7 +37,7 @@ def given_up_since(connection: Connection, since: datetime, *, limit: int = 1000
 def retry(connection: Connection, entry_id: int, *, at: datetime) -> bool:
     """Put a dead letter back in its place; False if there is none of that id, or if it is out of date.
 
-    What the receiver has been told of the alert since then, or is being told now, must not be overtaken: a beginning
+    What the receiver has been notified of since then, or is being notified of now, must not be overtaken: a beginning
     that comes after its end would never end.
     """
     later = outbox.alias()

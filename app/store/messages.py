@@ -28,7 +28,7 @@ _KEPT = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageRef:
-    """A message in which an alert is shown: what the receiver calls it, and how many alerts it stands for."""
+    """A message in which an alert is shown: what the receiver calls it, and how many alerts it shows."""
 
     handle: str
     alerts: int

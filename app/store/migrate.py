@@ -18,7 +18,7 @@ def migrate(connection: Connection, *, how_to_start_anew: str) -> None:
 
     Raises:
         StoreOutdatedError: the database is of before the first revision.
-        StoreNewerError: its revision is not known here.
+        StoreNewerError: its revision is unknown.
     """
     names = inspect(connection).get_table_names()
     if _BEFORE_REVISIONS in names:

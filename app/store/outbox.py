@@ -1,4 +1,4 @@
-"""The outbox: what receivers are still to be told, written in the transaction of the evaluation that decided it.
+"""The outbox: notifications that are still to be sent, written in the transaction of the evaluation that decided it.
 
 An entry waits, is claimed by a lease, and ends as done or dead. For one receiver and one alert entries go out in the
 order in which they came: an entry is not due before all earlier ones have ended.
@@ -171,7 +171,7 @@ def claim(
             try:
                 claimed.append(_entry(row))
             except (LookupError, TypeError, ValueError) as error:
-                # One row that nobody can read must not hold up all others for ever.
+                # One row that cannot be read must not hold up all others for ever.
                 give_up(connection, row.id, at=at, error=_unreadable(error))
     return tuple(claimed)
 
@@ -191,7 +191,7 @@ def next_due(connection: Connection, receiver: str, *, from_id: int = 0) -> date
 
 
 def waiting(connection: Connection, receiver: str, *, limit: int = 1000, from_id: int = 0) -> tuple[OutboxEntry, ...]:
-    """What waits for a receiver, claimed or not, oldest first, from an id on; what nobody can read is left out."""
+    """What waits for a receiver, claimed or not, oldest first, from an id on; what cannot be read is left out."""
     mine = (outbox.c.receiver == receiver) & (outbox.c.state == EntryState.WAITING.value) & (outbox.c.id >= from_id)
     found = []
     for row in connection.execute(select(outbox).where(mine).order_by(outbox.c.id).limit(limit)):
@@ -231,7 +231,7 @@ def give_up(connection: Connection, entry_id: int, *, at: datetime, error: str) 
 def waiting_for_unknown_receivers(
     connection: Connection, receivers: Collection[str], *, at: datetime
 ) -> tuple[OutboxEntry, ...]:
-    """What waits for receivers other than these, oldest first; what nobody can read is given up."""
+    """What waits for receivers other than these, oldest first; what cannot be read is given up."""
     unknown = (outbox.c.state == EntryState.WAITING.value) & outbox.c.receiver.not_in(receivers)
     found = []
     for row in connection.execute(select(outbox).where(unknown).order_by(outbox.c.id)).all():
@@ -243,7 +243,7 @@ def waiting_for_unknown_receivers(
 
 
 def load_addressed(connection: Connection, entry_id: int) -> tuple[str, Notification] | None:
-    """The receiver and the notice of an entry; None if there is no such entry, or nobody can read it."""
+    """The receiver and the notice of an entry; None if there is no such entry, or it cannot be read."""
     row = connection.execute(select(outbox.c.receiver, outbox.c.notice).where(outbox.c.id == entry_id)).one_or_none()
     try:
         return None if row is None else (row.receiver, decode_notice(row.notice))
@@ -275,8 +275,8 @@ def oldest_waiting(connection: Connection, *, from_id: int = 0) -> datetime | No
 def hold_beginnings(connection: Connection, *, at: datetime) -> int:
     """Hold what waits to tell receivers that alerts fire, until it is confirmed or withdrawn; how many there were.
 
-    Where the end of the alert waits too, both are given up: it is over, and the receiver was never told of it. One that
-    may have been, by a request without response, gets the end.
+    Where the end of the alert waits too, both are given up: it is over, and the receiver was never notified of it. One
+    that may have been, by a request without response, gets the end.
     """
     occurrence = (outbox.c.receiver, outbox.c.instance, outbox.c.incident, outbox.c.starts_at)
     waiting = select(outbox.c.id, outbox.c.status, *occurrence).where(outbox.c.state == EntryState.WAITING.value)

@@ -90,7 +90,7 @@ class SqliteBackend(Backend):
     def damaged(self, why: object) -> StoreCorruptError:
         return StoreCorruptError(
             f"the database is damaged: {why}; restore a backup, or start with --recover to put it aside and count "
-            "anew what Prometheus remembers"
+            "again what Prometheus remembers"
         )
 
     @override
@@ -115,8 +115,8 @@ def open_sqlite(target: URL, *, recover: bool) -> SqliteBackend:
                 raise
             _put_aside(path)
             file.release()
-            with _claimed(file.path) as anew:
-                backend = _open(target, anew)
+            with _claimed(file.path) as claimed:
+                backend = _open(target, claimed)
     return backend
 
 

@@ -31,7 +31,7 @@ class DatabaseFile:
 
         Raises:
             StoreUnavailableError: it was deleted, or another is in its place. SQLite would go on writing to the one
-                that nobody will ever find again, and open further connections to the other one.
+                that is never found again, and open further connections to the other one.
         """
         try:
             found = self.path.stat()
@@ -61,7 +61,7 @@ class DatabaseFile:
 def claim(path: Path) -> DatabaseFile:
     """Make sure that no other process works on the same file; the claim ends with the process, however it ends.
 
-    Two files are locked: the database itself, which is the same by whatever name or link it is reached, and one beside
+    Two files are locked: the database itself, which is the same by any name or link, and one beside
     it, which stays when the database is deleted or put aside.
 
     Raises:

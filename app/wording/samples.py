@@ -62,7 +62,7 @@ def _burning(slo: Slo, severity: Severity, policy: SeverityPolicy, group: tuple[
 
 
 def _without_figures(slo: Slo, group: tuple[tuple[str, str], ...]) -> Notification:
-    """A ticket that every SLO can have, whatever its policies are."""
+    """A ticket that every SLO can have, with any policies."""
     policy = SeverityPolicy(severity=Severity.TICKET, rules=_ANY)
     unknown = float("nan")
     return replace(

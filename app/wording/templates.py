@@ -203,7 +203,7 @@ def _check(tree: nodes.Template) -> None:
             raise TemplateProblemError(f"line {node.lineno}: {type(node).__name__} is not allowed")
         if isinstance(node, nodes.For):
             _check_loop(node)
-    # `self` is no variable to Jinja2: it stands for the template.
+    # `self` is no variable to Jinja2: it is the template.
     own = {name.name for name in tree.find_all(nodes.Name) if name.name in {"self", "loop"}}
     strangers = (meta.find_undeclared_variables(tree) | own) - NAMES
     if strangers:

@@ -128,7 +128,7 @@ _EXAMPLES = {
 }
 IGNORED = {
     "partial_response_strategy": "set SLOBURN_PROMETHEUS_PARTIAL, which is for all SLOs",
-    "performanceOverAccuracy": "remove it: counts are exact whatever the window",
+    "performanceOverAccuracy": "remove it: counts are exact in every window",
     "ruleOutput": "remove it: Sloburn writes no rules",
 }
 OBJECTIVE = Structure(model=ObjectiveModel, reference="docs/migration.md", examples=_EXAMPLES)

@@ -49,7 +49,7 @@ def snapshots(
 
 
 def exhaustion_time(as_of_s: float, exhausted_in_s: float) -> datetime | None:
-    """When none of a budget is left that lasts some seconds more; None if it is used up, lasts, or nobody knows."""
+    """When none of a budget is left that lasts some seconds more; None if it is used up, lasts, or is not known."""
     return _moment(as_of_s + exhausted_in_s) if exhausted_in_s > 0 else None
 
 

@@ -143,7 +143,7 @@ class LedgerStore:
         self._saved.clear()
         for state in States(self._writer, self._row_ids):
             sums = state.final.checksum, state.provisional.checksum
-            # Whatever becomes of the transaction: until it is committed nobody knows what is stored.
+            # Until the transaction is committed, or has failed, it is not known what is stored.
             before = self._committed.pop(state.final.sli, (None, None))
             if sums[0] != before[0]:
                 finals.append((state.final, sums[0]))

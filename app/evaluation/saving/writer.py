@@ -1,4 +1,4 @@
-"""From an evaluation to the database: counts, alerts, transitions and what receivers are told, in one transaction."""
+"""From an evaluation to the database: counts, alerts, transitions and notifications, in one transaction."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -108,7 +108,7 @@ class Writer:
     def save_unconfirmed(
         self, alerts: Sequence[Alert], notifications: Mapping[str, Notification], at: datetime
     ) -> None:
-        """Write alerts that are unconfirmed, and hold what waits to tell of beginnings.
+        """Write alerts that are unconfirmed, and hold notifications that alerts fire.
 
         A database that cannot be written now is written by the first evaluation.
         """
@@ -120,7 +120,7 @@ class Writer:
             self._failed(error)
             return
         _log.warning(
-            "nothing was evaluated for a while; receivers are told of alerts once fresh data confirms them",
+            "nothing was evaluated for a while; receivers are notified once fresh data confirms the alerts",
             alerts=len(alerts),
             notifications=held,
         )

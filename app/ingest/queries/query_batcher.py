@@ -121,7 +121,7 @@ class _LargeSelector:
 
 @dataclass(slots=True)
 class QueryBatcher:
-    """Packs, asks and unpacks; remembers which ways of packing bring too many series that nobody wants, or too much.
+    """Packs, asks and unpacks; remembers which ways of packing bring too many series that no SLI wants, or too much.
 
     Unpacking admits new series, so it waits for its *turn*: an evaluation may be writing what is known in another
     thread.
@@ -276,7 +276,7 @@ class QueryBatcher:
             found.missing |= {questions.selectors[member]: said for member in batch.members}
 
     def _judge(self, batch: Batch, matrix: Matrix) -> None:
-        if len(batch.shape[1]) < 2:  # noqa: PLR2004  alternations of one label bring nothing that nobody wants
+        if len(batch.shape[1]) < 2:  # noqa: PLR2004  alternations of one label bring wanted series only
             return
         series, _ = self.series_index.counters(matrix)
         wanted = len(np.unique(series))

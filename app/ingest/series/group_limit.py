@@ -13,7 +13,7 @@ GONE_S = 3600.0
 
 
 def has_room(tracked: TrackedSli, group: GroupKey) -> bool:
-    """Whether a group has a place, or there is one that nobody has."""
+    """Whether a group has a place, or there is a free one."""
     return group in tracked.rows or len(tracked.rows) < tracked_slis.MOST_GROUPS
 
 
@@ -28,7 +28,7 @@ def free_places(tracked: TrackedSli, ledger: Ledger, *, gone_s: float, most: int
 def how_long_gone_s(covered_s: Floats, first_sample_s: Floats) -> Floats:
     """How long before the newest of a group each member was last measured; 0 for one that has no samples yet.
 
-    While nothing of the group is measured, such as in an outage of Prometheus, nobody has gone.
+    While nothing of the group is measured, such as in an outage of Prometheus, no member has gone.
     """
     measured = ~np.isnan(first_sample_s)
     newest_s = covered_s[measured].max(initial=0.0)

@@ -10,7 +10,7 @@ from app.slo import Matcher, Selector, Sli, Term
 
 # Values of one label that are remembered; a label with more is not one that tells good from bad.
 _MOST_VALUES = 12
-# A label for each request would fill memory; nobody tells good from bad by the fifty-first.
+# A label for each request would fill memory; good and bad differ in one of the first.
 _MOST_LABELS = 50
 
 

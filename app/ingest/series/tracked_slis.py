@@ -42,7 +42,7 @@ class TrackedSli:
     Counts are final up to *settled_s* and there at all up to *counted_s*; history has been counted back to
     *complete_from_s*, of *wanted_from_s*. *pending_targets* are the targets that appear in the history so far,
     *pending_series* the series that appear on known targets. *long_windows_s* are the windows whose start is looked at
-    closely. *resumed* says that the provisional part comes from disk and is to be counted anew. *consecutive_failures*
+    closely. *resumed* says that the provisional part comes from disk and is to be counted again. *consecutive_failures*
     is how many times in a row it was asked for in vain. *problem* is why the last evaluation was not answered,
     *history_problem* why the last piece of history was not; each may be alone. *unmeasured* are histograms without the
     bucket at the threshold, each with when it was seen last, and *buckets* the bounds that they do have, as far as they

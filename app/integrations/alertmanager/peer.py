@@ -85,7 +85,7 @@ class AlertmanagerPeer:
             # If its clock is ahead of ours, an end in our future may be in its past, and it would not notify.
             alert = self._payload.alert(notification, at=at + timedelta(seconds=max(self.skew, 0.0)))
             orjson.dumps(alert)
-        except Exception as error:  # noqa: BLE001  whatever it is, it concerns this alert only
+        except Exception as error:  # noqa: BLE001  any error concerns this alert only
             _log.exception("an alert cannot be rendered", receiver=self._receiver, alert=notification.instance)
             self._instruments.failed(self._receiver, FailureReason.INTERNAL)
             return unexpected(error)

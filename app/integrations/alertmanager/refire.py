@@ -1,8 +1,8 @@
 """Re-fires alerts at an Alertmanager that was restarted before it resolves them there (ADR-0012).
 
-An Alertmanager that was killed has forgotten whom it notified, and a resolve alone then notifies nobody: the alert is
-fired again, and resolved once that has been notified. For the same reason an end that comes right after its beginning,
-such as both after an outage, waits until the beginning has been notified.
+An Alertmanager that was killed has forgotten whom it notified, and a resolve alone then notifies no receiver: the alert
+is fired again, and resolved once that has been notified. For the same reason an end that comes right after its
+beginning, such as both after an outage, waits until the beginning has been notified.
 """
 
 import asyncio

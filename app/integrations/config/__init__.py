@@ -1,4 +1,4 @@
-"""`config/sloburn.yaml`: receivers and routes, with file, line and field for whatever is wrong.
+"""`config/sloburn.yaml`: receivers and routes, with file, line and field of each mistake.
 
 Start at `load.py`; `model.py` is the structure, to which the folder of each service adds its section (`config.py`).
 `resolve.py` checks the parts against each other and says what they become, `structure.py` is what `app.yamldoc` needs

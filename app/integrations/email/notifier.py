@@ -184,7 +184,7 @@ class Mail(Notifier):
             return Failed(reason=FailureReason.SERVER_ERROR, detail=detail)
         if reached.refused:
             detail = f"these recipients were refused, the others have it: {', '.join(reached.refused.values())}"
-            # Whoever sends it again wants those tried who do not have it.
+            # Sent again, it goes to the recipients that do not have it.
             reached.refused.clear()
             return Rejected(detail=detail)
         return Delivered()

@@ -134,7 +134,7 @@ def payload(message: OutgoingMessage, writer: MessageWriter) -> dict[str, Any]:
     text = _linked(text, writer.written_addresses(message.notifications))
     return {
         "text": f"{mark} {headline}",
-        # Slack would make links of whatever looks like one, in values of labels too; those of documents are marked.
+        # Slack would make links of all that looks like one, in values of labels too; those of documents are marked.
         "parse": "none",
         "attachments": [
             {

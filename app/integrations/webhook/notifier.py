@@ -50,8 +50,8 @@ class WebhookOptions:
 class Webhook(HttpNotifier[WebhookOptions]):
     """Posts alerts; a digest is one post with all of them, and a group of its own until the last of them is resolved.
 
-    Whoever keys on `groupKey` or `groupLabels` must never take the end of one alert for the end of another: an alert
-    that was sent alone ends alone, and one of a digest in a message of that digest.
+    A consumer that keys on `groupKey` or `groupLabels` must never take the end of one alert for the end of another: an
+    alert that was sent alone ends alone, and one of a digest in a message of that digest.
     """
 
     tracks_alerts = True

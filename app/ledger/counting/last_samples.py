@@ -101,7 +101,7 @@ class LastSamples:
         self.runs = SeenRuns(*(_grown(column, rows) for column in (self.runs.last, self.runs.run, self.runs.earlier)))
 
     def sized_rows(self, size: int) -> tuple[Floats, Floats, Floats]:
-        """The columns of *runs* for *size* rows, whatever was grown so far."""
+        """The columns of *runs* for *size* rows, which may be more than there are so far."""
         last, run, earlier = (
             _grown(column, size)[:size] for column in (self.runs.last, self.runs.run, self.runs.earlier)
         )
