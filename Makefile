@@ -4,7 +4,7 @@ bin := .venv/bin
 # Tests start many interpreters: without caches each of them compiles everything it imports.
 unexport PYTHONDONTWRITEBYTECODE
 # Tests that run real servers mostly wait for them.
-workers := $(shell cores=$$(nproc); echo $$((cores < 4 ? 8 : 2 * cores)))
+workers := $(shell cores=$$(nproc); echo $$((cores < 4 ? 6 : 2 * cores)))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint test soak demo bench run dashboards clean
