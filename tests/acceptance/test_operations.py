@@ -122,7 +122,7 @@ def _reload(running: Stack) -> httpx.Response:
 
 
 @contextmanager
-def _load(url: str, threads: int = 8) -> Iterator[list[int]]:
+def _load(url: str, threads: int = 4) -> Iterator[list[int]]:
     """Ask for everything, over and over; how many answers came."""
     answered, ended = [0], threading.Event()
 

@@ -15,7 +15,7 @@ from tests.alerting.live import live_states
 from tests.alerting.promtool import disagreement, rule
 from tests.support.soak import IS_SOAK, SOAK
 
-BATCHES = 5 if IS_SOAK else 2
+BATCHES = 5 if IS_SOAK else 1
 PAIRS = 50 if IS_SOAK else 25
 SLOTS = 120
 BEGIN = 1_800_000_000.0

@@ -1,6 +1,6 @@
 """`kill -9` at any moment changes no count.
 
-`SLOBURN_SOAK` multiplies the number of kills: 5 in `make test`, 200 and more in `make soak`.
+`SLOBURN_SOAK` multiplies the number of kills: 3 in `make test`, 200 and more in `make soak`.
 """
 
 import json
@@ -18,7 +18,7 @@ from tests.support.service import write_documents
 from tests.support.soak import IS_SOAK, SOAK
 from tests.support.trace_kinds import generate
 
-KILLS = 10 * SOAK if IS_SOAK else 5
+KILLS = 10 * SOAK if IS_SOAK else 3
 RUN = Path(__file__).with_name("counting_run.py")
 REPOSITORY = Path(__file__).parents[2]
 Counts = dict[str, list[float]]
