@@ -3,6 +3,7 @@
 from app.documents.importing.events import sli_of_events, sli_of_ratio
 from app.documents.importing.scope import Scope
 from app.documents.sloth.model import SliModel
+from app.documents.sloth.plugins import sli_of_plugin
 from app.slo import Sli
 
 _KINDS = "write one of events, raw and plugin"
@@ -22,5 +23,6 @@ def sli_of_model(model: SliModel, scope: Scope) -> Sli | None:
         )
     if model.raw is not None:
         return sli_of_ratio((model.raw.error_ratio_query, scope.below("raw", model.raw.key("error_ratio_query"))))
-    scope.below("plugin", "id").error("is a plugin that Sloburn does not know", "write its queries under events")
+    if model.plugin is not None:
+        return sli_of_plugin(model.plugin, scope.below("plugin"))
     return None
