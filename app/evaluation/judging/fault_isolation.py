@@ -13,6 +13,7 @@ from app.ingest.ports import EvaluationInstruments
 from app.slo import SloId
 
 _log = structlog.get_logger(__name__)
+# To find the SLO costs some evaluations' worth of judging: not in every slot.
 _AGAIN = timedelta(minutes=10)
 K = TypeVar("K", bound=str)
 T = TypeVar("T")
@@ -46,18 +47,18 @@ class FaultIsolation:
             Exception: the judgement fails for all, or for no SLO alone.
         """
         self._left_out = {slo: (again, why) for slo, (again, why) in self._left_out.items() if at < again}
-        try:
-            return self._judge_others(members, before, notified_before, judge)
-        except Exception:
-            others = self._others(members)
-            failing = _failing_slos(others, lambda some: judge(some, before, notified_before))
-            if not failing or len(failing) == len({member.slo.id for member in others}) > 1:
-                raise
-            for slo, error in failing.items():
-                self._instruments.evaluation_failed("internal")
-                _log.error("an SLO cannot be judged; its alerts stay as they are", slo=slo, exc_info=error)
-                self._left_out[slo] = at + _AGAIN, f"it cannot be judged: {error!r}"
-            return self._judge_others(members, before, notified_before, judge)
+        judged = _attempt(lambda: self._judge_others(members, before, notified_before, judge))
+        if not isinstance(judged, Exception):
+            return judged
+        others = self._others(members)
+        failing = _failing_slos(others, lambda some: judge(some, before, notified_before))
+        if not failing or len(failing) == len({member.slo.id for member in others}) > 1:
+            raise judged
+        for slo, error in failing.items():
+            self._instruments.evaluation_failed("internal")
+            _log.error("an SLO cannot be judged; its alerts stay as they are", slo=slo, exc_info=error)
+            self._left_out[slo] = at + _AGAIN, f"it cannot be judged: {error!r}"
+        return self._judge_others(members, before, notified_before, judge)
 
     def _others(self, members: Sequence[Member]) -> Sequence[Member]:
         return [member for member in members if member.slo.id not in self._left_out] if self._left_out else members
@@ -92,18 +93,24 @@ class FaultIsolation:
 def _failing_slos(members: Sequence[Member], judge: Callable[[Sequence[Member]], object]) -> dict[SloId, Exception]:
     """The SLOs whose judgement raises, each with its error, found by halving."""
     slos = list(dict.fromkeys(member.slo.id for member in members))
+    error = _attempt(lambda: judge(members))
+    if not isinstance(error, Exception):
+        return {}
+    if len(slos) == 1:
+        return {slos[0]: error}
+    first = set(slos[: len(slos) // 2])
+    halves = (
+        [member for member in members if member.slo.id in first],
+        [member for member in members if member.slo.id not in first],
+    )
+    return _failing_slos(halves[0], judge) | _failing_slos(halves[1], judge)
+
+
+def _attempt(work: Callable[[], T]) -> T | Exception:
     try:
-        judge(members)
+        return work()
     except Exception as error:  # noqa: BLE001  blamed on one SLO, and logged with its traceback
-        if len(slos) == 1:
-            return {slos[0]: error}
-        first = set(slos[: len(slos) // 2])
-        halves = (
-            [member for member in members if member.slo.id in first],
-            [member for member in members if member.slo.id not in first],
-        )
-        return _failing_slos(halves[0], judge) | _failing_slos(halves[1], judge)
-    return {}
+        return error
 
 
 def _without(values: Mapping[K, T], keys: Collection[str]) -> dict[K, T]:

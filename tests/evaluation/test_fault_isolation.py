@@ -1,4 +1,4 @@
-"""One SLO that raises in every tick is left out; all others are judged in time (P8)."""
+"""One SLO that raises in every evaluation is left out; all others are judged in time (P8)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
