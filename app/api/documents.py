@@ -50,6 +50,7 @@ def slo_document(snapshot: Snapshot) -> SloModel:
         "data_since": utc(snapshot.data_since),
         "coverage": snapshot.coverage,
         "status": snapshot.health,
+        "sli_kind": slo.sli.kind,
         "sli": snapshot.sli,
         "events": {
             "good": event_count(snapshot.good),

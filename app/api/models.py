@@ -11,7 +11,7 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from app.alerting import NotificationStatus, TransitionKind
-from app.slo import AlertState, CalendarUnit, Cause, Severity
+from app.slo import AlertState, CalendarUnit, Cause, Severity, SliKind
 from app.status import DataState, HealthState, ProblemCode, ProblemLevel
 
 _EXACT = ConfigDict(extra="forbid")
@@ -132,6 +132,7 @@ _SLO_EXAMPLE: JsonDict = {
     "data_since": "2025-11-12T08:30:05Z",
     "coverage": 0.998,
     "status": "meeting",
+    "sli_kind": "counters",
     "sli": 0.99953,
     "events": {"good": 999530, "bad": 470, "total": 1000000},
     "budget": {
@@ -172,6 +173,13 @@ class SloModel(TypedDict):
     data_since: Annotated[datetime | None, Field(description="The SLI's first sample; coverage counts from then on.")]
     coverage: Annotated[float | None, Field(description="Measured share of the window since the SLI's first sample.")]
     status: HealthState
+    sli_kind: Annotated[
+        SliKind,
+        Field(
+            description="What the events are: increases of `counters`, samples of a `gauge`, or evaluations of an "
+            "`expression`, each of which is one event unless the document gives a total."
+        ),
+    ]
     sli: float | None
     events: EventsModel
     budget: BudgetModel

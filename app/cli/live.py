@@ -11,13 +11,13 @@ from app.alerting import shortest_windows_s, with_windows_of_at_least
 from app.documents import COUNTER_NAME, LoadResult, unlike_a_counter
 from app.ingest.queries.metric_inspection import refusal_of, wrong_type
 from app.ingest.series.matched_series import SeriesSeen, own_matchers, why_none_matches
-from app.prometheus import Matrix, MetricKind, PrometheusClient, kind_of, partial_data
+from app.prometheus import BadQueryError, Matrix, MetricKind, PrometheusClient, kind_of, partial_data
 from app.promql import probe
 from app.promql.buckets import bound_of, bound_text
 from app.promql.inclusion import is_larger_bucket
 from app.promql.metric_names import BUCKET, NAME, looks_like_counter, name_of
 from app.promql.selector_text import render
-from app.slo import Events, Matcher, Selector, Sli, Slo, SloId, Term, format_duration
+from app.slo import Evaluated, Events, Matcher, Selector, Sli, Slo, SloId, Term, format_duration
 from app.status import ProblemCode
 from app.yamldoc import ErrorFinding, Finding, HintFinding, Place, WarningFinding
 
@@ -80,9 +80,38 @@ class Inspector:
         return LiveFindings.of([*_short_retention(loaded, retention), *findings])
 
     async def _doubts(self, slo: Slo) -> AsyncIterator[Doubt]:
+        evaluated = slo.sli.evaluated
+        looks = self._of_series(slo) if evaluated is None else self._of_expressions(slo, evaluated)
+        async for doubt in looks:
+            yield doubt
+
+    async def _of_expressions(self, slo: Slo, evaluated: Evaluated) -> AsyncIterator[Doubt]:
+        """Whether the expressions have values, one for each group, and what share of them is bad."""
+        for expression in (evaluated.value, evaluated.weight):
+            if expression is None:
+                continue
+            try:
+                answer = await self._ask(expression)
+            except BadQueryError as error:
+                yield Doubt(str(error), "correct the expression", ProblemCode.QUERY_REJECTED, ErrorFinding)
+                return
+            if not answer.labels:
+                remedy = "try it in Prometheus; it may have none while nothing happens"
+                yield Doubt(f"{expression} has no value now", remedy, ProblemCode.NO_SERIES)
+                return
+            lacking = [label for label in slo.sli.by if any(label not in labels for labels in answer.labels)]
+            if lacking:
+                names = ", ".join(lacking)
+                yield Doubt(f"{expression} has series without {names}", f"write sum by ({names}) (...)")
+            if evaluated.weight is not None and len(answer.labels) > 1 and not slo.sli.by:
+                problem = f"{expression} has {len(answer.labels)} series, and events are given for one"
+                yield Doubt(problem, "aggregate it to one series, as by sum()", kind=ErrorFinding)
+
+    async def _of_series(self, slo: Slo) -> AsyncIterator[Doubt]:
+        """Whether the series exist, are what they are taken for, and are scraped often enough."""
         wanted = _looks_back(slo)
         present = [await self._ask(probe.series_count(total)) for total in _totals(slo.sli)]
-        past = await self._ask(probe.series_count(slo.sli.total), at=self.at - wanted)
+        past = await self._ask(probe.series_count(slo.sli.terms[0].selector), at=self.at - wanted)
         partial = next((matrix for matrix in (*present, past) if not matrix.whole), None)
         if partial is not None:
             yield Doubt(
@@ -91,7 +120,7 @@ class Inspector:
                 "matters, set SLOBURN_PROMETHEUS_PARTIAL=accept",
             )
         if not sum(sum(matrix.values) for matrix in present):
-            yield await self._no_series(slo.sli.total)
+            yield await self._no_series(slo.sli.terms[0].selector)
             return
         kinds = [doubt async for doubt in self._of_kinds(slo)]
         wrong = next((doubt for doubt in kinds if doubt.kind is ErrorFinding), None)
@@ -126,7 +155,7 @@ class Inspector:
             return
         for bucket in sli.buckets:
             larger = (term.selector for term in sli.terms if is_larger_bucket(term.selector, bucket))
-            beside = next(larger, sli.total)
+            beside = next(larger, sli.terms[0].selector)
             missing = await self._count(probe.without_bucket(beside, bucket))
             if missing:
                 problem = f"{missing} series of {render(beside)} have no bucket {bound_text(bucket)}"
@@ -211,10 +240,10 @@ class Inspector:
 
     async def _of_scrapes(self, slo: Slo) -> AsyncIterator[Doubt]:
         """Whether the short windows of the alerts hold two scrapes."""
-        scraped = (await self._ask(probe.scraped_series(slo.sli.total))).labels
+        scraped = (await self._ask(probe.scraped_series(slo.sli.terms[0].selector))).labels
         if not scraped:
             return
-        times = np.sort((await self._ask(probe.samples_of(slo.sli.total, scraped[0]))).times)
+        times = np.sort((await self._ask(probe.samples_of(slo.sli.terms[0].selector, scraped[0]))).times)
         if len(times) <= 1:
             return
         every_s = float(np.median(np.diff(times)))
@@ -223,9 +252,7 @@ class Inspector:
             pairs = zip(slo.alerting.policies, widened.alerting.policies, strict=True)
             tiers = [tier for before, after in pairs for tier in after.rules if tier not in before.rules]
             names = ", ".join(dict.fromkeys(tier.name for tier in tiers))
-            problem = (
-                f"{render(slo.sli.total)} is scraped every {every_s:.0f} s: its short windows hold too few samples"
-            )
+            problem = f"{slo.sli.query} is scraped every {every_s:.0f} s: its short windows hold too few samples"
             remedy = f"scrape more often; until then its alerts are judged by {names}"
             yield Doubt(problem, remedy, ProblemCode.SCRAPED_SELDOM)
 

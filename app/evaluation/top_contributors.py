@@ -209,6 +209,8 @@ async def _text_of(
     inquiry: ContributorQuery, source: Source, at: datetime, deadline_s: float, room: asyncio.Semaphore
 ) -> str:
     queries = inquiry.sli.event_queries(inquiry.group, inquiry.window)
+    if not queries:
+        return ""
     answers = []
     try:
         for query, _ in queries:
@@ -222,7 +224,7 @@ async def _text_of(
     each = [frozenset(term.selector.matchers) for term in inquiry.sli.terms]
     common = frozenset.intersection(*each)
     fixed = {matcher.label for matchers in each for matcher in matchers - common}
-    chosen = {matcher.label for matcher in inquiry.sli.total.matchers if matcher.op is MatchOp.EQUAL}
+    chosen = {matcher.label for matcher in inquiry.sli.terms[0].selector.matchers if matcher.op is MatchOp.EQUAL}
     leave_out = fixed | chosen | set(dict(inquiry.group))
     found = await asyncio.to_thread(_found, [weights for _, weights in queries], answers, fixed, leave_out)
     return words(found)

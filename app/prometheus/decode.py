@@ -207,10 +207,13 @@ def _finite(
     invalid = len(valid) - int(np.count_nonzero(valid))
     impossible: tuple[int, ...] = ()
     negative: tuple[int, ...] = ()
+    nan_series, nan_times = np.empty(0, dtype=np.int64), np.empty(0)
     if invalid or (values < 0).any():
         owner = np.repeat(np.arange(len(labels)), lengths)
         impossible = tuple(np.unique(owner[np.abs(values) > _LARGEST_VALUE]).tolist())
         negative = tuple(np.unique(owner[valid & (values < 0)]).tolist())
+        is_nan = np.isnan(values) & (np.abs(times) <= _LATEST_TIME)
+        nan_series, nan_times = owner[is_nan], times[is_nan]
         lengths = np.bincount(owner[valid], minlength=len(labels)).astype(np.int64)
         times, values = times[valid], values[valid]
     return Matrix(
@@ -222,4 +225,6 @@ def _finite(
         invalid=invalid,
         impossible=impossible,
         negative=negative,
+        nan_series=nan_series,
+        nan_times=nan_times,
     )

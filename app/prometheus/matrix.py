@@ -1,7 +1,7 @@
 """Samples of many series as columns: the shape of every decoded answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,8 @@ class Matrix:
         whole: False if it said that data is missing, and that was not accepted.
         invalid: samples left out because they were NaN, null, infinite or beyond 64 bits.
         impossible: positions of the series of which samples were left out that are infinite or beyond 64 bits.
+        nan_series, nan_times: positions of the series that the samples of NaN or null belong to, and their times; these
+            are left out above.
         negative: positions of the series that have samples below zero, which gauges can have and counters cannot.
     """
 
@@ -34,6 +36,8 @@ class Matrix:
     impossible: tuple[int, ...] = ()
     negative: tuple[int, ...] = ()
     whole: bool = True
+    nan_series: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    nan_times: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
     @property
     def without_numbers(self) -> list[int]:

@@ -7,6 +7,7 @@ A further kind is a module here and a model of its document in `app.documents.na
 
 from app.sli.condition import Comparison, Condition
 from app.sli.errors import NotExpressibleError, QueryFaultError
+from app.sli.expression import Expression
 from app.sli.from_promql import Reduced, reduce_error_ratio, reduce_events, sli_of, sli_of_error_ratio
 from app.sli.gauge import Gauge
 from app.sli.gauge_sums import GaugeSums
@@ -16,6 +17,7 @@ from app.sli.weighted_sum import WeightedSum, bad_ratio, good_ratio, weighted_su
 __all__ = [
     "Comparison",
     "Condition",
+    "Expression",
     "Gauge",
     "GaugeSums",
     "NotExpressibleError",

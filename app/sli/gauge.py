@@ -13,7 +13,7 @@ from app.sli.condition import Condition
 from app.sli.key import key_of
 from app.sli.sample_events import EverySample, SamplesThat
 from app.sli.samples import BAD, TOTAL, OfSamples
-from app.slo import CellFunction, Contribution, Events, Selector, Term, Weights
+from app.slo import CellFunction, Contribution, Events, Selector, SliKind, Term, Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +26,8 @@ class Gauge(OfSamples):
 
     @property
     @override
-    def kind(self) -> str:
-        return "gauge"
+    def kind(self) -> SliKind:
+        return SliKind.GAUGE
 
     @property
     @override

@@ -12,7 +12,7 @@ from app.promql.selector_text import render
 from app.sli.key import key_of
 from app.sli.sample_events import SampleValues
 from app.sli.samples import BAD, GOOD, TOTAL, TOTAL_UNLESS_GOOD, OfSamples
-from app.slo import CellFunction, Contribution, Events, Selector, Term, Weights
+from app.slo import CellFunction, Contribution, Events, Selector, SliKind, Term, Weights
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +29,8 @@ class GaugeSums(OfSamples):
 
     @property
     @override
-    def kind(self) -> str:
-        return "gauge"
+    def kind(self) -> SliKind:
+        return SliKind.GAUGE
 
     @property
     @override

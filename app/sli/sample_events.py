@@ -53,3 +53,19 @@ class SampleValues(EventsOfSamples):
     @override
     def in_cells(self, cells: Mapping[CellFunction, Floats]) -> Floats:
         return np.where(cells[CellFunction.MIN] >= 0, cells[CellFunction.SUM], np.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class Shares(EventsOfSamples):
+    """Each sample is a share of one event, from none to all of it; *of_good*: the rest of it is."""
+
+    of_good: bool = False
+
+    @override
+    def of(self, values: Floats) -> Floats:
+        shares: Floats = np.clip(values, 0.0, 1.0)
+        return 1.0 - shares if self.of_good else shares
+
+    @override
+    def in_cells(self, cells: Mapping[CellFunction, Floats]) -> Floats:
+        return np.full(len(cells[CellFunction.COUNT]), np.nan)

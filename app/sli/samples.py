@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import timedelta
 
-from app.slo import CellFunction, Contribution, Selector, Term, Weights
+from app.promql.selector_text import render
+from app.slo import CellFunction, Contribution, Evaluated, Selector, SliKind, Term, Weights
 
 TOTAL = Weights(total=1.0, bad=0.0)
 BAD = Weights(total=0.0, bad=1.0)
@@ -23,8 +24,8 @@ class OfSamples(ABC):
 
     @property
     @abstractmethod
-    def kind(self) -> str:
-        """The name of the kind, as the API shows it."""
+    def kind(self) -> SliKind:
+        """What its events are."""
 
     @property
     @abstractmethod
@@ -64,9 +65,19 @@ class OfSamples(ABC):
         """The PromQL of the share of bad events in the window, for Prometheus rules."""
 
     @property
+    def query(self) -> str:
+        """The selector of all events."""
+        return render(self.total)
+
+    @property
     def buckets(self) -> tuple[Selector, ...]:
         """None: no bucket of a histogram is counted."""
         return ()
+
+    @property
+    def evaluated(self) -> Evaluated | None:
+        """None: samples are read."""
+        return None
 
     @property
     def samples_are_events(self) -> bool:

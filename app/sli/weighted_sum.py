@@ -14,7 +14,7 @@ from app.promql.matching import implied_by, matches
 from app.promql.samples import increases
 from app.promql.selector_text import render, sum_text
 from app.sli.key import key_of
-from app.slo import CellFunction, Contribution, Events, GroupKey, Selector, Term, Weights
+from app.slo import CellFunction, Contribution, Evaluated, Events, GroupKey, Selector, SliKind, Term, Weights
 
 _ALL: Final = Weights(total=1.0, bad=0.0)
 _BAD: Final = Weights(total=0.0, bad=1.0)
@@ -69,9 +69,19 @@ class WeightedSum:
         return key_of(*lines, by=self.by)
 
     @property
-    def kind(self) -> str:
+    def query(self) -> str:
+        """The selectors of all events."""
+        return sum_text([(term.weights.total, term.selector) for term in self.terms])
+
+    @property
+    def kind(self) -> SliKind:
         """Counters."""
-        return "counters"
+        return SliKind.COUNTERS
+
+    @property
+    def evaluated(self) -> Evaluated | None:
+        """None: samples are read."""
+        return None
 
     @property
     def samples_are_events(self) -> bool:

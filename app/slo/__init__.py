@@ -25,7 +25,7 @@ from app.slo.model import (
     group_id,
 )
 from app.slo.selector import Matcher, MatchOp, Selector
-from app.slo.sli import CellFunction, Contribution, Events, EventsOfSamples, Sli, Term, Weights
+from app.slo.sli import CellFunction, Contribution, Evaluated, Events, EventsOfSamples, Sli, SliKind, Term, Weights
 from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window
 
 __all__ = [
@@ -39,6 +39,7 @@ __all__ = [
     "CellFunction",
     "Contribution",
     "DurationError",
+    "Evaluated",
     "Events",
     "EventsOfSamples",
     "Evidence",
@@ -53,6 +54,7 @@ __all__ = [
     "Severity",
     "SeverityPolicy",
     "Sli",
+    "SliKind",
     "Slo",
     "SloId",
     "Term",

@@ -28,6 +28,14 @@ class Events(StrEnum):
         return "all events" if self is Events.TOTAL else f"{self.value} events"
 
 
+class SliKind(StrEnum):
+    """What the events of an SLI are: increases of counters, samples of gauges, or evaluations of an expression."""
+
+    COUNTERS = "counters"
+    GAUGE = "gauge"
+    EXPRESSION = "expression"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """What one increment of a counter adds to the total and to the bad events."""
@@ -69,6 +77,19 @@ class Contribution:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """PromQL whose values are events, evaluated at the times of a grid that are *every* so far apart.
+
+    Each value of each series is one event, or as many as the series of *weight* with the labels of the same group has
+    at that time. Without *every* the grid is that of the slots.
+    """
+
+    value: str
+    weight: str | None = None
+    every: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """One selector of an SLI, and what the series that it selects count for."""
 
@@ -86,11 +107,11 @@ class Sli(Protocol):
 
     @property
     def terms(self) -> tuple[Term, ...]:
-        """The terms of the sum, that of all events first."""
+        """The terms of the sum, that of all events first; none where an expression is evaluated."""
 
     @property
-    def total(self) -> Selector:
-        """The selector of all events."""
+    def query(self) -> str:
+        """What all events are counted from, as people would try it in Prometheus."""
 
     @property
     def key(self) -> str:
@@ -105,12 +126,16 @@ class Sli(Protocol):
         """The buckets of histograms that are counted beside the count, or a larger bucket, of the same histogram."""
 
     @property
-    def kind(self) -> str:
-        """The name of the kind, as the API shows it."""
+    def kind(self) -> SliKind:
+        """What its events are."""
 
     @property
     def samples_are_events(self) -> bool:
         """Whether each sample is so many events, so that its series are gauges; False for counters."""
+
+    @property
+    def evaluated(self) -> Evaluated | None:
+        """The expressions that are evaluated; None where the samples of `queries` are read."""
 
     @property
     def cell_functions(self) -> tuple[CellFunction, ...]:

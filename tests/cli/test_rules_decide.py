@@ -95,7 +95,7 @@ def test_the_default_tiers_of_every_window_are_those_of_the_workbook(hours: int,
 
 def outage(slo: Slo) -> Iterator[tuple[str, str]]:
     """A day without a bad event, then an hour of nothing else, in the notation of promtool."""
-    everything = dict.fromkeys(slo.sli.by, "/cart") | labels(slo.sli.total)
+    everything = dict.fromkeys(slo.sli.by, "/cart") | labels(slo.sli.terms[0].selector)
     if slo.sli.terms[-1].events is Events.BAD:
         yield series(everything | {"code": "200"}), HEALTHY
         yield series(everything | labels(slo.sli.terms[-1].selector)), BROKEN

@@ -87,14 +87,14 @@ def test_without_alerting_the_default_tiers_hold() -> None:
 def test_a_latency_sli_counts_the_bucket_at_the_threshold() -> None:
     sli = _load("full-good.yaml")["checkout-latency"].sli
     assert sli.buckets
-    assert render(sli.total) == 'http_request_duration_seconds_count{job="checkout"}'
+    assert render(sli.terms[0].selector) == 'http_request_duration_seconds_count{job="checkout"}'
     assert render(sli.terms[-1].selector) == 'http_request_duration_seconds_bucket{job="checkout",le="0.3"}'
 
 
 def test_a_histogram_of_bytes_takes_a_plain_number_and_matchers() -> None:
     sli = _load("full-good.yaml")["checkout-size"].sli
     assert sli.buckets
-    assert render(sli.total) == 'http_response_size_bytes_count{code!~"5..",job="checkout"}'
+    assert render(sli.terms[0].selector) == 'http_response_size_bytes_count{code!~"5..",job="checkout"}'
     assert 'le=~"1000000|1000000\\\\.0|1e\\\\+06|' in render(sli.terms[-1].selector)
 
 

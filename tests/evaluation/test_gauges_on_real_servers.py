@@ -70,6 +70,7 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
     documents = [
         document("instances", {"gauge": 'up{job="x"}'}, window="3d12h"),
         document("pods", {"gauge": {"total": "desired", "bad": "unavailable"}}, window="3d12h"),
+        document("mean", {"good_ratio": 'avg(up{job="x"})', "every": "1m"}, window="3d12h"),
     ]
     with (
         serve(samples, tmp_path / "data") as url,
@@ -91,7 +92,19 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
                     wanted = (int(sum(values.sum() for values in counted)), int(sum(values.sum() for values in marked)))
                 assert (slo, window_s, shown) == (slo, window_s, wanted)
             assert snapshot.coverage == pytest.approx(1.0, abs=1e-3)
+        snapshot = running.snapshot("mean-availability")
+        assert snapshot.total == 3.5 * DAY / 60
+        assert snapshot.bad == pytest.approx(_mean_of_bad(samples, 3.5 * DAY))
+        assert snapshot.coverage == pytest.approx(1.0, abs=1e-3)
         assert not running.instruments.failures
+
+
+def _mean_of_bad(samples: Sequence[Samples], window_s: float) -> float:
+    """The sum over all minutes of the share of instances that were down at its end, by their newest sample."""
+    times_ms = np.arange(END - window_s + 60, END + 1, 60) * 1000
+    instances = [one for one in samples if one.metric == "up"]
+    newest = [one.values[np.searchsorted(one.times_ms, times_ms, side="right") - 1] for one in instances]
+    return float((1.0 - np.mean(newest, axis=0)).sum())
 
 
 def _within(one: Samples, window_s: float) -> Floats:

@@ -10,7 +10,7 @@ from app.documents.native.model import (
     TierModel,
 )
 from app.documents.native.parts import factor_of, window_of
-from app.slo import BurnRateRule, MatchOp, NoData, Selector, Severity, Window, format_duration
+from app.slo import BurnRateRule, MatchOp, NoData, Selector, Severity, Term, Window, format_duration
 from app.yamldoc.findings import FieldFinding, FieldPath
 
 
@@ -29,23 +29,28 @@ def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding
 
 
 def _check_groups(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
-    sli = slo.sli.sli(slo.by)
-    total, part, part_field = sli.total, sli.terms[-1].selector, sli.terms[-1].events
+    terms = slo.sli.sli(slo.by).terms
     for i, label in enumerate(slo.by):
         path = ("by", i)
         if label in slo.by[:i]:
             yield FieldFinding(path, f"{label} is given twice", "remove one of them")
         if label == "le":
             yield FieldFinding(path, "le identifies buckets, not SLOs", "remove it")
-        elif _is_fixed(total, label):
-            problem = f"{label} has one value only, since total asks for it"
-            yield FieldFinding(path, problem, "remove it from by, or its matcher from total")
-        elif _has_matcher(part, label) and not _has_matcher(total, label):
-            problem = f"{label} decides what is {part_field}: every group would be all good or all bad"
-            yield FieldFinding(path, problem, f"remove it from by, or its matcher from {part_field}")
+        elif terms:
+            yield from _check_group_label(label, path, terms[0], terms[-1])
         if label in labels:
             problem = f"{label} is a label of the SLO already, with the value {labels[label]!r}"
             yield FieldFinding(path, problem, "remove it from by, or from labels")
+
+
+def _check_group_label(label: str, path: FieldPath, total: Term, part: Term) -> Iterator[FieldFinding]:
+    """Whether the label of a group has one value only, or decides what is good or bad."""
+    if _is_fixed(total.selector, label):
+        problem = f"{label} has one value only, since total asks for it"
+        yield FieldFinding(path, problem, "remove it from by, or its matcher from total")
+    elif _has_matcher(part.selector, label) and not _has_matcher(total.selector, label):
+        problem = f"{label} decides what is {part.events}: every group would be all good or all bad"
+        yield FieldFinding(path, problem, f"remove it from by, or its matcher from {part.events}")
 
 
 def _is_fixed(selector: Selector, label: str) -> bool:

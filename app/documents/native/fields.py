@@ -114,6 +114,11 @@ SelectorText = Annotated[
     PlainValidator(scalars.read_selector),
     WithJsonSchema({"type": "string", "minLength": 1, "examples": ['http_requests_total{job="checkout"}']}),
 ]
+EvaluableText = Annotated[
+    str,
+    PlainValidator(scalars.read_evaluable),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+]
 GoodWhen = Annotated[
     Condition,
     PlainValidator(scalars.read_condition),

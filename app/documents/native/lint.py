@@ -23,7 +23,7 @@ def lint_slo(model: SloEntry, slo: Slo) -> Iterator[FieldFinding]:
 
 
 def _lint_events(sli: Sli) -> Iterator[FieldFinding]:
-    total, part, field = sli.total, sli.terms[-1].selector, sli.terms[-1].events
+    total, part, field = sli.terms[0].selector, sli.terms[-1].selector, sli.terms[-1].events
     for key, selector in (("total", total), (field, part)):
         name = _equal(selector, NAME)
         if name is not None and not looks_like_counter(name):

@@ -10,6 +10,8 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from app.alerting import ALERTNAMES, RESERVED
 from app.documents.windows import checked_length
+from app.promql.evaluable import evaluable
+from app.promql.expressions import ExpressionError
 from app.promql.selector_text import SelectorError, parse_selector
 from app.sli import Comparison, Condition
 from app.slo import CalendarUnit, NoData, NoTraffic, Selector
@@ -194,6 +196,15 @@ def read_matchers(value: Any) -> Selector:
     if not text.startswith("{"):
         raise refuse("must be matchers", 'write {job: checkout}, or \'{job="checkout",code!~"5.."}\' in quotes')
     return read_selector(text)
+
+
+def read_evaluable(value: Any) -> str:
+    """PromQL that has a value at each time."""
+    text = read_text(value)
+    try:
+        return evaluable(text)
+    except ExpressionError as error:
+        raise refuse(error.problem, error.remedy) from error
 
 
 def read_condition(value: Any) -> Condition:

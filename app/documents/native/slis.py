@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import Discriminator, Field, Tag
 from typing_extensions import override
 
+from app.documents.native.expressions import ExpressionSliModel
 from app.documents.native.fields import (
     MATCHERS_TABLE,
     MATCHERS_TEXT,
@@ -28,9 +29,10 @@ from app.yamldoc.findings import FieldFinding
 GOOD: Final = "<good and total>"
 BAD: Final = "<bad and total>"
 LATENCY: Final = "<latency>"
+EXPRESSION: Final = "<expression>"
 GAUGE: Final = "<gauge>"
 GAUGE_SUMS: Final = "<gauge of total and part>"
-SLI_BRANCHES: Final = frozenset({GOOD, BAD, LATENCY, GAUGE, GAUGE_SUMS, MATCHERS_TEXT, MATCHERS_TABLE})
+SLI_BRANCHES: Final = frozenset({GOOD, BAD, LATENCY, EXPRESSION, GAUGE, GAUGE_SUMS, MATCHERS_TEXT, MATCHERS_TABLE})
 """Names of the branches of unions: pydantic puts them into the paths of errors, where no key looks like one."""
 _UNITS = {"milliseconds": "ms", "microseconds": "µs", "nanoseconds": "ns"}
 _NOT_TIME = ("bytes", "ratio", "percent", "count", "size")
@@ -145,6 +147,7 @@ def _named(metric: str) -> Matcher:
 
 
 _KEYS_OF_BRANCHES = {
+    EXPRESSION: {"bad_ratio", "good_ratio", "expression", "every"},
     GAUGE: {"gauge", "good_when"},
     BAD: {"bad"},
     GOOD: {"good"},
@@ -163,6 +166,7 @@ SliField = Annotated[
     Annotated[BadSliModel, Tag(BAD)]
     | Annotated[GoodSliModel, Tag(GOOD)]
     | Annotated[LatencySliModel, Tag(LATENCY)]
+    | Annotated[ExpressionSliModel, Tag(EXPRESSION)]
     | Annotated[GaugeSliModel, Tag(GAUGE)]
     | Annotated[GaugeSumsSliModel, Tag(GAUGE_SUMS)],
     Discriminator(_sli_branch),

@@ -36,5 +36,6 @@ NATIVE = Structure(
     branches=BRANCHES,
     examples=_EXAMPLES,
     misplaced=_MISPLACED,
-    combinations="write total with bad, or total with good, or histogram with threshold, or gauge with good_when",
+    combinations="write total with bad, or total with good, or histogram with threshold, or gauge with good_when, "
+    "or one of bad_ratio, good_ratio and expression",
 )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from app.ingest.counting.late_samples import note_late, reopen
 from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.ports import Source
+from app.ingest.queries.evaluations import Evaluations
 from app.ingest.queries.partitioning import LabelQueries
 from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
@@ -98,12 +99,39 @@ def _pieces(tracked_slis: Sequence[TrackedSli], consecutive_failures: int) -> It
 
 
 async def ask(read: Read, batcher: QueryBatcher, source: Source, *, deadline: float | None) -> QueryResults:
-    """The raw samples of one read."""
+    """The raw samples of one read, and the values of its expressions."""
+    results = []
+    sampled = [tracked for tracked in read.tracked_slis if tracked.sli.evaluated is None]
+    if sampled:
+        results.append(await _ask_samples(read, sampled, batcher, source, deadline=deadline))
+    expressions = [tracked for tracked in read.tracked_slis if tracked.sli.evaluated is not None]
+    if expressions:
+        evaluations = Evaluations(
+            source=source,
+            batcher=batcher,
+            interval_s=batcher.series_index.interval_s,
+            since_s=read.since_s,
+            until_s=read.until_s,
+            deadline=deadline,
+            partial=True,
+        )
+        results.append(await evaluations.results(expressions))
+    return QueryResults.joined(results)
+
+
+async def _ask_samples(
+    read: Read,
+    tracked_slis: Sequence[TrackedSli],
+    batcher: QueryBatcher,
+    source: Source,
+    *,
+    deadline: float | None,
+) -> QueryResults:
     at = datetime.fromtimestamp(read.until_s, UTC)
     # A millisecond more on the left: Prometheus 3 leaves the edge out, and what is read twice is counted once.
     span_ms = round((read.until_s - read.since_s) * 1000) + 1
     return await batcher.samples(
-        read.tracked_slis,
+        tracked_slis,
         lambda selector: source.instant(raw_samples(selector, span_ms), at, deadline=deadline),
         labels=LabelQueries(source=source, at=at, span_ms=span_ms, deadline=deadline),
         partial=True,

@@ -16,6 +16,7 @@ from app.ingest.counting.ledger_writer import rows_of
 from app.ingest.history.inexact_cells import Cells, stretches
 from app.ingest.history.sample_cells import SampleCells
 from app.ingest.ports import Source
+from app.ingest.queries.evaluations import Evaluations
 from app.ingest.queries.partitioning import LabelQueries
 from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
@@ -80,6 +81,17 @@ async def read_range(
 ) -> QueryResults:
     """The samples of a time range of history, as many as exact counts need; if *partial*, data may be missing."""
     reader = _Reader(batcher=batcher, source=source, deadline=deadline, partial=partial)
+    expressions = [tracked for tracked in tracked_slis if tracked.sli.evaluated is not None]
+    results = []
+    if expressions:
+        results.append(await reader.evaluated(time_range, expressions))
+        tracked_slis = [tracked for tracked in tracked_slis if tracked.sli.evaluated is None]
+    if tracked_slis:
+        results.append(await _read_samples(time_range, tracked_slis, reader))
+    return QueryResults.joined(results)
+
+
+async def _read_samples(time_range: TimeRange, tracked_slis: Sequence[TrackedSli], reader: "_Reader") -> QueryResults:
     if time_range.width_s is None:
         return await reader.raw(time_range.since_s, time_range.until_s, tracked_slis)
     counters = [tracked for tracked in tracked_slis if not tracked.sli.samples_are_events]
@@ -110,6 +122,19 @@ class _Reader:
 
         labels = self._labels(at, span_ms)
         return await self.batcher.samples(tracked_slis, one, labels=labels, most=_MOST_SELECTORS, partial=self.partial)
+
+    async def evaluated(self, time_range: TimeRange, tracked_slis: Sequence[TrackedSli]) -> QueryResults:
+        """The values of expressions in a time range, and those of a look-back before and after it."""
+        evaluations = Evaluations(
+            source=self.source,
+            batcher=self.batcher,
+            interval_s=self.batcher.series_index.interval_s,
+            since_s=time_range.since_s - LOOKBACK_S,
+            until_s=time_range.until_s + LOOKBACK_S,
+            deadline=self.deadline,
+            partial=self.partial,
+        )
+        return await evaluations.results(tracked_slis)
 
     def _labels(self, at: datetime, span_ms: int) -> LabelQueries:
         return LabelQueries(source=self.source, at=at, span_ms=span_ms, deadline=self.deadline)

@@ -59,13 +59,16 @@ class QueryResults:
 
     @classmethod
     def joined(cls, parts: Sequence["QueryResults"]) -> "QueryResults":
-        """What came of asking for several sets of SLIs of history."""
+        """What came of asking for several sets of SLIs, of which one at most has histograms."""
         if len(parts) == 1:
             return parts[0]
         return cls(
             answered=[tracked for part in parts for tracked in part.answered],
             failed=[failure for part in parts for failure in part.failed],
             samples=Samples.joined([part.samples for part in parts]),
+            impossible={key for part in parts for key in part.impossible},
+            nan={key for part in parts for key in part.nan},
+            unmeasured=next((part.unmeasured for part in parts if part.unmeasured is not None), None),
             partial={key: said for part in parts for key, said in part.partial.items()},
         )
 

@@ -63,7 +63,7 @@ class SeriesSeen:
 
 def own_matchers(sli: Sli, term: Term) -> tuple[Matcher, ...]:
     """The matchers that tell the series of a term from the rest of the total."""
-    return tuple(matcher for matcher in term.selector.matchers if matcher not in sli.total.matchers)
+    return tuple(matcher for matcher in term.selector.matchers if matcher not in sli.terms[0].selector.matchers)
 
 
 def why_unmatched(sli: Sli, term: Term, seen: SeriesSeen) -> str | None:
@@ -71,7 +71,7 @@ def why_unmatched(sli: Sli, term: Term, seen: SeriesSeen) -> str | None:
 
     Only of a term of the total's own metric: of another metric no series has been seen.
     """
-    name = name_of(sli.total)
+    name = name_of(sli.terms[0].selector)
     if name is None or name != name_of(term.selector) or not seen.labels:
         return None
     return why_none_matches(name, own_matchers(sli, term), seen)

@@ -1,7 +1,7 @@
 """From the series of an answer to the counters of the ledger: which SLIs does a series belong to, and how?"""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -35,6 +35,7 @@ class SeriesIndex:
         self._known: dict[SeriesKey, tuple[int, ...]] = {}
         self._by_matcher: dict[tuple[str, str], list[int]] = defaultdict(list)
         self._rest: list[int] = []
+        self._evaluated: dict[tuple[str, SeriesKey], tuple[int, ...]] = {}
         self._refused: set[SeriesKey] = set()
         self._renewed_s = 0.0
         self._leaving: set[int] = set()
@@ -111,6 +112,11 @@ class SeriesIndex:
         return len(self._known)
 
     @property
+    def interval_s(self) -> int:
+        """How long a slot is."""
+        return self._ledger.interval_s
+
+    @property
     def registry(self) -> Registry:
         """The rows and counters that series are admitted to."""
         return self._ledger.registry
@@ -149,6 +155,28 @@ class SeriesIndex:
         self._forget_left()
         return np.array(series, dtype=np.int64), np.array(counters, dtype=np.int64)
 
+    def evaluated(
+        self, tracked: TrackedSli, labels: Mapping[str, str], *, newest_s: float
+    ) -> Iterator[tuple[int, EventsOfSamples]]:
+        """The counters of one series of an expression's result, each with how its values are events.
+
+        There are none while the group of the series has no place.
+        """
+        key = tracked.key, tuple(labels.items())
+        found = self._evaluated.get(key)
+        if found is None:
+            group = group_of(tracked, labels)
+            if not self._has_place(tracked, group, newest_s):
+                return
+            contributions = tracked.sli.contributions(labels)
+            tracked.seen.labels.update(labels)
+            found = self._evaluated[key] = tuple(self._counter(tracked, group, labels, one) for one in contributions)
+            self._forget_left()
+        for counter in found:
+            events = self.events_of(counter)
+            if events is not None:
+                yield counter, events
+
     def row(self, tracked: TrackedSli, group: GroupKey) -> int:
         """The ledger's row of one group, new if it was not known."""
         if group not in tracked.rows:
@@ -181,6 +209,7 @@ class SeriesIndex:
         self.changes += 1
         theirs = set(np.flatnonzero(np.isin(self._ledger.registry.arrays.row, list(self._leaving))).tolist())
         self._known = {key: counters for key, counters in self._known.items() if theirs.isdisjoint(counters)}
+        self._evaluated = {key: found for key, found in self._evaluated.items() if theirs.isdisjoint(found)}
         self._leaving.clear()
 
     def _add_rows(self, tracked_slis: Sequence[TrackedSli], group: GroupKey = ()) -> None:
@@ -226,7 +255,7 @@ class SeriesIndex:
             contributions = tracked.sli.contributions(labels)
             if not contributions:
                 continue
-            group = tuple((label, labels.get(label, "")) for label in sorted(tracked.sli.by))
+            group = group_of(tracked, labels)
             if self._has_place(tracked, group, newest_s):
                 tracked.seen.note(tracked.sli, labels)
                 found += [self._counter(tracked, group, labels, contribution) for contribution in contributions]
@@ -263,6 +292,11 @@ class SeriesIndex:
             in_total = weights.total > 0
             self._histograms.note(counter, self._position[tracked.key], tracked.sli, labels, in_total=in_total)
         return counter
+
+
+def group_of(tracked: TrackedSli, labels: Mapping[str, str]) -> GroupKey:
+    """The member of the SLI's group that a series with these labels belongs to."""
+    return tuple((label, labels.get(label, "")) for label in sorted(tracked.sli.by))
 
 
 def _equalities(selectors: Iterable[Selector]) -> list[Matcher]:

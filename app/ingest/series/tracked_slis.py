@@ -9,7 +9,6 @@ from datetime import timedelta
 from app.budget import STANDARD_WINDOWS, windows_of
 from app.ingest.series.matched_series import SeriesSeen
 from app.ledger import FINE_REACH_S, FirstSighting, NewSeries
-from app.promql.selector_text import sum_text
 from app.slo import GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
 
 # Living members of one grouped SLO; more are refused, those that have a place stay.
@@ -123,8 +122,8 @@ class TrackedSli:
 
     @property
     def query(self) -> str:
-        """The selectors of all events, as people would try them in Prometheus."""
-        return sum_text([(term.weights.total, term.selector) for term in self.sli.terms])
+        """What all events are counted from, as people would try it in Prometheus."""
+        return self.sli.query
 
 
 def tracked_slis_of(slos: Iterable[Slo]) -> tuple[TrackedSli, ...]:

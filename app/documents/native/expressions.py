@@ -1,0 +1,96 @@
+"""SLIs of expressions in a native document."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import ClassVar
+
+from pydantic import ConfigDict, Field
+from typing_extensions import override
+
+from app.documents.native.fields import Duration, EvaluableText, GoodWhen
+from app.documents.native.sli_model import SliModel
+from app.promql.evaluable import quantile_of
+from app.sli import Comparison, Expression
+from app.slo import Events, Sli, format_duration
+from app.yamldoc.findings import FieldFinding
+
+_SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(minutes=5)
+_VALUES = ("bad_ratio", "good_ratio", "expression")
+QUANTILE = "quantile"
+"""The code of a quantile over a threshold, which is better asked as a share of the requests."""
+
+
+class ExpressionSliModel(SliModel):
+    """Values of any PromQL, evaluated again and again."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": ["bad_ratio"]},
+                {"required": ["good_ratio"]},
+                {"required": ["expression", "good_when"]},
+            ]
+        }
+    )
+
+    bad_ratio: EvaluableText | None = Field(default=None, examples=["1 - avg(job:slo_availability:ratio5m)"])
+    """PromQL of the share of bad events, from 0 to 1."""
+    good_ratio: EvaluableText | None = Field(default=None, examples=["avg(sli_availability:bool)"])
+    """PromQL of the share of good events, from 0 to 1."""
+    expression: EvaluableText | None = Field(default=None, examples=["max(kafka_consumergroup_lag)"])
+    """PromQL of any value, which is good while it fulfils good_when."""
+    good_when: GoodWhen | None = Field(default=None, examples=["< 1000"])
+    """The comparison that good values of the expression fulfil."""
+    total: EvaluableText | None = Field(default=None, examples=["sum(increase(http_requests_total[1m]))"])
+    """PromQL of the number of events that each evaluation stands for; without it each is one event."""
+    every: Duration | None = Field(default=None, examples=["1m"])
+    """How far apart evaluations are, up to 5m; without it there is one in each slot."""
+    names_metrics: ClassVar = False
+
+    @override
+    def sli(self, by: tuple[str, ...]) -> Sli:
+        """What is counted: the values of the expression."""
+        return Expression(
+            expression=self.bad_ratio or self.good_ratio or self.expression or "",
+            shares=Events.GOOD if self.good_ratio is not None else Events.BAD,
+            good_when=self.good_when,
+            weight=self.total,
+            every=self.every,
+            by=by,
+        )
+
+    @override
+    def findings(self) -> Iterator[FieldFinding]:
+        """Whether it has one value, and a comparison where that is no share."""
+        given = [key for key in _VALUES if getattr(self, key) is not None]
+        if len(given) != 1:
+            problem = " and ".join(given) + " exclude each other" if given else "has no expression"
+            yield FieldFinding(("sli",), problem, "write one of bad_ratio, good_ratio, and expression with good_when")
+        elif (self.expression is None) != (self.good_when is None):
+            if self.expression is None:
+                problem, remedy = f"{given[0]} is a share of events, which nothing is compared with", "remove good_when"
+                yield FieldFinding(("sli", "good_when"), problem, remedy)
+            else:
+                problem = "needs good_when: nothing says which values are good"
+                yield FieldFinding(
+                    ("sli", "expression"), problem, 'write good_when: "< 1000", or bad_ratio: for a share'
+                )
+        if self.every is not None and not _SHORTEST <= self.every <= _LONGEST:
+            problem = f"{format_duration(self.every)} is not between 1s and 5m"
+            yield FieldFinding(("sli", "every"), problem, "write every: 1m")
+
+    @override
+    def warnings(self) -> Iterator[FieldFinding]:
+        """Whether it compares a quantile: the share of requests within the threshold is exact, and adds up."""
+        quantile = None if self.expression is None else quantile_of(self.expression)
+        below = {Comparison.LESS, Comparison.AT_MOST}
+        if quantile is not None and self.good_when is not None and self.good_when.comparison in below:
+            problem = (
+                f"is good while {quantile.quantile * 100:g}% of the requests are fast enough, by interpolation; "
+                "the share of requests that are fast enough is exact"
+            )
+            remedy = (
+                f"write histogram: {quantile.histogram}, threshold: {self.good_when.number:g} "
+                f"and objective: {quantile.quantile * 100:g}"
+            )
+            yield FieldFinding(("sli", "expression"), problem, remedy, QUANTILE)

@@ -1,0 +1,83 @@
+"""Expressions that are evaluated at the times of a grid, live and in history."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from app.ingest.ports import Source
+from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
+from app.ingest.series.evaluated import samples_of
+from app.ingest.series.tracked_slis import TrackedSli
+from app.ledger import Samples
+from app.prometheus import Matrix, PrometheusError, partial_data
+from app.slo import Evaluated
+
+_MOST_POINTS = 10_000
+"""Prometheus answers up to 11,000 points of a series."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluations:
+    """Evaluates the expressions of SLIs at the times in (since, until], unix seconds.
+
+    If *partial*, an answer of which data is missing is an answer too, else it is an error.
+
+    Results are registered in the batcher's turn, as an evaluation may be writing what is known in another thread.
+    """
+
+    source: Source
+    batcher: QueryBatcher
+    interval_s: int
+    since_s: float
+    until_s: float
+    deadline: float | None
+    partial: bool
+
+    async def results(self, tracked_slis: Sequence[TrackedSli]) -> QueryResults:
+        """The events of all evaluations."""
+        return QueryResults.joined(await asyncio.gather(*map(self._result, tracked_slis)))
+
+    async def _result(self, tracked: TrackedSli) -> QueryResults:
+        evaluated = tracked.sli.evaluated
+        if evaluated is None:
+            raise ValueError(f"{tracked.key} is not evaluated")
+        parts: list[Samples] = []
+        partial: dict[str, str] = {}
+        try:
+            for start, end, step in self._stretches(evaluated):
+                values, weights = await asyncio.gather(
+                    self._ask(evaluated.value, start, end, step), self._ask(evaluated.weight, start, end, step)
+                )
+                for matrix in (values, weights):
+                    if matrix is not None and not matrix.whole:
+                        partial[tracked.key] = str(partial_data(matrix.warnings, None))
+                if values is not None:
+                    async with self.batcher.turn:
+                        parts.append(samples_of(tracked, values, weights, self.batcher.series_index))
+        except PrometheusError as error:
+            return QueryResults([], [(tracked, error)], Samples.joined([]))
+        return QueryResults([tracked], [], Samples.joined(parts), partial=partial)
+
+    def _stretches(self, evaluated: Evaluated) -> Iterator[tuple[datetime, datetime, timedelta]]:
+        """The times of the grid in (since, until], cut so that each answer has few enough points."""
+        step_s = self.interval_s if evaluated.every is None else round(evaluated.every.total_seconds())
+        first, last = int(self.since_s // step_s) + 1, int(self.until_s // step_s)
+        for begin in range(first, last + 1, _MOST_POINTS):
+            end = min(begin + _MOST_POINTS - 1, last)
+            yield (
+                datetime.fromtimestamp(begin * step_s, UTC),
+                datetime.fromtimestamp(end * step_s, UTC),
+                timedelta(seconds=step_s),
+            )
+
+    async def _ask(self, expr: str | None, start: datetime, end: datetime, step: timedelta) -> Matrix | None:
+        if expr is None:
+            return None
+        if start == end:
+            matrix = await self.source.instant(expr, start, deadline=self.deadline)
+        else:
+            matrix = await self.source.range(expr, start, end, step, deadline=self.deadline)
+        if not matrix.whole and not self.partial:
+            raise partial_data(matrix.warnings, expr)
+        return matrix

@@ -1,0 +1,79 @@
+"""Values of expressions as samples of events."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from app.ingest.series.series_index import SeriesIndex, group_of
+from app.ingest.series.tracked_slis import TrackedSli
+from app.ledger import Samples
+from app.prometheus import Matrix, UnsupportedResultError
+from app.slo import GroupKey
+from app.slo.arrays import Floats
+
+_Values = tuple[Floats, Floats]
+"""Times in unix seconds, and values, NaN where there were no events."""
+
+
+def samples_of(tracked: TrackedSli, values: Matrix, weights: Matrix | None, series_index: SeriesIndex) -> Samples:
+    """The events of each evaluation: one, or as many as *weights* has for the same group and time.
+
+    Raises:
+        UnsupportedResultError: events are given, and an expression has several series for one group.
+    """
+    weight_at = None if weights is None else _by_group(tracked, weights)
+    if weight_at is not None:
+        _by_group(tracked, values)
+    parts = []
+    for labels, (times, of_series) in zip(values.labels, _series(values), strict=True):
+        weights_of_series = np.ones(len(times))
+        if weight_at is not None:
+            weights_of_series = _at(times, weight_at.get(group_of(tracked, labels)))
+        # Of 0 / 0 there were no events, and without a number of events nothing is known.
+        known, none = ~np.isnan(weights_of_series), np.isnan(of_series)
+        weights_of_series = np.where(none, 0.0, np.maximum(weights_of_series, 0.0))
+        for counter, events in series_index.evaluated(tracked, labels, newest_s=float(times.max(initial=0.0))):
+            amounts = events.of(np.where(none, 0.0, of_series)) * weights_of_series
+            parts.append(
+                Samples(
+                    counter=np.full(int(known.sum()), counter),
+                    time=times[known],
+                    value=amounts[known],
+                    steady=np.zeros(int(known.sum()), dtype=bool),
+                )
+            )
+    return Samples.joined(parts)
+
+
+def _by_group(tracked: TrackedSli, matrix: Matrix) -> dict[GroupKey, _Values]:
+    found: dict[GroupKey, _Values] = {}
+    for labels, values in zip(matrix.labels, _series(matrix), strict=True):
+        group = group_of(tracked, labels)
+        if group in found:
+            by = ", ".join(tracked.sli.by)
+            remedy = f"aggregate it by {by}" if by else "aggregate it to one series, as by sum()"
+            raise UnsupportedResultError(f"an expression has several series for one group; {remedy}")
+        found[group] = values
+    return found
+
+
+def _series(matrix: Matrix) -> Iterator[_Values]:
+    """The times and values of each series, in order of time, with those that are NaN."""
+    ends = np.cumsum(matrix.lengths)
+    for position, (end, length) in enumerate(zip(ends.tolist(), matrix.lengths.tolist(), strict=True)):
+        times, values = matrix.times[end - length : end], matrix.values[end - length : end]
+        absent = matrix.nan_times[matrix.nan_series == position]
+        if len(absent):
+            times, values = np.append(times, absent), np.append(values, np.full(len(absent), np.nan))
+            order = np.argsort(times, kind="stable")
+            times, values = times[order], values[order]
+        yield times, values
+
+
+def _at(times: Floats, values: _Values | None) -> Floats:
+    """The value at each time; NaN where there is none."""
+    if values is None or not len(values[0]):
+        return np.full(len(times), np.nan)
+    known, found = values
+    place = np.minimum(np.searchsorted(known, times), len(known) - 1)
+    return np.where(known[place] == times, found[place], np.nan)
