@@ -12,6 +12,10 @@ from app.api.problems import invalid
 from app.api.timespans import EARLIEST, LATEST, LONGEST_STEP
 from app.status import HealthState
 
+IGNORING_PARAMETERS = frozenset({"/metrics", "/-/healthy", "/-/ready"})
+"""Routes that take any parameter: scrape configurations and load balancers add their own, and a refusal would be an
+outage to them, while no answer depends on a parameter."""
+
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
 
@@ -47,7 +51,7 @@ def refuse_unknown_parameters(request: Request) -> None:
         ProblemError: there are others.
     """
     route = request.scope["route"]
-    if not route.include_in_schema:
+    if not route.include_in_schema or route.path_format in IGNORING_PARAMETERS:
         return
     # A misspelt filter that is ignored would return SLOs that were filtered out.
     known = _described(request.app).get((route.path_format, request.method), {})

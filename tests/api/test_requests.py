@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.api.parameters import IGNORING_PARAMETERS
 from tests.support.api import Served, listening
 from tests.support.snapshots import a_snapshot
 
@@ -58,13 +59,22 @@ def test_a_method_that_a_route_does_not_have_is_405_and_names_those_that_it_has(
             assert allowed in problem(response)["detail"]
 
 
-@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+@pytest.mark.parametrize(
+    ("method", "path"), [(method, path) for method, path in OPERATIONS if path not in IGNORING_PARAMETERS]
+)
 def test_an_unknown_query_parameter_is_refused_by_every_route(client: TestClient, method: str, path: str) -> None:
     for query in ("nosuch=1", "nosuch", "Limit=1", "limit[]=1", "%6Cimit%00=1"):
         response = client.request(method, f"{PATHS[path]}?{query}")
 
         assert (query, response.status_code) == (query, 422)
         assert "unknown query parameter" in problem(response)["detail"]
+
+
+@pytest.mark.parametrize("path", sorted(IGNORING_PARAMETERS))
+def test_scrapes_and_probes_may_have_parameters_of_their_own(client: TestClient, path: str) -> None:
+    """As `params` of a scrape configuration, `__param_module`, or what a load balancer adds against caches."""
+    for query in ("format=prometheus", "collect[]=slo&collect[]=go", "t=1772366400", "x"):
+        assert client.get(f"{path}?{query}").status_code == client.get(path).status_code
 
 
 def test_a_parameter_that_is_no_list_is_given_once(client: TestClient) -> None:
