@@ -226,6 +226,11 @@ class Evaluator:
         return self._writer.problem
 
     @property
+    def store_gone(self) -> bool:
+        """Whether the files of the database were deleted or replaced while in use."""
+        return self._writer.gone
+
+    @property
     def mostly_ended_series(self) -> bool:
         """Whether most of what is remembered of series is of series long gone; a new evaluator forgets them."""
         return self._ledger_writer.mostly_ended_series

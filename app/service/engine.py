@@ -150,11 +150,14 @@ class Engine:
     def reasons_not_ready(self) -> Sequence[str]:
         """Why the service cannot serve, in words; empty if it can.
 
-        A failing Prometheus is no such reason: the UI and the API still show what is known.
+        A failing Prometheus or a full disk is no such reason: the UI and the API still show what is known. Of a
+        database whose files are gone history cannot be read, and what is kept in memory ends with the process.
         """
         if self._evaluator is None:
             return ["it is starting"]
-        return [] if self._thread.is_alive() else ["the engine has stopped; the log says why"]
+        if not self._thread.is_alive():
+            return ["the engine has stopped; the log says why"]
+        return [str(self._evaluator.store_problem)] if self._evaluator.store_gone else []
 
     def reasons_unhealthy(self) -> Sequence[str]:
         """Why evaluation is not healthy, in words; empty if it is."""
@@ -163,7 +166,7 @@ class Engine:
             return reasons
         interval = self._components.settings.evaluation_interval
         reasons += _trouble_with_prometheus(evaluator)
-        if evaluator.store_problem is not None:
+        if evaluator.store_problem is not None and not evaluator.store_gone:
             reasons.append(f"the database cannot be written: {evaluator.store_problem}")
         last = evaluator.last_commit
         if last is None:

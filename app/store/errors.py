@@ -2,7 +2,8 @@
 
 StoreError
 ├── StoreUnavailableError   cannot be opened or written: folder, disk, rights
-│   └── StoreDriverError    its driver is not installed
+│   ├── StoreDriverError    its driver is not installed
+│   └── StoreGoneError      its files were deleted or replaced while in use
 ├── StoreLockedError        another process holds it
 ├── StoreCorruptError       the file is damaged
 ├── StoreNewerError         written by a newer version of Sloburn
@@ -22,6 +23,10 @@ class StoreUnavailableError(StoreError):
 
 class StoreDriverError(StoreUnavailableError):
     """The package that the kind of database needs is not installed."""
+
+
+class StoreGoneError(StoreUnavailableError):
+    """The files of the database were deleted or replaced while in use: nothing of it can be read or written."""
 
 
 class StoreLockedError(StoreError):

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
-from app.store.errors import StoreLockedError, StoreUnavailableError
+from app.store.errors import StoreGoneError, StoreLockedError
 
 
 class DatabaseFile:
@@ -30,17 +30,17 @@ class DatabaseFile:
         """Make sure that the file is still the one that was opened.
 
         Raises:
-            StoreUnavailableError: it was deleted, or another is in its place. SQLite would go on writing to the one
+            StoreGoneError: it was deleted, or another is in its place. SQLite would go on writing to the one
                 that is never found again, and open further connections to the other one.
         """
         try:
             found = self.path.stat()
         except OSError:
-            raise StoreUnavailableError(
+            raise StoreGoneError(
                 f"the database file {self.path} was deleted while in use; put it back, or restart to begin a new one"
             ) from None
         if (found.st_dev, found.st_ino) != self._identity:
-            raise StoreUnavailableError(
+            raise StoreGoneError(
                 f"the database file {self.path} was replaced while in use; restart to work on the new one"
             )
 
@@ -48,10 +48,10 @@ class DatabaseFile:
         """Make sure that the write-ahead log is there; to be called while a transaction is open.
 
         Raises:
-            StoreUnavailableError: it was deleted, and with it, after a crash, what was committed lately.
+            StoreGoneError: it was deleted, and with it, after a crash, what was committed lately.
         """
         if self._has_journal and not self._journal.exists():
-            raise StoreUnavailableError(f"{self._journal} was deleted while in use; restart to begin a new one")
+            raise StoreGoneError(f"{self._journal} was deleted while in use; restart to begin a new one")
 
     def release(self) -> None:
         """Let another process have it; all connections must be closed."""
@@ -76,7 +76,7 @@ def claim(path: Path) -> DatabaseFile:
             # To close this before SQLite's connections would end the locks that SQLite has on the same file.
             database = claims.enter_context(path.open("ab"))
         except OSError as error:
-            raise StoreUnavailableError(
+            raise StoreGoneError(
                 f"the database folder {path.parent} cannot be written: {error.filename}: {error.strerror}; "
                 "give another with SLOBURN_DATABASE_URL or make it writable"
             ) from error

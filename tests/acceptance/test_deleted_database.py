@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.acceptance.stack import stack
-from tests.acceptance.timeline import page
+from tests.acceptance.timeline import Sight, page
 
 CHECKOUT = "checkout-availability"
 
@@ -15,10 +15,12 @@ def test_pages_go_out_while_the_database_is_gone_and_all_is_well_when_it_is_back
         line = running.timeline
         line.at(0, lambda: database.rename(tmp_path / "away.db"))
         gone = line.want(0, running.is_unhealthy("was deleted while in use"))
+        line.want(0, Sight("not ready", lambda: running.get("/-/ready").status_code == 503), after=gone)
         line.at(0, lambda: running.shop.breaks("checkout"), after=gone)
         fired = line.want(1, page(CHECKOUT), after=gone)
         line.at(0, lambda: (tmp_path / "away.db").rename(database), after=fired)
         line.want(1, running.is_healthy(), after=fired)
+        line.want(1, Sight("ready", lambda: running.get("/-/ready").status_code == 200), after=fired)
         line.run()
         assert fired.alert["annotations"].get("durability") == "degraded"
         assert "Traceback" not in running.service.log

@@ -12,7 +12,7 @@ from app.evaluation.saving.budget_record import BudgetRecord
 from app.evaluation.saving.ledger_store import LedgerStore
 from app.evaluation.saving.pending_writes import PendingWrites
 from app.ingest.ports import EvaluationInstruments
-from app.store import Database, StoreError, Transaction
+from app.store import Database, StoreError, StoreGoneError, Transaction
 from app.store.alerts import append_transitions, forget_alerts, prune_transitions, save_alerts
 from app.store.budgets import prune_budgets, save_budgets
 from app.store.ledger import save_stepped
@@ -38,6 +38,7 @@ class Writer:
         last_commit: the newest slot that was written; None before the first.
         budgets: what the live budgets showed.
         problem: why the last attempt failed, None if it did not.
+        gone: whether it failed since the files of the database were deleted or replaced.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Writer:
         self.budgets = BudgetRecord()
         self.last_commit: datetime | None = None
         self.problem: str | None = None
+        self.gone = False
         self._database = database
         self._ledger_store = ledger_store
         self._instruments = instruments
@@ -65,7 +67,7 @@ class Writer:
         except StoreError as error:
             self._failed(error)
         else:
-            self.problem = None
+            self.problem, self.gone = None, False
 
     async def save_history(self, now: datetime) -> bool:
         """Write what was counted of the past; whether that worked."""
@@ -133,5 +135,5 @@ class Writer:
     def _failed(self, error: StoreError) -> None:
         if self.problem is None:
             _log.error("cannot write; results are kept in memory until it works again", error=str(error))
-        self.problem = str(error)
+        self.problem, self.gone = str(error), isinstance(error, StoreGoneError)
         self._instruments.evaluation_failed(error.reason)
