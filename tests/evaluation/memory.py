@@ -1,23 +1,23 @@
 """A Prometheus in memory: answers the few questions that the evaluator asks, from samples that a test holds."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
 import promql_parser as promql
+import re2
 from numpy.typing import NDArray
 from typing_extensions import override
 
 from app.evaluation import Source
 from app.prometheus import BadQueryError, Matrix, PrometheusError
 from app.promql.gauges import closed_on_the_left
-from app.promql.matching import matches
-from app.promql.selector_text import _selector
-from app.slo import Selector
 from tests.support.traces import Samples
 
 Floats = NDArray[np.float64]
+_BY_REGEX = {str(promql.MatchOp.Re), str(promql.MatchOp.NotRe)}
+_NEGATED = {str(promql.MatchOp.NotEqual), str(promql.MatchOp.NotRe)}
 _OVER_CELLS: dict[str, Callable[[Floats], float]] = {
     "count_over_time": lambda values: float(len(values)),
     "sum_over_time": lambda values: float(values.sum()),
@@ -57,7 +57,7 @@ class MemorySource(Source):
     closed: bool = False
     fault: Callable[[str], None] = lambda _expr: None
     asked: list[str] = field(default_factory=list)
-    _selected: dict[Selector, list[Series]] = field(default_factory=dict)
+    _selected: dict[str, list[Series]] = field(default_factory=dict)
 
     @override
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
@@ -130,11 +130,23 @@ class MemorySource(Source):
         self.fault(expr)
 
     def _select(self, parsed: promql.VectorSelector) -> list[Series]:
-        # The text of a parsed selector has lost the escapes of its values.
-        selector = _selector(parsed)
-        if selector not in self._selected:
-            self._selected[selector] = [one for one in self.series if matches(selector, one.labels)]
-        return self._selected[selector]
+        matchers = [(found.name, str(found.op), found.value) for found in parsed.matchers.matchers]
+        if parsed.name is not None:
+            matchers.append(("__name__", str(promql.MatchOp.Equal), parsed.name))
+        key = repr(matchers)
+        if key not in self._selected:
+            self._selected[key] = [one for one in self.series if _selects(matchers, one.labels)]
+        return self._selected[key]
+
+
+def _selects(matchers: Sequence[tuple[str, str, str]], labels: Mapping[str, str]) -> bool:
+    """Written apart from the service's own: a mistake in one is none in the other. A label that is absent is empty."""
+    for name, op, wanted in matchers:
+        value = labels.get(name, "")
+        found = re2.fullmatch(f"(?s:{wanted})", value) is not None if op in _BY_REGEX else value == wanted
+        if found == (op in _NEGATED):
+            return False
+    return True
 
 
 def series_of(samples: Iterable[Samples]) -> list[Series]:
