@@ -44,7 +44,7 @@ sli_state = Table(
     Column("dips", LargeBinary, nullable=False),
     Column("first_sightings", LargeBinary, nullable=False),
     Column("first_values", LargeBinary, nullable=False),
-    Column("births", LargeBinary, nullable=False),
+    Column("new_series", LargeBinary, nullable=False),
     Column("checksum", BigInteger, nullable=False),
     Column("used_at_s", Float(53), nullable=False),
 )
@@ -56,7 +56,7 @@ sli_provisional = Table(
     Column("members", LargeBinary, nullable=False),
     Column("counters", LargeBinary, nullable=False),
     Column("cells", LargeBinary, nullable=False),
-    Column("spilled", LargeBinary, nullable=False),
+    Column("settled_cells", LargeBinary, nullable=False),
     Column("checksum", BigInteger, nullable=False),
 )
 
@@ -78,7 +78,7 @@ class FinalState(NamedTuple):
     dips: bytes
     first_sightings: bytes
     first_values: bytes
-    births: bytes
+    new_series: bytes
 
     @property
     def checksum(self) -> int:
@@ -94,7 +94,7 @@ class ProvisionalState(NamedTuple):
     members: bytes
     counters: bytes
     cells: bytes
-    spilled: bytes
+    settled_cells: bytes
 
     @property
     def checksum(self) -> int:

@@ -173,7 +173,7 @@ class LedgerStore:
         writer.ledger.advance(counted_s)
         self._load_chunks(transaction, rows)
         self._load_members(states, members, rows)
-        self._load_spilled(states, rows)
+        self._load_settled_cells(states, rows)
         self._load_counters(states, rows)
         for state in states:
             tracked, final = known[state.final.sli], state.final
@@ -181,7 +181,7 @@ class LedgerStore:
             tracked.pending_targets = records.decode_first_sightings(
                 final.first_sightings, final.first_values, writer.ledger, rows
             )
-            tracked.pending_series = records.decode_new_series(final.births, writer.ledger, rows)
+            tracked.pending_series = records.decode_new_series(final.new_series, writer.ledger, rows)
             writer.settled.dips |= records.decode_dips(final.dips, writer.ledger, rows)
 
     def _load_progress(self, tracked: TrackedSli, state: SliState) -> None:
@@ -256,8 +256,10 @@ class LedgerStore:
                 own = cells[end - length : end]
                 ledger.restore(rows[row_id], first, own["total"], own["bad"], own["measured_s"].astype(np.float64))
 
-    def _load_spilled(self, states: Sequence[SliState], rows: Mapping[int, int]) -> None:
-        every = np.concatenate([records.read_records(records.SPILLED, state.provisional.spilled) for state in states])
+    def _load_settled_cells(self, states: Sequence[SliState], rows: Mapping[int, int]) -> None:
+        every = np.concatenate(
+            [records.read_records(records.SETTLED_CELL, state.provisional.settled_cells) for state in states]
+        )
         found, row = _of_rows(every, rows)
         if len(found):
             self._writer.ledger.add_settled(row, found["cell"], found["total"], found["bad"])

@@ -44,7 +44,7 @@ class States:
         ledger, row_ids = self._writer.ledger, self._row_ids
         members, provisional_members, cells = self._members()
         counters, provisional_counters = self._counters()
-        spilled, dips = self._spilled(), self._dips()
+        settled_cells, dips = self._settled_cells(), self._dips()
         for number, tracked in enumerate(self._started):
             sightings, values = records.encode_first_sightings(tracked.pending_targets, ledger, row_ids)
             yield SliState(
@@ -60,7 +60,7 @@ class States:
                     dips=dips.get(number, b""),
                     first_sightings=sightings,
                     first_values=values,
-                    births=records.encode_new_series(tracked.pending_series, ledger, row_ids),
+                    new_series=records.encode_new_series(tracked.pending_series, ledger, row_ids),
                 ),
                 provisional=ProvisionalState(
                     sli=tracked.key,
@@ -68,7 +68,7 @@ class States:
                     members=provisional_members[number],
                     counters=provisional_counters[number],
                     cells=cells[number],
-                    spilled=spilled[number],
+                    settled_cells=settled_cells[number],
                 ),
             )
 
@@ -111,13 +111,13 @@ class States:
         each = self._each(self._sli_of_row[arrays.row[order]])
         return _Column.of(final, each), _Column.of(provisional, each)
 
-    def _spilled(self) -> _Column:
-        spilled = self._writer.ledger.provisional_in_settled
-        row = spilled[:, 0].astype(np.int64)
+    def _settled_cells(self) -> _Column:
+        settled_cells = self._writer.ledger.provisional_in_settled
+        row = settled_cells[:, 0].astype(np.int64)
         order = self._by_sli(np.arange(len(row)), self._sli_of_row[row])
-        found = np.empty(len(order), records.SPILLED)
+        found = np.empty(len(order), records.SETTLED_CELL)
         found["row_id"] = np.array(self._row_ids, dtype=np.int64)[row[order]]
-        for name, column in zip(("cell", "total", "bad"), spilled[order, 1:].T, strict=True):
+        for name, column in zip(("cell", "total", "bad"), settled_cells[order, 1:].T, strict=True):
             found[name] = column
         return _Column.of(found, self._each(self._sli_of_row[row[order]]))
 

@@ -58,7 +58,7 @@ WHOLE_MEMBER = np.dtype(
 PROVISIONAL_COUNTER = np.dtype(_LAST_SAMPLE)
 CELL = np.dtype([("total", "<f8"), ("bad", "<f8"), ("measured_s", "<f4")])
 # Provisional counts in cells that are final otherwise: of holes that began before.
-SPILLED = np.dtype([("row_id", "<i8"), ("cell", "<i8"), ("total", "<f8"), ("bad", "<f8")])
+SETTLED_CELL = np.dtype([("row_id", "<i8"), ("cell", "<i8"), ("total", "<f8"), ("bad", "<f8")])
 DIP = np.dtype(
     [
         ("row_id", "<i8"),

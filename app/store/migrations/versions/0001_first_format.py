@@ -83,7 +83,7 @@ def _make_ledger() -> None:
         sa.Column("dips", sa.LargeBinary, nullable=False),
         sa.Column("first_sightings", sa.LargeBinary, nullable=False),
         sa.Column("first_values", sa.LargeBinary, nullable=False),
-        sa.Column("births", sa.LargeBinary, nullable=False),
+        sa.Column("new_series", sa.LargeBinary, nullable=False),
         sa.Column("checksum", sa.BigInteger, nullable=False),
         sa.Column("used_at_s", sa.Float(53), nullable=False),
         sa.PrimaryKeyConstraint("sli", name="pk_sli_state"),
@@ -95,7 +95,7 @@ def _make_ledger() -> None:
         sa.Column("members", sa.LargeBinary, nullable=False),
         sa.Column("counters", sa.LargeBinary, nullable=False),
         sa.Column("cells", sa.LargeBinary, nullable=False),
-        sa.Column("spilled", sa.LargeBinary, nullable=False),
+        sa.Column("settled_cells", sa.LargeBinary, nullable=False),
         sa.Column("checksum", sa.BigInteger, nullable=False),
         sa.PrimaryKeyConstraint("sli", name="pk_sli_provisional"),
     )
