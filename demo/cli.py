@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console
@@ -34,7 +35,15 @@ _TITLES = {
     "alertmanager": "Alertmanager",
 }
 
-ShopUrl = Annotated[str, typer.Option("--shop", help="Where the shop listens.", metavar="URL")]
+
+def _url(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise typer.BadParameter(f"{text!r} is not a URL: write {_SHOP}")
+    return text
+
+
+ShopUrl = Annotated[str, typer.Option("--shop", help="Where the shop listens.", metavar="URL", parser=_url)]
 Service = Annotated[str | None, typer.Argument(metavar="SERVICE", hidden=True)]
 ListenHost = Annotated[str, typer.Option("--host", help="Address to listen on.", metavar="ADDRESS")]
 ListenPort = Annotated[int, typer.Option("--port", min=1, max=65_535, help="Port to listen on.", metavar="PORT")]

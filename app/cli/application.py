@@ -15,7 +15,7 @@ from app.metrics import BuildInfo
 
 app = typer.Typer(
     name="sloburn",
-    help="SLO error budgets over Prometheus: exact, cheap, and honest when blind.",
+    help="SLO error budgets over Prometheus: exact, cheap, and honest about missing data.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     # Plain help: Rich cuts long options at 80 columns and shows types of Python.
@@ -46,7 +46,7 @@ def options(
         bool, typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """SLO error budgets over Prometheus: exact, cheap, and honest when blind."""
+    """SLO error budgets over Prometheus: exact, cheap, and honest about missing data."""
 
 
 for command in (serve, check, status, rules, version):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.configuration import settings_for
-from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, errors, fail, print_json
+from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, errors, fail, print_json
 from app.cli.documents import Paths, counted, show
 from app.cli.live import Inspector, LiveFindings
 from app.cli.templates import receiver_template_warnings, template_warnings
@@ -43,7 +43,6 @@ ConfigOption = Annotated[
     Path | None,
     typer.Option("--config", help="Also check this file of receivers and routes.", metavar="FILE", show_default=False),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="For people or for machines.")]
 
 
 def check(

@@ -2,8 +2,9 @@
 
 import os
 import sys
+from collections.abc import Callable
 from enum import StrEnum
-from typing import IO, Any, NoReturn
+from typing import IO, Annotated, Any, NoReturn, TypeVar
 
 import orjson
 import typer
@@ -23,6 +24,27 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def choice_of(kind: type[Choice]) -> Callable[[str], Choice]:
+    """A parser of options that take a value of *kind*; its errors name what can be written, and no type of Python."""
+
+    def parse(text: str) -> Choice:
+        try:
+            return kind(text)
+        except ValueError:
+            raise typer.BadParameter(f"{text!r} is not one of {', '.join(kind)}") from None
+
+    return parse
+
+
+FormatOption = Annotated[
+    Format,
+    typer.Option("--format", help="For people or for machines.", metavar="<text|json>", parser=choice_of(Format)),
+]
 
 
 def output() -> Console:

@@ -10,7 +10,7 @@ import typer
 
 from app.alerting import Notification, NotificationStatus, resolve
 from app.cli.configuration import settings_for
-from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, errors, fail, output, print_json
+from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, choice_of, errors, fail, output, print_json
 from app.cli.remote import RemoteError, Url, fetch_dead_letters, retry_dead_letter
 from app.clock import Clock, SystemClock
 from app.delivery import MemoryMessageRefs, NoInstruments, Receiver
@@ -36,11 +36,21 @@ Name = Annotated[str, typer.Argument(metavar="RECEIVER", hidden=True)]
 ConfigOption = Annotated[
     str | None, typer.Option("--config", help="The file of receivers and routes.", metavar="FILE", show_default=False)
 ]
-SeverityOption = Annotated[Severity, typer.Option("--severity", help="Severity of the test.")]
+SeverityOption = Annotated[
+    Severity,
+    typer.Option("--severity", help="Severity of the test.", metavar="<page|ticket>", parser=choice_of(Severity)),
+]
+
+
+def _letter_id(text: str) -> int:
+    if not text.isdecimal():
+        raise typer.BadParameter(f"{text!r} is not an ID: write a number that `sloburn notify dead` shows")
+    return int(text)
+
+
 TokenOption = Annotated[
     str | None, typer.Option("--token-file", help="File with the API token.", metavar="FILE", show_default=False)
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="For people or for machines.")]
 
 
 @app.command("test")
@@ -100,7 +110,7 @@ def dead(*, url: Url = "http://127.0.0.1:9720", format: FormatOption = Format.TE
 
 @app.command()
 def retry(
-    number: Annotated[int, typer.Argument(metavar="ID", hidden=True)],
+    number: Annotated[int, typer.Argument(metavar="ID", hidden=True, parser=_letter_id)],
     *,
     url: Url = "http://127.0.0.1:9720",
     token_file: TokenOption = None,
@@ -121,9 +131,9 @@ def retry(
 
 
 def _nobody(name: str, known: Sequence[str]) -> str:
-    others = f"there are: {', '.join(known)}" if known else "there are none"
-    remedy = "set SLOBURN_ALERTMANAGER_URLS, or write it" if name == ALERTMANAGER else "write it"
-    return f"there is no receiver {name}; {others}. To have it, {remedy} into config/sloburn.yaml"
+    others = f"receivers are: {', '.join(known)}" if known else "there are none"
+    remedy = "set SLOBURN_ALERTMANAGER_URLS, or add it" if name == ALERTMANAGER else "add it"
+    return f"there is no receiver {name}; {others}: {remedy} to config/sloburn.yaml"
 
 
 async def _try(config: DeliveryConfig, settings: Settings, severity: Severity, *, ends: bool) -> list[Outcome]:

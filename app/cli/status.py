@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from app.cli.console import Format, fail, output, print_json
+from app.cli.console import Format, FormatOption, choice_of, fail, output, print_json
 from app.cli.remote import RemoteError, Url, slos
 from app.slo import Cause
 from app.status import UNKNOWN, DataState, HealthState, rounded_percent, severities_words, state_words
@@ -48,9 +48,9 @@ State = Annotated[
         help=f"Only in this state: {', '.join(HealthState)}; may be repeated.",
         metavar="STATE",
         show_default=False,
+        parser=choice_of(HealthState),
     ),
 ]
-FormatOption = Annotated[Format, typer.Option("--format", help="For people or for machines.")]
 
 
 def status(

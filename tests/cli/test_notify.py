@@ -55,7 +55,7 @@ def test_a_real_alertmanager_takes_the_test_and_tells_people_even_if_it_waits_fi
 def test_a_name_that_nobody_has_is_a_mistake(tmp_path: Path) -> None:
     result = notify("test", "caht", "--config", _config(tmp_path, "http://127.0.0.1:1"))
     assert result.exit_code == 2
-    assert "there is no receiver caht; there are: chat" in result.stderr
+    assert "there is no receiver caht; receivers are: chat" in result.stderr
     assert "SLOBURN_ALERTMANAGER_URLS" not in result.stderr
 
 
@@ -63,7 +63,7 @@ def test_the_setting_that_makes_the_receiver_alertmanager_is_named_where_it_is_m
     result = notify("test", "alertmanager")
     assert result.exit_code == 2
     assert (
-        "there is no receiver alertmanager; there are none. To have it, set SLOBURN_ALERTMANAGER_URLS" in result.stderr
+        "there is no receiver alertmanager; there are none: set SLOBURN_ALERTMANAGER_URLS, or add it" in result.stderr
     )
 
 
