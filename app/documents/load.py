@@ -9,9 +9,11 @@ from types import MappingProxyType
 from app.documents.dialect import Defaults, Dialect, PlacedSlo
 from app.documents.files import find_files
 from app.documents.native.dialect import NativeDialect
+from app.documents.nobl9 import Nobl9Dialect
 from app.documents.openslo import OpenSloDialect
 from app.documents.other_tools import tool_of
 from app.documents.pyrra import PyrraDialect
+from app.documents.slo_generator import SloGeneratorDialect
 from app.documents.sloth import SlothDialect
 from app.documents.templates import TEMPLATE, find_action
 from app.slo import Slo, SloId
@@ -20,7 +22,14 @@ from app.yamldoc.files import read_text
 from app.yamldoc.findings import ErrorFinding, Findings, Place, WarningFinding
 from app.yamldoc.read import parse_text
 
-DIALECTS: tuple[Dialect, ...] = (NativeDialect(), SlothDialect(), PyrraDialect(), OpenSloDialect())
+DIALECTS: tuple[Dialect, ...] = (
+    NativeDialect(),
+    SlothDialect(),
+    PyrraDialect(),
+    OpenSloDialect(),
+    Nobl9Dialect(),
+    SloGeneratorDialect(),
+)
 """Asked in this order; the first that recognises a document reads it."""
 _DEFAULTS = Defaults()
 

@@ -4,11 +4,7 @@ from collections.abc import Mapping
 
 from app.yamldoc.tree import Node
 
-_API_VERSIONS = (
-    ("n9/", "Nobl9"),
-    ("sre.google.com/", "slo-generator"),
-    ("monitoring.coreos.com/", "the Prometheus Operator"),
-)
+_API_VERSIONS = (("monitoring.coreos.com/", "the Prometheus Operator"),)
 """The beginning of `apiVersion` in the documents of each tool."""
 
 

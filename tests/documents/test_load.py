@@ -180,8 +180,6 @@ def test_ten_thousand_slos_load_in_seconds(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "tool"),
     [
-        ("apiVersion: n9/v1alpha\nkind: SLO\n", "Nobl9"),
-        ("apiVersion: sre.google.com/v2\nkind: ServiceLevelObjective\n", "slo-generator"),
         ("apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\n", "the Prometheus Operator"),
         ("groups:\n  - {name: a, rules: []}\n", "Prometheus (rules)"),
     ],

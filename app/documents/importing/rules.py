@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 from app.alerting.policy import check_rule
 from app.documents.importing.scope import Scope
@@ -13,6 +14,7 @@ RULE_LEFT_OUT, RULE_RAISED = "rule_left_out", "rule_raised"
 OBJECTIVE_RATIO = "objective_ratio"
 """The code of an objective in percent that looks like a ratio."""
 _ONE_PERCENT = 0.01
+_SHORT, _SHORTEST = 12, timedelta(minutes=1)
 
 
 def warn_of_ratio(objective: float, scope: Scope) -> None:
@@ -20,6 +22,11 @@ def warn_of_ratio(objective: float, scope: Scope) -> None:
     if objective <= _ONE_PERCENT:
         problem = f"{objective * 100:.6g} looks like a ratio, and objectives are in percent"
         scope.warning(problem, f"did you mean {objective * 10_000:.6g}?", OBJECTIVE_RATIO)
+
+
+def short_window(long: timedelta) -> timedelta:
+    """The short window of a rule whose document has only a long one: a twelfth, as in the SRE Workbook."""
+    return max(long / _SHORT, min(_SHORTEST, long / 2))
 
 
 def usable_rules(

@@ -15,6 +15,22 @@ _QUARTER, _YEAR = 3, 12
 _JANUARY_AND_SO_ON = (1, 4, 7, 10)
 
 
+_LENGTHS = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(weeks=1),
+    "month": timedelta(days=30),
+    "quarter": timedelta(days=90),
+    "year": timedelta(days=365),
+}
+
+
+def unit_length(unit: str) -> timedelta | None:
+    """How long a unit is in a rolling window, from minutes to years in any case; None for another word."""
+    return _LENGTHS.get(unit.lower())
+
+
 def rolling_window(duration: timedelta, scope: Scope) -> Window | None:
     """A rolling window; None, and an error, where it is too short or too long."""
     try:

@@ -1,19 +1,14 @@
 """Alert policies of OpenSLO to policies of an SLO, one for each severity."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
+from app.documents.importing.fields import Operator
 from app.documents.importing.labels import merged_labels
-from app.documents.importing.rules import usable_rules
+from app.documents.importing.rules import short_window, usable_rules
 from app.documents.importing.scope import Scope
 from app.documents.importing.severities import severity_of
-from app.documents.openslo.fields import Operator
 from app.documents.openslo.objects import Condition, Objects, Policy
 from app.slo import Alerting, BurnRateRule, Evidence, Severity, SeverityPolicy, Window, format_duration
-
-_SHORT = 12
-"""How often a short window fits into a long one, as in the SRE Workbook."""
-_SHORTEST = timedelta(minutes=1)
 
 
 def condition_of(policy: Policy, objects: Objects) -> Condition | None:
@@ -89,5 +84,5 @@ def _rule(condition: Condition) -> BurnRateRule:
         condition.scope.below("op").warning(problem, "write op: gte", "operator_of_burn_rate")
     elif condition.op is None:
         condition.scope.warning("has no op: gte is used", "write op: gte", "operator_of_burn_rate")
-    short = max(condition.lookback / _SHORT, min(_SHORTEST, condition.lookback / 2))
+    short = short_window(condition.lookback)
     return BurnRateRule(long=condition.lookback, short=short, factor=condition.threshold)

@@ -4,19 +4,9 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Discriminator, Field, PlainValidator, Tag
 
+from app.documents.importing.fields import LabelLists, Method, Number, Op, Share, Target, TargetPercent
 from app.documents.importing.parts import ImportedPart, Switch, Text
-from app.documents.openslo.fields import (
-    Description,
-    LabelLists,
-    Method,
-    Number,
-    Op,
-    Raw,
-    Share,
-    Span,
-    Target,
-    TargetPercent,
-)
+from app.documents.openslo.fields import Description, Raw, Span
 from app.yamldoc.explain import Structure
 from app.yamldoc.scalars import read_text
 from app.yamldoc.tree import NullText

@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
 
+from app.documents.importing.fields import BudgetingMethod, Operator
 from app.documents.importing.scope import Scope
-from app.documents.openslo.fields import BudgetingMethod, Operator, RawType
+from app.documents.openslo.fields import RawType
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

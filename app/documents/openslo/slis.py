@@ -1,8 +1,8 @@
 """The SLI of an objective of OpenSLO."""
 
 from app.documents.importing.counts import sli_of_counts
-from app.documents.importing.events import sli_of_events, sli_of_ratio
-from app.documents.importing.samples import all_samples, samples_that
+from app.documents.importing.events import sli_of_ratio
+from app.documents.importing.samples import sli_of_threshold
 from app.documents.importing.scope import Scope
 from app.documents.openslo.fields import RawType
 from app.documents.openslo.objects import Indicator, Objective, Objects, Query
@@ -27,7 +27,7 @@ def sli_of_indicator(indicator: Indicator, objective: Objective, objects: Object
         return None
     usable = {name: query for name, query in queries.items() if query is not None}
     if "threshold" in usable:
-        return _threshold(usable["threshold"], objective)
+        return sli_of_threshold(usable["threshold"], objective.op, objective.value, objective.scope)
     if objective.op is not None or objective.value is not None:
         field = "op" if objective.op is not None else "value"
         objective.scope.below(field).warning("is ignored: the SLI is a ratio", "remove it", "operator_of_ratio")
@@ -58,17 +58,6 @@ def indicator_problem(indicator: Indicator) -> tuple[str, str] | None:
             alone = [name for name in given if name in {"threshold", "raw"}] or ["good", "bad"]
             others = [name for name in given if name != alone[0]]
             return f"{alone[0]} cannot be combined with {' and '.join(others)}", "remove one of them"
-
-
-def _threshold(query: _Placed, objective: Objective) -> Sli | None:
-    text, scope = query
-    if objective.op is None or objective.value is None:
-        field = "op" if objective.op is None else "value"
-        problem = f"needs {field}, since the SLI is a threshold"
-        objective.scope.error(problem, "write op: lte and value: and the threshold")
-        return None
-    good = samples_that(text, f"{objective.op.promql} {objective.value}")
-    return sli_of_events(total=(all_samples(text), scope), good=(good, scope))
 
 
 def _promql(query: Query, objects: Objects) -> _Placed | None:

@@ -5,9 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from app.documents.dialect import Defaults, PlacedSlo
+from app.documents.importing.fields import BudgetingMethod
 from app.documents.importing.labels import listed_labels
 from app.documents.openslo.alerting import alerting_of, check_targets, condition_of
-from app.documents.openslo.fields import BudgetingMethod
 from app.documents.openslo.objects import Condition, Indicator, Objective, Objects, Policy, SloObject
 from app.documents.openslo.slis import sli_of_indicator
 from app.documents.openslo.windows import window_of

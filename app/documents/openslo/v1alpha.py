@@ -6,10 +6,11 @@ from typing import Final
 
 from pydantic import Field
 
+from app.documents.importing.fields import Method, Number, Op, Share, Target
 from app.documents.importing.parts import ImportedPart, Switch, Text
 from app.documents.importing.scope import Scope
 from app.documents.openslo import objects as forms
-from app.documents.openslo.fields import Description, Method, Number, Op, Share, Target
+from app.documents.openslo.fields import Description
 from app.documents.openslo.model import CalendarModel, ObjectModel, ServiceObject
 
 _UNITS: Mapping[str, str] = {

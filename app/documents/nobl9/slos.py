@@ -1,0 +1,110 @@
+"""SLOs of Nobl9, one for each objective, with the alert policies that they name."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from app.documents.dialect import PlacedSlo
+from app.documents.importing.fields import BudgetingMethod
+from app.documents.importing.labels import listed_labels
+from app.documents.importing.scope import Scope
+from app.documents.importing.windows import calendar_window, rolling_window, unit_length
+from app.documents.nobl9.alerting import Policy, budget_alerts_of, policies_of
+from app.documents.nobl9.model import ObjectiveModel, SloObject, TimeWindowModel
+from app.documents.nobl9.slis import sli_of_objective
+from app.slo import Alerting, CalendarUnit, Sli, Slo, SloId, Window
+
+Key = tuple[str, str]
+"""Project and name of an object."""
+
+
+@dataclass(frozen=True, slots=True)
+class SloReader:
+    """Reads an SLO with the alert policies of all documents; *projects* are those that have an SLO of its name."""
+
+    model: SloObject
+    scope: Scope
+    policies: Mapping[Key, Policy | None]
+    projects: frozenset[str]
+
+    def slos(self) -> Iterator[PlacedSlo]:
+        """One SLO for each sound objective."""
+        spec, scope = self.model.spec, self.scope.below("spec")
+        window = _window(spec.time_windows[0], scope.below("timeWindows", 0))
+        if not spec.objectives:
+            scope.below("objectives").error("is empty", "write at least one objective")
+        is_counted = spec.budgeting_method is BudgetingMethod.OCCURRENCES
+        if not is_counted:
+            problem = f"{spec.budgeting_method} are not evaluated"
+            scope.below("budgetingMethod").error(problem, "write budgetingMethod: Occurrences", "time_slices")
+        policies = self._policies()
+        for i, objective in enumerate(spec.objectives):
+            sli = sli_of_objective(objective, scope.below("objectives", i))
+            if sli is not None and window is not None and is_counted:
+                named = self.scope.below("metadata", "name")
+                slo = self._slo(objective, sli, window, policies)
+                yield PlacedSlo(slo=slo, place=named.place, field=named.path)
+
+    def _slo(self, objective: ObjectiveModel, sli: Sli, window: Window, policies: Sequence[Policy]) -> Slo:
+        model, spec = self.model, self.model.spec
+        name = self._name(objective)
+        alerting = Alerting(policies=policies_of(policies, window, objective.target), budget=budget_alerts_of(policies))
+        no_data = spec.anomaly_config.no_data if spec.anomaly_config is not None else None
+        if no_data is not None and no_data.alert_after is not None:
+            alerting = replace(alerting, no_data_for=no_data.alert_after)
+        return Slo(
+            id=SloId(name if len(self.projects) == 1 else f"{model.metadata.project}/{name}"),
+            service=spec.service,
+            name=name,
+            objective=objective.target,
+            window=window,
+            sli=sli,
+            description=spec.description,
+            labels=listed_labels(model.metadata.labels, self.scope.below("metadata", "labels")),
+            alerting=alerting,
+        )
+
+    def _name(self, objective: ObjectiveModel) -> str:
+        """The name of the SLO; of several objectives each with its own name, or its number, behind."""
+        objectives, name = self.model.spec.objectives, self.model.metadata.name
+        if len(objectives) == 1:
+            return name
+        i = next(i for i, one in enumerate(objectives) if one is objective)
+        return f"{name}-{objective.name or i + 1}"
+
+    def _policies(self) -> list[Policy]:
+        found = []
+        for i, name in enumerate(self.model.spec.alert_policies):
+            key = (self.model.metadata.project, name)
+            policy = self.policies.get(key)
+            if policy is not None:
+                found.append(policy)
+            elif key not in self.policies:
+                # Nobl9 keeps policies on its server, so that documents often leave them out.
+                problem = f"no document has the AlertPolicy {name}, so it fires nothing"
+                remedy = "add its document: sloctl get alertpolicies"
+                self.scope.below("spec", "alertPolicies", i).warning(problem, remedy, "unresolved_reference")
+        return found
+
+
+def _window(model: TimeWindowModel, scope: Scope) -> Window | None:
+    count = int(model.count)
+    length = unit_length(model.unit)
+    if length is None or count < 1 or count != model.count:
+        remedy = "write unit: Day and count: 28, or another unit from Minute to Year"
+        scope.error(f"{model.count} {model.unit} is not a window", remedy)
+        return None
+    if model.is_rolling:
+        return rolling_window(count * length, scope.below("count"))
+    calendar = model.calendar
+    if calendar is None or model.unit.lower() not in frozenset(CalendarUnit):
+        remedy = "write calendar: {startTime: 2024-01-01 00:00:00, timeZone: UTC} and a unit from Day to Year"
+        scope.error("needs a calendar and a unit of it, since it does not roll", remedy)
+        return None
+    below = scope.below("calendar")
+    return calendar_window(
+        CalendarUnit(model.unit.lower()),
+        count,
+        start=(calendar.start_time, below.below("startTime")),
+        timezone=(calendar.time_zone, below.below("timeZone")),
+        length=scope.below("count"),
+    )

@@ -1,0 +1,75 @@
+"""The SLI of a method of slo-generator."""
+
+from app.documents.importing.events import sli_of_events, sli_of_ratio
+from app.documents.importing.samples import WINDOW
+from app.documents.importing.scope import Scope
+from app.documents.slo_generator.model import IndicatorModel, SpecModel
+from app.promql.buckets import le_matcher
+from app.promql.metric_names import BUCKET, NAME
+from app.promql.selector_text import SelectorError, parse_selector, render
+from app.slo import Matcher, MatchOp, Selector, Sli
+
+_BUCKETS = "_bucket"
+
+
+def sli_of_method(spec: SpecModel, scope: Scope) -> Sli | None:
+    """What is counted; None, and why, where it cannot be."""
+    indicator, below = spec.service_level_indicator, scope.below("service_level_indicator")
+    if spec.backend.partition("/")[0].lower() != "prometheus":
+        problem = f"reads from {spec.backend}, and Sloburn from Prometheus"
+        scope.below("backend").error(problem, "write backend: prometheus and the same metric in PromQL")
+        return None
+    match spec.method:
+        case "good_bad_ratio":
+            return _ratio(indicator, below)
+        case "distribution_cut":
+            return _bucket(indicator, below)
+        case "query_sli":
+            if indicator.expression is None:
+                below.error("needs an expression", "write expression: and the PromQL of the ratio of good events")
+                return None
+            return sli_of_ratio((f"1 - ({indicator.expression})", below.below("expression")))
+        case _:
+            remedy = "write good_bad_ratio, distribution_cut or query_sli"
+            scope.below("method").error(f"{spec.method!r} is not known", remedy)
+            return None
+
+
+def _ratio(indicator: IndicatorModel, scope: Scope) -> Sli | None:
+    good, bad, valid = indicator.filter_good, indicator.filter_bad, indicator.filter_valid
+    given = {name for name in ("good", "bad", "valid") if getattr(indicator, f"filter_{name}") is not None}
+    of_good, of_bad, of_valid = (scope.below(f"filter_{name}") for name in ("good", "bad", "valid"))
+    if given == {"good", "valid"} and good is not None and valid is not None:
+        return sli_of_events(total=(valid, of_valid), good=(good, of_good))
+    if given == {"bad", "valid"} and bad is not None and valid is not None:
+        return sli_of_events(total=(valid, of_valid), bad=(bad, of_bad))
+    if given == {"good", "bad"}:
+        total = f"sum(rate({good}{WINDOW})) + sum(rate({bad}{WINDOW}))"
+        return sli_of_events(total=(total, of_good), bad=(f"sum(rate({bad}{WINDOW}))", of_bad))
+    scope.error("needs two of filter_good, filter_bad and filter_valid", "write filter_good: and filter_valid:")
+    return None
+
+
+def _bucket(indicator: IndicatorModel, scope: Scope) -> Sli | None:
+    place = scope.below("expression")
+    if indicator.expression is None or indicator.threshold_bucket is None:
+        problem = "needs an expression and a threshold_bucket"
+        scope.error(problem, "write expression: a_seconds_bucket{...} and threshold_bucket: 0.25")
+        return None
+    try:
+        buckets = parse_selector(indicator.expression.strip())
+    except SelectorError as error:
+        place.error(error.problem, error.remedy)
+        return None
+    matchers = [matcher for matcher in buckets.matchers if matcher.label not in {NAME, BUCKET}]
+    name = next((matcher.value for matcher in buckets.matchers if matcher.label == NAME), "")
+    if not name.endswith(_BUCKETS):
+        place.error(f"{name or 'it'} is not a histogram's _bucket", "write a_seconds_bucket{...}")
+        return None
+    count = Matcher(NAME, MatchOp.EQUAL, f"{name.removesuffix(_BUCKETS)}_count")
+    total = (render(Selector((count, *matchers))), place)
+    bucket = Matcher(NAME, MatchOp.EQUAL, name)
+    fast = (render(Selector((bucket, le_matcher(indicator.threshold_bucket), *matchers))), place)
+    if indicator.good_below_threshold:
+        return sli_of_events(total=total, good=fast)
+    return sli_of_events(total=total, bad=fast)

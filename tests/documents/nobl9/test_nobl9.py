@@ -1,0 +1,63 @@
+"""SLOs of Nobl9 over Prometheus load with the alert policies that they name."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from app.documents import load_documents
+from app.sli import sli_of
+from app.slo import BudgetAlerts, CalendarUnit, CalendarWindow, Severity, Slo
+
+_FIXTURES = Path(__file__).parent / "fixtures"
+
+
+def _slos() -> dict[str, Slo]:
+    result = load_documents(_FIXTURES / "objects-good.yaml")
+    assert (result.errors, result.warnings) == ((), ())
+    return {str(slo.id): slo for slo in result.slos}
+
+
+def _rules(slo: Slo, severity: Severity) -> list[tuple[str, float]]:
+    policy = slo.alerting.policy(severity)
+    assert policy is not None
+    return [(rule.name, round(rule.factor, 6)) for rule in policy.rules]
+
+
+def test_each_objective_is_an_slo() -> None:
+    slos = _slos()
+    assert {name: slo.objective for name, slo in slos.items()} == {"checkout-good": 0.999, "checkout-ok": 0.95}
+    slo = slos["checkout-good"]
+    assert slo.window == CalendarWindow(CalendarUnit.MONTH, "UTC")
+    assert slo.sli == sli_of(total="http_requests_total", bad='http_requests_total{code="500"}')
+    assert (dict(slo.labels), slo.service, slo.description) == ({"team": "payments"}, "checkout", "Payments are taken.")
+
+
+def test_alert_policies_are_rules_and_tickets_of_the_budget() -> None:
+    """10% within a day of a month is 3x; a whole budget within 120 h of 720 h is 6x."""
+    alerting = _slos()["checkout-good"].alerting
+    slo = _slos()["checkout-good"]
+    assert _rules(slo, Severity.PAGE) == [("1h/5m", 14.4), ("6h/30m", 6.0)]
+    assert _rules(slo, Severity.TICKET) == [("1d/2h", 3.0), ("2d/2h", 2.0)]
+    assert [policy.keep_firing_for for policy in alerting.policies] == [timedelta(minutes=5), timedelta(minutes=10)]
+    assert alerting.budget == BudgetAlerts(consumed=0.8)
+    assert alerting.no_data_for == timedelta(hours=1)
+
+
+def test_one_name_in_two_projects_is_two_slos(tmp_path: Path) -> None:
+    text = (_FIXTURES / "objects-good.yaml").read_text()
+    for project in ("shop", "store"):
+        (tmp_path / f"{project}.yaml").write_text(text.replace("project: shop", f"project: {project}"))
+    ids = [str(slo.id) for slo in load_documents(tmp_path).slos]
+    assert ids == ["shop/checkout-good", "shop/checkout-ok", "store/checkout-good", "store/checkout-ok"]
+
+
+def test_everything_that_is_wrong_or_ignored_is_said() -> None:
+    """The findings are those that were reviewed; UPDATE_GOLDEN=1 writes them again."""
+    file = _FIXTURES / "objects-bad.yaml"
+    result = load_documents(file)
+    assert [str(slo.id) for slo in result.slos] == ["warned"]
+    lines = [str(found).replace(f"{_FIXTURES}{os.sep}", "") for found in (*result.errors, *result.warnings)]
+    golden = file.with_suffix(".txt")
+    if os.environ.get("UPDATE_GOLDEN"):
+        golden.write_text("".join(f"{line}\n" for line in lines))
+    assert "".join(f"{line}\n" for line in lines) == golden.read_text()

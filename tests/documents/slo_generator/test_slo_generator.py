@@ -1,0 +1,112 @@
+"""Documents of slo-generator over Prometheus load by each method."""
+
+from pathlib import Path
+
+import pytest
+
+from app.documents import LoadResult, load_documents
+from app.sli import sli_of
+from app.slo import Severity
+
+_DOCUMENT = """
+apiVersion: {version}
+kind: ServiceLevelObjective
+metadata:
+  name: shop-checkout-availability
+  labels: {{service_name: shop, feature_name: checkout, slo_name: availability}}
+spec:
+  description: Payments are taken.
+  backend: {backend}
+  method: {method}
+  exporters: [prometheus]
+  service_level_indicator: {indicator}
+  goal: {goal}
+"""
+
+
+def _load(
+    folder: Path,
+    *,
+    method: str = "good_bad_ratio",
+    indicator: str = "{filter_good: 'a_total{code=\"200\"}', filter_valid: a_total}",
+    backend: str = "prometheus",
+    version: str = "sre.google.com/v2",
+    goal: str = "0.999",
+) -> LoadResult:
+    text = _DOCUMENT.format(version=version, backend=backend, method=method, indicator=indicator, goal=goal)
+    (folder / "slo.yaml").write_text(text)
+    return load_documents(folder)
+
+
+def test_an_slo_has_the_labels_and_the_window_of_its_configuration(tmp_path: Path) -> None:
+    result = _load(tmp_path)
+    (slo,) = result.slos
+    assert (result.errors, result.warnings) == ((), ())
+    assert (slo.id, slo.service, slo.name) == ("shop-checkout-availability", "shop", "availability")
+    assert dict(slo.labels) == {"service_name": "shop", "feature_name": "checkout", "slo_name": "availability"}
+    assert (str(slo.window), slo.objective) == ("30d", 0.999)
+    page = slo.alerting.policy(Severity.PAGE)
+    assert page is not None
+    assert [rule.name for rule in page.rules] == ["1h/5m", "6h/30m"]
+
+
+@pytest.mark.parametrize(
+    ("indicator", "queries"),
+    [
+        (
+            "{filter_good: 'a_total{code=\"200\"}', filter_valid: a_total}",
+            {"total": "a_total", "good": 'a_total{code="200"}'},
+        ),
+        (
+            "{filter_bad: 'a_total{code=\"500\"}', filter_valid: a_total}",
+            {"total": "a_total", "bad": 'a_total{code="500"}'},
+        ),
+        (
+            "{filter_good: good_total, filter_bad: bad_total}",
+            {"total": "sum(rate(good_total[5m])) + sum(rate(bad_total[5m]))", "bad": "sum(rate(bad_total[5m]))"},
+        ),
+    ],
+)
+def test_a_ratio_takes_two_of_good_bad_and_all(indicator: str, queries: dict[str, str], tmp_path: Path) -> None:
+    result = _load(tmp_path, indicator=indicator)
+    assert [slo.sli for slo in result.slos] == [
+        sli_of(total=queries["total"], bad=queries.get("bad"), good=queries.get("good"))
+    ]
+
+
+def test_a_cut_is_a_bucket_out_of_the_count(tmp_path: Path) -> None:
+    indicator = "{expression: 'a_seconds_bucket{job=\"a\"}', threshold_bucket: 0.25}"
+    result = _load(tmp_path, method="distribution_cut", indicator=indicator)
+    good = 'a_seconds_bucket{job="a",le="0.25"}'
+    assert [slo.sli for slo in result.slos] == [sli_of(total='a_seconds_count{job="a"}', good=good)]
+
+
+def test_a_query_is_the_ratio_of_good_events(tmp_path: Path) -> None:
+    indicator = "{expression: 'sum(rate(a_total{code=\"200\"}[window])) / sum(rate(a_total[window]))'}"
+    result = _load(tmp_path, method="query_sli", indicator=indicator)
+    assert [slo.sli for slo in result.slos] == [sli_of(total="a_total", good='a_total{code="200"}')]
+
+
+@pytest.mark.parametrize(
+    ("changed", "field"),
+    [
+        ({"version": "sre.google.com/v1"}, "apiVersion"),
+        ({"backend": "cloud_monitoring"}, "spec.backend"),
+        ({"method": "good_ratio"}, "spec.method"),
+        ({"goal": "99.9"}, "spec.goal"),
+        ({"indicator": "{filter_good: a_total}"}, "spec.service_level_indicator"),
+        ({"method": "query_sli"}, "spec.service_level_indicator"),
+        ({"method": "distribution_cut", "indicator": "{expression: a_bucket}"}, "spec.service_level_indicator"),
+        (
+            {"method": "distribution_cut", "indicator": "{expression: a_total, threshold_bucket: 1}"},
+            "spec.service_level_indicator.expression",
+        ),
+    ],
+)
+def test_what_cannot_be_counted_is_refused_where_it_is_written(
+    changed: dict[str, str], field: str, tmp_path: Path
+) -> None:
+    (tmp_path / "slo.yaml").write_text("")
+    result = _load(tmp_path, **changed)
+    assert [error.field for error in result.errors] == [field]
+    assert result.slos == ()
