@@ -7,6 +7,7 @@ from typing import Final
 import promql_parser as promql
 
 from app.promql.selector_text import LONGEST, parser_message
+from app.slo import format_duration
 
 PLACEHOLDER: Final = timedelta(days=91, hours=7, minutes=13, seconds=17)
 """The range that stands for a placeholder in a parsed expression: one that no document has."""
@@ -59,6 +60,12 @@ def parse_expression(text: str) -> promql.Expr:
 def has_placeholder(text: str) -> bool:
     """Whether a range of the expression is a placeholder."""
     return _without_placeholders(text)[0] != text
+
+
+def with_window(text: str, window: timedelta) -> str:
+    """The expression with a range in the place of every placeholder."""
+    plain, _ = _without_placeholders(text)
+    return plain.replace(f"[{_PLACEHOLDER_TEXT}", f"[{format_duration(window)}")
 
 
 def _without_placeholders(text: str) -> tuple[str, bool]:

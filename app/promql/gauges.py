@@ -4,6 +4,7 @@ Prometheus has no function that counts the samples that fulfil a condition. A su
 grid, which is near enough for rules and for the shares of contributors; budgets are counted from the samples.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from app.promql.samples import of_group
@@ -54,6 +55,16 @@ def share_of_sums(part: Selector, total: Selector, window: timedelta, by: tuple[
     grouping, length = _grouping(by), format_duration(window)
     above, below = (f"sum{grouping} (sum_over_time({render(one)}[{length}]))" for one in (part, total))
     return f"({above} or 0 * {below}) / ({below} > 0)"
+
+
+def share_of_terms(part: Sequence[tuple[float, str]], total: Sequence[tuple[float, str]], by: tuple[str, ...]) -> str:
+    """A weighted sum of expressions over another one, for Prometheus rules; what has no series counts nothing."""
+    grouping, everything = _grouping(by), f"sum{_grouping(by)} ({total[0][1]})"
+    above, below = (
+        " + ".join(f"{weight:g} * (sum{grouping} ({text}) or 0 * {everything})" for weight, text in weighted)
+        for weighted in (part, total)
+    )
+    return f"clamp_min({above or f'0 * {everything}'}, 0) / (({below}) > 0)"
 
 
 def _tested(selector: Selector, condition: str) -> str:

@@ -16,6 +16,10 @@ class EverySample(EventsOfSamples):
     """Each sample is one event."""
 
     @override
+    def __str__(self) -> str:
+        return "samples"
+
+    @override
     def of(self, values: Floats) -> Floats:
         return np.ones(len(values))
 
@@ -29,6 +33,10 @@ class SamplesThat(EventsOfSamples):
     """Each sample that fulfils a condition is one event."""
 
     condition: Condition
+
+    @override
+    def __str__(self) -> str:
+        return f"samples {self.condition}"
 
     @override
     def of(self, values: Floats) -> Floats:
@@ -45,6 +53,10 @@ class SamplesThat(EventsOfSamples):
 @dataclass(frozen=True, slots=True)
 class SampleValues(EventsOfSamples):
     """Each sample is as many events as its value; less than none is none."""
+
+    @override
+    def __str__(self) -> str:
+        return "sum of samples"
 
     @override
     def of(self, values: Floats) -> Floats:

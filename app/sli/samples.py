@@ -15,11 +15,10 @@ GOOD = Weights(total=0.0, bad=-1.0)
 
 
 class OfSamples(ABC):
-    """An SLI that counts samples as they are; subclasses are frozen dataclasses with the fields *total* and *by*."""
+    """An SLI that counts samples as they are; subclasses are frozen dataclasses with the field *by*."""
 
     __slots__ = ()
 
-    total: Selector
     by: tuple[str, ...]
 
     @property
@@ -29,7 +28,7 @@ class OfSamples(ABC):
 
     @property
     @abstractmethod
-    def terms(self) -> tuple[Term, Term]:
+    def terms(self) -> tuple[Term, ...]:
         """What is counted as all events, and what as bad ones."""
 
     @property
@@ -67,7 +66,7 @@ class OfSamples(ABC):
     @property
     def query(self) -> str:
         """The selector of all events."""
-        return render(self.total)
+        return render(self.terms[0].selector)
 
     @property
     def buckets(self) -> tuple[Selector, ...]:

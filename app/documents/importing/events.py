@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterable
 
 from app.documents.importing.scope import Scope
+from app.sli.any_promql import sli_of_any_error_ratio, sli_of_any_events
 from app.sli.errors import NotExpressibleError
-from app.sli.from_promql import Reduced, reduce_error_ratio, reduce_events
+from app.sli.from_promql import Reduced
 from app.slo import Sli
 
 NOT_EXPRESSIBLE = "not_expressible"
@@ -27,7 +28,7 @@ def sli_of_events(
         return None
     try:
         texts = {events: text for events, (text, _) in queries.items()}
-        reduced = reduce_events(total=texts["total"], bad=texts.get("bad"), good=texts.get("good"), by=by)
+        reduced = sli_of_any_events(total=texts["total"], bad=texts.get("bad"), good=texts.get("good"), by=by)
     except NotExpressibleError as error:
         part = "good" if bad is None else "bad"
         _, scope = queries.get(error.field) or queries[part]
@@ -42,7 +43,7 @@ def sli_of_ratio(query: tuple[str, Scope], by: tuple[str, ...] = ()) -> Sli | No
     if _has_other_actions((query,)):
         return None
     try:
-        reduced = reduce_error_ratio(text, by=by)
+        reduced = sli_of_any_error_ratio(text, by=by)
     except NotExpressibleError as error:
         scope.error(error.reason, error.remedy, error.code or NOT_EXPRESSIBLE)
         return None

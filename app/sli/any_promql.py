@@ -1,0 +1,82 @@
+"""From any PromQL to an SLI: counted from counters, or sample by sample, and evaluated where neither is possible.
+
+Each kind is exact for what it takes, so that none is wrong in silence; the notices say what an SLI became and why.
+"""
+
+from datetime import timedelta
+
+from app.promql.evaluable import evaluable
+from app.promql.expressions import ExpressionError, with_window
+from app.sli.errors import NotExpressibleError, QueryFaultError
+from app.sli.expression import Expression
+from app.sli.from_promql import Reduced, reduce_error_ratio, reduce_events
+from app.sli.from_samples import gauge_of_error_ratio, gauge_of_events
+from app.sli.reduction import Notice
+from app.slo import Events, format_duration
+
+_EVERY = timedelta(minutes=1)
+_WINDOW = timedelta(minutes=5)
+"""Takes the place of the SLO's windows: the shortest one that holds samples at usual scrape intervals."""
+EVALUATED = "evaluated"
+"""The code of what can neither be counted nor read sample by sample."""
+
+
+def sli_of_any_events(
+    *, total: str, bad: str | None = None, good: str | None = None, by: tuple[str, ...] = ()
+) -> Reduced:
+    """The SLI of PromQL of all events and of the bad or the good ones among them; exactly one of these is given.
+
+    Raises:
+        NotExpressibleError: it counts something else than its author means, or has no value.
+    """
+    try:
+        return reduce_events(total=total, bad=bad, good=good, by=by)
+    except QueryFaultError:
+        raise
+    except NotExpressibleError as counted:
+        why = counted
+    try:
+        return Reduced(sli=gauge_of_events(total=total, bad=bad, good=good, by=by))
+    except QueryFaultError:
+        raise
+    except NotExpressibleError:
+        of_total, part = _evaluable(total, "total"), _evaluable(bad if bad is not None else good or "", "part")
+    shares = Events.BAD if bad is not None else Events.GOOD
+    labels = ", ".join(by)
+    ratio = f"(({part}) or on ({labels}) 0 * ({of_total})) / on ({labels}) ({of_total})"
+    return _evaluated(Expression(expression=ratio, shares=shares, weight=of_total, every=_EVERY, by=by), why)
+
+
+def sli_of_any_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced:
+    """The SLI of PromQL of the share of bad events.
+
+    Raises:
+        NotExpressibleError: it counts something else than its author means, or has no value.
+    """
+    try:
+        return reduce_error_ratio(expression, by=by)
+    except QueryFaultError:
+        raise
+    except NotExpressibleError as counted:
+        why = counted
+    try:
+        return Reduced(sli=gauge_of_error_ratio(expression, by=by))
+    except QueryFaultError:
+        raise
+    except NotExpressibleError:
+        return _evaluated(Expression(expression=_evaluable(expression, ""), every=_EVERY, by=by), why)
+
+
+def _evaluable(text: str, field: str) -> str:
+    try:
+        return evaluable(with_window(text, _WINDOW))
+    except ExpressionError as error:
+        raise QueryFaultError(error.problem, error.remedy, field=field if field == "total" else "") from error
+
+
+def _evaluated(sli: Expression, why: NotExpressibleError) -> Reduced:
+    weighed = "each evaluation is one event" if sli.weight is None else "each evaluation weighs as much as its total"
+    problem = (
+        f"{why.reason}: it is evaluated every {format_duration(_EVERY)} over {format_duration(_WINDOW)}, and {weighed}"
+    )
+    return Reduced(sli=sli, notices=(Notice(EVALUATED, problem, f"to have it counted, {why.remedy}"),))

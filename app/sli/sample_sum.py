@@ -1,0 +1,124 @@
+"""Any weighted sum over samples of gauges: how many there are, how many fulfil a condition, what they add up to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from typing_extensions import override
+
+from app.promql.gauges import samples_at_all, samples_that_fulfil, share_of_terms, sum_of_samples
+from app.promql.matching import implied_by, matches
+from app.promql.selector_text import render, sum_text
+from app.sli.key import key_of
+from app.sli.sample_events import EverySample, SamplesThat, SampleValues
+from app.sli.samples import OfSamples
+from app.slo import CellFunction, Contribution, Events, GroupKey, Selector, SliKind, Term, Weights
+
+Reading = EverySample | SamplesThat | SampleValues
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleTerm:
+    """What the samples of a selector count for: each of their events, as *events* finds them, has the *weights*."""
+
+    selector: Selector
+    events: Reading
+    weights: Weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleSum(OfSamples):
+    """An SLI of several terms over the samples of gauges; that of most events first."""
+
+    summed: tuple[SampleTerm, ...]
+    by: tuple[str, ...] = ()
+
+    @property
+    @override
+    def kind(self) -> SliKind:
+        return SliKind.GAUGE
+
+    @property
+    @override
+    def terms(self) -> tuple[Term, ...]:
+        return tuple(Term(events=_events(one), selector=one.selector, weights=one.weights) for one in self.summed)
+
+    @property
+    @override
+    def query(self) -> str:
+        return sum_text([(one.weights.total, one.selector) for one in self.summed])
+
+    @property
+    @override
+    def key(self) -> str:
+        lines = [
+            f"{one.weights.total:.12g} {one.weights.bad:.12g} {one.events} {render(one.selector)}"
+            for one in self.summed
+        ]
+        return key_of("samples", *lines, by=self.by)
+
+    @property
+    @override
+    def queries(self) -> tuple[Selector, ...]:
+        selectors = tuple(dict.fromkeys(one.selector for one in self.summed))
+        return tuple(
+            selector
+            for selector in selectors
+            if not any(other != selector and implied_by(other, selector) for other in selectors)
+        )
+
+    @property
+    @override
+    def cell_functions(self) -> tuple[CellFunction, ...]:
+        return CellFunction.COUNT, CellFunction.SUM, CellFunction.MIN, CellFunction.MAX
+
+    @property
+    @override
+    def description(self) -> tuple[tuple[str, str], ...]:
+        return tuple((f"{one.events} of {_events(one).words}", render(one.selector)) for one in self.summed)
+
+    @override
+    def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:
+        return tuple(
+            Contribution(name=f"{position} {one.events}", weights=one.weights, events=one.events)
+            for position, one in enumerate(self.summed)
+            if matches(one.selector, labels)
+        )
+
+    @override
+    def event_queries(self, group: GroupKey, window: timedelta) -> tuple[tuple[str, Weights], ...]:
+        return tuple((_in_window(one, group, window), one.weights) for one in self.summed)
+
+    @override
+    def error_ratio(self, window: timedelta) -> str:
+        texts = [(_in_window(one, (), window), one.weights) for one in self.summed]
+        bad = [(weights.bad, text) for text, weights in texts if weights.bad]
+        return share_of_terms(bad, [(weights.total, text) for text, weights in texts if weights.total], self.by)
+
+
+def sample_sum(terms: Mapping[tuple[Selector, Reading], Weights], by: tuple[str, ...] = ()) -> SampleSum:
+    """The SLI of these selectors and readings, each with what its events count for."""
+    summed = [
+        SampleTerm(selector=selector, events=events, weights=weights) for (selector, events), weights in terms.items()
+    ]
+    return SampleSum(summed=tuple(sorted(summed, key=_rank)), by=by)
+
+
+def _events(term: SampleTerm) -> Events:
+    if term.weights.total:
+        return Events.TOTAL
+    return Events.BAD if term.weights.bad > 0 else Events.GOOD
+
+
+def _rank(term: SampleTerm) -> tuple[bool, float, float, str]:
+    weights = term.weights
+    return not weights.total, -weights.total, -weights.bad, f"{term.events} {render(term.selector)}"
+
+
+def _in_window(term: SampleTerm, group: GroupKey, window: timedelta) -> str:
+    match term.events:
+        case SamplesThat():
+            return samples_that_fulfil(term.selector, str(term.events.condition), group, window)
+        case SampleValues():
+            return sum_of_samples(term.selector, group, window)
+    return samples_at_all(term.selector, group, window)

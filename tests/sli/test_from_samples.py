@@ -1,0 +1,125 @@
+"""From PromQL over samples to SLIs of gauges, and what is evaluated since it is neither that nor a sum of counters."""
+
+import numpy as np
+import pytest
+
+from app.promql.selector_text import parse_selector
+from app.sli import Comparison, Condition, Gauge, GaugeSums
+from app.sli.any_promql import EVALUATED, sli_of_any_error_ratio, sli_of_any_events
+from app.sli.errors import QueryFaultError
+from app.slo import Events, Sli, SliKind
+
+UP = Gauge(total=parse_selector('up{job="x"}'), good_when=Condition(Comparison.EQUAL, 1.0))
+PODS = GaugeSums(total=parse_selector("desired"), selected=parse_selector("unavailable"), by=("ns",))
+LOW = Gauge(total=parse_selector("ratio"), good_when=Condition(Comparison.LESS, 0.9))
+
+
+@pytest.mark.parametrize(
+    ("total", "bad", "good", "sli"),
+    [
+        (
+            'sum(count_over_time(up{job="x"}[{{.window}}]))',
+            'sum(count_over_time(up{job="x"}[{{.window}}])) - sum(sum_over_time(up{job="x"}[{{.window}}]))',
+            None,
+            UP,
+        ),
+        ('sum(count_over_time(up{job="x"}[5m]))', None, 'sum(sum_over_time(up{job="x"}[5m]))', UP),
+        (
+            'count_over_time(up{job="x"}[w])',
+            'clamp_min(count_over_time(up{job="x"}[w]) - sum_over_time(up{job="x"}[w]), 0) or vector(0)',
+            None,
+            UP,
+        ),
+        (
+            "sum by (ns) (sum_over_time(desired[w]))",
+            "sum by (ns) (sum_over_time(unavailable[w]))",
+            None,
+            PODS,
+        ),
+        ("sum(count_over_time(ratio[w:]))", "sum(count_over_time((ratio >= 0.9)[w:]))", None, LOW),
+        ("count_over_time((ratio)[w:])", None, "sum_over_time((0.9 > bool ratio)[w:1m])", LOW),
+    ],
+)
+def test_sums_of_samples(total: str, bad: str | None, good: str | None, sli: Sli) -> None:
+    reduced = sli_of_any_events(total=total, bad=bad, good=good)
+    assert reduced.sli == sli
+    assert reduced.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("expression", "sli"),
+    [
+        ('1 - avg(avg_over_time(up{job="x"}[{{.window}}]))', UP),
+        ('1 - sum(sum_over_time(up{job="x"}[w])) / sum(count_over_time(up{job="x"}[w]))', UP),
+        ("sum by (ns) (sum_over_time(unavailable[w])) / sum by (ns) (sum_over_time(desired[w]))", PODS),
+        ("avg_over_time((ratio >= bool 0.9)[w:])", LOW),
+    ],
+)
+def test_ratios_of_samples(expression: str, sli: Sli) -> None:
+    assert sli_of_any_error_ratio(expression).sli == sli
+
+
+def test_what_a_gauge_counts_is_what_is_written() -> None:
+    """Of a gauge that is not known to be 0 or 1, count - sum is no number of samples that are not 1."""
+    queries = ("sum(count_over_time(busy[w]))", "sum(count_over_time(busy[w])) - sum(sum_over_time(busy[w]))")
+    sli = sli_of_any_events(total=queries[0], bad=queries[1]).sli
+    assert sli.kind is SliKind.GAUGE
+    total = bad = 0.0
+    for contribution in sli.contributions({"__name__": "busy"}):
+        assert contribution.events is not None
+        events = float(contribution.events.of(np.array([0.0, 0.25, 1.0])).sum())
+        total, bad = total + events * contribution.weights.total, bad + events * contribution.weights.bad
+    assert (total, bad) == (3.0, 1.75)
+
+
+def test_terms_of_different_gauges() -> None:
+    sli = sli_of_any_events(
+        total='sum(count_over_time(cond{status="true"}[w]))', bad='sum(sum_over_time(cond{status!="true"}[w]))'
+    ).sli
+    (total,) = sli.contributions({"__name__": "cond", "status": "true"})
+    (bad,) = sli.contributions({"__name__": "cond", "status": "unknown"})
+    assert (total.weights.total, total.weights.bad) == (1.0, 0.0)
+    assert (bad.weights.total, bad.weights.bad) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("expression", "evaluated"),
+    [
+        (
+            "histogram_quantile(0.95, sum by (le) (rate(m_bucket[{{.window}}]))) > bool 0.2",
+            "histogram_quantile(0.95, sum by (le) (rate(m_bucket[5m]))) > bool 0.2",
+        ),
+        ("1 - job:availability:ratio", "1 - job:availability:ratio"),
+        (
+            "sum(rate(a[{{.window}}]) * on (job) b) / sum(rate(c[5m]))",
+            "sum(rate(a[5m]) * on (job) b) / sum(rate(c[5m]))",
+        ),
+    ],
+)
+def test_what_is_neither_is_evaluated_and_said(expression: str, evaluated: str) -> None:
+    reduced = sli_of_any_error_ratio(expression)
+    assert reduced.sli.evaluated is not None
+    assert reduced.sli.evaluated.value == evaluated
+    assert [notice.code for notice in reduced.notices] == [EVALUATED]
+
+
+def test_events_that_are_neither_weigh_by_their_total() -> None:
+    reduced = sli_of_any_events(total="sum(rate(a[w]) * on (job) b)", bad="sum(rate(c[w]))", by=("job",))
+    evaluated = reduced.sli.evaluated
+    assert evaluated is not None
+    total = "sum(rate(a[5m]) * on (job) b)"
+    assert evaluated.weight == total
+    assert evaluated.value == f"((sum(rate(c[5m]))) or on (job) 0 * ({total})) / on (job) ({total})"
+
+
+@pytest.mark.parametrize(
+    "expression", ["histogram_quantile(0.95, sum by (le) (rate(m_bucket[w]))) > 0.2", "sum(", "up[5m]"]
+)
+def test_what_would_be_wrong_in_silence_is_refused(expression: str) -> None:
+    with pytest.raises(QueryFaultError):
+        sli_of_any_error_ratio(expression)
+
+
+def test_good_events_of_sums() -> None:
+    sli = sli_of_any_events(total="sum(sum_over_time(desired[w]))", good="sum(sum_over_time(ready[w]))").sli
+    assert sli == GaugeSums(total=parse_selector("desired"), selected=parse_selector("ready"), events=Events.GOOD)
