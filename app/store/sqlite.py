@@ -7,7 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -162,6 +162,7 @@ def _open(target: URL, file: DatabaseFile | None) -> SqliteBackend:
             backend.check_integrity()
             with engine.begin() as connection:
                 migrate(connection, how_to_start_anew=f"rename {target.database} and start again")
+                _check_columns(backend, connection)
         except SQLAlchemyError as error:
             raise backend.translated(error) from error
         except UnicodeDecodeError as error:
@@ -169,6 +170,21 @@ def _open(target: URL, file: DatabaseFile | None) -> SqliteBackend:
             raise backend.damaged("a name in it is no text") from error
         unless_opened.pop_all()
     return backend
+
+
+def _check_columns(backend: SqliteBackend, connection: Connection) -> None:
+    """Check that all tables and columns are there: a name in which a bit has changed is sound to SQLite.
+
+    Raises:
+        StoreCorruptError: one is missing, although the database says that it has this format.
+    """
+    for table in tables.metadata.sorted_tables:
+        try:
+            connection.execute(select(table).limit(0))
+        except OperationalError as error:
+            if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+                raise backend.damaged(error.orig) from error
+            raise
 
 
 def _put_aside(path: Path) -> None:

@@ -57,6 +57,17 @@ def test_a_damaged_file_is_refused_and_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == b"this is no database" * 500
 
 
+def test_a_name_in_which_a_bit_has_changed_is_damage(tmp_path: Path) -> None:
+    """SQLite finds such a file sound; the column would only be missed in the middle of a transaction."""
+    path = tmp_path / "x.db"
+    open_database(url(path)).close()
+    content = path.read_bytes()
+    assert b"wanted_from_s " in content
+    path.write_bytes(content.replace(b"wanted_from_s ", b"wanted_from_r "))
+    with pytest.raises(StoreCorruptError, match="no such column"):
+        open_database(url(path))
+
+
 def test_recovery_puts_a_damaged_file_aside_and_deletes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "x.db"
     path.write_bytes(b"this is no database" * 500)
