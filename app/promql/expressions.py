@@ -54,7 +54,7 @@ def parse_expression(text: str) -> promql.Expr:
         return promql.parse(plain)
     except ValueError as error:
         problem = f"this is not PromQL: {parser_message(error)}"
-        raise ExpressionError(problem, "try the expression in Prometheus with 5m as the window") from error
+        raise ExpressionError(problem, 'write a selector such as m{label="x"}, or a sum of rates') from error
 
 
 def has_placeholder(text: str) -> bool:

@@ -8,7 +8,16 @@ A further kind is a module here and a model of its document in `app.documents.na
 from app.sli.condition import Comparison, Condition
 from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.expression import Expression
-from app.sli.from_promql import Reduced, reduce_error_ratio, reduce_events, sli_of, sli_of_error_ratio
+from app.sli.from_promql import (
+    EventQuery,
+    Reduced,
+    read_events,
+    reduce_error_ratio,
+    reduce_events,
+    reduce_queries,
+    sli_of,
+    sli_of_error_ratio,
+)
 from app.sli.gauge import Gauge
 from app.sli.gauge_sums import GaugeSums
 from app.sli.reduction import Notice
@@ -17,6 +26,7 @@ from app.sli.weighted_sum import WeightedSum, bad_ratio, good_ratio, weighted_su
 __all__ = [
     "Comparison",
     "Condition",
+    "EventQuery",
     "Expression",
     "Gauge",
     "GaugeSums",
@@ -27,8 +37,10 @@ __all__ = [
     "WeightedSum",
     "bad_ratio",
     "good_ratio",
+    "read_events",
     "reduce_error_ratio",
     "reduce_events",
+    "reduce_queries",
     "sli_of",
     "sli_of_error_ratio",
     "weighted_sum",

@@ -7,17 +7,32 @@ Start at `reduction.py` for what is understood.
 from dataclasses import dataclass
 from itertools import pairwise
 
-from app.promql.buckets import bound_of
-from app.promql.expressions import ExpressionError, parse_expression
-from app.promql.inclusion import includes
-from app.promql.metric_names import name_of
+from app.promql.buckets import bound_of, bound_text
+from app.promql.expressions import PLACEHOLDER, ExpressionError, parse_expression
+from app.promql.inclusion import histogram_of, includes
+from app.promql.metric_names import BUCKET
 from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.flows import Coefficients, Flow, Grouping, Unit, added, never_negative, scaled
-from app.sli.reduction import Notice, Quotient, Reduction, Value, mixed_units, regrouped
+from app.sli.reduction import WRITE_A_SUM, Notice, Quotient, Range, Reduction, Value, mixed_units, regrouped
 from app.sli.weighted_sum import weighted_sum
 from app.slo import Events, Selector, Sli, Weights, format_duration
 
 _MOST_COUNTED = 1.0 + 1e-9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventQuery:
+    """One query of events: the sum of counters that it comes to, and what is counted otherwise than it says."""
+
+    text: str
+    flow: Flow
+    ranges: frozenset[Range]
+    notices: tuple[Notice, ...]
+
+    @property
+    def selectors(self) -> tuple[Selector, ...]:
+        """The counters of the sum."""
+        return tuple(self.flow.coefficients)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +66,42 @@ def reduce_events(*, total: str, bad: str | None = None, good: str | None = None
     part, events = (good, Events.GOOD) if bad is None else (bad, Events.BAD)
     if part is None or None not in {bad, good}:
         raise ValueError("exactly one of bad and good must be given")
+    of_total, of_part = (_named(text, field) for text, field in ((total, Events.TOTAL), (part, events)))
+    return reduce_queries(of_total, of_part, events, by=by)
+
+
+def read_events(text: str) -> EventQuery:
+    """The sum of counters that a query comes to.
+
+    Raises:
+        NotExpressibleError: it comes to none.
+    """
     reduction = Reduction()
-    of_total = _flow(total, Events.TOTAL, reduction)
-    of_part = _flow(part, events, reduction)
+    value = _value(text, reduction)
+    if isinstance(value, Quotient):
+        raise NotExpressibleError("is a ratio, not a number of events", WRITE_A_SUM)
+    if isinstance(value, float):
+        raise NotExpressibleError("is a constant, not a sum of counters", WRITE_A_SUM)
+    notices = tuple(reduction.notices.values())
+    return EventQuery(text=text, flow=value, ranges=frozenset(reduction.ranges), notices=notices)
+
+
+def reduce_queries(total: EventQuery, part: EventQuery, events: Events, *, by: tuple[str, ...] = ()) -> Reduced:
+    """The SLI of all events and of a part of them, the good or the bad ones as *events* says.
+
+    Raises:
+        NotExpressibleError: they cannot be counted together.
+    """
+    of_total, of_part = total.flow, part.flow
     _refuse_floored_total(of_total, of_part, events)
     if not of_part.is_zero and of_part.unit is not of_total.unit and Unit.SO_FAR not in {of_part.unit, of_total.unit}:
         raise mixed_units(of_total.unit, of_part.unit)
     of_bad = of_part.coefficients
     if events is Events.GOOD:
         of_bad = added(of_total.coefficients, scaled(of_bad, -1.0))
-    return _reduced(of_total.coefficients, of_bad, _groups((of_total, of_part), by), reduction)
+    groups = _groups((of_total, of_part), by)
+    notices = dict.fromkeys((*total.notices, *part.notices))
+    return Reduced(sli=_sli(of_total.coefficients, of_bad, groups, total.ranges | part.ranges), notices=tuple(notices))
 
 
 def reduce_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced:
@@ -71,7 +112,8 @@ def reduce_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced:
         raise NotExpressibleError(
             "is no ratio of events", "write the bad events over all events: sum(bad) / sum(total)"
         )
-    return _reduced(ratio.below, ratio.above, _groups((ratio.flow,), by), reduction)
+    sli = _sli(ratio.below, ratio.above, _groups((ratio.flow,), by), frozenset(reduction.ranges))
+    return Reduced(sli=sli, notices=tuple(reduction.notices.values()))
 
 
 def _value(text: str, reduction: Reduction) -> Value:
@@ -81,13 +123,11 @@ def _value(text: str, reduction: Reduction) -> Value:
         raise QueryFaultError(error.problem, error.remedy) from error
 
 
-def _flow(text: str, events: Events, reduction: Reduction) -> Flow:
+def _named(text: str, field: Events) -> EventQuery:
     try:
-        return reduction.flow(parse_expression(text), str(events))
-    except ExpressionError as error:
-        raise QueryFaultError(error.problem, error.remedy, field=str(events)) from error
+        return read_events(text)
     except NotExpressibleError as error:
-        error.field = str(events)
+        error.field = str(field)
         raise
 
 
@@ -115,22 +155,24 @@ def _groups(flows: tuple[Flow, ...], by: tuple[str, ...]) -> tuple[str, ...]:
     return labels
 
 
-def _reduced(total: Coefficients, bad: Coefficients, by: tuple[str, ...], reduction: Reduction) -> Reduced:
-    _check_ranges(reduction)
+def _sli(total: Coefficients, bad: Coefficients, by: tuple[str, ...], ranges: frozenset[Range]) -> Sli:
+    _check_ranges(ranges)
     _check_events(total, bad)
     largest = max(abs(value) for value in total.values())
     total, bad = scaled(total, 1.0 / largest), scaled(bad, 1.0 / largest)
     weights = {
         selector: Weights(total=total.get(selector, 0.0), bad=bad.get(selector, 0.0)) for selector in {**total, **bad}
     }
-    return Reduced(sli=weighted_sum(weights, by), notices=tuple(reduction.notices.values()))
+    return weighted_sum(weights, by)
 
 
-def _check_ranges(reduction: Reduction) -> None:
-    increases = sorted({over for unit, over in reduction.ranges if unit is Unit.PER_WINDOW})
+def _check_ranges(ranges: frozenset[Range]) -> None:
+    increases = sorted({over for unit, over in ranges if unit is Unit.PER_WINDOW})
     if len(increases) > 1:
-        ranges = " and ".join(f"[{format_duration(over)}]" for over in increases)
-        raise QueryFaultError(f"compares increases over different ranges: {ranges}", "write one range", "mixed_ranges")
+        texts = " and ".join(
+            "[the window]" if over == PLACEHOLDER else f"[{format_duration(over)}]" for over in increases
+        )
+        raise QueryFaultError(f"compares increases over different ranges: {texts}", "write one range", "mixed_ranges")
 
 
 def _check_events(total: Coefficients, bad: Coefficients) -> None:
@@ -145,11 +187,7 @@ def _check_events(total: Coefficients, bad: Coefficients) -> None:
                 "more_than_all",
             )
     if bad and all(times > 0 and _is_threshold(selector) for selector, times in bad.items()):
-        raise QueryFaultError(
-            "counts the fast events as bad: a bucket holds those that were at most as slow as its bound",
-            "write the count minus the bucket, or good: instead of bad:",
-            "bucket_as_bad",
-        )
+        raise _bucket_as_bad(next(iter(bad)))
     if bad and never_negative(scaled(bad, -1.0)):
         raise QueryFaultError(
             "never counts a bad event: what is taken away is never less than what it is taken from",
@@ -158,7 +196,18 @@ def _check_events(total: Coefficients, bad: Coefficients) -> None:
         )
 
 
+def _bucket_as_bad(bucket: Selector) -> QueryFaultError:
+    histogram, bound = histogram_of(bucket), bound_text(bucket)
+    threshold = bound.removeprefix(f'{BUCKET}="').removesuffix('"')
+    return QueryFaultError(
+        f"counts the fast events as bad: the bucket {bound} holds those that took at most that long",
+        f"write {histogram}_count - {histogram}_bucket{{{bound}}}, or in a native document good: instead of bad:, or "
+        f"histogram: {histogram} and threshold: {threshold}",
+        "bucket_as_bad",
+    )
+
+
 def _is_threshold(selector: Selector) -> bool:
     """Whether it selects one bucket of a histogram that does not hold all events."""
-    name, bound = name_of(selector), bound_of(selector)
-    return name is not None and name.endswith("_bucket") and bound is not None and bound.is_finite()
+    bound = bound_of(selector)
+    return histogram_of(selector) is not None and bound is not None and bound.is_finite()

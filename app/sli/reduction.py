@@ -35,7 +35,9 @@ _OVER_SAMPLES: Final = frozenset(
 )
 _SUM_OVER_SAMPLES: Final = frozenset({"sum_over_time", *_OVER_SAMPLES})
 _NATIVE: Final = frozenset({"histogram_count", "histogram_sum", "histogram_fraction", "histogram_avg"})
-_WRITE_A_SUM = "write a sum of rates of counters, such as sum(rate(a[5m])) + sum(rate(b[5m]))"
+WRITE_A_SUM: Final = "write a sum of rates of counters, such as sum(rate(a[5m])) + sum(rate(b[5m]))"
+Range = tuple[Unit, timedelta]
+"""The range of a counter in an expression, and what its number means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +64,10 @@ Value = float | Flow | Quotient
 
 @dataclass(slots=True)
 class Reduction:
-    """One walk over an expression; *ranges* are those of its counters, by what their numbers mean."""
+    """One walk over an expression; *ranges* are those of its counters."""
 
     notices: dict[str, Notice] = field(default_factory=dict)
-    ranges: set[tuple[Unit, timedelta]] = field(default_factory=set)
+    ranges: set[Range] = field(default_factory=set)
     _depth: int = 0
 
     def value(self, expr: promql.Expr) -> Value:
@@ -103,19 +105,10 @@ class Reduction:
             case promql.VectorSelector():
                 return self._counter(expr, Unit.SO_FAR)
             case promql.SubqueryExpr():
-                raise NotExpressibleError("has a subquery, which evaluates an expression many times", _WRITE_A_SUM)
+                raise NotExpressibleError("has a subquery, which evaluates an expression many times", WRITE_A_SUM)
             case promql.MatrixSelector():
                 raise QueryFaultError("has a range without rate() or increase()", "write rate(...) around it")
-        raise QueryFaultError("is text, not a number of events", _WRITE_A_SUM)
-
-    def flow(self, expr: promql.Expr, what: str) -> Flow:
-        """The sum of counters that an expression comes to; *what* names it in errors."""
-        value = self.value(expr)
-        if isinstance(value, Quotient):
-            raise NotExpressibleError(f"{what} is a ratio, not a number of events", _WRITE_A_SUM)
-        if isinstance(value, float):
-            raise NotExpressibleError(f"{what} is a constant, not a sum of counters", _WRITE_A_SUM)
-        return value
+        raise QueryFaultError("is text, not a number of events", WRITE_A_SUM)
 
     def _counter(self, found: promql.VectorSelector, unit: Unit) -> Flow:
         try:
@@ -153,7 +146,7 @@ class Reduction:
             self._notice(
                 "fixed_range",
                 f"the range [{format_duration(over.range)}] is replaced by the windows of the SLO",
-                "write the placeholder of the window, or the selector alone",
+                "write the selector alone, or the placeholder of the window",
             )
         if name in {"irate", "idelta"}:
             problem = f"{name}() looks at the last two samples of a window; all events are counted"
@@ -221,7 +214,7 @@ class Reduction:
                 "adds up ratios: that is no ratio of events", "write the sums inside: sum(bad) / sum(total)"
             )
         if isinstance(value, float):
-            raise QueryFaultError("adds up a constant", _WRITE_A_SUM)
+            raise QueryFaultError("adds up a constant", WRITE_A_SUM)
         _refuse_floored(value, "adds up")
         modifier = expr.modifier
         if modifier is None:
@@ -232,14 +225,14 @@ class Reduction:
     def _binary(self, expr: promql.BinaryExpr) -> Value:
         op = str(expr.op)
         if op in {"and", "unless"}:
-            raise NotExpressibleError(f"joins series by `{op}`", _WRITE_A_SUM)
+            raise NotExpressibleError(f"joins series by `{op}`", WRITE_A_SUM)
         left, right = self.value(expr.lhs), self.value(expr.rhs)
         if op == "or":
             return _or(left, right)
         if op in {"==", "!=", ">", "<", ">=", "<="}:
             return _compared(op, left, right, is_bool=expr.modifier is not None and expr.modifier.return_bool)
         if op not in _ARITHMETIC:
-            raise NotExpressibleError(f"the operator {op} is not one of a sum", _WRITE_A_SUM)
+            raise NotExpressibleError(f"the operator {op} is not one of a sum", WRITE_A_SUM)
         if not isinstance(left, float) and not isinstance(right, float):
             _check_matching(expr, left, right)
         return _ARITHMETIC[op](left, right)
@@ -424,7 +417,7 @@ def _or(left: Value, right: Value) -> Value:
     if not nothing and left != right:
         raise NotExpressibleError("has a fallback that counts something else", "write `or vector(0)`, or leave it out")
     if isinstance(left, float):
-        raise QueryFaultError("has a constant before `or`", _WRITE_A_SUM)
+        raise QueryFaultError("has a constant before `or`", WRITE_A_SUM)
     return left
 
 
@@ -433,7 +426,7 @@ def _compared(op: str, left: Value, right: Value, *, is_bool: bool) -> Value:
     leaves_out_zero = right == 0.0 and op in {">", "!=", ">="} and not is_bool
     if leaves_out_zero and isinstance(left, Flow) and never_negative(left.coefficients):
         return left
-    raise NotExpressibleError(f"compares by `{op}`, so that it counts samples rather than events", _WRITE_A_SUM)
+    raise NotExpressibleError(f"compares by `{op}`, so that it counts samples rather than events", WRITE_A_SUM)
 
 
 def _refuse_floored(flow: Flow, verb: str) -> None:
@@ -460,11 +453,11 @@ def _why_not(function: str) -> tuple[str, str]:
     if function in _NATIVE:
         return f"{function}() reads native histograms", "write histogram: and threshold:"
     if function in _SUM_OVER_SAMPLES:
-        return f"{function}() counts samples, not events of counters", _WRITE_A_SUM
-    return f"{function}() is not a sum of counters", _WRITE_A_SUM
+        return f"{function}() counts samples, not events of counters", WRITE_A_SUM
+    return f"{function}() is not a sum of counters", WRITE_A_SUM
 
 
 def _why_not_aggregated(name: str) -> tuple[str, str]:
     if name in {"count", "group"}:
-        return f"{name}() counts series, not events", _WRITE_A_SUM
+        return f"{name}() counts series, not events", WRITE_A_SUM
     return f"{name}() of series is not a number of events", "write sum()"

@@ -163,12 +163,23 @@ def test_bad_events_of_a_metric_that_nobody_knows_are_told(prometheus_url: str, 
     assert live(prometheus_url, tmp_path, sli) == ["no series match nothing_total"]
 
 
-def test_a_threshold_without_a_bucket_is_told_with_the_buckets(prometheus_url: str, tmp_path: Path) -> None:
+def test_a_threshold_between_two_buckets_is_an_error_that_names_both(prometheus_url: str, tmp_path: Path) -> None:
     sli = "{histogram: prometheus_http_request_duration_seconds, threshold: 333ms}"
+
+    (error,) = live_document(prometheus_url, tmp_path, sli)["errors"]
+
+    assert error["code"] == "bucket_missing"
+    assert "between those at 0.2 and 0.4" in error["problem"]
+    assert error["remedy"].startswith("write 0.2 or 0.4")
+
+
+def test_a_threshold_below_all_buckets_is_told_with_the_buckets(prometheus_url: str, tmp_path: Path) -> None:
+    sli = "{total: prometheus_http_request_duration_seconds_count, "
+    sli += "good: 'prometheus_http_request_duration_seconds_bucket{le=\"0.01\"}'}"
 
     (problem,) = live(prometheus_url, tmp_path, sli)
 
-    assert problem == "prometheus_http_request_duration_seconds_bucket has no bucket at the threshold"
+    assert problem == 'prometheus_http_request_duration_seconds_bucket has no bucket le="0.01"'
 
 
 def test_answers_with_partial_data_are_told_with_the_setting(prometheus_url: str, tmp_path: Path) -> None:

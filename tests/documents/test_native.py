@@ -1,5 +1,6 @@
 """What a native document means."""
 
+import json
 from datetime import timedelta
 from pathlib import Path
 
@@ -119,3 +120,18 @@ def test_objectives_are_exact(tmp_path: Path) -> None:
     file = tmp_path / "slos.yaml"
     file.write_text("\n".join(["service: a", "slos:", *slos]))
     assert [slo.objective for slo in load_documents(file).slos] == [0.9999, 0.9995, 0.973, 0.587, 0.99999]
+
+
+def test_queries_are_counted_and_their_labels_are_the_groups(tmp_path: Path) -> None:
+    file = tmp_path / "slos.json"
+    sli = {
+        "total": "sum by (route) (rate(hits_total[w])) + sum by (route) (rate(misses_total[w]))",
+        "bad": "clamp_min(sum by (route) (rate(misses_total[w])), 0) or vector(0)",
+    }
+    slos = [{"name": "n", "objective": 99, "window": "30d", "sli": sli}]
+    file.write_text(json.dumps({"service": "a", "slos": slos}))
+    loaded = load_documents(file)
+    assert (loaded.errors, loaded.warnings) == ((), ())
+    (slo,) = loaded.slos
+    assert slo.sli.by == ("route",)
+    assert slo.sli.description == (("bad events", "misses_total"), ("good events", "hits_total"))

@@ -10,14 +10,16 @@ from app.documents.native.model import (
     TierModel,
 )
 from app.documents.native.parts import factor_of, window_of
-from app.slo import BurnRateRule, MatchOp, NoData, Selector, Severity, Term, Window, format_duration
+from app.slo import BurnRateRule, MatchOp, NoData, Selector, Severity, Sli, Window, format_duration
 from app.yamldoc.findings import FieldFinding, FieldPath
 
 
 def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
     """Everything that makes the SLO unusable; *labels* are those of its document."""
-    yield from slo.sli.findings()
-    yield from _check_groups(slo, {**labels, **slo.labels})
+    found = list(slo.sli.findings(slo.by))
+    yield from found
+    if not found:
+        yield from _check_groups(slo, slo.sli.sli(slo.by), {**labels, **slo.labels})
     if slo.alerting.evidence is None and "min_bad_events" in slo.alerting.model_fields_set:
         problem = "asks for evidence, which is off"
         yield FieldFinding(("alerting", "min_bad_events"), problem, "remove it, or evidence: off")
@@ -28,29 +30,31 @@ def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding
     yield from _check_policy(slo, Severity.TICKET, slo.alerting.ticket)
 
 
-def _check_groups(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
-    terms = slo.sli.sli(slo.by).terms
-    for i, label in enumerate(slo.by):
-        path = ("by", i)
-        if label in slo.by[:i]:
+def _check_groups(slo: SloEntry, sli: Sli, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
+    for i, label in enumerate(sli.by):
+        path: FieldPath = ("by", i) if slo.by else ("sli",)
+        if label in sli.by[:i]:
             yield FieldFinding(path, f"{label} is given twice", "remove one of them")
         if label == "le":
             yield FieldFinding(path, "le identifies buckets, not SLOs", "remove it")
-        elif terms:
-            yield from _check_group_label(label, path, terms[0], terms[-1])
+        elif sli.terms:
+            yield from _check_group(sli, label, path)
         if label in labels:
             problem = f"{label} is a label of the SLO already, with the value {labels[label]!r}"
             yield FieldFinding(path, problem, "remove it from by, or from labels")
 
 
-def _check_group_label(label: str, path: FieldPath, total: Term, part: Term) -> Iterator[FieldFinding]:
-    """Whether the label of a group has one value only, or decides what is good or bad."""
-    if _is_fixed(total.selector, label):
+def _check_group(sli: Sli, label: str, path: FieldPath) -> Iterator[FieldFinding]:
+    """Whether a label has several values, in each of which events can be good and bad."""
+    totals = [term.selector for term in sli.terms if term.weights.total > 0]
+    if all(_is_fixed(total, label) for total in totals):
         problem = f"{label} has one value only, since total asks for it"
         yield FieldFinding(path, problem, "remove it from by, or its matcher from total")
-    elif _has_matcher(part.selector, label) and not _has_matcher(total.selector, label):
-        problem = f"{label} decides what is {part.events}: every group would be all good or all bad"
-        yield FieldFinding(path, problem, f"remove it from by, or its matcher from {part.events}")
+        return
+    deciding = next((term for term in sli.terms if not term.weights.total and _has_matcher(term.selector, label)), None)
+    if deciding is not None and not any(_has_matcher(total, label) for total in totals):
+        problem = f"{label} decides what is {deciding.events}: every group would be all good or all bad"
+        yield FieldFinding(path, problem, f"remove it from by, or its matcher from {deciding.events}")
 
 
 def _is_fixed(selector: Selector, label: str) -> bool:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import ClassVar
 
 from pydantic import ConfigDict, Field
 from typing_extensions import override
@@ -45,7 +44,6 @@ class ExpressionSliModel(SliModel):
     """PromQL of the number of events that each evaluation stands for; without it each is one event."""
     every: Duration | None = Field(default=None, examples=["1m"])
     """How far apart evaluations are, up to 5m; without it there is one in each slot."""
-    names_metrics: ClassVar = False
 
     @override
     def sli(self, by: tuple[str, ...]) -> Sli:
@@ -60,7 +58,7 @@ class ExpressionSliModel(SliModel):
         )
 
     @override
-    def findings(self) -> Iterator[FieldFinding]:
+    def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
         """Whether it has one value, and a comparison where that is no share."""
         given = [key for key in _VALUES if getattr(self, key) is not None]
         if len(given) != 1:

@@ -8,7 +8,7 @@ from pydantic import Discriminator, PlainValidator, Tag, WithJsonSchema
 
 from app.alerting import RESERVED
 from app.documents.native import scalars
-from app.sli import Condition
+from app.sli import Condition, EventQuery
 from app.slo import Selector
 from app.yamldoc import scalars as plain
 
@@ -123,6 +123,20 @@ GoodWhen = Annotated[
     Condition,
     PlainValidator(scalars.read_condition),
     WithJsonSchema({"type": "string", "pattern": r"^\s*(==|!=|<=|>=|<|>)", "examples": ["== 1", "< 0.9"]}),
+]
+EventsText = Annotated[
+    EventQuery,
+    PlainValidator(scalars.read_event_query),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "minLength": 1,
+            "examples": [
+                'http_requests_total{job="checkout"}',
+                'sum(rate(hits_total{job="checkout"}[5m])) + sum(rate(misses_total{job="checkout"}[5m]))',
+            ],
+        }
+    ),
 ]
 HistogramName = Annotated[
     str,

@@ -1,7 +1,6 @@
 """SLIs of gauges in a native document."""
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from pydantic import ConfigDict, Field
 from typing_extensions import override
@@ -25,7 +24,6 @@ class GaugeSliModel(SliModel):
     """The gauge whose samples are counted; or a mapping of total and bad, whose samples say how many there are."""
     good_when: GoodWhen = Field(default=UP, examples=["== 1", "< 0.9"])
     """The comparison that good samples fulfil, `== 1` without it."""
-    names_metrics: ClassVar = False
 
     @override
     def sli(self, by: tuple[str, ...]) -> Sli:
@@ -33,7 +31,7 @@ class GaugeSliModel(SliModel):
         return Gauge(total=self.gauge, good_when=self.good_when, by=by)
 
     @override
-    def findings(self) -> Iterator[FieldFinding]:
+    def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
         """What makes it unusable by itself: nothing."""
         yield from ()
 
@@ -61,7 +59,6 @@ class GaugeSumsSliModel(SliModel):
 
     gauge: GaugePartsModel
     """The gauges whose samples are added up."""
-    names_metrics: ClassVar = False
 
     @override
     def sli(self, by: tuple[str, ...]) -> Sli:
@@ -71,7 +68,7 @@ class GaugeSumsSliModel(SliModel):
         return GaugeSums(total=parts.total, selected=selected or parts.total, events=events, by=by)
 
     @override
-    def findings(self) -> Iterator[FieldFinding]:
+    def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
         """Whether it has both parts or none."""
         if (self.gauge.bad is None) == (self.gauge.good is None):
             problem = "needs bad or good" if self.gauge.bad is None else "bad and good exclude each other"

@@ -159,7 +159,7 @@ class SloEntry(DocumentPart):
     window: WindowField = Field(examples=["30d", {"calendar": "month", "timezone": "Europe/Berlin"}])
     """What the objective is promised for: a rolling duration from 1h to 90d, or a period of the calendar."""
     sli: SliField
-    """What is counted: bare selectors of counters, or of gauges."""
+    """What is counted: counters, as selectors or PromQL sums, or gauges."""
     by: tuple[LabelName, ...] = Field(default=(), min_length=1, json_schema_extra={"uniqueItems": True})
     """Labels of the series; every combination of their values gets an SLO of its own, at most 500."""
     labels: AlertLabels = Field(default_factory=dict)

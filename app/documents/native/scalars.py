@@ -13,7 +13,7 @@ from app.documents.windows import checked_length
 from app.promql.evaluable import evaluable
 from app.promql.expressions import ExpressionError
 from app.promql.selector_text import SelectorError, parse_selector
-from app.sli import Comparison, Condition
+from app.sli import Comparison, Condition, EventQuery, NotExpressibleError, QueryFaultError, read_events
 from app.slo import CalendarUnit, NoData, NoTraffic, Selector
 from app.yamldoc.scalars import OFF, kind, read_duration, read_label_name, read_number, read_text, refuse
 from app.yamldoc.tree import NumberText
@@ -188,6 +188,16 @@ def read_selector(value: Any) -> Selector:
         return parse_selector(text)
     except SelectorError as error:
         raise refuse(error.problem, error.remedy) from error
+
+
+def read_event_query(value: Any) -> EventQuery:
+    """A selector of counters, or a PromQL sum of counters."""
+    try:
+        return read_events(read_text(value))
+    except QueryFaultError as error:
+        raise refuse(error.reason, error.remedy) from error
+    except NotExpressibleError as error:
+        raise refuse(error.reason, f"{error.remedy}; or bad_ratio: for any PromQL") from error
 
 
 def read_matchers(value: Any) -> Selector:

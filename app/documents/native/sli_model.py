@@ -2,7 +2,6 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,17 +16,15 @@ class DocumentPart(BaseModel):
 
 
 class SliModel(DocumentPart):
-    """One kind of SLI; *names_metrics*: its author writes the names of the counters, so that these can be checked."""
-
-    names_metrics: ClassVar[bool]
+    """One kind of SLI."""
 
     @abstractmethod
     def sli(self, by: tuple[str, ...]) -> Sli:
         """What is counted."""
 
     @abstractmethod
-    def findings(self) -> Iterator[FieldFinding]:
-        """What makes it unusable by itself."""
+    def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
+        """What makes it unusable by itself, or in the groups of these labels."""
 
     def warnings(self) -> Iterator[FieldFinding]:
         """What loads, and is probably not meant: nothing."""

@@ -3,26 +3,25 @@
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any, ClassVar, Final
+from typing import Annotated, Any, Final
 
 from pydantic import Discriminator, Field, Tag
 from typing_extensions import override
 
+from app.documents.native.counters import BadSliModel, GoodSliModel
 from app.documents.native.expressions import ExpressionSliModel
 from app.documents.native.fields import (
     MATCHERS_TABLE,
     MATCHERS_TEXT,
     HistogramMatchers,
     HistogramName,
-    SelectorText,
     Threshold,
 )
 from app.documents.native.gauges import GaugeSliModel, GaugeSumsSliModel
 from app.documents.native.sli_model import SliModel
 from app.promql.buckets import le_matcher
-from app.promql.metric_names import BUCKET, NAME, name_of
-from app.promql.selector_text import quote
-from app.sli import bad_ratio, good_ratio
+from app.promql.metric_names import BUCKET, NAME
+from app.sli import good_ratio
 from app.slo import Matcher, MatchOp, Selector, Sli, format_duration
 from app.yamldoc.findings import FieldFinding
 
@@ -40,54 +39,6 @@ _MS = timedelta(milliseconds=1)
 _MS_PER_SECOND = 1000
 
 
-class GoodSliModel(SliModel):
-    """Good events out of all events."""
-
-    total: SelectorText
-    """The counter of all events."""
-    good: SelectorText = Field(examples=['http_requests_total{job="checkout",code!~"5.."}'])
-    """The counter of the good ones among them."""
-    names_metrics: ClassVar = True
-
-    @override
-    def sli(self, by: tuple[str, ...]) -> Sli:
-        """What is counted."""
-        return good_ratio(total=self.total, good=self.good, by=by)
-
-    @override
-    def findings(self) -> Iterator[FieldFinding]:
-        """What makes it unusable by itself: nothing."""
-        yield from ()
-
-
-class BadSliModel(SliModel):
-    """Bad events out of all events."""
-
-    total: SelectorText
-    """The counter of all events."""
-    bad: SelectorText = Field(examples=['http_requests_total{job="checkout",code=~"5.."}'])
-    """The counter of the bad ones among them; no such series means no bad events."""
-    names_metrics: ClassVar = True
-
-    @override
-    def sli(self, by: tuple[str, ...]) -> Sli:
-        """What is counted."""
-        return bad_ratio(total=self.total, bad=self.bad, by=by)
-
-    @override
-    def findings(self) -> Iterator[FieldFinding]:
-        """Whether it takes a bucket for the errors: it holds the events that were at most as slow as its bound."""
-        name = name_of(self.bad)
-        bounds = [matcher.value for matcher in self.bad.matchers if matcher.label == BUCKET]
-        if name is None or not name.endswith("_bucket") or not bounds or "+Inf" in bounds:
-            return
-        bucket = f"{BUCKET}={quote(bounds[0])}"
-        problem = f"counts the fast events: the bucket {bucket} holds those that took at most that long"
-        histogram = name.removesuffix("_bucket")
-        remedy = f"write good: instead of bad:, or histogram: {histogram} and threshold: {bounds[0]}"
-        yield FieldFinding(("sli", "bad"), problem, remedy, "bucket_as_bad")
-
-
 class LatencySliModel(SliModel):
     """Events of a classic histogram that are at most as slow, or as large, as one of its buckets."""
 
@@ -97,7 +48,6 @@ class LatencySliModel(SliModel):
     """Which of its series: labels and their values, or matchers in braces."""
     threshold: Threshold
     """The upper bound of a bucket: a duration, or a number in the unit of the histogram."""
-    names_metrics: ClassVar = False
 
     @override
     def sli(self, by: tuple[str, ...]) -> Sli:
@@ -108,7 +58,7 @@ class LatencySliModel(SliModel):
         return good_ratio(total=total, good=good, by=by)
 
     @override
-    def findings(self) -> Iterator[FieldFinding]:
+    def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
         """Whether it names what is set for it, or a threshold of another unit than the histogram's."""
         for label in (BUCKET, NAME):
             if any(matcher.label == label for matcher in self._matchers):

@@ -273,7 +273,9 @@ def _of_terms(tracked: TrackedSli, *, counted: Mapping[Events, bool]) -> Iterato
     any_good = any(sli.terms[position].events is Events.GOOD for position in seen.matched)
     for position, term in enumerate(sli.terms):
         # Series that cancel out are not noted, as of `m - m{code="404"}`.
-        if position in seen.matched or counted[term.events] or term.weights.total < 0:
+        if position in seen.matched or term.weights.total < 0:
+            continue
+        if counted[term.events] and (term.events is Events.BAD or not any_good):
             continue
         said = seen.unmatched(sli, position)
         if term.events is Events.BAD:

@@ -1,0 +1,124 @@
+"""SLIs of counters in a native document: sums of their events."""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from typing import ClassVar
+
+from pydantic import Field
+from typing_extensions import override
+
+from app.documents.native.fields import EventsText
+from app.documents.native.sli_model import SliModel
+from app.promql.metric_names import NAME, looks_like_counter, name_of
+from app.sli import EventQuery, NotExpressibleError, reduce_queries
+from app.slo import Events, MatchOp, Selector, Sli
+from app.yamldoc.findings import FieldFinding
+
+COUNTER_NAME = "counter_name"
+"""The code of names that do not look like a counter's; Prometheus may know better."""
+
+
+class CounterSliModel(SliModel):
+    """Good or bad events out of all events."""
+
+    total: EventsText
+    """All events: a counter, or a PromQL sum of counters."""
+    events: ClassVar[Events]
+
+    @property
+    @abstractmethod
+    def part(self) -> EventQuery:
+        """The events that *events* says."""
+
+    @override
+    def sli(self, by: tuple[str, ...]) -> Sli:
+        """What is counted."""
+        return reduce_queries(self.total, self.part, self.events, by=by).sli
+
+    @override
+    def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
+        """Why both cannot be counted together."""
+        try:
+            self.sli(by)
+        except NotExpressibleError as error:
+            yield FieldFinding(("sli", error.field or str(self.events)), error.reason, error.remedy, error.code)
+
+    @override
+    def warnings(self) -> Iterator[FieldFinding]:
+        """What is counted otherwise than it is written, and names and matchers that are probably not meant."""
+        for key, query in ((str(Events.TOTAL), self.total), (str(self.events), self.part)):
+            for notice in query.notices:
+                yield FieldFinding(("sli", key), notice.problem, notice.remedy, notice.code)
+            for selector in query.selectors:
+                yield from _unlike_events(key, selector)
+        field = str(self.events)
+        if self.part.flow.coefficients == self.total.flow.coefficients:
+            yield FieldFinding(("sli", field), "is the same as total", f"narrow it to the {field} events")
+        elif len(self.total.selectors) == len(self.part.selectors) == 1:
+            yield from _unlike_total(self.total.selectors[0], self.part.selectors[0], field)
+
+
+class GoodSliModel(CounterSliModel):
+    """Good events out of all events."""
+
+    good: EventsText = Field(examples=['http_requests_total{job="checkout",code!~"5.."}'])
+    """The good ones among them: a counter, or a PromQL sum of counters."""
+    events: ClassVar = Events.GOOD
+
+    @property
+    @override
+    def part(self) -> EventQuery:
+        return self.good
+
+
+class BadSliModel(CounterSliModel):
+    """Bad events out of all events."""
+
+    bad: EventsText = Field(examples=['http_requests_total{job="checkout",code=~"5.."}'])
+    """The bad ones among them: a counter, or a PromQL sum of counters; no such series means no bad events."""
+    events: ClassVar = Events.BAD
+
+    @property
+    @override
+    def part(self) -> EventQuery:
+        return self.bad
+
+
+def unlike_a_counter(name: str, *, asked: bool = False) -> tuple[str, str]:
+    """What is said of a name that does not end like a counter's; *asked*: Prometheus does not know its type."""
+    problem = f"{name} does not look like a counter, and only counters can be counted"
+    if asked:
+        return (
+            f"{problem}; Prometheus has no metadata of its type",
+            "write a counter; its name usually ends with _total",
+        )
+    return problem, "write a counter; its name usually ends with _total. `check --live` asks Prometheus for its type"
+
+
+def _unlike_events(key: str, selector: Selector) -> Iterator[FieldFinding]:
+    name = name_of(selector)
+    if name is not None and not looks_like_counter(name):
+        problem, remedy = unlike_a_counter(name)
+        yield FieldFinding(("sli", key), problem, remedy, COUNTER_NAME)
+    for matcher in selector.matchers:
+        if matcher.op is MatchOp.EQUAL and matcher.value != matcher.value.strip():
+            problem = f"the value of {matcher.label} begins or ends with a space: {matcher.value!r}"
+            yield FieldFinding(("sli", key), problem, f"write {matcher.value.strip()!r}", "space_in_value")
+
+
+def _unlike_total(total: Selector, part: Selector, field: str) -> Iterator[FieldFinding]:
+    if _equal(total, NAME) != _equal(part, NAME):
+        return
+    for label in dict.fromkeys(matcher.label for matcher in total.matchers):
+        wanted, found = _equal(total, label), _equal(part, label)
+        if all(matcher.label != label for matcher in part.matchers):
+            problem = f"counts events that total does not count: it has no matcher on {label}"
+            yield FieldFinding(("sli", field), problem, f"write the matcher on {label} as in total")
+        elif wanted is not None and found is not None and wanted != found:
+            problem = f"counts no event of total: {label} is {found!r} here and {wanted!r} there"
+            yield FieldFinding(("sli", field), problem, f"write the matcher on {label} as in total")
+
+
+def _equal(selector: Selector, label: str) -> str | None:
+    values = (m.value for m in selector.matchers if m.label == label and m.op is MatchOp.EQUAL)
+    return next(values, None)
