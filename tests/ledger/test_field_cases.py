@@ -355,3 +355,19 @@ def test_a_still_counter_that_reads_less_for_a_moment_counts_nothing_for_it() ->
         good[first : first + length] -= by
     found = counts(History([series("200", times, good)]), since=600, until=9000)
     assert {way: total for way, (total, _) in found.items()} == {"live": 0, "final": 0, "backwards": 0}
+
+
+@pytest.mark.parametrize("errors", [7_600, 300])
+@pytest.mark.parametrize("shown", [[1, 0, 1, 0, 0, 1, 1], [0, 1, 1, 0, 1, 1, 1], [1, 1, 0, 1, 0, 1, 1]])
+def test_a_reload_during_which_the_old_process_still_answers_some_scrapes(errors: int, shown: list[int]) -> None:
+    """The new process has had no errors yet, so that those of the old one vanish and come back."""
+    times = grid(0, 3 * 3600)
+    cut = int(np.searchsorted(times, 5400.0))
+    new = times >= 5400.0
+    new[cut : cut + len(shown)] = np.array(shown) == 1
+    good = np.where(new, np.floor(10 * (times - 5390)), growing(np.minimum(times, 5400), 600_000, 10))
+    bad = np.full(len(times), float(errors))
+    history = History([series("200", times, good), series("500", times[~new], bad[~new])])
+    for way, (total, found) in counts(history, since=600, until=9600).items():
+        assert found == 0, way
+        assert total == pytest.approx(10 * 9000, abs=8 * SCRAPE_EVENTS), way

@@ -86,7 +86,7 @@ def count(
     new_targets: tuple[FirstSighting, ...] = ()
     if len(first_samples):
         context = context or SampleContext(steps, cursor, registry, starts)
-        new_series, new_targets = find_first_samples(context, first_samples, findings.restarted, registry)
+        new_series, new_targets = find_first_samples(context, first_samples, findings, registry)
     increments = _increments(steps, within, registry, gaps_s)
     if findings.hindsight:
         increments = Increments.joined([increments, _in_hindsight(findings.hindsight, registry, gaps_s)])

@@ -37,6 +37,8 @@ from app.slo.arrays import Bools, Floats, Ints
 
 # How long the higher level is remembered once the lower one is counted from.
 _CEILING_S = 3600.0
+# A level below is passed by chance by the errors of an incident after a restart.
+_LEAST_LEVEL = 20.0
 # Timestamps are in milliseconds: nearer than that is the same scrape.
 _AT_ONCE_S = 1e-3
 # A counter that was seen so many scrapes ago was missing in two: a single one may have failed in part.
@@ -59,12 +61,14 @@ class Hindsight(NamedTuple):
 class JudgedFalls:
     """What was found besides counts: counters that dipped and when, and the counters that restarts left behind.
 
-    *hindsight* are events that belong to an earlier time than the sample that proved them.
+    *came_back* are targets of which counters came back to levels of before a restart, and when. *hindsight* are events
+    that belong to an earlier time than the sample that proved them.
     """
 
     hindsight: list[Hindsight] = field(default_factory=list)
     dipped: list[tuple[int, float]] = field(default_factory=list)
     restarted: list[tuple[int, float]] = field(default_factory=list)
+    came_back: list[tuple[int, float]] = field(default_factory=list)
     forgotten: list[int] = field(default_factory=list)
     dips: dict[int, Dip] = field(default_factory=dict)
 
@@ -353,29 +357,37 @@ class Falls:
     def _judge_return(self, dip: Dip, index: int) -> None:
         """Look at the sample of a counter that was counted from a lower level and stands above its higher one again."""
         steps = self._steps
-        at, value, seen_s = (
-            float(steps.samples.time[index]),
-            float(steps.samples.value[index]),
-            float(steps.since[index]),
-        )
+        value, seen_s = float(steps.samples.value[index]), float(steps.since[index])
         if dip.low:
             level = min(dip.high + float(steps.raw[index]) - dip.low, value)
         elif dip.alone and abs(seen_s - dip.at - dip.gap_s) < _AT_ONCE_S:
             level = dip.high  # one scrape showed less of a counter than those around it
-        else:
-            growth, pace = (
-                value - float(steps.raw[index]),
-                float(self._paces_since(dip, index, index + 1, before=dip.pace)[0]),
-            )
-            if (
-                dip.high <= UNKNOWN_EVENTS
-                or is_growth_plausible(growth, gap_s=at - seen_s, pace=pace)
-                or not is_back(value, high=dip.high, since_s=at - dip.at + dip.gap_s, pace=pace)
-            ):
-                return
+        elif self._has_come_back(dip, index, _LEAST_LEVEL, dip.own_pace) or self._has_come_back(
+            dip, index, UNKNOWN_EVENTS, dip.pace
+        ):
             level = dip.high
+            at = float(steps.samples.time[index])
+            self._found.came_back.append((int(self._context.arrays.target[steps.samples.counter[index]]), at))
+        else:
+            return
         self._judged[index] = True
         steps.count_from(index, level)
+
+    def _has_come_back(self, dip: Dip, index: int, least: float, pace: float) -> bool:
+        """Whether a counter above *least* stands where it would without the fall, and cannot have grown there.
+
+        Judged by its *pace* before it fell: that of the errors alone, or that of all requests, which may have failed.
+        """
+        steps = self._steps
+        at, value = float(steps.samples.time[index]), float(steps.samples.value[index])
+        pace = float(self._paces_since(dip, index, index + 1, before=pace)[0])
+        return (
+            dip.high > least
+            and not is_growth_plausible(
+                value - float(steps.raw[index]), gap_s=at - float(steps.since[index]), pace=pace
+            )
+            and is_back(value, high=dip.high, since_s=at - dip.at + dip.gap_s, pace=pace)
+        )
 
     def _paces_since(self, dip: Dip, first: int, last: int, *, before: float) -> Floats:
         """Events per second of a counter *before* it fell, or at its lower level up to each step if that is faster."""

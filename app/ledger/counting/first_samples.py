@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from app.ledger.counting.falls import JudgedFalls
 from app.ledger.counting.last_samples import LastSamples
 from app.ledger.counting.new_targets import SCRAPE_S, FirstScrape, is_new
 from app.ledger.counting.plausibility import (
@@ -77,16 +78,17 @@ class NewSeries:
 
 
 def find_first_samples(
-    context: SampleContext, first_samples: Ints, restarted: Sequence[tuple[int, float]], registry: Registry
+    context: SampleContext, first_samples: Ints, judged: JudgedFalls, registry: Registry
 ) -> tuple[tuple[NewSeries, ...], tuple[FirstSighting, ...]]:
-    """New series of known targets, and first sightings of others; *restarted* are whole targets and when."""
+    """New series of known targets, and first sightings of others; *judged* says which targets restarted and when."""
     samples, arrays, cursor = context.steps.samples, context.arrays, context.cursor
     found: list[NewSeries] = []
     sightings = []
     rows = _Rows(context)
     for target, of_target in _groups(arrays.target[samples.counter[first_samples]], first_samples).items():
         first_scrape_until = _first_scrape_until(context, target)
-        restarts = [at for which, at in restarted if which == target]
+        restarts = [at for which, at in judged.restarted if which == target]
+        came_back = np.array([at for which, at in judged.came_back if which == target])
         of_first_scrape = of_target[samples.time[of_target] < first_scrape_until]
         if len(of_first_scrape):
             values = zip(
@@ -109,6 +111,8 @@ def find_first_samples(
                     value=value,
                     events=0.0
                     if unlinked
+                    # An older process has answered this scrape: its series are none of the one that began.
+                    or (np.abs(came_back - at) <= _SAME_SCRAPE_S).any()
                     or _has_value_of_ended(context, index, target, restarts, registry)
                     or not _is_new_series(context, index, target)
                     else value,
@@ -423,7 +427,7 @@ def _scrape(context: SampleContext, target: int, at: float) -> _Scrape:
     return _Scrape.of(
         gap_s=at - since,
         grown=grown,
-        followed_pace=context.followed_pace(target, at),
+        followed_pace=context.followed_pace(target, at, context.levels(target, at)),
         target_pace=context.target_pace(target, at),
         may_be_renamed=grown is not None or _may_be_renamed(context, mine[first:last], target, since),
     )

@@ -187,6 +187,22 @@ class SampleContext:
         paces = np.array([fastest(self.paces(int(counter), at)) for counter in self.counters(target)])
         return None if np.isnan(paces).all() else float(np.nansum(paces))
 
+    def levels(self, target: int, at: float) -> dict[int, float]:
+        """The highest values of counters of a target that fell in the look-back before *at*."""
+        mine, times = self.of_target(target)
+        first, last = np.searchsorted(times, [at - LOOKBACK_S, at], side="right")
+        before = mine[first:last]
+        fell = self.steps.samples.value[before] < self.steps.raw[before]
+        levels = {
+            counter: self.cursor.dips[counter].high
+            for counter in (self.counters(target).tolist() if self.cursor.dips else ())
+            if counter in self.cursor.dips
+        }
+        for index in before[fell].tolist():
+            counter = int(self.steps.samples.counter[index])
+            levels[counter] = max(levels.get(counter, 0.0), float(self.steps.raw[index]))
+        return levels
+
     def followed_pace(self, target: int, at: float, levels: Mapping[int, float] = MappingProxyType({})) -> float | None:
         """Events per second of a target in the look-back after *at*, None if nothing is known of it yet.
 
