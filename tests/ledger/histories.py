@@ -41,6 +41,11 @@ class History:
         self.dipped: list[tuple[int, float]] = []
         self.counted = Increments.of(())
 
+    @property
+    def copies(self) -> tuple[tuple[int, int], ...]:
+        """The pairs of series that were found to be one counter."""
+        return tuple(self._registry.unions)
+
     def live(
         self, since: float, until: float, *, hindsight_s: float = 0.0, slot_s: float = 30.0
     ) -> tuple[float, float]:

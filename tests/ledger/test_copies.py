@@ -84,3 +84,20 @@ def test_equally_busy_pods_are_two_even_if_a_balancer_serves_them_in_turn() -> N
     late = scraped(19.0, end)
     shown = [series("200", (at, np.floor(10 * at)), {"pod": pod}) for pod, at in (("web-0", times), ("web-1", late))]
     assert History(shown).final(900, 6300)[0] == pytest.approx(2 * 10 * 5400, abs=600)
+
+
+def test_routes_of_few_events_that_expire_side_by_side_are_no_copies() -> None:
+    """An exporter forgets each after ten idle minutes, and others begin in the same scrapes, all with few events."""
+    dice, end, shown = np.random.default_rng(11), 6 * HOUR, []
+    times = scraped(5.0, end)
+    shown.append(series("200", (times, np.floor(times)), {"route": "/steady"}))
+    for number in range(12):
+        at = np.cumsum(dice.exponential(700.0, 60))
+        lives = np.split(at, np.flatnonzero(np.diff(at) > 600) + 1)
+        parts = [times[(times >= life[0]) & (times < life[-1] + 600)] for life in lives]
+        values = [np.searchsorted(life, part, side="right") for life, part in zip(lives, parts, strict=True)]
+        points = np.concatenate(parts), np.concatenate(values).astype(np.float64)
+        shown.append(series("200", points, {"route": f"/{number}"}))
+    live, past = History(shown), History(shown)
+    assert live.final(900, 20_000) == past.backwards(900, 20_000)
+    assert live.copies == past.copies == ()

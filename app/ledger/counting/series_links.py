@@ -235,6 +235,7 @@ class _Round:
                 for sample in first_samples
                 for partner in [each for each in self._partners(sample, change) if each in ended][:1]
                 if self._is_near(sample, partner, certain=False)
+                and (not others.lives[mine].any() or self._goes_on(sample, partner))
             ]
             if len({partner for _, partner in pairs}) == len(ended):
                 distance = sum(self._deviation(sample, partner) for sample, partner in pairs)
@@ -313,6 +314,15 @@ class _Round:
         return growth <= tolerance or is_first_value_plausible(
             growth, gap_s=gap_s, pace=self._context.target_pace(target, self._begin)
         )
+
+    def _goes_on(self, sample: int, place: int) -> bool:
+        """Whether a small first value may be that of a counter of a target whose others keep their labels.
+
+        Where an exporter forgets idle series, others begin in the same scrape by chance: nearly all with one event.
+        """
+        growth = float(self._context.steps.samples.value[sample]) - float(self._others.value[place])
+        pace = fastest(self._context.paces(int(self._others.counter[place]), self._begin))
+        return self._others.value[place] > 1 and (growth == 0 or (growth > 0 and pace > 0))
 
     def _link(self, sample: int, place: int) -> Link | None:
         """A link if it is sure by now whether the counter lives, and if it does, that both grow alike."""
