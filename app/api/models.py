@@ -176,8 +176,8 @@ class SloModel(TypedDict):
     sli_kind: Annotated[
         SliKind,
         Field(
-            description="What the events are: increases of `counters`, samples of a `gauge`, or evaluations of an "
-            "`expression`, each of which is one event unless the document gives a total."
+            description="What the events are: increases of `counters`, samples of a `gauge`, evaluations of an "
+            "`expression`, each of which is one event unless the document gives a total, or `time_slices`."
         ),
     ]
     sli: float | None

@@ -21,6 +21,7 @@ from app.sli.from_promql import (
 from app.sli.gauge import Gauge
 from app.sli.gauge_sums import GaugeSums
 from app.sli.reduction import Notice
+from app.sli.time_slices import TimeSlices
 from app.sli.weighted_sum import WeightedSum, bad_ratio, good_ratio, weighted_sum
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Notice",
     "QueryFaultError",
     "Reduced",
+    "TimeSlices",
     "WeightedSum",
     "bad_ratio",
     "good_ratio",

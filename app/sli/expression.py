@@ -110,6 +110,14 @@ class Expression:
         """None: which series contribute to the values is not known."""
         return ()
 
+    def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
+        """The bad share at the end of the slice, and all of it."""
+        share = as_share(self.expression, None if self.good_when is None else str(self.good_when.opposite))
+        if self.good_when is None and self.shares is Events.GOOD:
+            share = f"(1 - {share})"
+        mean = mean_share(share, length, min(self.every or _EVERY_IN_RULES, length), self.by)
+        return (mean, _BAD), (f"{mean} * 0 + 1", _TOTAL)
+
     def error_ratio(self, window: timedelta) -> str:
         """The mean of the bad shares of the evaluations in the window, for Prometheus rules."""
         every = self.every or _EVERY_IN_RULES

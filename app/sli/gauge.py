@@ -9,6 +9,7 @@ from typing_extensions import override
 from app.promql.gauges import samples_at_all, samples_that_fulfil, share_that_fulfil
 from app.promql.matching import matches
 from app.promql.selector_text import render
+from app.promql.slices import fulfilled
 from app.sli.condition import Condition
 from app.sli.key import key_of
 from app.sli.sample_events import EverySample, SamplesThat
@@ -70,6 +71,13 @@ class Gauge(OfSamples):
     def event_queries(self, group: tuple[tuple[str, str], ...], window: timedelta) -> tuple[tuple[str, Weights], ...]:
         bad = samples_that_fulfil(self.total, str(self.good_when.opposite), group, window)
         return (samples_at_all(self.total, group, window), TOTAL), (bad, BAD)
+
+    @override
+    def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
+        bad, good = (
+            fulfilled(self.total, str(one), length, self.by) for one in (self.good_when.opposite, self.good_when)
+        )
+        return (bad, Weights(total=1.0, bad=1.0)), (good, TOTAL)
 
     @override
     def error_ratio(self, window: timedelta) -> str:

@@ -9,6 +9,7 @@ from typing_extensions import override
 from app.promql.gauges import share_of_sums, sum_of_samples
 from app.promql.matching import implied_by, matches
 from app.promql.selector_text import render
+from app.promql.slices import sampled
 from app.sli.key import key_of
 from app.sli.sample_events import SampleValues
 from app.sli.samples import BAD, GOOD, TOTAL, TOTAL_UNLESS_GOOD, OfSamples
@@ -74,6 +75,10 @@ class GaugeSums(OfSamples):
     @override
     def event_queries(self, group: tuple[tuple[str, str], ...], window: timedelta) -> tuple[tuple[str, Weights], ...]:
         return tuple((sum_of_samples(term.selector, group, window), term.weights) for term in self.terms)
+
+    @override
+    def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
+        return tuple((sampled(CellFunction.SUM, one.selector, length, self.by), one.weights) for one in self.terms)
 
     @override
     def error_ratio(self, window: timedelta) -> str:

@@ -9,6 +9,7 @@ from typing_extensions import override
 from app.promql.gauges import samples_at_all, samples_that_fulfil, share_of_terms, sum_of_samples
 from app.promql.matching import implied_by, matches
 from app.promql.selector_text import render, sum_text
+from app.promql.slices import fulfilled, sampled
 from app.sli.key import key_of
 from app.sli.sample_events import EverySample, SamplesThat, SampleValues
 from app.sli.samples import OfSamples
@@ -90,6 +91,10 @@ class SampleSum(OfSamples):
         return tuple((_in_window(one, group, window), one.weights) for one in self.summed)
 
     @override
+    def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
+        return tuple((_in_slice(one, length, self.by), one.weights) for one in self.summed)
+
+    @override
     def error_ratio(self, window: timedelta) -> str:
         texts = [(_in_window(one, (), window), one.weights) for one in self.summed]
         bad = [(weights.bad, text) for text, weights in texts if weights.bad]
@@ -122,3 +127,12 @@ def _in_window(term: SampleTerm, group: GroupKey, window: timedelta) -> str:
         case SampleValues():
             return sum_of_samples(term.selector, group, window)
     return samples_at_all(term.selector, group, window)
+
+
+def _in_slice(term: SampleTerm, length: timedelta, by: tuple[str, ...]) -> str:
+    match term.events:
+        case SamplesThat():
+            return fulfilled(term.selector, str(term.events.condition), length, by)
+        case SampleValues():
+            return sampled(CellFunction.SUM, term.selector, length, by)
+    return sampled(CellFunction.COUNT, term.selector, length, by)

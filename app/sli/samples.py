@@ -60,6 +60,10 @@ class OfSamples(ABC):
         """PromQL of the events of each series of one member in a window, with their weights."""
 
     @abstractmethod
+    def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
+        """PromQL of the events of each member in the slice of time that ends now, with their weights."""
+
+    @abstractmethod
     def error_ratio(self, window: timedelta) -> str:
         """The PromQL of the share of bad events in the window, for Prometheus rules."""
 

@@ -25,7 +25,19 @@ from app.slo.model import (
     group_id,
 )
 from app.slo.selector import Matcher, MatchOp, Selector
-from app.slo.sli import CellFunction, Contribution, Evaluated, Events, EventsOfSamples, Sli, SliKind, Term, Weights
+from app.slo.sli import (
+    CellFunction,
+    Contribution,
+    Evaluated,
+    Events,
+    EventsOfSamples,
+    Sli,
+    SliceRule,
+    SliKind,
+    Term,
+    Weights,
+    WithoutEvents,
+)
 from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window
 
 __all__ = [
@@ -55,11 +67,13 @@ __all__ = [
     "SeverityPolicy",
     "Sli",
     "SliKind",
+    "SliceRule",
     "Slo",
     "SloId",
     "Term",
     "Weights",
     "Window",
+    "WithoutEvents",
     "format_duration",
     "group_id",
     "parse_duration",

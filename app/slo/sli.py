@@ -29,11 +29,12 @@ class Events(StrEnum):
 
 
 class SliKind(StrEnum):
-    """What the events of an SLI are: increases of counters, samples of gauges, or evaluations of an expression."""
+    """What the events of an SLI are: increases of counters, samples of gauges, values of an expression, or slices."""
 
     COUNTERS = "counters"
     GAUGE = "gauge"
     EXPRESSION = "expression"
+    TIME_SLICES = "time_slices"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +77,38 @@ class Contribution:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evaluated:
-    """PromQL whose values are events, evaluated at the times of a grid that are *every* so far apart.
+class WithoutEvents(StrEnum):
+    """What a slice of time is in which nothing happened."""
 
-    Each value of each series is one event, or as many as the series of *weight* with the labels of the same group has
-    at that time. Without *every* the grid is that of the slots.
+    IGNORED = "ignored"
+    GOOD = "good"
+    BAD = "bad"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceRule:
+    """When a slice of *length* is good: if its ratio of good events is *target* or more.
+
+    Without a target each slice is bad by the share of its bad events.
     """
 
-    value: str
+    length: timedelta
+    target: float | None
+    without_events: WithoutEvents = WithoutEvents.IGNORED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """PromQL that is evaluated at the times of a grid that are *every* so far apart; without it, in each slot.
+
+    Each series of *value* is one event at each time, or as many as the series of *weight* with the labels of the same
+    group has. Or, with a *rule*, what happened in the slice that ends then is the weighted sum *summed*.
+    """
+
+    value: str = ""
     weight: str | None = None
+    summed: tuple[tuple[str, Weights], ...] = ()
+    rule: SliceRule | None = None
     every: timedelta | None = None
 
 
@@ -150,6 +173,9 @@ class Sli(Protocol):
 
     def event_queries(self, group: tuple[tuple[str, str], ...], window: timedelta) -> tuple[tuple[str, Weights], ...]:
         """PromQL of the events of each series of one member in a window, as Prometheus estimates them, with weights."""
+
+    def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
+        """PromQL of the events of each member in the slice of time that ends now, with their weights."""
 
     def error_ratio(self, window: timedelta) -> str:
         """The PromQL of the share of bad events in the window, for Prometheus rules."""

@@ -1,4 +1,7 @@
-"""Gauges on a real Prometheus and a real VictoriaMetrics: each sample once, also on the edges of slots and cells."""
+"""Gauges, expressions and time slices on a real Prometheus and a real VictoriaMetrics.
+
+Each sample counts once, also on the edges of slots and cells.
+"""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -50,6 +53,14 @@ def gauge(metric: str, instance: str, every_s: float, phase_s: float, value: Cal
     )
 
 
+def counter(metric: str, each: Callable[[Floats], object]) -> Samples:
+    """A counter that grows by *each* at a scrape, and restarts five hours and seven seconds before the end."""
+    one = gauge(metric, "a:80", 15.0, 0.0, each)
+    values, restart = np.cumsum(one.values), int(np.searchsorted(one.times_ms, (END - 5 * HOUR - 7) * 1000))
+    values[restart:] -= values[restart - 1]
+    return Samples(metric=metric, labels=one.labels, times_ms=one.times_ms, values=values)
+
+
 def generated() -> list[Samples]:
     """Samples on the edges of slots and cells and beside them; outages hours and days ago."""
 
@@ -59,6 +70,8 @@ def generated() -> list[Samples]:
     return [
         gauge("up", "a:80", 15.0, 0.0, up),
         gauge("up", "b:80", 15.0, 3.217, lambda ago_s: np.ones(len(ago_s))),
+        counter("all_total", lambda ago_s: np.full(len(ago_s), 10.0)),
+        counter("bad_total", lambda ago_s: ((ago_s > 2 * HOUR) & (ago_s < 2 * HOUR + 700)) * 4.0),
         gauge("desired", "a:80", 30.0, 0.0, lambda ago_s: np.full(len(ago_s), 5.0)),
         gauge("unavailable", "a:80", 30.0, 0.0, lambda ago_s: ((ago_s > 30 * HOUR) & (ago_s < 31 * HOUR)) * 2.0),
     ]
@@ -67,9 +80,21 @@ def generated() -> list[Samples]:
 @pytest.mark.parametrize("serve", [on_prometheus, on_victoria_metrics])
 def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -> None:
     samples = generated()
-    documents = [
+    documents: list[dict[str, object]] = [
         document("instances", {"gauge": 'up{job="x"}'}, window="3d12h"),
         document("pods", {"gauge": {"total": "desired", "bad": "unavailable"}}, window="3d12h"),
+        {
+            "service": "minutes",
+            "slos": [
+                {
+                    "name": "availability",
+                    "objective": 99.9,
+                    "window": "3d12h",
+                    "sli": {"total": "all_total", "bad": "bad_total"},
+                    "time_slices": {"length": "1m", "target": 75},
+                }
+            ],
+        },
         document("mean", {"good_ratio": 'avg(up{job="x"})', "every": "1m"}, window="3d12h"),
     ]
     with (
@@ -96,7 +121,17 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
         assert snapshot.total == 3.5 * DAY / 60
         assert snapshot.bad == pytest.approx(_mean_of_bad(samples, 3.5 * DAY))
         assert snapshot.coverage == pytest.approx(1.0, abs=1e-3)
+        snapshot = running.snapshot("minutes-availability")
+        assert (snapshot.total, snapshot.bad) == (3.5 * DAY / 60, _bad_minutes(samples))
         assert not running.instruments.failures
+
+
+def _bad_minutes(samples: Sequence[Samples]) -> int:
+    """Minutes with more than a quarter of bad events, by the increases of their scrapes."""
+    (bad,) = (one for one in samples if one.metric == "bad_total")
+    increases = np.maximum(np.diff(bad.values, prepend=0), 0)
+    minute = np.ceil(bad.times_ms / 60_000)
+    return sum(float(increases[minute == one].sum()) > 0.25 * 40 for one in np.unique(minute[increases > 0]).tolist())
 
 
 def _mean_of_bad(samples: Sequence[Samples], window_s: float) -> float:

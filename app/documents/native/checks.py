@@ -20,6 +20,8 @@ def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding
     yield from found
     if not found:
         yield from _check_groups(slo, slo.sli.sli(slo.by), {**labels, **slo.labels})
+    if slo.time_slices is not None:
+        yield from slo.time_slices.findings()
     if slo.alerting.evidence is None and "min_bad_events" in slo.alerting.model_fields_set:
         problem = "asks for evidence, which is off"
         yield FieldFinding(("alerting", "min_bad_events"), problem, "remove it, or evidence: off")

@@ -74,14 +74,14 @@ def _is_sound(model: SloEntry, header: DocumentHeader | None, document: Document
 
 
 def _slo(header: DocumentHeader, model: SloEntry) -> Slo:
-    window = window_of(model.window)
+    window, sli = window_of(model.window), model.sli.sli(model.by)
     return Slo(
         id=SloId(f"{header.service}-{model.name}"),
         service=header.service,
         name=model.name,
         objective=model.objective,
         window=window,
-        sli=model.sli.sli(model.by),
+        sli=sli if model.time_slices is None else model.time_slices.slices_of(sli),
         description=model.description,
         labels=labels_of(header.labels, model.labels),
         alerting=Alerting(

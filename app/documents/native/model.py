@@ -29,6 +29,7 @@ from app.documents.native.fields import (
 from app.documents.native.scalars import read_calendar_unit, read_no_data, read_no_traffic, read_off
 from app.documents.native.sli_model import DocumentPart
 from app.documents.native.slis import SLI_BRANCHES, SliField
+from app.documents.native.time_slices import TimeSlicesModel
 from app.slo import CalendarUnit, NoData, NoTraffic
 
 ROLLING: Final = "<rolling window>"
@@ -160,6 +161,8 @@ class SloEntry(DocumentPart):
     """What the objective is promised for: a rolling duration from 1h to 90d, or a period of the calendar."""
     sli: SliField
     """What is counted: counters, as selectors or PromQL sums, or gauges."""
+    time_slices: TimeSlicesModel | None = None
+    """Slices of time that are counted instead of events, each good or bad by what happened in it."""
     by: tuple[LabelName, ...] = Field(default=(), min_length=1, json_schema_extra={"uniqueItems": True})
     """Labels of the series; every combination of their values gets an SLO of its own, at most 500."""
     labels: AlertLabels = Field(default_factory=dict)

@@ -14,7 +14,7 @@ from app.promql.evaluable import evaluable
 from app.promql.expressions import ExpressionError
 from app.promql.selector_text import SelectorError, parse_selector
 from app.sli import Comparison, Condition, EventQuery, NotExpressibleError, QueryFaultError, read_events
-from app.slo import CalendarUnit, NoData, NoTraffic, Selector
+from app.slo import CalendarUnit, NoData, NoTraffic, Selector, WithoutEvents
 from app.yamldoc.scalars import OFF, kind, read_duration, read_label_name, read_number, read_text, refuse
 from app.yamldoc.tree import NumberText
 
@@ -206,6 +206,15 @@ def read_matchers(value: Any) -> Selector:
     if not text.startswith("{"):
         raise refuse("must be matchers", 'write {job: checkout}, or \'{job="checkout",code!~"5.."}\' in quotes')
     return read_selector(text)
+
+
+def read_without_events(value: Any) -> WithoutEvents:
+    """What a slice of time without events is."""
+    text = read_text(value)
+    try:
+        return WithoutEvents(text)
+    except ValueError as error:
+        raise refuse(f"{text!r} is not a rule", f"write one of {', '.join(WithoutEvents)}") from error
 
 
 def read_evaluable(value: Any) -> str:

@@ -13,6 +13,7 @@ _EXAMPLES = {
     "total": 'total: http_requests_total{job="checkout"}',
     "bad": 'bad: http_requests_total{job="checkout",code=~"5.."}, or good: and the good ones',
     "good": 'good: http_requests_total{job="checkout",code!~"5.."}',
+    "length": "length: 5m",
     "gauge": 'gauge: up{job="checkout"}',
     "histogram": "histogram: http_request_duration_seconds",
     "threshold": "threshold: 300ms",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.ingest.ports import Source
 from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
-from app.ingest.series.evaluated import samples_of
+from app.ingest.series.evaluated import samples_of, slices_of
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Samples
 from app.prometheus import Matrix, PrometheusError, partial_data
@@ -46,18 +46,32 @@ class Evaluations:
         partial: dict[str, str] = {}
         try:
             for start, end, step in self._stretches(evaluated):
-                values, weights = await asyncio.gather(
-                    self._ask(evaluated.value, start, end, step), self._ask(evaluated.weight, start, end, step)
+                queries = (
+                    [evaluated.value, evaluated.weight]
+                    if evaluated.rule is None
+                    else [query for query, _ in evaluated.summed]
                 )
-                for matrix in (values, weights):
+                found = await asyncio.gather(*(self._ask(query, start, end, step) for query in queries))
+                for matrix in found:
                     if matrix is not None and not matrix.whole:
                         partial[tracked.key] = str(partial_data(matrix.warnings, None))
-                if values is not None:
-                    async with self.batcher.turn:
-                        parts.append(samples_of(tracked, values, weights, self.batcher.series_index))
+                async with self.batcher.turn:
+                    parts.append(self._samples(tracked, evaluated, found))
         except PrometheusError as error:
             return QueryResults([], [(tracked, error)], Samples.joined([]))
         return QueryResults([tracked], [], Samples.joined(parts), partial=partial)
+
+    def _samples(self, tracked: TrackedSli, evaluated: Evaluated, found: Sequence[Matrix | None]) -> Samples:
+        if evaluated.rule is None:
+            values, weights = found
+            return (
+                Samples.joined([])
+                if values is None
+                else samples_of(tracked, values, weights, self.batcher.series_index)
+            )
+        weighted = zip(found, (weights for _, weights in evaluated.summed), strict=True)
+        answers = [(matrix, weights) for matrix, weights in weighted if matrix is not None]
+        return slices_of(tracked, answers, evaluated.rule, self.batcher.series_index)
 
     def _stretches(self, evaluated: Evaluated) -> Iterator[tuple[datetime, datetime, timedelta]]:
         """The times of the grid in (since, until], cut so that each answer has few enough points."""
@@ -81,3 +95,9 @@ class Evaluations:
         if not matrix.whole and not self.partial:
             raise partial_data(matrix.warnings, expr)
         return matrix
+
+
+def _queries_of(evaluated: Evaluated) -> Sequence[str | None]:
+    if evaluated.rule is None:
+        return evaluated.value, evaluated.weight
+    return [query for query, _ in evaluated.summed]

@@ -1,6 +1,6 @@
 """Values of expressions as samples of events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -8,9 +8,11 @@ from app.ingest.series.series_index import SeriesIndex, group_of
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Samples
 from app.prometheus import Matrix, UnsupportedResultError
-from app.slo import GroupKey
+from app.slo import GroupKey, SliceRule, Weights, WithoutEvents
 from app.slo.arrays import Floats
 
+_ROUNDING = 1e-9
+"""A slice at its target meets it, whatever 1 - 0.95 is in binary."""
 _Values = tuple[Floats, Floats]
 """Times in unix seconds, and values, NaN where there were no events."""
 
@@ -43,6 +45,51 @@ def samples_of(tracked: TrackedSli, values: Matrix, weights: Matrix | None, seri
                 )
             )
     return Samples.joined(parts)
+
+
+def slices_of(
+    tracked: TrackedSli, answers: Sequence[tuple[Matrix, Weights]], rule: SliceRule, series_index: SeriesIndex
+) -> Samples:
+    """The slices that end at the times of the answers, which are terms of a weighted sum; each is one event.
+
+    At times between the ends of slices there are none, but what is measured goes on. A term without a value counts
+    nothing; without a value of any term of the total nothing is known.
+    """
+    sums: dict[GroupKey, dict[float, tuple[float, float, bool]]] = {}
+    for matrix, weights in answers:
+        for group, (times, values) in _by_group(tracked, matrix).items():
+            of_group = sums.setdefault(group, {})
+            for at, value in zip(times.tolist(), np.nan_to_num(values).tolist(), strict=True):
+                total, bad, known = of_group.get(at, (0.0, 0.0, False))
+                known |= weights.total > 0
+                of_group[at] = total + weights.total * value, bad + weights.bad * value, known
+    parts = []
+    for group, of_group in sums.items():
+        table = np.array([(at, *of_group[at][:2]) for at in sorted(of_group) if of_group[at][2]]).reshape(-1, 3)
+        times, in_total, in_bad = table.T
+        slices, of_bad = _judged(np.maximum(in_total, in_bad), np.maximum(in_bad, 0.0), rule)
+        ends = np.rint(times) % round(rule.length.total_seconds()) == 0
+        counters = series_index.evaluated(tracked, dict(group), newest_s=float(times.max(initial=0.0)))
+        for (counter, _), events in zip(counters, (slices, of_bad), strict=False):
+            parts.append(
+                Samples(
+                    counter=np.full(len(times), counter),
+                    time=times,
+                    value=np.where(ends, events, 0.0),
+                    steady=np.zeros(len(times), dtype=bool),
+                )
+            )
+    return Samples.joined(parts)
+
+
+def _judged(total: Floats, bad: Floats, rule: SliceRule) -> tuple[Floats, Floats]:
+    """Slices, and bad ones among them, by what happened in each."""
+    busy = total > 0
+    ratio = np.divide(bad, total, out=np.zeros(len(total)), where=busy)
+    of_bad = ratio if rule.target is None else (ratio > 1.0 - rule.target + _ROUNDING).astype(np.float64)
+    idle = {WithoutEvents.IGNORED: (0.0, 0.0), WithoutEvents.GOOD: (1.0, 0.0), WithoutEvents.BAD: (1.0, 1.0)}
+    of_idle = idle[rule.without_events]
+    return np.where(busy, 1.0, of_idle[0]), np.where(busy, of_bad, of_idle[1])
 
 
 def _by_group(tracked: TrackedSli, matrix: Matrix) -> dict[GroupKey, _Values]:

@@ -1,0 +1,32 @@
+"""What a series counted in a slice of time that ends now, so that each event lies in exactly one slice."""
+
+from datetime import timedelta
+
+from app.promql.selector_text import label_text, render
+from app.slo import CellFunction, Selector, format_duration
+
+
+def counted(selector: Selector, length: timedelta, by: tuple[str, ...]) -> str:
+    """The increases of counters since the end of the slice before; a counter that fell or is new began at zero.
+
+    Unlike `increase`, the steps between neighbouring slices are not lost, and nothing is extrapolated.
+    """
+    now = render(selector)
+    return _summed(f"{now} - {now} offset {format_duration(length)} >= 0 or {now}", by)
+
+
+def sampled(function: CellFunction, selector: Selector, length: timedelta, by: tuple[str, ...]) -> str:
+    """How many samples gauges had in the slice, or what these add up to."""
+    return _summed(f"{function}({render(selector)}[{format_duration(length)}])", by)
+
+
+def fulfilled(selector: Selector, condition: str, length: timedelta, by: tuple[str, ...]) -> str:
+    """How many samples of gauges, on a grid of ten seconds, fulfilled a condition such as ``!= 1`` in the slice."""
+    operator, _, number = condition.partition(" ")
+    tested = f"({render(selector)} {operator} bool {number})[{format_duration(length)}:10s]"
+    return _summed(f"sum_over_time({tested})", by)
+
+
+def _summed(expression: str, by: tuple[str, ...]) -> str:
+    grouping = f" by ({', '.join(map(label_text, by))})" if by else ""
+    return f"sum{grouping} ({expression})"

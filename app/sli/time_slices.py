@@ -1,0 +1,121 @@
+"""Time slices: each slice of time is one event, good if the ratio of what happened in it meets a target."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from app.promql.evaluations import as_share, mean_share
+from app.sli.key import key_of
+from app.sli.sample_events import EverySample
+from app.slo import (
+    CellFunction,
+    Contribution,
+    Evaluated,
+    GroupKey,
+    Selector,
+    Sli,
+    SliceRule,
+    SliKind,
+    Term,
+    Weights,
+    format_duration,
+)
+
+_TOTAL = Weights(total=1.0, bad=0.0)
+_BAD = Weights(total=0.0, bad=1.0)
+_LONGEST_REST = timedelta(minutes=5)
+"""Between evaluations: more would look like missing data. Of a longer slice only the evaluation at its end counts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeSlices:
+    """The slices of another SLI; without a target in *rule*, each slice counts by its ratio."""
+
+    of: Sli
+    rule: SliceRule
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """The groups of the SLI."""
+        return self.of.by
+
+    @property
+    def kind(self) -> SliKind:
+        """Slices."""
+        return SliKind.TIME_SLICES
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """None: no series is counted as it is."""
+        return ()
+
+    @property
+    def query(self) -> str:
+        """What the events of the slices are counted from."""
+        return self.of.query
+
+    @property
+    def key(self) -> str:
+        """A hash of the SLI and of the rule."""
+        rule = self.rule
+        return key_of(
+            f"slices of {self.of.key}",
+            f"{format_duration(rule.length)} {rule.target} {rule.without_events}",
+            by=self.by,
+        )
+
+    @property
+    def queries(self) -> tuple[Selector, ...]:
+        """None: no samples are read."""
+        return ()
+
+    @property
+    def evaluated(self) -> Evaluated:
+        """What happened in the slices that end at the times of a grid."""
+        return Evaluated(
+            summed=self.of.in_slice(self.rule.length), rule=self.rule, every=min(self.rule.length, _LONGEST_REST)
+        )
+
+    @property
+    def buckets(self) -> tuple[Selector, ...]:
+        """None: no bucket of a histogram is read."""
+        return ()
+
+    @property
+    def samples_are_events(self) -> bool:
+        """True: each slice is an event."""
+        return True
+
+    @property
+    def cell_functions(self) -> tuple[CellFunction, ...]:
+        """None: history is evaluated as the present is."""
+        return ()
+
+    @property
+    def description(self) -> tuple[tuple[str, str], ...]:
+        """What the SLI counts, and when a slice is good."""
+        rule = self.rule
+        slices = f"of {format_duration(rule.length)}"
+        target = "each counts by its ratio" if rule.target is None else f"good from {rule.target * 100:.10g}% on"
+        return *self.of.description, ("slices", f"{slices}, {target}; without events: {rule.without_events}")
+
+    def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:  # noqa: ARG002  whatever is counted
+        """All slices, and the bad ones among them."""
+        return (
+            Contribution(name="total", weights=_TOTAL, events=EverySample()),
+            Contribution(name="bad", weights=_BAD, events=EverySample()),
+        )
+
+    def event_queries(self, group: GroupKey, window: timedelta) -> tuple[tuple[str, Weights], ...]:
+        """What contributes to the events of the slices."""
+        return self.of.event_queries(group, window)
+
+    def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
+        """None: there are no slices of slices."""
+        raise ValueError(f"slices of {format_duration(length)} of slices")
+
+    def error_ratio(self, window: timedelta) -> str:
+        """The share of bad slices in the window, for Prometheus rules; slices without events are left out."""
+        ratio = self.of.error_ratio(self.rule.length)
+        condition = None if self.rule.target is None else f"> {1 - self.rule.target:.12g}"
+        return mean_share(as_share(ratio, condition), window, self.rule.length, self.by)

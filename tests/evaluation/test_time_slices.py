@@ -1,0 +1,114 @@
+"""Time slices: each is one event, by what happened in it."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app.promql.selector_text import parse_selector
+from app.sli import TimeSlices, bad_ratio
+from app.slo import SliceRule, WithoutEvents
+from tests.evaluation.plain import slos
+from tests.evaluation.running import Running, differences
+from tests.evaluation.test_expressions import DAY, END, HOUR, Computed, Value, hour_of, within
+
+SLI: dict[str, object] = {"total": "all_total", "bad": "bad_total"}
+
+
+def asked(length: timedelta) -> tuple[str, str]:
+    """The PromQL of what happened in a slice: all events, and the bad ones."""
+    sli = bad_ratio(total=parse_selector("all_total"), bad=parse_selector("bad_total"))
+    (total, _), (bad, _) = sli.in_slice(length)
+    return total, bad
+
+
+def sliced(rule: Mapping[str, object]) -> dict[str, object]:
+    slo = {"name": "availability", "objective": 99.9, "window": "2d", "sli": SLI, "time_slices": dict(rule)}
+    return {"service": "x", "slos": [slo]}
+
+
+def served(length: timedelta, *, total: Value, bad: Value) -> Computed:
+    of_all, of_bad = asked(length)
+    return Computed({of_all: {(): total}, of_bad: {(): bad}})
+
+
+def test_a_slice_is_good_if_its_ratio_meets_the_target(tmp_path: Path) -> None:
+    """Ten minutes at exactly the target are good, ten below it bad; live and from history alike."""
+
+    def bad(at: float) -> float:
+        if END - 1200 < at <= END - 600:
+            return 5.0
+        return 6.0 if END - 600 < at <= END or END - DAY - HOUR < at <= END - DAY else 0.0
+
+    source = served(timedelta(minutes=1), total=within(0, 0, 0, 100.0), bad=bad)
+    watched = slos([sliced({"length": "1m", "target": 95})], tmp_path / "slos")
+    with (
+        Running(watched, source, tmp_path / "live.db") as live,
+        Running(watched, source, tmp_path / "fresh.db") as fresh,
+    ):
+        live.run(END - 1800, END, backfill=False)
+        fresh.tick(END)
+        for each in (live, fresh):
+            each.backfill(END)
+            each.run(END, END + 600)
+        assert differences(live.figures, fresh.figures) == {}
+        for each in (live, fresh):
+            assert hour_of(each.snapshot("x-availability"))[:2] == (60, 10)
+            snapshot = each.snapshot("x-availability")
+            assert (snapshot.total, snapshot.bad) == (2 * 24 * 60, 70)
+            assert snapshot.slo.sli.kind == "time_slices"
+            assert snapshot.problems == ()
+
+
+def test_slices_of_an_hour_stay_fresh_between_their_ends(tmp_path: Path) -> None:
+    length = timedelta(hours=1)
+    source = served(length, total=within(0, 0, 0, 100.0), bad=within(END - HOUR, END, 50.0, 0.0))
+    with Running(slos([sliced({"length": "1h", "target": 99})], tmp_path / "slos"), source, tmp_path / "db") as running:
+        running.run(END - 600, END + 1500)
+        running.backfill(END + 1500)
+        snapshot = running.snapshot("x-availability")
+        assert (snapshot.total, snapshot.bad) == (48, 1)
+        assert snapshot.data == "fresh"
+        assert snapshot.coverage == pytest.approx(1.0, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rule", "events"),
+    [
+        ({}, (30, pytest.approx(3))),
+        ({"without_events": "good"}, (60, pytest.approx(3))),
+        ({"without_events": "bad"}, (60, pytest.approx(33))),
+        ({"target": "95%", "without_events": "bad"}, (60, 60)),
+        ({"target": "80%"}, (30, 0)),
+    ],
+)
+def test_ratios_and_slices_without_events(tmp_path: Path, rule: dict[str, object], events: tuple[float, float]) -> None:
+    """Half of the hour nothing happened; in the other half a tenth was bad."""
+    source = served(
+        timedelta(minutes=1), total=within(END - 1800, END, 20.0, 0.0), bad=within(END - 1800, END, 2.0, 0.0)
+    )
+    with Running(slos([sliced({"length": "1m", **rule})], tmp_path / "slos"), source, tmp_path / "db") as running:
+        running.tick(END)
+        running.backfill(END)
+        total, bad, coverage = hour_of(running.snapshot("x-availability"))
+        assert (total, bad) == events
+        assert coverage == pytest.approx(1.0, abs=2e-2)
+
+
+def test_an_absent_series_of_errors_is_none_and_an_absent_total_is_no_data(tmp_path: Path) -> None:
+    of_all, of_bad = asked(timedelta(minutes=1))
+    source = Computed({of_all: {(): lambda at: None if END - 900 < at <= END - 300 else 7.0}, of_bad: {}})
+    watched = slos([sliced({"length": "1m", "target": 99})], tmp_path / "slos")
+    with Running(watched, source, tmp_path / "db") as running:
+        running.tick(END)
+        running.backfill(END)
+        total, bad, coverage = hour_of(running.snapshot("x-availability"))
+        assert (total, bad) == (50, 0)
+        assert coverage == pytest.approx(50 / 60, abs=0.02)
+
+
+def test_the_key_of_a_stored_history_never_changes() -> None:
+    sli = bad_ratio(total=parse_selector("all_total"), bad=parse_selector("bad_total"))
+    rule = SliceRule(length=timedelta(minutes=5), target=0.95, without_events=WithoutEvents.GOOD)
+    assert TimeSlices(of=sli, rule=rule).key == "9d7f39ded65aabab150c320ec6cf828c"
