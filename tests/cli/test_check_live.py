@@ -138,7 +138,7 @@ def test_a_total_that_matches_nothing_is_told_with_the_values_that_exist(importe
 
 
 def test_an_error_in_one_slo_hides_nothing_of_the_others(imported: str, tmp_path: Path) -> None:
-    wrong, gauge = "{total: rare_total, bad: 'sum(rare_total)'}", "{total: wobbling, bad: 'wobbling{state=\"late\"}'}"
+    wrong, gauge = "{total: rare_total, bad: 'avg(rare_total)'}", "{total: wobbling, bad: 'wobbling{state=\"late\"}'}"
     lines = [
         f"  - {{name: {name}, objective: 99, window: 7d, sli: {sli}}}" for name, sli in (("a", wrong), ("b", gauge))
     ]
