@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from app.cli.configuration import settings_for
-from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, errors, fail, print_json
+from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, errors, fail, output, print_json
 from app.cli.documents import Paths, counted, show
 from app.cli.live import Inspector, LiveFindings
 from app.cli.templates import receiver_template_warnings, template_warnings
@@ -56,9 +56,9 @@ def check(
 ) -> None:
     """Check SLO documents, receivers and routes.
 
-    PATH is a file with SLO documents, or a folder of such files. Every error, warning and hint is printed with its
-    file and line. Hints come from --live; they are normal for some
-    services.
+    PATH is a file with SLO documents, or a folder of such files. How the SLI of every sound SLO is counted is printed:
+    by counters, by samples of a gauge, or by evaluating an expression. Every error, warning and hint is printed with
+    its file and line. Hints come from --live; they are normal for some services.
 
     Receivers and routes are those of --config, of SLOBURN_CONFIG, or of config/sloburn.yaml if it exists.
 
@@ -130,6 +130,10 @@ async def _live_findings(loaded: LoadResult, settings: Settings) -> LiveFindings
 
 
 def _print(loaded: LoadResult, hints: Sequence[HintFinding]) -> None:
+    console = output()
+    for slo in loaded.slos:
+        counted_as = "; ".join(f"{events} {query}" for events, query in slo.sli.description)
+        console.print(f"{slo.id}: {slo.sli.kind}: {counted_as}", markup=False, soft_wrap=True)
     show([*loaded.errors, *loaded.warnings, *hints])
     files, slos = counted(len(loaded.files), "file"), counted(len(loaded.slos), "SLO")
     found = f"{counted(len(loaded.errors), 'error')}, {counted(len(loaded.warnings), 'warning')}"
@@ -144,6 +148,15 @@ def _document(loaded: LoadResult, hints: Sequence[HintFinding]) -> dict[str, Any
         "ok": not loaded.errors,
         "files": [str(file) for file in loaded.files],
         "slos": [slo.id for slo in loaded.slos],
+        "slis": [
+            {
+                "slo": slo.id,
+                "kind": slo.sli.kind,
+                "reason": slo.sli.kind.reason,
+                "counted": [{"events": events, "query": query} for events, query in slo.sli.description],
+            }
+            for slo in loaded.slos
+        ],
         "errors": [asdict(error) for error in loaded.errors],
         "warnings": [asdict(warning) for warning in loaded.warnings],
         "hints": [asdict(hint) for hint in hints],

@@ -36,6 +36,15 @@ class SliKind(StrEnum):
     EXPRESSION = "expression"
     TIME_SLICES = "time_slices"
 
+    @property
+    def reason(self) -> str:
+        """Why an SLI is of this kind, and so how it is counted."""
+        return {
+            SliKind.COUNTERS: "its queries are sums of counters, of which every increase is counted",
+            SliKind.GAUGE: "its queries are of gauges, of which every sample is counted",
+            SliKind.EXPRESSION: "its queries are no sums of counters or samples, so that they are evaluated",
+        }[self]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:

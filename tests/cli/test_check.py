@@ -43,7 +43,10 @@ def test_good_documents_are_praised(tmp_path: Path) -> None:
 
     assert result.exit_code == 0
     assert "1 file, 1 SLO: 0 errors, 0 warnings" in result.stderr
-    assert result.stdout == ""
+    assert result.stdout == (
+        'checkout-availability: counters: all events http_requests_total{job="checkout"}; '
+        'bad events http_requests_total{code=~"5..",job="checkout"}\n'
+    )
 
 
 def test_every_error_is_told_with_its_place(tmp_path: Path) -> None:
@@ -79,6 +82,17 @@ def test_machines_get_json(tmp_path: Path) -> None:
         "ok": True,
         "files": [str(path)],
         "slos": ["checkout-availability"],
+        "slis": [
+            {
+                "slo": "checkout-availability",
+                "kind": "counters",
+                "reason": "its queries are sums of counters, of which every increase is counted",
+                "counted": [
+                    {"events": "all events", "query": 'http_requests_total{job="checkout"}'},
+                    {"events": "bad events", "query": 'http_requests_total{code=~"5..",job="checkout"}'},
+                ],
+            }
+        ],
         "errors": [],
         "warnings": [],
         "hints": [],
