@@ -124,8 +124,13 @@ def test_a_prometheus_that_does_not_answer_is_said(tmp_path: Path) -> None:
     assert "Traceback" not in result.output
 
 
+@pytest.fixture
+def prometheus_url(_prometheus_url: str, patient_check: None) -> str:  # noqa: ARG001  it waits while this is asked
+    return _prometheus_url
+
+
 @pytest.fixture(scope="module")
-def prometheus_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def _prometheus_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prometheus that keeps ten days and scrapes another, as the job "self"."""
     with prometheus(tmp_path_factory.mktemp("scraped")) as scraped:
         scrape = [("self", f"{scraped.url}/metrics")]

@@ -42,7 +42,7 @@ class _Exporter(BaseHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def scraping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def _scraping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prometheus that scrapes an exporter, so that it knows the types of its metrics."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Exporter) as exporter:
         threading.Thread(target=exporter.serve_forever, daemon=True).start()
@@ -57,14 +57,24 @@ def scraping(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def series(name: str, every_s: int, values: np.ndarray, **labels: str) -> Samples:
-    """The newest *values* of a series, scraped up to now."""
-    now_ms = int(time.time()) * 1000
-    times_ms = now_ms - 1000 * every_s * np.arange(len(values))[::-1]
+    """The newest *values* of a series, scraped until half an hour from now, as tests may take a while."""
+    end_ms = int(time.time() + 1800) * 1000
+    times_ms = end_ms - 1000 * every_s * np.arange(len(values))[::-1]
     return Samples(metric=name, labels=tuple(labels.items()), times_ms=times_ms, values=values)
 
 
+@pytest.fixture
+def scraping(_scraping: str, patient_check: None) -> str:  # noqa: ARG001  it waits while this is asked
+    return _scraping
+
+
+@pytest.fixture
+def imported(_imported: str, patient_check: None) -> str:  # noqa: ARG001  it waits while this is asked
+    return _imported
+
+
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def _imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Prometheus with imported samples only: it knows no types."""
     up, noise = np.arange(0, 6000, 60), np.random.default_rng(3).integers(0, 9, 100)
     samples = [

@@ -1,0 +1,13 @@
+"""Fixtures of several tests of commands."""
+
+import pytest
+
+from app.cli import live
+from tests.support.waiting import PATIENCE_S
+
+
+@pytest.fixture
+def patient_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `check --live` wait for a server that is there, however busy the machine is."""
+    monkeypatch.setattr(live, "_FIRST_ANSWER_S", PATIENCE_S)
+    monkeypatch.setattr(live, "_DEADLINE_S", PATIENCE_S)
