@@ -144,10 +144,12 @@ def _mutes(page: Alert, verdict: Verdict, at: datetime) -> bool:
 
     A short incident is over long before the windows of a ticket forget it. After the page's end a rule of the
     ticket counts again once its short window holds nothing of the page's time (ADR-0011). A ticket that fires on by
-    errors that are no evidence any more has nothing to add to the page.
+    errors that are no evidence any more has nothing to add to the page; one about missing data has.
     """
     if page.firing or page.resolved_at is None:
         return page.firing
+    if verdict.unknown is not None:
+        return False
     return verdict.rule is None or at - page.resolved_at < verdict.rule.short
 
 

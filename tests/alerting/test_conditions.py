@@ -273,6 +273,17 @@ def test_bad_pages_once_and_mutes_the_ticket() -> None:
     assert ticket.muted
 
 
+def test_a_page_of_the_past_does_not_mute_the_ticket_for_missing_data_taken_as_bad() -> None:
+    """The page has a `for` of its own: until then the ticket speaks."""
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    page = Alert(slo=SLO, severity=Severity.PAGE, resolved_at=at - timedelta(days=7))
+    patient = replace(PAGE, pending_for=timedelta(hours=1))
+    stale = {Severity.PAGE: reading("s"), Severity.TICKET: reading("s")}
+    alerts, changes = step_slo((page,), stale, (patient, TICKET), slo=SLO, at=at, no_data=NoData.BAD)
+    assert [alert.state for alert in alerts] == [AlertState.PENDING, AlertState.FIRING]
+    assert [(change.severity, change.kind) for change in changes if change.notify] == [("ticket", "fired")]
+
+
 def test_data_that_is_there_but_has_holes_stays_frozen() -> None:
     """The policies are about data that has stopped; a hole in a window fills or passes."""
     alerts, _ = step_slo(
