@@ -33,14 +33,23 @@ def samples_that_fulfil(selector: Selector, condition: str, group: Group, window
     return f"sum_over_time({_tested(of_group(selector, group), condition)}[{_seconds(window)}:{_STEP_S}s])"
 
 
-def samples_at_all(selector: Selector, group: Group, window: timedelta) -> str:
-    """How many samples each series has, on the grid of `samples_that_fulfil`."""
-    return f"count_over_time({render(of_group(selector, group))}[{_seconds(window)}:{_STEP_S}s])"
+def samples_at_all(selector: Selector, group: Group, window: timedelta, *, on_grid: bool) -> str:
+    """How many samples each series has; *on_grid*, on that of `samples_that_fulfil`, to be compared with it."""
+    return f"count_over_time({render(of_group(selector, group))}[{_seconds(window)}{_grid(on_grid)}])"
 
 
-def sum_of_samples(selector: Selector, group: Group, window: timedelta) -> str:
-    """The sum of each series' samples."""
-    return f"sum_over_time({render(of_group(selector, group))}[{_seconds(window)}])"
+def sum_of_samples(selector: Selector, group: Group, window: timedelta, *, on_grid: bool = False) -> str:
+    """The sum of each series' samples; *on_grid*, of those on that of `samples_that_fulfil`."""
+    return f"sum_over_time({render(of_group(selector, group))}[{_seconds(window)}{_grid(on_grid)}])"
+
+
+def good_or_absent(selector: Selector, condition: str, absent_for: timedelta) -> str:
+    """1 for each series that fulfils a condition, 0 for one that does not, or had samples lately and has none now.
+
+    While Prometheus scrapes nothing at all, nobody knows what became of a series: then it has no value.
+    """
+    gone = f"0 * last_over_time({render(selector)}[{format_duration(absent_for)}])"
+    return f"{_tested(selector, condition)} or ({gone} and on () (count(up) > 0))"
 
 
 def share_that_fulfil(selector: Selector, condition: str, window: timedelta, by: tuple[str, ...]) -> str:
@@ -70,6 +79,10 @@ def share_of_terms(part: Sequence[tuple[float, str]], total: Sequence[tuple[floa
 def _tested(selector: Selector, condition: str) -> str:
     operator, _, value = condition.partition(" ")
     return f"({render(selector)} {operator} bool {value})"
+
+
+def _grid(on_grid: bool) -> str:
+    return f":{_STEP_S}s" if on_grid else ""
 
 
 def _seconds(window: timedelta) -> str:

@@ -5,6 +5,8 @@ from datetime import timedelta
 from app.promql.selector_text import label_text, render
 from app.slo import CellFunction, Selector, format_duration
 
+_GRID = "10s"
+
 
 def counted(selector: Selector, length: timedelta, by: tuple[str, ...]) -> str:
     """The increases of counters since the end of the slice before; a counter that fell or is new began at zero.
@@ -15,15 +17,18 @@ def counted(selector: Selector, length: timedelta, by: tuple[str, ...]) -> str:
     return _summed(f"{now} - {now} offset {format_duration(length)} >= 0 or {now}", by)
 
 
-def sampled(function: CellFunction, selector: Selector, length: timedelta, by: tuple[str, ...]) -> str:
-    """How many samples gauges had in the slice, or what these add up to."""
-    return _summed(f"{function}({render(selector)}[{format_duration(length)}])", by)
+def sampled(
+    function: CellFunction, selector: Selector, length: timedelta, by: tuple[str, ...], *, on_grid: bool = False
+) -> str:
+    """How many samples gauges had in the slice, or what these add up to; *on_grid*, on that of `fulfilled`."""
+    grid = f":{_GRID}" if on_grid else ""
+    return _summed(f"{function}({render(selector)}[{format_duration(length)}{grid}])", by)
 
 
 def fulfilled(selector: Selector, condition: str, length: timedelta, by: tuple[str, ...]) -> str:
     """How many samples of gauges, on a grid of ten seconds, fulfilled a condition such as ``!= 1`` in the slice."""
     operator, _, number = condition.partition(" ")
-    tested = f"({render(selector)} {operator} bool {number})[{format_duration(length)}:10s]"
+    tested = f"({render(selector)} {operator} bool {number})[{format_duration(length)}:{_GRID}]"
     return _summed(f"sum_over_time({tested})", by)
 
 

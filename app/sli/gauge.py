@@ -70,7 +70,7 @@ class Gauge(OfSamples):
     @override
     def event_queries(self, group: tuple[tuple[str, str], ...], window: timedelta) -> tuple[tuple[str, Weights], ...]:
         bad = samples_that_fulfil(self.total, str(self.good_when.opposite), group, window)
-        return (samples_at_all(self.total, group, window), TOTAL), (bad, BAD)
+        return (samples_at_all(self.total, group, window, on_grid=True), TOTAL), (bad, BAD)
 
     @override
     def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:

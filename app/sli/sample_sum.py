@@ -88,17 +88,24 @@ class SampleSum(OfSamples):
 
     @override
     def event_queries(self, group: GroupKey, window: timedelta) -> tuple[tuple[str, Weights], ...]:
-        return tuple((_in_window(one, group, window), one.weights) for one in self.summed)
+        on_grid = self._tests_samples
+        return tuple((_in_window(one, group, window, on_grid=on_grid), one.weights) for one in self.summed)
 
     @override
     def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
-        return tuple((_in_slice(one, length, self.by), one.weights) for one in self.summed)
+        on_grid = self._tests_samples
+        return tuple((_in_slice(one, length, self.by, on_grid=on_grid), one.weights) for one in self.summed)
 
     @override
     def error_ratio(self, window: timedelta) -> str:
-        texts = [(_in_window(one, (), window), one.weights) for one in self.summed]
+        texts = self.event_queries((), window)
         bad = [(weights.bad, text) for text, weights in texts if weights.bad]
         return share_of_terms(bad, [(weights.total, text) for text, weights in texts if weights.total], self.by)
+
+    @property
+    def _tests_samples(self) -> bool:
+        """Whether samples are compared: Prometheus can do that on a grid only, and all terms are to be of one grid."""
+        return any(isinstance(one.events, SamplesThat) for one in self.summed)
 
 
 def sample_sum(terms: Mapping[tuple[Selector, Reading], Weights], by: tuple[str, ...] = ()) -> SampleSum:
@@ -120,19 +127,19 @@ def _rank(term: SampleTerm) -> tuple[bool, float, float, str]:
     return not weights.total, -weights.total, -weights.bad, f"{term.events} {render(term.selector)}"
 
 
-def _in_window(term: SampleTerm, group: GroupKey, window: timedelta) -> str:
+def _in_window(term: SampleTerm, group: GroupKey, window: timedelta, *, on_grid: bool) -> str:
     match term.events:
         case SamplesThat():
             return samples_that_fulfil(term.selector, str(term.events.condition), group, window)
         case SampleValues():
-            return sum_of_samples(term.selector, group, window)
-    return samples_at_all(term.selector, group, window)
+            return sum_of_samples(term.selector, group, window, on_grid=on_grid)
+    return samples_at_all(term.selector, group, window, on_grid=on_grid)
 
 
-def _in_slice(term: SampleTerm, length: timedelta, by: tuple[str, ...]) -> str:
+def _in_slice(term: SampleTerm, length: timedelta, by: tuple[str, ...], *, on_grid: bool) -> str:
     match term.events:
         case SamplesThat():
             return fulfilled(term.selector, str(term.events.condition), length, by)
         case SampleValues():
-            return sampled(CellFunction.SUM, term.selector, length, by)
-    return sampled(CellFunction.COUNT, term.selector, length, by)
+            return sampled(CellFunction.SUM, term.selector, length, by, on_grid=on_grid)
+    return sampled(CellFunction.COUNT, term.selector, length, by, on_grid=on_grid)

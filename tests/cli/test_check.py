@@ -279,6 +279,26 @@ def test_a_gauge_is_an_error(name: str, prometheus_url: str, tmp_path: Path) -> 
     assert f"{name} is a gauge" in document["errors"][0]["problem"]
 
 
+@pytest.mark.parametrize(
+    ("sli", "errors", "warnings"),
+    [
+        ("{gauge: up}", [], []),
+        ("{gauge: go_goroutines, good_when: '< 10000'}", [], []),
+        ("{gauge: prometheus_http_requests_total}", ["counter"], ["counter_as_gauge"]),
+        ("{gauge: {total: go_goroutines, bad: nothing_here}}", [], ["no_series"]),
+        ("{bad_ratio: '1 - avg(up)', every: 1m}", [], []),
+        ("{good_ratio: avg(nothing_here)}", [], ["no_series"]),
+        ("{bad_ratio: sum by (instance) (up), total: count(up)}", [], []),
+    ],
+)
+def test_gauges_and_expressions_are_asked_for(
+    sli: str, errors: list[str], warnings: list[str], prometheus_url: str, tmp_path: Path
+) -> None:
+    document = live_document(prometheus_url, tmp_path, sli)
+
+    assert (codes(document["errors"]), codes(document["warnings"])) == (errors, warnings)
+
+
 def test_a_name_that_metadata_calls_a_counter_is_fine(prometheus_url: str, tmp_path: Path) -> None:
     """Without Prometheus it is doubtful, with it `--strict` passes."""
     sli = "{total: prometheus_tsdb_head_max_time, bad: prometheus_tsdb_head_max_time}"

@@ -170,3 +170,24 @@ def test_sums_of_gauges_and_values_below_zero(tmp_path: Path) -> None:
         }
         assert found == {"pods-availability": (600, 20), "fridge-availability": (120, 10)}
         assert [snapshot.problems for snapshot in running.board.snapshots] == [(), ()]
+
+
+def test_a_target_that_is_down_pages_and_resolves_when_it_is_up(tmp_path: Path) -> None:
+    series = [gauge("up", (END - DAY, END + 3600.0), every=15.0, otherwise=[((END - 300, END + 300), 0.0)])]
+    source = MemorySource(series)
+
+    def move(at: float) -> None:
+        source.now = at + 4
+
+    def states(running: Running) -> dict[str, str]:
+        return {str(alert.severity): str(alert.state) for alert in running.snapshot("x-availability").alerts}
+
+    with Running(up_slos(tmp_path / "slos"), source, tmp_path / "db", move=move) as running:
+        running.tick(END - 600)
+        running.backfill(END - 600)
+        running.run(END - 600, END - 300)
+        assert states(running)["page"] == "inactive"
+        running.run(END - 300, END + 300)
+        assert states(running)["page"] == "firing"
+        running.run(END + 300, END + 1500)
+        assert states(running)["page"] == "inactive"

@@ -72,6 +72,8 @@ def generated() -> list[Samples]:
         gauge("up", "b:80", 15.0, 3.217, lambda ago_s: np.ones(len(ago_s))),
         counter("all_total", lambda ago_s: np.full(len(ago_s), 10.0)),
         counter("bad_total", lambda ago_s: ((ago_s > 2 * HOUR) & (ago_s < 2 * HOUR + 700)) * 4.0),
+        _until(gauge("probe", "a:80", 15.0, 0.0, lambda ago_s: np.ones(len(ago_s))), END - 10 * HOUR),
+        gauge("probe", "b:80", 15.0, 5.0, lambda ago_s: np.ones(len(ago_s))),
         gauge("desired", "a:80", 30.0, 0.0, lambda ago_s: np.full(len(ago_s), 5.0)),
         gauge("unavailable", "a:80", 30.0, 0.0, lambda ago_s: ((ago_s > 30 * HOUR) & (ago_s < 31 * HOUR)) * 2.0),
     ]
@@ -95,6 +97,7 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
                 }
             ],
         },
+        document("absent", {"gauge": 'probe{job="x"}', "absent": "bad"}, window="3d12h"),
         document("mean", {"good_ratio": 'avg(up{job="x"})', "every": "1m"}, window="3d12h"),
     ]
     with (
@@ -121,9 +124,18 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
         assert snapshot.total == 3.5 * DAY / 60
         assert snapshot.bad == pytest.approx(_mean_of_bad(samples, 3.5 * DAY))
         assert snapshot.coverage == pytest.approx(1.0, abs=1e-3)
+        snapshot = running.snapshot("absent-availability")
+        # What has no marker of its end is there for up to 5 minutes, then bad up to an hour.
+        assert 55 * 2 - 1 <= snapshot.bad <= 60 * 2
+        assert snapshot.total == pytest.approx(2 * 3.5 * DAY / 30 - (9 * HOUR) / 30, abs=12)
         snapshot = running.snapshot("minutes-availability")
         assert (snapshot.total, snapshot.bad) == (3.5 * DAY / 60, _bad_minutes(samples))
         assert not running.instruments.failures
+
+
+def _until(one: Samples, end_s: float) -> Samples:
+    kept = one.times_ms <= end_s * 1000
+    return Samples(metric=one.metric, labels=one.labels, times_ms=one.times_ms[kept], values=one.values[kept])
 
 
 def _bad_minutes(samples: Sequence[Samples]) -> int:

@@ -9,7 +9,10 @@ import pytest
 
 from app.alerting import default_policies
 from app.promql.rules import rule_groups
-from app.sli import bad_ratio, good_ratio
+from app.promql.selector_text import parse_selector
+from app.sli import Comparison, Condition, Expression, Gauge, GaugeSums, TimeSlices, bad_ratio, good_ratio
+from app.sli.sample_events import EverySample, SampleValues
+from app.sli.sample_sum import sample_sum
 from app.slo import (
     Alerting,
     BurnRateRule,
@@ -22,8 +25,10 @@ from app.slo import (
     Severity,
     SeverityPolicy,
     Sli,
+    SliceRule,
     Slo,
     SloId,
+    Weights,
     Window,
 )
 from tests.support.servers import promtool_binary
@@ -86,6 +91,56 @@ def test_promtool_accepts_every_kind_of_slo(tmp_path: Path) -> None:
         folder = tmp_path / str(number)
         folder.mkdir()
         check([slo], folder)
+
+
+UP = Gauge(total=parse_selector('up{job="x"}'), good_when=Condition(Comparison.EQUAL, 1.0))
+PODS = GaugeSums(total=parse_selector("desired"), selected=parse_selector("unavailable"), by=("ns",))
+MIXED = sample_sum(
+    {
+        (parse_selector("busy"), EverySample()): Weights(total=1.0, bad=1.0),
+        (parse_selector("busy"), SampleValues()): Weights(total=0.0, bad=-1.0),
+    }
+)
+LAG = Expression(expression="max by (topic) (lag)", good_when=Condition(Comparison.LESS, 100.0), by=("topic",))
+WEIGHTED = Expression(expression="a / b", weight="sum(b)")
+SLICES = TimeSlices(of=bad_ratio(total=TOTAL, bad=BAD), rule=SliceRule(length=timedelta(minutes=1), target=0.95))
+
+
+@pytest.mark.parametrize("sli", [UP, PODS, MIXED, LAG, WEIGHTED, SLICES], ids=lambda sli: type(sli).__name__)
+def test_promtool_accepts_what_is_not_counted_from_counters(sli: Sli, tmp_path: Path) -> None:
+    check([an_slo(sli=sli)], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sli", "series", "ratio"),
+    [
+        (UP, {'up{job="x",instance="a"}': "1x200", 'up{job="x",instance="b"}': "1x180 0x20"}, 0.1667),
+        (PODS, {'desired{ns="n"}': "4x200", 'unavailable{ns="n"}': "0x194 2x6"}, 0.05),
+        (PODS, {'desired{ns="n"}': "4x200"}, 0.0),
+        (MIXED, {"busy": "0.75x200"}, 0.25),
+        (LAG, {'lag{topic="t",partition="1"}': "10x194 200x6"}, 0.1),
+        (WEIGHTED, {"a": "1x200", "b": "4x200"}, 0.25),
+    ],
+)
+def test_rules_of_gauges_and_expressions_have_the_right_value(
+    sli: Sli, series: dict[str, str], ratio: float, tmp_path: Path
+) -> None:
+    """Over the last hour of 200 minutes; Prometheus 2 has one sample more in it than Prometheus 3."""
+    test = {
+        "promql_expr_test": [
+            {
+                "expr": f"abs(({sli.error_ratio(timedelta(hours=1))}) - {ratio}) < bool 0.005",
+                "eval_time": "200m",
+                "exp_samples": [{"labels": "{" + ",".join(_labels_of(sli)) + "}", "value": 1}],
+            }
+        ]
+    }
+    hourly = an_slo(sli=sli, window=RollingWindow(timedelta(hours=1)), alerting=Alerting())
+    run_unit_test(hourly, series, [test], tmp_path)
+
+
+def _labels_of(sli: Sli) -> list[str]:
+    return [f'{label}="{label[0]}"' for label in sli.by]
 
 
 def test_every_window_of_a_tier_has_an_error_ratio_and_the_slo_window_too() -> None:

@@ -119,6 +119,7 @@ EvaluableText = Annotated[
     PlainValidator(scalars.read_evaluable),
     WithJsonSchema({"type": "string", "minLength": 1}),
 ]
+Absent = Annotated[bool, PlainValidator(scalars.read_absent), WithJsonSchema({"enum": ["unknown", "bad"]})]
 GoodWhen = Annotated[
     Condition,
     PlainValidator(scalars.read_condition),

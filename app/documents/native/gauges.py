@@ -1,17 +1,20 @@
 """SLIs of gauges in a native document."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from pydantic import ConfigDict, Field
 from typing_extensions import override
 
-from app.documents.native.fields import GoodWhen, SelectorText
+from app.documents.native.fields import Absent, Duration, GoodWhen, SelectorText
 from app.documents.native.sli_model import DocumentPart, SliModel
+from app.promql.gauges import good_or_absent
 from app.promql.metric_names import looks_like_counter, name_of
-from app.sli import Comparison, Condition, Gauge, GaugeSums
-from app.slo import Events, Selector, Sli
+from app.sli import Comparison, Condition, Expression, Gauge, GaugeSums
+from app.slo import Events, Selector, Sli, format_duration
 from app.yamldoc.findings import FieldFinding, FieldPath
 
+_LONGEST_ABSENCE = timedelta(days=1)
 UP = Condition(Comparison.EQUAL, 1.0)
 COUNTER_AS_GAUGE = "counter_as_gauge"
 """The code of a gauge whose name looks like a counter's; Prometheus may know better."""
@@ -24,16 +27,30 @@ class GaugeSliModel(SliModel):
     """The gauge whose samples are counted; or a mapping of total and bad, whose samples say how many there are."""
     good_when: GoodWhen = Field(default=UP, examples=["== 1", "< 0.9"])
     """The comparison that good samples fulfil, `== 1` without it."""
+    absent: Absent = False
+    """What a series is that had samples lately and has none now: `unknown` without it, or `bad`."""
+    absent_for: Duration = Field(default=timedelta(hours=1), examples=["1h"])
+    """How long an absent series is bad; after that it has been removed."""
 
     @override
     def sli(self, by: tuple[str, ...]) -> Sli:
-        """What is counted: each sample is an event."""
+        """What is counted: each sample is an event; where absent series are bad, each evaluation of each series."""
+        if self.absent:
+            expression = good_or_absent(self.gauge, str(self.good_when), self.absent_for)
+            return Expression(expression=expression, shares=Events.GOOD, by=by)
         return Gauge(total=self.gauge, good_when=self.good_when, by=by)
 
     @override
     def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
-        """What makes it unusable by itself: nothing."""
-        yield from ()
+        """Whether it says how long what is absent is bad, although it is not, or longer than a day."""
+        path = ("sli", "absent_for")
+        if "absent_for" in self.model_fields_set and not self.absent:
+            yield FieldFinding(
+                path, "is never used, since absent series are unknown", "write absent: bad, or remove it"
+            )
+        if self.absent_for > _LONGEST_ABSENCE:
+            problem = f"{format_duration(self.absent_for)} is longer than a day"
+            yield FieldFinding(path, problem, "write absent_for: 1h")
 
     @override
     def warnings(self) -> Iterator[FieldFinding]:

@@ -98,7 +98,7 @@ def _named(metric: str) -> Matcher:
 
 _KEYS_OF_BRANCHES = {
     EXPRESSION: {"bad_ratio", "good_ratio", "expression", "every"},
-    GAUGE: {"gauge", "good_when"},
+    GAUGE: {"gauge", "good_when", "absent", "absent_for"},
     BAD: {"bad"},
     GOOD: {"good"},
     LATENCY: {"histogram", "selector", "threshold"},
