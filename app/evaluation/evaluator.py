@@ -1,6 +1,6 @@
 """The evaluator: one evaluation after another, and between them a piece of history.
 
-An evaluation asks Prometheus, counts, computes, steps the alerts and commits, in this order; whatever fails is said and
+An evaluation asks Prometheus, counts, computes, steps the alerts and commits, in this order; what fails is logged, and
 made up for by a later evaluation. Evaluations and backfill take turns at the ledger, never at Prometheus.
 """
 
