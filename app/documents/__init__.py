@@ -1,7 +1,8 @@
 """SLO documents to `Slo` values; errors with file, line, column and field, and what to write instead.
 
-May import `app.slo`, `app.promql`, `app.alerting` and `app.yamldoc`. Start at `load.py`. `native/` is the native
-dialect. Another dialect is a package beside it, listed in `load.DIALECTS`.
+May import `app.slo`, `app.promql`, `app.sli`, `app.alerting` and `app.yamldoc`. Start at `load.py`, which hands all
+documents of a dialect to it at once, since they may refer to each other. `native/` is the native dialect; those of
+other tools are packages beside it, listed in `load.DIALECTS`, and share `importing/`.
 """
 
 from app.documents.dialect import Defaults

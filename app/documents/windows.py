@@ -1,4 +1,4 @@
-"""How long a rolling SLO window may be, in documents of every dialect."""
+"""How long a rolling SLO window and a slice of time may be, in documents of every dialect."""
 
 from datetime import timedelta
 
@@ -8,6 +8,7 @@ from app.yamldoc.scalars import refuse
 _SHORTEST = timedelta(hours=1)
 # Longer windows are not kept at the resolution that budgets need.
 _LONGEST = timedelta(days=90)
+_SHORTEST_SLICE, _LONGEST_SLICE, _REST = timedelta(minutes=1), timedelta(hours=1), timedelta(minutes=5)
 
 
 def checked_length(duration: timedelta) -> timedelta:
@@ -16,3 +17,12 @@ def checked_length(duration: timedelta) -> timedelta:
         problem = f"{format_duration(duration)} is not between 1h and 90d"
         raise refuse(problem, "write a window such as 7d, 28d or 30d, or {calendar: quarter}")
     return duration
+
+
+def slice_length_problem(length: timedelta) -> tuple[str, str] | None:
+    """Why slices of that length cannot be evaluated, and what to write instead; None if they can."""
+    if not _SHORTEST_SLICE <= length <= _LONGEST_SLICE:
+        return f"{format_duration(length)} is not between 1m and 1h", "write a length such as 1m, 5m or 1h"
+    if length > _REST and length % _REST:
+        return f"{format_duration(length)} is no multiple of 5m", "write 10m, 15m, 30m or 1h"
+    return None

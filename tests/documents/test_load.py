@@ -201,3 +201,40 @@ def test_the_items_of_a_list_are_documents(text: str, tmp_path: Path) -> None:
     result = load_documents(file)
     assert _ids(result) == ["x-a", "y-a"]
     assert result.errors == ()
+
+
+_BAD = "'a_total{code=\"500\"}'"
+_OF_ALL_TOOLS = {
+    "a.yaml": _document("native"),
+    "b.yaml": f"""
+version: prometheus/v1
+service: sloth
+slos:
+  - {{name: a, objective: 99, sli: {{events: {{error_query: {_BAD}, total_query: a_total}}}}, alerting: {{name: A}}}}
+---
+apiVersion: sre.google.com/v2
+kind: ServiceLevelObjective
+metadata: {{name: generator}}
+spec:
+  backend: prometheus
+  method: good_bad_ratio
+  goal: 0.99
+  service_level_indicator: {{filter_bad: {_BAD}, filter_valid: a_total}}
+""",
+    "c.yaml": f"""
+apiVersion: pyrra.dev/v1alpha1
+kind: ServiceLevelObjective
+metadata: {{name: pyrra}}
+spec: {{target: '99', window: 4w, indicator: {{ratio: {{errors: {{metric: {_BAD}}}, total: {{metric: a_total}}}}}}}}
+""",
+}
+
+
+def test_documents_of_several_tools_are_read_in_the_order_of_their_files(tmp_path: Path) -> None:
+    """They are recognised by what they say, also within one file, and count the same."""
+    for name, text in _OF_ALL_TOOLS.items():
+        (tmp_path / name).write_text(text)
+    result = load_documents(tmp_path)
+    assert _ids(result) == ["native-availability", "sloth-a", "generator", "pyrra"]
+    assert result.errors == ()
+    assert len({slo.sli.key for slo in result.slos}) == 1

@@ -24,7 +24,7 @@ def sli_of_events(
     """The SLI of queries of all events and of the bad or the good ones, each with its place; None where it fails."""
     given = {"total": total, "bad": bad, "good": good}
     queries = {events: query for events, query in given.items() if query is not None}
-    if _has_other_actions(queries.values()):
+    if has_other_actions(queries.values()):
         return None
     try:
         texts = {events: text for events, (text, _) in queries.items()}
@@ -40,7 +40,7 @@ def sli_of_events(
 def sli_of_ratio(query: tuple[str, Scope], by: tuple[str, ...] = ()) -> Sli | None:
     """The SLI of an expression of the error ratio, with its place; None where it fails."""
     text, scope = query
-    if _has_other_actions((query,)):
+    if has_other_actions((query,)):
         return None
     try:
         reduced = sli_of_any_error_ratio(text, by=by)
@@ -56,7 +56,7 @@ def _with_notices(reduced: Reduced, scope: Scope) -> Sli:
     return reduced.sli
 
 
-def _has_other_actions(queries: Iterable[tuple[str, Scope]]) -> bool:
+def has_other_actions(queries: Iterable[tuple[str, Scope]]) -> bool:
     """Whether a query has a template action besides that of the window, which only its own tool could render."""
     found = [(action.group(), scope) for text, scope in queries for action in _OTHER_ACTION.finditer(text)]
     for action, scope in found:

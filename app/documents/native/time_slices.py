@@ -1,7 +1,6 @@
 """Time slices in a native document: an SLO that counts good minutes instead of events."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, PlainValidator, WithJsonSchema
@@ -9,11 +8,10 @@ from pydantic import Field, PlainValidator, WithJsonSchema
 from app.documents.native.fields import Duration, Objective
 from app.documents.native.scalars import read_without_events
 from app.documents.native.sli_model import DocumentPart
+from app.documents.windows import slice_length_problem
 from app.sli import TimeSlices
-from app.slo import Sli, SliceRule, WithoutEvents, format_duration
+from app.slo import Sli, SliceRule, WithoutEvents
 from app.yamldoc.findings import FieldFinding
-
-_SHORTEST, _LONGEST, _REST = timedelta(minutes=1), timedelta(hours=1), timedelta(minutes=5)
 
 
 class TimeSlicesModel(DocumentPart):
@@ -38,9 +36,6 @@ class TimeSlicesModel(DocumentPart):
     def findings(self) -> Iterator[FieldFinding]:
         """Whether slices have a length that can be evaluated."""
         path = ("time_slices", "length")
-        if not _SHORTEST <= self.length <= _LONGEST:
-            problem = f"{format_duration(self.length)} is not between 1m and 1h"
-            yield FieldFinding(path, problem, "write a length such as 1m, 5m or 1h")
-        elif self.length > _REST and self.length % _REST:
-            problem = f"{format_duration(self.length)} is no multiple of 5m"
-            yield FieldFinding(path, problem, "write 10m, 15m, 30m or 1h")
+        problem = slice_length_problem(self.length)
+        if problem is not None:
+            yield FieldFinding(path, *problem)

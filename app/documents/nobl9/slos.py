@@ -2,17 +2,19 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from app.documents.dialect import PlacedSlo
-from app.documents.importing.fields import BudgetingMethod
 from app.documents.importing.labels import listed_labels
 from app.documents.importing.scope import Scope
+from app.documents.importing.slices import by_method
 from app.documents.importing.windows import calendar_window, rolling_window, unit_length
 from app.documents.nobl9.alerting import Policy, budget_alerts_of, policies_of
 from app.documents.nobl9.model import ObjectiveModel, SloObject, TimeWindowModel
 from app.documents.nobl9.slis import sli_of_objective
 from app.slo import Alerting, CalendarUnit, Sli, Slo, SloId, Window
 
+_SLICE = timedelta(minutes=1)
 Key = tuple[str, str]
 """Project and name of an object."""
 
@@ -32,14 +34,19 @@ class SloReader:
         window = _window(spec.time_windows[0], scope.below("timeWindows", 0))
         if not spec.objectives:
             scope.below("objectives").error("is empty", "write at least one objective")
-        is_counted = spec.budgeting_method is BudgetingMethod.OCCURRENCES
-        if not is_counted:
-            problem = f"{spec.budgeting_method} are not evaluated"
-            scope.below("budgetingMethod").error(problem, "write budgetingMethod: Occurrences", "time_slices")
         policies = self._policies()
         for i, objective in enumerate(spec.objectives):
-            sli = sli_of_objective(objective, scope.below("objectives", i))
-            if sli is not None and window is not None and is_counted:
+            below = scope.below("objectives", i)
+            counted = sli_of_objective(objective, below)
+            # Slices of Nobl9 are minutes, always.
+            sli = counted and by_method(
+                counted,
+                spec.budgeting_method,
+                target=objective.time_slice_target,
+                length=_SLICE,
+                objective=below,
+            )
+            if sli is not None and window is not None:
                 named = self.scope.below("metadata", "name")
                 slo = self._slo(objective, sli, window, policies)
                 yield PlacedSlo(slo=slo, place=named.place, field=named.path)

@@ -3,16 +3,19 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.importing.fields import BudgetingMethod
 from app.documents.importing.labels import listed_labels
+from app.documents.importing.slices import by_method
 from app.documents.openslo.alerting import alerting_of, check_targets, condition_of
 from app.documents.openslo.objects import Condition, Indicator, Objective, Objects, Policy, SloObject
 from app.documents.openslo.slis import sli_of_indicator
 from app.documents.openslo.windows import window_of
-from app.slo import Labels, Slo, SloId, Window
+from app.slo import Labels, Sli, Slo, SloId, Window
 
+_SLICE = timedelta(minutes=1)
 _NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -32,11 +35,14 @@ class SloReader:
         labels = listed_labels(slo.labels, slo.scope.below("metadata", "labels"))
         if not slo.objectives:
             spec.below("objectives").error("is empty", "write at least one: [{target: 0.999}]")
+        if slo.method is None:
+            problem, remedy = "is missing: Occurrences is used", "write budgetingMethod: Occurrences"
+            spec.below("budgetingMethod").warning(problem, remedy, "budgeting_method")
         # Everything is read before anything is left out, so that every fault is said at once.
-        unusable = [not self._has_usable_method(), self._is_composite()]
+        is_composite = self._is_composite()
         for objective in slo.objectives:
             found = self._slo(objective, window, policies, labels)
-            if found is not None and not any(unusable):
+            if found is not None and not is_composite:
                 named = slo.scope.below("metadata", "name")
                 yield PlacedSlo(slo=found, place=named.place, field=named.path)
 
@@ -49,7 +55,8 @@ class SloReader:
     ) -> Slo | None:
         target = _target(objective)
         indicator = self._indicator(objective)
-        sli = None if indicator is None else sli_of_indicator(indicator, objective, self.objects)
+        counted = None if indicator is None else sli_of_indicator(indicator, objective, self.objects)
+        sli = None if counted is None else self._sliced(counted, objective)
         if target is None or sli is None or window is None or policies is None or not self.slo.service:
             return None
         name = self._name(objective)
@@ -73,17 +80,12 @@ class SloReader:
         i = next(i for i, one in enumerate(self.slo.objectives) if one is objective)
         return f"{self.slo.name}-{names[i] if names[i] and names.count(names[i]) == 1 else i + 1}"
 
-    def _has_usable_method(self) -> bool:
-        method, scope = self.slo.method, self.slo.scope.below("spec", "budgetingMethod")
-        if method is None:
-            scope.warning("is missing: Occurrences is used", "write budgetingMethod: Occurrences", "budgeting_method")
-        if method in {None, BudgetingMethod.OCCURRENCES}:
-            return True
-        for objective in self.slo.objectives:
-            if objective.slice_target is None and method is BudgetingMethod.TIMESLICES:
-                objective.scope.error("needs timeSliceTarget", "write timeSliceTarget: 0.95, when a slice is good")
-        scope.error(f"{method} are not evaluated", "write budgetingMethod: Occurrences", "time_slices")
-        return False
+    def _sliced(self, sli: Sli, objective: Objective) -> Sli | None:
+        method, length = self.slo.method, objective.slice_window
+        if length is None and method in {BudgetingMethod.TIMESLICES, BudgetingMethod.RATIO_TIMESLICES}:
+            problem = "has no timeSliceWindow: 1m is used"
+            objective.scope.warning(problem, "write timeSliceWindow: 1m", "time_slice_window")
+        return by_method(sli, method, target=objective.slice_target, length=length or _SLICE, objective=objective.scope)
 
     def _is_composite(self) -> bool:
         if self.slo.indicator is not None and any(one.indicator is not None for one in self.slo.objectives):

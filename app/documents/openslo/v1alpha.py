@@ -130,6 +130,7 @@ def _objective(model: ObjectiveModel, scope: Scope) -> forms.Objective:
         op=model.op,
         value=model.value if ratio is None else None,
         slice_target=model.time_slice_target,
+        # Slices of this version are minutes, always.
         slice_window=timedelta(minutes=1),
         indicator=None if ratio is None else _ratio(ratio, below),
     )

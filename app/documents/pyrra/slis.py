@@ -1,6 +1,6 @@
 """The SLI of an indicator of Pyrra."""
 
-from app.documents.importing.events import sli_of_events, sli_of_ratio
+from app.documents.importing.events import sli_of_events
 from app.documents.importing.scope import Scope
 from app.documents.pyrra.model import BoolGaugeModel, IndicatorModel, LatencyModel, LatencyNativeModel, RatioModel
 from app.promql.metric_names import BUCKET, NAME
@@ -37,9 +37,11 @@ def sli_of_indicator(indicator: Indicator, scope: Scope) -> Sli | None:
             return sli_of_events(total=total, good=(indicator.success.metric, success), by=indicator.grouping)
         case LatencyNativeModel():
             seconds = indicator.latency.total_seconds()
-            rate = f"sum{_by(indicator.grouping)}(rate({indicator.total.metric}{_WINDOW}))"
-            query = f"1 - histogram_fraction(0, {seconds:g}, {rate})"
-            return sli_of_ratio((query, scope.below("total", "metric")), by=indicator.grouping)
+            counts = f"sum{_by(indicator.grouping)}(increase({indicator.total.metric}{_WINDOW}))"
+            # Weighted by its events, so that a quiet night does not count as much as a busy day.
+            events, place = f"histogram_count({counts})", scope.below("total", "metric")
+            fast = f"histogram_fraction(0, {seconds:g}, {counts}) * {events}"
+            return sli_of_events(total=(events, place), good=(fast, place), by=indicator.grouping)
         case BoolGaugeModel():
             metric, place = f"{indicator.metric}{_WINDOW}", scope.below("metric")
             by = _by(indicator.grouping)

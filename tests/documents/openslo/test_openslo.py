@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from app.documents import LoadResult, load_documents
-from app.sli import sli_of
-from app.slo import CalendarUnit, CalendarWindow, RollingWindow, Severity
+from app.sli import Comparison, Condition, Expression, TimeSlices, sli_of
+from app.slo import CalendarUnit, CalendarWindow, RollingWindow, Severity, SliceRule
 
+_MINUTE = timedelta(minutes=1)
 _FIXTURES = Path(__file__).parent / "fixtures"
 _SLO = """
 apiVersion: openslo/v1
@@ -17,10 +18,10 @@ kind: SLO
 metadata: {{name: a}}
 spec:
   service: shop
-  budgetingMethod: Occurrences
+  budgetingMethod: {method}
   timeWindow: [{window}]
   indicator: {{spec: {{ratioMetric: {{counter: {counter}, good: {good}, total: {total}}}}}}}
-  objectives: [{{target: 0.99}}]
+  objectives: [{{target: 0.99, {slices}}}]
 """
 
 
@@ -37,9 +38,12 @@ def _slo(
     counter: str = "true",
     good: str = 'a_total{code="200"}',
     total: str = "a_total",
+    method: str = "Occurrences",
+    slices: str = "",
 ) -> LoadResult:
     good, total = (f"{{metricSource: {{type: Prometheus, spec: {{query: '{query}'}}}}}}" for query in (good, total))
-    (folder / "slo.yaml").write_text(_SLO.format(window=window, counter=counter, good=good, total=total))
+    text = _SLO.format(window=window, counter=counter, good=good, total=total, method=method, slices=slices)
+    (folder / "slo.yaml").write_text(text)
     return load_documents(folder / "slo.yaml")
 
 
@@ -109,6 +113,53 @@ def test_what_is_called_no_counter_counts_as_one_by_its_name_only(tmp_path: Path
     assert [slo.sli for slo in result.slos] == [sli_of(total="a_total", good='a_total{code="200"}')]
     assert "taken_as_counter" in {warning.code for warning in result.warnings}
     assert _slo(tmp_path, counter="false", good='sum(a{code="200"})', total="sum(a)").errors != ()
+
+
+@pytest.mark.parametrize(
+    ("method", "slices", "rule"),
+    [
+        ("Timeslices", "timeSliceTarget: 0.95, timeSliceWindow: 5m", SliceRule(length=5 * _MINUTE, target=0.95)),
+        ("Timeslices", "timeSliceTarget: 1", SliceRule(length=_MINUTE, target=1.0)),
+        ("RatioTimeslices", "timeSliceWindow: 1m", SliceRule(length=_MINUTE, target=None)),
+    ],
+)
+def test_slices_are_judged_by_their_target_or_count_by_their_ratio(
+    method: str, slices: str, rule: SliceRule, tmp_path: Path
+) -> None:
+    result = _slo(tmp_path, method=method, slices=slices)
+    counted = sli_of(total="a_total", good='a_total{code="200"}')
+    assert [slo.sli for slo in result.slos] == [TimeSlices(of=counted, rule=rule)]
+    assert ("time_slice_window" in {warning.code for warning in result.warnings}) is ("Window" not in slices)
+
+
+@pytest.mark.parametrize("slices", ["timeSliceWindow: 1m", "timeSliceTarget: 0.9, timeSliceWindow: 2h"])
+def test_slices_need_a_target_and_a_length_that_can_be_evaluated(slices: str, tmp_path: Path) -> None:
+    assert len(_slo(tmp_path, method="Timeslices", slices=slices).errors) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "is_counted"), [("probe_success", True), ("sum(min_over_time(queue_length[2m]))", False)]
+)
+def test_a_threshold_counts_samples_of_a_metric_and_evaluates_the_rest(
+    query: str, is_counted: bool, tmp_path: Path
+) -> None:
+    text = f"""
+apiVersion: openslo/v1
+kind: SLO
+metadata: {{name: a}}
+spec:
+  service: shop
+  budgetingMethod: Occurrences
+  timeWindow: [{{duration: 28d, isRolling: true}}]
+  indicator: {{spec: {{thresholdMetric: {{metricSource: {{type: Prometheus, spec: {{query: '{query}'}}}}}}}}}}
+  objectives: [{{target: 0.99, op: gte, value: 1}}]
+"""
+    (tmp_path / "slo.yaml").write_text(text)
+    result = load_documents(tmp_path)
+    evaluated = Expression(expression=query, good_when=Condition(Comparison.AT_LEAST, 1.0), every=_MINUTE)
+    assert result.errors == ()
+    assert ([slo.sli for slo in result.slos] == [evaluated]) is not is_counted
+    assert ("evaluated" in {warning.code for warning in result.warnings}) is not is_counted
 
 
 def test_ranges_need_no_counter(tmp_path: Path) -> None:

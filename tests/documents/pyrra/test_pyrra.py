@@ -56,6 +56,22 @@ def test_indicators_are_counted_by_their_groups() -> None:
     assert slos["quiet"].sli == sli_of(total="jobs_total", good='jobs_total{result="ok"}')
 
 
+def test_gauges_count_their_samples_and_native_histograms_their_fractions(tmp_path: Path) -> None:
+    gauge = "{bool_gauge: {metric: probe_success, grouping: [target]}}"
+    native = "{latencyNative: {latency: 200ms, total: {metric: 'a_seconds{code=\"ok\"}'}}}"
+    for name, indicator in (("gauge", gauge), ("native", native)):
+        text = f"""
+apiVersion: pyrra.dev/v1alpha1
+kind: ServiceLevelObjective
+metadata: {{name: {name}}}
+spec: {{target: '99', window: 4w, indicator: {indicator}}}
+"""
+        (tmp_path / f"{name}.yaml").write_text(text)
+    result = load_documents(tmp_path)
+    assert result.errors == ()
+    assert [(str(slo.id), slo.sli.by) for slo in result.slos] == [("gauge", ("target",)), ("native", ())]
+
+
 def test_rules_are_those_of_four_weeks_scaled_with_the_window() -> None:
     slos = _slos()
     four_weeks, one_week = slos["checkout-errors"], slos["checkout-latency"]

@@ -116,7 +116,7 @@ def test_latency_is_a_bucket_of_a_histogram(plugin: str, options: str, total: st
     assert [slo.sli for slo in result.slos] == [sli_of(total=total, good=good)]
 
 
-@pytest.mark.parametrize("plugin", sorted(set(PLUGINS) - {"sloth-common/prometheus/targets/availability"}))
+@pytest.mark.parametrize("plugin", sorted(PLUGINS))
 def test_every_plugin_counts_something(plugin: str, tmp_path: Path) -> None:
     result = _load(tmp_path, plugin.removeprefix("sloth-common/"), _BUCKET)
     assert result.errors == ()
