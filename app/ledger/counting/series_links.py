@@ -237,6 +237,9 @@ class _Round:
                 if self._is_near(sample, partner, certain=False)
                 and (not others.lives[mine].any() or self._goes_on(sample, partner))
             ]
+            # Where an exporter forgets idle series, others begin in the same scrape by chance, most with one event.
+            if others.lives[mine].any() and others.value[list(ended)].sum() <= 1:
+                continue
             if len({partner for _, partner in pairs}) == len(ended):
                 distance = sum(self._deviation(sample, partner) for sample, partner in pairs)
                 links = [
@@ -316,13 +319,10 @@ class _Round:
         )
 
     def _goes_on(self, sample: int, place: int) -> bool:
-        """Whether a small first value may be that of a counter of a target whose others keep their labels.
-
-        Where an exporter forgets idle series, others begin in the same scrape by chance: nearly all with one event.
-        """
+        """Whether a small first value may be that of a counter of a target whose others keep their labels."""
         growth = float(self._context.steps.samples.value[sample]) - float(self._others.value[place])
         pace = fastest(self._context.paces(int(self._others.counter[place]), self._begin))
-        return self._others.value[place] > 1 and (growth == 0 or (growth > 0 and pace > 0))
+        return growth == 0 or (growth > 0 and pace > 0)
 
     def _link(self, sample: int, place: int) -> Link | None:
         """A link if it is sure by now whether the counter lives, and if it does, that both grow alike."""
