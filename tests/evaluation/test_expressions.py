@@ -153,7 +153,8 @@ def test_slots_without_an_evaluation_ask_nothing(tmp_path: Path) -> None:
     source = Computed({"a / b": {(): within(0, 0, 0, 0.0)}})
     watched = slos([document("x", {"bad_ratio": "a / b", "every": "5m"})], tmp_path / "slos")
     with Running(watched, source, tmp_path / "db") as running:
-        running.tick(END)
+        running.tick(END, END + 30)
         source.asked.clear()
-        running.run(END, END + 120, backfill=False)
+        # The slot in which counts become final evaluates once more.
+        running.run(END + 30, END + 270, backfill=False)
         assert source.asked == []

@@ -36,7 +36,9 @@ def look_back(ledger_writer: LedgerWriter, *, at_s: float, settle_to_s: float) -
         newest_s = _newest(ledger_writer, tracked)
         silent_s = at_s - newest_s
         tracked.read_from_s = tracked.counted_s
-        if at_s - tracked.counted_s <= interval_s and silent_s > (_SILENT_SLOTS + 1) * interval_s:
+        # Between two evaluations of an expression nothing is late; what settles evaluates them once more.
+        may_be_late = tracked.sli.evaluated is None and silent_s > (_SILENT_SLOTS + 1) * interval_s
+        if at_s - tracked.counted_s <= interval_s and may_be_late:
             fitting = next((length for length in _LOOK_BACKS_S if silent_s <= length), None)
             tracked.read_from_s = tracked.counted_s if fitting is None else at_s - fitting
         tracked.settle_from_s = tracked.settled_s
