@@ -19,25 +19,13 @@ import httpx
 from rich.table import Table
 
 from bench import harness
-from tests.support.openmetrics import create_blocks, import_into
-from tests.support.process import Server
-from tests.support.servers import victoria_metrics
-from tests.support.service import sloburn, write_documents
-from tests.support.trace_kinds import FIELD_KINDS, KINDS, generate
-from tests.support.traces import Trace, Traces
-
-WINDOWS: Final = {
-    "30d": 2_592_000,
-    "3d": 259_200,
-    "1d": 86_400,
-    "6h": 21_600,
-    "2h": 7_200,
-    "1h": 3_600,
-    "30m": 1_800,
-    "5m": 300,
-}
-LIMITS: Final = {"30d": 0.03, "3d": 0.05, "1d": 0.06, "6h": 0.2, "2h": 0.6, "1h": 1.0, "30m": 2.0, "5m": 10.0}
-"""The largest error of Sloburn, in percentage points of the budget."""
+from testbed.accuracy_limits import LIMITS, WINDOWS
+from testbed.openmetrics import create_blocks, import_into
+from testbed.process import Server
+from testbed.servers import victoria_metrics
+from testbed.service import sloburn, write_documents
+from testbed.trace_kinds import FIELD_KINDS, KINDS, generate
+from testbed.traces import Trace, Traces
 
 SCRAPE_S: Final = 30
 """An event this short before the edge of a window may be seen on either side of it: only scrapes tell."""

@@ -18,11 +18,11 @@ from rich.table import Table
 from app.slo import parse_duration
 from bench import harness
 from bench.alertmanager_proxy import AlertmanagerProxy, proxied
-from tests.acceptance.shop import Shop, serving_shop
-from tests.support.process import Server
-from tests.support.servers import alertmanager, prometheus
-from tests.support.service import sloburn, write_documents
-from tests.support.sink import Sink
+from testbed.process import Server
+from testbed.servers import alertmanager, prometheus
+from testbed.service import sloburn, write_documents
+from testbed.shop import Shop, serving_shop
+from testbed.sink import Sink
 
 FAILING = 0.5
 ERROR_BUDGET = 0.01

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from typing_extensions import override
 
-from tests.support.process import Server
+from testbed.process import Server
 
 
 class AlertmanagerProxy:

@@ -10,8 +10,8 @@ from rich.table import Table
 
 from bench import harness
 from bench.exporter import Fleet
-from tests.support.process import Server
-from tests.support.service import sloburn, write_documents
+from testbed.process import Server
+from testbed.service import sloburn, write_documents
 
 AHEAD_S: Final = 1_800
 DAYS: Final = 31

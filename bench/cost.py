@@ -18,8 +18,8 @@ from rich.table import Table
 from bench import harness
 from bench.exporter import Fleet
 from bench.peers import RuleFile, pyrra_rules, sloth_rules
-from tests.support.process import Server
-from tests.support.service import sloburn, write_documents
+from testbed.process import Server
+from testbed.service import sloburn, write_documents
 
 SETTLE_S: Final = 90
 """Seconds between everybody being ready and the first reading: the first evaluation finds no cache warm."""

@@ -15,11 +15,11 @@ from rich.table import Table
 
 from bench.exporter import Fleet, targets
 from bench.peers import sloth_labels
-from tests.support.openmetrics import create_blocks
-from tests.support.process import Server, free_port
-from tests.support.servers import prometheus
-from tests.support.service import REPOSITORY
-from tests.support.traces import Samples
+from testbed.openmetrics import create_blocks
+from testbed.process import Server, free_port
+from testbed.servers import prometheus
+from testbed.service import REPOSITORY
+from testbed.traces import Samples
 
 INTERVAL = 30
 """Seconds between scrapes."""

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from app.service.open_files import allow_open_files
 from bench import harness
-from tests.acceptance.stack import Stack, document, stack
+from testbed.stack import Stack, document, stack
 
 OPEN_FILES = 1024
 _HISTORY_S = 54_000

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from bench import harness
 from bench.exporter import Fleet
-from tests.support.process import Server
-from tests.support.service import sloburn, write_documents
+from testbed.process import Server
+from testbed.service import sloburn, write_documents
 
 LIMITS = {1_000: (1.0, 400), 10_000: (10.0, 2_000)}
 """At most so many seconds for a tick (p99) and megabytes resident, by number of SLOs."""

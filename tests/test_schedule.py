@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from app.clock import Clock, SystemClock
 from app.schedule import Schedule
-from tests.support.waiting import reaches
+from testbed.waiting import reaches
 
 INTERVAL = timedelta(seconds=30)
 OFFSET = timedelta(seconds=5)

@@ -4,8 +4,8 @@ import json
 import time
 from pathlib import Path
 
-from tests.acceptance.stack import document, stack
-from tests.acceptance.timeline import Sight
+from testbed.stack import document, stack
+from testbed.timeline import Sight
 from tests.support.scripted_server import Scripted
 
 NAMES = tuple(f"availability-{number}" for number in range(40))

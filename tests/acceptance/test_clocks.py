@@ -8,16 +8,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.shop import serving_shop
-from tests.acceptance.stack import QUICK, Stack, document, stack, wait_for_reason
-from tests.acceptance.timeline import Sight
+from testbed.process import Server
+from testbed.servers import alertmanager, prometheus
+from testbed.service import sloburn, write_documents
+from testbed.shop import serving_shop
+from testbed.sink import Sink
+from testbed.stack import QUICK, Stack, document, stack, wait_for_reason
+from testbed.timeline import Sight
+from testbed.waiting import wait_until
 from tests.support.faked_clock import FakedClock
-from tests.support.process import Server
-from tests.support.servers import alertmanager, prometheus
-from tests.support.service import sloburn, write_documents
-from tests.support.sink import Sink
 from tests.support.soak import SOAK
-from tests.support.waiting import wait_until
 
 ASLEEP_S = 600 if SOAK > 1 else 40
 SLOT_S = 5

@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
+from testbed.stack import Stack, document, stack
+from testbed.timeline import Sight
 from tests.acceptance import contract
 from tests.acceptance.contract import breaches
-from tests.acceptance.stack import Stack, document, stack
-from tests.acceptance.timeline import Sight
 
 
 def _documents() -> list[dict[str, Any]]:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.acceptance.stack import stack
-from tests.acceptance.timeline import Sight, page
+from testbed.stack import stack
+from testbed.timeline import Sight, page
 
 CHECKOUT = "checkout-availability"
 

@@ -16,13 +16,13 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.support.openmetrics import create_blocks, import_into
-from tests.support.process import Server
-from tests.support.servers import prometheus, victoria_metrics
-from tests.support.service import sloburn, write_documents
+from testbed.openmetrics import create_blocks, import_into
+from testbed.process import Server
+from testbed.servers import prometheus, victoria_metrics
+from testbed.service import sloburn, write_documents
+from testbed.traces import Counts, Samples
+from testbed.waiting import wait_until
 from tests.support.soak import SOAK
-from tests.support.traces import Counts, Samples
-from tests.support.waiting import wait_until
 
 SCRAPE_S: Final = 30
 _DAY_S: Final = 86_400

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stack import stack
-from tests.acceptance.timeline import Sight, all_clear, page
+from testbed.stack import stack
+from testbed.timeline import Sight, all_clear, page
 from tests.support.disks import Disk, LimitedFiles, can_mount, small_disk
 
 CHECKOUT, SEARCH = "checkout-availability", "search-availability"

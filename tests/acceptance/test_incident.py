@@ -4,8 +4,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.acceptance.stack import DASHBOARD, RUNBOOK, stack
-from tests.acceptance.timeline import all_clear, page, ticket
+from testbed.stack import DASHBOARD, RUNBOOK, stack
+from testbed.timeline import all_clear, page, ticket
 
 CHECKOUT, SEARCH, CART, CALM = (f"{name}-availability" for name in ("checkout", "search", "cart", "calm"))
 

@@ -9,15 +9,15 @@ from typing import Any, Final
 
 import httpx
 
-from bench.accuracy import LIMITS, WINDOWS
+from testbed.accuracy_limits import LIMITS, WINDOWS
+from testbed.openmetrics import create_blocks
+from testbed.process import Server
+from testbed.servers import prometheus, promtool_binary
+from testbed.service import sloburn, write_documents
+from testbed.trace_kinds import generate
+from testbed.traces import EventCounts, Trace, Traces
 from tests.acceptance import contract
 from tests.acceptance.contract import breaches
-from tests.support.openmetrics import create_blocks
-from tests.support.process import Server
-from tests.support.servers import prometheus, promtool_binary
-from tests.support.service import sloburn, write_documents
-from tests.support.trace_kinds import generate
-from tests.support.traces import EventCounts, Trace, Traces
 
 DAYS: Final = 31
 _DAY_S: Final = 86_400

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.stack import AUTHORISED, Stack, document, stack
-from tests.acceptance.timeline import Sight, all_clear, page
-from tests.support.service import write_documents
+from testbed.service import write_documents
+from testbed.stack import AUTHORISED, Stack, document, stack
+from testbed.timeline import Sight, all_clear, page
 
 CHECKOUT, SEARCH = "checkout-availability", "search-availability"
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stack import document, stack
-from tests.acceptance.timeline import all_clear, page
+from testbed.service import REPOSITORY, sloburn, write_documents
+from testbed.stack import document, stack
+from testbed.timeline import all_clear, page
+from testbed.waiting import wait_until
 from tests.support.postgres import Postgres, postgres
-from tests.support.service import REPOSITORY, sloburn, write_documents
-from tests.support.waiting import wait_until
 
 NOWHERE = "http://127.0.0.1:9"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stack import stack
-from tests.acceptance.timeline import all_clear, page
-from tests.support.fault_proxy import HTML, Fault, FaultProxy, Hang, Reply, Truncate
+from testbed.fault_proxy import HTML, Fault, FaultProxy, Hang, Reply, Truncate
+from testbed.stack import stack
+from testbed.timeline import all_clear, page
 from tests.support.soak import SOAK
 
 CHECKOUT = "checkout-availability"

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 
 from app.service.open_files import allow_open_files
-from tests.acceptance.stack import Stack, stack
-from tests.acceptance.timeline import Sight, page
-from tests.support.process import Server
+from testbed.process import Server
+from testbed.stack import Stack, stack
+from testbed.timeline import Sight, page
 
 CHECKOUT = "checkout-availability"
 HALF = b"GET /api/v1/slos HTTP/1.1\r\nHost: x\r\nX-Half: "

@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from app.documents import load_documents
-from tests.acceptance.stack import document
+from testbed.process import Server, free_port
+from testbed.service import sloburn, write_documents
+from testbed.stack import document
+from testbed.waiting import wait_until
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import counter
 from tests.evaluation.running import Running
 from tests.support.forked import run_sloburn
-from tests.support.process import Server, free_port
-from tests.support.service import sloburn, write_documents
-from tests.support.waiting import wait_until
 
 NOWHERE = "http://127.0.0.1:9"
 START = 1_800_000_000.0

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 
-from tests.acceptance.stack import AUTHORISED, Stack, document, stack
-from tests.acceptance.timeline import Sight
+from testbed.service import write_documents
+from testbed.stack import AUTHORISED, Stack, document, stack
+from testbed.timeline import Sight
 from tests.support.scripted_server import Reply, Scripted
-from tests.support.service import write_documents
 
 
 def _write(file: Path, receivers: Mapping[str, Scripted], beats: Scripted, **more: Any) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stack import document
-from tests.support.process import free_port
-from tests.support.service import REPOSITORY, write_documents
-from tests.support.waiting import PATIENCE_S, wait_until
+from testbed.process import free_port
+from testbed.service import REPOSITORY, write_documents
+from testbed.stack import document
+from testbed.waiting import PATIENCE_S, wait_until
 
 NOWHERE = "http://127.0.0.1:9"
 

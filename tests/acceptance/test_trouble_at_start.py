@@ -6,12 +6,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.shop import serving_shop
-from tests.acceptance.stack import QUICK, document, look, wait_for_reason
-from tests.support.process import Server
-from tests.support.servers import prometheus
-from tests.support.service import sloburn, write_documents
-from tests.support.waiting import wait_until
+from testbed.process import Server
+from testbed.servers import prometheus
+from testbed.service import sloburn, write_documents
+from testbed.shop import serving_shop
+from testbed.stack import QUICK, document, look, wait_for_reason
+from testbed.waiting import wait_until
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.acceptance.stack import Stack, stack
-from tests.acceptance.timeline import Sight, all_clear, page
+from testbed.stack import Stack, stack
+from testbed.timeline import Sight, all_clear, page
 from tests.support.postgres import Postgres
 from tests.support.soak import SOAK
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import httpx
 
-from tests.acceptance.stack import Stack, stack
-from tests.acceptance.timeline import News, Sight, all_clear, page
-from tests.support.servers import alertmanager
-from tests.support.sink import Sink
+from testbed.servers import alertmanager
+from testbed.sink import Sink
+from testbed.stack import Stack, stack
+from testbed.timeline import News, Sight, all_clear, page
 
 CHECKOUT = "checkout-availability"
 _FOR_EVER_S = 600.0

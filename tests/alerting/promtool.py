@@ -7,7 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.slo import AlertState, Severity, SeverityPolicy
-from tests.support.servers import promtool_binary
+from testbed.servers import promtool_binary
 
 INTERVAL = timedelta(seconds=30)
 Rule = dict[str, object]

@@ -14,16 +14,16 @@ import pytest
 
 from app.promql.rules import rule_groups
 from app.slo import AlertState, Severity
+from testbed.openmetrics import import_into
+from testbed.servers import Server, victoria_metrics
+from testbed.traces import Counts, Samples
 from tests.alerting.counted_pairs import CountedPair, plain_increase, random_pair
 from tests.alerting.live import States, live_states
 from tests.alerting.promtool import INTERVAL, rule
 from tests.alerting.vmalert import alerts, replay
 from tests.evaluation.memory import Floats, Series
 from tests.evaluation.plain import slos
-from tests.support.openmetrics import import_into
-from tests.support.servers import Server, victoria_metrics
 from tests.support.soak import IS_SOAK, SOAK
-from tests.support.traces import Counts, Samples
 
 PAIRS = 25 if IS_SOAK else 10
 SLOTS = 120

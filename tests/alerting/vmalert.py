@@ -9,8 +9,8 @@ from typing import Any
 
 import httpx
 
-from tests.support.openmetrics import make_visible
-from tests.support.servers import Server, vmalert_binary
+from testbed.openmetrics import make_visible
+from testbed.servers import Server, vmalert_binary
 
 
 def replay(

@@ -6,10 +6,10 @@ import pytest
 
 from app.slo import AlertState, Severity
 from app.status import AlertView
+from testbed.servers import operator_scrape_config, prometheus
+from testbed.waiting import wait_until
 from tests.support.api import Served, listening
-from tests.support.servers import operator_scrape_config, prometheus
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
-from tests.support.waiting import wait_until
 
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
 

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from bench.accuracy import LIMITS, WINDOWS, Error, _off
-from tests.support.traces import Trace
+from bench.accuracy import Error, _off
+from testbed.accuracy_limits import LIMITS, WINDOWS
+from testbed.traces import Trace
 
 END = 1_790_000_000
 

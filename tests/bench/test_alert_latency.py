@@ -8,8 +8,8 @@ import numpy as np
 
 from bench.alert_latency import Counters
 from bench.alertmanager_proxy import AlertmanagerProxy, proxied
-from tests.support.servers import alertmanager
-from tests.support.sink import Sink
+from testbed.servers import alertmanager
+from testbed.sink import Sink
 
 START = 1_790_000_000.0
 

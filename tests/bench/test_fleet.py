@@ -14,8 +14,8 @@ import pytest
 from bench import harness
 from bench.exporter import Fleet, exposition
 from bench.peers import RuleFile, pyrra_rules, sloth_rules
-from tests.support.servers import promtool_binary
-from tests.support.waiting import wait_until
+from testbed.servers import promtool_binary
+from testbed.waiting import wait_until
 
 NOW = 1_790_000_000
 

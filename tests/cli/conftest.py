@@ -3,7 +3,7 @@
 import pytest
 
 from app.cli import live
-from tests.support.waiting import PATIENCE_S
+from testbed.waiting import PATIENCE_S
 
 
 @pytest.fixture

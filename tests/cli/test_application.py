@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from app.cli.application import app
 from app.settings import Settings
-from tests.support.waiting import PATIENCE_S
+from testbed.waiting import PATIENCE_S
 
 DOCS = Path(__file__).parents[2] / "docs" / "cli.md"
 COMMANDS = sorted(getattr(get_command(app), "commands"))  # noqa: B009  mypy sees a plain command

@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli.application import app
-from tests.support.fault_proxy import Edit, FaultProxy
-from tests.support.process import closed_port
-from tests.support.servers import prometheus
-from tests.support.waiting import wait_until
+from testbed.fault_proxy import Edit, FaultProxy
+from testbed.process import closed_port
+from testbed.servers import prometheus
+from testbed.waiting import wait_until
 
 GOOD = """
 service: checkout

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from typing_extensions import override
 
+from testbed.openmetrics import create_blocks
+from testbed.servers import prometheus
+from testbed.traces import Samples
+from testbed.waiting import wait_until
 from tests.cli.test_check import check, codes, live_document, write
-from tests.support.openmetrics import create_blocks
-from tests.support.servers import prometheus
-from tests.support.traces import Samples
-from tests.support.waiting import wait_until
 
 EXPOSITION = """
 # TYPE requests counter

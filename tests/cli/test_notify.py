@@ -8,9 +8,9 @@ from typer.testing import CliRunner, Result
 
 from app.cli.application import app
 from app.store.dead_letters import DeadLetter
+from testbed.servers import Sink, alertmanager
 from tests.support.api import Served, listening
 from tests.support.scripted_server import Reply, Scripted
-from tests.support.servers import Sink, alertmanager
 
 CANARY = "canary-88d1"
 

@@ -4,8 +4,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from app.cli.application import app
+from testbed.servers import promtool_binary
 from tests.cli.test_check import BAD, GOOD, write
-from tests.support.servers import promtool_binary
 
 
 def test_the_rules_are_what_promtool_accepts(tmp_path: Path) -> None:

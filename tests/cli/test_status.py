@@ -11,8 +11,8 @@ from typing_extensions import override
 from app.cli.application import app
 from app.slo import AlertState, Severity
 from app.status import UNKNOWN, AlertView, HealthState
+from testbed.process import closed_port
 from tests.support.api import Served, listening
-from tests.support.process import closed_port
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")

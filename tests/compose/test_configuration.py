@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 from app.metrics import BuildInfo, Instruments
+from testbed.servers import promtool_binary
 from tests.compose.stack import ROOT, load
-from tests.support.servers import promtool_binary
 
 _RULES = "config/prometheus/rules/sloburn.yaml"
 

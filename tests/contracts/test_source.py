@@ -21,11 +21,11 @@ from app.promql.gauges import closed_on_the_left, in_cell
 from app.promql.samples import falls_within, last_samples, raw_samples, start_times
 from app.promql.selector_text import render
 from app.slo import CellFunction, Matcher, MatchOp, Selector
+from testbed.openmetrics import create_blocks, import_into
+from testbed.servers import prometheus, victoria_metrics
+from testbed.traces import Samples
 from tests.evaluation.memory import MemorySource, series_of
 from tests.evaluation.test_on_real_servers import Asked
-from tests.support.openmetrics import create_blocks, import_into
-from tests.support.servers import prometheus, victoria_metrics
-from tests.support.traces import Samples
 
 AT = 1_700_000_100
 """On the grid of slots and of cells."""

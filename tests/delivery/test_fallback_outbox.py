@@ -28,9 +28,9 @@ from app.slo import Severity
 from app.store import Database, open_database, open_database_in_memory
 from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
+from testbed.waiting import reaches
 from tests.store.notices import firing, resolved
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
-from tests.support.waiting import reaches
 
 REFUSED = Failed(reason=FailureReason.UNREACHABLE, detail="connection refused")
 QUICK = Backoff(base=timedelta(milliseconds=10), cap=timedelta(milliseconds=20))

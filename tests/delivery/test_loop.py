@@ -19,11 +19,11 @@ from app.store import Database, open_database
 from app.store.alerts import save_alerts
 from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
+from testbed.servers import Sink, alertmanager
+from testbed.waiting import reaches
 from tests.store.notices import firing, resolved
 from tests.support.delivering import Delivering, resend_loop
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
-from tests.support.servers import Sink, alertmanager
-from tests.support.waiting import reaches
 
 QUICK = Backoff(base=timedelta(milliseconds=10), cap=timedelta(milliseconds=50))
 REFUSED = Failed(reason=FailureReason.UNREACHABLE, detail="connection refused")

@@ -25,14 +25,14 @@ from app.store import Database, open_database, open_database_in_memory
 from app.store.alerts import save_alerts
 from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
+from testbed.servers import Server, Sink, alertmanager
+from testbed.waiting import reaches
 from tests.store.notices import firing
 from tests.support.delivering import Delivering, resend_loop
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.receiver_harness import WRITER, outgoing
 from tests.support.scripted_server import Reply, Scripted
-from tests.support.servers import Server, Sink, alertmanager
 from tests.support.soak import SOAK
-from tests.support.waiting import reaches
 
 SCALE = 200.0
 """Times faster than in earnest: 20 minutes are 6 seconds, and a pause between attempts is at most 1.5."""

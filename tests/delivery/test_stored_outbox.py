@@ -29,9 +29,9 @@ from app.store.outbox import (
     waiting,
 )
 from app.store.recipients import notified_receivers
+from testbed.waiting import reaches
 from tests.store.notices import START, firing, resolved
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
-from tests.support.waiting import reaches
 
 
 @pytest.fixture

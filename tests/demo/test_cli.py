@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from demo.cli import app
-from tests.support.process import closed_port
-from tests.support.servers import Server, free_port
+from testbed.process import closed_port
+from testbed.servers import Server, free_port
 
 _runner = CliRunner()
 

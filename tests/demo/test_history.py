@@ -13,7 +13,7 @@ from demo.history import STEP_SECONDS, Scrapes
 from demo.incidents import INCIDENTS, RESTARTS_AGO, UNSEEN_AGO
 from demo.options import DAYS
 from demo.tsdb_blocks import ImportFailedError, StorageInUseError, import_history
-from tests.support.servers import prometheus, promtool_binary
+from testbed.servers import prometheus, promtool_binary
 
 _DAYS = 13.5  # long enough to hold the hour without scrapes and a restart
 

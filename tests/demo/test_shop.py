@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 from demo.endpoints import ENDPOINTS, SERVICES, errors_of
 from demo.faults import Switchboard
 from demo.shop import create_shop
-from tests.support.waiting import wait_until
+from testbed.waiting import wait_until
 
 
 @pytest.fixture

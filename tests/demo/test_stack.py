@@ -10,8 +10,8 @@ import pytest
 from demo.ports import Ports, PortsInUseError, require_free
 from demo.processes import Command, ProcessEndedError, Processes
 from demo.programs import MissingProgramError, Programs
-from tests.support.servers import free_port
-from tests.support.waiting import PATIENCE_S
+from testbed.servers import free_port
+from testbed.waiting import PATIENCE_S
 
 _SERVER = """
 import http.server, sys

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from demo.ports import Ports, require_free
 from demo.switch import ShopSwitch
-from tests.support.servers import free_port
-from tests.support.waiting import PATIENCE_S, wait_until
+from testbed.servers import free_port
+from testbed.waiting import PATIENCE_S, wait_until
 
 
 @dataclass(frozen=True, slots=True)

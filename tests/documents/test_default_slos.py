@@ -9,8 +9,8 @@ from urllib.request import urlopen
 from app.documents import load_documents
 from app.promql.selector_text import render
 from app.slo import Selector
-from tests.support.servers import Server, prometheus
-from tests.support.waiting import wait_until
+from testbed.servers import Server, prometheus
+from testbed.waiting import wait_until
 
 _FOLDER = Path(__file__).parents[2] / "config/slos"
 

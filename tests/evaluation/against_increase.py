@@ -16,11 +16,11 @@ from app.prometheus import Matrix
 from app.slo import Slo
 from app.slo.arrays import Floats
 from app.status import Snapshot
+from testbed.histories import History
+from testbed.increase import summed_increase
+from testbed.traces import EventCounts, Samples
 from tests.evaluation.memory import MemorySource, series_of
 from tests.evaluation.running import Running, slos_of
-from tests.support.histories import History
-from tests.support.increase import summed_increase
-from tests.support.traces import EventCounts, Samples
 
 LIVE_S = 3600
 """How long a live evaluator counts before the end."""

@@ -18,11 +18,11 @@ from app.prometheus.breaker import Breaker
 from app.prometheus.connections import ConnectionPool, http_transport
 from app.slo import Slo, SloId
 from app.store.alerts import recent_transitions
+from testbed.fault_proxy import FaultProxy
+from testbed.process import Server
+from testbed.trace_kinds import Scene, generate
+from testbed.traces import Trace, Traces
 from tests.evaluation.running import Figures, Running, slos_of
-from tests.support.fault_proxy import FaultProxy
-from tests.support.process import Server
-from tests.support.trace_kinds import Scene, generate
-from tests.support.traces import Trace, Traces
 
 HOUR, DAY = 3600, 86_400
 END = 1_790_000_100

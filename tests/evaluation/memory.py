@@ -13,7 +13,7 @@ from typing_extensions import override
 from app.evaluation import Source
 from app.prometheus import BadQueryError, Matrix, PrometheusError
 from app.promql.gauges import closed_on_the_left
-from tests.support.traces import Samples
+from testbed.traces import Samples
 
 Floats = NDArray[np.float64]
 _BY_REGEX = {str(promql.MatchOp.Re), str(promql.MatchOp.NotRe)}

@@ -7,8 +7,8 @@ import numpy as np
 
 from app.documents import load_documents
 from app.slo import Slo
+from testbed.service import write_documents
 from tests.evaluation.memory import Series
-from tests.support.service import write_documents
 
 Span = tuple[float, float]
 

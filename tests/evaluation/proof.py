@@ -14,9 +14,9 @@ from tempfile import TemporaryDirectory
 
 import structlog
 
+from testbed.histories import random_histories
 from tests.evaluation.against_increase import GRACE_S, compare, median_points
 from tests.support.field_kinds import FIELD_KINDS
-from tests.support.histories import random_histories
 
 END = 1_800_000_000
 

@@ -17,8 +17,8 @@ from app.evaluation import EvaluationInstruments, EvaluationTiming, Evaluator, S
 from app.slo import Slo
 from app.status import Board, Snapshot
 from app.store import Database, open_database
-from tests.support.service import write_documents
-from tests.support.traces import Trace
+from testbed.service import write_documents
+from testbed.traces import Trace
 
 INTERVAL_S = 30
 T = TypeVar("T")

@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from app.store import Database, StoreError, StoreLockedError, StoreUnavailableError, open_database
 from app.store.alerts import recent_transitions
+from testbed.trace_kinds import generate
 from tests.evaluation.crashes import Crash, breakable
 from tests.evaluation.memory import MemorySource, series_of
 from tests.evaluation.running import INTERVAL_S, Running, differences, slos_of
-from tests.support.trace_kinds import generate
 
 END = 1_800_000_000
 BEGIN = END - 2400

@@ -17,10 +17,10 @@ import pytest
 
 from app.slo import Slo
 from app.store import StoreCorruptError, open_database
+from testbed.trace_kinds import generate
 from tests.evaluation.memory import MemorySource, Series, series_of
 from tests.evaluation.running import Running, slos_of
 from tests.support.soak import SOAK
-from tests.support.trace_kinds import generate
 
 END = 1_800_000_000
 _HEADER = 100

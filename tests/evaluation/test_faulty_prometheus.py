@@ -14,6 +14,10 @@ import pytest
 
 from app.slo import AlertState, Cause
 from app.status import DataState, Snapshot
+from testbed.fault_proxy import HTML, Delay, Drip, Edit, Fault, FaultProxy, Hang, Reply, Reset, Seen, Truncate
+from testbed.openmetrics import create_blocks
+from testbed.process import Server
+from testbed.servers import prometheus
 from tests.evaluation.faulty import (
     BURNING,
     COOL_DOWN_S,
@@ -29,10 +33,6 @@ from tests.evaluation.faulty import (
     services,
 )
 from tests.evaluation.running import Figures
-from tests.support.fault_proxy import HTML, Delay, Drip, Edit, Fault, FaultProxy, Hang, Reply, Reset, Seen, Truncate
-from tests.support.openmetrics import create_blocks
-from tests.support.process import Server
-from tests.support.servers import prometheus
 from tests.support.soak import SOAK
 
 MINUTES, AN_HOUR, HOURS = 5 * 60, HOUR, 5 * HOUR

@@ -7,11 +7,11 @@ import pytest
 
 from app.slo import Severity
 from app.status import ProblemCode
+from testbed.histories import NAMED
 from tests.evaluation.against_increase import GRACE_S, compare
 from tests.evaluation.memory import MemorySource, Series, series_of
 from tests.evaluation.plain import availability, slos
 from tests.evaluation.running import Running, slos_of
-from tests.support.histories import NAMED
 
 END = 1_800_000_000
 

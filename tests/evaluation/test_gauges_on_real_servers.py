@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from testbed.openmetrics import create_blocks, import_into
+from testbed.servers import prometheus, victoria_metrics
+from testbed.traces import Samples
 from tests.evaluation.memory import Floats
 from tests.evaluation.plain import document, slos
 from tests.evaluation.running import Running
 from tests.evaluation.test_on_real_servers import Asked
-from tests.support.openmetrics import create_blocks, import_into
-from tests.support.servers import prometheus, victoria_metrics
-from tests.support.traces import Samples
 
 HOUR, DAY = 3600, 86_400
 END = int(time.time()) // DAY * DAY - 3 * HOUR

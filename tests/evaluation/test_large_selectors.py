@@ -18,14 +18,14 @@ from app.promql.matching import matches
 from app.promql.selector_text import parse_selector
 from app.slo import Slo
 from app.status import DataState, ProblemCode
+from testbed.openmetrics import create_blocks
+from testbed.servers import prometheus
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import Running
 from tests.evaluation.test_on_real_servers import Asked
 from tests.evaluation.test_series_on_real_servers import END as REAL_END
 from tests.evaluation.test_series_on_real_servers import _samples
-from tests.support.openmetrics import create_blocks
-from tests.support.servers import prometheus
 
 END = 1_800_000_000
 BIG, SMALL = "big-availability", "small-availability"

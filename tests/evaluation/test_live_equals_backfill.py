@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from testbed.trace_kinds import generate
 from tests.evaluation.crashes import breakable
 from tests.evaluation.hostile import service
 from tests.evaluation.memory import MemorySource, series_of
 from tests.evaluation.plain import availability, slos
 from tests.evaluation.running import Running, differences, slos_of
 from tests.support.soak import IS_SOAK, SOAK
-from tests.support.trace_kinds import generate
 
 END = 1_800_000_000
 DAY = 86_400

@@ -12,9 +12,9 @@ from app.slo import AlertState, Cause, Severity, Slo, SloId
 from app.status import AlertView, HealthState, ProblemCode
 from app.store.alerts import load_in_force, recent_transitions
 from app.wording.sentences import description, summary
+from testbed.service import write_documents
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.running import INTERVAL_S, Running
-from tests.support.service import write_documents
 
 ID = "checkout-availability"
 START = 1_767_225_600.0

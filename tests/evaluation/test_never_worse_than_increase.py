@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from testbed.histories import NAMED, STEADY_VIEWS, random_histories
 from tests.evaluation.against_increase import GRACE_S, compare, median_points
-from tests.support.histories import NAMED, STEADY_VIEWS, random_histories
 from tests.support.soak import IS_SOAK, SOAK
 
 END = 1_800_000_000

@@ -10,10 +10,10 @@ import pytest
 from app.prometheus import UnreachableError
 from app.slo import Slo
 from app.status import DataState
+from testbed.trace_kinds import generate
 from tests.evaluation.memory import MemorySource, Series, raising, series_of
 from tests.evaluation.running import INTERVAL_S, Figures, Running, differences, slos_of
 from tests.support.soak import IS_SOAK, SOAK
-from tests.support.trace_kinds import generate
 
 START = 1_800_000_000
 HOUR = 3600

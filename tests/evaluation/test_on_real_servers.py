@@ -14,12 +14,12 @@ from app.clock import SystemClock
 from app.evaluation import Source
 from app.prometheus import HttpConfig, Matrix, open_client
 from app.status import Snapshot
+from testbed.openmetrics import create_blocks, import_into
+from testbed.servers import prometheus, victoria_metrics
+from testbed.trace_kinds import KINDS, generate
+from testbed.traces import Trace, Traces
 from tests.evaluation.running import Running, differences, slos_of
-from tests.support.openmetrics import create_blocks, import_into
-from tests.support.servers import prometheus, victoria_metrics
 from tests.support.soak import SOAK
-from tests.support.trace_kinds import KINDS, generate
-from tests.support.traces import Trace, Traces
 
 HOUR, DAY = 3600, 86_400
 END = 1_699_995_600

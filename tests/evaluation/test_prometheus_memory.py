@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from app.status import DataState
+from testbed.openmetrics import create_blocks, import_into
+from testbed.process import Server
+from testbed.servers import prometheus, victoria_metrics
+from testbed.trace_kinds import Scene, generate
+from testbed.traces import Samples, Trace, Traces
 from tests.evaluation.faulty import Watched, watched
 from tests.evaluation.running import differences, slos_of
-from tests.support.openmetrics import create_blocks, import_into
-from tests.support.process import Server
-from tests.support.servers import prometheus, victoria_metrics
-from tests.support.trace_kinds import Scene, generate
-from tests.support.traces import Samples, Trace, Traces
 
 HOUR = 3600
 END = 1_700_011_200

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 
 from app.ingest.series.tracked_slis import MOST_GROUPS
+from testbed.openmetrics import create_blocks
+from testbed.servers import prometheus
+from testbed.traces import Samples
 from tests.evaluation.memory import Series
 from tests.evaluation.plain import availability, counter, document, requests, slos
 from tests.evaluation.running import Running
 from tests.evaluation.test_on_real_servers import Asked
-from tests.support.openmetrics import create_blocks
-from tests.support.servers import prometheus
-from tests.support.traces import Samples
 
 HOUR = 3600
 END = 1_700_000_100

@@ -9,9 +9,9 @@ import pytest
 from app.documents import load_documents
 from app.slo import Slo
 from app.store.alerts import load_in_force, recent_transitions
+from testbed.service import write_documents
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.running import Running
-from tests.support.service import write_documents
 
 START = 1_767_225_600.0  # a midnight
 HOUR, DAY = 3600.0, 86_400.0

@@ -9,7 +9,7 @@ from itertools import count
 from app.metrics import BuildInfo, Exposition, Instruments
 from app.slo import AlertState, Severity
 from app.status import AlertView, Board, Snapshot
-from tests.support.metrics_page import serving_page
+from testbed.metrics_page import serving_page
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
 

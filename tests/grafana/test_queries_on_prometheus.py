@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from testbed.servers import operator_scrape_config, prometheus
+from testbed.waiting import wait_until
 from tests.grafana.exporter import exporter, snapshots
 from tests.grafana.live import Asked
 from tests.grafana.queries import PanelQuery, mark_queries, panel_queries
-from tests.support.servers import operator_scrape_config, prometheus
-from tests.support.waiting import wait_until
 
 _PAGING = snapshots()[0].id
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from demo.switch import ShopSwitch
+from testbed.servers import Server, Sink, alertmanager, free_port, prometheus
+from testbed.waiting import wait_until
 from tests.compose.stack import ROOT
 from tests.grafana.live import Asked
 from tests.grafana.queries import PanelQuery, mark_queries, panel_queries
-from tests.support.servers import Server, Sink, alertmanager, free_port, prometheus
-from tests.support.waiting import wait_until
 
 _INCIDENT = "checkout-availability"
 _PAGING = PanelQuery(dashboard="", panel="", expr=f'slo_alert_firing{{slo="{_INCIDENT}", severity="page"}} == 1')

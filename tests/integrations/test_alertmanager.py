@@ -16,13 +16,13 @@ from app.http import IpAddress, Resolver
 from app.http import resolve_host as resolve_name
 from app.http.client import ClientOptions
 from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
+from testbed.process import closed_port
+from testbed.servers import Server, Sink, alertmanager
+from testbed.waiting import PATIENCE_S, reaches
 from tests.store.notices import firing
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.name_service import Rebinding
-from tests.support.process import closed_port
 from tests.support.scripted_server import Reply, Scripted
-from tests.support.servers import Server, Sink, alertmanager
-from tests.support.waiting import PATIENCE_S, reaches
 
 QUICK = Reassertion(group_wait=timedelta(0), margin=timedelta(seconds=1.5))
 PAST = timedelta(minutes=10)

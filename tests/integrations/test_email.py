@@ -25,14 +25,14 @@ from app.http.request_options import HttpOptions, ProxyOptions
 from app.http.secrets import FixedSecret
 from app.integrations.email.mime import parse_mailbox
 from app.integrations.email.notifier import Encryption, Mail, MailOptions
+from testbed.process import closed_port
+from testbed.waiting import reaches
 from tests.store.notices import firing, resolved
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.mail_server import mail_server
 from tests.support.name_service import Rebinding
-from tests.support.process import closed_port
 from tests.support.receiver_harness import WRITER, deliver, now
-from tests.support.waiting import reaches
 
 PASSWORD = "canary-mail"  # noqa: S105  # of no account
 

@@ -19,11 +19,11 @@ from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
 from app.store.outbox import enqueue
+from testbed.servers import Sink, alertmanager
+from testbed.waiting import reaches
 from tests.store.notices import firing
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
 from tests.support.receiver_harness import now
-from tests.support.servers import Sink, alertmanager
-from tests.support.waiting import reaches
 
 AM = ReceiverConfig(name="am", target=AlertmanagerTargets(urls=("http://am:9093",)))
 ONCALL = ReceiverConfig(name="oncall", target=PagerDutyOptions(routing_key=FixedSecret("k")))

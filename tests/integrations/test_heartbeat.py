@@ -12,12 +12,12 @@ from app.integrations.alertmanager.given_up import GivenUpAlert
 from app.integrations.alertmanager.watchdog import Watchdog, WatchdogOptions
 from app.integrations.heartbeat import Heartbeat
 from app.store import StoreError
+from testbed.process import closed_port
+from testbed.servers import Server, alertmanager
+from testbed.waiting import reaches
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
-from tests.support.process import closed_port
 from tests.support.receiver_harness import now, outgoing
 from tests.support.scripted_server import Reply, Scripted
-from tests.support.servers import Server, alertmanager
-from tests.support.waiting import reaches
 
 
 class Work:

@@ -20,13 +20,13 @@ from app.service.engine import Engine
 from app.settings import load_settings
 from app.status import Board
 from app.store import open_database
+from testbed.servers import prometheus
+from testbed.service import write_documents
+from testbed.waiting import wait_until
 from tests.integrations.test_receivers_of_the_service import DOCUMENT
 from tests.store.notices import firing
 from tests.support.flaky_exporter import Busy, serving
 from tests.support.scripted_server import Reply, Scripted
-from tests.support.servers import prometheus
-from tests.support.service import write_documents
-from tests.support.waiting import wait_until
 
 
 def test_heartbeats_end_when_only_the_schedule_stands_still(tmp_path: Path) -> None:

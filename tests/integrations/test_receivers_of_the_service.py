@@ -6,12 +6,12 @@ from pathlib import Path
 
 import httpx
 
+from testbed.process import closed_port
+from testbed.servers import prometheus
+from testbed.service import sloburn, write_documents
+from testbed.waiting import wait_until
 from tests.support.flaky_exporter import Busy, serving
-from tests.support.process import closed_port
 from tests.support.scripted_server import Reply, Scripted
-from tests.support.servers import prometheus
-from tests.support.service import sloburn, write_documents
-from tests.support.waiting import wait_until
 
 CANARY = "canary-5d21e7"
 DOCUMENT = {

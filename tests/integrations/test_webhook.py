@@ -23,11 +23,11 @@ from app.integrations.webhook.notifier import Webhook, WebhookOptions, alert_fin
 from app.slo import Cause, Severity
 from app.store import StoreError
 from app.store.outbox import idempotency_key
+from testbed.servers import Sink, alertmanager
 from tests.store.notices import firing, resolved
 from tests.support.fake_receivers import SkewedClock
 from tests.support.receiver_harness import WRITER, deliver, outgoing
 from tests.support.scripted_server import Reply, Request, Scripted
-from tests.support.servers import Sink, alertmanager
 
 
 def _webhook(server: Scripted, *, secret: str | None = None, deadline_s: float = 60.0, path: str = "/hook") -> Notifier:

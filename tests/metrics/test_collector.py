@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 from app.metrics import render_slos
 from app.slo import AlertState, BudgetAlerts, CalendarUnit, CalendarWindow, Cause, RollingWindow, Severity
 from app.status import AlertView, Problem, ProblemCode, ProblemLevel, Snapshot
+from testbed.servers import promtool_binary
 from tests.support.golden import assert_golden
-from tests.support.servers import promtool_binary
 from tests.support.snapshots import AS_OF, DATA_SINCE, NAN, a_snapshot, an_slo, an_unmeasured_snapshot
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]

@@ -5,7 +5,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from app.metrics import BuildInfo, Exposition, Instruments
 from app.status import Board
-from tests.support.servers import promtool_binary
+from testbed.servers import promtool_binary
 from tests.support.snapshots import a_snapshot, an_slo
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"

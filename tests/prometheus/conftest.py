@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from testbed.fault_proxy import FaultProxy
+from testbed.process import Server
+from testbed.servers import prometheus, promtool_binary
 from tests.prometheus.samples import openmetrics
-from tests.support.fault_proxy import FaultProxy
-from tests.support.process import Server
-from tests.support.servers import prometheus, promtool_binary
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import httpx
 import pytest
 
 from app.prometheus import BadQueryError, ExecutionError, RuntimeInfo, ServerBuild, TimedOutError, UnreachableError
+from testbed.fault_proxy import FaultProxy
+from testbed.openmetrics import make_visible
+from testbed.process import Server, closed_port
+from testbed.servers import prometheus, prometheus_binary, victoria_metrics
 from tests.prometheus.samples import COUNT, END, START, STEP, Recorder, a_client, openmetrics
-from tests.support.fault_proxy import FaultProxy
-from tests.support.openmetrics import make_visible
-from tests.support.process import Server, closed_port
-from tests.support.servers import prometheus, prometheus_binary, victoria_metrics
 
 pytestmark = pytest.mark.anyio
 

@@ -17,8 +17,8 @@ from typing_extensions import override
 from app.clock import SystemClock
 from app.prometheus import HttpConfig, MisconfiguredError, PrometheusError, UnreachableError, open_client
 from app.prometheus import credentials as credentials_module
+from testbed.fault_proxy import FaultProxy, Reply, Seen
 from tests.prometheus.samples import END
-from tests.support.fault_proxy import FaultProxy, Reply, Seen
 
 pytestmark = pytest.mark.anyio
 

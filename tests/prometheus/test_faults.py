@@ -25,9 +25,9 @@ from app.prometheus import (
     UnreachableError,
 )
 from app.prometheus.breaker import Breaker
+from testbed.fault_proxy import HTML, Delay, Drip, Edit, Fault, FaultProxy, Hang, Reply, Reset, Truncate
+from testbed.waiting import PATIENCE_S, reaches
 from tests.prometheus.samples import COUNT, END, PATIENT, QUICK, Recorder, a_client, a_client_with, seconds_since
-from tests.support.fault_proxy import HTML, Delay, Drip, Edit, Fault, FaultProxy, Hang, Reply, Reset, Truncate
-from tests.support.waiting import PATIENCE_S, reaches
 
 pytestmark = pytest.mark.anyio
 

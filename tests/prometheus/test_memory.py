@@ -8,8 +8,8 @@ import pytest
 
 from app.prometheus import PrometheusError, TooLargeError, UnsupportedResultError
 from app.prometheus.large_answers import LargeAnswers
+from testbed.fault_proxy import Fault, FaultProxy, Reply
 from tests.prometheus.samples import END, a_client
-from tests.support.fault_proxy import Fault, FaultProxy, Reply
 
 pytestmark = pytest.mark.anyio
 

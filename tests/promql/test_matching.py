@@ -10,10 +10,10 @@ from app.promql.matching import implied_by, matches
 from app.promql.plan import batches
 from app.promql.selector_text import parse_selector, render
 from app.slo import Matcher, MatchOp, Selector
-from tests.support.openmetrics import create_blocks
-from tests.support.process import Server
-from tests.support.servers import prometheus
-from tests.support.traces import Samples
+from testbed.openmetrics import create_blocks
+from testbed.process import Server
+from testbed.servers import prometheus
+from testbed.traces import Samples
 
 AT = 1_800_000_000
 VALUES = [

@@ -31,7 +31,7 @@ from app.slo import (
     Weights,
     Window,
 )
-from tests.support.servers import promtool_binary
+from testbed.servers import promtool_binary
 
 MONTH = RollingWindow(timedelta(days=30))
 TOTAL = Selector((Matcher("__name__", MatchOp.EQUAL, "http_requests_total"), Matcher("job", MatchOp.EQUAL, 'a"b\n')))

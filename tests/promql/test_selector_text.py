@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from app.promql.selector_text import SelectorError, parse_selector, quote, render
 from app.slo import Matcher, MatchOp, Selector
-from tests.support.servers import Server, prometheus, promtool_binary
-from tests.support.waiting import PATIENCE_S
+from testbed.servers import Server, prometheus, promtool_binary
+from testbed.waiting import PATIENCE_S
 
 _ODD_VALUES = [
     'x="} or vector(1) #',

@@ -3,8 +3,8 @@
 import pytest
 
 from app import healthcheck
+from testbed.process import closed_port
 from tests.support.api import Served, listening
-from tests.support.process import closed_port
 
 
 @pytest.mark.parametrize(

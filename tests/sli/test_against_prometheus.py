@@ -14,10 +14,10 @@ import pytest
 
 from app.promql.selector_text import quote
 from app.sli import NotExpressibleError, WeightedSum, sli_of, sli_of_error_ratio
-from tests.support.openmetrics import create_blocks
-from tests.support.servers import prometheus
+from testbed.openmetrics import create_blocks
+from testbed.servers import prometheus
+from testbed.traces import Samples
 from tests.support.soak import IS_SOAK
-from tests.support.traces import Samples
 
 START, SCRAPE_S, SCRAPES = 1_700_000_000, 15, 81
 AT = START + SCRAPE_S * (SCRAPES - 1)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from testbed.waiting import wait_until
 from tests.compose.stack import ROOT
 from tests.soak import containers
 from tests.soak.containers import PREFIX, Container, settings
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(0)
 _HARDENED = ("--read-only", "--tmpfs=/tmp", "--cap-drop=ALL", "--security-opt=no-new-privileges")

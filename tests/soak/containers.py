@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from testbed.servers import alertmanager_binary, prometheus_binary, promtool_binary
+from testbed.waiting import wait_until
 from tests.compose.stack import ROOT, services, stages
-from tests.support.servers import alertmanager_binary, prometheus_binary, promtool_binary
-from tests.support.waiting import wait_until
 
 PREFIX = "sloburn-proof-"
 NETWORK = f"{PREFIX}network"

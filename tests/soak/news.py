@@ -12,7 +12,7 @@ from app.alerting import Alert, Transition, TransitionKind
 from app.store import open_database
 from app.store.alerts import load_alerts, recent_transitions
 from app.store.outbox import outbox
-from tests.support.sink import Received
+from testbed.sink import Received
 
 _ALL = 10_000_000
 Key = tuple[str, str]

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.openmetrics import create_blocks
-from tests.support.process import NotReadyError
-from tests.support.servers import prometheus
-from tests.support.service import write_documents
+from testbed.openmetrics import create_blocks
+from testbed.process import NotReadyError
+from testbed.servers import prometheus
+from testbed.service import write_documents
+from testbed.trace_kinds import generate
 from tests.support.soak import SOAK
-from tests.support.trace_kinds import generate
 
 RUN = Path(__file__).with_name("counting_run.py")
 REPOSITORY = Path(__file__).parents[2]

@@ -19,15 +19,15 @@ import orjson
 import pytest
 
 from app.alerting import TransitionKind
-from tests.acceptance.shop import Shop, serving_shop
-from tests.acceptance.stack import QUICK, look
+from testbed.servers import alertmanager, prometheus
+from testbed.service import Server, sloburn, write_documents
+from testbed.shop import Shop, serving_shop
+from testbed.sink import Sink
+from testbed.stack import QUICK, look
+from testbed.waiting import wait_until
 from tests.soak.news import Book, Heard, Key, heard, in_order, read_book
 from tests.soak.weather import FAST, changing
-from tests.support.servers import alertmanager, prometheus
-from tests.support.service import Server, sloburn, write_documents
-from tests.support.sink import Sink
 from tests.support.soak import SOAK
-from tests.support.waiting import wait_until
 
 LENGTH = SOAK
 KILLS = 25 * LENGTH if LENGTH > 1 else 4

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.openmetrics import create_blocks
-from tests.support.servers import prometheus
-from tests.support.service import write_documents
+from testbed.openmetrics import create_blocks
+from testbed.servers import prometheus
+from testbed.service import write_documents
+from testbed.trace_kinds import generate
 from tests.support.soak import IS_SOAK, SOAK
-from tests.support.trace_kinds import generate
 
 KILLS = 10 * SOAK if IS_SOAK else 3
 RUN = Path(__file__).with_name("counting_run.py")

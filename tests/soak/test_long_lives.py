@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from testbed.trace_kinds import generate
 from tests.evaluation.memory import MemorySource, Series, series_of
 from tests.evaluation.plain import availability, requests, slos
 from tests.evaluation.running import Running, slos_of
 from tests.support.soak import SOAK
-from tests.support.trace_kinds import generate
 
 HOUR, DAY = 3600, 86_400
 START = 1_790_000_000 // DAY * DAY

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from tests.acceptance.shop import Shop
+from testbed.shop import Shop
 
 SLOW, FAST = 0.04, 0.5
 """Shares of failing requests: one that opens a ticket, and one that pages."""

@@ -1,4 +1,1 @@
-"""What tests stand on: real servers on loopback, and synthetic traces whose true event counts are known.
-
-Start reading in `servers.py` (Prometheus, Alertmanager, VictoriaMetrics as context managers) and `traces.py`.
-"""
+"""What several suites of tests share: fakes, receivers that are scripted, snapshots, golden files."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from typing_extensions import override
 
-from tests.support.process import Server
+from testbed.process import Server
 
 _ONE_PAGE = 4096
 

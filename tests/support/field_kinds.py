@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from tests.support.histories import (
+from testbed.histories import (
     HOUR,
     MINUTE,
     Draft,
@@ -22,9 +22,9 @@ from tests.support.histories import (
     second_view,
     with_labels,
 )
-from tests.support.increase import joined
-from tests.support.processes import Process
-from tests.support.traces import Labels, Samples
+from testbed.increase import joined
+from testbed.processes import Process
+from testbed.traces import Labels, Samples
 
 
 def relabelled_in_an_incident(draft: Draft) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.support.metrics_page import serving_page
+from testbed.metrics_page import serving_page
 
 PER_SECOND = 50
 ROUTES = ("/pay", "/cart", "/search")

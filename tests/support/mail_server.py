@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 from aiosmtpd.smtp import SMTP
 
-from tests.support.waiting import PATIENCE_S
+from testbed.waiting import PATIENCE_S
 
 T = TypeVar("T")
 _NAME: Final = "mx.example"

@@ -20,7 +20,7 @@ import psycopg
 from typing_extensions import override
 
 from app.store import open_database
-from tests.support.process import NotReadyError, Server, free_port
+from testbed.process import NotReadyError, Server, free_port
 
 _USERS = ("postgres", "nobody")
 _STARTS = 4

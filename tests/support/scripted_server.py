@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from ssl import SSLContext
 from typing import Any
 
-from tests.support.http_thread import HttpThread, Quiet
+from testbed.http_thread import HttpThread, Quiet
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

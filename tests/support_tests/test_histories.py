@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.support.histories import KINDS, NAMED, random_history
-from tests.support.increase import joined, summed_increase
+from testbed.histories import KINDS, NAMED, random_history
+from testbed.increase import joined, summed_increase
 
 END = 1_790_000_010
 KEEPS_SERIES = ("calm", "full_restarts", "scrape_gaps", "outage_of_the_service", "own_timestamps", "late_errors")

@@ -6,10 +6,10 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.support.histories import KINDS, random_history
-from tests.support.increase import increase, joined, summed_increase
-from tests.support.openmetrics import create_blocks
-from tests.support.servers import prometheus
+from testbed.histories import KINDS, random_history
+from testbed.increase import increase, joined, summed_increase
+from testbed.openmetrics import create_blocks
+from testbed.servers import prometheus
 
 WINDOWS_S = (300, 3600, 7200)
 

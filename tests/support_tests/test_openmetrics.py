@@ -6,9 +6,9 @@ from pathlib import Path
 import httpx
 import numpy as np
 
-from tests.support.openmetrics import import_into, make_visible
-from tests.support.servers import Server, victoria_metrics
-from tests.support.traces import Samples
+from testbed.openmetrics import import_into, make_visible
+from testbed.servers import Server, victoria_metrics
+from testbed.traces import Samples
 
 AT = 1_700_000_000
 

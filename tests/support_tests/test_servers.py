@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.servers import NotReadyError, Server, Sink, alertmanager, free_port, prometheus
+from testbed.servers import NotReadyError, Server, Sink, alertmanager, free_port, prometheus
 
 
 def test_a_prometheus_answers_keeps_its_port_over_a_restart_and_ends(tmp_path: Path) -> None:

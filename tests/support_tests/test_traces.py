@@ -6,10 +6,10 @@ import httpx
 import numpy as np
 import pytest
 
-from tests.support.openmetrics import create_blocks, import_into
-from tests.support.servers import prometheus, victoria_metrics
-from tests.support.trace_kinds import DAY, HOUR, KINDS, generate
-from tests.support.traces import EventCounts, Samples, Trace
+from testbed.openmetrics import create_blocks, import_into
+from testbed.servers import prometheus, victoria_metrics
+from testbed.trace_kinds import DAY, HOUR, KINDS, generate
+from testbed.traces import EventCounts, Samples, Trace
 
 END = 1_700_000_010
 

@@ -9,11 +9,11 @@ from app.clock import SystemClock
 from app.slo import AlertState, Severity
 from app.status import AlertView, Board
 from app.ui import pages
+from testbed.servers import browser_binary
+from testbed.waiting import PATIENCE_S
 from tests.store.notices import firing
 from tests.support.api import listening
-from tests.support.servers import browser_binary
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
-from tests.support.waiting import PATIENCE_S
 
 TOO_LITTLE = "1 error in the last 1h; at least 2 are needed to rule out noise"
 TOO_OLD = "the newest data is too old to judge by"

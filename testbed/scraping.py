@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.support.traces import Counts, Labels, Samples, Trace
+from testbed.traces import Counts, Labels, Samples, Trace
 
 Bools = NDArray[np.bool_]
 Span = tuple[int, int]

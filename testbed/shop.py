@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.support.metrics_page import serving_page
-from tests.support.traces import EventCounts
+from testbed.metrics_page import serving_page
+from testbed.traces import EventCounts
 
 
 @dataclass(slots=True)

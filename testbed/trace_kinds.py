@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.support import histories
-from tests.support.scraping import Life, Scraper, Span
-from tests.support.traces import Counts, Trace, Traces
+from testbed import histories
+from testbed.scraping import Life, Scraper, Span
+from testbed.traces import Counts, Trace, Traces
 
 Floats = NDArray[np.float64]
 
@@ -229,7 +229,7 @@ FIELD_KINDS: Final[dict[str, str]] = {
         "first_scraped_late",
     )
 }
-"""What bug reports tell of metrics in the field, by name; made by `tests.support.histories`."""
+"""What bug reports tell of metrics in the field, by name; made by `testbed.histories`."""
 
 
 def generate(kinds: Iterable[str] = tuple(KINDS), *, start: int, end: int, seed: int = 1) -> Traces:

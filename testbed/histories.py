@@ -17,9 +17,9 @@ import numpy as np
 from typing_extensions import override
 
 from app.slo.arrays import Floats
-from tests.support.increase import joined
-from tests.support.processes import Counter, Process, add_truth, grid, relabelled, scrape, without
-from tests.support.traces import Counts, Labels, Samples, Trace
+from testbed.increase import joined
+from testbed.processes import Counter, Process, add_truth, grid, relabelled, scrape, without
+from testbed.traces import Counts, Labels, Samples, Trace
 
 MINUTE: Final = 60
 HOUR: Final = 3600

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
-from tests.support.http_thread import HttpThread, Quiet
-from tests.support.waiting import wait_until
+from testbed.http_thread import HttpThread, Quiet
+from testbed.waiting import wait_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

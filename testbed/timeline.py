@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.support.sink import Received, Sink
-from tests.support.waiting import PATIENCE_S
+from testbed.sink import Received, Sink
+from testbed.waiting import PATIENCE_S
 
 _POLL_S = 0.1
 _QUIET_S = 6.0

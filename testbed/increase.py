@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from app.slo.arrays import Floats
-from tests.support.traces import Samples
+from testbed.traces import Samples
 
 _EXTRAPOLATION_LIMIT: Final = 1.1
 """A window's edge is extrapolated to if it lies within so many average intervals of the nearest sample."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from tests.support.process import NotReadyError, Server, free_port
-from tests.support.sink import Received, Sink
+from testbed.process import NotReadyError, Server, free_port
+from testbed.sink import Received, Sink
 
 __all__ = [
     "NotReadyError",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 
-from tests.support.http_thread import HttpThread, Quiet
+from testbed.http_thread import HttpThread, Quiet
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from app.slo.arrays import Bools
-from tests.support.traces import Counts, Labels, Samples, Trace
+from testbed.traces import Counts, Labels, Samples, Trace
 
 METRIC = "http_requests_total"
 

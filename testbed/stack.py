@@ -8,14 +8,14 @@ from typing import Any
 
 import httpx
 
-from tests.acceptance.shop import Shop, serving_shop
-from tests.acceptance.timeline import Sight, Timeline
-from tests.support.fault_proxy import FaultProxy
-from tests.support.process import Server
-from tests.support.servers import alertmanager, prometheus
-from tests.support.service import sloburn, write_documents
-from tests.support.sink import Sink
-from tests.support.waiting import wait_until
+from testbed.fault_proxy import FaultProxy
+from testbed.process import Server
+from testbed.servers import alertmanager, prometheus
+from testbed.service import sloburn, write_documents
+from testbed.shop import Shop, serving_shop
+from testbed.sink import Sink
+from testbed.timeline import Sight, Timeline
+from testbed.waiting import wait_until
 
 QUICK = {
     "SLOBURN_EVALUATION_INTERVAL": "5s",

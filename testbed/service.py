@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.support.process import NotReadyError, Server, free_port
-from tests.support.waiting import PATIENCE_S
+from testbed.process import NotReadyError, Server, free_port
+from testbed.waiting import PATIENCE_S
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[1]
 
 
 def write_documents(documents: Sequence[Mapping[str, object]], folder: Path) -> Path:

@@ -16,7 +16,7 @@ from typing import Self
 
 import httpx
 
-from tests.support.waiting import PATIENCE_S
+from testbed.waiting import PATIENCE_S
 
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

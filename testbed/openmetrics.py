@@ -12,9 +12,9 @@ from typing import Final, TextIO
 import httpx
 import numpy as np
 
-from tests.support.servers import Server, promtool_binary
-from tests.support.traces import Samples
-from tests.support.waiting import wait_until
+from testbed.servers import Server, promtool_binary
+from testbed.traces import Samples
+from testbed.waiting import wait_until
 
 BLOCK_HOURS: Final = 162
 """The longest block to write; promtool reads its whole input once for each block, two hours long by default."""
