@@ -4,7 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
 from app.documents.native.fields import EventsText
@@ -24,6 +24,8 @@ class CounterSliModel(SliModel):
     total: EventsText
     """All events: a counter, or a PromQL sum of counters."""
     events: ClassVar[Events]
+    # Reducing queries is most of the time that a document takes, and its checks ask for the SLI again.
+    _sli_by: dict[tuple[str, ...], Sli] = PrivateAttr(default_factory=dict)
 
     @property
     @abstractmethod
@@ -33,7 +35,9 @@ class CounterSliModel(SliModel):
     @override
     def sli(self, by: tuple[str, ...]) -> Sli:
         """What is counted."""
-        return reduce_queries(self.total, self.part, self.events, by=by).sli
+        if by not in self._sli_by:
+            self._sli_by[by] = reduce_queries(self.total, self.part, self.events, by=by).sli
+        return self._sli_by[by]
 
     @override
     def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
