@@ -22,7 +22,7 @@ from app.sli.gauge import Gauge
 from app.sli.gauge_sums import GaugeSums
 from app.sli.reduction import Notice
 from app.sli.time_slices import TimeSlices
-from app.sli.weighted_sum import WeightedSum, bad_ratio, good_ratio, weighted_sum
+from app.sli.weighted_sum import WeightedSum, sli_of_bad, sli_of_good, weighted_sum
 
 __all__ = [
     "Comparison",
@@ -37,13 +37,13 @@ __all__ = [
     "Reduced",
     "TimeSlices",
     "WeightedSum",
-    "bad_ratio",
-    "good_ratio",
     "read_events",
     "reduce_error_ratio",
     "reduce_events",
     "reduce_queries",
     "sli_of",
+    "sli_of_bad",
     "sli_of_error_ratio",
+    "sli_of_good",
     "weighted_sum",
 ]

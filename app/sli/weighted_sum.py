@@ -164,12 +164,12 @@ def weighted_sum(weights: Mapping[Selector, Weights], by: tuple[str, ...] = ()) 
     return WeightedSum(terms=tuple(sorted(terms, key=_rank)), by=by)
 
 
-def bad_ratio(*, total: Selector, bad: Selector, by: tuple[str, ...] = ()) -> WeightedSum:
+def sli_of_bad(*, total: Selector, bad: Selector, by: tuple[str, ...] = ()) -> WeightedSum:
     """The SLI of the counters of all events and of the bad ones."""
     return _ratio(Events.BAD, _BAD_RATIO, (total, bad), by)
 
 
-def good_ratio(*, total: Selector, good: Selector, by: tuple[str, ...] = ()) -> WeightedSum:
+def sli_of_good(*, total: Selector, good: Selector, by: tuple[str, ...] = ()) -> WeightedSum:
     """The SLI of the counters of all events and of the good ones."""
     return _ratio(Events.GOOD, _GOOD_RATIO, (total, good), by)
 

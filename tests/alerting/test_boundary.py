@@ -10,7 +10,7 @@ import pytest
 
 from app.alerting import Alert, Reading, RuleReading, step
 from app.budget import budget, burn_rate
-from app.sli import bad_ratio
+from app.sli import sli_of_bad
 from app.slo import (
     AlertState,
     BurnRateRule,
@@ -38,7 +38,7 @@ def _slo(objective: str) -> Slo:
         name="availability",
         objective=float(Fraction(objective) / 100),
         window=RollingWindow(24 * 30 * HOUR),
-        sli=bad_ratio(total=TOTAL, bad=TOTAL),
+        sli=sli_of_bad(total=TOTAL, bad=TOTAL),
     )
 
 

@@ -19,7 +19,7 @@ from app.alerting import (
     step_slo,
 )
 from app.promql.selector_text import parse_selector
-from app.sli import bad_ratio
+from app.sli import sli_of_bad
 from app.slo import (
     AlertState,
     BudgetAlerts,
@@ -214,7 +214,7 @@ def test_the_notice_of_a_condition_has_its_own_name_and_key() -> None:
         name="availability",
         objective=0.999,
         window=RollingWindow(timedelta(days=30)),
-        sli=bad_ratio(total=parse_selector("a_total"), bad=parse_selector('a_total{code="500"}')),
+        sli=sli_of_bad(total=parse_selector("a_total"), bad=parse_selector('a_total{code="500"}')),
     )
     condition = next(each for each in gone if each.cause is Cause.BUDGET_EXHAUSTED)
     exhausted = by_cause[Cause.BUDGET_EXHAUSTED]

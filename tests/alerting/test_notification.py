@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.alerting import Alert, NotificationStatus, Reading, RuleReading, compose, notifications_for, step_slo
-from app.sli import bad_ratio
+from app.sli import sli_of_bad
 from app.slo import (
     Alerting,
     GroupKey,
@@ -27,7 +27,7 @@ SERVICE = Slo(
     name="availability",
     objective=0.999,
     window=RollingWindow(timedelta(days=30)),
-    sli=bad_ratio(total=TOTAL, bad=TOTAL.with_matchers(Matcher("code", MatchOp.REGEX, "5.."))),
+    sli=sli_of_bad(total=TOTAL, bad=TOTAL.with_matchers(Matcher("code", MatchOp.REGEX, "5.."))),
     labels=(("team", "payments"), ("tier", "1")),
     alerting=Alerting(annotations=(("runbook_url", "https://runbooks/slo"),)),
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 from app.alerting.policy import default_policies
 from app.documents import load_documents
 from app.promql.selector_text import parse_selector, render
-from app.sli import bad_ratio
+from app.sli import sli_of_bad
 from app.slo import (
     Alerting,
     BudgetAlerts,
@@ -52,7 +52,7 @@ def test_an_slo_with_every_key() -> None:
         description="Checkout requests succeed.",
         objective=0.999,
         window=RollingWindow(timedelta(days=30)),
-        sli=bad_ratio(
+        sli=sli_of_bad(
             total=parse_selector('http_requests_total{job="checkout"}'),
             bad=parse_selector('http_requests_total{job="checkout",code=~"5.."}'),
             by=("route",),

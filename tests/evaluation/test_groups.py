@@ -11,7 +11,7 @@ from app.ingest.series.series_index import SeriesIndex
 from app.ingest.series.tracked_slis import MOST_GROUPS, TrackedSli, tracked_slis_of
 from app.prometheus import Matrix
 from app.promql.selector_text import parse_selector
-from app.sli import bad_ratio
+from app.sli import sli_of_bad
 from app.slo import AlertState, RollingWindow, Slo, SloId
 from app.store.alerts import load_in_force, recent_transitions
 from tests.evaluation.memory import MemorySource, Series
@@ -24,7 +24,7 @@ SLO = Slo(
     name="availability",
     objective=0.999,
     window=RollingWindow(timedelta(days=1)),
-    sli=bad_ratio(
+    sli=sli_of_bad(
         total=parse_selector('http_requests_total{job="web"}'),
         bad=parse_selector('http_requests_total{job="web",code=~"5.."}'),
         by=("route",),

@@ -12,7 +12,7 @@ from app.evaluation.judging.since_resolved import since_resolved
 from app.ingest.series.tracked_slis import tracked_slis_of
 from app.ledger import Increments, Ledger, RowKey, Stage
 from app.promql.selector_text import parse_selector
-from app.sli import bad_ratio
+from app.sli import sli_of_bad
 from app.slo import Alerting, Cause, RollingWindow, Severity, Slo, SloId
 
 INTERVAL_S = 30
@@ -27,7 +27,7 @@ SLO = Slo(
     name="availability",
     objective=0.999,
     window=MONTH,
-    sli=bad_ratio(total=parse_selector("http_requests_total"), bad=parse_selector('http_requests_total{code="500"}')),
+    sli=sli_of_bad(total=parse_selector("http_requests_total"), bad=parse_selector('http_requests_total{code="500"}')),
     alerting=Alerting(policies=default_policies(MONTH, 0.999)),
 )
 PAGE = Alert(slo=SLO.id, severity=Severity.PAGE)

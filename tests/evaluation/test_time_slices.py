@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.promql.selector_text import parse_selector
-from app.sli import TimeSlices, bad_ratio
+from app.sli import TimeSlices, sli_of_bad
 from app.slo import SliceRule, WithoutEvents
 from tests.evaluation.plain import slos
 from tests.evaluation.running import Running, differences
@@ -18,7 +18,7 @@ SLI: dict[str, object] = {"total": "all_total", "bad": "bad_total"}
 
 def asked(length: timedelta) -> tuple[str, str]:
     """The PromQL of what happened in a slice: all events, and the bad ones."""
-    sli = bad_ratio(total=parse_selector("all_total"), bad=parse_selector("bad_total"))
+    sli = sli_of_bad(total=parse_selector("all_total"), bad=parse_selector("bad_total"))
     (total, _), (bad, _) = sli.in_slice(length)
     return total, bad
 
@@ -109,6 +109,6 @@ def test_an_absent_series_of_errors_is_none_and_an_absent_total_is_no_data(tmp_p
 
 
 def test_the_key_of_a_stored_history_never_changes() -> None:
-    sli = bad_ratio(total=parse_selector("all_total"), bad=parse_selector("bad_total"))
+    sli = sli_of_bad(total=parse_selector("all_total"), bad=parse_selector("bad_total"))
     rule = SliceRule(length=timedelta(minutes=5), target=0.95, without_events=WithoutEvents.GOOD)
     assert TimeSlices(of=sli, rule=rule).key == "9d7f39ded65aabab150c320ec6cf828c"

@@ -25,7 +25,7 @@ from app.evaluation.top_contributors import (
 from app.ingest.ports import Source
 from app.prometheus import Matrix, UnreachableError
 from app.promql.selector_text import parse_selector
-from app.sli import bad_ratio, good_ratio
+from app.sli import sli_of_bad, sli_of_good
 from app.slo import GroupKey, Severity, Sli, SloId
 from app.store.outbox import waiting
 from tests.evaluation.memory import MemorySource
@@ -33,8 +33,8 @@ from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import INTERVAL_S, Running
 from tests.store.notices import START, firing
 
-BAD = bad_ratio(total=parse_selector('t{job="x"}'), bad=parse_selector('t{job="x",code=~"5.."}'))
-GOOD = good_ratio(total=parse_selector("h_count"), good=parse_selector('h_bucket{le="0.3"}'))
+BAD = sli_of_bad(total=parse_selector('t{job="x"}'), bad=parse_selector('t{job="x",code=~"5.."}'))
+GOOD = sli_of_good(total=parse_selector("h_count"), good=parse_selector('h_bucket{le="0.3"}'))
 TOTAL: Series = [
     ({"job": "x", "code": "200", "route": "/pay", "zone": "a"}, 8.0),
     ({"job": "x", "code": "200", "route": "/cart", "zone": "a"}, 892.0),

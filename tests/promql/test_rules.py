@@ -10,7 +10,7 @@ import pytest
 from app.alerting import default_policies
 from app.promql.rules import rule_groups
 from app.promql.selector_text import parse_selector
-from app.sli import Comparison, Condition, Expression, Gauge, GaugeSums, TimeSlices, bad_ratio, good_ratio
+from app.sli import Comparison, Condition, Expression, Gauge, GaugeSums, TimeSlices, sli_of_bad, sli_of_good
 from app.sli.sample_events import EverySample, SampleValues
 from app.sli.sample_sum import sample_sum
 from app.slo import (
@@ -46,7 +46,7 @@ def an_slo(*, sli: Sli | None = None, window: Window = MONTH, alerting: Alerting
         name="availability",
         objective=0.999,
         window=window,
-        sli=sli or bad_ratio(total=TOTAL, bad=BAD),
+        sli=sli or sli_of_bad(total=TOTAL, bad=BAD),
         labels=(("team", "payments"),),
         alerting=alerting or Alerting(policies=policies),
     )
@@ -84,7 +84,7 @@ def run_unit_test(slo: Slo, series: dict[str, str], tests: list[dict[str, Any]],
 
 
 def test_promtool_accepts_every_kind_of_slo(tmp_path: Path) -> None:
-    grouped = an_slo(sli=good_ratio(total=TOTAL, good=BAD, by=("route", "service")))
+    grouped = an_slo(sli=sli_of_good(total=TOTAL, good=BAD, by=("route", "service")))
     monthly = an_slo(window=CalendarWindow(CalendarUnit.MONTH, "Europe/Berlin"))
 
     for number, slo in enumerate((an_slo(), grouped, monthly, an_slo(alerting=Alerting()))):
@@ -103,7 +103,7 @@ MIXED = sample_sum(
 )
 LAG = Expression(expression="max by (topic) (lag)", good_when=Condition(Comparison.LESS, 100.0), by=("topic",))
 WEIGHTED = Expression(expression="a / b", weight="sum(b)")
-SLICES = TimeSlices(of=bad_ratio(total=TOTAL, bad=BAD), rule=SliceRule(length=timedelta(minutes=1), target=0.95))
+SLICES = TimeSlices(of=sli_of_bad(total=TOTAL, bad=BAD), rule=SliceRule(length=timedelta(minutes=1), target=0.95))
 
 
 @pytest.mark.parametrize("sli", [UP, PODS, MIXED, LAG, WEIGHTED, SLICES], ids=lambda sli: type(sli).__name__)
@@ -157,7 +157,7 @@ def test_a_calendar_window_has_alerts_and_no_budget() -> None:
 
 
 def test_labels_of_a_group_are_not_overwritten() -> None:
-    slo = an_slo(sli=bad_ratio(total=TOTAL, bad=BAD, by=("service", "team")))
+    slo = an_slo(sli=sli_of_bad(total=TOTAL, bad=BAD, by=("service", "team")))
 
     assert rules(slo)[0]["labels"] == {"name": "availability", "slo": "checkout-availability"}
     assert "sum by (service, team) (" in rules(slo)[0]["expr"]
@@ -229,9 +229,9 @@ SENT, FAILED = (Selector((Matcher("__name__", MatchOp.EQUAL, name),)) for name i
 @pytest.mark.parametrize(
     ("sli", "total", "part", "ratio"),
     [
-        (bad_ratio(total=SENT, bad=FAILED), "0x90", "0+60x90", 1),
-        (bad_ratio(total=SENT, bad=FAILED), "0+60x90", "0+120x90", 1),
-        (good_ratio(total=SENT, good=FAILED), "0+60x90", "0+120x90", 0),
+        (sli_of_bad(total=SENT, bad=FAILED), "0x90", "0+60x90", 1),
+        (sli_of_bad(total=SENT, bad=FAILED), "0+60x90", "0+120x90", 1),
+        (sli_of_good(total=SENT, good=FAILED), "0+60x90", "0+120x90", 0),
     ],
     ids=["total stands still", "bad above total", "good above total"],
 )

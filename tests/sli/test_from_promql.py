@@ -6,19 +6,19 @@ from app.promql.selector_text import parse_selector
 from app.sli import (
     NotExpressibleError,
     QueryFaultError,
-    bad_ratio,
-    good_ratio,
     reduce_error_ratio,
     reduce_events,
     sli_of,
+    sli_of_bad,
     sli_of_error_ratio,
+    sli_of_good,
 )
 from app.slo import Sli
 
-ERRORS = bad_ratio(total=parse_selector("m"), bad=parse_selector('m{code=~"5.."}'))
-GOOD = good_ratio(total=parse_selector("m"), good=parse_selector("ok"))
-FAST = good_ratio(total=parse_selector("h_count"), good=parse_selector('h_bucket{le=~"1|1\\\\.0"}'))
-PER_ROUTE = bad_ratio(total=parse_selector("m"), bad=parse_selector('m{code=~"5.."}'), by=("route", "method"))
+ERRORS = sli_of_bad(total=parse_selector("m"), bad=parse_selector('m{code=~"5.."}'))
+GOOD = sli_of_good(total=parse_selector("m"), good=parse_selector("ok"))
+FAST = sli_of_good(total=parse_selector("h_count"), good=parse_selector('h_bucket{le=~"1|1\\\\.0"}'))
+PER_ROUTE = sli_of_bad(total=parse_selector("m"), bad=parse_selector('m{code=~"5.."}'), by=("route", "method"))
 
 TOTAL = "sum(rate(m[w]))"
 BAD = 'sum(rate(m{code=~"5.."}[w]))'

@@ -4,25 +4,25 @@ import pytest
 
 from app.promql.buckets import bound_text
 from app.promql.selector_text import parse_selector, render
-from app.sli import bad_ratio, good_ratio, sli_of, sli_of_error_ratio
+from app.sli import sli_of, sli_of_bad, sli_of_error_ratio, sli_of_good
 from app.slo import Contribution, Events, Sli, Weights
 
 TOTAL = parse_selector('m{job="a"}')
 ERRORS = parse_selector('m{job="a",code=~"5.."}')
 OK = parse_selector('m_ok{job="a"}')
-BAD = bad_ratio(total=TOTAL, bad=ERRORS)
-GOOD = good_ratio(total=TOTAL, good=OK)
-LATENCY = good_ratio(total=parse_selector("h_count"), good=parse_selector('h_bucket{le=~"1|1\\\\.0"}'))
+BAD = sli_of_bad(total=TOTAL, bad=ERRORS)
+GOOD = sli_of_good(total=TOTAL, good=OK)
+LATENCY = sli_of_good(total=parse_selector("h_count"), good=parse_selector('h_bucket{le=~"1|1\\\\.0"}'))
 
 
 @pytest.mark.parametrize(
     ("sli", "key"),
     [
         (BAD, "2c6d952e3a3d137b9d7aaf6f2c3609a8"),
-        (bad_ratio(total=TOTAL, bad=ERRORS, by=("z", "a")), "eb81d577d01bad724bc1853fde920f23"),
+        (sli_of_bad(total=TOTAL, bad=ERRORS, by=("z", "a")), "eb81d577d01bad724bc1853fde920f23"),
         (GOOD, "67f1c44b2084ef1f343ddfc9dd61beea"),
         (
-            good_ratio(total=parse_selector("h_count"), good=parse_selector('h_bucket{le="0.3"}')),
+            sli_of_good(total=parse_selector("h_count"), good=parse_selector('h_bucket{le="0.3"}')),
             "a8c2c0db0faba5754edc6ee1e4f2fcb7",
         ),
     ],
@@ -33,7 +33,7 @@ def test_the_key_of_a_stored_history_never_changes(sli: Sli, key: str) -> None:
 
 
 def test_the_order_in_which_groups_are_written_does_not_matter() -> None:
-    one, other = (bad_ratio(total=TOTAL, bad=ERRORS, by=by) for by in (("a", "z"), ("z", "a")))
+    one, other = (sli_of_bad(total=TOTAL, bad=ERRORS, by=by) for by in (("a", "z"), ("z", "a")))
     assert one.key == other.key
 
 
@@ -48,7 +48,7 @@ def test_the_order_in_which_groups_are_written_does_not_matter() -> None:
         (LATENCY, {"__name__": "h_count"}, Weights(total=1, bad=1)),
         (LATENCY, {"__name__": "h_bucket", "le": "1.0"}, Weights(total=0, bad=-1)),
         (LATENCY, {"__name__": "h_bucket", "le": "5"}, None),
-        (good_ratio(total=TOTAL, good=ERRORS), {"__name__": "m", "job": "a", "code": "503"}, Weights(total=1, bad=0)),
+        (sli_of_good(total=TOTAL, good=ERRORS), {"__name__": "m", "job": "a", "code": "503"}, Weights(total=1, bad=0)),
     ],
 )
 def test_a_series_counts_for_the_sum_of_the_terms_that_select_it(
@@ -60,7 +60,7 @@ def test_a_series_counts_for_the_sum_of_the_terms_that_select_it(
 def test_an_sli_whose_bad_events_are_among_all_events_is_asked_once() -> None:
     assert BAD.queries == (TOTAL,)
     assert GOOD.queries == (TOTAL, OK)
-    assert bad_ratio(total=ERRORS, bad=TOTAL).queries == (TOTAL,)
+    assert sli_of_bad(total=ERRORS, bad=TOTAL).queries == (TOTAL,)
 
 
 def test_the_terms_say_what_they_select() -> None:
@@ -78,7 +78,7 @@ def test_the_terms_say_what_they_select() -> None:
         (GOOD, []),
         (LATENCY, ['le="1"']),
         (
-            good_ratio(total=parse_selector("h_count"), good=parse_selector('h_bucket{le=~"1e6|1000000"}')),
+            sli_of_good(total=parse_selector("h_count"), good=parse_selector('h_bucket{le=~"1e6|1000000"}')),
             ['le="1000000"'],
         ),
     ],
@@ -90,10 +90,10 @@ def test_only_a_bucket_has_a_threshold(sli: Sli, bounds: list[str]) -> None:
 def test_a_bucket_that_the_total_selects_too_is_no_threshold() -> None:
     """As in `bucket{le="0.5",code!~"5.."}` of `bucket{le="0.5"}`: both are scraped or neither is."""
     bucket, other = parse_selector('h_bucket{le="0.5"}'), parse_selector('h_bucket{le="0.5",code="200"}')
-    assert good_ratio(total=parse_selector("h_count"), good=bucket).buckets == (bucket,)
-    assert good_ratio(total=bucket, good=other).buckets == ()
-    assert good_ratio(total=parse_selector('h_bucket{le="+Inf"}'), good=bucket).buckets == (bucket,)
-    assert good_ratio(total=parse_selector("other_count"), good=bucket).buckets == ()
+    assert sli_of_good(total=parse_selector("h_count"), good=bucket).buckets == (bucket,)
+    assert sli_of_good(total=bucket, good=other).buckets == ()
+    assert sli_of_good(total=parse_selector('h_bucket{le="+Inf"}'), good=bucket).buckets == (bucket,)
+    assert sli_of_good(total=parse_selector("other_count"), good=bucket).buckets == ()
 
 
 SUM = sli_of(total="sum(rate(ok[w])) + sum(rate(failed[w])) - sum(rate(failed{code='404'}[w]))", bad="failed")

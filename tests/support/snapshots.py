@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from app.alerting import default_policies
-from app.sli import bad_ratio
+from app.sli import sli_of_bad
 from app.slo import (
     Alerting,
     AlertState,
@@ -63,7 +63,7 @@ def an_slo(
         name=name,
         objective=objective,
         window=window,
-        sli=bad_ratio(total=total, bad=bad, by=by),
+        sli=sli_of_bad(total=total, bad=bad, by=by),
         description="Requests succeed.",
         labels=labels,
         alerting=Alerting(policies=default_policies(window, objective)),

@@ -21,7 +21,7 @@ from app.documents.native.gauges import GaugeSliModel, GaugeSumsSliModel
 from app.documents.native.sli_model import SliModel
 from app.promql.buckets import le_matcher
 from app.promql.metric_names import BUCKET, NAME
-from app.sli import good_ratio
+from app.sli import sli_of_good
 from app.slo import Matcher, MatchOp, Selector, Sli, format_duration
 from app.yamldoc.findings import FieldFinding
 
@@ -55,7 +55,7 @@ class LatencySliModel(SliModel):
         total = Selector((_named(f"{self.histogram}_count"), *self._matchers))
         bucket = le_matcher(_bound(self.threshold))
         good = Selector((_named(f"{self.histogram}_bucket"), bucket, *self._matchers))
-        return good_ratio(total=total, good=good, by=by)
+        return sli_of_good(total=total, good=good, by=by)
 
     @override
     def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
