@@ -322,7 +322,7 @@ class _Round:
         """Whether a small first value may be that of a counter of a target whose others keep their labels."""
         growth = float(self._context.steps.samples.value[sample]) - float(self._others.value[place])
         pace = fastest(self._context.paces(int(self._others.counter[place]), self._begin))
-        return growth == 0 or (growth > 0 and pace > 0)
+        return growth == 0 or (growth > 0 and (pace > 0 or self._others.value[place] > SLACK_EVENTS))
 
     def _link(self, sample: int, place: int) -> Link | None:
         """A link if it is sure by now whether the counter lives, and if it does, that both grow alike."""
