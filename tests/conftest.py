@@ -3,18 +3,24 @@
 import math
 from collections.abc import Iterator, Sequence
 
+import httpx
+import httpx2
 import pytest
 from hypothesis import is_hypothesis_test, settings
 from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+from testbed.waiting import PATIENCE_S
 from tests.support.postgres import Postgres, postgres
 from tests.support.soak import IS_SOAK
 
 # A busy machine may stall any example.
 settings.register_profile("sloburn", deadline=None, max_examples=500 if IS_SOAK else 40)
 settings.load_profile("sloburn")
+# So it may any answer: clients give up after 5 s by default, and no request of a test is about that.
+for _timeout in (httpx._config.DEFAULT_TIMEOUT_CONFIG, httpx2._config.DEFAULT_TIMEOUT_CONFIG):
+    _timeout.connect = _timeout.read = _timeout.write = _timeout.pool = PATIENCE_S
 
 _WAITING = (
     "tests/acceptance/",

@@ -96,9 +96,9 @@ class Running(AbstractContextManager["Running"]):
         """Tick some slots."""
         self.do(self._tick(slots))
 
-    def run(self, start: float, end: float, *, backfill: bool = True) -> None:
-        """Tick every slot in (start, end]; after each, a piece of history."""
-        slots = range(int(start) + INTERVAL_S, int(end) + 1, INTERVAL_S)
+    def run(self, start: float, end: float, *, every: int = INTERVAL_S, backfill: bool = True) -> None:
+        """Tick the slots in (start, end], one in *every* so many seconds; after each, a piece of history."""
+        slots = range(int(start) + every, int(end) + 1, every)
         self.do(self._tick(slots, backfill=backfill))
 
     def run_side_by_side(self, start: float, end: float) -> None:

@@ -132,7 +132,7 @@ def test_an_incident_seen_by_partial_data_fires_a_page_that_no_partial_data_ends
         source.down = True
         run.run(END - 6 * HOUR, END - 4.6 * HOUR)
         assert page(run) is AlertState.FIRING
-        run.run(END - 4.6 * HOUR, END - 3.8 * HOUR)
+        run.run(END - 4.6 * HOUR, END - 3.8 * HOUR, every=120)
         assert page(run) is AlertState.FROZEN
         source.down = False
         run.run(END - 3.8 * HOUR, END - 3.7 * HOUR)
@@ -209,13 +209,14 @@ def test_history_with_data_missing_counts_and_is_counted_again_when_it_is_whole(
         run.restart()
         run.run(at + 120, at + 240)
         assert page(run) is AlertState.FIRING
-        run.run(at + 240, at + 2 * HOUR)
+        run.run(at + 240, at + 2 * HOUR, every=120)
         assert page(run) is AlertState.FROZEN, "what is missing from the history may burn"
         source.down = False
-        run.run(at + 2 * HOUR, at + 2.5 * HOUR)
+        run.run(at + 2 * HOUR, at + 2.5 * HOUR, every=120)
         run.backfill(at + 2.5 * HOUR)
         run.run(at + 2.5 * HOUR, at + 2.6 * HOUR)
-        whole.run(at, at + 2.6 * HOUR)
+        whole.run(at, at + 2.5 * HOUR, every=120)
+        whole.run(at + 2.5 * HOUR, at + 2.6 * HOUR)
         assert page(run) is AlertState.INACTIVE
         assert differences(run.figures, whole.figures) == {}
         run.restart()
