@@ -2,8 +2,14 @@
 
 import pytest
 
-from app.cli import live
+from app.cli import live, remote
 from testbed.waiting import PATIENCE_S
+
+
+@pytest.fixture(autouse=True)
+def patient_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every command wait for the answers of a service in this process, however busy the machine is."""
+    monkeypatch.setattr(remote, "_TIMEOUT_S", PATIENCE_S)
 
 
 @pytest.fixture

@@ -206,7 +206,7 @@ async def _longest_turn_s(over: asyncio.Event) -> float:
 
 
 def _active(server: Server) -> int:
-    return len(httpx.get(f"{server.url}/api/v2/alerts", timeout=20, trust_env=False).json())
+    return len(httpx.get(f"{server.url}/api/v2/alerts", timeout=60, trust_env=False).json())
 
 
 def _direct(database: Database, oncall: Scripted, chat: Scripted, hook: Scripted) -> list[MessageReceiver]:

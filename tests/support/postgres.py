@@ -94,7 +94,7 @@ class Postgres(Server):
         return self.exit_code
 
     def _dsn(self, database: str) -> str:
-        return f"host=127.0.0.1 port={self.port} user=sloburn dbname={database} connect_timeout=5"
+        return f"host=127.0.0.1 port={self.port} user=sloburn dbname={database} connect_timeout=60"
 
 
 @contextmanager
