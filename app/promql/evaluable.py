@@ -5,10 +5,20 @@ from dataclasses import dataclass
 import promql_parser as promql
 
 from app.promql.expressions import ExpressionError, has_placeholder, parse_expression
+from app.promql.metric_names import looks_like_counter
 
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _QUANTILE = "histogram_quantile"
 _BUCKET_SUFFIX = "_bucket"
+_NOT_VALUES = frozenset({"absent", "changes", "resets", "timestamp"})
+"""Functions whose result does not depend on where a counter began."""
+_OF_SERIES = frozenset({"count", "group"})
+"""Aggregations that ask which series there are, not what their values are."""
+_OF_RANGES = (
+    frozenset({"rate", "irate", "increase", "absent_over_time", "count_over_time", "present_over_time"}) | _NOT_VALUES
+)
+_WHICH_SERIES = frozenset({"and", "unless"})
+"""Operators that ask only which series are on their right side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +52,17 @@ def evaluable(text: str) -> str:
     return text.strip()
 
 
+def bare_counter(text: str) -> str | None:
+    """The counter, known by its name, whose value since its start goes into the expression; None if there is none.
+
+    Such a value is no share of events: it depends on when processes were started.
+
+    >>> bare_counter("sum(errors_total) > 5"), bare_counter("count(errors_total) > 5")
+    ('errors_total', None)
+    """
+    return _bare_counter(parse_expression(text))
+
+
 def quantile_of(text: str) -> Quantile | None:
     """The quantile of a classic histogram that an expression is; None if it is none."""
     expr = _inner(parse_expression(text))
@@ -51,6 +72,25 @@ def quantile_of(text: str) -> Quantile | None:
     if not isinstance(quantile, promql.NumberLiteral) or len(names) != 1:
         return None
     return Quantile(quantile=quantile.val, histogram=names[0].removesuffix(_BUCKET_SUFFIX))
+
+
+def _bare_counter(expr: promql.Expr) -> str | None:
+    match expr:
+        case promql.VectorSelector():
+            return expr.name if expr.name is not None and looks_like_counter(expr.name) else None
+        case promql.MatrixSelector():
+            return _bare_counter(expr.vector_selector)
+        case promql.AggregateExpr():
+            parts = [] if str(expr.op) in _OF_SERIES else [expr.expr]
+        case promql.Call():
+            parts = [] if expr.func.name in _OF_RANGES else list(expr.args)
+        case promql.BinaryExpr():
+            parts = [expr.lhs] if str(expr.op) in _WHICH_SERIES else [expr.lhs, expr.rhs]
+        case promql.ParenExpr() | promql.UnaryExpr() | promql.SubqueryExpr():
+            parts = [expr.expr]
+        case _:
+            parts = []
+    return next((found for part in parts if (found := _bare_counter(part)) is not None), None)
 
 
 def _inner(expr: promql.Expr) -> promql.Expr:

@@ -5,7 +5,7 @@ Each kind is exact for what it takes, so that none is wrong in silence; the noti
 
 from datetime import timedelta
 
-from app.promql.evaluable import evaluable
+from app.promql.evaluable import bare_counter, evaluable
 from app.promql.expressions import ExpressionError, with_window
 from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.expression import Expression
@@ -68,10 +68,16 @@ def sli_of_any_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Redu
 
 
 def _evaluable(text: str, field: str) -> str:
+    at = field if field == "total" else ""
     try:
-        return evaluable(with_window(text, _WINDOW))
+        expression = evaluable(with_window(text, _WINDOW))
     except ExpressionError as error:
-        raise QueryFaultError(error.problem, error.remedy, field=field if field == "total" else "") from error
+        raise QueryFaultError(error.problem, error.remedy, field=at) from error
+    counter = bare_counter(expression)
+    if counter is not None:
+        problem = f"takes the value of the counter {counter} since its process started"
+        raise QueryFaultError(problem, f"write rate({counter}[w])", "bare_counter", at)
+    return expression
 
 
 def _evaluated(sli: Expression, why: NotExpressibleError) -> Reduced:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.promql.evaluable import Quantile, evaluable, quantile_of
+from app.promql.evaluable import Quantile, bare_counter, evaluable, quantile_of
 from app.promql.expressions import ExpressionError
 
 
@@ -49,3 +49,20 @@ def test_what_has_none(text: str, problem: str) -> None:
 )
 def test_quantiles(text: str, quantile: Quantile | None) -> None:
     assert quantile_of(text) == quantile
+
+
+@pytest.mark.parametrize(
+    ("text", "counter"),
+    [
+        ("sum(m_total) > 5", "m_total"),
+        ("max_over_time(m_count[5m]) / on (job) up", "m_count"),
+        ("rate(a_total[5m]) * on (job) group_left b_total", "b_total"),
+        ("avg_over_time(sum(m_bucket)[5m:1m])", "m_bucket"),
+        ("sum(rate(m_total[5m])) unless on (job) n_total", None),
+        ("count(m_total) by (job) > bool 0 or absent(m_total)", None),
+        ("increase(m_total[5m]) > bool queue_length", None),
+        ("max_over_time(rate(m_total[5m])[1h:1m])", None),
+    ],
+)
+def test_counters_whose_value_is_taken(text: str, counter: str | None) -> None:
+    assert bare_counter(text) == counter
