@@ -42,5 +42,5 @@ def _test(matcher: Matcher) -> Test:
 
 
 def _compiled(expression: str) -> Any:
-    # Prometheus compiles with (?s:...): a dot matches a newline too.
+    # Prometheus 3 compiles with (?s:...), so that a dot matches a newline too; 2.42 and VictoriaMetrics do without.
     return re2.compile(f"(?s:{expression})")
