@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TypeVarTuple
 
 import httpx
 import pytest
@@ -37,6 +37,7 @@ from tests.support.receiver_harness import WRITER, outgoing
 from tests.support.scripted_server import Reply, Scripted
 from tests.support.soak import SOAK
 
+Ts = TypeVarTuple("Ts")
 SCALE = 200.0
 """Times faster than in earnest: 20 minutes are 6 seconds, and a pause between attempts is at most 1.5."""
 AWAY_S = 20 * 60 / SCALE
@@ -204,7 +205,9 @@ class _TimedLoop(asyncio.SelectorEventLoop):
         self.turns_s: list[float] = []
 
     @override
-    def call_soon(self, callback: Callable[..., object], *args: Any, context: Context | None = None) -> asyncio.Handle:
+    def call_soon(
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.Handle:
         def timed() -> None:
             began_s = time.thread_time()
             callback(*args)
