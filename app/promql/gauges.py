@@ -46,7 +46,7 @@ def sum_of_samples(selector: Selector, group: Group, window: timedelta, *, on_gr
 def good_or_absent(selector: Selector, condition: str, absent_for: timedelta) -> str:
     """1 for each series that fulfils a condition, 0 for one that does not, or had samples lately and has none now.
 
-    While Prometheus scrapes nothing at all, nobody knows what became of a series: then it has no value.
+    While Prometheus scrapes nothing at all, what became of a series is not known: then it has no value.
     """
     gone = f"0 * last_over_time({render(selector)}[{format_duration(absent_for)}])"
     return f"{_tested(selector, condition)} or ({gone} and on () (count(up) > 0))"

@@ -12,7 +12,7 @@ from app.slo import GroupKey, SliceRule, Weights, WithoutEvents
 from app.slo.arrays import Floats
 
 _ROUNDING = 1e-9
-"""A slice at its target meets it, whatever 1 - 0.95 is in binary."""
+"""A slice at its target meets it, although 1 - 0.95 is not exact in binary."""
 _Values = tuple[Floats, Floats]
 """Times in unix seconds, and values, NaN where there were no events."""
 
