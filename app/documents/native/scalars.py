@@ -4,8 +4,9 @@ import difflib
 import re
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from app.alerting import ALERTNAMES, RESERVED
@@ -18,6 +19,7 @@ from app.slo import CalendarUnit, NoData, NoTraffic, Selector, WithoutEvents
 from app.yamldoc.scalars import OFF, kind, read_duration, read_label_name, read_number, read_text, refuse
 from app.yamldoc.tree import NumberText
 
+_Kind = TypeVar("_Kind", bound=StrEnum)
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _NOTHING = re.compile(r"0+(y|w|d|h|ms|m|s)?", re.ASCII)
 _CONDITION = re.compile(r"(==|!=|<=|>=|<|>)\s*(\S+)")
@@ -139,19 +141,12 @@ def read_wait_or_off(value: Any) -> timedelta | None:
 def read_no_traffic(value: Any) -> NoTraffic:
     """Whether an alert fires when traffic stops; `alert` is a ticket."""
     text = read_text(value)
-    try:
-        return NoTraffic.TICKET if text == "alert" else NoTraffic(text)
-    except ValueError as error:
-        raise refuse(f"{text!r} is not a policy", f"write one of {', '.join(NoTraffic)}") from error
+    return NoTraffic.TICKET if text == "alert" else _one_of(NoTraffic, text, "a policy")
 
 
 def read_no_data(value: Any) -> NoData:
     """What becomes of alerts without data."""
-    text = read_text(value)
-    try:
-        return NoData(text)
-    except ValueError as error:
-        raise refuse(f"{text!r} is not a policy", f"write one of {', '.join(NoData)}") from error
+    return _one_of(NoData, read_text(value), "a policy")
 
 
 def read_time_zone(value: Any) -> str:
@@ -210,11 +205,7 @@ def read_matchers(value: Any) -> Selector:
 
 def read_without_events(value: Any) -> WithoutEvents:
     """What a slice of time without events is."""
-    text = read_text(value)
-    try:
-        return WithoutEvents(text)
-    except ValueError as error:
-        raise refuse(f"{text!r} is not a rule", f"write one of {', '.join(WithoutEvents)}") from error
+    return _one_of(WithoutEvents, read_text(value), "a rule")
 
 
 def read_evaluable(value: Any) -> str:
@@ -277,3 +268,10 @@ def _is_time_zone(name: str) -> bool:
     except (ValueError, OSError, LookupError):
         return False
     return True
+
+
+def _one_of(kinds: type[_Kind], text: str, noun: str) -> _Kind:
+    try:
+        return kinds(text)
+    except ValueError as error:
+        raise refuse(f"{text!r} is not {noun}", f"write one of {', '.join(kinds)}") from error
