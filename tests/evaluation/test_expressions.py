@@ -1,7 +1,8 @@
 """SLIs of expressions: evaluated in each slot or less often, live and from history, with and without weights."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing_extensions import override
 
 from app.evaluation import Source
 from app.prometheus import BadQueryError, Matrix
+from app.slo import Slo
 from app.status import Snapshot
 from tests.evaluation.plain import document, slos
 from tests.evaluation.running import Running, differences
@@ -70,6 +72,19 @@ def within(since: float, until: float, value: float, otherwise: float) -> Value:
     return lambda at: value if since < at <= until else otherwise
 
 
+@contextmanager
+def live_and_fresh(watched: Sequence[Slo], source: Source, folder: Path) -> Iterator[tuple[Running, Running]]:
+    """One that has run for half an hour and one that has just started, which agree ten minutes later."""
+    with Running(watched, source, folder / "live.db") as live, Running(watched, source, folder / "fresh.db") as fresh:
+        live.run(END - 1800, END, backfill=False)
+        fresh.tick(END)
+        for each in (live, fresh):
+            each.backfill(END)
+            each.run(END, END + 600)
+        assert differences(live.figures, fresh.figures) == {}
+        yield live, fresh
+
+
 def hour_of(snapshot: Snapshot) -> tuple[float, float, float]:
     view = next(view for view in snapshot.windows if view.window == timedelta(hours=1))
     return view.total, view.bad, view.coverage
@@ -82,17 +97,8 @@ def test_each_evaluation_is_one_event_live_and_from_history(tmp_path: Path, ever
     source = Computed({"a / b": {(): lambda at: (burning(at) or 0.0) + (long_ago(at) or 0.0)}})
     sli: dict[str, object] = {"bad_ratio": "a / b", **({"every": every} if every else {})}
     watched = slos([document("x", sli, window="7d")], tmp_path / "slos")
-    with (
-        Running(watched, source, tmp_path / "live.db") as live,
-        Running(watched, source, tmp_path / "fresh.db") as fresh,
-    ):
-        live.run(END - 1800, END, backfill=False)
-        fresh.tick(END)
-        for each in (live, fresh):
-            each.backfill(END)
-            each.run(END, END + 600)
-        assert differences(live.figures, fresh.figures) == {}
-        for each in (live, fresh):
+    with live_and_fresh(watched, source, tmp_path) as both:
+        for each in both:
             snapshot = each.snapshot("x-availability")
             total, bad, coverage = hour_of(snapshot)
             assert (total, bad) == (times, times / 24)

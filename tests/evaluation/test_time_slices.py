@@ -10,8 +10,8 @@ from app.promql.selector_text import parse_selector
 from app.sli import TimeSlices, sli_of_bad
 from app.slo import SliceRule, WithoutEvents
 from tests.evaluation.plain import slos
-from tests.evaluation.running import Running, differences
-from tests.evaluation.test_expressions import DAY, END, HOUR, Computed, Value, hour_of, within
+from tests.evaluation.running import Running
+from tests.evaluation.test_expressions import DAY, END, HOUR, Computed, Value, hour_of, live_and_fresh, within
 
 SLI: dict[str, object] = {"total": "all_total", "bad": "bad_total"}
 
@@ -43,17 +43,8 @@ def test_a_slice_is_good_if_its_ratio_meets_the_target(tmp_path: Path) -> None:
 
     source = served(timedelta(minutes=1), total=within(0, 0, 0, 100.0), bad=bad)
     watched = slos([sliced({"length": "1m", "target": 95})], tmp_path / "slos")
-    with (
-        Running(watched, source, tmp_path / "live.db") as live,
-        Running(watched, source, tmp_path / "fresh.db") as fresh,
-    ):
-        live.run(END - 1800, END, backfill=False)
-        fresh.tick(END)
-        for each in (live, fresh):
-            each.backfill(END)
-            each.run(END, END + 600)
-        assert differences(live.figures, fresh.figures) == {}
-        for each in (live, fresh):
+    with live_and_fresh(watched, source, tmp_path) as both:
+        for each in both:
             assert hour_of(each.snapshot("x-availability"))[:2] == (60, 10)
             snapshot = each.snapshot("x-availability")
             assert (snapshot.total, snapshot.bad) == (2 * 24 * 60, 70)
