@@ -13,7 +13,8 @@ from app.promql.slices import fulfilled
 from app.sli.condition import Condition
 from app.sli.key import key_of
 from app.sli.sample_events import EverySample, SamplesThat
-from app.sli.samples import BAD, TOTAL, OfSamples
+from app.sli.samples import OfSamples
+from app.sli.weights import BAD, TOTAL
 from app.slo import CellFunction, Contribution, Events, Selector, SliKind, Term, Weights
 
 

@@ -12,7 +12,8 @@ from app.promql.selector_text import render
 from app.promql.slices import sampled
 from app.sli.key import key_of
 from app.sli.sample_events import SampleValues
-from app.sli.samples import BAD, GOOD, TOTAL, TOTAL_UNLESS_GOOD, OfSamples
+from app.sli.samples import OfSamples
+from app.sli.weights import BAD, GOOD, TOTAL, TOTAL_UNLESS_GOOD
 from app.slo import CellFunction, Contribution, Events, Selector, SliKind, Term, Weights
 
 

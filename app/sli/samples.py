@@ -7,12 +7,6 @@ from datetime import timedelta
 from app.promql.selector_text import render
 from app.slo import CellFunction, Contribution, Evaluated, Selector, SliKind, Term, Weights
 
-TOTAL = Weights(total=1.0, bad=0.0)
-BAD = Weights(total=0.0, bad=1.0)
-# Every event is bad until those that are good take it back.
-TOTAL_UNLESS_GOOD = Weights(total=1.0, bad=1.0)
-GOOD = Weights(total=0.0, bad=-1.0)
-
 
 class OfSamples(ABC):
     """An SLI that counts samples as they are; subclasses are frozen dataclasses with the field *by*."""

@@ -5,30 +5,27 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.promql.evaluations import as_share, mean_share
+from app.sli.evaluations import OfEvaluations
 from app.sli.key import key_of
 from app.sli.sample_events import EverySample
+from app.sli.weights import BAD, TOTAL
 from app.slo import (
-    CellFunction,
     Contribution,
     Evaluated,
     GroupKey,
-    Selector,
     Sli,
     SliceRule,
     SliKind,
-    Term,
     Weights,
     format_duration,
 )
 
-_TOTAL = Weights(total=1.0, bad=0.0)
-_BAD = Weights(total=0.0, bad=1.0)
 _LONGEST_REST = timedelta(minutes=5)
 """Between evaluations: more would look like missing data. Of a longer slice only the evaluation at its end counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimeSlices:
+class TimeSlices(OfEvaluations):
     """The slices of another SLI; without a target in *rule*, each slice counts by its ratio."""
 
     of: Sli
@@ -43,11 +40,6 @@ class TimeSlices:
     def kind(self) -> SliKind:
         """Slices."""
         return SliKind.TIME_SLICES
-
-    @property
-    def terms(self) -> tuple[Term, ...]:
-        """None: no series is counted as it is."""
-        return ()
 
     @property
     def query(self) -> str:
@@ -65,31 +57,11 @@ class TimeSlices:
         )
 
     @property
-    def queries(self) -> tuple[Selector, ...]:
-        """None: no samples are read."""
-        return ()
-
-    @property
     def evaluated(self) -> Evaluated:
         """What happened in the slices that end at the times of a grid."""
         return Evaluated(
             summed=self.of.in_slice(self.rule.length), rule=self.rule, every=min(self.rule.length, _LONGEST_REST)
         )
-
-    @property
-    def buckets(self) -> tuple[Selector, ...]:
-        """None: no bucket of a histogram is read."""
-        return ()
-
-    @property
-    def samples_are_events(self) -> bool:
-        """True: each slice is an event."""
-        return True
-
-    @property
-    def cell_functions(self) -> tuple[CellFunction, ...]:
-        """None: history is evaluated as the present is."""
-        return ()
 
     @property
     def description(self) -> tuple[tuple[str, str], ...]:
@@ -99,11 +71,11 @@ class TimeSlices:
         target = "each counts by its ratio" if rule.target is None else f"good from {rule.target * 100:.10g}% on"
         return *self.of.description, ("slices", f"{slices}, {target}; without events: {rule.without_events}")
 
-    def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:  # noqa: ARG002  whatever is counted
+    def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:  # noqa: ARG002  all of them
         """All slices, and the bad ones among them."""
         return (
-            Contribution(name="total", weights=_TOTAL, events=EverySample()),
-            Contribution(name="bad", weights=_BAD, events=EverySample()),
+            Contribution(name="total", weights=TOTAL, events=EverySample()),
+            Contribution(name="bad", weights=BAD, events=EverySample()),
         )
 
     def event_queries(self, group: GroupKey, window: timedelta) -> tuple[tuple[str, Weights], ...]:

@@ -15,15 +15,11 @@ from app.promql.samples import increases
 from app.promql.selector_text import render, sum_text
 from app.promql.slices import counted
 from app.sli.key import key_of
+from app.sli.weights import BAD, GOOD, TOTAL, TOTAL_UNLESS_GOOD
 from app.slo import CellFunction, Contribution, Evaluated, Events, GroupKey, Selector, SliKind, Term, Weights
 
-_ALL: Final = Weights(total=1.0, bad=0.0)
-_BAD: Final = Weights(total=0.0, bad=1.0)
-# Every event is bad until the counter of the good ones takes it back.
-_ALL_BAD: Final = Weights(total=1.0, bad=1.0)
-_GOOD: Final = Weights(total=0.0, bad=-1.0)
-_BAD_RATIO: Final = (_ALL, _BAD)
-_GOOD_RATIO: Final = (_ALL_BAD, _GOOD)
+_BAD_RATIO: Final = (TOTAL, BAD)
+_GOOD_RATIO: Final = (TOTAL_UNLESS_GOOD, GOOD)
 
 
 @dataclass(frozen=True, slots=True)
