@@ -1,9 +1,11 @@
 """Mail to a real SMTP server in this process."""
 
 import asyncio
+import gc
 import re
 import socket
 import ssl
+import warnings
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -197,6 +199,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_used(encryption: Encryp
 
 
 def test_it_logs_in_over_tls_with_a_certificate_that_is_checked(tmp_path: Path) -> None:
+    """Whatever becomes of the message, its socket is closed when that is known."""
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -208,14 +211,21 @@ def test_it_logs_in_over_tls_with_a_certificate_that_is_checked(tmp_path: Path) 
 
     postbox = Postbox()
     login = {"encryption": Encryption.STARTTLS, "username": "slo", "ca_file": tmp_path / "ca.pem"}
-    with mail_server(
-        postbox, tls_context=context, require_starttls=True, authenticator=check, auth_required=True
-    ) as port:
+    with (
+        warnings.catch_warnings(record=True) as warned,
+        mail_server(
+            postbox, tls_context=context, require_starttls=True, authenticator=check, auth_required=True
+        ) as port,
+    ):
+        warnings.simplefilter("always", ResourceWarning)
         assert _one(port, password=FixedSecret(PASSWORD), **login) == Delivered()
         wrong = _one(port, password=FixedSecret("wrong"), **login)
         assert isinstance(wrong, Failed)
         assert wrong.reason is FailureReason.UNAUTHORIZED
         unknown = _one(port, password=FixedSecret(PASSWORD), **{**login, "ca_file": None})
+        gc.collect()
+        # The server's end has another address of ours as its peer.
+        assert [str(one.message) for one in warned if f"raddr=('127.0.0.1', {port})" in str(one.message)] == []
         assert isinstance(unknown, Failed)
         assert PASSWORD not in unknown.detail
     assert len(postbox.letters) == 1

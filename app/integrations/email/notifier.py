@@ -34,6 +34,8 @@ _SUBJECT_CHARS = 200
 _PERMANENT = 500
 # The message is accepted before QUIT, so a server that does not answer it costs a second only.
 _GOODBYE_S = 1.0
+# The transport closes the socket a few turns of the event loop after both sides have ended.
+_CLOSE_POLL_S = 0.001
 _MOST_REMEMBERED = 1_000
 """Messages of which some recipients are known to have them: a retry goes to the others only."""
 # RFC 4954: the login is missing, too weak, wrong, or needs TLS.
@@ -160,7 +162,7 @@ class Mail(Notifier):
         except aiosmtplib.SMTPResponseException as error:
             return _refused(error.code, error.message)
         finally:
-            client.close()
+            await _close(client, connection)
         return outcome
 
     async def _hand_over(self, client: aiosmtplib.SMTP, content: bytes, reached: "_Reached") -> Outcome:
@@ -207,6 +209,18 @@ class Mail(Notifier):
 
     def _id(self, key: str) -> str:
         return f"<{key}@{self._sender.domain}>"
+
+
+async def _close(client: aiosmtplib.SMTP, connection: socket.socket) -> None:
+    """Close the connection before the event loop may end, however the server behaves."""
+    client.close()
+    with suppress(OSError):
+        # TLS would wait 30 s for the server to close its side.
+        connection.shutdown(socket.SHUT_RDWR)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GOODBYE_S):
+            while connection.fileno() >= 0:  # noqa: ASYNC110  there is no event for it
+                await asyncio.sleep(_CLOSE_POLL_S)
 
 
 @dataclass(slots=True)
