@@ -25,7 +25,8 @@ Labels = dict[LabelName, OptionalText]
 class ImportedPart(BaseModel):
     """A mapping in a document of another tool; unknown keys are kept, to be reported."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, use_attribute_docstrings=True)
+    # Validators are built when a document is read: most commands read few of all models, and it takes 0.3 s.
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True, use_attribute_docstrings=True)
 
     @classmethod
     def key(cls, field: str) -> str:
