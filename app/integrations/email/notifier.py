@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from enum import StrEnum
 from html import escape
+from pathlib import Path
 
 import aiosmtplib
 import httpx
@@ -82,10 +83,7 @@ class Mail(Notifier):
         self._sender = parse_mailbox(options.sender)
         self._to = tuple(map(parse_mailbox, options.to))
         self._reached: dict[str, _Reached] = {}
-        self._context = ssl.create_default_context()
-        if outgoing.ca_file is not None:
-            probe_file(outgoing.ca_file)
-            self._context.load_verify_locations(outgoing.ca_file)
+        self._context = None if options.encryption is Encryption.OFF else _context(outgoing.ca_file)
 
     @property
     @override
@@ -148,7 +146,7 @@ class Mail(Notifier):
             timeout=self._outgoing.deadline.total_seconds(),
             use_tls=options.encryption is Encryption.TLS,
             start_tls=options.encryption is Encryption.STARTTLS,
-            tls_context=self._context if options.encryption is not Encryption.OFF else None,
+            tls_context=self._context,
         )
         try:
             await client.connect()
@@ -209,6 +207,14 @@ class Mail(Notifier):
 
     def _id(self, key: str) -> str:
         return f"<{key}@{self._sender.domain}>"
+
+
+def _context(ca_file: Path | None) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if ca_file is not None:
+        probe_file(ca_file)
+        context.load_verify_locations(ca_file)
+    return context
 
 
 async def _close(client: aiosmtplib.SMTP, connection: socket.socket) -> None:
