@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import httpx
 import httpx2
@@ -21,6 +22,9 @@ settings.load_profile("sloburn")
 # So it may any answer: clients give up after 5 s by default, and no request of a test is about that.
 for _timeout in (httpx._config.DEFAULT_TIMEOUT_CONFIG, httpx2._config.DEFAULT_TIMEOUT_CONFIG):
     _timeout.connect = _timeout.read = _timeout.write = _timeout.pool = PATIENCE_S
+# Tests open a client for most of their requests, none of which is of the internet: each would read 140 certificates.
+for _transport in (httpx._transports.default, httpx2._transports.default):
+    _transport.create_ssl_context = lru_cache(maxsize=8)(_transport.create_ssl_context)  # type: ignore[attr-defined]
 
 _WAITING = (
     "tests/acceptance/",
