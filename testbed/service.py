@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from testbed.forked import ForkedServer
 from testbed.process import NotReadyError, Server, free_port
 from testbed.waiting import PATIENCE_S
 
@@ -31,10 +32,12 @@ def sloburn(
     wait: bool = True,
     timeout: float = PATIENCE_S,
     open_files: int | None = None,
+    forked: bool = False,
 ) -> Iterator[Server]:
     """`sloburn serve` over *specs* with its database in *work_dir*; *wait* until it evaluates.
 
-    It may have *open_files* files open at most, as many as this process where that is None.
+    It may have *open_files* files open at most, as many as this process where that is None. *forked*: it starts
+    with everything imported, unless its environment or that limit needs a process that is executed.
     """
     work_dir.mkdir(parents=True, exist_ok=True)
     port = free_port()
@@ -47,9 +50,10 @@ def sloburn(
         "PYTHONPATH": str(REPOSITORY),
         **(env or {}),
     }
-    server = Server(
+    can_be_forked = forked and open_files is None and "LD_PRELOAD" not in settings
+    server = (ForkedServer if can_be_forked else Server)(
         name="sloburn",
-        command=[*_limited(open_files), sys.executable, "-m", "app", "serve"],
+        command=["serve"] if can_be_forked else [*_limited(open_files), sys.executable, "-m", "app", "serve"],
         port=port,
         # Tests that wait want slots to be evaluated; `/-/ready` comes long before that.
         ready_path="/api/v1/status/health",

@@ -206,6 +206,7 @@ def stack(
                 alertmanager_url=pagers,
                 env={**QUICK, **(env or {})},
                 open_files=open_files,
+                forked=True,
             )
         )
         built = Stack(shop, source, pager, sink, specs, service)

@@ -148,7 +148,7 @@ def _running(serve: Serve, told: Sequence[Case], folder: Path) -> Iterator[Serve
     specs = write_documents([case.document() for case in told], folder / "slos")
     with (
         serve([one for case in told for one in case.series], folder / "data") as source,
-        sloburn(source.url, specs, folder / "service", env=_ENV) as service,
+        sloburn(source.url, specs, folder / "service", env=_ENV, forked=True) as service,
     ):
         yield service
 

@@ -34,7 +34,7 @@ def test_a_month_of_thirteen_services_is_there_at_once(tmp_path: Path) -> None:
     specs = write_documents([trace.document() for trace in traces], tmp_path / "slos")
     with (
         prometheus(tmp_path / "prometheus", flags=["--storage.tsdb.max-block-duration=2h"]) as source,
-        sloburn(source.url, specs, tmp_path / "service") as service,
+        sloburn(source.url, specs, tmp_path / "service", forked=True) as service,
     ):
         answer = _get(service, "/api/v1/slos").json()
         assert breaches(answer, contract.SLOS) == []

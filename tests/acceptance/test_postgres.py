@@ -46,7 +46,7 @@ def test_a_second_process_on_the_same_database_is_refused(postgres_server: Postg
     url = postgres_server.new_database()
     specs = write_documents([document("checkout")], tmp_path / "slos")
     env = {"SLOBURN_DATABASE_URL": url, "SLOBURN_EVALUATION_INTERVAL": "5s"}
-    with sloburn(NOWHERE, specs, tmp_path / "first", env=env, wait=False) as first:
+    with sloburn(NOWHERE, specs, tmp_path / "first", env=env, wait=False, forked=True) as first:
         wait_until(lambda: "serving" in first.log, lambda: first.log)
         settings = {**first.env, "SLOBURN_LISTEN_ADDRESS": "127.0.0.1:0"}
         second = subprocess.run(

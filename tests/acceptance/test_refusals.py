@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.documents import load_documents
+from testbed.forked import run_sloburn
 from testbed.process import Server, free_port
 from testbed.service import sloburn, write_documents
 from testbed.stack import document
@@ -18,7 +19,6 @@ from testbed.waiting import wait_until
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import counter
 from tests.evaluation.running import Running
-from tests.support.forked import run_sloburn
 
 NOWHERE = "http://127.0.0.1:9"
 START = 1_800_000_000.0
@@ -132,7 +132,7 @@ def test_a_database_whose_contents_make_no_sense_is_said_and_put_aside_if_asked_
     assert "--recover" in refusal.line
     assert refusal.code == 3
     recovering = {"SLOBURN_DATABASE_URL": _database(tmp_path), "SLOBURN_RECOVER": "true"}
-    with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "second", env=recovering, wait=False) as second:
+    with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "second", env=recovering, wait=False, forked=True) as second:
         _wait_for(second, "serving")
     assert (tmp_path / "sloburn.db.damaged-1").exists()
 
@@ -157,7 +157,7 @@ def test_a_database_of_an_earlier_format_is_said_with_how_to_start_anew(tmp_path
 
 def test_a_second_process_on_the_same_database_is_refused(tmp_path: Path) -> None:
     env = {"SLOBURN_DATABASE_URL": _database(tmp_path), "SLOBURN_EVALUATION_INTERVAL": "5s"}
-    with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "first", env=env, wait=False) as first:
+    with sloburn(NOWHERE, _specs(tmp_path), tmp_path / "first", env=env, wait=False, forked=True) as first:
         _wait_for(first, "serving")
         refusal = _refusal(tmp_path, {})
         # One that hangs may wake up and write: it is not taken for dead.

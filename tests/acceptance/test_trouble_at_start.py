@@ -27,7 +27,7 @@ def source(tmp_path: Path) -> Iterator[Server]:
 def test_prometheus_down_at_the_start_is_said_and_waited_for(tmp_path: Path, source: Server) -> None:
     source.stop()
     specs = write_documents([document("checkout")], tmp_path / "slos")
-    with sloburn(source.url, specs, tmp_path / "service", env=QUICK, wait=False) as service:
+    with sloburn(source.url, specs, tmp_path / "service", env=QUICK, wait=False, forked=True) as service:
         wait_for_reason(service, "Prometheus does not answer")
         assert _get(service, "/api/v1/status/health").status_code == httpx.codes.SERVICE_UNAVAILABLE
         # A load balancer must not take the UI and the API away because Prometheus is down.
@@ -49,7 +49,7 @@ def test_a_metric_that_nobody_knows_is_said_with_its_query(tmp_path: Path, sourc
     unknown = document("search")
     unknown["slos"][0]["sli"] = {"total": 'nobody_knows_total{job="shop"}', "bad": 'nobody_knows_total{code=~"5.."}'}
     specs = write_documents([unknown, document("checkout")], tmp_path / "slos")
-    with sloburn(source.url, specs, tmp_path / "service", env=QUICK) as service:
+    with sloburn(source.url, specs, tmp_path / "service", env=QUICK, forked=True) as service:
         _wait_until_data(service, "checkout-availability", "no_traffic")
         shown = look(service, "search-availability")
         assert shown["problem"] == 'no series match nobody_knows_total{job="shop"}'

@@ -86,7 +86,7 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
             "SLOBURN_PROMETHEUS_HEADERS": f"X-Tenant={CANARY}-tenant",
             "SLOBURN_ALERTMANAGER_URLS": f"http://127.0.0.1:{closed_port()}",
         }
-        with sloburn(server.url, specs, tmp_path / "work", env=env) as service:
+        with sloburn(server.url, specs, tmp_path / "work", env=env, forked=True) as service:
             wait_until(lambda: len(beats.requests) > 0)
             time.sleep(8)
             busy.breaks(("/pay", "1.4.2"), ("/pay", "1.4.1"))

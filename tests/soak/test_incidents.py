@@ -126,9 +126,9 @@ def _running(folder: Path) -> Iterator[_Running]:
         config.write_bytes(orjson.dumps({"receivers": [hook], "default": ["hook", "alertmanager"]}))
         telling = {**QUICK, "SLOBURN_CONFIG": str(config)}
         killed = stack.enter_context(
-            sloburn(source.url, specs, folder / "killed", alertmanager_url=pager.url, env=telling)
+            sloburn(source.url, specs, folder / "killed", alertmanager_url=pager.url, env=telling, forked=True)
         )
-        spared = stack.enter_context(sloburn(source.url, specs, folder / "spared", env=QUICK))
+        spared = stack.enter_context(sloburn(source.url, specs, folder / "spared", env=QUICK, forked=True))
         for name in (*PLAIN, *GUARDED):
             for service in (killed, spared):
                 wait_until(partial(_is_judged, service, f"{name}-availability"))

@@ -1,0 +1,108 @@
+"""The program in processes that are forked from one which has imported it: each start saves a second of CPU.
+
+What a process that is executed has and these have not: its own time of import, and libraries that are preloaded.
+"""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from typing_extensions import override
+
+from testbed.process import Running, Server
+from testbed.waiting import PATIENCE_S
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["app.cli", "app.service.run"])
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a process ended, and what it has written to both outputs."""
+
+    code: int
+    output: str
+
+
+def run_sloburn(arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Ended:
+    """Run `sloburn` to its end.
+
+    Raises:
+        TimeoutError: it does not end in `PATIENCE_S`.
+    """
+    with TemporaryDirectory(prefix="sloburn-forked-") as folder:
+        output = Path(folder) / "output"
+        process = _Forked(arguments, env=env, cwd=cwd, output=output)
+        try:
+            return Ended(process.wait(PATIENCE_S), output.read_text())
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise TimeoutError(f"it has not ended after {PATIENCE_S:.0f} s: {output.read_text()}") from None
+
+
+class ForkedServer(Server):
+    """`sloburn` as a server; its command begins with the arguments of the program."""
+
+    @override
+    def _spawn(self) -> Running:
+        env = {**os.environ, **self.env}
+        return _Forked(self.command, env=env, cwd=self.cwd or Path.cwd(), output=self.log_path)
+
+
+class _Forked:
+    """One process that runs `sloburn` in a session of its own."""
+
+    def __init__(self, arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, output: Path) -> None:
+        self._process: ForkServerProcess = _context.Process(
+            target=_run, args=(list(arguments), dict(env), cwd, output), daemon=True
+        )
+        self._process.start()
+        # Signals go to its group, which it leads a moment after its start.
+        with suppress(ProcessLookupError):
+            while self.poll() is None and os.getpgid(self.pid) != self.pid:
+                time.sleep(0.001)
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid is not None
+        return self._process.pid
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        self._process.join(timeout)
+        if self._process.exitcode is None:
+            raise subprocess.TimeoutExpired("sloburn", timeout or 0.0)
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.join()
+
+
+def _run(arguments: list[str], env: dict[str, str], cwd: Path, output: Path) -> None:
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(cwd)
+    written = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(written, sys.stdout.fileno())
+    os.dup2(written, sys.stderr.fileno())
+    os.close(written)
+    sys.argv = ["sloburn", *arguments]
+    from app.__main__ import main  # noqa: PLC0415  the process that is forked has what it imports
+
+    main()
