@@ -50,9 +50,12 @@ def best(outcomes: Sequence[Outcome]) -> Outcome:
     return min(outcomes, key=lambda outcome: _PREFERENCE.index(type(outcome)))
 
 
-def outcome_of(answer: Answer, *, final: frozenset[int] = POISON) -> Outcome:
-    """What the answer means: statuses in *final* are the same however often they are asked for."""
-    if answer.ok:
+def outcome_of(answer: Answer, *, final: frozenset[int] = POISON, any_page: bool = False) -> Outcome:
+    """What the answer means: statuses in *final* are the same however often they are asked for.
+
+    A web page is the answer of something before the service, unless *any_page* is one of the service itself.
+    """
+    if answer.ok and (any_page or not answer.is_web_page):
         return Delivered()
     return Rejected(detail=answer.text) if answer.status in final else failure_of(answer)
 

@@ -17,6 +17,7 @@ _REASONS: Mapping[int, FailureReason] = {
     HTTPStatus.FORBIDDEN: FailureReason.UNAUTHORIZED,
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: FailureReason.UNAUTHORIZED,
 }
+_OF_WEB_PAGES = ("text/html", "application/xhtml")
 POISON: frozenset[int] = frozenset(
     {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
 )
@@ -25,16 +26,25 @@ POISON: frozenset[int] = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """An answer of a receiver, its *body* cut where it was too long or too slow; names of headers are in lower case."""
+    """An answer of a receiver; names of headers are in lower case.
+
+    *complete* is false where the *body* was cut, since it was too long or too slow.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
+    complete: bool = True
 
     @property
     def ok(self) -> bool:
         """Whether the receiver accepted what was sent."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def is_web_page(self) -> bool:
+        """Whether it is for a browser: a proxy or a captive portal that asks for a login answers so, with 200."""
+        return self.headers.get("content-type", "").lower().startswith(_OF_WEB_PAGES)
 
     @property
     def text(self) -> str:
@@ -50,6 +60,9 @@ class Answer:
 
 def failure_of(answer: Answer) -> Failed:
     """The answer as a failure that may pass."""
+    if answer.ok:
+        detail = f"{answer.status} with a web page, such as a login: the service itself has not answered"
+        return Failed(reason=FailureReason.REFUSED, detail=detail)
     is_theirs = answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR
     reason = FailureReason.SERVER_ERROR if is_theirs else _REASONS.get(answer.status, FailureReason.REFUSED)
     return Failed(reason=reason, detail=answer.text, retry_after=answer.wait)

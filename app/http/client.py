@@ -6,6 +6,7 @@ so that an answer of the name service which changes in between changes nothing.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from typing import NoReturn
 
@@ -99,9 +100,9 @@ class CheckedClient:
     ) -> Answer:
         async def receive(response: httpx.Response) -> Answer:
             wanted = read or not response.is_success
-            body = await _start_of_body(response, self._deadline_s / 2) if wanted else b""
+            body, complete = await _start_of_body(response, self._deadline_s / 2) if wanted else (b"", False)
             names = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(status=response.status_code, headers=names, body=body)
+            return Answer(status=response.status_code, headers=names, body=body, complete=complete)
 
         try:
             return await self._sender.send("POST", target, receive, content=content, headers=headers, trusted=trusted)
@@ -142,18 +143,20 @@ def _origin(target: httpx.URL) -> tuple[str, str, int]:
     return target.scheme, target.host, port_of(target)
 
 
-async def _start_of_body(response: httpx.Response, within_s: float) -> bytes:
-    """The first 64 KiB, or the part of them that arrives in time: the status matters more than the rest."""
+async def _start_of_body(response: httpx.Response, within_s: float) -> tuple[bytes, bool]:
+    """The first 64 KiB, or the part of them that arrives in time, and whether that is all.
+
+    The status matters more than the rest.
+    """
     body = bytearray()
-    try:
+    with suppress(TimeoutError, httpx.HTTPError):
         async with asyncio.timeout(within_s):
             async for chunk in response.aiter_raw(8192):
                 body += chunk
-                if len(body) >= _MOST_READ:
-                    break
-    except (TimeoutError, httpx.HTTPError):
-        pass
-    return bytes(body[:_MOST_READ])
+                if len(body) > _MOST_READ:
+                    return bytes(body[:_MOST_READ]), False
+            return bytes(body), True
+    return bytes(body), False
 
 
 def _fail(target: httpx.URL, error: httpx.HTTPError) -> NoReturn:

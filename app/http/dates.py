@@ -38,6 +38,6 @@ def _moment(text: str | None) -> datetime | None:
         return None
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # the latter for numbers that no date can have
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -292,6 +292,21 @@ def test_trouble_of_the_server_blames_no_alert(sink: Sink, status: int, reason: 
     asyncio.run(play())
 
 
+def test_a_login_page_in_place_of_alertmanager_has_taken_nothing() -> None:
+    """As of a proxy before it, with the status 200; nothing is unpacked, and no date in a header is an error."""
+    page = {"Content-Type": "text/html", "Content-Encoding": "gzip", "Date": f"1-Jan-99 10:05:01 {'9' * 20}"}
+
+    async def play(url: str) -> list[Outcome]:
+        async with _receiver([url]) as receiver:
+            return list(await receiver.deliver([_page()], at=_now()))
+
+    with Scripted(otherwise=Reply(headers=page, body=b"not even gzip")) as server:
+        (refused,) = asyncio.run(play(server.url))
+    assert isinstance(refused, Failed)
+    assert refused.reason is FailureReason.REFUSED
+    assert {request.headers["accept-encoding"] for request in server.requests} == {"identity"}
+
+
 def test_names_of_peers_hold_no_credentials() -> None:
     async def play() -> None:
         async with _receiver(["http://user:secret@alertmanager.example:9093/prefix/"]) as receiver:

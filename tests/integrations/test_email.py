@@ -32,10 +32,11 @@ from testbed.waiting import reaches
 from tests.store.notices import firing, resolved
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
-from tests.support.mail_server import mail_server
+from tests.support.mail_server import mail_server, scripted_mail_server
 from tests.support.name_service import Rebinding
 from tests.support.receiver_harness import WRITER, deliver, now
 
+_ALL_REFUSED = "all recipients were refused: oncall@example.org: {0}, second@example.org: {0}"
 PASSWORD = "canary-mail"  # noqa: S105  # of no account
 
 
@@ -145,8 +146,11 @@ def test_hundreds_at_once_are_one_letter() -> None:
     [
         ("451 later", Failed(reason=FailureReason.SERVER_ERROR, detail="451 later")),
         ("554 spam", Rejected(detail="554 spam")),
-        ("RCPT 550 no such user", Rejected(detail="550 all recipients were refused")),
-        ("RCPT 450 greylisted", Failed(reason=FailureReason.SERVER_ERROR, detail="450 all recipients were refused")),
+        ("RCPT 550 no such user", Rejected(detail=f"550 {_ALL_REFUSED.format('550 no such user')}")),
+        (
+            "RCPT 450 greylisted",
+            Failed(reason=FailureReason.SERVER_ERROR, detail=f"450 {_ALL_REFUSED.format('450 greylisted')}"),
+        ),
     ],
 )
 def test_what_the_server_says_decides(refusal: str, outcome: Outcome) -> None:
@@ -154,6 +158,33 @@ def test_what_the_server_says_decides(refusal: str, outcome: Outcome) -> None:
     postbox.refusal = refusal
     with mail_server(postbox) as port:
         assert _one(port) == outcome
+
+
+_LOGIN = {"username": "slo", "password": FixedSecret(PASSWORD)}
+_TLS = {"encryption": Encryption.STARTTLS}
+
+
+@pytest.mark.parametrize(
+    ("replies", "changes", "reason", "detail"),
+    [
+        (["554 no service here"], {}, FailureReason.SERVER_ERROR, "554 no service here"),
+        (["220 x", "550 not you", "550 not you"], {}, FailureReason.SERVER_ERROR, "550 not you"),
+        (["220 x", "250-x\r\n250 STARTTLS", "502 not now"], _TLS, FailureReason.SERVER_ERROR, "502 not now"),
+        (["220 x", "250 x"], _TLS, FailureReason.UNREACHABLE, "cannot be used: SMTP STARTTLS extension not supported"),
+        (["220 x", "250-x\r\n250 AUTH PLAIN", "550 locked"], _LOGIN, FailureReason.UNAUTHORIZED, "550 locked"),
+        (["220 x", "250-x\r\n250 AUTH PLAIN", "454 later"], _LOGIN, FailureReason.SERVER_ERROR, "454 later"),
+        ([], {}, FailureReason.UNREACHABLE, "cannot be reached: Unexpected EOF received"),
+    ],
+)
+def test_what_a_server_refuses_before_it_has_seen_the_message_is_no_verdict_on_it(
+    replies: list[str], changes: dict[str, Any], reason: FailureReason, detail: str
+) -> None:
+    """A page is tried again when the server is blocked, misconfigured or locked for an hour."""
+    with scripted_mail_server(*replies) as port:
+        outcome = _one(port, **changes)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason is reason
+    assert detail in outcome.detail
 
 
 def test_a_server_that_is_away_or_hangs_may_come_back() -> None:

@@ -71,6 +71,16 @@ def test_429_and_5xx_are_tried_again_and_400_is_not() -> None:
     assert instruments.failures == {FailureReason.RATE_LIMITED: 1, FailureReason.SERVER_ERROR: 1}
 
 
+def test_a_login_page_in_place_of_pagerduty_has_taken_nothing() -> None:
+    """As of a captive portal or a proxy, with the status 200."""
+    page = Reply(headers={"Content-Type": "text/html"}, body=b"<html>please log in</html>")
+    with Scripted(page, otherwise=ACCEPTED) as server:
+        (refused,), (taken,) = deliver(lambda: _pagerduty(server), [firing()], [firing()])
+    assert isinstance(refused, Failed)
+    assert refused.reason is FailureReason.REFUSED
+    assert taken == Delivered()
+
+
 def test_an_answer_that_is_lost_is_tried_again_under_the_same_key() -> None:
     """N8: PagerDuty has taken the first one; the second changes nothing there."""
     with Scripted(Reply(cut=True), otherwise=ACCEPTED) as server:

@@ -7,7 +7,7 @@ import pytest
 
 from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.notifier import Notifier
-from app.delivery.outcome import Delivered, Failed, FailureReason, Rejected
+from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
 from app.http.secrets import FixedSecret
 from app.integrations.slack import notifier as slack
 from app.integrations.slack.notifier import SlackBot, SlackBotOptions, SlackWebhook
@@ -83,6 +83,38 @@ def test_a_hook_that_was_revoked_is_given_up_at_once(status: int, body: bytes) -
     with Scripted(Reply(status=status, body=body)) as server:
         ((refused,),) = deliver(lambda: _webhook(server), [firing()])
     assert refused == Rejected(detail=f"{status} {body.decode()}")
+
+
+_HTML = {"Content-Type": "text/html; charset=utf-8"}
+_JSON = {"Content-Type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("reply", "outcome"),
+    [
+        (Reply(body=b"no_team"), Rejected(detail="200 no_team")),
+        (Reply(body=b'{"ok":false,"error":"invalid_auth"}', headers=_JSON), Rejected(detail="invalid_auth")),
+        (
+            Reply(body=b'{"ok":false,"error":"ratelimited"}', headers={"Retry-After": "3"}),
+            Failed(reason=FailureReason.RATE_LIMITED, detail="ratelimited", retry_after=timedelta(seconds=3)),
+        ),
+        (Reply(body=b'{"success":false}', headers=_JSON), Rejected(detail='200 {"success":false}')),
+        (
+            Reply(body=b"<html>please log in</html>", headers=_HTML),
+            Failed(
+                reason=FailureReason.REFUSED,
+                detail="200 with a web page, such as a login: the service itself has not answered",
+            ),
+        ),
+        (Reply(status=413), Rejected(detail="413")),
+        (Reply(body=b"ok\n"), Delivered()),
+        (Reply(status=204), Delivered()),
+        (Reply(body=b'{"success":true}', headers=_JSON), Delivered()),
+    ],
+)
+def test_a_hook_may_say_with_200_that_nothing_was_posted(reply: Reply, outcome: Outcome) -> None:
+    with Scripted(reply) as server:
+        assert deliver(lambda: _webhook(server), [firing()]) == [[outcome]]
 
 
 def test_a_failure_of_the_first_spares_the_others_the_wait() -> None:

@@ -43,6 +43,27 @@ def mail_server(handler: object, *, ssl_context: ssl.SSLContext | None = None, *
             loop.close()
 
 
+@contextmanager
+def scripted_mail_server(*replies: str) -> Iterator[int]:
+    """A mail server that greets with the first of *replies*, answers each command with the next, and then closes."""
+
+    def serve(listener: socket.socket) -> None:
+        with suppress(OSError):
+            connection, _ = listener.accept()
+            with connection, connection.makefile("rb") as commands:
+                for reply in replies:
+                    connection.sendall(reply.encode() + b"\r\n")
+                    if not commands.readline():
+                        return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=serve, args=(listener,), daemon=True)
+        thread.start()
+        yield int(listener.getsockname()[1])
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join()
+
+
 async def _end(server: asyncio.Server, sessions: list[SMTP]) -> None:
     server.close()
     for session in sessions:

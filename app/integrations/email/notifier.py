@@ -109,7 +109,10 @@ class Mail(Notifier):
         except (TimeoutError, aiosmtplib.SMTPTimeoutError) as error:
             raise _attempt(FailureReason.TIMEOUT, f"the mail server did not answer within {seconds:g} s") from error
         except (OSError, aiosmtplib.SMTPException) as error:
-            raise _attempt(FailureReason.UNREACHABLE, f"the mail server cannot be reached: {error}") from error
+            # The library's own text of a failed connection names a port of None.
+            why = error.__cause__ if isinstance(error, aiosmtplib.SMTPConnectError) and error.__cause__ else error
+            problem = "reached" if isinstance(error, OSError) else "used"
+            raise _attempt(FailureReason.UNREACHABLE, f"the mail server cannot be {problem}: {why}") from error
         if isinstance(outcome, Delivered):
             self._reached.pop(message.key, None)
         return SendResult(outcome=outcome)
@@ -149,19 +152,33 @@ class Mail(Notifier):
             tls_context=self._context,
         )
         try:
-            await client.connect()
-            if options.username is not None and password is not None:
-                await client.login(options.username, password)
+            await self._begin(client, password)
             outcome = await self._hand_over(client, content, reached)
             # The message is accepted by now, however the server closes the connection.
             with suppress(OSError, aiosmtplib.SMTPException, TimeoutError):
                 async with asyncio.timeout(_GOODBYE_S):
                     await client.quit()
+        except aiosmtplib.SMTPHeloError as error:
+            return _not_begun(error)
         except aiosmtplib.SMTPResponseException as error:
             return _refused(error.code, error.message)
         finally:
             await _close(client, connection)
         return outcome
+
+    async def _begin(self, client: aiosmtplib.SMTP, password: str | None) -> None:
+        """Connect and log in.
+
+        Raises:
+            AttemptError: the server refuses that. Even if it does so for good, it has not seen the message.
+        """
+        username = self._options.username
+        try:
+            await client.connect()
+            if username is not None and password is not None:
+                await client.login(username, password)
+        except aiosmtplib.SMTPResponseException as error:
+            raise AttemptError(_not_begun(error)) from error
 
     async def _hand_over(self, client: aiosmtplib.SMTP, content: bytes, reached: "_Reached") -> Outcome:
         """Send the letter to those who do not have it; what becomes of the message depends on who still has not."""
@@ -174,9 +191,9 @@ class Mail(Notifier):
         reached.delivered |= {address for address in waiting if address not in refused}
         codes = [code for code, _ in refused.values()]
         of_one_kind = len({code >= _PERMANENT for code in codes}) == 1
-        if not reached.delivered and not reached.refused and of_one_kind:
-            return _refused(max(codes), "all recipients were refused")
         told = {address: one_line(f"{address}: {code} {text}") for address, (code, text) in refused.items()}
+        if not reached.delivered and not reached.refused and of_one_kind:
+            return _refused(max(codes), f"all recipients were refused: {', '.join(told.values())}")
         later = [told[address] for address, (code, _) in refused.items() if code < _PERMANENT]
         reached.refused |= {address: text for address, text in told.items() if refused[address][0] >= _PERMANENT}
         if later:
@@ -266,6 +283,12 @@ def _own_name(connection: socket.socket) -> str:
         return name
     address = str(connection.getsockname()[0]).partition("%")[0]
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+
+
+def _not_begun(error: aiosmtplib.SMTPResponseException) -> Failed:
+    by_login = isinstance(error, aiosmtplib.SMTPAuthenticationError) and error.code >= _PERMANENT
+    reason = FailureReason.UNAUTHORIZED if by_login or error.code in _LOG_IN else FailureReason.SERVER_ERROR
+    return Failed(reason=reason, detail=one_line(f"{error.code} {error.message}"))
 
 
 def _refused(code: int, message: str) -> Outcome:

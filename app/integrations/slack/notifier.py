@@ -16,7 +16,7 @@ from typing_extensions import override
 from app.alerting import Notification
 from app.delivery.notifier import OutgoingMessage, SendResult
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected, outcome_of
-from app.http.answers import Answer, failure_of
+from app.http.answers import POISON, Answer
 from app.http.failures import AttemptError
 from app.http.secrets import Secret, header_of
 from app.integrations.http_notifier import HttpNotifier
@@ -30,10 +30,8 @@ _SCHEME = "://"
 _TEXT_CHARS = 3_000
 _HEADLINE_CHARS = 1_000
 _RED, _AMBER, _GREEN = "#cc0000", "#e69900", "#2e8540"
-_REVOKED: frozenset[int] = frozenset(
-    {HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE}
-)
-"""A hook that was revoked, or whose channel is archived, stays so; 400 blames the message."""
+_REVOKED: frozenset[int] = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+"""A hook that was revoked, or whose channel is archived, stays so."""
 _PASSING: Mapping[str, FailureReason] = {
     "ratelimited": FailureReason.RATE_LIMITED,
     "rate_limited": FailureReason.RATE_LIMITED,
@@ -67,7 +65,7 @@ class SlackWebhook(HttpNotifier[Secret]):
         answer = await self._outgoing.post(
             await self._target.read(), body, {"Content-Type": "application/json; charset=utf-8"}, read=True
         )
-        return SendResult(outcome=outcome_of(answer, final=_REVOKED))
+        return SendResult(outcome=_outcome_of_hook(answer))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +115,7 @@ class SlackBot(HttpNotifier[SlackBotOptions]):
         url = f"{self._target.api.rstrip('/')}/{method}"
         answer = await self._outgoing.post(url, orjson.dumps(arguments), headers, read=True)
         if not answer.ok:
-            raise AttemptError(failure_of(answer))
+            return SendResult(outcome=outcome_of(answer))
         said = _json(answer)
         if said.get("ok") is True:
             return SendResult(outcome=Delivered(), handle=f"{said.get('channel', '')}:{said.get('ts', '')}")
@@ -195,6 +193,25 @@ def _json(answer: Answer) -> dict[str, Any]:
     if not isinstance(said, dict):
         raise AttemptError(Failed(reason=FailureReason.REFUSED, detail="what answers is not Slack"))
     return said
+
+
+def _outcome_of_hook(answer: Answer) -> Outcome:
+    """What the answer of an incoming webhook means: Slack says ``ok``, and an error it may say with 200 as well.
+
+    Source: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
+    """
+    outcome = outcome_of(answer, final=_REVOKED | POISON)
+    said = answer.body.decode(errors="replace").strip()
+    if not isinstance(outcome, Delivered) or not answer.complete or said in {"", "ok"}:
+        return outcome
+    try:
+        fields = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return Rejected(detail=answer.text)
+    if isinstance(fields, dict) and (fields.get("error") or False in (fields.get("ok"), fields.get("success"))):
+        return _outcome(str(fields.get("error") or answer.text), answer)
+    # Of a service that is only like Slack.
+    return outcome
 
 
 def _outcome(error: str, answer: Answer) -> Outcome:

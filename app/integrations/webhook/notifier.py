@@ -88,7 +88,7 @@ class Webhook(HttpNotifier[WebhookOptions]):
         answer = await self._outgoing.post(
             await self._target.url.read(), body, headers, redirects=_REDIRECTS, of_host=of_host
         )
-        return SendResult(outcome=outcome_of(answer), handle=_handle_of(message))
+        return SendResult(outcome=outcome_of(answer, any_page=True), handle=_handle_of(message))
 
     def _body(self, message: OutgoingMessage) -> bytes:
         return orjson.dumps(payload(message, receiver=self._name, writer=self._writer))
