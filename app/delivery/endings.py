@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Outcome, Rejected
 from app.http.backoff import Backoff, Uniform
 
+# Maintenance pages ask for hours or for a day, whenever the service is back, and a page cannot wait for that.
+_LONGEST_ASKED = timedelta(minutes=15)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
@@ -50,7 +53,8 @@ def ending(
         case Rejected(detail=detail):
             return GiveUp(reason=FailureReason.REJECTED, error=detail)
         case Failed():
-            wait = max(backoff.delay(attempts + 1, uniform), outcome.retry_after or timedelta(0))
+            asked = min(outcome.retry_after or timedelta(0), _LONGEST_ASKED)
+            wait = max(backoff.delay(attempts + 1, uniform), asked)
             error = f"{outcome.reason}: {outcome.detail}"
             if at + wait - created_at >= backoff.give_up_after:
                 return GiveUp(reason=FailureReason.EXPIRED, error=error)

@@ -3,6 +3,9 @@
 import ipaddress
 from collections.abc import Mapping, Sequence
 
+LOOPBACK = ("localhost", "127.0.0.0/8", "::1")
+"""What the proxy of an environment is never asked for, as by Prometheus and Go: it would reach itself."""
+
 
 def bypasses(host: str, port: int, no_proxy: Sequence[str]) -> bool:
     """Whether a request to the host goes there directly.
@@ -23,9 +26,14 @@ def environment_proxies(environment: Mapping[str, str]) -> tuple[str | None, str
     def value(name: str) -> str:
         return environment.get(name) or environment.get(name.upper()) or ""
 
+    def url(name: str) -> str | None:
+        named = value(name) or every
+        # The scheme is often left out, and `http` is meant.
+        return f"http://{named}" if named and "://" not in named else named or None
+
     every = value("all_proxy")
     no_proxy = tuple(entry.strip() for entry in value("no_proxy").split(",") if entry.strip())
-    return value("http_proxy") or every or None, value("https_proxy") or every or None, no_proxy
+    return url("http_proxy"), url("https_proxy"), no_proxy
 
 
 def _matches(host: str, port: int, entry: str) -> bool:

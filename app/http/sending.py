@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TypeVar
 
 import httpx
@@ -101,7 +102,9 @@ class Sender:
         return self._proxied[proxy]
 
     def _client(self, transport: ResolvingTransport) -> httpx.AsyncClient:
-        return httpx.AsyncClient(transport=transport, trust_env=False, timeout=self._timeout)
+        # No cookie is kept: a gateway that sets one with every answer would make each request longer than the last.
+        cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+        return httpx.AsyncClient(transport=transport, trust_env=False, timeout=self._timeout, cookies=cookies)
 
     def _transport(self, *, trusted: bool, proxy: str | None = None) -> ResolvingTransport:
         async def resolve_checked(host: str, port: int) -> Sequence[IpAddress]:

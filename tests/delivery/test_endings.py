@@ -3,6 +3,7 @@
 import random
 from datetime import timedelta
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,6 +55,14 @@ def test_a_failure_is_tried_again() -> None:
 def test_retry_after_is_honoured() -> None:
     limited = Failed(reason=FailureReason.RATE_LIMITED, detail="429", retry_after=timedelta(minutes=10))
     assert _ending(limited) == RetryAt(due_at=START + timedelta(minutes=10), error="rate_limited: 429")
+
+
+@pytest.mark.parametrize("asked", [timedelta(hours=3), timedelta(days=1)])
+def test_no_page_waits_longer_than_a_quarter_of_an_hour_or_is_given_up_because_a_receiver_says_so(
+    asked: timedelta,
+) -> None:
+    away = Failed(reason=FailureReason.SERVER_ERROR, detail="503", retry_after=asked)
+    assert _ending(away) == RetryAt(due_at=START + timedelta(minutes=15), error="server_error: 503")
 
 
 def test_a_day_is_the_limit() -> None:

@@ -197,6 +197,20 @@ def test_a_body_that_never_ends_is_cut(reply: Reply) -> None:
         assert len(answer.body) <= 64 * 1024
 
 
+def test_no_cookie_is_kept() -> None:
+    """One of a balancer would send every page to the server that is dead."""
+
+    async def play(url: str) -> None:
+        client = CheckedClient(ClientOptions())
+        for _ in range(2):
+            await client.post(url, b"", {})
+        await client.aclose()
+
+    with Scripted(otherwise=Reply(headers={"Set-Cookie": "server=dead; Path=/"})) as server:
+        asyncio.run(play(server.url))
+        assert [request.headers.get("cookie") for request in server.requests] == [None, None]
+
+
 def test_of_a_success_nothing_more_is_read() -> None:
     with Scripted(Reply(drip_s=0.05)) as server:
         began = time.monotonic()

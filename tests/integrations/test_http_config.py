@@ -185,7 +185,9 @@ def test_what_needs_no_proxy_goes_directly(tmp_path: Path) -> None:
         text = f"receivers: [{{name: a, webhook: {{url: '{server.url}'}}}}]\noutgoing: {{proxy_from_environment: true}}"
         assert _deliver(tmp_path, text, {"HTTP_PROXY": proxy.url, "NO_PROXY": "127.0.0.1"}) == Delivered()
         assert _deliver(tmp_path, text.partition("\n")[0], {"HTTP_PROXY": proxy.url}) == Delivered()
-        assert (len(server.requests), proxy.requests) == (5, [])
+        # The environment's proxy is never asked for this machine: a local Alertmanager needs no NO_PROXY.
+        assert _deliver(tmp_path, text, {"HTTP_PROXY": proxy.url}) == Delivered()
+        assert (len(server.requests), proxy.requests) == (6, [])
 
 
 @pytest.mark.parametrize("url", ["http://169.254.169.254/latest", "http://[::ffff:169.254.169.254]/latest"])
@@ -243,6 +245,8 @@ def test_the_variables_of_the_environment_are_the_usual_ones() -> None:
     lower = {"http_proxy": "http://a", "HTTP_PROXY": "http://b", "all_proxy": "http://c", "no_proxy": "x, y,"}
     assert environment_proxies(lower) == ("http://a", "http://c", ("x", "y"))
     assert environment_proxies({}) == (None, None, ())
+    bare = {"HTTPS_PROXY": "proxy.example.org:3128", "ALL_PROXY": "other:1"}
+    assert environment_proxies(bare) == ("http://other:1", "http://proxy.example.org:3128", ())
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.http import environment_proxies, is_header_name, is_header_value
+from app.http import LOOPBACK, environment_proxies, is_header_name, is_header_value
 from app.http.request_options import HttpOptions, Login, ProxyOptions, TlsOptions, is_proxy_url
 from app.http.secrets import FixedSecret, PlainValue, Secret
 from app.integrations.config.fields import HeaderModel, HttpModel, ProxyModel, TlsModel
@@ -38,7 +38,7 @@ class HttpReader:
         return ProxyOptions(
             http=None if http is None else FixedSecret(http),
             https=None if https is None else FixedSecret(https),
-            no_proxy=(*no_proxy, *model.no_proxy),
+            no_proxy=(*no_proxy, *model.no_proxy, *LOOPBACK),
         )
 
     def proxy_url(self, url: str | None, file: Path | None, env: str | None, at: FieldPath) -> Secret | None:
