@@ -24,7 +24,8 @@ from app.store import StoreError, StoreUnavailableError
 _log = structlog.get_logger(__name__)
 _STOP_WITHIN_S = 6.0
 """What the evaluation and the deliveries under way may take; the API has had 3 s before."""
-_IDLE_S = 2.0
+_IDLE_S = 5.0
+"""What is done beside evaluations is looked for after each of them, and this often: pauses after failures end."""
 _MOST_SKEW_S = 30.0
 _CLOCK_WITHIN_S = 3.0
 _LATE_SLOTS = 3
@@ -54,6 +55,7 @@ class Engine:
         self._delivery: DeliveryRuntime
         self._retiring: set[asyncio.Task[None]] = set()
         self._explaining: asyncio.Task[None] | None = None
+        self._resting: list[asyncio.Event] = []
 
     def start(self) -> None:
         """Start working.
@@ -146,6 +148,7 @@ class Engine:
             unless_replaced.pop_all()
         new.continue_from(old)
         self._evaluator, self._documents = new, documents
+        self._wake()
 
     def reasons_not_ready(self) -> Sequence[str]:
         """Why the service cannot serve, in words; empty if it can.
@@ -240,6 +243,7 @@ class Engine:
             await self.evaluator.evaluate(at, judged=self._start_explaining)
             if self.evaluator.mostly_ended_series and self.evaluator.store_problem is None:
                 await self._swap(self._documents)
+        self._wake()
         self._compare_clocks()
         await self._delivery.evaluation_ended(self.evaluator.unwritten, at=at)
 
@@ -272,9 +276,20 @@ class Engine:
 
     async def _repeat(self, what: str, work: Callable[[], Awaitable[bool]]) -> None:
         """Do some work again and again, at once for as long as it says that there is more."""
+        woken = asyncio.Event()
+        self._resting.append(woken)
         while True:
-            busy = await self._guarded(what, work())
-            await asyncio.sleep(0.0 if busy else _IDLE_S)
+            woken.clear()
+            if await self._guarded(what, work()):
+                await asyncio.sleep(0.0)
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(woken.wait(), _IDLE_S)
+
+    def _wake(self) -> None:
+        """Look now for what is to be done beside evaluations: one has ended, or the SLOs are others."""
+        for woken in self._resting:
+            woken.set()
 
     async def _guarded(self, what: str, work: Awaitable[T]) -> T | None:
         """The result of what is done beside evaluations, None if it fails: that must not keep them from happening."""

@@ -12,9 +12,12 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
+from types import FrameType
 from typing import cast
 
 import h11
@@ -39,7 +42,8 @@ queue, also those that the protocol closes at once."""
 _QUEUED = 1024
 """Connections that the kernel keeps until they are accepted; one that finds no room is tried again after a second."""
 _LOGGED_EVERY_S = 60.0
-_TICKS_A_SECOND = 10
+_TICK_S = 1.0
+"""How often slow clients are looked for, and the `Date` of answers is renewed: it has whole seconds."""
 
 
 class ClosingCause(StrEnum):
@@ -236,10 +240,30 @@ class BoundedServer(uvicorn.Server):
     def __init__(self, config: BoundedConfig) -> None:
         super().__init__(config)
         self._closed = config.closed
+        self._wake: Callable[[], object] = lambda: None
 
     def stop(self) -> None:
-        """Stop as soon as possible; for handlers of signals, before and while it serves."""
+        """Stop as soon as possible; for handlers of signals and other threads, before and while it serves."""
         self.should_exit = True
+        self._wake()
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self._wake()
+
+    @override
+    async def main_loop(self) -> None:
+        """Tick once a second, and at once to stop; uvicorn wakes ten times a second to see whether it is to stop."""
+        loop, woken = asyncio.get_running_loop(), asyncio.Event()
+        self._wake = partial(loop.call_soon_threadsafe, woken.set)
+        try:
+            while not await self.on_tick(0):
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(woken.wait(), _TICK_S)
+        finally:
+            # The loop may be closed when the next signal comes.
+            self._wake = lambda: None
 
     @override
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -249,10 +273,9 @@ class BoundedServer(uvicorn.Server):
 
     @override
     async def on_tick(self, counter: int) -> bool:
-        if counter % _TICKS_A_SECOND == 0:
-            now = time.monotonic()
-            for connection in cast("list[BoundedConnection]", list(self.server_state.connections)):
-                if connection.is_overdue(now):
-                    connection.abort(ClosingCause.SLOW)
-            self._closed.log(now)
+        now = time.monotonic()
+        for connection in cast("list[BoundedConnection]", list(self.server_state.connections)):
+            if connection.is_overdue(now):
+                connection.abort(ClosingCause.SLOW)
+        self._closed.log(now)
         return await super().on_tick(counter)

@@ -73,7 +73,7 @@ def listening(limits: ConnectionLimits) -> Iterator[Listening]:
             yield found
         finally:
             found.close()
-            server.should_exit = True
+            server.stop()
             thread.join()
 
 
