@@ -24,9 +24,9 @@ from app.settings.model import variable
 from app.slo import AlertState, Cause
 from app.status import ProblemCode
 from app.wording.annotations import annotations
-from tests.store.notices import firing
 from tests.support.api import Served
 from tests.support.messages import printed_texts
+from tests.support.notifications import firing
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")})
@@ -121,9 +121,9 @@ def test_what_alertmanager_gets_is_described() -> None:
     """Every label and annotation that we set, and every name of an alert, has its row, and no other has one."""
     section = (ROOT / "docs/receivers.md").read_text().partition("## An alert at Alertmanager")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| (labels|annotations) \| (.*) \|$", section, re.MULTILINE))
-    notice = replace(firing(labels=(), annotations=()), stale="no data", top_contributors='code="500" 97%')
-    assert set(re.findall(r"`(\w+)`", rows["labels"])) == set(sent_labels(notice))
-    assert set(re.findall(r"`(\w+)`", rows["annotations"])) == set(annotations(notice)) | {"template_error"}
+    notification = replace(firing(labels=(), annotations=()), stale="no data", top_contributors='code="500" 97%')
+    assert set(re.findall(r"`(\w+)`", rows["labels"])) == set(sent_labels(notification))
+    assert set(re.findall(r"`(\w+)`", rows["annotations"])) == set(annotations(notification)) | {"template_error"}
     assert set(re.findall(r"`((?:SLO|Error)\w+)`", section)) == {"ErrorBudgetBurn", *ALERTNAMES.values()}
 
 

@@ -194,7 +194,7 @@ class FallbackOutbox(Outbox):
         with self._memory.database.read() as tx:
             own = [entry.idempotency_key for entry in waiting(tx, receiver, from_id=OWN_FROM)]
         with self._stored.database.read() as tx:
-            found = [entry for entry in waiting(tx, receiver) if entry.notice.severity is Severity.PAGE]
+            found = [entry for entry in waiting(tx, receiver) if entry.notification.severity is Severity.PAGE]
             ended = [key for key, progress in progress_of(tx, receiver, own).items() if progress.ended]
         with self._memory.database.begin() as tx:
             copy_entries(tx, found)
@@ -213,20 +213,20 @@ class FallbackOutbox(Outbox):
         return [
             entry.idempotency_key
             for entry in waiting(tx, receiver, from_id=OWN_FROM)
-            if receiver in self._stored.routing.receivers(entry.notice)
+            if receiver in self._stored.routing.receivers(entry.notification)
             or not self._stored.routing.is_fallback(receiver)
         ]
 
     def _note_stored(self, entry: OutboxEntry, ending: EntryResult, at: datetime) -> None:
         """Keep a page that will be tried again, so that it is also if the database cannot be read then."""
-        if isinstance(ending, RetryAt | DeferUntil) and entry.notice.severity is Severity.PAGE:
+        if isinstance(ending, RetryAt | DeferUntil) and entry.notification.severity is Severity.PAGE:
             self._settle_in_memory(entry, ending, at)
         elif self._in_use:
             with self._memory.database.begin() as tx:
                 forget_entries(tx, entry.receiver, [entry.idempotency_key])
 
     def _settle_in_memory(self, entry: OutboxEntry, ending: EntryResult, at: datetime) -> None:
-        is_page = entry.notice.severity is Severity.PAGE
+        is_page = entry.notification.severity is Severity.PAGE
         if not is_page and not isinstance(ending, Done | GiveUp):
             # A ticket is tried again from the database only, when its lease has ended.
             return

@@ -130,7 +130,7 @@ class DeliveryLoop:
 
     async def _attempt(self, receiver: Receiver, entries: Sequence[OutboxEntry], at: datetime) -> Sequence[Outcome]:
         try:
-            return await receiver.deliver([self._completed(entry.notice) for entry in entries], at=at)
+            return await receiver.deliver([self._completed(entry.notification) for entry in entries], at=at)
         except Exception as error:  # noqa: BLE001  counted like any failure, or the entry would never be given up
             _log.exception("delivery failed unexpectedly", receiver=receiver.name)
             self._instruments.failed(receiver.name, FailureReason.INTERNAL)
@@ -154,7 +154,7 @@ class DeliveryLoop:
         }
 
     def _report(self, receiver: Receiver, entry: OutboxEntry, became: EntryResult) -> None:
-        log = _log.bind(receiver=receiver.name, alert=entry.notice.key, status=entry.notice.status.value)
+        log = _log.bind(receiver=receiver.name, alert=entry.notification.key, status=entry.notification.status.value)
         match became:
             case Done():
                 self._instruments.notified(receiver.name)

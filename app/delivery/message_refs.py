@@ -17,7 +17,7 @@ class MemoryMessageRefs(MessageRefs):
 
     def __init__(self) -> None:
         self.shown: dict[tuple[str, str], tuple[str, str]] = {}
-        self._notices: dict[tuple[str, str], Notification] = {}
+        self._notifications: dict[tuple[str, str], Notification] = {}
         self._unanswered: defaultdict[str, UnansweredMessages] = defaultdict(UnansweredMessages)
 
     @override
@@ -31,7 +31,7 @@ class MemoryMessageRefs(MessageRefs):
     @override
     def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:
         return [
-            self._notices[receiver, key]
+            self._notifications[receiver, key]
             for (name, key), (_, other) in self.shown.items()
             if name == receiver and other == handle
         ]
@@ -41,13 +41,13 @@ class MemoryMessageRefs(MessageRefs):
         self.shown.update(
             {(receiver, notification.key): (notification.incident, handle) for notification in notifications}
         )
-        self._notices.update({(receiver, notification.key): notification for notification in notifications})
+        self._notifications.update({(receiver, notification.key): notification for notification in notifications})
 
     @override
     def forget(self, receiver: str, notifications: Sequence[Notification]) -> None:
         for notification in notifications:
             self.shown.pop((receiver, notification.key), None)
-            self._notices.pop((receiver, notification.key), None)
+            self._notifications.pop((receiver, notification.key), None)
 
     @override
     def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notification]], *, at: datetime) -> None:

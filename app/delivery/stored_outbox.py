@@ -129,7 +129,7 @@ class StoredOutbox(Outbox):
             return [(entry.receiver, self._forward(tx, entry, at)) for entry in waiting]
 
     def _forward(self, tx: Transaction, entry: OutboxEntry, at: datetime) -> tuple[str, ...]:
-        others = enqueue_instead(tx, entry.notice, self.routing, at=at)
+        others = enqueue_instead(tx, entry.notification, self.routing, at=at)
         notified = f"; notified instead: {', '.join(others)}" if others else ""
         give_up(tx, entry.id, at=at, error=f"this receiver is no longer configured{notified}")
         return others

@@ -125,7 +125,7 @@ class Evaluator:
             stored = load_alerts(transaction)
             self._stepped = load_stepped(transaction)
         self._alerts = dict(stored.alerts)
-        self._notifications = dict(stored.notices)
+        self._notifications = dict(stored.notifications)
 
     async def evaluate(self, at: datetime, *, judged: Callable[[], None] = lambda: None) -> None:
         """Evaluate the slot that ends at *at*; slots must be strictly later from call to call.

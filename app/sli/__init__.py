@@ -20,7 +20,7 @@ from app.sli.from_promql import (
 )
 from app.sli.gauge import Gauge
 from app.sli.gauge_sums import GaugeSums
-from app.sli.reduction import Notice
+from app.sli.reduction import QueryFinding
 from app.sli.time_slices import TimeSlices
 from app.sli.weighted_sum import WeightedSum, sli_of_bad, sli_of_good, weighted_sum
 
@@ -32,8 +32,8 @@ __all__ = [
     "Gauge",
     "GaugeSums",
     "NotExpressibleError",
-    "Notice",
     "QueryFaultError",
+    "QueryFinding",
     "Reduced",
     "TimeSlices",
     "WeightedSum",

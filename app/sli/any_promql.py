@@ -1,6 +1,6 @@
 """From any PromQL to an SLI: counted from counters, or sample by sample, and evaluated where neither is possible.
 
-Each kind is exact for what it takes, so that none is wrong in silence; the notices say what an SLI became and why.
+Each kind is exact for what it takes, so that none is wrong in silence; the findings say what an SLI became and why.
 """
 
 from datetime import timedelta
@@ -11,7 +11,7 @@ from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.expression import Expression
 from app.sli.from_promql import Reduced, reduce_error_ratio, reduce_events
 from app.sli.from_samples import gauge_of_error_ratio, gauge_of_events
-from app.sli.reduction import Notice
+from app.sli.reduction import QueryFinding
 from app.slo import Events, format_duration
 
 _EVERY = timedelta(minutes=1)
@@ -85,4 +85,4 @@ def _evaluated(sli: Expression, why: NotExpressibleError) -> Reduced:
     problem = (
         f"{why.reason}: it is evaluated every {format_duration(_EVERY)} over {format_duration(_WINDOW)}, and {weighed}"
     )
-    return Reduced(sli=sli, notices=(Notice(EVALUATED, problem, f"to have it counted, {why.remedy}"),))
+    return Reduced(sli=sli, findings=(QueryFinding(EVALUATED, problem, f"to have it counted, {why.remedy}"),))

@@ -13,7 +13,7 @@ from app.promql.inclusion import histogram_of, includes
 from app.promql.metric_names import BUCKET
 from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.flows import Coefficients, Flow, Grouping, Unit, added, never_negative, scaled
-from app.sli.reduction import WRITE_A_SUM, Notice, Quotient, Range, Reduction, Value, mixed_units, regrouped
+from app.sli.reduction import WRITE_A_SUM, QueryFinding, Quotient, Range, Reduction, Value, mixed_units, regrouped
 from app.sli.weighted_sum import weighted_sum
 from app.slo import Events, Selector, Sli, Weights, format_duration
 
@@ -27,7 +27,7 @@ class EventQuery:
     text: str
     flow: Flow
     ranges: frozenset[Range]
-    notices: tuple[Notice, ...]
+    findings: tuple[QueryFinding, ...]
 
     @property
     def selectors(self) -> tuple[Selector, ...]:
@@ -40,7 +40,7 @@ class Reduced:
     """The SLI that queries come to, and what is counted otherwise than they say."""
 
     sli: Sli
-    notices: tuple[Notice, ...] = ()
+    findings: tuple[QueryFinding, ...] = ()
 
 
 def sli_of(*, total: str, bad: str | None = None, good: str | None = None, by: tuple[str, ...] = ()) -> Sli:
@@ -82,8 +82,8 @@ def read_events(text: str) -> EventQuery:
         raise NotExpressibleError("is a ratio, not a number of events", WRITE_A_SUM)
     if isinstance(value, float):
         raise NotExpressibleError("is a constant, not a sum of counters", WRITE_A_SUM)
-    notices = tuple(reduction.notices.values())
-    return EventQuery(text=text, flow=value, ranges=frozenset(reduction.ranges), notices=notices)
+    findings = tuple(reduction.findings.values())
+    return EventQuery(text=text, flow=value, ranges=frozenset(reduction.ranges), findings=findings)
 
 
 def reduce_queries(total: EventQuery, part: EventQuery, events: Events, *, by: tuple[str, ...] = ()) -> Reduced:
@@ -100,8 +100,10 @@ def reduce_queries(total: EventQuery, part: EventQuery, events: Events, *, by: t
     if events is Events.GOOD:
         of_bad = added(of_total.coefficients, scaled(of_bad, -1.0))
     groups = _groups((of_total, of_part), by)
-    notices = dict.fromkeys((*total.notices, *part.notices))
-    return Reduced(sli=_sli(of_total.coefficients, of_bad, groups, total.ranges | part.ranges), notices=tuple(notices))
+    findings = dict.fromkeys((*total.findings, *part.findings))
+    return Reduced(
+        sli=_sli(of_total.coefficients, of_bad, groups, total.ranges | part.ranges), findings=tuple(findings)
+    )
 
 
 def reduce_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced:
@@ -113,7 +115,7 @@ def reduce_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced:
             "is no ratio of events", "write the bad events over all events: sum(bad) / sum(total)"
         )
     sli = _sli(ratio.below, ratio.above, _groups((ratio.flow,), by), frozenset(reduction.ranges))
-    return Reduced(sli=sli, notices=tuple(reduction.notices.values()))
+    return Reduced(sli=sli, findings=tuple(reduction.findings.values()))
 
 
 def _value(text: str, reduction: Reduction) -> Value:

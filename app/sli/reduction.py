@@ -41,7 +41,7 @@ Range = tuple[Unit, timedelta]
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class QueryFinding:
     """Something that is counted otherwise than it is written, or is probably not meant."""
 
     code: str
@@ -66,7 +66,7 @@ Value = float | Flow | Quotient
 class Reduction:
     """One walk over an expression; *ranges* are those of its counters."""
 
-    notices: dict[str, Notice] = field(default_factory=dict)
+    findings: dict[str, QueryFinding] = field(default_factory=dict)
     ranges: set[Range] = field(default_factory=set)
     _depth: int = 0
 
@@ -143,21 +143,21 @@ class Reduction:
         unit = _UNITS[name]
         self.ranges.add((unit, over.range))
         if over.range != PLACEHOLDER:
-            self._notice(
+            self._note_finding(
                 "fixed_range",
                 f"the range [{format_duration(over.range)}] is replaced by the windows of the SLO",
                 "write the selector alone, or the placeholder of the window",
             )
         if name in {"irate", "idelta"}:
             problem = f"{name}() looks at the last two samples of a window; all events are counted"
-            self._notice(name, problem, f"write {'rate' if name == 'irate' else 'increase'}()")
+            self._note_finding(name, problem, f"write {'rate' if name == 'irate' else 'increase'}()")
         if name in {"delta", "idelta"}:
             problem = f"{name}() is for gauges: it takes the reset of a counter for a fall; resets are counted rightly"
-            self._notice(name, problem, "write increase()")
+            self._note_finding(name, problem, "write increase()")
         return self._counter(over.vector_selector, unit)
 
-    def _notice(self, code: str, problem: str, remedy: str) -> None:
-        self.notices.setdefault(code, Notice(code, problem, remedy))
+    def _note_finding(self, code: str, problem: str, remedy: str) -> None:
+        self.findings.setdefault(code, QueryFinding(code, problem, remedy))
 
     def _vector(self, of: promql.Expr) -> Flow:
         value = self.value(of)

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from app.alerting import Alert, Notification, Transition, TransitionKind
 from app.slo import AlertState, Cause, Severity, SloId
 from app.store.moments import Moment
-from app.store.notices import decode_notice
+from app.store.notification_documents import decode_notification
 from app.store.schema import metadata
 from app.store.upsert import upsert
 
@@ -44,7 +44,7 @@ alert = Table(
     Column("announced", Boolean, nullable=False),
     Column("resolved_at", Moment),
     Column("silent_since", Moment),
-    Column("notice", JSON(none_as_null=True)),
+    Column("notification", JSON(none_as_null=True)),
 )
 transition = Table(
     "transition",
@@ -63,7 +63,7 @@ transition = Table(
     Index("transition_by_time", "at"),
 )
 
-_REMEMBERED = tuple(column.name for column in alert.c if column.name not in ("state", "notice"))
+_REMEMBERED = tuple(column.name for column in alert.c if column.name not in ("state", "notification"))
 # Well below the number of variables that SQLite (32,766) and PostgreSQL (65,535) take in one statement.
 _IDS_AT_ONCE = 10_000
 # "page" sorts before "ticket"; the page goes first everywhere, and the burn before the conditions.
@@ -72,34 +72,34 @@ _ORDER = (alert.c.slo, case((alert.c.cause == Cause.BURN.value, 0), else_=1), al
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredAlerts:
-    """All alerts as the last evaluation left them, and by key the notices of the active ones."""
+    """All alerts as the last evaluation left them, and by key the notifications of the active ones."""
 
     alerts: Mapping[SloId, tuple[Alert, ...]]
-    notices: Mapping[str, Notification]
+    notifications: Mapping[str, Notification]
 
 
 def load_alerts(connection: Connection) -> StoredAlerts:
     """Everything that is known of alerts."""
     alerts: dict[SloId, tuple[Alert, ...]] = {}
-    notices: dict[str, Notification] = {}
+    notifications: dict[str, Notification] = {}
     for row in connection.execute(select(alert).order_by(*_ORDER)):
         found = _alert(row)
         alerts[found.slo] = (*alerts.get(found.slo, ()), found)
-        if row.notice is not None:
-            notices[found.key] = decode_notice(row.notice)
-    return StoredAlerts(alerts=alerts, notices=notices)
+        if row.notification is not None:
+            notifications[found.key] = decode_notification(row.notification)
+    return StoredAlerts(alerts=alerts, notifications=notifications)
 
 
 def load_in_force(connection: Connection) -> tuple[Notification, ...]:
-    """The notices of the alerts of which receivers are notified repeatedly."""
-    in_force = alert.c.announced & alert.c.notice.is_not(None)
-    rows = connection.execute(select(alert.c.notice).where(in_force).order_by(*_ORDER))
-    return tuple(decode_notice(row.notice) for row in rows)
+    """The notifications of the alerts of which receivers are notified repeatedly."""
+    in_force = alert.c.announced & alert.c.notification.is_not(None)
+    rows = connection.execute(select(alert.c.notification).where(in_force).order_by(*_ORDER))
+    return tuple(decode_notification(row.notification) for row in rows)
 
 
-def save_alerts(connection: Connection, alerts: Iterable[Alert], notices: Mapping[str, Notification]) -> None:
-    """Write alerts over what was there; active ones with their notices."""
-    upsert(connection, alert, [_row(changed, notices.get(changed.key)) for changed in alerts])
+def save_alerts(connection: Connection, alerts: Iterable[Alert], notifications: Mapping[str, Notification]) -> None:
+    """Write alerts over what was there; active ones with their notifications."""
+    upsert(connection, alert, [_row(changed, notifications.get(changed.key)) for changed in alerts])
 
 
 def forget_alerts(connection: Connection, alerts: Iterable[Alert]) -> None:
@@ -167,16 +167,16 @@ def prune_transitions(connection: Connection, *, before: datetime) -> int:
     return connection.execute(delete(transition).where(transition.c.at < before)).rowcount
 
 
-def _row(changed: Alert, notice: Notification | None) -> dict[str, object]:
+def _row(changed: Alert, notification: Notification | None) -> dict[str, object]:
     row: dict[str, object] = {name: getattr(changed, name) for name in _REMEMBERED}
-    told = notice if changed.is_notified else None
+    told = notification if changed.is_notified else None
     enums = {
         "severity": changed.severity.value,
         "cause": changed.cause.value,
         "state": changed.state.value,
         "frozen_cause": None if changed.frozen_cause is None else changed.frozen_cause.value,
     }
-    return {**row, **enums, "notice": told}
+    return {**row, **enums, "notification": told}
 
 
 def _alert(row: Row[tuple[object, ...]]) -> Alert:

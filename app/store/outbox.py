@@ -34,7 +34,7 @@ from sqlalchemy import (
 from app.alerting import Notification, NotificationStatus
 from app.store.json_text import encoded
 from app.store.moments import Moment
-from app.store.notices import decode_notice
+from app.store.notification_documents import decode_notification
 from app.store.schema import metadata
 from app.store.unanswered import unanswered_of
 from app.store.upsert import insert_missing
@@ -51,7 +51,7 @@ outbox = Table(
     Column("instance", String, nullable=False),
     Column("incident", String, nullable=False),
     Column("starts_at", Moment, nullable=False),
-    Column("notice", JSON, nullable=False),
+    Column("notification", JSON, nullable=False),
     Column("created_at", Moment, nullable=False),
     Column("state", String, nullable=False),
     Column("attempts", Integer, nullable=False),
@@ -83,12 +83,12 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxEntry:
-    """One notice for one receiver; *idempotency_key* stays the same over all attempts."""
+    """One notification for one receiver; *idempotency_key* stays the same over all attempts."""
 
     id: int
     receiver: str
     idempotency_key: str
-    notice: Notification
+    notification: Notification
     created_at: datetime
     attempts: int
     due_at: datetime
@@ -97,29 +97,33 @@ class OutboxEntry:
 
 def enqueue(
     connection: Connection,
-    notices: Iterable[Notification],
+    notifications: Iterable[Notification],
     *,
     receivers: Sequence[str],
     at: datetime,
     ids: Iterator[int] | None = None,
 ) -> None:
-    """Put notices into the outbox of every receiver; *ids* number the entries, by default the database does.
+    """Put notifications into the outbox of every receiver; *ids* number the entries, by default the database does.
 
     A slot that is stepped once more enqueues nothing twice. That an unconfirmed alert fires is held until
     `release_beginnings`: it may have got new labels before fresh data was seen.
     """
     rows = [
         {
-            **columns_of(notice),
+            **columns_of(notification),
             "receiver": receiver,
             "idempotency_key": key,
-            "notice": document,
+            "notification": document,
             "created_at": at,
             "state": EntryState.WAITING.value,
             "attempts": 0,
-            "due_at": at + _HELD if notice.unconfirmed and notice.status is NotificationStatus.FIRING else at,
+            "due_at": at + _HELD
+            if notification.unconfirmed and notification.status is NotificationStatus.FIRING
+            else at,
         }
-        for notice, key, document in ((notice, idempotency_key(notice), encoded(notice)) for notice in notices)
+        for notification, key, document in (
+            (notification, idempotency_key(notification), encoded(notification)) for notification in notifications
+        )
         for receiver in receivers
     ]
     if ids is not None:
@@ -127,21 +131,21 @@ def enqueue(
     insert_missing(connection, outbox, rows)
 
 
-def columns_of(notice: Notification) -> dict[str, object]:
+def columns_of(notification: Notification) -> dict[str, object]:
     """The columns by which entries of an alert are found."""
     return {
-        "alert_key": notice.key,
-        "status": notice.status.value,
-        "instance": notice.instance,
-        "incident": notice.incident,
-        "starts_at": notice.starts_at,
+        "alert_key": notification.key,
+        "status": notification.status.value,
+        "instance": notification.instance,
+        "incident": notification.incident,
+        "starts_at": notification.starts_at,
     }
 
 
-def idempotency_key(notice: Notification) -> str:
+def idempotency_key(notification: Notification) -> str:
     """What tells receivers that two deliveries are one: the same for every attempt, another for every change."""
-    changed_at = notice.ends_at or notice.starts_at
-    text = f"{notice.instance}\n{notice.incident}\n{notice.status}\n{changed_at.isoformat()}"
+    changed_at = notification.ends_at or notification.starts_at
+    text = f"{notification.instance}\n{notification.incident}\n{notification.status}\n{changed_at.isoformat()}"
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -243,26 +247,28 @@ def waiting_for_unknown_receivers(
 
 
 def load_addressed(connection: Connection, entry_id: int) -> tuple[str, Notification] | None:
-    """The receiver and the notice of an entry; None if there is no such entry, or it cannot be read."""
-    row = connection.execute(select(outbox.c.receiver, outbox.c.notice).where(outbox.c.id == entry_id)).one_or_none()
+    """The receiver and the notification of an entry; None if there is no such entry, or it cannot be read."""
+    row = connection.execute(
+        select(outbox.c.receiver, outbox.c.notification).where(outbox.c.id == entry_id)
+    ).one_or_none()
     try:
-        return None if row is None else (row.receiver, decode_notice(row.notice))
+        return None if row is None else (row.receiver, decode_notification(row.notification))
     except (LookupError, TypeError, ValueError):
         return None
 
 
-def ends_waiting(connection: Connection, receiver: str, notice: Notification) -> tuple[Notification, ...]:
+def ends_waiting(connection: Connection, receiver: str, notification: Notification) -> tuple[Notification, ...]:
     """What waits to tell a receiver that the alert of this incident is over."""
     mine = (
         (outbox.c.receiver == receiver)
         & (outbox.c.state == EntryState.WAITING.value)
         & (outbox.c.status == NotificationStatus.RESOLVED.value)
-        & is_of(notice)
+        & is_of(notification)
     )
     found = []
-    for row in connection.execute(select(outbox.c.notice).where(mine).order_by(outbox.c.id)):
+    for row in connection.execute(select(outbox.c.notification).where(mine).order_by(outbox.c.id)):
         with suppress(LookupError, TypeError, ValueError):
-            found.append(decode_notice(row.notice))
+            found.append(decode_notification(row.notification))
     return tuple(found)
 
 
@@ -299,20 +305,20 @@ def hold_beginnings(connection: Connection, *, at: datetime) -> int:
     return held
 
 
-def release_beginnings(connection: Connection, notices: Iterable[Notification], *, at: datetime) -> None:
-    """Let the beginnings of alerts go that were held, since *notices* confirm that they fire."""
+def release_beginnings(connection: Connection, notifications: Iterable[Notification], *, at: datetime) -> None:
+    """Let the beginnings of alerts go that were held, since *notifications* confirm that they fire."""
     held = (
         (outbox.c.state == EntryState.WAITING.value)
         & (outbox.c.status == NotificationStatus.FIRING.value)
         & (outbox.c.due_at > at + _HELD / 2)
     )
     keys = set(connection.execute(select(outbox.c.alert_key).where(held)).scalars())
-    confirmed = {notice.key for notice in notices if not notice.unconfirmed} & keys
+    confirmed = {notification.key for notification in notifications if not notification.unconfirmed} & keys
     for key in confirmed:
         connection.execute(update(outbox).where(held & (outbox.c.alert_key == key)).values(due_at=at))
 
 
-def withdraw_beginning(connection: Connection, notice: Notification, *, at: datetime) -> frozenset[str]:
+def withdraw_beginning(connection: Connection, notification: Notification, *, at: datetime) -> frozenset[str]:
     """Give up what waits to tell of the beginning of an alert that has ended; the receivers that never hear of it.
 
     A receiver that may have got the beginning, by a request without response, is none of them.
@@ -320,28 +326,30 @@ def withdraw_beginning(connection: Connection, notice: Notification, *, at: date
     mine = (
         (outbox.c.state == EntryState.WAITING.value)
         & (outbox.c.status == NotificationStatus.FIRING.value)
-        & is_of(notice)
+        & is_of(notification)
     )
     withdrawn = connection.execute(select(outbox.c.id, outbox.c.receiver).where(mine)).all()
     for row in withdrawn:
         give_up(connection, row.id, at=at, error=_OUT_OF_DATE)
-    unanswered = {receiver for receiver, *_ in unanswered_of(connection, [(notice.instance, notice.incident)])}
+    unanswered = {
+        receiver for receiver, *_ in unanswered_of(connection, [(notification.instance, notification.incident)])
+    }
     return frozenset(row.receiver for row in withdrawn) - unanswered
 
 
 def recently_resolved(connection: Connection, receiver: str, *, since: datetime) -> tuple[Notification, ...]:
-    """The newest notice of every alert whose newest entry since then says that it is over, and was not given up."""
+    """The newest notification of each alert whose newest entry since then is its end, and was not given up."""
     newest = (
         select(func.max(outbox.c.id))
         .where((outbox.c.receiver == receiver) & (outbox.c.created_at >= since))
         .group_by(outbox.c.alert_key)
     )
-    resolved = select(outbox.c.notice).where(
+    resolved = select(outbox.c.notification).where(
         outbox.c.id.in_(newest)
         & (outbox.c.status == NotificationStatus.RESOLVED.value)
         & (outbox.c.state != EntryState.DEAD.value)
     )
-    return tuple(decode_notice(row.notice) for row in connection.execute(resolved.order_by(outbox.c.id)))
+    return tuple(decode_notification(row.notification) for row in connection.execute(resolved.order_by(outbox.c.id)))
 
 
 def prune_outbox(connection: Connection, *, before: datetime) -> int:
@@ -350,10 +358,10 @@ def prune_outbox(connection: Connection, *, before: datetime) -> int:
     return connection.execute(delete(outbox).where(ended)).rowcount
 
 
-def is_of(notice: Notification) -> ColumnElement[bool]:
+def is_of(notification: Notification) -> ColumnElement[bool]:
     """Whether an entry is of the same time that the same alert fired."""
-    same = (outbox.c.instance == notice.instance) & (outbox.c.incident == notice.incident)
-    return same & (outbox.c.starts_at == notice.starts_at)
+    same = (outbox.c.instance == notification.instance) & (outbox.c.incident == notification.incident)
+    return same & (outbox.c.starts_at == notification.starts_at)
 
 
 def _heads(receiver: str, from_id: int) -> Select[tuple[object, ...]]:
@@ -377,7 +385,7 @@ def _chunks(entry_ids: Sequence[int]) -> Iterator[Sequence[int]]:
 
 
 def _unreadable(error: Exception) -> str:
-    return f"the stored notice cannot be read: {error!r}"
+    return f"the stored notification cannot be read: {error!r}"
 
 
 def _entry(row: Row[tuple[object, ...]]) -> OutboxEntry:
@@ -385,7 +393,7 @@ def _entry(row: Row[tuple[object, ...]]) -> OutboxEntry:
         id=row.id,
         receiver=row.receiver,
         idempotency_key=row.idempotency_key,
-        notice=decode_notice(row.notice),
+        notification=decode_notification(row.notification),
         created_at=row.created_at,
         attempts=row.attempts,
         due_at=row.due_at,

@@ -47,11 +47,11 @@ def copy_entries(connection: Connection, entries: Sequence[OutboxEntry]) -> None
                 connection.execute(update(outbox).where(outbox.c.id == known.id).values(id=originals[key]))
     rows = [
         {
-            **columns_of(entry.notice),
+            **columns_of(entry.notification),
             "id": entry.id,
             "receiver": entry.receiver,
             "idempotency_key": entry.idempotency_key,
-            "notice": encoded(entry.notice),
+            "notification": encoded(entry.notification),
             "created_at": entry.created_at,
             "state": EntryState.WAITING.value,
             "attempts": entry.attempts,

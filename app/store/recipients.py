@@ -9,12 +9,12 @@ from app.alerting import Notification, NotificationStatus, Notified, Routing
 from app.store.outbox import enqueue, is_of, outbox, withdraw_beginning
 
 
-def notified_receivers(connection: Connection, notice: Notification, *, receivers: Iterable[str]) -> Notified:
+def notified_receivers(connection: Connection, notification: Notification, *, receivers: Iterable[str]) -> Notified:
     """Those of *receivers* that have been, or will be, notified of the alert.
 
     That is, this time and with these labels: an alert whose labels were changed is another one to them.
     """
-    mine = outbox.c.receiver.in_(tuple(receivers)) & is_of(notice)
+    mine = outbox.c.receiver.in_(tuple(receivers)) & is_of(notification)
     rows = connection.execute(select(outbox.c.receiver, outbox.c.status).where(mine).order_by(outbox.c.id)).all()
     by_status = {
         status: tuple(dict.fromkeys(row.receiver for row in rows if row.status == status.value))
@@ -25,7 +25,7 @@ def notified_receivers(connection: Connection, notice: Notification, *, receiver
 
 def enqueue_routed(
     connection: Connection,
-    notice: Notification,
+    notification: Notification,
     routing: Routing,
     *,
     at: datetime,
@@ -37,29 +37,33 @@ def enqueue_routed(
     *before* are those that were notified of the alert by another outbox; *ids* number the entries, by default the
     database does.
     """
-    notified = notified_receivers(connection, notice, receivers=routing.known)
+    notified = notified_receivers(connection, notification, receivers=routing.known)
     if before is not None:
         notified = Notified(
             firing=tuple(dict.fromkeys((*before.firing, *notified.firing))),
             resolved=tuple(dict.fromkeys((*before.resolved, *notified.resolved))),
         )
-    receivers = routing.recipients(notice, notified)
-    if notice.status is NotificationStatus.RESOLVED and notice.unconfirmed:
-        never_notified = withdraw_beginning(connection, notice, at=at)
+    receivers = routing.recipients(notification, notified)
+    if notification.status is NotificationStatus.RESOLVED and notification.unconfirmed:
+        never_notified = withdraw_beginning(connection, notification, at=at)
         receivers = tuple(receiver for receiver in receivers if receiver not in never_notified)
-    enqueue(connection, [notice], receivers=receivers, at=at, ids=ids)
+    enqueue(connection, [notification], receivers=receivers, at=at, ids=ids)
 
 
-def enqueue_instead(connection: Connection, notice: Notification, routing: Routing, *, at: datetime) -> tuple[str, ...]:
+def enqueue_instead(
+    connection: Connection, notification: Notification, routing: Routing, *, at: datetime
+) -> tuple[str, ...]:
     """Put a notification for a receiver that is no longer configured into the outbox of others; those are returned."""
-    notified = notified_receivers(connection, notice, receivers=routing.known)
-    receivers = routing.recipients_instead(notice, notified)
-    enqueue(connection, [notice], receivers=receivers, at=at)
+    notified = notified_receivers(connection, notification, receivers=routing.known)
+    receivers = routing.recipients_instead(notification, notified)
+    enqueue(connection, [notification], receivers=receivers, at=at)
     return receivers
 
 
-def is_repeated_to(connection: Connection, receiver: str, notice: Notification, routing: Routing) -> bool:
+def is_repeated_to(connection: Connection, receiver: str, notification: Notification, routing: Routing) -> bool:
     """Whether a receiver is notified of an alert, by the routes or as the fallback of another receiver."""
-    if receiver in routing.receivers(notice):
+    if receiver in routing.receivers(notification):
         return True
-    return routing.is_fallback(receiver) and bool(notified_receivers(connection, notice, receivers=[receiver]).firing)
+    return routing.is_fallback(receiver) and bool(
+        notified_receivers(connection, notification, receivers=[receiver]).firing
+    )

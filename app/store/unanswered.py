@@ -10,7 +10,7 @@ from sqlalchemy import JSON, Column, ColumnElement, Connection, String, Table, d
 
 from app.alerting import Notification
 from app.store.moments import Moment
-from app.store.notices import decode_notice
+from app.store.notification_documents import decode_notification
 from app.store.schema import metadata
 from app.store.upsert import upsert
 
@@ -38,13 +38,13 @@ def note_sent(
         {
             "receiver": receiver,
             "handle": handle,
-            "alert": notice.instance,
-            "incident": notice.incident,
+            "alert": notification.instance,
+            "incident": notification.incident,
             "sent_at": at,
             "resolved": None,
         }
-        for handle, notices in messages.items()
-        for notice in notices
+        for handle, notifications in messages.items()
+        for notification in notifications
     ]
     # The time of the first attempt stays: `forget_unsent` deletes what a later one has added only.
     upsert(connection, unanswered_messages, rows, update=["resolved"])
@@ -73,22 +73,22 @@ def is_any_unanswered(connection: Connection, receiver: str) -> bool:
 def resolve_unanswered(
     connection: Connection, receiver: str, resolved: Sequence[Notification]
 ) -> dict[str, tuple[Notification, ...]]:
-    """Note that alerts are resolved; the unanswered messages of which all alerts are now, with those notices."""
+    """Note that alerts are resolved; the unanswered messages of which all alerts are now, with those notifications."""
     touched: set[str] = set()
-    for notice in resolved:
+    for notification in resolved:
         shows = (
             (unanswered_messages.c.receiver == receiver)
-            & (unanswered_messages.c.alert == notice.instance)
-            & (unanswered_messages.c.incident == notice.incident)
+            & (unanswered_messages.c.alert == notification.instance)
+            & (unanswered_messages.c.incident == notification.incident)
         )
-        noted = update(unanswered_messages).where(shows).values(resolved=notice)
+        noted = update(unanswered_messages).where(shows).values(resolved=notification)
         touched.update(connection.execute(noted.returning(unanswered_messages.c.handle)).scalars())
     found = {}
     for handle in sorted(touched):
         mine = select(unanswered_messages.c.resolved).where(_message(receiver, handle))
         ends = connection.execute(mine.order_by(unanswered_messages.c.alert)).scalars().all()
         if all(ends):
-            found[handle] = tuple(decode_notice(end) for end in ends)
+            found[handle] = tuple(decode_notification(end) for end in ends)
     return found
 
 

@@ -41,7 +41,7 @@ class MessageWriter:
 
     external_url: str
     templates: Templates = field(default_factory=Templates)
-    report: Callable[[Notification, str], None] = lambda _notice, _error: None
+    report: Callable[[Notification, str], None] = lambda _notification, _error: None
 
     def words(self, notifications: Sequence[Notification]) -> MessageText:
         """The texts of one message about alerts of one status; several are a digest."""

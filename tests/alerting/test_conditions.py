@@ -204,7 +204,7 @@ def test_a_condition_that_is_switched_off_is_resolved() -> None:
     assert (alerts, said) == ((), ["0 budget_exhausted fired", "1 budget_exhausted resolved"])
 
 
-def test_the_notice_of_a_condition_has_its_own_name_and_key() -> None:
+def test_the_notification_of_a_condition_has_its_own_name_and_key() -> None:
     gone = of_budget(ALL, frozenset(), consumed=1.2, lasts_s=0.0)
     alerts, _ = _play([gone])
     by_cause = {alert.cause: alert for alert in alerts}
@@ -218,13 +218,13 @@ def test_the_notice_of_a_condition_has_its_own_name_and_key() -> None:
     )
     condition = next(each for each in gone if each.cause is Cause.BUDGET_EXHAUSTED)
     exhausted = by_cause[Cause.BUDGET_EXHAUSTED]
-    notice = compose_condition(exhausted, condition, slo=slo, group=(), budget_remaining=-0.2, at=slot(0))
-    assert (notice.status, notice.alertname, notice.key) == (
+    notification = compose_condition(exhausted, condition, slo=slo, group=(), budget_remaining=-0.2, at=slot(0))
+    assert (notification.status, notification.alertname, notification.key) == (
         NotificationStatus.FIRING,
         "ErrorBudgetExhausted",
         "checkout-availability/ticket/budget_exhausted",
     )
-    assert notice.condition == "the error budget is exhausted, the objective is missed"
+    assert notification.condition == "the error budget is exhausted, the objective is missed"
     with pytest.raises(ValueError, match="does not fire"):
         compose_condition(
             by_cause[Cause.BUDGET_RUNS_OUT], condition, slo=slo, group=(), budget_remaining=-0.2, at=slot(0)

@@ -42,15 +42,25 @@ def _fire() -> Alert:
     return alerts[0]
 
 
-def test_a_notice_holds_the_facts_of_its_slot() -> None:
-    notice = compose(_fire(), BURNING, POLICY, slo=SERVICE, group=GROUP, budget_remaining=0.4, at=slot(3))
-    assert notice.status is NotificationStatus.FIRING
-    assert (notice.starts_at, notice.at, notice.ends_at) == (slot(0), slot(3), None)
-    assert (notice.tier, notice.long, notice.short, notice.factor) == ("1h/5m", "1h", "5m", 14.4)
-    assert (notice.burn_rate_long, notice.burn_rate_short, notice.good, notice.bad) == (20.0, 30.0, 980.0, 20.0)
-    assert notice.labels == (("route", "/pay"), ("team", "payments"), ("tier", "0"))
-    assert notice.annotations == (("dashboard", "https://grafana/d/1"), ("runbook_url", "https://runbooks/slo"))
-    assert notice.key == _fire().key
+def test_a_notification_holds_the_facts_of_its_slot() -> None:
+    notification = compose(_fire(), BURNING, POLICY, slo=SERVICE, group=GROUP, budget_remaining=0.4, at=slot(3))
+    assert notification.status is NotificationStatus.FIRING
+    assert (notification.starts_at, notification.at, notification.ends_at) == (slot(0), slot(3), None)
+    assert (notification.tier, notification.long, notification.short, notification.factor) == (
+        "1h/5m",
+        "1h",
+        "5m",
+        14.4,
+    )
+    assert (notification.burn_rate_long, notification.burn_rate_short, notification.good, notification.bad) == (
+        20.0,
+        30.0,
+        980.0,
+        20.0,
+    )
+    assert notification.labels == (("route", "/pay"), ("team", "payments"), ("tier", "0"))
+    assert notification.annotations == (("dashboard", "https://grafana/d/1"), ("runbook_url", "https://runbooks/slo"))
+    assert notification.key == _fire().key
 
 
 def test_a_frozen_alert_keeps_its_last_figures_and_says_that_they_are_stale() -> None:
@@ -60,21 +70,21 @@ def test_a_frozen_alert_keeps_its_last_figures_and_says_that_they_are_stale() ->
     assert blind == replace(last, stale="the newest data is too old to judge by")
 
 
-def test_an_alert_that_does_not_fire_has_no_notice() -> None:
+def test_an_alert_that_does_not_fire_has_no_notification() -> None:
     quiet = Alert(slo=SLO, severity=Severity.PAGE)
     with pytest.raises(ValueError, match="does not fire"):
         compose(quiet, QUIET, POLICY, slo=SERVICE, group=(), budget_remaining=1.0, at=slot(0))
 
 
-def test_the_news_are_the_notices_of_what_changed() -> None:
+def test_each_change_has_a_notification() -> None:
     """The end is told with the last facts of the alert, since at its end there is no tier that trips."""
     alerts, fired = step_slo((), {Severity.PAGE: BURNING}, (POLICY,), slo=SLO, at=slot(0))
-    notice = compose(alerts[0], BURNING, POLICY, slo=SERVICE, group=(), budget_remaining=0.4, at=slot(0))
-    assert notifications_for(fired, {notice.key: notice}, {}) == (notice,)
+    notification = compose(alerts[0], BURNING, POLICY, slo=SERVICE, group=(), budget_remaining=0.4, at=slot(0))
+    assert notifications_for(fired, {notification.key: notification}, {}) == (notification,)
 
     _, resolved = step_slo(alerts, {Severity.PAGE: QUIET}, (POLICY,), slo=SLO, at=slot(1))
-    (end,) = notifications_for(resolved, {}, {notice.key: notice})
-    assert end == replace(notice, status=NotificationStatus.RESOLVED, at=slot(1), ends_at=slot(1))
+    (end,) = notifications_for(resolved, {}, {notification.key: notification})
+    assert end == replace(notification, status=NotificationStatus.RESOLVED, at=slot(1), ends_at=slot(1))
 
 
 def test_a_muted_ticket_is_no_news() -> None:

@@ -1,6 +1,6 @@
 from app.alerting import Notified, Route, Routing
 from app.slo import Severity
-from tests.store.notices import firing, resolved
+from tests.support.notifications import firing, resolved
 
 PAGES = Route(receivers=("pager",), severities=frozenset({Severity.PAGE}))
 

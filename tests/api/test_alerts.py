@@ -9,8 +9,8 @@ from app.alerting import Transition, TransitionKind
 from app.slo import AlertState, Cause, Severity, SloId
 from app.status import AlertView, HealthState, Snapshot
 from app.wording.annotations import annotations
-from tests.store.notices import firing
 from tests.support.api import Served
+from tests.support.notifications import firing
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
 PAGE = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
@@ -127,7 +127,7 @@ def test_a_template_that_raises_costs_its_alert_nothing_but_its_words() -> None:
         slo: firing(slo, annotations=(("summary", template), ("runbook_url", template)))
         for slo, template in (("bad-availability", "{{ summary | truncate(2) }}"), ("good-availability", "{{ slo }}"))
     }
-    served.board.set_notifications({notice.key: notice for notice in told.values()})
+    served.board.set_notifications({notification.key: notification for notification in told.values()})
     answer = TestClient(served.app()).get("/api/v1/alerts")
     assert answer.status_code == 200
     summaries = {item["slo"]: item["summary"] for item in answer.json()["items"]}

@@ -14,8 +14,8 @@ from app.slo import AlertState, Cause, Severity, SloId
 from app.status import AlertView, Snapshot
 from app.store.dead_letters import DeadLetter
 from app.wording.sentences import description
-from tests.store.notices import firing
 from tests.support.api import Served
+from tests.support.notifications import firing
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
 FIRING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")

@@ -18,8 +18,8 @@ from app.alerting import Transition, TransitionKind
 from app.slo import AlertState, Cause, Severity
 from app.status import AlertView
 from app.store.dead_letters import DeadLetter
-from tests.store.notices import firing
 from tests.support.api import Served, listening
+from tests.support.notifications import firing
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 from tests.support.soak import SOAK
 

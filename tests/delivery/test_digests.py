@@ -16,8 +16,8 @@ from app.integrations.slack.notifier import SlackWebhook
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.slo import Cause, Severity
 from app.wording.messages import MessageText, digest_headline
-from tests.store.notices import START, firing
 from tests.support.fake_receivers import SkewedClock
+from tests.support.notifications import START, firing
 from tests.support.receiver_harness import WRITER, deliver, outgoing
 from tests.support.scripted_server import Reply, Scripted
 
@@ -120,5 +120,5 @@ def test_a_cause_counts_as_one_of_the_messages_of_a_minute() -> None:
         assert len(server.requests) == 2
 
 
-def _words(notices: Sequence[Notification]) -> MessageText:
-    return WRITER.words(notices)
+def _words(notifications: Sequence[Notification]) -> MessageText:
+    return WRITER.words(notifications)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.delivery.endings import DeferUntil, Done, GiveUp, RetryAt, ending
 from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Outcome, Rejected, best
 from app.http.backoff import Backoff
-from tests.store.notices import START
+from tests.support.notifications import START
 
 BACKOFF = Backoff()
 REFUSED = Failed(reason=FailureReason.UNREACHABLE, detail="connection refused")

@@ -17,7 +17,7 @@ from app.store import Database, StoreError, StoreUnavailableError, open_database
 from app.store.outbox import OutboxEntry, idempotency_key
 from app.store.outbox_copies import receivers_with_entries
 from app.store.recipients import enqueue_routed
-from tests.store.notices import START, firing, resolved
+from tests.support.notifications import START, firing, resolved
 
 ROUTING = Routing(always=("am", "chat"), fallbacks={"chat": "mail"})
 RECEIVERS = ("am", "chat", "mail")
@@ -92,7 +92,7 @@ class Play:
     def deliver(self, receiver: str, *, fails: float) -> None:
         """One pass of a receiver."""
         entries = self.outbox.claim(receiver, at=self.at)
-        assert len({entry.notice.key for entry in entries}) == len(entries)
+        assert len({entry.notification.key for entry in entries}) == len(entries)
         if self.random.random() < fails:
             self.database.writable = not self.database.writable
         self.outbox.settle({entry.id: self._result(receiver, entry, fails) for entry in entries}, at=self.at)

@@ -29,8 +29,8 @@ from app.store import Database, open_database, open_database_in_memory
 from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
 from testbed.waiting import reaches
-from tests.store.notices import firing, resolved
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
+from tests.support.notifications import firing, resolved
 
 REFUSED = Failed(reason=FailureReason.UNREACHABLE, detail="connection refused")
 QUICK = Backoff(base=timedelta(milliseconds=10), cap=timedelta(milliseconds=20))
@@ -74,15 +74,15 @@ def _outbox(database: Database, *, fallbacks: Mapping[str, str] | None = None) -
     return FallbackOutbox(StoredOutbox(database=database, routing=routing), memory=open_database_in_memory())
 
 
-def _write(database: Database, *notices: Notification) -> None:
+def _write(database: Database, *notifications: Notification) -> None:
     with database.begin() as tx:
-        enqueue(tx, notices, receivers=["am"], at=_now())
+        enqueue(tx, notifications, receivers=["am"], at=_now())
 
 
 def _told(receiver: FakeReceiver) -> list[tuple[str, str, bool]]:
     return [
-        (notice.slo, notice.status.value, dict(notice.annotations).get("durability") == "degraded")
-        for notice in receiver.delivered
+        (notification.slo, notification.status.value, dict(notification.annotations).get("durability") == "degraded")
+        for notification in receiver.delivered
     ]
 
 
@@ -126,15 +126,15 @@ def test_a_page_that_cannot_be_stored_goes_out_at_once_and_is_not_repeated_once_
     am = FakeReceiver("am")
     am.script = [REFUSED, REFUSED]
     outbox = _outbox(database)
-    notices = (firing(), resolved())
+    notifications = (firing(), resolved())
     with unwritable(tmp_path):
         _play(
             outbox,
             [am],
             (lambda: outbox.hold([firing()], at=_now()), 1),
-            (lambda: outbox.hold(notices, at=_now()), 2),
+            (lambda: outbox.hold(notifications, at=_now()), 2),
         )
-    _write(database, *notices)
+    _write(database, *notifications)
     outbox.hold((), at=_now())
     _play(outbox, [am], (lambda: _write(database, firing("cart")), 3))
     assert _told(am) == [
@@ -179,7 +179,7 @@ def test_the_end_of_a_stored_page_waits_for_the_page(database: Database) -> None
     (entry,) = outbox.claim("am", at=_now())
     outbox.hold([resolved()], at=_now())
     assert outbox.claim("am", at=_now()) == []
-    assert entry.notice == firing()
+    assert entry.notification == firing()
 
 
 def test_a_page_that_is_refused_falls_back_from_memory(database: Database, tmp_path: Path) -> None:
@@ -205,15 +205,15 @@ def test_whoever_is_told_in_the_place_of_another_hears_the_end_too(
     am, mail = FakeReceiver("am"), FakeReceiver("mail")
     am.script = [Rejected(detail="410 gone")]
     outbox = _outbox(database, fallbacks={"am": "mail"})
-    notices = (firing(), resolved())
+    notifications = (firing(), resolved())
     with unwritable(tmp_path):
         _play(
             outbox,
             [am, mail],
-            (lambda: outbox.hold(notices[:at_first], at=_now()), at_first),
-            (lambda: outbox.hold(notices, at=_now()), 2),
+            (lambda: outbox.hold(notifications[:at_first], at=_now()), at_first),
+            (lambda: outbox.hold(notifications, at=_now()), 2),
         )
-    _write(database, *notices)
+    _write(database, *notifications)
     outbox.hold((), at=_now())
     _play(outbox, [am, mail], (lambda: None, 2))
     assert _told(am) == [("checkout-availability", "resolved", True)]
@@ -231,7 +231,7 @@ def test_a_stored_page_that_is_refused_falls_back_with_its_end(database: Databas
     _write(database, firing(), resolved())
     with unwritable(tmp_path):
         _play(outbox, [mail, am], (lambda: None, 1), (lambda: outbox.hold((), at=_now()), 1))
-    assert [notice.status for notice in am.delivered] == [NotificationStatus.RESOLVED]
+    assert [notification.status for notification in am.delivered] == [NotificationStatus.RESOLVED]
     assert mail.delivered == [firing(), resolved()]
     _play(outbox, [am, mail], (lambda: None, 2))
     assert (len(am.delivered), len(mail.delivered)) == (1, 2)
@@ -243,16 +243,16 @@ def test_pages_go_out_while_the_database_cannot_even_be_read(database: Database,
     am = FakeReceiver("am")
     am.script = [REFUSED]
     outbox = _outbox(database)
-    notices = (firing(), resolved())
+    notifications = (firing(), resolved())
     with capture_logs() as logs, unreadable(database, tmp_path):
         _play(
             outbox,
             [am],
             (lambda: outbox.hold([firing()], at=_now()), 1),
-            (lambda: outbox.hold(notices, at=_now()), 2),
+            (lambda: outbox.hold(notifications, at=_now()), 2),
         )
     assert not [line for line in logs if line["log_level"] == "error"]
-    _write(database, *notices)
+    _write(database, *notifications)
     outbox.hold((), at=_now())
     _play(outbox, [am], (lambda: _write(database, firing("cart")), 3))
     assert [(slo, status) for slo, status, _ in _told(am)] == [
@@ -274,7 +274,7 @@ def test_a_stored_page_is_tried_again_before_its_end_though_it_cannot_be_read(
         outbox.hold([resolved()], at=now)
         for status in NotificationStatus.FIRING, NotificationStatus.RESOLVED:
             (entry,) = outbox.claim("am", at=now)
-            assert entry.notice.status is status
+            assert entry.notification.status is status
             outbox.settle({entry.id: Done()}, at=now)
         assert outbox.claim("am", at=now) == []
         assert outbox.next_due("am") == now + timedelta(seconds=5)

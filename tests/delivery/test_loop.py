@@ -21,9 +21,9 @@ from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
 from testbed.servers import Sink, alertmanager
 from testbed.waiting import reaches
-from tests.store.notices import firing, resolved
 from tests.support.delivering import Delivering, resend_loop
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
+from tests.support.notifications import firing, resolved
 
 QUICK = Backoff(base=timedelta(milliseconds=10), cap=timedelta(milliseconds=50))
 REFUSED = Failed(reason=FailureReason.UNREACHABLE, detail="connection refused")
@@ -41,10 +41,10 @@ def _now() -> datetime:
 
 
 def _put(
-    database: Database, *notices: Notification, receivers: Sequence[str] = ("am",), at: datetime | None = None
+    database: Database, *notifications: Notification, receivers: Sequence[str] = ("am",), at: datetime | None = None
 ) -> None:
     with database.begin() as tx:
-        enqueue(tx, notices, receivers=receivers, at=at or _now())
+        enqueue(tx, notifications, receivers=receivers, at=at or _now())
 
 
 @asynccontextmanager
@@ -111,9 +111,9 @@ def test_alerts_that_failed_together_are_tried_again_together(database: Database
         batches: list[int] = []  # noqa: RUF012  one receiver
 
         @override
-        async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
-            self.batches.append(len(notices))
-            return await super().deliver(notices, at=at)
+        async def deliver(self, notifications: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
+            self.batches.append(len(notifications))
+            return await super().deliver(notifications, at=at)
 
     receiver = Counting("am")
     receiver.script = [REFUSED] * 30
@@ -131,9 +131,9 @@ def test_alerts_that_failed_together_are_tried_again_together(database: Database
 def test_a_dead_receiver_delays_no_other(database: Database) -> None:
     class Dead(FakeReceiver):
         @override
-        async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
+        async def deliver(self, notifications: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
             await over.wait()
-            return await super().deliver(notices, at=at)
+            return await super().deliver(notifications, at=at)
 
     over = asyncio.Event()
     dead, alive = Dead("dead"), FakeReceiver("am")

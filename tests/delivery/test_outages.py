@@ -30,9 +30,9 @@ from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
 from testbed.servers import Server, Sink, alertmanager
 from testbed.waiting import reaches
-from tests.store.notices import firing
 from tests.support.delivering import Delivering, resend_loop
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
+from tests.support.notifications import firing
 from tests.support.receiver_harness import WRITER, outgoing
 from tests.support.scripted_server import Reply, Scripted
 from tests.support.soak import SOAK
@@ -57,29 +57,33 @@ def _now() -> datetime:
     return datetime.now(tz=UTC)
 
 
-def _begins(database: Database, *notices: Notification, receivers: Sequence[str]) -> None:
+def _begins(database: Database, *notifications: Notification, receivers: Sequence[str]) -> None:
     """What a tick writes when alerts begin to fire."""
     alerts = [
         Alert(
-            slo=notice.slo,
-            severity=notice.severity,
+            slo=notification.slo,
+            severity=notification.severity,
             state=AlertState.FIRING,
-            since=notice.starts_at,
-            incident=notice.incident,
+            since=notification.starts_at,
+            incident=notification.incident,
             announced=True,
         )
-        for notice in notices
+        for notification in notifications
     ]
     with database.begin() as tx:
-        save_alerts(tx, alerts, {notice.key: notice for notice in notices})
-        enqueue(tx, notices, receivers=receivers, at=_now())
+        save_alerts(tx, alerts, {notification.key: notification for notification in notifications})
+        enqueue(tx, notifications, receivers=receivers, at=_now())
 
 
-def _ends(database: Database, *notices: Notification, receivers: Sequence[str]) -> None:
+def _ends(database: Database, *notifications: Notification, receivers: Sequence[str]) -> None:
     """What a tick writes when alerts are over."""
     with database.begin() as tx:
-        save_alerts(tx, [Alert(slo=notice.slo, severity=notice.severity) for notice in notices], {})
-        enqueue(tx, [resolve(notice, at=_now()) for notice in notices], receivers=receivers, at=_now())
+        save_alerts(
+            tx, [Alert(slo=notification.slo, severity=notification.severity) for notification in notifications], {}
+        )
+        enqueue(
+            tx, [resolve(notification, at=_now()) for notification in notifications], receivers=receivers, at=_now()
+        )
 
 
 def _alertmanager(server: Server) -> Alertmanager:
@@ -122,9 +126,9 @@ def test_twenty_minutes_without_alertmanager_lose_and_reorder_nothing(database: 
             loop.wake()
             await reaches(lambda: {alert["labels"]["slo"] for alert in sink.alerts} == {"ends", "goes-on"})
             server.kill()
-            for write, notice in ((_ends, ends), (_begins, begins), (_begins, passes), (_ends, passes)):
+            for write, notification in ((_ends, ends), (_begins, begins), (_begins, passes), (_ends, passes)):
                 await asyncio.sleep(AWAY_S / 5)
-                write(database, notice, **told)
+                write(database, notification, **told)
                 loop.wake()
             await asyncio.sleep(AWAY_S / 5)
             await asyncio.to_thread(server.start)

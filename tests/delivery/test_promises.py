@@ -18,8 +18,8 @@ from app.http.secrets import Secret
 from app.integrations import StoredAlerts
 from app.store import Database, open_database
 from app.store.outbox import enqueue
-from tests.store.notices import START, firing, resolved
 from tests.support.fake_receivers import RecordingInstruments
+from tests.support.notifications import START, firing, resolved
 from tests.support.virtual_time import run_in_virtual_time
 
 LONGEST_TIMEOUT_S = 15

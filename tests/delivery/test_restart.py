@@ -22,8 +22,8 @@ from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.store import open_database
 from app.store.outbox import enqueue, hold_beginnings, waiting, withdraw_beginning
 from app.store.unanswered import note_sent, unanswered_messages
-from tests.store.notices import START, firing, resolved
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
+from tests.support.notifications import START, firing, resolved
 from tests.support.receiver_harness import WRITER, now, outgoing, run
 from tests.support.scripted_server import Reply, Request, Scripted
 
@@ -187,5 +187,5 @@ def test_an_end_that_waits_reaches_a_receiver_that_may_have_got_the_beginning(tm
         enqueue(tx, [firing(), resolved()], receivers=["heard", "never"], at=START)
         note_sent(tx, "heard", {"handle": [firing()]}, at=START)
         hold_beginnings(tx, at=START + timedelta(hours=1))
-        assert [entry.notice for entry in waiting(tx, "heard")] == [resolved()]
+        assert [entry.notification for entry in waiting(tx, "heard")] == [resolved()]
         assert waiting(tx, "never") == ()

@@ -30,8 +30,8 @@ from app.store.outbox import (
 )
 from app.store.recipients import notified_receivers
 from testbed.waiting import reaches
-from tests.store.notices import START, firing, resolved
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
+from tests.support.notifications import START, firing, resolved
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_fallback_that_hears_of_an_alert_late_hears_its_end_too(database: Data
         stored.settle({entry.id: ending}, at=START)
     told = []
     while claimed := stored.claim("mail", at=START):
-        told += [entry.notice for entry in claimed]
+        told += [entry.notification for entry in claimed]
         stored.settle({entry.id: Done() for entry in claimed}, at=START)
     assert told == [firing(), resolved()]
 
@@ -120,7 +120,7 @@ def test_what_waits_for_a_receiver_that_is_gone_goes_where_the_routes_lead_now(d
     ]
     with database.begin() as tx:
         assert [
-            entry.notice for entry in claim(tx, "new", owner="a worker", at=_now(), lease=timedelta(seconds=9))
+            entry.notification for entry in claim(tx, "new", owner="a worker", at=_now(), lease=timedelta(seconds=9))
         ] == [ended, firing()]
         assert {letter.error for letter in dead_letters(tx)} == {
             "this receiver is no longer configured; notified instead: new, both",
@@ -133,7 +133,7 @@ def test_a_row_that_nobody_can_read_does_not_keep_the_others_from_going_elsewher
     stored = StoredOutbox(database=database, routing=Routing(default=("new",)))
     with database.begin() as tx:
         enqueue(tx, [firing("broken"), firing()], receivers=["gone"], at=START)
-        tx.execute(update(outbox).where(outbox.c.alert_key == firing("broken").key).values(notice="{"))
+        tx.execute(update(outbox).where(outbox.c.alert_key == firing("broken").key).values(notification="{"))
     assert stored.forward_unknown_receivers(["new"], at=_now()) == [("gone", ("new",))]
     with database.read() as tx:
         assert ["cannot be read" in letter.error for letter in dead_letters(tx)].count(True) == 1
@@ -162,7 +162,7 @@ def test_an_alert_that_fires_again_is_held_and_not_given_up_with_its_first_end(d
         enqueue(tx, [firing(), resolved(), firing(starts_at=START + timedelta(hours=1))], receivers=["old"], at=START)
         assert hold_beginnings(tx, at=START) == 1
         (left,) = waiting(tx, "old")
-        assert left.notice.starts_at == START + timedelta(hours=1)
+        assert left.notification.starts_at == START + timedelta(hours=1)
 
 
 def test_a_keeper_repeats_only_what_its_receiver_was_told_of(database: Database) -> None:
@@ -177,7 +177,7 @@ def test_a_keeper_repeats_only_what_its_receiver_was_told_of(database: Database)
         ]
         save_alerts(tx, alerts, {mine.key: mine, other.key: other})
     repeated = StoredAlerts(database=database, routing=routing).active_and_recently_resolved("am", at=START)
-    assert [notice.slo for notice in repeated] == ["mine"]
+    assert [notification.slo for notification in repeated] == ["mine"]
 
 
 def test_a_keeper_repeats_what_its_receiver_was_notified_of_as_a_fallback(database: Database) -> None:

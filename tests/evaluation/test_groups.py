@@ -197,7 +197,7 @@ def test_the_page_of_a_member_that_vanishes_ends_while_others_live(
         live.backfill(AT + 6 * HOUR)
         live.tick(*np.arange(AT + 6 * HOUR + 60, vanished + 60 * still_there, 120))
         with live.database.read() as tx:
-            assert PAGE in {notice.key for notice in load_in_force(tx)}
+            assert PAGE in {notification.key for notification in load_in_force(tx)}
         live.restart()
         live.tick(*np.arange(vanished + 60 * still_there + 60, vanished + 60 * gone + 120, 60))
         assert (PAGE, reason, True) in ends_of(live)
@@ -221,7 +221,7 @@ def test_the_page_of_a_member_stays_where_missing_data_is_bad_or_the_whole_group
         live.tick(*np.arange(AT + 6 * HOUR + 60, AT + 6.5 * HOUR, 120))
         live.tick(*np.arange(AT + 6.5 * HOUR, AT + 10 * HOUR, 600))
         with live.database.read() as tx:
-            assert PAGE in {notice.key for notice in load_in_force(tx)}
+            assert PAGE in {notification.key for notification in load_in_force(tx)}
 
 
 def test_an_alert_that_frozen_ends_only_after_an_hour_in_which_others_were_measured(tmp_path: Path) -> None:

@@ -45,7 +45,9 @@ def _moment(at: float) -> datetime:
 
 
 def _page(one: Running) -> Notification | None:
-    return next((notice for notice in one.board.notifications if notice.severity is Severity.PAGE), None)
+    return next(
+        (notification for notification in one.board.notifications if notification.severity is Severity.PAGE), None
+    )
 
 
 def test_the_spend_of_an_incident_is_counted_between_its_first_bad_slot_and_now(running: Running) -> None:
@@ -68,9 +70,9 @@ def test_the_spend_of_an_incident_is_counted_between_its_first_bad_slot_and_now(
     assert abs((last.last_bad_at - _moment(END)).total_seconds()) <= INTERVAL_S
     with running.database.read() as transaction:
         (ended,) = [
-            entry.notice
+            entry.notification
             for entry in waiting(transaction, "pager")
-            if entry.notice.status is NotificationStatus.RESOLVED and entry.notice.severity is Severity.PAGE
+            if entry.notification.status is NotificationStatus.RESOLVED and entry.notification.severity is Severity.PAGE
         ]
     assert (ended.first_bad_at, ended.last_bad_at) == (last.first_bad_at, last.last_bad_at)
 

@@ -109,10 +109,10 @@ def test_missing_data_opens_a_ticket_after_ten_minutes_and_the_policy_counts(
         assert page is not None
         assert page.state is state
         with running.database.read() as tx:
-            told = {notice.alertname: notice for notice in load_in_force(tx)}
+            told = {notification.alertname: notification for notification in load_in_force(tx)}
         assert told["SLODataUnavailable"].key == f"{ID}/ticket/no_data"
         assert summary(told["SLODataUnavailable"]).startswith("checkout availability: no data since 2026-01-01 0")
-        burns = [description(notice) for name, notice in told.items() if name == "ErrorBudgetBurn"]
+        burns = [description(notification) for name, notification in told.items() if name == "ErrorBudgetBurn"]
         assert ["takes that as bad" in text for text in burns] == ([True] if no_data == "bad" else [])
         running.restart()
         running.run(START + 3 * HOUR + 15 * 60, START + 3 * HOUR + 16 * 60)
@@ -145,7 +145,7 @@ def test_budget_tickets_open_and_are_closed_when_nobody_asks_for_them(tmp_path: 
     with Running(_slos(tmp_path / "specs", budget=budget), _source(3, failures), tmp_path / "a.db") as running:
         running.run(START + HOUR, START + 2.5 * HOUR)
         with running.database.read() as tx:
-            told = {notice.alertname: summary(notice) for notice in load_in_force(tx)}
+            told = {notification.alertname: summary(notification) for notification in load_in_force(tx)}
         # Of the three tickets about this budget, the most urgent one speaks.
         assert [name for name in told if name.startswith("ErrorBudget") and name != "ErrorBudgetBurn"] == [
             "ErrorBudgetExhausted"
@@ -156,7 +156,7 @@ def test_budget_tickets_open_and_are_closed_when_nobody_asks_for_them(tmp_path: 
         running.restart()
         running.run(START + 2.5 * HOUR, START + 2.5 * HOUR + INTERVAL_S)
         with running.database.read() as tx:
-            assert {notice.cause for notice in load_in_force(tx)} <= {Cause.BURN}
+            assert {notification.cause for notification in load_in_force(tx)} <= {Cause.BURN}
             reasons = [
                 change.reason for change in recent_transitions(tx, slos=[SloId(ID)]) if change.kind == "resolved"
             ]

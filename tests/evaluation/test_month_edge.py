@@ -1,4 +1,4 @@
-"""A month ends while its budget burns: the budget begins anew, the alert does not notice (T5)."""
+"""A month ends while its budget burns: the budget begins anew, the alert does not notification (T5)."""
 
 from datetime import datetime
 from pathlib import Path

@@ -47,7 +47,7 @@ def test_a_page_whose_evaluation_fails_is_sent_by_the_next_one(tmp_path: Path) -
         with running.database.read() as transaction:
             told = waiting(transaction, "pager")
             changes = recent_transitions(transaction)
-    assert [(entry.notice.severity, entry.notice.status, entry.notice.at.timestamp()) for entry in told] == [
-        ("page", "firing", at)
-    ]
+    assert [
+        (entry.notification.severity, entry.notification.status, entry.notification.at.timestamp()) for entry in told
+    ] == [("page", "firing", at)]
     assert [(change.kind, change.at.timestamp()) for change in changes if change.notify] == [("fired", at)]

@@ -11,7 +11,7 @@ from app.store.outbox import enqueue, mark_done, waiting
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import INTERVAL_S, Running
-from tests.store.notices import firing
+from tests.support.notifications import firing
 
 END = 1_800_000_000
 HOUR, DAY = 3600, 86_400
@@ -76,7 +76,7 @@ def test_entries_of_the_outbox_are_kept_for_thirty_days(tmp_path: Path) -> None:
         with run.database.begin() as tx:
             enqueue(tx, [firing(name) for name in (*ages, "waiting")], receivers=["pager"], at=at - ages["old"])
         with run.database.begin() as tx:
-            entries = {str(entry.notice.slo): entry.id for entry in waiting(tx, "pager")}
+            entries = {str(entry.notification.slo): entry.id for entry in waiting(tx, "pager")}
             for name, age in ages.items():
                 mark_done(tx, [entries[name]], at=at - age)
         run.tick(END)

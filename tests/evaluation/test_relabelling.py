@@ -50,7 +50,10 @@ def told(live: Running, *receivers: str) -> list[tuple[str, str, str]]:
         for receiver in receivers:
             entries = waiting(tx, receiver)
             mark_done(tx, [entry.id for entry in entries], at=entries[-1].created_at) if entries else None
-            found += [(receiver, entry.notice.status.value, dict(entry.notice.labels)["team"]) for entry in entries]
+            found += [
+                (receiver, entry.notification.status.value, dict(entry.notification.labels)["team"])
+                for entry in entries
+            ]
     return found
 
 
@@ -104,12 +107,12 @@ def test_one_receiver_hears_the_end_of_the_old_name_before_the_new_one(tmp_path:
         live.tick(AT + 2.3 * HOUR)
         with live.database.read() as tx:
             entries = waiting(tx, "red")
-        assert [(entry.notice.status.value, entry.notice.alertname) for entry in entries] == [
+        assert [(entry.notification.status.value, entry.notification.alertname) for entry in entries] == [
             ("resolved", "ErrorBudgetBurn"),
             ("firing", "WebBurns"),
         ]
-        assert entries[0].notice.incident == entries[1].notice.incident
-        assert entries[0].notice.reason == "its labels were changed"
+        assert entries[0].notification.incident == entries[1].notification.incident
+        assert entries[0].notification.reason == "its labels were changed"
         assert len({entry.idempotency_key for entry in entries}) == 2
 
 
@@ -127,11 +130,11 @@ def test_a_page_that_becomes_a_ticket_ends_and_begins_in_one_incident(
         live.tick(AT + 2.3 * HOUR)
         with live.database.read() as tx:
             entries = waiting(tx, "red")
-        assert {(entry.notice.status.value, entry.notice.severity.value) for entry in entries} == {
+        assert {(entry.notification.status.value, entry.notification.severity.value) for entry in entries} == {
             ("resolved", "page"),
             ("firing", "ticket"),
         }
-        assert len({entry.notice.incident for entry in entries}) == 1
+        assert len({entry.notification.incident for entry in entries}) == 1
 
 
 def test_a_fallback_that_no_route_names_is_notified_of_the_end(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from app.store.outbox import waiting
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
 from tests.evaluation.running import INTERVAL_S, Running
-from tests.store.notices import START, firing
+from tests.support.notifications import START, firing
 
 BAD = sli_of_bad(total=parse_selector('t{job="x"}'), bad=parse_selector('t{job="x",code=~"5.."}'))
 GOOD = sli_of_good(total=parse_selector("h_count"), good=parse_selector('h_bucket{le="0.3"}'))
@@ -224,7 +224,11 @@ def shop(tmp_path: Path) -> Iterator[tuple[Running, Contributing]]:
 
 def _told(one: Running) -> list[Notification]:
     with one.database.read() as transaction:
-        return [entry.notice for entry in waiting(transaction, "pager") if entry.notice.severity is Severity.PAGE]
+        return [
+            entry.notification
+            for entry in waiting(transaction, "pager")
+            if entry.notification.severity is Severity.PAGE
+        ]
 
 
 def _until_it_pages(one: Running, *, explain: bool) -> list[Notification]:

@@ -55,7 +55,7 @@ def a_source(
 
 def in_force(live: Running) -> set[str]:
     with live.database.read() as tx:
-        return {notice.key for notice in load_in_force(tx)}
+        return {notification.key for notification in load_in_force(tx)}
 
 
 def ticks(live: Running, since: float, until: float, every: float = 120.0) -> None:

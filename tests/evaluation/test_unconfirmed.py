@@ -41,7 +41,7 @@ def active_and_recently_resolved(live: Running, at: float) -> list[str]:
 def due(live: Running, at: float) -> list[str]:
     """What is delivered now."""
     entries = StoredOutbox(database=live.database).claim("pager", at=datetime.fromtimestamp(at, UTC))
-    return [f"{entry.notice.key} {entry.notice.status}" for entry in entries]
+    return [f"{entry.notification.key} {entry.notification.status}" for entry in entries]
 
 
 def deliver(live: Running) -> None:
@@ -81,7 +81,7 @@ def test_a_page_that_ended_unseen_is_never_asserted(tmp_path: Path, delivered: b
         live.tick(*np.arange(WAKES, WAKES + 20 * 60, 60))
         assert active_and_recently_resolved(live, WAKES + 20 * 60) in ([], ["web-availability/page resolved"])
         with live.database.read() as tx:
-            ends = [entry.notice for entry in waiting(tx, "pager")]
+            ends = [entry.notification for entry in waiting(tx, "pager")]
         assert [(end.status.value, end.unconfirmed) for end in ends] == ([("resolved", True)] if delivered else [])
 
 

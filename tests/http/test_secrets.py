@@ -9,8 +9,8 @@ from app.delivery.notifier import Notifier
 from app.delivery.outcome import Delivered, Failed, FailureReason
 from app.http.secrets import FileSecret, FixedSecret, Secret, redacted
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
-from tests.store.notices import firing
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
+from tests.support.notifications import firing
 from tests.support.receiver_harness import WRITER, deliver, outgoing
 from tests.support.scripted_server import Scripted
 

@@ -19,9 +19,9 @@ from app.integrations import Alertmanager, AlertmanagerOptions, Reassertion
 from testbed.process import closed_port
 from testbed.servers import Server, Sink, alertmanager
 from testbed.waiting import PATIENCE_S, reaches
-from tests.store.notices import firing
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.name_service import Rebinding
+from tests.support.notifications import firing
 from tests.support.scripted_server import Reply, Scripted
 
 QUICK = Reassertion(group_wait=timedelta(0), margin=timedelta(seconds=1.5))
@@ -75,12 +75,12 @@ def _active(server: Server) -> dict[str, dict[str, object]]:
     return {alert["labels"]["slo"]: alert for alert in alerts}
 
 
-async def _until_delivered(receiver: Alertmanager, notice: Notification) -> list[Outcome]:
+async def _until_delivered(receiver: Alertmanager, notification: Notification) -> list[Outcome]:
     """What the loop does with a single entry: try, wait as told, try again."""
     outcomes: list[Outcome] = []
     async with asyncio.timeout(PATIENCE_S):
         while not outcomes or not isinstance(outcomes[-1], Delivered):
-            outcomes += await receiver.deliver([notice], at=_now())
+            outcomes += await receiver.deliver([notification], at=_now())
             await asyncio.sleep(0.2)
     return outcomes
 
@@ -128,18 +128,18 @@ def test_a_firing_alert_lasts_four_resends_after_the_last_word(server: Server) -
 
 def test_one_poisoned_alert_does_not_hold_up_its_batch(server: Server, sink: Sink) -> None:
     """An empty label name is a 400 for all 300 alerts; 299 arrive, and the offender is named."""
-    notices = [_page(f"slo-{number}") for number in range(300)]
-    notices[123] = replace(notices[123], labels=(("", "x"),))
+    notifications = [_page(f"slo-{number}") for number in range(300)]
+    notifications[123] = replace(notifications[123], labels=(("", "x"),))
 
     async def play() -> None:
         async with _receiver([server.url]) as receiver:
-            outcomes = await receiver.deliver(notices, at=_now())
+            outcomes = await receiver.deliver(notifications, at=_now())
             assert [number for number, outcome in enumerate(outcomes) if outcome != Delivered()] == [123]
             assert isinstance(outcomes[123], Rejected)
             assert "400" in outcomes[123].detail
             await reaches(lambda: len(_active(server)) == 299)
             (peer,) = receiver.peers
-            assert await peer.resend(notices, at=_now())
+            assert await peer.resend(notifications, at=_now())
 
     asyncio.run(play())
     assert sink.refused == []

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from app.alerting import Route, sent_labels
 from app.integrations.alertmanager.payload import PayloadWriter
-from tests.store.notices import START, firing, resolved
+from tests.support.notifications import START, firing, resolved
 
 WIRE = PayloadWriter(external_url="http://sloburn.example:9720/", lifetime=timedelta(minutes=4))
 
@@ -59,12 +59,12 @@ def test_the_generator_is_our_page_of_the_slo() -> None:
 def test_labels_of_a_group_with_one_of_our_names_have_another() -> None:
     """`by: [service, severity]` reaches receivers, and routes, as `slo_group_service` and `slo_group_severity`."""
     group = (("service", "web"), ("severity", "1"), ("slo_group_severity", "x"))
-    notice = firing(group=group, labels=group)
-    labels = sent_labels(notice)
+    notification = firing(group=group, labels=group)
+    labels = sent_labels(notification)
     assert (labels["service"], labels["slo_group_service"]) == ("checkout", "web")
     assert (labels["severity"], labels["slo_group_severity"], labels["slo_group_slo_group_severity"]) == (
         "page",
         "x",
         "1",
     )
-    assert Route(receivers=("a",), labels=(("slo_group_service", ("web",)),)).matches(notice)
+    assert Route(receivers=("a",), labels=(("slo_group_service", ("web",)),)).matches(notification)

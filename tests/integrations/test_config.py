@@ -14,7 +14,7 @@ from app.integrations.pagerduty.notifier import PagerDutyOptions
 from app.integrations.slack.notifier import SlackBotOptions, SlackWebhookOptions
 from app.integrations.webhook.notifier import WebhookOptions
 from app.slo import Severity
-from tests.store.notices import firing
+from tests.support.notifications import firing
 
 CANARY = "canary-7f3a"
 WHOLE = """

@@ -29,11 +29,11 @@ from app.integrations.email.mime import parse_mailbox
 from app.integrations.email.notifier import Encryption, Mail, MailOptions
 from testbed.process import closed_port
 from testbed.waiting import reaches
-from tests.store.notices import firing, resolved
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.mail_server import mail_server, scripted_mail_server
 from tests.support.name_service import Rebinding
+from tests.support.notifications import firing, resolved
 from tests.support.receiver_harness import WRITER, deliver, now
 
 _ALL_REFUSED = "all recipients were refused: oncall@example.org: {0}, second@example.org: {0}"
@@ -99,8 +99,8 @@ def _mail(
 
 
 def _one(port: int, **changes: Any) -> Outcome:
-    notice: Notification = changes.pop("notice", firing())
-    ((outcome,),) = deliver(lambda: _mail(port, **changes), [notice])
+    notification: Notification = changes.pop("notification", firing())
+    ((outcome,),) = deliver(lambda: _mail(port, **changes), [notification])
     return outcome
 
 
@@ -123,8 +123,8 @@ def test_nothing_in_the_data_is_a_header_or_markup() -> None:
     postbox = Postbox()
     evil = 'x\r\nBcc: all@example.org\r\n\r\n<script>alert(1)</script><img src="x">'
     with mail_server(postbox) as port:
-        notice = firing(annotations=(("summary", evil), ("description", evil)))
-        assert deliver(lambda: _mail(port), [notice]) == [[Delivered()]]
+        notification = firing(annotations=(("summary", evil), ("description", evil)))
+        assert deliver(lambda: _mail(port), [notification]) == [[Delivered()]]
     (letter,) = postbox.letters
     assert "Bcc" not in letter
     html = letter.get_body(("html",))
@@ -340,8 +340,8 @@ def test_letters_are_seven_bits_in_short_lines_and_words_of_75_characters(text: 
             "支付 <pay@example.org>",
             "=?x <a@b.example>",
         )
-        notice = firing(annotations=(("summary", text), ("description", f"{text} ü" * 300)))
-        assert _one(port, sender=sender, to=to, notice=notice) == Delivered()
+        notification = firing(annotations=(("summary", text), ("description", f"{text} ü" * 300)))
+        assert _one(port, sender=sender, to=to, notification=notification) == Delivered()
     (content,), (letter,) = postbox.raw, postbox.letters
     head = content.partition(b"\r\n\r\n")[0]
     assert content.isascii()

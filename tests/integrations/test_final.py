@@ -21,8 +21,8 @@ from app.store.alerts import save_alerts
 from app.store.outbox import enqueue
 from testbed.servers import Sink, alertmanager
 from testbed.waiting import reaches
-from tests.store.notices import firing
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
+from tests.support.notifications import firing
 from tests.support.receiver_harness import now
 
 AM = ReceiverConfig(name="am", target=AlertmanagerTargets(urls=("http://am:9093",)))
@@ -39,19 +39,19 @@ def database(tmp_path: Path) -> Iterator[Database]:
     opened.close()
 
 
-def _fires(database: Database, *notices: Notification, receivers: Sequence[str]) -> None:
+def _fires(database: Database, *notifications: Notification, receivers: Sequence[str]) -> None:
     with database.begin() as tx:
-        for notice in notices:
+        for notification in notifications:
             alert = Alert(
-                slo=notice.slo,
-                severity=notice.severity,
+                slo=notification.slo,
+                severity=notification.severity,
                 state=AlertState.FIRING,
-                since=notice.starts_at,
-                incident=notice.incident,
+                since=notification.starts_at,
+                incident=notification.incident,
                 announced=True,
             )
-            save_alerts(tx, [alert], {notice.key: notice})
-        enqueue(tx, notices, receivers=receivers, at=now())
+            save_alerts(tx, [alert], {notification.key: notification})
+        enqueue(tx, notifications, receivers=receivers, at=now())
 
 
 def _config(*receivers: ReceiverConfig, routes: Sequence[Route] = (), default: Sequence[str] = ()) -> DeliveryConfig:
@@ -63,9 +63,14 @@ def _final(database: Database, old: DeliveryConfig, new: DeliveryConfig) -> dict
     receivers = [FakeReceiver(one.name, tracks_alerts=one is not MAIL) for one in old.receivers]
     stored = [StoredAlerts(database=database, routing=config.routing) for config in (old, new)]
     found = final_notifications(old, stored[0], new, stored[1], receivers=receivers, at=now())
-    firing = [one for notices in found.values() for one in notices if one.status is not NotificationStatus.RESOLVED]
+    firing = [
+        one
+        for notifications in found.values()
+        for one in notifications
+        if one.status is not NotificationStatus.RESOLVED
+    ]
     assert firing == []
-    return {name: sorted(notice.slo for notice in notices) for name, notices in found.items()}
+    return {name: sorted(notification.slo for notification in notifications) for name, notifications in found.items()}
 
 
 def test_receivers_that_are_gone_are_told_the_end_if_an_alert_stays_open_there(database: Database) -> None:

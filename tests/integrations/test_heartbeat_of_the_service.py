@@ -24,8 +24,8 @@ from testbed.servers import prometheus
 from testbed.service import write_documents
 from testbed.waiting import wait_until
 from tests.integrations.test_receivers_of_the_service import DOCUMENT
-from tests.store.notices import firing
 from tests.support.flaky_exporter import Busy, serving
+from tests.support.notifications import firing
 from tests.support.scripted_server import Reply, Scripted
 
 

@@ -14,9 +14,9 @@ from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome
 from app.http import bypasses, environment_proxies, proxies
 from app.integrations import NotifierContext, Receivers, load_config, open_receivers
-from tests.store.notices import firing
 from tests.support.connect_proxy import ConnectProxy
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
+from tests.support.notifications import firing
 from tests.support.receiver_harness import now
 from tests.support.scripted_server import Reply, Scripted
 

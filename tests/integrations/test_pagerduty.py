@@ -11,8 +11,8 @@ from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Rej
 from app.http.secrets import FixedSecret
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions, dedup_key
 from app.slo import Severity
-from tests.store.notices import firing, resolved
 from tests.support.fake_receivers import RecordingInstruments
+from tests.support.notifications import firing, resolved
 from tests.support.receiver_harness import WRITER, deliver, outgoing
 from tests.support.scripted_server import Reply, Scripted
 

@@ -22,8 +22,8 @@ from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
 from app.integrations.slack.notifier import SlackWebhook
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.prometheus import HttpConfig, PrometheusError, open_client
-from tests.store.notices import firing
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
+from tests.support.notifications import firing
 from tests.support.receiver_harness import WRITER, now
 
 OPTIONS = ClientOptions(deadline=timedelta(seconds=0.3))

@@ -11,7 +11,7 @@ from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Reje
 from app.http.secrets import FixedSecret
 from app.integrations.slack import notifier as slack
 from app.integrations.slack.notifier import SlackBot, SlackBotOptions, SlackWebhook
-from tests.store.notices import firing, resolved
+from tests.support.notifications import firing, resolved
 from tests.support.receiver_harness import WRITER, deliver, outgoing
 from tests.support.scripted_server import Reply, Scripted
 
@@ -56,12 +56,12 @@ def test_an_address_may_be_a_template() -> None:
     "evil", ["<!channel>", "<!here|here>", "<@U024BE7LH>", "<https://evil|click>", "&lt;!channel>"]
 )
 def test_nothing_in_the_data_calls_people_or_makes_links(evil: str) -> None:
-    notice = firing(
+    notification = firing(
         name=evil,
         annotations=(("description", evil), ("runbook_url", f"https://runbooks/{evil}"), ("dashboard", "javascript:x")),
     )
     with Scripted(otherwise=OK) as server:
-        deliver(lambda: _webhook(server), [notice])
+        deliver(lambda: _webhook(server), [notification])
         text = server.requests[0].body.decode()
     assert evil not in text
     assert "<!" not in text
@@ -181,7 +181,7 @@ def test_hundreds_at_once_are_one_message_that_changes_with_the_last() -> None:
 def test_values_of_labels_are_no_links() -> None:
     """Slack links bare addresses too, so it is told not to, and those of labels are written so that none is one."""
     url = "https://evil.example/login"
-    notice = firing(
+    notification = firing(
         group=(("route", url),),
         top_contributors=f'url="{url}" 82%',
         annotations=(
@@ -190,7 +190,7 @@ def test_values_of_labels_are_no_links() -> None:
         ),
     )
     with Scripted(otherwise=OK) as server:
-        deliver(lambda: _webhook(server), [notice])
+        deliver(lambda: _webhook(server), [notification])
         (page,) = server.bodies
     attachment = page["attachments"][0]
     assert page["parse"] == "none"
@@ -202,12 +202,12 @@ def test_values_of_labels_are_no_links() -> None:
 
 def test_addresses_that_a_document_writes_are_links() -> None:
     wiki = "https://wiki.example/pay?a=1&b=2"
-    notice = firing(
+    notification = firing(
         labels=(("team", "https://evil.example/x"),),
         annotations=(("description", f"See {wiki}. Not {{{{ labels.team }}}} or {wiki}/more"),),
     )
     with Scripted(otherwise=OK) as server:
-        deliver(lambda: _webhook(server), [notice])
+        deliver(lambda: _webhook(server), [notification])
         (page,) = server.bodies
     text = page["attachments"][0]["text"]
     assert text.startswith(
@@ -217,12 +217,12 @@ def test_addresses_that_a_document_writes_are_links() -> None:
 
 
 def test_no_direction_mark_and_long_texts_keep_their_links() -> None:
-    notice = firing(
+    notification = firing(
         group=(("route", "a\u202eb\u200b"),),
         annotations=(("runbook_url", "https://runbooks/slo"), ("description", "x" * 100_000)),
     )
     with Scripted(otherwise=OK) as server:
-        deliver(lambda: _webhook(server), [notice])
+        deliver(lambda: _webhook(server), [notification])
         (page,) = server.bodies
     assert "(route=ab)" in page["text"]
     text = page["attachments"][0]["text"]

@@ -24,8 +24,8 @@ from app.slo import Cause, Severity
 from app.store import StoreError
 from app.store.outbox import idempotency_key
 from testbed.servers import Sink, alertmanager
-from tests.store.notices import firing, resolved
 from tests.support.fake_receivers import SkewedClock
+from tests.support.notifications import firing, resolved
 from tests.support.receiver_harness import WRITER, deliver, outgoing
 from tests.support.scripted_server import Reply, Request, Scripted
 
@@ -59,8 +59,8 @@ def test_a_page_and_its_end_look_like_alertmanager() -> None:
 def test_the_keys_of_the_message_and_its_fingerprint_are_those_of_a_real_alertmanager() -> None:
     """The same alert through Alertmanager and straight to a receiver."""
     with Sink() as sink, alertmanager(sink.url) as server, Scripted() as ours:
-        notice = firing(starts_at=datetime.now(tz=UTC) - timedelta(minutes=10))
-        deliver(lambda: _webhook(ours), [notice])
+        notification = firing(starts_at=datetime.now(tz=UTC) - timedelta(minutes=10))
+        deliver(lambda: _webhook(ours), [notification])
         mine = ours.bodies[0]
         alert = {name: mine["alerts"][0][name] for name in ("labels", "annotations", "startsAt", "generatorURL")}
         httpx.post(f"{server.url}/api/v2/alerts", json=[alert], trust_env=False).raise_for_status()
@@ -118,7 +118,7 @@ def test_hundreds_at_once_are_one_post_and_the_one_that_is_refused_is_found() ->
         assert len(server.bodies[0]["alerts"]) == 100
     assert [number for number, outcome in enumerate(outcomes) if outcome != Delivered()] == [37]
     assert isinstance(outcomes[37], Rejected)
-    assert sorted(taken) == sorted(notice.slo for notice in many if notice.slo != "slo-37")
+    assert sorted(taken) == sorted(notification.slo for notification in many if notification.slo != "slo-37")
 
 
 def test_few_at_once_are_posts_of_their_own() -> None:
@@ -187,7 +187,7 @@ def test_a_digest_is_a_group_that_is_resolved_with_its_last_alert(restarted: boo
     """Neither the end of one of its alerts nor another digest closes it, after a restart either."""
     some = [firing(f"slo-{number}") for number in range(30)]
     more = [firing(f"other-{number}") for number in range(30)]
-    over = [resolve(notice, at=notice.at + timedelta(minutes=5)) for notice in (*some, *more)]
+    over = [resolve(notification, at=notification.at + timedelta(minutes=5)) for notification in (*some, *more)]
     book, issues = MemoryMessageRefs(), Issues()
     with Scripted() as server:
         make = lambda: _webhook(server)  # noqa: E731  as `deliver` wants it
@@ -237,7 +237,7 @@ def test_a_digest_whose_answer_was_lost_ends_although_its_alerts_were_sent_again
             return ends.pop(0)
 
     with DigestIsLost() as server:
-        alone = [[notice] for notice in (*some, *over)]
+        alone = [[notification] for notification in (*some, *over)]
         *_, failed, retried = deliver(
             lambda: _webhook(server), some, *alone, over[2:], rate_limit=RateLimit(per_minute=2)
         )
@@ -258,7 +258,7 @@ def test_an_end_waits_while_nobody_can_say_what_still_fires() -> None:
             raise StoreError("disk I/O error")
 
     some = [firing(f"slo-{number}") for number in range(30)]
-    over = [resolve(notice, at=notice.at) for notice in some]
+    over = [resolve(notification, at=notification.at) for notification in some]
     with Scripted() as server:
         _, waits, told = deliver(lambda: _webhook(server), some, over[:10], over, book=Unreadable())
         assert [type(outcome) for outcome in waits] == [Deferred] * 10
@@ -282,9 +282,9 @@ def test_ends_that_were_told_alone_end_alone() -> None:
 
 
 def test_an_empty_label_is_none_as_to_alertmanager() -> None:
-    notice = firing(group=(("route", ""), ("service", "web")), labels=(("route", ""), ("service", "web")))
+    notification = firing(group=(("route", ""), ("service", "web")), labels=(("route", ""), ("service", "web")))
     with Scripted() as server:
-        deliver(lambda: _webhook(server), [notice])
+        deliver(lambda: _webhook(server), [notification])
         (alert,) = server.bodies[0]["alerts"]
     assert alert["labels"] == {
         "alertname": "ErrorBudgetBurn",

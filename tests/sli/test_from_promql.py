@@ -228,10 +228,10 @@ def test_what_its_author_cannot_mean_is_a_fault(total: str, bad: str, code: str)
     ],
 )
 def test_what_is_counted_otherwise_than_it_is_written_is_said(total: str, codes: list[str]) -> None:
-    assert [notice.code for notice in reduce_events(total=total, bad=BAD).notices] == codes
+    assert [finding.code for finding in reduce_events(total=total, bad=BAD).findings] == codes
 
 
 def test_an_error_ratio_says_what_is_counted_otherwise() -> None:
-    found = reduce_error_ratio("sum(rate(ok[5m])) / sum(rate(m[5m]))").notices
-    assert [notice.code for notice in found] == ["fixed_range"]
+    found = reduce_error_ratio("sum(rate(ok[5m])) / sum(rate(m[5m]))").findings
+    assert [finding.code for finding in found] == ["fixed_range"]
     assert "[5m]" in found[0].problem

@@ -43,7 +43,7 @@ LOW = Gauge(total=parse_selector("ratio"), good_when=Condition(Comparison.LESS, 
 def test_sums_of_samples(total: str, bad: str | None, good: str | None, sli: Sli) -> None:
     reduced = sli_of_any_events(total=total, bad=bad, good=good)
     assert reduced.sli == sli
-    assert reduced.notices == ()
+    assert reduced.findings == ()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_what_is_neither_is_evaluated_and_said(expression: str, evaluated: str) 
     reduced = sli_of_any_error_ratio(expression)
     assert reduced.sli.evaluated is not None
     assert reduced.sli.evaluated.value == evaluated
-    assert [notice.code for notice in reduced.notices] == [EVALUATED]
+    assert [finding.code for finding in reduced.findings] == [EVALUATED]
 
 
 def test_events_that_are_neither_weigh_by_their_total() -> None:

@@ -1,6 +1,6 @@
 from app.slo import AlertState, Cause, Severity
 from app.status import AlertView, Board
-from tests.store.notices import firing
+from tests.support.notifications import firing
 from tests.support.snapshots import AS_OF, a_snapshot
 
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")

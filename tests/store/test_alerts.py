@@ -19,8 +19,8 @@ from app.store.alerts import (
     save_alerts,
 )
 from app.store.json_text import deserialize, serialize
-from app.store.notices import decode_notice
-from tests.store.notices import START, firing, resolved
+from app.store.notification_documents import decode_notification
+from tests.support.notifications import START, firing, resolved
 
 SLO = SloId("checkout-availability")
 PAGE = Alert(
@@ -44,38 +44,38 @@ def test_conditions_live_beside_the_ticket_of_the_same_slo(database: Database) -
         replace(TICKET, cause=cause, state=AlertState.FIRING, since=START, announced=True, incident=cause.value)
         for cause in (Cause.NO_DATA, Cause.BUDGET_EXHAUSTED)
     )
-    notice = replace(firing(), severity=Severity.TICKET, cause=Cause.NO_DATA)
+    notification = replace(firing(), severity=Severity.TICKET, cause=Cause.NO_DATA)
     with database.begin() as tx:
-        save_alerts(tx, [TICKET, *conditions], {notice.key: notice})
-        save_alerts(tx, [TICKET, *conditions], {notice.key: notice})
+        save_alerts(tx, [TICKET, *conditions], {notification.key: notification})
+        save_alerts(tx, [TICKET, *conditions], {notification.key: notification})
     with database.read() as tx:
         stored = load_alerts(tx)
-        assert load_in_force(tx) == (notice,)
+        assert load_in_force(tx) == (notification,)
     assert set(stored.alerts[SLO]) == {TICKET, *conditions}
-    assert stored.notices == {notice.key: notice}
+    assert stored.notifications == {notification.key: notification}
     with database.begin() as tx:
         forget_alerts(tx, conditions[:1])
         assert set(load_alerts(tx).alerts[SLO]) == {TICKET, conditions[1]}
 
 
 def test_alerts_come_back_as_they_were_saved(database: Database) -> None:
-    notice = firing()
+    notification = firing()
     with database.begin() as tx:
-        save_alerts(tx, [TICKET, PAGE], {notice.key: notice})
+        save_alerts(tx, [TICKET, PAGE], {notification.key: notification})
     with database.read() as tx:
         stored = load_alerts(tx)
-        assert load_in_force(tx) == (notice,)
+        assert load_in_force(tx) == (notification,)
     assert stored.alerts == {SLO: (PAGE, TICKET)}
-    assert stored.notices == {notice.key: notice}
+    assert stored.notifications == {notification.key: notification}
 
 
-def test_an_alert_that_ended_has_no_notice_any_more(database: Database) -> None:
-    notice = firing()
+def test_an_alert_that_ended_has_no_notification_any_more(database: Database) -> None:
+    notification = firing()
     with database.begin() as tx:
-        save_alerts(tx, [PAGE], {notice.key: notice})
-        save_alerts(tx, [replace(PAGE, state=AlertState.INACTIVE, announced=False)], {notice.key: notice})
+        save_alerts(tx, [PAGE], {notification.key: notification})
+        save_alerts(tx, [replace(PAGE, state=AlertState.INACTIVE, announced=False)], {notification.key: notification})
         assert load_in_force(tx) == ()
-        assert load_alerts(tx).notices == {}
+        assert load_alerts(tx).notifications == {}
 
 
 def test_a_forgotten_alert_is_gone(database: Database) -> None:
@@ -139,10 +139,10 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
     )
     | st.builds(resolved, texts)
 )
-def test_a_notice_survives_its_encoding(notice: Notification) -> None:
-    assert decode_notice(deserialize(serialize(notice))) == notice
+def test_a_notification_survives_its_encoding(notification: Notification) -> None:
+    assert decode_notification(deserialize(serialize(notification))) == notification
 
 
 def test_what_is_not_known_stays_unknown() -> None:
-    notice = decode_notice(deserialize(serialize(firing(budget_remaining=float("nan")))))
-    assert notice.budget_remaining != notice.budget_remaining
+    notification = decode_notification(deserialize(serialize(firing(budget_remaining=float("nan")))))
+    assert notification.budget_remaining != notification.budget_remaining

@@ -27,17 +27,19 @@ from app.store.outbox import (
     release,
     retry_at,
 )
-from tests.store.notices import START, firing, resolved
+from tests.support.notifications import START, firing, resolved
 
 LEASE = timedelta(seconds=30)
 MINUTE = timedelta(minutes=1)
 
 
-def _put(database: Database, *notices: Notification, receivers: tuple[str, ...] = ("am",), at: datetime = START) -> int:
-    """Put notices into the outbox; how many entries are new."""
+def _put(
+    database: Database, *notifications: Notification, receivers: tuple[str, ...] = ("am",), at: datetime = START
+) -> int:
+    """Put notifications into the outbox; how many entries are new."""
     with database.begin() as tx:
         before = _entries(tx)
-        enqueue(tx, notices, receivers=receivers, at=at)
+        enqueue(tx, notifications, receivers=receivers, at=at)
         return _entries(tx) - before
 
 
@@ -49,7 +51,7 @@ def test_every_receiver_has_an_entry_of_its_own(database: Database) -> None:
     assert _put(database, firing(), receivers=("am", "pager")) == 2
     with database.begin() as tx:
         (entry,) = claim(tx, "pager", owner="a worker", at=START, lease=LEASE)
-    assert (entry.receiver, entry.notice, entry.attempts) == ("pager", firing(), 0)
+    assert (entry.receiver, entry.notification, entry.attempts) == ("pager", firing(), 0)
 
 
 def test_a_slot_that_is_stepped_again_enqueues_nothing_twice(database: Database) -> None:
@@ -91,14 +93,14 @@ def test_a_resolve_waits_for_its_trigger(database: Database) -> None:
     _put(database, firing(), resolved(), firing("other"))
     with database.begin() as tx:
         first = claim(tx, "am", owner="a worker", at=START, lease=LEASE)
-        assert [entry.notice for entry in first] == [firing(), firing("other")]
+        assert [entry.notification for entry in first] == [firing(), firing("other")]
         retry_at(tx, first[0].id, START + MINUTE, error="refused")
         assert claim(tx, "am", owner="a worker", at=START + LEASE / 2, lease=LEASE) == ()
         again, _ = claim(tx, "am", owner="a worker", at=START + MINUTE, lease=LEASE)
-        assert (again.notice, again.attempts, again.last_error) == (firing(), 1, "refused")
+        assert (again.notification, again.attempts, again.last_error) == (firing(), 1, "refused")
         mark_done(tx, [again.id], at=START + MINUTE)
         (end,) = claim(tx, "am", owner="a worker", at=START + MINUTE, lease=LEASE)
-        assert end.notice == resolved()
+        assert end.notification == resolved()
 
 
 def test_a_held_entry_has_no_attempt_behind_it(database: Database) -> None:
@@ -117,11 +119,11 @@ def test_a_dead_letter_blocks_nobody_can_be_seen_and_retried(database: Database)
         give_up(tx, entry.id, at=START, error="400: bad label")
         (dead,) = dead_letters(tx)
         assert (dead.alert_key, dead.status, dead.error) == (firing().key, "firing", "400: bad label")
-        assert claim(tx, "am", owner="a worker", at=START, lease=LEASE)[0].notice == resolved()
+        assert claim(tx, "am", owner="a worker", at=START, lease=LEASE)[0].notification == resolved()
         assert not retry(tx, dead.id, at=START), "the end is under way"
         assert retry(tx, dead.id, at=START + LEASE)
         assert not retry(tx, dead.id, at=START + LEASE)
-        assert claim(tx, "am", owner="a worker", at=START + LEASE, lease=LEASE)[0].notice == firing()
+        assert claim(tx, "am", owner="a worker", at=START + LEASE, lease=LEASE)[0].notification == firing()
 
 
 @pytest.mark.parametrize("damaged", ["{}", "null", "[1]", '"{}"', "not JSON"])
@@ -131,8 +133,10 @@ def test_an_entry_that_cannot_be_read_is_given_up_and_holds_up_no_other(database
         if tx.dialect.name == "postgresql" and damaged == "not JSON":
             # PostgreSQL lets nobody write that.
             damaged = "{}"
-        tx.execute(text("UPDATE outbox SET notice = :damaged WHERE id = 1"), {"damaged": damaged})
-        assert [entry.notice for entry in claim(tx, "am", owner="a worker", at=START, lease=LEASE)] == [firing("other")]
+        tx.execute(text("UPDATE outbox SET notification = :damaged WHERE id = 1"), {"damaged": damaged})
+        assert [entry.notification for entry in claim(tx, "am", owner="a worker", at=START, lease=LEASE)] == [
+            firing("other")
+        ]
         assert "cannot be read" in dead_letters(tx)[0].error
 
 
@@ -186,10 +190,10 @@ class OutboxMachine(RuleBasedStateMachine):
 
     @rule(slo=st.sampled_from(["a", "b", "c"]))
     def tell(self, slo: str) -> None:
-        notice = firing(slo, starts_at=self.at)
-        if idempotency_key(notice) not in self.put.setdefault(slo, []):
-            self.put[slo].append(idempotency_key(notice))
-            assert _put(self.database, notice, at=self.at) == 1
+        notification = firing(slo, starts_at=self.at)
+        if idempotency_key(notification) not in self.put.setdefault(slo, []):
+            self.put[slo].append(idempotency_key(notification))
+            assert _put(self.database, notification, at=self.at) == 1
 
     @rule(limit=st.integers(min_value=1, max_value=3))
     def take(self, limit: int) -> None:
@@ -197,7 +201,7 @@ class OutboxMachine(RuleBasedStateMachine):
             for entry in claim(tx, "am", owner="a worker", at=self.at, lease=LEASE, limit=limit):
                 live = [one for one in self.claimed if one[0] == entry.id and one[3] > self.at]
                 assert not live
-                self.claimed.append((entry.id, entry.notice.slo, entry.idempotency_key, self.at + LEASE))
+                self.claimed.append((entry.id, entry.notification.slo, entry.idempotency_key, self.at + LEASE))
 
     @precondition(lambda self: self.claimed)
     @rule(success=st.booleans(), data=st.data())

@@ -13,7 +13,7 @@ from typing_extensions import override
 from app.alerting import Notification
 from app.store import open_database
 from app.store.outbox import OutboxEntry, claim, defer_until, enqueue, give_up, mark_done, retry_at
-from tests.store.notices import firing, resolved
+from tests.support.notifications import firing, resolved
 
 RECEIVERS, ALERTS = ("pager", "chat"), ("a", "b", "c")
 LEASE = timedelta(seconds=30)
@@ -43,11 +43,11 @@ class Outbox(RuleBasedStateMachine):
         number = self.incidents[alert]
         self.incidents[alert] += 1
         make = resolved if number % 2 else firing
-        notice = make(alert, incident=f"{number // 2}", starts_at=self.at.replace(year=2025))
+        notification = make(alert, incident=f"{number // 2}", starts_at=self.at.replace(year=2025))
         with self.database.begin() as tx:
-            enqueue(tx, [notice], receivers=RECEIVERS, at=self.at)
+            enqueue(tx, [notification], receivers=RECEIVERS, at=self.at)
         for receiver in RECEIVERS:
-            self.put[receiver, alert].append(notice)
+            self.put[receiver, alert].append(notification)
 
     @rule(receiver=st.sampled_from(RECEIVERS))
     def takes(self, receiver: str) -> None:
@@ -71,9 +71,9 @@ class Outbox(RuleBasedStateMachine):
                     retry_at(tx, entry.id, self.at + timedelta(seconds=20), error="later")
                 case _:
                     defer_until(tx, entry.id, self.at + timedelta(seconds=5))
-        told = self.ended[entry.receiver, entry.notice.slo]
-        if outcome in {"done", "dead"} and entry.notice not in told:
-            told.append(entry.notice)
+        told = self.ended[entry.receiver, entry.notification.slo]
+        if outcome in {"done", "dead"} and entry.notification not in told:
+            told.append(entry.notification)
 
     @rule(seconds=st.sampled_from([1, 10, 31]))
     def passes(self, seconds: int) -> None:
@@ -92,10 +92,13 @@ class Outbox(RuleBasedStateMachine):
 
     @invariant()
     def one_of_an_alert_at_a_time(self) -> None:
-        heads = {(one.receiver, one.notice.slo): len(self.ended[one.receiver, one.notice.slo]) for one in self.claimed}
+        heads = {
+            (one.receiver, one.notification.slo): len(self.ended[one.receiver, one.notification.slo])
+            for one in self.claimed
+        }
         for entry in self.claimed:
-            place = self.put[entry.receiver, entry.notice.slo].index(entry.notice)
-            assert place <= heads[entry.receiver, entry.notice.slo]
+            place = self.put[entry.receiver, entry.notification.slo].index(entry.notification)
+            assert place <= heads[entry.receiver, entry.notification.slo]
 
 
 Outbox.TestCase.settings = settings(stateful_step_count=40)

@@ -78,19 +78,19 @@ class FakeReceiver(Receiver, Reasserter):
         return self._tracks_alerts
 
     @override
-    async def deliver(self, notices: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
+    async def deliver(self, notifications: Sequence[Notification], *, at: datetime) -> Sequence[Outcome]:
         await asyncio.sleep(self.delay_s)
         outcomes = []
-        for notice in notices:
+        for notification in notifications:
             outcome = self.script.pop(0) if self.script else Delivered()
             if isinstance(outcome, Exception):
                 raise outcome
             if isinstance(outcome, Delivered):
-                self.delivered.append(notice)
+                self.delivered.append(notification)
             outcomes.append(outcome)
         return outcomes
 
     @override
-    async def resend(self, notices: Sequence[Notification], *, at: datetime) -> bool:
-        self.resent.append(notices)
+    async def resend(self, notifications: Sequence[Notification], *, at: datetime) -> bool:
+        self.resent.append(notifications)
         return True

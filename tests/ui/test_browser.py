@@ -11,8 +11,8 @@ from app.status import AlertView, Board
 from app.ui import pages
 from testbed.servers import browser_binary
 from testbed.waiting import PATIENCE_S
-from tests.store.notices import firing
 from tests.support.api import listening
+from tests.support.notifications import firing
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo
 
 TOO_LITTLE = "1 error in the last 1h; at least 2 are needed to rule out noise"

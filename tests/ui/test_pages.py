@@ -15,7 +15,7 @@ from app.slo import AlertState, CalendarUnit, CalendarWindow, Cause, Severity
 from app.status import AlertView, Board, HealthState, Snapshot
 from app.ui import pages, views
 from app.ui.incidents import incidents
-from tests.store.notices import START, firing
+from tests.support.notifications import START, firing
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
 PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
@@ -26,7 +26,7 @@ TOO_OLD = "the newest data is too old to judge by"
 def client(*snapshots: Snapshot, prefix: str = "", told: Sequence[Notification] = ()) -> TestClient:
     board = Board()
     board.publish(snapshots)
-    board.set_notifications({notice.key: notice for notice in told})
+    board.set_notifications({notification.key: notification for notification in told})
     app = FastAPI()
     app.include_router(pages(board, clock=SystemClock(), prefix=prefix))
     return TestClient(app)
@@ -167,8 +167,8 @@ def burning(slo: str = "checkout-availability", **changes: Any) -> Notification:
     return replace(firing(slo), **{**given, **changes})
 
 
-def facts(notice: Notification) -> dict[str, str]:
-    (view,) = incidents([notice])
+def facts(notification: Notification) -> dict[str, str]:
+    (view,) = incidents([notification])
     return dict(view.facts)
 
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from app.alerting import Notification, resolve
 from app.slo import Cause, Severity
 from app.wording.messages import MessageWriter
-from tests.store.notices import firing
 from tests.support.golden import assert_golden
+from tests.support.notifications import firing
 
 WRITER = MessageWriter(external_url="https://slo.example")
 NAN = float("nan")

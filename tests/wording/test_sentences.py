@@ -10,7 +10,7 @@ from app.slo import Cause
 from app.wording import sentences
 from app.wording.annotations import annotations
 from app.wording.sentences import description, summary, time_left
-from tests.store.notices import START, firing, resolved
+from tests.support.notifications import START, firing, resolved
 
 NAN = float("nan")
 
@@ -31,26 +31,26 @@ def test_a_page_says_what_burns_how_much_is_gone_and_how_long_it_lasts() -> None
 
 def test_when_the_burn_has_stopped_no_end_of_the_budget_is_said() -> None:
     """An alert fires on for a while after its errors, and its long window still holds them."""
-    notice = firing(exhausted_at=None)
-    assert time_left(notice) is None
-    assert description(notice).endswith("60% of the error budget for 30d is spent.")
+    notification = firing(exhausted_at=None)
+    assert time_left(notification) is None
+    assert description(notification).endswith("60% of the error budget for 30d is spent.")
 
 
 def test_the_end_says_how_long_it_took() -> None:
-    notice = resolved(after=timedelta(minutes=25))
-    assert summary(notice) == "checkout availability is no longer burning its error budget too fast"
-    assert description(notice) == (
+    notification = resolved(after=timedelta(minutes=25))
+    assert summary(notification) == "checkout availability is no longer burning its error budget too fast"
+    assert description(notification) == (
         "The alert fired for 25m, from 2026-01-01 00:00 to 00:25 UTC. 60% of the error budget for 30d is spent."
     )
 
 
 def test_the_end_says_how_long_the_errors_lasted_and_not_only_the_alert() -> None:
-    notice = resolved(
+    notification = resolved(
         after=timedelta(minutes=25),
         first_bad_at=START - timedelta(minutes=4),
         last_bad_at=START + timedelta(minutes=8),
     )
-    assert description(notice).startswith(
+    assert description(notification).startswith(
         "The errors lasted 12m, from 2025-12-31 23:56 to 2026-01-01 00:08 UTC; "
         "the alert fired for 25m, from 2026-01-01 00:00 to 00:25 UTC."
     )
@@ -69,8 +69,8 @@ def test_what_was_promised_and_what_the_incident_has_spent_is_said() -> None:
 
 
 def test_a_group_is_named() -> None:
-    notice = firing(group=(("method", "GET"), ("route", "/pay")))
-    assert summary(notice).startswith("checkout availability (method=GET, route=/pay) is burning")
+    notification = firing(group=(("method", "GET"), ("route", "/pay")))
+    assert summary(notification).startswith("checkout availability (method=GET, route=/pay) is burning")
 
 
 @pytest.mark.parametrize(("remaining", "text"), [(0.0, "100%"), (-0.12, "112%")])
@@ -81,19 +81,19 @@ def test_a_used_up_budget_is_called_so(remaining: float, text: str) -> None:
 
 
 def test_what_is_not_known_is_not_said() -> None:
-    notice = firing(burn_rate_long=NAN, burn_rate_short=NAN, budget_remaining=NAN, good=NAN, bad=NAN)
-    assert summary(notice) == "checkout availability is burning its error budget too fast"
-    assert description(notice) == ""
-    assert "nan" not in str(annotations(notice)).lower()
+    notification = firing(burn_rate_long=NAN, burn_rate_short=NAN, budget_remaining=NAN, good=NAN, bad=NAN)
+    assert summary(notification) == "checkout availability is burning its error budget too fast"
+    assert description(notification) == ""
+    assert "nan" not in str(annotations(notification)).lower()
 
 
 def test_missing_data_is_said_aloud() -> None:
-    notice = firing(stale="less than 90% of the last 5m is measured")
-    assert description(notice).startswith(
+    notification = firing(stale="less than 90% of the last 5m is measured")
+    assert description(notification).startswith(
         "Data is missing: less than 90% of the last 5m is measured. The figures are from 2026-01-01 00:00 UTC; "
         "the alert keeps firing until newer data resolves it."
     )
-    assert annotations(notice)["data"] == "stale"
+    assert annotations(notification)["data"] == "stale"
     assert "data" not in annotations(firing())
 
 
@@ -114,9 +114,9 @@ def test_a_document_may_use_words_of_its_own_but_not_figures() -> None:
 
 
 def test_the_reason_of_an_early_end_is_given() -> None:
-    notice = resolve(firing(), at=START, reason="the SLO was removed")
-    assert summary(notice) == "checkout availability: this alert is closed because the SLO was removed"
-    assert "Resolved because the SLO was removed." in description(notice)
+    notification = resolve(firing(), at=START, reason="the SLO was removed")
+    assert summary(notification) == "checkout availability: this alert is closed because the SLO was removed"
+    assert "Resolved because the SLO was removed." in description(notification)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from app.wording import plain_text
 from app.wording.annotations import annotations
 from app.wording.template_values import NAMES, figures
 from app.wording.templates import TemplateProblemError, Templates, compile_template, render_template
-from tests.store.notices import firing, resolved
+from tests.support.notifications import firing, resolved
 
 HOSTILE = [
     "{{ ''.__class__ }}",
@@ -108,14 +108,14 @@ def test_every_name_has_a_value() -> None:
 
 
 def test_values_are_no_templates() -> None:
-    notice = firing(labels=(("team", "{{ service }}"),), service="{% raw %}")
-    assert render_template("{{ labels.team }} {{ service }}", figures(notice)) == "{{ service }} {% raw %}"
+    notification = firing(labels=(("team", "{{ service }}"),), service="{% raw %}")
+    assert render_template("{{ labels.team }} {{ service }}", figures(notification)) == "{{ service }} {% raw %}"
 
 
 def test_a_long_result_is_refused() -> None:
-    notice = firing(labels=(("team", "x" * 10_000),))
+    notification = firing(labels=(("team", "x" * 10_000),))
     with pytest.raises(TemplateProblemError, match="more than 8192 characters"):
-        render_template("{{ labels.team }}", figures(notice))
+        render_template("{{ labels.team }}", figures(notification))
 
 
 @given(st.text(alphabet="{}%()[]'\"|~ .,_*+-/0123456789abceilnorstux", max_size=120))
@@ -128,10 +128,12 @@ def test_any_text_is_a_result_or_a_problem(text: str) -> None:
 
 
 def test_a_document_writes_templates_and_a_receiver_builds_on_them() -> None:
-    notice = firing(
+    notification = firing(
         annotations=(("summary", "{{ subject }}: {{ bad | number }} bad"), ("runbook_url", "https://r/{{ slo }}"))
     )
-    said = annotations(notice, Templates(summary="[{{ tier }}] {{ summary }}", description="{{ top_contributors }}"))
+    said = annotations(
+        notification, Templates(summary="[{{ tier }}] {{ summary }}", description="{{ top_contributors }}")
+    )
     assert said["summary"] == "[1h/5m] checkout availability: 2,000 bad"
     assert said["runbook_url"] == "https://r/checkout-availability"
     assert said["description"] == ""
@@ -176,10 +178,10 @@ def test_an_empty_summary_is_the_default_text(empty: str) -> None:
 
 def test_no_text_holds_what_nobody_sees() -> None:
     evil = "a\u202eb\u2066c\u200bd\ufeffe\u200ff\x00g"
-    notice = firing(
+    notification = firing(
         annotations=(("summary", evil), ("other", "{{ '\\ud800' }}{{ labels.team }}")), labels=(("team", evil),)
     )
-    said = annotations(notice)
+    said = annotations(notification)
     assert said["summary"] == "abcdef g"
     assert said["other"] == "\ufffdabcdef g"
     assert orjson.dumps(said)

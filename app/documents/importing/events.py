@@ -34,7 +34,7 @@ def sli_of_events(
         _, scope = queries.get(error.field) or queries[part]
         scope.error(error.reason, error.remedy, error.code or NOT_EXPRESSIBLE)
         return None
-    return _with_notices(reduced, total[1])
+    return _with_warnings(reduced, total[1])
 
 
 def sli_of_ratio(query: tuple[str, Scope], by: tuple[str, ...] = ()) -> Sli | None:
@@ -47,12 +47,12 @@ def sli_of_ratio(query: tuple[str, Scope], by: tuple[str, ...] = ()) -> Sli | No
     except NotExpressibleError as error:
         scope.error(error.reason, error.remedy, error.code or NOT_EXPRESSIBLE)
         return None
-    return _with_notices(reduced, scope)
+    return _with_warnings(reduced, scope)
 
 
-def _with_notices(reduced: Reduced, scope: Scope) -> Sli:
-    for notice in reduced.notices:
-        scope.warning(notice.problem, notice.remedy, notice.code)
+def _with_warnings(reduced: Reduced, scope: Scope) -> Sli:
+    for finding in reduced.findings:
+        scope.warning(finding.problem, finding.remedy, finding.code)
     return reduced.sli
 
 

@@ -51,8 +51,8 @@ class CounterSliModel(SliModel):
     def warnings(self) -> Iterator[FieldFinding]:
         """What is counted otherwise than it is written, and names and matchers that are probably not meant."""
         for key, query in ((str(Events.TOTAL), self.total), (str(self.events), self.part)):
-            for notice in query.notices:
-                yield FieldFinding(("sli", key), notice.problem, notice.remedy, notice.code)
+            for finding in query.findings:
+                yield FieldFinding(("sli", key), finding.problem, finding.remedy, finding.code)
             for selector in query.selectors:
                 yield from _unlike_events(key, selector)
         field = str(self.events)

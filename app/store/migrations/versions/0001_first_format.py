@@ -124,7 +124,7 @@ def _make_alerts() -> None:
         sa.Column("announced", sa.Boolean, nullable=False),
         sa.Column("resolved_at", sa.Float(53)),
         sa.Column("silent_since", sa.Float(53)),
-        sa.Column("notice", sa.JSON),
+        sa.Column("notification", sa.JSON),
         sa.PrimaryKeyConstraint("slo", "severity", "cause", name="pk_alert"),
     )
     op.create_table(
@@ -156,7 +156,7 @@ def _make_outbox() -> None:
         sa.Column("instance", sa.String, nullable=False),
         sa.Column("incident", sa.String, nullable=False),
         sa.Column("starts_at", sa.Float(53), nullable=False),
-        sa.Column("notice", sa.JSON, nullable=False),
+        sa.Column("notification", sa.JSON, nullable=False),
         sa.Column("created_at", sa.Float(53), nullable=False),
         sa.Column("state", sa.String, nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),

@@ -1,4 +1,4 @@
-"""Notices for the tests of the store and of delivery."""
+"""Notifications for the tests of the store and of delivery."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -47,5 +47,5 @@ def resolved(
     slo: str = "checkout-availability", *, after: timedelta = timedelta(minutes=5), **changes: Any
 ) -> Notification:
     """The end of the page of the same name."""
-    notice = firing(slo, **changes)
-    return resolve(notice, at=notice.starts_at + after)
+    notification = firing(slo, **changes)
+    return resolve(notification, at=notification.starts_at + after)
