@@ -10,7 +10,7 @@ from app.api import admission, guard, parameters, timespans
 from app.delivery import Backoff
 from app.delivery.message_receiver import RateLimit
 from app.http import client, resolving
-from app.integrations import AlertmanagerOptions, Reassertion, StoredAlerts
+from app.integrations import AlertmanagerOptions, Reassertion, StoredAlertsToRepeat
 from app.integrations.alertmanager import given_up, peer
 from app.integrations.email import notifier as email
 from app.integrations.pagerduty import notifier as pagerduty
@@ -56,7 +56,7 @@ PROMISES = (
     ("adr/0012-refire-before-resolve-after-alertmanager-restart.md", "late by 5 to 35 seconds",
      Reassertion().margin, timedelta(seconds=5)),
     ("adr/0013-send-changes-from-the-outbox-and-repeat-the-rest.md", "were resolved in the last 15 minutes",
-     signature(StoredAlerts).parameters["repeat_resolved"].default, timedelta(minutes=15)),
+     signature(StoredAlertsToRepeat).parameters["repeat_resolved"].default, timedelta(minutes=15)),
 )  # fmt: skip
 
 

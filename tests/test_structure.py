@@ -1,6 +1,7 @@
 """The size of functions and packages: what a reader can hold in mind. Complexity and import directions are lint's."""
 
 import ast
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,15 @@ def test_functions_are_short() -> None:
     }
     assert len(found) > 1000
     assert {where: lines for where, lines in found.items() if lines > LONGEST_FUNCTION} == {}
+
+
+def test_no_two_packages_define_the_same_public_name() -> None:
+    """A class or function of one name would have to be told apart by where it is imported from."""
+    packages = defaultdict[str, set[str]](set)
+    for file in APP.rglob("*.py"):
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith(
+                "_"
+            ):
+                packages[node.name].add(file.relative_to(APP).parts[0])
+    assert {name: sorted(found) for name, found in packages.items() if len(found) > 1} == {}

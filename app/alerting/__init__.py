@@ -9,7 +9,7 @@ Pure: no IO. May import `app.slo` only. Start at `lifecycle.py`; `alert.py` is w
 from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
 from app.alerting.conditions import (
     ALERTNAMES,
-    Condition,
+    AlertCondition,
     compose_condition,
     no_data,
     no_traffic,
@@ -39,8 +39,8 @@ __all__ = [
     "RELABELLED",
     "RESERVED",
     "Alert",
+    "AlertCondition",
     "BudgetCounts",
-    "Condition",
     "IncidentErrors",
     "Notification",
     "NotificationStatus",

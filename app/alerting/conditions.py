@@ -33,7 +33,7 @@ _SETTLED = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class AlertCondition:
     """Whether something *holds* now; None where that is not known, and everything stays as it is.
 
     *says* puts it into words that follow the name of the SLO, *name* is short and never changes. *ended* says why its
@@ -49,7 +49,7 @@ class Condition:
     severity: Severity = Severity.TICKET
     muted: bool = False
 
-    def without_member(self, reason: str) -> "Condition":
+    def without_member(self, reason: str) -> "AlertCondition":
         """The condition of a member that is no longer reported: it does not hold, since it cannot be judged."""
         return replace(self, holds=False, ended=reason)
 
@@ -64,7 +64,7 @@ def no_data(
     unanswered: str | None = None,
     refusal: str | None = None,
     partial: str | None = None,
-) -> Condition:
+) -> AlertCondition:
     """The condition that the SLO has had no data for a while: *since* its newest, or ever.
 
     So it is where data has been *partial* since then, which says what is missing.
@@ -78,7 +78,7 @@ def no_data(
     says = (
         f"no data {ever}, so alerts cannot be judged: {why}" if partial is None else f"partial data {ever}: {partial}"
     )
-    return Condition(
+    return AlertCondition(
         cause=Cause.NO_DATA,
         holds=missing and (since is None or at - since >= no_data_for),
         name="no data",
@@ -87,9 +87,9 @@ def no_data(
     )
 
 
-def no_traffic(*, stopped: bool | None, severity: Severity, no_traffic_for: timedelta, muted: bool) -> Condition:
+def no_traffic(*, stopped: bool | None, severity: Severity, no_traffic_for: timedelta, muted: bool) -> AlertCondition:
     """The condition that no events come although they did at that time before; *stopped* is None if unknown."""
-    return Condition(
+    return AlertCondition(
         cause=Cause.NO_TRAFFIC,
         holds=stopped,
         name="no traffic",
@@ -108,7 +108,7 @@ def of_budget(
     counts: BudgetCounts | None = None,
     evidence: Evidence | None = None,
     exhausting_burn_rate: float = math.nan,
-) -> tuple[Condition, ...]:
+) -> tuple[AlertCondition, ...]:
     """The conditions of an error budget of which *consumed* is spent, and the rest lasts *lasts_s* seconds.
 
     Args:
@@ -139,13 +139,13 @@ def of_budget(
         conditions = [replace(one, holds=False, ended=SUPERSEDED) for one in conditions]
     if wanted.exhausted:
         says = "the error budget is exhausted, the objective is missed"
-        conditions.append(Condition(cause=Cause.BUDGET_EXHAUSTED, holds=exhausted, name="exhausted", says=says))
+        conditions.append(AlertCondition(cause=Cause.BUDGET_EXHAUSTED, holds=exhausted, name="exhausted", says=says))
     return tuple(conditions)
 
 
-def _consumed(share: float, *, holds: bool | None) -> Condition:
+def _consumed(share: float, *, holds: bool | None) -> AlertCondition:
     percent = f"{share * 100:.4g}%"
-    return Condition(
+    return AlertCondition(
         cause=Cause.BUDGET_CONSUMED,
         holds=holds,
         name=f"{percent} consumed",
@@ -153,9 +153,9 @@ def _consumed(share: float, *, holds: bool | None) -> Condition:
     )
 
 
-def _runs_out(within: timedelta, *, holds: bool | None) -> Condition:
+def _runs_out(within: timedelta, *, holds: bool | None) -> AlertCondition:
     words = format_duration(within)
-    return Condition(
+    return AlertCondition(
         cause=Cause.BUDGET_RUNS_OUT,
         holds=holds,
         name=f"runs out within {words}",
@@ -186,7 +186,7 @@ class _Shown:
 
 
 def step_conditions(
-    alerts: Sequence[Alert], conditions: Sequence[Condition], *, slo: SloId, at: datetime
+    alerts: Sequence[Alert], conditions: Sequence[AlertCondition], *, slo: SloId, at: datetime
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
     """The alerts of all conditions after the slot *at*, and what has changed; the rest is resolved."""
     known = {(alert.cause, alert.severity): alert for alert in alerts}
@@ -213,7 +213,7 @@ def step_conditions(
 
 def compose_condition(
     alert: Alert,
-    condition: Condition,
+    condition: AlertCondition,
     *,
     slo: Slo,
     group: GroupKey,

@@ -10,7 +10,7 @@ import typer
 
 from app.cli.configuration import settings_for
 from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, errors, fail, output, print_json
-from app.cli.documents import Paths, counted, show
+from app.cli.documents import Paths, show, with_noun
 from app.cli.live import Inspector, LiveFindings
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
@@ -135,10 +135,10 @@ def _print(loaded: LoadResult, hints: Sequence[HintFinding]) -> None:
         counted_as = "; ".join(f"{events} {query}" for events, query in slo.sli.description)
         console.print(f"{slo.id}: {slo.sli.kind}: {counted_as}", markup=False, soft_wrap=True)
     show([*loaded.errors, *loaded.warnings, *hints])
-    files, slos = counted(len(loaded.files), "file"), counted(len(loaded.slos), "SLO")
-    found = f"{counted(len(loaded.errors), 'error')}, {counted(len(loaded.warnings), 'warning')}"
+    files, slos = with_noun(len(loaded.files), "file"), with_noun(len(loaded.slos), "SLO")
+    found = f"{with_noun(len(loaded.errors), 'error')}, {with_noun(len(loaded.warnings), 'warning')}"
     if hints:
-        found += f", {counted(len(hints), 'hint')}"
+        found += f", {with_noun(len(hints), 'hint')}"
     colour = "red" if loaded.errors else "yellow" if loaded.warnings else "green"
     errors().print(f"{files}, {slos}: {found}", style=colour)
 

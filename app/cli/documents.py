@@ -26,7 +26,7 @@ def sound_documents(paths: Iterable[Path]) -> LoadResult:
     loaded = load_documents(*paths, defaults=Defaults.of(settings_for({}).default_window))
     if loaded.errors:
         show(loaded.errors)
-        fail(f"{counted(len(loaded.errors), 'error')} in the documents", code=EXIT_USAGE)
+        fail(f"{with_noun(len(loaded.errors), 'error')} in the documents", code=EXIT_USAGE)
     return loaded
 
 
@@ -40,10 +40,10 @@ def show(findings: Iterable[Finding]) -> None:
         console.print(finding.text, markup=False, soft_wrap=True)
 
 
-def counted(number: int, noun: str) -> str:
+def with_noun(number: int, noun: str) -> str:
     """A number with its noun.
 
-    >>> counted(1, "error"), counted(2, "error")
+    >>> with_noun(1, "error"), with_noun(2, "error")
     ('1 error', '2 errors')
     """
     return f"{number} {noun}{'' if number == 1 else 's'}"

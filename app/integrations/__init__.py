@@ -6,7 +6,7 @@ holds its notifier and what only it needs. Start at `receivers.py`, which makes 
 switch, `final.py` the last messages of what a reload drops.
 """
 
-from app.integrations.active_alerts import ActiveAlerts, StoredAlerts
+from app.integrations.active_alerts import ActiveAlerts, StoredAlertsToRepeat
 from app.integrations.alertmanager.cluster import Alertmanager, AlertmanagerOptions
 from app.integrations.alertmanager.peer import RECEIVER
 from app.integrations.alertmanager.refire import Reassertion
@@ -30,7 +30,7 @@ __all__ = [
     "Receivers",
     "ResendLoop",
     "ResendTiming",
-    "StoredAlerts",
+    "StoredAlertsToRepeat",
     "final_notifications",
     "load_config",
     "open_receivers",

@@ -16,7 +16,7 @@ from app.store.recipients import is_repeated_to, notified_receivers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StoredAlerts(AlertsToRepeat):
+class StoredAlertsToRepeat(AlertsToRepeat):
     """The alerts of one database, by one routing; the end of an alert is repeated for *repeat_resolved*."""
 
     database: Database
@@ -48,7 +48,7 @@ class StoredAlerts(AlertsToRepeat):
 class ActiveAlerts(AlertsToRepeat):
     """The stored alerts, as last read while they cannot be; over them pages that are not written yet."""
 
-    def __init__(self, stored: StoredAlerts) -> None:
+    def __init__(self, stored: StoredAlertsToRepeat) -> None:
         self._stored = stored
         self._unwritten: dict[str, Notification] = {}
         self._last_read: dict[str, Sequence[Notification]] = {}

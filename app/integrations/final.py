@@ -10,7 +10,7 @@ from app.alerting import Notification, NotificationStatus, resolve
 from app.clock import Clock
 from app.delivery.outcome import Deferred, Delivered, Rejected
 from app.delivery.ports import Receiver
-from app.integrations.active_alerts import StoredAlerts
+from app.integrations.active_alerts import StoredAlertsToRepeat
 from app.integrations.config import AlertmanagerTargets, DeliveryConfig, ReceiverConfig
 
 _log = structlog.get_logger(__name__)
@@ -21,9 +21,9 @@ _AGAIN = timedelta(seconds=1)
 
 def final_notifications(
     old: DeliveryConfig,
-    stored: StoredAlerts,
+    stored: StoredAlertsToRepeat,
     new: DeliveryConfig,
-    new_stored: StoredAlerts,
+    new_stored: StoredAlertsToRepeat,
     *,
     receivers: Sequence[Receiver],
     at: datetime,

@@ -8,7 +8,7 @@ from app.slo import CellFunction, Selector, format_duration
 _GRID = "10s"
 
 
-def counted(selector: Selector, length: timedelta, by: tuple[str, ...]) -> str:
+def increases_in_slice(selector: Selector, length: timedelta, by: tuple[str, ...]) -> str:
     """The increases of counters since the end of the slice before; a counter that fell or is new began at zero.
 
     Unlike `increase`, the steps between neighbouring slices are not lost, and nothing is extrapolated.

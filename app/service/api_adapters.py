@@ -32,7 +32,7 @@ from app.status import HistoryPoint
 from app.store import Database, StoreError
 from app.store.alerts import recent_transitions
 from app.store.budgets import load_budgets
-from app.store.dead_letters import DeadLetter, dead_letters, retry
+from app.store.dead_letters import DeadLetter, dead_letters, requeue_dead_letter
 
 _log = structlog.get_logger(__name__)
 _COPY_WITHIN_S = 20.0
@@ -112,7 +112,7 @@ class StoredDeadLetters(DeadLetterBox):
 
     def _retry(self, letter: int) -> bool:
         with self._database.begin() as transaction:
-            return retry(transaction, letter, at=self._clock.now())
+            return requeue_dead_letter(transaction, letter, at=self._clock.now())
 
 
 class Documents(Reloader, ConfigSource):

@@ -18,7 +18,7 @@ from app.integrations import (
     NotifierContext,
     Receivers,
     ResendLoop,
-    StoredAlerts,
+    StoredAlertsToRepeat,
     final_notifications,
     open_receivers,
     send_final,
@@ -45,7 +45,7 @@ class DeliveryRuntime:
         self.config = config
         self._receivers = receivers
         self._stored = stored
-        self._stored_alerts = StoredAlerts(database=stored.database, routing=config.routing)
+        self._stored_alerts = StoredAlertsToRepeat(database=stored.database, routing=config.routing)
         self._active = ActiveAlerts(self._stored_alerts)
         self._memory = memory
         self._outbox = FallbackOutbox(stored, memory=memory)

@@ -13,7 +13,7 @@ from app.promql.inclusion import histogram_of
 from app.promql.matching import implied_by, matches
 from app.promql.samples import increases
 from app.promql.selector_text import render, sum_text
-from app.promql.slices import counted
+from app.promql.slices import increases_in_slice
 from app.sli.key import key_of
 from app.sli.weights import BAD, GOOD, TOTAL, TOTAL_UNLESS_GOOD
 from app.slo import CellFunction, Contribution, Evaluated, Events, GroupKey, Selector, SliKind, Term, Weights
@@ -129,7 +129,7 @@ class WeightedSum:
 
     def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
         """The increases of the series of each term."""
-        return tuple((counted(term.selector, length, self.by), term.weights) for term in self.terms)
+        return tuple((increases_in_slice(term.selector, length, self.by), term.weights) for term in self.terms)
 
     def error_ratio(self, window: timedelta) -> str:
         """The PromQL of the share of bad events in the window, for Prometheus rules."""

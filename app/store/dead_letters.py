@@ -34,7 +34,7 @@ def given_up_since(connection: Connection, since: datetime, *, limit: int = 1000
     return tuple(connection.execute(select(outbox.c.receiver).where(dead).limit(limit)).scalars())
 
 
-def retry(connection: Connection, entry_id: int, *, at: datetime) -> bool:
+def requeue_dead_letter(connection: Connection, entry_id: int, *, at: datetime) -> bool:
     """Put a dead letter back in its place; False if there is none of that id, or if it is out of date.
 
     What the receiver has been notified of since then, or is being notified of now, must not be overtaken: a beginning

@@ -8,8 +8,8 @@ import pytest
 
 from app.alerting import (
     Alert,
+    AlertCondition,
     BudgetCounts,
-    Condition,
     NotificationStatus,
     Transition,
     compose_condition,
@@ -36,12 +36,12 @@ ALL = BudgetAlerts(consumed=0.8, runs_out_within=timedelta(days=3), exhausted=Tr
 DAY_S = 86_400.0
 
 
-def _missing(number: int, *, missing: bool, ever: bool) -> Condition:
+def _missing(number: int, *, missing: bool, ever: bool) -> AlertCondition:
     since = slot(0) if ever else None
     return no_data(missing=missing, since=since, query="http_requests_total", no_data_for=4 * SLOT, at=slot(number))
 
 
-def _play(script: Sequence[tuple[Condition, ...]]) -> tuple[tuple[Alert, ...], list[str]]:
+def _play(script: Sequence[tuple[AlertCondition, ...]]) -> tuple[tuple[Alert, ...], list[str]]:
     alerts: tuple[Alert, ...] = ()
     said: list[str] = []
     for number, conditions in enumerate(script):

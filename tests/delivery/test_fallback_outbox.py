@@ -23,7 +23,7 @@ from app.delivery import (
 )
 from app.delivery.endings import Done, RetryAt
 from app.delivery.outcome import Failed, Rejected
-from app.integrations import ActiveAlerts, StoredAlerts
+from app.integrations import ActiveAlerts, StoredAlertsToRepeat
 from app.slo import Severity
 from app.store import Database, open_database, open_database_in_memory
 from app.store.dead_letters import dead_letters
@@ -300,7 +300,7 @@ def test_what_cannot_be_asked_is_asked_again_soon(database: Database, tmp_path: 
 
 def test_what_cannot_be_stored_is_repeated_all_the_same(database: Database) -> None:
     """An Alertmanager that hears no more of a page takes it as resolved; and of its end, as firing."""
-    alerts = ActiveAlerts(StoredAlerts(database=database, routing=ROUTING))
+    alerts = ActiveAlerts(StoredAlertsToRepeat(database=database, routing=ROUTING))
     now = _now()
     fires = firing("cart", starts_at=now)
     alerts.hold([fires, firing("cart", severity=Severity.TICKET)])

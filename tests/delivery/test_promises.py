@@ -15,7 +15,7 @@ from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
 from app.delivery.outcome import Delivered
 from app.http.secrets import Secret
-from app.integrations import StoredAlerts
+from app.integrations import StoredAlertsToRepeat
 from app.store import Database, open_database
 from app.store.outbox import enqueue
 from tests.support.fake_receivers import RecordingInstruments
@@ -73,6 +73,6 @@ def test_the_end_of_an_alert_is_repeated_for_a_quarter_of_an_hour(database: Data
         enqueue(tx, [end], receivers=["pager"], at=START)
     (entry,) = deliveries.claim("pager", at=START)
     deliveries.settle({entry.id: Done()}, at=START)
-    repeated = StoredAlerts(database=database)
+    repeated = StoredAlertsToRepeat(database=database)
     assert repeated.active_and_recently_resolved("pager", at=START + timedelta(minutes=15)) == (end,)
     assert repeated.active_and_recently_resolved("pager", at=START + timedelta(minutes=15, seconds=1)) == ()

@@ -12,11 +12,11 @@ from app.alerting import Alert, Notified, Route, Routing
 from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, StoredMessageRefs, StoredOutbox
 from app.delivery.endings import Done, GiveUp
 from app.delivery.outcome import FailureReason, Rejected
-from app.integrations import StoredAlerts
+from app.integrations import StoredAlertsToRepeat
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
 from app.store.alerts import save_alerts
-from app.store.dead_letters import dead_letters, retry
+from app.store.dead_letters import dead_letters, requeue_dead_letter
 from app.store.messages import MessageRef
 from app.store.outbox import (
     claim,
@@ -72,7 +72,7 @@ def test_what_a_receiver_never_takes_goes_to_its_fallback_in_order(database: Dat
     with database.begin() as tx:
         letters = dead_letters(tx)
         assert [letter.error for letter in letters] == ["404 no_service"] * 2
-        assert retry(tx, letters[0].id, at=_now())
+        assert requeue_dead_letter(tx, letters[0].id, at=_now())
         assert oldest_waiting(tx) is not None
 
 
@@ -176,7 +176,7 @@ def test_a_keeper_repeats_only_what_its_receiver_was_told_of(database: Database)
             for one in (mine, other)
         ]
         save_alerts(tx, alerts, {mine.key: mine, other.key: other})
-    repeated = StoredAlerts(database=database, routing=routing).active_and_recently_resolved("am", at=START)
+    repeated = StoredAlertsToRepeat(database=database, routing=routing).active_and_recently_resolved("am", at=START)
     assert [notification.slo for notification in repeated] == ["mine"]
 
 
@@ -196,7 +196,7 @@ def test_a_keeper_repeats_what_its_receiver_was_notified_of_as_a_fallback(databa
         enqueue(tx, [given_up], receivers=["chat"], at=START)
     (entry,) = stored.claim("chat", at=START)
     stored.settle({entry.id: GiveUp(reason=FailureReason.REJECTED, error="404")}, at=START)
-    repeated = StoredAlerts(database=database, routing=routing)
+    repeated = StoredAlertsToRepeat(database=database, routing=routing)
     assert repeated.active_and_recently_resolved("am", at=START) == (given_up,)
 
 
@@ -216,12 +216,12 @@ def test_a_dead_letter_is_not_retried_after_newer_news(database: Database) -> No
         enqueue(tx, [firing(), resolved()], receivers=["oncall"], at=START)
         first = claim(tx, "oncall", owner="a worker", at=START, lease=timedelta(seconds=1))[0].id
         give_up(tx, first, at=START, error="400")
-        assert retry(tx, first, at=START)
+        assert requeue_dead_letter(tx, first, at=START)
         give_up(tx, first, at=START, error="400")
         second = claim(tx, "oncall", owner="a worker", at=START, lease=timedelta(seconds=1))[0].id
-        assert not retry(tx, first, at=START), "the end is being told"
+        assert not requeue_dead_letter(tx, first, at=START), "the end is being told"
         mark_done(tx, [second], at=START)
-        assert not retry(tx, first, at=START)
+        assert not requeue_dead_letter(tx, first, at=START)
 
 
 def test_messages_are_remembered_by_incident_and_forgotten_one_by_one(database: Database) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from app.alerting import Routing
 from app.delivery import StoredOutbox
-from app.integrations import StoredAlerts
+from app.integrations import StoredAlertsToRepeat
 from app.store.outbox import mark_done, waiting
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
@@ -34,7 +34,7 @@ def burning(until: float, *, seen: Sequence[tuple[float, float]] = ()) -> Memory
 def active_and_recently_resolved(live: Running, at: float) -> list[str]:
     """What an Alertmanager is told again and again."""
     moment = datetime.fromtimestamp(at, UTC)
-    alerts = StoredAlerts(database=live.database, routing=Routing(always=("pager",)))
+    alerts = StoredAlertsToRepeat(database=live.database, routing=Routing(always=("pager",)))
     return [f"{one.key} {one.status}" for one in alerts.active_and_recently_resolved("pager", at=moment)]
 
 

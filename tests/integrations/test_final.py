@@ -10,7 +10,7 @@ import pytest
 from app.alerting import Alert, Notification, NotificationStatus, Route, Routing, resolve
 from app.delivery.outcome import Deferred, Failed, FailureReason
 from app.http.secrets import FixedSecret
-from app.integrations import Alertmanager, AlertmanagerOptions, StoredAlerts, final_notifications, send_final
+from app.integrations import Alertmanager, AlertmanagerOptions, StoredAlertsToRepeat, final_notifications, send_final
 from app.integrations.config import AlertmanagerTargets, DeliveryConfig, ReceiverConfig
 from app.integrations.email.notifier import MailOptions
 from app.integrations.pagerduty.notifier import PagerDutyOptions
@@ -61,7 +61,7 @@ def _config(*receivers: ReceiverConfig, routes: Sequence[Route] = (), default: S
 def _final(database: Database, old: DeliveryConfig, new: DeliveryConfig) -> dict[str, list[str]]:
     """By receiver, the SLOs of the last messages that a reload from *old* to *new* sends."""
     receivers = [FakeReceiver(one.name, tracks_alerts=one is not MAIL) for one in old.receivers]
-    stored = [StoredAlerts(database=database, routing=config.routing) for config in (old, new)]
+    stored = [StoredAlertsToRepeat(database=database, routing=config.routing) for config in (old, new)]
     found = final_notifications(old, stored[0], new, stored[1], receivers=receivers, at=now())
     firing = [
         one

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from app.alerting import Notification
 from app.store import Database, Transaction, open_database
-from app.store.dead_letters import dead_letters, retry
+from app.store.dead_letters import dead_letters, requeue_dead_letter
 from app.store.outbox import (
     claim,
     defer_until,
@@ -120,9 +120,9 @@ def test_a_dead_letter_blocks_nobody_can_be_seen_and_retried(database: Database)
         (dead,) = dead_letters(tx)
         assert (dead.alert_key, dead.status, dead.error) == (firing().key, "firing", "400: bad label")
         assert claim(tx, "am", owner="a worker", at=START, lease=LEASE)[0].notification == resolved()
-        assert not retry(tx, dead.id, at=START), "the end is under way"
-        assert retry(tx, dead.id, at=START + LEASE)
-        assert not retry(tx, dead.id, at=START + LEASE)
+        assert not requeue_dead_letter(tx, dead.id, at=START), "the end is under way"
+        assert requeue_dead_letter(tx, dead.id, at=START + LEASE)
+        assert not requeue_dead_letter(tx, dead.id, at=START + LEASE)
         assert claim(tx, "am", owner="a worker", at=START + LEASE, lease=LEASE)[0].notification == firing()
 
 

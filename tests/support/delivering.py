@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from app.alerting import Routing
 from app.delivery import DeliveryLoop
-from app.integrations import ActiveAlerts, Reasserter, ResendLoop, ResendTiming, StoredAlerts
+from app.integrations import ActiveAlerts, Reasserter, ResendLoop, ResendTiming, StoredAlertsToRepeat
 from app.store import Database
 from tests.support.fake_receivers import SkewedClock
 
@@ -39,7 +39,7 @@ def resend_loop(
     """Repetitions of the stored alerts, each of which is routed to every reasserter."""
     routing = Routing(always=tuple(name for name, _ in reasserters))
     return ResendLoop(
-        ActiveAlerts(StoredAlerts(database=database, routing=routing)),
+        ActiveAlerts(StoredAlertsToRepeat(database=database, routing=routing)),
         reasserters,
         clock=SkewedClock(),
         timing=ResendTiming(resend=resend),

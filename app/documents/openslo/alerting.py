@@ -7,11 +7,11 @@ from app.documents.importing.labels import merged_labels
 from app.documents.importing.rules import short_window, usable_rules
 from app.documents.importing.scope import Scope
 from app.documents.importing.severities import severity_of
-from app.documents.openslo.objects import Condition, Objects, Policy
+from app.documents.openslo.objects import BurnRateCondition, Objects, Policy
 from app.slo import Alerting, BurnRateRule, Evidence, Severity, SeverityPolicy, Window, format_duration
 
 
-def condition_of(policy: Policy, objects: Objects) -> Condition | None:
+def condition_of(policy: Policy, objects: Objects) -> BurnRateCondition | None:
     """The condition of a policy; None, and an error, where it names one that no document has."""
     if not isinstance(policy.condition, str):
         return policy.condition
@@ -36,7 +36,7 @@ def check_targets(policy: Policy, objects: Objects) -> bool:
 
 
 def alerting_of(
-    policies: Sequence[tuple[Policy, Condition]], window: Window, objective: float, scope: Scope
+    policies: Sequence[tuple[Policy, BurnRateCondition]], window: Window, objective: float, scope: Scope
 ) -> Alerting:
     """The alerts of an SLO by its policies, each with its condition."""
     if not policies:
@@ -57,7 +57,7 @@ def alerting_of(
 
 
 def _policy(
-    severity: Severity, conditions: Sequence[Condition], window: Window, objective: float
+    severity: Severity, conditions: Sequence[BurnRateCondition], window: Window, objective: float
 ) -> SeverityPolicy | None:
     rules = usable_rules(((_rule(one), one.scope.below("threshold")) for one in conditions), window, objective)
     if not rules:
@@ -78,7 +78,7 @@ def _policy(
     )
 
 
-def _rule(condition: Condition) -> BurnRateRule:
+def _rule(condition: BurnRateCondition) -> BurnRateRule:
     if condition.op in {Operator.LT, Operator.LTE}:
         problem = "an alert on a burn rate below the threshold would fire while all is well: gte is used"
         condition.scope.below("op").warning(problem, "write op: gte", "operator_of_burn_rate")

@@ -139,7 +139,7 @@ def _is_inline(value: Any) -> str:
     return INLINE if isinstance(value, dict) and ("kind" in value or "spec" in value) else REFERRED
 
 
-Condition = Annotated[
+ConditionOrRef = Annotated[
     Annotated[InlineCondition, Tag(INLINE)] | Annotated[ConditionRef, Tag(REFERRED)], Discriminator(_is_inline)
 ]
 NotificationTarget = Annotated[
@@ -154,7 +154,7 @@ class PolicySpec(ImportedPart):
     alert_when_no_data: Switch | None = Field(default=None, alias="alertWhenNoData")
     alert_when_resolved: Switch | None = Field(default=None, alias="alertWhenResolved")
     alert_when_breaching: Switch = Field(default=True, alias="alertWhenBreaching")
-    conditions: tuple[Condition, ...] = Field(min_length=1, max_length=1)
+    conditions: tuple[ConditionOrRef, ...] = Field(min_length=1, max_length=1)
     notification_targets: tuple[NotificationTarget, ...] = Field(alias="notificationTargets", min_length=1)
 
 

@@ -35,7 +35,7 @@ class Indicator:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Condition:
+class BurnRateCondition:
     """A burn rate over *lookback* that alerts when it has lasted for *alert_after*."""
 
     severity: str
@@ -51,7 +51,7 @@ class Policy:
     """A condition, or the name of one; *targets* are names of AlertNotificationTargets with their places."""
 
     name: str
-    condition: Condition | str
+    condition: BurnRateCondition | str
     of_condition: Scope
     targets: tuple[tuple[str, Scope], ...]
     breaching: bool
@@ -113,7 +113,7 @@ class Objects:
 
     indicators: dict[str, Indicator] = field(default_factory=dict)
     policies: dict[str, Policy] = field(default_factory=dict)
-    conditions: dict[str, Condition] = field(default_factory=dict)
+    conditions: dict[str, BurnRateCondition] = field(default_factory=dict)
     targets: set[str] = field(default_factory=set)
     sources: dict[str, str] = field(default_factory=dict)
     slos: list[SloObject] = field(default_factory=list)

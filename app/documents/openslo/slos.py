@@ -10,7 +10,7 @@ from app.documents.importing.fields import BudgetingMethod
 from app.documents.importing.labels import listed_labels
 from app.documents.importing.slices import by_method
 from app.documents.openslo.alerting import alerting_of, check_targets, condition_of
-from app.documents.openslo.objects import Condition, Indicator, Objective, Objects, Policy, SloObject
+from app.documents.openslo.objects import BurnRateCondition, Indicator, Objective, Objects, Policy, SloObject
 from app.documents.openslo.slis import sli_of_indicator
 from app.documents.openslo.windows import window_of
 from app.slo import Labels, Sli, Slo, SloId, Window
@@ -50,7 +50,7 @@ class SloReader:
         self,
         objective: Objective,
         window: Window | None,
-        policies: Sequence[tuple[Policy, Condition]] | None,
+        policies: Sequence[tuple[Policy, BurnRateCondition]] | None,
         labels: Labels,
     ) -> Slo | None:
         target = _target(objective)
@@ -113,9 +113,9 @@ class SloReader:
             scope.error(f"no document has the SLI {indicator}", remedy, "unresolved_reference")
         return found
 
-    def _policies(self) -> list[tuple[Policy, Condition]] | None:
+    def _policies(self) -> list[tuple[Policy, BurnRateCondition]] | None:
         """The alert policies with their conditions; None, and an error for each that is not in the documents."""
-        found: list[tuple[Policy, Condition] | None] = []
+        found: list[tuple[Policy, BurnRateCondition] | None] = []
         for policy, scope in self.slo.policies:
             named = self.objects.policies.get(policy) if isinstance(policy, str) else policy
             if named is None:

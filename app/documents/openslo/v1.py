@@ -30,7 +30,7 @@ from app.documents.openslo.model import (
 from app.documents.openslo.sources import is_prometheus
 from app.yamldoc.scalars import kind
 
-_Named = forms.Indicator | forms.Policy | forms.Condition
+_Named = forms.Indicator | forms.Policy | forms.BurnRateCondition
 
 
 def gather(model: ObjectModel, scope: Scope, objects: forms.Objects) -> None:
@@ -144,11 +144,11 @@ def query_of(spec: object, source: str | None, ref: str | None, scope: Scope, *,
     return forms.Query(text=text, source=source, ref=ref, scope=scope.below("spec", "query"), of_source=of_source)
 
 
-def _condition(spec: ConditionSpec, scope: Scope) -> forms.Condition:
+def _condition(spec: ConditionSpec, scope: Scope) -> forms.BurnRateCondition:
     condition, below = spec.condition, scope.below("condition")
     if condition.kind.lower() != "burnrate":
         below.below("kind").error(f"{condition.kind!r} is not known", "write burnrate")
-    return forms.Condition(
+    return forms.BurnRateCondition(
         severity=spec.severity,
         op=condition.op,
         threshold=float(condition.threshold),
@@ -160,7 +160,7 @@ def _condition(spec: ConditionSpec, scope: Scope) -> forms.Condition:
 
 def _policy(name: str, spec: PolicySpec, scope: Scope) -> forms.Policy:
     given, below = spec.conditions[0], scope.below("conditions", 0)
-    condition: forms.Condition | str
+    condition: forms.BurnRateCondition | str
     if isinstance(given, ConditionRef):
         condition, of_condition = given.condition_ref, below.below("conditionRef")
     else:

@@ -16,10 +16,10 @@ from app.documents.sloth.model import (
     RESOURCE,
     AlertingModel,
     ChainModel,
-    FileModel,
     ResourceModel,
     SeverityModel,
-    SloModel,
+    SlothFileModel,
+    SlothSloModel,
     SpecModel,
 )
 from app.documents.sloth.slis import sli_of_model
@@ -92,7 +92,7 @@ def _read(scope: Scope, catalogues: _Catalogues, window: Window) -> Iterator[Pla
     elif root.get("version") != _VERSION:
         scope.below("version").error(f"{root.get('version')} is not known", f"write {_VERSION}")
     else:
-        file = read_part(FileModel, root, FILE, scope, _MISPLACED)
+        file = read_part(SlothFileModel, root, FILE, scope, _MISPLACED)
         if file is not None:
             yield from _Service(file, scope, catalogues, window).slos()
 
@@ -119,7 +119,7 @@ class _Service:
                 named = scope.below("name")
                 yield PlacedSlo(slo=slo, place=named.place, field=named.path)
 
-    def _slo(self, model: SloModel, scope: Scope) -> Slo | None:
+    def _slo(self, model: SlothSloModel, scope: Scope) -> Slo | None:
         alerting, of_alerts = model.alerting, scope.below("alerting")
         sli = sli_of_model(model.sli, scope.below("sli"))
         if not _is_named(alerting, of_alerts) or sli is None:
@@ -146,10 +146,10 @@ class _Service:
             ),
         )
 
-    def _id(self, model: SloModel) -> str:
+    def _id(self, model: SlothSloModel) -> str:
         return f"{self.spec.service}-{model.name}"
 
-    def _policies(self, model: SloModel, scope: Scope) -> tuple[SeverityPolicy, ...]:
+    def _policies(self, model: SlothSloModel, scope: Scope) -> tuple[SeverityPolicy, ...]:
         alerting = model.alerting
         alerts = (
             (Severity.PAGE, alerting.page_alert, scope.below(alerting.key("page_alert"))),
@@ -158,7 +158,9 @@ class _Service:
         policies = (self._policy(severity, alert, model, below) for severity, alert, below in alerts)
         return tuple(policy for policy in policies if policy is not None)
 
-    def _policy(self, severity: Severity, alert: SeverityModel, model: SloModel, scope: Scope) -> SeverityPolicy | None:
+    def _policy(
+        self, severity: Severity, alert: SeverityModel, model: SlothSloModel, scope: Scope
+    ) -> SeverityPolicy | None:
         rules = () if alert.disable else self._rules(severity, model.objective)
         if not rules:
             return None

@@ -12,7 +12,7 @@ from app.yamldoc.explain import Structure
 Percent = Annotated[float, PlainValidator(read_percent_target)]
 
 
-class EventsModel(ImportedPart):
+class SlothEventsModel(ImportedPart):
     """Bad events out of all events."""
 
     error_query: Text
@@ -35,7 +35,7 @@ class PluginModel(ImportedPart):
 class SliModel(ImportedPart):
     """What is counted; one of the three."""
 
-    events: EventsModel | None = None
+    events: SlothEventsModel | None = None
     raw: RawModel | None = None
     plugin: PluginModel | None = None
 
@@ -65,7 +65,7 @@ class ChainModel(ImportedPart):
     override_previous: Any = Field(default=None, alias="overridePrevious")
 
 
-class SloModel(ImportedPart):
+class SlothSloModel(ImportedPart):
     """A service level objective."""
 
     name: Name
@@ -83,16 +83,16 @@ class SpecModel(ImportedPart):
     service: Name
     labels: Labels = Field(default_factory=dict)
     slo_plugins: ChainModel | None = None
-    slos: tuple[SloModel, ...]
+    slos: tuple[SlothSloModel, ...]
 
 
-class FileModel(SpecModel):
+class SlothFileModel(SpecModel):
     """A file of Sloth."""
 
     version: Text
 
 
-class _CamelEvents(EventsModel):
+class _CamelEvents(SlothEventsModel):
     model_config = ConfigDict(alias_generator=to_camel)
 
 
@@ -109,7 +109,7 @@ class _CamelAlerting(AlertingModel):
     model_config = ConfigDict(alias_generator=to_camel)
 
 
-class _CamelSlo(SloModel):
+class _CamelSlo(SlothSloModel):
     sli: _CamelSli
     alerting: _CamelAlerting = Field(default_factory=_CamelAlerting)
 
@@ -149,5 +149,5 @@ _EXAMPLES = {
 }
 REFERENCE = "docs/migration.md"
 
-FILE = Structure(model=FileModel, reference=REFERENCE, examples=_EXAMPLES)
+FILE = Structure(model=SlothFileModel, reference=REFERENCE, examples=_EXAMPLES)
 RESOURCE = Structure(model=ResourceModel, reference=REFERENCE, examples=_EXAMPLES)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from app.alerting import (
     Alert,
+    AlertCondition,
     BudgetCounts,
-    Condition,
     Notification,
     Transition,
     compose_condition,
@@ -50,7 +50,7 @@ class Owner:
     group: GroupKey
     remaining: float
     exhausted_at: datetime | None = None
-    conditions: list[Condition] = field(default_factory=list)
+    conditions: list[AlertCondition] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -103,7 +103,7 @@ def judge_conditions(
 
 
 def _notification(
-    alert: Alert, condition: Condition, owner: Owner, notified_before: Mapping[str, Notification], at: datetime
+    alert: Alert, condition: AlertCondition, owner: Owner, notified_before: Mapping[str, Notification], at: datetime
 ) -> Notification:
     last = notified_before.get(alert.key)
     if last is not None and (condition.holds is None or _says_it_still(last, alert, condition)):
@@ -125,7 +125,7 @@ def _roused(alerts: Sequence[Alert]) -> bool:
     return any(alert.cause is not Cause.BURN and alert.state is not AlertState.INACTIVE for alert in alerts)
 
 
-def _says_it_still(last: Notification, alert: Alert, condition: Condition) -> bool:
+def _says_it_still(last: Notification, alert: Alert, condition: AlertCondition) -> bool:
     """Whether data is still missing: since when and why has been said, and failures since differ in words only.
 
     That data is late, and which setting helps, may only be known once some of it has come.
@@ -168,7 +168,7 @@ def _has_conditions(alerts: Sequence[Alert]) -> bool:
     return any(alert.cause is not Cause.BURN for alert in alerts)
 
 
-def _of_budget(member: Member, state: State, known: Sequence[Alert]) -> Iterator[Condition]:
+def _of_budget(member: Member, state: State, known: Sequence[Alert]) -> Iterator[AlertCondition]:
     wanted = member.slo.alerting.budget
     if wanted is None:
         return
@@ -189,7 +189,7 @@ def _of_budget(member: Member, state: State, known: Sequence[Alert]) -> Iterator
         yield replace(condition, holds=None) if unknown or (part and not condition.holds) else condition
 
 
-def _of_traffic(member: Member, state: State, known: Sequence[Alert]) -> Iterator[Condition]:
+def _of_traffic(member: Member, state: State, known: Sequence[Alert]) -> Iterator[AlertCondition]:
     severity = member.slo.alerting.no_traffic.severity
     if severity is None:
         return

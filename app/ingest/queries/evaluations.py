@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from app.ingest.ports import Source
 from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
-from app.ingest.series.evaluated import samples_of, slices_of
+from app.ingest.series.evaluated import evaluated_samples, slices_of
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Samples
 from app.prometheus import Matrix, PrometheusError, partial_data
@@ -67,7 +67,7 @@ class Evaluations:
             return (
                 Samples.joined([])
                 if values is None
-                else samples_of(tracked, values, weights, self.batcher.series_index)
+                else evaluated_samples(tracked, values, weights, self.batcher.series_index)
             )
         weighted = zip(found, (weights for _, weights in evaluated.summed), strict=True)
         answers = [(matrix, weights) for matrix, weights in weighted if matrix is not None]

@@ -17,7 +17,9 @@ _Values = tuple[Floats, Floats]
 """Times in unix seconds, and values, NaN where there were no events."""
 
 
-def samples_of(tracked: TrackedSli, values: Matrix, weights: Matrix | None, series_index: SeriesIndex) -> Samples:
+def evaluated_samples(
+    tracked: TrackedSli, values: Matrix, weights: Matrix | None, series_index: SeriesIndex
+) -> Samples:
     """The events of each evaluation: one, or as many as *weights* has for the same group and time.
 
     Raises:
