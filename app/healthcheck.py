@@ -16,8 +16,8 @@ _VARIABLE = "SLOBURN_LISTEN_ADDRESS"
 _DEFAULT = "127.0.0.1:9720"
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
 _TIMEOUT_S = 4.0
+# The command line of the service, which is the first process of its container.
 _SERVICE = Path("/proc/1/cmdline")
-"""The command line of the service, which is the first process of its container."""
 
 
 def address(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple[str, int]:

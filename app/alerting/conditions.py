@@ -24,12 +24,12 @@ ALERTNAMES = {
 _RECORDED = frozenset({TransitionKind.FIRED, TransitionKind.UNMUTED, TransitionKind.RESOLVED})
 SUPERSEDED = "the error budget is exhausted, which has a ticket of its own"
 """Why the tickets end that say that a budget is going, once it is gone."""
+# A ticket that fires ends below this share of its threshold, or a budget near it would open one ticket a day.
 _SLACK = 0.95
-"""A ticket that fires ends below this share of its threshold, or a budget near it would open one ticket a day."""
+# ...and one that foretells the end ends when the budget lasts so much longer than it warns of.
 _LONGER = 1.25
-"""...and one that foretells the end ends when the budget lasts so much longer than it warns of."""
+# A burn rate of one hour changes quickly: only one that lasts half an hour foretells anything.
 _SETTLED = timedelta(minutes=30)
-"""A burn rate of one hour changes quickly: only one that lasts half an hour foretells anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

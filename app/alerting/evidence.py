@@ -13,24 +13,24 @@ from functools import lru_cache
 from app.alerting.binomial import chance_of_at_least, chance_of_at_most
 from app.slo import BurnRateRule, Evidence, SeverityPolicy, format_duration
 
+# The burn rate that spends the budget in exactly one SLO window.
 _HARMLESS = 1.0
-"""The burn rate that spends the budget in exactly one SLO window."""
+# Share of the factor above which the burn rate must be, with the lesser certainty.
 _SLOWER = 0.55
-"""Share of the factor above which the burn rate must be, with the lesser certainty."""
+# Of a calendar period; a month's first day.
 _BEGUN = 1 / 30
-"""Of a calendar period; a month's first day."""
+# Share of an SLO window from which on it counts as known: its figures are facts rather than estimates.
 _WHOLE = 0.9
-"""Share of an SLO window from which on it counts as known: its figures are facts rather than estimates."""
 _DOUBT_THAT_IT_IS_OVER = 0.01
 _DOUBT_THAT_IT_PAUSES = 0.2
+# A recovery is looked for in a sixth, a third and half of the longest short window, each of which must agree.
 _PARTS = (6, 3, 2)
-"""A recovery is looked for in a sixth, a third and half of the longest short window, each of which must agree."""
+# What fails at one moment often has one cause, and counts as one failure (ADR-0018)...
 _MOMENTS = 2.0
-"""What fails at one moment often has one cause, and counts as one failure (ADR-0018)..."""
+# ...unless so many fail that one moment is enough. Where traffic is plenty a rule never trips on fewer.
 _MANY = 8.0
-"""...unless so many fail that one moment is enough. Where traffic is plenty a rule never trips on fewer."""
+# A shorter window may hold no scrape at all at the usual scrape intervals of up to two minutes.
 _SHORTEST = timedelta(minutes=5)
-"""A shorter window may hold no scrape at all at the usual scrape intervals of up to two minutes."""
 _MOST_TRIED = 1000
 
 

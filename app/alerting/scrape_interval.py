@@ -10,8 +10,8 @@ from app.slo import BurnRateRule, SeverityPolicy, Slo
 from app.slo.arrays import Floats
 
 _SCRAPES = 2
+# Scrapes are this much earlier or later than their interval says; windows must not change with that.
 _JITTER_S = 5
-"""Scrapes are this much earlier or later than their interval says; windows must not change with that."""
 _STEP_S = 30
 
 

@@ -20,8 +20,8 @@ from app.api.problems import ProblemError
 from app.api.responses import JsonResponse, utc
 from app.metrics import BuildInfo, Exposition, Page, PageForm
 
+# Formats and encodings of /metrics that are kept apart; scrapers ask for two or three, and may ask for any version.
 _MOST_FORMS = 16
-"""Formats and encodings of /metrics that are kept apart; scrapers ask for two or three, and may ask for any version."""
 
 NOT_AUTHORISED = {"unauthorized": "No token, or a wrong one", "forbidden": "No token is configured"}
 _BEARER = HTTPBearer(scheme_name="token", description="The token of `SLOBURN_API_TOKEN`.", auto_error=False)

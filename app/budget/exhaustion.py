@@ -10,14 +10,14 @@ import numpy as np
 from app.budget.ratios import burn_rate
 from app.slo.arrays import Bools, Floats
 
+# The burn rate that spends a budget in exactly one SLO window: at less, none is ever exhausted.
 _HARMLESS = 1.0
-"""The burn rate that spends a budget in exactly one SLO window: at less, none is ever exhausted."""
+# Bad events that a window must have had at the rate of the hour before their absence means that the burn has stopped:
+# by chance alone it has none of three expected ones once in 20 times.
 _EXPECTED_EVENTS = 3.0
-"""Bad events that a window must have had at the rate of the hour before their absence means that the burn has stopped:
-by chance alone it has none of three expected ones once in 20 times."""
+# Bad events from which on the rate of a shorter window is preferred: chance moves it by a third, an outage that began
+# minutes ago moves that of the hour by a factor of ten.
 _ENOUGH_EVENTS = 10.0
-"""Bad events from which on the rate of a shorter window is preferred: chance moves it by a third, an outage that began
-minutes ago moves that of the hour by a factor of ten."""
 
 
 class RecentEvents(NamedTuple):

@@ -15,8 +15,8 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 """A flag, a setting or a file keeps the command from starting; Click ends with the same code."""
 
+# Columns of a table that no terminal shows: wide enough for whole ids, so that grep and awk find them.
 _PIPE_WIDTH = 240
-"""Columns of a table that no terminal shows: wide enough for whole ids, so that grep and awk find them."""
 
 
 class Format(StrEnum):

@@ -25,8 +25,8 @@ _AT_ONCE = 8
 _FIRST_ANSWER_S = 5.0
 _DEADLINE_S = 30.0
 _DAY = timedelta(days=1)
+# With more bad events than good ones, the two may have been swapped.
 _MOST_BAD = 0.5
-"""With more bad events than good ones, the two may have been swapped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,8 @@ _METAVARS = {
     "log_format": "FORMAT",
     "log_level": "LEVEL",
 }
+# Every setting's default as a person would write it; none where nothing is set.
 _DEFAULTS = Settings.model_construct().masked()
-"""Every setting's default as a person would write it; none where nothing is set."""
 
 
 def serve(**flags: str | bool | None) -> None:

@@ -41,8 +41,8 @@ from app.store.unanswered import (
     resolve_unanswered,
 )
 
+# Resolved alerts of one receiver that wait to be noted; enough for an outage of everything.
 _MOST_UNNOTED = 10_000
-"""Resolved alerts of one receiver that wait to be noted; enough for an outage of everything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,8 +8,8 @@ from datetime import datetime
 
 from app.alerting import Notification
 
+# Messages of one receiver while nothing can be written; older ones may stay open there.
 _MOST = 1_000
-"""Messages of one receiver while nothing can be written; older ones may stay open there."""
 _Alert = tuple[str, str]
 
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from app.yamldoc.tree import Node
 
+# The beginning of `apiVersion` in the documents of each tool.
 _API_VERSIONS = (("monitoring.coreos.com/", "the Prometheus Operator"),)
-"""The beginning of `apiVersion` in the documents of each tool."""
 
 
 def tool_of(root: Mapping[str, Node]) -> str | None:

@@ -31,8 +31,8 @@ _REDIRECTS = frozenset(
         HTTPStatus.PERMANENT_REDIRECT,
     }
 )
+# Headers that prove who we are to the host they were made for, and to no other.
 _OF_THIS_HOST = ("authorization", "webhook-signature")
-"""Headers that prove who we are to the host they were made for, and to no other."""
 
 
 class CheckedClient:

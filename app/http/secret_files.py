@@ -20,8 +20,8 @@ START_S = 5.0
 _LONGEST = 64 * 1024
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
+# What reading may take while the last value is in use: not every message has to wait for a disk that hangs.
 _SINCE_STALE_S = 0.1
-"""What reading may take while the last value is in use: not every message has to wait for a disk that hangs."""
 # A read that outlasted its deadline serves the next who asks, or a slow disk would never be read in time.
 _reads = DetachedCalls(kept_s=5.0)
 _last: dict[Path, str] = {}

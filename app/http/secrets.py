@@ -14,8 +14,8 @@ from app.http.failures import AttemptError, Failed, FailureReason
 
 # Shorter secrets would blank common words of error texts.
 _SHORTEST_REDACTED = 4
+# Segments of a path; shorter ones, such as `v2`, are common words.
 _SHORTEST_STEP = 8
-"""Segments of a path; shorter ones, such as `v2`, are common words."""
 _REDACTED = "<secret>"
 
 

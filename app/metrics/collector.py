@@ -91,11 +91,11 @@ _TARGET_LABELS = frozenset({"job", "instance", "namespace", "service", "pod", "c
 # Names that a group's label may not take, in any family: the same label has one name everywhere.
 RESERVED_LABELS = _OWN_LABELS | _TARGET_LABELS
 
+# The states of an alert on a burn, and of any other: those are shown while they fire, and are not frozen.
 _STATES = {
     True: tuple(AlertState),
     False: (AlertState.INACTIVE, AlertState.FIRING, AlertState.MUTED),
 }
-"""The states of an alert on a burn, and of any other: those are shown while they fire, and are not frozen."""
 
 Sample = tuple[Family, str, float]
 

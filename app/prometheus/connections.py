@@ -11,8 +11,8 @@ from typing_extensions import override
 from app.http import ResolvingTransport
 from app.prometheus.errors import TimedOutError
 
+# Above the longest evaluation interval, so that an evaluation finds its connections open.
 _KEEP_ALIVE_S = 330.0
-"""Above the longest evaluation interval, so that an evaluation finds its connections open."""
 
 
 class Connection(httpx.AsyncBaseTransport):

@@ -13,8 +13,8 @@ from app.slo import Selector
 _COUNTS = frozenset({"counter", "histogram", "summary"})
 # Fewer changes say nothing: a counter that restarted twice in a quiet night looks like a gauge.
 _LEAST_CHANGES = 5
+# Of its changes at most this share of a counter's are falls: a counter falls when its process restarts.
 _MOST_RESTARTS = 0.05
-"""Of its changes at most this share of a counter's are falls: a counter falls when its process restarts."""
 # A gauge falls about as often as it rises; a counter of a service that restarts every few minutes stays far below.
 _GAUGE_FALLS = 0.2
 

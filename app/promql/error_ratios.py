@@ -7,8 +7,8 @@ from typing import Final
 from app.promql.selector_text import label_text, render
 from app.slo import Selector, Term, format_duration
 
+# A label that tells the terms of a sum apart; no series has it.
 _TERM: Final = "sloburn_term"
-"""A label that tells the terms of a sum apart; no series has it."""
 
 
 def bad_out_of_total(bad: Selector, total: Selector, window: timedelta, by: tuple[str, ...]) -> str:

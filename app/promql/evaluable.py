@@ -10,15 +10,15 @@ from app.promql.metric_names import looks_like_counter
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _QUANTILE = "histogram_quantile"
 _BUCKET_SUFFIX = "_bucket"
+# Functions whose result does not depend on where a counter began.
 _NOT_VALUES = frozenset({"absent", "changes", "resets", "timestamp"})
-"""Functions whose result does not depend on where a counter began."""
+# Aggregations that ask which series there are, not what their values are.
 _OF_SERIES = frozenset({"count", "group"})
-"""Aggregations that ask which series there are, not what their values are."""
 _OF_RANGES = (
     frozenset({"rate", "irate", "increase", "absent_over_time", "count_over_time", "present_over_time"}) | _NOT_VALUES
 )
+# Operators that ask only which series are on their right side.
 _WHICH_SERIES = frozenset({"and", "unless"})
-"""Operators that ask only which series are on their right side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from app.slo import Matcher, MatchOp, Selector
 
+# Characters from the end of a value that are looked at: names and addresses differ there.
 _PLACES = 8
-"""Characters from the end of a value that are looked at: names and addresses differ there."""
 _SPECIAL_IN_CLASS = frozenset("\\]^-[&~")
 
 

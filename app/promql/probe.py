@@ -7,13 +7,13 @@ from app.promql.metric_names import BUCKET, NAME
 from app.promql.selector_text import label_text, render
 from app.slo import Matcher, MatchOp, Selector
 
+# Long enough for services that sleep at night.
 _LOOK_BACK = "1d"
-"""Long enough for services that sleep at night."""
 
+# Long enough to see how a metric behaves; a day of samples of every series would be much to read.
 _BEHAVIOUR = "6h"
-"""Long enough to see how a metric behaves; a day of samples of every series would be much to read."""
+# Holds several scrapes, up to five minutes apart.
 _LATELY_SCRAPED = "20m"
-"""Holds several scrapes, up to five minutes apart."""
 
 
 def series_count(selector: Selector) -> str:

@@ -35,8 +35,8 @@ from app.store.budgets import load_budgets
 from app.store.dead_letters import DeadLetter, dead_letters, requeue_dead_letter
 
 _log = structlog.get_logger(__name__)
+# The engine's loop is never busy for longer; a reader whose copy has not come by then is refused.
 _COPY_WITHIN_S = 20.0
-"""The engine's loop is never busy for longer; a reader whose copy has not come by then is refused."""
 
 
 class EngineHistory(History):

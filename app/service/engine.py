@@ -22,16 +22,16 @@ from app.slo import Slo, format_duration
 from app.store import StoreError, StoreUnavailableError
 
 _log = structlog.get_logger(__name__)
+# What the evaluation and the deliveries under way may take; the API has had 3 s before.
 _STOP_WITHIN_S = 6.0
-"""What the evaluation and the deliveries under way may take; the API has had 3 s before."""
+# What is done beside evaluations is looked for after each of them, and this often: pauses after failures end.
 _IDLE_S = 5.0
-"""What is done beside evaluations is looked for after each of them, and this often: pauses after failures end."""
 _MOST_SKEW_S = 30.0
 _CLOCK_WITHIN_S = 3.0
 _LATE_SLOTS = 3
 _ASK_AGAIN_S = 30.0
+# What the last deliveries of a set of receivers may take that another has replaced.
 _LAST_ATTEMPTS_S = 15.0
-"""What the last deliveries of a set of receivers may take that another has replaced."""
 T = TypeVar("T")
 
 

@@ -33,14 +33,14 @@ from app.api.responses import SECURITY_HEADERS
 _log = structlog.get_logger(__name__)
 _MOST_CONNECTIONS = 512
 _FEWEST_CONNECTIONS = 16
+# Share of the connections that is closed at once where one is too many: to look through all of them for each new one
+# would cost more than the new one.
 _MADE_ROOM = 1 / 16
-"""Share of the connections that is closed at once where one is too many: to look through all of them for each new one
-would cost more than the new one."""
+# Connections accepted before the first of them is counted: asyncio accepts as many in a row as it asked the kernel to
+# queue, also those that the protocol closes at once.
 _ACCEPTED_AT_ONCE = 64
-"""Connections accepted before the first of them is counted: asyncio accepts as many in a row as it asked the kernel to
-queue, also those that the protocol closes at once."""
+# Connections that the kernel keeps until they are accepted; one that finds no room is tried again after a second.
 _QUEUED = 1024
-"""Connections that the kernel keeps until they are accepted; one that finds no room is tried again after a second."""
 _LOGGED_EVERY_S = 60.0
 _TICK_S = 1.0
 """How often slow clients are looked for, and the `Date` of answers is renewed: it has whole seconds."""

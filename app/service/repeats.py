@@ -9,8 +9,8 @@ import structlog
 from typing_extensions import override
 
 _PERIOD_S = 60.0
+# Kinds of lines that are remembered; texts of other libraries may hold anything, and so be of any number of kinds.
 _MOST_KINDS = 1000
-"""Kinds of lines that are remembered; texts of other libraries may hold anything, and so be of any number of kinds."""
 _MOST_OWN = 100
 _MOST_OTHERS = 10
 

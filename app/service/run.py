@@ -32,11 +32,11 @@ from app.store import StoreCorruptError, StoreError, StoreNewerError, open_datab
 from app.ui import pages
 
 _log = structlog.get_logger(__name__)
+# Requests that are computed at once in worker threads; more of them wait.
 _READERS = 4
-"""Requests that are computed at once in worker threads; more of them wait."""
 EXIT_GOOD, EXIT_USAGE, EXIT_CORRUPT, EXIT_NEWER = 0, 2, 3, 4
+# Signals to reload that come within this time are one: tools that change many files at once may send many.
 _GATHER_SIGNALS_S = 0.5
-"""Signals to reload that come within this time are one: tools that change many files at once may send many."""
 _FAILURES = (*Reason, "store", "store_locked", "store_corrupt", "internal")
 
 

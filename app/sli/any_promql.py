@@ -15,8 +15,8 @@ from app.sli.reduction import QueryFinding
 from app.slo import Events, format_duration
 
 _EVERY = timedelta(minutes=1)
+# Takes the place of the SLO's windows: the shortest one that holds samples at usual scrape intervals.
 _WINDOW = timedelta(minutes=5)
-"""Takes the place of the SLO's windows: the shortest one that holds samples at usual scrape intervals."""
 EVALUATED = "evaluated"
 """The code of what can neither be counted nor read sample by sample."""
 

@@ -10,8 +10,8 @@ from typing_extensions import override
 from app.promql.inclusion import includes
 from app.slo import Selector
 
+# Significant digits of a weight: more would tell `0.1 * 3` from `0.3`.
 _DIGITS = 12
-"""Significant digits of a weight: more would tell ``0.1 * 3`` from ``0.3``."""
 Coefficients = Mapping[Selector, float]
 """How many times the events of each selector are counted; each series counts for all selectors that select it."""
 

@@ -21,8 +21,8 @@ from app.slo import Events, Selector, Sli, Weights
 
 _WRITE = "write sum_over_time(gauge[w]) or count_over_time(gauge[w]), or gauge: and good_when:"
 _DEEPEST = 100
+# Gauges that are 0 or 1.
 _BOOLEANS: Final = frozenset({"up", "probe_success"})
-"""Gauges that are 0 or 1."""
 _IS_ONE: Final = Condition(Comparison.EQUAL, 1.0)
 _COMPARISONS = {str(one): one for one in Comparison}
 _MIRRORED = {

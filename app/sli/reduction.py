@@ -21,8 +21,8 @@ from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.flows import ALL, SERIES, Coefficients, Flow, Grouping, Unit, added, never_negative, ratio_of, scaled
 from app.slo import Selector, format_duration
 
+# Python recurses over the tree that the parser has made.
 _DEEPEST = 100
-"""Python recurses over the tree that the parser has made."""
 _UNITS = {
     "rate": Unit.PER_SECOND,
     "irate": Unit.PER_SECOND,

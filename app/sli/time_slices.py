@@ -20,8 +20,8 @@ from app.slo import (
     format_duration,
 )
 
+# Between evaluations: more would look like missing data. Of a longer slice only the evaluation at its end counts.
 _LONGEST_REST = timedelta(minutes=5)
-"""Between evaluations: more would look like missing data. Of a longer slice only the evaluation at its end counts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

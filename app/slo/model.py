@@ -55,8 +55,8 @@ class Alerting:
         return next((policy for policy in self.policies if policy.severity is severity), None)
 
 
+# Of an error budget; what a float below 1 holds.
 _DIGITS = 15
-"""Of an error budget; what a float below 1 holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from app.store.errors import StoreNewerError, StoreOutdatedError
 REVISION = "0001"
 """The newest revision; a test compares it with those that there are."""
 REVISION_TABLE = "schema_revision"
+# The table by which databases of before the first revision are known.
 _BEFORE_REVISIONS = "schema_version"
-"""The table by which databases of before the first revision are known."""
 
 
 def migrate(connection: Connection, *, how_to_start_anew: str) -> None:

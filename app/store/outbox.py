@@ -69,8 +69,8 @@ outbox = Table(
 
 _HELD = timedelta(days=365)
 _OUT_OF_DATE = "out of date: the alert ended while nothing was evaluated"
+# Entries in one statement: an outage of everything is a few statements, and none is too long.
 _AT_ONCE = 500
-"""Entries in one statement: an outage of everything is a few statements, and none is too long."""
 
 
 class EntryState(StrEnum):

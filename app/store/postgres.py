@@ -45,8 +45,8 @@ _CONNECT_WITHIN_S = 5
 _LOCK_WITHIN_S = 5
 _STATEMENT_WITHIN_S = 60
 _CONNECTIONS, _MORE_CONNECTIONS = 5, 15
+# Names the lock that processes hold while they make tables or claim the database; it ends with their transaction.
 _OPENING_LOCK = 0x510B0172
-"""Names the lock that processes hold while they make tables or claim the database; it ends with their transaction."""
 _LOCK_NOT_AVAILABLE = "55P03"
 _NOW_S = cast(extract("epoch", func.clock_timestamp()), Float(53))
 

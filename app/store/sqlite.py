@@ -22,8 +22,8 @@ from app.store.sqlite_file import DatabaseFile, claim
 
 # Longer than any transaction of our own, shorter than a slot.
 BUSY_TIMEOUT_S = 5.0
+# The lower byte of an extended result code, https://www.sqlite.org/rescode.html.
 _PRIMARY_CODE = 0xFF
-"""The lower byte of an extended result code, https://www.sqlite.org/rescode.html."""
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 

@@ -16,8 +16,8 @@ from app.wording.templates import Templates
 _ADDRESS = re.compile(r"https?://[^\s<>{}|\"'`]*[^\s<>{}|\"'`.,;:!?)]")
 # More lines are not read in a chat or on a phone; the page of all SLOs is linked.
 _MOST_NAMED = 20
+# Of one alert in a digest: twenty of them with links fit into every receiver's message.
 _LINE_CHARS = 250
-"""Of one alert in a digest: twenty of them with links fit into every receiver's message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,8 +22,8 @@ from app.wording.template_values import NAMES
 
 _LONGEST_TEMPLATE = 4_096
 _LONGEST_TEXT = 8_192
+# A template of the longest text that goes over dozens of labels in one loop makes fewer.
 _MOST_PIECES = 20_000
-"""A template of the longest text that goes over dozens of labels in one loop makes fewer."""
 _MOST_DIGITS = 15
 _MARKS = ("{{", "{%", "{#")
 _FILTERS = ("default", "d", "join", "length", "lower", "round", "title", "trim", "truncate", "upper", "first", "last")

@@ -13,8 +13,8 @@ from app.yamldoc.document import Document
 from app.yamldoc.findings import FieldFinding, FieldPath
 from app.yamldoc.scalars import REFUSED, kind
 
+# What pydantic puts behind the path of a key that is wrong itself.
 _KEY = "[key]"
-"""What pydantic puts behind the path of a key that is wrong itself."""
 _Models = tuple[type[BaseModel], ...]
 
 

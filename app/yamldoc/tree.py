@@ -13,12 +13,12 @@ import yaml
 from yaml.reader import Reader
 
 _DEEPEST = 40
+# Most values that the aliases of one file may expand to, all together.
 _MOST_ALIASED = 500_000
-"""Most values that the aliases of one file may expand to, all together."""
+# Values that one file may hold: ten thousand SLOs hold half of them. Each takes some microseconds to read.
 _MOST_VALUES = 500_000
-"""Values that one file may hold: ten thousand SLOs hold half of them. Each takes some microseconds to read."""
+# Items of one list or keys of one mapping: a file of ten megabytes can hold millions, which would take a minute.
 _MOST_MEMBERS = 20_000
-"""Items of one list or keys of one mapping: a file of ten megabytes can hold millions, which would take a minute."""
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _BOOLEANS = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})

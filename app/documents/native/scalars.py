@@ -28,12 +28,12 @@ _LEAST_USUAL = Decimal(50)
 _LEAST_LEVEL = Decimal("0.5")
 _SUFFIXES = ("_bucket", "_count", "_sum")
 
+# What people write for a calendar window in the place of a duration.
 _CALENDAR_WORDS = {
     word: unit
     for unit in CalendarUnit
     for word in (unit, f"{unit}s", f"{unit}ly", f"1 {unit}", f"1{unit}", f"calendar {unit}", f"calendar-{unit}")
 } | {"1M": CalendarUnit.MONTH, "mtd": CalendarUnit.MONTH}
-"""What people write for a calendar window in the place of a duration."""
 
 
 def read_alert_name(value: Any) -> str:

@@ -18,12 +18,12 @@ from app.yamldoc.findings import Findings
 _GROUPS = ("openslo/", "openslo.com/")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _Gather = Callable[[ObjectModel, Scope, Objects], None]
+# By version: the models of its kinds, and what adds an object of it to those of all documents.
 _VERSIONS: Mapping[str, tuple[Mapping[str, type[ObjectModel]], _Gather]] = {
     "v1": (MODELS, v1.gather),
     "v1alpha": (v1alpha.MODELS, v1alpha.gather),
     "v2alpha": (V2_MODELS, v1.gather),
 }
-"""By version: the models of its kinds, and what adds an object of it to those of all documents."""
 
 
 class OpenSloDialect:

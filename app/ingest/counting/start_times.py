@@ -78,8 +78,8 @@ class StartTimes:
             first += length
 
 
+# The name of a series of created timestamps and its other labels.
 _Key = tuple[str, frozenset[tuple[str, str]]]
-"""The name of a series of created timestamps and its other labels."""
 
 
 def _target(labels: Mapping[str, str]) -> tuple[str, str]:

@@ -13,8 +13,8 @@ from app.ledger import Samples
 from app.prometheus import Matrix, PrometheusError, partial_data
 from app.slo import Evaluated
 
+# Prometheus answers up to 11,000 points of a series.
 _MOST_POINTS = 10_000
-"""Prometheus answers up to 11,000 points of a series."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ from app.prometheus import Matrix, UnsupportedResultError
 from app.slo import GroupKey, SliceRule, Weights, WithoutEvents
 from app.slo.arrays import Floats
 
+# A slice at its target meets it, although 1 - 0.95 is not exact in binary.
 _ROUNDING = 1e-9
-"""A slice at its target meets it, although 1 - 0.95 is not exact in binary."""
+# Times in unix seconds, and values, NaN where there were no events.
 _Values = tuple[Floats, Floats]
-"""Times in unix seconds, and values, NaN where there were no events."""
 
 
 def evaluated_samples(

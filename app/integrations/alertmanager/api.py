@@ -21,8 +21,8 @@ from app.http.secrets import redacted
 from app.http.sending import Sender
 from app.integrations.alertmanager.payload import PostableAlert
 
+# The status holds the whole configuration; no answer is larger than that.
 _ANSWER_BYTES = 4 * 1024 * 1024
-"""The status holds the whole configuration; no answer is larger than that."""
 _DETAIL_CHARS = 300
 # What is compressed all the same is not unpacked: a small answer can unpack to any size.
 _PLAIN = {"Accept-Encoding": "identity"}

@@ -20,8 +20,8 @@ from app.http.failures import AttemptError
 from app.integrations.alertmanager.peer import AlertmanagerPeer, is_failure_of_peer
 from app.integrations.resend_loop import Reasserter
 
+# Calls of one peer that wait for each other: one of the outbox and one repetition.
 _MOST_QUEUED = 2
-"""Calls of one peer that wait for each other: one of the outbox and one repetition."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

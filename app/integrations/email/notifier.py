@@ -37,8 +37,8 @@ _PERMANENT = 500
 _GOODBYE_S = 1.0
 # The transport closes the socket a few turns of the event loop after both sides have ended.
 _CLOSE_POLL_S = 0.001
+# Messages of which some recipients are known to have them: a retry goes to the others only.
 _MOST_REMEMBERED = 1_000
-"""Messages of which some recipients are known to have them: a retry goes to the others only."""
 # RFC 4954: the login is missing, too weak, wrong, or needs TLS.
 _LOG_IN = frozenset({530, 534, 535, 538})
 

@@ -30,8 +30,8 @@ _SCHEME = "://"
 _TEXT_CHARS = 3_000
 _HEADLINE_CHARS = 1_000
 _RED, _AMBER, _GREEN = "#cc0000", "#e69900", "#2e8540"
+# A hook that was revoked, or whose channel is archived, stays so.
 _REVOKED: frozenset[int] = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
-"""A hook that was revoked, or whose channel is archived, stays so."""
 _PASSING: Mapping[str, FailureReason] = {
     "ratelimited": FailureReason.RATE_LIMITED,
     "rate_limited": FailureReason.RATE_LIMITED,

@@ -187,8 +187,8 @@ class _CopiesOfTarget:
         return None
 
 
+# Names of labels, each with its value on the older and on the newer series; empty where it has none.
 _Change = frozenset[tuple[str, str, str]]
-"""Names of labels, each with its value on the older and on the newer series; empty where it has none."""
 
 
 def _label_sets(context: SampleContext, of_counter: Mapping[int, Mapping[str, str]], fresh: set[int]) -> Names:
