@@ -24,11 +24,14 @@ ALERTNAMES = {
 _RECORDED = frozenset({TransitionKind.FIRED, TransitionKind.UNMUTED, TransitionKind.RESOLVED})
 SUPERSEDED = "the error budget is exhausted, which has a ticket of its own"
 """Why the tickets end that say that a budget is going, once it is gone."""
-# A ticket that fires ends below this share of its threshold, or a budget near it would open one ticket a day.
+# Hysteresis: a ticket that fires ends below this share of its threshold. A rolling budget goes up and down with the
+# events that leave and enter its window, 3.3% of them a day at 30 days, and one near its threshold would open a ticket
+# a day.
 _SLACK = 0.95
-# ...and one that foretells the end ends when the budget lasts so much longer than it warns of.
+# The same for the date of exhaustion, which moves more: it ends when the budget lasts a quarter longer than it warns
+# of.
 _LONGER = 1.25
-# A burn rate of one hour changes quickly: only one that lasts half an hour foretells anything.
+# A burn rate of minutes changes quickly: only a date of exhaustion that stays near for half an hour is worth a ticket.
 _SETTLED = timedelta(minutes=30)
 
 
@@ -80,6 +83,8 @@ def no_data(
     )
     return AlertCondition(
         cause=Cause.NO_DATA,
+        # The age of the newest sample survives a restart, a `for` that is counted would begin again with it. Only where
+        # there never was a sample is there no age to go by.
         holds=missing and (since is None or at - since >= no_data_for),
         name="no data",
         says=says,
@@ -123,6 +128,7 @@ def of_budget(
     """
     known = not math.isnan(consumed)
     shown = _Shown(counts=counts, evidence=evidence, firing=firing)
+    # None keeps the alert as it is: a budget that is not known now was not refilled by that.
     exhausted = consumed >= 1.0 and shown.spent(1.0, Cause.BUDGET_EXHAUSTED) if known else None
     # Of two tickets about one budget only the more urgent one fires.
     superseded = wanted.exhausted and (exhausted or (exhausted is None and Cause.BUDGET_EXHAUSTED in firing))
@@ -132,6 +138,7 @@ def of_budget(
         spent = consumed >= limit and shown.spent(wanted.consumed, Cause.BUDGET_CONSUMED) if known else None
         conditions.append(_consumed(wanted.consumed, holds=spent))
     if wanted.runs_out_within is not None:
+        # NaN (lasts the whole window) compares as false, so that a budget that lasts ends the ticket.
         limit_s = wanted.runs_out_within.total_seconds() * (_LONGER if Cause.BUDGET_RUNS_OUT in firing else 1.0)
         ends = lasts_s <= limit_s and shown.burns(exhausting_burn_rate) if known else None
         conditions.append(_runs_out(wanted.runs_out_within, holds=ends))
@@ -207,6 +214,7 @@ def step_conditions(
         stepped.append(alert)
         # Every short gap in the data would be recorded as pending and cleared.
         changes += (one for one in changed if one.kind in _RECORDED)
+    # A condition that the document no longer asks for is not stepped any more, and would fire for ever.
     changes += retire(tuple(known.values()), at=at, reason="this alert is switched off")
     return tuple(stepped), tuple(changes)
 

@@ -13,24 +13,34 @@ from functools import lru_cache
 from app.alerting.binomial import chance_of_at_least, chance_of_at_most
 from app.slo import BurnRateRule, Evidence, SeverityPolicy, format_duration
 
-# The burn rate that spends the budget in exactly one SLO window.
+# The burn rate that spends the budget in exactly one SLO window: what the objective allows, so no reason to wake
+# anybody.
 _HARMLESS = 1.0
-# Share of the factor above which the burn rate must be, with the lesser certainty.
+# Share of the factor that the burn rate must exceed, with the lesser certainty. Against the whole factor, incidents of
+# four or five failures would be missed. Eight bad events are evidence at 10% up to 0.58 of what they would be at the
+# factor, so that at 0.55 no alert whose factor stands for eight or more is later for it (ADR-0014).
 _SLOWER = 0.55
-# Of a calendar period; a month's first day.
+# Share of a calendar period in which its budget is mostly still to come: the first day of a month (ADR-0033).
 _BEGUN = 1 / 30
-# Share of an SLO window from which on it counts as known: its figures are facts rather than estimates.
+# Share of an SLO window from which on its figures are facts rather than estimates; the same 90% as adequate coverage.
 _WHOLE = 0.9
+# Chance of a wrong end, by how many events there are to show it (ADR-0015): where the newest events burn below every
+# factor, the same 1% as for firing; where there are only good ones, one bad event must have been likely at 80%, which a
+# service with one request a minute can reach in 15 minutes.
 _DOUBT_THAT_IT_IS_OVER = 0.01
 _DOUBT_THAT_IT_PAUSES = 0.2
-# A recovery is looked for in a sixth, a third and half of the longest short window, each of which must agree.
+# A recovery is looked for in a sixth, a third and half of the longest short window (5, 10, 15 of 30 minutes), each of
+# which must agree: the shortest ends a page five minutes after a busy service has recovered, the others give quiet
+# services more events to be sure by.
 _PARTS = (6, 3, 2)
-# What fails at one moment often has one cause, and counts as one failure (ADR-0018)...
+# What fails in one slot often has one cause (a blip, a retry, one client) and counts as one failure (ADR-0018)...
 _MOMENTS = 2.0
 # ...unless so many fail that one moment is enough. Where traffic is plenty a rule never trips on fewer.
 _MANY = 8.0
-# A shorter window may hold no scrape at all at the usual scrape intervals of up to two minutes.
+# A shorter window may hold no scrape at all at the usual scrape intervals of up to two minutes, and so would look
+# quiet.
 _SHORTEST = timedelta(minutes=5)
+# Where more events than this would be needed, "more" is said instead of the number: it is a text, not worth the CPU.
 _MOST_TRIED = 1000
 
 
@@ -58,9 +68,11 @@ class SignificanceTest:
 
     def is_unusual(self, counts: WindowCounts) -> bool:
         """Whether so many bad events are unlikely at a burn rate of 1, or what is left of a low factor."""
+        # Cheap tests first: the binomial tail below costs microseconds, for each tripped rule of each SLO in each slot.
         least = self.evidence.min_bad_events
         if counts.bad < least or (counts.bad_slots < min(_MOMENTS, least) and may_be_one_failure(counts.bad)):
             return False
+        # Rules of long windows have factors near 1, of which a burn rate of 1 itself is no less than the factor.
         burn_rate = min(_HARMLESS, _SLOWER * self.rule.factor)
         return chance_of_at_least(counts.bad, counts.total, burn_rate * self.error_budget) <= 1.0 - self.evidence.level
 
@@ -113,6 +125,8 @@ class BudgetCounts:
         of_part = self.history_unread or (self.begins_anew and self.elapsed < _BEGUN)
         if of_part and self.bad * self.elapsed < share * self.total * self.error_budget:
             return False
+        # A share of a budget that is known nearly as a whole may go by the lesser certainty, as a rule does at its
+        # factor.
         doubt = 1.0 - evidence.level
         whole = self.elapsed >= _WHOLE
         return _shows(self.bad, self.total, share * self.error_budget, evidence, math.sqrt(doubt) if whole else doubt)
@@ -175,6 +189,7 @@ def hold_time(policy: SeverityPolicy) -> timedelta:
 
 def is_silent(recent: Sequence[WindowCounts], policy: SeverityPolicy) -> bool:
     """Whether the longest short window holds no bad event: then a cleared rule is no dip of chance."""
+    # Without a bad event in it, there is no pause between errors that hold_time would have to bridge.
     longest = _longest_short(policy)
     return any(counts.window == longest and counts.bad <= 0 for counts in recent)
 
@@ -193,6 +208,7 @@ def is_over(recent: Sequence[WindowCounts], policy: SeverityPolicy, *, error_bud
     counts = {each.window: each for each in recent if each.coverage >= adequate}
     parts = recovery_windows(policy)
     lowest = min(rule.factor for rule in policy.rules) * error_budget
+    # From the shortest to the longest: as soon as one burns, so may the next incident have begun.
     for part in parts:
         window = counts.get(part)
         if window is None or window.total <= 0 or window.bad >= lowest * window.total:

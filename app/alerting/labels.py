@@ -21,6 +21,7 @@ def sent_labels(notification: Notification) -> dict[str, str]:
         "severity": notification.severity.value,
     }
     group = dict(notification.group)
+    # In this order: what an imported document says of our names wins over us, what a group says over both is renamed.
     own |= {name: value for name, value in notification.labels if name in own and name not in {"alertname", *group}}
     others = {name: value for name, value in notification.labels if name not in RESERVED}
     for name, value in notification.group:

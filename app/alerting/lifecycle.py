@@ -68,10 +68,12 @@ def step_slo(
     says why alerts without data end regardless of that, None if they need not.
     """
     known = {alert.severity: alert for alert in alerts}
+    # Of the alerts before this slot: one that ends in it still gives its incident to the one that begins.
     incident = next((alert.incident for alert in alerts if alert.incident is not None), None)
     stepped: list[Alert] = []
     changes: list[Transition] = []
     page: Alert | None = None
+    # The page before the ticket: whether it fires in this very slot decides whether the ticket is muted.
     for policy in sorted(policies, key=_urgency):
         alert = known.pop(policy.severity, None) or Alert(slo=slo, severity=policy.severity)
         verdict = judge(readings[policy.severity], policy, quiet_for=_quiet_for(alert, at))
@@ -177,6 +179,7 @@ def _step(
     silent = _silent_rule(alert, verdict, policy)
     if silent is not None:
         return _without_traffic(alert, silent, policy, at=at, muted=muted)
+    # Frozen dataclasses are copied only where something changes: most alerts of 10,000 SLOs are at rest.
     alert = replace(alert, suppressed=None, silent_since=None) if alert.suppressed or alert.silent_since else alert
     unfrozen, changes = _unfreeze(alert, at)
     moved, change = _advance(unfrozen, verdict, policy, at, incident)
@@ -221,6 +224,7 @@ def _silent_rule(alert: Alert, verdict: Verdict, policy: SeverityPolicy) -> Burn
     """
     if not alert.firing or alert.quiet_since is not None or verdict.tripped is not None or verdict.over:
         return None
+    # 0 asks for what a Prometheus rule does: no events, no burn.
     if policy.resolve_no_traffic_after == timedelta(0):
         return None
     if any(rule.name == alert.tier for rule in policy.rules):
@@ -233,6 +237,7 @@ def _without_traffic(alert: Alert, rule: BurnRateRule, policy: SeverityPolicy, *
     since, patience = alert.silent_since or at, policy.resolve_no_traffic_after
     if patience is None or at - since < patience:
         return _freeze(replace(alert, silent_since=since), _no_events(rule.short), at, cause=Cause.NO_TRAFFIC)
+    # Its time without traffic was patience enough, so keep_firing_for does not come on top.
     moved, change = _while_quiet(replace(alert, frozen=None, frozen_cause=None, silent_since=None), timedelta(0), at)
     change = None if change is None else replace(change, reason=f"{Cause.NO_TRAFFIC}: {_no_events(patience)}")
     return _announce(moved, change, at, muted=muted)
@@ -283,6 +288,8 @@ def _advance(
 def _while_firing(
     alert: Alert, verdict: Verdict, policy: SeverityPolicy, at: datetime
 ) -> tuple[Alert, Transition | None]:
+    # An end that the events prove is waited for no longer than the document says; where they only do not contradict it,
+    # hold_time comes first, since a pause by chance looks the same.
     if verdict.over and not _relapsed(alert, policy):
         return _while_quiet(alert, policy.keep_firing_for, at)
     if verdict.tripped is None:

@@ -176,10 +176,13 @@ def compose(
         annotations=_merged(slo.alerting.annotations, policy.annotations),
         tier=alert.tier or "",
     )
+    # There are no newer figures; zeros or NaN in a page that still fires would read as an all-clear.
     if alert.frozen is not None and last is not None:
         return replace(last.redescribed(slo, group, policy), stale=alert.frozen, stale_cause=alert.frozen_cause)
     rule, measured = _tripped(alert, reading, policy.rules)
     same_incident = last if last is not None and last.incident == alert.incident else None
+    # The ledger is asked only while it burns; in between the last known figures of this incident stand, never
+    # another's.
     errors = errors or _errors_of(same_incident)
     return replace(
         notification,

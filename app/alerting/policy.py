@@ -10,6 +10,8 @@ from datetime import timedelta
 
 from app.slo import BurnRateRule, Evidence, Severity, SeverityPolicy, Window
 
+# Derived factors and 1 / (1 - objective) are exact only to the precision of a double: at 90%, that is
+# 10.000000000000002.
 _ROUNDING = 1e-9
 
 

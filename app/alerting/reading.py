@@ -13,9 +13,12 @@ from app.alerting.evidence import SignificanceTest, WindowCounts
 from app.slo import BurnRateRule, SeverityPolicy, format_duration
 from app.slo.arrays import Bools, Floats
 
+# One missed slot of the ten in 5m is tolerated; what lacks more could hold an incident, or its end: 6 minutes of total
+# outage make an hour 10% bad, which is 100x at 99.9%.
 ADEQUATE_COVERAGE = 0.9
 """Measured over expected slots of a window below which nothing is concluded from it."""
 
+# Far above the error of a double (1e-16 for each operation), far below what one event of a billion changes.
 _ROUNDING = 1e-9
 
 
@@ -122,6 +125,7 @@ def judge(reading: Reading, policy: SeverityPolicy, *, quiet_for: timedelta | No
     if reading.stale:
         return STALE if reading.stale_because is None else Verdict(unknown=reading.stale_because)
     verdict = _judge(reading, policy, quiet_for)
+    # Series that are missing from an answer can only hide events, so what burns without them burns.
     if reading.partial is None or verdict.burning or (verdict.tripped is not None and not verdict.over):
         return verdict
     return Verdict(unknown=reading.partial)
@@ -135,6 +139,8 @@ def _judge(reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None
             inadequate.append((rule, measured))
         elif measured.trips(rule):
             tripped.append((rule, measured))
+    # Missing data cannot take back what measured data shows: a rule that trips on whole windows fires although another
+    # cannot be judged.
     if inadequate and not tripped:
         return Verdict(unknown=_why(*inadequate[0]))
     silent = tuple(

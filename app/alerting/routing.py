@@ -73,6 +73,8 @@ class Routing:
         between; to the routes' receivers only if nothing is known of any notification.
         """
         if notification.status is NotificationStatus.RESOLVED:
+            # Entries of the outbox are deleted after 30 days: an end too many is better than an alert that stays open
+            # at its receiver.
             return notified.firing or self.receivers(notification)
         return self._not_resolved(notification, notified)
 

@@ -9,9 +9,11 @@ import numpy as np
 from app.slo import BurnRateRule, SeverityPolicy, Slo
 from app.slo.arrays import Floats
 
+# A burn rate needs an increase, which takes two samples.
 _SCRAPES = 2
 # Scrapes are this much earlier or later than their interval says; windows must not change with that.
 _JITTER_S = 5
+# A whole number of default slots, of which every window is a sum.
 _STEP_S = 30
 
 

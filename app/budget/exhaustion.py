@@ -13,10 +13,10 @@ from app.slo.arrays import Bools, Floats
 # The burn rate that spends a budget in exactly one SLO window: at less, none is ever exhausted.
 _HARMLESS = 1.0
 # Bad events that a window must have had at the rate of the hour before their absence means that the burn has stopped:
-# by chance alone it has none of three expected ones once in 20 times.
+# by chance alone it has none of three expected ones once in 20 times (e^-3).
 _EXPECTED_EVENTS = 3.0
-# Bad events from which on the rate of a shorter window is preferred: chance moves it by a third, an outage that began
-# minutes ago moves that of the hour by a factor of ten.
+# Bad events from which on the rate of a shorter window is preferred: chance moves such a count by a third (1/sqrt(10)),
+# an outage that began minutes ago moves that of the hour by a factor of ten (ADR-0039).
 _ENOUGH_EVENTS = 10.0
 
 
@@ -100,6 +100,7 @@ def _per_second(window: RecentEvents) -> EventRates:
 def _has_stopped(
     hour: RecentEvents, half_hour: RecentEvents, five_minutes: RecentEvents, *, error_budget: Floats
 ) -> Bools:
+    # Negated, so that NaN (nothing requested for half an hour) counts as stopped.
     half_hour_stopped = ~(burn_rate(half_hour.bad, half_hour.total, error_budget=error_budget) >= _HARMLESS)
     harmless_lately = burn_rate(five_minutes.bad, five_minutes.total, error_budget=error_budget) < _HARMLESS
     share = np.divide(five_minutes.total, hour.total, out=np.zeros_like(hour.total), where=hour.total > 0)
