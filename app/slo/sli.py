@@ -133,6 +133,9 @@ class Term:
 class Sli(Protocol):
     """What is counted; frozen, and equal to another exactly if it counts the same in the same way."""
 
+    # Kinds that inherit from it are dataclasses with slots: without this they would have a dictionary besides.
+    __slots__ = ()
+
     @property
     def by(self) -> tuple[str, ...]:
         """The labels whose values identify the members of the group; empty without groups."""
