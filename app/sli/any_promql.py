@@ -14,6 +14,7 @@ from app.sli.from_samples import gauge_of_error_ratio, gauge_of_events
 from app.sli.reduction import QueryFinding
 from app.slo import Events, format_duration
 
+# The default `evaluation_interval` of Prometheus, at which the rules of Sloth and Pyrra would be evaluated.
 _EVERY = timedelta(minutes=1)
 # Takes the place of the SLO's windows: the shortest one that holds samples at usual scrape intervals.
 _WINDOW = timedelta(minutes=5)

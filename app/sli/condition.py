@@ -53,6 +53,7 @@ class Condition:
 
     @override
     def __str__(self) -> str:
+        # 17 digits tell any two doubles apart: it is part of the SLI's key.
         return f"{self.comparison} {self.number:.17g}"
 
     @property

@@ -10,7 +10,7 @@ from typing_extensions import override
 from app.promql.inclusion import includes
 from app.slo import Selector
 
-# Significant digits of a weight: more would tell `0.1 * 3` from `0.3`.
+# Significant digits of a weight: more would tell `0.1 * 3` from `0.3`, and give the same SLI another history.
 _DIGITS = 12
 Coefficients = Mapping[Selector, float]
 """How many times the events of each selector are counted; each series counts for all selectors that select it."""

@@ -17,6 +17,7 @@ from app.sli.reduction import WRITE_A_SUM, QueryFinding, Quotient, Range, Reduct
 from app.sli.weighted_sum import weighted_sum
 from app.slo import Events, Selector, Sli, Weights, format_duration
 
+# Weights are rounded to 12 digits; a factor of 100, for percent, is the mistake that is looked for.
 _MOST_COUNTED = 1.0 + 1e-9
 
 
@@ -94,6 +95,7 @@ def reduce_queries(total: EventQuery, part: EventQuery, events: Events, *, by: t
     """
     of_total, of_part = total.flow, part.flow
     _refuse_floored_total(of_total, of_part, events)
+    # A bare counter beside a rate is the same sum of increases: documents for other tools mix them.
     if not of_part.is_zero and of_part.unit is not of_total.unit and Unit.SO_FAR not in {of_part.unit, of_total.unit}:
         raise mixed_units(of_total.unit, of_part.unit)
     of_bad = of_part.coefficients
@@ -160,6 +162,7 @@ def _groups(flows: tuple[Flow, ...], by: tuple[str, ...]) -> tuple[str, ...]:
 def _sli(total: Coefficients, bad: Coefficients, by: tuple[str, ...], ranges: frozenset[Range]) -> Sli:
     _check_ranges(ranges)
     _check_events(total, bad)
+    # Only ratios of weights matter: `100 * bad / (100 * total)` must be the SLI of `bad / total`, with its history.
     largest = max(abs(value) for value in total.values())
     total, bad = scaled(total, 1.0 / largest), scaled(bad, 1.0 / largest)
     weights = {

@@ -20,6 +20,7 @@ from app.sli.sample_sum import Reading, sample_sum
 from app.slo import Events, Selector, Sli, Weights
 
 _WRITE = "write sum_over_time(gauge[w]) or count_over_time(gauge[w]), or gauge: and good_when:"
+# As in `reduction.py`: Python's own recursion over the parser's tree.
 _DEEPEST = 100
 # Gauges that are 0 or 1.
 _BOOLEANS: Final = frozenset({"up", "probe_success"})
@@ -81,6 +82,7 @@ def _sli(total: _Sum, bad: _Sum, by: tuple[str, ...]) -> Sli:
     labels = by or next(iter(written), ())
     if not any(times > 0 for times in total.times.values()):
         raise QueryFaultError("total never counts an event", _WRITE, "no_total", Events.TOTAL)
+    # Asked first, so that a Sloth document that is rewritten as a native one keeps its history.
     found = _usual(total.times, bad.times, labels)
     if found is not None:
         return found

@@ -78,6 +78,7 @@ class Gauge(OfSamples):
         bad, good = (
             fulfilled(self.total, str(one), length, self.by) for one in (self.good_when.opposite, self.good_when)
         )
+        # Two conditions of which each sample fulfils one, on one grid: together they are the total.
         return (bad, Weights(total=1.0, bad=1.0)), (good, TOTAL)
 
     @override

@@ -21,7 +21,7 @@ from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.flows import ALL, SERIES, Coefficients, Flow, Grouping, Unit, added, never_negative, ratio_of, scaled
 from app.slo import Selector, format_duration
 
-# Python recurses over the tree that the parser has made.
+# Python recurses over the tree that the parser has made, three frames for each level, and stops at 1,000 frames.
 _DEEPEST = 100
 _UNITS = {
     "rate": Unit.PER_SECOND,
@@ -121,6 +121,8 @@ class Reduction:
 
     def _call(self, expr: promql.Call) -> Value:
         name, args = expr.func.name, expr.args
+        # irate and delta are no sums of all increases, but meant as such: counted with a finding, as an error would
+        # help nobody.
         if name in _UNITS:
             return self._rate(name, args[0])
         if name == "vector":
@@ -142,6 +144,7 @@ class Reduction:
             )
         unit = _UNITS[name]
         self.ranges.add((unit, over.range))
+        # The range in a document is that of its tool's rules; what is counted has no range, and any window is a sum.
         if over.range != PLACEHOLDER:
             self._note_finding(
                 "fixed_range",
@@ -161,6 +164,7 @@ class Reduction:
 
     def _vector(self, of: promql.Expr) -> Flow:
         value = self.value(of)
+        # `vector(0)` alone is what people write behind `or`, where an absent series is to be zero.
         if value != 0.0 or not isinstance(value, float):
             raise NotExpressibleError(
                 "counts a constant as events", "write a counter; vector(0) is understood after `or`"
@@ -294,6 +298,7 @@ def _check_matching(expr: promql.BinaryExpr, left: Flow | Quotient, right: Flow 
     modifier = expr.modifier
     if modifier is None or modifier.matching is None:
         return
+    # The parser tells on() from ignoring() only in the text of its matching.
     labels, is_on = set(modifier.matching.labels), str(modifier.matching).strip().startswith("on")
     by_all = set(here.labels) <= labels if is_on else labels.isdisjoint(here.labels)
     if modifier.group_labels or not by_all:
@@ -423,6 +428,7 @@ def _or(left: Value, right: Value) -> Value:
 
 def _compared(op: str, left: Value, right: Value, *, is_bool: bool) -> Value:
     """What is compared, where the comparison only leaves out what counts as zero anyway."""
+    # Prometheus drops the series whose value does not fulfil a comparison, unless it is written with `bool`.
     leaves_out_zero = right == 0.0 and op in {">", "!=", ">="} and not is_bool
     if leaves_out_zero and isinstance(left, Flow) and never_negative(left.coefficients):
         return left

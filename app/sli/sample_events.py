@@ -60,10 +60,12 @@ class SampleValues(EventsOfSamples):
 
     @override
     def of(self, values: Floats) -> Floats:
+        # Negative events would refill a budget.
         return np.maximum(values, 0.0)
 
     @override
     def in_cells(self, cells: Mapping[CellFunction, Floats]) -> Floats:
+        # With a negative sample in the cell its sum says less than the samples, each of which counts from 0 on.
         return np.where(cells[CellFunction.MIN] >= 0, cells[CellFunction.SUM], np.nan)
 
 
@@ -80,4 +82,5 @@ class Shares(EventsOfSamples):
 
     @override
     def in_cells(self, cells: Mapping[CellFunction, Floats]) -> Floats:
+        # Each share is clipped by itself, which no function over the samples of a cell tells.
         return np.full(len(cells[CellFunction.COUNT]), np.nan)

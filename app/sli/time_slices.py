@@ -20,7 +20,8 @@ from app.slo import (
     format_duration,
 )
 
-# Between evaluations: more would look like missing data. Of a longer slice only the evaluation at its end counts.
+# Between evaluations of long slices: a longer rest would look like missing data, since Prometheus shows no sample older
+# than five minutes either. Of a longer slice only the evaluation at its end counts.
 _LONGEST_REST = timedelta(minutes=5)
 
 

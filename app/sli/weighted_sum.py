@@ -59,6 +59,7 @@ class WeightedSum:
     @property
     def key(self) -> str:
         """A hash of the queries, their weights, and groups."""
+        # In the two usual kinds the weights follow from which events a term selects.
         if self._kind in {_BAD_RATIO, _GOOD_RATIO}:
             lines = [f"{term.events} {render(term.selector)}" for term in self.terms]
         else:
@@ -112,6 +113,8 @@ class WeightedSum:
         """The sum of the weights of the terms that select a series with these labels; None if it counts nothing."""
         selecting = 0
         for position, term in enumerate(self.terms):
+            # Terms overlap (a bucket and the count), so a series is weighed by which of them select it, not by the
+            # first.
             if matches(term.selector, labels):
                 selecting |= 1 << position
         if selecting not in self._weights:

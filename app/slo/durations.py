@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import lru_cache
 
 _UNITS_MS = {
+    # As in Prometheus: a year has 365 days, a month is not a unit.
     "y": 365 * 86_400_000,
     "w": 7 * 86_400_000,
     "d": 86_400_000,
@@ -19,6 +20,7 @@ _UNITS_MS = {
 _DURATION = re.compile(
     r"(?:(?P<y>\d{1,18})y)?(?:(?P<w>\d{1,18})w)?(?:(?P<d>\d{1,18})d)?(?:(?P<h>\d{1,18})h)?"
     r"(?:(?P<m>\d{1,18})m)?(?:(?P<s>\d{1,18})s)?(?:(?P<ms>\d{1,18})ms)?",
+    # Or \d would match digits of other scripts, which Prometheus refuses.
     re.ASCII,
 )
 # Far above every window, and far below where a timedelta or a unix time in milliseconds overflows.
@@ -62,6 +64,7 @@ def format_duration(duration: timedelta) -> str:
     if ms == 0:
         return "0s"
     parts = []
+    # Weeks and years are never written: people compare 7d with 28d and 30d.
     for unit in ("d", "h", "m", "s", "ms"):
         amount, ms = divmod(ms, _UNITS_MS[unit])
         if amount:

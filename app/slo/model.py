@@ -27,6 +27,7 @@ class Alerting:
     policies: tuple[SeverityPolicy, ...] = ()
     annotations: Labels = ()
     no_data: NoData = NoData.FREEZE
+    # Long enough for the restart of Prometheus with a large write-ahead log, which takes minutes.
     no_data_for: timedelta | None = timedelta(minutes=10)
     no_traffic: NoTraffic = NoTraffic.FREEZE
     no_traffic_for: timedelta = timedelta(minutes=10)
@@ -55,7 +56,7 @@ class Alerting:
         return next((policy for policy in self.policies if policy.severity is severity), None)
 
 
-# Of an error budget; what a float below 1 holds.
+# Decimal digits of an error budget: as many as any number below 1 keeps as a double.
 _DIGITS = 15
 
 

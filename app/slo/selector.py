@@ -37,6 +37,7 @@ class Selector:
     def __post_init__(self) -> None:
         if not self.matchers:
             raise ValueError("a selector needs at least one matcher")
+        # The way to set a field of a frozen dataclass; Prometheus takes matchers in any order.
         object.__setattr__(self, "matchers", tuple(sorted(set(self.matchers))))
 
     def with_matchers(self, *more: Matcher) -> "Selector":
