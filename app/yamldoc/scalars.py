@@ -3,13 +3,15 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from enum import StrEnum
+from typing import Any, TypeVar
 
 from pydantic_core import PydanticCustomError
 
 from app.slo import DurationError, parse_duration
 from app.yamldoc.tree import BooleanText, Items, NullText, NumberText, Table
 
+_Choice = TypeVar("_Choice", bound=StrEnum)
 REFUSED = "refused"
 """The pydantic error type of everything that is refused here."""
 
@@ -81,6 +83,15 @@ def read_duration(value: Any) -> timedelta:
         return parse_duration(text)
     except DurationError as error:
         raise refuse(error.problem, error.remedy) from error
+
+
+def read_choice(choices: type[_Choice], value: Any, noun: str) -> _Choice:
+    """One of the values of *choices*, in any case; *noun* is what they are: `a policy`."""
+    text = read_text(value)
+    found = next((choice for choice in choices if choice.value.lower() == text.lower()), None)
+    if found is None:
+        raise refuse(f"{text!r} is not {noun}", f"write one of {', '.join(choices)}")
+    return found
 
 
 def read_switch(value: Any) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import PlainValidator
 
 from app.documents.importing.scalars import read_any_number, read_percent_target, read_ratio_target
-from app.yamldoc.scalars import kind, read_text, refuse
+from app.yamldoc.scalars import kind, read_choice, read_text, refuse
 from app.yamldoc.tree import Items, Table
 
 _WHOLE = Decimal(1)
@@ -42,15 +42,11 @@ def _read_share(value: Any) -> float:
     return float(number)
 
 
-def read_choice(kinds: type[StrEnum]) -> PlainValidator:
-    """A validator that reads one of the values of *kinds*, in any case."""
+def choice_of(choices: type[StrEnum], noun: str) -> PlainValidator:
+    """A validator that reads one of the values of *choices*."""
 
     def read(value: Any) -> StrEnum:
-        text = read_text(value)
-        found = next((one for one in kinds if one.value.lower() == text.lower()), None)
-        if found is None:
-            raise refuse(f"{text!r} is not known", f"write one of {', '.join(kinds)}")
-        return found
+        return read_choice(choices, value, noun)
 
     return PlainValidator(read)
 
@@ -66,7 +62,7 @@ Number = Annotated[Decimal, PlainValidator(read_any_number)]
 Share = Annotated[float, PlainValidator(_read_share)]
 Target = Annotated[float, PlainValidator(read_ratio_target)]
 TargetPercent = Annotated[float, PlainValidator(read_percent_target)]
-Op = Annotated[Operator, read_choice(Operator)]
-Method = Annotated[BudgetingMethod, read_choice(BudgetingMethod)]
+Op = Annotated[Operator, choice_of(Operator, "an operator")]
+Method = Annotated[BudgetingMethod, choice_of(BudgetingMethod, "a budgeting method")]
 LabelLists = Annotated[dict[str, tuple[str, ...]], PlainValidator(_read_labels)]
 """Labels with one value or a list of values."""

@@ -4,9 +4,8 @@ import difflib
 import re
 from datetime import timedelta
 from decimal import Decimal
-from enum import StrEnum
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from app.alerting import ALERTNAMES, RESERVED
@@ -16,10 +15,9 @@ from app.promql.expressions import ExpressionError
 from app.promql.selector_text import SelectorError, parse_selector
 from app.sli import Comparison, Condition, EventQuery, NotExpressibleError, QueryFaultError, read_events
 from app.slo import CalendarUnit, NoData, NoTraffic, Selector, WithoutEvents
-from app.yamldoc.scalars import OFF, kind, read_duration, read_label_name, read_number, read_text, refuse
+from app.yamldoc.scalars import OFF, kind, read_choice, read_duration, read_label_name, read_number, read_text, refuse
 from app.yamldoc.tree import NumberText
 
-_Kind = TypeVar("_Kind", bound=StrEnum)
 _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _NOTHING = re.compile(r"0+(y|w|d|h|ms|m|s)?", re.ASCII)
 _CONDITION = re.compile(r"(==|!=|<=|>=|<|>)\s*(\S+)")
@@ -141,12 +139,12 @@ def read_wait_or_off(value: Any) -> timedelta | None:
 def read_no_traffic(value: Any) -> NoTraffic:
     """Whether an alert fires when traffic stops; `alert` is a ticket."""
     text = read_text(value)
-    return NoTraffic.TICKET if text == "alert" else _one_of(NoTraffic, text, "a policy")
+    return NoTraffic.TICKET if text == "alert" else read_choice(NoTraffic, text, "a policy")
 
 
 def read_no_data(value: Any) -> NoData:
     """What becomes of alerts without data."""
-    return _one_of(NoData, read_text(value), "a policy")
+    return read_choice(NoData, value, "a policy")
 
 
 def read_time_zone(value: Any) -> str:
@@ -163,11 +161,7 @@ def read_time_zone(value: Any) -> str:
 
 def read_calendar_unit(value: Any) -> CalendarUnit:
     """A period of the calendar."""
-    text = read_text(value)
-    try:
-        return CalendarUnit(text)
-    except ValueError as error:
-        raise refuse(f"{text!r} is not a period of the calendar", "write day, week, month, quarter or year") from error
+    return read_choice(CalendarUnit, value, "a period of the calendar")
 
 
 def read_off(value: Any) -> None:
@@ -205,7 +199,7 @@ def read_matchers(value: Any) -> Selector:
 
 def read_without_events(value: Any) -> WithoutEvents:
     """What a slice of time without events is."""
-    return _one_of(WithoutEvents, read_text(value), "a rule")
+    return read_choice(WithoutEvents, value, "a rule")
 
 
 def read_evaluable(value: Any) -> str:
@@ -268,10 +262,3 @@ def _is_time_zone(name: str) -> bool:
     except (ValueError, OSError, LookupError):
         return False
     return True
-
-
-def _one_of(kinds: type[_Kind], text: str, noun: str) -> _Kind:
-    try:
-        return kinds(text)
-    except ValueError as error:
-        raise refuse(f"{text!r} is not {noun}", f"write one of {', '.join(kinds)}") from error

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator
 
-from app.documents.importing.fields import read_choice
+from app.documents.importing.fields import choice_of
 from app.yamldoc.scalars import read_text, refuse
 
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([mhdwMQY])")
@@ -56,4 +56,4 @@ def read_description(value: Any) -> str:
 
 Span = Annotated[tuple[int, str], PlainValidator(read_span)]
 Description = Annotated[str, PlainValidator(read_description)]
-Raw = Annotated[RawType, read_choice(RawType)]
+Raw = Annotated[RawType, choice_of(RawType, "a type of raw ratio")]

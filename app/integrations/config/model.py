@@ -33,17 +33,14 @@ from app.yamldoc.scalars import refuse
 
 
 def _severity(value: Any) -> Severity:
-    try:
-        return Severity(scalars.read_text(value))
-    except ValueError:
-        raise refuse(f"{value!r} is not a severity", "write page or ticket") from None
+    return scalars.read_choice(Severity, value, "a severity")
 
 
 def _network(value: Any) -> IpNetwork:
     try:
         return ipaddress.ip_network(scalars.read_text(value))
     except ValueError:
-        raise refuse(f"{value!r} is no network", "write something like 10.0.0.0/8") from None
+        raise refuse(f"{value!r} is not a network", "write one such as 10.0.0.0/8") from None
 
 
 class TemplatesModel(Model):
