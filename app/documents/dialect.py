@@ -19,6 +19,7 @@ class PlacedSlo:
     field: FieldPath
 
 
+# The default of Sloth's flag `--default-slo-period`.
 _WINDOW = RollingWindow(timedelta(days=30))
 
 

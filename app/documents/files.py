@@ -20,6 +20,7 @@ def find_files(path: Path, findings: Findings) -> list[Path]:
     except (OSError, ValueError):
         findings.error(Place(file=path), "there is no such file or folder", "write the path of SLO documents")
         return []
+    # A pipe or /dev/stdin may be given by itself; only folders are searched.
     if not stat.S_ISDIR(mode):
         return [path]
     found = _documents_below(path, findings)
@@ -36,6 +37,7 @@ def _documents_below(folder: Path, findings: Findings) -> list[Path]:
 
     found = []
     for parent, folders, names in os.walk(folder, onerror=unreadable):
+        # In place: os.walk goes into what is left of the list.
         folders[:] = [name for name in folders if not name.startswith(".")]
         files = [Path(parent, name) for name in names if not name.startswith(".")]
         found += [file for file in files if file.suffix in _SUFFIXES]

@@ -5,9 +5,12 @@ from datetime import timedelta
 from app.slo import format_duration
 from app.yamldoc.scalars import refuse
 
+# The shortest long window of the default rules: below it no alert would be left.
 _SHORTEST = timedelta(hours=1)
 # Longer windows are not kept at the resolution that budgets need.
 _LONGEST = timedelta(days=90)
+# Slices are evaluated on a grid of at most five minutes, beyond which gaps would look like missing data: longer ones
+# must be a multiple of it, or their ends would lie between its times.
 _SHORTEST_SLICE, _LONGEST_SLICE, _REST = timedelta(minutes=1), timedelta(hours=1), timedelta(minutes=5)
 
 

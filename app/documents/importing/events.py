@@ -11,6 +11,7 @@ from app.slo import Sli
 
 NOT_EXPRESSIBLE = "not_expressible"
 """The code of a query that cannot be counted, where nothing closer is known."""
+# Any `{{ ... }}` but `{{.window}}` with the spaces and dashes that Go allows; one without an end is one too.
 _OTHER_ACTION = re.compile(r"\{\{(?!-?\s*\.window\s*-?\}\}).*?(?:\}\}|$)", re.DOTALL)
 
 
@@ -31,6 +32,8 @@ def sli_of_events(
         reduced = sli_of_any_events(total=texts["total"], bad=texts.get("bad"), good=texts.get("good"), by=by)
     except NotExpressibleError as error:
         part = "good" if bad is None else "bad"
+        # An error without a field is about how both go together: it is shown at the part, which is the one that people
+        # change.
         _, scope = queries.get(error.field) or queries[part]
         scope.error(error.reason, error.remedy, error.code or NOT_EXPRESSIBLE)
         return None

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from app.documents.importing.scope import Scope
 from app.slo import Labels
 
+# The one template of Prometheus that has a direct counterpart here; `$value` and functions have none.
 _LABEL_VALUE = re.compile(r"\{\{-?\s*\$labels\.(\w+)\s*-?\}\}")
 # Jinja has no names with a dollar sign, and no names such as .Labels.
 _PROMETHEUS = re.compile(r"\{\{-?\s*([^}]*?(?:\$|\|)[^}]*?)\s*-?\}\}")
@@ -48,6 +49,7 @@ def listed_labels(labels: Mapping[str, tuple[str, ...]], scope: Scope) -> Labels
     changed = {}
     for name, values in labels.items():
         free = _NOT_OF_A_LABEL.sub("_", name)
+        # Prometheus keeps names with two leading underscores for itself, and no name begins with a digit.
         if free[:1].isdigit() or free.startswith("__"):
             free = f"label_{free.lstrip('_')}"
         if free != name:

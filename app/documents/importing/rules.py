@@ -13,7 +13,9 @@ RULE_LEFT_OUT, RULE_RAISED = "rule_left_out", "rule_raised"
 
 OBJECTIVE_RATIO = "objective_ratio"
 """The code of an objective in percent that looks like a ratio."""
+# In percent: people who write 0.999 mean 99.9%, and no usual SLO allows 99% of its events to be bad.
 _ONE_PERCENT = 0.01
+# The Workbook's 1h/5m; a shorter window than a minute has no two scrapes.
 _SHORT, _SHORTEST = 12, timedelta(minutes=1)
 
 
@@ -45,6 +47,8 @@ def _usable(rule: BurnRateRule, scope: Scope, window: Window, objective: float, 
         problem = f"the rule {rule.name} looks back further than the SLO window, {format_duration(window.nominal)}"
         scope.warning(f"{problem}: it is left out", "write a shorter long window", RULE_LEFT_OUT)
         return
+    # Shares of a catalogue may come to less than 1, such as 10% within 3d of a week: Sloth's rules then fire while the
+    # SLO is met.
     raised = replace(rule, factor=max(1.0, rule.factor))
     if raised != rule:
         problem = f"the factor {rule.factor:.4g} of {rule.name} is below 1: it would fire while the objective is met"

@@ -18,6 +18,7 @@ from app.slo import Sli
 WINDOW = "[{{.window}}]"
 """The window of a query, as Sloth writes it and Sloburn reads it in every dialect."""
 _STEPS = "[{{.window}}:]"
+# As in `app.sli.any_promql`, so that the same query is the same SLI in every dialect.
 _EVERY, _RANGE = timedelta(minutes=1), timedelta(minutes=5)
 
 

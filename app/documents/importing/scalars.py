@@ -18,6 +18,7 @@ def read_optional_text(value: Any) -> str:
 
 def read_any_number(value: Any) -> Decimal:
     """A finite number, also in quotes."""
+    # Pyrra has `target: "99.9"`, since a field of a CRD that is a string may not be a number.
     is_text = isinstance(value, str) and not isinstance(value, NullText)
     return read_number(NumberText(value.strip()) if is_text else value)
 

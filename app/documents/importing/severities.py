@@ -2,6 +2,7 @@
 
 from app.slo import Severity
 
+# What the severities of other tools are called that page somebody: the labels that the documents of their users have.
 _URGENT = frozenset({"page", "critical", "crit", "high", "emergency", "fatal", "urgent"})
 _URGENT_LEVELS = frozenset({"sev0", "sev1", "sev-0", "sev-1", "p0", "p1", "s1"})
 

@@ -9,6 +9,7 @@ from app.documents.importing.scope import Scope
 from app.documents.windows import checked_length
 from app.slo import CalendarUnit, CalendarWindow, RollingWindow, Window
 
+# A leap year; history beyond it is not kept.
 _LONGEST = timedelta(days=366)
 _QUARTER, _YEAR = 3, 12
 """Months."""
@@ -51,6 +52,7 @@ def calendar_window(
     zone, begins = _zone(*timezone), _local_time(*start)
     if zone is None or begins is None:
         return None
+    # Three months from January are the calendar's quarters, under which the API and the UI know them.
     if unit is CalendarUnit.MONTH and count in {_QUARTER, _YEAR}:
         unit, count = (CalendarUnit.QUARTER if count == _QUARTER else CalendarUnit.YEAR), 1
     window = CalendarWindow(unit, zone, count, None if count == 1 and _is_usual(unit, begins) else begins)

@@ -16,6 +16,7 @@ from app.yamldoc.findings import FieldFinding, FieldPath
 
 def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
     """Everything that makes the SLO unusable; *labels* are those of its document."""
+    # First, since an SLI with findings of its own cannot be made, and its groups not be checked.
     found = list(slo.sli.findings(slo.by))
     yield from found
     if not found:
@@ -37,6 +38,7 @@ def _check_groups(slo: SloEntry, sli: Sli, labels: Mapping[str, str]) -> Iterato
         path: FieldPath = ("by", i) if slo.by else ("sli",)
         if label in sli.by[:i]:
             yield FieldFinding(path, f"{label} is given twice", "remove one of them")
+        # A group by `le` would be one SLO for each bucket, each of which holds the events of the smaller ones.
         if label == "le":
             yield FieldFinding(path, "le identifies buckets, not SLOs", "remove it")
         elif sli.terms:

@@ -58,6 +58,7 @@ class CounterSliModel(SliModel):
         field = str(self.events)
         if self.part.flow.coefficients == self.total.flow.coefficients:
             yield FieldFinding(("sli", field), "is the same as total", f"narrow it to the {field} events")
+        # Of sums, a difference in matchers is what makes them a sum.
         elif len(self.total.selectors) == len(self.part.selectors) == 1:
             yield from _unlike_total(self.total.selectors[0], self.part.selectors[0], field)
 

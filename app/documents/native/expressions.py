@@ -13,6 +13,8 @@ from app.sli import Comparison, Expression
 from app.slo import Events, Sli, format_duration
 from app.yamldoc.findings import FieldFinding
 
+# Prometheus answers in milliseconds, and shows no sample that is older than five minutes: a longer rest would look like
+# missing data.
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(minutes=5)
 _VALUES = ("bad_ratio", "good_ratio", "expression")
 QUANTILE = "quantile"

@@ -12,8 +12,10 @@ from app.sli import Condition, EventQuery
 from app.slo import Selector
 from app.yamldoc import scalars as plain
 
+# YAML reads `true` and `90` as other types than text: as the value of a label they are what was written.
 _ANY_SCALAR = {"type": ["string", "number", "boolean"]}
 _DURATION = {"type": "string", "pattern": plain.DURATION_PATTERN, "examples": ["5m", "1h30m", "30d"]}
+# The JSON Schema is looser than the readers: an editor should never refuse what Sloburn takes.
 _PERCENT_SIGN = {"type": "string", "pattern": r"^[0-9.]+ ?%$"}
 
 

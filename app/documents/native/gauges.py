@@ -14,6 +14,7 @@ from app.sli import Comparison, Condition, Expression, Gauge, GaugeSums
 from app.slo import Events, Selector, Sli, format_duration
 from app.yamldoc.findings import FieldFinding, FieldPath
 
+# Each evaluation looks back so far for series that are gone, which costs Prometheus as many samples.
 _LONGEST_ABSENCE = timedelta(days=1)
 UP = Condition(Comparison.EQUAL, 1.0)
 COUNTER_AS_GAUGE = "counter_as_gauge"

@@ -7,6 +7,7 @@ from app.documents.native.model import SloEntry
 from app.slo import Severity, Slo
 from app.yamldoc.findings import FieldFinding
 
+# An alert takes an evaluation interval or two: in less time than this the budget is gone before anyone can act.
 _SHORTEST_OUTAGE = timedelta(minutes=1)
 
 

@@ -87,7 +87,7 @@ class BudgetAlertsModel(DocumentPart):
     consumed: BudgetShare = None
     """The share of the error budget from which on a ticket is open."""
     runs_out_within: Duration | None = None
-    """A ticket is open when, at the rate of the last 6h, none is left within this time."""
+    """A ticket is open when, at the present burn rate, none is left within this time."""
     exhausted: Switch = False
     """Whether a ticket is open while none is left."""
 

@@ -22,6 +22,7 @@ _METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _NOTHING = re.compile(r"0+(y|w|d|h|ms|m|s)?", re.ASCII)
 _CONDITION = re.compile(r"(==|!=|<=|>=|<|>)\s*(\S+)")
 _ALL = Decimal(100)
+# What a ratio may have meant is guessed only for objectives that somebody has: 0.999 is 99.9%, 0.01 nothing usual.
 _LEAST_USUAL = Decimal(50)
 _LEAST_LEVEL = Decimal("0.5")
 _SUFFIXES = ("_bucket", "_count", "_sum")

@@ -33,6 +33,7 @@ GAUGE: Final = "<gauge>"
 GAUGE_SUMS: Final = "<gauge of total and part>"
 SLI_BRANCHES: Final = frozenset({GOOD, BAD, LATENCY, EXPRESSION, GAUGE, GAUGE_SUMS, MATCHERS_TEXT, MATCHERS_TABLE})
 """Names of the branches of unions: pydantic puts them into the paths of errors, where no key looks like one."""
+# Prometheus's convention is seconds; client libraries of other systems export these units, as the suffix says.
 _UNITS = {"milliseconds": "ms", "microseconds": "µs", "nanoseconds": "ns"}
 _NOT_TIME = ("bytes", "ratio", "percent", "count", "size")
 _MS = timedelta(milliseconds=1)
@@ -109,6 +110,8 @@ def _sli_branch(value: Any) -> str:
     keys = set(value) if isinstance(value, dict) else set()
     if isinstance(value, dict) and isinstance(value.get("gauge"), dict):
         return GAUGE_SUMS
+    # The order matters where keys are mixed: `good` beside `histogram` gets the errors of the former, which name the
+    # key. With none of them, BAD's errors say what an SLI needs.
     return next((branch for branch, own in _KEYS_OF_BRANCHES.items() if own & keys), BAD)
 
 

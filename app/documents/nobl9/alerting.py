@@ -25,7 +25,7 @@ _AVERAGE, _DROP = "averageBurnRate", "budgetDrop"
 _ENTIRE, _REMAINING, _BURNED = "timeToBurnEntireBudget", "timeToBurnBudget", "burnedBudget"
 _MEASUREMENTS = (_AVERAGE, _DROP, _ENTIRE, _REMAINING, _BURNED)
 _OF_TIME = frozenset({_ENTIRE, _REMAINING})
-# Nobl9 asks for 5m where a policy says nothing.
+# Nobl9's own defaults where a policy has no coolDown, and a condition no alertingWindow.
 _COOL_DOWN = timedelta(minutes=5)
 _WINDOW = timedelta(minutes=5)
 
@@ -82,6 +82,8 @@ def policies_of(policies: Sequence[Policy], window: Window, objective: float) ->
         own = [policy for policy in policies if policy.severity is severity]
         rules = usable_rules((rule for policy in own for rule in _rules(policy, window)), window, objective)
         if rules:
+            # One alert has the rules of all policies of its severity: it must not resolve before the slowest of them
+            # would.
             keep = max(policy.cool_down for policy in own)
             found.append(SeverityPolicy(severity=severity, rules=rules, keep_firing_for=keep, evidence=Evidence()))
     return tuple(found)
@@ -99,7 +101,7 @@ def budget_alerts_of(policies: Sequence[Policy]) -> BudgetAlerts | None:
     )
     for one in measures:
         if one.measurement == _REMAINING:
-            problem = "is read at the burn rate of the last 6h"
+            problem = "is read at the present burn rate"
             one.scope.below("alertingWindow").warning(problem, "remove alertingWindow", "budget_window")
     return None if alerts == BudgetAlerts() else alerts
 

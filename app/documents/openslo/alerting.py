@@ -49,6 +49,7 @@ def alerting_of(
     }
     found = (_policy(severity, conditions, window, objective) for severity, conditions in of_severity.items())
     usual = Alerting()
+    # Only where all of them say so: an SLO has one ticket about its data.
     silent = bool(policies) and all(policy.no_data is False for policy, _ in policies)
     return Alerting(
         policies=tuple(policy for policy in found if policy is not None),

@@ -15,7 +15,9 @@ from app.documents.openslo.slos import SloReader
 from app.yamldoc.document import Document
 from app.yamldoc.findings import Findings
 
+# The specification has both: v1 is `openslo/v1`, v2alpha is `openslo.com/v2alpha`.
 _GROUPS = ("openslo/", "openslo.com/")
+# RFC 1123, as the specification asks; the official examples have other names, so they are warnings.
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _Gather = Callable[[ObjectModel, Scope, Objects], None]
 # By version: the models of its kinds, and what adds an object of it to those of all documents.
@@ -37,6 +39,7 @@ class OpenSloDialect:
 
     def read(self, documents: Sequence[Document], findings: Findings, defaults: Defaults) -> list[PlacedSlo]:
         """The sound SLOs; each version refers to objects of its own."""
+        # An object of one version is none of another: a v1alpha SLO never refers to a v1 SLI.
         by_version: dict[str, Objects] = {}
         for document in documents:
             version = str(document.root["apiVersion"]).partition("/")[2]

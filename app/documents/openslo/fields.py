@@ -10,6 +10,7 @@ from pydantic import PlainValidator
 from app.documents.importing.fields import choice_of
 from app.yamldoc.scalars import read_text, refuse
 
+# At most six digits, which any time span that is meant has, so that no product of them overflows a timedelta.
 _DURATION = re.compile(r"([1-9][0-9]{0,5})([mhdwMQY])")
 _UNITS = {
     "m": timedelta(minutes=1),
@@ -20,6 +21,7 @@ _UNITS = {
     "Q": timedelta(days=90),
     "Y": timedelta(days=365),
 }
+# The limit of OpenSLO's own schema.
 _LONGEST_DESCRIPTION = 1050
 
 

@@ -33,6 +33,7 @@ def sli_of_indicator(indicator: Indicator, objective: Objective, objects: Object
         objective.scope.below(field).warning("is ignored: the SLI is a ratio", "remove it", "operator_of_ratio")
     if "raw" in usable:
         text, scope = usable["raw"]
+        # An expression for the SLI is of bad events here, as in Sloth; `raw` says which it has.
         ratio = text if indicator.raw_type is RawType.FAILURE else f"1 - ({text})"
         return sli_of_ratio((ratio, scope))
     return sli_of_counts(

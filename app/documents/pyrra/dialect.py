@@ -51,6 +51,7 @@ def _identity(root: Mapping[str, Node]) -> tuple[str, str]:
 
 def _read(scope: Scope, namespaces: _Namespaces) -> Iterator[PlacedSlo]:
     root = scope.document.root
+    # Checked before the model, whose errors would be about keys of another kind of object.
     for key, wanted in (("apiVersion", _API_VERSION), ("kind", _KIND)):
         if root.get(key) != wanted:
             scope.below(key).error(f"{root.get(key, '')!r} is not known", f"write {wanted}")
@@ -126,6 +127,7 @@ class _Objective:
             name=model.name or usual.name,
             policies=() if model.disabled or not model.burnrates else self._policies(),
             annotations=merged_labels(translated_annotations(annotations, self.scope.below("metadata", "annotations"))),
+            # Pyrra's alert on absent metrics is what SLODataUnavailable is here.
             no_data_for=usual.no_data_for if model.absent and not model.disabled else None,
         )
 
@@ -144,6 +146,7 @@ class _Objective:
     def _policy(self, severity: Severity, tiers: Sequence[Tier]) -> SeverityPolicy | None:
         spec, scope = self.model.spec, self.scope.below("spec")
         labels = {self._severity(tier) for tier in tiers}
+        # An SLO has one page and one ticket here, Pyrra has four alerts, each with a severity of its own.
         if len(labels) > 1:
             problem = f"{' and '.join(sorted(labels))} are one alert here, with the severity {self._severity(tiers[0])}"
             scope.below("alerting", "severities").warning(problem, "write one severity for both", "merged_severities")
@@ -154,6 +157,7 @@ class _Objective:
         return SeverityPolicy(
             severity=severity,
             rules=rules,
+            # One alert has all rules of its severity, so it waits for as long as the fastest of them.
             pending_for=min((tier.scaled(tier.pending_for, spec.window) for tier in tiers), default=timedelta(0)),
             labels=merged_labels({"severity": self._severity(tiers[0])}),
             evidence=Evidence(),

@@ -45,6 +45,7 @@ def sli_of_indicator(indicator: Indicator, scope: Scope) -> Sli | None:
         case BoolGaugeModel():
             metric, place = f"{indicator.metric}{_WINDOW}", scope.below("metric")
             by = _by(indicator.grouping)
+            # The samples of a gauge of 0 and 1 add up to those that are 1.
             samples, ones = (f"sum{by}({over}_over_time({metric}))" for over in ("count", "sum"))
             return sli_of_events(total=(samples, place), good=(ones, place), by=indicator.grouping)
 

@@ -44,6 +44,7 @@ def _read(scope: Scope, window: Window) -> Iterator[PlacedSlo]:
     metadata, named = model.metadata, scope.below("metadata", "name")
     slo = Slo(
         id=SloId(metadata.name),
+        # The labels by which slo-generator's own exporters name services and SLOs.
         service=metadata.labels.get("service_name") or metadata.name,
         name=metadata.labels.get("slo_name") or metadata.name,
         objective=model.spec.goal,
@@ -51,6 +52,7 @@ def _read(scope: Scope, window: Window) -> Iterator[PlacedSlo]:
         sli=sli,
         description=model.spec.description,
         labels=merged_labels(alert_labels(metadata.labels, scope.below("metadata", "labels"))),
+        # Its error budget policies have one window for each alert, so they cannot be taken over as rules of two.
         alerting=Alerting(policies=default_policies(window, model.spec.goal)),
     )
     yield PlacedSlo(slo=slo, place=named.place, field=named.path)

@@ -15,6 +15,7 @@ _BUCKETS = "_bucket"
 def sli_of_method(spec: SpecModel, scope: Scope) -> Sli | None:
     """What is counted; None, and why, where it cannot be."""
     indicator, below = spec.service_level_indicator, scope.below("service_level_indicator")
+    # A backend may have a name: `prometheus/eu`.
     if spec.backend.partition("/")[0].lower() != "prometheus":
         problem = f"reads from {spec.backend}, and Sloburn from Prometheus"
         scope.below("backend").error(problem, "write backend: prometheus and the same metric in PromQL")
@@ -24,6 +25,7 @@ def sli_of_method(spec: SpecModel, scope: Scope) -> Sli | None:
             return _ratio(indicator, below)
         case "distribution_cut":
             return _bucket(indicator, below)
+        # Its expression is the ratio of good events, where Sloburn and Sloth read that of bad ones.
         case "query_sli":
             if indicator.expression is None:
                 below.error("needs an expression", "write expression: and the PromQL of the ratio of good events")

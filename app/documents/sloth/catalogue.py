@@ -92,6 +92,7 @@ def _rules(pair: PairModel, scope: Scope, period: timedelta) -> PlacedRules | No
         if window.short_window >= window.long_window:
             scope.below(name, "shortWindow").error("is not shorter than longWindow", "write a twelfth of it")
             return None
+        # A share of the budget, as in Sloth: for 2% of 30 days within 1h it is 14.4.
         factor = float(window.error_budget_percent / _ALL) * (period / window.long_window)
         rule = BurnRateRule(long=window.long_window, short=window.short_window, factor=factor)
         rules.append((rule, scope.below(name, "errorBudgetPercent")))

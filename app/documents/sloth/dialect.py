@@ -45,6 +45,7 @@ class SlothDialect:
     def recognises(self, document: Document) -> bool:
         """Whether the document has the version of Sloth's files or of its custom resources."""
         root = document.root
+        # Any version of Sloth's files, so that one that is not read is named as what it is.
         is_file = str(root.get("version", "")).startswith("prometheus/") and "apiVersion" not in root
         return is_file or str(root.get("apiVersion", "")).startswith(_GROUP)
 
@@ -165,6 +166,7 @@ class _Service:
         if not rules:
             return None
         # Sloth writes a title of its own; templates of receivers show it.
+        # The sentence is Sloth's: people's routes and templates may match it.
         title = {"title": f"({severity}) {self.spec.service} {model.name} SLO error budget burn rate is too fast."}
         own = {} if "title" in model.alerting.annotations else title
         return SeverityPolicy(

@@ -15,6 +15,7 @@ from app.slo import Sli
 
 _Options = Mapping[str, str]
 _COMMON = "sloth-common/"
+# What Go's ParseBool takes for true, in lower case.
 _TRUE = frozenset({"1", "t", "true"})
 _SERVER_ERRORS, _SERVER_ERRORS_AND_LIMITS = '"(5..)"', '"(5..|429)"'
 
@@ -79,6 +80,7 @@ def _is_number(text: str) -> bool:
 
 
 def _selector(metric: str, options: _Options, *matchers: str) -> str:
+    # Sloth's plugins trim braces and commas in the same way.
     given = options.get("filter", "").strip().strip("{},")
     return f"{metric}{{{','.join(matcher for matcher in (given, *matchers) if matcher)}}}"
 
