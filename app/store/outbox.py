@@ -67,6 +67,8 @@ outbox = Table(
     Index("outbox_by_time", "receiver", "created_at"),
 )
 
+# Due in a year, which is never: held entries keep their place in the order of their alert and need no state of their
+# own.
 _HELD = timedelta(days=365)
 _OUT_OF_DATE = "out of date: the alert ended while nothing was evaluated"
 # Entries in one statement: an outage of everything is a few statements, and none is too long.
@@ -144,6 +146,7 @@ def columns_of(notification: Notification) -> dict[str, object]:
 
 def idempotency_key(notification: Notification) -> str:
     """What tells receivers that two deliveries are one: the same for every attempt, another for every change."""
+    # Not the slot: a slot that is stepped once more after a crash must not notify a second time.
     changed_at = notification.ends_at or notification.starts_at
     text = f"{notification.instance}\n{notification.incident}\n{notification.status}\n{changed_at.isoformat()}"
     return blake2b(text.encode(), digest_size=16).hexdigest()
@@ -156,6 +159,7 @@ def claim(
     owner: str,
     at: datetime,
     lease: timedelta,
+    # As many as one request to Alertmanager takes; more are claimed in the next round.
     limit: int = 256,
     from_id: int = 0,
 ) -> tuple[OutboxEntry, ...]:
@@ -166,6 +170,7 @@ def claim(
     heads = connection.execute(_heads(receiver, from_id).where(_due(at)).order_by(outbox.c.id).limit(limit)).all()
     mine: set[int] = set()
     for some in _chunks([row.id for row in heads]):
+        # Asked again in the update itself: another worker may have claimed some since they were read.
         free = outbox.c.id.in_(some) & _due(at)
         leased = update(outbox).where(free).values(leased_until=at + lease, leased_by=owner)
         mine.update(connection.execute(leased.returning(outbox.c.id)).scalars())
@@ -310,6 +315,7 @@ def release_beginnings(connection: Connection, notifications: Iterable[Notificat
     held = (
         (outbox.c.state == EntryState.WAITING.value)
         & (outbox.c.status == NotificationStatus.FIRING.value)
+        # Half of it: entries were held at any time since, and none waits for months on its own.
         & (outbox.c.due_at > at + _HELD / 2)
     )
     keys = set(connection.execute(select(outbox.c.alert_key).where(held)).scalars())

@@ -20,10 +20,12 @@ from app.store.instances import Instance
 from app.store.migrate import migrate
 from app.store.sqlite_file import DatabaseFile, claim
 
-# Longer than any transaction of our own, shorter than a slot.
+# How long SQLite waits for the lock of another program, such as a backup: longer than any transaction of our own,
+# shorter than a slot.
 BUSY_TIMEOUT_S = 5.0
 # The lower byte of an extended result code, https://www.sqlite.org/rescode.html.
 _PRIMARY_CODE = 0xFF
+# PROTOCOL is a lock of the write-ahead log that stayed contended, in SQLite's own words a locking protocol error.
 _LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -124,6 +126,7 @@ def open_in_memory() -> SqliteBackend:
     """A new database in memory, gone when it is closed; it has one connection, for one transaction at a time."""
     engine = create_engine(
         "sqlite://",
+        # A database in memory lives as long as its connection: every thread shares the one.
         poolclass=StaticPool,
         connect_args={"check_same_thread": False},
         json_serializer=json_text.serialize,

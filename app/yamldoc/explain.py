@@ -66,6 +66,7 @@ def unknown_key(path: FieldPath, structure: Structure, document: Document) -> tu
         return f"cannot be combined with {' and '.join(others)}", structure.combinations
     if name in structure.misplaced:
         return problem, structure.misplaced[name]
+    # Before other places: a typo beside its keys is likelier than a key of elsewhere.
     close = difflib.get_close_matches(name.lower(), known, n=1)
     if close:
         return problem, f"did you mean `{close[0]}`?"

@@ -18,6 +18,7 @@ def read_text(file: Path, findings: Findings) -> str | None:
         if not stat.S_ISREG(file.stat().st_mode):
             findings.error(place, "is not a regular file", "write a file with SLO documents")
             return None
+        # One byte more than is allowed, to see that there is more: the size on disk may change, or be 0 as in /proc.
         with file.open("rb") as stream:
             data = stream.read(LARGEST_FILE + 1)
     except OSError as error:
@@ -31,6 +32,8 @@ def read_text(file: Path, findings: Findings) -> str | None:
 
 def _decoded(data: bytes, place: Place, findings: Findings) -> str | None:
     try:
+        # Editors on Windows begin a file with a byte order mark, which YAML would take for a character of the first
+        # key.
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1

@@ -10,6 +10,7 @@ FieldPath = tuple[str | int, ...]
 """The way from the root of a document to a value: keys, and positions in lists."""
 
 
+# Characters of what is wrong or to be written: a document may quote megabytes of itself.
 _LONGEST = 1000
 
 

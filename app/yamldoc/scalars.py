@@ -23,6 +23,7 @@ OFF = frozenset({"off", "false"})
 _NAME = re.compile(NAME_PATTERN, re.ASCII)
 _LABEL = re.compile(LABEL_PATTERN, re.ASCII)
 _ON = frozenset({"on", "true"})
+# Decimal computes with any number of digits, and a document may have millions.
 _LONGEST_NUMBER = 30
 _DIGITS_AROUND_THE_POINT = 15
 
@@ -43,6 +44,7 @@ def read_text(value: Any) -> str:
 
 def read_name(value: Any) -> str:
     """The name of a service or of an SLO."""
+    # A service called `on` or `true` is read as a boolean by other tools, so it is refused here, too.
     if isinstance(value, BooleanText):
         raise refuse(f"{value} is a boolean in YAML", f'write "{value}" in quotes if that is the name')
     text = read_text(value)
@@ -66,6 +68,7 @@ def read_number(value: Any) -> Decimal:
     """A finite number, written without quotes."""
     if not isinstance(value, str) or isinstance(value, NullText):
         raise refuse(f"must be a number, not {kind(value)}", "write a number such as 99.9")
+    # `99,9` is how half of Europe writes it: the error then says what to write.
     number = value.replace(",", ".", 1).strip()
     if not _is_finite_number(number):
         raise refuse(f"{value[:_LONGEST_NUMBER]!r} is not a number", "write a number such as 99.9")

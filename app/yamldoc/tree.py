@@ -12,6 +12,7 @@ from typing import TypeAlias, cast
 import yaml
 from yaml.reader import Reader
 
+# Levels below the root: a native document has ten, and each takes frames of Python's stack.
 _DEEPEST = 40
 # Most values that the aliases of one file may expand to, all together.
 _MOST_ALIASED = 500_000
@@ -19,9 +20,11 @@ _MOST_ALIASED = 500_000
 _MOST_VALUES = 500_000
 # Items of one list or keys of one mapping: a file of ten megabytes can hold millions, which would take a minute.
 _MOST_MEMBERS = 20_000
+# YAML 1.2's numbers without hexadecimal and octal ones: `0x10` and `1:30` stay the text that was written.
 _NUMBER = re.compile(r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?", re.ASCII)
 _BOOLEANS = frozenset({"true", "True", "TRUE", "false", "False", "FALSE"})
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+# `!!str` only says what a text is anyway; any other tag, such as `!!python/object`, would ask for more than data.
 _HARMLESS_TAGS = frozenset({None, "!", "tag:yaml.org,2002:str"})
 
 Position = tuple[int, int]
@@ -163,6 +166,8 @@ class _Builder:
             built = self.table(event, depth)
         else:
             built = self.items(event, depth)
+        # With its size, so that an alias counts as what it stands for: nine levels of nine aliases are a billion
+        # values.
         if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
             self.anchors[event.anchor] = (built, self.built - before)
         return built
@@ -177,11 +182,13 @@ class _Builder:
             key = self.key(key_event, depth)
             value_event = self.next()
             value = self.node(value_event, depth + 1)
+            # After the mapping's own keys, whatever their order: those win over what is merged.
             if key == "<<":
                 merged.append((_position(value_event), value))
                 continue
             if key in table:
                 line, _ = table.keys_at[key]
+                # The later one counts, as in most parsers; the document is refused, but its other faults are found too.
                 self.report(_position(key_event), f"{key} is given twice, first in line {line}", "remove one of them")
             table[key] = value
             table.keys_at[key] = _position(key_event)
@@ -220,6 +227,7 @@ class _Builder:
     def scalar(self, event: yaml.ScalarEvent) -> str:
         text: str = event.value
         self.check_tag(event)
+        # Quoted: what is in quotes is a text, also "true".
         if event.tag is not None or not event.implicit[0]:
             return text
         if text in _NULLS:
