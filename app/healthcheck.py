@@ -14,7 +14,9 @@ from pathlib import Path
 _FLAG = "--listen-address"
 _VARIABLE = "SLOBURN_LISTEN_ADDRESS"
 _DEFAULT = "127.0.0.1:9720"
+# Addresses to listen on that cannot be connected to.
 _WILDCARDS = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}
+# Below the 5 s that the image gives its health check.
 _TIMEOUT_S = 4.0
 # The command line of the service, which is the first process of its container.
 _SERVICE = Path("/proc/1/cmdline")

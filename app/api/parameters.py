@@ -16,6 +16,7 @@ IGNORING_PARAMETERS = frozenset({"/metrics", "/-/healthy", "/-/ready"})
 """Routes that take any parameter: scrape configurations and load balancers add their own, and a refusal would be an
 outage to them, while no answer depends on a parameter."""
 
+# A page of SLOs that a person reads, and the most that is encoded without a pause: 1,000 SLOs are a few megabytes.
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
 

@@ -20,6 +20,8 @@ from app.paths import SLO_ID
 from app.slo import SloId
 from app.status import Board, Snapshot
 
+# A history of a year is cut from millions of cells: two at once would each take twice as long, and evaluation with
+# them.
 _HISTORIES_AT_ONCE = 1
 
 Id = Annotated[str, Path(min_length=1, examples=["checkout-availability"], description="The id of the SLO.")]

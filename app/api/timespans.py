@@ -19,6 +19,7 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 LONGEST_STEP = timedelta(days=366)
 # As many as a graph shows side by side.
 _DEFAULT_POINTS = 400
+# Steps that people read off a time axis, from the default slot to a week.
 _NICE_STEPS = tuple(
     timedelta(minutes=minutes) for minutes in (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 10_080)
 )

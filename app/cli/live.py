@@ -21,6 +21,8 @@ from app.slo import Evaluated, Events, Matcher, Selector, Sli, Slo, SloId, Term,
 from app.status import ProblemCode
 from app.yamldoc import ErrorFinding, Finding, HintFinding, Place, WarningFinding
 
+# As many queries at once as one Prometheus answers without delay: with 64, its 99th percentile is 1.5 s instead of 41
+# ms. A server that is there answers the first one within seconds; the others may read a day of samples.
 _AT_ONCE = 8
 _FIRST_ANSWER_S = 5.0
 _DEADLINE_S = 30.0

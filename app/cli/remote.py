@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     # Only their shapes: the commands that read answers need not wait until the server of them is imported.
     from app.api.models import DeadLetterModel, SloModel
 
+# As long as the service lets a request wait before it refuses it; the page is the largest that it gives.
 _TIMEOUT_S = 10.0
 _PAGE = 1_000
 

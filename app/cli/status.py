@@ -24,7 +24,9 @@ def _label(text: str) -> str:
 
 
 _COLOURS = {"meeting": "green", "at_risk": "yellow", "exhausted": "red", "unknown": "dim"}
+# Of SLOs that share a reason: more names do not fit into a line of 80 columns.
 _MOST_NAMED = 3
+# Rich measures a table up to the width it is given: one that no table reaches.
 _ANY_WIDTH = 10_000
 
 Service = Annotated[

@@ -12,6 +12,7 @@ from app.http import IpAddress
 
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+# The metadata services of AWS, ECS, Alibaba, Azure, Oracle and Google, whose answers hold credentials of the machine.
 _METADATA: frozenset[IpAddress] = frozenset(
     ipaddress.ip_address(text)
     for text in (

@@ -17,7 +17,9 @@ READ_S = 2.0
 """What reading a secret may take on the way to a receiver."""
 START_S = 5.0
 """What reading it may take when the service starts or reloads."""
+# Bytes; a path may be that of a device or of a log by mistake, and no token is longer than a header may be.
 _LONGEST = 64 * 1024
+# PowerShell's `>` writes UTF-16 with a byte order mark.
 _BOMS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 
 # What reading may take while the last value is in use: not every message has to wait for a disk that hangs.

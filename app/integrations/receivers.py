@@ -25,6 +25,7 @@ from app.integrations.slack.notifier import SlackBot, SlackBotOptions, SlackWebh
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.wording.messages import MessageWriter
 
+# As Prometheus's `resend-delay`: Alertmanager resolves an alert that it has not been sent for four times as long.
 _RESEND = timedelta(minutes=1)
 # As for alerts: three repetitions may be lost.
 _LIFETIME_IN_RESENDS = 4

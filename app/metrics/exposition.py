@@ -11,10 +11,13 @@ from app.metrics.collector import render_slos
 from app.metrics.instruments import Instruments
 from app.status import Board, Snapshot
 
+# Of the text format and of OpenMetrics: the library encodes no other for what asks for them.
 _VERSIONS = frozenset({"0.0.4", "1.0.0"})
+# RFC 9110: a quality of 0 means "not acceptable".
 _ZERO = re.compile(r"0(\.0*)?")
 # Level 1 takes a third of the time of the default and repeated label sets shrink to a twentieth all the same.
 _GZIP_LEVEL = 1
+# How zlib is asked for a gzip header.
 _GZIP = 16 + zlib.MAX_WBITS
 
 

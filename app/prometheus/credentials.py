@@ -11,6 +11,7 @@ from app.http import SecretFileError, is_header_name, is_header_value, read_secr
 from app.prometheus.errors import AccessDeniedError, MisconfiguredError
 from app.prometheus.http_config import HttpConfig
 
+# Tokens of Kubernetes rotate within minutes; a look at the file for each query would cost a thread each.
 _LOOK_EVERY_S = 1.0
 _UNAUTHORIZED = 401
 

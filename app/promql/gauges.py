@@ -12,6 +12,7 @@ from app.promql.selector_text import label_text, render
 from app.slo import CellFunction, Selector, format_duration
 
 Group = tuple[tuple[str, str], ...]
+# The grid of subqueries in rules and estimates: about as many points as samples at usual scrape intervals.
 _STEP_S = 30
 
 

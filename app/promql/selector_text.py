@@ -16,9 +16,11 @@ _OPS = (
     (promql.MatchOp.NotRe, MatchOp.NOT_REGEX),
 )
 _REGEX_OPS = frozenset({MatchOp.REGEX, MatchOp.NOT_REGEX})
+# Printable ASCII without the quote and the backslash: a value of it is its own literal.
 _PLAIN = re.compile(r"[ !#-\[\]-~]*")
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+# Words that are syntax where a label or metric name may stand: such names are quoted, as Prometheus 3 allows.
 _WORDS_OF_PROMQL = re.compile(
     r"and|or|unless|atan2|bool|by|without|on|ignoring|group_(left|right)|fill(_left|_right)?|offset|start|end|step|range"
     r"|min_of|max_of|smoothed|anchored|inf|nan",

@@ -5,6 +5,7 @@ from datetime import timedelta
 from app.promql.selector_text import label_text, render
 from app.slo import CellFunction, Selector, format_duration
 
+# Fine enough for scrape intervals of 15 s: a coarser one would pass over samples of a slice of a minute.
 _GRID = "10s"
 
 

@@ -26,9 +26,14 @@ _log = structlog.get_logger(__name__)
 _STOP_WITHIN_S = 6.0
 # What is done beside evaluations is looked for after each of them, and this often: pauses after failures end.
 _IDLE_S = 5.0
+# Above it Alertmanager may take an `endsAt` of ours for the past, which it answers with 200 and never notifies.
 _MOST_SKEW_S = 30.0
+# A clock that leaps is to be confirmed within the slot; Prometheus that does not answer confirms it (there is no
+# other).
 _CLOCK_WITHIN_S = 3.0
+# Two late slots are a slow query or a restart of Prometheus; three are an outage.
 _LATE_SLOTS = 3
+# For the retention, of which only a warning depends.
 _ASK_AGAIN_S = 30.0
 # What the last deliveries of a set of receivers may take that another has replaced.
 _LAST_ATTEMPTS_S = 15.0

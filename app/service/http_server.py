@@ -31,6 +31,8 @@ from app.api.problems import problem
 from app.api.responses import SECURITY_HEADERS
 
 _log = structlog.get_logger(__name__)
+# As many as Prometheus allows by default; a low limit on open files lowers it to no less than 16, with which a scraper,
+# a UI and probes still find room.
 _MOST_CONNECTIONS = 512
 _FEWEST_CONNECTIONS = 16
 # Share of the connections that is closed at once where one is too many: to look through all of them for each new one
@@ -41,9 +43,10 @@ _MADE_ROOM = 1 / 16
 _ACCEPTED_AT_ONCE = 64
 # Connections that the kernel keeps until they are accepted; one that finds no room is tried again after a second.
 _QUEUED = 1024
+# Closed connections come by the thousand when they come: one line a minute has their number.
 _LOGGED_EVERY_S = 60.0
+# How often slow clients are looked for, and the `Date` of answers is renewed: it has whole seconds.
 _TICK_S = 1.0
-"""How often slow clients are looked for, and the `Date` of answers is renewed: it has whole seconds."""
 
 
 class ClosingCause(StrEnum):

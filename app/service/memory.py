@@ -5,6 +5,7 @@ import gc
 import sys
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
+# From <sys/prctl.h> and <malloc.h>, which Python has no names for.
 _PR_SET_THP_DISABLE = 41
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _LARGE_BLOCK_BYTES = 1024 * 1024

@@ -2,6 +2,7 @@
 
 import resource
 
+# Far above the connections and files that there can be; a hard limit may be a billion, which nothing needs.
 _ENOUGH = 65_536
 
 

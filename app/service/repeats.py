@@ -11,6 +11,7 @@ from typing_extensions import override
 _PERIOD_S = 60.0
 # Kinds of lines that are remembered; texts of other libraries may hold anything, and so be of any number of kinds.
 _MOST_KINDS = 1000
+# Lines of one kind and minute: ours name an SLO or a receiver each, those of other libraries are for debugging.
 _MOST_OWN = 100
 _MOST_OTHERS = 10
 

@@ -28,9 +28,11 @@ from app.settings.values import (
 
 PREFIX = "SLOBURN_"
 DOTENV = Path(".env")
+# Of the evaluation interval, for a query: the rest of it is for counting, judging and the commit.
 _SHARE_OF_INTERVAL = 0.8
 _WILDCARDS = frozenset({"", "0.0.0.0", "::"})
 T = TypeVar("T")
+# Secrets that may be in a file instead: `SLOBURN_API_TOKEN_FILE`.
 _TWINS = ("database_url", "api_token")
 
 

@@ -50,6 +50,7 @@ evaluation = Table(
 )
 
 _THE_EVALUATION = 1
+# Rows in one statement: SQLite allows 32,766 parameters.
 _AT_ONCE = 500
 
 

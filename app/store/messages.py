@@ -23,6 +23,7 @@ messages = Table(
     Column("sent_at", Moment, nullable=False),
     Index("messages_by_handle", "receiver", "handle"),
 )
+# As long as transitions are kept: an alert that fires for longer gets a new message at its end.
 _KEPT = timedelta(days=90)
 
 

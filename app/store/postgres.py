@@ -40,14 +40,21 @@ _log = structlog.get_logger(__name__)
 LEASE_S = 15.0
 """How long after a crash another process waits; three heartbeats, so that one that is late loses nothing."""
 _HEARTBEAT_S = 5.0
+# While another instance has the lease: a second instance takes over within half a second of its end.
 _LOOK_AGAIN_S = 0.5
+# Connecting and waiting for locks take less than a slot: a lock is held only by a transaction of another instance. Only
+# the first pruning of months of rows makes a statement long.
 _CONNECT_WITHIN_S = 5
 _LOCK_WITHIN_S = 5
 _STATEMENT_WITHIN_S = 60
+# Delivery, evaluation, the heartbeat and the readers of the API; 20 of PostgreSQL's default of 100.
 _CONNECTIONS, _MORE_CONNECTIONS = 5, 15
 # Names the lock that processes hold while they make tables or claim the database; it ends with their transaction.
 _OPENING_LOCK = 0x510B0172
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
 _LOCK_NOT_AVAILABLE = "55P03"
+# The server's clock, so that leases do not depend on whose clock is right; `now()` would be that of the transaction's
+# begin.
 _NOW_S = cast(extract("epoch", func.clock_timestamp()), Float(53))
 
 

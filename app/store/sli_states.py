@@ -60,6 +60,7 @@ sli_provisional = Table(
     Column("checksum", BigInteger, nullable=False),
 )
 
+# Rows in one statement, whose blobs are some kilobytes each.
 _AT_ONCE = 500
 State = TypeVar("State", "FinalState", "ProvisionalState")
 

@@ -17,6 +17,7 @@ from app.ui import views
 from app.ui.incidents import incidents
 from app.wording.sentences import ago
 
+# The worst ones: thousands of rows are slow in a browser, and the API lists all.
 MAX_ROWS = 500
 MAX_INCIDENTS = 100
 _CSP = (

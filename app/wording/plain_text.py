@@ -7,6 +7,7 @@ _KEPT_CONTROLS = "\n\t"
 _INVISIBLE = frozenset({"Cf", "Cc", "Cs", "Zl", "Zp"})
 # Format characters (Cf) that are drawn, such as the Arabic number sign; all others only change what is seen.
 _DRAWN = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd")
+# All of Unicode's line ends, some of which forge a line in logs and mails.
 _LINE_ENDS = re.compile("\r\n|[\r\u2028\u2029\x0b\x0c\x85]")
 _MARK = "…"
 

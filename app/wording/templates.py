@@ -20,10 +20,12 @@ from typing_extensions import override
 from app.wording.sentences import number, share
 from app.wording.template_values import NAMES
 
+# Characters; a message of Slack or PagerDuty shows less.
 _LONGEST_TEMPLATE = 4_096
 _LONGEST_TEXT = 8_192
 # A template of the longest text that goes over dozens of labels in one loop makes fewer.
 _MOST_PIECES = 20_000
+# Digits of a double; Python would compute a power of ten for any number.
 _MOST_DIGITS = 15
 _MARKS = ("{{", "{%", "{#")
 _FILTERS = ("default", "d", "join", "length", "lower", "round", "title", "trim", "truncate", "upper", "first", "last")

@@ -34,6 +34,8 @@ _SLACK_S = 3600
 _RAW_CHUNK_S = 3 * 3600
 _MIDDLE_CHUNK_S = 86_400
 _COARSE_CHUNK_S = 5 * 86_400
+# In one query: joined selectors fail together, and the answer of a chunk stays below the limit of an answer for usual
+# SLIs.
 _MOST_SELECTORS = 50
 
 

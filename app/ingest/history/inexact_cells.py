@@ -8,6 +8,8 @@ import numpy as np
 from app.ledger import Registry, Samples, united
 from app.slo.arrays import Bools, Floats, Ints
 
+# Raw samples of six hours are 1,440 of each series at 15 s: an answer of the usual limit holds those of hundreds of
+# series.
 _LONGEST_REPAIR_S = 6 * 3600
 
 

@@ -15,6 +15,7 @@ from app.slo.arrays import Bools, Floats, Ints
 
 # A cell with less missing, beside another one with as little, has no hole that is said to be one.
 _MISSING_S = 60.0
+# Prometheus keeps times in milliseconds: no sample lies between an edge and this.
 _JUST_AFTER_S = 1e-3
 
 

@@ -23,6 +23,7 @@ from app.integrations.alertmanager.payload import PostableAlert
 
 # The status holds the whole configuration; no answer is larger than that.
 _ANSWER_BYTES = 4 * 1024 * 1024
+# Bodies of errors may be whole HTML pages of a proxy; their beginning names the reason.
 _DETAIL_CHARS = 300
 # What is compressed all the same is not unpacked: a small answer can unpack to any size.
 _PLAIN = {"Accept-Encoding": "identity"}

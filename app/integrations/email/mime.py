@@ -21,8 +21,10 @@ _LINE_END = "\r\n"
 _POLICY = compat32.clone(linesep=_LINE_END)
 _MAILBOX = re.compile(r"\s*(?:(?P<name>.*?)\s*<(?P<inner>[^<>\s]+)>|(?P<plain>[^<>\s]+))\s*", re.DOTALL)
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+# A mailbox without quoted local parts and comments, which RFC 5321 allows and no provider gives out.
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _DOMAIN = re.compile(r"(?!-)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f.:IPv]+\]")
+# RFC 5322: what a display name may hold without quotes.
 _WORDS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 # Quoted-printable: readable in logs of mail servers, and no line longer than 76 characters.
 _UTF8 = Charset("utf-8")

@@ -32,6 +32,7 @@ from app.wording.plain_text import one_line, shortened
 
 # Readers show 60 to 80 characters; RFC 5322 allows 998 in a line.
 _SUBJECT_CHARS = 200
+# RFC 5321: 4xx asks to try again later, 5xx not to.
 _PERMANENT = 500
 # The message is accepted before QUIT, so a server that does not answer it costs a second only.
 _GOODBYE_S = 1.0
@@ -51,6 +52,7 @@ class Encryption(StrEnum):
     OFF = "off"
 
 
+# RFC 8314: submission with implicit TLS, with STARTTLS; 25 is what relays inside a network listen on.
 _PORTS = {Encryption.TLS: 465, Encryption.STARTTLS: 587, Encryption.OFF: 25}
 
 

@@ -30,6 +30,7 @@ _LARGEST = 500_000
 _DETAIL_CHARS = 1_000
 _MOST_DETAILS = 100
 _SEVERITIES: Mapping[Severity, str] = {Severity.PAGE: "critical", Severity.TICKET: "warning"}
+# The event itself is at fault: the same one would be refused again.
 _FINAL = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 
 

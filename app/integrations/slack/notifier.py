@@ -32,6 +32,7 @@ _HEADLINE_CHARS = 1_000
 _RED, _AMBER, _GREEN = "#cc0000", "#e69900", "#2e8540"
 # A hook that was revoked, or whose channel is archived, stays so.
 _REVOKED: frozenset[int] = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+# Slack's Web API answers 200 with an error code: these pass, all others blame the token, the channel or the message.
 _PASSING: Mapping[str, FailureReason] = {
     "ratelimited": FailureReason.RATE_LIMITED,
     "rate_limited": FailureReason.RATE_LIMITED,
