@@ -42,7 +42,7 @@ def _read_share(value: Any) -> float:
     return float(number)
 
 
-def choice_of(choices: type[StrEnum], noun: str) -> PlainValidator:
+def one_of(choices: type[StrEnum], noun: str) -> PlainValidator:
     """A validator that reads one of the values of *choices*."""
 
     def read(value: Any) -> StrEnum:
@@ -62,7 +62,7 @@ Number = Annotated[Decimal, PlainValidator(read_any_number)]
 Share = Annotated[float, PlainValidator(_read_share)]
 Target = Annotated[float, PlainValidator(read_ratio_target)]
 TargetPercent = Annotated[float, PlainValidator(read_percent_target)]
-Op = Annotated[Operator, choice_of(Operator, "an operator")]
-Method = Annotated[BudgetingMethod, choice_of(BudgetingMethod, "a budgeting method")]
+Op = Annotated[Operator, one_of(Operator, "an operator")]
+Method = Annotated[BudgetingMethod, one_of(BudgetingMethod, "a budgeting method")]
 LabelLists = Annotated[dict[str, tuple[str, ...]], PlainValidator(_read_labels)]
 """Labels with one value or a list of values."""

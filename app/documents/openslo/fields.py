@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import PlainValidator
 
-from app.documents.importing.fields import choice_of
+from app.documents.importing.fields import one_of
 from app.yamldoc.scalars import read_text, refuse
 
 # At most six digits, which any time span that is meant has, so that no product of them overflows a timedelta.
@@ -58,4 +58,4 @@ def read_description(value: Any) -> str:
 
 Span = Annotated[tuple[int, str], PlainValidator(read_span)]
 Description = Annotated[str, PlainValidator(read_description)]
-Raw = Annotated[RawType, choice_of(RawType, "a type of raw ratio")]
+Raw = Annotated[RawType, one_of(RawType, "a type of raw ratio")]
