@@ -19,12 +19,18 @@ _log = structlog.get_logger(__name__)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 # A clock that is set is noticed within one of the shortest slots.
 _LONGEST_SLEEP = timedelta(seconds=5)
+# By so much a clock may be set back, and evaluation only waits until it has caught up.
+_WAITED_FOR = timedelta(minutes=5)
 
 Evaluate = Callable[[datetime], Awaitable[None]]
 
 
 async def _always() -> bool:
     return True
+
+
+async def _never(_at: datetime) -> bool:
+    return False
 
 
 class ScheduleInstruments(Protocol):
@@ -65,8 +71,10 @@ class Schedule:
 
     Slots are multiples of *interval* since 1970, the same after a restart and on every replica. A slot that was slept
     through is not evaluated later: its events are counted by the next evaluation, and alerts step through the newest
-    slot only. After the clock jumped ahead, *confirms_clock_jump* says whether it really is that late; if not, no slot
-    is evaluated. *resumed_after* is the newest slot that a process before this one has evaluated.
+    slot only. At the start, and after the clock jumped ahead, *confirms_clock_jump* says whether it really is that
+    late; if not, no slot is evaluated. Where slots of the future were evaluated all the same, *goes_back* to a slot
+    says whether evaluation goes on from there. *resumed_after* is the newest slot that a process before this one has
+    evaluated.
     """
 
     def __init__(
@@ -78,6 +86,7 @@ class Schedule:
         clock: Clock,
         instruments: ScheduleInstruments,
         confirms_clock_jump: Callable[[], Awaitable[bool]] = _always,
+        goes_back: Callable[[datetime], Awaitable[bool]] = _never,
         resumed_after: datetime | None = None,
     ) -> None:
         self._evaluate = evaluate
@@ -89,6 +98,7 @@ class Schedule:
         self._idle = asyncio.Event()
         self._idle.set()
         self._confirms_clock_jump = confirms_clock_jump
+        self._goes_back = goes_back
         self._resumed_after = resumed_after
         self.last: datetime | None = None
 
@@ -123,18 +133,20 @@ class Schedule:
     @property
     def clock_went_backwards(self) -> bool:
         """Whether the clock was set back behind the newest slot that was evaluated, be it by a process before."""
-        evaluated = max(filter(None, (self.last, self._resumed_after)), default=None)
-        return evaluated is not None and evaluated - self.newest(self._clock.now()) > self._interval
+        return self._ahead_of(self.newest(self._clock.now())) > self._interval
 
     async def run(self) -> None:
         """Evaluate the newest slot, unless it has been evaluated."""
         at = self.newest(self._clock.now())
+        if self._ahead_of(at) > max(_WAITED_FOR, self._interval) and await self._goes_back(at):
+            _log.error("the clock was ahead, and slots of the future were evaluated; going on", slot=str(at))
+            self.last = self._resumed_after = None
         if self.last is not None and at <= self.last:
             if self.clock_went_backwards:
                 _log.error("the clock was set back; waiting until it has caught up", newest_slot=str(self.last))
             return
         missed = 0 if self.last is None else (at - self.last) // self._interval - 1
-        if missed and not await self._confirms_clock_jump():
+        if (missed or self.last is None) and not await self._confirms_clock_jump():
             _log.error("the clock has leapt ahead of Prometheus's; no slot is evaluated until they agree", slot=str(at))
             return
         if missed:
@@ -152,3 +164,8 @@ class Schedule:
             _log.exception("an evaluation failed")
         finally:
             self._idle.set()
+
+    def _ahead_of(self, at: datetime) -> timedelta:
+        """By how much the newest slot that was evaluated, be it by a process before, is later than another one."""
+        evaluated = max(filter(None, (self.last, self._resumed_after)), default=at)
+        return evaluated - at

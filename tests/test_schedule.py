@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
 from typing_extensions import override
 
 from app.clock import Clock, SystemClock
@@ -129,6 +130,53 @@ def test_a_leap_that_prometheus_did_not_make_is_not_followed() -> None:
     asyncio.run(_run_at(schedule, clock, 5, 2 * 3600 + 5, 2 * 3600 + 35, 65))
     assert seen.ticks == [NOON, NOON + 2 * INTERVAL]
     assert seen.slots_missed == 1
+    assert not schedule.clock_went_backwards
+
+
+def test_a_clock_that_is_ahead_at_the_start_is_not_followed() -> None:
+    """A host that boots two days ahead and is corrected a minute later: Prometheus knows better."""
+    seen, clock = Seen(), SetClock(NOON)
+
+    async def confirms_clock_jump() -> bool:
+        return clock.at < NOON + timedelta(days=1)
+
+    schedule = Schedule(
+        seen.tick,
+        interval=INTERVAL,
+        offset=OFFSET,
+        clock=clock,
+        instruments=seen,
+        confirms_clock_jump=confirms_clock_jump,
+        resumed_after=NOON - INTERVAL,
+    )
+    asyncio.run(_run_at(schedule, clock, 2 * 86_400 + 5, 2 * 86_400 + 35, 5, 35))
+    assert seen.ticks == [NOON, NOON + INTERVAL]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_evaluation_goes_on_where_slots_of_the_future_were_evaluated(restarts: bool) -> None:
+    """Prometheus did not answer meanwhile, or was ahead as well; a few minutes are only waited for."""
+    seen, clock = Seen(), SetClock(NOON)
+    asked: list[datetime] = []
+
+    async def goes_back(at: datetime) -> bool:
+        asked.append(at)
+        return True
+
+    future = NOON + timedelta(days=2)
+    schedule = Schedule(
+        seen.tick,
+        interval=INTERVAL,
+        offset=OFFSET,
+        clock=clock,
+        instruments=seen,
+        goes_back=goes_back,
+        resumed_after=future if restarts else None,
+    )
+    asyncio.run(_run_at(schedule, clock, *([] if restarts else [2 * 86_400 + 5]), 5, 35, -100, 65))
+    now = [NOON, NOON + INTERVAL, NOON + 2 * INTERVAL]
+    assert seen.ticks == (now if restarts else [future, *now])
+    assert asked == [NOON]
     assert not schedule.clock_went_backwards
 
 

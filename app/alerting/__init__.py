@@ -16,7 +16,14 @@ from app.alerting.conditions import (
     of_budget,
     step_conditions,
 )
-from app.alerting.evidence import BudgetCounts, WindowCounts, may_be_one_failure, needed_windows
+from app.alerting.evidence import (
+    BudgetCounts,
+    WindowCounts,
+    has_only_begun,
+    may_be_one_failure,
+    needed_windows,
+    spends_whole_window,
+)
 from app.alerting.labels import RESERVED, sent_labels
 from app.alerting.lifecycle import retire, step, step_slo
 from app.alerting.notification import (
@@ -30,13 +37,14 @@ from app.alerting.notification import (
 from app.alerting.policy import check_rule, default_policies
 from app.alerting.reading import ADEQUATE_COVERAGE, Reading, RuleReading, Verdict, is_calm, judge
 from app.alerting.relabelling import RELABELLED, relabel
-from app.alerting.routing import Notified, Route, Routing
+from app.alerting.routing import REROUTED, Notified, Route, Routing
 from app.alerting.scrape_interval import shortest_windows_s, with_windows_of_at_least
 
 __all__ = [
     "ADEQUATE_COVERAGE",
     "ALERTNAMES",
     "RELABELLED",
+    "REROUTED",
     "RESERVED",
     "Alert",
     "AlertCondition",
@@ -58,6 +66,7 @@ __all__ = [
     "compose",
     "compose_condition",
     "default_policies",
+    "has_only_begun",
     "is_calm",
     "judge",
     "may_be_one_failure",
@@ -71,6 +80,7 @@ __all__ = [
     "retire",
     "sent_labels",
     "shortest_windows_s",
+    "spends_whole_window",
     "step",
     "step_conditions",
     "step_slo",

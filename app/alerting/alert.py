@@ -1,6 +1,6 @@
 """What is remembered of an alert from slot to slot, and what is recorded when it changes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -74,6 +74,14 @@ class Alert:
     def firing(self) -> bool:
         """Whether it fires, be it frozen, muted or not."""
         return self.state is AlertState.FIRING
+
+    def not_after(self, at: datetime) -> "Alert":
+        """The same, with nothing in it later than *at*: by a clock that was ahead, it was stepped in the future."""
+        since, quiet_since, resolved_at, silent_since = (
+            None if moment is None else min(moment, at)
+            for moment in (self.since, self.quiet_since, self.resolved_at, self.silent_since)
+        )
+        return replace(self, since=since, quiet_since=quiet_since, resolved_at=resolved_at, silent_since=silent_since)
 
     @property
     def is_notified(self) -> bool:

@@ -20,7 +20,8 @@ _HARMLESS = 1.0
 # four or five failures would be missed. Eight bad events are evidence at 10% up to 0.58 of what they would be at the
 # factor, so that at 0.55 no alert whose factor stands for eight or more is later for it (ADR-0014).
 _SLOWER = 0.55
-# Share of a calendar period in which its budget is mostly still to come: the first day of a month (ADR-0033).
+# Share of an SLO window in which its budget is mostly still to come: the first day of a month (ADR-0033), or of a new
+# service in a rolling window.
 _BEGUN = 1 / 30
 # Share of an SLO window from which on its figures are facts rather than estimates; the same 90% as adequate coverage.
 _WHOLE = 0.9
@@ -98,9 +99,8 @@ class SignificanceTest:
 class BudgetCounts:
     """The events that a budget's tickets go by, of the SLO window so far and of the time whose burn rate is projected.
 
-    *elapsed* is the share of the SLO window that has passed and was measured; *begins_anew* says that the budget is
-    that of a period of the calendar, which will have more events than there were so far, *history_unread* that the
-    window has more events than were read so far.
+    *elapsed* is the share of the SLO window that has passed and was measured, *history_unread* says that the window has
+    more events than were read so far.
     """
 
     bad: float
@@ -109,32 +109,46 @@ class BudgetCounts:
     lately_total: float
     error_budget: float
     elapsed: float = 1.0
-    begins_anew: bool = False
     history_unread: bool = False
 
     def show_that_spent(self, share: float, evidence: Evidence) -> bool:
         """Whether so many bad events are evidence that the *share* of the budget is spent.
 
-        In the first thirtieth of a period, and while the history is read, they must be that share of the budget of the
-        whole window. What is known of a whole window is nearly a fact, what is known of its beginning an estimate.
+        In the first thirtieth of the window, and while the history is read, they must be that share of the budget of
+        the whole window. What is known of a whole window is nearly a fact, what is known of its beginning an estimate.
 
         >>> first_minutes = BudgetCounts(bad=1, total=40, lately_bad=1, lately_total=40, error_budget=0.001)
         >>> first_minutes.show_that_spent(1.0, Evidence())
         False
         """
-        of_part = self.history_unread or (self.begins_anew and self.elapsed < _BEGUN)
-        if of_part and self.bad * self.elapsed < share * self.total * self.error_budget:
+        spent = share * self.error_budget
+        of_part = self.history_unread or has_only_begun(self.elapsed)
+        if of_part and not spends_whole_window(self.bad, self.total, spent, elapsed=self.elapsed):
             return False
         # A share of a budget that is known nearly as a whole may go by the lesser certainty, as a rule does at its
         # factor.
         doubt = 1.0 - evidence.level
         whole = self.elapsed >= _WHOLE
-        return _shows(self.bad, self.total, share * self.error_budget, evidence, math.sqrt(doubt) if whole else doubt)
+        return _shows(self.bad, self.total, spent, evidence, math.sqrt(doubt) if whole else doubt)
 
     def show_that_burns(self, burn_rate: float, evidence: Evidence) -> bool:
         """Whether the events of late are evidence that the budget burns at *burn_rate* or faster."""
         ratio = burn_rate * self.error_budget
         return _shows(self.lately_bad, self.lately_total, ratio, evidence, 1.0 - evidence.level)
+
+
+def has_only_begun(elapsed: float) -> bool:
+    """Whether so small a share of an SLO window has passed, or was measured, that the traffic of the rest decides."""
+    return elapsed < _BEGUN
+
+
+def spends_whole_window(bad: float, total: float, ratio: float, *, elapsed: float) -> bool:
+    """Whether the bad events are the *ratio* of all events of a whole SLO window, if traffic goes on as it was so far.
+
+    >>> [spends_whole_window(bad, 40, 0.001, elapsed=1 / 720) for bad in (3, 40)]
+    [False, True]
+    """
+    return bad * elapsed >= ratio * total
 
 
 def _shows(bad: float, total: float, ratio: float, evidence: Evidence, doubt: float) -> bool:

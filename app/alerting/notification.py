@@ -87,6 +87,11 @@ class Notification:
         """The identity of the alert with its present labels: what one receiver knows as one alert."""
         return self.key if self.relabelled_at is None else f"{self.key}@{self.relabelled_at.isoformat()}"
 
+    def not_after(self, at: datetime) -> "Notification":
+        """The same as of *at* at the latest: by a clock that was ahead, the alert began in the future."""
+        relabelled_at = None if self.relabelled_at is None else min(self.relabelled_at, at)
+        return replace(self, starts_at=min(self.starts_at, at), at=min(self.at, at), relabelled_at=relabelled_at)
+
     def redescribed(self, slo: Slo, group: GroupKey, policy: SeverityPolicy | None = None) -> "Notification":
         """The same figures with what the documents say by now; those of a burn have a *policy*."""
         return replace(

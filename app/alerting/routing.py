@@ -11,6 +11,9 @@ from app.alerting.labels import sent_labels
 from app.alerting.notification import Notification, NotificationStatus
 from app.slo import Severity
 
+REROUTED = "routes were changed; other receivers are notified of this alert now"
+"""Why an alert ends at a receiver that the routes no longer name, while it still fires."""
+
 Patterns = tuple[str, ...]
 """Values, any of which may match; `*` and `?` stand for any text and any character."""
 
@@ -40,10 +43,26 @@ class Route:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notified:
-    """The receivers that have been, or will be, notified that an alert fires, and that it is resolved."""
+    """The receivers that have been, or will be, notified that an alert fires, and that it is resolved.
+
+    One that is in both was notified of the end last.
+    """
 
     firing: tuple[str, ...] = ()
     resolved: tuple[str, ...] = ()
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The receivers for which the alert fires."""
+        return tuple(name for name in self.firing if name not in self.resolved)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rerouting:
+    """What a change of routes means for an alert that fires: the receivers for which it begins, and ends."""
+
+    begins: tuple[str, ...] = ()
+    ends: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +94,25 @@ class Routing:
         if notification.status is NotificationStatus.RESOLVED:
             # Entries of the outbox are deleted after 30 days: an end too many is better than an alert that stays open
             # at its receiver.
-            return notified.firing or self.receivers(notification)
+            return notified.open if notified.firing or notified.resolved else self.receivers(notification)
         return self._not_resolved(notification, notified)
 
     def recipients_instead(self, notification: Notification, notified: Notified) -> tuple[str, ...]:
         """The receivers of a notification that waited for a receiver which is no longer configured."""
         if notification.status is NotificationStatus.RESOLVED:
-            return notified.firing
+            return notified.open
         return self._not_resolved(notification, notified)
+
+    def rerouted(self, notification: Notification, notified: Notified) -> Rerouting:
+        """What must be said of an alert that fires, if other routes were in force when receivers were *notified* of it.
+
+        A fallback is notified of its end by the alert itself, as it was of its beginning by no route.
+        """
+        wanted = self.receivers(notification)
+        return Rerouting(
+            begins=tuple(name for name in wanted if name not in notified.open),
+            ends=tuple(name for name in notified.open if name not in wanted and not self.is_fallback(name)),
+        )
 
     def is_fallback(self, receiver: str) -> bool:
         """Whether a receiver is notified of what was given up for another one."""

@@ -305,6 +305,17 @@ class Evaluator:
             alerts = [alert for alerts in self._alerts.values() for alert in alerts if alert.is_notified]
             self._writer.save_unconfirmed(alerts, self._notifications, now)
 
+    def go_back(self, at: datetime) -> None:
+        """Go on with the slot *at* although later ones were evaluated, by a clock that was ahead.
+
+        Alerts that began in the future begin now. Call it before the first evaluation.
+        """
+        self._stepped = at - self._timing.interval
+        self._alerts = {slo: tuple(one.not_after(at) for one in alerts) for slo, alerts in self._alerts.items()}
+        self._notifications = {key: notification.not_after(at) for key, notification in self._notifications.items()}
+        alerts = [alert for alerts in self._alerts.values() for alert in alerts]
+        self._writer.save_gone_back(alerts, self._notifications, self._stepped)
+
     def show_stored(self, now: datetime) -> None:
         """Show the figures and alerts of the last evaluation before the start, with their time, until the first one.
 

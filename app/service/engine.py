@@ -31,6 +31,8 @@ _MOST_SKEW_S = 30.0
 # A clock that leaps is to be confirmed within the slot; Prometheus that does not answer confirms it (there is no
 # other).
 _CLOCK_WITHIN_S = 3.0
+# So far ahead of Prometheus's clock there are no samples to evaluate: its look-back.
+_FAR_AHEAD_S = 300.0
 # Two late slots are a slow query or a restart of Prometheus; three are an outage.
 _LATE_SLOTS = 3
 # For the retention, of which only a warning depends.
@@ -228,6 +230,7 @@ class Engine:
                 clock=components.clock,
                 instruments=components.instruments,
                 confirms_clock_jump=self._is_that_late,
+                goes_back=self._goes_back,
                 resumed_after=self._evaluator.stepped,
             )
             schedule.start()
@@ -266,11 +269,32 @@ class Engine:
     async def _is_that_late(self) -> bool:
         """Whether Prometheus's clock advanced as ours did since the last evaluation; True also if it does not answer.
 
-        Nor did ours leap ahead of it where it was slow, and is put right.
+        Nor did ours leap ahead of it where it was slow, and is put right. At the start a small difference is only said.
         """
         with suppress(PrometheusError):
             await self._prometheus().build_info(deadline=_CLOCK_WITHIN_S)
-        return self._prometheus().clock_skew >= min(self._last_skew, 0.0) - _MOST_SKEW_S
+        if self._schedule is not None and self._schedule.last is not None:
+            return self._prometheus().clock_skew >= min(self._last_skew, 0.0) - _MOST_SKEW_S
+        self._compare_clocks()
+        return self._prometheus().clock_skew >= -_FAR_AHEAD_S
+
+    async def _goes_back(self, at: datetime) -> bool:
+        """Go on from the slot *at* although later ones were evaluated, if Prometheus's clock agrees with ours now."""
+        try:
+            await self._prometheus().build_info(deadline=_CLOCK_WITHIN_S)
+        except PrometheusError:
+            return False
+        if abs(self._prometheus().clock_skew) > _MOST_SKEW_S:
+            return False
+        async with self._swapping:
+            try:
+                # What was counted is read anew: in memory there is only room for what is near the newest slot.
+                await self._swap(self._documents)
+            except StoreError as error:
+                _log.error("the ledger cannot be read anew", error=str(error))
+                return False
+            await asyncio.to_thread(self.evaluator.go_back, at)
+        return True
 
     async def _read_history(self) -> None:
         # The evaluator of the moment: a reload brings another one.

@@ -23,6 +23,7 @@ from app.slo.model import (
     Slo,
     SloId,
     group_id,
+    has_group_labels,
 )
 from app.slo.selector import Matcher, MatchOp, Selector
 from app.slo.sli import (
@@ -76,5 +77,6 @@ __all__ = [
     "WithoutEvents",
     "format_duration",
     "group_id",
+    "has_group_labels",
     "parse_duration",
 ]

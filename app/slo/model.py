@@ -1,5 +1,7 @@
 """An SLO and the SLI it judges."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import NewType
@@ -107,3 +109,13 @@ def group_id(slo_id: SloId, group: GroupKey) -> SloId:
     if not group:
         return slo_id
     return SloId(f"{slo_id}:" + ",".join(f"{label}={value}" for label, value in group))
+
+
+def has_group_labels(member: SloId, by: Sequence[str]) -> bool:
+    """Whether an id that `group_id` made is of a group with exactly these labels.
+
+    >>> [has_group_labels(SloId("checkout-availability:route=/pay"), by) for by in (["route"], ["code"], [])]
+    [True, False, False]
+    """
+    _, _, labels = member.partition(":")
+    return re.fullmatch(",".join(f"{re.escape(name)}=.*" for name in sorted(by)), labels, re.DOTALL) is not None

@@ -104,11 +104,13 @@ def enqueue(
     receivers: Sequence[str],
     at: datetime,
     ids: Iterator[int] | None = None,
+    again: bool = False,
 ) -> None:
     """Put notifications into the outbox of every receiver; *ids* number the entries, by default the database does.
 
-    A slot that is stepped once more enqueues nothing twice. That an unconfirmed alert fires is held until
-    `release_beginnings`: it may have got new labels before fresh data was seen.
+    A slot that is stepped once more enqueues nothing twice; *again* enqueues also what was enqueued in another slot.
+    That an unconfirmed alert fires is held until `release_beginnings`: it may have got new labels before fresh data was
+    seen.
     """
     rows = [
         {
@@ -124,7 +126,8 @@ def enqueue(
             else at,
         }
         for notification, key, document in (
-            (notification, idempotency_key(notification), encoded(notification)) for notification in notifications
+            (notification, idempotency_key(notification, again_at=at if again else None), encoded(notification))
+            for notification in notifications
         )
         for receiver in receivers
     ]
@@ -144,10 +147,13 @@ def columns_of(notification: Notification) -> dict[str, object]:
     }
 
 
-def idempotency_key(notification: Notification) -> str:
-    """What tells receivers that two deliveries are one: the same for every attempt, another for every change."""
+def idempotency_key(notification: Notification, *, again_at: datetime | None = None) -> str:
+    """What tells receivers that two deliveries are one: the same for every attempt, another for every change.
+
+    Also for what is told *again_at* a time, after it was over for a receiver.
+    """
     # Not the slot: a slot that is stepped once more after a crash must not notify a second time.
-    changed_at = notification.ends_at or notification.starts_at
+    changed_at = again_at or notification.ends_at or notification.starts_at
     text = f"{notification.instance}\n{notification.incident}\n{notification.status}\n{changed_at.isoformat()}"
     return blake2b(text.encode(), digest_size=16).hexdigest()
 

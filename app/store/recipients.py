@@ -1,23 +1,25 @@
 """Notifications for the receivers that the routing names, which depends on whom the outbox has notified before."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from app.alerting import Notification, NotificationStatus, Notified, Routing
+from app.alerting import REROUTED, Notification, NotificationStatus, Notified, Routing, resolve
 from app.store.outbox import enqueue, is_of, outbox, withdraw_beginning
 
 
 def notified_receivers(connection: Connection, notification: Notification, *, receivers: Iterable[str]) -> Notified:
     """Those of *receivers* that have been, or will be, notified of the alert.
 
-    That is, this time and with these labels: an alert whose labels were changed is another one to them.
+    That is, this time and with these labels: an alert whose labels were changed is another one to them. The newest
+    entry of each receiver counts.
     """
     mine = outbox.c.receiver.in_(tuple(receivers)) & is_of(notification)
     rows = connection.execute(select(outbox.c.receiver, outbox.c.status).where(mine).order_by(outbox.c.id)).all()
+    newest = {row.receiver: row.status for row in rows}
     by_status = {
-        status: tuple(dict.fromkeys(row.receiver for row in rows if row.status == status.value))
+        status: tuple(receiver for receiver, last in newest.items() if last == status.value)
         for status in NotificationStatus
     }
     return Notified(firing=by_status[NotificationStatus.FIRING], resolved=by_status[NotificationStatus.RESOLVED])
@@ -48,6 +50,21 @@ def enqueue_routed(
         never_notified = withdraw_beginning(connection, notification, at=at)
         receivers = tuple(receiver for receiver in receivers if receiver not in never_notified)
     enqueue(connection, [notification], receivers=receivers, at=at, ids=ids)
+
+
+def enqueue_rerouted(
+    connection: Connection, notification: Notification, routing: Routing, *, at: datetime, kept: timedelta
+) -> None:
+    """Notify the receivers that the *routing* newly names for an alert that fires, and those of before of its end.
+
+    Of what happened longer ago than *kept* the outbox knows nothing.
+    """
+    notified = notified_receivers(connection, notification, receivers=routing.known)
+    if not notified.firing and not notified.resolved and notification.starts_at < at - kept:
+        return
+    change = routing.rerouted(notification, notified)
+    enqueue(connection, [notification], receivers=change.begins, at=at, again=True)
+    enqueue(connection, [resolve(notification, at=at, reason=REROUTED)], receivers=change.ends, at=at)
 
 
 def enqueue_instead(

@@ -97,14 +97,13 @@ def test_budget_tickets_close_a_little_later_than_they_open() -> None:
 
 
 def _budget(
-    wanted: BudgetAlerts, *, bad: float, total: float, elapsed: float = 1.0, calendar: bool = False, last: float = -1
+    wanted: BudgetAlerts, *, bad: float, total: float, elapsed: float = 1.0, last: float = -1
 ) -> dict[Cause, bool | None]:
     """Which budget tickets open by events of a 30-day window; *last* of the bad ones were in the last hour."""
     last = bad if last < 0 else last
     counts = BudgetCounts(
-        bad=bad, total=total, lately_bad=last, lately_total=total / 720, error_budget=0.001, elapsed=elapsed,
-        begins_anew=calendar,
-    )  # fmt: skip
+        bad=bad, total=total, lately_bad=last, lately_total=total / 720, error_budget=0.001, elapsed=elapsed
+    )
     consumed = bad / (total * 0.001)
     lately = last / (counts.lately_total * 0.001)
     found = of_budget(
@@ -120,16 +119,16 @@ def _budget(
 
 
 @pytest.mark.parametrize("failures", [1, 2, 3])
-def test_the_first_minutes_of_a_month_open_no_budget_ticket(failures: int) -> None:
-    """Forty requests of which one failed are no "2,500% consumed": the month has only begun."""
-    assert set(_budget(ALL, bad=failures, total=40, elapsed=1 / 43_200, calendar=True).values()) == {False}
+def test_the_first_minutes_of_a_window_open_no_budget_ticket(failures: int) -> None:
+    """Forty requests of which one failed are no "2,500% consumed": the month, or the service, has only begun."""
+    assert set(_budget(ALL, bad=failures, total=40, elapsed=1 / 43_200).values()) == {False}
 
 
-def test_an_outage_that_spends_the_budget_of_the_whole_month_is_told_of_on_its_first_day() -> None:
+def test_an_outage_that_spends_the_budget_of_the_whole_window_is_told_of_on_its_first_day() -> None:
     hour = 1 / 720
-    assert _budget(ALL, bad=36_000, total=36_000, elapsed=hour, calendar=True)[Cause.BUDGET_EXHAUSTED]
-    assert not _budget(ALL, bad=100, total=36_000, elapsed=hour, calendar=True)[Cause.BUDGET_EXHAUSTED]
-    assert _budget(ALL, bad=3_000, total=1_000_000, elapsed=0.1, calendar=True)[Cause.BUDGET_EXHAUSTED]
+    assert _budget(ALL, bad=36_000, total=36_000, elapsed=hour)[Cause.BUDGET_EXHAUSTED]
+    assert not _budget(ALL, bad=100, total=36_000, elapsed=hour)[Cause.BUDGET_EXHAUSTED]
+    assert _budget(ALL, bad=3_000, total=1_000_000, elapsed=0.1)[Cause.BUDGET_EXHAUSTED]
 
 
 def test_while_history_is_read_a_budget_ticket_asks_for_the_share_of_the_whole_window() -> None:

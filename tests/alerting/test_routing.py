@@ -61,5 +61,10 @@ def test_no_beginning_follows_its_end() -> None:
     assert ROUTES.recipients_instead(firing(), notified) == ("chat",)
 
 
+def test_other_routes_begin_an_alert_where_they_lead_and_end_it_where_it_was_known() -> None:
+    change = ROUTES.rerouted(firing(), Notified(firing=("old", "chat", "mail", "gone"), resolved=("gone",)))
+    assert (change.begins, change.ends) == (("pager",), ("old",))
+
+
 def test_a_fallback_may_have_been_notified() -> None:
     assert ROUTES.known == {"chat", "pager", "mail"}

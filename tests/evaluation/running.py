@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
@@ -83,9 +83,11 @@ class Running(AbstractContextManager["Running"]):
         )
         self._begin()
 
-    def restart(self) -> None:
-        """As after a kill: a new evaluator on what the database holds."""
+    def restart(self, *, routing: Routing | None = None) -> None:
+        """As after a kill: a new evaluator on what the database holds, by other routes if they are given."""
         self.database.close()
+        if routing is not None:
+            self._timing = replace(self._timing, routing=routing)
         self._begin()
 
     def do(self, work: Coroutine[Any, Any, T]) -> T:

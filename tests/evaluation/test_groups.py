@@ -224,6 +224,18 @@ def test_the_page_of_a_member_stays_where_missing_data_is_bad_or_the_whole_group
             assert PAGE in {notification.key for notification in load_in_force(tx)}
 
 
+@pytest.mark.parametrize("by", [(), ("instance",)])
+def test_a_page_that_fires_ends_as_by_is_changed_and_says_so(tmp_path: Path, by: tuple[str, ...]) -> None:
+    with Running(alerting(tmp_path), a_vanishing_member(), tmp_path / "a.db") as live:
+        live.tick(AT + 6 * HOUR)
+        live.backfill(AT + 6 * HOUR)
+        live.tick(*np.arange(AT + 6 * HOUR + 60, AT + 6.2 * HOUR, 120))
+        live.slos = slos([availability("web", by=by)], tmp_path)
+        live.restart()
+        live.tick(AT + 6.25 * HOUR)
+        assert (PAGE, "`by` of the SLO was changed", True) in ends_of(live)
+
+
 def test_an_alert_that_frozen_ends_only_after_an_hour_in_which_others_were_measured(tmp_path: Path) -> None:
     """Prometheus is away for three hours; who comes back a scrape later than others has not vanished."""
     source = a_vanishing_member()

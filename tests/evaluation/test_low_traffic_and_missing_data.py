@@ -141,7 +141,8 @@ def test_the_ticket_for_missing_data_ends_when_data_comes(tmp_path: Path) -> Non
 
 def test_budget_tickets_open_and_are_closed_when_nobody_asks_for_them(tmp_path: Path) -> None:
     budget = {"consumed": "80%", "runs_out_within": "3d", "exhausted": True}
-    failures = [1.2, 1.3, 1.4, 1.5, 1.6]
+    # The 43 failures that a month has at this traffic, and some more.
+    failures = [0.3 + number / 50 for number in range(60)]
     with Running(_slos(tmp_path / "specs", budget=budget), _source(3, failures), tmp_path / "a.db") as running:
         running.run(START + HOUR, START + 2.5 * HOUR)
         with running.database.read() as tx:
@@ -152,6 +153,7 @@ def test_budget_tickets_open_and_are_closed_when_nobody_asks_for_them(tmp_path: 
         ]
         assert told["ErrorBudgetExhausted"].endswith("the error budget is exhausted, the objective is missed")
         assert {alert.cause for alert in running.snapshot(ID).alerts} >= {Cause.BUDGET_EXHAUSTED}
+        assert running.snapshot(ID).health is HealthState.EXHAUSTED
         running.slos = _slos(tmp_path / "specs")
         running.restart()
         running.run(START + 2.5 * HOUR, START + 2.5 * HOUR + INTERVAL_S)
@@ -161,6 +163,17 @@ def test_budget_tickets_open_and_are_closed_when_nobody_asks_for_them(tmp_path: 
                 change.reason for change in recent_transitions(tx, slos=[SloId(ID)]) if change.kind == "resolved"
             ]
         assert reasons[:1] == ["this alert is switched off"]
+
+
+def test_the_first_failures_of_a_new_service_open_no_budget_ticket(tmp_path: Path) -> None:
+    """Three of its first forty requests: 7,500% of the budget of forty requests, 3% of that of a month."""
+    budget = {"consumed": "80%", "runs_out_within": "3d", "exhausted": True}
+    with Running(_slos(tmp_path / "specs", budget=budget), _source(3, [0.2, 0.4, 0.6]), tmp_path / "a.db") as running:
+        running.run(START + 300, START + 40 * 60)
+        shown = running.snapshot(ID)
+        assert shown.budget.consumed_ratio > 50
+        assert shown.health is HealthState.AT_RISK
+        assert {alert.cause for alert in shown.alerts} == {Cause.BURN}
 
 
 def test_budget_tickets_wait_for_the_history(tmp_path: Path) -> None:

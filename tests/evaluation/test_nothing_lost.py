@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from app.prometheus import UnreachableError
-from app.slo import Slo
+from app.slo import Cause, Slo
 from app.status import DataState
 from testbed.trace_kinds import generate
 from tests.evaluation.memory import MemorySource, Series, raising, series_of
@@ -117,6 +118,24 @@ def test_a_restart_under_a_clock_that_was_set_back_steps_no_alert_and_calls_noth
     assert DataState.FRESH not in {snapshot.data for snapshot in live.board.snapshots}
     live.run(world.end - HOUR, world.end)
     assert_same(live, world)
+
+
+def test_slots_of_the_future_lose_nothing_once_the_clock_is_corrected(live: Running, world: World) -> None:
+    """A host boots ten years ahead while Prometheus does not answer: history is kept, and alerts are stepped on."""
+    live.run(world.end - int(LIVED_H * HOUR), world.end - HOUR)
+    assert isinstance(live.source, MemorySource)
+    live.restart()
+    live.source.fault = raising(UnreachableError("refused"))
+    future = world.end + 10 * 365 * 24 * HOUR
+    live.tick(future, future + INTERVAL_S)
+    live.source.fault = lambda _expr: None
+    live.restart()
+    live.evaluator.go_back(datetime.fromtimestamp(world.end - HOUR + INTERVAL_S, UTC))
+    live.run(world.end - HOUR, world.end)
+    assert_same(live, world)
+    alerts = [alert for snapshot in live.board.snapshots for alert in snapshot.alerts]
+    assert all(alert.since is None or alert.since.timestamp() <= world.end for alert in alerts)
+    assert Cause.NO_DATA not in {alert.cause for alert in alerts}
 
 
 @pytest.mark.parametrize("share", [0.3, 0.9])

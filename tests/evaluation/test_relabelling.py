@@ -96,6 +96,33 @@ def test_a_new_owner_is_paged_and_the_old_one_is_told_the_end(tmp_path: Path, fr
         assert told(live, *TEAMS) == [("green", "resolved", "green")]
 
 
+def test_an_alert_ends_where_routes_no_longer_lead_and_begins_where_they_do(tmp_path: Path) -> None:
+    """Once, also over restarts, and again if the routes are put back; its end is told to those that know it then."""
+    red, blue = (
+        Routing(default=(first, "am"), unrouted=(other,)) for first, other in (("red", "blue"), ("blue", "red"))
+    )
+    with Running(owned(tmp_path, "red"), burning(), tmp_path / "a.db", routing=red) as live:
+        live.tick(AT + 1.9 * HOUR)
+        live.backfill(AT + 1.9 * HOUR)
+        live.tick(*np.arange(AT + 2 * HOUR, AT + 2.25 * HOUR, 60))
+        assert _told_by(live) == [("red", "firing"), ("am", "firing")]
+        for number, (routing, new, old) in enumerate(((blue, "blue", "red"), (red, "red", "blue"))):
+            live.restart(routing=routing)
+            live.tick(AT + (2.26 + number / 50) * HOUR)
+            assert sorted(_told_by(live)) == sorted([(old, "resolved"), (new, "firing")])
+            live.restart()
+            live.tick(AT + (2.27 + number / 50) * HOUR)
+            assert _told_by(live) == []
+        live.slos = ()
+        live.restart()
+        live.tick(AT + 2.4 * HOUR)
+        assert _told_by(live) == [("red", "resolved"), ("am", "resolved")]
+
+
+def _told_by(live: Running) -> list[tuple[str, str]]:
+    return [(receiver, status) for receiver, status, _ in told(live, "red", "blue", "am")]
+
+
 def test_one_receiver_hears_the_end_of_the_old_name_before_the_new_one(tmp_path: Path) -> None:
     with Running(owned(tmp_path, "red"), burning(), tmp_path / "a.db", routing=ROUTING) as live:
         live.tick(AT + 1.9 * HOUR)

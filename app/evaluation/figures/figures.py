@@ -68,6 +68,12 @@ class Figures:
     copied_s: Floats
     ended_s: Floats
 
+    @property
+    def elapsed(self) -> Floats:
+        """Which share of the SLO window has passed since it began, or since the first sample."""
+        share: Floats = (self.as_of_s - np.fmax(self.start_s, self.data_since_s)) / self.period_s
+        return share
+
 
 def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
     """The figures of all members as the ledger stands; members without a row, and of refused SLIs, get NaN."""

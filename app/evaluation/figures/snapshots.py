@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import repeat
 
-from app.alerting import Alert
+from app.alerting import Alert, has_only_begun, spends_whole_window
 from app.evaluation.figures.figures import Figures, WindowFigures
 from app.evaluation.figures.members import Member
 from app.evaluation.figures.problems import Counters, contradictions, is_unjudgeable, long_bad_shares, problems_of
@@ -80,6 +80,7 @@ class _Rows:
         )
         self.contradictions = contradictions(figures)
         self.window_read = figures.window_read.tolist()
+        self.elapsed = figures.elapsed.tolist()
         self.bad_shares = long_bad_shares(figures)
         columns = (figures.dipped_s, figures.copied_s, figures.ended_s)
         self.counters = [Counters(*one) for one in zip(*(column.tolist() for column in columns), strict=True)]
@@ -119,7 +120,9 @@ class _Rows:
             problems=problems,
             data_since=_moment(self.data_since[index]),
             coverage=whole.coverage,
-            health=HealthState.UNKNOWN if unjudgeable else _health(remaining, alerts, window_read=window_read),
+            health=HealthState.UNKNOWN
+            if unjudgeable
+            else _health(remaining, alerts, window_read=window_read, estimated=self._is_estimated(index, member)),
             sli=whole.sli,
             good=whole.good,
             bad=whole.bad,
@@ -131,6 +134,13 @@ class _Rows:
             bad_ever=self.bad_ever[index],
             backfill=_progress(member),
             refused_members=len(member.tracked.refused_groups) if member.slo.sli.by else None,
+        )
+
+    def _is_estimated(self, index: int, member: Member) -> bool:
+        """Whether the window has only begun, and its bad events are less than the budget of all of it."""
+        whole, elapsed = self.slo_window[index], self.elapsed[index]
+        return has_only_begun(elapsed) and not spends_whole_window(
+            whole.bad, max(whole.total, whole.bad), member.slo.error_budget, elapsed=elapsed
         )
 
     def _budget(self, index: int) -> BudgetView:
@@ -183,14 +193,17 @@ def _data(member: Member, as_of: datetime | None, *, stale: bool, total: float) 
     return DataState.FRESH if total > 0 else DataState.NO_TRAFFIC
 
 
-def _health(remaining: float, alerts: Sequence[Alert], *, window_read: bool) -> HealthState:
-    """The status of an SLO; of a window that is half read nothing is known but that a page fires."""
+def _health(remaining: float, alerts: Sequence[Alert], *, window_read: bool, estimated: bool) -> HealthState:
+    """The status of an SLO; of a window that is half read nothing is known but that a page fires.
+
+    A budget that is *estimated* from the first events of a window is at risk where it seems exhausted.
+    """
     if math.isnan(remaining):
         return HealthState.UNKNOWN
     paged = any(alert.severity is Severity.PAGE and alert.firing for alert in alerts)
     if not window_read:
         return HealthState.AT_RISK if paged else HealthState.UNKNOWN
-    if remaining <= 0:
+    if remaining <= 0 and not estimated:
         return HealthState.EXHAUSTED
     return HealthState.AT_RISK if paged or remaining < _AT_RISK else HealthState.MEETING
 

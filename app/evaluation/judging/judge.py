@@ -1,7 +1,7 @@
 """Stepping the alerts of all members through one slot."""
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -42,12 +42,12 @@ from app.slo import (
     AlertState,
     BudgetAlerts,
     BurnRateRule,
-    CalendarWindow,
     Cause,
     NoData,
     Severity,
     SeverityPolicy,
     SloId,
+    has_group_labels,
 )
 
 AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
@@ -117,8 +117,8 @@ def judge_all(
     notifications = conditions.notifications | columns.notifications(asserted, notified_before, at=at)
     notifications, relabelled = relabel(notifications, notified_before, at=at)
     notified = (*notifications_for(transitions, notifications, notified_before), *relabelled)
-    slos = {member.slo.id for member in members}
-    gone, ended, final = _leave(before, alerts, notified_before, slos=slos, at=at)
+    groups = {member.slo.id: member.slo.sli.by for member in members}
+    gone, ended, final = _leave(before, alerts, notified_before, groups=groups, at=at)
     return Judgement(
         alerts=alerts,
         changed=(*conditions.changed, *(alert for one in judged for alert in one.changed)),
@@ -226,15 +226,14 @@ def _leave(
     after: AlertsBySlo,
     notified_before: NotificationsByKey,
     *,
-    slos: Collection[SloId],
+    groups: Mapping[SloId, Sequence[str]],
     at: datetime,
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...], tuple[Notification, ...]]:
-    """The alerts of SLOs that are gone, their last transitions, and the all-clear that says why."""
-    reasons = {
-        slo: NOT_REPORTED if slo.partition(":")[0] in slos else "the SLO was removed"
-        for slo in before
-        if slo not in after
-    }
+    """The alerts of SLOs that are gone, their last transitions, and the all-clear that says why.
+
+    *groups* are the labels of `by` of all SLOs that are there.
+    """
+    reasons = {slo: _why_gone(slo, groups) for slo in before if slo not in after}
     gone = tuple(alert for slo in reasons for alert in before[slo])
     ended = tuple(change for slo, reason in reasons.items() for change in retire(before[slo], at=at, reason=reason))
     final_notifications = tuple(
@@ -243,6 +242,13 @@ def _leave(
         if alert.is_notified and alert.key in notified_before
     )
     return gone, ended, final_notifications
+
+
+def _why_gone(member: SloId, groups: Mapping[SloId, Sequence[str]]) -> str:
+    by = groups.get(SloId(member.partition(":")[0]))
+    if by is None:
+        return "the SLO was removed"
+    return NOT_REPORTED if has_group_labels(member, by) else "`by` of the SLO was changed"
 
 
 def _at_rest(alerts: Sequence[Alert], policies: Sequence[SeverityPolicy]) -> bool:
@@ -266,7 +272,6 @@ class _Columns:
         self._ledger = ledger
         self.as_of = figures.as_of_s.tolist()
         self.budget_remaining = figures.budget.remaining.tolist()
-        self._period_s = figures.period_s.tolist()
         self._lasts_s = figures.exhausted_in_s.tolist()
         self._start_s = figures.start_s.tolist()
         self._allowed_events = figures.budget.total_events.tolist()
@@ -310,15 +315,13 @@ class _Columns:
 
     def _budget_counts(self, index: int) -> BudgetCounts:
         slo, whole, lately = self.members[index].slo, self._figures.slo_window, self._figures.windows[HOUR]
-        since_s = max(self._figures.start_s[index], self._figures.data_since_s[index])
         return BudgetCounts(
             bad=float(whole.bad[index]),
             total=float(whole.total[index]),
             lately_bad=float(lately.bad[index]),
             lately_total=float(lately.total[index]),
             error_budget=slo.error_budget,
-            elapsed=float(self.as_of[index] - since_s) / self._period_s[index],
-            begins_anew=isinstance(slo.window, CalendarWindow),
+            elapsed=float(self._figures.elapsed[index]),
             history_unread=not self._window_read[index],
         )
 

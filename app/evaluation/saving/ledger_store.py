@@ -100,6 +100,11 @@ class LedgerStore:
         self._committed |= self._saved
         self._saved.clear()
 
+    @property
+    def newest_s(self) -> float:
+        """The end of what was measured of any SLI, 0 if nothing was."""
+        return float(np.max(self._writer.ledger.covered_s, initial=0.0))
+
     def prune(self, transaction: Transaction, *, at_s: float) -> None:
         """Delete what no window can need any more."""
         for resolution, chunk_s in self._resolutions():

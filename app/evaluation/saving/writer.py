@@ -17,7 +17,7 @@ from app.store.alerts import append_transitions, forget_alerts, prune_transition
 from app.store.budgets import prune_budgets, save_budgets
 from app.store.ledger import save_stepped
 from app.store.outbox import hold_beginnings, prune_outbox, release_beginnings
-from app.store.recipients import enqueue_routed
+from app.store.recipients import enqueue_rerouted, enqueue_routed
 
 _log = structlog.get_logger(__name__)
 # ADR-0013.
@@ -54,6 +54,7 @@ class Writer:
         self._instruments = instruments
         self._routing = routing
         self._pruned_at: datetime | None = None
+        self._routes_checked = False
 
     async def commit(self, at: datetime, *, stepped: datetime | None) -> None:
         """Write the evaluation of the slot *at*; *stepped* is the newest slot that alerts were stepped through."""
@@ -88,14 +89,21 @@ class Writer:
                 self._save_judgement(transaction, judgement, at)
             if stepped is not None:
                 save_stepped(transaction, stepped)
-            if self._pruned_at is None or at - self._pruned_at >= _PRUNED_EVERY:
+            if self._is_time_to_prune(at):
                 self._ledger_store.prune(transaction, at_s=at.timestamp())
                 prune_transitions(transaction, before=at - _TRANSITIONS_KEPT)
                 prune_outbox(transaction, before=at - _OUTBOX_KEPT)
                 prune_budgets(transaction, before=at - _BUDGETS_KEPT)
                 self._pruned_at = at
+        self._routes_checked |= judgement is not None and not _some_unconfirmed(judgement)
         self._ledger_store.committed()
         self.budgets.committed(len(budgets))
+
+    def _is_time_to_prune(self, at: datetime) -> bool:
+        """Whether rows may be out of date: by a clock that is far ahead, all would be."""
+        if self._pruned_at is not None and abs(at - self._pruned_at) < _PRUNED_EVERY:
+            return False
+        return at.timestamp() - self._ledger_store.newest_s <= _PRUNED_EVERY.total_seconds()
 
     def _save_judgement(self, transaction: Transaction, judgement: Judgement, at: datetime) -> None:
         active = [alert for alerts in judgement.alerts.values() for alert in alerts if alert.is_notified]
@@ -105,6 +113,11 @@ class Writer:
         append_transitions(transaction, judgement.transitions)
         for notification in judgement.notified:
             enqueue_routed(transaction, notification, self._routing, at=at)
+        if not self._routes_checked:
+            # Routes change with a reload or a restart, and each has a writer of its own.
+            for notification in judgement.notifications.values():
+                if not notification.unconfirmed:
+                    enqueue_rerouted(transaction, notification, self._routing, at=at, kept=_OUTBOX_KEPT)
         release_beginnings(transaction, judgement.notifications.values(), at=at)
 
     def save_unconfirmed(
@@ -127,6 +140,15 @@ class Writer:
             notifications=held,
         )
 
+    def save_gone_back(self, alerts: Sequence[Alert], notifications: Mapping[str, Notification], at: datetime) -> None:
+        """Write that alerts have been stepped up to the slot *at* only; what cannot be written now is, slot by slot."""
+        try:
+            with self._database.begin() as transaction:
+                save_alerts(transaction, alerts, notifications)
+                save_stepped(transaction, at)
+        except StoreError as error:
+            self._failed(error)
+
     def _save_ledger(self, now: datetime) -> None:
         with self._database.begin() as transaction:
             self._ledger_store.save(transaction, at_s=now.timestamp())
@@ -137,3 +159,8 @@ class Writer:
             _log.error("cannot write; results are kept in memory until it works again", error=str(error))
         self.problem, self.gone = str(error), isinstance(error, StoreGoneError)
         self._instruments.evaluation_failed(error.reason)
+
+
+def _some_unconfirmed(judgement: Judgement) -> bool:
+    """Whether an alert is unconfirmed, of which receivers are notified later."""
+    return any(notification.unconfirmed for notification in judgement.notifications.values())
