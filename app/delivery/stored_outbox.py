@@ -1,20 +1,16 @@
-"""The outbox and the message references in the database."""
+"""The outbox in the database."""
 
-from collections import defaultdict, deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-from app.alerting import Notification, NotificationStatus, Routing
+from app.alerting import NotificationStatus, Routing
 from app.delivery.endings import DeferUntil, Done, EntryResult, GiveUp, RetryAt
-from app.delivery.message_refs import MemoryMessageRefs
-from app.delivery.ports import MessageRefs, Outbox
-from app.store import Database, StoreError, Transaction
-from app.store.alerts import load_in_force
-from app.store.messages import MessageRef, forget_messages, recall_message, remember_message, shown_alerts
+from app.delivery.ports import Outbox
+from app.store import Database, Transaction
+from app.store.messages import forget_messages
 from app.store.outbox import (
     EntryState,
     OutboxEntry,
@@ -33,16 +29,6 @@ from app.store.outbox import (
 )
 from app.store.outbox_copies import EntryProgress, set_progress
 from app.store.recipients import enqueue_instead
-from app.store.unanswered import (
-    forget_answered,
-    forget_unsent,
-    is_any_unanswered,
-    note_sent,
-    resolve_unanswered,
-)
-
-# Resolved alerts of one receiver that wait to be noted; enough for an outage of everything.
-_MOST_UNNOTED = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,94 +134,3 @@ class StoredOutbox(Outbox):
             # If the receiver accepts the resolved notification later, the fallback that was paged must get it too.
             ends = ends_waiting(tx, receiver, notification) if notification.status is NotificationStatus.FIRING else ()
             enqueue(tx, [notification, *ends], receivers=[fallback], at=at, ids=self.ids)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredMessageRefs(MessageRefs):
-    """The messages that one database remembers.
-
-    A message that was sent must not be sent again because the database cannot note it: those are kept in *memory*. So
-    are the ends of alerts that could not be noted in unanswered messages, in *unnoted* by receiver.
-    """
-
-    database: Database
-    memory: MemoryMessageRefs = field(default_factory=MemoryMessageRefs)
-    unnoted: defaultdict[str, deque[Notification]] = field(
-        default_factory=lambda: defaultdict(lambda: deque(maxlen=_MOST_UNNOTED))
-    )
-
-    @override
-    def recall(self, receiver: str, notification: Notification) -> MessageRef | None:
-        kept = self.memory.recall(receiver, notification)
-        if kept is not None:
-            return kept
-        # A resolved notification in a message of its own is better than none.
-        with suppress(StoreError), self.database.read() as tx:
-            return recall_message(tx, receiver, notification.key, notification.incident)
-        return None
-
-    @override
-    def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:
-        found = list(self.memory.firing_in(receiver, handle))
-        with self.database.read() as tx:
-            shown = shown_alerts(tx, receiver, handle)
-            found += [
-                notification for notification in load_in_force(tx) if (notification.key, notification.incident) in shown
-            ]
-        return tuple({notification.key: notification for notification in found}.values())
-
-    @override
-    def remember(self, receiver: str, notifications: Sequence[Notification], *, handle: str, at: datetime) -> None:
-        shown = [(notification.key, notification.incident) for notification in notifications]
-        try:
-            with self.database.begin() as tx:
-                remember_message(tx, receiver, shown, handle=handle, at=at)
-        except StoreError:
-            self.memory.remember(receiver, notifications, handle=handle, at=at)
-
-    @override
-    def forget(self, receiver: str, notifications: Sequence[Notification]) -> None:
-        self.memory.forget(receiver, notifications)
-        # A reference that stays is pruned by age; it names an incident that is resolved.
-        with suppress(StoreError), self.database.begin() as tx:
-            forget_messages(tx, receiver, [notification.key for notification in notifications])
-
-    @override
-    def note_sent(self, receiver: str, messages: Mapping[str, Sequence[Notification]], *, at: datetime) -> None:
-        try:
-            with self.database.begin() as tx:
-                note_sent(tx, receiver, messages, at=at)
-        except StoreError:
-            # A page must not wait for the disk; only a restart before the alert ends would lose the note.
-            self.memory.note_sent(receiver, messages, at=at)
-
-    @override
-    def note_answers(self, receiver: str, *, answered: Collection[str], unsent: Collection[str], at: datetime) -> None:
-        self.memory.note_answers(receiver, answered=answered, unsent=unsent, at=at)
-        # One that is not forgotten now is ended once more with its alerts, which changes nothing at the receiver.
-        with suppress(StoreError):
-            with self.database.read() as tx:
-                if not is_any_unanswered(tx, receiver):
-                    return
-            with self.database.begin() as tx:
-                forget_answered(tx, receiver, answered)
-                forget_unsent(tx, receiver, unsent, at=at)
-
-    @override
-    def resolve_unanswered(
-        self, receiver: str, resolved: Sequence[Notification]
-    ) -> Mapping[str, Sequence[Notification]]:
-        found = dict(self.memory.resolve_unanswered(receiver, resolved))
-        stored: Mapping[str, Sequence[Notification]] = {}
-        unnoted = self.unnoted[receiver]
-        unnoted.extend(resolved)
-        # The ends themselves go out all the same; what else they end is seen to once the database answers.
-        with suppress(StoreError):
-            with self.database.read() as tx:
-                # A look without the write lock first: nearly always there is none.
-                unanswered = is_any_unanswered(tx, receiver)
-            if unanswered:
-                with self.database.begin() as tx:
-                    stored = resolve_unanswered(tx, receiver, unnoted)
-            unnoted.clear()
-        return {**stored, **found}

@@ -9,7 +9,16 @@ from functools import partial
 import structlog
 
 from app.alerting import Notification
-from app.delivery import DeliveryLoop, DeliveryTiming, FailureReason, FallbackOutbox, StoredMessageRefs, StoredOutbox
+from app.delivery import (
+    DeliveryLoop,
+    DeliveryTiming,
+    FailureReason,
+    FallbackMessageRefs,
+    FallbackOutbox,
+    MemoryMessageRefs,
+    StoredMessageRefs,
+    StoredOutbox,
+)
 from app.delivery.restarting import restarting
 from app.integrations import (
     ActiveAlerts,
@@ -132,12 +141,17 @@ class DeliveryRuntime:
                     _log.error(
                         "a receiver that is no longer configured was not told that alerts end", error=repr(error)
                     )
-        await self._receivers.aclose()
+        await self._close()
 
     async def stop(self, within_s: float) -> None:
         """Finish what is under way, at most for some seconds, and close all connections."""
         await self._stop_loop(within_s)
+        await self._close()
+
+    async def _close(self) -> None:
         await self._receivers.aclose()
+        # Last: what receivers have shown is in it too.
+        self._memory.close()
 
     async def _stop_loop(self, within_s: float) -> None:
         if self._beating is not None:
@@ -148,23 +162,25 @@ class DeliveryRuntime:
             self._resending.stop()
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.gather(*self._running), within_s)
-        self._memory.close()
 
 
 def open_delivery_runtime(config: DeliveryConfig, components: Components, *, is_healthy: IsHealthy) -> DeliveryRuntime:
     """The receivers of a configuration, ready to be started; *is_healthy* says whether slots are evaluated and kept."""
+    memory = open_database_in_memory()
     context = NotifierContext(
         external_url=components.settings.public_url,
         interval=components.settings.evaluation_interval,
         clock=components.clock,
         instruments=components.instruments,
-        message_refs=StoredMessageRefs(database=components.database),
+        message_refs=FallbackMessageRefs(
+            stored=StoredMessageRefs(database=components.database), memory=MemoryMessageRefs(database=memory)
+        ),
         given_up=partial(_given_up, components.database),
     )
     receivers = open_receivers(config, context, is_healthy=is_healthy)
     components.instruments.know_receivers(config.names, tuple(FailureReason))
     stored = StoredOutbox(database=components.database, routing=config.routing)
-    return DeliveryRuntime(config, receivers, stored, components, memory=open_database_in_memory())
+    return DeliveryRuntime(config, receivers, stored, components, memory=memory)
 
 
 def _given_up(database: Database, since: datetime) -> Sequence[str]:

@@ -24,16 +24,24 @@ unanswered_messages = Table(
     Column("sent_at", Moment, nullable=False),
     Column("resolved", JSON(none_as_null=True)),
 )
-# As long as transitions and the messages that receivers have: an alert that fires for longer is looked at by hand.
-_KEPT = timedelta(days=90)
+KEPT = timedelta(days=90)
+"""As long as transitions and the messages that receivers have: an alert that fires for longer is looked at by hand."""
 # SQLite takes 32,766 parameters in one statement, each alert is two.
 _AT_ONCE = 500
 
 
 def note_sent(
-    connection: Connection, receiver: str, messages: Mapping[str, Sequence[Notification]], *, at: datetime
+    connection: Connection,
+    receiver: str,
+    messages: Mapping[str, Sequence[Notification]],
+    *,
+    at: datetime,
+    kept: timedelta = KEPT,
 ) -> None:
-    """Note messages, by handle, before they are sent; an alert that has fired again is not resolved any more."""
+    """Note messages, by handle, before they are sent; an alert that has fired again is not resolved any more.
+
+    Those that were sent longer ago than *kept* are forgotten.
+    """
     rows = [
         {
             "receiver": receiver,
@@ -48,7 +56,7 @@ def note_sent(
     ]
     # The time of the first attempt stays: `forget_unsent` deletes what a later one has added only.
     upsert(connection, unanswered_messages, rows, update=["resolved"])
-    connection.execute(delete(unanswered_messages).where(unanswered_messages.c.sent_at < at - _KEPT))
+    connection.execute(delete(unanswered_messages).where(unanswered_messages.c.sent_at < at - kept))
 
 
 def forget_answered(connection: Connection, receiver: str, handles: Collection[str]) -> None:

@@ -17,6 +17,7 @@ from app.delivery import (
     DeliveryLoop,
     DeliveryTiming,
     FailureReason,
+    FallbackMessageRefs,
     FallbackOutbox,
     StoredMessageRefs,
     StoredOutbox,
@@ -314,7 +315,7 @@ def test_what_cannot_be_stored_is_repeated_all_the_same(database: Database) -> N
 
 
 def test_an_end_is_told_though_nobody_knows_what_message_it_belongs_to(database: Database, tmp_path: Path) -> None:
-    messages = StoredMessageRefs(database=database)
+    messages = FallbackMessageRefs(stored=StoredMessageRefs(database=database))
     messages.remember("slack", [firing()], handle="C1/1", at=_now())
     with unreadable(database, tmp_path):
         assert messages.recall("slack", resolved()) is None
@@ -322,7 +323,7 @@ def test_an_end_is_told_though_nobody_knows_what_message_it_belongs_to(database:
 
 
 def test_a_message_that_cannot_be_noted_was_sent_all_the_same(database: Database, tmp_path: Path) -> None:
-    messages = StoredMessageRefs(database=database)
+    messages = FallbackMessageRefs(stored=StoredMessageRefs(database=database))
     with unwritable(tmp_path):
         messages.remember("slack", [firing()], handle="C1/1", at=_now())
         shown = messages.recall("slack", firing())

@@ -13,7 +13,7 @@ import pytest
 from typing_extensions import override
 
 from app.alerting import Alert, Notification, resolve
-from app.delivery import Backoff, DeliveryLoop, FallbackOutbox, StoredMessageRefs, StoredOutbox
+from app.delivery import Backoff, DeliveryLoop, FallbackMessageRefs, FallbackOutbox, StoredMessageRefs, StoredOutbox
 from app.delivery.message_receiver import MessageReceiver
 from app.delivery.notifier import Notifier
 from app.delivery.ports import Receiver
@@ -238,7 +238,7 @@ def _direct(database: Database, oncall: Scripted, chat: Scripted, hook: Scripted
             clock=SkewedClock(),
         ),
     }
-    messages = StoredMessageRefs(database=database)
+    messages = FallbackMessageRefs(stored=StoredMessageRefs(database=database))
     return [
         MessageReceiver(name, notifier, message_refs=messages, instruments=RecordingInstruments())
         for name, notifier in notifiers.items()

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.alerting import Notification
-from app.delivery import StoredMessageRefs
+from app.delivery import FallbackMessageRefs, StoredMessageRefs
 from app.delivery.message_receiver import MessageReceiver, RateLimit
 from app.delivery.notifier import Notifier
 from app.delivery.outcome import Delivered, Failed, Outcome
@@ -53,7 +53,7 @@ def _deliver(
         receiver = MessageReceiver(
             "team",
             make(url),
-            message_refs=StoredMessageRefs(database=database),
+            message_refs=FallbackMessageRefs(stored=StoredMessageRefs(database=database)),
             instruments=RecordingInstruments(),
             rate_limit=RateLimit(per_minute=per_minute, at_once=1),
         )
@@ -159,7 +159,7 @@ def test_a_cancelled_attempt_stays_noted(tmp_path: Path) -> None:
         receiver = MessageReceiver(
             "team",
             _pagerduty(server.url),
-            message_refs=StoredMessageRefs(database=database),
+            message_refs=FallbackMessageRefs(stored=StoredMessageRefs(database=database)),
             instruments=RecordingInstruments(),
         )
         attempt = asyncio.create_task(receiver.deliver([firing()], at=now()))

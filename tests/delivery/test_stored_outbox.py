@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from app.alerting import Alert, Notified, Route, Routing
-from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, StoredMessageRefs, StoredOutbox
+from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FallbackMessageRefs, StoredMessageRefs, StoredOutbox
 from app.delivery.endings import Done, GiveUp
 from app.delivery.outcome import FailureReason, Rejected
 from app.integrations import StoredAlertsToRepeat
@@ -201,7 +201,7 @@ def test_a_keeper_repeats_what_its_receiver_was_notified_of_as_a_fallback(databa
 
 
 def test_a_digest_does_not_wait_for_an_end_that_was_given_up(database: Database) -> None:
-    messages, stored = StoredMessageRefs(database=database), StoredOutbox(database=database)
+    messages, stored = FallbackMessageRefs(stored=StoredMessageRefs(database=database)), StoredOutbox(database=database)
     messages.remember("hook", [firing("a"), firing("b")], handle="digest", at=START)
     with database.begin() as tx:
         enqueue(tx, [resolved("a")], receivers=["hook"], at=START)
@@ -225,7 +225,7 @@ def test_a_dead_letter_is_not_retried_after_newer_news(database: Database) -> No
 
 
 def test_messages_are_remembered_by_incident_and_forgotten_one_by_one(database: Database) -> None:
-    messages = StoredMessageRefs(database=database)
+    messages = FallbackMessageRefs(stored=StoredMessageRefs(database=database))
     first, second = firing("a"), firing("b")
     messages.remember("chat", [first, second], handle="C1:1", at=_now())
     assert messages.recall("chat", first) == MessageRef(handle="C1:1", alerts=2)
@@ -239,7 +239,7 @@ def test_messages_are_remembered_by_incident_and_forgotten_one_by_one(database: 
 
 
 def test_the_alerts_of_a_message_that_still_fire_are_known(database: Database) -> None:
-    messages = StoredMessageRefs(database=database)
+    messages = FallbackMessageRefs(stored=StoredMessageRefs(database=database))
     first, second, other = firing("a"), firing("b"), firing("c")
     messages.remember("hook", [first, second], handle="digest", at=_now())
     in_force = [
@@ -255,7 +255,7 @@ def test_the_alerts_of_a_message_that_still_fire_are_known(database: Database) -
 
 
 def test_messages_of_long_ago_are_forgotten(database: Database) -> None:
-    messages = StoredMessageRefs(database=database)
+    messages = FallbackMessageRefs(stored=StoredMessageRefs(database=database))
     messages.remember("chat", [firing("a")], handle="C1:1", at=START)
     messages.remember("chat", [firing("b")], handle="C1:2", at=START + timedelta(days=91))
     assert messages.recall("chat", firing("a")) is None
