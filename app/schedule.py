@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 from apscheduler.job import Job
@@ -23,6 +23,7 @@ _LONGEST_SLEEP = timedelta(seconds=5)
 _WAITED_FOR = timedelta(minutes=5)
 
 Evaluate = Callable[[datetime], Awaitable[None]]
+T = TypeVar("T")
 
 
 async def _always() -> bool:
@@ -41,6 +42,17 @@ class ScheduleInstruments(Protocol):
 
     def evaluation_failed(self, reason: str) -> None:
         """Something in an evaluation failed."""
+
+
+async def guarded(what: str, work: Awaitable[T], *, instruments: ScheduleInstruments) -> T | None:
+    """The result of an evaluation, or of work beside evaluations; None if it raises an error, which is counted."""
+    try:
+        return await work
+    except Exception:  # noqa: BLE001  logged with its traceback
+        # Any error is a bug; without evaluations after it no alert would ever fire, nor one that fires resolve.
+        instruments.evaluation_failed("internal")
+        _log.exception(f"{what} failed")
+        return None
 
 
 class _JobStore(MemoryJobStore):  # type: ignore[misc]  # APScheduler has no types
@@ -155,13 +167,10 @@ class Schedule:
         self.last = at
         self._idle.clear()
         try:
-            await self._evaluate(at)
+            # What an evaluation that failed did not count is counted by the next one.
+            await guarded("an evaluation", self._evaluate(at), instruments=self._instruments)
         except asyncio.CancelledError:
             _log.warning("an evaluation was cut short; its events are counted after the next start")
-        except Exception:  # noqa: BLE001  counted, and logged with its traceback
-            # The next slot is evaluated after any error; what this one did not count is counted then.
-            self._instruments.evaluation_failed("internal")
-            _log.exception("an evaluation failed")
         finally:
             self._idle.set()
 

@@ -40,3 +40,30 @@ def test_no_two_packages_define_the_same_public_name() -> None:
             ):
                 packages[node.name].add(file.relative_to(APP).parts[0])
     assert {name: sorted(found) for name, found in packages.items() if len(found) > 1} == {}
+
+
+BROAD_EXCEPTS = {
+    "delivery/loop.py _attempt": "an error of one receiver must not end the delivery loop",
+    "delivery/message_receiver.py _send": "an error in one message must not keep the next one from being sent",
+    "delivery/restarting.py restarting": "delivery goes on after an error in one of its tasks",
+    "evaluation/judging/fault_isolation.py _attempt": "the judgement of one SLO",
+    "http/detached.py _run": "raised by the callers that wait for the thread",
+    "integrations/alertmanager/peer.py _try_render": "the rendering of one alert",
+    "schedule.py guarded": "an evaluation, and work beside evaluations",
+    "service/engine.py _run": "raised by `start`, in the thread that started the engine",
+    "wording/templates.py _as_problem": "the rendering of one alert: Jinja raises anything for a template",
+}
+"""Where any error is caught, and why it must be; everywhere else only what can be raised is."""
+
+
+def test_any_error_is_caught_only_where_it_must_be() -> None:
+    found = {
+        f"{file.relative_to(APP)} {function.name}"
+        for file in APP.rglob("*.py")
+        for function in ast.walk(ast.parse(file.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.ExceptHandler)
+        and (node.type is None or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}))
+    }
+    assert found == set(BROAD_EXCEPTS)

@@ -124,7 +124,7 @@ class DetachedCalls:
     def _run(self, key: Hashable, call: _Call, work: Callable[[], T]) -> None:
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001  handed to the callers that wait
+        except BaseException as error:  # noqa: BLE001  raised by the callers that wait, who would wait for ever
             call.late = False
             self._end(key, call)
             call.future.set_exception(error)

@@ -15,7 +15,7 @@ from app.documents import LoadResult
 from app.evaluation import EvaluationTiming, Evaluator
 from app.integrations import DeliveryConfig
 from app.prometheus import PrometheusClient, PrometheusError, open_client
-from app.schedule import Schedule
+from app.schedule import Schedule, guarded
 from app.service.components import Components
 from app.service.delivery_runtime import DeliveryRuntime, open_delivery_runtime
 from app.slo import Slo, format_duration
@@ -196,7 +196,7 @@ class Engine:
     def _run(self) -> None:
         try:
             asyncio.run(self._work())
-        except Exception as error:  # noqa: BLE001  handed to the thread that started us
+        except Exception as error:  # noqa: BLE001  raised by `start`, in the thread that started us
             self._failure = error
             if self._started.is_set():
                 _log.exception("the engine has stopped")
@@ -258,7 +258,8 @@ class Engine:
     def _start_explaining(self) -> None:
         """Ask for top contributors beside the evaluation: most answers come while it is written, and no page waits."""
         if self._explaining is None or self._explaining.done():
-            work = self._guarded("asking for top contributors", self.evaluator.find_top_contributors())
+            asked, instruments = self.evaluator.find_top_contributors(), self._components.instruments
+            work = guarded("asking for top contributors", asked, instruments=instruments)
             self._explaining = asyncio.create_task(work)
 
     def _compare_clocks(self) -> None:
@@ -309,7 +310,7 @@ class Engine:
         self._resting.append(woken)
         while True:
             woken.clear()
-            if await self._guarded(what, work()):
+            if await guarded(what, work(), instruments=self._components.instruments):
                 await asyncio.sleep(0.0)
                 continue
             with suppress(TimeoutError):
@@ -319,15 +320,6 @@ class Engine:
         """Look now for what is to be done beside evaluations: one has ended, or the SLOs are others."""
         for woken in self._resting:
             woken.set()
-
-    async def _guarded(self, what: str, work: Awaitable[T]) -> T | None:
-        """The result of what is done beside evaluations, None if it fails: that must not keep them from happening."""
-        try:
-            return await work
-        except Exception:  # noqa: BLE001  counted, and logged with its traceback
-            self._components.instruments.evaluation_failed("internal")
-            _log.exception(f"{what} failed")
-            return None
 
     async def _check_retention(self) -> None:
         """Say once which SLOs look back further than Prometheus remembers."""

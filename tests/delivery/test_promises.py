@@ -10,10 +10,10 @@ from typing_extensions import override
 
 from app.delivery import StoredOutbox
 from app.delivery.endings import Done
-from app.delivery.message_receiver import MessageReceiver
+from app.delivery.message_receiver import MessageReceiver, RateLimit
 from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
-from app.delivery.outcome import Delivered
+from app.delivery.outcome import Delivered, Failed, FailureReason
 from app.http.secrets import Secret
 from app.integrations import StoredAlertsToRepeat
 from app.store import Database, open_database
@@ -46,6 +46,16 @@ class _Slow(Notifier):
         """Nothing."""
 
 
+class _Faulty(_Slow):
+    """A notifier with a bug that some message meets."""
+
+    @override
+    async def send(self, message: OutgoingMessage) -> SendResult:
+        if message.notifications[0].slo == "slo-1":
+            raise ZeroDivisionError
+        return SendResult(outcome=Delivered())
+
+
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
     opened = open_database(f"sqlite:///{tmp_path}/sloburn.db")
@@ -64,6 +74,19 @@ def test_a_batch_ends_before_its_lease(database: Database) -> None:
     took_s = run_in_virtual_time(deliver())
     assert took_s >= LONGEST_TIMEOUT_S
     assert took_s < StoredOutbox(database=database).lease.total_seconds()
+
+
+def test_a_bug_in_one_message_does_not_have_those_before_it_sent_again() -> None:
+    instruments = RecordingInstruments()
+    receiver = MessageReceiver(
+        "faulty", _Faulty(), message_refs=MemoryMessageRefs(), instruments=instruments, rate_limit=RateLimit(at_once=1)
+    )
+    outcomes = asyncio.run(receiver.deliver([firing(f"slo-{number}") for number in range(2)], at=START))
+    assert [outcome.reason if isinstance(outcome, Failed) else outcome for outcome in outcomes] == [
+        Delivered(),
+        FailureReason.INTERNAL,
+    ]
+    assert instruments.failures == {FailureReason.INTERNAL: 1}
 
 
 def test_the_end_of_an_alert_is_repeated_for_a_quarter_of_an_hour(database: Database) -> None:
