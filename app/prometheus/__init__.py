@@ -5,7 +5,7 @@ Start at `client.py`; `decode.py` turns bytes into a `Matrix` without IO, `error
 """
 
 from app.prometheus.client import Limits, PrometheusClient, open_client
-from app.prometheus.decode import PartialPolicy, decode_matrix, partial_data
+from app.prometheus.decode import PartialPolicy, decode_matrix, not_expected, partial_data
 from app.prometheus.errors import (
     AccessDeniedError,
     BadAnswerError,
@@ -23,6 +23,7 @@ from app.prometheus.errors import (
     UnreachableError,
     UnsupportedResultError,
 )
+from app.prometheus.histograms import HistogramSample, HistogramSeries
 from app.prometheus.http_config import HttpConfig
 from app.prometheus.matrix import Matrix
 from app.prometheus.metric_kinds import KindVerdict, MetricKind, MetricSource, kind_of
@@ -40,6 +41,8 @@ __all__ = [
     "CircuitOpenError",
     "ClientInstruments",
     "ExecutionError",
+    "HistogramSample",
+    "HistogramSeries",
     "HttpConfig",
     "HttpStatusError",
     "KindVerdict",
@@ -63,6 +66,7 @@ __all__ = [
     "WallClock",
     "decode_matrix",
     "kind_of",
+    "not_expected",
     "open_client",
     "partial_data",
 ]

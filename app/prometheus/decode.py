@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 
 from app.prometheus.errors import BadAnswerError, PartialDataError, UnsupportedResultError, excerpt
 from app.prometheus.fast_samples import fast_samples
+from app.prometheus.histograms import HistogramSeries, histogram_series
 from app.prometheus.matrix import Matrix
 
 # The keys of native histograms in a vector and in a matrix.
-_HISTOGRAMS = frozenset({"histogram", "histograms"})
+_HISTOGRAM, _HISTOGRAMS = "histogram", "histograms"
+_IN_TEXT = b'"histogram'
+"""What both begin with in JSON; inside a string the quote would be escaped."""
 # Thanos sends one warning for each store that is down; there may be hundreds.
 _WARNINGS_SHOWN = 3
 
@@ -66,15 +69,17 @@ def decode_matrix(
     Raises:
         PrometheusError: one of the tree in `errors`, and no other exception for any bytes.
     """
-    fast = fast_samples(body)
+    # Series of native histograms have no array of samples, or one more.
+    fast = None if _IN_TEXT in body else fast_samples(body)
     envelope = success_envelope(fast.rest if fast else body, content_type)
     warnings = _warnings(envelope)
     if warnings and partial is PartialPolicy.REJECT:
         raise partial_data(warnings, query)
     try:
         kind, result = envelope["data"]["resultType"], envelope["data"]["result"]
+        result, histograms = _apart(kind, result)
         if kind == "matrix" and fast is not None:
-            labels = _labels(result, query)
+            labels = _labels(result)
             if len(labels) != len(fast.lengths):
                 raise BadAnswerError("Prometheus answers a matrix with samples outside its series")
             lengths, samples = fast.lengths, fast.samples
@@ -83,7 +88,29 @@ def decode_matrix(
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise BadAnswerError(f"Prometheus answers JSON of an unknown shape: {error!r:.200}") from None
     matrix = _finite(labels, lengths, samples, warnings)
-    return replace(matrix, whole=not warnings or partial is PartialPolicy.ACCEPT)
+    return replace(matrix, whole=not warnings or partial is PartialPolicy.ACCEPT, histograms=histograms)
+
+
+def _apart(kind: str, result: Any) -> tuple[Any, tuple[HistogramSeries, ...]]:
+    """The series of numbers in a result, and those of native histograms; a series may be both, at different times."""
+    key = {"matrix": _HISTOGRAMS, "vector": _HISTOGRAM}.get(kind)
+    if key is None or not any(key in series for series in result):
+        return result, ()
+    found = [series for series in result if key in series]
+    _labels(found)
+    histograms = tuple(
+        histogram_series(series["metric"], series[key] if kind == "matrix" else (series[key],)) for series in found
+    )
+    return [series for series in result if "value" in series or "values" in series], histograms
+
+
+def not_expected(histograms: Sequence[HistogramSeries], query: str | None) -> UnsupportedResultError:
+    """The error of native histograms where numbers are expected."""
+    return UnsupportedResultError(
+        f"Prometheus answers native histograms, such as {excerpt(str(dict(histograms[0].labels)))}; "
+        "write histogram: and threshold:, or histogram_count() in an expression",
+        query=query,
+    )
 
 
 def partial_data(warnings: Sequence[str], query: str | None) -> PartialDataError:
@@ -153,10 +180,10 @@ def _series(
 ) -> tuple[tuple[Mapping[str, str], ...], NDArray[np.int64], NDArray[np.float64]]:
     match kind:
         case "matrix":
-            labels = _labels(result, query)
+            labels = _labels(result)
             samples = [series["values"] for series in result]
         case "vector":
-            labels = _labels(result, query)
+            labels = _labels(result)
             samples = [(series["value"],) for series in result]
         case "scalar":
             labels = ({},)
@@ -179,19 +206,12 @@ def _numbers(pairs: Iterable[Sequence[Any]]) -> NDArray[np.float64]:
         return np.fromiter((np.nan if x is None else float(x) for x in flat), np.float64, count=len(flat))
 
 
-def _labels(result: list[Any], query: str | None) -> tuple[Mapping[str, str], ...]:
+def _labels(result: list[Any]) -> tuple[Mapping[str, str], ...]:
     labels = tuple(series["metric"] for series in result)
     if not set(map(type, labels)) <= {dict}:
         raise TypeError("a label set is not an object")
     if not set(map(type, chain.from_iterable(map(dict.values, labels)))) <= {str}:
         raise TypeError("a label value is not a string")
-    if any(not _HISTOGRAMS.isdisjoint(series) for series in result):
-        first = next(series["metric"] for series in result if not _HISTOGRAMS.isdisjoint(series))
-        raise UnsupportedResultError(
-            f"Prometheus answers native histograms, such as {excerpt(str(first))}; "
-            "select the counters <name>_count or <name>_bucket instead",
-            query=query,
-        )
     return labels
 
 

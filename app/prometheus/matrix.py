@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from app.prometheus.histograms import HistogramSeries
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matrix:
@@ -25,6 +27,7 @@ class Matrix:
         nan_series, nan_times: positions of the series that the samples of NaN or null belong to, and their times; these
             are left out above.
         negative: positions of the series that have samples below zero, which gauges can have and counters cannot.
+        histograms: the series of native histograms, which are in none of the columns.
     """
 
     labels: tuple[Mapping[str, str], ...]
@@ -38,6 +41,7 @@ class Matrix:
     whole: bool = True
     nan_series: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     nan_times: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    histograms: tuple[HistogramSeries, ...] = ()
 
     @property
     def without_numbers(self) -> list[int]:

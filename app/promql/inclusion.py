@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from app.promql.buckets import bound_of
 from app.promql.matching import implied_by
 from app.promql.metric_names import BUCKET, NAME, name_of
-from app.slo import Matcher, Selector
+from app.slo import Matcher, MatchOp, Selector
 
 
 def includes(whole: Selector, part: Selector) -> bool:
@@ -21,6 +21,19 @@ def histogram_of(selector: Selector) -> str | None:
     if name.endswith("_bucket") and bound_of(selector) is not None:
         return name.removesuffix("_bucket")
     return name.removesuffix("_count") if name.endswith("_count") else None
+
+
+def native_of(selector: Selector) -> Selector | None:
+    """The native histogram that a selector selects the count, or one bucket, of; None if it is neither.
+
+    >>> from app.promql.selector_text import parse_selector, render
+    >>> render(native_of(parse_selector('h_bucket{le="0.3",job="a"}')))
+    'h{job="a"}'
+    """
+    name = histogram_of(selector)
+    if name is None:
+        return None
+    return Selector((Matcher(NAME, MatchOp.EQUAL, name), *_others(selector)))
 
 
 def is_larger_bucket(whole: Selector, part: Selector) -> bool:

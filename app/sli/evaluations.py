@@ -24,6 +24,11 @@ class OfEvaluations:
         return ()
 
     @property
+    def native(self) -> tuple[Selector, ...]:
+        """None: no histogram is counted."""
+        return ()
+
+    @property
     def samples_are_events(self) -> bool:
         """True: each evaluation is so many events."""
         return True

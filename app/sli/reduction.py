@@ -15,11 +15,11 @@ import promql_parser as promql
 
 from app.promql.buckets import any_spelling, bound_of
 from app.promql.expressions import PLACEHOLDER
-from app.promql.metric_names import name_of
+from app.promql.metric_names import BUCKET, NAME, name_of
 from app.promql.selector_text import SelectorError, bare, render
 from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.flows import ALL, SERIES, Coefficients, Flow, Grouping, Unit, added, never_negative, ratio_of, scaled
-from app.slo import Selector, format_duration
+from app.slo import Matcher, MatchOp, Selector, format_duration
 
 # Python recurses over the tree that the parser has made, three frames for each level, and stops at 1,000 frames.
 _DEEPEST = 100
@@ -34,7 +34,7 @@ _OVER_SAMPLES: Final = frozenset(
     {"avg_over_time", "count_over_time", "last_over_time", "max_over_time", "min_over_time"}
 )
 _SUM_OVER_SAMPLES: Final = frozenset({"sum_over_time", *_OVER_SAMPLES})
-_NATIVE: Final = frozenset({"histogram_count", "histogram_sum", "histogram_fraction", "histogram_avg"})
+_NATIVE: Final = frozenset({"histogram_sum", "histogram_avg", "histogram_stddev", "histogram_stdvar"})
 WRITE_A_SUM: Final = "write a sum of rates of counters, such as sum(rate(a[5m])) + sum(rate(b[5m]))"
 Range = tuple[Unit, timedelta]
 """The range of a counter in an expression, and what its number means."""
@@ -125,17 +125,20 @@ class Reduction:
         # help nobody.
         if name in _UNITS:
             return self._rate(name, args[0])
-        if name == "vector":
-            return self._vector(args[0])
         if name in {"clamp", "clamp_min", "clamp_max"}:
             return self._clamp(expr)
-        if name in {"label_replace", "label_join"}:
-            return self._relabelled(args)
-        if name in {"sort", "sort_desc", "scalar"}:
-            return self.value(args[0])
-        if name == "abs":
-            return self._absolute(args[0])
-        raise NotExpressibleError(*_why_not(name))
+        of_arguments: dict[str, Callable[[Sequence[promql.Expr]], Value]] = {
+            "vector": lambda given: self._vector(given[0]),
+            "label_replace": self._relabelled,
+            "label_join": self._relabelled,
+            "abs": lambda given: self._absolute(given[0]),
+            "histogram_count": lambda given: self._histogram(given[0], None),
+            "histogram_fraction": self._fraction,
+            **dict.fromkeys(("sort", "sort_desc", "scalar"), lambda given: self.value(given[0])),
+        }
+        if name not in of_arguments:
+            raise NotExpressibleError(*_why_not(name))
+        return of_arguments[name](args)
 
     def _rate(self, name: str, over: promql.Expr) -> Flow:
         if not isinstance(over, promql.MatrixSelector):
@@ -158,6 +161,33 @@ class Reduction:
             problem = f"{name}() is for gauges: it takes the reset of a counter for a fall; resets are counted rightly"
             self._note_finding(name, problem, "write increase()")
         return self._counter(over.vector_selector, unit)
+
+    def _histogram(self, of: promql.Expr, bound: float | None) -> Flow:
+        """How many events native histograms hold, or how many of at most *bound*: as classic ones would count them."""
+        value = self.value(of)
+        if not isinstance(value, Flow):
+            raise NotExpressibleError("counts the events of a ratio", WRITE_A_SUM)
+        _refuse_floored(value, "counts the events of")
+        counted: dict[Selector, float] = {}
+        for selector, times in value.coefficients.items():
+            part = _part_of_native(selector, bound)
+            counted[part] = counted.get(part, 0.0) + times
+        return replace(value, coefficients=counted)
+
+    def _fraction(self, args: Sequence[promql.Expr]) -> Quotient:
+        """The events of native histograms between two bounds, out of all."""
+        lower, upper = self.value(args[0]), self.value(args[1])
+        if not isinstance(lower, float) or not isinstance(upper, float):
+            raise NotExpressibleError("histogram_fraction() has a bound that is no number", "write two numbers")
+        if not lower < upper:
+            raise QueryFaultError("histogram_fraction() has its bounds swapped", "write the lower one first")
+        everything = self._histogram(args[2], None)
+        within = everything if math.isinf(upper) else self._histogram(args[2], upper)
+        above = within.coefficients
+        # Durations and sizes are never below zero.
+        if lower > 0:
+            above = added(above, scaled(self._histogram(args[2], lower).coefficients, -1.0))
+        return Quotient(above, everything.coefficients, everything)
 
     def _note_finding(self, code: str, problem: str, remedy: str) -> None:
         self.findings.setdefault(code, QueryFinding(code, problem, remedy))
@@ -263,6 +293,19 @@ def regrouped(flow: Flow, wanted: Grouping) -> Flow:
         return replace(flow, grouping=Grouping(labels, without=True), relabelled=relabelled)
     labels = tuple(label for label in have.labels if label not in wanted.labels)
     return replace(flow, grouping=Grouping(labels), relabelled=relabelled)
+
+
+def _part_of_native(selector: Selector, bound: float | None) -> Selector:
+    """The count of a histogram, or its bucket of at most *bound*, as the classic one is called."""
+    name = name_of(selector)
+    if name is None:
+        raise NotExpressibleError("reads native histograms of any name", "write the name of the histogram")
+    others = tuple(matcher for matcher in selector.matchers if matcher.label != NAME)
+    if bound is None:
+        return Selector((Matcher(NAME, MatchOp.EQUAL, f"{name}_count"), *others))
+    text = "+Inf" if math.isinf(bound) else repr(bound)
+    bucket = (Matcher(NAME, MatchOp.EQUAL, f"{name}_bucket"), Matcher(BUCKET, MatchOp.EQUAL, text))
+    return any_spelling(Selector((*bucket, *others)))
 
 
 def _check_bucket(selector: Selector) -> None:

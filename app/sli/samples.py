@@ -23,6 +23,11 @@ class OfSamples(Sli):
 
     @property
     @override
+    def native(self) -> tuple[Selector, ...]:
+        return ()
+
+    @property
+    @override
     def evaluated(self) -> Evaluated | None:
         return None
 

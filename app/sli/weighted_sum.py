@@ -1,7 +1,7 @@
 """An SLI as a weighted sum of counters, of any number of terms."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -9,7 +9,7 @@ from typing import Final
 
 from app.promql.buckets import bound_of
 from app.promql.error_ratios import bad_out_of_total, not_good_out_of_total, weighted_bad_out_of_total
-from app.promql.inclusion import histogram_of
+from app.promql.inclusion import histogram_of, native_of
 from app.promql.matching import implied_by, matches
 from app.promql.samples import increases
 from app.promql.selector_text import render, sum_text
@@ -102,12 +102,13 @@ class WeightedSum:
     @property
     def queries(self) -> tuple[Selector, ...]:
         """The selectors of the terms without those whose series another one brings along."""
-        selectors = list(dict.fromkeys(term.selector for term in self.terms))
-        return tuple(
-            selector
-            for selector in selectors
-            if not any(other != selector and implied_by(other, selector) for other in selectors)
-        )
+        return _widest([term.selector for term in self.terms])
+
+    @property
+    def native(self) -> tuple[Selector, ...]:
+        """The histograms that the counts and buckets of the terms are parts of, as they are called where native."""
+        selectors = [native for term in self.terms if (native := native_of(term.selector)) is not None]
+        return _widest(selectors)
 
     def weights(self, labels: Mapping[str, str]) -> Weights | None:
         """The sum of the weights of the terms that select a series with these labels; None if it counts nothing."""
@@ -200,6 +201,15 @@ def _rank(term: Term) -> tuple[bool, float, float, str]:
     """Terms of all events first, those of most weight before the others."""
     weights = term.weights
     return not weights.total, -weights.total, -weights.bad, render(term.selector)
+
+
+def _widest(selectors: Sequence[Selector]) -> tuple[Selector, ...]:
+    """The selectors, each once, without those whose series another one brings along."""
+    return tuple(
+        selector
+        for selector in dict.fromkeys(selectors)
+        if not any(other != selector and implied_by(other, selector) for other in selectors)
+    )
 
 
 def _is_threshold(selector: Selector) -> bool:

@@ -161,6 +161,10 @@ class Sli(Protocol):
         """The buckets of histograms that are counted beside the count, or a larger bucket, of the same histogram."""
 
     @property
+    def native(self) -> tuple[Selector, ...]:
+        """The native histograms to ask for, whose counts and buckets may be those of its terms; none for most."""
+
+    @property
     def kind(self) -> SliKind:
         """What its events are."""
 

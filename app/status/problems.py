@@ -40,6 +40,7 @@ class ProblemCode(StrEnum):
     TERM_NEVER_MATCHED = "term_never_matched"
     MOSTLY_BAD = "mostly_bad"
     BUCKET_MISSING = "bucket_missing"
+    THRESHOLD_INTERPOLATED = "threshold_interpolated"
     GAUGE = "gauge"
     COUNTER = "counter"
     COUNTER_NOT_MONOTONIC = "counter_not_monotonic"

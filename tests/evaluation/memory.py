@@ -1,7 +1,7 @@
 """A Prometheus in memory: answers the few questions that the evaluator asks, from samples that a test holds."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from app.evaluation import Source
-from app.prometheus import BadQueryError, Matrix, PrometheusError
+from app.prometheus import BadQueryError, HistogramSeries, Matrix, PrometheusError
 from app.promql.gauges import closed_on_the_left
 from testbed.traces import Samples
 
@@ -49,7 +49,7 @@ class Series:
 class MemorySource(Source):
     """Answers from *series*, of which only samples before *now* are there yet; *fault* may raise for an expression.
 
-    *closed*: ranges hold a sample on their left edge, as in Prometheus 2.
+    *closed*: ranges hold a sample on their left edge, as in Prometheus 2. *native* are native histograms.
     """
 
     series: Sequence[Series]
@@ -57,6 +57,7 @@ class MemorySource(Source):
     closed: bool = False
     fault: Callable[[str], None] = lambda _expr: None
     asked: list[str] = field(default_factory=list)
+    native: Sequence[HistogramSeries] = ()
     _selected: dict[str, list[Series]] = field(default_factory=dict)
 
     @override
@@ -70,7 +71,8 @@ class MemorySource(Source):
         until = min(at.timestamp(), self.now)
         since = at.timestamp() - parsed.range.total_seconds()
         found = [(one.labels, *one.within(since, until)) for one in self._select(parsed.vector_selector)]
-        return _matrix((labels, times, values) for labels, times, values in found if len(times))
+        matrix = _matrix((labels, times, values) for labels, times, values in found if len(times))
+        return replace(matrix, histograms=self._histograms(parsed.vector_selector, [(since, until)]))
 
     @override
     async def range(
@@ -97,7 +99,38 @@ class MemorySource(Source):
                 answer.append((labels, edges[there], values))
         if len({tuple(sorted(labels.items())) for labels, _, _ in answer}) < len(answer):
             raise BadQueryError("vector cannot contain metrics with the same labelset", query=expr)
+        look_backs = [(edge - ranged.range.total_seconds(), min(edge, self.now)) for edge in edges.tolist()]
+        if named:
+            newest = self._histograms(ranged.vector_selector, look_backs, at=edges.tolist())
+            return replace(_matrix(answer), histograms=newest)
+        for native in self.native:
+            if self._histograms(ranged.vector_selector, look_backs, of=(native,)):
+                labels = {name: value for name, value in native.labels.items() if name != "__name__"}
+                answer.append((labels, *_resets(native, look_backs, edges)))
         return _matrix(answer)
+
+    def _histograms(
+        self,
+        parsed: promql.VectorSelector,
+        spans: Sequence[tuple[float, float]],
+        *,
+        at: Sequence[float] | None = None,
+        of: Sequence[HistogramSeries] | None = None,
+    ) -> tuple[HistogramSeries, ...]:
+        """The samples of native histograms in each (since, until] of *spans*; or, *at* a time for each, the newest."""
+        matchers = _matchers(parsed)
+        found = []
+        for one in self.native if of is None else of:
+            if not _selects(matchers, one.labels):
+                continue
+            within = [[sample for sample in one.samples if since < sample.time <= until] for since, until in spans]
+            if at is None:
+                samples = [sample for of_span in within for sample in of_span]
+            else:
+                samples = [replace(span[-1], time=time) for span, time in zip(within, at, strict=True) if span]
+            if samples:
+                found.append(replace(one, samples=tuple(samples)))
+        return tuple(found)
 
     def _over_cells(self, call: promql.Call, start: datetime, end: datetime, step: timedelta) -> Matrix:
         (ranged,) = call.args
@@ -130,13 +163,29 @@ class MemorySource(Source):
         self.fault(expr)
 
     def _select(self, parsed: promql.VectorSelector) -> list[Series]:
-        matchers = [(found.name, str(found.op), found.value) for found in parsed.matchers.matchers]
-        if parsed.name is not None:
-            matchers.append(("__name__", str(promql.MatchOp.Equal), parsed.name))
+        matchers = _matchers(parsed)
         key = repr(matchers)
         if key not in self._selected:
             self._selected[key] = [one for one in self.series if _selects(matchers, one.labels)]
         return self._selected[key]
+
+
+def _matchers(parsed: promql.VectorSelector) -> list[tuple[str, str, str]]:
+    matchers = [(found.name, str(found.op), found.value) for found in parsed.matchers.matchers]
+    if parsed.name is not None:
+        matchers.append(("__name__", str(promql.MatchOp.Equal), parsed.name))
+    return matchers
+
+
+def _resets(one: HistogramSeries, spans: Sequence[tuple[float, float]], edges: Floats) -> tuple[Floats, Floats]:
+    """How many times the count of a native histogram fell in each span that has samples."""
+    times, values = [], []
+    for (since, until), edge in zip(spans, edges.tolist(), strict=True):
+        counts = [sample.count for sample in one.samples if since < sample.time <= until]
+        if counts:
+            times.append(edge)
+            values.append(float((np.diff(counts) < 0).sum()))
+    return np.array(times), np.array(values)
 
 
 def _selects(matchers: Sequence[tuple[str, str, str]], labels: Mapping[str, str]) -> bool:

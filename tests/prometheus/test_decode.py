@@ -170,10 +170,52 @@ def test_series_with_the_same_labels_are_all_kept() -> None:
         [{"metric": {"__name__": "latency"}, "values": [[1, "1"]], "histograms": [[1, {"count": "1"}]]}],
     ],
 )
-def test_native_histograms_are_refused_by_name(result: list[Any]) -> None:
+def test_native_histograms_are_apart_from_series_of_numbers(result: list[Any]) -> None:
     kind = "vector" if "histogram" in result[0] else "matrix"
-    with pytest.raises(UnsupportedResultError, match=r"native histograms.*latency.*_count"):
-        decode_matrix(answer(kind, result))
+    matrix = decode_matrix(answer(kind, result))
+    (series,) = matrix.histograms
+    assert (dict(series.labels), [(one.time, one.count) for one in series.samples]) == (
+        {"__name__": "latency"},
+        [(1.0, 1.0)],
+    )
+    assert len(matrix) == ("values" in result[0])
+
+
+BUCKETS = [[3, "-0.001", "0.001", "1"], [0, "0.25", "0.5", "3"], [0, "0.5", "1", "2"]]
+
+
+@pytest.mark.parametrize(
+    ("buckets", "custom"),
+    [
+        (BUCKETS, False),
+        ([[0, "0.25", "0.5", "3"], [0, "0.5", "2", "2"]], True),
+        ([[3, "-Inf", "0.5", "3"]], True),
+        ([[0, "1", "+Inf", "3"]], True),
+        ([[0, "0.25", "0.2726269331663144", "3"]], False),
+        ([[0, "0.1", "0.2", "3"]], True),
+        ([], False),
+    ],
+)
+def test_chosen_bounds_are_told_from_exponential_ones(buckets: list[Any], custom: bool) -> None:
+    """Prometheus does not say which they are."""
+    result = [{"metric": {}, "histogram": [1, {"count": "6", "sum": "NaN", "buckets": buckets}]}]
+    (series,) = decode_matrix(answer("vector", result)).histograms
+    assert series.custom is custom
+    assert series.samples[0].counts.tolist() == [float(bucket[3]) for bucket in buckets]
+
+
+@pytest.mark.parametrize(
+    "histogram", [{}, {"count": "x"}, {"count": "1", "buckets": [[0, "1"]]}, {"count": "1", "buckets": 3}, "1", None]
+)
+def test_what_is_no_histogram_is_a_bad_answer(histogram: object) -> None:
+    with pytest.raises(BadAnswerError):
+        decode_matrix(answer("vector", [{"metric": {}, "histogram": [1, histogram]}]))
+
+
+def test_a_histogram_that_nothing_can_have_is_left_out() -> None:
+    for count in ("NaN", "-1", "+Inf", "1e300"):
+        (series,) = decode_matrix(answer("vector", [{"metric": {}, "histogram": [1, {"count": count}]}])).histograms
+        assert series.samples == ()
 
 
 def test_a_string_is_refused() -> None:

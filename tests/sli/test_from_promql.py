@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.promql.selector_text import parse_selector
+from app.promql.selector_text import parse_selector, render
 from app.sli import (
     NotExpressibleError,
     QueryFaultError,
@@ -154,7 +154,8 @@ def test_groups_that_are_asked_for_narrow_those_of_the_query() -> None:
         "42",
         "round(sum(rate(m[w])))",
         "histogram_quantile(0.9, sum by (le) (rate(m_bucket[w])))",
-        "histogram_count(sum(rate(m[w])))",
+        "histogram_sum(sum(rate(m[w])))",
+        "histogram_fraction(0, scalar(a), sum(rate(m[w])))",
         "absent(m)",
         f"{'(' * 150}m{')' * 150}",
     ],
@@ -235,3 +236,25 @@ def test_an_error_ratio_says_what_is_counted_otherwise() -> None:
     found = reduce_error_ratio("sum(rate(ok[5m])) / sum(rate(m[5m]))").findings
     assert [finding.code for finding in found] == ["fixed_range"]
     assert "[5m]" in found[0].problem
+
+
+@pytest.mark.parametrize(
+    "ratio",
+    [
+        "1 - histogram_fraction(0, 0.25, sum(rate(h{job='a'}[w])))",
+        "histogram_fraction(0.25, +Inf, sum(rate(h{job='a'}[w])))",
+        "1 - histogram_fraction(-Inf, 0.25, sum(increase(h{job='a'}[w])))",
+        "1 - sum(rate(h_bucket{le='0.25',job='a'}[w])) / sum(rate(h_count{job='a'}[w]))",
+    ],
+)
+def test_a_share_of_a_native_histogram_is_that_of_a_classic_one(ratio: str) -> None:
+    """So that a metric that changes from one to the other goes on."""
+    sli = sli_of_error_ratio(ratio)
+    assert sli.key == sli_of(total='h_count{job="a"}', good='h_bucket{job="a",le="0.25"}').key
+    assert [render(selector) for selector in sli.native] == ['h{job="a"}']
+
+
+def test_the_count_of_native_histograms_is_a_counter() -> None:
+    sli = sli_of(total="histogram_count(sum(rate(h[w])))", bad='histogram_count(sum(rate(h{code="500"}[w])))')
+    assert sli == sli_of(total="h_count", bad='h_count{code="500"}')
+    assert [render(selector) for selector in sli.native] == ["h"]

@@ -247,6 +247,15 @@ def _of_buckets(tracked: TrackedSli, *, measured: bool) -> Iterator[Problem]:
     if lacking is not None:
         level = ProblemLevel.WARNING if measured else ProblemLevel.ERROR
         yield Problem(code=ProblemCode.BUCKET_MISSING, level=level, detail=lacking)
+    bracket = tracked.interpolated.bracket
+    if bracket is not None:
+        thresholds = " or ".join(bound_text(bucket) for bucket in tracked.sli.buckets)
+        detail = (
+            f"the threshold {thresholds} of {tracked.query} is between two bounds of the histogram, "
+            f"{bracket.lower:.6g} and {bracket.upper:.6g}: what lies between them is interpolated, "
+            f"{bracket.part:.2%} of the events. A threshold at one of them is exact"
+        )
+        yield Problem(code=ProblemCode.THRESHOLD_INTERPOLATED, level=ProblemLevel.HINT, detail=detail)
 
 
 def _lacking_buckets(tracked: TrackedSli) -> str | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.series.tracked_slis import LateSamples, TrackedSli
-from app.ledger import MIDDLE_WIDTH_S, Samples
+from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S, Samples
 from app.slo.arrays import Floats, Ints
 
 # What was silent for less is looked for in every slot; few lengths, so that SLIs share their queries.
@@ -41,7 +41,9 @@ def look_back(ledger_writer: LedgerWriter, *, at_s: float, settle_to_s: float) -
         if at_s - tracked.counted_s <= interval_s and may_be_late:
             fitting = next((length for length in _LOOK_BACKS_S if silent_s <= length), None)
             tracked.read_from_s = tracked.counted_s if fitting is None else at_s - fitting
-        tracked.settle_from_s = tracked.settled_s
+        # A native histogram is compared with its sample before, also where counts become final.
+        is_native = tracked.interpolated.seen_s > 0
+        tracked.settle_from_s = tracked.settled_s - LOOKBACK_S if is_native else tracked.settled_s
         if settle_to_s > tracked.settled_s:
             due.append(tracked)
     if due:
@@ -102,7 +104,7 @@ def _look_back_further(ledger_writer: LedgerWriter, tracked_slis: Sequence[Track
         first = min((float(first_s[one]) for one in tracked.rows.values()), default=math.inf)
         if first < tracked.settled_s:
             since = first // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
-            tracked.settle_from_s = max(since, tracked.settled_s - _LONGEST_S)
+            tracked.settle_from_s = min(tracked.settle_from_s, max(since, tracked.settled_s - _LONGEST_S))
 
 
 def _newest(ledger_writer: LedgerWriter, tracked: TrackedSli) -> float:

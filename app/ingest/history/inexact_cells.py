@@ -19,6 +19,8 @@ class Cells:
 
     *values*, shape (counters, cells + 1): the newest value within a look-back of each edge, NaN where there is none.
     *resets*, shape (counters, cells): resets within each cell and a look-back before it, NaN without samples there.
+    *jumps*, shape (counters, cells): whether the value at the end of a cell is not to be counted from that at its
+    beginning, as where the buckets of a native histogram have become wider.
     *row*, shape (counters,): the ledger's row of each counter.
     """
 
@@ -27,6 +29,7 @@ class Cells:
     edges: Floats
     values: Floats
     resets: Floats
+    jumps: Bools
 
     @classmethod
     def of(
@@ -42,6 +45,7 @@ class Cells:
             edges=edges,
             values=_dense(values, counter, edges),
             resets=_dense(resets, counter, edges)[:, 1:],
+            jumps=~np.isnan(_dense(replace(values, value=values.levels), counter, edges)[:, 1:]),
         )
 
     def broken(self, rows: int) -> Bools:
@@ -52,7 +56,7 @@ class Cells:
         """
         there = ~np.isnan(self.values)
         seen = ~np.isnan(self.resets)
-        odd = (self.resets > 0) | (seen & ~(there[:, 1:] & there[:, :-1])) | (there[:, 1:] & ~seen)
+        odd = (self.resets > 0) | (seen & ~(there[:, 1:] & there[:, :-1])) | (there[:, 1:] & ~seen) | self.jumps
         odd[:, :-1] |= there[:, 1:-1] & ~there[:, 2:]
         broken = np.zeros((rows, len(self.edges) - 1), dtype=bool)
         np.logical_or.at(broken, self.row, odd)

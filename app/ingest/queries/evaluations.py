@@ -10,7 +10,7 @@ from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.evaluated import evaluated_samples, slices_of
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Samples
-from app.prometheus import Matrix, PrometheusError, partial_data
+from app.prometheus import Matrix, PrometheusError, not_expected, partial_data
 from app.slo import Evaluated
 
 # Prometheus answers up to 11,000 points of a series.
@@ -92,6 +92,8 @@ class Evaluations:
             matrix = await self.source.instant(expr, start, deadline=self.deadline)
         else:
             matrix = await self.source.range(expr, start, end, step, deadline=self.deadline)
+        if matrix.histograms:
+            raise not_expected(matrix.histograms, expr)
         if not matrix.whole and not self.partial:
             raise partial_data(matrix.warnings, expr)
         return matrix

@@ -17,6 +17,7 @@ from app.prometheus import (
     PrometheusError,
     TooLargeError,
     UnsupportedResultError,
+    not_expected,
     partial_data,
 )
 from app.promql.metric_names import NAME
@@ -85,6 +86,7 @@ class _Questions:
     nameless: bool
     partial: bool
     as_given: bool
+    native: frozenset[str]
 
     async def answer(self, selector: Selector) -> Matrix:
         """What Prometheus says of one selector.
@@ -94,6 +96,8 @@ class _Questions:
         """
         text = render(selector)
         matrix = await self.ask(text)
+        if any(series.labels.get(NAME) not in self.native for series in matrix.histograms):
+            raise not_expected(matrix.histograms, text)
         if not matrix.whole and not self.partial:
             raise partial_data(matrix.warnings, text)
         return matrix
@@ -104,6 +108,7 @@ class _Found:
     """What was answered so far, which selectors were not, and what is said to be missing of the others."""
 
     samples: list[Samples] = field(default_factory=list)
+    native: list[Samples] = field(default_factory=list)
     failures: dict[Selector, PrometheusError] = field(default_factory=dict)
     missing: dict[Selector, str] = field(default_factory=dict)
     impossible: set[str] = field(default_factory=set)
@@ -165,12 +170,16 @@ class QueryBatcher:
             nameless=nameless,
             partial=partial,
             as_given=as_given,
+            native=self.series_index.native.names,
         )
         found = _Found()
         packed = self._pack(selectors, most, nameless=nameless)
         await asyncio.gather(*(self._ask(batch, questions, found) for batch in packed))
         async with self.turn:
-            sorted_out = _sorted_out(tracked_slis, found.failures, Samples.joined(found.samples), self.series_index)
+            samples = Samples.joined(found.samples)
+            if found.native:
+                samples = self.series_index.native.beside(samples, Samples.joined(found.native))
+            sorted_out = _sorted_out(tracked_slis, found.failures, samples, self.series_index)
             sorted_out.samples, sorted_out.unmeasured = self.series_index.measured(sorted_out.samples)
         sorted_out.impossible, sorted_out.nan = found.impossible, found.nan
         sorted_out.partial = {
@@ -268,6 +277,11 @@ class QueryBatcher:
         async with self.turn:
             self._judge(batch, matrix)
             found.samples.append(self.series_index.samples(matrix, questions.tracked_slis, as_given=questions.as_given))
+            native = self.series_index.native.answer(matrix, resets=questions.nameless)
+            if native is not None:
+                found.native.append(
+                    self.series_index.native_samples(native, questions.tracked_slis, as_given=questions.as_given)
+                )
             if matrix.impossible:
                 found.impossible |= self.series_index.owners(matrix, matrix.impossible)
             if matrix.negative:

@@ -5,7 +5,7 @@ of a histogram at one time, so a count without a bucket of the same time has non
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
@@ -88,7 +88,7 @@ class HistogramParts:
         keep[lacking] = False
         alone = np.sort(lacking[in_total[lacking]])
         unmeasured = Unmeasured(histogram=histogram[alone], time=samples.time[alone]) if len(alone) else None
-        return _only(samples, keep), unmeasured
+        return samples.only(keep), unmeasured
 
     def _of(self, counter: Ints) -> tuple[Ints, Ints, Bools]:
         """Of each counter its histogram, -1 for none; the bit of its part; and whether it counts in the total."""
@@ -151,13 +151,3 @@ def _column(numbers: Mapping[int, int], size: int, absent: int) -> Ints:
     column = np.full(size, absent, dtype=np.int64)
     column[list(numbers)] = list(numbers.values())
     return column
-
-
-def _only(samples: Samples, keep: Bools) -> Samples:
-    return replace(
-        samples,
-        counter=samples.counter[keep],
-        time=samples.time[keep],
-        value=samples.value[keep],
-        steady=samples.steady[keep],
-    )

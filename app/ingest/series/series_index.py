@@ -8,11 +8,12 @@ import numpy as np
 
 from app.ingest.series.buckets import HistogramParts, Unmeasured
 from app.ingest.series.group_limit import GONE_S, free_places, has_room
+from app.ingest.series.native_counters import NativeAnswer, NativeCounters
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Ledger, Registry, RowKey, Samples, fingerprint
 from app.prometheus import Matrix
 from app.slo import Contribution, EventsOfSamples, GroupKey, Matcher, MatchOp, Selector
-from app.slo.arrays import Bools, Ints
+from app.slo.arrays import Bools, Floats, Ints
 
 SeriesKey = tuple[tuple[str, str], ...]
 # No series has a label of this name: it tells the contributions of one series apart.
@@ -25,6 +26,7 @@ class SeriesIndex:
     """Knows the counters of every series that it has seen; a series is matched against the selectors once.
 
     Attributes:
+        native: the native histograms that are counted.
         left: how many rows belong to members that have left their groups.
         changes: how many times members have joined or left.
     """
@@ -42,6 +44,7 @@ class SeriesIndex:
         self.left = 0
         self.changes = 0
         self._histograms = HistogramParts()
+        self.native = NativeCounters(tracked_slis)
         # By counter, which of the ways to tell events from samples is its own; -1 for what counts by its increases.
         self._ways: list[EventsOfSamples] = []
         self._way_of: dict[int, int] = {}
@@ -51,10 +54,18 @@ class SeriesIndex:
         self._index(tracked_slis)
         self._add_rows([tracked for tracked in tracked_slis if not tracked.sli.by])
 
-    def samples(self, matrix: Matrix, wanted: Iterable[TrackedSli], *, as_given: bool = False) -> Samples:
+    def samples(
+        self,
+        matrix: Matrix,
+        wanted: Iterable[TrackedSli],
+        *,
+        as_given: bool = False,
+        levels: Floats | None = None,
+    ) -> Samples:
         """The samples of an answer by counter, of the *wanted* SLIs only.
 
-        Where samples are events themselves, their values are how many; the values of the answer if *as_given*.
+        Where samples are events themselves, their values are how many; the values of the answer if *as_given*. *levels*
+        are what samples are to be counted from, shape of the answer's.
         """
         series, counters = self.counters(matrix)
         if len(counters):
@@ -68,8 +79,23 @@ class SeriesIndex:
             time=matrix.times[index],
             value=matrix.values[index],
             steady=np.zeros(len(index), dtype=bool),
+            level=None if levels is None else levels[index],
         )
         return samples if as_given else self._as_events(samples)
+
+    def native_samples(self, answer: NativeAnswer, wanted: Iterable[TrackedSli], *, as_given: bool = False) -> Samples:
+        """The samples of native histograms by counter, of the *wanted* SLIs only; notes what was interpolated."""
+        series, counters = self.counters(answer.matrix)
+        ends = np.cumsum(answer.matrix.lengths)
+        newest: dict[str, list[int]] = defaultdict(list)
+        for position, counter in zip(series.tolist(), counters.tolist(), strict=True):
+            newest[self.registry.rows[int(self.registry.arrays.row[counter])].sli].append(position)
+        for key, positions in newest.items():
+            self._tracked_slis[self._position[key]].interpolated.note(
+                [answer.brackets[position] for position in positions],
+                float(answer.matrix.times[ends[positions] - 1].max()),
+            )
+        return self.samples(answer.matrix, wanted, as_given=as_given, levels=answer.levels)
 
     def events_of(self, counter: int) -> EventsOfSamples | None:
         """How many events the samples of a series are; None for a counter."""

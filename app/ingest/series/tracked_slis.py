@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from app.budget import STANDARD_WINDOWS, windows_of
+from app.ingest.series.brackets import Interpolated
 from app.ingest.series.matched_series import SeriesSeen
 from app.ledger import FINE_REACH_S, FirstSighting, NewSeries
 from app.slo import GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
@@ -52,7 +53,8 @@ class TrackedSli:
     where samples may be *late*; *long_reads* are those that went back further than a slot. *impossible_samples* says
     that the last evaluation left out samples that are negative, infinite or beyond 64 bits, which were last seen at
     *impossible_seen_s*; series of nothing but NaN were last seen at *nan_seen_s*. *refused_groups* are living members
-    without a place, each with when it was last refused.
+    without a place, each with when it was last refused. *interpolated* is the bucket around a threshold that is no
+    bound of a native histogram.
     """
 
     key: str
@@ -87,6 +89,7 @@ class TrackedSli:
     nan_seen_s: float = 0.0
     consecutive_failures: int = 0
     seen: SeriesSeen = field(default_factory=SeriesSeen)
+    interpolated: Interpolated = field(default_factory=Interpolated)
     unmeasured: dict[int, float] = field(default_factory=dict)
     buckets: tuple[str, ...] = ()
     refusal: str | None = None
@@ -136,7 +139,7 @@ def tracked_slis_of(slos: Iterable[Slo]) -> tuple[TrackedSli, ...]:
             key=key,
             sli=judged[0].sli,
             slos=tuple(judged),
-            selectors=judged[0].sli.queries,
+            selectors=(*judged[0].sli.queries, *judged[0].sli.native),
             horizon_s=max(_horizon_s(slo) for slo in judged),
             long_windows_s=_long_windows_s(judged),
         )

@@ -13,13 +13,15 @@ class Samples:
     """Samples of many counters as columns of equal length, in any order.
 
     *counter* is a registry index, *time* unix seconds; *steady* says that the sample is known to follow its
-    predecessor without a hole, however far apart they are (the edges of a coarse cell).
+    predecessor without a hole, however far apart they are (the edges of a coarse cell). *level* is what a sample is to
+    be counted from where that is not the value of its predecessor, NaN elsewhere; None is nowhere.
     """
 
     counter: Ints
     time: Floats
     value: Floats
     steady: Bools
+    level: Floats | None = None
 
     @classmethod
     def joined(cls, parts: Sequence["Samples"]) -> "Samples":
@@ -32,7 +34,15 @@ class Samples:
             time=np.concatenate([part.time for part in parts]),
             value=np.concatenate([part.value for part in parts]),
             steady=np.concatenate([part.steady for part in parts]),
+            level=np.concatenate([part.levels for part in parts])
+            if any(part.level is not None for part in parts)
+            else None,
         )
+
+    @property
+    def levels(self) -> Floats:
+        """The *level* of each sample."""
+        return np.full(len(self.counter), np.nan) if self.level is None else self.level
 
     def until(self, time: float) -> "Samples":
         """The samples up to a time."""
@@ -49,5 +59,9 @@ class Samples:
     def only(self, keep: Bools | Ints) -> "Samples":
         """Some of the samples."""
         return Samples(
-            counter=self.counter[keep], time=self.time[keep], value=self.value[keep], steady=self.steady[keep]
+            counter=self.counter[keep],
+            time=self.time[keep],
+            value=self.value[keep],
+            steady=self.steady[keep],
+            level=None if self.level is None else self.level[keep],
         )

@@ -43,6 +43,9 @@ class Steps:
             if place < len(raw) and samples.counter[place] == counter:
                 # The cursor knows the level that the counter stands at, not the sample that was seen last.
                 raw[place] = dip.newest
+        if samples.level is not None:
+            given = ~np.isnan(samples.level) & ~np.isnan(before)
+            before[given] = raw[given] = samples.level[given]
         return cls(
             samples=samples,
             since=since,

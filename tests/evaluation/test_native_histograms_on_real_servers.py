@@ -1,0 +1,165 @@
+"""Native histograms on a real Prometheus: live and from history alike, and as `histogram_fraction` has them."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from testbed.native_histograms import FLAGS, Histogram, remote_write
+from testbed.servers import Server, prometheus
+from tests.evaluation.plain import document, slos
+from tests.evaluation.running import Running, differences
+from tests.evaluation.test_on_real_servers import Asked
+
+HOUR, DAY = 3600, 86_400
+END = 1_699_909_200
+LIVED = 600
+"""How long it is evaluated slot by slot."""
+BOUNDS = (0.1, 0.25, 0.5, 1.0)
+EXACT, BETWEEN = 0.25, 0.3
+"""A power of two is a bound by every schema."""
+
+
+@dataclass(slots=True)
+class Process:
+    """What one instance has observed since it began, and all that was ever observed, as scrapes show it."""
+
+    instance: str
+    custom: bool = False
+    schema: int = 3
+    _counts: Counter[int] = field(default_factory=Counter)
+    samples: list[Histogram] = field(default_factory=list)
+    fast: list[tuple[float, int, int]] = field(default_factory=list)
+
+    def scrape(self, time_s: float, observed: Sequence[float]) -> None:
+        """Observe and be scraped; unlike a histogram the truth knows every observation."""
+        values = np.array(observed)
+        if self.custom:
+            indexes = np.searchsorted(BOUNDS, values, side="left")
+        else:
+            indexes = np.ceil(np.log2(values) * 2.0**self.schema - 1e-9).astype(np.int64)
+        self._counts.update(indexes.tolist())
+        self.samples.append(
+            Histogram(
+                time_ms=round(time_s * 1000),
+                buckets=dict(self._counts),
+                schema=-53 if self.custom else self.schema,
+                bounds=BOUNDS if self.custom else (),
+            )
+        )
+        self.fast.append((time_s, len(values), int((values <= EXACT).sum())))
+
+    def widen(self) -> None:
+        """Go on with buckets of twice the width."""
+        self.schema -= 1
+        widened: Counter[int] = Counter()
+        for index, count in self._counts.items():
+            widened[-(-index // 2)] += count
+        self._counts = widened
+
+    def restart(self) -> None:
+        self._counts = Counter()
+        self.schema = 3
+
+    @property
+    def labels(self) -> dict[str, str]:
+        name = "custom_seconds" if self.custom else "native_seconds"
+        return {"__name__": name, "instance": self.instance, "job": "x"}
+
+    def within(self, window_s: float) -> tuple[int, int]:
+        """All observations, and those of at most `EXACT`, of the scrapes in the window."""
+        mine = [(total, fast) for time_s, total, fast in self.fast if END - window_s < time_s <= END]
+        return sum(total for total, _ in mine), sum(fast for _, fast in mine)
+
+
+def observed(custom: bool) -> list[Process]:
+    """Four days of two instances: one widens its buckets, restarts, and widens them again; the other has a gap."""
+    chance = np.random.default_rng(52)
+    found = []
+    for number, instance in enumerate(("a:80", "b:80")):
+        process = Process(instance=instance, custom=custom)
+        times = [*range(END - 4 * DAY + 7 * number, END - 2 * HOUR, 300), *range(END - 2 * HOUR + 7 * number, END, 30)]
+        for time_s in times:
+            ago = END - time_s
+            if instance == "a:80":
+                if ago == 5 * HOUR:
+                    process.restart()
+                if not custom and ago in {70 * HOUR, 4 * HOUR, HOUR, 600}:
+                    process.widen()
+            elif 50 * HOUR < ago < 51 * HOUR:
+                continue
+            slow = 1.2 if ago < 3 * HOUR else 0.0
+            process.scrape(time_s, chance.lognormal(-1.8 + slow, 0.9, size=chance.integers(5, 40)).tolist())
+        found.append(process)
+    return found
+
+
+def is_three(server: Server) -> bool:
+    build = httpx.get(f"{server.url}/api/v1/status/buildinfo", trust_env=False, timeout=180).json()
+    return not build["data"]["version"].startswith("2.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A server with the histograms of some processes."""
+
+    url: str
+    processes: list[Process]
+    custom: bool
+    exponential: bool
+
+    def fraction(self, metric: str, threshold: float) -> float:
+        """What Prometheus makes of the newest ten minutes."""
+        query = f"histogram_fraction(-Inf, {threshold}, sum(rate({metric}[10m])))"
+        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": query, "time": END}, trust_env=False).json()
+        return float(answer["data"]["result"][0]["value"][1])
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with prometheus(tmp_path_factory.mktemp("native") / "data", flags=FLAGS) as server:
+        # Prometheus 2 has no custom buckets, and interpolates linearly between exponential ones.
+        three = is_three(server)
+        processes = [process for custom in ((False, True) if three else (False,)) for process in observed(custom)]
+        remote_write(server, [(process.labels, process.samples) for process in processes])
+        yield Served(url=server.url, processes=processes, custom=three, exponential=three)
+
+
+def test_live_and_history_are_the_truth_at_a_bound_of_the_buckets(served: Served, tmp_path: Path) -> None:
+    metrics = ["native_seconds", *(["custom_seconds"] if served.custom else [])]
+    documents = [
+        document(f"{metric}-{threshold}", {"histogram": metric, "threshold": threshold}, objective=90, window="3d12h")
+        for metric in metrics
+        for threshold in (EXACT, BETWEEN)
+    ]
+    loaded = slos(documents, tmp_path / "slos")
+    with (
+        Running(loaded, Asked(served.url), tmp_path / "live.db") as live,
+        Running(loaded, Asked(served.url), tmp_path / "fresh.db") as fresh,
+    ):
+        live.run(END - LIVED, END)
+        live.backfill(END)
+        fresh.tick(END)
+        fresh.backfill(END)
+        for metric in metrics:
+            mine = [process for process in served.processes if process.labels["__name__"] == metric]
+            for running in (live, fresh):
+                snapshot = running.snapshot(f"{metric}-{EXACT}-availability")
+                for window_s, shown in [
+                    (3.5 * DAY, (snapshot.total, snapshot.bad)),
+                    *((view.window.total_seconds(), (view.total, view.bad)) for view in snapshot.windows),
+                ]:
+                    counts = [process.within(window_s) for process in mine]
+                    total, fast = (sum(column) for column in zip(*counts, strict=True))
+                    assert shown == pytest.approx((total, total - fast)), (metric, window_s)
+        assert differences(live.figures, fresh.figures) == {}
+        assert not live.instruments.failures
+        for metric in metrics:
+            snapshot = live.snapshot(f"{metric}-{BETWEEN}-availability")
+            (view,) = (view for view in snapshot.windows if view.window.total_seconds() == 1800)
+            wanted = 1 - served.fraction(metric, BETWEEN)
+            assert view.bad / view.total == pytest.approx(wanted, abs=0.05)
