@@ -14,13 +14,16 @@ from app.alerting import (
     Transition,
     compose_condition,
     no_data,
+    no_traffic,
     of_budget,
     step_conditions,
     step_slo,
 )
+from app.alerting.lifecycle import incident_id
 from app.promql.selector_text import parse_selector
 from app.sli import sli_of_bad
 from app.slo import (
+    Alerting,
     AlertState,
     BudgetAlerts,
     Cause,
@@ -29,6 +32,7 @@ from app.slo import (
     RollingWindow,
     Severity,
     Slo,
+    SloId,
 )
 from tests.alerting.scripts import PAGE, SLO, SLOT, TICKET, reading, slot
 
@@ -74,6 +78,83 @@ def test_missing_data_names_its_cause() -> None:
     assert says(None, "up") == "up has no new samples"
     assert says("no answer from http://prom:9090", "up") == "Prometheus gives none (no answer from http://prom:9090)"
     assert says("refused", "up") == says("refused", "down")
+
+
+@pytest.mark.parametrize(
+    ("ever", "given", "says"),
+    [
+        (True, {}, "no data since 2026-01-01 00:00 UTC, so alerts cannot be judged: up has no new samples"),
+        (False, {}, "no data ever, so alerts cannot be judged: up has no new samples"),
+        (False, {"refusal": "too large"}, "no data ever, so alerts cannot be judged: too large"),
+        (True, {"partial": "a store is down"}, "partial data since 2026-01-01 00:00 UTC: a store is down"),
+    ],
+)
+def test_missing_data_says_since_when_and_why(ever: bool, given: dict[str, str], says: str) -> None:
+    since = slot(0) if ever else None
+    assert no_data(missing=True, since=since, query="up", no_data_for=2 * SLOT, at=slot(2), **given) == Condition(
+        cause=Cause.NO_DATA,
+        holds=True,
+        name="no data",
+        says=says,
+        pending_for=timedelta(0) if ever else 2 * SLOT,
+    )
+
+
+@pytest.mark.parametrize("stopped", [True, False, None])
+def test_traffic_that_stops_is_a_condition_of_the_severity_that_was_asked_for(stopped: bool | None) -> None:
+    condition = no_traffic(stopped=stopped, severity=Severity.PAGE, no_traffic_for=timedelta(hours=1), muted=True)
+    assert condition == Condition(
+        cause=Cause.NO_TRAFFIC,
+        holds=stopped,
+        name="no traffic",
+        says="no events for 1h or longer, although there were at this time before",
+        severity=Severity.PAGE,
+        muted=True,
+    )
+    gone = condition.without_member("no longer reported")
+    assert (gone.holds, gone.ended, gone.severity) == (False, "no longer reported", Severity.PAGE)
+
+
+def test_budget_tickets_say_what_they_are_about() -> None:
+    found = of_budget(ALL, frozenset(), consumed=0.5, lasts_s=float("nan"))
+    assert [(condition.name, condition.says) for condition in found] == [
+        ("80% consumed", "80% of the error budget is consumed"),
+        ("runs out within 3d", "at the present rate the error budget runs out within 3d"),
+        ("exhausted", "the error budget is exhausted, the objective is missed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("days", "fires", "holds"), [(3.0, False, True), (3.1, False, False), (3.75, True, True), (3.76, True, False)]
+)
+def test_a_ticket_about_the_end_of_a_budget_lasts_a_quarter_longer(days: float, fires: bool, holds: bool) -> None:
+    firing = frozenset({Cause.BUDGET_RUNS_OUT}) if fires else frozenset[Cause]()
+    wanted = BudgetAlerts(runs_out_within=timedelta(days=3))
+    (condition,) = of_budget(wanted, firing, consumed=0.5, lasts_s=days * DAY_S)
+    assert condition.holds is holds
+
+
+def test_a_budget_that_is_gone_and_cannot_be_judged_now_keeps_its_one_ticket() -> None:
+    unknown = float("nan")
+    gone = frozenset({Cause.BUDGET_EXHAUSTED})
+    assert [one.holds for one in of_budget(ALL, gone, consumed=unknown, lasts_s=unknown)] == [False, False, None]
+    assert [one.holds for one in of_budget(ALL, frozenset(), consumed=unknown, lasts_s=unknown)] == [None, None, None]
+
+
+@pytest.mark.parametrize("cause", [Cause.BUDGET_CONSUMED, Cause.BUDGET_RUNS_OUT, Cause.BUDGET_EXHAUSTED])
+def test_a_budget_ticket_that_fires_is_not_asked_for_evidence_again(cause: Cause) -> None:
+    """One failure of 40: far from evidence, and none of the others opens by it."""
+    wanted = {
+        Cause.BUDGET_CONSUMED: BudgetAlerts(consumed=0.8),
+        Cause.BUDGET_RUNS_OUT: BudgetAlerts(runs_out_within=timedelta(days=3)),
+        Cause.BUDGET_EXHAUSTED: BudgetAlerts(exhausted=True),
+    }[cause]
+    counts = BudgetCounts(bad=1, total=40, lately_bad=1, lately_total=40, error_budget=0.001)
+    for firing, holds in ((frozenset({cause}), True), (frozenset(set(Cause) - {cause}), False)):
+        (condition,) = of_budget(
+            wanted, firing, consumed=25.0, lasts_s=0.0, counts=counts, evidence=Evidence(), exhausting_burn_rate=9.0
+        )
+        assert condition.holds is holds
 
 
 def test_budget_tickets_close_a_little_later_than_they_open() -> None:
@@ -203,6 +284,29 @@ def test_a_condition_that_is_switched_off_is_resolved() -> None:
     assert (alerts, said) == ((), ["0 budget_exhausted fired", "1 budget_exhausted resolved"])
 
 
+def test_a_condition_is_stepped_with_its_name_its_silence_and_the_reason_of_its_end() -> None:
+    silent = no_traffic(stopped=True, severity=Severity.TICKET, no_traffic_for=timedelta(hours=1), muted=True)
+    (alert,), changes = step_conditions((), (silent,), slo=SLO, at=slot(0))
+    assert (alert.tier, alert.muted, alert.firing) == ("no traffic", True, True)
+    assert [(change.kind, change.notify) for change in changes] == [("fired", False)]
+    (heard,), changes = step_conditions((alert,), (replace(silent, muted=False),), slo=SLO, at=slot(1))
+    assert [(change.kind, change.notify, change.at) for change in changes] == [("unmuted", True, slot(1))]
+    _, changes = step_conditions((heard,), (replace(silent, holds=False, ended="why"),), slo=SLO, at=slot(2))
+    assert [(change.kind, change.reason, change.at) for change in changes] == [("resolved", "why", slot(2))]
+    _, changes = step_conditions((heard,), (replace(silent, holds=False),), slo=SLO, at=slot(2))
+    assert [(change.kind, change.reason) for change in changes] == [("resolved", None)]
+    _, changes = step_conditions((heard,), (), slo=SLO, at=slot(2))
+    assert [(change.at, change.reason) for change in changes] == [(slot(2), "this alert is switched off")]
+
+
+def test_incidents_of_conditions_are_their_own() -> None:
+    gone = of_budget(BudgetAlerts(consumed=0.8), frozenset(), consumed=0.9, lasts_s=0.0)
+    missing = _missing(9, missing=True, ever=True)
+    alerts, _ = step_conditions((), (*gone, missing), slo=SLO, at=slot(9))
+    assert {alert.incident for alert in alerts} == {incident_id(SloId(alert.key), slot(9)) for alert in alerts}
+    assert len({alert.incident for alert in alerts}) == 2
+
+
 def test_the_notification_of_a_condition_has_its_own_name_and_key() -> None:
     gone = of_budget(ALL, frozenset(), consumed=1.2, lasts_s=0.0)
     alerts, _ = _play([gone])
@@ -214,6 +318,7 @@ def test_the_notification_of_a_condition_has_its_own_name_and_key() -> None:
         objective=0.999,
         window=RollingWindow(timedelta(days=30)),
         sli=sli_of_bad(total=parse_selector("a_total"), bad=parse_selector('a_total{code="500"}')),
+        alerting=Alerting(annotations=(("runbook_url", "https://runbooks/slo"),)),
     )
     condition = next(each for each in gone if each.cause is Cause.BUDGET_EXHAUSTED)
     exhausted = by_cause[Cause.BUDGET_EXHAUSTED]
@@ -224,6 +329,21 @@ def test_the_notification_of_a_condition_has_its_own_name_and_key() -> None:
         "checkout-availability/ticket/budget_exhausted",
     )
     assert notification.condition == "the error budget is exhausted, the objective is missed"
+    assert (notification.cause, notification.tier, notification.budget_remaining) == (
+        Cause.BUDGET_EXHAUSTED,
+        "exhausted",
+        -0.2,
+    )
+    assert notification.annotations == (("runbook_url", "https://runbooks/slo"),)
+    dated = compose_condition(
+        exhausted, condition, slo=slo, group=(), budget_remaining=-0.2, at=slot(0), exhausted_at=slot(5)
+    )
+    assert dated == replace(notification, exhausted_at=slot(5))
+    missing = compose_condition(
+        replace(exhausted, cause=Cause.NO_DATA), _missing(9, missing=True, ever=True), slo=slo, group=(),
+        budget_remaining=0.5, at=slot(9), exhausted_at=slot(5),
+    )  # fmt: skip
+    assert (str(missing.budget_remaining), missing.exhausted_at) == ("nan", None)
     with pytest.raises(ValueError, match="does not fire"):
         compose_condition(
             by_cause[Cause.BUDGET_RUNS_OUT], condition, slo=slo, group=(), budget_remaining=-0.2, at=slot(0)

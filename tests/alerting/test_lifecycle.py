@@ -7,7 +7,8 @@ import pytest
 
 from app.alerting import Alert, Reading, RuleReading, Transition, TransitionKind, judge, retire, step, step_slo
 from app.alerting.evidence import WindowCounts, needed_windows
-from app.slo import AlertState, BurnRateRule, Evidence, Severity, SeverityPolicy
+from app.alerting.lifecycle import incident_id
+from app.slo import AlertState, BurnRateRule, Evidence, NoData, Severity, SeverityPolicy
 from tests.alerting.scripts import PAGE, SLO, SLOT, TICKET, play, play_slo, reading, slot, told
 
 PATIENT = replace(PAGE, pending_for=2 * SLOT, keep_firing_for=2 * SLOT)
@@ -254,3 +255,99 @@ def test_policies_may_come_in_any_order() -> None:
     policies: tuple[SeverityPolicy, ...] = (TICKET, PAGE)
     _, changes = step_slo((), readings, policies, slo=SLO, at=slot(0))
     assert told(changes) == ["0 page fired"]
+
+
+def test_an_incident_that_is_under_way_is_joined_and_its_alert_may_be_muted_from_the_start() -> None:
+    alert, changes = step(
+        Alert(slo=SLO, severity=Severity.TICKET), reading("b"), TICKET, at=slot(1), muted=True, incident="under way"
+    )
+    assert (alert.incident, alert.muted) == ("under way", True)
+    assert [(change.kind, change.notify, change.incident) for change in changes] == [("fired", False, "under way")]
+    alone, _ = step(Alert(slo=SLO, severity=Severity.TICKET), reading("b"), TICKET, at=slot(1))
+    assert alone.incident == incident_id(SLO, slot(1))
+
+
+def test_page_and_ticket_that_fire_in_one_slot_share_an_incident() -> None:
+    readings = {Severity.PAGE: reading("b"), Severity.TICKET: reading("b")}
+    alerts, _ = step_slo((), readings, (PAGE, TICKET), slo=SLO, at=slot(0))
+    assert {alert.incident for alert in alerts} == {incident_id(SLO, slot(0))}
+    assert {alert.slo for alert in alerts} == {SLO}
+
+
+def test_an_alert_whose_severity_is_switched_off_ends_in_that_slot() -> None:
+    _, alerts = play_slo("b", "q")
+    _, changes = step_slo(alerts, {}, (), slo=SLO, at=slot(7))
+    assert [(change.at, change.reason) for change in changes] == [(slot(7), "this severity is switched off")]
+
+
+def test_a_member_that_is_no_longer_reported_ends_for_that_reason_whatever_its_document_says() -> None:
+    """Also with `no_data: bad`; a hole in data that is there freezes as ever, and what is inactive stays so."""
+    _, alerts = play_slo("b", "q")
+    stale = {Severity.PAGE: reading("s"), Severity.TICKET: reading("s")}
+    left, changes = step_slo(
+        alerts, stale, (PAGE, TICKET), slo=SLO, at=slot(9), no_data=NoData.BAD, ended="no longer reported"
+    )
+    assert [(alert.state, alert.frozen) for alert in left] == [(AlertState.INACTIVE, None)] * 2
+    assert [(change.kind, change.at, change.reason) for change in changes] == [
+        (TransitionKind.RESOLVED, slot(9), "no longer reported")
+    ]
+    hole = {Severity.PAGE: reading("h"), Severity.TICKET: reading("h")}
+    frozen, _ = step_slo(alerts, hole, (PAGE, TICKET), slo=SLO, at=slot(9), ended="no longer reported")
+    assert frozen[0].firing
+    assert frozen[0].frozen == "less than 90% of the last 5m is measured"
+
+
+def test_a_frozen_alert_of_a_member_that_is_no_longer_reported_is_released() -> None:
+    stale = {Severity.PAGE: reading("s")}
+    (frozen,), _ = step_slo((), stale, (PAGE,), slo=SLO, at=slot(0))
+    assert frozen.frozen is not None
+    (left,), changes = step_slo((frozen,), stale, (PAGE,), slo=SLO, at=slot(1), ended="no longer reported")
+    assert (left.frozen, left.state, changes) == (None, AlertState.INACTIVE, ())
+
+
+@pytest.mark.parametrize(
+    ("no_data", "kinds"),
+    [
+        (NoData.FREEZE, ["frozen"]),
+        (NoData.RESOLVE, ["unfrozen", "resolved"]),
+        (NoData.GOOD, ["unfrozen"]),
+        (NoData.BAD, ["unfrozen"]),
+    ],
+)
+def test_what_missing_data_does_to_an_alert_with_patience_is_recorded_in_its_slot(
+    no_data: NoData, kinds: list[str]
+) -> None:
+    """`good` is quiet data: the alert fires on for `keep_firing_for`; `bad` goes on, by the name of its cause."""
+    _, alerts = play_slo("bb", "qq")
+    hole = {Severity.PAGE: reading("h")}
+    frozen, _ = step_slo(alerts[:1], hole, (PATIENT,), slo=SLO, at=slot(3)) if no_data is not NoData.FREEZE else (
+        alerts[:1], ()
+    )  # fmt: skip
+    (left,), changes = step_slo(frozen, {Severity.PAGE: reading("s")}, (PATIENT,), slo=SLO, at=slot(4), no_data=no_data)
+    assert [(change.kind, change.at) for change in changes] == [(kind, slot(4)) for kind in kinds]
+    assert left.firing is (no_data is not NoData.RESOLVE)
+    assert left.tier == {NoData.BAD: "no data", NoData.RESOLVE: None}.get(no_data, "1h/5m")
+    assert left.quiet_since == (slot(4) if no_data is NoData.GOOD else None)
+
+
+def test_missing_data_taken_as_bad_opens_an_incident_or_joins_one() -> None:
+    stale = {Severity.PAGE: reading("s"), Severity.TICKET: reading("s")}
+    alerts, changes = step_slo((), stale, (PAGE, TICKET), slo=SLO, at=slot(2), no_data=NoData.BAD)
+    assert [(alert.tier, alert.incident) for alert in alerts] == [("no data", incident_id(SLO, slot(2)))] * 2
+    assert [(change.kind, change.at, change.notify) for change in changes] == [
+        ("fired", slot(2), True),
+        ("fired", slot(2), False),
+    ]
+
+
+def test_an_alert_that_ends_without_traffic_is_free_again() -> None:
+    alerts, _ = play("bnn", PAGE)
+    impatient = replace(PAGE, resolve_no_traffic_after=SLOT)
+    ended, changes = step(alerts[-1], reading("n"), impatient, at=slot(3))
+    assert (ended.state, ended.frozen, ended.frozen_cause, ended.silent_since) == (
+        AlertState.INACTIVE,
+        None,
+        None,
+        None,
+    )
+    assert [(change.kind, change.at) for change in changes] == [(TransitionKind.RESOLVED, slot(3))]

@@ -1,24 +1,40 @@
 """What people are told: the facts of the slot, and at the end the last facts there were."""
 
+import math
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from app.alerting import Alert, NotificationStatus, Reading, RuleReading, compose, notifications_for, step_slo
+from app.alerting import (
+    Alert,
+    IncidentErrors,
+    Notification,
+    NotificationStatus,
+    Reading,
+    RuleReading,
+    compose,
+    notifications_for,
+    relabel,
+    retire,
+    sent_labels,
+    step_slo,
+)
 from app.sli import sli_of_bad
 from app.slo import (
     Alerting,
+    Cause,
     GroupKey,
     Matcher,
     MatchOp,
     RollingWindow,
     Selector,
     Severity,
+    SeverityPolicy,
     Slo,
     SloId,
 )
-from tests.alerting.scripts import PAGE, SLO, slot
+from tests.alerting.scripts import PAGE, SLO, SLOT, slot
 
 TOTAL = Selector((Matcher("__name__", MatchOp.EQUAL, "http_requests_total"),))
 SERVICE = Slo(
@@ -28,6 +44,7 @@ SERVICE = Slo(
     objective=0.999,
     window=RollingWindow(timedelta(days=30)),
     sli=sli_of_bad(total=TOTAL, bad=TOTAL.with_matchers(Matcher("code", MatchOp.REGEX, "5.."))),
+    description="payments that are taken",
     labels=(("team", "payments"), ("tier", "1")),
     alerting=Alerting(annotations=(("runbook_url", "https://runbooks/slo"),)),
 )
@@ -63,6 +80,14 @@ def test_a_notification_holds_the_facts_of_its_slot() -> None:
     assert notification.key == _fire().key
 
 
+def test_a_notification_says_whose_it_is() -> None:
+    notification = compose(_fire(), BURNING, POLICY, slo=SERVICE, group=GROUP, budget_remaining=0.4, at=slot(3))
+    assert (notification.slo, notification.service, notification.name) == (SLO, "checkout", "availability")
+    assert (notification.objective, notification.window, notification.period_seconds) == (0.999, "30d", 30 * 86_400)
+    assert (notification.group, notification.slo_description) == (GROUP, "payments that are taken")
+    assert notification.incident == _fire().incident
+
+
 def test_a_frozen_alert_keeps_its_last_figures_and_says_that_they_are_stale() -> None:
     last = compose(_fire(), BURNING, POLICY, slo=SERVICE, group=(), budget_remaining=0.4, at=slot(1))
     frozen = replace(_fire(), frozen="the newest data is too old to judge by")
@@ -92,3 +117,110 @@ def test_a_muted_ticket_is_no_news() -> None:
     silent = tuple(replace(change, notify=False) for change in changes)
     assert alerts
     assert notifications_for(silent, {}, {}) == ()
+
+
+def _composed(at: int = 0, *, last: Notification | None = None, errors: IncidentErrors | None = None) -> Notification:
+    return compose(
+        _fire(), BURNING, POLICY, slo=SERVICE, group=GROUP, budget_remaining=0.4, at=slot(at), last=last, errors=errors
+    )
+
+
+def test_what_is_known_of_an_incident_is_kept_until_more_is_known() -> None:
+    errors = IncidentErrors(first_bad_at=slot(-2), last_bad_at=slot(0), spent=0.25)
+    first = replace(_composed(errors=errors), top_contributors="route /pay: 82%")
+    later = _composed(1, last=first)
+    assert (later.first_bad_at, later.last_bad_at, later.spent) == (slot(-2), slot(0), 0.25)
+    assert later.top_contributors == "route /pay: 82%"
+    of_another = _composed(1, last=replace(first, incident="another"))
+    assert (of_another.first_bad_at, of_another.last_bad_at, of_another.top_contributors) == (None, None, "")
+
+
+@pytest.mark.parametrize(("policy", "alertname"), [(POLICY, "PaymentsFail"), (None, "ErrorBudgetExhausted")])
+def test_a_changed_document_is_told_with_the_figures_there_were(policy: SeverityPolicy | None, alertname: str) -> None:
+    """A ticket about the budget has a name of its own, and no policy whose labels it could have."""
+    before = replace(_composed(), alertname="ErrorBudgetExhausted")
+    document = replace(
+        SERVICE,
+        description="new",
+        labels=(("team", "orders"),),
+        alerting=replace(SERVICE.alerting, name="PaymentsFail", annotations=(("runbook_url", "https://new"),)),
+    )
+    of_policy = {"tier": "0"} if policy is not None else {}
+    dashboard = {"dashboard": "https://grafana/d/1"} if policy is not None else {}
+    assert before.redescribed(document, GROUP, policy) == replace(
+        before,
+        alertname=alertname,
+        labels=tuple(sorted({"team": "orders", "route": "/pay", **of_policy}.items())),
+        annotations=tuple(sorted({"runbook_url": "https://new", **dashboard}.items())),
+        slo_description="new",
+    )
+
+
+def test_labels_that_are_sent() -> None:
+    group: GroupKey = (("route", "/pay"), ("service", "cart"), ("slo_group_service", "till"), ("empty", ""))
+    notification = replace(_composed(), group=group, labels=(("team", "payments"), ("slo", "theirs"), *group))
+    assert sent_labels(notification) == {
+        "alertname": "ErrorBudgetBurn",
+        "slo": "theirs",
+        "service": "checkout",
+        "severity": "page",
+        "team": "payments",
+        "route": "/pay",
+        "slo_group_service": "till",
+        "slo_group_slo_group_service": "cart",
+    }
+
+
+def test_the_name_of_an_alert_is_no_label_of_a_document() -> None:
+    assert sent_labels(replace(_composed(), labels=(("alertname", "Theirs"),)))["alertname"] == "ErrorBudgetBurn"
+
+
+def test_an_alert_whose_labels_change_ends_and_begins_again_in_this_order() -> None:
+    before = _composed()
+    after = replace(_composed(2), labels=(("team", "orders"),))
+    found, sent = relabel({after.key: after}, {before.key: before}, at=slot(2))
+    assert found == {after.key: replace(after, relabelled_at=slot(2))}
+    assert [(one.status, one.labels, one.at) for one in sent] == [
+        (NotificationStatus.RESOLVED, before.labels, slot(2)),
+        (NotificationStatus.FIRING, after.labels, slot(2)),
+    ]
+    assert sent[0].reason == "its labels were changed"
+    assert sent[0].instance == before.key
+    assert sent[1].instance == f"{before.key}@{slot(2).isoformat()}"
+
+
+def test_an_alert_keeps_when_it_was_relabelled_for_as_long_as_its_incident_lasts() -> None:
+    before = replace(_composed(), relabelled_at=slot(0))
+    assert relabel({before.key: _composed(1)}, {before.key: before}, at=slot(1)) == (
+        {before.key: replace(_composed(1), relabelled_at=slot(0))},
+        (),
+    )
+    next_incident = replace(_composed(1), incident="another", labels=())
+    assert relabel({before.key: next_incident}, {before.key: before}, at=slot(1)) == ({before.key: next_incident}, ())
+    assert relabel({before.key: next_incident}, {}, at=slot(1)) == ({before.key: next_incident}, ())
+
+
+def test_every_alert_is_compared_with_what_it_was_before() -> None:
+    new, known = replace(_composed(1), slo=SloId("new")), replace(_composed(1), labels=())
+    found, sent = relabel({new.key: new, known.key: known}, {known.key: _composed()}, at=slot(1))
+    assert found[new.key] is new
+    assert len(sent) == 2
+
+
+def test_missing_data_that_counts_as_bad_is_said_for_the_figures_of_its_alert() -> None:
+    blind = replace(_fire(), tier="no data")
+    notification = compose(blind, BURNING, POLICY, slo=SERVICE, group=(), budget_remaining=0.4, at=slot(1))
+    assert notification.stale == "none has come for a while, and this SLO takes that as bad"
+    assert (notification.stale_cause, notification.tier, notification.long, notification.short) == (
+        None, "no data", "", "",
+    )  # fmt: skip
+    assert all(math.isnan(value) for value in (notification.factor, notification.bad, notification.burn_rate_long))
+
+
+def test_an_end_says_why_and_is_not_stale() -> None:
+    frozen = replace(_composed(), stale="old", stale_cause=Cause.NO_TRAFFIC)
+    alerts, _ = step_slo((), {Severity.PAGE: BURNING}, (POLICY,), slo=SLO, at=slot(0))
+    ended = retire(alerts, at=slot(0) + SLOT, reason="the SLO was removed")
+    (end,) = notifications_for(ended, {}, {frozen.key: frozen})
+    assert (end.stale, end.stale_cause, end.reason, end.ends_at) == (None, None, "the SLO was removed", slot(1))
+    assert notifications_for(ended, {}, {}) == ()

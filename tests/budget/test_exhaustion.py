@@ -88,6 +88,12 @@ def test_the_exhausting_burn_rate_is_the_one_that_lasts_so_long(within_s: float,
         ((72, 3600), (0, 0), (0, 0), 0.0),
         ((0, 0), (0, 0), (0, 0), np.nan),
         ((72, 0), (72, 0), (60, 0), 60 / 300),
+        ((10, 3600), (10, 1800), (10, 300), 10 / 300),
+        ((9, 36000), (9, 9000), (0, 1500), 9 / 3600),
+        ((24, 36000), (20, 18000), (3, 3000), 20 / 1800),
+        ((36, 3600), (36, 1800), (0, 300), 0.0),
+        ((1, 1), (1, 1), (0, 0), 1 / 3600),
+        ((0.5, 0), (0.5, 0), (0.5, 0), 0.5 / 3600),
     ],
     ids=[
         "it burns",
@@ -100,6 +106,12 @@ def test_the_exhausting_burn_rate_is_the_one_that_lasts_so_long(within_s: float,
         "half an hour without requests",
         "nothing is known",
         "errors beside a total that stands still",
+        "ten errors tell the pace of minutes",
+        "half an hour at exactly what the budget bears burns",
+        "five minutes at exactly what the budget bears burn",
+        "three expected errors that did not come tell the end",
+        "one event in the hour",
+        "fractions of events, as of interpolated buckets",
     ],
 )
 def test_the_present_rate_is_that_of_the_shortest_window_that_tells_it_unless_the_burn_has_stopped(
@@ -109,3 +121,47 @@ def test_the_present_rate_is_that_of_the_shortest_window_that_tells_it_unless_th
     measured = ((hour, 3600.0), (half_hour, 1800.0), (five_minutes, 300.0))
     recent = (RecentEvents(of(bad), of(total), of(seconds)) for (bad, total), seconds in measured)
     assert present_rates(*recent, error_budget=of(BUDGET)).bad.tolist() == pytest.approx([rate], nan_ok=True)
+
+
+def test_the_events_of_the_rate_are_those_of_the_same_window_and_never_less_than_its_errors() -> None:
+    hour, half_hour, five_minutes = (3_600.0, 1_800.0, 300.0)
+    rates = present_rates(
+        RecentEvents(of(72, 9, 9, 0), of(36_000, 36_000, 3, 0), of(hour, hour, hour, hour)),
+        RecentEvents(of(72, 9, 9, 0), of(9_000, 9_000, 3, 0), of(half_hour, half_hour, half_hour, half_hour)),
+        RecentEvents(of(60, 0, 9, 0), of(600, 600, 3, 0), of(five_minutes, five_minutes, five_minutes, five_minutes)),
+        error_budget=of(BUDGET, BUDGET, BUDGET, BUDGET),
+    )
+    assert rates.total.tolist() == pytest.approx([600 / 300, 10.0, 9 / 3_600, np.nan], nan_ok=True)
+
+
+def test_rates_go_by_the_time_that_was_measured_and_are_unknown_without_any() -> None:
+    nothing = RecentEvents(of(0, 0), of(0, 0), of(0, 0))
+    rates = present_rates(
+        RecentEvents(of(5, 5), of(50, 50), of(0.5, 0)), RecentEvents(of(5, 5), of(50, 50), of(0.5, 0)), nothing,
+        error_budget=of(BUDGET, BUDGET),
+    )  # fmt: skip
+    assert rates.bad.tolist() == pytest.approx([10, np.nan], nan_ok=True)
+    assert rates.total.tolist() == pytest.approx([100, np.nan], nan_ok=True)
+
+
+@pytest.mark.parametrize(
+    ("remaining", "events_per_s", "burn_rate"),
+    [
+        (0.0, 2.0, 0.0),
+        (-5.0, 2.0, 0.0),
+        (0.5, 0.5, 0.5 / 3600 / (0.5 * BUDGET)),
+        (1.0, 0.0, np.inf),
+        (1.0, np.nan, np.inf),
+    ],
+)
+def test_the_exhausting_burn_rate_at_its_edges(remaining: float, events_per_s: float, burn_rate: float) -> None:
+    """None where nothing is left to spend, infinite where no events come that could spend it."""
+    found = exhausting_burn_rate(
+        3600.0, remaining_events=remaining, events_per_s=events_per_s, error_budget=BUDGET, leaves_in_s=0.0
+    )
+    assert found == pytest.approx(burn_rate)
+
+
+def test_a_budget_of_which_exactly_nothing_is_left_is_exhausted_now() -> None:
+    assert lasts(0.0, 0.0) == 0
+    assert lasts(0.0, 1.0, leaves_in_s=DAY) == 0
