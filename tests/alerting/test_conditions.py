@@ -91,7 +91,7 @@ def test_missing_data_names_its_cause() -> None:
 )
 def test_missing_data_says_since_when_and_why(ever: bool, given: dict[str, str], says: str) -> None:
     since = slot(0) if ever else None
-    assert no_data(missing=True, since=since, query="up", no_data_for=2 * SLOT, at=slot(2), **given) == Condition(
+    assert no_data(missing=True, since=since, query="up", no_data_for=2 * SLOT, at=slot(2), **given) == AlertCondition(
         cause=Cause.NO_DATA,
         holds=True,
         name="no data",
@@ -103,7 +103,7 @@ def test_missing_data_says_since_when_and_why(ever: bool, given: dict[str, str],
 @pytest.mark.parametrize("stopped", [True, False, None])
 def test_traffic_that_stops_is_a_condition_of_the_severity_that_was_asked_for(stopped: bool | None) -> None:
     condition = no_traffic(stopped=stopped, severity=Severity.PAGE, no_traffic_for=timedelta(hours=1), muted=True)
-    assert condition == Condition(
+    assert condition == AlertCondition(
         cause=Cause.NO_TRAFFIC,
         holds=stopped,
         name="no traffic",
