@@ -13,7 +13,7 @@ MAX_BODY_BYTES = 1 << 20
 
 
 class Guard:
-    """Sets security headers that no route has set, refuses large bodies, and answers HEAD where there is a GET."""
+    """Sets security headers that no route has set, refuses some bodies, and answers HEAD where there is a GET."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -31,6 +31,11 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
+        if _is_ambiguous(scope):
+            detail = "Content-Length and Transfer-Encoding exclude each other"
+            refusal = problem(scope["path"], HTTPStatus.BAD_REQUEST, detail, headers={"Connection": "close"})
+            await refusal(scope, receive, send_guarded)
+            return
         if _body_bytes(scope) > MAX_BODY_BYTES:
             detail = f"a body may have at most {MAX_BODY_BYTES} bytes"
             await problem(scope["path"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)(scope, receive, send_guarded)
@@ -38,6 +43,12 @@ class Guard:
         # The server leaves out the body of an answer to HEAD by itself.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
         await self._app(inner, receive, send_guarded)
+
+
+def _is_ambiguous(scope: Scope) -> bool:
+    # A proxy that goes by the other header of the two takes the rest of the body for the next client's request.
+    headers = Headers(scope=scope)
+    return "content-length" in headers and "transfer-encoding" in headers
 
 
 def _body_bytes(scope: Scope) -> int:

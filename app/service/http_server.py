@@ -117,6 +117,7 @@ class BoundedConnection(H11Protocol):
         self._closed = config.closed
         self._since = time.monotonic()
         self._noted_cycle: object = None
+        self._sends_no_more = False
 
     @override
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in H11Protocol
@@ -133,11 +134,20 @@ class BoundedConnection(H11Protocol):
         self._note_request()
 
     @override
+    def eof_received(self) -> bool:  # type: ignore[override]  # H11Protocol has None for false
+        """Whether the connection stays: for the answer to a client that has closed its half of it, as `nc` does."""
+        self._sends_no_more = True
+        request = self._request
+        return request is not None and not request.more_body
+
+    @override
     def on_response_complete(self) -> None:
         self._since = time.monotonic()
         super().on_response_complete()
         # A pipelined request may have begun.
         self._note_request()
+        if self._sends_no_more and self._request is None:
+            self.transport.close()
 
     @override
     def send_400_response(self, msg: str) -> None:

@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from app.api.admission import Admission
+from app.api.guard import Guard
 from app.service.http_server import BoundedConfig, BoundedServer, ClosingCause, ConnectionLimits
 
 LARGE = 8 * 1024 * 1024
@@ -60,6 +61,7 @@ class Listening:
 def listening(limits: ConnectionLimits) -> Iterator[Listening]:
     app = Starlette(routes=[Route("/", _small), Route("/large", _large), Route("/slow", _slow)])
     app.add_middleware(Admission)
+    app.add_middleware(Guard)
     config = BoundedConfig(app, connection_limits=limits)
     server = BoundedServer(config)
     with socket.socket() as listener:
@@ -96,6 +98,25 @@ def test_idle_connections_make_room_for_those_that_ask() -> None:
         assert _is_closed(idle[0])
         assert server.closed[ClosingCause.CROWDED] >= 40
         assert len(server.server.server_state.connections) <= 21
+
+
+def test_a_client_that_closes_its_half_of_the_connection_is_answered() -> None:
+    """As `nc` does, with which probes are written; all that it has asked for, and half a request is no request."""
+    with listening(ConnectionLimits()) as server:
+        for sent, answers in ((b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 2, 2), (HALF, 0)):
+            connection = server.connect(sent)
+            connection.shutdown(socket.SHUT_WR)
+            assert _received(connection).count(b"HTTP/1.1 200 OK") == answers
+
+
+def test_a_body_of_two_lengths_is_refused_and_ends_the_connection() -> None:
+    """Behind a proxy that goes by the other of the two, what follows would answer another client's request."""
+    smuggled = b"0\r\n\r\nGET /large HTTP/1.1\r\nHost: x\r\n\r\n"
+    both = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with listening(ConnectionLimits()) as server:
+        answer = _received(server.connect(both + smuggled))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize(
