@@ -111,7 +111,7 @@ def open_sqlite(target: URL, *, recover: bool) -> SqliteBackend:
     path = Path(target.database) if target.database and target.database != ":memory:" else None
     with _claimed(path) as file:
         try:
-            backend = _open(target, file)
+            backend = _open_on_full_disk(target, file)
         except StoreCorruptError:
             if not recover or path is None or file is None:
                 raise
@@ -148,6 +148,18 @@ def _claimed(path: Path | None) -> Iterator[DatabaseFile | None]:
         unless_opened.pop_all()
     if file is not None:
         file.opened()
+
+
+def _open_on_full_disk(target: URL, file: DatabaseFile | None) -> SqliteBackend:
+    """As `_open`, with the space that was kept if there is no other: pages go out while nothing can be written."""
+    try:
+        return _open(target, file)
+    except StoreUnavailableError as error:
+        if file is None or not file.is_disk_full:
+            raise
+        if not file.free_reserve():
+            raise StoreUnavailableError(f"{error}: there is no space left on the disk of {file.path}") from error
+    return _open(target, file)
 
 
 def _open(target: URL, file: DatabaseFile | None) -> SqliteBackend:

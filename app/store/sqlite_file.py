@@ -2,11 +2,16 @@
 
 import fcntl
 import os
-from contextlib import ExitStack
+import shutil
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
 from app.store.errors import StoreGoneError, StoreLockedError
+
+_RESERVE_BYTES = 512 * 1024
+"""Room for the two files that SQLite makes at every start, and for the first transactions."""
+_FULL_BELOW_BYTES = 1024 * 1024
 
 
 class DatabaseFile:
@@ -17,14 +22,44 @@ class DatabaseFile:
         self._claims = claims
         self._identity = identity
         self._has_journal = False
+        self._has_reserve = False
 
     @property
     def _journal(self) -> Path:
         return self.path.with_name(f"{self.path.name}-wal")
 
+    @property
+    def _reserve(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.reserve")
+
+    @property
+    def is_disk_full(self) -> bool:
+        """Whether there is hardly any space left beside the file."""
+        return shutil.disk_usage(self.path.parent).free < _FULL_BELOW_BYTES
+
     def opened(self) -> None:
         """Note whether there is a write-ahead log: some file systems allow none, and SQLite does without."""
         self._has_journal = self._journal.exists()
+        self._keep_reserve()
+
+    def free_reserve(self) -> bool:
+        """Give back the space that was kept for a start on a full disk, until `release`; whether there was any."""
+        with suppress(OSError):
+            self._reserve.unlink()
+            self._has_reserve = True
+            return True
+        return False
+
+    def _keep_reserve(self) -> None:
+        """Keep some space: a service that is stopped while the disk is full could not start again."""
+        self._has_reserve = True
+        if self._reserve.exists():
+            return
+        try:
+            # Not zeros, which take no space on file systems that compress.
+            self._reserve.write_bytes(os.urandom(_RESERVE_BYTES))
+        except OSError:
+            self.free_reserve()
 
     def check(self) -> None:
         """Make sure that the file is still the one that was opened.
@@ -55,6 +90,8 @@ class DatabaseFile:
 
     def release(self) -> None:
         """Let another process have it; all connections must be closed."""
+        if self._has_reserve:
+            self._keep_reserve()
         self._claims.close()
 
 
@@ -82,9 +119,10 @@ def claim(path: Path) -> DatabaseFile:
             ) from error
         for file in (beside, database):
             _lock(file, path)
-        beside.truncate(0)
-        beside.write(f"{os.getpid()}\n")
-        beside.flush()
+        # For people who look for the process; on a full disk there is no room for it.
+        with suppress(OSError):
+            beside.truncate(0)
+            os.write(beside.fileno(), f"{os.getpid()}\n".encode())
         opened = os.fstat(database.fileno())
         return DatabaseFile(path, claims.pop_all(), (opened.st_dev, opened.st_ino))
 

@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from app.store import (
 )
 from app.store.migrate import REVISION
 from app.store.sqlite import open_in_memory
+from tests.support.disks import can_mount, small_disk
 
 
 def url(path: Path) -> str:
@@ -27,6 +28,30 @@ def url(path: Path) -> str:
 def test_a_new_database_makes_its_folder(tmp_path: Path) -> None:
     open_database(url(tmp_path / "data" / "sloburn.db")).close()
     assert (tmp_path / "data" / "sloburn.db").is_file()
+
+
+def test_a_database_that_was_closed_opens_again_on_a_full_disk(tmp_path: Path) -> None:
+    """SQLite makes two files at every start, for which space is kept; on a disk of its own if one can be mounted."""
+    folder = tmp_path / "data"
+    path, reserve = folder / "x.db", folder / "x.db.reserve"
+    disk = small_disk(folder) if can_mount(tmp_path / "tried") else nullcontext()
+    with disk as small:
+        open_database(url(path)).close()
+        assert reserve.stat().st_size > 0
+        if small is not None:
+            small.use_up()
+        with closing(open_database(url(path))) as database, database.read() as transaction:
+            assert transaction.execute(text("SELECT count(*) FROM schema_revision")).scalar_one() == 1
+            assert reserve.exists() is (small is None)
+        assert reserve.stat().st_size > 0, "for the next start"
+
+
+def test_what_is_no_full_disk_leaves_the_kept_space_alone(tmp_path: Path) -> None:
+    open_database(url(tmp_path / "x.db")).close()
+    (tmp_path / "x.db-wal").mkdir()
+    with pytest.raises(StoreUnavailableError):
+        open_database(url(tmp_path / "x.db"))
+    assert (tmp_path / "x.db.reserve").exists()
 
 
 def test_a_second_opening_is_refused_until_the_first_is_closed(tmp_path: Path) -> None:

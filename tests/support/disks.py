@@ -51,6 +51,10 @@ class SmallDisk(Disk):
 
     @override
     def fill(self, server: Server) -> None:
+        self.use_up()
+
+    def use_up(self) -> None:
+        """Leave no space at all."""
         # Unbuffered and ever smaller, so that not a byte is left.
         with self._ballast.open("ab", buffering=0) as ballast:
             for size in (65536, 4096, 1):
