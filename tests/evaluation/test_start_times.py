@@ -97,6 +97,17 @@ def cases() -> Mapping[str, Case]:
             36,
             300,
         ),
+        # An exporter restarts and exports one more of the counters of a process that goes on.
+        "one-more": Case(
+            [
+                counter("one-more", "200", 1e6 + 10 * (TIMES - END)),
+                counter("one-more", "500", 2500 + 0.01 * (TIMES - END), since=BEGAN + 5),
+                started("one-more", (0, END - 1e6), (BEGAN, BEGAN)),
+            ],
+            36_018,
+            18,
+            300,
+        ),
         # A thousand requests fail at once where a request a second is usual: the series is created by the first.
         "created": Case(
             [

@@ -128,15 +128,23 @@ def steady_then(newcomer: Sequence[tuple[float, float]], *, until: float = 3600.
 
 @pytest.mark.parametrize("slot", [30.0, 300.0, 3600.0])
 def test_an_idle_newcomer_among_known_targets_counts_however_often_is_asked(slot: float) -> None:
-    """A pod that served 500 requests before its first scrape and none after belongs to a row that was there.
+    """A pod that served 90 requests before its first scrape and none after belongs to a row that was there.
 
-    The 105 events of the very first target of the row may be its past.
+    It counts what the row counts in three scrapes. The 105 events of the very first target of the row may be its past.
     """
     born = 2407.0
-    scraped = steady_then([(at, 500.0) for at in np.arange(born, 3600, 30).tolist()])
+    scraped = steady_then([(at, 90.0) for at in np.arange(born, 3600, 30).tolist()])
     cuts = [-1.0, *np.arange(slot, 3601, slot).tolist()]
     counted = live(scraped, cuts)
-    assert events(counted)[0] == 500 + 3570
+    assert events(counted)[0] == 90 + 3570
+
+
+@pytest.mark.parametrize("slot", [30.0, 300.0, 3600.0])
+def test_an_idle_newcomer_of_more_events_than_its_row_counts_is_old(slot: float) -> None:
+    """A standby of 900 events that is scraped from now on: they are its past, as for `increase()`."""
+    scraped = steady_then([(at, 900.0) for at in np.arange(2407.0, 3600, 30).tolist()])
+    counted = live(scraped, [-1.0, *np.arange(slot, 3601, slot).tolist()])
+    assert events(counted)[0] == 3570
 
 
 @pytest.mark.parametrize("slot", [30.0, 300.0, 3600.0])

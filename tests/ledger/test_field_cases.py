@@ -371,3 +371,38 @@ def test_a_reload_during_which_the_old_process_still_answers_some_scrapes(errors
     for way, (total, found) in counts(history, since=600, until=9600).items():
         assert found == 0, way
         assert total == pytest.approx(10 * 9000, abs=8 * SCRAPE_EVENTS), way
+
+
+@pytest.mark.parametrize("before_s", [0.001, 5.0, 14.0])
+def test_zeros_that_are_written_before_scrapes_are_no_restarts(before_s: float) -> None:
+    """Of an exporter whose created timestamps are always new, Prometheus writes a zero before each sample."""
+    times = grid(0, DAY)
+    zeros = times[(times > CUT) & (times < CUT + 3600)] - before_s
+    both = np.concatenate([times, zeros])
+    order = np.argsort(both)
+
+    def injected(values: Floats) -> tuple[Floats, Floats]:
+        return both[order], np.concatenate([values, np.zeros(len(zeros))])[order]
+
+    good, bad = growing(times, 5_000_000, 10), growing(times, 50, 0.002)
+    found = counts(History([series("200", *injected(good)), series("500", *injected(bad))]))
+    assert_close(found, 10.002 * (DAY - 1200), 0.002 * (DAY - 1200), by=2 * SCRAPE_EVENTS, bad_by=2)
+
+
+def test_sums_whose_last_digits_wobble_have_not_fallen() -> None:
+    """A recording rule adds up floats in any order."""
+    times = grid(0, DAY)
+    wobble = 1 + np.where(np.arange(len(times)) % 3, 3e-16, 0.0)
+    good, bad = (5_000_000 + 10 * times) / 3 * wobble, np.floor(50 + 0.002 * times) / 10 * wobble
+    for total, errors in counts(History([series("200", times, good), series("500", times, bad)])).values():
+        assert total == pytest.approx(10 / 3 * (DAY - 1200), abs=2 * SCRAPE_EVENTS)
+        assert errors == pytest.approx(0.0002 * (DAY - 1200), abs=0.2)
+
+
+def test_many_counters_that_appear_at_once_are_new_as_far_as_all_of_them_are_plausible() -> None:
+    """Routes that were dropped when their target was scraped are kept from now on: none of them alone looks old."""
+    times = grid(0, DAY)
+    late = times[times > CUT]
+    routes = [series("500", late, growing(late - CUT, 200, 0.001), route=f"/{route}") for route in range(40)]
+    found = counts(History([series("200", times, growing(times, 1_000_000, 10)), *routes]))
+    assert_close(found, (10 + 0.02) * (DAY - 1200), 0.02 * (DAY - 1200), by=2 * SCRAPE_EVENTS, bad_by=50)

@@ -15,6 +15,7 @@ import numpy as np
 from app.ledger.counting.last_samples import Dip
 from app.ledger.counting.plausibility import (
     NEAR_EVENTS,
+    NEAR_RATIO,
     UNKNOWN_EVENTS,
     WRAP,
     ScrapeJudgement,
@@ -85,7 +86,8 @@ class Falls:
 
     def judge(self) -> JudgedFalls:
         """Set what every step is counted from."""
-        for counter, dip in self._context.cursor.dips.items():
+        # The largest first: what they prove of a scrape holds for all counters in it.
+        for counter, dip in sorted(self._context.cursor.dips.items(), key=lambda each: -each[1].high):
             first, last = self._context.span(counter)
             self._go_on(counter, dip, first, last)
         fell = np.flatnonzero((self._steps.samples.value < self._steps.raw) & (self._steps.samples.time <= self._until))
@@ -197,7 +199,8 @@ class Falls:
         steps, context = self._steps, self._context
         known = np.nan_to_num(pace)
         together = float(known[value < before].sum())
-        for place in np.flatnonzero(value < before).tolist():
+        fell = np.flatnonzero(value < before)
+        for place in fell[np.argsort(-before[fell], kind="stable")].tolist():
             index, of = int(members[place]), int(steps.samples.counter[members[place]])
             _, last = context.span(of)
             when, low, reset = float(steps.samples.time[index]), float(value[place]), bool(judgement.reset[place])
@@ -362,8 +365,10 @@ class Falls:
             level = min(dip.high + float(steps.raw[index]) - dip.low, value)
         elif dip.alone and abs(seen_s - dip.at - dip.gap_s) < _AT_ONCE_S:
             level = dip.high  # one scrape showed less of a counter than those around it
-        elif self._has_come_back(dip, index, _LEAST_LEVEL, dip.own_pace) or self._has_come_back(
-            dip, index, UNKNOWN_EVENTS, dip.pace
+        elif (
+            self._was_single_zero(dip, index)
+            or self._has_come_back(dip, index, _LEAST_LEVEL, dip.own_pace)
+            or self._has_come_back(dip, index, UNKNOWN_EVENTS, dip.pace)
         ):
             level = dip.high
             at = float(steps.samples.time[index])
@@ -372,6 +377,20 @@ class Falls:
             return
         self._judged[index] = True
         steps.count_from(index, level)
+
+    def _was_single_zero(self, dip: Dip, index: int) -> bool:
+        """Whether one sample alone read zero: it was written before a scrape, as zeros at created timestamps are.
+
+        However fast such steps make a counter look, no large one is counted from zero to where it was in one of them.
+        """
+        steps = self._steps
+        if steps.raw[index] or abs(float(steps.since[index]) - dip.at - dip.gap_s) >= _AT_ONCE_S:
+            return False
+        target, at = int(self._context.arrays.target[steps.samples.counter[index]]), float(steps.samples.time[index])
+        large = dip.high > UNKNOWN_EVENTS and steps.samples.value[index] <= dip.high * (1 + NEAR_RATIO)
+        return bool(large) or any(
+            which == target and abs(when - at) < _AT_ONCE_S for which, when in self._found.came_back
+        )
 
     def _has_come_back(self, dip: Dip, index: int, least: float, pace: float) -> bool:
         """Whether a counter above *least* stands where it would without the fall, and cannot have grown there.

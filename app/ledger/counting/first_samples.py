@@ -19,6 +19,7 @@ from app.ledger.counting.plausibility import (
     ScrapeJudgement,
     is_first_value_plausible,
     is_growth_plausible,
+    is_rounded,
     judge_fall,
     judge_scrape,
     pace_of_fall,
@@ -101,6 +102,7 @@ def find_first_samples(
             earlier = int(np.searchsorted(times, at))
             # Where others go on under new labels, this one may be older too, though nothing proves which it was.
             unlinked = registry.was_relabelled(target, at, within_s=_RELABELLING_S)
+            of_scrape = of_target[np.abs(samples.time[of_target] - at) <= _SAME_SCRAPE_S]
             found.append(
                 NewSeries(
                     row=int(arrays.row[counter]),
@@ -114,7 +116,7 @@ def find_first_samples(
                     # An older process has answered this scrape: its series are none of the one that began.
                     or (np.abs(came_back - at) <= _SAME_SCRAPE_S).any()
                     or _has_value_of_ended(context, index, target, restarts, registry)
-                    or not _is_new_series(context, index, target)
+                    or not _is_new_series(context, index, target, of_scrape)
                     else value,
                     decided=bool(
                         not np.isnan(context.steps.raw[index])
@@ -127,15 +129,23 @@ def find_first_samples(
     return tuple(found), tuple(sightings)
 
 
-def _is_new_series(context: SampleContext, index: int, target: int) -> bool:
-    """Whether the first value of a series on a known target was counted since the target's last scrape."""
+def _is_new_series(context: SampleContext, index: int, target: int, of_scrape: Ints) -> bool:
+    """Whether the first value of a series on a known target was counted since the target's last scrape.
+
+    *of_scrape* are all first samples of that scrape: what may be new is new events of all of them together.
+    """
     samples = context.steps.samples
     counter, at, value = int(samples.counter[index]), float(samples.time[index]), float(samples.value[index])
     since = context.seen_before(target, at - _SAME_SCRAPE_S)
     if context.starts.series_began(int(context.arrays.keys[counter, 0]), since, at):
         return True
     restarted = context.process_began(target, since, at)
-    return _scrape(context, target, at).may_count(value, restarted=restarted)
+    return _scrape(context, target, at).may_count(_together(value, samples.value[of_scrape]), restarted=restarted)
+
+
+def _together(value: float, values: Floats) -> float:
+    """The events that must be plausible for a first *value* to count: all *values* of its scrape unless it is small."""
+    return value if value <= SLACK_EVENTS else float(values[values > SLACK_EVENTS].sum())
 
 
 def _has_value_of_ended(
@@ -209,6 +219,7 @@ def _events_since_older(
     known = ~np.isnan(older.value[counters])
     since = np.where(known, older.time[counters], target_seen)
     target_pace = _target_pace(older, of_target)
+    values = np.where(is_rounded(older.value[counters], values), older.value[counters], values)
     delta = np.where(known, values - older.value[counters], 0.0)
     if (delta < 0).any():
         judgement = _judge_fall_since(
@@ -226,8 +237,9 @@ def _events_since_older(
         target_pace=target_pace,
         may_be_renamed=bool(known.any()) or _continues_one(arrays, (counters, values), _last_scrape(older, of_target)),
     )
-    for place in np.flatnonzero(~known).tolist():
-        if scrape.may_count(float(values[place])):
+    new = np.flatnonzero(~known)
+    for place in new.tolist():
+        if scrape.may_count(_together(float(values[place]), values[new])):
             delta[place] = float(values[place])
     return zip(
         [sighting.row] * len(values),
@@ -338,11 +350,11 @@ def _increments(found: Sequence[tuple[NewSeries, float, float]], registry: Regis
 
 def _events_of_returned(series: NewSeries, before: float, older: LastSamples, counter: int) -> float:
     """Events of a series that returns, *before* in an *older* stretch of time."""
-    if series.value >= before:
-        return series.value - before
     befores, values, gap_s = (
         np.array([each]) for each in (before, series.value, series.at - float(older.time[counter]))
     )
+    if series.value >= before or is_rounded(befores, values)[0]:
+        return max(series.value - before, 0.0)
     pace = pace_of_fall(
         long=np.array([steadiest(older.newest_paces(counter))]),
         steps=last_steps([older.last_steps(counter)]),
@@ -373,13 +385,15 @@ class _Scrape:
     """The scrape in which a series was first_samples: *gap_s* after the one before, on a target that counts at *pace*.
 
     *pace* is None if it is not known. *idle*: nothing else of the target grew. *renamed*: nothing of the target goes
-    on after a hole, and its series may have been relabelled in it: their values allow it.
+    on after a hole, and its series may have been relabelled in it: their values allow it. *alone*: others of the target
+    went on, so that a restart is one of the exporter only, and not of what it counts for others.
     """
 
     gap_s: float
     pace: float | None
     idle: bool
     renamed: bool
+    alone: bool
 
     @classmethod
     def of(
@@ -390,6 +404,7 @@ class _Scrape:
         followed_pace: float | None,
         target_pace: float | None,
         may_be_renamed: bool,
+        others_went_on: bool = False,
     ) -> "_Scrape":
         """A scrape in which the other series of the target grew by *grown* events, None if none of them went on."""
         gap_s = max(gap_s, 1.0)
@@ -401,11 +416,17 @@ class _Scrape:
             pace=pace if pace or target_pace is not None else None,
             idle=grown == 0.0,
             renamed=grown is None and gap_s > LOOKBACK_S and may_be_renamed,
+            alone=others_went_on,
         )
 
     def may_count(self, value: float, *, restarted: bool = False) -> bool:
         """Whether a first *value* can have been counted since the scrape before, or since the process *restarted*."""
-        if restarted and self.pace is not None and is_growth_plausible(value, gap_s=self.gap_s, pace=self.pace):
+        if (
+            restarted
+            and not self.alone
+            and self.pace is not None
+            and is_growth_plausible(value, gap_s=self.gap_s, pace=self.pace)
+        ):
             return True
         return not self.renamed and is_first_value_plausible(value, gap_s=self.gap_s, pace=self.pace, idle=self.idle)
 
@@ -417,7 +438,7 @@ def _scrape(context: SampleContext, target: int, at: float) -> _Scrape:
     first, last = np.searchsorted(times, [at - _SAME_SCRAPE_S, at + _SAME_SCRAPE_S + 1e-6])
     beside = mine[first:last]
     beside = beside[~steps.is_first[beside]]
-    grown = None
+    grown, went_on = None, bool((steps.before[beside] > SLACK_EVENTS).any())
     if len(beside):
         since = float(np.median(steps.since[beside]))
         grown = float(np.maximum(steps.samples.value[beside] - steps.before[beside], 0.0).sum())
@@ -430,6 +451,7 @@ def _scrape(context: SampleContext, target: int, at: float) -> _Scrape:
         followed_pace=context.followed_pace(target, at, context.levels(target, at)),
         target_pace=context.target_pace(target, at),
         may_be_renamed=grown is not None or _may_be_renamed(context, mine[first:last], target, since),
+        others_went_on=went_on,
     )
 
 

@@ -26,8 +26,8 @@ FIRST_NOISE_EVENTS = 3.0
 PACE_EVENTS = 5.0
 # So many errors a new target among known targets may bring along from its start, however few follow.
 START_ERRORS = 100.0
-# What an idle new target among known targets may bring along from its start.
-BURST_EVENTS = 1000.0
+# An idle new target may bring along from its start what all of its row counts in so many scrapes.
+START_SCRAPES = 3.0
 # What a new target that has gone again may have done: a short-lived job.
 JOB_EVENTS = 100_000.0
 # A target that was silent for so long at the end of its hindsight has gone.
@@ -66,6 +66,11 @@ def is_new(first_scrape: FirstScrape, *, unseen_s: float) -> bool:
     noise = FIRST_NOISE_EVENTS if first_of_row else NOISE_EVENTS
     if first_scrape.value <= noise:
         return True
+    if first_scrape.served_s is not None and not first_scrape.served_s <= max(
+        LATE_S, 0.0 if first_of_row else unseen_s
+    ):
+        # It says itself that it is old: when it began, others of its row were seen.
+        return False
     if first_scrape.followed_by >= PACE_EVENTS:
         pace = first_scrape.followed_by / first_scrape.followed_for_s
         patience_s = PATIENCE_SCRAPES * first_scrape.scrape_s + (0.0 if first_of_row else unseen_s)
@@ -81,4 +86,4 @@ def is_new(first_scrape: FirstScrape, *, unseen_s: float) -> bool:
     if first_of_row:
         return False
     gone = first_scrape.hindsight_s - first_scrape.followed_for_s >= GONE_AFTER_S
-    return first_scrape.value <= (JOB_EVENTS if gone else BURST_EVENTS)
+    return first_scrape.value <= (JOB_EVENTS if gone else max(START_ERRORS, START_SCRAPES * first_scrape.row_events))

@@ -32,6 +32,8 @@ PROOF_PACES = 3.0
 # A value that falls by no more than this was read from a second copy of the counter, or corrected.
 NEAR_RATIO = 0.01
 NEAR_EVENTS = 2.0
+# The last digits of a 64-bit float: a recording rule adds up its counters in any order.
+ROUNDING_RATIO = 1e-12
 # A counter that stands still for scrapes, and then grows by more at once, is written by a batch job.
 GRADUAL_EVENTS = 3.0
 # A copy of a counter lags behind by no more scrapes than this.
@@ -175,6 +177,12 @@ def judge_other_server(*, before: Floats, value: Floats) -> ScrapeJudgement:
     """Judge one scrape that another server answers: nothing in it was counted since the last one."""
     dip = value < before
     return ScrapeJudgement(reset=np.zeros(len(value), dtype=bool), dip=dip, whole=False, alone=False)
+
+
+def is_rounded(before: Floats, value: Floats) -> Bools:
+    """Which counters read less in their last digits only, and have not fallen; shapes (counters,)."""
+    rounded: Bools = (value < before) & (before - value <= ROUNDING_RATIO * before)
+    return rounded
 
 
 def is_near(before: Floats, value: Floats) -> Bools:

@@ -1,18 +1,21 @@
 """Samples with their predecessors, and how fast counters grew at a time; falls and first samples are judged by them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import numpy as np
 
 from app.ledger.counting.last_samples import PACE_GRID_S, LastSamples
-from app.ledger.counting.plausibility import STEP_S, LastSteps
+from app.ledger.counting.plausibility import STEP_S, LastSteps, is_rounded
 from app.ledger.counting.samples import Samples
 from app.ledger.counting.starts import Starts
 from app.ledger.registry import Registry
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
+
+# Sums of floating-point numbers that are added up in another order wobble around their value.
+_MOST_ROUNDED = 32
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,16 +39,14 @@ class Steps:
         first = np.ones(len(samples.counter), dtype=bool)
         first[1:] = samples.counter[1:] != samples.counter[:-1]
         since = np.where(first, cursor.time[samples.counter], _shifted(samples.time))
-        before = np.where(first, cursor.value[samples.counter], _shifted(samples.value))
-        raw = before.copy()
-        for counter, dip in cursor.dips.items():
-            place = int(np.searchsorted(samples.counter, counter))
-            if place < len(raw) and samples.counter[place] == counter:
-                # The cursor knows the level that the counter stands at, not the sample that was seen last.
-                raw[place] = dip.newest
-        if samples.level is not None:
-            given = ~np.isnan(samples.level) & ~np.isnan(before)
-            before[given] = raw[given] = samples.level[given]
+        before, raw = _predecessors(samples, cursor, first)
+        # One value at a time goes on from the one before: a sum that shrinks digit by digit is as rare as it is short.
+        for _ in range(_MOST_ROUNDED):
+            rounded = is_rounded(raw, samples.value)
+            if not rounded.any():
+                break
+            samples = replace(samples, value=np.where(rounded, raw, samples.value))
+            before, raw = _predecessors(samples, cursor, first)
         return cls(
             samples=samples,
             since=since,
@@ -221,6 +222,21 @@ class SampleContext:
         for counter, level in levels.items():
             grown[(self.steps.samples.counter[after] == counter) & (raw < level) & (value >= level)] = 0.0
         return float(np.maximum(grown, 0.0).sum() / max(times[last - 1] - at, 1.0))
+
+
+def _predecessors(samples: Samples, cursor: LastSamples, first: Bools) -> tuple[Floats, Floats]:
+    """The levels that samples are counted from, and the values that were seen before them; shapes (samples,)."""
+    before = np.where(first, cursor.value[samples.counter], _shifted(samples.value))
+    raw = before.copy()
+    for counter, dip in cursor.dips.items():
+        place = int(np.searchsorted(samples.counter, counter))
+        if place < len(raw) and samples.counter[place] == counter:
+            # The cursor knows the level that the counter stands at, not the sample that was seen last.
+            raw[place] = dip.newest
+    if samples.level is not None:
+        given = ~np.isnan(samples.level) & ~np.isnan(before)
+        before[given] = raw[given] = samples.level[given]
+    return before, raw
 
 
 def last_steps(steps: Sequence[tuple[float, float, float]]) -> LastSteps:
