@@ -177,7 +177,8 @@ class SloModel(TypedDict):
         SliKind,
         Field(
             description="What the events are: increases of `counters`, samples of a `gauge`, evaluations of an "
-            "`expression`, each of which is one event unless the document gives a total, or `time_slices`."
+            "`expression`, each of which is one event unless the document gives a total, `time_slices`, or, of a "
+            "`composite`, those of other SLOs."
         ),
     ]
     sli: float | None

@@ -83,6 +83,9 @@ class Inspector:
 
     async def _doubts(self, slo: Slo) -> AsyncIterator[Doubt]:
         evaluated = slo.sli.evaluated
+        if evaluated is not None and evaluated.composition is not None:
+            # Its components are SLOs, each looked at by itself.
+            return
         looks = self._of_series(slo) if evaluated is None else self._of_expressions(slo, evaluated)
         async for doubt in looks:
             yield doubt

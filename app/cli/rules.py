@@ -9,6 +9,8 @@ import yaml
 from app.cli.console import EXIT_USAGE, fail
 from app.cli.documents import Paths, sound_documents
 from app.promql.rules import rule_groups
+from app.sli import NotExpressibleError
+from app.slo import Slo
 
 _HEADER = """\
 # Written by `sloburn rules`: what Prometheus can do of what Sloburn does. Ratios of rate() are estimates; calendar
@@ -32,8 +34,11 @@ def rules(paths: Paths, output: Output = None) -> None:
 
     Example: sloburn rules config/slos > rules.yml
     """
-    groups = {"groups": rule_groups(sound_documents(paths).slos)}
-    text = _HEADER + yaml.safe_dump(groups, sort_keys=False, allow_unicode=True, width=120)
+    slos = sound_documents(paths).slos
+    left_out = {slo.id: reason for slo in slos if (reason := _why_not(slo)) is not None}
+    groups = {"groups": rule_groups(slo for slo in slos if slo.id not in left_out)}
+    said = "".join(f"# Left out: {slo_id}: {reason}.\n" for slo_id, reason in left_out.items())
+    text = _HEADER + said + yaml.safe_dump(groups, sort_keys=False, allow_unicode=True, width=120)
     if output is None:
         typer.echo(text, nl=False)
         return
@@ -41,3 +46,12 @@ def rules(paths: Paths, output: Output = None) -> None:
         output.write_text(text)
     except OSError as error:
         fail(f"cannot write {output}: {error.strerror}", code=EXIT_USAGE)
+
+
+def _why_not(slo: Slo) -> str | None:
+    """Why there are no rules for an SLO; None if there are."""
+    try:
+        slo.sli.error_ratio(slo.window.nominal)
+    except NotExpressibleError as error:
+        return str(error)
+    return None

@@ -12,11 +12,12 @@ from app.yamldoc.findings import FieldPath, Findings, Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedSlo:
-    """An SLO and where its document names it."""
+    """An SLO and where its document names it; *components* is where each component of a composite is named."""
 
     slo: Slo
     place: Place
     field: FieldPath
+    components: tuple[tuple[Place, FieldPath], ...] = ()
 
 
 # The default of Sloth's flag `--default-slo-period`.

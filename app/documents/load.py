@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from app.documents.composites import with_components
 from app.documents.dialect import Defaults, Dialect, PlacedSlo
 from app.documents.files import find_files
 from app.documents.native.dialect import NativeDialect
@@ -55,7 +56,7 @@ def load_documents(*paths: Path, defaults: Defaults = _DEFAULTS) -> LoadResult:
     findings = Findings()
     files = list(dict.fromkeys(file for path in paths for file in find_files(path, findings)))
     documents = [document for file in files for document in _documents_of(file, findings)]
-    unique = _without_duplicates(_read(documents, findings, defaults), findings)
+    unique = with_components(_without_duplicates(_read(documents, findings, defaults), findings), findings)
     slos = tuple(found.slo for found in unique)
     return LoadResult(
         slos=slos,

@@ -12,6 +12,8 @@ _LONGEST = timedelta(days=90)
 # Slices are evaluated on a grid of at most five minutes, beyond which gaps would look like missing data: longer ones
 # must be a multiple of it, or their ends would lie between its times.
 _SHORTEST_SLICE, _LONGEST_SLICE, _REST = timedelta(minutes=1), timedelta(hours=1), timedelta(minutes=5)
+# Up to five minutes, and whole in the quarter of an hour that is the widest cell of the ledger.
+_COMPOSITE_SLICES = frozenset({timedelta(minutes=1), timedelta(minutes=3), timedelta(minutes=5)})
 
 
 def checked_length(duration: timedelta) -> timedelta:
@@ -20,6 +22,13 @@ def checked_length(duration: timedelta) -> timedelta:
         problem = f"{format_duration(duration)} is not between 1h and 90d"
         raise refuse(problem, "write a window such as 7d, 28d or 30d, or {calendar: quarter}")
     return duration
+
+
+def composite_slice_problem(length: timedelta) -> tuple[str, str] | None:
+    """Why a composite cannot have slices of that length, and what to write instead; None if it can."""
+    if length in _COMPOSITE_SLICES:
+        return None
+    return f"{format_duration(length)} does not fill the cells of the ledger", "write 1m, 3m or 5m"
 
 
 def slice_length_problem(length: timedelta) -> tuple[str, str] | None:

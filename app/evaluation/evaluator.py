@@ -29,7 +29,7 @@ from app.evaluation.judging.since_resolved import since_resolved
 from app.evaluation.saving.ledger_store import LedgerStore
 from app.evaluation.saving.writer import Writer
 from app.evaluation.top_contributors import ContributorQueries, contributor_queries
-from app.ingest.counting import slot_queries
+from app.ingest.counting import composites, slot_queries
 from app.ingest.counting.late_samples import look_back
 from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.counting.start_times import StartTimes
@@ -150,6 +150,7 @@ class Evaluator:
             for read, answers in asked:
                 slot_queries.enter(read, answers, self._ledger_writer)
             self._query_health.note(*(answers for _, answers in asked), at_s=at.timestamp())
+            composites.count_slot(self._ledger_writer)
             self._ledger_writer.ledger.advance(at.timestamp())
             self._ledger_writer.series_index.renew_places()
             self._query_health.note_refused(self._ledger_writer.tracked_slis)

@@ -30,6 +30,18 @@ class Increments:
         """Rows that were measured, and since when."""
         return self.row[self.seen], self.since[self.seen]
 
+    def only(self, keep: Bools) -> "Increments":
+        """Some of the increments."""
+        return Increments(
+            row=self.row[keep],
+            since=self.since[keep],
+            at=self.at[keep],
+            total=self.total[keep],
+            bad=self.bad[keep],
+            steady=self.steady[keep],
+            seen=self.seen[keep],
+        )
+
     @classmethod
     def of(cls, rows: Sequence["tuple[int, float, float, float, float]"]) -> "Increments":
         """Increments from (row, since, at, total, bad); for the few that are not computed in bulk."""

@@ -198,7 +198,7 @@ class Ledger:
 
     def record(self, increments: Increments, stage: Stage) -> None:
         """Add increments to the resolutions; all but history count for the counters that never reset."""
-        row, cell, total, bad = self._events(increments)
+        row, cell, total, bad = self.events(increments)
         counted = (total != 0) | (bad != 0)
         row, cell, total, bad = row[counted], cell[counted], total[counted], bad[counted]
         if stage is not Stage.PAST:
@@ -337,9 +337,23 @@ class Ledger:
                 resolution.add(same, into, total, bad)
                 resolution.measure(same, into, measured_s)
 
+    def slots_of(self, increments: Increments, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
+        """Total and bad events and measured seconds that *increments* are in slots of a row; nothing is recorded."""
+        columns = np.zeros((3, last - first + 1))
+        mine = increments.only(increments.row == row)
+        _, cell, total, bad = self.events(mine)
+        seen = mine.seen
+        _, measured, seconds = _seconds_in_cells(
+            *_union(mine.row[seen], mine.since[seen], mine.at[seen]), self.interval_s
+        )
+        for column, cells, amounts in ((0, cell, total), (1, cell, bad), (2, measured, seconds)):
+            inside = (cells >= first) & (cells <= last)
+            np.add.at(columns[column], cells[inside] - first, amounts[inside])
+        return columns[0], columns[1], columns[2]
+
     def set_edge_slots(self, hour: int, rows: Ints, increments: Increments) -> None:
         """Learn the slots of *rows* in one hour of the past; only where they add up to what was counted then."""
-        row, cell, total, bad = self._events(increments)
+        row, cell, total, bad = self.events(increments)
         self.edge_slots.enter(hour, rows, row=row, cell=cell, total=total, bad=bad)
         each = HOUR_S // COARSE_WIDTH_S
         cells = np.arange((hour - 1) * each + 1, hour * each + 1)
@@ -451,7 +465,7 @@ class Ledger:
         coverage = np.divide(sums.measured_s, expected, out=np.zeros(len(rows)), where=~no_time)
         return np.clip(coverage, 0.0, 1.0)
 
-    def _events(self, increments: Increments) -> tuple[Ints, Ints, Floats, Floats]:
+    def events(self, increments: Increments) -> tuple[Ints, Ints, Floats, Floats]:
         """Increments as events of fine cells; those across a hole are spread evenly over its cells."""
         width = self.interval_s
         at_cell = _cell(increments.at, width)
@@ -488,16 +502,8 @@ class Ledger:
         np.maximum.at(self.covered_s, row, at)
 
     def _measure_cells(self, row: Ints, since: Floats, at: Floats) -> None:
-        some = at > since
-        row, since, at = row[some], since[some], at[some]
         for resolution in self.resolutions:
-            width = resolution.width_s
-            first, last = np.floor(since / width).astype(np.int64) + 1, _cell(at, width)
-            spans = last - first + 1
-            which = np.repeat(np.arange(len(row)), spans)
-            cell = np.arange(len(which)) - np.repeat(np.cumsum(spans) - spans, spans) + first[which]
-            seconds = np.minimum(at[which], cell * width) - np.maximum(since[which], (cell - 1) * width)
-            resolution.measure(row[which], cell, seconds)
+            resolution.measure(*_seconds_in_cells(row, since, at, resolution.width_s))
 
     def _add(self, row: Ints, cell: Ints, total: Floats, bad: Floats, *, to_save: bool) -> None:
         for resolution in self.resolutions:
@@ -526,6 +532,18 @@ class Ledger:
         self._provisional_in_settled = kept
 
 
+def _seconds_in_cells(row: Ints, since: Floats, at: Floats, width: int) -> tuple[Ints, Ints, Floats]:
+    """The cells that intervals of rows lie in, and how many seconds of each."""
+    some = at > since
+    row, since, at = row[some], since[some], at[some]
+    first, last = np.floor(since / width).astype(np.int64) + 1, _cell(at, width)
+    spans = last - first + 1
+    which = np.repeat(np.arange(len(row)), spans)
+    cell = np.arange(len(which)) - np.repeat(np.cumsum(spans) - spans, spans) + first[which]
+    seconds = np.minimum(at[which], cell * width) - np.maximum(since[which], (cell - 1) * width)
+    return row[which], cell, seconds
+
+
 def _cell(at_s: Floats, width_s: int) -> Ints:
     """The cell that holds a time; times have milliseconds, and a time on the edge ends its cell."""
     ms = np.rint(at_s * 1000).astype(np.int64)
@@ -535,6 +553,8 @@ def _cell(at_s: Floats, width_s: int) -> Ints:
 
 def _union(row: Ints, since: Floats, at: Floats) -> tuple[Ints, Floats, Floats]:
     """The intervals of each row without their overlaps."""
+    if not len(row):
+        return row, since, at
     order = np.lexsort((since, row))
     row, since, at = row[order], since[order], at[order]
     origin = float(since.min())

@@ -1,10 +1,12 @@
 """The kinds of SLIs, one module each: what its key is, what it asks for, what its series count for, what it is called.
 
 Core: no IO. May import `app.slo`, whose `Sli` each kind implements, and `app.promql`. Counters are in
-`weighted_sum.py`, gauges in `samples.py` and what is built on it. `from_promql.py` makes SLIs of PromQL expressions.
+`weighted_sum.py`, gauges in `samples.py` and what is built on it, other SLOs in `composites`.
+`from_promql.py` makes SLIs of PromQL expressions.
 A further kind is a module here and a model of its document in `app.documents.native`.
 """
 
+from app.sli.composites import ComponentCounts, ComposedSlices, Composite, Part, compose_slices
 from app.sli.condition import Comparison, Condition
 from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.expression import Expression
@@ -26,17 +28,22 @@ from app.sli.weighted_sum import WeightedSum, sli_of_bad, sli_of_good, weighted_
 
 __all__ = [
     "Comparison",
+    "ComponentCounts",
+    "ComposedSlices",
+    "Composite",
     "Condition",
     "EventQuery",
     "Expression",
     "Gauge",
     "GaugeSums",
     "NotExpressibleError",
+    "Part",
     "QueryFaultError",
     "QueryFinding",
     "Reduced",
     "TimeSlices",
     "WeightedSum",
+    "compose_slices",
     "read_events",
     "reduce_error_ratio",
     "reduce_events",

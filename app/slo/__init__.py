@@ -15,6 +15,7 @@ from app.slo.alerts import (
     Severity,
     SeverityPolicy,
 )
+from app.slo.composition import Component, CompositeRule, Composition, MissingData
 from app.slo.durations import DurationError, format_duration, parse_duration
 from app.slo.model import (
     Alerting,
@@ -33,12 +34,11 @@ from app.slo.sli import (
     Events,
     EventsOfSamples,
     Sli,
-    SliceRule,
     SliKind,
     Term,
     Weights,
-    WithoutEvents,
 )
+from app.slo.slices import SliceRule, WithoutEvents
 from app.slo.windows import CalendarUnit, CalendarWindow, RollingWindow, Window
 
 __all__ = [
@@ -50,6 +50,9 @@ __all__ = [
     "CalendarWindow",
     "Cause",
     "CellFunction",
+    "Component",
+    "CompositeRule",
+    "Composition",
     "Contribution",
     "DurationError",
     "Evaluated",
@@ -60,6 +63,7 @@ __all__ = [
     "Labels",
     "MatchOp",
     "Matcher",
+    "MissingData",
     "NoData",
     "NoTraffic",
     "RollingWindow",

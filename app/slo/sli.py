@@ -12,7 +12,9 @@ from enum import StrEnum
 from typing import Protocol
 
 from app.slo.arrays import Floats
+from app.slo.composition import Composition
 from app.slo.selector import Selector
+from app.slo.slices import SliceRule
 
 
 class Events(StrEnum):
@@ -29,12 +31,13 @@ class Events(StrEnum):
 
 
 class SliKind(StrEnum):
-    """What the events of an SLI are: increases of counters, samples of gauges, values of an expression, or slices."""
+    """What the events of an SLI are: increases, samples, values of an expression, slices, or those of other SLIs."""
 
     COUNTERS = "counters"
     GAUGE = "gauge"
     EXPRESSION = "expression"
     TIME_SLICES = "time_slices"
+    COMPOSITE = "composite"
 
     @property
     def reason(self) -> str:
@@ -43,6 +46,8 @@ class SliKind(StrEnum):
             SliKind.COUNTERS: "its queries are sums of counters, of which every increase is counted",
             SliKind.GAUGE: "its queries are of gauges, of which every sample is counted",
             SliKind.EXPRESSION: "its queries are no sums of counters or samples, so that they are evaluated",
+            SliKind.TIME_SLICES: "it counts slices of time, each by what happened in it",
+            SliKind.COMPOSITE: "it is made of other SLOs, whose counts it takes without a query of its own",
         }[self]
 
 
@@ -86,32 +91,13 @@ class Contribution:
     name: str = ""
 
 
-class WithoutEvents(StrEnum):
-    """What a slice of time is in which nothing happened."""
-
-    IGNORED = "ignored"
-    GOOD = "good"
-    BAD = "bad"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SliceRule:
-    """When a slice of *length* is good: if its ratio of good events is *target* or more.
-
-    Without a target each slice is bad by the share of its bad events.
-    """
-
-    length: timedelta
-    target: float | None
-    without_events: WithoutEvents = WithoutEvents.IGNORED
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluated:
     """PromQL that is evaluated at the times of a grid that are *every* so far apart; without it, in each slot.
 
     Each series of *value* is one event at each time, or as many as the series of *weight* with the labels of the same
-    group has. Or, with a *rule*, what happened in the slice that ends then is the weighted sum *summed*.
+    group has. Or, with a *rule*, what happened in the slice that ends then is the weighted sum *summed*. With a
+    *composition* nothing is asked: the events are those of other SLIs.
     """
 
     value: str = ""
@@ -119,6 +105,7 @@ class Evaluated:
     summed: tuple[tuple[str, Weights], ...] = ()
     rule: SliceRule | None = None
     every: timedelta | None = None
+    composition: Composition | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

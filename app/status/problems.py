@@ -46,6 +46,7 @@ class ProblemCode(StrEnum):
     COUNTER_NOT_MONOTONIC = "counter_not_monotonic"
     DUPLICATE_SERIES = "duplicate_series"
     BAD_SERIES_ENDED = "bad_series_ended"
+    COMPONENT_MISSING = "component_missing"
     SCRAPED_SELDOM = "scraped_seldom"
     SCRAPED_TOO_SELDOM = "scraped_too_seldom"
 

@@ -72,7 +72,7 @@ SLO = _object(
     data_since=_or_null(_TIME),
     coverage=_or_null(_SHARE),
     status=_one_of("meeting", "at_risk", "exhausted", "unknown"),
-    sli_kind=_one_of("counters", "gauge", "expression", "time_slices"),
+    sli_kind=_one_of("counters", "gauge", "expression", "time_slices", "composite"),
     sli=_or_null(_SHARE),
     events=_object(good=_EVENTS, bad=_EVENTS, total=_EVENTS),
     budget=_object(

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 
 from app.alerting.policy import check_rule
+from app.documents.native.composites import CompositeSliModel
 from app.documents.native.model import (
     PolicyModel,
     SloEntry,
@@ -23,6 +24,9 @@ def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding
         yield from _check_groups(slo, slo.sli.sli(slo.by), {**labels, **slo.labels})
     if slo.time_slices is not None:
         yield from slo.time_slices.findings()
+        if isinstance(slo.sli, CompositeSliModel):
+            problem = "a composite counts slices already"
+            yield FieldFinding(("time_slices",), problem, "write slice: and target: below sli:, and remove it")
     if slo.alerting.evidence is None and "min_bad_events" in slo.alerting.model_fields_set:
         problem = "asks for evidence, which is off"
         yield FieldFinding(("alerting", "min_bad_events"), problem, "remove it, or evidence: off")

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.native.checks import check_slo
+from app.documents.native.composites import CompositeSliModel
 from app.documents.native.lint import lint_slo
 from app.documents.native.model import DocumentHeader, SloEntry
 from app.documents.native.parts import budget_alerts_of, labels_of, policies_of, window_of
@@ -11,7 +12,7 @@ from app.documents.native.structure import NATIVE
 from app.documents.other_tools import tool_of
 from app.slo import Alerting, Slo, SloId
 from app.yamldoc.document import Document
-from app.yamldoc.findings import Findings
+from app.yamldoc.findings import FieldPath, Findings, Place
 from app.yamldoc.read import add_errors, add_warnings
 from app.yamldoc.scalars import kind
 from app.yamldoc.tree import Items, Node
@@ -44,7 +45,16 @@ def _read(document: Document, findings: Findings) -> Iterator[PlacedSlo]:
         slo = _slo(header, model)
         add_warnings(lint_slo(model, slo), document, findings, under=("slos", i))
         field = ("slos", i, "name")
-        yield PlacedSlo(slo=slo, place=document.place(field), field=field)
+        components = _components(model, document, i)
+        yield PlacedSlo(slo=slo, place=document.place(field), field=field, components=components)
+
+
+def _components(model: SloEntry, document: Document, i: int) -> tuple[tuple[Place, FieldPath], ...]:
+    if not isinstance(model.sli, CompositeSliModel):
+        return ()
+    below: FieldPath = ("slos", i, "sli", str(model.sli.given[0]))
+    paths = [(*below, position) for position in range(len(model.sli.components))]
+    return tuple((document.place(path), path) for path in paths)
 
 
 def _header(document: Document, findings: Findings) -> DocumentHeader | None:

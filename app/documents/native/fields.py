@@ -9,7 +9,7 @@ from pydantic import Discriminator, PlainValidator, Tag, WithJsonSchema
 from app.alerting import RESERVED
 from app.documents.native import scalars
 from app.sli import Condition, EventQuery
-from app.slo import Selector
+from app.slo import Selector, WithoutEvents
 from app.yamldoc import scalars as plain
 
 # YAML reads `true` and `90` as other types than text: as the value of a label they are what was written.
@@ -83,6 +83,16 @@ Factor = Annotated[
     float | None,
     PlainValidator(scalars.read_factor),
     WithJsonSchema({"type": "number", "minimum": 1, "examples": [14.4]}),
+]
+Weight = Annotated[
+    float,
+    PlainValidator(scalars.read_weight),
+    WithJsonSchema({"type": "number", "exclusiveMinimum": 0, "examples": [1, 3]}),
+]
+WithoutEventsField = Annotated[
+    WithoutEvents,
+    PlainValidator(scalars.read_without_events),
+    WithJsonSchema({"enum": [str(one) for one in WithoutEvents]}),
 ]
 Duration = Annotated[timedelta, PlainValidator(plain.read_duration), WithJsonSchema(_DURATION)]
 RollingWindowLength = Annotated[

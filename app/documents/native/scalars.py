@@ -14,7 +14,7 @@ from app.promql.evaluable import evaluable
 from app.promql.expressions import ExpressionError
 from app.promql.selector_text import SelectorError, parse_selector
 from app.sli import Comparison, Condition, EventQuery, NotExpressibleError, QueryFaultError, read_events
-from app.slo import CalendarUnit, NoData, NoTraffic, Selector, WithoutEvents
+from app.slo import CalendarUnit, MissingData, NoData, NoTraffic, Selector, WithoutEvents
 from app.yamldoc.scalars import OFF, kind, read_choice, read_duration, read_label_name, read_number, read_text, refuse
 from app.yamldoc.tree import NumberText
 
@@ -201,6 +201,19 @@ def read_matchers(value: Any) -> Selector:
 def read_without_events(value: Any) -> WithoutEvents:
     """What a slice of time without events is."""
     return read_choice(WithoutEvents, value, "a rule")
+
+
+def read_missing_data(value: Any) -> MissingData:
+    """What a slice of a composite is without data of a component."""
+    return read_choice(MissingData, value, "a policy")
+
+
+def read_weight(value: Any) -> float:
+    """How much a component counts beside others."""
+    weight = float(read_number(value))
+    if weight <= 0:
+        raise refuse(f"{value} is not above 0", "write a weight such as 1, or remove the component")
+    return weight
 
 
 def read_evaluable(value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final
 from pydantic import Discriminator, Field, Tag
 from typing_extensions import override
 
+from app.documents.native.composites import COMPONENT, COMPONENT_ID, CompositeSliModel
 from app.documents.native.counters import BadSliModel, GoodSliModel
 from app.documents.native.expressions import ExpressionSliModel
 from app.documents.native.fields import (
@@ -22,7 +23,7 @@ from app.documents.native.sli_model import SliModel
 from app.promql.buckets import le_matcher
 from app.promql.metric_names import BUCKET, NAME
 from app.sli import sli_of_good
-from app.slo import Matcher, MatchOp, Selector, Sli, format_duration
+from app.slo import CompositeRule, Matcher, MatchOp, Selector, Sli, format_duration
 from app.yamldoc.findings import FieldFinding
 
 GOOD: Final = "<good and total>"
@@ -31,7 +32,11 @@ LATENCY: Final = "<latency>"
 EXPRESSION: Final = "<expression>"
 GAUGE: Final = "<gauge>"
 GAUGE_SUMS: Final = "<gauge of total and part>"
-SLI_BRANCHES: Final = frozenset({GOOD, BAD, LATENCY, EXPRESSION, GAUGE, GAUGE_SUMS, MATCHERS_TEXT, MATCHERS_TABLE})
+COMPOSITE: Final = "<composite>"
+SLI_BRANCHES: Final = frozenset(
+    {GOOD, BAD, LATENCY, EXPRESSION, GAUGE, GAUGE_SUMS, COMPOSITE}
+    | {MATCHERS_TEXT, MATCHERS_TABLE, COMPONENT, COMPONENT_ID}
+)
 """Names of the branches of unions: pydantic puts them into the paths of errors, where no key looks like one."""
 # Prometheus's convention is seconds; client libraries of other systems export these units, as the suffix says.
 _UNITS = {"milliseconds": "ms", "microseconds": "µs", "nanoseconds": "ns"}
@@ -97,7 +102,8 @@ def _named(metric: str) -> Matcher:
     return Matcher(NAME, MatchOp.EQUAL, metric)
 
 
-_KEYS_OF_BRANCHES = {
+_KEYS_OF_BRANCHES: dict[str, set[str]] = {
+    COMPOSITE: {str(rule) for rule in CompositeRule},
     EXPRESSION: {"bad_ratio", "good_ratio", "expression", "every"},
     GAUGE: {"gauge", "good_when", "absent", "absent_for"},
     BAD: {"bad"},
@@ -121,6 +127,7 @@ SliField = Annotated[
     | Annotated[LatencySliModel, Tag(LATENCY)]
     | Annotated[ExpressionSliModel, Tag(EXPRESSION)]
     | Annotated[GaugeSliModel, Tag(GAUGE)]
-    | Annotated[GaugeSumsSliModel, Tag(GAUGE_SUMS)],
+    | Annotated[GaugeSumsSliModel, Tag(GAUGE_SUMS)]
+    | Annotated[CompositeSliModel, Tag(COMPOSITE)],
     Discriminator(_sli_branch),
 ]

@@ -38,5 +38,5 @@ NATIVE = Structure(
     examples=_EXAMPLES,
     misplaced=_MISPLACED,
     combinations="write total with bad, or total with good, or histogram with threshold, or gauge with good_when, "
-    "or one of bad_ratio, good_ratio and expression",
+    "or one of bad_ratio, good_ratio and expression, or one of all_of, worst_of, weighted and sum_of",
 )

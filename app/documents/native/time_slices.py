@@ -1,12 +1,10 @@
 """Time slices in a native document: an SLO that counts good minutes instead of events."""
 
 from collections.abc import Iterator
-from typing import Annotated
 
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field
 
-from app.documents.native.fields import Duration, Objective
-from app.documents.native.scalars import read_without_events
+from app.documents.native.fields import Duration, Objective, WithoutEventsField
 from app.documents.native.sli_model import DocumentPart
 from app.documents.windows import slice_length_problem
 from app.sli import TimeSlices
@@ -21,11 +19,7 @@ class TimeSlicesModel(DocumentPart):
     """How long a slice is, 1m to 1h."""
     target: Objective | None = Field(default=None, examples=[99])
     """The percentage of good events from which on a slice is good; without it each counts by its ratio."""
-    without_events: Annotated[
-        WithoutEvents,
-        PlainValidator(read_without_events),
-        WithJsonSchema({"enum": [str(one) for one in WithoutEvents]}),
-    ] = WithoutEvents.IGNORED
+    without_events: WithoutEventsField = WithoutEvents.IGNORED
     """What a slice is in which nothing happened."""
 
     def slices_of(self, sli: Sli) -> Sli:

@@ -151,14 +151,25 @@ def _of_data(tracked: TrackedSli, as_of: datetime | None, *, stale: bool) -> Ite
     elif as_of is None and not _lacks_buckets(tracked):
         yield _of_no_samples(tracked)
     elif as_of is not None and stale:
-        yield _warning(ProblemCode.STALE, f"no samples of {tracked.query} since {as_of:%Y-%m-%d %H:%M:%S} UTC")
+        yield _warning(
+            ProblemCode.STALE,
+            f"no {'slices' if tracked.parts else 'samples'} of {tracked.query} since {as_of:%Y-%m-%d %H:%M:%S} UTC",
+        )
     if tracked.refused_groups:
         refused = len(tracked.refused_groups)
         detail = f"more than {MOST_GROUPS} groups: {refused} further ones are not counted"
         yield Problem(code=ProblemCode.TOO_MANY_GROUPS, level=ProblemLevel.ERROR, detail=detail)
+    if tracked.missing_parts and tracked.problem is None:
+        yield _of_missing_parts(tracked)
     unreadable = None if as_of is None else _history_unreadable(tracked)
     if unreadable is not None:
         yield _warning(ProblemCode.HISTORY_UNREADABLE, unreadable)
+
+
+def _of_missing_parts(tracked: TrackedSli) -> Problem:
+    names = ", ".join(tracked.missing_parts)
+    detail = f"no data of {names} now: what becomes of the composite is said by missing in its document"
+    return _warning(ProblemCode.COMPONENT_MISSING, detail)
 
 
 def _of_no_samples(tracked: TrackedSli) -> Problem:
@@ -174,6 +185,9 @@ def _of_no_samples(tracked: TrackedSli) -> Problem:
     if tracked.nan_seen_s > lately_s:
         detail = f"all samples of {tracked.query} are NaN and are not counted: correct the exporter or recording rule"
         return Problem(code=ProblemCode.NAN_SAMPLES, level=ProblemLevel.ERROR, detail=detail)
+    if tracked.parts:
+        detail = f"{tracked.query}: there was no slice in which its components had data"
+        return Problem(code=ProblemCode.NO_SERIES, level=ProblemLevel.ERROR, detail=detail)
     if tracked.seen.labels:
         detail = f"the samples of {tracked.query} lie more than 5m apart: scrape its targets more often"
         return Problem(code=ProblemCode.SCRAPED_TOO_SELDOM, level=ProblemLevel.ERROR, detail=detail)

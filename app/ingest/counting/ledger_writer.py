@@ -170,6 +170,16 @@ class LedgerWriter:
             if tracked.started and not tracked.backfilled:
                 self.forget_partial_past(tracked)
 
+    def increments_of(
+        self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
+    ) -> Increments:
+        """What *samples* of a range of history come to, without counting it."""
+        counted = self._count_range(
+            self._only(samples, tracked_slis), since_s=since_s, until_s=until_s, starts=self.starts
+        )
+        first = count_first_samples(counted.new_targets, counted.new_series, self.ledger.registry)
+        return Increments.joined([counted.increments, first])
+
     def detail(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, hour: int) -> None:
         """Learn the slots of one hour of the past, which windows are about to leave."""
         begin_s, registry = (hour - 1) * float(HOUR_S), self.ledger.registry

@@ -59,7 +59,8 @@ def reads(tracked_slis: Sequence[TrackedSli], *, at_s: float, settle_s: float) -
     settle_to = settle_up_to(at_s, settle_s)
     grouped: dict[tuple[float, float, float | None, bool, int], list[TrackedSli]] = defaultdict(list)
     for tracked in tracked_slis:
-        if tracked.refusal is not None:
+        # Composites are counted after their components, which are asked for.
+        if tracked.refusal is not None or tracked.parts:
             continue
         if not tracked.started:
             grouped[settle_to - LOOKBACK_S, at_s, None, True, tracked.consecutive_failures].append(tracked)

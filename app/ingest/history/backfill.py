@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from app.ingest.counting.composites import with_composites
 from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.history import history_reader
 from app.ingest.history.history_reader import TimeRange
@@ -68,6 +69,9 @@ class Backfill:
 
     def enter(self, time_range: TimeRange, answers: QueryResults, now: datetime) -> None:
         """Count the answers; SLIs that were not answered are asked again later, for a smaller piece."""
+        answers.samples = with_composites(
+            answers, self._ledger_writer, since_s=time_range.since_s, until_s=time_range.until_s
+        ).samples
         self._enter_partial(time_range, answers)
         # What goes on before a range with data missing is not final, even if it is whole.
         whole = [tracked for tracked in answers.answered if tracked.complete_from_s == time_range.until_s]
@@ -131,6 +135,13 @@ class Backfill:
             return older_s
         return None if self._waits(tracked, now, older=False) else tracked.complete_from_s
 
+    def _has_components(self, tracked: TrackedSli, time_range: TimeRange) -> bool:
+        """Whether it is known since when there is each component: all of a composite's are counted before itself."""
+        problem = next((part.history_problem for part in tracked.parts if part.history_problem), None)
+        if problem is not None:
+            tracked.history_problem = problem
+        return all(part.backfilled or part.complete_from_s <= time_range.since_s for part in tracked.parts)
+
     def _waits(self, tracked: TrackedSli, now: datetime, *, older: bool) -> bool:
         pause = self._pauses.get((tracked.key, older))
         return pause is not None and now < pause[0]
@@ -148,8 +159,9 @@ class Backfill:
                 tracked.wanted_from_s,
                 now_s=now.timestamp(),
                 share=self._shares.get(tracked.key, 1.0),
+                raw=bool(tracked.parts),
             )
-            if time_range is not None:
+            if time_range is not None and self._has_components(tracked, time_range):
                 missing.setdefault(time_range, []).append(tracked)
         if not missing:
             return None, []

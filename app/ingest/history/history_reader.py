@@ -7,11 +7,12 @@ appeared or vanished are read raw, so each sample is read about once and the sum
 """
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from app.ingest.counting.composites import leaves_of
 from app.ingest.counting.ledger_writer import rows_of
 from app.ingest.history.inexact_cells import Cells, stretches
 from app.ingest.history.sample_cells import SampleCells
@@ -48,10 +49,12 @@ class TimeRange:
     width_s: int | None
 
 
-def next_stretch(complete_from_s: float, wanted_from_s: float, *, now_s: float, share: float = 1.0) -> TimeRange | None:
+def next_stretch(
+    complete_from_s: float, wanted_from_s: float, *, now_s: float, share: float = 1.0, raw: bool = False
+) -> TimeRange | None:
     """The piece of history to read next, the newest that is missing; None if nothing is.
 
-    *share* makes pieces smaller where a whole one proved too much.
+    *share* makes pieces smaller where a whole one proved too much. If *raw*, all of it is read sample by sample.
     """
     if complete_from_s <= wanted_from_s:
         return None
@@ -60,7 +63,7 @@ def next_stretch(complete_from_s: float, wanted_from_s: float, *, now_s: float, 
         since = complete_from_s // COARSE_WIDTH_S * COARSE_WIDTH_S
         return TimeRange(since_s=since, until_s=complete_from_s, width_s=None)
     for reach, chunk, width in (
-        (FINE_REACH_S, _RAW_CHUNK_S, None),
+        (np.inf if raw else FINE_REACH_S, _RAW_CHUNK_S, None),
         (MIDDLE_REACH_S, _MIDDLE_CHUNK_S, MIDDLE_WIDTH_S),
         (np.inf, _COARSE_CHUNK_S, COARSE_WIDTH_S),
     ):
@@ -83,6 +86,12 @@ async def read_range(
 ) -> QueryResults:
     """The samples of a time range of history, as many as exact counts need; if *partial*, data may be missing."""
     reader = _Reader(batcher=batcher, source=source, deadline=deadline, partial=partial)
+    if any(tracked.parts for tracked in tracked_slis):
+        leaves = {leaf.key: leaf for tracked in tracked_slis for leaf in leaves_of(tracked)}
+        found = await read_range(
+            time_range, tuple(leaves.values()), batcher, source, deadline=deadline, partial=partial
+        )
+        return _of_wanted(tracked_slis, found)
     expressions = [tracked for tracked in tracked_slis if tracked.sli.evaluated is not None]
     results = []
     if expressions:
@@ -91,6 +100,24 @@ async def read_range(
     if tracked_slis:
         results.append(await _read_samples(time_range, tracked_slis, reader))
     return QueryResults.joined(results)
+
+
+def _of_wanted(tracked_slis: Sequence[TrackedSli], found: QueryResults) -> QueryResults:
+    """What came of asking for SLIs, some of which are composites, by what came of asking for all their components."""
+    answered = {tracked.key for tracked in found.answered}
+    failed = {tracked.key: error for tracked, error in found.failed}
+    results = replace(found, answered=[], failed=[], partial={})
+    for tracked in tracked_slis:
+        leaves = leaves_of(tracked)
+        error = next((failed[leaf.key] for leaf in leaves if leaf.key in failed), None)
+        if error is not None:
+            results.failed.append((tracked, error))
+        elif all(leaf.key in answered for leaf in leaves):
+            results.answered.append(tracked)
+        partial = [found.partial[leaf.key] for leaf in leaves if leaf.key in found.partial]
+        if partial:
+            results.partial[tracked.key] = partial[0]
+    return results
 
 
 async def _read_samples(time_range: TimeRange, tracked_slis: Sequence[TrackedSli], reader: "_Reader") -> QueryResults:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from app.ingest.counting.composites import with_composites
 from app.ingest.counting.ledger_writer import LedgerWriter, rows_of
 from app.ingest.history import history_reader
 from app.ingest.history.history_reader import TimeRange
@@ -68,6 +69,8 @@ class WindowEdges:
     def enter(self, hour: int, answers: QueryResults, now: datetime) -> None:
         """Learn the slots of an hour; what was not answered counts by share for a while."""
         if answers.answered:
+            since_s = (hour - 1.0) * HOUR_S
+            answers = with_composites(answers, self._ledger_writer, since_s=since_s, until_s=since_s + HOUR_S)
             self._ledger_writer.detail(answers.answered, answers.samples, hour=hour)
         self._there |= {(hour, tracked.key) for tracked in answers.answered}
         self._not_before = now + _PAUSE if answers.failed else None

@@ -2,7 +2,7 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from app.budget import STANDARD_WINDOWS, windows_of
 from app.ingest.series.brackets import Interpolated
 from app.ingest.series.matched_series import SeriesSeen
 from app.ledger import FINE_REACH_S, FirstSighting, NewSeries
-from app.slo import GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
+from app.slo import Composition, GroupKey, RollingWindow, Selector, Sli, Slo, format_duration
 
 # Living members of one grouped SLO; more are refused, those that have a place stay.
 MOST_GROUPS = 500
@@ -54,7 +54,8 @@ class TrackedSli:
     that the last evaluation left out samples that are negative, infinite or beyond 64 bits, which were last seen at
     *impossible_seen_s*; series of nothing but NaN were last seen at *nan_seen_s*. *refused_groups* are living members
     without a place, each with when it was last refused. *interpolated* is the bucket around a threshold that is no
-    bound of a native histogram.
+    bound of a native histogram. *parts* are the SLIs of a composite's components, in their order, *missing_parts* the
+    names of those without data now.
     """
 
     key: str
@@ -93,6 +94,8 @@ class TrackedSli:
     unmeasured: dict[int, float] = field(default_factory=dict)
     buckets: tuple[str, ...] = ()
     refusal: str | None = None
+    parts: tuple["TrackedSli", ...] = ()
+    missing_parts: tuple[str, ...] = ()
 
     @property
     def backfilled(self) -> bool:
@@ -134,8 +137,8 @@ def tracked_slis_of(slos: Iterable[Slo]) -> tuple[TrackedSli, ...]:
     by_key: dict[str, list[Slo]] = {}
     for slo in slos:
         by_key.setdefault(slo.sli.key, []).append(slo)
-    return tuple(
-        TrackedSli(
+    tracked_slis = {
+        key: TrackedSli(
             key=key,
             sli=judged[0].sli,
             slos=tuple(judged),
@@ -144,7 +147,38 @@ def tracked_slis_of(slos: Iterable[Slo]) -> tuple[TrackedSli, ...]:
             long_windows_s=_long_windows_s(judged),
         )
         for key, judged in by_key.items()
-    )
+    }
+    for tracked in tracked_slis.values():
+        composition = _composition(tracked)
+        if composition is not None:
+            tracked.parts = tuple(tracked_slis[component.key] for component in composition.components)
+    # Of a component as much is read as of what is made of it.
+    for tracked, _ in reversed(list(composites_of(tracked_slis.values()))):
+        for part in tracked.parts:
+            part.horizon_s = max(part.horizon_s, tracked.horizon_s)
+    return tuple(tracked_slis.values())
+
+
+def composites_of(tracked_slis: Iterable[TrackedSli]) -> Iterator[tuple[TrackedSli, Composition]]:
+    """The composites among some SLIs, each after the composites that it is made of."""
+    done: set[str] = set()
+
+    def walk(tracked: TrackedSli) -> Iterator[tuple[TrackedSli, Composition]]:
+        composition = _composition(tracked)
+        if composition is None or tracked.key in done:
+            return
+        done.add(tracked.key)
+        for part in tracked.parts:
+            yield from walk(part)
+        yield tracked, composition
+
+    for tracked in tracked_slis:
+        yield from walk(tracked)
+
+
+def _composition(tracked: TrackedSli) -> Composition | None:
+    evaluated = tracked.sli.evaluated
+    return None if evaluated is None else evaluated.composition
 
 
 def _long_windows_s(slos: Iterable[Slo]) -> tuple[float, ...]:

@@ -1,0 +1,96 @@
+"""Finding the components of composites among the SLOs of all documents, whatever their dialects."""
+
+import difflib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from app.documents.dialect import PlacedSlo
+from app.sli import Composite, Part
+from app.slo import CompositeRule, GroupKey, Slo, SloId
+from app.yamldoc.findings import FieldPath, Findings, Place
+
+COMPONENT = "component"
+"""The code of a component that cannot be one."""
+
+
+def with_components(placed: Sequence[PlacedSlo], findings: Findings) -> list[PlacedSlo]:
+    """The SLOs, each composite with the SLIs of its components; those that lack one are left out with an error."""
+    if not any(isinstance(found.slo.sli, Composite) for found in placed):
+        return list(placed)
+    resolver = _Resolver({found.slo.id: found for found in placed}, findings)
+    resolved = [(found, resolver.slo(found, ())) for found in placed]
+    return [replace(found, slo=slo) for found, slo in resolved if slo is not None]
+
+
+@dataclass(slots=True)
+class _Resolver:
+    placed: Mapping[SloId, PlacedSlo]
+    findings: Findings
+    _done: dict[SloId, Slo | None] = field(default_factory=dict)
+
+    def slo(self, found: PlacedSlo, above: tuple[SloId, ...]) -> Slo | None:
+        """The SLO with its components; *above* are the composites that it is looked up for."""
+        slo = found.slo
+        if not isinstance(slo.sli, Composite):
+            return slo
+        if slo.id not in self._done:
+            self._done[slo.id] = self._resolved(found, slo.sli, (*above, slo.id))
+        return self._done[slo.id]
+
+    def _resolved(self, found: PlacedSlo, composite: Composite, above: tuple[SloId, ...]) -> Slo | None:
+        parts: list[Part] = []
+        for i, part in enumerate(composite.parts):
+            place, path = found.components[i] if i < len(found.components) else (found.place, found.field)
+            one = self._part(part, composite.rule, above, place, path)
+            if one is not None and (one.slo, one.group) in {(other.slo, other.group) for other in parts}:
+                self._refuse(place, path, f"{one.words} is a component already", "remove it")
+                one = None
+            parts += [] if one is None else [one]
+        if len(parts) < len(composite.parts):
+            return None
+        return replace(found.slo, sli=composite.resolved(tuple(parts)))
+
+    def _part(
+        self, part: Part, rule: CompositeRule, above: tuple[SloId, ...], place: Place, path: FieldPath
+    ) -> Part | None:
+        slo_id, group = self._meant(part)
+        if slo_id in above:
+            chain = " -> ".join((*above[above.index(slo_id) :], slo_id))
+            problem = f"{slo_id} is the composite itself" if slo_id == above[-1] else f"goes round in a circle: {chain}"
+            self._refuse(place, path, problem, "write SLOs that do not need this one")
+            return None
+        found = self.placed.get(slo_id)
+        if found is None:
+            close = difflib.get_close_matches(slo_id, map(str, self.placed), n=1)
+            remedy = f"did you mean {close[0]}?" if close else "write the id of an SLO of these documents"
+            self._refuse(place, path, f"there is no sound SLO with the id {part.slo}", remedy)
+            return None
+        component = self.slo(found, above)
+        if component is None:
+            # Its own error says why.
+            return None
+        labels = tuple(sorted(component.sli.by))
+        if group is not None and tuple(label for label, _ in group) != labels:
+            wanted = ", ".join(f"{label}: ..." for label in labels)
+            problem = f"{slo_id} has no members with the labels {', '.join(label for label, _ in group)}"
+            remedy = f"write member: {{{wanted}}}" if labels else "remove member:, since the SLO has no groups"
+            self._refuse(place, path, problem, remedy)
+            return None
+        target = part.target
+        if rule is CompositeRule.ALL_OF and target is None:
+            target = component.objective
+        return replace(part, slo=slo_id, group=group, sli=component.sli, target=target)
+
+    def _meant(self, part: Part) -> tuple[SloId, GroupKey | None]:
+        """The SLO of a part, and the member of it, which may be named by its id."""
+        base, colon, rest = part.slo.partition(":")
+        found = self.placed.get(SloId(base))
+        if part.slo in self.placed or not colon or found is None or part.group is not None or not found.slo.sli.by:
+            return part.slo, part.group
+        labels = sorted(found.slo.sli.by)
+        values = re.fullmatch(",".join(f"{re.escape(label)}=(.*)" for label in labels), rest, re.DOTALL)
+        return (part.slo, None) if values is None else (SloId(base), tuple(zip(labels, values.groups(), strict=True)))
+
+    def _refuse(self, place: Place, path: FieldPath, problem: str, remedy: str) -> None:
+        self.findings.error(place, problem, remedy, field=path, code=COMPONENT)

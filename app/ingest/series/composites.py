@@ -1,0 +1,153 @@
+"""Samples of composites, from the slots that are known of their components."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from app.ingest.series.series_index import SeriesIndex
+from app.ingest.series.tracked_slis import TrackedSli
+from app.ledger import COARSE_WIDTH_S, Increments, Ledger, Samples
+from app.sli import ComponentCounts, ComposedSlices, compose_slices
+from app.slo import Composition, GroupKey
+from app.slo.arrays import Bools, Floats
+
+# Of a slice that must be measured of a component: a scrape that comes a little later leaves less.
+_MEASURED_SHARE = 0.5
+_Columns = tuple[Floats, Floats, Floats]
+"""Total and bad events, and measured seconds, of slots one after another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceRange:
+    """Slices of *length_s*, one after another, with their *ends*, shape (slices,).
+
+    *missing*, shape (components, slices), is where a component has no data.
+    """
+
+    ends: Floats
+    length_s: int
+    events: ComposedSlices
+    missing: Bools
+
+
+class Slots(Protocol):
+    """What is known of the slots of rows."""
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger whose rows and slots they are."""
+
+    def of_row(self, row: int, first: int, last: int) -> _Columns:
+        """The slots from number *first* to *last*."""
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSlots:
+    """The slots of the last day, as they are counted."""
+
+    ledger: Ledger
+
+    def of_row(self, row: int, first: int, last: int) -> _Columns:
+        """The slots from number *first* to *last*."""
+        return self.ledger.fine.read(row, first, last)
+
+
+@dataclass(slots=True)
+class HistorySlots:
+    """The slots of a range of history, from increments that are not recorded; and those of composites in it."""
+
+    ledger: Ledger
+    increments: Increments
+    composed: dict[int, tuple[int, _Columns]] = field(default_factory=dict)
+
+    def of_row(self, row: int, first: int, last: int) -> _Columns:
+        """The slots from number *first* to *last*."""
+        if row not in self.composed:
+            return self.ledger.slots_of(self.increments, row, first, last)
+        begin, columns = self.composed[row]
+        cells = np.arange(first, last + 1) - begin
+        inside = (cells >= 0) & (cells < len(columns[0]))
+        total, bad, measured = (np.where(inside, column[np.clip(cells, 0, len(column) - 1)], 0.0) for column in columns)
+        return total, bad, measured
+
+    def add(self, row: int, slices: SliceRange) -> None:
+        """Add the slices of a composite, as further composites count them."""
+        if not len(slices.ends):
+            return
+        each, found = slices.length_s // self.ledger.interval_s, slices.events
+        at_ends = np.zeros((3, len(slices.ends), each))
+        at_ends[0, :, -1] = np.where(found.known, found.total, 0.0)
+        at_ends[1, :, -1] = np.where(found.known, found.bad, 0.0)
+        at_ends[2] = np.where(found.known, float(self.ledger.interval_s), 0.0)[:, None]
+        total, bad, measured = at_ends.reshape(3, -1)
+        first = round(float(slices.ends[0])) // self.ledger.interval_s - each + 1
+        self.composed[row] = first, (total, bad, measured)
+
+
+def slice_length_s(composition: Composition, interval_s: int) -> int:
+    """The length of a slice in whole slots, such that slices fill the cells of every resolution."""
+    slots = -(-round(composition.length.total_seconds()) // interval_s)
+    while COARSE_WIDTH_S % (slots * interval_s):
+        slots += 1
+    return slots * interval_s
+
+
+def slices_in(
+    tracked: TrackedSli, composition: Composition, slots: Slots, *, since_s: float, until_s: float, final_s: float
+) -> SliceRange:
+    """The slices that end in (since, until]; those up to *final_s* are final."""
+    length_s = slice_length_s(composition, slots.ledger.interval_s)
+    ends = np.arange(since_s // length_s + 1, until_s // length_s + 1) * length_s
+    counts = [
+        _counts(part, component.group, slots, ends, length_s)
+        for part, component in zip(tracked.parts, composition.components, strict=True)
+    ]
+    return SliceRange(
+        ends=ends,
+        length_s=length_s,
+        events=compose_slices(composition, counts, final=ends <= final_s),
+        missing=np.array([~one.known.any(axis=0) for one in counts]),
+    )
+
+
+def composite_samples(tracked: TrackedSli, slices: SliceRange, series_index: SeriesIndex) -> Samples:
+    """One sample of all events, and one of the bad ones, at the end of each slice that is known.
+
+    Where the slice before is not, there is a sample of no events at the beginning: what is measured begins there.
+    """
+    found, known = slices.events, slices.events.known
+    begins = known & ~np.append(False, known)[:-1]
+    times = np.append(slices.ends[known], slices.ends[begins] - slices.length_s)
+    counters = series_index.evaluated(tracked, {}, newest_s=float(times.max(initial=0.0)))
+    return Samples.joined(
+        [
+            Samples(
+                counter=np.full(len(times), counter),
+                time=times,
+                value=np.append(events[known], np.zeros(int(begins.sum()))),
+                steady=np.zeros(len(times), dtype=bool),
+            )
+            for (counter, _), events in zip(counters, (found.total, found.bad), strict=True)
+        ]
+    )
+
+
+def rows_of_component(part: TrackedSli, group: GroupKey | None) -> Sequence[int]:
+    """The rows of a component: of a group all members that there are, or the one that is meant."""
+    return [row for member, row in sorted(part.rows.items()) if group is None or member == group]
+
+
+def _counts(part: TrackedSli, group: GroupKey | None, slots: Slots, ends: Floats, length_s: int) -> ComponentCounts:
+    interval_s, rows = slots.ledger.interval_s, rows_of_component(part, group)
+    each = length_s // interval_s
+    columns = np.zeros((3, len(rows), len(ends), each))
+    if len(ends):
+        last = round(float(ends[-1])) // interval_s
+        for i, row in enumerate(rows):
+            columns[:, i] = np.array(slots.of_row(row, last - len(ends) * each + 1, last)).reshape(3, -1, each)
+    total, bad, measured_s = columns.sum(axis=3)
+    known: Bools = measured_s >= _MEASURED_SHARE * length_s
+    began_s = np.fmin.reduce(slots.ledger.first_sample_s[rows], initial=np.inf)
+    return ComponentCounts(total=total, bad=bad, known=known, began=ends > began_s)

@@ -1,0 +1,155 @@
+"""Composites: decided by the slices of other SLOs, live and from history, against what the samples say."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from app.slo import Slo
+from tests.evaluation.memory import MemorySource, Series
+from tests.evaluation.plain import availability, counter, requests, slos
+from tests.evaluation.running import Running, differences
+from tests.evaluation.test_expressions import DAY, END, HOUR, hour_of
+
+Floats = NDArray[np.float64]
+Minutes = Mapping[str, tuple[Floats, Floats]]
+"""By job, all events and the bad ones of each minute of the two days before END."""
+_MINUTES = 2 * 24 * 60
+_JOBS = ("cart", "pay", "ship")
+BUDGETS = np.array([[0.05], [0.1], [0.05]]) + 1e-9
+
+
+def watch(slis: Mapping[str, Mapping[str, object]], folder: Path) -> tuple[Slo, ...]:
+    """The services, and the composites by their names."""
+    steps = [availability(job, objective=95, window="2d") for job in _JOBS]
+    composites = [{"name": name, "objective": 99, "window": "2d", "sli": dict(sli)} for name, sli in slis.items()]
+    return slos([*steps, {"service": "shop", "slos": composites}], folder)
+
+
+def shop(*, until: float = END + HOUR) -> list[Series]:
+    """Three services with errors of their own at random, incidents, and one that rests at times."""
+    dice = np.random.default_rng(5)
+    series = []
+    for i, job in enumerate(_JOBS):
+        span = (END - 2 * DAY - 2 * HOUR, until)
+        starts = dice.integers(0, 2 * DAY - HOUR, 12)
+        bursts = [((END - 2 * DAY + float(at), END - 2 * DAY + float(at) + 400.0), 0.3 * (i + 1)) for at in starts]
+        rests = [((END - DAY - HOUR, END - DAY), -2.0)] if job == "ship" else []
+        series.append(counter(requests(job), span, per_second=2.0, bursts=rests))
+        series.append(counter(requests(job, "500"), span, per_second=0.0, bursts=bursts))
+    return series
+
+
+def minutes_of(series: Sequence[Series]) -> Minutes:
+    found = {job: (np.zeros(_MINUTES), np.zeros(_MINUTES)) for job in _JOBS}
+    for one in series:
+        of_all, of_bad = found[one.labels["job"]]
+        events, at = np.diff(one.values), one.times[1:]
+        minute = np.ceil((at - (END - 2 * DAY)) / 60).astype(int) - 1
+        inside = (minute >= 0) & (minute < _MINUTES)
+        np.add.at(of_all, minute[inside], events[inside])
+        if one.labels["code"] == "500":
+            np.add.at(of_bad, minute[inside], events[inside])
+    return found
+
+
+@contextmanager
+def live_and_fresh(watched: Sequence[Slo], series: Sequence[Series], folder: Path) -> Iterator[tuple[Running, Running]]:
+    """One that has run for ten minutes and one that has just started."""
+    source = MemorySource(series)
+
+    def move(at: float) -> None:
+        source.now = at - 1
+
+    with (
+        Running(watched, source, folder / "live.db", move=move) as live,
+        Running(watched, source, folder / "fresh.db", move=move) as fresh,
+    ):
+        live.run(END - 600, END, backfill=False)
+        fresh.tick(END)
+        for each in (live, fresh):
+            each.backfill(END)
+        yield live, fresh
+
+
+def shares(minutes: Minutes) -> tuple[Floats, NDArray[np.bool_]]:
+    total, bad = (np.array([minutes[job][column] for job in _JOBS]) for column in (0, 1))
+    return np.divide(bad, total, out=np.zeros(total.shape), where=total > 0), total > 0
+
+
+def all_of(minutes: Minutes) -> tuple[float, float]:
+    share, _ = shares(minutes)
+    return _MINUTES, float((share > BUDGETS).any(axis=0).sum())
+
+
+def worst_of(minutes: Minutes) -> tuple[float, float]:
+    share, _ = shares(minutes)
+    return _MINUTES, float(share.max(axis=0).sum())
+
+
+def weighted(minutes: Minutes) -> tuple[float, float]:
+    share, there = shares(minutes)
+    weights = np.array([[1.0], [4.0], [3.0]]) * there
+    return _MINUTES, float(((weights * share).sum(axis=0) / weights.sum(axis=0)).sum())
+
+
+def sum_of(minutes: Minutes) -> tuple[float, float]:
+    total, bad = (np.array([minutes[job][column].sum() for job in _JOBS]) for column in (0, 1))
+    return float(total @ [1, 1, 2]), float(bad @ [1, 1, 2])
+
+
+def nested(minutes: Minutes) -> tuple[float, float]:
+    share, _ = shares(minutes)
+    return _MINUTES, float(((share > BUDGETS).any(axis=0) | (share.max(axis=0) > 0.5)).sum())
+
+
+CART, PAY, SHIP = (f"{job}-availability" for job in _JOBS)
+
+
+COMPOSITES: Mapping[str, tuple[Mapping[str, object], Callable[[Minutes], tuple[float, float]]]] = {
+    "all-of": ({"all_of": [CART, {"slo": PAY, "target": 90}, SHIP]}, all_of),
+    "worst-of": ({"worst_of": [CART, PAY, SHIP]}, worst_of),
+    "weighted": ({"weighted": [CART, {"slo": PAY, "weight": 4}, {"slo": SHIP, "weight": 3}]}, weighted),
+    "sum-of": ({"sum_of": [CART, PAY, {"slo": SHIP, "weight": 2}]}, sum_of),
+    "nested": ({"worst_of": ["shop-all-of", "shop-worst-of"], "target": 50}, nested),
+}
+
+
+def test_a_composite_is_what_its_components_make_of_every_minute(tmp_path: Path) -> None:
+    """Two days of three services, one of them at rest for an hour; live and from history alike."""
+    series = shop()
+    watched = watch({name: sli for name, (sli, _) in COMPOSITES.items()}, tmp_path / "slos")
+    with live_and_fresh(watched, series, tmp_path) as both:
+        live, fresh = both
+        for each in both:
+            for name, (_, truth) in COMPOSITES.items():
+                snapshot = each.snapshot(f"shop-{name}")
+                assert (snapshot.total, snapshot.bad) == pytest.approx(truth(minutes_of(series))), name
+                assert snapshot.bad > 0
+                assert snapshot.coverage == pytest.approx(1.0, abs=1e-3)
+                assert (snapshot.data, snapshot.problems) == ("fresh", ())
+                assert snapshot.slo.sli.kind == "composite"
+        live.restart()
+        for each in both:
+            each.run(END, END + 600)
+            each.backfill(END + 600)
+        assert differences(live.figures, fresh.figures) == {}
+
+
+def test_what_becomes_of_a_component_without_data_is_said(tmp_path: Path) -> None:
+    """For ten minutes nothing is known of one step; nothing of any for another five."""
+    hole, outage = (END - 2400.0, END - 1800.0), (END - 1200.0, END - 900.0)
+    span = (END - 2 * DAY - 2 * HOUR, END + HOUR)
+    series = [
+        counter(requests(job), span, per_second=2.0, without=[outage, *([hole] if job == "pay" else [])])
+        for job in _JOBS
+    ]
+    policies = ("unknown", "ignored", "good", "bad")
+    watched = watch({policy: {"all_of": [CART, PAY], "missing": policy} for policy in policies}, tmp_path / "slos")
+    with live_and_fresh(watched, series, tmp_path) as both:
+        for each in both:
+            hour = {policy: hour_of(each.snapshot(f"shop-{policy}")) for policy in policies}
+            assert [hour[policy][:2] for policy in policies] == [(45, 0), (55, 0), (55, 0), (55, 10)]
