@@ -1,7 +1,7 @@
 """What every HTTP client of the service shares: names, files with secrets, connections and proxies.
 
 Imports nothing of the project. Start at `detached.py`, which runs what may never return; `resolving.py` looks names up,
-`secret_files.py` reads secrets, `transport.py` opens the connections of httpx.
+`secret_files.py` reads secrets, `tls_files.py` certificates, `transport.py` opens the connections of httpx.
 """
 
 from app.http.detached import DetachedCalls, TooManyCallsError
@@ -9,11 +9,13 @@ from app.http.headers import is_header_name, is_header_value
 from app.http.proxies import LOOPBACK, bypasses, environment_proxies
 from app.http.resolving import IpAddress, NameLookupTimeoutError, Resolver, resolve_host
 from app.http.secret_files import SecretFileError, known_secret, probe_file, read_secret, read_secret_now
+from app.http.tls_files import FollowedContext
 from app.http.transport import ResolvingTransport
 
 __all__ = [
     "LOOPBACK",
     "DetachedCalls",
+    "FollowedContext",
     "IpAddress",
     "NameLookupTimeoutError",
     "Resolver",

@@ -33,6 +33,11 @@ class ClientOptions:
     resolver: Resolver = resolve_host
     http: HttpOptions = field(default_factory=HttpOptions)
 
+    @property
+    def tls_files(self) -> tuple[Path, ...]:
+        """The files that `ssl_context` reads."""
+        return (*(() if self.ca_file is None else (self.ca_file,)), *self.http.tls.files)
+
     def ssl_context(self) -> ssl.SSLContext:
         """What certificates of servers are checked with."""
         if self.ca_file is None and self.http.tls == TlsOptions():

@@ -42,15 +42,19 @@ class TlsOptions:
     server_name: str | None = None
     insecure_skip_verify: bool = False
 
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that are named."""
+        return tuple(file for file in (self.ca_file, self.cert_file, self.key_file) if file is not None)
+
     def apply(self, context: ssl.SSLContext) -> None:
         """Let *context* work like this; reads the files.
 
         Raises:
             OSError: a file cannot be read, or holds no certificate or key.
         """
-        for file in (self.ca_file, self.cert_file, self.key_file):
-            if file is not None:
-                probe_file(file)
+        for file in self.files:
+            probe_file(file)
         if self.ca_file is not None:
             context.load_verify_locations(self.ca_file)
         if self.cert_file is not None:

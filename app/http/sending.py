@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import httpx
 
-from app.http import IpAddress, ResolvingTransport
+from app.http import FollowedContext, IpAddress, ResolvingTransport
 from app.http.client_options import ClientOptions, checked_addresses
 from app.http.failures import AttemptError, Failed, FailureReason
 from app.http.sockets import CONNECT_S
@@ -27,7 +27,8 @@ class Sender:
 
     def __init__(self, options: ClientOptions) -> None:
         self._options = options
-        self._verify = options.ssl_context()
+        self._tls = FollowedContext(options.ssl_context, options.tls_files)
+        self._verify = self._tls.context
         self._timeout = httpx.Timeout(options.deadline.total_seconds())
         self._trusted = self._client(self._transport(trusted=True))
         self._untrusted = self._client(self._transport(trusted=False))
@@ -70,6 +71,7 @@ class Sender:
             AttemptError: the target or the proxy is refused, or its name cannot be resolved.
             httpx.HTTPError: the exchange failed.
         """
+        await self._follow_tls_files()
         proxy = await self.proxy_for(target)
         if proxy is None:
             client = self._trusted if trusted else self._untrusted
@@ -84,6 +86,15 @@ class Sender:
             return await receive(response)
         finally:
             await response.aclose()
+
+    async def _follow_tls_files(self) -> None:
+        """Make new clients once a certificate has been replaced; requests under way keep theirs."""
+        verify = await self._tls.current()
+        if verify is not self._verify:
+            self._verify = verify
+            self._trusted = self._client(self._transport(trusted=True))
+            self._untrusted = self._client(self._transport(trusted=False))
+            self._proxied = {}
 
     def _refuse_address(self, target: httpx.URL) -> None:
         """Refuse a *target* written as an address; a name is resolved by the proxy and cannot be checked here."""

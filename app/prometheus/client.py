@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from app.http import FollowedContext
 from app.http.dates import clock_skew, retry_after
 from app.prometheus.breaker import Breaker
 from app.prometheus.connections import Connection, ConnectionPool, http_transport
@@ -266,10 +267,10 @@ async def open_client(
         MisconfiguredError: a certificate or key cannot be read, or a header cannot be sent.
     """
     try:
-        verify = config.ssl_context()
+        tls = FollowedContext(config.ssl_context, config.tls_files)
     except OSError as error:
         raise MisconfiguredError(f"cannot use the TLS files for Prometheus: {error.strerror or error}") from None
-    pool = ConnectionPool(lambda: http_transport(verify), count=limits.at_once)
+    pool = ConnectionPool(lambda: http_transport(tls.context), count=limits.at_once, tls=tls)
     try:
         yield PrometheusClient(
             config,

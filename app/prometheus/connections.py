@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager, suppress
 import httpx
 from typing_extensions import override
 
-from app.http import ResolvingTransport
+from app.http import FollowedContext, ResolvingTransport
 from app.prometheus.errors import TimedOutError
 
 # Above the longest evaluation interval, so that an evaluation finds its connections open.
@@ -22,9 +22,18 @@ class Connection(httpx.AsyncBaseTransport):
     place gone, nothing would ever be answered again (https://github.com/encode/httpcore/issues/1093).
     """
 
-    def __init__(self, make: Callable[[], httpx.AsyncBaseTransport]) -> None:
+    def __init__(self, make: Callable[[], httpx.AsyncBaseTransport], tls: FollowedContext | None) -> None:
         self._make = make
+        self._tls = tls
+        self._verify = None if tls is None else tls.context
         self._transport = make()
+
+    async def follow_tls_files(self) -> None:
+        """Connect anew once a certificate has been replaced."""
+        verify = None if self._tls is None else await self._tls.current()
+        if verify is not self._verify:
+            self._verify = verify
+            await self.renew()
 
     @override
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -47,8 +56,10 @@ class ConnectionPool:
     One pool of eight connections would look after all of them at every request, which takes as long as the request.
     """
 
-    def __init__(self, make: Callable[[], httpx.AsyncBaseTransport], *, count: int) -> None:
-        self._all = tuple(Connection(make) for _ in range(count))
+    def __init__(
+        self, make: Callable[[], httpx.AsyncBaseTransport], *, count: int, tls: FollowedContext | None = None
+    ) -> None:
+        self._all = tuple(Connection(make, tls) for _ in range(count))
         self._free: asyncio.LifoQueue[Connection] = asyncio.LifoQueue()
         for connection in self._all:
             self._free.put_nowait(connection)
@@ -69,6 +80,7 @@ class ConnectionPool:
         except TimeoutError:
             raise TimedOutError("no turn came in time: earlier queries take too long") from None
         try:
+            await connection.follow_tls_files()
             yield connection
         finally:
             self._free.put_nowait(connection)

@@ -60,6 +60,12 @@ class HttpConfig:
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
 
+    @property
+    def tls_files(self) -> tuple[Path, ...]:
+        """The files that `ssl_context` reads; none for http."""
+        named = (self.tls_ca_file, self.tls_cert_file, self.tls_key_file)
+        return tuple(file for file in named if file is not None and urlsplit(self.url).scheme == "https")
+
     def ssl_context(self) -> ssl.SSLContext:
         """What TLS connections check; reads the files.
 
@@ -68,9 +74,8 @@ class HttpConfig:
         """
         if urlsplit(self.url).scheme == "http":
             return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # unused; reading the system's certificates takes 30 ms
-        for file in (self.tls_ca_file, self.tls_cert_file, self.tls_key_file):
-            if file is not None:
-                probe_file(file)
+        for file in self.tls_files:
+            probe_file(file)
         context = ssl.create_default_context(cafile=self.tls_ca_file)
         if self.tls_insecure_skip_verify:
             context.check_hostname = False

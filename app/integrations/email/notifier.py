@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from email.utils import format_datetime
 from enum import StrEnum
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from app.alerting import Notification, NotificationStatus
 from app.clock import Clock
 from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
-from app.http import probe_file
+from app.http import FollowedContext, probe_file
 from app.http.client_options import ClientOptions, checked_addresses
 from app.http.failures import AttemptError
 from app.http.secrets import Secret
@@ -85,7 +86,11 @@ class Mail(Notifier):
         self._sender = parse_mailbox(options.sender)
         self._to = tuple(map(parse_mailbox, options.to))
         self._reached: dict[str, _Reached] = {}
-        self._context = None if options.encryption is Encryption.OFF else _context(outgoing.ca_file)
+        self._tls = (
+            None
+            if options.encryption is Encryption.OFF
+            else FollowedContext(partial(_context, outgoing.ca_file), outgoing.tls_files)
+        )
 
     @property
     @override
@@ -151,7 +156,7 @@ class Mail(Notifier):
             timeout=self._outgoing.deadline.total_seconds(),
             use_tls=options.encryption is Encryption.TLS,
             start_tls=options.encryption is Encryption.STARTTLS,
-            tls_context=self._context,
+            tls_context=None if self._tls is None else await self._tls.current(),
         )
         try:
             await self._begin(client, password)
