@@ -104,7 +104,7 @@ class Routing:
         return self._not_resolved(notification, notified)
 
     def rerouted(self, notification: Notification, notified: Notified) -> Rerouting:
-        """What must be said of an alert that fires, if other routes were in force when receivers were *notified* of it.
+        """Who else must be notified of a firing alert, where receivers were *notified* of it by other routes.
 
         A fallback is notified of its end by the alert itself, as it was of its beginning by no route.
         """

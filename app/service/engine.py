@@ -289,10 +289,10 @@ class Engine:
             return False
         async with self._swapping:
             try:
-                # What was counted is read anew: in memory there is only room for what is near the newest slot.
+                # What was counted is read again: in memory there is only room for what is near the newest slot.
                 await self._swap(self._documents)
             except StoreError as error:
-                _log.error("the ledger cannot be read anew", error=str(error))
+                _log.error("the ledger cannot be read again", error=str(error))
                 return False
             await asyncio.to_thread(self.evaluator.go_back, at)
         return True

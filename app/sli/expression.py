@@ -20,7 +20,7 @@ from app.slo import (
     format_duration,
 )
 
-# In exported rules: the default `evaluation_interval` of Prometheus, whatever the slots are here.
+# In exported rules: the default `evaluation_interval` of Prometheus, not the slots here.
 _EVERY_IN_RULES = timedelta(minutes=1)
 
 

@@ -121,8 +121,8 @@ class Reduction:
 
     def _call(self, expr: promql.Call) -> Value:
         name, args = expr.func.name, expr.args
-        # irate and delta are no sums of all increases, but meant as such: counted with a finding, as an error would
-        # help nobody.
+        # irate and delta are no sums of all increases, but meant as such: counted, with a finding. An
+        # error would be of no use to their authors.
         if name in _UNITS:
             return self._rate(name, args[0])
         if name in {"clamp", "clamp_min", "clamp_max"}:

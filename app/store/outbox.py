@@ -150,7 +150,7 @@ def columns_of(notification: Notification) -> dict[str, object]:
 def idempotency_key(notification: Notification, *, again_at: datetime | None = None) -> str:
     """What tells receivers that two deliveries are one: the same for every attempt, another for every change.
 
-    Also for what is told *again_at* a time, after it was over for a receiver.
+    Also for an alert that is sent *again_at* a time, after it was resolved at a receiver.
     """
     # Not the slot: a slot that is stepped once more after a crash must not notify a second time.
     changed_at = again_at or notification.ends_at or notification.starts_at

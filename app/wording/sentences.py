@@ -25,7 +25,7 @@ def summary(notification: Notification) -> str:
     if notification.condition:
         return f"{subject(notification)}: {notification.condition}"
     if math.isnan(notification.burn_rate_long):
-        return f"{subject(notification)} is burning its error budget too fast"
+        return f"{subject(notification)} is burning its error budget"
     return f"{subject(notification)} is burning its error budget at {number(notification.burn_rate_long)}x"
 
 
@@ -129,7 +129,7 @@ def _over(notification: Notification) -> str:
         return f"{subject(notification)}: data is back"
     if notification.condition:
         return f"{subject(notification)}: resolved: {notification.condition}"
-    return f"{subject(notification)} is no longer burning its error budget too fast"
+    return f"{subject(notification)} is no longer burning its error budget"
 
 
 def _promise(notification: Notification) -> str:

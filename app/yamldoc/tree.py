@@ -166,7 +166,7 @@ class _Builder:
             built = self.table(event, depth)
         else:
             built = self.items(event, depth)
-        # With its size, so that an alias counts as what it stands for: nine levels of nine aliases are a billion
+        # With its size, so that an alias counts as its values: nine levels of nine aliases are a billion
         # values.
         if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
             self.anchors[event.anchor] = (built, self.built - before)
@@ -182,7 +182,7 @@ class _Builder:
             key = self.key(key_event, depth)
             value_event = self.next()
             value = self.node(value_event, depth + 1)
-            # After the mapping's own keys, whatever their order: those win over what is merged.
+            # After the mapping's own keys, in any order: those win over what is merged.
             if key == "<<":
                 merged.append((_position(value_event), value))
                 continue

@@ -35,7 +35,7 @@ def test_every_incident_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
         assert (ended.alert["labels"], ended.alert["startsAt"]) == (first.alert["labels"], first.alert["startsAt"])
         assert (
             ended.alert["annotations"]["summary"]
-            == "checkout availability is no longer burning its error budget too fast"
+            == "checkout availability is no longer burning its error budget"
         )
         assert running.deeds(CHECKOUT) == ["fired", "resolved"]
         assert running.deeds(CHECKOUT, "ticket")[:2] == ["pending", "fired"]

@@ -38,7 +38,7 @@ def test_when_the_burn_has_stopped_no_end_of_the_budget_is_said() -> None:
 
 def test_the_end_says_how_long_it_took() -> None:
     notification = resolved(after=timedelta(minutes=25))
-    assert summary(notification) == "checkout availability is no longer burning its error budget too fast"
+    assert summary(notification) == "checkout availability is no longer burning its error budget"
     assert description(notification) == (
         "The alert fired for 25m, from 2026-01-01 00:00 to 00:25 UTC. 60% of the error budget for 30d is spent."
     )
@@ -82,7 +82,7 @@ def test_a_used_up_budget_is_called_so(remaining: float, text: str) -> None:
 
 def test_what_is_not_known_is_not_said() -> None:
     notification = firing(burn_rate_long=NAN, burn_rate_short=NAN, budget_remaining=NAN, good=NAN, bad=NAN)
-    assert summary(notification) == "checkout availability is burning its error budget too fast"
+    assert summary(notification) == "checkout availability is burning its error budget"
     assert description(notification) == ""
     assert "nan" not in str(annotations(notification)).lower()
 
