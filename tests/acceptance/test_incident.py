@@ -33,10 +33,7 @@ def test_every_incident_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
 
         _is_as_the_contract_says(first.alert)
         assert (ended.alert["labels"], ended.alert["startsAt"]) == (first.alert["labels"], first.alert["startsAt"])
-        assert (
-            ended.alert["annotations"]["summary"]
-            == "checkout availability is no longer burning its error budget"
-        )
+        assert ended.alert["annotations"]["summary"] == "checkout availability is no longer burning its error budget"
         assert running.deeds(CHECKOUT) == ["fired", "resolved"]
         assert running.deeds(CHECKOUT, "ticket")[:2] == ["pending", "fired"]
         assert (running.deeds(SEARCH), running.deeds(CART), running.deeds(CALM)) == (["fired"], [], [])
