@@ -30,7 +30,7 @@ def _same(*values: object) -> tuple[object, ...]:
 PROMISES = (
     ("receivers.md", "tried again after 1 s to 5 min", _same(Backoff().base, Backoff().cap),
      (timedelta(seconds=1), timedelta(minutes=5))),
-    ("receivers.md", "says, for 24 hours", Backoff().give_up_after, timedelta(hours=24)),
+    ("receivers.md", "later), for 24 hours", Backoff().give_up_after, timedelta(hours=24)),
     ("receivers.md", "`per_minute` (default 20)", RateLimit().per_minute, 20),
     ("receivers.md", "and for an hour every\nAlertmanager has an alert", given_up._REMEMBERED, timedelta(hours=1)),
     ("receivers.md", "PagerDuty's summary at 1,024", pagerduty._SUMMARY_CHARS, 1_024),
@@ -48,7 +48,7 @@ PROMISES = (
     ("security.md", "| open connections | 512;", http_server._MOST_CONNECTIONS, 512),
     ("security.md", "4, 200; more are 503", admission._WAITING, 200),
     ("security.md", "| request body | 1 MiB |", guard.MAX_BODY_BYTES, MIB),
-    ("security.md", "| answers not yet taken by clients | 128 MiB |", admission._MOST_UNSENT_BYTES, 128 * MIB),
+    ("security.md", "| answers that clients have not read yet | 128 MiB |", admission._MOST_UNSENT_BYTES, 128 * MIB),
     ("http.md", "(default 100, at most 1000)", _same(parameters.DEFAULT_LIMIT, parameters.MAX_LIMIT), (100, 1_000)),
     ("http.md", "at most 11,000 points", timespans.MAX_POINTS, 11_000),
     ("adr/0012-refire-before-resolve-after-alertmanager-restart.md", "the default `group_wait` of 30 s",

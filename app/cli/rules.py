@@ -13,7 +13,7 @@ from app.sli import NotExpressibleError
 from app.slo import Slo
 
 _HEADER = """\
-# Written by `sloburn rules`: what Prometheus can do of what Sloburn does. Ratios of rate() are estimates; calendar
+# Written by `sloburn rules`. Where these rules differ from Sloburn: ratios of rate() are estimates, calendar
 # windows have no budget here, a page does not mute its ticket, a single failure at low traffic fires, and missing data
 # resolves what fires.
 """
@@ -27,10 +27,10 @@ Output = Annotated[
 
 
 def rules(paths: Paths, output: Output = None) -> None:
-    """Print equivalent Prometheus rules.
+    """Print recording and alerting rules of Prometheus for the same SLOs.
 
-    PATH is a file with SLO documents, or a folder of such files. The rules come closest to what Sloburn does; the head
-    of the output lists the differences.
+    PATH is a file with SLO documents, or a folder of such files. Prometheus estimates what Sloburn counts, so budgets
+    and alerts differ: the comment at the head of the output lists how.
 
     Example: sloburn rules config/slos > rules.yml
     """
