@@ -25,6 +25,8 @@ class FakedClock:
             # Without a cache the file is read for every look at the clock, of which there are thousands in a second.
             "FAKETIME_CACHE_DURATION": "1",
             "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+            # Otherwise waits for a lock return at once, and threads that want the interpreter use all CPU there is.
+            "FAKETIME_FORCE_MONOTONIC_FIX": "0",
             "NO_FAKE_STAT": "1",
         }
 
