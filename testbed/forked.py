@@ -21,7 +21,10 @@ from testbed.process import Running, Server
 from testbed.waiting import PATIENCE_S
 
 _context = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["app.cli", "app.service.run"])
+# The last three are what a service imports after its start.
+_context.set_forkserver_preload(
+    ["app.cli", "app.service.run", "alembic.command", "fastapi_offline", "anyio._backends._asyncio"]
+)
 
 
 @dataclass(frozen=True, slots=True)

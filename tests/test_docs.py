@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
@@ -172,7 +173,7 @@ def test_concepts_has_every_transition_and_every_cause() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_every_endpoint_that_is_named_exists(page: Path) -> None:
-    routes = {_route(path) for path in Served().app().openapi()["paths"]}
+    routes = _routes()
     named = {_route(path) for path in re.findall(r"/(?:api/v1|-)/[\w/{}-]+", page.read_text())}
     unknown = {path for path in named if not any(path == route or re.fullmatch(route, path) for route in routes)}
     assert unknown == set()
@@ -247,9 +248,12 @@ def _commands(page: Path) -> Iterator[str]:
                     yield found[1].strip()
 
 
+_program = cache(partial(get_command, app))
+
+
 def _unknown_words(command: str) -> list[str]:
     words = command.split()[1:]
-    node = get_command(app)
+    node = _program()
     while words and hasattr(node, "commands") and words[0].isalpha():
         if words[0] not in node.commands:
             return [words[0]]
@@ -259,6 +263,12 @@ def _unknown_words(command: str) -> list[str]:
     return sorted(flags - known - {"--help"})
 
 
+@cache
+def _routes() -> set[str]:
+    return {_route(path) for path in Served().app().openapi()["paths"]}
+
+
+@cache
 def _exposed() -> set[str]:
     """Every name that a sample of Sloburn can have."""
     instruments = Instruments(build=BuildInfo.current())
