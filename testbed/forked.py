@@ -1,4 +1,4 @@
-"""The program in processes that are forked from one which has imported it: each start saves a second of CPU.
+"""Programs in processes that are forked from one which has imported `app`: each start saves a second of CPU.
 
 What a process that is executed has and these have not: its own time of import, and libraries that are preloaded.
 """
@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
@@ -43,7 +43,7 @@ def run_sloburn(arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path) 
     """
     with TemporaryDirectory(prefix="sloburn-forked-") as folder:
         output = Path(folder) / "output"
-        process = _Forked(arguments, env=env, cwd=cwd, output=output)
+        process = ForkedProcess(_sloburn, arguments, env=env, cwd=cwd, output=output)
         try:
             return Ended(process.wait(PATIENCE_S), output.read_text())
         except subprocess.TimeoutExpired:
@@ -57,15 +57,23 @@ class ForkedServer(Server):
     @override
     def _spawn(self) -> Running:
         env = {**os.environ, **self.env}
-        return _Forked(self.command, env=env, cwd=self.cwd or Path.cwd(), output=self.log_path)
+        return ForkedProcess(_sloburn, self.command, env=env, cwd=self.cwd or Path.cwd(), output=self.log_path)
 
 
-class _Forked:
-    """One process that runs `sloburn` in a session of its own."""
+class ForkedProcess:
+    """One process that runs *program*, a function of a module, with `sys.argv` in a session of its own."""
 
-    def __init__(self, arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path, output: Path) -> None:
+    def __init__(
+        self,
+        program: Callable[[], None],
+        arguments: Sequence[str],
+        *,
+        env: Mapping[str, str],
+        cwd: Path,
+        output: Path,
+    ) -> None:
         self._process: ForkServerProcess = _context.Process(
-            target=_run, args=(list(arguments), dict(env), cwd, output), daemon=True
+            target=_run, args=(program, list(arguments), dict(env), cwd, output), daemon=True
         )
         self._process.start()
         # Signals go to its group, which it leads a moment after its start.
@@ -75,28 +83,37 @@ class _Forked:
 
     @property
     def pid(self) -> int:
+        """Its id, also of its process group."""
         assert self._process.pid is not None
         return self._process.pid
 
     @property
     def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
         return self._process.exitcode
 
     def poll(self) -> int | None:
+        """How it ended; None while it runs."""
         return self._process.exitcode
 
     def wait(self, timeout: float | None = None) -> int:
+        """How it ends.
+
+        Raises:
+            subprocess.TimeoutExpired: not within *timeout* seconds.
+        """
         self._process.join(timeout)
         if self._process.exitcode is None:
-            raise subprocess.TimeoutExpired("sloburn", timeout or 0.0)
+            raise subprocess.TimeoutExpired(self._process.name, timeout or 0.0)
         return self._process.exitcode
 
     def kill(self) -> None:
+        """End it at once (SIGKILL)."""
         self._process.kill()
         self._process.join()
 
 
-def _run(arguments: list[str], env: dict[str, str], cwd: Path, output: Path) -> None:
+def _run(program: Callable[[], None], arguments: list[str], env: dict[str, str], cwd: Path, output: Path) -> None:
     os.setsid()
     os.environ.clear()
     os.environ.update(env)
@@ -105,7 +122,12 @@ def _run(arguments: list[str], env: dict[str, str], cwd: Path, output: Path) -> 
     os.dup2(written, sys.stdout.fileno())
     os.dup2(written, sys.stderr.fileno())
     os.close(written)
-    sys.argv = ["sloburn", *arguments]
+    sys.argv = [program.__name__, *arguments]
+    program()
+
+
+def _sloburn() -> None:
+    sys.argv[0] = "sloburn"
     from app.__main__ import main  # noqa: PLC0415  the process that is forked has what it imports
 
     main()

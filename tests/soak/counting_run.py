@@ -63,5 +63,10 @@ def _note(progress: Path, at: datetime) -> None:
     beside.replace(progress)
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run what the command line says."""
     asyncio.run(run(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), int(sys.argv[5])))
+
+
+if __name__ == "__main__":
+    main()

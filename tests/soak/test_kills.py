@@ -7,20 +7,22 @@ import json
 import os
 import random
 import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from testbed.forked import ForkedProcess
 from testbed.openmetrics import create_blocks
 from testbed.servers import prometheus
 from testbed.service import write_documents
 from testbed.trace_kinds import generate
+from testbed.waiting import PATIENCE_S
+from tests.soak import counting_run
 from tests.support.soak import IS_SOAK, SOAK
 
 KILLS = 10 * SOAK if IS_SOAK else 3
-RUN = Path(__file__).with_name("counting_run.py")
-REPOSITORY = Path(__file__).parents[2]
 Counts = dict[str, list[float]]
 
 
@@ -33,39 +35,37 @@ def test_random_kills_change_no_count(tmp_path: Path) -> None:
     create_blocks(traces.samples, tmp_path / "prometheus")
     specs = write_documents([trace.document(window="1d") for trace in traces], tmp_path / "slos")
     with prometheus(tmp_path / "prometheus") as server:
-        command = [sys.executable, str(RUN), server.url, str(specs)]
-        span = [str(start), str(end)]
-        whole = _finish([*command, str(tmp_path / "whole.db"), *span])
-        killed = [*command, str(tmp_path / "killed.db"), *span]
-        _kill_again_and_again(killed, random.Random(11), tmp_path)
-        _assert_same(_finish(killed), whole)
+
+        def begin(name: str) -> ForkedProcess:
+            """Run with the database of that name in a process that has imported all, so that kills hit work."""
+            arguments = [server.url, str(specs), str(tmp_path / f"{name}.db"), str(start), str(end)]
+            output = tmp_path / f"{name}.log"
+            return ForkedProcess(counting_run.main, arguments, env=os.environ, cwd=tmp_path, output=output)
+
+        whole = _finish(begin("whole"), tmp_path / "whole.log")
+        _kill_again_and_again(partial(begin, "killed"), random.Random(11), tmp_path)
+        _assert_same(_finish(begin("killed"), tmp_path / "killed.log"), whole)
 
 
-def _kill_again_and_again(command: list[str], dice: random.Random, folder: Path) -> None:
+def _kill_again_and_again(begin: Callable[[], ForkedProcess], dice: random.Random, folder: Path) -> None:
     kills = 0
     while kills < KILLS:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=_environment())
+        process = begin()
         try:
-            # Starting takes about a second; most kills shall hit work.
-            process.wait(dice.uniform(0.7, 2.5))
+            code = process.wait(dice.uniform(0.05, 1.5))
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait()
             kills += 1
         else:
-            assert process.returncode == 0, process.stderr.read().decode() if process.stderr else ""
+            assert code == 0, (folder / "killed.log").read_text()
             # It came to the end: begin anew, so that kills hit history and settling as well.
             for part in folder.glob("killed.db*"):
                 part.unlink()
-        finally:
-            if process.stderr:
-                process.stderr.close()
 
 
-def _finish(command: list[str]) -> Counts:
-    done = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
-    assert done.returncode == 0, done.stderr
-    counts: Counts = json.loads(done.stdout.splitlines()[-1])
+def _finish(process: ForkedProcess, output: Path) -> Counts:
+    assert process.wait(PATIENCE_S) == 0, output.read_text()
+    counts: Counts = json.loads(output.read_text().splitlines()[-1])
     return counts
 
 
@@ -77,7 +77,3 @@ def _assert_same(found: Counts, wanted: Counts) -> None:
         or any(abs(mine - its) > 1e-6 * max(1.0, abs(its)) for mine, its in zip(found[key], counts, strict=True))
     }
     assert different == {}
-
-
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(REPOSITORY)}
