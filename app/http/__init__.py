@@ -5,7 +5,7 @@ Imports nothing of the project. Start at `detached.py`, which runs what may neve
 """
 
 from app.http.detached import DetachedCalls, TooManyCallsError
-from app.http.headers import is_header_name, is_header_value
+from app.http.headers import is_header_name, is_header_value, is_settable_header
 from app.http.proxies import LOOPBACK, bypasses, environment_proxies
 from app.http.resolving import IpAddress, NameLookupTimeoutError, Resolver, resolve_host
 from app.http.secret_files import SecretFileError, known_secret, probe_file, read_secret, read_secret_now
@@ -26,6 +26,7 @@ __all__ = [
     "environment_proxies",
     "is_header_name",
     "is_header_value",
+    "is_settable_header",
     "known_secret",
     "probe_file",
     "read_secret",

@@ -32,6 +32,7 @@ _REDIRECTS = frozenset(
     }
 )
 # Headers that prove who we are to the host they were made for, and to no other.
+_USUAL = {"Accept": "application/json, */*", "Accept-Encoding": "identity", "User-Agent": "sloburn"}
 _OF_THIS_HOST = ("authorization", "webhook-signature")
 
 
@@ -71,18 +72,20 @@ class CheckedClient:
         """
         target = parse_target(url)
         host = target.host
-        sent = {"Accept": "application/json, */*", "Accept-Encoding": "identity", "User-Agent": "sloburn", **headers}
+        sent: Mapping[str, str] = headers
         try:
             async with asyncio.timeout(self._deadline_s):
-                own = {**await self._http.own_headers(), **(of_host or {})}
+                own = _merged(await self._http.own_headers(), of_host or {})
                 for _ in range(redirects + 1):
-                    answer = await self._send(target, content, {**own, **sent}, trusted=target.host == host, read=read)
+                    answer = await self._send(
+                        target, content, _merged(_USUAL, own, sent), trusted=target.host == host, read=read
+                    )
                     location = answer.headers.get("location")
                     if answer.status not in _REDIRECTS or location is None or not redirects:
                         return answer
                     onward, sent = _next(target, location, sent)
                     if _origin(onward) != _origin(target):
-                        own = {}
+                        own = httpx.Headers()
                         await self._refuse_unchecked(onward)
                     target = onward
         except TimeoutError as error:
@@ -125,6 +128,14 @@ def parse_target(url: str) -> httpx.URL:
     if target.userinfo:
         raise _attempt(FailureReason.REFUSED, "a URL must not hold a user or a password")
     return target
+
+
+def _merged(*several: Mapping[str, str]) -> httpx.Headers:
+    """All headers, each name once in any case; the later ones take the place of earlier ones."""
+    merged = httpx.Headers()
+    for headers in several:
+        merged.update(headers)
+    return merged
 
 
 def _next(target: httpx.URL, location: str, headers: Mapping[str, str]) -> tuple[httpx.URL, dict[str, str]]:

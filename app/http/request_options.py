@@ -112,7 +112,10 @@ class HttpOptions:
             AttemptError: a secret cannot be read or sent.
         """
         headers = {name: await header_of(name, value) for name, value in self.headers.items()}
-        return headers if self.login is None else {**headers, "Authorization": await self.login.header()}
+        if self.login is None:
+            return headers
+        others = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+        return {**others, "Authorization": await self.login.header()}
 
 
 _PORTS = {"http": 80, "https": 443}

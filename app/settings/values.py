@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import orjson
 from pydantic import BeforeValidator, SecretStr
 
-from app.http import SecretFileError, is_header_name, is_header_value, probe_file, read_secret_now
+from app.http import SecretFileError, is_header_name, is_header_value, is_settable_header, probe_file, read_secret_now
 from app.slo import parse_duration
 
 _HIGHEST_PORT = 65_535
@@ -99,6 +99,8 @@ def parse_headers(text: str) -> dict[str, SecretStr]:
     for name, value in pairs:
         if not is_header_name(name) or not is_header_value(value):
             raise ValueError(f"the header {name!r:.60} cannot be sent: use printable ASCII, and no spaces in the name")
+        if not is_settable_header(name):
+            raise ValueError(f"the header {name} is set for every request: leave it out")
     return {name: SecretStr(value) for name, value in pairs}
 
 

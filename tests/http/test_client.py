@@ -16,6 +16,8 @@ from app.http.addresses import AddressPolicy
 from app.http.answers import Answer
 from app.http.client import CheckedClient, ClientOptions
 from app.http.failures import AttemptError
+from app.http.request_options import HttpOptions, Login
+from app.http.secrets import PlainValue
 from tests.support.name_service import Rebinding
 from tests.support.scripted_server import Reply, Scripted
 
@@ -195,6 +197,26 @@ def test_a_body_that_never_ends_is_cut(reply: Reply) -> None:
         answer = _post(server.url, deadline_s=5.0)
         assert answer.status == 500
         assert len(answer.body) <= 64 * 1024
+
+
+def test_each_header_is_sent_once_in_whatever_case_it_is_configured() -> None:
+    async def play(url: str) -> None:
+        configured = {name: PlainValue("ours") for name in ("user-agent", "ACCEPT", "authorization")}
+        login = Login(secret=PlainValue("token"))
+        client = CheckedClient(ClientOptions(http=HttpOptions(headers=configured, login=login)))
+        await client.post(url, b"{}", {"Content-Type": "application/json"})
+        await client.aclose()
+
+    with Scripted() as server:
+        asyncio.run(play(server.url))
+        (request,) = server.requests
+    names = [name.lower() for name in request.names]
+    assert sorted(set(names)) == sorted(names)
+    assert [request.headers[name] for name in ("user-agent", "accept", "authorization")] == [
+        "ours",
+        "ours",
+        "Bearer token",
+    ]
 
 
 def test_no_cookie_is_kept() -> None:

@@ -259,6 +259,8 @@ def test_the_variables_of_the_environment_are_the_usual_ones() -> None:
         ("basic_auth: {username: a}", "basic_auth: password is missing"),
         ("headers: {X-Key: {env: PASSWORD}}", "headers.X-Key: holds a value that no header can have"),
         ("headers: {'X Key': a}", "is not the name of a header"),
+        ("headers: {content-type: text/plain}", "headers.content-type: is set for every request"),
+        ("headers: {Content-Length: 5}", "headers.Content-Length: is set for every request"),
         ("headers: {X-Key: {env: KEY, value: a}}", "headers.X-Key: is given twice"),
         ("tls_config: {ca_file: nowhere.pem}", "tls_config: its files cannot be used: No such file"),
         ("tls_config: {key_file: key.pem}", "tls_config.cert_file: is missing beside key_file"),

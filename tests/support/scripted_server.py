@@ -27,12 +27,13 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What came in; names of headers are in lower case."""
+    """What came in; names of headers are in lower case, in *names* as they came."""
 
     path: str
     headers: dict[str, str]
     body: bytes
     at: float
+    names: tuple[str, ...] = ()
 
     @property
     def json(self) -> Any:
@@ -71,7 +72,9 @@ def _handler(server: Scripted) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            reply = server.answer(Request(path=self.path, headers=headers, body=body, at=time.time()))
+            reply = server.answer(
+                Request(path=self.path, headers=headers, body=body, at=time.time(), names=tuple(self.headers.keys()))
+            )
             server.stopping.wait(reply.delay_s)
             if reply.cut:
                 self.close_connection = True

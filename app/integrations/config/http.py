@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from app.http import LOOPBACK, environment_proxies, is_header_name, is_header_value
+from app.http import LOOPBACK, environment_proxies, is_header_name, is_header_value, is_settable_header
 from app.http.request_options import HttpOptions, Login, ProxyOptions, TlsOptions, is_proxy_url
 from app.http.secrets import FixedSecret, PlainValue, Secret
 from app.integrations.config.fields import HeaderModel, HttpModel, ProxyModel, TlsModel
@@ -123,6 +123,8 @@ class HttpReader:
             self.loader.add_finding(
                 at, "is not the name of a header", "write letters, digits and `-`, such as X-Api-Key"
             )
+        elif not is_settable_header(name):
+            self.loader.add_finding(at, "is set for every request", "leave it out")
         return self.sendable(secret, at)
 
     def sendable(self, secret: Secret | None, at: FieldPath) -> Secret | None:
