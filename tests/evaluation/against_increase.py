@@ -28,7 +28,7 @@ GRACE_S = 900
 """By then all that was counted provisionally has been counted for good."""
 WINDOWS_S = {"5m": 300, "30m": 1800, "1h": 3600, "2h": 7200, "6h": 21_600, "1d": 86_400, "3d": 259_200}
 _QUERY_OFFSET_S = 1
-_FALLING = frozenset({"dips", "good_reads_one_less", "corrected_downwards", "behind_a_balancer"})
+_FALLING = frozenset(("dips", "good_reads_one_less", "corrected_downwards", "behind_a_balancer", "summed_over_pods"))
 _FAR_OFF = 0.1
 """Where counters fall, `increase()` is wrong by orders of magnitude, of good and bad alike, and the ratio may be right
 by chance: where its total is so far off, counts are compared and ratios are not."""

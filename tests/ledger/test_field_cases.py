@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from app.ledger import Increments, count, count_first_samples, positions_at
 from app.slo.arrays import Floats
+from tests.ledger.counters import Scraped
 from tests.ledger.histories import SCRAPE_S, History, grid
 
 DAY = 86_400.0
@@ -406,3 +408,55 @@ def test_many_counters_that_appear_at_once_are_new_as_far_as_all_of_them_are_pla
     routes = [series("500", late, growing(late - CUT, 200, 0.001), route=f"/{route}") for route in range(40)]
     found = counts(History([series("200", times, growing(times, 1_000_000, 10)), *routes]))
     assert_close(found, (10 + 0.02) * (DAY - 1200), 0.02 * (DAY - 1200), by=2 * SCRAPE_EVENTS, bad_by=50)
+
+
+@pytest.mark.parametrize(("again", "counted"), [(898, 898), (895, 895), (889, 0)])
+def test_a_job_that_shows_zero_before_its_next_counts_is_no_dip_unless_it_is_back_to_the_event(
+    again: int, counted: int
+) -> None:
+    times = grid(0, 3 * 3600)
+    good = np.where(times < 5400, 889.0, float(again))
+    good[np.searchsorted(times, 5400.0)] = 0
+    for way, (total, _) in counts(History([series("200", times, good)]), since=600, until=9000).items():
+        assert total == counted, way
+
+
+def test_a_sum_over_pods_that_loses_one_pod_after_another_is_no_restart() -> None:
+    """A recorded sum: each pod that goes takes its past with it, of errors a larger share than of requests."""
+    times = grid(0, 3 * 3600)
+    good, bad = growing(times, 209_000_000, 500), growing(times, 3_100, 0.6)
+    for at, lost, lost_bad in ((5400, 412_763, 431), (5580, 206_625, 501)):
+        good, bad = good - lost * (times > at), bad - lost_bad * (times > at)
+    for way, (total, found) in counts(
+        History([series("200", times, good), series("500", times, bad)]), since=600, until=9000
+    ).items():
+        assert found == pytest.approx(0.6 * 8400, abs=3 * 18), way
+        assert total == pytest.approx(500.6 * 8400, abs=3 * 15_018), way
+
+
+@pytest.mark.parametrize("every", [6, 8, 17, 18])
+def test_runs_of_a_job_are_counted_alike_wherever_history_is_cut(every: int) -> None:
+    """Nearly equal counts, at most a scrape after another piece of history begins; only small differences are lost."""
+    times, dice = grid(0, DAY / 4), np.random.default_rng(every)
+    run = np.arange(len(times)) // every
+    good = np.floor(9_100 + 90 * dice.standard_normal(int(run[-1]) + 1))[run]
+    history = History([series("200", times, good)])
+    final, _ = history.final(600, DAY / 4 - 900)
+    for chunk_s in (900.0, 1_800.0):
+        backwards, _ = history.backwards(600, DAY / 4 - 900, chunk_s=chunk_s)
+        assert backwards == pytest.approx(final, abs=3_000), chunk_s
+
+
+def test_what_another_server_shows_of_the_process_before_a_restart_is_nothing_new() -> None:
+    """Of two servers behind a balancer one has shown the restart; the other one shows the errors of before it later."""
+    times = SCRAPE_S * np.arange(1, 80)
+    good = np.where(times < 1800, 90_000 + 10 * times, 10 * (times - 1790))
+    bad = [(at, 30.0) for at in [*times[times < 1800].tolist(), 1772.0]]
+    scraped = Scraped({("a", 0): list(zip(times.tolist(), good.tolist(), strict=True)), ("a", 1): sorted(bad)})
+    cursor = positions_at(scraped.between(0, 900), scraped.registry, until=900)
+    known = scraped.between(900, 1815)
+    cursor = count(known.only(known.time != 1772), cursor, scraped.registry, until=1815).cursor
+    counted = count(scraped.between(1700, 1845), cursor, scraped.registry, until=1845)
+    first = count_first_samples(counted.new_targets, counted.new_series, scraped.registry)
+    found = Increments.joined([counted.increments, first])
+    assert (found.total.sum(), found.bad.sum()) == (300, 0)

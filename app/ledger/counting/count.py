@@ -70,7 +70,7 @@ def count(
     gaps_s = np.broadcast_to(gap_s, registry.sizes[0])
     sampled, samples = apart(samples, registry)
     of_samples = count_sampled(sampled, cursor, registry, until=until, gap_s=gaps_s)
-    original, samples = samples, united(samples, registry)
+    original, samples = samples, _without_late_of_restarted(united(samples, registry), cursor, registry)
     steps = Steps.of(cursor.fresh(samples), cursor)
     links: tuple[Link, ...] = ()
     for _ in range(_LINK_PASSES):
@@ -128,6 +128,17 @@ def positions_at(
     _, found = _judge_falls(steps, cursor, registry, until=until, starts=starts)
     _advance(cursor, steps, steps.samples.time <= until, found, registry)
     return cursor
+
+
+def _without_late_of_restarted(samples: Samples, cursor: LastSamples, registry: Registry) -> Samples:
+    """The samples without those from before a restart that left their counters behind.
+
+    One of two servers behind a balancer has shown the restart, the other one shows the process before, seconds later.
+    """
+    target = registry.arrays.target[samples.counter]
+    left_behind = np.isnan(cursor.value[samples.counter]) & ~np.isnan(cursor.time[samples.counter])
+    late = left_behind & (samples.time <= cursor.restarted[target])
+    return samples.only(~late) if late.any() else samples
 
 
 def united(samples: Samples, registry: Registry) -> Samples:
@@ -251,6 +262,8 @@ def _advance(cursor: LastSamples, steps: Steps, within: Bools, found: JudgedFall
         totals = arrays.total[samples.counter] > 0
         cursor.note_rows_seen(arrays.row[samples.counter[totals]], samples.time[totals], samples.steady[totals])
     cursor.dips = {counter: dip for counter, dip in found.dips.items() if counter not in found.forgotten}
+    for counter, value in found.runs.items():
+        cursor.value[counter] = value
     for counter, dip in cursor.dips.items():
         if not dip.counted:
             cursor.value[counter] = dip.high

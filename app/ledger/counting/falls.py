@@ -63,10 +63,12 @@ class JudgedFalls:
     """What was found besides counts: counters that dipped and when, and the counters that restarts left behind.
 
     *came_back* are targets of which counters came back to levels of before a restart, and when. *hindsight* are events
-    that belong to an earlier time than the sample that proved them.
+    that belong to an earlier time than the sample that proved them; *runs* are counters that later samples proved to be
+    of batch jobs, with their values.
     """
 
     hindsight: list[Hindsight] = field(default_factory=list)
+    runs: dict[int, float] = field(default_factory=dict)
     dipped: list[tuple[int, float]] = field(default_factory=list)
     restarted: list[tuple[int, float]] = field(default_factory=list)
     came_back: list[tuple[int, float]] = field(default_factory=list)
@@ -217,7 +219,7 @@ class Falls:
                 pace=max(float(known[place]), together),
                 own_pace=float(known[place]),
                 alone=judgement.alone and not expired[place],
-                still=still and not reset,
+                still=still,
                 moved_at=when,
             )
             if not reset:
@@ -249,6 +251,7 @@ class Falls:
 
     def _go_on(self, counter: int, dip: Dip, first: int, last: int) -> None:
         """Count the samples *first* to *last* (exclusive) of a counter that fell, until it is as if it had not."""
+        later = last
         last = first + int(np.searchsorted(self._steps.samples.time[first:last], self._until, side="right"))
         standing: Dip | None = dip
         while standing is not None and first < last:
@@ -256,8 +259,24 @@ class Falls:
                 standing, first = self._count_lower_level(standing, first, last)
             else:
                 standing, first = self._wait(counter, standing, first), first + 1
-        if standing is not None and self._until < standing.expires_s:
+        if standing is None or self._until >= standing.expires_s:
+            return
+        if not standing.counted and self._proves_run(standing, last, later):
+            self._found.hindsight.append(_run_of(counter, standing))
+            self._found.runs[counter] = standing.newest
+        else:
             self._found.dips[counter] = standing
+
+    def _proves_run(self, dip: Dip, first: int, last: int) -> bool:
+        """Whether samples *first* to *last* (exclusive), not counted yet, prove a fall to be a run of a job."""
+        samples = self._steps.samples
+        for index in range(first, last):
+            value, lasted_s = float(samples.value[index]), float(samples.time[index]) - dip.at
+            if _is_run(dip, value, lasted_s=lasted_s):
+                return True
+            if value != dip.newest:
+                return False
+        return False
 
     def _wait(self, counter: int, dip: Dip, index: int) -> Dip | None:
         """Look at one sample of a counter that dipped; None once it is back at its level."""
@@ -265,16 +284,9 @@ class Falls:
         if self._judged[index]:
             return None
         at, value = float(steps.samples.time[index]), float(steps.samples.value[index])
-        if dip.still and is_run_of_job(
-            value,
-            high=dip.high,
-            low=dip.low,
-            newest=dip.newest,
-            moved=dip.moved_at > dip.at,
-            lasted_s=at - dip.at,
-        ):
+        if _is_run(dip, value, lasted_s=at - dip.at):
             # The next change is judged as that of any counter.
-            self._found.hindsight.append(Hindsight(counter, dip.at - dip.gap_s, dip.at, dip.low, spread=False))
+            self._found.hindsight.append(_run_of(counter, dip))
             steps.before[index] = dip.newest
             return None
         self._judged[index] = True
@@ -299,7 +311,9 @@ class Falls:
         steps, lasted = self._steps, at - dip.at
         if value < dip.newest:
             since = float(steps.since[index])
-            if is_growth_plausible(value, gap_s=at - since, pace=dip.pace):
+            # One that keeps most of its value fell with others that cannot have restarted: its own pace decides.
+            pace = dip.pace if value <= dip.newest / 2 else dip.own_pace
+            if is_growth_plausible(value, gap_s=at - since, pace=pace):
                 steps.before[index] = 0.0
                 return replace(dip, counted=True, at=since, low=0.0, newest=value, expires_s=at + LOOKBACK_S)
             steps.count_from(index, value)
@@ -363,6 +377,8 @@ class Falls:
         value, seen_s = float(steps.samples.value[index]), float(steps.since[index])
         if dip.low:
             level = min(dip.high + float(steps.raw[index]) - dip.low, value)
+        elif dip.still and value != dip.high:
+            return  # a batch job: what stood still and comes back stands where it stood
         elif dip.alone and abs(seen_s - dip.at - dip.gap_s) < _AT_ONCE_S:
             level = dip.high  # one scrape showed less of a counter than those around it
         elif (
@@ -412,3 +428,19 @@ class Falls:
         """Events per second of a counter *before* it fell, or at its lower level up to each step if that is faster."""
         passed_s, counted = self._steps.since[first:last] - dip.at, self._steps.raw[first:last] - dip.low
         return np.maximum(before, np.where(passed_s > 0, counted / np.maximum(passed_s, 1.0), 0.0))
+
+
+def _is_run(dip: Dip, value: float, *, lasted_s: float) -> bool:
+    """Whether a dip proves to be a run of a batch job by the *value* that its counter reads *lasted_s* later."""
+    return dip.still and is_run_of_job(
+        value,
+        high=dip.high,
+        low=dip.low,
+        newest=dip.newest,
+        moved=dip.moved_at > dip.at,
+        lasted_s=lasted_s,
+    )
+
+
+def _run_of(counter: int, dip: Dip) -> Hindsight:
+    return Hindsight(counter, dip.at - dip.gap_s, dip.at, dip.low, spread=False)
