@@ -23,6 +23,8 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
+from testbed.waiting import PATIENCE_S
+
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "host"}
 _LINGER_OFF = struct.pack("ii", 1, 0)
 _DRIP_PAUSE_S = 0.05
@@ -158,7 +160,7 @@ class FaultProxy:
             self._run(self._listen())
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     async def _listen(self) -> None:
         self._server = await asyncio.start_server(self._connected, "127.0.0.1", self._port)

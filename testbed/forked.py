@@ -20,9 +20,10 @@ from typing_extensions import override
 from testbed.process import Running, Server
 from testbed.waiting import PATIENCE_S
 
-_context = multiprocessing.get_context("forkserver")
+context = multiprocessing.get_context("forkserver")
+"""Of all processes here, so that they are forked from one."""
 # The last three are what a service imports after its start.
-_context.set_forkserver_preload(
+context.set_forkserver_preload(
     ["app.cli", "app.service.run", "alembic.command", "fastapi_offline", "anyio._backends._asyncio"]
 )
 
@@ -72,7 +73,7 @@ class ForkedProcess:
         cwd: Path,
         output: Path,
     ) -> None:
-        self._process: ForkServerProcess = _context.Process(
+        self._process: ForkServerProcess = context.Process(
             target=_run, args=(program, list(arguments), dict(env), cwd, output), daemon=True
         )
         self._process.start()

@@ -15,7 +15,7 @@ from testbed.service import sloburn, write_documents
 from testbed.shop import Shop, serving_shop
 from testbed.sink import Sink
 from testbed.timeline import Sight, Timeline
-from testbed.waiting import wait_until
+from testbed.waiting import PATIENCE_S, wait_until
 
 QUICK = {
     "SLOBURN_EVALUATION_INTERVAL": "5s",
@@ -56,7 +56,7 @@ def document(service: str, *, names: Sequence[str] = ("availability",)) -> dict[
 
 def look(service: Server, slo_id: str) -> dict[str, Any]:
     """One SLO as the API of a service shows it."""
-    answer = httpx.get(f"{service.url}/api/v1/slos/{slo_id}", timeout=60.0, trust_env=False)
+    answer = httpx.get(f"{service.url}/api/v1/slos/{slo_id}", timeout=PATIENCE_S, trust_env=False)
     return dict(answer.raise_for_status().json())
 
 
@@ -65,7 +65,7 @@ def wait_for_reason(service: Server, text: str) -> None:
 
     def holds() -> bool:
         with suppress(httpx.TransportError):
-            return text in httpx.get(f"{service.url}/api/v1/status/health", timeout=60.0, trust_env=False).text
+            return text in httpx.get(f"{service.url}/api/v1/status/health", timeout=PATIENCE_S, trust_env=False).text
         return False
 
     wait_until(holds, lambda: f"{text!r}; {service.log[-2000:]}")
@@ -81,7 +81,7 @@ class Stack:
     sink: Sink
     specs: Path
     service: Server
-    _client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60.0, trust_env=False))
+    _client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=PATIENCE_S, trust_env=False))
 
     @property
     def timeline(self) -> Timeline:

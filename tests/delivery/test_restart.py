@@ -1,7 +1,6 @@
 """What a receiver may have got from a process that is gone is resolved there when its alerts end."""
 
 import asyncio
-import multiprocessing
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -22,6 +21,8 @@ from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.store import open_database
 from app.store.outbox import enqueue, hold_beginnings, waiting, withdraw_beginning
 from app.store.unanswered import note_sent, unanswered_messages
+from testbed.forked import context
+from testbed.waiting import PATIENCE_S
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.notifications import START, firing, resolved
 from tests.support.receiver_harness import WRITER, now, outgoing, run
@@ -108,11 +109,11 @@ def test_a_digest_is_resolved_after_the_process_was_killed_before_the_response(
 ) -> None:
     some, over = [firing(name) for name in "abc"], [resolved(name) for name in "abc"]
     with Scripted(HANGS, otherwise=ACCEPTED) as server:
-        child = multiprocessing.get_context("spawn").Process(
+        child = context.Process(
             target=_deliver, args=(tmp_path, make, server.url, some), kwargs={"per_minute": 1}, daemon=True
         )
         child.start()
-        deadline = time.monotonic() + 90.0
+        deadline = time.monotonic() + PATIENCE_S
         while not server.requests:
             assert child.is_alive()
             assert time.monotonic() < deadline, "the child has sent nothing"

@@ -15,6 +15,7 @@ from testbed.process import Server
 from testbed.servers import prometheus, victoria_metrics
 from testbed.trace_kinds import Scene, generate
 from testbed.traces import Samples, Trace, Traces
+from testbed.waiting import PATIENCE_S
 from tests.evaluation.faulty import Watched, watched
 from tests.evaluation.running import differences, slos_of
 
@@ -159,7 +160,7 @@ def forget(server: Server, *, before: float) -> None:
     """Lose all samples before a time, as when blocks are deleted."""
     params: dict[str, str | float] = {"match[]": '{__name__=~".+"}', "start": 0, "end": before}
     url = f"{server.url}/api/v1/admin/tsdb/delete_series"
-    httpx.post(url, params=params, trust_env=False, timeout=30).raise_for_status()
+    httpx.post(url, params=params, trust_env=False, timeout=PATIENCE_S).raise_for_status()
 
 
 def assert_within_a_slot(found: Watched, wanted: Watched) -> None:

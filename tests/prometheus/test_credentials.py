@@ -205,7 +205,7 @@ async def test_a_certificate_of_an_own_authority_is_trusted_by_file(certificates
 async def test_a_certificate_nobody_vouches_for_is_refused_unless_told_otherwise(certificates: Path) -> None:
     with tls_server(certificates, mutual=False) as url:
         with pytest.raises(UnreachableError, match="certificate verify failed"):
-            await ask(HttpConfig(url=url), deadline=20)
+            await ask(HttpConfig(url=url), deadline=60)
         await ask(HttpConfig(url=url, tls_insecure_skip_verify=True))
 
 
@@ -213,7 +213,7 @@ async def test_our_own_certificate_is_shown(certificates: Path) -> None:
     cert, key = certificates / "cert.pem", certificates / "key.pem"
     with tls_server(certificates, mutual=True) as url:
         with pytest.raises(UnreachableError):
-            await ask(HttpConfig(url=url, tls_ca_file=cert), deadline=20)
+            await ask(HttpConfig(url=url, tls_ca_file=cert), deadline=60)
         await ask(HttpConfig(url=url, tls_ca_file=cert, tls_cert_file=cert, tls_key_file=key))
 
 

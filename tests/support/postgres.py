@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from app.store import open_database
 from testbed.process import NotReadyError, Server, free_port
+from testbed.waiting import PATIENCE_S
 
 _USERS = ("postgres", "nobody")
 _STARTS = 4
@@ -68,7 +69,7 @@ class Postgres(Server):
             connection.execute(statement.encode())
 
     @override
-    def wait_ready(self, timeout: float = 60.0) -> None:
+    def wait_ready(self, timeout: float = PATIENCE_S) -> None:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if not self.running:

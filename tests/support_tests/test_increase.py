@@ -10,6 +10,7 @@ from testbed.histories import KINDS, random_history
 from testbed.increase import increase, joined, summed_increase
 from testbed.openmetrics import create_blocks
 from testbed.servers import prometheus
+from testbed.waiting import PATIENCE_S
 
 WINDOWS_S = (300, 3600, 7200)
 
@@ -48,7 +49,7 @@ def test_a_real_prometheus_answers_the_same(tmp_path: Path) -> None:
     ]
     every = [one for history in histories for one in joined(history.trace.series)]
     create_blocks(every, tmp_path / "data")
-    with prometheus(tmp_path / "data") as server, httpx.Client(base_url=server.url, timeout=30) as client:
+    with prometheus(tmp_path / "data") as server, httpx.Client(base_url=server.url, timeout=PATIENCE_S) as client:
         version = int(client.get("/api/v1/status/buildinfo").json()["data"]["version"].split(".")[0])
         for window_s in WINDOWS_S:
             query = f"sum by (job) (increase(http_requests_total[{window_s}s]))"

@@ -10,6 +10,7 @@ from testbed.openmetrics import create_blocks, import_into
 from testbed.servers import prometheus, victoria_metrics
 from testbed.trace_kinds import DAY, HOUR, KINDS, generate
 from testbed.traces import EventCounts, Samples, Trace
+from testbed.waiting import PATIENCE_S
 
 END = 1_700_000_010
 
@@ -80,5 +81,5 @@ def test_a_victoria_metrics_that_imported_them_answers_the_last_value(tmp_path: 
 
 def _last_value(url: str, samples: Samples, at: int) -> float:
     query = {"query": samples.text, "time": str(at)}
-    answer = httpx.post(f"{url}/api/v1/query", data=query, timeout=30).json()
+    answer = httpx.post(f"{url}/api/v1/query", data=query, timeout=PATIENCE_S).json()
     return float(answer["data"]["result"][0]["value"][1])
