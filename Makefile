@@ -23,9 +23,14 @@ lint: setup ## Check style, format, types and the direction of imports
 
 test: ## Set up, lint, and run all tests against real servers; what CI runs
 	@scripts/setup --tests
-	@# Meanwhile every module is compiled once, which otherwise each worker does.
-	@$(bin)/pytest --collect-only -qq >/dev/null 2>&1 & $(MAKE) --no-print-directory lint && wait
-	$(bin)/pytest -n $(workers) --dist loadfile
+	@# The linters run beside the tests, which often wait for servers; what they find is printed when they end.
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	($(MAKE) --no-print-directory lint >"$$log" 2>&1; code=$$?; cat "$$log"; exit $$code) & lint=$$!; \
+	: Every module is compiled once, which otherwise each worker does.; \
+	$(bin)/pytest --collect-only -qq >/dev/null 2>&1; \
+	echo '$(bin)/pytest -n $(workers) --dist loadfile'; \
+	$(bin)/pytest -n $(workers) --dist loadfile; tests=$$?; \
+	wait $$lint && exit $$tests
 
 soak: ## Run the long proofs; SLOBURN_SOAK says how long, 1 is the length in `make test`
 	@scripts/setup --tests --containers
