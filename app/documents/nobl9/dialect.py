@@ -17,7 +17,7 @@ from app.documents.nobl9.model import (
     SloObject,
     structure,
 )
-from app.documents.nobl9.slos import Key, SloReader
+from app.documents.nobl9.slos import Key, SloReader, id_of_objective
 from app.yamldoc.document import Document
 from app.yamldoc.findings import Findings
 
@@ -55,10 +55,17 @@ class Nobl9Dialect:
                     scope.warning(problem, "compare budgets with that in mind", "budget_adjustment")
                 case _:
                     pass
+        ids = {
+            (model.metadata.project, model.metadata.name, objective.name): id_of_objective(
+                model, i, projects[model.metadata.name]
+            )
+            for model, _ in slos
+            for i, objective in enumerate(model.spec.objectives)
+        }
         return [
             slo
             for model, scope in slos
-            for slo in SloReader(model, scope, policies, frozenset(projects[model.metadata.name])).slos()
+            for slo in SloReader(model, scope, policies, frozenset(projects[model.metadata.name]), ids).slos()
         ]
 
 

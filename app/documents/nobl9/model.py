@@ -1,6 +1,7 @@
 """The keys of documents of Nobl9."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from pydantic import Field, PlainValidator
@@ -52,6 +53,30 @@ class RawModel(ImportedPart):
     query: Any
 
 
+class ComponentModel(ImportedPart):
+    """An objective of another SLO."""
+
+    project: Text = "default"
+    slo: Text
+    objective: Text
+    weight: Number = Decimal(1)
+    when_delayed: Text = Field(default="Ignore", alias="whenDelayed")
+
+
+class ComponentsModel(ImportedPart):
+    """The components of a composite."""
+
+    objectives: tuple[ComponentModel, ...] = Field(min_length=1)
+
+
+class CompositeModel(ImportedPart):
+    """Objectives of other SLOs, which count together."""
+
+    max_delay: Duration = Field(default=timedelta(0), alias="maxDelay")
+    components: ComponentsModel
+    aggregation: Text = "Reliability"
+
+
 class ObjectiveModel(ImportedPart):
     """One objective of an SLO."""
 
@@ -63,7 +88,7 @@ class ObjectiveModel(ImportedPart):
     time_slice_target: Share | None = Field(default=None, alias="timeSliceTarget")
     count_metrics: CountsModel | None = Field(default=None, alias="countMetrics")
     raw_metric: RawModel | None = Field(default=None, alias="rawMetric")
-    composite: Any = None
+    composite: CompositeModel | None = None
     primary: Any = None
 
 

@@ -13,17 +13,13 @@ _PROMQL = "promql"
 def sli_of_objective(objective: ObjectiveModel, scope: Scope) -> Sli | None:
     """What is counted; None, and why, where it cannot be."""
     counts, raw = objective.count_metrics, objective.raw_metric
-    if objective.composite is not None:
-        problem = "is a composite of other SLOs, which is not evaluated"
-        scope.below("composite").error(problem, "write an SLO for each component", "composite")
-    elif counts is not None and raw is None:
+    if counts is not None and raw is None:
         return _sli_of_counts(counts, scope.below("countMetrics"))
-    elif raw is not None and counts is None:
+    if raw is not None and counts is None:
         query = _query(raw.query, scope.below("rawMetric", "query"))
         return None if query is None else sli_of_threshold(query, objective.op, objective.value, scope)
-    else:
-        problem = "says nothing to count" if raw is None else "has countMetrics and rawMetric"
-        scope.error(problem, "write one of countMetrics and rawMetric")
+    problem = "says nothing to count" if raw is None else "has countMetrics and rawMetric"
+    scope.error(problem, "write one of countMetrics and rawMetric")
     return None
 
 

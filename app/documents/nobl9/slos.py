@@ -1,6 +1,6 @@
 """SLOs of Nobl9, one for each objective, with the alert policies that they name."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -10,8 +10,10 @@ from app.documents.importing.scope import Scope
 from app.documents.importing.slices import by_method
 from app.documents.importing.windows import calendar_window, rolling_window, unit_length
 from app.documents.nobl9.alerting import Policy, budget_alerts_of, policies_of
+from app.documents.nobl9.composites import ObjectiveIds, sli_of_composite
 from app.documents.nobl9.model import ObjectiveModel, SloObject, TimeWindowModel
 from app.documents.nobl9.slis import sli_of_objective
+from app.sli import Composite
 from app.slo import Alerting, CalendarUnit, Sli, Slo, SloId, Window
 
 _SLICE = timedelta(minutes=1)
@@ -27,6 +29,7 @@ class SloReader:
     scope: Scope
     policies: Mapping[Key, Policy | None]
     projects: frozenset[str]
+    ids: ObjectiveIds
 
     def slos(self) -> Iterator[PlacedSlo]:
         """One SLO for each sound objective."""
@@ -37,29 +40,39 @@ class SloReader:
         policies = self._policies()
         for i, objective in enumerate(spec.objectives):
             below = scope.below("objectives", i)
-            counted = sli_of_objective(objective, below)
-            # Slices of Nobl9 are minutes, always.
-            sli = counted and by_method(
-                counted,
-                spec.budgeting_method,
-                target=objective.time_slice_target,
-                length=_SLICE,
-                objective=below,
-            )
+            sli = self._sli(objective, below)
             if sli is not None and window is not None:
                 named = self.scope.below("metadata", "name")
                 slo = self._slo(objective, sli, window, policies)
-                yield PlacedSlo(slo=slo, place=named.place, field=named.path)
+                components = below.below("composite", "components", "objectives")
+                places = [components.below(n) for n in range(len(sli.parts))] if isinstance(sli, Composite) else []
+                yield PlacedSlo(
+                    slo=slo,
+                    place=named.place,
+                    field=named.path,
+                    components=tuple((one.place, one.path) for one in places),
+                )
+
+    def _sli(self, objective: ObjectiveModel, scope: Scope) -> Sli | None:
+        method = self.model.spec.budgeting_method
+        if objective.composite is not None:
+            return sli_of_composite(objective, objective.composite, method, scope.below("composite"), self.ids)
+        counted = sli_of_objective(objective, scope)
+        # Slices of Nobl9 are minutes, always.
+        return counted and by_method(
+            counted, method, target=objective.time_slice_target, length=_SLICE, objective=scope
+        )
 
     def _slo(self, objective: ObjectiveModel, sli: Sli, window: Window, policies: Sequence[Policy]) -> Slo:
         model, spec = self.model, self.model.spec
-        name = self._name(objective)
+        i = next(i for i, one in enumerate(spec.objectives) if one is objective)
+        name = name_of_objective(model, i)
         alerting = Alerting(policies=policies_of(policies, window, objective.target), budget=budget_alerts_of(policies))
         no_data = spec.anomaly_config.no_data if spec.anomaly_config is not None else None
         if no_data is not None and no_data.alert_after is not None:
             alerting = replace(alerting, no_data_for=no_data.alert_after)
         return Slo(
-            id=SloId(name if len(self.projects) == 1 else f"{model.metadata.project}/{name}"),
+            id=id_of_objective(model, i, self.projects),
             service=spec.service,
             name=name,
             objective=objective.target,
@@ -69,14 +82,6 @@ class SloReader:
             labels=listed_labels(model.metadata.labels, self.scope.below("metadata", "labels")),
             alerting=alerting,
         )
-
-    def _name(self, objective: ObjectiveModel) -> str:
-        """The name of the SLO; of several objectives each with its own name, or its number, behind."""
-        objectives, name = self.model.spec.objectives, self.model.metadata.name
-        if len(objectives) == 1:
-            return name
-        i = next(i for i, one in enumerate(objectives) if one is objective)
-        return f"{name}-{objective.name or i + 1}"
 
     def _policies(self) -> list[Policy]:
         found = []
@@ -91,6 +96,18 @@ class SloReader:
                 remedy = "add its document: sloctl get alertpolicies"
                 self.scope.below("spec", "alertPolicies", i).warning(problem, remedy, "unresolved_reference")
         return found
+
+
+def name_of_objective(model: SloObject, i: int) -> str:
+    """The name of an SLO; of several objectives each with its own name, or its number, behind."""
+    objectives, name = model.spec.objectives, model.metadata.name
+    return name if len(objectives) == 1 else f"{name}-{objectives[i].name or i + 1}"
+
+
+def id_of_objective(model: SloObject, i: int, projects: Collection[str]) -> SloId:
+    """The id of an SLO, with its project where *projects* that have an SLO of its name are several."""
+    name = name_of_objective(model, i)
+    return SloId(name if len(projects) == 1 else f"{model.metadata.project}/{name}")
 
 
 def _window(model: TimeWindowModel, scope: Scope) -> Window | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from app.documents.dialect import Defaults, PlacedSlo
@@ -13,9 +13,11 @@ from app.documents.openslo.alerting import alerting_of, check_targets, condition
 from app.documents.openslo.objects import BurnRateCondition, Indicator, Objective, Objects, Policy, SloObject
 from app.documents.openslo.slis import sli_of_indicator
 from app.documents.openslo.windows import window_of
-from app.slo import Labels, Sli, Slo, SloId, Window
+from app.sli import Composite, Part
+from app.slo import Alerting, CompositeRule, Labels, Sli, Slo, SloId, Window
 
 _SLICE = timedelta(minutes=1)
+_WITHOUT_ALERTS = Alerting(no_data_for=None)
 _NOT_OF_A_NAME = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -28,7 +30,7 @@ class SloReader:
     defaults: Defaults
 
     def slos(self) -> Iterator[PlacedSlo]:
-        """One SLO for each sound objective."""
+        """One SLO for each sound objective; of a composite, and one of all of them together."""
         slo, spec = self.slo, self.slo.scope.below("spec")
         window = window_of(slo.window, spec, self.defaults)
         policies = self._policies()
@@ -39,12 +41,16 @@ class SloReader:
             problem, remedy = "is missing: Occurrences is used", "write budgetingMethod: Occurrences"
             spec.below("budgetingMethod").warning(problem, remedy, "budgeting_method")
         # Everything is read before anything is left out, so that every fault is said at once.
-        is_composite = self._is_composite()
-        for objective in slo.objectives:
-            found = self._slo(objective, window, policies, labels)
-            if found is not None and not is_composite:
-                named = slo.scope.below("metadata", "name")
-                yield PlacedSlo(slo=found, place=named.place, field=named.path)
+        is_sound = self._has_one_indicator()
+        found = [self._slo(objective, window, policies, labels) for objective in slo.objectives]
+        named = slo.scope.below("metadata", "name")
+        sound = [one for one in found if one is not None and is_sound]
+        if slo.is_composite:
+            sound = self._composite(sound) if len(sound) == len(found) else []
+        scopes = tuple((one.scope.place, one.scope.path) for one in slo.objectives)
+        for one in sound:
+            components = scopes if isinstance(one.sli, Composite) else ()
+            yield PlacedSlo(slo=one, place=named.place, field=named.path, components=components)
 
     def _slo(
         self,
@@ -87,16 +93,33 @@ class SloReader:
             objective.scope.warning(problem, "write timeSliceWindow: 1m", "time_slice_window")
         return by_method(sli, method, target=objective.slice_target, length=length or _SLICE, objective=objective.scope)
 
-    def _is_composite(self) -> bool:
+    def _has_one_indicator(self) -> bool:
         if self.slo.indicator is not None and any(one.indicator is not None for one in self.slo.objectives):
             problem = "has an indicator, and so have its objectives"
             self.slo.of_indicator.error(problem, "write it here, or in each objective")
-            return True
-        if self.slo.is_composite:
-            problem = "is a composite of several indicators, which is not evaluated"
-            remedy = "write an SLO for each objective"
-            self.slo.scope.below("spec", "objectives").error(problem, remedy, "composite")
-        return self.slo.is_composite
+            return False
+        return True
+
+    def _composite(self, components: Sequence[Slo]) -> list[Slo]:
+        """The objectives as SLOs without alerts, and their composite, which has those of the document.
+
+        A composite has no target of its own: its error budget is the weighted mean of those of its objectives.
+        """
+        weights = [float(one.weight) if one.weight is not None else 1.0 for one in self.slo.objectives]
+        parts = tuple(Part(slo=one.id, weight=weight) for one, weight in zip(components, weights, strict=True))
+        budget = sum(weight * one.error_budget for one, weight in zip(components, weights, strict=True)) / sum(weights)
+        names = ", ".join(one.id for one in components)
+        problem = f"is a composite of {names}: its objective is the weighted mean of theirs, {(1 - budget) * 100:.10g}%"
+        remedy = "look at alerts and budgets of the composite; its parts have no alerts"
+        self.slo.scope.below("spec", "objectives").warning(problem, remedy, "composite")
+        composite = replace(
+            components[0],
+            id=SloId(self.slo.name),
+            name=self.slo.name,
+            objective=1 - budget,
+            sli=Composite(rule=CompositeRule.WEIGHTED, parts=parts),
+        )
+        return [*(replace(one, alerting=_WITHOUT_ALERTS) for one in components), composite]
 
     def _indicator(self, objective: Objective) -> Indicator | None:
         indicator = self.slo.indicator if objective.indicator is None else objective.indicator

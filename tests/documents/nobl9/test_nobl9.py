@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.documents import load_documents
-from app.sli import sli_of
+from app.sli import Composite, sli_of
 from app.slo import BudgetAlerts, CalendarUnit, CalendarWindow, Severity, Slo
 
 _FIXTURES = Path(__file__).parent / "fixtures"
@@ -61,3 +61,49 @@ def test_everything_that_is_wrong_or_ignored_is_said() -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text("".join(f"{line}\n" for line in lines))
     assert "".join(f"{line}\n" for line in lines) == golden.read_text()
+
+
+_COMPOSITE = """
+apiVersion: n9/v1alpha
+kind: SLO
+metadata: {name: experience, project: web}
+spec:
+  service: web-app
+  budgetingMethod: Occurrences
+  timeWindows: [{unit: Day, count: 28, isRolling: true}]
+  objectives:
+    - name: all
+      target: 0.95
+      composite:
+        maxDelay: 45m0s
+        aggregation: Reliability
+        components:
+          objectives:
+            - {project: shop, slo: checkout, objective: good, weight: 4, whenDelayed: CountAsBad}
+            - {project: shop, slo: checkout, objective: ok, weight: 1.5, whenDelayed: Ignore}
+"""
+
+
+def test_a_composite_is_the_weighted_mean_of_its_components(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text((_FIXTURES / "objects-good.yaml").read_text())
+    (tmp_path / "web.yaml").write_text(_COMPOSITE)
+    result = load_documents(tmp_path)
+    assert (result.errors, result.warnings) == ((), ())
+    slos = {str(slo.id): slo for slo in result.slos}
+    composite = slos["experience"].sli
+    assert isinstance(composite, Composite)
+    assert (composite.rule, composite.target, composite.patience) == ("weighted", None, timedelta(minutes=45))
+    assert [(part.slo, part.weight, part.missing, part.sli) for part in composite.parts] == [
+        ("checkout-good", 4, "bad", slos["checkout-good"].sli),
+        ("checkout-ok", 1.5, "ignored", slos["checkout-ok"].sli),
+    ]
+
+
+def test_minutes_of_a_composite_with_timeslices_have_a_target_and_its_components_must_be_there(tmp_path: Path) -> None:
+    sliced = _COMPOSITE.replace("Occurrences", "Timeslices").replace("0.95", "0.95\n      timeSliceTarget: 0.9")
+    (tmp_path / "web.yaml").write_text(sliced)
+    assert [error.code for error in load_documents(tmp_path).errors] == ["unresolved_reference"] * 2
+    (tmp_path / "shop.yaml").write_text((_FIXTURES / "objects-good.yaml").read_text())
+    composite = next(slo.sli for slo in load_documents(tmp_path).slos if slo.id == "experience")
+    assert isinstance(composite, Composite)
+    assert composite.target == 0.9

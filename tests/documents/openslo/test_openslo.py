@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.documents import LoadResult, load_documents
-from app.sli import Comparison, Condition, Expression, TimeSlices, sli_of
+from app.sli import Comparison, Composite, Condition, Expression, TimeSlices, sli_of
 from app.slo import CalendarUnit, CalendarWindow, RollingWindow, Severity, SliceRule
 
 _MINUTE = timedelta(minutes=1)
@@ -176,3 +176,40 @@ def test_everything_that_is_wrong_or_ignored_is_said() -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text("".join(f"{line}\n" for line in lines))
     assert "".join(f"{line}\n" for line in lines) == golden.read_text()
+
+
+_COMPOSITE = """
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: journey}
+spec:
+  service: shop
+  budgetingMethod: Occurrences
+  timeWindow: [{duration: 28d, isRolling: true}]
+  objectives:
+    - displayName: Cart
+      target: 0.99
+      compositeWeight: 3
+      indicator: {metadata: {name: cart}, spec: {ratioMetric: {counter: true, total: *A, bad: *B}}}
+    - displayName: Pay
+      target: 0.95
+      indicator: {metadata: {name: pay}, spec: {ratioMetric: {counter: true, total: *A, good: *B}}}
+"""
+
+
+def test_objectives_with_indicators_of_their_own_are_a_composite(tmp_path: Path) -> None:
+    """Its error budget is the weighted mean of theirs: (3 x 1% + 5%) / 4."""
+    text = _COMPOSITE
+    for anchor, query in (("*A", "sum(all_total)"), ("*B", "sum(part_total)")):
+        text = text.replace(anchor, f"{{metricSource: {{type: Prometheus, spec: {{query: {query}}}}}}}")
+    (tmp_path / "slo.yaml").write_text(text)
+    result = load_documents(tmp_path)
+    assert not result.errors
+    assert "composite" in {warning.code for warning in result.warnings}
+    slos = {str(slo.id): slo for slo in result.slos}
+    composite = slos["journey"].sli
+    assert isinstance(composite, Composite)
+    assert slos["journey"].objective == pytest.approx(0.98)
+    parts = [("journey-cart", 3, slos["journey-cart"].sli), ("journey-pay", 1, slos["journey-pay"].sli)]
+    assert [(part.slo, part.weight, part.sli) for part in composite.parts] == parts
+    assert [slos[name].alerting.alerts for name, _, _ in parts] == [(), ()]
