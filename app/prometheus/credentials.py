@@ -61,7 +61,11 @@ def _sendable(headers: Mapping[str, str]) -> httpx.Headers:
             raise MisconfiguredError(
                 f"the header {name!r:.60} cannot be sent: its name or value is not printable ASCII throughout"
             )
-    return httpx.Headers(dict(headers))
+    found = httpx.Headers()
+    for name, value in headers.items():
+        # Each name once, in whatever case it is configured.
+        found[name] = value
+    return found
 
 
 async def _read(path: Path) -> str:

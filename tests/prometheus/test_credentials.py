@@ -17,6 +17,7 @@ from typing_extensions import override
 from app.clock import SystemClock
 from app.prometheus import HttpConfig, MisconfiguredError, PrometheusError, UnreachableError, open_client
 from app.prometheus import credentials as credentials_module
+from app.prometheus.credentials import Credentials
 from testbed.fault_proxy import FaultProxy, Reply, Seen
 from tests.prometheus.samples import END
 
@@ -49,7 +50,9 @@ async def test_basic_authentication(echo: FaultProxy) -> None:
 
 
 async def test_a_bearer_token_and_headers_of_our_own(echo: FaultProxy) -> None:
-    config = HttpConfig(url=echo.url, bearer_token="t0ken", headers={"X-Scope-OrgID": "team-a"})  # noqa: S106  # made up
+    own = {"X-Scope-OrgID": "team-a", "user-agent": "ours"}
+    config = HttpConfig(url=echo.url, bearer_token="t0ken", headers=own)  # noqa: S106  # made up
+    assert (await Credentials(config).headers()).get_list("user-agent") == ["ours"]
     seen = await seen_with(echo, config)
     assert seen.headers["authorization"] == "Bearer t0ken"
     assert seen.headers["x-scope-orgid"] == "team-a"
