@@ -8,7 +8,14 @@ from app.http.detached import DetachedCalls, TooManyCallsError
 from app.http.headers import is_header_name, is_header_value, is_settable_header
 from app.http.proxies import LOOPBACK, bypasses, environment_proxies
 from app.http.resolving import IpAddress, NameLookupTimeoutError, Resolver, resolve_host
-from app.http.secret_files import SecretFileError, known_secret, probe_file, read_secret, read_secret_now
+from app.http.secret_files import (
+    SecretFileBlocksError,
+    SecretFileError,
+    known_secret,
+    probe_file,
+    read_secret,
+    read_secret_now,
+)
 from app.http.tls_files import FollowedContext
 from app.http.transport import ResolvingTransport
 
@@ -20,6 +27,7 @@ __all__ = [
     "NameLookupTimeoutError",
     "Resolver",
     "ResolvingTransport",
+    "SecretFileBlocksError",
     "SecretFileError",
     "TooManyCallsError",
     "bypasses",

@@ -34,6 +34,10 @@ class SecretFileError(OSError):
     """The file holds no secret that can be read, and never has."""
 
 
+class SecretFileBlocksError(SecretFileError):
+    """Reading the file does not end, as on a disk that hangs: it may hold a secret."""
+
+
 async def read_secret(path: Path, *, within_s: float = READ_S) -> str:
     """The secret in the file, else the last that could be read.
 
@@ -83,7 +87,8 @@ def _note(path: Path, secret: str) -> str:
 def _last_good(path: Path, error: OSError, within_s: float) -> str:
     why = _timed_out(within_s) if isinstance(error, TimeoutError) else error
     if path not in _last:
-        raise SecretFileError(why.strerror or str(why)) from error
+        kind = SecretFileBlocksError if isinstance(error, TimeoutError) else SecretFileError
+        raise kind(why.strerror or str(why)) from error
     if path not in _stale:
         _stale.add(path)
         _log.warning(

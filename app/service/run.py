@@ -63,7 +63,10 @@ def _run(settings: Settings, signals: Signals) -> int:
         _log.warning(warning)
     documents = load_documents(Path(settings.specs), defaults=Defaults.of(settings.default_window))
     delivery = load_config(
-        settings.config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls
+        settings.config_file,
+        environment=environment(),
+        alertmanager_urls=settings.alertmanager_urls,
+        starting=True,
     )
     if not settings.specs.exists():
         return _refuse(

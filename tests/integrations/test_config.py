@@ -1,11 +1,14 @@
 """The file of receivers and routes: what it means, and what is said of mistakes."""
 
 import ipaddress
+import os
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from app.http import read_secret_now, secrets
 from app.http.secrets import FixedSecret
 from app.integrations import DeliveryConfig, load_config
 from app.integrations.alertmanager.config import AlertmanagerTargets
@@ -216,3 +219,22 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     loaded = load_config(tmp_path / "nope.yaml", environment={})
     assert len(loaded.errors) == 1
     assert "nope.yaml" in str(loaded.errors[0])
+
+
+def test_a_secret_file_that_blocks_is_a_mistake_but_none_for_a_service_that_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk that hangs one receiver fails; a service that does not start notifies none. A missing file is said."""
+    monkeypatch.setattr(secrets, "read_secret_now", partial(read_secret_now, within_s=0.05))
+    os.mkfifo(tmp_path / "blocks")
+    file = tmp_path / "sloburn.yaml"
+    file.write_text("receivers: [{name: a, pagerduty: {routing_key_file: blocks}}]")
+    try:
+        assert "could not be read within" in str(load_config(file, environment={}).errors)
+        loaded = load_config(file, environment={}, starting=True)
+    finally:
+        # Let the threads that read it end.
+        os.close(os.open(tmp_path / "blocks", os.O_RDWR | os.O_NONBLOCK))
+    assert (loaded.errors, loaded.config.names) == ((), ("a",))
+    file.write_text("receivers: [{name: a, pagerduty: {routing_key_file: missing}}]")
+    assert "cannot be read" in str(load_config(file, environment={}, starting=True).errors)

@@ -25,9 +25,16 @@ class LoadedConfig:
 
 
 def load_config(
-    file: Path | None, *, environment: Mapping[str, str], alertmanager_urls: Sequence[str] = ()
+    file: Path | None,
+    *,
+    environment: Mapping[str, str],
+    alertmanager_urls: Sequence[str] = (),
+    starting: bool = False,
 ) -> LoadedConfig:
-    """Read the file; without one there are only the Alertmanagers of the setting. Never raises for its content."""
+    """Read the file; without one there are only the Alertmanagers of the setting. Never raises for its content.
+
+    A service that is *starting* does so although a file with a secret blocks.
+    """
     nothing = DeliveryConfig().with_alertmanagers(alertmanager_urls)
     if file is None:
         return LoadedConfig(config=nothing)
@@ -40,7 +47,7 @@ def load_config(
     except ValidationError as error:
         add_errors(explain(error, CONFIG, document), document, findings)
         return LoadedConfig(config=nothing, errors=findings.errors)
-    loader = SecretLoader(environment=environment, folder=file.parent)
+    loader = SecretLoader(environment=environment, folder=file.parent, starting=starting)
     config, found = resolve_config(model, loader=loader, alertmanager_urls=alertmanager_urls)
     add_errors(found, document, findings)
     return LoadedConfig(config=config, errors=findings.errors)

@@ -4,17 +4,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import structlog
+
+from app.http import SecretFileBlocksError
 from app.http.failures import AttemptError
 from app.http.secrets import FileSecret, FixedSecret, Secret
 from app.yamldoc.findings import FieldFinding, FieldPath
 
+_log = structlog.get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretLoader:
-    """Reads secrets and remembers which could not be; relative paths start at *folder*."""
+    """Reads secrets and remembers which could not be; relative paths start at *folder*.
+
+    *starting*: a file that blocks is no mistake of the configuration. Its receiver fails for as long as it does, and
+    the others are notified; a service that does not start notifies none.
+    """
 
     environment: Mapping[str, str]
     folder: Path
+    starting: bool = False
     findings: list[FieldFinding] = field(default_factory=list)
 
     def add_finding(self, path: FieldPath, problem: str, remedy: str) -> None:
@@ -59,6 +69,9 @@ class SecretLoader:
         try:
             secret.reveal()
         except AttemptError as error:
+            if self.starting and isinstance(error.__cause__, SecretFileBlocksError):
+                _log.warning("secret file blocks; it is read again for every message", path=str(path))
+                return secret
             self.add_finding(at, str(error), "write the path of a file that can be read")
             return None
         return secret
