@@ -15,7 +15,7 @@ from app.ledger.edge_slots import HOUR_S, EdgeSlots
 from app.ledger.increments import Increments
 from app.ledger.past import RowPast
 from app.ledger.registry import Registry, RowKey
-from app.ledger.resolutions import Resolution, Sums
+from app.ledger.resolutions import Resolution, Sums, each_cell
 from app.ledger.runs import LOOKBACK_S
 from app.slo.arrays import Bools, Floats, Ints
 
@@ -243,19 +243,16 @@ class Ledger:
 
     def rollback_provisional(self, rows: Ints) -> None:
         """Take back what was counted of *rows* after they were settled, to count it again."""
-        for row in rows.tolist():
-            first = int(self.settled_s[row] // self.interval_s) + 1
-            if first > self.fine.newest:
-                continue
-            total, bad, measured = self.fine.read(row, first, self.fine.newest)
-            cells = np.arange(first, self.fine.newest + 1)
-            same = np.full(len(cells), row)
-            self.ever_total[row] -= total.sum()
-            self.ever_bad[row] -= bad.sum()
-            for resolution in (self.middle, self.coarse):
-                into = -(-cells * self.interval_s // resolution.width_s)
-                resolution.subtract(same, into, total, bad)
-                resolution.measure(same, into, -measured)
+        first = np.floor(self.settled_s[rows] / self.interval_s).astype(np.int64) + 1
+        last = np.full(len(rows), self.fine.newest)
+        total, bad, measured = self.fine.read_many(rows, first, last)
+        row, cells = each_cell(rows, first, last)
+        self.ever_total -= np.bincount(row, weights=total, minlength=len(self.ever_total))
+        self.ever_bad -= np.bincount(row, weights=bad, minlength=len(self.ever_bad))
+        for resolution in (self.middle, self.coarse):
+            into = self._into(resolution, cells)
+            resolution.subtract(row, into, total, bad)
+            resolution.measure(row, into, -measured)
         self.covered_s[rows] = np.minimum(self.covered_s[rows], self.settled_s[rows])
         self._spacing_s[rows] = np.inf
         self._clear_fine(rows)
@@ -271,14 +268,18 @@ class Ledger:
         self._provisional_in_settled.append((row, cell, total, bad))
         self._add(row, cell, total, bad, to_save=False)
 
-    def read_final(self, resolution: Resolution, row: int, first: int, last: int) -> tuple[Floats, Floats, Floats]:
-        """What `Resolution.read` gives, without the provisional counts in settled cells."""
-        total, bad, measured = resolution.read(row, first, last)
+    def read_final(self, resolution: Resolution, rows: Ints, first: Ints, last: Ints) -> tuple[Floats, Floats, Floats]:
+        """What `Resolution.read_many` gives, without the provisional counts in settled cells."""
+        total, bad, measured = resolution.read_many(rows, first, last)
         for of_row, cell, early_total, early_bad in self._provisional_in_settled:
             into = self._into(resolution, cell)
-            mine = (of_row == row) & (into >= first) & (into <= last) & resolution.holds(of_row, into)
-            np.subtract.at(total, into[mine] - first, early_total[mine])
-            np.subtract.at(bad, into[mine] - first, early_bad[mine])
+            held = resolution.holds(of_row, into)
+            # Few rows have a hole across the settled time.
+            for place in np.flatnonzero(np.isin(rows, of_row)).tolist():
+                mine = held & (of_row == rows[place]) & (into >= first[place]) & (into <= last[place])
+                at = into[mine] - first[place] + int((last[:place] - first[:place] + 1).sum())
+                np.subtract.at(total, at, early_total[mine])
+                np.subtract.at(bad, at, early_bad[mine])
         return total, bad, measured
 
     def finalise(self, rows: Ints) -> None:

@@ -162,10 +162,7 @@ class Resolution:
 
     def read_many(self, rows: Ints, first: Ints, last: Ints) -> tuple[Floats, Floats, Floats]:
         """What `read` gives of cells *first* to *last* of each of *rows*, one row after another."""
-        lengths = np.maximum(last - first + 1, 0)
-        row = np.repeat(rows, lengths)
-        starts = np.cumsum(lengths) - lengths
-        cells = np.arange(len(row)) + np.repeat(first - starts, lengths)
+        row, cells = each_cell(rows, first, last)
         inside = self.holds(row, cells)
         at = self._offset[row] + cells % self._length[row]
         return (
@@ -184,10 +181,13 @@ class Resolution:
         self._bad[at] = bad[inside]
         self._measured[at] = measured_s[inside].astype(np.float32)
 
-    def changed_cells(self, until_s: Floats) -> list[tuple[int, Ints]]:
-        """Rows with the cells that changed since they were last taken and end by their row's *until_s*."""
+    def changed_chunks(self, until_s: Floats, each: int) -> tuple[Ints, Ints]:
+        """Rows and numbers of the chunks of *each* cells with cells that changed since they were last taken.
+
+        Cells that end after their row's *until_s* are taken later.
+        """
         if not self._changed_places:
-            return []
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         changed = np.unique(np.concatenate(self._changed_places))
         row = np.searchsorted(self._offset, changed, side="right") - 1
         place = changed - self._offset[row]
@@ -196,13 +196,8 @@ class Resolution:
         cell = self.newest - (self.newest - place) % length
         ripe = cell * self.width_s <= until_s[row]
         self._changed_places = [changed[~ripe]]
-        row, cell = row[ripe], cell[ripe]
-        cuts = np.flatnonzero(np.diff(row)) + 1
-        return [
-            (int(rows[0]), np.sort(cells))
-            for rows, cells in zip(np.split(row, cuts), np.split(cell, cuts), strict=True)
-            if len(rows)
-        ]
+        chunks = np.unique(np.stack([row[ripe], (cell[ripe] - 1) // each]), axis=1)
+        return chunks[0], chunks[1]
 
     def _mark_changed(self, at: Ints) -> None:
         """Note that cells at these places differ from what was taken last."""
@@ -296,6 +291,13 @@ class Resolution:
         end = np.clip(filled_s, begin + 1.0, begin + self.width_s)
         share: Floats = np.clip((at_s - begin) / (end - begin), 0.0, 1.0)
         return share
+
+
+def each_cell(rows: Ints, first: Ints, last: Ints) -> tuple[Ints, Ints]:
+    """Row and number of all cells from *first* to *last* of each of *rows*, one row after another."""
+    lengths = np.maximum(last - first + 1, 0)
+    starts = np.cumsum(lengths) - lengths
+    return np.repeat(rows, lengths), np.arange(int(lengths.sum())) + np.repeat(first - starts, lengths)
 
 
 def _alike(length: Ints, first: Ints, last: Ints) -> Iterator[tuple[tuple[int, int, int], Ints]]:

@@ -138,7 +138,11 @@ def test_what_is_kept_of_a_ledger_makes_the_same_ledger(final: list[Step], provi
         settled = START // tier.width_s
         for row in range(ROWS):
             first = settled - 300
-            its.write(row, first, *unpack_cells(pack_cells(*ledger.read_final(tier, row, first, settled))))
+            its.write(
+                row,
+                first,
+                *unpack_cells(pack_cells(*ledger.read_final(tier, *map(np.atleast_1d, (row, first, settled))))),
+            )
     firsts, lengths, *columns = ledger.provisional(np.arange(ROWS))
     ends = np.cumsum(lengths)
     for row in range(ROWS):

@@ -92,6 +92,14 @@ def test_changed_cells_are_taken_once_and_only_when_they_are_final() -> None:
     add(tier, 0, START - 2, 1, 0)
     add(tier, 2, START, 1, 0)
     final = np.full(3, (START - 1) * float(WIDTH))
-    assert [(row, cells.tolist()) for row, cells in tier.changed_cells(final)] == [(0, [START - 2])]
-    assert tier.changed_cells(final) == []
-    assert [(row, cells.tolist()) for row, cells in tier.changed_cells(final + WIDTH)] == [(2, [START])]
+    assert [column.tolist() for column in tier.changed_chunks(final, 1)] == [[0], [START - 3]]
+    assert [column.tolist() for column in tier.changed_chunks(final, 1)] == [[], []]
+    assert [column.tolist() for column in tier.changed_chunks(final + WIDTH, 1)] == [[2], [START - 1]]
+
+
+def test_a_chunk_with_several_changed_cells_is_taken_once() -> None:
+    tier = a_tier()
+    for row, cell in ((0, START - 3), (0, START - 2), (2, START - 2)):
+        add(tier, row, cell, 1, 0)
+    rows, chunks = tier.changed_chunks(np.full(3, START * float(WIDTH)), 4)
+    assert list(zip(rows.tolist(), chunks.tolist(), strict=True)) == [(0, START // 4 - 1), (2, START // 4 - 1)]

@@ -45,6 +45,8 @@ _HOUR_S = 3600
 _DAY_S = 86_400
 # A calendar year, with a month to spare: no window is longer.
 _LONGEST_HORIZON_S = 400 * _DAY_S
+# A day of middle cells of so many rows is 2 MB.
+_CHUNKS_AT_ONCE = 256
 # ADR-0037: an SLO that is taken out and put back within a quarter still has its history.
 _UNUSED_KEPT_S = 100 * _DAY_S
 
@@ -133,14 +135,16 @@ class LedgerStore:
 
     def _chunks(self, resolution: Resolution, chunk_s: int) -> dict[tuple[int, int, int], bytes]:
         """The chunks with changed cells, by row, width and number."""
-        each = chunk_s // resolution.width_s
-        return {
-            (row, resolution.width_s, chunk): pack_cells(
-                *self._writer.ledger.read_final(resolution, row, chunk * each + 1, (chunk + 1) * each)
-            )
-            for row, cells in resolution.changed_cells(self._writer.ledger.settled_s)
-            for chunk in np.unique((cells - 1) // each).tolist()
-        }
+        each, ledger = chunk_s // resolution.width_s, self._writer.ledger
+        rows, chunks = resolution.changed_chunks(ledger.settled_s, each)
+        packed: dict[tuple[int, int, int], bytes] = {}
+        for start in range(0, len(rows), _CHUNKS_AT_ONCE):
+            some, numbers = rows[start : start + _CHUNKS_AT_ONCE], chunks[start : start + _CHUNKS_AT_ONCE]
+            columns = ledger.read_final(resolution, some, numbers * each + 1, (numbers + 1) * each)
+            for place, (row, number) in enumerate(zip(some.tolist(), numbers.tolist(), strict=True)):
+                own = slice(place * each, (place + 1) * each)
+                packed[row, resolution.width_s, number] = pack_cells(*(column[own] for column in columns))
+        return packed
 
     def _save_states(self, transaction: Transaction, at_s: float) -> None:
         finals: list[tuple[FinalState, int]] = []
