@@ -25,6 +25,7 @@ from app.prometheus.errors import (
     without_traceback,
 )
 from app.prometheus.http_config import HttpConfig
+from app.prometheus.known_series import KnownSeries
 from app.prometheus.large_answers import LargeAnswers, Turn
 from app.prometheus.matrix import Matrix
 from app.prometheus.ports import PEER, SUCCESS, ClientInstruments, NoClientInstruments, WallClock
@@ -100,6 +101,7 @@ class PrometheusClient:
         self._partial = partial
         self._largest = limits.answer_bytes
         self._large_answers = LargeAnswers()
+        self._known_series = KnownSeries()
         self._breaker = breaker or Breaker()
         self._post = True
         self._skew = 0.0
@@ -152,7 +154,9 @@ class PrometheusClient:
 
     def _matrix_of(self, expr: str) -> Decode[Matrix]:
         def decode(body: bytes, answer: ApiResponse) -> Matrix:
-            matrix = decode_matrix(body, content_type=answer.content_type, partial=self._partial, query=expr)
+            matrix = decode_matrix(
+                body, content_type=answer.content_type, partial=self._partial, query=expr, known=self._known_series
+            )
             if matrix.invalid:
                 self._instruments.invalid_samples(matrix.invalid)
             return matrix

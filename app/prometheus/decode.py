@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from app.prometheus.errors import BadAnswerError, PartialDataError, UnsupportedResultError, excerpt
 from app.prometheus.fast_samples import fast_samples
 from app.prometheus.histograms import HistogramSeries, histogram_series
+from app.prometheus.known_series import KnownSeries
 from app.prometheus.matrix import Matrix
 
 # The keys of native histograms in a vector and in a matrix.
@@ -57,6 +58,7 @@ def decode_matrix(
     content_type: str = "application/json",
     partial: PartialPolicy = PartialPolicy.REJECT,
     query: str | None = None,
+    known: KnownSeries | None = None,
 ) -> Matrix:
     """The samples in an answer of status 200 to a query.
 
@@ -65,12 +67,15 @@ def decode_matrix(
         content_type: used to say what came instead of JSON.
         partial: what becomes of an answer with warnings.
         query: the expression asked, for the texts of errors.
+        known: the series of earlier answers.
 
     Raises:
         PrometheusError: one of the tree in `errors`, and no other exception for any bytes.
     """
     # Series of native histograms have no array of samples, or one more.
     fast = None if _IN_TEXT in body else fast_samples(body)
+    if fast is not None and known is not None and (found := known.find(fast.rest)) is not None:
+        return replace(_finite(found, fast.lengths, fast.samples, ()), known=True)
     envelope = success_envelope(fast.rest if fast else body, content_type)
     warnings = _warnings(envelope)
     if warnings and partial is PartialPolicy.REJECT:
@@ -83,6 +88,8 @@ def decode_matrix(
             if len(labels) != len(fast.lengths):
                 raise BadAnswerError("Prometheus answers a matrix with samples outside its series")
             lengths, samples = fast.lengths, fast.samples
+            if known is not None and not warnings:
+                labels = known.note(fast.rest, labels)
         else:
             labels, lengths, samples = _series(kind, result, query)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:

@@ -28,6 +28,7 @@ class Matrix:
             are left out above.
         negative: positions of the series that have samples below zero, which gauges can have and counters cannot.
         histograms: the series of native histograms, which are in none of the columns.
+        known: whether `labels` is the very tuple of an earlier answer, with the same series in the same order.
     """
 
     labels: tuple[Mapping[str, str], ...]
@@ -39,6 +40,7 @@ class Matrix:
     impossible: tuple[int, ...] = ()
     negative: tuple[int, ...] = ()
     whole: bool = True
+    known: bool = False
     nan_series: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     nan_times: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
     histograms: tuple[HistogramSeries, ...] = ()

@@ -19,6 +19,7 @@ from app.prometheus import (
     decode_matrix,
 )
 from app.prometheus.fast_samples import _cut, fast_samples
+from app.prometheus.known_series import KnownSeries
 
 LABELS = st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3)
 TIMES = st.integers(0, 2**42).map(lambda ms: ms / 1000)
@@ -101,6 +102,35 @@ def test_a_long_answer_reads_the_same_with_and_without_a_sample_that_hinders_the
     matrix = decode_matrix(body)
     assert matrix.lengths.sum() == len(matrix.values) == 20_000 - matrix.invalid
     assert matrix.values.sum() == sum(n * k for n in range(4) for k in range(5000)) - matrix.invalid * 14997
+
+
+def test_answers_with_the_same_series_share_their_label_sets() -> None:
+    """Whatever their samples are; and an answer of which data is missing is not taken for one that is whole."""
+    known, series = KnownSeries(), [{"job": str(n)} for n in range(1_000)]
+    bodies = [matrix_answer([(labels, [(1.7e9 + at, float(at))]) for labels in series]) for at in range(3)]
+    first, again, third = (decode_matrix(body, known=known) for body in bodies)
+    assert (first.known, again.known, third.known) == (False, True, True)
+    assert again.labels is first.labels is third.labels
+    assert columns_of(third) == columns_of(decode_matrix(bodies[2]))
+    warned = bodies[1].replace(b'"status"', b'"warnings":["a store is down"],"status"', 1)
+    partial = decode_matrix(warned, known=known, partial=PartialPolicy.PROVISIONAL)
+    assert (partial.whole, partial.known, decode_matrix(bodies[1], known=known).whole) == (False, False, True)
+    fewer = decode_matrix(matrix_answer([(labels, [(1.7e9, 1.0)]) for labels in series[1:]]), known=known)
+    assert (len(fewer), fewer.known) == (999, False)
+
+
+def test_series_that_do_not_come_any_more_are_forgotten() -> None:
+    known = KnownSeries()
+    for number in range(1_500):
+        text = str(number).encode()
+        assert known.find(b"live") is not None or number == 0
+        if number == 0:
+            known.note(b"live", ({"job": "a"},))
+        if known.find(text) is None:
+            known.note(text, ({"job": text.decode()},))
+    assert known.find(b"live") == ({"job": "a"},)
+    assert known.find(b"1499") is not None
+    assert known.find(b"100") is None
 
 
 def test_samples_outside_of_series_are_a_bad_answer() -> None:

@@ -30,10 +30,12 @@ def look_back(ledger_writer: LedgerWriter, *, at_s: float, settle_to_s: float) -
     """Set from where each SLI is to be read for the slot *at_s*, where it is settled up to *settle_to_s*."""
     interval_s = ledger_writer.ledger.interval_s
     due = []
+    # A list, since reading numpy element by element is slow.
+    row_seen_s = ledger_writer.live.row.tolist()
     for tracked in ledger_writer.tracked_slis:
         if not tracked.started:
             continue
-        newest_s = _newest(ledger_writer, tracked)
+        newest_s = _newest(row_seen_s, tracked)
         silent_s = at_s - newest_s
         tracked.read_from_s = tracked.counted_s
         # Between two evaluations of an expression nothing is late; what settles evaluates them once more.
@@ -65,9 +67,10 @@ def note_late(
     counter, newest_s = counter[fresh], newest_s[fresh]
     late = (newest_s > known_s[counter]) & (newest_s <= counted_s[row[counter]])
     late_row, newest_s = row[counter[late]], newest_s[late]
+    late_rows = set(late_row.tolist())
     for tracked in tracked_slis:
-        mine = np.isin(late_row, list(tracked.rows.values())) if len(late_row) else late_row.astype(bool)
-        if mine.any():
+        if late_rows and not late_rows.isdisjoint(tracked.rows.values()):
+            mine = np.isin(late_row, list(tracked.rows.values()))
             _note(tracked, newest_s[mine], until_s, interval_s=ledger_writer.ledger.interval_s)
         elif tracked.late is not None and until_s - tracked.late.seen_s > _KEPT_S:
             tracked.late = None
@@ -107,11 +110,11 @@ def _look_back_further(ledger_writer: LedgerWriter, tracked_slis: Sequence[Track
             tracked.settle_from_s = min(tracked.settle_from_s, max(since, tracked.settled_s - _LONGEST_S))
 
 
-def _newest(ledger_writer: LedgerWriter, tracked: TrackedSli) -> float:
-    """The newest sample of an SLI; NaN if there is none."""
+def _newest(row_seen_s: Sequence[float], tracked: TrackedSli) -> float:
+    """The newest sample of an SLI, of those of all rows; NaN if there is none."""
     newest_s = math.nan
     for row in tracked.rows.values():
-        seen_s = float(ledger_writer.live.row[row]) if row < len(ledger_writer.live.row) else math.nan
+        seen_s = row_seen_s[row] if row < len(row_seen_s) else math.nan
         newest_s = newest_s if newest_s >= seen_s or math.isnan(seen_s) else seen_s
     return newest_s
 

@@ -138,7 +138,9 @@ class QueryBatcher:
     series_index: SeriesIndex
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     barred: set[Shape] = field(default_factory=set)
-    _packed: dict[tuple[tuple[Selector, ...], int, bool], tuple[Batch, ...]] = field(default_factory=dict)
+    _packed: dict[tuple[tuple[TrackedSli, ...], int, bool], tuple[tuple[Selector, ...], tuple[Batch, ...]]] = field(
+        default_factory=dict
+    )
     _too_large: set[tuple[Batch, int]] = field(default_factory=set)
     _large: dict[tuple[Selector, int], _LargeSelector] = field(default_factory=dict)
 
@@ -160,7 +162,7 @@ class QueryBatcher:
         name, which is put back. *partial*: an answer of which data is missing is an answer too, else it is an error.
         *as_given*: the values are those of the answer also where samples are events themselves.
         """
-        selectors = tuple(dict.fromkeys(selector for tracked in tracked_slis for selector in tracked.selectors))
+        selectors, packed = self._pack(tuple(tracked_slis), most, nameless=nameless)
         questions = _Questions(
             tracked_slis=tracked_slis,
             selectors=selectors,
@@ -173,7 +175,6 @@ class QueryBatcher:
             native=self.series_index.native.names,
         )
         found = _Found()
-        packed = self._pack(selectors, most, nameless=nameless)
         await asyncio.gather(*(self._ask(batch, questions, found) for batch in packed))
         async with self.turn:
             samples = Samples.joined(found.samples)
@@ -182,30 +183,36 @@ class QueryBatcher:
             sorted_out = _sorted_out(tracked_slis, found.failures, samples, self.series_index)
             sorted_out.samples, sorted_out.unmeasured = self.series_index.measured(sorted_out.samples)
         sorted_out.impossible, sorted_out.nan = found.impossible, found.nan
-        sorted_out.partial = {
-            tracked.key: found.missing[selector]
-            for tracked in sorted_out.answered
-            for selector in tracked.selectors
-            if selector in found.missing
-        }
+        if found.missing:
+            sorted_out.partial = {
+                tracked.key: found.missing[selector]
+                for tracked in sorted_out.answered
+                for selector in tracked.selectors
+                if selector in found.missing
+            }
         return sorted_out
 
-    def _pack(self, selectors: tuple[Selector, ...], most: int, *, nameless: bool) -> tuple[Batch, ...]:
-        # Every evaluation asks the same selectors.
-        key = (selectors, most, nameless)
+    def _pack(
+        self, tracked_slis: tuple[TrackedSli, ...], most: int, *, nameless: bool
+    ) -> tuple[tuple[Selector, ...], tuple[Batch, ...]]:
+        """The selectors of some SLIs, each once, and the batches in which they are asked."""
+        # Every evaluation asks the same of the same SLIs.
+        key = (tracked_slis, most, nameless)
         packed = self._packed.get(key)
         if packed is None:
             if len(self._packed) >= _PACKED_KEPT:
                 self._packed.clear()
                 self._too_large.clear()
-            packed = batches(selectors, most=most, fixed=(NAME,) if nameless else (), barred=self.barred)
+            selectors = tuple(dict.fromkeys(selector for tracked in tracked_slis for selector in tracked.selectors))
+            fixed = (NAME,) if nameless else ()
+            packed = selectors, batches(selectors, most=most, fixed=fixed, barred=self.barred)
             self._packed[key] = packed
         return packed
 
     async def _ask(self, batch: Batch, questions: _Questions, found: _Found) -> None:
         if len(batch.members) == 1:
             await self._ask_one(batch, questions, found)
-        elif (batch, questions.most) in self._too_large:
+        elif self._too_large and (batch, questions.most) in self._too_large:
             await self._ask_halves(batch, questions, found)
         else:
             await self._ask_many(batch, questions, found)
@@ -323,6 +330,8 @@ def _sorted_out(
     samples: Samples,
     series_index: SeriesIndex,
 ) -> QueryResults:
+    if not failures:
+        return QueryResults(answered=list(tracked_slis), failed=[], samples=samples)
     failed = []
     answered = []
     for tracked in tracked_slis:

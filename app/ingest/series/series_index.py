@@ -20,6 +20,8 @@ SeriesKey = tuple[tuple[str, str], ...]
 _CONTRIBUTION = "\0contribution"
 # Places of groups are renewed this often: each time all refused series are matched again.
 _RENEWED_EVERY_S = 300.0
+# Of 200 SLIs each (`promql/plan.py`): live slots and what is settled name the same series.
+_ANSWERS_KEPT = 256
 
 
 class SeriesIndex:
@@ -35,6 +37,9 @@ class SeriesIndex:
         self._ledger = ledger
         self._tracked_slis = tracked_slis
         self._known: dict[SeriesKey, tuple[int, ...]] = {}
+        # By the identity of their label sets, the series of answers that come slot after slot.
+        self._answers: dict[int, tuple[Sequence[Mapping[str, str]], Ints, Ints]] = {}
+        self._wanted: tuple[tuple[TrackedSli, ...], int, Bools] | None = None
         self._by_matcher: dict[tuple[str, str], list[int]] = defaultdict(list)
         self._rest: list[int] = []
         self._evaluated: dict[tuple[str, SeriesKey], tuple[int, ...]] = {}
@@ -163,6 +168,19 @@ class SeriesIndex:
 
     def counters(self, matrix: Matrix) -> tuple[Ints, Ints]:
         """Pairs of series (by position) and counter; a series that feeds several rows is there several times."""
+        known = self._answers.get(id(matrix.labels))
+        if known is not None and known[0] is matrix.labels:
+            return known[1:]
+        changes = self.changes
+        found = self._look_up(matrix)
+        if len(self._answers) >= _ANSWERS_KEPT:
+            self._answers.clear()
+        # With members that join or leave, what is known of a series may be another thing the next time.
+        if matrix.known and changes == self.changes:
+            self._answers[id(matrix.labels)] = (matrix.labels, *found)
+        return found
+
+    def _look_up(self, matrix: Matrix) -> tuple[Ints, Ints]:
         series: list[int] = []
         counters: list[int] = []
         ends = np.cumsum(matrix.lengths)
@@ -196,7 +214,9 @@ class SeriesIndex:
                 return
             contributions = tracked.sli.contributions(labels)
             tracked.seen.labels.update(labels)
-            found = self._evaluated[key] = tuple(self._counter(tracked, group, labels, one) for one in contributions)
+            found = self._evaluated[key] = tuple(
+                self._counter(tracked, group, labels, key[1], one) for one in contributions
+            )
             self._forget_left()
         for counter in found:
             events = self.events_of(counter)
@@ -225,6 +245,8 @@ class SeriesIndex:
         self._forget_left()
         for key in self._refused:
             self._known.pop(key, None)
+        if self._refused:
+            self._answers.clear()
         self._refused.clear()
 
     def _forget_left(self) -> None:
@@ -235,6 +257,7 @@ class SeriesIndex:
         self.changes += 1
         theirs = set(np.flatnonzero(np.isin(self._ledger.registry.arrays.row, list(self._leaving))).tolist())
         self._known = {key: counters for key, counters in self._known.items() if theirs.isdisjoint(counters)}
+        self._answers.clear()
         self._evaluated = {key: found for key, found in self._evaluated.items() if theirs.isdisjoint(found)}
         self._leaving.clear()
 
@@ -254,9 +277,13 @@ class SeriesIndex:
             self._ledger.complete_from_s[row] = tracked.complete_from_s
 
     def _rows_of(self, tracked_slis: Iterable[TrackedSli]) -> Bools:
-        mask = np.zeros(len(self._ledger.registry.rows), dtype=bool)
-        mask[[row for tracked in tracked_slis for row in tracked.rows.values()]] = True
-        return mask
+        """Which rows belong to some SLIs: mostly to the same ones as before, for each answer of an evaluation."""
+        wanted = tuple(tracked_slis)
+        if self._wanted is None or self._wanted[:2] != (wanted, self.changes):
+            mask = np.zeros(len(self._ledger.registry.rows), dtype=bool)
+            mask[[row for tracked in wanted for row in tracked.rows.values()]] = True
+            self._wanted = wanted, self.changes, mask
+        return self._wanted[2]
 
     def _index(self, tracked_slis: Sequence[TrackedSli]) -> None:
         """Find the candidates of a series by the rarest `label="value"` of each selector."""
@@ -284,7 +311,7 @@ class SeriesIndex:
             group = group_of(tracked, labels)
             if self._has_place(tracked, group, newest_s):
                 tracked.seen.note(tracked.sli, labels)
-                found += [self._counter(tracked, group, labels, contribution) for contribution in contributions]
+                found += [self._counter(tracked, group, labels, key, contribution) for contribution in contributions]
             else:
                 self._refused.add(key)
         return tuple(found)
@@ -304,9 +331,14 @@ class SeriesIndex:
         return True
 
     def _counter(
-        self, tracked: TrackedSli, group: GroupKey, labels: Mapping[str, str], contribution: Contribution
+        self,
+        tracked: TrackedSli,
+        group: GroupKey,
+        labels: Mapping[str, str],
+        everything: SeriesKey,
+        contribution: Contribution,
     ) -> int:
-        row, everything, weights = self.row(tracked, group), tuple(labels.items()), contribution.weights
+        row, weights = self.row(tracked, group), contribution.weights
         identity = fingerprint(labels if not contribution.name else {**labels, _CONTRIBUTION: contribution.name})
         counter = self._ledger.registry.counter(row, identity, weights, everything)
         if contribution.events is not None:

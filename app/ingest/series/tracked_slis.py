@@ -35,7 +35,8 @@ class LateSamples:
     seen_s: float
 
 
-@dataclass(slots=True, kw_only=True)
+# By identity: there is one for each SLI, and thousands are looked up in every evaluation.
+@dataclass(slots=True, kw_only=True, eq=False)
 class TrackedSli:
     """One SLI, the SLOs that judge it, and the rows that count it; times are unix seconds.
 
