@@ -18,7 +18,7 @@ from app.budget import (
 )
 from app.evaluation.figures.members import Member
 from app.ledger import Ledger
-from app.slo import CalendarWindow
+from app.slo import CalendarWindow, RollingWindow
 from app.slo.arrays import Bools, Floats, Ints
 
 HOUR = timedelta(hours=1)
@@ -165,10 +165,14 @@ def _horizons(
 
 def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:
     """Start and length of a member's SLO window, in seconds."""
+    window = member.slo.window
+    if isinstance(window, RollingWindow):
+        length_s = window.duration.total_seconds()
+        return as_of_s - length_s, length_s
     if np.isnan(as_of_s):
-        return np.nan, member.slo.window.nominal.total_seconds()
+        return np.nan, window.nominal.total_seconds()
     at = datetime.fromtimestamp(as_of_s, UTC)
-    return member.slo.window.bounds(at)[0].timestamp(), member.slo.window.period(at).total_seconds()
+    return window.bounds(at)[0].timestamp(), window.period(at).total_seconds()
 
 
 def _window(ledger: Ledger, rows: Ints, start_s: Floats, end_s: Floats, error_budget: Floats) -> WindowFigures:

@@ -61,6 +61,15 @@ class Counters(NamedTuple):
     ended_s: float
 
 
+def noted_counters(figures: Figures) -> list[Counters | None]:
+    """Of each member, what its counters did that counters do not do; None of nearly all members."""
+    columns = np.stack([figures.dipped_s, figures.copied_s, figures.ended_s])
+    found: list[Counters | None] = [None] * columns.shape[1]
+    for index in np.flatnonzero(~np.isnan(columns).all(axis=0)).tolist():
+        found[index] = Counters(*columns[:, index].tolist())
+    return found
+
+
 def contradictions(figures: Figures) -> list[Contradiction | None]:
     """Of each member, whether its good or bad events exceed the total by more than scrapes can explain."""
     found: list[Contradiction | None] = [None] * len(figures.as_of_s)
@@ -97,7 +106,7 @@ def problems_of(
     contradiction: Contradiction | None,
     good: float,
     bad: float,
-    counters: Counters,
+    counters: Counters | None,
     window_read: bool,
     bad_share: float,
 ) -> tuple[Problem, ...]:
@@ -110,18 +119,18 @@ def problems_of(
     if tracked.refusal is not None:
         # A metric that is not counted has no further problems.
         return (Problem(code=wrong_type(tracked.sli), level=ProblemLevel.ERROR, detail=tracked.refusal),)
-    found = [
-        *_of_data(tracked, as_of, stale=stale),
-        *_of_samples(tracked, measured=as_of is not None or not tracked.backfilled),
-        *_of_buckets(tracked, measured=as_of is not None and not stale),
-    ]
-    if tracked.backfilled and tracked.seen.labels and as_of is not None:
+    found: list[Problem] = []
+    if as_of is None or stale or not _is_whole(tracked):
+        found += _of_data(tracked, as_of, stale=stale)
+        found += _of_samples(tracked, measured=as_of is not None or not tracked.backfilled)
+        found += _of_buckets(tracked, measured=as_of is not None and not stale)
+    if as_of is not None and len(tracked.seen.matched) < len(tracked.sli.terms) and _terms_are_known(tracked):
         found += _of_terms(tracked, counted={Events.BAD: bad > 0, Events.GOOD: good > 0, Events.TOTAL: False})
     if bad_share >= _MOSTLY_BAD and not any(problem.code is ProblemCode.GOOD_NEVER_MATCHED for problem in found):
         found.append(_of_mostly_bad(bad_share))
     if as_of is not None and not window_read and _history_unreadable(tracked) is None:
         found.append(_of_history(tracked))
-    if as_of is not None:
+    if as_of is not None and counters is not None:
         found += _of_counters(tracked, counters, as_of.timestamp())
     if member.slo is not member.documented:
         found.append(_of_scrapes(member))
@@ -135,6 +144,22 @@ def problems_of(
 def is_unjudgeable(problems: tuple[Problem, ...]) -> bool:
     """Whether one of the problems means that what is counted says nothing about the service."""
     return any(problem.level is ProblemLevel.ERROR and problem.code in _UNJUDGEABLE for problem in problems)
+
+
+def _is_whole(tracked: TrackedSli) -> bool:
+    """Whether all was answered and counted, as of nearly all SLIs in nearly all evaluations."""
+    return (
+        tracked.backfilled
+        and tracked.problem is None
+        and tracked.partial is None
+        and tracked.partial_history is None
+        and tracked.late is None
+        and not (tracked.refused_groups or tracked.impossible_samples or tracked.unmeasured)
+    )
+
+
+def _terms_are_known(tracked: TrackedSli) -> bool:
+    return tracked.backfilled and bool(tracked.seen.labels)
 
 
 def _of_data(tracked: TrackedSli, as_of: datetime | None, *, stale: bool) -> Iterator[Problem]:

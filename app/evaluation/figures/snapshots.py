@@ -1,7 +1,7 @@
 """From figures to snapshots: what is shown of each member."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import repeat
@@ -9,7 +9,13 @@ from itertools import repeat
 from app.alerting import Alert, has_only_begun, spends_whole_window
 from app.evaluation.figures.figures import Figures, WindowFigures
 from app.evaluation.figures.members import Member
-from app.evaluation.figures.problems import Counters, contradictions, is_unjudgeable, long_bad_shares, problems_of
+from app.evaluation.figures.problems import (
+    contradictions,
+    is_unjudgeable,
+    long_bad_shares,
+    noted_counters,
+    problems_of,
+)
 from app.slo import AlertState, CalendarWindow, Cause, RollingWindow, Severity
 from app.status import (
     AlertView,
@@ -46,9 +52,9 @@ def snapshots(
     interval: timedelta,
 ) -> tuple[Snapshot, ...]:
     """One snapshot for each member; *alerts* are those of each, in the same order."""
-    rows = _Rows(figures)
+    rows = _Rows(figures, members, at_s=at.timestamp(), interval_s=interval.total_seconds())
     return tuple(
-        rows.snapshot(index, member, of_member, at=at, interval=interval)
+        rows.snapshot(index, member, of_member)
         for index, (member, of_member) in enumerate(zip(members, alerts, strict=True))
     )
 
@@ -61,7 +67,10 @@ def exhaustion_time(as_of_s: float, exhausted_in_s: float) -> datetime | None:
 class _Rows:
     """Figures by member instead of by column; lists, since reading numpy element by element is slow."""
 
-    def __init__(self, figures: Figures) -> None:
+    def __init__(self, figures: Figures, members: Sequence[Member], *, at_s: float, interval_s: float) -> None:
+        self._at_s, self._interval_s = at_s, interval_s
+        # Nearly all members have the same few times.
+        self._moments: dict[float, datetime] = {}
         self.as_of = figures.as_of_s.tolist()
         self.data_since = figures.data_since_s.tolist()
         self.start = figures.start_s.tolist()
@@ -82,21 +91,18 @@ class _Rows:
         self.window_read = figures.window_read.tolist()
         self.elapsed = figures.elapsed.tolist()
         self.bad_shares = long_bad_shares(figures)
-        columns = (figures.dipped_s, figures.copied_s, figures.ended_s)
-        self.counters = [Counters(*one) for one in zip(*(column.tolist() for column in columns), strict=True)]
-        self.windows = {length: _views(length, window) for length, window in figures.windows.items()}
-        self.slo_window = _views(timedelta(0), figures.slo_window)
+        self.counters = noted_counters(figures)
+        self.windows = {length: _views(repeat(length), window) for length, window in figures.windows.items()}
+        self.slo_window = _views(map(_length, members), figures.slo_window)
 
-    def snapshot(
-        self, index: int, member: Member, alerts: Sequence[Alert], *, at: datetime, interval: timedelta
-    ) -> Snapshot:
-        as_of = _moment(self.as_of[index])
+    def snapshot(self, index: int, member: Member, alerts: Sequence[Alert]) -> Snapshot:
+        as_of = self._moment(self.as_of[index])
         whole = self.slo_window[index]
-        stale = is_stale(self.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds())
+        stale = is_stale(self.as_of[index], at_s=self._at_s, interval_s=self._interval_s)
         remaining, window_read = self.budget[index][2], self.window_read[index]
         window_end = as_of
         if as_of is not None and isinstance(member.slo.window, CalendarWindow):
-            window_end = _moment(self.start[index] + self.period[index])
+            window_end = self._moment(self.start[index] + self.period[index])
         problems = problems_of(
             member,
             as_of,
@@ -114,11 +120,11 @@ class _Rows:
             slo=member.slo,
             group=member.group,
             as_of=as_of,
-            window_start=_moment(self.start[index]),
+            window_start=self._moment(self.start[index]),
             window_end=window_end,
             data=DataState.ERROR if unjudgeable else _data(member, as_of, stale=stale, total=whole.total),
             problems=problems,
-            data_since=_moment(self.data_since[index]),
+            data_since=self._moment(self.data_since[index]),
             coverage=whole.coverage,
             health=HealthState.UNKNOWN
             if unjudgeable
@@ -156,11 +162,22 @@ class _Rows:
     def _windows(self, index: int, member: Member) -> tuple[WindowView, ...]:
         views = [self.windows[length][index] for length in member.shown]
         if isinstance(member.slo.window, RollingWindow) and member.slo.window.duration not in member.shown:
-            views.append(self.slo_window[index]._replace(window=member.slo.window.duration))
+            views.append(self.slo_window[index])
         return tuple(sorted(views))
 
+    def _moment(self, seconds: float) -> datetime | None:
+        known = self._moments.get(seconds)
+        if known is None and not math.isnan(seconds):
+            known = self._moments[seconds] = datetime.fromtimestamp(seconds, UTC)
+        return known
 
-def _views(length: timedelta, figures: WindowFigures) -> list[WindowView]:
+
+def _length(member: Member) -> timedelta:
+    """The length of a rolling SLO window; none of a calendar period."""
+    return member.slo.window.duration if isinstance(member.slo.window, RollingWindow) else timedelta(0)
+
+
+def _views(lengths: Iterable[timedelta], figures: WindowFigures) -> list[WindowView]:
     columns = (
         figures.burn_rate,
         figures.sli,
@@ -170,7 +187,7 @@ def _views(length: timedelta, figures: WindowFigures) -> list[WindowView]:
         figures.coverage,
     )
     # Nine of each SLO in each evaluation: made by the constructor of tuples, which is three times as fast as their own.
-    rows = zip(repeat(length), *(column.tolist() for column in columns), strict=False)
+    rows = zip(lengths, *(column.tolist() for column in columns), strict=False)
     return list(map(partial(tuple.__new__, WindowView), rows))
 
 
@@ -200,17 +217,17 @@ def _health(remaining: float, alerts: Sequence[Alert], *, window_read: bool, est
     """
     if math.isnan(remaining):
         return HealthState.UNKNOWN
+    if window_read and remaining <= 0 and not estimated:
+        return HealthState.EXHAUSTED
     paged = any(alert.severity is Severity.PAGE and alert.firing for alert in alerts)
     if not window_read:
         return HealthState.AT_RISK if paged else HealthState.UNKNOWN
-    if remaining <= 0 and not estimated:
-        return HealthState.EXHAUSTED
     return HealthState.AT_RISK if paged or remaining < _AT_RISK else HealthState.MEETING
 
 
 def _alert(alert: Alert) -> AlertView:
-    said = (alert.frozen, alert.suppressed, alert.tier)
-    if alert.state is AlertState.INACTIVE and alert.cause is Cause.BURN and said == (None, None, None):
+    says_nothing = alert.frozen is None and alert.suppressed is None and alert.tier is None
+    if says_nothing and alert.state is AlertState.INACTIVE and alert.cause is Cause.BURN:
         return _AT_REST[alert.severity]
     quiet = alert.state is AlertState.INACTIVE and alert.frozen is None
     return AlertView(

@@ -86,10 +86,11 @@ def find_first_samples(
     found: list[NewSeries] = []
     sightings = []
     rows = _Rows(context)
+    restarted, all_back = _times_of(judged.restarted), _times_of(judged.came_back)
     for target, of_target in _groups(arrays.target[samples.counter[first_samples]], first_samples).items():
         first_scrape_until = _first_scrape_until(context, target)
-        restarts = [at for which, at in judged.restarted if which == target]
-        came_back = np.array([at for which, at in judged.came_back if which == target])
+        restarts = restarted.get(target, [])
+        came_back = np.array(all_back.get(target, []))
         of_first_scrape = of_target[samples.time[of_target] < first_scrape_until]
         if len(of_first_scrape):
             values = zip(
@@ -127,6 +128,14 @@ def find_first_samples(
                 )
             )
     return tuple(found), tuple(sightings)
+
+
+def _times_of(noted: Iterable[tuple[int, float]]) -> dict[int, list[float]]:
+    """The times that were noted of each target."""
+    found: dict[int, list[float]] = {}
+    for target, at in noted:
+        found.setdefault(target, []).append(at)
+    return found
 
 
 def _is_new_series(context: SampleContext, index: int, target: int, of_scrape: Ints) -> bool:
@@ -517,7 +526,6 @@ class _Rows:
         self._context = context
         totals = np.flatnonzero(arrays.total[samples.counter] > 0)
         self._of_row = _groups(arrays.row[samples.counter[totals]], totals)
-        self._newest = float(samples.time.max())
 
     def sighting(self, target: int, values: tuple[tuple[int, float], ...]) -> FirstSighting:
         """The sighting of a target with the evidence in the LOOKBACK_S after it."""
@@ -555,7 +563,7 @@ class _Rows:
                 followed_for_s=float(samples.time[near].max()) - at,
                 followed_pace=self._context.followed_pace(target, at),
                 served_s=self._context.starts.served_s(int(arrays.keys[counters[0], 1]), at),
-                hindsight_s=min(self._newest - at, LOOKBACK_S),
+                hindsight_s=min(self._context.newest_s - at, LOOKBACK_S),
                 scrape_s=scrape_s,
                 row_events=self._pace(of_row, at) * scrape_s,
                 bad_value=bad_activity,

@@ -46,17 +46,47 @@ class _Others:
     returns: Bools
 
 
+@dataclass(frozen=True, slots=True)
+class _OfRow:
+    """The counters of one row, and their samples; both by index, in order."""
+
+    counters: Ints
+    samples: Ints
+
+
 def find_links(context: SampleContext, first_samples: Ints, registry: Registry) -> list[Link]:
     """The links of counters that are first_samples at some samples."""
-    rows = context.arrays.row[context.steps.samples.counter[first_samples]]
+    row_of, counter = context.arrays.row, context.steps.samples.counter
+    # Found for all rows at once: to look through all samples for each row would take minutes for thousands of SLOs.
+    first_of, counters_of = _ByRow.of(row_of[counter[first_samples]]), _ByRow.of(row_of)
+    samples_of = _ByRow.of(row_of[counter])
     links: list[Link] = []
-    for row in np.unique(rows).tolist():
+    for row in np.unique(row_of[counter[first_samples]]).tolist():
+        own = _OfRow(counters_of.places(row), samples_of.places(row))
         ended: set[int] = set()
-        for together in _rounds(context, first_samples[rows == row]):
-            found = _Round(context, row, together, registry, ended).links()
+        for together in _rounds(context, first_samples[first_of.places(row)]):
+            found = _Round(context, own, together, registry, ended).links()
             ended |= {link.old for link in found if not link.duplicate}
             links += found
     return links
+
+
+@dataclass(frozen=True, slots=True)
+class _ByRow:
+    """Where each row is found among many."""
+
+    order: Ints
+    rows: Ints
+
+    @classmethod
+    def of(cls, rows: Ints) -> "_ByRow":
+        order = np.argsort(rows, kind="stable")
+        return cls(order, rows[order])
+
+    def places(self, row: int) -> Ints:
+        """The positions of a row, in order."""
+        first, last = np.searchsorted(self.rows, [row, row + 1])
+        return self.order[first:last]
 
 
 def _rounds(context: SampleContext, first_samples: Ints) -> Iterable[Ints]:
@@ -74,7 +104,7 @@ class _Round:
     """The first_samples of one row at about one time; counters that *ended* are those that others have gone on from."""
 
     def __init__(
-        self, context: SampleContext, row: int, first_samples: Ints, registry: Registry, ended: set[int]
+        self, context: SampleContext, own: _OfRow, first_samples: Ints, registry: Registry, ended: set[int]
     ) -> None:
         samples = context.steps.samples
         self._context = context
@@ -82,7 +112,8 @@ class _Round:
         # The largest values prove most.
         self._first_samples = first_samples[np.argsort(-samples.value[first_samples], kind="stable")]
         self._begin = float(samples.time[first_samples].min())
-        self._others = self._seen_before(row, set(samples.counter[first_samples].tolist()))
+        self._newest = context.newest_s
+        self._others = self._seen_before(own, samples.counter[first_samples])
         self._by_signature: dict[frozenset[str], dict[Labels, list[int]]] = {}
         self._taken = set(ended)
         self._renamed: dict[int, int] = {}
@@ -105,47 +136,43 @@ class _Round:
             links += [link for link in found if link is not None][:1]
         return links or self._takeover()
 
-    def _seen_before(self, row: int, new: set[int]) -> _Others:
+    def _seen_before(self, own: _OfRow, new: Ints) -> _Others:
         context, begin = self._context, self._begin
-        samples, cursor = context.steps.samples, context.cursor
-        counters = np.flatnonzero(context.arrays.row == row)
-        counters = counters[~np.isin(counters, list(new))]
+        cursor, counters = context.cursor, own.counters[~np.isin(own.counters, new)]
         time, value = cursor.time[counters].copy(), cursor.value[counters].copy()
-        place = np.full(len(context.arrays.row), -1)
-        place[counters] = np.arange(len(counters))
-        near = np.flatnonzero((samples.time < begin) & (samples.time > begin - LOOKBACK_S))
-        near = near[place[samples.counter[near]] >= 0]
+        at, counter = context.steps.samples.time[own.samples], context.steps.samples.counter[own.samples]
+        place = _places(counters, counter)
+        near = np.flatnonzero((at < begin) & (at > begin - LOOKBACK_S) & (place >= 0))
         # Samples are in the order of time within each counter: the last one counts.
-        time[place[samples.counter[near]]] = samples.time[near]
-        value[place[samples.counter[near]]] = samples.value[near]
+        time[place[near]] = at[near]
+        value[place[near]] = context.steps.samples.value[own.samples[near]]
         known = ~np.isnan(value) & (time > begin - LOOKBACK_S) & (time < begin)
         kept = np.flatnonzero(known)[np.argsort(value[known], kind="stable")]
-        counters = counters[kept]
         # One that is seen again much later, under labels that come and go, did not live in between.
-        soon = (samples.time >= begin) & (place[samples.counter] >= 0)
-        again_s = np.full(len(place), np.inf)
-        np.fmin.at(again_s, samples.counter[soon], samples.time[soon])
-        due = time[kept] + _LIVES_SCRAPES * self._scrape_s(row, place, len(known))[kept]
+        soon = (at >= begin) & (place >= 0)
+        again_s = np.full(len(counters), np.inf)
+        np.fmin.at(again_s, place[soon], at[soon])
+        due = time[kept] + _LIVES_SCRAPES * self._scrape_s(own, place, len(counters))[kept]
         return _Others(
-            counter=counters,
+            counter=counters[kept],
             time=time[kept],
             value=value[kept],
             due=due,
-            lives=again_s[counters] <= due,
-            returns=again_s[counters] <= time[kept] + LOOKBACK_S,
+            lives=again_s[kept] <= due,
+            returns=again_s[kept] <= time[kept] + LOOKBACK_S,
         )
 
-    def _scrape_s(self, row: int, place: Ints, size: int) -> Floats:
+    def _scrape_s(self, own: _OfRow, place: Ints, size: int) -> Floats:
         """How far apart the samples of the counters at *place* may be around the first_samples, shape (size,).
 
         The longest step counts: edges of cells lie among the scrapes. Those of which no step is known are scraped like
         the rest of their row, whose newest steps are always known; or as seldom as may be, if it has none either.
         """
-        samples, since, begin = self._context.steps.samples, self._context.steps.since, self._begin
-        before = (samples.time < begin) & (since > begin - 2 * LOOKBACK_S)
-        after = (since >= begin) & (samples.time <= begin + LOOKBACK_S)
-        of_row = np.flatnonzero((before | after) & (self._context.arrays.row[samples.counter] == row))
-        step_s, places = (samples.time - since)[of_row], place[samples.counter[of_row]]
+        time, since = self._context.steps.samples.time[own.samples], self._context.steps.since[own.samples]
+        begin = self._begin
+        before = (time < begin) & (since > begin - 2 * LOOKBACK_S)
+        around = before | ((since >= begin) & (time <= begin + LOOKBACK_S))
+        step_s, places = (time - since)[around], place[around]
         longest = np.full(size, np.nan)
         np.fmax.at(longest, places[places >= 0], step_s[places >= 0])
         unknown_s = float(step_s.max()) if len(step_s) else LOOKBACK_S / _LIVES_SCRAPES
@@ -211,7 +238,7 @@ class _Round:
         known, largest = bool((of_target == target).any()), float(value[first_samples[0]])
         if largest <= (0.0 if known else SLACK_EVENTS):
             return
-        newest = float(time.max())
+        newest = self._newest
         if not known and newest < self._begin + LOOKBACK_S / 2:
             return  # the old target may not have been scraped yet
         for place in np.flatnonzero(~others.lives & ((of_target == target) | (not known))).tolist():
@@ -346,7 +373,7 @@ class _Round:
         if arrays.target[samples.counter[sample]] == arrays.target[self._others.counter[place]]:
             return False
         ended_by = max(self._begin + LOOKBACK_S / 2, float(self._others.due[place]))
-        return not self._others.lives[place] and float(samples.time.max()) < ended_by
+        return not self._others.lives[place] and self._newest < ended_by
 
     def _grow_alike(self, new: int, old: int) -> bool:
         (first, last), (other_first, other_last) = self._context.span(new), self._context.span(old)
@@ -356,6 +383,14 @@ class _Round:
         theirs = np.arange(other_first, other_last)[samples.time[other_first:other_last] >= begin]
         enough = len(mine) >= PROOF_SAMPLES and len(theirs) >= PROOF_SAMPLES
         return enough and are_alike(samples.time, samples.value, mine, theirs)
+
+
+def _places(counters: Ints, found: Ints) -> Ints:
+    """The place of each of those *found* among *counters*, which are in order; -1 for the others."""
+    if not len(counters):
+        return np.full(len(found), -1)
+    place = np.minimum(np.searchsorted(counters, found), len(counters) - 1)
+    return np.where(counters[place] == found, place, -1)
 
 
 def _without(labels: Labels, names: frozenset[str]) -> Labels:

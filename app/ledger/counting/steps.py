@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from types import MappingProxyType
 
 import numpy as np
@@ -92,6 +93,11 @@ class SampleContext:
         self._by_target, self._targets = order, self._target[order]
         by_counter = np.argsort(self.arrays.target, kind="stable")
         self._counter_by_target, self._counter_targets = by_counter, self.arrays.target[by_counter]
+
+    @cached_property
+    def newest_s(self) -> float:
+        """The time of the newest sample of all."""
+        return float(self.steps.samples.time.max())
 
     def of_target(self, target: int) -> tuple[Ints, Floats]:
         """All samples of a target in the order of time: their indexes and their times."""
