@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from app.alerting import (
     Alert,
@@ -69,25 +70,46 @@ class Conditions:
         return slo.alerting.no_data if ticket_fires else vanished.no_data
 
 
+class States(Protocol):
+    """What is known of all members at a slot, by their positions; each is put together when it is asked for."""
+
+    @property
+    def stale(self) -> Sequence[bool]:
+        """As in `State`."""
+
+    def __getitem__(self, index: int) -> State:
+        """What is known of one member."""
+
+
+def alerts_of_conditions(alerts: Mapping[SloId, tuple[Alert, ...]]) -> dict[SloId, tuple[Alert, ...]]:
+    """The alerts of the few that have others than those of burn rates, without those."""
+    return {
+        slo_id: tuple(alert for alert in of_slo if alert.cause is not Cause.BURN)
+        for slo_id, of_slo in alerts.items()
+        if _has_conditions(of_slo)
+    }
+
+
 def judge_conditions(
     members: Sequence[Member],
-    states: Sequence[State],
+    states: States,
     before: Mapping[SloId, tuple[Alert, ...]],
+    of_conditions: Mapping[SloId, tuple[Alert, ...]],
     notified_before: Mapping[str, Notification],
     *,
     at: datetime,
 ) -> Conditions:
-    """Step the alerts of all conditions through the slot *at*."""
+    """Step the alerts of all conditions through the slot *at*; *of_conditions* are theirs among those *before*."""
     judged = Conditions()
     owners: dict[SloId, Owner] = {}
-    _add_own(owners, members, states, before)
-    _add_no_data(owners, members, states, before, at)
-    for slo_id in {key for member in members for key in (member.id, member.slo.id)} - owners.keys():
-        resting = tuple(alert for alert in before.get(slo_id, ()) if alert.cause is not Cause.BURN)
-        if resting:
-            judged.alerts[slo_id] = resting
+    _add_own(owners, members, states, before, of_conditions)
+    _add_no_data(owners, members, states, of_conditions, at)
+    resting = of_conditions.keys() - owners.keys()
+    if resting:
+        resting &= {key for member in members for key in (member.id, member.slo.id)}
+    judged.alerts |= {slo_id: of_conditions[slo_id] for slo_id in resting}
     for slo_id, owner in owners.items():
-        known = tuple(alert for alert in before.get(slo_id, ()) if alert.cause is not Cause.BURN)
+        known = of_conditions.get(slo_id, ())
         stepped, changes = step_conditions(known, owner.conditions, slo=slo_id, at=at)
         judged.alerts[slo_id] = stepped
         judged.transitions += changes
@@ -122,7 +144,7 @@ def _notification(
 
 
 def _roused(alerts: Sequence[Alert]) -> bool:
-    return any(alert.cause is not Cause.BURN and alert.state is not AlertState.INACTIVE for alert in alerts)
+    return any(alert.state is not AlertState.INACTIVE for alert in alerts)
 
 
 def _says_it_still(last: Notification, alert: Alert, condition: AlertCondition) -> bool:
@@ -144,15 +166,16 @@ def _unanswered(member: Member) -> str | None:
 def _add_own(
     owners: dict[SloId, Owner],
     members: Sequence[Member],
-    states: Sequence[State],
+    states: States,
     before: Mapping[SloId, tuple[Alert, ...]],
+    of_conditions: Mapping[SloId, tuple[Alert, ...]],
 ) -> None:
     """The conditions that each member of a group has for itself: its budget and its traffic."""
-    for member, state in zip(members, states, strict=True):
+    for index, member in enumerate(members):
         alerting = member.slo.alerting
-        known = before.get(member.id, ())
-        if alerting.budget is None and alerting.no_traffic.severity is None and not _has_conditions(known):
+        if alerting.budget is None and alerting.no_traffic.severity is None and member.id not in of_conditions:
             continue
+        state, known = states[index], before.get(member.id, ())
         conditions = (*_of_budget(member, state, known), *_of_traffic(member, state, known))
         ended = state.vanished.ended
         owners[member.id] = Owner(
@@ -210,24 +233,27 @@ def _catches_up(member: Member, at: datetime) -> bool:
 def _add_no_data(
     owners: dict[SloId, Owner],
     members: Sequence[Member],
-    states: Sequence[State],
-    before: Mapping[SloId, tuple[Alert, ...]],
+    states: States,
+    of_conditions: Mapping[SloId, tuple[Alert, ...]],
     at: datetime,
 ) -> None:
     """One condition for each SLO, however many members its group has: all of them have no data.
 
     None for an SLO that has data and whose alert is at rest: that is thousands in every evaluation.
     """
+    stale_slos = (member.slo.id for member, stale in zip(members, states.stale, strict=True) if stale)
+    looked_at = {*owners, *of_conditions, *stale_slos}
     of_slo: dict[SloId, list[tuple[Member, State]]] = {}
-    for member, state in zip(members, states, strict=True):
-        of_slo.setdefault(member.slo.id, []).append((member, state))
+    for index, member in enumerate(members):
+        if member.slo.id in looked_at or member.tracked.partial is not None:
+            of_slo.setdefault(member.slo.id, []).append((member, states[index]))
     for slo_id, all_of_it in of_slo.items():
         member = all_of_it[0][0]
         stale = all(state.stale for _, state in all_of_it)
         partial = None if stale else member.tracked.partial
         missing = stale or partial is not None
         wanted = member.slo.alerting.no_data_for
-        if (wanted is None or not missing) and slo_id not in owners and not _roused(before.get(slo_id, ())):
+        if (wanted is None or not missing) and slo_id not in owners and not _roused(of_conditions.get(slo_id, ())):
             continue
         owner = owners.setdefault(slo_id, Owner(slo=member.slo, group=(), remaining=_NAN))
         if wanted is None:

@@ -31,12 +31,12 @@ from app.evaluation.figures.figures import HOUR, Figures, WindowFigures
 from app.evaluation.figures.members import Member
 from app.evaluation.figures.problems import ended_series, hides_errors, why_not_measured
 from app.evaluation.figures.snapshots import exhaustion_time, is_stale
-from app.evaluation.judging.conditions import State, judge_conditions
+from app.evaluation.judging.conditions import State, alerts_of_conditions, judge_conditions
 from app.evaluation.judging.incidents import OngoingIncident, incident_errors
 from app.evaluation.judging.since_resolved import SinceResolved
 from app.evaluation.judging.slots_with_errors import bad_slots
 from app.evaluation.judging.traffic import traffic_stopped
-from app.evaluation.judging.vanished import NOT_REPORTED, vanished
+from app.evaluation.judging.vanished import NOT_REPORTED, PRESENT, Vanished, vanished
 from app.ledger import Ledger
 from app.slo import (
     AlertState,
@@ -97,17 +97,21 @@ def judge_all(
 
     *since_resolved* are the events since alerts ended; the *ledger* is asked where few events are to fire an alert.
     """
-    columns = _Columns(figures, members, ledger)
-    states = _states(columns, members, figures, before, ledger, at=at, interval=interval)
-    conditions = judge_conditions(members, states, before, notified_before, at=at)
+    columns = _Columns(figures, members, ledger, at=at, interval=interval)
+    of_conditions = alerts_of_conditions(before)
+    states = _States(columns, members, figures, of_conditions, ledger, at=at)
+    conditions = judge_conditions(members, states, before, of_conditions, notified_before, at=at)
     alerts: dict[SloId, tuple[Alert, ...]] = dict(conditions.alerts)
     judged: list[_JudgedSlo] = []
     for index, member in enumerate(members):
-        state, policies = states[index], member.slo.alerting.policies
-        known = tuple(alert for alert in before.get(member.id, ()) if alert.cause is Cause.BURN)
-        if not state.stale and _at_rest(known, policies) and columns.calm(index, policies):
-            alerts[member.id] = (*known, *alerts.get(member.id, ()))
+        policies, known = member.slo.alerting.policies, before.get(member.id, ())
+        if member.id in of_conditions:
+            known = tuple(alert for alert in known if alert.cause is Cause.BURN)
+        if _at_rest(known, policies) and columns.calm(index, policies):
+            of_member = conditions.alerts.get(member.id)
+            alerts[member.id] = known if of_member is None else (*known, *of_member)
             continue
+        state = states[index]
         no_data = conditions.policy(member.slo, state.vanished)
         one = judge_slo(columns, index, known, state, since_resolved=since_resolved, no_data=no_data, at=at)
         alerts[member.id] = (*one.alerts, *alerts.get(member.id, ()))
@@ -177,28 +181,38 @@ def judge_slo(
     )
 
 
-def _states(
-    columns: "_Columns",
-    members: Sequence[Member],
-    figures: Figures,
-    before: AlertsBySlo,
-    ledger: Ledger,
-    *,
-    at: datetime,
-    interval: timedelta,
-) -> list[State]:
-    """What is known of each member at the slot *at*."""
-    states = [columns.state(index, at, interval) for index in range(len(members))]
-    for index, gone_alone in vanished(members, figures, [state.stale for state in states], at_s=at.timestamp()).items():
-        states[index] = replace(states[index], vanished=gone_alone)
-    without_traffic = {
-        index
-        for index, member in enumerate(members)
-        if any(alert.cause is Cause.NO_TRAFFIC and alert.firing for alert in before.get(member.id, ()))
-    }
-    for index, stopped in traffic_stopped(members, figures, ledger, firing=without_traffic).items():
-        states[index] = replace(states[index], traffic_stopped=stopped)
-    return states
+class _States:
+    """What is known of each member at the slot *at*; SLOs at rest are not asked for."""
+
+    def __init__(
+        self,
+        columns: "_Columns",
+        members: Sequence[Member],
+        figures: Figures,
+        of_conditions: AlertsBySlo,
+        ledger: Ledger,
+        *,
+        at: datetime,
+    ) -> None:
+        self._columns = columns
+        self._vanished = vanished(members, figures, columns.stale, at_s=at.timestamp())
+        without_traffic = {
+            slo_id
+            for slo_id, alerts in of_conditions.items()
+            if any(alert.cause is Cause.NO_TRAFFIC and alert.firing for alert in alerts)
+        }
+        firing = {index for index, member in enumerate(members) if member.id in without_traffic}
+        self._traffic_stopped = traffic_stopped(members, figures, ledger, firing=firing)
+
+    @property
+    def stale(self) -> Sequence[bool]:
+        """As in `State`."""
+        return self._columns.stale
+
+    def __getitem__(self, index: int) -> State:
+        return self._columns.state(
+            index, self._vanished.get(index, PRESENT), traffic_stopped=self._traffic_stopped.get(index)
+        )
 
 
 def burning_members(members: Sequence[Member], figures: Figures, alerts: AlertsBySlo) -> Iterator[Member]:
@@ -253,10 +267,10 @@ def _why_gone(member: SloId, groups: Mapping[SloId, Sequence[str]]) -> str:
 
 def _at_rest(alerts: Sequence[Alert], policies: Sequence[SeverityPolicy]) -> bool:
     """Whether the alerts of all policies are there and have nothing to say: quiet data leaves them as they are."""
-    resting = all(
-        alert.state is AlertState.INACTIVE and alert.frozen is None and alert.suppressed is None for alert in alerts
-    )
-    return resting and {alert.severity for alert in alerts} == {policy.severity for policy in policies}
+    for alert in alerts:
+        if alert.state is not AlertState.INACTIVE or alert.frozen is not None or alert.suppressed is not None:
+            return False
+    return {alert.severity for alert in alerts} == {policy.severity for policy in policies}
 
 
 def _explained(notification: Notification, top_contributors: Mapping[str, str]) -> Notification:
@@ -267,27 +281,49 @@ def _explained(notification: Notification, top_contributors: Mapping[str, str]) 
 class _Columns:
     """Figures as lists, since reading numpy element by element is slow."""
 
-    def __init__(self, figures: Figures, members: Sequence[Member], ledger: Ledger) -> None:
+    def __init__(
+        self, figures: Figures, members: Sequence[Member], ledger: Ledger, *, at: datetime, interval: timedelta
+    ) -> None:
         self.members = members
         self._ledger = ledger
         self.as_of = figures.as_of_s.tolist()
+        at_s, interval_s = at.timestamp(), interval.total_seconds()
+        self.stale = [is_stale(as_of_s, at_s=at_s, interval_s=interval_s) for as_of_s in self.as_of]
         self.budget_remaining = figures.budget.remaining.tolist()
         self._lasts_s = figures.exhausted_in_s.tolist()
         self._start_s = figures.start_s.tolist()
         self._allowed_events = figures.budget.total_events.tolist()
         self._leaves_in_s = figures.leaves_in_s.tolist()
-        self._windows = {length: _Window(window) for length, window in figures.windows.items()}
+        self._windows: dict[timedelta, _Window] = {}
         self._figures = figures
         self._calm: dict[BurnRateRule, list[bool]] = {}
+        # By the identity of rules, which many SLOs share.
+        self._calm_by_rules: dict[int, tuple[list[bool], ...]] = {}
         self._hides_errors = hides_errors(figures)
         self._ended_s = figures.ended_s.tolist()
+        # Nothing keeps the figures of these members from showing that they are calm, but for partial data.
+        self._sound = [
+            not (stale or hides or ended_s == ended_s)  # noqa: PLR0124  NaN
+            for stale, hides, ended_s in zip(self.stale, self._hides_errors, self._ended_s, strict=True)
+        ]
         self._window_read = figures.window_read.tolist()
 
     def calm(self, index: int, policies: Sequence[SeverityPolicy]) -> bool:
         """Whether no rule trips and all are well enough measured to know that: most of the SLOs, most of the time."""
-        return all(self._calm_by(rule)[index] for policy in policies for rule in policy.rules) and all(
-            self.partial(index, policy) is None for policy in policies
-        )
+        tracked = self.members[index].tracked
+        if not self._sound[index] or tracked.partial is not None:
+            return False
+        for policy in policies:
+            for calm in self._calm_by_all(policy.rules):
+                if not calm[index]:
+                    return False
+        return tracked.partial_history is None or all(self.partial(index, policy) is None for policy in policies)
+
+    def _calm_by_all(self, rules: tuple[BurnRateRule, ...]) -> tuple[list[bool], ...]:
+        calm = self._calm_by_rules.get(id(rules))
+        if calm is None:
+            calm = self._calm_by_rules[id(rules)] = tuple(self._calm_by(rule) for rule in rules)
+        return calm
 
     def _calm_by(self, rule: BurnRateRule) -> list[bool]:
         calm = self._calm.get(rule)
@@ -300,17 +336,19 @@ class _Columns:
             ).tolist()
         return calm
 
-    def state(self, index: int, at: datetime, interval: timedelta) -> State:
+    def state(self, index: int, gone_alone: Vanished, *, traffic_stopped: bool | None) -> State:
         """What the conditions of one member are judged by."""
         wanted = self.members[index].slo.alerting.budget
         return State(
             as_of_s=self.as_of[index],
-            stale=is_stale(self.as_of[index], at_s=at.timestamp(), interval_s=interval.total_seconds()),
+            stale=self.stale[index],
             remaining=self.budget_remaining[index],
             lasts_s=self._lasts_s[index],
             counts=self._budget_counts(index) if wanted is not None else None,
             exhausting_burn_rate=math.nan if wanted is None else self._exhausting_burn_rate(index, wanted),
             window_read=self._window_read[index],
+            vanished=gone_alone,
+            traffic_stopped=traffic_stopped,
         )
 
     def _budget_counts(self, index: int) -> BudgetCounts:
@@ -425,8 +463,14 @@ class _Columns:
             return tracked.partial_history_explained
         return tracked.partial_explained
 
+    def _window(self, length: timedelta) -> "_Window":
+        window = self._windows.get(length)
+        if window is None:
+            window = self._windows[length] = _Window(self._figures.windows[length])
+        return window
+
     def _counts(self, index: int, length: timedelta) -> WindowCounts:
-        window = self._windows[length]
+        window = self._window(length)
         return WindowCounts(
             window=length,
             total=window.good[index] + window.bad[index],
@@ -435,7 +479,7 @@ class _Columns:
         )
 
     def _rule_reading(self, index: int, rule: BurnRateRule, *, guarded: bool) -> RuleReading:
-        far, near = self._windows[rule.long], self._windows[rule.short]
+        far, near = self._window(rule.long), self._window(rule.short)
         measured = RuleReading(
             long_burn_rate=far.burn_rate[index],
             short_burn_rate=near.burn_rate[index],
