@@ -6,8 +6,9 @@ May import `app.status` and everything below it; the only package that imports `
 """
 
 from app.metrics.build import BuildInfo
-from app.metrics.collector import FAMILIES, RESERVED_LABELS, Family, render_slos
+from app.metrics.collector import render_slos
 from app.metrics.exposition import Exposition, Page, PageForm
+from app.metrics.families import FAMILIES, RESERVED_LABELS, Family
 from app.metrics.instruments import Instruments, LabelValues
 
 __all__ = [

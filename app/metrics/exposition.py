@@ -2,13 +2,15 @@
 
 import re
 import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
-from app.metrics.collector import render_slos
+from app.metrics.collector import render_families
 from app.metrics.instruments import Instruments
+from app.metrics.slo_lines import KnownTexts
 from app.status import Board, Snapshot
 
 # Of the text format and of OpenMetrics: the library encodes no other for what asks for them.
@@ -53,16 +55,17 @@ class _Compressor(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Compressed:
-    """A text as the beginning of a gzip stream, and the compressor that can go on from there."""
+    """The SLOs of one evaluation as the beginning of a gzip stream, and the compressor that can go on from there."""
 
-    text: bytes
+    snapshots: tuple[Snapshot, ...]
     begun: bytes
     compressor: _Compressor
 
     @classmethod
-    def of(cls, text: bytes) -> "_Compressed":
+    def of(cls, snapshots: tuple[Snapshot, ...], texts: Iterable[str]) -> "_Compressed":
+        """Compressed one text after another: the page of 10,000 SLOs has 60 MB."""
         compressor = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP)
-        return cls(text, compressor.compress(text), compressor)
+        return cls(snapshots, b"".join([compressor.compress(text.encode()) for text in texts]), compressor)
 
     def and_then(self, more: bytes) -> bytes:
         compressor = self.compressor.copy()
@@ -77,6 +80,7 @@ class Exposition:
         self._instruments = instruments
         self._rendered: dict[bool, _Rendered] = {}
         self._compressed: dict[bool, _Compressed] = {}
+        self._known = KnownTexts()
 
     def form(self, *, accept: str = "", accept_encoding: str = "") -> PageForm:
         """The form of the page for a scraper that sends these headers."""
@@ -88,24 +92,30 @@ class Exposition:
         encode, content_type = choose_encoder(_usable(accept))
         openmetrics = content_type.startswith("application/openmetrics-text")
         # Own health comes last: its encoder writes the "# EOF" that OpenMetrics ends with.
-        slos, own = self._slos(openmetrics=openmetrics), encode(self._instruments.registry)
+        own = encode(self._instruments.registry)
         if gzip_accepted(_usable(accept_encoding)):
-            return Page(self._compressed_slos(slos, openmetrics=openmetrics).and_then(own), content_type, gzipped=True)
-        return Page(slos + own, content_type, gzipped=False)
+            return Page(self._compressed_slos(openmetrics=openmetrics).and_then(own), content_type, gzipped=True)
+        return Page(self._slos(openmetrics=openmetrics) + own, content_type, gzipped=False)
 
-    def _compressed_slos(self, text: bytes, *, openmetrics: bool) -> _Compressed:
+    def _compressed_slos(self, *, openmetrics: bool) -> _Compressed:
+        snapshots = self._board.snapshots
         cached = self._compressed.get(openmetrics)
-        if cached is None or cached.text is not text:
-            cached = self._compressed[openmetrics] = _Compressed.of(text)
+        if cached is None or cached.snapshots is not snapshots:
+            cached = _Compressed.of(snapshots, self._families(snapshots, openmetrics=openmetrics))
+            self._compressed[openmetrics] = cached
         return cached
 
     def _slos(self, *, openmetrics: bool) -> bytes:
         snapshots = self._board.snapshots
         cached = self._rendered.get(openmetrics)
         if cached is None or cached.snapshots is not snapshots:
-            cached = _Rendered(snapshots, render_slos(snapshots, openmetrics=openmetrics).encode())
+            texts = self._families(snapshots, openmetrics=openmetrics)
+            cached = _Rendered(snapshots, b"".join([text.encode() for text in texts]))
             self._rendered[openmetrics] = cached
         return cached.text
+
+    def _families(self, snapshots: Sequence[Snapshot], *, openmetrics: bool) -> Iterator[str]:
+        return render_families(snapshots, openmetrics=openmetrics, known=self._known)
 
 
 def _usable(accept: str) -> str:

@@ -1,0 +1,253 @@
+"""The lines of one SLO, or of one member of its group.
+
+Labels are put into text once for each SLO, and the lines of its alerts once for all SLOs whose alerts are in the same
+states: what is left for each evaluation are some twenty values.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+from app.metrics.families import (
+    RESERVED_LABELS,
+    SLO_BURN_RATE,
+    SLO_CONSUMED,
+    SLO_COVERAGE,
+    SLO_DATA_SINCE,
+    SLO_EVENTS,
+    SLO_FACTOR,
+    SLO_FIRING,
+    SLO_INFO,
+    SLO_MEASURED,
+    SLO_OBJECTIVE,
+    SLO_PROBLEM,
+    SLO_REMAINING,
+    SLO_SLI,
+    SLO_STATE,
+    SLO_WINDOW,
+    Family,
+)
+from app.metrics.labels import Label, exported_labels, render_labels
+from app.slo import (
+    AlertState,
+    BurnRateRule,
+    CalendarWindow,
+    Cause,
+    GroupKey,
+    Severity,
+    Slo,
+    SloId,
+    Window,
+    format_duration,
+)
+from app.status import AlertView, Snapshot
+
+Lines = Mapping[Family, list[str]]
+States = tuple[tuple[Severity, Cause, AlertState, bool], ...]
+"""Of every alert of an SLO its state, and whether it fires."""
+
+_STATES = {
+    True: tuple(AlertState),
+    False: (AlertState.INACTIVE, AlertState.FIRING, AlertState.MUTED),
+}
+"""The states of an alert on a burn, and of any other: those are shown while they fire, and are not frozen."""
+# Where the labels of an SLO go in a text that SLOs share; no label has this character.
+_LABELS = "\0"
+
+
+class KnownTexts:
+    """What is written once: by SLO, and by the states of alerts."""
+
+    def __init__(self) -> None:
+        self._of_slos: dict[SloId, _SloText] = {}
+        self._of_alerts: dict[States, tuple[str, str]] = {}
+
+    def add(self, lines: Lines, snapshot: Snapshot) -> None:
+        """Add the lines of one SLO to those of each family."""
+        text = self._of_slos.get(snapshot.id)
+        if text is None or text.slo is not snapshot.slo or text.group != snapshot.group:
+            text = self._of_slos[snapshot.id] = _SloText.of(snapshot)
+        text.add(lines, snapshot)
+        resting = len(snapshot.alerts) <= text.policies and all(map(_is_at_rest, snapshot.alerts))
+        self._add_alerts(lines, text.labels, text.at_rest if resting else _states_of(snapshot))
+
+    def add_alerts_of_group(self, lines: Lines, member: Snapshot) -> None:
+        """Add the alerts of a whole group: one ticket says that data is missing, however many members a group has."""
+        self._add_alerts(lines, labels_of_slo(member.slo), _states_of(member, of_group=True))
+
+    def forget_all_but(self, snapshots: Sequence[Snapshot]) -> None:
+        """Forget the SLOs that have gone."""
+        if len(self._of_slos) > len(snapshots):
+            there = {snapshot.id for snapshot in snapshots}
+            self._of_slos = {slo_id: text for slo_id, text in self._of_slos.items() if slo_id in there}
+
+    def _add_alerts(self, lines: Lines, labels: str, states: States) -> None:
+        texts = self._of_alerts.get(states)
+        if texts is None:
+            texts = self._of_alerts[states] = _alert_lines(states)
+        firing, state = texts
+        lines[SLO_FIRING].append(firing.replace(_LABELS, labels))
+        lines[SLO_STATE].append(state.replace(_LABELS, labels))
+
+
+def labels_of_slo(slo: Slo, group: Sequence[Label] = ()) -> str:
+    """The labels that every line of an SLO has, or of the member of its group with these labels."""
+    return render_labels([("slo", slo.id), ("slo_service", slo.service), ("slo_name", slo.name), *group])
+
+
+def window_label(window: Window) -> str:
+    """The SLO window as a label value that never changes: ``30d``, or ``month`` for a calendar window."""
+    return window.unit.value if isinstance(window, CalendarWindow) else format_duration(window.duration)
+
+
+def number(value: float) -> str:
+    """A value as the formats have it."""
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return repr(float(value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _SloText:
+    """What is written once of an SLO or a member of its group: its *labels*, and the length of its *whole* window.
+
+    *at_rest* are the states of its alerts while none does anything, *policies* is how many of them are of burn rates.
+    """
+
+    slo: Slo
+    group: GroupKey
+    labels: str
+    info: str
+    whole: str
+    factors: str
+    at_rest: States
+    policies: int
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "_SloText":
+        slo, group = snapshot.slo, exported_labels(snapshot.group, taken=RESERVED_LABELS)
+        identity = [("slo", snapshot.id), ("slo_service", slo.service), ("slo_name", slo.name), *group]
+        labels, whole = render_labels(identity), window_label(slo.window)
+        return cls(
+            slo=slo,
+            group=snapshot.group,
+            labels=labels,
+            info=f"{labels},{render_labels(_info_labels(slo, identity))}",
+            whole=whole,
+            factors=_factor_lines(
+                tuple((policy.severity, rule) for policy in slo.alerting.policies for rule in policy.rules)
+            ),
+            at_rest=_states_of(replace(snapshot, alerts=())),
+            policies=len(slo.alerting.policies),
+        )
+
+    def add(self, lines: Lines, snapshot: Snapshot) -> None:
+        """Add all lines but those of alerts."""
+        labels, slo, budget = self.labels, self.slo, snapshot.budget
+        lines[SLO_INFO].append(f"{SLO_INFO.name}{{{self.info}}} 1.0\n")
+        self._add_windows(lines, snapshot)
+        rest = f"{{{labels}}} "
+        _add(lines, SLO_OBJECTIVE, rest, slo.objective)
+        _add(lines, SLO_CONSUMED, rest, budget.consumed_ratio)
+        _add(lines, SLO_REMAINING, rest, budget.remaining_ratio)
+        _add(lines, SLO_COVERAGE, rest, snapshot.coverage)
+        _add(lines, SLO_WINDOW, rest, _window_seconds(snapshot))
+        if snapshot.as_of is not None:
+            _add(lines, SLO_MEASURED, rest, snapshot.as_of.timestamp())
+        if snapshot.data_since is not None:
+            _add(lines, SLO_DATA_SINCE, rest, snapshot.data_since.timestamp())
+        _add(lines, SLO_EVENTS, f'{{{labels},outcome="good"}} ', snapshot.good_ever)
+        _add(lines, SLO_EVENTS, f'{{{labels},outcome="bad"}} ', snapshot.bad_ever)
+        for problem in snapshot.problems:
+            _add(lines, SLO_PROBLEM, f'{{{labels},problem="{problem.code}",level="{problem.level}"}} ', 1.0)
+        lines[SLO_FACTOR].append(self.factors.replace(_LABELS, labels))
+
+    def _add_windows(self, lines: Lines, snapshot: Snapshot) -> None:
+        labels = self.labels
+        for view in snapshot.windows:
+            window = _duration(view.window)
+            if window != self.whole:
+                rest = f'{{{labels},window="{window}"}} '
+                _add(lines, SLO_SLI, rest, view.sli)
+                _add(lines, SLO_BURN_RATE, rest, view.burn_rate)
+        rest = f'{{{labels},window="{self.whole}"}} '
+        _add(lines, SLO_SLI, rest, snapshot.sli)
+        _add(lines, SLO_BURN_RATE, rest, (1.0 - snapshot.sli) / self.slo.error_budget)
+
+
+def _add(lines: Lines, family: Family, rest: str, value: float) -> None:
+    """Add a sample, unless it is NaN; *rest* are the labels in braces."""
+    # Twenty times for each SLO: finite values, nearly all there are, cost one comparison.
+    if value - value == 0.0:
+        lines[family].append(f"{family.name}{rest}{float(value)!r}\n")
+    elif math.isinf(value):
+        lines[family].append(f"{family.name}{rest}{number(value)}\n")
+
+
+# SLOs share few lengths of windows and sets of rules.
+_duration = lru_cache(maxsize=1024)(format_duration)
+
+
+@lru_cache(maxsize=1024)
+def _factor_lines(rules: tuple[tuple[Severity, BurnRateRule], ...]) -> str:
+    return "".join(
+        f'{SLO_FACTOR.name}{{{_LABELS},severity="{severity}",long="{format_duration(rule.long)}",'
+        f'short="{format_duration(rule.short)}"}} {number(rule.factor)}\n'
+        for severity, rule in rules
+    )
+
+
+def _window_seconds(snapshot: Snapshot) -> float:
+    window = snapshot.slo.window
+    period = window.nominal if snapshot.as_of is None else window.period(snapshot.as_of)
+    return period.total_seconds()
+
+
+def _info_labels(slo: Slo, identity: Sequence[Label]) -> list[Label]:
+    own = [("objective", f"{slo.objective:.10g}"), ("window", window_label(slo.window))]
+    taken = {name for name, _ in identity} | RESERVED_LABELS
+    return own + exported_labels(slo.labels, taken=taken)
+
+
+def _of_group(snapshot: Snapshot, cause: Cause) -> bool:
+    """Whether alerts with this cause are of the whole group that the snapshot is a member of."""
+    return bool(snapshot.group) and cause is Cause.NO_DATA
+
+
+def _is_at_rest(alert: AlertView) -> bool:
+    return alert.state is AlertState.INACTIVE and alert.cause is Cause.BURN
+
+
+def _states_of(snapshot: Snapshot, *, of_group: bool = False) -> States:
+    """Every alert that the SLO, or its group as a whole, can have, with its state and whether it fires."""
+    states: dict[tuple[Severity, Cause], tuple[AlertState, bool]] = {
+        alert: (AlertState.INACTIVE, False)
+        for alert in snapshot.slo.alerting.alerts
+        if _of_group(snapshot, alert[1]) is of_group
+    }
+    states |= {
+        (alert.severity, alert.cause): (alert.state, alert.firing)
+        for alert in snapshot.alerts
+        if _of_group(snapshot, alert.cause) is of_group
+    }
+    return tuple((severity, cause, *state) for (severity, cause), state in states.items())
+
+
+def _alert_lines(states: States) -> tuple[str, str]:
+    """Whether each severity fires, and the state of every alert."""
+    firing: dict[Severity, bool] = {}
+    for severity, _, _, fires in states:
+        firing[severity] = firing.get(severity, False) or fires
+    return (
+        "".join(
+            f'{SLO_FIRING.name}{{{_LABELS},severity="{severity}"}} {float(fires)}\n'
+            for severity, fires in firing.items()
+        ),
+        "".join(
+            f'{SLO_STATE.name}{{{_LABELS},severity="{severity}",cause="{cause}",state="{state}"}} '
+            f"{float(state is current)}\n"
+            for severity, cause, current, _ in states
+            for state in _STATES[cause is Cause.BURN]
+        ),
+    )
