@@ -66,10 +66,13 @@ def _fraction(a: float, b: float, x: float) -> float:
         even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
         for term in (even, odd):
-            lower = 1.0 / _away_from_zero(1.0 + term * lower)
-            upper = _away_from_zero(1.0 + term / upper)
+            # Without calls, which would take as long as all the rest: each step of each alert that burns is here.
+            below, upper = 1.0 + term * lower, 1.0 + term / upper
+            if not ((below > _SMALLEST or below < -_SMALLEST) and (upper > _SMALLEST or upper < -_SMALLEST)):
+                below, upper = _away_from_zero(below), _away_from_zero(upper)
+            lower = 1.0 / below
             value *= lower * upper
-        if abs(lower * upper - 1.0) < _PRECISION:
+        if -_PRECISION < lower * upper - 1.0 < _PRECISION:
             break
     return value
 

@@ -45,8 +45,9 @@ class Resolution:
         self._offset = np.empty(0, dtype=np.int64)
         self._length = np.empty(0, dtype=np.int64)
         self._size = 0
-        self._total = np.zeros(1)
-        self._bad = np.zeros(1)
+        # Total and bad events side by side: an evaluation writes one cell of each row, and the page around it becomes
+        # resident (ADR-0009).
+        self._events = np.zeros((1, 2))
         self._measured = np.zeros(1, dtype=np.float32)
         self._changed_places: list[Ints] = []
         self._settled_sums: dict[tuple[bytes, bytes, int], tuple[Floats, ...]] = {}
@@ -56,14 +57,22 @@ class Resolution:
         size = self._size + int(lengths.sum())
         self._offset = np.append(self._offset, self._size + np.cumsum(lengths) - lengths)
         self._length = np.append(self._length, lengths)
-        if size >= len(self._total):
+        if size >= len(self._measured):
             # Half as much again, so that rows that come one by one are not as many copies; what is not used yet
             # takes no memory. One empty cell stays behind the last ring, so that a range may end there.
             room = size * 3 // 2 + 1
-            self._total, self._bad, self._measured = (
-                _grown(column, self._size, room) for column in (self._total, self._bad, self._measured)
+            self._events, self._measured = (
+                _grown(column, self._size, room) for column in (self._events, self._measured)
             )
         self._size = size
+
+    @property
+    def _total(self) -> Floats:
+        return self._events[:, 0]
+
+    @property
+    def _bad(self) -> Floats:
+        return self._events[:, 1]
 
     def advance(self, filled_s: float) -> None:
         """Go on to the cell that holds *filled_s*; cells that fall out of a ring are forgotten, new ones are empty."""
@@ -72,9 +81,8 @@ class Resolution:
         longest = int(self._length.max(initial=0))
         if newest - self.newest >= longest:
             # Nothing of before is left; and zeros that were never written take no memory.
-            self._total, self._bad, self._measured = (
-                np.zeros(len(column), dtype=column.dtype) for column in (self._total, self._bad, self._measured)
-            )
+            self._events = np.zeros(self._events.shape)
+            self._measured = np.zeros(self._measured.shape, dtype=np.float32)
             self._settled_sums.clear()
             self.newest = newest
         for cell in range(self.newest + 1, newest + 1):
@@ -314,6 +322,6 @@ def _alike(length: Ints, first: Ints, last: Ints) -> Iterator[tuple[tuple[int, i
 
 
 def _grown(column: NDArray[Any], used: int, room: int) -> NDArray[Any]:
-    grown = np.zeros(room, dtype=column.dtype)
+    grown = np.zeros((room, *column.shape[1:]), dtype=column.dtype)
     grown[:used] = column[:used]
     return grown

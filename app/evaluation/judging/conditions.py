@@ -70,7 +70,7 @@ class Conditions:
         return slo.alerting.no_data if ticket_fires else vanished.no_data
 
 
-class States(Protocol):
+class MemberStates(Protocol):
     """What is known of all members at a slot, by their positions; each is put together when it is asked for."""
 
     @property
@@ -92,7 +92,7 @@ def alerts_of_conditions(alerts: Mapping[SloId, tuple[Alert, ...]]) -> dict[SloI
 
 def judge_conditions(
     members: Sequence[Member],
-    states: States,
+    states: MemberStates,
     before: Mapping[SloId, tuple[Alert, ...]],
     of_conditions: Mapping[SloId, tuple[Alert, ...]],
     notified_before: Mapping[str, Notification],
@@ -166,7 +166,7 @@ def _unanswered(member: Member) -> str | None:
 def _add_own(
     owners: dict[SloId, Owner],
     members: Sequence[Member],
-    states: States,
+    states: MemberStates,
     before: Mapping[SloId, tuple[Alert, ...]],
     of_conditions: Mapping[SloId, tuple[Alert, ...]],
 ) -> None:
@@ -233,7 +233,7 @@ def _catches_up(member: Member, at: datetime) -> bool:
 def _add_no_data(
     owners: dict[SloId, Owner],
     members: Sequence[Member],
-    states: States,
+    states: MemberStates,
     of_conditions: Mapping[SloId, tuple[Alert, ...]],
     at: datetime,
 ) -> None:

@@ -64,6 +64,8 @@ class LedgerStore:
         self._committed: dict[str, tuple[int, int]] = {}
         """By SLI, the checksums of its final and provisional state in the database."""
         self._saved: dict[str, tuple[int, int]] = {}
+        self._committed_finals = self._saved_finals = b""
+        """A digest of all final states in the database; empty where that is not known."""
 
     def load(self, transaction: Transaction) -> None:
         """Bring the ledger to where the last committed evaluation left it.
@@ -99,8 +101,8 @@ class LedgerStore:
         self._uncommitted.clear()
         self._new_rows.clear()
         self._left.clear()
-        self._committed |= self._saved
-        self._saved.clear()
+        self._committed, self._saved = self._saved, {}
+        self._committed_finals = self._saved_finals
 
     @property
     def newest_s(self) -> float:
@@ -147,18 +149,25 @@ class LedgerStore:
         return packed
 
     def _save_states(self, transaction: Transaction, at_s: float) -> None:
+        states = States(self._writer, self._row_ids)
+        before, digest = self._committed, states.digest_of_finals
+        # In nine evaluations of ten nothing final has changed.
+        final_sums = {sli: sums[0] for sli, sums in before.items()} if digest == self._committed_finals else {}
         finals: list[tuple[FinalState, int]] = []
         provisionals: list[tuple[ProvisionalState, int]] = []
-        self._saved.clear()
-        for state in States(self._writer, self._row_ids):
-            sums = state.final.checksum, state.provisional.checksum
-            # Until the transaction is committed, or has failed, it is not known what is stored.
-            before = self._committed.pop(state.final.sli, (None, None))
-            if sums[0] != before[0]:
-                finals.append((state.final, sums[0]))
-            if sums[1] != before[1]:
-                provisionals.append((state.provisional, sums[1]))
-            self._saved[state.final.sli] = sums
+        if not final_sums:
+            for final in states.finals():
+                checksum = final_sums[final.sli] = final.checksum
+                if checksum != before.get(final.sli, (None, None))[0]:
+                    finals.append((final, checksum))
+        # Until the transaction is committed, or has failed, it is not known what is stored.
+        self._committed, self._saved = {}, {}
+        self._committed_finals, self._saved_finals = b"", digest
+        for state in states.provisionals():
+            checksum = state.checksum
+            if checksum != before.get(state.sli, (None, None))[1]:
+                provisionals.append((state, checksum))
+            self._saved[state.sli] = final_sums[state.sli], checksum
         save_finals(transaction, finals, at_s=at_s)
         save_provisionals(transaction, provisionals)
 

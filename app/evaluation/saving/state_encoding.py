@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 
 from app.evaluation.saving import state_records as records
 from app.evaluation.saving.state_records import Records
 from app.ingest.counting.ledger_writer import LedgerWriter
+from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Dip, LastSamples
 from app.slo.arrays import Ints
-from app.store.sli_states import STATE_FORMAT, FinalState, ProvisionalState, SliState
+from app.store.sli_states import STATE_FORMAT, FinalState, ProvisionalState
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,37 +42,61 @@ class States:
         # -1: an SLI that has series but is not started, since some of its queries were never answered.
         self._sli_of_row = np.array([number.get(key.sli, -1) for key in writer.ledger.registry.rows], dtype=np.int64)
 
-    def __iter__(self) -> Iterator[SliState]:
-        ledger, row_ids = self._writer.ledger, self._row_ids
-        members, provisional_members, cells = self._members()
-        counters, provisional_counters = self._counters()
-        settled_cells, dips = self._settled_cells(), self._dips()
+        self._members_of, self._provisional_members, self._cells = self._members()
+        self._counters_of, self._provisional_counters = self._counters()
+        self._dips_of = self._dips()
+
+    @property
+    def digest_of_finals(self) -> bytes:
+        """Differs where anything differs that is final, of any SLI."""
+        digest = blake2b(self._members_of.data, digest_size=16)
+        digest.update(self._counters_of.data)
+        times = [(one.settled_s, one.complete_from_s, one.wanted_from_s) for one in self._started]
+        digest.update(np.array(times).tobytes())
+        digest.update(repr([one.key for one in self._started]).encode())
+        digest.update(repr(sorted(self._dips_of.items())).encode())
         for number, tracked in enumerate(self._started):
-            sightings, values = records.encode_first_sightings(tracked.pending_targets, ledger, row_ids)
-            yield SliState(
-                final=FinalState(
-                    sli=tracked.key,
-                    format=STATE_FORMAT,
-                    interval_s=ledger.interval_s,
-                    settled_s=tracked.settled_s,
-                    complete_from_s=tracked.complete_from_s,
-                    wanted_from_s=tracked.wanted_from_s,
-                    members=members[number],
-                    counters=counters[number],
-                    dips=dips.get(number, b""),
-                    first_sightings=sightings,
-                    first_values=values,
-                    new_series=records.encode_new_series(tracked.pending_series, ledger, row_ids),
-                ),
-                provisional=ProvisionalState(
-                    sli=tracked.key,
-                    counted_s=tracked.counted_s,
-                    members=provisional_members[number],
-                    counters=provisional_counters[number],
-                    cells=cells[number],
-                    settled_cells=settled_cells[number],
-                ),
+            if tracked.pending_targets or tracked.pending_series:
+                digest.update(repr((number, self._pending(tracked))).encode())
+        return digest.digest()
+
+    def finals(self) -> Iterator[FinalState]:
+        """What is final, of each SLI."""
+        for number, tracked in enumerate(self._started):
+            sightings, values, new_series = self._pending(tracked)
+            yield FinalState(
+                sli=tracked.key,
+                format=STATE_FORMAT,
+                interval_s=self._writer.ledger.interval_s,
+                settled_s=tracked.settled_s,
+                complete_from_s=tracked.complete_from_s,
+                wanted_from_s=tracked.wanted_from_s,
+                members=self._members_of[number],
+                counters=self._counters_of[number],
+                dips=self._dips_of.get(number, b""),
+                first_sightings=sightings,
+                first_values=values,
+                new_series=new_series,
             )
+
+    def provisionals(self) -> Iterator[ProvisionalState]:
+        """What is provisional, of each SLI, in the order of `finals`."""
+        settled_cells = self._settled_cells()
+        for number, tracked in enumerate(self._started):
+            yield ProvisionalState(
+                sli=tracked.key,
+                counted_s=tracked.counted_s,
+                members=self._provisional_members[number],
+                counters=self._provisional_counters[number],
+                cells=self._cells[number],
+                settled_cells=settled_cells[number],
+            )
+
+    def _pending(self, tracked: TrackedSli) -> tuple[bytes, bytes, bytes]:
+        """What waits for older history: targets, the first values of their counters, and series."""
+        ledger, row_ids = self._writer.ledger, self._row_ids
+        sightings, values = records.encode_first_sightings(tracked.pending_targets, ledger, row_ids)
+        return sightings, values, records.encode_new_series(tracked.pending_series, ledger, row_ids)
 
     def _members(self) -> tuple[_Column, _Column, _Column]:
         ledger, size = self._writer.ledger, len(self._sli_of_row)
