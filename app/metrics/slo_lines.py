@@ -101,7 +101,7 @@ def window_label(window: Window) -> str:
     return window.unit.value if isinstance(window, CalendarWindow) else format_duration(window.duration)
 
 
-def number(value: float) -> str:
+def _number(value: float) -> str:
     """A value as the formats have it."""
     if math.isinf(value):
         return "+Inf" if value > 0 else "-Inf"
@@ -182,7 +182,7 @@ def _add(lines: Lines, family: Family, rest: str, value: float) -> None:
     if value - value == 0.0:
         lines[family].append(f"{family.name}{rest}{float(value)!r}\n")
     elif math.isinf(value):
-        lines[family].append(f"{family.name}{rest}{number(value)}\n")
+        lines[family].append(f"{family.name}{rest}{_number(value)}\n")
 
 
 # SLOs share few lengths of windows and sets of rules.
@@ -193,7 +193,7 @@ _duration = lru_cache(maxsize=1024)(format_duration)
 def _factor_lines(rules: tuple[tuple[Severity, BurnRateRule], ...]) -> str:
     return "".join(
         f'{SLO_FACTOR.name}{{{_LABELS},severity="{severity}",long="{format_duration(rule.long)}",'
-        f'short="{format_duration(rule.short)}"}} {number(rule.factor)}\n'
+        f'short="{format_duration(rule.short)}"}} {_number(rule.factor)}\n'
         for severity, rule in rules
     )
 
