@@ -16,12 +16,14 @@ from bench import oracle_bound
 from bench import readers as readers_bench
 from bench import scale as scale_bench
 from bench import simulation as simulation_bench
+from bench.exporter import Fleet
 from bench.simulated_months import Kind
 
 application = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False)
 
 Services = Annotated[int, typer.Option(help="How many SLOs, of ten series each.")]
 OwnNames = Annotated[bool, typer.Option("--own-metric-names/--one-name", help="A metric name for each service.")]
+Burning = Annotated[float, typer.Option(help="Share of the SLOs that burn too fast and have an alert.")]
 Minutes = Annotated[float, typer.Option(help="How long to measure.")]
 
 
@@ -54,6 +56,7 @@ def cost(
     minutes: Minutes = 10.0,
     history_days: Annotated[float, typer.Option(help="Days of history that the servers hold.")] = 31.0,
     own_metric_names: OwnNames = False,
+    burning: Burning = Fleet.burning,
     evaluation_interval: Annotated[
         str, typer.Option(help="How often Sloth's rules run: they say nothing, and 1m is Prometheus's default.")
     ] = "1m",
@@ -66,6 +69,7 @@ def cost(
         minutes=minutes,
         history_days=history_days,
         own_metric_names=own_metric_names,
+        burning=burning,
         only=chosen,
         evaluation_interval=evaluation_interval,
     )
@@ -78,9 +82,15 @@ def backfill(*, services: Services = 100, own_metric_names: OwnNames = False) ->
 
 
 @application.command()
-def scale(*, services: Services = 1_000, minutes: Minutes = 10.0, own_metric_names: OwnNames = False) -> None:
+def scale(
+    *,
+    services: Services = 1_000,
+    minutes: Minutes = 10.0,
+    own_metric_names: OwnNames = False,
+    burning: Burning = Fleet.burning,
+) -> None:
     """Ticks, memory and answers of a service with many SLOs."""
-    scale_bench.run(services=services, minutes=minutes, own_metric_names=own_metric_names)
+    scale_bench.run(services=services, minutes=minutes, own_metric_names=own_metric_names, burning=burning)
 
 
 @application.command("alert-latency")

@@ -64,11 +64,12 @@ def run(
     minutes: float,
     history_days: float,
     own_metric_names: bool,
+    burning: float,
     only: frozenset[str],
     evaluation_interval: str,
 ) -> None:
     """Measure, and print CPU milliseconds per minute and SLO."""
-    fleet = Fleet(services, own_metric_names)
+    fleet = Fleet(services, own_metric_names, burning)
     with tempfile.TemporaryDirectory(prefix="sloburn-bench-") as folder, ExitStack() as stack:
         work_dir = Path(folder)
         exporter = stack.enter_context(harness.exporting(fleet, work_dir))

@@ -19,7 +19,9 @@ from typing_extensions import override
 Labels = tuple[tuple[str, str], ...]
 
 CODES = ("200", "201", "404", "500", "503")
-_SHARE = np.array([0.95, 0.03, 0.0185, 0.001, 0.0005])
+_BURNING = np.array([0.95, 0.03, 0.0185, 0.001, 0.0005])
+"""Share of the events of each code: burns the error budget of 99.9% at 1.5, and a ticket fires."""
+_QUIET = np.array([0.95, 0.03, 0.0196, 0.0003, 0.0001])
 INSTANCES = 2
 EPOCH = 1_700_000_000
 
@@ -28,11 +30,13 @@ EPOCH = 1_700_000_000
 class Fleet:
     """Services `shop0000` to `shop<n-1>`, each with ten series of request counters.
 
-    With *own_metric_names* each service has a metric of its own name, else they differ in the job label only.
+    With *own_metric_names* each service has a metric of its own name, else they differ in the job label only. Of the
+    services the share *burning* spends its error budget too fast and has an alert.
     """
 
     services: int
     own_metric_names: bool = False
+    burning: float = 0.02
     epoch: int = EPOCH
     """Where every counter is zero, in seconds since the epoch."""
 
@@ -63,7 +67,12 @@ class Fleet:
     def rates(self) -> NDArray[np.float64]:
         """Events a second of every series, shape (services, 10)."""
         per_service = 1 + np.random.default_rng(7).gamma(2.0, 5.0, self.services)
-        return np.outer(per_service / INSTANCES, np.tile(_SHARE, INSTANCES))
+        # Spread evenly: 0.02 is every fiftieth.
+        number = np.arange(self.services)
+        burns = np.floor((number + 1) * self.burning) > np.floor(number * self.burning)
+        shares = np.where(burns[:, None], np.tile(_BURNING, INSTANCES), np.tile(_QUIET, INSTANCES))
+        rates: NDArray[np.float64] = (per_service / INSTANCES)[:, None] * shares
+        return rates
 
     def values(self, at: float, services: slice = slice(None)) -> NDArray[np.int64]:
         """Counters at *at*, shape (services, 10): whole events since the epoch of the fleet."""
@@ -111,8 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--services", type=int, required=True)
     parser.add_argument("--own-metric-names", action="store_true")
+    parser.add_argument("--burning", type=float, default=Fleet.burning)
     parsed = parser.parse_args(arguments)
-    serve(Fleet(parsed.services, parsed.own_metric_names), parsed.port)
+    serve(Fleet(parsed.services, parsed.own_metric_names, parsed.burning), parsed.port)
 
 
 if __name__ == "__main__":

@@ -96,6 +96,7 @@ def exporting(fleet: Fleet, work_dir: Path) -> Iterator[Server]:
     """The fleet as a process that answers scrapes."""
     port = free_port()
     command = [sys.executable, "-m", "bench.exporter", f"--port={port}", f"--services={fleet.services}"]
+    command.append(f"--burning={fleet.burning}")
     if fleet.own_metric_names:
         command.append("--own-metric-names")
     log_path = work_dir / "exporter.log"

@@ -1,5 +1,6 @@
 """Many SLOs in one service: how long ticks take, how much memory, how fast it answers meanwhile."""
 
+import gzip
 import tempfile
 import time
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from bench.exporter import Fleet
 from testbed.process import Server
 from testbed.service import sloburn, write_documents
 
-LIMITS = {1_000: (1.0, 400), 10_000: (10.0, 2_000)}
+LIMITS = {1_000: (1.0, 400), 10_000: (4.0, 800)}
 """At most so many seconds for a tick (p99) and megabytes resident, by number of SLOs."""
 
 
@@ -29,13 +30,17 @@ class Watch:
     resident: int = 0
     missed: float = 0
     failures: float = 0
+    cpu_s: float = 0
     _evaluated: tuple[float, float] | None = None
 
     def look(self, client: httpx.Client, service: Server) -> None:
         """Scrape the service and ask for a page of 100 SLOs, with a stop-watch."""
         started = time.monotonic()
-        text = client.get("/metrics").raise_for_status().text
+        with client.stream("GET", "/metrics") as response:
+            # To unpack 60 MB is the reader's part.
+            packed = b"".join(response.raise_for_status().iter_raw())
         self.metrics_s.append(time.monotonic() - started)
+        text = gzip.decompress(packed).decode()
         started = time.monotonic()
         client.get("/api/v1/slos", params={"limit": "100"}).raise_for_status()
         self.slos_s.append(time.monotonic() - started)
@@ -52,9 +57,9 @@ class Watch:
         self._evaluated = (count, total)
 
 
-def run(*, services: int, minutes: float, own_metric_names: bool) -> None:
+def run(*, services: int, minutes: float, own_metric_names: bool, burning: float) -> None:
     """Measure, and print."""
-    fleet = Fleet(services, own_metric_names)
+    fleet = Fleet(services, own_metric_names, burning)
     with tempfile.TemporaryDirectory(prefix="sloburn-bench-") as folder:
         work_dir = Path(folder)
         specs = write_documents(harness.documents(fleet), work_dir / "slos")
@@ -71,7 +76,7 @@ def run(*, services: int, minutes: float, own_metric_names: bool) -> None:
 
 
 def _watch(service: Server, minutes: float) -> Watch:
-    watch = Watch()
+    watch, cpu_s = Watch(), service.cpu_seconds()
     until = time.monotonic() + minutes * 60
     with (
         httpx.Client(base_url=service.url, timeout=30, trust_env=False) as client,
@@ -80,6 +85,7 @@ def _watch(service: Server, minutes: float) -> Watch:
         while time.monotonic() < until:
             watch.look(client, service)
             time.sleep(1)
+    watch.cpu_s = service.cpu_seconds() - cpu_s
     return watch
 
 
@@ -89,9 +95,12 @@ def _table(services: int, minutes: float, watch: Watch) -> Table:
     for column in ("what", "p50", "p99", "most", "p99 at most"):
         table.add_column(column, justify="left" if column == "what" else "right")
     table.add_row("tick", *_spread(watch.ticks_s), f"{tick:g} s")
-    table.add_row("GET /metrics", *_spread(watch.metrics_s), "0.2 s at 1,000")
+    table.add_row("GET /metrics", *_spread(watch.metrics_s), "0.2 s at 1,000, 0.3 s at 10,000")
     table.add_row("GET /api/v1/slos?limit=100", *_spread(watch.slos_s), "0.05 s at 1,000")
     table.add_row("resident memory", "", "", f"{watch.resident / 1e6:.0f} MB", f"{megabytes} MB")
+    table.add_row(
+        "CPU of the service", "", "", f"{1000 * watch.cpu_s / minutes / services:.2f} ms a minute and SLO", ""
+    )
     table.add_row("slots missed", "", "", f"{watch.missed:g}", "0")
     table.add_row("evaluation failures", "", "", f"{watch.failures:g}", "0")
     return table
