@@ -37,7 +37,7 @@ from app.ingest.history.backfill import Backfill
 from app.ingest.history.window_edges import WindowEdges
 from app.ingest.ports import EvaluationInstruments, Source
 from app.ingest.queries.metric_inspection import Inspection
-from app.ingest.queries.query_batcher import QueryBatcher
+from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.queries.query_health import QueryHealth
 from app.ingest.series.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
 from app.ledger import Samples
@@ -144,8 +144,7 @@ class Evaluator:
             reads, self._batcher, self._source, deadline=self._timing.timeout.total_seconds()
         )
         # Not under the lock, and before counting: what has just begun counts in its own slot.
-        later = Samples.joined([answers.samples for read, answers in asked if not read.first])
-        await self._start_times.look_up_live(later, at)
+        await self._look_up_starts(asked, at)
         async with self._turn:
             for read, answers in asked:
                 slot_queries.enter(read, answers, self._ledger_writer)
@@ -163,6 +162,17 @@ class Evaluator:
                 judged()
             await self._writer.commit(at, stepped=self._stepped)
         self._instruments.evaluated(loop.time() - began, at)
+
+    async def _look_up_starts(self, asked: Sequence[tuple[slot_queries.Read, QueryResults]], at: datetime) -> None:
+        later = [(read, answers.samples) for read, answers in asked if not read.first]
+        again = [(read.since_s, samples) for read, samples in later if read.settle_s is not None]
+        await self._start_times.look_up_live(
+            Samples.joined([samples for read, samples in later if read.settle_s is None]), at
+        )
+        if again:
+            await self._start_times.look_up_unsettled(
+                Samples.joined([samples for _, samples in again]), min(since_s for since_s, _ in again), at
+            )
 
     async def backfill(self, now: datetime) -> bool:
         """Count one more piece of history; False if there is none to count now."""

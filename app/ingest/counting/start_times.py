@@ -41,6 +41,15 @@ class StartTimes:
         unproven = unproven_since(samples, writer.live, writer.series_index.registry)
         await self._ask(self._source, unproven, at, at)
 
+    async def look_up_unsettled(self, samples: Samples, since_s: float, at: datetime) -> None:
+        """Ask for what is in doubt among samples that are counted again, from a time on.
+
+        It was asked for when they were counted first, but by a process that may be no more, or without an answer.
+        """
+        writer = self._ledger_writer
+        unproven = unproven_since(samples, writer.settled, writer.series_index.registry)
+        await self._ask(self._source, unproven, datetime.fromtimestamp(since_s, UTC), at)
+
     async def look_up_past(self, samples: Samples, since_s: float, until_s: float) -> None:
         """Ask for what is in doubt in a stretch of history."""
         since, until = (datetime.fromtimestamp(edge, UTC) for edge in (since_s, until_s))
