@@ -42,7 +42,7 @@ def metric_types(metric: str, data: Mapping[str, Any]) -> frozenset[str]:
     entries = data.get(metric)
     if not isinstance(entries, list):
         return frozenset()
-    types = {entry.get("type") for entry in entries if isinstance(entry, dict)}
+    types = (entry.get("type") for entry in entries if isinstance(entry, dict))
     return frozenset(kind for kind in types if isinstance(kind, str) and kind not in _SAY_NOTHING)
 
 

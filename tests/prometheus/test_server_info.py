@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from app.prometheus import RuntimeInfo, ServerBuild
-from app.prometheus.server_info import build_info, runtime_info
+from app.prometheus.server_info import build_info, metric_types, runtime_info
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,8 @@ def test_the_start_time_is_read_in_utc() -> None:
 def test_what_is_absent_or_unknown_is_none(data: dict[str, Any]) -> None:
     assert runtime_info(data) == RuntimeInfo()
     assert build_info(data) == ServerBuild()
+
+
+def test_types_of_a_metric_that_are_no_text_are_left_out() -> None:
+    entries = [{"type": "counter"}, {"type": ["gauge"]}, {"type": {}}, {"type": None}, "counter", {"type": "unknown"}]
+    assert metric_types("rq_total", {"rq_total": entries}) == {"counter"}
