@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-import httpx
+import httpx2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -70,7 +70,7 @@ def remote_write(server: Server, series: Iterable[tuple[Mapping[str, str], Seque
         ((_time_ms(one), number, labels, one) for number, (labels, samples) in enumerate(series) for one in samples),
         key=lambda entry: entry[:2],
     )
-    with httpx.Client(base_url=server.url, timeout=180, trust_env=False) as client:
+    with httpx2.Client(base_url=server.url, timeout=180, trust_env=False) as client:
         for first in range(0, len(every), _MOST_AT_ONCE):
             batch = sorted(every[first : first + _MOST_AT_ONCE], key=lambda entry: (entry[1], entry[0]))
             members = [list(group) for _, group in groupby(batch, key=lambda entry: entry[1])]

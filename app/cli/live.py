@@ -11,10 +11,11 @@ from app.alerting import shortest_windows_s, with_windows_of_at_least
 from app.documents import COUNTER_NAME, LoadResult, unlike_a_counter
 from app.ingest.queries.metric_inspection import refusal_of, wrong_type
 from app.ingest.series.matched_series import SeriesSeen, own_matchers, why_none_matches
+from app.ingest.series.native_histograms import newest_bracket
 from app.prometheus import BadQueryError, Matrix, MetricKind, PrometheusClient, kind_of, partial_data
 from app.promql import probe
 from app.promql.buckets import bound_of, bound_text
-from app.promql.inclusion import is_larger_bucket
+from app.promql.inclusion import is_larger_bucket, native_of
 from app.promql.metric_names import BUCKET, NAME, looks_like_counter, name_of
 from app.promql.selector_text import render
 from app.slo import Evaluated, Events, Matcher, Selector, Sli, Slo, SloId, Term, format_duration
@@ -125,6 +126,11 @@ class Inspector:
                 "matters, set SLOBURN_PROMETHEUS_PARTIAL=accept",
             )
         if not sum(sum(matrix.values) for matrix in present):
+            native = [selector for selector in slo.sli.native if await self._count(probe.series_count(selector))]
+            if native:
+                async for doubt in self._of_native(slo, native):
+                    yield doubt
+                return
             yield await self._no_series(slo.sli.terms[0].selector)
             return
         kinds = [doubt async for doubt in self._of_kinds(slo)]
@@ -138,6 +144,24 @@ class Inspector:
         for look in (self._of_terms, self._of_scrapes, self._of_groups):
             async for doubt in look(slo):
                 yield doubt
+
+    async def _of_native(self, slo: Slo, native: Sequence[Selector]) -> AsyncIterator[Doubt]:
+        """Whether native histograms are what is taken for them, have the groups, and bounds at the thresholds."""
+        for selector in native:
+            series = (await self._ask(probe.sum_of(render(selector)))).histograms
+            for bucket in slo.sli.buckets:
+                bound = bound_of(bucket)
+                if bound is None or native_of(bucket) != selector or not series:
+                    continue
+                bracket = newest_bracket(series[0], float(bound))
+                if bracket is not None:
+                    problem = f"{render(selector)} has no bound {bound_text(bucket)}: {bracket.said}"
+                    remedy = f"write {bracket.lower:.10g} or {bracket.upper:.10g} to have it exact"
+                    yield Doubt(problem, remedy, ProblemCode.THRESHOLD_INTERPOLATED, HintFinding)
+        for label in slo.sli.by:
+            lacking = sum([await self._count(probe.series_without(selector, label)) for selector in native])
+            if lacking:
+                yield Doubt(f"{lacking} series of total have no label {label}", "group by a label that all series have")
 
     async def _of_kinds(self, slo: Slo) -> AsyncIterator[Doubt]:
         """Whether the metrics are what the SLI takes them for: counters of events, or gauges."""
@@ -154,6 +178,9 @@ class Inspector:
         """Whether each selector matches, and what share of the events is bad."""
         sli = slo.sli
         lacking = [term for term in sli.terms if not await self._count(probe.series_count(term.selector))]
+        if lacking and any([await self._count(probe.series_count(selector)) for selector in sli.native]):
+            # What the classic histogram lacks is counted from the native one.
+            return
         for term in lacking:
             yield await self._of_no_series(slo, term)
         if lacking:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
+import httpx2
 import numpy as np
 import pytest
 
@@ -99,7 +99,7 @@ def observed(custom: bool) -> list[Process]:
 
 
 def is_three(server: Server) -> bool:
-    build = httpx.get(f"{server.url}/api/v1/status/buildinfo", trust_env=False, timeout=180).json()
+    build = httpx2.get(f"{server.url}/api/v1/status/buildinfo", trust_env=False, timeout=180).json()
     return not build["data"]["version"].startswith("2.")
 
 
@@ -115,7 +115,7 @@ class Served:
     def fraction(self, metric: str, threshold: float) -> float:
         """What Prometheus makes of the newest ten minutes."""
         query = f"histogram_fraction(-Inf, {threshold}, sum(rate({metric}[10m])))"
-        answer = httpx.get(f"{self.url}/api/v1/query", params={"query": query, "time": END}, trust_env=False).json()
+        answer = httpx2.get(f"{self.url}/api/v1/query", params={"query": query, "time": END}, trust_env=False).json()
         return float(answer["data"]["result"][0]["value"][1])
 
 

@@ -290,9 +290,8 @@ def _of_buckets(tracked: TrackedSli, *, measured: bool) -> Iterator[Problem]:
     if bracket is not None:
         thresholds = " or ".join(bound_text(bucket) for bucket in tracked.sli.buckets)
         detail = (
-            f"the threshold {thresholds} of {tracked.query} is between two bounds of the histogram, "
-            f"{bracket.lower:.6g} and {bracket.upper:.6g}: what lies between them is interpolated, "
-            f"{bracket.part:.2%} of the events. A threshold at one of them is exact"
+            f"the histogram of {tracked.query} has no bound at the threshold {thresholds}: {bracket.said}. "
+            "A threshold at one of these bounds is exact"
         )
         yield Problem(code=ProblemCode.THRESHOLD_INTERPOLATED, level=ProblemLevel.HINT, detail=detail)
 

@@ -13,6 +13,14 @@ class Bracket:
     share: float
     part: float
 
+    @property
+    def said(self) -> str:
+        """Where the threshold lies, and what part of the events is interpolated, in words."""
+        return (
+            f"it is between {self.lower:.6g} and {self.upper:.6g}, and what lies between these is interpolated, "
+            f"{self.part:.2%} of the events"
+        )
+
 
 @dataclass(slots=True)
 class Interpolated:

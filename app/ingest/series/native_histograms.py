@@ -79,6 +79,11 @@ class LastHistograms:
         return last if is_neighbour else None, custom
 
 
+def newest_bracket(series: HistogramSeries, bound: float) -> Bracket | None:
+    """The bucket around a bound in the newest sample of a histogram; None where the bound is exact."""
+    return _bracket(series.samples[-1], bound, custom=series.custom) if series.samples else None
+
+
 def assembled(labels: Mapping[str, str], buckets: Mapping[float, tuple[Floats, Floats]]) -> HistogramSeries | None:
     """A classic histogram of all its buckets, by their bounds, as one of chosen bounds; at times of whole scrapes."""
     bounds = sorted(buckets)
