@@ -74,6 +74,35 @@ def quantile_of(text: str) -> Quantile | None:
     return Quantile(quantile=quantile.val, histogram=names[0].removesuffix(_BUCKET_SUFFIX))
 
 
+def divisor_of(text: str) -> str | None:
+    """What an expression divides by in the end, before one is subtracted from or it is clamped; None if it does not.
+
+    >>> divisor_of("1 - (sum(rate(ok[5m])) / sum(rate(m[5m])))"), divisor_of("a + b")
+    ('sum(rate(m{}[5m]))', None)
+    """
+    expr = _inner(parse_expression(text))
+    while True:
+        match expr:
+            case promql.BinaryExpr() if str(expr.op) == "/":
+                divisor = _inner(expr.rhs)
+                return None if isinstance(divisor, promql.NumberLiteral) else _rendered(divisor)
+            case promql.BinaryExpr() if str(expr.op) in {"-", "+", "*"} and isinstance(expr.lhs, promql.NumberLiteral):
+                expr = _inner(expr.rhs)
+            case promql.Call() if expr.func.name in {"clamp", "clamp_min", "clamp_max"}:
+                expr = _inner(expr.args[0])
+            case _:
+                return None
+
+
+def _rendered(expr: promql.Expr) -> str | None:
+    """The text of an expression; None where the parser does not render it as it reads it, as with quotes in values."""
+    text = str(expr)
+    try:
+        return text if str(promql.parse(text)) == text else None
+    except ValueError:
+        return None
+
+
 def _bare_counter(expr: promql.Expr) -> str | None:
     match expr:
         case promql.VectorSelector():

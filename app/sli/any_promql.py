@@ -68,6 +68,21 @@ def sli_of_any_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Redu
         return _evaluated(Expression(expression=_evaluable(expression, ""), every=_EVERY, by=by), why)
 
 
+def reduced_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced | None:
+    """The SLI of a ratio of sums of counters by `rate` or `increase`, or of samples; None where it is to be evaluated.
+
+    Counters without a function over time are their values since processes began, or recorded ratios: who can tell?
+    """
+    try:
+        reduced = reduce_error_ratio(expression, by=by)
+    except NotExpressibleError:
+        try:
+            return Reduced(sli=gauge_of_error_ratio(expression, by=by))
+        except NotExpressibleError:
+            return None
+    return reduced if reduced.over_time else None
+
+
 def _evaluable(text: str, field: str) -> str:
     at = field if field == "total" else ""
     try:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.promql.evaluable import divisor_of
 from app.promql.evaluations import as_share, mean_share, weighted_share
 from app.sli.condition import Condition
 from app.sli.evaluations import OfEvaluations
@@ -53,7 +54,8 @@ class Expression(OfEvaluations):
     @property
     def evaluated(self) -> Evaluated:
         """The expressions, and how often they are evaluated."""
-        return Evaluated(value=self.expression, weight=self.weight, every=self.every)
+        divisor = divisor_of(self.expression) if self.weight is None else None
+        return Evaluated(value=self.expression, weight=self.weight, divisor=divisor, every=self.every)
 
     @property
     def query(self) -> str:

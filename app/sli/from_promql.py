@@ -38,9 +38,13 @@ class EventQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reduced:
-    """The SLI that queries come to, and what is counted otherwise than they say."""
+    """The SLI that queries come to, and what is counted otherwise than they say.
+
+    *over_time*: all of its counters are in a function over a range, such as `rate`.
+    """
 
     sli: Sli
+    over_time: bool = False
     findings: tuple[QueryFinding, ...] = ()
 
 
@@ -117,7 +121,8 @@ def reduce_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced:
             "is no ratio of events", "write the bad events over all events: sum(bad) / sum(total)"
         )
     sli = _sli(ratio.below, ratio.above, _groups((ratio.flow,), by), frozenset(reduction.ranges))
-    return Reduced(sli=sli, findings=tuple(reduction.findings.values()))
+    over_time = ratio.flow.unit is not Unit.SO_FAR
+    return Reduced(sli=sli, findings=tuple(reduction.findings.values()), over_time=over_time)
 
 
 def _value(text: str, reduction: Reduction) -> Value:

@@ -52,6 +52,23 @@ class _Ratio:
 _Value = float | _Sum | _Ratio
 
 
+@dataclass(frozen=True, slots=True)
+class SampleQuery:
+    """One query of events that is a sum of samples."""
+
+    text: str
+
+
+def read_samples(text: str) -> SampleQuery:
+    """The query of a sum of samples.
+
+    Raises:
+        NotExpressibleError: it is none.
+    """
+    _sum_of(text)
+    return SampleQuery(text)
+
+
 def gauge_of_events(*, total: str, bad: str | None = None, good: str | None = None, by: tuple[str, ...] = ()) -> Sli:
     """The SLI of sums of samples of all events and of the bad or the good ones among them.
 

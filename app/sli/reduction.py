@@ -36,6 +36,8 @@ _OVER_SAMPLES: Final = frozenset(
 _SUM_OVER_SAMPLES: Final = frozenset({"sum_over_time", *_OVER_SAMPLES})
 _NATIVE: Final = frozenset({"histogram_sum", "histogram_avg", "histogram_stddev", "histogram_stdvar"})
 WRITE_A_SUM: Final = "write a sum of rates of counters, such as sum(rate(a[5m])) + sum(rate(b[5m]))"
+FIXED_RANGE: Final = "fixed_range"
+"""The code of a range that is replaced by the windows of the SLO."""
 Range = tuple[Unit, timedelta]
 """The range of a counter in an expression, and what its number means."""
 
@@ -150,7 +152,7 @@ class Reduction:
         # The range in a document is that of its tool's rules; what is counted has no range, and any window is a sum.
         if over.range != PLACEHOLDER:
             self._note_finding(
-                "fixed_range",
+                FIXED_RANGE,
                 f"the range [{format_duration(over.range)}] is replaced by the windows of the SLO",
                 "write the selector alone, or the placeholder of the window",
             )

@@ -96,12 +96,14 @@ class Evaluated:
     """PromQL that is evaluated at the times of a grid that are *every* so far apart; without it, in each slot.
 
     Each series of *value* is one event at each time, or as many as the series of *weight* with the labels of the same
-    group has. Or, with a *rule*, what happened in the slice that ends then is the weighted sum *summed*. With a
-    *composition* nothing is asked: the events are those of other SLIs.
+    group has. *divisor* is what the value is divided by: where it is zero there were no events, also on servers that
+    answer nothing for 0 / 0. Or, with a *rule*, what happened in the slice that ends then is the weighted sum *summed*.
+    With a *composition* nothing is asked: the events are those of other SLIs.
     """
 
     value: str = ""
     weight: str | None = None
+    divisor: str | None = None
     summed: tuple[tuple[str, Weights], ...] = ()
     rule: SliceRule | None = None
     every: timedelta | None = None

@@ -20,6 +20,7 @@ from app.slo import (
     RollingWindow,
     Severity,
     SeverityPolicy,
+    SliKind,
     Slo,
     SloId,
 )
@@ -135,3 +136,25 @@ def test_queries_are_counted_and_their_labels_are_the_groups(tmp_path: Path) -> 
     (slo,) = loaded.slos
     assert slo.sli.by == ("route",)
     assert slo.sli.description == (("bad events", "misses_total"), ("good events", "hits_total"))
+
+
+def test_a_ratio_that_can_be_counted_is_not_evaluated(tmp_path: Path) -> None:
+    rates = "sum(rate(b_total[5m])) / sum(rate(a_total[5m]))"
+    slis = {
+        f"{{bad_ratio: '{rates}'}}": SliKind.COUNTERS,
+        f"{{good_ratio: '{rates}'}}": SliKind.COUNTERS,
+        f"{{bad_ratio: '1 - {rates.replace('5m', 'w')}'}}": SliKind.COUNTERS,
+        "{bad_ratio: '1 - histogram_fraction(0, 0.25, sum(rate(h[5m])))'}": SliKind.COUNTERS,
+        "{bad_ratio: '1 - avg_over_time(up[5m])'}": SliKind.GAUGE,
+        "{total: 'sum_over_time(d[5m])', bad: 'sum_over_time(u[5m])'}": SliKind.GAUGE,
+        # As it is written, by its author's wish; and what may be recorded ratios.
+        f"{{bad_ratio: '{rates}', every: 1m}}": SliKind.EXPRESSION,
+        f"{{bad_ratio: '{rates}', total: 'sum(rate(c_total[5m]))'}}": SliKind.EXPRESSION,
+        "{bad_ratio: a / b}": SliKind.EXPRESSION,
+    }
+    lines = [f"  - {{name: n{number}, objective: 99, window: 1d, sli: {sli}}}" for number, sli in enumerate(slis)]
+    (tmp_path / "a.yaml").write_text("\n".join(["service: a", "slos:", *lines]))
+    loaded = load_documents(tmp_path)
+    assert not loaded.errors
+    assert not loaded.warnings
+    assert [slo.sli.kind for slo in loaded.slos] == list(slis.values())

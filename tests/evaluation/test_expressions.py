@@ -164,3 +164,27 @@ def test_slots_without_an_evaluation_ask_nothing(tmp_path: Path) -> None:
         # The slot in which counts become final evaluates once more.
         running.run(END + 30, END + 270, backfill=False)
         assert source.asked == []
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_nothing_of_nothing_is_no_event_also_where_a_server_answers_nothing_for_it(
+    tmp_path: Path, weighted: bool
+) -> None:
+    """VictoriaMetrics has no NaN for 0 / 0; that the divisor is there and zero tells it from missing data."""
+
+    def total(at: float) -> float | None:
+        if END - 900 < at <= END - 600:
+            return None
+        return 0.0 if END - 1800 < at <= END - 1200 else 5.0
+
+    source = Computed({"1 - a / b": {(): lambda at: 0.1 if total(at) else None}, "b{}": {(): total}, "c": {(): total}})
+    sli: dict[str, object] = {"bad_ratio": "1 - a / b", "every": "1m", **({"total": "c"} if weighted else {})}
+    with Running(slos([document("x", sli)], tmp_path / "slos"), source, tmp_path / "db") as running:
+        running.tick(END)
+        running.backfill(END)
+        events = (60 - 10 - 5) * (5 if weighted else 1)
+        counted, bad, coverage = hour_of(running.snapshot("x-availability"))
+        assert counted == events
+        assert bad == pytest.approx(events / 10)
+        assert coverage == pytest.approx(55 / 60, abs=0.02)
+        assert not running.instruments.failures

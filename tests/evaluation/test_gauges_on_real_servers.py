@@ -20,6 +20,7 @@ from tests.evaluation.test_on_real_servers import Asked
 
 HOUR, DAY = 3600, 86_400
 END = 1_699_909_200
+QUIET = "sum(rate(quiet_bad_total[5m])) / sum(rate(quiet_total[5m]))"
 
 
 @contextmanager
@@ -70,6 +71,8 @@ def generated() -> list[Samples]:
         gauge("up", "b:80", 15.0, 3.217, lambda ago_s: np.ones(len(ago_s))),
         counter("all_total", lambda ago_s: np.full(len(ago_s), 10.0)),
         counter("bad_total", lambda ago_s: ((ago_s > 2 * HOUR) & (ago_s < 2 * HOUR + 700)) * 4.0),
+        counter("quiet_total", lambda ago_s: ((ago_s < 2 * HOUR) | (ago_s > 3 * HOUR)) * 10.0),
+        counter("quiet_bad_total", np.zeros_like),
         _until(gauge("probe", "a:80", 15.0, 0.0, lambda ago_s: np.ones(len(ago_s))), END - 10 * HOUR),
         gauge("probe", "b:80", 15.0, 5.0, lambda ago_s: np.ones(len(ago_s))),
         gauge("desired", "a:80", 30.0, 0.0, lambda ago_s: np.full(len(ago_s), 5.0)),
@@ -96,6 +99,7 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
             ],
         },
         document("absent", {"gauge": 'probe{job="x"}', "absent": "bad"}, window="3d12h"),
+        document("quiet", {"bad_ratio": QUIET, "every": "1m"}, window="3d12h"),
         document("mean", {"good_ratio": 'avg(up{job="x"})', "every": "1m"}, window="3d12h"),
     ]
     with (
@@ -121,6 +125,10 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
         snapshot = running.snapshot("mean-availability")
         assert snapshot.total == 3.5 * DAY / 60
         assert snapshot.bad == pytest.approx(_mean_of_bad(samples, 3.5 * DAY))
+        assert snapshot.coverage == pytest.approx(1.0, abs=1e-3)
+        # An hour without traffic is measured: 0 / 0 is NaN in Prometheus, and nothing in VictoriaMetrics.
+        snapshot = running.snapshot("quiet-availability")
+        assert snapshot.total == pytest.approx(3.5 * DAY / 60 - 60, abs=6)
         assert snapshot.coverage == pytest.approx(1.0, abs=1e-3)
         snapshot = running.snapshot("absent-availability")
         # What has no marker of its end is there for up to 5 minutes, then bad up to an hour.

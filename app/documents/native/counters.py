@@ -11,6 +11,7 @@ from app.documents.native.fields import EventsText
 from app.documents.native.sli_model import SliModel
 from app.promql.metric_names import NAME, looks_like_counter, name_of
 from app.sli import EventQuery, NotExpressibleError, reduce_queries
+from app.sli.from_samples import SampleQuery, gauge_of_events
 from app.slo import Events, MatchOp, Selector, Sli
 from app.yamldoc.findings import FieldFinding
 
@@ -29,15 +30,22 @@ class CounterSliModel(SliModel):
 
     @property
     @abstractmethod
-    def part(self) -> EventQuery:
+    def part(self) -> EventQuery | SampleQuery:
         """The events that *events* says."""
 
     @override
     def sli(self, by: tuple[str, ...]) -> Sli:
         """What is counted."""
         if by not in self._sli_by:
-            self._sli_by[by] = reduce_queries(self.total, self.part, self.events, by=by).sli
+            self._sli_by[by] = self._made(by)
         return self._sli_by[by]
+
+    def _made(self, by: tuple[str, ...]) -> Sli:
+        total, part = self.total, self.part
+        if isinstance(total, EventQuery) and isinstance(part, EventQuery):
+            return reduce_queries(total, part, self.events, by=by).sli
+        of_part = {str(self.events): part.text}
+        return gauge_of_events(total=total.text, bad=of_part.get("bad"), good=of_part.get("good"), by=by)
 
     @override
     def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
@@ -50,17 +58,20 @@ class CounterSliModel(SliModel):
     @override
     def warnings(self) -> Iterator[FieldFinding]:
         """What is counted otherwise than it is written, and names and matchers that are probably not meant."""
-        for key, query in ((str(Events.TOTAL), self.total), (str(self.events), self.part)):
+        total, part = self.total, self.part
+        if not isinstance(total, EventQuery) or not isinstance(part, EventQuery):
+            return
+        for key, query in ((str(Events.TOTAL), total), (str(self.events), part)):
             for finding in query.findings:
                 yield FieldFinding(("sli", key), finding.problem, finding.remedy, finding.code)
             for selector in query.selectors:
                 yield from _unlike_events(key, selector)
         field = str(self.events)
-        if self.part.flow.coefficients == self.total.flow.coefficients:
+        if part.flow.coefficients == total.flow.coefficients:
             yield FieldFinding(("sli", field), "is the same as total", f"narrow it to the {field} events")
         # Of sums, a difference in matchers is what makes them a sum.
-        elif len(self.total.selectors) == len(self.part.selectors) == 1:
-            yield from _unlike_total(self.total.selectors[0], self.part.selectors[0], field)
+        elif len(total.selectors) == len(part.selectors) == 1:
+            yield from _unlike_total(total.selectors[0], part.selectors[0], field)
 
 
 class GoodSliModel(CounterSliModel):
@@ -72,7 +83,7 @@ class GoodSliModel(CounterSliModel):
 
     @property
     @override
-    def part(self) -> EventQuery:
+    def part(self) -> EventQuery | SampleQuery:
         return self.good
 
 
@@ -85,7 +96,7 @@ class BadSliModel(CounterSliModel):
 
     @property
     @override
-    def part(self) -> EventQuery:
+    def part(self) -> EventQuery | SampleQuery:
         return self.bad
 
 

@@ -6,10 +6,12 @@ from datetime import timedelta
 from pydantic import ConfigDict, Field
 from typing_extensions import override
 
-from app.documents.native.fields import Duration, EvaluableText, GoodWhen
+from app.documents.native.fields import Duration, EvaluableText, GoodWhen, RatioText
 from app.documents.native.sli_model import SliModel
 from app.promql.evaluable import quantile_of
-from app.sli import Comparison, Expression
+from app.sli import Comparison, Expression, Reduced
+from app.sli.any_promql import reduced_ratio
+from app.sli.reduction import FIXED_RANGE
 from app.slo import Events, Sli, format_duration
 from app.yamldoc.findings import FieldFinding
 
@@ -34,9 +36,9 @@ class ExpressionSliModel(SliModel):
         }
     )
 
-    bad_ratio: EvaluableText | None = Field(default=None, examples=["1 - avg(job:slo_availability:ratio5m)"])
+    bad_ratio: RatioText | None = Field(default=None, examples=["1 - avg(job:slo_availability:ratio5m)"])
     """PromQL of the share of bad events, from 0 to 1."""
-    good_ratio: EvaluableText | None = Field(default=None, examples=["avg(sli_availability:bool)"])
+    good_ratio: RatioText | None = Field(default=None, examples=["avg(sli_availability:bool)"])
     """PromQL of the share of good events, from 0 to 1."""
     expression: EvaluableText | None = Field(default=None, examples=["max(kafka_consumergroup_lag)"])
     """PromQL of any value, which is good while it fulfils good_when."""
@@ -49,7 +51,10 @@ class ExpressionSliModel(SliModel):
 
     @override
     def sli(self, by: tuple[str, ...]) -> Sli:
-        """What is counted: the values of the expression."""
+        """What is counted: the events of a ratio of sums of counters or samples, else the values of the expression."""
+        reduced = self._reduced(by)
+        if reduced is not None:
+            return reduced.sli
         return Expression(
             expression=self.bad_ratio or self.good_ratio or self.expression or "",
             shares=Events.GOOD if self.good_ratio is not None else Events.BAD,
@@ -58,6 +63,14 @@ class ExpressionSliModel(SliModel):
             every=self.every,
             by=by,
         )
+
+    def _reduced(self, by: tuple[str, ...]) -> Reduced | None:
+        """The SLI of a ratio that can be counted; None where it is to be evaluated: as it is written, if *every* is."""
+        if self.every is not None or self.total is not None:
+            return None
+        if self.bad_ratio is not None:
+            return reduced_ratio(self.bad_ratio, by=by)
+        return None if self.good_ratio is None else reduced_ratio(f"1 - ({self.good_ratio})", by=by)
 
     @override
     def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
@@ -82,6 +95,13 @@ class ExpressionSliModel(SliModel):
     @override
     def warnings(self) -> Iterator[FieldFinding]:
         """Whether it compares a quantile: the share of requests within the threshold is exact, and adds up."""
+        reduced = self._reduced(())
+        for finding in () if reduced is None else reduced.findings:
+            if finding.code == FIXED_RANGE:
+                # What is evaluated needs a range, and what is counted has no use for it.
+                continue
+            path = ("sli", "bad_ratio" if self.good_ratio is None else "good_ratio")
+            yield FieldFinding(path, finding.problem, finding.remedy, finding.code)
         quantile = None if self.expression is None else quantile_of(self.expression)
         below = {Comparison.LESS, Comparison.AT_MOST}
         if quantile is not None and self.good_when is not None and self.good_when.comparison in below:

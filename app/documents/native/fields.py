@@ -9,6 +9,7 @@ from pydantic import Discriminator, PlainValidator, Tag, WithJsonSchema
 from app.alerting import RESERVED
 from app.documents.native import scalars
 from app.sli import Condition, EventQuery
+from app.sli.from_samples import SampleQuery
 from app.slo import Selector, WithoutEvents
 from app.yamldoc import scalars as plain
 
@@ -131,6 +132,11 @@ EvaluableText = Annotated[
     PlainValidator(scalars.read_evaluable),
     WithJsonSchema({"type": "string", "minLength": 1}),
 ]
+RatioText = Annotated[
+    str,
+    PlainValidator(scalars.read_ratio),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+]
 Absent = Annotated[bool, PlainValidator(scalars.read_absent), WithJsonSchema({"enum": ["unknown", "bad"]})]
 GoodWhen = Annotated[
     Condition,
@@ -138,7 +144,7 @@ GoodWhen = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^\s*(==|!=|<=|>=|<|>)", "examples": ["== 1", "< 0.9"]}),
 ]
 EventsText = Annotated[
-    EventQuery,
+    EventQuery | SampleQuery,
     PlainValidator(scalars.read_event_query),
     WithJsonSchema(
         {

@@ -14,6 +14,8 @@ from app.promql.evaluable import evaluable
 from app.promql.expressions import ExpressionError
 from app.promql.selector_text import SelectorError, parse_selector
 from app.sli import Comparison, Condition, EventQuery, NotExpressibleError, QueryFaultError, read_events
+from app.sli.any_promql import reduced_ratio
+from app.sli.from_samples import SampleQuery, read_samples
 from app.slo import CalendarUnit, MissingData, NoData, NoTraffic, Selector, WithoutEvents
 from app.yamldoc.scalars import OFF, kind, read_choice, read_duration, read_label_name, read_number, read_text, refuse
 from app.yamldoc.tree import NumberText
@@ -180,14 +182,18 @@ def read_selector(value: Any) -> Selector:
         raise refuse(error.problem, error.remedy) from error
 
 
-def read_event_query(value: Any) -> EventQuery:
-    """A selector of counters, or a PromQL sum of counters."""
+def read_event_query(value: Any) -> EventQuery | SampleQuery:
+    """A selector of counters, or a PromQL sum of counters, or of the samples of gauges."""
+    text = read_text(value)
     try:
-        return read_events(read_text(value))
+        return read_events(text)
     except QueryFaultError as error:
         raise refuse(error.reason, error.remedy) from error
     except NotExpressibleError as error:
-        raise refuse(error.reason, f"{error.remedy}; or bad_ratio: for any PromQL") from error
+        try:
+            return read_samples(text)
+        except NotExpressibleError:
+            raise refuse(error.reason, f"{error.remedy}; or bad_ratio: for any PromQL") from error
 
 
 def read_matchers(value: Any) -> Selector:
@@ -223,6 +229,12 @@ def read_evaluable(value: Any) -> str:
         return evaluable(text)
     except ExpressionError as error:
         raise refuse(error.problem, error.remedy) from error
+
+
+def read_ratio(value: Any) -> str:
+    """PromQL of a share of events: a ratio of sums, whose ranges may be placeholders, or what has a value at a time."""
+    text = read_text(value)
+    return text.strip() if reduced_ratio(text) is not None else read_evaluable(value)
 
 
 def read_condition(value: Any) -> Condition:

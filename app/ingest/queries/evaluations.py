@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
 from app.ingest.ports import Source
 from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.evaluated import evaluated_samples, slices_of
@@ -46,12 +48,10 @@ class Evaluations:
         partial: dict[str, str] = {}
         try:
             for start, end, step in self._stretches(evaluated):
-                queries = (
-                    [evaluated.value, evaluated.weight]
-                    if evaluated.rule is None
-                    else [query for query, _ in evaluated.summed]
-                )
-                found = await asyncio.gather(*(self._ask(query, start, end, step) for query in queries))
+                queries = _queries_of(evaluated)
+                found = list(await asyncio.gather(*(self._ask(query, start, end, step) for query in queries)))
+                if evaluated.rule is None and _is_lacking(found[0], (end - start) // step + 1):
+                    found.append(await self._ask(evaluated.divisor, start, end, step))
                 for matrix in found:
                     if matrix is not None and not matrix.whole:
                         partial[tracked.key] = str(partial_data(matrix.warnings, None))
@@ -63,12 +63,11 @@ class Evaluations:
 
     def _samples(self, tracked: TrackedSli, evaluated: Evaluated, found: Sequence[Matrix | None]) -> Samples:
         if evaluated.rule is None:
-            values, weights = found
-            return (
-                Samples.joined([])
-                if values is None
-                else evaluated_samples(tracked, values, weights, self.batcher.series_index)
-            )
+            values, weights, *divisors = found
+            if values is None:
+                return Samples.joined([])
+            totals = weights if weights is not None else next(iter(divisors), None)
+            return evaluated_samples(tracked, values, weights, self.batcher.series_index, totals=totals)
         weighted = zip(found, (weights for _, weights in evaluated.summed), strict=True)
         answers = [(matrix, weights) for matrix, weights in weighted if matrix is not None]
         return slices_of(tracked, answers, evaluated.rule, self.batcher.series_index)
@@ -97,6 +96,14 @@ class Evaluations:
         if not matrix.whole and not self.partial:
             raise partial_data(matrix.warnings, expr)
         return matrix
+
+
+def _is_lacking(values: Matrix | None, times: int) -> bool:
+    """Whether a series has no value at some of the times, or there is none; NaN is a value."""
+    if values is None or not len(values):
+        return True
+    absent = np.bincount(values.nan_series, minlength=len(values))
+    return bool((values.lengths + absent < times).any())
 
 
 def _queries_of(evaluated: Evaluated) -> Sequence[str | None]:

@@ -1,6 +1,6 @@
 """Values of expressions as samples of events."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from app.ingest.series.series_index import SeriesIndex, group_of
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Samples
 from app.prometheus import Matrix, UnsupportedResultError
+from app.promql.metric_names import NAME
 from app.slo import GroupKey, SliceRule, Weights, WithoutEvents
 from app.slo.arrays import Floats
 
@@ -18,9 +19,17 @@ _Values = tuple[Floats, Floats]
 
 
 def evaluated_samples(
-    tracked: TrackedSli, values: Matrix, weights: Matrix | None, series_index: SeriesIndex
+    tracked: TrackedSli,
+    values: Matrix,
+    weights: Matrix | None,
+    series_index: SeriesIndex,
+    *,
+    totals: Matrix | None = None,
 ) -> Samples:
     """The events of each evaluation: one, or as many as *weights* has for the same group and time.
+
+    Where a group has no value, and *totals* are there and all zero, there were no events: VictoriaMetrics answers
+    nothing for 0 / 0, where Prometheus answers NaN.
 
     Raises:
         UnsupportedResultError: events are given, and an expression has several series for one group.
@@ -46,7 +55,35 @@ def evaluated_samples(
                     steady=np.zeros(int(known.sum()), dtype=bool),
                 )
             )
+    if totals is not None:
+        parts += _without_events(tracked, values, totals, series_index)
     return Samples.joined(parts)
+
+
+def _without_events(
+    tracked: TrackedSli, values: Matrix, totals: Matrix, series_index: SeriesIndex
+) -> Iterator[Samples]:
+    """Samples of no events at the times at which a group has no value and the sum of its *totals* is zero."""
+    valued: dict[GroupKey, set[float]] = {}
+    labels_of: dict[GroupKey, Mapping[str, str]] = {}
+    for labels, (times, _) in zip(values.labels, _series(values), strict=True):
+        group = group_of(tracked, labels)
+        valued.setdefault(group, set()).update(times.tolist())
+        labels_of.setdefault(group, labels)
+    sums: dict[GroupKey, dict[float, float]] = {}
+    for labels, (times, of_series) in zip(totals.labels, _series(totals), strict=True):
+        group = group_of(tracked, labels)
+        labels_of.setdefault(group, {name: value for name, value in labels.items() if name != NAME})
+        of_group = sums.setdefault(group, {})
+        for at, value in zip(times.tolist(), np.nan_to_num(of_series).tolist(), strict=True):
+            of_group[at] = of_group.get(at, 0.0) + value
+    for group, of_group in sums.items():
+        idle = np.array(sorted(at for at, value in of_group.items() if not value and at not in valued.get(group, ())))
+        if not len(idle):
+            continue
+        for counter, _ in series_index.evaluated(tracked, labels_of[group], newest_s=float(idle[-1])):
+            none = np.zeros(len(idle))
+            yield Samples(counter=np.full(len(idle), counter), time=idle, value=none, steady=none.astype(bool))
 
 
 def slices_of(

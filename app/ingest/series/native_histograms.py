@@ -181,7 +181,7 @@ def _fell_unseen(older: HistogramSample, newer: HistogramSample) -> bool:
 
 
 def _is_at_most(numbers: Floats, bound: float) -> Bools:
-    near: Bools = (numbers <= bound) | np.isclose(numbers, bound, rtol=_ROUNDING, atol=0.0)
+    near: Bools = numbers <= bound + abs(bound) * _ROUNDING
     return near
 
 
