@@ -29,7 +29,8 @@ class Alert:
     *since* is the slot in which the state was entered; *quiet_since* the first slot of a firing alert that no longer
     burnt; *announced* says that receivers were told that it fires; *incident* is shared by all alerts of one incident.
     *suppressed* says in words why an inactive alert does not fire although a tier has tripped. *silent_since* is the
-    first slot in which nothing but the end of all traffic would have resolved it.
+    first slot in which nothing but the end of all traffic would have resolved it. *waiting* is since when each rule of
+    a pending alert has tripped, by its name and factor, where rules wait for times of their own.
     """
 
     slo: SloId
@@ -47,6 +48,7 @@ class Alert:
     cause: Cause = Cause.BURN
     silent_since: datetime | None = None
     frozen_cause: Cause | None = None
+    waiting: tuple[tuple[str, datetime], ...] = ()
 
     @property
     def frozen_reason(self) -> str | None:
@@ -81,7 +83,15 @@ class Alert:
             None if moment is None else min(moment, at)
             for moment in (self.since, self.quiet_since, self.resolved_at, self.silent_since)
         )
-        return replace(self, since=since, quiet_since=quiet_since, resolved_at=resolved_at, silent_since=silent_since)
+        waiting = tuple((rule, min(moment, at)) for rule, moment in self.waiting)
+        return replace(
+            self,
+            since=since,
+            quiet_since=quiet_since,
+            resolved_at=resolved_at,
+            silent_since=silent_since,
+            waiting=waiting,
+        )
 
     @property
     def is_notified(self) -> bool:

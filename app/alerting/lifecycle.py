@@ -282,7 +282,7 @@ def _advance(
         return _while_firing(alert, verdict, policy, at)
     if verdict.rule is None:
         return _while_quiet(alert, timedelta(0), at)
-    return _while_burning(alert, verdict.rule.name, policy, at, incident)
+    return _while_burning(alert, verdict.rule.name, policy, at, incident, rules=verdict.rules)
 
 
 def _while_firing(
@@ -324,17 +324,40 @@ def _while_quiet(alert: Alert, patience: timedelta, at: datetime) -> tuple[Alert
 
 
 def _while_burning(
-    alert: Alert, tier: str, policy: SeverityPolicy, at: datetime, incident: str | None
+    alert: Alert,
+    tier: str,
+    policy: SeverityPolicy,
+    at: datetime,
+    incident: str | None,
+    *,
+    rules: Sequence[BurnRateRule] = (),
 ) -> tuple[Alert, Transition | None]:
+    """The alert in a slot that burns by *tier*; *rules* are all that do, where they wait for times of their own."""
     entered = alert.state is AlertState.INACTIVE
     if entered:
         incident = incident or incident_id(alert.slo, at)
         alert = replace(alert, state=AlertState.PENDING, since=at, incident=incident)
+    known = dict(alert.waiting)
+    waiting = {_rule_key(rule): known.get(_rule_key(rule), at) for rule in rules}
+    due = (rule for rule in rules if at - waiting[_rule_key(rule)] >= _pending_for(rule, policy))
+    first_due = next(due, None)
+    if first_due is not None:
+        tier = first_due.name
     active = alert if alert.tier == tier else replace(alert, tier=tier)
-    if at - (active.since or at) >= policy.pending_for:
-        fired = replace(active, state=AlertState.FIRING, since=at)
+    if alert.waiting or waiting:
+        active = replace(active, waiting=tuple(waiting.items()))
+    if first_due is not None or (not rules and at - (active.since or at) >= policy.pending_for):
+        fired = replace(active, state=AlertState.FIRING, since=at, waiting=())
         return fired, _change(fired, TransitionKind.FIRED, at)
     return active, _change(active, TransitionKind.PENDING, at) if entered else None
+
+
+def _rule_key(rule: BurnRateRule) -> str:
+    return f"{rule.name} {rule.factor:.6g}"
+
+
+def _pending_for(rule: BurnRateRule, policy: SeverityPolicy) -> timedelta:
+    return policy.pending_for if rule.pending_for is None else rule.pending_for
 
 
 def _end(alert: Alert, at: datetime) -> Alert:
@@ -348,6 +371,7 @@ def _end(alert: Alert, at: datetime) -> Alert:
         muted=False,
         announced=False,
         silent_since=None,
+        waiting=(),
     )
 
 

@@ -87,13 +87,15 @@ class Reading:
 class Verdict:
     """Whether it burns, and by which rule; *unknown* says in words why that cannot be told.
 
-    *rule* has tripped and there is evidence enough to fire; *tripped* has tripped, which keeps an alert firing;
-    *suppressed* says why a rule that has tripped is not believed yet. *over* says that the newest events show the end;
-    *hold_time* is how long an alert fires on after the last rule has cleared while nothing shows that. *silent* are the
-    rules in whose short windows there was no event at all: they have cleared, and that says nothing.
+    *rule* has tripped and there is evidence enough to fire; *rules* are all that have, where rules wait for times of
+    their own; *tripped* has tripped, which keeps an alert firing; *suppressed* says why a rule that has tripped is not
+    believed yet. *over* says that the newest events show the end; *hold_time* is how long an alert fires on after the
+    last rule has cleared while nothing shows that. *silent* are the rules in whose short windows there was no event at
+    all: they have cleared, and that says nothing.
     """
 
     rule: BurnRateRule | None = None
+    rules: tuple[BurnRateRule, ...] = ()
     unknown: str | None = None
     tripped: BurnRateRule | None = None
     suppressed: str | None = None
@@ -147,7 +149,8 @@ def _judge(reading: Reading, policy: SeverityPolicy, quiet_for: timedelta | None
         rule for rule, measured in zip(policy.rules, reading.rules, strict=True) if math.isnan(measured.short_burn_rate)
     )
     if policy.evidence is None or not reading.recent or math.isnan(reading.error_budget):
-        return Verdict(rule=tripped[0][0], tripped=tripped[0][0]) if tripped else Verdict(silent=silent)
+        every = tuple(rule for rule, _ in tripped) if policy.rules_wait_apart else ()
+        return Verdict(rule=tripped[0][0], rules=every, tripped=tripped[0][0]) if tripped else Verdict(silent=silent)
     verdict = _with_evidence(reading, policy, tripped, quiet_for)
     return replace(verdict, silent=silent) if silent else verdict
 
@@ -162,11 +165,12 @@ def _with_evidence(
     believed, suppressed = _believed(reading, policy, tripped, quiet_for)
     if over:
         # Its windows still hold errors that were notified, or an incident that ended before it was evaluated.
-        believed, suppressed = None, None
+        believed, suppressed = (), None
     return Verdict(
-        rule=believed,
+        rule=next(iter(believed), None),
+        rules=believed if policy.rules_wait_apart else (),
         tripped=tripped[0][0] if tripped else None,
-        suppressed=None if believed is not None else suppressed,
+        suppressed=None if believed else suppressed,
         over=over,
         hold_time=timedelta(0) if evidence.is_silent(reading.recent, policy) else evidence.hold_time(policy),
     )
@@ -177,15 +181,19 @@ def _believed(
     policy: SeverityPolicy,
     tripped: list[tuple[BurnRateRule, RuleReading]],
     quiet_for: timedelta | None,
-) -> tuple[BurnRateRule | None, str | None]:
-    """The quickest rule with enough evidence; and what the quickest rule that has tripped lacks."""
+) -> tuple[tuple[BurnRateRule, ...], str | None]:
+    """The quickest rule with enough evidence, or all where they wait apart; and what the quickest one lacks."""
+    believed: list[BurnRateRule] = []
     doubts = []
     for rule, measured in tripped:
         doubt = _doubt(rule, measured, reading, policy, quiet_for)
-        if doubt is None:
-            return rule, None
-        doubts.append(doubt)
-    return None, doubts[0] if doubts else None
+        if doubt is not None:
+            doubts.append(doubt)
+            continue
+        believed.append(rule)
+        if not policy.rules_wait_apart:
+            break
+    return tuple(believed), doubts[0] if doubts else None
 
 
 def _doubt(

@@ -7,6 +7,7 @@ Source: https://sre.google/workbook/alerting-on-slos/, approach 6
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,7 +31,7 @@ def _groups(slo: Slo) -> Iterator[Group]:
     windows = sorted({window for tier in _tiers(slo) for window in (tier.short, tier.long)})
     if windows:
         ratios = [_error_ratio(slo, window) for window in windows]
-        alerts = [_alert(slo, policy) for policy in slo.alerting.policies]
+        alerts = [alert for policy in slo.alerting.policies for alert in _alerts(slo, policy)]
         yield {"name": slo.id, "rules": [*ratios, *alerts]}
     if isinstance(slo.window, RollingWindow):
         budget = [_budget(slo, slo.window.duration)]
@@ -50,6 +51,22 @@ def _error_ratio(slo: Slo, window: timedelta) -> Rule:
 def _budget(slo: Slo, window: timedelta) -> Rule:
     expr = f"1 - {_ratio_of(slo, window)} / {slo.error_budget:.10g}"
     return {"record": "slo:error_budget_remaining:ratio", "expr": expr, "labels": {"slo": slo.id}}
+
+
+def _alerts(slo: Slo, policy: SeverityPolicy) -> Iterator[Rule]:
+    """One alert of all tiers; or, where they wait for different times, one for each such time."""
+    if not policy.rules_wait_apart:
+        yield _alert(slo, policy)
+        return
+    waiting: dict[timedelta, list[BurnRateRule]] = {}
+    for tier in policy.rules:
+        wait = policy.pending_for if tier.pending_for is None else tier.pending_for
+        waiting.setdefault(wait, []).append(tier)
+    for wait, tiers in waiting.items():
+        alert = _alert(slo, replace(policy, rules=tuple(tiers), pending_for=wait))
+        # Prometheus tells the alerts of two rules apart by their labels only.
+        alert["labels"] = {**alert["labels"], "tier": tiers[0].name}
+        yield alert
 
 
 def _alert(slo: Slo, policy: SeverityPolicy) -> Rule:

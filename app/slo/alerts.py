@@ -83,11 +83,15 @@ class BudgetAlerts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurnRateRule:
-    """A long and a short window: the rule trips when the burn rates of both reach *factor*."""
+    """A long and a short window: the rule trips when the burn rates of both reach *factor*.
+
+    *pending_for* is how long it must trip before the alert fires; None is as long as its policy says.
+    """
 
     long: timedelta
     short: timedelta
     factor: float
+    pending_for: timedelta | None = None
 
     def __post_init__(self) -> None:
         if not timedelta(0) < self.short < self.long:
@@ -136,3 +140,8 @@ class SeverityPolicy:
     evidence: Evidence | None = None
     # A day: services that are used at daytime only are quiet for less.
     resolve_no_traffic_after: timedelta | None = timedelta(days=1)
+
+    @property
+    def rules_wait_apart(self) -> bool:
+        """Whether a rule has a pending time of its own, so that each is timed by itself."""
+        return any(rule.pending_for is not None for rule in self.rules)

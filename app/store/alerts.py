@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import (
     JSON,
@@ -44,6 +44,7 @@ alert = Table(
     Column("announced", Boolean, nullable=False),
     Column("resolved_at", Moment),
     Column("silent_since", Moment),
+    Column("waiting", JSON(none_as_null=True)),
     Column("notification", JSON(none_as_null=True)),
 )
 transition = Table(
@@ -63,7 +64,7 @@ transition = Table(
     Index("transition_by_time", "at"),
 )
 
-_REMEMBERED = tuple(column.name for column in alert.c if column.name not in ("state", "notification"))
+_REMEMBERED = tuple(column.name for column in alert.c if column.name not in ("state", "waiting", "notification"))
 # Well below the number of variables that SQLite (32,766) and PostgreSQL (65,535) take in one statement.
 _IDS_AT_ONCE = 10_000
 # "page" sorts before "ticket"; the page goes first everywhere, and the burn before the conditions.
@@ -176,7 +177,8 @@ def _row(changed: Alert, notification: Notification | None) -> dict[str, object]
         "state": changed.state.value,
         "frozen_cause": None if changed.frozen_cause is None else changed.frozen_cause.value,
     }
-    return {**row, **enums, "notification": told}
+    waiting = [[rule, since.timestamp()] for rule, since in changed.waiting] or None
+    return {**row, **enums, "waiting": waiting, "notification": told}
 
 
 def _alert(row: Row[tuple[object, ...]]) -> Alert:
@@ -188,7 +190,8 @@ def _alert(row: Row[tuple[object, ...]]) -> Alert:
         "state": AlertState(row.state),
         "frozen_cause": None if row.frozen_cause is None else Cause(row.frozen_cause),
     }
-    return Alert(**{**values, **enums})
+    waiting = tuple((rule, datetime.fromtimestamp(since, UTC)) for rule, since in row.waiting or ())
+    return Alert(**{**values, **enums, "waiting": waiting})
 
 
 def _transition(row: Row[tuple[object, ...]]) -> Transition:

@@ -25,6 +25,30 @@ def test_for_counts_from_the_first_burning_slot() -> None:
     assert play("qbbbb", PATIENT)[1] == ["1 pending", "3 fired"]
 
 
+@pytest.mark.parametrize(
+    ("script", "wanted"),
+    [
+        # The quick tier waits one slot, the slow one three; letters are of both, in turn.
+        ("bq bq", ["0 pending 1h/5m", "1 fired 1h/5m"]),
+        ("qb qb qb qb", ["0 pending 6h/30m", "3 fired 6h/30m"]),
+        ("qb qb bb bb", ["0 pending 6h/30m", "3 fired 1h/5m"]),
+        ("qb qb bq bq", ["0 pending 6h/30m", "3 fired 1h/5m"]),
+        # Neither has burned for as long as it is to: a common time would have run out.
+        ("qb bq qb bq qb bq", ["0 pending 6h/30m"]),
+        ("qb qb qb qq qb", ["0 pending 6h/30m", "3 cleared 6h/30m", "4 pending 6h/30m"]),
+    ],
+)
+def test_each_tier_waits_for_its_own_time(script: str, wanted: list[str]) -> None:
+    quick, slow = TWO_TIERS.rules
+    policy = replace(TWO_TIERS, rules=(replace(quick, pending_for=SLOT), replace(slow, pending_for=3 * SLOT)))
+    alert, said = Alert(slo=SLO, severity=policy.severity), []
+    for number, letters in enumerate(script.split()):
+        alert, changes = step(alert, reading(*letters), policy, at=slot(number))
+        said += [f"{number} {change.kind} {change.tier}" for change in changes]
+    assert said == wanted
+    assert bool(alert.waiting) is (alert.state is AlertState.PENDING)
+
+
 def test_a_pending_alert_that_goes_quiet_starts_over() -> None:
     assert play("bbqbbb", PATIENT)[1] == ["0 pending", "2 cleared", "3 pending", "5 fired"]
 

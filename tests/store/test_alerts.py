@@ -35,6 +35,7 @@ PAGE = Alert(
     muted=False,
     announced=True,
     resolved_at=START - timedelta(days=1),
+    waiting=(("6h/30m 6", START), ("1d/2h 3", START + timedelta(seconds=30))),
 )
 TICKET = Alert(slo=SLO, severity=Severity.TICKET)
 

@@ -1,6 +1,6 @@
 """Objectives and burn-rate rules of other tools: what can be right for an SLO, and what is probably not meant."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -29,6 +29,14 @@ def warn_of_ratio(objective: float, scope: Scope) -> None:
 def short_window(long: timedelta) -> timedelta:
     """The short window of a rule whose document has only a long one: a twelfth, as in the SRE Workbook."""
     return max(long / _SHORT, min(_SHORTEST, long / 2))
+
+
+def waits_of(rules: Sequence[BurnRateRule]) -> tuple[tuple[BurnRateRule, ...], timedelta]:
+    """The rules of a severity, and how long all of them wait; their own times only where these differ."""
+    waits = {rule.pending_for or timedelta(0) for rule in rules}
+    if len(waits) > 1:
+        return tuple(rules), timedelta(0)
+    return tuple(replace(rule, pending_for=None) for rule in rules), next(iter(waits), timedelta(0))
 
 
 def usable_rules(

@@ -53,6 +53,8 @@ class TierModel(DocumentPart):
     """The burn rate that trips the tier, at least 1."""
     budget: BudgetShare = None
     """Instead of the factor: the share of the error budget that may burn within the long window."""
+    pending_for: Patience | None = Field(default=None, alias="for")
+    """How long this tier must hold before the alert fires; as long as the severity says without it."""
 
 
 class PolicyModel(DocumentPart):

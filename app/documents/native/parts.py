@@ -71,7 +71,10 @@ def factor_of(tier: TierModel, window: Window) -> float:
 def _policy(severity: Severity, model: PolicyModel | None, window: Window, objective: float) -> SeverityPolicy | None:
     if model is None:
         return None
-    given = (BurnRateRule(long=tier.long, short=tier.short, factor=factor_of(tier, window)) for tier in model.tiers)
+    given = (
+        BurnRateRule(long=tier.long, short=tier.short, factor=factor_of(tier, window), pending_for=tier.pending_for)
+        for tier in model.tiers
+    )
     # The quickest first: it is the rule that an alert names when several trip.
     tiers = tuple(sorted(given, key=lambda tier: (tier.long, tier.short))) or _default_tiers(
         severity, window, objective

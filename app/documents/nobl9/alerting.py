@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from app.documents.importing.fields import Operator
-from app.documents.importing.rules import short_window, usable_rules
+from app.documents.importing.rules import short_window, usable_rules, waits_of
 from app.documents.importing.scalars import read_any_number
 from app.documents.importing.scope import Scope
 from app.documents.importing.severities import severity_of
@@ -18,6 +18,7 @@ from app.slo import (
     Severity,
     SeverityPolicy,
     Window,
+    format_duration,
     parse_duration,
 )
 
@@ -27,6 +28,7 @@ _MEASUREMENTS = (_AVERAGE, _DROP, _ENTIRE, _REMAINING, _BURNED)
 _OF_TIME = frozenset({_ENTIRE, _REMAINING})
 # Nobl9's own defaults where a policy has no coolDown, and a condition no alertingWindow.
 _COOL_DOWN = timedelta(minutes=5)
+_AT_ONCE = frozenset({"0", "0s", "0m"})
 _WINDOW = timedelta(minutes=5)
 
 
@@ -38,6 +40,7 @@ class Measure:
     value: float
     op: Operator | None
     window: timedelta
+    lasts_for: timedelta
     scope: Scope
 
     def burn_rate(self, window: Window) -> float | None:
@@ -85,7 +88,16 @@ def policies_of(policies: Sequence[Policy], window: Window, objective: float) ->
             # One alert has the rules of all policies of its severity: it must not resolve before the slowest of them
             # would.
             keep = max(policy.cool_down for policy in own)
-            found.append(SeverityPolicy(severity=severity, rules=rules, keep_firing_for=keep, evidence=Evidence()))
+            rules, pending_for = waits_of(rules)
+            found.append(
+                SeverityPolicy(
+                    severity=severity,
+                    rules=rules,
+                    pending_for=pending_for,
+                    keep_firing_for=keep,
+                    evidence=Evidence(),
+                )
+            )
     return tuple(found)
 
 
@@ -111,15 +123,25 @@ def _measure(model: ConditionModel, scope: Scope) -> Measure | None:
         scope.below("measurement").error(f"{model.measurement!r} is not known", f"write {', '.join(_MEASUREMENTS)}")
         return None
     value = _seconds(model.value, scope) if model.measurement in _OF_TIME else _number(model.value, scope)
-    if value is None:
+    lasts_for = timedelta(0) if model.lasts_for is None else _lasts_for(model.lasts_for, scope)
+    if value is None or lasts_for is None:
         return None
     return Measure(
         measurement=model.measurement,
         value=value,
         op=model.op,
         window=model.alerting_window or _WINDOW,
+        lasts_for=lasts_for,
         scope=scope,
     )
+
+
+def _lasts_for(text: str, scope: Scope) -> timedelta | None:
+    try:
+        return timedelta(0) if text in _AT_ONCE else parse_duration(text)
+    except DurationError as error:
+        scope.below("lastsFor").error(error.problem, error.remedy)
+        return None
 
 
 def _seconds(text: str, scope: Scope) -> float | None:
@@ -166,4 +188,12 @@ def _rules(policy: Policy, window: Window) -> Iterator[tuple[BurnRateRule, Scope
             one.scope.below("value").warning(problem, f"write {rate:.4g} in both", "one_factor")
     if short >= longest.window:
         short = short_window(longest.window)
-    yield BurnRateRule(long=longest.window, short=short, factor=rate), longest.scope.below("value")
+    # All conditions must hold, so one that lasts for longer is waited for.
+    pending_for = max(one.lasts_for for _, one in burns)
+    for _, one in burns:
+        if one.lasts_for != pending_for:
+            problem = f"both windows of a rule last alike: {format_duration(pending_for)} is used"
+            remedy = f"write lastsFor: {format_duration(pending_for)} in both"
+            one.scope.below("lastsFor").warning(problem, remedy, "merged_wait")
+    rule = BurnRateRule(long=longest.window, short=short, factor=rate, pending_for=pending_for)
+    yield rule, longest.scope.below("value")

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from app.documents.importing.fields import Operator
 from app.documents.importing.labels import merged_labels
-from app.documents.importing.rules import short_window, usable_rules
+from app.documents.importing.rules import short_window, usable_rules, waits_of
 from app.documents.importing.scope import Scope
 from app.documents.importing.severities import severity_of
 from app.documents.openslo.objects import BurnRateCondition, Objects, Policy
-from app.slo import Alerting, BurnRateRule, Evidence, Severity, SeverityPolicy, Window, format_duration
+from app.slo import Alerting, BurnRateRule, Evidence, Severity, SeverityPolicy, Window
 
 
 def condition_of(policy: Policy, objects: Objects) -> BurnRateCondition | None:
@@ -63,17 +63,11 @@ def _policy(
     rules = usable_rules(((_rule(one), one.scope.below("threshold")) for one in conditions), window, objective)
     if not rules:
         return None
-    waits = {condition.alert_after for condition in conditions}
-    if len(waits) > 1:
-        # One alert has all rules of its severity, and begins to wait with the first that trips.
-        problem = f"the alerts of one severity wait alike: {format_duration(min(waits))} is used"
-        for condition in conditions:
-            if condition.alert_after != min(waits):
-                condition.scope.below("alertAfter").warning(problem, "write one alertAfter", "merged_wait")
+    rules, pending_for = waits_of(tuple(dict.fromkeys(rules)))
     return SeverityPolicy(
         severity=severity,
-        rules=tuple(dict.fromkeys(rules)),
-        pending_for=min(waits),
+        rules=rules,
+        pending_for=pending_for,
         labels=merged_labels({"severity": conditions[0].severity}),
         evidence=Evidence(),
     )
@@ -86,4 +80,6 @@ def _rule(condition: BurnRateCondition) -> BurnRateRule:
     elif condition.op is None:
         condition.scope.warning("has no op: gte is used", "write op: gte", "operator_of_burn_rate")
     short = short_window(condition.lookback)
-    return BurnRateRule(long=condition.lookback, short=short, factor=condition.threshold)
+    return BurnRateRule(
+        long=condition.lookback, short=short, factor=condition.threshold, pending_for=condition.alert_after
+    )

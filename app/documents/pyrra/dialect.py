@@ -3,12 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.importing.labels import alert_labels, merged_labels, translated_annotations
 from app.documents.importing.parts import read_part
-from app.documents.importing.rules import usable_rules, warn_of_ratio
+from app.documents.importing.rules import usable_rules, waits_of, warn_of_ratio
 from app.documents.importing.scope import Scope
 from app.documents.pyrra.model import IGNORED, OBJECTIVE, ObjectiveModel
 from app.documents.pyrra.slis import Indicator, fixed_labels, indicator_of, sli_of_indicator
@@ -154,11 +153,12 @@ class _Objective:
         rules = usable_rules(given, RollingWindow(spec.window), spec.target, remedy="write a higher target")
         if not rules:
             return None
+        rules, pending_for = waits_of(rules)
         return SeverityPolicy(
             severity=severity,
             rules=rules,
+            pending_for=pending_for,
             # One alert has all rules of its severity, so it waits for as long as the fastest of them.
-            pending_for=min((tier.scaled(tier.pending_for, spec.window) for tier in tiers), default=timedelta(0)),
             labels=merged_labels({"severity": self._severity(tiers[0])}),
             evidence=Evidence(),
         )

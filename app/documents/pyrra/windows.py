@@ -32,7 +32,10 @@ class Tier:
     def rule(self, window: timedelta) -> BurnRateRule | None:
         """The rule for an SLO window; None where it is too short for two windows of whole minutes."""
         short, long = self.scaled(self.short, window), self.scaled(self.long, window)
-        return BurnRateRule(long=long, short=short, factor=self.factor) if timedelta(0) < short < long else None
+        if not timedelta(0) < short < long:
+            return None
+        pending_for = self.scaled(self.pending_for, window)
+        return BurnRateRule(long=long, short=short, factor=self.factor, pending_for=pending_for)
 
 
 def _tiers() -> Iterator[Tier]:

@@ -39,6 +39,9 @@ def test_alert_policies_are_rules_and_tickets_of_the_budget() -> None:
     assert _rules(slo, Severity.PAGE) == [("1h/5m", 14.4), ("6h/30m", 6.0)]
     assert _rules(slo, Severity.TICKET) == [("1d/2h", 3.0), ("2d/2h", 2.0)]
     assert [policy.keep_firing_for for policy in alerting.policies] == [timedelta(minutes=5), timedelta(minutes=10)]
+    page = alerting.policy(Severity.PAGE)
+    assert page is not None
+    assert [rule.pending_for for rule in page.rules] == [timedelta(minutes=2), timedelta(0)]
     assert alerting.budget == BudgetAlerts(consumed=0.8)
     assert alerting.no_data_for == timedelta(hours=1)
 

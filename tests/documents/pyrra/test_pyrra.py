@@ -79,7 +79,8 @@ def test_rules_are_those_of_four_weeks_scaled_with_the_window() -> None:
     assert _rules(four_weeks, Severity.TICKET) == [("1d/2h", 2), ("4d/6h", 1)]
     assert _rules(one_week, Severity.PAGE) == [("15m/1m", 14), ("1h30m/8m", 7)]
     assert _rules(one_week, Severity.TICKET) == [("6h/30m", 2), ("1d/1h30m", 1)]
-    assert [policy.pending_for for policy in four_weeks.alerting.policies] == [timedelta(minutes=2), timedelta(hours=1)]
+    waits = [rule.pending_for for policy in four_weeks.alerting.policies for rule in policy.rules]
+    assert waits == [timedelta(minutes=minutes) for minutes in (2, 15, 60, 180)]
 
 
 @pytest.mark.parametrize(("weeks", "waits"), [(4, "2m 15m 1h 3h"), (2, "1m 8m 30m 1h30m"), (1, "1m 4m 15m 45m")])

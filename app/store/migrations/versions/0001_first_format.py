@@ -124,6 +124,7 @@ def _make_alerts() -> None:
         sa.Column("announced", sa.Boolean, nullable=False),
         sa.Column("resolved_at", sa.Float(53)),
         sa.Column("silent_since", sa.Float(53)),
+        sa.Column("waiting", sa.JSON),
         sa.Column("notification", sa.JSON),
         sa.PrimaryKeyConstraint("slo", "severity", "cause", name="pk_alert"),
     )
