@@ -326,7 +326,11 @@ def _no_bucket(selector: Selector, bounds: Sequence[str]) -> Doubt | None:
     if not below or not above:
         return Doubt(problem, f"write one of {', '.join(bounds)}", ProblemCode.BUCKET_MISSING)
     problem += f": it is between those at {below[-1]} and {above[0]}"
-    remedy = f"write {below[-1]} or {above[0]}; the buckets are at {', '.join(bounds)}"
+    between = f"interpolate: [{below[-1]}, {above[0]}]"
+    remedy = (
+        f"write {below[-1]} or {above[0]}, or {between} for a share of what lies between; "
+        f"the buckets are at {', '.join(bounds)}"
+    )
     return Doubt(problem, remedy, ProblemCode.BUCKET_MISSING, ErrorFinding)
 
 

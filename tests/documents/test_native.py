@@ -158,3 +158,26 @@ def test_a_ratio_that_can_be_counted_is_not_evaluated(tmp_path: Path) -> None:
     assert not loaded.errors
     assert not loaded.warnings
     assert [slo.sli.kind for slo in loaded.slos] == list(slis.values())
+
+
+def test_a_threshold_between_two_buckets_is_interpolated_where_both_are_named(tmp_path: Path) -> None:
+    text = """
+service: a
+slos:
+  - name: between
+    objective: 99
+    window: 1d
+    sli: {histogram: h, threshold: 300ms, interpolate: [250ms, 0.5]}
+"""
+    path = tmp_path / "a.yaml"
+    path.write_text(text)
+    (slo,) = load_documents(path).slos
+    assert {(render(term.selector), term.weights.total, round(term.weights.bad, 9)) for term in slo.sli.terms} == {
+        ("h_count", 1.0, 1.0),
+        ('h_bucket{le="0.25"}', 0.0, -0.8),
+        ('h_bucket{le="0.5"}', 0.0, -0.2),
+    }
+    for wrong in ("true", "[300ms, 500ms]", "[500ms, 250ms]", "[250ms]", "[x, y]"):
+        path.write_text(text.replace("[250ms, 0.5]", wrong))
+        (error,) = load_documents(path).errors
+        assert error.field == "slos[0].sli.interpolate", wrong

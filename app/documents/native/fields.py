@@ -175,6 +175,15 @@ Threshold = Annotated[
     WithJsonSchema({"anyOf": [_DURATION, {"type": "number", "exclusiveMinimum": 0}], "examples": ["300ms", 0.3]}),
 ]
 
+_BOUND = {"anyOf": [_DURATION, {"type": "number", "exclusiveMinimum": 0}]}
+Between = Annotated[
+    tuple[timedelta | Decimal, timedelta | Decimal],
+    PlainValidator(scalars.read_bounds),
+    WithJsonSchema(
+        {"type": "array", "items": _BOUND, "minItems": 2, "maxItems": 2, "examples": [["250ms", "500ms"], [0.25, 0.5]]}
+    ),
+]
+
 # Pydantic puts the names of a union's branches into the paths of errors; no key looks like one of these.
 MATCHERS_TEXT: Final = "<matchers text>"
 MATCHERS_TABLE: Final = "<matchers table>"

@@ -281,6 +281,15 @@ def read_threshold(value: Any) -> timedelta | Decimal:
     return number
 
 
+def read_bounds(value: Any) -> tuple[timedelta | Decimal, timedelta | Decimal]:
+    """The bounds of two buckets of a histogram, the lower one first."""
+    if not isinstance(value, list) or len(value) != 2:  # noqa: PLR2004  a pair
+        remedy = "write interpolate: [250ms, 500ms]; `check --live` says between which buckets the threshold lies"
+        raise refuse("must be the bounds of the two buckets beside the threshold", remedy)
+    lower, upper = map(read_threshold, value)
+    return lower, upper
+
+
 @lru_cache(maxsize=1024)
 def _is_time_zone(name: str) -> bool:
     try:

@@ -14,6 +14,7 @@ from app.documents.native.expressions import ExpressionSliModel
 from app.documents.native.fields import (
     MATCHERS_TABLE,
     MATCHERS_TEXT,
+    Between,
     HistogramMatchers,
     HistogramName,
     Threshold,
@@ -22,8 +23,8 @@ from app.documents.native.gauges import GaugeSliModel, GaugeSumsSliModel
 from app.documents.native.sli_model import SliModel
 from app.promql.buckets import le_matcher
 from app.promql.metric_names import BUCKET, NAME
-from app.sli import sli_of_good
-from app.slo import CompositeRule, Matcher, MatchOp, Selector, Sli, format_duration
+from app.sli import sli_of_good, weighted_sum
+from app.slo import CompositeRule, Matcher, MatchOp, Selector, Sli, Weights, format_duration
 from app.yamldoc.findings import FieldFinding
 
 GOOD: Final = "<good and total>"
@@ -54,14 +55,30 @@ class LatencySliModel(SliModel):
     """Which of its series: labels and their values, or matchers in braces."""
     threshold: Threshold
     """The upper bound of a bucket: a duration, or a number in the unit of the histogram."""
+    interpolate: Between | None = None
+    """The bounds of the two buckets that the threshold lies between, to have what lies there counted by share."""
 
     @override
     def sli(self, by: tuple[str, ...]) -> Sli:
         """What is counted: the bucket at the threshold holds the good events."""
         total = Selector((_named(f"{self.histogram}_count"), *self._matchers))
         bucket = le_matcher(_bound(self.threshold))
+        if self.interpolate is not None:
+            return self._between(total, self.interpolate, by)
         good = Selector((_named(f"{self.histogram}_bucket"), bucket, *self._matchers))
         return sli_of_good(total=total, good=good, by=by)
+
+    def _between(
+        self, total: Selector, bounds: tuple[timedelta | Decimal, timedelta | Decimal], by: tuple[str, ...]
+    ) -> Sli:
+        """All of the lower bucket is good, and a share of what only the upper one has, as the threshold divides it."""
+        lower, upper, threshold = (_bound(bound) for bound in (*bounds, self.threshold))
+        share = float((threshold - lower) / (upper - lower))
+        weights = {total: Weights(total=1.0, bad=1.0)}
+        for bound, of_bucket in ((lower, 1.0 - share), (upper, share)):
+            bucket = Selector((_named(f"{self.histogram}_bucket"), le_matcher(bound), *self._matchers))
+            weights[bucket] = Weights(total=0.0, bad=-of_bucket)
+        return weighted_sum(weights, by)
 
     @override
     def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
@@ -70,6 +87,11 @@ class LatencySliModel(SliModel):
             if any(matcher.label == label for matcher in self._matchers):
                 remedy = "write threshold:" if label == BUCKET else "write histogram:"
                 yield FieldFinding(("sli", "selector"), f"{label} is set by the service", f"remove it; {remedy}")
+        if self.interpolate is not None:
+            lower, upper = map(_bound, self.interpolate)
+            if not lower < _bound(self.threshold) < upper:
+                problem = "the threshold does not lie between these two bounds"
+                yield FieldFinding(("sli", "interpolate"), problem, "write the next lower and the next higher bucket")
         if isinstance(self.threshold, timedelta):
             yield from _check_unit(self.histogram, self.threshold)
 
@@ -108,7 +130,7 @@ _KEYS_OF_BRANCHES: dict[str, set[str]] = {
     GAUGE: {"gauge", "good_when", "absent", "absent_for"},
     BAD: {"bad"},
     GOOD: {"good"},
-    LATENCY: {"histogram", "selector", "threshold"},
+    LATENCY: {"histogram", "selector", "threshold", "interpolate"},
 }
 
 

@@ -369,7 +369,8 @@ def _of_scrapes(member: Member) -> Problem:
         if before != after
     ]
     instead = ", ".join(dict.fromkeys(f"{after.name} instead of {before.name}" for before, after in readings))
-    detail = f"{member.tracked.query} is scraped too seldom for the short windows of its alerts: {instead} is used"
+    done = "scraped" if member.tracked.sli.evaluated is None else "evaluated"
+    detail = f"{member.tracked.query} is {done} too seldom for the short windows of its alerts: {instead} is used"
     return Problem(code=ProblemCode.SCRAPED_SELDOM, level=ProblemLevel.HINT, detail=detail)
 
 
