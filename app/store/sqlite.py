@@ -3,11 +3,13 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, text
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DatabaseError, OperationalError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
@@ -193,13 +195,22 @@ def _check_columns(backend: SqliteBackend, connection: Connection) -> None:
     Raises:
         StoreCorruptError: one is missing, although the database says that it has this format.
     """
-    for table in tables.metadata.sorted_tables:
+    for statement in _selects_of_all_columns():
         try:
-            connection.execute(select(table).limit(0))
+            connection.exec_driver_sql(statement)
         except OperationalError as error:
             if getattr(error.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
                 raise backend.damaged(error.orig) from error
             raise
+
+
+@cache
+def _selects_of_all_columns() -> tuple[str, ...]:
+    """A statement for each table that fails if the table or a column is missing; as texts, which are compiled once."""
+    return tuple(
+        str(select(table).limit(0).compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True}))
+        for table in tables.metadata.sorted_tables
+    )
 
 
 def _put_aside(path: Path) -> None:
