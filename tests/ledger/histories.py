@@ -35,6 +35,7 @@ class History:
     """Series of one SLI: those with a `code` from 500 on are bad."""
 
     def __init__(self, series: Sequence[tuple[Labels, Points]]) -> None:
+        assert all((np.diff(times) >= 0).all() for _, (times, _) in series)
         self._registry = Registry()
         self._series = series
         self.cursor = LastSamples.empty()
@@ -88,16 +89,16 @@ class History:
         row = self._registry.row(RowKey("sli", ()))
         parts = []
         for labels, (times, values) in self._series:
-            inside = (times > since) & (times <= until)
-            if inside.any():
+            first, last = np.searchsorted(times, (since, until), side="right").tolist()
+            if first < last:
                 weights = Weights(total=1.0, bad=float(labels["code"] >= "500"))
                 counter = self._registry.counter(row, fingerprint(labels), weights, tuple(labels.items()))
                 parts.append(
                     Samples(
-                        counter=np.full(int(inside.sum()), counter),
-                        time=times[inside],
-                        value=values[inside],
-                        steady=np.zeros(int(inside.sum()), dtype=bool),
+                        counter=np.full(last - first, counter),
+                        time=times[first:last],
+                        value=values[first:last],
+                        steady=np.zeros(last - first, dtype=bool),
                     )
                 )
         return Samples.joined(parts)
