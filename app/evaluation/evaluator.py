@@ -5,7 +5,7 @@ made up for by a later evaluation. Evaluations and backfill take turns at the le
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
@@ -306,6 +306,17 @@ class Evaluator:
         self._members()
         return self._members_by_id.get(slo_id)
 
+    def _shares(self, member: Member, window: timedelta) -> Mapping[str, float] | None:
+        """The shares of a composite's components in what was bad; None for another SLI."""
+        if not member.tracked.parts:
+            return None
+        return composites.bad_shares(
+            member.tracked,
+            self._ledger_writer.ledger,
+            until_s=member.tracked.counted_s,
+            window_s=window.total_seconds(),
+        )
+
     def mark_unconfirmed_if_stale(self, now: datetime) -> None:
         """If nothing was evaluated for long, as in a database that slept or was restored, assert nothing unseen.
 
@@ -408,7 +419,7 @@ class Evaluator:
             if at - notification.starts_at < _EXPLAINED_WITHIN
         ]
         self._contributor_queries.want(
-            contributor_queries(young, burning_members(members, figures, self._alerts), self._member), at
+            contributor_queries(young, burning_members(members, figures, self._alerts), self._member, self._shares), at
         )
         texts = await self._contributor_queries.ask(at)
         if not texts or self._retired:

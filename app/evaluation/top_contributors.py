@@ -63,12 +63,16 @@ class TopContributor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContributorQuery:
-    """What to ask of one SLO or group member: its SLI and how far back its errors go."""
+    """What to ask of one SLO or group member: its SLI and how far back its errors go.
+
+    Of a composite nothing is asked: *shares* are those of its components in what was bad.
+    """
 
     slo: SloId
     sli: Sli
     group: GroupKey
     window: timedelta
+    shares: Mapping[str, float] | None = None
 
 
 @dataclass(slots=True)
@@ -113,9 +117,15 @@ class ContributorQueries:
 
 
 def contributor_queries(
-    young: Sequence[Notification], burning: Iterable[Member], member_of: Callable[[SloId], Member | None]
+    young: Sequence[Notification],
+    burning: Iterable[Member],
+    member_of: Callable[[SloId], Member | None],
+    shares_of: Callable[[Member, timedelta], Mapping[str, float] | None] = lambda _member, _window: None,
 ) -> Iterator[ContributorQuery]:
-    """What to ask about: *young* alerts that fire without, pages first; then members whose short windows burn."""
+    """What to ask about: *young* alerts that fire without, pages first; then members whose short windows burn.
+
+    *shares_of* has the shares of the components of a composite in what was bad, None for others.
+    """
     unexplained = [notification for notification in young if notification.long and not notification.top_contributors]
     for notification in sorted(unexplained, key=lambda notification: notification.severity is not Severity.PAGE):
         member = member_of(notification.slo)
@@ -126,9 +136,17 @@ def contributor_queries(
                 if notification.first_bad_at is None
                 else max(notification.at - notification.first_bad_at, _SHORTEST)
             )
-            yield ContributorQuery(slo=member.id, sli=member.slo.sli, group=member.group, window=window)
+            yield _query_of(member, window, shares_of)
     for member in burning:
-        yield ContributorQuery(slo=member.id, sli=member.slo.sli, group=member.group, window=_SHORTEST)
+        yield _query_of(member, _SHORTEST, shares_of)
+
+
+def _query_of(
+    member: Member, window: timedelta, shares_of: Callable[[Member, timedelta], Mapping[str, float] | None]
+) -> ContributorQuery:
+    return ContributorQuery(
+        slo=member.id, sli=member.slo.sli, group=member.group, window=window, shares=shares_of(member, window)
+    )
 
 
 def top_contributors(bad: Series, total: Series, *, leave_out: Collection[str] = ()) -> list[TopContributor]:
@@ -184,6 +202,16 @@ def words(found: Sequence[TopContributor]) -> str:
     )
 
 
+def words_of_components(shares: Mapping[str, float]) -> str:
+    """The components of a composite that most of what was bad is of, as people read them.
+
+    >>> words_of_components({"cart-availability": 0.1, "pay-availability": 0.9})
+    'pay-availability: 90% of what was bad'
+    """
+    named = sorted(((share, name) for name, share in shares.items() if share >= _LEAST_SHARE), reverse=True)
+    return "; ".join(f"{name}: {_percent(share)} of what was bad" for share, name in named[:_MOST_NAMED])
+
+
 def _says_more(one: TopContributor, shares: Mapping[Values, TopContributor]) -> bool:
     """Whether a combination says more than each of its values alone."""
     parts = [shares[(value,)] for value in one.values] if len(one.values) > 1 else []
@@ -208,6 +236,8 @@ def _percent(share: float) -> str:
 async def _text_of(
     inquiry: ContributorQuery, source: Source, at: datetime, deadline_s: float, room: asyncio.Semaphore
 ) -> str:
+    if inquiry.shares is not None:
+        return words_of_components(inquiry.shares)
     queries = inquiry.sli.event_queries(inquiry.group, inquiry.window)
     if not queries:
         return ""

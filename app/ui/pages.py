@@ -56,7 +56,7 @@ def pages(board: Board, *, clock: Clock, prefix: str = "") -> APIRouter:
             return _html(
                 templates,
                 "missing.html",
-                status=404,
+                status=200 if members else 404,
                 id=id,
                 incidents=incidents(active),
                 members=views.worst_first(members)[:MAX_ROWS],

@@ -1,6 +1,7 @@
 """The components of composites are found among all documents, or the document says why not."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,6 +18,10 @@ ONE = availability("cart", objective=99)
 def loaded(folder: Path, **slis: object) -> LoadResult:
     entries = [{"name": name, "objective": 99, "window": "2d", "sli": sli} for name, sli in slis.items()]
     return load_documents(write_documents([ONE, GROUPED, {"service": "shop", "slos": entries}], folder))
+
+
+def with_aggregate(document: dict[str, Any], aggregate: object) -> dict[str, object]:
+    return {**document, "slos": [{**document["slos"][0], "aggregate": aggregate}]}
 
 
 def composite(slo: Slo) -> Composite:
@@ -104,3 +109,28 @@ def test_the_digest_changes_with_the_objective_of_a_component(tmp_path: Path) ->
     )
     assert one.digest != other.digest
     assert one.slos[1].sli.key != other.slos[1].sli.key
+
+
+@pytest.mark.parametrize(
+    ("aggregate", "objective", "alerts"),
+    [(True, 0.95, 0), ({}, 0.95, 0), ({"objective": 99, "alerting": {"page": "off"}}, 0.99, 2), (False, None, 0)],
+)
+def test_an_aggregate_is_the_sum_of_its_group(
+    tmp_path: Path, aggregate: object, objective: float | None, alerts: int
+) -> None:
+    result = load_documents(write_documents([with_aggregate(GROUPED, aggregate)], tmp_path))
+    assert not result.errors
+    group, *others = result.slos
+    assert [(slo.id, slo.objective) for slo in others] == ([("pay-availability-all", objective)] if objective else [])
+    for slo in others:
+        (part,) = composite(slo).parts
+        assert (part.slo, part.sli, composite(slo).rule) == (group.id, group.sli, "sum_of")
+        assert len(slo.alerting.alerts) == alerts
+
+
+def test_an_aggregate_needs_a_group_and_alerts_that_can_fire(tmp_path: Path) -> None:
+    tier = {"long": "1h", "short": "2h", "factor": 14}
+    aggregate = {"alerting": {"page": {"tiers": [tier]}}}
+    result = load_documents(write_documents([with_aggregate(ONE, aggregate)], tmp_path))
+    fields = [error.field for error in result.errors]
+    assert fields == ["slos[0].aggregate", "slos[0].aggregate.alerting.page.tiers[0].short"]

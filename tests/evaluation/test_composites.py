@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,3 +154,50 @@ def test_what_becomes_of_a_component_without_data_is_said(tmp_path: Path) -> Non
         for each in both:
             hour = {policy: hour_of(each.snapshot(f"shop-{policy}")) for policy in policies}
             assert [hour[policy][:2] for policy in policies] == [(45, 0), (55, 0), (55, 0), (55, 10)]
+
+
+def test_an_aggregate_has_the_events_of_all_members(tmp_path: Path) -> None:
+    """Also those that were counted across a hole, and of a member that has vanished."""
+    span = (END - DAY - HOUR, END + HOUR)
+    spans = {"/pay": span, "/cart": (span[0], END - 3 * HOUR), "/ship": (END - 2 * HOUR, span[1])}
+    series = [
+        counter(
+            requests("shop", code, route=route, zone="eu"),
+            each,
+            without=[(END - 5000.0, END - 4000.0)],
+            per_second=rate,
+        )
+        for route, each in spans.items()
+        for code, rate in (("200", 2.0), ("500", 0.1))
+    ]
+    document: dict[str, Any] = availability("shop", objective=95, by=["route", "zone"])
+    watched = slos([{**document, "slos": [{**document["slos"][0], "aggregate": True}]}], tmp_path / "slos")
+    with live_and_fresh(watched, series, tmp_path) as both:
+        truth = [
+            sum(within_the_day(one) for one in series if code in {None, one.labels["code"]}) for code in (None, "500")
+        ]
+        for each in both:
+            aggregate = each.snapshot("shop-availability-all")
+            assert len([one for one in each.board.snapshots if one.group]) == 3
+            assert [aggregate.total, aggregate.bad] == pytest.approx(truth, abs=1)
+            assert aggregate.alerts == ()
+
+
+def within_the_day(one: Series) -> float:
+    """What a counter has counted in the day before END."""
+    before, until = (one.values[one.times <= at] for at in (END - DAY, END))
+    return float(until[-1] - (before[-1] if len(before) else 0.0))
+
+
+def test_components_are_named_as_contributors(tmp_path: Path) -> None:
+    span = (END - 2 * HOUR, END + HOUR)
+    series = [counter(requests(job), span, per_second=2.0) for job in _JOBS]
+    series.append(counter(requests("pay", "500"), span, per_second=0.0, bursts=[((END - 1200.0, END + HOUR), 2.0)]))
+    (*steps, journey) = watch({"journey": {"all_of": [CART, PAY, SHIP]}}, tmp_path / "slos")
+    with Running((*steps, journey), MemorySource(series), tmp_path / "db") as running:
+        running.run(END - 1200, END - 600, backfill=False)
+        running.backfill(END - 600)
+        running.run(END - 600, END - 300)
+        running.do(running.evaluator.find_top_contributors())
+        told = [one for one in running.board.notifications if one.slo == "shop-journey"]
+        assert {one.top_contributors for one in told} == {"pay-availability: 100% of what was bad"}

@@ -1,11 +1,13 @@
 """What the parts of an SLO must be to each other; single fields are checked as they are read."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from app.alerting.policy import check_rule
 from app.documents.native.composites import CompositeSliModel
 from app.documents.native.model import (
+    AggregateModel,
     PolicyModel,
     SloEntry,
     TierModel,
@@ -27,6 +29,23 @@ def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding
         if isinstance(slo.sli, CompositeSliModel):
             problem = "a composite counts slices already"
             yield FieldFinding(("time_slices",), problem, "write slice: and target: below sli:, and remove it")
+    if slo.aggregate is not None:
+        yield from _check_aggregate(slo, slo.aggregate)
+    yield from _check_alerting(slo)
+
+
+def _check_aggregate(slo: SloEntry, aggregate: AggregateModel) -> Iterator[FieldFinding]:
+    """Whether there is a group, and whether the alerts of all its members together can fire."""
+    if not slo.by:
+        yield FieldFinding(("aggregate",), "has no group to add up", "write by: and its labels, or remove it")
+    if aggregate.alerting is not None:
+        own = {"alerting": aggregate.alerting, "objective": aggregate.objective or slo.objective}
+        for finding in _check_alerting(slo.model_copy(update=own)):
+            yield replace(finding, path=("aggregate", *finding.path))
+
+
+def _check_alerting(slo: SloEntry) -> Iterator[FieldFinding]:
+    """Whether alerts have evidence, policies and rules that do not contradict each other."""
     if slo.alerting.evidence is None and "min_bad_events" in slo.alerting.model_fields_set:
         problem = "asks for evidence, which is off"
         yield FieldFinding(("alerting", "min_bad_events"), problem, "remove it, or evidence: off")

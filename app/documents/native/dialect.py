@@ -1,16 +1,18 @@
 """The native dialect: a service and its SLOs, as docs/slo-format.md describes it."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.native.checks import check_slo
 from app.documents.native.composites import CompositeSliModel
 from app.documents.native.lint import lint_slo
-from app.documents.native.model import DocumentHeader, SloEntry
+from app.documents.native.model import AggregateModel, AlertingModel, DocumentHeader, SloEntry
 from app.documents.native.parts import budget_alerts_of, labels_of, policies_of, window_of
 from app.documents.native.structure import NATIVE
 from app.documents.other_tools import tool_of
-from app.slo import Alerting, Slo, SloId
+from app.sli import Composite, Part
+from app.slo import Alerting, CompositeRule, Slo, SloId, Window
 from app.yamldoc.document import Document
 from app.yamldoc.findings import FieldPath, Findings, Place
 from app.yamldoc.read import add_errors, add_warnings
@@ -47,6 +49,11 @@ def _read(document: Document, findings: Findings) -> Iterator[PlacedSlo]:
         field = ("slos", i, "name")
         components = _components(model, document, i)
         yield PlacedSlo(slo=slo, place=document.place(field), field=field, components=components)
+        if model.aggregate is not None:
+            of_group = ("slos", i, "aggregate")
+            yield PlacedSlo(
+                slo=_aggregate(slo, model.aggregate), place=document.place(of_group, key=True), field=of_group
+            )
 
 
 def _components(model: SloEntry, document: Document, i: int) -> tuple[tuple[Place, FieldPath], ...]:
@@ -83,6 +90,21 @@ def _is_sound(model: SloEntry, header: DocumentHeader | None, document: Document
     return not found
 
 
+def _aggregate(slo: Slo, aggregate: AggregateModel) -> Slo:
+    """The SLO of all members of a group together: the sum of their events."""
+    objective, name = aggregate.objective or slo.objective, f"{slo.name}-all"
+    without_alerts = Alerting(no_data_for=None)
+    model, window = aggregate.alerting, slo.window
+    return replace(
+        slo,
+        id=SloId(f"{slo.service}-{name}"),
+        name=name,
+        objective=objective,
+        sli=Composite(rule=CompositeRule.SUM_OF, parts=(Part(slo=slo.id),)),
+        alerting=without_alerts if model is None else _alerting(model, window, objective),
+    )
+
+
 def _slo(header: DocumentHeader, model: SloEntry) -> Slo:
     window, sli = window_of(model.window), model.sli.sli(model.by)
     return Slo(
@@ -94,14 +116,18 @@ def _slo(header: DocumentHeader, model: SloEntry) -> Slo:
         sli=sli if model.time_slices is None else model.time_slices.slices_of(sli),
         description=model.description,
         labels=labels_of(header.labels, model.labels),
-        alerting=Alerting(
-            name=model.alerting.name,
-            policies=policies_of(model.alerting, window, model.objective),
-            annotations=labels_of(model.alerting.annotations),
-            no_data=model.alerting.no_data,
-            no_data_for=model.alerting.no_data_for,
-            no_traffic=model.alerting.no_traffic,
-            no_traffic_for=model.alerting.no_traffic_for,
-            budget=budget_alerts_of(model.alerting.budget),
-        ),
+        alerting=_alerting(model.alerting, window, model.objective),
+    )
+
+
+def _alerting(model: AlertingModel, window: Window, objective: float) -> Alerting:
+    return Alerting(
+        name=model.name,
+        policies=policies_of(model, window, objective),
+        annotations=labels_of(model.annotations),
+        no_data=model.no_data,
+        no_data_for=model.no_data_for,
+        no_traffic=model.no_traffic,
+        no_traffic_for=model.no_traffic_for,
+        budget=budget_alerts_of(model.budget),
     )

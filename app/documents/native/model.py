@@ -31,6 +31,7 @@ from app.documents.native.sli_model import DocumentPart
 from app.documents.native.slis import SLI_BRANCHES, SliField
 from app.documents.native.time_slices import TimeSlicesModel
 from app.slo import CalendarUnit, NoData, NoTraffic
+from app.yamldoc.scalars import read_switch
 
 ROLLING: Final = "<rolling window>"
 CALENDAR: Final = "<calendar window>"
@@ -129,6 +130,35 @@ class AlertingModel(DocumentPart):
     """Tickets about the error budget itself; none without it."""
 
 
+class AggregateModel(DocumentPart):
+    """The SLO of all members of a group together."""
+
+    objective: Objective | None = None
+    """What it promises, the objective of the members without it."""
+    alerting: AlertingModel | None = None
+    """How it alerts; without it, it has a budget and no alerts."""
+
+
+def _read_aggregate(value: Any) -> AggregateModel | None:
+    return AggregateModel() if read_switch(value) else None
+
+
+def _aggregate_branch(value: Any) -> str:
+    return SWITCHED_ON if isinstance(value, dict | AggregateModel) else SWITCHED_OFF
+
+
+AggregateField = Annotated[
+    Annotated[
+        AggregateModel | None,
+        PlainValidator(_read_aggregate),
+        WithJsonSchema({"enum": [True, False, "on", "off"]}),
+        Tag(SWITCHED_OFF),
+    ]
+    | Annotated[AggregateModel, Tag(SWITCHED_ON)],
+    Discriminator(_aggregate_branch),
+]
+
+
 class CalendarModel(DocumentPart):
     """The current period of the calendar."""
 
@@ -165,6 +195,8 @@ class SloEntry(DocumentPart):
     """What is counted: counters, as selectors or PromQL sums, or gauges."""
     time_slices: TimeSlicesModel | None = None
     """Slices of time that are counted instead of events, each good or bad by what happened in it."""
+    aggregate: AggregateField = None
+    """Whether there is an SLO of all members of the group together, whose name ends with -all; or what it promises."""
     by: tuple[LabelName, ...] = Field(default=(), min_length=1, json_schema_extra={"uniqueItems": True})
     """Labels of the series; every combination of their values gets an SLO of its own, at most 500."""
     labels: AlertLabels = Field(default_factory=dict)

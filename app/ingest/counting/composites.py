@@ -4,7 +4,7 @@ Nothing is asked of Prometheus for a slot. For history the samples of the compon
 ledger's older cells are wider than a slice (ADR-0051).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ from app.ingest.counting.slot_queries import Read, enter
 from app.ingest.queries.query_batcher import QueryResults
 from app.ingest.series.composites import HistorySlots, LedgerSlots, composite_samples, slices_in
 from app.ingest.series.tracked_slis import TrackedSli, composites_of
-from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S, Samples
+from app.ledger import FINE_REACH_S, LOOKBACK_S, MIDDLE_WIDTH_S, Ledger, Samples
 from app.slo import Component, Composition, MissingData
 
 # What is not answered for longer is not waited for: the slots of the other components become final without it.
@@ -49,6 +49,17 @@ def with_composites(
         if tracked.key in wanted:
             found.append(composite_samples(tracked, slices, ledger_writer.series_index))
     return replace(answers, samples=Samples.joined([answers.samples, *found]))
+
+
+def bad_shares(tracked: TrackedSli, ledger: Ledger, *, until_s: float, window_s: float) -> Mapping[str, float]:
+    """Which share of what was bad of a composite in a window of the last day each component has, by its name."""
+    (_, composition), slots = [*composites_of([tracked])][-1], LedgerSlots(ledger)
+    since_s = until_s - min(window_s, FINE_REACH_S)
+    slices = slices_in(tracked, composition, slots, since_s=since_s, until_s=until_s, final_s=until_s)
+    known = slices.events.known
+    bad, parts = float(slices.events.bad[known].sum()), slices.events.parts[:, known].sum(axis=1)
+    names = [component.slo for component in composition.components]
+    return {name: part / bad for name, part in zip(names, parts.tolist(), strict=True)} if bad > 0 else {}
 
 
 def leaves_of(tracked: TrackedSli) -> Sequence[TrackedSli]:

@@ -44,7 +44,6 @@ def compose_slices(composition: Composition, counts: Sequence[ComponentCounts], 
 
     A component without events in a slice has no say in it.
     """
-    counts = [_as_judged(one) for one in counts]
     missing = np.array([~one.known.any(axis=0) for one in counts])
     pairs = list(zip(composition.components, counts, strict=True))
     unknown = missing & np.array([~final | _is_unknown(component.missing, one) for component, one in pairs])
@@ -52,6 +51,7 @@ def compose_slices(composition: Composition, counts: Sequence[ComponentCounts], 
     unknown |= missing.all(axis=0)
     if composition.rule is CompositeRule.SUM_OF:
         return _sum_of(composition, counts, unknown.any(axis=0))
+    pairs = [(component, _as_judged(one)) for component, one in pairs]
     replaced = {MissingData.GOOD: 0.0, MissingData.BAD: 1.0}
     shares, counted = np.zeros(missing.shape), np.zeros(missing.shape, dtype=bool)
     for i, (component, one) in enumerate(pairs):
@@ -85,11 +85,14 @@ def _is_unknown(missing: MissingData, one: ComponentCounts) -> Bools:
 
 
 def _sum_of(composition: Composition, counts: Sequence[ComponentCounts], unknown: Bools) -> ComposedSlices:
+    """The weighted sums, as they are: good and bad events that are scraped apart even out over a window."""
     weights = np.array([component.weight for component in composition.components])[:, None]
     total, bad = (
         weights * np.array([getattr(one, column).sum(axis=0) for one in counts]) for column in ("total", "bad")
     )
-    return ComposedSlices(total=total.sum(axis=0), bad=bad.sum(axis=0), known=~unknown, parts=bad)
+    # Of a group alone what was counted across holes is there: its members have it, too.
+    known = ~unknown | ((len(counts) == 1) & (total[0] > 0))
+    return ComposedSlices(total=total.sum(axis=0), bad=bad.sum(axis=0), known=known, parts=bad)
 
 
 def _share(rule: CompositeRule, one: ComponentCounts, target: float | None) -> tuple[Floats, Bools]:
