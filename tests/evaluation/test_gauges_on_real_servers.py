@@ -3,16 +3,20 @@
 Each sample counts once, also on the edges of slots and cells.
 """
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from testbed.openmetrics import create_blocks, import_into
+from testbed.process import closed_port
 from testbed.servers import prometheus, victoria_metrics
 from testbed.traces import Samples
+from testbed.waiting import wait_until
 from tests.evaluation.memory import Floats
 from tests.evaluation.plain import document, slos
 from tests.evaluation.running import Running
@@ -137,6 +141,35 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
         snapshot = running.snapshot("minutes-availability")
         assert (snapshot.total, snapshot.bad) == (3.5 * DAY / 60, _bad_minutes(samples))
         assert not running.instruments.failures
+
+
+def test_every_scrape_of_a_target_counts_once(tmp_path: Path) -> None:
+    """Samples at the times of real scrapes: those of a target that is down, by `up` and by how long a scrape took."""
+    documents = [
+        document("gone", {"gauge": 'up{job="gone"}'}),
+        document("quick", {"gauge": 'scrape_duration_seconds{job="gone"}', "good_when": ">= 0"}),
+    ]
+    scrape = [("gone", f"http://127.0.0.1:{closed_port()}/metrics")]
+    with (
+        prometheus(tmp_path / "data", scrape=scrape) as server,
+        Running(slos(documents, tmp_path / "slos"), Asked(server.url), tmp_path / "sloburn.db") as running,
+    ):
+        # In the end of the present slot, so that nothing is waited for; scrapes go on meanwhile.
+        at = (time.time() // 30 + 1) * 30
+        wait_until(lambda: _scrapes(running, at) >= 3, "three scrapes")
+        fewest = _scrapes(running, at)
+        running.tick(at)
+        most = _scrapes(running, at)
+        for slo, bad in (("gone", 1.0), ("quick", 0.0)):
+            snapshot = running.snapshot(f"{slo}-availability")
+            (view,) = (view for view in snapshot.windows if view.window.total_seconds() == 300)
+            assert fewest <= view.total <= most
+            assert view.bad == bad * view.total
+
+
+def _scrapes(running: Running, at: float) -> int:
+    matrix = running.do(running.source.instant('up{job="gone"}[5m]', datetime.fromtimestamp(at, UTC)))
+    return len(matrix.times)
 
 
 def _until(one: Samples, end_s: float) -> Samples:

@@ -17,7 +17,7 @@ from tests.evaluation.test_on_real_servers import Asked
 
 HOUR, DAY = 3600, 86_400
 END = 1_699_909_200
-LIVED = 600
+LIVED = 300
 """How long it is evaluated slot by slot."""
 BOUNDS = (0.1, 0.25, 0.5, 1.0)
 EXACT, BETWEEN = 0.25, 0.3
@@ -82,13 +82,14 @@ def observed(custom: bool) -> list[Process]:
     found = []
     for number, instance in enumerate(("a:80", "b:80")):
         process = Process(instance=instance, custom=custom)
-        times = [*range(END - 4 * DAY + 7 * number, END - 2 * HOUR, 300), *range(END - 2 * HOUR + 7 * number, END, 30)]
+        recent = END - 2400
+        times = [*range(END - 4 * DAY + 7 * number, recent, 300), *range(recent + 7 * number, END, 30)]
         for time_s in times:
             ago = END - time_s
             if instance == "a:80":
                 if ago == 5 * HOUR:
                     process.restart()
-                if not custom and ago in {70 * HOUR, 4 * HOUR, HOUR, 600}:
+                if not custom and ago in {70 * HOUR, 4 * HOUR, HOUR, 150}:
                     process.widen()
             elif 50 * HOUR < ago < 51 * HOUR:
                 continue

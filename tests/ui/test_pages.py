@@ -92,6 +92,13 @@ def test_what_is_wrong_with_the_data_is_said() -> None:
     assert "2% of the history" in text
 
 
+def test_a_page_says_what_kind_of_events_an_sli_has_and_why() -> None:
+    text = client(a_snapshot()).get("/slos/checkout-availability").text
+
+    assert '<h2>Queries <span class="label">counters</span></h2>' in text
+    assert "of which every increase is counted" in text
+
+
 def test_a_page_says_since_when_there_is_data() -> None:
     """70 s of data are not "99.8% of the window"."""
     young = client(a_snapshot(data_since=AS_OF - timedelta(seconds=70))).get("/slos/checkout-availability").text

@@ -70,6 +70,9 @@ spec: {{target: '99', window: 4w, indicator: {indicator}}}
     result = load_documents(tmp_path)
     assert result.errors == ()
     assert [(str(slo.id), slo.sli.by) for slo in result.slos] == [("gauge", ("target",)), ("native", ())]
+    (native_slo,) = (slo for slo in result.slos if slo.id == "native")
+    assert native_slo.sli == sli_of(total='a_seconds_count{code="ok"}', good='a_seconds_bucket{code="ok",le="0.2"}')
+    assert result.warnings == ()
 
 
 def test_rules_are_those_of_four_weeks_scaled_with_the_window() -> None:
