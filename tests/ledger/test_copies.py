@@ -62,7 +62,7 @@ def test_a_second_server_counts_once_by_whatever_labels_it_differs(
 @pytest.mark.parametrize("labels", [("tenant",), ("tenant", "plan")], ids=["one label", "two labels"])
 @pytest.mark.parametrize("apart_s", [0.0, 2.0, 14.4, 28.0])
 def test_equally_busy_counters_of_one_target_are_two(labels: tuple[str, ...], apart_s: float) -> None:
-    """Both began at zero in the same second and serve the same traffic; hardly ever do they look like one by chance."""
+    """Both began at zero in the same second and serve the same traffic: none becomes one by chance."""
     end, since, until = 3600.0, 900.0, 2700.0
     merged = 0
     for seed in range(60):
@@ -75,7 +75,7 @@ def test_equally_busy_counters_of_one_target_are_two(labels: tuple[str, ...], ap
             shown.append(series("200", (times, values), {name: f"{name}-{side}" for name in labels}))
         total, _ = History(shown).final(since, until)
         merged += total < 1.5 * rate * (until - since)
-    assert merged <= (2 if apart_s else 0)
+    assert merged == 0
 
 
 def test_equally_busy_pods_are_two_even_if_a_balancer_serves_them_in_turn() -> None:

@@ -21,8 +21,9 @@ from app.slo.arrays import Floats, Ints
 PROOF_SAMPLES = 3
 # Two counters do not both stand so high by chance.
 CERTAIN_EVENTS = 100.0
-# So many samples of both show whether two servers scrape one counter: equally busy counters drift apart by then.
-_PROOF_SAMPLES_OF_SERVERS = 10
+# So many samples of both show whether two servers scrape one counter: equally busy counters drift apart by then. With
+# ten, 1 of 60 pairs with timestamps of their own, half a scrape apart, was taken for one; with twenty none of 240.
+_PROOF_SAMPLES_OF_SERVERS = 20
 # This share of samples must agree: restarts are seen apart.
 _AGREEING = 0.8
 _DEVIATIONS = 4.0
