@@ -460,3 +460,22 @@ def test_what_another_server_shows_of_the_process_before_a_restart_is_nothing_ne
     first = count_first_samples(counted.new_targets, counted.new_series, scraped.registry)
     found = Increments.joined([counted.increments, first])
     assert (found.total.sum(), found.bad.sum()) == (300, 0)
+
+
+def test_counters_of_about_the_same_value_are_not_mixed_up_when_their_instance_changes() -> None:
+    """Six routes of a target that is away for three minutes: the series that differs in less goes on, and no other."""
+    times = grid(CUT - 7200, CUT + 10_800)
+    dice, parts = np.random.default_rng(2), [(times <= CUT, "a"), (times > CUT + 180, "10.0.7.9")]
+    routes = [20 + 5 * (route % 3) + route + np.cumsum(dice.poisson(0.8, len(times))) for route in range(6)]
+    history = History(
+        [
+            series("200", times[part], values[part].astype(float), route=f"/{route}", instance=instance)
+            for route, values in enumerate(routes)
+            for part, instance in parts
+        ]
+    )
+    since, until = CUT - 3600, CUT + 7200
+    shown = np.flatnonzero((times > since) & (times <= until))
+    total = float(sum(values[shown[-1]] - values[shown[0] - 1] for values in routes))
+    found = {"final": history.final(since, until), "backwards": history.backwards(since, until)}
+    assert_close(found, total, 0, by=6, bad_by=0)

@@ -190,10 +190,15 @@ class _Round:
         middle = int(np.searchsorted(self._others.value, value))
         near = range(max(0, middle - _NEAREST), min(len(self._others.value), middle + 2))
         candidates: list[tuple[int, float, int, frozenset[str]]] = []
+        likely: list[frozenset[str]] = []
         for place in near:
             found = self._change(sample, place)
             if found is not None and self._is_near(sample, place, certain=True):
                 candidates.append((len(found), self._deviation(sample, place), place, found))
+            elif found is not None and self._is_near(sample, place, certain=False):
+                likely.append(found)
+        # Where one that differs in less has about the same value, the value of another one is met by chance.
+        candidates = [each for each in candidates if not any(fewer < each[3] for fewer in likely)]
         for _, _, place, change in sorted(candidates, key=lambda each: each[:3]):
             link = self._link(sample, place)
             if link is not None:
@@ -361,11 +366,21 @@ class _Round:
         both_live = bool(self._others.lives[place])
         if both_live and not (same_target and self._grow_alike(new, old)):
             return None
+        if not both_live and self._live_together(sample, old):
+            return None
         if not both_live and not same_target and (self._others.returns[place] or self._is_undecided(sample, place)):
             return None
         self._taken.add(old)
         self._renamed.setdefault(int(arrays.target[new]), int(arrays.target[old]))
         return Link(new, old, duplicate=both_live, at=float(samples.time[sample]))
+
+    def _live_together(self, sample: int, old: int) -> bool:
+        """Whether a counter is scraped at the times of another one, first seen in a *sample*: then they are two."""
+        context, time = self._context, self._context.steps.samples.time
+        (first, last), (other_first, other_last) = (
+            context.span(counter) for counter in (int(context.steps.samples.counter[sample]), old)
+        )
+        return len(np.intersect1d(time[first:last], time[other_first:other_last])) >= PROOF_SAMPLES
 
     def _is_undecided(self, sample: int, place: int) -> bool:
         """Whether a counter of another target may live, and has only not been scraped yet."""
