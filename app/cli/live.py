@@ -31,6 +31,10 @@ _DAY = timedelta(days=1)
 # With more bad events than good ones, the two may have been swapped.
 _MOST_BAD = 0.5
 
+# Counters that are scraped apart, and what `increase` extrapolates, differ by less.
+_TOO_GOOD = 0.02
+_NO_COMBINATION = "each matcher matches some series of the metric, but no series matches all of them"
+
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
@@ -199,7 +203,11 @@ class Inspector:
                 problem = f"{render(part)} selects series that {' and '.join(map(render, totals))} does not select"
                 yield Doubt(problem, "narrow it, or widen total", ProblemCode.OUTSIDE_TOTAL)
         bad = await self._bad_share(sli)
-        if bad > _MOST_BAD:
+        if bad < -_TOO_GOOD:
+            problem = f"good events are {1 - bad:.0%} of the total of the last day"
+            remedy = "write a total that counts all good events"
+            yield Doubt(problem, remedy, ProblemCode.GOOD_EXCEEDS_TOTAL)
+        elif bad > _MOST_BAD:
             problem = f"{min(bad, 1.0):.0%} of the events of the last day are bad"
             yield Doubt(problem, "check whether good and bad are swapped", ProblemCode.MOSTLY_BAD, HintFinding)
 
@@ -222,7 +230,7 @@ class Inspector:
             if found is not None:
                 return found
         problem = f"no series match {render(selector)}"
-        why = await self._why_no_series(selector, own_matchers(slo.sli, term)) or "check its labels in Prometheus"
+        why = await self._why_no_series(selector, own_matchers(slo.sli, term)) or _NO_COMBINATION
         if term.events is Events.BAD:
             remedy = f"normal for a service without errors; otherwise: {why}"
             return Doubt(problem, remedy, ProblemCode.BAD_NEVER_MATCHED, HintFinding)
@@ -240,7 +248,7 @@ class Inspector:
             remedy = f"Prometheus has had no metric {name} in the last day: check its name, and whether it is scraped"
             return Doubt(problem, remedy, ProblemCode.NO_SERIES)
         why = await self._why_no_series(selector, selector.matchers)
-        remedy = why or "each matcher matches some series of the metric, but no series matches all of them"
+        remedy = why or _NO_COMBINATION
         return Doubt(problem, remedy, ProblemCode.NO_SERIES)
 
     async def _why_no_series(self, selector: Selector, matchers: Iterable[Matcher]) -> str | None:
@@ -262,7 +270,7 @@ class Inspector:
         return self._seen[selector, label]
 
     async def _existing_buckets(self, bucket: Selector) -> str:
-        bounds = await self._bounds(bucket)
+        bounds = _finite(await self._bounds(bucket))
         return f"write one of {', '.join(bounds)}" if bounds else ""
 
     async def _bounds(self, bucket: Selector) -> tuple[str, ...]:
@@ -315,6 +323,11 @@ def _totals(sli: Sli) -> tuple[Selector, ...]:
     return tuple(dict.fromkeys(term.selector for term in sli.terms if term.weights.total > 0))
 
 
+def _finite(bounds: Sequence[str]) -> list[str]:
+    """The bounds that may be thresholds: in the last bucket, +Inf, every event would be good."""
+    return [bound for bound in bounds if np.isfinite(float(bound))]
+
+
 def _no_bucket(selector: Selector, bounds: Sequence[str]) -> Doubt | None:
     """That a histogram has no bucket at the threshold, and between which of its buckets that is."""
     threshold = bound_of(selector)
@@ -323,13 +336,17 @@ def _no_bucket(selector: Selector, bounds: Sequence[str]) -> Doubt | None:
     problem = f"{render(probe.without(selector, BUCKET))} has no bucket {bound_text(selector)}"
     below = [bound for bound in bounds if float(bound) < threshold]
     above = [bound for bound in bounds if float(bound) > threshold]
-    if not below or not above:
-        return Doubt(problem, f"write one of {', '.join(bounds)}", ProblemCode.BUCKET_MISSING)
+    finite = _finite(bounds)
+    if not below or not finite:
+        return Doubt(problem, f"write one of {', '.join(finite or bounds)}", ProblemCode.BUCKET_MISSING)
+    if below[-1] == finite[-1]:
+        remedy = f"write {', '.join(finite)}, in the unit of the histogram (300ms is 0.3 where that is seconds)"
+        return Doubt(f"{problem}: its largest is at {finite[-1]}", remedy, ProblemCode.BUCKET_MISSING, ErrorFinding)
     problem += f": it is between those at {below[-1]} and {above[0]}"
     between = f"interpolate: [{below[-1]}, {above[0]}]"
     remedy = (
         f"write {below[-1]} or {above[0]}, or {between} for a share of what lies between; "
-        f"the buckets are at {', '.join(bounds)}"
+        f"the buckets are at {', '.join(finite)}"
     )
     return Doubt(problem, remedy, ProblemCode.BUCKET_MISSING, ErrorFinding)
 

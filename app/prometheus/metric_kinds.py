@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app.prometheus.matrix import Matrix
 from app.promql.metric_names import COUNTER_SUFFIXES, GAUGES_OF_PROMETHEUS, families, looks_like_counter, name_of
-from app.promql.probe import changes, falls
+from app.promql.probe import changes, falls, named, series_count
 from app.slo import Selector
 
 _COUNTS = frozenset({"counter", "histogram", "summary"})
@@ -15,6 +15,7 @@ _COUNTS = frozenset({"counter", "histogram", "summary"})
 _LEAST_CHANGES = 5
 # Of its changes at most this share of a counter's are falls: a counter falls when its process restarts.
 _MOST_RESTARTS = 0.05
+_PAIRS = (("_count", "_sum"), ("_sum", "_count"))
 # A gauge falls about as often as it rises; a counter of a service that restarts every few minutes stays far below.
 _GAUGE_FALLS = 0.2
 
@@ -57,12 +58,26 @@ async def kind_of(selector: Selector, source: MetricSource, at: datetime, *, dea
     types = await _types(name, source, deadline)
     if types & _COUNTS:
         return KindVerdict(kind=MetricKind.COUNTER, why=f"its metadata has the type {min(types & _COUNTS)}")
-    if "gauge" not in types and looks_like_counter(name):
+    if "gauge" not in types and await _is_named_like_counter(name, source, at, deadline):
         return KindVerdict(kind=MetricKind.UNKNOWN)
     fell, changed = [
         float((await source.instant(query(selector), at, deadline=deadline)).values.sum()) for query in (falls, changes)
     ]
     return _by_behaviour(fell, changed, said_to_be_gauge="gauge" in types)
+
+
+async def _is_named_like_counter(name: str, source: MetricSource, at: datetime, deadline: float) -> bool:
+    """Whether a metric has a counter's name; a count or a sum must be part of a histogram or summary, as both are.
+
+    `sessions_count` and CloudWatch's `request_count_sum` are gauges.
+    """
+    if not looks_like_counter(name):
+        return False
+    sibling = next((f"{name.removesuffix(one)}{other}" for one, other in _PAIRS if name.endswith(one)), None)
+    if sibling is None:
+        return True
+    found = await source.instant(series_count(named(sibling)), at, deadline=deadline)
+    return bool(found.values.sum())
 
 
 def _by_behaviour(fell: float, changed: float, *, said_to_be_gauge: bool) -> KindVerdict:

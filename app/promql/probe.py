@@ -97,6 +97,11 @@ def name_only(selector: Selector) -> Selector:
     return Selector(names) if names else selector
 
 
+def named(name: str) -> Selector:
+    """The selector of all series of a metric."""
+    return Selector((Matcher(NAME, MatchOp.EQUAL, name),))
+
+
 def without(selector: Selector, label: str) -> Selector:
     """The selector without its matchers on a label."""
     return Selector(tuple(matcher for matcher in selector.matchers if matcher.label != label))

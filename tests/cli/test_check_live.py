@@ -83,6 +83,7 @@ def _imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         series("half_count", 60, up, instance="a"),
         series("half_bucket", 60, up, instance="a", le="0.3"),
         series("half_bucket", 60, up, instance="a", le="0.5"),
+        series("half_bucket", 60, up, instance="a", le="+Inf"),
         series("half_count", 60, up, instance="b"),
         series("half_bucket", 60, up, instance="b", le="0.5"),
         series("wobbling", 60, noise, state="late"),
@@ -132,6 +133,19 @@ def test_an_instance_without_the_bucket_is_told_with_the_buckets_that_exist(impo
     assert warning["code"] == "bucket_missing"
     assert '1 series of half_count have no bucket le="0.3"' in warning["problem"]
     assert warning["remedy"] == "write one of 0.3, 0.5"
+
+
+def test_a_threshold_above_all_buckets_names_none_in_which_everything_is_good(imported: str, tmp_path: Path) -> None:
+    document = live_document(imported, tmp_path, "{histogram: half, selector: {instance: a}, threshold: 300}")
+
+    (error,) = document["errors"]
+    assert (error["code"], error["remedy"][:14]) == ("bucket_missing", "write 0.3, 0.5")
+
+
+def test_good_events_above_the_total_are_told(imported: str, tmp_path: Path) -> None:
+    document = live_document(imported, tmp_path, "{total: 'rare_total{code=\"200\"}', good: half_count}")
+
+    assert "good_exceeds_total" in codes(document["warnings"])
 
 
 def test_mostly_bad_events_hint_at_good_and_bad_being_swapped(imported: str, tmp_path: Path) -> None:

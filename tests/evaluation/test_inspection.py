@@ -70,6 +70,8 @@ async def refused(name: str, metrics: Metrics, folder: Path) -> str | None:
         ("requests_total", {}, behaving(40.0, 100.0), False),
         ("seconds_count", {"seconds": "histogram"}, behaving(40.0, 100.0), False),
         ("replicas_count", {"replicas_count": "gauge"}, behaving(9.0, 20.0), True),
+        ("sessions_count", {}, behaving(40.0, 100.0), True),
+        ("seconds_count", {}, {**behaving(40.0, 100.0), "count(": [2.0]}, False),
         ("up", {}, {}, True),
     ],
 )
@@ -77,7 +79,10 @@ async def refused(name: str, metrics: Metrics, folder: Path) -> str | None:
 async def test_a_gauge_is_refused(
     name: str, types: dict[str, str], behaviour: dict[str, list[float]], gauge: bool, tmp_path: Path
 ) -> None:
-    """By its metadata, unless it only grows; without metadata by how it behaves, unless its name is a counter's."""
+    """By its metadata, unless it only grows; without metadata by how it behaves, unless its name is a counter's.
+
+    A count is a counter's where there is a sum beside it.
+    """
     refusal = await refused(name, Metrics(types=types, answers=behaviour), tmp_path)
 
     assert (f"{name} is a gauge" in refusal if refusal else refusal) == (True if gauge else None)
