@@ -78,6 +78,31 @@ def note_late(
             tracked.long_reads.append((since_s, until_s))
 
 
+def returning(
+    ledger_writer: LedgerWriter, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
+) -> list[TrackedSli]:
+    """The SLIs of which a read that would settle them begins in the middle of samples of a counter that was silent.
+
+    What came with them may lie before *since_s*: the next read begins at the last sample that is settled.
+    """
+    ledger, cursor = ledger_writer.ledger, ledger_writer.settled
+    shortest_s = _SILENT_SLOTS * ledger.interval_s
+    counter, first_s = _first_samples(samples)
+    known = counter < len(cursor.time)
+    counter, first_s = counter[known], first_s[known]
+    # Comparisons with NaN are False: what was never seen has not been silent.
+    back = (since_s - cursor.time[counter] > shortest_s) & (first_s - since_s <= shortest_s)
+    rows = ledger_writer.series_index.registry.arrays.row[counter[back]]
+    return [
+        tracked
+        for tracked in tracked_slis
+        if np.isin(rows, list(tracked.rows.values())).any()
+        and until_s > tracked.counted_s
+        # No further back is looked; each is put off once.
+        and since_s > tracked.settled_s - _LONGEST_S
+    ]
+
+
 def reopen(ledger_writer: LedgerWriter, samples: Samples) -> None:
     """Let the time since a row was last seen be measured where late samples of it have come."""
     ledger = ledger_writer.ledger
@@ -117,6 +142,14 @@ def _newest(row_seen_s: Sequence[float], tracked: TrackedSli) -> float:
         seen_s = row_seen_s[row] if row < len(row_seen_s) else math.nan
         newest_s = newest_s if newest_s >= seen_s or math.isnan(seen_s) else seen_s
     return newest_s
+
+
+def _first_samples(samples: Samples) -> tuple[Ints, Floats]:
+    """The counters that have samples, and the first of each."""
+    counter, place = np.unique(samples.counter, return_inverse=True)
+    first_s = np.full(len(counter), np.inf)
+    np.minimum.at(first_s, place, samples.time)
+    return counter, first_s
 
 
 def _newest_samples(samples: Samples) -> tuple[Ints, Floats]:

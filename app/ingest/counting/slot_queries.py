@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from app.ingest.counting.late_samples import note_late, reopen
+from app.ingest.counting.late_samples import note_late, reopen, returning
 from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.ports import Source
 from app.ingest.queries.evaluations import Evaluations
@@ -169,8 +169,14 @@ def _enter_whole(read: Read, tracked_slis: Sequence[TrackedSli], every: Samples,
         ledger_writer.set_start_positions(tracked_slis, samples, until_s=start_s)
         ledger_writer.count_live(tracked_slis, samples, at_s=read.until_s)
     elif read.settle_s is not None:
-        reopen(ledger_writer, samples)
-        ledger_writer.settle(tracked_slis, samples, until_s=read.settle_s, at_s=read.until_s)
+        early = returning(ledger_writer, tracked_slis, samples, since_s=read.since_s, until_s=read.until_s)
+        if early:
+            ledger_writer.count_live(early, ledger_writer.series_index.only(every, early), at_s=read.until_s)
+            tracked_slis = [tracked for tracked in tracked_slis if tracked not in early]
+            samples = ledger_writer.series_index.only(every, tracked_slis)
+        if tracked_slis:
+            reopen(ledger_writer, samples)
+            ledger_writer.settle(tracked_slis, samples, until_s=read.settle_s, at_s=read.until_s)
     else:
         ledger_writer.count_live(tracked_slis, samples, at_s=read.until_s)
 
