@@ -12,6 +12,7 @@ from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+from app.store import sqlite
 from testbed.waiting import PATIENCE_S
 from tests.support.postgres import Postgres, postgres
 from tests.support.soak import IS_SOAK
@@ -25,6 +26,9 @@ for _timeout in (httpx._config.DEFAULT_TIMEOUT_CONFIG, httpx2._config.DEFAULT_TI
 # Tests open a client for most of their requests, none of which is of the internet: each would read 140 certificates.
 for _transport in (httpx._transports.default, httpx2._transports.default):
     _transport.create_ssl_context = lru_cache(maxsize=8)(_transport.create_ssl_context)  # type: ignore[attr-defined]
+# Tests kill processes and never the machine, so that nothing need be on the disk; services in processes of their own
+# wait for it, as `tests/store/test_database.py` sees to.
+sqlite.SYNCHRONOUS = "OFF"
 
 _WAITING = (
     "tests/acceptance/",

@@ -25,6 +25,8 @@ from app.store.sqlite_file import DatabaseFile, claim
 # How long SQLite waits for the lock of another program, such as a backup: longer than any transaction of our own,
 # shorter than a slot.
 BUSY_TIMEOUT_S = 5.0
+# A committed evaluation survives the loss of power, for one fsync each.
+SYNCHRONOUS = "FULL"
 # The lower byte of an extended result code, https://www.sqlite.org/rescode.html.
 _PRIMARY_CODE = 0xFF
 # PROTOCOL is a lock of the write-ahead log that stayed contended, in SQLite's own words a locking protocol error.
@@ -229,8 +231,7 @@ def _prepare_connections(engine: Engine) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
-        # FULL: a committed evaluation survives the loss of power, for one fsync each.
-        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute(f"PRAGMA synchronous={SYNCHRONOUS}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
 

@@ -1,6 +1,8 @@
 """Opening a database: what is refused, and what is put aside."""
 
+import os
 import sqlite3
+import sys
 import threading
 from contextlib import closing, nullcontext
 from pathlib import Path
@@ -18,11 +20,27 @@ from app.store import (
 )
 from app.store.migrate import REVISION
 from app.store.sqlite import open_in_memory
+from testbed.forked import ForkedProcess
+from testbed.waiting import PATIENCE_S
 from tests.support.disks import can_mount, small_disk
 
 
 def url(path: Path) -> str:
     return f"sqlite:///{path}"
+
+
+def _print_synchronous() -> None:
+    with closing(open_database(sys.argv[1])) as database, database.begin() as tx:
+        sys.stdout.write(f"{tx.exec_driver_sql('PRAGMA synchronous').scalar_one()}\n")
+
+
+def test_what_is_committed_is_on_the_disk(tmp_path: Path) -> None:
+    """In a process of its own, as the service has; in those of tests nothing waits for the disk."""
+    output = tmp_path / "output"
+    process = ForkedProcess(_print_synchronous, [url(tmp_path / "x.db")], env=os.environ, cwd=tmp_path, output=output)
+    assert process.wait(PATIENCE_S) == 0, output.read_text()
+    full = 2
+    assert output.read_text().split() == [str(full)]
 
 
 def test_a_new_database_makes_its_folder(tmp_path: Path) -> None:
