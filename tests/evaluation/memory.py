@@ -59,6 +59,7 @@ class MemorySource(Source):
     asked: list[str] = field(default_factory=list)
     native: Sequence[HistogramSeries] = ()
     _selected: dict[str, list[Series]] = field(default_factory=dict)
+    _known: dict[tuple[tuple[tuple[str, str], ...], ...], Matrix] = field(default_factory=dict)
 
     @override
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
@@ -71,7 +72,7 @@ class MemorySource(Source):
         until = min(at.timestamp(), self.now)
         since = at.timestamp() - parsed.range.total_seconds()
         found = [(one.labels, *one.within(since, until)) for one in self._select(parsed.vector_selector)]
-        matrix = _matrix((labels, times, values) for labels, times, values in found if len(times))
+        matrix = self._recognised(_matrix((labels, times, values) for labels, times, values in found if len(times)))
         return replace(matrix, histograms=self._histograms(parsed.vector_selector, [(since, until)]))
 
     @override
@@ -157,6 +158,11 @@ class MemorySource(Source):
             for one, keep in kept
             if keep.any()
         ]
+
+    def _recognised(self, matrix: Matrix) -> Matrix:
+        """With the very label sets of an earlier answer with the same series, as the client has them."""
+        known = self._known.setdefault(tuple(tuple(labels.items()) for labels in matrix.labels), matrix)
+        return replace(matrix, labels=known.labels, known=known is not matrix)
 
     def _note(self, expr: str) -> None:
         self.asked.append(expr)
