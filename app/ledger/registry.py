@@ -305,7 +305,8 @@ class Registry:
         return len(self.rows), len(self._target_row), len(self._weights)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# By identity: there is another one whenever a counter has come.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CounterArrays:
     """Columns by counter index, shape (counters,); *target_row* by target index; *keys* hashes of series and target.
 

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache, partial
 
 import structlog
 
@@ -148,16 +149,17 @@ class Backfill:
 
     def _next(self, now: datetime) -> tuple[TimeRange, list[TrackedSli]] | tuple[None, list[TrackedSli]]:
         missing: dict[TimeRange, list[TrackedSli]] = {}
+        # Thousands of SLIs are counted back to the same few times.
+        next_stretch = cache(partial(history_reader.next_stretch, now_s=now.timestamp()))
         for tracked in self._ledger_writer.tracked_slis:
             if tracked.refusal is not None or not tracked.started or tracked.backfilled:
                 continue
             missing_from_s = self._missing_from_s(tracked, now)
             if missing_from_s is None:
                 continue
-            time_range = history_reader.next_stretch(
+            time_range = next_stretch(
                 missing_from_s,
                 tracked.wanted_from_s,
-                now_s=now.timestamp(),
                 share=self._shares.get(tracked.key, 1.0),
                 raw=bool(tracked.parts),
             )

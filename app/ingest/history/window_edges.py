@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from app.ingest.counting.composites import with_composites
-from app.ingest.counting.ledger_writer import LedgerWriter, rows_of
+from app.ingest.counting.ledger_writer import LedgerWriter
 from app.ingest.history import history_reader
 from app.ingest.history.history_reader import TimeRange
 from app.ingest.ports import Source
@@ -91,8 +91,8 @@ class WindowEdges:
 
     def _seen(self, tracked: TrackedSli, hour: int) -> bool:
         """Whether the SLI had its first sample by the end of an hour."""
-        first_sample_s = self._ledger_writer.ledger.first_sample_s[rows_of([tracked])]
-        return bool((first_sample_s < hour * HOUR_S).any())
+        first_sample_s = self._ledger_writer.ledger.first_sample_s
+        return any(first_sample_s[row] < hour * HOUR_S for row in tracked.rows.values())
 
 
 def _hours(tracked: TrackedSli, ahead_s: float) -> Iterator[int]:

@@ -5,8 +5,9 @@ count, once everything older has been read. A series that appears on a known tar
 counted since its last scrape, or nothing; unless older history knows the series, which then goes on.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -203,7 +204,6 @@ def link_targets_to_older(
     Gives the increments between, and the sightings whose target the older stretch has not seen either. Targets that
     prove to have restarted between are noted in *older*.
     """
-    members = _members(registry)
     older.grow(registry.sizes)
     found: list[tuple[int, float, float, float, float]] = []
     pending = []
@@ -212,7 +212,9 @@ def link_targets_to_older(
             row_before = sighting.row_before.with_older(older.row_last_seen(sighting.row))
             pending.append(replace(sighting, row_before=row_before))
         else:
-            found += _events_since_older(sighting, older, registry, of_target=members(sighting.target))
+            found += _events_since_older(
+                sighting, older, registry, of_target=_counters_of(registry.arrays, sighting.target)
+            )
     joined = Increments.of(found)
     return replace(joined, seen=joined.steady), tuple(pending)
 
@@ -492,17 +494,18 @@ def _continues_one(arrays: CounterArrays, new: tuple[Ints, Floats], ended: tuple
     return bool((ended[1][alike] <= new[1][largest] + NEAR_EVENTS).any())
 
 
-def _members(registry: Registry) -> Callable[[int], Ints]:
-    """The counters of a target, for many targets."""
-    target = registry.arrays.target
-    order = np.argsort(target, kind="stable")
-    ordered = target[order]
+def _counters_of(arrays: CounterArrays, target: int) -> Ints:
+    """The counters of a target."""
+    order, ordered = _by_target(arrays)
+    first, last = np.searchsorted(ordered, [arrays.alias[target], arrays.alias[target] + 1])
+    return order[first:last]
 
-    def members(of: int) -> Ints:
-        first, last = np.searchsorted(ordered, [registry.arrays.alias[of], registry.arrays.alias[of] + 1])
-        return order[first:last]
 
-    return members
+# A piece of history is linked SLI by SLI, and all counters are sorted once for it.
+@lru_cache(maxsize=1)
+def _by_target(arrays: CounterArrays) -> tuple[Ints, Ints]:
+    order = np.argsort(arrays.target, kind="stable")
+    return order, arrays.target[order]
 
 
 def _last_scrape(older: LastSamples, counters: Ints) -> tuple[Ints, Floats]:
