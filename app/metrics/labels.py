@@ -3,10 +3,10 @@
 Source: https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
 """
 
-import re
 from collections.abc import Collection, Iterable
 
-_FORBIDDEN_CHARACTER = re.compile(r"[^a-zA-Z0-9_]")
+from app.slo import classic_label_name
+
 _PREFIX = "exported_"
 
 Label = tuple[str, str]
@@ -21,7 +21,7 @@ def exported_labels(labels: Iterable[Label], *, taken: Collection[str]) -> list[
     used = set(taken)
     exported = []
     for name, value in labels:
-        free = _legal(name)
+        free = classic_label_name(name)
         while free in used:
             free = _PREFIX + free
         used.add(free)
@@ -36,12 +36,6 @@ def render_labels(labels: Iterable[Label]) -> str:
     'slo="web",route="a\\\\"b"'
     """
     return ",".join(f'{name}="{_escape(value)}"' for name, value in labels)
-
-
-def _legal(name: str) -> str:
-    # Two leading underscores are reserved for Prometheus itself, which drops such labels on ingestion.
-    legal = _FORBIDDEN_CHARACTER.sub("_", name)
-    return _PREFIX + legal if legal.startswith("__") or not legal or legal[0].isdigit() else legal
 
 
 def _escape(value: str) -> str:

@@ -3,6 +3,7 @@
 Source: https://prometheus.io/docs/prometheus/latest/querying/api/#format-overview
 """
 
+import re
 from http import HTTPStatus
 
 import orjson
@@ -20,6 +21,8 @@ from app.prometheus.errors import (
 
 _TRANSIENT_4XX = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY})
 _FOR_GOOD_5XX = frozenset({HTTPStatus.NOT_IMPLEMENTED, HTTPStatus.HTTP_VERSION_NOT_SUPPORTED})
+# A metric's name in braces, or a label's before its operator, in PromQL's quotes.
+_QUOTED_NAME = re.compile(r'[{,(]\s*"(?:[^"\\]|\\.)*"\s*(?:[=!,})])')
 _MULTIPLE_CHOICES = 300
 _BAD_REQUEST = 400
 _SERVER_ERROR = 500
@@ -79,7 +82,10 @@ def _query_error(status: int, words: str, query: str | None) -> PrometheusError:
         return TimedOutError(f"Prometheus broke off the query: {words}", query=query)
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
         return ExecutionError(f"Prometheus cannot carry out the query: {words}", query=query)
-    return BadQueryError(f"Prometheus refuses the query: {words}", query=query)
+    hint = ""
+    if query is not None and _QUOTED_NAME.search(query) and "parse error" in words:
+        hint = "; names in quotes, such as those of OpenTelemetry with dots, are read by Prometheus 3 and later"
+    return BadQueryError(f"Prometheus refuses the query: {words}{hint}", query=query)
 
 
 def _may_pass(status: int) -> bool:

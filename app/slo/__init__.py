@@ -17,6 +17,7 @@ from app.slo.alerts import (
 )
 from app.slo.composition import Component, CompositeRule, Composition, MissingData
 from app.slo.durations import DurationError, format_duration, parse_duration
+from app.slo.label_names import classic_label_name
 from app.slo.model import (
     Alerting,
     GroupKey,
@@ -79,6 +80,7 @@ __all__ = [
     "Weights",
     "Window",
     "WithoutEvents",
+    "classic_label_name",
     "format_duration",
     "group_id",
     "has_group_labels",

@@ -54,6 +54,16 @@ def read_name(value: Any) -> str:
     return text
 
 
+def read_series_label_name(value: Any) -> str:
+    """The name of a label as series have it: any characters, as OpenTelemetry writes and Prometheus 3 reads them."""
+    text = read_text(value)
+    if not text.strip() or not text.isprintable():
+        raise refuse(f"{text!r} is not a label name", "write a name such as route or http.route")
+    if text.startswith("__"):
+        raise refuse(f"{text!r} begins with `__`, which Prometheus keeps for itself", "write another name")
+    return text
+
+
 def read_label_name(value: Any) -> str:
     """The name of a label or annotation."""
     text = read_text(value)

@@ -15,7 +15,7 @@ from app.sli import sli_of_bad
 from app.slo import AlertState, RollingWindow, Slo, SloId
 from app.store.alerts import load_in_force, recent_transitions
 from tests.evaluation.memory import MemorySource, Series
-from tests.evaluation.plain import availability, counter, requests, slos
+from tests.evaluation.plain import availability, counter, document, requests, slos
 from tests.evaluation.running import Running
 
 SLO = Slo(
@@ -264,3 +264,31 @@ def test_slos_over_the_same_events_share_their_history() -> None:
     )
     (tracked,) = tracked_slis_of([SLO, stricter])
     assert tracked.slos == (SLO, stricter)
+
+
+def test_a_group_has_any_number_of_labels_of_any_names(tmp_path: Path) -> None:
+    """Twelve labels, among them those of OpenTelemetry, of a histogram with dots in its name."""
+    by = ["http.route", "größe", *(f"label_{number}" for number in range(10))]
+    values = {label: f"{label}, a=b" for label in by}
+    series = [
+        counter({"__name__": f"http.server.request.duration_{suffix}", "job": "web", **values, **more}, (AT, AT + HOUR))
+        for suffix, more in (("count", {}), ("bucket", {"le": "0.3"}))
+    ]
+    sli: dict[str, object] = {
+        "histogram": "http.server.request.duration",
+        "selector": {"job": "web", "http.route": values["http.route"]},
+        "threshold": 0.3,
+    }
+    watched = slos([document("web", {**sli, "selector": {"job": "web"}}, by=by)], tmp_path / "slos")
+    with Running(watched, MemorySource(series), tmp_path / "db", history=timedelta(0)) as live:
+        live.tick(AT + 600, AT + 630)
+        (shown,) = live.board.snapshots
+        assert dict(shown.group) == values
+        assert (shown.problems, shown.total > 0) == ((), True)
+        live.restart()
+        live.tick(AT + 660)
+        assert dict(live.board.snapshots[0].group) == values
+    alone = slos([document("web", sli)], tmp_path / "alone")
+    with Running(alone, MemorySource(series), tmp_path / "other.db", history=timedelta(0)) as live:
+        live.tick(AT + 600, AT + 630)
+        assert live.board.snapshots[0].total > 0

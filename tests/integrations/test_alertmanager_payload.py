@@ -31,6 +31,18 @@ def test_no_group_can_take_the_names_of_our_labels() -> None:
     assert (sent["severity"], sent["slo_group_severity"]) == ("page", "none")
 
 
+def test_labels_of_a_group_have_names_that_every_alertmanager_reads() -> None:
+    """One alert with another name would be refused with all that are sent beside it."""
+    group = (("http.route", "/pay"), ("http_route", "x"), ("2xx", "y"), ("severity.x", "z"))
+    sent = sent_labels(replace(firing(labels=group), group=group))
+    assert {name: value for name, value in sent.items() if value in {"/pay", "x", "y", "z"}} == {
+        "slo_group_http_route": "/pay",
+        "http_route": "x",
+        "exported_2xx": "y",
+        "severity_x": "z",
+    }
+
+
 def test_nothing_that_changes_is_in_the_labels() -> None:
     later = replace(firing(), burn_rate_long=99.0, tier="6h/30m", budget_remaining=-1.0, incident="other", stale="x")
     assert sent_labels(firing()) == sent_labels(later) == sent_labels(resolved())

@@ -100,3 +100,17 @@ def test_a_refused_query_is_quoted_and_cut() -> None:
 def test_a_redirect_says_where_to() -> None:
     error = error_of_status(302, b"", location="https://login.example/")
     assert "redirects to https://login.example/" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("query", "hinted"),
+    [
+        ('{"http.server.request.duration_bucket",le="1"}[30s]', True),
+        ('http_requests_total{job="a","http.route"="/pay"}[30s]', True),
+        ('sum by ("http.route") (up)', True),
+        ('up{job="http.route",instance="{"}', False),
+    ],
+)
+def test_quoted_names_are_explained_to_users_of_prometheus_2(query: str, hinted: bool) -> None:
+    error = error_of_status(400, error_body("bad_data", "parse error: unexpected string"), query=query)
+    assert ("Prometheus 3 and later" in str(error)) is hinted

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 from pydantic import ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 from typing_extensions import override
 
-from app.documents.native.fields import Duration, LabelName, Objective, Patience, Text, Weight, WithoutEventsField
+from app.documents.native.fields import Duration, Objective, Patience, SeriesLabelName, Text, Weight, WithoutEventsField
 from app.documents.native.scalars import read_missing_data
 from app.documents.native.sli_model import DocumentPart, SliModel
 from app.documents.windows import composite_slice_problem
@@ -30,7 +30,7 @@ class ComponentModel(DocumentPart):
 
     slo: Text = Field(examples=["checkout-availability"])
     """The id of the SLO, of any document: <service>-<name> in native ones."""
-    member: dict[LabelName, Text] = Field(default_factory=dict)
+    member: dict[SeriesLabelName, Text] = Field(default_factory=dict)
     """Which member of its group; without it all members."""
     weight: Weight = 1.0
     """How much it counts beside the others, in weighted and sum_of."""

@@ -37,6 +37,8 @@ def _mapping(names: dict[str, Any]) -> WithJsonSchema:
 
 
 LabelName = Annotated[str, PlainValidator(plain.read_label_name), WithJsonSchema(_LABEL_NAME)]
+_SERIES_LABEL = {"type": "string", "pattern": r"^(?!__).+$"}
+SeriesLabelName = Annotated[str, PlainValidator(plain.read_series_label_name), WithJsonSchema(_SERIES_LABEL)]
 AlertLabelName = Annotated[str, PlainValidator(scalars.read_alert_label_name)]
 AlertLabels = Annotated[dict[AlertLabelName, Text], _mapping(_ALERT_LABEL_NAME)]
 Annotations = Annotated[dict[LabelName, Text], _mapping(_LABEL_NAME)]
@@ -163,7 +165,7 @@ HistogramName = Annotated[
     WithJsonSchema(
         {
             "type": "string",
-            "pattern": r"^[a-zA-Z_:][a-zA-Z0-9_:]*$",
+            "pattern": r"^[^\W\d][\w:./-]*$|^:[\w:./-]*$",
             "not": {"pattern": "_(bucket|count|sum)$"},
             "examples": ["http_request_duration_seconds"],
         }
@@ -200,6 +202,6 @@ HistogramMatchers = Annotated[
         WithJsonSchema({"type": "string", "pattern": r"^\s*\{", "examples": ['{job="checkout",code!~"5.."}']}),
         Tag(MATCHERS_TEXT),
     ]
-    | Annotated[dict[LabelName, Text], _mapping(_LABEL_NAME), Tag(MATCHERS_TABLE)],
+    | Annotated[dict[SeriesLabelName, Text], _mapping(_SERIES_LABEL), Tag(MATCHERS_TABLE)],
     Discriminator(_matchers_kind),
 ]

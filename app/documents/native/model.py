@@ -13,12 +13,12 @@ from app.documents.native.fields import (
     Duration,
     EvidenceLevel,
     Factor,
-    LabelName,
     MinBadEvents,
     Objective,
     Patience,
     PatienceOrOff,
     RollingWindowLength,
+    SeriesLabelName,
     ServiceName,
     SloName,
     Switch,
@@ -197,7 +197,7 @@ class SloEntry(DocumentPart):
     """Slices of time that are counted instead of events, each good or bad by what happened in it."""
     aggregate: AggregateField = None
     """Whether there is an SLO of all members of the group together, whose name ends with -all; or what it promises."""
-    by: tuple[LabelName, ...] = Field(default=(), min_length=1, json_schema_extra={"uniqueItems": True})
+    by: tuple[SeriesLabelName, ...] = Field(default=(), min_length=1, json_schema_extra={"uniqueItems": True})
     """Labels of the series; every combination of their values gets an SLO of its own, at most 500."""
     labels: AlertLabels = Field(default_factory=dict)
     """Labels of the SLO and of its alerts, on top of the document's."""

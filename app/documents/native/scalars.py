@@ -20,7 +20,8 @@ from app.slo import CalendarUnit, MissingData, NoData, NoTraffic, Selector, With
 from app.yamldoc.scalars import OFF, kind, read_choice, read_duration, read_label_name, read_number, read_text, refuse
 from app.yamldoc.tree import NumberText
 
-_METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*", re.ASCII)
+# With the dots and slashes of OpenTelemetry; other characters are more likely an expression than a name.
+_METRIC = re.compile(r"(?!\d)[\w:][\w:./-]*")
 _NOTHING = re.compile(r"0+(y|w|d|h|ms|m|s)?", re.ASCII)
 _CONDITION = re.compile(r"(==|!=|<=|>=|<|>)\s*(\S+)")
 _ALL = Decimal(100)

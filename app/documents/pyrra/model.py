@@ -8,9 +8,9 @@ from pydantic import Field, PlainValidator
 from app.documents.importing.parts import ImportedPart, Name, OptionalText, Switch, Text
 from app.documents.importing.scalars import read_percent_target, read_rolling_window
 from app.yamldoc.explain import Structure
-from app.yamldoc.scalars import read_duration, read_label_name
+from app.yamldoc.scalars import read_duration, read_series_label_name
 
-Grouping = tuple[Annotated[str, PlainValidator(read_label_name)], ...]
+Grouping = tuple[Annotated[str, PlainValidator(read_series_label_name)], ...]
 
 
 class MetricModel(ImportedPart):

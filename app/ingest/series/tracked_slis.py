@@ -165,8 +165,8 @@ def composites_of(tracked_slis: Iterable[TrackedSli]) -> Iterator[tuple[TrackedS
     done: set[str] = set()
 
     def walk(tracked: TrackedSli) -> Iterator[tuple[TrackedSli, Composition]]:
-        composition = _composition(tracked)
-        if composition is None or tracked.key in done:
+        composition = _composition(tracked) if tracked.parts and tracked.key not in done else None
+        if composition is None:
             return
         done.add(tracked.key)
         for part in tracked.parts:
