@@ -126,7 +126,7 @@ class Inspector:
         if partial is not None:
             yield Doubt(
                 str(partial_data(partial.warnings, None)),
-                "alerts do not resolve and history is not read by such answers; where nothing is missing that "
+                "alerts do not resolve by such answers, and the status is unknown; where nothing is missing that "
                 "matters, set SLOBURN_PROMETHEUS_PARTIAL=accept",
             )
         if not sum(sum(matrix.values) for matrix in present):
