@@ -1,5 +1,6 @@
 """Native histograms on a real Prometheus: live and from history alike, and as `histogram_fraction` has them."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,8 +10,9 @@ import httpx2
 import numpy as np
 import pytest
 
-from testbed.native_histograms import FLAGS, Histogram, remote_write
+from testbed.native_histograms import FLAGS, Histogram, exponential, remote_write
 from testbed.servers import Server, prometheus
+from tests.cli.test_check import codes, live_document
 from tests.evaluation.plain import document, slos
 from tests.evaluation.running import Running, differences
 from tests.evaluation.test_on_real_servers import Asked
@@ -99,6 +101,12 @@ def observed(custom: bool) -> list[Process]:
     return found
 
 
+def recent() -> list[Histogram]:
+    """Samples of the last minutes, and of the next ones, as tests may take a while."""
+    now_ms, observed = int(time.time() * 1000), np.array([0.1, 0.2, 0.3, 0.4])
+    return [exponential(now_ms + step * 30_000, np.tile(observed, step + 11), 3) for step in range(-10, 17)]
+
+
 def is_three(server: Server) -> bool:
     build = httpx2.get(f"{server.url}/api/v1/status/buildinfo", trust_env=False, timeout=180).json()
     return not build["data"]["version"].startswith("2.")
@@ -127,6 +135,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         three = is_three(server)
         processes = [process for custom in ((False, True) if three else (False,)) for process in observed(custom)]
         remote_write(server, [(process.labels, process.samples) for process in processes])
+        remote_write(server, [({"__name__": "recent_seconds", "instance": "a:80", "job": "x"}, recent())])
         yield Served(url=server.url, processes=processes, custom=three, exponential=three)
 
 
@@ -164,3 +173,17 @@ def test_live_and_history_are_the_truth_at_a_bound_of_the_buckets(served: Served
             (view,) = (view for view in snapshot.windows if view.window.total_seconds() == 1800)
             wanted = 1 - served.fraction(metric, BETWEEN)
             assert view.bad / view.total == pytest.approx(wanted, abs=0.05)
+
+
+def test_a_check_says_between_which_bounds_a_threshold_lies(served: Served, tmp_path: Path) -> None:
+    """And nothing of series that only a classic histogram would have."""
+    found = {
+        threshold: live_document(served.url, tmp_path, f"{{histogram: recent_seconds, threshold: {threshold}}}")
+        for threshold in (EXACT, BETWEEN)
+    }
+    for checked in found.values():
+        assert (checked["errors"], checked["warnings"]) == ([], [])
+    assert "threshold_interpolated" not in codes(found[EXACT]["hints"])
+    (hint,) = [one for one in found[BETWEEN]["hints"] if one["code"] == "threshold_interpolated"]
+    assert "it is between 0.297302 and 0.32421" in hint["problem"]
+    assert "25.00% of the events" in hint["problem"]
