@@ -1,4 +1,4 @@
-"""Gauges, expressions and time slices on a real Prometheus and a real VictoriaMetrics.
+"""Gauges, expressions, time slices and composites on a real Prometheus and a real VictoriaMetrics.
 
 Each sample counts once, also on the edges of slots and cells.
 """
@@ -84,6 +84,10 @@ def generated() -> list[Samples]:
     ]
 
 
+def step(service: str) -> dict[str, object]:
+    return {"slo": f"{service}-availability", "target": 40}
+
+
 @pytest.mark.parametrize("serve", [on_prometheus, on_victoria_metrics])
 def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -> None:
     samples = generated()
@@ -105,6 +109,9 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
         document("absent", {"gauge": 'probe{job="x"}', "absent": "bad"}, window="3d12h"),
         document("quiet", {"bad_ratio": QUIET, "every": "1m"}, window="3d12h"),
         document("mean", {"good_ratio": 'avg(up{job="x"})', "every": "1m"}, window="3d12h"),
+        document("requests", {"total": "all_total", "bad": "bad_total"}, objective=75, window="3d12h"),
+        # One of the two instances is down at times: less than the target of 40%.
+        document("journey", {"all_of": ["requests-availability", *map(step, ("minutes", "mean"))]}, window="3d12h"),
     ]
     with (
         serve(samples, tmp_path / "data") as url,
@@ -140,6 +147,9 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
         assert snapshot.total == pytest.approx(2 * 3.5 * DAY / 30 - (9 * HOUR) / 30, abs=12)
         snapshot = running.snapshot("minutes-availability")
         assert (snapshot.total, snapshot.bad) == (3.5 * DAY / 60, _bad_minutes(samples))
+        snapshot = running.snapshot("journey-availability")
+        assert (snapshot.total, snapshot.bad) == (3.5 * DAY / 60, _bad_minutes(samples))
+        assert snapshot.coverage == pytest.approx(1.0, abs=1e-3)
         assert not running.instruments.failures
 
 
