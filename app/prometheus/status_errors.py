@@ -71,8 +71,8 @@ def error_of_status(
             where = f" to {location}" if location else ""
             return HttpStatusError(f"the server redirects{where}; give the final address", status=status)
     text = _said(status, words)
-    if status == HTTPStatus.NOT_FOUND and words is None:
-        # Not Prometheus's own words: a wrong path, or another server.
+    if words is None and not _may_pass(status):
+        # Not Prometheus's own words: a wrong path (404), or another server (405, 501, 400 of a port with TLS).
         text = f"{text}; is {url or 'its URL'} the address of a Prometheus API?"
     return HttpStatusError(text, status=status, retryable=_may_pass(status), retry_after=retry_after)
 

@@ -185,6 +185,13 @@ async def test_a_wrong_path_is_named(proxy: FaultProxy) -> None:
             await client.instant("1", END, deadline=60)
 
 
+async def test_a_server_that_is_no_prometheus_is_named(proxy: FaultProxy) -> None:
+    proxy.script(Reply(status=501))
+    async with a_client(proxy.url) as client:
+        with pytest.raises(HttpStatusError, match=re.escape(f"is {proxy.url}/api/v1/query the address")):
+            await client.instant("1", END, deadline=5.0)
+
+
 async def test_at_most_eight_requests_are_under_way(proxy: FaultProxy) -> None:
     proxy.fault = Delay(seconds=0.5)
     async with a_client(proxy.url) as client:
