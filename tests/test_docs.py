@@ -292,3 +292,20 @@ def test_every_fault_has_its_test_or_the_reason_why_it_has_none() -> None:
     }
     assert (wanted | {"D8", "S2", "S3", "S6"}) - rows - reasons == set()
     assert {path for path in re.findall(r"`(tests/[^`]+)`", text) if not (ROOT / path).exists()} == set()
+
+
+def test_contributing_says_where_things_are() -> None:
+    """Each name of the table is defined in one of the files beside it."""
+    section = (ROOT / "CONTRIBUTING.md").read_text().partition("## Where is it?")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| [^|]+ \| (`app/[^|]+) \| ([^|]+) \|$", section, re.MULTILINE)
+    assert len(rows) >= 15
+    missing = [
+        name
+        for files, names in rows
+        for name in re.findall(r"`(\w+)`", names)
+        if not any(
+            re.search(rf"^ *(async def|def|class) {name}\b", (ROOT / file).read_text(), re.MULTILINE)
+            for file in re.findall(r"`([\w/.]+)`", files)
+        )
+    ]
+    assert missing == []
