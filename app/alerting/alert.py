@@ -27,7 +27,7 @@ class Alert:
     *state* is inactive, pending or firing, and stays what it was while the alert is *frozen* (why, in words);
     *frozen_cause* is `Cause.NO_TRAFFIC` where no events come, else None.
     *since* is the slot in which the state was entered; *quiet_since* the first slot of a firing alert that no longer
-    burnt; *announced* says that receivers were told that it fires; *incident* is shared by all alerts of one incident.
+    burnt; *announced* says that receivers were notified; *incident* is shared by all alerts of one incident.
     *suppressed* says in words why an inactive alert does not fire although a tier has tripped. *silent_since* is the
     first slot in which nothing but the end of all traffic would have resolved it. *waiting* is since when each rule of
     a pending alert has tripped, by its name and factor, where rules wait for times of their own.

@@ -183,8 +183,8 @@ def _step(
     alert = replace(alert, suppressed=None, silent_since=None) if alert.suppressed or alert.silent_since else alert
     unfrozen, changes = _unfreeze(alert, at)
     moved, change = _advance(unfrozen, verdict, policy, at, incident)
-    heard, told = _announce(moved, change, at, muted=muted)
-    return heard, (*changes, *told)
+    announced, sent = _announce(moved, change, at, muted=muted)
+    return announced, (*changes, *sent)
 
 
 def _without_data(
@@ -213,8 +213,8 @@ def _without_data(
             moved, change = _while_quiet(unfrozen, policy.keep_firing_for, at)
         case _:
             moved, change = _while_quiet(unfrozen, timedelta(0), at)
-    heard, told = _announce(moved, change, at, muted=muted)
-    return heard, (*changes, *told)
+    announced, sent = _announce(moved, change, at, muted=muted)
+    return announced, (*changes, *sent)
 
 
 def _silent_rule(alert: Alert, verdict: Verdict, policy: SeverityPolicy) -> BurnRateRule | None:
@@ -387,10 +387,10 @@ def _announce(alert: Alert, change: Transition | None, at: datetime, *, muted: b
     if alert.announced or muted:
         silent = muted and not alert.announced
         return (alert if alert.muted == silent else replace(alert, muted=silent)), changes
-    heard = replace(alert, muted=False, announced=True)
+    announced = replace(alert, muted=False, announced=True)
     if change is not None:
-        return heard, (replace(change, notify=True),)
-    return heard, (_change(heard, TransitionKind.UNMUTED, at, notify=True),)
+        return announced, (replace(change, notify=True),)
+    return announced, (_change(announced, TransitionKind.UNMUTED, at, notify=True),)
 
 
 def _change(

@@ -227,15 +227,15 @@ def notifications_for(
         last: by key, the notifications of the alerts that were active in the slot before; they end with them. An alert
             without one was never notified.
     """
-    told = []
+    found = []
     for change in transitions:
         if not change.notify:
             continue
         if change.kind is not TransitionKind.RESOLVED:
-            told.append(current[change.key])
+            found.append(current[change.key])
         elif change.key in last:
-            told.append(resolve(last[change.key], at=change.at, reason=change.reason))
-    return tuple(told)
+            found.append(resolve(last[change.key], at=change.at, reason=change.reason))
+    return tuple(found)
 
 
 def _errors_of(notification: Notification | None) -> IncidentErrors:

@@ -37,7 +37,7 @@ _NO_COMBINATION = "each matcher matches some series of the metric, but no series
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class LiveFinding:
     """Something that a Prometheus holds otherwise than an SLO expects."""
 
     problem: str
@@ -73,29 +73,29 @@ class Inspector:
     _seen: dict[tuple[Selector, str], set[str]] = field(default_factory=dict)
 
     async def findings(self, loaded: LoadResult) -> LiveFindings:
-        """Every doubt about the SLOs."""
+        """Every finding about the SLOs."""
         retention = (await self.client.runtime_info(deadline=_FIRST_ANSWER_S)).retention
         gate = asyncio.Semaphore(_AT_ONCE)
 
-        async def inspect(slo: Slo) -> list[Doubt]:
+        async def inspect(slo: Slo) -> list[LiveFinding]:
             async with gate:
-                return [doubt async for doubt in self._doubts(slo)]
+                return [found async for found in self._live_findings(slo)]
 
         found = await asyncio.gather(*map(inspect, loaded.slos))
         pairs = zip(loaded.slos, found, strict=True)
-        findings = [_finding(slo, doubt, loaded.places) for slo, doubts in pairs for doubt in doubts]
+        findings = [_finding(slo, found, loaded.places) for slo, live_findings in pairs for found in live_findings]
         return LiveFindings.of([*_short_retention(loaded, retention), *findings])
 
-    async def _doubts(self, slo: Slo) -> AsyncIterator[Doubt]:
+    async def _live_findings(self, slo: Slo) -> AsyncIterator[LiveFinding]:
         evaluated = slo.sli.evaluated
         if evaluated is not None and evaluated.composition is not None:
             # Its components are SLOs, each looked at by itself.
             return
         looks = self._of_series(slo) if evaluated is None else self._of_expressions(slo, evaluated)
-        async for doubt in looks:
-            yield doubt
+        async for found in looks:
+            yield found
 
-    async def _of_expressions(self, slo: Slo, evaluated: Evaluated) -> AsyncIterator[Doubt]:
+    async def _of_expressions(self, slo: Slo, evaluated: Evaluated) -> AsyncIterator[LiveFinding]:
         """Whether the expressions have values, one for each group, and what share of them is bad."""
         for expression in (evaluated.value, evaluated.weight):
             if expression is None:
@@ -103,28 +103,28 @@ class Inspector:
             try:
                 answer = await self._ask(expression)
             except BadQueryError as error:
-                yield Doubt(str(error), "correct the expression", ProblemCode.QUERY_REJECTED, ErrorFinding)
+                yield LiveFinding(str(error), "correct the expression", ProblemCode.QUERY_REJECTED, ErrorFinding)
                 return
             if not answer.labels:
                 remedy = "try it in Prometheus; it may have none while nothing happens"
-                yield Doubt(f"{expression} has no value now", remedy, ProblemCode.NO_SERIES)
+                yield LiveFinding(f"{expression} has no value now", remedy, ProblemCode.NO_SERIES)
                 return
             lacking = [label for label in slo.sli.by if any(label not in labels for labels in answer.labels)]
             if lacking:
                 names = ", ".join(lacking)
-                yield Doubt(f"{expression} has series without {names}", f"write sum by ({names}) (...)")
+                yield LiveFinding(f"{expression} has series without {names}", f"write sum by ({names}) (...)")
             if evaluated.weight is not None and len(answer.labels) > 1 and not slo.sli.by:
                 problem = f"{expression} has {len(answer.labels)} series, and events are given for one"
-                yield Doubt(problem, "aggregate it to one series, as by sum()", kind=ErrorFinding)
+                yield LiveFinding(problem, "aggregate it to one series, as by sum()", kind=ErrorFinding)
 
-    async def _of_series(self, slo: Slo) -> AsyncIterator[Doubt]:
+    async def _of_series(self, slo: Slo) -> AsyncIterator[LiveFinding]:
         """Whether the series exist, are what they are taken for, and are scraped often enough."""
         wanted = _looks_back(slo)
         present = [await self._ask(probe.series_count(total)) for total in _totals(slo.sli)]
         past = await self._ask(probe.series_count(slo.sli.terms[0].selector), at=self.at - wanted)
         partial = next((matrix for matrix in (*present, past) if not matrix.whole), None)
         if partial is not None:
-            yield Doubt(
+            yield LiveFinding(
                 str(partial_data(partial.warnings, None)),
                 "alerts do not resolve by such answers, and the status is unknown; where nothing is missing that "
                 "matters, set SLOBURN_PROMETHEUS_PARTIAL=accept",
@@ -132,24 +132,24 @@ class Inspector:
         if not sum(sum(matrix.values) for matrix in present):
             native = [selector for selector in slo.sli.native if await self._count(probe.series_count(selector))]
             if native:
-                async for doubt in self._of_native(slo, native):
-                    yield doubt
+                async for found in self._of_native(slo, native):
+                    yield found
                 return
             yield await self._no_series(slo.sli.terms[0].selector)
             return
-        kinds = [doubt async for doubt in self._of_kinds(slo)]
-        wrong = next((doubt for doubt in kinds if doubt.kind is ErrorFinding), None)
+        kinds = [found async for found in self._of_kinds(slo)]
+        wrong = next((found for found in kinds if found.kind is ErrorFinding), None)
         if wrong is not None:
             # Of a metric that is not counted other findings would only distract.
             yield wrong
             return
-        for doubt in kinds:
-            yield doubt
+        for found in kinds:
+            yield found
         for look in (self._of_terms, self._of_scrapes, self._of_groups):
-            async for doubt in look(slo):
-                yield doubt
+            async for found in look(slo):
+                yield found
 
-    async def _of_native(self, slo: Slo, native: Sequence[Selector]) -> AsyncIterator[Doubt]:
+    async def _of_native(self, slo: Slo, native: Sequence[Selector]) -> AsyncIterator[LiveFinding]:
         """Whether native histograms are what is taken for them, have the groups, and bounds at the thresholds."""
         for selector in native:
             series = (await self._ask(probe.sum_of(render(selector)))).histograms
@@ -161,24 +161,26 @@ class Inspector:
                 if bracket is not None:
                     problem = f"{render(selector)} has no bound {bound_text(bucket)}: {bracket.said}"
                     remedy = f"write {bracket.lower:.10g} or {bracket.upper:.10g} to have it exact"
-                    yield Doubt(problem, remedy, ProblemCode.THRESHOLD_INTERPOLATED, HintFinding)
+                    yield LiveFinding(problem, remedy, ProblemCode.THRESHOLD_INTERPOLATED, HintFinding)
         for label in slo.sli.by:
             lacking = sum([await self._count(probe.series_without(selector, label)) for selector in native])
             if lacking:
-                yield Doubt(f"{lacking} series of total have no label {label}", "group by a label that all series have")
+                yield LiveFinding(
+                    f"{lacking} series of total have no label {label}", "group by a label that all series have"
+                )
 
-    async def _of_kinds(self, slo: Slo) -> AsyncIterator[Doubt]:
+    async def _of_kinds(self, slo: Slo) -> AsyncIterator[LiveFinding]:
         """Whether the metrics are what the SLI takes them for: counters of events, or gauges."""
         for selector in {name_of(term.selector): term.selector for term in slo.sli.terms}.values():
             verdict = await kind_of(selector, self.client, self.at, deadline=_DEADLINE_S)
             refusal = refusal_of(slo.sli, selector, verdict)
             if refusal is not None:
-                yield Doubt(*refusal, wrong_type(slo.sli), ErrorFinding)
+                yield LiveFinding(*refusal, wrong_type(slo.sli), ErrorFinding)
             elif not slo.sli.samples_are_events:
-                for doubt in _unlike_events(name_of(selector), verdict.kind):
-                    yield doubt
+                for found in _unlike_events(name_of(selector), verdict.kind):
+                    yield found
 
-    async def _of_terms(self, slo: Slo) -> AsyncIterator[Doubt]:
+    async def _of_terms(self, slo: Slo) -> AsyncIterator[LiveFinding]:
         """Whether each selector matches, and what share of the events is bad."""
         sli = slo.sli
         lacking = [term for term in sli.terms if not await self._count(probe.series_count(term.selector))]
@@ -195,21 +197,21 @@ class Inspector:
             missing = await self._count(probe.without_bucket(beside, bucket))
             if missing:
                 problem = f"{missing} series of {render(beside)} have no bucket {bound_text(bucket)}"
-                yield Doubt(problem, await self._existing_buckets(bucket), ProblemCode.BUCKET_MISSING)
+                yield LiveFinding(problem, await self._existing_buckets(bucket), ProblemCode.BUCKET_MISSING)
         totals = _totals(sli)
         for part in (term.selector for term in sli.terms if not term.weights.total):
             same_metric = name_of(part) in map(name_of, totals) and part not in sli.buckets
             if same_metric and await self._count(probe.outside(part, totals)):
                 problem = f"{render(part)} selects series that {' and '.join(map(render, totals))} does not select"
-                yield Doubt(problem, "narrow it, or widen total", ProblemCode.OUTSIDE_TOTAL)
+                yield LiveFinding(problem, "narrow it, or widen total", ProblemCode.OUTSIDE_TOTAL)
         bad = await self._bad_share(sli)
         if bad < -_TOO_GOOD:
             problem = f"good events are {1 - bad:.0%} of the total of the last day"
             remedy = "write a total that counts all good events"
-            yield Doubt(problem, remedy, ProblemCode.GOOD_EXCEEDS_TOTAL)
+            yield LiveFinding(problem, remedy, ProblemCode.GOOD_EXCEEDS_TOTAL)
         elif bad > _MOST_BAD:
             problem = f"{min(bad, 1.0):.0%} of the events of the last day are bad"
-            yield Doubt(problem, "check whether good and bad are swapped", ProblemCode.MOSTLY_BAD, HintFinding)
+            yield LiveFinding(problem, "check whether good and bad are swapped", ProblemCode.MOSTLY_BAD, HintFinding)
 
     async def _bad_share(self, sli: Sli) -> float:
         """The share of bad events in the last day; 0 where there are none at all."""
@@ -219,7 +221,7 @@ class Inspector:
             total, bad = total + events * weights.total, bad + events * weights.bad
         return bad / total if total > 0 else 0.0
 
-    async def _of_no_series(self, slo: Slo, term: Term) -> Doubt:
+    async def _of_no_series(self, slo: Slo, term: Term) -> LiveFinding:
         """Why a term of the SLI selects no series."""
         selector = term.selector
         whole = probe.name_only(selector)
@@ -233,23 +235,23 @@ class Inspector:
         why = await self._why_no_series(selector, own_matchers(slo.sli, term)) or _NO_COMBINATION
         if term.events is Events.BAD:
             remedy = f"normal for a service without errors; otherwise: {why}"
-            return Doubt(problem, remedy, ProblemCode.BAD_NEVER_MATCHED, HintFinding)
+            return LiveFinding(problem, remedy, ProblemCode.BAD_NEVER_MATCHED, HintFinding)
         if term.events is Events.GOOD:
-            return Doubt(problem, why, ProblemCode.GOOD_NEVER_MATCHED)
-        return Doubt(problem, why, ProblemCode.TERM_NEVER_MATCHED, HintFinding)
+            return LiveFinding(problem, why, ProblemCode.GOOD_NEVER_MATCHED)
+        return LiveFinding(problem, why, ProblemCode.TERM_NEVER_MATCHED, HintFinding)
 
-    async def _no_series(self, selector: Selector) -> Doubt:
+    async def _no_series(self, selector: Selector) -> LiveFinding:
         """That nothing matches, and which matcher no series of the metric fulfils."""
         problem = f"no series match {render(selector)}"
         name, whole = name_of(selector), probe.name_only(selector)
         if name is None:
-            return Doubt(problem, "check the metric's name and its labels in Prometheus", ProblemCode.NO_SERIES)
+            return LiveFinding(problem, "check the metric's name and its labels in Prometheus", ProblemCode.NO_SERIES)
         if not await self._count(probe.series_count(whole)):
             remedy = f"Prometheus has had no metric {name} in the last day: check its name, and whether it is scraped"
-            return Doubt(problem, remedy, ProblemCode.NO_SERIES)
+            return LiveFinding(problem, remedy, ProblemCode.NO_SERIES)
         why = await self._why_no_series(selector, selector.matchers)
         remedy = why or _NO_COMBINATION
-        return Doubt(problem, remedy, ProblemCode.NO_SERIES)
+        return LiveFinding(problem, remedy, ProblemCode.NO_SERIES)
 
     async def _why_no_series(self, selector: Selector, matchers: Iterable[Matcher]) -> str | None:
         """The first of the *matchers* that no series of the selector's metric fulfils, in words."""
@@ -278,7 +280,7 @@ class Inspector:
         found = (await self._ask(probe.bucket_bounds(bucket))).labels
         return probe.sorted_bounds(labels.get(BUCKET, "") for labels in found)
 
-    async def _of_scrapes(self, slo: Slo) -> AsyncIterator[Doubt]:
+    async def _of_scrapes(self, slo: Slo) -> AsyncIterator[LiveFinding]:
         """Whether the short windows of the alerts hold two scrapes."""
         scraped = (await self._ask(probe.scraped_series(slo.sli.terms[0].selector))).labels
         if not scraped:
@@ -294,13 +296,15 @@ class Inspector:
             names = ", ".join(dict.fromkeys(tier.name for tier in tiers))
             problem = f"{slo.sli.query} is scraped every {every_s:.0f} s: its short windows hold too few samples"
             remedy = f"scrape more often; until then its alerts are judged by {names}"
-            yield Doubt(problem, remedy, ProblemCode.SCRAPED_SELDOM)
+            yield LiveFinding(problem, remedy, ProblemCode.SCRAPED_SELDOM)
 
-    async def _of_groups(self, slo: Slo) -> AsyncIterator[Doubt]:
+    async def _of_groups(self, slo: Slo) -> AsyncIterator[LiveFinding]:
         for label in slo.sli.by:
             lacking = sum([await self._count(probe.series_without(total, label)) for total in _totals(slo.sli)])
             if lacking:
-                yield Doubt(f"{lacking} series of total have no label {label}", "group by a label that all series have")
+                yield LiveFinding(
+                    f"{lacking} series of total have no label {label}", "group by a label that all series have"
+                )
 
     async def _count(self, expr: str) -> int:
         return int(sum((await self._ask(expr)).values))
@@ -309,13 +313,13 @@ class Inspector:
         return await self.client.instant(expr, at or self.at, deadline=_DEADLINE_S)
 
 
-def _unlike_events(name: str | None, kind: MetricKind) -> Iterator[Doubt]:
+def _unlike_events(name: str | None, kind: MetricKind) -> Iterator[LiveFinding]:
     """Whether a counter does not look like one, or does not count events."""
     if kind is MetricKind.UNKNOWN and name is not None and not looks_like_counter(name):
-        yield Doubt(*unlike_a_counter(name, asked=True), COUNTER_NAME)
+        yield LiveFinding(*unlike_a_counter(name, asked=True), COUNTER_NAME)
     if name is not None and name.endswith("_sum"):
         count = f"{name.removesuffix('_sum')}_count"
-        yield Doubt(f"{name} adds up what was measured, not events", f"write {count}", "sum", HintFinding)
+        yield LiveFinding(f"{name} adds up what was measured, not events", f"write {count}", "sum", HintFinding)
 
 
 def _totals(sli: Sli) -> tuple[Selector, ...]:
@@ -328,7 +332,7 @@ def _finite(bounds: Sequence[str]) -> list[str]:
     return [bound for bound in bounds if np.isfinite(float(bound))]
 
 
-def _no_bucket(selector: Selector, bounds: Sequence[str]) -> Doubt | None:
+def _no_bucket(selector: Selector, bounds: Sequence[str]) -> LiveFinding | None:
     """That a histogram has no bucket at the threshold, and between which of its buckets that is."""
     threshold = bound_of(selector)
     if not bounds or threshold is None:
@@ -338,17 +342,19 @@ def _no_bucket(selector: Selector, bounds: Sequence[str]) -> Doubt | None:
     above = [bound for bound in bounds if float(bound) > threshold]
     finite = _finite(bounds)
     if not below or not finite:
-        return Doubt(problem, f"write one of {', '.join(finite or bounds)}", ProblemCode.BUCKET_MISSING)
+        return LiveFinding(problem, f"write one of {', '.join(finite or bounds)}", ProblemCode.BUCKET_MISSING)
     if below[-1] == finite[-1]:
         remedy = f"write {', '.join(finite)}, in the unit of the histogram (300ms is 0.3 where that is seconds)"
-        return Doubt(f"{problem}: its largest is at {finite[-1]}", remedy, ProblemCode.BUCKET_MISSING, ErrorFinding)
+        return LiveFinding(
+            f"{problem}: its largest is at {finite[-1]}", remedy, ProblemCode.BUCKET_MISSING, ErrorFinding
+        )
     problem += f": it is between those at {below[-1]} and {above[0]}"
     between = f"interpolate: [{below[-1]}, {above[0]}]"
     remedy = (
         f"write {below[-1]} or {above[0]}, or {between} for a share of what lies between; "
         f"the buckets are at {', '.join(finite)}"
     )
-    return Doubt(problem, remedy, ProblemCode.BUCKET_MISSING, ErrorFinding)
+    return LiveFinding(problem, remedy, ProblemCode.BUCKET_MISSING, ErrorFinding)
 
 
 def _looks_back(slo: Slo) -> timedelta:
@@ -362,24 +368,24 @@ def _short_retention(loaded: LoadResult, retention: timedelta | None) -> list[Fi
         return []
     longest = format_duration(max(_looks_back(slo) for slo in affected))
     who = "the SLO looks back" if len(affected) == 1 else f"{len(affected)} SLOs look back up to"
-    doubt = Doubt(
+    found = LiveFinding(
         f"Prometheus keeps samples for {format_duration(retention)}, {who} {longest}",
         "the first budgets cover what Prometheus has; they cover the whole window once Sloburn has run for as long",
         "short_retention",
         # Nothing in a document can change it, so a check of documents does not fail for it, not even a strict one.
         HintFinding,
     )
-    return [_finding(affected[0], doubt, loaded.places)]
+    return [_finding(affected[0], found, loaded.places)]
 
 
-def _finding(slo: Slo, doubt: Doubt, places: Mapping[SloId, Place]) -> Finding:
+def _finding(slo: Slo, found: LiveFinding, places: Mapping[SloId, Place]) -> Finding:
     place = places[slo.id]
-    return doubt.kind(
+    return found.kind(
         file=place.file,
         line=place.line,
         column=place.column,
         field="",
-        problem=f"{slo.id}: {doubt.problem}",
-        remedy=doubt.remedy,
-        code=doubt.code,
+        problem=f"{slo.id}: {found.problem}",
+        remedy=found.remedy,
+        code=found.code,
     )

@@ -148,8 +148,8 @@ async def _try(config: DeliveryConfig, settings: Settings, severity: Severity, *
     opened = open_receivers(config, context, is_healthy=lambda: True)
     try:
         notification = _notification(clock, severity)
-        told = (notification, resolve(notification, at=clock.now())) if ends else (notification,)
-        return [outcome async for outcome in _tell(opened.receivers[0], told, clock)]
+        notifications = (notification, resolve(notification, at=clock.now())) if ends else (notification,)
+        return [outcome async for outcome in _tell(opened.receivers[0], notifications, clock)]
     finally:
         await opened.aclose()
 

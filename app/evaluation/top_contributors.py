@@ -95,11 +95,11 @@ class ContributorQueries:
                 break
             self._wanted.setdefault(inquiry.slo, inquiry)
 
-    def known(self, told: Sequence[Notification]) -> dict[str, str]:
+    def known(self, notifications: Sequence[Notification]) -> dict[str, str]:
         """By the key of its alert, what is known already of those that begin to fire."""
         return {
             notification.key: self._found[notification.slo][1]
-            for notification in told
+            for notification in notifications
             if notification.status is NotificationStatus.FIRING
             and notification.long
             and notification.slo in self._found

@@ -140,7 +140,7 @@ class Documents(Reloader, ConfigSource):
         errors = tuple(map(str, (*documents.errors, *delivery.errors)))
         if not errors:
             try:
-                await asyncio.wrap_future(self._engine.submit(self._engine.adopt(documents, delivery.config)))
+                await asyncio.wrap_future(self._engine.submit(self._engine.switch_to(documents, delivery.config)))
             except (StoreError, ValueError, OSError) as error:
                 errors = (str(error),)
         return self._note(errors)

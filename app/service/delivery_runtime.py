@@ -89,7 +89,7 @@ class DeliveryRuntime:
         gone = await asyncio.to_thread(self._stored.forward_unknown_receivers, self.config.names, at=self._clock.now())
         for receiver, others in gone:
             _log.error(
-                "a notification waited for a receiver that is no longer configured", receiver=receiver, told=others
+                "a notification waited for a receiver that is no longer configured", receiver=receiver, notified=others
             )
         if gone:
             self._loop.wake()
@@ -139,7 +139,8 @@ class DeliveryRuntime:
             for error in await asyncio.gather(*sending, return_exceptions=True):
                 if error is not None:
                     _log.error(
-                        "a receiver that is no longer configured was not told that alerts end", error=repr(error)
+                        "a receiver that is no longer configured was not notified that its alerts are resolved",
+                        error=repr(error),
                     )
         await self._close()
 

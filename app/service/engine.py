@@ -103,7 +103,7 @@ class Engine:
         """The current documents."""
         return self._documents
 
-    async def adopt(self, documents: LoadResult, delivery: DeliveryConfig) -> None:
+    async def switch_to(self, documents: LoadResult, delivery: DeliveryConfig) -> None:
         """Switch to other documents and receivers between two evaluations: all of them, or none.
 
         History and alerts of what stays are kept, and so are receivers if nothing has changed about them.

@@ -25,8 +25,8 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         SettingsError: something is wrong; each problem is a line.
     """
     given = dict(overrides or {})
-    if strangers := given.keys() - Settings.model_fields.keys():
-        raise ValueError(f"{sorted(strangers)} are no settings")
+    if unknown := given.keys() - Settings.model_fields.keys():
+        raise ValueError(f"{sorted(unknown)} are not settings")
     try:
         settings = Settings(**given)  # type: ignore[arg-type]  # pydantic checks them
         # A private attribute is not part of what is frozen.

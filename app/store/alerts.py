@@ -170,7 +170,7 @@ def prune_transitions(connection: Connection, *, before: datetime) -> int:
 
 def _row(changed: Alert, notification: Notification | None) -> dict[str, object]:
     row: dict[str, object] = {name: getattr(changed, name) for name in _REMEMBERED}
-    told = notification if changed.is_notified else None
+    notified = notification if changed.is_notified else None
     enums = {
         "severity": changed.severity.value,
         "cause": changed.cause.value,
@@ -178,7 +178,7 @@ def _row(changed: Alert, notification: Notification | None) -> dict[str, object]
         "frozen_cause": None if changed.frozen_cause is None else changed.frozen_cause.value,
     }
     waiting = [[rule, since.timestamp()] for rule, since in changed.waiting] or None
-    return {**row, **enums, "waiting": waiting, "notification": told}
+    return {**row, **enums, "waiting": waiting, "notification": notified}
 
 
 def _alert(row: Row[tuple[object, ...]]) -> Alert:

@@ -148,7 +148,7 @@ def check_driver() -> None:
     if importlib.util.find_spec("psycopg") is None:
         raise StoreDriverError(
             "SLOBURN_DATABASE_URL names a PostgreSQL database, which needs the extra postgres: "
-            'pip install "sloburn[postgres]"'
+            "in a clone of the repository, pip install '.[postgres]'"
         )
 
 

@@ -207,11 +207,9 @@ def _check(tree: nodes.Template) -> None:
             _check_loop(node)
     # `self` is no variable to Jinja2: it is the template.
     own = {name.name for name in tree.find_all(nodes.Name) if name.name in {"self", "loop"}}
-    strangers = (meta.find_undeclared_variables(tree) | own) - NAMES
-    if strangers:
-        raise TemplateProblemError(
-            f"there is no {', no '.join(sorted(strangers))}; there are {', '.join(sorted(NAMES))}"
-        )
+    unknown = (meta.find_undeclared_variables(tree) | own) - NAMES
+    if unknown:
+        raise TemplateProblemError(f"there is no {', no '.join(sorted(unknown))}; there are {', '.join(sorted(NAMES))}")
 
 
 def _check_loop(loop: nodes.For) -> None:

@@ -119,9 +119,11 @@ def judge_all(
     transitions = [*conditions.transitions, *(change for one in judged for change in one.transitions)]
     asserted = [each for one in judged for each in one.asserted]
     notifications = conditions.notifications | columns.notifications(asserted, notified_before, at=at)
+    # Before what has changed is notified, so that those notifications have the new labels.
     notifications, relabelled = relabel(notifications, notified_before, at=at)
     notified = (*notifications_for(transitions, notifications, notified_before), *relabelled)
     groups = {member.slo.id: member.slo.sli.by for member in members}
+    # Last, since only now it is known which alerts of the slot before have no SLO any more.
     gone, ended, final = _leave(before, alerts, notified_before, groups=groups, at=at)
     return Judgement(
         alerts=alerts,
@@ -171,6 +173,7 @@ def judge_slo(
     stepped, changes = step_slo(
         known, readings, policies, slo=member.id, at=at, no_data=no_data, ended=state.vanished.ended
     )
+    # An alert whose severity was switched off in the document has no policy to compose a notification by.
     asserting = (alert for alert in stepped if alert.is_notified and alert.severity in readings)
     return _JudgedSlo(
         alerts=stepped,
@@ -221,6 +224,7 @@ def burning_members(members: Sequence[Member], figures: Figures, alerts: AlertsB
     fastest = np.fmax.reduce([window.burn_rate for window in figures.windows.values()])
     for index in np.argsort(-np.nan_to_num(fastest), kind="stable").tolist():
         member = members[index]
+        # Sorted by burn rate: no slower one can reach a factor, which is at least 1. NaN, no events, is last.
         if not fastest[index] >= 1.0:
             return
         firing = any(alert.firing and alert.cause is Cause.BURN for alert in alerts.get(member.id, ()))
@@ -371,6 +375,7 @@ class _Columns:
         return exhausting_burn_rate(
             wanted.runs_out_within.total_seconds(),
             remaining_events=float(self._figures.budget.remaining_events[index]),
+            # A service that began minutes ago has its events of these minutes, not of an hour.
             events_per_s=float(hour.total[index]) / min(max(measured_s, 1.0), HOUR.total_seconds()),
             error_budget=self.members[index].slo.error_budget,
             leaves_in_s=self._leaves_in_s[index],
@@ -383,6 +388,7 @@ class _Columns:
         ongoing = [
             incident
             for index, alert, _ in asserted
+            # A frozen alert keeps the figures of its last notification.
             if alert.frozen is None and (incident := self._incident(index, alert, notified_before)) is not None
         ]
         errors = incident_errors(ongoing, self._ledger)
@@ -488,6 +494,7 @@ class _Columns:
             good=far.good[index],
             bad=far.bad[index],
         )
+        # In how many slots events were bad is a search in the ledger: asked only where it can decide.
         if not guarded or not may_be_one_failure(measured.bad) or not measured.trips(rule):
             return measured
         return replace(measured, bad_slots=self._bad_slots(index, rule.long))

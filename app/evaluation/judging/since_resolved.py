@@ -38,8 +38,8 @@ def since_resolved(
     for index, (key, end) in enumerate(zip(keys, ends, strict=True)):
         counts = WindowCounts(window=at - end, total=float(sums.total[index]), bad=float(sums.bad[index]))
         if may_be_one_failure(counts.bad):
-            moments = bad_slots(ledger, rows[index], start_s=float(start_s[index]), end_s=float(end_s[index]))
-            counts = replace(counts, bad_slots=moments)
+            slots_with_errors = bad_slots(ledger, rows[index], start_s=float(start_s[index]), end_s=float(end_s[index]))
+            counts = replace(counts, bad_slots=slots_with_errors)
         found[key] = counts
     return found
 

@@ -1,6 +1,6 @@
 """Whether the traffic of an SLO has stopped, against its own history: the golden signal *traffic*.
 
-That nothing comes at three at night is news only where something came at three on other nights.
+No requests at three at night are unusual only where there were some at three on other nights.
 """
 
 import math

@@ -6,7 +6,7 @@ from dataclasses import replace
 from app.alerting import Notification
 from app.evaluation.judging.judge import Judgement
 
-# Of transitions and of news; the newest are kept. A day without a database has far fewer.
+# Of transitions and of notifications; the newest are kept. A day without a database has far fewer.
 _MOST = 100_000
 
 

@@ -150,14 +150,14 @@ class Backfill:
     def _next(self, now: datetime) -> tuple[TimeRange, list[TrackedSli]] | tuple[None, list[TrackedSli]]:
         missing: dict[TimeRange, list[TrackedSli]] = {}
         # Thousands of SLIs are counted back to the same few times.
-        next_stretch = cache(partial(history_reader.next_stretch, now_s=now.timestamp()))
+        next_time_range = cache(partial(history_reader.next_stretch, now_s=now.timestamp()))
         for tracked in self._ledger_writer.tracked_slis:
             if tracked.refusal is not None or not tracked.started or tracked.backfilled:
                 continue
             missing_from_s = self._missing_from_s(tracked, now)
             if missing_from_s is None:
                 continue
-            time_range = next_stretch(
+            time_range = next_time_range(
                 missing_from_s,
                 tracked.wanted_from_s,
                 share=self._shares.get(tracked.key, 1.0),

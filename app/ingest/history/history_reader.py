@@ -49,7 +49,7 @@ class TimeRange:
     width_s: int | None
 
 
-def next_stretch(
+def next_time_range(
     complete_from_s: float, wanted_from_s: float, *, now_s: float, share: float = 1.0, raw: bool = False
 ) -> TimeRange | None:
     """The piece of history to read next, the newest that is missing; None if nothing is.

@@ -29,8 +29,8 @@ class QueryHealth:
 
     def __init__(self, instruments: EvaluationInstruments) -> None:
         self._instruments = instruments
-        self._silent: dict[str, tuple[TrackedSli, PrometheusError]] = {}
-        self._said: set[str] = set()
+        self._failing: dict[str, tuple[TrackedSli, PrometheusError]] = {}
+        self._logged: set[str] = set()
         self._refused: dict[str, int] = {}
         self._partial: dict[str, str] = {}
         self.unanswered: str | None = None
@@ -46,15 +46,16 @@ class QueryHealth:
         failed = [failure for answers in asked for failure in answers.failed]
         for tracked in answered:
             if tracked.problem is not None:
-                _log.info("answered again", query=tracked.query)
+                _log.info("query recovered", query=tracked.query)
             tracked.problem, tracked.query_rejected, tracked.consecutive_failures = None, False, 0
-            self._silent.pop(tracked.key, None)
+            self._failing.pop(tracked.key, None)
         for tracked, error in failed:
             tracked.consecutive_failures += 1
+            # A rejected query is an answer: Prometheus is there, and the query is at fault.
             if isinstance(error, _OURS):
-                self._silent.pop(tracked.key, None)
+                self._failing.pop(tracked.key, None)
             else:
-                self._silent[tracked.key] = tracked, error
+                self._failing[tracked.key] = tracked, error
         self._note_problems(failed)
         self._note_partial(answered, {key: said for answers in asked for key, said in answers.partial.items()}, at_s)
         self._note_impossible(answered, {key for answers in asked for key in answers.impossible}, at_s)
@@ -62,8 +63,8 @@ class QueryHealth:
         for tracked in answered:
             if tracked.key in nan:
                 tracked.nan_seen_s = at_s
-        self._say_silent(
-            heard=bool(answered) or any(isinstance(error, _OURS) for _, error in failed), asked=bool(failed)
+        self._note_unanswered(
+            any_answered=bool(answered) or any(isinstance(error, _OURS) for _, error in failed), asked=bool(failed)
         )
 
     def note_history(self, asked: QueryResults) -> None:
@@ -83,6 +84,7 @@ class QueryHealth:
         """Log when a group begins to have more living members than places, each time that twice as many are refused."""
         for tracked in tracked_slis:
             refused, logged = len(tracked.refused_groups), self._refused.get(tracked.key, 0)
+            # A group that grows by one each slot would otherwise log in each.
             if refused >= 2 * logged and refused:
                 _log.error(
                     "a group has more members than are evaluated; the others are refused",
@@ -99,7 +101,7 @@ class QueryHealth:
         for tracked, error in failed:
             ours = isinstance(error, _OURS)
             if ours and tracked.problem is None:
-                _log.error("a query is refused", query=tracked.query, error=str(error))
+                _log.error("a query is rejected", query=tracked.query, error=str(error))
             tracked.problem, tracked.query_rejected = str(error), ours
         self._count(failed)
 
@@ -132,24 +134,23 @@ class QueryHealth:
         for reason in {error.reason for _, error in failed}:
             self._instruments.evaluation_failed(reason)
 
-    def _say_silent(self, *, heard: bool, asked: bool) -> None:
+    def _note_unanswered(self, *, any_answered: bool, asked: bool) -> None:
         """Prometheus does not answer if it answered no query of this slot; else log which SLIs alone are not answered.
 
         Only this slot counts: an SLI that is not queried any more, such as one whose query was rejected, was answered
         once and proves nothing about now.
         """
-        tracked, error = next(iter(self._silent.values()), (None, None))
+        tracked, error = next(iter(self._failing.values()), (None, None))
         before = self.unanswered
-        if heard or asked:
-            self.unanswered = None if heard or error is None else str(error)
+        # Where nothing was asked in a slot, nothing is known of it.
+        if any_answered or asked:
+            self.unanswered = None if any_answered or error is None else str(error)
         if self.unanswered is not None:
             if before is None:
                 _log.error("Prometheus does not answer; alerts are frozen, budgets are stale", error=self.unanswered)
             return
         if before is not None:
             _log.info("Prometheus answers again; what was missed is being counted")
-        if tracked is not None and self._silent.keys() != self._said:
-            _log.warning(
-                "not answered, while others are", slis=len(self._silent), query=tracked.query, error=str(error)
-            )
-        self._said = set(self._silent)
+        if tracked is not None and self._failing.keys() != self._logged:
+            _log.warning("some queries are failing", slis=len(self._failing), query=tracked.query, error=str(error))
+        self._logged = set(self._failing)

@@ -90,6 +90,7 @@ class DeliveryConfig:
             return self
         added = ReceiverConfig(name=ALERTMANAGER, target=AlertmanagerTargets(urls=tuple(urls)), http=self.http)
         named = {name for route in self.routing.routes for name in route.receivers} | {*self.routing.default}
+        # As with Prometheus, alerts go to the Alertmanagers of the setting without any route.
         always = () if ALERTMANAGER in named else (ALERTMANAGER,)
         return replace(self, receivers=(*self.receivers, added), routing=replace(self.routing, always=always))
 
@@ -157,6 +158,7 @@ class _Reader(SectionReader):
         found = self.loader.path(path)
         try:
             probe_file(found)
+            # Loading is the check: the file may exist and hold no certificate.
             ssl.create_default_context(cafile=found)
         except OSError as error:
             why = f"there is no file {found}" if isinstance(error, FileNotFoundError) else f"{found}: {error}"
@@ -186,6 +188,8 @@ class _Reader(SectionReader):
     def _timeout(self, timeout: timedelta | None, at: FieldPath) -> timedelta:
         if timeout is None:
             return timedelta(seconds=10)
+        # The lease of an entry is 30 s: a longer attempt could outlive it, and another process would send a second
+        # time.
         if not timedelta(seconds=1) <= timeout <= timedelta(seconds=15):
             self.loader.add_finding((*at, "timeout"), "is out of range", "write a duration from 1s to 15s")
         return timeout
@@ -205,6 +209,7 @@ def _routing(model: FileModel) -> Routing:
     default = model.default if model.default is not None else everyone
     routes = tuple(_route(route) for route in model.routes)
     routed = {*default, *(name for route in routes for name in route.receivers)}
+    # Fallbacks, and receivers of routes before a reload: they may have alerts that are still to be resolved there.
     unrouted = tuple(name for name in everyone if name not in routed)
     fallbacks = {receiver.name: receiver.fallback for receiver in model.receivers if receiver.fallback is not None}
     return Routing(routes=routes, default=default, unrouted=unrouted, fallbacks=fallbacks)
@@ -235,6 +240,7 @@ def _findings(model: FileModel, *, set_by_setting: bool) -> Iterator[FieldFindin
     for number, route in enumerate(model.routes):
         yield from _unknown(route.receivers, known, ("routes", number, "receivers"))
     yield from _unknown(model.default or (), known, ("default",))
+    # Without routes every receiver gets everything; with routes, an alert that none matches would be lost in silence.
     if model.routes and model.default is None:
         yield FieldFinding(("default",), "is missing", "write default: and the receivers of what no route matches")
     if model.watchdog is not None:
@@ -245,6 +251,8 @@ def _watchdog(model: FileModel, known: Sequence[str], name: str, *, set_by_setti
     at: FieldPath = ("watchdog", "receiver")
     yield from _unknown([name], known, at, listed=False)
     able = {one.name for one in model.receivers if one.alertmanager is not None}
+    # A watchdog is an alert that fires all the time, which only Alertmanager knows how to route and to keep quiet
+    # about.
     if name in known and name not in able | ({ALERTMANAGER} if set_by_setting else set()):
         yield FieldFinding(at, f"{name} is no Alertmanager", "write a receiver that is, or use heartbeat instead")
 

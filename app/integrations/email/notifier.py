@@ -198,11 +198,11 @@ class Mail(Notifier):
         reached.delivered |= {address for address in waiting if address not in refused}
         codes = [code for code, _ in refused.values()]
         of_one_kind = len({code >= _PERMANENT for code in codes}) == 1
-        told = {address: one_line(f"{address}: {code} {text}") for address, (code, text) in refused.items()}
+        refusals = {address: one_line(f"{address}: {code} {text}") for address, (code, text) in refused.items()}
         if not reached.delivered and not reached.refused and of_one_kind:
-            return _refused(max(codes), f"all recipients were refused: {', '.join(told.values())}")
-        later = [told[address] for address, (code, _) in refused.items() if code < _PERMANENT]
-        reached.refused |= {address: text for address, text in told.items() if refused[address][0] >= _PERMANENT}
+            return _refused(max(codes), f"all recipients were refused: {', '.join(refusals.values())}")
+        later = [refusals[address] for address, (code, _) in refused.items() if code < _PERMANENT]
+        reached.refused |= {address: text for address, text in refusals.items() if refused[address][0] >= _PERMANENT}
         if later:
             detail = f"these recipients were refused, and are tried again alone: {', '.join(later)}"
             return Failed(reason=FailureReason.SERVER_ERROR, detail=detail)

@@ -73,12 +73,14 @@ def count(
     original, samples = samples, _without_late_of_restarted(united(samples, registry), cursor, registry)
     steps = Steps.of(cursor.fresh(samples), cursor)
     links: tuple[Link, ...] = ()
+    # Each union may show another one: a series that ended continues in one that is itself a copy.
     for _ in range(_LINK_PASSES):
         found = _link(steps, cursor, registry, until=until)
         if not found:
             break
         links += found
         steps = Steps.of(cursor.fresh(united(samples, registry)), cursor)
+    # Falls and first samples are judged with the samples behind *until*, and only those up to it are counted.
     within = steps.samples.time <= until
     context, findings = _judge_falls(steps, cursor, registry, until=until, starts=starts)
     first_samples = np.flatnonzero(steps.is_first & within)
@@ -220,9 +222,13 @@ def _judge_falls(
 
 
 def _increments(steps: Steps, within: Bools, registry: Registry, gap_s: Floats) -> Increments:
+    # Here samples are counted: what a counter has grown by since its last sample, or since zero where it fell. First
+    # samples are decided apart.
     counted, arrays, samples = within & ~steps.is_first, registry.arrays, steps.samples
     counter, since, at = samples.counter[counted], steps.since[counted], samples.time[counted]
     delta = samples.value[counted] - steps.before[counted]
+    # Across a hole the increase is exact, but when it happened is not known: it is spread over the hole, which is not
+    # measured.
     follows = samples.steady[counted] | (at - since <= gap_s[arrays.row[counter]])
     return Increments(
         row=arrays.row[counter],
@@ -254,6 +260,7 @@ def _advance(cursor: LastSamples, steps: Steps, within: Bools, found: JudgedFall
     if len(samples.counter):
         cursor.note_steps(samples.counter, samples.time, steps.delta[within])
         _note_last_steps(cursor, steps, within)
+        # Samples are sorted by counter and time, so that the last of each counter comes before the next counter.
         last = np.append(samples.counter[1:] != samples.counter[:-1], True)
         counter, time = samples.counter[last], samples.time[last]
         cursor.time[counter] = time
