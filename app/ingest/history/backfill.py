@@ -150,7 +150,7 @@ class Backfill:
     def _next(self, now: datetime) -> tuple[TimeRange, list[TrackedSli]] | tuple[None, list[TrackedSli]]:
         missing: dict[TimeRange, list[TrackedSli]] = {}
         # Thousands of SLIs are counted back to the same few times.
-        next_time_range = cache(partial(history_reader.next_stretch, now_s=now.timestamp()))
+        next_time_range = cache(partial(history_reader.next_time_range, now_s=now.timestamp()))
         for tracked in self._ledger_writer.tracked_slis:
             if tracked.refusal is not None or not tracked.started or tracked.backfilled:
                 continue
