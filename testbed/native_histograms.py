@@ -55,13 +55,6 @@ def exponential(time_ms: int, observed: NDArray[np.float64], schema: int) -> His
     return Histogram(time_ms=time_ms, buckets=buckets, schema=schema)
 
 
-def custom(time_ms: int, observed: NDArray[np.float64], bounds: Sequence[float]) -> Histogram:
-    """A histogram of observations with chosen bounds."""
-    found, counts = np.unique(np.searchsorted(bounds, observed, side="left"), return_counts=True)
-    buckets = dict(zip(found.tolist(), counts.tolist(), strict=True))
-    return Histogram(time_ms=time_ms, buckets=buckets, bounds=tuple(bounds))
-
-
 def remote_write(server: Server, series: Iterable[tuple[Mapping[str, str], Sequence[Sample]]]) -> None:
     """Send series of histograms, or of pairs of a time in milliseconds and a value."""
     headers = {"Content-Encoding": "snappy", "X-Prometheus-Remote-Write-Version": "0.1.0"}

@@ -84,27 +84,6 @@ def newest_bracket(series: HistogramSeries, bound: float) -> Bracket | None:
     return _bracket(series.samples[-1], bound, custom=series.custom) if series.samples else None
 
 
-def assembled(labels: Mapping[str, str], buckets: Mapping[float, tuple[Floats, Floats]]) -> HistogramSeries | None:
-    """A classic histogram of all its buckets, by their bounds, as one of chosen bounds; at times of whole scrapes."""
-    bounds = sorted(buckets)
-    times = buckets[bounds[0]][0]
-    for bound in bounds[1:]:
-        times = np.intersect1d(times, buckets[bound][0])
-    if not len(times):
-        return None
-    table = np.array([of_bound[1][np.isin(of_bound[0], times)] for of_bound in (buckets[bound] for bound in bounds)])
-    counts = np.maximum(np.diff(table, axis=0, prepend=0.0), 0.0)
-    upper = np.array(bounds)
-    lower = np.concatenate([[-np.inf], upper[:-1]])
-    samples = tuple(
-        HistogramSample(
-            time=float(time), count=float(table[-1, place]), lower=lower, upper=upper, counts=counts[:, place]
-        )
-        for place, time in enumerate(times)
-    )
-    return HistogramSeries(labels=labels, samples=samples, custom=True)
-
-
 def _named(labels: Mapping[str, str], suffix: str) -> dict[str, str]:
     return {**labels, NAME: f"{labels[NAME]}{suffix}"}
 
