@@ -138,6 +138,16 @@ class Stack:
 
         return Sight(f"{slo_id} has {what} {state}", holds)
 
+    def sees_status(self, *statuses: str) -> Sight:
+        """That checkout has one of these statuses: in the first minutes of a window it is at risk, later exhausted."""
+
+        def holds() -> bool:
+            with suppress(httpx.TransportError):
+                return bool(self.slo()["status"] in statuses)
+            return False
+
+        return Sight(f"checkout is {' or '.join(statuses)}", holds)
+
     def is_unhealthy(self, reason: str) -> Sight:
         """That evaluation is not healthy, and says why."""
         return Sight(f"unhealthy: {reason}", lambda: reason in self.reasons())

@@ -22,7 +22,7 @@ def test_every_incident_is_told_once_and_so_is_its_end(tmp_path: Path) -> None:
         line.at(0, lambda: running.shop.breaks("cart", failing=0.04))
         first = line.want(1, page(CHECKOUT))
         line.want(0, running.sees("alert.state", "firing"), after=first)
-        line.want(0, running.sees("status", "exhausted"), after=first)
+        line.want(0, running.sees_status("at_risk", "exhausted"), after=first)
         line.want(0, running.sees("alert.state", "muted", severity="ticket"), after=first)
         line.at(1, lambda: running.shop.breaks("search"), after=first)
         second = line.want(2, page(SEARCH), after=first)
