@@ -1,4 +1,4 @@
-"""Finding the components of composites among the SLOs of all documents, whatever their dialects."""
+"""Finding the components of composites among the SLOs of all documents of any dialect."""
 
 import difflib
 import re

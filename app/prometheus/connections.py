@@ -29,7 +29,7 @@ class Connection(httpx.AsyncBaseTransport):
         self._transport = make()
 
     async def follow_tls_files(self) -> None:
-        """Connect anew once a certificate has been replaced."""
+        """Connect again once a certificate has been replaced."""
         verify = None if self._tls is None else await self._tls.current()
         if verify is not self._verify:
             self._verify = verify

@@ -63,7 +63,7 @@ def _sendable(headers: Mapping[str, str]) -> httpx.Headers:
             )
     found = httpx.Headers()
     for name, value in headers.items():
-        # Each name once, in whatever case it is configured.
+        # Each name once, in any case that it is configured in.
         found[name] = value
     return found
 

@@ -47,7 +47,7 @@ def compose_slices(composition: Composition, counts: Sequence[ComponentCounts], 
     missing = np.array([~one.known.any(axis=0) for one in counts])
     pairs = list(zip(composition.components, counts, strict=True))
     unknown = missing & np.array([~final | _is_unknown(component.missing, one) for component, one in pairs])
-    # Where nothing at all has data it is the monitoring that failed, whatever is said of single components.
+    # Where nothing at all has data it is the monitoring that failed, also where `missing` says otherwise.
     unknown |= missing.all(axis=0)
     if composition.rule is CompositeRule.SUM_OF:
         return _sum_of(composition, counts, unknown.any(axis=0))
@@ -62,7 +62,7 @@ def compose_slices(composition: Composition, counts: Sequence[ComponentCounts], 
     of_bad, parts = _decided(composition, shares, counted)
     known = ~unknown.any(axis=0)
     if composition.rule is CompositeRule.ALL_OF:
-        # What one component failed in has failed, whatever the others did.
+        # A slice in which one component failed is bad, however good the others are.
         known |= of_bad > 0
     busy, idle = counted.any(axis=0), _IDLE[composition.without_events]
     return ComposedSlices(
