@@ -155,6 +155,7 @@ def _is_whole(tracked: TrackedSli) -> bool:
         and tracked.partial_history is None
         and tracked.late is None
         and not (tracked.refused_groups or tracked.impossible_samples or tracked.unmeasured)
+        and tracked.interpolated.bracket is None
     )
 
 
