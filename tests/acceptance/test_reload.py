@@ -42,6 +42,10 @@ def test_receivers_change_while_an_alert_is_on_its_way(tmp_path: Path) -> None:
         running.service.hang_up()
         running.wait_until(Sight("the new one is told", lambda: _statuses(new) == ["firing"]))
         running.wait_until(Sight("the heart beats at the new place", lambda: bool(after.requests)))
+        # The new one is told by the routes, at once; what waited for the old one is seen to once that has stopped.
+        running.wait_until(
+            Sight("a dead letter", lambda: bool(running.get("/api/v1/notifications/dead").json()["items"]))
+        )
         (letter,) = running.get("/api/v1/notifications/dead").json()["items"]
         assert letter["receiver"] == "dead"
         assert letter["error"] == "this receiver is no longer configured; notified instead: alertmanager, new"
