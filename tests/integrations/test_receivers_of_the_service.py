@@ -3,6 +3,7 @@
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -96,7 +97,8 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
             busy.mends()
             wait_until(lambda: len(pagerduty.requests) == 2 and len(slack.requests) == 2 and len(hook.requests) == 2)
             wait_until(lambda: FAILED in httpx.get(f"{service.url}/metrics", trust_env=False).text)
-            dead_letters = httpx.get(service.url + "/api/v1/notifications/dead", trust_env=False).json()["items"]
+            wait_until(lambda: len(_dead_letters(service.url)) >= 2)
+            dead_letters = _dead_letters(service.url)
             seen = _everything(service.url)
             httpx.post(service.url + "/-/reload", headers={"Authorization": f"Bearer {CANARY}-api"}, trust_env=False)
             server.kill()
@@ -118,6 +120,11 @@ def test_a_page_reaches_every_receiver_it_is_routed_to_and_says_what_burned_it(t
     assert [name for name in names if f"receiver={name}".encode() not in log] == []
     assert [where for where, text in seen.items() if CANARY in text] == []
     assert [path for path, text in written.items() if CANARY.encode() in text] == []
+
+
+def _dead_letters(url: str) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = httpx.get(f"{url}/api/v1/notifications/dead", trust_env=False).json()["items"]
+    return items
 
 
 def _everything(url: str) -> dict[str, str]:
