@@ -35,7 +35,8 @@ class Notification:
     *spent* is the share of the budget that went in between; None and NaN where not known. *condition* says in words
     what holds, where the *cause* is not a burn. *relabelled_at* is when the alert got its labels in the middle of its
     incident, None if it began with them: to receivers it is another alert since then. *unconfirmed* says that nothing
-    was evaluated for long, and that no fresh data has shown since then that it fires.
+    was evaluated for long, and that no fresh data has shown since then that it fires. *unaccepted_by* is the receiver
+    in whose place a fallback is notified, *unaccepted_since* its first failed attempt, *unaccepted_error* the last.
     """
 
     status: NotificationStatus
@@ -76,6 +77,9 @@ class Notification:
     condition: str = ""
     relabelled_at: datetime | None = None
     unconfirmed: bool = False
+    unaccepted_by: str = ""
+    unaccepted_since: datetime | None = None
+    unaccepted_error: str = ""
 
     @property
     def key(self) -> str:

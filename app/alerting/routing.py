@@ -5,6 +5,7 @@ Every decision about who is notified is made here; `app.store.recipients` reads 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from fnmatch import fnmatchcase
 
 from app.alerting.labels import sent_labels
@@ -13,6 +14,9 @@ from app.slo import Severity
 
 REROUTED = "routes were changed; other receivers are notified of this alert now"
 """Why an alert ends at a receiver that the routes no longer name, while it still fires."""
+
+# Longer than a restart or a deployment of a receiver, and short enough for a page at a burn rate of 14.4.
+DEFAULT_FALLBACK_AFTER = timedelta(minutes=5)
 
 Patterns = tuple[str, ...]
 """Values, any of which may match; `*` and `?` stand for any text and any character."""
@@ -70,7 +74,8 @@ class Routing:
     """Routes in order; *default* receives what none of them matches, and *always* receives all alerts.
 
     *unrouted* are receivers that no route names: fallbacks, and those that routes named before a reload. *fallbacks*
-    has, by receiver, the one that is notified of what was given up for it.
+    has, by receiver, the one that is notified of what was given up for it, and of pages that it has not accepted for
+    *fallback_after* (default `DEFAULT_FALLBACK_AFTER`).
     """
 
     routes: tuple[Route, ...] = ()
@@ -78,6 +83,7 @@ class Routing:
     always: tuple[str, ...] = ()
     unrouted: tuple[str, ...] = ()
     fallbacks: Mapping[str, str] = field(default_factory=dict)
+    fallback_after: Mapping[str, timedelta] = field(default_factory=dict)
 
     @property
     def known(self) -> frozenset[str]:
@@ -117,6 +123,14 @@ class Routing:
     def is_fallback(self, receiver: str) -> bool:
         """Whether a receiver is notified of what was given up for another one."""
         return receiver in self.fallbacks.values()
+
+    def falling_back_to(self, receiver: str) -> Mapping[str, timedelta]:
+        """The receivers whose fallback this one is, with how long each may fail before a page is sent here."""
+        return {
+            source: self.fallback_after.get(source, DEFAULT_FALLBACK_AFTER)
+            for source, fallback in self.fallbacks.items()
+            if fallback == receiver
+        }
 
     def _not_resolved(self, notification: Notification, notified: Notified) -> tuple[str, ...]:
         # A firing notification after the resolved one would never be resolved.

@@ -158,6 +158,8 @@ class DeliveryLoop:
         match became:
             case Done():
                 self._instruments.notified(receiver.name)
+                if entry.notification.unaccepted_by:
+                    self._instruments.fallback_notified(entry.notification.unaccepted_by)
                 log.info("notified")
             case GiveUp(reason=reason, error=error):
                 self._instruments.failed(receiver.name, reason)

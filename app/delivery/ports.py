@@ -84,6 +84,9 @@ class DeliveryInstruments(Protocol):
     def failed(self, receiver: str, reason: FailureReason) -> None:
         """An attempt to notify a receiver has failed."""
 
+    def fallback_notified(self, receiver: str) -> None:
+        """The fallback of *receiver* has accepted a page that *receiver* had not accepted in time."""
+
     def outbox_oldest_age(self, seconds: float) -> None:
         """The oldest notification that waits in the outbox is that old; 0 if none waits."""
 
@@ -100,6 +103,10 @@ class NoInstruments(DeliveryInstruments):
 
     @override
     def failed(self, receiver: str, reason: FailureReason) -> None:
+        """Do nothing."""
+
+    @override
+    def fallback_notified(self, receiver: str) -> None:
         """Do nothing."""
 
     @override

@@ -1,9 +1,10 @@
 """The outbox in the database."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import structlog
 from typing_extensions import override
 
 from app.alerting import NotificationStatus, Routing
@@ -28,7 +29,10 @@ from app.store.outbox import (
     waiting_for_unknown_receivers,
 )
 from app.store.outbox_copies import EntryProgress, set_progress
-from app.store.recipients import enqueue_instead
+from app.store.recipients import enqueue_instead, notified_receivers
+from app.store.unaccepted import UnacceptedPage, fallback_was_notified, mark_fallback_notified, unaccepted_pages
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,9 @@ class StoredOutbox(Outbox):
             return ()
         owner = self.database.instance
         with self.database.begin() as tx:
+            for page, fall_back_at in self._unaccepted(tx, receiver, from_id):
+                if fall_back_at <= at:
+                    self._notify_fallback(tx, page, receiver, at)
             return claim(tx, receiver, owner=owner, at=at, lease=self.lease, limit=self.most, from_id=from_id)
 
     def release(self) -> None:
@@ -79,7 +86,7 @@ class StoredOutbox(Outbox):
                 case DeferUntil(due_at=due_at):
                     defer_until(tx, entry_id, due_at)
                 case RetryAt(due_at=due_at, error=error):
-                    retry_at(tx, entry_id, due_at, error=error)
+                    retry_at(tx, entry_id, due_at, at=at, error=error)
                 case GiveUp(error=error):
                     give_up(tx, entry_id, at=at, error=error)
                     self._given_up(tx, entry_id, at)
@@ -90,13 +97,17 @@ class StoredOutbox(Outbox):
             with self.database.begin() as tx:
                 set_progress(tx, progress, at=at)
                 for entry_id, made in progress.items():
+                    if made.fallback_notified_at is not None:
+                        self._also_notified(tx, entry_id, made, at)
                     if made.state is EntryState.DEAD:
                         self._given_up(tx, entry_id, at)
 
     @override
     def next_due(self, receiver: str, *, from_id: int = 0) -> datetime | None:
         with self.database.read() as tx:
-            return next_due(tx, receiver, from_id=from_id)
+            due_at = next_due(tx, receiver, from_id=from_id)
+            fall_back_at = (moment for _, moment in self._unaccepted(tx, receiver, from_id))
+            return min((moment for moment in (due_at, *fall_back_at) if moment is not None), default=None)
 
     @override
     def oldest_waiting(self, *, from_id: int = 0) -> datetime | None:
@@ -120,6 +131,50 @@ class StoredOutbox(Outbox):
         give_up(tx, entry.id, at=at, error=f"this receiver is no longer configured{notified}")
         return others
 
+    def _unaccepted(self, tx: Transaction, fallback: str, from_id: int) -> Sequence[tuple[UnacceptedPage, datetime]]:
+        """The pages that receivers with this *fallback* have not accepted, and when each is due for it."""
+        after = self.routing.falling_back_to(fallback)
+        pages = unaccepted_pages(tx, tuple(after), from_id=from_id)
+        return [(page, page.failing_since + after[page.receiver]) for page in pages]
+
+    def _notify_fallback(self, tx: Transaction, page: UnacceptedPage, fallback: str, at: datetime) -> None:
+        """Notify the fallback of a page while attempts at its receiver go on."""
+        mark_fallback_notified(tx, [(page.id, at)])
+        found = load_addressed(tx, page.id)
+        if found is None:
+            return
+        receiver, notification = found
+        notified = notified_receivers(tx, notification, receivers=[fallback])
+        if notified.firing or notified.resolved:
+            # By a route, or in place of another receiver.
+            return
+        ends = ends_waiting(tx, receiver, notification)
+        instead = replace(
+            notification,
+            unaccepted_by=receiver,
+            unaccepted_since=page.failing_since,
+            unaccepted_error=page.error,
+            # An attempt has been made, so that it was confirmed.
+            unconfirmed=False,
+        )
+        enqueue(tx, [instead, *ends], receivers=[fallback], at=at, ids=self.ids)
+        _log.warning(
+            "page not accepted; its fallback is notified",
+            receiver=receiver,
+            fallback=fallback,
+            alert=notification.key,
+            error=page.error,
+        )
+
+    def _also_notified(self, tx: Transaction, entry_id: int, made: EntryProgress, at: datetime) -> None:
+        """Store that the fallback was notified from another outbox, so that it gets the end of the alert too."""
+        found = load_addressed(tx, entry_id)
+        fallback = None if found is None else self.routing.fallbacks.get(found[0])
+        if found is not None and fallback is not None:
+            since = made.failing_since or at
+            page = UnacceptedPage(id=entry_id, receiver=found[0], failing_since=since, error=made.last_error or "")
+            self._notify_fallback(tx, page, fallback, at)
+
     def _given_up(self, tx: Transaction, entry_id: int, at: datetime) -> None:
         """Notify the fallback of an entry that was given up."""
         found = load_addressed(tx, entry_id)
@@ -133,4 +188,6 @@ class StoredOutbox(Outbox):
         if fallback is not None:
             # If the receiver accepts the resolved notification later, the fallback that was paged must get it too.
             ends = ends_waiting(tx, receiver, notification) if notification.status is NotificationStatus.FIRING else ()
-            enqueue(tx, [notification, *ends], receivers=[fallback], at=at, ids=self.ids)
+            # In memory it is not known what the fallback has accepted from the database.
+            begins = () if fallback_was_notified(tx, entry_id) else (notification,)
+            enqueue(tx, [*begins, *ends], receivers=[fallback], at=at, ids=self.ids)

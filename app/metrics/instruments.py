@@ -77,6 +77,10 @@ class Instruments:
         """An attempt to notify a receiver has failed."""
         self._notifications_failed.labels(receiver, reason).inc()
 
+    def fallback_notified(self, receiver: str) -> None:
+        """A receiver's fallback has accepted a page that the receiver had not accepted in time."""
+        self._fallback_notified.labels(receiver).inc()
+
     def outbox_oldest_age(self, seconds: float) -> None:
         """The oldest notification that waits in the outbox is that old; 0 if none waits."""
         self._outbox_oldest_age.set(seconds)
@@ -101,6 +105,7 @@ class Instruments:
         """From now on there are these receivers, perhaps among others."""
         for receiver in receivers:
             self._notifications.labels(receiver)
+            self._fallback_notified.labels(receiver)
             for reason in failure_reasons:
                 self._notifications_failed.labels(receiver, reason)
 
@@ -128,6 +133,9 @@ class Instruments:
         self._notifications = self._counter("notifications", "Notifications that a receiver has taken.", "receiver")
         self._notifications_failed = self._counter(
             "notifications_failed", "Attempts to notify that failed.", "receiver", "reason"
+        )
+        self._fallback_notified = self._counter(
+            "fallback_notified", "Pages that a fallback accepted since the receiver had not in time.", "receiver"
         )
         self._outbox_oldest_age = self._gauge("outbox_oldest_age_seconds", "Age of the oldest waiting notification.")
 

@@ -54,7 +54,7 @@ def requeue_dead_letter(connection: Connection, entry_id: int, *, at: datetime) 
     )
     dead = (outbox.c.id == entry_id) & (outbox.c.state == EntryState.DEAD.value) & ~overtaken
     again = {"state": EntryState.WAITING.value, "ended_at": None, "attempts": 0, "due_at": at, "created_at": at}
-    return connection.execute(update(outbox).where(dead).values(**again)).rowcount == 1
+    return connection.execute(update(outbox).where(dead).values(**again, failing_since=None)).rowcount == 1
 
 
 def _dead_letter(row: Row[tuple[object, ...]]) -> DeadLetter:

@@ -7,6 +7,16 @@ from datetime import datetime
 from app.alerting import Notification, NotificationStatus
 from app.slo import Cause, Severity, SloId
 
+_MOMENTS = (
+    "starts_at",
+    "at",
+    "ends_at",
+    "relabelled_at",
+    "exhausted_at",
+    "first_bad_at",
+    "last_bad_at",
+    "unaccepted_since",
+)
 _FLOATS = frozenset(field.name for field in fields(Notification) if field.type is float)
 
 
@@ -27,7 +37,7 @@ def decode_notification(stored: object) -> Notification:
     values["slo"] = SloId(stored["slo"])
     values["cause"] = Cause(stored.get("cause", Cause.BURN))
     values["stale_cause"] = Cause(stored["stale_cause"]) if stored.get("stale_cause") else None
-    for name in ("starts_at", "at", "ends_at", "relabelled_at", "exhausted_at", "first_bad_at", "last_bad_at"):
+    for name in _MOMENTS:
         # Notifications of earlier versions have no such moments.
         values[name] = datetime.fromisoformat(stored[name]) if stored.get(name) else None
     for name in ("group", "labels", "annotations"):

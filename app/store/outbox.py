@@ -26,6 +26,7 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    literal,
     or_,
     select,
     update,
@@ -47,6 +48,7 @@ outbox = Table(
     Column("alert_key", String, nullable=False),
     Column("idempotency_key", String, nullable=False),
     Column("status", String, nullable=False),
+    Column("severity", String, nullable=False),
     # One time that the alert fires: within one incident it may fire again, and with other labels it is another alert.
     Column("instance", String, nullable=False),
     Column("incident", String, nullable=False),
@@ -60,6 +62,9 @@ outbox = Table(
     Column("leased_by", String),
     Column("ended_at", Moment),
     Column("last_error", String),
+    # The first failed attempt, and when the fallback of the receiver was notified while attempts go on.
+    Column("failing_since", Moment),
+    Column("fallback_notified_at", Moment),
     UniqueConstraint("receiver", "idempotency_key"),
     Index("outbox_by_receiver", "receiver", "state", "alert_key", "id"),
     Index("outbox_by_incident", "instance", "incident"),
@@ -95,6 +100,8 @@ class OutboxEntry:
     attempts: int
     due_at: datetime
     last_error: str | None
+    failing_since: datetime | None = None
+    fallback_notified_at: datetime | None = None
 
 
 def enqueue(
@@ -141,6 +148,7 @@ def columns_of(notification: Notification) -> dict[str, object]:
     return {
         "alert_key": notification.key,
         "status": notification.status.value,
+        "severity": notification.severity.value,
         "instance": notification.instance,
         "incident": notification.incident,
         "starts_at": notification.starts_at,
@@ -221,9 +229,12 @@ def mark_done(connection: Connection, entry_ids: Iterable[int], *, at: datetime)
         _settle(connection, some, state=EntryState.DONE.value, ended_at=at, attempts=outbox.c.attempts + 1)
 
 
-def retry_at(connection: Connection, entry_id: int, due_at: datetime, *, error: str) -> None:
+def retry_at(connection: Connection, entry_id: int, due_at: datetime, *, at: datetime, error: str) -> None:
     """An attempt has failed; the next is due then."""
-    _settle(connection, [entry_id], due_at=due_at, attempts=outbox.c.attempts + 1, last_error=error)
+    since = func.coalesce(outbox.c.failing_since, literal(at, Moment), type_=Moment)
+    _settle(
+        connection, [entry_id], due_at=due_at, attempts=outbox.c.attempts + 1, last_error=error, failing_since=since
+    )
 
 
 def defer_until(connection: Connection, entry_id: int, due_at: datetime) -> None:
@@ -376,6 +387,12 @@ def is_of(notification: Notification) -> ColumnElement[bool]:
     return same & (outbox.c.starts_at == notification.starts_at)
 
 
+def is_held(created_at: datetime, due_at: datetime) -> bool:
+    """Whether an entry is held until its alert is confirmed."""
+    # No entry is retried for months on its own.
+    return due_at > created_at + _HELD / 2
+
+
 def _heads(receiver: str, from_id: int) -> Select[tuple[object, ...]]:
     waiting = (outbox.c.receiver == receiver) & (outbox.c.state == EntryState.WAITING.value)
     first = select(func.min(outbox.c.id)).where(waiting).group_by(outbox.c.alert_key)
@@ -410,4 +427,6 @@ def _entry(row: Row[tuple[object, ...]]) -> OutboxEntry:
         attempts=row.attempts,
         due_at=row.due_at,
         last_error=row.last_error,
+        failing_since=row.failing_since,
+        fallback_notified_at=row.fallback_notified_at,
     )

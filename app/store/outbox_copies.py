@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from app.store.json_text import encoded
 from app.store.outbox import EntryState, OutboxEntry, columns_of, outbox
+from app.store.unaccepted import mark_fallback_notified
 from app.store.upsert import insert_missing
 
 OWN_FROM = 1 << 40
@@ -27,6 +28,8 @@ class EntryProgress:
     attempts: int
     due_at: datetime
     last_error: str | None
+    failing_since: datetime | None = None
+    fallback_notified_at: datetime | None = None
 
     @property
     def ended(self) -> bool:
@@ -34,17 +37,22 @@ class EntryProgress:
         return self.state is not EntryState.WAITING
 
     def is_ahead_of(self, entry: OutboxEntry) -> bool:
-        """Whether the entry was attempted or deferred since it was read."""
-        return self.ended or self.attempts > entry.attempts or self.due_at > entry.due_at
+        """Whether the entry was attempted or deferred, or its fallback notified, since it was read."""
+        fallback_notified = self.fallback_notified_at is not None and entry.fallback_notified_at is None
+        return self.ended or self.attempts > entry.attempts or self.due_at > entry.due_at or fallback_notified
 
 
 def copy_entries(connection: Connection, entries: Sequence[OutboxEntry]) -> None:
-    """Copy entries; one that is known by its receiver and key keeps its progress, and gets the id of its original."""
+    """Copy entries; one that is known by its receiver and key keeps its progress, and gets the id of its original.
+
+    That a fallback was notified for the original holds for the copy as well.
+    """
     for receiver in dict.fromkeys(entry.receiver for entry in entries):
         originals = {entry.idempotency_key: entry.id for entry in entries if entry.receiver == receiver}
         for key, known in progress_of(connection, receiver, originals).items():
             if known.id != originals[key]:
                 connection.execute(update(outbox).where(outbox.c.id == known.id).values(id=originals[key]))
+    mark_fallback_notified(connection, [(entry.id, entry.fallback_notified_at) for entry in entries])
     rows = [
         {
             **columns_of(entry.notification),
@@ -57,6 +65,8 @@ def copy_entries(connection: Connection, entries: Sequence[OutboxEntry]) -> None
             "attempts": entry.attempts,
             "due_at": entry.due_at,
             "last_error": entry.last_error,
+            "failing_since": entry.failing_since,
+            "fallback_notified_at": entry.fallback_notified_at,
         }
         for entry in entries
     ]
@@ -79,6 +89,8 @@ def progress_of(connection: Connection, receiver: str, keys: Iterable[str]) -> d
             outbox.c.attempts,
             outbox.c.due_at,
             outbox.c.last_error,
+            outbox.c.failing_since,
+            outbox.c.fallback_notified_at,
         ).where(_known_by(receiver, keys))
     )
     return {
@@ -88,6 +100,8 @@ def progress_of(connection: Connection, receiver: str, keys: Iterable[str]) -> d
             attempts=row.attempts,
             due_at=row.due_at,
             last_error=row.last_error,
+            failing_since=row.failing_since,
+            fallback_notified_at=row.fallback_notified_at,
         )
         for row in rows
     }
@@ -107,6 +121,8 @@ def set_progress(connection: Connection, progress: Mapping[int, EntryProgress], 
                 attempts=made.attempts,
                 due_at=made.due_at,
                 last_error=made.last_error,
+                failing_since=made.failing_since,
+                fallback_notified_at=made.fallback_notified_at,
                 ended_at=at if made.ended else None,
             )
         )

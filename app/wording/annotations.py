@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from app.alerting import Notification
 from app.wording.links import is_link
 from app.wording.plain_text import shortened, visible
-from app.wording.sentences import description, summary
+from app.wording.sentences import description, summary, unaccepted
 from app.wording.template_values import figures
 from app.wording.templates import TemplateProblemError, Templates, is_template, render_template
 
+UNACCEPTED = "unaccepted"
+"""The annotation that says in whose place a fallback is notified, and why."""
 TEMPLATE_ERROR = "template_error"
 """The annotation that says which templates could not be used, and why."""
 _OURS: Templates = Templates()
@@ -71,6 +73,7 @@ def _figures(notification: Notification) -> Iterator[tuple[str, str]]:
         "budget_remaining": _figure(notification.budget_remaining),
         "top_contributors": notification.top_contributors,
         "data": "stale" if notification.stale is not None else "",
+        UNACCEPTED: unaccepted(notification),
     }
     return ((name, text) for name, text in texts.items() if text)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from app.alerting import Notification, NotificationStatus
 from app.slo import Cause
-from app.wording.annotations import TEMPLATE_ERROR, annotations
+from app.wording.annotations import TEMPLATE_ERROR, UNACCEPTED, annotations
 from app.wording.links import links
 from app.wording.plain_text import one_line, shortened, visible
 from app.wording.sentences import subject
@@ -51,7 +51,7 @@ class MessageWriter:
         said = self.annotations(notification)
         return MessageText(
             headline=one_line(said["summary"]),
-            text="\n".join(filter(None, (said["description"], _failed_templates(said)))),
+            text="\n".join(filter(None, (said["description"], _failed_templates(said), _unaccepted(said)))),
             links=tuple(links(self.external_url, notification, said)),
         )
 
@@ -75,6 +75,9 @@ class MessageWriter:
         named = [self._line(notification, cause, firing=firing) for notification in worst[:_MOST_NAMED]]
         more = len(worst) - len(named)
         rest = [f"and {more:,} more"] if more else []
+        # Each receiver once: its pages fail for one reason, nearly always.
+        in_place_of = {notification.unaccepted_by: notification for notification in notifications}
+        rest += [_unaccepted(self.annotations(one)) for receiver, one in in_place_of.items() if receiver]
         return MessageText(
             headline=one_line(digest_headline(notifications, firing=firing)),
             text="\n".join((*([visible(one_sentence(cause))] if cause else []), *named, *rest)),
@@ -115,6 +118,10 @@ def one_sentence(text: str) -> str:
 def _failed_templates(said: Mapping[str, str]) -> str:
     problem = said.get(TEMPLATE_ERROR)
     return f"A template could not be used, so the default text is shown: {problem}." if problem else ""
+
+
+def _unaccepted(said: Mapping[str, str]) -> str:
+    return f"{said[UNACCEPTED]}." if UNACCEPTED in said else ""
 
 
 def _is_blind(notification: Notification) -> bool:

@@ -45,6 +45,18 @@ def description(notification: Notification) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
 
 
+def unaccepted(notification: Notification) -> str:
+    """Why the fallback of a receiver gets this page; empty for any other notification."""
+    if not notification.unaccepted_by:
+        return ""
+    since = notification.unaccepted_since
+    return (
+        f"{notification.unaccepted_by} has not accepted this page"
+        f"{'' if since is None else f' since {since:%Y-%m-%d %H:%M} UTC'}"
+        f" ({notification.unaccepted_error or 'unknown error'}), so its fallback is notified; attempts go on"
+    )
+
+
 def number(value: float) -> str:
     """A number as people write it: four digits that count, thousands apart.
 

@@ -19,7 +19,7 @@ from app.store.outbox_copies import receivers_with_entries
 from app.store.recipients import enqueue_routed
 from tests.support.notifications import START, firing, resolved
 
-ROUTING = Routing(always=("am", "chat"), fallbacks={"chat": "mail"})
+ROUTING = Routing(always=("am", "chat"), fallbacks={"chat": "mail"}, fallback_after={"chat": timedelta(minutes=1)})
 RECEIVERS = ("am", "chat", "mail")
 SLOS = ("a", "b", "c")
 

@@ -2,15 +2,16 @@
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import update
 
-from app.alerting import Alert, Notified, Route, Routing
+from app.alerting import Alert, Notification, Notified, Route, Routing
 from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FallbackMessageRefs, StoredMessageRefs, StoredOutbox
-from app.delivery.endings import Done, GiveUp
+from app.delivery.endings import Done, GiveUp, RetryAt
 from app.delivery.outcome import FailureReason, Rejected
 from app.integrations import StoredAlertsToRepeat
 from app.slo import AlertState, Severity
@@ -28,7 +29,8 @@ from app.store.outbox import (
     outbox,
     waiting,
 )
-from app.store.recipients import notified_receivers
+from app.store.recipients import enqueue_routed, notified_receivers
+from app.wording.annotations import annotations
 from testbed.waiting import reaches
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
 from tests.support.notifications import START, firing, resolved
@@ -89,6 +91,82 @@ def test_a_fallback_that_hears_of_an_alert_late_hears_its_end_too(database: Data
         told += [entry.notification for entry in claimed]
         stored.settle({entry.id: Done() for entry in claimed}, at=START)
     assert told == [firing(), resolved()]
+
+
+def _fails(stored: StoredOutbox, *, at: datetime) -> None:
+    """One attempt of the pager, which answers 401."""
+    (entry,) = stored.claim("oncall", at=at)
+    error = "unauthorized: 401 expired token"
+    stored.settle({entry.id: RetryAt(due_at=at + timedelta(hours=1), error=error)}, at=at)
+
+
+def test_a_page_that_is_not_accepted_in_time_is_sent_to_the_fallback_once_with_its_end(database: Database) -> None:
+    """An expired token: nobody waits for 24 hours, and the pager is retried all the same. A ticket waits."""
+    routing = Routing(default=("oncall",), fallbacks={"oncall": "mail"}, unrouted=("mail",))
+    with database.begin() as tx:
+        # In the outbox for an hour before the first attempt, such as while nothing was confirmed.
+        enqueue(tx, [firing()], receivers=["oncall"], at=START - timedelta(hours=1))
+    _fails(StoredOutbox(database=database, routing=routing), at=START)
+    # A restart: only what is stored is known.
+    stored = StoredOutbox(database=database, routing=routing)
+    due_at = START + timedelta(minutes=5)
+    assert stored.next_due("mail") == due_at
+    assert stored.claim("mail", at=due_at - timedelta(seconds=1)) == ()
+    (page,) = stored.claim("mail", at=due_at)
+    shown = annotations(page.notification)["unaccepted"]
+    assert "oncall has not accepted this page since 2026-01-01 00:00 UTC (unauthorized: 401 expired token)" in shown
+    assert replace(page.notification, unaccepted_by="", unaccepted_since=None, unaccepted_error="") == firing()
+    stored.settle({page.id: Done()}, at=due_at)
+    _fails(stored, at=START + timedelta(hours=1))
+    assert stored.next_due("mail") is None
+    with database.begin() as tx:
+        enqueue_routed(tx, resolved(), routing, at=START + timedelta(hours=2))
+    (end,) = stored.claim("mail", at=START + timedelta(hours=2))
+    assert end.notification == resolved()
+    told = []
+    while claimed := stored.claim("oncall", at=START + timedelta(hours=2)):
+        told += [entry.notification for entry in claimed]
+        stored.settle({entry.id: Done() for entry in claimed}, at=START + timedelta(hours=2))
+    assert told == [firing(), resolved()]
+
+
+@pytest.mark.parametrize(
+    ("notification", "fallback", "after", "due"),
+    [
+        (firing(), "mail", timedelta(minutes=1), timedelta(minutes=1)),
+        (firing(severity=Severity.TICKET), "mail", timedelta(minutes=1), None),
+        (resolved(), "mail", timedelta(minutes=1), None),
+        (firing(), "other", timedelta(minutes=1), None),
+    ],
+    ids=["page", "ticket", "end", "fallback of none"],
+)
+def test_only_a_firing_page_is_sent_to_the_fallback_before_it_is_given_up(
+    database: Database, notification: Notification, fallback: str, after: timedelta, due: timedelta | None
+) -> None:
+    routing = Routing(fallbacks={"oncall": fallback}, fallback_after={"oncall": after})
+    stored = StoredOutbox(database=database, routing=routing)
+    with database.begin() as tx:
+        enqueue(tx, [notification], receivers=["oncall"], at=START)
+    assert stored.next_due("mail") is None
+    _fails(stored, at=START)
+    assert stored.next_due("mail") == (None if due is None else START + due)
+
+
+def test_a_page_behind_one_that_is_not_accepted_is_sent_to_the_fallback_as_well(database: Database) -> None:
+    """It fired again: the pager cannot accept it before the first."""
+    stored = StoredOutbox(database=database, routing=Routing(fallbacks={"oncall": "mail"}))
+    again = firing(starts_at=START + timedelta(minutes=2))
+    with database.begin() as tx:
+        enqueue(tx, [firing(), resolved()], receivers=["oncall"], at=START)
+        enqueue(tx, [again], receivers=["oncall"], at=again.starts_at)
+    _fails(stored, at=START)
+    told = []
+    while (due_at := stored.next_due("mail")) is not None:
+        for entry in stored.claim("mail", at=due_at):
+            told.append((due_at - START, entry.notification.status.value))
+            stored.settle({entry.id: Done()}, at=due_at)
+    five, seven = timedelta(minutes=5), timedelta(minutes=7)
+    assert told == [(five, "firing"), (five, "resolved"), (seven, "firing")]
 
 
 def test_what_waits_for_a_receiver_that_is_gone_is_given_up_where_nobody_takes_its_place(database: Database) -> None:

@@ -25,6 +25,7 @@ receivers:
   - name: oncall
     pagerduty: {routing_key_env: PD_KEY}
     fallback: mail
+    fallback_after: 2m
     per_minute: 60
   - name: payments
     slack: {webhook_url_file: hook.txt}
@@ -87,6 +88,7 @@ def test_every_integration_is_understood(folder: Path) -> None:
     }
     assert by_name["oncall"].rate_limit.per_minute == 60
     assert config.routing.fallbacks == {"oncall": "mail"}
+    assert config.routing.falling_back_to("mail") == {"oncall": timedelta(minutes=2)}
     assert by_name["payments"].timeout == timedelta(seconds=5)
     assert by_name["payments"].templates.summary == "{{ service }} burns"
     mail = by_name["mail"].target
@@ -191,6 +193,9 @@ def test_without_routes_everybody_is_told(folder: Path) -> None:
          "receivers[0].name: the name a is taken"),
         ("receivers: [{name: alertmanager, webhook: {url: 'http://x'}}]", "the name alertmanager is taken"),
         ("receivers: [{name: a, webhook: {url: 'http://x'}, fallback: a}]", "leads back to the receiver itself"),
+        ("receivers: [{name: a, webhook: {url: 'http://x'}, fallback_after: 5m}]", "has no effect without fallback"),
+        ("receivers: [{name: a, webhook: {url: 'http://x'}, fallback: alertmanager, fallback_after: 2d}]",
+         "receivers[0].fallback_after: is out of range; write a duration from 10s to 24h"),
         ("receivers: [{name: a, webhook: {url: 'http://x'}, timeout: 5m}]", "write a duration from 1s to 15s"),
         ("receivers: [{name: a, webhook: {url: 'http://x'}, templates: {summary: '{{ nope }}'}}]",
          "receivers[0].templates.summary: there is no nope"),

@@ -50,6 +50,7 @@ def test_deliveries_and_requests_are_counted() -> None:
 
     instruments.notified("alertmanager")
     instruments.failed("alertmanager", "unreachable")
+    instruments.fallback_notified("alertmanager")
     instruments.outbox_oldest_age(12.5)
     instruments.requested("success")
     instruments.clock_skew("prometheus", -3.0)
@@ -57,6 +58,7 @@ def test_deliveries_and_requests_are_counted() -> None:
     assert value(instruments, "sloburn_notifications_total", receiver="alertmanager") == 1
     failed = "sloburn_notifications_failed_total"
     assert value(instruments, failed, receiver="alertmanager", reason="unreachable") == 1
+    assert value(instruments, "sloburn_fallback_notified_total", receiver="alertmanager") == 1
     assert value(instruments, "sloburn_outbox_oldest_age_seconds") == 12.5
     assert value(instruments, "sloburn_prometheus_requests_total", outcome="success") == 1
     assert value(instruments, "sloburn_clock_skew_seconds", peer="prometheus") == -3

@@ -72,7 +72,7 @@ def test_what_a_process_had_claimed_that_is_no_more_is_due_at_once_when_released
     _put(database, firing(), firing(slo="shop-latency"), firing(slo="shop-mail"))
     with database.begin() as tx:
         first, failed, done = claim(tx, "am", owner="the dead", at=START, lease=LEASE)
-        retry_at(tx, failed.id, START + MINUTE, error="503")
+        retry_at(tx, failed.id, START + MINUTE, at=START, error="503")
         mark_done(tx, [done.id], at=START)
         assert release(tx, living=["the dead", "the living"]) == 0
         assert claim(tx, "am", owner="the living", at=START, lease=LEASE) == ()
@@ -94,7 +94,7 @@ def test_a_resolve_waits_for_its_trigger(database: Database) -> None:
     with database.begin() as tx:
         first = claim(tx, "am", owner="a worker", at=START, lease=LEASE)
         assert [entry.notification for entry in first] == [firing(), firing("other")]
-        retry_at(tx, first[0].id, START + MINUTE, error="refused")
+        retry_at(tx, first[0].id, START + MINUTE, at=START, error="refused")
         assert claim(tx, "am", owner="a worker", at=START + LEASE / 2, lease=LEASE) == ()
         again, _ = claim(tx, "am", owner="a worker", at=START + MINUTE, lease=LEASE)
         assert (again.notification, again.attempts, again.last_error) == (firing(), 1, "refused")
@@ -215,7 +215,7 @@ class OutboxMachine(RuleBasedStateMachine):
                 mark_done(tx, [entry_id], at=self.at)
                 self.ended.setdefault(slo, []).append(key)
             else:
-                retry_at(tx, entry_id, self.at + LEASE, error="refused")
+                retry_at(tx, entry_id, self.at + LEASE, at=self.at, error="refused")
 
     @rule(seconds=st.integers(min_value=1, max_value=40))
     def wait(self, seconds: int) -> None:

@@ -68,7 +68,7 @@ class Outbox(RuleBasedStateMachine):
                 case "dead":
                     give_up(tx, entry.id, at=self.at, error="never")
                 case "retry":
-                    retry_at(tx, entry.id, self.at + timedelta(seconds=20), error="later")
+                    retry_at(tx, entry.id, self.at + timedelta(seconds=20), at=self.at, error="later")
                 case _:
                     defer_until(tx, entry.id, self.at + timedelta(seconds=5))
         told = self.ended[entry.receiver, entry.notification.slo]

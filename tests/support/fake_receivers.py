@@ -36,6 +36,7 @@ class RecordingInstruments(DeliveryInstruments):
     def __init__(self) -> None:
         self.taken: Counter[str] = Counter()
         self.failures: Counter[FailureReason] = Counter()
+        self.fallbacks: Counter[str] = Counter()
         self.ages: list[float] = []
         self.skews: dict[str, float] = {}
 
@@ -46,6 +47,10 @@ class RecordingInstruments(DeliveryInstruments):
     @override
     def failed(self, receiver: str, reason: FailureReason) -> None:
         self.failures[reason] += 1
+
+    @override
+    def fallback_notified(self, receiver: str) -> None:
+        self.fallbacks[receiver] += 1
 
     @override
     def outbox_oldest_age(self, seconds: float) -> None:

@@ -62,6 +62,7 @@ class ReceiverModel(Model):
     per_minute: Whole | None = None
     timeout: Duration | None = None
     fallback: Name | None = None
+    fallback_after: Duration | None = None
     templates: TemplatesModel = Field(default_factory=TemplatesModel)
 
 

@@ -212,7 +212,8 @@ def _routing(model: FileModel) -> Routing:
     # Fallbacks, and receivers of routes before a reload: they may have alerts that are still to be resolved there.
     unrouted = tuple(name for name in everyone if name not in routed)
     fallbacks = {receiver.name: receiver.fallback for receiver in model.receivers if receiver.fallback is not None}
-    return Routing(routes=routes, default=default, unrouted=unrouted, fallbacks=fallbacks)
+    after = {one.name: one.fallback_after for one in model.receivers if one.fallback_after is not None}
+    return Routing(routes=routes, default=default, unrouted=unrouted, fallbacks=fallbacks, fallback_after=after)
 
 
 def _route(model: RouteModel) -> Route:
@@ -233,6 +234,7 @@ def _findings(model: FileModel, *, set_by_setting: bool) -> Iterator[FieldFindin
         at: FieldPath = ("receivers", number)
         if receiver.name in known[: known.index(receiver.name)] or known.count(receiver.name) > 1:
             yield FieldFinding((*at, "name"), f"the name {receiver.name} is taken", "write another name")
+        yield from _fallback_after(receiver, (*at, "fallback_after"))
         if receiver.fallback is not None:
             yield from _unknown([receiver.fallback], known, (*at, "fallback"), listed=False)
             if _turns_back(receiver, model.receivers):
@@ -245,6 +247,16 @@ def _findings(model: FileModel, *, set_by_setting: bool) -> Iterator[FieldFindin
         yield FieldFinding(("default",), "is missing", "write default: and the receivers of what no route matches")
     if model.watchdog is not None:
         yield from _watchdog(model, known, model.watchdog.receiver, set_by_setting=set_by_setting)
+
+
+def _fallback_after(receiver: ReceiverModel, at: FieldPath) -> Iterator[FieldFinding]:
+    after = receiver.fallback_after
+    if after is None:
+        return
+    if receiver.fallback is None:
+        yield FieldFinding(at, "has no effect without fallback", "add fallback, or leave it out")
+    elif not timedelta(seconds=10) <= after <= timedelta(hours=24):
+        yield FieldFinding(at, "is out of range", "write a duration from 10s to 24h")
 
 
 def _watchdog(model: FileModel, known: Sequence[str], name: str, *, set_by_setting: bool) -> Iterator[FieldFinding]:

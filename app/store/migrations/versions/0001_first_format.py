@@ -154,6 +154,7 @@ def _make_outbox() -> None:
         sa.Column("alert_key", sa.String, nullable=False),
         sa.Column("idempotency_key", sa.String, nullable=False),
         sa.Column("status", sa.String, nullable=False),
+        sa.Column("severity", sa.String, nullable=False),
         sa.Column("instance", sa.String, nullable=False),
         sa.Column("incident", sa.String, nullable=False),
         sa.Column("starts_at", sa.Float(53), nullable=False),
@@ -166,6 +167,8 @@ def _make_outbox() -> None:
         sa.Column("leased_by", sa.String),
         sa.Column("ended_at", sa.Float(53)),
         sa.Column("last_error", sa.String),
+        sa.Column("failing_since", sa.Float(53)),
+        sa.Column("fallback_notified_at", sa.Float(53)),
         sa.PrimaryKeyConstraint("id", name="pk_outbox"),
         sa.UniqueConstraint("receiver", "idempotency_key", name="uq_outbox_receiver_idempotency_key"),
     )
