@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -18,6 +18,7 @@ from app.promql.buckets import bound_of, bound_text
 from app.promql.inclusion import is_larger_bucket, native_of
 from app.promql.metric_names import BUCKET, NAME, looks_like_counter, name_of
 from app.promql.selector_text import render
+from app.sli import TimeSlices
 from app.slo import Evaluated, Events, Matcher, Selector, Sli, Slo, SloId, Term, format_duration
 from app.status import ProblemCode
 from app.yamldoc import ErrorFinding, Finding, HintFinding, Place, WarningFinding
@@ -87,6 +88,9 @@ class Inspector:
         return LiveFindings.of([*_short_retention(loaded, retention), *findings])
 
     async def _live_findings(self, slo: Slo) -> AsyncIterator[LiveFinding]:
+        if isinstance(slo.sli, TimeSlices):
+            # What happens in the slices is looked at, as slices are not asked for by one query.
+            slo = replace(slo, sli=slo.sli.of)
         evaluated = slo.sli.evaluated
         if evaluated is not None and evaluated.composition is not None:
             # Its components are SLOs, each looked at by itself.

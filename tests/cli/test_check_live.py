@@ -154,6 +154,19 @@ def test_mostly_bad_events_hint_at_good_and_bad_being_swapped(imported: str, tmp
     assert "mostly_bad" in codes(document["hints"])
 
 
+def test_what_happens_in_time_slices_is_looked_at(imported: str, tmp_path: Path) -> None:
+    """Slices have no query of their own that could be asked."""
+    text = (
+        "service: self\nslos:\n  - name: x\n    objective: 99\n    window: 7d\n"
+        "    time_slices: {length: 5m, target: 95}\n"
+        "    sli: {total: 'rare_total{code=\"201\"}', bad: 'rare_total{code=\"500\"}'}\n"
+    )
+    result = check("--live", "--prometheus-url", imported, "--format", "json", write(tmp_path, text))
+
+    document = json.loads(result.stdout)
+    assert (codes(document["errors"]), codes(document["warnings"])) == ([], ["no_series"])
+
+
 def test_a_total_that_matches_nothing_is_told_with_the_values_that_exist(imported: str, tmp_path: Path) -> None:
     document = live_document(imported, tmp_path, "{total: 'rare_total{code=\"201\"}', bad: 'rare_total{code=\"201\"}'}")
 
