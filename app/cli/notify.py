@@ -131,9 +131,9 @@ def retry(
 
 
 def _nobody(name: str, known: Sequence[str]) -> str:
-    others = f"receivers are: {', '.join(known)}" if known else "there are none"
+    others = f"receivers are: {', '.join(known)}; use one of them, or" if known else "there are none:"
     remedy = "set SLOBURN_ALERTMANAGER_URLS, or add it" if name == ALERTMANAGER else "add it"
-    return f"there is no receiver {name}; {others}: {remedy} to config/sloburn.yaml"
+    return f"there is no receiver {name}; {others} {remedy} to config/sloburn.yaml"
 
 
 async def _try(config: DeliveryConfig, settings: Settings, severity: Severity, *, ends: bool) -> list[Outcome]:

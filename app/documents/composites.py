@@ -18,7 +18,7 @@ def with_components(placed: Sequence[PlacedSlo], findings: Findings) -> list[Pla
     """The SLOs, each composite with the SLIs of its components; those that lack one are left out with an error."""
     if not any(isinstance(found.slo.sli, Composite) for found in placed):
         return list(placed)
-    resolver = _Resolver({found.slo.id: found for found in placed}, findings)
+    resolver = _Resolver({found.slo.id: found for found in placed}, findings, all_sound=not findings.errors)
     resolved = [(found, resolver.slo(found, ())) for found in placed]
     return [replace(found, slo=slo) for found, slo in resolved if slo is not None]
 
@@ -27,6 +27,7 @@ def with_components(placed: Sequence[PlacedSlo], findings: Findings) -> list[Pla
 class _Resolver:
     placed: Mapping[SloId, PlacedSlo]
     findings: Findings
+    all_sound: bool
     _done: dict[SloId, Slo | None] = field(default_factory=dict)
 
     def slo(self, found: PlacedSlo, above: tuple[SloId, ...]) -> Slo | None:
@@ -64,7 +65,8 @@ class _Resolver:
         if found is None:
             close = difflib.get_close_matches(slo_id, map(str, self.placed), n=1)
             remedy = f"did you mean {close[0]}?" if close else "write the id of an SLO of these documents"
-            self._refuse(place, path, f"there is no sound SLO with the id {part.slo}", remedy)
+            or_unsound = "" if self.all_sound else ", or it has errors of its own"
+            self._refuse(place, path, f"there is no SLO with the id {part.slo}{or_unsound}", remedy)
             return None
         component = self.slo(found, above)
         if component is None:

@@ -284,4 +284,8 @@ def _syntax_remedy(error: yaml.MarkedYAMLError) -> str:
         return "quote text that holds a colon, and check the indentation"
     if "block mapping" in str(error.context) or "expected key" in problem or "could not find expected ':'" in problem:
         return "check the indentation and the quotes of the lines before"
+    if "expected ','" in problem:
+        return (
+            "put text that holds braces, brackets or commas in quotes, such as 'up{job=\"a\"}', and close what is open"
+        )
     return "check the quotes, brackets and indentation here and before"

@@ -53,7 +53,7 @@ def test_components_are_found_in_any_order_with_their_objectives_as_targets(tmp_
 @pytest.mark.parametrize(
     ("sli", "said"),
     [
-        ({"all_of": ["cart-availabilty"]}, "there is no sound SLO with the id cart-availabilty; did you mean cart-"),
+        ({"all_of": ["cart-availabilty"]}, "there is no SLO with the id cart-availabilty; did you mean cart-"),
         ({"all_of": ["shop-x"]}, "shop-x is the composite itself"),
         ({"all_of": ["cart-availability", {"slo": "cart-availability"}]}, "is a component already"),
         (
@@ -76,6 +76,12 @@ def test_what_cannot_be_a_component_is_said(tmp_path: Path, sli: object, said: s
     (error,) = loaded(tmp_path, x=sli).errors
     assert said in error.text
     assert error.line > 0
+
+
+def test_a_component_with_errors_of_its_own_is_not_called_absent(tmp_path: Path) -> None:
+    found = loaded(tmp_path, x={"all_of": ["shop-y"]}, y={"total": "a_total"})
+    assert [error.field for error in found.errors] == ["slos[0].sli.all_of[0]", "slos[1].sli.bad"]
+    assert "shop-y, or it has errors of its own" in found.errors[0].text
 
 
 def test_a_circle_is_named_once(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from app.alerting.policy import default_policies
 from app.documents import load_documents
 from app.promql.selector_text import parse_selector, render
@@ -181,3 +183,14 @@ slos:
         path.write_text(text.replace("[250ms, 0.5]", wrong))
         (error,) = load_documents(path).errors
         assert error.field == "slos[0].sli.interpolate", wrong
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"), [("= 1", "== 1"), ("=> 1", ">= 1"), ("=<0.5", "<= 0.5"), ("<> 2", "!= 2"), ("1", "== 1")]
+)
+def test_a_comparison_of_another_language_is_told_as_it_is_meant(tmp_path: Path, written: str, meant: str) -> None:
+    path = tmp_path / "a.yaml"
+    sli = f'{{gauge: up, good_when: "{written}"}}'
+    path.write_text(f"service: a\nslos:\n  - {{name: x, objective: 99, window: 1d, sli: {sli}}}\n")
+    (error,) = load_documents(path).errors
+    assert f'"{meant}"' in error.remedy

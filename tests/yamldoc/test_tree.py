@@ -111,6 +111,7 @@ def test_documents_before_a_syntax_error_are_read() -> None:
         ("a:\n  b: 1\n c: 2", (3, 2), "indentation and the quotes of the lines before"),
         ("? [a]\n: b", (1, 3), "write `key: value`"),
         ("a: \x07", (1, 4), "escape in double quotes"),
+        ("a: {b: up{c=1}}", (1, 10), "braces, brackets or commas in quotes"),
     ],
 )
 def test_syntax_errors_say_where_and_what_to_do(text: str, position: Position, remedy: str) -> None:

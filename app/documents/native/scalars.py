@@ -24,6 +24,9 @@ from app.yamldoc.tree import NumberText
 _METRIC = re.compile(r"(?!\d)[\w:][\w:./-]*")
 _NOTHING = re.compile(r"0+(y|w|d|h|ms|m|s)?", re.ASCII)
 _CONDITION = re.compile(r"(==|!=|<=|>=|<|>)\s*(\S+)")
+# What other languages write for them.
+_MEANT = {"=": "==", "=>": ">=", "=<": "<=", "<>": "!="}
+_ALMOST_CONDITION = re.compile(rf"({'|'.join(_MEANT)})\s*([^\s=<>]+)")
 _ALL = Decimal(100)
 # What a ratio may have meant is guessed only for objectives that somebody has: 0.999 is 99.9%, 0.01 nothing usual.
 _LEAST_USUAL = Decimal(50)
@@ -244,8 +247,9 @@ def read_condition(value: Any) -> Condition:
     found = _CONDITION.fullmatch(text)
     if found is None:
         remedy = 'write an operator and a number: "== 1" or "< 0.9"'
-        if text.startswith("=") and not text.startswith("=="):
-            remedy = f'write "=={text.removeprefix("=")}"'
+        meant = _ALMOST_CONDITION.fullmatch(text)
+        if meant is not None:
+            remedy = f'write "{_MEANT[meant[1]]} {meant[2]}"'
         raise refuse(f"{text!r} is not a comparison", remedy)
     return Condition(Comparison(found[1]), float(read_number(NumberText(found[2]))))
 
