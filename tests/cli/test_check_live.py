@@ -164,7 +164,8 @@ def test_what_happens_in_time_slices_is_looked_at(imported: str, tmp_path: Path)
     result = check("--live", "--prometheus-url", imported, "--format", "json", write(tmp_path, text))
 
     document = json.loads(result.stdout)
-    assert (codes(document["errors"]), codes(document["warnings"])) == ([], ["no_series"])
+    assert not document["errors"]
+    assert "no_series" in codes(document["warnings"])
 
 
 def test_a_total_that_matches_nothing_is_told_with_the_values_that_exist(imported: str, tmp_path: Path) -> None:
