@@ -137,7 +137,7 @@ def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
     @router.post(
         "/-/reload",
         operation_id="reload",
-        dependencies=[Depends(bearer_of(token))],
+        dependencies=[Depends(bearer_of(token, otherwise="to reload without it, send SIGHUP"))],
         responses=answers(
             ReloadedModel,
             "The documents are active",
@@ -156,13 +156,16 @@ def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
     return router
 
 
-def bearer_of(token: str | None) -> Callable[..., None]:
-    """A dependency that lets the bearer of *token* pass, and no request where there is none."""
+def bearer_of(token: str | None, *, otherwise: str = "") -> Callable[..., None]:
+    """A dependency that lets the bearer of *token* pass, and no request where there is none.
+
+    *otherwise* is what to do instead where there is none, if there is another way.
+    """
 
     def authorise(given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> None:
         if not token:
-            detail = "changes over HTTP are off: set SLOBURN_API_TOKEN; to reload without it, send SIGHUP"
-            raise ProblemError(HTTPStatus.FORBIDDEN, detail)
+            remedies = "; ".join(filter(None, ("set SLOBURN_API_TOKEN", otherwise)))
+            raise ProblemError(HTTPStatus.FORBIDDEN, f"changes over HTTP are off: {remedies}")
         if given is None or not hmac.compare_digest(given.credentials.strip().encode("latin-1"), token.encode()):
             detail = "send the configured token as 'Authorization: Bearer <token>'"
             raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})

@@ -53,7 +53,7 @@ def usable_rules(
 def _usable(rule: BurnRateRule, scope: Scope, window: Window, objective: float, remedy: str) -> Iterator[BurnRateRule]:
     if rule.long > window.nominal:
         problem = f"the rule {rule.name} looks back further than the SLO window, {format_duration(window.nominal)}"
-        scope.warning(f"{problem}: it is left out", "write a shorter long window", RULE_LEFT_OUT)
+        scope.warning(f"{problem}, so it is left out", "write a shorter long window", RULE_LEFT_OUT)
         return
     # Shares of a catalogue may come to less than 1, such as 10% within 3d of a week: Sloth's rules then fire while the
     # SLO is met.
@@ -66,4 +66,4 @@ def _usable(rule: BurnRateRule, scope: Scope, window: Window, objective: float, 
         yield raised
     else:
         problem, usual = refusal
-        scope.warning(f"{problem}: it is left out", remedy or usual, RULE_LEFT_OUT)
+        scope.warning(f"{problem}, so it is left out", remedy or usual, RULE_LEFT_OUT)
