@@ -19,10 +19,9 @@ from app.alerting.conditions import (
 from app.alerting.evidence import (
     BudgetCounts,
     WindowCounts,
-    has_only_begun,
+    is_estimated,
     may_be_one_failure,
     needed_windows,
-    spends_whole_window,
 )
 from app.alerting.labels import RESERVED, sent_labels
 from app.alerting.lifecycle import retire, step, step_slo
@@ -66,8 +65,8 @@ __all__ = [
     "compose",
     "compose_condition",
     "default_policies",
-    "has_only_begun",
     "is_calm",
+    "is_estimated",
     "judge",
     "may_be_one_failure",
     "needed_windows",
@@ -80,7 +79,6 @@ __all__ = [
     "retire",
     "sent_labels",
     "shortest_windows_s",
-    "spends_whole_window",
     "step",
     "step_conditions",
     "step_slo",

@@ -226,6 +226,7 @@ def compose_condition(
     slo: Slo,
     group: GroupKey,
     budget_remaining: float,
+    budget_estimated: bool = False,
     at: datetime,
     exhausted_at: datetime | None = None,
 ) -> Notification:
@@ -247,5 +248,10 @@ def compose_condition(
     return (
         notification
         if condition.cause is Cause.NO_DATA
-        else replace(notification, budget_remaining=budget_remaining, exhausted_at=exhausted_at)
+        else replace(
+            notification,
+            budget_remaining=budget_remaining,
+            budget_estimated=budget_estimated,
+            exhausted_at=exhausted_at,
+        )
     )

@@ -142,6 +142,15 @@ def has_only_begun(elapsed: float) -> bool:
     return elapsed < _BEGUN
 
 
+def is_estimated(bad: float, total: float, error_budget: float, *, elapsed: float) -> bool:
+    """Whether a window has only begun, and its bad events are less than the budget of all of it.
+
+    >>> [is_estimated(bad, 40, 0.001, elapsed=1 / 720) for bad in (3, 40)]
+    [True, False]
+    """
+    return has_only_begun(elapsed) and not spends_whole_window(bad, max(total, bad), error_budget, elapsed=elapsed)
+
+
 def spends_whole_window(bad: float, total: float, ratio: float, *, elapsed: float) -> bool:
     """Whether the bad events are the *ratio* of all events of a whole SLO window, if traffic goes on as it was so far.
 

@@ -37,6 +37,7 @@ class Notification:
     incident, None if it began with them: to receivers it is another alert since then. *unconfirmed* says that nothing
     was evaluated for long, and that no fresh data has shown since then that it fires. *unaccepted_by* is the receiver
     in whose place a fallback is notified, *unaccepted_since* its first failed attempt, *unaccepted_error* the last.
+    *budget_estimated* is as in `is_estimated`: the budget is that of the events so far, not of a whole window.
     """
 
     status: NotificationStatus
@@ -80,6 +81,7 @@ class Notification:
     unaccepted_by: str = ""
     unaccepted_since: datetime | None = None
     unaccepted_error: str = ""
+    budget_estimated: bool = False
 
     @property
     def key(self) -> str:
@@ -163,6 +165,7 @@ def compose(
     slo: Slo,
     group: GroupKey,
     budget_remaining: float,
+    budget_estimated: bool = False,
     at: datetime,
     last: Notification | None = None,
     errors: IncidentErrors | None = None,
@@ -201,6 +204,7 @@ def compose(
         burn_rate_long=measured.long_burn_rate,
         burn_rate_short=measured.short_burn_rate,
         budget_remaining=budget_remaining,
+        budget_estimated=budget_estimated,
         good=measured.good,
         bad=measured.bad,
         stale=_COUNTS_AS_BAD if alert.tier == NO_DATA_RULE else alert.frozen,

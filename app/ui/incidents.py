@@ -66,7 +66,9 @@ def _facts(notification: Notification) -> Iterator[tuple[str, str]]:
     if spent is not None:
         yield "Budget spent", f"{share(spent)} of the error budget for {notification.window}"
     if not math.isnan(notification.budget_remaining):
-        yield "Error budget left", share(notification.budget_remaining) if notification.budget_remaining > 0 else "none"
+        none_left = "none for the events so far" if notification.budget_estimated else "none"
+        left = share(notification.budget_remaining) if notification.budget_remaining > 0 else none_left
+        yield "Error budget left", left
     if notification.exhausted_at is not None:
         left = span(notification.exhausted_at - notification.at)
         yield "Exhausted at", f"{_moment(notification.exhausted_at)} at the present rate, in {left}"

@@ -179,12 +179,17 @@ def _rule(notification: Notification) -> str:
 def _spent(notification: Notification) -> str:
     if math.isnan(notification.budget_remaining):
         return ""
-    text = f"{share(1 - notification.budget_remaining)} of the error budget for {notification.window} is spent"
+    # Of a window that has only begun the whole budget is not known: its status is at_risk (ADR-0045).
+    estimated = notification.budget_estimated and notification.budget_remaining <= 0
+    of_what = "of the events so far" if estimated else f"for {notification.window}"
+    text = f"{share(1 - notification.budget_remaining)} of the error budget {of_what} is spent"
     spent = spent_by_incident(notification)
     if spent is not None:
         text += f", {share(spent)} in this incident"
     if notification.status is NotificationStatus.RESOLVED:
         return f"{text}."
+    if estimated:
+        return f"{text}; the window ({notification.window}) has only begun."
     if notification.budget_remaining <= 0:
         return f"{text}: it is exhausted."
     left = time_left(notification)

@@ -174,6 +174,11 @@ def test_the_first_failures_of_a_new_service_open_no_budget_ticket(tmp_path: Pat
         assert shown.budget.consumed_ratio > 50
         assert shown.health is HealthState.AT_RISK
         assert {alert.cause for alert in shown.alerts} == {Cause.BURN}
+        with running.database.read() as tx:
+            told = load_in_force(tx)
+        # What fires does not call a budget exhausted that is at risk.
+        assert told
+        assert all(one.budget_estimated and one.budget_remaining < 0 for one in told)
 
 
 def test_budget_tickets_wait_for_the_history(tmp_path: Path) -> None:

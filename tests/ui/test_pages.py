@@ -211,6 +211,8 @@ def test_what_is_not_known_of_an_alert_is_left_out() -> None:
         "Incident": "5f2d",
     }
     assert facts(burning(budget_remaining=-0.2))["Error budget left"] == "none"
+    young = burning(budget_remaining=-0.2, budget_estimated=True)
+    assert facts(young)["Error budget left"] == "none for the events so far"
     assert "Exhausted at" not in facts(burning(exhausted_at=None))
 
 

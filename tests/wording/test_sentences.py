@@ -80,6 +80,14 @@ def test_a_used_up_budget_is_called_so(remaining: float, text: str) -> None:
     )
 
 
+def test_the_overspent_budget_of_a_window_that_has_only_begun_is_not_called_exhausted() -> None:
+    """Its status is at_risk, and it may be so to the end of the window (ADR-0045)."""
+    assert description(firing(budget_remaining=-999.0, budget_estimated=True)).endswith(
+        "100,000% of the error budget of the events so far is spent; the window (30d) has only begun."
+    )
+    assert description(firing(budget_estimated=True)).endswith("it is exhausted in 14h 24m.")
+
+
 def test_what_is_not_known_is_not_said() -> None:
     notification = firing(burn_rate_long=NAN, burn_rate_short=NAN, budget_remaining=NAN, good=NAN, bad=NAN)
     assert summary(notification) == "checkout availability is burning its error budget"

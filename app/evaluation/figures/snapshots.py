@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import repeat
 
-from app.alerting import Alert, has_only_begun, spends_whole_window
+from app.alerting import Alert, is_estimated
 from app.evaluation.figures.figures import Figures, WindowFigures
 from app.evaluation.figures.members import Member
 from app.evaluation.figures.problems import (
@@ -144,10 +144,8 @@ class _Rows:
 
     def _is_estimated(self, index: int, member: Member) -> bool:
         """Whether the window has only begun, and its bad events are less than the budget of all of it."""
-        whole, elapsed = self.slo_window[index], self.elapsed[index]
-        return has_only_begun(elapsed) and not spends_whole_window(
-            whole.bad, max(whole.total, whole.bad), member.slo.error_budget, elapsed=elapsed
-        )
+        whole = self.slo_window[index]
+        return is_estimated(whole.bad, whole.total, member.slo.error_budget, elapsed=self.elapsed[index])
 
     def _budget(self, index: int) -> BudgetView:
         total_events, consumed, remaining, remaining_events = self.budget[index]

@@ -36,6 +36,7 @@ class State:
     stale: bool
     remaining: float
     lasts_s: float
+    estimated: bool = False
     counts: BudgetCounts | None = None
     exhausting_burn_rate: float = math.nan
     window_read: bool = True
@@ -50,6 +51,7 @@ class Owner:
     slo: Slo
     group: GroupKey
     remaining: float
+    estimated: bool = False
     exhausted_at: datetime | None = None
     conditions: list[AlertCondition] = field(default_factory=list)
 
@@ -138,6 +140,7 @@ def _notification(
         slo=owner.slo,
         group=owner.group,
         budget_remaining=owner.remaining,
+        budget_estimated=owner.estimated,
         at=at,
         exhausted_at=owner.exhausted_at,
     )
@@ -182,6 +185,7 @@ def _add_own(
             slo=member.slo,
             group=member.group,
             remaining=state.remaining,
+            estimated=state.estimated,
             exhausted_at=exhaustion_time(state.as_of_s, state.lasts_s),
             conditions=[one if ended is None else one.without_member(ended) for one in conditions],
         )

@@ -18,6 +18,7 @@ from app.alerting import (
     alert_key,
     compose,
     is_calm,
+    is_estimated,
     may_be_one_failure,
     needed_windows,
     notifications_for,
@@ -348,12 +349,18 @@ class _Columns:
             stale=self.stale[index],
             remaining=self.budget_remaining[index],
             lasts_s=self._lasts_s[index],
+            estimated=self._is_estimated(index),
             counts=self._budget_counts(index) if wanted is not None else None,
             exhausting_burn_rate=math.nan if wanted is None else self._exhausting_burn_rate(index, wanted),
             window_read=self._window_read[index],
             vanished=gone_alone,
             traffic_stopped=traffic_stopped,
         )
+
+    def _is_estimated(self, index: int) -> bool:
+        whole, elapsed = self._figures.slo_window, float(self._figures.elapsed[index])
+        error_budget = self.members[index].slo.error_budget
+        return is_estimated(float(whole.bad[index]), float(whole.total[index]), error_budget, elapsed=elapsed)
 
     def _budget_counts(self, index: int) -> BudgetCounts:
         slo, whole, lately = self.members[index].slo, self._figures.slo_window, self._figures.windows[HOUR]
@@ -405,6 +412,7 @@ class _Columns:
                 slo=member.slo,
                 group=member.group,
                 budget_remaining=self.budget_remaining[index],
+                budget_estimated=self._is_estimated(index),
                 at=at,
                 last=notified_before.get(alert.key),
                 errors=errors.get(alert.key),
