@@ -95,6 +95,7 @@ def test_one_bad_slo_leaves_the_others_alone(tmp_path: Path) -> None:
     assert "it is broken" in (broken.problem or "")
     assert absent.data is DataState.ERROR
     assert absent.problem == "no series match nothing_total"
+    assert {alert.reason for alert in absent.alerts if alert.state is AlertState.FROZEN} == {"there is no data yet"}
 
 
 def test_groups_beyond_the_most_are_refused_and_said(tmp_path: Path) -> None:

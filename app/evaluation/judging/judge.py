@@ -54,6 +54,8 @@ from app.slo import (
 AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
 NotificationsByKey = Mapping[str, Notification]
 
+_NO_DATA_YET = "there is no data yet"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
@@ -459,11 +461,15 @@ class _Columns:
         return Reading(
             rules=readings,
             stale=stale,
-            stale_because=why_not_measured(self.members[index].tracked) if stale else None,
+            stale_because=self._stale_because(index) if stale else None,
             partial=self.partial(index, policy),
             recent=recent,
             error_budget=error_budget,
         )
+
+    def _stale_because(self, index: int) -> str | None:
+        never_measured = math.isnan(self.as_of[index])
+        return why_not_measured(self.members[index].tracked) or (_NO_DATA_YET if never_measured else None)
 
     def partial(self, index: int, policy: SeverityPolicy) -> str | None:
         """Why what was counted of a member may show a burn, but never that there is none; None if it may."""
