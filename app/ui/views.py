@@ -24,7 +24,10 @@ _RANKS = {HealthState.EXHAUSTED: 0, HealthState.AT_RISK: 1, HealthState.UNKNOWN:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BurnView:
-    """One look-back window: its bar is full at the highest factor that a tier gives it."""
+    """One look-back window: its bar is full at the lowest factor that a tier gives it.
+
+    *factor* has the tier and which of its windows it is: one window alone fires nothing.
+    """
 
     window: str
     burn_rate: str
@@ -104,20 +107,21 @@ def window_name(snapshot: Snapshot) -> str:
 
 def burns(snapshot: Snapshot) -> list[BurnView]:
     """The burn rate of every window beside the factors that alerts compare it with."""
-    factors: dict[str, float] = {}
+    factors: dict[str, list[tuple[float, str]]] = {}
     for policy in snapshot.slo.alerting.policies:
         for tier in policy.rules:
-            for window in (format_duration(tier.long), format_duration(tier.short)):
-                factors[window] = min(tier.factor, factors.get(window, math.inf))
+            for role, length in (("long", tier.long), ("short", tier.short)):
+                factors.setdefault(format_duration(length), []).append((tier.factor, f"{role} window of {tier.name}"))
     views = []
     for view in snapshot.windows:
         window = format_duration(view.window)
-        limit = factors.get(window, 1.0)
+        compared = sorted(set(factors.get(window, ())))
+        limit = compared[0][0] if compared else 1.0
         views.append(
             BurnView(
                 window=window,
                 burn_rate=multiple(view.burn_rate),
-                factor=multiple(factors.get(window, math.nan)),
+                factor=", ".join(f"{multiple(factor)} ({of_tier})" for factor, of_tier in compared) or UNKNOWN,
                 bar=bar(view.burn_rate / limit),
                 over=view.burn_rate >= limit,
                 good=grouped(view.good),

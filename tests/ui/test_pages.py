@@ -247,6 +247,14 @@ def test_every_alert_says_why_it_fires_or_who_speaks_for_it() -> None:
     assert [row.why for row in views.alert_rows(snapshot, [None, None])] == ["", "muted by the page"]
 
 
+def test_a_factor_comes_with_its_tier_since_one_window_alone_fires_nothing() -> None:
+    """6h at 11x and no ticket is no missed alert: only its tier's long window makes it one."""
+    factors = {burn.window: burn.factor for burn in views.burns(a_snapshot())}
+
+    assert factors["6h"] == "1x (short window of 3d/6h), 6x (long window of 6h/30m)"
+    assert factors["5m"] == "14.4x (short window of 1h/5m)"
+
+
 def test_figures_that_are_old_are_said_to_be() -> None:
     frozen = alert(AlertState.FROZEN, tier="1h/5m", reason=TOO_OLD)
 
