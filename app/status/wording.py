@@ -10,21 +10,21 @@ UNKNOWN = "–"  # noqa: RUF001  an en dash, as tables have it
 
 
 def rounded_percent(ratio: float, digits: int = 2) -> str:
-    """A ratio as people say it, without trailing zeros.
+    """A ratio as people say it, without trailing zeros, thousands apart.
 
-    >>> rounded_percent(0.999, 4), rounded_percent(-0.997, 1), rounded_percent(1.0, 0)
-    ('99.9%', '-99.7%', '100%')
+    >>> rounded_percent(0.999, 4), rounded_percent(-0.997, 1), rounded_percent(1.0, 0), rounded_percent(-999.0, 1)
+    ('99.9%', '-99.7%', '100%', '-99,900%')
     """
     return f"{short(ratio * 100, digits)}%" if math.isfinite(ratio) else UNKNOWN
 
 
 def short(value: float, digits: int) -> str:
-    """A number with at most so many digits after the point, and none that is an idle zero.
+    """A number with at most so many digits after the point, and none that is an idle zero; thousands apart.
 
-    >>> short(14.4, 2), short(-0.001, 2)
-    ('14.4', '0')
+    >>> short(14.4, 2), short(-0.001, 2), short(1234.5, 2)
+    ('14.4', '0', '1,234.5')
     """
-    text = f"{value:z.{digits}f}"
+    text = f"{value:z,.{digits}f}"
     return text.rstrip("0").rstrip(".") if digits else text
 
 
