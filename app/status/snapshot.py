@@ -53,6 +53,7 @@ class BudgetView:
 
     *total_events* is how many bad events the window's traffic allows; *exhausted_at* is when none is left at the
     present burn rate; None if the burn has stopped, if the budget outlasts the window, or if none is left already.
+    *estimated* says that the window has only begun, and its bad events are less than the budget of all of it.
     """
 
     total_events: float
@@ -60,6 +61,7 @@ class BudgetView:
     remaining_ratio: float
     remaining_events: float
     exhausted_at: datetime | None
+    estimated: bool = False
 
     @property
     def lasts_until_s(self) -> float:

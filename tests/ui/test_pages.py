@@ -255,6 +255,14 @@ def test_a_factor_comes_with_its_tier_since_one_window_alone_fires_nothing() -> 
     assert factors["5m"] == "14.4x (short window of 1h/5m)"
 
 
+def test_a_page_says_why_an_overspent_budget_is_at_risk_only() -> None:
+    spent = a_snapshot(bad=5_000.0, health=HealthState.AT_RISK)
+    young = replace(spent, budget=replace(spent.budget, estimated=True))
+
+    said = ["The window has only begun" in client(one).get(f"/slos/{one.id}").text for one in (spent, young)]
+    assert said == [False, True]
+
+
 def test_figures_that_are_old_are_said_to_be() -> None:
     frozen = alert(AlertState.FROZEN, tier="1h/5m", reason=TOO_OLD)
 

@@ -114,7 +114,7 @@ class _Rows:
             window_read=window_read,
             bad_share=self.bad_shares[index],
         )
-        unjudgeable = is_unjudgeable(problems)
+        unjudgeable, estimated = is_unjudgeable(problems), self._is_estimated(index, member)
         return Snapshot(
             id=member.id,
             slo=member.slo,
@@ -128,12 +128,12 @@ class _Rows:
             coverage=whole.coverage,
             health=HealthState.UNKNOWN
             if unjudgeable
-            else _health(remaining, alerts, window_read=window_read, estimated=self._is_estimated(index, member)),
+            else _health(remaining, alerts, window_read=window_read, estimated=estimated),
             sli=whole.sli,
             good=whole.good,
             bad=whole.bad,
             total=whole.total,
-            budget=self._budget(index),
+            budget=self._budget(index, estimated=estimated),
             windows=self._windows(index, member),
             alerts=tuple(_alert(alert) for alert in alerts if alert.cause is Cause.BURN or alert.firing),
             good_ever=self.good_ever[index],
@@ -147,7 +147,7 @@ class _Rows:
         whole = self.slo_window[index]
         return is_estimated(whole.bad, whole.total, member.slo.error_budget, elapsed=self.elapsed[index])
 
-    def _budget(self, index: int) -> BudgetView:
+    def _budget(self, index: int, *, estimated: bool) -> BudgetView:
         total_events, consumed, remaining, remaining_events = self.budget[index]
         return BudgetView(
             total_events=total_events,
@@ -155,6 +155,7 @@ class _Rows:
             remaining_ratio=remaining,
             remaining_events=remaining_events,
             exhausted_at=exhaustion_time(self.as_of[index], self.exhausted_in[index]),
+            estimated=estimated,
         )
 
     def _windows(self, index: int, member: Member) -> tuple[WindowView, ...]:
