@@ -3,6 +3,7 @@
 Each kind is exact for what it takes, so that none is wrong in silence; the findings say what an SLI became and why.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 from app.promql.evaluable import bare_counter, evaluable
@@ -11,6 +12,7 @@ from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.expression import Expression
 from app.sli.from_promql import Reduced, reduce_error_ratio, reduce_events
 from app.sli.from_samples import gauge_of_error_ratio, gauge_of_events
+from app.sli.never_bad import NEVER_BAD, is_never_bad
 from app.sli.reduction import QueryFinding
 from app.slo import Events, format_duration
 
@@ -31,13 +33,13 @@ def sli_of_any_events(
         NotExpressibleError: it counts something else than its author means, or has no value.
     """
     try:
-        return reduce_events(total=total, bad=bad, good=good, by=by)
+        return _looked_at(reduce_events(total=total, bad=bad, good=good, by=by))
     except QueryFaultError:
         raise
     except NotExpressibleError as counted:
         why = counted
     try:
-        return Reduced(sli=gauge_of_events(total=total, bad=bad, good=good, by=by))
+        return _looked_at(Reduced(sli=gauge_of_events(total=total, bad=bad, good=good, by=by)))
     except QueryFaultError:
         raise
     except NotExpressibleError:
@@ -45,7 +47,8 @@ def sli_of_any_events(
     shares = Events.BAD if bad is not None else Events.GOOD
     labels = ", ".join(by)
     ratio = f"(({part}) or on ({labels}) 0 * ({of_total})) / on ({labels}) ({of_total})"
-    return _evaluated(Expression(expression=ratio, shares=shares, weight=of_total, every=_EVERY, by=by), why)
+    evaluated = _evaluated(Expression(expression=ratio, shares=shares, weight=of_total, every=_EVERY, by=by), why)
+    return _with_never_bad(evaluated) if shares is Events.GOOD and part == of_total else evaluated
 
 
 def sli_of_any_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced:
@@ -55,13 +58,13 @@ def sli_of_any_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Redu
         NotExpressibleError: it counts something else than its author means, or has no value.
     """
     try:
-        return reduce_error_ratio(expression, by=by)
+        return _looked_at(reduce_error_ratio(expression, by=by))
     except QueryFaultError:
         raise
     except NotExpressibleError as counted:
         why = counted
     try:
-        return Reduced(sli=gauge_of_error_ratio(expression, by=by))
+        return _looked_at(Reduced(sli=gauge_of_error_ratio(expression, by=by)))
     except QueryFaultError:
         raise
     except NotExpressibleError:
@@ -81,6 +84,14 @@ def reduced_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced | Non
         except NotExpressibleError:
             return None
     return reduced if reduced.over_time else None
+
+
+def _looked_at(reduced: Reduced) -> Reduced:
+    return _with_never_bad(reduced) if is_never_bad(reduced.sli) else reduced
+
+
+def _with_never_bad(reduced: Reduced) -> Reduced:
+    return replace(reduced, findings=(*reduced.findings, NEVER_BAD))
 
 
 def _evaluable(text: str, field: str) -> str:

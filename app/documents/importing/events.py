@@ -7,6 +7,7 @@ from app.documents.importing.scope import Scope
 from app.sli.any_promql import sli_of_any_error_ratio, sli_of_any_events
 from app.sli.errors import NotExpressibleError
 from app.sli.from_promql import Reduced
+from app.sli.never_bad import NEVER_BAD
 from app.slo import Sli
 
 NOT_EXPRESSIBLE = "not_expressible"
@@ -37,7 +38,8 @@ def sli_of_events(
         _, scope = queries.get(error.field) or queries[part]
         scope.error(error.reason, error.remedy, error.code or NOT_EXPRESSIBLE)
         return None
-    return _with_warnings(reduced, total[1])
+    _, of_part = queries["good" if bad is None else "bad"]
+    return _with_warnings(reduced, total[1], of_part)
 
 
 def sli_of_ratio(query: tuple[str, Scope], by: tuple[str, ...] = ()) -> Sli | None:
@@ -53,9 +55,11 @@ def sli_of_ratio(query: tuple[str, Scope], by: tuple[str, ...] = ()) -> Sli | No
     return _with_warnings(reduced, scope)
 
 
-def _with_warnings(reduced: Reduced, scope: Scope) -> Sli:
+def _with_warnings(reduced: Reduced, scope: Scope, of_part: Scope | None = None) -> Sli:
+    """The SLI; its findings are warnings, that nothing can be bad at the part, which is the one that people change."""
     for finding in reduced.findings:
-        scope.warning(finding.problem, finding.remedy, finding.code)
+        at = of_part if of_part is not None and finding is NEVER_BAD else scope
+        at.warning(finding.problem, finding.remedy, finding.code)
     return reduced.sli
 
 

@@ -12,6 +12,7 @@ from app.documents.native.sli_model import SliModel
 from app.promql.metric_names import NAME, looks_like_counter, name_of
 from app.sli import EventQuery, NotExpressibleError, reduce_queries
 from app.sli.from_samples import SampleQuery, gauge_of_events
+from app.sli.never_bad import NEVER_BAD, is_never_bad
 from app.slo import Events, MatchOp, Selector, Sli
 from app.yamldoc.findings import FieldFinding
 
@@ -49,11 +50,14 @@ class CounterSliModel(SliModel):
 
     @override
     def findings(self, by: tuple[str, ...]) -> Iterator[FieldFinding]:
-        """Why both cannot be counted together."""
+        """Why both cannot be counted together, or count nothing that could be bad."""
         try:
-            self.sli(by)
+            sli = self.sli(by)
         except NotExpressibleError as error:
             yield FieldFinding(("sli", error.field or str(self.events)), error.reason, error.remedy, error.code)
+        else:
+            if is_never_bad(sli):
+                yield FieldFinding(("sli", str(self.events)), NEVER_BAD.problem, NEVER_BAD.remedy, NEVER_BAD.code)
 
     @override
     def warnings(self) -> Iterator[FieldFinding]:

@@ -11,6 +11,7 @@ from app.documents.native.sli_model import SliModel
 from app.promql.evaluable import quantile_of
 from app.sli import Comparison, Expression, Reduced
 from app.sli.any_promql import reduced_ratio
+from app.sli.never_bad import NEVER_BAD, is_never_bad
 from app.sli.reduction import FIXED_RANGE
 from app.slo import Events, Sli, format_duration
 from app.yamldoc.findings import FieldFinding
@@ -88,6 +89,9 @@ class ExpressionSliModel(SliModel):
                 yield FieldFinding(
                     ("sli", "expression"), problem, 'write good_when: "< 1000", or bad_ratio: for a share'
                 )
+        reduced = self._reduced(by) if len(given) == 1 else None
+        if reduced is not None and is_never_bad(reduced.sli):
+            yield FieldFinding(("sli", given[0]), NEVER_BAD.problem, NEVER_BAD.remedy, NEVER_BAD.code)
         if self.every is not None and not _SHORTEST <= self.every <= _LONGEST:
             problem = f"{format_duration(self.every)} is not between 1s and 5m"
             yield FieldFinding(("sli", "every"), problem, "write every: 1m")

@@ -115,6 +115,14 @@ def test_what_is_called_no_counter_counts_as_one_by_its_name_only(tmp_path: Path
     assert _slo(tmp_path, counter="false", good='sum(a{code="200"})', total="sum(a)").errors != ()
 
 
+@pytest.mark.parametrize(("counter", "query"), [("true", "a_total"), ("false", "up"), ("true", "max(a)")])
+def test_all_events_as_the_good_ones_are_a_warning_at_these(counter: str, query: str, tmp_path: Path) -> None:
+    result = _slo(tmp_path, counter=counter, good=query, total=query)
+    assert result.errors == ()
+    (found,) = (warning for warning in result.warnings if warning.code == "never_bad")
+    assert "good" in found.field
+
+
 @pytest.mark.parametrize(
     ("method", "slices", "rule"),
     [
