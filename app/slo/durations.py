@@ -23,6 +23,21 @@ _DURATION = re.compile(
     # Or \d would match digits of other scripts, which Prometheus refuses.
     re.ASCII,
 )
+_SPELT_PART = re.compile(r"(\d{1,18})\s*([A-Za-z]+)", re.ASCII)
+_SPELT_OUT = re.compile(r"\s*(?:\d{1,18}\s*[A-Za-z]+\s*){1,7}", re.ASCII)
+_UNIT_NAMES = {
+    name: unit
+    for unit, names in {
+        "y": "year years",
+        "w": "week weeks",
+        "d": "day days",
+        "h": "hr hrs hour hours",
+        "m": "min mins minute minutes",
+        "s": "sec secs second seconds",
+        "ms": "msec msecs millisecond milliseconds",
+    }.items()
+    for name in names.split()
+}
 # Far above every window, and far below where a timedelta or a unix time in milliseconds overflows.
 _LONGEST_MS = 100 * 365 * 86_400_000
 
@@ -44,13 +59,25 @@ def parse_duration(text: str) -> timedelta:
     """
     match = _DURATION.fullmatch(text)
     if not text or match is None:
-        raise DurationError(f"{text!r} is not a duration", "write a number and a unit, such as 30s, 5m, 1h or 30d")
+        remedy = _as_written(text) or "a number and a unit, such as 30s, 5m, 1h or 30d"
+        raise DurationError(f"{text!r} is not a duration", f"write {remedy}")
     ms = sum(int(amount) * _UNITS_MS[unit] for unit, amount in match.groupdict().items() if amount)
     if not 0 < ms <= _LONGEST_MS:
         raise DurationError(
             f"{text!r} must be longer than zero and shorter than a century", "write a duration such as 5m, 1h or 30d"
         )
     return timedelta(milliseconds=ms)
+
+
+def _as_written(text: str) -> str | None:
+    """The duration that is meant by spaces, capitals and the names of units; None where it is not clear."""
+    if _SPELT_OUT.fullmatch(text) is None:
+        return None
+    found = _SPELT_PART.findall(text)
+    duration = "".join(f"{amount}{_UNIT_NAMES.get(unit.lower(), unit.lower())}" for amount, unit in found)
+    # `M` is a month in other formats, which has no fixed length.
+    is_clear = all(unit != "M" for _, unit in found) and any(int(amount) for amount, _ in found)
+    return duration if is_clear and _DURATION.fullmatch(duration) else None
 
 
 @lru_cache(maxsize=1024)

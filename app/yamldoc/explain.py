@@ -1,6 +1,7 @@
 """Pydantic's errors in the words of people who write the file."""
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,6 +16,9 @@ from app.yamldoc.scalars import REFUSED, kind
 
 # What pydantic puts behind the path of a key that is wrong itself.
 _KEY = "[key]"
+# What needs no quotes within brackets.
+_WORD = re.compile(r"[A-Za-z0-9][\w.@+-]*(, *[A-Za-z0-9][\w.@+-]*)*", re.ASCII)
+_MISSING = "is missing"
 _Models = tuple[type[BaseModel], ...]
 
 
@@ -40,7 +44,18 @@ class Structure:
 def explain(
     error: ValidationError, structure: Structure, document: Document, *, under: FieldPath = ()
 ) -> Iterator[FieldFinding]:
-    """Every part of *error*; *under* is the path of the value that was validated."""
+    """Every part of *error*; *under* is the path of the value that was validated.
+
+    A key that is missing because it is misspelt is one mistake: only the spelling is said.
+    """
+    found = tuple(_each(error, structure, document, under))
+    misspelt = {(finding.path[:-1], finding.remedy) for finding in found if finding.at_key}
+    for finding in found:
+        if finding.problem != _MISSING or (finding.path[:-1], _did_you_mean(finding.path[-1])) not in misspelt:
+            yield finding
+
+
+def _each(error: ValidationError, structure: Structure, document: Document, under: FieldPath) -> Iterator[FieldFinding]:
     for detail in error.errors(include_url=False, include_input=False):
         at_key = detail["type"] == "extra_forbidden" or detail["loc"][-1:] == (_KEY,)
         steps = (step for step in detail["loc"] if step != _KEY and step not in structure.branches)
@@ -69,11 +84,20 @@ def unknown_key(path: FieldPath, structure: Structure, document: Document) -> tu
     # Before other places: a typo beside its keys is likelier than a key of elsewhere.
     close = difflib.get_close_matches(name.lower(), known, n=1)
     if close:
-        return problem, f"did you mean `{close[0]}`?"
+        return problem, _did_you_mean(close[0])
     elsewhere = next((place for place, keys in _all_keys(structure.model) if name in keys), None)
     if elsewhere is not None:
         return problem, f"write it under {'.'.join(elsewhere) or 'the top of the document'}"
     return problem, f"write one of {', '.join(known)}, or remove it"
+
+
+def is_misspelt(name: str, structure: Structure, document: Document) -> bool:
+    """Whether the key *name* of the top of the document is suggested for another one that is written there."""
+    return any(unknown_key((key,), structure, document)[1] == _did_you_mean(name) for key in document.root)
+
+
+def _did_you_mean(key: str | int) -> str:
+    return f"did you mean `{key}`?"
 
 
 def _words(detail: ErrorDetails, path: FieldPath, structure: Structure, document: Document) -> tuple[str, str]:
@@ -81,13 +105,14 @@ def _words(detail: ErrorDetails, path: FieldPath, structure: Structure, document
         return str(detail["ctx"]["problem"]), str(detail["ctx"]["remedy"])
     if detail["type"] == "missing":
         name = str(path[-1])
-        return "is missing", f"write {structure.examples.get(name, f'{name}: and a value')}"
+        return _MISSING, f"write {structure.examples.get(name, f'{name}: and a value')}"
     if detail["type"] == "extra_forbidden":
         return unknown_key(path, structure, document)
-    return _wrong_kind(detail, kind(document.value(path)), structure)
+    return _wrong_kind(detail, document.value(path), structure)
 
 
-def _wrong_kind(detail: ErrorDetails, given: str, structure: Structure) -> tuple[str, str]:
+def _wrong_kind(detail: ErrorDetails, value: object, structure: Structure) -> tuple[str, str]:
+    given = kind(value)
     match detail["type"]:
         case "too_short":
             return "is empty", "write at least one item, or remove the key"
@@ -95,11 +120,18 @@ def _wrong_kind(detail: ErrorDetails, given: str, structure: Structure) -> tuple
             most = detail["ctx"]["max_length"]
             return f"has {detail['ctx']['actual_length']} items", f"write at most {most}"
         case "tuple_type":
-            return f"must be a list, not {given}", "write [one, two], or one item a line after `- `"
+            return f"must be a list, not {given}", _as_list(value)
         case "model_type" | "model_attributes_type" | "dict_type":
             return f"must be a mapping, not {given}", "write key: value below it, or {key: value}"
         case _:
             return detail["msg"], f"see {structure.reference}"
+
+
+def _as_list(value: object) -> str:
+    """What to write instead of *value* where a list is needed: one of it, if it is a plain word."""
+    if isinstance(value, str) and _WORD.fullmatch(value):
+        return f"write [{value}]"
+    return "write [one, two], or one item a line after `- `"
 
 
 def _models_at(root: type[BaseModel], path: FieldPath) -> _Models:

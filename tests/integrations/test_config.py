@@ -209,6 +209,7 @@ def test_without_routes_everybody_is_told(folder: Path) -> None:
         ("receivers: [{name: a, webhook: {url: 'http://x'}}]\nwatchdog: {receiver: a}", "a is no Alertmanager"),
         ("receivers:\n  - name: a\n    email: {host: m, from: nobody, to: []}", "'nobody' is no address"),
         ("receivers: {a: 1}", "receivers: must be a list"),
+        ("default: alertmanager", "default: must be a list, not a string; write [alertmanager]"),
         ("receivers: [{name: a, webhook: {url: 'http://x'}, per_minute: 0}]", "is not a whole number above zero"),
         ("a: 1\na: 2", "a is given twice"),
         ("a: [", "this is not YAML"),

@@ -14,6 +14,7 @@ from app.documents.other_tools import tool_of
 from app.sli import Composite, Part
 from app.slo import Alerting, CompositeRule, Slo, SloId, Window
 from app.yamldoc.document import Document
+from app.yamldoc.explain import is_misspelt
 from app.yamldoc.findings import FieldPath, Findings, Place
 from app.yamldoc.read import add_errors, add_warnings
 from app.yamldoc.scalars import kind
@@ -72,6 +73,9 @@ def _header(document: Document, findings: Findings) -> DocumentHeader | None:
 def _slos(document: Document, findings: Findings) -> list[Node]:
     path = ("slos",)
     slos = document.root.get("slos")
+    if slos is None and is_misspelt("slos", NATIVE, document):
+        # The header, of which every other key is, says so.
+        return []
     if slos is None:
         findings.error(document.place(()), "is missing", "write slos: and a list of objectives below it", field=path)
     elif not isinstance(slos, Items):
