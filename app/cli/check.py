@@ -16,7 +16,7 @@ from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
 from app.documents import COUNTER_NAME, Defaults, LoadResult, load_documents
 from app.integrations import load_config
-from app.prometheus import PrometheusError, open_client
+from app.prometheus import BadAnswerError, PrometheusError, TimedOutError, UnreachableError, open_client
 from app.settings import Settings, environment
 from app.store import StoreDriverError, StoreError, check_driver, inspect_server
 from app.yamldoc import HintFinding
@@ -119,7 +119,9 @@ def _ask(loaded: LoadResult, settings: Settings) -> LiveFindings:
     try:
         return asyncio.run(_live_findings(loaded, settings))
     except PrometheusError as error:
-        fail(f"cannot check against Prometheus: {error}")
+        is_elsewhere = isinstance(error, (UnreachableError, TimedOutError, BadAnswerError))
+        remedy = "; correct --prometheus-url or SLOBURN_PROMETHEUS_URL, or start Prometheus" if is_elsewhere else ""
+        fail(f"cannot check against Prometheus: {error}{remedy}")
 
 
 async def _live_findings(loaded: LoadResult, settings: Settings) -> LiveFindings:

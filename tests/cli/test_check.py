@@ -121,6 +121,7 @@ def test_a_prometheus_that_does_not_answer_is_said(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert "sloburn: cannot check against Prometheus: " in result.stderr
+    assert "--prometheus-url or SLOBURN_PROMETHEUS_URL" in result.stderr
     assert "Traceback" not in result.output
 
 
