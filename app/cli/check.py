@@ -135,7 +135,8 @@ def _print(loaded: LoadResult, hints: Sequence[HintFinding]) -> None:
     console = output()
     for slo in loaded.slos:
         counted_as = "; ".join(f"{events} {query}" for events, query in slo.sli.description)
-        console.print(f"{slo.id}: {slo.sli.kind}: {counted_as}", markup=False, soft_wrap=True)
+        groups = f"; by {', '.join(slo.sli.by)}" if slo.sli.by else ""
+        console.print(f"{slo.id}: {slo.sli.kind}: {counted_as}{groups}", markup=False, soft_wrap=True)
     show([*loaded.errors, *loaded.warnings, *hints])
     files, slos = with_noun(len(loaded.files), "file"), with_noun(len(loaded.slos), "SLO")
     found = f"{with_noun(len(loaded.errors), 'error')}, {with_noun(len(loaded.warnings), 'warning')}"

@@ -63,7 +63,10 @@ class GaugeSums(OfSamples):
     @property
     @override
     def description(self) -> tuple[tuple[str, str], ...]:
-        return ("sum of samples", render(self.total)), (f"{self.events} among them", render(self.selected))
+        return ("sum of samples of all events", render(self.total)), (
+            f"sum of samples of {self.events.words}",
+            render(self.selected),
+        )
 
     @override
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:

@@ -13,6 +13,7 @@ from app.promql.slices import fulfilled, sampled
 from app.sli.key import key_of
 from app.sli.sample_events import EverySample, SamplesThat, SampleValues
 from app.sli.samples import OfSamples
+from app.sli.weighted_sum import weights_of_part
 from app.slo import CellFunction, Contribution, Events, GroupKey, Selector, SliKind, Term, Weights
 
 Reading = EverySample | SamplesThat | SampleValues
@@ -76,7 +77,14 @@ class SampleSum(OfSamples):
     @property
     @override
     def description(self) -> tuple[tuple[str, str], ...]:
-        return tuple((f"{one.events} of {_events(one).words}", render(one.selector)) for one in self.summed)
+        part, weights = weights_of_part([one.weights for one in self.summed])
+        of_all = [(Events.TOTAL, one, one.weights.total) for one in self.summed]
+        of_part = [(part, one, weight) for one, weight in zip(self.summed, weights, strict=True)]
+        return tuple(
+            (f"{one.events} of {events.words}", sum_text([(weight, one.selector)]))
+            for events, one, weight in (*of_all, *of_part)
+            if weight
+        )
 
     @override
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:

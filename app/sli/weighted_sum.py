@@ -93,11 +93,10 @@ class WeightedSum:
 
     @property
     def description(self) -> tuple[tuple[str, str], ...]:
-        """The selector of each term, with its weight."""
-        return tuple(
-            (term.events.words, sum_text([(term.weights.total or abs(term.weights.bad), term.selector)]))
-            for term in self.terms
-        )
+        """The sums of all events, and of the bad or the good ones among them."""
+        events, weights = weights_of_part([term.weights for term in self.terms])
+        selectors = [term.selector for term in self.terms]
+        return (Events.TOTAL.words, self.query), (events.words, sum_text(zip(weights, selectors, strict=True)))
 
     @property
     def queries(self) -> tuple[Selector, ...]:
@@ -195,6 +194,16 @@ def _events(weights: Weights, *, only_total: bool) -> Events:
     if only_total and weights.total > 0:
         return {0.0: Events.GOOD, weights.total: Events.BAD}.get(weights.bad, Events.TOTAL)
     return Events.TOTAL
+
+
+def weights_of_part(weights: Sequence[Weights]) -> tuple[Events, list[float]]:
+    """Whether the bad or the good events are the simpler sum, and their weight in each term."""
+    bad = [one.bad for one in weights]
+    good = [round(one.total - one.bad, 12) for one in weights]
+    # Without a difference if there is one: nobody writes that the bad events are all but the good ones.
+    if any(bad) and (min(bad) >= 0 or min(good) < 0):
+        return Events.BAD, bad
+    return Events.GOOD, good
 
 
 def _rank(term: Term) -> tuple[bool, float, float, str]:

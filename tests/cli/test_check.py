@@ -49,6 +49,20 @@ def test_good_documents_are_praised(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("sli", "counted"),
+    [
+        ("{good: a_total, total: a_total + b_total}", "all events b_total + a_total; bad events b_total"),
+        ("{good: a_total - b_total, total: a_total}", "all events a_total; bad events b_total"),
+        ("{good: \"a_total{code='200'}\", total: a_total}", 'all events a_total; good events a_total{code="200"}'),
+    ],
+)
+def test_an_sli_is_shown_by_its_total_its_part_and_its_groups(sli: str, counted: str, tmp_path: Path) -> None:
+    slo = f"{{name: a, objective: 99, window: 30d, by: [handler], sli: {sli}}}"
+    result = check(write(tmp_path, f"service: s\nslos:\n  - {slo}\n"))
+    assert result.stdout == f"s-a: counters: {counted}; by handler\n"
+
+
 def test_every_error_is_told_with_its_place(tmp_path: Path) -> None:
     path = write(tmp_path, BAD)
 
