@@ -164,8 +164,8 @@ def bearer_of(token: str | None, *, otherwise: str = "") -> Callable[..., None]:
 
     def authorise(given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)]) -> None:
         if not token:
-            remedies = "; ".join(filter(None, ("set SLOBURN_API_TOKEN", otherwise)))
-            raise ProblemError(HTTPStatus.FORBIDDEN, f"changes over HTTP are off: {remedies}")
+            detail = "changes over HTTP are off: set SLOBURN_API_TOKEN"
+            raise ProblemError(HTTPStatus.FORBIDDEN, f"{detail}; {otherwise}" if otherwise else detail)
         if given is None or not hmac.compare_digest(given.credentials.strip().encode("latin-1"), token.encode()):
             detail = "send the configured token as 'Authorization: Bearer <token>'"
             raise ProblemError(HTTPStatus.UNAUTHORIZED, detail, headers={"WWW-Authenticate": "Bearer"})
