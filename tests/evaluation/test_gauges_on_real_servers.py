@@ -164,9 +164,9 @@ def test_every_scrape_of_a_target_counts_once(tmp_path: Path) -> None:
         prometheus(tmp_path / "data", scrape=scrape) as server,
         Running(slos(documents, tmp_path / "slos"), Asked(server.url), tmp_path / "sloburn.db") as running,
     ):
+        wait_until(lambda: _scrapes(running, _slot_end()) >= 3, "three scrapes")
         # In the end of the present slot, so that nothing is waited for; scrapes go on meanwhile.
-        at = (time.time() // 30 + 1) * 30
-        wait_until(lambda: _scrapes(running, at) >= 3, "three scrapes")
+        at = _slot_end()
         fewest = _scrapes(running, at)
         running.tick(at)
         most = _scrapes(running, at)
@@ -175,6 +175,10 @@ def test_every_scrape_of_a_target_counts_once(tmp_path: Path) -> None:
             (view,) = (view for view in snapshot.windows if view.window.total_seconds() == 300)
             assert fewest <= view.total <= most
             assert view.bad == bad * view.total
+
+
+def _slot_end() -> float:
+    return (time.time() // 30 + 1) * 30
 
 
 def _scrapes(running: Running, at: float) -> int:
