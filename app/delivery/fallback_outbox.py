@@ -25,11 +25,13 @@ from app.store.outbox_copies import (
     EntryProgress,
     clear_ended,
     copy_entries,
+    ended_entries,
     forget_entries,
     keep_copies,
     progress_of,
     receivers_with_entries,
     set_progress,
+    waiting_entries,
 )
 from app.store.recipients import enqueue_routed, notified_receivers
 
@@ -174,13 +176,18 @@ class FallbackOutbox(Outbox):
         written = not self._held
         with self._memory.database.read() as tx:
             known = receivers_with_entries(tx)
+            # Before the database is read: an entry that ends there meanwhile may add that of a fallback, and both of
+            # them, or the first, are seen.
+            ended = ended_entries(tx)
         try:
             for name in {receiver, *known}:
                 self._copy_waiting(name)
+            with self._stored.database.read() as tx:
+                unsettled = ended & waiting_entries(tx)
         except StoreError:
             return
         with self._memory.database.begin() as tx:
-            if written and not self._held:
+            if written and not self._held and not unsettled:
                 self._in_use = not clear_ended(tx)
 
     def _copy_waiting(self, receiver: str) -> None:

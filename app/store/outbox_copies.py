@@ -138,6 +138,16 @@ def receivers_with_entries(connection: Connection) -> frozenset[str]:
     return frozenset(connection.execute(select(outbox.c.receiver).distinct()).scalars())
 
 
+def ended_entries(connection: Connection) -> frozenset[tuple[str, str]]:
+    """Receivers and idempotency keys of what has ended."""
+    return _receivers_and_keys(connection, outbox.c.state != EntryState.WAITING.value)
+
+
+def waiting_entries(connection: Connection) -> frozenset[tuple[str, str]]:
+    """Receivers and idempotency keys of what waits, at one moment for all receivers."""
+    return _receivers_and_keys(connection, outbox.c.state == EntryState.WAITING.value)
+
+
 def clear_ended(connection: Connection) -> bool:
     """Delete everything if nothing waits and nothing is the copy of an entry elsewhere; whether the outbox is empty."""
     of_use = (outbox.c.state == EntryState.WAITING.value) | (outbox.c.id < OWN_FROM)
@@ -145,6 +155,11 @@ def clear_ended(connection: Connection) -> bool:
         return False
     connection.execute(delete(outbox))
     return True
+
+
+def _receivers_and_keys(connection: Connection, where: ColumnElement[bool]) -> frozenset[tuple[str, str]]:
+    rows = connection.execute(select(outbox.c.receiver, outbox.c.idempotency_key).where(where))
+    return frozenset((row.receiver, row.idempotency_key) for row in rows)
 
 
 def _known_by(receiver: str, keys: Iterable[str]) -> ColumnElement[bool]:
