@@ -137,7 +137,7 @@ def test_queries_are_counted_and_their_labels_are_the_groups(tmp_path: Path) -> 
     assert (loaded.errors, loaded.warnings) == ((), ())
     (slo,) = loaded.slos
     assert slo.sli.by == ("route",)
-    assert slo.sli.description == (("bad events", "misses_total"), ("good events", "hits_total"))
+    assert slo.sli.description == (("all events", "misses_total + hits_total"), ("bad events", "misses_total"))
 
 
 def test_a_ratio_that_can_be_counted_is_not_evaluated(tmp_path: Path) -> None:
