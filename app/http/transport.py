@@ -6,7 +6,7 @@ name service that changes between the check and the connection changes nothing.
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from ssl import SSLContext
+from ssl import SSLContext, SSLError
 
 import httpcore
 import httpx
@@ -117,3 +117,12 @@ class ResolvingTransport(httpx.AsyncHTTPTransport):
                 http2=False,
                 network_backend=backend,
             )
+
+    @override
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        try:
+            return await super().handle_async_request(request)
+        except SSLError as error:
+            # With TLS 1.3 a server refuses our certificate after the handshake, and httpcore translates only errors of
+            # the handshake itself (https://github.com/encode/httpcore, _backends/anyio.py).
+            raise httpx.ReadError(str(error), request=request) from error
