@@ -1,6 +1,7 @@
 """Whether the value of an expression can be read as it is evaluated again and again, and what it is a quantile of."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import promql_parser as promql
 
@@ -74,6 +75,8 @@ def quantile_of(text: str) -> Quantile | None:
     return Quantile(quantile=quantile.val, histogram=names[0].removesuffix(_BUCKET_SUFFIX))
 
 
+# SLIs say in each slot how they are evaluated; the answer for an expression never changes.
+@lru_cache(maxsize=4096)
 def divisor_of(text: str) -> str | None:
     """What an expression divides by in the end, before one is subtracted from or it is clamped; None if it does not.
 
