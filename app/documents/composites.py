@@ -1,13 +1,12 @@
 """Finding the components of composites among the SLOs of all documents of any dialect."""
 
 import difflib
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from app.documents.dialect import PlacedSlo
 from app.sli import Composite, Part
-from app.slo import CompositeRule, GroupKey, Slo, SloId
+from app.slo import CompositeRule, GroupKey, Slo, SloId, group_in_id, ungrouped_id
 from app.yamldoc.findings import FieldPath, Findings, Place
 
 COMPONENT = "component"
@@ -86,13 +85,12 @@ class _Resolver:
 
     def _meant(self, part: Part) -> tuple[SloId, GroupKey | None]:
         """The SLO of a part, and the member of it, which may be named by its id."""
-        base, colon, rest = part.slo.partition(":")
-        found = self.placed.get(SloId(base))
-        if part.slo in self.placed or not colon or found is None or part.group is not None or not found.slo.sli.by:
+        base = ungrouped_id(part.slo)
+        found = self.placed.get(base)
+        if part.slo in self.placed or found is None or part.group is not None or not found.slo.sli.by:
             return part.slo, part.group
-        labels = sorted(found.slo.sli.by)
-        values = re.fullmatch(",".join(f"{re.escape(label)}=(.*)" for label in labels), rest, re.DOTALL)
-        return (part.slo, None) if values is None else (SloId(base), tuple(zip(labels, values.groups(), strict=True)))
+        group = group_in_id(part.slo, found.slo.sli.by)
+        return (part.slo, None) if group is None else (base, group)
 
     def _refuse(self, place: Place, path: FieldPath, problem: str, remedy: str) -> None:
         self.findings.error(place, problem, remedy, field=path, code=COMPONENT)

@@ -25,7 +25,8 @@ from app.slo.model import (
     Slo,
     SloId,
     group_id,
-    has_group_labels,
+    group_in_id,
+    ungrouped_id,
 )
 from app.slo.selector import Matcher, MatchOp, Selector
 from app.slo.sli import (
@@ -83,6 +84,7 @@ __all__ = [
     "classic_label_name",
     "format_duration",
     "group_id",
-    "has_group_labels",
+    "group_in_id",
     "parse_duration",
+    "ungrouped_id",
 ]

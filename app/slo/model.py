@@ -111,11 +111,22 @@ def group_id(slo_id: SloId, group: GroupKey) -> SloId:
     return SloId(f"{slo_id}:" + ",".join(f"{label}={value}" for label, value in group))
 
 
-def has_group_labels(member: SloId, by: Sequence[str]) -> bool:
-    """Whether an id that `group_id` made is of a group with exactly these labels.
+def ungrouped_id(member: SloId) -> SloId:
+    """The id of the SLO in an id that `group_id` made.
 
-    >>> [has_group_labels(SloId("checkout-availability:route=/pay"), by) for by in (["route"], ["code"], [])]
-    [True, False, False]
+    >>> ungrouped_id(SloId("checkout-availability:route=/pay"))
+    'checkout-availability'
+    """
+    return SloId(member.partition(":")[0])
+
+
+def group_in_id(member: SloId, by: Sequence[str]) -> GroupKey | None:
+    """The group in an id that `group_id` made; None if it is not of a group with exactly these labels.
+
+    >>> [group_in_id(SloId("checkout-availability:route=/pay"), by) for by in (["route"], ["code"], [])]
+    [(('route', '/pay'),), None, None]
     """
     _, _, labels = member.partition(":")
-    return re.fullmatch(",".join(f"{re.escape(name)}=.*" for name in sorted(by)), labels, re.DOTALL) is not None
+    names = sorted(by)
+    values = re.fullmatch(",".join(f"{re.escape(name)}=(.*)" for name in names), labels, re.DOTALL)
+    return None if values is None else tuple(zip(names, values.groups(), strict=True))

@@ -48,7 +48,8 @@ from app.slo import (
     Severity,
     SeverityPolicy,
     SloId,
-    has_group_labels,
+    group_in_id,
+    ungrouped_id,
 )
 
 AlertsBySlo = Mapping[SloId, tuple[Alert, ...]]
@@ -266,10 +267,10 @@ def _leave(
 
 
 def _why_gone(member: SloId, groups: Mapping[SloId, Sequence[str]]) -> str:
-    by = groups.get(SloId(member.partition(":")[0]))
+    by = groups.get(ungrouped_id(member))
     if by is None:
         return "the SLO was removed"
-    return NOT_REPORTED if has_group_labels(member, by) else "`by` of the SLO was changed"
+    return NOT_REPORTED if group_in_id(member, by) is not None else "`by` of the SLO was changed"
 
 
 def _at_rest(alerts: Sequence[Alert], policies: Sequence[SeverityPolicy]) -> bool:
