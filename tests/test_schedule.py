@@ -60,8 +60,23 @@ class Seen:
         self.failures.append(reason)
 
 
-def a_schedule(clock: SetClock, seen: Seen) -> Schedule:
-    return Schedule(seen.tick, interval=INTERVAL, offset=OFFSET, clock=clock, instruments=seen)
+def a_schedule(
+    clock: SetClock, seen: Seen, *, confirmed_until: datetime | None = None, resumed_after: datetime | None = None
+) -> Schedule:
+    """A schedule whose clock Prometheus confirms, up to a time if there is one."""
+
+    async def confirms_clock_jump() -> bool:
+        return confirmed_until is None or clock.at < confirmed_until
+
+    return Schedule(
+        seen.tick,
+        interval=INTERVAL,
+        offset=OFFSET,
+        clock=clock,
+        instruments=seen,
+        confirms_clock_jump=confirms_clock_jump,
+        resumed_after=resumed_after,
+    )
 
 
 async def _run_at(schedule: Schedule, clock: SetClock, *seconds: float) -> None:
@@ -103,9 +118,7 @@ def test_a_clock_that_is_set_back_is_waited_for() -> None:
 
 def test_a_clock_that_was_set_back_before_a_restart_is_noticed() -> None:
     seen, clock = Seen(), SetClock(NOON)
-    schedule = Schedule(
-        seen.tick, interval=INTERVAL, offset=OFFSET, clock=clock, instruments=seen, resumed_after=NOON + 2 * INTERVAL
-    )
+    schedule = a_schedule(clock, seen, resumed_after=NOON + 2 * INTERVAL)
     asyncio.run(_run_at(schedule, clock, 5))
     assert schedule.clock_went_backwards
     asyncio.run(_run_at(schedule, clock, 35, 65))
@@ -116,17 +129,7 @@ def test_a_leap_that_prometheus_did_not_make_is_not_followed() -> None:
     """Set two hours ahead by mistake and put right again: no slot of the future, and none is waited for afterwards."""
     seen, clock = Seen(), SetClock(NOON)
 
-    async def confirms_clock_jump() -> bool:
-        return clock.at < NOON + timedelta(hours=1)
-
-    schedule = Schedule(
-        seen.tick,
-        interval=INTERVAL,
-        offset=OFFSET,
-        clock=clock,
-        instruments=seen,
-        confirms_clock_jump=confirms_clock_jump,
-    )
+    schedule = a_schedule(clock, seen, confirmed_until=NOON + timedelta(hours=1))
     asyncio.run(_run_at(schedule, clock, 5, 2 * 3600 + 5, 2 * 3600 + 35, 65))
     assert seen.ticks == [NOON, NOON + 2 * INTERVAL]
     assert seen.slots_missed == 1
@@ -137,18 +140,7 @@ def test_a_clock_that_is_ahead_at_the_start_is_not_followed() -> None:
     """A host that boots two days ahead and is corrected a minute later: Prometheus knows better."""
     seen, clock = Seen(), SetClock(NOON)
 
-    async def confirms_clock_jump() -> bool:
-        return clock.at < NOON + timedelta(days=1)
-
-    schedule = Schedule(
-        seen.tick,
-        interval=INTERVAL,
-        offset=OFFSET,
-        clock=clock,
-        instruments=seen,
-        confirms_clock_jump=confirms_clock_jump,
-        resumed_after=NOON - INTERVAL,
-    )
+    schedule = a_schedule(clock, seen, confirmed_until=NOON + timedelta(days=1), resumed_after=NOON - INTERVAL)
     asyncio.run(_run_at(schedule, clock, 2 * 86_400 + 5, 2 * 86_400 + 35, 5, 35))
     assert seen.ticks == [NOON, NOON + INTERVAL]
 
