@@ -4,7 +4,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from app.alerting import Alert, Reading, RuleReading, Transition, step, step_slo
-from app.slo import BurnRateRule, Severity, SeverityPolicy, SloId
+from app.promql.selector_text import parse_selector
+from app.sli import sli_of_bad
+from app.slo import Alerting, BurnRateRule, RollingWindow, Severity, SeverityPolicy, Slo, SloId
 
 SLO = SloId("checkout-availability")
 SLOT = timedelta(seconds=30)
@@ -15,6 +17,16 @@ PAGE = SeverityPolicy(
 )
 TICKET = SeverityPolicy(
     severity=Severity.TICKET, rules=(BurnRateRule(long=timedelta(days=1), short=timedelta(hours=2), factor=3.0),)
+)
+
+SERVICE = Slo(
+    id=SLO,
+    service="checkout",
+    name="availability",
+    objective=0.999,
+    window=RollingWindow(timedelta(days=30)),
+    sli=sli_of_bad(total=parse_selector("a_total"), bad=parse_selector('a_total{code="500"}')),
+    alerting=Alerting(policies=(PAGE, TICKET)),
 )
 
 READINGS = {

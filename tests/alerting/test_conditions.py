@@ -20,8 +20,6 @@ from app.alerting import (
     step_slo,
 )
 from app.alerting.lifecycle import incident_id
-from app.promql.selector_text import parse_selector
-from app.sli import sli_of_bad
 from app.slo import (
     Alerting,
     AlertState,
@@ -29,12 +27,10 @@ from app.slo import (
     Cause,
     Evidence,
     NoData,
-    RollingWindow,
     Severity,
-    Slo,
     SloId,
 )
-from tests.alerting.scripts import PAGE, SLO, SLOT, TICKET, reading, slot
+from tests.alerting.scripts import PAGE, SERVICE, SLO, SLOT, TICKET, reading, slot
 
 ALL = BudgetAlerts(consumed=0.8, runs_out_within=timedelta(days=3), exhausted=True)
 DAY_S = 86_400.0
@@ -311,15 +307,7 @@ def test_the_notification_of_a_condition_has_its_own_name_and_key() -> None:
     gone = of_budget(ALL, frozenset(), consumed=1.2, lasts_s=0.0)
     alerts, _ = _play([gone])
     by_cause = {alert.cause: alert for alert in alerts}
-    slo = Slo(
-        id=SLO,
-        service="checkout",
-        name="availability",
-        objective=0.999,
-        window=RollingWindow(timedelta(days=30)),
-        sli=sli_of_bad(total=parse_selector("a_total"), bad=parse_selector('a_total{code="500"}')),
-        alerting=Alerting(annotations=(("runbook_url", "https://runbooks/slo"),)),
-    )
+    slo = replace(SERVICE, alerting=Alerting(annotations=(("runbook_url", "https://runbooks/slo"),)))
     condition = next(each for each in gone if each.cause is Cause.BUDGET_EXHAUSTED)
     exhausted = by_cause[Cause.BUDGET_EXHAUSTED]
     notification = compose_condition(exhausted, condition, slo=slo, group=(), budget_remaining=-0.2, at=slot(0))

@@ -8,21 +8,10 @@ import pytest
 
 from app.alerting import with_windows_of_at_least
 from app.alerting.scrape_interval import shortest_windows_s
-from app.promql.selector_text import parse_selector
-from app.sli import sli_of_bad
-from app.slo import Alerting, BurnRateRule, RollingWindow, Slo
-from tests.alerting.scripts import PAGE, SLO, TICKET
+from app.slo import Alerting, BurnRateRule
+from tests.alerting.scripts import PAGE, SERVICE, TICKET
 
 MINUTE = timedelta(minutes=1)
-SERVICE = Slo(
-    id=SLO,
-    service="checkout",
-    name="availability",
-    objective=0.999,
-    window=RollingWindow(timedelta(days=30)),
-    sli=sli_of_bad(total=parse_selector("a_total"), bad=parse_selector('a_total{code="500"}')),
-    alerting=Alerting(policies=(PAGE, TICKET)),
-)
 
 
 @pytest.mark.parametrize(
