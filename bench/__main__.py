@@ -23,7 +23,7 @@ application = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=Fal
 
 Services = Annotated[int, typer.Option(help="How many SLOs, of ten series each.")]
 OwnNames = Annotated[bool, typer.Option("--own-metric-names/--one-name", help="A metric name for each service.")]
-Burning = Annotated[float, typer.Option(help="Share of the SLOs that burn too fast and have an alert.")]
+Burning = Annotated[float, typer.Option(help="Share of the SLOs whose burn rate fires an alert.")]
 Minutes = Annotated[float, typer.Option(help="How long to measure.")]
 
 

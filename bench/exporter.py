@@ -31,7 +31,7 @@ class Fleet:
     """Services `shop0000` to `shop<n-1>`, each with ten series of request counters.
 
     With *own_metric_names* each service has a metric of its own name, else they differ in the job label only. Of the
-    services the share *burning* spends its error budget too fast and has an alert.
+    services the share *burning* has a burn rate that fires an alert.
     """
 
     services: int

@@ -200,7 +200,7 @@ def weights_of_part(weights: Sequence[Weights]) -> tuple[Events, list[float]]:
     """Whether the bad or the good events are the simpler sum, and their weight in each term."""
     bad = [one.bad for one in weights]
     good = [round(one.total - one.bad, 12) for one in weights]
-    # Without a difference if there is one: nobody writes that the bad events are all but the good ones.
+    # Without a difference if there is one: bad events are not described as all but the good ones.
     if any(bad) and (min(bad) >= 0 or min(good) < 0):
         return Events.BAD, bad
     return Events.GOOD, good

@@ -63,7 +63,7 @@ def enqueue_rerouted(
     if not notified.firing and not notified.resolved and notification.starts_at < at - kept:
         return
     change = routing.rerouted(notification, notified)
-    # Only what was over for a receiver is told again: what waits for one that is gone may find its way there too.
+    # Only what was over for a receiver is sent again: what waits for one that is gone may find its way there too.
     again = [name for name in change.begins if name in notified.resolved]
     enqueue(connection, [notification], receivers=[name for name in change.begins if name not in again], at=at)
     enqueue(connection, [notification], receivers=again, at=at, again=True)

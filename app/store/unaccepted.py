@@ -59,7 +59,7 @@ def unaccepted_pages(
     )
     found: dict[int, UnacceptedPage] = {}
     for row in rows:
-        # Held until fresh data confirms the alert: nobody is to be notified of it before.
+        # Held until fresh data confirms the alert: it is not to be notified before.
         if is_held(row.created_at, row.due_at) or is_held(row.first_created_at, row.first_due_at):
             continue
         page = UnacceptedPage(
