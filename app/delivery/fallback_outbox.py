@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import count
+from threading import RLock
 
 from typing_extensions import override
 
@@ -58,6 +59,10 @@ class FallbackOutbox(Outbox):
         )
         self._held: frozenset[str] = frozenset()
         self._in_use = False
+        # Reading the database and changing memory by it is one step: another receiver's task that has read earlier
+        # would otherwise undo what was learned since. What is stored is stored before memory is told, without the
+        # lock, since writing may wait for long.
+        self._comparing = RLock()
         self._under_way: dict[int, OutboxEntry] = {}
         self._asked_at: dict[str, datetime] = {}
         self._unclaimable: set[str] = set()
@@ -70,10 +75,13 @@ class FallbackOutbox(Outbox):
             for notification in unwritten
             if notification.severity is Severity.PAGE and not _waits_for_confirmation(notification)
         }
-        new = [notification for key, notification in pages.items() if key not in self._held]
-        self._held = frozenset(pages)
-        if not new:
-            return
+        with self._comparing:
+            new = [notification for key, notification in pages.items() if key not in self._held]
+            self._held = frozenset(pages)
+            if new:
+                self._add(new, at)
+
+    def _add(self, new: Sequence[Notification], at: datetime) -> None:
         self._in_use = True
         with suppress(StoreError):
             for receiver in self._stored.routing.known:
@@ -116,11 +124,12 @@ class FallbackOutbox(Outbox):
                 self._stored.settle(of_stored, at=at)
             except StoreError:
                 written = False
-        for entry_id, entry in entries.items():
-            if entry_id < OWN_FROM and written:
-                self._note_stored(entry, endings[entry_id], at)
-            else:
-                self._settle_in_memory(entry, endings[entry_id], at)
+        with self._comparing:
+            for entry_id, entry in entries.items():
+                if entry_id < OWN_FROM and written:
+                    self._note_stored(entry, endings[entry_id], at)
+                else:
+                    self._settle_in_memory(entry, endings[entry_id], at)
 
     @override
     def next_due(self, receiver: str) -> datetime | None:
@@ -166,38 +175,36 @@ class FallbackOutbox(Outbox):
             if entry.idempotency_key in known and known[entry.idempotency_key].is_ahead_of(entry)
         }
         self._stored.catch_up(ahead, at=at)
-        with self._memory.database.begin() as tx:
+        with self._comparing, self._memory.database.begin() as tx:
             ended = [entry.idempotency_key for entry in claimed if entry.id in ahead and ahead[entry.id].ended]
             forget_entries(tx, receiver, ended)
         return [entry for entry in claimed if entry.id not in ahead]
 
     def _refresh(self, receiver: str) -> None:
         """Bring memory up to date with the database if that can be read, and empty it when nothing in it is of use."""
-        written = not self._held
-        with self._memory.database.read() as tx:
-            known = receivers_with_entries(tx)
-            # Before the database is read: an entry that ends there meanwhile may add that of a fallback, and both of
-            # them, or the first, are seen.
-            ended = ended_entries(tx)
-        try:
-            for name in {receiver, *known}:
-                self._copy_waiting(name)
-            with self._stored.database.read() as tx:
-                unsettled = ended & waiting_entries(tx)
-        except StoreError:
-            return
-        with self._memory.database.begin() as tx:
-            if written and not self._held and not unsettled:
-                self._in_use = not clear_ended(tx)
+        with self._comparing:
+            with self._memory.database.read() as tx:
+                known = receivers_with_entries(tx)
+                # Before the database is read: an entry that ends there meanwhile may add that of a fallback, and both
+                # of them, or the first, are seen.
+                ended = ended_entries(tx)
+            try:
+                for name in {receiver, *known}:
+                    self._copy_waiting(name)
+                with self._stored.database.read() as tx:
+                    unsettled = ended & waiting_entries(tx)
+            except StoreError:
+                return
+            if not self._held and not unsettled:
+                with self._memory.database.begin() as tx:
+                    self._in_use = not clear_ended(tx)
 
     def _copy_waiting(self, receiver: str) -> None:
-        """Copy the pages that wait in the database, and drop what no longer does.
+        """Copy the pages that wait in the database, and drop what no longer does; only while comparing.
 
         Raises:
             StoreError: it cannot be read.
         """
-        # Before the database is read: everything that was held is in it then, if it is anywhere.
-        written = not self._held
         with self._memory.database.read() as tx:
             own = [entry.idempotency_key for entry in waiting(tx, receiver, from_id=OWN_FROM)]
         with self._stored.database.read() as tx:
@@ -208,7 +215,8 @@ class FallbackOutbox(Outbox):
             keep_copies(tx, receiver, [entry.id for entry in found])
             # Such as what a fallback was sent for another reason before.
             forget_entries(tx, receiver, ended)
-            if written:
+            if not self._held:
+                # Everything that was held has been stored, if it is anywhere.
                 forget_entries(tx, receiver, self._dropped(tx, receiver))
         self._in_use = self._in_use or bool(found)
 

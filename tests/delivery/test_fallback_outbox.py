@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 from structlog.testing import capture_logs
 
 from app.alerting import Notification, NotificationStatus, Routing
@@ -22,13 +24,14 @@ from app.delivery import (
     StoredMessageRefs,
     StoredOutbox,
 )
-from app.delivery.endings import Done, RetryAt
+from app.delivery.endings import Done, GiveUp, RetryAt
 from app.delivery.outcome import Failed, Rejected
 from app.integrations import ActiveAlerts, StoredAlertsToRepeat
 from app.slo import Severity
 from app.store import Database, open_database, open_database_in_memory
+from app.store import outbox as stored
 from app.store.dead_letters import dead_letters
-from app.store.outbox import enqueue, oldest_waiting
+from app.store.outbox import OutboxEntry, enqueue, oldest_waiting
 from testbed.waiting import reaches
 from tests.support.fake_receivers import FakeReceiver, RecordingInstruments, SkewedClock
 from tests.support.notifications import firing, resolved
@@ -196,6 +199,59 @@ def test_a_page_that_is_refused_falls_back_from_memory(database: Database, tmp_p
     with database.read() as tx:
         assert [letter.error for letter in dead_letters(tx)] == ["410 gone"]
         assert oldest_waiting(tx) is None
+
+
+def _meanwhile(monkeypatch: pytest.MonkeyPatch, reading: str, act: Callable[[], object]) -> list[threading.Thread]:
+    """Let another thread act once what waits for a receiver has been read and memory has not yet been told of it."""
+    threads: list[threading.Thread] = []
+
+    def waiting(tx: Connection, receiver: str, *, from_id: int = 0) -> Sequence[OutboxEntry]:
+        found = stored.waiting(tx, receiver, from_id=from_id)
+        if not from_id and receiver == reading and not threads:
+            threads.append(threading.Thread(target=act))
+            threads[0].start()
+            # As long as it may take; it cannot end before its turn.
+            threads[0].join(0.2)
+        return found
+
+    monkeypatch.setattr("app.delivery.fallback_outbox.waiting", waiting)
+    return threads
+
+
+def test_what_one_receiver_learns_is_not_undone_by_what_another_has_read_before(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fallback was paged from memory, and that is stored while another task compares memory with the database."""
+    outbox = _outbox(database, fallbacks={"am": "mail"})
+    with unwritable(tmp_path):
+        outbox.hold([firing()], at=_now())
+        (entry,) = outbox.claim("am", at=_now())
+        outbox.settle({entry.id: GiveUp(reason=FailureReason.REJECTED, error="410 gone")}, at=_now())
+        (entry,) = outbox.claim("mail", at=_now())
+        outbox.settle({entry.id: Done()}, at=_now())
+    _write(database, firing())
+    outbox.hold((), at=_now())
+    threads = _meanwhile(monkeypatch, "mail", lambda: outbox.claim("am", at=_now()))
+    assert outbox.claim("mail", at=_now()) == []
+    for thread in threads:
+        thread.join()
+    assert outbox.claim("am", at=_now()) == []
+    assert outbox.claim("mail", at=_now()) == []
+    with database.read() as tx:
+        assert oldest_waiting(tx) is None
+
+
+def test_a_page_that_is_held_while_memory_is_compared_goes_out(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outbox = _outbox(database)
+    _write(database, firing("cart"))
+    with unwritable(tmp_path):
+        threads = _meanwhile(monkeypatch, "am", lambda: outbox.hold([firing()], at=_now()))
+        outbox.claim("am", at=_now())
+        for thread in threads:
+            thread.join()
+        assert [entry.notification.slo for entry in outbox.claim("am", at=_now())] == ["cart", "checkout-availability"]
 
 
 @pytest.mark.parametrize("at_first", [1, 2], ids=["decided later", "decided already"])
