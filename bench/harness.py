@@ -151,19 +151,20 @@ def wait_until_counted(service: Server, slos: int, *, timeout: float) -> float:
     """Wait until every SLO has all of its past; how many seconds that took.
 
     Raises:
-        TimeoutError: it has not after *timeout* seconds; the message says in which states the SLOs are.
+        TimeoutError: it has not after *timeout* seconds, or has ended; the message says in which states the SLOs are.
     """
     started = time.monotonic()
     states: dict[str, int] = {}
     with httpx.Client(base_url=service.url, timeout=30, trust_env=False) as client:
-        while time.monotonic() - started < timeout:
+        while time.monotonic() - started < timeout and service.running:
             items = _shown(client)
             states = {state: [item["data"] for item in items].count(state) for state in {i["data"] for i in items}}
             if len(items) >= slos and not states.keys() & {"backfilling", "error"}:
                 return time.monotonic() - started
             # To list thousands of SLOs takes its time from what is waited for.
             time.sleep(0.5 + slos / 1000)
-    raise TimeoutError(f"not counted after {timeout} s; states {states}; log:\n{service.log[-3000:]}")
+    took = time.monotonic() - started
+    raise TimeoutError(f"not counted after {took:.0f} s; states {states}; log:\n{service.log[-3000:]}")
 
 
 def rule_file(rules: dict[str, Any], path: Path) -> Path:
