@@ -5,7 +5,9 @@ import gc
 import re
 import socket
 import ssl
+import threading
 import warnings
+from contextlib import suppress
 from datetime import timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -19,10 +21,11 @@ from aiosmtpd.smtp import AuthResult, LoginPassword
 from app.alerting import Notification
 from app.delivery.message_receiver import MessageReceiver
 from app.delivery.message_refs import MemoryMessageRefs
-from app.delivery.notifier import Notifier
+from app.delivery.notifier import Notifier, outgoing_message
 from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Rejected
 from app.http import Resolver, resolve_host
 from app.http.client import ClientOptions
+from app.http.failures import AttemptError
 from app.http.request_options import HttpOptions, ProxyOptions
 from app.http.secrets import FixedSecret
 from app.integrations.email.mime import parse_mailbox
@@ -49,6 +52,7 @@ class Postbox:
         self.recipients: list[list[str]] = []
         self.refusal = ""
         self.refused: dict[str, str] = {}
+        self.scans: threading.Event | None = None
 
     async def handle_RCPT(self, _server: Any, _session: Any, envelope: Any, address: str, _options: Any) -> str:  # noqa: N802
         if self.refusal.startswith("RCPT"):
@@ -66,6 +70,8 @@ class Postbox:
         self.letters.append(letter)
         self.raw.append(envelope.content)
         self.recipients.append(list(envelope.rcpt_tos))
+        if self.scans is not None:
+            await asyncio.to_thread(self.scans.wait)
         return "250 OK"
 
 
@@ -195,6 +201,51 @@ def test_a_server_that_is_away_or_hangs_may_come_back() -> None:
         hung = _one(silent.getsockname()[1], deadline_s=0.5)
     assert isinstance(hung, Failed)
     assert hung.reason is FailureReason.TIMEOUT
+
+
+def test_a_server_that_scans_a_mail_for_longer_than_an_attempt_gets_it_once() -> None:
+    """Attempts fail meanwhile, so that a page goes to its fallback; the next one after the answer succeeds."""
+    postbox = Postbox()
+    postbox.scans = threading.Event()
+
+    async def play(port: int) -> list[Outcome]:
+        mail, message = _mail(port, deadline_s=0.3), outgoing_message([firing()])
+        outcomes: list[Outcome] = []
+        try:
+            while not outcomes or not isinstance(outcomes[-1], Delivered):
+                if postbox.letters and "has not confirmed" in getattr(outcomes[-1], "detail", ""):
+                    assert postbox.scans is not None
+                    postbox.scans.set()
+                try:
+                    outcomes.append((await mail.send(message)).outcome)
+                except AttemptError as error:
+                    outcomes.append(error.failed)
+        finally:
+            await mail.aclose()
+        return outcomes
+
+    with mail_server(postbox) as port:
+        *failed, delivered = asyncio.run(play(port))
+    assert delivered == Delivered()
+    assert {getattr(one, "reason", None) for one in failed} == {FailureReason.TIMEOUT}
+    assert len(postbox.letters) == 1
+
+
+def test_a_mail_that_is_not_confirmed_does_not_outlive_its_receiver() -> None:
+    postbox = Postbox()
+    postbox.scans = threading.Event()
+
+    async def play(port: int) -> int:
+        mail = _mail(port, deadline_s=0.3)
+        while not postbox.letters:
+            with suppress(AttemptError):
+                await mail.send(outgoing_message([firing()]))
+        await mail.aclose()
+        return len(asyncio.all_tasks())
+
+    with mail_server(postbox) as port:
+        assert asyncio.run(play(port)) == 1
+        postbox.scans.set()
 
 
 def test_the_metadata_service_gets_no_mail() -> None:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import partial
 from html import escape
 from pathlib import Path
+from typing import Any
 
 import aiosmtplib
 import httpx
@@ -37,6 +38,9 @@ _SUBJECT_CHARS = 200
 _PERMANENT = 500
 # The message is accepted before QUIT, so a server that does not answer it costs a second only.
 _GOODBYE_S = 1.0
+# RFC 5321 asks for 10 minutes, since a server that scans a mail may take long to confirm it, and one that is sent again
+# meanwhile arrives twice. A connection that was lost silently is not worth more than 5 to a page (ADR-0055).
+_CONFIRMED_WITHIN_S = 300.0
 # The transport closes the socket a few turns of the event loop after both sides have ended.
 _CLOSE_POLL_S = 0.001
 # Messages of which some recipients are known to have them: a retry goes to the others only.
@@ -86,6 +90,7 @@ class Mail(Notifier):
         self._sender = parse_mailbox(options.sender)
         self._to = tuple(map(parse_mailbox, options.to))
         self._reached: dict[str, _Reached] = {}
+        self._transactions: dict[str, _Transaction] = {}
         self._tls = (
             None
             if options.encryption is Encryption.OFF
@@ -104,29 +109,56 @@ class Mail(Notifier):
 
     @override
     async def send(self, message: OutgoingMessage) -> SendResult:
-        password = None if self._options.password is None else await self._options.password.read()
-        content = self._letter(message)
-        reached = self._reached.setdefault(message.key, _Reached())
-        self._forget_oldest()
+        transaction = self._transactions.pop(message.key, None) or await self._begin_transaction(message)
+        # Until its outcome is known, so that `aclose` finds it if this attempt is cancelled.
+        self._transactions[message.key] = transaction
         seconds = self._outgoing.deadline.total_seconds()
-        try:
-            async with asyncio.timeout(seconds):
-                connection = await self._connected()
-                outcome = await self._send(content, password, connection, reached)
-        except (TimeoutError, aiosmtplib.SMTPTimeoutError) as error:
-            raise _attempt(FailureReason.TIMEOUT, f"the mail server did not answer within {seconds:g} s") from error
-        except (OSError, aiosmtplib.SMTPException) as error:
-            # The library's own text of a failed connection names a port of None.
-            why = error.__cause__ if isinstance(error, aiosmtplib.SMTPConnectError) and error.__cause__ else error
-            problem = "reached" if isinstance(error, OSError) else "used"
-            raise _attempt(FailureReason.UNREACHABLE, f"the mail server cannot be {problem}: {why}") from error
+        done, _ = await asyncio.wait({transaction.task}, timeout=seconds)
+        if not done and transaction.handed_over:
+            detail = f"the mail server has not confirmed the mail within {seconds:g} s; it may still, and is waited for"
+            raise _attempt(FailureReason.TIMEOUT, detail)
+        del self._transactions[message.key]
+        if not done:
+            await transaction.cancel()
+            raise self._timed_out()
+        outcome = transaction.task.result()
         if isinstance(outcome, Delivered):
             self._reached.pop(message.key, None)
         return SendResult(outcome=outcome)
 
     @override
     async def aclose(self) -> None:
-        """There is nothing to close: a connection lasts for one message."""
+        """Cancel what is under way; a connection lasts for one message."""
+        for transaction in self._transactions.values():
+            await transaction.cancel()
+
+    async def _begin_transaction(self, message: OutgoingMessage) -> "_Transaction":
+        password = None if self._options.password is None else await self._options.password.read()
+        content = self._letter(message)
+        reached = self._reached.setdefault(message.key, _Reached())
+        await self._forget_oldest()
+        transaction = _Transaction()
+        transaction.task = asyncio.create_task(self._transact(content, password, reached, transaction))
+        return transaction
+
+    async def _transact(
+        self, content: bytes, password: str | None, reached: "_Reached", transaction: "_Transaction"
+    ) -> Outcome:
+        try:
+            return await self._send(content, password, await self._connected(), reached, transaction)
+        except AttemptError as error:
+            return error.failed
+        except (TimeoutError, aiosmtplib.SMTPTimeoutError):
+            return self._timed_out().failed
+        except (OSError, aiosmtplib.SMTPException) as error:
+            # The library's own text of a failed connection names a port of None.
+            why = error.__cause__ if isinstance(error, aiosmtplib.SMTPConnectError) and error.__cause__ else error
+            problem = "reached" if isinstance(error, OSError) else "used"
+            return Failed(reason=FailureReason.UNREACHABLE, detail=f"the mail server cannot be {problem}: {why}")
+
+    def _timed_out(self) -> AttemptError:
+        seconds = self._outgoing.deadline.total_seconds()
+        return _attempt(FailureReason.TIMEOUT, f"the mail server did not answer within {seconds:g} s")
 
     @property
     def _port(self) -> int:
@@ -139,15 +171,24 @@ class Mail(Notifier):
             return await tunnel(proxy, host, port, options=self._outgoing)
         return await connected_socket(await checked_addresses(host, port, options=self._outgoing), port)
 
-    def _forget_oldest(self) -> None:
+    async def _forget_oldest(self) -> None:
         while len(self._reached) > _MOST_REMEMBERED:
-            del self._reached[next(iter(self._reached))]
+            oldest = next(iter(self._reached))
+            del self._reached[oldest]
+            if oldest in self._transactions:
+                await self._transactions.pop(oldest).cancel()
 
     async def _send(
-        self, content: bytes, password: str | None, connection: socket.socket, reached: "_Reached"
+        self,
+        content: bytes,
+        password: str | None,
+        connection: socket.socket,
+        reached: "_Reached",
+        transaction: "_Transaction",
     ) -> Outcome:
         options = self._options
-        client = aiosmtplib.SMTP(
+        client = _Client(
+            transaction,
             # The name is for the certificate only; the connection is to an address that was checked.
             hostname=options.host,
             # Else aiosmtplib asks a name server for ours, in the event loop and without a deadline.
@@ -251,6 +292,31 @@ async def _close(client: aiosmtplib.SMTP, connection: socket.socket) -> None:
         async with asyncio.timeout(_GOODBYE_S):
             while connection.fileno() >= 0:  # noqa: ASYNC110  there is no event for it
                 await asyncio.sleep(_CLOSE_POLL_S)
+
+
+class _Transaction:
+    """One attempt to hand over a mail, which goes on while the server has not confirmed the whole of it."""
+
+    task: asyncio.Task[Outcome]
+    handed_over = False
+
+    async def cancel(self) -> None:
+        """End it, whatever it waits for."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+
+
+class _Client(aiosmtplib.SMTP):
+    """A client that waits longer for the answer to a mail than for others, and notes that in its transaction."""
+
+    def __init__(self, transaction: _Transaction, **options: Any) -> None:
+        super().__init__(**options)
+        self._transaction = transaction
+
+    @override
+    async def data(self, message: str | bytes, /, **_options: Any) -> aiosmtplib.SMTPResponse:
+        self._transaction.handed_over = True
+        return await super().data(message, timeout=_CONFIRMED_WITHIN_S)
 
 
 @dataclass(slots=True)
