@@ -12,6 +12,7 @@ from app.cli.configuration import settings_for
 from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, errors, fail, output, print_json
 from app.cli.documents import Paths, show, with_noun
 from app.cli.live import Inspector, LiveFindings
+from app.cli.page_receivers import fallback_hints, unrouted_page_warnings
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
 from app.documents import COUNTER_NAME, Defaults, LoadResult, load_documents
@@ -58,7 +59,7 @@ def check(
 
     PATH is a file with SLO documents, or a folder of such files. How the SLI of every sound SLO is counted is printed:
     by counters, by samples of a gauge, or by evaluating an expression. Every error, warning and hint is printed with
-    its file and line. Hints come from --live; they are normal for some services.
+    its file and line. Most hints come from --live; they are normal for some services.
 
     Receivers and routes are those of --config, of SLOBURN_CONFIG, or of config/sloburn.yaml if it exists.
 
@@ -69,16 +70,16 @@ def check(
     """
     settings = settings_for({"config": config, "prometheus_url": prometheus_url})
     database = _inspect_database(settings.database_url, live=live)
-    loaded = _with_config(load_documents(*paths, defaults=Defaults.of(settings.default_window)), settings)
+    loaded, hints = _with_config(load_documents(*paths, defaults=Defaults.of(settings.default_window)), settings)
     loaded = replace(loaded, warnings=(*loaded.warnings, *template_warnings(loaded)))
-    hints: tuple[HintFinding, ...] = ()
     if live and (loaded.slos or not loaded.errors):
         # What is wrong in one SLO hides nothing that Prometheus says of the sound ones.
         found = _ask(loaded, settings)
         # Prometheus knows which metrics are counters, also those with other names.
         offline = (warning for warning in loaded.warnings if warning.code != COUNTER_NAME)
         all_errors = (*loaded.errors, *found.errors)
-        loaded, hints = replace(loaded, errors=all_errors, warnings=(*offline, *found.warnings)), found.hints
+        loaded = replace(loaded, errors=all_errors, warnings=(*offline, *found.warnings))
+        hints = (*hints, *found.hints)
     if format is Format.JSON:
         print_json(_document(loaded, hints))
     else:
@@ -105,14 +106,20 @@ def _inspect_database(url: str, *, live: bool) -> str | None:
         fail(str(error))
 
 
-def _with_config(loaded: LoadResult, settings: Settings) -> LoadResult:
-    """The result with the findings about receivers and routes."""
+def _with_config(loaded: LoadResult, settings: Settings) -> tuple[LoadResult, tuple[HintFinding, ...]]:
+    """The result with the errors and warnings about receivers and routes, and the hints about them."""
     file = settings.config_file
     if file is None:
-        return loaded
+        return loaded, ()
     found = load_config(file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
-    warnings = [] if found.errors else receiver_template_warnings(found.config, file, loaded.slos)
-    return replace(loaded, errors=(*loaded.errors, *found.errors), warnings=(*loaded.warnings, *warnings))
+    if found.errors:
+        return replace(loaded, errors=(*loaded.errors, *found.errors)), ()
+    warnings = (
+        *receiver_template_warnings(found.config, file, loaded.slos),
+        *unrouted_page_warnings(found.config, file, loaded.slos),
+    )
+    hints = fallback_hints(found.config, file, loaded.slos)
+    return replace(loaded, warnings=(*loaded.warnings, *warnings)), tuple(hints)
 
 
 def _ask(loaded: LoadResult, settings: Settings) -> LiveFindings:

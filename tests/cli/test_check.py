@@ -343,3 +343,28 @@ def test_a_latency_bucket_as_bad_is_an_error_that_says_what_it_counts(tmp_path: 
     assert codes(document["errors"]) == ["bucket_as_bad"]
     assert "counts the fast events" in document["errors"][0]["problem"]
     assert "threshold: 0.5" in document["errors"][0]["remedy"]
+
+
+HOOK = "webhook: {url: http://127.0.0.1:9/}"
+RECEIVERS = f"receivers: [{{name: oncall, {HOOK}}}, {{name: mail, {HOOK}}}]\n"
+ONCALL = "routes: [{match: {severity: page}, receivers: [oncall]}]\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "codes"),
+    [
+        (RECEIVERS, []),
+        (RECEIVERS + ONCALL + "default: [mail]", ["page_without_fallback"]),
+        (RECEIVERS.replace("oncall,", "oncall, fallback: mail,") + ONCALL + "default: [mail]", []),
+        (RECEIVERS + "default: []", ["page_without_receiver"]),
+        ("receivers: [{name: am, alertmanager: {urls: [http://127.0.0.1:9/]}}]", []),
+        ("receivers: []", []),
+    ],
+    ids=["two receivers", "one receiver", "one with a fallback", "none", "an Alertmanager", "none are configured"],
+)
+def test_pages_that_reach_no_receiver_or_depend_on_one_are_said(tmp_path: Path, config: str, codes: list[str]) -> None:
+    file = write(tmp_path, config, "sloburn.yaml")
+    found = json.loads(check(write(tmp_path, GOOD), "--config", file, "--format", "json").stdout)
+    assert found["ok"]
+    assert [each["code"] for each in (*found["warnings"], *found["hints"])] == codes
+    assert all("checkout-availability" in each["problem"] for each in (*found["warnings"], *found["hints"]))
