@@ -51,7 +51,8 @@ class MessageWriter:
         said = self.annotations(notification)
         return MessageText(
             headline=one_line(said["summary"]),
-            text="\n".join(filter(None, (said["description"], _failed_templates(said), _unaccepted(said)))),
+            # Receivers cut long texts at their end.
+            text="\n".join(filter(None, (_unaccepted(said), said["description"], _failed_templates(said)))),
             links=tuple(links(self.external_url, notification, said)),
         )
 
@@ -77,10 +78,11 @@ class MessageWriter:
         rest = [f"and {more:,} more"] if more else []
         # Each receiver once: its pages fail for one reason, nearly always.
         in_place_of = {notification.unaccepted_by: notification for notification in notifications}
-        rest += [_unaccepted(self.annotations(one)) for receiver, one in in_place_of.items() if receiver]
+        first = [_unaccepted(self.annotations(one)) for receiver, one in in_place_of.items() if receiver]
+        first += [visible(one_sentence(cause))] if cause else []
         return MessageText(
             headline=one_line(digest_headline(notifications, firing=firing)),
-            text="\n".join((*([visible(one_sentence(cause))] if cause else []), *named, *rest)),
+            text="\n".join((*first, *named, *rest)),
             links=(("All SLOs", self.external_url),),
         )
 

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from app.alerting import resolve
+from app.alerting import Notification, resolve
 from app.slo import Cause
 from app.wording import sentences
 from app.wording.annotations import annotations
+from app.wording.messages import MessageWriter
 from app.wording.sentences import description, summary, time_left
 from tests.support.notifications import START, firing, resolved
 
@@ -138,3 +139,21 @@ def test_the_end_of_a_condition_is_said(cause: Cause, said: str) -> None:
     condition = firing(cause=cause, condition="the error budget is exhausted")
     assert summary(condition) == "checkout availability: the error budget is exhausted"
     assert summary(resolve(condition, at=START)) == said
+
+
+def test_a_digest_for_a_fallback_begins_with_who_has_not_accepted_these_pages_each_once() -> None:
+    """Texts are cut at their end."""
+
+    def unaccepted(slo: str, receiver: str) -> Notification:
+        error = "unauthorized: 401"
+        return firing(slo, unaccepted_by=receiver, unaccepted_since=START, unaccepted_error=error)
+
+    pages = [*(unaccepted(f"slo-{number}", "oncall") for number in range(25)), unaccepted("last", "chat")]
+    text = MessageWriter(external_url="https://slo.example").words(pages).text
+    assert text.splitlines()[:3] == [
+        f"{name} has not accepted this page since 2026-01-01 00:00 UTC (unauthorized: 401), so its fallback is "
+        "notified; attempts go on."
+        if name
+        else "page: checkout availability is burning its error budget at 20x"
+        for name in ("oncall", "chat", "")
+    ]
