@@ -40,7 +40,7 @@ _TEXTS: Schema = {"type": "object", "additionalProperties": _TEXT}
 _ROLLING = _object(kind=_one_of("rolling"), duration=_DURATION, start=_or_null(_TIME), end=_or_null(_TIME))
 _CALENDAR = _object(
     kind=_one_of("calendar"),
-    unit=_one_of("week", "month", "quarter", "year"),
+    unit=_one_of("day", "week", "month", "quarter", "year"),
     timezone=_TEXT,
     start=_or_null(_TIME),
     end=_or_null(_TIME),
@@ -52,7 +52,7 @@ _ALERT: Schema = {
     "since": _or_null(_TIME),
     "tier": _or_null(_TEXT),
     "reason": _or_null(_TEXT),
-    "cause": _one_of("burn", "no_data", "budget_consumed", "budget_runs_out", "budget_exhausted"),
+    "cause": _one_of("burn", "no_data", "no_traffic", "budget_consumed", "budget_runs_out", "budget_exhausted"),
 }
 
 SLO = _object(

@@ -121,3 +121,13 @@ def test_a_page_is_frozen_while_no_requests_come_and_resolved_after_a_while_for_
         with live.database.read() as tx:
             ended = [one for one in recent_transitions(tx) if one.kind == "resolved"]
         assert [(one.reason, one.notify) for one in ended] == [("no_traffic: no events in the last 3h", True)]
+
+
+def test_a_service_of_minutes_has_a_norm_where_a_short_silence_is_asked_about(tmp_path: Path) -> None:
+    stops = START + 600
+    slos = an_slo(tmp_path, no_traffic="ticket", no_traffic_for="1m")
+    with Running(slos, a_source(0.1, stops), tmp_path / "a.db") as live:
+        ticks(live, START + 60, stops + 60, 30)
+        assert not in_force(live)
+        ticks(live, stops + 90, stops + 180, 30)
+        assert in_force(live) == {KEY.format("ticket")}

@@ -23,8 +23,11 @@ _NEARBY_S = 900.0
 _LONGER = np.array([1.0, 3.0, 9.0, 27.0])
 # The same time a week ago says most, as weekends differ; without it all days that are known must agree.
 _DAYS_BACK = np.array([7.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-# For a service younger than a day: quarters of an hour, of which the quietest counts, so that a burst is not the norm.
+# For a service younger than a day: the time before the silence in quarters, of which the quietest counts, so that a
+# burst is not the norm. It is as many times the shortest silence, an hour by default and at most.
 _LATELY_PARTS = 4
+_LATELY_SILENCES = 6.0
+_LONGEST_LATELY_S = 3600.0
 # If so many events were to be expected, one silence of a hundred is chance.
 _EXPECTED_EVENTS = -math.log(0.01)
 
@@ -88,14 +91,14 @@ def _events_expected(ledger: Ledger, rows: Ints, end_s: Floats, shortest_s: Floa
     rate, measured = np.minimum.reduce(rates), np.logical_and.reduce(known)
     by_days = np.where(measured[..., 1:], rate[..., 1:], np.inf).min(axis=-1)
     usual = np.where(measured[..., 0], rate[..., 0], by_days)
-    usual = np.where(np.isinf(usual), _lately(ledger, rows, end_s, length_s), usual)
+    usual = np.where(np.isinf(usual), _lately(ledger, rows, end_s, length_s, shortest_s), usual)
     expected: Floats = np.where(silent, usual * length_s, 0.0).max(axis=1)
     return expected
 
 
-def _lately(ledger: Ledger, rows: Ints, end_s: Floats, length_s: Floats) -> Floats:
-    """The least rate in the parts of an hour before each silence, 0 where it was not measured; for less than a day."""
-    part_s = 3600.0 / _LATELY_PARTS
+def _lately(ledger: Ledger, rows: Ints, end_s: Floats, length_s: Floats, shortest_s: Floats) -> Floats:
+    """The least rate in the parts of the time before each silence, 0 where it was not measured; for less than a day."""
+    part_s = np.minimum(_LATELY_SILENCES * shortest_s, _LONGEST_LATELY_S)[:, None, None] / _LATELY_PARTS
     begin_s = end_s[:, None, None] - length_s[:, :, None]
     ends = begin_s - part_s * np.arange(_LATELY_PARTS)[None, None, :]
     rates, measured = _rates(ledger, rows, ends - part_s, ends)
