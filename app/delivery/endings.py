@@ -42,9 +42,19 @@ EntryResult = Done | DeferUntil | RetryAt | GiveUp
 
 
 def ending(
-    outcome: Outcome, *, attempts: int, created_at: datetime, at: datetime, backoff: Backoff, uniform: Uniform
+    outcome: Outcome,
+    *,
+    attempts: int,
+    failing_since: datetime | None,
+    at: datetime,
+    backoff: Backoff,
+    uniform: Uniform,
 ) -> EntryResult:
-    """What an attempt at *at*, after *attempts* failed ones, makes of an entry."""
+    """What an attempt at *at*, after *attempts* failed ones, makes of an entry.
+
+    It is given up by the time since its first failed attempt, not by its age: while the service was stopped, or the
+    entry was held, nothing was tried.
+    """
     match outcome:
         case Delivered():
             return Done()
@@ -56,6 +66,6 @@ def ending(
             asked = min(outcome.retry_after or timedelta(0), _LONGEST_ASKED)
             wait = max(backoff.delay(attempts + 1, uniform), asked)
             error = f"{outcome.reason}: {outcome.detail}"
-            if at + wait - created_at >= backoff.give_up_after:
+            if at + wait - (failing_since or at) >= backoff.give_up_after:
                 return GiveUp(reason=FailureReason.EXPIRED, error=error)
             return RetryAt(due_at=at + wait, error=error)

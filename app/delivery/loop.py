@@ -32,10 +32,14 @@ class DeliveryTiming:
     Attributes:
         idle: the longest sleep of a receiver without work.
         recovery: the pause after an unexpected error.
+        sleep: a time between two passes after which they wait for an evaluation.
+        evaluation: the longest wait for it.
     """
 
     idle: timedelta = timedelta(seconds=30)
     recovery: timedelta = timedelta(seconds=5)
+    sleep: timedelta = timedelta(minutes=5)
+    evaluation: timedelta = timedelta(minutes=1)
 
 
 _DEFAULT_TIMING = DeliveryTiming()
@@ -76,6 +80,15 @@ class DeliveryLoop:
         self._uniform = random.SystemRandom().uniform
         self._woken = {receiver.name: asyncio.Event() for receiver in self._receivers}
         self._stopping = asyncio.Event()
+        self._evaluated = asyncio.Event()
+        # By receiver, when it was last seen that the machine is awake.
+        self._awake_at: dict[str, datetime] = {}
+
+    def evaluated(self) -> None:
+        """Note that an evaluation has ended, and look for new entries; call it in the event loop."""
+        self._awake_at = dict.fromkeys(self._woken, self._clock.now())
+        self._evaluated.set()
+        self.wake()
 
     def wake(self) -> None:
         """Look for new entries now; call it in the event loop."""
@@ -85,6 +98,7 @@ class DeliveryLoop:
     def stop(self) -> None:
         """Let `run` end after one more attempt for everything that is due."""
         self._stopping.set()
+        self._evaluated.set()
         self.wake()
 
     async def run(self) -> None:
@@ -112,6 +126,7 @@ class DeliveryLoop:
 
     async def _deliver_due(self, receiver: Receiver) -> bool:
         """One pass; whether some entry was delivered, so that the next of its alert may be due."""
+        await self._rest_after_sleep(receiver)
         at = self._clock.now()
         entries = await asyncio.to_thread(self._outbox.claim, receiver.name, at=at)
         if not entries:
@@ -127,6 +142,15 @@ class DeliveryLoop:
             # A notification that was given up may now be due for the fallback of its receiver.
             self.wake()
         return any(isinstance(one, Done | GiveUp) for one in endings.values())
+
+    async def _rest_after_sleep(self, receiver: Receiver) -> None:
+        """If the machine was asleep since the last pass, wait for an evaluation: it sees what still fires."""
+        at = self._clock.now()
+        before, self._awake_at[receiver.name] = self._awake_at.get(receiver.name, at), at
+        if at - before > self._timing.sleep and not self._stopping.is_set():
+            self._evaluated.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._evaluated.wait(), self._timing.evaluation.total_seconds())
 
     async def _attempt(self, receiver: Receiver, entries: Sequence[OutboxEntry], at: datetime) -> Sequence[Outcome]:
         try:
@@ -145,7 +169,7 @@ class DeliveryLoop:
             entry.id: ending(
                 outcome,
                 attempts=entry.attempts,
-                created_at=entry.created_at,
+                failing_since=entry.failing_since,
                 at=at,
                 backoff=self._backoff,
                 uniform=lambda low, high: low + share * (high - low),

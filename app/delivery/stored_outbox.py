@@ -20,6 +20,7 @@ from app.store.outbox import (
     ends_waiting,
     enqueue,
     give_up,
+    inherit_failing_since,
     load_addressed,
     mark_done,
     next_due,
@@ -84,7 +85,7 @@ class StoredOutbox(Outbox):
                 case Done():
                     pass
                 case DeferUntil(due_at=due_at):
-                    defer_until(tx, entry_id, due_at)
+                    defer_until(tx, entry_id, due_at, at=at)
                 case RetryAt(due_at=due_at, error=error):
                     retry_at(tx, entry_id, due_at, at=at, error=error)
                 case GiveUp(error=error):
@@ -126,7 +127,9 @@ class StoredOutbox(Outbox):
             return [(entry.receiver, self._forward(tx, entry, at)) for entry in waiting]
 
     def _forward(self, tx: Transaction, entry: OutboxEntry, at: datetime) -> tuple[str, ...]:
-        others = enqueue_instead(tx, entry.notification, self.routing, at=at)
+        # Held until fresh data confirms the alert, it is held at the other receivers too.
+        notification = replace(entry.notification, unconfirmed=True) if entry.held else entry.notification
+        others = enqueue_instead(tx, notification, self.routing, at=at)
         notified = f"; notified instead: {', '.join(others)}" if others else ""
         give_up(tx, entry.id, at=at, error=f"this receiver is no longer configured{notified}")
         return others
@@ -177,6 +180,7 @@ class StoredOutbox(Outbox):
 
     def _given_up(self, tx: Transaction, entry_id: int, at: datetime) -> None:
         """Notify the fallback of an entry that was given up."""
+        inherit_failing_since(tx, entry_id)
         found = load_addressed(tx, entry_id)
         if found is None:
             return

@@ -360,6 +360,7 @@ class Evaluator:
     def _judge(self, at: datetime) -> None:
         if self._is_stale(at):
             self._mark_unconfirmed()
+            self._writer.hold_beginnings()
         members = self._members()
         figures = compute(members, self._ledger_writer.ledger)
 

@@ -101,7 +101,7 @@ class DeliveryRuntime:
             await asyncio.to_thread(self._outbox.hold, unwritten, at=at)
         else:
             self._outbox.hold((), at=at)
-        self._loop.wake()
+        self._loop.evaluated()
 
     @property
     def clock_skews(self) -> Mapping[str, float]:

@@ -6,7 +6,7 @@ order in which they came: an entry is not due before all earlier ones have ended
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
@@ -102,6 +102,11 @@ class OutboxEntry:
     last_error: str | None
     failing_since: datetime | None = None
     fallback_notified_at: datetime | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether the entry is held until fresh data confirms its alert."""
+        return is_held(self.created_at, self.due_at)
 
 
 def enqueue(
@@ -233,13 +238,18 @@ def retry_at(connection: Connection, entry_id: int, due_at: datetime, *, at: dat
     """An attempt has failed; the next is due then."""
     since = func.coalesce(outbox.c.failing_since, literal(at, Moment), type_=Moment)
     _settle(
-        connection, [entry_id], due_at=due_at, attempts=outbox.c.attempts + 1, last_error=error, failing_since=since
+        connection,
+        [entry_id],
+        due_at=_unless_held(due_at, at),
+        attempts=outbox.c.attempts + 1,
+        last_error=error,
+        failing_since=since,
     )
 
 
-def defer_until(connection: Connection, entry_id: int, due_at: datetime) -> None:
+def defer_until(connection: Connection, entry_id: int, due_at: datetime, *, at: datetime) -> None:
     """An entry must wait for a good reason; that is no failed attempt."""
-    _settle(connection, [entry_id], due_at=due_at)
+    _settle(connection, [entry_id], due_at=_unless_held(due_at, at))
 
 
 def give_up(connection: Connection, entry_id: int, *, at: datetime, error: str) -> None:
@@ -269,14 +279,20 @@ def waiting_for_unknown_receivers(
 
 
 def load_addressed(connection: Connection, entry_id: int) -> tuple[str, Notification] | None:
-    """The receiver and the notification of an entry; None if there is no such entry, or it cannot be read."""
-    row = connection.execute(
-        select(outbox.c.receiver, outbox.c.notification).where(outbox.c.id == entry_id)
-    ).one_or_none()
+    """The receiver and the notification of an entry, unconfirmed if the entry is held.
+
+    None if there is no such entry, or it cannot be read.
+    """
+    row = connection.execute(select(outbox).where(outbox.c.id == entry_id)).one_or_none()
     try:
-        return None if row is None else (row.receiver, decode_notification(row.notification))
+        if row is None:
+            return None
+        notification = decode_notification(row.notification)
     except (LookupError, TypeError, ValueError):
         return None
+    # What becomes of it elsewhere, such as at a fallback, waits for fresh data as well.
+    held = is_held(row.created_at, row.due_at)
+    return row.receiver, replace(notification, unconfirmed=True) if held else notification
 
 
 def ends_waiting(connection: Connection, receiver: str, notification: Notification) -> tuple[Notification, ...]:
@@ -312,6 +328,9 @@ def hold_beginnings(connection: Connection, *, at: datetime) -> int:
     ended = {told_to for row, told_to in entries if row.status == NotificationStatus.RESOLVED.value}
     begun = {told_to for row, told_to in entries if row.status == NotificationStatus.FIRING.value}
     unanswered = unanswered_of(connection, [(row.instance, row.incident) for row, _ in entries])
+    # While nothing was evaluated nothing was tried: how long it fails counts from the next attempt.
+    waits = outbox.c.state == EntryState.WAITING.value
+    connection.execute(update(outbox).where(waits).values(failing_since=None))
     held = 0
     for row, told_to in entries:
         if told_to in ended & begun:
@@ -322,7 +341,7 @@ def hold_beginnings(connection: Connection, *, at: datetime) -> int:
                 continue
             give_up(connection, row.id, at=at, error=_OUT_OF_DATE)
         elif told_to in begun:
-            defer_until(connection, row.id, at + _HELD)
+            _settle(connection, [row.id], due_at=at + _HELD)
             held += 1
     return held
 
@@ -332,8 +351,7 @@ def release_beginnings(connection: Connection, notifications: Iterable[Notificat
     held = (
         (outbox.c.state == EntryState.WAITING.value)
         & (outbox.c.status == NotificationStatus.FIRING.value)
-        # Half of it: entries were held at any time since, and none waits for months on its own.
-        & (outbox.c.due_at > at + _HELD / 2)
+        & _held_at(at)
     )
     keys = set(connection.execute(select(outbox.c.alert_key).where(held)).scalars())
     confirmed = {notification.key for notification in notifications if not notification.unconfirmed} & keys
@@ -397,6 +415,35 @@ def _heads(receiver: str, from_id: int) -> Select[tuple[object, ...]]:
     waiting = (outbox.c.receiver == receiver) & (outbox.c.state == EntryState.WAITING.value)
     first = select(func.min(outbox.c.id)).where(waiting).group_by(outbox.c.alert_key)
     return select(outbox).where(outbox.c.id.in_(first) & (outbox.c.id >= from_id))
+
+
+def _held_at(at: datetime) -> ColumnElement[bool]:
+    # Half of it: entries were held at any time since, and none waits for months on its own.
+    return outbox.c.due_at > at + _HELD / 2
+
+
+def _unless_held(due_at: datetime, at: datetime) -> ColumnElement[datetime]:
+    """When an entry that was attempted is due; one that was held during the attempt stays held."""
+    return case((_held_at(at), outbox.c.due_at), else_=literal(due_at, Moment))
+
+
+def inherit_failing_since(connection: Connection, entry_id: int) -> None:
+    """Let what waits behind an entry that was given up count its failures too, each from when it was made.
+
+    Else the entries of a receiver that is away for days would be given up one after another, each a day later.
+    """
+    given_up = connection.execute(select(outbox).where(outbox.c.id == entry_id)).one_or_none()
+    if given_up is None or given_up.failing_since is None:
+        return
+    since = literal(given_up.failing_since, Moment)
+    behind = (
+        (outbox.c.receiver == given_up.receiver)
+        & (outbox.c.alert_key == given_up.alert_key)
+        & (outbox.c.state == EntryState.WAITING.value)
+        & outbox.c.failing_since.is_(None)
+    )
+    later = case((outbox.c.created_at > since, outbox.c.created_at), else_=since)
+    connection.execute(update(outbox).where(behind).values(failing_since=later))
 
 
 def _due(at: datetime) -> ColumnElement[bool]:

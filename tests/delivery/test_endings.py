@@ -22,7 +22,15 @@ def _latest(low: float, high: float) -> float:
 
 
 def _ending(outcome: Outcome, *, attempts: int = 0, after: timedelta = timedelta(0)) -> object:
-    return ending(outcome, attempts=attempts, created_at=START, at=START + after, backoff=BACKOFF, uniform=_latest)
+    failing_since = START if attempts else None
+    return ending(
+        outcome,
+        attempts=attempts,
+        failing_since=failing_since,
+        at=START + after,
+        backoff=BACKOFF,
+        uniform=_latest,
+    )
 
 
 @given(st.integers(min_value=1, max_value=10_000), st.randoms(use_true_random=False))
@@ -66,9 +74,14 @@ def test_no_page_waits_longer_than_a_quarter_of_an_hour_or_is_given_up_because_a
 
 
 def test_a_day_is_the_limit() -> None:
-    assert _ending(REFUSED, after=timedelta(hours=24)) == GiveUp(
+    assert _ending(REFUSED, attempts=9, after=timedelta(hours=24)) == GiveUp(
         reason=FailureReason.EXPIRED, error="unreachable: connection refused"
     )
+
+
+def test_what_waited_for_days_before_its_first_attempt_is_not_given_up_by_one_failure() -> None:
+    """A stopped service tries nothing, and a receiver may be away at the moment of its start."""
+    assert isinstance(_ending(REFUSED, after=timedelta(days=3)), RetryAt)
 
 
 def test_one_peer_that_takes_it_is_enough() -> None:

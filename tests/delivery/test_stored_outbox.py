@@ -12,7 +12,7 @@ from sqlalchemy import update
 from app.alerting import Alert, Notification, Notified, Route, Routing
 from app.delivery import Backoff, DeliveryLoop, DeliveryTiming, FallbackMessageRefs, StoredMessageRefs, StoredOutbox
 from app.delivery.endings import Done, GiveUp, RetryAt
-from app.delivery.outcome import FailureReason, Rejected
+from app.delivery.outcome import Failed, FailureReason, Rejected
 from app.integrations import StoredAlertsToRepeat
 from app.slo import AlertState, Severity
 from app.store import Database, open_database
@@ -27,7 +27,9 @@ from app.store.outbox import (
     mark_done,
     oldest_waiting,
     outbox,
+    release_beginnings,
     waiting,
+    withdraw_beginning,
 )
 from app.store.recipients import enqueue_routed, notified_receivers
 from app.wording.annotations import annotations
@@ -91,6 +93,34 @@ def test_a_fallback_that_hears_of_an_alert_late_hears_its_end_too(database: Data
         told += [entry.notification for entry in claimed]
         stored.settle({entry.id: Done() for entry in claimed}, at=START)
     assert told == [firing(), resolved()]
+
+
+def test_a_page_at_the_fallback_is_counted_by_the_receiver_that_failed(database: Database) -> None:
+    chat, mail = FakeReceiver("chat"), FakeReceiver("mail")
+    chat.script = [Failed(reason=FailureReason.UNAUTHORIZED, detail="401")] * 100
+    routing = Routing(
+        default=("chat",), fallbacks={"chat": "mail"}, fallback_after={"chat": timedelta(0)}, unrouted=("mail",)
+    )
+    instruments = RecordingInstruments()
+    with database.begin() as tx:
+        enqueue(tx, [firing()], receivers=["chat"], at=_now())
+
+    async def play() -> None:
+        loop = DeliveryLoop(
+            outbox=StoredOutbox(database=database, routing=routing),
+            receivers=[chat, mail],
+            clock=SkewedClock(),
+            instruments=instruments,
+            timing=DeliveryTiming(idle=timedelta(milliseconds=50)),
+        )
+        task = asyncio.create_task(loop.run())
+        await reaches(lambda: instruments.taken["mail"] == 1)
+        loop.stop()
+        await task
+
+    asyncio.run(play())
+    assert instruments.fallbacks == {"chat": 1}
+    assert [each.unaccepted_by for each in mail.delivered] == ["chat"]
 
 
 def _fails(stored: StoredOutbox, *, at: datetime) -> None:
@@ -217,6 +247,19 @@ def test_a_row_that_nobody_can_read_does_not_keep_the_others_from_going_elsewher
         assert ["cannot be read" in letter.error for letter in dead_letters(tx)].count(True) == 1
 
 
+def test_what_is_held_stays_held_where_its_receiver_was_renamed(database: Database) -> None:
+    """A backup is restored, under another configuration: no page of its time goes out."""
+    stored = StoredOutbox(database=database, routing=Routing(default=("new",)))
+    with database.begin() as tx:
+        enqueue(tx, [firing()], receivers=["gone"], at=START)
+        hold_beginnings(tx, at=START)
+    assert stored.forward_unknown_receivers(["new"], at=START) == [("gone", ("new",))]
+    assert stored.claim("new", at=START + timedelta(days=1)) == ()
+    with database.begin() as tx:
+        release_beginnings(tx, [firing()], at=START + timedelta(days=1))
+    assert [each.notification.slo for each in stored.claim("new", at=START + timedelta(days=1))] == [firing().slo]
+
+
 def test_who_was_told_of_an_incident_is_known(database: Database) -> None:
     with database.begin() as tx:
         enqueue(tx, [firing(incident="old")], receivers=["chat"], at=START)
@@ -241,6 +284,67 @@ def test_an_alert_that_fires_again_is_held_and_not_given_up_with_its_first_end(d
         assert hold_beginnings(tx, at=START) == 1
         (left,) = waiting(tx, "old")
         assert left.notification.starts_at == START + timedelta(hours=1)
+
+
+def test_an_attempt_that_fails_after_its_entry_was_held_does_not_release_it(database: Database) -> None:
+    """A request is under way while the machine falls asleep, and fails when it wakes."""
+    stored = StoredOutbox(database=database)
+    with database.begin() as tx:
+        enqueue(tx, [firing()], receivers=["oncall"], at=START)
+    (entry,) = stored.claim("oncall", at=START)
+    woken = START + timedelta(hours=1)
+    with database.begin() as tx:
+        hold_beginnings(tx, at=woken)
+    stored.settle({entry.id: RetryAt(due_at=woken, error="timeout")}, at=woken)
+    assert stored.claim("oncall", at=woken + timedelta(hours=1)) == ()
+    with database.begin() as tx:
+        release_beginnings(tx, [firing()], at=woken)
+    assert [each.notification for each in stored.claim("oncall", at=woken)] == [firing()]
+
+
+def test_what_is_given_up_while_it_is_held_waits_at_the_fallback_for_fresh_data_too(database: Database) -> None:
+    stored = StoredOutbox(
+        database=database, routing=Routing(default=("chat",), unrouted=("mail",), fallbacks={"chat": "mail"})
+    )
+    with database.begin() as tx:
+        enqueue(tx, [firing("goes_on"), firing("over")], receivers=["chat"], at=START)
+    entries = stored.claim("chat", at=START)
+    woken = START + timedelta(hours=1)
+    with database.begin() as tx:
+        hold_beginnings(tx, at=woken)
+    stored.settle({each.id: GiveUp(reason=FailureReason.REJECTED, error="404") for each in entries}, at=woken)
+    assert stored.claim("mail", at=woken) == ()
+    with database.begin() as tx:
+        withdraw_beginning(tx, resolved("over"), at=woken)
+        release_beginnings(tx, [firing("goes_on")], at=woken)
+    assert [each.notification.slo for each in stored.claim("mail", at=woken)] == ["goes_on"]
+
+
+def test_entries_behind_one_that_was_given_up_are_not_tried_for_another_day_each(database: Database) -> None:
+    stored = StoredOutbox(database=database)
+    with database.begin() as tx:
+        enqueue(tx, [firing()], receivers=["oncall"], at=START)
+        enqueue(tx, [resolved()], receivers=["oncall"], at=START + timedelta(hours=1))
+    (entry,) = stored.claim("oncall", at=START)
+    stored.settle({entry.id: RetryAt(due_at=START, error="away")}, at=START)
+    stored.settle({entry.id: GiveUp(reason=FailureReason.EXPIRED, error="away")}, at=START + timedelta(days=1))
+    (behind,) = stored.claim("oncall", at=START + timedelta(days=1))
+    assert behind.failing_since == START + timedelta(hours=1)
+
+
+def test_after_a_time_without_evaluations_a_day_of_attempts_begins_again(database: Database) -> None:
+    """What was not tried meanwhile is not given up by the first failure after the start."""
+    stored = StoredOutbox(database=database)
+    with database.begin() as tx:
+        enqueue(tx, [firing()], receivers=["oncall"], at=START)
+    (entry,) = stored.claim("oncall", at=START)
+    stored.settle({entry.id: RetryAt(due_at=START, error="away")}, at=START)
+    monday = START + timedelta(days=2)
+    with database.begin() as tx:
+        hold_beginnings(tx, at=monday)
+        release_beginnings(tx, [firing()], at=monday)
+    (again,) = stored.claim("oncall", at=monday)
+    assert again.failing_since is None
 
 
 def test_a_keeper_repeats_only_what_its_receiver_was_told_of(database: Database) -> None:

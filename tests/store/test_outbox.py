@@ -107,7 +107,7 @@ def test_a_held_entry_has_no_attempt_behind_it(database: Database) -> None:
     _put(database, firing())
     with database.begin() as tx:
         (entry,) = claim(tx, "am", owner="a worker", at=START, lease=LEASE)
-        defer_until(tx, entry.id, START + MINUTE)
+        defer_until(tx, entry.id, START + MINUTE, at=START)
         assert next_due(tx, "am") == START + MINUTE
         assert claim(tx, "am", owner="a worker", at=START + MINUTE, lease=LEASE)[0].attempts == 0
 

@@ -70,7 +70,7 @@ class Outbox(RuleBasedStateMachine):
                 case "retry":
                     retry_at(tx, entry.id, self.at + timedelta(seconds=20), at=self.at, error="later")
                 case _:
-                    defer_until(tx, entry.id, self.at + timedelta(seconds=5))
+                    defer_until(tx, entry.id, self.at + timedelta(seconds=5), at=self.at)
         told = self.ended[entry.receiver, entry.notification.slo]
         if outcome in {"done", "dead"} and entry.notification not in told:
             told.append(entry.notification)

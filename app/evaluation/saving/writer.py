@@ -55,6 +55,11 @@ class Writer:
         self._routing = routing
         self._pruned_at: datetime | None = None
         self._routes_checked = False
+        self._holds = False
+
+    def hold_beginnings(self) -> None:
+        """Let the next commit hold notifications that alerts fire, until fresh data confirms them."""
+        self._holds = True
 
     async def commit(self, at: datetime, *, stepped: datetime | None) -> None:
         """Write the evaluation of the slot *at*; *stepped* is the newest slot that alerts were stepped through."""
@@ -82,6 +87,8 @@ class Writer:
     def _save(self, at: datetime, stepped: datetime | None) -> None:
         budgets = tuple(self.budgets.unwritten)
         with self._database.begin() as transaction:
+            if self._holds:
+                hold_beginnings(transaction, at=at)
             save_budgets(transaction, budgets)
             self._ledger_store.save(transaction, at_s=at.timestamp())
             judgement = self.pending_writes.whole
@@ -96,6 +103,7 @@ class Writer:
                 prune_budgets(transaction, before=at - _BUDGETS_KEPT)
                 self._pruned_at = at
         self._routes_checked |= judgement is not None and not _some_unconfirmed(judgement)
+        self._holds = False
         self._ledger_store.committed()
         self.budgets.committed(len(budgets))
 
