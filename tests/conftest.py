@@ -14,6 +14,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 
 from app.store import sqlite
 from testbed.waiting import PATIENCE_S
+from tests.support.migrated import migrate_by_copy
 from tests.support.postgres import Postgres, postgres
 from tests.support.soak import IS_SOAK
 
@@ -29,6 +30,7 @@ for _transport in (httpx._transports.default, httpx2._transports.default):
 # Tests kill processes and never the machine, so that nothing need be on the disk; services in processes of their own
 # wait for it, as `tests/store/test_database.py` sees to.
 sqlite.SYNCHRONOUS = "OFF"
+sqlite.migrate = migrate_by_copy  # type: ignore[attr-defined]  # imported there
 
 _WAITING = (
     "tests/acceptance/",

@@ -10,8 +10,14 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from app.store import Database, StoreNewerError, StoreOutdatedError, open_database
-from app.store.migrate import REVISION, REVISION_TABLE
+from app.store.migrate import REVISION, REVISION_TABLE, migrate
 from app.store.tables import metadata
+
+
+@pytest.fixture(autouse=True)
+def _revisions_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Elsewhere in the tests their statements are copied."""
+    monkeypatch.setattr("app.store.sqlite.migrate", migrate)
 
 
 def test_the_revisions_make_the_tables(database: Database) -> None:
