@@ -14,7 +14,7 @@ from app.api.paging import SortKey, page
 from app.api.parameters import DEFAULT_LIMIT, Cursor, LabelPairs, Limit, Services, States
 from app.api.ports import AlertLog
 from app.api.responses import JsonResponse
-from app.status import AlertView, Board, Snapshot
+from app.status import AlertView, Board, BoardContent, Snapshot
 
 
 def alert_routes(board: Board, alerts: AlertLog, *, external_url: str) -> APIRouter:
@@ -38,16 +38,17 @@ def alert_routes(board: Board, alerts: AlertLog, *, external_url: str) -> APIRou
         The first page also has the newest transitions, at most `limit`.
         """
         wanted = Filter.parse(service=service, status=status, label=label)
-        chosen = wanted.of(board.snapshots)
+        known = board.current
+        chosen = wanted.of(known.snapshots)
         ids = {one.id for one in chosen}
         items, cursor = page(
-            _each_once(board, (pair for pair in board.active if pair[0].id in ids)),
+            _each_once(known, (pair for pair in known.active if pair[0].id in ids)),
             key=_urgency,
             limit=limit,
             cursor=next,
         )
         # Words may come from templates, and of thousands of alerts they take a while.
-        active = await asyncio.to_thread(_documents, board, items, external_url)
+        active = await asyncio.to_thread(_documents, known, items, external_url)
         lately: Sequence[Transition] = ()
         if not next:
             # A transition of an SLO that is gone has no labels to choose it by.
@@ -60,30 +61,34 @@ def alert_routes(board: Board, alerts: AlertLog, *, external_url: str) -> APIRou
     return router
 
 
-def _documents(board: Board, active: Iterable[tuple[Snapshot, AlertView]], external_url: str) -> list[ActiveAlertModel]:
+def _documents(
+    known: BoardContent, active: Iterable[tuple[Snapshot, AlertView]], external_url: str
+) -> list[ActiveAlertModel]:
     return [
         alert_document(
             snapshot,
             alert,
-            board.notification_of(snapshot, alert),
-            owner=board.owner_of(snapshot, alert),
+            known.notification_of(snapshot, alert),
+            owner=known.owner_of(snapshot, alert),
             external_url=external_url,
         )
         for snapshot, alert in active
     ]
 
 
-def _each_once(board: Board, active: Iterable[tuple[Snapshot, AlertView]]) -> Iterator[tuple[Snapshot, AlertView]]:
+def _each_once(
+    known: BoardContent, active: Iterable[tuple[Snapshot, AlertView]]
+) -> Iterator[tuple[Snapshot, AlertView]]:
     """The alerts, those of a whole group with the first of its members only."""
     seen = set()
     for snapshot, alert in active:
-        key = alert_key(board.owner_of(snapshot, alert), alert.severity, alert.cause)
+        key = alert_key(known.owner_of(snapshot, alert), alert.severity, alert.cause)
         if key not in seen:
             seen.add(key)
             yield snapshot, alert
 
 
 def _urgency(active: tuple[Snapshot, AlertView]) -> SortKey:
-    """The order of `Board.active`, unique for every alert."""
+    """The order of `BoardContent.active`, unique for every alert."""
     snapshot, alert = active
     return snapshot.budget.lasts_until_s, alert.severity, snapshot.id, alert.cause

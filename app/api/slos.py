@@ -18,7 +18,7 @@ from app.api.responses import JsonResponse
 from app.api.timespans import check_span, default_step, parse_step, parse_time
 from app.paths import SLO_ID
 from app.slo import SloId
-from app.status import Board, Snapshot
+from app.status import Board, BoardContent, Snapshot
 
 # A history of a year is cut from millions of cells: two at once would each take twice as long, and evaluation with
 # them.
@@ -51,7 +51,7 @@ def slo_routes(board: Board, history: History) -> APIRouter:
         next: Cursor = "",  # noqa: A002  the contract's name
     ) -> JsonResponse:
         """SLOs sorted by id; every member of a group is one of its own."""
-        chosen = Filter.parse(service=service, status=status, label=label).of(board.snapshots)
+        chosen = Filter.parse(service=service, status=status, label=label).of(board.current.snapshots)
         items, cursor = page(chosen, key=lambda snapshot: (snapshot.id,), limit=limit, cursor=next)
         return JsonResponse(SloListModel(items=[slo_document(item) for item in items], next=cursor))
 
@@ -107,14 +107,15 @@ def _window_start(snapshot: Snapshot, until: datetime) -> datetime:
 
 
 def _find(board: Board, slo_id: SloId) -> Snapshot:
-    snapshot = board.find(slo_id)
+    known = board.current
+    snapshot = known.find(slo_id)
     if snapshot is None:
-        raise _unknown(board, slo_id)
+        raise _unknown(known, slo_id)
     return snapshot
 
 
-def _unknown(board: Board, slo_id: SloId) -> ProblemError:
-    members = [snapshot.id for snapshot in board.snapshots if snapshot.slo.id == slo_id]
+def _unknown(known: BoardContent, slo_id: SloId) -> ProblemError:
+    members = [snapshot.id for snapshot in known.snapshots if snapshot.slo.id == slo_id]
     if members:
         return not_found(f"{slo_id!r} has groups: ask for one of its members, such as {members[0]!r}")
     return not_found(f"no SLO has the id {slo_id!r}")

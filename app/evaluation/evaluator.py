@@ -119,6 +119,7 @@ class Evaluator:
         self._evaluated_at: datetime | None = None
         self._pieces = 0
         self._shown_at = datetime.min.replace(tzinfo=UTC)
+        self._shown_progress, self._shown_backfilling = 1.0, False
         with database.read() as transaction, database.unreadable_is_damaged():
             ledger_store.load(transaction)
             self._ledger_writer.forget_unfinished_history()
@@ -126,6 +127,7 @@ class Evaluator:
             self._stepped = load_stepped(transaction)
         self._alerts = dict(stored.alerts)
         self._notifications = dict(stored.notifications)
+        self._note_backfill()
 
     async def evaluate(self, at: datetime, *, judged: Callable[[], None] = lambda: None) -> None:
         """Evaluate the slot that ends at *at*; slots must be strictly later from call to call.
@@ -160,6 +162,7 @@ class Evaluator:
             else:
                 self._judge(at)
                 judged()
+            self._note_backfill()
             await self._writer.commit(at, stepped=self._stepped)
         self._instruments.evaluated(loop.time() - began, at)
 
@@ -190,7 +193,7 @@ class Evaluator:
                 saved = await self._writer.save_history(now)
                 self._pieces = 0 if saved else self._pieces
             self._show_backfill(now)
-        self._instruments.backfill_progress(self._backfill.progress)
+        self._instruments.backfill_progress(self._shown_progress)
         return True
 
     async def inspect(self, now: datetime) -> bool:
@@ -249,11 +252,16 @@ class Evaluator:
     @property
     def backfill_progress(self) -> float:
         """Share of the wanted history that has been counted, 0 to 1."""
-        return self._backfill.progress
+        return self._shown_progress
 
     @property
     def backfilling(self) -> bool:
         """Whether history is being read that Prometheus answers; what it refuses is not waited for."""
+        return self._shown_backfilling
+
+    def _note_backfill(self) -> None:
+        """Keep how far history was read for other threads: what it is computed from changes while they would look."""
+        self._shown_progress = self._backfill.progress
         missing = any(
             not tracked.backfilled
             and tracked.problem is None
@@ -262,7 +270,7 @@ class Evaluator:
             and tracked.refusal is None
             for tracked in self._ledger_writer.tracked_slis
         )
-        return missing or self._window_edges.missing
+        self._shown_backfilling = missing or self._window_edges.missing
 
     @property
     def unwritten(self) -> Sequence[Notification]:
@@ -395,6 +403,7 @@ class Evaluator:
 
     def _show_backfill(self, now: datetime) -> None:
         """Show what history has added, now and then and at its end, without stepping any alert."""
+        self._note_backfill()
         rest = _SHOWN_EVERY + len(self._members()) * _SHOWN_LESS_OFTEN_BY
         if self._evaluated_at is None or (self.backfilling and now - self._shown_at < rest):
             return
@@ -403,8 +412,9 @@ class Evaluator:
 
     def _publish(self, members: Sequence[Member], figures: Figures, at: datetime) -> None:
         alerts = [alerts_for(member, self._alerts) for member in members]
-        self._board.publish(snapshots(members, figures, alerts, at=at, interval=self._timing.interval))
-        self._board.set_notifications(self._notifications)
+        self._board.publish(
+            snapshots(members, figures, alerts, at=at, interval=self._timing.interval), self._notifications
+        )
 
     async def find_top_contributors(self) -> None:
         """Ask for the top contributors of what has begun to burn, and add them to its notification.

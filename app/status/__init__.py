@@ -5,7 +5,7 @@ newest snapshots to readers without ever making an evaluation wait; `wording.py`
 words.
 """
 
-from app.status.board import Board
+from app.status.board import Board, BoardContent
 from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
 from app.status.snapshot import (
     AlertView,
@@ -23,6 +23,7 @@ __all__ = [
     "UNKNOWN",
     "AlertView",
     "Board",
+    "BoardContent",
     "BudgetView",
     "DataState",
     "HealthState",

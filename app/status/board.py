@@ -1,12 +1,12 @@
 """The newest snapshots, for all who display: written once in an evaluation, read at any time.
 
-A reader gets immutable tuples and mappings that are swapped as a whole, so neither readers nor evaluations ever wait
-for each other.
+A reader gets one immutable `BoardContent`, which is swapped as a whole: neither readers nor evaluations ever wait for
+each other, and what a reader combines is of one moment.
 """
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from app.alerting import Notification, alert_key
@@ -14,39 +14,25 @@ from app.slo import AlertState, Cause, SloId
 from app.status.snapshot import AlertView, Snapshot
 
 
-class Board:
-    """The newest snapshot of every SLO, in the order of the documents, and the notifications of active alerts."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardContent:
+    """The snapshot of every SLO, in the order of the documents, and the notification of every active alert, by key."""
 
-    def __init__(self) -> None:
-        self._snapshots: tuple[Snapshot, ...] = ()
-        self._by_id: Mapping[SloId, Snapshot] = MappingProxyType({})
-        self._notifications: Mapping[str, Notification] = MappingProxyType({})
-
-    def publish(self, snapshots: Sequence[Snapshot]) -> None:
-        """Replace all snapshots."""
-        self._by_id = MappingProxyType({snapshot.id: snapshot for snapshot in snapshots})
-        self._snapshots = tuple(snapshots)
-
-    def set_notifications(self, notifications: Mapping[str, Notification]) -> None:
-        """Replace the notifications of active alerts, by their keys."""
-        self._notifications = MappingProxyType(dict(notifications))
-
-    @property
-    def snapshots(self) -> tuple[Snapshot, ...]:
-        """Every snapshot of the newest evaluation."""
-        return self._snapshots
+    snapshots: tuple[Snapshot, ...] = ()
+    by_id: Mapping[SloId, Snapshot] = field(default_factory=lambda: MappingProxyType({}))
+    by_key: Mapping[str, Notification] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def notifications(self) -> tuple[Notification, ...]:
         """The notification of every active alert, the shortest time to exhaustion first."""
-        return tuple(sorted(self._notifications.values(), key=self._urgency))
+        return tuple(sorted(self.by_key.values(), key=self._urgency))
 
     @property
     def active(self) -> tuple[tuple[Snapshot, AlertView], ...]:
         """Every alert that is not inactive, with its SLO, the shortest time to exhaustion first."""
         active = [
             (one, alert)
-            for one in self._snapshots
+            for one in self.snapshots
             for alert in one.alerts
             if alert.state is not AlertState.INACTIVE or alert.reason is not None
         ]
@@ -58,11 +44,11 @@ class Board:
 
     def find(self, slo_id: SloId) -> Snapshot | None:
         """The snapshot of one SLO or group member; None if it is not known."""
-        return self._by_id.get(slo_id)
+        return self.by_id.get(slo_id)
 
     def completed(self, notification: Notification) -> Notification:
         """A notification with the top contributors, if they have become known since it was written."""
-        known = self._notifications.get(notification.key)
+        known = self.by_key.get(notification.key)
         if notification.top_contributors or known is None or known.incident != notification.incident:
             return notification
         return replace(notification, top_contributors=known.top_contributors)
@@ -73,6 +59,39 @@ class Board:
 
     def notification_of(self, snapshot: Snapshot, alert: AlertView) -> Notification | None:
         """The notification of an alert of a snapshot; None if it does not fire or is muted."""
-        own = self._notifications.get(alert_key(snapshot.id, alert.severity, alert.cause))
+        own = self.by_key.get(alert_key(snapshot.id, alert.severity, alert.cause))
         # A member of a group shows the alerts of the whole SLO too.
-        return own or self._notifications.get(alert_key(snapshot.slo.id, alert.severity, alert.cause))
+        return own or self.by_key.get(alert_key(snapshot.slo.id, alert.severity, alert.cause))
+
+
+class Board:
+    """The newest content; one thread writes it, any thread reads it."""
+
+    def __init__(self) -> None:
+        self._current = BoardContent()
+
+    @property
+    def current(self) -> BoardContent:
+        """What is known now; who reads twice may get two evaluations."""
+        return self._current
+
+    @property
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """Every snapshot of the newest evaluation."""
+        return self._current.snapshots
+
+    def publish(self, snapshots: Sequence[Snapshot], notifications: Mapping[str, Notification] | None = None) -> None:
+        """Replace all snapshots, and the notifications of active alerts, by their keys, unless they are None."""
+        self._current = BoardContent(
+            snapshots=tuple(snapshots),
+            by_id=MappingProxyType({snapshot.id: snapshot for snapshot in snapshots}),
+            by_key=self._current.by_key if notifications is None else MappingProxyType(dict(notifications)),
+        )
+
+    def set_notifications(self, notifications: Mapping[str, Notification]) -> None:
+        """Replace the notifications of active alerts, by their keys."""
+        self._current = replace(self._current, by_key=MappingProxyType(dict(notifications)))
+
+    def completed(self, notification: Notification) -> Notification:
+        """A notification with the top contributors, if they have become known since it was written."""
+        return self._current.completed(notification)

@@ -33,8 +33,9 @@ def pages(board: Board, *, clock: Clock, prefix: str = "") -> APIRouter:
 
     @router.get("/")
     def all_slos(service: Annotated[str | None, Query()] = None) -> Response:
-        chosen = [found for found in board.snapshots if service in {None, found.slo.service}]
-        active = [notification for notification in board.notifications if service in {None, notification.service}]
+        known = board.current
+        chosen = [found for found in known.snapshots if service in {None, found.slo.service}]
+        active = [notification for notification in known.notifications if service in {None, notification.service}]
         return _html(
             templates,
             "slos.html",
@@ -49,10 +50,11 @@ def pages(board: Board, *, clock: Clock, prefix: str = "") -> APIRouter:
 
     @router.get(f"/slos/{SLO_ID}")
     def one_slo(id: str) -> Response:  # noqa: A002  as in the API
-        snapshot = board.find(SloId(id))
+        known = board.current
+        snapshot = known.find(SloId(id))
         if snapshot is None:
-            members = [found for found in board.snapshots if found.slo.id == id]
-            active = [notification for notification in board.notifications if notification.slo == id]
+            members = [found for found in known.snapshots if found.slo.id == id]
+            active = [notification for notification in known.notifications if notification.slo == id]
             return _html(
                 templates,
                 "missing.html",
@@ -61,7 +63,7 @@ def pages(board: Board, *, clock: Clock, prefix: str = "") -> APIRouter:
                 incidents=incidents(active),
                 members=views.worst_first(members)[:MAX_ROWS],
             )
-        sent_for = [board.notification_of(snapshot, alert) for alert in snapshot.alerts]
+        sent_for = [known.notification_of(snapshot, alert) for alert in snapshot.alerts]
         return _html(
             templates,
             "slo.html",

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
+import pytest
 from fastapi.testclient import TestClient
 
 from app.alerting import Transition, TransitionKind
+from app.api import paging
 from app.slo import AlertState, Cause, Severity, SloId
 from app.status import AlertView, HealthState, Snapshot
 from app.wording.annotations import annotations
@@ -133,3 +136,18 @@ def test_a_template_that_raises_costs_its_alert_nothing_but_its_words() -> None:
     summaries = {item["slo"]: item["summary"] for item in answer.json()["items"]}
     assert summaries["good-availability"] == "good-availability"
     assert summaries["bad-availability"] == annotations(firing("bad-availability"))["summary"]
+
+
+def test_an_alert_and_what_was_sent_of_it_are_of_one_evaluation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations end in another thread, at any moment of an answer."""
+    served = Served.with_snapshots(alerting("cart"))
+    told = firing("cart-availability")
+    served.board.set_notifications({told.key: told})
+
+    def page_while_an_evaluation_ends(*args: Any, **options: Any) -> Any:
+        served.board.publish([], {})
+        return paging.page(*args, **options)
+
+    monkeypatch.setattr("app.api.alerts.page", page_while_an_evaluation_ends)
+    (item,) = TestClient(served.app()).get("/api/v1/alerts").json()["items"]
+    assert (item["slo"], item["incident"]) == ("cart-availability", told.incident)

@@ -199,5 +199,5 @@ def test_components_are_named_as_contributors(tmp_path: Path) -> None:
         running.backfill(END - 600)
         running.run(END - 600, END - 300)
         running.do(running.evaluator.find_top_contributors())
-        told = [one for one in running.board.notifications if one.slo == "shop-journey"]
+        told = [one for one in running.board.current.notifications if one.slo == "shop-journey"]
         assert {one.top_contributors for one in told} == {"pay-availability: 100% of what was bad"}

@@ -234,7 +234,7 @@ def test_a_hole_is_said_and_freezes_alerts_until_it_is_over(tmp_path: Path) -> N
             shown = one.snapshot("shop-availability")
             (page,) = (alert for alert in shown.alerts if alert.severity is Severity.PAGE)
             seen.append(page.state)
-            told = one.board.notification_of(shown, page)
+            told = one.board.current.notification_of(shown, page)
             said.append("nothing" if told is None else "stale" if told.stale else "fresh")
             hour = next(view for view in shown.windows if view.window == timedelta(hours=1))
             coverages.append(hour.coverage)

@@ -46,7 +46,8 @@ def _moment(at: float) -> datetime:
 
 def _page(one: Running) -> Notification | None:
     return next(
-        (notification for notification in one.board.notifications if notification.severity is Severity.PAGE), None
+        (notification for notification in one.board.current.notifications if notification.severity is Severity.PAGE),
+        None,
     )
 
 
@@ -116,7 +117,7 @@ def test_a_ticket_about_the_budget_names_the_same_date(tmp_path: Path) -> None:
         one.tick(NOW)
         one.backfill(NOW)
         one.run(NOW, NOW + 35 * MINUTE, backfill=False)
-        (ticket,) = one.board.notifications
+        (ticket,) = one.board.current.notifications
         assert ticket.alertname == "ErrorBudgetRunsOut"
         assert ticket.exhausted_at is not None
         assert ticket.exhausted_at == one.snapshot(SLO).budget.exhausted_at

@@ -277,6 +277,6 @@ def test_slots_are_evaluated_and_pages_stored_while_an_answer_is_awaited_and_wha
     at = one.evaluator.stepped
     assert at is not None
     one.tick(at.timestamp() + INTERVAL_S)
-    (notification,) = one.board.notifications
+    (notification,) = one.board.current.notifications
     assert "/pay" in notification.top_contributors
     assert one.board.completed(firing()) == firing()
