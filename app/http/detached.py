@@ -105,7 +105,7 @@ class DetachedCalls:
         try:
             threading.Thread(target=self._run, args=(key, call, work), name="detached", daemon=True).start()
         except RuntimeError as error:
-            self._end(key, call)
+            self._end(key, call, keep=False)
             call.future.set_exception(TooManyCallsError(str(error)))
         return call.future
 
@@ -125,19 +125,19 @@ class DetachedCalls:
         try:
             result = work()
         except BaseException as error:  # noqa: BLE001  raised by the callers that wait, who would wait for ever
-            call.late = False
-            self._end(key, call)
+            self._end(key, call, keep=False)
             call.future.set_exception(error)
         else:
-            self._end(key, call)
+            self._end(key, call, keep=True)
             call.future.set_result(result)
 
-    def _end(self, key: Hashable, call: _Call) -> None:
+    def _end(self, key: Hashable, call: _Call, *, keep: bool) -> None:
+        """Note that a call has ended; an error is not to *keep*."""
         with self._lock:
             self._running[key] -= 1
             if not self._running[key]:
                 del self._running[key]
             call.ended = time.monotonic()
             # A result that no caller waited for any more serves the next one, which would wait as long, and in vain.
-            if self._newest.get(key) is call and not call.late:
+            if self._newest.get(key) is call and not (keep and call.late):
                 del self._newest[key]

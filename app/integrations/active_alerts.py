@@ -55,24 +55,33 @@ class ActiveAlerts(AlertsToRepeat):
 
     def hold(self, unwritten: Iterable[Notification]) -> None:
         """Take what evaluations have decided and not written so far, oldest first; nothing once it is written."""
-        self._unwritten = {
+        held = {
             notification.key: notification
             for notification in unwritten
             if notification.severity is Severity.PAGE
             # A firing notification that is unconfirmed is not sent before fresh data confirms the alert.
             and not (notification.unconfirmed and notification.status is NotificationStatus.FIRING)
         }
+        if held != self._unwritten:
+            self._unwritten = held
 
     @override
     def active_and_recently_resolved(self, receiver: str, *, at: datetime) -> Sequence[Notification]:
-        try:
-            stored = self._last_read[receiver] = self._stored.active_and_recently_resolved(receiver, at=at)
-        except StoreError:
-            # To forget what fires would be an all-clear.
-            stored = self._last_read.get(receiver, ())
-        unwritten, since = self._unwritten, at - self._stored.repeat_resolved
+        unwritten, stored = self._unwritten, self._read(receiver, at)
+        while unwritten is not self._unwritten:
+            # What was written after the database was read would be in neither.
+            unwritten, stored = self._unwritten, self._read(receiver, at)
+        since = at - self._stored.repeat_resolved
         repeated = (one for one in unwritten.values() if one.status is NotificationStatus.FIRING or one.at >= since)
         return (
             *(notification for notification in stored if notification.key not in unwritten),
             *(one for one in repeated if receiver in self._stored.routing.receivers(one)),
         )
+
+    def _read(self, receiver: str, at: datetime) -> Sequence[Notification]:
+        try:
+            stored = self._last_read[receiver] = self._stored.active_and_recently_resolved(receiver, at=at)
+        except StoreError:
+            # To forget what fires would be an all-clear.
+            return self._last_read.get(receiver, ())
+        return stored

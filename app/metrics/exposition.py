@@ -4,6 +4,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import NamedTuple, Protocol
 
 from prometheus_client.exposition import choose_encoder, gzip_accepted
@@ -81,6 +82,7 @@ class Exposition:
         self._rendered: dict[bool, _Rendered] = {}
         self._compressed: dict[bool, _Compressed] = {}
         self._known = KnownTexts()
+        self._turn = Lock()
 
     def form(self, *, accept: str = "", accept_encoding: str = "") -> PageForm:
         """The form of the page for a scraper that sends these headers."""
@@ -89,6 +91,10 @@ class Exposition:
 
     def render(self, *, accept: str = "", accept_encoding: str = "") -> Page:
         """The page for a scraper that sent these headers; safe to call from several threads."""
+        with self._turn:
+            return self._render(accept, accept_encoding)
+
+    def _render(self, accept: str, accept_encoding: str) -> Page:
         encode, content_type = choose_encoder(_usable(accept))
         openmetrics = content_type.startswith("application/openmetrics-text")
         # Own health comes last: its encoder writes the "# EOF" that OpenMetrics ends with.
@@ -98,7 +104,7 @@ class Exposition:
         return Page(self._slos(openmetrics=openmetrics) + own, content_type, gzipped=False)
 
     def _compressed_slos(self, *, openmetrics: bool) -> _Compressed:
-        snapshots = self._board.snapshots
+        snapshots = self._board.current.snapshots
         cached = self._compressed.get(openmetrics)
         if cached is None or cached.snapshots is not snapshots:
             cached = _Compressed.of(snapshots, self._families(snapshots, openmetrics=openmetrics))
@@ -106,7 +112,7 @@ class Exposition:
         return cached
 
     def _slos(self, *, openmetrics: bool) -> bytes:
-        snapshots = self._board.snapshots
+        snapshots = self._board.current.snapshots
         cached = self._rendered.get(openmetrics)
         if cached is None or cached.snapshots is not snapshots:
             texts = self._families(snapshots, openmetrics=openmetrics)

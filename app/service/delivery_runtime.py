@@ -97,10 +97,8 @@ class DeliveryRuntime:
     async def evaluation_ended(self, unwritten: Sequence[Notification], *, at: datetime) -> None:
         """Say that an evaluation has ended, and what it and those before could not write."""
         self._active.hold(unwritten)
-        if unwritten:
-            await asyncio.to_thread(self._outbox.hold, unwritten, at=at)
-        else:
-            self._outbox.hold((), at=at)
+        # Also where there is nothing to hold: it waits for what compares memory with the database.
+        await asyncio.to_thread(self._outbox.hold, unwritten, at=at)
         self._loop.evaluated()
 
     @property

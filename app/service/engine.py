@@ -80,8 +80,10 @@ class Engine:
         if self._thread.ident is None:
             return True
         self._stop_requested = True
-        if self._loop is not None and self._stopping is not None and self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._stopping.set)
+        if self._loop is not None and self._stopping is not None:
+            # The loop is closed once the thread ends by itself, as after an error at its start.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._stopping.set)
         self._thread.join(_STOP_WITHIN_S)
         return not self._thread.is_alive()
 

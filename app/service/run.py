@@ -171,10 +171,7 @@ def _serve(engine: Engine, components: Components, listening: socket.socket, sig
     # uvicorn has handlers of its own while it serves. This one covers the time before, and takes the signal that it
     # raises once more when it has ended.
     signals.stop_by(server.stop)
-    try:
-        asyncio.run(_until_stopped(server, listening, documents, signals))
-    finally:
-        signals.reload_by(lambda: None)
+    asyncio.run(_until_stopped(server, listening, documents, signals))
 
 
 async def _until_stopped(
@@ -200,7 +197,11 @@ async def _until_stopped(
 
     # A handler runs between any two lines, and does not wake the loop.
     signals.reload_by(partial(loop.call_soon_threadsafe, reload_soon))
-    await server.serve(sockets=[listening])
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        # Before the loop is closed, after which a call would raise an error.
+        signals.reload_by(lambda: None)
 
 
 def _listen(settings: Settings) -> socket.socket:

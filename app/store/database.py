@@ -122,10 +122,12 @@ class Database:
             raise StoreLockedError(f"the database is busy: another write has not ended within {TURN_WITHIN_S:g} s")
         try:
             self._check_locked(since)
-            yield
-        except StoreLockedError:
-            self._locked_at = time.monotonic()
-            raise
+            try:
+                yield
+            except StoreLockedError:
+                # Not of one that gave up itself: each of those who wait would make all others give up too.
+                self._locked_at = time.monotonic()
+                raise
         finally:
             self._turn.release()
 

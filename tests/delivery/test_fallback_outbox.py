@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Connection
 from structlog.testing import capture_logs
 
-from app.alerting import Notification, NotificationStatus, Routing
+from app.alerting import Alert, Notification, NotificationStatus, Routing
 from app.delivery import (
     Backoff,
     DeliveryLoop,
@@ -27,9 +27,10 @@ from app.delivery import (
 from app.delivery.endings import Done, GiveUp, RetryAt
 from app.delivery.outcome import Failed, Rejected
 from app.integrations import ActiveAlerts, StoredAlertsToRepeat
-from app.slo import Severity
+from app.slo import AlertState, Severity
 from app.store import Database, open_database, open_database_in_memory
 from app.store import outbox as stored
+from app.store.alerts import save_alerts
 from app.store.dead_letters import dead_letters
 from app.store.outbox import OutboxEntry, enqueue, oldest_waiting
 from testbed.waiting import reaches
@@ -368,6 +369,36 @@ def test_what_cannot_be_stored_is_repeated_all_the_same(database: Database) -> N
     alerts.hold([fires, resolved("cart", starts_at=now, after=timedelta(0))])
     assert [one.status for one in alerts.active_and_recently_resolved("am", at=now)] == [NotificationStatus.RESOLVED]
     assert alerts.active_and_recently_resolved("am", at=now + timedelta(hours=1)) == ()
+
+
+def test_a_page_that_is_written_while_it_is_looked_for_is_repeated(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the database was read, and before it is looked at what is unwritten."""
+    alerts = ActiveAlerts(StoredAlertsToRepeat(database=database, routing=ROUTING))
+    page = firing("cart", starts_at=_now())
+    alerts.hold([page])
+
+    def read_before_an_evaluation_ends(tx: Connection, receiver: str, *, since: datetime) -> tuple[Notification, ...]:
+        found = stored.recently_resolved(tx, receiver, since=since)
+        with database.begin() as other:
+            save_alerts(other, [_alert_of(page)], {page.key: page})
+        alerts.hold([])
+        return found
+
+    monkeypatch.setattr("app.integrations.active_alerts.recently_resolved", read_before_an_evaluation_ends)
+    assert [one.key for one in alerts.active_and_recently_resolved("am", at=_now())] == [page.key]
+
+
+def _alert_of(page: Notification) -> Alert:
+    return Alert(
+        slo=page.slo,
+        severity=page.severity,
+        state=AlertState.FIRING,
+        since=page.starts_at,
+        incident=page.incident,
+        announced=True,
+    )
 
 
 def test_an_end_is_told_though_nobody_knows_what_message_it_belongs_to(database: Database, tmp_path: Path) -> None:

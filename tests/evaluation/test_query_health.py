@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from structlog.testing import capture_logs
+from typing_extensions import override
 
 from app.prometheus import BadQueryError, PrometheusError, TimedOutError, UnreachableError
+from app.slo import GroupKey
 from app.status import DataState
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, document, requests, slos
@@ -92,3 +95,23 @@ def test_a_rejected_query_does_not_hide_that_prometheus_is_unreachable(tmp_path:
         running.tick(END - 540)
         reported.append(running.evaluator.unanswered)
         assert reported == [None, "connection refused", None]
+
+
+def test_health_can_be_asked_for_while_groups_change(tmp_path: Path) -> None:
+    """Other threads ask while the evaluation adds members to a group and queries to those that fail."""
+
+    class Changing(dict[GroupKey, int]):
+        @override
+        def values(self) -> NoReturn:
+            raise RuntimeError("dictionary changed size during iteration")
+
+    loaded = slos([availability("checkout")], tmp_path / "slos")
+    with Running(loaded, checkout(), tmp_path / "live.db") as running:
+        running.tick(END - 3600)
+        running.backfill(END - 3600)
+        # The windows start in other hours now.
+        running.tick(END)
+        for tracked in running.evaluator._ledger_writer.tracked_slis:
+            tracked.rows = Changing(tracked.rows)
+        asked = running.evaluator
+        assert (asked.backfilling, asked.backfill_progress, asked.partial, asked.unanswered) == (False, 1.0, None, None)

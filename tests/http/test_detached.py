@@ -66,6 +66,34 @@ def test_a_result_that_comes_too_late_serves_those_who_ask_again(gate: threading
     assert asyncio.run(play()) == "late"
 
 
+def test_an_error_is_not_kept_either_if_its_caller_gives_up_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, given_up, failing = DetachedCalls(), threading.Event(), []
+
+    class Lock:
+        """The thread of the call gets it once the caller has given up."""
+
+        lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            if threading.current_thread() in failing:
+                assert given_up.wait(60.0)
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+
+    def fail() -> str:
+        failing.append(threading.current_thread())
+        raise ConnectionError
+
+    monkeypatch.setattr(calls, "_lock", Lock())
+    with pytest.raises(TimeoutError):
+        calls.call_now("a", fail, within_s=0.01)
+    given_up.set()
+    failing[0].join(60.0)
+    assert calls.call_now("a", lambda: "anew", within_s=60.0) == "anew"
+
+
 def test_a_call_that_hung_for_long_gives_way_to_another_but_not_without_end(gate: threading.Event) -> None:
     calls = DetachedCalls(renew_after_s=0.0, most_of_key=2)
     for _ in range(2):

@@ -1,9 +1,15 @@
 import gzip
 import subprocess
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from app.metrics import BuildInfo, Exposition, Instruments
+from app.metrics.collector import render_families
 from app.status import Board
 from testbed.servers import promtool_binary
 from tests.support.snapshots import a_snapshot, an_slo
@@ -60,3 +66,24 @@ def test_a_new_tick_shows_at_once_and_series_of_a_removed_slo_go_away() -> None:
     body = exposition.render().body
     assert b"search-availability" in body
     assert b"checkout-availability" not in body
+
+
+def test_pages_of_several_threads_are_rendered_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is known of SLOs is shared by all pages, and changes while one is rendered."""
+    exposition, rendering, most, second_began = an_exposition(a_board()), [0], [0], threading.Event()
+
+    def render_slowly(*args: Any, **options: Any) -> Iterator[str]:
+        rendering[0] += 1
+        most[0] = max(most[0], rendering[0])
+        if rendering[0] > 1:
+            second_began.set()
+        # Only where the second page does not wait for the first one, both are here.
+        second_began.wait(0.1)
+        yield from render_families(*args, **options)
+        rendering[0] -= 1
+
+    monkeypatch.setattr("app.metrics.exposition.render_families", render_slowly)
+    with ThreadPoolExecutor(2) as threads:
+        pages = list(threads.map(lambda accept: exposition.render(accept=accept), ("", OPENMETRICS)))
+    assert [b"slo_info" in page.body for page in pages] == [True, True]
+    assert most == [1]

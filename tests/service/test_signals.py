@@ -1,10 +1,16 @@
 """Signals that come during the start are neither lost nor raised twice."""
 
+import asyncio
 import signal
+import socket
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
+from app.service.api_adapters import Documents
+from app.service.http_server import BoundedServer
+from app.service.run import _until_stopped
 from app.service.signals import Signals, StopRequestedError
 
 _HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -34,6 +40,18 @@ def test_serving_is_stopped_by_what_serves(signals: Signals) -> None:
     signals.stop_by(lambda: stopped.append("stop"))
     signal.raise_signal(signal.SIGTERM)
     assert stopped == ["stop"]
+
+
+def test_a_reload_after_serving_does_nothing(signals: Signals) -> None:
+    """The event loop is closed by then."""
+
+    class Server:
+        async def serve(self, sockets: list[socket.socket]) -> None:
+            assert len(sockets) == 1
+
+    with socket.socket() as listening:
+        asyncio.run(_until_stopped(cast("BoundedServer", Server()), listening, cast("Documents", None), signals))
+    signal.raise_signal(signal.SIGHUP)
 
 
 def test_a_reload_during_the_start_is_done_later(signals: Signals) -> None:

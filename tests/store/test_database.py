@@ -242,6 +242,42 @@ def test_another_program_that_holds_the_lock_is_named(tmp_path: Path, monkeypatc
     database.close()
 
 
+def test_a_write_that_gives_up_since_another_has_does_not_make_later_ones_give_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a stream of writes, each of which waits for the one before, would never end to give up."""
+    database = open_database(url(tmp_path / "x.db"))
+    waits, errors = threading.Event(), []
+    times = {"waiting": iter([1.0, 4.0]), threading.current_thread().name: iter([0.0, 2.0, 3.0])}
+
+    class Clock:
+        @staticmethod
+        def monotonic() -> float:
+            name = threading.current_thread().name
+            if name == "waiting":
+                waits.set()
+            return next(times[name])
+
+    def write() -> None:
+        try:
+            with database.begin():
+                pass
+        except StoreLockedError as error:
+            errors.append(str(error))
+
+    monkeypatch.setattr("app.store.database.time", Clock)
+    waiting = threading.Thread(target=write, name="waiting")
+    with pytest.raises(StoreLockedError), database.begin():  # noqa: PT012  the other write waits meanwhile
+        waiting.start()
+        assert waits.wait(60)
+        raise StoreLockedError("another program")
+    waiting.join(60)
+    with database.begin():
+        pass
+    assert errors == ["the database is locked by another program"]
+    database.close()
+
+
 @pytest.mark.parametrize(
     ("code", "error"),
     [

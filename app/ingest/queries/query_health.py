@@ -25,7 +25,12 @@ _OURS = (BadQueryError, TooLargeError, UnsupportedResultError)
 
 
 class QueryHealth:
-    """Notes on each SLI why it was not answered; logs a trouble when it begins and when it ends."""
+    """Notes on each SLI why it was not answered; logs a trouble when it begins and when it ends.
+
+    Attributes, which other threads may read:
+        unanswered: why Prometheus does not answer, None if it does.
+        partial: what Prometheus says of data that is missing from its answers, None if they are whole.
+    """
 
     def __init__(self, instruments: EvaluationInstruments) -> None:
         self._instruments = instruments
@@ -34,11 +39,7 @@ class QueryHealth:
         self._refused: dict[str, int] = {}
         self._partial: dict[str, str] = {}
         self.unanswered: str | None = None
-
-    @property
-    def partial(self) -> str | None:
-        """What Prometheus says of data that is missing from its answers, None if they are whole."""
-        return next(iter(self._partial.values()), None)
+        self.partial: str | None = None
 
     def note(self, *asked: QueryResults, at_s: float) -> None:
         """Take note of what was answered for the slot *at_s* and what was not, of all that was asked at once."""
@@ -115,6 +116,7 @@ class QueryHealth:
                 self._partial.pop(tracked.key, None)
             else:
                 self._partial[tracked.key] = tracked.partial
+        self.partial = next(iter(self._partial.values()), None)
         if partial:
             self._instruments.evaluation_failed(Reason.PARTIAL)
         if self.partial is not None and before is None:

@@ -1,0 +1,84 @@
+"""What other threads ask of the engine, and what of it blocks."""
+
+import asyncio
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typing_extensions import override
+
+from app.alerting import Notification
+from app.clock import SystemClock
+from app.delivery import FallbackOutbox
+from app.documents import load_documents
+from app.evaluation import Evaluator
+from app.integrations import DeliveryConfig
+from app.metrics import BuildInfo, Instruments
+from app.service.components import Components
+from app.service.delivery_runtime import open_delivery_runtime
+from app.service.engine import Engine
+from app.settings import load_settings
+from app.slo import Slo
+from app.status import Board
+from app.store import StoreUnavailableError, open_database
+
+
+@pytest.fixture
+def components(tmp_path: Path) -> Iterator[Components]:
+    database = open_database(f"sqlite:///{tmp_path}/sloburn.db")
+    yield Components(
+        settings=load_settings({"prometheus_url": "http://127.0.0.1:9"}),
+        database=database,
+        board=Board(),
+        instruments=Instruments(build=BuildInfo.current()),
+        clock=SystemClock(),
+    )
+    database.close()
+
+
+def test_an_engine_that_could_not_start_is_stopped_while_its_thread_ends(
+    components: Components, tmp_path: Path
+) -> None:
+    """On a busy machine the thread may still be there when its event loop is closed."""
+    stopping = threading.Event()
+
+    class Failing(Engine):
+        @override
+        def _run(self) -> None:
+            super()._run()
+            assert stopping.wait(60.0)
+
+        @override
+        async def _new_evaluator(self, slos: Sequence[Slo]) -> Evaluator:
+            raise StoreUnavailableError("no disk")
+
+    engine = Failing(components, load_documents(tmp_path))
+    with pytest.raises(StoreUnavailableError, match="no disk"):
+        engine.start()
+    end = threading.Timer(0.05, stopping.set)
+    end.start()
+    assert engine.stop()
+    end.join()
+
+
+def test_the_event_loop_never_waits_for_what_compares_memory_with_the_database(
+    components: Components, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held_in: list[threading.Thread] = []
+
+    def hold(_outbox: FallbackOutbox, _unwritten: Sequence[Notification], *, at: datetime) -> None:
+        assert at.tzinfo is UTC
+        held_in.append(threading.current_thread())
+
+    monkeypatch.setattr(FallbackOutbox, "hold", hold)
+
+    async def play() -> None:
+        runtime = open_delivery_runtime(DeliveryConfig(), components, is_healthy=lambda: True)
+        await runtime.evaluation_ended((), at=datetime.now(UTC))
+        await runtime.stop(0)
+
+    asyncio.run(play())
+    assert threading.current_thread() not in held_in
+    assert len(held_in) == 1
