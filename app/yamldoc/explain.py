@@ -58,13 +58,17 @@ def explain(
 def _each(error: ValidationError, structure: Structure, document: Document, under: FieldPath) -> Iterator[FieldFinding]:
     for detail in error.errors(include_url=False, include_input=False):
         at_key = detail["type"] == "extra_forbidden" or detail["loc"][-1:] == (_KEY,)
-        steps = (step for step in detail["loc"] if step != _KEY and step not in structure.branches)
-        path = (*under, *steps)
+        path = (*under, *path_of(detail, structure))
         if detail["type"] == "too_short" and document.value(path):
             # Items that are wrong themselves do not count; their own faults are said.
             continue
         problem, remedy = _words(detail, path, structure, document)
         yield FieldFinding(path, problem, remedy, at_key=at_key)
+
+
+def path_of(detail: ErrorDetails, structure: Structure) -> FieldPath:
+    """The path of the value, or of the key, that pydantic's error is about."""
+    return tuple(step for step in detail["loc"] if step != _KEY and step not in structure.branches)
 
 
 def unknown_key(path: FieldPath, structure: Structure, document: Document) -> tuple[str, str]:

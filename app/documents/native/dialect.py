@@ -1,6 +1,6 @@
 """The native dialect: a service and its SLOs, as docs/slo-format.md describes it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from app.documents.dialect import Defaults, PlacedSlo
@@ -17,11 +17,38 @@ from app.yamldoc.document import Document
 from app.yamldoc.explain import is_misspelt
 from app.yamldoc.findings import FieldPath, Findings, Place
 from app.yamldoc.read import add_errors, add_warnings
+from app.yamldoc.rest import SoundRest, sound_rest
 from app.yamldoc.scalars import kind
-from app.yamldoc.tree import Items, Node
+from app.yamldoc.tree import Items, Node, NumberText, Table
 from app.yamldoc.validate import validated
 
 _OTHERS = ("apiVersion", "kind", "version")
+
+
+def _a_table(**values: str) -> Table:
+    table = Table((0, 0))
+    table.update(values)
+    return table
+
+
+# For the keys that an SLO must have, so that the others can be checked where one of these is faulty.
+_USUAL: Mapping[str, Node] = {
+    "name": "slo",
+    "objective": NumberText("99.9"),
+    "window": "30d",
+    "sli": _a_table(total="a_total", bad="b_total"),
+}
+# What the findings about a key of an SLO, or of its alerting, depend on besides.
+_DEPENDS_ON: Mapping[FieldPath, tuple[FieldPath, ...]] = {
+    ("aggregate",): (("by",),),
+    ("by",): (("sli",),),
+    ("sli",): (("by",),),
+    ("time_slices",): (("sli",),),
+    ("alerting", "min_bad_events"): (("alerting", "evidence"),),
+    ("alerting", "no_data"): (("alerting", "no_data_for"),),
+}
+# Whether a burn-rate rule suits the SLO.
+_OF_RULES = frozenset({"long", "factor", "budget"})
 
 
 class NativeDialect:
@@ -43,7 +70,10 @@ def _read(document: Document, findings: Findings) -> Iterator[PlacedSlo]:
     header = _header(document, findings)
     for i, node in enumerate(_slos(document, findings)):
         model = validated(SloEntry, node, NATIVE, document, findings, under=("slos", i))
-        if model is None or not _is_sound(model, header, document, findings, i) or header is None:
+        if model is None:
+            _check_rest(node, header, document, findings, i)
+            continue
+        if not _is_sound(model, header, document, findings, i) or header is None:
             continue
         slo = _slo(header, model)
         add_warnings(lint_slo(model, slo), document, findings, under=("slos", i))
@@ -92,6 +122,27 @@ def _is_sound(model: SloEntry, header: DocumentHeader | None, document: Document
     found = list(check_slo(model, header.labels if header is not None else {}))
     add_errors(found, document, findings, under=("slos", i))
     return not found
+
+
+def _check_rest(node: Node, header: DocumentHeader | None, document: Document, findings: Findings, i: int) -> None:
+    """Find the faults that do not depend on the faulty values of an SLO, so that all are said at once."""
+    rest = sound_rest(SloEntry, node, NATIVE, _USUAL)
+    if rest is None:
+        return
+    labels = header.labels if header is not None else {}
+    found = [one for one in check_slo(rest.model, labels) if rest.tells_of(one.path) and _is_decided(one.path, rest)]
+    add_errors(found, document, findings, under=("slos", i))
+    if rest.has("sli"):
+        add_warnings(rest.model.sli.warnings(), document, findings, under=("slos", i))
+
+
+def _is_decided(path: FieldPath, rest: SoundRest[SloEntry]) -> bool:
+    """Whether everything is sound that decides about what was found at *path*."""
+    depends_on = (*_DEPENDS_ON.get(path[:1], ()), *_DEPENDS_ON.get(path[:2], ()))
+    if path[-1] in _OF_RULES:
+        depends_on = (*depends_on, ("objective",), ("window",))
+    is_part_of_list = any(isinstance(step, int) for step in path)
+    return all(rest.has(*key) for key in depends_on) and not (is_part_of_list and rest.lacks_beside(path))
 
 
 def _aggregate(slo: Slo, aggregate: AggregateModel) -> Slo:

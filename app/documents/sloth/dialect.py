@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from app.alerting.policy import default_policies
 from app.documents.dialect import Defaults, PlacedSlo
@@ -26,6 +27,8 @@ from app.documents.sloth.slis import sli_of_model
 from app.slo import Alerting, BurnRateRule, Evidence, Severity, SeverityPolicy, Slo, SloId, Window, format_duration
 from app.yamldoc.document import Document
 from app.yamldoc.findings import Findings
+from app.yamldoc.rest import SoundRest, sound_rest
+from app.yamldoc.tree import Node, NumberText
 
 _GROUP = "sloth.slok.dev/"
 _VERSION, _API_VERSION = "prometheus/v1", f"{_GROUP}v1"
@@ -33,6 +36,12 @@ _RESOURCE, _CATALOGUE = "PrometheusServiceLevel", "AlertWindows"
 _MISPLACED = {
     "window": "remove it: Sloth has no SLO windows; SLOBURN_DEFAULT_WINDOW is that of all its SLOs",
     "time_window": "remove it: Sloth has no SLO windows; SLOBURN_DEFAULT_WINDOW is that of all its SLOs",
+}
+# For keys that a document must have, so that the others can be checked where these are faulty.
+_USUAL: Mapping[str, Node] = {
+    "name": "slo",
+    "service": "service",
+    "objective": NumberText("99.9"),
 }
 _Catalogues = Mapping[timedelta, Catalogue]
 
@@ -57,7 +66,8 @@ class SlothDialect:
         for catalogue in catalogues.values():
             if others and catalogue.period != defaults.window.nominal:
                 problem = f"applies to no SLO: their window is {defaults.window}"
-                catalogue.scope.warning(problem, f"set SLOBURN_DEFAULT_WINDOW={format_duration(catalogue.period)}")
+                remedy = f"set SLOBURN_DEFAULT_WINDOW={format_duration(catalogue.period)}"
+                catalogue.scope.warning(problem, remedy, "catalogue_unused")
         return [slo for scope in others for slo in _read(scope, catalogues, defaults.window)]
 
 
@@ -90,12 +100,26 @@ def _read(scope: Scope, catalogues: _Catalogues, window: Window) -> Iterator[Pla
             resource = read_part(ResourceModel, root, RESOURCE, scope, _MISPLACED)
             if resource is not None:
                 yield from _Service(resource.spec, scope.below("spec"), catalogues, window).slos()
+            elif (of_resource := sound_rest(ResourceModel, root, RESOURCE, _USUAL)) is not None:
+                _check_rest(_Service(of_resource.model.spec, scope.below("spec"), catalogues, window), of_resource)
     elif root.get("version") != _VERSION:
         scope.below("version").error(f"{root.get('version')} is not known", f"write {_VERSION}")
     else:
         file = read_part(SlothFileModel, root, FILE, scope, _MISPLACED)
         if file is not None:
             yield from _Service(file, scope, catalogues, window).slos()
+        elif (of_file := sound_rest(SlothFileModel, root, FILE, _USUAL)) is not None:
+            _check_rest(_Service(of_file.model, scope, catalogues, window), of_file)
+
+
+def _check_rest(service: "_Service", rest: SoundRest[Any]) -> None:
+    """Find the faults that do not depend on the faulty values of a document, so that all are said at once."""
+    for i, model in enumerate(service.spec.slos):
+        scope = service.scope.below("slos", i)
+        if rest.has(*scope.path):
+            service.slo(model, scope)
+        elif rest.has(*scope.path, "sli"):
+            sli_of_model(model.sli, scope.below("sli"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +139,13 @@ class _Service:
         for i, model in enumerate(self.spec.slos):
             scope = self.scope.below("slos", i)
             _warn_of_plugins(model.plugins, scope.below("plugins"))
-            slo = self._slo(model, scope)
+            slo = self.slo(model, scope)
             if slo is not None:
                 named = scope.below("name")
                 yield PlacedSlo(slo=slo, place=named.place, field=named.path)
 
-    def _slo(self, model: SlothSloModel, scope: Scope) -> Slo | None:
+    def slo(self, model: SlothSloModel, scope: Scope) -> Slo | None:
+        """The SLO; None, and why, where it is not sound."""
         alerting, of_alerts = model.alerting, scope.below("alerting")
         sli = sli_of_model(model.sli, scope.below("sli"))
         if not _is_named(alerting, of_alerts) or sli is None:
@@ -188,7 +213,7 @@ class _Service:
 def _warn_of_plugins(plugins: ChainModel | None, scope: Scope) -> None:
     for i, _ in enumerate(plugins.chain if plugins is not None else ()):
         problem = "is ignored: it changes rules of Sloth, and Sloburn evaluates the SLO itself"
-        scope.below("chain", i).warning(problem, "remove it", "slo_plugin")
+        scope.below("chain", i).warning(problem, "remove it", "plugin_ignored")
 
 
 def _is_named(alerting: AlertingModel, scope: Scope) -> bool:
