@@ -47,6 +47,8 @@ def sloburn(
         "SLOBURN_DATABASE_URL": f"sqlite:///{work_dir}/sloburn.db",
         "SLOBURN_LISTEN_ADDRESS": f"127.0.0.1:{port}",
         "SLOBURN_ALERTMANAGER_URLS": alertmanager_url,
+        # Tests say when documents are reloaded.
+        "SLOBURN_WATCH_INTERVAL": "off",
         "PYTHONPATH": str(REPOSITORY),
         **(env or {}),
     }

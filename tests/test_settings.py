@@ -78,6 +78,13 @@ def test_history_is_all_none_or_a_duration(text: str, history: timedelta | None)
     assert settings.masked()["backfill"] == text
 
 
+@pytest.mark.parametrize(("text", "every"), [("off", timedelta(0)), ("1m", timedelta(minutes=1))])
+def test_looking_for_changed_files_can_be_turned_off(text: str, every: timedelta) -> None:
+    settings = load_settings({"watch_interval": text})
+    assert settings.watch_interval == every
+    assert settings.masked()["watch_interval"] == text
+
+
 @pytest.mark.parametrize(
     ("address", "host", "port"),
     [("127.0.0.1:0", "127.0.0.1", 0), (":9720", "", 9720), ("[::1]:80", "::1", 80), ("slo.local:1", "slo.local", 1)],
@@ -169,6 +176,8 @@ def test_secrets_of_our_own_come_from_files_too(tmp_path: Path) -> None:
         ("log_format", "xml", "unknown value; write 'text' or 'json'"),
         ("database_url", f"mysql://anna:{CANARY}@db", "not a database: write sqlite:///"),
         ("backfill", "everything", "write full, off, or a duration"),
+        ("watch_interval", "0", "write off, or a duration such as 10s"),
+        ("watch_interval", "2h", "write a duration from 1s to 1h, or off"),
     ],
 )
 def test_a_mistake_is_one_line_with_the_name_and_the_remedy(

@@ -16,6 +16,7 @@ _METAVARS = {
     "prometheus_partial": "POLICY",
     "specs": "PATH",
     "default_window": "DURATION",
+    "watch_interval": "DURATION",
     "database_url": "URL",
     "listen_address": "HOST:PORT",
     "external_url": "URL",

@@ -6,7 +6,22 @@ other tools are packages beside it, listed in `load.DIALECTS`, and share `import
 """
 
 from app.documents.dialect import Defaults
+from app.documents.files import FilesState, files_state
+from app.documents.lint import NAMES, lint, name_as_written
 from app.documents.load import LoadResult, digest, load_documents
 from app.documents.native import COUNTER_NAME, json_schema, unlike_a_counter
 
-__all__ = ["COUNTER_NAME", "Defaults", "LoadResult", "digest", "json_schema", "load_documents", "unlike_a_counter"]
+__all__ = [
+    "COUNTER_NAME",
+    "NAMES",
+    "Defaults",
+    "FilesState",
+    "LoadResult",
+    "digest",
+    "files_state",
+    "json_schema",
+    "lint",
+    "load_documents",
+    "name_as_written",
+    "unlike_a_counter",
+]

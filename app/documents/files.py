@@ -6,6 +6,8 @@ from pathlib import Path
 
 from app.yamldoc.findings import Findings, Place
 
+FilesState = tuple[tuple[str, int, int, int], ...]
+"""Each file with its size and times, and each path that cannot be read."""
 _SUFFIXES = frozenset({".yaml", ".yml", ".json"})
 
 
@@ -29,6 +31,25 @@ def find_files(path: Path, findings: Findings) -> list[Path]:
         findings.error(Place(file=path), problem, "add a *.yaml, *.yml or *.json file")
     root = path.resolve()
     return [file for file in found if _is_inside(file, root, findings)]
+
+
+def files_state(*paths: Path) -> FilesState:
+    """What differs once documents at *paths* have been added, changed or removed, from the metadata of their files.
+
+    Links are followed, so a mounted ConfigMap differs when Kubernetes swaps the folder that its files are linked to.
+    """
+    findings = Findings()
+    files = dict.fromkeys(file for path in paths for file in find_files(path, findings))
+    return (*map(_state, files), *((str(error), 0, 0, 0) for error in findings.errors))
+
+
+def _state(file: Path) -> tuple[str, int, int, int]:
+    try:
+        found = file.stat()
+    except OSError as error:
+        return str(file), 0, 0, error.errno or 0
+    # The inode is left out: network and overlay file systems may give a file another one at any time.
+    return str(file), found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _documents_below(folder: Path, findings: Findings) -> list[Path]:

@@ -21,11 +21,13 @@ from app.api.ports import (
     ReloadOutcome,
 )
 from app.clock import Clock
-from app.documents import Defaults, load_documents
+from app.documents import Defaults, FilesState, files_state, load_documents
 from app.evaluation import RECORDED_EVERY_S, Past, points
+from app.http import DetachedCalls, TooManyCallsError
 from app.integrations import LoadedConfig, load_config
 from app.metrics import Instruments
 from app.service.engine import Engine
+from app.service.watch import ReloadedFiles
 from app.settings import Settings, environment
 from app.slo import SloId
 from app.status import HistoryPoint
@@ -37,6 +39,14 @@ from app.store.dead_letters import DeadLetter, dead_letters, requeue_dead_letter
 _log = structlog.get_logger(__name__)
 # The engine's loop is never busy for longer; a reader whose copy has not come by then is refused.
 _COPY_WITHIN_S = 20.0
+# For the metadata of thousands of files on a network disk.
+_LOOK_WITHIN_S = 60.0
+
+
+def files_of(settings: Settings, config_file: Path | None) -> FilesState:
+    """The files of documents and receivers as they are now; *config_file* is that of the receivers at the start."""
+    config = settings.config_file or config_file
+    return files_state(settings.specs, *([] if config is None else [config]))
 
 
 class EngineHistory(History):
@@ -62,10 +72,11 @@ class EngineHistory(History):
 
 
 class EngineReadiness(Readiness):
-    """Whether the engine has started, and whether its evaluation is healthy."""
+    """Whether the engine has started, and whether its evaluation and its documents are as they should be."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, documents: "Documents") -> None:
         self._engine = engine
+        self._documents = documents
 
     @override
     def reasons(self) -> Sequence[str]:
@@ -73,7 +84,7 @@ class EngineReadiness(Readiness):
 
     @override
     def unhealthy_reasons(self) -> Sequence[str]:
-        return self._engine.reasons_unhealthy()
+        return [*self._engine.reasons_unhealthy(), *self._documents.reasons_not_reloaded()]
 
 
 class StoredAlertLog(AlertLog):
@@ -115,11 +126,20 @@ class StoredDeadLetters(DeadLetterBox):
             return requeue_dead_letter(transaction, letter, at=self._clock.now())
 
 
-class Documents(Reloader, ConfigSource):
-    """The documents and receivers on disk, and the current ones: a reload is all or nothing."""
+class Documents(Reloader, ConfigSource, ReloadedFiles):
+    """The documents and receivers on disk, and the current ones: a reload is all or nothing.
 
-    def __init__(self, engine: Engine, *, settings: Settings, instruments: Instruments, clock: Clock) -> None:
+    *files* are those that the current ones were read from.
+    """
+
+    def __init__(
+        self, engine: Engine, *, settings: Settings, instruments: Instruments, clock: Clock, files: FilesState
+    ) -> None:
         self._engine = engine
+        self._files = files
+        self._calls = DetachedCalls()
+        self._errors: tuple[str, ...] = ()
+        self._quiet = False
         self._settings = settings
         self._instruments = instruments
         self._clock = clock
@@ -133,7 +153,44 @@ class Documents(Reloader, ConfigSource):
     async def reload(self) -> ReloadOutcome:
         return await self._reload()
 
+    @property
+    @override
+    def loaded_files(self) -> FilesState:
+        return self._files
+
+    @property
+    @override
+    def reload_failed(self) -> bool:
+        return not self._successful
+
+    @override
+    async def current_files(self) -> FilesState | None:
+        try:
+            return await self._calls.call("files", self._files_now, within_s=_LOOK_WITHIN_S)
+        except (TimeoutError, TooManyCallsError):
+            return None
+
+    @override
+    async def reload_changed(self) -> None:
+        self._quiet = True
+        try:
+            await self.reload()
+        finally:
+            self._quiet = False
+
+    def reasons_not_reloaded(self) -> Sequence[str]:
+        """Why other documents or receivers are active than those on disk, in words; empty if they are the same."""
+        if not self._errors:
+            return ()
+        more = f" ({len(self._errors) - 1} more errors)" if len(self._errors) > 1 else ""
+        return [f"documents and receivers were not reloaded; the old ones stay active: {self._errors[0]}{more}"]
+
+    def _files_now(self) -> FilesState:
+        return files_of(self._settings, self._config_file)
+
     async def _reload_now(self) -> ReloadOutcome:
+        # Before they are read, so that what changes meanwhile is seen at the next look.
+        self._files = await self.current_files() or self._files
         defaults = Defaults.of(self._settings.default_window)
         documents = await asyncio.to_thread(load_documents, Path(self._settings.specs), defaults=defaults)
         delivery = await asyncio.to_thread(self._load_delivery)
@@ -166,9 +223,11 @@ class Documents(Reloader, ConfigSource):
         now = self._clock.now()
         self._successful = not errors
         self._instruments.reloaded(ok=not errors, at=now)
-        if errors:
+        # Errors that are found again by trying again are said once.
+        if errors and not (self._quiet and errors == self._errors):
             _log.error("documents and receivers were not reloaded; the old ones stay active", errors=errors)
-        else:
+        if not errors:
             self._at = now
             _log.info("documents and receivers reloaded", slos=len(self._engine.documents.slos))
+        self._errors = errors
         return ReloadOutcome(slos=len(self._engine.documents.slos), errors=errors)

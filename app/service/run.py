@@ -4,9 +4,12 @@ import asyncio
 import os
 import socket
 import sys
+from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import structlog
 from anyio.to_thread import current_default_thread_limiter
@@ -14,11 +17,18 @@ from anyio.to_thread import current_default_thread_limiter
 from app.api import create_app, path_prefix
 from app.clock import SystemClock
 from app.delivery import FailureReason
-from app.documents import Defaults, LoadResult, load_documents
+from app.documents import Defaults, FilesState, LoadResult, load_documents
 from app.integrations import DeliveryConfig, load_config
 from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
-from app.service.api_adapters import Documents, EngineHistory, EngineReadiness, StoredAlertLog, StoredDeadLetters
+from app.service.api_adapters import (
+    Documents,
+    EngineHistory,
+    EngineReadiness,
+    StoredAlertLog,
+    StoredDeadLetters,
+    files_of,
+)
 from app.service.components import Components
 from app.service.engine import Engine
 from app.service.http_server import BoundedConfig, BoundedServer, ClosedConnections, ClosingCause, ConnectionLimits
@@ -26,6 +36,7 @@ from app.service.logs import configure_logging
 from app.service.memory import settle_memory
 from app.service.open_files import allow_open_files
 from app.service.signals import Signals, StopRequestedError
+from app.service.watch import FilesWatch
 from app.settings import Settings, environment
 from app.status import Board
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
@@ -61,6 +72,8 @@ def _run(settings: Settings, signals: Signals) -> int:
     settle_memory()
     for warning in settings.warnings:
         _log.warning(warning)
+    # Before they are read, so that what changes meanwhile is seen later.
+    files = files_of(settings, None)
     documents = load_documents(Path(settings.specs), defaults=Defaults.of(settings.default_window))
     delivery = load_config(
         settings.config_file,
@@ -83,12 +96,13 @@ def _run(settings: Settings, signals: Signals) -> int:
         return _refuse(
             f"cannot listen on {settings.listen_address}: {error.strerror}; give another with SLOBURN_LISTEN_ADDRESS"
         )
+    given = _Given(documents, delivery.config, files)
     with listening:
         try:
             try:
-                _work(settings, documents, delivery.config, listening, signals)
+                _work(settings, given, listening, signals)
             except _PutAsideError:
-                _work(settings, documents, delivery.config, listening, signals)
+                _work(settings, given, listening, signals)
         except (StoreError, MisconfiguredError, ValueError) as error:
             return _refuse(str(error), _exit_code(error))
     _log.info("stopped")
@@ -99,13 +113,16 @@ class _PutAsideError(Exception):
     """The database was damaged in a way that only shows when it is read, and was put aside."""
 
 
-def _work(
-    settings: Settings,
-    documents: LoadResult,
-    delivery: DeliveryConfig,
-    listening: socket.socket,
-    signals: Signals,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What the service starts with, and the files that it is from."""
+
+    documents: LoadResult
+    delivery: DeliveryConfig
+    files: FilesState
+
+
+def _work(settings: Settings, given: _Given, listening: socket.socket, signals: Signals) -> None:
     """Open the database, start what works on it, and serve.
 
     Raises:
@@ -116,11 +133,11 @@ def _work(
         settings=settings,
         database=database,
         board=Board(),
-        instruments=Instruments(build=BuildInfo.current(), known=_known(delivery)),
+        instruments=Instruments(build=BuildInfo.current(), known=_known(given.delivery)),
         clock=SystemClock(),
-        delivery=delivery,
+        delivery=given.delivery,
     )
-    engine = Engine(components, documents)
+    engine = Engine(components, given.documents)
     try:
         try:
             engine.start()
@@ -132,11 +149,11 @@ def _work(
         _log.info(
             "serving",
             address=settings.listen_address,
-            slos=len(documents.slos),
+            slos=len(given.documents.slos),
             prometheus=settings.prometheus_url,
             database=database.product,
         )
-        _serve(engine, components, listening, signals)
+        _serve(engine, components, given.files, listening, signals)
     finally:
         ended = engine.stop()
         database.close()
@@ -147,16 +164,20 @@ def _work(
             os._exit(EXIT_GOOD)
 
 
-def _serve(engine: Engine, components: Components, listening: socket.socket, signals: Signals) -> None:
+def _serve(
+    engine: Engine, components: Components, files: FilesState, listening: socket.socket, signals: Signals
+) -> None:
     """Serve the API in this thread until a signal comes."""
     settings = components.settings
-    documents = Documents(engine, settings=settings, instruments=components.instruments, clock=components.clock)
+    documents = Documents(
+        engine, settings=settings, instruments=components.instruments, clock=components.clock, files=files
+    )
     app = create_app(
         board=components.board,
         history=EngineHistory(engine, components.database),
         alerts=StoredAlertLog(components.database),
         dead_letters=StoredDeadLetters(components.database, components.clock),
-        readiness=EngineReadiness(engine),
+        readiness=EngineReadiness(engine, documents),
         reloader=documents,
         config=documents,
         metrics=Exposition(components.board, components.instruments),
@@ -171,11 +192,17 @@ def _serve(engine: Engine, components: Components, listening: socket.socket, sig
     # uvicorn has handlers of its own while it serves. This one covers the time before, and takes the signal that it
     # raises once more when it has ended.
     signals.stop_by(server.stop)
-    asyncio.run(_until_stopped(server, listening, documents, signals))
+    watch = FilesWatch(documents, every=settings.watch_interval, clock=components.clock)
+    looking = watch.run(components.instruments) if settings.watch_interval else None
+    asyncio.run(_until_stopped(server, listening, documents, signals, looking))
 
 
 async def _until_stopped(
-    server: BoundedServer, listening: socket.socket, documents: Documents, signals: Signals
+    server: BoundedServer,
+    listening: socket.socket,
+    documents: Documents,
+    signals: Signals,
+    looking: Coroutine[Any, Any, None] | None,
 ) -> None:
     loop = asyncio.get_running_loop()
     # Each thread that computes an answer takes the interpreter from the evaluations in turn; the usual 40 would leave
@@ -197,11 +224,14 @@ async def _until_stopped(
 
     # A handler runs between any two lines, and does not wake the loop.
     signals.reload_by(partial(loop.call_soon_threadsafe, reload_soon))
+    watching = asyncio.create_task(looking) if looking is not None else None
     try:
         await server.serve(sockets=[listening])
     finally:
         # Before the loop is closed, after which a call would raise an error.
         signals.reload_by(lambda: None)
+        if watching is not None:
+            watching.cancel()
 
 
 def _listen(settings: Settings) -> socket.socket:

@@ -23,6 +23,7 @@ from app.settings.values import (
     parse_http_urls,
     parse_interval,
     parse_listen_address,
+    parse_watch_interval,
     parsed,
 )
 
@@ -103,6 +104,11 @@ class Settings(BaseSettings):
     specs: Path = Field(Path("config/slos"), description="SLO documents: a folder or a file.")
     default_window: Annotated[timedelta, duration_between("1h", "90d")] = Field(
         timedelta(days=30), description="SLO window of documents that have none, such as those of Sloth: `1h` to `90d`."
+    )
+    watch_interval: Annotated[timedelta, parsed(parse_watch_interval)] = Field(
+        timedelta(seconds=10),
+        description="How often to look whether documents or receivers have changed, to reload them: `1s` to `1h`, "
+        "or `off`.",
     )
     database_url: Annotated[str, parsed(parse_database_url)] = Field(
         "sqlite:///data/sloburn.db",
@@ -240,6 +246,8 @@ class Settings(BaseSettings):
         """Every setting as text, with secrets masked; empty where nothing is set."""
         texts = {name: shown(getattr(self, name)) for name in type(self).model_fields}
         texts["database_url"] = without_password(self.database_url)
+        if not self.watch_interval:
+            texts["watch_interval"] = "off"
         if not self.backfill:
             texts["backfill"] = "full" if self.backfill is None else "off"
         return texts

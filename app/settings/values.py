@@ -63,6 +63,19 @@ def parse_history(text: str) -> timedelta | None:
         raise ValueError(f"{text!r} is not a limit: write full, off, or a duration such as 7d") from None
 
 
+def parse_watch_interval(text: str) -> timedelta:
+    """How often to look for changed files; zero for never."""
+    if text.lower() == "off":
+        return timedelta(0)
+    try:
+        duration = parse_duration(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an interval: write off, or a duration such as 10s") from None
+    if not timedelta(seconds=1) <= duration <= timedelta(hours=1):
+        raise ValueError(f"{text!r} is out of range: write a duration from 1s to 1h, or off")
+    return duration
+
+
 def parse_http_url(text: str) -> str:
     """A base URL without a slash at the end."""
     try:

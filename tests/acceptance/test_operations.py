@@ -34,16 +34,15 @@ def test_sigterm_under_load_ends_the_service_in_order(tmp_path: Path, *, prometh
         running.service.start()
 
 
-def test_a_good_set_of_documents_is_taken_over_by_sighup(tmp_path: Path) -> None:
+def test_a_good_set_of_documents_is_taken_over_when_its_files_change(tmp_path: Path) -> None:
     """A new SLO appears, one that stays keeps its counts, one that goes away takes its series and its page along."""
-    with stack(tmp_path, services=("checkout", "search")) as running:
+    with stack(tmp_path, services=("checkout", "search"), env={"SLOBURN_WATCH_INTERVAL": "1s"}) as running:
         line = running.timeline
         line.at(0, lambda: running.shop.breaks("checkout"))
         fired = line.want(1, page(CHECKOUT))
         before: list[float] = []
         line.at(1, lambda: before.append(running.slo(SEARCH)["events"]["total"]), after=fired)
         line.at(1, lambda: _other_documents(running), after=fired)
-        line.at(1, running.service.hang_up, after=fired)
         line.want(1, Sight("checkout is gone", lambda: not running.slo(CHECKOUT)), after=fired)
         line.want(1, running.sees("data", "fresh", slo_id="search-errors"), after=fired)
         ended = line.want(1, all_clear(CHECKOUT), after=fired)
@@ -80,13 +79,15 @@ def test_a_bad_set_of_documents_is_refused_as_a_whole(tmp_path: Path) -> None:
         ticks = _ticks(running)
         running.wait_until(Sight("ticks go on", lambda: _ticks(running) > ticks))
         assert running.get("/api/v1/status/config").json()["spec_digest"] == digest
-        assert running.reasons() == ""
+        assert "documents and receivers were not reloaded; the old ones stay active: " in running.reasons()
+        assert "typo.yaml:2:" in running.reasons()
 
         (running.specs / "typo.yaml").unlink()
         taken = _reload(running)
         assert (taken.status_code, taken.json()) == (httpx.codes.OK, {"slos": 2})
         assert running.metric("sloburn_config_last_reload_successful") == 1.0
         assert running.get("/api/v1/status/config").json()["spec_digest"] != digest
+        assert "not reloaded" not in running.reasons()
 
 
 def test_two_hundred_signals_to_reload_are_one_reload(tmp_path: Path) -> None:
