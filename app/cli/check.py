@@ -1,10 +1,10 @@
 """`sloburn check`: what is wrong with documents, and with what Prometheus holds for them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -15,16 +15,35 @@ from app.cli.live import Inspector, LiveFindings
 from app.cli.page_receivers import fallback_hints, unrouted_page_warnings
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
-from app.documents import COUNTER_NAME, Defaults, LoadResult, load_documents
+from app.documents import COUNTER_NAME, NAMES, Defaults, LoadResult, lint, load_documents, name_as_written
 from app.integrations import load_config
 from app.prometheus import BadAnswerError, PrometheusError, TimedOutError, UnreachableError, open_client
 from app.settings import Settings, environment
 from app.store import StoreDriverError, StoreError, check_driver, inspect_server
-from app.yamldoc import HintFinding
+from app.yamldoc import HintFinding, WarningFinding
 
 EXIT_WARNINGS = 3
+_Kind = TypeVar("_Kind", WarningFinding, HintFinding)
+
+
+def _name(text: str) -> str:
+    name = name_as_written(text)
+    if name not in NAMES:
+        raise typer.BadParameter(f"{text!r} is not the name of a warning or hint; docs/lint.md lists them")
+    return name
+
 
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 3 if there are warnings.")]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ignore",
+        help="Leave out warnings and hints of this name; may be repeated.",
+        metavar="NAME",
+        show_default=False,
+        parser=_name,
+    ),
+]
 Live = Annotated[
     bool,
     typer.Option(
@@ -51,6 +70,7 @@ def check(
     *,
     strict: Strict = False,
     live: Live = False,
+    ignore: Ignore = None,
     prometheus_url: PrometheusUrl = None,
     config: ConfigOption = None,
     format: FormatOption = Format.TEXT,  # noqa: A002  the contract's name
@@ -59,7 +79,8 @@ def check(
 
     PATH is a file with SLO documents, or a folder of such files. How the SLI of every sound SLO is counted is printed:
     by counters, by samples of a gauge, or by evaluating an expression. Every error, warning and hint is printed with
-    its file and line. Most hints come from --live; they are normal for some services.
+    its file and line, and its name in brackets: a comment # sloburn: ignore=NAME turns a warning or hint off. Most
+    hints come from --live; they are normal for some services.
 
     Receivers and routes are those of --config, of SLOBURN_CONFIG, or of config/sloburn.yaml if it exists.
 
@@ -71,7 +92,8 @@ def check(
     settings = settings_for({"config": config, "prometheus_url": prometheus_url})
     database = _inspect_database(settings.database_url, live=live)
     loaded, hints = _with_config(load_documents(*paths, defaults=Defaults.of(settings.default_window)), settings)
-    loaded = replace(loaded, warnings=(*loaded.warnings, *template_warnings(loaded)))
+    linted = (*template_warnings(loaded), *lint(loaded.slos, loaded.places))
+    loaded = replace(loaded, warnings=(*loaded.warnings, *linted))
     if live and (loaded.slos or not loaded.errors):
         # What is wrong in one SLO hides nothing that Prometheus says of the sound ones.
         found = _ask(loaded, settings)
@@ -80,6 +102,7 @@ def check(
         all_errors = (*loaded.errors, *found.errors)
         loaded = replace(loaded, errors=all_errors, warnings=(*offline, *found.warnings))
         hints = (*hints, *found.hints)
+    loaded, hints = replace(loaded, warnings=_wanted(loaded, loaded.warnings, ignore)), _wanted(loaded, hints, ignore)
     if format is Format.JSON:
         print_json(_document(loaded, hints))
     else:
@@ -93,6 +116,11 @@ def check(
         raise typer.Exit(EXIT_FAILED)
     if strict and loaded.warnings:
         raise typer.Exit(EXIT_WARNINGS)
+
+
+def _wanted(loaded: LoadResult, findings: Iterable[_Kind], ignore: Sequence[str] | None) -> tuple[_Kind, ...]:
+    """The findings that are not turned off, in the order of files and lines."""
+    return tuple(sorted(found for found in loaded.ignored.others(findings) if found.code not in (ignore or ())))
 
 
 def _inspect_database(url: str, *, live: bool) -> str | None:
@@ -119,7 +147,8 @@ def _with_config(loaded: LoadResult, settings: Settings) -> tuple[LoadResult, tu
         *unrouted_page_warnings(found.config, file, loaded.slos),
     )
     hints = fallback_hints(found.config, file, loaded.slos)
-    return replace(loaded, warnings=(*loaded.warnings, *warnings)), tuple(hints)
+    ignored = loaded.ignored.with_file(file)
+    return replace(loaded, warnings=(*loaded.warnings, *warnings), ignored=ignored), tuple(hints)
 
 
 def _ask(loaded: LoadResult, settings: Settings) -> LiveFindings:

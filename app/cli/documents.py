@@ -37,7 +37,8 @@ def show(findings: Iterable[Finding]) -> None:
         colour, word = next((colour, word) for kind, colour, word in _LOOKS if isinstance(finding, kind))
         console.print(f"{finding.place}: ", end="", markup=False, soft_wrap=True)
         console.print(f"{word}: ", end="", style=colour)
-        console.print(finding.text, markup=False, soft_wrap=True)
+        name = f" [{finding.code}]" if finding.code else ""
+        console.print(f"{finding.text}{name}", markup=False, soft_wrap=True)
 
 
 def with_noun(number: int, noun: str) -> str:

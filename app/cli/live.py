@@ -43,7 +43,7 @@ class LiveFinding:
 
     problem: str
     remedy: str
-    code: str = ""
+    code: str
     kind: type[Finding] = WarningFinding
 
 
@@ -116,10 +116,11 @@ class Inspector:
             lacking = [label for label in slo.sli.by if any(label not in labels for labels in answer.labels)]
             if lacking:
                 names = ", ".join(lacking)
-                yield LiveFinding(f"{expression} has series without {names}", f"write sum by ({names}) (...)")
+                problem = f"{expression} has series without {names}"
+                yield LiveFinding(problem, f"write sum by ({names}) (...)", "group_label_missing")
             if evaluated.weight is not None and len(answer.labels) > 1 and not slo.sli.by:
                 problem = f"{expression} has {len(answer.labels)} series, and events are given for one"
-                yield LiveFinding(problem, "aggregate it to one series, as by sum()", kind=ErrorFinding)
+                yield LiveFinding(problem, "aggregate it to one series, as by sum()", "weight_of_many", ErrorFinding)
 
     async def _of_series(self, slo: Slo) -> AsyncIterator[LiveFinding]:
         """Whether the series exist, are what they are taken for, and are scraped often enough."""
@@ -132,6 +133,7 @@ class Inspector:
                 str(partial_data(partial.warnings, None)),
                 "alerts do not resolve by such answers, and the status is unknown; where nothing is missing that "
                 "matters, set SLOBURN_PROMETHEUS_PARTIAL=accept",
+                ProblemCode.PARTIAL_DATA,
             )
         if not sum(sum(matrix.values) for matrix in present):
             native = [selector for selector in slo.sli.native if await self._count(probe.series_count(selector))]
@@ -169,9 +171,7 @@ class Inspector:
         for label in slo.sli.by:
             lacking = sum([await self._count(probe.series_without(selector, label)) for selector in native])
             if lacking:
-                yield LiveFinding(
-                    f"{lacking} series of total have no label {label}", "group by a label that all series have"
-                )
+                yield _without_label(lacking, label)
 
     async def _of_kinds(self, slo: Slo) -> AsyncIterator[LiveFinding]:
         """Whether the metrics are what the SLI takes them for: counters of events, or gauges."""
@@ -306,9 +306,7 @@ class Inspector:
         for label in slo.sli.by:
             lacking = sum([await self._count(probe.series_without(total, label)) for total in _totals(slo.sli)])
             if lacking:
-                yield LiveFinding(
-                    f"{lacking} series of total have no label {label}", "group by a label that all series have"
-                )
+                yield _without_label(lacking, label)
 
     async def _count(self, expr: str) -> int:
         return int(sum((await self._ask(expr)).values))
@@ -323,7 +321,13 @@ def _unlike_events(name: str | None, kind: MetricKind) -> Iterator[LiveFinding]:
         yield LiveFinding(*unlike_a_counter(name, asked=True), COUNTER_NAME)
     if name is not None and name.endswith("_sum"):
         count = f"{name.removesuffix('_sum')}_count"
-        yield LiveFinding(f"{name} adds up what was measured, not events", f"write {count}", "sum", HintFinding)
+        problem = f"{name} adds up what was measured, not events"
+        yield LiveFinding(problem, f"write {count}", "sum_of_values", HintFinding)
+
+
+def _without_label(lacking: int, label: str) -> LiveFinding:
+    problem = f"{lacking} series of total have no label {label}"
+    return LiveFinding(problem, "group by a label that all series have", "group_label_missing")
 
 
 def _totals(sli: Sli) -> tuple[Selector, ...]:

@@ -40,6 +40,7 @@ def receiver_template_warnings(config: DeliveryConfig, file: Path, slos: Sequenc
                 field=f"receivers[{number}].templates.{name}",
                 problem=f"the template of {receiver.name} cannot be used: {problem}",
                 remedy=_REMEDY,
+                code="template_fails",
             )
             for name, problem in problems.items()
         ]
@@ -55,6 +56,7 @@ def _warning(slo: Slo, name: str, problem: str, loaded: LoadResult) -> WarningFi
         field="",
         problem=f"{slo.id}: the template of {name} cannot be used: {problem}",
         remedy=_REMEDY,
+        code="template_fails",
     )
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from app.documents.composites import with_components
 from app.documents.dialect import Defaults, Dialect, PlacedSlo
 from app.documents.files import find_files
+from app.documents.lint.comments import Ignored, read_comments
 from app.documents.native.dialect import NativeDialect
 from app.documents.nobl9 import Nobl9Dialect
 from app.documents.openslo import OpenSloDialect
@@ -40,7 +41,8 @@ class LoadResult:
     """What the documents say, and what is wrong with them.
 
     *slos* are the sound ones, in the order of files and documents; a set is usable only where *errors* is empty.
-    *digest* is the same for two sets exactly if their SLOs are the same. *places* says where each SLO is written.
+    *digest* is the same for two sets exactly if their SLOs are the same. *places* says where each SLO is written,
+    *ignored* which warnings comments turn off: those among *warnings* are left out already.
     """
 
     slos: tuple[Slo, ...]
@@ -49,22 +51,25 @@ class LoadResult:
     files: tuple[Path, ...]
     places: Mapping[SloId, Place]
     digest: str
+    ignored: Ignored
 
 
 def load_documents(*paths: Path, defaults: Defaults = _DEFAULTS) -> LoadResult:
     """Read every document at *paths*, each a file or a folder; never raises for what is in them."""
     findings = Findings()
     files = list(dict.fromkeys(file for path in paths for file in find_files(path, findings)))
-    documents = [document for file in files for document in _documents_of(file, findings)]
+    comments: dict[Path, Mapping[str, tuple[tuple[int, int], ...]]] = {}
+    documents = [document for file in files for document in _documents_of(file, findings, comments)]
     unique = with_components(_without_duplicates(_read(documents, findings, defaults), findings), findings)
-    slos = tuple(found.slo for found in unique)
+    slos, ignored = tuple(found.slo for found in unique), Ignored(comments)
     return LoadResult(
         slos=slos,
         errors=findings.errors,
-        warnings=findings.warnings,
+        warnings=ignored.others(findings.warnings),
         files=tuple(files),
         places=MappingProxyType({found.slo.id: found.place for found in unique}),
         digest=digest(slos),
+        ignored=ignored,
     )
 
 
@@ -74,10 +79,13 @@ def digest(slos: Sequence[Slo]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _documents_of(file: Path, findings: Findings) -> Sequence[Document]:
+def _documents_of(
+    file: Path, findings: Findings, comments: dict[Path, Mapping[str, tuple[tuple[int, int], ...]]]
+) -> Sequence[Document]:
     text = read_text(file, findings)
     if text is None:
         return ()
+    comments[file] = read_comments(text, file, findings)
     action = find_action(text)
     if action is not None:
         place = Place(file=file, line=action.line, column=action.column)
@@ -85,7 +93,8 @@ def _documents_of(file: Path, findings: Findings) -> Sequence[Document]:
         return ()
     content = parse_text(text, file, findings, keys="service: and slos:", lists=True)
     if content.is_empty:
-        findings.warning(Place(file=file), "holds no document", "write service: and slos:, or remove the file")
+        remedy = "write service: and slos:, or remove the file"
+        findings.warning(Place(file=file), "holds no document", remedy, code="no_document")
     return content.documents
 
 

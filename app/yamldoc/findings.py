@@ -104,8 +104,8 @@ class Findings:
         """Add what makes the documents unusable."""
         self._errors.add(_finding(ErrorFinding, place, problem, remedy, field, code=code))
 
-    def warning(self, place: Place, problem: str, remedy: str, *, field: FieldPath = (), code: str = "") -> None:
-        """Add what is probably not meant."""
+    def warning(self, place: Place, problem: str, remedy: str, *, field: FieldPath = (), code: str) -> None:
+        """Add what is probably not meant; *code* is the name by which it can be turned off."""
         self._warnings.add(_finding(WarningFinding, place, problem, remedy, field, code=code))
 
     @property

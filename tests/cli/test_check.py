@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from app.cli.application import app
+from app.documents import NAMES
 from testbed.fault_proxy import Edit, FaultProxy
 from testbed.process import closed_port
 from testbed.servers import prometheus
@@ -29,7 +30,8 @@ SUSPICIOUS = GOOD.replace("http_requests_total", "temperature")
 
 
 def check(*args: str | Path) -> Result:
-    return CliRunner().invoke(app, ["check", *map(str, args)])
+    """The command over documents that need no runbook."""
+    return CliRunner().invoke(app, ["check", "--ignore", "no-runbook", *map(str, args)])
 
 
 def write(folder: Path, text: str, name: str = "slos.yaml") -> Path:
@@ -61,6 +63,21 @@ def test_an_sli_is_shown_by_its_total_its_part_and_its_groups(sli: str, counted:
     slo = f"{{name: a, objective: 99, window: 30d, by: [handler], sli: {sli}}}"
     result = check(write(tmp_path, f"service: s\nslos:\n  - {slo}\n"))
     assert result.stdout == f"s-a: counters: {counted}; by handler\n"
+
+
+def test_a_warning_is_printed_with_its_name_by_which_it_is_turned_off(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD)
+    command = ["check", str(path), "--strict"]
+
+    result = CliRunner().invoke(app, command)
+
+    assert result.exit_code == 3
+    assert f"{path}:4:11: warning: checkout-availability: its page has no runbook" in result.stderr
+    assert result.stderr.splitlines()[0].endswith(" [no_runbook]")
+    assert CliRunner().invoke(app, [*command, "--ignore", "no_runbook"]).exit_code == 0
+    assert CliRunner().invoke(app, [*command, "--ignore", "no_runbok"]).exit_code == 2
+    write(tmp_path, f"# sloburn: ignore=no-runbook\n{GOOD}")
+    assert CliRunner().invoke(app, command).exit_code == 0
 
 
 def test_every_error_is_told_with_its_place(tmp_path: Path) -> None:
@@ -176,6 +193,7 @@ def live_document(url: str, folder: Path, sli: str, *more: str) -> dict[str, Any
     lines = ["service: self", "slos:", "  - name: x", "    objective: 99", "    window: 7d", *more, f"    sli: {sli}"]
     result = check("--live", "--prometheus-url", url, "--format", "json", write(folder, "\n".join(lines)))
     document: dict[str, Any] = json.loads(result.stdout)
+    assert {*codes(document["warnings"]), *codes(document["hints"])} <= NAMES.keys()
     return document
 
 
@@ -326,7 +344,7 @@ def test_sums_and_good_and_bad_that_are_swapped_are_hints(prometheus_url: str, t
     sums = "prometheus_http_request_duration_seconds_sum"
     of_sum = live_document(prometheus_url, tmp_path, f"{{total: {sums}, bad: '{sums}{{handler=\"/none\"}}'}}")
 
-    assert "sum" in codes(of_sum["hints"])
+    assert "sum_of_values" in codes(of_sum["hints"])
 
 
 def test_bad_events_outside_the_total_are_told(prometheus_url: str, tmp_path: Path) -> None:

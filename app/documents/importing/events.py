@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from app.documents.importing.scope import Scope
+from app.documents.lint.outside_total import outside_of_sli
 from app.sli.any_promql import sli_of_any_error_ratio, sli_of_any_events
 from app.sli.errors import NotExpressibleError
 from app.sli.from_promql import Reduced
@@ -60,6 +61,8 @@ def _with_warnings(reduced: Reduced, scope: Scope, of_part: Scope | None = None)
     for finding in reduced.findings:
         at = of_part if of_part is not None and finding is NEVER_BAD else scope
         at.warning(finding.problem, finding.remedy, finding.code)
+    for outside in outside_of_sli(reduced.sli):
+        (of_part or scope).warning(outside.problem, outside.remedy, outside.code)
     return reduced.sli
 
 

@@ -22,7 +22,8 @@ def merged_labels(*mappings: Mapping[str, str]) -> Labels:
 def alert_labels(labels: Mapping[str, str], scope: Scope) -> dict[str, str]:
     """The labels of a document without `alertname`, which the alerting rule sets in Prometheus, too."""
     if "alertname" in labels:
-        scope.below("alertname").warning("is ignored: the name of the alert is its own key", "remove it")
+        problem = "is ignored: the name of the alert is its own key"
+        scope.below("alertname").warning(problem, "remove it", "alertname_ignored")
     return {name: value for name, value in labels.items() if name != "alertname"}
 
 

@@ -27,6 +27,6 @@ class Scope:
         """Add what makes the part unusable."""
         self.findings.error(self.place, problem, remedy, field=self.path, code=code)
 
-    def warning(self, problem: str, remedy: str, code: str = "") -> None:
+    def warning(self, problem: str, remedy: str, code: str) -> None:
         """Add what is read otherwise than it is written, is ignored, or is probably not meant."""
         self.findings.warning(self.place, problem, remedy, field=self.path, code=code)

@@ -2,14 +2,17 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
+from app.documents.lint.names import SAME_AS_TOTAL
+from app.documents.lint.outside_total import outside_total
 from app.documents.native.fields import EventsText
 from app.documents.native.sli_model import SliModel
-from app.promql.metric_names import NAME, looks_like_counter, name_of
+from app.promql.metric_names import looks_like_counter, name_of
 from app.sli import EventQuery, NotExpressibleError, reduce_queries
 from app.sli.from_samples import SampleQuery, gauge_of_events
 from app.sli.never_bad import NEVER_BAD, is_never_bad
@@ -72,10 +75,12 @@ class CounterSliModel(SliModel):
                 yield from _unlike_events(key, selector)
         field = str(self.events)
         if part.flow.coefficients == total.flow.coefficients:
-            yield FieldFinding(("sli", field), "is the same as total", f"narrow it to the {field} events")
+            remedy = f"narrow it to the {field} events"
+            yield FieldFinding(("sli", field), "is the same as total", remedy, SAME_AS_TOTAL)
         # Of sums, a difference in matchers is what makes them a sum.
         elif len(total.selectors) == len(part.selectors) == 1:
-            yield from _unlike_total(total.selectors[0], part.selectors[0], field)
+            for outside in outside_total(total.selectors[0], part.selectors[0]):
+                yield replace(outside, path=("sli", field))
 
 
 class GoodSliModel(CounterSliModel):
@@ -124,21 +129,3 @@ def _unlike_events(key: str, selector: Selector) -> Iterator[FieldFinding]:
         if matcher.op is MatchOp.EQUAL and matcher.value != matcher.value.strip():
             problem = f"the value of {matcher.label} begins or ends with a space: {matcher.value!r}"
             yield FieldFinding(("sli", key), problem, f"write {matcher.value.strip()!r}", "space_in_value")
-
-
-def _unlike_total(total: Selector, part: Selector, field: str) -> Iterator[FieldFinding]:
-    if _equal(total, NAME) != _equal(part, NAME):
-        return
-    for label in dict.fromkeys(matcher.label for matcher in total.matchers):
-        wanted, found = _equal(total, label), _equal(part, label)
-        if all(matcher.label != label for matcher in part.matchers):
-            problem = f"counts events that total does not count: it has no matcher on {label}"
-            yield FieldFinding(("sli", field), problem, f"write the matcher on {label} as in total")
-        elif wanted is not None and found is not None and wanted != found:
-            problem = f"counts no event of total: {label} is {found!r} here and {wanted!r} there"
-            yield FieldFinding(("sli", field), problem, f"write the matcher on {label} as in total")
-
-
-def _equal(selector: Selector, label: str) -> str | None:
-    values = (m.value for m in selector.matchers if m.label == label and m.op is MatchOp.EQUAL)
-    return next(values, None)

@@ -1,0 +1,39 @@
+"""Rules about SLOs, whatever document they are from."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+
+from app.documents.lint.names import NO_RUNBOOK, OUTAGE_SPENDS_BUDGET
+from app.slo import Severity, Slo, SloId
+from app.yamldoc.findings import FieldFinding, Findings, Place, WarningFinding
+
+# An alert takes an evaluation interval or two: in less time than this the budget is gone before anyone can act.
+_SHORTEST_OUTAGE = timedelta(minutes=1)
+# As people name them; templates of receivers show `runbook_url`.
+_RUNBOOKS = ("runbook", "playbook")
+
+
+def lint(slos: Sequence[Slo], places: Mapping[SloId, Place]) -> tuple[WarningFinding, ...]:
+    """Everything about sound SLOs that their author should look at again, at the place where each is named."""
+    findings = Findings()
+    for slo in slos:
+        for one in (*_of_runbook(slo), *_of_budget(slo)):
+            findings.warning(places[slo.id], f"{slo.id}: {one.problem}", one.remedy, code=one.code)
+    return findings.warnings
+
+
+def _of_runbook(slo: Slo) -> Iterator[FieldFinding]:
+    page = slo.alerting.policy(Severity.PAGE)
+    if page is None:
+        return
+    names = [name for name, _ in (*slo.alerting.annotations, *page.annotations)]
+    if not any(word in name.lower() for name in names for word in _RUNBOOKS):
+        problem = "its page has no runbook: whoever is woken is not told what to do"
+        yield FieldFinding((), problem, "write the annotation runbook_url", NO_RUNBOOK)
+
+
+def _of_budget(slo: Slo) -> Iterator[FieldFinding]:
+    outage = slo.window.nominal * slo.error_budget
+    if outage < _SHORTEST_OUTAGE:
+        problem = f"a total outage of {outage.total_seconds():.2g} s spends the whole error budget, before any alert"
+        yield FieldFinding((), problem, "write a lower objective or a longer window", OUTAGE_SPENDS_BUDGET)
