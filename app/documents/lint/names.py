@@ -91,4 +91,4 @@ _RECEIVERS = {
     "page_without_fallback": "the only receiver of pages has no `fallback`",
 }
 NAMES: Final[Mapping[str, str]] = MappingProxyType({**_EVERY_DOCUMENT, **_OTHER_TOOLS, **_LIVE, **_RECEIVERS})
-"""What each warning or hint says, by its name: those of every document, of other tools, and of `check --live`, of receivers."""
+"""What each warning or hint says, by its name: of every document, of other tools, of `check --live`, of receivers."""
