@@ -202,7 +202,7 @@ async def _until_stopped(
     listening: socket.socket,
     documents: Documents,
     signals: Signals,
-    looking: Coroutine[Any, Any, None] | None,
+    looking: Coroutine[Any, Any, None] | None = None,
 ) -> None:
     loop = asyncio.get_running_loop()
     # Each thread that computes an answer takes the interpreter from the evaluations in turn; the usual 40 would leave
