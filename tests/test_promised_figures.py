@@ -6,18 +6,35 @@ from pathlib import Path
 
 import pytest
 
+from app.alerting import conditions, evidence
+from app.alerting.routing import DEFAULT_FALLBACK_AFTER
 from app.api import admission, guard, parameters, timespans
-from app.delivery import Backoff
+from app.budget import exhaustion
+from app.delivery import Backoff, endings
 from app.delivery.message_receiver import RateLimit
-from app.http import client, resolving
+from app.evaluation import evaluator, top_contributors
+from app.evaluation.figures import figures, problems
+from app.evaluation.judging import fault_isolation
+from app.evaluation.saving import budget_record, ledger_store, pending_writes, writer
+from app.http import client, detached, resolving, secret_files, tls_files
+from app.ingest.counting import late_samples, start_times
+from app.ingest.history import backfill
+from app.ingest.queries import query_batcher
+from app.ingest.series import group_limit, tracked_slis
 from app.integrations import AlertmanagerOptions, Reassertion, StoredAlertsToRepeat
 from app.integrations.alertmanager import given_up, peer
 from app.integrations.email import notifier as email
 from app.integrations.pagerduty import notifier as pagerduty
 from app.integrations.slack import notifier as slack
 from app.integrations.webhook import notifier as webhook
-from app.service import http_server
+from app.ledger import ledger
+from app.ledger.counting import copies
+from app.prometheus import fast_samples, known_series, large_answers
+from app.service import engine, http_server, memory, repeats
+from app.service.run import _READERS
 from app.store import postgres
+from app.wording import annotations
+from app.yamldoc import files, tree
 
 DOCS = Path(__file__).parents[1] / "docs"
 MIB, KIB = 1 << 20, 1 << 10
@@ -42,6 +59,13 @@ PROMISES = (
     ("receivers.md", "An answer is read up to 64 KiB", client._MOST_READ, 64 * KIB),
     ("receivers.md", "ends four minutes later",
      AlertmanagerOptions(urls=(), external_url="").lifetime, timedelta(minutes=4)),
+    ("receivers.md", "`Retry-After` says (at most 15 min later)", endings._LONGEST_ASKED, timedelta(minutes=15)),
+    ("receivers.md", "are replaced are read again within 10 s", tls_files.LOOK_EVERY_S, 10.0),
+    ("receivers.md", "After more than five minutes without any evaluation",
+     _same(evaluator._STALE_AFTER, evaluator._STALE_AFTER_SLOTS), (timedelta(minutes=5), 4)),
+    ("faults.md", "tried again every ten minutes", fault_isolation._AGAIN, timedelta(minutes=10)),
+    ("faults.md", "two large ones at once", large_answers._AT_ONCE, 2),
+    ("faults.md", "unhealthy above 30 s", engine._MOST_SKEW_S, 30.0),
     ("faults.md", "batches of 256 to Alertmanager", peer.BATCH, 256),
     ("faults.md", "after a crash it waits for the lease, 15 s", postgres.LEASE_S, 15.0),
     ("deploy.md", "renewed every five seconds", postgres._HEARTBEAT_S, 5.0),
@@ -49,6 +73,26 @@ PROMISES = (
     ("security.md", "4, 200; more are 503", admission._WAITING, 200),
     ("security.md", "| request body | 1 MiB |", guard.MAX_BODY_BYTES, MIB),
     ("security.md", "| answers that clients have not read yet | 128 MiB |", admission._MOST_UNSENT_BYTES, 128 * MIB),
+    ("security.md", "fewer than 1,152 files",
+     _same(*(http_server.ConnectionLimits.within(allowed).connections for allowed in (1_152, 1_151, 100))),
+     (512, 511, 16)),
+    ("security.md", "be read by the client | 10 s, 30 s |",
+     _same(http_server.ConnectionLimits().request_s, http_server.ConnectionLimits().answer_s), (10.0, 30.0)),
+    ("security.md", "requests computed at once, waiting | 4, 200", _READERS, 4),
+    ("security.md", "| document file, values in it | 10 MiB, 500,000;",
+     _same(files.LARGEST_FILE, tree._MOST_VALUES, tree._MOST_ALIASED), (10 * MIB, 500_000, 500_000)),
+    ("security.md", "| members of a group | 500 |", tracked_slis.MOST_GROUPS, 500),
+    ("security.md", "| annotation | 8,192 characters |", annotations._LONGEST, 8_192),
+    ("settings.md", "up to an hour late where a series had no newer ones, and up to three hours",
+     _same(late_samples._KEPT_S, late_samples._LONGEST_S), (3_600.0, 3 * 3_600.0)),
+    ("slo-format.md", "The query is retried after ten minutes", query_batcher._REFUSED_FOR_S, 600.0),
+    ("troubleshooting.md", "retried after up to 10 minutes", backfill._LONGEST_PAUSE_S, 600.0),
+    ("troubleshooting.md", "at the start by more than five minutes", engine._FAR_AHEAD_S, 300.0),
+    ("http.md", "nine tenths of the last day's events or more are bad, of at least six hours and 20 events",
+     _same(problems._MOSTLY_BAD, problems._LONG_S, problems._FEW_EVENTS), (0.9, 6 * 3_600.0, 20.0)),
+    ("http.md", "5 minutes of the last three days, 15 minutes before",
+     _same(ledger.MIDDLE_WIDTH_S, ledger.MIDDLE_REACH_S, ledger.COARSE_WIDTH_S), (300, 3 * 86_400, 900)),
+    ("http.md", "What was shown is kept for 180 days", writer._BUDGETS_KEPT, timedelta(days=180)),
     ("http.md", "(default 100, at most 1000)", _same(parameters.DEFAULT_LIMIT, parameters.MAX_LIMIT), (100, 1_000)),
     ("http.md", "at most 11,000 points", timespans.MAX_POINTS, 11_000),
     ("adr/0012-refire-before-resolve-after-alertmanager-restart.md", "the default `group_wait` of 30 s",
@@ -57,6 +101,60 @@ PROMISES = (
      Reassertion().margin, timedelta(seconds=5)),
     ("adr/0013-send-changes-from-the-outbox-and-repeat-the-rest.md", "were resolved in the last 15 minutes",
      signature(StoredAlertsToRepeat).parameters["repeat_resolved"].default, timedelta(minutes=15)),
+    ("adr/0008-send-pages-while-nothing-can-be-written.md", "newest 100,000 transitions",
+     pending_writes._MOST, 100_000),
+    ("adr/0014-fire-on-evidence.md", "at 0.55 of the factor", evidence._SLOWER, 0.55),
+    ("adr/0015-end-on-evidence.md", "(5, 10 or 15 minutes of 30)", evidence._PARTS, (6, 3, 2)),
+    ("adr/0015-end-on-evidence.md", "below all factors beyond a doubt of\n  1 in 100",
+     evidence._DOUBT_THAT_IT_IS_OVER, 0.01),
+    ("adr/0015-end-on-evidence.md", "at least one of them bad with 80 %", evidence._DOUBT_THAT_IT_PAUSES, 0.2),
+    ("adr/0016-tell-of-missing-data-and-budgets-by-tickets.md", "(0.95 of the share, 1.25 of the time)",
+     _same(conditions._SLACK, conditions._LONGER), (0.95, 1.25)),
+    ("adr/0016-tell-of-missing-data-and-budgets-by-tickets.md", "must hold for half an hour",
+     conditions._SETTLED, timedelta(minutes=30)),
+    ("adr/0018-count-errors-in-one-slot-once.md", "Fewer than eight bad events are evidence only if",
+     _same(evidence._MANY, evidence._MOMENTS), (8.0, 2.0)),
+    ("adr/0025-bound-connections-in-the-server.md", "asyncio accepts 64 connections at most",
+     http_server._ACCEPTED_AT_ONCE, 64),
+    ("adr/0025-bound-connections-in-the-server.md", "Once a second, connections", http_server._TICK_S, 1.0),
+    ("adr/0025-bound-connections-in-the-server.md", "works on 8 requests at once, 200 wait",
+     _same(admission._AT_ONCE, admission._WAITING), (8, 200)),
+    ("adr/0025-bound-connections-in-the-server.md", "100 lines a minute are logged, of libraries 10",
+     _same(repeats._MOST_OWN, repeats._MOST_OTHERS, repeats._PERIOD_S), (100, 10, 60.0)),
+    ("adr/0027-run-blocking-calls-in-detached-threads.md", "three where one has hung for 30 s, 64 in all",
+     _same(*(signature(detached.DetachedCalls).parameters[name].default
+             for name in ("most_of_key", "renew_after_s", "most"))), (3, 30.0, 64)),
+    ("adr/0027-run-blocking-calls-in-detached-threads.md", "cannot be read within 2 s", secret_files.READ_S, 2.0),
+    ("adr/0029-say-which-slis-cannot-be-judged.md", "Up to 2.1 scrape intervals (330 s at least)",
+     _same(ledger._GAP_SCRAPES, ledger.LOOKBACK_S), (2.1, 330.0)),
+    ("adr/0030-read-large-selectors-in-parts.md", "Two answers above 4 MiB", large_answers._LARGE_BYTES, 4 * MIB),
+    ("adr/0030-read-large-selectors-in-parts.md", "freed blocks above 1 MiB", memory._LARGE_BLOCK_BYTES, MIB),
+    ("adr/0030-read-large-selectors-in-parts.md", "into 8 parts at most", query_batcher._MOST_PARTS, 8),
+    ("adr/0031-send-pages-without-waiting-for-top-contributors.md", "four SLOs a slot, two queries at once, 5 s each",
+     _same(top_contributors._MOST_ASKED, top_contributors._AT_ONCE, top_contributors._DEADLINE_S), (4, 2, 5.0)),
+    ("adr/0033-end-alerts-only-by-what-is-seen.md", "measured within the hour before the newest",
+     group_limit.GONE_S, 3_600.0),
+    ("adr/0034-record-the-budgets-that-were-shown.md", "differs by more than 0.0005", budget_record._CHANGE, 0.0005),
+    ("adr/0035-ask-when-processes-began.md", "at most 100\ntargets, with a deadline of 2 s",
+     _same(start_times._MOST_TARGETS, start_times._DEADLINE_S), (100, 2.0)),
+    ("adr/0037-store-the-state-of-each-sli-by-itself.md", "keeps its rows for 100 days",
+     ledger_store._UNUSED_KEPT_S, 100 * 86_400),
+    ("adr/0038-run-on-postgresql-by-a-lease.md", "locks are waited for at most 5 s", postgres._LOCK_WITHIN_S, 5),
+    ("adr/0039-project-budgets-by-events.md", "last 5 minutes, 30 minutes or hour",
+     figures._RECENT, (timedelta(hours=1), timedelta(minutes=30), timedelta(minutes=5))),
+    ("adr/0039-project-budgets-by-events.md", "of them with ten bad events", exhaustion._ENOUGH_EVENTS, 10.0),
+    ("adr/0044-know-a-second-server-by-how-it-counts.md",
+     "four deviations of chance in eight of ten samples, squares at most 1.5 times",
+     _same(copies._DEVIATIONS, copies._AGREEING, copies._EXCESS), (4.0, 0.8, 1.5)),
+    ("adr/0044-know-a-second-server-by-how-it-counts.md", "a counter of at least 100 events",
+     copies.CERTAIN_EVENTS, 100.0),
+    ("counting.md", "it takes twenty samples of both that agree", copies._PROOF_SAMPLES_OF_SERVERS, 20),
+    ("adr/0049-recognise-the-series-of-an-answer-as-a-whole.md", "every answer of more than 16 KB",
+     fast_samples._SHORTEST_BODY, 16 * KIB),
+    ("adr/0049-recognise-the-series-of-an-answer-as-a-whole.md", "for longer than 1,000 further answers",
+     known_series._KEPT_FOR_ANSWERS, 1_000),
+    ("adr/0053-send-pages-to-the-fallback-while-retries-go-on.md", "(default 5 min)",
+     DEFAULT_FALLBACK_AFTER, timedelta(minutes=5)),
 )  # fmt: skip
 
 
