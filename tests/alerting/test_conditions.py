@@ -19,6 +19,7 @@ from app.alerting import (
     step_conditions,
     step_slo,
 )
+from app.alerting.evidence import has_only_begun
 from app.alerting.lifecycle import incident_id
 from app.slo import (
     Alerting,
@@ -235,6 +236,35 @@ def test_what_is_known_of_a_whole_window_is_told_at_its_share() -> None:
     assert not _budget(BudgetAlerts(consumed=0.8), bad=7_999, total=10_000_000)[Cause.BUDGET_CONSUMED]
 
 
+@pytest.mark.parametrize(
+    ("bad", "elapsed", "shown"),
+    # Of 10,000 events, 5.5 bad ones are 0.55 of the budget: 10 are chance in 5 of 100 windows, 13 in less than one.
+    [(10, 0.9, True), (10, 0.89, False), (13, 0.89, True), (8, 0.9, False)],
+)
+def test_what_is_known_of_nine_tenths_of_a_window_goes_by_the_lesser_certainty(
+    bad: int, elapsed: float, shown: bool
+) -> None:
+    counts = BudgetCounts(bad=bad, total=10_000, lately_bad=0, lately_total=0, error_budget=0.001, elapsed=elapsed)
+    assert counts.show_that_spent(1.0, Evidence()) is shown
+
+
+@pytest.mark.parametrize(("bad", "total", "shown"), [(10, 10_000, False), (13, 10_000, True), (2, 100, True)])
+def test_a_burn_is_shown_by_as_many_errors_as_are_no_chance(bad: int, total: int, shown: bool) -> None:
+    """Two are enough where 0.055 were to be expected."""
+    counts = BudgetCounts(bad=0, total=0, lately_bad=bad, lately_total=total, error_budget=0.001)
+    assert counts.show_that_burns(1.0, Evidence()) is shown
+
+
+def test_a_window_has_only_begun_in_its_first_thirtieth() -> None:
+    assert [has_only_begun(elapsed) for elapsed in (0.033, 1 / 30)] == [True, False]
+
+
+def test_an_slo_that_asks_for_no_evidence_gets_its_budget_tickets_by_the_figures() -> None:
+    few = BudgetCounts(bad=1, total=40, lately_bad=1, lately_total=40, error_budget=0.001, elapsed=0.001)
+    found = of_budget(ALL, frozenset(), consumed=25.0, lasts_s=0.0, counts=few, exhausting_burn_rate=0.0)
+    assert [one.holds for one in found if one.cause is Cause.BUDGET_EXHAUSTED] == [True]
+
+
 def test_that_a_budget_runs_out_asks_for_evidence_of_its_burn_rate() -> None:
     within = BudgetAlerts(runs_out_within=timedelta(days=3))
     assert not _budget(within, bad=30, total=43_200, last=1)[Cause.BUDGET_RUNS_OUT]
@@ -323,10 +353,12 @@ def test_the_notification_of_a_condition_has_its_own_name_and_key() -> None:
         -0.2,
     )
     assert notification.annotations == (("runbook_url", "https://runbooks/slo"),)
+    assert (notification.at, notification.budget_estimated) == (slot(0), False)
     dated = compose_condition(
-        exhausted, condition, slo=slo, group=(), budget_remaining=-0.2, at=slot(0), exhausted_at=slot(5)
-    )
-    assert dated == replace(notification, exhausted_at=slot(5))
+        exhausted, condition, slo=slo, group=(), budget_remaining=-0.2, budget_estimated=True, at=slot(0),
+        exhausted_at=slot(5),
+    )  # fmt: skip
+    assert dated == replace(notification, exhausted_at=slot(5), budget_estimated=True)
     missing = compose_condition(
         replace(exhausted, cause=Cause.NO_DATA), _missing(9, missing=True, ever=True), slo=slo, group=(),
         budget_remaining=0.5, at=slot(9), exhausted_at=slot(5),

@@ -117,6 +117,8 @@ def test_a_muted_ticket_is_no_news() -> None:
     silent = tuple(replace(change, notify=False) for change in changes)
     assert alerts
     assert notifications_for(silent, {}, {}) == ()
+    page = _composed()
+    assert notifications_for((*silent, *changes), {page.key: page}, {}) == (page,)
 
 
 def _composed(at: int = 0, *, last: Notification | None = None, errors: IncidentErrors | None = None) -> Notification:
@@ -171,6 +173,12 @@ def test_labels_that_are_sent() -> None:
     }
 
 
+def test_a_label_that_older_alertmanagers_refuse_is_sent_under_another_name_only() -> None:
+    group: GroupKey = (("http.route", "/pay"),)
+    sent = sent_labels(replace(_composed(), group=group, labels=(("team", "payments"), *group)))
+    assert (sent["http_route"], "http.route" in sent) == ("/pay", False)
+
+
 def test_the_name_of_an_alert_is_no_label_of_a_document() -> None:
     assert sent_labels(replace(_composed(), labels=(("alertname", "Theirs"),)))["alertname"] == "ErrorBudgetBurn"
 
@@ -201,10 +209,15 @@ def test_an_alert_keeps_when_it_was_relabelled_for_as_long_as_its_incident_lasts
 
 
 def test_every_alert_is_compared_with_what_it_was_before() -> None:
-    new, known = replace(_composed(1), slo=SloId("new")), replace(_composed(1), labels=())
-    found, sent = relabel({new.key: new, known.key: known}, {known.key: _composed()}, at=slot(1))
-    assert found[new.key] is new
-    assert len(sent) == 2
+    new, same = (replace(_composed(1), slo=SloId(name)) for name in ("new", "same"))
+    known = [replace(_composed(1), slo=SloId(name)) for name in ("a", "b")]
+    changed = [replace(one, labels=()) for one in known]
+    last = {one.key: one for one in (same, *known)}
+    found, sent = relabel({one.key: one for one in (new, same, *changed)}, last, at=slot(1))
+    assert (found[new.key], found[same.key]) == (new, same)
+    assert [(one.slo, one.status) for one in sent] == [
+        ("a", "resolved"), ("a", "firing"), ("b", "resolved"), ("b", "firing"),
+    ]  # fmt: skip
 
 
 def test_missing_data_that_counts_as_bad_is_said_for_the_figures_of_its_alert() -> None:

@@ -41,7 +41,9 @@ def test_receivers_that_no_route_names_are_known_but_get_nothing_by_routes() -> 
     assert routing.receivers(firing(severity=Severity.TICKET)) == ()
 
 
-ROUTES = Routing(default=("chat", "pager"), fallbacks={"chat": "mail"})
+ROUTES = Routing(
+    routes=(Route(receivers=("chat", "pager"), severities=frozenset({Severity.PAGE})),), fallbacks={"chat": "mail"}
+)
 
 
 def test_the_end_goes_to_those_that_were_notified_of_the_beginning_whatever_the_routes_say_now() -> None:

@@ -149,7 +149,7 @@ def test_rates_go_by_the_time_that_was_measured_and_are_unknown_without_any() ->
     [
         (0.0, 2.0, 0.0),
         (-5.0, 2.0, 0.0),
-        (0.5, 0.5, 0.5 / 3600 / (0.5 * BUDGET)),
+        (0.5, 0.5, 0.5 / 3600 / (0.5 * BUDGET) + 0.5),
         (1.0, 0.0, np.inf),
         (1.0, np.nan, np.inf),
     ],
@@ -157,11 +157,12 @@ def test_rates_go_by_the_time_that_was_measured_and_are_unknown_without_any() ->
 def test_the_exhausting_burn_rate_at_its_edges(remaining: float, events_per_s: float, burn_rate: float) -> None:
     """None where nothing is left to spend, infinite where no events come that could spend it."""
     found = exhausting_burn_rate(
-        3600.0, remaining_events=remaining, events_per_s=events_per_s, error_budget=BUDGET, leaves_in_s=0.0
+        3600.0, remaining_events=remaining, events_per_s=events_per_s, error_budget=BUDGET, leaves_in_s=1800.0
     )
     assert found == pytest.approx(burn_rate)
 
 
 def test_a_budget_of_which_exactly_nothing_is_left_is_exhausted_now() -> None:
     assert lasts(0.0, 0.0) == 0
+    assert lasts(0.5, 1.0) == 0.5
     assert lasts(0.0, 1.0, leaves_in_s=DAY) == 0
