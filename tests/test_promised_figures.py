@@ -27,7 +27,7 @@ from app.integrations.email import notifier as email
 from app.integrations.pagerduty import notifier as pagerduty
 from app.integrations.slack import notifier as slack
 from app.integrations.webhook import notifier as webhook
-from app.ledger import ledger
+from app.ledger import LOOKBACK_S, ledger
 from app.ledger.counting import copies
 from app.prometheus import fast_samples, known_series, large_answers
 from app.service import engine, http_server, memory, repeats
@@ -126,7 +126,7 @@ PROMISES = (
              for name in ("most_of_key", "renew_after_s", "most"))), (3, 30.0, 64)),
     ("adr/0027-run-blocking-calls-in-detached-threads.md", "cannot be read within 2 s", secret_files.READ_S, 2.0),
     ("adr/0029-say-which-slis-cannot-be-judged.md", "Up to 2.1 scrape intervals (330 s at least)",
-     _same(ledger._GAP_SCRAPES, ledger.LOOKBACK_S), (2.1, 330.0)),
+     _same(ledger._GAP_SCRAPES, LOOKBACK_S), (2.1, 330.0)),
     ("adr/0030-read-large-selectors-in-parts.md", "Two answers above 4 MiB", large_answers._LARGE_BYTES, 4 * MIB),
     ("adr/0030-read-large-selectors-in-parts.md", "freed blocks above 1 MiB", memory._LARGE_BLOCK_BYTES, MIB),
     ("adr/0030-read-large-selectors-in-parts.md", "into 8 parts at most", query_batcher._MOST_PARTS, 8),
