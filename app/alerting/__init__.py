@@ -23,7 +23,7 @@ from app.alerting.evidence import (
     may_be_one_failure,
     needed_windows,
 )
-from app.alerting.labels import RESERVED, sent_labels
+from app.alerting.labels import OVERRIDABLE, RESERVED, sent_labels
 from app.alerting.lifecycle import retire, step, step_slo
 from app.alerting.notification import (
     IncidentErrors,
@@ -42,6 +42,7 @@ from app.alerting.scrape_interval import shortest_windows_s, with_windows_of_at_
 __all__ = [
     "ADEQUATE_COVERAGE",
     "ALERTNAMES",
+    "OVERRIDABLE",
     "RELABELLED",
     "REROUTED",
     "RESERVED",

@@ -4,7 +4,9 @@ from app.alerting.notification import Notification
 from app.slo import classic_label_name
 
 RESERVED = frozenset({"alertname", "slo", "service", "severity"})
-"""Labels that are ours: a native document or a group cannot take them."""
+"""Labels that are ours: the labels of a native document, or a group, cannot take them."""
+OVERRIDABLE = RESERVED - {"alertname"}
+"""Labels that are ours unless a document says otherwise: routes of other tools match on them."""
 _PREFIX = "slo_group_"
 
 

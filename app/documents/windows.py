@@ -2,13 +2,15 @@
 
 from datetime import timedelta
 
-from app.slo import format_duration
+from app.slo import CalendarWindow, format_duration
 from app.yamldoc.scalars import refuse
 
 # The shortest long window of the default rules: below it no alert would be left.
 _SHORTEST = timedelta(hours=1)
 # Longer windows are not kept at the resolution that budgets need.
 _LONGEST = timedelta(days=90)
+# A leap year; history beyond it is not kept.
+_LONGEST_PERIOD = timedelta(days=366)
 # Slices are evaluated on a grid of at most five minutes, beyond which gaps would look like missing data: longer ones
 # must be a multiple of it, or their ends would lie between its times.
 _SHORTEST_SLICE, _LONGEST_SLICE, _REST = timedelta(minutes=1), timedelta(hours=1), timedelta(minutes=5)
@@ -22,6 +24,11 @@ def checked_length(duration: timedelta) -> timedelta:
         problem = f"{format_duration(duration)} is not between 1h and 90d"
         raise refuse(problem, "write a window such as 7d, 28d or 30d, or {calendar: quarter}")
     return duration
+
+
+def calendar_problem(window: CalendarWindow) -> tuple[str, str] | None:
+    """Why a window of the calendar is too long, and what to write instead; None if it is not."""
+    return ("is longer than a year", "write a period such as one month") if window.nominal > _LONGEST_PERIOD else None
 
 
 def composite_slice_problem(length: timedelta) -> tuple[str, str] | None:

@@ -6,11 +6,9 @@ from zoneinfo import ZoneInfo
 from pydantic_core import PydanticCustomError
 
 from app.documents.importing.scope import Scope
-from app.documents.windows import checked_length
+from app.documents.windows import calendar_problem, checked_length
 from app.slo import CalendarUnit, CalendarWindow, RollingWindow, Window
 
-# A leap year; history beyond it is not kept.
-_LONGEST = timedelta(days=366)
 _QUARTER, _YEAR = 3, 12
 """Months."""
 _JANUARY_AND_SO_ON = (1, 4, 7, 10)
@@ -56,8 +54,9 @@ def calendar_window(
     if unit is CalendarUnit.MONTH and count in {_QUARTER, _YEAR}:
         unit, count = (CalendarUnit.QUARTER if count == _QUARTER else CalendarUnit.YEAR), 1
     window = CalendarWindow(unit, zone, count, None if count == 1 and _is_usual(unit, begins) else begins)
-    if window.nominal > _LONGEST:
-        length.error("is longer than a year", "write a period such as one month")
+    problem = calendar_problem(window)
+    if problem is not None:
+        length.error(*problem)
         return None
     return window
 

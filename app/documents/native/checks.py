@@ -13,7 +13,8 @@ from app.documents.native.model import (
     TierModel,
 )
 from app.documents.native.parts import factor_of, window_of
-from app.slo import BurnRateRule, MatchOp, NoData, Selector, Severity, Sli, Window, format_duration
+from app.documents.windows import calendar_problem
+from app.slo import BurnRateRule, CalendarWindow, MatchOp, NoData, Selector, Severity, Sli, Window, format_duration
 from app.yamldoc.findings import FieldFinding, FieldPath
 
 
@@ -29,9 +30,16 @@ def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding
         if isinstance(slo.sli, CompositeSliModel):
             problem = "a composite counts slices already"
             yield FieldFinding(("time_slices",), problem, "write slice: and target: below sli:, and remove it")
+    yield from _check_window(window_of(slo.window))
     if slo.aggregate is not None:
         yield from _check_aggregate(slo, slo.aggregate)
     yield from _check_alerting(slo)
+
+
+def _check_window(window: Window) -> Iterator[FieldFinding]:
+    problem = calendar_problem(window) if isinstance(window, CalendarWindow) else None
+    if problem is not None:
+        yield FieldFinding(("window", "every"), *problem)
 
 
 def _check_aggregate(slo: SloEntry, aggregate: AggregateModel) -> Iterator[FieldFinding]:

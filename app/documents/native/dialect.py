@@ -1,18 +1,16 @@
 """The native dialect: a service and its SLOs, as docs/slo-format.md describes it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.native.checks import check_slo
 from app.documents.native.composites import CompositeSliModel
 from app.documents.native.lint import lint_slo
 from app.documents.native.model import AggregateModel, AlertingModel, DocumentHeader, SloEntry
-from app.documents.native.parts import budget_alerts_of, labels_of, policies_of, window_of
+from app.documents.native.parts import WITHOUT_ALERTS, aggregate_of, budget_alerts_of, labels_of, policies_of, window_of
 from app.documents.native.structure import NATIVE
 from app.documents.other_tools import tool_of
-from app.sli import Composite, Part
-from app.slo import Alerting, CompositeRule, Slo, SloId, Window
+from app.slo import Alerting, Slo, SloId, Window
 from app.yamldoc.document import Document
 from app.yamldoc.explain import is_misspelt
 from app.yamldoc.findings import FieldPath, Findings, Place
@@ -55,6 +53,7 @@ class NativeDialect:
     """Documents with `service` and `slos`, and nothing that says they are of another tool."""
 
     name = "native"
+    has_windows = True
 
     def recognises(self, document: Document) -> bool:
         """Whether no other tool's mark is on the document."""
@@ -146,31 +145,21 @@ def _is_decided(path: FieldPath, rest: SoundRest[SloEntry]) -> bool:
 
 
 def _aggregate(slo: Slo, aggregate: AggregateModel) -> Slo:
-    """The SLO of all members of a group together: the sum of their events."""
-    objective, name = aggregate.objective or slo.objective, f"{slo.name}-all"
-    without_alerts = Alerting(no_data_for=None)
-    model, window = aggregate.alerting, slo.window
-    return replace(
-        slo,
-        id=SloId(f"{slo.service}-{name}"),
-        name=name,
-        objective=objective,
-        sli=Composite(rule=CompositeRule.SUM_OF, parts=(Part(slo=slo.id),)),
-        alerting=without_alerts if model is None else _alerting(model, window, objective),
-    )
+    objective, model = aggregate.objective or slo.objective, aggregate.alerting
+    return aggregate_of(slo, objective, WITHOUT_ALERTS if model is None else _alerting(model, slo.window, objective))
 
 
 def _slo(header: DocumentHeader, model: SloEntry) -> Slo:
     window, sli = window_of(model.window), model.sli.sli(model.by)
     return Slo(
-        id=SloId(f"{header.service}-{model.name}"),
+        id=SloId(model.id or f"{header.service}-{model.name}"),
         service=header.service,
         name=model.name,
         objective=model.objective,
         window=window,
         sli=sli if model.time_slices is None else model.time_slices.slices_of(sli),
         description=model.description,
-        labels=labels_of(header.labels, model.labels),
+        labels=labels_of(header.labels, model.labels, model.override_labels),
         alerting=_alerting(model.alerting, window, model.objective),
     )
 

@@ -1,12 +1,12 @@
 """The types of a document's fields: how each is read, and how editors see it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
 from pydantic import Discriminator, PlainValidator, Tag, WithJsonSchema
 
-from app.alerting import RESERVED
+from app.alerting import OVERRIDABLE, RESERVED
 from app.documents.native import scalars
 from app.sli import Condition, EventQuery
 from app.sli.from_samples import SampleQuery
@@ -27,6 +27,11 @@ def _name(example: str) -> WithJsonSchema:
 Text = Annotated[str, PlainValidator(plain.read_text), WithJsonSchema(_ANY_SCALAR)]
 ServiceName = Annotated[str, PlainValidator(plain.read_name), _name("checkout")]
 SloName = Annotated[str, PlainValidator(plain.read_name), _name("availability")]
+IdText = Annotated[
+    str,
+    PlainValidator(scalars.read_id),
+    WithJsonSchema({"type": "string", "pattern": r"^[^\s:]([^:]*[^\s:])?$", "examples": ["checkout-availability"]}),
+]
 AlertName = Annotated[str, PlainValidator(scalars.read_alert_name), WithJsonSchema({"type": "string", "minLength": 1})]
 _LABEL_NAME = {"type": "string", "pattern": plain.LABEL_PATTERN}
 _ALERT_LABEL_NAME = {**_LABEL_NAME, "not": {"enum": sorted(RESERVED)}}
@@ -41,6 +46,8 @@ _SERIES_LABEL = {"type": "string", "pattern": r"^(?!__).+$"}
 SeriesLabelName = Annotated[str, PlainValidator(plain.read_series_label_name), WithJsonSchema(_SERIES_LABEL)]
 AlertLabelName = Annotated[str, PlainValidator(scalars.read_alert_label_name)]
 AlertLabels = Annotated[dict[AlertLabelName, Text], _mapping(_ALERT_LABEL_NAME)]
+OverrideLabelName = Annotated[str, PlainValidator(scalars.read_override_label_name)]
+OverrideLabels = Annotated[dict[OverrideLabelName, Text], _mapping({"enum": sorted(OVERRIDABLE)})]
 Annotations = Annotated[dict[LabelName, Text], _mapping(_LABEL_NAME)]
 
 Objective = Annotated[
@@ -52,6 +59,11 @@ Objective = Annotated[
             "examples": [99.9],
         }
     ),
+]
+SliceTarget = Annotated[
+    float,
+    PlainValidator(scalars.read_slice_target),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 1, "maximum": 100}, _PERCENT_SIGN]}),
 ]
 BudgetShare = Annotated[
     float | None,
@@ -119,6 +131,14 @@ WaitOrOff = Annotated[
     WithJsonSchema({"anyOf": [_DURATION, {"enum": [0, "off", False]}], "examples": ["1d", "off"]}),
 ]
 Switch = Annotated[bool, PlainValidator(plain.read_switch), WithJsonSchema({"enum": [True, False, "on", "off"]})]
+Periods = Annotated[
+    int, PlainValidator(scalars.read_periods), WithJsonSchema({"type": "integer", "minimum": 1, "examples": [2]})
+]
+LocalTime = Annotated[
+    datetime,
+    PlainValidator(scalars.read_local_time),
+    WithJsonSchema({"type": "string", "examples": ["2026-01-05 12:00"]}),
+]
 TimeZone = Annotated[
     str,
     PlainValidator(scalars.read_time_zone),

@@ -13,10 +13,14 @@ from app.documents.native.fields import (
     Duration,
     EvidenceLevel,
     Factor,
+    IdText,
+    LocalTime,
     MinBadEvents,
     Objective,
+    OverrideLabels,
     Patience,
     PatienceOrOff,
+    Periods,
     RollingWindowLength,
     SeriesLabelName,
     ServiceName,
@@ -69,6 +73,8 @@ class PolicyModel(DocumentPart):
     """How long the alert fires on after the last tier has cleared."""
     labels: AlertLabels = Field(default_factory=dict)
     """Labels of this severity's alerts, on top of the SLO's."""
+    override_labels: OverrideLabels = Field(default_factory=dict)
+    """Labels of this severity's alerts in the place of those that Sloburn sets, as documents of other tools have."""
     annotations: Annotations = Field(default_factory=dict)
     """Annotations of this severity's alerts, on top of the SLO's."""
 
@@ -168,6 +174,10 @@ class CalendarModel(DocumentPart):
     """The period; weeks begin on Monday."""
     timezone: TimeZone = "UTC"
     """The IANA time zone whose midnight begins the period."""
+    every: Periods = 1
+    """How many of these periods the window is."""
+    start: LocalTime | None = None
+    """The local time at which one of the windows begins, where that is not the beginning of a period."""
 
 
 def _window_branch(value: Any) -> str:
@@ -184,7 +194,9 @@ class SloEntry(DocumentPart):
     """A service level objective."""
 
     name: SloName
-    """The id of the SLO is `<service>-<name>`."""
+    """The id of the SLO is `<service>-<name>`, if it has no other one."""
+    id: IdText | None = None
+    """The id of the SLO where it is another one, such as that of the tool that its document was written for."""
     description: Text = ""
     """What the SLO promises, for people."""
     objective: Objective
@@ -201,6 +213,8 @@ class SloEntry(DocumentPart):
     """Labels of the series; every combination of their values gets an SLO of its own, at most 500."""
     labels: AlertLabels = Field(default_factory=dict)
     """Labels of the SLO and of its alerts, on top of the document's."""
+    override_labels: OverrideLabels = Field(default_factory=dict)
+    """Labels of its alerts in the place of those that Sloburn sets: slo, service, severity."""
     alerting: AlertingModel = Field(default_factory=AlertingModel)
     """How it alerts."""
 

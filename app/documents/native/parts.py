@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache
+from typing import Final
 
 from app.alerting.policy import default_policies
 from app.documents.native.model import (
@@ -12,15 +13,20 @@ from app.documents.native.model import (
     PolicyModel,
     TierModel,
 )
+from app.sli import Composite, Part
 from app.slo import (
+    Alerting,
     BudgetAlerts,
     BurnRateRule,
     CalendarWindow,
+    CompositeRule,
     Evidence,
     Labels,
     RollingWindow,
     Severity,
     SeverityPolicy,
+    Slo,
+    SloId,
     Window,
 )
 
@@ -34,8 +40,23 @@ def labels_of(*mappings: dict[str, str]) -> Labels:
 def window_of(model: timedelta | CalendarModel) -> Window:
     """The SLO window."""
     if isinstance(model, CalendarModel):
-        return CalendarWindow(model.calendar, model.timezone)
+        return CalendarWindow(model.calendar, model.timezone, model.every, model.start)
     return RollingWindow(model)
+
+
+WITHOUT_ALERTS: Final = Alerting(no_data_for=None)
+
+
+def aggregate_of(slo: Slo, objective: float, alerting: Alerting) -> Slo:
+    """The SLO of all members of a group together: the sum of their events."""
+    return replace(
+        slo,
+        id=SloId(f"{slo.id}-all"),
+        name=f"{slo.name}-all",
+        objective=objective,
+        sli=Composite(rule=CompositeRule.SUM_OF, parts=(Part(slo=slo.id),)),
+        alerting=alerting,
+    )
 
 
 def policies_of(model: AlertingModel, window: Window, objective: float) -> tuple[SeverityPolicy, ...]:
@@ -86,7 +107,7 @@ def _policy(severity: Severity, model: PolicyModel | None, window: Window, objec
         rules=tiers,
         pending_for=model.pending_for,
         keep_firing_for=model.keep_firing_for,
-        labels=labels_of(model.labels),
+        labels=labels_of(model.labels, model.override_labels),
         annotations=labels_of(model.annotations),
     )
 

@@ -2,13 +2,13 @@
 
 import difflib
 import re
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from app.alerting import ALERTNAMES, RESERVED
+from app.alerting import ALERTNAMES, OVERRIDABLE, RESERVED
 from app.documents.windows import checked_length
 from app.promql.evaluable import evaluable
 from app.promql.expressions import ExpressionError
@@ -31,6 +31,8 @@ _ALL = Decimal(100)
 # What a ratio may have meant is guessed only for objectives that somebody has: 0.999 is 99.9%, 0.01 nothing usual.
 _LEAST_USUAL = Decimal(50)
 _LEAST_LEVEL = Decimal("0.5")
+_MOST_PERIODS = 366
+"""Days, the shortest of them, of a leap year."""
 _SUFFIXES = ("_bucket", "_count", "_sum")
 
 # What people write for a calendar window in the place of a duration.
@@ -60,6 +62,25 @@ def read_alert_label_name(value: Any) -> str:
     return text
 
 
+def read_override_label_name(value: Any) -> str:
+    """The name of a label that Sloburn sets on alerts, and a document may set instead."""
+    text = read_text(value)
+    if text not in OVERRIDABLE:
+        remedy = "write name: below alerting:" if text == "alertname" else "write it under labels"
+        raise refuse(f"the label {text} is not set by Sloburn, or cannot be another", remedy)
+    return text
+
+
+def read_id(value: Any) -> str:
+    """The id of an SLO where it is not that of its service and name."""
+    text = read_text(value)
+    if not text.strip() or text != text.strip() or not text.isprintable():
+        raise refuse(f"{text!r} is not an id", "write a name without spaces around it: checkout-availability")
+    if ":" in text:
+        raise refuse(f"{text!r} holds a colon, which separates an SLO from the members of its group", "write `-`")
+    return text
+
+
 def read_percent(value: Any) -> Decimal:
     """A percentage as people say it, with or without the percent sign, as a ratio."""
     if isinstance(value, str) and value.endswith("%"):
@@ -75,11 +96,17 @@ def read_objective(value: Any) -> float:
         raise refuse(f"{given} leaves no error budget", "write an objective below 100, such as 99.9 or 99.99")
     if ratio <= 0:
         raise refuse(f"{given} asks for nothing", "write an objective above 0, such as 99.9")
-    if ratio * _ALL <= 1:
+    # With its sign it cannot be a ratio: converted documents have it.
+    if ratio * _ALL <= 1 and not value.endswith("%"):
         meant = (ratio * _ALL * _ALL).normalize()
         remedy = f"did you mean {meant:f}?" if _LEAST_USUAL <= meant < _ALL else "write 99.9 for three nines"
         raise refuse(f"{value} looks like a ratio, and objectives are in percent", remedy)
     return float(ratio)
+
+
+def read_slice_target(value: Any) -> float:
+    """The percentage of good events from which on a slice is good, as a ratio: all of them may have to be."""
+    return 1.0 if read_percent(value) == 1 else read_objective(value)
 
 
 def read_budget_share(value: Any) -> float:
@@ -164,6 +191,26 @@ def read_time_zone(value: Any) -> str:
         remedy = f"did you mean {close[0]}?" if close else "write a place such as Europe/Berlin, or UTC"
         raise refuse(f"{text!r} is not an IANA time zone", remedy)
     return text
+
+
+def read_periods(value: Any) -> int:
+    """How many periods of the calendar a window is."""
+    number = read_number(value)
+    if not 1 <= number <= _MOST_PERIODS or number != int(number):
+        raise refuse(f"{value} is not a number of periods up to a year", "write a whole number such as 2")
+    return int(number)
+
+
+def read_local_time(value: Any) -> datetime:
+    """A date and time without a zone, which has its own key."""
+    text = read_text(value).strip()
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise refuse(f"{text!r} is not a date and time", 'write "2026-01-05 12:00"') from error
+    if found.tzinfo is not None:
+        raise refuse(f"{text!r} has an offset", "write the local time, and timezone: beside it")
+    return found
 
 
 def read_calendar_unit(value: Any) -> CalendarUnit:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from app.documents.native.fields import Duration, Objective, WithoutEventsField
+from app.documents.native.fields import Duration, SliceTarget, WithoutEventsField
 from app.documents.native.sli_model import DocumentPart
 from app.documents.windows import slice_length_problem
 from app.sli import TimeSlices
@@ -17,7 +17,7 @@ class TimeSlicesModel(DocumentPart):
 
     length: Duration = Field(examples=["1m", "5m"])
     """How long a slice is, 1m to 1h."""
-    target: Objective | None = Field(default=None, examples=[99])
+    target: SliceTarget | None = Field(default=None, examples=[99])
     """The percentage of good events from which on a slice is good; without it each counts by its ratio."""
     without_events: WithoutEventsField = WithoutEvents.IGNORED
     """What a slice is in which nothing happened."""
