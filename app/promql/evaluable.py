@@ -4,11 +4,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import promql_parser as promql
+from typing_extensions import TypeIs
 
 from app.promql.expressions import ExpressionError, has_placeholder, parse_expression
 from app.promql.metric_names import looks_like_counter
+from app.promql.selector_text import bare
+from app.slo import Selector
 
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
+_OPPOSITES = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _QUANTILE = "histogram_quantile"
 _BUCKET_SUFFIX = "_bucket"
 # Functions whose result does not depend on where a counter began.
@@ -28,6 +32,15 @@ class Quantile:
 
     quantile: float
     histogram: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComparedQuantile:
+    """A quantile, and the comparison with a threshold that is 1, or has a value, while it holds."""
+
+    quantile: Quantile
+    operator: str
+    threshold: float
 
 
 def evaluable(text: str) -> str:
@@ -66,13 +79,45 @@ def bare_counter(text: str) -> str | None:
 
 def quantile_of(text: str) -> Quantile | None:
     """The quantile of a classic histogram that an expression is; None if it is none."""
-    expr = _inner(parse_expression(text))
-    if not isinstance(expr, promql.Call) or expr.func.name != _QUANTILE:
+    return _quantile(parse_expression(text))
+
+
+def _quantile(expr: promql.Expr) -> Quantile | None:
+    expr = _inner(expr)
+    if not _is_quantile(expr):
         return None
     quantile, names = expr.args[0], [name for name in _metrics(expr) if name.endswith(_BUCKET_SUFFIX)]
     if not isinstance(quantile, promql.NumberLiteral) or len(names) != 1:
         return None
     return Quantile(quantile=quantile.val, histogram=names[0].removesuffix(_BUCKET_SUFFIX))
+
+
+def compared_quantile(text: str) -> ComparedQuantile | None:
+    """The comparison of a quantile of a classic histogram in an expression that is about nothing else; None without.
+
+    >>> found = compared_quantile("1 - (histogram_quantile(0.9, sum by (le) (rate(h_bucket[5m]))) < bool 0.2)")
+    >>> found.operator, found.threshold, found.quantile.histogram
+    ('>=', 0.2, 'h')
+    """
+    expr = parse_expression(text)
+    compared = _comparison(expr, negated=False)
+    if compared is None:
+        return None
+    call, operator, threshold = compared
+    quantile, selectors = _quantile(call), _selectors(call)
+    if quantile is None or any(one.name != selectors[0].name for one in _selectors(expr)):
+        return None
+    return ComparedQuantile(quantile=quantile, operator=operator, threshold=threshold)
+
+
+def buckets_of(text: str) -> Selector | None:
+    """The buckets that an expression is about; None where it is about several selectors.
+
+    Raises:
+        SelectorError: their selector has a time.
+    """
+    first, *others = _selectors(parse_expression(text))
+    return None if any(str(one) != str(first) for one in others) else bare(first)
 
 
 # SLIs say in each slot how they are evaluated; the answer for an expression never changes.
@@ -95,6 +140,32 @@ def divisor_of(text: str) -> str | None:
                 expr = _inner(expr.args[0])
             case _:
                 return None
+
+
+def _comparison(expr: promql.Expr, *, negated: bool) -> tuple[promql.Expr, str, float] | None:
+    """The first call of `histogram_quantile` that is compared with a number, with operator and number."""
+    expr = _inner(expr)
+    match expr:
+        case promql.BinaryExpr() if str(expr.op) in _COMPARISONS:
+            left, right, operator = _inner(expr.lhs), _inner(expr.rhs), str(expr.op)
+            if isinstance(right, promql.NumberLiteral) and _is_quantile(left):
+                return left, _OPPOSITES.get(operator, operator) if negated else operator, right.val
+            parts = [expr.lhs, expr.rhs]
+        case promql.BinaryExpr() if str(expr.op) == "-" and isinstance(_inner(expr.lhs), promql.NumberLiteral):
+            return _comparison(expr.rhs, negated=not negated)
+        case promql.BinaryExpr():
+            parts = [expr.lhs, expr.rhs]
+        case promql.AggregateExpr():
+            parts = [expr.expr]
+        case promql.Call():
+            parts = list(expr.args)
+        case _:
+            parts = []
+    return next((found for part in parts if (found := _comparison(part, negated=negated)) is not None), None)
+
+
+def _is_quantile(expr: promql.Expr) -> TypeIs[promql.Call]:
+    return isinstance(expr, promql.Call) and expr.func.name == _QUANTILE
 
 
 def _rendered(expr: promql.Expr) -> str | None:
@@ -136,11 +207,15 @@ def _is_filter(expr: promql.BinaryExpr) -> bool:
 
 
 def _metrics(expr: promql.Expr) -> list[str]:
-    names: list[str] = []
+    return [selector.name for selector in _selectors(expr) if selector.name is not None]
+
+
+def _selectors(expr: promql.Expr) -> list[promql.VectorSelector]:
+    found: list[promql.VectorSelector] = []
 
     def note(node: promql.Expr) -> None:
-        if isinstance(node, promql.VectorSelector) and node.name is not None:
-            names.append(node.name)
+        if isinstance(node, promql.VectorSelector):
+            found.append(node)
 
     promql.walk(expr, note)
-    return names
+    return found

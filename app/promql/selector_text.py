@@ -100,12 +100,17 @@ def sum_text(weighted: Iterable[tuple[float, Selector]]) -> str:
     >>> sum_text([(1, parse_selector("a")), (-1, parse_selector("b")), (0.5, parse_selector("c"))])
     'a - b + 0.5 * c'
     """
+    return weighted_text((weight, render(selector)) for weight, selector in weighted)
+
+
+def weighted_text(weighted: Iterable[tuple[float, str]]) -> str:
+    """A weighted sum of expressions as people write it; those without a weight are left out."""
     text = ""
-    for weight, selector in weighted:
+    for weight, term in weighted:
         if weight:
             factor = "" if abs(weight) == 1 else f"{abs(weight):.12g} * "
             sign = ("- " if weight < 0 else "") if not text else " - " if weight < 0 else " + "
-            text += f"{sign}{factor}{render(selector)}"
+            text += f"{sign}{factor}{term}"
     return text
 
 

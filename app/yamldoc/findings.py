@@ -97,16 +97,16 @@ class Findings:
     """Errors and warnings, gathered over many files."""
 
     def __init__(self) -> None:
-        self._errors: set[ErrorFinding] = set()
-        self._warnings: set[WarningFinding] = set()
+        self._errors: dict[ErrorFinding, FieldPath] = {}
+        self._warnings: dict[WarningFinding, FieldPath] = {}
 
     def error(self, place: Place, problem: str, remedy: str, *, field: FieldPath = (), code: str = "") -> None:
         """Add what makes the documents unusable."""
-        self._errors.add(_finding(ErrorFinding, place, problem, remedy, field, code=code))
+        self._errors.setdefault(_finding(ErrorFinding, place, problem, remedy, field, code=code), field)
 
     def warning(self, place: Place, problem: str, remedy: str, *, field: FieldPath = (), code: str) -> None:
         """Add what is probably not meant; *code* is the name by which it can be turned off."""
-        self._warnings.add(_finding(WarningFinding, place, problem, remedy, field, code=code))
+        self._warnings.setdefault(_finding(WarningFinding, place, problem, remedy, field, code=code), field)
 
     @property
     def errors(self) -> tuple[ErrorFinding, ...]:
@@ -117,6 +117,10 @@ class Findings:
     def warnings(self) -> tuple[WarningFinding, ...]:
         """Every warning once, by file and line."""
         return tuple(sorted(self._warnings))
+
+    def path_of(self, warning: WarningFinding) -> FieldPath:
+        """The path of the value that a warning is about."""
+        return self._warnings[warning]
 
 
 def field_text(path: FieldPath) -> str:
