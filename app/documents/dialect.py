@@ -46,6 +46,10 @@ class Dialect(Protocol):
     def name(self) -> str:
         """What people call the dialect."""
 
+    @property
+    def has_windows(self) -> bool:
+        """Whether its documents say what the SLO window is."""
+
     def recognises(self, document: Document) -> bool:
         """Whether the document says that it is of this dialect."""
 

@@ -1,7 +1,7 @@
 """SLO documents of files and folders to one set of SLOs, with everything that is wrong with them."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -54,23 +54,43 @@ class LoadResult:
     ignored: Ignored
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentSet:
+    """Documents with their dialects, None for one that is of none, and the sound SLOs with their places."""
+
+    files: tuple[Path, ...]
+    documents: tuple[tuple[Document, Dialect | None], ...]
+    placed: tuple[PlacedSlo, ...]
+    findings: Findings
+    ignored: Ignored
+
+
 def load_documents(*paths: Path, defaults: Defaults = _DEFAULTS) -> LoadResult:
     """Read every document at *paths*, each a file or a folder; never raises for what is in them."""
-    findings = Findings()
-    files = list(dict.fromkeys(file for path in paths for file in find_files(path, findings)))
-    comments: dict[Path, Mapping[str, tuple[tuple[int, int], ...]]] = {}
-    documents = [document for file in files for document in _documents_of(file, findings, comments)]
-    unique = with_components(_without_duplicates(_read(documents, findings, defaults), findings), findings)
-    slos, ignored = tuple(found.slo for found in unique), Ignored(comments)
+    found = read_documents(*paths, defaults=defaults)
+    slos = tuple(placed.slo for placed in found.placed)
     return LoadResult(
         slos=slos,
-        errors=findings.errors,
-        warnings=ignored.others(findings.warnings),
-        files=tuple(files),
-        places=MappingProxyType({found.slo.id: found.place for found in unique}),
+        errors=found.findings.errors,
+        warnings=found.ignored.others(found.findings.warnings),
+        files=found.files,
+        places=MappingProxyType({placed.slo.id: placed.place for placed in found.placed}),
         digest=digest(slos),
-        ignored=ignored,
+        ignored=found.ignored,
     )
+
+
+def read_documents(*paths: Path, defaults: Defaults = _DEFAULTS) -> DocumentSet:
+    """As `load_documents`, with the documents themselves."""
+    findings = Findings()
+    files = list(dict.fromkeys(file for path in paths for file in find_files(path, findings)))
+    texts = ((file, text) for file in files if (text := read_text(file, findings)) is not None)
+    return _read(files, texts, findings, defaults)
+
+
+def read_texts(texts: Mapping[Path, str]) -> DocumentSet:
+    """As `read_documents`, of files that are not written yet."""
+    return _read(list(texts), texts.items(), Findings(), _DEFAULTS)
 
 
 def digest(slos: Sequence[Slo]) -> str:
@@ -79,13 +99,7 @@ def digest(slos: Sequence[Slo]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _documents_of(
-    file: Path, findings: Findings, comments: dict[Path, Mapping[str, tuple[tuple[int, int], ...]]]
-) -> Sequence[Document]:
-    text = read_text(file, findings)
-    if text is None:
-        return ()
-    comments[file] = read_comments(text, file, findings)
+def _documents_in(text: str, file: Path, findings: Findings) -> Sequence[Document]:
     action = find_action(text)
     if action is not None:
         place = Place(file=file, line=action.line, column=action.column)
@@ -98,17 +112,38 @@ def _documents_of(
     return content.documents
 
 
-def _read(documents: Sequence[Document], findings: Findings, defaults: Defaults) -> list[PlacedSlo]:
-    """The SLOs of all dialects; each dialect reads its documents together, since they may refer to each other."""
-    by_dialect: dict[int, list[Document]] = {}
-    for document in documents:
-        found = next((i for i, dialect in enumerate(DIALECTS) if dialect.recognises(document)), None)
-        if found is None:
+def _read(
+    files: Sequence[Path], texts: Iterable[tuple[Path, str]], findings: Findings, defaults: Defaults
+) -> DocumentSet:
+    documents: list[tuple[Document, Dialect | None]] = []
+    comments: dict[Path, Mapping[str, tuple[tuple[int, int], ...]]] = {}
+    for file, text in texts:
+        comments[file] = read_comments(text, file, findings)
+        documents += [(one, _dialect_of(one)) for one in _documents_in(text, file, findings)]
+    for document, dialect in documents:
+        if dialect is None:
             _refuse(document, findings)
-        else:
-            by_dialect.setdefault(found, []).append(document)
-    placed = [slo for i, own in by_dialect.items() for slo in DIALECTS[i].read(own, findings, defaults)]
-    order = {file: i for i, file in enumerate(dict.fromkeys(document.file for document in documents))}
+    placed = _without_duplicates(_slos(documents, findings, defaults), findings)
+    return DocumentSet(
+        files=tuple(files),
+        documents=tuple(documents),
+        placed=tuple(with_components(placed, findings)),
+        findings=findings,
+        ignored=Ignored(comments),
+    )
+
+
+def _dialect_of(document: Document) -> Dialect | None:
+    return next((dialect for dialect in DIALECTS if dialect.recognises(document)), None)
+
+
+def _slos(
+    documents: Sequence[tuple[Document, Dialect | None]], findings: Findings, defaults: Defaults
+) -> list[PlacedSlo]:
+    """The SLOs of all dialects; each dialect reads its documents together, since they may refer to each other."""
+    of_dialects = ((one, [document for document, of in documents if of is one]) for one in DIALECTS)
+    placed = [slo for dialect, own in of_dialects if own for slo in dialect.read(own, findings, defaults)]
+    order = {file: i for i, file in enumerate(dict.fromkeys(document.file for document, _ in documents))}
     return sorted(placed, key=lambda found: (order[found.place.file], found.place.line, found.place.column))
 
 

@@ -28,6 +28,7 @@ class Nobl9Dialect:
     """Documents of Nobl9."""
 
     name = "Nobl9"
+    has_windows = True
 
     def recognises(self, document: Document) -> bool:
         """Whether the document is of Nobl9's API."""

@@ -32,6 +32,7 @@ class OpenSloDialect:
     """Documents of OpenSLO."""
 
     name = "OpenSLO"
+    has_windows = True
 
     def recognises(self, document: Document) -> bool:
         """Whether the document has a version of OpenSLO."""

@@ -29,6 +29,7 @@ class PyrraDialect:
     """Documents of Pyrra."""
 
     name = "Pyrra"
+    has_windows = True
 
     def recognises(self, document: Document) -> bool:
         """Whether the document is of Pyrra's API group."""

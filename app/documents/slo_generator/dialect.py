@@ -21,6 +21,7 @@ class SloGeneratorDialect:
     """Documents of slo-generator."""
 
     name = "slo-generator"
+    has_windows = False
 
     def recognises(self, document: Document) -> bool:
         """Whether the document is of slo-generator's API group."""

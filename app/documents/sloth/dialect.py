@@ -50,6 +50,7 @@ class SlothDialect:
     """Documents of Sloth."""
 
     name = "Sloth"
+    has_windows = False
 
     def recognises(self, document: Document) -> bool:
         """Whether the document has the version of Sloth's files or of its custom resources."""

@@ -156,6 +156,11 @@ class Composite(OfEvaluations):
             share = f"({share} > bool {1.0 - self.target:.12g})"
         return mean_share(share, window, self.length, ())
 
+    @property
+    def unresolved(self) -> "Composite":
+        """The composite without the SLIs of its components, as a document has it."""
+        return replace(self, parts=tuple(replace(part, sli=None) for part in self.parts))
+
     def resolved(self, parts: tuple[Part, ...]) -> "Composite":
         """The composite with the SLIs of its components."""
         return replace(self, parts=parts)

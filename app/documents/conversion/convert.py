@@ -1,0 +1,169 @@
+"""Converts documents, reads the result again, and says what differs."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from app.documents.conversion.comments import Said, Sources
+from app.documents.conversion.differences import differences
+from app.documents.conversion.parts import SloPart
+from app.documents.conversion.quantiles import share_within_threshold
+from app.documents.conversion.targets import WRITERS, Entry, Target, TargetWriter
+from app.documents.dialect import Defaults, PlacedSlo
+from app.documents.load import DocumentSet, read_documents, read_texts
+from app.sli import NotExpressibleError
+from app.slo import Slo, SloId
+from app.yamldoc.findings import ErrorFinding, WarningFinding
+from app.yamldoc.writing import Written, yaml_text
+
+LEFT_OUT, CHANGED = "left_out", "changed"
+"""Codes of an SLO that the target cannot say, and of a part of one that it cannot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConvertedFile:
+    """A file in its new form, with the SLOs that it has."""
+
+    source: Path
+    text: str
+    slos: tuple[Slo, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """The files that have SLOs; *errors* and *warnings* are of what was read.
+
+    *losses* are what the target cannot say: it is in the comments, too.
+    """
+
+    files: tuple[ConvertedFile, ...]
+    errors: tuple[ErrorFinding, ...]
+    warnings: tuple[WarningFinding, ...]
+    losses: tuple[WarningFinding, ...]
+
+
+def convert_documents(
+    *paths: Path, defaults: Defaults, target: Target = Target.NATIVE, as_written: bool = False
+) -> Conversion:
+    """The SLOs of all documents at *paths* in another form; never raises for what is in them.
+
+    Unless *as_written*, a quantile that is compared with a threshold becomes the share of requests within it.
+    """
+    found = read_documents(*paths, defaults=defaults)
+    said = Said()
+    if not as_written:
+        found = replace(found, placed=tuple(_with_share(placed, said) for placed in found.placed))
+    job = _Job(found=found, writer=WRITERS[target], said=said)
+    job.write()
+    return Conversion(
+        files=tuple(job.files()),
+        errors=found.findings.errors,
+        warnings=found.ignored.others(found.findings.warnings),
+        losses=tuple(job.losses),
+    )
+
+
+@dataclass(slots=True, kw_only=True)
+class _Job:
+    found: DocumentSet
+    writer: TargetWriter
+    said: Said
+    losses: list[WarningFinding] = field(default_factory=list)
+    nodes: dict[SloId, Mapping[str, Written]] = field(default_factory=dict)
+
+    def write(self) -> None:
+        """Write every SLO that can be, and say what cannot."""
+        sources = Sources(self.found)
+        sources.add_warnings(self.found, self.said)
+        for error in self.found.findings.errors:
+            self.said.files[error.file].append(f"not converted: {error.text} (line {error.line})")
+        objectives = {placed.slo.id: placed.slo.objective for placed in self.found.placed}
+        for placed in self.found.placed:
+            try:
+                self.nodes[placed.slo.id] = self.writer.node(placed.slo, objectives)
+            except NotExpressibleError as error:
+                self._leave_out(placed, str(error))
+        self._leave_out_what_is_not_read()
+        for placed in self._written():
+            self._comment(placed, sources)
+
+    def files(self) -> Iterable[ConvertedFile]:
+        """The files, in the order in which they were read."""
+        for file, placed in self._by_file().items():
+            yield ConvertedFile(source=file, text=self._text(file, placed), slos=tuple(one.slo for one in placed))
+
+    def _comment(self, placed: PlacedSlo, sources: Sources) -> None:
+        dialect = sources.dialect(placed)
+        sources.add_queries(placed, self.nodes[placed.slo.id], self.said)
+        if not dialect.has_windows:
+            text = f"documents of {dialect.name} have no window: this is SLOBURN_DEFAULT_WINDOW"
+            self.said.of_slo(placed.slo.id, SloPart.WINDOW, text)
+
+    def _leave_out_what_is_not_read(self) -> None:
+        """Compare what is written with what is meant, until all that is written is read again."""
+        while True:
+            again = self._read_again(self._by_file())
+            missing = [placed for placed in self._written() if placed.slo.id not in again]
+            for placed in missing:
+                alone = read_texts({placed.place.file: self._text(placed.place.file, [placed])})
+                errors = alone.findings.errors or self._errors_of_all()
+                self._leave_out(placed, errors[0].text if errors else "is not read again")
+                self.nodes.pop(placed.slo.id)
+            if not missing:
+                break
+        for placed in self._written():
+            for part, what in differences(placed.slo, again[placed.slo.id]):
+                self._lose(placed, part, f"{what} is not the same in this form")
+
+    def _errors_of_all(self) -> tuple[ErrorFinding, ...]:
+        texts = {file: self._text(file, placed) for file, placed in self._by_file().items()}
+        return read_texts(texts).findings.errors
+
+    def _read_again(self, files: Mapping[Path, Sequence[PlacedSlo]]) -> dict[SloId, Slo]:
+        texts = {file: self._text(file, placed) for file, placed in files.items()}
+        return {placed.slo.id: placed.slo for placed in read_texts(texts).placed}
+
+    def _written(self) -> list[PlacedSlo]:
+        return [placed for placed in self.found.placed if placed.slo.id in self.nodes]
+
+    def _by_file(self) -> dict[Path, list[PlacedSlo]]:
+        files: dict[Path, list[PlacedSlo]] = {}
+        for placed in self._written():
+            files.setdefault(placed.place.file, []).append(placed)
+        return files
+
+    def _text(self, file: Path, slos: Sequence[PlacedSlo]) -> str:
+        entries = [
+            Entry(slo=one.slo, node=self.nodes[one.slo.id], comments=self.said.slos.get(one.slo.id, {})) for one in slos
+        ]
+        head = [f"Converted by `sloburn convert` from {file}.", *self.said.files.get(file, ())]
+        return yaml_text(self.writer.documents(entries, head))
+
+    def _leave_out(self, placed: PlacedSlo, reason: str) -> None:
+        self.said.files[placed.place.file].append(f"left out: {placed.slo.id}: {reason}")
+        self.losses.append(_loss(placed, f"{placed.slo.id} is left out: {reason}", LEFT_OUT))
+
+    def _lose(self, placed: PlacedSlo, part: SloPart, text: str) -> None:
+        self.said.of_slo(placed.slo.id, part, text)
+        self.losses.append(_loss(placed, f"{placed.slo.id}: {text}", CHANGED))
+
+
+def _with_share(placed: PlacedSlo, said: Said) -> PlacedSlo:
+    """The SLO, with a share of requests in the place of a quantile that is compared."""
+    changed, slo = share_within_threshold(placed.slo), placed.slo
+    if changed is None:
+        return placed
+    text = (
+        f"the quantile that is compared with a threshold is written as the share of requests within it: exact, and "
+        f"each request counts once. The threshold must be a bucket of the histogram; `sloburn check --live` lists "
+        f"them. As it was written (--as-written): good in {slo.objective * 100:.10g}% of all evaluations"
+    )
+    said.of_slo(slo.id, SloPart.SLI, text)
+    return replace(placed, slo=changed)
+
+
+def _loss(placed: PlacedSlo, problem: str, code: str) -> WarningFinding:
+    place = placed.place
+    return WarningFinding(
+        file=place.file, line=place.line, column=place.column, field="", problem=problem, remedy="", code=code
+    )

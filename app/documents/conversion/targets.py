@@ -1,0 +1,101 @@
+"""The forms that documents are converted to."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from itertools import groupby
+from typing import Protocol
+
+from app.documents.conversion.parts import SloPart
+from app.documents.native.writing.documents import written_aggregate, written_slo
+from app.slo import Slo, SloId
+from app.yamldoc.findings import FieldPath
+from app.yamldoc.writing import CommentedDocument, Written
+
+
+class Target(StrEnum):
+    """What documents are converted to."""
+
+    NATIVE = "native"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An SLO as it is written, with comments on its parts; None is the SLO as a whole."""
+
+    slo: Slo
+    node: Mapping[str, Written]
+    comments: Mapping[SloPart | None, Sequence[str]] = field(default_factory=dict)
+
+
+class TargetWriter(Protocol):
+    """Writes SLOs in one form."""
+
+    def node(self, slo: Slo, objectives: Mapping[SloId, float]) -> Mapping[str, Written]:
+        """The SLO; *objectives* are those of all SLOs.
+
+        Raises:
+            NotExpressibleError: the form cannot say what it counts.
+        """
+
+    def documents(self, entries: Sequence[Entry], head: Sequence[str]) -> Iterator[CommentedDocument]:
+        """The documents of a file; *head* is the comment at its top."""
+
+
+class NativeWriter:
+    """Writes a document for the SLOs of each service."""
+
+    def node(self, slo: Slo, objectives: Mapping[SloId, float]) -> Mapping[str, Written]:
+        """An entry below `slos`."""
+        return written_slo(slo, objectives)
+
+    def documents(self, entries: Sequence[Entry], head: Sequence[str]) -> Iterator[CommentedDocument]:
+        """A document for SLOs of one service that follow each other."""
+        for service, group in groupby(entries, key=lambda entry: entry.slo.service):
+            yield _native(service, list(group), head)
+            head = ()
+
+
+def _native(service: str, entries: Sequence[Entry], head: Sequence[str]) -> CommentedDocument:
+    entries = _with_aggregates(entries)
+    labels = _common_labels(entries)
+    nodes = [_without_labels(entry.node, labels) for entry in entries]
+    root: dict[str, Written] = {"service": service, **({"labels": labels} if labels else {}), "slos": nodes}
+    comments: dict[FieldPath, list[str]] = {}
+    for i, (entry, node) in enumerate(zip(entries, nodes, strict=True)):
+        for part, texts in entry.comments.items():
+            key = str(part) if part is not None and str(part) in node else None
+            path: FieldPath = ("slos", i) if key is None else ("slos", i, key)
+            comments.setdefault(path, []).extend(texts)
+    return CommentedDocument(root=root, head=head, comments=comments)
+
+
+def _with_aggregates(entries: Sequence[Entry]) -> list[Entry]:
+    """The entries, the SLO of all members of a group together as a key of that of the group."""
+    found: list[Entry] = []
+    for entry in entries:
+        aggregate = written_aggregate(found[-1].slo, entry.slo) if found else None
+        if aggregate is None:
+            found.append(entry)
+        else:
+            found[-1] = replace(found[-1], node={**found[-1].node, "aggregate": aggregate})
+    return found
+
+
+def _common_labels(entries: Sequence[Entry]) -> dict[str, Written]:
+    """Labels that all SLOs of a document have, if there are several."""
+    given = [labels for entry in entries if isinstance(labels := entry.node.get("labels", {}), Mapping)]
+    if len(entries) == 1:
+        return {}
+    return {name: value for name, value in given[0].items() if all(one.get(name) == value for one in given)}
+
+
+def _without_labels(node: Mapping[str, Written], common: Mapping[str, Written]) -> dict[str, Written]:
+    own = node.get("labels")
+    if not isinstance(own, Mapping):
+        return dict(node)
+    rest = {name: value for name, value in own.items() if name not in common}
+    return {key: rest if key == "labels" else value for key, value in node.items() if key != "labels" or rest}
+
+
+WRITERS: Mapping[Target, TargetWriter] = {Target.NATIVE: NativeWriter()}

@@ -1,0 +1,235 @@
+"""What an SLI counts, as a native document says it: each spelling is read again before it is used."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from decimal import Decimal
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from app.documents.native.gauges import UP
+from app.documents.native.sli_model import SliModel
+from app.documents.native.slis import SliField
+from app.documents.native.writing.alerting import given
+from app.documents.native.writing.scalars import written_number, written_percent
+from app.promql.buckets import any_spelling, bound_of
+from app.promql.inclusion import histogram_of
+from app.promql.metric_names import BUCKET, NAME
+from app.promql.selector_text import render, weighted_text
+from app.sli import (
+    Comparison,
+    Composite,
+    Condition,
+    Expression,
+    Gauge,
+    GaugeSums,
+    NotExpressibleError,
+    Part,
+    WeightedSum,
+)
+from app.sli.sample_events import SamplesThat, SampleValues
+from app.sli.sample_sum import SampleSum, SampleTerm
+from app.sli.weighted_sum import weights_of_part
+from app.slo import (
+    CompositeRule,
+    Matcher,
+    MatchOp,
+    MissingData,
+    Selector,
+    Sli,
+    SloId,
+    Term,
+    WithoutEvents,
+    format_duration,
+)
+from app.yamldoc.writing import Written
+
+Keys = dict[str, Written]
+_MS = timedelta(milliseconds=1)
+_MS_PER_SECOND = 1000
+_USUAL = Composite(rule=CompositeRule.ALL_OF, parts=())
+# What `app.promql.gauges.good_or_absent` writes.
+_GOOD_OR_ABSENT = re.compile(
+    r"\((?P<gauge>.*) (?P<comparison>[=!<>]+) bool (?P<number>\S+)\) or "
+    r"\(0 \* last_over_time\((?P=gauge)\[(?P<absent_for>\w+)\]\) and on \(\) \(count\(up\) > 0\)\)"
+)
+
+
+def written_sli(sli: Sli, objectives: Mapping[SloId, float]) -> Keys:
+    """The keys below `sli`; *objectives* are those of all SLOs, which components of composites have as targets.
+
+    Raises:
+        NotExpressibleError: no native document can say it.
+    """
+    if isinstance(sli, Composite):
+        # Its components are found when all documents have been read.
+        return _composite(sli, objectives)
+    why = NotExpressibleError("is of a kind that native documents do not have", "write it anew")
+    for keys in _spellings(sli):
+        try:
+            model: SliModel = _sli_field().validate_python(keys)
+        except ValidationError:
+            continue
+        found = next(iter(model.findings(sli.by)), None)
+        if found is not None:
+            why = NotExpressibleError(found.problem, found.remedy, found.code)
+        elif model.sli(sli.by) == sli:
+            return keys
+    raise why
+
+
+@cache
+def _sli_field() -> TypeAdapter[Any]:
+    return TypeAdapter(SliField)
+
+
+def _spellings(sli: Sli) -> Iterator[Keys]:
+    """The ways in which documents say what is counted, the one first that people read best."""
+    match sli:
+        case WeightedSum():
+            yield from _histogram(sli)
+            yield from _counters(sli.terms)
+        case Gauge():
+            yield given({"gauge": render(sli.total), "good_when": _unless_usual(sli.good_when)})
+        case GaugeSums():
+            yield {"gauge": {"total": render(sli.total), str(sli.events): render(sli.selected)}}
+        case SampleSum():
+            yield from _samples(sli)
+        case Expression():
+            yield from _gauge_with_absence(sli)
+            yield _expression(sli)
+        case _:
+            pass
+
+
+def _counters(terms: tuple[Term, ...]) -> Iterator[Keys]:
+    events, weights = weights_of_part([term.weights for term in terms])
+    texts = [_plain(term.selector) for term in terms]
+    total = weighted_text((term.weights.total, text) for term, text in zip(terms, texts, strict=True))
+    yield {"total": total, str(events): weighted_text(zip(weights, texts, strict=True))}
+
+
+def _histogram(sli: WeightedSum) -> Iterator[Keys]:
+    """Events in the bucket at a threshold, or by share in the two beside it."""
+    count, *buckets = sli.terms
+    name = histogram_of(count.selector)
+    bounds = [bound_of(bucket.selector) for bucket in buckets]
+    found = [bound for bound in bounds if bound is not None and bound.is_finite()]
+    if name is None or len(found) != len(buckets):
+        return
+    keys: Keys = {"histogram": name, **_matchers(count.selector)}
+    if len(found) == 1:
+        yield {**keys, "threshold": _threshold(found[0], name)}
+    if len(found) == 2:  # noqa: PLR2004  the buckets beside the threshold
+        (lower, upper), above = sorted(found), buckets[found.index(max(found))]
+        # To twelve digits: the share was a quotient, and what is read from the document must give it again.
+        between = Decimal(f"{lower + Decimal(repr(-above.weights.bad)) * (upper - lower):.12g}")
+        bound_texts = [_threshold(bound, name) for bound in (lower, upper)]
+        yield {**keys, "threshold": _threshold(between, name), "interpolate": bound_texts}
+
+
+def _threshold(bound: Decimal, histogram: str) -> Written:
+    ms = bound * _MS_PER_SECOND
+    is_time = histogram.endswith("_seconds") and ms == int(ms) and ms > 0
+    return format_duration(int(ms) * _MS) if is_time else written_number(bound)
+
+
+def _matchers(count: Selector) -> Keys:
+    matchers = tuple(matcher for matcher in count.matchers if matcher.label != NAME)
+    if all(matcher.op is MatchOp.EQUAL for matcher in matchers):
+        return given({"selector": {matcher.label: matcher.value for matcher in matchers}})
+    return {"selector": render(Selector(matchers))}
+
+
+def _plain(selector: Selector) -> str:
+    """The selector with the usual spelling of its bucket, if that selects the same."""
+    bound = bound_of(selector)
+    if bound is None or not bound.is_finite():
+        return render(selector)
+    rest = tuple(matcher for matcher in selector.matchers if matcher.label != BUCKET)
+    usual = Selector((*rest, Matcher(BUCKET, MatchOp.EQUAL, str(written_number(bound)))))
+    return render(usual if any_spelling(usual) == selector else selector)
+
+
+def _samples(sli: SampleSum) -> Iterator[Keys]:
+    events, weights = weights_of_part([term.weights for term in sli.summed])
+    texts = [_of_samples(term) for term in sli.summed]
+    total = weighted_text((term.weights.total, text) for term, text in zip(sli.summed, texts, strict=True))
+    yield {"total": total, str(events): weighted_text(zip(weights, texts, strict=True))}
+
+
+def _of_samples(term: SampleTerm) -> str:
+    selector = render(term.selector)
+    match term.events:
+        case SamplesThat(condition):
+            return f"sum_over_time(({selector} {condition.comparison} bool {written_number(condition.number)})[w:])"
+        case SampleValues():
+            return f"sum_over_time({selector}[w])"
+    return f"count_over_time({selector}[w])"
+
+
+def _gauge_with_absence(sli: Expression) -> Iterator[Keys]:
+    found = _GOOD_OR_ABSENT.fullmatch(sli.expression)
+    if found is not None:
+        good_when = Condition(Comparison(found["comparison"]), float(found["number"]))
+        absent_for = None if found["absent_for"] == "1h" else found["absent_for"]
+        yield given(
+            {
+                "gauge": found["gauge"],
+                "good_when": _unless_usual(good_when),
+                "absent": "bad",
+                "absent_for": absent_for,
+            }
+        )
+
+
+def _expression(sli: Expression) -> Keys:
+    good_when = sli.good_when
+    kind = "expression" if good_when is not None else f"{sli.shares}_ratio"
+    return given(
+        {
+            kind: sli.expression,
+            "good_when": None if good_when is None else _words(good_when),
+            "total": sli.weight,
+            "every": None if sli.every is None else format_duration(sli.every),
+        }
+    )
+
+
+def _unless_usual(good_when: Condition) -> str | None:
+    return None if good_when == UP else _words(good_when)
+
+
+def _words(good_when: Condition) -> str:
+    return f"{good_when.comparison} {written_number(good_when.number)}"
+
+
+def _composite(sli: Composite, objectives: Mapping[SloId, float]) -> Keys:
+    policies = {part.missing for part in sli.parts}
+    common = next(iter(policies)) if len(policies) == 1 else MissingData.UNKNOWN
+    return given(
+        {
+            str(sli.rule): [_component(part, common, objectives) for part in sli.parts],
+            "slice": None if sli.length == _USUAL.length else format_duration(sli.length),
+            "target": None if sli.target is None else written_percent(sli.target),
+            "missing": None if common is MissingData.UNKNOWN else str(common),
+            "missing_after": format_duration(sli.patience) if sli.patience else None,
+            "without_events": None if sli.without_events is WithoutEvents.IGNORED else str(sli.without_events),
+        }
+    )
+
+
+def _component(part: Part, common: MissingData, objectives: Mapping[SloId, float]) -> Written:
+    target = None if part.target is None or part.target == objectives.get(part.slo) else written_percent(part.target)
+    keys = given(
+        {
+            "slo": str(part.slo),
+            "member": dict(part.group or ()),
+            "weight": None if part.weight == 1.0 else written_number(part.weight),
+            "target": target,
+            "missing": None if part.missing is common else str(part.missing),
+        }
+    )
+    return keys if len(keys) > 1 else str(part.slo)

@@ -1,0 +1,101 @@
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.cli.application import app
+
+SLOTH = """\
+version: prometheus/v1
+service: checkout
+slos:
+  - name: {name}
+    objective: 99.9
+    windows: 7d
+    sli:
+      events:
+        error_query: sum(rate(http_requests_total{{code=~"5.."}}[{{{{.window}}}}]))
+        total_query: sum(rate(http_requests_total[{{{{.window}}}}]))
+    alerting: {{name: Errors}}
+"""
+
+
+def _write(path: Path, name: str = "availability") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(SLOTH.format(name=name))
+    return path
+
+
+def _run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["convert", *map(str, arguments)])
+
+
+def test_the_native_document_goes_to_standard_output_and_nothing_else_does(tmp_path: Path) -> None:
+    result = _run(_write(tmp_path / "slo.yml"))
+
+    assert result.exit_code == 0
+    assert "\nservice: checkout\nslos:\n  # slos[0].windows: unknown key (line 6)\n" in result.stdout
+    assert "slo.yml:6:5: warning: slos[0].windows: unknown key" in result.stderr
+    assert "1 file, 1 SLO converted: 0 errors, 1 warning" in result.stderr
+
+
+def test_warnings_fail_with_strict(tmp_path: Path) -> None:
+    assert _run("--strict", _write(tmp_path / "slo.yml")).exit_code == 3
+
+
+def test_a_folder_becomes_a_folder_with_one_file_for_each(tmp_path: Path) -> None:
+    _write(tmp_path / "in" / "a.yml")
+    _write(tmp_path / "in" / "deep" / "b.yaml", "latency")
+
+    result = _run(tmp_path / "in", "-o", tmp_path / "out")
+
+    assert result.exit_code == 0, result.stderr
+    written = sorted(str(file.relative_to(tmp_path / "out")) for file in (tmp_path / "out").rglob("*.yaml"))
+    assert written == ["a.yaml", "deep/b.yaml"]
+
+
+def test_several_files_become_one(tmp_path: Path) -> None:
+    one, other = _write(tmp_path / "a.yml"), _write(tmp_path / "b.yml", "latency")
+    target = tmp_path / "all.yaml"
+
+    assert _run(one, other, "-o", target).exit_code == 0
+    checked = CliRunner().invoke(app, ["check", str(target)])
+    assert checked.exit_code == 0
+    assert [line.partition(":")[0] for line in checked.stdout.splitlines()] == [
+        "checkout-availability",
+        "checkout-latency",
+    ]
+
+
+@pytest.mark.parametrize("output", ["out.yaml", "out"])
+def test_what_exists_is_overwritten_by_force_only(tmp_path: Path, output: str) -> None:
+    source = _write(tmp_path / "slo.yaml")
+    existing = tmp_path / output if "." in output else tmp_path / output / "slo.yaml"
+    existing.parent.mkdir(exist_ok=True)
+    existing.write_text("precious")
+
+    refused = _run(source, "-o", tmp_path / output)
+    assert (refused.exit_code, existing.read_text()) == (2, "precious")
+    assert "give --force to overwrite it" in refused.stderr
+
+    assert _run(source, "-o", tmp_path / output, "--force").exit_code == 0
+    assert "service: checkout" in existing.read_text()
+
+
+def test_what_is_sound_is_converted_and_what_is_not_is_said(tmp_path: Path) -> None:
+    source = tmp_path / "slos.yaml"
+    sli = "window: 7d, sli: {gauge: up}"
+    source.write_text(
+        f"service: a\nslos:\n  - {{name: b, objective: 99, {sli}}}\n  - {{name: c, objective: 101, {sli}}}\n"
+    )
+
+    result = _run(source)
+
+    assert result.exit_code == 1
+    assert "# not converted: slos[1].objective: 101% leaves no error budget" in result.stdout
+    assert "  - name: b\n" in result.stdout
+    assert "error: slos[1].objective" in result.stderr
+
+
+def test_a_path_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
+    assert _run(tmp_path / "none.yaml").exit_code == 2
