@@ -143,6 +143,7 @@ def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
             "The documents are active",
             **NOT_AUTHORISED,
             unprocessable_entity="The documents have errors, and the old ones stay active; or an unknown parameter",
+            service_unavailable="The database cannot be used, and the old documents stay active; or too many requests",
         ),
     )
     async def reload() -> JsonResponse:
@@ -151,6 +152,9 @@ def reload_route(reloader: Reloader, token: str | None) -> APIRouter:
         if outcome.errors:
             detail = f"{len(outcome.errors)} error(s) in the documents; the old ones stay active"
             raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, detail, errors=outcome.errors)
+        if outcome.unavailable is not None:
+            detail = f"the documents have no errors, but {outcome.unavailable}; the old ones stay active"
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, detail)
         return JsonResponse(ReloadedModel(slos=outcome.slos))
 
     return router

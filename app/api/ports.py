@@ -53,10 +53,14 @@ class Readiness(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadOutcome:
-    """The result of a reload: *errors* if the old documents stay active."""
+    """The result of a reload: *errors* if the old documents stay active.
+
+    They stay active as well if the new ones are sound and the database cannot be used, which *unavailable* says.
+    """
 
     slos: int
     errors: tuple[str, ...] = ()
+    unavailable: str | None = None
 
 
 class Reloader(Protocol):

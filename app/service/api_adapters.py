@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -198,7 +199,11 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         if not errors:
             try:
                 await asyncio.wrap_future(self._engine.submit(self._engine.switch_to(documents, delivery.config)))
-            except (StoreError, ValueError, OSError) as error:
+            except StoreError as error:
+                failed = self._note((str(error),))
+                # Not an error of the documents: the client may ask for the same later.
+                return replace(failed, errors=(), unavailable=str(error))
+            except (ValueError, OSError) as error:
                 errors = (str(error),)
         return self._note(errors)
 

@@ -46,8 +46,10 @@ _log = structlog.get_logger(__name__)
 # Requests that are computed at once in worker threads; more of them wait.
 _READERS = 4
 EXIT_GOOD, EXIT_USAGE, EXIT_CORRUPT, EXIT_NEWER = 0, 2, 3, 4
-# Signals to reload that come within this time are one: tools that change many files at once may send many.
+# Signals to reload that follow each other within the first time are one, for as long as the second: tools that
+# change many files at once may send many.
 _GATHER_SIGNALS_S = 0.5
+_GATHER_AT_MOST_S = 5.0
 _FAILURES = (*Reason, "store", "store_locked", "store_corrupt", "internal")
 
 
@@ -210,7 +212,7 @@ async def _until_stopped(
     current_default_thread_limiter().total_tokens = _READERS
     loop.set_default_executor(ThreadPoolExecutor(_READERS, thread_name_prefix="reader"))
     reloads: set[asyncio.Task[object]] = set()
-    due: list[asyncio.TimerHandle] = []
+    due: list[tuple[asyncio.TimerHandle, float]] = []
 
     def reload() -> None:
         due.clear()
@@ -219,8 +221,12 @@ async def _until_stopped(
         task.add_done_callback(reloads.discard)
 
     def reload_soon() -> None:
-        if not due:
-            due.append(loop.call_later(_GATHER_SIGNALS_S, reload))
+        since = loop.time()
+        if due:
+            timer, since = due.pop()
+            timer.cancel()
+        at = min(loop.time() + _GATHER_SIGNALS_S, since + _GATHER_AT_MOST_S)
+        due.append((loop.call_at(at, reload), since))
 
     # A handler runs between any two lines, and does not wake the loop.
     signals.reload_by(partial(loop.call_soon_threadsafe, reload_soon))

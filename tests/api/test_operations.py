@@ -218,6 +218,10 @@ def test_reload_tells_how_many_slos_are_in_force_or_every_error() -> None:
     assert response.status_code == 422
     assert response.json()["errors"] == ["a.yaml:3: objective: ...", "b.yaml:1: ..."]
 
+    served.reloader.outcome = ReloadOutcome(slos=3, unavailable="the database cannot be used: disk I/O error")
+    response = http.post(RELOAD)
+    assert (response.status_code, "disk I/O error" in response.json()["detail"]) == (503, True)
+
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
