@@ -98,6 +98,13 @@ _JSON = {"Content-Type": "application/json"}
             Reply(body=b'{"ok":false,"error":"ratelimited"}', headers={"Retry-After": "3"}),
             Failed(reason=FailureReason.RATE_LIMITED, detail="ratelimited", retry_after=timedelta(seconds=3)),
         ),
+        (
+            Reply(body=b"delivery failed with error: Microsoft Teams endpoint returned HTTP error 429"),
+            Failed(
+                reason=FailureReason.RATE_LIMITED,
+                detail="200 delivery failed with error: Microsoft Teams endpoint returned HTTP error 429",
+            ),
+        ),
         (Reply(body=b'{"success":false}', headers=_JSON), Rejected(detail='200 {"success":false}')),
         (
             Reply(body=b"<html>please log in</html>", headers=_HTML),

@@ -43,6 +43,8 @@ _PASSING: Mapping[str, FailureReason] = {
     "request_timeout": FailureReason.TIMEOUT,
     "team_added_to_org": FailureReason.SERVER_ERROR,
 }
+# What Microsoft Teams answers with 200 where it has not taken a message, and asks to try again later.
+_PASSING_TEXT = re.compile(r"HTTP error (429|5\d\d)")
 # The firing message was deleted or is too old to edit: the end is posted as a new message.
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"})
 
@@ -205,6 +207,11 @@ def _outcome_of_hook(answer: Answer) -> Outcome:
     said = answer.body.decode(errors="replace").strip()
     if not isinstance(outcome, Delivered) or not answer.complete or said in {"", "ok"}:
         return outcome
+    passing = _PASSING_TEXT.search(said)
+    if passing is not None:
+        rate_limited = passing[1] == str(HTTPStatus.TOO_MANY_REQUESTS.value)
+        reason = FailureReason.RATE_LIMITED if rate_limited else FailureReason.SERVER_ERROR
+        return Failed(reason=reason, detail=answer.text, retry_after=answer.wait)
     try:
         fields = orjson.loads(answer.body)
     except orjson.JSONDecodeError:
