@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -18,7 +18,7 @@ from app.documents.pyrra import PyrraDialect
 from app.documents.slo_generator import SloGeneratorDialect
 from app.documents.sloth import SlothDialect
 from app.documents.templates import TEMPLATE, find_action
-from app.slo import Slo, SloId
+from app.slo import Alerting, Slo, SloId
 from app.yamldoc.document import Document
 from app.yamldoc.files import read_text
 from app.yamldoc.findings import ErrorFinding, Findings, Place, WarningFinding
@@ -34,6 +34,7 @@ DIALECTS: tuple[Dialect, ...] = (
 )
 """Asked in this order; the first that recognises a document reads it."""
 _DEFAULTS = Defaults()
+_NO_ALERTING = Alerting()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +96,10 @@ def read_texts(texts: Mapping[Path, str]) -> DocumentSet:
 
 def digest(slos: Sequence[Slo]) -> str:
     """A SHA-256 of the SLOs; independent of their files and their order."""
-    lines = sorted(repr(slo) for slo in slos)
+    # Most SLOs share their alerting, whose text is half of the whole.
+    shared = {id(slo.alerting): slo.alerting for slo in slos}
+    texts = {key: repr(alerting) for key, alerting in shared.items()}
+    lines = sorted(f"{replace(slo, alerting=_NO_ALERTING)!r}{texts[id(slo.alerting)]}" for slo in slos)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import promql_parser as promql
 import re2
@@ -142,15 +143,24 @@ def _op(found: promql.MatchOp) -> MatchOp:
 
 
 def _check_regex(matcher: Matcher) -> None:
+    problem = _problem_of_regex(matcher.value)
+    if problem is not None:
+        raise SelectorError(
+            f"the regular expression of {matcher.label} is not RE2: {problem}",
+            "see https://github.com/google/re2/wiki/Syntax",
+        )
+
+
+# Thousands of SLOs have the same few expressions, such as 5.. of status codes.
+@lru_cache(maxsize=1024)
+def _problem_of_regex(expression: str) -> str | None:
     options = re2.Options()
     options.log_errors = False
     try:
-        re2.compile(matcher.value, options)
+        re2.compile(expression, options)
     except re2.error as error:
-        raise SelectorError(
-            f"the regular expression of {matcher.label} is not RE2: {parser_message(error)}",
-            "see https://github.com/google/re2/wiki/Syntax",
-        ) from error
+        return parser_message(error)
+    return None
 
 
 def _why_not_bare(expr: promql.Expr) -> str:
