@@ -15,6 +15,7 @@ from app.api.models import (
     HistoryPointModel,
     NotifiedModel,
     RollingWindowModel,
+    SlaOutlookModel,
     SloModel,
     SloProblemModel,
     TransitionModel,
@@ -58,6 +59,7 @@ def slo_document(snapshot: Snapshot) -> SloModel:
             "total": event_count(snapshot.total),
         },
         "budget": _budget(snapshot.budget),
+        "sla": _sla(snapshot),
         "burn_rates": [_burn_rate(view) for view in snapshot.windows],
         "alerts": [_alert(view) for view in snapshot.alerts],
     }
@@ -120,6 +122,18 @@ def _window(snapshot: Snapshot) -> RollingWindowModel | CalendarWindowModel:
     if isinstance(window, CalendarWindow):
         return {"kind": "calendar", "unit": window.unit, "timezone": window.timezone, "start": start, "end": end}
     return {"kind": "rolling", "duration": format_duration(window.duration), "start": start, "end": end}
+
+
+def _sla(snapshot: Snapshot) -> SlaOutlookModel | None:
+    sla = snapshot.slo.sla
+    if sla is None:
+        return None
+    return {
+        "contract": sla.contract,
+        "penalty_below": sla.penalty_below,
+        "buffer": sla.buffer(snapshot.slo.objective),
+        "remaining_ratio": sla.remaining_ratio(bad=snapshot.bad, total=snapshot.total),
+    }
 
 
 def _problem(problem: Problem) -> SloProblemModel:

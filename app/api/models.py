@@ -63,6 +63,18 @@ class BudgetModel(TypedDict):
 
 
 @with_config(_EXACT)
+class SlaOutlookModel(TypedDict):
+    """The service level agreement beside the objective, over the SLO window."""
+
+    contract: Annotated[float, Field(description="Share of events that must be good by contract.", examples=[0.995])]
+    penalty_below: Annotated[float, Field(description="The SLI below which a penalty is due.", examples=[0.994])]
+    buffer: Annotated[float, Field(description="The objective less the contract.", examples=[0.004])]
+    remaining_ratio: Annotated[
+        float | None, Field(description="Unspent share of the bad events that the contract allows; may be negative.")
+    ]
+
+
+@with_config(_EXACT)
 class BurnRateModel(TypedDict):
     """Counts and burn rate of one look-back window that ends at `as_of`."""
 
@@ -142,6 +154,7 @@ _SLO_EXAMPLE: JsonDict = {
         "remaining_events": 530.0,
         "exhausted_at": None,
     },
+    "sla": None,
     "burn_rates": [
         {"window": "5m", "burn_rate": 0.33, "sli": 0.99967, "good": 2999, "bad": 1, "total": 3000, "coverage": 1.0}
     ],
@@ -184,6 +197,7 @@ class SloModel(TypedDict):
     sli: float | None
     events: EventsModel
     budget: BudgetModel
+    sla: Annotated[SlaOutlookModel | None, Field(description="null where the document has none.")]
     burn_rates: list[BurnRateModel]
     alerts: list[AlertModel]
 

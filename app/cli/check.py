@@ -19,6 +19,8 @@ from app.documents import COUNTER_NAME, NAMES, Defaults, LoadResult, lint, load_
 from app.integrations import load_config
 from app.prometheus import BadAnswerError, PrometheusError, TimedOutError, UnreachableError, open_client
 from app.settings import Settings, environment
+from app.slo import Slo
+from app.status import sla_words
 from app.store import StoreDriverError, StoreError, check_driver, inspect_server
 from app.yamldoc import HintFinding, WarningFinding
 
@@ -172,7 +174,8 @@ def _print(loaded: LoadResult, hints: Sequence[HintFinding]) -> None:
     for slo in loaded.slos:
         counted_as = "; ".join(f"{events} {query}" for events, query in slo.sli.description)
         groups = f"; by {', '.join(slo.sli.by)}" if slo.sli.by else ""
-        console.print(f"{slo.id}: {slo.sli.kind}: {counted_as}{groups}", markup=False, soft_wrap=True)
+        sla = f"; {sla_words(slo.sla, slo.objective)}" if slo.sla is not None else ""
+        console.print(f"{slo.id}: {slo.sli.kind}: {counted_as}{groups}{sla}", markup=False, soft_wrap=True)
     show([*loaded.errors, *loaded.warnings, *hints])
     files, slos = with_noun(len(loaded.files), "file"), with_noun(len(loaded.slos), "SLO")
     found = f"{with_noun(len(loaded.errors), 'error')}, {with_noun(len(loaded.warnings), 'warning')}"
@@ -193,6 +196,7 @@ def _document(loaded: LoadResult, hints: Sequence[HintFinding]) -> dict[str, Any
                 "kind": slo.sli.kind,
                 "reason": slo.sli.kind.reason,
                 "counted": [{"events": events, "query": query} for events, query in slo.sli.description],
+                **_sla(slo),
             }
             for slo in loaded.slos
         ],
@@ -200,3 +204,12 @@ def _document(loaded: LoadResult, hints: Sequence[HintFinding]) -> dict[str, Any
         "warnings": [asdict(warning) for warning in loaded.warnings],
         "hints": [asdict(hint) for hint in hints],
     }
+
+
+def _sla(slo: Slo) -> dict[str, Any]:
+    """The agreement beside the objective, for SLOs that have one."""
+    sla = slo.sla
+    if sla is None:
+        return {}
+    buffer = sla.buffer(slo.objective)
+    return {"sla": {"contract": sla.contract, "penalty_below": sla.penalty_below, "buffer": buffer}}

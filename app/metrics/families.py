@@ -21,6 +21,7 @@ class Family:
 
 SLO_INFO = Family("slo_info", "gauge", "The SLO's labels, objective and window; always 1.")
 SLO_OBJECTIVE = Family("slo_objective_ratio", "gauge", "Share of events that must be good over the SLO window.")
+SLO_SLA = Family("slo_sla_ratio", "gauge", "Share of events that must be good by contract; absent without an SLA.")
 SLO_SLI = Family("slo_sli_ratio", "gauge", "Share of events that were good over a window; absent without events.")
 SLO_BURN_RATE = Family(
     "slo_burn_rate", "gauge", "Bad ratio over a window in error budgets; 1 spends it in one SLO window."
@@ -55,6 +56,7 @@ SLO_COUNT = Family("sloburn_slos", "gauge", "SLOs on the board; every member of 
 FAMILIES = (
     SLO_INFO,
     SLO_OBJECTIVE,
+    SLO_SLA,
     SLO_SLI,
     SLO_BURN_RATE,
     SLO_CONSUMED,

@@ -23,6 +23,7 @@ from app.metrics.families import (
     SLO_OBJECTIVE,
     SLO_PROBLEM,
     SLO_REMAINING,
+    SLO_SLA,
     SLO_SLI,
     SLO_STATE,
     SLO_WINDOW,
@@ -149,6 +150,8 @@ class _SloText:
         self._add_windows(lines, snapshot)
         rest = f"{{{labels}}} "
         _add(lines, SLO_OBJECTIVE, rest, slo.objective)
+        if slo.sla is not None:
+            _add(lines, SLO_SLA, rest, slo.sla.contract)
         _add(lines, SLO_CONSUMED, rest, budget.consumed_ratio)
         _add(lines, SLO_REMAINING, rest, budget.remaining_ratio)
         _add(lines, SLO_COVERAGE, rest, snapshot.coverage)

@@ -1,5 +1,6 @@
 """An SLO and the SLI it judges."""
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from app.slo.sli import Sli
 from app.slo.windows import Window
 
 SloId = NewType("SloId", str)
+# Decimal digits of an error budget: as many as any number below 1 keeps as a double.
+_DIGITS = 15
 Labels = tuple[tuple[str, str], ...]
 """Label names and values, sorted by name."""
 GroupKey = Labels
@@ -58,8 +61,29 @@ class Alerting:
         return next((policy for policy in self.policies if policy.severity is severity), None)
 
 
-# Decimal digits of an error budget: as many as any number below 1 keeps as a double.
-_DIGITS = 15
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sla:
+    """A service level agreement beside an objective, over the same window.
+
+    *contract* is the share of events that must be good by contract. Down to *penalty_free* below it, as a difference of
+    ratios, no penalty is due.
+    """
+
+    contract: float
+    penalty_free: float = 0.0
+
+    @property
+    def penalty_below(self) -> float:
+        """The share of good events below which a penalty is due."""
+        return round(self.contract - self.penalty_free, _DIGITS)
+
+    def buffer(self, objective: float) -> float:
+        """How far the contract is below the objective, as a difference of ratios; negative if it is above."""
+        return round(objective - self.contract, _DIGITS)
+
+    def remaining_ratio(self, *, bad: float, total: float) -> float:
+        """The unspent share of the bad events that the contract allows; NaN without events."""
+        return 1.0 - bad / (total * (1.0 - self.contract)) if total > 0 else math.nan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +103,7 @@ class Slo:
     description: str = ""
     labels: Labels = ()
     alerting: Alerting = Alerting()
+    sla: Sla | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.objective < 1:

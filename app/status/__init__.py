@@ -17,7 +17,7 @@ from app.status.snapshot import (
     Snapshot,
     WindowView,
 )
-from app.status.wording import UNKNOWN, rounded_percent, severities_words, short, state_words
+from app.status.wording import UNKNOWN, rounded_percent, severities_words, short, sla_words, state_words
 
 __all__ = [
     "UNKNOWN",
@@ -38,5 +38,6 @@ __all__ = [
     "rounded_percent",
     "severities_words",
     "short",
+    "sla_words",
     "state_words",
 ]

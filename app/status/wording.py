@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable
 
-from app.slo import AlertState, Cause
+from app.slo import AlertState, Cause, Sla
 
 SUPPRESSED = str(AlertState.SUPPRESSED)
 UNKNOWN = "–"  # noqa: RUF001  an en dash, as tables have it
@@ -16,6 +16,17 @@ def rounded_percent(ratio: float, digits: int = 2) -> str:
     ('99.9%', '-99.7%', '100%', '-99,900%')
     """
     return f"{short(ratio * 100, digits)}%" if math.isfinite(ratio) else UNKNOWN
+
+
+def sla_words(sla: Sla, objective: float) -> str:
+    """The contract, when a penalty is due, and its buffer below the objective.
+
+    >>> sla_words(Sla(contract=0.995, penalty_free=0.001), 0.999)
+    'SLA 99.5% (penalty below 99.4%), buffer 0.4 percentage points'
+    """
+    penalty = f" (penalty below {rounded_percent(sla.penalty_below, 4)})" if sla.penalty_free else ""
+    buffer = short(sla.buffer(objective) * 100, 4)
+    return f"SLA {rounded_percent(sla.contract, 4)}{penalty}, buffer {buffer} percentage points"
 
 
 def short(value: float, digits: int) -> str:

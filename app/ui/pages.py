@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 from app.clock import Clock
 from app.paths import SLO_ID
 from app.slo import SloId
-from app.status import Board, HealthState, rounded_percent
+from app.status import Board, HealthState, rounded_percent, sla_words
 from app.ui import views
 from app.ui.incidents import incidents
 from app.wording.sentences import ago
@@ -99,6 +99,7 @@ def _templates(prefix: str, clock: Clock) -> Environment:
         "burns": views.burns,
         "queries": views.queries,
         "alert_lines": views.alert_lines,
+        "sla": sla_words,
         "segment": lambda text: quote(text, safe=""),
     }
     environment.globals |= {"prefix": prefix, "health": HealthState}

@@ -75,6 +75,7 @@ SLO = _object(
     sli_kind=_one_of("counters", "gauge", "expression", "time_slices", "composite"),
     sli=_or_null(_SHARE),
     events=_object(good=_EVENTS, bad=_EVENTS, total=_EVENTS),
+    sla={"type": "null"},
     budget=_object(
         total_events=_or_null(_EVENTS),
         consumed_ratio=_or_null(_EVENTS),

@@ -1,6 +1,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -12,7 +13,7 @@ from httpx2 import Response
 from pydantic import TypeAdapter
 
 from app.api.models import CalendarWindowModel, SloModel
-from app.slo import AlertState, CalendarUnit, CalendarWindow, Severity, SloId
+from app.slo import AlertState, CalendarUnit, CalendarWindow, Severity, Sla, SloId
 from app.status import AlertView, HealthState, HistoryPoint, Progress, Snapshot
 from tests.support.api import Served, listening
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
@@ -79,6 +80,8 @@ def test_an_slo_has_the_shape_of_the_contract() -> None:
             ]
         ),
         an_unmeasured_snapshot(),
+        a_snapshot(replace(an_slo(), sla=Sla(contract=0.995))),
+        an_unmeasured_snapshot(replace(an_slo(), sla=Sla(contract=0.995))),
     ],
 )
 def test_every_document_is_what_openapi_says(snapshot: Snapshot) -> None:
@@ -86,6 +89,19 @@ def test_every_document_is_what_openapi_says(snapshot: Snapshot) -> None:
 
     assert set(document) == set(SloModel.__annotations__)
     assert _as_json(SloModel, document) == document
+
+
+def test_an_agreement_has_its_buffer_and_what_is_left_of_it() -> None:
+    """Of 1,000,000 events the contract allows 5,000 bad ones, and 470 were bad."""
+    slo = replace(an_slo(), sla=Sla(contract=0.995, penalty_free=0.001))
+    assert client(a_snapshot(slo)).get("/api/v1/slos/checkout-availability").json()["sla"] == {
+        "contract": 0.995,
+        "penalty_below": 0.994,
+        "buffer": 0.004,
+        "remaining_ratio": pytest.approx(0.906),
+    }
+    unmeasured = client(an_unmeasured_snapshot(slo)).get("/api/v1/slos/checkout-availability").json()["sla"]
+    assert unmeasured["remaining_ratio"] is None
 
 
 def test_a_calendar_window_names_its_unit_and_zone() -> None:

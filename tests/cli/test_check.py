@@ -65,6 +65,15 @@ def test_an_sli_is_shown_by_its_total_its_part_and_its_groups(sli: str, counted:
     assert result.stdout == f"s-a: counters: {counted}; by handler\n"
 
 
+def test_an_agreement_is_shown_with_its_buffer(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, GOOD.replace("    window: 30d", "    window: 30d\n    sla: {contract: 99.5%, penalty_free: 0.1}")
+    )
+    assert check(path).stdout.endswith("; SLA 99.5% (penalty below 99.4%), buffer 0.4 percentage points\n")
+    (counted,) = json.loads(check(path, "--format", "json").stdout)["slis"]
+    assert counted["sla"] == {"contract": 0.995, "penalty_below": 0.994, "buffer": 0.004}
+
+
 def test_a_warning_is_printed_with_its_name_by_which_it_is_turned_off(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
     command = ["check", str(path), "--strict"]

@@ -146,6 +146,20 @@ def test_an_slo_that_does_not_page_needs_no_runbook(tmp_path: Path) -> None:
     assert _found(_load(tmp_path, f"service: a\nslos: [{slo}]\n")) == []
 
 
+@pytest.mark.parametrize(
+    ("sla", "codes"),
+    [
+        ("99.5", []),
+        ("99.9%", ["sla_without_buffer"]),
+        ("{contract: 99.95, penalty_free: 0.2}", ["sla_above_objective"]),
+    ],
+)
+def test_a_contract_is_looser_than_its_objective(sla: str, codes: list[str], tmp_path: Path) -> None:
+    slo = f"{{name: a, objective: 99.9, sla: {sla}, window: 30d, sli: {{total: a_total, bad: b_total}}}}"
+    result = _load(tmp_path, f"service: a\nslos: [{slo}]\n")
+    assert [name for name, _ in _found(result) if name != "no_runbook"] == codes
+
+
 def test_every_name_has_its_row_in_the_documentation() -> None:
     page = (Path(__file__).parents[2] / "docs/lint.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (?:`--live`: )?(.*) \|$", page, re.MULTILINE)

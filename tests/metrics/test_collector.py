@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from app.metrics import render_slos
-from app.slo import AlertState, BudgetAlerts, CalendarUnit, CalendarWindow, Cause, RollingWindow, Severity
+from app.slo import AlertState, BudgetAlerts, CalendarUnit, CalendarWindow, Cause, RollingWindow, Severity, Sla
 from app.status import AlertView, Problem, ProblemCode, ProblemLevel, Snapshot
 from testbed.servers import promtool_binary
 from tests.support.golden import assert_golden
@@ -48,6 +48,12 @@ def test_every_figure_of_an_slo_is_a_series(openmetrics: bool) -> None:
     assert found[key("slo_alert_firing", severity="page")] == 0
     assert found[key("slo_info", objective="0.999", window="30d", team="payments")] == 1
     assert found["sloburn_slos", frozenset()] == 1
+
+
+def test_a_contract_is_a_series_of_slos_that_have_one() -> None:
+    with_contract = series(a_snapshot(replace(an_slo(), sla=Sla(contract=0.995))))
+    assert with_contract[key("slo_sla_ratio")] == 0.995
+    assert key("slo_sla_ratio") not in series(a_snapshot())
 
 
 def test_the_slo_window_has_a_burn_rate_of_its_own() -> None:

@@ -1,9 +1,11 @@
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from app.metrics import RESERVED_LABELS, BuildInfo, Exposition, Instruments
+from app.slo import Sla
 from app.status import Board
 from tests.support.snapshots import a_snapshot, an_slo
 
@@ -15,7 +17,8 @@ FREE_LABELS = {"team", "le", "route"}
 
 def exposition() -> str:
     board = Board()
-    board.publish([a_snapshot(an_slo(by=("route",)), group=(("route", "/pay"),), problem="no series match")])
+    slo = replace(an_slo(by=("route",)), sla=Sla(contract=0.995))
+    board.publish([a_snapshot(slo, group=(("route", "/pay"),), problem="no series match")])
     return Exposition(board, Instruments(build=BuildInfo.current())).render().body.decode()
 
 

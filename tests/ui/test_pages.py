@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 
 from app.alerting import Notification
 from app.clock import SystemClock
-from app.slo import AlertState, CalendarUnit, CalendarWindow, Cause, Severity
+from app.slo import AlertState, CalendarUnit, CalendarWindow, Cause, Severity, Sla
 from app.status import AlertView, Board, HealthState, Snapshot
 from app.ui import pages, views
 from app.ui.incidents import incidents
@@ -52,6 +52,14 @@ def test_a_service_can_be_looked_at_alone() -> None:
 
     assert "search-availability" in text
     assert "checkout-availability" not in text
+
+
+def test_an_agreement_is_shown_with_its_buffer() -> None:
+    slo = replace(an_slo(), sla=Sla(contract=0.995, penalty_free=0.001))
+    text = client(a_snapshot(slo)).get("/slos/checkout-availability").text
+    assert "<strong>90.6%</strong> left of what the SLA allows" in text
+    assert "SLA 99.5% (penalty below 99.4%), buffer 0.4 percentage points" in text
+    assert "SLA" not in client(a_snapshot()).get("/slos/checkout-availability").text
 
 
 def test_every_link_to_an_slo_leads_to_its_page() -> None:

@@ -8,6 +8,8 @@ UNKNOWN_NAME: Final = "unknown_name"
 """The name of the warning about a comment that names no warning."""
 NO_RUNBOOK: Final = "no_runbook"
 OUTAGE_SPENDS_BUDGET: Final = "outage_spends_budget"
+SLA_ABOVE_OBJECTIVE: Final = "sla_above_objective"
+SLA_WITHOUT_BUFFER: Final = "sla_without_buffer"
 OUTSIDE_TOTAL: Final = "outside_total"
 SAME_AS_TOTAL: Final = "same_as_total"
 SEVERITY_NEVER_FIRES: Final = "severity_never_fires"
@@ -15,6 +17,8 @@ SEVERITY_NEVER_FIRES: Final = "severity_never_fires"
 _EVERY_DOCUMENT = {
     NO_RUNBOOK: "an SLO pages, and no annotation says what to do: `runbook_url`, `runbook` or `playbook`",
     OUTAGE_SPENDS_BUDGET: "a total outage of less than a minute spends the whole error budget",
+    SLA_ABOVE_OBJECTIVE: "an SLA promises more than the objective, so that it is broken while the SLO is met",
+    SLA_WITHOUT_BUFFER: "an SLA promises what the objective does, so that nobody is alerted before it is broken",
     OUTSIDE_TOTAL: "`bad` or `good` counts events that `total` does not count, such as `code!=` on `total` only",
     SAME_AS_TOTAL: "`bad` or `good` is the same query as `total`",
     "never_bad": "nothing that is counted can be bad; in native documents an error",

@@ -3,7 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 
-from app.documents.lint.names import NO_RUNBOOK, OUTAGE_SPENDS_BUDGET
+from app.documents.lint.names import (
+    NO_RUNBOOK,
+    OUTAGE_SPENDS_BUDGET,
+    SLA_ABOVE_OBJECTIVE,
+    SLA_WITHOUT_BUFFER,
+)
 from app.slo import Severity, Slo, SloId
 from app.yamldoc.findings import FieldFinding, Findings, Place, WarningFinding
 
@@ -17,7 +22,7 @@ def lint(slos: Sequence[Slo], places: Mapping[SloId, Place]) -> tuple[WarningFin
     """Everything about sound SLOs that their author should look at again, at the place where each is named."""
     findings = Findings()
     for slo in slos:
-        for one in (*_of_runbook(slo), *_of_budget(slo)):
+        for one in (*_of_runbook(slo), *_of_budget(slo), *_of_sla(slo)):
             findings.warning(places[slo.id], f"{slo.id}: {one.problem}", one.remedy, code=one.code)
     return findings.warnings
 
@@ -37,3 +42,16 @@ def _of_budget(slo: Slo) -> Iterator[FieldFinding]:
     if outage < _SHORTEST_OUTAGE:
         problem = f"a total outage of {outage.total_seconds():.2g} s spends the whole error budget, before any alert"
         yield FieldFinding((), problem, "write a lower objective or a longer window", OUTAGE_SPENDS_BUDGET)
+
+
+def _of_sla(slo: Slo) -> Iterator[FieldFinding]:
+    buffer = 1.0 if slo.sla is None else slo.sla.buffer(slo.objective)
+    if slo.sla is None or buffer > 0:
+        return
+    contract = f"{slo.sla.contract * 100:.10g}%"
+    if buffer < 0:
+        problem = f"its SLA promises {contract} and its objective less: the contract is broken while the SLO is met"
+        yield FieldFinding((), problem, f"write an objective above {contract}", SLA_ABOVE_OBJECTIVE)
+    else:
+        problem = f"its SLA promises {contract}, as its objective does: the contract is broken once the budget is spent"
+        yield FieldFinding((), problem, f"write an objective above {contract}", SLA_WITHOUT_BUFFER)

@@ -25,6 +25,9 @@ def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding
     yield from found
     if not found:
         yield from _check_groups(slo, slo.sli.sli(slo.by), {**labels, **slo.labels})
+    if slo.sla is not None and slo.sla.penalty_free >= slo.sla.contract:
+        problem = "is as much as the contract: no penalty would ever be due"
+        yield FieldFinding(("sla", "penalty_free"), problem, "write percentage points, such as 0.1")
     if slo.time_slices is not None:
         yield from slo.time_slices.findings()
         if isinstance(slo.sli, CompositeSliModel):

@@ -50,13 +50,18 @@ OverrideLabelName = Annotated[str, PlainValidator(scalars.read_override_label_na
 OverrideLabels = Annotated[dict[OverrideLabelName, Text], _mapping({"enum": sorted(OVERRIDABLE)})]
 Annotations = Annotated[dict[LabelName, Text], _mapping(_LABEL_NAME)]
 
-Objective = Annotated[
+PERCENTAGE: Final = {
+    "anyOf": [{"type": "number", "exclusiveMinimum": 1, "exclusiveMaximum": 100}, _PERCENT_SIGN],
+    "examples": [99.9],
+}
+Objective = Annotated[float, PlainValidator(scalars.read_objective), WithJsonSchema(PERCENTAGE)]
+PenaltyFree = Annotated[
     float,
-    PlainValidator(scalars.read_objective),
+    PlainValidator(scalars.read_penalty_free),
     WithJsonSchema(
         {
-            "anyOf": [{"type": "number", "exclusiveMinimum": 1, "exclusiveMaximum": 100}, _PERCENT_SIGN],
-            "examples": [99.9],
+            "anyOf": [{"type": "number", "minimum": 0, "exclusiveMaximum": 100}, _PERCENT_SIGN],
+            "examples": [0.1],
         }
     ),
 ]

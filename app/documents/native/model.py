@@ -6,6 +6,7 @@ from typing import Annotated, Any, Final
 from pydantic import ConfigDict, Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
 from app.documents.native.fields import (
+    PERCENTAGE,
     AlertLabels,
     AlertName,
     Annotations,
@@ -20,6 +21,7 @@ from app.documents.native.fields import (
     OverrideLabels,
     Patience,
     PatienceOrOff,
+    PenaltyFree,
     Periods,
     RollingWindowLength,
     SeriesLabelName,
@@ -30,7 +32,7 @@ from app.documents.native.fields import (
     TimeZone,
     WaitOrOff,
 )
-from app.documents.native.scalars import read_calendar_unit, read_no_data, read_no_traffic, read_off
+from app.documents.native.scalars import read_calendar_unit, read_no_data, read_no_traffic, read_objective, read_off
 from app.documents.native.sli_model import DocumentPart
 from app.documents.native.slis import SLI_BRANCHES, SliField
 from app.documents.native.time_slices import TimeSlicesModel
@@ -41,7 +43,11 @@ ROLLING: Final = "<rolling window>"
 CALENDAR: Final = "<calendar window>"
 SWITCHED_OFF: Final = "<off>"
 SWITCHED_ON: Final = "<on>"
-BRANCHES: Final = frozenset({ROLLING, CALENDAR, SWITCHED_OFF, SWITCHED_ON, *SLI_BRANCHES})
+CONTRACT: Final = "<contract>"
+CONTRACT_AND_MARGIN: Final = "<contract and margin>"
+BRANCHES: Final = frozenset(
+    {ROLLING, CALENDAR, SWITCHED_OFF, SWITCHED_ON, CONTRACT, CONTRACT_AND_MARGIN, *SLI_BRANCHES}
+)
 """Names of the branches of unions: pydantic puts them into the paths of errors, where no key looks like one."""
 
 
@@ -77,6 +83,30 @@ class PolicyModel(DocumentPart):
     """Labels of this severity's alerts in the place of those that Sloburn sets, as documents of other tools have."""
     annotations: Annotations = Field(default_factory=dict)
     """Annotations of this severity's alerts, on top of the SLO's."""
+
+
+class SlaModel(DocumentPart):
+    """A service level agreement with customers, over the window of the SLO."""
+
+    contract: Objective = Field(examples=[99.5])
+    """How many of the events must be good by contract, in percent."""
+    penalty_free: PenaltyFree = Field(default=0.0, examples=[0.1])
+    """How many percentage points below the contract no penalty is due yet."""
+
+
+def _read_contract(value: Any) -> SlaModel:
+    return SlaModel.model_construct(contract=read_objective(value), penalty_free=0.0)
+
+
+def _sla_branch(value: Any) -> str:
+    return CONTRACT_AND_MARGIN if isinstance(value, dict | SlaModel) else CONTRACT
+
+
+SlaField = Annotated[
+    Annotated[SlaModel, PlainValidator(_read_contract), WithJsonSchema(PERCENTAGE), Tag(CONTRACT)]
+    | Annotated[SlaModel, Tag(CONTRACT_AND_MARGIN)],
+    Discriminator(_sla_branch),
+]
 
 
 def _policy_branch(value: Any) -> str:
@@ -203,6 +233,8 @@ class SloEntry(DocumentPart):
     """How many of the events shall be good, in percent."""
     window: WindowField = Field(examples=["30d", {"calendar": "month", "timezone": "Europe/Berlin"}])
     """What the objective is promised for: a rolling duration from 1h to 90d, or a period of the calendar."""
+    sla: SlaField | None = Field(default=None, examples=[99.5, {"contract": 99.5, "penalty_free": 0.1}])
+    """The service level agreement beside the objective: its percentage, or that and its penalty-free margin."""
     sli: SliField
     """What is counted: counters, as selectors or PromQL sums, or gauges."""
     time_slices: TimeSlicesModel | None = None

@@ -11,6 +11,7 @@ from app.documents.native.model import (
     BudgetAlertsModel,
     CalendarModel,
     PolicyModel,
+    SlaModel,
     TierModel,
 )
 from app.sli import Composite, Part
@@ -25,6 +26,7 @@ from app.slo import (
     RollingWindow,
     Severity,
     SeverityPolicy,
+    Sla,
     Slo,
     SloId,
     Window,
@@ -35,6 +37,11 @@ def labels_of(*mappings: dict[str, str]) -> Labels:
     """Labels of several mappings, the later ones first in rank, sorted by name."""
     merged = {name: value for mapping in mappings for name, value in mapping.items()}
     return tuple(sorted(merged.items()))
+
+
+def sla_of(model: SlaModel | None) -> Sla | None:
+    """The service level agreement; None without one."""
+    return None if model is None else Sla(contract=model.contract, penalty_free=model.penalty_free)
 
 
 def window_of(model: timedelta | CalendarModel) -> Window:
@@ -56,6 +63,8 @@ def aggregate_of(slo: Slo, objective: float, alerting: Alerting) -> Slo:
         objective=objective,
         sli=Composite(rule=CompositeRule.SUM_OF, parts=(Part(slo=slo.id),)),
         alerting=alerting,
+        # The agreement is about each member.
+        sla=None,
     )
 
 

@@ -109,6 +109,14 @@ def read_slice_target(value: Any) -> float:
     return 1.0 if read_percent(value) == 1 else read_objective(value)
 
 
+def read_penalty_free(value: Any) -> float:
+    """Percentage points below a contract, as a difference of ratios."""
+    ratio = read_percent(value)
+    if not 0 <= ratio < 1:
+        raise refuse(f"{value} is not a margin in percentage points", "write 0 or more, such as 0.1")
+    return float(ratio)
+
+
 def read_budget_share(value: Any) -> float:
     """The share of the error budget that a tier lets burn, in percent, as a ratio."""
     ratio = read_percent(value)

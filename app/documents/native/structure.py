@@ -9,6 +9,7 @@ _EXAMPLES = {
     "name": "name: availability",
     "objective": "objective: 99.9",
     "window": "window: 30d",
+    "contract": "contract: 99.5",
     "sli": "sli: {total: <counter of all events>, bad: <counter of the bad ones>}",
     "total": 'total: http_requests_total{job="checkout"}',
     "bad": 'bad: http_requests_total{job="checkout",code=~"5.."}, or good: and the good ones',
