@@ -98,8 +98,8 @@ def step_condition(
     name: str,
     pending_for: timedelta,
     at: datetime,
-    ended: str | None = None,
-    muted: bool = False,
+    ended: str | None,
+    muted: bool,
 ) -> Step:
     """The alert of a condition after the slot *at*; it stays as it is where *holds* is None (unknown).
 
@@ -238,7 +238,7 @@ def _without_traffic(alert: Alert, rule: BurnRateRule, policy: SeverityPolicy, *
     if patience is None or at - since < patience:
         return _freeze(replace(alert, silent_since=since), _no_events(rule.short), at, cause=Cause.NO_TRAFFIC)
     # Its time without traffic was patience enough, so keep_firing_for does not come on top.
-    moved, change = _while_quiet(replace(alert, frozen=None, frozen_cause=None, silent_since=None), timedelta(0), at)
+    moved, change = _while_quiet(replace(alert, frozen=None, frozen_cause=None), timedelta(0), at)
     change = None if change is None else replace(change, reason=f"{Cause.NO_TRAFFIC}: {_no_events(patience)}")
     return _announce(moved, change, at, muted=muted)
 

@@ -261,8 +261,33 @@ def test_a_window_has_only_begun_in_its_first_thirtieth() -> None:
 
 def test_an_slo_that_asks_for_no_evidence_gets_its_budget_tickets_by_the_figures() -> None:
     few = BudgetCounts(bad=1, total=40, lately_bad=1, lately_total=40, error_budget=0.001, elapsed=0.001)
-    found = of_budget(ALL, frozenset(), consumed=25.0, lasts_s=0.0, counts=few, exhausting_burn_rate=0.0)
-    assert [one.holds for one in found if one.cause is Cause.BUDGET_EXHAUSTED] == [True]
+    for wanted in (BudgetAlerts(exhausted=True), BudgetAlerts(runs_out_within=timedelta(days=3))):
+        (found,) = of_budget(wanted, frozenset(), consumed=25.0, lasts_s=0.0, counts=few, exhausting_burn_rate=5.0)
+        assert found.holds
+
+
+@pytest.mark.parametrize(
+    ("spent", "lately", "burn_rate", "holds"),
+    [
+        # None is left: the events of the window must show that, not those of the last hour.
+        ((13, 10_000), (0, 0), 0.0, True),
+        ((2, 1_000), (2, 1_000), 0.0, False),
+        # However slowly it burns, the last hour must show it.
+        ((0, 10_000), (13, 10_000), 0.5, True),
+        ((13, 10_000), (0, 10_000), 0.5, False),
+    ],
+)
+def test_that_a_budget_runs_out_is_shown_by_the_window_once_none_is_left(
+    spent: tuple[int, int], lately: tuple[int, int], burn_rate: float, holds: bool
+) -> None:
+    counts = BudgetCounts(
+        bad=spent[0], total=spent[1], lately_bad=lately[0], lately_total=lately[1], error_budget=0.001, elapsed=0.95
+    )
+    (found,) = of_budget(
+        BudgetAlerts(runs_out_within=timedelta(days=3)), frozenset(), consumed=0.9, lasts_s=0.0, counts=counts,
+        evidence=Evidence(), exhausting_burn_rate=burn_rate,
+    )  # fmt: skip
+    assert found.holds is holds
 
 
 def test_that_a_budget_runs_out_asks_for_evidence_of_its_burn_rate() -> None:
@@ -317,6 +342,7 @@ def test_a_condition_is_stepped_with_its_name_its_silence_and_the_reason_of_its_
     assert [(change.kind, change.notify) for change in changes] == [("fired", False)]
     (heard,), changes = step_conditions((alert,), (replace(silent, muted=False),), slo=SLO, at=slot(1))
     assert [(change.kind, change.notify, change.at) for change in changes] == [("unmuted", True, slot(1))]
+    assert heard.tier == "no traffic"
     _, changes = step_conditions((heard,), (replace(silent, holds=False, ended="why"),), slo=SLO, at=slot(2))
     assert [(change.kind, change.reason, change.at) for change in changes] == [("resolved", "why", slot(2))]
     _, changes = step_conditions((heard,), (replace(silent, holds=False),), slo=SLO, at=slot(2))

@@ -23,6 +23,9 @@ from app.alerting import (
 from app.sli import sli_of_bad
 from app.slo import (
     Alerting,
+    AlertState,
+    CalendarUnit,
+    CalendarWindow,
     Cause,
     GroupKey,
     Matcher,
@@ -78,6 +81,22 @@ def test_a_notification_holds_the_facts_of_its_slot() -> None:
     assert notification.labels == (("route", "/pay"), ("team", "payments"), ("tier", "0"))
     assert notification.annotations == (("dashboard", "https://grafana/d/1"), ("runbook_url", "https://runbooks/slo"))
     assert notification.key == _fire().key
+    assert (notification.budget_remaining, notification.budget_estimated, notification.exhausted_at) == (
+        0.4,
+        False,
+        None,
+    )
+    dated = compose(
+        _fire(), BURNING, POLICY, slo=SERVICE, group=GROUP, budget_remaining=0.4, budget_estimated=True, at=slot(3),
+        exhausted_at=slot(9),
+    )  # fmt: skip
+    assert dated == replace(notification, budget_estimated=True, exhausted_at=slot(9))
+
+
+def test_the_period_of_a_calendar_window_is_the_one_that_the_slot_is_in() -> None:
+    month = replace(SERVICE, window=CalendarWindow(CalendarUnit.MONTH, "UTC"))
+    notification = compose(_fire(), BURNING, POLICY, slo=month, group=(), budget_remaining=0.4, at=slot(3))
+    assert notification.period_seconds == 31 * 86_400
 
 
 def test_a_notification_says_whose_it_is() -> None:
@@ -93,12 +112,20 @@ def test_a_frozen_alert_keeps_its_last_figures_and_says_that_they_are_stale() ->
     frozen = replace(_fire(), frozen="the newest data is too old to judge by")
     blind = compose(frozen, QUIET, POLICY, slo=SERVICE, group=(), budget_remaining=1.0, at=slot(2), last=last)
     assert blind == replace(last, stale="the newest data is too old to judge by")
+    without_traffic = replace(frozen, frozen_cause=Cause.NO_TRAFFIC)
+    for known in (last, None):
+        again = compose(
+            without_traffic, QUIET, POLICY, slo=SERVICE, group=(), budget_remaining=1.0, at=slot(2), last=known
+        )
+        assert (again.stale, again.stale_cause) == (frozen.frozen, Cause.NO_TRAFFIC)
 
 
 def test_an_alert_that_does_not_fire_has_no_notification() -> None:
     quiet = Alert(slo=SLO, severity=Severity.PAGE)
-    with pytest.raises(ValueError, match="does not fire"):
-        compose(quiet, QUIET, POLICY, slo=SERVICE, group=(), budget_remaining=1.0, at=slot(0))
+    pending = replace(_fire(), state=AlertState.PENDING)
+    for alert in (quiet, pending, replace(_fire(), since=None), replace(_fire(), incident=None)):
+        with pytest.raises(ValueError, match="does not fire"):
+            compose(alert, QUIET, POLICY, slo=SERVICE, group=(), budget_remaining=1.0, at=slot(0))
 
 
 def test_each_change_has_a_notification() -> None:
@@ -221,7 +248,7 @@ def test_every_alert_is_compared_with_what_it_was_before() -> None:
 
 
 def test_missing_data_that_counts_as_bad_is_said_for_the_figures_of_its_alert() -> None:
-    blind = replace(_fire(), tier="no data")
+    blind = replace(_fire(), tier="no data", frozen_cause=Cause.NO_TRAFFIC)
     notification = compose(blind, BURNING, POLICY, slo=SERVICE, group=(), budget_remaining=0.4, at=slot(1))
     assert notification.stale == "none has come for a while, and this SLO takes that as bad"
     assert (notification.stale_cause, notification.tier, notification.long, notification.short) == (

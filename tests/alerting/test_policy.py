@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from app.alerting import check_rule, default_policies
-from app.slo import BurnRateRule, CalendarUnit, CalendarWindow, RollingWindow, Severity, parse_duration
+from app.slo import BurnRateRule, CalendarUnit, CalendarWindow, Evidence, RollingWindow, Severity, parse_duration
 
 
 def _factors(window: str, objective: float = 0.999) -> dict[str, float]:
@@ -45,6 +45,7 @@ def test_no_tier_looks_back_further_than_the_slo_window(window: str, tiers: list
 def test_every_default_can_be_right(hours: int, objective: float) -> None:
     for policy in default_policies(RollingWindow(timedelta(hours=hours)), objective):
         assert policy.rules
+        assert policy.evidence == Evidence()
         assert [check_rule(tier, objective) for tier in policy.rules] == [None] * len(policy.rules)
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from app.alerting import Notified, Route, Routing
 from app.slo import Severity
 from tests.support.notifications import firing, resolved
@@ -21,6 +23,7 @@ def test_what_no_route_matches_goes_to_the_default() -> None:
     routing = Routing(routes=(Route(receivers=("x",), services=("shop", "pay*")),), default=("mail",))
     assert routing.receivers(firing()) == ("mail",)
     assert routing.receivers(firing(service="payments")) == ("x",)
+    assert replace(routing, always=("am",)).receivers(firing()) == ("am", "mail")
 
 
 def test_labels_match_by_value_and_an_absent_one_is_empty() -> None:

@@ -90,10 +90,11 @@ def test_the_exhausting_burn_rate_is_the_one_that_lasts_so_long(within_s: float,
         ((72, 0), (72, 0), (60, 0), 60 / 300),
         ((10, 3600), (10, 1800), (10, 300), 10 / 300),
         ((9, 36000), (9, 9000), (0, 1500), 9 / 3600),
-        ((24, 36000), (20, 18000), (3, 3000), 20 / 1800),
+        ((36, 36000), (20, 18000), (3, 3000), 20 / 1800),
         ((36, 3600), (36, 1800), (0, 300), 0.0),
         ((1, 1), (1, 1), (0, 0), 1 / 3600),
         ((0.5, 0), (0.5, 0), (0.5, 0), 0.5 / 3600),
+        ((4, 1), (4, 1), (0, 1), 0.0),
     ],
     ids=[
         "it burns",
@@ -112,6 +113,7 @@ def test_the_exhausting_burn_rate_is_the_one_that_lasts_so_long(within_s: float,
         "three expected errors that did not come tell the end",
         "one event in the hour",
         "fractions of events, as of interpolated buckets",
+        "errors beside a total of one event, which has come since",
     ],
 )
 def test_the_present_rate_is_that_of_the_shortest_window_that_tells_it_unless_the_burn_has_stopped(
@@ -126,12 +128,12 @@ def test_the_present_rate_is_that_of_the_shortest_window_that_tells_it_unless_th
 def test_the_events_of_the_rate_are_those_of_the_same_window_and_never_less_than_its_errors() -> None:
     hour, half_hour, five_minutes = (3_600.0, 1_800.0, 300.0)
     rates = present_rates(
-        RecentEvents(of(72, 9, 9, 0), of(36_000, 36_000, 3, 0), of(hour, hour, hour, hour)),
-        RecentEvents(of(72, 9, 9, 0), of(9_000, 9_000, 3, 0), of(half_hour, half_hour, half_hour, half_hour)),
-        RecentEvents(of(60, 0, 9, 0), of(600, 600, 3, 0), of(five_minutes, five_minutes, five_minutes, five_minutes)),
-        error_budget=of(BUDGET, BUDGET, BUDGET, BUDGET),
+        RecentEvents(of(72, 9, 9, 0, 0), of(36_000, 36_000, 3, 0, 1), of(*[hour] * 5)),
+        RecentEvents(of(72, 9, 9, 0, 0), of(9_000, 9_000, 3, 0, 1), of(*[half_hour] * 5)),
+        RecentEvents(of(60, 0, 9, 0, 0), of(600, 600, 3, 0, 1), of(*[five_minutes] * 5)),
+        error_budget=of(*[BUDGET] * 5),
     )
-    assert rates.total.tolist() == pytest.approx([600 / 300, 10.0, 9 / 3_600, np.nan], nan_ok=True)
+    assert rates.total.tolist() == pytest.approx([600 / 300, 10.0, 9 / 3_600, np.nan, 1 / 3_600], nan_ok=True)
 
 
 def test_rates_go_by_the_time_that_was_measured_and_are_unknown_without_any() -> None:

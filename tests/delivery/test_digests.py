@@ -89,6 +89,13 @@ def test_one_slo_without_data_is_told_like_any_other() -> None:
         assert server.bodies[0]["payload"]["summary"].startswith("service-1 slo1: no data since")
 
 
+def test_one_slo_without_data_among_many_tickets_is_in_their_digest() -> None:
+    with Scripted(otherwise=Reply(status=202)) as server:
+        tickets = [firing(f"slo-{number}", severity=Severity.TICKET) for number in range(10, 14)]
+        deliver(lambda: _slack(server), [blind(1), *tickets], rate_limit=RateLimit(per_minute=2))
+        assert len(server.requests) == 1
+
+
 def test_the_cause_is_named_once_and_what_differs_beside_its_slo() -> None:
     other = "no data since 2026-01-01 00:00 UTC, so alerts cannot be judged: up has no new samples"
     words = _words([blind(1), blind(2), blind(3, other)])

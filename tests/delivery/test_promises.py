@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from app.delivery import StoredOutbox
+from app.delivery import Backoff, StoredOutbox
 from app.delivery.endings import Done
 from app.delivery.message_receiver import MessageReceiver, RateLimit
 from app.delivery.message_refs import MemoryMessageRefs
 from app.delivery.notifier import Notifier, OutgoingMessage, SendResult
-from app.delivery.outcome import Delivered, Failed, FailureReason
+from app.delivery.outcome import Deferred, Delivered, Failed, FailureReason, Rejected
 from app.http.secrets import Secret
 from app.integrations import StoredAlertsToRepeat
 from app.store import Database, open_database
@@ -74,6 +74,61 @@ def test_a_batch_ends_before_its_lease(database: Database) -> None:
     took_s = run_in_virtual_time(deliver())
     assert took_s >= LONGEST_TIMEOUT_S
     assert took_s < StoredOutbox(database=database).lease.total_seconds()
+
+
+class _Brisk(_Slow):
+    """A notifier that takes five seconds for each message, and has so many of them refused as it *rejects*."""
+
+    def __init__(self, *, rejects: bool = False, takes_s: float = 5.0) -> None:
+        self.rejects, self.takes_s, self.sent = rejects, takes_s, 0
+
+    @override
+    async def send(self, message: OutgoingMessage) -> SendResult:
+        self.sent += 1
+        await asyncio.sleep(self.takes_s)
+        return SendResult(outcome=Rejected(detail="<html>" * 100) if self.rejects else Delivered())
+
+
+def _receiver(notifier: Notifier, rate_limit: RateLimit | None = None) -> MessageReceiver:
+    return MessageReceiver(
+        "pager",
+        notifier,
+        message_refs=MemoryMessageRefs(),
+        instruments=RecordingInstruments(),
+        rate_limit=rate_limit or RateLimit(),
+    )
+
+
+def test_what_is_not_begun_within_twelve_seconds_is_left_for_the_next_pass_a_second_later() -> None:
+    receiver = _receiver(_Brisk())
+    outcomes = run_in_virtual_time(receiver.deliver([firing(f"slo-{number}") for number in range(15)], at=START))
+    # Two at a time begin after 0, 5 and 10 s.
+    assert list(outcomes) == [Delivered()] * 6 + [Deferred(until=START + timedelta(seconds=1))] * 9
+
+
+@pytest.mark.parametrize(("later_s", "messages"), [(59, 1), (61, 2)])
+def test_a_receiver_gets_its_messages_one_by_one_again_a_minute_later(later_s: float, messages: int) -> None:
+    """Beyond its two messages a minute it gets a digest."""
+    notifier = _Brisk(takes_s=0.0)
+    receiver = _receiver(notifier, RateLimit(per_minute=2))
+
+    async def deliver() -> None:
+        await receiver.deliver([firing("slo-1"), firing("slo-2")], at=START)
+        await asyncio.sleep(later_s)
+        await receiver.deliver([firing("slo-3"), firing("slo-4")], at=START)
+
+    run_in_virtual_time(deliver())
+    assert notifier.sent == 2 + messages
+
+
+def test_of_an_answer_that_is_a_web_page_three_hundred_characters_are_kept() -> None:
+    (outcome,) = run_in_virtual_time(_receiver(_Brisk(rejects=True)).deliver([firing()], at=START))
+    assert isinstance(outcome, Rejected)
+    assert len(outcome.detail) == 300
+
+
+def test_messages_are_known_in_memory_for_as_long_as_they_are_retried() -> None:
+    assert MemoryMessageRefs().kept == Backoff().give_up_after
 
 
 def test_a_bug_in_one_message_does_not_have_those_before_it_sent_again() -> None:
