@@ -38,9 +38,11 @@ def test_for_counts_from_the_first_burning_slot() -> None:
         ("qb qb qb qq qb", ["0 pending 6h/30m", "3 cleared 6h/30m", "4 pending 6h/30m"]),
     ],
 )
-def test_each_tier_waits_for_its_own_time(script: str, wanted: list[str]) -> None:
+@pytest.mark.parametrize("slow_for", [3 * SLOT, None], ids=["its own", "that of its policy"])
+def test_each_tier_waits_for_its_own_time(script: str, wanted: list[str], slow_for: timedelta | None) -> None:
     quick, slow = TWO_TIERS.rules
-    policy = replace(TWO_TIERS, rules=(replace(quick, pending_for=SLOT), replace(slow, pending_for=3 * SLOT)))
+    rules = (replace(quick, pending_for=SLOT), replace(slow, pending_for=slow_for))
+    policy = replace(TWO_TIERS, pending_for=3 * SLOT, rules=rules)
     alert, said = Alert(slo=SLO, severity=policy.severity), []
     for number, letters in enumerate(script.split()):
         alert, changes = step(alert, reading(*letters), policy, at=slot(number))
