@@ -16,19 +16,20 @@ from app.evaluation import evaluator, top_contributors
 from app.evaluation.figures import figures, problems
 from app.evaluation.judging import fault_isolation
 from app.evaluation.saving import budget_record, ledger_store, pending_writes, writer
-from app.http import client, detached, resolving, secret_files, tls_files
+from app.http import client, detached, resolving, secret_files, sockets, tls_files, tunnels
 from app.ingest.counting import late_samples, start_times
 from app.ingest.history import backfill
 from app.ingest.queries import query_batcher
 from app.ingest.series import group_limit, tracked_slis
-from app.integrations import AlertmanagerOptions, Reassertion, StoredAlertsToRepeat
-from app.integrations.alertmanager import given_up, peer
+from app.integrations import AlertmanagerOptions, Reassertion, StoredAlertsToRepeat, heartbeat
+from app.integrations.alertmanager import api, given_up, peer
 from app.integrations.email import notifier as email
 from app.integrations.pagerduty import notifier as pagerduty
 from app.integrations.slack import notifier as slack
 from app.integrations.webhook import notifier as webhook
 from app.ledger import LOOKBACK_S, ledger
 from app.ledger.counting import copies
+from app.prometheus import client as prometheus_client
 from app.prometheus import fast_samples, known_series, large_answers
 from app.service import engine, http_server, memory, repeats
 from app.service.run import _READERS
@@ -54,7 +55,8 @@ PROMISES = (
     ("receivers.md", "would exceed 500 kB", pagerduty._LARGEST, 500_000),
     ("receivers.md", "Slack's text at\n3,000", slack._TEXT_CHARS, 3_000),
     ("receivers.md", "the subject of a mail at 200", email._SUBJECT_CHARS, 200),
-    ("receivers.md", "webhooks and the heartbeat (three at most", webhook._REDIRECTS, 3),
+    ("receivers.md", "webhooks and the heartbeat (three at most",
+     _same(webhook._REDIRECTS, heartbeat._REDIRECTS), (3, 3)),
     ("receivers.md", "each look-up within 7 s", resolving.LOOKUP_S, 7.0),
     ("receivers.md", "An answer is read up to 64 KiB", client._MOST_READ, 64 * KIB),
     ("receivers.md", "ends four minutes later",
@@ -72,6 +74,12 @@ PROMISES = (
     ("security.md", "| open connections | 512;", http_server._MOST_CONNECTIONS, 512),
     ("security.md", "4, 200; more are 503", admission._WAITING, 200),
     ("security.md", "| request body | 1 MiB |", guard.MAX_BODY_BYTES, MIB),
+    ("security.md", "at the start, once it has blocked | 2 s, 5 s, 0.1 s |",
+     _same(secret_files.READ_S, secret_files.START_S, secret_files._SINCE_STALE_S), (2.0, 5.0, 0.1)),
+    ("security.md", "connection to a receiver, connection to Prometheus | 7 s, 3 s, 3 s |",
+     _same(resolving.LOOKUP_S, sockets.CONNECT_S, prometheus_client._CONNECT_S), (7.0, 3.0, 3.0)),
+    ("security.md", "proxy that is asked to connect | 16 KiB |", tunnels._LONGEST_ANSWER, 16 * KIB),
+    ("security.md", "the status of an Alertmanager up to 4 MiB", api._ANSWER_BYTES, 4 * MIB),
     ("security.md", "| answers that clients have not read yet | 128 MiB |", admission._MOST_UNSENT_BYTES, 128 * MIB),
     ("security.md", "fewer than 1,152 files",
      _same(*(http_server.ConnectionLimits.within(allowed).connections for allowed in (1_152, 1_151, 100))),

@@ -172,6 +172,25 @@ def test_evaluation_goes_on_where_slots_of_the_future_were_evaluated(restarts: b
     assert not schedule.clock_went_backwards
 
 
+@pytest.mark.parametrize(("ahead_s", "evaluated"), [(300, False), (330, True)])
+def test_five_minutes_by_which_a_clock_was_ahead_are_waited_for(ahead_s: float, evaluated: bool) -> None:
+    seen, clock = Seen(), SetClock(NOON)
+
+    async def goes_back(_at: datetime) -> bool:
+        return True
+
+    schedule = Schedule(
+        seen.tick,
+        interval=INTERVAL,
+        offset=OFFSET,
+        clock=clock,
+        instruments=seen,
+        goes_back=goes_back,
+    )
+    asyncio.run(_run_at(schedule, clock, ahead_s + 5, 5))
+    assert seen.ticks[1:] == ([NOON] if evaluated else [])
+
+
 def test_a_clock_that_is_put_right_is_followed_at_once() -> None:
     """Ahead by an hour for a moment: the scheduler, which took it for the truth, does not sleep for that hour."""
     seen, clock = Seen(), WrongClock()

@@ -34,6 +34,8 @@ def test_a_url_is_blotted_in_whole_and_in_pieces(text: str) -> None:
 
 def test_what_is_no_secret_stays() -> None:
     assert redacted("hooks.example answers 404 at B0, v=2", [HOOK]) == "hooks.example answers 404 at B0, v=2"
+    hook = FixedSecret("https://hooks.example/seven77/eight888")
+    assert redacted("no seven77, no eight888", [hook]) == "no seven77, no <secret>"
     assert redacted("no key abc", [FixedSecret("abc")]) == "no key abc"
     assert redacted("key abcd is wrong", [FixedSecret("abcd")]) == "key <secret> is wrong"
 

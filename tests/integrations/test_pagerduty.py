@@ -110,7 +110,7 @@ def test_long_texts_are_cut_to_what_pagerduty_takes() -> None:
 
 
 def test_what_is_too_large_loses_details_and_no_links() -> None:
-    many = tuple((f"note{number}", "z" * 9_000) for number in range(80))
+    many = tuple((f"note{number:03}", "z" * 9_000) for number in range(120))
     large = firing(annotations=(("runbook_url", "https://runbooks/slo"), ("summary", "a\u202eb"), *many))
     with Scripted(otherwise=ACCEPTED) as server:
         assert deliver(lambda: _pagerduty(server), [large]) == [[Delivered()]]
@@ -118,7 +118,9 @@ def test_what_is_too_large_loses_details_and_no_links() -> None:
     assert len(orjson.dumps(trigger)) <= 512_000
     assert {"href": "https://runbooks/slo", "text": "Runbook"} in trigger["links"]
     assert trigger["payload"]["summary"] == "ab"
-    assert "2,000 of 100,000 events were bad" in trigger["payload"]["custom_details"]["description"]
+    details = trigger["payload"]["custom_details"]
+    assert "2,000 of 100,000 events were bad" in details["description"]
+    assert (len(details), max(map(len, details.values()))) == (100, 1_000)
 
 
 def test_hundreds_at_once_are_one_incident_that_closes_with_the_last() -> None:
