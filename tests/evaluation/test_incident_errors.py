@@ -1,13 +1,15 @@
 """What an incident has spent and how long its errors lasted: counted from the ledger, and the same everywhere."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from app.alerting import Notification, NotificationStatus
-from app.slo import Severity
+from app.evaluation.judging.incidents import OngoingIncident, incident_errors
+from app.ledger import Increments, Ledger, RowKey, Stage
+from app.slo import BurnRateRule, Severity
 from app.store.outbox import waiting
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
@@ -76,6 +78,45 @@ def test_the_spend_of_an_incident_is_counted_between_its_first_bad_slot_and_now(
             if entry.notification.status is NotificationStatus.RESOLVED and entry.notification.severity is Severity.PAGE
         ]
     assert (ended.first_bad_at, ended.last_bad_at) == (last.first_bad_at, last.last_bad_at)
+
+
+@pytest.mark.parametrize(
+    ("errors", "began_s"),
+    [
+        # Two hours of errors, at which half the factor burns: two long windows back they began at the earliest.
+        ({7200: 5.0}, 7200),
+        ({10_800: 5.0}, 7200),
+        # Slower ones are of no incident of this rule, which fires by what the short window holds.
+        ({3600: 5.0}, 3600),
+        ({3600: 4.9}, 300),
+        ({3600: 4.9, 900: 20.0}, 900),
+    ],
+)
+def test_an_incident_began_with_the_first_slot_that_burns_at_half_the_factor(
+    errors: dict[int, float], began_s: int
+) -> None:
+    """A rule of 1h/5m and 10x at 99%; so many errors in a hundred requests from so many seconds before it fires."""
+    ledger = Ledger(INTERVAL_S)
+    row = ledger.add_row(RowKey("sli", ()), horizon_s=DAY, from_s=float(NOW - DAY))
+    ledger.advance(NOW)
+    slots = range(NOW - 4 * HOUR, NOW, INTERVAL_S)
+    since = [max((bad for ago, bad in errors.items() if at >= NOW - ago), default=0.0) for at in slots]
+    ledger.record(
+        Increments.of([(row, at, at + INTERVAL_S, 100.0, bad) for at, bad in zip(slots, since, strict=True)]),
+        Stage.FINAL,
+    )
+    incident = OngoingIncident(
+        key="page",
+        row=row,
+        rule=BurnRateRule(long=timedelta(hours=1), short=timedelta(minutes=5), factor=10.0),
+        error_budget=0.01,
+        allowed_events=1000.0,
+        fired_s=float(NOW),
+        as_of_s=float(NOW),
+        window_start_s=float(NOW - DAY),
+    )
+    found = incident_errors([incident], ledger)["page"]
+    assert found.first_bad_at == _moment(NOW - began_s)
 
 
 def test_no_exhaustion_is_foretold_once_the_burn_has_stopped(running: Running) -> None:

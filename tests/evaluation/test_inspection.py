@@ -73,6 +73,15 @@ async def refused(name: str, metrics: Metrics, folder: Path) -> str | None:
         ("sessions_count", {}, behaving(40.0, 100.0), True),
         ("seconds_count", {}, {**behaving(40.0, 100.0), "count(": [2.0]}, False),
         ("up", {}, {}, True),
+        # Up to a twentieth of a counter's changes are restarts, of five changes or more.
+        ("jmx_calls", {"jmx_calls": "gauge"}, behaving(1.0, 20.0), False),
+        ("jmx_calls", {"jmx_calls": "gauge"}, behaving(1.0, 19.0), True),
+        ("jmx_calls", {"jmx_calls": "gauge"}, behaving(0.0, 5.0), False),
+        ("jmx_calls", {"jmx_calls": "gauge"}, behaving(0.0, 4.0), True),
+        # A fifth of a gauge's are falls, five at least.
+        ("queue_depth", {}, behaving(5.0, 25.0), True),
+        ("queue_depth", {}, behaving(5.0, 26.0), False),
+        ("queue_depth", {}, behaving(4.0, 5.0), False),
     ],
 )
 @pytest.mark.anyio

@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from app.alerting import Transition, TransitionKind
 from app.ingest.series.tracked_slis import tracked_slis_of
+from app.slo import Severity, SloId
 from app.status import HealthState
+from app.store.alerts import append_transitions, recent_transitions
+from app.store.budgets import RecordedBudget, load_budgets, save_budgets
 from app.store.outbox import enqueue, mark_done, waiting
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
@@ -83,6 +87,31 @@ def test_entries_of_the_outbox_are_kept_for_thirty_days(tmp_path: Path) -> None:
         with run.database.read() as tx:
             kept = {name for name, entry in entries.items() if tx.exec_driver_sql(_COUNT, (entry,)).scalar_one()}
     assert kept == {"younger", "waiting"}
+
+
+@pytest.mark.parametrize(("table", "days"), [("transition", 90), ("budget_record", 180)])
+def test_what_alerts_did_and_what_budgets_showed_is_kept_for_months(tmp_path: Path, table: str, days: int) -> None:
+    """ADR-0013 and ADR-0034."""
+    ages = [timedelta(days=days, hours=hours) for hours in (-1, 1)]
+    times = [datetime.fromtimestamp(END, UTC) - age for age in ages]
+    changes = [
+        Transition(slo=SloId(ID), severity=Severity.PAGE, kind=TransitionKind.FIRED, at=at, incident="i", tier="1h/5m")
+        for at in times
+    ]
+    with _running(_shop(), tmp_path) as run:
+        with run.database.begin() as tx:
+            append_transitions(tx, changes)
+            save_budgets(tx, [RecordedBudget(SloId("gone"), int(at.timestamp()), 0.5) for at in times])
+        run.tick(END)
+        with run.database.read() as tx:
+            kept = {
+                "transition": {change.at for change in recent_transitions(tx, limit=10)},
+                "budget_record": {
+                    datetime.fromtimestamp(at_s, UTC)
+                    for at_s, _ in load_budgets(tx, SloId("gone"), start_s=0, end_s=END)
+                },
+            }
+    assert kept[table] & set(times) == {times[0]}
 
 
 _COUNT = "SELECT count(*) FROM outbox WHERE id = ?"

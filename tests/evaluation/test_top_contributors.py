@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus
 from app.evaluation import top_contributors as module
+from app.evaluation.figures.members import members_of
 from app.evaluation.top_contributors import (
     ContributorQueries,
     ContributorQuery,
@@ -23,6 +24,7 @@ from app.evaluation.top_contributors import (
     words,
 )
 from app.ingest.ports import Source
+from app.ingest.series.tracked_slis import tracked_slis_of
 from app.prometheus import Matrix, UnreachableError
 from app.promql.selector_text import parse_selector
 from app.sli import sli_of_bad, sli_of_good
@@ -143,7 +145,7 @@ def test_few_are_asked_about_at_once_and_none_again_so_soon() -> None:
     source = Scripted({})
     asking = ContributorQueries(source)
     many = [_inquiry(BAD, slo=f"slo-{number}") for number in range(50)]
-    for seconds in (0, 30, 90):
+    for seconds in (0, 59, 60):
         at = START + timedelta(seconds=seconds)
         asking.want(many[:4], at)
         asyncio.run(asking.ask(at))
@@ -151,6 +153,64 @@ def test_few_are_asked_about_at_once_and_none_again_so_soon() -> None:
     asking.want(many, START + timedelta(seconds=120))
     asyncio.run(asking.ask(START + timedelta(seconds=120)))
     assert len(source.asked) == 3 * 4
+
+
+@pytest.mark.parametrize(("minutes", "known"), [(5, True), (5.5, False)])
+def test_an_answer_of_more_than_five_minutes_ago_may_be_of_another_incident(minutes: float, known: bool) -> None:
+    source = Scripted({'increase(t{job="x"}[600s])': TOTAL, 'increase(t{code=~"5..",job="x"}[600s])': TOTAL[2:]})
+    asking, page = ContributorQueries(source), firing(long="1h")
+    asking.want([_inquiry(BAD)], START)
+    asyncio.run(asking.ask(START))
+    asking.want([], START + timedelta(minutes=minutes))
+    assert asking.known([page]) == ({page.key: SAID} if known else {})
+
+
+def _spread(shares: Mapping[str, float], *, label: str = "route") -> Series:
+    """A hundred events, of which each value has its share, and values of their own the rest."""
+    rest = 100 - sum(shares.values())
+    others = [({label: f"{label}-{number}"}, rest / 64) for number in range(64)]
+    return [*(({label: name}, share) for name, share in shares.items()), *others]
+
+
+@pytest.mark.parametrize(
+    ("errors", "traffic", "named"), [(30, 1, True), (29.9, 1, False), (40, 35, True), (40, 35.1, False)]
+)
+def test_a_value_is_named_that_has_three_tenths_of_the_errors_and_a_twentieth_more_of_them_than_of_the_traffic(
+    errors: float, traffic: float, named: bool
+) -> None:
+    found = top_contributors(_spread({"/pay": errors}), _spread({"/pay": traffic}))
+    assert [one.values for one in found] == ([(("route", "/pay"),)] if named else [])
+
+
+@pytest.mark.parametrize(("together", "named"), [(91.0, 2), (89.0, 1)])
+def test_a_combination_is_named_that_keeps_nine_tenths_of_the_errors_of_each_of_its_values(
+    together: float, named: int
+) -> None:
+    bad: Series = [
+        ({"route": "/pay", "version": "2"}, together),
+        ({"route": "/pay", "version": "1"}, 10.0),
+        ({"route": "/cart", "version": "2"}, 10.0),
+    ]
+    total: Series = [({"route": a, "version": b}, 25.0) for a in ("/pay", "/cart") for b in ("1", "2")]
+    assert len(top_contributors(bad, total)[0].values) == named
+
+
+def test_three_values_are_named_at_most() -> None:
+    labels = ("route", "version", "zone", "pod")
+    failing, others = ({label: f"{label}-{number}" for label in labels} for number in (1, 2))
+    assert len(top_contributors([(failing, 100.0)], [(failing, 5.0), (others, 95.0)])) == 3
+
+
+@pytest.mark.parametrize(("ago", "minutes"), [(None, 5), (3, 5), (12, 12)])
+def test_the_errors_of_an_incident_are_looked_at_from_its_beginning_but_five_minutes_at_least(
+    ago: int | None, minutes: int, tmp_path: Path
+) -> None:
+    documents = slos([availability("shop")], tmp_path)
+    (member,) = members_of(documents, tracked_slis_of(documents), np.zeros(1))
+    begun = None if ago is None else START - timedelta(minutes=ago)
+    page = firing(long="1h", top_contributors="", first_bad_at=begun)
+    (query,) = contributor_queries([page], [], lambda _slo: member)
+    assert query.window == timedelta(minutes=minutes)
 
 
 def test_a_question_that_takes_too_long_is_given_up() -> None:
