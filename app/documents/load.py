@@ -35,6 +35,8 @@ DIALECTS: tuple[Dialect, ...] = (
 """Asked in this order; the first that recognises a document reads it."""
 _DEFAULTS = Defaults()
 _NO_ALERTING = Alerting()
+NO_DOCUMENT = "no_document"
+"""The code of the warning about a file that holds nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +114,7 @@ def _documents_in(text: str, file: Path, findings: Findings) -> Sequence[Documen
     content = parse_text(text, file, findings, keys="service: and slos:", lists=True)
     if content.is_empty:
         remedy = "write service: and slos:, or remove the file"
-        findings.warning(Place(file=file), "holds no document", remedy, code="no_document")
+        findings.warning(Place(file=file), "holds no document", remedy, code=NO_DOCUMENT)
     return content.documents
 
 

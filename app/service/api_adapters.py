@@ -27,6 +27,7 @@ from app.evaluation import RECORDED_EVERY_S, Past, points
 from app.http import DetachedCalls, TooManyCallsError
 from app.integrations import LoadedConfig, load_config
 from app.metrics import Instruments
+from app.service.emptied_files import emptied_config, emptied_documents
 from app.service.engine import Engine
 from app.service.watch import ReloadedFiles
 from app.settings import Settings, environment
@@ -195,7 +196,11 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         defaults = Defaults.of(self._settings.default_window)
         documents = await asyncio.to_thread(load_documents, Path(self._settings.specs), defaults=defaults)
         delivery = await asyncio.to_thread(self._load_delivery)
-        errors = tuple(map(str, (*documents.errors, *delivery.errors)))
+        emptied = (
+            *emptied_documents(self._engine.documents, documents),
+            *emptied_config(self._engine.delivery, delivery, self._config_file),
+        )
+        errors = tuple(map(str, (*documents.errors, *delivery.errors, *emptied)))
         if not errors:
             try:
                 await asyncio.wrap_future(self._engine.submit(self._engine.switch_to(documents, delivery.config)))

@@ -105,6 +105,11 @@ class Engine:
         """The current documents."""
         return self._documents
 
+    @property
+    def delivery(self) -> DeliveryConfig:
+        """The current receivers and routes."""
+        return self._delivery.config
+
     async def switch_to(self, documents: LoadResult, delivery: DeliveryConfig) -> None:
         """Switch to other documents and receivers between two evaluations: all of them, or none.
 

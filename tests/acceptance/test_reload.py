@@ -55,6 +55,11 @@ def test_receivers_change_while_an_alert_is_on_its_way(tmp_path: Path) -> None:
         running.wait_until(Sight("the new one has taken it", lambda: running.metric(taken) == 1.0))
 
         _refused_as_a_whole(running, file, new, after)
+        # As on a full disk: nobody has asked for no receivers.
+        good = file.read_text()
+        file.write_text("")
+        assert "is empty" in str(_reload(running).json()["errors"])
+        file.write_text(good)
         file.unlink()
         assert "cannot be read" in str(_reload(running).json()["errors"])
 

@@ -18,10 +18,11 @@ from app.yamldoc.read import add_errors, read_file
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedConfig:
-    """The content of the file, usable only where *errors* is empty."""
+    """The content of the file, usable only where *errors* is empty; *empty* if there is none in the file."""
 
     config: DeliveryConfig
     errors: tuple[ErrorFinding, ...] = ()
+    empty: bool = False
 
 
 def load_config(
@@ -41,7 +42,7 @@ def load_config(
     findings = Findings()
     document = _document(file, findings)
     if document is None:
-        return LoadedConfig(config=nothing, errors=findings.errors)
+        return LoadedConfig(config=nothing, errors=findings.errors, empty=not findings.errors)
     try:
         model = FileModel.model_validate(document.root)
     except ValidationError as error:
