@@ -419,19 +419,22 @@ class Ledger:
             # A window that ends a little before the newest slot still fits: resolutions keep some cells more.
             mine = left & (age <= reach + _SLACK_CELLS / 2 * resolution.width_s)
             left &= ~mine
-            if mine.any():
-                sums = self._sums(resolution, coarser[resolution], rows[mine], start_s[mine], end_s[mine])
-                total[mine], bad[mine] = sums.total, sums.bad
-                coverage[mine] = self._coverage(rows[mine], start_s[mine], end_s[mine], sums)
+            wider = coarser[resolution]
+            long = mine & (end_s - start_s > _LONG_CELLS * wider.width_s) if wider else np.zeros(len(rows), dtype=bool)
+            for some, then in ((long, wider), (mine & ~long, None)):
+                if some.any():
+                    sums = self._sums(resolution, then, rows[some], start_s[some], end_s[some])
+                    total[some], bad[some] = sums.total, sums.bad
+                    coverage[some] = self._coverage(rows[some], start_s[some], end_s[some], sums)
         return WindowSums.of(total, bad, coverage)
 
     def _sums(
         self, resolution: Resolution, coarser: Resolution | None, rows: Ints, start_s: Floats, end_s: Floats
     ) -> Sums:
-        """Sums of one resolution; of a long window only up to where a cell of the next coarser resolution begins."""
+        """Sums of one resolution; with a *coarser* one only up to where a cell of that begins, and of it from there."""
         edge_slots = None if resolution is self.fine else self.edge_slots
         filled_s = self.watermark(rows)
-        if coarser is None or not (end_s - start_s > _LONG_CELLS * coarser.width_s).all():
+        if coarser is None:
             sums = resolution.sums(rows, start_s, end_s, filled_s=filled_s, edge_slots=edge_slots)
             return sums if resolution is self.fine else self._up_to_watermark(resolution, sums, rows, end_s, filled_s)
         edge_s = np.ceil(start_s / coarser.width_s) * coarser.width_s

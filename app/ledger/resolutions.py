@@ -22,6 +22,8 @@ _YOUNG_CELLS = 8
 _SUMS_KEPT = 32
 # A day of slots of so many rows is 6 MB: the cells are gathered before they are summed.
 _ROWS_AT_ONCE = 256
+# A dictionary is quicker than to sort columns of so few.
+_FEW = 250
 # Notes are short arrays, most of the same places: united before they take more memory than the places.
 _NOTES_KEPT = 256
 
@@ -315,6 +317,12 @@ def _alike(length: Ints, first: Ints, last: Ints) -> Iterator[tuple[tuple[int, i
     # Most often all rows are alike, and seeing that takes a tenth of the time of sorting them.
     if all((column == column[0]).all() for column in (length, first, last)):
         yield (int(length[0]), int(first[0]), int(last[0])), np.arange(len(length))
+        return
+    if len(length) <= _FEW:
+        places: dict[tuple[int, int, int], list[int]] = {}
+        for place, like in enumerate(zip(length.tolist(), first.tolist(), last.tolist(), strict=True)):
+            places.setdefault(like, []).append(place)
+        yield from ((like, np.array(alike)) for like, alike in places.items())
         return
     kinds, kind = np.unique(np.stack([length, first, last], axis=1), axis=0, return_inverse=True)
     for number, (of_length, begin, end) in enumerate(kinds.tolist()):

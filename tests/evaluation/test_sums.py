@@ -1,9 +1,12 @@
 """SLOs whose events are sums of counters: what an operator sees of them."""
 
+from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from app.evaluation.figures.figures import compute
 from app.status import Snapshot
 from tests.evaluation.memory import MemorySource, Series
 from tests.evaluation.plain import counter, document, slos
@@ -102,3 +105,25 @@ def test_the_groups_of_a_query_are_those_of_the_slo(tmp_path: Path) -> None:
         one.backfill(NOW)
         found = {route: one.snapshot(f"shop-availability:route={route}").sli for route in ("/a", "/b")}
     assert found == {"/a": pytest.approx(0.9), "/b": pytest.approx(0.8)}
+
+
+def test_all_windows_of_few_slos_are_summed_at_once_to_the_same_figures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows of all resolutions, one SLO without data, and one whose window is shorter than the others'."""
+    source = MemorySource([series("ok_total", 9.0), series("failed_total", 1.0)])
+    sli: dict[str, object] = {"total": "sum(rate(ok_total[w])) + sum(rate(failed_total[w]))", "bad": "failed_total"}
+    missing: dict[str, object] = {"total": "missing_total", "bad": 'missing_total{code="500"}'}
+    documents = [document("shop", sli), document("brief", sli, window="1d"), document("missing", missing)]
+    with Running(slos(documents, tmp_path / "slos"), source, tmp_path / "db") as one:
+        one.run(NOW - 600, NOW)
+        one.backfill(NOW)
+        members, ledger = one.evaluator._members(), one.evaluator._ledger_writer.ledger
+        at_once = compute(members, ledger)
+        monkeypatch.setattr("app.evaluation.figures.figures._FEW", 0)
+        one_by_one = compute(members, ledger)
+    for length, window in (*at_once.windows.items(), (None, at_once.slo_window)):
+        other = one_by_one.slo_window if length is None else one_by_one.windows[length]
+        for field in fields(window):
+            np.testing.assert_array_equal(getattr(window, field.name), getattr(other, field.name), str(length))
+    assert (at_once.slo_window.total > 0).tolist().count(True) == 2

@@ -1,7 +1,7 @@
 """From the ledger to figures: every window of every member, computed as columns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -22,6 +22,8 @@ from app.slo import CalendarWindow, RollingWindow
 from app.slo.arrays import Bools, Floats, Ints
 
 HOUR = timedelta(hours=1)
+# To sum many rows costs hardly more than to sum one: all windows of so few are summed at once.
+_FEW = 250
 # The windows whose events tell how long a budget lasts.
 _RECENT = (HOUR, timedelta(minutes=30), timedelta(minutes=5))
 
@@ -87,11 +89,12 @@ def compute(members: Sequence[Member], ledger: Ledger) -> Figures:
     bounds = [_bounds(member, at) for member, at in zip(members, as_of.tolist(), strict=True)]
     start_s = np.array([bound[0] for bound in bounds])
     period_s = np.array([bound[1] for bound in bounds])
-    slo_window = _window(ledger, rows, start_s, as_of, error_budget)
     lengths = sorted(
         {*STANDARD_WINDOWS, *(length for needed in {member.needed for member in members} for length in needed)}
     )
-    windows = {length: _window(ledger, rows, as_of - length.total_seconds(), as_of, error_budget) for length in lengths}
+    starts_s = [start_s, *(as_of - length.total_seconds() for length in lengths)]
+    slo_window, *others = _windows(ledger, rows, starts_s, as_of, error_budget)
+    windows = dict(zip(lengths, others, strict=True))
     figures = budget(slo_window.bad, slo_window.total, error_budget=error_budget)
     window_read = _window_read(members, ledger, rows, start_s)
     leaves_in_s, at_most_s = _horizons(members, as_of, data_since, start_s, period_s)
@@ -173,6 +176,20 @@ def _bounds(member: Member, as_of_s: float) -> tuple[float, float]:
         return np.nan, window.nominal.total_seconds()
     at = datetime.fromtimestamp(as_of_s, UTC)
     return window.bounds(at)[0].timestamp(), window.period(at).total_seconds()
+
+
+def _windows(
+    ledger: Ledger, rows: Ints, starts_s: Sequence[Floats], end_s: Floats, error_budget: Floats
+) -> list[WindowFigures]:
+    """The figures of the windows that begin at *starts_s*, in their order."""
+    if not 0 < len(rows) * len(starts_s) <= _FEW:
+        return [_window(ledger, rows, start_s, end_s, error_budget) for start_s in starts_s]
+    all_rows, all_ends_s, all_budgets = (np.tile(column, len(starts_s)) for column in (rows, end_s, error_budget))
+    every = _window(ledger, all_rows, np.concatenate(starts_s), all_ends_s, all_budgets)
+    return [
+        WindowFigures(**{field.name: getattr(every, field.name)[first : first + len(rows)] for field in fields(every)})
+        for first in range(0, len(all_rows), len(rows))
+    ]
 
 
 def _window(ledger: Ledger, rows: Ints, start_s: Floats, end_s: Floats, error_budget: Floats) -> WindowFigures:
