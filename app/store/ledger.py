@@ -112,10 +112,11 @@ def prune_chunks(connection: Connection, width_s: int, *, before_chunk: int) -> 
 
 def delete_rows(connection: Connection, row_ids: Sequence[int]) -> None:
     """Delete rows with all their cells."""
+    if not row_ids:
+        return
     for table, column in ((ledger_chunk, ledger_chunk.c.row_id), (ledger_row, ledger_row.c.id)):
         statement = delete(table).where(column == bindparam("gone"))
-        if row_ids:
-            connection.execute(statement, [{"gone": row_id} for row_id in row_ids])
+        connection.execute(statement, [{"gone": row_id} for row_id in row_ids])
 
 
 def delete_rows_of(connection: Connection, slis: Sequence[str]) -> None:
