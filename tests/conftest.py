@@ -1,5 +1,6 @@
 """How tests run: how many examples a property has, and which tests a worker of pytest-xdist gets together."""
 
+import gc
 import math
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -75,6 +76,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not item.nodeid.startswith(_WAITING):
             files.setdefault(item.nodeid.partition("::")[0], []).append(item)
     items[:] = _spread(waiting, list(files.values()))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Leave what was imported and collected out of the collector's way: it would walk through all of it every time."""
+    gc.collect()
+    gc.freeze()
 
 
 def _spread(waiting: Sequence[pytest.Item], files: Sequence[Sequence[pytest.Item]]) -> list[pytest.Item]:

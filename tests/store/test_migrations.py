@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
@@ -16,11 +15,13 @@ from app.store.tables import metadata
 
 @pytest.fixture(autouse=True)
 def _revisions_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Elsewhere in the tests their statements are copied."""
+    """Elsewhere in the tests their tables are made at once."""
     monkeypatch.setattr("app.store.sqlite.migrate", migrate)
 
 
 def test_the_revisions_make_the_tables(database: Database) -> None:
+    from alembic.autogenerate import compare_metadata  # noqa: PLC0415  each worker of pytest would import it
+
     with database.begin() as tx:
         options = {"version_table": REVISION_TABLE, "compare_type": True}
         assert compare_metadata(MigrationContext.configure(tx, opts=options), metadata) == []

@@ -1,6 +1,5 @@
 """PostgreSQL as the store: one process at a time, and what fails is said without a password or a traceback."""
 
-import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -104,6 +103,8 @@ def test_what_is_no_user_or_database_of_the_server_is_said(postgres_server: Post
 
 
 def test_an_inspection_says_the_version_and_changes_nothing(postgres_server: Postgres) -> None:
+    import psycopg  # noqa: PLC0415  each worker of pytest would import it
+
     url = postgres_server.empty_database()
     found = inspect_server(url)
     assert found is not None

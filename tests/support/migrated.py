@@ -1,13 +1,14 @@
-"""New SQLite databases of tests get the tables of the revisions as statements: to run the revisions takes far longer.
+"""New SQLite databases of tests get their tables at once: to run the revisions takes far longer.
 
-Services in processes of their own and `tests/store/test_migrations.py` run the revisions.
+Services in processes of their own and `tests/store/test_migrations.py` run them, and see that the tables are the same.
 """
 
 from functools import cache
 
 from sqlalchemy import Connection, create_engine, text
 
-from app.store.migrate import migrate
+from app.store.migrate import REVISION, REVISION_TABLE, migrate
+from app.store.tables import metadata
 
 
 def migrate_by_copy(connection: Connection, *, how_to_start_anew: str) -> None:
@@ -21,11 +22,14 @@ def migrate_by_copy(connection: Connection, *, how_to_start_anew: str) -> None:
 
 @cache
 def _statements() -> tuple[str, ...]:
-    """What makes the tables that the revisions make, and notes the newest."""
+    """What makes the tables, and notes the newest revision."""
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
-        migrate(connection, how_to_start_anew="")
+        metadata.create_all(connection)
         made = connection.execute(text("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")).scalars().all()
-        revision = connection.execute(text("SELECT version_num FROM schema_revision")).scalar_one()
     engine.dispose()
-    return (*made, f"INSERT INTO schema_revision VALUES ('{revision}')")  # noqa: S608  a constant
+    return (
+        *made,
+        f"CREATE TABLE {REVISION_TABLE} (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+        f"INSERT INTO {REVISION_TABLE} VALUES ('{REVISION}')",  # noqa: S608  constants
+    )

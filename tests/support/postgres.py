@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
-import psycopg
 from typing_extensions import override
 
 from app.store import open_database
@@ -65,11 +64,15 @@ class Postgres(Server):
 
     def execute(self, statement: str, *, database: str = "postgres") -> None:
         """Run a statement outside of a transaction."""
+        import psycopg  # noqa: PLC0415  each worker of pytest would import it
+
         with psycopg.connect(self._dsn(database), autocommit=True) as connection:
             connection.execute(statement.encode())
 
     @override
     def wait_ready(self, timeout: float = PATIENCE_S) -> None:
+        import psycopg  # noqa: PLC0415  each worker of pytest would import it
+
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
             if not self.running:
