@@ -105,10 +105,11 @@ class MessageReceiver(Receiver):
         ended: list[Notification] = []
         shown: dict[str, list[Notification]] = {}
         counts: dict[str, int] = {}
-        for notification in notifications:
-            if notification.status is NotificationStatus.FIRING:
-                continue
-            ref = await asyncio.to_thread(self._refs.recall, self._name, notification)
+        resolved = [one for one in notifications if one.status is not NotificationStatus.FIRING]
+        # All at once: one by one, thousands take longer on a busy machine than a pass may last before it sends.
+        refs = await asyncio.to_thread(self._refs.recall, self._name, resolved) if resolved else {}
+        for notification in resolved:
+            ref = refs.get(notification)
             if ref is None:
                 ended.append(notification)
             else:
@@ -213,10 +214,13 @@ class MessageReceiver(Receiver):
     ) -> None:
         loop = asyncio.get_running_loop()
         failures: list[Failed] = []
+        begun = False
 
         async def work() -> None:
-            while messages and not failures and loop.time() < begin_until:
-                message = messages.popleft()
+            nonlocal begun
+            # One is sent in each pass: where it takes long to get so far, the next pass would take as long.
+            while messages and not failures and (loop.time() < begin_until or not begun):
+                begun, message = True, messages.popleft()
                 outcome = await self._send(message, sent, at)
                 if isinstance(outcome, Failed) and outcome.reason is not FailureReason.INTERNAL:
                     failures.append(outcome)

@@ -16,7 +16,7 @@ from app.delivery.ports import MessageRefs
 from app.slo import AlertState
 from app.store import Database, StoreError, open_database_in_memory
 from app.store.alerts import load_in_force, save_alerts
-from app.store.messages import MessageRef, forget_messages, recall_message, remember_message, shown_alerts
+from app.store.messages import MessageRef, forget_messages, recall_messages, remember_message, shown_alerts
 from app.store.unanswered import (
     KEPT,
     forget_answered,
@@ -43,9 +43,10 @@ class StoredMessageRefs(MessageRefs):
     kept: timedelta = KEPT
 
     @override
-    def recall(self, receiver: str, notification: Notification) -> MessageRef | None:
+    def recall(self, receiver: str, notifications: Sequence[Notification]) -> Mapping[Notification, MessageRef]:
         with self.database.read() as tx:
-            return recall_message(tx, receiver, notification.key, notification.incident)
+            refs = recall_messages(tx, receiver, [(one.key, one.incident) for one in notifications])
+        return {one: refs[one.key, one.incident] for one in notifications if (one.key, one.incident) in refs}
 
     @override
     def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:
@@ -125,14 +126,12 @@ class FallbackMessageRefs(MessageRefs):
     )
 
     @override
-    def recall(self, receiver: str, notification: Notification) -> MessageRef | None:
-        kept = self.memory.recall(receiver, notification)
-        if kept is not None:
-            return kept
+    def recall(self, receiver: str, notifications: Sequence[Notification]) -> Mapping[Notification, MessageRef]:
+        stored: Mapping[Notification, MessageRef] = {}
         # A resolved notification in a message of its own is better than none.
         with suppress(StoreError):
-            return self.stored.recall(receiver, notification)
-        return None
+            stored = self.stored.recall(receiver, notifications)
+        return {**stored, **self.memory.recall(receiver, notifications)}
 
     @override
     def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:

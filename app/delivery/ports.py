@@ -47,8 +47,8 @@ class Outbox(Protocol):
 class MessageRefs(Protocol):
     """Which message of a receiver shows which alerts; methods may block and are called in worker threads."""
 
-    def recall(self, receiver: str, notification: Notification) -> MessageRef | None:
-        """The message that shows the alert; None if it has none of its own."""
+    def recall(self, receiver: str, notifications: Sequence[Notification]) -> Mapping[Notification, MessageRef]:
+        """The messages that show the alerts; those that are shown in none are left out."""
 
     def firing_in(self, receiver: str, handle: str) -> Sequence[Notification]:
         """The active alerts that a message shows.

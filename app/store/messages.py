@@ -3,11 +3,11 @@
 A message that stands for many alerts, a digest, is over when the last of them is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, Connection, Index, String, Table, delete, func, select
+from sqlalchemy import Column, Connection, Index, String, Table, delete, func, select, tuple_
 
 from app.store.moments import Moment
 from app.store.schema import metadata
@@ -25,6 +25,8 @@ messages = Table(
 )
 # As long as transitions are kept: an alert that fires for longer gets a new message at its end.
 _KEPT = timedelta(days=90)
+# SQLite takes 32,766 parameters in one statement, each alert is two.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +49,22 @@ def remember_message(
     connection.execute(delete(messages).where(messages.c.sent_at < at - _KEPT))
 
 
-def recall_message(connection: Connection, receiver: str, alert_key: str, incident: str) -> MessageRef | None:
-    """The message that shows an alert of this incident; None if there is none."""
-    mine = (messages.c.receiver == receiver) & (messages.c.alert_key == alert_key) & (messages.c.incident == incident)
-    handle = connection.execute(select(messages.c.handle).where(mine)).scalar()
-    if handle is None:
-        return None
-    same = (messages.c.receiver == receiver) & (messages.c.handle == handle)
-    count = connection.execute(select(func.count()).select_from(messages).where(same)).scalar_one()
-    return MessageRef(handle=handle, alerts=count)
+def recall_messages(
+    connection: Connection, receiver: str, alerts: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], MessageRef]:
+    """The messages that show *alerts*, each a key and an incident; those that are shown in none are left out."""
+    handles: dict[tuple[str, str], str] = {}
+    for start in range(0, len(alerts), _AT_ONCE):
+        shown = tuple_(messages.c.alert_key, messages.c.incident).in_(alerts[start : start + _AT_ONCE])
+        found = select(messages.c.alert_key, messages.c.incident, messages.c.handle)
+        for row in connection.execute(found.where((messages.c.receiver == receiver) & shown)):
+            handles[row.alert_key, row.incident] = row.handle
+    refs: dict[str, MessageRef] = {}
+    for handle in dict.fromkeys(handles.values()):
+        same = (messages.c.receiver == receiver) & (messages.c.handle == handle)
+        count = connection.execute(select(func.count()).select_from(messages).where(same)).scalar_one()
+        refs[handle] = MessageRef(handle=handle, alerts=count)
+    return {one: refs[handle] for one, handle in handles.items()}
 
 
 def shown_alerts(connection: Connection, receiver: str, handle: str) -> frozenset[tuple[str, str]]:

@@ -106,6 +106,14 @@ def test_what_is_not_begun_within_twelve_seconds_is_left_for_the_next_pass_a_sec
     assert list(outcomes) == [Delivered()] * 6 + [Deferred(until=START + timedelta(seconds=1))] * 9
 
 
+def test_a_message_is_sent_in_each_pass_however_long_it_takes_to_get_so_far(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine the next pass would take as long, and none would ever be sent."""
+    monkeypatch.setattr("app.delivery.message_receiver._BEGIN_WITHIN_S", 0.0)
+    receiver = _receiver(_Brisk(takes_s=0.0))
+    outcomes = run_in_virtual_time(receiver.deliver([firing("a"), firing("b")], at=START))
+    assert list(outcomes) == [Delivered(), Deferred(until=START + timedelta(seconds=1))]
+
+
 @pytest.mark.parametrize(("later_s", "messages"), [(59, 1), (61, 2)])
 def test_a_receiver_gets_its_messages_one_by_one_again_a_minute_later(later_s: float, messages: int) -> None:
     """Beyond its two messages a minute it gets a digest."""

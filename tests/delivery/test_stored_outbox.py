@@ -389,7 +389,7 @@ def test_a_digest_does_not_wait_for_an_end_that_was_given_up(database: Database)
         enqueue(tx, [resolved("a")], receivers=["hook"], at=START)
     (entry,) = stored.claim("hook", at=START)
     stored.settle({entry.id: GiveUp(reason=FailureReason.REJECTED, error="400")}, at=START)
-    assert messages.recall("hook", firing("b")) == MessageRef(handle="digest", alerts=1)
+    assert messages.recall("hook", [firing("b")]) == {firing("b"): MessageRef(handle="digest", alerts=1)}
 
 
 def test_a_dead_letter_is_not_retried_after_newer_news(database: Database) -> None:
@@ -410,14 +410,14 @@ def test_messages_are_remembered_by_incident_and_forgotten_one_by_one(database: 
     messages = FallbackMessageRefs(stored=StoredMessageRefs(database=database))
     first, second = firing("a"), firing("b")
     messages.remember("chat", [first, second], handle="C1:1", at=_now())
-    assert messages.recall("chat", first) == MessageRef(handle="C1:1", alerts=2)
-    assert messages.recall("other", first) is None
-    assert messages.recall("chat", firing("a", incident="later")) is None
+    assert messages.recall("chat", [first]) == {first: MessageRef(handle="C1:1", alerts=2)}
+    assert messages.recall("other", [first]) == {}
+    assert messages.recall("chat", [firing("a", incident="later")]) == {}
     messages.forget("chat", [first])
-    assert messages.recall("chat", first) is None
-    assert messages.recall("chat", second) == MessageRef(handle="C1:1", alerts=1)
+    assert messages.recall("chat", [first]) == {}
+    assert messages.recall("chat", [second]) == {second: MessageRef(handle="C1:1", alerts=1)}
     messages.remember("chat", [second], handle="C1:2", at=_now())
-    assert messages.recall("chat", second) == MessageRef(handle="C1:2", alerts=1)
+    assert messages.recall("chat", [second]) == {second: MessageRef(handle="C1:2", alerts=1)}
 
 
 def test_the_alerts_of_a_message_that_still_fire_are_known(database: Database) -> None:
@@ -440,4 +440,4 @@ def test_messages_of_long_ago_are_forgotten(database: Database) -> None:
     messages = FallbackMessageRefs(stored=StoredMessageRefs(database=database))
     messages.remember("chat", [firing("a")], handle="C1:1", at=START)
     messages.remember("chat", [firing("b")], handle="C1:2", at=START + timedelta(days=91))
-    assert messages.recall("chat", firing("a")) is None
+    assert messages.recall("chat", [firing("a")]) == {}

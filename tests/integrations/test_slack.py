@@ -141,7 +141,7 @@ def test_a_bot_turns_the_message_of_a_page_into_its_end() -> None:
     assert post.json["channel"] == "#slo"
     assert (update.json["channel"], update.json["ts"]) == ("C42", "1700000000.000100")
     assert "no longer burning" in update.json["text"]
-    assert book.recall("team", firing()) is None
+    assert book.recall("team", [firing()]) == {}
 
 
 def test_a_message_that_is_gone_is_written_anew() -> None:
