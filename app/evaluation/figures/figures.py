@@ -184,8 +184,9 @@ def _windows(
     """The figures of the windows that begin at *starts_s*, in their order."""
     if not 0 < len(rows) * len(starts_s) <= _FEW:
         return [_window(ledger, rows, start_s, end_s, error_budget) for start_s in starts_s]
-    all_rows, all_ends_s, all_budgets = (np.tile(column, len(starts_s)) for column in (rows, end_s, error_budget))
-    every = _window(ledger, all_rows, np.concatenate(starts_s), all_ends_s, all_budgets)
+    times = len(starts_s)
+    all_rows = np.tile(rows, times)
+    every = _window(ledger, all_rows, np.concatenate(starts_s), np.tile(end_s, times), np.tile(error_budget, times))
     return [
         WindowFigures(**{field.name: getattr(every, field.name)[first : first + len(rows)] for field in fields(every)})
         for first in range(0, len(all_rows), len(rows))
