@@ -4,8 +4,7 @@ Labels are put into text once for each SLO, and the lines of its alerts once for
 states: what is left for each evaluation are some twenty values.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -27,9 +26,9 @@ from app.metrics.families import (
     SLO_SLI,
     SLO_STATE,
     SLO_WINDOW,
-    Family,
 )
 from app.metrics.labels import Label, exported_labels, render_labels
+from app.metrics.sample_lines import Lines, add_sample, number_text
 from app.slo import (
     AlertState,
     BurnRateRule,
@@ -44,7 +43,6 @@ from app.slo import (
 )
 from app.status import AlertView, Snapshot
 
-Lines = Mapping[Family, list[str]]
 States = tuple[tuple[Severity, Cause, AlertState, bool], ...]
 """Of every alert of an SLO its state, and whether it fires."""
 
@@ -102,13 +100,6 @@ def window_label(window: Window) -> str:
     return window.unit.value if isinstance(window, CalendarWindow) else format_duration(window.duration)
 
 
-def _number(value: float) -> str:
-    """A value as the formats have it."""
-    if math.isinf(value):
-        return "+Inf" if value > 0 else "-Inf"
-    return repr(float(value))
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _SloText:
     """What is written once of an SLO or a member of its group: its *labels*, and the length of its *whole* window.
@@ -149,21 +140,21 @@ class _SloText:
         lines[SLO_INFO].append(f"{SLO_INFO.name}{{{self.info}}} 1.0\n")
         self._add_windows(lines, snapshot)
         rest = f"{{{labels}}} "
-        _add(lines, SLO_OBJECTIVE, rest, slo.objective)
+        add_sample(lines, SLO_OBJECTIVE, rest, slo.objective)
         if slo.sla is not None:
-            _add(lines, SLO_SLA, rest, slo.sla.contract)
-        _add(lines, SLO_CONSUMED, rest, budget.consumed_ratio)
-        _add(lines, SLO_REMAINING, rest, budget.remaining_ratio)
-        _add(lines, SLO_COVERAGE, rest, snapshot.coverage)
-        _add(lines, SLO_WINDOW, rest, _window_seconds(snapshot))
+            add_sample(lines, SLO_SLA, rest, slo.sla.contract)
+        add_sample(lines, SLO_CONSUMED, rest, budget.consumed_ratio)
+        add_sample(lines, SLO_REMAINING, rest, budget.remaining_ratio)
+        add_sample(lines, SLO_COVERAGE, rest, snapshot.coverage)
+        add_sample(lines, SLO_WINDOW, rest, _window_seconds(snapshot))
         if snapshot.as_of is not None:
-            _add(lines, SLO_MEASURED, rest, snapshot.as_of.timestamp())
+            add_sample(lines, SLO_MEASURED, rest, snapshot.as_of.timestamp())
         if snapshot.data_since is not None:
-            _add(lines, SLO_DATA_SINCE, rest, snapshot.data_since.timestamp())
-        _add(lines, SLO_EVENTS, f'{{{labels},outcome="good"}} ', snapshot.good_ever)
-        _add(lines, SLO_EVENTS, f'{{{labels},outcome="bad"}} ', snapshot.bad_ever)
+            add_sample(lines, SLO_DATA_SINCE, rest, snapshot.data_since.timestamp())
+        add_sample(lines, SLO_EVENTS, f'{{{labels},outcome="good"}} ', snapshot.good_ever)
+        add_sample(lines, SLO_EVENTS, f'{{{labels},outcome="bad"}} ', snapshot.bad_ever)
         for problem in snapshot.problems:
-            _add(lines, SLO_PROBLEM, f'{{{labels},problem="{problem.code}",level="{problem.level}"}} ', 1.0)
+            add_sample(lines, SLO_PROBLEM, f'{{{labels},problem="{problem.code}",level="{problem.level}"}} ', 1.0)
         lines[SLO_FACTOR].append(self.factors.replace(_LABELS, labels))
 
     def _add_windows(self, lines: Lines, snapshot: Snapshot) -> None:
@@ -172,20 +163,11 @@ class _SloText:
             window = _duration(view.window)
             if window != self.whole:
                 rest = f'{{{labels},window="{window}"}} '
-                _add(lines, SLO_SLI, rest, view.sli)
-                _add(lines, SLO_BURN_RATE, rest, view.burn_rate)
+                add_sample(lines, SLO_SLI, rest, view.sli)
+                add_sample(lines, SLO_BURN_RATE, rest, view.burn_rate)
         rest = f'{{{labels},window="{self.whole}"}} '
-        _add(lines, SLO_SLI, rest, snapshot.sli)
-        _add(lines, SLO_BURN_RATE, rest, (1.0 - snapshot.sli) / self.slo.error_budget)
-
-
-def _add(lines: Lines, family: Family, rest: str, value: float) -> None:
-    """Add a sample, unless it is NaN; *rest* are the labels in braces."""
-    # Twenty times for each SLO: finite values, nearly all there are, cost one comparison.
-    if value - value == 0.0:
-        lines[family].append(f"{family.name}{rest}{float(value)!r}\n")
-    elif math.isinf(value):
-        lines[family].append(f"{family.name}{rest}{_number(value)}\n")
+        add_sample(lines, SLO_SLI, rest, snapshot.sli)
+        add_sample(lines, SLO_BURN_RATE, rest, (1.0 - snapshot.sli) / self.slo.error_budget)
 
 
 # SLOs share few lengths of windows and sets of rules.
@@ -196,7 +178,7 @@ _duration = lru_cache(maxsize=1024)(format_duration)
 def _factor_lines(rules: tuple[tuple[Severity, BurnRateRule], ...]) -> str:
     return "".join(
         f'{SLO_FACTOR.name}{{{_LABELS},severity="{severity}",long="{format_duration(rule.long)}",'
-        f'short="{format_duration(rule.short)}"}} {_number(rule.factor)}\n'
+        f'short="{format_duration(rule.short)}"}} {number_text(rule.factor)}\n'
         for severity, rule in rules
     )
 
