@@ -103,7 +103,7 @@ class Notification:
         return replace(
             self,
             alertname=self.alertname if policy is None else slo.alerting.name,
-            labels=_merged(slo.labels, group, () if policy is None else policy.labels),
+            labels=_merged(slo.alert_labels, group, () if policy is None else policy.labels),
             annotations=_merged(slo.alerting.annotations, () if policy is None else policy.annotations),
             slo_description=slo.description,
         )
@@ -150,7 +150,7 @@ def firing_notification(
         starts_at=alert.since,
         at=at,
         group=group,
-        labels=_merged(slo.labels, group, labels),
+        labels=_merged(slo.alert_labels, group, labels),
         annotations=annotations,
         tier=tier,
         slo_description=slo.description,

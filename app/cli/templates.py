@@ -68,7 +68,7 @@ def _of_each_kind(slos: Sequence[Slo]) -> list[Slo]:
     """One SLO of each kind that a receiver's template can tell apart: by its labels, groups and own texts."""
     kinds = {
         (
-            tuple(name for name, _ in slo.labels),
+            tuple(name for name, _ in slo.alert_labels),
             tuple((policy.severity, tuple(name for name, _ in policy.labels)) for policy in slo.alerting.policies),
             slo.sli.by,
             _annotations(slo),

@@ -24,12 +24,14 @@ GroupKey = Labels
 class Alerting:
     """How an SLO alerts; a severity that is switched off is absent from *policies*.
 
+    *labels* and *annotations* are of all its alerts, those of a policy come on top of them.
     When data has been missing for *no_data_for* a ticket says so, and *no_data* applies; None is never. *no_traffic* is
     whether an alert fires when no events have come for *no_traffic_for* although they did at that time before.
     """
 
     name: str = "ErrorBudgetBurn"
     policies: tuple[SeverityPolicy, ...] = ()
+    labels: Labels = ()
     annotations: Labels = ()
     no_data: NoData = NoData.FREEZE
     # Long enough for the restart of Prometheus with a large write-ahead log, which takes minutes.
@@ -117,6 +119,11 @@ class Slo:
         a burn rate that is the factor, on the wrong side.
         """
         return round(1.0 - self.objective, _DIGITS) or 1.0 - self.objective
+
+    @property
+    def alert_labels(self) -> Labels:
+        """The labels of all its alerts: its own, and those that only its alerts have."""
+        return tuple(sorted({**dict(self.labels), **dict(self.alerting.labels)}.items()))
 
     @property
     def longest_alert_window(self) -> timedelta:

@@ -41,7 +41,7 @@ def _burning(slo: Slo, severity: Severity, policy: SeverityPolicy, group: tuple[
         starts_at=_AT,
         at=_AT + timedelta(minutes=5),
         group=group,
-        labels=tuple(sorted({**dict(slo.labels), **dict(group), **dict(policy.labels)}.items())),
+        labels=tuple(sorted({**dict(slo.alert_labels), **dict(group), **dict(policy.labels)}.items())),
         annotations=tuple(sorted({**dict(slo.alerting.annotations), **dict(policy.annotations)}.items())),
         tier=tier.name,
         long=format_duration(tier.long),

@@ -163,12 +163,12 @@ class _Service:
             labels=merged_labels(
                 alert_labels(self.spec.labels, self.scope.below("labels")),
                 alert_labels(model.labels, scope.below("labels")),
-                alert_labels(alerting.labels, of_alerts.below("labels")),
                 {"sloth_id": self._id(model), "sloth_service": self.spec.service, "sloth_slo": model.name},
             ),
             alerting=Alerting(
                 name=alerting.name or Alerting().name,
                 policies=self._policies(model, of_alerts),
+                labels=merged_labels(alert_labels(alerting.labels, of_alerts.below("labels"))),
                 annotations=merged_labels(translated_annotations(alerting.annotations, of_alerts.below("annotations"))),
             ),
         )

@@ -51,7 +51,8 @@ def test_ids_labels_and_severities_are_those_of_sloths_rules() -> None:
     slo = _slos("file-good.yaml")["checkout-availability"]
     page, ticket = slo.alerting.policies
     own = {"sloth_id": "checkout-availability", "sloth_service": "checkout", "sloth_slo": "availability"}
-    assert dict(slo.labels) == {"team": "payments", "critical": "true", "tier": "1", "category": "availability", **own}
+    assert dict(slo.labels) == {"team": "payments", "critical": "true", "tier": "1", **own}
+    assert dict(slo.alert_labels) == {**dict(slo.labels), "category": "availability"}
     assert dict(page.labels) == {"sloth_severity": "page", "severity": "critical"}
     assert dict(ticket.labels) == {"sloth_severity": "ticket", "severity": "slack", "channel": "#checkout"}
     assert slo.alerting.name == "CheckoutErrors"
