@@ -1,22 +1,20 @@
 """`sloburn rules`: the equivalent Prometheus rules."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
 
-from app.cli.console import EXIT_USAGE, fail
+from app.cli.console import EXIT_USAGE, choice_of, errors, fail
 from app.cli.documents import Paths, sound_documents
-from app.promql.rules import rule_groups
+from app.promql.rules import RuleNames, rule_groups, rule_limits
 from app.sli import NotExpressibleError
 from app.slo import Slo
 
-_HEADER = """\
-# Written by `sloburn rules`. Where these rules differ from Sloburn: ratios of rate() are estimates, calendar
-# windows have no budget here, a page does not mute its ticket, a single failure at low traffic fires, and missing data
-# resolves what fires.
-"""
+# Of the SLOs that one sentence is about: a folder may have thousands.
+_NAMED = 5
 
 Output = Annotated[
     Path | None,
@@ -24,28 +22,58 @@ Output = Annotated[
         "--output", "-o", help="Write to this file instead of standard output.", metavar="FILE", show_default=False
     ),
 ]
+Names = Annotated[
+    RuleNames,
+    typer.Option(
+        "--names",
+        help="Whose metric names and labels the rules have.",
+        metavar="<sloburn|sloth|pyrra>",
+        parser=choice_of(RuleNames),
+    ),
+]
 
 
-def rules(paths: Paths, output: Output = None) -> None:
+def rules(paths: Paths, *, names: Names = RuleNames.SLOBURN, output: Output = None) -> None:
     """Print recording and alerting rules of Prometheus for the same SLOs.
 
     PATH is a file with SLO documents, or a folder of such files. Prometheus estimates what Sloburn counts, so budgets
-    and alerts differ: the comment at the head of the output lists how.
+    and alerts differ: how they do is printed to standard error, and at the head of the rules. With --names, metrics
+    and labels are those of the rules of Sloth or Pyrra, so that their dashboards and routes go on working.
 
-    Example: sloburn rules config/slos > rules.yml
+    Example: sloburn rules --names sloth config/slos > rules.yml
     """
     slos = sound_documents(paths).slos
     left_out = {slo.id: reason for slo in slos if (reason := _why_not(slo)) is not None}
-    groups = {"groups": rule_groups(slo for slo in slos if slo.id not in left_out)}
-    said = "".join(f"# Left out: {slo_id}: {reason}.\n" for slo_id, reason in left_out.items())
-    text = _HEADER + said + yaml.safe_dump(groups, sort_keys=False, allow_unicode=True, width=120)
+    kept = [slo for slo in slos if slo.id not in left_out]
+    differences = [
+        *(_sentence(limit, of_slos) for limit, of_slos in rule_limits(kept, names).items()),
+        *(f"left out: {slo_id}: {reason}" for slo_id, reason in left_out.items()),
+    ]
+    groups = {"groups": rule_groups(kept, names)}
+    text = "".join(_head(differences)) + yaml.safe_dump(groups, sort_keys=False, allow_unicode=True, width=120)
     if output is None:
         typer.echo(text, nl=False)
-        return
-    try:
-        output.write_text(text)
-    except OSError as error:
-        fail(f"cannot write {output}: {error.strerror}", code=EXIT_USAGE)
+    else:
+        try:
+            output.write_text(text)
+        except OSError as error:
+            fail(f"cannot write {output}: {error.strerror}", code=EXIT_USAGE)
+    for difference in differences:
+        errors().print(f"difference: {difference}", markup=False, soft_wrap=True)
+
+
+def _head(differences: Sequence[str]) -> Iterator[str]:
+    yield "# Written by `sloburn rules`. How these rules differ from Sloburn:\n"
+    for difference in differences:
+        yield f"# - {difference}\n"
+
+
+def _sentence(limit: str, slos: Sequence[Slo]) -> str:
+    if not slos:
+        return limit
+    named = ", ".join(slo.id for slo in slos[:_NAMED])
+    more = len(slos) - _NAMED
+    return f"{limit}: {named}" + (f" and {more} more" if more > 0 else "")
 
 
 def _why_not(slo: Slo) -> str | None:

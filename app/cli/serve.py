@@ -20,6 +20,7 @@ _METAVARS = {
     "database_url": "URL",
     "listen_address": "HOST:PORT",
     "external_url": "URL",
+    "metric_names": "NAMES",
     "evaluation_interval": "DURATION",
     "query_offset": "DURATION",
     "settle": "DURATION",

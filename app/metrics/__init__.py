@@ -10,6 +10,7 @@ from app.metrics.collector import render_slos
 from app.metrics.exposition import Exposition, Page, PageForm
 from app.metrics.families import FAMILIES, RESERVED_LABELS, Family
 from app.metrics.instruments import Instruments, LabelValues
+from app.metrics.sloth_lines import MetricNames
 
 __all__ = [
     "FAMILIES",
@@ -19,6 +20,7 @@ __all__ = [
     "Family",
     "Instruments",
     "LabelValues",
+    "MetricNames",
     "Page",
     "PageForm",
     "render_slos",

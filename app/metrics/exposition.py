@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder, gzip_accepted
 from app.metrics.collector import render_families
 from app.metrics.instruments import Instruments
 from app.metrics.slo_lines import KnownTexts
+from app.metrics.sloth_lines import MetricNames, SlothTexts
 from app.status import Board, Snapshot
 
 # Of the text format and of OpenMetrics: the library encodes no other for what asks for them.
@@ -76,13 +77,14 @@ class _Compressed:
 class Exposition:
     """Renders the board once per evaluation and format; own health is read at every scrape."""
 
-    def __init__(self, board: Board, instruments: Instruments) -> None:
+    def __init__(self, board: Board, instruments: Instruments, *, names: MetricNames = MetricNames.SLOBURN) -> None:
         self._board = board
         self._instruments = instruments
         self._rendered: dict[bool, _Rendered] = {}
         self._compressed: dict[bool, _Compressed] = {}
         self._known = KnownTexts()
         self._turn = Lock()
+        self._sloth = SlothTexts() if names is MetricNames.SLOTH else None
 
     def form(self, *, accept: str = "", accept_encoding: str = "") -> PageForm:
         """The form of the page for a scraper that sends these headers."""
@@ -121,7 +123,9 @@ class Exposition:
         return cached.text
 
     def _families(self, snapshots: Sequence[Snapshot], *, openmetrics: bool) -> Iterator[str]:
-        return render_families(snapshots, openmetrics=openmetrics, known=self._known)
+        yield from render_families(snapshots, openmetrics=openmetrics, known=self._known)
+        if self._sloth is not None:
+            yield from self._sloth.render_families(snapshots, openmetrics=openmetrics)
 
 
 def _usable(accept: str) -> str:

@@ -146,7 +146,7 @@ class _SloText:
         add_sample(lines, SLO_CONSUMED, rest, budget.consumed_ratio)
         add_sample(lines, SLO_REMAINING, rest, budget.remaining_ratio)
         add_sample(lines, SLO_COVERAGE, rest, snapshot.coverage)
-        add_sample(lines, SLO_WINDOW, rest, _window_seconds(snapshot))
+        add_sample(lines, SLO_WINDOW, rest, window_seconds(snapshot))
         if snapshot.as_of is not None:
             add_sample(lines, SLO_MEASURED, rest, snapshot.as_of.timestamp())
         if snapshot.data_since is not None:
@@ -183,7 +183,8 @@ def _factor_lines(rules: tuple[tuple[Severity, BurnRateRule], ...]) -> str:
     )
 
 
-def _window_seconds(snapshot: Snapshot) -> float:
+def window_seconds(snapshot: Snapshot) -> float:
+    """The length of the SLO window; of a calendar window, that of the current period."""
     window = snapshot.slo.window
     period = window.nominal if snapshot.as_of is None else window.period(snapshot.as_of)
     return period.total_seconds()

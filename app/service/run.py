@@ -90,7 +90,7 @@ def _run(settings: Settings, signals: Signals) -> int:
     errors = (*documents.errors, *delivery.errors)
     if errors:
         # These begin with their place, as editors and `sloburn check` have it.
-        print("\n".join(map(str, errors)), file=sys.stderr)  # noqa: T201  what a user is to see
+        print("\n".join(error.printed for error in errors), file=sys.stderr)  # noqa: T201  what a user is to see
         return EXIT_USAGE
     try:
         listening = _listen(settings)
@@ -182,7 +182,7 @@ def _serve(
         readiness=EngineReadiness(engine, documents),
         reloader=documents,
         config=documents,
-        metrics=Exposition(components.board, components.instruments),
+        metrics=Exposition(components.board, components.instruments, names=settings.metric_names),
         build=BuildInfo.current(),
         external_url=settings.public_url,
         token=settings.api_token.get_secret_value() if settings.api_token else None,

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import Field, PrivateAttr, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.metrics import MetricNames
 from app.prometheus import HttpConfig, Limits, PartialPolicy
 from app.settings.masking import shown, without_password
 from app.settings.values import (
@@ -129,6 +130,10 @@ class Settings(BaseSettings):
         description="Bearer token for requests that change something; such requests are refused while it is not set.",
     )
     api_token_file: Path | None = Field(None, description="File with the API token.")
+    metric_names: MetricNames = Field(
+        MetricNames.SLOBURN,
+        description="`sloth` exposes the SLOs on `/metrics` under the names of Sloth's rules too, else `sloburn`.",
+    )
     evaluation_interval: Annotated[timedelta, parsed(parse_interval)] = Field(
         timedelta(seconds=30), description="Length of a slot, and time between two evaluations: `5s` to `5m`."
     )

@@ -16,7 +16,7 @@ from app.slo.alerts import (
     SeverityPolicy,
 )
 from app.slo.composition import Component, CompositeRule, Composition, MissingData
-from app.slo.durations import DurationError, format_duration, parse_duration
+from app.slo.durations import DurationError, duration_with_weeks, format_duration, parse_duration
 from app.slo.label_names import classic_label_name
 from app.slo.model import (
     Alerting,
@@ -84,6 +84,7 @@ __all__ = [
     "Window",
     "WithoutEvents",
     "classic_label_name",
+    "duration_with_weeks",
     "format_duration",
     "group_id",
     "group_in_id",

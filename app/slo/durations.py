@@ -97,3 +97,19 @@ def format_duration(duration: timedelta) -> str:
         if amount:
             parts.append(f"{amount}{unit}")
     return "".join(parts)
+
+
+def duration_with_weeks(duration: timedelta) -> str:
+    """The duration as Prometheus and tools in Go write it, with whole years and weeks where it has no rest.
+
+    Source: https://github.com/prometheus/common/blob/main/model/time.go
+
+    >>> [duration_with_weeks(timedelta(days=days)) for days in (7, 28, 30, 365)]
+    ['1w', '4w', '30d', '1y']
+    """
+    ms = duration // timedelta(milliseconds=1)
+    for unit in ("y", "w"):
+        amount, rest = divmod(ms, _UNITS_MS[unit])
+        if amount and not rest:
+            return f"{amount}{unit}"
+    return format_duration(duration)

@@ -1,6 +1,7 @@
 import subprocess
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
 from app.cli.application import app
@@ -8,10 +9,12 @@ from testbed.servers import promtool_binary
 from tests.cli.test_check import BAD, GOOD, write
 
 
-def test_the_rules_are_what_promtool_accepts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", ["sloburn", "sloth", "pyrra"])
+def test_the_rules_are_what_promtool_accepts(names: str, tmp_path: Path) -> None:
     target = tmp_path / "rules.yml"
 
-    result = CliRunner().invoke(app, ["rules", str(write(tmp_path, GOOD)), "--output", str(target)])
+    command = ["rules", "--names", names, str(write(tmp_path, GOOD)), "--output", str(target)]
+    result = CliRunner().invoke(app, command)
 
     assert result.exit_code == 0, result.output
     done = subprocess.run([promtool_binary(), "check", "rules", target], capture_output=True, text=True, check=False)
@@ -23,7 +26,29 @@ def test_rules_go_to_standard_output_and_nothing_else_does(tmp_path: Path) -> No
 
     assert result.stdout.startswith("# Written by `sloburn rules`")
     assert "record: slo:sli_error:ratio_rate5m" in result.stdout
-    assert result.stderr == ""
+    # What the rules do not do is said to who prints them, not only to who reads the file.
+    said = [line.removeprefix("difference: ") for line in result.stderr.splitlines()]
+    assert said
+    assert [line.removeprefix("# - ") for line in result.stdout.splitlines() if line.startswith("# - ")] == said
+
+
+def test_names_that_nobody_has_are_refused(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["rules", "--names", "nobl9", str(write(tmp_path, GOOD))])
+
+    assert result.exit_code == 2
+    assert "'nobl9' is not one of sloburn, sloth, pyrra" in result.stderr
+    assert result.stdout == ""
+
+
+def test_of_many_slos_with_one_difference_some_are_named(tmp_path: Path) -> None:
+    head, _, slo = GOOD.partition("slos:\n")
+    monthly = slo.replace("window: 30d", "window: {calendar: month}")
+    slos = "".join(monthly.replace("availability", f"availability-{number}") for number in range(9))
+
+    result = CliRunner().invoke(app, ["rules", str(write(tmp_path, f"{head}slos:\n{slos}"))])
+
+    (line,) = (line for line in result.stderr.splitlines() if "calendar" in line)
+    assert line.endswith("and 4 more")
 
 
 def test_documents_with_errors_have_no_rules(tmp_path: Path) -> None:

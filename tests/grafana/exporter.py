@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 
-from app.metrics import BuildInfo, Exposition, Instruments
+from app.metrics import BuildInfo, Exposition, Instruments, MetricNames
 from app.slo import AlertState, Severity
 from app.status import AlertView, Board, Snapshot
 from testbed.metrics_page import serving_page
@@ -42,10 +42,10 @@ def instruments() -> Instruments:
 
 
 @contextmanager
-def exporter() -> Iterator[str]:
+def exporter(names: MetricNames = MetricNames.SLOBURN) -> Iterator[str]:
     """The URL of the metrics page; its events go on at every scrape."""
     board, own = Board(), instruments()
-    exposition = Exposition(board, own)
+    exposition = Exposition(board, own, names=names)
     scrapes = count(1)
 
     def page() -> bytes:

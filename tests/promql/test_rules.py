@@ -1,6 +1,7 @@
 import json
 import subprocess
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,18 +9,21 @@ from typing import Any
 import pytest
 
 from app.alerting import default_policies
-from app.promql.rules import rule_groups
+from app.promql.rules import RuleNames, rule_groups, rule_limits
 from app.promql.selector_text import parse_selector
 from app.sli import Comparison, Condition, Expression, Gauge, GaugeSums, TimeSlices, sli_of_bad, sli_of_good
 from app.sli.sample_events import EverySample, SampleValues
 from app.sli.sample_sum import sample_sum
 from app.slo import (
     Alerting,
+    BudgetAlerts,
     BurnRateRule,
     CalendarUnit,
     CalendarWindow,
     Matcher,
     MatchOp,
+    NoData,
+    NoTraffic,
     RollingWindow,
     Selector,
     Severity,
@@ -34,6 +38,7 @@ from app.slo import (
 from testbed.servers import promtool_binary
 
 MONTH = RollingWindow(timedelta(days=30))
+BUDGET = BudgetAlerts(consumed=0.5, exhausted=True, runs_out_within=timedelta(days=3))
 TOTAL = Selector((Matcher("__name__", MatchOp.EQUAL, "http_requests_total"), Matcher("job", MatchOp.EQUAL, 'a"b\n')))
 BAD = TOTAL.with_matchers(Matcher("code", MatchOp.REGEX, "5.."))
 
@@ -61,19 +66,25 @@ def recorded(slo: Slo) -> dict[str, str]:
 
 
 def alerts(slo: Slo) -> list[dict[str, Any]]:
-    return [rule for rule in rules(slo) if "alert" in rule]
+    return [rule for rule in rules(slo) if rule.get("alert", "SLODataUnavailable") != "SLODataUnavailable"]
 
 
-def check(slos: Iterable[Slo], folder: Path) -> None:
+def check(slos: Iterable[Slo], folder: Path, names: RuleNames = RuleNames.SLOBURN) -> None:
     path = folder / "rules.yml"
-    path.write_text(json.dumps({"groups": rule_groups(slos)}))
+    path.write_text(json.dumps({"groups": rule_groups(slos, names)}))
     done = subprocess.run([promtool_binary(), "check", "rules", path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAILED" not in done.stderr + done.stdout
 
 
-def run_unit_test(slo: Slo, series: dict[str, str], tests: list[dict[str, Any]], folder: Path) -> None:
-    (folder / "rules.yml").write_text(json.dumps({"groups": rule_groups([slo])}))
+def run_unit_test(
+    slo: Slo,
+    series: dict[str, str],
+    tests: list[dict[str, Any]],
+    folder: Path,
+    names: RuleNames = RuleNames.SLOBURN,
+) -> None:
+    (folder / "rules.yml").write_text(json.dumps({"groups": rule_groups([slo], names)}))
     input_series = [{"series": name, "values": values} for name, values in series.items()]
     unit = {"rule_files": ["rules.yml"], "tests": [{"interval": "1m", "input_series": input_series} | tests[0]]}
     (folder / "unit.yml").write_text(json.dumps(unit))
@@ -83,14 +94,13 @@ def run_unit_test(slo: Slo, series: dict[str, str], tests: list[dict[str, Any]],
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_promtool_accepts_every_kind_of_slo(tmp_path: Path) -> None:
+@pytest.mark.parametrize("names", RuleNames)
+def test_promtool_accepts_every_kind_of_slo(names: RuleNames, tmp_path: Path) -> None:
     grouped = an_slo(sli=sli_of_good(total=TOTAL, good=BAD, by=("route", "service")))
     monthly = an_slo(window=CalendarWindow(CalendarUnit.MONTH, "Europe/Berlin"))
 
-    for number, slo in enumerate((an_slo(), grouped, monthly, an_slo(alerting=Alerting()))):
-        folder = tmp_path / str(number)
-        folder.mkdir()
-        check([slo], folder)
+    slos = (an_slo(), grouped, monthly, an_slo(alerting=Alerting()), an_slo(alerting=Alerting(budget=BUDGET)))
+    check([replace(slo, id=SloId(f"slo-{number}")) for number, slo in enumerate(slos)], tmp_path, names)
 
 
 UP = Gauge(total=parse_selector('up{job="x"}'), good_when=Condition(Comparison.EQUAL, 1.0))
@@ -106,9 +116,10 @@ WEIGHTED = Expression(expression="a / b", weight="sum(b)")
 SLICES = TimeSlices(of=sli_of_bad(total=TOTAL, bad=BAD), rule=SliceRule(length=timedelta(minutes=1), target=0.95))
 
 
-@pytest.mark.parametrize("sli", [UP, PODS, MIXED, LAG, WEIGHTED, SLICES], ids=lambda sli: type(sli).__name__)
-def test_promtool_accepts_what_is_not_counted_from_counters(sli: Sli, tmp_path: Path) -> None:
-    check([an_slo(sli=sli)], tmp_path)
+@pytest.mark.parametrize("names", RuleNames)
+def test_promtool_accepts_what_is_not_counted_from_counters(names: RuleNames, tmp_path: Path) -> None:
+    slis: tuple[Sli, ...] = (UP, PODS, MIXED, LAG, WEIGHTED, SLICES)
+    check([replace(an_slo(sli=sli), id=SloId(f"slo-{number}")) for number, sli in enumerate(slis)], tmp_path, names)
 
 
 @pytest.mark.parametrize(
@@ -251,3 +262,58 @@ def test_the_rules_judge_counters_that_contradict_each_other(
     }
     series = {"sent_total": total, "failed_total": part}
     run_unit_test(an_slo(sli=sli), series, [{"promql_expr_test": [recorded_ratio, pages]}], tmp_path)
+
+
+def test_tickets_about_the_budget_and_missing_data_are_alerts_too(tmp_path: Path) -> None:
+    """After an hour in which half of the requests fail, the series go away."""
+    slo = an_slo(window=RollingWindow(timedelta(hours=2)), alerting=Alerting(budget=BUDGET))
+    series = {
+        'http_requests_total{job="a\\"b\\n",code="200"}': "0+60x60 stale",
+        'http_requests_total{job="a\\"b\\n",code="500"}': "0+60x60 stale",
+    }
+    firing = 'count by (alertname, severity) (ALERTS{alertstate="firing",slo="checkout-availability"})'
+    exhausted = {"labels": '{alertname="ErrorBudgetExhausted", severity="ticket"}', "value": 1}
+    missing = {"labels": '{alertname="SLODataUnavailable", severity="ticket"}', "value": 1}
+    samples = {"50m": [exhausted], "200m": [missing]}
+    tests = [{"promql_expr_test": [{"expr": firing, "eval_time": at, "exp_samples": it} for at, it in samples.items()]}]
+    run_unit_test(slo, series, tests, tmp_path)
+
+
+def test_a_budget_that_is_going_has_a_ticket_until_it_is_gone(tmp_path: Path) -> None:
+    """Of 60 requests a minute 1 in 1,500 fails: 0.67 of the budget."""
+    slo = an_slo(window=RollingWindow(timedelta(hours=2)), alerting=Alerting(budget=BUDGET))
+    series = {
+        'http_requests_total{job="a\\"b\\n",code="200"}': "0+60x200",
+        'http_requests_total{job="a\\"b\\n",code="500"}': "0+0.04x200",
+    }
+    firing = {
+        "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+        "eval_time": "150m",
+        "exp_samples": [{"labels": '{alertname="ErrorBudgetConsumed"}', "value": 1}],
+    }
+    run_unit_test(slo, series, [{"promql_expr_test": [firing]}], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sli", "alerting", "window", "words"),
+    [
+        (None, Alerting(budget=BUDGET), MONTH, {"ErrorBudgetRunsOut"}),
+        (None, Alerting(no_traffic=NoTraffic.TICKET), MONTH, {"SLOTrafficStopped"}),
+        (None, Alerting(no_data=NoData.BAD), MONTH, {"as bad"}),
+        (None, Alerting(), CalendarWindow(CalendarUnit.MONTH, "UTC"), {"calendar"}),
+        (LAG, Alerting(), MONTH, {"SLODataUnavailable"}),
+        (None, Alerting(), MONTH, set()),
+    ],
+)
+def test_what_no_rule_says_is_said_of_the_slo(sli: Sli, alerting: Alerting, window: Window, words: set[str]) -> None:
+    slo = an_slo(sli=sli, window=window, alerting=alerting)
+    limits = [limit for limit, slos in rule_limits([slo]).items() if slos == (slo,)]
+    assert len(limits) == len(words)
+    assert all(any(word in limit for limit in limits) for word in words)
+
+
+def test_names_of_other_tools_have_limits_of_their_own() -> None:
+    grouped, lag = an_slo(sli=sli_of_bad(total=TOTAL, bad=BAD, by=("route",))), an_slo(sli=LAG)
+    assert any("sloth_id" in limit for limit in rule_limits([grouped], RuleNames.SLOTH))
+    assert any("left out" in limit for limit in rule_limits([lag], RuleNames.PYRRA))
+    assert rule_groups([lag], RuleNames.PYRRA) == []
