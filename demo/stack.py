@@ -52,6 +52,8 @@ def run(options: DemoOptions, console: Console) -> None:
 
 
 def _bring_history(layout: Layout, days: float, console: Console) -> None:
+    # A bar is drawn on a terminal only: into a file or a pipe these lines say what takes a minute.
+    _say(console, f"Preparing {days:g} days of history; to generate them takes up to a minute.")
     with Progress(console=console, transient=True) as progress:
         writing = progress.add_task(f"Generating {days:g} days of history", total=1.0)
         loading = progress.add_task("Importing it into Prometheus", total=None, start=False)
@@ -60,6 +62,7 @@ def _bring_history(layout: Layout, days: float, console: Console) -> None:
             progress.update(writing, completed=share)
             if share >= 1:
                 progress.start_task(loading)
+                _say(console, "Importing it into Prometheus.")
 
         scrapes = Scrapes.until(int(time.time()), days=days)
         promtool = layout.programs.promtool
@@ -81,13 +84,16 @@ def _start(layout: Layout, processes: Processes, traffic: float, console: Consol
         layout.sloburn(),
     )
     for command in commands:
+        _say(console, f"Starting {command.name}.")
         with console.status(f"Starting {command.name}"):
             processes.start(command, timeout=_START_SECONDS)
         console.print(f"{command.name} is up.")
+        console.file.flush()
 
 
 def _show_budgets(ports: Ports, processes: Processes, console: Console) -> None:
     deadline = time.monotonic() + _BACKFILL_SECONDS
+    _say(console, "Sloburn reads the month.")
     with console.status("Sloburn reads the month"):
         while not (items := _slos(ports)) or any(item["data"] == "backfilling" for item in items):
             processes.check()
@@ -95,6 +101,13 @@ def _show_budgets(ports: Ports, processes: Processes, console: Console) -> None:
                 break
             time.sleep(1)
     console.print("\n[bold]Error budgets[/]", slo_table(items), sep="\n")
+
+
+def _say(console: Console, text: str) -> None:
+    """Print what goes on now where no terminal shows it by itself, at once also into a file."""
+    if not console.is_terminal:
+        console.print(text, soft_wrap=True)
+        console.file.flush()
 
 
 def _slos(ports: Ports) -> list[dict[str, Any]]:

@@ -14,11 +14,7 @@ from app.yamldoc import ErrorFinding, Finding, HintFinding, WarningFinding
 # Arguments are described in the text of each command: in a list of arguments Typer would show types of Python.
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH", hidden=True)]
 
-_LOOKS: tuple[tuple[type[Finding], str, str], ...] = (
-    (ErrorFinding, "red", "error"),
-    (WarningFinding, "yellow", "warning"),
-    (HintFinding, "cyan", "hint"),
-)
+_COLOURS: dict[type[Finding], str] = {ErrorFinding: "red", WarningFinding: "yellow", HintFinding: "cyan"}
 
 
 def sound_documents(paths: Iterable[Path]) -> LoadResult:
@@ -34,11 +30,9 @@ def show(findings: Iterable[Finding]) -> None:
     """One line for each finding, with its place first so that editors can jump there."""
     console = errors()
     for finding in findings:
-        colour, word = next((colour, word) for kind, colour, word in _LOOKS if isinstance(finding, kind))
         console.print(f"{finding.place}: ", end="", markup=False, soft_wrap=True)
-        console.print(f"{word}: ", end="", style=colour)
-        name = f" [{finding.code}]" if finding.code else ""
-        console.print(f"{finding.text}{name}", markup=False, soft_wrap=True)
+        console.print(f"{finding.word}: ", end="", style=_COLOURS[type(finding)])
+        console.print(finding.named_text, markup=False, soft_wrap=True)
 
 
 def with_noun(number: int, noun: str) -> str:

@@ -37,12 +37,15 @@ from app.store import Database, StoreError
 from app.store.alerts import recent_transitions
 from app.store.budgets import load_budgets
 from app.store.dead_letters import DeadLetter, dead_letters, requeue_dead_letter
+from app.yamldoc import ErrorFinding
 
 _log = structlog.get_logger(__name__)
 # The engine's loop is never busy for longer; a reader whose copy has not come by then is refused.
 _COPY_WITHIN_S = 20.0
 # For the metadata of thousands of files on a network disk.
 _LOOK_WITHIN_S = 60.0
+# Errors of one reload that are logged, each on a line of its own: a template that is wrong may have thousands.
+_MOST_LOGGED = 20
 
 
 def files_of(settings: Settings, config_file: Path | None) -> FilesState:
@@ -200,17 +203,18 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
             *emptied_documents(self._engine.documents, documents),
             *emptied_config(self._engine.delivery, delivery, self._config_file),
         )
-        errors = tuple(map(str, (*documents.errors, *delivery.errors, *emptied)))
-        if not errors:
-            try:
-                await asyncio.wrap_future(self._engine.submit(self._engine.switch_to(documents, delivery.config)))
-            except StoreError as error:
-                failed = self._note((str(error),))
-                # Not an error of the documents: the client may ask for the same later.
-                return replace(failed, errors=(), unavailable=str(error))
-            except (ValueError, OSError) as error:
-                errors = (str(error),)
-        return self._note(errors)
+        findings = (*documents.errors, *delivery.errors, *emptied)
+        if findings:
+            return self._note(tuple(map(str, findings)), findings)
+        try:
+            await asyncio.wrap_future(self._engine.submit(self._engine.switch_to(documents, delivery.config)))
+        except StoreError as error:
+            failed = self._note((str(error),))
+            # Not an error of the documents: the client may ask for the same later.
+            return replace(failed, errors=(), unavailable=str(error))
+        except (ValueError, OSError) as error:
+            return self._note((str(error),))
+        return self._note(())
 
     @override
     def status(self) -> ConfigStatus:
@@ -229,15 +233,30 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         self._config_file = settings.config_file or self._config_file
         return load_config(self._config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
 
-    def _note(self, errors: tuple[str, ...]) -> ReloadOutcome:
+    def _note(self, errors: tuple[str, ...], findings: Sequence[ErrorFinding] = ()) -> ReloadOutcome:
         now = self._clock.now()
         self._successful = not errors
-        self._instruments.reloaded(ok=not errors, at=now)
         # Errors that are found again by trying again are said once.
         if errors and not (self._quiet and errors == self._errors):
-            _log.error("documents and receivers were not reloaded; the old ones stay active", errors=errors)
+            _log_failure(errors, findings)
+        self._instruments.reloaded(ok=not errors, at=now)
         if not errors:
             self._at = now
             _log.info("documents and receivers reloaded", slos=len(self._engine.documents.slos))
         self._errors = errors
         return ReloadOutcome(slos=len(self._engine.documents.slos), errors=errors)
+
+
+def _log_failure(errors: Sequence[str], findings: Sequence[ErrorFinding]) -> None:
+    """Log a reload that failed, before it one line for each finding with its place in fields of their own."""
+    for finding in findings[:_MOST_LOGGED]:
+        place = {"line": finding.line, "column": finding.column, "field": finding.field}
+        _log.error(
+            "error in documents or receivers",
+            file=str(finding.file),
+            **{name: value for name, value in place.items() if value},
+            problem=finding.problem,
+            remedy=finding.remedy,
+        )
+    why = {"errors": len(findings)} if findings else {"error": "; ".join(errors)}
+    _log.error("documents and receivers were not reloaded; the old ones stay active", **why)

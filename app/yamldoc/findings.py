@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from typing_extensions import override
 
@@ -53,6 +53,9 @@ class Finding:
     remedy: str
     code: str = ""
 
+    word: ClassVar[str] = "finding"
+    """What kind of finding it is."""
+
     @property
     def place(self) -> Place:
         """Where it is."""
@@ -64,6 +67,16 @@ class Finding:
         field = f"{self.field}: " if self.field else ""
         return _printable(f"{field}{self.problem}; {self.remedy}")
 
+    @property
+    def named_text(self) -> str:
+        """The text with the code behind it, by which a warning is turned off."""
+        return f"{self.text} [{self.code}]" if self.code else self.text
+
+    @property
+    def printed(self) -> str:
+        """The finding as commands print it: its place first so that editors jump there, its kind and its text."""
+        return f"{_printable(str(self.place))}: {self.word}: {self.named_text}"
+
     @override
     def __str__(self) -> str:
         return f"{_printable(str(self.place))}: {self.text}"
@@ -73,6 +86,7 @@ class Finding:
 class ErrorFinding(Finding):
     """One thing that makes a document unusable."""
 
+    word: ClassVar[str] = "error"
     __str__ = Finding.__str__
 
 
@@ -80,6 +94,7 @@ class ErrorFinding(Finding):
 class WarningFinding(Finding):
     """One thing that loads, and is probably not meant."""
 
+    word: ClassVar[str] = "warning"
     __str__ = Finding.__str__
 
 
@@ -87,6 +102,7 @@ class WarningFinding(Finding):
 class HintFinding(Finding):
     """One thing that is worth a look, and normal for some services."""
 
+    word: ClassVar[str] = "hint"
     __str__ = Finding.__str__
 
 
