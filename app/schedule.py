@@ -149,6 +149,13 @@ class Schedule:
 
     async def run(self) -> None:
         """Evaluate the newest slot, unless it has been evaluated."""
+        try:
+            await self._evaluate_newest()
+        except asyncio.CancelledError:
+            # Also while Prometheus is asked for its clock: APScheduler would log that as a failure of the job.
+            _log.warning("an evaluation was cut short; its events are counted after the next start")
+
+    async def _evaluate_newest(self) -> None:
         at = self.newest(self._clock.now())
         if self._ahead_of(at) > max(_WAITED_FOR, self._interval) and await self._goes_back(at):
             _log.error("the clock was ahead, and slots of the future were evaluated; going on", slot=str(at))
@@ -169,8 +176,6 @@ class Schedule:
         try:
             # What an evaluation that failed did not count is counted by the next one.
             await guarded("an evaluation", self._evaluate(at), instruments=self._instruments)
-        except asyncio.CancelledError:
-            _log.warning("an evaluation was cut short; its events are counted after the next start")
         finally:
             self._idle.set()
 

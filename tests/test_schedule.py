@@ -289,3 +289,29 @@ def test_ticks_come_when_the_offset_is_over_whenever_the_service_was_started() -
 
     # Where the start itself is delayed to the next slot, it is tried once more.
     assert any(asyncio.run(lateness_s())[0] > 0.6 for _ in range(20))
+
+
+def test_a_stop_while_prometheus_is_asked_for_its_clock_is_no_failure_of_the_job() -> None:
+    async def scenario() -> None:
+        asked = asyncio.Event()
+
+        async def hangs() -> bool:
+            asked.set()
+            return await asyncio.Future[bool]()
+
+        schedule = Schedule(
+            seen.tick,
+            interval=INTERVAL,
+            offset=OFFSET,
+            clock=SetClock(NOON),
+            instruments=seen,
+            confirms_clock_jump=hangs,
+        )
+        job = asyncio.create_task(schedule.run())
+        await asked.wait()
+        job.cancel()
+        await job
+
+    seen = Seen()
+    asyncio.run(scenario())
+    assert seen.ticks == []
