@@ -188,6 +188,7 @@ def _given_alerting(model: AlertingModel, window: Window, objective: float) -> A
     return Alerting(
         name=model.name,
         policies=policies_of(model, window, objective),
+        labels=labels_of(model.labels, model.override_labels),
         annotations=labels_of(model.annotations),
         no_data=model.no_data,
         no_data_for=model.no_data_for,

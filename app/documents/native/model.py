@@ -140,6 +140,10 @@ class AlertingModel(DocumentPart):
     """What wakes somebody; `off` for none."""
     ticket: Policy = Field(default_factory=PolicyModel)
     """What waits for the morning; `off` for none."""
+    labels: AlertLabels = Field(default_factory=dict)
+    """Labels of every alert of the SLO that the SLO itself does not have."""
+    override_labels: OverrideLabels = Field(default_factory=dict)
+    """Labels of every alert of the SLO in the place of those that Sloburn sets."""
     annotations: Annotations = Field(default_factory=dict)
     """Annotations of every alert of the SLO, such as runbook_url and dashboard."""
     evidence: EvidenceLevel = 0.99

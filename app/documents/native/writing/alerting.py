@@ -30,6 +30,7 @@ def written_alerting(alerting: Alerting, window: Window, objective: float) -> di
     keys: dict[str, Written | None] = {
         "name": alerting.name if alerting.name != _USUAL.name else None,
         **{str(one): _policy(alerting.policy(one), usual.get(one)) for one in Severity},
+        **written_labels(alerting.labels),
         "annotations": dict(alerting.annotations),
         **_evidence(alerting),
         "no_data": str(alerting.no_data) if alerting.no_data is not _USUAL.no_data else None,
