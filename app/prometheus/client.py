@@ -15,7 +15,7 @@ from app.http.dates import clock_skew, retry_after
 from app.prometheus.breaker import Breaker
 from app.prometheus.connections import Connection, ConnectionPool, http_transport
 from app.prometheus.credentials import Credentials
-from app.prometheus.decode import PartialPolicy, decode_matrix, success_envelope
+from app.prometheus.decode import PartialPolicy, decode_matrix, decode_names, success_envelope
 from app.prometheus.errors import (
     BadAnswerError,
     BadQueryError,
@@ -29,7 +29,13 @@ from app.prometheus.known_series import KnownSeries
 from app.prometheus.large_answers import LargeAnswers, Turn
 from app.prometheus.matrix import Matrix
 from app.prometheus.ports import PEER, SUCCESS, ClientInstruments, NoClientInstruments, WallClock
-from app.prometheus.requests import ApiRequest, instant_request, range_request
+from app.prometheus.requests import (
+    ApiRequest,
+    instant_request,
+    label_values_request,
+    labels_request,
+    range_request,
+)
 from app.prometheus.retries import retrying
 from app.prometheus.send import ApiResponse, decompressed, send
 from app.prometheus.server_info import RuntimeInfo, ServerBuild, build_info, metric_types, runtime_info
@@ -139,6 +145,22 @@ class PrometheusClient:
         """The types that targets give a metric, such as ``counter``; none where the server does not know."""
         api_request = ApiRequest(path="/api/v1/metadata", params={"metric": metric})
         return metric_types(metric, await self._about(api_request, deadline))
+
+    async def label_names(
+        self, selector: str, start: datetime, end: datetime, *, deadline: float | None = None
+    ) -> tuple[str, ...]:
+        """The names of the labels that series of a selector have had between two times."""
+        return await self._ask(labels_request(selector, start, end, self._partial), self._decode_names, deadline)
+
+    async def label_values(
+        self, label: str, selector: str | None, start: datetime, end: datetime, *, deadline: float | None = None
+    ) -> tuple[str, ...]:
+        """The values that a label has had between two times, of the series of a selector or of all."""
+        request = label_values_request(label, selector, start, end, self._partial)
+        return await self._ask(request, self._decode_names, deadline)
+
+    def _decode_names(self, body: bytes, answer: ApiResponse) -> tuple[str, ...]:
+        return decode_names(body, content_type=answer.content_type, partial=self._partial)
 
     async def _status(self, page: str, deadline: float | None) -> dict[str, object]:
         return await self._about(ApiRequest(path=f"/api/v1/status/{page}", params={}), deadline)

@@ -98,6 +98,25 @@ def decode_matrix(
     return replace(matrix, whole=not warnings or partial is PartialPolicy.ACCEPT, histograms=histograms)
 
 
+def decode_names(
+    body: bytes, *, content_type: str = "application/json", partial: PartialPolicy = PartialPolicy.REJECT
+) -> tuple[str, ...]:
+    """The names of labels, or the values of one, in an answer of status 200.
+
+    Raises:
+        PrometheusError: the answer is not a list of strings, or is partial and *partial* rejects that.
+    """
+    envelope = success_envelope(body, content_type)
+    warnings = _warnings(envelope)
+    if warnings and partial is PartialPolicy.REJECT:
+        raise partial_data(warnings, None)
+    # Some servers answer null for an empty list.
+    data = envelope.get("data") or []
+    if not isinstance(data, list) or not all(isinstance(name, str) for name in data):
+        raise BadAnswerError("Prometheus answers something else than a list of names")
+    return tuple(data)
+
+
 def _apart(kind: str, result: Any) -> tuple[Any, tuple[HistogramSeries, ...]]:
     """The series of numbers in a result, and those of native histograms; a series may be both, at different times."""
     key = {"matrix": _HISTOGRAMS, "vector": _HISTOGRAM}.get(kind)

@@ -1,9 +1,10 @@
 """Requests of the query API as values: path and parameters, times exact to the millisecond."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from app.prometheus.decode import PartialPolicy
 
@@ -12,6 +13,7 @@ MOST_POINTS = 11_000
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
+_CLASSIC_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 
 # Without nocache VictoriaMetrics answers from its cache and moves the end of a query 30 s back; the other two make
 # VictoriaMetrics and Thanos fail where they would leave out data. Prometheus ignores what it does not know.
@@ -54,6 +56,38 @@ def range_request(expr: str, start: datetime, end: datetime, step: timedelta, pa
         raise ValueError(f"{points} points are more than the {MOST_POINTS} that Prometheus answers at once")
     times = {"start": timestamp(start), "end": timestamp(end), "step": _seconds(step // _MS)}
     return ApiRequest(path="/api/v1/query_range", params={"query": expr, **times, **_extras(partial)})
+
+
+def labels_request(selector: str, start: datetime, end: datetime, partial: PartialPolicy) -> ApiRequest:
+    """The names of the labels of the series of a selector."""
+    times = {"start": timestamp(start), "end": timestamp(end)}
+    return ApiRequest(path="/api/v1/labels", params={"match[]": selector, **times, **_extras(partial)})
+
+
+def label_values_request(
+    label: str, selector: str | None, start: datetime, end: datetime, partial: PartialPolicy
+) -> ApiRequest:
+    """The values of a label, of the series of a selector or of all."""
+    times = {"start": timestamp(start), "end": timestamp(end)}
+    matching = {} if selector is None else {"match[]": selector}
+    path = f"/api/v1/label/{quote(in_path(label), safe='')}/values"
+    return ApiRequest(path=path, params={**matching, **times, **_extras(partial)})
+
+
+def in_path(label: str) -> str:
+    """A label's name as a part of a path: what is not letter, digit or underscore is escaped as Prometheus 3 expects.
+
+    Source: https://prometheus.io/docs/prometheus/latest/querying/api/#querying-label-values
+
+    >>> in_path("job"), in_path("http.route")
+    ('job', 'U__http_2e_route')
+    """
+    if _CLASSIC_NAME.fullmatch(label):
+        return label
+    escaped = (
+        char if char.isascii() and char.isalnum() else "__" if char == "_" else f"_{ord(char):x}_" for char in label
+    )
+    return f"U__{''.join(escaped)}"
 
 
 def timestamp(at: datetime) -> str:

@@ -18,6 +18,7 @@ from app.prometheus import (
     UnsupportedResultError,
     decode_matrix,
 )
+from app.prometheus.decode import decode_names
 from app.prometheus.fast_samples import _cut, fast_samples
 from app.prometheus.known_series import KnownSeries
 
@@ -347,3 +348,21 @@ def test_an_answer_that_is_damaged_anywhere_is_our_own_error_or_consistent(
         assert len(matrix.labels) == len(matrix.lengths)
         assert matrix.lengths.sum() == len(matrix.times) == len(matrix.values)
         assert [value for value in matrix.values.tolist() if not math.isfinite(value)] == []
+
+
+@pytest.mark.parametrize("data", [{}, ["a", 1], "a", 7])
+def test_names_that_are_no_list_of_strings_are_a_bad_answer(data: Any) -> None:
+    body = json.dumps({"status": "success", "data": data}).encode()
+    if data:
+        with pytest.raises(BadAnswerError):
+            decode_names(body)
+    else:
+        assert decode_names(body) == ()
+
+
+def test_names_of_which_some_are_missing_are_partial_data_unless_accepted() -> None:
+    body = json.dumps({"status": "success", "data": ["a"], "warnings": ["a store is down"]}).encode()
+
+    with pytest.raises(PartialDataError):
+        decode_names(body)
+    assert decode_names(body, partial=PartialPolicy.ACCEPT) == ("a",)

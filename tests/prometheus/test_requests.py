@@ -1,3 +1,4 @@
+import doctest
 from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import parse_qs
 
@@ -6,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.prometheus import MOST_POINTS, PartialPolicy
-from app.prometheus.requests import instant_request, range_request, timestamp
+from app.prometheus import requests
+from app.prometheus.requests import (
+    instant_request,
+    label_values_request,
+    labels_request,
+    range_request,
+    timestamp,
+)
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
 STEP = timedelta(seconds=30)
@@ -57,3 +65,14 @@ def test_servers_are_told_whether_partial_data_will_do() -> None:
     assert (reject["partial_response"], reject["deny_partial_response"]) == ("false", "1")
     assert accept["partial_response"] == "true"
     assert "deny_partial_response" not in accept
+
+
+def test_labels_are_asked_for_in_a_time_and_by_the_escaped_name() -> None:
+    names = labels_request('up{job="a"}', AT, AT + STEP, PartialPolicy.REJECT)
+    values = label_values_request("http.route", None, AT, AT + STEP, PartialPolicy.ACCEPT)
+
+    assert (names.path, names.params["match[]"]) == ("/api/v1/labels", 'up{job="a"}')
+    assert (names.params["start"], names.params["end"]) == (timestamp(AT), timestamp(AT + STEP))
+    assert values.path == "/api/v1/label/U__http_2e_route/values"
+    assert "match[]" not in values.params
+    assert doctest.testmod(requests).failed == 0
