@@ -1,0 +1,47 @@
+"""From a Prometheus to suggestions."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from app.slo import Matcher
+from app.suggestions.discovery import Explorer
+from app.suggestions.ports import MetricExplorer
+from app.suggestions.proposals import Proposer, Suggestions
+
+
+class HistoryProgress(Protocol):
+    """Is told how far the work is."""
+
+    def planned(self, queries: int) -> None:
+        """So many more queries over history are to be asked."""
+        ...
+
+    def advanced(self) -> None:
+        """One of them has been answered."""
+        ...
+
+
+async def suggest_slos(
+    source: MetricExplorer,
+    *,
+    at: datetime,
+    days: int,
+    window: timedelta,
+    scope: Sequence[Matcher] = (),
+    most_services: int,
+    progress: HistoryProgress,
+) -> Suggestions:
+    """SLOs for the services whose series *scope* matches, from *days* days of history before *at*.
+
+    Raises:
+        PrometheusError: the server does not answer.
+    """
+    since = at - timedelta(days=days)
+    discovery = await Explorer(source=source, at=at, since=since, scope=tuple(scope)).discover(
+        most_services=most_services
+    )
+    proposer = Proposer(
+        source=source, at=at, days=days, window=window, planned=progress.planned, advanced=progress.advanced
+    )
+    return await proposer.suggestions(discovery)
