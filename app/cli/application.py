@@ -12,6 +12,7 @@ from app.cli.notify import app as notify
 from app.cli.rules import rules
 from app.cli.serve import serve
 from app.cli.status import status
+from app.cli.suggest import suggest
 from app.metrics import BuildInfo
 
 app = typer.Typer(
@@ -50,7 +51,7 @@ def options(
     """SLO error budgets over Prometheus: exact, cheap, and honest about missing data."""
 
 
-for command in (serve, check, status, rules, convert, version):
+for command in (serve, check, status, rules, convert, suggest, version):
     app.command()(command)
 app.add_typer(notify)
 

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.prometheus import MOST_POINTS, PartialPolicy
-from app.prometheus import requests
+from app.prometheus import MOST_POINTS, PartialPolicy, requests
 from app.prometheus.requests import (
     instant_request,
     label_values_request,

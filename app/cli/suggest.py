@@ -1,0 +1,193 @@
+"""`sloburn suggest`: SLOs for services, from their metrics and their history."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from app.cli.check import PrometheusUrl
+from app.cli.configuration import settings_for
+from app.cli.console import EXIT_FAILED, EXIT_USAGE, choice_of, errors, fail, print_json
+from app.cli.console import output as standard_output
+from app.cli.convert import Force
+from app.cli.suggestion_figures import figures_document, figures_table
+from app.clock import SystemClock
+from app.prometheus import BadAnswerError, PrometheusError, TimedOutError, UnreachableError, open_client
+from app.promql.selector_text import SelectorError, parse_selector
+from app.settings import Settings
+from app.slo import Matcher, MatchOp
+from app.suggestions import Suggestions, document_text, suggest_slos
+
+_FIRST_ANSWER_S = 5.0
+_MOST_DAYS = 90
+
+
+class SuggestionFormat(StrEnum):
+    """What is written to standard output: the documents, the figures as a table, or both for machines."""
+
+    YAML = "yaml"
+    TABLE = "table"
+    JSON = "json"
+
+
+Job = Annotated[
+    str | None, typer.Option("--job", help="Only series with this label job.", metavar="JOB", show_default=False)
+]
+Days = Annotated[int, typer.Option("--days", help="Days of history to look at.", metavar="DAYS", min=1, max=_MOST_DAYS)]
+Services = Annotated[
+    int, typer.Option("--services", help="Most services to look at.", metavar="NUMBER", min=1, max=100)
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="Write to this file instead of standard output.", metavar="FILE", show_default=False
+    ),
+]
+SuggestionFormatOption = Annotated[
+    SuggestionFormat,
+    typer.Option(
+        "--format",
+        help="Documents with a table of figures on standard error, the table alone, or all for machines.",
+        metavar="<yaml|table|json>",
+        parser=choice_of(SuggestionFormat),
+    ),
+]
+# Described in the text of the command: in a list of arguments Typer would show types of Python.
+SelectorArgument = Annotated[str | None, typer.Argument(metavar="[SELECTOR]", hidden=True)]
+
+
+def suggest(
+    selector: SelectorArgument = None,
+    *,
+    job: Job = None,
+    days: Days = 30,
+    services: Services = 10,
+    prometheus_url: PrometheusUrl = None,
+    output: Output = None,
+    force: Force = False,
+    format: SuggestionFormatOption = SuggestionFormat.YAML,  # noqa: A002  the contract's name
+) -> None:
+    """Suggest SLOs for services, from their metrics and their history.
+
+    SELECTOR, such as '{namespace="shop"}' or http_requests_total, and --job choose the series that are looked at;
+    without them, all are. Well-known metrics are recognised: OpenTelemetry, Prometheus client libraries, gRPC, Istio,
+    Envoy, NGINX, Traefik, Kafka, blackbox exporter, kube-state-metrics and more. The SLOs are about errors, latency,
+    traffic and saturation, with objectives that history reached; never 100%. What is ambiguous becomes a comment.
+
+    Exit code 0: SLOs were suggested; 1: no metric was recognised, or Prometheus does not answer; 2: the command cannot
+    start, such as for a selector that is not PromQL.
+
+    Example: sloburn suggest --job checkout -o config/slos/checkout.yaml
+    """
+    settings = settings_for({"prometheus_url": prometheus_url})
+    scope = _scope(selector, job)
+    if output is not None and output.exists() and not force:
+        fail(f"{output} exists; give --force to overwrite it", code=EXIT_USAGE)
+    found = _ask(settings, scope, days, services)
+    if not found.services:
+        _say_why_nothing(found, scope)
+        raise typer.Exit(EXIT_FAILED)
+    _write(found, format, output)
+
+
+def _scope(selector: str | None, job: str | None) -> tuple[Matcher, ...]:
+    own: tuple[Matcher, ...] = ()
+    if selector is not None:
+        try:
+            own = parse_selector(selector).matchers
+        except SelectorError as error:
+            fail(f"SELECTOR: {error}", code=EXIT_USAGE)
+    return own if job is None else (*own, Matcher("job", MatchOp.EQUAL, job))
+
+
+def _ask(settings: Settings, scope: tuple[Matcher, ...], days: int, services: int) -> Suggestions:
+    try:
+        with _progress() as progress:
+            return asyncio.run(_suggestions(settings, scope, days, services, progress))
+    except PrometheusError as error:
+        is_elsewhere = isinstance(error, (UnreachableError, TimedOutError, BadAnswerError))
+        remedy = "; correct --prometheus-url or SLOBURN_PROMETHEUS_URL, or start Prometheus" if is_elsewhere else ""
+        fail(f"cannot look at Prometheus: {error}{remedy}")
+
+
+async def _suggestions(
+    settings: Settings, scope: tuple[Matcher, ...], days: int, services: int, progress: "_Bar"
+) -> Suggestions:
+    clock = SystemClock()
+    http, limits = settings.prometheus_http(), settings.prometheus_limits()
+    async with open_client(http, clock=clock, limits=limits, partial=settings.prometheus_partial) as client:
+        retention = (await client.runtime_info(deadline=_FIRST_ANSWER_S)).retention
+        kept = days if retention is None else min(days, max(-(-retention // timedelta(days=1)), 1))
+        return await suggest_slos(
+            client,
+            at=clock.now(),
+            days=kept,
+            window=settings.default_window,
+            scope=scope,
+            most_services=services,
+            progress=progress,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Bar:
+    """Shows how many queries over history have been answered."""
+
+    progress: Progress
+    task: TaskID
+
+    def planned(self, queries: int) -> None:
+        """So many more are to be asked."""
+        total = self.progress.tasks[0].total or 0
+        self.progress.update(self.task, total=total + queries, description="reading history")
+
+    def advanced(self) -> None:
+        """One more has been answered."""
+        self.progress.advance(self.task)
+
+
+@contextmanager
+def _progress() -> Iterator[_Bar]:
+    """A bar on standard error while the work lasts, on a terminal only."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("queries"))
+    console = errors()
+    with Progress(
+        *columns, TimeElapsedColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
+        yield _Bar(bar, bar.add_task("looking for metrics", total=0))
+
+
+def _say_why_nothing(found: Suggestions, scope: tuple[Matcher, ...]) -> None:
+    for text in found.unreadable:
+        errors().print(f"sloburn: {text}", markup=False, soft_wrap=True)
+    where = "of these series" if scope else "of this Prometheus"
+    remedy = "name a counter or histogram to have its labels looked at: sloburn suggest 'orders_total{job=\"shop\"}'"
+    fail(f"no metric {where} is recognised; {remedy}")
+
+
+def _write(found: Suggestions, format: SuggestionFormat, file: Path | None) -> None:  # noqa: A002
+    if format is SuggestionFormat.JSON:
+        print_json(figures_document(found))
+    elif format is SuggestionFormat.TABLE:
+        figures_table(found, standard_output())
+    else:
+        text = document_text(found)
+        if file is None:
+            typer.echo(text, nl=False)
+        else:
+            _write_file(file, text)
+        figures_table(found, errors())
+
+
+def _write_file(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"cannot write {file}: {error.strerror or error}", code=EXIT_USAGE)
