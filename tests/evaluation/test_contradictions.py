@@ -2,10 +2,14 @@
 
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
 
+from app.evaluation.figures.figures import Figures
+from app.evaluation.figures.problems import contradictions, hides_errors, long_bad_shares
 from app.ledger import WindowSums
 from app.slo import AlertState, Severity
 from app.status import AlertView, DataState, HealthState, ProblemCode, ProblemLevel, Snapshot
@@ -128,6 +132,58 @@ def test_good_and_bad_that_may_be_swapped_are_said(hours: float, per_second: flo
         one.backfill(NOW)
         found = {problem.code: problem.level for problem in one.snapshot("queue-availability").problems}
     assert found.get(ProblemCode.MOSTLY_BAD) == (ProblemLevel.HINT if said else None)
+
+
+def _figures(**windows: tuple[float, float]) -> Figures:
+    """Of one member, the events of the last hour, of the last day and of the SLO window, each with their excess."""
+    view = {
+        name: SimpleNamespace(total=np.array([total]), excess=np.array([excess]), sli=np.array([0.05]))
+        for name, (total, excess) in {"hour": (0.0, 0.0), "day": (0.0, 0.0), "slo": (0.0, 0.0), **windows}.items()
+    }
+    return cast(
+        "Figures",
+        SimpleNamespace(
+            as_of_s=np.array([float(NOW)]),
+            data_since_s=np.array([NOW - 6 * HOUR]),
+            windows={timedelta(hours=1): view["hour"], timedelta(days=1): view["day"]},
+            slo_window=view["slo"],
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("windows", "named"),
+    [
+        # Five events and a tenth of the hour's, or a hundredth of the window's, are what scrapes that lie apart make.
+        ({"hour": (100.0, -15.0)}, None),
+        ({"hour": (100.0, -15.5)}, ("good", "the last hour")),
+        ({"hour": (100.0, 13.5)}, None),
+        ({"hour": (100.0, 14.0)}, ("bad", "the last hour")),
+        ({"slo": (10_000.0, -105.0)}, None),
+        ({"slo": (10_000.0, -105.5)}, ("good", "the SLO window")),
+    ],
+)
+def test_a_part_exceeds_the_total_by_more_than_scrapes_explain(
+    windows: dict[str, tuple[float, float]], named: tuple[str, str] | None
+) -> None:
+    (found,) = contradictions(_figures(**windows))
+    assert (None if found is None else (found.part, found.window)) == named
+
+
+@pytest.mark.parametrize(("excess", "hidden"), [(-15.0, False), (-15.5, True), (15.5, False)])
+def test_good_events_above_the_total_hide_errors_in_any_window(excess: float, hidden: bool) -> None:
+    assert hides_errors(_figures(day=(100.0, excess))) == [hidden]
+
+
+@pytest.mark.parametrize(
+    ("events", "data_s", "share"), [(20.0, 6 * HOUR, 0.95), (19.0, 6 * HOUR, None), (20.0, 6 * HOUR - 1, None)]
+)
+def test_the_bad_share_of_a_day_is_known_of_twenty_events_in_six_hours(
+    events: float, data_s: float, share: float | None
+) -> None:
+    figures = _figures(day=(events, 0.0))
+    figures.data_since_s[0] = NOW - data_s
+    assert long_bad_shares(figures) == pytest.approx([np.nan if share is None else share], nan_ok=True)
 
 
 def test_counters_that_are_scraped_apart_are_no_problem(tmp_path: Path) -> None:

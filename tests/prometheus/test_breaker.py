@@ -6,7 +6,7 @@ import pytest
 
 from app.prometheus import BadQueryError, CircuitOpenError, TimedOutError, UnreachableError
 from app.prometheus.breaker import Breaker
-from tests.support.virtual_time import in_virtual_time
+from tests.support.virtual_time import in_virtual_time, run_in_virtual_time
 
 AWAY = UnreachableError("away")
 
@@ -52,6 +52,37 @@ async def test_failures_within_a_moment_do_not_open_it() -> None:
     for _ in range(20):
         await fail(breaker)
     assert not breaker.is_open
+
+
+@pytest.mark.parametrize(
+    ("failing_s", "opens"),
+    [
+        ((0.0, 0.4, 0.8, 1.2, 1.6), False),
+        ((0.0, 0.7, 1.4, 2.1), False),
+        ((0.0, 0.5, 1.0, 1.5, 2.0), True),
+    ],
+)
+def test_five_failures_in_two_seconds_open_it_and_four_seconds_later_it_probes(
+    failing_s: tuple[float, ...], opens: bool
+) -> None:
+    async def play() -> None:
+        breaker, begin_s = Breaker(), asyncio.get_running_loop().time()
+        for at_s in failing_s:
+            assert not breaker.is_open
+            await asyncio.sleep(max(begin_s + at_s - asyncio.get_running_loop().time(), 0))
+            await fail(breaker)
+        assert breaker.is_open is opens
+        if opens:
+            await asyncio.sleep(3.9)
+            with pytest.raises(CircuitOpenError):
+                async with breaker.attempt(soon()):
+                    pytest.fail("tried all the same")
+            await asyncio.sleep(0.2)
+            async with breaker.attempt(soon()):
+                pass
+            assert not breaker.is_open
+
+    run_in_virtual_time(play())
 
 
 @in_virtual_time

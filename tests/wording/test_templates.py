@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from app.slo import SloId
 from app.wording import plain_text
 from app.wording.annotations import annotations
+from app.wording.links import is_link
 from app.wording.template_values import NAMES, figures
 from app.wording.templates import TemplateProblemError, Templates, compile_template, render_template
 from tests.support.notifications import firing, resolved
@@ -193,6 +194,18 @@ def test_long_texts_are_cut_and_links_are_not() -> None:
     assert len(said["description"]) == 8_192
     assert said["description"].endswith("…")
     assert said["runbook_url"] == link
+
+
+@pytest.mark.parametrize(("longer", "link"), [(0, True), (1, False)])
+def test_a_link_has_two_thousand_characters_at_most(longer: int, link: bool) -> None:
+    assert is_link("https://runbooks/".ljust(2_048 + longer, "x")) is link
+
+
+def test_a_template_has_four_thousand_characters_at_most_and_rounds_to_fifteen_digits() -> None:
+    assert render_template("{{ 0.5 | round(15) }}".ljust(4_096), figures(firing())).strip() == "0.5"
+    for text in (" " * 4_084 + "{{ service }}", "{{ 0.5 | round(16) }}"):
+        with pytest.raises(TemplateProblemError, match=r"4096|at most 15"):
+            render_template(text, figures(firing()))
 
 
 def test_texts_are_safe_to_show() -> None:

@@ -51,6 +51,8 @@ def test_values_know_their_place(path: tuple[str | int, ...], key: bool, positio
 
 
 def test_deep_nesting_is_refused() -> None:
+    assert _read("[" * 40 + "]" * 40)[1] == []
+    assert "nests too deeply" in _refusal("[" * 41 + "]" * 41).problem
     assert "nests too deeply" in _refusal("a: " + "[" * 200_000).problem
     assert "nests too deeply" in _refusal("{a: " * 200_000).problem
 
