@@ -12,9 +12,11 @@ from app.api import admission, guard, parameters, timespans
 from app.budget import exhaustion
 from app.delivery import Backoff, endings
 from app.delivery.message_receiver import RateLimit
+from app.documents import windows
+from app.documents.native import composites
 from app.evaluation import evaluator, top_contributors
 from app.evaluation.figures import figures, problems
-from app.evaluation.judging import fault_isolation
+from app.evaluation.judging import fault_isolation, traffic
 from app.evaluation.saving import budget_record, ledger_store, pending_writes, writer
 from app.http import client, detached, resolving, secret_files, sockets, tls_files, tunnels
 from app.ingest.counting import late_samples, start_times
@@ -28,7 +30,7 @@ from app.integrations.pagerduty import notifier as pagerduty
 from app.integrations.slack import notifier as slack
 from app.integrations.webhook import notifier as webhook
 from app.ledger import LOOKBACK_S, ledger
-from app.ledger.counting import copies
+from app.ledger.counting import copies, falls, first_samples, new_targets, plausibility
 from app.prometheus import client as prometheus_client
 from app.prometheus import fast_samples, known_series, large_answers
 from app.service import engine, http_server, memory, repeats
@@ -94,6 +96,12 @@ PROMISES = (
     ("settings.md", "up to an hour late where a series had no newer ones, and up to three hours",
      _same(late_samples._KEPT_S, late_samples._LONGEST_S), (3_600.0, 3 * 3_600.0)),
     ("slo-format.md", "The query is retried after ten minutes", query_batcher._REFUSED_FOR_S, 600.0),
+    ("slo-format.md", "may be late, up to 6h, before", composites._LONGEST_PATIENCE, timedelta(hours=6)),
+    ("slo-format.md", "in the hour before, or in six times `no_traffic_for` if that is less. The half hours before",
+     _same(traffic._LONGEST_LATELY_S, traffic._LATELY_SILENCES, 2 * traffic._NEARBY_S), (3_600.0, 6.0, 1_800.0)),
+    ("slo-format.md", "it fires after 3, 9 or 27 times", traffic._LONGER.tolist(), [1.0, 3.0, 9.0, 27.0]),
+    ("slo-format.md", "`1h` to `90d`, rolling", _same(windows._SHORTEST, windows._LONGEST),
+     (timedelta(hours=1), timedelta(days=90))),
     ("troubleshooting.md", "retried after up to 10 minutes", backfill._LONGEST_PAUSE_S, 600.0),
     ("troubleshooting.md", "at the start by more than five minutes", engine._FAR_AHEAD_S, 300.0),
     ("http.md", "nine tenths of the last day's events or more are bad, of at least six hours and 20 events",
@@ -156,6 +164,20 @@ PROMISES = (
      _same(copies._DEVIATIONS, copies._AGREEING, copies._EXCESS), (4.0, 0.8, 1.5)),
     ("adr/0044-know-a-second-server-by-how-it-counts.md", "a counter of at least 100 events",
      copies.CERTAIN_EVENTS, 100.0),
+    ("counting.md", "up to ten times its pace", plausibility.RESET_PACES, 10.0),
+    ("counting.md", "within an hour | what it grew from the higher level", falls._CEILING_S, 3_600.0),
+    ("counting.md", "above 1,000 events, or another one of its target proves it", plausibility.UNKNOWN_EVENTS, 1_000.0),
+    ("counting.md", "it does not go back within 150 s", plausibility.RECENT_S, 150.0),
+    ("counting.md", "three times what their target counts in the gap, plus 10; or 100",
+     _same(plausibility.FIRST_VALUE_PACES, plausibility.SLACK_EVENTS, plausibility.IDLE_EVENTS), (3.0, 10.0, 100.0)),
+    ("counting.md", "by 1.5 scrapes, or they hold", new_targets.PATIENCE_SCRAPES, 1.5),
+    ("counting.md", "or for two scrapes and fell by more than 2 events and 1%",
+     _same(falls._MISSED_SCRAPES, plausibility.NEAR_EVENTS, plausibility.NEAR_RATIO), (2.5, 2.0, 0.01)),
+    ("counting.md", "100,000 when it has been gone for 90 seconds",
+     _same(new_targets.JOB_EVENTS, new_targets.GONE_AFTER_S), (100_000.0, 90.0)),
+    ("counting.md", "may have timestamps up to a minute apart",
+     _same(falls._SAME_SCRAPE_S, first_samples._FIRST_SCRAPE_S), (60.0, 60.0)),
+    ("counting.md", "fall on the same half second", copies._SAME_SCRAPE_S, 0.5),
     ("counting.md", "it takes twenty samples of both that agree", copies._PROOF_SAMPLES_OF_SERVERS, 20),
     ("adr/0049-recognise-the-series-of-an-answer-as-a-whole.md", "every answer of more than 16 KB",
      fast_samples._SHORTEST_BODY, 16 * KIB),
