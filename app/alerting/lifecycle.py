@@ -68,7 +68,8 @@ def step_slo(
     says why alerts without data end regardless of that, None if they need not.
     """
     known = {alert.severity: alert for alert in alerts}
-    # Of the alerts before this slot: one that ends in it still gives its incident to the one that begins.
+    # Of the alerts before this slot: one that ends in it still gives its incident to the one that begins. Two that
+    # begin in one slot have the same id.
     incident = next((alert.incident for alert in alerts if alert.incident is not None), None)
     stepped: list[Alert] = []
     changes: list[Transition] = []
@@ -83,7 +84,6 @@ def step_slo(
         alert, transitions = _step(
             alert, verdict, policy, at=at, muted=muted, incident=incident, no_data=policy_now, ended=ended
         )
-        incident = incident or alert.incident
         page = alert if policy.severity is Severity.PAGE else page
         stepped.append(alert)
         changes.extend(transitions)
@@ -178,7 +178,7 @@ def _step(
         return _suppress(alert, verdict, at)
     silent = _silent_rule(alert, verdict, policy)
     if silent is not None:
-        return _without_traffic(alert, silent, policy, at=at, muted=muted)
+        return _without_traffic(alert, silent, policy, at=at)
     # Frozen dataclasses are copied only where something changes: most alerts of 10,000 SLOs are at rest.
     alert = replace(alert, suppressed=None, silent_since=None) if alert.suppressed or alert.silent_since else alert
     unfrozen, changes = _unfreeze(alert, at)
@@ -233,14 +233,13 @@ def _silent_rule(alert: Alert, verdict: Verdict, policy: SeverityPolicy) -> Burn
     return next(iter(verdict.silent), None)
 
 
-def _without_traffic(alert: Alert, rule: BurnRateRule, policy: SeverityPolicy, *, at: datetime, muted: bool) -> Step:
+def _without_traffic(alert: Alert, rule: BurnRateRule, policy: SeverityPolicy, *, at: datetime) -> Step:
     since, patience = alert.silent_since or at, policy.resolve_no_traffic_after
     if patience is None or at - since < patience:
         return _freeze(replace(alert, silent_since=since), _no_events(rule.short), at, cause=Cause.NO_TRAFFIC)
     # Its time without traffic was patience enough, so keep_firing_for does not come on top.
     moved, change = _while_quiet(replace(alert, frozen=None, frozen_cause=None), timedelta(0), at)
-    change = None if change is None else replace(change, reason=f"{Cause.NO_TRAFFIC}: {_no_events(patience)}")
-    return _announce(moved, change, at, muted=muted)
+    return moved, () if change is None else (replace(change, reason=f"{Cause.NO_TRAFFIC}: {_no_events(patience)}"),)
 
 
 def _no_events(window: timedelta) -> str:

@@ -449,6 +449,27 @@ def test_a_page_of_the_past_does_not_mute_the_ticket_for_missing_data_taken_as_b
     assert [(change.severity, change.kind) for change in changes if change.notify] == [("ticket", "fired")]
 
 
+def test_missing_data_taken_as_bad_joins_the_incident_and_ends_its_silence() -> None:
+    """A ticket that the page muted speaks at once where the page no longer fires."""
+    at = slot(9)
+    ticket = Alert(
+        slo=SLO,
+        severity=Severity.TICKET,
+        state=AlertState.FIRING,
+        since=slot(0),
+        incident="i",
+        tier="1d/2h",
+        muted=True,
+    )
+    stale = {Severity.PAGE: reading("s"), Severity.TICKET: reading("s")}
+    patient = replace(PAGE, pending_for=timedelta(hours=1))
+    (page, heard), changes = step_slo((ticket,), stale, (patient, TICKET), slo=SLO, at=at, no_data=NoData.BAD)
+    assert (page.state, page.incident, heard.muted) == (AlertState.PENDING, "i", False)
+    assert [(change.severity, change.kind, change.at) for change in changes] == [
+        ("page", "pending", at), ("ticket", "unmuted", at),
+    ]  # fmt: skip
+
+
 def test_data_that_is_there_but_has_holes_stays_frozen() -> None:
     """The policies are about data that has stopped; a hole in a window fills or passes."""
     alerts, _ = step_slo(

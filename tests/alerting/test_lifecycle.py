@@ -74,6 +74,12 @@ def test_an_alert_does_not_resolve_because_requests_stopped() -> None:
     assert alerts[1].is_notified
 
 
+def test_that_an_alert_is_frozen_is_recorded_with_the_reason() -> None:
+    firing, _ = step(Alert(slo=SLO, severity=Severity.PAGE), reading("b"), PAGE, at=slot(0))
+    _, (frozen,) = step(firing, reading("n"), PAGE, at=slot(1))
+    assert (frozen.kind, frozen.at, frozen.reason) == ("frozen", slot(1), "no_traffic: no events in the last 5m")
+
+
 def test_good_events_resolve_an_alert_that_is_frozen_for_want_of_traffic() -> None:
     assert play("bnnnq", PAGE)[1] == ["0 fired", "1 frozen", "4 unfrozen", "4 resolved"]
 

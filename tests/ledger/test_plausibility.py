@@ -263,6 +263,39 @@ def test_what_follows_a_fall_tells_a_pace_too(value: float, verdict: tuple[str, 
     assert _judge([50_000], [value], pace=[1.0], followed=10.0) == verdict
 
 
+def _judge_fall(value: float, *, gap_s: float = 30.0, restarted: bool = False, **paces: float | None) -> str:
+    """The verdict on a counter that fell to a value, from 1,000 where it and its target did not count at all."""
+    known: dict[str, float | None] = {"pace": NAN, "target_pace": 0.0, "followed_pace": None, "before": 1000.0, **paces}
+    found = rules.judge_fall(
+        before=floats(known["before"] or 0.0),
+        value=floats(value),
+        gap_s=floats(gap_s),
+        pace=floats(NAN if known["pace"] is None else known["pace"]),
+        followed_pace=known["followed_pace"],
+        target_pace=known["target_pace"],
+        restarted=restarted,
+    )
+    return "reset" if found.reset.all() else "dip"
+
+
+@pytest.mark.parametrize(
+    ("restarted", "value", "verdict"),
+    [(False, 990.0, "dip"), (False, 989.0, "reset"), (True, 990.0, "reset"), (False, 0.0, "reset")],
+)
+def test_a_job_that_had_stood_still_writes_a_run_unless_it_reads_nearly_the_same(
+    restarted: bool, value: float, verdict: str
+) -> None:
+    assert _judge_fall(value, restarted=restarted) == verdict
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "value", "verdict"), [(400.0, 4_010.0, "reset"), (400.0, 4_011.0, "dip"), (330.0, 11.0, "dip")]
+)
+def test_traffic_that_paused_before_a_hole_may_have_gone_on_in_it(gap_s: float, value: float, verdict: str) -> None:
+    """At the pace of the target, of which nothing is known for the counter itself."""
+    assert _judge_fall(value, gap_s=gap_s, pace=0.0, target_pace=1.0, before=50_000.0) == verdict
+
+
 def _first(value: float, *, unseen_s: float, **more: float | None) -> bool:
     """Whether a new target counts, of which 100 events followed within 200 s; it is scraped every 30 s."""
     known: dict[str, float | None] = {
