@@ -18,6 +18,7 @@ from app.store.outbox import OutboxEntry, idempotency_key
 from app.store.outbox_copies import receivers_with_entries
 from app.store.recipients import enqueue_routed
 from tests.support.notifications import START, firing, resolved
+from tests.support.soak import SOAK
 
 ROUTING = Routing(always=("am", "chat"), fallbacks={"chat": "mail"}, fallback_after={"chat": timedelta(minutes=1)})
 RECEIVERS = ("am", "chat", "mail")
@@ -135,7 +136,8 @@ def database() -> Iterator[Failing]:
     opened.close()
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(3 * SOAK))
 def test_every_page_reaches_every_receiver_once_and_in_order(database: Failing, seed: int) -> None:
     play = Play(database, seed)
     play.run(unreadable=0.0)
@@ -149,7 +151,8 @@ def test_every_page_reaches_every_receiver_once_and_in_order(database: Failing, 
             assert order == sorted(order)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(3 * SOAK))
 def test_every_page_reaches_every_receiver_once_though_nothing_can_be_read(database: Failing, seed: int) -> None:
     """What was stored is not known meanwhile: a later incident may be sent first, and an end to the fallback twice."""
     play = Play(database, seed)

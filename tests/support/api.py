@@ -6,9 +6,12 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi._compat import v2
+from pydantic import TypeAdapter
 from typing_extensions import override
 
 from app.alerting import Transition
@@ -28,6 +31,21 @@ from app.slo import SloId
 from app.status import Board, HistoryPoint, Snapshot
 from app.store.dead_letters import DeadLetter
 
+_known_types: dict[str, TypeAdapter[Any]] = {}
+
+
+def _type_adapter(kind: Any, *, config: Any = None) -> TypeAdapter[Any]:
+    """What FastAPI knows of the type of a parameter or an answer, made once for the applications of all tests."""
+    text = f"{kind!r} {config!r}"
+    if "<locals>" in text:
+        return TypeAdapter(kind, config=config)
+    if text not in _known_types:
+        _known_types[text] = TypeAdapter(kind, config=config)
+    return _known_types[text]
+
+
+# It takes four fifths of the time in which an application is made.
+v2.TypeAdapter = _type_adapter  # type: ignore[attr-defined,assignment]
 BUILD = BuildInfo(version="1.2.3", python="3.11.0")
 EXTERNAL_URL = "https://slo.example.org/burn/"
 
