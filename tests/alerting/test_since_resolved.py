@@ -13,7 +13,7 @@ from app.slo import Evidence, RollingWindow, SeverityPolicy
 from tests.alerting.counted import PAGE, Service
 from tests.alerting.scripts import SLO
 
-FEW = settings().max_examples // 4
+FEW = settings().max_examples // 8
 """Each example is a day of slots."""
 
 HOUR = 120
