@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from app.cli.configuration import settings_for
 from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, errors, fail, output, print_json
 from app.cli.documents import Paths, show, with_noun
 from app.cli.live import Inspector, LiveFindings
+from app.cli.live_figures import LiveFigures, table_of
 from app.cli.page_receivers import fallback_hints, unrouted_page_warnings
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
@@ -25,6 +27,7 @@ from app.store import StoreDriverError, StoreError, check_driver, inspect_server
 from app.yamldoc import HintFinding, WarningFinding
 
 EXIT_WARNINGS = 3
+_Figures = Sequence[tuple[Slo, LiveFigures | None]]
 _Kind = TypeVar("_Kind", WarningFinding, HintFinding)
 
 
@@ -96,6 +99,7 @@ def check(
     loaded, hints = _with_config(load_documents(*paths, defaults=Defaults.of(settings.default_window)), settings)
     linted = (*template_warnings(loaded), *lint(loaded.slos, loaded.places))
     loaded = replace(loaded, warnings=(*loaded.warnings, *linted))
+    figures: _Figures = ()
     if live and (loaded.slos or not loaded.errors):
         # What is wrong in one SLO hides nothing that Prometheus says of the sound ones.
         found = _ask(loaded, settings)
@@ -103,12 +107,12 @@ def check(
         offline = (warning for warning in loaded.warnings if warning.code != COUNTER_NAME)
         all_errors = (*loaded.errors, *found.errors)
         loaded = replace(loaded, errors=all_errors, warnings=(*offline, *found.warnings))
-        hints = (*hints, *found.hints)
+        hints, figures = (*hints, *found.hints), found.figures
     loaded, hints = replace(loaded, warnings=_wanted(loaded, loaded.warnings, ignore)), _wanted(loaded, hints, ignore)
     if format is Format.JSON:
-        print_json(_document(loaded, hints))
+        print_json(_document(loaded, hints, figures))
     else:
-        _print(loaded, hints)
+        _print(loaded, hints, figures)
         if database is not None:
             errors().print(f"database: {database}, can be written")
     named = [*paths, *([settings.config_file] if settings.config_file is not None else [])]
@@ -166,16 +170,23 @@ async def _live_findings(loaded: LoadResult, settings: Settings) -> LiveFindings
     clock = SystemClock()
     http, limits = settings.prometheus_http(), settings.prometheus_limits()
     async with open_client(http, clock=clock, limits=limits, partial=settings.prometheus_partial) as client:
-        return await Inspector(client, clock.now()).findings(loaded)
+        inspector = Inspector(client, clock.now())
+        columns = (BarColumn(), MofNCompleteColumn(), TextColumn("SLOs checked against Prometheus {task.fields[slo]}"))
+        console = errors()
+        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+            task = progress.add_task("", total=len(loaded.slos), slo="")
+            return await inspector.findings(loaded, done=lambda slo: progress.update(task, advance=1, slo=slo))
 
 
-def _print(loaded: LoadResult, hints: Sequence[HintFinding]) -> None:
+def _print(loaded: LoadResult, hints: Sequence[HintFinding], figures: _Figures) -> None:
     console = output()
     for slo in loaded.slos:
         counted_as = "; ".join(f"{events} {query}" for events, query in slo.sli.description)
         groups = f"; by {', '.join(slo.sli.by)}" if slo.sli.by else ""
         sla = f"; {sla_words(slo.sla, slo.objective)}" if slo.sla is not None else ""
         console.print(f"{slo.id}: {slo.sli.kind}: {counted_as}{groups}{sla}", markup=False, soft_wrap=True)
+    if figures:
+        console.print(table_of(figures))
     show([*loaded.errors, *loaded.warnings, *hints])
     files, slos = with_noun(len(loaded.files), "file"), with_noun(len(loaded.slos), "SLO")
     found = f"{with_noun(len(loaded.errors), 'error')}, {with_noun(len(loaded.warnings), 'warning')}"
@@ -185,8 +196,10 @@ def _print(loaded: LoadResult, hints: Sequence[HintFinding]) -> None:
     errors().print(f"{files}, {slos}: {found}", style=colour)
 
 
-def _document(loaded: LoadResult, hints: Sequence[HintFinding]) -> dict[str, Any]:
+def _document(loaded: LoadResult, hints: Sequence[HintFinding], figures: _Figures) -> dict[str, Any]:
+    known = [of_slo.json for _, of_slo in figures if of_slo is not None]
     return {
+        **({"live": known} if figures else {}),
         "ok": not loaded.errors,
         "files": [str(file) for file in loaded.files],
         "slos": [slo.id for slo in loaded.slos],

@@ -1,13 +1,14 @@
 """What a Prometheus says about documents: whether their series exist, are counters, and are scraped and kept enough."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from app.alerting import shortest_windows_s, with_windows_of_at_least
+from app.cli.live_figures import FiguresReader, LiveFigures, findings_of
 from app.documents import COUNTER_NAME, LoadResult, unlike_a_counter
 from app.ingest.queries.metric_inspection import refusal_of, wrong_type
 from app.ingest.series.matched_series import SeriesSeen, own_matchers, why_none_matches
@@ -54,11 +55,13 @@ class LiveFindings:
     errors: tuple[ErrorFinding, ...] = ()
     warnings: tuple[WarningFinding, ...] = ()
     hints: tuple[HintFinding, ...] = ()
+    figures: tuple[tuple[Slo, LiveFigures | None], ...] = ()
 
     @classmethod
-    def of(cls, findings: Sequence[Finding]) -> "LiveFindings":
+    def of(cls, findings: Sequence[Finding], figures: Sequence[tuple[Slo, LiveFigures | None]]) -> "LiveFindings":
         """The findings, sorted out."""
         return cls(
+            figures=tuple(figures),
             errors=tuple(found for found in findings if isinstance(found, ErrorFinding)),
             warnings=tuple(found for found in findings if isinstance(found, WarningFinding)),
             hints=tuple(found for found in findings if isinstance(found, HintFinding)),
@@ -73,19 +76,26 @@ class Inspector:
     at: datetime
     _seen: dict[tuple[Selector, str], set[str]] = field(default_factory=dict)
 
-    async def findings(self, loaded: LoadResult) -> LiveFindings:
-        """Every finding about the SLOs."""
+    async def findings(self, loaded: LoadResult, *, done: Callable[[SloId], None] = lambda _: None) -> LiveFindings:
+        """Every finding about the SLOs, and their figures; *done* is called for each SLO."""
         retention = (await self.client.runtime_info(deadline=_FIRST_ANSWER_S)).retention
         gate = asyncio.Semaphore(_AT_ONCE)
 
-        async def inspect(slo: Slo) -> list[LiveFinding]:
+        async def inspect(slo: Slo) -> tuple[list[LiveFinding], LiveFigures | None]:
             async with gate:
-                return [found async for found in self._live_findings(slo)]
+                found = [one async for one in self._live_findings(slo)]
+                figures = None
+                if not any(one.kind is ErrorFinding for one in found):
+                    figures = await FiguresReader(self.client, self.at, _DEADLINE_S).read(slo)
+                done(slo.id)
+            if figures is not None:
+                found += [LiveFinding(one.problem, one.remedy, one.code) for one in findings_of(slo, figures)]
+            return found, figures
 
-        found = await asyncio.gather(*map(inspect, loaded.slos))
-        pairs = zip(loaded.slos, found, strict=True)
-        findings = [_finding(slo, found, loaded.places) for slo, live_findings in pairs for found in live_findings]
-        return LiveFindings.of([*_short_retention(loaded, retention), *findings])
+        inspected = list(zip(loaded.slos, await asyncio.gather(*map(inspect, loaded.slos)), strict=True))
+        findings = [_finding(slo, one, loaded.places) for slo, (found, _) in inspected for one in found]
+        figures = [(slo, of_slo) for slo, (_, of_slo) in inspected]
+        return LiveFindings.of([*_short_retention(loaded, retention), *findings], figures)
 
     async def _live_findings(self, slo: Slo) -> AsyncIterator[LiveFinding]:
         if isinstance(slo.sli, TimeSlices):

@@ -1,6 +1,6 @@
 """Questions about what a Prometheus holds, asked before an SLO goes live."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from app.promql.metric_names import BUCKET, NAME
@@ -78,6 +78,11 @@ def one_series(selector: Selector) -> str:
 def sum_of(events: str) -> str:
     """The events of all series, given PromQL of those of each."""
     return f"sum({events})"
+
+
+def sum_by(events: str, labels: Sequence[str]) -> str:
+    """The events of each group, given PromQL of those of each series; of all series where there are no labels."""
+    return f"sum by ({', '.join(map(label_text, labels))}) ({events})" if labels else sum_of(events)
 
 
 def scraped_series(selector: Selector) -> str:

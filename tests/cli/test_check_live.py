@@ -87,6 +87,10 @@ def _imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         series("half_count", 60, up, instance="b"),
         series("half_bucket", 60, up, instance="b", le="0.5"),
         series("wobbling", 60, noise, state="late"),
+        # Nine days, one event in five minutes, a tenth of them bad.
+        series("slow_total", 300, np.arange(0, 9 * 288) * 0.9, code="200"),
+        series("slow_total", 300, np.arange(0, 9 * 288) * 0.1, code="500"),
+        *(series("wide_total", 60, up[:60], user=str(user)) for user in range(120)),
     ]
     data_dir = tmp_path_factory.mktemp("imported")
     create_blocks(samples, data_dir)
@@ -187,3 +191,55 @@ def test_an_error_in_one_slo_hides_nothing_of_the_others(imported: str, tmp_path
     assert [one["field"] for one in errors] == ["slos[0].sli.bad", ""]
     assert codes(errors)[1] == "gauge"
     assert result.exit_code == 1
+
+
+_SLOW = "sli: {total: slow_total, bad: 'slow_total{code=\"500\"}'}"
+
+
+def test_an_objective_above_history_and_a_budget_of_less_than_an_event_are_told(imported: str, tmp_path: Path) -> None:
+    """Of 2,016 events a week a tenth is bad, and 99.99% allow 0.2."""
+    text = f"service: self\nslos:\n  - {{name: x, objective: 99.99, window: 7d, {_SLOW}}}\n"
+    path = write(tmp_path, text)
+
+    document = json.loads(check("--live", "--prometheus-url", imported, path, "--format", "json").stdout)
+
+    problems = {one["code"]: one["problem"] for one in document["warnings"]}
+    assert problems.keys() == {"scraped_seldom", "objective_above_history", "budget_below_one_event"}
+    over = "over the last 7d 90% of the events were good, and 99.99% are promised"
+    assert over in problems["objective_above_history"]
+    assert "at 2,016 events a week the error budget of it allows less" in problems["budget_below_one_event"]
+    (figures,) = document["live"]
+    assert (figures["slo"], figures["metrics"], figures["series"], figures["groups"]) == ("self-x", "counter", 2, None)
+    week_s = 7 * 86_400.0
+    assert (figures["scraped_every_s"], figures["history"], figures["over"]) == (300.0, week_s, week_s)
+    assert figures["events_a_day"] == pytest.approx(288, abs=1)
+    assert figures["sli"] == pytest.approx(0.9, abs=0.001)
+    assert figures["budget_remaining"] == pytest.approx(-999, rel=0.01)
+
+
+def test_figures_of_every_slo_are_a_table(imported: str, tmp_path: Path) -> None:
+    slos = [f"{{name: x, objective: 80, window: 7d, {_SLOW}}}"]
+    slos += ["{name: y, objective: 80, window: 1d, by: [instance], sli: {total: half_count, bad: nothing_total}}"]
+    slos += ["{name: g, objective: 80, window: 7d, sli: {gauge: wobbling, good_when: '< 4'}}"]
+    slos += ["{name: h, objective: 80, window: 1d, sli: {histogram: half, threshold: 0.5}}"]
+    slos += ["{name: e, objective: 80, window: 1d, sli: {bad_ratio: avg(half_count) * 0 + 0.5, every: 1m}}"]
+    slos += ["{name: c, objective: 80, window: 1d, sli: {all_of: [self-x, self-h]}}"]
+    text = "\n".join(["service: self", "slos:", *(f"  - {slo}" for slo in slos)])
+
+    result = check("--live", "--prometheus-url", imported, write(tmp_path, text))
+
+    lines = [line.split() for line in result.stdout.splitlines()]
+    rows = {words[0]: words[1:] for words in lines if words and ":" not in words[0]}
+    assert rows["self-x"] == ["counter", "2", "–", "300s", "5m", "7d", "of", "7d", "288", "90%", "50%"]  # noqa: RUF001
+    assert rows["self-y"][:3] == ["counter", "2", "2"]
+    assert rows["self-g"][0] == "gauge"
+    assert rows["self-h"][0] == "histogram"
+    assert rows["self-e"][0] == "expression"
+    assert rows["self-c"][:2] == ["composite", "–"]  # noqa: RUF001
+
+
+def test_many_groups_are_told(imported: str, tmp_path: Path) -> None:
+    sli = "{total: wide_total, bad: 'wide_total{code=\"500\"}'}"
+    document = live_document(imported, tmp_path, sli, "    by: [user]")
+    assert "high_cardinality" in codes(document["warnings"])
+    assert document["live"][0]["groups"] == 120
