@@ -13,7 +13,7 @@ from app.cli.configuration import settings_for
 from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, errors, fail, output, print_json
 from app.cli.documents import Paths, show, with_noun
 from app.cli.live import Inspector, LiveFindings
-from app.cli.live_figures import LiveFigures, table_of
+from app.cli.live_figures import LiveFigures, print_figures
 from app.cli.page_receivers import fallback_hints, unrouted_page_warnings
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
@@ -186,7 +186,7 @@ def _print(loaded: LoadResult, hints: Sequence[HintFinding], figures: _Figures) 
         sla = f"; {sla_words(slo.sla, slo.objective)}" if slo.sla is not None else ""
         console.print(f"{slo.id}: {slo.sli.kind}: {counted_as}{groups}{sla}", markup=False, soft_wrap=True)
     if figures:
-        console.print(table_of(figures))
+        print_figures(console, figures)
     show([*loaded.errors, *loaded.warnings, *hints])
     files, slos = with_noun(len(loaded.files), "file"), with_noun(len(loaded.slos), "SLO")
     found = f"{with_noun(len(loaded.errors), 'error')}, {with_noun(len(loaded.warnings), 'warning')}"

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
+from rich.console import Console
 from rich.table import Table
 
 from app.ingest.series.tracked_slis import MOST_GROUPS
@@ -23,6 +24,8 @@ _MOST_SAMPLES = 10_000_000
 _USUAL_SCRAPE_S = 30.0
 # Each group has budgets, alerts and series of its own; more are rarely what is meant.
 _MANY_GROUPS = 100
+# Rich measures a table up to the width it is given: one that no table reaches.
+_ANY_WIDTH = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,28 +186,46 @@ def findings_of(slo: Slo, figures: LiveFigures) -> Iterator[FiguresFinding]:
         yield FiguresFinding("budget_below_one_event", problem, remedy)
 
 
-def table_of(slos: Sequence[tuple[Slo, LiveFigures | None]]) -> Table:
-    """The figures, one SLO a row."""
+def print_figures(console: Console, slos: Sequence[tuple[Slo, LiveFigures | None]]) -> None:
+    """The figures, one SLO a row of a table; where that does not fit, a line each with the headings."""
+    headings = (
+        "metrics",
+        "series",
+        "groups",
+        "scraped",
+        "shortest window",
+        "history",
+        "events/day",
+        "SLI",
+        "budget left",
+    )
+    rows = [(str(slo.id), _cells(slo, figures)) for slo, figures in slos]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("SLO", overflow="fold")
-    table.add_column("metrics", overflow="fold")
-    for heading in ("series", "groups", "scraped", "shortest", "history", "events/day", "SLI", "budget left"):
-        table.add_column(heading, justify="right", overflow="fold")
-    for slo, figures in slos:
-        shortest = min((rule.short for policy in slo.alerting.policies for rule in policy.rules), default=None)
-        row = [UNKNOWN] * 6 if figures is None else _row(figures)
-        metrics = str(slo.sli.kind) if figures is None else figures.metrics
-        history = UNKNOWN if figures is None else f"{_length(figures.history)} of {_length(slo.window.nominal)}"
-        table.add_row(str(slo.id), metrics, *row[:3], _length(shortest), history, *row[3:])
-    return table
+    table.add_column("SLO", no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "metrics" else "right", no_wrap=True)
+    for slo_id, cells in rows:
+        table.add_row(slo_id, *cells)
+    if console.measure(table, options=console.options.update(max_width=_ANY_WIDTH)).maximum <= console.width:
+        console.print(table)
+        return
+    for slo_id, cells in rows:
+        figures = ", ".join(f"{heading} {cell}" for heading, cell in zip(headings, cells, strict=True))
+        console.print(f"{slo_id}: {figures}", markup=False, soft_wrap=True)
 
 
-def _row(figures: LiveFigures) -> list[str]:
+def _cells(slo: Slo, figures: LiveFigures | None) -> list[str]:
+    if figures is None:
+        return [str(slo.sli.kind), *[UNKNOWN] * 8]
     every_s = figures.scraped_every_s
+    shortest = min((rule.short for policy in slo.alerting.policies for rule in policy.rules), default=None)
     return [
+        figures.metrics,
         f"{figures.series:,}",
         UNKNOWN if figures.groups is None else f"{figures.groups:,}",
         UNKNOWN if every_s is None else f"{short(every_s, 1)}s",
+        _length(shortest),
+        UNKNOWN if figures.history is None else f"{_length(figures.history)} of {_length(slo.window.nominal)}",
         UNKNOWN if figures.events_a_day is None else short(figures.events_a_day, 0),
         UNKNOWN if figures.sli is None else rounded_percent(figures.sli, 4),
         UNKNOWN if figures.budget_remaining is None else rounded_percent(figures.budget_remaining, 1),

@@ -217,7 +217,8 @@ def test_an_objective_above_history_and_a_budget_of_less_than_an_event_are_told(
     assert figures["budget_remaining"] == pytest.approx(-999, rel=0.01)
 
 
-def test_figures_of_every_slo_are_a_table(imported: str, tmp_path: Path) -> None:
+def test_figures_of_every_slo_are_a_table(imported: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a narrow terminal they are a line for each SLO."""
     slos = [f"{{name: x, objective: 80, window: 7d, {_SLOW}}}"]
     slos += ["{name: y, objective: 80, window: 1d, by: [instance], sli: {total: half_count, bad: nothing_total}}"]
     slos += ["{name: g, objective: 80, window: 7d, sli: {gauge: wobbling, good_when: '< 4'}}"]
@@ -226,7 +227,9 @@ def test_figures_of_every_slo_are_a_table(imported: str, tmp_path: Path) -> None
     slos += ["{name: c, objective: 80, window: 1d, sli: {all_of: [self-x, self-h]}}"]
     text = "\n".join(["service: self", "slos:", *(f"  - {slo}" for slo in slos)])
 
-    result = check("--live", "--prometheus-url", imported, write(tmp_path, text))
+    path = write(tmp_path, text)
+    monkeypatch.setenv("COLUMNS", "200")
+    result = check("--live", "--prometheus-url", imported, path)
 
     lines = [line.split() for line in result.stdout.splitlines()]
     rows = {words[0]: words[1:] for words in lines if words and ":" not in words[0]}
@@ -236,6 +239,10 @@ def test_figures_of_every_slo_are_a_table(imported: str, tmp_path: Path) -> None
     assert rows["self-h"][0] == "histogram"
     assert rows["self-e"][0] == "expression"
     assert rows["self-c"][:2] == ["composite", "–"]  # noqa: RUF001
+    monkeypatch.setenv("COLUMNS", "80")
+    narrow = check("--live", "--prometheus-url", imported, path).stdout
+    assert "self-x: metrics counter, series 2, " in narrow
+    assert "history 7d of 7d, events/day 288, SLI 90%, budget 50%" in narrow
 
 
 def test_many_groups_are_told(imported: str, tmp_path: Path) -> None:
