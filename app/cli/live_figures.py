@@ -197,7 +197,7 @@ def print_figures(console: Console, slos: Sequence[tuple[Slo, LiveFigures | None
         "history",
         "events/day",
         "SLI",
-        "budget left",
+        "budget",
     )
     rows = [(str(slo.id), _cells(slo, figures)) for slo, figures in slos]
     table = Table(box=None, pad_edge=False, header_style="bold")
