@@ -12,6 +12,7 @@ from bench import accuracy as accuracy_bench
 from bench import alert_latency as latency_bench
 from bench import backfill as backfill_bench
 from bench import cost as cost_bench
+from bench import differential as differential_bench
 from bench import oracle_bound
 from bench import readers as readers_bench
 from bench import scale as scale_bench
@@ -47,6 +48,18 @@ def accuracy(
     kinds = tuple(kind or accuracy_bench.ALL_KINDS)
     kept = accuracy_bench.run(days=days, seed=seed, backend=backend, live_minutes=live_minutes, kinds=kinds)
     raise typer.Exit(0 if kept else 1)
+
+
+@application.command()
+def differential(
+    *,
+    days: Annotated[float, typer.Option(help="Days of the SLO window; at least 0.5.")] = 7.0,
+    seed: Annotated[int, typer.Option(help="Another seed makes other samples.")] = 1,
+    kind: Annotated[list[str] | None, typer.Option(help="Only these kinds of service.")] = None,
+) -> None:
+    """Budgets of documents of Sloth and Pyrra: by their own rules, by ours, and as counted."""
+    rows = differential_bench.run(days=days, seed=seed, kinds=tuple(kind or differential_bench.ALL_KINDS))
+    raise typer.Exit(0 if all(row.counted_right for row in rows) else 1)
 
 
 @application.command()
