@@ -10,7 +10,7 @@ from app.alerting import conditions, evidence
 from app.alerting.routing import DEFAULT_FALLBACK_AFTER
 from app.api import admission, guard, parameters, timespans
 from app.budget import exhaustion
-from app.delivery import Backoff, endings
+from app.delivery import Backoff, DeliveryTiming, endings
 from app.delivery.message_receiver import RateLimit
 from app.documents import windows
 from app.documents.native import composites
@@ -35,6 +35,7 @@ from app.prometheus import client as prometheus_client
 from app.prometheus import fast_samples, known_series, large_answers
 from app.service import engine, http_server, memory, repeats
 from app.service.run import _READERS
+from app.slo import Alerting, Evidence, Severity, SeverityPolicy
 from app.store import postgres
 from app.wording import annotations
 from app.yamldoc import files, tree
@@ -66,7 +67,8 @@ PROMISES = (
     ("receivers.md", "`Retry-After` says (at most 15 min later)", endings._LONGEST_ASKED, timedelta(minutes=15)),
     ("receivers.md", "are replaced are read again within 10 s", tls_files.LOOK_EVERY_S, 10.0),
     ("receivers.md", "After more than five minutes without any evaluation",
-     _same(evaluator._STALE_AFTER, evaluator._STALE_AFTER_SLOTS), (timedelta(minutes=5), 4)),
+     _same(evaluator._STALE_AFTER, DeliveryTiming().sleep, evaluator._STALE_AFTER_SLOTS),
+     (timedelta(minutes=5), timedelta(minutes=5), 4)),
     ("faults.md", "tried again every ten minutes", fault_isolation._AGAIN, timedelta(minutes=10)),
     ("faults.md", "two large ones at once", large_answers._AT_ONCE, 2),
     ("faults.md", "unhealthy above 30 s", engine._MOST_SKEW_S, 30.0),
@@ -91,11 +93,18 @@ PROMISES = (
     ("security.md", "requests computed at once, waiting | 4, 200", _READERS, 4),
     ("security.md", "| document file, values in it | 10 MiB, 500,000;",
      _same(files.LARGEST_FILE, tree._MOST_VALUES, tree._MOST_ALIASED), (10 * MIB, 500_000, 500_000)),
+    ("security.md", "| answer of Prometheus | 32 MiB", prometheus_client.Limits().answer_bytes, 32 * MIB),
     ("security.md", "| members of a group | 500 |", tracked_slis.MOST_GROUPS, 500),
     ("security.md", "| annotation | 8,192 characters |", annotations._LONGEST, 8_192),
     ("settings.md", "up to an hour late where a series had no newer ones, and up to three hours",
      _same(late_samples._KEPT_S, late_samples._LONGEST_S), (3_600.0, 3 * 3_600.0)),
     ("slo-format.md", "The query is retried after ten minutes", query_batcher._REFUSED_FOR_S, 600.0),
+    ("slo-format.md", "default `99%`; `off` fires by the tiers alone", Evidence().level, 0.99),
+    ("slo-format.md", "for an alert to fire; default 2", Evidence().min_bad_events, 2.0),
+    ("slo-format.md", "`SLODataUnavailable` opens; default `10m`", Alerting().no_data_for, timedelta(minutes=10)),
+    ("slo-format.md", "no events for that; default `10m`", Alerting().no_traffic_for, timedelta(minutes=10)),
+    ("slo-format.md", "before it is resolved; default `1d`",
+     SeverityPolicy(severity=Severity.PAGE, rules=()).resolve_no_traffic_after, timedelta(days=1)),
     ("slo-format.md", "may be late, up to 6h, before", composites._LONGEST_PATIENCE, timedelta(hours=6)),
     ("slo-format.md", "in the hour before, or in six times `no_traffic_for` if that is less. The half hours before",
      _same(traffic._LONGEST_LATELY_S, traffic._LATELY_SILENCES, 2 * traffic._NEARBY_S), (3_600.0, 6.0, 1_800.0)),

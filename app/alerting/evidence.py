@@ -178,8 +178,7 @@ def what_is_missing(counts: WindowCounts, dispelled: Callable[[WindowCounts], bo
     events = f"{counts.bad:.3g} error{'' if counts.bad == 1 else 's'} {within}"
     if dispelled(replace(counts, bad_slots=math.inf)):
         return f"{events}, all at one moment, which may be one failure"
-    needed = _needed(counts, dispelled)
-    return f"{events}; at least {needed} are needed to rule out noise"
+    return f"{events}; {_needed(counts, dispelled)} are needed to rule out noise"
 
 
 def recovery_windows(policy: SeverityPolicy) -> tuple[timedelta, ...]:
@@ -261,4 +260,4 @@ def _needed(counts: WindowCounts, dispelled: Callable[[WindowCounts], bool]) -> 
         WindowCounts(window=counts.window, total=max(counts.total, bad), bad=bad)
         for bad in range(least, least + _MOST_TRIED)
     )
-    return next((f"{counts.bad:.0f}" for counts in tried if dispelled(counts)), "more")
+    return next((f"at least {counts.bad:.0f}" for counts in tried if dispelled(counts)), "more")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.alerting import Verdict, WindowCounts, judge
-from app.alerting.evidence import SignificanceTest
+from app.alerting.evidence import SignificanceTest, what_is_missing
 from app.slo import AlertState, Evidence
 from tests.alerting.counted import PAGE, PLAIN, Service, with_evidence
 
@@ -38,6 +38,13 @@ def test_one_failure_at_one_request_a_minute_pages_nobody() -> None:
     assert held.state is AlertState.INACTIVE
     assert held.suppressed == ("1 error in the last 1h; at least 2 are needed to rule out noise")
     assert alerts[-1].suppressed is None
+
+
+@pytest.mark.parametrize(("enough", "needed"), [(7, "at least 7"), (1_003, "at least 1003"), (1_004, "more")])
+def test_it_is_said_how_many_errors_rule_out_noise_unless_they_are_a_thousand_more(enough: int, needed: str) -> None:
+    counts = WindowCounts(window=timedelta(hours=1), total=5_000, bad=3)
+    said = what_is_missing(counts, lambda tried: tried.bad >= enough)
+    assert said == f"3 errors in the last 1h; {needed} are needed to rule out noise"
 
 
 def test_two_failures_in_an_hour_do() -> None:

@@ -17,6 +17,7 @@ from app.store.outbox import (
     defer_until,
     enqueue,
     give_up,
+    hold_beginnings,
     idempotency_key,
     mark_done,
     next_due,
@@ -26,6 +27,7 @@ from app.store.outbox import (
     recently_resolved,
     release,
     retry_at,
+    waiting,
 )
 from tests.support.notifications import START, firing, resolved
 
@@ -138,6 +140,22 @@ def test_an_entry_that_cannot_be_read_is_given_up_and_holds_up_no_other(database
             firing("other")
         ]
         assert "cannot be read" in dead_letters(tx)[0].error
+
+
+def test_after_a_time_without_evaluations_beginnings_are_held_and_what_is_over_is_given_up(database: Database) -> None:
+    """The end of an alert of which the receiver was notified goes out."""
+    _put(database, firing("told"))
+    with database.begin() as tx:
+        (told,) = claim(tx, "am", owner="a worker", at=START, lease=LEASE)
+        mark_done(tx, [told.id], at=START)
+    _put(database, resolved("told"), firing("over"), resolved("over"), firing("held"))
+    _put(database, firing("held"), receivers=("pager",))
+    with database.begin() as tx:
+        assert hold_beginnings(tx, at=START) == 2
+        assert {letter.alert_key for letter in dead_letters(tx)} == {"over/page"}
+        assert [entry.notification.slo for entry in waiting(tx, "am")] == ["told", "held"]
+        assert [entry.notification.slo for entry in waiting(tx, "pager")] == ["held"]
+        assert [entry.notification.slo for entry in claim(tx, "am", owner="x", at=START, lease=LEASE)] == ["told"]
 
 
 def test_the_oldest_waiting_entry_tells_the_age_of_the_outbox(database: Database) -> None:
