@@ -48,3 +48,12 @@ def test_slots_that_do_not_add_up_to_the_cell_are_not_believed(ledger: Ledger) -
     """Prometheus has forgotten a part of the hour: the share remains."""
     ledger.set_edge_slots(HOUR, np.array([0]), _burst(60.0))
     assert _bad_since(ledger, CELL_BEGINS + CELL_S / 2) == pytest.approx(50.0)
+
+
+def test_an_sli_that_was_added_since_counts_by_share(ledger: Ledger) -> None:
+    ledger.set_edge_slots(HOUR, np.array([0]), _burst(100.0))
+    row = ledger.add_row(RowKey("new", ()), horizon_s=40.0 * DAY, from_s=NEWEST - 40.0 * DAY)
+    ledger.record(Increments.of([(row, BURST_AT - INTERVAL, BURST_AT, 60.0, 60.0)]), Stage.PAST)
+    start_s = np.full(2, CELL_BEGINS + CELL_S / 2)
+    found = ledger.sums(np.array([0, row]), start_s, np.full(2, float(NEWEST)))
+    assert found.bad.tolist() == pytest.approx([0.0, 30.0])
