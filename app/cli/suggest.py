@@ -1,7 +1,7 @@
 """`sloburn suggest`: SLOs for services, from their metrics and their history."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -27,6 +27,7 @@ from app.suggestions import Suggestions, document_text, suggest_slos
 
 _FIRST_ANSWER_S = 5.0
 _MOST_DAYS = 90
+_MOST_NAMED = 20
 
 
 class SuggestionFormat(StrEnum):
@@ -169,7 +170,14 @@ def _say_why_nothing(found: Suggestions, scope: tuple[Matcher, ...]) -> None:
         errors().print(f"sloburn: {text}", markup=False, soft_wrap=True)
     where = "of these series" if scope else "of this Prometheus"
     remedy = "name a counter or histogram to have its labels looked at: sloburn suggest 'orders_total{job=\"shop\"}'"
+    if found.jobs:
+        errors().print(f"sloburn: the jobs are {_listed(found.jobs)}", markup=False, soft_wrap=True)
     fail(f"no metric {where} is recognised; {remedy}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return f"{', '.join(names[:_MOST_NAMED])}{f' and {more} more' if more > 0 else ''}"
 
 
 def _write(found: Suggestions, format: SuggestionFormat, file: Path | None) -> None:  # noqa: A002

@@ -94,15 +94,20 @@ def _name(proposal: Proposal) -> Text:
 def _remarks(suggestions: Suggestions) -> Iterator[str]:
     proposals = [proposal for service in suggestions.services for proposal in service.proposals]
     if any(proposal.objective.basis not in _SOUND and not proposal.doubt for proposal in proposals):
-        yield "! not by history:"
+        yield "! no objective by history:"
     for proposal in proposals:
         if proposal.objective.basis not in _SOUND and not proposal.doubt:
-            yield f"  {proposal.id}: {why_objective(proposal.objective)}"
+            yield f"  {proposal.id}: {why_objective(proposal.objective).removeprefix('Not by history: ')}"
     if any(proposal.doubt for proposal in proposals):
         yield "? only an alternative, written as a comment:"
     yield from (f"  {proposal.id}: {proposal.doubt}" for proposal in proposals if proposal.doubt)
     yield from (
         f"{service.service}: not suggested: {remark}" for service in suggestions.services for remark in service.remarks
+    )
+    yield from (
+        f"{service.service}: figures may be too low: {caution}"
+        for service in suggestions.services
+        for caution in service.cautions
     )
     if suggestions.left_out:
         names = ", ".join(suggestions.left_out[:10])
@@ -118,6 +123,7 @@ def _service(service: ServiceProposals) -> dict[str, Any]:
         "instrumentations": [{"name": name, "source": source or None} for name, source in service.instrumentations],
         "slos": [_proposal(proposal) for proposal in service.proposals],
         "remarks": list(service.remarks),
+        "cautions": list(service.cautions),
     }
 
 

@@ -34,10 +34,10 @@ _MEASURED_DIGITS = 4
 _WHY: dict[Basis, str] = {
     Basis.HISTORY: "The highest usual objective that history reached",
     Basis.FEW_FAILURES: "The highest usual objective that history supports; after so few bad events it may be too high",
-    Basis.LITTLE_TRAFFIC: "NOT by history: it has too few events; a conventional objective to start with",
-    Basis.SHORT_HISTORY: "NOT by history: it has less than a day; a conventional objective to start with",
-    Basis.NO_HISTORY: "NOT by history: it has no events; a conventional objective to start with",
-    Basis.MOSTLY_BAD: "NOT by history: most events were bad",
+    Basis.LITTLE_TRAFFIC: "Not by history: it has too few events; a conventional objective to start with",
+    Basis.SHORT_HISTORY: "Not by history: it has less than a day; a conventional objective to start with",
+    Basis.NO_HISTORY: "Not by history: it has no events; a conventional objective to start with",
+    Basis.MOSTLY_BAD: "Not by history: most events were bad",
 }
 
 
@@ -157,7 +157,8 @@ def _of_service(service: ServiceProposals) -> list[str]:
     return [
         f"Service {service.service}, recognised by its metrics:",
         *(f"- {name}{f' ({source})' if source else ''}" for name, source in service.instrumentations),
-        *(f"Not proposed: {remark}." for remark in service.remarks),
+        *(f"Not suggested: {remark}." for remark in service.remarks),
+        *(f"Figures may be too low: {caution}." for caution in service.cautions),
     ]
 
 
@@ -184,7 +185,8 @@ def _basis(proposal: Proposal, suggestions: Suggestions) -> Iterator[str]:
         return
     of_time = isinstance(proposal.candidate.sli, ValueWithin)
     events = "minutes" if of_time else "samples" if isinstance(proposal.candidate.sli, GoodSamples) else "events"
-    span = f"{days.days} days" if counts.known >= 2 * DAY else f"{counts.known / timedelta(hours=1):.0f} hours"
+    hours = round(counts.known / timedelta(hours=1))
+    span = f"{days.days} days" if counts.known >= 2 * DAY else f"{hours} {'hour' if hours == 1 else 'hours'}"
     yield (
         f"{span} with data before {suggestions.at:%Y-%m-%d %H:%M} UTC: {number(round(counts.events))} {events}, "
         f"{number(round(counts.bad_events))} bad: {percent(counts.ratio)} good."

@@ -19,6 +19,7 @@ from app.prometheus import (
     Matrix,
     TimedOutError,
     TooLargeError,
+    partial_data,
 )
 from app.promql.metric_names import BUCKET
 from app.promql.probe import named
@@ -69,13 +70,17 @@ class Values:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryReader:
-    """Reads *days* days before *at*; *advanced* is called after each piece, *planned* with the number of pieces."""
+    """Reads *days* days before *at*; *advanced* is called after each piece, *planned* with the number of pieces.
+
+    *warnings* are what the server has said about missing data.
+    """
 
     source: MetricExplorer
     at: datetime
     days: int
     planned: Callable[[int], None]
     advanced: Callable[[], None]
+    warnings: set[str] = field(default_factory=set)
     _asked: dict[str, "asyncio.Task[list[Matrix]]"] = field(default_factory=dict)
     _gate: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
 
@@ -223,6 +228,8 @@ class HistoryReader:
             middle = (first + end) // 2
             return [*await self._piece(expr, step, first, middle), *await self._piece(expr, step, middle, end)]
         self.advanced()
+        if not answer.whole:
+            self.warnings.add(str(partial_data(answer.warnings, None)))
         return [answer]
 
 

@@ -60,17 +60,25 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceProposals:
-    """The SLOs of one service, and what none can be made of; *instrumentations* with where they are documented."""
+    """The SLOs of one service, and what none can be made of.
+
+    *instrumentations* are names with where they are documented; *cautions* say why figures may be wrong.
+    """
 
     service: str
     instrumentations: tuple[tuple[str, str], ...]
     proposals: tuple[Proposal, ...]
     remarks: tuple[str, ...]
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestions:
-    """All that is proposed, from *days* days before *at*; *window* is that of the SLOs."""
+    """All that is proposed, from *days* days before *at*; *window* is that of the SLOs.
+
+    *left_out* are services beyond the bound, *unreadable* says which metrics could not be looked at and why, *jobs*
+    are those of the server where nothing was recognised.
+    """
 
     at: datetime
     days: int
@@ -78,6 +86,7 @@ class Suggestions:
     services: tuple[ServiceProposals, ...]
     left_out: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +130,7 @@ class Proposer:
             instrumentations=tuple(dict.fromkeys((metric.entry.name, metric.entry.source) for metric in metrics)),
             proposals=tuple(sorted(proposals, key=_order)),
             remarks=found.remarks,
+            cautions=tuple(sorted(reader.warnings)),
         )
 
     async def _of_candidate(self, candidate: Candidate, reader: HistoryReader, series: int) -> Proposal:
@@ -132,7 +142,7 @@ class Proposer:
             case BucketCounts():
                 return self._with_threshold(candidate, history)
             case Values():
-                return self._with_bound(candidate, history)
+                return self._with_bound(candidate, history, reader)
             case DailyCounts():
                 return self._proposal(candidate, history)
 
@@ -154,11 +164,10 @@ class Proposer:
             percentiles=buckets.percentiles(),
         )
 
-    def _with_bound(self, candidate: Candidate, values: Values) -> Proposal:
+    def _with_bound(self, candidate: Candidate, values: Values, reader: HistoryReader) -> Proposal:
         sli, doubt = candidate.sli, ""
         if not isinstance(sli, ValueWithin) or len(values.values) < _LEAST_VALUES:
-            none = values.counts(0.0, at_least=False)
-            return self._proposal(candidate, none, doubt="it has values for less than an hour")
+            return self._proposal(candidate, reader.no_counts, doubt="it has values for less than an hour")
         if sli.at_least:
             silent = float((values.values <= 0).mean())
             if silent > _MOST_SILENCE:

@@ -70,7 +70,12 @@ GRPC_NUMBERS = Vocabulary(
     name="gRPC status codes",
     known=r"\d|1[0-6]",
     bad="2|4|12|13|14|15",
-    unclear=_GRPC_UNCLEAR.replace(":", " (8, 10, 1):"),
+    unclear="8, 10 and 1 (RESOURCE_EXHAUSTED, ABORTED, CANCELLED) are good, as errors of clients: add yours",
+)
+SPAN_STATUSES = Vocabulary(
+    name="status codes of spans",
+    known="STATUS_CODE_(UNSET|OK|ERROR)|Unset|Ok|Error",
+    bad="STATUS_CODE_ERROR|Error",
 )
 DNS_CODES = Vocabulary(
     name="DNS response codes",
@@ -96,7 +101,7 @@ OUTCOMES = Vocabulary(
 ERROR_TYPES = Vocabulary(name="error types", known=".*", bad="")
 """A label that only errors have, as `error.type` of OpenTelemetry."""
 
-_BY_VALUES = (HTTP_CODES, HTTP_CLASSES, GRPC_NAMES, GRPC_CAPITALS, OUTCOMES)
+_BY_VALUES = (HTTP_CODES, HTTP_CLASSES, GRPC_NAMES, GRPC_CAPITALS, SPAN_STATUSES, OUTCOMES)
 """Asked in this order; digits alone could be those of gRPC, or of classes of HTTP codes."""
 
 

@@ -1,11 +1,12 @@
 """From a Prometheus to suggestions."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from app.slo import Matcher
-from app.suggestions.discovery import Explorer
+from app.suggestions.discovery import DEADLINE_S, Explorer
 from app.suggestions.ports import MetricExplorer
 from app.suggestions.proposals import Proposer, Suggestions
 
@@ -44,4 +45,7 @@ async def suggest_slos(
     proposer = Proposer(
         source=source, at=at, days=days, window=window, planned=progress.planned, advanced=progress.advanced
     )
-    return await proposer.suggestions(discovery)
+    found = await proposer.suggestions(discovery)
+    if found.services or not scope:
+        return found
+    return replace(found, jobs=await source.label_values("job", None, since, at, deadline=DEADLINE_S))

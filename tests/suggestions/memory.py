@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -90,11 +90,15 @@ def histogram(
 
 @dataclass(slots=True)
 class MemoryExplorer(MetricExplorer):
-    """Answers from *series*; *types* are those of metadata, *fault* may raise for an expression of so many points."""
+    """Answers from *series*; *types* are those of metadata, *fault* may raise for an expression of so many points.
+
+    *warnings* are those of every answer.
+    """
 
     series: Sequence[Series]
     types: Mapping[str, str] = field(default_factory=dict)
     fault: Callable[[str, int], PrometheusError | None] = lambda _expr, _points: None
+    warnings: tuple[str, ...] = ()
     asked: list[str] = field(default_factory=list)
 
     @override
@@ -139,7 +143,8 @@ class MemoryExplorer(MetricExplorer):
         error = self.fault(expr, len(times))
         if error is not None:
             raise error
-        return _matrix(_Evaluation(self.series, times).of(promql.parse(expr)), times)
+        found = _matrix(_Evaluation(self.series, times).of(promql.parse(expr)), times)
+        return replace(found, warnings=self.warnings, whole=not self.warnings)
 
 
 Vector = list[tuple[dict[str, str], Floats]]

@@ -173,6 +173,14 @@ class MeasuredRequests:
             bad='{error=~"UNKNOWN_SERVER_ERROR|NOT_ENOUGH_REPLICAS|NOT_ENOUGH_REPLICAS_AFTER_APPEND|REQUEST_TIMED_OUT|KAFKA_STORAGE_ERROR|LEADER_NOT_AVAILABLE|COORDINATOR_NOT_AVAILABLE",job="shop"}',
         ),
         CountedRequests(
+            metric="traces_spanmetrics_calls_total",
+            label="status_code",
+            values=("STATUS_CODE_UNSET", "STATUS_CODE_ERROR"),
+            total='{service="shop",span_kind="SPAN_KIND_SERVER"}',
+            bad='{service="shop",span_kind="SPAN_KIND_SERVER",status_code=~"STATUS_CODE_ERROR|Error"}',
+            labels={"service": "shop", "span_kind": "SPAN_KIND_SERVER"},
+        ),
+        CountedRequests(
             metric="controller_runtime_reconcile_total",
             label="result",
             values=("success", "error"),

@@ -222,3 +222,21 @@ def test_latency_of_few_failures_is_an_alternative() -> None:
         *histogram("http_request_duration_seconds", 5, FAST, code="500", job="shop"),
     ]
     assert "15 events in 3 days are too few" in alternatives(suggestions(series))["shop-latency-of-failures"].doubt
+
+
+def test_partial_data_is_said_beside_the_figures() -> None:
+    found = suggestions(MemoryExplorer(SHOP, warnings=("a store is down",)))
+
+    assert "a store is down" in found.services[0].cautions[0]
+    assert "Figures may be too low: Prometheus answers with partial data: a store is down." in document_text(found)
+
+
+def test_where_nothing_is_recognised_the_jobs_are_named() -> None:
+    assert suggestions(SHOP, selector='{job="shops"}').jobs == ("shop",)
+
+
+def test_a_value_of_a_few_minutes_has_no_bound_and_no_figures() -> None:
+    found = alternatives(suggestions([counter("http_requests_total", 1e5, Span(days=0.02), code="200", job="shop")]))
+
+    assert found["shop-traffic"].bound is None
+    assert found["shop-traffic"].objective.budgets == ()

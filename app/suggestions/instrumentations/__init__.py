@@ -35,6 +35,7 @@ CATALOGUE: tuple[Instrumentation, ...] = (
     http.MICROMETER,
     http.GIN_AND_OTHERS,
     rpc.OTEL_RPC,
+    rpc.SPAN_METRICS,
     rpc.GRPC_PROMETHEUS,
     rpc.GRPC_OTEL,
     rpc.MICROMETER_GRPC,

@@ -1,6 +1,6 @@
 """Servers of gRPC and other remote calls."""
 
-from app.suggestions.instrumentations.model import Instrumentation, StatusLabel, labels
+from app.suggestions.instrumentations.model import Instrumentation, Preferred, StatusLabel, labels
 from app.suggestions.statuses import GRPC_NUMBERS
 
 OTEL_RPC = Instrumentation(
@@ -18,6 +18,25 @@ OTEL_RPC = Instrumentation(
     ),
     routes=("rpc_method", "rpc.method", "rpc_service", "rpc.service"),
     services=("service_name", "service.name", "job"),
+)
+SPAN_METRICS = Instrumentation(
+    name="metrics of spans (OpenTelemetry Collector, Tempo)",
+    key="spans",
+    source="https://github.com/open-telemetry/opentelemetry-collector-contrib/tree/main/connector/spanmetricsconnector",
+    counters=("traces_span_metrics_calls_total", "traces_spanmetrics_calls_total", "calls_total"),
+    histograms=(
+        "traces_span_metrics_duration_(milliseconds|seconds)",
+        "traces_spanmetrics_latency",
+        "duration_(milliseconds|seconds)",
+    ),
+    statuses=labels("status_code", "status.code"),
+    routes=("span_name", "span.name"),
+    services=("service_name", "service.name", "service", "job"),
+    preferred=(
+        Preferred(
+            "span_kind", ("SPAN_KIND_SERVER",), "spans of clients and of internal calls are of the same requests"
+        ),
+    ),
 )
 GRPC_PROMETHEUS = Instrumentation(
     name="gRPC server (go-grpc-middleware, java-grpc-prometheus)",
