@@ -6,6 +6,7 @@ PyYAML writes no comments, so that the layout is ours; it writes each scalar, in
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TypeAlias
 
 import yaml
@@ -33,6 +34,21 @@ class CommentedDocument:
 def yaml_text(documents: Iterable[CommentedDocument]) -> str:
     """The documents as one YAML stream."""
     return "---\n".join(_text(document) for document in documents)
+
+
+def given(keys: Mapping[str, Written | None]) -> dict[str, Written]:
+    """The keys that have a value."""
+    return {key: value for key, value in keys.items() if value}
+
+
+def written_number(value: float | Decimal) -> NumberText:
+    """A number in full, of as many digits as it has.
+
+    >>> written_number(14.4), written_number(1e-05), written_number(2.0)
+    ('14.4', '0.00001', '2')
+    """
+    text = f"{Decimal(repr(value)) if isinstance(value, float) else value:f}"
+    return NumberText(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def _text(document: CommentedDocument) -> str:

@@ -1,11 +1,11 @@
 """How an SLO alerts, as a native document says it: only what differs from the usual."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 
 from app.alerting import OVERRIDABLE
 from app.alerting.policy import default_policies
-from app.documents.native.writing.scalars import OFF, written_number, written_share, written_wait
+from app.documents.native.writing.scalars import OFF, written_share, written_wait
 from app.slo import (
     Alerting,
     BudgetAlerts,
@@ -18,7 +18,7 @@ from app.slo import (
     format_duration,
 )
 from app.yamldoc.tree import BooleanText
-from app.yamldoc.writing import Written
+from app.yamldoc.writing import Written, given, written_number
 
 _USUAL = Alerting()
 _USUAL_SILENCE = SeverityPolicy(severity=Severity.PAGE, rules=()).resolve_no_traffic_after
@@ -47,11 +47,6 @@ def written_labels(labels: Labels) -> dict[str, Written]:
     own = {name: value for name, value in labels if name not in OVERRIDABLE}
     overriding = {name: value for name, value in labels if name in OVERRIDABLE}
     return given({"labels": own, "override_labels": overriding})
-
-
-def given(keys: Mapping[str, Written | None]) -> dict[str, Written]:
-    """The keys that have a value."""
-    return {key: value for key, value in keys.items() if value}
 
 
 def _unless(usual: timedelta | None, duration: timedelta | None) -> str | None:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from app.documents.native.parts import WITHOUT_ALERTS, aggregate_of
-from app.documents.native.writing.alerting import given, written_alerting, written_labels
-from app.documents.native.writing.scalars import written_number, written_percent
+from app.documents.native.writing.alerting import written_alerting, written_labels
+from app.documents.native.writing.scalars import written_percent
 from app.documents.native.writing.slis import written_sli
 from app.sli import Composite, TimeSlices
 from app.slo import CalendarWindow, RollingWindow, SliceRule, Slo, SloId, Window, WithoutEvents, format_duration
 from app.yamldoc.tree import BooleanText
-from app.yamldoc.writing import Written
+from app.yamldoc.writing import Written, given, written_number
 
 
 def written_slo(slo: Slo, objectives: Mapping[SloId, float]) -> dict[str, Written]:

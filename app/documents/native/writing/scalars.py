@@ -5,18 +5,9 @@ from decimal import Decimal
 
 from app.slo import format_duration
 from app.yamldoc.tree import BooleanText, NumberText
+from app.yamldoc.writing import written_number
 
 OFF = BooleanText("off")
-
-
-def written_number(value: float | Decimal) -> NumberText:
-    """A number in full, of as many digits as it has.
-
-    >>> written_number(14.4), written_number(1e-05), written_number(2.0)
-    ('14.4', '0.00001', '2')
-    """
-    text = f"{Decimal(repr(value)) if isinstance(value, float) else value:f}"
-    return NumberText(text.rstrip("0").rstrip(".") if "." in text else text)
 
 
 def written_percent(ratio: float) -> NumberText | str:

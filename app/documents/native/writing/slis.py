@@ -12,11 +12,11 @@ from pydantic import TypeAdapter, ValidationError
 from app.documents.native.gauges import UP
 from app.documents.native.sli_model import SliModel
 from app.documents.native.slis import SliField
-from app.documents.native.writing.alerting import given
-from app.documents.native.writing.scalars import written_number, written_percent
-from app.promql.buckets import any_spelling, bound_of
+from app.documents.native.writing.scalars import written_percent
+from app.documents.queries import condition_text, terms_of
+from app.promql.buckets import bound_of
 from app.promql.inclusion import histogram_of
-from app.promql.metric_names import BUCKET, NAME
+from app.promql.metric_names import NAME
 from app.promql.selector_text import render, weighted_text
 from app.sli import (
     Comparison,
@@ -29,22 +29,18 @@ from app.sli import (
     Part,
     WeightedSum,
 )
-from app.sli.sample_events import SamplesThat, SampleValues
-from app.sli.sample_sum import SampleSum, SampleTerm
-from app.sli.weighted_sum import weights_of_part
+from app.sli.sample_sum import SampleSum
 from app.slo import (
     CompositeRule,
-    Matcher,
     MatchOp,
     MissingData,
     Selector,
     Sli,
     SloId,
-    Term,
     WithoutEvents,
     format_duration,
 )
-from app.yamldoc.writing import Written
+from app.yamldoc.writing import Written, given, written_number
 
 Keys = dict[str, Written]
 _MS = timedelta(milliseconds=1)
@@ -90,13 +86,13 @@ def _spellings(sli: Sli) -> Iterator[Keys]:
     match sli:
         case WeightedSum():
             yield from _histogram(sli)
-            yield from _counters(sli.terms)
+            yield _summed(sli)
         case Gauge():
             yield given({"gauge": render(sli.total), "good_when": _unless_usual(sli.good_when)})
         case GaugeSums():
             yield {"gauge": {"total": render(sli.total), str(sli.events): render(sli.selected)}}
         case SampleSum():
-            yield from _samples(sli)
+            yield _summed(sli)
         case Expression():
             yield from _gauge_with_absence(sli)
             yield _expression(sli)
@@ -104,11 +100,9 @@ def _spellings(sli: Sli) -> Iterator[Keys]:
             pass
 
 
-def _counters(terms: tuple[Term, ...]) -> Iterator[Keys]:
-    events, weights = weights_of_part([term.weights for term in terms])
-    texts = [_plain(term.selector) for term in terms]
-    total = weighted_text((term.weights.total, text) for term, text in zip(terms, texts, strict=True))
-    yield {"total": total, str(events): weighted_text(zip(weights, texts, strict=True))}
+def _summed(sli: WeightedSum | SampleSum) -> Keys:
+    terms = terms_of(sli, window="w")
+    return {"total": weighted_text(terms.total), str(terms.events): weighted_text(terms.part)}
 
 
 def _histogram(sli: WeightedSum) -> Iterator[Keys]:
@@ -143,33 +137,6 @@ def _matchers(count: Selector) -> Keys:
     return {"selector": render(Selector(matchers))}
 
 
-def _plain(selector: Selector) -> str:
-    """The selector with the usual spelling of its bucket, if that selects the same."""
-    bound = bound_of(selector)
-    if bound is None or not bound.is_finite():
-        return render(selector)
-    rest = tuple(matcher for matcher in selector.matchers if matcher.label != BUCKET)
-    usual = Selector((*rest, Matcher(BUCKET, MatchOp.EQUAL, str(written_number(bound)))))
-    return render(usual if any_spelling(usual) == selector else selector)
-
-
-def _samples(sli: SampleSum) -> Iterator[Keys]:
-    events, weights = weights_of_part([term.weights for term in sli.summed])
-    texts = [_of_samples(term) for term in sli.summed]
-    total = weighted_text((term.weights.total, text) for term, text in zip(sli.summed, texts, strict=True))
-    yield {"total": total, str(events): weighted_text(zip(weights, texts, strict=True))}
-
-
-def _of_samples(term: SampleTerm) -> str:
-    selector = render(term.selector)
-    match term.events:
-        case SamplesThat(condition):
-            return f"sum_over_time(({selector} {condition.comparison} bool {written_number(condition.number)})[w:])"
-        case SampleValues():
-            return f"sum_over_time({selector}[w])"
-    return f"count_over_time({selector}[w])"
-
-
 def _gauge_with_absence(sli: Expression) -> Iterator[Keys]:
     found = _GOOD_OR_ABSENT.fullmatch(sli.expression)
     if found is not None:
@@ -191,7 +158,7 @@ def _expression(sli: Expression) -> Keys:
     return given(
         {
             kind: sli.expression,
-            "good_when": None if good_when is None else _words(good_when),
+            "good_when": None if good_when is None else condition_text(good_when),
             "total": sli.weight,
             "every": None if sli.every is None else format_duration(sli.every),
         }
@@ -199,11 +166,7 @@ def _expression(sli: Expression) -> Keys:
 
 
 def _unless_usual(good_when: Condition) -> str | None:
-    return None if good_when == UP else _words(good_when)
-
-
-def _words(good_when: Condition) -> str:
-    return f"{good_when.comparison} {written_number(good_when.number)}"
+    return None if good_when == UP else condition_text(good_when)
 
 
 def _composite(sli: Composite, objectives: Mapping[SloId, float]) -> Keys:
