@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -51,7 +51,7 @@ class Sources:
     """Which document and dialect each SLO is from, and which SLOs a finding is about."""
 
     def __init__(self, found: DocumentSet) -> None:
-        self._documents = found.documents
+        self._found = found
         self._starts: defaultdict[Path, list[tuple[int, int]]] = defaultdict(list)
         for i, (document, _) in enumerate(found.documents):
             self._starts[document.file].append((document.at[0], i))
@@ -59,17 +59,25 @@ class Sources:
         for placed in found.placed:
             self._slos[self._index(placed.place)].append(placed)
 
-    def add_warnings(self, found: DocumentSet, said: Said) -> None:
-        """Add each warning to what is said of the SLOs that it is about, or of its file; those off stay off."""
-        for warning in found.findings.warnings:
-            path, words = found.findings.path_of(warning), _words(warning)
-            if found.ignored.covers(warning):
-                words = f"sloburn: ignore={warning.code}"
-            concerned = self._concerned(warning.place, path)
-            for placed in concerned:
-                said.of_slo(placed.slo.id, part_of(path), words)
-            if not concerned:
-                said.files[warning.file].append(words)
+    def codes(self) -> set[tuple[SloId, str]]:
+        """Each SLO with the names of the warnings about it."""
+        return {(placed.slo.id, warning.code) for warning, _, slos in self._warnings() for placed in slos}
+
+    def add_warnings(self, said: Said, repeated: Collection[tuple[SloId, str]]) -> None:
+        """Add each warning to what is said of the SLOs that it is about, or of its file.
+
+        Those *repeated* are about what is written, too: `sloburn check` says them, unless a comment turns them off.
+        """
+        for warning, path, slos in self._warnings():
+            is_off = self._found.ignored.covers(warning)
+            for placed in slos:
+                is_repeated = (placed.slo.id, warning.code) in repeated
+                if is_off and is_repeated:
+                    said.of_slo(placed.slo.id, part_of(path), f"sloburn: ignore={warning.code}")
+                elif not is_off and not is_repeated:
+                    said.of_slo(placed.slo.id, part_of(path), _words(warning))
+            if not slos and not is_off:
+                said.files[warning.file].append(_words(warning))
 
     def add_queries(self, placed: PlacedSlo, written: Written, said: Said) -> None:
         """Add the queries of an SLO that are written otherwise now."""
@@ -88,11 +96,18 @@ class Sources:
         """The dialect of the document of an SLO."""
         return self._source(placed)[1]
 
+    def _warnings(self) -> Iterator[tuple[WarningFinding, FieldPath, Sequence[PlacedSlo]]]:
+        """Each warning, its path, and the SLOs that it is about."""
+        findings = self._found.findings
+        for warning in findings.warnings:
+            path = findings.path_of(warning)
+            yield warning, path, self._concerned(warning.place, path)
+
     def _source(self, placed: PlacedSlo) -> tuple[Document, Dialect]:
         index = self._index(placed.place)
         if index is None:
             raise ValueError(f"no document is at {placed.place}")
-        document, dialect = self._documents[index]
+        document, dialect = self._found.documents[index]
         if dialect is None:
             raise ValueError(f"the document at {placed.place} is of no dialect")
         return document, dialect

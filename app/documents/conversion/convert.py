@@ -73,8 +73,6 @@ class _Job:
 
     def write(self) -> None:
         """Write every SLO that can be, and say what cannot."""
-        sources = Sources(self.found)
-        sources.add_warnings(self.found, self.said)
         for error in self.found.findings.errors:
             self.said.files[error.file].append(f"not converted: {error.text} (line {error.line})")
         objectives = {placed.slo.id: placed.slo.objective for placed in self.found.placed}
@@ -83,7 +81,9 @@ class _Job:
                 self.nodes[placed.slo.id] = self.writer.node(placed.slo, objectives)
             except NotExpressibleError as error:
                 self._leave_out(placed, str(error))
-        self._leave_out_what_is_not_read()
+        again = self._leave_out_what_is_not_read()
+        sources = Sources(self.found)
+        sources.add_warnings(self.said, repeated=Sources(again).codes())
         for placed in self._written():
             self._comment(placed, sources)
 
@@ -99,29 +99,23 @@ class _Job:
             text = f"documents of {dialect.name} have no window: this is SLOBURN_DEFAULT_WINDOW"
             self.said.of_slo(placed.slo.id, SloPart.WINDOW, text)
 
-    def _leave_out_what_is_not_read(self) -> None:
-        """Compare what is written with what is meant, until all that is written is read again."""
+    def _leave_out_what_is_not_read(self) -> DocumentSet:
+        """What is written as it is read, once all of it can be; what is not as it was meant is said."""
         while True:
-            again = self._read_again(self._by_file())
-            missing = [placed for placed in self._written() if placed.slo.id not in again]
+            again = read_texts({file: self._text(file, placed) for file, placed in self._by_file().items()})
+            slos = {placed.slo.id: placed.slo for placed in again.placed}
+            missing = [placed for placed in self._written() if placed.slo.id not in slos]
             for placed in missing:
                 alone = read_texts({placed.place.file: self._text(placed.place.file, [placed])})
-                errors = alone.findings.errors or self._errors_of_all()
+                errors = alone.findings.errors or again.findings.errors
                 self._leave_out(placed, errors[0].text if errors else "is not read again")
                 self.nodes.pop(placed.slo.id)
             if not missing:
                 break
         for placed in self._written():
-            for part, what in differences(placed.slo, again[placed.slo.id]):
-                self._lose(placed, part, f"{what} is not the same in this form")
-
-    def _errors_of_all(self) -> tuple[ErrorFinding, ...]:
-        texts = {file: self._text(file, placed) for file, placed in self._by_file().items()}
-        return read_texts(texts).findings.errors
-
-    def _read_again(self, files: Mapping[Path, Sequence[PlacedSlo]]) -> dict[SloId, Slo]:
-        texts = {file: self._text(file, placed) for file, placed in files.items()}
-        return {placed.slo.id: placed.slo for placed in read_texts(texts).placed}
+            for part, what in differences(placed.slo, slos[placed.slo.id]):
+                self._lose(placed, part, f"{what} is not the same: {self.writer.why_lost(what)}")
+        return again
 
     def _written(self) -> list[PlacedSlo]:
         return [placed for placed in self.found.placed if placed.slo.id in self.nodes]

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from app.documents.conversion.parts import SloPart
 from app.documents.native.writing.documents import written_aggregate, written_slo
+from app.documents.openslo.writing.losses import why_lost
+from app.documents.openslo.writing.objects import written_object
 from app.slo import Slo, SloId
 from app.yamldoc.findings import FieldPath
 from app.yamldoc.writing import CommentedDocument, Written
@@ -17,6 +19,7 @@ class Target(StrEnum):
     """What documents are converted to."""
 
     NATIVE = "native"
+    OPENSLO = "openslo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,9 @@ class TargetWriter(Protocol):
     def documents(self, entries: Sequence[Entry], head: Sequence[str]) -> Iterator[CommentedDocument]:
         """The documents of a file; *head* is the comment at its top."""
 
+    def why_lost(self, field: str) -> str:
+        """Why a field of an SLO, such as ``alerting.page.labels``, is not the same in this form."""
+
 
 class NativeWriter:
     """Writes a document for the SLOs of each service."""
@@ -54,6 +60,51 @@ class NativeWriter:
         for service, group in groupby(entries, key=lambda entry: entry.slo.service):
             yield _native(service, list(group), head)
             head = ()
+
+    def why_lost(self, field: str) -> str:
+        """Nothing should be."""
+        return f"native documents cannot say this {field.rpartition('.')[2]}"
+
+
+class OpenSloWriter:
+    """Writes an object of OpenSLO v1 for each SLO."""
+
+    def node(self, slo: Slo, objectives: Mapping[SloId, float]) -> Mapping[str, Written]:
+        """The object."""
+        del objectives
+        return written_object(slo)
+
+    def documents(self, entries: Sequence[Entry], head: Sequence[str]) -> Iterator[CommentedDocument]:
+        """Each object is a document."""
+        for entry in entries:
+            comments: dict[FieldPath, list[str]] = {}
+            for part, texts in entry.comments.items():
+                comments.setdefault(_place_in_object(part, entry.node), []).extend(texts)
+            yield CommentedDocument(root=entry.node, head=head, comments=comments)
+            head = ()
+
+    def why_lost(self, field: str) -> str:
+        """What OpenSLO has no field for."""
+        return why_lost(field)
+
+
+_IN_OBJECTS: Mapping[SloPart, tuple[str, str]] = {
+    SloPart.NAME: ("metadata", "name"),
+    SloPart.LABELS: ("metadata", "labels"),
+    SloPart.DESCRIPTION: ("spec", "description"),
+    SloPart.SERVICE: ("spec", "service"),
+    SloPart.SLI: ("spec", "indicator"),
+    SloPart.WINDOW: ("spec", "timeWindow"),
+    SloPart.OBJECTIVE: ("spec", "objectives"),
+    SloPart.ALERTING: ("spec", "alertPolicies"),
+}
+
+
+def _place_in_object(part: SloPart | None, node: Mapping[str, Written]) -> FieldPath:
+    """Where a comment goes: before the part, or before the spec where the object does not have it."""
+    section, key = ("spec", None) if part is None else _IN_OBJECTS[part]
+    keys = node.get(section)
+    return (section, key) if key is not None and isinstance(keys, Mapping) and key in keys else (section,)
 
 
 def _native(service: str, entries: Sequence[Entry], head: Sequence[str]) -> CommentedDocument:
@@ -98,4 +149,4 @@ def _without_labels(node: Mapping[str, Written], common: Mapping[str, Written]) 
     return {key: rest if key == "labels" else value for key, value in node.items() if key != "labels" or rest}
 
 
-WRITERS: Mapping[Target, TargetWriter] = {Target.NATIVE: NativeWriter()}
+WRITERS: Mapping[Target, TargetWriter] = {Target.NATIVE: NativeWriter(), Target.OPENSLO: OpenSloWriter()}

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from app.documents.importing.fields import Operator
-from app.documents.importing.labels import merged_labels
 from app.documents.importing.rules import short_window, usable_rules, waits_of
 from app.documents.importing.scope import Scope
 from app.documents.importing.severities import severity_of
 from app.documents.openslo.objects import BurnRateCondition, Objects, Policy
-from app.slo import Alerting, BurnRateRule, Evidence, Severity, SeverityPolicy, Window
+from app.slo import Alerting, BurnRateRule, Evidence, Labels, Severity, SeverityPolicy, Window
 
 
 def condition_of(policy: Policy, objects: Objects) -> BurnRateCondition | None:
@@ -68,9 +67,14 @@ def _policy(
         severity=severity,
         rules=rules,
         pending_for=pending_for,
-        labels=merged_labels({"severity": conditions[0].severity}),
+        labels=_own_label(conditions[0].severity, severity),
         evidence=Evidence(),
     )
+
+
+def _own_label(text: str, severity: Severity) -> Labels:
+    """The label `severity` of a policy where it is another word than that which every alert has."""
+    return () if text == severity else (("severity", text),)
 
 
 def _rule(condition: BurnRateCondition) -> BurnRateRule:

@@ -90,9 +90,10 @@ class Objective:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SloObject:
-    """An SLO with the references that it has."""
+    """An SLO with the references that it has; *title* is its name where that is not its id."""
 
     name: str
+    title: str = ""
     description: str
     service: str
     labels: dict[str, tuple[str, ...]]

@@ -69,7 +69,7 @@ class SloReader:
         return Slo(
             id=SloId(name),
             service=self.slo.service,
-            name=name,
+            name=self.slo.title if self.slo.title and len(self.slo.objectives) == 1 else name,
             objective=target,
             window=window,
             sli=sli,

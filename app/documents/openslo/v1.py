@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import Final
 
 from app.documents.importing.scope import Scope
 from app.documents.openslo import objects as forms
@@ -13,6 +14,7 @@ from app.documents.openslo.model import (
     DataSourceObject,
     InlinePolicy,
     InlineTarget,
+    MetadataModel,
     MetricModel,
     ObjectiveModel,
     ObjectModel,
@@ -30,6 +32,8 @@ from app.documents.openslo.model import (
 from app.documents.openslo.sources import is_prometheus
 from app.yamldoc.scalars import kind
 
+NAME_ANNOTATION: Final = "sloburn/name"
+"""The annotation of an SLO with the name that it has in Sloburn beside its id."""
 _Named = forms.Indicator | forms.Policy | forms.BurnRateCondition
 
 
@@ -73,6 +77,7 @@ def _slo(model: SloObject, scope: Scope) -> forms.SloObject:
         below.below("serviceRef").error("is missing", "write serviceRef: checkout")
     return forms.SloObject(
         name=model.metadata.name,
+        title=_title(model.metadata),
         description=spec.description,
         service=service,
         labels=model.metadata.labels,
@@ -87,6 +92,13 @@ def _slo(model: SloObject, scope: Scope) -> forms.SloObject:
         is_composite=len(spec.objectives) > 1 and any(_has_own_indicator(one) for one in spec.objectives),
         scope=scope,
     )
+
+
+def _title(metadata: MetadataModel) -> str:
+    """The name of an SLO that `sloburn convert` has written; empty where there is none."""
+    annotations = metadata.annotations
+    title = annotations.get(NAME_ANNOTATION) if isinstance(annotations, dict) else None
+    return title.strip() if isinstance(title, str) else ""
 
 
 def _has_own_indicator(model: ObjectiveModel) -> bool:
