@@ -12,6 +12,9 @@ import httpx
 import numpy as np
 import pytest
 
+from app.documents import Defaults
+from app.documents.conversion import Target, convert_documents
+from app.documents.load import read_texts
 from app.promql.selector_text import quote
 from app.sli import NotExpressibleError, WeightedSum, sli_of, sli_of_error_ratio
 from testbed.openmetrics import create_blocks
@@ -214,6 +217,74 @@ def test_the_rule_of_an_sli_is_its_error_ratio(evaluated: Evaluated) -> None:
             assert ratio == pytest.approx(wanted, rel=1e-6, abs=1e-9), (seed, total, part)
             compared += 1
     assert compared > len(SEEDS) / 4
+
+
+DOCUMENTS = {
+    'sum(increase(requests_total{code="500"}[10m])) / sum(increase(requests_total[10m]))': """
+version: prometheus/v1
+service: a
+slos:
+  - name: b
+    objective: 99
+    sli:
+      events:
+        error_query: sum(rate(requests_total{code="500"}[{{.window}}]))
+        total_query: sum(rate(requests_total[{{.window}}]))
+    alerting: {name: A}
+""",
+    'sum by (route) (increase(h_count[10m]) - ignoring(le) increase(h_bucket{le="0.5"}[10m])) '
+    "/ sum by (route) (increase(h_count[10m]))": """
+apiVersion: pyrra.dev/v1alpha1
+kind: ServiceLevelObjective
+metadata: {name: b}
+spec:
+  target: "99"
+  window: 2w
+  indicator:
+    latency:
+      success: {metric: 'h_bucket{le="0.5"}'}
+      total: {metric: h_count}
+      grouping: [route]
+""",
+    "sum(count_over_time((sent_total > 500)[10m:30s])) / sum(count_over_time(sent_total[10m:30s]))": """
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: b}
+spec:
+  service: a
+  indicator: {spec: {thresholdMetric: {metricSource: {type: Prometheus, spec: {query: sent_total}}}}}
+  timeWindow: [{duration: 1w, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives: [{op: lte, value: 500, target: 0.99}]
+""",
+    "avg_over_time((max(rate(h_count[5m])) > bool 5.4)[10m:1m])": """
+version: prometheus/v1
+service: a
+slos:
+  - name: b
+    objective: 99
+    sli: {raw: {error_ratio_query: 'max(rate(h_count[{{.window}}])) > bool 5.4'}}
+    alerting: {name: A}
+""",
+}
+"""Documents of other tools by the error ratio that they mean, as their authors would ask Prometheus for it."""
+
+
+@pytest.mark.parametrize("target", Target)
+@pytest.mark.parametrize("meant", DOCUMENTS)
+def test_a_converted_document_means_what_it_was_made_of(
+    evaluated: Evaluated, meant: str, target: Target, tmp_path: Path
+) -> None:
+    (tmp_path / "a.yaml").write_text(DOCUMENTS[meant])
+    (converted,) = convert_documents(tmp_path, defaults=Defaults(), target=target).files
+    (slo,) = (placed.slo for placed in read_texts({tmp_path: converted.text}).placed)
+    found = evaluated.value(slo.sli.error_ratio(timedelta(minutes=10)), slo.sli.by)
+    wanted = evaluated.value(meant, slo.sli.by)
+    assert found.keys() == wanted.keys()
+    assert 0 < sum(wanted.values()) < len(wanted)
+    for group, ratio in wanted.items():
+        # Subqueries of rules have the grid of the server.
+        assert found[group] == pytest.approx(ratio, rel=1e-6, abs=0.03 if "_over_time" in meant else 0)
 
 
 def _is_sum(sli: object) -> WeightedSum:

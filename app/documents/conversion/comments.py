@@ -12,6 +12,7 @@ from app.documents.dialect import Dialect, PlacedSlo
 from app.documents.importing.labels import PROMETHEUS_TEMPLATE
 from app.documents.importing.rules import OBJECTIVE_RATIO
 from app.documents.load import DocumentSet
+from app.promql.selector_text import SelectorError, parse_selector, render
 from app.sli.any_promql import EVALUATED
 from app.slo import SloId
 from app.yamldoc.document import Document
@@ -85,7 +86,7 @@ class Sources:
         same = set(_texts(written))
         for below, text in _queries(self.document(placed).value(path), path):
             plain = " ".join(text.split())
-            if plain not in same and text.strip() not in same and self._is_of(placed, below):
+            if not {plain, text.strip(), _in_usual_order(text)} & same and self._is_of(placed, below):
                 said.of_slo(placed.slo.id, SloPart.SLI, f"was {field_text(below)}: {plain}")
 
     def document(self, placed: PlacedSlo) -> Document:
@@ -157,6 +158,14 @@ def _queries(node: Node | None, path: FieldPath) -> Iterator[tuple[FieldPath, st
                 yield (*path, step), str(value)
         else:
             yield from _queries(value, (*path, step))
+
+
+def _in_usual_order(text: str) -> str:
+    """A selector with its matchers in the order in which they are written; any other query as it is."""
+    try:
+        return render(parse_selector(text))
+    except SelectorError:
+        return text
 
 
 def _texts(written: Written) -> Iterator[str]:

@@ -70,9 +70,13 @@ class _Job:
     said: Said
     losses: list[WarningFinding] = field(default_factory=list)
     nodes: dict[SloId, Mapping[str, Written]] = field(default_factory=dict)
+    dialects: dict[Path, dict[str, None]] = field(default_factory=dict)
 
     def write(self) -> None:
         """Write every SLO that can be, and say what cannot."""
+        for document, dialect in self.found.documents:
+            if dialect is not None:
+                self.dialects.setdefault(document.file, {})[dialect.name] = None
         for error in self.found.findings.errors:
             self.said.files[error.file].append(f"not converted: {error.text} (line {error.line})")
         objectives = {placed.slo.id: placed.slo.objective for placed in self.found.placed}
@@ -130,7 +134,8 @@ class _Job:
         entries = [
             Entry(slo=one.slo, node=self.nodes[one.slo.id], comments=self.said.slos.get(one.slo.id, {})) for one in slos
         ]
-        head = [f"Converted by `sloburn convert` from {file}.", *self.said.files.get(file, ())]
+        dialects = ", ".join(self.dialects[file])
+        head = [f"Converted by `sloburn convert` from {file} ({dialects}).", *self.said.files.get(file, ())]
         return yaml_text(self.writer.documents(entries, head))
 
     def _leave_out(self, placed: PlacedSlo, reason: str) -> None:
