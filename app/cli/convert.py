@@ -62,6 +62,8 @@ def convert(
     Example: sloburn convert sloth/checkout.yml > checkout.yaml
 
     Example: sloburn convert sloth/ pyrra/ --output config/slos/
+
+    Example: sloburn convert --to openslo config/slos -o openslo.yaml
     """
     defaults = Defaults.of(settings_for({}).default_window)
     converted = convert_documents(*paths, defaults=defaults, target=to, as_written=as_written)

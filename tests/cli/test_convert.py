@@ -97,5 +97,15 @@ def test_what_is_sound_is_converted_and_what_is_not_is_said(tmp_path: Path) -> N
     assert "error: slos[1].objective" in result.stderr
 
 
+def test_what_the_target_cannot_say_is_said_and_fails(tmp_path: Path) -> None:
+    """In OpenSLO an alert has no name, as a document of Sloth gives it."""
+    result = _run("--to", "openslo", _write(tmp_path / "slo.yml"))
+
+    assert result.exit_code == 1
+    assert "\n  # alerting.name is not the same: OpenSLO has no names of alerts\n" in result.stdout
+    assert "slo.yml:4:11: warning: checkout-availability: alerting.name is not the same" in result.stderr
+    assert "kind: SLO\nmetadata:\n  name: checkout-availability\n" in result.stdout
+
+
 def test_a_path_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
     assert _run(tmp_path / "none.yaml").exit_code == 2

@@ -18,6 +18,8 @@ from app.yamldoc.writing import Written, yaml_text
 
 LEFT_OUT, CHANGED = "left_out", "changed"
 """Codes of an SLO that the target cannot say, and of a part of one that it cannot."""
+_UNREADABLE = "is read as another SLO", "write it anew"
+_KEEP = "go on with the original where that matters"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +86,7 @@ class _Job:
             try:
                 self.nodes[placed.slo.id] = self.writer.node(placed.slo, objectives)
             except NotExpressibleError as error:
-                self._leave_out(placed, str(error))
+                self._leave_out(placed, error.reason, error.remedy)
         again = self._leave_out_what_is_not_read()
         sources = Sources(self.found)
         sources.add_warnings(self.said, repeated=Sources(again).codes())
@@ -111,8 +113,8 @@ class _Job:
             missing = [placed for placed in self._written() if placed.slo.id not in slos]
             for placed in missing:
                 alone = read_texts({placed.place.file: self._text(placed.place.file, [placed])})
-                errors = alone.findings.errors or again.findings.errors
-                self._leave_out(placed, errors[0].text if errors else "is not read again")
+                errors = [(one.problem, one.remedy) for one in (*alone.findings.errors, *again.findings.errors)]
+                self._leave_out(placed, *next(iter(errors), _UNREADABLE))
                 self.nodes.pop(placed.slo.id)
             if not missing:
                 break
@@ -138,13 +140,13 @@ class _Job:
         head = [f"Converted by `sloburn convert` from {file} ({dialects}).", *self.said.files.get(file, ())]
         return yaml_text(self.writer.documents(entries, head))
 
-    def _leave_out(self, placed: PlacedSlo, reason: str) -> None:
-        self.said.files[placed.place.file].append(f"left out: {placed.slo.id}: {reason}")
-        self.losses.append(_loss(placed, f"{placed.slo.id} is left out: {reason}", LEFT_OUT))
+    def _leave_out(self, placed: PlacedSlo, reason: str, remedy: str) -> None:
+        self.said.files[placed.place.file].append(f"left out: {placed.slo.id}: {reason}; {remedy}")
+        self.losses.append(_loss(placed, f"{placed.slo.id} is left out: {reason}", remedy, LEFT_OUT))
 
-    def _lose(self, placed: PlacedSlo, part: SloPart, text: str) -> None:
+    def _lose(self, placed: PlacedSlo, part: SloPart | None, text: str) -> None:
         self.said.of_slo(placed.slo.id, part, text)
-        self.losses.append(_loss(placed, f"{placed.slo.id}: {text}", CHANGED))
+        self.losses.append(_loss(placed, f"{placed.slo.id}: {text}", _KEEP, CHANGED))
 
 
 def _with_share(placed: PlacedSlo, said: Said) -> PlacedSlo:
@@ -161,8 +163,8 @@ def _with_share(placed: PlacedSlo, said: Said) -> PlacedSlo:
     return replace(placed, slo=changed)
 
 
-def _loss(placed: PlacedSlo, problem: str, code: str) -> WarningFinding:
+def _loss(placed: PlacedSlo, problem: str, remedy: str, code: str) -> WarningFinding:
     place = placed.place
     return WarningFinding(
-        file=place.file, line=place.line, column=place.column, field="", problem=problem, remedy="", code=code
+        file=place.file, line=place.line, column=place.column, field="", problem=problem, remedy=remedy, code=code
     )

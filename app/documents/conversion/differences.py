@@ -13,13 +13,14 @@ _PARTS = {
     "name": SloPart.NAME,
     "description": SloPart.DESCRIPTION,
     "objective": SloPart.OBJECTIVE,
+    "sla": SloPart.OBJECTIVE,
     "window": SloPart.WINDOW,
     "sli": SloPart.SLI,
     "labels": SloPart.LABELS,
 }
 
 
-def differences(one: Slo, other: Slo) -> Iterator[tuple[SloPart, str]]:
+def differences(one: Slo, other: Slo) -> Iterator[tuple[SloPart | None, str]]:
     """The parts in which two SLOs differ, each with the field, such as ``alerting.page.labels``."""
     for field in _differing(_without_components(one), _without_components(other)):
         if field == "sli" and not isinstance(one.sli, Composite) and one.sli.key == other.sli.key:
@@ -28,7 +29,7 @@ def differences(one: Slo, other: Slo) -> Iterator[tuple[SloPart, str]]:
         if field == "alerting":
             yield from ((SloPart.ALERTING, f"alerting.{name}") for name in _of_alerting(one.alerting, other.alerting))
         else:
-            yield _PARTS[field], field
+            yield _PARTS.get(field), field
 
 
 def _of_alerting(one: Alerting, other: Alerting) -> Iterator[str]:

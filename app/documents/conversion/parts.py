@@ -25,7 +25,7 @@ _KEYS = {
         SloPart.SERVICE: "service serviceRef",
         SloPart.NAME: "name displayName id",
         SloPart.DESCRIPTION: "description",
-        SloPart.OBJECTIVE: "objective target targetPercent goal",
+        SloPart.OBJECTIVE: "objective sla target targetPercent goal",
         SloPart.WINDOW: "window timeWindow timeWindows",
         SloPart.SLI: "sli sliRef indicator indicatorRef service_level_indicator ratioMetric ratioMetrics "
         "thresholdMetric countMetrics rawMetric composite op value budgetingMethod timeSliceTarget timeSliceWindow "

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from app.documents.native.parts import WITHOUT_ALERTS, aggregate_of
 from app.documents.native.writing.alerting import written_alerting, written_labels
-from app.documents.native.writing.scalars import written_percent
+from app.documents.native.writing.scalars import written_percent, written_points
 from app.documents.native.writing.slis import written_sli
 from app.sli import Composite, TimeSlices
-from app.slo import CalendarWindow, RollingWindow, SliceRule, Slo, SloId, Window, WithoutEvents, format_duration
+from app.slo import CalendarWindow, RollingWindow, Sla, SliceRule, Slo, SloId, Window, WithoutEvents, format_duration
 from app.yamldoc.tree import BooleanText
 from app.yamldoc.writing import Written, given, written_number
 
@@ -27,6 +27,7 @@ def written_slo(slo: Slo, objectives: Mapping[SloId, float]) -> dict[str, Writte
             "id": None if slo.id == f"{slo.service}-{slo.name}" else str(slo.id),
             "description": slo.description,
             "objective": written_percent(slo.objective),
+            "sla": None if slo.sla is None else _sla(slo.sla),
             "window": _window(slo.window),
             "sli": written_sli(sli, objectives),
             "time_slices": None if of_slices is None else _slices(of_slices.rule),
@@ -48,6 +49,11 @@ def written_aggregate(group: Slo, slo: Slo) -> Written | None:
     if slo.alerting != WITHOUT_ALERTS:
         keys["alerting"] = written_alerting(slo.alerting, slo.window, slo.objective)
     return keys or BooleanText("true")
+
+
+def _sla(sla: Sla) -> Written:
+    contract = written_percent(sla.contract)
+    return {"contract": contract, "penalty_free": written_points(sla.penalty_free)} if sla.penalty_free else contract
 
 
 def _window(window: Window) -> Written:

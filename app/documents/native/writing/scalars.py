@@ -23,7 +23,12 @@ def written_percent(ratio: float) -> NumberText | str:
 
 def written_share(ratio: float) -> str:
     """A ratio in percent, with its sign."""
-    return f"{written_number(Decimal(repr(ratio)) * 100)}%"
+    return f"{written_points(ratio)}%"
+
+
+def written_points(ratio: float) -> NumberText:
+    """A difference of ratios, in percentage points."""
+    return written_number(Decimal(repr(ratio)) * 100)
 
 
 def written_wait(duration: timedelta | None) -> str:

@@ -2,6 +2,7 @@
 
 _WHY = {
     "sli": "OpenSLO does not say how often an expression is evaluated, or what a slice without events is",
+    "sla": "OpenSLO has no service level agreements",
     "name": "an SLO of OpenSLO has one name",
     "alerting.name": "OpenSLO has no names of alerts",
     "alerting.annotations": "OpenSLO has no annotations of alerts",
