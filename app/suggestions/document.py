@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from app.documents.native.writing.scalars import written_number, written_percent
+from app.documents.native.writing.scalars import written_percent
 from app.promql.selector_text import render
 from app.slo import Matcher, MatchOp, Selector, format_duration
 from app.status import rounded_percent
@@ -14,7 +14,7 @@ from app.suggestions.objectives import DAY, Basis, ProposedObjective, budget_tex
 from app.suggestions.proposals import Proposal, ServiceProposals, Suggestions
 from app.suggestions.slis import CountedEvents, FastEvents, GoodSamples, SummedGauges, ValueWithin
 from app.wording.sentences import exact_percent, number
-from app.yamldoc.writing import CommentedDocument, Written, yaml_text
+from app.yamldoc.writing import CommentedDocument, Written, written_number, yaml_text
 
 WHY_NOT_100 = (
     "100% is never suggested: it leaves no budget, so that the first failure exhausts it and every change is a risk; "
