@@ -6,11 +6,21 @@ reads its newest samples only.
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from app.prometheus import MetricKind, PrometheusError, kind_of
+from app.prometheus import (
+    BadQueryError,
+    ExecutionError,
+    MetricKind,
+    PartialDataError,
+    TimedOutError,
+    TooLargeError,
+    UnsupportedResultError,
+    kind_of,
+)
 from app.promql.metric_names import NAME
 from app.promql.probe import named, sum_of
 from app.promql.selector_text import label_text, render
@@ -31,6 +41,10 @@ from app.suggestions.recognition import (
 # As many at once as a Prometheus answers without delay; see `app/prometheus/client.py`.
 _AT_ONCE = 8
 DEADLINE_S = 30.0
+TOO_MUCH = (TimedOutError, TooLargeError, ExecutionError, BadQueryError)
+"""Errors of a query that a smaller one may not have."""
+REFUSED = (*TOO_MUCH, PartialDataError, UnsupportedResultError)
+"""Errors of one query: others may be answered."""
 MOST_METRICS = 100
 """Of a Prometheus as a whole; with a selector or a job, there are never as many."""
 MOST_SERVICES = 10
@@ -110,8 +124,10 @@ class Explorer:
         looked_at = await asyncio.gather(
             *(self._with_values(metric, gate) for service in chosen for metric in services[service])
         )
+        unreadable += [text for text in looked_at if isinstance(text, str)]
+        known = [metric for metric in looked_at if not isinstance(metric, str)]
         return Discovery(
-            services={name: tuple(one for one in looked_at if one.service == name) for name in chosen},
+            services={name: tuple(one for one in known if one.service == name) for name in chosen},
             left_out=tuple(services)[most_services:],
             unreadable=tuple(unreadable),
         )
@@ -150,48 +166,44 @@ class Explorer:
         """The services that have a metric; or why that cannot be known."""
         selector = self._selector(item, ())
         try:
-            there = await self.source.label_names(render(selector), self.since, self.at, deadline=DEADLINE_S)
-            # Prometheus 2 does not read names with dots: only those are asked for that exist.
-            labels = [label for label in entry.services if label in there]
             if isinstance(item, RequestCounter | CounterPair):
                 verdict = await kind_of(selector, self.source, self.at, deadline=DEADLINE_S)
                 if verdict.kind is MetricKind.GAUGE:
                     return f"{anchor(item)} is a gauge, not a counter: {verdict.why}"
+            there = await self.source.label_names(render(selector), self.since, self.at, deadline=DEADLINE_S)
+            # Prometheus 2 does not read names with dots: only those are asked for that exist.
+            labels = [label for label in (*entry.services, *entry.within) if label in there]
             grouping = ",".join(map(label_text, labels))
             answer = await self.source.instant(
                 f"count by ({grouping}) ({render(selector)})", self.at, deadline=DEADLINE_S
             )
-        except PrometheusError as error:
+        except REFUSED as error:
             return f"{anchor(item)}: {error}"
-        label = next((label for label in labels if all(found.get(label) for found in answer.labels)), None)
-        series: dict[str, int] = {}
-        for found, count in zip(answer.labels, answer.values.tolist(), strict=False):
-            value = found.get(label, "") if label else entry.key
-            series[value] = series.get(value, 0) + int(count)
+        counts = dict(zip(map(_pairs, answer.labels), map(int, answer.values.tolist()), strict=True))
         return [
             ServiceMetric(
-                service=service_name(value),
+                service=service_name(name),
                 item=item,
                 entry=entry,
-                matchers=_narrowed(self._others, label, value),
-                series=count,
+                matchers=_narrowed(self._others, matchers),
+                series=series,
                 labels=frozenset(there),
             )
-            for value, count in series.items()
+            for name, matchers, series in services_in(entry, counts)
         ]
 
-    async def _with_values(self, metric: ServiceMetric, gate: asyncio.Semaphore) -> ServiceMetric:
-        """The metric with the values of the labels that may matter."""
+    async def _with_values(self, metric: ServiceMetric, gate: asyncio.Semaphore) -> ServiceMetric | str:
+        """The metric with the values of the labels that may matter; or why they cannot be known."""
         entry, selector = metric.entry, self._selector(metric.item, metric.matchers)
-        async with gate:
-            wanted = [status.label for status in entry.statuses]
-            wanted += [*entry.routes, *(one.label for one in entry.preferred), *_groups(metric.item)]
-            values = {
-                label: await self._values(label, selector.matchers)
-                for label in dict.fromkeys(wanted)
-                if label in metric.labels
-            }
-            return replace(metric, values=values, is_native=await self._is_native(metric))
+        wanted = [status.label for status in entry.statuses]
+        wanted += [*entry.routes, *(one.label for one in entry.preferred), *_groups(metric.item)]
+        there = [label for label in dict.fromkeys(wanted) if label in metric.labels]
+        try:
+            async with gate:
+                values = {label: await self._values(label, selector.matchers) for label in there}
+                return replace(metric, values=values, is_native=await self._is_native(metric))
+        except REFUSED as error:
+            return f"{anchor(metric.item)} of {metric.service}: {error}"
 
     async def _is_native(self, metric: ServiceMetric) -> bool:
         """Whether the newest samples are native histograms: a metric of the same name may be anything."""
@@ -223,6 +235,29 @@ def anchor(item: Item) -> str:
             return next(iter(item.metrics.values()))
 
 
+def services_in(
+    entry: Instrumentation, counts: Mapping[tuple[tuple[str, str], ...], int]
+) -> Iterator[tuple[str, tuple[Matcher, ...], int]]:
+    """The name of each service, what selects its series, and how many there are, from counts by labels.
+
+    Of two services with one name, such as ingresses of two namespaces, each is named after its namespace too.
+    """
+    found = [dict(labels) for labels in counts]
+    label = next((label for label in entry.services if all(labels.get(label) for labels in found)), None)
+    within = next((one for one in entry.within if one != label and all(labels.get(one) for labels in found)), None)
+    series: dict[tuple[str, str], int] = {}
+    for labels, count in zip(found, counts.values(), strict=True):
+        key = (labels.get(label or "", ""), labels.get(within or "", ""))
+        series[key] = series.get(key, 0) + count
+    names = Counter(value for value, _ in series)
+    for (value, place), count in series.items():
+        matchers = [
+            Matcher(one, MatchOp.EQUAL, text) for one, text in ((label, value), (within, place)) if one is not None
+        ]
+        name = f"{place}-{value}" if names[value] > 1 else value or entry.key
+        yield name, tuple(matchers), count
+
+
 def service_name(value: str) -> str:
     """A label's value as the name of a service in documents.
 
@@ -245,10 +280,14 @@ def _groups(item: Item) -> tuple[str, ...]:
     return item.by if isinstance(item, GoodGauge | GaugeShare) else ()
 
 
-def _narrowed(scope: tuple[Matcher, ...], label: str | None, value: str) -> tuple[Matcher, ...]:
-    """The scope and the service's label, which replaces what the scope says of it."""
-    own = tuple(matcher for matcher in scope if matcher.label != label)
-    return (*own, Matcher(label, MatchOp.EQUAL, value)) if label is not None else own
+def _pairs(labels: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(labels.items()))
+
+
+def _narrowed(scope: tuple[Matcher, ...], matchers: tuple[Matcher, ...]) -> tuple[Matcher, ...]:
+    """The scope and the matchers of the service, which replace what the scope says of their labels."""
+    replaced = {matcher.label for matcher in matchers}
+    return (*(matcher for matcher in scope if matcher.label not in replaced), *matchers)
 
 
 def _ranked(metrics: Sequence[ServiceMetric]) -> dict[str, list[ServiceMetric]]:

@@ -12,21 +12,13 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from app.prometheus import (
-    BadQueryError,
-    ExecutionError,
-    HistogramSample,
-    Matrix,
-    TimedOutError,
-    TooLargeError,
-    partial_data,
-)
+from app.prometheus import HistogramSample, Matrix, partial_data
 from app.promql.metric_names import BUCKET
 from app.promql.probe import named
 from app.promql.selector_text import render
 from app.slo import Selector
 from app.slo.arrays import Floats
-from app.suggestions.discovery import DEADLINE_S
+from app.suggestions.discovery import DEADLINE_S, TOO_MUCH
 from app.suggestions.objectives import DAY, DailyCounts
 from app.suggestions.ports import MetricExplorer
 from app.suggestions.slis import CandidateSli, CountedEvents, FastEvents, GoodSamples, SummedGauges, ValueWithin
@@ -39,11 +31,10 @@ _HOURS_A_DAY = 24
 _MOST_SAMPLES = 4_000_000
 _SAMPLES_A_DAY = 5_760
 """Of a series that is scraped every 15 s."""
+_USUAL_BUCKETS = 12
 _LONGEST_PIECE_DAYS = 7
 _AT_ONCE = 2
 """Queries over history at once: dashboards and rules of others go first."""
-TOO_MUCH = (TimedOutError, TooLargeError, ExecutionError, BadQueryError)
-"""Errors of a query that a smaller one may not have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +87,9 @@ class HistoryReader:
                 found = await asyncio.gather(*(self._increase(one, series, native=sli.is_native) for one in counters))
                 return self._daily(_added(found[:-1]), found[-1])
             case FastEvents():
-                return await (self._native_buckets if sli.is_native else self._buckets)(sli, series)
+                if sli.is_native:
+                    return await self._native_buckets(sli, series)
+                return await self._buckets(sli, series * _USUAL_BUCKETS)
             case GoodSamples():
                 total = await self._samples("count_over_time", sli.gauge, series)
                 return self._daily(total, total - await self._samples("sum_over_time", sli.gauge, series))

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from app.prometheus import PartialDataError, UnsupportedResultError
-from app.suggestions.discovery import Discovery, ServiceMetric
-from app.suggestions.history import TOO_MUCH, HistoryReader, Values
+from app.suggestions.discovery import REFUSED, Discovery, ServiceMetric
+from app.suggestions.history import HistoryReader, Values
 from app.suggestions.instrumentations import Signal
 from app.suggestions.objectives import (
     LEAST_EVENTS,
@@ -25,7 +24,6 @@ from app.suggestions.thresholds import BucketCounts, latency_threshold, lower_bo
 # A quarter of an hour without requests each day is a service that sleeps: a bound would burn its budget every night.
 _MOST_SILENCE = 0.01
 _LEAST_VALUES = 12
-_UNREADABLE = (*TOO_MUCH, PartialDataError, UnsupportedResultError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +134,7 @@ class Proposer:
     async def _of_candidate(self, candidate: Candidate, reader: HistoryReader, series: int) -> Proposal:
         try:
             history = await reader.of(candidate.sli, series)
-        except _UNREADABLE as error:
+        except REFUSED as error:
             return self._proposal(candidate, reader.no_counts, doubt=f"its history cannot be read: {error}")
         match history:
             case BucketCounts():

@@ -383,3 +383,26 @@ def test_entries_of_the_catalogue_are_whole() -> None:
         for pattern in (*entry.counters, *entry.histograms, *entry.excluded):
             re.compile(pattern)
         assert set(entry.unless) <= {other.name for other in CATALOGUE}
+
+
+def test_services_of_one_name_in_two_namespaces_are_two() -> None:
+    series = [
+        one
+        for namespace in ("a", "b")
+        for one in counters(
+            "nginx_ingress_controller_requests",
+            "status",
+            "200",
+            "502",
+            ingress="web",
+            exported_namespace=namespace,
+            job="ingress",
+        )
+    ]
+    found = slis(suggestions(series))
+
+    assert (
+        found["b-web-availability"]["total"]
+        == 'nginx_ingress_controller_requests{exported_namespace="b",ingress="web"}'
+    )
+    assert "a-web-availability" in found

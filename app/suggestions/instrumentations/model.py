@@ -110,6 +110,7 @@ class Instrumentation:
         key: what its SLOs are named after where a service has several: ``grpc-availability``.
         source: where its metrics are documented.
         services: labels that name the service, the best first.
+        within: labels that say where services of one name are apart, such as namespaces, the best first.
         counters, histograms: names of request counters, and of histograms without ``_bucket``; the best first.
         excluded: names that look like them and are something else.
         statuses: labels that say how a request ended, the best first.
@@ -123,6 +124,7 @@ class Instrumentation:
     key: str
     source: str
     services: tuple[str, ...] = ("job",)
+    within: tuple[str, ...] = ()
     counters: tuple[str, ...] = ()
     histograms: tuple[str, ...] = ()
     excluded: tuple[str, ...] = ()

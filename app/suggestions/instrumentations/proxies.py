@@ -12,6 +12,7 @@ ISTIO = Instrumentation(
     statuses=labels("response_code", "grpc_response_status"),
     routes=("request_operation", "destination_version"),
     services=("destination_service_name", "destination_canonical_service", "destination_workload", "job"),
+    within=("destination_service_namespace", "destination_workload_namespace"),
     preferred=(
         Preferred(
             "reporter",
@@ -29,6 +30,7 @@ LINKERD = Instrumentation(
     statuses=labels("classification", "status_code"),
     routes=("rt_route", "route_name"),
     services=("deployment", "statefulset", "daemonset", "workload_name", "job"),
+    within=("namespace",),
     preferred=(Preferred("direction", ("inbound", "outbound"), "both proxies of a request report it"),),
 )
 ENVOY_UPSTREAM = Instrumentation(
@@ -70,6 +72,7 @@ NGINX_INGRESS = Instrumentation(
     statuses=labels("status"),
     routes=("path", "host"),
     services=("ingress", "exported_service", "job"),
+    within=("exported_namespace", "namespace"),
 )
 NGINX_PLUS = Instrumentation(
     name="NGINX Plus",
