@@ -41,15 +41,20 @@ _WAITING = (
     "tests/soak/",
 )
 """Tests that wait for real servers most of the time, each with servers of its own."""
+_SHARING = ("tests/store/", "tests/prometheus/", "tests/acceptance/test_postgres.py")
+"""Tests that share a server, which takes seconds to make and which each worker would start for itself."""
 _BEGUN_BY = 0.7
 """The share of the files at which the last test that waits is begun, so that none is left over at the end."""
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Tests of one file share its fixtures, and so a worker; tests that wait are each on their own."""
+    """Tests that share fixtures, such as those of one file, share a worker; tests that wait are each on their own."""
 
     @override
     def _split_scope(self, nodeid: str) -> str:
+        shared = next((beginning for beginning in _SHARING if nodeid.startswith(beginning)), None)
+        if shared is not None:
+            return shared
         return nodeid if nodeid.startswith(_WAITING) else nodeid.partition("::")[0]
 
 
