@@ -206,6 +206,8 @@ class Resolution:
         cell = self.newest - (self.newest - place) % length
         ripe = cell * self.width_s <= until_s[row]
         self._changed_places = [changed[~ripe]]
+        if not ripe.any():
+            return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
         chunks = np.unique(np.stack([row[ripe], (cell[ripe] - 1) // each]), axis=1)
         return chunks[0], chunks[1]
 

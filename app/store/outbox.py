@@ -348,14 +348,16 @@ def hold_beginnings(connection: Connection, *, at: datetime) -> int:
 
 def release_beginnings(connection: Connection, notifications: Iterable[Notification], *, at: datetime) -> None:
     """Let the beginnings of alerts go that were held, since *notifications* confirm that they fire."""
+    confirmed = {notification.key for notification in notifications if not notification.unconfirmed}
+    if not confirmed:
+        # In most evaluations no alert fires.
+        return
     held = (
         (outbox.c.state == EntryState.WAITING.value)
         & (outbox.c.status == NotificationStatus.FIRING.value)
         & _held_at(at)
     )
-    keys = set(connection.execute(select(outbox.c.alert_key).where(held)).scalars())
-    confirmed = {notification.key for notification in notifications if not notification.unconfirmed} & keys
-    for key in confirmed:
+    for key in confirmed & set(connection.execute(select(outbox.c.alert_key).where(held)).scalars()):
         connection.execute(update(outbox).where(held & (outbox.c.alert_key == key)).values(due_at=at))
 
 

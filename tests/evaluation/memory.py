@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 import promql_parser as promql
@@ -66,7 +67,7 @@ class MemorySource(Source):
         self._note(expr)
         if expr == closed_on_the_left():
             return _matrix([({}, np.array([at.timestamp()]), np.array([2.0 if self.closed else 1.0]))])
-        parsed = promql.parse(expr)
+        parsed = _parse(expr)
         if not isinstance(parsed, promql.MatrixSelector):
             raise BadQueryError("this Prometheus in memory answers raw samples only", query=expr)
         until = min(at.timestamp(), self.now)
@@ -80,7 +81,7 @@ class MemorySource(Source):
         self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
     ) -> Matrix:
         self._note(expr)
-        parsed = promql.parse(expr)
+        parsed = _parse(expr)
         if isinstance(parsed, promql.Call) and parsed.func.name in _OVER_CELLS:
             return self._over_cells(parsed, start, end, step)
         if not isinstance(parsed, promql.Call) or parsed.func.name not in ("last_over_time", "resets"):
@@ -174,6 +175,10 @@ class MemorySource(Source):
         if key not in self._selected:
             self._selected[key] = [one for one in self.series if _selects(matchers, one.labels)]
         return self._selected[key]
+
+
+# Every slot asks the same questions.
+_parse = lru_cache(maxsize=1024)(promql.parse)
 
 
 def _matchers(parsed: promql.VectorSelector) -> list[tuple[str, str, str]]:
