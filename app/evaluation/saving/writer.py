@@ -1,8 +1,9 @@
 """From an evaluation to the database: counts, alerts, transitions and notifications, in one transaction."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -12,7 +13,7 @@ from app.evaluation.saving.budget_record import BudgetRecord
 from app.evaluation.saving.ledger_store import LedgerStore
 from app.evaluation.saving.pending_writes import PendingWrites
 from app.ingest.ports import EvaluationInstruments
-from app.store import Database, StoreError, StoreGoneError, Transaction
+from app.store import Database, StoreError, StoreGoneError, StoreUnavailableError, Transaction
 from app.store.alerts import append_transitions, forget_alerts, prune_transitions, save_alerts
 from app.store.budgets import prune_budgets, save_budgets
 from app.store.ledger import save_stepped
@@ -28,6 +29,8 @@ _OUTBOX_KEPT = timedelta(days=30)
 _BUDGETS_KEPT = timedelta(days=180)
 # Rows go out of date by the hour at most, and a pruning reads whole indexes.
 _PRUNED_EVERY = timedelta(hours=1)
+# Far longer than the largest commit takes. A disk that hangs, as one in a network may, fails no write and ends none.
+_HANGS_AFTER_S = 30.0
 
 
 class Writer:
@@ -56,6 +59,7 @@ class Writer:
         self._pruned_at: datetime | None = None
         self._routes_checked = False
         self._holds = False
+        self._saving: asyncio.Task[None] | None = None
 
     def hold_beginnings(self) -> None:
         """Let the next commit hold notifications that alerts fire, until fresh data confirms them."""
@@ -64,7 +68,7 @@ class Writer:
     async def commit(self, at: datetime, *, stepped: datetime | None) -> None:
         """Write the evaluation of the slot *at*; *stepped* is the newest slot that alerts were stepped through."""
         try:
-            await asyncio.to_thread(self._save, at, stepped)
+            await self._write(partial(self._save, at, stepped))
             self.pending_writes.clear()
             self.last_commit = at
             if self.problem is not None:
@@ -78,11 +82,29 @@ class Writer:
     async def save_history(self, now: datetime) -> bool:
         """Write what was counted of the past; whether that worked."""
         try:
-            await asyncio.to_thread(self._save_ledger, now)
+            await self._write(partial(self._save_ledger, now))
         except StoreError as error:
             self._failed(error)
             return False
         return True
+
+    async def _write(self, save: Callable[[], None]) -> None:
+        """Run *save* in a thread. One that hangs is not waited for any more, and nothing else is written until it ends.
+
+        What it wrote is written again then, as after a commit that failed and has reached the disk all the same.
+
+        Raises:
+            StoreError: it failed, or hangs.
+        """
+        if self._saving is None or self._saving.done():
+            self._saving = asyncio.create_task(asyncio.to_thread(save))
+            # If nothing waits for it any more, nothing else takes its error.
+            self._saving.add_done_callback(lambda saving: saving.cancelled() or saving.exception())
+            await asyncio.wait({self._saving}, timeout=_HANGS_AFTER_S)
+            if self._saving.done():
+                self._saving.result()
+                return
+        raise StoreUnavailableError(f"the database hangs: a write has not ended within {_HANGS_AFTER_S:g} s")
 
     def _save(self, at: datetime, stepped: datetime | None) -> None:
         budgets = tuple(self.budgets.unwritten)
