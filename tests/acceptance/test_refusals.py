@@ -226,7 +226,7 @@ def test_bad_documents_are_all_said_with_file_line_and_remedy(tmp_path: Path) ->
     (specs / "b.yaml").write_text("service: [\n")
     refusal = _refusal(tmp_path, {"SLOBURN_SPECS": str(specs)})
     lines = refusal.said.splitlines()
-    for parts in (("a.yaml:4:", "99.9"), ("a.yaml:5:", "window"), ("b.yaml:",)):
+    for parts in (("a.yaml:4:", ": error: ", "99.9"), ("a.yaml:5:", ": error: ", "window"), ("b.yaml:", ": error: ")):
         assert [line for line in lines if all(part in line for part in parts)], refusal.said
 
 

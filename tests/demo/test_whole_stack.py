@@ -68,7 +68,10 @@ def _demo(folder: Path) -> Iterator[Demo]:
 def test_breaking_the_shop_pages_and_mending_resolves_and_nothing_is_left(tmp_path: Path) -> None:
     """The whole demo, with two days of history instead of a month and a total outage instead of a fifth of requests."""
     with _demo(tmp_path) as demo:
+        # Into a file, where no bar can be drawn, lines say what goes on.
+        demo.wait_for("Preparing 2 days of history")
         demo.wait_for("Ctrl-C stops everything")
+        assert re.search(r"Starting shop\..*Starting sloburn\.", demo.printed, re.DOTALL)
         assert re.search(r"checkout-availability .*meeting", demo.printed)
         assert "cart-availability:route=/cart/items" in demo.printed
         switch = ShopSwitch(demo.ports.url("shop"))
