@@ -7,7 +7,7 @@ unexport PYTHONDONTWRITEBYTECODE
 workers := $(shell cores=$$(nproc); echo $$((cores < 4 ? 6 : 2 * cores)))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lint test soak demo bench run dashboards clean
+.PHONY: help setup lint test soak mutants demo bench run dashboards clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ soak: ## Run the long proofs; SLOBURN_SOAK says how long, 1 is the length in `ma
 	@scripts/setup --tests --containers
 	SLOBURN_SOAK=$${SLOBURN_SOAK:-20} $(bin)/pytest -m soak --timeout=0
 	$(bin)/pytest tests/soak/container_proofs.py
+
+mutants: setup ## Change the core line by line, and see which changes no test notices; some: ARGS="'app.budget*'"
+	@scripts/mutants $(ARGS)
 
 demo: setup ## Start the demo shop with a month of history; Ctrl-C ends it. Choices: make demo ARGS="up --help"
 	@$(bin)/sloburn demo $(ARGS)

@@ -36,6 +36,7 @@ from app.prometheus import fast_samples, known_series, large_answers
 from app.service import engine, http_server, memory, repeats
 from app.service.run import _READERS
 from app.slo import Alerting, Evidence, Severity, SeverityPolicy
+from app.slo import alerts as slo_alerts
 from app.store import postgres
 from app.wording import annotations
 from app.yamldoc import files, tree
@@ -74,6 +75,8 @@ PROMISES = (
     ("faults.md", "unhealthy above 30 s", engine._MOST_SKEW_S, 30.0),
     ("faults.md", "batches of 256 to Alertmanager", peer.BATCH, 256),
     ("faults.md", "after a crash it waits for the lease, 15 s", postgres.LEASE_S, 15.0),
+    ("deploy.md", "**Stopping** takes at most ten seconds", engine._STOP_WITHIN_S, 6.0),
+    ("troubleshooting.md", "take longer than their interval, three times in a row", engine._LATE_SLOTS, 3),
     ("deploy.md", "renewed every five seconds", postgres._HEARTBEAT_S, 5.0),
     ("security.md", "| open connections | 512;", http_server._MOST_CONNECTIONS, 512),
     ("security.md", "4, 200; more are 503", admission._WAITING, 200),
@@ -100,6 +103,7 @@ PROMISES = (
      _same(late_samples._KEPT_S, late_samples._LONGEST_S), (3_600.0, 3 * 3_600.0)),
     ("slo-format.md", "The query is retried after ten minutes", query_batcher._REFUSED_FOR_S, 600.0),
     ("slo-format.md", "default `99%`; `off` fires by the tiers alone", Evidence().level, 0.99),
+    ("slo-format.md", "`50%` to below `100%`", slo_alerts._LEAST_LEVEL, 0.5),
     ("slo-format.md", "for an alert to fire; default 2", Evidence().min_bad_events, 2.0),
     ("slo-format.md", "`SLODataUnavailable` opens; default `10m`", Alerting().no_data_for, timedelta(minutes=10)),
     ("slo-format.md", "no events for that; default `10m`", Alerting().no_traffic_for, timedelta(minutes=10)),

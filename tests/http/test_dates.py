@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.http.answers import Answer
 from app.http.dates import clock_skew, retry_after
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -52,3 +53,8 @@ def test_retry_after_is_a_number_or_a_date(value: str | None, seconds: float | N
 
 def test_a_date_to_come_back_needs_the_date_of_the_answer() -> None:
     assert retry_after("Thu, 01 Jan 2026 12:00:30 GMT", date=None) is None
+
+
+@pytest.mark.parametrize(("asked_s", "waited_s"), [("86399", 86_399), ("86401", 86_400)])
+def test_a_receiver_is_not_waited_for_longer_than_a_day(asked_s: str, waited_s: float) -> None:
+    assert Answer(status=429, headers={"retry-after": asked_s}, body=b"").wait == timedelta(seconds=waited_s)

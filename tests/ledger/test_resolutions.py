@@ -61,6 +61,23 @@ def test_sums_are_those_of_a_dictionary(
             assert sums.bad[row] == sum(kept[row, cell][1] for cell in cells)
 
 
+def test_hundreds_of_rows_are_summed_as_each_alone() -> None:
+    """Rows of many lengths and windows are summed by another way than a few."""
+    dice, size = np.random.default_rng(4), 300
+    tier = Resolution(WIDTH)
+    tier.add_rows(np.array(LENGTHS * (size // 3)))
+    tier.advance(START * WIDTH)
+    total, bad = (dice.integers(0, most, 3_000).astype(np.float64) for most in (90, 9))
+    tier.add(dice.integers(0, size, 3_000), START - dice.integers(0, 60, 3_000), total, bad)
+    rows, ends = np.arange(size), np.full(size, START * float(WIDTH))
+    starts = ends - dice.integers(1, 70, size) * WIDTH
+    sums = tier.sums(rows, starts, ends)
+    for row in rows.tolist():
+        alone = tier.sums(np.array([row]), starts[[row]], ends[[row]])
+        assert (sums.total[row], sums.bad[row]) == (alone.total[0], alone.bad[0])
+    assert sums.total.sum() > 0
+
+
 def test_a_cell_that_is_cut_counts_by_share() -> None:
     tier = a_tier()
     add(tier, 0, START - 1, 30, 3)

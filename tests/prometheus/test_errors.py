@@ -114,3 +114,8 @@ def test_a_redirect_says_where_to() -> None:
 def test_quoted_names_are_explained_to_users_of_prometheus_2(query: str, hinted: bool) -> None:
     error = error_of_status(400, error_body("bad_data", "parse error: unexpected string"), query=query)
     assert ("Prometheus 3 and later" in str(error)) is hinted
+
+
+def test_of_a_long_query_three_hundred_characters_are_shown() -> None:
+    assert errors.excerpt("up\n" * 100) == "up " * 99 + "up"
+    assert errors.excerpt("x" * 301) == "x" * 297 + "..."
