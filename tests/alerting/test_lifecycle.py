@@ -76,6 +76,8 @@ def test_an_alert_does_not_resolve_because_requests_stopped() -> None:
 
 def test_that_an_alert_is_frozen_is_recorded_with_the_reason() -> None:
     firing, _ = step(Alert(slo=SLO, severity=Severity.PAGE), reading("b"), PAGE, at=slot(0))
+    ended, _ = step(firing, reading("q"), PAGE, at=slot(1))
+    assert (ended.state, ended.since, ended.muted) == (AlertState.INACTIVE, slot(1), False)
     _, (frozen,) = step(firing, reading("n"), PAGE, at=slot(1))
     assert (frozen.kind, frozen.at, frozen.reason) == ("frozen", slot(1), "no_traffic: no events in the last 5m")
 

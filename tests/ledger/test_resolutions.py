@@ -70,7 +70,7 @@ def test_hundreds_of_rows_are_summed_as_each_alone() -> None:
     total, bad = (dice.integers(0, most, 3_000).astype(np.float64) for most in (90, 9))
     tier.add(dice.integers(0, size, 3_000), START - dice.integers(0, 60, 3_000), total, bad)
     rows, ends = np.arange(size), np.full(size, START * float(WIDTH))
-    starts = ends - dice.integers(1, 70, size) * WIDTH
+    starts = ends - WIDTH * dice.integers(1, 70, size).astype(np.float64)
     sums = tier.sums(rows, starts, ends)
     for row in rows.tolist():
         alone = tier.sums(np.array([row]), starts[[row]], ends[[row]])
