@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from app.cli.check import PrometheusUrl
 from app.cli.configuration import settings_for
 from app.cli.console import EXIT_FAILED, EXIT_USAGE, choice_of, errors, fail, print_json
 from app.cli.console import output as standard_output
@@ -45,6 +44,15 @@ Days = Annotated[int, typer.Option("--days", help="Days of history to look at.",
 Services = Annotated[
     int, typer.Option("--services", help="Most services to look at.", metavar="NUMBER", min=1, max=100)
 ]
+PrometheusUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--prometheus-url",
+        help="The Prometheus to look at.  [default: SLOBURN_PROMETHEUS_URL]",
+        metavar="URL",
+        show_default=False,
+    ),
+]
 Output = Annotated[
     Path | None,
     typer.Option(
@@ -61,7 +69,7 @@ SuggestionFormatOption = Annotated[
     ),
 ]
 # Described in the text of the command: in a list of arguments Typer would show types of Python.
-SelectorArgument = Annotated[str | None, typer.Argument(metavar="[SELECTOR]", hidden=True)]
+SelectorArgument = Annotated[str | None, typer.Argument(metavar="SELECTOR", hidden=True)]
 
 
 def suggest(
@@ -196,6 +204,7 @@ def _write(found: Suggestions, format: SuggestionFormat, file: Path | None) -> N
 
 def _write_file(file: Path, text: str) -> None:
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         fail(f"cannot write {file}: {error.strerror or error}", code=EXIT_USAGE)

@@ -27,7 +27,7 @@ _LEAST_HOURS = 6.0
 _LEAST_BUDGET_EVENTS = 10.0
 _FEW_BAD_EVENTS = 10.0
 # Of a budget: what history would have spent nearly whole is not an objective to start with.
-_LEAST_LEFT = 0.1
+LEAST_LEFT = 0.1
 _TENFOLD = -9.995
 # No failure in n events: with 95% confidence, fewer than 3 in n fail. Source: https://en.wikipedia.org/wiki/Rule_of_three_(statistics)
 _RULE_OF_THREE = 3.0
@@ -146,7 +146,7 @@ def propose(counts: DailyCounts, *, window: timedelta) -> ProposedObjective:
         reached = min(reached, 1.0 - _RULE_OF_THREE / counts.events)
     if counts.known < DAY:
         return _objective(counts, CONVENTIONAL, Basis.SHORT_HISTORY, reached)
-    kept = [step for step in STEPS if step <= reached and counts.budget_left(step) >= _LEAST_LEFT]
+    kept = [step for step in STEPS if step <= reached and counts.budget_left(step) >= LEAST_LEFT]
     if not kept:
         basis = Basis.MOSTLY_BAD if counts.ratio < STEPS[0] else Basis.LITTLE_TRAFFIC
         return _objective(counts, CONVENTIONAL, basis, reached)

@@ -7,7 +7,7 @@ from math import floor, log10
 import numpy as np
 
 from app.slo.arrays import Floats
-from app.suggestions.objectives import DailyCounts, day_figures
+from app.suggestions.objectives import LEAST_LEFT, DailyCounts, day_figures
 
 TARGETS = (0.99, 0.95, 0.9)
 """The share of fast requests that a threshold is chosen for: the first that some bound reached."""
@@ -58,17 +58,17 @@ def latency_threshold(buckets: BucketCounts) -> Threshold | None:
     bounds = [bound for bound in buckets.bounds if np.isfinite(bound) and bound > 0]
     if not bounds:
         return None
-    reached = {bound: _reached(buckets.at(bound)) for bound in bounds}
-    kept = next((bound for target in TARGETS for bound in bounds if reached[bound] >= target), None)
+    days = {bound: buckets.at(bound) for bound in bounds}
+    kept = next((bound for target in TARGETS for bound in bounds if _keeps(days[bound], target)), None)
     bound = bounds[-1] if kept is None else kept
-    counts = buckets.at(bound)
-    others = tuple((other, buckets.at(other).ratio) for other in _neighbours(bounds, bound))
-    return Threshold(bound=bound, counts=counts, others=others, is_kept=kept is not None)
+    others = tuple((other, days[other].ratio) for other in _neighbours(bounds, bound))
+    return Threshold(bound=bound, counts=days[bound], others=others, is_kept=kept is not None)
 
 
-def _reached(counts: DailyCounts) -> float:
-    found = min(day_figures(counts).percentile, counts.ratio)
-    return found if np.isfinite(found) else 0.0
+def _keeps(counts: DailyCounts, target: float) -> bool:
+    """Whether history reached a target, with a part of its budget left."""
+    reached = min(day_figures(counts).percentile, counts.ratio)
+    return bool(reached >= target) and counts.budget_left(target) >= LEAST_LEFT
 
 
 def _neighbours(bounds: Sequence[float], bound: float) -> list[float]:

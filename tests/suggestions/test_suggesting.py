@@ -1,5 +1,6 @@
 """What is ambiguous is an alternative, questions are few and bounded, and documents are accepted by `check`."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,8 +9,10 @@ import pytest
 from app.documents import load_documents
 from app.prometheus import ExecutionError, PrometheusError, UnreachableError
 from app.suggestions import document_text
+from app.suggestions.history import HistoryReader
 from app.suggestions.objectives import Basis
-from tests.suggestions.memory import MemoryExplorer, Series, Span, counter, gauge, histogram
+from app.suggestions.slis import ValueWithin
+from tests.suggestions.memory import AT, MemoryExplorer, Series, Span, counter, gauge, histogram
 from tests.suggestions.suggesting import Counted, alternatives, proposals, slis, suggestions
 from tests.suggestions.test_instrumentations import FAST, counters, histograms
 
@@ -240,3 +243,26 @@ def test_a_value_of_a_few_minutes_has_no_bound_and_no_figures() -> None:
 
     assert found["shop-traffic"].bound is None
     assert found["shop-traffic"].objective.budgets == ()
+
+
+def test_of_a_server_with_very_many_metrics_a_bounded_number_is_looked_at() -> None:
+    span = Span(days=0.2)
+    series = [counter(f"s{number}_requests_total", 1e5, span, code="200", job=f"j{number}") for number in range(104)]
+    source = MemoryExplorer(series)
+    found = suggestions(source, services=1, days=1)
+
+    assert len([expr for expr in source.asked if expr.startswith("count by")]) == 100
+    assert "4 more metrics" in found.unreadable[-1]
+    assert len(found.left_out) == 99
+
+
+@pytest.mark.parametrize(("series", "queries"), [(1, 2), (100, 2), (400, 9), (5_000, 9)])
+def test_history_of_many_series_is_read_in_small_pieces(series: int, queries: int) -> None:
+    """At most a week, and of many series a day at a time."""
+    progress = Counted()
+    reader = HistoryReader(
+        source=MemoryExplorer(SHOP), at=AT, days=9, planned=progress.planned, advanced=progress.advanced
+    )
+    asyncio.run(reader.of(ValueWithin(expression="max(process_open_fds)"), series))
+
+    assert progress.planned_queries == progress.answered == queries
