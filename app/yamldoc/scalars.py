@@ -44,14 +44,36 @@ def read_text(value: Any) -> str:
 
 def read_name(value: Any) -> str:
     """The name of a service or of an SLO."""
+    text = _read_word(value)
+    problem = name_problem(text)
+    if problem is not None:
+        raise refuse(*problem)
+    return text
+
+
+def read_any_name(value: Any) -> str:
+    """The name of a service or of an SLO whose id is not made of it."""
+    text = _read_word(value)
+    if text != text.strip() or not text or not text.isprintable():
+        raise refuse(*_no_name(text))
+    return text
+
+
+def name_problem(text: str) -> tuple[str, str] | None:
+    """Why no id can be made of a name, and what to write instead; None if one can."""
+    return None if _NAME.fullmatch(text) else _no_name(text)
+
+
+def _no_name(text: str) -> tuple[str, str]:
+    remedy = "write letters, digits, `-`, `_` and `.`, the first a letter or digit: checkout"
+    return f"{text!r} is not a name", remedy
+
+
+def _read_word(value: Any) -> str:
     # A service called `on` or `true` is read as a boolean by other tools, so it is refused here, too.
     if isinstance(value, BooleanText):
         raise refuse(f"{value} is a boolean in YAML", f'write "{value}" in quotes if that is the name')
-    text = read_text(value)
-    if not _NAME.fullmatch(text):
-        problem = f"{text!r} is not a name"
-        raise refuse(problem, "write letters, digits, `-`, `_` and `.`, the first a letter or digit: checkout")
-    return text
+    return read_text(value)
 
 
 def read_series_label_name(value: Any) -> str:

@@ -45,17 +45,22 @@ def _translated(text: str, scope: Scope) -> str:
 _NOT_OF_A_LABEL = re.compile(r"[^a-zA-Z0-9_]")
 
 
+def usable_name(name: str, scope: Scope) -> str:
+    """The name of a label or annotation in the characters that Prometheus allows; a change is a warning."""
+    free = _NOT_OF_A_LABEL.sub("_", name)
+    # Prometheus keeps names with two leading underscores for itself, and no name begins with a digit.
+    if free[:1].isdigit() or free.startswith("__"):
+        free = f"label_{free.lstrip('_')}"
+    if free != name:
+        scope.warning(f"{name} is no label name of Prometheus: {free} is used", f"write {free}", "label_name")
+    return free
+
+
 def listed_labels(labels: Mapping[str, tuple[str, ...]], scope: Scope) -> Labels:
     """Labels with one value or several; what Prometheus does not allow in a name, and several values, are changed."""
     changed = {}
     for name, values in labels.items():
-        free = _NOT_OF_A_LABEL.sub("_", name)
-        # Prometheus keeps names with two leading underscores for itself, and no name begins with a digit.
-        if free[:1].isdigit() or free.startswith("__"):
-            free = f"label_{free.lstrip('_')}"
-        if free != name:
-            problem = f"{name} is no label name of Prometheus: {free} is used"
-            scope.below(name).warning(problem, f"write {free}", "label_name")
+        free = usable_name(name, scope.below(name))
         if len(values) > 1:
             problem = f"has {len(values)} values, and a label of Prometheus one: they are joined by commas"
             scope.below(name).warning(problem, "write one value", "label_values")

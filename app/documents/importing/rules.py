@@ -46,8 +46,19 @@ def usable_rules(
 
     *remedy* is what to write instead of a rule that can never fire, where the document has no key for its factor.
     """
-    usable = (changed for rule, scope in rules for changed in _usable(rule, scope, window, objective, remedy))
-    return tuple(sorted(usable, key=lambda rule: (rule.long, rule.short)))
+    usable = [(changed, scope) for rule, scope in rules for changed in _usable(rule, scope, window, objective, remedy)]
+    decisive = [rule for rule, scope in usable if not _is_preceded(rule, usable, scope)]
+    return tuple(sorted(decisive, key=lambda rule: (rule.long, rule.short)))
+
+
+def _is_preceded(rule: BurnRateRule, others: Sequence[tuple[BurnRateRule, Scope]], scope: Scope) -> bool:
+    """Whether another rule of the same windows and wait has a lower factor, so that this one decides nothing."""
+    lower = min(other.factor for other, _ in others if replace(other, factor=rule.factor) == rule)
+    if lower == rule.factor:
+        return False
+    problem = f"{rule.name} has a rule with the factor {lower:.4g}, which fires whenever {rule.factor:.4g} does"
+    scope.warning(f"{problem}, so it is left out", "remove one of them", RULE_LEFT_OUT)
+    return True
 
 
 def _usable(rule: BurnRateRule, scope: Scope, window: Window, objective: float, remedy: str) -> Iterator[BurnRateRule]:

@@ -6,6 +6,7 @@ from typing import Final
 
 UNKNOWN_NAME: Final = "unknown_name"
 """The name of the warning about a comment that names no warning."""
+GROUP_OF_ONE: Final = "group_of_one"
 NO_RUNBOOK: Final = "no_runbook"
 OUTAGE_SPENDS_BUDGET: Final = "outage_spends_budget"
 SLA_ABOVE_OBJECTIVE: Final = "sla_above_objective"
@@ -21,6 +22,7 @@ _EVERY_DOCUMENT = {
     SLA_WITHOUT_BUFFER: "an SLA promises what the objective does, so that nobody is alerted before it is broken",
     OUTSIDE_TOTAL: "`bad` or `good` counts events that `total` does not count, such as `code!=` on `total` only",
     SAME_AS_TOTAL: "`bad` or `good` is the same query as `total`",
+    GROUP_OF_ONE: "a label of `by` has one value only, since `total` asks for it",
     "never_bad": "nothing that is counted can be bad; in native documents an error",
     "counter_name": "a metric has no counter's name; `--live` asks Prometheus for its type instead",
     "counter_as_gauge": "a metric of `gauge` has a counter's name",

@@ -16,11 +16,15 @@ from app.documents.native.parts import factor_of, window_of
 from app.documents.windows import calendar_problem
 from app.slo import BurnRateRule, CalendarWindow, MatchOp, NoData, Selector, Severity, Sli, Window, format_duration
 from app.yamldoc.findings import FieldFinding, FieldPath
+from app.yamldoc.scalars import name_problem
 
 
 def check_slo(slo: SloEntry, labels: Mapping[str, str]) -> Iterator[FieldFinding]:
     """Everything that makes the SLO unusable; *labels* are those of its document."""
-    # First, since an SLI with findings of its own cannot be made, and its groups not be checked.
+    problem_of_name = name_problem(slo.name) if slo.id is None else None
+    if problem_of_name is not None:
+        yield FieldFinding(("name",), *problem_of_name)
+    # Before its groups, since an SLI with findings of its own cannot be made, and its groups not be checked.
     found = list(slo.sli.findings(slo.by))
     yield from found
     if not found:
@@ -83,11 +87,10 @@ def _check_groups(slo: SloEntry, sli: Sli, labels: Mapping[str, str]) -> Iterato
 
 
 def _check_group(sli: Sli, label: str, path: FieldPath) -> Iterator[FieldFinding]:
-    """Whether a label has several values, in each of which events can be good and bad."""
+    """Whether events can be good and bad in each value of a label."""
     totals = [term.selector for term in sli.terms if term.weights.total > 0]
-    if all(_is_fixed(total, label) for total in totals):
-        problem = f"{label} has one value only, since total asks for it"
-        yield FieldFinding(path, problem, "remove it from by, or its matcher from total")
+    if all(is_fixed(total, label) for total in totals):
+        # A warning: documents of other tools have such groups, and they are no less right with one member.
         return
     deciding = next((term for term in sli.terms if not term.weights.total and _has_matcher(term.selector, label)), None)
     if deciding is not None and not any(_has_matcher(total, label) for total in totals):
@@ -95,7 +98,8 @@ def _check_group(sli: Sli, label: str, path: FieldPath) -> Iterator[FieldFinding
         yield FieldFinding(path, problem, f"remove it from by, or its matcher from {deciding.events}")
 
 
-def _is_fixed(selector: Selector, label: str) -> bool:
+def is_fixed(selector: Selector, label: str) -> bool:
+    """Whether all series of a selector have one value of the label."""
     return any(matcher.label == label and matcher.op is MatchOp.EQUAL for matcher in selector.matchers)
 
 
@@ -107,12 +111,14 @@ def _check_policy(slo: SloEntry, severity: Severity, policy: PolicyModel | None)
     if policy is None:
         return
     window = window_of(slo.window)
-    seen: set[tuple[timedelta, timedelta]] = set()
+    seen: set[tuple[timedelta, timedelta, timedelta]] = set()
     for i, tier in enumerate(policy.tiers):
         path = ("alerting", str(severity), "tiers", i)
-        if (tier.long, tier.short) in seen:
+        # With another wait it is another rule: at a higher factor an alert may wait for less.
+        windows = tier.long, tier.short, policy.pending_for if tier.pending_for is None else tier.pending_for
+        if windows in seen:
             yield FieldFinding(path, "has the same windows as a tier before", "remove one of them")
-        seen.add((tier.long, tier.short))
+        seen.add(windows)
         yield from _check_tier(tier, path, window, slo.objective)
 
 

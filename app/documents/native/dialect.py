@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 
+from pydantic_core import PydanticCustomError
+
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.native.checks import check_slo
 from app.documents.native.composites import CompositeSliModel
@@ -25,7 +27,7 @@ from app.yamldoc.explain import is_misspelt
 from app.yamldoc.findings import FieldPath, Findings, Place
 from app.yamldoc.read import add_errors, add_warnings
 from app.yamldoc.rest import SoundRest, sound_rest
-from app.yamldoc.scalars import kind
+from app.yamldoc.scalars import kind, name_problem, read_any_name
 from app.yamldoc.tree import Items, Node, NumberText, Table
 from app.yamldoc.validate import validated
 
@@ -105,7 +107,22 @@ def _components(model: SloEntry, document: Document, i: int) -> tuple[tuple[Plac
 
 def _header(document: Document, findings: Findings) -> DocumentHeader | None:
     own = {key: value for key, value in document.root.items() if key != "slos"}
-    return validated(DocumentHeader, own, NATIVE, document, findings)
+    header = validated(DocumentHeader, own, NATIVE, document, findings)
+    problem = _service_problem(document)
+    if problem is not None:
+        findings.error(document.place(("service",)), *problem, field=("service",))
+    return None if problem is not None else header
+
+
+def _service_problem(document: Document) -> tuple[str, str] | None:
+    """Why no ids can be made of the service, where an SLO has none of its own; other faults of it are the model's."""
+    slos = document.root.get("slos")
+    if isinstance(slos, Items) and slos and all(isinstance(slo, Table) and "id" in slo for slo in slos):
+        return None
+    try:
+        return name_problem(read_any_name(document.root.get("service")))
+    except PydanticCustomError:
+        return None
 
 
 def _slos(document: Document, findings: Findings) -> list[Node]:

@@ -21,12 +21,13 @@ _PERCENT_SIGN = {"type": "string", "pattern": r"^[0-9.]+ ?%$"}
 
 
 def _name(example: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": plain.NAME_PATTERN, "examples": [example]})
+    return WithJsonSchema({"type": "string", "pattern": r"^\S(.*\S)?$", "examples": [example]})
 
 
 Text = Annotated[str, PlainValidator(plain.read_text), WithJsonSchema(_ANY_SCALAR)]
-ServiceName = Annotated[str, PlainValidator(plain.read_name), _name("checkout")]
-SloName = Annotated[str, PlainValidator(plain.read_name), _name("availability")]
+# Which characters they may have depends on whether ids are made of them.
+ServiceName = Annotated[str, PlainValidator(plain.read_any_name), _name("checkout")]
+SloName = Annotated[str, PlainValidator(plain.read_any_name), _name("availability")]
 IdText = Annotated[
     str,
     PlainValidator(scalars.read_id),

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from app.documents.lint.names import SEVERITY_NEVER_FIRES
+from app.documents.lint.names import GROUP_OF_ONE, SEVERITY_NEVER_FIRES
+from app.documents.native.checks import is_fixed
 from app.documents.native.model import SloEntry
 from app.slo import Severity, Slo
 from app.yamldoc.findings import FieldFinding
@@ -11,7 +12,16 @@ from app.yamldoc.findings import FieldFinding
 def lint_slo(model: SloEntry, slo: Slo) -> Iterator[FieldFinding]:
     """Everything about a sound SLO that its author should look at again."""
     yield from model.sli.warnings()
+    yield from _lint_groups(model, slo)
     yield from _lint_policies(model, slo)
+
+
+def _lint_groups(model: SloEntry, slo: Slo) -> Iterator[FieldFinding]:
+    totals = [term.selector for term in slo.sli.terms if term.weights.total > 0]
+    for i, label in enumerate(model.by):
+        if totals and all(is_fixed(total, label) for total in totals):
+            problem = f"{label} has one value only, since total asks for it"
+            yield FieldFinding(("by", i), problem, "remove it from by, or its matcher from total", GROUP_OF_ONE)
 
 
 def _lint_policies(model: SloEntry, slo: Slo) -> Iterator[FieldFinding]:

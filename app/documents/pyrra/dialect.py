@@ -5,14 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from app.documents.dialect import Defaults, PlacedSlo
-from app.documents.importing.labels import alert_labels, merged_labels, translated_annotations
+from app.documents.importing.labels import alert_labels, merged_labels, translated_annotations, usable_name
 from app.documents.importing.parts import read_part
 from app.documents.importing.rules import usable_rules, waits_of, warn_of_ratio
 from app.documents.importing.scope import Scope
 from app.documents.pyrra.model import IGNORED, OBJECTIVE, ObjectiveModel
 from app.documents.pyrra.slis import Indicator, fixed_labels, indicator_of, sli_of_indicator
 from app.documents.pyrra.windows import TIERS, Tier
-from app.slo import Alerting, Evidence, RollingWindow, Severity, SeverityPolicy, Slo, SloId
+from app.slo import Alerting, Evidence, RollingWindow, Severity, SeverityPolicy, Slo, SloId, classic_label_name
 from app.yamldoc.document import Document
 from app.yamldoc.findings import Findings
 from app.yamldoc.rest import sound_rest
@@ -116,7 +116,11 @@ class _Objective:
     def labels(self) -> tuple[tuple[str, str], ...]:
         """The labels of Pyrra's rules."""
         metadata = self.model.metadata
-        own = {**fixed_labels(self.indicator), "slo": metadata.name, **_propagated(metadata.labels)}
+        own = {
+            **{classic_label_name(name): value for name, value in fixed_labels(self.indicator).items()},
+            "slo": metadata.name,
+            **_propagated(metadata.labels, self.scope.below("metadata", "labels")),
+        }
         # A group's label has its own value in each member.
         free = {name: value for name, value in own.items() if name not in self.indicator.grouping}
         return merged_labels(alert_labels(free, self.scope.below("metadata", "labels")))
@@ -130,7 +134,7 @@ class _Objective:
         if model.severities.absent:
             remedy = "route on the name SLODataUnavailable, which is a ticket"
             scope.below("severities", "absent").warning("is ignored", remedy, "absent_severity")
-        annotations = _propagated(self.model.metadata.annotations)
+        annotations = _propagated(self.model.metadata.annotations, self.scope.below("metadata", "annotations"))
         usual = Alerting()
         return Alerting(
             name=model.name or usual.name,
@@ -174,5 +178,9 @@ class _Objective:
         )
 
 
-def _propagated(labels: Mapping[str, str]) -> dict[str, str]:
-    return {name.removeprefix(_GROUP): value for name, value in labels.items() if name.startswith(_GROUP)}
+def _propagated(labels: Mapping[str, str], scope: Scope) -> dict[str, str]:
+    return {
+        usable_name(name.removeprefix(_GROUP), scope.below(name)): value
+        for name, value in labels.items()
+        if name.startswith(_GROUP)
+    }

@@ -15,5 +15,6 @@ SETS: dict[str, list[Path]] = {
     "openslo": sorted((_DOCUMENTS / "openslo" / "fixtures").glob("[iv]*.yaml")),
     "openslo references": sorted((_DOCUMENTS / "openslo" / "fixtures").glob("referred*.yaml")),
     "kinds": [KINDS],
+    "names": [KINDS.with_name("names.yaml")],
     "config": [Path("config/slos")],
 }

@@ -49,6 +49,18 @@ def test_the_native_form_is_what_was_reviewed(tool: str, monkeypatch: pytest.Mon
     assert_golden(f"convert-{tool}.yaml", text)
 
 
+def test_names_and_rules_of_other_tools_are_made_usable_or_said() -> None:
+    """Alertmanager refuses alerts with a label such as `team-name`; beside a lower factor a rule decides nothing."""
+    loaded = load_documents(KINDS.with_name("names.yaml"))
+    pyrra, slices, _ = loaded.slos
+    assert dict(pyrra.labels) == {"slo": "x", "team_name": "a"}
+    assert dict(pyrra.alerting.annotations) == {"runbook_url": "https://runbooks.example.com/x"}
+    assert [rule.factor for policy in slices.alerting.policies for rule in policy.rules] == [10.0]
+    codes = {warning.code for warning in loaded.warnings}
+    assert {"label_name", "rule_left_out"} <= codes
+    assert "group_of_one" in {warning.code for warning in load_documents(KINDS).warnings}
+
+
 def test_every_key_of_a_native_document_is_written() -> None:
     """A key that is added to the format and not to the writer would be lost when a document is converted."""
     (file,) = _convert(KINDS).files
