@@ -53,7 +53,10 @@ def by_our_rules(pairs: Sequence[CountedPair], server: Server, folder: Path) -> 
         if "interval" not in group
     ]
     for kind in ("record", "alert"):
-        chosen = [[each for each in group["rules"] if kind in each] for group in groups]
+        # Missing data is no burn, and has an alert of its own.
+        chosen = [
+            [each for each in group["rules"] if kind in each and each[kind] != "SLODataUnavailable"] for group in groups
+        ]
         _replay(
             [{"name": str(number), "interval": "30s", "rules": rules} for number, rules in enumerate(chosen)],
             server,
