@@ -20,7 +20,7 @@ SHOWN = (0.99, 0.995, 0.999, 0.9995, 0.9999)
 DAY = timedelta(days=1)
 LEAST_EVENTS = 100
 """A percentage of fewer events would change with each of them."""
-# As bad as one day in ten: the worst day may be an incident that nobody wants to promise around.
+# As bad as one day in ten: the worst day may be an incident that says nothing of other months.
 _PERCENTILE = 10.0
 _LEAST_HOURS = 6.0
 # With fewer, one event more or less decides about the budget.

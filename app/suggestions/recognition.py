@@ -108,7 +108,7 @@ class _Names:
 def recognise(names: Collection[str], catalogue: tuple[Instrumentation, ...] = CATALOGUE) -> tuple[Recognised, ...]:
     """What the metrics of these names instrument, in the order of the catalogue.
 
-    >>> found = recognise(["http_requests_total", "http_request_duration_seconds_bucket", "whatever"])
+    >>> found = recognise(["http_requests_total", "http_request_duration_seconds_bucket", "queue_depth"])
     >>> [one.instrumentation.key for one in found], found[0].counters[0].metric
     (['http'], 'http_requests_total')
     """

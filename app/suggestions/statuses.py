@@ -156,7 +156,7 @@ def meaning(label: str, values: Collection[str], vocabulary: Vocabulary) -> Mean
     if found:
         bad, not_bad = _matchers(label, "|".join(found))
     else:
-        # Nothing has failed yet, and nobody knows what the value would be: all but the good ones.
+        # Nothing has failed yet, so the value of failures is not known: all but the good ones are bad.
         good = sorted(value for value in values if re.fullmatch(vocabulary.good, value, _ANY_CASE))
         not_bad, bad = _matchers(label, "|".join(good) or "success")
     return Meaning(vocabulary=vocabulary, bad=bad, not_bad=not_bad, events=events, is_seen=bool(found))

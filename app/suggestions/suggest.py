@@ -12,7 +12,7 @@ from app.suggestions.proposals import Proposer, Suggestions
 
 
 class HistoryProgress(Protocol):
-    """Is told how far the work is."""
+    """Receives the progress of reading history."""
 
     def planned(self, queries: int) -> None:
         """So many more queries over history are to be asked."""
