@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from app.ledger.counting import copies
 from app.slo.arrays import Floats
 from tests.ledger.histories import History, Labels, Points
 
@@ -76,6 +77,12 @@ def test_equally_busy_counters_of_one_target_are_two(labels: tuple[str, ...], ap
         total, _ = History(shown).final(since, until)
         merged += total < 1.5 * rate * (until - since)
     assert merged == 0
+
+
+def test_a_label_of_two_values_in_one_scrape_names_what_is_counted() -> None:
+    labelled = [(5.0, {"tenant": "a"}), (5.0, {"tenant": "b"}), (5.0, {"plan": "x"}), (19.0, {"plan": "y"})]
+    assert copies._varying(labelled) == {"tenant", "plan"}
+    assert copies._varying(labelled[2:]) == frozenset()
 
 
 def test_equally_busy_pods_are_two_even_if_a_balancer_serves_them_in_turn() -> None:

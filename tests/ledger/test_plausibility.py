@@ -237,6 +237,9 @@ def _judge(
         # One that stands still at more than ten events did not restart, nor did its process.
         ([50_000, 10], [100, 10], [1.0, 0.0], ("r-", True)),
         ([50_000, 11], [100, 11], [1.0, 0.0], ("r-", False)),
+        # Beside one that goes on, a counter that keeps more than half of its value was not reset either.
+        ([1_000, 5_000], [501, 5_000], [5.0, 0.0], ("d-", False)),
+        ([1_000, 5_000], [500, 5_000], [5.0, 0.0], ("r-", False)),
         # What hardly fell is a copy, alone; with others that fell it restarted.
         ([2_000], [1_990], [10.0], ("d", False)),
         ([1_000], [995], [20.0], ("r", True)),
