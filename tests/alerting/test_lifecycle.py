@@ -149,6 +149,11 @@ def test_it_says_which_window_is_not_measured() -> None:
     assert alerts[-1].frozen == "less than 90% of the last 5m is measured"
 
 
+def test_nine_tenths_of_a_window_are_enough() -> None:
+    measured = RuleReading(long_burn_rate=1.0, short_burn_rate=1.0, long_coverage=0.9, short_coverage=0.9)
+    assert judge(Reading(rules=(measured,)), PAGE).unknown is None
+
+
 def test_coverage_that_is_not_known_is_not_enough() -> None:
     measured = RuleReading(long_burn_rate=1.0, short_burn_rate=1.0, long_coverage=float("nan"))
     assert judge(Reading(rules=(measured,)), PAGE).unknown == "less than 90% of the last 1h is measured"

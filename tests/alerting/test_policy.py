@@ -99,4 +99,7 @@ def test_the_bounds_themselves_are_allowed(factor: float, objective: float) -> N
 
 @pytest.mark.parametrize("factor", [float("nan"), float("inf")])
 def test_a_factor_is_a_number(factor: float) -> None:
-    assert check_rule(_tier(factor), 0.999) is not None
+    assert check_rule(_tier(factor), 0.999) == (
+        "the factor of 1h/5m must be a number",
+        "write a number such as 14.4",
+    )
