@@ -17,7 +17,7 @@ from app.sli.any_promql import EVALUATED
 from app.slo import SloId
 from app.yamldoc.document import Document
 from app.yamldoc.findings import FieldPath, Place, WarningFinding, field_text
-from app.yamldoc.tree import Items, Node, Table
+from app.yamldoc.tree import Items, Node, Position, Table
 from app.yamldoc.writing import Written
 
 # Their remedies are about what is written as much as about what it was made of.
@@ -53,9 +53,9 @@ class Sources:
 
     def __init__(self, found: DocumentSet) -> None:
         self._found = found
-        self._starts: defaultdict[Path, list[tuple[int, int]]] = defaultdict(list)
+        self._starts: defaultdict[Path, list[tuple[Position, int]]] = defaultdict(list)
         for i, (document, _) in enumerate(found.documents):
-            self._starts[document.file].append((document.at[0], i))
+            self._starts[document.file].append((document.at, i))
         self._slos: defaultdict[int | None, list[PlacedSlo]] = defaultdict(list)
         for placed in found.placed:
             self._slos[self._index(placed.place)].append(placed)
@@ -116,7 +116,8 @@ class Sources:
     def _index(self, place: Place) -> int | None:
         """The document that a place is in; None for that of a whole file."""
         starts = self._starts[place.file]
-        position = bisect_right(starts, place.line, key=lambda start: start[0])
+        # By columns, too: a list in JSON may have all of its documents in one line.
+        position = bisect_right(starts, (place.line, place.column), key=lambda start: start[0])
         return starts[position - 1][1] if position else None
 
     def _concerned(self, place: Place, path: FieldPath) -> Sequence[PlacedSlo]:

@@ -1,5 +1,6 @@
 """Documents of every tool as native ones: the same SLOs, and what was changed said on the line that it concerns."""
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -136,6 +137,19 @@ def test_a_quantile_that_is_good_when_high_is_left_as_it_is(tmp_path: Path) -> N
     (tmp_path / "a.yaml").write_text(SLOTH.format(query=f"{QUANTILE} < bool 0.2"))
     (slo,) = _slos(_convert(tmp_path)).values()
     assert slo.sli.kind is SliKind.EXPRESSION
+
+
+def test_documents_of_several_tools_in_one_line_of_json(tmp_path: Path) -> None:
+    """Comments go to the SLO of their own document."""
+    sli = {"events": {"error_query": "a_total", "total_query": "b_total"}}
+    slo = {"name": "b", "objective": 99, "sli": sli, "alerting": {"name": "A"}}
+    sloth = {"version": "prometheus/v1", "service": "a", "slos": [slo]}
+    native = {"service": "c", "slos": [{"name": "d", "objective": 99, "window": "7d", "sli": {"gauge": "up"}}]}
+    (tmp_path / "a.json").write_text(json.dumps([native, sloth]))
+    (file,) = _convert(tmp_path).files
+    assert [slo.id for slo in file.slos] == ["c-d", "a-b"]
+    first, _, second = file.text.partition("---\n")
+    assert ("SLOBURN_DEFAULT_WINDOW" in first, "SLOBURN_DEFAULT_WINDOW" in second) == (False, True)
 
 
 def test_what_no_native_document_can_say_is_left_out_with_the_reason(tmp_path: Path) -> None:
