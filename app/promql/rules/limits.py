@@ -19,7 +19,7 @@ def general_limits(slos: Sequence[Slo]) -> Iterator[str]:
 
 
 def limits_of(slo: Slo) -> Iterator[str]:
-    """What holds for one SLO, whatever the names of its rules."""
+    """What holds for one SLO, under all names."""
     alerting, budget = slo.alerting, slo.alerting.budget
     if period_of(slo) is None:
         yield "a calendar window has no budget, since PromQL does not know the calendar"
