@@ -11,6 +11,9 @@ from app.yamldoc.findings import FieldPath, Findings, Place
 
 COMPONENT = "component"
 """The code of a component that cannot be one."""
+# A composite has the SLIs of all that it is made of, at each level again.
+_DEEPEST, _MOST_SLOS = 8, 1000
+_MOST_LOOKED_FOR = 20
 
 
 def with_components(placed: Sequence[PlacedSlo], findings: Findings) -> list[PlacedSlo]:
@@ -28,6 +31,9 @@ class _Resolver:
     findings: Findings
     all_sound: bool
     _done: dict[SloId, Slo | None] = field(default_factory=dict)
+    # By composite: of how many SLOs it is made in all, and over how many levels.
+    _extents: dict[SloId, tuple[int, int]] = field(default_factory=dict)
+    _suggested: int = 0
 
     def slo(self, found: PlacedSlo, above: tuple[SloId, ...]) -> Slo | None:
         """The SLO with its components; *above* are the composites that it is looked up for."""
@@ -40,15 +46,23 @@ class _Resolver:
 
     def _resolved(self, found: PlacedSlo, composite: Composite, above: tuple[SloId, ...]) -> Slo | None:
         parts: list[Part] = []
+        taken: set[tuple[SloId, GroupKey | None]] = set()
         for i, part in enumerate(composite.parts):
             place, path = found.components[i] if i < len(found.components) else (found.place, found.field)
             one = self._part(part, composite.rule, above, place, path)
-            if one is not None and (one.slo, one.group) in {(other.slo, other.group) for other in parts}:
+            if one is not None and (one.slo, one.group) in taken:
                 self._refuse(place, path, f"{one.words} is a component already", "remove it")
                 one = None
             parts += [] if one is None else [one]
+            taken |= set() if one is None else {(one.slo, one.group)}
         if len(parts) < len(composite.parts):
             return None
+        extents = [self._extents.get(part.slo, (1, 0)) for part in parts]
+        size, level = sum(size for size, _ in extents), 1 + max((level for _, level in extents), default=0)
+        if size > _MOST_SLOS or level > _DEEPEST:
+            self._refuse_extent(found.place, found.field)
+            return None
+        self._extents[found.slo.id] = size, level
         return replace(found.slo, sli=composite.resolved(tuple(parts)))
 
     def _part(
@@ -61,8 +75,11 @@ class _Resolver:
             self._refuse(place, path, problem, "write SLOs that do not need this one")
             return None
         found = self.placed.get(slo_id)
+        if len(above) > _DEEPEST:
+            self._refuse_extent(place, path)
+            return None
         if found is None:
-            close = difflib.get_close_matches(slo_id, map(str, self.placed), n=1)
+            close = self._close_to(slo_id)
             remedy = f"did you mean {close[0]}?" if close else "write the id of an SLO of these documents"
             or_unsound = "" if self.all_sound else ", or it has errors of its own"
             self._refuse(place, path, f"there is no SLO with the id {part.slo}{or_unsound}", remedy)
@@ -91,6 +108,16 @@ class _Resolver:
             return part.slo, part.group
         group = group_in_id(part.slo, found.slo.sli.by)
         return (part.slo, None) if group is None else (base, group)
+
+    def _close_to(self, slo_id: SloId) -> list[str]:
+        """An id that may be meant; looked for some times only, as each is compared with all others."""
+        self._suggested += 1
+        known = map(str, self.placed) if self._suggested <= _MOST_LOOKED_FOR else ()
+        return difflib.get_close_matches(slo_id, known, n=1)
+
+    def _refuse_extent(self, place: Place, path: FieldPath) -> None:
+        problem = f"is made of more than {_MOST_SLOS:,} SLOs, or of composites more than {_DEEPEST} levels deep"
+        self._refuse(place, path, problem, "write a composite of fewer SLOs")
 
     def _refuse(self, place: Place, path: FieldPath, problem: str, remedy: str) -> None:
         self.findings.error(place, problem, remedy, field=path, code=COMPONENT)

@@ -17,7 +17,6 @@ _TOKEN = re.compile(
     r"""(?P<skip>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*)|\[(?P<range>[^\[\]]*)\]|(?P<template>\{\{)""",
     re.DOTALL,
 )
-_RANGE = re.compile(r"\s*(?P<window>[^:]*?)\s*(?P<rest>:.*)?", re.DOTALL)
 # Sloth: {{.window}}; Grafana: $__rate_interval, ${__range}; slo-generator: window; others: %window%, <window>.
 _WINDOW = re.compile(
     r"(?:\{\{-?\s*\.?|\$\{?(?:__)?|%|<|\{)?\s*"
@@ -75,10 +74,10 @@ def _without_placeholders(text: str) -> tuple[str, bool]:
     def replaced(token: re.Match[str]) -> str:
         nonlocal templates
         templates += token["template"] is not None
-        found = None if token["range"] is None else _RANGE.fullmatch(token["range"])
-        if found is None or not _WINDOW.fullmatch(found["window"]):
+        window, colon, step = (token["range"] or "").partition(":")
+        if not _WINDOW.fullmatch(window.strip()):
             return token[0]
-        return f"[{_PLACEHOLDER_TEXT}{found['rest'] or ''}]"
+        return f"[{_PLACEHOLDER_TEXT}{colon}{step}]"
 
     plain = _TOKEN.sub(replaced, text)
     return plain, templates > 0

@@ -122,7 +122,8 @@ def _wrong_kind(detail: ErrorDetails, value: object, structure: Structure) -> tu
             return "is empty", "write at least one item, or remove the key"
         case "too_long":
             most = detail["ctx"]["max_length"]
-            return f"has {detail['ctx']['actual_length']} items", f"write at most {most}"
+            items = len(value) if isinstance(value, (dict, list)) else detail["ctx"]["actual_length"]
+            return f"has {items} items", f"write at most {most}"
         case "tuple_type":
             return f"must be a list, not {given}", _as_list(value)
         case "model_type" | "model_attributes_type" | "dict_type":

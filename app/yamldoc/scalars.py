@@ -15,6 +15,8 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 REFUSED = "refused"
 """The pydantic error type of everything that is refused here."""
 
+MOST_LABELS = 100
+"""Labels or annotations in one mapping: those of a document are repeated in each of its SLOs and alerts."""
 NAME_PATTERN = r"^[A-Za-z0-9][-A-Za-z0-9_.]*$"
 LABEL_PATTERN = r"^[a-zA-Z_][a-zA-Z0-9_]*$"
 DURATION_PATTERN = r"^([0-9]+(y|w|d|h|ms|m|s))+$"

@@ -8,6 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.documents import load_documents
+from app.documents.lint.comments import read_comments
+from app.yamldoc.findings import Findings
 
 _FIXTURES = Path(__file__).parent / "fixtures"
 _GOOD = [file.read_text(encoding="utf-8") for file in sorted(_FIXTURES.glob("*-good.yaml"))]
@@ -125,3 +127,52 @@ _trees = st.recursive(_scalars, lambda inner: st.lists(inner, max_size=3) | st.d
 @given(st.fixed_dictionaries({"service": _scalars, "slos": st.lists(st.dictionaries(_keys, _trees, max_size=8))}))
 def test_any_tree_under_the_known_keys_never_raises(document: dict[str, object]) -> None:
     _check(json.dumps(document).encode(), ".json")
+
+
+_OUTSIDE = "service: outside\nslos: [{name: canary, objective: 99, window: 30d, sli: {total: a_total, bad: b_total}}]\n"
+_ENTRIES = st.sampled_from(["file", "folder", "inside", "outside", "out of the folder", "itself", "nothing", "hidden"])
+
+
+@given(st.lists(_ENTRIES, max_size=6), st.sampled_from(_GOOD))
+def test_nothing_outside_the_folder_is_read(entries: list[str], text: str) -> None:
+    """Whatever links are in a folder, what they lead to outside is neither loaded nor quoted."""
+    with tempfile.TemporaryDirectory() as base:
+        folder, outside = Path(base, "slos"), Path(base, "outside")
+        for each in (folder, outside):
+            each.mkdir()
+        (outside / "canary.yaml").write_text(_OUTSIDE)
+        for i, entry in enumerate(entries):
+            path = folder / f"{i}.yaml"
+            if entry == "file":
+                path.write_text(text)
+            elif entry == "folder":
+                path.mkdir()
+                (path / "below.yaml").symlink_to("../../outside/canary.yaml")
+            elif entry == "hidden":
+                (folder / f".{i}.yaml").write_text(_OUTSIDE)
+            else:
+                targets = {"inside": "0.yaml", "outside": "../outside/canary.yaml", "out of the folder": "../outside"}
+                path.symlink_to({**targets, "itself": path.name, "nothing": "none.yaml"}[entry])
+        result = load_documents(folder)
+    assert not any("canary" in slo.id for slo in result.slos)
+    assert not any("service: outside" in str(found) for found in (*result.errors, *result.warnings))
+
+
+_COMMENTED = [
+    "a: 1",
+    "  b: 2",
+    "- c",
+    "  - d: 3",
+    "---",
+    "",
+    "#",
+    "# sloburn: ignore=no_runbook",
+    "a # sloburn: ignore=x",
+]
+
+
+@given(st.lists(st.sampled_from(_COMMENTED) | st.text(max_size=8), max_size=20))
+def test_lines_with_comments_are_spans_that_do_not_overlap(lines: list[str]) -> None:
+    for spans in read_comments("\n".join(lines), Path("a.yaml"), Findings()).values():
+        ends = [line for span in spans for line in span]
+        assert ends == sorted(ends)

@@ -9,7 +9,7 @@ from app.slo import Labels
 # The one template of Prometheus that has a direct counterpart here; `$value` and functions have none.
 _LABEL_VALUE = re.compile(r"\{\{-?\s*\$labels\.(\w+)\s*-?\}\}")
 # Jinja has no names with a dollar sign, and no names such as .Labels.
-_PROMETHEUS = re.compile(r"\{\{-?\s*([^}]*?(?:\$|\|)[^}]*?)\s*-?\}\}")
+_ACTION = re.compile(r"\{\{-?([^{}]*+)\}\}")
 PROMETHEUS_TEMPLATE = "prometheus_template"
 """The code of an annotation with a template that only Prometheus could render."""
 
@@ -34,12 +34,18 @@ def translated_annotations(annotations: Mapping[str, str], scope: Scope) -> dict
 
 def _translated(text: str, scope: Scope) -> str:
     known = _LABEL_VALUE.sub(r"{{ labels.\1 }}", text)
-    rest = _PROMETHEUS.search(known)
-    if rest is None:
+    first = next((action for action in map(_of_prometheus, _ACTION.finditer(known)) if action is not None), None)
+    if first is None:
         return known
-    problem = f"{{{{ {rest.group(1)} }}}} is a template of Prometheus: it is shown as it is written"
+    problem = f"{{{{ {first} }}}} is a template of Prometheus: it is shown as it is written"
     scope.warning(problem, "write {{ burn_rate_long }}, or another value of docs/receivers.md", PROMETHEUS_TEMPLATE)
-    return _PROMETHEUS.sub(r"\1", known)
+    return _ACTION.sub(lambda found: _of_prometheus(found) or found[0], known)
+
+
+def _of_prometheus(action: re.Match[str]) -> str | None:
+    """What is in an action; None if it may be one of Jinja."""
+    text = action[1].removesuffix("-").strip()
+    return text if "$" in text or "|" in text else None
 
 
 _NOT_OF_A_LABEL = re.compile(r"[^a-zA-Z0-9_]")

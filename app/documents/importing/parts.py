@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from app.documents.importing import scalars
 from app.documents.importing.scope import Scope
 from app.yamldoc import scalars as plain
 from app.yamldoc.explain import Structure, unknown_key
 from app.yamldoc.findings import FieldPath
+from app.yamldoc.scalars import MOST_LABELS
 from app.yamldoc.validate import validated
 
 UNKNOWN_KEY = "unknown_key"
@@ -19,7 +20,7 @@ OptionalText = Annotated[str, PlainValidator(scalars.read_optional_text)]
 Name = Annotated[str, PlainValidator(plain.read_name)]
 Switch = Annotated[bool, PlainValidator(plain.read_switch)]
 LabelName = Annotated[str, PlainValidator(plain.read_label_name)]
-Labels = dict[LabelName, OptionalText]
+Labels = Annotated[dict[LabelName, OptionalText], Field(max_length=MOST_LABELS)]
 
 
 class ImportedPart(BaseModel):

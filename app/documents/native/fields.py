@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
-from pydantic import Discriminator, PlainValidator, Tag, WithJsonSchema
+from pydantic import Discriminator, Field, PlainValidator, Tag, WithJsonSchema
 
 from app.alerting import OVERRIDABLE, RESERVED
 from app.documents.native import scalars
@@ -12,6 +12,7 @@ from app.sli import Condition, EventQuery
 from app.sli.from_samples import SampleQuery
 from app.slo import Selector, WithoutEvents
 from app.yamldoc import scalars as plain
+from app.yamldoc.scalars import MOST_LABELS
 
 # YAML reads `true` and `90` as other types than text: as the value of a label they are what was written.
 _ANY_SCALAR = {"type": ["string", "number", "boolean"]}
@@ -46,10 +47,10 @@ LabelName = Annotated[str, PlainValidator(plain.read_label_name), WithJsonSchema
 _SERIES_LABEL = {"type": "string", "pattern": r"^(?!__).+$"}
 SeriesLabelName = Annotated[str, PlainValidator(plain.read_series_label_name), WithJsonSchema(_SERIES_LABEL)]
 AlertLabelName = Annotated[str, PlainValidator(scalars.read_alert_label_name)]
-AlertLabels = Annotated[dict[AlertLabelName, Text], _mapping(_ALERT_LABEL_NAME)]
+AlertLabels = Annotated[dict[AlertLabelName, Text], Field(max_length=MOST_LABELS), _mapping(_ALERT_LABEL_NAME)]
 OverrideLabelName = Annotated[str, PlainValidator(scalars.read_override_label_name)]
 OverrideLabels = Annotated[dict[OverrideLabelName, Text], _mapping({"enum": sorted(OVERRIDABLE)})]
-Annotations = Annotated[dict[LabelName, Text], _mapping(_LABEL_NAME)]
+Annotations = Annotated[dict[LabelName, Text], Field(max_length=MOST_LABELS), _mapping(_LABEL_NAME)]
 
 PERCENTAGE: Final = {
     "anyOf": [{"type": "number", "exclusiveMinimum": 1, "exclusiveMaximum": 100}, _PERCENT_SIGN],

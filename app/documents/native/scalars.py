@@ -22,6 +22,8 @@ from app.yamldoc.tree import NumberText
 
 # With the dots and slashes of OpenTelemetry; other characters are more likely an expression than a name.
 _METRIC = re.compile(r"(?!\d)[\w:][\w:./-]*")
+# Characters of the name of a time zone.
+_MOST_MISSPELT = 3
 _NOTHING = re.compile(r"0+(y|w|d|h|ms|m|s)?", re.ASCII)
 _CONDITION = re.compile(r"(==|!=|<=|>=|<|>)\s*(\S+)")
 # What other languages write for them.
@@ -194,11 +196,22 @@ def read_time_zone(value: Any) -> str:
     text = read_text(value)
     if not _is_time_zone(text):
         # An abbreviation is close to others that mean something else: CEST to EST, EDT to WET.
-        names = [] if text.isupper() else [name for name in available_timezones() if "/" in name]
+        names = [] if text.isupper() else [name for name in _places() if _may_be_meant(name, text)]
         close = difflib.get_close_matches(text, names, n=1)
         remedy = f"did you mean {close[0]}?" if close else "write a place such as Europe/Berlin, or UTC"
         raise refuse(f"{text!r} is not an IANA time zone", remedy)
     return text
+
+
+@lru_cache(maxsize=1)
+def _places() -> tuple[str, ...]:
+    """The names of time zones that are places; reading them takes a walk through hundreds of files."""
+    return tuple(name for name in available_timezones() if "/" in name)
+
+
+def _may_be_meant(name: str, text: str) -> bool:
+    """Whether it is worth comparing both, which takes long for hundreds of names in each of thousands of SLOs."""
+    return name[0] == text[:1].upper() and abs(len(name) - len(text)) <= _MOST_MISSPELT
 
 
 def read_periods(value: Any) -> int:
