@@ -34,8 +34,8 @@ _MEASURED_DIGITS = 4
 _WHY: dict[Basis, str] = {
     Basis.HISTORY: "The highest usual objective that history reached",
     Basis.FEW_FAILURES: "The highest usual objective that history supports; after so few bad events it may be too high",
-    Basis.LITTLE_TRAFFIC: "Not by history: it has too few events; a conventional objective to start with",
-    Basis.SHORT_HISTORY: "Not by history: it has less than a day; a conventional objective to start with",
+    Basis.LITTLE_TRAFFIC: "Not by history: it has too few events; at most a conventional objective to start with",
+    Basis.SHORT_HISTORY: "Not by history: it has less than a day; at most a conventional objective to start with",
     Basis.NO_HISTORY: "Not by history: it has no events; a conventional objective to start with",
     Basis.MOSTLY_BAD: "Not by history: most events were bad",
 }

@@ -144,16 +144,16 @@ def propose(counts: DailyCounts, *, window: timedelta) -> ProposedObjective:
     reached = min(figures.percentile, counts.ratio)
     if counts.bad_events < 1:
         reached = min(reached, 1.0 - _RULE_OF_THREE / counts.events)
-    if counts.known < DAY:
-        return _objective(counts, CONVENTIONAL, Basis.SHORT_HISTORY, reached)
     kept = [step for step in STEPS if step <= reached and counts.budget_left(step) >= LEAST_LEFT]
-    if not kept:
-        basis = Basis.MOSTLY_BAD if counts.ratio < STEPS[0] else Basis.LITTLE_TRAFFIC
-        return _objective(counts, CONVENTIONAL, basis, reached)
+    if not kept and counts.ratio < STEPS[0]:
+        return _objective(counts, CONVENTIONAL, Basis.MOSTLY_BAD, reached)
+    conventional = min(kept[-1], CONVENTIONAL) if kept else CONVENTIONAL
+    if counts.known < DAY:
+        return _objective(counts, conventional, Basis.SHORT_HISTORY, reached)
     in_window = counts.events * (window / counts.known)
     countable = [step for step in kept if (1.0 - step) * in_window >= _LEAST_BUDGET_EVENTS]
     if not countable or counts.events < LEAST_EVENTS:
-        return _objective(counts, min(kept[-1], CONVENTIONAL), Basis.LITTLE_TRAFFIC, reached)
+        return _objective(counts, conventional, Basis.LITTLE_TRAFFIC, reached)
     few = counts.bad_events < _FEW_BAD_EVENTS
     return _objective(counts, countable[-1], Basis.FEW_FAILURES if few else Basis.HISTORY, reached)
 

@@ -75,6 +75,13 @@ def test_what_an_objective_rests_on_is_said(
     assert propose(counts(total, bad, hours), window=MONTH).basis is basis
 
 
+def test_a_short_history_gives_no_objective_above_what_it_reached() -> None:
+    """`check --live` would warn of it at once."""
+    assert propose(counts([1e4], [300.0], [5.0]), window=MONTH).objective == 0.95
+    assert propose(counts([1e4], [1.0], [5.0]), window=MONTH).objective == 0.99
+    assert propose(counts([1e4], [9_000.0], [5.0]), window=MONTH).basis is Basis.MOSTLY_BAD
+
+
 def test_without_failures_the_objective_is_one_that_so_many_events_support() -> None:
     """Of 1,500 events without a failure, up to 3 in 1,500 may fail (rule of three): 99.8%."""
     assert propose(counts([500.0] * 3, [0.0] * 3), window=MONTH).objective == 0.995

@@ -89,7 +89,7 @@ def _imported(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 class _Exporter(Quiet, BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        text = EXPOSITION.format(now=time.time() * 10, depth=int(time.time() * 7) % 5)
+        text = EXPOSITION.format(now=int(time.time() * 1e6), depth=5)
         self.send_response(200)
         self.send_header("Content-Type", "text/plain; version=0.0.4")
         self.end_headers()
