@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 from typing_extensions import override
 
 from app.evaluation.saving import writer
 from app.slo import AlertState
-from app.store import Database, open_database
+from app.store import Database, StoreUnavailableError, open_database, open_database_in_memory
 from app.store.alerts import recent_transitions
+from app.store.hanging_write import HangingWrite
 from app.store.outbox import waiting
 from testbed.waiting import PATIENCE_S
 from tests.evaluation.memory import MemorySource
@@ -63,10 +64,11 @@ def test_a_page_whose_evaluation_fails_is_sent_by_the_next_one(tmp_path: Path) -
 
 
 class Hanging(Database):
-    """A database on a disk that hangs: a write ends once *answers* is set."""
+    """A database on a disk that hangs: a write waits *at* its first statement or its commit until *answers* is set."""
 
-    def __init__(self, opened: Database) -> None:
+    def __init__(self, opened: Database, at: str) -> None:
         super().__init__(opened._backend)
+        self.at = at
         self.answers = threading.Event()
         self.answers.set()
 
@@ -74,12 +76,33 @@ class Hanging(Database):
     @override
     def begin(self) -> Iterator[Connection]:
         with super().begin() as tx:
+            if self.at == "statement":
+                event.listen(tx, "after_cursor_execute", self._hang)
             yield tx
-            assert self.answers.wait(PATIENCE_S)
+            if self.at == "commit":
+                self._hang()
+
+    def _hang(self, *_statement: object) -> None:
+        assert self.answers.wait(PATIENCE_S)
 
 
-def test_a_page_is_not_kept_waiting_by_a_disk_that_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The write that hangs ends at last, and all is stored once."""
+def test_a_write_that_computes_is_not_given_up() -> None:
+    """What it reads must not change meanwhile."""
+    write = HangingWrite()
+    database = open_database_in_memory()
+    with database.begin() as tx, write.computing(tx):
+        assert not write.give_up()
+    assert write.give_up()
+    with pytest.raises(StoreUnavailableError, match="given up"), database.begin() as tx, write.computing(tx):
+        pytest.fail("nothing is read")
+    database.close()
+
+
+@pytest.mark.parametrize("hangs_at", ["statement", "commit"])
+def test_a_page_is_not_kept_waiting_by_a_disk_that_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hangs_at: str
+) -> None:
+    """The write that hangs ends at last, and all is stored once; what has changed meanwhile is not read by it."""
     span = (END - 8 * 3600, END)
     errors = counter(requests("checkout", "500"), span, per_second=0.0, bursts=[((BREAKS, END), 0.5)])
     source = MemorySource([counter(requests("checkout"), span), errors])
@@ -87,7 +110,7 @@ def test_a_page_is_not_kept_waiting_by_a_disk_that_hangs(tmp_path: Path, monkeyp
     databases: list[Hanging] = []
 
     def opened(url: str) -> Database:
-        databases.append(Hanging(open_database(url)))
+        databases.append(Hanging(open_database(url), hangs_at))
         return databases[-1]
 
     def move(at: float) -> None:
@@ -106,6 +129,7 @@ def test_a_page_is_not_kept_waiting_by_a_disk_that_hangs(tmp_path: Path, monkeyp
         saving = running.evaluator._writer._saving
         assert saving is not None
         running.do(asyncio.wait({saving}))
+        assert isinstance(saving.exception(), StoreUnavailableError) is (hangs_at == "statement")
         running.tick(BREAKS + 600 + INTERVAL_S)
         assert running.evaluator.store_problem is None
         assert not running.evaluator.unwritten

@@ -16,6 +16,7 @@ from app.ingest.ports import EvaluationInstruments
 from app.store import Database, StoreError, StoreGoneError, StoreUnavailableError, Transaction
 from app.store.alerts import append_transitions, forget_alerts, prune_transitions, save_alerts
 from app.store.budgets import prune_budgets, save_budgets
+from app.store.hanging_write import HangingWrite
 from app.store.ledger import save_stepped
 from app.store.outbox import hold_beginnings, prune_outbox, release_beginnings
 from app.store.recipients import enqueue_rerouted, enqueue_routed
@@ -31,6 +32,7 @@ _BUDGETS_KEPT = timedelta(days=180)
 _PRUNED_EVERY = timedelta(hours=1)
 # Far longer than the largest commit takes. A disk that hangs, as one in a network may, fails no write and ends none.
 _HANGS_AFTER_S = 30.0
+_COMPUTES_S = 0.05
 
 
 class Writer:
@@ -88,28 +90,32 @@ class Writer:
             return False
         return True
 
-    async def _write(self, save: Callable[[], None]) -> None:
-        """Run *save* in a thread. One that hangs is not waited for any more, and nothing else is written until it ends.
+    async def _write(self, save: Callable[[HangingWrite], None]) -> None:
+        """Run *save* in a thread. One that hangs is given up, and nothing else is written until it ends.
 
-        What it wrote is written again then, as after a commit that failed and has reached the disk all the same.
+        All of it is written again then, as after a commit that failed and has reached the disk all the same.
 
         Raises:
             StoreError: it failed, or hangs.
         """
         if self._saving is None or self._saving.done():
-            self._saving = asyncio.create_task(asyncio.to_thread(save))
+            write = HangingWrite()
+            self._saving = asyncio.create_task(asyncio.to_thread(save, write))
             # If nothing waits for it any more, nothing else takes its error.
             self._saving.add_done_callback(lambda saving: saving.cancelled() or saving.exception())
             await asyncio.wait({self._saving}, timeout=_HANGS_AFTER_S)
+            while not self._saving.done() and not write.give_up():
+                # It reads the ledger, which must not change meanwhile; that takes a moment.
+                await asyncio.wait({self._saving}, timeout=_COMPUTES_S)
             if self._saving.done():
                 self._saving.result()
                 return
         raise StoreUnavailableError(f"the database hangs: a write has not ended within {_HANGS_AFTER_S:g} s")
 
-    def _save(self, at: datetime, stepped: datetime | None) -> None:
-        budgets = tuple(self.budgets.unwritten)
-        with self._database.begin() as transaction:
-            if self._holds:
+    def _save(self, at: datetime, stepped: datetime | None, write: HangingWrite) -> None:
+        budgets, holds = tuple(self.budgets.unwritten), self._holds
+        with self._database.begin() as transaction, write.computing(transaction):
+            if holds:
                 hold_beginnings(transaction, at=at)
             save_budgets(transaction, budgets)
             self._ledger_store.save(transaction, at_s=at.timestamp())
@@ -125,7 +131,8 @@ class Writer:
                 prune_budgets(transaction, before=at - _BUDGETS_KEPT)
                 self._pruned_at = at
         self._routes_checked |= judgement is not None and not _some_unconfirmed(judgement)
-        self._holds = False
+        if holds:
+            self._holds = False
         self._ledger_store.committed()
         self.budgets.committed(len(budgets))
 
@@ -179,8 +186,8 @@ class Writer:
         except StoreError as error:
             self._failed(error)
 
-    def _save_ledger(self, now: datetime) -> None:
-        with self._database.begin() as transaction:
+    def _save_ledger(self, now: datetime, write: HangingWrite) -> None:
+        with self._database.begin() as transaction, write.computing(transaction):
             self._ledger_store.save(transaction, at_s=now.timestamp())
         self._ledger_store.committed()
 
