@@ -32,7 +32,7 @@ from app.ledger.ledger import (
 from app.ledger.past import RowPast
 from app.ledger.registry import CounterKey, Registry, RowKey, fingerprint
 from app.ledger.resolutions import Resolution
-from app.ledger.runs import LOOKBACK_S, LastSeen
+from app.ledger.runs import LOOKBACK_S, WARM_UP_S, LastSeen
 
 __all__ = [
     "COARSE_WIDTH_S",
@@ -43,6 +43,7 @@ __all__ = [
     "MIDDLE_WIDTH_S",
     "PACE_GRID_S",
     "SCRAPE_S",
+    "WARM_UP_S",
     "Count",
     "CounterKey",
     "Dip",

@@ -10,6 +10,8 @@ from app.slo.arrays import Bools, Floats, Ints
 # Prometheus's own staleness of 5 minutes, and a tenth: scrapes every 5 minutes are never exactly that far apart.
 # Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#staleness
 LOOKBACK_S = 330.0
+# Read before a stretch of time: a fall is judged by a look-back before it, and decided a look-back later.
+WARM_UP_S = 2 * LOOKBACK_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from app.ingest.counting.slot_queries import Read, enter
 from app.ingest.queries.query_batcher import QueryResults
 from app.ingest.series.composites import HistorySlots, LedgerSlots, composite_samples, slices_in
 from app.ingest.series.tracked_slis import TrackedSli, composites_of
-from app.ledger import FINE_REACH_S, LOOKBACK_S, MIDDLE_WIDTH_S, Ledger, Samples
+from app.ledger import FINE_REACH_S, LOOKBACK_S, MIDDLE_WIDTH_S, WARM_UP_S, Ledger, Samples
 from app.slo import Component, Composition, MissingData
 
 # What is not answered for longer is not waited for: the slots of the other components become final without it.
@@ -96,9 +96,7 @@ def _next_read(tracked: TrackedSli, composition: Composition) -> Read | None:
     patience_s = -(-composition.patience.total_seconds() // MIDDLE_WIDTH_S) * MIDDLE_WIDTH_S
     settle_s = min(max(min(settled_s), max(settled_s) - _WAITED_FOR_S) - patience_s, counted_s)
     if not tracked.started:
-        return Read(
-            tracked_slis=(tracked,), since_s=settle_s - LOOKBACK_S, until_s=counted_s, settle_s=None, first=True
-        )
+        return Read(tracked_slis=(tracked,), since_s=settle_s - WARM_UP_S, until_s=counted_s, settle_s=None, first=True)
     counts_again = settle_s > tracked.settled_s and tracked.partial is None
     if counts_again or (tracked.resumed and counted_s > tracked.counted_s):
         # Late samples of its components are in the slots from there on.

@@ -74,7 +74,9 @@ class LedgerWriter:
 
     def set_start_positions(self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, until_s: float) -> None:
         """Learn where the counters positions at *until_s*, without counting."""
-        positions = positions_at(samples, self.ledger.registry, until=until_s, starts=self.starts)
+        positions = positions_at(
+            samples, self.ledger.registry, until=until_s, starts=self.starts, known_s=until_s + LOOKBACK_S
+        )
         self._unite()
         for cursor in (self.settled, self.live):
             cursor.copy_from(positions, rows_of(tracked_slis), self.ledger.registry)
@@ -95,7 +97,15 @@ class LedgerWriter:
         rows, registry = rows_of(tracked_slis), self.ledger.registry
         self.ledger.rollback_provisional(rows)
         self.ledger.advance(at_s)
-        final = count(samples, self.settled, registry, until=until_s, gap_s=self.ledger.gap_s, starts=self.starts)
+        final = count(
+            samples,
+            self.settled,
+            registry,
+            until=until_s,
+            gap_s=self.ledger.gap_s,
+            starts=self.starts,
+            known_s=until_s + LOOKBACK_S,
+        )
         self._note(final)
         self.settled.copy_from(final.cursor, rows, registry)
         for tracked in tracked_slis:
@@ -153,9 +163,17 @@ class LedgerWriter:
     def _count_range(self, samples: Samples, *, since_s: float, until_s: float, starts: Starts | None = None) -> Count:
         """Count *samples* of history after *since_s*; those before show where the counters stood then."""
         registry = self.ledger.registry
-        positions = positions_at(samples, registry, until=since_s, within_s=PACE_GRID_S, starts=starts)
-        fresh = samples.after(since_s)
-        return count(fresh, positions, registry, until=until_s, gap_s=self.ledger.gap_s, starts=starts)
+        known_s = until_s + LOOKBACK_S
+        positions = positions_at(samples, registry, until=since_s, within_s=PACE_GRID_S, starts=starts, known_s=known_s)
+        return count(
+            samples.after(since_s),
+            positions,
+            registry,
+            until=until_s,
+            gap_s=self.ledger.gap_s,
+            starts=starts,
+            known_s=known_s,
+        )
 
     def forget_partial_past(self, tracked: TrackedSli) -> None:
         """Take back all that was counted before the whole history begins, such as a range with data missing."""

@@ -14,7 +14,7 @@ from app.ingest.queries.evaluations import Evaluations
 from app.ingest.queries.partitioning import LabelQueries
 from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
-from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S, Samples
+from app.ledger import LOOKBACK_S, MIDDLE_WIDTH_S, WARM_UP_S, Samples
 from app.promql.samples import raw_samples
 
 # An SLI whose query fails is found in three halvings; with more pieces a server in trouble gets a flood of queries.
@@ -44,8 +44,11 @@ class Read:
 
 
 def settle_up_to(at_s: float, settle_s: float) -> float:
-    """Up to where counts become final in the slot *at_s*, *settle_s* being the late-sample grace."""
-    return (at_s - settle_s) // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
+    """Up to where counts become final in the slot *at_s*, *settle_s* being the late-sample grace.
+
+    Not before as much is known of what follows as history knows, or the two would judge differently.
+    """
+    return (at_s - max(settle_s, LOOKBACK_S)) // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
 
 
 def reads(tracked_slis: Sequence[TrackedSli], *, at_s: float, settle_s: float) -> tuple[Read, ...]:
@@ -63,7 +66,7 @@ def reads(tracked_slis: Sequence[TrackedSli], *, at_s: float, settle_s: float) -
         if tracked.refusal is not None or tracked.parts:
             continue
         if not tracked.started:
-            grouped[settle_to - LOOKBACK_S, at_s, None, True, tracked.consecutive_failures].append(tracked)
+            grouped[settle_to - WARM_UP_S, at_s, None, True, tracked.consecutive_failures].append(tracked)
         elif (settle_to > tracked.settled_s and tracked.partial is None) or (
             tracked.resumed and at_s > tracked.counted_s
         ):
@@ -164,7 +167,7 @@ def enter(read: Read, answers: QueryResults, ledger_writer: LedgerWriter) -> Non
 def _enter_whole(read: Read, tracked_slis: Sequence[TrackedSli], every: Samples, ledger_writer: LedgerWriter) -> None:
     samples = ledger_writer.series_index.only(every, tracked_slis)
     if read.first:
-        start_s = read.since_s + LOOKBACK_S
+        start_s = read.since_s + WARM_UP_S
         ledger_writer.start(tracked_slis, at_s=start_s)
         ledger_writer.set_start_positions(tracked_slis, samples, until_s=start_s)
         ledger_writer.count_live(tracked_slis, samples, at_s=read.until_s)

@@ -21,7 +21,7 @@ from app.ingest.queries.evaluations import Evaluations
 from app.ingest.queries.partitioning import LabelQueries
 from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.tracked_slis import TrackedSli
-from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, LOOKBACK_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, Samples
+from app.ledger import COARSE_WIDTH_S, FINE_REACH_S, LOOKBACK_S, MIDDLE_REACH_S, MIDDLE_WIDTH_S, WARM_UP_S, Samples
 from app.prometheus import Matrix, PrometheusError
 from app.promql.gauges import closed_on_the_left, in_cell
 from app.promql.metric_names import NAME
@@ -122,7 +122,7 @@ def _of_wanted(tracked_slis: Sequence[TrackedSli], found: QueryResults) -> Query
 
 async def _read_samples(time_range: TimeRange, tracked_slis: Sequence[TrackedSli], reader: "_Reader") -> QueryResults:
     if time_range.width_s is None:
-        return await reader.raw(time_range.since_s, time_range.until_s, tracked_slis)
+        return await reader.raw(time_range.since_s, time_range.until_s, tracked_slis, before_s=WARM_UP_S)
     counters = [tracked for tracked in tracked_slis if not tracked.sli.samples_are_events]
     sampled: dict[tuple[CellFunction, ...], list[TrackedSli]] = {}
     for tracked in tracked_slis:
@@ -141,10 +141,12 @@ class _Reader:
     deadline: float
     partial: bool
 
-    async def raw(self, since_s: float, until_s: float, tracked_slis: Sequence[TrackedSli]) -> QueryResults:
-        """All samples of a time range, and those of a look-back before and after it."""
+    async def raw(
+        self, since_s: float, until_s: float, tracked_slis: Sequence[TrackedSli], *, before_s: float = LOOKBACK_S
+    ) -> QueryResults:
+        """All samples of a time range, those of *before_s* before it and those of a look-back after it."""
         at = datetime.fromtimestamp(until_s + LOOKBACK_S, UTC)
-        span_ms = round((until_s - since_s + 2 * LOOKBACK_S) * 1000)
+        span_ms = round((until_s - since_s + before_s + LOOKBACK_S) * 1000)
 
         def one(selector: str) -> Awaitable[Matrix]:
             return self.source.instant(raw_samples(selector, span_ms), at, deadline=self.deadline)

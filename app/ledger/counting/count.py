@@ -59,12 +59,16 @@ def count(
     until: float,
     gap_s: Floats | float = LOOKBACK_S,
     starts: Starts | None = None,
+    known_s: float | None = None,
 ) -> Count:
     """Count the samples after *cursor* up to *until*; further apart than *gap_s*, by row, they have a hole between.
 
     Later samples are hindsight: they help to judge and are not counted. Samples at or before the cursor are ignored,
-    so that reading twice never counts twice. *starts* is what is known of when processes and series began.
+    so that reading twice never counts twice. *starts* is what is known of when processes and series began. Of what
+    came up to *known_s* nothing is missing; None where samples may be late.
     """
+    if known_s is not None:
+        samples = samples.until(known_s)
     cursor = cursor.copy()
     cursor.grow(registry.sizes)
     gaps_s = np.broadcast_to(gap_s, registry.sizes[0])
@@ -75,19 +79,19 @@ def count(
     links: tuple[Link, ...] = ()
     # Each union may show another one: a series that ended continues in one that is itself a copy.
     for _ in range(_LINK_PASSES):
-        found = _link(steps, cursor, registry, until=until)
+        found = _link(steps, cursor, registry, until=until, known_s=known_s)
         if not found:
             break
         links += found
         steps = Steps.of(cursor.fresh(united(samples, registry)), cursor)
     # Falls and first samples are judged with the samples behind *until*, and only those up to it are counted.
     within = steps.samples.time <= until
-    context, findings = _judge_falls(steps, cursor, registry, until=until, starts=starts)
+    context, findings = _judge_falls(steps, cursor, registry, until=until, starts=starts, known_s=known_s)
     first_samples = np.flatnonzero(steps.is_first & within)
     new_series: tuple[NewSeries, ...] = ()
     new_targets: tuple[FirstSighting, ...] = ()
     if len(first_samples):
-        context = context or SampleContext(steps, cursor, registry, starts)
+        context = context or SampleContext(steps, cursor, registry, starts, known_s)
         new_series, new_targets = find_first_samples(context, first_samples, findings, registry)
     increments = _increments(steps, within, registry, gaps_s)
     if findings.hindsight:
@@ -111,6 +115,7 @@ def positions_at(
     until: float,
     within_s: float = np.inf,
     starts: Starts | None = None,
+    known_s: float | None = None,
 ) -> LastSamples:
     """Where the counters stood at *until*: the cursor behind their last samples, without counting.
 
@@ -118,7 +123,7 @@ def positions_at(
     *within_s* are left out: too little of them is known to go on from.
     """
     sampled, samples = apart(samples, registry)
-    _link_before(samples, registry, until=until)
+    _link_before(samples, registry, until=until, known_s=known_s)
     cursor = LastSamples.empty()
     cursor.grow(registry.sizes)
     count_sampled(sampled, cursor, registry, until=until, gap_s=np.full(registry.sizes[0], LOOKBACK_S))
@@ -127,7 +132,7 @@ def positions_at(
     seen = np.full(registry.sizes[1], -np.inf)
     np.fmax.at(seen, target[earlier], samples.time[earlier])
     steps = Steps.of(cursor.fresh(samples.only(seen[target] >= until - within_s)), cursor)
-    _, found = _judge_falls(steps, cursor, registry, until=until, starts=starts)
+    _, found = _judge_falls(steps, cursor, registry, until=until, starts=starts, known_s=known_s)
     _advance(cursor, steps, steps.samples.time <= until, found, registry)
     return cursor
 
@@ -177,7 +182,13 @@ def _doubled(samples: Samples, registry: Registry) -> tuple[tuple[int, float], .
 
 
 def _link(
-    steps: Steps, cursor: LastSamples, registry: Registry, *, until: float, after: float = -np.inf
+    steps: Steps,
+    cursor: LastSamples,
+    registry: Registry,
+    *,
+    until: float,
+    known_s: float | None,
+    after: float = -np.inf,
 ) -> tuple[Link, ...]:
     """Unite counters that prove to be one, in the registry and in the cursor."""
     first_samples = np.flatnonzero(np.isnan(steps.raw) & np.isnan(cursor.time[steps.samples.counter]))
@@ -186,7 +197,7 @@ def _link(
     ]
     if not len(first_samples) and not registry.copies and not registry.uncompared:
         return ()
-    context = SampleContext(steps, cursor, registry)
+    context = SampleContext(steps, cursor, registry, known_s=known_s)
     found = find_copies(context, registry)
     known = {link.new for link in found}
     found += [link for link in find_links(context, first_samples, registry) if link.new not in known]
@@ -200,7 +211,7 @@ def _link(
     return tuple(found)
 
 
-def _link_before(samples: Samples, registry: Registry, *, until: float) -> None:
+def _link_before(samples: Samples, registry: Registry, *, until: float, known_s: float | None) -> None:
     """Unite counters that prove to be one in the stretch before *until*, where its first scrapes show nothing new."""
     first_s = np.full(registry.sizes[2], np.inf)
     np.fmin.at(first_s, samples.counter, samples.time)
@@ -209,15 +220,22 @@ def _link_before(samples: Samples, registry: Registry, *, until: float) -> None:
         cursor = LastSamples.empty()
         cursor.grow(registry.sizes)
         steps = Steps.of(cursor.fresh(united(samples, registry)), cursor)
-        _link(steps, cursor, registry, until=until, after=float(first_s.min()) + _FIRST_SCRAPES_S)
+        after_s = float(first_s.min()) + _FIRST_SCRAPES_S
+        _link(steps, cursor, registry, until=until, known_s=known_s, after=after_s)
 
 
 def _judge_falls(
-    steps: Steps, cursor: LastSamples, registry: Registry, *, until: float, starts: Starts | None
+    steps: Steps,
+    cursor: LastSamples,
+    registry: Registry,
+    *,
+    until: float,
+    starts: Starts | None,
+    known_s: float | None,
 ) -> tuple[SampleContext | None, JudgedFalls]:
     if not cursor.dips and not (steps.samples.value < steps.raw).any():
         return None, JudgedFalls()
-    context = SampleContext(steps, cursor, registry, starts)
+    context = SampleContext(steps, cursor, registry, starts, known_s)
     return context, Falls(context, until=until).judge()
 
 

@@ -148,10 +148,10 @@ class Falls:
             )
         steps.before[members[judgement.reset]] = 0.0
         self._judged[members] |= judgement.reset | judgement.dip
+        # A counter that was missing for a while counted from zero since the target was last seen.
+        resets = members[judgement.reset & (expired | judgement.whole)]
+        steps.since[resets] = np.fmax(steps.since[resets], context.seen_before(target, begin))
         if judgement.whole:
-            # A counter that was missing for a while counted from zero since the target was last seen.
-            resets = members[judgement.reset]
-            steps.since[resets] = np.fmax(steps.since[resets], context.seen_before(target, begin))
             self._restart(target, at, steps.samples.counter[scrape])
         still = self._stood_still(counters, begin)
         self._note_falls(

@@ -335,7 +335,7 @@ def link_series_to_older(
         if restarted > seen or (np.isnan(seen) and not np.isnan(restarted)):
             found.append((series, series.since, series.events))
         elif not np.isnan(before):
-            found.append((series, seen, _events_of_returned(series, before, older, counter)))
+            found.append((series, *_events_of_returned(series, before, older, counter)))
         elif not np.isnan(seen):
             found.append((series, series.since, series.events))
         else:
@@ -359,13 +359,12 @@ def _increments(found: Sequence[tuple[NewSeries, float, float]], registry: Regis
     )
 
 
-def _events_of_returned(series: NewSeries, before: float, older: LastSamples, counter: int) -> float:
-    """Events of a series that returns, *before* in an *older* stretch of time."""
-    befores, values, gap_s = (
-        np.array([each]) for each in (before, series.value, series.at - float(older.time[counter]))
-    )
+def _events_of_returned(series: NewSeries, before: float, older: LastSamples, counter: int) -> tuple[float, float]:
+    """Since when a series that returns has counted, and how many events; it was seen *before* in *older* time."""
+    seen = float(older.time[counter])
+    befores, values, gap_s = (np.array([each]) for each in (before, series.value, series.at - seen))
     if series.value >= before or is_rounded(befores, values)[0]:
-        return max(series.value - before, 0.0)
+        return seen, max(series.value - before, 0.0)
     pace = pace_of_fall(
         long=np.array([steadiest(older.newest_paces(counter))]),
         steps=last_steps([older.last_steps(counter)]),
@@ -374,7 +373,8 @@ def _events_of_returned(series: NewSeries, before: float, older: LastSamples, co
         gap_s=gap_s,
     )
     judgement = judge_scrape(before=befores, value=values, gap_s=gap_s, pace=pace)
-    return series.value if judgement.reset[0] else 0.0
+    # It began from zero while its target went on: since that was scraped last.
+    return (series.since, series.value) if judgement.reset[0] else (seen, 0.0)
 
 
 def _first_scrape_until(context: SampleContext, target: int) -> float:

@@ -36,6 +36,8 @@ NEAR_EVENTS = 2.0
 ROUNDING_RATIO = 1e-12
 # A counter that stands still for scrapes, and then grows by more at once, is written by a batch job.
 GRADUAL_EVENTS = 3.0
+# Events of one step deviate by so many standard deviations at most: an hour has 120 steps, and a month 86,400.
+CHANCE_DEVIATIONS = 4.0
 # A copy of a counter lags behind by no more scrapes than this.
 LAG_SCRAPES = 1.2
 # Single steps tell a pace if they are no longer than this and end so shortly before a fall: they lie in the look-back,
@@ -246,9 +248,10 @@ def is_correction(*, high: float, low: float, value: float, gap_s: float, since_
 def has_returned(growth: Floats, *, gap_s: Floats, pace: Floats, missing: float) -> Bools:
     """In which steps a counter that fell by *missing* events and was counted from there stands at its old level again.
 
-    The growth is then nearer to all that is missing than to none of it; shapes (steps,).
+    The growth is then nearer to all that is missing than to none of it, and more than chance brings; shapes (steps,).
     """
-    returned: Bools = growth > pace * gap_s + missing / 2
+    expected = pace * gap_s
+    returned: Bools = growth > expected + np.maximum(missing / 2, CHANCE_DEVIATIONS * np.sqrt(expected) + NEAR_EVENTS)
     return returned
 
 

@@ -338,9 +338,10 @@ class _Round:
         gap_s = float(samples.time[sample]) - float(self._others.time[place])
         growth = float(samples.value[sample]) - stood
         pace = float(np.nan_to_num(fastest(self._context.paces(old, self._begin))))
-        # Two servers show it by turns, one of them a scrape behind.
-        lag = pace * (float(self._others.due[place]) - float(self._others.time[place])) + _SLACK_EVENTS
-        if growth < -lag:
+        # Two servers show it by turns, one of them a scrape behind. A counter of few scrapes' events is no more near to
+        # what is behind it than to zero: jobs of a minute follow each other.
+        lag = pace * (float(self._others.due[place]) - float(self._others.time[place]))
+        if growth < -min(lag, stood / _CERTAIN_RATIO) - _SLACK_EVENTS:
             return False
         tolerance = PROOF_PACES * pace * gap_s + _SLACK_EVENTS
         if certain:

@@ -81,8 +81,16 @@ class Steps:
 class SampleContext:
     """What surrounds the few steps that need a closer look; everything is found once and only when it is asked for."""
 
-    def __init__(self, steps: Steps, cursor: LastSamples, registry: Registry, starts: Starts | None = None) -> None:
+    def __init__(
+        self,
+        steps: Steps,
+        cursor: LastSamples,
+        registry: Registry,
+        starts: Starts | None = None,
+        known_s: float | None = None,
+    ) -> None:
         self.steps = steps
+        self._known_s = known_s
         self.starts = starts or Starts()
         self.cursor = cursor
         self.arrays = registry.arrays
@@ -96,8 +104,8 @@ class SampleContext:
 
     @cached_property
     def newest_s(self) -> float:
-        """The time of the newest sample of all."""
-        return float(self.steps.samples.time.max())
+        """Up to when all samples are known; where that is not said, the time of the newest sample of all."""
+        return float(self.steps.samples.time.max()) if self._known_s is None else self._known_s
 
     def of_target(self, target: int) -> tuple[Ints, Floats]:
         """All samples of a target in the order of time: their indexes and their times."""
