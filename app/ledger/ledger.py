@@ -303,15 +303,29 @@ class Ledger:
         self.fine.clear_until(row, int(at_s // self.interval_s))
         self.middle.clear_until(row, int(at_s // MIDDLE_WIDTH_S))
         self.coarse.clear_until(row, int(at_s // COARSE_WIDTH_S))
+        self._sum_up_cut(row, at_s)
+        for resolution in self.resolutions:
+            resolution.measure(np.full(len(cells), row), self._into(resolution, cells), measured_before)
+
+    def forget_in_cut(self, row: int, at_s: float) -> None:
+        """Take back what was counted of a row before *at_s* in the coarse cell that holds it.
+
+        Later, when no middle cells are left that know apart what lies before and after, that could not be done.
+        """
+        first, cut = int(at_s // COARSE_WIDTH_S) * (COARSE_WIDTH_S // MIDDLE_WIDTH_S) + 1, int(at_s // MIDDLE_WIDTH_S)
+        nothing = np.zeros(max(cut - first + 1, 0))
+        self.middle.write(row, first, nothing, nothing, nothing)
+        self._sum_up_cut(row, at_s)
+
+    def _sum_up_cut(self, row: int, at_s: float) -> None:
+        """Make the coarse cell that holds *at_s* what its middle cells come to, as far as these are known."""
         cut = int(at_s // COARSE_WIDTH_S) + 1
         each = COARSE_WIDTH_S // MIDDLE_WIDTH_S
         first, last = (cut - 1) * each + 1, cut * each
         if at_s % COARSE_WIDTH_S and self.middle.holds(np.array([row]), np.array([first]))[0]:
-            # The cell that holds *at_s* also has events from after it, which the middle cells know apart.
             total, bad, measured_s = (column.sum(keepdims=True) for column in self.middle.read(row, first, last))
             self.coarse.write(row, cut, total, bad, measured_s)
-        for resolution in self.resolutions:
-            resolution.measure(np.full(len(cells), row), self._into(resolution, cells), measured_before)
+            self.coarse.mark_changed(np.array([row]), np.array([cut]))
 
     def provisional(self, rows: Ints) -> tuple[Ints, Ints, Floats, Floats, Floats]:
         """The fine cells of rows that may be rewound, row after row.

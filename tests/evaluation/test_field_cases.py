@@ -104,6 +104,19 @@ def test_copies_under_a_label_of_no_list_are_a_problem(tmp_path: Path, begins: f
         assert running.board.snapshots[0].total == pytest.approx(10 * 7200, rel=0.02)
 
 
+def test_counters_that_are_exported_twice_count_once_in_all_of_history(tmp_path: Path) -> None:
+    """Only where the second one begins it is known to be a copy: history that was counted before is counted again."""
+    times = np.arange(END - 5 * 3600 + 5.0, END + 900, 30)
+    values = np.floor(5_000_000 + 10 * (times - END))
+    twice = times > END - 4 * 3600
+    source = MemorySource([series("200", times, values), series("200", times[twice], values[twice], handler="all")])
+    with running_over(source, tmp_path) as running:
+        running.run(END - 60, END + 600)
+        running.backfill(END + 600)
+        assert ProblemCode.DUPLICATE_SERIES in problems(running)
+        assert running.board.snapshots[0].total == pytest.approx(10 * (5 * 3600 + 600), rel=0.01)
+
+
 def test_errors_that_vanish_while_their_target_goes_on_resolve_nothing(tmp_path: Path) -> None:
     """Their alert goes on until they return; they are counted on then."""
     times = np.arange(END - 7200 + 5.0, END, 30)

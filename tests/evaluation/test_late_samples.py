@@ -146,6 +146,20 @@ def test_one_of_two_instances_that_is_late_is_counted_when_it_comes(tmp_path: Pa
         assert differences(run.figures, whole.figures, coverage=2e-3) == {}
 
 
+def test_an_instance_that_always_lags_behind_the_other_counts_in_the_slots_in_which_it_comes(tmp_path: Path) -> None:
+    """Not only when counts become final: its incident would be over by then. It has not ended either."""
+    during = END - 2 * HOUR + 600
+
+    def arrives(labels: Mapping[str, str], time: float) -> float:
+        return time + (80 if labels["instance"] == "api-1:80" else 1)
+
+    with running(arrives, tmp_path, "late", until=during) as run:
+        run.run(BEGIN, during)
+        newest = next(view for view in run.snapshot(ID).windows if view.window == timedelta(minutes=5))
+        assert newest.bad >= 0.5 * (300 - 80 - 2 * 30)
+        assert ProblemCode.BAD_SERIES_ENDED not in {one.code for one in run.snapshot(ID).problems}
+
+
 @pytest.mark.parametrize(
     ("instances", "back"),
     [

@@ -223,3 +223,21 @@ def test_history_with_data_missing_counts_and_is_counted_again_when_it_is_whole(
         run.run(at + 2.6 * HOUR, at + 2.7 * HOUR)
         whole.run(at + 2.6 * HOUR, at + 2.7 * HOUR)
         assert differences(run.figures, whole.figures) == {}
+
+
+def test_history_that_is_whole_after_more_than_three_days_counts_once(tmp_path: Path) -> None:
+    """Nothing finer than quarters of an hour is left of the one in which the SLI was first counted."""
+    at, later = END - 6 * HOUR, END - 6 * HOUR + 4 * 86_400
+    with running(stores(), tmp_path, "whole") as whole:
+        whole.run(at, at + 600)
+        whole.tick(later)
+        whole.backfill(later)
+        source = stores()
+        source.down = True
+        with running(source, tmp_path, "partial") as run:
+            source.only_before = at
+            run.run(at, at + 600)
+            source.down = False
+            run.tick(*(at + hours * HOUR for hours in (1, 24, 48, 73, 75, 96)))
+            run.backfill(later)
+            assert differences(run.figures, whole.figures) == {}

@@ -37,11 +37,13 @@ def look_back(ledger_writer: LedgerWriter, *, at_s: float, settle_to_s: float) -
             continue
         newest_s = _newest(row_seen_s, tracked)
         silent_s = at_s - newest_s
+        lag_s = tracked.lag_s + interval_s if at_s - tracked.lag_seen_s <= LOOKBACK_S else 0.0
         tracked.read_from_s = tracked.counted_s
         # Between two evaluations of an expression nothing is late; what settles evaluates them once more.
         may_be_late = tracked.sli.evaluated is None and silent_s > (_SILENT_SLOTS + 1) * interval_s
-        if at_s - tracked.counted_s <= interval_s and may_be_late:
-            fitting = next((length for length in _LOOK_BACKS_S if silent_s <= length), None)
+        if at_s - tracked.counted_s <= interval_s and (may_be_late or lag_s):
+            needed_s = max(silent_s if may_be_late else 0.0, lag_s)
+            fitting = next((length for length in _LOOK_BACKS_S if needed_s <= length), None)
             tracked.read_from_s = tracked.counted_s if fitting is None else at_s - fitting
         # A native histogram is compared with its sample before, also where counts become final.
         is_native = tracked.interpolated.seen_s > 0
@@ -72,6 +74,10 @@ def note_late(
         if late_rows and not late_rows.isdisjoint(tracked.rows.values()):
             mine = np.isin(late_row, list(tracked.rows.values()))
             _note(tracked, newest_s[mine], until_s, interval_s=ledger_writer.ledger.interval_s)
+            lags_s = until_s - newest_s[mine]
+            # Some series of an SLI may always come later than the others: a second store, timestamps of their own.
+            if (lags_s <= _LOOK_BACKS_S[-1]).any():
+                tracked.lag_s, tracked.lag_seen_s = float(lags_s[lags_s <= _LOOK_BACKS_S[-1]].max()), until_s
         elif tracked.late is not None and until_s - tracked.late.seen_s > _KEPT_S:
             tracked.late = None
         if until_s - since_s > ledger_writer.ledger.interval_s:

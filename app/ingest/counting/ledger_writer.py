@@ -17,6 +17,7 @@ from app.ledger import (
     FINE_REACH_S,
     HOUR_S,
     LOOKBACK_S,
+    MIDDLE_REACH_S,
     PACE_GRID_S,
     Count,
     FirstSighting,
@@ -38,6 +39,8 @@ from app.slo.arrays import Bools, Ints
 
 # A counter that comes back within a week goes on where it positions.
 _REMEMBERED_S = 7 * 86_400.0
+# Copies of a series are found one by one at worst, each where it begins: not all of a month is read for each.
+_MOST_RECOUNTS = 3
 # A new evaluator reads the whole ledger: not for some thousand series that it would forget.
 _ROOM_FOR_SERIES = 20_000
 # Rows of members that have left their groups; each evaluation writes what is known of them, too.
@@ -127,6 +130,7 @@ class LedgerWriter:
         """Count the newest range of history that is not counted yet."""
         registry = self.ledger.registry
         past = self._count_range(samples, since_s=since_s, until_s=until_s, starts=self.starts)
+        counted_twice = self._counted_twice(past, until_s)
         self._note(past)
         increments = [past.increments]
         for tracked in tracked_slis:
@@ -146,6 +150,26 @@ class LedgerWriter:
             self.set_history_progress(tracked)
         self._fill_missing_from(past.cursor, rows)
         self._record(Increments.joined(increments), Stage.PAST)
+        for tracked in counted_twice:
+            self._forget_history(tracked)
+
+    def _counted_twice(self, past: Count, until_s: float) -> list[TrackedSli]:
+        """The SLIs of which a copy of a series, found in the *past*, has been counted beside it after *until_s*."""
+        self.live.grow(self.ledger.registry.sizes)
+        rows = self.ledger.registry.arrays.row
+        copies = [link.new for link in past.links if link.duplicate and self.live.time[link.new] > until_s]
+        slis = {self.ledger.registry.rows[row].sli for row in rows[copies].tolist()}
+        found = [self._tracked_of[sli] for sli in sorted(slis)]
+        return [each for each in found if each.settled_s > until_s and each.history_recounts < _MOST_RECOUNTS]
+
+    def _forget_history(self, tracked: TrackedSli) -> None:
+        """Take back all that is final of an SLI, to count it again."""
+        tracked.history_recounts += 1
+        tracked.complete_from_s = tracked.settled_s
+        tracked.pending_targets, tracked.pending_series = [], []
+        for row in tracked.rows.values():
+            self.ledger.forget_until(row, tracked.complete_from_s)
+        self.set_history_progress(tracked)
 
     def count_partial_past(
         self, tracked_slis: Sequence[TrackedSli], samples: Samples, *, since_s: float, until_s: float
@@ -180,7 +204,14 @@ class LedgerWriter:
         for row in tracked.rows.values():
             self.ledger.forget_until(row, tracked.complete_from_s)
         tracked.partial_history = tracked.partial_history_from_s = None
+        tracked.partial_history_apart = False
         self.set_history_progress(tracked)
+
+    def _keep_partial_past_apart(self, tracked: TrackedSli, at_s: float) -> None:
+        """Once nothing finer is left of the coarse cell in which whole counts begin, it holds only these."""
+        tracked.partial_history_apart = at_s - tracked.complete_from_s > MIDDLE_REACH_S
+        for row in tracked.rows.values() if tracked.partial_history_apart else ():
+            self.ledger.forget_in_cut(row, tracked.complete_from_s)
 
     def forget_unfinished_history(self) -> None:
         """After a restart, take back history from which data was missing: which that was is not stored."""
@@ -264,6 +295,8 @@ class LedgerWriter:
         self._record(Increments.joined([counted.increments, first]), Stage.PROVISIONAL)
         for tracked in tracked_slis:
             tracked.counted_s = at_s
+            if tracked.partial_history is not None and not tracked.partial_history_apart:
+                self._keep_partial_past_apart(tracked, at_s)
         self.ledger.set_progress(rows, counted_s=at_s)
         self.ledger.extend(rows, self.live.row[rows])
         self.ledger.ended_s[rows] = self.ended_series.ended_s(rows, self.live, registry)

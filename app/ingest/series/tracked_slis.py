@@ -50,8 +50,11 @@ class TrackedSli:
     have been asked for. *refusal* is why the SLI is not evaluated at all. *partial* says what is missing from what was
     read last, which is then not final, and *partial_since_s* since when. *partial_history* says what is missing from
     the history before *complete_from_s*, which has been counted back to *partial_history_from_s* all the same, and is
-    counted again once it is whole; None where it is not so. The next reads begin at *read_from_s* and *settle_from_s*,
-    where samples may be *late*; *long_reads* are those that went back further than a slot. *impossible_samples* says
+    counted again once it is whole; None where it is not so. All history was counted again *history_recounts* times. It
+    is *partial_history_apart* if no cell holds events of it
+    beside others. The next reads begin at *read_from_s* and *settle_from_s*,
+    where samples may be *late*; newest samples of some series were *lag_s* old when such were last seen at
+    *lag_seen_s*. *long_reads* are those that went back further than a slot. *impossible_samples* says
     that the last evaluation left out samples that are negative, infinite or beyond 64 bits, which were last seen at
     *impossible_seen_s*; series of nothing but NaN were last seen at *nan_seen_s*. *refused_groups* are living members
     without a place, each with when it was last refused. *interpolated* is the bucket around a threshold that is no
@@ -82,9 +85,13 @@ class TrackedSli:
     partial_since_s: float = 0.0
     partial_history: str | None = None
     partial_history_from_s: float | None = None
+    partial_history_apart: bool = False
+    history_recounts: int = 0
     read_from_s: float = 0.0
     settle_from_s: float = 0.0
     late: LateSamples | None = None
+    lag_s: float = 0.0
+    lag_seen_s: float = 0.0
     long_reads: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_LONG_READS_KEPT))
     impossible_samples: bool = False
     impossible_seen_s: float = 0.0

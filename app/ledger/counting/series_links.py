@@ -26,6 +26,8 @@ _CERTAIN_RATIO = 10.0
 _SLACK_EVENTS = 2.0
 # Counters of nearly the same value are few; further ones are never a link, and looking at all is quadratic.
 _NEAREST = 16
+# A single small counter may show by chance what another one does, two at once do not.
+_LEAST_TWINS = 2
 # A counter that is not seen for so many scrapes has ended.
 _LIVES_SCRAPES = 1.5
 
@@ -134,7 +136,7 @@ class _Round:
         for sample in unsure:
             found = (self._consistent(sample, change) for change in changes)
             links += [link for link in found if link is not None][:1]
-        return links or self._takeover()
+        return links or self._takeover() or self._twins()
 
     def _seen_before(self, own: _OfRow, new: Ints) -> _Others:
         context, begin = self._context, self._begin
@@ -234,6 +236,50 @@ class _Round:
                 begun |= {link.new for link in links}
                 chosen += links
         return chosen
+
+    def _twins(self) -> list[Link]:
+        """Links of small values: each new series of a target shows, scrape by scrape, just what another one shows.
+
+        Several that do so by the same change of labels are the same counters exported twice.
+        """
+        arrays, samples = self._context.arrays, self._context.steps.samples
+        targets = arrays.target[samples.counter[self._first_samples]]
+        links: list[Link] = []
+        for target in np.unique(targets).tolist():
+            new = self._first_samples[targets == target].tolist()
+            if len(new) < _LEAST_TWINS or samples.value[new].sum() <= _LEAST_TWINS * SLACK_EVENTS:
+                continue
+            of_target = np.flatnonzero(self._others.lives & (arrays.target[self._others.counter] == target)).tolist()
+            same = [place for place in of_target if self._shows_the_same(new[0], place)]
+            for change in (self._change(new[0], place) for place in same):
+                partners = [] if not change else [self._twin(sample, change) for sample in new]
+                if partners and None not in partners and len(set(partners)) == len(partners):
+                    links += [
+                        Link(int(samples.counter[sample]), old, duplicate=True, at=float(samples.time[sample]))
+                        for sample, old in zip(new, partners, strict=True)
+                        if old is not None
+                    ]
+                    break
+        return links
+
+    def _twin(self, sample: int, change: frozenset[str]) -> int | None:
+        """The counter that differs from a new one by a *change* of labels and shows the same."""
+        places = (place for place in self._partners(sample, change) if self._shows_the_same(sample, place))
+        return next((int(self._others.counter[place]) for place in places), None)
+
+    def _shows_the_same(self, sample: int, place: int) -> bool:
+        """Whether a new counter is scraped with a living one of its target, and never differs from it."""
+        samples, old = self._context.steps.samples, int(self._others.counter[place])
+        first, last = self._context.span(int(samples.counter[sample]))
+        other_first, other_last = self._context.span(old)
+        _, mine, theirs = np.intersect1d(
+            samples.time[first:last], samples.time[other_first:other_last], return_indices=True
+        )
+        return (
+            len(mine) >= PROOF_SAMPLES
+            and int(self._context.arrays.target[samples.counter[sample]]) == int(self._context.arrays.target[old])
+            and bool((samples.value[first:last][mine] == samples.value[other_first:other_last][theirs]).all())
+        )
 
     def _successions(self, target: int, first_samples: list[int]) -> Iterable[tuple[int, float, list[Link]]]:
         """The ways in which the first_samples of a target may be series that ended: changed labels, distance, links."""
