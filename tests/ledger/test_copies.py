@@ -108,3 +108,30 @@ def test_routes_of_few_events_that_expire_side_by_side_are_no_copies() -> None:
     live, past = History(shown), History(shown)
     assert live.final(900, 20_000) == past.backwards(900, 20_000)
     assert live.copies == past.copies == ()
+
+
+@pytest.mark.parametrize("begins", [1.5 * HOUR, 1.5 * HOUR + 170])
+def test_small_counters_that_are_exported_twice_count_once(begins: float) -> None:
+    """A library adds a label to each of them and goes on with the old ones: none is large enough to be proof alone."""
+    dice, end, shown = np.random.default_rng(5), 3 * HOUR, []
+    times = scraped(5.0, end)
+    for number, (code, past) in enumerate((("200", 41), ("500", 38), ("200", 29), ("200", 0))):
+        values = past + counted_at(times, dice.poisson(0.004, int(end)).astype(np.float64))
+        late = times > begins
+        shown.append(series(code, (times, values), {"route": f"/{number}"}))
+        shown.append(series(code, (times[late], values[late]), {"route": f"/{number}", "handler": "all"}))
+    alone, live, past_ = History(shown[::2]), History(shown), History(shown)
+    assert live.final(900, 9000) == alone.final(900, 9000)
+    assert past_.backwards(900, 9000, chunk_s=9000) == alone.final(900, 9000)
+
+
+def test_jobs_that_follow_each_other_are_not_one_that_was_renamed() -> None:
+    """Each lives for two scrapes and has counted about what the one before had: it may as well have begun at zero."""
+    times = scraped(5.0, HOUR)
+    shown = [series("200", (times, np.floor(times)), {"instance": "steady"})]
+    for number, first in enumerate((9_000.0, 15_000.0, 4_000.0, 19_000.0)):
+        points = 1805.0 + 60 * number + np.array([0.0, 30.0]), first + np.array([0.0, 21_000.0])
+        shown.append(series("200", points, {"instance": f"job-{number}"}))
+    history = History(shown)
+    history.final(900, 2700)
+    assert history.copies == ()

@@ -479,3 +479,12 @@ def test_counters_of_about_the_same_value_are_not_mixed_up_when_their_instance_c
     total = float(sum(values[shown[-1]] - values[shown[0] - 1] for values in routes))
     found = {"final": history.final(since, until), "backwards": history.backwards(since, until)}
     assert_close(found, total, 0, by=6, bad_by=0)
+
+
+def test_a_burst_of_errors_is_no_return_to_a_level_of_a_few_events_before() -> None:
+    """A counter was corrected by four events; half an hour later a scrape shows as many at once, as chance has it."""
+    times = grid(0, 3 * 3600)
+    bad = 300 + np.floor(0.03 * times) - 4 * (times > 5400) + 4 * (times > 7200)
+    history = History([series("200", times, growing(times, 90_000, 2)), series("500", times, bad)])
+    for way, (_, errors) in counts(history, since=600, until=9000).items():
+        assert errors == pytest.approx(0.03 * 8400 + 4, abs=1.5), way

@@ -37,7 +37,8 @@ def look_back(ledger_writer: LedgerWriter, *, at_s: float, settle_to_s: float) -
             continue
         newest_s = _newest(row_seen_s, tracked)
         silent_s = at_s - newest_s
-        lag_s = tracked.lag_s + interval_s if at_s - tracked.lag_seen_s <= LOOKBACK_S else 0.0
+        lags = tracked.lag_s > 0 and at_s - tracked.lag_seen_s <= LOOKBACK_S
+        lag_s = tracked.lag_s + interval_s if lags else 0.0
         tracked.read_from_s = tracked.counted_s
         # Between two evaluations of an expression nothing is late; what settles evaluates them once more.
         may_be_late = tracked.sli.evaluated is None and silent_s > (_SILENT_SLOTS + 1) * interval_s
