@@ -25,7 +25,7 @@ from tests.evaluation.running import Running, slos_of
 LIVE_S = 3600
 """How long a live evaluator counts before the end."""
 GRACE_S = 930
-"""By then all that was counted provisionally has been counted for good, in this very slot what came five minutes ago."""
+"""By then all that was counted provisionally has been counted for good, the newest of it in this very slot."""
 WINDOWS_S = {"5m": 300, "30m": 1800, "1h": 3600, "2h": 7200, "6h": 21_600, "1d": 86_400, "3d": 259_200}
 _QUERY_OFFSET_S = 1
 _FALLING = frozenset(("dips", "good_reads_one_less", "corrected_downwards", "behind_a_balancer", "summed_over_pods"))

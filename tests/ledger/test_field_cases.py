@@ -488,3 +488,17 @@ def test_a_burst_of_errors_is_no_return_to_a_level_of_a_few_events_before() -> N
     history = History([series("200", times, growing(times, 90_000, 2)), series("500", times, bad)])
     for way, (_, errors) in counts(history, since=600, until=9000).items():
         assert errors == pytest.approx(0.03 * 8400 + 4, abs=1.5), way
+
+
+def test_series_that_change_places_between_shards_are_not_renamed_into_each_other() -> None:
+    """Six objects of about the same counts are shared out anew between two shards, by a restart of a minute."""
+    times = grid(0, 3 * 3600)
+    parts = [(times <= 5400, 0), (times > 5460, 1)]
+    shown = []
+    for number in range(6):
+        values = growing(times, 20_000 + number, 10)
+        for part, moves in parts:
+            shard = f"shard-{(number + moves * (number < 4)) % 2}"
+            shown.append(series("200", times[part], values[part], route=f"/{number}", instance=shard))
+    for way, (total, _) in counts(History(shown), since=600, until=9000).items():
+        assert total == pytest.approx(60 * 8400, abs=60 * SCRAPE_S), way

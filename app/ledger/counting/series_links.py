@@ -8,6 +8,7 @@ ones of the same change, or if all series of the target changed at once.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from app.slo.arrays import Bools, Floats, Ints
 _ROUND_S = 30.0
 # A value so many times larger than what it may be off by is not met by chance.
 _CERTAIN_RATIO = 10.0
+_TARGET_LABELS = frozenset(("instance", "job"))
 # As in `copies.py`.
 _SLACK_EVENTS = 2.0
 # Counters of nearly the same value are few; further ones are never a link, and looking at all is quadratic.
@@ -191,17 +193,25 @@ class _Round:
                 return link
         middle = int(np.searchsorted(self._others.value, value))
         near = range(max(0, middle - _NEAREST), min(len(self._others.value), middle + 2))
-        candidates: list[tuple[int, float, int, frozenset[str]]] = []
-        likely: list[frozenset[str]] = []
+        candidates: list[tuple[int, bool, float, int, frozenset[str]]] = []
+        likely: list[tuple[int, bool, frozenset[str]]] = []
         for place in near:
             found = self._change(sample, place)
             if found is not None and self._is_near(sample, place, certain=True):
-                candidates.append((len(found), self._deviation(sample, place), place, found))
+                candidates.append(
+                    (len(found), self._names_another(sample, found), self._deviation(sample, place), place, found)
+                )
             elif found is not None and self._is_near(sample, place, certain=False):
-                likely.append(found)
+                likely.append((len(found), self._names_another(sample, found), found))
         # Where one that differs in less has about the same value, the value of another one is met by chance.
-        candidates = [each for each in candidates if not any(fewer < each[3] for fewer in likely)]
-        for _, _, place, change in sorted(candidates, key=lambda each: each[:3]):
+        candidates = [
+            each
+            for each in candidates
+            if not any(
+                fewer < each[4] or (each[1] and not another and many <= each[0]) for many, another, fewer in likely
+            )
+        ]
+        for _, _, _, place, change in sorted(candidates, key=lambda each: each[:4]):
             link = self._link(sample, place)
             if link is not None:
                 changes.append(change)
@@ -209,6 +219,23 @@ class _Round:
             if self._is_undecided(sample, place):
                 return None  # a worse candidate would be taken in its place
         return None
+
+    def _names_another(self, sample: int, change: frozenset[str]) -> bool:
+        """Whether a *change* would give a counter what names another one: what is renamed has a name that is new.
+
+        Targets are apart: what kube-state-metrics counts goes from shard to shard.
+        """
+        labels = self._registry.labels_of(int(self._context.steps.samples.counter[sample])) or ()
+        return any(
+            name in change and name not in _TARGET_LABELS and (name, value) in self._known_labels
+            for name, value in labels
+        )
+
+    @cached_property
+    def _known_labels(self) -> frozenset[tuple[str, str]]:
+        """The labels of the others, with their values."""
+        others = (self._registry.labels_of(counter) or () for counter in self._others.counter.tolist())
+        return frozenset(pair for labels in others for pair in labels)
 
     def _consistent(self, sample: int, change: frozenset[str]) -> Link | None:
         """The link of a sample to the counter that differs by the labels that changed, if its value allows it."""
@@ -302,6 +329,7 @@ class _Round:
             change = self._change(first_samples[0], place)
             if (
                 change is None
+                or self._names_another(first_samples[0], change)
                 or len(ended) > len(first_samples)
                 or not self._is_near(first_samples[0], place, certain=False)
             ):
