@@ -1,5 +1,6 @@
 """Whether the value of an expression can be read as it is evaluated again and again, and what it is a quantile of."""
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +15,7 @@ from app.slo import Selector
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
 _OPPOSITES = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _QUANTILE = "histogram_quantile"
+_LAST_ABOVE = re.compile(r"(>=|>)([^<>=]*)$")
 _BUCKET_SUFFIX = "_bucket"
 # Functions whose result does not depend on where a counter began.
 _NOT_VALUES = frozenset({"absent", "changes", "resets", "timestamp"})
@@ -108,6 +110,19 @@ def compared_quantile(text: str) -> ComparedQuantile | None:
     if quantile is None or any(one.name != selectors[0].name for one in _selectors(expr)):
         return None
     return ComparedQuantile(quantile=quantile, operator=operator, threshold=threshold)
+
+
+def quantile_as_bool(text: str) -> str:
+    """The expression with `bool` if it leaves out quantiles below a threshold, whose absence would be missing data.
+
+    >>> quantile_as_bool("histogram_quantile(0.9, h_bucket) > 0.2"), quantile_as_bool("a > 0.2")
+    ('histogram_quantile(0.9, h_bucket) > bool 0.2', 'a > 0.2')
+    """
+    expr = _inner(parse_expression(text))
+    if not isinstance(expr, promql.BinaryExpr) or not _is_filter(expr) or str(expr.op) not in {">", ">="}:
+        return text
+    is_threshold = isinstance(_inner(expr.rhs), promql.NumberLiteral) and _is_quantile(_inner(expr.lhs))
+    return _LAST_ABOVE.sub(r"\1 bool\2", text) if is_threshold else text
 
 
 def buckets_of(text: str) -> Selector | None:

@@ -6,7 +6,7 @@ Each kind is exact for what it takes, so that none is wrong in silence; the find
 from dataclasses import replace
 from datetime import timedelta
 
-from app.promql.evaluable import bare_counter, evaluable
+from app.promql.evaluable import bare_counter, compared_quantile, evaluable, quantile_as_bool
 from app.promql.expressions import ExpressionError, with_window
 from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.expression import Expression
@@ -22,6 +22,10 @@ _EVERY = timedelta(minutes=1)
 _WINDOW = timedelta(minutes=5)
 EVALUATED = "evaluated"
 """The code of what can neither be counted nor read sample by sample."""
+
+
+QUANTILE = "quantile"
+"""The code of a quantile over a threshold, which is better asked as a share of the requests."""
 
 
 def sli_of_any_events(
@@ -97,7 +101,7 @@ def _with_never_bad(reduced: Reduced) -> Reduced:
 def _evaluable(text: str, field: str) -> str:
     at = field if field == "total" else ""
     try:
-        expression = evaluable(with_window(text, _WINDOW))
+        expression = evaluable(quantile_as_bool(with_window(text, _WINDOW)))
     except ExpressionError as error:
         raise QueryFaultError(error.problem, error.remedy, field=at) from error
     counter = bare_counter(expression)
@@ -112,4 +116,9 @@ def _evaluated(sli: Expression, why: NotExpressibleError) -> Reduced:
     problem = (
         f"{why.reason}: it is evaluated every {format_duration(_EVERY)} over {format_duration(_WINDOW)}, and {weighed}"
     )
-    return Reduced(sli=sli, findings=(QueryFinding(EVALUATED, problem, f"to have it counted, {why.remedy}"),))
+    findings = [QueryFinding(EVALUATED, problem, f"to have it counted, {why.remedy}")]
+    compared = compared_quantile(sli.expression)
+    if compared is not None:
+        problem = f"compares a quantile, by interpolation; the share of requests within {compared.threshold:g} is exact"
+        findings.append(QueryFinding(QUANTILE, problem, "write that, as `sloburn convert` does"))
+    return Reduced(sli=sli, findings=tuple(findings))

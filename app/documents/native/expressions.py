@@ -10,7 +10,7 @@ from app.documents.native.fields import Duration, EvaluableText, GoodWhen, Ratio
 from app.documents.native.sli_model import SliModel
 from app.promql.evaluable import quantile_of
 from app.sli import Comparison, Expression, Reduced
-from app.sli.any_promql import reduced_ratio
+from app.sli.any_promql import QUANTILE, reduced_ratio
 from app.sli.never_bad import NEVER_BAD, is_never_bad
 from app.sli.reduction import FIXED_RANGE
 from app.slo import Events, Sli, format_duration
@@ -20,8 +20,6 @@ from app.yamldoc.findings import FieldFinding
 # missing data.
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(minutes=5)
 _VALUES = ("bad_ratio", "good_ratio", "expression")
-QUANTILE = "quantile"
-"""The code of a quantile over a threshold, which is better asked as a share of the requests."""
 
 
 class ExpressionSliModel(SliModel):

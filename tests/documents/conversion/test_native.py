@@ -109,12 +109,19 @@ QUANTILE = 'histogram_quantile(0.95, sum by (le) (rate(h_seconds_bucket{job="a"}
 
 
 @pytest.mark.parametrize(
-    "query", [f"{QUANTILE} > bool 0.2", f"1 - ({QUANTILE} <= bool 0.2)", f"sum({QUANTILE} > bool 0.2) or vector(0)"]
+    "query",
+    [
+        f"{QUANTILE} > 0.2",
+        f"{QUANTILE} > bool 0.2",
+        f"1 - ({QUANTILE} <= bool 0.2)",
+        f"sum({QUANTILE} > bool 0.2) or vector(0)",
+    ],
 )
 def test_a_quantile_over_a_threshold_is_offered_as_a_share_of_requests(query: str, tmp_path: Path) -> None:
     """The 95th percentile above 200 ms: 95% of requests within 200 ms, counted. Only rules that can fire are kept."""
     (tmp_path / "a.yaml").write_text(SLOTH.format(query=query))
 
+    assert "quantile" in {warning.code for warning in load_documents(tmp_path).warnings}
     converted = _convert(tmp_path)
 
     (slo,) = _slos(converted).values()
