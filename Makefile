@@ -36,6 +36,7 @@ soak: ## Run the long proofs; SLOBURN_SOAK says how long, 1 is the length in `ma
 	@scripts/setup --tests --containers
 	SLOBURN_SOAK=$${SLOBURN_SOAK:-20} $(bin)/pytest -m soak --timeout=0
 	$(bin)/pytest tests/soak/container_proofs.py
+	uv run --frozen --group fuzz python -m tests.soak.fuzz_documents $$(($${SLOBURN_SOAK:-20} * 10000))
 
 mutants: setup ## Change the core line by line, and see which changes no test notices; some: ARGS="'app.budget*'"
 	@scripts/mutants $(ARGS)
