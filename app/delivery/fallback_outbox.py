@@ -60,7 +60,7 @@ class FallbackOutbox(Outbox):
         self._held: frozenset[str] = frozenset()
         self._in_use = False
         # Reading the database and changing memory by it is one step: another receiver's task that has read earlier
-        # would otherwise undo what was learned since. What is stored is stored before memory is told, without the
+        # would otherwise undo what was learned since. What is stored is stored before memory learns of it, without the
         # lock, since writing may wait for long.
         self._comparing = RLock()
         self._under_way: dict[int, OutboxEntry] = {}

@@ -1,4 +1,4 @@
-"""Files that lost everything they said: such as one that was written anew on a full disk.
+"""Files that lost everything they said: such as one that was written again on a full disk.
 
 To take that as a wish would resolve every alert of its SLOs, or drop every receiver.
 """

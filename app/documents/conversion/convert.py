@@ -18,7 +18,7 @@ from app.yamldoc.writing import Written, yaml_text
 
 LEFT_OUT, CHANGED = "left_out", "changed"
 """Codes of an SLO that the target cannot say, and of a part of one that it cannot."""
-_UNREADABLE = "is read as another SLO", "write it anew"
+_UNREADABLE = "is read as another SLO", "write it by hand"
 _KEEP = "go on with the original where that matters"
 
 

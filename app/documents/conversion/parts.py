@@ -1,4 +1,4 @@
-"""The parts of an SLO that comments are about, whatever a document calls them."""
+"""The parts of an SLO that comments are about; documents have different names for them."""
 
 from enum import StrEnum
 

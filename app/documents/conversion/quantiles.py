@@ -1,7 +1,7 @@
 """SLIs that compare a quantile with a threshold, as the share of requests within the threshold that they stand for.
 
 "The 95th percentile is below 200 ms" is the promise that 95% of requests take at most 200 ms. Evaluated as it is
-written, it says for how many minutes that was so, whatever number of requests was in each.
+written, it says for how many minutes that was so, however many requests were in each.
 """
 
 from dataclasses import replace

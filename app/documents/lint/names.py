@@ -19,7 +19,7 @@ _EVERY_DOCUMENT = {
     NO_RUNBOOK: "an SLO pages, and no annotation says what to do: `runbook_url`, `runbook` or `playbook`",
     OUTAGE_SPENDS_BUDGET: "a total outage of less than a minute spends the whole error budget",
     SLA_ABOVE_OBJECTIVE: "an SLA promises more than the objective, so that it is broken while the SLO is met",
-    SLA_WITHOUT_BUFFER: "an SLA promises what the objective does, so that nobody is alerted before it is broken",
+    SLA_WITHOUT_BUFFER: "an SLA promises what the objective does, so that no alert comes before it is broken",
     OUTSIDE_TOTAL: "`bad` or `good` counts events that `total` does not count, such as `code!=` on `total` only",
     SAME_AS_TOTAL: "`bad` or `good` is the same query as `total`",
     GROUP_OF_ONE: "a label of `by` has one value only, since `total` asks for it",

@@ -1,4 +1,4 @@
-"""Rules about SLOs, whatever document they are from."""
+"""Rules about SLOs, for documents of every tool."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
@@ -33,7 +33,7 @@ def _of_runbook(slo: Slo) -> Iterator[FieldFinding]:
         return
     names = [name for name, _ in (*slo.alerting.annotations, *page.annotations)]
     if not any(word in name.lower() for name in names for word in _RUNBOOKS):
-        problem = "its page has no runbook: whoever is woken is not told what to do"
+        problem = "its page has no runbook: the engineer who is paged does not learn what to do"
         yield FieldFinding((), problem, "write the annotation runbook_url", NO_RUNBOOK)
 
 

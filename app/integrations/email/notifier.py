@@ -301,7 +301,7 @@ class _Transaction:
     handed_over = False
 
     async def cancel(self) -> None:
-        """End it, whatever it waits for."""
+        """End it, even while it waits for an answer."""
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
 

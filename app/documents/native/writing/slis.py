@@ -62,7 +62,7 @@ def written_sli(sli: Sli, objectives: Mapping[SloId, float]) -> Keys:
     if isinstance(sli, Composite):
         # Its components are found when all documents have been read.
         return _composite(sli, objectives)
-    why = NotExpressibleError("is of a kind that native documents do not have", "write it anew")
+    why = NotExpressibleError("is of a kind that native documents do not have", "write it by hand")
     for keys in _spellings(sli):
         try:
             model: SliModel = _sli_field().validate_python(keys)

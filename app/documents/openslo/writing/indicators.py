@@ -46,8 +46,8 @@ def indicator_of(sli: Sli) -> Indicator:
         case Expression():
             return _expression(sli)
         case Composite():
-            raise NotExpressibleError("is a composite, and OpenSLO has no references to SLOs", "write its SLI anew")
-    raise NotExpressibleError("is of a kind that OpenSLO does not have", "write it anew")
+            raise NotExpressibleError("is a composite, and OpenSLO has no references to SLOs", "write its SLI by hand")
+    raise NotExpressibleError("is of a kind that OpenSLO does not have", "write it by hand")
 
 
 def _ratio(terms: EventTerms, by: tuple[str, ...], *, are_counters: bool) -> Indicator:
