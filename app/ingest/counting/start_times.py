@@ -1,5 +1,6 @@
 """Asking when processes and series began, where samples alone do not tell: one small query, and no answer is needed."""
 
+import math
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -69,6 +70,8 @@ class StartTimes:
             return
         names = {name for name, _ in by_created} if len(by_created) <= _MOST_SERIES else set()
         query = start_times(names, targets, _LOOKBACK_S)
+        # The steps end where the samples do: what has just begun is seen at the last one.
+        start = end - timedelta(seconds=math.ceil((end - start).total_seconds() / _LOOKBACK_S) * _LOOKBACK_S)
         try:
             answer = await source.range(query, start, end, timedelta(seconds=_LOOKBACK_S), deadline=_DEADLINE_S)
         except PrometheusError as error:
