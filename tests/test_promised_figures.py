@@ -178,7 +178,7 @@ PROMISES = (
     ("adr/0044-know-a-second-server-by-how-it-counts.md", "a counter of at least 100 events",
      copies.CERTAIN_EVENTS, 100.0),
     ("counting.md", "up to ten times its pace", plausibility.RESET_PACES, 10.0),
-    ("counting.md", "within an hour | what it grew from the higher level", falls._CEILING_S, 3_600.0),
+    ("counting.md", "within an hour, by a step that is more than chance", falls._CEILING_S, 3_600.0),
     ("counting.md", "above 1,000 events, or another one of its target proves it", plausibility.UNKNOWN_EVENTS, 1_000.0),
     ("counting.md", "it does not go back within 150 s", plausibility.RECENT_S, 150.0),
     ("counting.md", "three times what their target counts in the gap, plus 10; or 100",
