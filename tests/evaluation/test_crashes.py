@@ -118,7 +118,10 @@ def test_a_restart_within_a_slot_steps_no_alert_twice(worlds: Incident, tmp_path
 
 
 class Places:
-    """Crashes at the first place reached, then at the second after that, the third, and from the first again."""
+    """Crashes at the first place reached, then at the second after that, the third, and from the first again.
+
+    Each round goes one place further than the one before, so that any slot is passed, however many places it has.
+    """
 
     def __init__(self, most: int = 23) -> None:
         self.hit: Counter[str] = Counter()
@@ -131,7 +134,9 @@ class Places:
     def reached(self, place: str) -> None:
         self._left -= not self.paused
         if self._left <= 0:
-            self._next = self._next % self._most + 1
+            self._next += 1
+            if self._next > self._most:
+                self._next, self._most = 1, self._most + 1
             self._left = self._next
             self.last = place.split("(", maxsplit=1)[0]
             self.hit[self.last] += 1

@@ -107,9 +107,15 @@ def test_a_copy_lags_by_a_scrape_and_a_fifth_at_most(low: float, corrected: bool
     assert rules.is_correction(high=1000.0, low=low, value=1000.0, gap_s=30.0, since_low_s=30.0, pace=10.0) is corrected
 
 
-@pytest.mark.parametrize(("growth", "returned"), [(350, False), (351, True)])
-def test_a_counter_has_returned_if_it_grew_by_more_than_half_of_what_is_missing(growth: float, returned: bool) -> None:
-    found = rules.has_returned(floats(growth), gap_s=floats(30.0), pace=floats(10.0), missing=100.0)
+@pytest.mark.parametrize(
+    ("growth", "missing", "returned"),
+    # Of 300 events to be expected, four standard deviations are 69.3, to which two events are added.
+    [(800, 1000.0, False), (801, 1000.0, True), (371, 100.0, False), (372, 100.0, True)],
+)
+def test_a_counter_has_returned_if_it_grew_by_more_than_half_of_what_is_missing_and_than_chance(
+    growth: float, missing: float, returned: bool
+) -> None:
+    found = rules.has_returned(floats(growth), gap_s=floats(30.0), pace=floats(10.0), missing=missing)
     assert found.tolist() == [returned]
 
 
