@@ -142,7 +142,7 @@ def test_starts_of_processes_and_series_are_asked_for(tmp_path: Path) -> None:
         # The slot in which the first scrape of the younger pod becomes final.
         live.run(END, END + 30)
         hour, two_hours = (live.figures[f"pods-availability {_length(live, window)}"] for window in ("1h", "2h"))
-        assert hour[0] == pytest.approx(HOUR + 10 * HOUR + 10 * 420, abs=400)
-        assert two_hours[0] == pytest.approx(2 * HOUR + 10 * 2 * HOUR + 10 * 420, abs=400)
+        assert hour[0] == pytest.approx(HOUR + 10 * HOUR + 10 * 450, abs=400)
+        assert two_hours[0] == pytest.approx(2 * HOUR + 10 * 2 * HOUR + 10 * 450, abs=400)
         errors = [live.figures[f"errors-availability {_length(live, window)}"][1] for window in ("1h", "2h")]
         assert errors == [1700, 2700]
