@@ -53,7 +53,11 @@ class Condition:
 
     @override
     def __str__(self) -> str:
-        # 17 digits tell any two doubles apart: it is part of the SLI's key.
+        return f"{self.comparison} {repr(self.number).removesuffix('.0')}"
+
+    @property
+    def exact(self) -> str:
+        """The condition with 17 digits, as it is part of the keys of SLIs, which never change."""
         return f"{self.comparison} {self.number:.17g}"
 
     @property

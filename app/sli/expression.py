@@ -49,7 +49,8 @@ class Expression(OfEvaluations):
     def key(self) -> str:
         """A hash of the expressions, of how they are read and when, and of the groups."""
         every = "slot" if self.every is None else format_duration(self.every)
-        return key_of(f"expression {self.expression}", self._reading, f"total {self.weight or 1}", every, by=self.by)
+        reading = self._reading if self.good_when is None else f"good {self.good_when.exact}"
+        return key_of(f"expression {self.expression}", reading, f"total {self.weight or 1}", every, by=self.by)
 
     @property
     def evaluated(self) -> Evaluated:

@@ -42,7 +42,7 @@ class Gauge(OfSamples):
     @property
     @override
     def key(self) -> str:
-        return key_of(f"samples {render(self.total)}", f"good {self.good_when}", by=self.by)
+        return key_of(f"samples {render(self.total)}", f"good {self.good_when.exact}", by=self.by)
 
     @property
     @override

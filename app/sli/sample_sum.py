@@ -54,7 +54,7 @@ class SampleSum(OfSamples):
     @override
     def key(self) -> str:
         lines = [
-            f"{one.weights.total:.12g} {one.weights.bad:.12g} {one.events} {render(one.selector)}"
+            f"{one.weights.total:.12g} {one.weights.bad:.12g} {_exact(one.events)} {render(one.selector)}"
             for one in self.summed
         ]
         return key_of("samples", *lines, by=self.by)
@@ -89,7 +89,7 @@ class SampleSum(OfSamples):
     @override
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:
         return tuple(
-            Contribution(name=f"{position} {one.events}", weights=one.weights, events=one.events)
+            Contribution(name=f"{position} {_exact(one.events)}", weights=one.weights, events=one.events)
             for position, one in enumerate(self.summed)
             if matches(one.selector, labels)
         )
@@ -133,6 +133,11 @@ def _events(term: SampleTerm) -> Events:
 def _rank(term: SampleTerm) -> tuple[bool, float, float, str]:
     weights = term.weights
     return not weights.total, -weights.total, -weights.bad, f"{term.events} {render(term.selector)}"
+
+
+def _exact(events: Reading) -> str:
+    """The events as they are part of the key, and of the names that counts are stored by."""
+    return f"samples {events.condition.exact}" if isinstance(events, SamplesThat) else str(events)
 
 
 def _in_window(term: SampleTerm, group: GroupKey, window: timedelta, *, on_grid: bool) -> str:

@@ -5,6 +5,7 @@ import pytest
 
 from app.promql.selector_text import parse_selector
 from app.sli import Comparison, Condition, Gauge, GaugeSums
+from app.sli.key import key_of
 from app.slo import CellFunction, Events, Sli, Weights
 
 UP = Gauge(total=parse_selector('up{job="a"}'), good_when=Condition(Comparison.EQUAL, 1.0))
@@ -88,6 +89,26 @@ def test_one_series_that_is_total_and_part_contributes_once() -> None:
 def test_the_key_of_a_stored_history_never_changes(sli: Sli, key: str) -> None:
     """Databases hold these: another key would begin a new history, and read a month again."""
     assert sli.key == key
+
+
+@pytest.mark.parametrize(
+    ("number", "text", "exact"),
+    [
+        (0.2, "< 0.2", "< 0.20000000000000001"),
+        (1.0, "< 1", "< 1"),
+        (0.1 + 0.2, "< 0.30000000000000004", "< 0.30000000000000004"),
+        (-2.5, "< -2.5", "< -2.5"),
+        (1e-7, "< 1e-07", "< 9.9999999999999995e-08"),
+    ],
+)
+def test_a_condition_is_written_with_the_fewest_digits_and_keeps_its_key(number: float, text: str, exact: str) -> None:
+    """`== 1` is the same in both, so that keys of most SLIs are."""
+    condition = Condition(Comparison.LESS, number)
+    assert (str(condition), condition.exact) == (text, exact)
+    assert float(text.removeprefix("< ")) == number
+    sli = Gauge(total=parse_selector("load"), good_when=condition)
+    assert sli.key == key_of("samples load", f"good {exact}", by=())
+    assert sli.description[1] == ("good samples", text)
 
 
 def test_the_contributions_of_a_gauge_have_names() -> None:
