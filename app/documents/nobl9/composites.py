@@ -1,6 +1,11 @@
-"""Composites of Nobl9: the weighted mean of the reliability of objectives of other SLOs, minute by minute."""
+"""Composites of Nobl9: the weighted mean of the reliability of objectives of other SLOs, minute by minute.
 
-from collections.abc import Mapping
+And, of version 1, that of the objectives of one SLO: a minute is bad if it is bad for any of them.
+
+Source: https://docs.nobl9.com/Guides/SLO_Guides/composite-guide/
+"""
+
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from app.documents.importing.fields import BudgetingMethod
@@ -46,6 +51,19 @@ def sli_of_composite(
         problem = f"{format_duration(model.max_delay)} is waited for at most {format_duration(patience)}"
         scope.below("maxDelay").warning(problem, "write maxDelay: 6h", "max_delay")
     return Composite(rule=CompositeRule.WEIGHTED, parts=found, target=target, patience=patience)
+
+
+def sli_of_objectives(
+    objectives: Sequence[tuple[SloId, ObjectiveModel]], method: BudgetingMethod, scope: Scope
+) -> Sli | None:
+    """The composite of all objectives of an SLO; None, and why, where it cannot be one."""
+    if method is not BudgetingMethod.TIMESLICES:
+        problem = "burns at the burn rates of its objectives, which are known for minutes with Timeslices only"
+        remedy = "write budgetingMethod: Timeslices, or an SLO whose objective has composite: with components:"
+        scope.error(problem, remedy, "composite")
+        return None
+    parts = tuple(Part(slo=slo_id, target=objective.time_slice_target) for slo_id, objective in objectives)
+    return Composite(rule=CompositeRule.ALL_OF, parts=parts)
 
 
 def _part(model: ComponentModel, scope: Scope, ids: ObjectiveIds) -> Part | None:

@@ -122,6 +122,13 @@ class AnomalyModel(ImportedPart):
     no_data: NoDataModel | None = Field(default=None, alias="noData")
 
 
+class SpecCompositeModel(ImportedPart):
+    """The composite of all objectives of an SLO, as before version 2 of composites."""
+
+    target: Target
+    burn_rate_condition: Any = Field(default=None, alias="burnRateCondition")
+
+
 class SloSpec(ImportedPart):
     """A service level objective."""
 
@@ -133,6 +140,7 @@ class SloSpec(ImportedPart):
     time_windows: tuple[TimeWindowModel, ...] = Field(alias="timeWindows", min_length=1, max_length=1)
     alert_policies: tuple[Text, ...] = Field(default=(), alias="alertPolicies")
     attachments: Any = None
+    composite: SpecCompositeModel | None = None
     anomaly_config: AnomalyModel | None = Field(default=None, alias="anomalyConfig")
 
 

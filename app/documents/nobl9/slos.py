@@ -10,7 +10,7 @@ from app.documents.importing.scope import Scope
 from app.documents.importing.slices import by_method
 from app.documents.importing.windows import calendar_window, rolling_window, unit_length
 from app.documents.nobl9.alerting import Policy, budget_alerts_of, policies_of
-from app.documents.nobl9.composites import ObjectiveIds, sli_of_composite
+from app.documents.nobl9.composites import ObjectiveIds, sli_of_composite, sli_of_objectives
 from app.documents.nobl9.model import ObjectiveModel, SloObject, TimeWindowModel
 from app.documents.nobl9.slis import sli_of_objective
 from app.sli import Composite
@@ -32,26 +32,33 @@ class SloReader:
     ids: ObjectiveIds
 
     def slos(self) -> Iterator[PlacedSlo]:
-        """One SLO for each sound objective."""
+        """One SLO for each sound objective, and the composite of all of them where there is one."""
         spec, scope = self.model.spec, self.scope.below("spec")
         window = _window(spec.time_windows[0], scope.below("timeWindows", 0))
         if not spec.objectives:
             scope.below("objectives").error("is empty", "write at least one objective")
         policies = self._policies()
+        found: list[tuple[SloId, ObjectiveModel]] = []
         for i, objective in enumerate(spec.objectives):
             below = scope.below("objectives", i)
             sli = self._sli(objective, below)
             if sli is not None and window is not None:
-                named = self.scope.below("metadata", "name")
-                slo = self._slo(objective, sli, window, policies)
+                slo = self._slo(name_of_objective(self.model, i), objective.target, sli, window, policies)
                 components = below.below("composite", "components", "objectives")
                 places = [components.below(n) for n in range(len(sli.parts))] if isinstance(sli, Composite) else []
-                yield PlacedSlo(
-                    slo=slo,
-                    place=named.place,
-                    field=named.path,
-                    components=tuple((one.place, one.path) for one in places),
-                )
+                found.append((slo.id, objective))
+                yield self._placed(slo, places)
+        if spec.composite is not None and window is not None and len(found) == len(spec.objectives) > 0:
+            below = scope.below("composite")
+            sli = sli_of_objectives(found, spec.budgeting_method, below)
+            if sli is not None:
+                slo = self._slo(name_of_composite(self.model), spec.composite.target, sli, window, policies)
+                yield self._placed(slo, [below] * len(found))
+
+    def _placed(self, slo: Slo, components: Sequence[Scope]) -> PlacedSlo:
+        named = self.scope.below("metadata", "name")
+        places = tuple((one.place, one.path) for one in components)
+        return PlacedSlo(slo=slo, place=named.place, field=named.path, components=places)
 
     def _sli(self, objective: ObjectiveModel, scope: Scope) -> Sli | None:
         method = self.model.spec.budgeting_method
@@ -63,19 +70,17 @@ class SloReader:
             counted, method, target=objective.time_slice_target, length=_SLICE, objective=scope
         )
 
-    def _slo(self, objective: ObjectiveModel, sli: Sli, window: Window, policies: Sequence[Policy]) -> Slo:
+    def _slo(self, name: str, target: float, sli: Sli, window: Window, policies: Sequence[Policy]) -> Slo:
         model, spec = self.model, self.model.spec
-        i = next(i for i, one in enumerate(spec.objectives) if one is objective)
-        name = name_of_objective(model, i)
-        alerting = Alerting(policies=policies_of(policies, window, objective.target), budget=budget_alerts_of(policies))
+        alerting = Alerting(policies=policies_of(policies, window, target), budget=budget_alerts_of(policies))
         no_data = spec.anomaly_config.no_data if spec.anomaly_config is not None else None
         if no_data is not None and no_data.alert_after is not None:
             alerting = replace(alerting, no_data_for=no_data.alert_after)
         return Slo(
-            id=id_of_objective(model, i, self.projects),
+            id=_id_of(name, model, self.projects),
             service=spec.service,
             name=name,
-            objective=objective.target,
+            objective=target,
             window=window,
             sli=sli,
             description=spec.description,
@@ -104,9 +109,18 @@ def name_of_objective(model: SloObject, i: int) -> str:
     return name if len(objectives) == 1 else f"{name}-{objectives[i].name or i + 1}"
 
 
+def name_of_composite(model: SloObject) -> str:
+    """The name of the composite of all objectives of an SLO: that of the SLO, unless its one objective has it."""
+    name = model.metadata.name
+    return name if len(model.spec.objectives) > 1 else f"{name}-composite"
+
+
 def id_of_objective(model: SloObject, i: int, projects: Collection[str]) -> SloId:
     """The id of an SLO, with its project where *projects* that have an SLO of its name are several."""
-    name = name_of_objective(model, i)
+    return _id_of(name_of_objective(model, i), model, projects)
+
+
+def _id_of(name: str, model: SloObject, projects: Collection[str]) -> SloId:
     return SloId(name if len(projects) == 1 else f"{model.metadata.project}/{name}")
 
 

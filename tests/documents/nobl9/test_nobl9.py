@@ -110,3 +110,47 @@ def test_minutes_of_a_composite_with_timeslices_have_a_target_and_its_components
     composite = next(slo.sli for slo in load_documents(tmp_path).slos if slo.id == "experience")
     assert isinstance(composite, Composite)
     assert composite.target == 0.9
+
+
+_OBJECTIVES = """
+apiVersion: n9/v1alpha
+kind: SLO
+metadata: {name: shop, project: web}
+spec:
+  service: web-app
+  budgetingMethod: Timeslices
+  timeWindows: [{unit: Day, count: 28, isRolling: true}]
+  objectives:
+    - name: fast
+      target: 0.95
+      timeSliceTarget: 0.9
+      countMetrics: &counts
+        incremental: true
+        good: {prometheus: {promql: 'a_total{ok="1"}'}}
+        total: {prometheus: {promql: a_total}}
+    - {name: ok, target: 0.99, timeSliceTarget: 0.8, countMetrics: *counts}
+  composite:
+    target: 0.9
+    burnRateCondition: {value: 1, op: gt}
+"""
+
+
+def test_a_minute_of_the_composite_of_all_objectives_is_bad_if_it_is_for_one_of_them(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(_OBJECTIVES)
+    result = load_documents(tmp_path)
+    assert (result.errors, result.warnings) == ((), ())
+    slos = {str(slo.id): slo for slo in result.slos}
+    assert {name: slo.objective for name, slo in slos.items()} == {"shop-fast": 0.95, "shop-ok": 0.99, "shop": 0.9}
+    composite = slos["shop"].sli
+    assert isinstance(composite, Composite)
+    assert (composite.rule, composite.length) == ("all_of", timedelta(minutes=1))
+    assert [(part.slo, part.target, part.sli) for part in composite.parts] == [
+        ("shop-fast", 0.9, slos["shop-fast"].sli),
+        ("shop-ok", 0.8, slos["shop-ok"].sli),
+    ]
+
+
+def test_a_composite_of_all_objectives_that_burns_at_their_burn_rates_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "shop.yaml").write_text(_OBJECTIVES.replace("Timeslices", "Occurrences"))
+    (error,) = load_documents(tmp_path).errors
+    assert (error.code, error.field) == ("composite", "spec.composite")
