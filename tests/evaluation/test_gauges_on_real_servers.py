@@ -24,6 +24,8 @@ from tests.evaluation.test_on_real_servers import Asked
 
 HOUR, DAY = 3600, 86_400
 END = 1_699_909_200
+LIVED = 300
+"""How long it is evaluated slot by slot."""
 QUIET = "sum(rate(quiet_bad_total[5m])) / sum(rate(quiet_total[5m]))"
 
 
@@ -44,21 +46,23 @@ def on_victoria_metrics(samples: Sequence[Samples], folder: Path) -> Iterator[st
 Serve = Callable[[Sequence[Samples], Path], AbstractContextManager[str]]
 
 
-def gauge(metric: str, instance: str, every_s: float, phase_s: float, value: Callable[[Floats], object]) -> Samples:
+def gauge(
+    metric: str, instance: str, every_s: float, phase_s: float, value: Callable[[Floats], object], **labels: str
+) -> Samples:
     """Four days of a gauge, its *value* by the time before the end in seconds."""
     times_s = np.arange(END - 4 * DAY + phase_s, END + HOUR, every_s)
     values = np.array(value(END - times_s)).astype(np.int64)
     return Samples(
         metric=metric,
-        labels=(("instance", instance), ("job", "x")),
+        labels=(("instance", instance), ("job", "x"), *labels.items()),
         times_ms=np.rint(times_s * 1000).astype(np.int64),
         values=values,
     )
 
 
-def counter(metric: str, each: Callable[[Floats], object]) -> Samples:
+def counter(metric: str, each: Callable[[Floats], object], **labels: str) -> Samples:
     """A counter that grows by *each* at a scrape, and restarts five hours and seven seconds before the end."""
-    one = gauge(metric, "a:80", 15.0, 0.0, each)
+    one = gauge(metric, "a:80", 15.0, 0.0, each, **labels)
     values, restart = np.cumsum(one.values), int(np.searchsorted(one.times_ms, (END - 5 * HOUR - 7) * 1000))
     values[restart:] -= values[restart - 1]
     return Samples(metric=metric, labels=one.labels, times_ms=one.times_ms, values=values)
@@ -70,11 +74,16 @@ def generated() -> list[Samples]:
     def up(ago_s: Floats) -> object:
         return ~(((ago_s > 2 * HOUR) & (ago_s < 2.5 * HOUR)) | ((ago_s > 80 * HOUR + 77) & (ago_s < 81 * HOUR)))
 
+    def failing(ago_s: Floats) -> Floats:
+        return np.where((ago_s > 2 * HOUR) & (ago_s < 2 * HOUR + 700), 4.0, 0.0)
+
     return [
         gauge("up", "a:80", 15.0, 0.0, up),
         gauge("up", "b:80", 15.0, 3.217, lambda ago_s: np.ones(len(ago_s))),
         counter("all_total", lambda ago_s: np.full(len(ago_s), 10.0)),
-        counter("bad_total", lambda ago_s: ((ago_s > 2 * HOUR) & (ago_s < 2 * HOUR + 700)) * 4.0),
+        counter("bad_total", failing),
+        counter("load_seconds_count", lambda ago_s: np.full(len(ago_s), 10.0)),
+        counter("load_seconds_bucket", lambda ago_s: 10.0 - failing(ago_s), le="0.3"),
         counter("quiet_total", lambda ago_s: ((ago_s < 2 * HOUR) | (ago_s > 3 * HOUR)) * 10.0),
         counter("quiet_bad_total", np.zeros_like),
         _until(gauge("probe", "a:80", 15.0, 0.0, lambda ago_s: np.ones(len(ago_s))), END - 10 * HOUR),
@@ -84,8 +93,19 @@ def generated() -> list[Samples]:
     ]
 
 
+def minutes(service: str, sli: dict[str, object]) -> dict[str, object]:
+    """An SLO of minutes, which are good from 75% on."""
+    slices = {"length": "1m", "target": 75}
+    slo = {"name": "availability", "objective": 99.9, "window": "3d12h", "sli": sli, "time_slices": slices}
+    return {"service": service, "slos": [slo]}
+
+
 def step(service: str) -> dict[str, object]:
     return {"slo": f"{service}-availability", "target": 40}
+
+
+def weighing(service: str, weight: float) -> dict[str, object]:
+    return {"slo": f"{service}-availability", "weight": weight}
 
 
 @pytest.mark.parametrize("serve", [on_prometheus, on_victoria_metrics])
@@ -94,30 +114,24 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
     documents: list[dict[str, object]] = [
         document("instances", {"gauge": 'up{job="x"}'}, window="3d12h"),
         document("pods", {"gauge": {"total": "desired", "bad": "unavailable"}}, window="3d12h"),
-        {
-            "service": "minutes",
-            "slos": [
-                {
-                    "name": "availability",
-                    "objective": 99.9,
-                    "window": "3d12h",
-                    "sli": {"total": "all_total", "bad": "bad_total"},
-                    "time_slices": {"length": "1m", "target": 75},
-                }
-            ],
-        },
+        minutes("minutes", {"total": "all_total", "bad": "bad_total"}),
+        # VictoriaMetrics has no native histograms: there the classic one is asked for alone.
+        minutes("fast", {"histogram": "load_seconds", "threshold": 0.3}),
         document("absent", {"gauge": 'probe{job="x"}', "absent": "bad"}, window="3d12h"),
         document("quiet", {"bad_ratio": QUIET, "every": "1m"}, window="3d12h"),
         document("mean", {"good_ratio": 'avg(up{job="x"})', "every": "1m"}, window="3d12h"),
         document("requests", {"total": "all_total", "bad": "bad_total"}, objective=75, window="3d12h"),
         # One of the two instances is down at times: less than the target of 40%.
         document("journey", {"all_of": ["requests-availability", *map(step, ("minutes", "mean"))]}, window="3d12h"),
+        document("mixed", {"weighted": [weighing("minutes", 3), weighing("requests", 1)]}, window="3d12h"),
+        document("worst", {"worst_of": ["minutes-availability", "requests-availability"]}, window="3d12h"),
+        document("sum", {"sum_of": [weighing("instances", 2), weighing("requests", 1)]}, window="3d12h"),
     ]
     with (
         serve(samples, tmp_path / "data") as url,
         Running(slos(documents, tmp_path / "slos"), Asked(url), tmp_path / "sloburn.db") as running,
     ):
-        running.tick(END)
+        running.run(END - LIVED, END)
         running.backfill(END)
         for slo, total, bad in (("instances", "up", None), ("pods", "desired", "unavailable")):
             snapshot = running.snapshot(f"{slo}-availability")
@@ -145,8 +159,21 @@ def test_every_sample_of_the_history_counts_once(serve: Serve, tmp_path: Path) -
         # What has no marker of its end is there for up to 5 minutes, then bad up to an hour.
         assert 55 * 2 - 1 <= snapshot.bad <= 60 * 2
         assert snapshot.total == pytest.approx(2 * 3.5 * DAY / 30 - (9 * HOUR) / 30, abs=12)
-        snapshot = running.snapshot("minutes-availability")
-        assert (snapshot.total, snapshot.bad) == (3.5 * DAY / 60, _bad_minutes(samples))
+        bad_minutes, shares = _bad_minutes(samples), _bad_shares(samples)
+        for slo in ("minutes", "fast"):
+            snapshot = running.snapshot(f"{slo}-availability")
+            assert (slo, snapshot.total, snapshot.bad) == (slo, 3.5 * DAY / 60, bad_minutes)
+        for slo, wanted_bad in (
+            ("mixed", 0.75 * bad_minutes + 0.25 * sum(shares)),
+            ("worst", bad_minutes + sum(share for share in shares if share <= 0.25)),
+        ):
+            snapshot = running.snapshot(f"{slo}-availability")
+            assert (slo, snapshot.total) == (slo, 3.5 * DAY / 60)
+            assert snapshot.bad == pytest.approx(wanted_bad)
+        each = running.snapshot("instances-availability"), running.snapshot("requests-availability")
+        snapshot = running.snapshot("sum-availability")
+        assert snapshot.total == pytest.approx(2 * each[0].total + each[1].total, rel=1e-4)
+        assert snapshot.bad == pytest.approx(2 * each[0].bad + each[1].bad, rel=1e-4)
         snapshot = running.snapshot("journey-availability")
         assert (snapshot.total, snapshot.bad) == (3.5 * DAY / 60, _bad_minutes(samples))
         assert snapshot.coverage == pytest.approx(1.0, abs=1e-3)
@@ -192,11 +219,16 @@ def _until(one: Samples, end_s: float) -> Samples:
 
 
 def _bad_minutes(samples: Sequence[Samples]) -> int:
-    """Minutes with more than a quarter of bad events, by the increases of their scrapes."""
+    """Minutes with more than a quarter of bad events."""
+    return sum(share > 0.25 for share in _bad_shares(samples))
+
+
+def _bad_shares(samples: Sequence[Samples]) -> list[float]:
+    """The share of bad events in each minute that has some, by the increases of its scrapes."""
     (bad,) = (one for one in samples if one.metric == "bad_total")
     increases = np.maximum(np.diff(bad.values, prepend=0), 0)
     minute = np.ceil(bad.times_ms / 60_000)
-    return sum(float(increases[minute == one].sum()) > 0.25 * 40 for one in np.unique(minute[increases > 0]).tolist())
+    return [float(increases[minute == one].sum()) / 40 for one in np.unique(minute[increases > 0]).tolist()]
 
 
 def _mean_of_bad(samples: Sequence[Samples], window_s: float) -> float:

@@ -4,12 +4,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import httpx2
 import numpy as np
 import pytest
 
+from app.sli import TimeSlices
 from testbed.native_histograms import FLAGS, Histogram, exponential, remote_write
 from testbed.servers import Server, prometheus
 from tests.cli.test_check import codes, live_document
@@ -24,6 +26,8 @@ LIVED = 300
 BOUNDS = (0.1, 0.25, 0.5, 1.0)
 EXACT, BETWEEN = 0.25, 0.3
 """A power of two is a bound by every schema."""
+TARGET = 50.3
+"""In percent; no slice has so few events that its ratio is just that."""
 
 
 @dataclass(slots=True)
@@ -112,6 +116,39 @@ def is_three(server: Server) -> bool:
     return not build["data"]["version"].startswith("2.")
 
 
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Names as OpenTelemetry has them, with dots where the server can have such: Prometheus 3."""
+
+    requests: str
+    up: str
+    duration: str
+    route: str
+
+    @classmethod
+    def of(cls, three: bool) -> "Named":
+        names = ("http.server.requests", "process.up", "http.server.request.duration", "http.route")
+        return cls(*(name if three else name.replace(".", "_") for name in names))
+
+    def series(self, process: Process) -> list[tuple[dict[str, str], Sequence[Histogram | tuple[int, float]]]]:
+        """Half a day of ten requests a minute on each of two routes, of which one fails at times, and of their process.
+
+        The histogram has the samples of another one.
+        """
+        minutes = range(720)
+        times_ms = [(END - 60 * ago) * 1000 for ago in reversed(minutes)]
+        own = {"instance": "a:80", "job": "x"}
+        found: list[tuple[dict[str, str], Sequence[Histogram | tuple[int, float]]]] = [
+            (
+                {"__name__": self.requests, self.route: route, "code": code, **own},
+                [(time_ms, float(each * number)) for number, time_ms in enumerate(times_ms)],
+            )
+            for route, code, each in (("/pay", "200", 9), ("/pay", "500", 1), ("/cart", "200", 10))
+        ]
+        found.append(({"__name__": self.up, **own}, [(time_ms, float(time_ms % 600_000 > 0)) for time_ms in times_ms]))
+        return [*found, ({"__name__": self.duration, **own}, process.samples)]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Served:
     """A server with the histograms of some processes."""
@@ -120,10 +157,14 @@ class Served:
     processes: list[Process]
     custom: bool
     exponential: bool
+    named: Named
 
     def fraction(self, metric: str, threshold: float) -> float:
         """What Prometheus makes of the newest ten minutes."""
-        query = f"histogram_fraction(-Inf, {threshold}, sum(rate({metric}[10m])))"
+        return self.value(f"histogram_fraction(-Inf, {threshold}, sum(rate({metric}[10m])))")
+
+    def value(self, query: str) -> float:
+        """The one value of a query at the end."""
         answer = httpx2.get(f"{self.url}/api/v1/query", params={"query": query, "time": END}, trust_env=False).json()
         return float(answer["data"]["result"][0]["value"][1])
 
@@ -134,9 +175,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         # Prometheus 2 has no custom buckets, and interpolates linearly between exponential ones.
         three = is_three(server)
         processes = [process for custom in ((False, True) if three else (False,)) for process in observed(custom)]
-        remote_write(server, [(process.labels, process.samples) for process in processes])
+        named = Named.of(three)
+        written = [(process.labels, process.samples) for process in processes]
+        remote_write(server, [*written, *named.series(processes[0])])
         remote_write(server, [({"__name__": "recent_seconds", "instance": "a:80", "job": "x"}, recent())])
-        yield Served(url=server.url, processes=processes, custom=three, exponential=three)
+        yield Served(url=server.url, processes=processes, custom=three, exponential=three, named=named)
 
 
 def test_live_and_history_are_the_truth_at_a_bound_of_the_buckets(served: Served, tmp_path: Path) -> None:
@@ -173,6 +216,78 @@ def test_live_and_history_are_the_truth_at_a_bound_of_the_buckets(served: Served
             (view,) = (view for view in snapshot.windows if view.window.total_seconds() == 1800)
             wanted = 1 - served.fraction(metric, BETWEEN)
             assert view.bad / view.total == pytest.approx(wanted, abs=0.05)
+
+
+def test_slices_and_rules_read_native_histograms(served: Served, tmp_path: Path) -> None:
+    """Slices of five minutes through changes of resolution and a restart; rules as `histogram_fraction` has it."""
+    metrics = ["native_seconds", *(["custom_seconds"] if served.custom else [])]
+    documents: list[dict[str, object]] = [
+        {
+            "service": metric,
+            "slos": [
+                {
+                    "name": "fast",
+                    "objective": 90,
+                    "window": "6h",
+                    "sli": {"histogram": metric, "threshold": EXACT},
+                    "time_slices": {"length": "5m", "target": TARGET},
+                }
+            ],
+        }
+        for metric in metrics
+    ]
+    loaded = slos(documents, tmp_path / "slos")
+    with Running(loaded, Asked(served.url), tmp_path / "sloburn.db") as running:
+        running.tick(END)
+        running.backfill(END)
+        for metric in metrics:
+            snapshot = running.snapshot(f"{metric}-fast")
+            mine = [process for process in served.processes if process.labels["__name__"] == metric]
+            assert (snapshot.total, snapshot.bad) == (72, sum(_is_bad_slice(mine, number) for number in range(72)))
+            sli = snapshot.slo.sli
+            assert isinstance(sli, TimeSlices)
+            ratio = sli.of.including_native().error_ratio(timedelta(minutes=10))
+            assert served.value(ratio) == pytest.approx(1 - served.fraction(metric, EXACT), abs=1e-6)
+            assert served.value(sli.including_native().error_ratio(timedelta(hours=1))) >= 0
+        assert not running.instruments.failures
+
+
+def _is_bad_slice(processes: Sequence[Process], number: int) -> bool:
+    """Whether a slice of five minutes, counted from the end, is below the target."""
+    end = END - number * 300
+    counts = [(total, fast) for one in processes for time_s, total, fast in one.fast if end - 300 < time_s <= end]
+    total, fast = (sum(column) for column in zip(*counts, strict=True))
+    return bool(fast / total < TARGET / 100)
+
+
+def test_names_of_opentelemetry_count_live_and_in_history(served: Served, tmp_path: Path) -> None:
+    """Counters by route, a gauge and a histogram, on Prometheus 3 with dots in their names."""
+    named = served.named
+    requests = f'"{named.requests}"'
+    counters: dict[str, object] = {"total": f"{{{requests}}}", "bad": f'{{{requests}, code="500"}}'}
+    documents = [
+        document("shop", counters, objective=90, window="6h", by=[named.route]),
+        document("process", {"gauge": f'{{"{named.up}"}}'}, objective=50, window="6h"),
+        document("latency", {"histogram": named.duration, "threshold": EXACT}, objective=50, window="6h"),
+    ]
+    loaded = slos(documents, tmp_path / "slos")
+    pay, cart = routes = [f"shop-availability:{named.route}={route}" for route in ("/pay", "/cart")]
+    with Running(loaded, Asked(served.url), tmp_path / "sloburn.db") as running:
+        running.run(END - LIVED, END)
+        running.backfill(END)
+        shown = {
+            slo: (snapshot.total, snapshot.bad)
+            for slo in (*routes, "process-availability", "latency-availability")
+            for snapshot in (running.snapshot(slo),)
+        }
+        total, fast = served.processes[0].within(6 * HOUR)
+        assert shown == {
+            pay: (3600, 360),
+            cart: (3600, 0),
+            "process-availability": (360, 36),
+            "latency-availability": pytest.approx((total, total - fast)),
+        }
+        assert not running.instruments.failures
 
 
 def test_a_check_says_between_which_bounds_a_threshold_lies(served: Served, tmp_path: Path) -> None:
