@@ -31,25 +31,35 @@ Names = Annotated[
         parser=choice_of(RuleNames),
     ),
 ]
+Native = Annotated[
+    bool,
+    typer.Option(
+        "--native-histograms", help="Read native histograms where there are no classic ones.", show_default=False
+    ),
+]
 
 
-def rules(paths: Paths, *, names: Names = RuleNames.SLOBURN, output: Output = None) -> None:
+def rules(
+    paths: Paths, *, names: Names = RuleNames.SLOBURN, native_histograms: Native = False, output: Output = None
+) -> None:
     """Print recording and alerting rules of Prometheus for the same SLOs.
 
     PATH is a file with SLO documents, or a folder of such files. Prometheus estimates what Sloburn counts, so budgets
     and alerts differ: how they do is printed to standard error, and at the head of the rules. With --names, metrics
     and labels are those of the rules of Sloth or Pyrra, so that their dashboards and routes go on working.
+    VictoriaMetrics rejects what --native-histograms writes.
 
     Example: sloburn rules --names sloth config/slos > rules.yml
     """
     slos = sound_documents(paths).slos
     left_out = {slo.id: reason for slo in slos if (reason := _why_not(slo)) is not None}
     kept = [slo for slo in slos if slo.id not in left_out]
+    limits = rule_limits(kept, names, native_histograms=native_histograms)
     differences = [
-        *(_sentence(limit, of_slos) for limit, of_slos in rule_limits(kept, names).items()),
+        *(_sentence(limit, of_slos) for limit, of_slos in limits.items()),
         *(f"left out: {slo_id}: {reason}" for slo_id, reason in left_out.items()),
     ]
-    groups = {"groups": rule_groups(kept, names)}
+    groups = {"groups": rule_groups(kept, names, native_histograms=native_histograms)}
     text = "".join(_head(differences)) + yaml.safe_dump(groups, sort_keys=False, allow_unicode=True, width=120)
     if output is None:
         typer.echo(text, nl=False)

@@ -6,7 +6,7 @@ about before its alert fires, so that most pages have the answer with them; the 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import combinations
@@ -14,8 +14,9 @@ from itertools import combinations
 from app.alerting import Notification, NotificationStatus
 from app.evaluation.figures.members import Member
 from app.ingest.ports import Source
-from app.prometheus import Matrix, PrometheusError
+from app.prometheus import BadQueryError, Matrix, PrometheusError
 from app.promql.selector_text import quote
+from app.sli import TimeSlices
 from app.slo import GroupKey, MatchOp, Severity, Sli, SloId, Weights
 
 # A sixth of a slot of 30 s, so that the answer is there before the next evaluation wants the connections.
@@ -238,26 +239,44 @@ async def _text_of(
 ) -> str:
     if inquiry.shares is not None:
         return words_of_components(inquiry.shares)
-    queries = inquiry.sli.event_queries(inquiry.group, inquiry.window)
-    if not queries:
-        return ""
-    answers = []
+    # The events of slices are those of what is sliced.
+    sli = inquiry.sli.of if isinstance(inquiry.sli, TimeSlices) else inquiry.sli
+
+    async def ask(query: str) -> Series:
+        # The client's own deadline comes later: a timeout there would count against Prometheus, for a question that
+        # no evaluation needs.
+        async with room, asyncio.timeout(deadline_s):
+            return _series(await source.instant(query, at, deadline=2 * deadline_s))
+
     try:
-        for query, _ in queries:
-            # The client's own deadline comes later: a timeout there would count against Prometheus, for a question
-            # that no evaluation needs.
-            async with room, asyncio.timeout(deadline_s):
-                answers.append(_series(await source.instant(query, at, deadline=2 * deadline_s)))
+        weighted = await _events_of(sli, inquiry, ask)
     except (TimeoutError, PrometheusError):
         return ""
+    if not weighted:
+        return ""
     # What makes an event bad, or good, explains nothing about it.
-    each = [frozenset(term.selector.matchers) for term in inquiry.sli.terms]
+    each = [frozenset(term.selector.matchers) for term in sli.terms]
     common = frozenset.intersection(*each)
     fixed = {matcher.label for matchers in each for matcher in matchers - common}
-    chosen = {matcher.label for matcher in inquiry.sli.terms[0].selector.matchers if matcher.op is MatchOp.EQUAL}
+    chosen = {matcher.label for matcher in sli.terms[0].selector.matchers if matcher.op is MatchOp.EQUAL}
     leave_out = fixed | chosen | set(dict(inquiry.group))
-    found = await asyncio.to_thread(_found, [weights for _, weights in queries], answers, fixed, leave_out)
+    found = await asyncio.to_thread(_found, weighted, fixed, leave_out)
     return words(found)
+
+
+async def _events_of(
+    sli: Sli, inquiry: ContributorQuery, ask: Callable[[str], Awaitable[Series]]
+) -> list[tuple[Weights, Series]]:
+    """The events of the series of each query of an SLI, with their weights."""
+    with_native = sli.including_native()
+    try:
+        queries = with_native.event_queries(inquiry.group, inquiry.window)
+        return [(weights, await ask(query)) for query, weights in queries]
+    except BadQueryError:
+        if with_native is sli:
+            raise
+    # The server has no native histograms.
+    return [(weights, await ask(query)) for query, weights in sli.event_queries(inquiry.group, inquiry.window)]
 
 
 def _series(vector: Matrix) -> Series:
@@ -268,13 +287,11 @@ def _series(vector: Matrix) -> Series:
 
 
 def _found(
-    weights_of: Sequence[Weights], answers: Sequence[Series], fixed: Collection[str], leave_out: Collection[str]
+    weighted: Sequence[tuple[Weights, Series]], fixed: Collection[str], leave_out: Collection[str]
 ) -> list[TopContributor]:
     """The contributors, from the events of the series of each query, and their weights."""
-    by_weight = zip(weights_of, answers, strict=True)
-    weighted = [(weights.bad, weights.total, series) for weights, series in by_weight]
-    bad = _weighted_sum(((bad, series) for bad, _, series in weighted), fixed)
-    total = _weighted_sum(((total, series) for _, total, series in weighted), fixed)
+    bad = _weighted_sum(((weights.bad, series) for weights, series in weighted), fixed)
+    total = _weighted_sum(((weights.total, series) for weights, series in weighted), fixed)
     return top_contributors(bad, total, leave_out=leave_out)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from app.promql.metric_names import NAME, PROCESS_START
+from app.promql.native import with_native
 from app.promql.plan import any_of
 from app.promql.selector_text import label_text, render
 from app.slo import Matcher, MatchOp, Selector
@@ -37,9 +38,16 @@ def any_series(selector: Selector, span_ms: int) -> str:
     return f"topk(1, {_newest(selector, span_ms)})"
 
 
-def increases(selector: Selector, group: tuple[tuple[str, str], ...], window: timedelta) -> str:
-    """How much each series of one member of a group grew in the window, as Prometheus estimates it."""
-    return f"increase({render(of_group(selector, group))}[{round(window.total_seconds())}s])"
+def increases(
+    selector: Selector, group: tuple[tuple[str, str], ...], window: timedelta, *, native: bool = False
+) -> str:
+    """How much each series of one member of a group grew in the window, as Prometheus estimates it.
+
+    *native*: that of a native histogram too, where there is no classic one.
+    """
+    read = f"increase({{}}[{round(window.total_seconds())}s])".format
+    member = of_group(selector, group)
+    return with_native(member, read) if native else read(render(member))
 
 
 def of_group(selector: Selector, group: tuple[tuple[str, str], ...]) -> Selector:

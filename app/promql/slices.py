@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from app.promql.metric_names import BUCKET
+from app.promql.native import with_native
 from app.promql.selector_text import label_text, render
 from app.slo import CellFunction, Selector, format_duration
 
@@ -16,6 +18,13 @@ def increases_in_slice(selector: Selector, length: timedelta, by: tuple[str, ...
     """
     now = render(selector)
     return _summed(f"{now} - {now} offset {format_duration(length)} >= 0 or {now}", by)
+
+
+def native_increases_in_slice(selector: Selector, length: timedelta, by: tuple[str, ...]) -> str:
+    """The same, where a series has no classic histogram of its native one; a slice in which it changes counts once."""
+    before = with_native(selector, f"{{}} offset {format_duration(length)}".format)
+    now, ignored = with_native(selector, "{}".format), f"ignoring ({BUCKET})"
+    return _summed(f"{now} - {ignored} {before} >= 0 or {ignored} {now}", by)
 
 
 def sampled(

@@ -1,5 +1,7 @@
 """What SLIs share whose events are evaluations of PromQL, not samples that are read."""
 
+from typing import Self
+
 from app.slo import CellFunction, Selector, Term
 
 
@@ -37,3 +39,7 @@ class OfEvaluations:
     def cell_functions(self) -> tuple[CellFunction, ...]:
         """None: history is evaluated as the present is."""
         return ()
+
+    def including_native(self) -> Self:
+        """The SLI as it is, as what it is made of says by itself what it reads."""
+        return self

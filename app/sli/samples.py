@@ -1,5 +1,7 @@
 """What SLIs share whose events are samples."""
 
+from typing import Self
+
 from typing_extensions import override
 
 from app.promql.selector_text import render
@@ -25,6 +27,10 @@ class OfSamples(Sli):
     @override
     def native(self) -> tuple[Selector, ...]:
         return ()
+
+    @override
+    def including_native(self) -> Self:
+        return self
 
     @property
     @override

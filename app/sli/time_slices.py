@@ -1,8 +1,11 @@
 """Time slices: each slice of time is one event, good if the ratio of what happened in it meets a target."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Self
+
+from typing_extensions import override
 
 from app.promql.evaluations import as_share, mean_share
 from app.sli.evaluations import OfEvaluations
@@ -60,8 +63,12 @@ class TimeSlices(OfEvaluations):
     @property
     def evaluated(self) -> Evaluated:
         """What happened in the slices that end at the times of a grid."""
+        length, with_native = self.rule.length, self.of.including_native()
         return Evaluated(
-            summed=self.of.in_slice(self.rule.length), rule=self.rule, every=min(self.rule.length, _LONGEST_REST)
+            summed=self.of.in_slice(length),
+            with_native=() if with_native is self.of else with_native.in_slice(length),
+            rule=self.rule,
+            every=min(length, _LONGEST_REST),
         )
 
     @property
@@ -86,6 +93,12 @@ class TimeSlices(OfEvaluations):
     def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
         """None: there are no slices of slices."""
         raise ValueError(f"slices of {format_duration(length)} of slices")
+
+    @override
+    def including_native(self) -> Self:
+        """The slices of the SLI with PromQL that reads native histograms too; itself where it counts none."""
+        of = self.of.including_native()
+        return self if of is self.of else replace(self, of=of)
 
     def error_ratio(self, window: timedelta) -> str:
         """The share of bad slices in the window, for Prometheus rules; slices without events are left out."""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Final
@@ -13,7 +13,7 @@ from app.promql.inclusion import histogram_of, native_of
 from app.promql.matching import implied_by, matches
 from app.promql.samples import increases
 from app.promql.selector_text import render, sum_text
-from app.promql.slices import increases_in_slice
+from app.promql.slices import increases_in_slice, native_increases_in_slice
 from app.sli.key import key_of
 from app.sli.weights import BAD, GOOD, TOTAL, TOTAL_UNLESS_GOOD
 from app.slo import CellFunction, Contribution, Evaluated, Events, GroupKey, Selector, SliKind, Term, Weights
@@ -31,6 +31,8 @@ class WeightedSum:
 
     terms: tuple[Term, ...]
     by: tuple[str, ...] = ()
+    reads_native: bool = field(default=False, repr=False, compare=False)
+    """Whether its PromQL reads native histograms too; its counts always do."""
     buckets: tuple[Selector, ...] = field(init=False, repr=False, compare=False)
     """The buckets of histograms that are counted beside the count, or a larger bucket, of the same histogram."""
     # By which terms select a series. Every new series is compared with the terms of every SLI that it may belong to,
@@ -128,19 +130,25 @@ class WeightedSum:
 
     def event_queries(self, group: GroupKey, window: timedelta) -> tuple[tuple[str, Weights], ...]:
         """The increases of the series of each term."""
-        return tuple((increases(term.selector, group, window), term.weights) for term in self.terms)
+        native = self.reads_native
+        return tuple((increases(term.selector, group, window, native=native), term.weights) for term in self.terms)
 
     def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
         """The increases of the series of each term."""
-        return tuple((increases_in_slice(term.selector, length, self.by), term.weights) for term in self.terms)
+        increase = native_increases_in_slice if self.reads_native else increases_in_slice
+        return tuple((increase(term.selector, length, self.by), term.weights) for term in self.terms)
 
     def error_ratio(self, window: timedelta) -> str:
         """The PromQL of the share of bad events in the window, for Prometheus rules."""
         if self._kind == _BAD_RATIO:
-            return bad_out_of_total(self.terms[1].selector, self.total, window, self.by)
+            return bad_out_of_total(self.terms[1].selector, self.total, window, self.by, native=self.reads_native)
         if self._kind == _GOOD_RATIO:
-            return not_good_out_of_total(self.terms[1].selector, self.total, window, self.by)
-        return weighted_bad_out_of_total(self.terms, window, self.by)
+            return not_good_out_of_total(self.terms[1].selector, self.total, window, self.by, native=self.reads_native)
+        return weighted_bad_out_of_total(self.terms, window, self.by, native=self.reads_native)
+
+    def including_native(self) -> "WeightedSum":
+        """The SLI with PromQL that reads native histograms too; itself where it counts none."""
+        return replace(self, reads_native=True) if self.native and not self.reads_native else self
 
     @property
     def _kind(self) -> tuple[Weights, ...]:

@@ -98,13 +98,16 @@ class Evaluated:
     Each series of *value* is one event at each time, or as many as the series of *weight* with the labels of the same
     group has. *divisor* is what the value is divided by: where it is zero there were no events, also on servers that
     answer nothing for 0 / 0. Or, with a *rule*, what happened in the slice that ends then is the weighted sum *summed*.
-    With a *composition* nothing is asked: the events are those of other SLIs.
+    *with_native* is the same sum with native histograms where there are no classic ones, which servers without them
+    reject; empty where no histogram is counted. With a *composition* nothing is asked: the events are those of other
+    SLIs.
     """
 
     value: str = ""
     weight: str | None = None
     divisor: str | None = None
     summed: tuple[tuple[str, Weights], ...] = ()
+    with_native: tuple[tuple[str, Weights], ...] = ()
     rule: SliceRule | None = None
     every: timedelta | None = None
     composition: Composition | None = None
@@ -181,6 +184,12 @@ class Sli(Protocol):
 
     def in_slice(self, length: timedelta) -> tuple[tuple[str, Weights], ...]:
         """PromQL of the events of each member in the slice of time that ends now, with their weights."""
+
+    def including_native(self) -> "Sli":
+        """The SLI with PromQL that reads native histograms where there are no classic ones; itself without histograms.
+
+        Servers that have no native histograms, such as VictoriaMetrics, reject that PromQL.
+        """
 
     def error_ratio(self, window: timedelta) -> str:
         """The PromQL of the share of bad events in the window, for Prometheus rules."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import doctest
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,10 +25,10 @@ from app.evaluation.top_contributors import (
 )
 from app.ingest.ports import Source
 from app.ingest.series.tracked_slis import tracked_slis_of
-from app.prometheus import Matrix, UnreachableError
+from app.prometheus import BadQueryError, Matrix, UnreachableError
 from app.promql.selector_text import parse_selector
-from app.sli import sli_of_bad, sli_of_good
-from app.slo import GroupKey, Severity, Sli, SloId
+from app.sli import TimeSlices, sli_of_bad, sli_of_good
+from app.slo import GroupKey, Severity, Sli, SliceRule, SloId
 from app.store.outbox import waiting
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
@@ -37,6 +37,13 @@ from tests.support.notifications import START, firing
 
 BAD = sli_of_bad(total=parse_selector('t{job="x"}'), bad=parse_selector('t{job="x",code=~"5.."}'))
 GOOD = sli_of_good(total=parse_selector("h_count"), good=parse_selector('h_bucket{le="0.3"}'))
+NATIVE = (
+    "(increase(h_count[600s]) or histogram_count(increase(h[600s])))",
+    (
+        '(increase(h_bucket{le="0.3"}[600s]) or ignoring (le) '
+        "histogram_fraction(-Inf, 0.3, increase(h[600s])) * (histogram_count(increase(h[600s])) > 0))"
+    ),
+)
 TOTAL: Series = [
     ({"job": "x", "code": "200", "route": "/pay", "zone": "a"}, 8.0),
     ({"job": "x", "code": "200", "route": "/cart", "zone": "a"}, 892.0),
@@ -49,8 +56,9 @@ SAID = 'route="/pay": 82% of the errors, 9% of the traffic'
 class Scripted(Source):
     """Answers by the text of the query; remembers what was asked."""
 
-    def __init__(self, answers: Mapping[str, Series], *, delay_s: float = 0.0) -> None:
+    def __init__(self, answers: Mapping[str, Series], *, delay_s: float = 0.0, rejected: Collection[str] = ()) -> None:
         self.answers = answers
+        self.rejected = rejected
         self.delay_s = delay_s
         self.asked: list[str] = []
 
@@ -58,6 +66,8 @@ class Scripted(Source):
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
         self.asked.append(expr)
         await asyncio.sleep(self.delay_s)
+        if expr in self.rejected:
+            raise BadQueryError("unknown function")
         if expr not in self.answers:
             raise UnreachableError("away")
         return _matrix(self.answers[expr])
@@ -104,11 +114,19 @@ def test_bad_events_may_be_those_that_are_not_good() -> None:
         ({"route": "/pay", "version": "2", "le": "0.3"}, 10.0),
         ({"route": "/cart", "version": "1", "le": "0.3"}, 290.0),
     ]
-    source = Scripted({"increase(h_count[600s])": count, 'increase(h_bucket{le="0.3"}[600s])': fast})
-    assert _ask(source, _inquiry(GOOD)) == {
+    said = {
         "checkout-availability": 'route="/pay": 90% of the errors, 25% of the traffic; '
         'version="2": 90% of the errors, 25% of the traffic'
     }
+    source = Scripted({NATIVE[0]: count, NATIVE[1]: fast})
+    assert _ask(source, _inquiry(GOOD)) == said
+    sliced = TimeSlices(of=GOOD, rule=SliceRule(length=timedelta(minutes=1), target=0.9))
+    assert _ask(source, _inquiry(sliced)) == said
+    # A server without native histograms rejects the functions that read them.
+    classic = {"increase(h_count[600s])": count, 'increase(h_bucket{le="0.3"}[600s])': fast}
+    without = Scripted(classic, rejected=NATIVE)
+    assert _ask(without, _inquiry(GOOD)) == said
+    assert without.asked == [NATIVE[0], *classic]
 
 
 def test_a_combination_is_said_where_it_says_more_than_its_values() -> None:

@@ -122,6 +122,29 @@ def test_promtool_accepts_what_is_not_counted_from_counters(names: RuleNames, tm
     check([replace(an_slo(sli=sli), id=SloId(f"slo-{number}")) for number, sli in enumerate(slis)], tmp_path, names)
 
 
+LATENCY = sli_of_good(total=parse_selector("h_count"), good=parse_selector('h_bucket{le="0.3"}'), by=("route",))
+
+
+@pytest.mark.parametrize("names", RuleNames)
+def test_rules_read_native_histograms_where_they_are_asked_to(names: RuleNames, tmp_path: Path) -> None:
+    alerting = Alerting(policies=default_policies(MONTH, 0.999), no_data_for=timedelta(minutes=10))
+    slis: tuple[Sli, ...] = (LATENCY, TimeSlices(of=LATENCY, rule=SLICES.rule))
+    slos = [an_slo(sli=sli, alerting=alerting) for sli in slis]
+    slos = [replace(slo, id=SloId(f"slo-{number}")) for number, slo in enumerate(slos)]
+    groups = rule_groups(slos, names, native_histograms=True)
+    (tmp_path / "rules.yml").write_text(json.dumps({"groups": groups}))
+    done = subprocess.run(
+        [promtool_binary(), "check", "rules", tmp_path / "rules.yml"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    absent = [rule["expr"] for group in groups for rule in group["rules"] if "absent(" in rule["expr"]]
+    assert absent[0].endswith(" and on () absent(h)")
+    said = "native histograms are not read, only classic ones, without --native-histograms"
+    assert said in rule_limits(slos, names)
+    assert said not in rule_limits(slos, names, native_histograms=True)
+    assert "histogram_count" not in json.dumps(rule_groups(slos, names))
+
+
 @pytest.mark.parametrize(
     ("sli", "series", "ratio"),
     [

@@ -12,11 +12,13 @@ from app.ingest.queries.query_batcher import QueryBatcher, QueryResults
 from app.ingest.series.evaluated import evaluated_samples, slices_of
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import Samples
-from app.prometheus import Matrix, PrometheusError, not_expected, partial_data
+from app.prometheus import BadQueryError, Matrix, PrometheusError, not_expected, partial_data
 from app.slo import Evaluated
 
 # Prometheus answers up to 11,000 points of a series.
 _MOST_POINTS = 10_000
+# Empty on each server that has native histograms.
+_NATIVE = "histogram_count(vector(0))"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +50,7 @@ class Evaluations:
         partial: dict[str, str] = {}
         try:
             for start, end, step in self._stretches(evaluated):
-                queries = _queries_of(evaluated)
-                found = list(await asyncio.gather(*(self._ask(query, start, end, step) for query in queries)))
+                found = await self._ask_all(tracked, evaluated, start, end, step)
                 if evaluated.rule is None and _is_lacking(found[0], (end - start) // step + 1):
                     found.append(await self._ask(evaluated.divisor, start, end, step))
                 for matrix in found:
@@ -84,6 +85,28 @@ class Evaluations:
                 timedelta(seconds=step_s),
             )
 
+    async def _ask_all(
+        self, tracked: TrackedSli, evaluated: Evaluated, start: datetime, end: datetime, step: timedelta
+    ) -> list[Matrix | None]:
+        """The answers to all its queries; without native histograms where the server has none."""
+        native = bool(evaluated.with_native) and not tracked.rejects_native
+        queries = _queries_of(evaluated, native=native)
+        try:
+            return list(await asyncio.gather(*(self._ask(query, start, end, step) for query in queries)))
+        except BadQueryError:
+            if not native or await self._has_native(end):
+                raise
+        tracked.rejects_native = True
+        return await self._ask_all(tracked, evaluated, start, end, step)
+
+    async def _has_native(self, at: datetime) -> bool:
+        """Whether the server knows the functions of native histograms."""
+        try:
+            await self.source.instant(_NATIVE, at, deadline=self.deadline)
+        except BadQueryError:
+            return False
+        return True
+
     async def _ask(self, expr: str | None, start: datetime, end: datetime, step: timedelta) -> Matrix | None:
         if expr is None:
             return None
@@ -106,7 +129,7 @@ def _is_lacking(values: Matrix | None, times: int) -> bool:
     return bool((values.lengths + absent < times).any())
 
 
-def _queries_of(evaluated: Evaluated) -> Sequence[str | None]:
+def _queries_of(evaluated: Evaluated, *, native: bool) -> Sequence[str | None]:
     if evaluated.rule is None:
         return evaluated.value, evaluated.weight
-    return [query for query, _ in evaluated.summed]
+    return [query for query, _ in (evaluated.with_native if native else evaluated.summed)]

@@ -59,7 +59,7 @@ class TrackedSli:
     *impossible_seen_s*; series of nothing but NaN were last seen at *nan_seen_s*. *refused_groups* are living members
     without a place, each with when it was last refused. *interpolated* is the bucket around a threshold that is no
     bound of a native histogram. *parts* are the SLIs of a composite's components, in their order, *missing_parts* the
-    names of those without data now.
+    names of those without data now. *rejects_native* says that its server has no native histograms.
     """
 
     key: str
@@ -99,6 +99,7 @@ class TrackedSli:
     consecutive_failures: int = 0
     seen: SeriesSeen = field(default_factory=SeriesSeen)
     interpolated: Interpolated = field(default_factory=Interpolated)
+    rejects_native: bool = False
     unmeasured: dict[int, float] = field(default_factory=dict)
     buckets: tuple[str, ...] = ()
     refusal: str | None = None

@@ -8,6 +8,7 @@ Source: https://sre.google/workbook/alerting-on-slos/, approach 6
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from enum import StrEnum
 
 from app.promql.rules.limits import general_limits, limits_of
@@ -40,16 +41,27 @@ _LIMITS: dict[RuleNames, Callable[[Slo], Iterator[str]]] = {
 }
 
 
-def rule_groups(slos: Iterable[Slo], names: RuleNames = RuleNames.SLOBURN) -> list[Group]:
-    """The groups of a rule file: for each SLO those of its alerts and of its budget."""
-    return [group for slo in slos for group in _GROUPS[names](slo)]
+def rule_groups(
+    slos: Iterable[Slo], names: RuleNames = RuleNames.SLOBURN, *, native_histograms: bool = False
+) -> list[Group]:
+    """The groups of a rule file: for each SLO those of its alerts and of its budget.
+
+    *native_histograms*: they read native histograms where there are no classic ones, which not all servers can.
+    """
+    return [group for slo in _reading(slos, native_histograms) for group in _GROUPS[names](slo)]
 
 
-def rule_limits(slos: Iterable[Slo], names: RuleNames = RuleNames.SLOBURN) -> dict[str, tuple[Slo, ...]]:
+def rule_limits(
+    slos: Iterable[Slo], names: RuleNames = RuleNames.SLOBURN, *, native_histograms: bool = False
+) -> dict[str, tuple[Slo, ...]]:
     """What the rules do not do that Sloburn does, and of which SLOs; those without any are said of all."""
-    chosen = tuple(slos)
+    chosen = _reading(slos, native_histograms)
     found: dict[str, list[Slo]] = {limit: [] for limit in general_limits(chosen)}
     for slo in chosen:
         for limit in (*limits_of(slo), *_LIMITS[names](slo)):
             found.setdefault(limit, []).append(slo)
     return {limit: tuple(of_slos) for limit, of_slos in found.items()}
+
+
+def _reading(slos: Iterable[Slo], native_histograms: bool) -> tuple[Slo, ...]:
+    return tuple(replace(slo, sli=slo.sli.including_native()) if native_histograms else slo for slo in slos)

@@ -10,8 +10,8 @@ def general_limits(slos: Sequence[Slo]) -> Iterator[str]:
     """What holds for all of them."""
     policies = [policy for slo in slos for policy in slo.alerting.policies]
     yield "ratios of rate() are estimates, and so are budgets"
-    if any(slo.sli.native for slo in slos):
-        yield "native histograms are not read, only classic ones"
+    if any(slo.sli.including_native() is not slo.sli for slo in slos):
+        yield "native histograms are not read, only classic ones, without --native-histograms"
     if policies:
         yield "a page does not mute its ticket, and missing data resolves what fires"
     if any(policy.evidence is not None for policy in policies):

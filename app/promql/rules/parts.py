@@ -120,7 +120,11 @@ def budget_alerts(slo: Slo, remaining: str, labels: Mapping[str, str]) -> Iterat
 
 def absence_alert(slo: Slo, name: str, labels: Mapping[str, str]) -> Iterator[Rule]:
     """The ticket that says that the SLO has no data; none where the document asks for none, or no series is named."""
-    wait, selectors = slo.alerting.no_data_for, [render(selector) for selector in slo.sli.queries]
+    sli = slo.sli
+    # Where the rules read native histograms, one that is there is data too.
+    native = sli.native if sli.including_native() is sli else ()
+    selectors = [render(selector) for selector in (*sli.queries, *native)]
+    wait = slo.alerting.no_data_for
     if wait is None or not selectors:
         return
     expr = " and on () ".join(f"absent({selector})" for selector in selectors)

@@ -73,6 +73,8 @@ def limits_of_pyrra(slo: Slo) -> Iterator[str]:
             "the counts of Pyrra (increase, pyrra_requests_total, pyrra_errors_total) are of one counter of all events "
             "and one of the bad or the good ones, which this SLI is not made of"
         )
+    elif slo.sli.native and slo.sli.including_native() is slo.sli:
+        yield "the counts of Pyrra (increase, pyrra_requests_total, pyrra_errors_total) are of classic histograms only"
     if slo.alerting.budget is not None:
         yield "Pyrra has no alerts on the budget itself"
 

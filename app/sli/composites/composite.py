@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Self
+
+from typing_extensions import override
 
 from app.promql.composites import largest, mean, share_of_any
 from app.promql.evaluations import mean_share
@@ -155,6 +158,15 @@ class Composite(OfEvaluations):
         if self.target is not None:
             share = f"({share} > bool {1.0 - self.target:.12g})"
         return mean_share(share, window, self.length, ())
+
+    @override
+    def including_native(self) -> Self:
+        """The composite of SLIs with PromQL that reads native histograms too; itself where they count none."""
+        parts = tuple(
+            part if part.sli is None else replace(part, sli=part.sli.including_native()) for part in self.parts
+        )
+        is_same = all(one.sli is other.sli for one, other in zip(parts, self.parts, strict=True))
+        return self if is_same else replace(self, parts=parts)
 
     @property
     def unresolved(self) -> "Composite":
