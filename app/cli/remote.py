@@ -5,6 +5,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, cast
 from urllib.parse import urlencode, urlsplit
 
@@ -53,6 +54,21 @@ def slos(url: str, query: Sequence[tuple[str, str]]) -> "Iterator[SloModel]":
             return
 
 
+def unhealthy_reasons(url: str) -> list[str]:
+    """Why evaluation is not healthy, in the words of the service; empty if it is, or if that is not answered."""
+    try:
+        with urllib.request.urlopen(f"{url}/api/v1/status/health", timeout=_TIMEOUT_S):  # noqa: S310  the scheme is checked
+            return []
+    except urllib.error.HTTPError as error:
+        with error:
+            try:
+                return [str(reason) for reason in json.load(error)["errors"]]
+            except (ValueError, KeyError, TypeError, OSError):
+                return []
+    except (OSError, http.client.HTTPException):
+        return []
+
+
 def fetch_dead_letters(url: str) -> "list[DeadLetterModel]":
     """The notifications that were given up, newest first.
 
@@ -89,7 +105,10 @@ def _ask(url: str, path: str, *, method: str = "GET", headers: Mapping[str, str]
             return json.load(response)
     except urllib.error.HTTPError as error:
         with error:
-            raise RemoteError(f"{url} answers {error.code}: {_detail(error)}") from None
+            detail = _detail(error)
+            if detail is None and error.code == HTTPStatus.NOT_FOUND:
+                raise RemoteError(f"what answers at {url} is not Sloburn: it answers 404 to {path}") from None
+            raise RemoteError(f"{url} answers {error.code}: {detail or error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         why = getattr(reason, "strerror", None) or reason
@@ -98,8 +117,9 @@ def _ask(url: str, path: str, *, method: str = "GET", headers: Mapping[str, str]
         raise RemoteError(f"what answers at {url} is not Sloburn") from None
 
 
-def _detail(error: urllib.error.HTTPError) -> str:
+def _detail(error: urllib.error.HTTPError) -> str | None:
+    """What Sloburn says of the error; None where it is not Sloburn's answer."""
     try:
         return str(json.load(error)["detail"])
     except (ValueError, KeyError, TypeError, OSError):
-        return error.reason
+        return None

@@ -7,8 +7,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from app.cli.console import Format, FormatOption, choice_of, fail, output, print_json
-from app.cli.remote import RemoteError, Url, slos
+from app.cli.console import Format, FormatOption, choice_of, errors, fail, output, print_json
+from app.cli.remote import RemoteError, Url, slos, unhealthy_reasons
 from app.slo import Cause
 from app.status import UNKNOWN, DataState, HealthState, rounded_percent, severities_words, state_words
 
@@ -65,7 +65,8 @@ def status(
 ) -> None:
     """Show the error budgets of a running service.
 
-    The least budget comes first. Below the table are the alerts that are suppressed or frozen, and why.
+    The least budget comes first. Below the table are the alerts that are suppressed or frozen, and why; and, on
+    standard error, why the service is not healthy, such as documents that were not reloaded.
 
     Example: sloburn status --service checkout --status at_risk
     """
@@ -86,11 +87,15 @@ def status(
             console.print(line, markup=False, soft_wrap=True)
     else:
         output().print("no SLO matches" if query else "the service has no SLO yet")
+    # Last, where it is seen below a long table.
+    for reason in unhealthy_reasons(url):
+        errors().print(f"sloburn: the service is not healthy: {reason}", markup=False, soft_wrap=True)
 
 
 def _table(items: "list[SloModel]", *, with_states: bool) -> Table:
     """The SLOs, one row each; without alerts and data it fits into 80 columns, ids being folded."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    # One space between columns where it is narrow, which leaves room for most ids.
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 1), collapse_padding=not with_states)
     table.add_column("SLO")
     table.add_column("window", no_wrap=True)
     for heading in ("objective", "SLI", "budget left", "burn 1h"):

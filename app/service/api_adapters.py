@@ -214,7 +214,7 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
             return replace(failed, errors=(), unavailable=str(error))
         except (ValueError, OSError) as error:
             return self._note((str(error),))
-        return self._note(())
+        return self._note((), warnings=len(documents.warnings))
 
     @override
     def status(self) -> ConfigStatus:
@@ -233,7 +233,9 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         self._config_file = settings.config_file or self._config_file
         return load_config(self._config_file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
 
-    def _note(self, errors: tuple[str, ...], findings: Sequence[ErrorFinding] = ()) -> ReloadOutcome:
+    def _note(
+        self, errors: tuple[str, ...], findings: Sequence[ErrorFinding] = (), *, warnings: int = 0
+    ) -> ReloadOutcome:
         now = self._clock.now()
         self._successful = not errors
         # Errors that are found again by trying again are said once.
@@ -242,7 +244,9 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         self._instruments.reloaded(ok=not errors, at=now)
         if not errors:
             self._at = now
-            _log.info("documents and receivers reloaded", slos=len(self._engine.documents.slos))
+            # `sloburn check` prints them: an SLO that never burns may be a misspelt selector.
+            slos = len(self._engine.documents.slos)
+            _log.info("documents and receivers reloaded", slos=slos, **({"warnings": warnings} if warnings else {}))
         self._errors = errors
         return ReloadOutcome(slos=len(self._engine.documents.slos), errors=errors)
 

@@ -155,6 +155,8 @@ def _work(settings: Settings, given: _Given, listening: socket.socket, signals: 
             prometheus=settings.prometheus_url,
             database=database.product,
         )
+        if not given.delivery.names:
+            _log.info("no Alertmanager and no receiver is set: alerts are shown, and nobody is notified")
         _serve(engine, components, given.files, listening, signals)
     finally:
         ended = engine.stop()
@@ -174,12 +176,13 @@ def _serve(
     documents = Documents(
         engine, settings=settings, instruments=components.instruments, clock=components.clock, files=files
     )
+    readiness = EngineReadiness(engine, documents)
     app = create_app(
         board=components.board,
         history=EngineHistory(engine, components.database),
         alerts=StoredAlertLog(components.database),
         dead_letters=StoredDeadLetters(components.database, components.clock),
-        readiness=EngineReadiness(engine, documents),
+        readiness=readiness,
         reloader=documents,
         config=documents,
         metrics=Exposition(components.board, components.instruments, names=settings.metric_names),
@@ -187,7 +190,14 @@ def _serve(
         external_url=settings.public_url,
         token=settings.api_token.get_secret_value() if settings.api_token else None,
     )
-    app.include_router(pages(components.board, clock=components.clock, prefix=path_prefix(settings.external_url or "")))
+    app.include_router(
+        pages(
+            components.board,
+            clock=components.clock,
+            prefix=path_prefix(settings.external_url or ""),
+            unhealthy=readiness.unhealthy_reasons,
+        )
+    )
     limits = ConnectionLimits.within(allow_open_files())
     closed = ClosedConnections(components.instruments.connection_closed)
     server = BoundedServer(BoundedConfig(app, connection_limits=limits, closed=closed))

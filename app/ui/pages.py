@@ -1,6 +1,7 @@
 """Routes of the pages: everything is rendered here, nothing runs in the browser."""
 
 from collections import Counter
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -25,10 +26,15 @@ _CSP = (
 )
 
 
-def pages(board: Board, *, clock: Clock, prefix: str = "") -> APIRouter:
-    """The routes ``/`` and ``/slos/{id}``; *prefix* is the path of the external URL, without a slash at its end."""
+def pages(board: Board, *, clock: Clock, prefix: str = "", unhealthy: Callable[[], Sequence[str]] = tuple) -> APIRouter:
+    """The routes ``/`` and ``/slos/{id}``.
+
+    *prefix* is the path of the external URL, without a slash at its end. What *unhealthy* gives, the reasons why
+    evaluation is not healthy, is at the top of every page.
+    """
     router = APIRouter(include_in_schema=False)
     templates = _templates(prefix, clock)
+    templates.globals["unhealthy"] = unhealthy
     style = (files("app.ui") / "static" / "style.css").read_bytes()
 
     @router.get("/")

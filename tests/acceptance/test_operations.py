@@ -70,6 +70,7 @@ def test_a_bad_set_of_documents_is_refused_as_a_whole(tmp_path: Path) -> None:
         assert "the old ones stay active" in running.service.log
         parts = ("error in documents or receivers", "field=slos[0].objektive", "typo.yaml", "line=2", "remedy=")
         assert any(all(part in line for part in parts) for line in running.service.log.splitlines())
+        assert "the old ones stay active" in running.get("/").text
 
         answer = _reload(running)
         assert answer.status_code == httpx.codes.UNPROCESSABLE_ENTITY

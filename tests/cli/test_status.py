@@ -107,6 +107,21 @@ def test_a_service_that_is_not_there_is_said_in_one_line() -> None:
     assert "is `sloburn serve` running?" in result.stderr
 
 
+def test_why_the_service_is_not_healthy_is_said_below_the_table() -> None:
+    served = Served.with_snapshots(a_snapshot())
+    served.readiness.unhealthy = ["documents and receivers were not reloaded; [the] old ones stay active"]
+    with listening(served.app()) as url:
+        unhealthy = status("--url", url)
+        served.readiness.unhealthy = []
+        healthy = status("--url", url)
+
+    assert (unhealthy.exit_code, unhealthy.stdout) == (0, healthy.stdout)
+    assert unhealthy.stderr == (
+        "sloburn: the service is not healthy: documents and receivers were not reloaded; [the] old ones stay active\n"
+    )
+    assert healthy.stderr == ""
+
+
 def test_a_url_that_is_none_is_said() -> None:
     result = status("--url", "localhost:9720")
     assert result.exit_code == 2
@@ -131,7 +146,7 @@ def test_it_is_whole_at_80_columns() -> None:
     table, below = lines[:-2], lines[-2:]
     assert max(map(len, table)) <= 80
     assert "…" not in "".join(lines)
-    assert "".join(line[:18].strip() for line in table[1:-1]) == (
+    assert "".join(line[:24].strip() for line in table[1:-1]) == (
         "a-service-with-a-long-name-of-its-own-availability:route=/checkout/payment"
     )
     assert {"99.9%", "-99.7%", "2x", "exhausted"} <= set(re.split(r"  +", table[1]))
@@ -140,10 +155,10 @@ def test_it_is_whole_at_80_columns() -> None:
 
 
 @contextmanager
-def answering(body: bytes) -> Iterator[str]:
+def answering(body: bytes, code: int = 200) -> Iterator[str]:
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.send_response(200)
+            self.send_response(code)
             self.end_headers()
             self.wfile.write(body)
 
@@ -160,8 +175,13 @@ def answering(body: bytes) -> Iterator[str]:
 
 
 def test_an_answer_of_something_else_is_said() -> None:
-    for body in (b"<html>hello</html>", b"[]", b'{"items": 1}'):
-        with answering(body) as url:
+    for body, code in (
+        (b"<html>hello</html>", 200),
+        (b"[]", 200),
+        (b'{"items": 1}', 200),
+        (b"404 page not found", 404),
+    ):
+        with answering(body, code) as url:
             result = status("--url", url)
         assert result.exit_code == 1
         assert "is not Sloburn" in result.stderr

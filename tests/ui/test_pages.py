@@ -47,6 +47,16 @@ def test_the_worst_slo_comes_first() -> None:
     assert re.findall(r'href="/slos/(\w+)-availability"', text) == ["worst", "worse", "dark", "fine"]
 
 
+def test_why_evaluation_is_not_healthy_is_on_every_page() -> None:
+    board = Board()
+    board.publish([a_snapshot()])
+    app = FastAPI()
+    app.include_router(pages(board, clock=SystemClock(), unhealthy=lambda: ["documents were not reloaded: <slos>"]))
+    for path in ("/", "/slos/checkout-availability", "/slos/nothing"):
+        assert "documents were not reloaded: &lt;slos&gt;" in TestClient(app).get(path).text
+        assert "documents were not reloaded" not in client(a_snapshot()).get(path).text
+
+
 def test_a_service_can_be_looked_at_alone() -> None:
     text = client(a_snapshot(), a_snapshot(an_slo("search"))).get("/?service=search").text
 
