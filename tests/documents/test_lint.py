@@ -74,14 +74,17 @@ def test_a_comment_at_the_top_ends_with_its_document(tmp_path: Path) -> None:
     assert _found(_load(tmp_path, f"{texts[0]}--- {_IGNORE}no_runbook\n{texts[1]}")) == [("no_runbook", 3)]
 
 
-@pytest.mark.parametrize(("name", "meant"), [("no_runbok", "did you mean no_runbook?"), ("never", "the names are")])
-def test_an_unknown_name_lists_the_names(name: str, meant: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("no_runbok", "did you mean no_runbook?"), ("never", "write the name in brackets behind a warning")],
+)
+def test_an_unknown_name_is_a_warning(name: str, meant: str, tmp_path: Path) -> None:
     result = _load(tmp_path, _DOCUMENT.format(top="", above=f"{_IGNORE}{name}", on_name="", on_total="", above_bad=""))
     (warning,) = (found for found in result.warnings if found.code == "unknown_name")
     assert (warning.line, warning.column) == (4, 3)
     assert name in warning.problem
     assert meant in warning.remedy
-    assert "outside_total" in warning.remedy
+    assert "docs/lint.md" in warning.remedy
 
 
 def test_a_comment_without_a_name_turns_nothing_off(tmp_path: Path) -> None:

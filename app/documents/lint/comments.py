@@ -74,7 +74,10 @@ def _unknown(name: str) -> tuple[str, str]:
         return "turns nothing off", "write # sloburn: ignore= and the names of warnings, such as no_runbook"
     close = difflib.get_close_matches(name, NAMES, n=1)
     meant = f"did you mean {close[0]}? " if close else ""
-    return f"{name} is not the name of a warning or hint", f"{meant}the names are {', '.join(NAMES)}"
+    return (
+        f"{name} is not the name of a warning or hint",
+        f"{meant}write the name in brackets behind a warning; docs/lint.md lists them",
+    )
 
 
 @dataclass(slots=True)

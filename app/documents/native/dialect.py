@@ -32,6 +32,9 @@ from app.yamldoc.tree import Items, Node, NumberText, Table
 from app.yamldoc.validate import validated
 
 _OTHERS = ("apiVersion", "kind", "version")
+# A document without any of these, such as a dashboard in the same folder, is none of Sloburn's: one error says so,
+# instead of one for each of its keys. Those of an SLO are here since somebody may have written it at the top.
+_SIGNS = frozenset({"service", "slos", "labels", "name", "objective", "window", "sli"})
 
 
 def _a_table(**values: str) -> Table:
@@ -67,8 +70,11 @@ class NativeDialect:
     has_windows = True
 
     def recognises(self, document: Document) -> bool:
-        """Whether no other tool's mark is on the document."""
-        return not any(key in document.root for key in _OTHERS) and tool_of(document.root) is None
+        """Whether no other tool's mark is on the document, and a key of it is ours or a misspelt one."""
+        if any(key in document.root for key in _OTHERS) or tool_of(document.root) is not None:
+            return False
+        is_ours = not document.root or not _SIGNS.isdisjoint(document.root)
+        return is_ours or any(is_misspelt(key, NATIVE, document) for key in ("service", "slos"))
 
     def read(self, documents: Sequence[Document], findings: Findings, defaults: Defaults) -> list[PlacedSlo]:
         """The sound SLOs of the documents, which say everything themselves."""
