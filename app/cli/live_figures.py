@@ -210,7 +210,9 @@ def print_figures(console: Console, slos: Sequence[tuple[Slo, LiveFigures | None
         console.print(table)
         return
     for slo_id, cells in rows:
-        figures = ", ".join(f"{heading} {cell}" for heading, cell in zip(headings, cells, strict=True))
+        known = [f"{heading} {cell}" for heading, cell in zip(headings, cells, strict=True) if cell != UNKNOWN]
+        # The first is what the SLI is, which is known without Prometheus.
+        figures = ", ".join(known) if len(known) > 1 else "no figures"
         console.print(f"{slo_id}: {figures}", markup=False, soft_wrap=True)
 
 

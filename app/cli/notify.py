@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -70,7 +71,7 @@ def try_receiver(name: Name, *, config: ConfigOption = None, severity: SeverityO
     if loaded.errors:
         fail("\n".join(map(str, loaded.errors)), code=EXIT_USAGE)
     if name not in loaded.config.names:
-        fail(_nobody(name, loaded.config.names), code=EXIT_USAGE)
+        fail(_nobody(name, loaded.config.names, settings.config), code=EXIT_USAGE)
     only = replace(
         loaded.config,
         receivers=tuple(one for one in loaded.config.receivers if one.name == name),
@@ -130,10 +131,10 @@ def retry(
     output().print(f"{number} is tried again", markup=False)
 
 
-def _nobody(name: str, known: Sequence[str]) -> str:
+def _nobody(name: str, known: Sequence[str], file: Path) -> str:
     others = f"receivers are: {', '.join(known)}; use one of them, or" if known else "there are none:"
     remedy = "set SLOBURN_ALERTMANAGER_URLS, or add it" if name == ALERTMANAGER else "add it"
-    return f"there is no receiver {name}; {others} {remedy} to config/sloburn.yaml"
+    return f"there is no receiver {name}; {others} {remedy} to {file}"
 
 
 async def _try(config: DeliveryConfig, settings: Settings, severity: Severity, *, ends: bool) -> list[Outcome]:

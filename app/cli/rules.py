@@ -42,12 +42,12 @@ Native = Annotated[
 def rules(
     paths: Paths, *, names: Names = RuleNames.SLOBURN, native_histograms: Native = False, output: Output = None
 ) -> None:
-    """Print recording and alerting rules of Prometheus for the same SLOs.
+    """Print Prometheus rules for the same SLOs.
 
-    PATH is a file with SLO documents, or a folder of such files. Prometheus estimates what Sloburn counts, so budgets
-    and alerts differ: how they do is printed to standard error, and at the head of the rules. With --names, metrics
-    and labels are those of the rules of Sloth or Pyrra, so that their dashboards and routes go on working.
-    VictoriaMetrics rejects what --native-histograms writes.
+    PATH is a file with SLO documents, or a folder of such files. Recording and alerting rules are printed. Prometheus
+    estimates what Sloburn counts, so budgets and alerts differ: how they do is printed to standard error, and at the
+    head of the rules. With --names, metrics and labels are those of the rules of Sloth or Pyrra, so that their
+    dashboards and routes go on working. VictoriaMetrics rejects what --native-histograms writes.
 
     Example: sloburn rules --names sloth config/slos > rules.yml
     """

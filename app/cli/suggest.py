@@ -176,11 +176,10 @@ def _progress() -> Iterator[_Bar]:
 def _say_why_nothing(found: Suggestions, scope: tuple[Matcher, ...]) -> None:
     for text in found.unreadable:
         errors().print(f"sloburn: {text}", markup=False, soft_wrap=True)
-    where = "of these series" if scope else "of this Prometheus"
+    problem = "no series match, or none of their metrics is recognised" if scope else "no metric is recognised"
     remedy = "name a counter or histogram to have its labels looked at: sloburn suggest 'orders_total{job=\"shop\"}'"
-    if found.jobs:
-        errors().print(f"sloburn: the jobs are {_listed(found.jobs)}", markup=False, soft_wrap=True)
-    fail(f"no metric {where} is recognised; {remedy}")
+    jobs = f"the jobs of this Prometheus are {_listed(found.jobs)}; " if found.jobs else ""
+    fail(f"{problem}; {jobs}{remedy}")
 
 
 def _listed(names: Sequence[str]) -> str:

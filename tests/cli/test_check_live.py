@@ -243,6 +243,8 @@ def test_figures_of_every_slo_are_a_table(imported: str, tmp_path: Path, monkeyp
     narrow = check("--live", "--prometheus-url", imported, path).stdout
     assert "self-x: metrics counter, series 2, " in narrow
     assert "history 7d of 7d, events/day 288, SLI 90%, budget 50%" in narrow
+    assert "self-c: no figures" in narrow.splitlines()
+    assert "–" not in narrow  # noqa: RUF001
 
 
 def test_many_groups_are_told(imported: str, tmp_path: Path) -> None:

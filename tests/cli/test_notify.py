@@ -53,9 +53,10 @@ def test_a_real_alertmanager_takes_the_test_and_tells_people_even_if_it_waits_fi
 
 
 def test_a_name_that_nobody_has_is_a_mistake(tmp_path: Path) -> None:
-    result = notify("test", "caht", "--config", _config(tmp_path, "http://127.0.0.1:1"))
+    file = _config(tmp_path, "http://127.0.0.1:1")
+    result = notify("test", "caht", "--config", file)
     assert result.exit_code == 2
-    assert "there is no receiver caht; receivers are: chat; use one of them, or add it" in result.stderr
+    assert f"there is no receiver caht; receivers are: chat; use one of them, or add it to {file}" in result.stderr
     assert "SLOBURN_ALERTMANAGER_URLS" not in result.stderr
 
 
