@@ -238,3 +238,13 @@ def test_documents_of_several_tools_are_read_in_the_order_of_their_files(tmp_pat
     assert _ids(result) == ["native-availability", "sloth-a", "generator", "pyrra"]
     assert result.errors == ()
     assert len({slo.sli.key for slo in result.slos}) == 1
+
+
+def test_a_file_without_a_key_of_a_document_is_one_error(tmp_path: Path) -> None:
+    """Such as a dashboard in the same folder; an SLO at the top, or a misspelt key, is said key by key."""
+    (tmp_path / "dashboard.json").write_text('{"title": "Checkout", "panels": [], "refresh": "30s"}')
+    assert _problem(load_documents(tmp_path)) == "is not a document of Sloburn"
+    (tmp_path / "dashboard.json").unlink()
+    for text in ("{}", "name: x\nobjective: 99\n", "servise: shop\ntitle: x\n"):
+        (tmp_path / "own.yaml").write_text(text)
+        assert "is not a document of Sloburn" not in [found.problem for found in load_documents(tmp_path).errors]
