@@ -24,6 +24,11 @@ _OF_SERIES = frozenset({"count", "group"})
 _OF_RANGES = (
     frozenset({"rate", "irate", "increase", "absent_over_time", "count_over_time", "present_over_time"}) | _NOT_VALUES
 )
+# Aggregations whose series have exactly the labels that they are by.
+_BY_LABELS = frozenset({"sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "quantile"})
+# Functions that leave all labels but the name to the series of their first argument.
+_KEEP_LABELS = frozenset({"abs", "ceil", "clamp", "clamp_max", "clamp_min", "floor", "round", "sort", "sort_desc"})
+_ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "^"})
 # Operators that ask only which series are on their right side.
 _WHICH_SERIES = frozenset({"and", "unless"})
 
@@ -77,6 +82,15 @@ def bare_counter(text: str) -> str | None:
     ('errors_total', None)
     """
     return _bare_counter(parse_expression(text))
+
+
+def grouping_of(text: str) -> tuple[str, ...] | None:
+    """The labels of the series of an expression, as its outermost aggregations write them; None where they do not.
+
+    >>> grouping_of("sum by (a) (m) / sum by (a) (n) or vector(0)"), grouping_of("sum(m)"), grouping_of("m / n")
+    (('a',), (), None)
+    """
+    return _grouping(parse_expression(text))
 
 
 def quantile_of(text: str) -> Quantile | None:
@@ -209,6 +223,24 @@ def _bare_counter(expr: promql.Expr) -> str | None:
         case _:
             parts = []
     return next((found for part in parts if (found := _bare_counter(part)) is not None), None)
+
+
+def _grouping(expr: promql.Expr) -> tuple[str, ...] | None:
+    match _inner(expr):
+        case promql.AggregateExpr(op=op, modifier=modifier) if str(op) in _BY_LABELS:
+            if modifier is None:
+                return ()
+            by_labels = modifier.type == promql.AggModifierType.By
+            return tuple(dict.fromkeys(modifier.labels)) if by_labels else None
+        case promql.Call(func=func, args=args) if func.name in _KEEP_LABELS:
+            return _grouping(args[0])
+        case promql.BinaryExpr(op=op, lhs=lhs, rhs=rhs) if str(op) in _COMPARISONS | _ARITHMETIC:
+            sides = [side for side in (lhs, rhs) if not isinstance(_inner(side), promql.NumberLiteral)]
+            found = [_grouping(side) for side in sides]
+            return found[0] if found and all(one == found[0] for one in found) else None
+        case promql.BinaryExpr(op=op, lhs=lhs) if str(op) in _WHICH_SERIES | {"or"}:
+            return _grouping(lhs)
+    return None
 
 
 def _inner(expr: promql.Expr) -> promql.Expr:

@@ -12,6 +12,10 @@ from app.slo import format_duration
 PLACEHOLDER: Final = timedelta(days=91, hours=7, minutes=13, seconds=17)
 """The range that stands for a placeholder in a parsed expression: one that no document has."""
 _PLACEHOLDER_TEXT = "91d7h13m17s"
+_REMEDIES: Final = {
+    "ranges only allowed for vector selectors": "write a subquery around an expression, such as (...)[5m:1m]"
+}
+"""What to write instead of what the parser refuses, by its message."""
 # Strings and comments are skipped: a regular expression has brackets, too.
 _TOKEN = re.compile(
     r"""(?P<skip>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*)|\[(?P<range>[^\[\]]*)\]|(?P<template>\{\{)""",
@@ -52,8 +56,9 @@ def parse_expression(text: str) -> promql.Expr:
     try:
         return promql.parse(plain)
     except ValueError as error:
-        problem = f"this is not PromQL: {parser_message(error)}"
-        raise ExpressionError(problem, 'write a selector such as m{label="x"}, or a sum of rates') from error
+        message = parser_message(error)
+        remedy = _REMEDIES.get(message, 'write a selector such as m{label="x"}, or a sum of rates')
+        raise ExpressionError(f"this is not PromQL: {message}", remedy) from error
 
 
 def has_placeholder(text: str) -> bool:

@@ -6,8 +6,9 @@ Each kind is exact for what it takes, so that none is wrong in silence; the find
 from dataclasses import replace
 from datetime import timedelta
 
-from app.promql.evaluable import bare_counter, compared_quantile, evaluable, quantile_as_bool
+from app.promql.evaluable import bare_counter, compared_quantile, evaluable, grouping_of, quantile_as_bool
 from app.promql.expressions import ExpressionError, with_window
+from app.promql.metric_names import looks_like_counter, name_of
 from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.expression import Expression
 from app.sli.from_promql import Reduced, reduce_error_ratio, reduce_events
@@ -29,15 +30,22 @@ QUANTILE = "quantile"
 
 
 def sli_of_any_events(
-    *, total: str, bad: str | None = None, good: str | None = None, by: tuple[str, ...] = ()
+    *,
+    total: str,
+    bad: str | None = None,
+    good: str | None = None,
+    by: tuple[str, ...] = (),
+    are_counters: bool = False,
 ) -> Reduced:
     """The SLI of PromQL of all events and of the bad or the good ones among them; exactly one of these is given.
+
+    *are_counters*: selectors without a function over time are counters, whatever they are called.
 
     Raises:
         NotExpressibleError: it counts something else than its author means, or has no value.
     """
     try:
-        return _looked_at(reduce_events(total=total, bad=bad, good=good, by=by))
+        return _looked_at(_counted(reduce_events(total=total, bad=bad, good=good, by=by), are_counters=are_counters))
     except QueryFaultError:
         raise
     except NotExpressibleError as counted:
@@ -49,6 +57,8 @@ def sli_of_any_events(
     except NotExpressibleError:
         of_total, part = _evaluable(total, "total"), _evaluable(bad if bad is not None else good or "", "part")
     shares = Events.BAD if bad is not None else Events.GOOD
+    groups = grouping_of(of_total)
+    by = by or (groups if groups is not None and groups == grouping_of(part) else ())
     labels = ", ".join(by)
     ratio = f"(({part}) or on ({labels}) 0 * ({of_total})) / on ({labels}) ({of_total})"
     evaluated = _evaluated(Expression(expression=ratio, shares=shares, weight=of_total, every=_EVERY, by=by), why)
@@ -62,7 +72,7 @@ def sli_of_any_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Redu
         NotExpressibleError: it counts something else than its author means, or has no value.
     """
     try:
-        return _looked_at(reduce_error_ratio(expression, by=by))
+        return _looked_at(_counted(reduce_error_ratio(expression, by=by), are_counters=False))
     except QueryFaultError:
         raise
     except NotExpressibleError as counted:
@@ -72,7 +82,8 @@ def sli_of_any_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Redu
     except QueryFaultError:
         raise
     except NotExpressibleError:
-        return _evaluated(Expression(expression=_evaluable(expression, ""), every=_EVERY, by=by), why)
+        ratio = _evaluable(expression, "")
+        return _evaluated(Expression(expression=ratio, every=_EVERY, by=by or grouping_of(ratio) or ()), why)
 
 
 def reduced_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced | None:
@@ -88,6 +99,18 @@ def reduced_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced | Non
         except NotExpressibleError:
             return None
     return reduced if reduced.over_time else None
+
+
+def _counted(reduced: Reduced, *, are_counters: bool) -> Reduced:
+    """The SLI, unless it would count increases of what is written without a function over time and may be a gauge."""
+    if are_counters or reduced.over_time:
+        return reduced
+    for name in (name_of(term.selector) for term in reduced.sli.terms):
+        if name is None or not looks_like_counter(name):
+            named = name or "a metric of any name"
+            problem = f"takes the values of {named} as they are, whose name is not that of a counter"
+            raise NotExpressibleError(problem, f"write rate({name or '...'}[w]) if it is a counter")
+    return reduced
 
 
 def _looked_at(reduced: Reduced) -> Reduced:

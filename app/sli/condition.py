@@ -61,6 +61,11 @@ class Condition:
         return f"{self.comparison} {self.number:.17g}"
 
     @property
+    def text(self) -> str:
+        """The condition as people write it, with the fewest digits that tell its number from any other."""
+        return f"{self.comparison} {repr(self.number).removesuffix('.0')}"
+
+    @property
     def opposite(self) -> "Condition":
         """The condition that holds exactly where this one does not."""
         return Condition(self.comparison.opposite, self.number)

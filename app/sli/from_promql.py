@@ -107,9 +107,9 @@ def reduce_queries(total: EventQuery, part: EventQuery, events: Events, *, by: t
         of_bad = added(of_total.coefficients, scaled(of_bad, -1.0))
     groups = _groups((of_total, of_part), by)
     findings = dict.fromkeys((*total.findings, *part.findings))
-    return Reduced(
-        sli=_sli(of_total.coefficients, of_bad, groups, total.ranges | part.ranges), findings=tuple(findings)
-    )
+    sli = _sli(of_total.coefficients, of_bad, groups, total.ranges | part.ranges)
+    over_time = Unit.SO_FAR not in {of_total.unit, of_part.unit}
+    return Reduced(sli=sli, findings=tuple(findings), over_time=over_time)
 
 
 def reduce_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced:
@@ -119,6 +119,11 @@ def reduce_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced:
     if not isinstance(ratio, Quotient):
         raise NotExpressibleError(
             "is no ratio of events", "write the bad events over all events: sum(bad) / sum(total)"
+        )
+    if ratio.otherwise:
+        raise NotExpressibleError(
+            f"is {ratio.otherwise:g} while there are no events, which counting would leave out",
+            "leave out `or vector(...)`",
         )
     sli = _sli(ratio.below, ratio.above, _groups((ratio.flow,), by), frozenset(reduction.ranges))
     over_time = ratio.flow.unit is not Unit.SO_FAR

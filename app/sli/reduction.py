@@ -6,7 +6,7 @@ change nothing, and are dropped where that is certain. What is not certain is re
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
@@ -30,6 +30,8 @@ _UNITS = {
     "delta": Unit.PER_WINDOW,
     "idelta": Unit.PER_WINDOW,
 }
+# The largest bounds of clamp_min() that people write only to avoid a division by 0: fewer events than there ever are.
+_GUARDS: Final[Mapping[Unit | None, float]] = {Unit.PER_SECOND: 0.01, Unit.PER_WINDOW: 1.0}
 _OVER_SAMPLES: Final = frozenset(
     {"avg_over_time", "count_over_time", "last_over_time", "max_over_time", "min_over_time"}
 )
@@ -53,12 +55,22 @@ class QueryFinding:
 
 @dataclass(frozen=True, slots=True)
 class Quotient:
-    """Events out of events, with the labels that both have; *clamped*: brought between 0 and 1."""
+    """Events out of events, with the labels that both have; *clamped*: brought between 0 and 1.
+
+    *otherwise* is the value where there are no events, as `or vector(1)` makes it; None where it has none then.
+    """
 
     above: Coefficients
     below: Coefficients
     flow: Flow
     clamped: bool = False
+    otherwise: float | None = None
+
+    def shifted(self, factor: float, number: float) -> "Quotient":
+        """So many times the ratio, and the number added."""
+        above = added(scaled(self.above, factor), scaled(self.below, number))
+        otherwise = None if self.otherwise is None else self.otherwise * factor + number
+        return replace(self, above=above, otherwise=otherwise)
 
 
 Value = float | Flow | Quotient
@@ -232,6 +244,10 @@ class Reduction:
             raise NotExpressibleError(f"{name}() of a ratio changes it", "write clamp(..., 0, 1), or remove it")
         if most is not None and not math.isinf(most):
             raise NotExpressibleError(f"{name}() counts no more than {most:g} events", f"remove {name}()")
+        if least is not None and least > 0 and least <= _GUARDS.get(value.unit, 0.0) and not value.floored:
+            problem = f"clamp_min(..., {least:g}) is left out: what has no events is not divided by, and counts nothing"
+            self._note_finding("divisor_guard", problem, "remove clamp_min()")
+            return value
         if least is not None and least > 0:
             raise NotExpressibleError(f"{name}() counts events where there are none", "write clamp_min(..., 0)")
         if least is None or never_negative(value.coefficients):
@@ -262,7 +278,11 @@ class Reduction:
         op = str(expr.op)
         if op in {"and", "unless"}:
             raise NotExpressibleError(f"joins series by `{op}`", WRITE_A_SUM)
-        left, right = self.value(expr.lhs), self.value(expr.rhs)
+        left = self.value(expr.lhs)
+        constant = _constant_vector(expr.rhs) if op == "or" and isinstance(left, Quotient) else None
+        if constant is not None and isinstance(left, Quotient):
+            return replace(left, otherwise=constant)
+        right = self.value(expr.rhs)
         if op == "or":
             return _or(left, right)
         if op in {"==", "!=", ">", "<", ">=", "<="}:
@@ -359,7 +379,7 @@ def _times(value: Value, factor: float) -> Value:
         raise QueryFaultError("multiplies events by infinity, or by what is no number", "write a number")
     if isinstance(value, Quotient):
         _refuse_clamped(value, "multiplies")
-        return replace(value, above=scaled(value.above, factor))
+        return value.shifted(factor, 0.0)
     if factor < 0:
         _refuse_floored(value, "negates")
     return value.scaled(factor)
@@ -374,7 +394,7 @@ def _plus(left: Value, right: Value) -> Value:
         case (Quotient(), Quotient()):
             return _sum_of_quotients(left, right)
         case (Quotient(), float()):
-            return replace(left, above=added(left.above, scaled(left.below, right)))
+            return left.shifted(1.0, right)
         case (float(), Quotient()):
             return _plus(right, left)
         case (Flow(), float()) | (float(), Flow()):
@@ -388,12 +408,8 @@ def _plus(left: Value, right: Value) -> Value:
 def _minus(left: Value, right: Value) -> Value:
     # One minus a ratio between 0 and 1 lies there as well.
     if left == 1.0 and isinstance(right, Quotient) and right.clamped:
-        return replace(_one_minus(right), clamped=True)
+        return right.shifted(-1.0, 1.0)
     return _plus(left, _times(right, -1.0))
-
-
-def _one_minus(right: Quotient) -> Quotient:
-    return replace(right, above=added(right.below, scaled(right.above, -1.0)))
 
 
 def _sum_of_flows(left: Flow, right: Flow) -> Flow:
@@ -461,6 +477,16 @@ def _quotient(above: Flow, below: Flow) -> Quotient:
     return Quotient(above.coefficients, below.coefficients, flow, clamped=above.floored)
 
 
+def _constant_vector(expr: promql.Expr) -> float | None:
+    """The number that an expression makes a series of; None where it does nothing like it."""
+    while isinstance(expr, promql.ParenExpr):
+        expr = expr.expr
+    if not isinstance(expr, promql.Call) or expr.func.name != "vector":
+        return None
+    number = expr.args[0]
+    return float(number.val) if isinstance(number, promql.NumberLiteral) else None
+
+
 def _or(left: Value, right: Value) -> Value:
     """The left side, where the right one only says that what is absent is zero."""
     nothing = (isinstance(right, Flow) and right.is_zero) or (isinstance(right, Quotient) and not right.above)
@@ -475,8 +501,10 @@ def _compared(op: str, left: Value, right: Value, *, is_bool: bool) -> Value:
     """What is compared, where the comparison only leaves out what counts as zero anyway."""
     # Prometheus drops the series whose value does not fulfil a comparison, unless it is written with `bool`.
     leaves_out_zero = right == 0.0 and op in {">", "!=", ">="} and not is_bool
-    if leaves_out_zero and isinstance(left, Flow) and never_negative(left.coefficients):
-        return left
+    if leaves_out_zero and isinstance(left, Flow | Quotient):
+        counted = left.coefficients if isinstance(left, Flow) else left.above
+        if never_negative(counted):
+            return left
     raise NotExpressibleError(f"compares by `{op}`, so that it counts samples rather than events", WRITE_A_SUM)
 
 

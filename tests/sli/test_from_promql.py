@@ -85,6 +85,10 @@ def test_queries_of_total_and_good_events_are_one_sli_however_they_are_written(t
         (f"{BAD} / {TOTAL}", ERRORS),
         (f"({BAD}) / ({TOTAL} > 0)", ERRORS),
         (f"{BAD} / {TOTAL} or vector(0)", ERRORS),
+        (f"{BAD} / clamp_min({TOTAL}, 0.001)", ERRORS),
+        (f"1 - ((sum(rate(ok[w])) / ({TOTAL} > 0)) or on () vector(1))", GOOD),
+        (f"{BAD} / {TOTAL} > 0 or vector(0)", ERRORS),
+        ('sum(increase(m{code=~"5.."}[w])) / clamp_min(sum(increase(m[w])), 1)', ERRORS),
         (f"clamp({BAD} / {TOTAL}, 0, 1)", ERRORS),
         (f"1 - (1 - {BAD} / {TOTAL})", ERRORS),
         (f"{BAD} / {TOTAL} * {TOTAL} / {TOTAL}", ERRORS),
@@ -184,6 +188,8 @@ def test_what_is_no_sum_of_counters_is_left_to_other_kinds(total: str) -> None:
         "sum(rate(ok[w])) / sum(rate(m[w])) / sum(rate(m[w]))",
         "clamp_min(sum(rate(ok[w])) / sum(rate(m[w])), 0.1)",
         "sum(rate(ok[w])) / (sum(rate(m[w])) + 1)",
+        "sum(rate(ok[w])) / sum(rate(m[w])) or vector(1)",
+        "1 - (sum(rate(ok[w])) / sum(rate(m[w])) or vector(0))",
     ],
 )
 def test_what_is_no_ratio_of_events_is_left_to_other_kinds(expression: str) -> None:
@@ -225,6 +231,7 @@ def test_what_its_author_cannot_mean_is_a_fault(total: str, bad: str, code: str)
         ("m", []),
         ("sum(rate(m[5m]))", ["fixed_range"]),
         ("sum(irate(m[w]))", ["irate"]),
+        ("clamp_min(sum(rate(m[w])), 1e-9)", ["divisor_guard"]),
         ("sum(rate(m[5m])) + sum(rate(m[10m]))", ["fixed_range"]),
     ],
 )

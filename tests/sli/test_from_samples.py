@@ -109,6 +109,39 @@ def test_a_quantile_is_bad_while_it_is_above_its_threshold(operator: str) -> Non
     assert [finding.code for finding in reduced.findings] == [EVALUATED, QUANTILE]
 
 
+@pytest.mark.parametrize(
+    ("total", "bad", "kind"),
+    [
+        ("sum(kube_pod_status_ready)", 'sum(kube_pod_status_ready{condition="false"})', SliKind.EXPRESSION),
+        ("sum(spec_replicas)", "sum(spec_replicas - available_replicas)", SliKind.EXPRESSION),
+        ("sum(requests_total)", 'sum(requests_total{code="500"})', SliKind.COUNTERS),
+        ("sum(rate(requests[w]))", 'sum(rate(requests{code="500"}[w]))', SliKind.COUNTERS),
+    ],
+)
+def test_increases_of_what_may_be_a_gauge_are_not_counted(total: str, bad: str, kind: SliKind) -> None:
+    assert sli_of_any_events(total=total, bad=bad).sli.kind is kind
+    assert sli_of_any_error_ratio(f"{bad} / {total}").sli.kind is kind
+
+
+def test_selectors_of_documents_that_mean_counters_are_counters() -> None:
+    assert sli_of_any_events(total="requests", bad="failures", are_counters=True).sli.kind is SliKind.COUNTERS
+
+
+@pytest.mark.parametrize(
+    ("by", "total"),
+    [
+        (("svc",), 'sum by (svc) (label_replace(rate(m[w]), "svc", "$1", "path", "/(.*)"))'),
+        (("ns", "svc"), "1 * sum by (ns, svc) (rate(m[w]) * on (pod) group_left (ns) labels)"),
+        ((), "sum(rate(m[w]) * on (pod) group_left (ns) labels)"),
+        ((), "rate(m[w]) * on (pod) group_left (ns) labels"),
+    ],
+)
+def test_what_is_evaluated_has_the_groups_that_are_written(by: tuple[str, ...], total: str) -> None:
+    """Without them the part of several series and the total of several could not be divided."""
+    sli = sli_of_any_events(total=total, bad=total.replace("m[w]", 'm{code="500"}[w]')).sli
+    assert (sli.kind, sli.by) == (SliKind.EXPRESSION, by)
+
+
 def test_events_that_are_neither_weigh_by_their_total() -> None:
     reduced = sli_of_any_events(total="sum(rate(a[w]) * on (job) b)", bad="sum(rate(c[w]))", by=("job",))
     evaluated = reduced.sli.evaluated

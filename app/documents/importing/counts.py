@@ -5,7 +5,7 @@ from app.documents.importing.samples import WINDOW
 from app.documents.importing.scope import Scope
 from app.promql.metric_names import looks_like_counter, name_of
 from app.promql.selector_text import SelectorError, parse_selector
-from app.slo import Sli
+from app.slo import Sli, SliKind
 
 _Placed = tuple[str, Scope]
 TAKEN_AS_COUNTER = "taken_as_counter"
@@ -21,18 +21,16 @@ def sli_of_counts(
     """
     queries = [query for query in (total, bad, good) if query is not None]
     if are_counters or any("[" in text for text, _ in queries):
-        return sli_of_events(total=total, bad=bad, good=good)
-    sli = sli_of_events(total=total, bad=bad, good=good)
-    names = set() if sli is None else {name_of(term.selector) for term in sli.terms}
-    if sli is None or all(name is not None and looks_like_counter(name) for name in names):
-        if sli is not None:
-            problem = "is taken as a counter by its name, although the document does not say that it is one"
-            total[1].warning(problem, "say that it is a counter", TAKEN_AS_COUNTER)
+        return sli_of_events(total=total, bad=bad, good=good, are_counters=are_counters)
+    are_bare = all(_is_bare(text) for text, _ in queries)
+    sli = sli_of_events(total=total, bad=bad, good=good, are_counters=are_bare)
+    if sli is None or sli.kind is not SliKind.COUNTERS:
         return sli
-    if not all(_is_bare(text) for text, _ in queries):
-        problem = "is neither said to be a counter nor a bare selector whose samples could be added up"
-        total[1].error(problem, "say that it is a counter, or write sum_over_time() and a range")
-        return None
+    names = {name_of(term.selector) for term in sli.terms}
+    if all(name is not None and looks_like_counter(name) for name in names):
+        problem = "is taken as a counter by its name, although the document does not say that it is one"
+        total[1].warning(problem, "say that it is a counter", TAKEN_AS_COUNTER)
+        return sli
     return sli_of_events(total=_added_up(total), bad=bad and _added_up(bad), good=good and _added_up(good))
 
 

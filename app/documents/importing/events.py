@@ -23,15 +23,21 @@ def sli_of_events(
     bad: tuple[str, Scope] | None = None,
     good: tuple[str, Scope] | None = None,
     by: tuple[str, ...] = (),
+    are_counters: bool = False,
 ) -> Sli | None:
-    """The SLI of queries of all events and of the bad or the good ones, each with its place; None where it fails."""
+    """The SLI of queries of all events and of the bad or the good ones, each with its place; None where it fails.
+
+    *are_counters*: selectors without a function over time are counters, whatever they are called.
+    """
     given = {"total": total, "bad": bad, "good": good}
     queries = {events: query for events, query in given.items() if query is not None}
     if has_other_actions(queries.values()):
         return None
     try:
         texts = {events: text for events, (text, _) in queries.items()}
-        reduced = sli_of_any_events(total=texts["total"], bad=texts.get("bad"), good=texts.get("good"), by=by)
+        reduced = sli_of_any_events(
+            total=texts["total"], bad=texts.get("bad"), good=texts.get("good"), by=by, are_counters=are_counters
+        )
     except NotExpressibleError as error:
         part = "good" if bad is None else "bad"
         # An error without a field is about how both go together: it is shown at the part, which is the one that people

@@ -31,6 +31,7 @@ _EVERY_DOCUMENT = {
     "irate": "`irate()` is counted as `rate()`",
     "delta": "`delta()` is counted as `increase()`",
     "idelta": "`idelta()` is counted as `increase()`",
+    "divisor_guard": "`clamp_min()` that only avoids a division by 0 is left out",
     "evaluated": "a query cannot be counted and is evaluated periodically",
     "quantile": "a quantile is compared; the share of requests within the threshold is exact",
     SEVERITY_NEVER_FIRES: "no usual burn-rate rule suits the objective and the window, so a severity never fires",

@@ -34,7 +34,8 @@ def sli_of_indicator(indicator: Indicator, scope: Scope) -> Sli | None:
                 success.error("says not how fast is good: it has no matcher on le", 'write {le="0.25"} of a bucket')
                 return None
             total = (indicator.total.metric, scope.below("total", "metric"))
-            return sli_of_events(total=total, good=(indicator.success.metric, success), by=indicator.grouping)
+            good = (indicator.success.metric, success)
+            return sli_of_events(total=total, good=good, by=indicator.grouping, are_counters=True)
         case LatencyNativeModel():
             seconds = indicator.latency.total_seconds()
             counts = f"sum{_by(indicator.grouping)}(increase({indicator.total.metric}{_WINDOW}))"
@@ -72,10 +73,10 @@ def _ratio(indicator: RatioModel, scope: Scope) -> Sli | None:
         return None
     if indicator.errors is not None:
         bad = (indicator.errors.metric, scope.below("errors", "metric"))
-        return sli_of_events(total=total, bad=bad, by=indicator.grouping)
+        return sli_of_events(total=total, bad=bad, by=indicator.grouping, are_counters=True)
     if indicator.success is not None:
         good = (indicator.success.metric, scope.below("success", "metric"))
-        return sli_of_events(total=total, good=good, by=indicator.grouping)
+        return sli_of_events(total=total, good=good, by=indicator.grouping, are_counters=True)
     return None
 
 

@@ -19,7 +19,7 @@ class IndicatorModel(ImportedPart):
     expression: Text | None = None
     threshold_bucket: Number | None = None
     good_below_threshold: Switch = True
-    operators: Any = None
+    operators: list[Text] = Field(default=["increase", "sum"])
 
 
 class SpecModel(ImportedPart):

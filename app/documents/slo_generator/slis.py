@@ -1,7 +1,9 @@
 """The SLI of a method of slo-generator."""
 
+import re
+from collections.abc import Sequence
+
 from app.documents.importing.events import sli_of_events, sli_of_ratio
-from app.documents.importing.samples import WINDOW
 from app.documents.importing.scope import Scope
 from app.documents.slo_generator.model import IndicatorModel, SpecModel
 from app.promql.buckets import le_matcher
@@ -10,6 +12,8 @@ from app.promql.selector_text import SelectorError, parse_selector, render
 from app.slo import Matcher, MatchOp, Selector, Sli
 
 _BUCKETS = "_bucket"
+# The placeholder of the window, which its documents may write behind a selector.
+_WINDOW = re.compile(r"\s*\[\s*window\s*\]$")
 
 
 def sli_of_method(spec: SpecModel, scope: Scope) -> Sli | None:
@@ -38,18 +42,33 @@ def sli_of_method(spec: SpecModel, scope: Scope) -> Sli | None:
 
 
 def _ratio(indicator: IndicatorModel, scope: Scope) -> Sli | None:
-    good, bad, valid = indicator.filter_good, indicator.filter_bad, indicator.filter_valid
+    good, bad, valid = (
+        None if text is None else _events(text, indicator.operators)
+        for text in (indicator.filter_good, indicator.filter_bad, indicator.filter_valid)
+    )
     given = {name for name in ("good", "bad", "valid") if getattr(indicator, f"filter_{name}") is not None}
     of_good, of_bad, of_valid = (scope.below(f"filter_{name}") for name in ("good", "bad", "valid"))
     if given == {"good", "valid"} and good is not None and valid is not None:
         return sli_of_events(total=(valid, of_valid), good=(good, of_good))
     if given == {"bad", "valid"} and bad is not None and valid is not None:
         return sli_of_events(total=(valid, of_valid), bad=(bad, of_bad))
-    if given == {"good", "bad"}:
-        total = f"sum(rate({good}{WINDOW})) + sum(rate({bad}{WINDOW}))"
-        return sli_of_events(total=(total, of_good), bad=(f"sum(rate({bad}{WINDOW}))", of_bad))
+    if given == {"good", "bad"} and good is not None and bad is not None:
+        return sli_of_events(total=(f"{good} + {bad}", of_good), bad=(bad, of_bad))
     scope.error("needs two of filter_good, filter_bad and filter_valid", "write filter_good: and filter_valid:")
     return None
+
+
+def _events(text: str, operators: Sequence[str]) -> str:
+    """The query of a filter: slo-generator writes *operators* around the window of its selector."""
+    query = _WINDOW.sub("", text.strip())
+    try:
+        parse_selector(query)
+    except SelectorError:
+        return text
+    query = f"{query}[window]"
+    for operator in operators:
+        query = f"{operator}({query})"
+    return query
 
 
 def _bucket(indicator: IndicatorModel, scope: Scope) -> Sli | None:
@@ -59,7 +78,7 @@ def _bucket(indicator: IndicatorModel, scope: Scope) -> Sli | None:
         scope.error(problem, "write expression: a_seconds_bucket{...} and threshold_bucket: 0.25")
         return None
     try:
-        buckets = parse_selector(indicator.expression.strip())
+        buckets = parse_selector(_WINDOW.sub("", indicator.expression.strip()))
     except SelectorError as error:
         place.error(error.problem, error.remedy)
         return None
@@ -73,5 +92,5 @@ def _bucket(indicator: IndicatorModel, scope: Scope) -> Sli | None:
     bucket = Matcher(NAME, MatchOp.EQUAL, name)
     fast = (render(Selector((bucket, le_matcher(indicator.threshold_bucket), *matchers))), place)
     if indicator.good_below_threshold:
-        return sli_of_events(total=total, good=fast)
-    return sli_of_events(total=total, bad=fast)
+        return sli_of_events(total=total, good=fast, are_counters=True)
+    return sli_of_events(total=total, bad=fast, are_counters=True)

@@ -53,7 +53,7 @@ def sli_of_plugin(model: PluginModel, scope: Scope) -> Sli | None:
     if queries.repair:
         scope.below("id").warning(queries.repair, "write the queries that you mean under events", "plugin_repaired")
     bad, good = ((query, of_options) if query is not None else None for query in (queries.bad, queries.good))
-    return sli_of_events(total=(queries.total, of_options), bad=bad, good=good)
+    return sli_of_events(total=(queries.total, of_options), bad=bad, good=good, are_counters=True)
 
 
 def _are_usable(options: _Options, plugin: Plugin, scope: Scope) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from app.documents import LoadResult, load_documents
 from app.sli import Comparison, Composite, Condition, Expression, TimeSlices, sli_of
-from app.slo import CalendarUnit, CalendarWindow, RollingWindow, Severity, SliceRule
+from app.slo import CalendarUnit, CalendarWindow, RollingWindow, Severity, SliceRule, SliKind
 
 _MINUTE = timedelta(minutes=1)
 _FIXTURES = Path(__file__).parent / "fixtures"
@@ -112,7 +112,15 @@ def test_what_is_called_no_counter_counts_as_one_by_its_name_only(tmp_path: Path
     result = _slo(tmp_path, counter="false")
     assert [slo.sli for slo in result.slos] == [sli_of(total="a_total", good='a_total{code="200"}')]
     assert "taken_as_counter" in {warning.code for warning in result.warnings}
-    assert _slo(tmp_path, counter="false", good='sum(a{code="200"})', total="sum(a)").errors != ()
+
+
+@pytest.mark.parametrize(("good", "total"), [('sum(a{code="200"})', "sum(a)"), ("sum(up)", "count(up)")])
+def test_counts_of_an_interval_that_are_summed_are_evaluated(good: str, total: str, tmp_path: Path) -> None:
+    result = _slo(tmp_path, counter="false", good=good, total=total)
+    assert [slo.sli.kind for slo in result.slos] == [SliKind.EXPRESSION]
+    codes = {warning.code for warning in result.warnings}
+    assert "evaluated" in codes
+    assert "taken_as_counter" not in codes
 
 
 @pytest.mark.parametrize(("counter", "query"), [("true", "a_total"), ("false", "up"), ("true", "max(a)")])

@@ -6,7 +6,7 @@ import pytest
 
 from app.documents import LoadResult, load_documents
 from app.sli import sli_of
-from app.slo import Severity
+from app.slo import Severity, SliKind
 
 _DOCUMENT = """
 apiVersion: {version}
@@ -65,6 +65,14 @@ def test_an_slo_has_the_labels_and_the_window_of_its_configuration(tmp_path: Pat
             "{filter_good: good_total, filter_bad: bad_total}",
             {"total": "sum(rate(good_total[5m])) + sum(rate(bad_total[5m]))", "bad": "sum(rate(bad_total[5m]))"},
         ),
+        (
+            "{filter_good: 'a_total{code=\"200\"}[window]', filter_valid: 'a_total[window]', operators: [rate, sum]}",
+            {"total": "a_total", "good": 'a_total{code="200"}'},
+        ),
+        (
+            "{filter_bad: 'jobs{state=\"failed\"}[window]', filter_valid: 'jobs[window]'}",
+            {"total": "jobs", "bad": 'jobs{state="failed"}'},
+        ),
     ],
 )
 def test_a_ratio_takes_two_of_good_bad_and_all(indicator: str, queries: dict[str, str], tmp_path: Path) -> None:
@@ -74,8 +82,15 @@ def test_a_ratio_takes_two_of_good_bad_and_all(indicator: str, queries: dict[str
     ]
 
 
-def test_a_cut_is_a_bucket_out_of_the_count(tmp_path: Path) -> None:
-    indicator = "{expression: 'a_seconds_bucket{job=\"a\"}', threshold_bucket: 0.25}"
+def test_operators_may_add_up_the_samples_of_gauges(tmp_path: Path) -> None:
+    filters = "filter_good: 'ready[window]', filter_valid: desired, operators: [sum_over_time, sum]"
+    (slo,) = _load(tmp_path, indicator=f"{{{filters}}}").slos
+    assert slo.sli.kind is SliKind.GAUGE
+
+
+@pytest.mark.parametrize("window", ["", "[window]"])
+def test_a_cut_is_a_bucket_out_of_the_count(window: str, tmp_path: Path) -> None:
+    indicator = f"{{expression: 'a_seconds_bucket{{job=\"a\"}}{window}', threshold_bucket: 0.25}}"
     result = _load(tmp_path, method="distribution_cut", indicator=indicator)
     good = 'a_seconds_bucket{job="a",le="0.25"}'
     assert [slo.sli for slo in result.slos] == [sli_of(total='a_seconds_count{job="a"}', good=good)]
