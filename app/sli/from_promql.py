@@ -116,6 +116,12 @@ def reduce_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced:
     """As `sli_of_error_ratio`, with what is counted otherwise than it is written."""
     reduction = Reduction()
     ratio = _value(expression, reduction)
+    if isinstance(ratio, Flow) and ratio.unit in {Unit.PER_SECOND, Unit.PER_WINDOW}:
+        raise QueryFaultError(
+            f"is {ratio.unit}, not the share of bad events",
+            "write the bad events over all events: sum(rate(bad[w])) / sum(rate(total[w]))",
+            "no_ratio",
+        )
     if not isinstance(ratio, Quotient):
         raise NotExpressibleError(
             "is no ratio of events", "write the bad events over all events: sum(bad) / sum(total)"

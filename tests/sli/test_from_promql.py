@@ -176,7 +176,7 @@ def test_what_is_no_sum_of_counters_is_left_to_other_kinds(total: str) -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        "sum(rate(m[w]))",
+        "sum(m)",
         "rate(ok[w]) / rate(m[w])",
         "ok / m",
         "sum(rate(ok[w]) / rate(m[w]))",
@@ -222,6 +222,13 @@ def test_what_its_author_cannot_mean_is_a_fault(total: str, bad: str, code: str)
     with pytest.raises(QueryFaultError) as refused:
         sli_of(total=total, bad=bad)
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("expression", [BAD, 'sum(increase(m{code=~"5.."}[w]))'])
+def test_a_number_of_events_is_no_error_ratio(expression: str) -> None:
+    with pytest.raises(NotExpressibleError) as refused:
+        sli_of_error_ratio(expression)
+    assert refused.value.code == "no_ratio"
 
 
 @pytest.mark.parametrize(
