@@ -53,17 +53,13 @@ class Condition:
 
     @override
     def __str__(self) -> str:
+        # The fewest digits that tell its number from any other, as people write it.
         return f"{self.comparison} {repr(self.number).removesuffix('.0')}"
 
     @property
     def exact(self) -> str:
         """The condition with 17 digits, as it is part of the keys of SLIs, which never change."""
         return f"{self.comparison} {self.number:.17g}"
-
-    @property
-    def text(self) -> str:
-        """The condition as people write it, with the fewest digits that tell its number from any other."""
-        return f"{self.comparison} {repr(self.number).removesuffix('.0')}"
 
     @property
     def opposite(self) -> "Condition":

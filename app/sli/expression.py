@@ -107,4 +107,4 @@ class Expression(OfEvaluations):
 
     @property
     def _reading(self) -> str:
-        return f"{self.shares} ratio" if self.good_when is None else f"good {self.good_when.text}"
+        return f"{self.shares} ratio" if self.good_when is None else f"good {self.good_when}"

@@ -57,7 +57,7 @@ class Gauge(OfSamples):
     @property
     @override
     def description(self) -> tuple[tuple[str, str], ...]:
-        return ("all samples", render(self.total)), ("good samples", self.good_when.text)
+        return ("all samples", render(self.total)), ("good samples", str(self.good_when))
 
     @override
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:
