@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from app.alerting.policy import check_rule, default_policies
 from app.promql.buckets import le_matcher
-from app.promql.evaluable import ComparedQuantile, Quantile, buckets_of, compared_quantile, quantile_of
+from app.promql.evaluable import ComparedQuantile, buckets_of, compared_quantile, quantile_of
 from app.promql.metric_names import BUCKET, NAME
 from app.promql.selector_text import SelectorError
 from app.sli import Expression, sli_of_good
@@ -35,15 +35,12 @@ def _compared(sli: Expression) -> ComparedQuantile | None:
     """The comparison that a good value, or the bad events, of an SLI come to, if high quantiles are bad."""
     if sli.good_when is not None:
         quantile, operator = quantile_of(sli.expression), str(sli.good_when.comparison)
-        found = None if quantile is None else _of(quantile, operator, sli.good_when.number)
-        return found if operator in _BELOW else None
+        if quantile is None or operator not in _BELOW:
+            return None
+        return ComparedQuantile(quantile=quantile, operator=operator, threshold=sli.good_when.number)
     found = compared_quantile(sli.expression)
     wanted = _ABOVE if sli.shares is Events.BAD else _BELOW
     return found if found is not None and found.operator in wanted else None
-
-
-def _of(quantile: Quantile, operator: str, threshold: float) -> ComparedQuantile:
-    return ComparedQuantile(quantile=quantile, operator=operator, threshold=threshold)
 
 
 def _share_within(sli: Expression, found: ComparedQuantile) -> Sli | None:
