@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Final
 
 from app.promql.native import with_native
-from app.promql.selector_text import label_text, render
+from app.promql.selector_text import by_clause, render
 from app.slo import Selector, Term, format_duration
 
 # A label that tells the terms of a sum apart; no series has it.
@@ -59,13 +59,9 @@ def _weighted(terms: Sequence[tuple[float, Selector]], window: timedelta, by: tu
         return f"({rates[0]})" if rates[0][0] in "-0123456789" else rates[0]
     # `or` keeps what only one side has, which `+` drops; the label keeps apart what both have.
     apart = (f'label_replace({rate}, "{_TERM}", "{number}", "", "")' for number, rate in enumerate(rates, 1))
-    return f"sum{_grouping(by)} ({' or '.join(apart)})"
+    return f"sum{by_clause(by)} ({' or '.join(apart)})"
 
 
 def _rate(selector: Selector, window: timedelta, by: tuple[str, ...], *, native: bool) -> str:
     read = f"rate({{}}[{format_duration(window)}])".format
-    return f"sum{_grouping(by)} ({with_native(selector, read) if native else read(render(selector))})"
-
-
-def _grouping(by: tuple[str, ...]) -> str:
-    return f" by ({', '.join(map(label_text, by))})" if by else ""
+    return f"sum{by_clause(by)} ({with_native(selector, read) if native else read(render(selector))})"

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from app.promql.selector_text import label_text
+from app.promql.selector_text import by_clause, label_text
 from app.slo import format_duration
 
 
@@ -16,19 +16,15 @@ def as_share(expression: str, condition: str | None) -> str:
 
 def mean_share(share: str, window: timedelta, every: timedelta, by: tuple[str, ...]) -> str:
     """The mean of a share over the evaluations of a window."""
-    return f"avg{_grouping(by)} (avg_over_time({share}{_range(window, every)}))"
+    return f"avg{by_clause(by)} (avg_over_time({share}{_range(window, every)}))"
 
 
 def weighted_share(share: str, events: str, window: timedelta, every: timedelta, by: tuple[str, ...]) -> str:
     """The mean of a share over the evaluations of a window, each weighted by its number of events."""
-    labels, grouping, over = ", ".join(map(label_text, by)), _grouping(by), _range(window, every)
+    labels, grouping, over = ", ".join(map(label_text, by)), by_clause(by), _range(window, every)
     bad = f"sum{grouping} (sum_over_time(({share} * on ({labels}) ({events})){over}))"
     return f"{bad} / (sum{grouping} (sum_over_time(({events}){over})) > 0)"
 
 
 def _range(window: timedelta, every: timedelta) -> str:
     return f"[{format_duration(window)}:{format_duration(every)}]"
-
-
-def _grouping(by: tuple[str, ...]) -> str:
-    return f" by ({', '.join(map(label_text, by))})" if by else ""

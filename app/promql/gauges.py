@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from app.promql.samples import of_group
-from app.promql.selector_text import label_text, render
+from app.promql.selector_text import by_clause, render
 from app.slo import CellFunction, Selector, format_duration
 
 Group = tuple[tuple[str, str], ...]
@@ -56,20 +56,20 @@ def good_or_absent(selector: Selector, condition: str, absent_for: timedelta) ->
 def share_that_fulfil(selector: Selector, condition: str, window: timedelta, by: tuple[str, ...]) -> str:
     """The share of the samples that fulfil a condition, for Prometheus rules."""
     tested = f"{_tested(selector, condition)}[{format_duration(window)}:]"
-    grouping = _grouping(by)
+    grouping = by_clause(by)
     return f"sum{grouping} (sum_over_time({tested})) / sum{grouping} (count_over_time({tested}))"
 
 
 def share_of_sums(part: Selector, total: Selector, window: timedelta, by: tuple[str, ...]) -> str:
     """The sum of one selector's samples over that of another's, for Prometheus rules."""
-    grouping, length = _grouping(by), format_duration(window)
+    grouping, length = by_clause(by), format_duration(window)
     above, below = (f"sum{grouping} (sum_over_time({render(one)}[{length}]))" for one in (part, total))
     return f"({above} or 0 * {below}) / ({below} > 0)"
 
 
 def share_of_terms(part: Sequence[tuple[float, str]], total: Sequence[tuple[float, str]], by: tuple[str, ...]) -> str:
     """A weighted sum of expressions over another one, for Prometheus rules; what has no series counts nothing."""
-    grouping, everything = _grouping(by), f"sum{_grouping(by)} ({total[0][1]})"
+    grouping, everything = by_clause(by), f"sum{by_clause(by)} ({total[0][1]})"
     above, below = (
         " + ".join(f"{weight:g} * (sum{grouping} ({text}) or 0 * {everything})" for weight, text in weighted)
         for weighted in (part, total)
@@ -88,7 +88,3 @@ def _grid(on_grid: bool) -> str:
 
 def _seconds(window: timedelta) -> str:
     return f"{round(window.total_seconds())}s"
-
-
-def _grouping(by: tuple[str, ...]) -> str:
-    return f" by ({', '.join(map(label_text, by))})" if by else ""

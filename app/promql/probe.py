@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from app.promql.metric_names import BUCKET, NAME
-from app.promql.selector_text import label_text, render
+from app.promql.selector_text import by_clause, label_text, render
 from app.slo import Matcher, MatchOp, Selector
 
 # Long enough for services that sleep at night.
@@ -82,7 +82,7 @@ def sum_of(events: str) -> str:
 
 def sum_by(events: str, labels: Sequence[str]) -> str:
     """The events of each group, given PromQL of those of each series; of all series where there are no labels."""
-    return f"sum by ({', '.join(map(label_text, labels))}) ({events})" if labels else sum_of(events)
+    return f"sum{by_clause(labels)} ({events})" if labels else sum_of(events)
 
 
 def scraped_series(selector: Selector) -> str:

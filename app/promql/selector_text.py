@@ -1,7 +1,7 @@
 """Selectors from text and to text: the one place where a label value turns into PromQL."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 import promql_parser as promql
@@ -118,6 +118,15 @@ def weighted_text(weighted: Iterable[tuple[float, str]]) -> str:
 def label_text(label: str) -> str:
     """A label name as PromQL, quoted where its characters ask for that."""
     return label if _LABEL_NAME.fullmatch(label) else quote(label)
+
+
+def by_clause(labels: Sequence[str]) -> str:
+    """What an aggregation is grouped by, to be written behind its name; empty where there are no labels.
+
+    >>> f"sum{by_clause(['job', 'http.route'])} (m)", f"sum{by_clause(())} (m)"
+    ('sum by (job, "http.route") (m)', 'sum (m)')
+    """
+    return f" by ({', '.join(map(label_text, labels))})" if labels else ""
 
 
 def quote(value: str) -> str:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from app.promql.metric_names import BUCKET
 from app.promql.native import with_native
-from app.promql.selector_text import label_text, render
+from app.promql.selector_text import by_clause, render
 from app.slo import CellFunction, Selector, format_duration
 
 # Fine enough for scrape intervals of 15 s: a coarser one would pass over samples of a slice of a minute.
@@ -43,5 +43,4 @@ def fulfilled(selector: Selector, condition: str, length: timedelta, by: tuple[s
 
 
 def _summed(expression: str, by: tuple[str, ...]) -> str:
-    grouping = f" by ({', '.join(map(label_text, by))})" if by else ""
-    return f"sum{grouping} ({expression})"
+    return f"sum{by_clause(by)} ({expression})"

@@ -19,7 +19,7 @@ from app.promql.rules.parts import (
     recording,
     without_group,
 )
-from app.promql.selector_text import label_text, quote, render
+from app.promql.selector_text import by_clause, quote, render
 from app.slo import (
     BurnRateRule,
     Events,
@@ -162,7 +162,7 @@ def _increases(slo: Slo, period: timedelta, labels: Mapping[str, str]) -> Iterat
     for selector in selectors:
         bound = {one.label: one.value for one in selector.matchers if one.label == BUCKET}
         name = f"{_base(name_of(selector) or '')}:increase{duration_with_weeks(period)}"
-        grown = f"sum{_by(by)} (increase({render(selector)}[{duration_with_weeks(period)}]))"
+        grown = f"sum{by_clause(by)} (increase({render(selector)}[{duration_with_weeks(period)}]))"
         free = {label: value for label, value in labels.items() if label not in by}
         yield recording(name, grown, free | bound)
 
@@ -177,13 +177,9 @@ def _generic(slo: Slo, labels: Mapping[str, str]) -> Iterator[Rule]:
     counters = tuple(render(selector) for selector in parts[:2])
     rates = tuple(f"rate({counter}[{duration_with_weeks(_RATE)}])" for counter in counters)
     for suffix, (total, part) in (("_total", counters), (":rate5m", rates)):
-        everything, some = (f"sum{_by(slo.sli.by)} ({one})" for one in (total, part))
+        everything, some = (f"sum{by_clause(slo.sli.by)} ({one})" for one in (total, part))
         # Without a series of errors there were none.
         selected = f"({some} or 0 * {everything})"
         yield recording(f"pyrra_requests{suffix}", everything, labels)
         errors = selected if parts[2] is Events.BAD else f"{everything} - {selected}"
         yield recording(f"pyrra_errors{suffix}", errors, labels)
-
-
-def _by(labels: tuple[str, ...] | list[str]) -> str:
-    return f" by ({', '.join(map(label_text, labels))})" if labels else ""

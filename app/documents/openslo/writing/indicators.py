@@ -7,7 +7,8 @@ from app.documents.importing.fields import Operator
 from app.documents.importing.samples import WINDOW
 from app.documents.openslo.fields import RawType
 from app.documents.queries import EventTerms, Weighted, terms_of
-from app.promql.selector_text import label_text, render, weighted_text
+from app.promql.probe import sum_by
+from app.promql.selector_text import render, weighted_text
 from app.sli import Composite, Condition, Expression, Gauge, GaugeSums, NotExpressibleError, WeightedSum
 from app.sli.sample_sum import SampleSum
 from app.slo import Events, Sli
@@ -61,8 +62,7 @@ def _ratio_of(total: str, part: str, events: Events, *, are_counters: bool) -> I
 
 
 def _summed(terms: Weighted, by: tuple[str, ...]) -> str:
-    grouping = f" by ({', '.join(map(label_text, by))}) " if by else ""
-    return weighted_text((weight, f"sum{grouping}({text})") for weight, text in terms)
+    return weighted_text((weight, sum_by(text, by)) for weight, text in terms)
 
 
 def _threshold(query: str, good_when: Condition) -> Indicator:
