@@ -7,8 +7,9 @@ from decimal import Decimal
 import numpy as np
 
 from app.documents.native.writing.scalars import written_percent
+from app.documents.native.writing.slis import written_selector, written_threshold
 from app.promql.selector_text import render
-from app.slo import Matcher, MatchOp, Selector, format_duration
+from app.slo import Selector, format_duration
 from app.status import rounded_percent
 from app.suggestions.objectives import DAY, Basis, ProposedObjective, budget_text
 from app.suggestions.proposals import Proposal, ServiceProposals, Suggestions
@@ -28,7 +29,6 @@ _RUNBOOK = (
     "Add what pages should say, such as alerting: {annotations: {runbook_url: https://...}}; `sloburn check` warns of "
     "SLOs without one."
 )
-_MS = timedelta(milliseconds=1)
 _EVERY = "1m"
 _MEASURED_DIGITS = 4
 _WHY: dict[Basis, str] = {
@@ -79,9 +79,8 @@ def slo_keys(proposal: Proposal, window: timedelta) -> dict[str, Written]:
 def written_bound(proposal: Proposal, bound: float) -> Written:
     """A bound as the document has it: a duration where the histogram measures seconds."""
     sli = proposal.candidate.sli
-    milliseconds = Decimal(repr(bound)) * 1000
-    if isinstance(sli, FastEvents) and sli.histogram.endswith("_seconds") and milliseconds == int(milliseconds):
-        return format_duration(int(milliseconds) * _MS)
+    if isinstance(sli, FastEvents):
+        return written_threshold(Decimal(repr(bound)), sli.histogram)
     return written_number(bound)
 
 
@@ -117,7 +116,7 @@ def _sli(proposal: Proposal) -> dict[str, Written]:
             return {"total": " + ".join(map(write, sli.totals)), "bad": write(sli.bad)}
         case FastEvents():
             threshold = written_bound(proposal, proposal.bound or 0.0)
-            return {"histogram": sli.histogram, **_selector(sli.matchers), "threshold": threshold}
+            return {"histogram": sli.histogram, **written_selector(sli.matchers), "threshold": threshold}
         case GoodSamples():
             return {"gauge": render(sli.gauge)}
         case SummedGauges():
@@ -125,14 +124,6 @@ def _sli(proposal: Proposal) -> dict[str, Written]:
         case ValueWithin():
             good_when = f"{'>=' if sli.at_least else '<'} {written_number(proposal.bound or 0.0)}"
             return {"expression": sli.expression, "good_when": good_when, "every": _EVERY}
-
-
-def _selector(matchers: tuple[Matcher, ...]) -> dict[str, Written]:
-    if not matchers:
-        return {}
-    if all(matcher.op is MatchOp.EQUAL for matcher in matchers):
-        return {"selector": {matcher.label: matcher.value for matcher in matchers}}
-    return {"selector": render(Selector(matchers))}
 
 
 def _count(selector: Selector) -> str:

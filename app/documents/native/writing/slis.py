@@ -32,6 +32,7 @@ from app.sli import (
 from app.sli.sample_sum import SampleSum
 from app.slo import (
     CompositeRule,
+    Matcher,
     MatchOp,
     MissingData,
     Selector,
@@ -113,25 +114,27 @@ def _histogram(sli: WeightedSum) -> Iterator[Keys]:
     found = [bound for bound in bounds if bound is not None and bound.is_finite()]
     if name is None or len(found) != len(buckets):
         return
-    keys: Keys = {"histogram": name, **_matchers(count.selector)}
+    matchers = tuple(matcher for matcher in count.selector.matchers if matcher.label != NAME)
+    keys: Keys = {"histogram": name, **written_selector(matchers)}
     if len(found) == 1:
-        yield {**keys, "threshold": _threshold(found[0], name)}
+        yield {**keys, "threshold": written_threshold(found[0], name)}
     if len(found) == 2:  # noqa: PLR2004  the buckets beside the threshold
         (lower, upper), above = sorted(found), buckets[found.index(max(found))]
         # To twelve digits: the share was a quotient, and what is read from the document must give it again.
         between = Decimal(f"{lower + Decimal(repr(-above.weights.bad)) * (upper - lower):.12g}")
-        bound_texts = [_threshold(bound, name) for bound in (lower, upper)]
-        yield {**keys, "threshold": _threshold(between, name), "interpolate": bound_texts}
+        bound_texts = [written_threshold(bound, name) for bound in (lower, upper)]
+        yield {**keys, "threshold": written_threshold(between, name), "interpolate": bound_texts}
 
 
-def _threshold(bound: Decimal, histogram: str) -> Written:
+def written_threshold(bound: Decimal, histogram: str) -> Written:
+    """A bound of a histogram: a duration where it measures seconds."""
     ms = bound * _MS_PER_SECOND
     is_time = histogram.endswith("_seconds") and ms == int(ms) and ms > 0
     return format_duration(int(ms) * _MS) if is_time else written_number(bound)
 
 
-def _matchers(count: Selector) -> Keys:
-    matchers = tuple(matcher for matcher in count.matchers if matcher.label != NAME)
+def written_selector(matchers: tuple[Matcher, ...]) -> Keys:
+    """The key `selector` of a histogram, but for its name; none without matchers."""
     if all(matcher.op is MatchOp.EQUAL for matcher in matchers):
         return given({"selector": {matcher.label: matcher.value for matcher in matchers}})
     return {"selector": render(Selector(matchers))}
