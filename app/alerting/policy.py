@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.slo import BurnRateRule, Evidence, Severity, SeverityPolicy, Window
+from app.slo import BurnRateRule, Evidence, Severity, SeverityPolicy, Window, format_percent
 
 # Derived factors and 1 / (1 - objective) are exact only to the precision of a double: at 90%, that is
 # 10.000000000000002.
@@ -81,12 +81,8 @@ def check_rule(rule: BurnRateRule, objective: float) -> tuple[str, str] | None:
         return (
             (
                 f"the factor {rule.factor:g} of {rule.name} can never be reached: at an objective of "
-                f"{_percent(objective)} a total outage burns at {highest:.6g}"
+                f"{format_percent(objective)} a total outage burns at {highest:.6g}"
             ),
             f"write at most {highest:.6g}",
         )
     return None
-
-
-def _percent(ratio: float) -> str:
-    return f"{ratio * 100:.10g}%"

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from app.slo import format_percent
 from app.suggestions import (
     WHY_NOT_100,
     Proposal,
@@ -19,7 +20,6 @@ from app.suggestions import (
     written_bound,
 )
 from app.suggestions.objectives import SHOWN, Basis, budget_text
-from app.wording.sentences import exact_percent
 
 _SOUND = frozenset({Basis.HISTORY, Basis.FEW_FAILURES})
 
@@ -65,13 +65,13 @@ def _days(services: Sequence[ServiceProposals]) -> Table:
             days = proposal.days
             mark = "?" if proposal.doubt else "" if proposal.objective.basis in _SOUND else "!"
             figures = (percent(days.worst), percent(days.percentile), percent(days.median))
-            objective = f"{mark} {exact_percent(proposal.objective.objective)}".lstrip()
+            objective = f"{mark} {format_percent(proposal.objective.objective)}".lstrip()
             table.add_row(_name(proposal), str(days.days), *figures, objective)
     return table
 
 
 def _budgets(services: Sequence[ServiceProposals]) -> Table:
-    table = _table(*map(exact_percent, SHOWN), "other")
+    table = _table(*map(format_percent, SHOWN), "other")
     for service in services:
         table.add_row(Text(service.service, style="bold"))
         for proposal in service.proposals:
@@ -80,7 +80,7 @@ def _budgets(services: Sequence[ServiceProposals]) -> Table:
                 f"{'*' if step == chosen else ''}{budget_text(left[step])}" if step in left else "-" for step in SHOWN
             ]
             other = (
-                f"*{budget_text(left[chosen])} at {exact_percent(chosen)}" if chosen in set(left) - set(SHOWN) else ""
+                f"*{budget_text(left[chosen])} at {format_percent(chosen)}" if chosen in set(left) - set(SHOWN) else ""
             )
             table.add_row(_name(proposal), *shown, other)
     return table

@@ -21,6 +21,7 @@ from app.slo import (
     SliKind,
     Weights,
     format_duration,
+    format_percent,
 )
 
 # Between evaluations of long slices: a longer rest would look like missing data, since Prometheus shows no sample older
@@ -76,7 +77,7 @@ class TimeSlices(OfEvaluations):
         """What the SLI counts, and when a slice is good."""
         rule = self.rule
         slices = f"of {format_duration(rule.length)}"
-        target = "each counts by its ratio" if rule.target is None else f"good from {rule.target * 100:.10g}% on"
+        target = "each counts by its ratio" if rule.target is None else f"good from {format_percent(rule.target)} on"
         return *self.of.description, ("slices", f"{slices}, {target}; without events: {rule.without_events}")
 
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:  # noqa: ARG002  all of them

@@ -29,6 +29,7 @@ from app.slo.model import (
     group_in_id,
     ungrouped_id,
 )
+from app.slo.percentages import format_percent
 from app.slo.selector import Matcher, MatchOp, Selector
 from app.slo.sli import (
     CellFunction,
@@ -86,6 +87,7 @@ __all__ = [
     "classic_label_name",
     "duration_with_weeks",
     "format_duration",
+    "format_percent",
     "group_id",
     "group_in_id",
     "parse_duration",

@@ -9,12 +9,12 @@ import numpy as np
 from app.documents.native.writing.scalars import written_percent
 from app.documents.native.writing.slis import written_selector, written_threshold
 from app.promql.selector_text import render
-from app.slo import Selector, format_duration
+from app.slo import Selector, format_duration, format_percent
 from app.status import rounded_percent
 from app.suggestions.objectives import DAY, Basis, ProposedObjective, budget_text
 from app.suggestions.proposals import Proposal, ServiceProposals, Suggestions
 from app.suggestions.slis import CountedEvents, FastEvents, GoodSamples, SummedGauges, ValueWithin
-from app.wording.sentences import exact_percent, number
+from app.wording.sentences import number
 from app.yamldoc.writing import CommentedDocument, Written, written_number, yaml_text
 
 WHY_NOT_100 = (
@@ -183,7 +183,7 @@ def _basis(proposal: Proposal, suggestions: Suggestions) -> Iterator[str]:
         f"{number(round(counts.bad_events))} bad: {percent(counts.ratio)} good."
     )
     yield days_sentence(proposal)
-    left = ", ".join(f"{budget_text(left)} at {exact_percent(step)}" for step, left in proposal.objective.budgets)
+    left = ", ".join(f"{budget_text(left)} at {format_percent(step)}" for step, left in proposal.objective.budgets)
     yield f"Budget that would have been left: {left}."
 
 

@@ -4,7 +4,7 @@ import math
 from datetime import datetime, timedelta
 
 from app.alerting import Notification, NotificationStatus
-from app.slo import Cause
+from app.slo import Cause, format_percent
 
 _HUNDRED = 100
 _THOUSAND = 1000
@@ -64,15 +64,6 @@ def number(value: float) -> str:
     ('14.4', '0.05', '1,234,567')
     """
     return f"{value:,.0f}" if abs(value) >= _THOUSAND else f"{value:.4g}"
-
-
-def exact_percent(ratio: float) -> str:
-    """An objective in percent, exactly.
-
-    >>> exact_percent(0.999), exact_percent(0.99995), exact_percent(1 - 0.999)
-    ('99.9%', '99.995%', '0.1%')
-    """
-    return f"{ratio * 100:.10g}%"
 
 
 def share(ratio: float) -> str:
@@ -156,7 +147,8 @@ def _events(notification: Notification) -> str:
     return (
         f"{_count(notification.bad)} of {_count(total)} events were bad in the last {notification.long}, "
         f"{share(notification.bad / total)}; "
-        f"the objective of {exact_percent(notification.objective)} allows {exact_percent(1 - notification.objective)}."
+        f"the objective of {format_percent(notification.objective)} "
+        f"allows {format_percent(1 - notification.objective)}."
     )
 
 

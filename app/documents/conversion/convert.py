@@ -12,7 +12,7 @@ from app.documents.conversion.targets import WRITERS, Entry, Target, TargetWrite
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.load import DocumentSet, read_documents, read_texts
 from app.sli import NotExpressibleError
-from app.slo import Slo, SloId
+from app.slo import Slo, SloId, format_percent
 from app.yamldoc.findings import ErrorFinding, WarningFinding
 from app.yamldoc.writing import Written, yaml_text
 
@@ -157,7 +157,7 @@ def _with_share(placed: PlacedSlo, said: Said) -> PlacedSlo:
     text = (
         f"the quantile that is compared with a threshold is written as the share of requests within it: exact, and "
         f"each request counts once. The threshold must be a bucket of the histogram; `sloburn check --live` lists "
-        f"them. As it was written (--as-written): good in {slo.objective * 100:.10g}% of all evaluations"
+        f"them. As it was written (--as-written): good in {format_percent(slo.objective)} of all evaluations"
     )
     said.of_slo(slo.id, SloPart.SLI, text)
     return replace(placed, slo=changed)

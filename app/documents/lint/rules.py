@@ -9,7 +9,7 @@ from app.documents.lint.names import (
     SLA_ABOVE_OBJECTIVE,
     SLA_WITHOUT_BUFFER,
 )
-from app.slo import Severity, Slo, SloId
+from app.slo import Severity, Slo, SloId, format_percent
 from app.yamldoc.findings import FieldFinding, Findings, Place, WarningFinding
 
 # An alert takes an evaluation interval or two: in less time than this the budget is gone before anyone can act.
@@ -48,7 +48,7 @@ def _of_sla(slo: Slo) -> Iterator[FieldFinding]:
     buffer = 1.0 if slo.sla is None else slo.sla.buffer(slo.objective)
     if slo.sla is None or buffer > 0:
         return
-    contract = f"{slo.sla.contract * 100:.10g}%"
+    contract = format_percent(slo.sla.contract)
     if buffer < 0:
         problem = f"its SLA promises {contract} and its objective less: the contract is broken while the SLO is met"
         yield FieldFinding((), problem, f"write an objective above {contract}", SLA_ABOVE_OBJECTIVE)

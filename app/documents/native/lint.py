@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from app.documents.lint.names import GROUP_OF_ONE, SEVERITY_NEVER_FIRES
 from app.documents.native.checks import is_fixed
 from app.documents.native.model import SloEntry
-from app.slo import Severity, Slo
+from app.slo import Severity, Slo, format_percent
 from app.yamldoc.findings import FieldFinding
 
 
@@ -29,7 +29,7 @@ def _lint_policies(model: SloEntry, slo: Slo) -> Iterator[FieldFinding]:
     for severity, policy in wanted.items():
         if policy is not None and slo.alerting.policy(severity) is None:
             problem = (
-                f"no usual tier suits an objective of {slo.objective * 100:.10g}% over {slo.window}: it never fires"
+                f"no usual tier suits an objective of {format_percent(slo.objective)} over {slo.window}: it never fires"
             )
             remedy = f"write tiers, or {severity}: off"
             yield FieldFinding(("alerting", str(severity)), problem, remedy, SEVERITY_NEVER_FIRES)

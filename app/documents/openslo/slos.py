@@ -14,7 +14,7 @@ from app.documents.openslo.objects import BurnRateCondition, Indicator, Objectiv
 from app.documents.openslo.slis import sli_of_indicator
 from app.documents.openslo.windows import window_of
 from app.sli import Composite, Part
-from app.slo import Alerting, CompositeRule, Labels, Sli, Slo, SloId, Window
+from app.slo import Alerting, CompositeRule, Labels, Sli, Slo, SloId, Window, format_percent
 
 _SLICE = timedelta(minutes=1)
 _WITHOUT_ALERTS = Alerting(no_data_for=None)
@@ -109,7 +109,9 @@ class SloReader:
         parts = tuple(Part(slo=one.id, weight=weight) for one, weight in zip(components, weights, strict=True))
         budget = sum(weight * one.error_budget for one, weight in zip(components, weights, strict=True)) / sum(weights)
         names = ", ".join(one.id for one in components)
-        problem = f"is a composite of {names}: its objective is the weighted mean of theirs, {(1 - budget) * 100:.10g}%"
+        problem = (
+            f"is a composite of {names}: its objective is the weighted mean of theirs, {format_percent(1 - budget)}"
+        )
         remedy = "look at alerts and budgets of the composite; its parts have no alerts"
         self.slo.scope.below("spec", "objectives").warning(problem, remedy, "composite")
         composite = replace(

@@ -28,6 +28,7 @@ from app.slo import (
     Weights,
     WithoutEvents,
     format_duration,
+    format_percent,
 )
 
 
@@ -182,7 +183,7 @@ class Composite(OfEvaluations):
         length = f"of {format_duration(self.length)}"
         if self.rule is CompositeRule.SUM_OF:
             return f"{length}, each with the events of all"
-        target = "" if self.target is None else f", good from {self.target * 100:.10g}% on"
+        target = "" if self.target is None else f", good from {format_percent(self.target)} on"
         return f"{length}{target}; without events: {self.without_events}"
 
     def _words_of(self, part: Part) -> str:
@@ -190,5 +191,5 @@ class Composite(OfEvaluations):
         if self.rule in {CompositeRule.WEIGHTED, CompositeRule.SUM_OF}:
             said.append(f"weight {part.weight:.10g}")
         elif self.rule is CompositeRule.ALL_OF and part.target is not None:
-            said.append(f"good from {part.target * 100:.10g}% on")
+            said.append(f"good from {format_percent(part.target)} on")
         return ", ".join((*said, f"missing data: {part.missing}"))
