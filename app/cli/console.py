@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from pathlib import Path
 from typing import IO, Annotated, Any, NoReturn, TypeVar
 
 import orjson
@@ -41,6 +42,12 @@ def choice_of(kind: type[Choice]) -> Callable[[str], Choice]:
     return parse
 
 
+OutputFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="Write to this file instead of standard output.", metavar="FILE", show_default=False
+    ),
+]
 FormatOption = Annotated[
     Format,
     typer.Option("--format", help="For people or for machines.", metavar="<text|json>", parser=choice_of(Format)),
@@ -60,6 +67,16 @@ def errors() -> Console:
 def print_json(document: Any) -> None:
     """Write a document for machines."""
     typer.echo(orjson.dumps(document, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
+
+
+def write_file(file: Path, text: str, *, make_folders: bool = False) -> None:
+    """Write a file that the command was asked for; where it cannot be written, the command fails."""
+    try:
+        if make_folders:
+            file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        fail(f"cannot write {file}: {error.strerror or error}", code=EXIT_USAGE)
 
 
 def fail(message: str, *, code: int = EXIT_FAILED) -> NoReturn:

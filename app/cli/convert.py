@@ -8,7 +8,7 @@ import typer
 
 from app.cli.check import EXIT_WARNINGS, Strict
 from app.cli.configuration import settings_for
-from app.cli.console import EXIT_FAILED, EXIT_USAGE, choice_of, errors, fail
+from app.cli.console import EXIT_FAILED, EXIT_USAGE, choice_of, errors, fail, write_file
 from app.cli.documents import Paths, show, with_noun
 from app.documents import Defaults
 from app.documents.conversion import Conversion, ConvertedFile, Target, convert_documents
@@ -110,12 +110,8 @@ def _write(targets: dict[Path | None, list[str]], *, force: bool) -> None:
         text = "---\n".join(texts)
         if path is None:
             typer.echo(text, nl=False)
-            continue
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            fail(f"cannot write {path}: {error.strerror}", code=EXIT_USAGE)
+        else:
+            write_file(path, text, make_folders=True)
 
 
 def _conclude(converted: Conversion) -> None:

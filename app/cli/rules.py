@@ -1,13 +1,12 @@
 """`sloburn rules`: the equivalent Prometheus rules."""
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Annotated
 
 import typer
 import yaml
 
-from app.cli.console import EXIT_USAGE, choice_of, errors, fail
+from app.cli.console import OutputFile, choice_of, errors, write_file
 from app.cli.documents import Paths, sound_documents
 from app.promql.rules import RuleNames, rule_groups, rule_limits
 from app.sli import NotExpressibleError
@@ -16,12 +15,6 @@ from app.slo import Slo
 # Of the SLOs that one sentence is about: a folder may have thousands.
 _NAMED = 5
 
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output", "-o", help="Write to this file instead of standard output.", metavar="FILE", show_default=False
-    ),
-]
 Names = Annotated[
     RuleNames,
     typer.Option(
@@ -40,7 +33,7 @@ Native = Annotated[
 
 
 def rules(
-    paths: Paths, *, names: Names = RuleNames.SLOBURN, native_histograms: Native = False, output: Output = None
+    paths: Paths, *, names: Names = RuleNames.SLOBURN, native_histograms: Native = False, output: OutputFile = None
 ) -> None:
     """Print Prometheus rules for the same SLOs.
 
@@ -64,10 +57,7 @@ def rules(
     if output is None:
         typer.echo(text, nl=False)
     else:
-        try:
-            output.write_text(text)
-        except OSError as error:
-            fail(f"cannot write {output}: {error.strerror}", code=EXIT_USAGE)
+        write_file(output, text)
     for difference in differences:
         errors().print(f"difference: {difference}", markup=False, soft_wrap=True)
 

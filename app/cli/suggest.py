@@ -13,7 +13,16 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from app.cli.configuration import settings_for
-from app.cli.console import EXIT_FAILED, EXIT_USAGE, choice_of, errors, fail, print_json
+from app.cli.console import (
+    EXIT_FAILED,
+    EXIT_USAGE,
+    OutputFile,
+    choice_of,
+    errors,
+    fail,
+    print_json,
+    write_file,
+)
 from app.cli.console import output as standard_output
 from app.cli.convert import Force
 from app.cli.suggestion_figures import figures_document, figures_table
@@ -53,12 +62,6 @@ PrometheusUrl = Annotated[
         show_default=False,
     ),
 ]
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output", "-o", help="Write to this file instead of standard output.", metavar="FILE", show_default=False
-    ),
-]
 SuggestionFormatOption = Annotated[
     SuggestionFormat,
     typer.Option(
@@ -79,7 +82,7 @@ def suggest(
     days: Days = 30,
     services: Services = 10,
     prometheus_url: PrometheusUrl = None,
-    output: Output = None,
+    output: OutputFile = None,
     force: Force = False,
     format: SuggestionFormatOption = SuggestionFormat.YAML,  # noqa: A002  the contract's name
 ) -> None:
@@ -197,13 +200,5 @@ def _write(found: Suggestions, format: SuggestionFormat, file: Path | None) -> N
         if file is None:
             typer.echo(text, nl=False)
         else:
-            _write_file(file, text)
+            write_file(file, text, make_folders=True)
         figures_table(found, errors())
-
-
-def _write_file(file: Path, text: str) -> None:
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        fail(f"cannot write {file}: {error.strerror or error}", code=EXIT_USAGE)
