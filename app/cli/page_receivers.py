@@ -9,6 +9,7 @@ from app.integrations import DeliveryConfig
 from app.integrations.alertmanager.config import AlertmanagerTargets
 from app.slo import Severity, Slo
 from app.wording.samples import sample_alerts
+from app.wording.sentences import listed
 from app.yamldoc import HintFinding, WarningFinding
 
 # More ids would hide the advice.
@@ -28,7 +29,7 @@ def unrouted_page_warnings(config: DeliveryConfig, file: Path, slos: Sequence[Sl
             line=0,
             column=0,
             field="default",
-            problem=f"no receiver is notified of pages of {_named(lost)}",
+            problem=f"no receiver is notified of pages of {listed(lost, _MOST_NAMED)}",
             remedy="name a receiver in default, or in a route with match: {severity: page}",
             code="page_without_receiver",
         )
@@ -52,7 +53,8 @@ def fallback_hints(config: DeliveryConfig, file: Path, slos: Sequence[Slo]) -> l
             line=0,
             column=0,
             field=f"receivers[{number}]",
-            problem=f"only {receiver.name} gets pages of {_named(only[receiver.name])}, and it has no fallback",
+            problem=f"only {receiver.name} gets pages of {listed(only[receiver.name], _MOST_NAMED)}, "
+            "and it has no fallback",
             remedy="add fallback and the name of another receiver, which gets pages that this one does not accept",
             code="page_without_fallback",
         )
@@ -67,8 +69,3 @@ def _page(slo: Slo) -> Notification | None:
     """A firing page of the SLO; None if it has no pages."""
     pages = (alert for _, alert in sample_alerts(slo) if alert.severity is Severity.PAGE)
     return next((page for page in pages if page.status is NotificationStatus.FIRING), None)
-
-
-def _named(ids: Sequence[str]) -> str:
-    more = len(ids) - _MOST_NAMED
-    return ", ".join(ids[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")

@@ -11,6 +11,7 @@ from app.cli.documents import Paths, sound_documents
 from app.promql.rules import RuleNames, rule_groups, rule_limits
 from app.sli import NotExpressibleError
 from app.slo import Slo
+from app.wording.sentences import listed
 
 # Of the SLOs that one sentence is about: a folder may have thousands.
 _NAMED = 5
@@ -71,9 +72,7 @@ def _head(differences: Sequence[str]) -> Iterator[str]:
 def _sentence(limit: str, slos: Sequence[Slo]) -> str:
     if not slos:
         return limit
-    named = ", ".join(slo.id for slo in slos[:_NAMED])
-    more = len(slos) - _NAMED
-    return f"{limit}: {named}" + (f" and {more} more" if more > 0 else "")
+    return f"{limit}: {listed([slo.id for slo in slos], _NAMED)}"
 
 
 def _why_not(slo: Slo) -> str | None:

@@ -11,6 +11,7 @@ from app.cli.console import Format, FormatOption, choice_of, errors, fail, outpu
 from app.cli.remote import RemoteError, Url, slos, unhealthy_reasons
 from app.slo import Cause
 from app.status import UNKNOWN, DataState, HealthState, rounded_percent, severities_words, state_words
+from app.wording.sentences import listed
 
 if TYPE_CHECKING:
     from app.api.models import AlertModel, SloModel
@@ -154,8 +155,7 @@ def _reasons(items: "list[SloModel]") -> Iterator[str]:
         for why, who in severities.items():
             owners.setdefault(f"{severities_words(who)} {why}", []).append(item["id"])
     for what, ids in owners.items():
-        more = f" and {len(ids) - _MOST_NAMED} more" if len(ids) > _MOST_NAMED else ""
-        yield f"{', '.join(ids[:_MOST_NAMED])}{more}: {what}"
+        yield f"{listed(ids, _MOST_NAMED)}: {what}"
 
 
 def _data(item: "SloModel") -> str:

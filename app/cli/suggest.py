@@ -1,7 +1,7 @@
 """`sloburn suggest`: SLOs for services, from their metrics and their history."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,6 +32,7 @@ from app.promql.selector_text import SelectorError, parse_selector
 from app.settings import Settings
 from app.slo import Matcher, MatchOp
 from app.suggestions import Suggestions, document_text, suggest_slos
+from app.wording.sentences import listed
 
 _FIRST_ANSWER_S = 5.0
 _MOST_DAYS = 90
@@ -181,13 +182,8 @@ def _say_why_nothing(found: Suggestions, scope: tuple[Matcher, ...]) -> None:
         errors().print(f"sloburn: {text}", markup=False, soft_wrap=True)
     problem = "no series match, or none of their metrics is recognised" if scope else "no metric is recognised"
     remedy = "name a counter or histogram to have its labels looked at: sloburn suggest 'orders_total{job=\"shop\"}'"
-    jobs = f"the jobs of this Prometheus are {_listed(found.jobs)}; " if found.jobs else ""
+    jobs = f"the jobs of this Prometheus are {listed(found.jobs, _MOST_NAMED)}; " if found.jobs else ""
     fail(f"{problem}; {jobs}{remedy}")
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMED
-    return f"{', '.join(names[:_MOST_NAMED])}{f' and {more} more' if more > 0 else ''}"
 
 
 def _write(found: Suggestions, format: SuggestionFormat, file: Path | None) -> None:  # noqa: A002

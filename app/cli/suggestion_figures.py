@@ -20,7 +20,9 @@ from app.suggestions import (
     written_bound,
 )
 from app.suggestions.objectives import SHOWN, Basis, budget_text
+from app.wording.sentences import listed
 
+_MOST_NAMED = 10
 _SOUND = frozenset({Basis.HISTORY, Basis.FEW_FAILURES})
 
 
@@ -110,9 +112,7 @@ def _remarks(suggestions: Suggestions) -> Iterator[str]:
         for caution in service.cautions
     )
     if suggestions.left_out:
-        names = ", ".join(suggestions.left_out[:10])
-        more = f" and {len(suggestions.left_out) - 10} more" if len(suggestions.left_out) > 10 else ""  # noqa: PLR2004
-        yield f"not looked at: {names}{more}; give --services, a selector or --job"
+        yield f"not looked at: {listed(suggestions.left_out, _MOST_NAMED)}; give --services, a selector or --job"
     yield from (f"could not be looked at: {text}" for text in suggestions.unreadable)
     yield "Figures are estimates by increase(); Sloburn counts exactly."
 

@@ -15,6 +15,7 @@ from app.suggestions.discovery import ServiceMetric
 from app.suggestions.instrumentations import GaugeShare, GoodGauge, Signal
 from app.suggestions.recognition import CounterPair, Durations, LevelMetrics, RequestCounter
 from app.suggestions.statuses import Meaning, belongs_to, meaning, vocabulary_of
+from app.wording.sentences import listed
 
 MOST_GROUPS = 50
 """Of a label that SLOs may be grouped by: more are rather users or paths than routes."""
@@ -389,5 +390,4 @@ def _metric_of(sli: CandidateSli) -> str:
 
 
 def _listed(values: Sequence[str], most: int = 8) -> str:
-    shown = ", ".join(value or '""' for value in values[:most])
-    return f"{shown} and {len(values) - most} more" if len(values) > most else shown
+    return listed([value or '""' for value in values], most)

@@ -1,6 +1,7 @@
 """The default texts of an alert: one line, and a few sentences. Written for somebody who was just woken."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from app.alerting import Notification, NotificationStatus
@@ -64,6 +65,16 @@ def number(value: float) -> str:
     ('14.4', '0.05', '1,234,567')
     """
     return f"{value:,.0f}" if abs(value) >= _THOUSAND else f"{value:.4g}"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """The first names, and how many more there are: a folder may have thousands.
+
+    >>> listed(["a", "b"], 2), listed(["a", "b", "c"], 2)
+    ('a, b', 'a, b and 1 more')
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def share(ratio: float) -> str:
