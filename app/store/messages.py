@@ -59,11 +59,13 @@ def recall_messages(
         found = select(messages.c.alert_key, messages.c.incident, messages.c.handle)
         for row in connection.execute(found.where((messages.c.receiver == receiver) & shown)):
             handles[row.alert_key, row.incident] = row.handle
+    shown_in = list(dict.fromkeys(handles.values()))
     refs: dict[str, MessageRef] = {}
-    for handle in dict.fromkeys(handles.values()):
-        same = (messages.c.receiver == receiver) & (messages.c.handle == handle)
-        count = connection.execute(select(func.count()).select_from(messages).where(same)).scalar_one()
-        refs[handle] = MessageRef(handle=handle, alerts=count)
+    for start in range(0, len(shown_in), _AT_ONCE):
+        same = (messages.c.receiver == receiver) & messages.c.handle.in_(shown_in[start : start + _AT_ONCE])
+        counted = select(messages.c.handle, func.count().label("alerts")).where(same).group_by(messages.c.handle)
+        for row in connection.execute(counted):
+            refs[row.handle] = MessageRef(handle=row.handle, alerts=row.alerts)
     return {one: refs[handle] for one, handle in handles.items()}
 
 
