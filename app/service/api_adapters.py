@@ -148,7 +148,6 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         self._settings = settings
         self._instruments = instruments
         self._clock = clock
-        self._successful = True
         self._at: datetime | None = clock.now()
         self._reload = Coalesced(self._reload_now)
         self._config_file = settings.config_file
@@ -166,7 +165,7 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
     @property
     @override
     def reload_failed(self) -> bool:
-        return not self._successful
+        return bool(self._errors)
 
     @override
     async def current_files(self) -> FilesState | None:
@@ -223,7 +222,7 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
             settings=self._settings.masked(),
             spec_digest=documents.digest,
             slos=len(documents.slos),
-            last_reload_successful=self._successful,
+            last_reload_successful=not self._errors,
             last_reload_at=self._at,
         )
 
@@ -237,7 +236,6 @@ class Documents(Reloader, ConfigSource, ReloadedFiles):
         self, errors: tuple[str, ...], findings: Sequence[ErrorFinding] = (), *, warnings: int = 0
     ) -> ReloadOutcome:
         now = self._clock.now()
-        self._successful = not errors
         # Errors that are found again by trying again are said once.
         if errors and not (self._quiet and errors == self._errors):
             _log_failure(errors, findings)
