@@ -156,7 +156,7 @@ def _work(settings: Settings, given: _Given, listening: socket.socket, signals: 
             database=database.product,
         )
         if not given.delivery.names:
-            _log.info("no Alertmanager and no receiver is set: alerts are shown, and nobody is notified")
+            _log.info("no Alertmanager and no receiver is set: alerts are shown, and no notification is sent")
         _serve(engine, components, given.files, listening, signals)
     finally:
         ended = engine.stop()

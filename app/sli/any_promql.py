@@ -39,7 +39,7 @@ def sli_of_any_events(
 ) -> Reduced:
     """The SLI of PromQL of all events and of the bad or the good ones among them; exactly one of these is given.
 
-    *are_counters*: selectors without a function over time are counters, whatever they are called.
+    *are_counters*: selectors without a function over time are counters, also without a counter's name.
 
     Raises:
         NotExpressibleError: it counts something else than its author means, or has no value.

@@ -27,7 +27,7 @@ def sli_of_events(
 ) -> Sli | None:
     """The SLI of queries of all events and of the bad or the good ones, each with its place; None where it fails.
 
-    *are_counters*: selectors without a function over time are counters, whatever they are called.
+    *are_counters*: selectors without a function over time are counters, also without a counter's name.
     """
     given = {"total": total, "bad": bad, "good": good}
     queries = {events: query for events, query in given.items() if query is not None}
