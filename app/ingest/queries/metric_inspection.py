@@ -1,8 +1,10 @@
 """Looking at the metrics behind SLIs, apart from evaluations: what is no counter is refused, buckets are listed."""
 
 import asyncio
+import heapq
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 import structlog
 from typing_extensions import override
@@ -61,29 +63,42 @@ class Inspection:
 
     def __init__(self, tracked_slis: Sequence[TrackedSli], source: MetricSource) -> None:
         self._source = _TypesOnce(source)
+        # A heap, in which the order of SLIs decides between those that are due at the same time.
+        self._order = count()
         # A name that does not end like a counter's is most likely to be a gauge.
-        self._kinds_due = [(_LONG_AGO, tracked) for tracked in sorted(tracked_slis, key=_looks_like_counters)]
+        self._kinds_due = [
+            (_LONG_AGO, next(self._order), tracked) for tracked in sorted(tracked_slis, key=_looks_like_counters)
+        ]
         self._buckets_due: dict[str, datetime] = {}
         self._tracked_slis = tuple(tracked_slis)
 
     async def step(self, now: datetime) -> bool:
         """Look at a few SLIs that are due; False if none is."""
         self._source.forget_old(now)
-        due = [entry for entry in self._kinds_due if entry[0] <= now][:_AT_ONCE]
-        lacking = [
-            tracked
-            for tracked in self._tracked_slis
-            if tracked.unmeasured and self._buckets_due.get(tracked.key, _LONG_AGO) <= now
-        ][:_AT_ONCE]
+        due = self._take_due(now)
+        # After the kinds of all SLIs: to find these few, all are looked through.
+        lacking = [] if len(due) == _AT_ONCE else self._lacking_buckets(now)
         await asyncio.gather(
-            *(self._look_at_kinds(entry, now) for entry in due),
+            *(self._look_at_kinds(tracked, now) for tracked in due),
             *(self._look_at_buckets(tracked, now) for tracked in lacking),
         )
         return bool(due or lacking)
 
-    async def _look_at_kinds(self, entry: tuple[datetime, TrackedSli], now: datetime) -> None:
-        _, tracked = entry
-        self._kinds_due.remove(entry)
+    def _take_due(self, now: datetime) -> list[TrackedSli]:
+        """The first few SLIs whose kinds are due, which are not waited for any more."""
+        due: list[TrackedSli] = []
+        while len(due) < _AT_ONCE and self._kinds_due and self._kinds_due[0][0] <= now:
+            due.append(heapq.heappop(self._kinds_due)[2])
+        return due
+
+    def _lacking_buckets(self, now: datetime) -> list[TrackedSli]:
+        return [
+            tracked
+            for tracked in self._tracked_slis
+            if tracked.unmeasured and self._buckets_due.get(tracked.key, _LONG_AGO) <= now
+        ][:_AT_ONCE]
+
+    async def _look_at_kinds(self, tracked: TrackedSli, now: datetime) -> None:
         rest = _AGAIN
         try:
             refusal = await self._refusal(tracked, now)
@@ -95,7 +110,7 @@ class Inspection:
             elif refusal is None and tracked.refusal is not None:
                 _log.info("an SLI is not refused any more", query=tracked.query)
             tracked.refusal = refusal
-        self._kinds_due.append((now + rest, tracked))
+        heapq.heappush(self._kinds_due, (now + rest, next(self._order), tracked))
 
     async def _refusal(self, tracked: TrackedSli, now: datetime) -> str | None:
         for selector in _selectors(tracked):
