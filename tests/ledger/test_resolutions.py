@@ -61,6 +61,45 @@ def test_sums_are_those_of_a_dictionary(
             assert sums.bad[row] == sum(kept[row, cell][1] for cell in cells)
 
 
+@pytest.mark.parametrize("wanted", [slice(None), slice(0, 40), slice(None, None, 9)])
+def test_rows_with_the_same_window_are_summed_as_each_alone(wanted: slice) -> None:
+    """Rows that came together are summed as a block, also where only some of them are wanted."""
+    dice, size, length = np.random.default_rng(5), 300, 40
+    tier = Resolution(WIDTH)
+    tier.add_rows(np.full(7, 25))
+    tier.add_rows(np.full(size, length))
+    tier.advance(START * WIDTH)
+    total, bad = (dice.integers(0, most, 9_000).astype(np.float64) for most in (90, 9))
+    row, cell = dice.integers(0, size + 7, 9_000), START - dice.integers(0, length, 9_000)
+    tier.add(row, cell, total, bad)
+    tier.measure(row, cell, total / 10)
+    tier.advance((START + 3) * WIDTH)
+    rows = np.arange(7, size + 7)[wanted]
+    ends = np.full(len(rows), START * float(WIDTH))
+    for cells in (1, 5, 33, 70):
+        starts = ends - WIDTH * cells
+        sums = tier.sums(rows, starts, ends)
+        assert sums.total.sum() > 0
+        for place in range(len(rows)):
+            alone = tier.sums(rows[[place]], starts[[place]], ends[[place]])
+            assert (sums.total[place], sums.bad[place]) == (alone.total[0], alone.bad[0])
+            assert sums.measured_s[place] == pytest.approx(alone.measured_s[0])
+
+
+def test_cells_that_changed_are_found_again_in_blocks() -> None:
+    """Whatever the rows came with: together or alone, with histories of the same length or not."""
+    tier = Resolution(WIDTH)
+    tier.add_rows(np.array([40, 25, 40, 40, 25]))
+    tier.add_rows(np.array([40]))
+    tier.advance(START * WIDTH)
+    rows = np.arange(6)
+    tier.add(rows, START - 2 * rows, np.ones(6), np.zeros(6))
+    found = tier.changed_chunks(np.full(6, START * float(WIDTH)), 1)
+    assert sorted(zip(*(column.tolist() for column in found), strict=True)) == [
+        (row, START - 2 * row - 1) for row in range(6)
+    ]
+
+
 def test_hundreds_of_rows_are_summed_as_each_alone() -> None:
     """Rows of many lengths and windows are summed by another way than a few."""
     dice, size = np.random.default_rng(4), 300
