@@ -1,9 +1,10 @@
 """When an alert fires and resolves: the default burn-rate rules, and the life cycle as one pure `step`.
 
 Pure: no IO. May import `app.slo` only. Start at `lifecycle.py`; `alert.py` is what is remembered between two slots,
-`reading.py` what is known at one, `evidence.py` whether that is enough, `policy.py` the default rules,
-`notification.py` what receivers are notified of, `labels.py` the labels that they get, `routing.py` who they are,
-`conditions.py` the tickets that are not about a burn, `scrape_interval.py` windows for rarely scraped counters.
+`reading.py` what is known at one, `evidence.py` whether that is enough, `policy.py` the default rules, `ends.py` why
+alerts end, `definition.py` what they are judged by, `notification.py` what receivers are notified of, `labels.py` the
+labels that they get, `routing.py` who they are, `conditions.py` the tickets that are not about a burn,
+`scrape_interval.py` windows for rarely scraped counters.
 """
 
 from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
@@ -16,6 +17,17 @@ from app.alerting.conditions import (
     of_budget,
     step_conditions,
 )
+from app.alerting.definition import Definition, definition_of
+from app.alerting.ends import (
+    GROUP_CHANGED,
+    MEMBER_GONE,
+    RECEIVER_REMOVED,
+    RELABELLED,
+    REROUTED,
+    SLO_REMOVED,
+    End,
+    EndCode,
+)
 from app.alerting.evidence import (
     BudgetCounts,
     WindowCounts,
@@ -24,7 +36,7 @@ from app.alerting.evidence import (
     needed_windows,
 )
 from app.alerting.labels import OVERRIDABLE, RESERVED, sent_labels
-from app.alerting.lifecycle import retire, step, step_slo
+from app.alerting.lifecycle import freeze_unseen, long_window, retire, step, step_slo
 from app.alerting.notification import (
     IncidentErrors,
     Notification,
@@ -35,20 +47,27 @@ from app.alerting.notification import (
 )
 from app.alerting.policy import check_rule, default_policies
 from app.alerting.reading import ADEQUATE_COVERAGE, Reading, RuleReading, Verdict, is_calm, judge
-from app.alerting.relabelling import RELABELLED, relabel
-from app.alerting.routing import REROUTED, Notified, Route, Routing
+from app.alerting.relabelling import relabel
+from app.alerting.routing import Notified, Route, Routing
 from app.alerting.scrape_interval import shortest_windows_s, with_windows_of_at_least
 
 __all__ = [
     "ADEQUATE_COVERAGE",
     "ALERTNAMES",
+    "GROUP_CHANGED",
+    "MEMBER_GONE",
     "OVERRIDABLE",
+    "RECEIVER_REMOVED",
     "RELABELLED",
     "REROUTED",
     "RESERVED",
+    "SLO_REMOVED",
     "Alert",
     "AlertCondition",
     "BudgetCounts",
+    "Definition",
+    "End",
+    "EndCode",
     "IncidentErrors",
     "Notification",
     "NotificationStatus",
@@ -66,9 +85,12 @@ __all__ = [
     "compose",
     "compose_condition",
     "default_policies",
+    "definition_of",
+    "freeze_unseen",
     "is_calm",
     "is_estimated",
     "judge",
+    "long_window",
     "may_be_one_failure",
     "needed_windows",
     "no_data",

@@ -4,7 +4,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from app.slo import AlertState, Cause, Severity, SloId
+from app.alerting.definition import Definition
+from app.alerting.ends import End, EndCode
+from app.slo import AlertState, Cause, FrozenCause, Severity, SloId
 
 
 class TransitionKind(StrEnum):
@@ -25,12 +27,13 @@ class Alert:
     """One severity of one SLO, or one condition of it that opens a ticket, for its whole life.
 
     *state* is inactive, pending or firing, and stays what it was while the alert is *frozen* (why, in words);
-    *frozen_cause* is `Cause.NO_TRAFFIC` where no events come, else None.
+    *frozen_cause* is None where that is for want of data.
     *since* is the slot in which the state was entered; *quiet_since* the first slot of a firing alert that no longer
     burnt; *announced* says that receivers were notified; *incident* is shared by all alerts of one incident.
     *suppressed* says in words why an inactive alert does not fire although a tier has tripped. *silent_since* is the
-    first slot in which nothing but the end of all traffic would have resolved it. *waiting* is since when each rule of
-    a pending alert has tripped, by its name and factor, where rules wait for times of their own.
+    first slot in which it would have resolved, but for want of traffic or of trust in a changed SLI. *waiting* is since
+    when each rule of a pending alert has tripped, by its name and factor, where rules wait for times of their own.
+    *fired_by* is the definition by which it last burned while it fired; *ended* is why it ended at *resolved_at*.
     """
 
     slo: SloId
@@ -47,8 +50,10 @@ class Alert:
     suppressed: str | None = None
     cause: Cause = Cause.BURN
     silent_since: datetime | None = None
-    frozen_cause: Cause | None = None
+    frozen_cause: FrozenCause | None = None
     waiting: tuple[tuple[str, datetime], ...] = ()
+    fired_by: Definition | None = None
+    ended: End | None = None
 
     @property
     def frozen_reason(self) -> str | None:
@@ -101,7 +106,7 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """One change of an alert; *notify* says that receivers are notified."""
+    """One change of an alert; *notify* says that receivers are notified, *end_code* why it was resolved."""
 
     slo: SloId
     severity: Severity
@@ -112,6 +117,16 @@ class Transition:
     reason: str | None = None
     notify: bool = False
     cause: Cause = Cause.BURN
+    end_code: EndCode | None = None
+
+    @property
+    def end(self) -> End | None:
+        """Why it was resolved; None of other changes."""
+        return None if self.end_code is None else End(code=self.end_code, reason=self.reason)
+
+    def ended_by(self, end: End) -> "Transition":
+        """The same, resolved for that reason."""
+        return replace(self, end_code=end.code, reason=end.reason)
 
     @property
     def key(self) -> str:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from app.alerting.alert import Alert, Transition, TransitionKind
+from app.alerting.definition import definition_of
+from app.alerting.ends import SUPERSEDED, SWITCHED_OFF, End
 from app.alerting.evidence import BudgetCounts
 from app.alerting.lifecycle import retire, step_condition
 from app.alerting.notification import Notification, firing_notification
@@ -22,8 +24,6 @@ ALERTNAMES = {
     Cause.BUDGET_EXHAUSTED: "ErrorBudgetExhausted",
 }
 _RECORDED = frozenset({TransitionKind.FIRED, TransitionKind.UNMUTED, TransitionKind.RESOLVED})
-SUPERSEDED = "the error budget is exhausted, which has a ticket of its own"
-"""Why the tickets end that say that a budget is going, once it is gone."""
 # Hysteresis: a ticket that fires ends below this share of its threshold. A rolling budget goes up and down with the
 # events that leave and enter its window, 3.3% of them a day at 30 days, and one near its threshold would open a ticket
 # a day.
@@ -48,13 +48,13 @@ class AlertCondition:
     name: str
     says: str
     pending_for: timedelta = timedelta(0)
-    ended: str | None = None
+    ended: End | None = None
     severity: Severity = Severity.TICKET
     muted: bool = False
 
-    def without_member(self, reason: str) -> "AlertCondition":
+    def without_member(self, end: End) -> "AlertCondition":
         """The condition of a member that is no longer reported: it does not hold, since it cannot be judged."""
-        return replace(self, holds=False, ended=reason)
+        return replace(self, holds=False, ended=end)
 
 
 def no_data(
@@ -193,9 +193,17 @@ class _Shown:
 
 
 def step_conditions(
-    alerts: Sequence[Alert], conditions: Sequence[AlertCondition], *, slo: SloId, at: datetime
+    alerts: Sequence[Alert],
+    conditions: Sequence[AlertCondition],
+    *,
+    slo: SloId,
+    at: datetime,
+    document: Slo | None = None,
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
-    """The alerts of all conditions after the slot *at*, and what has changed; the rest is resolved."""
+    """The alerts of all conditions after the slot *at*, and what has changed; the rest is resolved.
+
+    The *document* is the SLO as it is now: an alert that ends since it was changed has not recovered.
+    """
     known = {(alert.cause, alert.severity): alert for alert in alerts}
     stepped: list[Alert] = []
     changes: list[Transition] = []
@@ -210,12 +218,13 @@ def step_conditions(
             at=at,
             ended=condition.ended,
             muted=condition.muted,
+            definition=None if document is None else definition_of(document, condition.cause, condition.severity),
         )
         stepped.append(alert)
         # Every short gap in the data would be recorded as pending and cleared.
         changes += (one for one in changed if one.kind in _RECORDED)
     # A condition that the document no longer asks for is not stepped any more, and would fire for ever.
-    changes += retire(tuple(known.values()), at=at, reason="this alert is switched off")
+    changes += retire(tuple(known.values()), at=at, end=SWITCHED_OFF)
     return tuple(stepped), tuple(changes)
 
 

@@ -14,16 +14,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from hashlib import blake2b
+from types import MappingProxyType
 
 from app.alerting import evidence
 from app.alerting.alert import Alert, Transition, TransitionKind
+from app.alerting.definition import Definition, end_of
+from app.alerting.ends import SWITCHED_OFF, End, EndCode
 from app.alerting.reading import Reading, Verdict, judge
-from app.slo import AlertState, BurnRateRule, Cause, NoData, Severity, SeverityPolicy, SloId, format_duration
+from app.slo import (
+    AlertState,
+    BurnRateRule,
+    FrozenCause,
+    NoData,
+    Severity,
+    SeverityPolicy,
+    SloId,
+    format_duration,
+)
 
 Step = tuple[Alert, tuple[Transition, ...]]
 
 NO_DATA_RULE = "no data"
 """The name of what trips an alert that takes missing data as bad."""
+_UNSEEN = "its SLI was changed, and the history of the new one is being read"
 _URGENCY = {severity: place for place, severity in enumerate(Severity)}
 
 
@@ -47,7 +60,8 @@ def step(
         incident: the incident that is under way in the SLO; None starts one if the alert becomes active.
     """
     verdict = judge(reading, policy, quiet_for=_quiet_for(alert, at))
-    return _step(alert, verdict, policy, at=at, muted=muted, incident=incident)
+    moved, changes = _step(alert, verdict, policy, at=at, muted=muted, incident=incident)
+    return _explained(alert, moved, changes, None)
 
 
 def step_slo(
@@ -58,14 +72,16 @@ def step_slo(
     slo: SloId,
     at: datetime,
     no_data: NoData = NoData.FREEZE,
-    ended: str | None = None,
+    ended: End | None = None,
+    definitions: Mapping[Severity, Definition] = MappingProxyType({}),
 ) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
     """All alerts of one SLO, or of one member of its group, after the slot *at*, and what has changed.
 
     The page goes first, since one that fires mutes the ticket. The alerts of one SLO share an incident for as long as
     any of them is active. An alert whose severity was switched off is resolved. *no_data* is what becomes of alerts
     whose newest data is too old to judge by; the SLO's own wish counts once data has been missing for a while. *ended*
-    says why alerts without data end regardless of that, None if they need not.
+    says why alerts without data end regardless of that, None if they need not. *definitions* are what the severities
+    are judged by now: an alert that ends since that was changed has not recovered.
     """
     known = {alert.severity: alert for alert in alerts}
     # Of the alerts before this slot: one that ends in it still gives its incident to the one that begins. Two that
@@ -76,18 +92,22 @@ def step_slo(
     page: Alert | None = None
     # The page before the ticket: whether it fires in this very slot decides whether the ticket is muted.
     for policy in sorted(policies, key=_urgency):
-        alert = known.pop(policy.severity, None) or Alert(slo=slo, severity=policy.severity)
-        verdict = judge(readings[policy.severity], policy, quiet_for=_quiet_for(alert, at))
+        before = known.pop(policy.severity, None) or Alert(slo=slo, severity=policy.severity)
+        reading, definition = readings[policy.severity], definitions.get(policy.severity)
+        verdict = judge(reading, policy, quiet_for=_quiet_for(before, at))
+        alert, verdict = _doubt_changed_sli(before, verdict, reading, policy, definition=definition, at=at)
         muted = page is not None and _mutes(page, verdict, at)
-        stale = readings[policy.severity].stale
-        policy_now = (NoData.FREEZE if not stale else no_data) if ended is None or not stale else NoData.RESOLVE
+        policy_now = (
+            (NoData.FREEZE if not reading.stale else no_data) if ended is None or not reading.stale else NoData.RESOLVE
+        )
         alert, transitions = _step(
             alert, verdict, policy, at=at, muted=muted, incident=incident, no_data=policy_now, ended=ended
         )
+        alert, transitions = _explained(before, alert, transitions, definition, burns=verdict.unknown is None)
         page = alert if policy.severity is Severity.PAGE else page
         stepped.append(alert)
         changes.extend(transitions)
-    changes.extend(retire(tuple(known.values()), at=at, reason="this severity is switched off"))
+    changes.extend(retire(tuple(known.values()), at=at, end=SWITCHED_OFF))
     return tuple(stepped), tuple(changes)
 
 
@@ -98,31 +118,47 @@ def step_condition(
     name: str,
     pending_for: timedelta,
     at: datetime,
-    ended: str | None,
+    ended: End | None,
     muted: bool,
+    definition: Definition | None = None,
 ) -> Step:
     """The alert of a condition after the slot *at*; it stays as it is where *holds* is None (unknown).
 
-    *ended* says why it ends, where that is not because the condition no longer holds; *muted* that it is silent.
-    Its incident is its own: a ticket about the budget or the data is no part of the incident of a burn.
+    *ended* says why it ends, where that is not because the condition no longer holds; *muted* that it is silent;
+    *definition* is what it is judged by now. Its incident is its own: a ticket about the budget or the data is no part
+    of the incident of a burn.
     """
     if holds is None or (not holds and alert.state is AlertState.INACTIVE):
         return alert, ()
     if not holds:
         moved, change = _while_quiet(alert, timedelta(0), at)
-        change = change if change is None or ended is None else replace(change, reason=ended)
+        if change is not None and ended is not None:
+            firing = change.kind is TransitionKind.RESOLVED
+            change = change.ended_by(ended) if firing else replace(change, reason=ended.reason)
     elif alert.firing:
         moved, change = _go_on(alert, name), None
     else:
         policy = SeverityPolicy(severity=alert.severity, rules=(), pending_for=pending_for)
         moved, change = _while_burning(alert, name, policy, at, incident_id(SloId(alert.key), at))
-    return _announce(moved, change, at, muted=muted)
+    announced, changes = _announce(moved, change, at, muted=muted)
+    return _explained(alert, announced, changes, definition)
 
 
-def retire(alerts: Sequence[Alert], *, at: datetime, reason: str) -> tuple[Transition, ...]:
+def freeze_unseen(alerts: Sequence[Alert], *, at: datetime) -> tuple[tuple[Alert, ...], tuple[Transition, ...]]:
+    """Alerts of a member of a group whose SLI was changed, and that the new one has not shown so far."""
+    frozen: list[Alert] = []
+    changes: list[Transition] = []
+    for alert in alerts:
+        one, changed = _freeze(alert, _UNSEEN, at, cause=FrozenCause.SLI_CHANGED)
+        frozen.append(one)
+        changes += changed
+    return tuple(frozen), tuple(changes)
+
+
+def retire(alerts: Sequence[Alert], *, at: datetime, end: End) -> tuple[Transition, ...]:
     """What is recorded when alerts cease to exist, because their SLO or their severity was removed."""
     return tuple(
-        _change(alert, TransitionKind.RESOLVED, at, reason=reason, notify=alert.announced)
+        _change(alert, TransitionKind.RESOLVED, at, notify=alert.announced).ended_by(end)
         for alert in alerts
         if alert.firing
     )
@@ -139,6 +175,58 @@ def _quiet_for(alert: Alert, at: datetime) -> timedelta | None:
 
 def _urgency(policy: SeverityPolicy) -> int:
     return _URGENCY[policy.severity]
+
+
+def _doubt_changed_sli(
+    alert: Alert,
+    verdict: Verdict,
+    reading: Reading,
+    policy: SeverityPolicy,
+    *,
+    definition: Definition | None,
+    at: datetime,
+) -> tuple[Alert, Verdict]:
+    """The verdict on an alert that fires by an SLI that was changed: quiet is unknown until the new one is trusted.
+
+    For want of trust it goes on no longer than the long window of its rule.
+    """
+    if not alert.firing or alert.fired_by is None or definition is None or alert.fired_by.sli == definition.sli:
+        return alert, verdict
+    why = verdict.unknown
+    burns = verdict.tripped is not None and not verdict.over
+    # Where quiet was seen before the change, what follows is patience.
+    if why is None and not burns and alert.quiet_since is None and reading.untrusted is not None:
+        since = alert.silent_since or at
+        if at - since < long_window(alert, policy):
+            alert, why = replace(alert, silent_since=since), reading.untrusted
+    if why is None:
+        return alert, verdict
+    said = f"its SLI was changed, and the new one cannot be trusted yet: {why}"
+    return alert, Verdict(unknown=said, frozen_cause=FrozenCause.SLI_CHANGED)
+
+
+def long_window(alert: Alert, policy: SeverityPolicy) -> timedelta:
+    """The long window of the rule that an alert fires by; of the quickest one where the policy no longer has that."""
+    own = (rule.long for rule in policy.rules if rule.name == alert.tier)
+    quickest = next((rule.long for rule in policy.rules), timedelta(0))
+    return next(own, quickest)
+
+
+def _explained(
+    before: Alert, alert: Alert, changes: tuple[Transition, ...], definition: Definition | None, *, burns: bool = True
+) -> Step:
+    """The same, with why the alert ended or by which *definition* it fires; *burns* where a rule has tripped now."""
+    if not alert.firing:
+        resolved = next((change for change in changes if change.kind is TransitionKind.RESOLVED), None)
+        if resolved is None:
+            return alert, changes
+        end = resolved.end or end_of(before.fired_by, definition, alert.cause)
+        said = tuple(change.ended_by(end) if change is resolved else change for change in changes)
+        return replace(alert, ended=end), said
+    still = burns and alert.quiet_since is None and alert.frozen is None
+    if alert.fired_by == definition or not (still or not before.firing or alert.fired_by is None):
+        return alert, changes
+    return replace(alert, fired_by=definition), changes
 
 
 def _mutes(page: Alert, verdict: Verdict, at: datetime) -> bool:
@@ -164,15 +252,15 @@ def _step(
     muted: bool,
     incident: str | None,
     no_data: NoData = NoData.FREEZE,
-    ended: str | None = None,
+    ended: End | None = None,
 ) -> Step:
     if verdict.unknown is not None:
-        reason = ended or f"{verdict.unknown}; this SLO says: no_data: {no_data}"
+        end = ended or End(code=EndCode.NO_DATA, reason=f"{verdict.unknown}; this SLO says: no_data: {no_data}")
         moved, changes = _without_data(
-            alert, verdict.unknown, policy, no_data, at=at, muted=muted, incident=incident, ended=ended
+            alert, verdict, policy, no_data, at=at, muted=muted, incident=incident, ended=ended
         )
         return moved, tuple(
-            replace(change, reason=reason) if change.kind is TransitionKind.RESOLVED else change for change in changes
+            change.ended_by(end) if change.kind is TransitionKind.RESOLVED else change for change in changes
         )
     if alert.frozen is None and alert.state is AlertState.INACTIVE and not verdict.burning:
         return _suppress(alert, verdict, at)
@@ -189,20 +277,20 @@ def _step(
 
 def _without_data(
     alert: Alert,
-    reason: str,
+    verdict: Verdict,
     policy: SeverityPolicy,
     no_data: NoData,
     *,
     at: datetime,
     muted: bool,
     incident: str | None,
-    ended: str | None,
+    ended: End | None,
 ) -> Step:
     if ended is not None and alert.state is AlertState.INACTIVE:
         # What is no longer reported has nothing to be judged any more.
         return _unfreeze(alert, at)
     if no_data is NoData.FREEZE or (no_data is not NoData.BAD and alert.state is AlertState.INACTIVE):
-        return _freeze(alert, reason, at)
+        return _freeze(alert, verdict.unknown or "", at, cause=verdict.frozen_cause)
     unfrozen, changes = _unfreeze(alert, at)
     match no_data:
         case NoData.BAD if unfrozen.firing:
@@ -236,10 +324,11 @@ def _silent_rule(alert: Alert, verdict: Verdict, policy: SeverityPolicy) -> Burn
 def _without_traffic(alert: Alert, rule: BurnRateRule, policy: SeverityPolicy, *, at: datetime) -> Step:
     since, patience = alert.silent_since or at, policy.resolve_no_traffic_after
     if patience is None or at - since < patience:
-        return _freeze(replace(alert, silent_since=since), _no_events(rule.short), at, cause=Cause.NO_TRAFFIC)
+        return _freeze(replace(alert, silent_since=since), _no_events(rule.short), at, cause=FrozenCause.NO_TRAFFIC)
     # Its time without traffic was patience enough, so keep_firing_for does not come on top.
     moved, change = _while_quiet(replace(alert, frozen=None, frozen_cause=None), timedelta(0), at)
-    return moved, () if change is None else (replace(change, reason=f"{Cause.NO_TRAFFIC}: {_no_events(patience)}"),)
+    end = End(code=EndCode.NO_TRAFFIC, reason=f"there were {_no_events(patience)}")
+    return moved, () if change is None else (change.ended_by(end),)
 
 
 def _no_events(window: timedelta) -> str:
@@ -255,7 +344,7 @@ def _suppress(alert: Alert, verdict: Verdict, at: datetime) -> Step:
     return held, (_change(held, TransitionKind.SUPPRESSED, at, reason=verdict.suppressed),)
 
 
-def _freeze(alert: Alert, why: str, at: datetime, *, cause: Cause | None = None) -> Step:
+def _freeze(alert: Alert, why: str, at: datetime, *, cause: FrozenCause | None = None) -> Step:
     if (alert.frozen, alert.frozen_cause) == (why, cause):
         return alert, ()
     frozen = replace(alert, frozen=why, frozen_cause=cause)
@@ -371,6 +460,7 @@ def _end(alert: Alert, at: datetime) -> Alert:
         announced=False,
         silent_since=None,
         waiting=(),
+        fired_by=None,
     )
 
 

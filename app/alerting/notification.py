@@ -6,9 +6,21 @@ from datetime import datetime
 from enum import StrEnum
 
 from app.alerting.alert import Alert, Transition, TransitionKind, alert_key
+from app.alerting.ends import End, EndCode
 from app.alerting.lifecycle import NO_DATA_RULE
 from app.alerting.reading import Reading, RuleReading
-from app.slo import BurnRateRule, Cause, GroupKey, Labels, Severity, SeverityPolicy, Slo, SloId, format_duration
+from app.slo import (
+    BurnRateRule,
+    Cause,
+    FrozenCause,
+    GroupKey,
+    Labels,
+    Severity,
+    SeverityPolicy,
+    Slo,
+    SloId,
+    format_duration,
+)
 
 _NAN = float("nan")
 _COUNTS_AS_BAD = "none has come for a while, and this SLO takes that as bad"
@@ -28,8 +40,8 @@ class Notification:
 
     *labels* are those of the documents and of the *group*, *annotations* those of the documents; *good* and *bad* count
     the events of the window *long*; *period_seconds* is the length of the SLO window; *stale* says why the figures
-    are old, *stale_cause* is `Cause.NO_TRAFFIC` if no events come; *reason* why an alert ended that did not end by
-    itself; *top_contributors* which label values most errors share, empty until that is known.
+    are old, *stale_cause* why where it is not for want of data; *end_code* why the alert ended, and *reason* so in
+    words where it did not recover; *top_contributors* which label values most errors share, empty until that is known.
     *exhausted_at* is when none of the budget is left at the present burn rate;
     *first_bad_at* and *last_bad_at* are the start of the incident's first slot with errors and the end of its last,
     *spent* is the share of the budget that went in between; None and NaN where not known. *condition* says in words
@@ -66,7 +78,8 @@ class Notification:
     good: float = _NAN
     bad: float = _NAN
     stale: str | None = None
-    stale_cause: Cause | None = None
+    stale_cause: FrozenCause | None = None
+    end_code: EndCode | None = None
     reason: str | None = None
     top_contributors: str = ""
     slo_description: str = ""
@@ -87,6 +100,11 @@ class Notification:
     def key(self) -> str:
         """The identity of the alert, as in `Alert.key`."""
         return alert_key(self.slo, self.severity, self.cause)
+
+    @property
+    def recovered(self) -> bool:
+        """Whether it is resolved since what it was about is over; any other end is no all-clear."""
+        return self.status is NotificationStatus.RESOLVED and (self.end_code is None or self.end_code.recovered)
 
     @property
     def instance(self) -> str:
@@ -217,10 +235,17 @@ def compose(
     )
 
 
-def resolve(notification: Notification, *, at: datetime, reason: str | None = None) -> Notification:
-    """The last notification of an alert, turned into that of its end at *at*."""
+def resolve(notification: Notification, *, at: datetime, end: End | None = None) -> Notification:
+    """The last notification of an alert, turned into that of its *end* at *at*; without one it has recovered."""
     return replace(
-        notification, status=NotificationStatus.RESOLVED, at=at, ends_at=at, stale=None, stale_cause=None, reason=reason
+        notification,
+        status=NotificationStatus.RESOLVED,
+        at=at,
+        ends_at=at,
+        stale=None,
+        stale_cause=None,
+        end_code=None if end is None else end.code,
+        reason=None if end is None else end.reason,
     )
 
 
@@ -242,7 +267,7 @@ def notifications_for(
         if change.kind is not TransitionKind.RESOLVED:
             found.append(current[change.key])
         elif change.key in last:
-            found.append(resolve(last[change.key], at=change.at, reason=change.reason))
+            found.append(resolve(last[change.key], at=change.at, end=change.end))
     return tuple(found)
 
 

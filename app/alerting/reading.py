@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from app.alerting import evidence
 from app.alerting.evidence import SignificanceTest, WindowCounts
-from app.slo import BurnRateRule, SeverityPolicy, format_duration
+from app.slo import BurnRateRule, FrozenCause, SeverityPolicy, format_duration
 from app.slo.arrays import Bools, Floats
 
 # One missed slot of the ten in 5m is tolerated; what lacks more could hold an incident, or its end: 6 minutes of total
@@ -67,7 +67,8 @@ class Reading:
     """One severity at one slot: its rules in the policy's order, and whether the newest data is too old to judge by.
 
     *stale_because* says why there is no newer data, where that is known. *partial* says what is missing from the data,
-    None if it is whole: partial data may show a burn, never its end.
+    None if it is whole: partial data may show a burn, never its end. *untrusted* says why an SLI that was changed while
+    the alert fires does not show that it is over.
 
     *recent* are the counts of `evidence.needed_windows`; without them, or without the *error_budget* (a ratio), a
     policy that asks for evidence cannot tell what lacks it, and goes by the burn rates alone. *since_end* are all
@@ -78,6 +79,7 @@ class Reading:
     stale: bool = False
     stale_because: str | None = None
     partial: str | None = None
+    untrusted: str | None = None
     recent: tuple[WindowCounts, ...] = ()
     error_budget: float = math.nan
     since_end: WindowCounts | None = None
@@ -85,7 +87,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """Whether it burns, and by which rule; *unknown* says in words why that cannot be told.
+    """Whether it burns, and by which rule; *unknown* says in words why that cannot be told, *frozen_cause* as a code.
 
     *rule* has tripped and there is evidence enough to fire; *rules* are all that have, where rules wait for times of
     their own; *tripped* has tripped, which keeps an alert firing; *suppressed* says why a rule that has tripped is not
@@ -97,6 +99,7 @@ class Verdict:
     rule: BurnRateRule | None = None
     rules: tuple[BurnRateRule, ...] = ()
     unknown: str | None = None
+    frozen_cause: FrozenCause | None = None
     tripped: BurnRateRule | None = None
     suppressed: str | None = None
     over: bool = False

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from app.alerting.ends import RELABELLED
 from app.alerting.labels import sent_labels
 from app.alerting.notification import Notification, resolve
-
-RELABELLED = "its labels were changed"
-"""Why the alert with the old labels ends; its incident goes on under the new ones."""
 
 
 def relabel(
@@ -33,5 +31,5 @@ def relabel(
             continue
         found[key] = replace(notification, relabelled_at=at)
         # In this order: a receiver that knows the alert by its key alone must be left with one that fires.
-        sent += (resolve(before, at=at, reason=RELABELLED), found[key])
+        sent += (resolve(before, at=at, end=RELABELLED), found[key])
     return found, tuple(sent)

@@ -12,9 +12,6 @@ from app.alerting.labels import sent_labels
 from app.alerting.notification import Notification, NotificationStatus
 from app.slo import Severity
 
-REROUTED = "routes were changed; other receivers are notified of this alert now"
-"""Why an alert ends at a receiver that the routes no longer name, while it still fires."""
-
 # Longer than a restart or a deployment of a receiver, and short enough for a page at a burn rate of 14.4.
 DEFAULT_FALLBACK_AFTER = timedelta(minutes=5)
 

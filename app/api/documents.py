@@ -25,7 +25,7 @@ from app.slo import CalendarWindow, SloId, format_duration
 from app.status import AlertView, BudgetView, HistoryPoint, Problem, Progress, Snapshot, WindowView
 from app.wording.annotations import annotations
 from app.wording.links import page_of
-from app.wording.sentences import spent_by_incident
+from app.wording.sentences import end_words, spent_by_incident
 
 # Above it a float, which is what most clients read numbers into, does not hold every whole number.
 _EXACT = 2.0**53
@@ -90,7 +90,8 @@ def transition_document(transition: Transition) -> TransitionModel:
         "kind": transition.kind,
         "incident": transition.incident,
         "tier": transition.tier,
-        "reason": transition.reason,
+        "reason": transition.reason if transition.end is None else end_words(transition.end),
+        "end_code": transition.end_code,
     }
 
 
@@ -176,6 +177,9 @@ def _alert(alert: AlertView) -> AlertModel:
         "tier": alert.tier,
         "reason": alert.reason,
         "cause": alert.cause,
+        "last_end": None
+        if alert.ended is None
+        else {"at": utc(alert.ended_at), "code": alert.ended.code, "reason": end_words(alert.ended)},
     }
 
 

@@ -10,11 +10,12 @@ from pydantic import ConfigDict, Field, with_config
 from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
-from app.alerting import NotificationStatus, TransitionKind
+from app.alerting import EndCode, NotificationStatus, TransitionKind
 from app.slo import AlertState, CalendarUnit, Cause, Severity, SliKind
 from app.status import DataState, HealthState, ProblemCode, ProblemLevel
 
 _EXACT = ConfigDict(extra="forbid")
+_END_CODE = "Why it ended: only burn_stopped, data_returned, traffic_returned and budget_recovered are recoveries."
 _EXHAUSTED_AT = (
     "When none of the budget is left at the present burn rate; null if the burn has stopped, if the budget outlasts "
     "the window, or if none is left already."
@@ -88,6 +89,15 @@ class BurnRateModel(TypedDict):
 
 
 @with_config(_EXACT)
+class EndModel(TypedDict):
+    """How an alert ended."""
+
+    at: datetime | None
+    code: Annotated[EndCode, Field(description=_END_CODE)]
+    reason: Annotated[str, Field(description="The same in words.", examples=["the burn has stopped"])]
+
+
+@with_config(_EXACT)
 class AlertModel(TypedDict):
     """One severity of an SLO."""
 
@@ -97,6 +107,7 @@ class AlertModel(TypedDict):
     tier: Annotated[str | None, Field(examples=["1h/5m"])]
     reason: Annotated[str | None, Field(description="Why it is frozen or suppressed.")]
     cause: Annotated[Cause, Field(description="A burn, or a condition that opens a ticket of its own while it holds.")]
+    last_end: Annotated[EndModel | None, Field(description="How it ended when it last did; null if it never did.")]
 
 
 @with_config(_EXACT)
@@ -158,7 +169,17 @@ _SLO_EXAMPLE: JsonDict = {
     "burn_rates": [
         {"window": "5m", "burn_rate": 0.33, "sli": 0.99967, "good": 2999, "bad": 1, "total": 3000, "coverage": 1.0}
     ],
-    "alerts": [{"severity": "page", "state": "inactive", "since": None, "tier": None, "reason": None, "cause": "burn"}],
+    "alerts": [
+        {
+            "severity": "page",
+            "state": "inactive",
+            "since": None,
+            "tier": None,
+            "reason": None,
+            "cause": "burn",
+            "last_end": None,
+        }
+    ],
 }
 
 
@@ -249,6 +270,7 @@ _ALERT_EXAMPLE: JsonDict = {
     "tier": "1h/5m",
     "reason": None,
     "cause": "burn",
+    "last_end": None,
     "url": "https://slo.example.org/slos/checkout-availability",
     "incident": "5f2d7c01a9b3e468",
     "summary": "checkout availability is burning its error budget at 20x",
@@ -324,6 +346,7 @@ class TransitionModel(TypedDict):
     incident: Annotated[str | None, Field(description="Shared by all transitions of one incident.")]
     tier: str | None
     reason: str | None
+    end_code: Annotated[EndCode | None, Field(description=f"{_END_CODE} Null of other changes.")]
 
 
 @with_config(_EXACT)

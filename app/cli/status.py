@@ -1,12 +1,14 @@
 """`sloburn status`: the budgets of a running service."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from app.alerting import EndCode
 from app.cli.console import Format, FormatOption, choice_of, errors, fail, output, print_json
 from app.cli.remote import RemoteError, Url, slos, unhealthy_reasons
 from app.slo import Cause
@@ -29,6 +31,9 @@ _COLOURS = {"meeting": "green", "at_risk": "yellow", "exhausted": "red", "unknow
 _MOST_NAMED = 3
 # Rich measures a table up to the width it is given: one that no table reaches.
 _ANY_WIDTH = 10_000
+# An alert that was closed while nobody looked is seen on the next morning.
+_RECENTLY = timedelta(days=1)
+_RECOVERED = frozenset(code.value for code in EndCode if code.recovered)
 
 Service = Annotated[
     list[str] | None,
@@ -144,7 +149,7 @@ def _words(alert: "AlertModel") -> str:
 
 
 def _reasons(items: "list[SloModel]") -> Iterator[str]:
-    """Why alerts are suppressed or frozen: a line for each reason, however many SLOs share it."""
+    """Why alerts are suppressed or frozen, or ended without a recovery: a line for each reason that SLOs share."""
     owners: dict[str, list[str]] = {}
     for item in items:
         severities: dict[str, list[str]] = {}
@@ -152,10 +157,22 @@ def _reasons(items: "list[SloModel]") -> Iterator[str]:
             reason = alert.get("reason")
             if reason:
                 severities.setdefault(f"{_words(alert)}: {reason}", []).append(alert["severity"])
+            closed = _closed(alert, item["as_of"])
+            if closed:
+                severities.setdefault(closed, []).append(alert["severity"])
         for why, who in severities.items():
             owners.setdefault(f"{severities_words(who)} {why}", []).append(item["id"])
     for what, ids in owners.items():
         yield f"{listed(ids, _MOST_NAMED)}: {what}"
+
+
+def _closed(alert: "AlertModel", as_of: "datetime | str | None") -> str:
+    """Why an alert ended within the last day, if that was no recovery; else empty."""
+    end = alert.get("last_end")
+    if end is None or end["at"] is None or as_of is None or end["code"] in _RECOVERED:
+        return ""
+    at, now = (datetime.fromisoformat(str(moment)) for moment in (end["at"], as_of))
+    return f"closed at {at:%Y-%m-%d %H:%M} UTC: {end['reason']}" if now - at < _RECENTLY else ""
 
 
 def _data(item: "SloModel") -> str:

@@ -37,6 +37,11 @@ class OutgoingMessage:
         return self.notifications[0].status is NotificationStatus.FIRING
 
     @property
+    def recovered(self) -> bool:
+        """Whether all its alerts are resolved since what they were about is over."""
+        return all(notification.recovered for notification in self.notifications)
+
+    @property
     def digest(self) -> str:
         """The identity of a digest: that of its first alert, so that an attempt with more alerts is the same digest."""
         return blake2b(f"digest\n{idempotency_key(self.notifications[0])}".encode(), digest_size=16).hexdigest()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from app.alerting import Notification, NotificationStatus, resolve
+from app.alerting import RECEIVER_REMOVED, Notification, NotificationStatus, resolve
 from app.clock import Clock
 from app.delivery.outcome import Deferred, Delivered, Rejected
 from app.delivery.ports import Receiver
@@ -14,7 +14,6 @@ from app.integrations.active_alerts import StoredAlertsToRepeat
 from app.integrations.config import AlertmanagerTargets, DeliveryConfig, ReceiverConfig
 
 _log = structlog.get_logger(__name__)
-_REASON = "this receiver is no longer configured to be notified of it; the alert may still fire"
 # The caller bounds the time to some seconds, so retries are quick.
 _AGAIN = timedelta(seconds=1)
 
@@ -55,7 +54,7 @@ def final_notifications(
         else:
             known, kept = stored.notified_of_firing(receiver.name), set()
         ends = [
-            resolve(notification, at=at, reason=_REASON)
+            resolve(notification, at=at, end=RECEIVER_REMOVED)
             for notification in known
             if notification.status is NotificationStatus.FIRING and notification.key not in kept
         ]

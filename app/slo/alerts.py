@@ -43,6 +43,13 @@ class Cause(StrEnum):
     BUDGET_EXHAUSTED = "budget_exhausted"
 
 
+class FrozenCause(StrEnum):
+    """Why an alert that fires cannot be judged, where it is not that data is missing."""
+
+    NO_TRAFFIC = "no_traffic"
+    SLI_CHANGED = "sli_changed"
+
+
 class NoData(StrEnum):
     """What becomes of alerts whose data has been missing for long.
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from app.alerting import End
 from app.slo import AlertState, Cause, GroupKey, Severity, Slo, SloId
 from app.status.problems import Problem, ProblemLevel
 
@@ -75,7 +76,8 @@ class BudgetView:
 class AlertView:
     """One severity of an SLO, or a condition that opens a ticket of its own.
 
-    *reason* says in words why it is frozen or suppressed. *muted* also holds while it is frozen.
+    *reason* says in words why it is frozen or suppressed. *muted* also holds while it is frozen. It fired last until
+    *ended_at*, for the reason *ended*; both None if it has not ended yet.
     """
 
     severity: Severity
@@ -85,6 +87,8 @@ class AlertView:
     reason: str | None = None
     cause: Cause = Cause.BURN
     muted: bool = False
+    ended_at: datetime | None = None
+    ended: End | None = None
 
     @property
     def firing(self) -> bool:

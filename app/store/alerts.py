@@ -1,7 +1,7 @@
 """The tables of the alerts: what each one remembers between two slots, and every change there was."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import (
@@ -20,8 +20,8 @@ from sqlalchemy import (
     select,
 )
 
-from app.alerting import Alert, Notification, Transition, TransitionKind
-from app.slo import AlertState, Cause, Severity, SloId
+from app.alerting import Alert, Definition, End, EndCode, Notification, Transition, TransitionKind
+from app.slo import AlertState, Cause, FrozenCause, Severity, SloId
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
 from app.store.schema import metadata
@@ -44,6 +44,9 @@ alert = Table(
     Column("announced", Boolean, nullable=False),
     Column("resolved_at", Moment),
     Column("silent_since", Moment),
+    Column("fired_by", JSON(none_as_null=True)),
+    Column("end_code", String),
+    Column("end_reason", String),
     Column("waiting", JSON(none_as_null=True)),
     Column("notification", JSON(none_as_null=True)),
 )
@@ -59,12 +62,14 @@ transition = Table(
     Column("incident", String),
     Column("tier", String),
     Column("reason", String),
+    Column("end_code", String),
     Column("notify", Boolean, nullable=False),
     Index("transition_by_slo", "slo", "at"),
     Index("transition_by_time", "at"),
 )
 
-_REMEMBERED = tuple(column.name for column in alert.c if column.name not in ("state", "waiting", "notification"))
+_ENCODED = frozenset({"state", "waiting", "notification", "fired_by", "end_code", "end_reason"})
+_REMEMBERED = tuple(column.name for column in alert.c if column.name not in _ENCODED)
 # Well below the number of variables that SQLite (32,766) and PostgreSQL (65,535) take in one statement.
 _IDS_AT_ONCE = 10_000
 # "page" sorts before "ticket"; the page goes first everywhere, and the burn before the conditions.
@@ -132,6 +137,7 @@ def append_transitions(connection: Connection, transitions: Sequence[Transition]
             "incident": change.incident,
             "tier": change.tier,
             "reason": change.reason,
+            "end_code": None if change.end_code is None else change.end_code.value,
             "notify": change.notify,
         }
         for change in transitions
@@ -178,7 +184,12 @@ def _row(changed: Alert, notification: Notification | None) -> dict[str, object]
         "frozen_cause": None if changed.frozen_cause is None else changed.frozen_cause.value,
     }
     waiting = [[rule, since.timestamp()] for rule, since in changed.waiting] or None
-    return {**row, **enums, "waiting": waiting, "notification": notified}
+    ended = {
+        "end_code": None if changed.ended is None else changed.ended.code.value,
+        "end_reason": None if changed.ended is None else changed.ended.reason,
+    }
+    fired_by = None if changed.fired_by is None else asdict(changed.fired_by)
+    return {**row, **enums, **ended, "fired_by": fired_by, "waiting": waiting, "notification": notified}
 
 
 def _alert(row: Row[tuple[object, ...]]) -> Alert:
@@ -188,10 +199,12 @@ def _alert(row: Row[tuple[object, ...]]) -> Alert:
         "severity": Severity(row.severity),
         "cause": Cause(row.cause),
         "state": AlertState(row.state),
-        "frozen_cause": None if row.frozen_cause is None else Cause(row.frozen_cause),
+        "frozen_cause": None if row.frozen_cause is None else FrozenCause(row.frozen_cause),
     }
     waiting = tuple((rule, datetime.fromtimestamp(since, UTC)) for rule, since in row.waiting or ())
-    return Alert(**{**values, **enums, "waiting": waiting})
+    ended = None if row.end_code is None else End(code=EndCode(row.end_code), reason=row.end_reason)
+    fired_by = None if row.fired_by is None else Definition(**row.fired_by)
+    return Alert(**{**values, **enums, "waiting": waiting, "ended": ended, "fired_by": fired_by})
 
 
 def _transition(row: Row[tuple[object, ...]]) -> Transition:
@@ -204,5 +217,6 @@ def _transition(row: Row[tuple[object, ...]]) -> Transition:
         incident=row.incident,
         tier=row.tier,
         reason=row.reason,
+        end_code=None if row.end_code is None else EndCode(row.end_code),
         notify=row.notify,
     )

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
 
-from app.alerting import Notification, NotificationStatus
-from app.slo import Cause, Severity, SloId
+from app.alerting import EndCode, Notification, NotificationStatus
+from app.slo import Cause, FrozenCause, Severity, SloId
 
 _MOMENTS = (
     "starts_at",
@@ -36,7 +36,8 @@ def decode_notification(stored: object) -> Notification:
     values["severity"] = Severity(stored["severity"])
     values["slo"] = SloId(stored["slo"])
     values["cause"] = Cause(stored.get("cause", Cause.BURN))
-    values["stale_cause"] = Cause(stored["stale_cause"]) if stored.get("stale_cause") else None
+    values["stale_cause"] = FrozenCause(stored["stale_cause"]) if stored.get("stale_cause") else None
+    values["end_code"] = EndCode(stored["end_code"]) if stored.get("end_code") else None
     for name in _MOMENTS:
         # Notifications of earlier versions have no such moments.
         values[name] = datetime.fromisoformat(stored[name]) if stored.get(name) else None

@@ -67,7 +67,7 @@ def enqueue_rerouted(
     again = [name for name in change.begins if name in notified.resolved]
     enqueue(connection, [notification], receivers=[name for name in change.begins if name not in again], at=at)
     enqueue(connection, [notification], receivers=again, at=at, again=True)
-    enqueue(connection, [resolve(notification, at=at, reason=REROUTED)], receivers=change.ends, at=at)
+    enqueue(connection, [resolve(notification, at=at, end=REROUTED)], receivers=change.ends, at=at)
 
 
 def enqueue_instead(

@@ -1,12 +1,13 @@
 """The annotations of an alert: the default texts, and those of documents and receivers over them."""
 
 import math
+import re
 from collections.abc import Iterator
 
 from app.alerting import Notification
 from app.wording.links import is_link
 from app.wording.plain_text import shortened, visible
-from app.wording.sentences import description, summary, unaccepted
+from app.wording.sentences import closing, description, summary, unaccepted
 from app.wording.template_values import figures
 from app.wording.templates import TemplateProblemError, Templates, is_template, render_template
 
@@ -15,6 +16,9 @@ UNACCEPTED = "unaccepted"
 TEMPLATE_ERROR = "template_error"
 """The annotation that says which templates could not be used, and why."""
 _OURS: Templates = Templates()
+_DEFAULTS = ("summary", "description")
+# A template that names either says itself how the alert ended.
+_OF_END = re.compile(r"\b(end_code|reason)\b")
 # Jira takes 32,767 characters, Discord 4,096 and most others more: a page with more than this is not read at night.
 _LONGEST = 8_192
 
@@ -52,8 +56,19 @@ def _written(notification: Notification, templates: Templates) -> tuple[dict[str
             said.setdefault(name, text)
             continue
         if name != "summary" or visible(written).strip():
-            said[name] = written
+            said[name] = _with_end(name, text, written, notification)
     return said, problems
+
+
+def _with_end(name: str, text: str, written: str, notification: Notification) -> str:
+    """What a document's or a receiver's own *text* has become, with why the alert ended where it did not recover.
+
+    Such texts are written for alerts that fire and recover: no other end must read like a recovery.
+    """
+    closed = closing(notification)
+    if not closed or name not in _DEFAULTS or closed in written or (is_template(text) and _OF_END.search(text)):
+        return written
+    return summary(notification) if name == "summary" else f"{closed} {written}"
 
 
 def _presentable(text: str) -> str:
@@ -62,7 +77,7 @@ def _presentable(text: str) -> str:
 
 
 def _words(said: dict[str, str]) -> dict[str, str]:
-    return {name: said[name] for name in ("summary", "description")}
+    return {name: said[name] for name in _DEFAULTS}
 
 
 def _figures(notification: Notification) -> Iterator[tuple[str, str]]:
@@ -73,6 +88,7 @@ def _figures(notification: Notification) -> Iterator[tuple[str, str]]:
         "budget_remaining": _figure(notification.budget_remaining),
         "top_contributors": notification.top_contributors,
         "data": "stale" if notification.stale is not None else "",
+        "end_code": notification.end_code or "",
         UNACCEPTED: unaccepted(notification),
     }
     return ((name, text) for name, text in texts.items() if text)

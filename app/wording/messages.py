@@ -87,7 +87,9 @@ class MessageWriter:
         )
 
     def _line(self, notification: Notification, cause: str, *, firing: bool) -> str:
-        said = (not firing and _is_blind(notification)) or (cause and notification.condition == cause)
+        said = (not firing and _is_blind(notification) and notification.recovered) or (
+            cause and notification.condition == cause
+        )
         about = subject(notification) if said else self.annotations(notification)["summary"]
         return shortened(one_line(f"{notification.severity}: {about}"), _LINE_CHARS)
 
@@ -96,13 +98,19 @@ def digest_headline(notifications: Sequence[Notification], *, firing: bool) -> s
     """Many alerts in one line."""
     services = len({notification.service for notification in notifications})
     whose = f"of {services:,} services" if services > 1 else f"of {notifications[0].service}"
-    if all(map(_is_blind, notifications)):
+    if all(map(_is_blind, notifications)) and all(firing or one.recovered for one in notifications):
         return (
             f"No data for {len(notifications):,} SLOs {whose}"
             if firing
             else f"Data is back for {len(notifications):,} SLOs {whose}"
         )
-    return f"{len(notifications):,} alerts {whose} {'are firing' if firing else 'are resolved'}"
+    if firing:
+        return f"{len(notifications):,} alerts {whose} are firing"
+    closed = sum(not notification.recovered for notification in notifications)
+    if closed == len(notifications):
+        return f"{closed:,} alerts {whose} are closed without a recovery"
+    rest = f", {closed:,} of them without a recovery" if closed else ""
+    return f"{len(notifications):,} alerts {whose} are resolved{rest}"
 
 
 def shared_cause(notifications: Sequence[Notification]) -> str:

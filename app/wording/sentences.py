@@ -4,10 +4,21 @@ import math
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from app.alerting import Notification, NotificationStatus
-from app.slo import Cause, format_percent
+from app.alerting import End, EndCode, Notification, NotificationStatus
+from app.slo import Cause, FrozenCause, format_percent
 
 _HUNDRED = 100
+_RECOVERED = {
+    EndCode.BURN_STOPPED: "the burn has stopped",
+    EndCode.DATA_RETURNED: "data is back",
+    EndCode.TRAFFIC_RETURNED: "traffic is back",
+    EndCode.BUDGET_RECOVERED: "the error budget has recovered",
+}
+_STALE = {
+    None: "Data is missing",
+    FrozenCause.NO_TRAFFIC: "Traffic has stopped",
+    FrozenCause.SLI_CHANGED: "The document was changed",
+}
 _THOUSAND = 1000
 _HOUR_S = 3600
 _DAY_S = 86_400
@@ -33,7 +44,7 @@ def summary(notification: Notification) -> str:
 def description(notification: Notification) -> str:
     """The alert in a few sentences: what burns, how much is gone, how long it will last."""
     if notification.status is NotificationStatus.RESOLVED:
-        sentences = [_duration(notification), _reason(notification), _contributors(notification), _spent(notification)]
+        sentences = [closing(notification), _duration(notification), _contributors(notification), _spent(notification)]
     else:
         sentences = [
             _stale(notification),
@@ -136,9 +147,8 @@ def span(duration: timedelta) -> str:
 
 
 def _over(notification: Notification) -> str:
-    if notification.reason is not None:
-        # It was not resolved by data, so the summary must not read like a recovery.
-        return f"{subject(notification)}: this alert is closed because {notification.reason}"
+    if not notification.recovered:
+        return f"{subject(notification)}: {_closed(notification)}"
     if notification.cause is Cause.NO_DATA:
         return f"{subject(notification)}: data is back"
     if notification.condition:
@@ -203,8 +213,7 @@ def why_stale(notification: Notification) -> str:
     """Why figures are old, as the beginning of a sentence; empty if they are not."""
     if notification.stale is None:
         return ""
-    what = "Traffic has stopped" if notification.stale_cause is Cause.NO_TRAFFIC else "Data is missing"
-    return f"{what}: {notification.stale}"
+    return f"{_STALE[notification.stale_cause]}: {notification.stale}"
 
 
 def _stale(notification: Notification) -> str:
@@ -229,7 +238,9 @@ def _duration(notification: Notification) -> str:
     if lasted is None or notification.first_bad_at is None or notification.last_bad_at is None:
         return f"The alert fired for {fired}."
     errors = f"{span(lasted)}, from {_period(notification.first_bad_at, notification.last_bad_at)}"
-    return f"The errors lasted {errors}; the alert fired for {fired}."
+    # Where no data shows the end of the errors they may go on.
+    seen = "The errors lasted" if notification.recovered else "Errors were seen for"
+    return f"{seen} {errors}; the alert fired for {fired}."
 
 
 def _period(start: datetime, end: datetime) -> str:
@@ -238,8 +249,25 @@ def _period(start: datetime, end: datetime) -> str:
     return f"{start:%Y-%m-%d %H:%M} to {until} UTC"
 
 
-def _reason(notification: Notification) -> str:
-    return f"Resolved because {notification.reason}." if notification.reason is not None else ""
+def end_words(end: End) -> str:
+    """Why an alert ended, in words that follow "because".
+
+    >>> end_words(End(code=EndCode.BURN_STOPPED)), end_words(End(code=EndCode.NO_TRAFFIC, reason="there were none"))
+    ('the burn has stopped', 'there were none')
+    """
+    return end.reason or _RECOVERED.get(end.code, str(end.code).replace("_", " "))
+
+
+def closing(notification: Notification) -> str:
+    """Why an alert ended that did not recover; empty of one that fires or did."""
+    if notification.status is NotificationStatus.FIRING or notification.recovered:
+        return ""
+    return f"{_closed(notification, 'This alert')}. This is not a recovery."
+
+
+def _closed(notification: Notification, alert: str = "this alert") -> str:
+    code = notification.end_code or EndCode.BURN_STOPPED
+    return f"{alert} is closed because {end_words(End(code=code, reason=notification.reason))}"
 
 
 def _count(events: float) -> str:

@@ -9,7 +9,7 @@ from app.wording.sentences import error_duration, span, spent_by_incident, subje
 NAMES = frozenset(
     {
         "alertname", "bad", "budget_consumed", "budget_remaining", "burn_rate_long", "burn_rate_short",
-        "description", "duration", "ended", "error_duration", "errors_since",
+        "description", "duration", "end_code", "ended", "error_duration", "errors_since",
         "errors_until", "exhausted_at", "factor", "good", "group", "incident", "incident_spent", "labels",
         "long", "name", "objective", "reason", "service", "severity", "short", "since", "slo", "slo_description",
         "stale", "status", "subject", "summary", "tier", "time_left", "top_contributors", "total", "window",
@@ -62,6 +62,7 @@ def figures(notification: Notification) -> dict[str, Any]:
         "top_contributors": notification.top_contributors,
         "stale": notification.stale,
         "reason": notification.reason,
+        "end_code": None if notification.end_code is None else notification.end_code.value,
     }
 
 

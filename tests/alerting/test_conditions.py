@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.alerting import (
+    MEMBER_GONE,
     Alert,
     AlertCondition,
     BudgetCounts,
@@ -19,6 +20,7 @@ from app.alerting import (
     step_conditions,
     step_slo,
 )
+from app.alerting.ends import SUPERSEDED
 from app.alerting.evidence import has_only_begun
 from app.alerting.lifecycle import incident_id
 from app.slo import (
@@ -108,8 +110,8 @@ def test_traffic_that_stops_is_a_condition_of_the_severity_that_was_asked_for(st
         severity=Severity.PAGE,
         muted=True,
     )
-    gone = condition.without_member("no longer reported")
-    assert (gone.holds, gone.ended, gone.severity) == (False, "no longer reported", Severity.PAGE)
+    gone = condition.without_member(MEMBER_GONE)
+    assert (gone.holds, gone.ended, gone.severity) == (False, MEMBER_GONE, Severity.PAGE)
 
 
 def test_budget_tickets_say_what_they_are_about() -> None:
@@ -343,12 +345,12 @@ def test_a_condition_is_stepped_with_its_name_its_silence_and_the_reason_of_its_
     (heard,), changes = step_conditions((alert,), (replace(silent, muted=False),), slo=SLO, at=slot(1))
     assert [(change.kind, change.notify, change.at) for change in changes] == [("unmuted", True, slot(1))]
     assert heard.tier == "no traffic"
-    _, changes = step_conditions((heard,), (replace(silent, holds=False, ended="why"),), slo=SLO, at=slot(2))
-    assert [(change.kind, change.reason, change.at) for change in changes] == [("resolved", "why", slot(2))]
+    _, changes = step_conditions((heard,), (replace(silent, holds=False, ended=SUPERSEDED),), slo=SLO, at=slot(2))
+    assert [(change.kind, change.end_code, change.at) for change in changes] == [("resolved", "superseded", slot(2))]
     _, changes = step_conditions((heard,), (replace(silent, holds=False),), slo=SLO, at=slot(2))
-    assert [(change.kind, change.reason) for change in changes] == [("resolved", None)]
+    assert [(change.kind, change.end_code) for change in changes] == [("resolved", "traffic_returned")]
     _, changes = step_conditions((heard,), (), slo=SLO, at=slot(2))
-    assert [(change.at, change.reason) for change in changes] == [(slot(2), "this alert is switched off")]
+    assert [(change.at, change.end_code) for change in changes] == [(slot(2), "switched_off")]
 
 
 def test_incidents_of_conditions_are_their_own() -> None:

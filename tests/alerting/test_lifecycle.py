@@ -5,10 +5,25 @@ from datetime import timedelta
 
 import pytest
 
-from app.alerting import Alert, Reading, RuleReading, Transition, TransitionKind, judge, retire, step, step_slo
+from app.alerting import (
+    MEMBER_GONE,
+    SLO_REMOVED,
+    Alert,
+    Definition,
+    EndCode,
+    Reading,
+    RuleReading,
+    Transition,
+    TransitionKind,
+    judge,
+    retire,
+    step,
+    step_slo,
+)
+from app.alerting.definition import end_of
 from app.alerting.evidence import WindowCounts, needed_windows
 from app.alerting.lifecycle import incident_id
-from app.slo import AlertState, BurnRateRule, Evidence, NoData, Severity, SeverityPolicy
+from app.slo import AlertState, BurnRateRule, Cause, Evidence, FrozenCause, NoData, Severity, SeverityPolicy
 from tests.alerting.scripts import PAGE, SLO, SLOT, TICKET, play, play_slo, reading, slot, told
 
 PATIENT = replace(PAGE, pending_for=2 * SLOT, keep_firing_for=2 * SLOT)
@@ -98,7 +113,7 @@ def test_an_alert_without_traffic_is_resolved_after_a_while_for_that_reason() ->
         alert, changed = step(alert, reading(letter), impatient, at=slot(number))
         changes += changed
     assert [(change.kind.value, change.at) for change in changes[-1:]] == [("resolved", slot(4))]
-    assert (changes[-1].reason, changes[-1].notify) == ("no_traffic: no events in the last 1m30s", True)
+    assert (changes[-1].end_code, changes[-1].notify) == (EndCode.NO_TRAFFIC, True)
     assert alert.silent_since is None
 
 
@@ -272,14 +287,14 @@ def test_a_severity_that_is_switched_off_resolves() -> None:
     _, alerts = play_slo("bb", "qq")
     left, changes = step_slo(alerts, {Severity.TICKET: reading("q")}, (TICKET,), slo=SLO, at=slot(2))
     assert [alert.severity for alert in left] == [Severity.TICKET]
-    assert [(change.kind, change.notify, change.reason) for change in changes] == [
-        (TransitionKind.RESOLVED, True, "this severity is switched off")
+    assert [(change.kind, change.notify, change.end_code) for change in changes] == [
+        (TransitionKind.RESOLVED, True, EndCode.SWITCHED_OFF)
     ]
 
 
 def test_a_removed_slo_resolves_what_was_announced() -> None:
     _, alerts = play_slo("bb", "bb")
-    changes = retire(alerts, at=slot(2), reason="the SLO was removed")
+    changes = retire(alerts, at=slot(2), end=SLO_REMOVED)
     assert told(changes) == ["2 page resolved"]
 
 
@@ -316,22 +331,20 @@ def test_page_and_ticket_that_fire_in_one_slot_share_an_incident() -> None:
 def test_an_alert_whose_severity_is_switched_off_ends_in_that_slot() -> None:
     _, alerts = play_slo("b", "q")
     _, changes = step_slo(alerts, {}, (), slo=SLO, at=slot(7))
-    assert [(change.at, change.reason) for change in changes] == [(slot(7), "this severity is switched off")]
+    assert [(change.at, change.end_code) for change in changes] == [(slot(7), EndCode.SWITCHED_OFF)]
 
 
 def test_a_member_that_is_no_longer_reported_ends_for_that_reason_whatever_its_document_says() -> None:
     """Also with `no_data: bad`; a hole in data that is there freezes as ever, and what is inactive stays so."""
     _, alerts = play_slo("b", "q")
     stale = {Severity.PAGE: reading("s"), Severity.TICKET: reading("s")}
-    left, changes = step_slo(
-        alerts, stale, (PAGE, TICKET), slo=SLO, at=slot(9), no_data=NoData.BAD, ended="no longer reported"
-    )
+    left, changes = step_slo(alerts, stale, (PAGE, TICKET), slo=SLO, at=slot(9), no_data=NoData.BAD, ended=MEMBER_GONE)
     assert [(alert.state, alert.frozen) for alert in left] == [(AlertState.INACTIVE, None)] * 2
-    assert [(change.kind, change.at, change.reason) for change in changes] == [
-        (TransitionKind.RESOLVED, slot(9), "no longer reported")
+    assert [(change.kind, change.at, change.end_code) for change in changes] == [
+        (TransitionKind.RESOLVED, slot(9), EndCode.MEMBER_GONE)
     ]
     hole = {Severity.PAGE: reading("h"), Severity.TICKET: reading("h")}
-    frozen, _ = step_slo(alerts, hole, (PAGE, TICKET), slo=SLO, at=slot(9), ended="no longer reported")
+    frozen, _ = step_slo(alerts, hole, (PAGE, TICKET), slo=SLO, at=slot(9), ended=MEMBER_GONE)
     assert frozen[0].firing
     assert frozen[0].frozen == "less than 90% of the last 5m is measured"
 
@@ -340,7 +353,7 @@ def test_a_frozen_alert_of_a_member_that_is_no_longer_reported_is_released() -> 
     stale = {Severity.PAGE: reading("s")}
     (frozen,), _ = step_slo((), stale, (PAGE,), slo=SLO, at=slot(0))
     assert frozen.frozen is not None
-    (left,), changes = step_slo((frozen,), stale, (PAGE,), slo=SLO, at=slot(1), ended="no longer reported")
+    (left,), changes = step_slo((frozen,), stale, (PAGE,), slo=SLO, at=slot(1), ended=MEMBER_GONE)
     assert (left.frozen, left.state, changes) == (None, AlertState.INACTIVE, ())
 
 
@@ -390,3 +403,46 @@ def test_an_alert_that_ends_without_traffic_is_free_again() -> None:
         None,
     )
     assert [(change.kind, change.at) for change in changes] == [(TransitionKind.RESOLVED, slot(3))]
+
+
+DEFINED = Definition(sli="sli", objective=0.999, window="30d", rules="rules")
+CHANGES: list[tuple[dict[str, object], Cause, EndCode]] = [
+    ({}, Cause.BURN, EndCode.BURN_STOPPED),
+    ({}, Cause.NO_DATA, EndCode.DATA_RETURNED),
+    ({}, Cause.BUDGET_EXHAUSTED, EndCode.BUDGET_RECOVERED),
+    ({"sli": "x", "objective": 0.9}, Cause.BURN, EndCode.SLI_CHANGED),
+    ({"objective": 0.9, "window": "7d"}, Cause.BURN, EndCode.OBJECTIVE_CHANGED),
+    ({"window": "7d", "rules": "x"}, Cause.BURN, EndCode.WINDOW_CHANGED),
+    ({"rules": "x"}, Cause.BURN, EndCode.RULES_CHANGED),
+    ({"sli": "x"}, Cause.NO_DATA, EndCode.SLI_CHANGED),
+    ({"objective": 0.9, "rules": "x"}, Cause.NO_DATA, EndCode.DATA_RETURNED),
+    ({"window": "7d"}, Cause.BUDGET_EXHAUSTED, EndCode.WINDOW_CHANGED),
+]
+
+
+@pytest.mark.parametrize(("changes", "cause", "code"), CHANGES)
+def test_an_end_after_a_change_of_the_document_is_no_recovery(
+    changes: dict[str, object], cause: Cause, code: EndCode
+) -> None:
+    end = end_of(DEFINED, replace(DEFINED, **changes), cause)  # type: ignore[arg-type]
+    assert (end.code, end.reason is None) == (code, code.recovered)
+
+
+def test_a_changed_sli_is_doubted_for_the_long_window_of_its_rule_and_only_while_it_is_quiet() -> None:
+    def stepped(known: tuple[Alert, ...], now: Reading, number: int, definition: Definition) -> Alert:
+        defined = {Severity.PAGE: definition}
+        (alert,), _ = step_slo(known, {Severity.PAGE: now}, (PAGE,), slo=SLO, at=slot(number), definitions=defined)
+        return alert
+
+    changed, later = replace(DEFINED, sli="other"), PAGE.rules[0].long // SLOT
+    alert = stepped((), reading("b"), 0, DEFINED)
+    assert alert.fired_by == DEFINED
+    doubted = replace(reading("q"), untrusted="it has counted no bad events so far")
+    for number in (1, later):
+        alert = stepped((alert,), doubted, number, changed)
+        assert (alert.firing, alert.frozen_cause) == (True, FrozenCause.SLI_CHANGED)
+    ended = stepped((alert,), doubted, later + 1, changed).ended
+    assert ended is not None
+    assert ended.code is EndCode.SLI_CHANGED
+    burns = stepped((alert,), reading("b"), later, changed)
+    assert (burns.frozen, burns.fired_by, burns.silent_since) == (None, changed, None)

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from app.alerting import (
+    SLO_REMOVED,
     Alert,
+    EndCode,
     IncidentErrors,
     Notification,
     NotificationStatus,
@@ -26,7 +28,7 @@ from app.slo import (
     AlertState,
     CalendarUnit,
     CalendarWindow,
-    Cause,
+    FrozenCause,
     GroupKey,
     Matcher,
     MatchOp,
@@ -112,12 +114,12 @@ def test_a_frozen_alert_keeps_its_last_figures_and_says_that_they_are_stale() ->
     frozen = replace(_fire(), frozen="the newest data is too old to judge by")
     blind = compose(frozen, QUIET, POLICY, slo=SERVICE, group=(), budget_remaining=1.0, at=slot(2), last=last)
     assert blind == replace(last, stale="the newest data is too old to judge by")
-    without_traffic = replace(frozen, frozen_cause=Cause.NO_TRAFFIC)
+    without_traffic = replace(frozen, frozen_cause=FrozenCause.NO_TRAFFIC)
     for known in (last, None):
         again = compose(
             without_traffic, QUIET, POLICY, slo=SERVICE, group=(), budget_remaining=1.0, at=slot(2), last=known
         )
-        assert (again.stale, again.stale_cause) == (frozen.frozen, Cause.NO_TRAFFIC)
+        assert (again.stale, again.stale_cause) == (frozen.frozen, FrozenCause.NO_TRAFFIC)
 
 
 def test_an_alert_that_does_not_fire_has_no_notification() -> None:
@@ -136,7 +138,8 @@ def test_each_change_has_a_notification() -> None:
 
     _, resolved = step_slo(alerts, {Severity.PAGE: QUIET}, (POLICY,), slo=SLO, at=slot(1))
     (end,) = notifications_for(resolved, {}, {notification.key: notification})
-    assert end == replace(notification, status=NotificationStatus.RESOLVED, at=slot(1), ends_at=slot(1))
+    over = replace(notification, status=NotificationStatus.RESOLVED, at=slot(1), ends_at=slot(1))
+    assert end == replace(over, end_code=EndCode.BURN_STOPPED)
 
 
 def test_a_muted_ticket_is_no_news() -> None:
@@ -248,7 +251,7 @@ def test_every_alert_is_compared_with_what_it_was_before() -> None:
 
 
 def test_missing_data_that_counts_as_bad_is_said_for_the_figures_of_its_alert() -> None:
-    blind = replace(_fire(), tier="no data", frozen_cause=Cause.NO_TRAFFIC)
+    blind = replace(_fire(), tier="no data", frozen_cause=FrozenCause.NO_TRAFFIC)
     notification = compose(blind, BURNING, POLICY, slo=SERVICE, group=(), budget_remaining=0.4, at=slot(1))
     assert notification.stale == "none has come for a while, and this SLO takes that as bad"
     assert (notification.stale_cause, notification.tier, notification.long, notification.short) == (
@@ -258,9 +261,9 @@ def test_missing_data_that_counts_as_bad_is_said_for_the_figures_of_its_alert() 
 
 
 def test_an_end_says_why_and_is_not_stale() -> None:
-    frozen = replace(_composed(), stale="old", stale_cause=Cause.NO_TRAFFIC)
+    frozen = replace(_composed(), stale="old", stale_cause=FrozenCause.NO_TRAFFIC)
     alerts, _ = step_slo((), {Severity.PAGE: BURNING}, (POLICY,), slo=SLO, at=slot(0))
-    ended = retire(alerts, at=slot(0) + SLOT, reason="the SLO was removed")
+    ended = retire(alerts, at=slot(0) + SLOT, end=SLO_REMOVED)
     (end,) = notifications_for(ended, {}, {frozen.key: frozen})
     assert (end.stale, end.stale_cause, end.reason, end.ends_at) == (None, None, "the SLO was removed", slot(1))
     assert notifications_for(ended, {}, {}) == ()

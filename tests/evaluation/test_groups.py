@@ -185,7 +185,7 @@ POLICY = "the newest data is too old to judge by; this SLO says: no_data: {}"
     [
         ("resolve", 9, 11, POLICY.format("resolve")),
         ("good", 9, 11, POLICY.format("good")),
-        ("freeze", 59, 62, "no longer reported"),
+        ("freeze", 59, 62, "its group is no longer reported"),
     ],
 )
 def test_the_page_of_a_member_that_vanishes_ends_while_others_live(
@@ -255,7 +255,7 @@ def test_an_alert_that_frozen_ends_only_after_an_hour_in_which_others_were_measu
         live.tick(*np.arange(away[0], away[1] + 0.8 * HOUR, 300))
         assert ends_of(live) == [("web-availability/ticket/no_data", None, True)]
         live.tick(*np.arange(away[1] + 0.9 * HOUR, away[1] + 1.2 * HOUR, 300))
-        assert (PAGE, "no longer reported", True) in ends_of(live)
+        assert (PAGE, "its group is no longer reported", True) in ends_of(live)
 
 
 def test_slos_over_the_same_events_share_their_history() -> None:

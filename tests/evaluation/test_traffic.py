@@ -120,7 +120,7 @@ def test_a_page_is_frozen_while_no_requests_come_and_resolved_after_a_while_for_
         assert in_force(live) == {KEY.format("page")}
         with live.database.read() as tx:
             ended = [one for one in recent_transitions(tx) if one.kind == "resolved"]
-        assert [(one.reason, one.notify) for one in ended] == [("no_traffic: no events in the last 3h", True)]
+        assert [(one.reason, one.notify) for one in ended] == [("there were no events in the last 3h", True)]
 
 
 def test_a_service_of_minutes_has_a_norm_where_a_short_silence_is_asked_about(tmp_path: Path) -> None:

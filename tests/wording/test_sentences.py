@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from app.alerting import Notification, resolve
+from app.alerting import SLO_REMOVED, Notification, resolve
 from app.slo import Cause
 from app.wording import sentences
 from app.wording.annotations import annotations
@@ -123,9 +123,9 @@ def test_a_document_may_use_words_of_its_own_but_not_figures() -> None:
 
 
 def test_the_reason_of_an_early_end_is_given() -> None:
-    notification = resolve(firing(), at=START, reason="the SLO was removed")
+    notification = resolve(firing(), at=START, end=SLO_REMOVED)
     assert summary(notification) == "checkout availability: this alert is closed because the SLO was removed"
-    assert "Resolved because the SLO was removed." in description(notification)
+    assert "This alert is closed because the SLO was removed. This is not a recovery." in description(notification)
 
 
 @pytest.mark.parametrize(

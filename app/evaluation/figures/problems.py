@@ -336,6 +336,16 @@ def _of_terms(tracked: TrackedSli, *, counted: Mapping[Events, bool]) -> Iterato
             yield Problem(code=ProblemCode.TERM_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)
 
 
+def bad_never_matched(tracked: TrackedSli) -> str | None:
+    """That no series has matched any selector of bad events so far; None if one has, or there are none."""
+    terms = tracked.sli.terms
+    if any(terms[position].events is Events.BAD for position in tracked.seen.matched):
+        return None
+    unmatched = (place for place, term in enumerate(terms) if term.events is Events.BAD and term.weights.total >= 0)
+    position = next(unmatched, None)
+    return None if position is None else tracked.seen.unmatched(tracked.sli, position)
+
+
 def _of_outside(tracked: TrackedSli) -> Iterator[Problem]:
     """Whether bad or good events are counted that the total does not count."""
     terms = tracked.sli.terms

@@ -225,7 +225,7 @@ def _health(remaining: float, alerts: Sequence[Alert], *, window_read: bool, est
 
 
 def _alert(alert: Alert) -> AlertView:
-    says_nothing = alert.frozen is None and alert.suppressed is None and alert.tier is None
+    says_nothing = alert.frozen is None and alert.suppressed is None and alert.tier is None and alert.ended is None
     if says_nothing and alert.state is AlertState.INACTIVE and alert.cause is Cause.BURN:
         return _AT_REST[alert.severity]
     quiet = alert.state is AlertState.INACTIVE and alert.frozen is None
@@ -237,6 +237,8 @@ def _alert(alert: Alert) -> AlertView:
         reason=alert.frozen_reason or alert.suppressed,
         cause=alert.cause,
         muted=alert.firing and alert.muted,
+        ended_at=None if alert.ended is None else alert.resolved_at,
+        ended=alert.ended,
     )
 
 

@@ -112,7 +112,7 @@ def judge_conditions(
     judged.alerts |= {slo_id: of_conditions[slo_id] for slo_id in resting}
     for slo_id, owner in owners.items():
         known = of_conditions.get(slo_id, ())
-        stepped, changes = step_conditions(known, owner.conditions, slo=slo_id, at=at)
+        stepped, changes = step_conditions(known, owner.conditions, slo=slo_id, at=at, document=owner.slo)
         judged.alerts[slo_id] = stepped
         judged.transitions += changes
         judged.changed += [alert for alert in stepped if alert not in known]

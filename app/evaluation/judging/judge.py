@@ -8,8 +8,12 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from app.alerting import (
+    GROUP_CHANGED,
+    MEMBER_GONE,
+    SLO_REMOVED,
     Alert,
     BudgetCounts,
+    End,
     Notification,
     Reading,
     RuleReading,
@@ -17,8 +21,10 @@ from app.alerting import (
     WindowCounts,
     alert_key,
     compose,
+    definition_of,
     is_calm,
     is_estimated,
+    long_window,
     may_be_one_failure,
     needed_windows,
     notifications_for,
@@ -30,14 +36,15 @@ from app.alerting import (
 from app.budget import exhausting_burn_rate
 from app.evaluation.figures.figures import HOUR, Figures, WindowFigures
 from app.evaluation.figures.members import Member
-from app.evaluation.figures.problems import ended_series, hides_errors, why_not_measured
+from app.evaluation.figures.problems import bad_never_matched, ended_series, hides_errors, why_not_measured
 from app.evaluation.figures.snapshots import exhaustion_time, is_stale
 from app.evaluation.judging.conditions import State, alerts_of_conditions, judge_conditions
 from app.evaluation.judging.incidents import OngoingIncident, incident_errors
 from app.evaluation.judging.since_resolved import SinceResolved
 from app.evaluation.judging.slots_with_errors import bad_slots
 from app.evaluation.judging.traffic import traffic_stopped
-from app.evaluation.judging.vanished import NOT_REPORTED, PRESENT, Vanished, vanished
+from app.evaluation.judging.unseen import unseen_members
+from app.evaluation.judging.vanished import PRESENT, Vanished, vanished
 from app.ledger import Ledger
 from app.slo import (
     AlertState,
@@ -48,6 +55,7 @@ from app.slo import (
     Severity,
     SeverityPolicy,
     SloId,
+    format_duration,
     group_in_id,
     ungrouped_id,
 )
@@ -128,12 +136,15 @@ def judge_all(
     notified = (*notifications_for(transitions, notifications, notified_before), *relabelled)
     groups = {member.slo.id: member.slo.sli.by for member in members}
     # Last, since only now it is known which alerts of the slot before have no SLO any more.
+    unseen = unseen_members(before, alerts, members, at=at)
+    alerts |= unseen.alerts
+    notifications |= unseen.notifications(notified_before)
     gone, ended, final = _leave(before, alerts, notified_before, groups=groups, at=at)
     return Judgement(
         alerts=alerts,
-        changed=(*conditions.changed, *(alert for one in judged for alert in one.changed)),
+        changed=(*conditions.changed, *(alert for one in judged for alert in one.changed), *unseen.changed),
         gone=(*gone, *conditions.gone, *(alert for one in judged for alert in one.switched_off)),
-        transitions=(*transitions, *ended),
+        transitions=(*transitions, *unseen.transitions, *ended),
         notifications=notifications,
         notified=(*notified, *final),
     )
@@ -174,8 +185,24 @@ def judge_slo(
         since_end = None if alert.resolved_at is None else since_resolved.get(alert.key)
         if since_end is not None and alert.severity in readings:
             readings[alert.severity] = replace(readings[alert.severity], since_end=since_end)
+    # Of the document: scrapes that become rarer widen the windows, and that is no change of the SLO.
+    definitions = {
+        policy.severity: definition_of(member.documented, Cause.BURN, policy.severity) for policy in policies
+    }
+    for alert in known:
+        policy = member.slo.alerting.policy(alert.severity)
+        if alert.fired_by is not None and policy is not None and alert.fired_by.sli != definitions[alert.severity].sli:
+            untrusted = columns.untrusted(index, alert, policy)
+            readings[alert.severity] = replace(readings[alert.severity], untrusted=untrusted)
     stepped, changes = step_slo(
-        known, readings, policies, slo=member.id, at=at, no_data=no_data, ended=state.vanished.ended
+        known,
+        readings,
+        policies,
+        slo=member.id,
+        at=at,
+        no_data=no_data,
+        ended=state.vanished.ended,
+        definitions=definitions,
     )
     # An alert whose severity was switched off in the document has no policy to compose a notification by.
     asserting = (alert for alert in stepped if alert.is_notified and alert.severity in readings)
@@ -255,22 +282,22 @@ def _leave(
 
     *groups* are the labels of `by` of all SLOs that are there.
     """
-    reasons = {slo: _why_gone(slo, groups) for slo in before if slo not in after}
-    gone = tuple(alert for slo in reasons for alert in before[slo])
-    ended = tuple(change for slo, reason in reasons.items() for change in retire(before[slo], at=at, reason=reason))
+    ends = {slo: _why_gone(slo, groups) for slo in before if slo not in after}
+    gone = tuple(alert for slo in ends for alert in before[slo])
+    ended = tuple(change for slo, end in ends.items() for change in retire(before[slo], at=at, end=end))
     final_notifications = tuple(
-        resolve(notified_before[alert.key], at=at, reason=reasons[alert.slo])
+        resolve(notified_before[alert.key], at=at, end=ends[alert.slo])
         for alert in gone
         if alert.is_notified and alert.key in notified_before
     )
     return gone, ended, final_notifications
 
 
-def _why_gone(member: SloId, groups: Mapping[SloId, Sequence[str]]) -> str:
+def _why_gone(member: SloId, groups: Mapping[SloId, Sequence[str]]) -> End:
     by = groups.get(ungrouped_id(member))
     if by is None:
-        return "the SLO was removed"
-    return NOT_REPORTED if group_in_id(member, by) is not None else "`by` of the SLO was changed"
+        return SLO_REMOVED
+    return MEMBER_GONE if group_in_id(member, by) is not None else GROUP_CHANGED
 
 
 def _at_rest(alerts: Sequence[Alert], policies: Sequence[SeverityPolicy]) -> bool:
@@ -471,6 +498,16 @@ class _Columns:
     def _stale_because(self, index: int) -> str | None:
         never_measured = math.isnan(self.as_of[index])
         return why_not_measured(self.members[index].tracked) or (_NO_DATA_YET if never_measured else None)
+
+    def untrusted(self, index: int, alert: Alert, policy: SeverityPolicy) -> str | None:
+        """Why an SLI that was changed while its alert fires does not show that it is over; None if it does."""
+        if not self._figures.bad_ever[index] > 0:
+            return bad_never_matched(self.members[index].tracked) or "it has counted no bad events so far"
+        measured_s = self.as_of[index] - float(self._figures.data_since_s[index])
+        length = long_window(alert, policy)
+        if measured_s < length.total_seconds():
+            return f"it has been measured for less than {format_duration(length)}"
+        return None
 
     def partial(self, index: int, policy: SeverityPolicy) -> str | None:
         """Why what was counted of a member may show a burn, but never that there is none; None if it may."""

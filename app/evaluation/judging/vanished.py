@@ -6,15 +6,12 @@ from datetime import timedelta
 
 import numpy as np
 
-from app.alerting import ADEQUATE_COVERAGE
+from app.alerting import ADEQUATE_COVERAGE, MEMBER_GONE, End
 from app.evaluation.figures.figures import HOUR, Figures
 from app.evaluation.figures.members import Member
 from app.ingest.series.group_limit import GONE_S
 from app.slo import NoData, SloId
 from app.slo.arrays import Bools, Floats
-
-# Why the alert of a member ends whose series have been gone for an hour, or that has left its group.
-NOT_REPORTED = "no longer reported"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +19,7 @@ class Vanished:
     """What becomes of the alerts of a vanished member: *no_data* is the SLO's policy, *ended* says why they end."""
 
     no_data: NoData = NoData.FREEZE
-    ended: str | None = None
+    ended: End | None = None
 
 
 PRESENT = Vanished()
@@ -61,7 +58,7 @@ def _of_member(member: Member, gone_s: float, *, others_lived: bool) -> Vanished
     alerting = member.slo.alerting
     patience_s = (alerting.no_data_for or timedelta(0)).total_seconds()
     if alerting.no_data is not NoData.BAD and others_lived and gone_s >= max(GONE_S, patience_s):
-        return Vanished(no_data=NoData.RESOLVE, ended=NOT_REPORTED)
+        return Vanished(no_data=NoData.RESOLVE, ended=MEMBER_GONE)
     if alerting.no_data in {NoData.FREEZE, NoData.BAD} or alerting.no_data_for is None:
         return PRESENT
     return Vanished(no_data=alerting.no_data) if gone_s >= patience_s else PRESENT

@@ -341,7 +341,7 @@ def _plain(words: MessageText) -> str:
 
 def _mark(message: OutgoingMessage) -> str:
     if not message.firing:
-        return "resolved"
+        return "resolved" if message.recovered else "closed"
     return min(notification.severity.value for notification in message.notifications)
 
 

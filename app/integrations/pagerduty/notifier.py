@@ -68,7 +68,7 @@ class PagerDuty(HttpNotifier[PagerDutyOptions]):
             "event_action": "trigger" if message.firing else "resolve",
             "dedup_key": key,
         }
-        body = event | (self._trigger(message) if message.firing else {})
+        body = event | (self._trigger(message) if message.firing else self._closed(message))
         headers = {"Content-Type": "application/json"}
         answer = await self._outgoing.post(self._target.url, _bounded(body), headers, read=True)
         return SendResult(outcome=outcome_of(answer, final=_FINAL), handle=digest)
@@ -93,6 +93,20 @@ class PagerDuty(HttpNotifier[PagerDutyOptions]):
             "links": [{"href": href, "text": text} for text, href in words.links],
             "client": "Sloburn",
             "client_url": page,
+        }
+
+    def _closed(self, message: OutgoingMessage) -> dict[str, Any]:
+        """What the log of the incident says where its alert has not recovered; PagerDuty asks for none."""
+        if message.recovered:
+            return {}
+        words, first = self._writer.words(message.notifications), message.notifications[0]
+        return {
+            "payload": {
+                "summary": shortened(words.headline, _SUMMARY_CHARS),
+                "source": first.service,
+                "severity": _SEVERITIES[first.severity],
+                "custom_details": {"description": words.text},
+            }
         }
 
     def _details(self, message: OutgoingMessage, words: MessageText) -> dict[str, Any]:

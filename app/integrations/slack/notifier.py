@@ -29,7 +29,7 @@ _SCHEME = "://"
 # Slack collapses longer texts, and the links come after the text.
 _TEXT_CHARS = 3_000
 _HEADLINE_CHARS = 1_000
-_RED, _AMBER, _GREEN = "#cc0000", "#e69900", "#2e8540"
+_RED, _AMBER, _GREEN, _GREY = "#cc0000", "#e69900", "#2e8540", "#757575"
 # A hook that was revoked, or whose channel is archived, stays so.
 _REVOKED: frozenset[int] = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 # Slack's Web API answers 200 with an error code: these pass, all others blame the token, the channel or the message.
@@ -129,7 +129,7 @@ def payload(message: OutgoingMessage, writer: MessageWriter) -> dict[str, Any]:
     """The message as Slack wants it; nothing in the data can call a channel or pretend to be a link."""
     words = writer.words(message.notifications)
     links = " · ".join(f"<{_address(href)}|{escaped(text)}>" for text, href in words.links)
-    mark = ":rotating_light:" if message.firing else ":white_check_mark:"
+    mark = ":rotating_light:" if message.firing else ":white_check_mark:" if message.recovered else ":grey_exclamation:"
     headline, text = (_unlinked(text, message.notifications) for text in (words.headline, words.text))
     headline, text = escaped(shortened(headline, _HEADLINE_CHARS)), escaped(shortened(text, _TEXT_CHARS))
     text = _linked(text, writer.written_addresses(message.notifications))
@@ -184,7 +184,7 @@ def _address(href: str) -> str:
 
 def _colour(message: OutgoingMessage) -> str:
     if not message.firing:
-        return _GREEN
+        return _GREEN if message.recovered else _GREY
     return _RED if any(notification.severity is Severity.PAGE for notification in message.notifications) else _AMBER
 
 

@@ -124,6 +124,9 @@ def _make_alerts() -> None:
         sa.Column("announced", sa.Boolean, nullable=False),
         sa.Column("resolved_at", sa.Float(53)),
         sa.Column("silent_since", sa.Float(53)),
+        sa.Column("fired_by", sa.JSON),
+        sa.Column("end_code", sa.String),
+        sa.Column("end_reason", sa.String),
         sa.Column("waiting", sa.JSON),
         sa.Column("notification", sa.JSON),
         sa.PrimaryKeyConstraint("slo", "severity", "cause", name="pk_alert"),
@@ -139,6 +142,7 @@ def _make_alerts() -> None:
         sa.Column("incident", sa.String),
         sa.Column("tier", sa.String),
         sa.Column("reason", sa.String),
+        sa.Column("end_code", sa.String),
         sa.Column("notify", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_transition"),
     )

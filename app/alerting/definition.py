@@ -1,0 +1,80 @@
+"""What of its SLO an alert fires by: an alert that ends since that was changed has not recovered (ADR-0060)."""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from app.alerting.ends import End, EndCode
+from app.slo import Cause, Severity, Slo, format_percent
+
+_RECOVERIES = {
+    Cause.BURN: EndCode.BURN_STOPPED,
+    Cause.NO_DATA: EndCode.DATA_RETURNED,
+    Cause.NO_TRAFFIC: EndCode.TRAFFIC_RETURNED,
+}
+_NOT_SHOWN = "that the errors have stopped is not shown by that"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition:
+    """What decides whether an alert fires: digests of SLI and rules, the objective (a ratio), the SLO window."""
+
+    sli: str
+    objective: float
+    window: str
+    rules: str
+
+
+def definition_of(slo: Slo, cause: Cause, severity: Severity) -> Definition:
+    """The definition of one alert of an SLO, as its document has it."""
+    policy = slo.alerting.policy(severity) if cause is Cause.BURN else None
+    rules = () if policy is None else tuple((rule.long, rule.short, rule.factor) for rule in policy.rules)
+    wanted = slo.alerting.budget if policy is None else (rules, policy.evidence)
+    return Definition(
+        sli=_digest(slo.sli.key), objective=slo.objective, window=str(slo.window), rules=_digest(repr(wanted))
+    )
+
+
+def end_of(fired_by: Definition | None, now: Definition | None, cause: Cause) -> End:
+    """Why an alert ends that no longer holds: it recovered, or what it *fired_by* is not what it is judged by *now*."""
+    changes = () if fired_by is None or now is None else tuple(_changes(fired_by, now))
+    # Missing data and traffic are of the SLI alone.
+    if cause in {Cause.NO_DATA, Cause.NO_TRAFFIC}:
+        changes = tuple(change for change in changes if change[0] is EndCode.SLI_CHANGED)
+    if not changes:
+        return End(code=_RECOVERIES.get(cause, EndCode.BUDGET_RECOVERED))
+    code, _ = changes[0]
+    what = " and ".join(text for _, text in changes)
+    said = f"its {what} {'was' if len(changes) == 1 and code is not EndCode.RULES_CHANGED else 'were'} changed"
+    return End(code=code, reason=f"{said} while it fired{_consequence(cause)}")
+
+
+def _consequence(cause: Cause) -> str:
+    match cause:
+        case Cause.BURN:
+            return f", and now no rule trips; {_NOT_SHOWN}"
+        case Cause.NO_DATA:
+            return ", and now there is data"
+        case Cause.NO_TRAFFIC:
+            return ", and now there is traffic"
+        case _:
+            return ", and now the error budget is another"
+
+
+def _changes(before: Definition, now: Definition) -> list[tuple[EndCode, str]]:
+    """The parts that differ, the one that says most first."""
+    found = []
+    if before.sli != now.sli:
+        found.append((EndCode.SLI_CHANGED, "SLI"))
+    if before.objective != now.objective:
+        objective = f"objective (from {format_percent(before.objective)} to {format_percent(now.objective)})"
+        found.append((EndCode.OBJECTIVE_CHANGED, objective))
+    if before.window != now.window:
+        found.append((EndCode.WINDOW_CHANGED, f"window (from {before.window} to {now.window})"))
+    # Factors that nobody wrote follow from the window.
+    if before.rules != now.rules and before.window == now.window:
+        found.append((EndCode.RULES_CHANGED, "alert rules"))
+    return found
+
+
+def _digest(text: str) -> str:
+    return blake2b(text.encode(), digest_size=8).hexdigest()
