@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from app.alerting import TransitionKind, sent_labels
+from app.alerting import EndCode, TransitionKind, sent_labels
 from app.alerting.conditions import ALERTNAMES
 from app.cli.application import app
 from app.metrics import FAMILIES, RESERVED_LABELS, BuildInfo, Instruments
@@ -118,11 +118,22 @@ def test_every_decision_has_a_number_of_its_own_and_a_line_in_the_list() -> None
     assert {name: f"# ADR-{number}: {heading}" for number, name, heading in listed} == headings
 
 
+def test_every_code_of_an_end_is_described() -> None:
+    section = (ROOT / "docs/concepts.md").read_text().partition("### Why alerts end")[2].partition("\n### ")[0]
+    rows = [row.partition(" | ")[0] for row in section.splitlines() if row.startswith("| `")]
+    codes = [code for row in rows for code in re.findall(r"`(\w+)`", row)]
+    assert sorted(codes) == sorted(EndCode)
+    assert set(codes[:4]) == {code for code in EndCode if code.recovered}
+
+
 def test_what_alertmanager_gets_is_described() -> None:
     """Every label and annotation that we set, and every name of an alert, has its row, and no other has one."""
     section = (ROOT / "docs/receivers.md").read_text().partition("## An alert at Alertmanager")[2].partition("\n## ")[0]
     rows = dict(re.findall(r"^\| (labels|annotations) \| (.*) \|$", section, re.MULTILINE))
-    notification = replace(firing(labels=(), annotations=()), stale="no data", top_contributors='code="500" 97%')
+    firing_one = firing(labels=(), annotations=())
+    notification = replace(
+        firing_one, stale="no data", top_contributors='code="500" 97%', end_code=EndCode.BURN_STOPPED
+    )
     assert set(re.findall(r"`(\w+)`", rows["labels"])) == set(sent_labels(notification))
     assert set(re.findall(r"`(\w+)`", rows["annotations"])) == set(annotations(notification)) | {"template_error"}
     assert set(re.findall(r"`((?:SLO|Error)\w+)`", section)) == {"ErrorBudgetBurn", *ALERTNAMES.values()}

@@ -11,7 +11,6 @@ _RECOVERIES = {
     Cause.NO_DATA: EndCode.DATA_RETURNED,
     Cause.NO_TRAFFIC: EndCode.TRAFFIC_RETURNED,
 }
-_NOT_SHOWN = "that the errors have stopped is not shown by that"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +50,13 @@ def end_of(fired_by: Definition | None, now: Definition | None, cause: Cause) ->
 def _consequence(cause: Cause) -> str:
     match cause:
         case Cause.BURN:
-            return f", and now no rule trips; {_NOT_SHOWN}"
+            return "; no rule trips now, which does not show that the errors have stopped"
         case Cause.NO_DATA:
-            return ", and now there is data"
+            return "; there is data now"
         case Cause.NO_TRAFFIC:
-            return ", and now there is traffic"
+            return "; there is traffic now"
         case _:
-            return ", and now the error budget is another"
+            return "; the error budget is another one now"
 
 
 def _changes(before: Definition, now: Definition) -> list[tuple[EndCode, str]]:

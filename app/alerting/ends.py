@@ -20,7 +20,7 @@ class EndCode(StrEnum):
     RULES_CHANGED = "rules_changed"
     LABELS_CHANGED = "labels_changed"
     SWITCHED_OFF = "switched_off"
-    SLO_REMOVED = "slo_removed"
+    REMOVED = "removed"
     GROUP_CHANGED = "group_changed"
     MEMBER_GONE = "member_gone"
     ROUTES_CHANGED = "routes_changed"
@@ -47,7 +47,7 @@ class End:
 
 MEMBER_GONE = End(code=EndCode.MEMBER_GONE, reason="its group is no longer reported")
 """The series of the member have been gone for an hour, or it has left its group."""
-SLO_REMOVED = End(code=EndCode.SLO_REMOVED, reason="the SLO was removed")
+SLO_REMOVED = End(code=EndCode.REMOVED, reason="the SLO was removed")
 """The documents no longer have the SLO."""
 GROUP_CHANGED = End(code=EndCode.GROUP_CHANGED, reason="`by` of the SLO was changed")
 """The groups of the SLO are by other labels."""

@@ -66,9 +66,12 @@ def _with_end(name: str, text: str, written: str, notification: Notification) ->
     Such texts are written for alerts that fire and recover: no other end must read like a recovery.
     """
     closed = closing(notification)
-    if not closed or name not in _DEFAULTS or closed in written or (is_template(text) and _OF_END.search(text)):
+    if not closed or name not in _DEFAULTS or (is_template(text) and _OF_END.search(text)):
         return written
-    return summary(notification) if name == "summary" else f"{closed} {written}"
+    if name == "summary":
+        usual = summary(notification)
+        return written if usual in written else usual
+    return written if closed in written else f"{closed} {written}"
 
 
 def _presentable(text: str) -> str:

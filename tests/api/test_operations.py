@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from pydantic import TypeAdapter
 
-from app.alerting import Transition, TransitionKind
+from app.alerting import SLO_REMOVED, End, EndCode, Transition, TransitionKind
 from app.api import ReloadOutcome
 from app.api.models import AlertsModel, DeadLettersModel
 from app.slo import AlertState, Cause, Severity, SloId
@@ -51,6 +51,7 @@ def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> Non
             "tier": "1h/5m",
             "reason": None,
             "cause": "burn",
+            "last_end": None,
             "url": "https://slo.example.org/burn/slos/search-availability",
             "incident": "5f2d",
             "summary": "checkout availability is burning its error budget at 20x",
@@ -82,10 +83,28 @@ def test_alerts_in_force_come_with_their_slo_and_the_newest_transitions() -> Non
                 "incident": "5eed",
                 "tier": "1h/5m",
                 "reason": None,
+                "end_code": None,
             }
         ]
         * 2
     )
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"), [(End(code=EndCode.BURN_STOPPED), "the burn has stopped"), (SLO_REMOVED, "the SLO was removed")]
+)
+def test_why_an_alert_ended_is_a_code_and_a_sentence(end: End, reason: str) -> None:
+    ended = replace(FIRING, state=AlertState.INACTIVE, since=None, tier=None, ended_at=AS_OF, ended=end)
+    served = Served.with_snapshots(a_snapshot(alerts=[ended]))
+    resolved = Transition(
+        at=AS_OF, slo=SloId("x"), severity=Severity.PAGE, kind=TransitionKind.RESOLVED, incident=None, tier=None
+    )
+    served.alerts.transitions = [resolved.ended_by(end)]
+    client = TestClient(served.app())
+    (change,) = client.get("/api/v1/alerts").json()["transitions"]
+    (alert,) = client.get("/api/v1/slos/checkout-availability").json()["alerts"]
+    assert (change["end_code"], change["reason"]) == (end.code, reason)
+    assert alert["last_end"] == {"at": "2026-03-01T12:00:00Z", "code": end.code, "reason": reason}
 
 
 def test_an_alert_of_which_nobody_is_told_has_a_link_and_no_words() -> None:

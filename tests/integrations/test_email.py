@@ -36,7 +36,7 @@ from tests.support.connect_proxy import ConnectProxy
 from tests.support.fake_receivers import RecordingInstruments, SkewedClock
 from tests.support.mail_server import mail_server, scripted_mail_server
 from tests.support.name_service import Rebinding
-from tests.support.notifications import firing, resolved
+from tests.support.notifications import closed, firing, resolved
 from tests.support.receiver_harness import WRITER, deliver, now
 
 _ALL_REFUSED = "all recipients were refused: oncall@example.org: {0}, second@example.org: {0}"
@@ -113,10 +113,11 @@ def _one(port: int, **changes: Any) -> Outcome:
 def test_a_page_is_a_letter_and_its_end_answers_it() -> None:
     postbox = Postbox()
     with mail_server(postbox) as port:
-        assert deliver(lambda: _mail(port), [firing()], [resolved()]) == [[Delivered()], [Delivered()]]
-    page, end = postbox.letters
+        deliver(lambda: _mail(port), [firing()], [resolved()], [closed()])
+    page, end, no_recovery = postbox.letters
     assert page["Subject"] == "[page] checkout availability is burning its error budget at 20x"
     assert end["Subject"].startswith("[resolved] checkout availability")
+    assert no_recovery["Subject"].startswith("[closed] checkout availability: this alert is closed because")
     assert page["To"] == "oncall@example.org, Second <second@example.org>"
     assert end["In-Reply-To"] == page["Message-ID"]
     text = page.get_body(("plain",))

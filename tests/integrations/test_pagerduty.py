@@ -12,7 +12,7 @@ from app.http.secrets import FixedSecret
 from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions, dedup_key
 from app.slo import Severity
 from tests.support.fake_receivers import RecordingInstruments
-from tests.support.notifications import firing, resolved
+from tests.support.notifications import closed, firing, resolved
 from tests.support.receiver_harness import WRITER, deliver, outgoing
 from tests.support.scripted_server import Reply, Scripted
 
@@ -147,3 +147,11 @@ def test_ends_wait_for_their_turn_since_each_closes_its_own_incident() -> None:
         assert outcomes[:3] == [Delivered()] * 3
         assert [type(outcome) for outcome in outcomes[3:]] == [Deferred] * 2
         assert len(server.requests) == 3
+
+
+def test_an_end_that_is_no_recovery_says_so_in_the_log_of_the_incident() -> None:
+    with Scripted(otherwise=ACCEPTED) as server:
+        deliver(lambda: _pagerduty(server), [firing()], [closed()])
+        _, end = server.bodies
+    assert (end["event_action"], end["dedup_key"]) == ("resolve", dedup_key(firing()))
+    assert "closed because the SLO was removed" in end["payload"]["summary"]

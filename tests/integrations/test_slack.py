@@ -11,7 +11,7 @@ from app.delivery.outcome import Delivered, Failed, FailureReason, Outcome, Reje
 from app.http.secrets import FixedSecret
 from app.integrations.slack import notifier as slack
 from app.integrations.slack.notifier import SlackBot, SlackBotOptions, SlackWebhook
-from tests.support.notifications import firing, resolved
+from tests.support.notifications import closed, firing, resolved
 from tests.support.receiver_harness import WRITER, deliver, outgoing
 from tests.support.scripted_server import Reply, Scripted
 
@@ -36,13 +36,15 @@ def test_the_examples_hold() -> None:
 
 def test_a_page_and_its_end_are_messages() -> None:
     with Scripted(otherwise=OK) as server:
-        assert deliver(lambda: _webhook(server), [firing()], [resolved()]) == [[Delivered()], [Delivered()]]
-        page, end = server.bodies
+        deliver(lambda: _webhook(server), [firing()], [resolved()], [closed()])
+        page, end, no_recovery = server.bodies
     assert page["text"] == ":rotating_light: checkout availability is burning its error budget at 20x"
     assert end["text"].startswith(":white_check_mark: checkout availability is no longer burning")
     assert "2,000 of 100,000 events were bad" in page["attachments"][0]["text"]
     assert "<https://runbooks/slo|Runbook>" in page["attachments"][0]["text"]
-    assert page["attachments"][0]["color"] != end["attachments"][0]["color"]
+    assert "closed because the SLO was removed" in no_recovery["text"]
+    assert ":white_check_mark:" not in no_recovery["text"]
+    assert len({message["attachments"][0]["color"] for message in server.bodies}) == len(server.bodies)
 
 
 def test_an_address_may_be_a_template() -> None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.alerting import Notification, NotificationStatus, resolve
+from app.alerting import SLO_REMOVED, Notification, NotificationStatus, resolve
 from app.slo import Severity, SloId
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -49,3 +49,8 @@ def resolved(
     """The end of the page of the same name."""
     notification = firing(slo, **changes)
     return resolve(notification, at=notification.starts_at + after)
+
+
+def closed(slo: str = "checkout-availability", **changes: Any) -> Notification:
+    """The end of the page of the same name whose SLO was removed, which is no recovery."""
+    return resolve(firing(slo, **changes), at=START + timedelta(minutes=5), end=SLO_REMOVED)

@@ -2,6 +2,7 @@
 
 import doctest
 import time
+from dataclasses import replace
 
 import orjson
 import pytest
@@ -12,9 +13,10 @@ from app.slo import SloId
 from app.wording import plain_text
 from app.wording.annotations import annotations
 from app.wording.links import is_link
+from app.wording.sentences import summary
 from app.wording.template_values import NAMES, figures
 from app.wording.templates import TemplateProblemError, Templates, compile_template, render_template
-from tests.support.notifications import firing, resolved
+from tests.support.notifications import closed, firing, resolved
 
 HOSTILE = [
     "{{ ''.__class__ }}",
@@ -139,6 +141,28 @@ def test_a_document_writes_templates_and_a_receiver_builds_on_them() -> None:
     assert said["runbook_url"] == "https://r/checkout-availability"
     assert said["description"] == ""
     assert "template_error" not in said
+
+
+@pytest.mark.parametrize(
+    ("own", "receiver", "is_own"),
+    [
+        ("{{ subject }} is healthy again", None, False),
+        ("Checkout is fine", None, False),
+        ("{{ subject }}", "{{ summary }} [{{ severity }}]", True),
+        ("{{ subject }} ended: {{ end_code }}", None, True),
+        ("{{ subject }}", "over: {{ reason }}", True),
+    ],
+)
+def test_an_end_that_is_no_recovery_reads_so_whatever_templates_say(
+    own: str, receiver: str | None, is_own: bool
+) -> None:
+    end = closed(annotations=(("summary", own), ("description", "All is well.")))
+    said = annotations(end, Templates(summary=receiver))
+    assert (said["summary"] != summary(end)) is is_own
+    assert said["description"].startswith("This alert is closed because the SLO was removed.")
+    assert said["description"].endswith("All is well.")
+    assert said["end_code"] == end.end_code
+    assert annotations(replace(end, end_code=None, reason=None))["summary"] != summary(end)
 
 
 def test_a_template_that_fails_leaves_the_usual_words_and_is_said() -> None:
