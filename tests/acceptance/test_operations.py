@@ -47,7 +47,7 @@ def test_a_good_set_of_documents_is_taken_over_when_its_files_change(tmp_path: P
         line.want(1, running.sees("data", "fresh", slo_id="search-errors"), after=fired)
         ended = line.want(1, all_clear(CHECKOUT), after=fired)
         line.run()
-        assert "Resolved because the SLO was removed." in ended.alert["annotations"]["description"]
+        assert "This alert is closed because the SLO was removed." in ended.alert["annotations"]["description"]
         assert ended.alert["startsAt"] == fired.alert["startsAt"]
         metrics = running.get("/metrics").text
         assert 'slo="checkout-availability"' not in metrics

@@ -4,10 +4,13 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 
 from typer.testing import CliRunner, Result
 from typing_extensions import override
 
+from app.alerting import SLO_REMOVED, End, EndCode
 from app.cli.application import app
 from app.slo import AlertState, Severity
 from app.status import UNKNOWN, AlertView, HealthState
@@ -44,6 +47,23 @@ def test_the_least_budget_comes_first_and_the_unknown_last() -> None:
     assert fine.startswith("checkout-availability ")
     assert re.split(r"  +", unknown.strip())[2:5] == ["99.9%", UNKNOWN, UNKNOWN]
     assert "error: no series match" in unknown
+
+
+def test_an_alert_that_was_closed_without_a_recovery_is_said_for_a_day() -> None:
+    quiet = AlertView(severity=Severity.PAGE, state=AlertState.INACTIVE, since=None, tier=None)
+    ended = [
+        replace(quiet, ended_at=AS_OF - age, ended=end)
+        for age, end in (
+            (timedelta(hours=23), SLO_REMOVED),
+            (timedelta(hours=25), SLO_REMOVED),
+            (timedelta(hours=1), End(code=EndCode.BURN_STOPPED)),
+        )
+    ]
+    snapshots = [a_snapshot(an_slo(name), alerts=[alert]) for name, alert in zip("abc", ended, strict=True)]
+    with listening(Served.with_snapshots(*snapshots).app()) as url:
+        result = status("--url", url)
+    closed = [line for line in result.stdout.splitlines() if "closed" in line]
+    assert closed == ["a-availability: page closed at 2026-02-28 13:00 UTC: the SLO was removed"]
 
 
 def test_why_alerts_are_held_back_or_frozen_is_said_once_for_all_that_share_it() -> None:

@@ -160,9 +160,9 @@ def test_budget_tickets_open_and_are_closed_when_nobody_asks_for_them(tmp_path: 
         with running.database.read() as tx:
             assert {notification.cause for notification in load_in_force(tx)} <= {Cause.BURN}
             reasons = [
-                change.reason for change in recent_transitions(tx, slos=[SloId(ID)]) if change.kind == "resolved"
+                change.end_code for change in recent_transitions(tx, slos=[SloId(ID)]) if change.kind == "resolved"
             ]
-        assert reasons[:1] == ["this alert is switched off"]
+        assert reasons[:1] == ["switched_off"]
 
 
 def test_the_first_failures_of_a_new_service_open_no_budget_ticket(tmp_path: Path) -> None:
