@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from app.alerting import Transition, alert_key
 from app.api.documents import alert_document, transition_document
-from app.api.filters import Filter
+from app.api.filters import selection
 from app.api.models import ActiveAlertModel, AlertsModel
 from app.api.openapi import answers
 from app.api.paging import SortKey, page
@@ -37,7 +37,7 @@ def alert_routes(board: Board, alerts: AlertLog, *, external_url: str) -> APIRou
 
         The first page also has the newest transitions, at most `limit`.
         """
-        wanted = Filter.parse(service=service, status=status, label=label)
+        wanted = selection(service=service, status=status, label=label)
         known = board.current
         chosen = wanted.of(known.snapshots)
         ids = {one.id for one in chosen}

@@ -1,38 +1,32 @@
-"""Which SLOs a request is about."""
+"""The filters of a query string as a selection of SLOs."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from app.api.problems import invalid
-from app.status import HealthState, Snapshot
+from app.slo import AlertState, SliKind
+from app.status import DataState, HealthState, Selection, words_of
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Filter:
-    """SLOs of any of the services, in any of the states, with all of the labels; nothing given means all."""
-
-    services: frozenset[str]
-    states: frozenset[HealthState]
-    labels: frozenset[tuple[str, str]]
-
-    @classmethod
-    def parse(cls, *, service: Sequence[str], status: Sequence[HealthState], label: Sequence[str]) -> "Filter":
-        """The filter of a query string; labels are written ``name=value``."""
-        return cls(services=frozenset(service), states=frozenset(status), labels=frozenset(map(_label, label)))
-
-    def __bool__(self) -> bool:
-        return bool(self.services or self.states or self.labels)
-
-    def of(self, snapshots: Iterable[Snapshot]) -> list[Snapshot]:
-        """The snapshots that pass."""
-        return [snapshot for snapshot in snapshots if self._passes(snapshot)]
-
-    def _passes(self, snapshot: Snapshot) -> bool:
-        return (
-            (not self.services or snapshot.slo.service in self.services)
-            and (not self.states or snapshot.health in self.states)
-            and self.labels <= {*snapshot.slo.labels, *snapshot.group}
-        )
+def selection(
+    *,
+    service: Sequence[str],
+    status: Sequence[HealthState],
+    label: Sequence[str],
+    alert: Sequence[AlertState] = (),
+    kind: Sequence[SliKind] = (),
+    data: Sequence[DataState] = (),
+    q: str = "",
+) -> Selection:
+    """What the parameters choose; labels are written ``name=value``."""
+    return Selection(
+        services=frozenset(service),
+        states=frozenset(status),
+        labels=frozenset(map(_label, label)),
+        alerts=frozenset(alert),
+        kinds=frozenset(kind),
+        data=frozenset(data),
+        words=words_of(q),
+    )
 
 
 def _label(text: str) -> tuple[str, str]:

@@ -20,16 +20,23 @@ SortKey = tuple[str | float, ...]
 
 
 def page(
-    items: Iterable[Item], *, key: Callable[[Item], SortKey], limit: int, cursor: str
+    items: Iterable[Item], *, key: Callable[[Item], SortKey], limit: int, cursor: str, descending: bool = False
 ) -> tuple[list[Item], str | None]:
     """One page, and the cursor of the next; None behind the last. An empty *cursor* asks for the first page.
+
+    A cursor is good for the order that it was given in: for another one it is another place, or none.
 
     Raises:
         ProblemError: 422 if *cursor* is not written as one, 404 if it is, but none that a page has given.
     """
-    after = _decode(cursor) if cursor else ()
+    after = _decode(cursor) if cursor else None
+    keyed = ((key(item), item) for item in items)
     try:
-        rest = sorted(((key(item), item) for item in items if key(item) > after), key=lambda pair: pair[0])
+        rest = sorted(
+            (pair for pair in keyed if after is None or (pair[0] < after if descending else pair[0] > after)),
+            key=lambda pair: pair[0],
+            reverse=descending,
+        )
     except TypeError as error:
         raise _unknown(cursor) from error
     first = rest[:limit]

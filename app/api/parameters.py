@@ -1,6 +1,7 @@
 """Query parameters that several routes share, and the refusal of those that a route does not have."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import FastAPI, Query, Request
@@ -10,7 +11,8 @@ from pydantic.json_schema import SkipJsonSchema
 from app.api.paging import CURSOR_PATTERN
 from app.api.problems import invalid
 from app.api.timespans import EARLIEST, LATEST, LONGEST_STEP
-from app.status import HealthState
+from app.slo import AlertState, SliKind
+from app.status import DataState, HealthState, SortColumn
 
 IGNORING_PARAMETERS = frozenset({"/metrics", "/-/healthy", "/-/ready"})
 """Routes that take any parameter: scrape configurations and load balancers add their own, and a refusal would be an
@@ -19,11 +21,12 @@ outage to them, while no answer depends on a parameter."""
 # A page of SLOs that a person reads, and the most that is encoded without a pause: 1,000 SLOs are a few megabytes.
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
+MAX_SEARCH = 200
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many items a page has at most.")]
 Services = Annotated[list[str], Query(default_factory=list, description="Only SLOs of any of these services.")]
 LabelPairs = Annotated[
-    # `Filter` refuses others, in words that name the parameter.
+    # `selection` refuses others, in words that name the parameter.
     list[Annotated[str, WithJsonSchema({"type": "string", "pattern": "^[^=]+="})]],
     Query(
         default_factory=list,
@@ -32,6 +35,44 @@ LabelPairs = Annotated[
     ),
 ]
 States = Annotated[list[HealthState], Query(default_factory=list, description="Only SLOs in any of these states.")]
+AlertStates = Annotated[
+    list[AlertState],
+    Query(
+        default_factory=list,
+        description="Only SLOs with an alert in any of these states; `inactive`: with no alert in another one.",
+    ),
+]
+Kinds = Annotated[
+    list[SliKind], Query(default_factory=list, description="Only SLOs with an SLI of any of these kinds.")
+]
+DataStates = Annotated[
+    list[DataState], Query(default_factory=list, description="Only SLOs whose data is in any of these states.")
+]
+Search = Annotated[
+    str,
+    Query(
+        max_length=MAX_SEARCH,
+        description="Only SLOs with all of these words in id, service, name, description or labels; case is ignored.",
+        examples=["checkout team=payments"],
+    ),
+]
+
+
+class SortOrder(StrEnum):
+    """Which end of a sorted list comes first."""
+
+    ASCENDING = "asc"
+    DESCENDING = "desc"
+
+
+Sort = Annotated[
+    SortColumn,
+    Query(
+        description="What SLOs are sorted by; ascending is the worst first for `status`, `budget`, `alert`, `data` and "
+        "`exhaustion`. What is not known comes last. `burn_rate` is that of the last hour."
+    ),
+]
+Order = Annotated[SortOrder, Query(description="Ascending or descending.")]
 Cursor = Annotated[
     Annotated[str, WithJsonSchema({"type": "string", "pattern": CURSOR_PATTERN})],
     Query(description="The cursor that the page before gave as `next`; empty for the first page."),

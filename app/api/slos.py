@@ -7,18 +7,34 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 
 from app.api.documents import history_document, slo_document
-from app.api.filters import Filter
+from app.api.filters import selection
 from app.api.models import HistoryModel, SloListModel, SloModel
 from app.api.openapi import answers
 from app.api.paging import page
-from app.api.parameters import DEFAULT_LIMIT, Cursor, LabelPairs, Limit, Services, States, Step, Time
+from app.api.parameters import (
+    DEFAULT_LIMIT,
+    AlertStates,
+    Cursor,
+    DataStates,
+    Kinds,
+    LabelPairs,
+    Limit,
+    Order,
+    Search,
+    Services,
+    Sort,
+    SortOrder,
+    States,
+    Step,
+    Time,
+)
 from app.api.ports import History
 from app.api.problems import ProblemError, not_found
 from app.api.responses import JsonResponse
 from app.api.timespans import check_span, default_step, parse_step, parse_time
 from app.paths import SLO_ID
 from app.slo import SloId
-from app.status import Board, BoardContent, Snapshot
+from app.status import Board, BoardContent, Snapshot, SortColumn, order_key
 
 # A history of a year is cut from millions of cells: two at once would each take twice as long, and evaluation with
 # them.
@@ -44,15 +60,29 @@ def slo_routes(board: Board, history: History) -> APIRouter:
         "", operation_id="listSlos", responses=answers(SloListModel, "One page of SLOs", not_found="No such page")
     )
     def list_slos(
+        *,
         service: Services,
         label: LabelPairs,
         status: States,
+        alert: AlertStates,
+        kind: Kinds,
+        data: DataStates,
+        q: Search = "",
+        sort: Sort = SortColumn.ID,
+        order: Order = SortOrder.ASCENDING,
         limit: Limit = DEFAULT_LIMIT,
         next: Cursor = "",  # noqa: A002  the contract's name
     ) -> JsonResponse:
-        """SLOs sorted by id; every member of a group is one of its own."""
-        chosen = Filter.parse(service=service, status=status, label=label).of(board.current.snapshots)
-        items, cursor = page(chosen, key=lambda snapshot: (snapshot.id,), limit=limit, cursor=next)
+        """SLOs sorted by id or another column; every member of a group is one of its own."""
+        wanted = selection(service=service, status=status, label=label, alert=alert, kind=kind, data=data, q=q)
+        descending = order is SortOrder.DESCENDING
+        items, cursor = page(
+            wanted.of(board.current.snapshots),
+            key=order_key(sort, descending=descending),
+            limit=limit,
+            cursor=next,
+            descending=descending,
+        )
         return JsonResponse(SloListModel(items=[slo_document(item) for item in items], next=cursor))
 
     @router.get(

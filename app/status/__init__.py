@@ -1,12 +1,21 @@
 """The read model: one snapshot per SLO, published once an evaluation for everybody who displays.
 
 May import the core and `app.slo`; knows neither HTTP nor Prometheus. Start at `snapshot.py`; `board.py` hands the
-newest snapshots to readers without ever making an evaluation wait; `wording.py` puts figures and what alerts do into
-words.
+newest snapshots to readers without ever making an evaluation wait; `selection.py` chooses and sorts SLOs; `wording.py`
+puts figures and what alerts do into words.
 """
 
 from app.status.board import Board, BoardContent
 from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
+from app.status.selection import (
+    Selection,
+    SortColumn,
+    alert_states,
+    burn_now,
+    order_key,
+    ordered,
+    words_of,
+)
 from app.status.snapshot import (
     AlertView,
     BudgetView,
@@ -32,12 +41,19 @@ __all__ = [
     "ProblemCode",
     "ProblemLevel",
     "Progress",
+    "Selection",
     "Snapshot",
+    "SortColumn",
     "WindowView",
+    "alert_states",
+    "burn_now",
     "most_serious_first",
+    "order_key",
+    "ordered",
     "rounded_percent",
     "severities_words",
     "short",
     "sla_words",
     "state_words",
+    "words_of",
 ]

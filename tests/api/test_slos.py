@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from app.api.models import CalendarWindowModel, SloModel
 from app.slo import AlertState, CalendarUnit, CalendarWindow, Severity, Sla, SloId
-from app.status import AlertView, HealthState, HistoryPoint, Progress, Snapshot
+from app.status import AlertView, DataState, HealthState, HistoryPoint, Progress, Snapshot
 from tests.support.api import Served, listening
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
@@ -196,9 +196,43 @@ def test_filters_by_service_label_group_and_status() -> None:
     assert ids(served.get("/api/v1/slos?service=checkout&service=search")) == ["checkout-availability", find, top]
 
 
+def test_filters_by_alert_kind_data_and_words() -> None:
+    """The filters of the pages; `tests/status/test_selection.py` has what each of them means."""
+    burning = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF, tier="1h/5m")
+    served = client(a_snapshot(alerts=[burning]), a_snapshot(an_slo("search"), data=DataState.STALE))
+    checkout, search = "checkout-availability", "search-availability"
+
+    assert ids(served.get("/api/v1/slos?alert=firing&alert=pending")) == [checkout]
+    assert ids(served.get("/api/v1/slos?alert=inactive&kind=counters")) == [search]
+    assert ids(served.get("/api/v1/slos?data=stale&data=error")) == [search]
+    assert ids(served.get("/api/v1/slos?kind=gauge")) == []
+    assert ids(served.get("/api/v1/slos?q=SEARCH+team%3Dpay")) == [search]
+
+
+def test_a_sorted_list_has_pages_too_the_unknown_last() -> None:
+    http = client(
+        *(a_snapshot(an_slo(f"s{number}"), bad=number * 10) for number in range(3)),
+        an_unmeasured_snapshot(an_slo("dark")),
+    )
+    for order, services in (("asc", ["s2", "s1", "s0", "dark"]), ("desc", ["s0", "s1", "s2", "dark"])):
+        found: list[str] = []
+        following: str | None = ""
+        while following is not None:
+            asked = {"sort": "budget", "order": order, "limit": "1", "next": following}
+            page = http.get("/api/v1/slos", params=asked).json()
+            found += [item["service"] for item in page["items"]]
+            following = page["next"]
+        assert found == services
+    # The cursor of another order is none of this one.
+    cursor = http.get("/api/v1/slos?sort=name&limit=1").json()["next"]
+    assert http.get("/api/v1/slos", params={"sort": "budget", "next": cursor}).status_code == 404
+
+
 @pytest.mark.parametrize(
-    "query", ["status=fine", "limit=0", "limit=1001", "limit=x", "label=team", "label==x", "next=!"]
-)
+    "query",
+    ["status=fine", "limit=0", "limit=1001", "limit=x", "label=team", "label==x", "next=!", "sort=worst", "order=up",
+     "alert=loud", "kind=ratio", "data=old", f"q={'x' * 201}"],
+)  # fmt: skip
 def test_a_bad_filter_is_said(query: str) -> None:
     response = client(a_snapshot()).get(f"/api/v1/slos?{query}")
 
