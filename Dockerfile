@@ -9,9 +9,11 @@ WORKDIR /src
 COPY pyproject.toml uv.lock ./
 # With the driver of PostgreSQL, 11 MB: SLOBURN_DATABASE_URL decides which database is used.
 RUN uv sync --locked --no-dev --extra postgres --no-install-project
-COPY README.md LICENSE ./
+COPY README.md LICENSE hatch_build.py .npmrc package.json package-lock.json ./
+COPY scripts/assets scripts/assets
 COPY app app
-RUN uv sync --locked --no-dev --extra postgres --no-editable
+# What the pages load in a browser, unless the work tree has it already; npm comes from PyPI, for this step only.
+RUN scripts/assets && uv sync --locked --no-dev --extra postgres --no-editable
 COPY demo demo
 COPY scripts/slim-image scripts/slim-image
 # The demo is not part of the package; the shop and the pager of docker-compose.yml run from this image.

@@ -41,8 +41,8 @@ _WAITING = (
     "tests/soak/",
 )
 """Tests that wait for real servers most of the time, each with servers of its own."""
-_SHARING = ("tests/store/", "tests/prometheus/", "tests/acceptance/test_postgres.py")
-"""Tests that share a server, which takes seconds to make and which each worker would start for itself."""
+_SHARING = ("tests/store/", "tests/prometheus/", "tests/acceptance/test_postgres.py", "tests/ui/browser/")
+"""Tests that share a server or a browser, which takes seconds to make and which each worker would start for itself."""
 _BEGUN_BY = 0.7
 """The share of the files at which the last test that waits is begun, so that none is left over at the end."""
 

@@ -7,7 +7,7 @@ May import `app.status` and everything below it; the only package that imports `
 
 from app.metrics.build import BuildInfo
 from app.metrics.collector import render_slos
-from app.metrics.exposition import Exposition, Page, PageForm
+from app.metrics.exposition import Exposition, Page, PageForm, accepts_gzip
 from app.metrics.families import FAMILIES, RESERVED_LABELS, Family
 from app.metrics.instruments import Instruments, LabelValues
 from app.metrics.sloth_lines import MetricNames
@@ -23,5 +23,6 @@ __all__ = [
     "MetricNames",
     "Page",
     "PageForm",
+    "accepts_gzip",
     "render_slos",
 ]

@@ -89,7 +89,7 @@ class Exposition:
     def form(self, *, accept: str = "", accept_encoding: str = "") -> PageForm:
         """The form of the page for a scraper that sends these headers."""
         _, content_type = choose_encoder(_usable(accept))
-        return PageForm(content_type, gzip_accepted(_usable(accept_encoding)))
+        return PageForm(content_type, accepts_gzip(accept_encoding))
 
     def render(self, *, accept: str = "", accept_encoding: str = "") -> Page:
         """The page for a scraper that sent these headers; safe to call from several threads."""
@@ -101,7 +101,7 @@ class Exposition:
         openmetrics = content_type.startswith("application/openmetrics-text")
         # Own health comes last: its encoder writes the "# EOF" that OpenMetrics ends with.
         own = encode(self._instruments.registry)
-        if gzip_accepted(_usable(accept_encoding)):
+        if accepts_gzip(accept_encoding):
             return Page(self._compressed_slos(openmetrics=openmetrics).and_then(own), content_type, gzipped=True)
         return Page(self._slos(openmetrics=openmetrics) + own, content_type, gzipped=False)
 
@@ -126,6 +126,11 @@ class Exposition:
         yield from render_families(snapshots, openmetrics=openmetrics, known=self._known)
         if self._sloth is not None:
             yield from self._sloth.render_families(snapshots, openmetrics=openmetrics)
+
+
+def accepts_gzip(accept_encoding: str) -> bool:
+    """Whether a client that sends this `Accept-Encoding` reads gzip."""
+    return bool(gzip_accepted(_usable(accept_encoding)))
 
 
 def _usable(accept: str) -> str:

@@ -18,6 +18,7 @@ from app.status import (
     state_words,
 )
 from app.wording.annotations import annotations
+from app.wording.sentences import ago, span
 
 _RANKS = {HealthState.EXHAUSTED: 0, HealthState.AT_RISK: 1, HealthState.UNKNOWN: 2, HealthState.MEETING: 3}
 
@@ -81,6 +82,11 @@ def multiple(burn_rate: float) -> str:
 def moment(at: datetime | None) -> str:
     """A time in UTC."""
     return UNKNOWN if at is None else f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def relative(at: datetime, now: datetime) -> str:
+    """How long ago something was, or in how long it will be."""
+    return f"in {span(at - now)}" if at - now >= timedelta(minutes=1) else ago(at, now)
 
 
 def measured(snapshot: Snapshot) -> str:

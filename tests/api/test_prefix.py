@@ -17,7 +17,7 @@ from tests.support.snapshots import a_snapshot
 PATHS = [
     "/",
     "/slos/checkout-availability",
-    "/static/style.css",
+    "/static/0/style.css",
     "/docs",
     "/docs/assets/swagger-ui.css",
     "/docs/assets/start.js",

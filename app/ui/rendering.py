@@ -1,0 +1,92 @@
+"""How templates become pages: what they can call, the layout they share, and the headers of every page."""
+
+import gzip
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from fastapi import Request
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from starlette.responses import HTMLResponse, Response
+
+from app.clock import Clock
+from app.metrics import accepts_gzip
+from app.status import HealthState, rounded_percent, sla_words
+from app.ui import views
+from app.ui.assets import Assets
+
+NAVIGATION = (("Overview", "/"), ("API", "/docs"))
+"""The links at the top of every page."""
+
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'self'; frame-ancestors 'none'"
+)
+# Pages repeat themselves: this level makes them a tenth in less than a millisecond.
+_GZIP_LEVEL = 3
+
+
+class Renderer:
+    """Renders the templates of `app/ui/templates`.
+
+    *prefix* is the path of the external URL, without a slash at its end. What *unhealthy* gives, the reasons why
+    evaluation is not healthy, is at the top of every page.
+    """
+
+    def __init__(self, *, clock: Clock, prefix: str = "", unhealthy: Callable[[], Sequence[str]] = tuple) -> None:
+        self.assets = Assets()
+        self.prefix = prefix
+        self.clock = clock
+        self._environment = _environment(clock)
+        self._environment.globals |= {
+            "prefix": prefix,
+            "health": HealthState,
+            "unhealthy": unhealthy,
+            "navigation": NAVIGATION,
+            "has_libraries": self.assets.has_libraries,
+            "asset": lambda name: prefix + self.assets.path(name),
+            "now": clock.now,
+        }
+
+    def page(self, request: Request, template: str, *, status: int = HTTPStatus.OK, **context: Any) -> Response:
+        """The page that a template makes of *context*."""
+        body = self._environment.get_template(template).render(context).encode()
+        headers = {"Content-Security-Policy": _CSP, "Vary": "Accept-Encoding"}
+        if accepts_gzip(", ".join(request.headers.getlist("accept-encoding"))):
+            # Without the time, so that what has not changed keeps its ETag.
+            body = gzip.compress(body, compresslevel=_GZIP_LEVEL, mtime=0)
+            headers["Content-Encoding"] = "gzip"
+        return HTMLResponse(body, status_code=status, headers=headers)
+
+
+def _environment(clock: Clock) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("app.ui"),
+        autoescape=select_autoescape(),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": rounded_percent,
+        "count": views.grouped,
+        "factor": views.multiple,
+        "moment": views.moment,
+        "iso": _iso,
+        "relative": lambda at: views.relative(at, clock.now()),
+        "measured": views.measured,
+        "bar": views.bar,
+        "window": views.window_name,
+        "burns": views.burns,
+        "queries": views.queries,
+        "alert_lines": views.alert_lines,
+        "sla": sla_words,
+        "segment": lambda text: quote(text, safe=""),
+    }
+    return environment
+
+
+def _iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

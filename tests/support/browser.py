@@ -1,0 +1,135 @@
+"""Pages in a real browser: what a reader sees, what the browser complains of, and what axe finds.
+
+The browser is Debian's chromium under Playwright. axe-core comes from npm (`scripts/setup --tests`).
+"""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, Request, Response, sync_playwright
+
+from testbed.servers import browser_binary
+from testbed.waiting import PATIENCE_S
+
+PHONE, DESKTOP = 390, 1_400
+"""Widths in pixels that every page is looked at with."""
+MOST_ASSET_BYTES = 150_000
+"""What a page may load besides itself, as files."""
+_AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
+_HEIGHT = 900
+_FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-proxy-server")
+_RUN_AXE = """async () => {
+  const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
+  const { violations } = await axe.run(document, { runOnly: rules });
+  const where = ({ html, failureSummary }) => `${html} ${failureSummary}`;
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(where).join(" | ")}`);
+}"""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """One browser; its pages are opened by `looking`."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_binary(), args=list(_FLAGS))
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+_left: list[asyncio.AbstractEventLoop] = []
+
+
+def leave_event_loop() -> None:
+    """Let `asyncio.run` work in this thread: Playwright's own loop is marked as running between its calls."""
+    running = asyncio.events._get_running_loop()
+    if running is not None:
+        _left[:] = [running]
+        asyncio.events._set_running_loop(None)
+
+
+def enter_event_loop() -> None:
+    """Go on with Playwright where it was left."""
+    if _left:
+        asyncio.events._set_running_loop(_left.pop())
+
+
+@dataclass
+class Visit:
+    """A reader with an empty profile, at one width, in light or dark."""
+
+    page: Page
+    url: str
+    complaints: list[str] = field(default_factory=list)
+    files: list[Response] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        """Open a page and wait until it is drawn; the page."""
+        self.files.clear()
+        self.page.goto(self.url + path, wait_until="load")
+        return self.page
+
+    @property
+    def serious_findings(self) -> list[str]:
+        """What axe finds to be serious or critical; colours in both schemes are a visit each."""
+        if not self.page.evaluate("'axe' in window"):
+            # Through the debugger, which no content security policy keeps out.
+            self.page.evaluate(_AXE.read_text() + ";undefined")
+        found: list[str] = self.page.evaluate(_RUN_AXE)
+        return found
+
+    @property
+    def asset_bytes(self) -> int:
+        """The size of all files that the page has loaded besides itself."""
+        return sum(len(response.body()) for response in self.files)
+
+    @property
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        wider: int = self.page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        return wider
+
+    def screenshot(self, file: Path) -> None:
+        """Write a picture of the whole page."""
+        self.page.screenshot(path=file, full_page=True)
+
+
+@contextmanager
+def looking(
+    browser: Browser, url: str, *, width: int = DESKTOP, dark: bool = False, scripts: bool = True
+) -> Iterator[Visit]:
+    """A reader of the site at *url*; whatever the browser complains of is collected."""
+    context = browser.new_context(
+        viewport={"width": width, "height": _HEIGHT},
+        color_scheme="dark" if dark else "light",
+        java_script_enabled=scripts,
+        timezone_id="Europe/Berlin",
+        reduced_motion="reduce",
+        has_touch=width == PHONE,
+    )
+    context.set_default_timeout(PATIENCE_S * 1_000)
+    try:
+        visit = Visit(context.new_page(), url)
+        own_host = urlsplit(url).netloc
+
+        def asked(request: Request) -> None:
+            if urlsplit(request.url).netloc != own_host:
+                visit.complaints.append(f"asks another host: {request.url}")
+
+        def answered(response: Response) -> None:
+            if "/static/" in response.url:
+                visit.files.append(response)
+
+        visit.page.on("request", asked)
+        visit.page.on("response", answered)
+        visit.page.on("console", lambda message: visit.complaints.append(f"{message.type}: {message.text}"))
+        visit.page.on("pageerror", lambda error: visit.complaints.append(f"error: {error}"))
+        yield visit
+    finally:
+        context.close()
