@@ -62,7 +62,9 @@ def test_the_examples_hold() -> None:
     ],
 )
 def test_a_reader_gets_what_has_all_that_is_asked_for(wanted: dict[str, Any], services: list[str]) -> None:
-    given = {name: frozenset(values) if isinstance(values, set) else values for name, values in wanted.items()}
+    given: dict[str, Any] = {
+        name: frozenset(values) if isinstance(values, set) else values for name, values in wanted.items()
+    }
     chosen = replace(Selection(), **given)
     assert _services(chosen.of(ALL)) == services
     assert bool(chosen) == bool(wanted)
