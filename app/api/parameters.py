@@ -64,6 +64,11 @@ class SortOrder(StrEnum):
     ASCENDING = "asc"
     DESCENDING = "desc"
 
+    @property
+    def is_descending(self) -> bool:
+        """Whether the order is reversed."""
+        return self is SortOrder.DESCENDING
+
 
 Sort = Annotated[
     SortColumn,

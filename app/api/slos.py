@@ -75,14 +75,9 @@ def slo_routes(board: Board, history: History) -> APIRouter:
     ) -> JsonResponse:
         """SLOs sorted by id or another column; every member of a group is one of its own."""
         wanted = selection(service=service, status=status, label=label, alert=alert, kind=kind, data=data, q=q)
-        descending = order is SortOrder.DESCENDING
-        items, cursor = page(
-            wanted.of(board.current.snapshots),
-            key=order_key(sort, descending=descending),
-            limit=limit,
-            cursor=next,
-            descending=descending,
-        )
+        key, descending = order_key(sort, descending=order.is_descending), order.is_descending
+        found = wanted.of(board.current.snapshots)
+        items, cursor = page(found, key=key, limit=limit, cursor=next, descending=descending)
         return JsonResponse(SloListModel(items=[slo_document(item) for item in items], next=cursor))
 
     @router.get(
