@@ -3,12 +3,25 @@
 May import ingest, status, metrics, prometheus, store and the core. Start at `evaluator.py`. Querying and counting are
 `app.ingest`; then `figures/` (the figures and problems of each SLO), `judging/` (its alerts), `top_contributors.py`
 (the label values with most bad events) and `saving/` (what one transaction writes). `history.py` computes the past of
-one SLO for readers.
+one SLO for readers, `past_figures.py` all that is exposed of it.
 """
 
 from app.evaluation.evaluator import EvaluationTiming, Evaluator
 from app.evaluation.history import Past, points
+from app.evaluation.past_figures import ExposedPast, PastFigures, WindowPast, past_figures
 from app.evaluation.saving.budget_record import RECORDED_EVERY_S
 from app.ingest.ports import EvaluationInstruments, Source
 
-__all__ = ["RECORDED_EVERY_S", "EvaluationInstruments", "EvaluationTiming", "Evaluator", "Past", "Source", "points"]
+__all__ = [
+    "RECORDED_EVERY_S",
+    "EvaluationInstruments",
+    "EvaluationTiming",
+    "Evaluator",
+    "ExposedPast",
+    "Past",
+    "PastFigures",
+    "Source",
+    "WindowPast",
+    "past_figures",
+    "points",
+]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import structlog
 
 from app.alerting import Notification, Routing, Transition, shortest_windows_s
@@ -26,6 +27,7 @@ from app.evaluation.judging.judge import (
     judge_all,
 )
 from app.evaluation.judging.since_resolved import since_resolved
+from app.evaluation.past_figures import ExposedPast
 from app.evaluation.saving.ledger_store import LedgerStore
 from app.evaluation.saving.writer import Writer
 from app.evaluation.top_contributors import ContributorQueries, contributor_queries
@@ -69,13 +71,15 @@ _EXPLAINED_WITHIN = timedelta(minutes=15)
 class EvaluationTiming:
     """When and how long is asked: slots of *interval*, final after *settle*; *routing* says who is notified.
 
-    Of a new SLI at most *history* is read, all that its windows need if that is None.
+    Of a new SLI at most *history* is read, all that its windows need if that is None; *older* is how much is kept
+    beyond that, so that the budgets of the past are known too.
     """
 
     interval: timedelta
     settle: timedelta
     timeout: timedelta
     history: timedelta | None = None
+    older: timedelta = timedelta(0)
     routing: Routing = field(default_factory=Routing)
 
 
@@ -99,7 +103,9 @@ class Evaluator:
         self._instruments = instruments
         self._timing = timing
         self._ledger_writer = LedgerWriter(
-            tracked_slis_of(slos), interval_s=round(timing.interval.total_seconds()), history=timing.history
+            tracked_slis_of(slos, older=timing.older),
+            interval_s=round(timing.interval.total_seconds()),
+            history=timing.history,
         )
         ledger_store = LedgerStore(self._ledger_writer)
         self._turn = asyncio.Lock()
@@ -301,6 +307,31 @@ class Evaluator:
         tracked = member.tracked
         known_from_s = tracked.wanted_from_s if tracked.backfilled else tracked.complete_from_s
         return Past(slo=member.slo, row=row, known_from_s=known_from_s)
+
+    @property
+    def member_ids(self) -> tuple[SloId, ...]:
+        """The ids of all SLOs, and of all members of groups."""
+        return tuple(member.id for member in self._members())
+
+    def exposed_past(self, slo_id: SloId) -> ExposedPast | None:
+        """As `past`, with what of it is exposed."""
+        past, member = self.past(slo_id), self._member(slo_id)
+        if past is None or member is None:
+            return None
+        ledger, tracked = self._ledger_writer.ledger, member.tracked
+        good, bad = (
+            (0.0, 0.0) if member.row is None else map(float, np.concatenate(ledger.ever(np.array([member.row]))))
+        )
+        return ExposedPast(
+            id=member.id,
+            group=member.group,
+            past=past,
+            sli_key=tracked.key,
+            recounts=tracked.history_recounts,
+            windows=member.shown,
+            good_ever=float(ever[0]),
+            bad_ever=float(ever[1]),
+        )
 
     def _members(self) -> tuple[Member, ...]:
         shortest_s = shortest_windows_s(self._ledger_writer.ledger.scrape_s)

@@ -45,7 +45,7 @@ def points(
     since_s, at_s = bounds_s[:-1], bounds_s[1:]
     if not len(at_s):
         return ()
-    total, bad, coverage = _sums(row, since_s, at_s)
+    total, bad, coverage = counted_between(row, since_s, at_s)
     error_budget = np.full(len(at_s), past.slo.error_budget)
     columns = (
         at_s,
@@ -54,7 +54,7 @@ def points(
         total,
         sli(bad, total),
         burn_rate(bad, total, error_budget=error_budget),
-        _as_recorded(at_s, recorded, _budget_remaining(past, row, at_s, error_budget)),
+        as_recorded(at_s, recorded, _budget_remaining(past, row, at_s, error_budget)),
         coverage,
     )
     return tuple(
@@ -67,13 +67,13 @@ def _budget_remaining(past: Past, row: RowPast, at_s: Floats, error_budget: Floa
     """What remained of the budget at each time; NaN where the window reaches back to what is not known."""
     # Where data is late the newest figures are those of the newest measured slot, as the live ones are.
     end_s = np.fmin(at_s, row.watermark_s)
-    start_s = _window_starts(past.slo, end_s)
-    total, bad, _ = _sums(row, start_s, end_s)
+    start_s = window_starts(past.slo, end_s)
+    total, bad, _ = counted_between(row, start_s, end_s)
     remaining = budget(bad, total, error_budget=error_budget).remaining
-    return np.where(_is_known(row, start_s, past.known_from_s), remaining, np.nan)
+    return np.where(is_known(row, start_s, past.known_from_s), remaining, np.nan)
 
 
-def _as_recorded(at_s: Floats, recorded: Sequence[tuple[float, float]], computed: Floats) -> Floats:
+def as_recorded(at_s: Floats, recorded: Sequence[tuple[float, float]], computed: Floats) -> Floats:
     """The newest record at each time; as *computed* where there is none, or none that was still shown then."""
     if not recorded:
         return computed
@@ -83,7 +83,7 @@ def _as_recorded(at_s: Floats, recorded: Sequence[tuple[float, float]], computed
     return np.where(fresh, shown[newest], computed)
 
 
-def _window_starts(slo: Slo, at_s: Floats) -> Floats:
+def window_starts(slo: Slo, at_s: Floats) -> Floats:
     """The start of the SLO window that ends at each of the ascending times."""
     if isinstance(slo.window, RollingWindow):
         return at_s - slo.window.duration.total_seconds()
@@ -100,7 +100,7 @@ def _window_starts(slo: Slo, at_s: Floats) -> Floats:
     return starts_s
 
 
-def _sums(row: RowPast, start_s: Floats, end_s: Floats) -> tuple[Floats, Floats, Floats]:
+def counted_between(row: RowPast, start_s: Floats, end_s: Floats) -> tuple[Floats, Floats, Floats]:
     """Total events, bad events and coverage over (start, end]."""
     before, until = row.counted_before(start_s), row.counted_before(end_s)
     total, bad, measured_s = (np.maximum(late - early, 0.0) for early, late in zip(before, until, strict=True))
@@ -110,7 +110,7 @@ def _sums(row: RowPast, start_s: Floats, end_s: Floats) -> tuple[Floats, Floats,
     return total, bad, np.clip(coverage, 0.0, 1.0)
 
 
-def _is_known(row: RowPast, start_s: Floats, known_from_s: float) -> Bools:
+def is_known(row: RowPast, start_s: Floats, known_from_s: float) -> Bools:
     """Whether everything since the start of a window was counted; before its first sample an SLI had no events."""
     known_from_s = max(known_from_s, float(row.edges_s[0]))
     # A sample this close to the start of what was read may follow on others that were not.

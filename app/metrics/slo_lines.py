@@ -46,7 +46,7 @@ from app.status import AlertView, Snapshot
 States = tuple[tuple[Severity, Cause, AlertState, bool], ...]
 """Of every alert of an SLO its state, and whether it fires."""
 
-_STATES = {
+STATES_OF_CAUSE = {
     True: tuple(AlertState),
     False: (AlertState.INACTIVE, AlertState.FIRING, AlertState.MUTED),
 }
@@ -69,11 +69,11 @@ class KnownTexts:
             text = self._of_slos[snapshot.id] = _SloText.of(snapshot)
         text.add(lines, snapshot)
         resting = len(snapshot.alerts) <= text.policies and all(map(_is_at_rest, snapshot.alerts))
-        self._add_alerts(lines, text.labels, text.at_rest if resting else _states_of(snapshot))
+        self._add_alerts(lines, text.labels, text.at_rest if resting else states_of(snapshot))
 
     def add_alerts_of_group(self, lines: Lines, member: Snapshot) -> None:
         """Add the alerts of a whole group: one ticket says that data is missing, however many members a group has."""
-        self._add_alerts(lines, labels_of_slo(member.slo), _states_of(member, of_group=True))
+        self._add_alerts(lines, labels_of_slo(member.slo), states_of(member, of_group=True))
 
     def forget_all_but(self, snapshots: Sequence[Snapshot]) -> None:
         """Forget the SLOs that have gone."""
@@ -90,9 +90,15 @@ class KnownTexts:
         lines[SLO_STATE].append(state.replace(_LABELS, labels))
 
 
-def labels_of_slo(slo: Slo, group: Sequence[Label] = ()) -> str:
-    """The labels that every line of an SLO has, or of the member of its group with these labels."""
-    return render_labels([("slo", slo.id), ("slo_service", slo.service), ("slo_name", slo.name), *group])
+def identity_labels(slo_id: SloId, slo: Slo, group: GroupKey = ()) -> list[Label]:
+    """The labels that every series of an SLO has, or of the member of its group with this id."""
+    own = exported_labels(group, taken=RESERVED_LABELS)
+    return [("slo", slo_id), ("slo_service", slo.service), ("slo_name", slo.name), *own]
+
+
+def labels_of_slo(slo: Slo) -> str:
+    """The labels that every line of a whole SLO has."""
+    return render_labels(identity_labels(slo.id, slo))
 
 
 def window_label(window: Window) -> str:
@@ -118,19 +124,18 @@ class _SloText:
 
     @classmethod
     def of(cls, snapshot: Snapshot) -> "_SloText":
-        slo, group = snapshot.slo, exported_labels(snapshot.group, taken=RESERVED_LABELS)
-        identity = [("slo", snapshot.id), ("slo_service", slo.service), ("slo_name", slo.name), *group]
+        slo, identity = snapshot.slo, identity_labels(snapshot.id, snapshot.slo, snapshot.group)
         labels, whole = render_labels(identity), window_label(slo.window)
         return cls(
             slo=slo,
             group=snapshot.group,
             labels=labels,
-            info=f"{labels},{render_labels(_info_labels(slo, identity))}",
+            info=f"{labels},{render_labels(info_labels(slo, identity))}",
             whole=whole,
             factors=_factor_lines(
                 tuple((policy.severity, rule) for policy in slo.alerting.policies for rule in policy.rules)
             ),
-            at_rest=_states_of(replace(snapshot, alerts=())),
+            at_rest=states_of(replace(snapshot, alerts=())),
             policies=len(slo.alerting.policies),
         )
 
@@ -190,7 +195,8 @@ def window_seconds(snapshot: Snapshot) -> float:
     return period.total_seconds()
 
 
-def _info_labels(slo: Slo, identity: Sequence[Label]) -> list[Label]:
+def info_labels(slo: Slo, identity: Sequence[Label]) -> list[Label]:
+    """What `slo_info` has beside the labels of every series of the SLO."""
     own = [("objective", f"{slo.objective:.10g}"), ("window", window_label(slo.window))]
     taken = {name for name, _ in identity} | RESERVED_LABELS
     return own + exported_labels(slo.labels, taken=taken)
@@ -205,7 +211,7 @@ def _is_at_rest(alert: AlertView) -> bool:
     return alert.state is AlertState.INACTIVE and alert.cause is Cause.BURN
 
 
-def _states_of(snapshot: Snapshot, *, of_group: bool = False) -> States:
+def states_of(snapshot: Snapshot, *, of_group: bool = False) -> States:
     """Every alert that the SLO, or its group as a whole, can have, with its state and whether it fires."""
     states: dict[tuple[Severity, Cause], tuple[AlertState, bool]] = {
         alert: (AlertState.INACTIVE, False)
@@ -234,6 +240,6 @@ def _alert_lines(states: States) -> tuple[str, str]:
             f'{SLO_STATE.name}{{{_LABELS},severity="{severity}",cause="{cause}",state="{state}"}} '
             f"{float(state is current)}\n"
             for severity, cause, current, _ in states
-            for state in _STATES[cause is Cause.BURN]
+            for state in STATES_OF_CAUSE[cause is Cause.BURN]
         ),
     )

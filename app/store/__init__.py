@@ -12,6 +12,7 @@ from app.store.database import (
     check_driver,
     inspect_server,
     open_database,
+    open_database_for_reading,
     open_database_in_memory,
 )
 from app.store.errors import (
@@ -39,5 +40,6 @@ __all__ = [
     "check_driver",
     "inspect_server",
     "open_database",
+    "open_database_for_reading",
     "open_database_in_memory",
 ]

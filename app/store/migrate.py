@@ -33,6 +33,24 @@ def migrate(connection: Connection, *, how_to_start_anew: str) -> None:
         _upgrade(connection, found)
 
 
+def check_revision(connection: Connection) -> None:
+    """Make sure that the tables have the newest revision, without changing them.
+
+    Raises:
+        StoreOutdatedError: they are of before it, or there are none.
+        StoreNewerError: their revision is unknown.
+    """
+    found = None
+    if REVISION_TABLE in inspect(connection).get_table_names():
+        found = connection.execute(text(f"SELECT version_num FROM {REVISION_TABLE}")).scalar()  # noqa: S608  a constant
+    if found is None:
+        raise StoreOutdatedError("no sloburn of this version has worked on the database: start `sloburn serve` with it")
+    if found != REVISION:
+        raise StoreNewerError(
+            f"the database has revision {found}, this sloburn knows {REVISION}: use the sloburn that works on it"
+        )
+
+
 def _upgrade(connection: Connection, found: str | None) -> None:
     # It takes a tenth of a second to import, and nearly every start finds the newest revision.
     from alembic import command  # noqa: PLC0415

@@ -34,7 +34,7 @@ from app.store import json_text
 from app.store.backend import Backend
 from app.store.errors import StoreCorruptError, StoreDriverError, StoreError, StoreLockedError, StoreUnavailableError
 from app.store.instances import Instance, instance
-from app.store.migrate import migrate
+from app.store.migrate import check_revision, migrate
 
 _log = structlog.get_logger(__name__)
 LEASE_S = 15.0
@@ -118,15 +118,19 @@ class PostgresBackend(Backend):
     @override
     def close(self) -> None:
         self._closing.set()
-        if self._heartbeat.is_alive():
+        # Never started where the database is only read.
+        if self._heartbeat.ident is not None:
             self._heartbeat.join()
+            self._give_back_lease()
+        self.engine.dispose()
+
+    def _give_back_lease(self) -> None:
         try:
             with self.engine.begin() as connection:
                 _limit_waiting(connection)
                 connection.execute(delete(instance).where(instance.c.id == self.instance.id))
         except SQLAlchemyError as error:
             _log.warning("the lease on the database could not be given back", error=str(self.translated(error)))
-        self.engine.dispose()
 
     def _renew(self) -> None:
         while not self._closing.wait(_HEARTBEAT_S):
@@ -210,6 +214,26 @@ def open_postgres(target: URL) -> PostgresBackend:
             raise _translated(error) from error
         unless_opened.pop_all()
     backend.start()
+    return backend
+
+
+def open_postgres_for_reading(target: URL) -> PostgresBackend:
+    """Open a database that another process may work on, and change nothing.
+
+    Raises:
+        StoreError: it cannot be read, or is of another version.
+    """
+    check_driver()
+    engine = _engine(target)
+    backend = PostgresBackend(engine, Instance())
+    with ExitStack() as unless_opened:
+        unless_opened.callback(engine.dispose)
+        try:
+            with engine.connect().execution_options(**backend.read_options) as connection:
+                check_revision(connection)
+        except SQLAlchemyError as error:
+            raise _translated(error) from error
+        unless_opened.pop_all()
     return backend
 
 

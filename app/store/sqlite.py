@@ -7,6 +7,7 @@ from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event, select, text
 from sqlalchemy.dialects import sqlite
@@ -19,7 +20,7 @@ from app.store import json_text, tables
 from app.store.backend import Backend
 from app.store.errors import StoreCorruptError, StoreError, StoreLockedError, StoreUnavailableError
 from app.store.instances import Instance
-from app.store.migrate import migrate
+from app.store.migrate import check_revision, migrate
 from app.store.sqlite_file import DatabaseFile, claim
 
 # How long SQLite waits for the lock of another program, such as a backup: longer than any transaction of our own,
@@ -126,6 +127,35 @@ def open_sqlite(target: URL, *, recover: bool) -> SqliteBackend:
     return backend
 
 
+def open_sqlite_for_reading(target: URL) -> SqliteBackend:
+    """Open a file that another process may work on, and change nothing.
+
+    Raises:
+        StoreError: there is no such file, it cannot be read, or is of another version.
+    """
+    path = Path(target.database or ":memory:")
+    if not path.is_file():
+        raise StoreUnavailableError(f"there is no database {path}: name that of the service in SLOBURN_DATABASE_URL")
+    engine = create_engine(
+        # Not `immutable`: the service goes on writing.
+        f"sqlite:///file:{quote(str(path))}?mode=ro&uri=true",
+        connect_args={"timeout": BUSY_TIMEOUT_S},
+        json_serializer=json_text.serialize,
+        json_deserializer=json_text.deserialize,
+    )
+    _begin_transactions(engine)
+    backend = SqliteBackend(engine, None)
+    with ExitStack() as unless_opened:
+        unless_opened.callback(engine.dispose)
+        try:
+            with engine.connect().execution_options(**backend.read_options) as connection:
+                check_revision(connection)
+        except SQLAlchemyError as error:
+            raise backend.translated(error) from error
+        unless_opened.pop_all()
+    return backend
+
+
 def open_in_memory() -> SqliteBackend:
     """A new database in memory, gone when it is closed; it has one connection, for one transaction at a time."""
     engine = create_engine(
@@ -225,15 +255,22 @@ def _put_aside(path: Path) -> None:
 
 
 def _prepare_connections(engine: Engine) -> None:
+    _begin_transactions(engine)
+
     @event.listens_for(engine, "connect")
     def configure(connection: sqlite3.Connection, _record: Any) -> None:
-        # We begin transactions ourselves: the driver's own way begins them late and never IMMEDIATE.
-        connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute(f"PRAGMA synchronous={SYNCHRONOUS}")
         cursor.execute("PRAGMA foreign_keys=ON")
         cursor.close()
+
+
+def _begin_transactions(engine: Engine) -> None:
+    # We begin transactions ourselves: the driver's own way begins them late and never IMMEDIATE.
+    @event.listens_for(engine, "connect")
+    def leave_to_us(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

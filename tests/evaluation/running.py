@@ -64,6 +64,7 @@ class Running(AbstractContextManager["Running"]):
         settle_s: int = 300,
         timeout_s: float = 20,
         history: timedelta | None = None,
+        older_days: float = 0,
         routing: Routing = Routing(always=("pager",)),  # noqa: B008  frozen
     ) -> None:
         self.slos = slos
@@ -79,6 +80,7 @@ class Running(AbstractContextManager["Running"]):
             settle=timedelta(seconds=settle_s),
             timeout=timedelta(seconds=timeout_s),
             history=history,
+            older=timedelta(days=older_days),
             routing=routing,
         )
         self._begin()

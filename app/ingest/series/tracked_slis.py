@@ -141,8 +141,11 @@ class TrackedSli:
         return self.sli.query
 
 
-def tracked_slis_of(slos: Iterable[Slo]) -> tuple[TrackedSli, ...]:
-    """One `TrackedSli` for each distinct SLI, in the order of the SLOs; SLOs over the same events share one."""
+def tracked_slis_of(slos: Iterable[Slo], *, older: timedelta = timedelta(0)) -> tuple[TrackedSli, ...]:
+    """One `TrackedSli` for each distinct SLI, in the order of the SLOs; SLOs over the same events share one.
+
+    *older* is how much more history is kept than the windows need.
+    """
     by_key: dict[str, list[Slo]] = {}
     for slo in slos:
         by_key.setdefault(slo.sli.key, []).append(slo)
@@ -152,7 +155,7 @@ def tracked_slis_of(slos: Iterable[Slo]) -> tuple[TrackedSli, ...]:
             sli=judged[0].sli,
             slos=tuple(judged),
             selectors=(*judged[0].sli.queries, *judged[0].sli.native),
-            horizon_s=max(_horizon_s(slo) for slo in judged),
+            horizon_s=max(_horizon_s(slo) for slo in judged) + older.total_seconds(),
             long_windows_s=_long_windows_s(judged),
         )
         for key, judged in by_key.items()

@@ -1,0 +1,100 @@
+"""The figures of one SLO as typed samples, for those who send them: the same as the lines of `/metrics`."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from app.metrics import families
+from app.metrics.families import Family
+from app.metrics.labels import Label
+from app.metrics.slo_lines import (
+    STATES_OF_CAUSE,
+    States,
+    identity_labels,
+    info_labels,
+    states_of,
+    window_label,
+    window_seconds,
+)
+from app.slo import Cause, Severity, Slo, format_duration
+from app.status import Snapshot
+
+
+class SloSample(NamedTuple):
+    """One value of a series; its labels are without the metric's name."""
+
+    family: Family
+    labels: Sequence[Label]
+    value: float
+
+
+def slo_samples(snapshots: Iterable[Snapshot]) -> Iterator[SloSample]:
+    """Every sample of some SLOs and members of groups, those that are NaN left out; of each group its alerts once."""
+    groups: set[str] = set()
+    for snapshot in snapshots:
+        own = identity_labels(snapshot.id, snapshot.slo, snapshot.group)
+        for sample in _figures(snapshot, own):
+            # NaN is the one value that differs from itself.
+            if sample.value == sample.value:
+                yield sample
+        yield from _alerts(states_of(snapshot), own)
+        if snapshot.group and snapshot.slo.id not in groups:
+            groups.add(snapshot.slo.id)
+            yield from _of_group(snapshot)
+
+
+def _of_group(member: Snapshot) -> Iterator[SloSample]:
+    own = identity_labels(member.slo.id, member.slo)
+    yield from _alerts(states_of(member, of_group=True), own)
+    if member.refused_members is not None:
+        yield SloSample(families.SLO_REFUSED_MEMBERS, own, member.refused_members)
+
+
+def _figures(snapshot: Snapshot, own: list[Label]) -> Iterator[SloSample]:
+    slo, budget = snapshot.slo, snapshot.budget
+    yield SloSample(families.SLO_INFO, (*own, *info_labels(slo, own)), 1.0)
+    yield SloSample(families.SLO_OBJECTIVE, own, slo.objective)
+    if slo.sla is not None:
+        yield SloSample(families.SLO_SLA, own, slo.sla.contract)
+    for window, sli, burn_rate in _windows(snapshot):
+        yield SloSample(families.SLO_SLI, (*own, ("window", window)), sli)
+        yield SloSample(families.SLO_BURN_RATE, (*own, ("window", window)), burn_rate)
+    yield SloSample(families.SLO_CONSUMED, own, budget.consumed_ratio)
+    yield SloSample(families.SLO_REMAINING, own, budget.remaining_ratio)
+    yield SloSample(families.SLO_EVENTS, (*own, ("outcome", "good")), snapshot.good_ever)
+    yield SloSample(families.SLO_EVENTS, (*own, ("outcome", "bad")), snapshot.bad_ever)
+    yield SloSample(families.SLO_COVERAGE, own, snapshot.coverage)
+    yield SloSample(families.SLO_WINDOW, own, window_seconds(snapshot))
+    if snapshot.as_of is not None:
+        yield SloSample(families.SLO_MEASURED, own, snapshot.as_of.timestamp())
+    if snapshot.data_since is not None:
+        yield SloSample(families.SLO_DATA_SINCE, own, snapshot.data_since.timestamp())
+    for problem in snapshot.problems:
+        yield SloSample(families.SLO_PROBLEM, (*own, ("problem", problem.code), ("level", problem.level)), 1.0)
+    yield from _factors(slo, own)
+
+
+def _windows(snapshot: Snapshot) -> Iterator[tuple[str, float, float]]:
+    whole = window_label(snapshot.slo.window)
+    for view in snapshot.windows:
+        window = format_duration(view.window)
+        if window != whole:
+            yield window, view.sli, view.burn_rate
+    yield whole, snapshot.sli, (1.0 - snapshot.sli) / snapshot.slo.error_budget
+
+
+def _factors(slo: Slo, own: list[Label]) -> Iterator[SloSample]:
+    for policy in slo.alerting.policies:
+        for rule in policy.rules:
+            windows = (("long", format_duration(rule.long)), ("short", format_duration(rule.short)))
+            yield SloSample(families.SLO_FACTOR, (*own, ("severity", policy.severity), *windows), rule.factor)
+
+
+def _alerts(states: States, own: list[Label]) -> Iterator[SloSample]:
+    firing: dict[Severity, bool] = {}
+    for severity, cause, current, fires in states:
+        firing[severity] = firing.get(severity, False) or fires
+        labels = (*own, ("severity", severity), ("cause", cause))
+        for state in STATES_OF_CAUSE[cause is Cause.BURN]:
+            yield SloSample(families.SLO_STATE, (*labels, ("state", state)), float(state is current))
+    for severity, fires in firing.items():
+        yield SloSample(families.SLO_FIRING, (*own, ("severity", severity)), float(fires))

@@ -1,0 +1,12 @@
+"""The metrics of the past: what `/metrics` would have shown of each SLO, for those who keep it elsewhere.
+
+May import the evaluation, metrics, the store and the core. `series.py` gives the figures of the past their names and
+labels; `openmetrics.py` writes them as text for promtool. `stored.py` reads the past of many SLOs from the database of
+a service, a few at a time.
+"""
+
+from app.past_metrics.openmetrics import Exported, OpenMetricsFile
+from app.past_metrics.series import PastSeries, past_series
+from app.past_metrics.stored import StoredPast, stored_pasts
+
+__all__ = ["Exported", "OpenMetricsFile", "PastSeries", "StoredPast", "past_series", "stored_pasts"]

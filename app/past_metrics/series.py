@@ -1,0 +1,71 @@
+"""The names and labels of the figures of the past: those of `/metrics`."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from app.evaluation import ExposedPast, PastFigures, WindowPast
+from app.metrics import families
+from app.metrics.families import Family
+from app.metrics.labels import Label
+from app.metrics.slo_lines import identity_labels, info_labels, window_label
+from app.slo import format_duration
+from app.slo.arrays import Floats
+
+
+class PastSeries(NamedTuple):
+    """One series: its labels without the metric's name, and a value for each time; NaN where there is no sample."""
+
+    family: Family
+    labels: tuple[Label, ...]
+    values: Floats
+
+
+EXPORTED = (
+    families.SLO_INFO,
+    families.SLO_OBJECTIVE,
+    families.SLO_SLI,
+    families.SLO_BURN_RATE,
+    families.SLO_CONSUMED,
+    families.SLO_REMAINING,
+    families.SLO_EVENTS,
+    families.SLO_COVERAGE,
+)
+"""The families that have a past, in the order in which `/metrics` has them."""
+
+
+def past_series(exposed: ExposedPast, figures: PastFigures) -> list[PastSeries]:
+    """Every series of one SLO or group member, family by family in the order of `EXPORTED`.
+
+    What a document says (the objective, the labels) is shown as it is now, from the first sample of the SLI on.
+    """
+    slo = exposed.past.slo
+    own = identity_labels(exposed.id, slo, exposed.group)
+    whole = window_label(slo.window)
+    views: list[tuple[str, WindowPast]] = [
+        (format_duration(length), view) for length, view in figures.windows.items() if format_duration(length) != whole
+    ]
+    views.append((whole, figures.slo_window))
+    there = np.where(np.isnan(figures.good_ever), np.nan, 1.0)
+    return [
+        PastSeries(families.SLO_INFO, (*own, *info_labels(slo, own)), there),
+        PastSeries(families.SLO_OBJECTIVE, tuple(own), there * slo.objective),
+        *(PastSeries(families.SLO_SLI, (*own, ("window", window)), view.sli) for window, view in views),
+        *(PastSeries(families.SLO_BURN_RATE, (*own, ("window", window)), view.burn_rate) for window, view in views),
+        PastSeries(families.SLO_CONSUMED, tuple(own), figures.consumed),
+        PastSeries(families.SLO_REMAINING, tuple(own), figures.remaining),
+        PastSeries(families.SLO_EVENTS, (*own, ("outcome", "good")), figures.good_ever),
+        PastSeries(families.SLO_EVENTS, (*own, ("outcome", "bad")), figures.bad_ever),
+        PastSeries(families.SLO_COVERAGE, tuple(own), figures.coverage),
+    ]
+
+
+def with_added(labels: Sequence[Label], added: Sequence[Label]) -> list[Label]:
+    """The labels and those that are added, such as `job`; a name that is there already keeps its value.
+
+    >>> with_added([("slo", "a"), ("team", "x")], [("job", "sloburn"), ("team", "y")])
+    [('slo', 'a'), ('team', 'x'), ('job', 'sloburn')]
+    """
+    taken = {name for name, _ in labels}
+    return [*labels, *((name, value) for name, value in added if name not in taken)]

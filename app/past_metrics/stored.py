@@ -1,0 +1,98 @@
+"""The past of many SLOs from the database of a service, which may be running: a few SLOs in memory at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NoReturn
+
+from typing_extensions import override
+
+from app.evaluation import RECORDED_EVERY_S, EvaluationInstruments, EvaluationTiming, Evaluator, ExposedPast, Source
+from app.prometheus import Matrix
+from app.slo import Slo
+from app.status import Board
+from app.store import Database
+from app.store.budgets import load_budgets
+
+# The cells of so many SLOs are some megabytes; each batch is read in a transaction of its own.
+_AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredPast:
+    """The past of one SLO or group member, and what its budget was shown as: slots (Unix seconds) and ratios."""
+
+    exposed: ExposedPast
+    recorded: Sequence[tuple[int, float]]
+
+
+def stored_pasts(
+    slos: Sequence[Slo],
+    database: Database,
+    *,
+    among: Sequence[Slo],
+    start: datetime,
+    now: datetime,
+    interval: timedelta,
+    instruments: EvaluationInstruments,
+) -> Iterator[StoredPast]:
+    """The past of each of *slos* and of their members; *among* are all SLOs, composites being made of others.
+
+    Raises:
+        StoreError: the database cannot be read, or was written with another interval.
+    """
+    by_key = {slo.sli.key: slo for slo in among}
+    # Budgets at the start look back a whole window.
+    timing = EvaluationTiming(interval=interval, settle=interval, timeout=interval, older=now - start)
+    for first in range(0, len(slos), _AT_ONCE):
+        batch = slos[first : first + _AT_ONCE]
+        wanted = {slo.id for slo in batch}
+        evaluator = Evaluator(
+            _with_components(batch, by_key),
+            source=_NoSource(),
+            database=database,
+            board=Board(),
+            instruments=instruments,
+            timing=timing,
+        )
+        for member_id in evaluator.member_ids:
+            exposed = evaluator.exposed_past(member_id)
+            if exposed is None or exposed.past.slo.id not in wanted:
+                continue
+            with database.read() as transaction:
+                recorded = load_budgets(
+                    transaction, member_id, start_s=start.timestamp() - RECORDED_EVERY_S, end_s=now.timestamp()
+                )
+            yield StoredPast(exposed=exposed, recorded=recorded)
+
+
+def _with_components(batch: Sequence[Slo], by_key: dict[str, Slo]) -> list[Slo]:
+    """The SLOs and those that they are made of."""
+    found = {slo.id: slo for slo in batch}
+    pending = list(batch)
+    while pending:
+        evaluated = pending.pop().sli.evaluated
+        composition = None if evaluated is None else evaluated.composition
+        for component in () if composition is None else composition.components:
+            part = by_key[component.key]
+            if part.id not in found:
+                found[part.id] = part
+                pending.append(part)
+    return list(found.values())
+
+
+class _NoSource(Source):
+    """Nothing is asked: what was counted is in the database."""
+
+    @override
+    async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
+        self._refuse()
+
+    @override
+    async def range(
+        self, expr: str, start: datetime, end: datetime, step: timedelta, *, deadline: float | None = None
+    ) -> Matrix:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise AssertionError("an export asks no Prometheus")

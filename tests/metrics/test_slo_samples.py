@@ -1,0 +1,24 @@
+"""What is sent to others is what the page shows."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from app.metrics import render_slos
+from app.metrics.slo_samples import slo_samples
+from tests.grafana.exporter import snapshots
+from tests.support.snapshots import a_snapshot, an_slo
+
+# Of all SLOs together, and not of one.
+_OF_THE_SERVICE = {"sloburn_slos", "sloburn_slo_problems"}
+
+
+def test_the_samples_that_are_sent_are_those_of_the_page() -> None:
+    shown = (*snapshots(), a_snapshot(an_slo("returns"), problem="no series match"))
+    page = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(render_slos(shown))
+        for sample in family.samples
+        if sample.name not in _OF_THE_SERVICE
+    }
+    sent = list(slo_samples(shown))
+    assert {(one.family.name, *sorted(dict(one.labels).items())): one.value for one in sent} == page
+    assert len(sent) == len(page)

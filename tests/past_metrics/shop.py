@@ -1,0 +1,43 @@
+"""A shop with 40 days of history and an incident, evaluated in this process, for those who look at its past."""
+
+from pathlib import Path
+
+from app.slo import Slo
+from tests.evaluation.memory import MemorySource, Series
+from tests.evaluation.plain import Span, availability, counter, requests, slos
+from tests.evaluation.running import Running
+
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+NOW = 1_750_000_500
+"""A quarter of an hour of last year."""
+BEGAN = NOW - 40 * DAY
+INCIDENT: Span = (NOW - 10 * DAY, NOW - 10 * DAY + 2 * HOUR)
+LATE_INCIDENT: Span = (NOW + 20 * MINUTE, NOW + 40 * MINUTE)
+SLO = "shop-availability"
+
+
+def shop_slos(folder: Path) -> tuple[Slo, ...]:
+    return slos([availability("shop", objective=99, window="30d")], folder)
+
+
+def shop_source(*, incidents: tuple[Span, ...] = (INCIDENT, LATE_INCIDENT)) -> MemorySource:
+    """Ten requests a second, half of which fail in the incidents."""
+    span = (float(BEGAN), float(NOW + 4 * HOUR))
+    series: list[Series] = [
+        counter(requests("shop"), span, per_second=10.0, bursts=[(one, -5.0) for one in incidents]),
+        counter(requests("shop", "500"), span, per_second=0.0, bursts=[(one, 5.0) for one in incidents]),
+    ]
+    return MemorySource(series)
+
+
+def run_shop(path: Path, folder: Path, *, older_days: float = 30) -> Running:
+    """A service that has read its history, and kept some days more than its window."""
+    source = shop_source()
+
+    def move(at: float) -> None:
+        source.now = at
+
+    one = Running(shop_slos(folder), source, path, move=move, older_days=older_days)
+    one.tick(NOW)
+    one.backfill(NOW)
+    return one
