@@ -63,7 +63,7 @@ def export(
     service may be running meanwhile. SLOs, database and interval are those of the settings (SLOBURN_SPECS,
     SLOBURN_DATABASE_URL).
 
-    Example: sloburn export --openmetrics --label job=sloburn --label instance=sloburn:9720 -o history.om
+    Example: sloburn export --openmetrics --label job=sloburn -o history.om
     """
     del openmetrics
     settings = settings_for({})

@@ -319,9 +319,7 @@ class Evaluator:
         if past is None or member is None:
             return None
         ledger, tracked = self._ledger_writer.ledger, member.tracked
-        good, bad = (
-            (0.0, 0.0) if member.row is None else map(float, np.concatenate(ledger.ever(np.array([member.row]))))
-        )
+        ever = (0.0, 0.0) if member.row is None else np.concatenate(ledger.ever(np.array([member.row])))
         return ExposedPast(
             id=member.id,
             group=member.group,
