@@ -68,7 +68,7 @@ def export(
     del openmetrics
     settings = settings_for({})
     # It needs most of the service; the other commands start faster without it.
-    from app.cli.exported_history import export_history  # noqa: PLC0415
+    from app.cli.export.history import export_history  # noqa: PLC0415
 
     labels: list[tuple[str, str]] = label or []  # type: ignore[assignment]  # what the parser makes of them
     export_history(settings, ids=slo or [], start=start, end=end, step=step, labels=labels, file=output)
