@@ -1,4 +1,4 @@
-"""`sloburn export`: `command.py` has its options, `history.py` does the work, for which most of the service is imported."""
+"""`sloburn export`: `command.py` has its options, `history.py` does the work and imports most of the service for it."""
 
 from app.cli.export.command import export
 
