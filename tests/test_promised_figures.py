@@ -9,12 +9,13 @@ import pytest
 from app.alerting import conditions, evidence
 from app.alerting.routing import DEFAULT_FALLBACK_AFTER
 from app.api import admission, guard, parameters, timespans
+from app.api.charts import routes
 from app.budget import exhaustion
 from app.delivery import Backoff, DeliveryTiming, endings
 from app.delivery.message_receiver import RateLimit
 from app.documents import windows
 from app.documents.native import composites
-from app.evaluation import evaluator, top_contributors
+from app.evaluation import contributors_in_range, evaluator, top_contributors
 from app.evaluation.figures import figures, problems
 from app.evaluation.judging import fault_isolation, traffic
 from app.evaluation.saving import budget_record, ledger_store, pending_writes, writer
@@ -122,6 +123,12 @@ PROMISES = (
     ("http.md", "5 minutes of the last three days, 15 minutes before",
      _same(ledger.MIDDLE_WIDTH_S, ledger.MIDDLE_REACH_S, ledger.COARSE_WIDTH_S), (300, 3 * 86_400, 900)),
     ("http.md", "What was shown is kept for 180 days", writer._BUDGETS_KEPT, timedelta(days=180)),
+    ("http.md", "the totals of each day are kept for five years", ledger_store.DAYS_KEPT_S, 1_827 * 86_400),
+    ("http.md", "such as that Prometheus took more than 10 s", contributors_in_range._DEADLINE_S, 10.0),
+    ("http.md", "a hundredth of the bad events or more", contributors_in_range._LEAST_SHARE, 0.01),
+    ("http.md", "(default 400, at most\n2,000; at most 50,000 for all SLOs)",
+     _same(timespans.DEFAULT_POINTS, routes._MOST_POINTS, routes._MOST_POINTS_OF_ALL), (400, 2_000, 50_000)),
+    ("http.md", "the series of up to 100 SLOs", routes._MOST_SLOS, 100),
     ("http.md", "(default 100, at most 1000)", _same(parameters.DEFAULT_LIMIT, parameters.MAX_LIMIT), (100, 1_000)),
     ("http.md", "at most 11,000 points", timespans.MAX_POINTS, 11_000),
     ("adr/0012-refire-before-resolve-after-alertmanager-restart.md", "the default `group_wait` of 30 s",

@@ -6,6 +6,7 @@ an SLO, `problems.py` that of an error.
 """
 
 from app.api.application import create_app
+from app.api.charts import Contributors, Pasts
 from app.api.ports import (
     AlertLog,
     ConfigSource,
@@ -22,8 +23,10 @@ __all__ = [
     "AlertLog",
     "ConfigSource",
     "ConfigStatus",
+    "Contributors",
     "DeadLetterBox",
     "History",
+    "Pasts",
     "Readiness",
     "ReloadOutcome",
     "Reloader",

@@ -1,5 +1,6 @@
 """The application: every route of the service, and what holds for all of them."""
 
+import asyncio
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -7,6 +8,7 @@ from starlette.types import Lifespan
 
 from app.api.admission import Admission
 from app.api.alerts import alert_routes
+from app.api.charts import Contributors, Pasts, chart_routes
 from app.api.conditional import ConditionalGet
 from app.api.guard import Guard
 from app.api.notifications import notification_routes
@@ -20,11 +22,17 @@ from app.api.slos import slo_routes
 from app.metrics import BuildInfo, Exposition
 from app.status import Board
 
+# A history of a year is cut from millions of cells: two at once would each take twice as long, and evaluation with
+# them.
+_PASTS_AT_ONCE = 1
+
 
 def create_app(
     *,
     board: Board,
     history: History,
+    pasts: Pasts,
+    contributors: Contributors,
     alerts: AlertLog,
     dead_letters: DeadLetterBox,
     readiness: Readiness,
@@ -50,7 +58,10 @@ def create_app(
         redirect_slashes=False,
         dependencies=[Depends(refuse_unknown_parameters)],
     )
-    app.include_router(slo_routes(board, history))
+    turn = asyncio.Semaphore(_PASTS_AT_ONCE)
+    # Before `slo_routes`, of which one takes any path for an id.
+    app.include_router(chart_routes(board, pasts, contributors, turn))
+    app.include_router(slo_routes(board, history, turn))
     app.include_router(alert_routes(board, alerts, external_url=external_url))
     app.include_router(notification_routes(dead_letters, token))
     app.include_router(status_routes(config, build, readiness))

@@ -21,7 +21,7 @@ def selection(
     return Selection(
         services=frozenset(service),
         states=frozenset(status),
-        labels=frozenset(map(_label, label)),
+        labels=frozenset(map(parse_label, label)),
         alerts=frozenset(alert),
         kinds=frozenset(kind),
         data=frozenset(data),
@@ -29,7 +29,8 @@ def selection(
     )
 
 
-def _label(text: str) -> tuple[str, str]:
+def parse_label(text: str) -> tuple[str, str]:
+    """A label written as ``name=value``."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise invalid(f"label={text!r} must be written as name=value")

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from app.api.documents import history_document, slo_document
 from app.api.filters import selection
+from app.api.lookup import SLOS, asks_for, find_snapshot, whole_id
 from app.api.models import HistoryModel, SloListModel, SloModel
 from app.api.openapi import answers
 from app.api.paging import page
@@ -29,16 +30,12 @@ from app.api.parameters import (
     Time,
 )
 from app.api.ports import History
-from app.api.problems import ProblemError, not_found
+from app.api.problems import not_found
 from app.api.responses import JsonResponse
 from app.api.timespans import check_span, default_step, parse_step, parse_time
 from app.paths import SLO_ID
 from app.slo import SloId
-from app.status import Board, BoardContent, Snapshot, SortColumn, order_key
-
-# A history of a year is cut from millions of cells: two at once would each take twice as long, and evaluation with
-# them.
-_HISTORIES_AT_ONCE = 1
+from app.status import Board, Snapshot, SortColumn, order_key
 
 Id = Annotated[str, Path(min_length=1, examples=["checkout-availability"], description="The id of the SLO.")]
 From = Annotated[
@@ -46,14 +43,12 @@ From = Annotated[
 ]
 To = Annotated[Time, Query(alias="to", description="RFC 3339 or Unix seconds; by default the newest measured slot.")]
 Every = Annotated[Step, Query(alias="step", description="Such as `5m`, or seconds; by default a few hundred points.")]
-_PREFIX = "/api/v1/slos"
 _HISTORY = "/history"
 
 
-def slo_routes(board: Board, history: History) -> APIRouter:
-    """The routes below ``/api/v1/slos``."""
-    router = APIRouter(prefix=_PREFIX, tags=["slos"], default_response_class=JsonResponse)
-    turn = asyncio.Semaphore(_HISTORIES_AT_ONCE)
+def slo_routes(board: Board, history: History, turn: asyncio.Semaphore) -> APIRouter:
+    """The routes below ``/api/v1/slos``; readers of the past wait for their *turn*."""
+    router = APIRouter(prefix=SLOS, tags=["slos"], default_response_class=JsonResponse)
 
     # Plain functions run in worker threads: writing a thousand SLOs never holds up the event loop.
     @router.get(
@@ -93,9 +88,9 @@ def slo_routes(board: Board, history: History) -> APIRouter:
         every: Every = None,
     ) -> JsonResponse:
         """Counts, SLI, burn rate and the budget as it stood, step by step."""
-        if not _asks_for_history(request):
-            return JsonResponse(slo_document(_find(board, _whole_id(request))))
-        snapshot = _find(board, SloId(id))
+        if not asks_for(request, _HISTORY):
+            return JsonResponse(slo_document(find_snapshot(board, whole_id(request))))
+        snapshot = find_snapshot(board, SloId(id))
         # Thousands of points are seconds of work if many ask at once; one after another they leave the evaluations
         # their share of the interpreter (ADR-0006).
         async with turn:
@@ -104,7 +99,7 @@ def slo_routes(board: Board, history: History) -> APIRouter:
     @router.get(f"/{SLO_ID}", operation_id="getSlo", responses=answers(SloModel, "The SLO", not_found="No such SLO"))
     def one_slo(id: Id) -> JsonResponse:  # noqa: A002  the contract's name
         """One SLO, or one member of its group."""
-        return JsonResponse(slo_document(_find(board, SloId(id))))
+        return JsonResponse(slo_document(find_snapshot(board, SloId(id))))
 
     return router
 
@@ -129,30 +124,3 @@ def _history(
 def _window_start(snapshot: Snapshot, until: datetime) -> datetime:
     start, _ = snapshot.slo.window.bounds(until)
     return start
-
-
-def _find(board: Board, slo_id: SloId) -> Snapshot:
-    known = board.current
-    snapshot = known.find(slo_id)
-    if snapshot is None:
-        raise _unknown(known, slo_id)
-    return snapshot
-
-
-def _unknown(known: BoardContent, slo_id: SloId) -> ProblemError:
-    members = [snapshot.id for snapshot in known.snapshots if snapshot.slo.id == slo_id]
-    if members:
-        return not_found(f"{slo_id!r} has groups: ask for one of its members, such as {members[0]!r}")
-    return not_found(f"no SLO has the id {slo_id!r}")
-
-
-def _asks_for_history(request: Request) -> bool:
-    # The id of a group may end in "/history" itself, perhaps with a line break behind it; only the undecoded path
-    # distinguishes it from the history of a shorter id.
-    raw: bytes = request.scope["raw_path"]
-    return raw.endswith(_HISTORY.encode())
-
-
-def _whole_id(request: Request) -> SloId:
-    _, _, slo_id = request.scope["path"].partition(f"{_PREFIX}/")
-    return SloId(slo_id)

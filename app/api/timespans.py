@@ -1,5 +1,6 @@
 """Times and steps as people put them into a query string."""
 
+import math
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +19,7 @@ EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 LONGEST_STEP = timedelta(days=366)
 # As many as a graph shows side by side.
-_DEFAULT_POINTS = 400
+DEFAULT_POINTS = 400
 # Steps that people read off a time axis, from the default slot to a week.
 _NICE_STEPS = tuple(
     timedelta(minutes=minutes) for minutes in (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 10_080)
@@ -50,9 +51,10 @@ def parse_step(text: str) -> timedelta:
     return timedelta(seconds=step)
 
 
-def default_step(span: timedelta) -> timedelta:
-    """The shortest round step that cuts the span into a few hundred points at most."""
-    return next((step for step in _NICE_STEPS if span / step <= _DEFAULT_POINTS), _NICE_STEPS[-1])
+def default_step(span: timedelta, points: int = DEFAULT_POINTS) -> timedelta:
+    """The shortest round step that cuts the span into so many points at most; a week and more in whole weeks."""
+    weeks = max(1, math.ceil(span / _NICE_STEPS[-1] / points))
+    return next((step for step in _NICE_STEPS if span / step <= points), weeks * _NICE_STEPS[-1])
 
 
 def check_span(start: datetime, end: datetime, step: timedelta) -> None:

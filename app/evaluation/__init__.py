@@ -2,12 +2,13 @@
 
 May import ingest, status, metrics, prometheus, store and the core. Start at `evaluator.py`. Querying and counting are
 `app.ingest`; then `figures/` (the figures and problems of each SLO), `judging/` (its alerts), `top_contributors.py`
-(the label values with most bad events) and `saving/` (what one transaction writes). `history.py` computes the past of
-one SLO for readers, `past_figures.py` all that is exposed of it.
+(the label values with most bad events) and `saving/` (what one transaction writes). `history/` computes the past of
+SLOs for readers, `past_figures.py` all that is exposed of one.
 """
 
+from app.evaluation.contributors_in_range import RangeQuestion
 from app.evaluation.evaluator import EvaluationTiming, Evaluator
-from app.evaluation.history import Past, points
+from app.evaluation.history import Past, days, points, range_series, sum_of_members, with_older_days
 from app.evaluation.past_figures import ExposedPast, PastFigures, WindowPast, past_figures
 from app.evaluation.saving.budget_record import RECORDED_EVERY_S
 from app.ingest.ports import EvaluationInstruments, Source
@@ -20,8 +21,13 @@ __all__ = [
     "ExposedPast",
     "Past",
     "PastFigures",
+    "RangeQuestion",
     "Source",
     "WindowPast",
+    "days",
     "past_figures",
     "points",
+    "range_series",
+    "sum_of_members",
+    "with_older_days",
 ]

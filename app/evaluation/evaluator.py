@@ -13,6 +13,7 @@ import numpy as np
 import structlog
 
 from app.alerting import Notification, Routing, Transition, shortest_windows_s
+from app.evaluation.contributors_in_range import RangeQuestion, contributing_components, contributors_in_range
 from app.evaluation.figures.figures import Figures, compute
 from app.evaluation.figures.members import Member, members_of
 from app.evaluation.figures.snapshots import snapshots
@@ -45,7 +46,7 @@ from app.ingest.series.tracked_slis import PARTIAL_REMEDY, tracked_slis_of
 from app.ledger import Samples
 from app.prometheus import MetricSource
 from app.slo import Slo, SloId
-from app.status import Board
+from app.status import Board, ContributorsInRange
 from app.store import Database
 from app.store.alerts import load_alerts
 from app.store.ledger import load_stepped
@@ -306,7 +307,7 @@ class Evaluator:
         row = None if member.row is None else self._ledger_writer.ledger.past(member.row)
         tracked = member.tracked
         known_from_s = tracked.wanted_from_s if tracked.backfilled else tracked.complete_from_s
-        return Past(slo=member.slo, row=row, known_from_s=known_from_s)
+        return Past(slo=member.slo, group=member.group, row=row, known_from_s=known_from_s)
 
     @property
     def member_ids(self) -> tuple[SloId, ...]:
@@ -353,6 +354,26 @@ class Evaluator:
             until_s=member.tracked.counted_s,
             window_s=window.total_seconds(),
         )
+
+    async def contributors(self, slo_id: SloId, question: RangeQuestion) -> ContributorsInRange | None:
+        """The contributors of an SLO or of a member of its group; None if it is not known.
+
+        Never under the lock: neither an evaluation nor a page waits for it.
+        """
+        member = self._member(slo_id)
+        if member is None:
+            # Of a whole group its members contribute.
+            slis = [slo.sli for slo in self._slos if slo.id == slo_id]
+            return await contributors_in_range(slis[0], (), self._source, question) if slis else None
+        if member.tracked.parts:
+            found = composites.bad_of_components(
+                member.tracked,
+                self._ledger_writer.ledger,
+                start_s=question.start.timestamp(),
+                end_s=min(question.end.timestamp(), member.tracked.counted_s),
+            )
+            return contributing_components(found, question)
+        return await contributors_in_range(member.slo.sli, member.group, self._source, question)
 
     def mark_unconfirmed_if_stale(self, now: datetime) -> None:
         """If nothing was evaluated for long, as in a database that slept or was restored, assert nothing unseen.

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 
 from app.budget import budget, burn_rate, sli
-from app.evaluation.history import Past, as_recorded, counted_between, is_known, window_starts
+from app.evaluation.history.past import Past, as_recorded, counted_between, is_known, window_starts
 from app.ledger import RowPast
 from app.slo import GroupKey, SloId
 from app.slo.arrays import Bools, Floats

@@ -34,7 +34,7 @@ _LEAST_LIFT = 0.05
 # Of a value's errors that a combination must keep to say more than the value alone.
 _KEPT_SHARE = 0.9
 # Every series has them: the metric's name and the bucket say nothing about a cause.
-_SILENT = frozenset({"__name__", "le"})
+SILENT_LABELS = frozenset({"__name__", "le"})
 # While an incident goes on its contributors change by minutes, and each query reads its whole window.
 _ASKED_AGAIN = timedelta(minutes=1)
 # An older answer may be of another incident.
@@ -159,7 +159,7 @@ def top_contributors(bad: Series, total: Series, *, leave_out: Collection[str] =
     all_errors, all_events = sum(events for _, events in bad), sum(events for _, events in total)
     if all_errors <= 0:
         return []
-    silent = _SILENT | set(leave_out)
+    silent = SILENT_LABELS | set(leave_out)
     often = [
         value
         for value, errors in _sums(bad, lambda labels: ((pair,) for pair in labels.items() if pair[0] not in silent))
@@ -246,40 +246,49 @@ async def _text_of(
         # The client's own deadline comes later: a timeout there would count against Prometheus, for a question that
         # no evaluation needs.
         async with room, asyncio.timeout(deadline_s):
-            return _series(await source.instant(query, at, deadline=2 * deadline_s))
+            return events_of_series(await source.instant(query, at, deadline=2 * deadline_s))
 
     try:
-        weighted = await _events_of(sli, inquiry, ask)
+        weighted = await events_by_query(sli, inquiry.group, inquiry.window, ask)
     except (TimeoutError, PrometheusError):
         return ""
     if not weighted:
         return ""
-    # What makes an event bad, or good, explains nothing about it.
-    each = [frozenset(term.selector.matchers) for term in sli.terms]
-    common = frozenset.intersection(*each)
-    fixed = {matcher.label for matchers in each for matcher in matchers - common}
-    chosen = {matcher.label for matcher in sli.terms[0].selector.matchers if matcher.op is MatchOp.EQUAL}
-    leave_out = fixed | chosen | set(dict(inquiry.group))
-    found = await asyncio.to_thread(_found, weighted, fixed, leave_out)
+    deciding = deciding_labels(sli)
+    leave_out = deciding | chosen_labels(sli) | set(dict(inquiry.group))
+    found = await asyncio.to_thread(_found, weighted, deciding, leave_out)
     return words(found)
 
 
-async def _events_of(
-    sli: Sli, inquiry: ContributorQuery, ask: Callable[[str], Awaitable[Series]]
+def deciding_labels(sli: Sli) -> frozenset[str]:
+    """The labels that make an event bad, or good: they explain nothing about it."""
+    each = [frozenset(term.selector.matchers) for term in sli.terms]
+    common = frozenset.intersection(*each)
+    return frozenset(matcher.label for matchers in each for matcher in matchers - common)
+
+
+def chosen_labels(sli: Sli) -> frozenset[str]:
+    """The labels that have the same value in all events, since the SLI selects it."""
+    return frozenset(matcher.label for matcher in sli.terms[0].selector.matchers if matcher.op is MatchOp.EQUAL)
+
+
+async def events_by_query(
+    sli: Sli, group: GroupKey, window: timedelta, ask: Callable[[str], Awaitable[Series]]
 ) -> list[tuple[Weights, Series]]:
     """The events of the series of each query of an SLI, with their weights."""
     with_native = sli.including_native()
     try:
-        queries = with_native.event_queries(inquiry.group, inquiry.window)
+        queries = with_native.event_queries(group, window)
         return [(weights, await ask(query)) for query, weights in queries]
     except BadQueryError:
         if with_native is sli:
             raise
     # The server has no native histograms.
-    return [(weights, await ask(query)) for query, weights in sli.event_queries(inquiry.group, inquiry.window)]
+    return [(weights, await ask(query)) for query, weights in sli.event_queries(group, window)]
 
 
-def _series(vector: Matrix) -> Series:
+def events_of_series(vector: Matrix) -> Series:
+    """The series of an instant vector, each with its events."""
     # An instant vector has one sample for each series, unless that was not a number and left out.
     if len(vector.values) != len(vector.labels):
         return ()
@@ -290,14 +299,20 @@ def _found(
     weighted: Sequence[tuple[Weights, Series]], fixed: Collection[str], leave_out: Collection[str]
 ) -> list[TopContributor]:
     """The contributors, from the events of the series of each query, and their weights."""
+    bad, total = bad_and_total(weighted, fixed)
+    return top_contributors(bad, total, leave_out=leave_out)
+
+
+def bad_and_total(weighted: Sequence[tuple[Weights, Series]], fixed: Collection[str]) -> tuple[Series, Series]:
+    """Bad and all events by the labels that do not make them good or bad, from the events of each query."""
     bad = _weighted_sum(((weights.bad, series) for weights, series in weighted), fixed)
     total = _weighted_sum(((weights.total, series) for weights, series in weighted), fixed)
-    return top_contributors(bad, total, leave_out=leave_out)
+    return bad, total
 
 
 def _weighted_sum(weighted: Iterable[tuple[float, Series]], fixed: Collection[str]) -> Series:
     """Events by the labels that do not make them good or bad, never less than none."""
-    silent = _SILENT | set(fixed)
+    silent = SILENT_LABELS | set(fixed)
     counts: defaultdict[Values, float] = defaultdict(float)
     for weight, series in weighted:
         if weight:

@@ -29,6 +29,7 @@ from app.service.api_adapters import (
     StoredDeadLetters,
     files_of,
 )
+from app.service.chart_adapters import EngineContributors, EnginePasts
 from app.service.components import Components
 from app.service.engine import Engine
 from app.service.http_server import BoundedConfig, BoundedServer, ClosedConnections, ClosingCause, ConnectionLimits
@@ -180,6 +181,8 @@ def _serve(
     app = create_app(
         board=components.board,
         history=EngineHistory(engine, components.database),
+        pasts=EnginePasts(engine, components.database),
+        contributors=EngineContributors(engine, components.clock),
         alerts=StoredAlertLog(components.database),
         dead_letters=StoredDeadLetters(components.database, components.clock),
         readiness=readiness,

@@ -17,6 +17,7 @@ from app.slo.alerts import (
     SeverityPolicy,
 )
 from app.slo.composition import Component, CompositeRule, Composition, MissingData
+from app.slo.days import day_starts
 from app.slo.durations import DurationError, duration_with_weeks, format_duration, parse_duration
 from app.slo.label_names import classic_label_name
 from app.slo.model import (
@@ -87,6 +88,7 @@ __all__ = [
     "Window",
     "WithoutEvents",
     "classic_label_name",
+    "day_starts",
     "duration_with_weeks",
     "format_duration",
     "format_percent",

@@ -55,6 +55,11 @@ class RollingWindow:
         return self.duration
 
     @property
+    def timezone(self) -> str:
+        """The zone of its days: UTC, since a rolling window has none."""
+        return "UTC"
+
+    @property
     def nominal(self) -> timedelta:
         """The length that alert factors are derived from."""
         return self.duration

@@ -6,7 +6,9 @@ puts figures and what alerts do into words.
 """
 
 from app.status.board import Board, BoardContent
+from app.status.contributors import ContributorShare, ContributorsInRange, ContributorsState
 from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
+from app.status.range_series import DaySummary, RangeSeries
 from app.status.selection import (
     Selection,
     SortColumn,
@@ -34,13 +36,18 @@ __all__ = [
     "Board",
     "BoardContent",
     "BudgetView",
+    "ContributorShare",
+    "ContributorsInRange",
+    "ContributorsState",
     "DataState",
+    "DaySummary",
     "HealthState",
     "HistoryPoint",
     "Problem",
     "ProblemCode",
     "ProblemLevel",
     "Progress",
+    "RangeSeries",
     "Selection",
     "Snapshot",
     "SortColumn",

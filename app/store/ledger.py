@@ -1,4 +1,4 @@
-"""The tables of the ledger: its rows, their final cells in chunks, and how far alerts have been stepped."""
+"""The tables of the ledger: its rows, their final cells in chunks, their days, and how far alerts were stepped."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -8,6 +8,7 @@ from sqlalchemy import (
     JSON,
     Column,
     Connection,
+    Float,
     Integer,
     LargeBinary,
     String,
@@ -42,6 +43,18 @@ ledger_chunk = Table(
     Column("cells", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
+daily_total = Table(
+    "daily_total",
+    metadata,
+    # The row comes first: a reader wants the days of one row, and they lie side by side.
+    Column("row_id", Integer, primary_key=True),
+    Column("start_s", Integer, primary_key=True),
+    Column("length_s", Integer, primary_key=True),
+    Column("total", Float, nullable=False),
+    Column("bad", Float, nullable=False),
+    Column("measured_s", Float, nullable=False),
+    sqlite_with_rowid=False,
+)
 evaluation = Table(
     "evaluation",
     metadata,
@@ -50,6 +63,7 @@ evaluation = Table(
 )
 
 _THE_EVALUATION = 1
+_OF_ROWS = (ledger_chunk, daily_total)
 # Rows in one statement: SQLite allows 32,766 parameters.
 _AT_ONCE = 500
 
@@ -111,18 +125,19 @@ def prune_chunks(connection: Connection, width_s: int, *, before_chunk: int) -> 
 
 
 def delete_rows(connection: Connection, row_ids: Sequence[int]) -> None:
-    """Delete rows with all their cells."""
+    """Delete rows with all their cells and days."""
     if not row_ids:
         return
-    for table, column in ((ledger_chunk, ledger_chunk.c.row_id), (ledger_row, ledger_row.c.id)):
+    for table, column in (*((table, table.c.row_id) for table in _OF_ROWS), (ledger_row, ledger_row.c.id)):
         statement = delete(table).where(column == bindparam("gone"))
         connection.execute(statement, [{"gone": row_id} for row_id in row_ids])
 
 
 def delete_rows_of(connection: Connection, slis: Sequence[str]) -> None:
-    """Delete the rows of SLIs with all their cells."""
+    """Delete the rows of SLIs with all their cells and days."""
     gone = select(ledger_row.c.id).where(ledger_row.c.sli.in_(slis))
-    connection.execute(delete(ledger_chunk).where(ledger_chunk.c.row_id.in_(gone)))
+    for table in _OF_ROWS:
+        connection.execute(delete(table).where(table.c.row_id.in_(gone)))
     connection.execute(delete(ledger_row).where(ledger_row.c.sli.in_(slis)))
 
 

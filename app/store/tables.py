@@ -3,7 +3,7 @@
 from app.store.alerts import alert, transition
 from app.store.budgets import budget_record
 from app.store.instances import instance
-from app.store.ledger import evaluation, ledger_chunk, ledger_row
+from app.store.ledger import daily_total, evaluation, ledger_chunk, ledger_row
 from app.store.messages import messages
 from app.store.outbox import outbox
 from app.store.schema import metadata
@@ -13,6 +13,7 @@ from app.store.unanswered import unanswered_messages
 __all__ = [
     "alert",
     "budget_record",
+    "daily_total",
     "evaluation",
     "instance",
     "ledger_chunk",

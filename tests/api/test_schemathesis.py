@@ -88,4 +88,4 @@ def test_every_answer_is_what_the_description_says(url: str, tmp_path: Path) -> 
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Tested: 13" in done.stdout
+    assert "Tested: 16" in done.stdout

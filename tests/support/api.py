@@ -19,16 +19,27 @@ from app.api import (
     AlertLog,
     ConfigSource,
     ConfigStatus,
+    Contributors,
     DeadLetterBox,
     History,
+    Pasts,
     Readiness,
     Reloader,
     ReloadOutcome,
     create_app,
 )
 from app.metrics import BuildInfo, Exposition, Instruments
-from app.slo import SloId
-from app.status import Board, HistoryPoint, Snapshot
+from app.slo import Labels, SloId
+from app.status import (
+    Board,
+    ContributorShare,
+    ContributorsInRange,
+    ContributorsState,
+    DaySummary,
+    HistoryPoint,
+    RangeSeries,
+    Snapshot,
+)
 from app.store.dead_letters import DeadLetter
 
 _known_types: dict[str, TypeAdapter[Any]] = {}
@@ -73,6 +84,63 @@ class FlatHistory(History):
             )
             for number in range(steps)
         ]
+
+
+@dataclass
+class FlatPasts(Pasts):
+    """Series and days of which each is like the others, but for a minute of errors in the last step; remembers."""
+
+    asked: list[tuple[SloId, Sequence[SloId], datetime, datetime, timedelta]] = field(default_factory=list)
+
+    @override
+    def series(
+        self, slo_id: SloId, members: Sequence[SloId], start: datetime, end: datetime, step: timedelta
+    ) -> RangeSeries:
+        self.asked.append((slo_id, members, start, end, step))
+        at = [start + step * number for number in range(1, int((end - start) / step) + 1)]
+        calm = len(at) - 1
+
+        def column(usual: float, last: float) -> list[float]:
+            return [usual] * calm + [last] * (len(at) > 0)
+
+        return RangeSeries(
+            id=slo_id,
+            since=start,
+            at=at,
+            good=column(100.0, 90.0),
+            bad=column(0.0, 10.0),
+            total=column(100.0, 100.0),
+            sli=column(1.0, 0.9),
+            budget_remaining=column(float("nan"), 0.5),
+            coverage=column(1.0, 0.5),
+            burn_rates={timedelta(minutes=5): column(0.0, 100.0), timedelta(hours=1): column(0.0, 20.0)},
+        )
+
+    @override
+    def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
+        self.asked.append((members[0], members, start, end, timedelta(days=1)))
+        first = start.replace(hour=0, minute=0)
+        starts = [first + timedelta(days=number) for number in range(min((end - first).days, 400))]
+        figures = (99.0, 1.0, 100.0, 0.99, 10.0, 0.02, 1.0)
+        over = True
+        return [DaySummary(day.date(), day, day + timedelta(days=1), over, *figures) for day in starts]
+
+
+@dataclass
+class ListedContributors(Contributors):
+    """Contributors that a test lists; remembers what was asked."""
+
+    items: Sequence[ContributorShare] = ()
+    asked: list[tuple[SloId, datetime, datetime, Sequence[str], Labels]] = field(default_factory=list)
+
+    @override
+    async def contributors(
+        self, slo_id: SloId, start: datetime, end: datetime, *, by: Sequence[str], within: Labels
+    ) -> ContributorsInRange | None:
+        self.asked.append((slo_id, start, end, by, within))
+        state = ContributorsState.ANSWERED if self.items else ContributorsState.NO_ERRORS
+        bad, total = sum(item.bad for item in self.items), sum(item.total for item in self.items)
+        return ContributorsInRange(state=state, start=start, end=end, by=by, bad=bad, total=total, items=self.items)
 
 
 @dataclass
@@ -152,6 +220,8 @@ class Served:
 
     board: Board = field(default_factory=Board)
     history: FlatHistory = field(default_factory=FlatHistory)
+    pasts: FlatPasts = field(default_factory=FlatPasts)
+    contributors: ListedContributors = field(default_factory=ListedContributors)
     alerts: ListedAlerts = field(default_factory=ListedAlerts)
     dead_letters: Letters = field(default_factory=Letters)
     readiness: Excuses = field(default_factory=Excuses)
@@ -171,6 +241,8 @@ class Served:
         return create_app(
             board=self.board,
             history=self.history,
+            pasts=self.pasts,
+            contributors=self.contributors,
             alerts=self.alerts,
             dead_letters=self.dead_letters,
             readiness=self.readiness,

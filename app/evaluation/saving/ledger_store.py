@@ -11,6 +11,7 @@ from itertools import groupby
 import numpy as np
 
 from app.evaluation.saving import state_records as records
+from app.evaluation.saving.ended_days import EndedDays
 from app.evaluation.saving.state_encoding import States
 from app.evaluation.saving.state_records import Records
 from app.ingest.counting.ledger_writer import LedgerWriter
@@ -18,6 +19,7 @@ from app.ingest.series import tracked_slis
 from app.ingest.series.group_limit import how_long_gone_s
 from app.ingest.series.tracked_slis import TrackedSli
 from app.ledger import (
+    COARSE_WIDTH_S,
     FINE_REACH_S,
     MIDDLE_REACH_S,
     CounterKey,
@@ -29,6 +31,7 @@ from app.slo import Weights
 from app.slo.arrays import Ints
 from app.store import StoreError, StoreNewerError, Transaction
 from app.store import ledger as tables
+from app.store.daily_totals import prune_daily_totals, save_daily_totals
 from app.store.sli_states import (
     STATE_FORMAT,
     FinalState,
@@ -49,6 +52,8 @@ _LONGEST_HORIZON_S = 400 * _DAY_S
 _CHUNKS_AT_ONCE = 256
 # ADR-0037: an SLO that is taken out and put back within a quarter still has its history.
 _UNUSED_KEPT_S = 100 * _DAY_S
+# ADR-0066: five years, with the leap days among them.
+DAYS_KEPT_S = (5 * 365 + 2) * _DAY_S
 
 
 class LedgerStore:
@@ -59,6 +64,8 @@ class LedgerStore:
         self._row_ids: list[int] = []
         # What was taken from the resolutions stays here until it is committed.
         self._uncommitted: dict[tuple[int, int, int], bytes] = {}
+        self._days = EndedDays(ledger_writer.ledger, ledger_writer.tracked_slis)
+        self._rows_to_prune: set[int] = set()
         self._new_rows: list[int] = []
         self._left: list[int] = []
         self._committed: dict[str, tuple[int, int]] = {}
@@ -82,6 +89,7 @@ class LedgerStore:
         for counted_s, some in groupby(states, key=_counted_s):
             self._load(transaction, tuple(some), counted_s)
         self._committed = {state.final.sli: (state.final.checksum, state.provisional.checksum) for state in states}
+        self._days.loaded()
 
     def save(self, transaction: Transaction, *, at_s: float) -> None:
         """Write what has changed since the last commit."""
@@ -93,12 +101,14 @@ class LedgerStore:
             for (row, width_s, chunk), cells in self._uncommitted.items()
         ]
         tables.save_chunks(transaction, chunks)
+        self._save_days(transaction)
         self._save_states(transaction, at_s)
         tables.delete_rows(transaction, self._left)
 
     def committed(self) -> None:
         """Note that the transaction of the last `save` has been committed."""
         self._uncommitted.clear()
+        self._days.committed()
         self._new_rows.clear()
         self._left.clear()
         self._committed, self._saved = self._saved, {}
@@ -117,6 +127,8 @@ class LedgerStore:
                 self._writer.ledger.middle: MIDDLE_REACH_S + 2 * _DAY_S,
             }.get(resolution, _LONGEST_HORIZON_S)
             tables.prune_chunks(transaction, resolution.width_s, before_chunk=int((at_s - reach) // chunk_s))
+        prune_daily_totals(transaction, sorted(self._rows_to_prune), before_s=at_s - DAYS_KEPT_S)
+        self._rows_to_prune.clear()
         mark_used(transaction, [tracked.key for tracked in self._writer.tracked_slis], at_s=at_s)
         prune_states(transaction, unused_since_s=at_s - _UNUSED_KEPT_S)
 
@@ -147,6 +159,13 @@ class LedgerStore:
                 own = slice(place * each, (place + 1) * each)
                 packed[row, resolution.width_s, number] = pack_cells(*(column[own] for column in columns))
         return packed
+
+    def _save_days(self, transaction: Transaction) -> None:
+        changed = {(row, day) for row, width_s, day in self._uncommitted if width_s == COARSE_WIDTH_S}
+        days = [*self._days.totals(self._row_ids, changed)]
+        save_daily_totals(transaction, days)
+        # A row has too old a day whenever it gets a new one.
+        self._rows_to_prune.update(day.row_id for day in days)
 
     def _save_states(self, transaction: Transaction, at_s: float) -> None:
         states = States(self._writer, self._row_ids)

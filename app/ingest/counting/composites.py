@@ -15,7 +15,7 @@ from app.ingest.queries.query_batcher import QueryResults
 from app.ingest.series.composites import HistorySlots, LedgerSlots, composite_samples, slices_in
 from app.ingest.series.tracked_slis import TrackedSli, composites_of
 from app.ledger import FINE_REACH_S, LOOKBACK_S, MIDDLE_WIDTH_S, WARM_UP_S, Ledger, Samples
-from app.slo import Component, Composition, MissingData
+from app.slo import Component, CompositeRule, Composition, MissingData
 
 # What is not answered for longer is not waited for: the slots of the other components become final without it.
 _WAITED_FOR_S = 3600.0
@@ -60,6 +60,30 @@ def bad_shares(tracked: TrackedSli, ledger: Ledger, *, until_s: float, window_s:
     bad, parts = float(slices.events.bad[known].sum()), slices.events.parts[:, known].sum(axis=1)
     names = [component.slo for component in composition.components]
     return {name: part / bad for name, part in zip(names, parts.tolist(), strict=True)} if bad > 0 else {}
+
+
+def bad_of_components(
+    tracked: TrackedSli, ledger: Ledger, *, start_s: float, end_s: float
+) -> list[tuple[str, float, float, float]]:
+    """The name, bad and all events of each component of a composite in (start, end], and its share of what was bad.
+
+    Within the last day the shares are of the slices that were bad; before, of the weighted shares of bad events.
+    """
+    (_, composition) = [*composites_of([tracked])][-1]
+    found = []
+    for part, component in _pairs(tracked, composition):
+        rows = np.array([row for group, row in part.rows.items() if component.group in {None, group}], dtype=np.int64)
+        sums = ledger.sums(rows, np.full(len(rows), start_s), np.full(len(rows), end_s))
+        found.append((component, float(sums.bad.sum()), float(sums.total.sum())))
+    slots_s = np.floor(np.array([start_s, end_s]) / ledger.interval_s) * ledger.interval_s
+    if slots_s[0] >= ledger.newest_s - FINE_REACH_S:
+        window_s = float(slots_s[1] - slots_s[0])
+        shares = bad_shares(tracked, ledger, until_s=float(slots_s[1]), window_s=window_s)
+    else:
+        counted = composition.rule is CompositeRule.SUM_OF
+        parts = {one.slo: one.weight * (bad if counted or not total else bad / total) for one, bad, total in found}
+        shares = {name: part / (sum(parts.values()) or 1.0) for name, part in parts.items()}
+    return [(one.slo, bad, total, shares.get(one.slo, 0.0)) for one, bad, total in found]
 
 
 def leaves_of(tracked: TrackedSli) -> Sequence[TrackedSli]:

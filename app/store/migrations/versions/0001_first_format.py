@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_instance"),
     )
     _make_ledger()
+    _make_days()
     _make_alerts()
     _make_outbox()
     op.create_table(
@@ -104,6 +105,20 @@ def _make_ledger() -> None:
         sa.Column("id", sa.Integer, nullable=False, autoincrement=False),
         sa.Column("stepped_at", sa.Float(53), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_evaluation"),
+    )
+
+
+def _make_days() -> None:
+    op.create_table(
+        "daily_total",
+        sa.Column("row_id", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("start_s", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("length_s", sa.Integer, nullable=False, autoincrement=False),
+        sa.Column("total", sa.Float, nullable=False),
+        sa.Column("bad", sa.Float, nullable=False),
+        sa.Column("measured_s", sa.Float, nullable=False),
+        sa.PrimaryKeyConstraint("row_id", "start_s", "length_s", name="pk_daily_total"),
+        sqlite_with_rowid=False,
     )
 
 

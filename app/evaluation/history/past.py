@@ -1,17 +1,16 @@
-"""The past of one SLO, computed from a copy of its cells: in any thread, without the lock of the evaluations."""
+"""What was counted of one SLO, and the figures that follow from it at any time of the past."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import numpy as np
 
-from app.budget import budget, burn_rate, sli
+from app.budget import budget
 from app.evaluation.saving.budget_record import RECORDED_EVERY_S
 from app.ledger import COARSE_WIDTH_S, LOOKBACK_S, RowPast
-from app.slo import RollingWindow, Slo
+from app.slo import GroupKey, RollingWindow, Slo
 from app.slo.arrays import Bools, Floats
-from app.status import HistoryPoint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,54 +21,28 @@ class Past:
     """
 
     slo: Slo
+    group: GroupKey
     row: RowPast | None
     known_from_s: float
 
 
-def points(
-    past: Past, *, start: datetime, end: datetime, step: timedelta, recorded: Sequence[tuple[float, float]] = ()
-) -> tuple[HistoryPoint, ...]:
-    """One point for each step that ends in (start, end], oldest first.
-
-    *recorded* are slots (unix seconds) and what the live budget showed then; where there is none it is computed.
-
-    Points lie on the edges of the ledger's cells, so that no event is moved out of the cell it was counted in: where
-    cells are longer than the step, there is one point for each cell.
-    """
-    row = past.row
-    if row is None or end <= start:
-        return ()
-    step_s = step.total_seconds()
-    asked_s = np.arange(start.timestamp(), end.timestamp() + step_s / 1000, step_s)
-    bounds_s = np.unique(row.floor(asked_s[asked_s <= row.edges_s[-1]]))
-    since_s, at_s = bounds_s[:-1], bounds_s[1:]
-    if not len(at_s):
-        return ()
-    total, bad, coverage = counted_between(row, since_s, at_s)
-    error_budget = np.full(len(at_s), past.slo.error_budget)
-    columns = (
-        at_s,
-        total - bad,
-        bad,
-        total,
-        sli(bad, total),
-        burn_rate(bad, total, error_budget=error_budget),
-        as_recorded(at_s, recorded, _budget_remaining(past, row, at_s, error_budget)),
-        coverage,
-    )
-    return tuple(
-        HistoryPoint(datetime.fromtimestamp(at, UTC), *figures)
-        for at, *figures in zip(*(column.tolist() for column in columns), strict=True)
-    )
+def counted_between(row: RowPast, start_s: Floats, end_s: Floats) -> tuple[Floats, Floats, Floats]:
+    """Total events, bad events and coverage over (start, end]."""
+    before, until = row.counted_before(start_s), row.counted_before(end_s)
+    total, bad, measured_s = (np.maximum(late - early, 0.0) for early, late in zip(before, until, strict=True))
+    begin_s = np.where(row.complete_from_s > start_s, start_s, np.fmax(start_s, row.first_sample_s))
+    expected_s = end_s - begin_s
+    coverage = np.divide(measured_s, expected_s, out=np.zeros(len(start_s)), where=expected_s > 0)
+    return total, bad, np.clip(coverage, 0.0, 1.0)
 
 
-def _budget_remaining(past: Past, row: RowPast, at_s: Floats, error_budget: Floats) -> Floats:
+def remaining_budgets(past: Past, row: RowPast, at_s: Floats) -> Floats:
     """What remained of the budget at each time; NaN where the window reaches back to what is not known."""
     # Where data is late the newest figures are those of the newest measured slot, as the live ones are.
     end_s = np.fmin(at_s, row.watermark_s)
     start_s = window_starts(past.slo, end_s)
     total, bad, _ = counted_between(row, start_s, end_s)
-    remaining = budget(bad, total, error_budget=error_budget).remaining
+    remaining = budget(bad, total, error_budget=np.full(len(at_s), past.slo.error_budget)).remaining
     return np.where(is_known(row, start_s, past.known_from_s), remaining, np.nan)
 
 
@@ -98,16 +71,6 @@ def window_starts(slo: Slo, at_s: Floats) -> Floats:
         starts_s[index:following] = first.timestamp()
         index = following
     return starts_s
-
-
-def counted_between(row: RowPast, start_s: Floats, end_s: Floats) -> tuple[Floats, Floats, Floats]:
-    """Total events, bad events and coverage over (start, end]."""
-    before, until = row.counted_before(start_s), row.counted_before(end_s)
-    total, bad, measured_s = (np.maximum(late - early, 0.0) for early, late in zip(before, until, strict=True))
-    begin_s = np.where(row.complete_from_s > start_s, start_s, np.fmax(start_s, row.first_sample_s))
-    expected_s = end_s - begin_s
-    coverage = np.divide(measured_s, expected_s, out=np.zeros(len(start_s)), where=expected_s > 0)
-    return total, bad, np.clip(coverage, 0.0, 1.0)
 
 
 def is_known(row: RowPast, start_s: Floats, known_from_s: float) -> Bools:

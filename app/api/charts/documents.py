@@ -1,0 +1,114 @@
+"""Series, days and contributors as JSON values; NaN stays NaN here and is written as null."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from app.api.charts.models import (
+    BurnRuleModel,
+    ContributorModel,
+    ContributorsModel,
+    DayModel,
+    DaysModel,
+    RangeSeriesModel,
+    RangesModel,
+)
+from app.api.documents import event_count
+from app.api.responses import utc
+from app.slo import Slo, SloId, format_duration
+from app.status import ContributorShare, ContributorsInRange, DaySummary, RangeSeries
+
+
+def ranges_document(
+    start: datetime | None, end: datetime | None, step: timedelta | None, series: Sequence[RangeSeriesModel]
+) -> RangesModel:
+    """The past of some SLOs over a range."""
+    return {
+        "from": utc(start),
+        "to": utc(end),
+        "step": None if step is None else format_duration(step),
+        "series": [*series],
+    }
+
+
+def range_series_document(slo: Slo, series: RangeSeries, *, members: int) -> RangeSeriesModel:
+    """The past of one SLO, or of all members of its group."""
+    return {
+        "id": series.id,
+        "objective": slo.objective,
+        "members": members,
+        "from": series.since,
+        "at": [*series.at],
+        "good": [event_count(events) for events in series.good],
+        "bad": [event_count(events) for events in series.bad],
+        "total": [event_count(events) for events in series.total],
+        "sli": [*series.sli],
+        "budget_remaining_ratio": [*series.budget_remaining],
+        "coverage": [*series.coverage],
+        "burn_rates": [
+            {"window": format_duration(window), "highest": [*highest]} for window, highest in series.burn_rates.items()
+        ],
+        "rules": _rules(slo),
+    }
+
+
+def days_document(slo_id: SloId, timezone: str, days: Sequence[DaySummary]) -> DaysModel:
+    """The days of an SLO."""
+    return {"id": slo_id, "timezone": timezone, "days": [_day(day) for day in days]}
+
+
+def contributors_document(slo_id: SloId, found: ContributorsInRange) -> ContributorsModel:
+    """What burned the budget of an SLO in a range."""
+    return {
+        "id": slo_id,
+        "state": found.state,
+        "problem": found.problem,
+        "from": utc(found.start),
+        "to": utc(found.end),
+        "by": [*found.by],
+        "bad": found.bad,
+        "total": found.total,
+        "items": [_contributor(item) for item in found.items],
+        "more": found.more,
+    }
+
+
+def _rules(slo: Slo) -> list[BurnRuleModel]:
+    return [
+        {
+            "severity": policy.severity,
+            "tier": rule.name,
+            "long": format_duration(rule.long),
+            "short": format_duration(rule.short),
+            "factor": rule.factor,
+        }
+        for policy in slo.alerting.policies
+        for rule in policy.rules
+    ]
+
+
+def _day(day: DaySummary) -> DayModel:
+    return {
+        "date": day.date,
+        "start": day.start,
+        "end": day.end,
+        "over": day.over,
+        "good": event_count(day.good),
+        "bad": event_count(day.bad),
+        "total": event_count(day.total),
+        "sli": day.sli,
+        "burn_rate": day.burn_rate,
+        "budget_spent_ratio": day.budget_spent,
+        "coverage": day.coverage,
+    }
+
+
+def _contributor(item: ContributorShare) -> ContributorModel:
+    return {
+        "labels": dict(item.values),
+        "slo": item.slo,
+        "bad": item.bad,
+        "total": item.total,
+        "share_of_bad": item.share_of_bad,
+        "share_of_total": item.share_of_total,
+        "stands_out": item.stands_out,
+    }

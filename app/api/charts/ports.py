@@ -1,0 +1,32 @@
+"""What the routes of charts need of the rest of the service."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from app.slo import Labels, SloId
+from app.status import ContributorsInRange, DaySummary, RangeSeries
+
+
+class Pasts(Protocol):
+    """The past of SLOs; called in a worker thread. *members* is the SLO itself, or all members of its group."""
+
+    def series(
+        self, slo_id: SloId, members: Sequence[SloId], start: datetime, end: datetime, step: timedelta
+    ) -> RangeSeries:
+        """The steps that end in (start, end], oldest first; none where nothing is kept."""
+        ...
+
+    def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
+        """The days that lie in (start, end], in the zone of the SLO, oldest first."""
+        ...
+
+
+class Contributors(Protocol):
+    """Label values with most bad events, asked from Prometheus."""
+
+    async def contributors(
+        self, slo_id: SloId, start: datetime, end: datetime, *, by: Sequence[str], within: Labels
+    ) -> ContributorsInRange | None:
+        """What contributed in (start, end]; None if the SLO is not known."""
+        ...

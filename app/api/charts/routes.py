@@ -1,0 +1,175 @@
+"""Routes of the data of charts."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request
+
+from app.api.charts.documents import (
+    contributors_document,
+    days_document,
+    range_series_document,
+    ranges_document,
+)
+from app.api.charts.models import ContributorsModel, DaysModel, RangesModel
+from app.api.charts.ports import Contributors, Pasts
+from app.api.documents import slo_document
+from app.api.filters import parse_label
+from app.api.lookup import SLOS, asks_for, find_members, find_snapshot, whole_id
+from app.api.openapi import answers
+from app.api.parameters import Time
+from app.api.problems import invalid, not_found
+from app.api.responses import JsonResponse
+from app.api.timespans import DEFAULT_POINTS, default_step, parse_time
+from app.paths import SLO_ID
+from app.slo import SloId
+from app.status import Board, Snapshot
+
+# As wide as a chart on the largest screen; a pixel shows no more than one.
+_MOST_POINTS = 2_000
+# Of all SLOs of one answer: about 2 MB, a second of work.
+_MOST_POINTS_OF_ALL = 50_000
+_MOST_SLOS = 100
+_YEAR = timedelta(days=366)
+_HOUR = timedelta(hours=1)
+_MOST_LABELS = 10
+
+Id = Annotated[str, Path(min_length=1, examples=["checkout-availability"], description="The SLO, or a whole group.")]
+Ids = Annotated[
+    list[str],
+    Query(
+        default_factory=list,
+        max_length=_MOST_SLOS,
+        description="The id of an SLO, of one member of a group, or of a group, whose members are summed.",
+        examples=[["checkout-availability"]],
+    ),
+]
+_AT = "RFC 3339 or Unix seconds"
+From = Annotated[Time, Query(alias="from", description=f"{_AT}; by default one SLO window before `to`.")]
+To = Annotated[Time, Query(alias="to", description=f"{_AT}; by default the newest measured slot.")]
+FromDay = Annotated[Time, Query(alias="from", description=f"{_AT}; by default a year before `to`.")]
+FromHour = Annotated[Time, Query(alias="from", description=f"{_AT}; by default an hour before `to`.")]
+Points = Annotated[int, Query(ge=1, le=_MOST_POINTS, description="How many steps a series has at most.")]
+By = Annotated[
+    list[str],
+    Query(
+        default_factory=list,
+        max_length=_MOST_LABELS,
+        description="Labels whose values are the contributors; without it any label may be one.",
+        examples=[["route"]],
+    ),
+]
+Within = Annotated[
+    list[str],
+    Query(
+        default_factory=list,
+        max_length=_MOST_LABELS,
+        description="Only events with all of these labels, written `name=value`.",
+        examples=[["route=/pay"]],
+    ),
+]
+
+
+def chart_routes(board: Board, pasts: Pasts, contributors: Contributors, turn: asyncio.Semaphore) -> APIRouter:
+    """The routes of series, days and contributors; readers of the past wait for their *turn*."""
+    router = APIRouter(tags=["slos"], default_response_class=JsonResponse)
+
+    @router.get(
+        "/api/v1/history",
+        operation_id="getRangeSeries",
+        responses=answers(RangesModel, "Their past", not_found="No such SLO"),
+    )
+    async def history(slo: Ids, start: From = None, end: To = None, points: Points = DEFAULT_POINTS) -> JsonResponse:
+        """Series for charts of many SLOs: the lowest budget and the highest burn rates of each step.
+
+        Steps are round, and as long as *points* allows; none of what happened in them is left out.
+        """
+        if len(slo) * points > _MOST_POINTS_OF_ALL:
+            raise invalid(f"more than {_MOST_POINTS_OF_ALL} points: ask for fewer SLOs or fewer points")
+        members = {SloId(one): find_members(board, SloId(one)) for one in slo}
+        async with turn:
+            return await asyncio.to_thread(_series, pasts, members, start, end, points)
+
+    @router.get(
+        f"{SLOS}/{SLO_ID}/days",
+        operation_id="getSloDays",
+        responses=answers(DaysModel, "Its days", not_found="No such SLO"),
+    )
+    async def days(request: Request, id: Id, start: FromDay = None, end: To = None) -> JsonResponse:  # noqa: A002
+        """What was spent of the budget on each day, in the time zone of the SLO window."""
+        if not asks_for(request, "/days"):
+            return JsonResponse(slo_document(find_snapshot(board, whole_id(request))))
+        members = find_members(board, SloId(id))
+        async with turn:
+            return await asyncio.to_thread(_days, pasts, SloId(id), members, start, end)
+
+    @router.get(
+        f"{SLOS}/{SLO_ID}/contributors",
+        operation_id="getSloContributors",
+        responses=answers(ContributorsModel, "Its contributors", not_found="No such SLO"),
+    )
+    async def slo_contributors(
+        request: Request,
+        id: Id,  # noqa: A002  the contract's name
+        by: By,
+        label: Within,
+        *,
+        start: FromHour = None,
+        end: To = None,
+    ) -> JsonResponse:
+        """What burned the budget in a range: the label values with most bad events, asked from Prometheus."""
+        if not asks_for(request, "/contributors"):
+            return JsonResponse(slo_document(find_snapshot(board, whole_id(request))))
+        span = _range(find_members(board, SloId(id)), start, end, _HOUR)
+        if "" in by:
+            raise invalid("by='' is not a label")
+        within = tuple(sorted(map(parse_label, label)))
+        found = None if span is None else await contributors.contributors(SloId(id), *span, by=by, within=within)
+        if found is None:
+            raise not_found(f"nothing was measured of {id!r} so far")
+        return JsonResponse(contributors_document(SloId(id), found))
+
+    return router
+
+
+def _series(
+    pasts: Pasts, members: dict[SloId, Sequence[Snapshot]], start: str | None, end: str | None, points: int
+) -> JsonResponse:
+    span = _range([snapshot for found in members.values() for snapshot in found], start, end, None)
+    if span is None:
+        return JsonResponse(ranges_document(None, None, None, []))
+    step = default_step(span[1] - span[0], points)
+    series = [
+        range_series_document(
+            found[0].slo, pasts.series(slo_id, [one.id for one in found], *span, step), members=len(found)
+        )
+        for slo_id, found in members.items()
+    ]
+    return JsonResponse(ranges_document(*span, step, series))
+
+
+def _days(pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], start: str | None, end: str | None) -> JsonResponse:
+    span = _range(members, start, end, _YEAR)
+    found = () if span is None else pasts.days([one.id for one in members], *span)
+    return JsonResponse(days_document(slo_id, members[0].slo.window.timezone, found))
+
+
+def _range(
+    members: Sequence[Snapshot], start: str | None, end: str | None, length: timedelta | None
+) -> tuple[datetime, datetime] | None:
+    """The range of a query; by default the newest *length*, or the SLO window if that is None.
+
+    None where it would end with what was measured last, and nothing was measured so far.
+    """
+    newest = max((one.as_of for one in members if one.as_of is not None), default=None)
+    since = None if start is None else parse_time(start, name="from")
+    until = newest if end is None else parse_time(end, name="to")
+    if until is None or not members:
+        return None
+    if since is None:
+        since = members[0].slo.window.bounds(until)[0] if length is None else until - length
+    if since >= until:
+        raise invalid(f"from={since.isoformat()} must be before to={until.isoformat()}")
+    return since, until

@@ -1,0 +1,181 @@
+"""The contributors of any range of the past, asked from Prometheus when somebody wants to know."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.evaluation.top_contributors import (
+    SILENT_LABELS,
+    Series,
+    Values,
+    bad_and_total,
+    chosen_labels,
+    deciding_labels,
+    events_by_query,
+    events_of_series,
+    top_contributors,
+)
+from app.ingest.ports import Source
+from app.prometheus import PrometheusError
+from app.promql.samples import summed_by
+from app.sli import TimeSlices
+from app.slo import GroupKey, Labels, Sli, SloId, Weights
+from app.status import ContributorShare, ContributorsInRange, ContributorsState
+
+# A reader waits for it; the queries of evaluations have the same time.
+_DEADLINE_S = 10.0
+# As many as a person reads.
+_MOST_ITEMS = 50
+# Of the bad events: less is no contributor, where no label was asked for.
+_LEAST_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeQuestion:
+    """Which contributors are asked for: in (start, end], *by* the values of these labels or of any if there are none.
+
+    Only events *within* these label values are looked at.
+    """
+
+    start: datetime
+    end: datetime
+    by: tuple[str, ...] = ()
+    within: Labels = ()
+
+
+async def contributors_in_range(
+    sli: Sli, group: GroupKey, source: Source, question: RangeQuestion, *, deadline_s: float = _DEADLINE_S
+) -> ContributorsInRange:
+    """The contributors to the bad events of an SLI or of a member of its group; for the event loop of the source."""
+    # The events of slices are those of what is sliced.
+    sli = sli.of if isinstance(sli, TimeSlices) else sli
+
+    async def ask(query: str) -> Series:
+        text = summed_by(query, question.by) if question.by else query
+        return events_of_series(await source.instant(text, question.end, deadline=2 * deadline_s))
+
+    try:
+        # As in `top_contributors`: the client's own deadline would count against Prometheus.
+        async with asyncio.timeout(deadline_s):
+            window = max(question.end - question.start, timedelta(seconds=1))
+            weighted = await events_by_query(sli, (*group, *question.within), window, ask)
+    except TimeoutError:
+        return _without_items(question, f"Prometheus did not answer within {deadline_s:g} s: choose a shorter range")
+    except PrometheusError as error:
+        return _without_items(question, str(error))
+    if not weighted:
+        return _without_items(question, "the series behind the values of an expression are not known")
+    leave_out = deciding_labels(sli) | chosen_labels(sli) | set(dict((*group, *question.within)))
+    return await asyncio.to_thread(_answer, weighted, question, deciding_labels(sli), leave_out)
+
+
+def contributing_components(
+    shares: Iterable[tuple[str, float, float, float]], question: RangeQuestion
+) -> ContributorsInRange:
+    """The contributors of a composite: each component with its bad and all events, and its share of what was bad."""
+    components = sorted(shares, key=lambda one: -one[3])
+    items = [
+        ContributorShare(
+            values=(("component", slo),),
+            bad=bad,
+            total=total,
+            share_of_bad=share,
+            share_of_total=1 / len(components),
+            stands_out=share > 1 / len(components),
+            slo=SloId(slo),
+        )
+        for slo, bad, total, share in components
+    ]
+    known = any(item.share_of_bad > 0 for item in items)
+    return ContributorsInRange(
+        state=ContributorsState.ANSWERED if known else ContributorsState.NO_ERRORS,
+        start=question.start,
+        end=question.end,
+        by=("component",),
+        bad=sum(item.bad for item in items),
+        total=sum(item.total for item in items),
+        items=items,
+    )
+
+
+def _without_items(question: RangeQuestion, problem: str) -> ContributorsInRange:
+    return ContributorsInRange(
+        state=ContributorsState.UNANSWERED, start=question.start, end=question.end, by=question.by, problem=problem
+    )
+
+
+def _answer(
+    weighted: Sequence[tuple[Weights, Series]],
+    question: RangeQuestion,
+    deciding: Collection[str],
+    leave_out: Collection[str],
+) -> ContributorsInRange:
+    asked = set(question.by)
+    bad, total = bad_and_total(weighted, set(deciding) - asked)
+    all_bad, all_events = sum(events for _, events in bad), sum(events for _, events in total)
+    outstanding = {one.values for one in top_contributors(bad, total, leave_out=set(leave_out) - asked)}
+    if question.by:
+        bad_by, total_by = (_by_labels(series, question.by) for series in (bad, total))
+        wanted = set(bad_by)
+    else:
+        bad_by, total_by = (_by_value(series, {*SILENT_LABELS, *leave_out}, outstanding) for series in (bad, total))
+        wanted = outstanding | _telling(bad_by, total_by, all_bad)
+    items = [
+        ContributorShare(
+            values=values,
+            bad=bad_by.get(values, 0.0),
+            total=total_by.get(values, 0.0),
+            share_of_bad=bad_by.get(values, 0.0) / all_bad if all_bad > 0 else 0.0,
+            share_of_total=total_by.get(values, 0.0) / all_events if all_events > 0 else 0.0,
+            stands_out=values in outstanding,
+        )
+        for values in wanted
+        if bad_by.get(values, 0.0) > 0
+    ]
+    items.sort(key=lambda item: (not item.stands_out, -item.bad, len(item.values), item.values))
+    return ContributorsInRange(
+        state=ContributorsState.ANSWERED if all_bad > 0 else ContributorsState.NO_ERRORS,
+        start=question.start,
+        end=question.end,
+        by=question.by,
+        bad=all_bad,
+        total=all_events,
+        items=items[:_MOST_ITEMS],
+        more=max(0, len(items) - _MOST_ITEMS),
+    )
+
+
+def _by_labels(series: Series, by: Sequence[str]) -> Mapping[Values, float]:
+    sums: defaultdict[Values, float] = defaultdict(float)
+    for labels, events in series:
+        sums[tuple((label, labels.get(label, "")) for label in by)] += events
+    return sums
+
+
+def _by_value(series: Series, leave_out: Collection[str], combined: Collection[Values]) -> Mapping[Values, float]:
+    """The events of each value of each label, and of some combinations of values."""
+    sums: defaultdict[Values, float] = defaultdict(float)
+    combinations = [values for values in combined if len(values) > 1]
+    for labels, events in series:
+        for pair in labels.items():
+            if pair[0] not in leave_out:
+                sums[(pair,)] += events
+        for values in combinations:
+            if all(labels.get(label) == value for label, value in values):
+                sums[values] += events
+    return sums
+
+
+def _telling(bad: Mapping[Values, float], total: Mapping[Values, float], all_bad: float) -> set[Values]:
+    """Values with enough bad events, of labels that have more than one value."""
+    values_of = defaultdict[str, set[str]](set)
+    for values in (*bad, *total):
+        for label, value in values:
+            values_of[label].add(value)
+    return {
+        values
+        for values, events in bad.items()
+        if events > _LEAST_SHARE * all_bad and len(values) == 1 and len(values_of[values[0][0]]) > 1
+    }

@@ -1,0 +1,132 @@
+"""Adapters of the ports of charts to the engine and the database."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from typing_extensions import override
+
+from app.api import Contributors, Pasts
+from app.clock import Clock
+from app.evaluation import (
+    RECORDED_EVERY_S,
+    Past,
+    RangeQuestion,
+    days,
+    range_series,
+    sum_of_members,
+    with_older_days,
+)
+from app.service.engine import Engine
+from app.slo import Labels, SloId
+from app.status import ContributorsInRange, ContributorsState, DaySummary, RangeSeries
+from app.store import Database
+from app.store.budgets import load_budgets
+from app.store.daily_totals import load_daily_totals
+
+# The engine's loop is never busy for longer; a reader whose copy has not come by then is refused.
+_COPY_WITHIN_S = 20.0
+# Queries of evaluations always find connections free, and each of these reads its whole range.
+_ASKED_AT_ONCE = 1
+_MOST_WAITING = 8
+# An incident's contributors change by minutes; what is over does not change any more.
+_FRESH_S = 60.0
+_ANSWERS_KEPT = 256
+# The days before the range that the budgets of its days are measured by.
+_BEFORE_S = 367 * 86_400.0
+
+
+class EnginePasts(Pasts):
+    """The past, as ledger and store have it: copied in the engine's loop, computed in this thread."""
+
+    def __init__(self, engine: Engine, database: Database) -> None:
+        self._engine = engine
+        self._database = database
+
+    @override
+    def series(
+        self, slo_id: SloId, members: Sequence[SloId], start: datetime, end: datetime, step: timedelta
+    ) -> RangeSeries:
+        past = sum_of_members(self._pasts(members, since_s=start.timestamp()))
+        if past is None:
+            return RangeSeries(id=slo_id, since=None)
+        recorded: Sequence[tuple[float, float]] = ()
+        # What was shown was shown of each member.
+        if len(members) == 1:
+            with self._database.read() as transaction:
+                since_s = start.timestamp() - RECORDED_EVERY_S
+                recorded = load_budgets(transaction, members[0], start_s=since_s, end_s=end.timestamp())
+        return range_series(slo_id, past, start=start, end=end, step=step, recorded=recorded)
+
+    @override
+    def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
+        past = sum_of_members(self._pasts(members, since_s=start.timestamp() - _BEFORE_S))
+        return () if past is None else days(past, start=start, end=end)
+
+    def _pasts(self, members: Sequence[SloId], *, since_s: float) -> Iterator[Past]:
+        """The past of each member with the days that the ledger has forgotten."""
+        for slo_id in members:
+            # One by one: the engine's loop is busy with each for a moment only.
+            past = self._engine.submit(self._past(slo_id)).result(_COPY_WITHIN_S)
+            if past is None or past.row is None:
+                continue
+            oldest_s = float(past.row.edges_s[0])
+            # Windows reach further back than a range: days are a few bytes each.
+            if since_s - _BEFORE_S < oldest_s:
+                with self._database.read() as transaction:
+                    stored = load_daily_totals(
+                        transaction, past.slo.sli.key, past.group, start_s=since_s - _BEFORE_S, end_s=oldest_s
+                    )
+                past = with_older_days(past, stored)
+            yield past
+
+    async def _past(self, slo_id: SloId) -> Past | None:
+        return self._engine.evaluator.past(slo_id)
+
+
+class EngineContributors(Contributors):
+    """Contributors, asked in the engine's loop: one range at a time, and not again for a minute."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._turn = asyncio.Semaphore(_ASKED_AT_ONCE)
+        self._waiting = 0
+        self._known: OrderedDict[tuple[SloId, RangeQuestion], tuple[float, ContributorsInRange]] = OrderedDict()
+
+    @override
+    async def contributors(
+        self, slo_id: SloId, start: datetime, end: datetime, *, by: Sequence[str], within: Labels
+    ) -> ContributorsInRange | None:
+        question = RangeQuestion(start=start, end=end, by=tuple(by), within=within)
+        known = self._answer_of(slo_id, question)
+        if known is not None:
+            return known
+        if self._waiting >= _MOST_WAITING:
+            return ContributorsInRange(state=ContributorsState.BUSY, start=start, end=end, by=by)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                # It may have been answered while this one waited.
+                known = self._answer_of(slo_id, question)
+                return known or await self._ask(slo_id, question)
+        finally:
+            self._waiting -= 1
+
+    def _answer_of(self, slo_id: SloId, question: RangeQuestion) -> ContributorsInRange | None:
+        asked_s, known = self._known.get((slo_id, question), (0.0, None))
+        return known if known is not None and self._clock.monotonic() - asked_s < _FRESH_S else None
+
+    async def _ask(self, slo_id: SloId, question: RangeQuestion) -> ContributorsInRange | None:
+        work = self._engine.submit(self._contributors(slo_id, question))
+        found = await asyncio.wrap_future(work)
+        # What failed may be asked again at once.
+        if found is not None and found.problem is None:
+            self._known[slo_id, question] = self._clock.monotonic(), found
+            while len(self._known) > _ANSWERS_KEPT:
+                self._known.popitem(last=False)
+        return found
+
+    async def _contributors(self, slo_id: SloId, question: RangeQuestion) -> ContributorsInRange | None:
+        return await self._engine.evaluator.contributors(slo_id, question)

@@ -1,0 +1,49 @@
+"""What burned the budget of an SLO in a range: the label values with most bad events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from app.slo import Labels, SloId
+
+
+class ContributorsState(StrEnum):
+    """Whether it is known which label values contribute: ``busy`` is worth another try, ``unanswered`` says why not."""
+
+    ANSWERED = "answered"
+    NO_ERRORS = "no_errors"
+    UNANSWERED = "unanswered"
+    BUSY = "busy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContributorShare:
+    """A label value, a combination of some, or a component of a composite: *slo* is its SLO then.
+
+    *bad* and *total* are its events as Prometheus estimates them, the shares are of those of the SLO. One that
+    *stands_out* has a larger share of the bad events than of all.
+    """
+
+    values: Labels
+    bad: float
+    total: float
+    share_of_bad: float
+    share_of_total: float
+    stands_out: bool
+    slo: SloId | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContributorsInRange:
+    """The contributors in (start, end], most bad events first; *problem* says why there is no answer."""
+
+    state: ContributorsState
+    start: datetime
+    end: datetime
+    by: Sequence[str] = ()
+    bad: float = 0.0
+    total: float = 0.0
+    items: Sequence[ContributorShare] = ()
+    more: int = 0
+    problem: str | None = None
