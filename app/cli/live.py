@@ -246,7 +246,7 @@ class Inspector:
             if found is not None:
                 return found
         problem = f"no series match {render(selector)}"
-        why = await self._why_no_series(selector, own_matchers(slo.sli, term)) or _NO_COMBINATION
+        why = await self._why_no_series(selector, own_matchers(slo.sli.terms, term)) or _NO_COMBINATION
         if term.events is Events.BAD:
             remedy = f"normal for a service without errors; otherwise: {why}"
             return LiveFinding(problem, remedy, ProblemCode.BAD_NEVER_MATCHED, HintFinding)

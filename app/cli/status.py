@@ -12,7 +12,7 @@ from app.alerting import EndCode
 from app.cli.console import Format, FormatOption, choice_of, errors, fail, output, print_json
 from app.cli.remote import RemoteError, Url, slos, unhealthy_reasons
 from app.slo import Cause
-from app.status import UNKNOWN, DataState, HealthState, rounded_percent, severities_words, state_words
+from app.status import UNKNOWN, DataState, HealthState, ProblemLevel, rounded_percent, severities_words, state_words
 from app.wording.sentences import listed
 
 if TYPE_CHECKING:
@@ -71,8 +71,9 @@ def status(
 ) -> None:
     """Show the error budgets of a running service.
 
-    The least budget comes first. Below the table are the alerts that are suppressed or frozen, and why; and, on
-    standard error, why the service is not healthy, such as documents that were not reloaded.
+    The least budget comes first. Below the table are the alerts that are suppressed or frozen, and why, those that
+    ended without a recovery, and hints by their code, such as bad_never_matched; and, on standard error, why the
+    service is not healthy, such as documents that were not reloaded.
 
     Example: sloburn status --service checkout --status at_risk
     """
@@ -89,7 +90,7 @@ def status(
         whole = _table(items, with_states=True)
         fits = console.measure(whole, options=console.options.update(max_width=_ANY_WIDTH)).maximum <= console.width
         console.print(whole if fits else _table(items, with_states=False))
-        for line in (*(() if fits else _states(items)), *_reasons(items)):
+        for line in (*(() if fits else _states(items)), *_reasons(items), *_hints(items)):
             console.print(line, markup=False, soft_wrap=True)
     else:
         output().print("no SLO matches" if query else "the service has no SLO yet")
@@ -164,6 +165,17 @@ def _reasons(items: "list[SloModel]") -> Iterator[str]:
             owners.setdefault(f"{severities_words(who)} {why}", []).append(item["id"])
     for what, ids in owners.items():
         yield f"{listed(ids, _MOST_NAMED)}: {what}"
+
+
+def _hints(items: "list[SloModel]") -> Iterator[str]:
+    """What is worth a look, a line for each code: the details of each SLO are in its problems."""
+    owners: dict[str, list[str]] = {}
+    for item in items:
+        for problem in item.get("problems") or ():
+            if problem["level"] == ProblemLevel.HINT:
+                owners.setdefault(problem["code"], []).append(item["id"])
+    for code, ids in owners.items():
+        yield f"{listed(list(dict.fromkeys(ids)), _MOST_NAMED)}: hint: {code}"
 
 
 def _closed(alert: "AlertModel", as_of: "datetime | str | None") -> str:

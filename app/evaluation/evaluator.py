@@ -16,6 +16,7 @@ from app.alerting import Notification, Routing, Transition, shortest_windows_s
 from app.evaluation.contributors_in_range import RangeQuestion, contributing_components, contributors_in_range
 from app.evaluation.figures.figures import Figures, compute
 from app.evaluation.figures.members import Member, members_of
+from app.evaluation.figures.never_matched_log import NeverMatchedLog
 from app.evaluation.figures.snapshots import snapshots
 from app.evaluation.history import Past
 from app.evaluation.judging.fault_isolation import FaultIsolation
@@ -117,6 +118,7 @@ class Evaluator:
         self._query_health = QueryHealth(instruments)
         self._fault_isolation = FaultIsolation(instruments)
         self._inspection = None if metrics is None else Inspection(self._ledger_writer.tracked_slis, metrics)
+        self._never_matched = NeverMatchedLog()
         self._writer = Writer(database, ledger_store, instruments=instruments, routing=timing.routing)
         self._contributor_queries = ContributorQueries(source)
         self._known_members: tuple[tuple[int, bytes], tuple[Member, ...]] | None = None
@@ -205,7 +207,10 @@ class Evaluator:
 
     async def inspect(self, now: datetime) -> bool:
         """Look at the metrics of a few SLIs: what they are, which buckets they have; False if none is due."""
-        return self._inspection is not None and await self._inspection.step(now)
+        if self._inspection is not None and await self._inspection.step(now):
+            return True
+        self._never_matched.note(self._board.snapshots, now)
+        return False
 
     async def _read_window_edges(self, now: datetime) -> bool:
         found = await self._window_edges.read(now)

@@ -39,6 +39,12 @@ class MetricSource(Protocol):
         """The types that targets give a metric; none where the server does not know."""
         ...
 
+    async def label_names(
+        self, selector: str, start: datetime, end: datetime, *, deadline: float | None = None
+    ) -> tuple[str, ...]:
+        """The names of the labels that series of a selector have had between two times."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KindVerdict:

@@ -23,7 +23,7 @@ from app.sli.from_promql import (
 from app.sli.gauge import Gauge
 from app.sli.gauge_sums import GaugeSums
 from app.sli.reduction import QueryFinding
-from app.sli.time_slices import TimeSlices
+from app.sli.time_slices import TimeSlices, counted_terms
 from app.sli.weighted_sum import WeightedSum, sli_of_bad, sli_of_good, weighted_sum
 
 __all__ = [
@@ -44,6 +44,7 @@ __all__ = [
     "TimeSlices",
     "WeightedSum",
     "compose_slices",
+    "counted_terms",
     "read_events",
     "reduce_error_ratio",
     "reduce_events",

@@ -19,6 +19,7 @@ from app.slo import (
     Sli,
     SliceRule,
     SliKind,
+    Term,
     Weights,
     format_duration,
     format_percent,
@@ -106,3 +107,8 @@ class TimeSlices(OfEvaluations):
         ratio = self.of.error_ratio(self.rule.length)
         condition = None if self.rule.target is None else f"> {1 - self.rule.target:.12g}"
         return mean_share(as_share(ratio, condition), window, self.rule.length, self.by)
+
+
+def counted_terms(sli: Sli) -> tuple[Term, ...]:
+    """The terms whose events are counted: its own, or those of what happens in its slices; none of an expression."""
+    return sli.of.terms if isinstance(sli, TimeSlices) else sli.terms

@@ -15,12 +15,6 @@ class MetricExplorer(MetricSource, Protocol):
         """The value of an expression at every *step* from *start* to *end*, both included."""
         ...
 
-    async def label_names(
-        self, selector: str, start: datetime, end: datetime, *, deadline: float | None = None
-    ) -> tuple[str, ...]:
-        """The names of the labels that series of a selector have had between two times."""
-        ...
-
     async def label_values(
         self, label: str, selector: str | None, start: datetime, end: datetime, *, deadline: float | None = None
     ) -> tuple[str, ...]:

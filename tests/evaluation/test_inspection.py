@@ -28,6 +28,15 @@ class Metrics(MetricSource):
     answers: Mapping[str, Sequence[float] | Sequence[dict[str, str]]] = field(default_factory=dict)
     down: bool = False
     asked: list[str] = field(default_factory=list)
+    labels: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    named: list[str] = field(default_factory=list)
+
+    @override
+    async def label_names(
+        self, selector: str, start: datetime, end: datetime, *, deadline: float | None = None
+    ) -> tuple[str, ...]:
+        self.named.append(selector)
+        return self.labels.get(selector, ())
 
     @override
     async def instant(self, expr: str, at: datetime, *, deadline: float | None = None) -> Matrix:
@@ -155,3 +164,74 @@ async def test_the_type_of_a_metric_is_asked_once_for_all_slis(tmp_path: Path) -
     assert steps == [True, True, False]
     assert set(metrics.asked) == {"requests"}
     assert len(metrics.asked) <= 4
+
+
+TOTAL = 'http_requests_total{job="shop"}'
+OTHER = {"errors_total": ("__name__", "job")}
+UNMATCHED = [
+    ('http_requests_total{job="shop",code=~"5.."}', {}, "hint"),
+    ('http_requests_total{job="shop",code="500"}', {}, "hint"),
+    ('http_requests_total{job="shop",reason="x"}', {}, "warning"),
+    ('http_requests_total{job="shop",code=~"5xx"}', {}, "warning"),
+    ('http_requests_total{job="shop",code="500 "}', {}, "warning"),
+    ('errors_total{job="shop"}', OTHER, "hint"),
+    ('errors_total{job="shop",kind!="x"}', OTHER, "hint"),
+    ('errors_total{job="shop",kind="x"}', OTHER, "warning"),
+    ('eror_total{job="shop"}', OTHER, "warning"),
+]
+
+
+def never_matched(
+    sli: dict[str, object], metrics: Metrics, folder: Path, *, hours: float
+) -> tuple[str | None, list[str]]:
+    """The level at which it is said that bad has matched nothing, and what Prometheus was asked for the names of."""
+    at = round(NOW.timestamp())
+    source = MemorySource([counter(requests("shop"), (at - 3600 * hours, at + 3600))])
+    with Running(slos([document("shop", sli)], folder / "slos"), source, folder / "db") as one:
+        one.run(at - 120, at)
+        one.backfill(at)
+        inspection = Inspection(one.evaluator._ledger_writer.tracked_slis, metrics)
+        for _ in range(2):
+            one.do(inspection.step(NOW))
+        one.run(at, at + 60)
+        found = [problem for problem in one.snapshot("shop-availability").problems if "never_matched" in problem.code]
+    return (found[0].level.value if found else None), metrics.named
+
+
+@pytest.mark.parametrize(("bad", "labels", "level"), UNMATCHED)
+def test_what_a_selector_of_bad_events_names_and_nobody_has_is_a_warning_in_time(
+    bad: str, labels: dict[str, tuple[str, ...]], level: str, tmp_path: Path
+) -> None:
+    """A value that has not come yet is none: it comes with the first error."""
+    found, named = never_matched({"total": TOTAL, "bad": bad}, Metrics(labels=labels), tmp_path, hours=7)
+    assert found == level
+    # Of the metric of the total everything is known.
+    assert len(named) == (0 if bad.startswith("http") else 1)
+
+
+def test_of_a_service_of_some_hours_it_is_a_hint(tmp_path: Path) -> None:
+    assert never_matched({"total": TOTAL, "bad": "eror_total"}, Metrics(), tmp_path, hours=5)[0] == "hint"
+
+
+@pytest.mark.parametrize(
+    ("labels", "level"),
+    [({}, "warning"), ({"errors_total": ("job",)}, "hint"), ({'errors_total{job="shop"}': ("job",)}, None)],
+)
+@pytest.mark.anyio
+async def test_the_selectors_of_slices_are_looked_at_until_they_match(
+    labels: dict[str, tuple[str, ...]], level: str | None, tmp_path: Path
+) -> None:
+    one = document("shop", {"total": TOTAL, "bad": 'errors_total{job="shop"}'})
+    one["slos"][0]["time_slices"] = {"length": "1m", "target": "95%"}  # type: ignore[index]
+    tracked = tracked_slis_of(slos([one], tmp_path))[0]
+    tracked.started = True
+    metrics = Metrics(labels=labels)
+    inspection = Inspection([tracked], metrics)
+    await inspection.step(NOW)
+    assert (bool(tracked.unmatched), bool(tracked.misnamed)) == (level is not None, level == "warning")
+    metrics.labels = {'errors_total{job="shop"}': ("job",)}
+    await inspection.step(NOW.replace(hour=14))
+    assert not tracked.unmatched
+    asked = len(metrics.named)
+    await inspection.step(NOW.replace(hour=20))
+    assert len(metrics.named) == asked

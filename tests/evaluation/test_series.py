@@ -1,11 +1,15 @@
 """SLIs whose series are not what the document expects: selectors that match nothing, buckets that are not there."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
+from app.evaluation.figures.never_matched_log import NeverMatchedLog
 from app.slo import AlertState, Cause
 from app.status import DataState, HealthState, Problem, ProblemCode, ProblemLevel, Snapshot
 from tests.evaluation.memory import MemorySource, Series
@@ -177,3 +181,15 @@ def test_a_rolling_deploy_without_the_bucket_pages_nobody(tmp_path: Path) -> Non
     measured = 20 * (NOW - SINCE) - 10 * HOUR
     assert after.total == pytest.approx(measured, rel=0.01)
     assert look(series, LATENCY, tmp_path / "again").total == pytest.approx(after.total, abs=1)
+
+
+def test_a_selector_that_matches_nothing_is_logged_once(tmp_path: Path) -> None:
+    at = datetime.fromtimestamp(NOW, UTC)
+    shown = look(shop("200"), {"total": SHOP, "bad": 'http_requests_total{job="shop",code="500"}'}, tmp_path)
+    doubtful = replace(shown.problems[0], level=ProblemLevel.WARNING)
+    log = NeverMatchedLog()
+    with capture_logs() as lines:
+        for minutes in (0, 20, 40):
+            log.note([shown], at + timedelta(minutes=minutes))
+            log.note([replace(shown, problems=(doubtful,))], at + timedelta(minutes=minutes + 10))
+    assert [line["log_level"] for line in lines] == ["info", "warning"]

@@ -3,6 +3,7 @@
 A further problem is a code in `app.status.problems`, a function here, and a line in docs/http.md.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from app.ingest.series.tracked_slis import MOST_GROUPS, TrackedSli
 from app.promql.buckets import bound_text
 from app.promql.inclusion import includes
 from app.promql.selector_text import render
+from app.sli import counted_terms
 from app.slo import Events
 from app.slo.arrays import Floats
 from app.status import Problem, ProblemCode, ProblemLevel, most_serious_first
@@ -124,8 +126,9 @@ def problems_of(
         found += _of_data(tracked, as_of, stale=stale)
         found += _of_samples(tracked, measured=as_of is not None or not tracked.backfilled)
         found += _of_buckets(tracked, measured=as_of is not None and not stale)
-    if as_of is not None and len(tracked.seen.matched) < len(tracked.sli.terms) and _terms_are_known(tracked):
-        found += _of_terms(tracked, counted={Events.BAD: bad > 0, Events.GOOD: good > 0, Events.TOTAL: False})
+    if as_of is not None and (tracked.unmatched or len(tracked.seen.matched) < len(tracked.sli.terms)):
+        counted = {Events.BAD: bad > 0, Events.GOOD: good > 0, Events.TOTAL: False}
+        found += _of_selectors(tracked, counted=counted, established=not math.isnan(bad_share))
     if bad_share >= _MOSTLY_BAD and not any(problem.code is ProblemCode.GOOD_NEVER_MATCHED for problem in found):
         found.append(_of_mostly_bad(bad_share))
     if as_of is not None and not window_read and _history_unreadable(tracked) is None:
@@ -313,8 +316,19 @@ def _lacks_buckets(tracked: TrackedSli) -> int:
     return sum(at_s > tracked.counted_s - _LATELY_S for at_s in tracked.unmeasured.values())
 
 
-def _of_terms(tracked: TrackedSli, *, counted: Mapping[Events, bool]) -> Iterator[Problem]:
-    """Which selectors never matched, though there are series that they might select; *counted*: such events were."""
+def _of_selectors(tracked: TrackedSli, *, counted: Mapping[Events, bool], established: bool) -> Iterator[Problem]:
+    """Which selectors never matched, though there are series that they might select; *counted*: such events were.
+
+    *established*: the SLI has had traffic for hours. Of one that is younger the errors that it exports are yet to come.
+    """
+    if tracked.sli.terms:
+        if _terms_are_known(tracked):
+            yield from _of_terms(tracked, counted=counted, established=established)
+    elif not counted[Events.BAD]:
+        yield from _of_slices(tracked, established=established)
+
+
+def _of_terms(tracked: TrackedSli, *, counted: Mapping[Events, bool], established: bool) -> Iterator[Problem]:
     sli, seen = tracked.sli, tracked.seen
     if tracked.unmeasured or len(seen.matched) == len(sli.terms):
         return
@@ -327,13 +341,33 @@ def _of_terms(tracked: TrackedSli, *, counted: Mapping[Events, bool]) -> Iterato
             continue
         said = seen.unmatched(sli, position)
         if term.events is Events.BAD:
-            detail = f"{said}. This is normal for a service without errors; otherwise correct bad"
-            yield Problem(code=ProblemCode.BAD_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)
+            yield _of_bad(said, tracked.misnamed.get(position) if established else None)
         elif term.events is Events.GOOD and not any_good:
             yield _warning(ProblemCode.GOOD_NEVER_MATCHED, f"{said}. Every event counts as bad; correct good")
         else:
             detail = f"{said}. Its events are counted once there are any; otherwise correct {term.events}"
             yield Problem(code=ProblemCode.TERM_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)
+
+
+def _of_bad(said: str, misnamed: str | None) -> Problem:
+    """That no series has matched a selector of bad events; *misnamed* is what it names that is not there."""
+    if misnamed is None:
+        detail = f"{said}. This is normal for a service without errors; otherwise correct bad"
+        return Problem(code=ProblemCode.BAD_NEVER_MATCHED, level=ProblemLevel.HINT, detail=detail)
+    why = "" if misnamed in said else f": {misnamed}"
+    detail = (
+        f"{said}{why}. Correct bad, unless it is exported with the first error only: until it matches, no errors count"
+    )
+    return _warning(ProblemCode.BAD_NEVER_MATCHED, detail)
+
+
+def _of_slices(tracked: TrackedSli, *, established: bool) -> Iterator[Problem]:
+    """Which selectors of bad events in slices of time have matched no series lately."""
+    terms = counted_terms(tracked.sli)
+    for position in sorted(tracked.unmatched or ()):
+        if terms[position].events is Events.BAD:
+            said = f"no series has matched {render(terms[position].selector)} in the last day"
+            yield _of_bad(said, tracked.misnamed.get(position) if established else None)
 
 
 def bad_never_matched(tracked: TrackedSli) -> str | None:

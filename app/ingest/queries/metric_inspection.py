@@ -9,6 +9,7 @@ from itertools import count
 import structlog
 from typing_extensions import override
 
+from app.ingest.queries.selector_inspection import SelectorInspection
 from app.ingest.series.tracked_slis import TrackedSli
 from app.prometheus import KindVerdict, Matrix, MetricKind, MetricSource, PrometheusError, kind_of
 from app.promql.metric_names import BUCKET, looks_like_counter, name_of
@@ -51,6 +52,12 @@ class _TypesOnce(MetricSource):
             self._types[metric] = await self._source.metric_types(metric, deadline=deadline)
         return self._types[metric]
 
+    @override
+    async def label_names(
+        self, selector: str, start: datetime, end: datetime, *, deadline: float | None = None
+    ) -> tuple[str, ...]:
+        return await self._source.label_names(selector, start, end, deadline=deadline)
+
     def forget_old(self, now: datetime) -> None:
         """Forget what was asked more than an hour ago."""
         if now - self._since >= _TYPES_KEPT:
@@ -69,6 +76,7 @@ class Inspection:
         self._kinds_due = [
             (_LONG_AGO, next(self._order), tracked) for tracked in sorted(tracked_slis, key=_looks_like_counters)
         ]
+        self._selectors = SelectorInspection(tracked_slis, source)
         self._buckets_due: dict[str, datetime] = {}
         self._tracked_slis = tuple(tracked_slis)
 
@@ -82,7 +90,7 @@ class Inspection:
             *(self._look_at_kinds(tracked, now) for tracked in due),
             *(self._look_at_buckets(tracked, now) for tracked in lacking),
         )
-        return bool(due or lacking)
+        return await self._selectors.step(now) or bool(due or lacking)
 
     def _take_due(self, now: datetime) -> list[TrackedSli]:
         """The first few SLIs whose kinds are due, which are not waited for any more."""

@@ -1,6 +1,7 @@
 """What the series of an SLI look like: which of its selectors match any, and by which labels the others might."""
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from app.promql.matching import matches
@@ -12,6 +13,8 @@ from app.slo import Matcher, Selector, Sli, Term
 _MOST_VALUES = 12
 # A label for each request would fill memory; good and bad differ in one of the first.
 _MOST_LABELS = 50
+_STATUS_CODE = re.compile("[1-5][0-9]{2}")
+_STATUS_CODES = range(100, 600)
 
 
 @dataclass(slots=True)
@@ -54,16 +57,44 @@ class SeriesSeen:
         if len(self.labels) < _MOST_LABELS:
             self.labels.update(labels)
         if self._telling is None:
-            self._telling = frozenset(matcher.label for term in sli.terms for matcher in own_matchers(sli, term))
+            self._telling = frozenset(matcher.label for term in sli.terms for matcher in own_matchers(sli.terms, term))
         for label in self._telling:
             found = self.values.setdefault(label, set())
             if label in labels and len(found) < _MOST_VALUES:
                 found.add(labels[label])
 
 
-def own_matchers(sli: Sli, term: Term) -> tuple[Matcher, ...]:
-    """The matchers that tell the series of a term from the rest of the total."""
-    return tuple(matcher for matcher in term.selector.matchers if matcher not in sli.terms[0].selector.matchers)
+def own_matchers(terms: Sequence[Term], term: Term) -> tuple[Matcher, ...]:
+    """The matchers that tell the series of a term from the rest of the total, which is the first of the *terms*."""
+    return tuple(matcher for matcher in term.selector.matchers if matcher not in terms[0].selector.matchers)
+
+
+def misnamed(
+    name: str, wanted: Iterable[Matcher], labels: Collection[str], values: Mapping[str, Collection[str]]
+) -> str | None:
+    """What a selector of the metric *name* names that cannot be matched, in words; None where that is not certain.
+
+    A metric or a label that is not there, and what no status code matches. Another value that is not there may come
+    with the first error. *labels* are those of the metric, *values* of some of them.
+    """
+    if not labels:
+        return f"Prometheus has had no metric {name} in the last day"
+    for matcher in wanted:
+        if matcher.label == NAME or _selects_absent(matcher):
+            continue
+        if matcher.label not in labels and len(labels) < _MOST_LABELS:
+            return _without_label(name, matcher, labels)
+        known = values.get(matcher.label, ())
+        if known and all(_STATUS_CODE.fullmatch(value) for value in known):
+            alone = Selector((matcher,))
+            if not any(matches(alone, {matcher.label: str(code)}) for code in _STATUS_CODES):
+                return f"{matcher.label} has status codes such as {min(known)}, of which none matches {render(alone)}"
+    return None
+
+
+def _without_label(name: str, matcher: Matcher, labels: Iterable[str]) -> str:
+    listed = ", ".join(sorted(label for label in labels if label != NAME))
+    return f"no series of {name} has the label {matcher.label}; its labels are {listed}"
 
 
 def why_unmatched(sli: Sli, term: Term, seen: SeriesSeen) -> str | None:
@@ -74,7 +105,7 @@ def why_unmatched(sli: Sli, term: Term, seen: SeriesSeen) -> str | None:
     name = name_of(sli.terms[0].selector)
     if name is None or name != name_of(term.selector) or not seen.labels:
         return None
-    return why_none_matches(name, own_matchers(sli, term), seen)
+    return why_none_matches(name, own_matchers(sli.terms, term), seen)
 
 
 def why_none_matches(name: str, wanted: Iterable[Matcher], seen: SeriesSeen) -> str | None:
@@ -83,8 +114,7 @@ def why_none_matches(name: str, wanted: Iterable[Matcher], seen: SeriesSeen) -> 
         if _selects_absent(matcher):
             continue
         if matcher.label not in seen.labels:
-            labels = ", ".join(sorted(seen.labels - {NAME}))
-            return f"no series of {name} has the label {matcher.label}; its labels are {labels}"
+            return _without_label(name, matcher, seen.labels)
         values = seen.values.get(matcher.label, set())
         if not any(matches(Selector((matcher,)), {matcher.label: value}) for value in values):
             known = ", ".join(sorted(values)[:_MOST_VALUES]) + (", ..." if len(values) >= _MOST_VALUES else "")

@@ -59,7 +59,9 @@ class TrackedSli:
     *impossible_seen_s*; series of nothing but NaN were last seen at *nan_seen_s*. *refused_groups* are living members
     without a place, each with when it was last refused. *interpolated* is the bucket around a threshold that is no
     bound of a native histogram. *parts* are the SLIs of a composite's components, in their order, *missing_parts* the
-    names of those without data now. *rejects_native* says that its server has no native histograms.
+    names of those without data now. *rejects_native* says that its server has no native histograms. *unmatched* are the
+    positions of the terms that no series has matched when that was looked at last, None before; *misnamed* says by
+    position what such a term names that Prometheus does not have.
     """
 
     key: str
@@ -103,6 +105,8 @@ class TrackedSli:
     unmeasured: dict[int, float] = field(default_factory=dict)
     buckets: tuple[str, ...] = ()
     refusal: str | None = None
+    unmatched: frozenset[int] | None = None
+    misnamed: dict[int, str] = field(default_factory=dict)
     parts: tuple["TrackedSli", ...] = ()
     missing_parts: tuple[str, ...] = ()
 
