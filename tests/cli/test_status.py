@@ -13,7 +13,7 @@ from typing_extensions import override
 from app.alerting import SLO_REMOVED, End, EndCode
 from app.cli.application import app
 from app.slo import AlertState, Severity
-from app.status import UNKNOWN, AlertView, HealthState
+from app.status import UNKNOWN, AlertView, HealthState, Problem, ProblemCode, ProblemLevel
 from testbed.process import closed_port
 from tests.support.api import Served, listening
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
@@ -49,7 +49,7 @@ def test_the_least_budget_comes_first_and_the_unknown_last() -> None:
     assert "error: no series match" in unknown
 
 
-def test_an_alert_that_was_closed_without_a_recovery_is_said_for_a_day() -> None:
+def test_an_alert_that_was_closed_without_a_recovery_is_said_for_a_day_and_hints_by_their_code() -> None:
     quiet = AlertView(severity=Severity.PAGE, state=AlertState.INACTIVE, since=None, tier=None)
     ended = [
         replace(quiet, ended_at=AS_OF - age, ended=end)
@@ -60,9 +60,12 @@ def test_an_alert_that_was_closed_without_a_recovery_is_said_for_a_day() -> None
         )
     ]
     snapshots = [a_snapshot(an_slo(name), alerts=[alert]) for name, alert in zip("abc", ended, strict=True)]
+    hint = Problem(code=ProblemCode.BAD_NEVER_MATCHED, level=ProblemLevel.HINT, detail="no series has matched")
+    snapshots[1:] = [replace(one, problems=(hint,)) for one in snapshots[1:]]
     with listening(Served.with_snapshots(*snapshots).app()) as url:
         result = status("--url", url)
     closed = [line for line in result.stdout.splitlines() if "closed" in line]
+    assert result.stdout.splitlines()[-1] == "b-availability, c-availability: hint: bad_never_matched"
     assert closed == ["a-availability: page closed at 2026-02-28 13:00 UTC: the SLO was removed"]
 
 

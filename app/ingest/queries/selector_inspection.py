@@ -47,7 +47,7 @@ class SelectorInspection:
         if now - self._labels_since >= _LABELS_KEPT:
             self._labels.clear()
             self._labels_since = now
-        places = []
+        places: list[int] = []
         while self._due and self._due[0][0] <= now and len(places) < _AT_ONCE:
             place = heapq.heappop(self._due)[1]
             if self._tracked_slis[place].backfilled:
