@@ -1,6 +1,7 @@
 """Whether the value of an expression can be read as it is evaluated again and again, and what it is a quantile of."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -8,8 +9,8 @@ import promql_parser as promql
 from typing_extensions import TypeIs
 
 from app.promql.expressions import ExpressionError, has_placeholder, parse_expression
-from app.promql.metric_names import looks_like_counter
-from app.promql.selector_text import bare
+from app.promql.metric_names import BUCKET, looks_like_counter
+from app.promql.selector_text import bare, selector_of
 from app.slo import Selector
 
 _COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">="})
@@ -17,6 +18,12 @@ _OPPOSITES = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _QUANTILE = "histogram_quantile"
 _LAST_ABOVE = re.compile(r"(>=|>)([^<>=]*)$")
 _BUCKET_SUFFIX = "_bucket"
+_PERCENT = 100.0
+# `or vector(...)`, and what may look like it and is text or a comment.
+_FALLBACK = re.compile(
+    r"""(?P<skip>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*)|\b(?P<or>or)(?=\s+vector\s*\()""",
+    re.DOTALL | re.IGNORECASE,
+)
 # Functions whose result does not depend on where a counter began.
 _NOT_VALUES = frozenset({"absent", "changes", "resets", "timestamp"})
 # Aggregations that ask which series there are, not what their values are.
@@ -28,6 +35,7 @@ _OF_RANGES = (
 _BY_LABELS = frozenset({"sum", "avg", "min", "max", "count", "group", "stddev", "stdvar", "quantile"})
 # Functions that leave all labels but the name to the series of their first argument.
 _KEEP_LABELS = frozenset({"abs", "ceil", "clamp", "clamp_max", "clamp_min", "floor", "round", "sort", "sort_desc"})
+_WITHOUT_LABELS = frozenset({"vector", "scalar", "time"})
 _ARITHMETIC = frozenset({"+", "-", "*", "/", "%", "^"})
 # Operators that ask only which series are on their right side.
 _WHICH_SERIES = frozenset({"and", "unless"})
@@ -139,6 +147,69 @@ def quantile_as_bool(text: str) -> str:
     return _LAST_ABOVE.sub(r"\1 bool\2", text) if is_threshold else text
 
 
+def with_one_fallback(text: str) -> str:
+    """The expression with `or on ()` where `or vector(...)` would be one more series, beside those with labels.
+
+    >>> with_one_fallback('absent(up{job="a"}) or vector(0)'), with_one_fallback("sum(m) or vector(0)")
+    ('absent(up{job="a"}) or on () vector(0)', 'sum(m) or vector(0)')
+    """
+    found: list[promql.BinaryExpr] = []
+
+    def note(node: promql.Expr) -> None:
+        if isinstance(node, promql.BinaryExpr) and str(node.op) == "or" and _is_vector(node.rhs):
+            found.append(node)
+
+    promql.walk(parse_expression(text), note)
+    if all(_grouping(one.lhs) == () for one in found):
+        return text
+    return _FALLBACK.sub(lambda token: token[0] if token["or"] is None else f"{token['or']} on ()", text)
+
+
+def may_have_several_series(text: str) -> bool:
+    """Whether an expression may have several series, by labels that it does not write.
+
+    >>> may_have_several_series("m / n"), may_have_several_series("sum by (a) (m)")
+    (True, False)
+    """
+    expr = parse_expression(text)
+    return _grouping(expr) is None and not _is_absent(expr)
+
+
+def _is_absent(expr: promql.Expr) -> bool:
+    match _inner(expr):
+        case promql.Call(func=func):
+            return func.name in {"absent", "absent_over_time"}
+        case promql.BinaryExpr(op=op, lhs=lhs, rhs=rhs) if str(op) == "or":
+            return _is_absent(lhs) and _is_vector(rhs)
+    return False
+
+
+def is_percent(text: str) -> bool:
+    """Whether an expression is a hundred times another one.
+
+    >>> is_percent("100 * sum(a) / sum(b)"), is_percent("sum(a) / sum(b) * 100"), is_percent("sum(a) / 100")
+    (True, True, False)
+    """
+    return _is_percent(parse_expression(text))
+
+
+def _is_percent(expr: promql.Expr) -> bool:
+    expr = _inner(expr)
+    match expr:
+        case promql.NumberLiteral():
+            return bool(expr.val == _PERCENT)
+        case promql.BinaryExpr() if str(expr.op) == "*":
+            return any(_is_percent(side) for side in (expr.lhs, expr.rhs))
+        case promql.BinaryExpr() if str(expr.op) == "/":
+            return _is_percent(expr.lhs)
+    return False
+
+
+def selectors_in(text: str) -> tuple[Selector, ...]:
+    """The selectors of an expression, without the times that they have."""
+    return tuple(selector_of(one) for one in _selectors(parse_expression(text)))
+
+
 def buckets_of(text: str) -> Selector | None:
     """The buckets that an expression is about; None where it is about several selectors.
 
@@ -193,6 +264,11 @@ def _comparison(expr: promql.Expr, *, negated: bool) -> tuple[promql.Expr, str, 
     return next((found for part in parts if (found := _comparison(part, negated=negated)) is not None), None)
 
 
+def _is_vector(expr: promql.Expr) -> bool:
+    inner = _inner(expr)
+    return isinstance(inner, promql.Call) and inner.func.name == "vector"
+
+
 def _is_quantile(expr: promql.Expr) -> TypeIs[promql.Call]:
     return isinstance(expr, promql.Call) and expr.func.name == _QUANTILE
 
@@ -232,8 +308,8 @@ def _grouping(expr: promql.Expr) -> tuple[str, ...] | None:
                 return ()
             by_labels = modifier.type == promql.AggModifierType.By
             return tuple(dict.fromkeys(modifier.labels)) if by_labels else None
-        case promql.Call(func=func, args=args) if func.name in _KEEP_LABELS:
-            return _grouping(args[0])
+        case promql.Call(func=func, args=args):
+            return _grouping_of_call(func.name, args)
         case promql.BinaryExpr(op=op, lhs=lhs, rhs=rhs) if str(op) in _COMPARISONS | _ARITHMETIC:
             sides = [side for side in (lhs, rhs) if not isinstance(_inner(side), promql.NumberLiteral)]
             found = [_grouping(side) for side in sides]
@@ -241,6 +317,15 @@ def _grouping(expr: promql.Expr) -> tuple[str, ...] | None:
         case promql.BinaryExpr(op=op, lhs=lhs) if str(op) in _WHICH_SERIES | {"or"}:
             return _grouping(lhs)
     return None
+
+
+def _grouping_of_call(name: str, args: Sequence[promql.Expr]) -> tuple[str, ...] | None:
+    if name in _WITHOUT_LABELS:
+        return ()
+    if name in _KEEP_LABELS:
+        return _grouping(args[0])
+    of_buckets = _grouping(args[1]) if name == _QUANTILE else None
+    return None if of_buckets is None else tuple(label for label in of_buckets if label != BUCKET)
 
 
 def _inner(expr: promql.Expr) -> promql.Expr:

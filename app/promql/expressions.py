@@ -18,7 +18,7 @@ _REMEDIES: Final = {
 """What to write instead of what the parser refuses, by its message."""
 # Strings and comments are skipped: a regular expression has brackets, too.
 _TOKEN = re.compile(
-    r"""(?P<skip>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*)|\[(?P<range>[^\[\]]*)\]|(?P<template>\{\{)""",
+    r"""(?P<skip>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`|\#[^\n]*)|\[(?P<range>[^\[\]]*)\]|(?P<template>\{\{|\{%)""",
     re.DOTALL,
 )
 # Sloth: {{.window}}; Grafana: $__rate_interval, ${__range}; slo-generator: window; others: %window%, <window>.

@@ -73,11 +73,19 @@ def bare(expr: promql.VectorSelector) -> Selector:
         raise SelectorError(
             "`or` between matchers is understood by VictoriaMetrics only", 'write a regex: {code=~"a|b"}'
         )
-    selector = _selector(expr)
+    selector = selector_of(expr)
     for matcher in selector.matchers:
         if matcher.op in _REGEX_OPS:
             _check_regex(matcher)
     return selector
+
+
+def selector_of(expr: promql.VectorSelector) -> Selector:
+    """The name and the matchers of a parsed selector, without the time that it may have."""
+    matchers = [Matcher(found.name, _op(found.op), found.value) for found in expr.matchers.matchers]
+    if expr.name is not None:
+        matchers.append(Matcher(_NAME, MatchOp.EQUAL, expr.name))
+    return Selector(tuple(matchers))
 
 
 def render(selector: Selector) -> str:
@@ -140,13 +148,6 @@ def quote(value: str) -> str:
     return '"' + "".join(map(_escape, value)) + '"'
 
 
-def _selector(expr: promql.VectorSelector) -> Selector:
-    matchers = [Matcher(found.name, _op(found.op), found.value) for found in expr.matchers.matchers]
-    if expr.name is not None:
-        matchers.append(Matcher(_NAME, MatchOp.EQUAL, expr.name))
-    return Selector(tuple(matchers))
-
-
 def _op(found: promql.MatchOp) -> MatchOp:
     return next(op for theirs, op in _OPS if theirs == found)
 
@@ -198,7 +199,7 @@ def _collect(node: promql.Expr, found: list[promql.VectorSelector]) -> None:
 
 
 def _without_time(expr: promql.VectorSelector) -> str:
-    return render(_selector(expr))
+    return render(selector_of(expr))
 
 
 def _matcher(matcher: Matcher) -> str:

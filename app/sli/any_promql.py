@@ -3,15 +3,25 @@
 Each kind is exact for what it takes, so that none is wrong in silence; the findings say what an SLI became and why.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from app.promql.evaluable import bare_counter, compared_quantile, evaluable, grouping_of, quantile_as_bool
+from app.promql.evaluable import (
+    bare_counter,
+    compared_quantile,
+    evaluable,
+    grouping_of,
+    is_percent,
+    may_have_several_series,
+    quantile_as_bool,
+    with_one_fallback,
+)
 from app.promql.expressions import ExpressionError, with_window
 from app.promql.metric_names import looks_like_counter, name_of
 from app.sli.errors import NotExpressibleError, QueryFaultError
 from app.sli.expression import Expression
-from app.sli.from_promql import Reduced, reduce_error_ratio, reduce_events
+from app.sli.from_promql import POOLED, Reduced, reduce_error_ratio, reduce_events
 from app.sli.from_samples import gauge_of_error_ratio, gauge_of_events
 from app.sli.never_bad import NEVER_BAD, is_never_bad
 from app.sli.reduction import QueryFinding
@@ -23,10 +33,14 @@ _EVERY = timedelta(minutes=1)
 _WINDOW = timedelta(minutes=5)
 EVALUATED = "evaluated"
 """The code of what can neither be counted nor read sample by sample."""
-
-
 QUANTILE = "quantile"
 """The code of a quantile over a threshold, which is better asked as a share of the requests."""
+FALLBACK_SERIES = QueryFinding(
+    "fallback_series",
+    "`or vector(...)` would be a further series beside those with labels: it is read as `or on () vector(...)`",
+    "write `or on () vector(...)`",
+)
+"""That a fallback is read as one."""
 
 
 def sli_of_any_events(
@@ -55,13 +69,22 @@ def sli_of_any_events(
     except QueryFaultError:
         raise
     except NotExpressibleError:
-        of_total, part = _evaluable(total, "total"), _evaluable(bad if bad is not None else good or "", "part")
+        findings: list[QueryFinding] = []
+        of_total = _evaluable(total, "total", findings)
+        part = _evaluable(bad if bad is not None else good or "", "part", findings)
     shares = Events.BAD if bad is not None else Events.GOOD
-    groups = grouping_of(of_total)
-    by = by or (groups if groups is not None and groups == grouping_of(part) else ())
-    labels = ", ".join(by)
+    if by:
+        groups = by
+    else:
+        of_total, part = _summed(of_total, Events.TOTAL, findings), _summed(part, shares, findings)
+        groups = grouping_of(of_total) or ()
+        if set(groups) != set(grouping_of(part) or ()):
+            problem = f"total and its part have different labels: {_labels(groups)} and {_labels(grouping_of(part))}"
+            raise QueryFaultError(problem, "write the same `by` in both", "different_labels")
+    labels = ", ".join(groups)
     ratio = f"(({part}) or on ({labels}) 0 * ({of_total})) / on ({labels}) ({of_total})"
-    evaluated = _evaluated(Expression(expression=ratio, shares=shares, weight=of_total, every=_EVERY, by=by), why)
+    sli = Expression(expression=ratio, shares=shares, weight=of_total, every=_EVERY, by=groups)
+    evaluated = _evaluated(sli, why, findings)
     return _with_never_bad(evaluated) if shares is Events.GOOD and part == of_total else evaluated
 
 
@@ -82,8 +105,12 @@ def sli_of_any_error_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Redu
     except QueryFaultError:
         raise
     except NotExpressibleError:
-        ratio = _evaluable(expression, "")
-        return _evaluated(Expression(expression=ratio, every=_EVERY, by=by or grouping_of(ratio) or ()), why)
+        findings: list[QueryFinding] = []
+        ratio = _evaluable(expression, "", findings)
+        if is_percent(ratio):
+            problem = "is a hundred times a ratio: an error ratio is from 0 to 1, not in percent"
+            raise QueryFaultError(problem, "remove the factor", "more_than_all") from None
+        return _evaluated(Expression(expression=ratio, every=_EVERY, by=by or grouping_of(ratio) or ()), why, findings)
 
 
 def reduced_ratio(expression: str, *, by: tuple[str, ...] = ()) -> Reduced | None:
@@ -121,12 +148,29 @@ def _with_never_bad(reduced: Reduced) -> Reduced:
     return replace(reduced, findings=(*reduced.findings, NEVER_BAD))
 
 
-def _evaluable(text: str, field: str) -> str:
+def _summed(expression: str, events: Events, findings: list[QueryFinding]) -> str:
+    """The expression, summed where it may have several series, by labels that are not written."""
+    if not may_have_several_series(expression):
+        return expression
+    problem = "may have several series, by labels that are not written: all are added up"
+    findings.append(QueryFinding(POOLED, problem, "write sum(...), or sum by (...) in both queries", str(events)))
+    return f"sum({expression})"
+
+
+def _labels(groups: tuple[str, ...] | None) -> str:
+    return ", ".join(groups or ()) or "none"
+
+
+def _evaluable(text: str, field: str, findings: list[QueryFinding]) -> str:
+    """The expression as it is evaluated; what is read otherwise than it is written is added to *findings*."""
     at = field if field == "total" else ""
     try:
-        expression = evaluable(quantile_as_bool(with_window(text, _WINDOW)))
+        written = evaluable(quantile_as_bool(with_window(text, _WINDOW)))
+        expression = with_one_fallback(written)
     except ExpressionError as error:
         raise QueryFaultError(error.problem, error.remedy, field=at) from error
+    if expression != written:
+        findings.append(FALLBACK_SERIES)
     counter = bare_counter(expression)
     if counter is not None:
         problem = f"takes the value of the counter {counter} since its process started"
@@ -134,12 +178,12 @@ def _evaluable(text: str, field: str) -> str:
     return expression
 
 
-def _evaluated(sli: Expression, why: NotExpressibleError) -> Reduced:
+def _evaluated(sli: Expression, why: NotExpressibleError, found: Sequence[QueryFinding]) -> Reduced:
     weighed = "each evaluation is one event" if sli.weight is None else "each evaluation weighs as much as its total"
     problem = (
         f"{why.reason}: it is evaluated every {format_duration(_EVERY)} over {format_duration(_WINDOW)}, and {weighed}"
     )
-    findings = [QueryFinding(EVALUATED, problem, f"to have it counted, {why.remedy}")]
+    findings = [QueryFinding(EVALUATED, problem, f"to have it counted, {why.remedy}", why.field), *found]
     compared = compared_quantile(sli.expression)
     if compared is not None:
         problem = f"compares a quantile, by interpolation; the share of requests within {compared.threshold:g} is exact"

@@ -49,7 +49,7 @@ class Expression(OfEvaluations):
     def key(self) -> str:
         """A hash of the expressions, of how they are read and when, and of the groups."""
         every = "slot" if self.every is None else format_duration(self.every)
-        reading = self._reading if self.good_when is None else f"good {self.good_when.exact}"
+        reading = f"{self.shares} ratio" if self.good_when is None else f"good {self.good_when.exact}"
         return key_of(f"expression {self.expression}", reading, f"total {self.weight or 1}", every, by=self.by)
 
     @property
@@ -68,7 +68,9 @@ class Expression(OfEvaluations):
         """The expressions, and how they are read."""
         weight = () if self.weight is None else (("weighted by", self.weight),)
         every = "in each slot" if self.every is None else f"every {format_duration(self.every)}"
-        return ((self._reading, self.expression), *weight, ("evaluated", every))
+        if self.good_when is None:
+            return (f"{self.shares} ratio", self.expression), *weight, ("evaluated", every)
+        return ("values", self.expression), ("good values", str(self.good_when)), *weight, ("evaluated", every)
 
     def contributions(self, labels: Mapping[str, str]) -> tuple[Contribution, ...]:  # noqa: ARG002  all of them
         """All events, and the bad ones among them."""
@@ -104,7 +106,3 @@ class Expression(OfEvaluations):
             return as_share(self.expression, str(self.good_when.opposite))
         share = as_share(self.expression, None)
         return f"(1 - {share})" if self.shares is Events.GOOD else share
-
-    @property
-    def _reading(self) -> str:
-        return f"{self.shares} ratio" if self.good_when is None else f"good {self.good_when}"

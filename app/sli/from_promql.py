@@ -4,8 +4,10 @@
 Start at `reduction.py` for what is understood.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Final
 
 from app.promql.buckets import bound_of, bound_text
 from app.promql.expressions import PLACEHOLDER, ExpressionError, parse_expression
@@ -17,8 +19,11 @@ from app.sli.reduction import WRITE_A_SUM, QueryFinding, Quotient, Range, Reduct
 from app.sli.weighted_sum import weighted_sum
 from app.slo import Events, Selector, Sli, Weights, format_duration
 
+POOLED: Final = "pooled"
+"""The code of groups whose labels are not written, so that they are counted together."""
 # Weights are rounded to 12 digits; a factor of 100, for percent, is the mistake that is looked for.
 _MOST_COUNTED = 1.0 + 1e-9
+_PERCENT = 100.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +111,7 @@ def reduce_queries(total: EventQuery, part: EventQuery, events: Events, *, by: t
     if events is Events.GOOD:
         of_bad = added(of_total.coefficients, scaled(of_bad, -1.0))
     groups = _groups((of_total, of_part), by)
-    findings = dict.fromkeys((*total.findings, *part.findings))
+    findings = dict.fromkeys((*total.findings, *part.findings, *_of_groups((of_total, of_part), groups)))
     sli = _sli(of_total.coefficients, of_bad, groups, total.ranges | part.ranges)
     over_time = Unit.SO_FAR not in {of_total.unit, of_part.unit}
     return Reduced(sli=sli, findings=tuple(findings), over_time=over_time)
@@ -175,6 +180,14 @@ def _groups(flows: tuple[Flow, ...], by: tuple[str, ...]) -> tuple[str, ...]:
     return labels
 
 
+def _of_groups(flows: tuple[Flow, ...], by: tuple[str, ...]) -> Iterator[QueryFinding]:
+    """That sums by labels which are not written are added up."""
+    for flow in flows:
+        if flow.grouping.without and flow.grouping.labels and not by:
+            problem = f"sums by {flow.grouping}, whose names are not known: all are counted together, as one SLO"
+            yield QueryFinding(POOLED, problem, "write sum by (...) and the labels of the groups, or sum(...)")
+
+
 def _sli(total: Coefficients, bad: Coefficients, by: tuple[str, ...], ranges: frozenset[Range]) -> Sli:
     _check_ranges(ranges)
     _check_events(total, bad)
@@ -197,10 +210,14 @@ def _check_ranges(ranges: frozenset[Range]) -> None:
 
 
 def _check_events(total: Coefficients, bad: Coefficients) -> None:
-    if not any(value > 0 for value in total.values()):
+    most = max(total.values(), default=0.0)
+    if most <= 0:
         raise QueryFaultError("total never counts an event", "write a sum of counters", "no_total", Events.TOTAL)
     for selector, times in bad.items():
-        counted = max((value for whole, value in total.items() if includes(whole, selector)), default=times)
+        counted = max((value for every, value in total.items() if includes(every, selector)), default=0.0)
+        if counted <= 0 and times >= most * _PERCENT:
+            # Of metrics of their own only percent is certainly not meant.
+            counted = most
         if times > counted * _MOST_COUNTED and counted > 0:
             raise QueryFaultError(
                 f"counts each bad event {times / counted:.10g} times: an error ratio is from 0 to 1, not in percent",

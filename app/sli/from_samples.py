@@ -93,10 +93,10 @@ def gauge_of_error_ratio(expression: str, by: tuple[str, ...] = ()) -> Sli:
 
 
 def _sli(total: _Sum, bad: _Sum, by: tuple[str, ...]) -> Sli:
-    written = {one.by for one in (total, bad) if one.times and one.by is not None and one.by}
+    written = {frozenset(one.by): one.by for one in (total, bad) if one.times and one.by is not None}
     if len(written) > 1:
         raise NotExpressibleError("total and its part are summed by different labels", "write the same `by` in both")
-    labels = by or next(iter(written), ())
+    labels = by or next(iter(written.values()), ())
     if not any(times > 0 for times in total.times.values()):
         raise QueryFaultError("total never counts an event", _WRITE, "no_total", Events.TOTAL)
     # Asked first, so that a Sloth document that is rewritten as a native one keeps its history.
@@ -203,12 +203,11 @@ class _Walk:
             case "count_over_time":
                 return _Sum({_condition_in(args[0]) or (_selector_in(args[0]), EverySample()): 1.0})
             case "sum_over_time":
-                tested = _bool_in(args[0])
-                return _Sum({tested or (_selector_in(args[0]), SampleValues()): 1.0})
+                return _Sum(_values_in(args[0]))
             case "avg_over_time":
-                tested = _bool_in(args[0])
-                above = tested or (_selector_in(args[0]), SampleValues())
-                return _Ratio(_Sum({above: 1.0}), _Sum({(above[0], EverySample()): 1.0}))
+                above = _values_in(args[0])
+                selector, _ = next(iter(above))
+                return _Ratio(_Sum(above), _Sum({(selector, EverySample()): 1.0}))
             case "clamp_min" if _number(args[1]) == 0.0:
                 # Bad events of a window are never less than none.
                 return self.value(args[0])
@@ -273,6 +272,24 @@ def _selector_in(expr: promql.Expr) -> Selector:
         case promql.SubqueryExpr():
             return _bare(expr.expr)
     return _bare(expr)
+
+
+def _values_in(expr: promql.Expr) -> Coefficients:
+    """What the values in a range or subquery add up to: samples, those that a comparison is 1 for, or one less each."""
+    complement = _complement_in(expr)
+    if complement is not None:
+        return {(complement, EverySample()): 1.0, (complement, SampleValues()): -1.0}
+    return {_bool_in(expr) or (_selector_in(expr), SampleValues()): 1.0}
+
+
+def _complement_in(expr: promql.Expr) -> Selector | None:
+    """The gauge of a subquery over one minus a gauge; None for anything else."""
+    inner = expr.expr if isinstance(expr, promql.SubqueryExpr) else expr
+    while isinstance(inner, promql.ParenExpr):
+        inner = inner.expr
+    if not isinstance(inner, promql.BinaryExpr) or str(inner.op) != "-" or _number(inner.lhs) != 1.0:
+        return None
+    return _bare(inner.rhs)
 
 
 def _condition_in(expr: promql.Expr) -> tuple[Selector, Reading] | None:

@@ -46,11 +46,15 @@ Range = tuple[Unit, timedelta]
 
 @dataclass(frozen=True, slots=True)
 class QueryFinding:
-    """Something that is counted otherwise than it is written, or is probably not meant."""
+    """Something that is counted otherwise than it is written, or is probably not meant.
+
+    *field* is which of ``total``, ``good``, ``bad`` it is about; empty where that is the whole.
+    """
 
     code: str
     problem: str
     remedy: str
+    field: str = ""
 
 
 @dataclass(frozen=True, slots=True)

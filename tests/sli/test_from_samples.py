@@ -38,6 +38,7 @@ LOW = Gauge(total=parse_selector("ratio"), good_when=Condition(Comparison.LESS, 
         ),
         ("sum(count_over_time(ratio[w:]))", "sum(count_over_time((ratio >= 0.9)[w:]))", None, LOW),
         ("count_over_time((ratio)[w:])", None, "sum_over_time((0.9 > bool ratio)[w:1m])", LOW),
+        ('count_over_time(up{job="x"}[w])', 'sum_over_time((1 - up{job="x"})[w:])', None, UP),
     ],
 )
 def test_sums_of_samples(total: str, bad: str | None, good: str | None, sli: Sli) -> None:
@@ -53,6 +54,7 @@ def test_sums_of_samples(total: str, bad: str | None, good: str | None, sli: Sli
         ('1 - sum(sum_over_time(up{job="x"}[w])) / sum(count_over_time(up{job="x"}[w]))', UP),
         ("sum by (ns) (sum_over_time(unavailable[w])) / sum by (ns) (sum_over_time(desired[w]))", PODS),
         ("avg_over_time((ratio >= bool 0.9)[w:])", LOW),
+        ('avg_over_time((1 - up{job="x"})[w:1m])', UP),
     ],
 )
 def test_ratios_of_samples(expression: str, sli: Sli) -> None:
@@ -160,3 +162,39 @@ def test_what_would_be_wrong_in_silence_is_refused(expression: str) -> None:
 def test_good_events_of_sums() -> None:
     sli = sli_of_any_events(total="sum(sum_over_time(desired[w]))", good="sum(sum_over_time(ready[w]))").sli
     assert sli == GaugeSums(total=parse_selector("desired"), selected=parse_selector("ready"), events=Events.GOOD)
+
+
+@pytest.mark.parametrize(
+    ("total", "bad"),
+    [
+        ("sum(rate(a_total[w]))", "sum by (ns) (rate(b_total[w]))"),
+        ("sum by (ns) (rate(a_total[w]))", "sum(rate(b_total[w]))"),
+        ("sum(count_over_time(up[w]))", "sum by (ns) (count_over_time((up == 0)[w:]))"),
+    ],
+)
+def test_a_part_by_other_labels_than_its_total_is_refused(total: str, bad: str) -> None:
+    """No series of one has the labels of one of the other, so Prometheus would divide nothing."""
+    with pytest.raises(QueryFaultError) as refused:
+        sli_of_any_events(total=total, bad=bad)
+    assert refused.value.code == "different_labels"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "100 * sum(rate(errors_total[w])) / sum(rate(requests_total[w]))",
+        "sum(rate(requests_total{code='500'}[w])) / sum(rate(requests_total[w])) * 100",
+        "100 * avg(1 - slo:availability:ratio)",
+    ],
+)
+def test_a_ratio_in_percent_is_refused(expression: str) -> None:
+    with pytest.raises(QueryFaultError) as refused:
+        sli_of_any_error_ratio(expression)
+    assert refused.value.code == "more_than_all"
+
+
+def test_series_that_are_not_summed_are_added_up_and_said_at_their_query() -> None:
+    reduced = sli_of_any_events(total="sum(rate(a_total[w]))", bad="rate(a_total[w]) and on (pod) ready == 0")
+    assert "sum(rate(a_total[5m]) and on (pod) ready == 0)" in reduced.sli.query
+    found = {finding.code: finding.field for finding in reduced.findings}
+    assert found == {EVALUATED: "bad", "pooled": "bad"}
