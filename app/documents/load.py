@@ -10,10 +10,11 @@ from app.documents.composites import with_components
 from app.documents.dialect import Defaults, Dialect, PlacedSlo
 from app.documents.files import find_files
 from app.documents.lint.comments import Ignored, read_comments
+from app.documents.lint.names import KIND_IGNORED
 from app.documents.native.dialect import NativeDialect
 from app.documents.nobl9 import Nobl9Dialect
 from app.documents.openslo import OpenSloDialect
-from app.documents.other_tools import tool_of
+from app.documents.other_tools import has_no_slos, remedy_for, tool_of
 from app.documents.pyrra import PyrraDialect
 from app.documents.slo_generator import SloGeneratorDialect
 from app.documents.sloth import SlothDialect
@@ -25,12 +26,13 @@ from app.yamldoc.findings import ErrorFinding, Findings, Place, WarningFinding
 from app.yamldoc.read import parse_text
 
 DIALECTS: tuple[Dialect, ...] = (
-    NativeDialect(),
     SlothDialect(),
     PyrraDialect(),
     OpenSloDialect(),
     Nobl9Dialect(),
     SloGeneratorDialect(),
+    # The last one: documents of other tools have keys of its own, too.
+    NativeDialect(),
 )
 """Asked in this order; the first that recognises a document reads it."""
 _DEFAULTS = Defaults()
@@ -154,13 +156,18 @@ def _slos(
 
 
 def _refuse(document: Document, findings: Findings) -> None:
-    tool, version = tool_of(document.root), document.root.get("apiVersion")
+    root = document.root
+    tool, version = tool_of(root), root.get("apiVersion")
+    if has_no_slos(root):
+        problem, remedy = "is ignored: it lists files for Kustomize", "give the folder that it makes: kustomize build"
+        findings.warning(document.place(()), problem, remedy, code=KIND_IGNORED)
+        return
     problem = "is not a document of Sloburn"
     if tool is not None:
         problem = f"is a document of {tool}, which Sloburn does not read"
     elif isinstance(version, str):
         problem = f"is not a document of Sloburn, or of a tool that it reads: the apiVersion {version} is not known"
-    findings.error(document.place(()), problem, "write its SLOs below service: and slos:, see docs/slo-format.md")
+    findings.error(document.place(()), problem, remedy_for(root))
 
 
 def _without_duplicates(placed: Sequence[PlacedSlo], findings: Findings) -> list[PlacedSlo]:

@@ -4,6 +4,6 @@ Used for SLO documents (`app.documents`) and for receivers and routes (`app.inte
 Start at `tree.py`, which reads YAML; `scalars.py` are single values, `findings.py` what is said about a file.
 """
 
-from app.yamldoc.findings import ErrorFinding, Finding, HintFinding, Place, WarningFinding
+from app.yamldoc.findings import ErrorFinding, Finding, HintFinding, LossFinding, Place, WarningFinding
 
-__all__ = ["ErrorFinding", "Finding", "HintFinding", "Place", "WarningFinding"]
+__all__ = ["ErrorFinding", "Finding", "HintFinding", "LossFinding", "Place", "WarningFinding"]

@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from app.yamldoc.document import Document
 from app.yamldoc.findings import FieldFinding, FieldPath
 from app.yamldoc.scalars import REFUSED, kind
+from app.yamldoc.tree import Node
 
 # What pydantic puts behind the path of a key that is wrong itself.
 _KEY = "[key]"
@@ -29,7 +30,8 @@ class Structure:
     *model* is its root. *branches* are the names of the branches of unions, which pydantic puts into paths. *examples*
     has what to write for a missing key, *misplaced* where to write keys that people write elsewhere, or under the name
     of another tool; *secrets* are keys that no file may hold. *combinations* says which keys go together, and
-    *reference* is the page of the documentation.
+    *reference* is the page of the documentation. *usual* has values of keys that must have one, so that the others can
+    be checked where these are faulty.
     """
 
     model: type[BaseModel]
@@ -39,6 +41,7 @@ class Structure:
     misplaced: Mapping[str, str] = field(default_factory=dict)
     secrets: frozenset[str] = frozenset()
     combinations: str = ""
+    usual: Mapping[str, Node] = field(default_factory=dict)
 
 
 def explain(

@@ -1,5 +1,6 @@
 """The text of a file: limited in size, decoded."""
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -15,8 +16,9 @@ def read_text(file: Path, findings: Findings) -> str | None:
     """The text of a file; None, and an error, where it cannot be read, is too large or is not UTF-8."""
     place = Place(file=file)
     try:
-        if not stat.S_ISREG(file.stat().st_mode):
-            findings.error(place, "is not a regular file", "write a file with SLO documents")
+        # A pipe, or a device that never ends, would be waited for; /dev/null is how people write "none".
+        if not stat.S_ISREG(file.stat().st_mode) and file != Path(os.devnull):
+            findings.error(place, "is not a regular file", "give the path of a YAML or JSON file")
             return None
         # One byte more than is allowed, to see that there is more: the size on disk may change, or be 0 as in /proc.
         with file.open("rb") as stream:

@@ -1,6 +1,6 @@
 """What is wrong with a document, where, and what to write instead."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -40,9 +40,10 @@ class FieldFinding:
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Finding:
-    """One thing to say about a document; *field* is empty where the file or its syntax is meant.
+    """One thing to say about a document; *field* is empty where the file or its syntax is meant, or a *subject*.
 
     *code* identifies the kind of finding for programs, independent of the wording; empty where none is needed.
+    *subject* is what is meant where that is no field, such as the id of an SLO.
     """
 
     file: Path
@@ -52,6 +53,7 @@ class Finding:
     problem: str
     remedy: str
     code: str = ""
+    subject: str = ""
 
     word: ClassVar[str] = "finding"
     """What kind of finding it is."""
@@ -63,9 +65,9 @@ class Finding:
 
     @property
     def text(self) -> str:
-        """The field, what is wrong with it and what to write instead, in one printable line."""
-        field = f"{self.field}: " if self.field else ""
-        return _printable(f"{field}{self.problem}; {self.remedy}")
+        """The field or subject, what is wrong with it and what to write instead, in one printable line."""
+        names = [name for name in (self.field, self.subject) if name]
+        return _printable(": ".join((*names, f"{self.problem}; {self.remedy}")))
 
     @property
     def named_text(self) -> str:
@@ -106,6 +108,14 @@ class HintFinding(Finding):
     __str__ = Finding.__str__
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class LossFinding(Finding):
+    """One thing that cannot be said in the form that a document is converted to."""
+
+    word: ClassVar[str] = "not converted"
+    __str__ = Finding.__str__
+
+
 _Kind = TypeVar("_Kind", ErrorFinding, WarningFinding)
 
 
@@ -120,9 +130,12 @@ class Findings:
         """Add what makes the documents unusable."""
         self._errors.setdefault(_finding(ErrorFinding, place, problem, remedy, field, code=code), field)
 
-    def warning(self, place: Place, problem: str, remedy: str, *, field: FieldPath = (), code: str) -> None:
+    def warning(
+        self, place: Place, problem: str, remedy: str, *, field: FieldPath = (), code: str, subject: str = ""
+    ) -> None:
         """Add what is probably not meant; *code* is the name by which it can be turned off."""
-        self._warnings.setdefault(_finding(WarningFinding, place, problem, remedy, field, code=code), field)
+        found = _finding(WarningFinding, place, problem, remedy, field, code=code)
+        self._warnings.setdefault(replace(found, subject=subject), field)
 
     @property
     def errors(self) -> tuple[ErrorFinding, ...]:

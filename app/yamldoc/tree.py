@@ -77,6 +77,20 @@ class Items(list["Node"]):
 Node: TypeAlias = str | Table | Items
 
 
+def table_of(**values: Node) -> Table:
+    """A mapping that no file has written."""
+    table = Table((0, 0))
+    table.update(values)
+    return table
+
+
+def list_of(*values: Node) -> Items:
+    """A list that no file has written."""
+    items = Items((0, 0))
+    items.extend(values)
+    return items
+
+
 class SyntaxProblemError(Exception):
     """A text that cannot be read any further."""
 

@@ -129,6 +129,9 @@ spec:
         (('requests_total{code!~"5.."}', _BAD), "note", ["no_runbook", "outside_total"]),
         (('requests_total{code=~"2..|5.."}', _BAD), "note", ["no_runbook"]),
         (('requests_total{job="a"}', 'requests_total{job="b"}'), "note", ["no_runbook", "outside_total"]),
+        (('requests_total{ns="$ns"}', 'requests_total{ns="$ns",code="500"}'), "runbook", ["unset_variable"]),
+        (('requests_total{ns="${NS}"}', 'requests_total{ns="${NS}",code="500"}'), "runbook", ["unset_variable"]),
+        (('requests_total{ns=~"^a$|^b$"}', 'requests_total{ns=~"^a$|^b$",code="500"}'), "runbook", []),
     ],
 )
 def test_documents_of_other_tools_are_linted(
@@ -167,3 +170,22 @@ def test_every_name_has_its_row_in_the_documentation() -> None:
     page = (Path(__file__).parents[2] / "docs/lint.md").read_text()
     rows = re.findall(r"^\| `(\w+)` \| (?:`--live`: )?(.*) \|$", page, re.MULTILINE)
     assert rows == list(NAMES.items())
+
+
+@pytest.mark.parametrize(
+    ("total", "bad", "codes"),
+    [
+        ("sum without (pod) (rate(a_total[5m]))", 'sum without (pod) (rate(a_total{code="500"}[5m]))', {"pooled"}),
+        ("sum(sum without (pod) (rate(a_total[5m])))", 'sum(rate(a_total{code="500"}[5m]))', set()),
+        ("count(up)", "absent(up) or vector(0)", {"evaluated", "fallback_series"}),
+        ("count(up)", "sum(absent(up)) or vector(0)", {"evaluated"}),
+        ("count(up)", "absent(up) or on () vector(0)", {"evaluated"}),
+    ],
+)
+def test_what_is_counted_otherwise_than_it_is_written_is_said(
+    total: str, bad: str, codes: set[str], tmp_path: Path
+) -> None:
+    events = f"{{total_query: '{total}', error_query: '{bad}'}}"
+    slo = f"{{name: a, objective: 99, sli: {{events: {events}}}, alerting: {{name: A, annotations: {{runbook: x}}}}}}"
+    result = _load(tmp_path, f"version: prometheus/v1\nservice: a\nslos: [{slo}]\n")
+    assert {name for name, _ in _found(result)} - {"fixed_range"} == codes

@@ -182,11 +182,22 @@ def test_ten_thousand_slos_load_in_seconds(tmp_path: Path) -> None:
     [
         ("apiVersion: monitoring.coreos.com/v1\nkind: PrometheusRule\n", "the Prometheus Operator"),
         ("groups:\n  - {name: a, rules: []}\n", "Prometheus (rules)"),
+        ("apiVersion: v1\nkind: ConfigMap\n", "Kubernetes (ConfigMap)"),
+        ("apiVersion: template.openshift.io/v1\nkind: Template\n", "OpenShift (Template)"),
+        ("error_budget_policies: {}\n", "slo-generator (its configuration)"),
     ],
 )
 def test_a_document_of_another_tool_is_named(tmp_path: Path, text: str, tool: str) -> None:
     (tmp_path / "a.yaml").write_text(text)
     assert _problem(load_documents(tmp_path)) == f"is a document of {tool}, which Sloburn does not read"
+
+
+def test_the_list_of_files_beside_documents_is_ignored(tmp_path: Path) -> None:
+    (tmp_path / "kustomization.yaml").write_text("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n")
+    (tmp_path / "slo.yaml").write_text(_document("shop", "x"))
+    result = load_documents(tmp_path)
+    assert (_ids(result), result.errors) == (["shop-x"], ())
+    assert [warning.code for warning in result.warnings] == ["kind_ignored"]
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,8 @@ def test_the_document_passes_check_and_check_live_without_a_wrong_hint(imported:
     assert result.stdout == ""
     assert [line for line in result.stderr.splitlines() if len(line) > 80 and line.count("  ") > 2] == []
     document = json.loads(run("check", "--live", "--prometheus-url", imported, "--format", "json", file).stdout)
-    assert document["errors"] == document["hints"] == []
+    assert document["errors"] == []
+    assert [hint["code"] for hint in document["hints"]] == ["no_receiver"]
     # A runbook is to be written by those who know the service.
     assert {warning["code"] for warning in document["warnings"]} == {"no_runbook"}
     assert "shop-availability" in document["slos"]
@@ -190,7 +191,7 @@ def test_an_exporter_that_has_just_begun_gives_conventional_objectives(scraping:
     assert checked["errors"] == []
     assert {warning["code"] for warning in checked["warnings"]} == {"no_runbook"}
     # What has not failed yet is said, which is right, and so is a retention that is short.
-    assert {hint["code"] for hint in checked["hints"]} <= {"bad_never_matched", "short_retention"}
+    assert {hint["code"] for hint in checked["hints"]} <= {"bad_never_matched", "short_retention", "no_receiver"}
 
 
 def test_a_job_or_a_selector_chooses_and_the_table_can_be_had_alone(imported: str) -> None:

@@ -13,7 +13,7 @@ from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.load import DocumentSet, read_documents, read_texts
 from app.sli import NotExpressibleError
 from app.slo import Slo, SloId, format_percent
-from app.yamldoc.findings import ErrorFinding, WarningFinding
+from app.yamldoc.findings import ErrorFinding, LossFinding, WarningFinding
 from app.yamldoc.writing import Written, yaml_text
 
 LEFT_OUT, CHANGED = "left_out", "changed"
@@ -35,13 +35,15 @@ class ConvertedFile:
 class Conversion:
     """The files that have SLOs; *errors* and *warnings* are of what was read.
 
-    *losses* are what the target cannot say: it is in the comments, too.
+    *losses* are what the target cannot say: it is in the comments, too. *without_slos* are the other files without
+    errors, such as one that has only a catalogue of windows.
     """
 
     files: tuple[ConvertedFile, ...]
+    without_slos: tuple[Path, ...]
     errors: tuple[ErrorFinding, ...]
     warnings: tuple[WarningFinding, ...]
-    losses: tuple[WarningFinding, ...]
+    losses: tuple[LossFinding, ...]
 
 
 def convert_documents(
@@ -57,8 +59,10 @@ def convert_documents(
         found = replace(found, placed=tuple(_with_share(placed, said) for placed in found.placed))
     job = _Job(found=found, writer=WRITERS[target], said=said)
     job.write()
+    known = {placed.place.file for placed in found.placed} | {error.file for error in found.findings.errors}
     return Conversion(
         files=tuple(job.files()),
+        without_slos=tuple(file for file in found.files if file not in known),
         errors=found.findings.errors,
         warnings=found.ignored.others(found.findings.warnings),
         losses=tuple(job.losses),
@@ -70,7 +74,7 @@ class _Job:
     found: DocumentSet
     writer: TargetWriter
     said: Said
-    losses: list[WarningFinding] = field(default_factory=list)
+    losses: list[LossFinding] = field(default_factory=list)
     nodes: dict[SloId, Mapping[str, Written]] = field(default_factory=dict)
     dialects: dict[Path, dict[str, None]] = field(default_factory=dict)
 
@@ -142,11 +146,11 @@ class _Job:
 
     def _leave_out(self, placed: PlacedSlo, reason: str, remedy: str) -> None:
         self.said.files[placed.place.file].append(f"left out: {placed.slo.id}: {reason}; {remedy}")
-        self.losses.append(_loss(placed, f"{placed.slo.id} is left out: {reason}", remedy, LEFT_OUT))
+        self.losses.append(_loss(placed, f"is left out: {reason}", remedy, LEFT_OUT))
 
     def _lose(self, placed: PlacedSlo, part: SloPart | None, text: str) -> None:
         self.said.of_slo(placed.slo.id, part, text)
-        self.losses.append(_loss(placed, f"{placed.slo.id}: {text}", _KEEP, CHANGED))
+        self.losses.append(_loss(placed, text, _KEEP, CHANGED))
 
 
 def _with_share(placed: PlacedSlo, said: Said) -> PlacedSlo:
@@ -163,8 +167,15 @@ def _with_share(placed: PlacedSlo, said: Said) -> PlacedSlo:
     return replace(placed, slo=changed)
 
 
-def _loss(placed: PlacedSlo, problem: str, remedy: str, code: str) -> WarningFinding:
+def _loss(placed: PlacedSlo, problem: str, remedy: str, code: str) -> LossFinding:
     place = placed.place
-    return WarningFinding(
-        file=place.file, line=place.line, column=place.column, field="", problem=problem, remedy=remedy, code=code
+    return LossFinding(
+        file=place.file,
+        line=place.line,
+        column=place.column,
+        field="",
+        problem=problem,
+        remedy=remedy,
+        code=code,
+        subject=placed.slo.id,
     )

@@ -1,10 +1,11 @@
 """SLIs from the queries of a document."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from app.documents.importing.scope import Scope
 from app.documents.lint.outside_total import outside_of_sli
+from app.documents.templates import TEMPLATE
 from app.sli.any_promql import sli_of_any_error_ratio, sli_of_any_events
 from app.sli.errors import NotExpressibleError
 from app.sli.from_promql import Reduced
@@ -13,8 +14,9 @@ from app.slo import Sli
 
 NOT_EXPRESSIBLE = "not_expressible"
 """The code of a query that cannot be counted, where nothing closer is known."""
-# Any `{{ ... }}` but `{{.window}}` with the spaces and dashes that Go allows; one without an end is one too.
-_OTHER_ACTION = re.compile(r"\{\{(?!-?\s*\.window\s*-?\}\}).*?(?:\}\}|$)", re.DOTALL)
+# Any `{{ ... }}` but `{{.window}}` with the spaces and dashes that Go allows, and any tag of Jinja such as `{% raw %}`;
+# one without an end is one too.
+_OTHER_ACTION = re.compile(r"\{\{(?!-?\s*\.window\s*-?\}\}).*?(?:\}\}|$)|\{%.*?(?:%\}|$)", re.DOTALL)
 
 
 def sli_of_events(
@@ -45,8 +47,7 @@ def sli_of_events(
         _, scope = queries.get(error.field) or queries[part]
         scope.error(error.reason, error.remedy, error.code or NOT_EXPRESSIBLE)
         return None
-    _, of_part = queries["good" if bad is None else "bad"]
-    return _with_warnings(reduced, total[1], of_part)
+    return _with_warnings(reduced, {events: scope for events, (_, scope) in queries.items()})
 
 
 def sli_of_ratio(query: tuple[str, Scope], by: tuple[str, ...] = ()) -> Sli | None:
@@ -59,22 +60,27 @@ def sli_of_ratio(query: tuple[str, Scope], by: tuple[str, ...] = ()) -> Sli | No
     except NotExpressibleError as error:
         scope.error(error.reason, error.remedy, error.code or NOT_EXPRESSIBLE)
         return None
-    return _with_warnings(reduced, scope)
+    return _with_warnings(reduced, {"": scope})
 
 
-def _with_warnings(reduced: Reduced, scope: Scope, of_part: Scope | None = None) -> Sli:
-    """The SLI; its findings are warnings, that nothing can be bad at the part, which is the one that people change."""
+def _with_warnings(reduced: Reduced, scopes: Mapping[str, Scope]) -> Sli:
+    """The SLI; its findings are warnings at the queries that they are about."""
+    whole = next(iter(scopes.values()))
+    of_part = scopes.get("bad") or scopes.get("good") or whole
     for finding in reduced.findings:
-        at = of_part if of_part is not None and finding is NEVER_BAD else scope
+        # That nothing can be bad is shown at the part, which is the one that people change.
+        at = of_part if finding is NEVER_BAD else scopes.get(finding.field, whole)
         at.warning(finding.problem, finding.remedy, finding.code)
     for outside in outside_of_sli(reduced.sli):
-        (of_part or scope).warning(outside.problem, outside.remedy, outside.code)
+        of_part.warning(outside.problem, outside.remedy, outside.code)
     return reduced.sli
 
 
 def has_other_actions(queries: Iterable[tuple[str, Scope]]) -> bool:
     """Whether a query has a template action besides that of the window, which only its own tool could render."""
-    found = [(action.group(), scope) for text, scope in queries for action in _OTHER_ACTION.finditer(text)]
+    found = [(action, scope) for text, scope in queries if (action := _OTHER_ACTION.search(text)) is not None]
     for action, scope in found:
-        scope.error(f"{action} cannot be rendered here", "write {{.window}} for the window, or render it first")
+        engine = "Jinja" if action[0].startswith("{%") else "Go, such as Helm's"
+        problem = f"{action[0]} is a template of {engine}, and only {{{{.window}}}} is replaced here"
+        scope.error(problem, "write {{.window}} for the window, or render the file first", TEMPLATE)
     return bool(found)

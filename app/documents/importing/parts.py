@@ -1,16 +1,20 @@
 """The parts of documents of other tools: what these tools ignore is a warning, not an error."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from typing_extensions import override
 
 from app.documents.importing import scalars
 from app.documents.importing.scope import Scope
 from app.yamldoc import scalars as plain
 from app.yamldoc.explain import Structure, unknown_key
-from app.yamldoc.findings import FieldPath
+from app.yamldoc.findings import FieldPath, Findings, Place
+from app.yamldoc.rest import SoundRest, sound_rest
 from app.yamldoc.scalars import MOST_LABELS
+from app.yamldoc.tree import Table
 from app.yamldoc.validate import validated
 
 UNKNOWN_KEY = "unknown_key"
@@ -50,6 +54,57 @@ def read_part(
         for path in _unknown_keys(found):
             _warn_of(path, structure, scope, ignored)
     return found
+
+
+def read_rest(
+    model: type[_Part],
+    value: Table,
+    structure: Structure,
+    scope: Scope,
+    ignored: Mapping[str, str],
+) -> tuple[_Part, Scope] | None:
+    """What is sound in a part that `read_part` has refused, to be read on, so that its other faults are found too.
+
+    Findings that may be due to what was left out are dropped by the scope that is returned. None where nothing is left.
+    """
+    rest = sound_rest(model, value, structure, structure.usual)
+    if rest is None:
+        return None
+    for path in _unknown_keys(rest.model):
+        if rest.tells_of(path):
+            _warn_of(path, structure, scope, ignored)
+    return rest.model, replace(scope, findings=_FindingsOfRest(scope, rest))
+
+
+class _FindingsOfRest(Findings):
+    """Passes on what is found in what is left of a part, unless something around, at or below it is missing.
+
+    Warnings are about what goes together more often than errors: they are dropped where something beside it is missing.
+    """
+
+    def __init__(self, scope: Scope, rest: SoundRest[Any]) -> None:
+        super().__init__()
+        self._scope = scope
+        self._rest = rest
+
+    @override
+    def error(self, place: Place, problem: str, remedy: str, *, field: FieldPath = (), code: str = "") -> None:
+        if self._is_decided(field):
+            self._scope.findings.error(place, problem, remedy, field=field, code=code)
+
+    @override
+    def warning(
+        self, place: Place, problem: str, remedy: str, *, field: FieldPath = (), code: str, subject: str = ""
+    ) -> None:
+        if self._is_decided(field) and not self._rest.lacks_beside(self._below(field)):
+            self._scope.findings.warning(place, problem, remedy, field=field, code=code, subject=subject)
+
+    def _is_decided(self, field: FieldPath) -> bool:
+        path = self._below(field)
+        return self._rest.tells_of(path) and self._rest.has(*path)
+
+    def _below(self, field: FieldPath) -> FieldPath:
+        return field[len(self._scope.path) :]
 
 
 def _warn_of(path: FieldPath, structure: Structure, scope: Scope, ignored: Mapping[str, str]) -> None:

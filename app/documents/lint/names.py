@@ -7,6 +7,7 @@ from typing import Final
 UNKNOWN_NAME: Final = "unknown_name"
 """The name of the warning about a comment that names no warning."""
 GROUP_OF_ONE: Final = "group_of_one"
+KIND_IGNORED: Final = "kind_ignored"
 NO_RUNBOOK: Final = "no_runbook"
 OUTAGE_SPENDS_BUDGET: Final = "outage_spends_budget"
 SLA_ABOVE_OBJECTIVE: Final = "sla_above_objective"
@@ -14,6 +15,7 @@ SLA_WITHOUT_BUFFER: Final = "sla_without_buffer"
 OUTSIDE_TOTAL: Final = "outside_total"
 SAME_AS_TOTAL: Final = "same_as_total"
 SEVERITY_NEVER_FIRES: Final = "severity_never_fires"
+UNSET_VARIABLE: Final = "unset_variable"
 
 _EVERY_DOCUMENT = {
     NO_RUNBOOK: "an SLO pages, and no annotation says what to do: `runbook_url`, `runbook` or `playbook`",
@@ -31,6 +33,9 @@ _EVERY_DOCUMENT = {
     "irate": "`irate()` is counted as `rate()`",
     "delta": "`delta()` is counted as `increase()`",
     "idelta": "`idelta()` is counted as `increase()`",
+    "pooled": "`sum without (...)` has groups by labels that are not written, and all are counted together",
+    "fallback_series": "`or vector(0)` beside series with labels is read as `or on () vector(0)`",
+    UNSET_VARIABLE: "the value of a matcher looks like a variable that nothing has replaced, such as `$namespace`",
     "divisor_guard": "`clamp_min()` that only avoids a division by 0 is left out",
     "evaluated": "a query cannot be counted and is evaluated periodically",
     "quantile": "a quantile is compared; the share of requests within the threshold is exact",
@@ -71,7 +76,7 @@ _OTHER_TOOLS = {
     "max_delay": "`maxDelay` of a composite of Nobl9 is longer than what can be waited for",
     "annotation": "an annotation of Nobl9 is not shown",
     "budget_adjustment": "a budget adjustment of Nobl9 is not applied",
-    "kind_ignored": "a kind of document of Nobl9 is ignored",
+    KIND_IGNORED: "a kind of document of Nobl9 is ignored, or the list of files of Kustomize",
     "budget_window": "the alerting window of a condition about the budget is ignored",
     "not_combined": "conditions of an alert policy cannot be combined, and some are ignored",
     "one_factor": "conditions of an alert policy have several burn rates, and one is used",
@@ -97,6 +102,7 @@ _LIVE = {
     "partial_data": "Prometheus says that its answer is incomplete",
 }
 _RECEIVERS = {
+    "no_receiver": "SLOs page, and there is neither an Alertmanager nor a receiver",
     "page_without_receiver": "routes send the pages of an SLO to no receiver",
     "page_without_fallback": "the only receiver of pages has no `fallback`",
 }

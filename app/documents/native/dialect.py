@@ -28,7 +28,7 @@ from app.yamldoc.findings import FieldPath, Findings, Place
 from app.yamldoc.read import add_errors, add_warnings
 from app.yamldoc.rest import SoundRest, sound_rest
 from app.yamldoc.scalars import kind, name_problem, read_any_name
-from app.yamldoc.tree import Items, Node, NumberText, Table
+from app.yamldoc.tree import Items, Node, NumberText, Table, table_of
 from app.yamldoc.validate import validated
 
 _OTHERS = ("apiVersion", "kind", "version")
@@ -37,18 +37,12 @@ _OTHERS = ("apiVersion", "kind", "version")
 _SIGNS = frozenset({"service", "slos", "labels", "name", "objective", "window", "sli"})
 
 
-def _a_table(**values: str) -> Table:
-    table = Table((0, 0))
-    table.update(values)
-    return table
-
-
 # For the keys that an SLO must have, so that the others can be checked where one of these is faulty.
 _USUAL: Mapping[str, Node] = {
     "name": "slo",
     "objective": NumberText("99.9"),
     "window": "30d",
-    "sli": _a_table(total="a_total", bad="b_total"),
+    "sli": table_of(total="a_total", bad="b_total"),
 }
 # What the findings about a key of an SLO, or of its alerting, depend on besides.
 _DEPENDS_ON: Mapping[FieldPath, tuple[FieldPath, ...]] = {

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from app.documents.dialect import Defaults, PlacedSlo
-from app.documents.importing.parts import read_part
+from app.documents.importing.parts import read_part, read_rest
 from app.documents.importing.scope import Scope
+from app.documents.lint.names import KIND_IGNORED
 from app.documents.nobl9.alerting import Policy, policy_of
 from app.documents.nobl9.model import (
     MODELS,
@@ -37,18 +38,17 @@ class Nobl9Dialect:
     def read(self, documents: Sequence[Document], findings: Findings, defaults: Defaults) -> list[PlacedSlo]:
         """The sound SLOs with the alert policies of their projects."""
         del defaults
-        slos: list[tuple[SloObject, Scope]] = []
+        slos: list[tuple[SloObject, Scope, bool]] = []
         policies: dict[Key, Policy | None] = {}
         projects: defaultdict[str, set[str]] = defaultdict(set)
         for document in documents:
-            scope = Scope(document, findings)
-            model = _model(scope)
+            model, scope, is_sound = _model(Scope(document, findings))
             match model:
                 case SloObject():
-                    slos.append((model, scope))
+                    slos.append((model, scope, is_sound))
                     projects[model.metadata.name].add(model.metadata.project)
                 case PolicyObject():
-                    _add_policy(model, scope, policies)
+                    _add_policy(model, scope, policies, is_sound=is_sound)
                 case AnnotationObject():
                     scope.warning("is not shown: Sloburn has no annotations", "remove it", "annotation")
                 case AdjustmentObject():
@@ -60,35 +60,43 @@ class Nobl9Dialect:
             (model.metadata.project, model.metadata.name, objective.name): id_of_objective(
                 model, i, projects[model.metadata.name]
             )
-            for model, _ in slos
+            for model, _, _ in slos
             for i, objective in enumerate(model.spec.objectives)
         }
-        return [
-            slo
-            for model, scope in slos
-            for slo in SloReader(model, scope, policies, frozenset(projects[model.metadata.name]), ids).slos()
-        ]
+        placed: list[PlacedSlo] = []
+        for model, scope, is_sound in slos:
+            reader = SloReader(model, scope, policies, frozenset(projects[model.metadata.name]), ids)
+            # One that is not sound is read as well, for the faults of what is left of it.
+            found = list(reader.slos())
+            placed += found if is_sound else []
+        return placed
 
 
-def _model(scope: Scope) -> ObjectModel | None:
+def _model(scope: Scope) -> tuple[ObjectModel | None, Scope, bool]:
+    """The object and where its findings go; if it has faults, what is left of it, and that it is not sound."""
     root = scope.document.root
+    kind = str(root.get("kind", ""))
     if root["apiVersion"] != _API_VERSION:
         scope.below("apiVersion").error(f"{root['apiVersion']} is not known", f"write {_API_VERSION}")
-        return None
-    kind = str(root.get("kind", ""))
-    if kind in OTHERS:
-        scope.below("kind").warning(f"{kind} is ignored", "remove the document", "kind_ignored")
-        return None
-    if kind not in MODELS:
+    elif kind in OTHERS:
+        scope.below("kind").warning(f"{kind} is ignored", "remove the document", KIND_IGNORED)
+    elif kind not in MODELS:
         scope.below("kind").error(f"{kind!r} is not a kind of Nobl9", f"write one of {', '.join(MODELS)}")
-        return None
-    return read_part(MODELS[kind], root, structure(MODELS[kind]), scope, {})
+    else:
+        of_kind = structure(MODELS[kind])
+        model = read_part(MODELS[kind], root, of_kind, scope, {})
+        if model is not None:
+            return model, scope, True
+        rest = read_rest(MODELS[kind], root, of_kind, scope, {})
+        return (None, scope, False) if rest is None else (*rest, False)
+    return None, scope, False
 
 
-def _add_policy(model: PolicyObject, scope: Scope, policies: dict[Key, Policy | None]) -> None:
+def _add_policy(model: PolicyObject, scope: Scope, policies: dict[Key, Policy | None], *, is_sound: bool) -> None:
     key = (model.metadata.project, model.metadata.name)
     named = scope.below("metadata", "name")
     if key in policies:
         named.error(f"the name {key[1]} is taken in the project {key[0]}", "write another name, or remove one of them")
         return
-    policies[key] = policy_of(model.spec, scope.below("spec"))
+    policy = policy_of(model.spec, scope.below("spec"))
+    policies[key] = policy if is_sound else None

@@ -1,5 +1,6 @@
 """The keys of documents of Nobl9."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final
@@ -10,6 +11,7 @@ from app.documents.importing.fields import LabelLists, Method, Number, Op, Share
 from app.documents.importing.parts import ImportedPart, OptionalText, Switch, Text
 from app.yamldoc.explain import Structure
 from app.yamldoc.scalars import read_duration, read_text, refuse
+from app.yamldoc.tree import BooleanText, Node, NumberText, list_of, table_of
 
 
 def _read_time(value: Any) -> datetime:
@@ -253,7 +255,15 @@ _EXAMPLES = {
     "conditions": "conditions: [{measurement: averageBurnRate, value: 14.4, alertingWindow: 1h, op: gte}]",
 }
 
+_USUAL: Final[Mapping[str, Node]] = {
+    **dict.fromkeys(("name", "service", "slo", "objective"), "slo"),
+    "target": NumberText("0.999"),
+    "budgetingMethod": "Occurrences",
+    "timeWindows": list_of(table_of(unit="Day", count=NumberText("28"), isRolling=BooleanText("true"))),
+    "severity": "High",
+}
+
 
 def structure(model: type[ObjectModel]) -> Structure:
     """How the faults of an object are explained."""
-    return Structure(model=model, reference="docs/migration.md", examples=_EXAMPLES)
+    return Structure(model=model, reference="docs/migration.md", examples=_EXAMPLES, usual=_USUAL)

@@ -10,13 +10,14 @@ from app.yamldoc.scalars import kind
 _PROMQL = "promql"
 
 
-def sli_of_objective(objective: ObjectiveModel, scope: Scope) -> Sli | None:
-    """What is counted; None, and why, where it cannot be."""
+def sli_of_objective(objective: ObjectiveModel, scope: Scope, *, shared: tuple[object, Scope] | None) -> Sli | None:
+    """What is counted; None, and why, where it cannot be. *shared* is the metric of all objectives, if there is one."""
     counts, raw = objective.count_metrics, objective.raw_metric
     if counts is not None and raw is None:
         return _sli_of_counts(counts, scope.below("countMetrics"))
-    if raw is not None and counts is None:
-        query = _query(raw.query, scope.below("rawMetric", "query"))
+    compared = shared if raw is None else (raw.query, scope.below("rawMetric", "query"))
+    if compared is not None and counts is None:
+        query = _query(*compared)
         return None if query is None else sli_of_threshold(query, objective.op, objective.value, scope)
     problem = "says nothing to count" if raw is None else "has countMetrics and rawMetric"
     scope.error(problem, "write one of countMetrics and rawMetric")

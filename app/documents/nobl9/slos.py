@@ -64,11 +64,18 @@ class SloReader:
         method = self.model.spec.budgeting_method
         if objective.composite is not None:
             return sli_of_composite(objective, objective.composite, method, scope.below("composite"), self.ids)
-        counted = sli_of_objective(objective, scope)
+        counted = sli_of_objective(objective, scope, shared=self._shared_metric())
         # Slices of Nobl9 are minutes, always.
         return counted and by_method(
             counted, method, target=objective.time_slice_target, length=_SLICE, objective=scope
         )
+
+    def _shared_metric(self) -> tuple[object, Scope] | None:
+        """The metric that all objectives compare with their values, as documents had it before 2022."""
+        indicator = self.model.spec.indicator
+        if not isinstance(indicator, dict) or "rawMetric" not in indicator:
+            return None
+        return indicator["rawMetric"], self.scope.below("spec", "indicator", "rawMetric")
 
     def _slo(self, name: str, target: float, sli: Sli, window: Window, policies: Sequence[Policy]) -> Slo:
         model, spec = self.model, self.model.spec

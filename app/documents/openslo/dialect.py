@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from app.documents.dialect import Defaults, PlacedSlo
-from app.documents.importing.parts import read_part
+from app.documents.importing.parts import read_part, read_rest
 from app.documents.importing.scope import Scope
 from app.documents.openslo import v1, v1alpha
 from app.documents.openslo.alerting import check_targets, condition_of
@@ -59,11 +59,17 @@ def _gather(version: str, scope: Scope, objects: Objects) -> None:
         remedy = f"write one of {', '.join(models)}" if kind not in MODELS else "write apiVersion: openslo/v1"
         scope.below("kind").error(f"{version} has no kind {kind!r}", remedy)
         return
-    model = read_part(models[kind], scope.document.root, structure(models[kind]), scope, {})
+    root, of_kind = scope.document.root, structure(models[kind])
+    model = read_part(models[kind], root, of_kind, scope, {})
     if model is None:
-        metadata = scope.document.root.get("metadata")
+        metadata = root.get("metadata")
         if isinstance(metadata, dict):
             objects.unusable.add((kind, str(metadata.get("name", ""))))
+        rest = read_rest(models[kind], root, of_kind, scope, {})
+        if rest is not None:
+            left = Objects()
+            gather(*rest, left)
+            objects.faulty_slos += left.slos
         return
     if not _NAME.fullmatch(model.metadata.name):
         problem = f"{model.metadata.name!r} is not a DNS label"
@@ -80,4 +86,7 @@ def _slos(objects: Objects, defaults: Defaults) -> list[PlacedSlo]:
         problem = indicator_problem(indicator)
         if problem is not None:
             indicator.scope.error(*problem)
+    for one in objects.faulty_slos:
+        # For the faults of what is left of it.
+        list(SloReader(one, objects, defaults).slos())
     return [slo for one in objects.slos for slo in SloReader(one, objects, defaults).slos()]

@@ -1,5 +1,6 @@
 """The keys of the kinds of OpenSLO v1."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, Discriminator, Field, PlainValidator, Tag
@@ -9,7 +10,7 @@ from app.documents.importing.parts import ImportedPart, Switch, Text
 from app.documents.openslo.fields import Description, Raw, Span
 from app.yamldoc.explain import Structure
 from app.yamldoc.scalars import read_text
-from app.yamldoc.tree import NullText
+from app.yamldoc.tree import Node, NullText, NumberText, list_of, table_of
 
 REFERENCE: Final = "docs/migration.md"
 NAMED: Final = "<name>"
@@ -308,6 +309,11 @@ EXAMPLES = {
     "spec": "spec: and its keys below it",
 }
 
+_USUAL: Final[Mapping[str, Node]] = {
+    **dict.fromkeys(("name", "service"), "slo"),
+    "objectives": list_of(table_of(target=NumberText("0.999"))),
+}
+
 
 class _V2Objective(ObjectiveModel):
     indicator: InlineSli | None = Field(default=None, alias="sli")
@@ -331,7 +337,7 @@ class V2SloObject(SloObject):
 
 def structure(model: type[ObjectModel]) -> Structure:
     """How the faults of an object are explained."""
-    return Structure(model=model, reference=REFERENCE, branches=BRANCHES, examples=EXAMPLES)
+    return Structure(model=model, reference=REFERENCE, branches=BRANCHES, examples=EXAMPLES, usual=_USUAL)
 
 
 MODELS: Final[dict[str, type[ObjectModel]]] = {

@@ -118,6 +118,7 @@ class Objects:
     targets: set[str] = field(default_factory=set)
     sources: dict[str, str] = field(default_factory=dict)
     slos: list[SloObject] = field(default_factory=list)
-    inline_policies: list[Policy] = field(default_factory=list)
+    faulty_slos: list[SloObject] = field(default_factory=list)
+    """What is left of those that have faults."""
     unusable: set[tuple[str, str]] = field(default_factory=set)
     """Kind and name of objects whose faults are said already: a reference to one is no further error."""

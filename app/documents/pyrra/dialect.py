@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.importing.labels import alert_labels, merged_labels, translated_annotations, usable_name
-from app.documents.importing.parts import read_part
+from app.documents.importing.parts import read_part, read_rest
 from app.documents.importing.rules import usable_rules, waits_of, warn_of_ratio
 from app.documents.importing.scope import Scope
 from app.documents.pyrra.model import IGNORED, OBJECTIVE, ObjectiveModel
@@ -15,13 +15,10 @@ from app.documents.pyrra.windows import TIERS, Tier
 from app.slo import Alerting, Evidence, RollingWindow, Severity, SeverityPolicy, Slo, SloId, classic_label_name
 from app.yamldoc.document import Document
 from app.yamldoc.findings import Findings
-from app.yamldoc.rest import sound_rest
 from app.yamldoc.tree import Node
 
 _GROUP = "pyrra.dev/"
 _API_VERSION, _KIND = f"{_GROUP}v1alpha1", "ServiceLevelObjective"
-# For keys that a document must have, so that its queries can be checked where these are faulty.
-_USUAL: Mapping[str, Node] = {"name": "slo", "target": "99.9", "window": "4w"}
 _Namespaces = Mapping[str, set[str]]
 
 
@@ -60,15 +57,15 @@ def _read(scope: Scope, namespaces: _Namespaces) -> Iterator[PlacedSlo]:
             scope.below(key).error(f"{root.get(key, '')!r} is not known", f"write {wanted}")
             return
     model = read_part(ObjectiveModel, root, OBJECTIVE, scope, IGNORED)
+    if model is not None:
+        yield from _placed(model, scope, namespaces)
+    elif (rest := read_rest(ObjectiveModel, root, OBJECTIVE, scope, IGNORED)) is not None:
+        # For the faults of what is left of it.
+        list(_placed(*rest, namespaces))
+
+
+def _placed(model: ObjectiveModel, scope: Scope, namespaces: _Namespaces) -> Iterator[PlacedSlo]:
     spec = scope.below("spec")
-    if model is None:
-        rest = sound_rest(ObjectiveModel, root, OBJECTIVE, _USUAL)
-        if rest is not None and rest.has("spec", "indicator"):
-            # So that all its faults are said at once.
-            of_rest = indicator_of(rest.model.spec.indicator, spec.below("indicator"))
-            if of_rest is not None:
-                sli_of_indicator(*of_rest)
-        return
     found = indicator_of(model.spec.indicator, spec.below("indicator"))
     sli = None if found is None else sli_of_indicator(*found)
     if found is None or sli is None:

@@ -1,5 +1,6 @@
 """The keys of a document of Pyrra."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any
 
@@ -9,6 +10,7 @@ from app.documents.importing.parts import ImportedPart, Name, OptionalText, Swit
 from app.documents.importing.scalars import read_percent_target, read_rolling_window
 from app.yamldoc.explain import Structure
 from app.yamldoc.scalars import read_duration, read_series_label_name
+from app.yamldoc.tree import Node
 
 Grouping = tuple[Annotated[str, PlainValidator(read_series_label_name)], ...]
 
@@ -131,4 +133,5 @@ IGNORED = {
     "performanceOverAccuracy": "remove it: counts are exact in every window",
     "ruleOutput": "remove it: Sloburn writes no rules",
 }
-OBJECTIVE = Structure(model=ObjectiveModel, reference="docs/migration.md", examples=_EXAMPLES)
+_USUAL: Mapping[str, Node] = {"name": "slo", "target": "99.9", "window": "4w"}
+OBJECTIVE = Structure(model=ObjectiveModel, reference="docs/migration.md", examples=_EXAMPLES, usual=_USUAL)

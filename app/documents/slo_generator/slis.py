@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from app.documents.importing.events import sli_of_events, sli_of_ratio
 from app.documents.importing.scope import Scope
-from app.documents.slo_generator.model import IndicatorModel, SpecModel
+from app.documents.slo_generator.model import IndicatorModel
 from app.promql.buckets import le_matcher
 from app.promql.metric_names import BUCKET, NAME
 from app.promql.selector_text import SelectorError, parse_selector, render
@@ -16,28 +17,38 @@ _BUCKETS = "_bucket"
 _WINDOW = re.compile(r"\s*\[\s*window\s*\]$")
 
 
-def sli_of_method(spec: SpecModel, scope: Scope) -> Sli | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """What is counted, by a method of a backend; each has its place."""
+
+    backend: tuple[str, Scope]
+    method: tuple[str, Scope]
+    indicator: IndicatorModel
+    scope: Scope
+
+
+def sli_of_measurement(given: Measurement) -> Sli | None:
     """What is counted; None, and why, where it cannot be."""
-    indicator, below = spec.service_level_indicator, scope.below("service_level_indicator")
+    (backend, of_backend), (method, of_method) = given.backend, given.method
     # A backend may have a name: `prometheus/eu`.
-    if spec.backend.partition("/")[0].lower() != "prometheus":
-        problem = f"reads from {spec.backend}, and Sloburn from Prometheus"
-        scope.below("backend").error(problem, "write backend: prometheus and the same metric in PromQL")
+    if backend.partition("/")[0].lower() != "prometheus":
+        problem = f"reads from {backend}, and Sloburn from Prometheus"
+        of_backend.error(problem, "write prometheus and the same metric in PromQL")
         return None
-    match spec.method:
+    match method:
         case "good_bad_ratio":
-            return _ratio(indicator, below)
+            return _ratio(given.indicator, given.scope)
         case "distribution_cut":
-            return _bucket(indicator, below)
+            return _bucket(given.indicator, given.scope)
         # Its expression is the ratio of good events, where Sloburn and Sloth read that of bad ones.
         case "query_sli":
-            if indicator.expression is None:
-                below.error("needs an expression", "write expression: and the PromQL of the ratio of good events")
+            expression = given.indicator.expression
+            if expression is None:
+                given.scope.error("needs an expression", "write expression: and the PromQL of the ratio of good events")
                 return None
-            return sli_of_ratio((f"1 - ({indicator.expression})", below.below("expression")))
+            return sli_of_ratio((f"1 - ({expression})", given.scope.below("expression")))
         case _:
-            remedy = "write good_bad_ratio, distribution_cut or query_sli"
-            scope.below("method").error(f"{spec.method!r} is not known", remedy)
+            of_method.error(f"{method!r} is not known", "write good_bad_ratio, distribution_cut or query_sli")
             return None
 
 

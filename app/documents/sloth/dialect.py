@@ -3,12 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from app.alerting.policy import default_policies
 from app.documents.dialect import Defaults, PlacedSlo
 from app.documents.importing.labels import alert_labels, merged_labels, translated_annotations
-from app.documents.importing.parts import read_part
+from app.documents.importing.parts import read_part, read_rest
 from app.documents.importing.rules import usable_rules, warn_of_ratio
 from app.documents.importing.scope import Scope
 from app.documents.sloth.catalogue import Catalogue, read_catalogue
@@ -27,21 +26,15 @@ from app.documents.sloth.slis import sli_of_model
 from app.slo import Alerting, BurnRateRule, Evidence, Severity, SeverityPolicy, Slo, SloId, Window, format_duration
 from app.yamldoc.document import Document
 from app.yamldoc.findings import Findings
-from app.yamldoc.rest import SoundRest, sound_rest
-from app.yamldoc.tree import Node, NumberText
+from app.yamldoc.tree import Items, Table
 
 _GROUP = "sloth.slok.dev/"
 _VERSION, _API_VERSION = "prometheus/v1", f"{_GROUP}v1"
 _RESOURCE, _CATALOGUE = "PrometheusServiceLevel", "AlertWindows"
+_SLIS = frozenset({"events", "raw", "plugin"})
 _MISPLACED = {
     "window": "remove it: Sloth has no SLO windows; SLOBURN_DEFAULT_WINDOW is that of all its SLOs",
     "time_window": "remove it: Sloth has no SLO windows; SLOBURN_DEFAULT_WINDOW is that of all its SLOs",
-}
-# For keys that a document must have, so that the others can be checked where these are faulty.
-_USUAL: Mapping[str, Node] = {
-    "name": "slo",
-    "service": "service",
-    "objective": NumberText("99.9"),
 }
 _Catalogues = Mapping[timedelta, Catalogue]
 
@@ -55,9 +48,10 @@ class SlothDialect:
     def recognises(self, document: Document) -> bool:
         """Whether the document has the version of Sloth's files or of its custom resources."""
         root = document.root
-        # Any version of Sloth's files, so that one that is not read is named as what it is.
-        is_file = str(root.get("version", "")).startswith("prometheus/") and "apiVersion" not in root
-        return is_file or str(root.get("apiVersion", "")).startswith(_GROUP)
+        if "apiVersion" in root:
+            return str(root["apiVersion"]).startswith(_GROUP)
+        # Any version of Sloth's files, and files without one, so that what is not read is named as what it is.
+        return str(root.get("version", "")).startswith("prometheus/") or _lacks_version(root)
 
     def read(self, documents: Sequence[Document], findings: Findings, defaults: Defaults) -> list[PlacedSlo]:
         """The sound SLOs, with the rules of the catalogue for their window if there is one."""
@@ -70,6 +64,14 @@ class SlothDialect:
                 remedy = f"set SLOBURN_DEFAULT_WINDOW={format_duration(catalogue.period)}"
                 catalogue.scope.warning(problem, remedy, "catalogue_unused")
         return [slo for scope in others for slo in _read(scope, catalogues, defaults.window)]
+
+
+def _lacks_version(root: Table) -> bool:
+    """Whether a document has no version, and an SLO with an SLI as only Sloth has it."""
+    slos = root.get("slos")
+    first = slos[0] if isinstance(slos, Items) and slos else None
+    sli = first.get("sli") if isinstance(first, Table) else None
+    return "version" not in root and isinstance(sli, Table) and not _SLIS.isdisjoint(sli)
 
 
 def _kind(scope: Scope) -> str:
@@ -91,36 +93,32 @@ def _catalogues(scopes: Sequence[Scope]) -> _Catalogues:
 
 def _read(scope: Scope, catalogues: _Catalogues, window: Window) -> Iterator[PlacedSlo]:
     root = scope.document.root
-    if "apiVersion" in root:
-        if root["apiVersion"] != _API_VERSION:
-            scope.below("apiVersion").error(f"{root['apiVersion']} is not known", f"write {_API_VERSION}")
-        elif _kind(scope) != _RESOURCE:
-            remedy = f"write {_RESOURCE} or {_CATALOGUE}"
-            scope.below("kind").error(f"{_kind(scope)!r} is not a kind of document of Sloth", remedy)
-        else:
-            resource = read_part(ResourceModel, root, RESOURCE, scope, _MISPLACED)
-            if resource is not None:
-                yield from _Service(resource.spec, scope.below("spec"), catalogues, window).slos()
-            elif (of_resource := sound_rest(ResourceModel, root, RESOURCE, _USUAL)) is not None:
-                _check_rest(_Service(of_resource.model.spec, scope.below("spec"), catalogues, window), of_resource)
-    elif root.get("version") != _VERSION:
-        scope.below("version").error(f"{root.get('version')} is not known", f"write {_VERSION}")
+    if "apiVersion" not in root:
+        yield from _of_file(scope, catalogues, window)
+    elif root["apiVersion"] != _API_VERSION:
+        scope.below("apiVersion").error(f"{root['apiVersion']} is not known", f"write {_API_VERSION}")
+    elif _kind(scope) != _RESOURCE:
+        remedy = f"write {_RESOURCE} or {_CATALOGUE}"
+        scope.below("kind").error(f"{_kind(scope)!r} is not a kind of document of Sloth", remedy)
     else:
-        file = read_part(SlothFileModel, root, FILE, scope, _MISPLACED)
-        if file is not None:
-            yield from _Service(file, scope, catalogues, window).slos()
-        elif (of_file := sound_rest(SlothFileModel, root, FILE, _USUAL)) is not None:
-            _check_rest(_Service(of_file.model, scope, catalogues, window), of_file)
+        resource = read_part(ResourceModel, root, RESOURCE, scope, _MISPLACED)
+        if resource is not None:
+            yield from _Service(resource.spec, scope.below("spec"), catalogues, window).slos()
+        elif (rest := read_rest(ResourceModel, root, RESOURCE, scope, _MISPLACED)) is not None:
+            # For the faults of what is left of it.
+            list(_Service(rest[0].spec, rest[1].below("spec"), catalogues, window).slos())
 
 
-def _check_rest(service: "_Service", rest: SoundRest[Any]) -> None:
-    """Find the faults that do not depend on the faulty values of a document, so that all are said at once."""
-    for i, model in enumerate(service.spec.slos):
-        scope = service.scope.below("slos", i)
-        if rest.has(*scope.path):
-            service.slo(model, scope)
-        elif rest.has(*scope.path, "sli"):
-            sli_of_model(model.sli, scope.below("sli"))
+def _of_file(scope: Scope, catalogues: _Catalogues, window: Window) -> Iterator[PlacedSlo]:
+    root = scope.document.root
+    if root.get("version", _VERSION) != _VERSION:
+        scope.below("version").error(f"{root.get('version')} is not known", f"write {_VERSION}")
+        return
+    file = read_part(SlothFileModel, root, FILE, scope, _MISPLACED)
+    if file is not None:
+        yield from _Service(file, scope, catalogues, window).slos()
+    elif (rest := read_rest(SlothFileModel, root, FILE, scope, _MISPLACED)) is not None:
+        list(_Service(*rest, catalogues, window).slos())
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The keys of a document of Sloth; the custom resource spells them in camel case."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, PlainValidator
@@ -8,6 +9,7 @@ from pydantic.alias_generators import to_camel
 from app.documents.importing.parts import ImportedPart, Labels, Name, OptionalText, Switch, Text
 from app.documents.importing.scalars import read_percent_target
 from app.yamldoc.explain import Structure
+from app.yamldoc.tree import Node, NumberText
 
 Percent = Annotated[float, PlainValidator(read_percent_target)]
 
@@ -147,7 +149,15 @@ _EXAMPLES = {
     "errorRatioQuery": "errorRatioQuery: and an expression of the error ratio",
     "id": "id: sloth-common/kubernetes/apiserver/availability",
 }
+_USUAL: Mapping[str, Node] = {
+    "version": "prometheus/v1",
+    "name": "slo",
+    "service": "service",
+    "objective": NumberText("99.9"),
+    **dict.fromkeys(("error_query", "errorQuery", "error_ratio_query", "errorRatioQuery"), "a_total"),
+    **dict.fromkeys(("total_query", "totalQuery"), "b_total"),
+}
 REFERENCE = "docs/migration.md"
 
-FILE = Structure(model=SlothFileModel, reference=REFERENCE, examples=_EXAMPLES)
-RESOURCE = Structure(model=ResourceModel, reference=REFERENCE, examples=_EXAMPLES)
+FILE = Structure(model=SlothFileModel, reference=REFERENCE, examples=_EXAMPLES, usual=_USUAL)
+RESOURCE = Structure(model=ResourceModel, reference=REFERENCE, examples=_EXAMPLES, usual=_USUAL)

@@ -50,7 +50,7 @@ def _reread(*paths: Path) -> tuple[dict[SloId, Slo], set[str]]:
     converted = convert_documents(*paths, defaults=Defaults(), target=Target.OPENSLO)
     found = read_texts({Path(f"{i}.yaml"): file.text for i, file in enumerate(converted.files)})
     assert found.findings.errors == ()
-    lost = {loss.problem.partition(" is left out")[0].partition(": ")[0] for loss in converted.losses}
+    lost = {loss.subject for loss in converted.losses}
     return {placed.slo.id: placed.slo for placed in found.placed}, lost
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from app.documents import load_documents
-from app.sli import Composite, sli_of
+from app.sli import Comparison, Composite, Condition, Gauge, sli_of
 from app.slo import BudgetAlerts, CalendarUnit, CalendarWindow, Severity, Slo
 
 _FIXTURES = Path(__file__).parent / "fixtures"
@@ -154,3 +154,37 @@ def test_a_composite_of_all_objectives_that_burns_at_their_burn_rates_is_refused
     (tmp_path / "shop.yaml").write_text(_OBJECTIVES.replace("Timeslices", "Occurrences"))
     (error,) = load_documents(tmp_path).errors
     assert (error.code, error.field) == ("composite", "spec.composite")
+
+
+_SHARED = """
+apiVersion: n9/v1alpha
+kind: SLO
+metadata: {{name: latency, project: shop}}
+spec:
+  service: checkout
+  budgetingMethod: {method}
+  indicator: {{metricSource: {{name: prometheus}}, rawMetric: {{prometheus: {{promql: {query}}}}}}}
+  objectives: [{{name: fast, target: {target}, op: lte, value: 150}}, {{name: ok, target: 0.8, op: lte, value: 200}}]
+  timeWindows: [{{unit: Day, count: 28, isRolling: true}}]
+  {key}
+"""
+
+
+def test_objectives_may_share_the_metric_of_their_slo(tmp_path: Path) -> None:
+    file = tmp_path / "slo.yaml"
+    file.write_text(_SHARED.format(method="Occurrences", query="request_ms", target="0.5", key=""))
+    result = load_documents(file)
+    assert result.errors == ()
+    slis = [slo.sli for slo in result.slos if isinstance(slo.sli, Gauge)]
+    assert [sli.good_when for sli in slis] == [Condition(Comparison.AT_MOST, bound) for bound in (150, 200)]
+
+
+def test_a_fault_hides_no_other_fault_of_its_object(tmp_path: Path) -> None:
+    """What depends on the faulty target is not said, and neither is what is no fault without it."""
+    file = tmp_path / "slo.yaml"
+    file.write_text(_SHARED.format(method="Sometimes", query="'sum('", target="2", key="owner: me"))
+    result = load_documents(file)
+    assert result.slos == ()
+    found = {error.field for error in result.errors}
+    assert found == {"spec.budgetingMethod", "spec.objectives[0].target", "spec.indicator.rawMetric.prometheus.promql"}
+    assert [(warning.code, warning.field) for warning in result.warnings] == [("unknown_key", "spec.owner")]

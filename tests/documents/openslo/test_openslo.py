@@ -229,3 +229,37 @@ def test_objectives_with_indicators_of_their_own_are_a_composite(tmp_path: Path)
     parts = [("journey-cart", 3, slos["journey-cart"].sli), ("journey-pay", 1, slos["journey-pay"].sli)]
     assert [(part.slo, part.weight, part.sli) for part in composite.parts] == parts
     assert [slos[name].alerting.alerts for name, _, _ in parts] == [(), ()]
+
+
+_FAULTY = """
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: a}
+spec:
+  service: shop
+  owner: me
+  budgetingMethod: Occurrences
+  timeWindow: [{duration: 1 month, isRolling: true}]
+  indicator:
+    spec:
+      ratioMetric:
+        counter: true
+        good: {metricSource: {type: Prometheus, spec: {query: 'sum('}}}
+        total: {metricSource: {type: Prometheus, spec: {query: a_total}}}
+  objectives: [{target: 1}]
+  alertPolicies: [{alertPolicyRef: none}]
+"""
+
+
+def test_a_fault_hides_no_other_fault_of_its_object(tmp_path: Path) -> None:
+    file = tmp_path / "slo.yaml"
+    file.write_text(_FAULTY)
+    result = load_documents(file)
+    assert result.slos == ()
+    assert {error.field for error in result.errors} == {
+        "spec.timeWindow[0].duration",
+        "spec.objectives[0].target",
+        "spec.indicator.spec.ratioMetric.good.metricSource.spec.query",
+        "spec.alertPolicies[0].alertPolicyRef",
+    }
+    assert [(warning.code, warning.field) for warning in result.warnings] == [("unknown_key", "spec.owner")]

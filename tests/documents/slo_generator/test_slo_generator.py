@@ -125,3 +125,50 @@ def test_what_cannot_be_counted_is_refused_where_it_is_written(
     result = _load(tmp_path, **changed)
     assert [error.field for error in result.errors] == [field]
     assert result.slos == ()
+
+
+_V1 = """
+service_name: shop
+feature_name: checkout
+slo_name: availability
+slo_description: Payments are taken.
+slo_target: {target}
+backend:
+  class: Prometheus
+  url: http://localhost:9090
+  method: {method}
+  measurement: {measurement}
+exporters: []
+"""
+
+
+@pytest.mark.parametrize(
+    ("method", "measurement"),
+    [
+        ("good_bad_ratio", "{filter_good: 'a_total{code=\"200\"}[window]', filter_valid: 'a_total[window]'}"),
+        ("query_sli", "{expression: 'sum(rate(a_total{code=\"200\"}[window])) / sum(rate(a_total[window]))'}"),
+    ],
+)
+def test_a_document_of_version_1_is_the_slo_that_its_migration_makes(
+    method: str, measurement: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "slo.yaml"
+    file.write_text(_V1.format(target="0.999", method=method, measurement=measurement))
+    result = load_documents(file)
+    (slo,) = result.slos
+    assert (result.errors, result.warnings) == ((), ())
+    assert (slo.id, slo.service, slo.name) == ("shop-checkout-availability", "shop", "availability")
+    assert dict(slo.labels) == {"service_name": "shop", "feature_name": "checkout", "slo_name": "availability"}
+    assert slo.sli == sli_of(total="a_total", good='a_total{code="200"}')
+
+
+@pytest.mark.parametrize("text", [_DOCUMENT, _V1], ids=["v2", "v1"])
+def test_a_fault_hides_no_other_fault_of_its_document(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "slo.yaml"
+    faulty = "{filter_good: 'sum(', filter_valid: a_total}"
+    keys = {"version": "sre.google.com/v2", "backend": "prometheus", "method": "good_bad_ratio"}
+    file.write_text(text.format(**keys, goal="2", target="2", indicator=faulty, measurement=faulty) + "owner: me\n")
+    result = load_documents(file)
+    assert result.slos == ()
+    assert len(result.errors) == 2
+    assert [warning.code for warning in result.warnings] == ["unknown_key"]

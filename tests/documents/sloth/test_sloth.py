@@ -110,6 +110,33 @@ def test_a_catalogue_for_another_window_is_a_warning(tmp_path: Path) -> None:
     assert (warning.field, "7d" in warning.remedy) == ("spec.sloPeriod", True)
 
 
+_ERRORS = 'sum(rate(a_total{code="500"}[{{.window}}]))'
+
+
+@pytest.mark.parametrize(
+    ("text", "errors", "misspelt"),
+    [
+        ("{{service: shop, slos: [{slo}]}}", ["version"], []),
+        (
+            "{{apiVersion: sloth.slok.dev/v1, kind: PrometheusServiceLevel, spec: {{service: shop, slos: [{slo}]}}}}",
+            ["spec.slos[0].sli.events.errorQuery", "spec.slos[0].sli.events.totalQuery"],
+            ["spec.slos[0].sli.events.error_query", "spec.slos[0].sli.events.total_query"],
+        ),
+    ],
+    ids=["without a version", "a resource with the keys of a file"],
+)
+def test_a_document_that_sloth_would_not_read_either_is_named_as_its_own(
+    text: str, errors: list[str], misspelt: list[str], tmp_path: Path
+) -> None:
+    events = f"{{error_query: '{_ERRORS}', total_query: 'sum(rate(a_total[{{{{.window}}}}]))'}}"
+    slo = f"{{name: a, objective: 99, sli: {{events: {events}}}, alerting: {{name: A}}}}"
+    file = tmp_path / "slo.yaml"
+    file.write_text(text.format(slo=slo))
+    result = load_documents(file)
+    assert [error.field for error in result.errors] == errors
+    assert [warning.field for warning in result.warnings if warning.code == "unknown_key"] == misspelt
+
+
 def test_everything_that_is_wrong_or_ignored_is_said() -> None:
     """The findings are those that were reviewed; UPDATE_GOLDEN=1 writes them again."""
     file = _FIXTURES / "file-bad.yaml"
