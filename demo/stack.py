@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 from rich.console import Console
-from rich.progress import Progress
+from rich.progress import Progress, TimeElapsedColumn
 
 from demo.history import Scrapes
 from demo.options import DemoOptions
@@ -54,7 +54,7 @@ def run(options: DemoOptions, console: Console) -> None:
 def _bring_history(layout: Layout, days: float, console: Console) -> None:
     # A bar is drawn on a terminal only: into a file or a pipe these lines say what takes a minute.
     _say(console, f"Preparing {days:g} days of history; to generate them takes up to a minute.")
-    with Progress(console=console, transient=True) as progress:
+    with Progress(*Progress.get_default_columns(), TimeElapsedColumn(), console=console, transient=True) as progress:
         writing = progress.add_task(f"Generating {days:g} days of history", total=1.0)
         loading = progress.add_task("Importing it into Prometheus", total=None, start=False)
 
@@ -62,11 +62,16 @@ def _bring_history(layout: Layout, days: float, console: Console) -> None:
             progress.update(writing, completed=share)
             if share >= 1:
                 progress.start_task(loading)
-                _say(console, "Importing it into Prometheus.")
+                _say(console, "Importing it into Prometheus, which takes up to a minute.")
+
+        def importing(seconds: float) -> None:
+            _say(console, f"Importing it into Prometheus: {seconds:.0f} s so far.")
 
         scrapes = Scrapes.until(int(time.time()), days=days)
         promtool = layout.programs.promtool
-        imported = import_history(layout.prometheus_data, scrapes, promtool=promtool, written=written)
+        imported = import_history(
+            layout.prometheus_data, scrapes, promtool=promtool, written=written, importing=importing
+        )
     console.print(
         f"{days:g} days of history are in Prometheus."
         if imported

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from demo.history import Scrapes, write_history
 
 _ONE_BLOCK_HOURS = 1_000
 """Promtool reads its whole input once for each block; with its default of 2 h it would read a month 372 times."""
+_WORD_EVERY_S = 10.0
+"""Promtool says nothing while it works, for up to a minute."""
 _BEGUN = "demo-history.incomplete"
 _COMPLETE = "demo-history.complete"
 # A block is named by a ULID; promtool adds a suffix while it writes one.
@@ -34,12 +37,18 @@ class StorageInUseError(DemoError):
 
 
 def import_history(
-    storage: Path, scrapes: Scrapes, *, promtool: str, written: Callable[[float], None] | None = None
+    storage: Path,
+    scrapes: Scrapes,
+    *,
+    promtool: str,
+    written: Callable[[float], None] | None = None,
+    importing: Callable[[float], None] | None = None,
 ) -> bool:
     """Write blocks with the history of the shop into *storage*; whether there was anything to do.
 
     A complete import is left alone, and what an interrupted one has left is removed first. *written* is called with
-    the share of the text that is written, 0 to 1.
+    the share of the text that is written, 0 to 1, and then *importing*, now and then, with the seconds that promtool
+    has taken.
 
     Raises:
         StorageInUseError: the storage holds other data.
@@ -60,12 +69,30 @@ def import_history(
             f"--max-block-duration={_ONE_BLOCK_HOURS}h",
             *(str(text), str(storage)),
         ]
-        result = subprocess.run(command, capture_output=True, text=True, check=False)
-    if result.returncode != 0:
-        raise ImportFailedError(f"promtool could not import the history: {result.stderr.strip()}")
+        code, errors = _run(command, importing)
+    if code != 0:
+        raise ImportFailedError(f"promtool could not import the history: {errors.strip()}")
     # The last step, and atomic: from here on the import counts as complete.
     (storage / _BEGUN).rename(storage / _COMPLETE)
     return True
+
+
+def _run(command: list[str], running: Callable[[float], None] | None) -> tuple[int, str]:
+    """The exit code of a command and what it wrote to standard error."""
+    began = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
+        while True:
+            try:
+                _, errors = process.communicate(timeout=_WORD_EVERY_S)
+            except subprocess.TimeoutExpired:
+                if running is not None:
+                    running(time.monotonic() - began)
+            except BaseException:
+                # As Ctrl-C: the blocks that it has begun would be imported twice.
+                process.kill()
+                raise
+            else:
+                return process.returncode, errors
 
 
 def _remove_interrupted(storage: Path) -> None:

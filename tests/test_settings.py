@@ -198,7 +198,7 @@ def test_all_mistakes_are_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [line.partition(":")[0] for line in lines] == [
         "SLOBURN_PROMETHEUS_URL",
         "SLOBURN_QUERY_OFFSET",
-        "SLOBURN_LOG_LEVEL",
+        "--log-level",
     ]
 
 

@@ -14,7 +14,7 @@ from app.cli.console import EXIT_FAILED, EXIT_USAGE, Format, FormatOption, error
 from app.cli.documents import Paths, show, with_noun
 from app.cli.live import Inspector, LiveFindings
 from app.cli.live_figures import LiveFigures, print_figures
-from app.cli.page_receivers import fallback_hints, unrouted_page_warnings
+from app.cli.page_receivers import fallback_hints, no_receiver_hints, unrouted_page_warnings
 from app.cli.templates import receiver_template_warnings, template_warnings
 from app.clock import SystemClock
 from app.documents import COUNTER_NAME, NAMES, Defaults, LoadResult, lint, load_documents, name_as_written
@@ -143,18 +143,19 @@ def _inspect_database(url: str, *, live: bool) -> str | None:
 def _with_config(loaded: LoadResult, settings: Settings) -> tuple[LoadResult, tuple[HintFinding, ...]]:
     """The result with the errors and warnings about receivers and routes, and the hints about them."""
     file = settings.config_file
-    if file is None:
-        return loaded, ()
     found = load_config(file, environment=environment(), alertmanager_urls=settings.alertmanager_urls)
     if found.errors:
         return replace(loaded, errors=(*loaded.errors, *found.errors)), ()
+    unsent = no_receiver_hints(found.config, settings.config, loaded.slos)
+    if file is None:
+        return loaded, tuple(unsent)
     warnings = (
         *receiver_template_warnings(found.config, file, loaded.slos),
         *unrouted_page_warnings(found.config, file, loaded.slos),
     )
-    hints = fallback_hints(found.config, file, loaded.slos)
+    hints = (*unsent, *fallback_hints(found.config, file, loaded.slos))
     ignored = loaded.ignored.with_file(file)
-    return replace(loaded, warnings=(*loaded.warnings, *warnings), ignored=ignored), tuple(hints)
+    return replace(loaded, warnings=(*loaded.warnings, *warnings), ignored=ignored), hints
 
 
 def _ask(loaded: LoadResult, settings: Settings) -> LiveFindings:

@@ -89,4 +89,5 @@ def fail(message: str, *, code: int = EXIT_FAILED) -> NoReturn:
 def _console(file: IO[str]) -> Console:
     # Rich asks the terminal, or COLUMNS; it would take 80 for a pipe, and cut ids that grep looks for.
     known = file.isatty() or "COLUMNS" in os.environ
-    return Console(file=file, highlight=False, width=None if known else _PIPE_WIDTH)
+    # No emoji: `slos.yaml:100:5` is a place.
+    return Console(file=file, highlight=False, emoji=False, width=None if known else _PIPE_WIDTH)

@@ -12,8 +12,10 @@ from app.cli.console import EXIT_FAILED, EXIT_USAGE, choice_of, errors, fail, wr
 from app.cli.documents import Paths, show, with_noun
 from app.documents import Defaults
 from app.documents.conversion import Conversion, ConvertedFile, Target, convert_documents
+from app.wording.sentences import listed
 
 _FILES = frozenset({".yaml", ".yml"})
+_MOST_NAMED = 10
 
 To = Annotated[
     Target,
@@ -118,6 +120,10 @@ def _conclude(converted: Conversion) -> None:
     slos = with_noun(sum(len(file.slos) for file in converted.files), "SLO")
     files = with_noun(len(converted.files), "file")
     counts = f"{with_noun(len(converted.errors), 'error')}, {with_noun(len(converted.warnings), 'warning')}"
-    lost = f", {len(converted.losses)} not converted as they are" if converted.losses else ""
+    changed = {loss.subject for loss in converted.losses}
+    lost = f", {with_noun(len(changed), 'SLO')} not converted as they are" if changed else ""
     colour = "red" if converted.errors or converted.losses else "yellow" if converted.warnings else "green"
     errors().print(f"{files}, {slos} converted: {counts}{lost}", style=colour)
+    if converted.without_slos:
+        names = listed([str(file) for file in converted.without_slos], _MOST_NAMED)
+        errors().print(f"not written, since they have no SLOs: {names}", markup=False, soft_wrap=True)

@@ -1,6 +1,7 @@
 """What the commands over documents share: their paths, and how findings are shown."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +10,20 @@ import typer
 from app.cli.configuration import settings_for
 from app.cli.console import EXIT_USAGE, errors, fail
 from app.documents import Defaults, LoadResult, load_documents
-from app.yamldoc import ErrorFinding, Finding, HintFinding, WarningFinding
+from app.wording.sentences import listed
+from app.yamldoc import ErrorFinding, Finding, HintFinding, LossFinding, WarningFinding
 
 # Arguments are described in the text of each command: in a list of arguments Typer would show types of Python.
 Paths = Annotated[list[Path], typer.Argument(metavar="PATH", hidden=True)]
 
-_COLOURS: dict[type[Finding], str] = {ErrorFinding: "red", WarningFinding: "yellow", HintFinding: "cyan"}
+_COLOURS: dict[type[Finding], str] = {
+    ErrorFinding: "red",
+    LossFinding: "red",
+    WarningFinding: "yellow",
+    HintFinding: "cyan",
+}
+# More ids would hide the advice; --format json has them all.
+_MOST_NAMED = 10
 
 
 def sound_documents(paths: Iterable[Path]) -> LoadResult:
@@ -27,12 +36,25 @@ def sound_documents(paths: Iterable[Path]) -> LoadResult:
 
 
 def show(findings: Iterable[Finding]) -> None:
-    """One line for each finding, with its place first so that editors can jump there."""
+    """One line for each finding, with its place first so that editors can jump there.
+
+    What is said of several SLOs in the same words is one line, at the place of the first.
+    """
     console = errors()
-    for finding in findings:
+    for finding in _grouped(findings):
         console.print(f"{finding.place}: ", end="", markup=False, soft_wrap=True)
         console.print(f"{finding.word}: ", end="", style=_COLOURS[type(finding)])
         console.print(finding.named_text, markup=False, soft_wrap=True)
+
+
+def _grouped(findings: Iterable[Finding]) -> Iterator[Finding]:
+    groups: dict[object, list[Finding]] = {}
+    for found in findings:
+        alike = type(found), found.code, found.field, found.problem, found.remedy
+        groups.setdefault(alike if found.subject else found, []).append(found)
+    for group in groups.values():
+        names = list(dict.fromkeys(found.subject for found in group))
+        yield replace(group[0], subject=listed(names, _MOST_NAMED))
 
 
 def with_noun(number: int, noun: str) -> str:

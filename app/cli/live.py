@@ -403,7 +403,8 @@ def _finding(slo: Slo, found: LiveFinding, places: Mapping[SloId, Place]) -> Fin
         line=place.line,
         column=place.column,
         field="",
-        problem=f"{slo.id}: {found.problem}",
+        problem=found.problem,
         remedy=found.remedy,
         code=found.code,
+        subject=slo.id,
     )

@@ -36,6 +36,23 @@ def unrouted_page_warnings(config: DeliveryConfig, file: Path, slos: Sequence[Sl
     ]
 
 
+def no_receiver_hints(config: DeliveryConfig, file: Path, slos: Sequence[Slo]) -> list[HintFinding]:
+    """A hint if SLOs page, and no notification is sent to anybody."""
+    if config.names or all(slo.alerting.policy(Severity.PAGE) is None for slo in slos):
+        return []
+    return [
+        HintFinding(
+            file=file,
+            line=0,
+            column=0,
+            field="",
+            problem="no Alertmanager and no receiver is set: alerts are shown, and no notification is sent",
+            remedy="set SLOBURN_ALERTMANAGER_URLS, or write receivers",
+            code="no_receiver",
+        )
+    ]
+
+
 def fallback_hints(config: DeliveryConfig, file: Path, slos: Sequence[Slo]) -> list[HintFinding]:
     """A hint for each receiver without `fallback` that is the only one for pages of some SLOs.
 

@@ -54,9 +54,10 @@ def _warning(slo: Slo, name: str, problem: str, loaded: LoadResult) -> WarningFi
         line=place.line,
         column=place.column,
         field="",
-        problem=f"{slo.id}: the template of {name} cannot be used: {problem}",
+        problem=f"the template of {name} cannot be used: {problem}",
         remedy=_REMEDY,
         code="template_fails",
+        subject=slo.id,
     )
 
 

@@ -149,10 +149,13 @@ def _work(settings: Settings, given: _Given, listening: socket.socket, signals: 
                 raise
             database.put_aside()
             raise _PutAsideError from error
+        warnings = len(given.documents.warnings)
         _log.info(
             "serving",
             address=settings.listen_address,
             slos=len(given.documents.slos),
+            # `sloburn check` prints them: an SLO that never burns may be a misspelt selector.
+            **({"warnings": warnings} if warnings else {}),
             prometheus=settings.prometheus_url,
             database=database.product,
         )

@@ -2,7 +2,7 @@
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from dotenv import dotenv_values
@@ -32,7 +32,7 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         # A private attribute is not part of what is frozen.
         settings._warnings = tuple(map(_stranger, _unknown_variables()))  # noqa: SLF001
     except ValidationError as error:
-        raise SettingsError("\n".join(_problem(each) for each in error.errors(include_url=False))) from None
+        raise SettingsError("\n".join(_problem(each, given) for each in error.errors(include_url=False))) from None
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise SettingsError(f"{DOTENV}: cannot be read, {why}; correct or remove it") from None
@@ -48,11 +48,12 @@ def environment() -> dict[str, str]:
     return {**{name: value for name, value in written.items() if value is not None}, **os.environ}
 
 
-def _problem(error: Any) -> str:
+def _problem(error: Any, flags: Container[str]) -> str:
     cause = error.get("ctx", {}).get("error")
     if not error["loc"]:
         return str(cause)
-    name = variable(str(error["loc"][0]))
+    field = str(error["loc"][0])
+    name = f"--{field.replace('_', '-')}" if field in flags else variable(field)
     match error["type"]:
         case "enum":
             return f"{name}: unknown value; write {error['ctx']['expected']}"

@@ -1,4 +1,5 @@
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,8 +31,8 @@ SUSPICIOUS = GOOD.replace("http_requests_total", "temperature")
 
 
 def check(*args: str | Path) -> Result:
-    """The command over documents that need no runbook."""
-    return CliRunner().invoke(app, ["check", "--ignore", "no-runbook", *map(str, args)])
+    """The command over documents that need neither a runbook nor a receiver."""
+    return CliRunner().invoke(app, ["check", "--ignore", "no-runbook", "--ignore", "no-receiver", *map(str, args)])
 
 
 def write(folder: Path, text: str, name: str = "slos.yaml") -> Path:
@@ -395,3 +396,29 @@ def test_pages_that_reach_no_receiver_or_depend_on_one_are_said(tmp_path: Path, 
     assert found["ok"]
     assert [each["code"] for each in (*found["warnings"], *found["hints"])] == codes
     assert all("checkout-availability" in each["problem"] for each in (*found["warnings"], *found["hints"]))
+
+
+@pytest.mark.parametrize(
+    ("document", "codes"), [(GOOD, ["no_receiver"]), (GOOD + "    alerting: {page: off}\n", [])], ids=["pages", "none"]
+)
+def test_pages_without_anybody_to_send_them_to_are_a_hint(tmp_path: Path, document: str, codes: list[str]) -> None:
+    slos = write(tmp_path, document)
+    arguments = ["check", str(slos), "--config", os.devnull, "--ignore", "no-runbook", "--format", "json"]
+    found = json.loads(CliRunner().invoke(app, arguments).stdout)
+    assert (found["errors"], [hint["code"] for hint in found["hints"]]) == ([], codes)
+
+
+def test_what_is_said_of_several_slos_in_the_same_words_is_one_line(tmp_path: Path) -> None:
+    names = [f"n{i}" for i in range(12)]
+    slos = [f"{{name: {name}, objective: 99, window: 30d, sli: {{total: a_total, bad: b_total}}}}" for name in names]
+    file = write(tmp_path, f"service: a\nslos: [{', '.join(slos)}]\n")
+    lines = CliRunner().invoke(app, ["check", str(file)]).stderr.splitlines()
+    (line,) = (line for line in lines if line.endswith("[no_runbook]"))
+    assert line.startswith(f"{file}:2:15: warning: a-n0, a-n1, ")
+    assert ", a-n9 and 2 more: its page has no runbook" in line
+
+
+def test_a_line_is_no_emoji(tmp_path: Path) -> None:
+    """Rich would make a sign of `:100:`, which is where editors jump to."""
+    file = write(tmp_path, "\n" * 99 + "service: a b\nslos: []\n")
+    assert f"{file}:100:" in check(file).stderr

@@ -103,9 +103,29 @@ def test_what_the_target_cannot_say_is_said_and_fails(tmp_path: Path) -> None:
 
     assert result.exit_code == 1
     assert "\n  # alerting.name is not the same: OpenSLO has no names of alerts\n" in result.stdout
-    assert "slo.yml:4:11: warning: checkout-availability: alerting.name is not the same" in result.stderr
+    assert "slo.yml:4:11: not converted: checkout-availability: alerting.name is not the same" in result.stderr
     assert "kind: SLO\nmetadata:\n  name: checkout-availability\n" in result.stdout
 
 
 def test_a_path_that_does_not_exist_is_a_usage_error(tmp_path: Path) -> None:
     assert _run(tmp_path / "none.yaml").exit_code == 2
+
+
+def test_what_is_lost_of_several_slos_is_one_line_with_all_of_them(tmp_path: Path) -> None:
+    for name in ("availability", "latency", "writes"):
+        _write(tmp_path / f"{name}.yml", name)
+    said = _run("--to", "openslo", tmp_path).stderr
+    (of_name,) = (line for line in said.splitlines() if "alerting.name" in line)
+    assert "not converted: checkout-availability, checkout-latency, checkout-writes: alerting.name" in of_name
+    assert "3 SLOs not converted as they are" in " ".join(said.split())
+
+
+def test_a_file_without_slos_is_said_not_to_be_written(tmp_path: Path) -> None:
+    window = "{errorBudgetPercent: 2, shortWindow: 5m, longWindow: 1h}"
+    pair = f"{{quick: {window}, slow: {window}}}"
+    spec = f"{{sloPeriod: 7d, page: {pair}, ticket: {pair}}}"
+    file = tmp_path / "windows.yml"
+    file.write_text(f"{{apiVersion: sloth.slok.dev/v1, kind: AlertWindows, spec: {spec}}}\n")
+    result = _run(file)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert f"not written, since they have no SLOs: {file}" in result.stderr

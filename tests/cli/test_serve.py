@@ -20,9 +20,9 @@ def test_every_setting_that_is_no_secret_is_a_flag() -> None:
 @pytest.mark.parametrize(
     ("args", "line"),
     [
-        (["--prometheus-url", "prometheus:9090"], "sloburn: SLOBURN_PROMETHEUS_URL: "),
-        (["--evaluation-interval", "soon"], "sloburn: SLOBURN_EVALUATION_INTERVAL: "),
-        (["--listen-address", "nowhere"], "sloburn: SLOBURN_LISTEN_ADDRESS: "),
+        (["--prometheus-url", "prometheus:9090"], "sloburn: --prometheus-url: "),
+        (["--evaluation-interval", "soon"], "sloburn: --evaluation-interval: "),
+        (["--listen-address", "nowhere"], "sloburn: --listen-address: "),
     ],
 )
 def test_a_wrong_setting_ends_in_one_line(args: list[str], line: str) -> None:
