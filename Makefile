@@ -3,8 +3,8 @@ export PATH := $(CURDIR)/.tools/bin:$(HOME)/.local/bin:$(PATH)
 bin := .venv/bin
 # Tests start many interpreters: without caches each of them compiles everything it imports.
 unexport PYTHONDONTWRITEBYTECODE
-# Tests that run real servers mostly wait for them.
-workers := $(shell cores=$$(nproc); echo $$((cores < 4 ? 6 : 2 * cores)))
+# One for each core, and six for the tests that mostly wait for real servers: tests/conftest.py.
+workers := $(shell echo $$(($$(nproc) + 6)))
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lint test soak mutants demo bench run dashboards clean

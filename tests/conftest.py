@@ -1,8 +1,8 @@
 """How tests run: how many examples a property has, and which tests a worker of pytest-xdist gets together."""
 
 import gc
-import math
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator
 from functools import lru_cache
 
 import httpx
@@ -12,6 +12,7 @@ from hypothesis import is_hypothesis_test, settings
 from typing_extensions import override
 from xdist.remote import Producer
 from xdist.scheduler.loadscope import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from app.store import sqlite
 from testbed.waiting import PATIENCE_S
@@ -43,8 +44,10 @@ _WAITING = (
 """Tests that wait for real servers most of the time, each with servers of its own."""
 _SHARING = ("tests/store/", "tests/prometheus/", "tests/acceptance/test_postgres.py", "tests/ui/browser/")
 """Tests that share a server or a browser, which takes seconds to make and which each worker would start for itself."""
-_BEGUN_BY = 0.7
-"""The share of the files at which the last test that waits is begun, so that none is left over at the end."""
+_ORDER = ("tests/demo/", "tests/soak/", "tests/acceptance/", *_SHARING, "tests/evaluation/")
+"""The tests that take longest are begun first, so that no worker is left with one at the end."""
+_LAST = ("tests/acceptance/test_refusals",)
+"""Of the tests that wait, those that do for a second."""
 
 
 class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
@@ -57,6 +60,14 @@ class _Scheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no ty
             return shared
         return nodeid if nodeid.startswith(_WAITING) else nodeid.partition("::")[0]
 
+    @override
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """As many workers as there are cores begin with tests that compute, and the others with tests that wait."""
+        computes = self.nodes.index(node) < len(os.sched_getaffinity(0))
+        wanted = (scope for scope in self.workqueue if scope.startswith(_WAITING) != computes)
+        self.workqueue.move_to_end(next(wanted, next(iter(self.workqueue))), last=False)
+        super()._assign_work_unit(node)
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
@@ -67,20 +78,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadSco
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Properties are part of the soak; tests that wait are spread among those that compute, so that cores stay busy."""
+    """Properties are part of the soak; the longest tests come first."""
     for item in items:
         if is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.soak)
-    # The longest first: the demo and the soaks.
-    waiting = sorted(
-        (item for item in items if item.nodeid.startswith(_WAITING)),
-        key=lambda item: item.nodeid.startswith("tests/acceptance/"),
-    )
-    files: dict[str, list[pytest.Item]] = {}
-    for item in items:
-        if not item.nodeid.startswith(_WAITING):
-            files.setdefault(item.nodeid.partition("::")[0], []).append(item)
-    items[:] = _spread(waiting, list(files.values()))
+    items.sort(key=lambda item: _place(item.nodeid))
 
 
 @pytest.hookimpl(trylast=True)
@@ -90,15 +92,10 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def _spread(waiting: Sequence[pytest.Item], files: Sequence[Sequence[pytest.Item]]) -> list[pytest.Item]:
-    """The tests that wait at equal distances among the files, beginning with one of them."""
-    spread: list[pytest.Item] = []
-    begun = 0
-    for number, file in enumerate(files):
-        until = min(math.ceil((number + 1) * len(waiting) / (_BEGUN_BY * len(files))), len(waiting))
-        spread += [*waiting[begun:until], *file]
-        begun = until
-    return [*spread, *waiting[begun:]]
+def _place(nodeid: str) -> int:
+    if nodeid.startswith(_LAST):
+        return len(_ORDER)
+    return next((place for place, beginning in enumerate(_ORDER) if nodeid.startswith(beginning)), len(_ORDER))
 
 
 @pytest.fixture(scope="session")
