@@ -1,7 +1,7 @@
 """Adapters of the API's ports to the engine and the database."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from app.api.ports import (
 )
 from app.clock import Clock
 from app.documents import Defaults, FilesState, files_state, load_documents
-from app.evaluation import RECORDED_EVERY_S, Past, points
+from app.evaluation import RECORDED_EVERY_S, Past, burn_down, points
 from app.http import DetachedCalls, TooManyCallsError
 from app.integrations import LoadedConfig, load_config
 from app.metrics import Instruments
@@ -32,11 +32,12 @@ from app.service.engine import Engine
 from app.service.watch import ReloadedFiles
 from app.settings import Settings, environment
 from app.slo import SloId
-from app.status import HistoryPoint
+from app.status import HistoryPoint, Snapshot
 from app.store import Database, StoreError
 from app.store.alerts import recent_transitions
 from app.store.budgets import load_budgets
 from app.store.dead_letters import DeadLetter, dead_letters, requeue_dead_letter
+from app.ui import BurnDowns
 from app.yamldoc import ErrorFinding
 
 _log = structlog.get_logger(__name__)
@@ -44,6 +45,12 @@ _log = structlog.get_logger(__name__)
 _COPY_WITHIN_S = 20.0
 # For the metadata of thousands of files on a network disk.
 _LOOK_WITHIN_S = 60.0
+# How old the line of a budget may be, and how many are kept: those of some pages.
+_LINES_KEPT = timedelta(minutes=5)
+_MOST_LINES = 2_000
+_LINE_STEPS = 40
+# Of the 300 ms that the first page of 10,000 SLOs may take.
+_LINES_WITHIN_S = 0.1
 # Errors of one reload that are logged, each on a line of its own: a template that is wrong may have thousands.
 _MOST_LOGGED = 20
 
@@ -74,6 +81,54 @@ class EngineHistory(History):
 
     async def _past(self, slo_id: SloId) -> Past | None:
         return self._engine.evaluator.past(slo_id)
+
+
+class EngineBurnDowns(BurnDowns):
+    """How budgets were spent, from the evaluator's ledger; kept for a while, since a line changes little."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._kept: dict[SloId, tuple[Snapshot, Sequence[float]]] = {}
+
+    @override
+    def burn_downs(self, snapshots: Sequence[Snapshot]) -> Mapping[SloId, Sequence[float]]:
+        due = {one.id: one for one in snapshots if one.as_of is not None and not self._is_current(one)}
+        if due:
+            wanted = self._engine.submit(self._pasts(list(due)))
+            try:
+                pasts = wanted.result(_LINES_WITHIN_S)
+            except TimeoutError:
+                # A page does not wait for the engine: it has the lines when it is refreshed.
+                wanted.cancel()
+                pasts = {}
+            if len(self._kept) > _MOST_LINES:
+                self._kept = {}
+            self._kept |= {each: (due[each], _line(due[each], past)) for each, past in pasts.items()}
+        kept = self._kept
+        return {one.id: kept[one.id][1] for one in snapshots if one.id in kept and kept[one.id][0].slo is one.slo}
+
+    def _is_current(self, snapshot: Snapshot) -> bool:
+        kept = self._kept.get(snapshot.id)
+        if kept is None or kept[0].slo is not snapshot.slo or kept[0].as_of is None or snapshot.as_of is None:
+            return False
+        return kept[0].data_since == snapshot.data_since and snapshot.as_of - kept[0].as_of < _LINES_KEPT
+
+    async def _pasts(self, ids: Sequence[SloId]) -> Mapping[SloId, Past]:
+        pasts = {}
+        for each in ids:
+            past = self._engine.evaluator.past(each)
+            if past is not None:
+                pasts[each] = past
+            # A page of a hundred must not hold up the engine for as long as that takes.
+            await asyncio.sleep(0)
+        return pasts
+
+
+def _line(snapshot: Snapshot, past: Past) -> Sequence[float]:
+    start, end = snapshot.window_start, snapshot.as_of
+    if start is None or end is None:
+        return ()
+    return burn_down(past, start=start, end=end, budget_events=snapshot.budget.total_events, steps=_LINE_STEPS)
 
 
 class EngineReadiness(Readiness):

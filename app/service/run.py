@@ -23,6 +23,7 @@ from app.metrics import BuildInfo, Exposition, Instruments, LabelValues
 from app.prometheus import OUTCOMES, MisconfiguredError, Reason
 from app.service.api_adapters import (
     Documents,
+    EngineBurnDowns,
     EngineHistory,
     EngineReadiness,
     StoredAlertLog,
@@ -202,6 +203,7 @@ def _serve(
             clock=components.clock,
             prefix=path_prefix(settings.external_url or ""),
             unhealthy=readiness.unhealthy_reasons,
+            burn_downs=EngineBurnDowns(engine),
         )
     )
     limits = ConnectionLimits.within(allow_open_files())

@@ -5,6 +5,7 @@ charts and live updates (ADR-0064). Start at `pages.py`; `rendering.py` is what 
 load, `views.py` turns a snapshot into what a template prints, `incidents.py` shows an active alert.
 """
 
+from app.ui.overview import BurnDowns
 from app.ui.pages import pages
 
-__all__ = ["pages"]
+__all__ = ["BurnDowns", "pages"]

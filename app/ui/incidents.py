@@ -24,6 +24,7 @@ class IncidentView:
     summary: str
     since: str
     starts_at: datetime
+    exhausted_at: datetime | None
     spent: str
     top_contributors: str
     stale: str
@@ -46,6 +47,7 @@ def _incident(notification: Notification) -> IncidentView:
         summary=said["summary"],
         since=_moment(notification.starts_at),
         starts_at=notification.starts_at,
+        exhausted_at=notification.exhausted_at,
         spent=UNKNOWN if spent is None else share(spent),
         top_contributors=notification.top_contributors,
         stale=""

@@ -1,10 +1,8 @@
 """Routes of the pages: everything is rendered here; scripts only refresh what is shown, and draw charts."""
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.clock import Clock
@@ -14,47 +12,31 @@ from app.status import Board
 from app.ui import views
 from app.ui.assets import asset_routes
 from app.ui.incidents import incidents
+from app.ui.overview import BurnDowns, overview_page
 from app.ui.rendering import Renderer
 
 # The worst ones: thousands of rows are slow in a browser, and the API lists all.
 MAX_ROWS = 500
-MAX_INCIDENTS = 100
 
 
-def pages(board: Board, *, clock: Clock, prefix: str = "", unhealthy: Callable[[], Sequence[str]] = tuple) -> APIRouter:
+def pages(
+    board: Board,
+    *,
+    clock: Clock,
+    prefix: str = "",
+    unhealthy: Callable[[], Sequence[str]] = tuple,
+    burn_downs: BurnDowns | None = None,
+) -> APIRouter:
     """The routes of all pages, and of what they load.
 
     *prefix* is the path of the external URL, without a slash at its end. What *unhealthy* gives, the reasons why
-    evaluation is not healthy, is at the top of every page.
+    evaluation is not healthy, is at the top of every page. Without *burn_downs* there are no sparklines.
     """
     renderer = Renderer(clock=clock, prefix=prefix, unhealthy=unhealthy)
     router = APIRouter(include_in_schema=False)
-    router.include_router(_overview(board, renderer))
+    router.include_router(overview_page(board, renderer, burn_downs))
     router.include_router(_slo(board, renderer))
     router.include_router(asset_routes(renderer.assets))
-    return router
-
-
-def _overview(board: Board, renderer: Renderer) -> APIRouter:
-    router = APIRouter(include_in_schema=False)
-
-    @router.get("/")
-    def all_slos(request: Request, service: Annotated[str | None, Query()] = None) -> Response:
-        known = board.current
-        chosen = [found for found in known.snapshots if service in {None, found.slo.service}]
-        active = [notification for notification in known.notifications if service in {None, notification.service}]
-        return renderer.page(
-            request,
-            "slos.html",
-            service=service,
-            firing=len(active),
-            incidents=incidents(active[:MAX_INCIDENTS]),
-            blind=sum(views.is_blind(found) for found in chosen),
-            counts=Counter(found.health for found in chosen),
-            total=len(chosen),
-            rows=views.worst_first(chosen)[:MAX_ROWS],
-        )
-
     return router
 
 

@@ -83,6 +83,8 @@ def _environment(clock: Clock) -> Environment:
         "queries": views.queries,
         "alert_lines": views.alert_lines,
         "sla": sla_words,
+        "as_options": lambda values: [(value, value) for value in values],
+        "as_words": lambda values: [(value, value.replace("_", " ")) for value in values],
         "segment": lambda text: quote(text, safe=""),
     }
     return environment

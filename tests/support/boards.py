@@ -47,7 +47,7 @@ def incident_board() -> Board:
         severity=Severity.TICKET,
         state=AlertState.FIRING,
         since=_before(hours=30),
-        tier="",
+        tier="budget exhausted",
         cause=Cause.BUDGET_EXHAUSTED,
     )
     frozen = [

@@ -32,21 +32,6 @@ def client(*snapshots: Snapshot, prefix: str = "", told: Sequence[Notification] 
     return TestClient(app)
 
 
-def test_the_worst_slo_comes_first() -> None:
-    text = (
-        client(
-            a_snapshot(an_slo("fine")),
-            an_unmeasured_snapshot(an_slo("dark")),
-            a_snapshot(an_slo("worse"), bad=3_000, health=HealthState.EXHAUSTED),
-            a_snapshot(an_slo("worst"), bad=9_000, health=HealthState.EXHAUSTED),
-        )
-        .get("/")
-        .text
-    )
-
-    assert re.findall(r'href="/slos/(\w+)-availability"', text) == ["worst", "worse", "dark", "fine"]
-
-
 def test_why_evaluation_is_not_healthy_is_on_every_page() -> None:
     board = Board()
     board.publish([a_snapshot()])
@@ -55,13 +40,6 @@ def test_why_evaluation_is_not_healthy_is_on_every_page() -> None:
     for path in ("/", "/slos/checkout-availability", "/slos/nothing"):
         assert "documents were not reloaded: &lt;slos&gt;" in TestClient(app).get(path).text
         assert "documents were not reloaded" not in client(a_snapshot()).get(path).text
-
-
-def test_a_service_can_be_looked_at_alone() -> None:
-    text = client(a_snapshot(), a_snapshot(an_slo("search"))).get("/?service=search").text
-
-    assert "search-availability" in text
-    assert "checkout-availability" not in text
 
 
 def test_an_agreement_is_shown_with_its_buffer() -> None:
@@ -152,12 +130,6 @@ def test_a_page_is_compressed_for_those_who_read_it() -> None:
     assert "content-encoding" not in plain.headers
     assert packed.headers["content-encoding"] == "gzip"
     assert packed.headers["vary"] == "Accept-Encoding"
-
-
-def test_only_the_worst_are_listed_of_very_many() -> None:
-    http = client(*(a_snapshot(an_slo(f"s{number}")) for number in range(501)))
-
-    assert "The worst 500 of 501" in http.get("/").text
 
 
 def alert(state: AlertState, *, severity: Severity = Severity.PAGE, **changes: Any) -> AlertView:
@@ -305,44 +277,6 @@ def test_figures_that_are_old_are_said_to_be() -> None:
     for path in ("/", "/slos/checkout-availability"):
         text = client(a_snapshot(alerts=[frozen]), told=[burning(stale=TOO_OLD)]).get(path).text
         assert f"Data is missing: {TOO_OLD}; the figures are of 2026-01-01 00:12 UTC" in text
-
-
-def test_the_start_page_begins_with_the_alerts_in_force_the_shortest_time_to_exhaustion_first() -> None:
-    told = [
-        burning("b-availability"),
-        burning("a-availability", severity=Severity.TICKET),
-        burning("c-availability:route=/x", service="search"),
-    ]
-    route = (("route", "/x"),)
-    gone = a_snapshot(an_slo("c"), group=route, bad=5_000.0)
-    soon = a_snapshot(an_slo("b"))
-    soon = replace(soon, budget=replace(soon.budget, exhausted_at=AS_OF + timedelta(hours=1)))
-    http = client(a_snapshot(an_slo("a")), soon, gone, told=told)
-    text = http.get("/").text
-
-    assert re.findall(r'href="/slos/([abc]-[^"]+)"', text.partition("Error budgets")[0]) == [
-        "c-availability%3Aroute%3D%2Fx",
-        "b-availability",
-        "a-availability",
-    ]
-    assert text.index("Active alerts") < text.index("a-availability") < text.index("Error budgets")
-    assert "<title>3 firing, " in text
-    assert "2.8%" in text
-    assert "<title>1 firing, " in http.get("/?service=search").text
-
-
-def test_only_the_most_urgent_are_told_of_very_many() -> None:
-    told = [burning(f"s{number}") for number in range(101)]
-
-    assert "The most urgent 100 of 101" in client(a_snapshot(), told=told).get("/").text
-
-
-def test_that_nothing_fires_is_said_unless_it_is_not_known() -> None:
-    frozen = a_snapshot(an_slo("search"), alerts=[alert(AlertState.FROZEN, reason=TOO_OLD)])
-
-    assert '<p class="note">None.</p>' in client(a_snapshot()).get("/").text
-    assert "None. The alerts of 1 SLO are frozen" in client(a_snapshot(), frozen).get("/").text
-    assert "Active alerts" not in client().get("/").text
 
 
 def test_the_page_of_a_whole_group_tells_of_its_alert() -> None:

@@ -43,7 +43,7 @@ def test_a_reader_sees_what_fires_what_is_suppressed_or_frozen_and_why(browser: 
 
 def test_times_are_in_words_in_the_zone_of_the_reader_and_in_utc_on_request(browser: Browser, incident: str) -> None:
     with looking(browser, incident) as visit:
-        since = visit.open("/").locator("main time").first
+        since = visit.open("/").get_by_text("min ago").first
         assert since.inner_text().endswith("min ago")
         assert not str(since.get_attribute("title")).endswith("UTC")
         visit.page.get_by_role("button", name="Times in Local time").click()

@@ -1,0 +1,60 @@
+"""What needs attention now: active alerts by time to exhaustion, budgets that are gone or going, what is not judged."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.status import BoardContent, DataState, HealthState, Snapshot, SortColumn, ordered
+from app.ui import views
+from app.ui.incidents import IncidentView, incidents
+
+# What fits on a screen; the rest is one link away.
+ALERTS_SHOWN = 8
+SLOS_SHOWN = 6
+_IN_TROUBLE = {HealthState.EXHAUSTED, HealthState.AT_RISK}
+_NOT_JUDGED = {DataState.ERROR, DataState.STALE}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attention:
+    """The most urgent of each kind, and how many there are.
+
+    *spent* are SLOs exhausted or at risk without an active alert, *blind* those that cannot be judged.
+    """
+
+    alerts: Sequence[IncidentView]
+    alert_count: int
+    spent: Sequence[Snapshot]
+    spent_count: int
+    blind: Sequence[tuple[Snapshot, str]]
+    blind_count: int
+
+    def __bool__(self) -> bool:
+        return bool(self.alert_count or self.spent_count or self.blind_count)
+
+
+def attention(known: BoardContent, chosen: Sequence[Snapshot], *, filtered: bool) -> Attention:
+    """What needs attention of the *chosen* SLOs; if they are all, also alerts of an SLO that is gone."""
+    ids = {snapshot.id for snapshot in chosen} | {snapshot.slo.id for snapshot in chosen}
+    active = [notification for notification in known.notifications if not filtered or notification.slo in ids]
+    alerting = {notification.slo for notification in active}
+    troubled = (snapshot for snapshot in chosen if snapshot.health in _IN_TROUBLE and snapshot.id not in alerting)
+    spent = ordered(troubled, SortColumn.STATUS)
+    blind = ordered((snapshot for snapshot in chosen if _is_not_judged(snapshot)), SortColumn.STATUS)
+    return Attention(
+        alerts=incidents(active[:ALERTS_SHOWN]),
+        alert_count=len(active),
+        spent=spent[:SLOS_SHOWN],
+        spent_count=len(spent),
+        blind=[(snapshot, _why(snapshot)) for snapshot in blind[:SLOS_SHOWN]],
+        blind_count=len(blind),
+    )
+
+
+def _is_not_judged(snapshot: Snapshot) -> bool:
+    return snapshot.data in _NOT_JUDGED or views.is_blind(snapshot)
+
+
+def _why(snapshot: Snapshot) -> str:
+    if snapshot.problem is not None:
+        return snapshot.problem
+    return next((alert.reason for alert in snapshot.alerts if alert.reason is not None), "there is no data")

@@ -1,0 +1,151 @@
+"""The route of the overview."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+
+from fastapi import APIRouter, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.slo import AlertState, SliKind
+from app.status import Board, DataState, HealthState, Snapshot, SortColumn, alert_states, burn_now, ordered
+from app.ui.overview import sparkline
+from app.ui.overview.attention import attention
+from app.ui.overview.groups import listing
+from app.ui.overview.query import BY_LABEL, BY_SERVICE, UNGROUPED, OverviewQuery
+from app.ui.overview.sparkline import BurnDowns, NoBurnDowns
+from app.ui.rendering import Renderer
+
+# A list to choose from that is longer than that helps nobody: the search finds them.
+_MOST_CHOICES = 100
+_COLUMNS = (
+    (SortColumn.NAME, "SLO", ""),
+    (SortColumn.OBJECTIVE, "Objective", "num"),
+    (SortColumn.SLI, "SLI", "num"),
+    (SortColumn.BUDGET, "Budget left", "num"),
+    (SortColumn.BURN_RATE, "Burn, 1h", "num"),
+    (SortColumn.ALERT, "Alerts", ""),
+    (SortColumn.DATA, "Data", ""),
+)
+_WORST_FIRST = (HealthState.EXHAUSTED, HealthState.AT_RISK, HealthState.UNKNOWN, HealthState.MEETING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """How many SLOs are in a state, and the query string that shows only these; *filter* is the name of the filter."""
+
+    filter: str
+    state: str
+    words: str
+    count: int
+    query: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """What all SLOs can be filtered and grouped by; empty where there is too much to choose from."""
+
+    services: Sequence[str]
+    labels: Sequence[str]
+    groups: Sequence[tuple[str, str]]
+
+    @classmethod
+    def of(cls, snapshots: Iterable[Snapshot]) -> "Choices":
+        """The choices that the snapshots leave."""
+        services: set[str] = set()
+        pairs: set[tuple[str, str]] = set()
+        # Snapshots share the labels of their documents: each set of them is looked at once.
+        for labels in {(found.slo.service, found.slo.labels, found.group) for found in snapshots}:
+            services.add(labels[0])
+            pairs.update(labels[1], labels[2])
+        names = sorted({name for name, _ in pairs})
+        by_label = [(f"{BY_LABEL}{name}", name) for name in names][:_MOST_CHOICES]
+        return cls(
+            services=sorted(services) if len(services) <= _MOST_CHOICES else (),
+            labels=[f"{name}={value}" for name, value in sorted(pairs)] if len(pairs) <= _MOST_CHOICES else (),
+            groups=[(BY_SERVICE, "service"), *by_label, (UNGROUPED, "not grouped")],
+        )
+
+
+class _Known:
+    """The choices of the newest evaluation, made once."""
+
+    def __init__(self) -> None:
+        self._snapshots: tuple[Snapshot, ...] | None = None
+        self._choices = Choices(services=(), labels=(), groups=())
+
+    def choices(self, snapshots: tuple[Snapshot, ...]) -> Choices:
+        if self._snapshots is not snapshots:
+            self._snapshots, self._choices = snapshots, Choices.of(snapshots)
+        return self._choices
+
+
+def overview_page(board: Board, renderer: Renderer, burn_downs: BurnDowns | None = None) -> APIRouter:
+    """The route ``/``."""
+    router = APIRouter(include_in_schema=False)
+    known_choices, lines = _Known(), burn_downs or NoBurnDowns()
+
+    @router.get("/")
+    def overview(request: Request) -> Response:
+        given = request.query_params.multi_items()
+        query = OverviewQuery.parse(given)
+        if any(not value for _, value in given) and "hx-request" not in request.headers:
+            # A form sends what was not chosen, too: links are shorter without it.
+            return RedirectResponse(f"{renderer.prefix}/{query.canonical}", HTTPStatus.SEE_OTHER)
+        known = board.current
+        others = replace(query, status=()).selection.of(known.snapshots)
+        states = frozenset(query.status)
+        chosen = ordered(
+            [found for found in others if not states or found.health in states], query.sort, descending=query.descending
+        )
+        listed = listing(chosen, query)
+        page = renderer.page(
+            request,
+            "overview.html",
+            query=query,
+            total=len(known.snapshots),
+            count=len(chosen),
+            cards=_cards(query, others),
+            attention=attention(known, chosen, filtered=bool(query.filters)),
+            listing=listed,
+            lines=lines.burn_downs(listed.shown),
+            line=sparkline.line,
+            zero=sparkline.zero,
+            burn_now=burn_now,
+            columns=_COLUMNS,
+            choices=known_choices.choices(known.snapshots),
+            kinds=tuple(SliKind),
+            states=_WORST_FIRST,
+            alert_states=tuple(AlertState),
+            data_states=tuple(DataState),
+            by_label=BY_LABEL,
+        )
+        if request.headers.get("hx-source", "").startswith("form"):
+            page.headers["HX-Push-Url"] = f"{renderer.prefix}/{query.canonical}"
+        return page
+
+    return router
+
+
+def _cards(query: OverviewQuery, others: Sequence[Snapshot]) -> list[Card]:
+    """How many SLOs there are in each state, if the other filters stay as they are."""
+    health = Counter(found.health for found in others)
+    alerts = Counter(state for found in others for state in alert_states(found))
+    shown: list[tuple[str, str, str, int]] = [
+        *(("status", state, state.replace("_", " "), health[state]) for state in _WORST_FIRST),
+        ("alert", AlertState.FIRING, "alerting", alerts[AlertState.FIRING]),
+        ("alert", AlertState.FROZEN, "frozen", alerts[AlertState.FROZEN]),
+    ]
+    return [
+        Card(
+            filter=name,
+            state=state,
+            words=words,
+            count=count,
+            query=query.with_choice(name, state),
+            chosen=getattr(query, name) == (state,),
+        )
+        for name, state, words, count in shown
+    ]
