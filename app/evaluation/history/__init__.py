@@ -1,8 +1,8 @@
 """The past of an SLO for readers: computed from a copy of its cells, in any thread, without the lock of evaluations.
 
 May import `app.evaluation.saving`, status, store and the core. Start at `past.py`: `points.py` are the points of one
-SLO, `range_series.py` the series of charts, `burn_down.py` the line of a window, `days.py` the days of the calendar, `older_days.py` what the ledger has
-forgotten.
+SLO, `range_series.py` the series of charts, `burn_down.py` the line of a window, `days.py` the days of the calendar,
+`older_days.py` what the ledger has forgotten.
 """
 
 from app.evaluation.history.burn_down import burn_down
