@@ -13,7 +13,7 @@ import numpy as np
 
 from app.alerting import Alert, Reading, RuleReading, TransitionKind, WindowCounts, default_policies, step
 from app.alerting.evidence import needed_windows
-from app.slo import AlertState, RollingWindow, SeverityPolicy, SloId
+from app.slo import AlertState, RollingWindow, SeverityPolicy, SloId, format_percent
 from app.slo.arrays import Floats
 from bench.simulated_months import SLOT_S, SLOTS, Incident, Kind, Month, month, window_sums
 
@@ -88,7 +88,7 @@ def run(*, months: int, seed: int, levels: Sequence[str], kind: Kind = Kind.ALIK
         for (objective, level, *_), (plain, guarded) in zip(tasks, workers.map(_compare, tasks), strict=True):
             later = _later(plain, guarded)
             for name, score, delay in (("plain", plain, ""), ("guarded", guarded, later)):
-                print(f"| {objective * 100:.4g} % | {level} | {name} | {_row(score)} | {delay} |")
+                print(f"| {format_percent(objective)} | {level} | {name} | {_row(score)} | {delay} |")
 
 
 def compare(
