@@ -44,9 +44,10 @@ class Notification:
     words where it did not recover; *top_contributors* which label values most errors share, empty until that is known.
     *exhausted_at* is when none of the budget is left at the present burn rate;
     *first_bad_at* and *last_bad_at* are the start of the incident's first slot with errors and the end of its last,
-    *spent* is the share of the budget that went in between; None and NaN where not known. *condition* says in words
-    what holds, where the *cause* is not a burn. *relabelled_at* is when the alert got its labels in the middle of its
-    incident, None if it began with them: to receivers it is another alert since then. *unconfirmed* says that nothing
+    *incident_bad* are the bad events in between and *spent* the share of the budget that went with them; None and NaN
+    where not known. *condition* says in words what holds, where the *cause* is not a burn. *relabelled_at* is when the
+    alert got its labels in the middle of its incident, None if it began with them: to receivers it is another alert
+    since then. *unconfirmed* says that nothing
     was evaluated for long, and that no fresh data has shown since then that it fires. *unaccepted_by* is the receiver
     in whose place a fallback is notified, *unaccepted_since* its first failed attempt, *unaccepted_error* the last.
     *budget_estimated* is as in `is_estimated`: the budget is that of the events so far, not of a whole window.
@@ -86,6 +87,7 @@ class Notification:
     exhausted_at: datetime | None = None
     first_bad_at: datetime | None = None
     last_bad_at: datetime | None = None
+    incident_bad: float = _NAN
     spent: float = _NAN
     cause: Cause = Cause.BURN
     condition: str = ""
@@ -129,10 +131,14 @@ class Notification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncidentErrors:
-    """The start of an incident's first slot with errors, the end of its last, and the share of the budget it spent."""
+    """The start of an incident's first slot with errors, the end of its last, and what it spent in between.
+
+    That is *bad* events and *spent*, their share of the budget.
+    """
 
     first_bad_at: datetime | None = None
     last_bad_at: datetime | None = None
+    bad: float = _NAN
     spent: float = _NAN
 
 
@@ -231,6 +237,7 @@ def compose(
         exhausted_at=exhausted_at,
         first_bad_at=errors.first_bad_at,
         last_bad_at=errors.last_bad_at,
+        incident_bad=errors.bad,
         spent=errors.spent,
     )
 
@@ -275,7 +282,10 @@ def _errors_of(notification: Notification | None) -> IncidentErrors:
     if notification is None:
         return IncidentErrors()
     return IncidentErrors(
-        first_bad_at=notification.first_bad_at, last_bad_at=notification.last_bad_at, spent=notification.spent
+        first_bad_at=notification.first_bad_at,
+        last_bad_at=notification.last_bad_at,
+        bad=notification.incident_bad,
+        spent=notification.spent,
     )
 
 

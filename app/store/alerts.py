@@ -1,6 +1,6 @@
 """The tables of the alerts: what each one remembers between two slots, and every change there was."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -8,6 +8,7 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
+    ColumnElement,
     Connection,
     Index,
     Integer,
@@ -22,6 +23,7 @@ from sqlalchemy import (
 
 from app.alerting import Alert, Definition, End, EndCode, Notification, Transition, TransitionKind
 from app.slo import AlertState, Cause, FrozenCause, Severity, SloId
+from app.store.json_text import storable
 from app.store.moments import Moment
 from app.store.notification_documents import decode_notification
 from app.store.schema import metadata
@@ -66,6 +68,7 @@ transition = Table(
     Column("notify", Boolean, nullable=False),
     Index("transition_by_slo", "slo", "at"),
     Index("transition_by_time", "at"),
+    Index("transition_by_incident", "incident"),
 )
 
 _ENCODED = frozenset({"state", "waiting", "notification", "fired_by", "end_code", "end_reason"})
@@ -155,23 +158,52 @@ def recent_transitions(
     limit: int = 100,
 ) -> tuple[Transition, ...]:
     """The newest transitions, newest first; *slos* narrows them to those SLOs."""
-    wanted = select(transition).order_by(transition.c.id.desc()).limit(limit)
-    if since is not None:
-        wanted = wanted.where(transition.c.at >= since)
-    if slos is None:
-        return tuple(_transition(row) for row in connection.execute(wanted))
-    ids = sorted(slos)
+    found = list_transitions(connection, TransitionFilter(slos=slos, since=since), limit=limit)
+    return tuple(change for _, change in found)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionFilter:
+    """Transitions of any of the *slos*, of the *severities* and *kinds*, in [since, until]; nothing given means all."""
+
+    slos: Collection[SloId] | None = None
+    severities: frozenset[Severity] = frozenset()
+    kinds: frozenset[TransitionKind] = frozenset()
+    incident: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def list_transitions(
+    connection: Connection, wanted: TransitionFilter, *, limit: int, before_id: int | None = None
+) -> tuple[tuple[int, Transition], ...]:
+    """The newest transitions, each with its number, newest first; *before_id* is the last number of the page before."""
+    query = select(transition).where(*_transition_conditions(wanted, before_id))
+    query = query.order_by(transition.c.id.desc()).limit(limit)
+    if wanted.slos is None:
+        return tuple((row.id, _transition(row)) for row in connection.execute(query))
+    ids = storable(sorted(wanted.slos))
     rows = [
         row
         for start in range(0, len(ids), _IDS_AT_ONCE)
-        for row in connection.execute(wanted.where(transition.c.slo.in_(ids[start : start + _IDS_AT_ONCE])))
+        for row in connection.execute(query.where(transition.c.slo.in_(ids[start : start + _IDS_AT_ONCE])))
     ]
-    return tuple(_transition(row) for row in sorted(rows, key=lambda row: row.id, reverse=True)[:limit])
+    return tuple((row.id, _transition(row)) for row in sorted(rows, key=lambda row: row.id, reverse=True)[:limit])
 
 
-def prune_transitions(connection: Connection, *, before: datetime) -> int:
-    """Delete what changed before a time; how many there were."""
-    return connection.execute(delete(transition).where(transition.c.at < before)).rowcount
+def _transition_conditions(wanted: TransitionFilter, before_id: int | None) -> Iterator[ColumnElement[bool]]:
+    if before_id is not None:
+        yield transition.c.id < before_id
+    if wanted.severities:
+        yield transition.c.severity.in_([severity.value for severity in wanted.severities])
+    if wanted.kinds:
+        yield transition.c.kind.in_([kind.value for kind in wanted.kinds])
+    if wanted.incident is not None:
+        yield transition.c.incident == wanted.incident
+    if wanted.since is not None:
+        yield transition.c.at >= wanted.since
+    if wanted.until is not None:
+        yield transition.c.at <= wanted.until
 
 
 def _row(changed: Alert, notification: Notification | None) -> dict[str, object]:

@@ -1,5 +1,6 @@
 """Documents in JSON columns: written by orjson, which knows dataclasses and times and turns NaN into null."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -21,3 +22,8 @@ def deserialize(text: str | bytes) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
+
+
+def storable(texts: Iterable[str]) -> list[str]:
+    """Those of the texts that a column may hold: PostgreSQL refuses a NUL, also in what is compared with a column."""
+    return [text for text in texts if "\0" not in text]

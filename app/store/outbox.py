@@ -24,7 +24,6 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     case,
-    delete,
     func,
     literal,
     or_,
@@ -67,7 +66,7 @@ outbox = Table(
     Column("fallback_notified_at", Moment),
     UniqueConstraint("receiver", "idempotency_key"),
     Index("outbox_by_receiver", "receiver", "state", "alert_key", "id"),
-    Index("outbox_by_incident", "instance", "incident"),
+    Index("outbox_by_incident", "incident", "instance"),
     Index("outbox_by_state", "state", "created_at"),
     Index("outbox_by_time", "receiver", "created_at"),
 )
@@ -393,12 +392,6 @@ def recently_resolved(connection: Connection, receiver: str, *, since: datetime)
         & (outbox.c.state != EntryState.DEAD.value)
     )
     return tuple(decode_notification(row.notification) for row in connection.execute(resolved.order_by(outbox.c.id)))
-
-
-def prune_outbox(connection: Connection, *, before: datetime) -> int:
-    """Delete entries that ended before a time; how many there were."""
-    ended = (outbox.c.state != EntryState.WAITING.value) & (outbox.c.ended_at < before)
-    return connection.execute(delete(outbox).where(ended)).rowcount
 
 
 def is_of(notification: Notification) -> ColumnElement[bool]:

@@ -2,6 +2,9 @@
 
 from app.store.alerts import alert, transition
 from app.store.budgets import budget_record
+from app.store.deliveries import delivery
+from app.store.incident_notes import incident_mark, incident_note
+from app.store.incidents import incident, incident_label
 from app.store.instances import instance
 from app.store.ledger import daily_total, evaluation, ledger_chunk, ledger_row
 from app.store.messages import messages
@@ -14,7 +17,12 @@ __all__ = [
     "alert",
     "budget_record",
     "daily_total",
+    "delivery",
     "evaluation",
+    "incident",
+    "incident_label",
+    "incident_mark",
+    "incident_note",
     "instance",
     "ledger_chunk",
     "ledger_row",

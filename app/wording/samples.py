@@ -57,6 +57,7 @@ def _burning(slo: Slo, severity: Severity, policy: SeverityPolicy, group: tuple[
         exhausted_at=_AT + timedelta(hours=21),
         first_bad_at=_AT - timedelta(minutes=4),
         last_bad_at=_AT + timedelta(minutes=5),
+        incident_bad=1_500.0,
         spent=0.03,
     )
 

@@ -10,6 +10,7 @@ from app.alerting import Notification, NotificationStatus
 from app.evaluation.judging.incidents import OngoingIncident, incident_errors
 from app.ledger import Increments, Ledger, RowKey, Stage
 from app.slo import BurnRateRule, Severity
+from app.store.incidents import find_incident
 from app.store.outbox import waiting
 from tests.evaluation.memory import MemorySource
 from tests.evaluation.plain import availability, counter, requests, slos
@@ -77,7 +78,12 @@ def test_the_spend_of_an_incident_is_counted_between_its_first_bad_slot_and_now(
             for entry in waiting(transaction, "pager")
             if entry.notification.status is NotificationStatus.RESOLVED and entry.notification.severity is Severity.PAGE
         ]
+        kept = find_incident(transaction, ended.incident)
     assert (ended.first_bad_at, ended.last_bad_at) == (last.first_bad_at, last.last_bad_at)
+    assert kept is not None
+    assert kept.bad_events == pytest.approx(4.0 * (END - BEGIN), rel=0.02)
+    assert (kept.spent, kept.first_bad_at, kept.last_bad_at) == (ended.spent, ended.first_bad_at, ended.last_bad_at)
+    assert (kept.severity, kept.started_at) == (Severity.PAGE, ended.starts_at)
 
 
 @pytest.mark.parametrize(

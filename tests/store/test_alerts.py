@@ -14,10 +14,10 @@ from app.store.alerts import (
     forget_alerts,
     load_alerts,
     load_in_force,
-    prune_transitions,
     recent_transitions,
     save_alerts,
 )
+from app.store.incidents import prune_transitions
 from app.store.json_text import deserialize, serialize
 from app.store.notification_documents import decode_notification
 from tests.support.notifications import START, firing, resolved

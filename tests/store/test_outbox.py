@@ -12,6 +12,7 @@ from typing_extensions import override
 from app.alerting import Notification
 from app.store import Database, Transaction, open_database
 from app.store.dead_letters import dead_letters, requeue_dead_letter
+from app.store.deliveries import prune_outbox
 from app.store.outbox import (
     claim,
     defer_until,
@@ -23,7 +24,6 @@ from app.store.outbox import (
     next_due,
     oldest_waiting,
     outbox,
-    prune_outbox,
     recently_resolved,
     release,
     retry_at,

@@ -1,4 +1,4 @@
-"""What an incident has cost so far: its first and last slot with errors, and the budget spent in between."""
+"""What an incident has cost so far: its first and last slot with errors, the bad events and the budget spent."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,9 +56,10 @@ def incident_errors(incidents: Sequence[OngoingIncident], ledger: Ledger) -> dic
         incident.key: IncidentErrors(
             first_bad_at=datetime.fromtimestamp(first_s, UTC),
             last_bad_at=datetime.fromtimestamp(_last_bad_s(incident, ledger, first_s), UTC),
+            bad=bad,
             spent=share,
         )
-        for incident, first_s, share in zip(incidents, firsts_s, spent.tolist(), strict=True)
+        for incident, first_s, bad, share in zip(incidents, firsts_s, sums.bad.tolist(), spent.tolist(), strict=True)
     }
 
 

@@ -14,11 +14,13 @@ from app.evaluation.saving.ledger_store import LedgerStore
 from app.evaluation.saving.pending_writes import PendingWrites
 from app.ingest.ports import EvaluationInstruments
 from app.store import Database, StoreError, StoreGoneError, StoreUnavailableError, Transaction
-from app.store.alerts import append_transitions, forget_alerts, prune_transitions, save_alerts
+from app.store.alerts import append_transitions, forget_alerts, save_alerts
 from app.store.budgets import prune_budgets, save_budgets
+from app.store.deliveries import prune_outbox
 from app.store.hanging_write import HangingWrite
+from app.store.incidents import prune_incidents, prune_transitions, record_incidents
 from app.store.ledger import save_stepped
-from app.store.outbox import hold_beginnings, prune_outbox, release_beginnings
+from app.store.outbox import hold_beginnings, release_beginnings
 from app.store.recipients import enqueue_rerouted, enqueue_routed
 
 _log = structlog.get_logger(__name__)
@@ -126,8 +128,9 @@ class Writer:
                 save_stepped(transaction, stepped)
             if self._is_time_to_prune(at):
                 self._ledger_store.prune(transaction, at_s=at.timestamp())
-                prune_transitions(transaction, before=at - _TRANSITIONS_KEPT)
                 prune_outbox(transaction, before=at - _OUTBOX_KEPT)
+                prune_incidents(transaction, at=at)
+                prune_transitions(transaction, before=at - _TRANSITIONS_KEPT)
                 prune_budgets(transaction, before=at - _BUDGETS_KEPT)
                 self._pruned_at = at
         self._routes_checked |= judgement is not None and not _some_unconfirmed(judgement)
@@ -148,6 +151,7 @@ class Writer:
         save_alerts(transaction, changed.values(), judgement.notifications)
         forget_alerts(transaction, judgement.gone)
         append_transitions(transaction, judgement.transitions)
+        record_incidents(transaction, judgement.notified, judgement.transitions, judgement.alerts)
         for notification in judgement.notified:
             enqueue_routed(transaction, notification, self._routing, at=at)
         if not self._routes_checked:

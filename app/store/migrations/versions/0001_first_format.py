@@ -23,6 +23,8 @@ def upgrade() -> None:
     _make_days()
     _make_alerts()
     _make_outbox()
+    _make_incidents()
+    _make_notes()
     op.create_table(
         "messages",
         sa.Column("receiver", sa.String, nullable=False),
@@ -163,6 +165,7 @@ def _make_alerts() -> None:
     )
     op.create_index("transition_by_slo", "transition", ["slo", "at"])
     op.create_index("transition_by_time", "transition", ["at"])
+    op.create_index("transition_by_incident", "transition", ["incident"])
 
 
 def _make_outbox() -> None:
@@ -192,6 +195,74 @@ def _make_outbox() -> None:
         sa.UniqueConstraint("receiver", "idempotency_key", name="uq_outbox_receiver_idempotency_key"),
     )
     op.create_index("outbox_by_receiver", "outbox", ["receiver", "state", "alert_key", "id"])
-    op.create_index("outbox_by_incident", "outbox", ["instance", "incident"])
+    op.create_index("outbox_by_incident", "outbox", ["incident", "instance"])
     op.create_index("outbox_by_state", "outbox", ["state", "created_at"])
     op.create_index("outbox_by_time", "outbox", ["receiver", "created_at"])
+
+
+def _make_incidents() -> None:
+    op.create_table(
+        "incident",
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("slo", sa.String, nullable=False),
+        sa.Column("service", sa.String, nullable=False),
+        sa.Column("severity", sa.String, nullable=False),
+        sa.Column("started_at", sa.Float(53), nullable=False),
+        sa.Column("ended_at", sa.Float(53)),
+        sa.Column("bad_events", sa.Float),
+        sa.Column("spent", sa.Float),
+        sa.Column("first_bad_at", sa.Float(53)),
+        sa.Column("last_bad_at", sa.Float(53)),
+        sa.Column("notification", sa.JSON, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_incident"),
+    )
+    op.create_index("incident_by_time", "incident", ["started_at", "id"])
+    op.create_index("incident_by_slo", "incident", ["slo", "started_at"])
+    op.create_index("incident_by_end", "incident", ["ended_at"])
+    op.create_table(
+        "incident_label",
+        sa.Column("incident", sa.String, nullable=False),
+        sa.Column("name", sa.String, nullable=False),
+        sa.Column("value", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("incident", "name", name="pk_incident_label"),
+    )
+    op.create_index("incident_label_by_value", "incident_label", ["name", "value"])
+
+
+def _make_notes() -> None:
+    op.create_table(
+        "incident_mark",
+        sa.Column("incident", sa.String, nullable=False),
+        sa.Column("mark", sa.String, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.PrimaryKeyConstraint("incident", name="pk_incident_mark"),
+    )
+    op.create_table(
+        "incident_note",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("incident", sa.String, nullable=False),
+        sa.Column("at", sa.Float(53), nullable=False),
+        sa.Column("author", sa.String),
+        sa.Column("text", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_incident_note"),
+    )
+    op.create_index("incident_note_by_incident", "incident_note", ["incident", "id"])
+    op.create_table(
+        "delivery",
+        sa.Column("id", sa.Integer, nullable=False),
+        sa.Column("incident", sa.String, nullable=False),
+        sa.Column("receiver", sa.String, nullable=False),
+        sa.Column("alert_key", sa.String, nullable=False),
+        sa.Column("severity", sa.String, nullable=False),
+        sa.Column("status", sa.String, nullable=False),
+        sa.Column("state", sa.String, nullable=False),
+        sa.Column("created_at", sa.Float(53), nullable=False),
+        sa.Column("due_at", sa.Float(53), nullable=False),
+        sa.Column("failing_since", sa.Float(53)),
+        sa.Column("fallback_notified_at", sa.Float(53)),
+        sa.Column("ended_at", sa.Float(53)),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("last_error", sa.String),
+        sa.PrimaryKeyConstraint("id", name="pk_delivery"),
+    )
+    op.create_index("delivery_by_incident", "delivery", ["incident"])

@@ -1,0 +1,160 @@
+"""Incidents as evaluations and deliveries write them, and the log of them that pages and the API read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from typing_extensions import override
+
+from app.alerting import Alert, Notification, NotificationStatus, Transition, TransitionKind, resolve
+from app.api import IncidentLog
+from app.clock import Clock
+from app.service.api_adapters import StoredIncidents
+from app.slo import AlertState, SloId
+from app.store import Database, Transaction, open_database_in_memory
+from app.store.alerts import TransitionFilter, append_transitions
+from app.store.incident_notes import IncidentMark, IncidentNote
+from app.store.incidents import Incident, IncidentFilter, IncidentRecord, record_incidents
+from app.store.outbox import claim, enqueue, give_up, mark_done, retry_at
+from tests.support.notifications import START, firing
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass
+class FixedClock(Clock):
+    """A clock that a test sets."""
+
+    at: datetime = START + 30 * MINUTE
+
+    @override
+    def now(self) -> datetime:
+        return self.at
+
+    @override
+    def monotonic(self) -> float:
+        return self.at.timestamp()
+
+
+@dataclass
+class KeptIncidents:
+    """A database in memory with incidents, made when it is first used."""
+
+    clock: FixedClock = field(default_factory=FixedClock)
+
+    @cached_property
+    def database(self) -> Database:
+        """Where they are kept."""
+        return open_database_in_memory()
+
+    @cached_property
+    def log(self) -> IncidentLog:
+        """What the API and the pages read."""
+        return _Lazy(self)
+
+    def record(self, *notified: Notification, still: Sequence[Notification] = ()) -> None:
+        """Write what an evaluation writes that notifies receivers; *still* are alerts that fire on."""
+        with self.database.begin() as tx:
+            record(tx, *notified, still=still)
+
+    def deliver(self, notification: Notification, receiver: str, *, at: datetime, error: str | None = None) -> None:
+        """Notify a receiver, which refuses it if there is an *error*."""
+        with self.database.begin() as tx:
+            enqueue(tx, [notification], receivers=[receiver], at=notification.ends_at or notification.starts_at)
+            (entry,) = claim(tx, receiver, owner="a worker", at=at, lease=MINUTE)
+            if error is None:
+                mark_done(tx, [entry.id], at=at)
+            else:
+                retry_at(tx, entry.id, at, at=at, error=error)
+                give_up(tx, entry.id, at=at + MINUTE, error=error)
+
+
+class _Lazy(IncidentLog):
+    """Most tests of the API ask for no incident, and to make a database takes a while."""
+
+    def __init__(self, kept: KeptIncidents) -> None:
+        self._kept = kept
+
+    @cached_property
+    def _stored(self) -> StoredIncidents:
+        return StoredIncidents(self._kept.database, self._kept.clock)
+
+    @override
+    def listed(
+        self, wanted: IncidentFilter, *, limit: int, before: tuple[float, str] | None = None
+    ) -> Sequence[Incident]:
+        return self._stored.listed(wanted, limit=limit, before=before)
+
+    @override
+    def find(self, incident: str) -> IncidentRecord | None:
+        return self._stored.find(incident)
+
+    @override
+    def transitions(
+        self, wanted: TransitionFilter, *, limit: int, before_id: int | None = None
+    ) -> Sequence[tuple[int, Transition]]:
+        return self._stored.transitions(wanted, limit=limit, before_id=before_id)
+
+    @override
+    def set_mark(self, incident: str, mark: IncidentMark | None) -> bool:
+        return self._stored.set_mark(incident, mark)
+
+    @override
+    def add_note(self, incident: str, text: str, *, author: str | None) -> IncidentNote | None:
+        return self._stored.add_note(incident, text, author=author)
+
+
+def record(tx: Transaction, *notified: Notification, still: Sequence[Notification] = ()) -> None:
+    """Write what an evaluation writes that notifies receivers; *still* are alerts that fire on."""
+    changes = [
+        Transition(
+            slo=each.slo,
+            severity=each.severity,
+            cause=each.cause,
+            kind=TransitionKind.FIRED if each.ends_at is None else TransitionKind.RESOLVED,
+            at=each.starts_at if each.ends_at is None else each.ends_at,
+            incident=each.incident,
+            tier=each.tier,
+            reason=each.reason,
+            notify=True,
+        )
+        for each in notified
+    ]
+    append_transitions(tx, changes)
+    alerts: dict[SloId, tuple[Alert, ...]] = {}
+    for each in (*still, *notified):
+        alerts[each.slo] = (*alerts.get(each.slo, ()), _alert(each))
+    record_incidents(tx, notified, changes, alerts)
+
+
+def burning(slo: str = "checkout-availability", *, incident: str = "5f2d", **changes: Any) -> Notification:
+    """A page that fires five minutes after the first errors, with what its incident has cost."""
+    begun = firing(slo, incident=incident, **changes)
+    return replace(
+        begun,
+        at=begun.starts_at + 10 * MINUTE,
+        first_bad_at=begun.starts_at - 5 * MINUTE,
+        last_bad_at=begun.starts_at + 10 * MINUTE,
+        incident_bad=2_400.0,
+        spent=0.028,
+        top_contributors='route="/pay": 82% of the errors, 9% of the traffic',
+        slo_description="Checkout requests succeed.",
+    )
+
+
+def ended(notification: Notification, *, after: timedelta = 20 * MINUTE, reason: str | None = None) -> Notification:
+    """The end of an alert."""
+    return resolve(notification, at=notification.starts_at + after, reason=reason)
+
+
+def _alert(notification: Notification) -> Alert:
+    fires = notification.status is NotificationStatus.FIRING
+    return Alert(
+        slo=notification.slo,
+        severity=notification.severity,
+        cause=notification.cause,
+        state=AlertState.FIRING if fires else AlertState.INACTIVE,
+        incident=notification.incident if fires else None,
+    )
