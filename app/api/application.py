@@ -1,6 +1,7 @@
 """The application: every route of the service, and what holds for all of them."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -11,11 +12,12 @@ from app.api.alerts import alert_routes
 from app.api.charts import Contributors, Pasts, chart_routes
 from app.api.conditional import ConditionalGet
 from app.api.guard import Guard
+from app.api.incidents import incident_change_routes, incident_routes, transition_routes
 from app.api.notifications import notification_routes
 from app.api.openapi import describe, docs_routes
 from app.api.operations import health_routes, metrics_route, reload_route, status_routes
 from app.api.parameters import refuse_unknown_parameters
-from app.api.ports import AlertLog, ConfigSource, DeadLetterBox, History, Readiness, Reloader
+from app.api.ports import AlertLog, ConfigSource, DeadLetterBox, History, IncidentLog, Readiness, Reloader
 from app.api.prefix import PathPrefix, path_prefix
 from app.api.problems import handle_problems
 from app.api.slos import slo_routes
@@ -34,6 +36,7 @@ def create_app(
     pasts: Pasts,
     contributors: Contributors,
     alerts: AlertLog,
+    incidents: IncidentLog,
     dead_letters: DeadLetterBox,
     readiness: Readiness,
     reloader: Reloader,
@@ -41,12 +44,14 @@ def create_app(
     metrics: Exposition,
     build: BuildInfo,
     external_url: str,
+    alertmanager_url: Callable[[], str | None] = lambda: None,
     token: str | None = None,
     lifespan: Lifespan[Any] | None = None,
 ) -> FastAPI:
     """The HTTP application over a board; without *token* nothing can be changed over HTTP.
 
     *external_url* is where people reach the service; a path in it is served too, whether a proxy strips it or not.
+    *alertmanager_url* gives where people reach Alertmanager, if there is one.
     """
     app = FastAPI(
         title="Sloburn",
@@ -63,6 +68,9 @@ def create_app(
     app.include_router(chart_routes(board, pasts, contributors, turn))
     app.include_router(slo_routes(board, history, turn))
     app.include_router(alert_routes(board, alerts, external_url=external_url))
+    app.include_router(incident_routes(board, incidents, external_url=external_url, alertmanager_url=alertmanager_url))
+    app.include_router(incident_change_routes(incidents, token))
+    app.include_router(transition_routes(board, incidents))
     app.include_router(notification_routes(dead_letters, token))
     app.include_router(status_routes(config, build, readiness))
     app.include_router(metrics_route(metrics))

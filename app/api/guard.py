@@ -3,13 +3,15 @@
 from http import HTTPStatus
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import problem
 from app.api.responses import SECURITY_HEADERS
 
-# No operation reads a body; this bounds what a client can make the server hold.
+# The largest body that an operation takes is a note; this bounds what a client can make the server hold.
 MAX_BODY_BYTES = 1 << 20
+_TOO_LARGE = f"a body may have at most {MAX_BODY_BYTES} bytes"
 
 
 class Guard:
@@ -37,12 +39,12 @@ class Guard:
             await refusal(scope, receive, send_guarded)
             return
         if _body_bytes(scope) > MAX_BODY_BYTES:
-            detail = f"a body may have at most {MAX_BODY_BYTES} bytes"
-            await problem(scope["path"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail)(scope, receive, send_guarded)
+            refusal = problem(scope["path"], HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
+            await refusal(scope, receive, send_guarded)
             return
         # The server leaves out the body of an answer to HEAD by itself.
         inner = {**scope, "method": "GET"} if scope["method"] == "HEAD" else scope
-        await self._app(inner, receive, send_guarded)
+        await self._app(inner, _bounded(receive), send_guarded)
 
 
 def _is_ambiguous(scope: Scope) -> bool:
@@ -51,7 +53,26 @@ def _is_ambiguous(scope: Scope) -> bool:
     return "content-length" in headers and "transfer-encoding" in headers
 
 
+def _bounded(receive: Receive) -> Receive:
+    """The same messages, up to as many bytes as a body may have.
+
+    Raises:
+        HTTPException: there are more.
+    """
+    received = 0
+
+    async def receive_counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > MAX_BODY_BYTES:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _TOO_LARGE)
+        return message
+
+    return receive_counted
+
+
 def _body_bytes(scope: Scope) -> int:
-    # No route reads a body: one that comes in chunks without a length is never read, so it needs no limit.
+    # One that comes in chunks has no length; it is counted while it is read.
     length = Headers(scope=scope).get("content-length", "0")
     return int(length) if length.isdecimal() else 0

@@ -109,6 +109,7 @@ _ANY_PROBLEM = {
 _TAGS = [
     {"name": "slos", "description": "Budgets, burn rates and their past."},
     {"name": "alerts", "description": "Active alerts, transitions and notifications that were given up."},
+    {"name": "incidents", "description": "What happened: what it cost, who was notified, what people say of it."},
     {"name": "service", "description": "The service itself: health, metrics, configuration."},
 ]
 

@@ -29,7 +29,7 @@ def page(
     Raises:
         ProblemError: 422 if *cursor* is not written as one, 404 if it is, but none that a page has given.
     """
-    after = _decode(cursor) if cursor else None
+    after = decode_cursor(cursor) if cursor else None
     keyed = ((key(item), item) for item in items)
     try:
         rest = sorted(
@@ -38,26 +38,33 @@ def page(
             reverse=descending,
         )
     except TypeError as error:
-        raise _unknown(cursor) from error
+        raise unknown_cursor(cursor) from error
     first = rest[:limit]
-    return [item for _, item in first], _encode(first[-1][0]) if len(rest) > limit else None
+    return [item for _, item in first], encode_cursor(first[-1][0]) if len(rest) > limit else None
 
 
-def _encode(key: SortKey) -> str:
+def encode_cursor(key: SortKey) -> str:
+    """The cursor of the page behind a sort key."""
     return base64.urlsafe_b64encode(json.dumps(key, separators=(",", ":")).encode()).decode().rstrip("=")
 
 
-def _decode(cursor: str) -> SortKey:
+def decode_cursor(cursor: str) -> SortKey:
+    """The sort key in a cursor.
+
+    Raises:
+        ProblemError: as of `page`.
+    """
     if not _CURSOR.fullmatch(cursor):
         raise invalid(f"next={cursor!r} is not a cursor: give back what the page before has as `next`")
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, RecursionError) as error:
-        raise _unknown(cursor) from error
+        raise unknown_cursor(cursor) from error
     if not isinstance(key, list) or not key or not all(isinstance(part, str | float) for part in key):
-        raise _unknown(cursor)
+        raise unknown_cursor(cursor)
     return tuple(key)
 
 
-def _unknown(cursor: str) -> ProblemError:
+def unknown_cursor(cursor: str) -> ProblemError:
+    """No page has given this cursor."""
     return not_found(f"no page has the cursor next={cursor!r}: leave next out for the first page")

@@ -15,6 +15,10 @@ from starlette.responses import Response
 
 from app.api.models import ProblemModel
 from app.api.responses import SECURITY_HEADERS, ProblemResponse
+from app.wording.plain_text import shortened
+
+# A body may be a megabyte; its beginning shows what was given.
+_SHOWN_CHARS = 200
 
 
 class ProblemError(Exception):
@@ -83,7 +87,7 @@ def handle_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def validation(request: Request, error: RequestValidationError) -> Response:
-        errors = [f"{_parameter(item['loc'])}={item['input']!r}: {item['msg']}" for item in error.errors()]
+        errors = [f"{_parameter(item['loc'])}={_shown(item['input'])}: {item['msg']}" for item in error.errors()]
         return problem(request.scope["path"], HTTPStatus.UNPROCESSABLE_ENTITY, "; ".join(errors), errors=errors)
 
     @app.exception_handler(Exception)
@@ -96,7 +100,11 @@ def handle_problems(app: FastAPI) -> None:
 
 def _parameter(location: tuple[int | str, ...]) -> str:
     """The name of a parameter, without its place among repeated ones."""
-    return ".".join(part for part in location[1:] if isinstance(part, str))
+    return ".".join(part for part in location[1:] if isinstance(part, str)) or str(location[0])
+
+
+def _shown(given: object) -> str:
+    return shortened(repr(given), _SHOWN_CHARS)
 
 
 def _allowed(error: HTTPException) -> str:

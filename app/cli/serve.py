@@ -26,6 +26,7 @@ _METAVARS = {
     "settle": "DURATION",
     "backfill": "DURATION",
     "alertmanager_urls": "URLS",
+    "alertmanager_external_url": "URL",
     "config": "FILE",
     "log_format": "FORMAT",
     "log_level": "LEVEL",

@@ -17,6 +17,7 @@ from app.api.ports import (
     ConfigStatus,
     DeadLetterBox,
     History,
+    IncidentLog,
     Readiness,
     Reloader,
     ReloadOutcome,
@@ -34,9 +35,18 @@ from app.settings import Settings, environment
 from app.slo import SloId
 from app.status import HistoryPoint, Snapshot
 from app.store import Database, StoreError
-from app.store.alerts import recent_transitions
+from app.store.alerts import TransitionFilter, list_transitions, recent_transitions
 from app.store.budgets import load_budgets
 from app.store.dead_letters import DeadLetter, dead_letters, requeue_dead_letter
+from app.store.incident_notes import IncidentMark, IncidentNote, add_note, set_mark
+from app.store.incidents import (
+    Incident,
+    IncidentFilter,
+    IncidentRecord,
+    find_incident,
+    list_incidents,
+    load_incident,
+)
 from app.ui import BurnDowns
 from app.yamldoc import ErrorFinding
 
@@ -160,6 +170,48 @@ class StoredAlertLog(AlertLog):
     def _read(self, limit: int, slos: Collection[SloId] | None) -> Sequence[Transition]:
         with self._database.read() as transaction:
             return recent_transitions(transaction, slos=slos, limit=limit)
+
+
+class StoredIncidents(IncidentLog):
+    """The incidents in the database."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    @override
+    def listed(
+        self, wanted: IncidentFilter, *, limit: int, before: tuple[float, str] | None = None
+    ) -> Sequence[Incident]:
+        with self._database.read() as transaction:
+            return list_incidents(transaction, wanted, limit=limit, before=before)
+
+    @override
+    def find(self, incident: str) -> IncidentRecord | None:
+        with self._database.read() as transaction:
+            return load_incident(transaction, incident)
+
+    @override
+    def transitions(
+        self, wanted: TransitionFilter, *, limit: int, before_id: int | None = None
+    ) -> Sequence[tuple[int, Transition]]:
+        with self._database.read() as transaction:
+            return list_transitions(transaction, wanted, limit=limit, before_id=before_id)
+
+    @override
+    def set_mark(self, incident: str, mark: IncidentMark | None) -> bool:
+        with self._database.begin() as transaction:
+            if find_incident(transaction, incident) is None:
+                return False
+            set_mark(transaction, incident, mark, at=self._clock.now())
+        return True
+
+    @override
+    def add_note(self, incident: str, text: str, *, author: str | None) -> IncidentNote | None:
+        with self._database.begin() as transaction:
+            if find_incident(transaction, incident) is None:
+                return None
+            return add_note(transaction, incident, text, author=author, at=self._clock.now())
 
 
 class StoredDeadLetters(DeadLetterBox):

@@ -28,6 +28,7 @@ from app.service.api_adapters import (
     EngineReadiness,
     StoredAlertLog,
     StoredDeadLetters,
+    StoredIncidents,
     files_of,
 )
 from app.service.chart_adapters import EngineContributors, EnginePasts
@@ -188,6 +189,7 @@ def _serve(
         pasts=EnginePasts(engine, components.database),
         contributors=EngineContributors(engine, components.clock),
         alerts=StoredAlertLog(components.database),
+        incidents=StoredIncidents(components.database, components.clock),
         dead_letters=StoredDeadLetters(components.database, components.clock),
         readiness=readiness,
         reloader=documents,
@@ -195,6 +197,7 @@ def _serve(
         metrics=Exposition(components.board, components.instruments, names=settings.metric_names),
         build=BuildInfo.current(),
         external_url=settings.public_url,
+        alertmanager_url=partial(_alertmanager_url, settings, engine),
         token=settings.api_token.get_secret_value() if settings.api_token else None,
     )
     app.include_router(
@@ -269,6 +272,11 @@ def _listen(settings: Settings) -> socket.socket:
         listening.close()
         raise
     return listening
+
+
+def _alertmanager_url(settings: Settings, engine: Engine) -> str | None:
+    """Where people reach Alertmanager; None if there is none."""
+    return settings.alertmanager_external_url or engine.delivery.alertmanager_url
 
 
 def _known(delivery: DeliveryConfig) -> LabelValues:

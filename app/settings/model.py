@@ -153,6 +153,9 @@ class Settings(BaseSettings):
     alertmanager_urls: Annotated[tuple[Url, ...], NoDecode, parsed(parse_http_urls)] = Field(
         (), description="Alertmanagers, each of which gets every alert: separated by commas or spaces, or a JSON list."
     )
+    alertmanager_external_url: Url | None = Field(
+        None, description="URL of Alertmanager for people, to silence alerts; by default the first that gets alerts."
+    )
     config: Path = Field(
         Path("config/sloburn.yaml"),
         description="File of receivers and routes; only the default one may be missing.",

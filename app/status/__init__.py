@@ -1,12 +1,22 @@
 """The read model: one snapshot per SLO, published once an evaluation for everybody who displays.
 
-May import the core and `app.slo`; knows neither HTTP nor Prometheus. Start at `snapshot.py`; `board.py` hands the
-newest snapshots to readers without ever making an evaluation wait; `selection.py` chooses and sorts SLOs; `wording.py`
-puts figures and what alerts do into words.
+May import the store, the core and `app.slo`; knows neither HTTP nor Prometheus. Start at `snapshot.py`; `board.py`
+hands the newest snapshots to readers without ever making an evaluation wait; `selection.py` chooses and sorts SLOs;
+`wording.py` puts figures and what alerts do into words; `incidents.py` has what happened in an incident.
 """
 
 from app.status.board import Board, BoardContent
 from app.status.contributors import ContributorShare, ContributorsInRange, ContributorsState
+from app.status.incidents import (
+    IncidentState,
+    TimelineEntry,
+    TimelineKind,
+    live_incidents,
+    live_record,
+    postmortem_of,
+    state_of,
+    timeline,
+)
 from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
 from app.status.range_series import DaySummary, RangeSeries
 from app.status.selection import (
@@ -43,6 +53,7 @@ __all__ = [
     "DaySummary",
     "HealthState",
     "HistoryPoint",
+    "IncidentState",
     "Problem",
     "ProblemCode",
     "ProblemLevel",
@@ -51,16 +62,23 @@ __all__ = [
     "Selection",
     "Snapshot",
     "SortColumn",
+    "TimelineEntry",
+    "TimelineKind",
     "WindowView",
     "alert_states",
     "burn_now",
+    "live_incidents",
+    "live_record",
     "most_serious_first",
     "order_key",
     "ordered",
+    "postmortem_of",
     "rounded_percent",
     "severities_words",
     "short",
     "sla_words",
+    "state_of",
     "state_words",
+    "timeline",
     "words_of",
 ]

@@ -1,9 +1,9 @@
-"""The addresses that people find in a message: the page of the SLO, its runbook, its dashboard."""
+"""The addresses that people find in a message: the pages of the incident and the SLO, its runbook, its dashboard."""
 
 from collections.abc import Mapping
 from urllib.parse import quote, urlsplit
 
-from app.alerting import Notification
+from app.alerting import Notification, sent_labels
 
 _ANNOTATIONS = (("runbook_url", "Runbook"), ("dashboard", "Dashboard"))
 # Longer URLs are cut or refused by browsers, proxies and chat clients.
@@ -20,14 +20,44 @@ def slo_page(external_url: str, notification: Notification) -> str:
     return page_of(external_url, notification.slo)
 
 
+def incident_page(external_url: str, incident: str) -> str:
+    """Our page of an incident: what links in notifications lead to, while it lasts and years later."""
+    return f"{external_url.rstrip('/')}/incidents/{quote(incident, safe='')}"
+
+
 def links(external_url: str, notification: Notification, said: Mapping[str, str]) -> list[tuple[str, str]]:
     """What each address is called, and the address; annotations *said* that are no addresses are left out."""
     return [("SLO", slo_page(external_url, notification)), *elsewhere(said)]
 
 
+def silence_link(alertmanager_url: str, notification: Notification) -> str:
+    """The page of an Alertmanager on which a silence of this alert is made, filled in.
+
+    Where all labels would be too long for a URL, those that make the alert what it is are enough.
+
+    Source: https://github.com/prometheus/alertmanager/blob/main/ui/app/src/Views/SilenceForm/Parsing.elm
+    """
+    labels = sent_labels(notification)
+    link = _new_silence(alertmanager_url, labels)
+    if len(link) > _LONGEST:
+        identity = ("alertname", "slo", "severity")
+        link = _new_silence(alertmanager_url, {name: labels[name] for name in identity if name in labels})
+    return link
+
+
 def elsewhere(said: Mapping[str, str]) -> list[tuple[str, str]]:
     """The addresses of others among annotations: what each is called, and the address."""
     return [(text, said[name]) for name, text in _ANNOTATIONS if name in said and is_link(said[name])]
+
+
+def _new_silence(alertmanager_url: str, labels: Mapping[str, str]) -> str:
+    matchers = ",".join(f"{name}={_quoted(value)}" for name, value in sorted(labels.items()))
+    return f"{alertmanager_url.rstrip('/')}/#/silences/new?filter={quote(f'{{{matchers}}}', safe='')}"
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'"{escaped}"'
 
 
 def is_link(text: str) -> bool:

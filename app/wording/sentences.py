@@ -30,6 +30,13 @@ def subject(notification: Notification) -> str:
     return f"{notification.service} {notification.name}" + (f" ({group})" if group else "")
 
 
+def incident_title(notification: Notification) -> str:
+    """What an incident was about, while it lasts and when it is over."""
+    if notification.condition:
+        return f"{subject(notification)}: {notification.condition}"
+    return f"{subject(notification)} burned its error budget"
+
+
 def summary(notification: Notification) -> str:
     """The alert in one line."""
     if notification.status is NotificationStatus.RESOLVED:
@@ -166,7 +173,7 @@ def _events(notification: Notification) -> str:
     if not total > 0:
         return ""
     return (
-        f"{_count(notification.bad)} of {_count(total)} events were bad in the last {notification.long}, "
+        f"{event_words(notification.bad)} of {event_words(total)} events were bad in the last {notification.long}, "
         f"{share(notification.bad / total)}; "
         f"the objective of {format_percent(notification.objective)} "
         f"allows {format_percent(1 - notification.objective)}."
@@ -270,5 +277,6 @@ def _closed(notification: Notification, alert: str = "this alert") -> str:
     return f"{alert} is closed because {end_words(End(code=code, reason=notification.reason))}"
 
 
-def _count(events: float) -> str:
+def event_words(events: float) -> str:
+    """A number of events as people write it: one digit after the point where there are few."""
     return f"{events:,.0f}" if events >= 10 or events == round(events) else f"{events:.1f}"  # noqa: PLR2004  one digit

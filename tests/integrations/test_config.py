@@ -244,3 +244,10 @@ def test_a_secret_file_that_blocks_is_a_mistake_but_none_for_a_service_that_star
     assert (loaded.errors, loaded.config.names) == ((), ("a",))
     file.write_text("receivers: [{name: a, pagerduty: {routing_key_file: missing}}]")
     assert "cannot be read" in str(load_config(file, environment={}, starting=True).errors)
+
+
+def test_people_reach_the_first_alertmanager_without_its_credentials() -> None:
+    """A link on a page that everybody may read must not give a password away."""
+    assert DeliveryConfig().alertmanager_url is None
+    config = DeliveryConfig().with_alertmanagers(["http://user:secret@am:9093/x", "http://am-1:9093"])
+    assert config.alertmanager_url == "http://am:9093/x"

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from app.alerting import Notification, Transition, TransitionKind, resolve
+from app.alerting.ends import SLO_REMOVED
 from app.slo import Severity, SloId
 from app.store import Database
 from app.store.alerts import TransitionFilter, append_transitions, list_transitions, recent_transitions
@@ -61,7 +62,7 @@ def test_an_incident_lasts_from_the_first_alert_that_fires_to_the_end_of_the_las
         assert (going_on.ended_at, going_on.bad_events) == (None, 300)
         for _ in range(2):
             # A commit that failed and reached the disk all the same is written again.
-            record(tx, resolve(ticket, at=START + 40 * MINUTE, reason="the SLO was removed"))
+            record(tx, resolve(ticket, at=START + 40 * MINUTE, end=SLO_REMOVED))
         ended = find_incident(tx, "5f2d")
     assert ended is not None
     assert (ended.severity, ended.ended_at) == (Severity.PAGE, START + 40 * MINUTE)

@@ -41,6 +41,7 @@ from app.status import (
     Snapshot,
 )
 from app.store.dead_letters import DeadLetter
+from tests.support.incidents import KeptIncidents
 
 _known_types: dict[str, TypeAdapter[Any]] = {}
 
@@ -223,11 +224,13 @@ class Served:
     pasts: FlatPasts = field(default_factory=FlatPasts)
     contributors: ListedContributors = field(default_factory=ListedContributors)
     alerts: ListedAlerts = field(default_factory=ListedAlerts)
+    incidents: KeptIncidents = field(default_factory=KeptIncidents)
     dead_letters: Letters = field(default_factory=Letters)
     readiness: Excuses = field(default_factory=Excuses)
     reloader: CountingReloader = field(default_factory=CountingReloader)
     token: str | None = None
     external_url: str = EXTERNAL_URL
+    alertmanager_url: str | None = None
 
     @classmethod
     def with_snapshots(cls, *snapshots: Snapshot) -> "Served":
@@ -244,6 +247,7 @@ class Served:
             pasts=self.pasts,
             contributors=self.contributors,
             alerts=self.alerts,
+            incidents=self.incidents.log,
             dead_letters=self.dead_letters,
             readiness=self.readiness,
             reloader=self.reloader,
@@ -251,6 +255,7 @@ class Served:
             metrics=Exposition(self.board, Instruments(build=BUILD)),
             build=BUILD,
             external_url=self.external_url,
+            alertmanager_url=lambda: self.alertmanager_url,
             token=self.token,
         )
 

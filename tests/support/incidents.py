@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from app.alerting import Alert, Notification, NotificationStatus, Transition, TransitionKind, resolve
+from app.alerting import Alert, End, Notification, NotificationStatus, Transition, TransitionKind, resolve
 from app.api import IncidentLog
 from app.clock import Clock
 from app.service.api_adapters import StoredIncidents
@@ -118,6 +118,7 @@ def record(tx: Transaction, *notified: Notification, still: Sequence[Notificatio
             incident=each.incident,
             tier=each.tier,
             reason=each.reason,
+            end_code=each.end_code,
             notify=True,
         )
         for each in notified
@@ -144,9 +145,9 @@ def burning(slo: str = "checkout-availability", *, incident: str = "5f2d", **cha
     )
 
 
-def ended(notification: Notification, *, after: timedelta = 20 * MINUTE, reason: str | None = None) -> Notification:
+def ended(notification: Notification, *, after: timedelta = 20 * MINUTE, end: End | None = None) -> Notification:
     """The end of an alert."""
-    return resolve(notification, at=notification.starts_at + after, reason=reason)
+    return resolve(notification, at=notification.starts_at + after, end=end)
 
 
 def _alert(notification: Notification) -> Alert:

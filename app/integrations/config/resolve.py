@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from app.alerting import Route, Routing
 from app.delivery.message_receiver import RateLimit
@@ -83,6 +84,16 @@ class DeliveryConfig:
     def names(self) -> tuple[str, ...]:
         """The names of all receivers."""
         return tuple(receiver.name for receiver in self.receivers)
+
+    @property
+    def alertmanager_url(self) -> str | None:
+        """The first Alertmanager of all, without credentials; None if there is none."""
+        targets = (one.target for one in self.receivers if isinstance(one.target, AlertmanagerTargets))
+        url = next((url for target in targets for url in target.urls), None)
+        if url is None:
+            return None
+        parts = urlsplit(url)
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
     def with_alertmanagers(self, urls: Sequence[str]) -> "DeliveryConfig":
         """With the Alertmanagers of the setting; they get every alert unless a route or the default names them."""

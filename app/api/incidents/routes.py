@@ -1,0 +1,211 @@
+"""Routes that read incidents and transitions."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
+from starlette.responses import PlainTextResponse, Response
+
+from app.alerting import TransitionKind
+from app.api.documents import transition_document
+from app.api.filters import parse_label, selection
+from app.api.incidents.documents import incident_detail, incident_document
+from app.api.incidents.models import IncidentDetailModel, IncidentListModel, TransitionsModel
+from app.api.openapi import Responses, answers, problem_answers
+from app.api.paging import decode_cursor, encode_cursor, unknown_cursor
+from app.api.parameters import DEFAULT_LIMIT, Cursor, LabelPairs, Limit, Services, Time
+from app.api.ports import IncidentLog
+from app.api.problems import ProblemError, not_found
+from app.api.responses import JsonResponse
+from app.api.timespans import parse_time
+from app.slo import Severity, SloId
+from app.status import Board, IncidentState, Selection, live_incidents, live_record, postmortem_of
+from app.store.alerts import TransitionFilter
+from app.store.incident_notes import IncidentMark
+from app.store.incidents import IncidentFilter, IncidentRecord
+from app.wording.links import incident_page
+
+IncidentId = Annotated[
+    str, Path(pattern="^[0-9a-f]{1,64}$", examples=["5f2d7c01a9b3e468"], description="The id of the incident.")
+]
+_Slos = Annotated[list[str], Query(default_factory=list, description="Only those of any of these SLOs, by id.")]
+_Severities = Annotated[list[Severity], Query(default_factory=list, description="Only those of any of these.")]
+_Kinds = Annotated[list[TransitionKind], Query(default_factory=list, description="Only those of any of these kinds.")]
+_States = Annotated[list[IncidentState], Query(default_factory=list, description="Only those in any of these states.")]
+_From = Annotated[Time, Query(alias="from", description="RFC 3339 or Unix seconds; only what was under way since.")]
+_To = Annotated[Time, Query(alias="to", description="RFC 3339 or Unix seconds; only what began until then.")]
+_Incident = Annotated[
+    Annotated[str, Field(pattern="^[0-9a-f]{1,64}$")] | SkipJsonSchema[None],
+    Query(description="Only those of this incident."),
+]
+_MARKDOWN: Responses = {
+    200: {"description": "A draft in Markdown", "content": {"text/markdown": {"schema": {"type": "string"}}}}
+}
+
+
+class MarkFilter(StrEnum):
+    """Marks to choose incidents by; none: those without one."""
+
+    USEFUL = "useful"
+    NOISE = "noise"
+    NONE = "none"
+
+
+_Marks = Annotated[
+    list[MarkFilter], Query(default_factory=list, description="Only those with any of these marks; `none`: without.")
+]
+
+
+def incident_routes(
+    board: Board, log: IncidentLog, *, external_url: str, alertmanager_url: Callable[[], str | None]
+) -> APIRouter:
+    """The routes below ``/api/v1/incidents`` and ``/api/v1/transitions`` that read.
+
+    *external_url* is where people reach us, *alertmanager_url* gives where they reach Alertmanager.
+    """
+    router = APIRouter(prefix="/api/v1", tags=["incidents"], default_response_class=JsonResponse)
+    _add_list(router, board, log, external_url)
+
+    def find(incident: str) -> IncidentRecord:
+        record = live_record(incident, log.find(incident), board.current)
+        if record is None:
+            raise unknown_incident(incident)
+        return record
+
+    # Plain functions run in worker threads: no reader of the database holds up the event loop.
+    @router.get(
+        "/incidents/{id}/postmortem",
+        operation_id="getPostmortem",
+        response_class=PlainTextResponse,
+        responses={**_MARKDOWN, **problem_answers(not_found="No such incident")},
+    )
+    def get_postmortem(id: IncidentId) -> Response:  # noqa: A002  the contract's name
+        """A draft of a postmortem in Markdown, with what is known filled in."""
+        draft = postmortem_of(find(id), url=incident_page(external_url, id))
+        return PlainTextResponse(draft, media_type="text/markdown")
+
+    @router.get(
+        "/incidents/{id}",
+        operation_id="getIncident",
+        responses=answers(IncidentDetailModel, "The incident", not_found="No such incident"),
+    )
+    def get_incident(id: IncidentId) -> JsonResponse:  # noqa: A002  the contract's name
+        """One incident with its transitions, deliveries and notes."""
+        return JsonResponse(incident_detail(find(id), external_url=external_url, alertmanager_url=alertmanager_url()))
+
+    return router
+
+
+def _add_list(router: APIRouter, board: Board, log: IncidentLog, external_url: str) -> None:
+    @router.get(
+        "/incidents",
+        operation_id="listIncidents",
+        responses=answers(IncidentListModel, "One page of incidents", not_found="No such page"),
+    )
+    def list_incidents(
+        *,
+        service: Services,
+        label: LabelPairs,
+        slo: _Slos,
+        severity: _Severities,
+        state: _States,
+        mark: _Marks,
+        start: _From = None,
+        end: _To = None,
+        limit: Limit = DEFAULT_LIMIT,
+        next: Cursor = "",  # noqa: A002  the contract's name
+    ) -> JsonResponse:
+        """Incidents, the newest first."""
+        wanted = IncidentFilter(
+            services=frozenset(service),
+            slos=frozenset(slo),
+            labels=frozenset(map(parse_label, label)),
+            severities=frozenset(severity),
+            active=None if len({*state}) != 1 else state[0] is IncidentState.ACTIVE,
+            marks=frozenset(IncidentMark(each) for each in mark if each is not MarkFilter.NONE),
+            unmarked=MarkFilter.NONE in mark,
+            since=None if start is None else parse_time(start, name="from"),
+            until=None if end is None else parse_time(end, name="to"),
+        )
+        found = log.listed(wanted, limit=limit + 1, before=_incident_cursor(next))
+        items = live_incidents(found[:limit], board.current)
+        cursor = encode_cursor((items[-1].started_at.timestamp(), items[-1].id)) if len(found) > limit else None
+        return JsonResponse(
+            IncidentListModel(items=[incident_document(item, external_url=external_url) for item in items], next=cursor)
+        )
+
+
+def transition_routes(board: Board, log: IncidentLog) -> APIRouter:
+    """The route ``/api/v1/transitions``."""
+    router = APIRouter(prefix="/api/v1", tags=["incidents"], default_response_class=JsonResponse)
+
+    @router.get(
+        "/transitions",
+        operation_id="listTransitions",
+        responses=answers(TransitionsModel, "One page of transitions", not_found="No such page"),
+    )
+    def list_transitions(
+        *,
+        service: Services,
+        label: LabelPairs,
+        slo: _Slos,
+        severity: _Severities,
+        kind: _Kinds,
+        incident: _Incident = None,
+        start: _From = None,
+        end: _To = None,
+        limit: Limit = DEFAULT_LIMIT,
+        next: Cursor = "",  # noqa: A002  the contract's name
+    ) -> JsonResponse:
+        """Changes of alerts, the newest first; by service and label those of SLOs that are there now."""
+        wanted = TransitionFilter(
+            slos=_slos(board, selection(service=service, status=(), label=label), slo),
+            severities=frozenset(severity),
+            kinds=frozenset(kind),
+            incident=incident,
+            since=None if start is None else parse_time(start, name="from"),
+            until=None if end is None else parse_time(end, name="to"),
+        )
+        found = log.transitions(wanted, limit=limit + 1, before_id=_transition_cursor(next))
+        cursor = encode_cursor((float(found[limit - 1][0]),)) if len(found) > limit else None
+        return JsonResponse(
+            TransitionsModel(items=[transition_document(change) for _, change in found[:limit]], next=cursor)
+        )
+
+    return router
+
+
+def unknown_incident(incident: str) -> ProblemError:
+    """No incident has this id."""
+    return not_found(f"no incident has the id {incident!r}, or it ended too long ago")
+
+
+def _slos(board: Board, chosen: Selection, slos: list[str]) -> frozenset[SloId] | None:
+    """The ids that transitions may have; None if all."""
+    named = frozenset(map(SloId, slos))
+    if not chosen:
+        return named or None
+    found = chosen.of(board.current.snapshots)
+    ids = frozenset(one.id for one in found) | frozenset(one.slo.id for one in found)
+    return ids & named if named else ids
+
+
+def _incident_cursor(cursor: str) -> tuple[float, str] | None:
+    match decode_cursor(cursor) if cursor else None:
+        case None:
+            return None
+        case (float(at), str(incident)) if abs(at) < 1e11:  # noqa: PLR2004  what datetime holds
+            return at, incident
+    raise unknown_cursor(cursor)
+
+
+def _transition_cursor(cursor: str) -> int | None:
+    match decode_cursor(cursor) if cursor else None:
+        case None:
+            return None
+        case (float(number),) if abs(number) < 2**53:
+            return int(number)
+    raise unknown_cursor(cursor)
