@@ -43,6 +43,9 @@ class EndedDays:
         settled_s = self._ledger.settled_s
         # A new row has no day that ended before it began to be counted.
         before_s = np.append(self._settled_s, settled_s[len(self._settled_s) :])
+        # Nor one that ended before its first sample: that of a row that has just been settled began in 1970.
+        first_s = self._ledger.first_sample_s
+        before_s = np.where(np.isnan(first_s), settled_s, np.fmax(before_s, first_s))
         self._saved_settled_s = settled_s.copy()
         if not len(settled_s) or not (changed or self._some_ended(before_s, settled_s)):
             return
