@@ -7,6 +7,7 @@ notifications into messages and digests, `message_refs.py` knows which message s
 what an attempt comes to.
 """
 
+from app.delivery.fallback_memory import FallbackMemory
 from app.delivery.fallback_outbox import FallbackOutbox
 from app.delivery.loop import DeliveryLoop, DeliveryTiming
 from app.delivery.message_refs import FallbackMessageRefs, MemoryMessageRefs, StoredMessageRefs
@@ -21,6 +22,7 @@ __all__ = [
     "DeliveryLoop",
     "DeliveryTiming",
     "FailureReason",
+    "FallbackMemory",
     "FallbackMessageRefs",
     "FallbackOutbox",
     "MemoryMessageRefs",

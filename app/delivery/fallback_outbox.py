@@ -9,17 +9,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import count
-from threading import RLock
 
 from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus, Notified
 from app.delivery.endings import DeferUntil, Done, EntryResult, GiveUp, RetryAt
+from app.delivery.fallback_memory import FallbackMemory
 from app.delivery.ports import Outbox
 from app.delivery.stored_outbox import StoredOutbox
 from app.slo import Severity
-from app.store import Database, StoreError, Transaction
+from app.store import StoreError, Transaction
 from app.store.outbox import EntryState, OutboxEntry, idempotency_key, waiting
 from app.store.outbox_copies import (
     OWN_FROM,
@@ -38,6 +37,8 @@ from app.store.recipients import enqueue_routed, notified_receivers
 
 # A database that fails is asked again at this pace: often enough for a page, seldom enough for a disk that is full.
 _AGAIN = timedelta(seconds=5)
+# What the receivers of before a reload are sending ends within seconds.
+_SOON = timedelta(seconds=1)
 # Shown with every page that is in memory only, so that its reader knows that a crash would lose it.
 _DURABILITY = ("durability", "degraded")
 
@@ -48,21 +49,22 @@ class FallbackOutbox(Outbox):
     Each receiver is served by one task, so that no entry is claimed twice at a time.
     """
 
-    def __init__(self, stored: StoredOutbox, *, memory: Database) -> None:
+    def __init__(self, stored: StoredOutbox, *, memory: FallbackMemory) -> None:
         self._stored = stored
+        self._shared = memory
         self._memory = StoredOutbox(
             # One task for each receiver: nothing is claimed twice, and what was claimed needs no lease.
-            database=memory,
+            database=memory.database,
             routing=stored.routing,
             lease=timedelta(0),
-            ids=count(OWN_FROM),
+            ids=memory.ids,
         )
-        self._held: frozenset[str] = frozenset()
-        self._in_use = False
+        # What the outbox of other receivers has held before goes to these receivers as well.
+        self._has_held = False
         # Reading the database and changing memory by it is one step: another receiver's task that has read earlier
         # would otherwise undo what was learned since. What is stored is stored before memory learns of it, without the
         # lock, since writing may wait for long.
-        self._comparing = RLock()
+        self._comparing = memory.comparing
         self._under_way: dict[int, OutboxEntry] = {}
         self._asked_at: dict[str, datetime] = {}
         self._unclaimable: set[str] = set()
@@ -76,13 +78,14 @@ class FallbackOutbox(Outbox):
             if notification.severity is Severity.PAGE and not _waits_for_confirmation(notification)
         }
         with self._comparing:
-            new = [notification for key, notification in pages.items() if key not in self._held]
-            self._held = frozenset(pages)
+            known = self._shared.held if self._has_held else frozenset()
+            new = [notification for key, notification in pages.items() if key not in known]
+            self._shared.held, self._has_held = frozenset(pages), True
             if new:
                 self._add(new, at)
 
     def _add(self, new: Sequence[Notification], at: datetime) -> None:
-        self._in_use = True
+        self._shared.in_use = True
         with suppress(StoreError):
             for receiver in self._stored.routing.known:
                 self._copy_waiting(receiver)
@@ -108,9 +111,10 @@ class FallbackOutbox(Outbox):
             self._unclaimable.add(receiver)
         else:
             self._unclaimable.discard(receiver)
-        if self._in_use or receiver in self._unclaimable:
+        if self._shared.in_use or receiver in self._unclaimable:
             self._refresh(receiver)
             claimed += self._memory.claim(receiver, at=at, from_id=self._from_id(receiver))
+        claimed = self._shared.begin(claimed, self)
         self._under_way |= {entry.id: entry for entry in claimed}
         return claimed
 
@@ -130,19 +134,29 @@ class FallbackOutbox(Outbox):
                     self._note_stored(entry, endings[entry_id], at)
                 else:
                     self._settle_in_memory(entry, endings[entry_id], at)
+                self._shared.end(entry)
+
+    def abandon(self) -> None:
+        """Let go of what is under way, once nothing is attempted any more: its outcome is not known."""
+        self._shared.abandon(self)
 
     @override
     def next_due(self, receiver: str) -> datetime | None:
         stored = self._stored_due(receiver)
-        in_memory = self._memory.next_due(receiver, from_id=self._from_id(receiver)) if self._in_use else None
-        return min((due for due in (stored, in_memory) if due is not None), default=None)
+        in_memory = self._memory.next_due(receiver, from_id=self._from_id(receiver)) if self._shared.in_use else None
+        due_at = min((due for due in (stored, in_memory) if due is not None), default=None)
+        asked_at = self._asked_at.get(receiver)
+        if due_at is None or asked_at is None or not self._shared.is_sending_elsewhere(receiver, self):
+            return due_at
+        # What another outbox is sending is due here too, and not to be claimed.
+        return max(due_at, asked_at + _SOON)
 
     @override
     def oldest_waiting(self) -> datetime | None:
         # What cannot be read waits on.
         with suppress(StoreError):
             self._oldest_stored = self._stored.oldest_waiting()
-        in_memory = self._memory.oldest_waiting(from_id=OWN_FROM) if self._in_use else None
+        in_memory = self._memory.oldest_waiting(from_id=OWN_FROM) if self._shared.in_use else None
         return min((made for made in (self._oldest_stored, in_memory) if made is not None), default=None)
 
     def _from_id(self, receiver: str) -> int:
@@ -165,7 +179,7 @@ class FallbackOutbox(Outbox):
 
     def _without_attempted(self, receiver: str, claimed: Sequence[OutboxEntry], at: datetime) -> list[OutboxEntry]:
         """The entries without those that were attempted from memory, whose progress is stored now."""
-        if not claimed or not self._in_use:
+        if not claimed or not self._shared.in_use:
             return list(claimed)
         with self._memory.database.read() as tx:
             known = progress_of(tx, receiver, [entry.idempotency_key for entry in claimed])
@@ -195,9 +209,9 @@ class FallbackOutbox(Outbox):
                     unsettled = ended & waiting_entries(tx)
             except StoreError:
                 return
-            if not self._held and not unsettled:
+            if not self._shared.held and not unsettled:
                 with self._memory.database.begin() as tx:
-                    self._in_use = not clear_ended(tx)
+                    self._shared.in_use = not clear_ended(tx)
 
     def _copy_waiting(self, receiver: str) -> None:
         """Copy the pages that wait in the database, and drop what no longer does; only while comparing.
@@ -215,10 +229,10 @@ class FallbackOutbox(Outbox):
             keep_copies(tx, receiver, [entry.id for entry in found])
             # Such as what a fallback was sent for another reason before.
             forget_entries(tx, receiver, ended)
-            if not self._held:
+            if not self._shared.held:
                 # Everything that was held has been stored, if it is anywhere.
                 forget_entries(tx, receiver, self._dropped(tx, receiver))
-        self._in_use = self._in_use or bool(found)
+        self._shared.in_use = self._shared.in_use or bool(found)
 
     def _dropped(self, tx: Transaction, receiver: str) -> list[str]:
         """The keys of entries that were held and never stored, such as those of alerts that ended before any attempt.
@@ -236,7 +250,7 @@ class FallbackOutbox(Outbox):
         """Keep a page that will be tried again, so that it is also if the database cannot be read then."""
         if isinstance(ending, RetryAt | DeferUntil) and entry.notification.severity is Severity.PAGE:
             self._settle_in_memory(entry, ending, at)
-        elif self._in_use:
+        elif self._shared.in_use:
             with self._memory.database.begin() as tx:
                 forget_entries(tx, entry.receiver, [entry.idempotency_key])
 
@@ -245,7 +259,7 @@ class FallbackOutbox(Outbox):
         if not is_page and not isinstance(ending, Done | GiveUp):
             # A ticket is tried again from the database only, when its lease has ended.
             return
-        self._in_use = True
+        self._shared.in_use = True
         with self._memory.database.begin() as tx:
             if entry.id < OWN_FROM:
                 copy_entries(tx, [entry])

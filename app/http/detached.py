@@ -36,15 +36,24 @@ class DetachedCalls:
 
     Args:
         most: threads at once; further calls fail with `TooManyCallsError`.
+        most_with_repeats: threads at once above which no key gets a second one, so that keys that hang leave room for
+            the first call of others.
         most_of_key: threads of one key at once.
         renew_after_s: a call that has hung for so long no longer answers for its key: another may fare better.
         kept_s: how long the result of a call that outlasted its deadline serves those who ask again.
     """
 
     def __init__(
-        self, *, most: int = 64, most_of_key: int = 3, renew_after_s: float = 30.0, kept_s: float = 30.0
+        self,
+        *,
+        most: int = 512,
+        most_with_repeats: int = 64,
+        most_of_key: int = 3,
+        renew_after_s: float = 30.0,
+        kept_s: float = 30.0,
     ) -> None:
         self._most = most
+        self._most_with_repeats = most_with_repeats
         self._most_of_key = most_of_key
         self._renew_after_s = renew_after_s
         self._kept_s = kept_s
@@ -95,10 +104,10 @@ class DetachedCalls:
     def _start(self, key: Hashable, work: Callable[[], T]) -> Future[T]:
         now = time.monotonic()
         with self._lock:
-            newest = self._newest.get(key)
-            if newest is not None and self._serves(newest, self._running[key], now):
+            newest, may_begin = self._newest.get(key), self._may_begin(key)
+            if newest is not None and self._serves(newest, now, may_begin=may_begin):
                 return newest.future
-            if self._running.total() >= self._most or self._running[key] >= self._most_of_key:
+            if not may_begin:
                 raise TooManyCallsError("too many earlier calls have not returned")
             call = self._newest[key] = _Call(future=Future(), begun=now)
             self._running[key] += 1
@@ -109,10 +118,16 @@ class DetachedCalls:
             call.future.set_exception(TooManyCallsError(str(error)))
         return call.future
 
-    def _serves(self, call: _Call, running: int, now: float) -> bool:
+    def _may_begin(self, key: Hashable) -> bool:
+        running, total = self._running[key], self._running.total()
+        if not running:
+            return total < self._most
+        return running < self._most_of_key and total < self._most_with_repeats
+
+    def _serves(self, call: _Call, now: float, *, may_begin: bool) -> bool:
         """Whether another who asks waits for this call, or takes its result, instead of a call of their own."""
         if call.ended is None:
-            return now - call.begun < self._renew_after_s or running >= self._most_of_key
+            return now - call.begun < self._renew_after_s or not may_begin
         return now - call.ended < self._kept_s
 
     def _keep(self, key: Hashable, future: Future[T]) -> None:

@@ -13,6 +13,7 @@ from app.delivery import (
     DeliveryLoop,
     DeliveryTiming,
     FailureReason,
+    FallbackMemory,
     FallbackMessageRefs,
     FallbackOutbox,
     MemoryMessageRefs,
@@ -33,7 +34,7 @@ from app.integrations import (
     send_final,
 )
 from app.service.components import Components
-from app.store import Database, StoreError, open_database_in_memory
+from app.store import Database, StoreError
 from app.store.dead_letters import given_up_since
 
 _log = structlog.get_logger(__name__)
@@ -49,14 +50,13 @@ class DeliveryRuntime:
         stored: StoredOutbox,
         components: Components,
         *,
-        memory: Database,
+        memory: FallbackMemory,
     ) -> None:
         self.config = config
         self._receivers = receivers
         self._stored = stored
         self._stored_alerts = StoredAlertsToRepeat(database=stored.database, routing=config.routing)
         self._active = ActiveAlerts(self._stored_alerts)
-        self._memory = memory
         self._outbox = FallbackOutbox(stored, memory=memory)
         self._clock = components.clock
         self._loop = DeliveryLoop(
@@ -149,8 +149,6 @@ class DeliveryRuntime:
 
     async def _close(self) -> None:
         await self._receivers.aclose()
-        # Last: what receivers have shown is in it too.
-        self._memory.close()
 
     async def _stop_loop(self, within_s: float) -> None:
         if self._beating is not None:
@@ -161,18 +159,23 @@ class DeliveryRuntime:
             self._resending.stop()
             with suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.gather(*self._running), within_s)
+        self._outbox.abandon()
 
 
-def open_delivery_runtime(config: DeliveryConfig, components: Components, *, is_healthy: IsHealthy) -> DeliveryRuntime:
-    """The receivers of a configuration, ready to be started; *is_healthy* says whether slots are evaluated and kept."""
-    memory = open_database_in_memory()
+def open_delivery_runtime(
+    config: DeliveryConfig, components: Components, *, is_healthy: IsHealthy, memory: FallbackMemory
+) -> DeliveryRuntime:
+    """The receivers of a configuration, ready to be started; *is_healthy* says whether slots are evaluated and kept.
+
+    The *memory* is that of the process, which the receivers of before may still use.
+    """
     context = NotifierContext(
         external_url=components.settings.public_url,
         interval=components.settings.evaluation_interval,
         clock=components.clock,
         instruments=components.instruments,
         message_refs=FallbackMessageRefs(
-            stored=StoredMessageRefs(database=components.database), memory=MemoryMessageRefs(database=memory)
+            stored=StoredMessageRefs(database=components.database), memory=MemoryMessageRefs(database=memory.database)
         ),
         given_up=partial(_given_up, components.database),
     )

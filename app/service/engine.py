@@ -2,15 +2,16 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AsyncExitStack, ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
 
 from app.alerting import Notification
+from app.delivery import FallbackMemory
 from app.documents import LoadResult
 from app.evaluation import EvaluationTiming, Evaluator
 from app.integrations import DeliveryConfig
@@ -60,6 +61,7 @@ class Engine:
         self._last_skew = 0.0
         self._begun = components.clock.monotonic()
         self._delivery: DeliveryRuntime
+        self._memory: FallbackMemory
         self._retiring: set[asyncio.Task[None]] = set()
         self._explaining: asyncio.Task[None] | None = None
         self._resting: list[asyncio.Event] = []
@@ -213,14 +215,17 @@ class Engine:
     async def _work(self) -> None:
         settings, components = self._components.settings, self._components
         self._loop, self._stopping, self._swapping = asyncio.get_running_loop(), asyncio.Event(), asyncio.Lock()
-        async with open_client(
-            settings.prometheus_http(),
-            clock=components.clock,
-            instruments=components.instruments,
-            limits=settings.prometheus_limits(),
-            partial=settings.prometheus_partial,
-        ) as client:
-            self._client = client
+        async with (
+            open_client(
+                settings.prometheus_http(),
+                clock=components.clock,
+                instruments=components.instruments,
+                limits=settings.prometheus_limits(),
+                partial=settings.prometheus_partial,
+            ) as client,
+            _fallback_memory() as memory,
+        ):
+            self._client, self._memory = client, memory
             self._delivery = await self._open_delivery_runtime(components.delivery)
             self._evaluator = await self._new_evaluator(self._documents.slos)
             await asyncio.to_thread(self._evaluator.mark_unconfirmed_if_stale, components.clock.now())
@@ -370,7 +375,9 @@ class Engine:
         )
 
     async def _open_delivery_runtime(self, config: DeliveryConfig) -> DeliveryRuntime:
-        return await asyncio.to_thread(open_delivery_runtime, config, self._components, is_healthy=self._is_healthy)
+        return await asyncio.to_thread(
+            open_delivery_runtime, config, self._components, is_healthy=self._is_healthy, memory=self._memory
+        )
 
     def _is_healthy(self) -> bool:
         """Whether slots are evaluated and stored: the condition of heartbeat and watchdog."""
@@ -386,6 +393,16 @@ class Engine:
         if self._client is None:
             raise RuntimeError("the engine has not been started")
         return self._client
+
+
+@asynccontextmanager
+async def _fallback_memory() -> AsyncIterator[FallbackMemory]:
+    """What receivers share that follow each other; what they have shown is in it too, so that it is closed last."""
+    memory = await asyncio.to_thread(FallbackMemory)
+    try:
+        yield memory
+    finally:
+        memory.database.close()
 
 
 def _trouble_with_prometheus(evaluator: Evaluator) -> Sequence[str]:

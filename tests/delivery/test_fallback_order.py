@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from typing_extensions import override
 
 from app.alerting import Notification, NotificationStatus, Routing
-from app.delivery import FailureReason, FallbackOutbox, StoredOutbox
+from app.delivery import FailureReason, FallbackMemory, FallbackOutbox, StoredOutbox
 from app.delivery.endings import Done, EntryResult, GiveUp, RetryAt
 from app.store import Database, StoreError, StoreUnavailableError, open_database_in_memory
 from app.store.outbox import OutboxEntry, idempotency_key
@@ -57,7 +57,7 @@ class Play:
         self.database = database
         self.stored = StoredOutbox(database=database, routing=ROUTING)
         self.memory = open_database_in_memory()
-        self.outbox = FallbackOutbox(self.stored, memory=self.memory)
+        self.outbox = FallbackOutbox(self.stored, memory=FallbackMemory(database=self.memory))
         self.at = START + timedelta(hours=1)
         self.fires: dict[str, datetime] = {}
         self.unwritten: list[Notification] = []

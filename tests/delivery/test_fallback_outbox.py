@@ -19,6 +19,7 @@ from app.delivery import (
     DeliveryLoop,
     DeliveryTiming,
     FailureReason,
+    FallbackMemory,
     FallbackMessageRefs,
     FallbackOutbox,
     StoredMessageRefs,
@@ -28,7 +29,7 @@ from app.delivery.endings import Done, GiveUp, RetryAt
 from app.delivery.outcome import Failed, Rejected
 from app.integrations import ActiveAlerts, StoredAlertsToRepeat
 from app.slo import AlertState, Severity
-from app.store import Database, open_database, open_database_in_memory
+from app.store import Database, open_database
 from app.store import outbox as stored
 from app.store.alerts import save_alerts
 from app.store.dead_letters import dead_letters
@@ -77,7 +78,7 @@ def _now() -> datetime:
 
 def _outbox(database: Database, *, fallbacks: Mapping[str, str] | None = None) -> FallbackOutbox:
     routing = replace(ROUTING, fallbacks=fallbacks or {})
-    return FallbackOutbox(StoredOutbox(database=database, routing=routing), memory=open_database_in_memory())
+    return FallbackOutbox(StoredOutbox(database=database, routing=routing), memory=FallbackMemory())
 
 
 def _write(database: Database, *notifications: Notification) -> None:
@@ -417,3 +418,31 @@ def test_a_message_that_cannot_be_noted_was_sent_all_the_same(database: Database
         assert messages.recall("slack", [firing()]) == {firing(): MessageRef(handle="C1/1", alerts=1)}
         messages.forget("slack", [firing()])
     assert messages.recall("slack", [firing()]) == {}
+
+
+@pytest.mark.parametrize("delivered", [True, False])
+@pytest.mark.parametrize("written", [True, False])
+def test_what_the_receivers_of_before_a_reload_are_sending_is_sent_again_only_if_they_were_cut_off(
+    database: Database, tmp_path: Path, written: bool, delivered: bool
+) -> None:
+    """While the database cannot be written, be the page in it or only in memory; a new receiver gets it as well."""
+    memory, page, pages = FallbackMemory(), firing(), [] if written else [firing()]
+    routings = (ROUTING, replace(ROUTING, always=("am", "mail")))
+    old, new = (FallbackOutbox(StoredOutbox(database=database, routing=one), memory=memory) for one in routings)
+    if written:
+        _write(database, page)
+    with unwritable(tmp_path):
+        old.hold(pages, at=_now())
+        (entry,) = old.claim("am", at=_now())
+        new.hold(pages, at=_now())
+        assert len(new.claim("mail", at=_now())) == len(pages)
+        at = _now()
+        assert not new.claim("am", at=at)
+        # Else the delivery loop would ask again and again until the attempt has ended.
+        assert (new.next_due("am") or at) > at
+        if delivered:
+            old.settle({entry.id: Done()}, at=_now())
+        old.abandon()
+        assert [one.idempotency_key for one in new.claim("am", at=_now())] == (
+            [] if delivered else [entry.idempotency_key]
+        )

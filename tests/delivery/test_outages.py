@@ -13,7 +13,15 @@ import pytest
 from typing_extensions import override
 
 from app.alerting import Alert, Notification, resolve
-from app.delivery import Backoff, DeliveryLoop, FallbackMessageRefs, FallbackOutbox, StoredMessageRefs, StoredOutbox
+from app.delivery import (
+    Backoff,
+    DeliveryLoop,
+    FallbackMemory,
+    FallbackMessageRefs,
+    FallbackOutbox,
+    StoredMessageRefs,
+    StoredOutbox,
+)
 from app.delivery.message_receiver import MessageReceiver
 from app.delivery.notifier import Notifier
 from app.delivery.ports import Receiver
@@ -24,7 +32,7 @@ from app.integrations.pagerduty.notifier import PagerDuty, PagerDutyOptions
 from app.integrations.slack.notifier import SlackWebhook
 from app.integrations.webhook.notifier import Webhook, WebhookOptions
 from app.slo import AlertState
-from app.store import Database, open_database, open_database_in_memory
+from app.store import Database, open_database
 from app.store.alerts import save_alerts
 from app.store.dead_letters import dead_letters
 from app.store.outbox import enqueue, oldest_waiting
@@ -100,7 +108,7 @@ def _loop(database: Database, receivers: Sequence[Receiver], *, resend: timedelt
     peers = [(one.name, peer) for one in receivers if isinstance(one, Alertmanager) for peer in one.peers]
     draining = DeliveryLoop(
         # As in the service: a database that is busy for long is no reason to start anew.
-        outbox=FallbackOutbox(StoredOutbox(database=database), memory=open_database_in_memory()),
+        outbox=FallbackOutbox(StoredOutbox(database=database), memory=FallbackMemory()),
         receivers=receivers,
         clock=SkewedClock(),
         instruments=RecordingInstruments(),

@@ -118,3 +118,12 @@ def test_what_a_call_raises_is_raised_and_not_kept() -> None:
     with pytest.raises(ZeroDivisionError):
         calls.call_now("a", lambda: 1 / 0, within_s=60.0)
     assert calls.call_now("a", lambda: 1.0, within_s=60.0) == 1.0
+
+
+def test_keys_that_hang_leave_room_for_the_first_call_of_others(gate: threading.Event) -> None:
+    calls = DetachedCalls(most=6, most_with_repeats=3, renew_after_s=0.0)
+    for key in ("a", "a", "b", "b", "c", "a"):
+        with pytest.raises(TimeoutError):
+            calls.call_now(key, lambda: _hang(gate), within_s=0.01)
+    assert calls._running == {"a": 2, "b": 1, "c": 1}
+    assert calls.call_now("d", lambda: "begun", within_s=60.0) == "begun"

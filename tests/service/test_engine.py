@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from app.alerting import Notification
 from app.clock import SystemClock
-from app.delivery import FallbackOutbox
+from app.delivery import FallbackMemory, FallbackOutbox
 from app.documents import load_documents
 from app.evaluation import Evaluator
 from app.integrations import DeliveryConfig
@@ -75,7 +75,7 @@ def test_the_event_loop_never_waits_for_what_compares_memory_with_the_database(
     monkeypatch.setattr(FallbackOutbox, "hold", hold)
 
     async def play() -> None:
-        runtime = open_delivery_runtime(DeliveryConfig(), components, is_healthy=lambda: True)
+        runtime = open_delivery_runtime(DeliveryConfig(), components, is_healthy=lambda: True, memory=FallbackMemory())
         await runtime.evaluation_ended((), at=datetime.now(UTC))
         await runtime.stop(0)
 
