@@ -1,7 +1,7 @@
 """The application: every route of the service, and what holds for all of them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -22,6 +22,7 @@ from app.api.prefix import PathPrefix, path_prefix
 from app.api.problems import handle_problems
 from app.api.slos import slo_routes
 from app.metrics import BuildInfo, Exposition
+from app.remote_write import RemoteWriteStatus
 from app.status import Board
 
 # A history of a year is cut from millions of cells: two at once would each take twice as long, and evaluation with
@@ -45,6 +46,7 @@ def create_app(
     build: BuildInfo,
     external_url: str,
     alertmanager_url: Callable[[], str | None] = lambda: None,
+    remote_write: Callable[[], Sequence[RemoteWriteStatus]] = tuple,
     token: str | None = None,
     lifespan: Lifespan[Any] | None = None,
 ) -> FastAPI:
@@ -72,7 +74,7 @@ def create_app(
     app.include_router(incident_change_routes(incidents, token))
     app.include_router(transition_routes(board, incidents))
     app.include_router(notification_routes(dead_letters, token))
-    app.include_router(status_routes(config, build, readiness))
+    app.include_router(status_routes(config, build, readiness, remote_write))
     app.include_router(metrics_route(metrics))
     app.include_router(health_routes(readiness))
     app.include_router(reload_route(reloader, token))

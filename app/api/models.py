@@ -378,6 +378,26 @@ class ConfigurationModel(TypedDict):
 
 
 @with_config(_EXACT)
+class RemoteWriteModel(TypedDict):
+    """How far one receiver of remote write has got."""
+
+    receiver: Annotated[str, Field(description="Host and port of its URL.")]
+    live_until: Annotated[datetime | None, Field(description="The newest slot whose live figures it has stored.")]
+    slos: Annotated[int, Field(description="SLOs and group members whose past is sent.")]
+    parts_pending: Annotated[int, Field(description="Histories and gaps of SLOs that are still to be sent.")]
+    samples_sent: Annotated[int, Field(description="Since the start of the service.")]
+    samples_dropped: Annotated[int, Field(description="Samples that it has refused since the start of the service.")]
+    problem: Annotated[str | None, Field(description="What keeps figures from being sent, in words.")]
+
+
+@with_config(_EXACT)
+class RemoteWriteListModel(TypedDict):
+    """Every receiver of remote write."""
+
+    items: list[RemoteWriteModel]
+
+
+@with_config(_EXACT)
 class StateModel(TypedDict):
     """Whether the service answers, can serve, or evaluates."""
 

@@ -13,12 +13,20 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.responses import PlainTextResponse, Response
 
 from app.api.coalescing import Coalesced
-from app.api.models import BuildInfoModel, ConfigurationModel, ReloadedModel, StateModel
+from app.api.models import (
+    BuildInfoModel,
+    ConfigurationModel,
+    ReloadedModel,
+    RemoteWriteListModel,
+    RemoteWriteModel,
+    StateModel,
+)
 from app.api.openapi import Responses, answers
 from app.api.ports import ConfigSource, Readiness, Reloader
 from app.api.problems import ProblemError
 from app.api.responses import JsonResponse, utc
 from app.metrics import BuildInfo, Exposition, Page, PageForm
+from app.remote_write import RemoteWriteStatus
 
 # Formats and encodings of /metrics that are kept apart; scrapers ask for two or three, and may ask for any version.
 _MOST_FORMS = 16
@@ -37,7 +45,12 @@ _METRICS: Responses = {
 }
 
 
-def status_routes(config: ConfigSource, build: BuildInfo, readiness: Readiness) -> APIRouter:
+def status_routes(
+    config: ConfigSource,
+    build: BuildInfo,
+    readiness: Readiness,
+    remote_write: Callable[[], Sequence[RemoteWriteStatus]],
+) -> APIRouter:
     """The routes below ``/api/v1/status``."""
     router = APIRouter(prefix="/api/v1/status", tags=["service"], default_response_class=JsonResponse)
 
@@ -59,6 +72,25 @@ def status_routes(config: ConfigSource, build: BuildInfo, readiness: Readiness) 
                 last_reload_at=utc(status.last_reload_at),
             )
         )
+
+    @router.get(
+        "/remote_write", operation_id="getRemoteWrite", responses=answers(RemoteWriteListModel, "Every receiver")
+    )
+    async def remote_write_status() -> JsonResponse:
+        """How far each receiver of remote write has got, and what keeps figures from it."""
+        items = [
+            RemoteWriteModel(
+                receiver=one.receiver,
+                live_until=utc(one.live_until),
+                slos=one.slos,
+                parts_pending=one.parts_pending,
+                samples_sent=one.samples_sent,
+                samples_dropped=one.samples_dropped,
+                problem=one.problem,
+            )
+            for one in remote_write()
+        ]
+        return JsonResponse(RemoteWriteListModel(items=items))
 
     @router.get(
         "/health",

@@ -29,7 +29,7 @@ from app.evaluation.judging.judge import (
     judge_all,
 )
 from app.evaluation.judging.since_resolved import since_resolved
-from app.evaluation.past_figures import ExposedPast
+from app.evaluation.past_figures import ExposedPast, MemberHistory
 from app.evaluation.saving.ledger_store import LedgerStore
 from app.evaluation.saving.writer import Writer
 from app.evaluation.top_contributors import ContributorQueries, contributor_queries
@@ -319,19 +319,24 @@ class Evaluator:
         """The ids of all SLOs, and of all members of groups."""
         return tuple(member.id for member in self._members())
 
+    def member_histories(self) -> Mapping[SloId, MemberHistory]:
+        """What each SLO and group member is counted from, by id."""
+        return {
+            member.id: MemberHistory(member.tracked.key, member.tracked.history_recounts, member.tracked.backfilled)
+            for member in self._members()
+        }
+
     def exposed_past(self, slo_id: SloId) -> ExposedPast | None:
         """As `past`, with what of it is exposed."""
         past, member = self.past(slo_id), self._member(slo_id)
         if past is None or member is None:
             return None
-        ledger, tracked = self._ledger_writer.ledger, member.tracked
+        ledger = self._ledger_writer.ledger
         ever = (0.0, 0.0) if member.row is None else np.concatenate(ledger.ever(np.array([member.row])))
         return ExposedPast(
             id=member.id,
             group=member.group,
             past=past,
-            sli_key=tracked.key,
-            recounts=tracked.history_recounts,
             windows=member.shown,
             good_ever=float(ever[0]),
             bad_ever=float(ever[1]),

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,19 +17,28 @@ from app.slo.arrays import Bools, Floats
 _ROUNDING_EVENTS = 0.5
 
 
+class MemberHistory(NamedTuple):
+    """What an SLO or group member is counted from, and whether its history has been read.
+
+    *sli_key* names what is counted, *recounts* how many times all history of it was counted again.
+    """
+
+    sli_key: str
+    recounts: int
+    backfilled: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExposedPast:
     """What was counted for an SLO or a group member, and what of it is exposed.
 
-    *sli_key* names what is counted, *recounts* how many times all history of it was counted again, *windows* are the
-    look-back windows that are shown. *good_ever* and *bad_ever* are the counters that never reset, as they are now.
+    *windows* are the look-back windows that are shown. *good_ever* and *bad_ever* are the counters that never reset, as
+    they are now.
     """
 
     id: SloId
     group: GroupKey
     past: Past
-    sli_key: str
-    recounts: int
     windows: tuple[timedelta, ...]
     good_ever: float
     bad_ever: float
@@ -59,7 +69,8 @@ class WindowPast:
 class PastFigures:
     """The figures at the times *at_s* (Unix seconds), each of shape (n,); NaN where a figure is not known.
 
-    *good_ever* and *bad_ever* are counters: where they are lower than before, the live counter began at zero.
+    *good_ever* and *bad_ever* are counters; where they are lower than before, the live ones began at zero: from there
+    on *is_live* holds.
     """
 
     at_s: Floats
@@ -70,6 +81,7 @@ class PastFigures:
     windows: Mapping[timedelta, WindowPast]
     good_ever: Floats
     bad_ever: Floats
+    is_live: Bools
 
 
 def past_figures(
@@ -92,7 +104,7 @@ def past_figures(
     figures = budget(bad, total, error_budget=error_budget)
     unknown = ~_is_there(past, row, start_s, end_s)
     remaining = as_recorded(at_s, recorded, np.where(unknown, np.nan, figures.remaining))
-    good_ever, bad_ever = _ever(exposed, row, end_s)
+    good_ever, bad_ever, is_live = _ever(exposed, row, end_s)
     return PastFigures(
         at_s=at_s,
         consumed=1.0 - remaining,
@@ -102,6 +114,7 @@ def past_figures(
         windows={length: _look_back(past, row, length, end_s, error_budget) for length in exposed.windows},
         good_ever=good_ever,
         bad_ever=bad_ever,
+        is_live=is_live,
     )
 
 
@@ -132,8 +145,8 @@ def _is_there(past: Past, row: RowPast, start_s: Floats, end_s: Floats) -> Bools
     return there
 
 
-def _ever(exposed: ExposedPast, row: RowPast, end_s: Floats) -> tuple[Floats, Floats]:
-    """The counters of good and bad events at each time.
+def _ever(exposed: ExposedPast, row: RowPast, end_s: Floats) -> tuple[Floats, Floats, Bools]:
+    """The counters of good and bad events at each time, and whether they are the live ones.
 
     They go on to where the live ones are. What was before those began is counted from the oldest cell: the drop to the
     live counter is one that Prometheus takes for a restart, so that no event is counted twice.
@@ -143,10 +156,10 @@ def _ever(exposed: ExposedPast, row: RowPast, end_s: Floats) -> tuple[Floats, Fl
     # Cells that were corrected may hold less than nothing; a counter that falls a little would be a restart.
     good, bad = (np.maximum.accumulate(np.maximum(column, 0.0)) for column in (total - bad, bad))
     since = (good[-1] + bad[-1]) - (good[:-1] + bad[:-1])
-    is_live = since < exposed.good_ever + exposed.bad_ever - _ROUNDING_EVENTS
+    is_live: Bools = since < exposed.good_ever + exposed.bad_ever - _ROUNDING_EVENTS
     there = end_s > row.first_sample_s
     good_ever, bad_ever = (
         np.where(there, np.where(is_live, np.maximum(ever - (column[-1] - column[:-1]), 0.0), column[:-1]), np.nan)
         for column, ever in ((good, exposed.good_ever), (bad, exposed.bad_ever))
     )
-    return good_ever, bad_ever
+    return good_ever, bad_ever, is_live

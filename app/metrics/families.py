@@ -77,7 +77,7 @@ FAMILIES = (
 
 _OWN_LABELS = frozenset(
     {"slo", "slo_service", "slo_name", "window", "outcome", "severity", "objective", "long", "short", "cause", "state"}
-    | {"problem", "level"}
+    | {"problem", "level", "slo_revision"}
 )
 # Prometheus and its Operator set these on everything they scrape. Without `honor_labels` they rename ours to
 # `exported_...`, with it ours would replace theirs: under the prefix from the start a label has one name in both.

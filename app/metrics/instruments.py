@@ -32,6 +32,7 @@ class LabelValues:
     closing_causes: Iterable[str] = ()
     request_outcomes: Iterable[str] = ()
     receivers: Iterable[str] = ()
+    remote_write_receivers: Iterable[str] = ()
     notification_failure_reasons: Iterable[str] = ()
 
 
@@ -47,6 +48,7 @@ class Instruments:
         self._evaluation_instruments()
         self._delivery_instruments()
         self._prometheus_instruments()
+        self._remote_write_instruments()
         self._server_instruments()
         self._config_instruments(build)
         self._create_at_zero(known or LabelValues())
@@ -109,6 +111,31 @@ class Instruments:
             for reason in failure_reasons:
                 self._notifications_failed.labels(receiver, reason)
 
+    def remote_write_sent(self, receiver: str, samples: int, at: datetime) -> None:
+        """A receiver of remote write has stored samples."""
+        self._remote_write_samples.labels(receiver).inc(samples)
+        self._remote_write_success.labels(receiver).set(at.timestamp())
+
+    def remote_write_dropped(self, receiver: str, samples: int) -> None:
+        """A receiver of remote write has refused samples, which are not sent again."""
+        self._remote_write_dropped.labels(receiver).inc(samples)
+
+    def remote_write_failed(self, receiver: str) -> None:
+        """A request of remote write has failed, and is sent again."""
+        self._remote_write_failures.labels(receiver).inc()
+
+    def remote_write_pending(self, receiver: str, parts: int) -> None:
+        """So many parts of the past are still to be sent to a receiver."""
+        self._remote_write_pending.labels(receiver).set(parts)
+
+    def know_remote_write_receivers(self, receivers: Iterable[str]) -> None:
+        """From now on there are these receivers of remote write, perhaps among others."""
+        for receiver in receivers:
+            self._remote_write_samples.labels(receiver)
+            self._remote_write_dropped.labels(receiver)
+            self._remote_write_failures.labels(receiver)
+            self._remote_write_pending.labels(receiver)
+
     def reloaded(self, ok: bool, at: datetime) -> None:
         """The documents were reloaded; *ok* if they are active now."""
         self._reload_successful.set(ok)
@@ -146,6 +173,23 @@ class Instruments:
         )
         self._clock_skew = self._gauge("clock_skew_seconds", "How far a peer's clock is ahead of ours.", "peer")
 
+    def _remote_write_instruments(self) -> None:
+        self._remote_write_samples = self._counter(
+            "remote_write_samples", "Samples that a receiver of remote write has stored.", "receiver"
+        )
+        self._remote_write_dropped = self._counter(
+            "remote_write_samples_dropped", "Samples that a receiver has refused; they are not sent again.", "receiver"
+        )
+        self._remote_write_failures = self._counter(
+            "remote_write_failures", "Requests of remote write that failed and are sent again.", "receiver"
+        )
+        self._remote_write_pending = self._gauge(
+            "remote_write_pending_parts", "Histories and gaps of SLOs that are still to be sent.", "receiver"
+        )
+        self._remote_write_success = self._gauge(
+            "remote_write_last_success_timestamp_seconds", "When a receiver last stored samples.", "receiver"
+        )
+
     def _server_instruments(self) -> None:
         self._connections_closed = self._counter(
             "http_connections_closed", "Connections closed because clients were slow, or there were too many.", "cause"
@@ -167,6 +211,7 @@ class Instruments:
             self._connections_closed.labels(cause)
         for outcome in known.request_outcomes:
             self._requests.labels(outcome)
+        self.know_remote_write_receivers(known.remote_write_receivers)
         self.know_receivers(known.receivers, tuple(known.notification_failure_reasons))
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:

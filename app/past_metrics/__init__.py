@@ -6,7 +6,7 @@ a service, a few at a time.
 """
 
 from app.past_metrics.openmetrics import Exported, OpenMetricsFile
-from app.past_metrics.series import PastSeries, past_series
+from app.past_metrics.series import PastSeries, past_series, with_added
 from app.past_metrics.stored import StoredPast, stored_pasts
 
-__all__ = ["Exported", "OpenMetricsFile", "PastSeries", "StoredPast", "past_series", "stored_pasts"]
+__all__ = ["Exported", "OpenMetricsFile", "PastSeries", "StoredPast", "past_series", "stored_pasts", "with_added"]

@@ -16,6 +16,8 @@ from app.documents import LoadResult
 from app.evaluation import EvaluationTiming, Evaluator
 from app.integrations import DeliveryConfig
 from app.prometheus import PrometheusClient, PrometheusError, open_client
+from app.remote_write import RemoteWriteStatus
+from app.remote_write.writers import RemoteWriters
 from app.schedule import Schedule, guarded
 from app.service.components import Components
 from app.service.delivery_runtime import DeliveryRuntime, open_delivery_runtime
@@ -62,6 +64,7 @@ class Engine:
         self._begun = components.clock.monotonic()
         self._delivery: DeliveryRuntime
         self._memory: FallbackMemory
+        self._remote_write: RemoteWriters
         self._retiring: set[asyncio.Task[None]] = set()
         self._explaining: asyncio.Task[None] | None = None
         self._resting: list[asyncio.Event] = []
@@ -112,6 +115,11 @@ class Engine:
         """The current receivers and routes."""
         return self._delivery.config
 
+    @property
+    def remote_write(self) -> Sequence[RemoteWriteStatus]:
+        """How far each receiver of remote write has got."""
+        return self._remote_write.statuses if self._evaluator is not None else ()
+
     async def switch_to(self, documents: LoadResult, delivery: DeliveryConfig) -> None:
         """Switch to other documents and receivers between two evaluations: all of them, or none.
 
@@ -129,19 +137,24 @@ class Engine:
             new = await self._open_delivery_runtime(delivery)
             # Before the documents are switched: an alert that they end is over at these receivers too.
             final = await old.final_notifications(new)
+            old_remote_write, new_remote_write = self._remote_write, self._new_remote_write(delivery)
             async with AsyncExitStack() as unless_switched:
                 unless_switched.push_async_callback(new.stop, 0)
-                unless_switched.callback(self._use, old)
-                self._use(new)
+                unless_switched.push_async_callback(new_remote_write.stop)
+                unless_switched.callback(self._use, old, old_remote_write)
+                self._use(new, new_remote_write)
                 await self._swap(documents)
                 unless_switched.pop_all()
+            # One after the other: two writers of one series would send its samples out of order.
+            await old_remote_write.stop()
+            new_remote_write.start()
             new.start()
             retiring = asyncio.create_task(self._retire(old, final))
             self._retiring.add(retiring)
             retiring.add_done_callback(self._retiring.discard)
 
-    def _use(self, delivery: DeliveryRuntime) -> None:
-        self._delivery = delivery
+    def _use(self, delivery: DeliveryRuntime, remote_write: RemoteWriters) -> None:
+        self._delivery, self._remote_write = delivery, remote_write
 
     async def _retire(self, old: DeliveryRuntime, final: Mapping[str, Sequence[Notification]]) -> None:
         """End receivers that others have replaced; what still waits for those that are gone finds other ways."""
@@ -196,6 +209,7 @@ class Engine:
             reasons.append(f"history is being read: {evaluator.backfill_progress:.0%}")
         if self._schedule is not None and self._schedule.clock_went_backwards:
             reasons.append("the clock was set back; no slot is evaluated until it has caught up")
+        reasons += [f"remote write to {one.receiver}: {one.problem}" for one in self.remote_write if one.problem]
         skews = {"Prometheus": self._client.clock_skew if self._client is not None else 0.0}
         for peer, skew in {**skews, **self._delivery.clock_skews}.items():
             if abs(skew) > _MOST_SKEW_S:
@@ -227,6 +241,7 @@ class Engine:
         ):
             self._client, self._memory = client, memory
             self._delivery = await self._open_delivery_runtime(components.delivery)
+            self._remote_write = self._new_remote_write(components.delivery)
             self._evaluator = await self._new_evaluator(self._documents.slos)
             await asyncio.to_thread(self._evaluator.mark_unconfirmed_if_stale, components.clock.now())
             self._evaluator.show_stored(components.clock.now())
@@ -247,6 +262,7 @@ class Engine:
             )
             schedule.start()
             self._delivery.start()
+            self._remote_write.start()
             others = [
                 asyncio.create_task(work()) for work in (self._read_history, self._inspect, self._check_retention)
             ]
@@ -256,6 +272,7 @@ class Engine:
             await _cancelled((*others, *([] if self._explaining is None else [self._explaining])))
             async with self._swapping:
                 await _cancelled(tuple(self._retiring))
+                await self._remote_write.stop()
                 await self._delivery.stop(_STOP_WITHIN_S / 2)
 
     async def _evaluate(self, at: datetime) -> None:
@@ -264,6 +281,7 @@ class Engine:
             if self.evaluator.mostly_ended_series and self.evaluator.store_problem is None:
                 await self._swap(self._documents)
         self._wake()
+        self._remote_write.evaluation_ended(at, self.evaluator, self._components.board)
         self._compare_clocks()
         await self._delivery.evaluation_ended(self.evaluator.unwritten, at=at)
 
@@ -361,6 +379,7 @@ class Engine:
             settle=settings.settle,
             timeout=settings.prometheus_limits().timeout,
             history=settings.backfill,
+            older=self._remote_write.older,
             routing=self._delivery.config.routing,
         )
         return await asyncio.to_thread(
@@ -372,6 +391,18 @@ class Engine:
             instruments=components.instruments,
             timing=timing,
             metrics=self._prometheus(),
+        )
+
+    def _new_remote_write(self, config: DeliveryConfig) -> RemoteWriters:
+        components = self._components
+        components.instruments.know_remote_write_receivers([options.name for options in config.remote_write])
+        return RemoteWriters(
+            config.remote_write,
+            policy=config.policy,
+            ca_file=config.ca_file,
+            database=components.database,
+            clock=components.clock,
+            instruments=components.instruments,
         )
 
     async def _open_delivery_runtime(self, config: DeliveryConfig) -> DeliveryRuntime:

@@ -194,6 +194,7 @@ def _serve(
         readiness=readiness,
         reloader=documents,
         config=documents,
+        remote_write=lambda: engine.remote_write,
         metrics=Exposition(components.board, components.instruments, names=settings.metric_names),
         build=BuildInfo.current(),
         external_url=settings.public_url,
@@ -285,6 +286,7 @@ def _known(delivery: DeliveryConfig) -> LabelValues:
         closing_causes=tuple(ClosingCause),
         request_outcomes=OUTCOMES,
         receivers=delivery.names,
+        remote_write_receivers=[options.name for options in delivery.remote_write],
         notification_failure_reasons=tuple(FailureReason),
     )
 

@@ -9,6 +9,7 @@ from app.store.instances import instance
 from app.store.ledger import daily_total, evaluation, ledger_chunk, ledger_row
 from app.store.messages import messages
 from app.store.outbox import outbox
+from app.store.remote_write import remote_write_part, remote_write_receiver
 from app.store.schema import metadata
 from app.store.sli_states import sli_provisional, sli_state
 from app.store.unanswered import unanswered_messages
@@ -29,6 +30,8 @@ __all__ = [
     "messages",
     "metadata",
     "outbox",
+    "remote_write_part",
+    "remote_write_receiver",
     "sli_provisional",
     "sli_state",
     "transition",

@@ -29,6 +29,7 @@ from app.api import (
     create_app,
 )
 from app.metrics import BuildInfo, Exposition, Instruments
+from app.remote_write import RemoteWriteStatus
 from app.slo import Labels, SloId
 from app.status import (
     Board,
@@ -231,6 +232,7 @@ class Served:
     token: str | None = None
     external_url: str = EXTERNAL_URL
     alertmanager_url: str | None = None
+    remote_write: Sequence[RemoteWriteStatus] = ()
 
     @classmethod
     def with_snapshots(cls, *snapshots: Snapshot) -> "Served":
@@ -256,6 +258,7 @@ class Served:
             build=BUILD,
             external_url=self.external_url,
             alertmanager_url=lambda: self.alertmanager_url,
+            remote_write=lambda: self.remote_write,
             token=self.token,
         )
 

@@ -23,6 +23,7 @@ from app.integrations.config.fields import (
     Whole,
     YesOrNo,
 )
+from app.integrations.config.remote_write import RemoteWriteReceiverModel
 from app.integrations.email.config import EmailModel
 from app.integrations.pagerduty.config import PagerDutyModel
 from app.integrations.slack.config import SlackModel
@@ -117,3 +118,4 @@ class FileModel(Model):
     outgoing: OutgoingModel = Field(default_factory=OutgoingModel)
     heartbeat: HeartbeatModel | None = None
     watchdog: WatchdogModel | None = None
+    remote_write: tuple[RemoteWriteReceiverModel, ...] = ()

@@ -17,6 +17,7 @@ from app.integrations.alertmanager.config import AlertmanagerModel, Alertmanager
 from app.integrations.config.http import HttpReader
 from app.integrations.config.model import FileModel, HeartbeatModel, ReceiverModel, RouteModel
 from app.integrations.config.reader import SectionReader
+from app.integrations.config.remote_write import resolve_remote_write
 from app.integrations.config.secret_loader import SecretLoader
 from app.integrations.email.config import EmailModel, resolve_email, resolve_email_proxy
 from app.integrations.email.notifier import MailOptions
@@ -26,6 +27,7 @@ from app.integrations.slack.config import SlackModel, resolve_slack
 from app.integrations.slack.notifier import SlackBotOptions, SlackWebhookOptions
 from app.integrations.webhook.config import WebhookModel, resolve_webhook
 from app.integrations.webhook.notifier import WebhookOptions
+from app.remote_write import RemoteWriteOptions
 from app.wording.templates import TemplateProblemError, Templates, compile_template
 from app.yamldoc.findings import FieldFinding, FieldPath
 
@@ -79,6 +81,7 @@ class DeliveryConfig:
     watchdog: WatchdogConfig | None = None
     http: HttpOptions = field(default_factory=HttpOptions)
     """For receivers without `http_config`: the proxy of all."""
+    remote_write: tuple[RemoteWriteOptions, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -120,6 +123,7 @@ def resolve_config(
         ca_file=reader.certificates(model.outgoing.ca_file, ("outgoing", "ca_file")),
         http=HttpOptions(proxy=proxy),
         heartbeat=reader.heartbeat(model.heartbeat) if model.heartbeat is not None else None,
+        remote_write=resolve_remote_write(model.remote_write, http=reader.http, loader=loader),
         watchdog=(
             WatchdogConfig(
                 receiver=model.watchdog.receiver,

@@ -21,6 +21,7 @@ def upgrade() -> None:
     )
     _make_ledger()
     _make_days()
+    _make_remote_write()
     _make_alerts()
     _make_outbox()
     _make_incidents()
@@ -121,6 +122,26 @@ def _make_days() -> None:
         sa.Column("measured_s", sa.Float, nullable=False),
         sa.PrimaryKeyConstraint("row_id", "start_s", "length_s", name="pk_daily_total"),
         sqlite_with_rowid=False,
+    )
+
+
+def _make_remote_write() -> None:
+    op.create_table(
+        "remote_write_part",
+        sa.Column("receiver", sa.String, nullable=False),
+        sa.Column("slo", sa.String, nullable=False),
+        sa.Column("until_s", sa.Float(53), nullable=False),
+        sa.Column("sli", sa.String, nullable=False),
+        sa.Column("revision", sa.Integer, nullable=False),
+        sa.Column("sent_s", sa.Float(53), nullable=False),
+        sa.Column("is_gap", sa.Boolean, nullable=False),
+        sa.PrimaryKeyConstraint("receiver", "slo", "until_s", name="pk_remote_write_part"),
+    )
+    op.create_table(
+        "remote_write_receiver",
+        sa.Column("receiver", sa.String, nullable=False),
+        sa.Column("live_s", sa.Float(53), nullable=False),
+        sa.PrimaryKeyConstraint("receiver", name="pk_remote_write_receiver"),
     )
 
 

@@ -1,0 +1,109 @@
+"""What is sent: the samples of live figures and of the past, cut into requests of a bounded size."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+
+from app.evaluation import ExposedPast, past_figures
+from app.metrics.labels import Label
+from app.metrics.slo_samples import slo_samples
+from app.past_metrics import PastSeries, past_series, with_added
+from app.remote_write.messages import WireSeries, encode
+from app.remote_write.options import RemoteWriteOptions
+from app.slo.arrays import Floats, Ints
+from app.status import Snapshot
+from app.store.remote_write import RemoteWritePart
+
+PROBE = "sloburn_remote_write_probe"
+"""The series that is sent first, to see whether old samples are accepted."""
+_REVISION = "slo_revision"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WriteRequest:
+    """A body, how many samples it has, and up to which time (Unix seconds) it goes."""
+
+    body: bytes
+    samples: int
+    until_s: float
+
+
+def probe_request(at_s: float, labels: Sequence[Label]) -> WriteRequest:
+    """One sample of a series that nobody asks for."""
+    series = WireSeries.of(PROBE, labels, [_milliseconds(at_s)], [1.0])
+    return WriteRequest(body=encode([series]), samples=1, until_s=at_s)
+
+
+def live_requests(
+    snapshots: Iterable[Snapshot], at: datetime, labels: Sequence[Label], *, most_samples: int
+) -> Iterator[WriteRequest]:
+    """The figures of an evaluation, as `/metrics` shows them."""
+    at_s = at.timestamp()
+    stamp = [_milliseconds(at_s)]
+    batch: list[WireSeries] = []
+    for sample in slo_samples(snapshots):
+        series = WireSeries.of(sample.family.name, with_added(sample.labels, labels), stamp, [sample.value])
+        batch.append(series)
+        if len(batch) >= most_samples:
+            yield WriteRequest(body=encode(batch), samples=len(batch), until_s=at_s)
+            batch = []
+    if batch:
+        yield WriteRequest(body=encode(batch), samples=len(batch), until_s=at_s)
+
+
+def past_requests(
+    exposed: ExposedPast,
+    part: RemoteWritePart,
+    options: RemoteWriteOptions,
+    *,
+    recorded: Sequence[tuple[float, float]],
+    most_samples: int,
+) -> Iterator[WriteRequest]:
+    """What is left of a part of the past, the oldest first."""
+    at_s = _times(exposed, part, options)
+    figures = past_figures(exposed, at_s, recorded=recorded)
+    if figures is None:
+        return
+    # What Prometheus scraped itself begins where the live counters do.
+    wanted = np.ones(len(at_s), dtype=bool) if options.live else ~figures.is_live
+    added = [*options.labels, *([(_REVISION, str(part.revision))] if part.revision > 1 else [])]
+    series = [
+        (one, [*with_added(one.labels, added)])
+        for one in past_series(exposed, figures)
+        if not np.isnan(one.values).all()
+    ]
+    if not series:
+        return
+    each = max(1, most_samples // len(series))
+    chosen = np.flatnonzero(wanted)
+    for first in range(0, len(chosen), each):
+        some = chosen[first : first + each]
+        wire = list(_wire(series, at_s, some))
+        samples = sum(len(one.values) for one in wire)
+        if samples:
+            yield WriteRequest(body=encode(wire), samples=samples, until_s=float(at_s[some[-1]]))
+
+
+def _wire(series: Iterable[tuple[PastSeries, list[Label]]], at_s: Floats, some: Ints) -> Iterator[WireSeries]:
+    stamps = np.round(at_s[some] * 1000).astype(np.int64)
+    for one, labels in series:
+        values = one.values[some]
+        known = ~np.isnan(values)
+        if known.any():
+            yield WireSeries.of(one.family.name, labels, stamps[known].tolist(), values[known].tolist())
+
+
+def _times(exposed: ExposedPast, part: RemoteWritePart, options: RemoteWriteOptions) -> Floats:
+    """The multiples of the step that are known and were not sent yet, in Unix seconds."""
+    step_s = options.step.total_seconds()
+    oldest_s = max(part.sent_s, part.until_s - options.history.total_seconds(), exposed.known_from_s)
+    if np.isnan(oldest_s):
+        return np.empty(0)
+    first, last = int(oldest_s // step_s) + 1, int(part.until_s // step_s)
+    return np.arange(first, last + 1, dtype=np.float64) * step_s
+
+
+def _milliseconds(at_s: float) -> int:
+    return round(at_s * 1000)

@@ -1,0 +1,115 @@
+"""A writer over the shop's evaluations, moved by hand: no time passes but what a test lets pass."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from typing_extensions import override
+
+from app.clock import Clock
+from app.http.client import CheckedClient
+from app.http.client_options import ClientOptions
+from app.remote_write import RemoteWriteOptions
+from app.remote_write.client import WriteClient
+from app.remote_write.writer import EvaluatedSlot, RemoteWriteInstruments, RemoteWriter
+from tests.evaluation.running import INTERVAL_S, Running
+
+
+@dataclass(slots=True)
+class ManualClock(Clock):
+    """Time passes when the test says so."""
+
+    at_s: float = 0.0
+
+    @override
+    def now(self) -> datetime:
+        return datetime.fromtimestamp(1_750_000_000 + self.at_s, UTC)
+
+    @override
+    def monotonic(self) -> float:
+        return self.at_s
+
+
+@dataclass(slots=True)
+class NotedWrites(RemoteWriteInstruments):
+    """Instruments that remember."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    pending: int = 0
+
+    @override
+    def remote_write_sent(self, receiver: str, samples: int, at: datetime) -> None:
+        self.counts["sent"] += samples
+
+    @override
+    def remote_write_dropped(self, receiver: str, samples: int) -> None:
+        self.counts["dropped"] += samples
+
+    @override
+    def remote_write_failed(self, receiver: str) -> None:
+        self.counts["failed"] += 1
+
+    @override
+    def remote_write_pending(self, receiver: str, parts: int) -> None:
+        self.pending = parts
+
+
+class Writing:
+    """One writer; `restart` begins another one on the same database."""
+
+    def __init__(self, one: Running, options: RemoteWriteOptions) -> None:
+        self.one = one
+        self.options = options
+        self.clock = ManualClock()
+        self.instruments = NotedWrites()
+        self.writer = self._open()
+
+    def restart(self) -> None:
+        """As after a stop in an orderly way."""
+        self.one.do(self.writer.aclose())
+        self.writer = self._open()
+
+    def evaluate(self, *slots: float) -> None:
+        """Evaluate slots; after each, send all that can be sent now."""
+        for at in slots:
+            self.one.tick(at)
+            self.send(at)
+
+    def evaluate_all(self, start: float, end: float) -> None:
+        """Evaluate the slots in (start, end]."""
+        self.evaluate(*range(int(start) + INTERVAL_S, int(end) + 1, INTERVAL_S))
+
+    def send(self, at: float) -> None:
+        """Send all that can be sent after the evaluation of a slot."""
+        evaluator = self.one.evaluator
+        slot = EvaluatedSlot(
+            at=datetime.fromtimestamp(at, UTC),
+            snapshots=self.one.board.snapshots,
+            members=evaluator.member_histories(),
+            past_of=evaluator.exposed_past,
+        )
+        self.writer.evaluation_ended(slot)
+        self.one.do(self._drained())
+
+    def wait(self, span: timedelta) -> None:
+        """Let time pass."""
+        self.clock.at_s += span.total_seconds()
+
+    def close(self) -> None:
+        """End the writer."""
+        self.one.do(self.writer.aclose())
+
+    def _open(self) -> RemoteWriter:
+        http = CheckedClient(ClientOptions(http=self.options.http))
+        return RemoteWriter(
+            self.options,
+            WriteClient(self.options.url, http),
+            database=self.one.database,
+            clock=self.clock,
+            instruments=self.instruments,
+        )
+
+    async def _drained(self) -> None:
+        while await self.writer._send_next():
+            # Progress is written as soon as it may be.
+            self.clock.at_s += 10.0
