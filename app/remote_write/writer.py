@@ -35,6 +35,7 @@ _GAP_S = 300.0
 # How often a receiver that refuses old samples is asked again, and how often progress is written.
 _PROBE_AGAIN_S = 600.0
 _SAVED_EVERY_S = 2.0
+_SAVED_WITHIN_S = 1.0
 # How long samples that were refused are a problem that is shown; the metric counts them for good.
 _REFUSED_SHOWN_S = 3600.0
 _FEWEST_SAMPLES = 100
@@ -137,8 +138,9 @@ class RemoteWriter:
 
     async def aclose(self) -> None:
         """Note the progress, and close the connections."""
-        with suppress(StoreError):
-            await asyncio.to_thread(self._parts.save, self._database)
+        # A database that is locked must not keep the service from stopping: what was sent is sent again then.
+        with suppress(StoreError, TimeoutError):
+            await asyncio.wait_for(asyncio.to_thread(self._parts.save, self._database), _SAVED_WITHIN_S)
         self._thread.shutdown(wait=False, cancel_futures=True)
         await self._client.aclose()
 

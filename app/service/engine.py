@@ -249,6 +249,7 @@ class Engine:
             if self._stop_requested:
                 # Stopped during the start: no slot is evaluated and nothing is sent any more.
                 await self._delivery.stop(0)
+                await self._remote_write.stop()
                 return
             schedule = self._schedule = Schedule(
                 self._evaluate,
@@ -272,8 +273,8 @@ class Engine:
             await _cancelled((*others, *([] if self._explaining is None else [self._explaining])))
             async with self._swapping:
                 await _cancelled(tuple(self._retiring))
-                await self._remote_write.stop()
                 await self._delivery.stop(_STOP_WITHIN_S / 2)
+                await self._remote_write.stop()
 
     async def _evaluate(self, at: datetime) -> None:
         async with self._swapping:
@@ -281,9 +282,9 @@ class Engine:
             if self.evaluator.mostly_ended_series and self.evaluator.store_problem is None:
                 await self._swap(self._documents)
         self._wake()
-        self._remote_write.evaluation_ended(at, self.evaluator, self._components.board)
         self._compare_clocks()
         await self._delivery.evaluation_ended(self.evaluator.unwritten, at=at)
+        self._remote_write.evaluation_ended(at, self.evaluator, self._components.board)
 
     def _start_explaining(self) -> None:
         """Ask for top contributors beside the evaluation: most answers come while it is written, and no page waits."""
