@@ -63,7 +63,7 @@ class _Resolver:
             self._refuse_extent(found.place, found.field)
             return None
         self._extents[found.slo.id] = size, level
-        return replace(found.slo, sli=composite.resolved(tuple(parts)))
+        return replace(found.slo, sli=composite.with_parts(tuple(parts)))
 
     def _part(
         self, part: Part, rule: CompositeRule, above: tuple[SloId, ...], place: Place, path: FieldPath

@@ -76,6 +76,8 @@ class _Job:
     said: Said
     losses: list[LossFinding] = field(default_factory=list)
     nodes: dict[SloId, Mapping[str, Written]] = field(default_factory=dict)
+    # By SLO without a node: the one in whose node it is.
+    hosts: dict[SloId, SloId] = field(default_factory=dict)
     dialects: dict[Path, dict[str, None]] = field(default_factory=dict)
 
     def write(self) -> None:
@@ -85,12 +87,14 @@ class _Job:
                 self.dialects.setdefault(document.file, {})[dialect.name] = None
         for error in self.found.findings.errors:
             self.said.files[error.file].append(f"not converted: {error.text} (line {error.line})")
-        objectives = {placed.slo.id: placed.slo.objective for placed in self.found.placed}
-        for placed in self.found.placed:
-            try:
-                self.nodes[placed.slo.id] = self.writer.node(placed.slo, objectives)
-            except NotExpressibleError as error:
-                self._leave_out(placed, error.reason, error.remedy)
+        slos = {placed.slo.id: placed.slo for placed in self.found.placed}
+        self.hosts |= self.writer.hosts(slos)
+        for hosted in (False, True):
+            # Those that are written within others last, if these cannot be.
+            for placed in self.found.placed:
+                host = self.hosts.get(placed.slo.id)
+                if (host is not None) is hosted and host not in self.nodes:
+                    self._write(placed, slos)
         again = self._leave_out_what_is_not_read()
         sources = Sources(self.found)
         sources.add_warnings(self.said, repeated=Sources(again).codes())
@@ -102,9 +106,16 @@ class _Job:
         for file, placed in self._by_file().items():
             yield ConvertedFile(source=file, text=self._text(file, placed), slos=tuple(one.slo for one in placed))
 
+    def _write(self, placed: PlacedSlo, slos: Mapping[SloId, Slo]) -> None:
+        self.hosts.pop(placed.slo.id, None)
+        try:
+            self.nodes[placed.slo.id] = self.writer.node(placed.slo, slos)
+        except NotExpressibleError as error:
+            self._leave_out(placed, error.reason, error.remedy)
+
     def _comment(self, placed: PlacedSlo, sources: Sources) -> None:
         dialect = sources.dialect(placed)
-        sources.add_queries(placed, self.nodes[placed.slo.id], self.said)
+        sources.add_queries(placed, self.nodes[self._host(placed)], self.said)
         if not dialect.has_windows:
             text = f"documents of {dialect.name} have no window: this is SLOBURN_DEFAULT_WINDOW"
             self.said.of_slo(placed.slo.id, SloPart.WINDOW, text)
@@ -119,7 +130,8 @@ class _Job:
                 alone = read_texts({placed.place.file: self._text(placed.place.file, [placed])})
                 errors = [(one.problem, one.remedy) for one in (*alone.findings.errors, *again.findings.errors)]
                 self._leave_out(placed, *next(iter(errors), _UNREADABLE))
-                self.nodes.pop(placed.slo.id)
+                self.nodes.pop(placed.slo.id, None)
+                self.hosts.pop(placed.slo.id, None)
             if not missing:
                 break
         for placed in self._written():
@@ -127,8 +139,12 @@ class _Job:
                 self._lose(placed, part, f"{what} is not the same: {self.writer.why_lost(what)}")
         return again
 
+    def _host(self, placed: PlacedSlo) -> SloId:
+        """The SLO in whose node an SLO is written."""
+        return self.hosts.get(placed.slo.id, placed.slo.id)
+
     def _written(self) -> list[PlacedSlo]:
-        return [placed for placed in self.found.placed if placed.slo.id in self.nodes]
+        return [placed for placed in self.found.placed if self._host(placed) in self.nodes]
 
     def _by_file(self) -> dict[Path, list[PlacedSlo]]:
         files: dict[Path, list[PlacedSlo]] = {}
@@ -138,7 +154,9 @@ class _Job:
 
     def _text(self, file: Path, slos: Sequence[PlacedSlo]) -> str:
         entries = [
-            Entry(slo=one.slo, node=self.nodes[one.slo.id], comments=self.said.slos.get(one.slo.id, {})) for one in slos
+            Entry(slo=one.slo, node=self.nodes[one.slo.id], comments=self.said.slos.get(one.slo.id, {}))
+            for one in slos
+            if one.slo.id in self.nodes
         ]
         dialects = ", ".join(self.dialects[file])
         head = [f"Converted by `sloburn convert` from {file} ({dialects}).", *self.said.files.get(file, ())]

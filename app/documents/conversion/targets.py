@@ -8,6 +8,7 @@ from typing import Protocol
 
 from app.documents.conversion.parts import SloPart
 from app.documents.native.writing.documents import written_aggregate, written_slo
+from app.documents.openslo.writing.composites import composites_by_objective
 from app.documents.openslo.writing.losses import why_lost
 from app.documents.openslo.writing.objects import written_object
 from app.slo import Slo, SloId
@@ -34,12 +35,15 @@ class Entry:
 class TargetWriter(Protocol):
     """Writes SLOs in one form."""
 
-    def node(self, slo: Slo, objectives: Mapping[SloId, float]) -> Mapping[str, Written]:
-        """The SLO; *objectives* are those of all SLOs.
+    def node(self, slo: Slo, slos: Mapping[SloId, Slo]) -> Mapping[str, Written]:
+        """The SLO; *slos* are all of them.
 
         Raises:
             NotExpressibleError: the form cannot say what it counts.
         """
+
+    def hosts(self, slos: Mapping[SloId, Slo]) -> Mapping[SloId, SloId]:
+        """The SLO in whose node each SLO is written that has none of its own."""
 
     def documents(self, entries: Sequence[Entry], head: Sequence[str]) -> Iterator[CommentedDocument]:
         """The documents of a file; *head* is the comment at its top."""
@@ -51,9 +55,14 @@ class TargetWriter(Protocol):
 class NativeWriter:
     """Writes a document for the SLOs of each service."""
 
-    def node(self, slo: Slo, objectives: Mapping[SloId, float]) -> Mapping[str, Written]:
+    def node(self, slo: Slo, slos: Mapping[SloId, Slo]) -> Mapping[str, Written]:
         """An entry below `slos`."""
-        return written_slo(slo, objectives)
+        return written_slo(slo, slos)
+
+    def hosts(self, slos: Mapping[SloId, Slo]) -> Mapping[SloId, SloId]:
+        """Each SLO is an entry."""
+        del slos
+        return {}
 
     def documents(self, entries: Sequence[Entry], head: Sequence[str]) -> Iterator[CommentedDocument]:
         """A document for SLOs of one service that follow each other."""
@@ -69,10 +78,13 @@ class NativeWriter:
 class OpenSloWriter:
     """Writes an object of OpenSLO v1 for each SLO."""
 
-    def node(self, slo: Slo, objectives: Mapping[SloId, float]) -> Mapping[str, Written]:
+    def node(self, slo: Slo, slos: Mapping[SloId, Slo]) -> Mapping[str, Written]:
         """The object."""
-        del objectives
-        return written_object(slo)
+        return written_object(slo, slos)
+
+    def hosts(self, slos: Mapping[SloId, Slo]) -> Mapping[SloId, SloId]:
+        """The objectives of a composite are in its object."""
+        return composites_by_objective(slos)
 
     def documents(self, entries: Sequence[Entry], head: Sequence[str]) -> Iterator[CommentedDocument]:
         """Each object is a document."""

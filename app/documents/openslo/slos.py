@@ -82,7 +82,7 @@ class SloReader:
         """The name of the SLO; of several objectives each with its own name, or its number, behind."""
         if len(self.slo.objectives) == 1:
             return self.slo.name
-        names = [_NOT_OF_A_NAME.sub("-", one.display_name).strip("-").lower() for one in self.slo.objectives]
+        names = [_in_ids(one.display_name) for one in self.slo.objectives]
         i = next(i for i, one in enumerate(self.slo.objectives) if one is objective)
         return f"{self.slo.name}-{names[i] if names[i] and names.count(names[i]) == 1 else i + 1}"
 
@@ -153,6 +153,18 @@ class SloReader:
             found.append((named, condition) if condition is not None and has_targets else None)
         usable = [one for one in found if one is not None]
         return usable if len(usable) == len(found) else None
+
+
+def _in_ids(display_name: str) -> str:
+    return _NOT_OF_A_NAME.sub("-", display_name).strip("-").lower()
+
+
+def name_in_id(objective: SloId, slo: SloId, number: int) -> str | None:
+    """The `displayName` of an objective that gives it its id, empty for its number; None where none does."""
+    name = objective.removeprefix(f"{slo}-")
+    if name == objective or name != _in_ids(name):
+        return None
+    return "" if name == str(number) else name
 
 
 def _target(objective: Objective) -> float | None:

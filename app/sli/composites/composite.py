@@ -57,6 +57,11 @@ class Part:
         return ",".join(f"{label}={value}" for label, value in self.group or ())
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is all of an SLO, and nothing is said of it but its weight."""
+        return replace(self, slo=SloId(""), sli=None, weight=1.0) == Part(slo=SloId(""))
+
+    @property
     def words(self) -> str:
         """The SLO, or the member, by its id."""
         return f"{self.slo}:{self.member}" if self.group else str(self.slo)
@@ -172,10 +177,10 @@ class Composite(OfEvaluations):
     @property
     def unresolved(self) -> "Composite":
         """The composite without the SLIs of its components, as a document has it."""
-        return replace(self, parts=tuple(replace(part, sli=None) for part in self.parts))
+        return self.with_parts(tuple(replace(part, sli=None) for part in self.parts))
 
-    def resolved(self, parts: tuple[Part, ...]) -> "Composite":
-        """The composite with the SLIs of its components."""
+    def with_parts(self, parts: tuple[Part, ...]) -> "Composite":
+        """The composite of other components, such as those with their SLIs."""
         return replace(self, parts=parts)
 
     @property

@@ -61,6 +61,30 @@ def test_what_openslo_can_say_is_the_same(tmp_path: Path) -> None:
     assert slos == {slo.id: slo for slo in load_documents(tmp_path).slos}
 
 
+_COMPOSITE = """
+apiVersion: openslo/v1
+kind: SLO
+metadata: {name: journey}
+spec:
+  service: shop
+  timeWindow: [{duration: 28d, isRolling: true}]
+  budgetingMethod: Occurrences
+  objectives:
+    - {displayName: search, target: 0.99, compositeWeight: 2, indicator: {spec: {ratioMetric: {counter: true, bad: &bad
+        {metricSource: {type: Prometheus, spec: {query: 'a_total{code="500"}'}}}, total: &total
+        {metricSource: {type: Prometheus, spec: {query: a_total}}}}}}}
+    - {target: 0.95, indicator: {spec: {ratioMetric: {counter: true, bad: *bad, total: *total}}}}
+"""
+
+
+def test_a_composite_of_its_own_objectives_is_written_with_them(tmp_path: Path) -> None:
+    (tmp_path / "composite.yaml").write_text(_COMPOSITE)
+    slos, lost = _reread(tmp_path)
+    assert lost == set()
+    assert sorted(slos) == ["journey", "journey-2", "journey-search"]
+    assert slos == {slo.id: slo for slo in load_documents(tmp_path).slos}
+
+
 @pytest.mark.parametrize("paths", SETS.values(), ids=SETS)
 def test_whatever_is_not_the_same_is_said(paths: list[Path]) -> None:
     slos, lost = _reread(*paths)

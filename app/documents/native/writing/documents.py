@@ -13,8 +13,8 @@ from app.yamldoc.tree import BooleanText
 from app.yamldoc.writing import Written, given, written_number
 
 
-def written_slo(slo: Slo, objectives: Mapping[SloId, float]) -> dict[str, Written]:
-    """The entry of an SLO below `slos`; *objectives* are those of all SLOs.
+def written_slo(slo: Slo, slos: Mapping[SloId, Slo]) -> dict[str, Written]:
+    """The entry of an SLO below `slos`; *slos* are all.
 
     Raises:
         NotExpressibleError: no native document can say what it counts.
@@ -29,7 +29,7 @@ def written_slo(slo: Slo, objectives: Mapping[SloId, float]) -> dict[str, Writte
             "objective": written_percent(slo.objective),
             "sla": None if slo.sla is None else _sla(slo.sla),
             "window": _window(slo.window),
-            "sli": written_sli(sli, objectives),
+            "sli": written_sli(sli, slos),
             "time_slices": None if of_slices is None else _slices(of_slices.rule),
             "by": list(sli.by),
             **written_labels(slo.labels),

@@ -37,6 +37,7 @@ from app.slo import (
     MissingData,
     Selector,
     Sli,
+    Slo,
     SloId,
     WithoutEvents,
     format_duration,
@@ -54,15 +55,15 @@ _GOOD_OR_ABSENT = re.compile(
 )
 
 
-def written_sli(sli: Sli, objectives: Mapping[SloId, float]) -> Keys:
-    """The keys below `sli`; *objectives* are those of all SLOs, which components of composites have as targets.
+def written_sli(sli: Sli, slos: Mapping[SloId, Slo]) -> Keys:
+    """The keys below `sli`; *slos* are all, whose objectives components of composites have as targets.
 
     Raises:
         NotExpressibleError: no native document can say it.
     """
     if isinstance(sli, Composite):
         # Its components are found when all documents have been read.
-        return _composite(sli, objectives)
+        return _composite(sli, slos)
     why = NotExpressibleError("is of a kind that native documents do not have", "write it by hand")
     for keys in _spellings(sli):
         try:
@@ -172,12 +173,12 @@ def _unless_usual(good_when: Condition) -> str | None:
     return None if good_when == UP else condition_text(good_when)
 
 
-def _composite(sli: Composite, objectives: Mapping[SloId, float]) -> Keys:
+def _composite(sli: Composite, slos: Mapping[SloId, Slo]) -> Keys:
     policies = {part.missing for part in sli.parts}
     common = next(iter(policies)) if len(policies) == 1 else MissingData.UNKNOWN
     return given(
         {
-            str(sli.rule): [_component(part, common, objectives) for part in sli.parts],
+            str(sli.rule): [_component(part, common, slos) for part in sli.parts],
             "slice": None if sli.length == _USUAL.length else format_duration(sli.length),
             "target": None if sli.target is None else written_percent(sli.target),
             "missing": None if common is MissingData.UNKNOWN else str(common),
@@ -187,8 +188,10 @@ def _composite(sli: Composite, objectives: Mapping[SloId, float]) -> Keys:
     )
 
 
-def _component(part: Part, common: MissingData, objectives: Mapping[SloId, float]) -> Written:
-    target = None if part.target is None or part.target == objectives.get(part.slo) else written_percent(part.target)
+def _component(part: Part, common: MissingData, slos: Mapping[SloId, Slo]) -> Written:
+    component = slos.get(part.slo)
+    is_usual = component is not None and part.target == component.objective
+    target = None if part.target is None or is_usual else written_percent(part.target)
     keys = given(
         {
             "slo": str(part.slo),

@@ -47,7 +47,8 @@ def indicator_of(sli: Sli) -> Indicator:
         case Expression():
             return _expression(sli)
         case Composite():
-            raise NotExpressibleError("is a composite, and OpenSLO has no references to SLOs", "write its SLI by hand")
+            problem = "is a composite of other SLOs than its own objectives, and OpenSLO has no references to SLOs"
+            raise NotExpressibleError(problem, "write its SLI by hand")
     raise NotExpressibleError("is of a kind that OpenSLO does not have", "write it by hand")
 
 
