@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.promql.buckets import any_spelling, bound_of
 from app.promql.metric_names import BUCKET
 from app.promql.selector_text import render
-from app.sli import Condition, Gauge, GaugeSums, WeightedSum
+from app.sli import Gauge, GaugeSums, WeightedSum
 from app.sli.sample_events import EverySample, SamplesThat, SampleValues
 from app.sli.sample_sum import Reading, SampleSum
 from app.sli.weighted_sum import weights_of_part
@@ -52,11 +52,6 @@ def usual_spelling(selector: Selector) -> str:
     return render(usual if any_spelling(usual) == selector else selector)
 
 
-def condition_text(condition: Condition) -> str:
-    """A comparison, its number with all of its digits."""
-    return f"{condition.comparison} {written_number(condition.number)}"
-
-
 def _terms(given: Sequence[tuple[str, Weights]]) -> EventTerms:
     events, weights = weights_of_part([one for _, one in given])
     return EventTerms(
@@ -70,7 +65,7 @@ def _over_time(selector: Selector, events: Reading, window: str) -> str:
     text = render(selector)
     match events:
         case SamplesThat(condition):
-            operator, _, number = condition_text(condition).partition(" ")
+            operator, _, number = str(condition).partition(" ")
             return f"sum_over_time(({text} {operator} bool {number})[{window}:])"
         case SampleValues():
             return f"sum_over_time({text}[{window}])"

@@ -26,5 +26,11 @@ def weighted_share(share: str, events: str, window: timedelta, every: timedelta,
     return f"{bad} / (sum{grouping} (sum_over_time(({events}){over})) > 0)"
 
 
+def ratio_of_events(part: str, total: str, by: tuple[str, ...]) -> str:
+    """The ratio of some of the events to all of them; where the part has no series there are none of it."""
+    labels = ", ".join(map(label_text, by))
+    return f"(({part}) or on ({labels}) 0 * ({total})) / on ({labels}) ({total})"
+
+
 def _range(window: timedelta, every: timedelta) -> str:
     return f"[{format_duration(window)}:{format_duration(every)}]"

@@ -9,7 +9,7 @@ A further kind is a module here and a model of its document in `app.documents.na
 from app.sli.composites import ComponentCounts, ComposedSlices, Composite, Part, compose_slices
 from app.sli.condition import Comparison, Condition
 from app.sli.errors import NotExpressibleError, QueryFaultError
-from app.sli.expression import Expression
+from app.sli.expression import EventsOf, Expression, GaugeOrAbsent, expression_of_events
 from app.sli.from_promql import (
     EventQuery,
     Reduced,
@@ -33,8 +33,10 @@ __all__ = [
     "Composite",
     "Condition",
     "EventQuery",
+    "EventsOf",
     "Expression",
     "Gauge",
+    "GaugeOrAbsent",
     "GaugeSums",
     "NotExpressibleError",
     "Part",
@@ -45,6 +47,7 @@ __all__ = [
     "WeightedSum",
     "compose_slices",
     "counted_terms",
+    "expression_of_events",
     "read_events",
     "reduce_error_ratio",
     "reduce_events",

@@ -20,7 +20,7 @@ from app.promql.evaluable import (
 from app.promql.expressions import ExpressionError, with_window
 from app.promql.metric_names import looks_like_counter, name_of
 from app.sli.errors import NotExpressibleError, QueryFaultError
-from app.sli.expression import Expression
+from app.sli.expression import Expression, expression_of_events
 from app.sli.from_promql import POOLED, Reduced, reduce_error_ratio, reduce_events
 from app.sli.from_samples import gauge_of_error_ratio, gauge_of_events
 from app.sli.never_bad import NEVER_BAD, is_never_bad
@@ -81,9 +81,7 @@ def sli_of_any_events(
         if set(groups) != set(grouping_of(part) or ()):
             problem = f"total and its part have different labels: {_labels(groups)} and {_labels(grouping_of(part))}"
             raise QueryFaultError(problem, "write the same `by` in both", "different_labels")
-    labels = ", ".join(groups)
-    ratio = f"(({part}) or on ({labels}) 0 * ({of_total})) / on ({labels}) ({of_total})"
-    sli = Expression(expression=ratio, shares=shares, weight=of_total, every=_EVERY, by=groups)
+    sli = expression_of_events(total=of_total, part=part, shares=shares, every=_EVERY, by=groups)
     evaluated = _evaluated(sli, why, findings)
     return _with_never_bad(evaluated) if shares is Events.GOOD and part == of_total else evaluated
 

@@ -1,11 +1,11 @@
 """Any PromQL, evaluated again and again: joins, subqueries, recording rules, quantiles over a threshold."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from app.promql.evaluable import divisor_of
-from app.promql.evaluations import as_share, mean_share, weighted_share
+from app.promql.evaluations import as_share, mean_share, ratio_of_events, weighted_share
 from app.sli.condition import Condition
 from app.sli.evaluations import OfEvaluations
 from app.sli.key import key_of
@@ -16,6 +16,7 @@ from app.slo import (
     Evaluated,
     Events,
     GroupKey,
+    Selector,
     SliKind,
     Weights,
     format_duration,
@@ -26,11 +27,30 @@ _EVERY_IN_RULES = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EventsOf:
+    """Queries of all events and of the good or bad ones among them, of which an expression is the ratio."""
+
+    total: str
+    part: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GaugeOrAbsent:
+    """A gauge whose samples fulfil a condition, and are bad for some time after they are absent."""
+
+    gauge: Selector
+    good_when: Condition
+    absent_for: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Expression(OfEvaluations):
     """An SLI of the values of an expression; each evaluation is one event, or as many as *weight* says.
 
     The values are shares of *shares* events, from 0 to 1, or, with *good_when*, an evaluation is good if its value
     fulfils that. No value means that nothing is known; NaN, as of 0 / 0, that there were no events.
+
+    *origin* is what a document has in the place of the expression, for those who write documents.
     """
 
     expression: str
@@ -39,6 +59,7 @@ class Expression(OfEvaluations):
     weight: str | None = None
     every: timedelta | None = None
     by: tuple[str, ...] = ()
+    origin: "EventsOf | GaugeOrAbsent | None" = field(default=None, compare=False, repr=False)
 
     @property
     def kind(self) -> SliKind:
@@ -106,3 +127,17 @@ class Expression(OfEvaluations):
             return as_share(self.expression, str(self.good_when.opposite))
         share = as_share(self.expression, None)
         return f"(1 - {share})" if self.shares is Events.GOOD else share
+
+
+def expression_of_events(
+    *, total: str, part: str, shares: Events, every: timedelta | None, by: tuple[str, ...]
+) -> Expression:
+    """The SLI of evaluated queries of all events and of the good or bad ones, each evaluation as many as there are."""
+    return Expression(
+        expression=ratio_of_events(part, total, by),
+        shares=shares,
+        weight=total,
+        every=every,
+        by=by,
+        origin=EventsOf(total=total, part=part),
+    )

@@ -8,8 +8,8 @@ from typing_extensions import override
 
 from app.documents.native.fields import Duration, EvaluableText, GoodWhen, RatioText
 from app.documents.native.sli_model import SliModel
-from app.promql.evaluable import quantile_of
-from app.sli import Comparison, Expression, Reduced
+from app.promql.evaluable import bare_counter, quantile_of
+from app.sli import Comparison, Expression, Reduced, expression_of_events
 from app.sli.any_promql import QUANTILE, reduced_ratio
 from app.sli.never_bad import NEVER_BAD, is_never_bad
 from app.sli.reduction import FIXED_RANGE
@@ -19,7 +19,7 @@ from app.yamldoc.findings import FieldFinding
 # Prometheus answers in milliseconds, and shows no sample that is older than five minutes: a longer rest would look like
 # missing data.
 _SHORTEST, _LONGEST = timedelta(seconds=1), timedelta(minutes=5)
-_VALUES = ("bad_ratio", "good_ratio", "expression")
+_VALUES = ("bad_ratio", "good_ratio", "expression", "bad", "good")
 
 
 class ExpressionSliModel(SliModel):
@@ -31,6 +31,8 @@ class ExpressionSliModel(SliModel):
                 {"required": ["bad_ratio"]},
                 {"required": ["good_ratio"]},
                 {"required": ["expression", "good_when"]},
+                {"required": ["bad", "total", "every"]},
+                {"required": ["good", "total", "every"]},
             ]
         }
     )
@@ -43,6 +45,10 @@ class ExpressionSliModel(SliModel):
     """PromQL of any value, which is good while it fulfils good_when."""
     good_when: GoodWhen | None = Field(default=None, examples=["< 1000"])
     """The comparison that good values of the expression fulfil."""
+    bad: EvaluableText | None = Field(default=None, examples=["count(up == 0) or vector(0)"])
+    """PromQL of the number of bad events out of total, evaluated: needs every, without which they are counted."""
+    good: EvaluableText | None = Field(default=None, examples=["count(up == 1) or vector(0)"])
+    """PromQL of the number of good events out of total, evaluated: needs every, without which they are counted."""
     total: EvaluableText | None = Field(default=None, examples=["sum(increase(http_requests_total[1m]))"])
     """PromQL of the number of events that each evaluation stands for; without it each is one event."""
     every: Duration | None = Field(default=None, examples=["1m"])
@@ -54,6 +60,9 @@ class ExpressionSliModel(SliModel):
         reduced = self._reduced(by)
         if reduced is not None:
             return reduced.sli
+        part, shares = (self.bad, Events.BAD) if self.good is None else (self.good, Events.GOOD)
+        if part is not None and self.total is not None:
+            return expression_of_events(total=self.total, part=part, shares=shares, every=self.every, by=by)
         return Expression(
             expression=self.bad_ratio or self.good_ratio or self.expression or "",
             shares=Events.GOOD if self.good_ratio is not None else Events.BAD,
@@ -77,7 +86,10 @@ class ExpressionSliModel(SliModel):
         given = [key for key in _VALUES if getattr(self, key) is not None]
         if len(given) != 1:
             problem = " and ".join(given) + " exclude each other" if given else "has no expression"
-            yield FieldFinding(("sli",), problem, "write one of bad_ratio, good_ratio, and expression with good_when")
+            remedy = "write one of bad_ratio, good_ratio, expression with good_when, and bad or good with total"
+            yield FieldFinding(("sli",), problem, remedy)
+        elif given[0] in {"bad", "good"}:
+            yield from self._of_events(given[0])
         elif (self.expression is None) != (self.good_when is None):
             if self.expression is None:
                 problem, remedy = f"{given[0]} is a share of events, which nothing is compared with", "remove good_when"
@@ -93,6 +105,22 @@ class ExpressionSliModel(SliModel):
         if self.every is not None and not _SHORTEST <= self.every <= _LONGEST:
             problem = f"{format_duration(self.every)} is not between 1s and 5m"
             yield FieldFinding(("sli", "every"), problem, "write every: 1m")
+
+    def _of_events(self, part: str) -> Iterator[FieldFinding]:
+        """Whether evaluated events have a total, and nothing that they are compared with."""
+        if self.total is None:
+            yield FieldFinding(("sli", part), "needs total", "write total: and the PromQL of all events")
+        if self.every is None:
+            yield FieldFinding(("sli", part), "is evaluated, and needs every", "write every: 1m")
+        if self.good_when is not None:
+            problem = f"{part} is a number of events, which nothing is compared with"
+            yield FieldFinding(("sli", "good_when"), problem, "remove good_when")
+        for key in (part, "total"):
+            counter = None if (text := getattr(self, key)) is None else bare_counter(text)
+            if counter is not None:
+                problem = f"takes the value of the counter {counter} since its process started"
+                remedy = f"remove every, to have it counted, or write rate({counter}[5m])"
+                yield FieldFinding(("sli", key), problem, remedy, "bare_counter")
 
     @override
     def warnings(self) -> Iterator[FieldFinding]:

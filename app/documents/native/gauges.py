@@ -10,13 +10,15 @@ from app.documents.native.fields import Absent, Duration, GoodWhen, SelectorText
 from app.documents.native.sli_model import DocumentPart, SliModel
 from app.promql.gauges import good_or_absent
 from app.promql.metric_names import looks_like_counter, name_of
-from app.sli import Comparison, Condition, Expression, Gauge, GaugeSums
+from app.sli import Comparison, Condition, Expression, Gauge, GaugeOrAbsent, GaugeSums
 from app.slo import Events, Selector, Sli, format_duration
 from app.yamldoc.findings import FieldFinding, FieldPath
 
 # Each evaluation looks back so far for series that are gone, which costs Prometheus as many samples.
 _LONGEST_ABSENCE = timedelta(days=1)
 UP = Condition(Comparison.EQUAL, 1.0)
+ABSENT_FOR = timedelta(hours=1)
+"""How long a series that is gone is bad, unless a document says otherwise."""
 COUNTER_AS_GAUGE = "counter_as_gauge"
 """The code of a gauge whose name looks like a counter's; Prometheus may know better."""
 
@@ -30,7 +32,7 @@ class GaugeSliModel(SliModel):
     """The comparison that good samples fulfil, `== 1` without it."""
     absent: Absent = False
     """What a series is that had samples lately and has none now: `unknown` without it, or `bad`."""
-    absent_for: Duration = Field(default=timedelta(hours=1), examples=["1h"])
+    absent_for: Duration = Field(default=ABSENT_FOR, examples=["1h"])
     """How long an absent series is bad; after that it has been removed."""
 
     @override
@@ -38,7 +40,8 @@ class GaugeSliModel(SliModel):
         """What is counted: each sample is an event; where absent series are bad, each evaluation of each series."""
         if self.absent:
             expression = good_or_absent(self.gauge, str(self.good_when), self.absent_for)
-            return Expression(expression=expression, shares=Events.GOOD, by=by)
+            origin = GaugeOrAbsent(gauge=self.gauge, good_when=self.good_when, absent_for=self.absent_for)
+            return Expression(expression=expression, shares=Events.GOOD, by=by, origin=origin)
         return Gauge(total=self.gauge, good_when=self.good_when, by=by)
 
     @override

@@ -1,6 +1,5 @@
 """What an SLI counts, as a native document says it: each spelling is read again before it is used."""
 
-import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from decimal import Decimal
@@ -9,21 +8,22 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from app.documents.native.gauges import UP
+from app.documents.native.gauges import ABSENT_FOR, UP
 from app.documents.native.sli_model import SliModel
 from app.documents.native.slis import SliField
 from app.documents.native.writing.scalars import written_percent
-from app.documents.queries import condition_text, terms_of
+from app.documents.queries import terms_of
 from app.promql.buckets import bound_of
 from app.promql.inclusion import histogram_of
 from app.promql.metric_names import NAME
 from app.promql.selector_text import render, weighted_text
 from app.sli import (
-    Comparison,
     Composite,
     Condition,
+    EventsOf,
     Expression,
     Gauge,
+    GaugeOrAbsent,
     GaugeSums,
     NotExpressibleError,
     Part,
@@ -48,11 +48,6 @@ Keys = dict[str, Written]
 _MS = timedelta(milliseconds=1)
 _MS_PER_SECOND = 1000
 _USUAL = Composite(rule=CompositeRule.ALL_OF, parts=())
-# What `app.promql.gauges.good_or_absent` writes.
-_GOOD_OR_ABSENT = re.compile(
-    r"\((?P<gauge>.*) (?P<comparison>[=!<>]+) bool (?P<number>\S+)\) or "
-    r"\(0 \* last_over_time\((?P=gauge)\[(?P<absent_for>\w+)\]\) and on \(\) \(count\(up\) > 0\)\)"
-)
 
 
 def written_sli(sli: Sli, slos: Mapping[SloId, Slo]) -> Keys:
@@ -96,7 +91,7 @@ def _spellings(sli: Sli) -> Iterator[Keys]:
         case SampleSum():
             yield _summed(sli)
         case Expression():
-            yield from _gauge_with_absence(sli)
+            yield from _of_origin(sli)
             yield _expression(sli)
         case _:
             pass
@@ -141,19 +136,20 @@ def written_selector(matchers: tuple[Matcher, ...]) -> Keys:
     return {"selector": render(Selector(matchers))}
 
 
-def _gauge_with_absence(sli: Expression) -> Iterator[Keys]:
-    found = _GOOD_OR_ABSENT.fullmatch(sli.expression)
-    if found is not None:
-        good_when = Condition(Comparison(found["comparison"]), float(found["number"]))
-        absent_for = None if found["absent_for"] == "1h" else found["absent_for"]
-        yield given(
-            {
-                "gauge": found["gauge"],
-                "good_when": _unless_usual(good_when),
-                "absent": "bad",
-                "absent_for": absent_for,
-            }
-        )
+def _of_origin(sli: Expression) -> Iterator[Keys]:
+    """What a document has in the place of an expression that was put together."""
+    match sli.origin:
+        case GaugeOrAbsent(gauge=gauge, good_when=good_when, absent_for=absent_for):
+            yield given(
+                {
+                    "gauge": render(gauge),
+                    "good_when": _unless_usual(good_when),
+                    "absent": "bad",
+                    "absent_for": None if absent_for == ABSENT_FOR else format_duration(absent_for),
+                }
+            )
+        case EventsOf(total=total, part=part) if sli.every is not None:
+            yield {"total": total, str(sli.shares): part, "every": format_duration(sli.every)}
 
 
 def _expression(sli: Expression) -> Keys:
@@ -162,7 +158,7 @@ def _expression(sli: Expression) -> Keys:
     return given(
         {
             kind: sli.expression,
-            "good_when": None if good_when is None else condition_text(good_when),
+            "good_when": None if good_when is None else str(good_when),
             "total": sli.weight,
             "every": None if sli.every is None else format_duration(sli.every),
         }
@@ -170,7 +166,7 @@ def _expression(sli: Expression) -> Keys:
 
 
 def _unless_usual(good_when: Condition) -> str | None:
-    return None if good_when == UP else condition_text(good_when)
+    return None if good_when == UP else str(good_when)
 
 
 def _composite(sli: Composite, slos: Mapping[SloId, Slo]) -> Keys:

@@ -1,6 +1,5 @@
 """What an SLI counts, as an indicator of OpenSLO."""
 
-import re
 from dataclasses import dataclass, field
 
 from app.documents.importing.fields import Operator
@@ -9,7 +8,7 @@ from app.documents.openslo.fields import RawType
 from app.documents.queries import EventTerms, Weighted, terms_of
 from app.promql.probe import sum_by
 from app.promql.selector_text import render, weighted_text
-from app.sli import Composite, Condition, Expression, Gauge, GaugeSums, NotExpressibleError, WeightedSum
+from app.sli import Composite, Condition, EventsOf, Expression, Gauge, GaugeSums, NotExpressibleError, WeightedSum
 from app.sli.sample_sum import SampleSum
 from app.slo import Events, Sli
 from app.yamldoc.tree import BooleanText
@@ -17,10 +16,6 @@ from app.yamldoc.writing import Written, written_number
 
 _WINDOW = WINDOW.strip("[]")
 _OPERATORS = {one.promql: one for one in Operator}
-# How `app.sli.any_promql` puts queries of events together that it cannot count.
-_EVENTS = re.compile(
-    r"\(\((?P<part>.*)\) or on \((?P<by>[^)]*)\) 0 \* \((?P<total>.*)\)\) / on \((?P=by)\) \((?P=total)\)", re.DOTALL
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,9 +76,8 @@ def _expression(sli: Expression) -> Indicator:
         if str(sli.good_when.comparison) not in _OPERATORS:
             raise NotExpressibleError(f"OpenSLO has no operator {sli.good_when.comparison}", "compare by < or >")
         return _threshold(sli.expression, sli.good_when)
-    events = _EVENTS.fullmatch(sli.expression)
-    if events is not None and sli.weight == events["total"]:
-        return _ratio_of(events["total"], events["part"], sli.shares, are_counters=False)
+    if isinstance(sli.origin, EventsOf):
+        return _ratio_of(sli.origin.total, sli.origin.part, sli.shares, are_counters=False)
     if sli.weight is not None or sli.good_when is not None or sli.by:
         what = "weighted by a total" if sli.weight is not None else "grouped by labels"
         raise NotExpressibleError(f"OpenSLO has no expressions that are {what}", "write good, or bad, and total events")
