@@ -537,26 +537,31 @@ class _Rows:
         mine = np.sort(self._context.of_target(target)[0])
         at = float(samples.time[mine].min())
         near = mine[samples.time[mine] <= at + LOOKBACK_S]
-        counters, first = np.unique(samples.counter[near], return_index=True)
+        # Samples are sorted by counter and time.
+        of_counter = samples.counter[near]
+        first = np.flatnonzero(np.append(True, of_counter[1:] != of_counter[:-1]))
         last = np.append(first[1:], len(near)) - 1
+        counters = of_counter[first]
         # What is taken from the total is traffic, too.
         weights = np.abs(arrays.total[counters])
         if not weights.any():
             weights = np.abs(arrays.bad[counters])
         grown = np.maximum(samples.value[near][last] - samples.value[near][first], 0.0)
         bad = np.abs(arrays.bad[counters])
-        activity, bad_activity = (
-            sum(value * float(of_kind[counters == counter].sum()) for counter, value in values)
-            for of_kind in (weights, bad)
-        )
+        each = dict(zip(counters.tolist(), zip(weights.tolist(), bad.tolist(), strict=True), strict=True))
+        activity = sum(value * each.get(counter, (0.0, 0.0))[0] for counter, value in values)
+        bad_activity = sum(value * each.get(counter, (0.0, 0.0))[1] for counter, value in values)
         of_row = self._of_row.get(row, np.empty(0, dtype=np.int64))
         apart_s = samples.time[near] - self._context.steps.since[near]
         apart_s = apart_s[~np.isnan(apart_s) & (self._context.steps.since[near] >= at)]
-        scrape_s = float(np.median(apart_s)) if len(apart_s) else SCRAPE_S
+        scrape_s = _median(apart_s) if len(apart_s) else SCRAPE_S
         earlier = of_row[samples.time[of_row] < at]
+        row_before = self._context.cursor.row_last_seen(row)
+        if len(earlier):
+            row_before = row_before.extended(samples.time[earlier], samples.steady[earlier])
         return FirstSighting(
             row=row,
-            row_before=self._context.cursor.row_last_seen(row).extended(samples.time[earlier], samples.steady[earlier]),
+            row_before=row_before,
             target=target,
             at=at,
             values=values,
@@ -587,6 +592,12 @@ class _Rows:
         span_s = float(steps.samples.time[near].max() - steps.since[near].min())
         weights = np.abs(self._context.arrays.total[steps.samples.counter[near]])
         return float(np.nansum(grown * weights)) / max(span_s, SCRAPE_S)
+
+
+def _median(values: Floats) -> float:
+    """The median of some values; of so few, numpy's own takes ten times as long."""
+    ordered, middle = sorted(values.tolist()), len(values) // 2
+    return float(ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2)
 
 
 def _groups(keys: Ints, members: Ints) -> dict[int, Ints]:

@@ -64,8 +64,12 @@ def find_links(context: SampleContext, first_samples: Ints, registry: Registry) 
     # Found for all rows at once: to look through all samples for each row would take minutes for thousands of SLOs.
     first_of, counters_of = _ByRow.of(row_of[counter[first_samples]]), _ByRow.of(row_of)
     samples_of = _ByRow.of(row_of[counter])
+    first_s = _first_seen(context)
     links: list[Link] = []
     for row in np.unique(row_of[counter[first_samples]]).tolist():
+        # Before anything of a row was seen there is nothing to go on from: all rows of a new service.
+        if not first_s[row] < context.steps.samples.time[first_samples[first_of.places(row)]].max():
+            continue
         own = _OfRow(counters_of.places(row), samples_of.places(row))
         ended: set[int] = set()
         for together in _rounds(context, first_samples[first_of.places(row)]):
@@ -73,6 +77,15 @@ def find_links(context: SampleContext, first_samples: Ints, registry: Registry) 
             ended |= {link.old for link in found if not link.duplicate}
             links += found
     return links
+
+
+def _first_seen(context: SampleContext) -> Floats:
+    """When each row was seen first, of all that is known here; infinite if never."""
+    row_of, samples = context.arrays.row, context.steps.samples
+    first_s = np.full(int(row_of.max(initial=-1)) + 1, np.inf)
+    np.fmin.at(first_s, row_of, context.cursor.time[: len(row_of)])
+    np.minimum.at(first_s, row_of[samples.counter], samples.time)
+    return first_s
 
 
 @dataclass(frozen=True, slots=True)
