@@ -1,10 +1,11 @@
 """What `/metrics` answers: SLOs and own health, in the format and encoding that the scraper asks for."""
 
 import re
+import time
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from threading import Lock
+from threading import Lock, Thread
 from typing import NamedTuple, Protocol
 
 from prometheus_client.exposition import choose_encoder, gzip_accepted
@@ -24,6 +25,13 @@ _GZIP_LEVEL = 1
 # How zlib is asked for a gzip header.
 _GZIP = 16 + zlib.MAX_WBITS
 
+# To render fewer takes less than a tenth of a second.
+_MANY = 2_000
+# After so many evaluations without a scrape the next one renders its page itself; scrapes are minutes apart at most.
+_RENDERED_UNASKED = 20
+# The transaction of an evaluation of so many SLOs takes about as long.
+_WRITES_S = 1.0
+
 
 class PageForm(NamedTuple):
     """What distinguishes the pages of one moment."""
@@ -41,14 +49,6 @@ class Page:
     gzipped: bool
 
 
-@dataclass(frozen=True, slots=True)
-class _Rendered:
-    """The SLOs of one evaluation as text, current for as long as the board has the same tuple of snapshots."""
-
-    snapshots: tuple[Snapshot, ...]
-    text: bytes
-
-
 class _Compressor(Protocol):
     def compress(self, data: bytes) -> bytes: ...
     def flush(self) -> bytes: ...
@@ -56,35 +56,64 @@ class _Compressor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class _Compressed:
-    """The SLOs of one evaluation as the beginning of a gzip stream, and the compressor that can go on from there."""
+class _Rendered:
+    """The SLOs of one evaluation as text, current for as long as the board has the same tuple of snapshots.
+
+    With a *compressor* it is the beginning of a gzip stream, from which the compressor goes on.
+    """
 
     snapshots: tuple[Snapshot, ...]
-    begun: bytes
-    compressor: _Compressor
+    text: bytes
+    compressor: _Compressor | None
 
     @classmethod
-    def of(cls, snapshots: tuple[Snapshot, ...], texts: Iterable[str]) -> "_Compressed":
+    def of(cls, snapshots: tuple[Snapshot, ...], texts: Iterable[str], *, gzipped: bool) -> "_Rendered":
         """Compressed one text after another: the page of 10,000 SLOs has 60 MB."""
+        if not gzipped:
+            return cls(snapshots, b"".join([text.encode() for text in texts]), None)
         compressor = zlib.compressobj(_GZIP_LEVEL, wbits=_GZIP)
         return cls(snapshots, b"".join([compressor.compress(text.encode()) for text in texts]), compressor)
 
     def and_then(self, more: bytes) -> bytes:
+        """The whole page, which ends with *more*."""
+        if self.compressor is None:
+            return self.text + more
         compressor = self.compressor.copy()
-        return b"".join((self.begun, compressor.compress(more), compressor.flush()))
+        return b"".join((self.text, compressor.compress(more), compressor.flush()))
+
+
+class _Kind(NamedTuple):
+    openmetrics: bool
+    gzipped: bool
 
 
 class Exposition:
-    """Renders the board once per evaluation and format; own health is read at every scrape."""
+    """Renders the board once per evaluation and format; own health is read at every scrape.
 
-    def __init__(self, board: Board, instruments: Instruments, *, names: MetricNames = MetricNames.SLOBURN) -> None:
+    Of many SLOs the pages that were asked for lately are rendered after each evaluation, and scrapes get those of the
+    evaluation before until they are ready (ADR-0062).
+    """
+
+    def __init__(
+        self,
+        board: Board,
+        instruments: Instruments,
+        *,
+        names: MetricNames = MetricNames.SLOBURN,
+        many: int = _MANY,
+        rest: Callable[[float], object] = time.sleep,
+    ) -> None:
         self._board = board
         self._instruments = instruments
-        self._rendered: dict[bool, _Rendered] = {}
-        self._compressed: dict[bool, _Compressed] = {}
+        self._rendered: dict[_Kind, _Rendered] = {}
         self._known = KnownTexts()
         self._turn = Lock()
         self._sloth = SlothTexts() if names is MetricNames.SLOTH else None
+        self._many, self._rest = many, rest
+        # Of each kind, how many evaluations ago it was asked for.
+        self._unasked: dict[_Kind, int] = {}
+        self._ahead: Thread | None = None
+        board.follow(self._render_ahead)
 
     def form(self, *, accept: str = "", accept_encoding: str = "") -> PageForm:
         """The form of the page for a scraper that sends these headers."""
@@ -93,34 +122,44 @@ class Exposition:
 
     def render(self, *, accept: str = "", accept_encoding: str = "") -> Page:
         """The page for a scraper that sent these headers; safe to call from several threads."""
-        with self._turn:
-            return self._render(accept, accept_encoding)
-
-    def _render(self, accept: str, accept_encoding: str) -> Page:
         encode, content_type = choose_encoder(_usable(accept))
         openmetrics = content_type.startswith("application/openmetrics-text")
+        kind = _Kind(openmetrics, accepts_gzip(accept_encoding))
+        self._unasked[kind] = 0
+        slos = self._slos(kind)
         # Own health comes last: its encoder writes the "# EOF" that OpenMetrics ends with.
-        own = encode(self._instruments.registry)
-        if accepts_gzip(accept_encoding):
-            return Page(self._compressed_slos(openmetrics=openmetrics).and_then(own), content_type, gzipped=True)
-        return Page(self._slos(openmetrics=openmetrics) + own, content_type, gzipped=False)
+        return Page(slos.and_then(encode(self._instruments.registry)), content_type, gzipped=kind.gzipped)
 
-    def _compressed_slos(self, *, openmetrics: bool) -> _Compressed:
+    def _slos(self, kind: _Kind) -> _Rendered:
+        cached, ahead = self._rendered.get(kind), self._ahead
+        if cached is not None and ahead is not None and ahead.is_alive():
+            return cached
+        with self._turn:
+            return self._current(kind)
+
+    def _current(self, kind: _Kind) -> _Rendered:
         snapshots = self._board.current.snapshots
-        cached = self._compressed.get(openmetrics)
+        cached = self._rendered.get(kind)
         if cached is None or cached.snapshots is not snapshots:
-            cached = _Compressed.of(snapshots, self._families(snapshots, openmetrics=openmetrics))
-            self._compressed[openmetrics] = cached
+            texts = self._families(snapshots, openmetrics=kind.openmetrics)
+            cached = self._rendered[kind] = _Rendered.of(snapshots, texts, gzipped=kind.gzipped)
         return cached
 
-    def _slos(self, *, openmetrics: bool) -> bytes:
-        snapshots = self._board.current.snapshots
-        cached = self._rendered.get(openmetrics)
-        if cached is None or cached.snapshots is not snapshots:
-            texts = self._families(snapshots, openmetrics=openmetrics)
-            cached = _Rendered(snapshots, b"".join([text.encode() for text in texts]))
-            self._rendered[openmetrics] = cached
-        return cached.text
+    def _render_ahead(self) -> None:
+        """Render in a thread what was asked for lately; a page of few SLOs takes no time that a scraper notices."""
+        self._unasked = {kind: times + 1 for kind, times in self._unasked.items() if times < _RENDERED_UNASKED}
+        if len(self._board.snapshots) < self._many or not self._unasked:
+            return
+        if self._ahead is None or not self._ahead.is_alive():
+            self._ahead = Thread(target=self._render_all, name="metrics", daemon=True)
+            self._ahead.start()
+
+    def _render_all(self) -> None:
+        # What an evaluation shows it writes next: at the same time both would take longer.
+        self._rest(_WRITES_S)
+        with self._turn:
+            for kind in tuple(self._unasked):
+                self._current(kind)
 
     def _families(self, snapshots: Sequence[Snapshot], *, openmetrics: bool) -> Iterator[str]:
         yield from render_families(snapshots, openmetrics=openmetrics, known=self._known)

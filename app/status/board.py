@@ -5,7 +5,7 @@ each other, and what a reader combines is of one moment.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -69,6 +69,11 @@ class Board:
 
     def __init__(self) -> None:
         self._current = BoardContent()
+        self._followers: list[Callable[[], None]] = []
+
+    def follow(self, published: Callable[[], None]) -> None:
+        """Have *published* called after all snapshots have been replaced, by the thread that writes them."""
+        self._followers.append(published)
 
     @property
     def current(self) -> BoardContent:
@@ -87,6 +92,8 @@ class Board:
             by_id=MappingProxyType({snapshot.id: snapshot for snapshot in snapshots}),
             by_key=self._current.by_key if notifications is None else MappingProxyType(dict(notifications)),
         )
+        for published in self._followers:
+            published()
 
     def set_notifications(self, notifications: Mapping[str, Notification]) -> None:
         """Replace the notifications of active alerts, by their keys."""

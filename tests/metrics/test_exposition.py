@@ -12,6 +12,7 @@ from app.metrics import BuildInfo, Exposition, Instruments
 from app.metrics.collector import render_families
 from app.status import Board
 from testbed.servers import promtool_binary
+from testbed.waiting import PATIENCE_S, wait_until
 from tests.support.snapshots import a_snapshot, an_slo
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"
@@ -66,6 +67,22 @@ def test_a_new_tick_shows_at_once_and_series_of_a_removed_slo_go_away() -> None:
     body = exposition.render().body
     assert b"search-availability" in body
     assert b"checkout-availability" not in body
+
+
+def test_of_many_slos_scrapes_get_the_page_before_until_the_new_one_is_ready() -> None:
+    board, written = Board(), threading.Event()
+    exposition = Exposition(
+        board, Instruments(build=BuildInfo.current()), many=1, rest=lambda _seconds: bool(written.wait(PATIENCE_S))
+    )
+    board.publish([a_snapshot()])
+    assert b"checkout-availability" in exposition.render().body
+
+    board.publish([a_snapshot(an_slo("search"))])
+
+    assert b"checkout-availability" in exposition.render().body
+    written.set()
+    wait_until(lambda: b"search-availability" in exposition.render().body, what="the new page")
+    assert b"checkout-availability" not in exposition.render().body
 
 
 def test_pages_of_several_threads_are_rendered_one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
