@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import structlog
@@ -146,11 +147,11 @@ class Evaluator:
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
-        settle_s = self._timing.settle.total_seconds()
-        look_back(
-            self._ledger_writer, at_s=at.timestamp(), settle_to_s=slot_queries.settle_up_to(at.timestamp(), settle_s)
-        )
-        reads = slot_queries.reads(self._ledger_writer.tracked_slis, at_s=at.timestamp(), settle_s=settle_s)
+        writer, at_s = self._ledger_writer, at.timestamp()
+        interval_s, settle_s = writer.ledger.interval_s, self._timing.settle.total_seconds()
+        settled = partial(slot_queries.settled_up_to, at_s=at_s, interval_s=interval_s, settle_s=settle_s)
+        look_back(writer, at_s=at_s, settled_up_to=settled)
+        reads = slot_queries.reads(writer.tracked_slis, at_s=at_s, interval_s=interval_s, settle_s=settle_s)
         asked = await slot_queries.ask_all(
             reads, self._batcher, self._source, deadline=self._timing.timeout.total_seconds()
         )

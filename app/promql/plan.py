@@ -7,7 +7,7 @@ the alternations may select more. `matching.py` sorts out which of the answered 
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from app.slo import Matcher, MatchOp, Selector
@@ -27,6 +27,10 @@ class Batch:
     selector: Selector
     members: tuple[int, ...]
     shape: Shape
+
+    def moved(self, places: int) -> "Batch":
+        """The same batch of selectors that come so many places later."""
+        return replace(self, members=tuple(member + places for member in self.members)) if places else self
 
     def halves(self, selectors: Sequence[Selector]) -> tuple["Batch", "Batch"]:
         """Two smaller batches, to find the member that spoils a query or to halve an answer that is too large."""

@@ -71,8 +71,9 @@ class LedgerStore:
         self._committed: dict[str, tuple[int, int]] = {}
         """By SLI, the checksums of its final and provisional state in the database."""
         self._saved: dict[str, tuple[int, int]] = {}
-        self._committed_finals = self._saved_finals = b""
-        """A digest of all final states in the database; empty where that is not known."""
+        self._committed_finals: dict[range, bytes] = {}
+        """By neighbouring SLIs, a digest of their final states in the database; none where that is not known."""
+        self._saved_finals: dict[range, bytes] = {}
 
     def load(self, transaction: Transaction) -> None:
         """Bring the ledger to where the last committed evaluation left it.
@@ -112,7 +113,7 @@ class LedgerStore:
         self._new_rows.clear()
         self._left.clear()
         self._committed, self._saved = self._saved, {}
-        self._committed_finals = self._saved_finals
+        self._committed_finals, self._saved_finals = self._saved_finals, {}
 
     @property
     def newest_s(self) -> float:
@@ -169,19 +170,23 @@ class LedgerStore:
 
     def _save_states(self, transaction: Transaction, at_s: float) -> None:
         states = States(self._writer, self._row_ids)
-        before, digest = self._committed, states.digest_of_finals
-        # In nine evaluations of ten nothing final has changed.
-        final_sums = {sli: sums[0] for sli, sums in before.items()} if digest == self._committed_finals else {}
+        before, keys = self._committed, states.keys
+        blocks = dict(states.blocks())
+        final_sums: dict[str, int] = {}
         finals: list[tuple[FinalState, int]] = []
         provisionals: list[tuple[ProvisionalState, int]] = []
-        if not final_sums:
-            for final in states.finals():
+        for numbers, digest in blocks.items():
+            # In nine evaluations of ten nothing final has changed.
+            if self._committed_finals.get(numbers) == digest:
+                final_sums |= {sli: before[sli][0] for sli in keys[numbers.start : numbers.stop]}
+                continue
+            for final in states.finals(numbers):
                 checksum = final_sums[final.sli] = final.checksum
                 if checksum != before.get(final.sli, (None, None))[0]:
                     finals.append((final, checksum))
         # Until the transaction is committed, or has failed, it is not known what is stored.
         self._committed, self._saved = {}, {}
-        self._committed_finals, self._saved_finals = b"", digest
+        self._committed_finals, self._saved_finals = {}, blocks
         for state in states.provisionals():
             checksum = state.checksum
             if checksum != before.get(state.sli, (None, None))[1]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import groupby
 
 import numpy as np
 
@@ -30,6 +31,10 @@ class _Column:
     def __getitem__(self, number: int) -> bytes:
         return self.data[self.ends[number] : self.ends[number + 1]]
 
+    def joined(self, numbers: range) -> bytes:
+        """The records of neighbouring SLIs."""
+        return self.data[self.ends[numbers.start] : self.ends[numbers.stop]]
+
 
 class States:
     """The states of all SLIs that have been started: made at once, as thousands one by one would take long."""
@@ -46,23 +51,37 @@ class States:
         self._counters_of, self._provisional_counters = self._counters()
         self._dips_of = self._dips()
 
-    @property
-    def digest_of_finals(self) -> bytes:
-        """Differs where anything differs that is final, of any SLI."""
-        digest = blake2b(self._members_of.data, digest_size=16)
-        digest.update(self._counters_of.data)
-        times = [(one.settled_s, one.complete_from_s, one.wanted_from_s) for one in self._started]
+    def blocks(self) -> Iterator[tuple[range, bytes]]:
+        """The numbers of neighbouring SLIs whose turn is the same, with a digest of all that is final of them."""
+        first = 0
+        for _, block in groupby(self._started, key=lambda tracked: tracked.turn):
+            numbers = range(first, first := first + sum(1 for _ in block))
+            yield numbers, self._digest(numbers)
+
+    def _digest(self, numbers: range) -> bytes:
+        """Differs where anything differs that is final, of any of some neighbouring SLIs."""
+        block = self._started[numbers.start : numbers.stop]
+        digest = blake2b(self._members_of.joined(numbers), digest_size=16)
+        digest.update(self._counters_of.joined(numbers))
+        times = [(one.settled_s, one.complete_from_s, one.wanted_from_s) for one in block]
         digest.update(np.array(times).tobytes())
-        digest.update(repr([one.key for one in self._started]).encode())
-        digest.update(repr(sorted(self._dips_of.items())).encode())
-        for number, tracked in enumerate(self._started):
+        digest.update(repr([one.key for one in block]).encode())
+        for number, tracked in zip(numbers, block, strict=True):
+            if number in self._dips_of:
+                digest.update(repr((number, self._dips_of[number])).encode())
             if tracked.pending_targets or tracked.pending_series:
                 digest.update(repr((number, self._pending(tracked))).encode())
         return digest.digest()
 
-    def finals(self) -> Iterator[FinalState]:
-        """What is final, of each SLI."""
-        for number, tracked in enumerate(self._started):
+    @property
+    def keys(self) -> Sequence[str]:
+        """The keys of the SLIs, by number."""
+        return [tracked.key for tracked in self._started]
+
+    def finals(self, numbers: range) -> Iterator[FinalState]:
+        """What is final, of each of some neighbouring SLIs."""
+        for number in numbers:
+            tracked = self._started[number]
             sightings, values, new_series = self._pending(tracked)
             yield FinalState(
                 sli=tracked.key,
@@ -80,7 +99,7 @@ class States:
             )
 
     def provisionals(self) -> Iterator[ProvisionalState]:
-        """What is provisional, of each SLI, in the order of `finals`."""
+        """What is provisional, of each SLI, by number."""
         settled_cells = self._settled_cells()
         for number, tracked in enumerate(self._started):
             yield ProvisionalState(

@@ -5,7 +5,7 @@ begin at its last sample, so that samples are counted when they are seen, howeve
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -26,8 +26,8 @@ _SILENT_SLOTS = 2
 _KEPT_S = 3600.0
 
 
-def look_back(ledger_writer: LedgerWriter, *, at_s: float, settle_to_s: float) -> None:
-    """Set from where each SLI is to be read for the slot *at_s*, where it is settled up to *settle_to_s*."""
+def look_back(ledger_writer: LedgerWriter, *, at_s: float, settled_up_to: Callable[[TrackedSli], float]) -> None:
+    """Set from where each SLI is to be read for the slot *at_s*, with up to when its counts become final in it."""
     interval_s = ledger_writer.ledger.interval_s
     due = []
     # A list, since reading numpy element by element is slow.
@@ -49,7 +49,7 @@ def look_back(ledger_writer: LedgerWriter, *, at_s: float, settle_to_s: float) -
         # A native histogram is compared with its sample before, also where counts become final.
         is_native = tracked.interpolated.seen_s > 0
         tracked.settle_from_s = tracked.settled_s - LOOKBACK_S if is_native else tracked.settled_s
-        if settle_to_s > tracked.settled_s:
+        if settled_up_to(tracked) > tracked.settled_s:
             due.append(tracked)
     if due:
         _look_back_further(ledger_writer, due)
@@ -82,7 +82,7 @@ def note_late(
         elif tracked.late is not None and until_s - tracked.late.seen_s > _KEPT_S:
             tracked.late = None
         if until_s - since_s > ledger_writer.ledger.interval_s:
-            tracked.long_reads.append((since_s, until_s))
+            tracked.note_long_read(since_s, until_s)
 
 
 def returning(

@@ -12,12 +12,13 @@ import numpy as np
 
 from app.ingest.counting.ended_series import EndedSeries
 from app.ingest.series.series_index import SeriesIndex
-from app.ingest.series.tracked_slis import TrackedSli
+from app.ingest.series.tracked_slis import TrackedSli, take_turns
 from app.ledger import (
     FINE_REACH_S,
     HOUR_S,
     LOOKBACK_S,
     MIDDLE_REACH_S,
+    MIDDLE_WIDTH_S,
     PACE_GRID_S,
     Count,
     FirstSighting,
@@ -57,6 +58,7 @@ class LedgerWriter:
         self, tracked_slis: Sequence[TrackedSli], *, interval_s: int, history: timedelta | None = None
     ) -> None:
         self.tracked_slis = tuple(tracked_slis)
+        take_turns(self.tracked_slis, max(1, MIDDLE_WIDTH_S // interval_s))
         self.ledger = Ledger(interval_s)
         self.settled = LastSamples.empty()
         self.live = LastSamples.empty()

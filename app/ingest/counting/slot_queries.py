@@ -51,23 +51,30 @@ def settle_up_to(at_s: float, settle_s: float) -> float:
     return (at_s - max(settle_s, LOOKBACK_S)) // MIDDLE_WIDTH_S * MIDDLE_WIDTH_S
 
 
-def reads(tracked_slis: Sequence[TrackedSli], *, at_s: float, settle_s: float) -> tuple[Read, ...]:
+def settled_up_to(tracked: TrackedSli, at_s: float, *, interval_s: int, settle_s: float) -> float:
+    """Up to when the counts of an SLI become final in the slot *at_s*, in its turn."""
+    return settle_up_to(at_s - tracked.turn * interval_s, settle_s)
+
+
+def reads(tracked_slis: Sequence[TrackedSli], *, at_s: float, interval_s: int, settle_s: float) -> tuple[Read, ...]:
     """What to read for the slot *at_s*; the SLIs of one read have been counted up to the same time.
 
-    Normally that is one slot; every five minutes it reaches back to the settled time. SLIs that lag behind, because
-    Prometheus or we were away, are settled an hour further; those that are new start at the settled time. Those that
-    were asked in vain are asked apart from the others, and in ever more pieces: it may be for one of them that none of
-    their batch is answered. While data is missing from the answers, nothing is settled.
+    Normally that is one slot; every five minutes, in the turn of each SLI, it reaches back to the settled time. SLIs
+    that lag behind, because Prometheus or we were away, are settled an hour further; those that are new start at the
+    settled time. Those that were asked in vain are asked apart from the others, and in ever more pieces: it may be for
+    one of them that none of their batch is answered. While data is missing from the answers, nothing is settled.
     """
-    settle_to = settle_up_to(at_s, settle_s)
+    start_s = settle_up_to(at_s, settle_s) - WARM_UP_S
     grouped: dict[tuple[float, float, float | None, bool, int], list[TrackedSli]] = defaultdict(list)
     for tracked in tracked_slis:
         # Composites are counted after their components, which are asked for.
         if tracked.refusal is not None or tracked.parts:
             continue
         if not tracked.started:
-            grouped[settle_to - WARM_UP_S, at_s, None, True, tracked.consecutive_failures].append(tracked)
-        elif (settle_to > tracked.settled_s and tracked.partial is None) or (
+            grouped[start_s, at_s, None, True, tracked.consecutive_failures].append(tracked)
+            continue
+        settle_to = settled_up_to(tracked, at_s, interval_s=interval_s, settle_s=settle_s)
+        if (settle_to > tracked.settled_s and tracked.partial is None) or (
             tracked.resumed and at_s > tracked.counted_s
         ):
             # What was counted provisionally is counted again at once, or it would be missing in between.

@@ -9,7 +9,7 @@ import numpy as np
 from app.ingest.queries.partitioning import LabelQueries, too_large
 from app.ingest.series.buckets import Unmeasured
 from app.ingest.series.series_index import SeriesIndex
-from app.ingest.series.tracked_slis import TrackedSli
+from app.ingest.series.tracked_slis import TrackedSli, in_turns
 from app.ledger import Samples
 from app.prometheus import (
     BadQueryError,
@@ -32,8 +32,8 @@ Ask = Callable[[str], Awaitable[Matrix]]
 _WASTEFUL = 4
 # ...and is more than some kilobytes, selectors of that shape are asked for one by one.
 _WASTE_ALLOWED = 1000
-# Live slots, what is settled, history at three resolutions: a few sets of SLIs at a time.
-_PACKED_KEPT = 16
+# Live slots and what is settled, in ten turns, history at three resolutions: a few sets of SLIs at a time.
+_PACKED_KEPT = 64
 # Parts in which one selector is read: each takes seconds to read and count, and an evaluation has a slot for all.
 _MOST_PARTS = 8
 # ADR-0030: what was too large in all its parts is not read again in every slot.
@@ -141,7 +141,7 @@ class QueryBatcher:
     _packed: dict[tuple[tuple[TrackedSli, ...], int, bool], tuple[tuple[Selector, ...], tuple[Batch, ...]]] = field(
         default_factory=dict
     )
-    _too_large: set[tuple[Batch, int]] = field(default_factory=set)
+    _too_large: set[tuple[Selector, int]] = field(default_factory=set)
     _large: dict[tuple[Selector, int], _LargeSelector] = field(default_factory=dict)
 
     async def samples(
@@ -162,7 +162,7 @@ class QueryBatcher:
         name, which is put back. *partial*: an answer of which data is missing is an answer too, else it is an error.
         *as_given*: the values are those of the answer also where samples are events themselves.
         """
-        selectors, packed = self._pack(tuple(tracked_slis), most, nameless=nameless)
+        selectors, packed = self._pack(tracked_slis, most, nameless=nameless)
         questions = _Questions(
             tracked_slis=tracked_slis,
             selectors=selectors,
@@ -193,6 +193,21 @@ class QueryBatcher:
         return sorted_out
 
     def _pack(
+        self, tracked_slis: Sequence[TrackedSli], most: int, *, nameless: bool
+    ) -> tuple[tuple[Selector, ...], tuple[Batch, ...]]:
+        """The selectors of some SLIs, and the batches in which they are asked.
+
+        Those of each turn are packed for themselves, so that the same queries are asked whoever else is asked for.
+        """
+        selectors: list[Selector] = []
+        packed: list[Batch] = []
+        for some in in_turns(tracked_slis):
+            of_some, batches_of_some = self._pack_together(some, most, nameless=nameless)
+            packed += (batch.moved(len(selectors)) for batch in batches_of_some)
+            selectors += of_some
+        return tuple(selectors), tuple(packed)
+
+    def _pack_together(
         self, tracked_slis: tuple[TrackedSli, ...], most: int, *, nameless: bool
     ) -> tuple[tuple[Selector, ...], tuple[Batch, ...]]:
         """The selectors of some SLIs, each once, and the batches in which they are asked."""
@@ -212,7 +227,7 @@ class QueryBatcher:
     async def _ask(self, batch: Batch, questions: _Questions, found: _Found) -> None:
         if len(batch.members) == 1:
             await self._ask_one(batch, questions, found)
-        elif self._too_large and (batch, questions.most) in self._too_large:
+        elif self._too_large and (batch.selector, questions.most) in self._too_large:
             await self._ask_halves(batch, questions, found)
         else:
             await self._ask_many(batch, questions, found)
@@ -223,7 +238,7 @@ class QueryBatcher:
         except (BadQueryError, TooLargeError, UnsupportedResultError) as error:
             if isinstance(error, TooLargeError):
                 # Read once more in every slot, it would cost its bytes in vain each time.
-                self._too_large.add((batch, questions.most))
+                self._too_large.add((batch.selector, questions.most))
             await self._ask_halves(batch, questions, found)
         except PrometheusError as error:
             found.failures |= {questions.selectors[member]: error for member in batch.members}

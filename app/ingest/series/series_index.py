@@ -20,6 +20,8 @@ SeriesKey = tuple[tuple[str, str], ...]
 _CONTRIBUTION = "\0contribution"
 # Places of groups are renewed this often: each time all refused series are matched again.
 _RENEWED_EVERY_S = 300.0
+# Those that are read for one slot, those that become final in it, and the last ones of a piece of history.
+_WANTED_KEPT = 4
 # Of 200 SLIs each (`promql/plan.py`): live slots and what is settled name the same series.
 _ANSWERS_KEPT = 256
 
@@ -37,9 +39,11 @@ class SeriesIndex:
         self._ledger = ledger
         self._tracked_slis = tracked_slis
         self._known: dict[SeriesKey, tuple[int, ...]] = {}
+        # Thousands of series share most of their labels: each pair is in memory once.
+        self._pairs: dict[tuple[str, str], tuple[str, str]] = {}
         # By the identity of their label sets, the series of answers that come slot after slot.
         self._answers: dict[int, tuple[Sequence[Mapping[str, str]], Ints, Ints]] = {}
-        self._wanted: tuple[tuple[TrackedSli, ...], int, Bools] | None = None
+        self._wanted: dict[tuple[TrackedSli, ...], Bools] = {}
         self._by_matcher: dict[tuple[str, str], list[int]] = defaultdict(list)
         self._rest: list[int] = []
         self._evaluated: dict[tuple[str, SeriesKey], tuple[int, ...]] = {}
@@ -192,6 +196,7 @@ class SeriesIndex:
                 newest_s = (
                     float(matrix.times[ends[position] - 1]) if matrix.lengths[position] else self._ledger.newest_s
                 )
+                key = tuple(self._pairs.setdefault(pair, pair) for pair in key)
                 found = self._known[key] = self._admit(of_series, key, newest_s)
             for counter in found:
                 series.append(position)
@@ -255,14 +260,17 @@ class SeriesIndex:
             return
         self.left += len(self._leaving)
         self.changes += 1
+        self._wanted.clear()
         theirs = set(np.flatnonzero(np.isin(self._ledger.registry.arrays.row, list(self._leaving))).tolist())
         self._known = {key: counters for key, counters in self._known.items() if theirs.isdisjoint(counters)}
         self._answers.clear()
+        self._pairs.clear()
         self._evaluated = {key: found for key, found in self._evaluated.items() if theirs.isdisjoint(found)}
         self._leaving.clear()
 
     def _add_rows(self, tracked_slis: Sequence[TrackedSli], group: GroupKey = ()) -> None:
         self.changes += 1
+        self._wanted.clear()
         keys = [RowKey(tracked.key, group) for tracked in tracked_slis]
         self._ledger.add_rows(
             keys,
@@ -279,11 +287,13 @@ class SeriesIndex:
     def _rows_of(self, tracked_slis: Iterable[TrackedSli]) -> Bools:
         """Which rows belong to some SLIs: mostly to the same ones as before, for each answer of an evaluation."""
         wanted = tuple(tracked_slis)
-        if self._wanted is None or self._wanted[:2] != (wanted, self.changes):
-            mask = np.zeros(len(self._ledger.registry.rows), dtype=bool)
+        mask = self._wanted.get(wanted)
+        if mask is None:
+            if len(self._wanted) >= _WANTED_KEPT:
+                self._wanted.clear()
+            mask = self._wanted[wanted] = np.zeros(len(self._ledger.registry.rows), dtype=bool)
             mask[[row for tracked in wanted for row in tracked.rows.values()]] = True
-            self._wanted = wanted, self.changes, mask
-        return self._wanted[2]
+        return mask
 
     def _index(self, tracked_slis: Sequence[TrackedSli]) -> None:
         """Find the candidates of a series by the rarest `label="value"` of each selector."""

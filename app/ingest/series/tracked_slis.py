@@ -1,8 +1,8 @@
 """What is watched: the distinct SLIs behind the SLOs, and how far each has been counted."""
 
 import math
-from collections import deque
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -19,6 +19,9 @@ PARTIAL_REMEDY = (
     "alerts may fire and do not resolve until it is whole again; "
     "where nothing is missing that matters, set SLOBURN_PROMETHEUS_PARTIAL=accept"
 )
+
+# As many as one query asks for (`promql/plan.py`), so that the same queries are asked in every slot.
+SLIS_IN_TURN = 200
 
 # At five minutes each they span an hour, as long as late samples are said (`late_samples.py`).
 _LONG_READS_KEPT = 12
@@ -61,7 +64,8 @@ class TrackedSli:
     bound of a native histogram. *parts* are the SLIs of a composite's components, in their order, *missing_parts* the
     names of those without data now. *rejects_native* says that its server has no native histograms. *unmatched* are the
     positions of the terms that no series has matched when that was looked at last, None before; *misnamed* says by
-    position what such a term names that Prometheus does not have.
+    position what such a term names that Prometheus does not have. Its counts become final in its *turn*, so many slots
+    after those of the first SLIs.
     """
 
     key: str
@@ -94,7 +98,7 @@ class TrackedSli:
     late: LateSamples | None = None
     lag_s: float = 0.0
     lag_seen_s: float = 0.0
-    long_reads: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_LONG_READS_KEPT))
+    long_reads: tuple[tuple[float, float], ...] = ()
     impossible_samples: bool = False
     impossible_seen_s: float = 0.0
     nan_seen_s: float = 0.0
@@ -107,8 +111,13 @@ class TrackedSli:
     refusal: str | None = None
     unmatched: frozenset[int] | None = None
     misnamed: dict[int, str] = field(default_factory=dict)
+    turn: int = 0
     parts: tuple["TrackedSli", ...] = ()
     missing_parts: tuple[str, ...] = ()
+
+    def note_long_read(self, since_s: float, until_s: float) -> None:
+        """Note a read that went back further than a slot; the last few are kept."""
+        self.long_reads = (*self.long_reads, (since_s, until_s))[-_LONG_READS_KEPT:]
 
     @property
     def backfilled(self) -> bool:
@@ -173,6 +182,28 @@ def tracked_slis_of(slos: Iterable[Slo], *, older: timedelta = timedelta(0)) -> 
         for part in tracked.parts:
             part.horizon_s = max(part.horizon_s, tracked.horizon_s)
     return tuple(tracked_slis.values())
+
+
+def take_turns(tracked_slis: Sequence[TrackedSli], turns: int) -> None:
+    """Let the counts of many SLIs become final in so many turns, one slot after another, and not all in the same slot.
+
+    SLIs that share their first selector share their turn, and with it their queries.
+    """
+    numbers: dict[Selector, int] = {}
+    for tracked in tracked_slis:
+        if tracked.selectors:
+            number = numbers.setdefault(tracked.selectors[0], len(numbers))
+            tracked.turn = number // SLIS_IN_TURN % turns
+
+
+def in_turns(tracked_slis: Sequence[TrackedSli]) -> tuple[tuple[TrackedSli, ...], ...]:
+    """The SLIs of each turn among some."""
+    if len(tracked_slis) <= SLIS_IN_TURN:
+        return (tuple(tracked_slis),)
+    of_turn: defaultdict[int, list[TrackedSli]] = defaultdict(list)
+    for tracked in tracked_slis:
+        of_turn[tracked.turn].append(tracked)
+    return tuple(tuple(of_turn[turn]) for turn in sorted(of_turn))
 
 
 def composites_of(tracked_slis: Iterable[TrackedSli]) -> Iterator[tuple[TrackedSli, Composition]]:
