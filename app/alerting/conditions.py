@@ -67,17 +67,21 @@ def no_data(
     unanswered: str | None = None,
     refusal: str | None = None,
     partial: str | None = None,
+    bad_goes_on: bool = False,
 ) -> AlertCondition:
     """The condition that the SLO has had no data for a while: *since* its newest, or ever.
 
     So it is where data has been *partial* since then, which says what is missing.
 
     Where there was some its age decides, so that a restart in between changes nothing. *unanswered* says why Prometheus
-    does not answer the *query*, None if it does; *refusal* why it is not asked.
+    does not answer the *query*, None if it does; *refusal* why it is not asked; *bad_goes_on* that bad events come.
     """
     ever = "ever" if since is None else f"since {since:%Y-%m-%d %H:%M} UTC"
     why = f"{query} has no new samples" if unanswered is None else f"Prometheus gives none ({unanswered})"
     why = refusal or why
+    if bad_goes_on and unanswered is None and refusal is None:
+        # Not about the page: whether it fires is said by itself.
+        why += ", while bad events are still counted"
     says = (
         f"no data {ever}, so alerts cannot be judged: {why}" if partial is None else f"partial data {ever}: {partial}"
     )

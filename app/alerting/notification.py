@@ -231,7 +231,7 @@ def compose(
         budget_estimated=budget_estimated,
         good=measured.good,
         bad=measured.bad,
-        stale=_COUNTS_AS_BAD if alert.tier == NO_DATA_RULE else alert.frozen,
+        stale=_COUNTS_AS_BAD if alert.tier == NO_DATA_RULE else alert.frozen or reading.estimated,
         stale_cause=None if alert.tier == NO_DATA_RULE else alert.frozen_cause,
         top_contributors=same_incident.top_contributors if same_incident is not None else "",
         exhausted_at=exhausted_at,

@@ -68,7 +68,7 @@ class Reading:
 
     *stale_because* says why there is no newer data, where that is known. *partial* says what is missing from the data,
     None if it is whole: partial data may show a burn, never its end. *untrusted* says why an SLI that was changed while
-    the alert fires does not show that it is over.
+    the alert fires does not show that it is over; *estimated* by what the figures are estimated, None if measured.
 
     *recent* are the counts of `evidence.needed_windows`; without them, or without the *error_budget* (a ratio), a
     policy that asks for evidence cannot tell what lacks it, and goes by the burn rates alone. *since_end* are all
@@ -80,6 +80,7 @@ class Reading:
     stale_because: str | None = None
     partial: str | None = None
     untrusted: str | None = None
+    estimated: str | None = None
     recent: tuple[WindowCounts, ...] = ()
     error_budget: float = math.nan
     since_end: WindowCounts | None = None

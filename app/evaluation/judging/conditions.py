@@ -42,6 +42,7 @@ class State:
     window_read: bool = True
     vanished: Vanished = PRESENT
     traffic_stopped: bool | None = None
+    bad_goes_on: bool = False
 
 
 @dataclass(slots=True)
@@ -275,6 +276,7 @@ def _add_no_data(
             refusal=(why_not_measured(member.tracked) if missing else None)
             or (member.tracked.late_explained if stale else None),
             partial=None if partial is None else member.tracked.partial_explained,
+            bad_goes_on=any(state.bad_goes_on for _, state in all_of_it),
         )
         # What was missed while nothing was evaluated is read an hour at a time: what is missing is not known yet.
         owner.conditions.append(replace(condition, holds=None) if _catches_up(member, at) else condition)

@@ -40,6 +40,7 @@ from app.evaluation.figures.problems import bad_never_matched, ended_series, hid
 from app.evaluation.figures.snapshots import exhaustion_time, is_stale
 from app.evaluation.judging.conditions import State, alerts_of_conditions, judge_conditions
 from app.evaluation.judging.incidents import OngoingIncident, incident_errors
+from app.evaluation.judging.missing_total import missing_totals
 from app.evaluation.judging.since_resolved import SinceResolved
 from app.evaluation.judging.slots_with_errors import bad_slots
 from app.evaluation.judging.traffic import traffic_stopped
@@ -342,6 +343,8 @@ class _Columns:
             for stale, hides, ended_s in zip(self.stale, self._hides_errors, self._ended_s, strict=True)
         ]
         self._window_read = figures.window_read.tolist()
+        rows = [member.row for member in members]
+        self.missing_totals = missing_totals(figures, rows, self.stale, ledger, at_s=at_s)
 
     def calm(self, index: int, policies: Sequence[SeverityPolicy]) -> bool:
         """Whether no rule trips and all are well enough measured to know that: most of the SLOs, most of the time."""
@@ -385,6 +388,7 @@ class _Columns:
             window_read=self._window_read[index],
             vanished=gone_alone,
             traffic_stopped=traffic_stopped,
+            bad_goes_on=index in self.missing_totals,
         )
 
     def _is_estimated(self, index: int) -> bool:
@@ -481,6 +485,10 @@ class _Columns:
         self, index: int, policy: SeverityPolicy, error_budget: float, *, stale: bool, with_evidence: bool
     ) -> Reading:
         """What one severity of one member is judged by; with the evidence for it if it burns or *with_evidence*."""
+        missing = self.missing_totals.get(index)
+        estimated = None if missing is None else missing.reading(policy, error_budget, self._ledger)
+        if estimated is not None:
+            return estimated
         readings = tuple(self._rule_reading(index, rule, guarded=policy.evidence is not None) for rule in policy.rules)
         with_evidence = with_evidence or any(
             measured.trips(rule) for rule, measured in zip(policy.rules, readings, strict=True)
