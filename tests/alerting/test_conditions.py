@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -86,9 +87,15 @@ def test_missing_data_names_its_cause() -> None:
         (False, {}, "no data ever, so alerts cannot be judged: up has no new samples"),
         (False, {"refusal": "too large"}, "no data ever, so alerts cannot be judged: too large"),
         (True, {"partial": "a store is down"}, "partial data since 2026-01-01 00:00 UTC: a store is down"),
+        (
+            True,
+            {"bad_goes_on": True},
+            "no data since 2026-01-01 00:00 UTC, so alerts cannot be judged: "
+            "up has no new samples, while bad events are still counted",
+        ),
     ],
 )
-def test_missing_data_says_since_when_and_why(ever: bool, given: dict[str, str], says: str) -> None:
+def test_missing_data_says_since_when_and_why(ever: bool, given: dict[str, Any], says: str) -> None:
     since = slot(0) if ever else None
     assert no_data(missing=True, since=since, query="up", no_data_for=2 * SLOT, at=slot(2), **given) == AlertCondition(
         cause=Cause.NO_DATA,
