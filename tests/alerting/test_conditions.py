@@ -90,8 +90,10 @@ def test_missing_data_names_its_cause() -> None:
         (
             True,
             {"bad_goes_on": True},
-            "no data since 2026-01-01 00:00 UTC, so alerts cannot be judged: "
-            "up has no new samples, while bad events are still counted",
+            (
+                "no data since 2026-01-01 00:00 UTC, so alerts cannot be judged: "
+                "up has no new samples, while bad events are still counted"
+            ),
         ),
     ],
 )
