@@ -6,7 +6,6 @@ an SLO, `problems.py` that of an error.
 """
 
 from app.api.application import create_app
-from app.api.charts import Contributors, Pasts
 from app.api.ports import (
     AlertLog,
     ConfigSource,
@@ -24,11 +23,9 @@ __all__ = [
     "AlertLog",
     "ConfigSource",
     "ConfigStatus",
-    "Contributors",
     "DeadLetterBox",
     "History",
     "IncidentLog",
-    "Pasts",
     "Readiness",
     "ReloadOutcome",
     "Reloader",

@@ -9,7 +9,7 @@ from starlette.types import Lifespan
 
 from app.api.admission import Admission
 from app.api.alerts import alert_routes
-from app.api.charts import Contributors, Pasts, chart_routes
+from app.api.charts import chart_routes
 from app.api.conditional import ConditionalGet
 from app.api.guard import Guard
 from app.api.incidents import incident_change_routes, incident_routes, transition_routes
@@ -23,7 +23,7 @@ from app.api.problems import handle_problems
 from app.api.slos import slo_routes
 from app.metrics import BuildInfo, Exposition
 from app.remote_write import RemoteWriteStatus
-from app.status import Board
+from app.status import Board, Contributors, Pasts
 
 # A history of a year is cut from millions of cells: two at once would each take twice as long, and evaluation with
 # them.

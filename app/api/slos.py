@@ -32,10 +32,10 @@ from app.api.parameters import (
 from app.api.ports import History
 from app.api.problems import not_found
 from app.api.responses import JsonResponse
-from app.api.timespans import check_span, default_step, parse_step, parse_time
+from app.api.timespans import DEFAULT_POINTS, check_span, parse_step, parse_time
 from app.paths import SLO_ID
 from app.slo import SloId
-from app.status import Board, Snapshot, SortColumn, order_key
+from app.status import Board, Snapshot, SortColumn, order_key, round_step
 
 Id = Annotated[str, Path(min_length=1, examples=["checkout-availability"], description="The id of the SLO.")]
 From = Annotated[
@@ -113,7 +113,7 @@ def _history(
     if until is None:
         return JsonResponse(history_document(snapshot.id, None, None, timedelta(minutes=1), []))
     since = since or _window_start(snapshot, until)
-    every = every or default_step(until - since)
+    every = every or round_step(until - since, DEFAULT_POINTS)
     check_span(since, until, every)
     points = history.history(snapshot.id, since, until, every)
     if points is None:

@@ -1,6 +1,5 @@
 """Times and steps as people put them into a query string."""
 
-import math
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -20,10 +19,6 @@ LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 LONGEST_STEP = timedelta(days=366)
 # As many as a graph shows side by side.
 DEFAULT_POINTS = 400
-# Steps that people read off a time axis, from the default slot to a week.
-_NICE_STEPS = tuple(
-    timedelta(minutes=minutes) for minutes in (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 10_080)
-)
 
 
 def parse_time(text: str, *, name: str) -> datetime:
@@ -49,12 +44,6 @@ def parse_step(text: str) -> timedelta:
     if not 1 <= step <= LONGEST_STEP.total_seconds():
         raise invalid(f"step={text!r} must be at least a second and at most a year")
     return timedelta(seconds=step)
-
-
-def default_step(span: timedelta, points: int = DEFAULT_POINTS) -> timedelta:
-    """The shortest round step that cuts the span into so many points at most; a week and more in whole weeks."""
-    weeks = max(1, math.ceil(span / _NICE_STEPS[-1] / points))
-    return next((step for step in _NICE_STEPS if span / step <= points), weeks * _NICE_STEPS[-1])
 
 
 def check_span(start: datetime, end: datetime, step: timedelta) -> None:

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from typing_extensions import override
 
-from app.api import Contributors, Pasts
 from app.clock import Clock
 from app.evaluation import (
     RECORDED_EVERY_S,
@@ -19,11 +18,14 @@ from app.evaluation import (
     with_older_days,
 )
 from app.service.engine import Engine
+from app.settings import Settings
+from app.settings.masking import without_password
 from app.slo import Labels, SloId
-from app.status import ContributorsInRange, ContributorsState, DaySummary, RangeSeries
+from app.status import Contributors, ContributorsInRange, ContributorsState, DaySummary, Pasts, RangeSeries
 from app.store import Database
 from app.store.budgets import load_budgets
 from app.store.daily_totals import load_daily_totals
+from app.ui import Surroundings
 
 # The engine's loop is never busy for longer; a reader whose copy has not come by then is refused.
 _COPY_WITHIN_S = 20.0
@@ -35,6 +37,21 @@ _FRESH_S = 60.0
 _ANSWERS_KEPT = 256
 # The days before the range that the budgets of its days are measured by.
 _BEFORE_S = 367 * 86_400.0
+
+
+def surroundings_of(engine: Engine, settings: Settings) -> Surroundings:
+    """Where people go from the page of an SLO: to Prometheus and Alertmanager as we reach them, and to the document."""
+
+    def place_of(slo_id: SloId) -> str | None:
+        place = engine.documents.places.get(slo_id)
+        return None if place is None else f"{place.file}:{place.line}"
+
+    alertmanagers = settings.alertmanager_urls
+    return Surroundings(
+        prometheus_url=without_password(settings.prometheus_url),
+        alertmanager_url=without_password(alertmanagers[0]) if alertmanagers else None,
+        place_of=place_of,
+    )
 
 
 class EnginePasts(Pasts):

@@ -31,7 +31,7 @@ from app.service.api_adapters import (
     StoredIncidents,
     files_of,
 )
-from app.service.chart_adapters import EngineContributors, EnginePasts
+from app.service.chart_adapters import EngineContributors, EnginePasts, surroundings_of
 from app.service.components import Components
 from app.service.engine import Engine
 from app.service.http_server import BoundedConfig, BoundedServer, ClosedConnections, ClosingCause, ConnectionLimits
@@ -43,7 +43,7 @@ from app.service.watch import FilesWatch
 from app.settings import Settings, environment
 from app.status import Board
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
-from app.ui import pages
+from app.ui import SloData, pages
 
 _log = structlog.get_logger(__name__)
 # Requests that are computed at once in worker threads; more of them wait.
@@ -183,11 +183,13 @@ def _serve(
         engine, settings=settings, instruments=components.instruments, clock=components.clock, files=files
     )
     readiness = EngineReadiness(engine, documents)
+    pasts = EnginePasts(engine, components.database)
+    contributors = EngineContributors(engine, components.clock)
     app = create_app(
         board=components.board,
         history=EngineHistory(engine, components.database),
-        pasts=EnginePasts(engine, components.database),
-        contributors=EngineContributors(engine, components.clock),
+        pasts=pasts,
+        contributors=contributors,
         alerts=StoredAlertLog(components.database),
         incidents=StoredIncidents(components.database, components.clock),
         dead_letters=StoredDeadLetters(components.database, components.clock),
@@ -208,6 +210,7 @@ def _serve(
             prefix=path_prefix(settings.external_url or ""),
             unhealthy=readiness.unhealthy_reasons,
             burn_downs=EngineBurnDowns(engine),
+            slo_data=SloData(pasts=pasts, contributors=contributors, surroundings=surroundings_of(engine, settings)),
         )
     )
     limits = ConnectionLimits.within(allow_open_files())

@@ -7,6 +7,7 @@ hands the newest snapshots to readers without ever making an evaluation wait; `s
 
 from app.status.board import Board, BoardContent
 from app.status.contributors import ContributorShare, ContributorsInRange, ContributorsState
+from app.status.groups import GroupSummary, summed_group
 from app.status.incidents import (
     IncidentState,
     TimelineEntry,
@@ -17,8 +18,9 @@ from app.status.incidents import (
     state_of,
     timeline,
 )
+from app.status.ports import Contributors, Pasts
 from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
-from app.status.range_series import DaySummary, RangeSeries
+from app.status.range_series import DaySummary, RangeSeries, round_step
 from app.status.selection import (
     Selection,
     SortColumn,
@@ -47,13 +49,16 @@ __all__ = [
     "BoardContent",
     "BudgetView",
     "ContributorShare",
+    "Contributors",
     "ContributorsInRange",
     "ContributorsState",
     "DataState",
     "DaySummary",
+    "GroupSummary",
     "HealthState",
     "HistoryPoint",
     "IncidentState",
+    "Pasts",
     "Problem",
     "ProblemCode",
     "ProblemLevel",
@@ -73,12 +78,14 @@ __all__ = [
     "order_key",
     "ordered",
     "postmortem_of",
+    "round_step",
     "rounded_percent",
     "severities_words",
     "short",
     "sla_words",
     "state_of",
     "state_words",
+    "summed_group",
     "timeline",
     "words_of",
 ]

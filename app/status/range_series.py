@@ -1,11 +1,23 @@
 """The past of an SLO as series for charts, and as the days of a calendar; NaN is not known."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from app.slo import SloId
+
+# Steps that people read off a time axis, from the default slot to a week.
+_ROUND_STEPS = tuple(
+    timedelta(minutes=minutes) for minutes in (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 180, 360, 720, 1440, 10_080)
+)
+
+
+def round_step(span: timedelta, points: int) -> timedelta:
+    """The shortest round step that cuts the span into so many points at most; above a week, whole weeks."""
+    weeks = max(1, math.ceil(span / _ROUND_STEPS[-1] / points))
+    return next((step for step in _ROUND_STEPS if span / step <= points), weeks * _ROUND_STEPS[-1])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

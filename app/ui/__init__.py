@@ -7,5 +7,6 @@ load, `views.py` turns a snapshot into what a template prints, `incidents.py` sh
 
 from app.ui.overview import BurnDowns
 from app.ui.pages import pages
+from app.ui.slo import SloData, Surroundings
 
-__all__ = ["BurnDowns", "pages"]
+__all__ = ["BurnDowns", "SloData", "Surroundings", "pages"]

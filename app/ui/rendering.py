@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse, Response
 
 from app.clock import Clock
 from app.metrics import accepts_gzip
+from app.slo import format_duration
 from app.status import HealthState, rounded_percent, sla_words
 from app.ui import views
 from app.ui.assets import Assets
@@ -85,6 +86,11 @@ def _environment(clock: Clock) -> Environment:
         "sla": sla_words,
         "as_options": lambda values: [(value, value) for value in values],
         "as_words": lambda values: [(value, value.replace("_", " ")) for value in values],
+        "share": views.spent,
+        "duration": format_duration,
+        "seconds": lambda length: round(length.total_seconds()),
+        "label_names": views.label_names,
+        "without": lambda items, index: [item for place, item in enumerate(items) if place != index],
         "segment": lambda text: quote(text, safe=""),
     }
     return environment

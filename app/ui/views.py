@@ -10,6 +10,7 @@ from app.slo import AlertState, CalendarWindow, Severity, format_duration
 from app.status import (
     UNKNOWN,
     AlertView,
+    ContributorShare,
     HealthState,
     Snapshot,
     rounded_percent,
@@ -18,7 +19,7 @@ from app.status import (
     state_words,
 )
 from app.wording.annotations import annotations
-from app.wording.sentences import ago, span
+from app.wording.sentences import ago, share, span
 
 _RANKS = {HealthState.EXHAUSTED: 0, HealthState.AT_RISK: 1, HealthState.UNKNOWN: 2, HealthState.MEETING: 3}
 
@@ -77,6 +78,16 @@ def grouped(events: float) -> str:
 def multiple(burn_rate: float) -> str:
     """A burn rate as a multiple: ``14.4x``."""
     return f"{short(burn_rate, 2)}x" if math.isfinite(burn_rate) else UNKNOWN
+
+
+def spent(ratio: float) -> str:
+    """A share in percent, three digits that count: ``4.21%``."""
+    return share(ratio) if math.isfinite(ratio) else UNKNOWN
+
+
+def label_names(items: Sequence[ContributorShare]) -> list[str]:
+    """The names of the labels of contributors, each once."""
+    return list(dict.fromkeys(name for item in items for name, _ in item.values))
 
 
 def moment(at: datetime | None) -> str:

@@ -1,6 +1,7 @@
 """The data of charts over HTTP: what is asked of the past, and what clients get."""
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -10,11 +11,16 @@ from pydantic import TypeAdapter
 
 from app.api.charts.models import ContributorsModel, DaysModel, RangeSeriesModel
 from app.status import ContributorShare
-from tests.support.api import Served
+from tests.support.api import FlatPasts, Served
 from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
 
 CHECKOUT = "/api/v1/slos/checkout-availability"
 ROUTES = [(("route", value),) for value in ("/pay", "/cart", "/a/days")]
+
+
+def _asked(served: Served) -> list[Any]:
+    assert isinstance(served.pasts, FlatPasts)
+    return served.pasts.asked
 
 
 def _served() -> tuple[Served, TestClient]:
@@ -41,14 +47,14 @@ def test_series_of_many_slos_come_at_once_with_the_rules_that_they_are_compared_
     assert first["budget_remaining_ratio"] == [None] * 11 + [0.5]
     assert first["burn_rates"][0] == {"window": "5m", "highest": [0.0] * 11 + [100.0]}
     assert first["rules"][0] == {"severity": "page", "tier": "1h/5m", "long": "1h", "short": "5m", "factor": 14.4}
-    assert [asked[3] - asked[2] for asked in served.pasts.asked] == [timedelta(hours=1)] * 2
+    assert [asked[3] - asked[2] for asked in _asked(served)] == [timedelta(hours=1)] * 2
 
 
 def test_a_group_is_the_sum_of_its_members() -> None:
     served, http = _served()
     answer = http.get("/api/v1/history?slo=shop-availability&points=10").json()
     assert [(one["id"], one["members"]) for one in answer["series"]] == [("shop-availability", 3)]
-    _, members, start, end, step = served.pasts.asked[0]
+    _, members, start, end, step = _asked(served)[0]
     assert len(members) == 3
     assert (start, end, step) == (AS_OF - timedelta(days=30), AS_OF, timedelta(days=7))
     assert http.get("/api/v1/slos/shop-availability/days").json()["days"]
@@ -101,7 +107,7 @@ def test_days_go_back_a_year() -> None:
         "budget_spent_ratio": 0.02,
         "coverage": 1.0,
     }
-    assert served.pasts.asked[0][2:4] == (AS_OF - timedelta(days=366), AS_OF)
+    assert _asked(served)[0][2:4] == (AS_OF - timedelta(days=366), AS_OF)
 
 
 def test_contributors_are_asked_for_by_labels_within_others() -> None:

@@ -19,10 +19,8 @@ from app.api import (
     AlertLog,
     ConfigSource,
     ConfigStatus,
-    Contributors,
     DeadLetterBox,
     History,
-    Pasts,
     Readiness,
     Reloader,
     ReloadOutcome,
@@ -33,11 +31,13 @@ from app.remote_write import RemoteWriteStatus
 from app.slo import Labels, SloId
 from app.status import (
     Board,
+    Contributors,
     ContributorShare,
     ContributorsInRange,
     ContributorsState,
     DaySummary,
     HistoryPoint,
+    Pasts,
     RangeSeries,
     Snapshot,
 )
@@ -222,7 +222,7 @@ class Served:
 
     board: Board = field(default_factory=Board)
     history: FlatHistory = field(default_factory=FlatHistory)
-    pasts: FlatPasts = field(default_factory=FlatPasts)
+    pasts: Pasts = field(default_factory=FlatPasts)
     contributors: ListedContributors = field(default_factory=ListedContributors)
     alerts: ListedAlerts = field(default_factory=ListedAlerts)
     incidents: KeptIncidents = field(default_factory=KeptIncidents)

@@ -1,13 +1,17 @@
 """The past of SLOs, made by hand."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import numpy as np
+from typing_extensions import override
 
-from app.evaluation import Past
+from app.evaluation import Past, days, range_series
 from app.ledger import COARSE_WIDTH_S, RowPast
-from app.slo import RollingWindow, Slo
+from app.slo import RollingWindow, Slo, SloId
 from app.slo.arrays import Floats
+from app.status import DaySummary, Pasts, RangeSeries
 from tests.support.snapshots import an_slo
 
 
@@ -37,3 +41,33 @@ def a_past(
     )
     slo = slo or an_slo(window=RollingWindow(timedelta(days=1)))
     return Past(slo=slo, group=(), row=row, known_from_s=since_s)
+
+
+class IncidentPasts(Pasts):
+    """Forty days of ten requests a second up to a time: two incidents, and a night in which nothing was measured."""
+
+    def __init__(self, newest: datetime, slo: Slo | None = None) -> None:
+        slo = slo or an_slo()
+        newest_s = newest.timestamp() // 300 * 300
+        past = a_past(since_s=newest_s - 40 * 86_400, until_s=newest_s, width_s=300, per_cell=(3_000.0, 1.0), slo=slo)
+        assert past.row is not None
+        row, ago = past.row, newest_s - past.row.edges_s[1:]
+        traffic = 3_000.0 * (1.0 + 0.6 * np.sin(row.edges_s[1:] / 86_400 * 2 * np.pi))
+        failing = np.where(ago < 1_800, 0.02, 0.0) + np.where(
+            (ago > 9 * 86_400) & (ago < 9 * 86_400 + 7_200), 0.008, 0.0
+        )
+        unmeasured = (ago > 4 * 86_400) & (ago < 4.4 * 86_400)
+        total, measured = (np.where(unmeasured, 0.0, column) for column in (traffic, row.measured_s))
+        rare = np.random.default_rng(7).random(len(total)) ** 6 * 0.0016
+        bad = np.floor(total * (failing + rare))
+        self._past = replace(past, row=replace(row, total=total, bad=bad, measured_s=measured))
+
+    @override
+    def series(
+        self, slo_id: SloId, members: Sequence[SloId], start: datetime, end: datetime, step: timedelta
+    ) -> RangeSeries:
+        return range_series(slo_id, self._past, start=start, end=end, step=step)
+
+    @override
+    def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
+        return days(self._past, start=start, end=end)

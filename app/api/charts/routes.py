@@ -14,7 +14,6 @@ from app.api.charts.documents import (
     ranges_document,
 )
 from app.api.charts.models import ContributorsModel, DaysModel, RangesModel
-from app.api.charts.ports import Contributors, Pasts
 from app.api.documents import slo_document
 from app.api.filters import parse_label
 from app.api.lookup import SLOS, asks_for, find_members, find_snapshot, whole_id
@@ -22,10 +21,10 @@ from app.api.openapi import answers
 from app.api.parameters import Time
 from app.api.problems import invalid, not_found
 from app.api.responses import JsonResponse
-from app.api.timespans import DEFAULT_POINTS, default_step, parse_time
+from app.api.timespans import DEFAULT_POINTS, parse_time
 from app.paths import SLO_ID
 from app.slo import SloId
-from app.status import Board, Snapshot
+from app.status import Board, Contributors, Pasts, Snapshot, round_step
 
 # As wide as a chart on the largest screen; a pixel shows no more than one.
 _MOST_POINTS = 2_000
@@ -140,7 +139,7 @@ def _series(
     span = _range([snapshot for found in members.values() for snapshot in found], start, end, None)
     if span is None:
         return JsonResponse(ranges_document(None, None, None, []))
-    step = default_step(span[1] - span[0], points)
+    step = round_step(span[1] - span[0], points)
     series = [
         range_series_document(
             found[0].slo, pasts.series(slo_id, [one.id for one in found], *span, step), members=len(found)

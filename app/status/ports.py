@@ -1,11 +1,12 @@
-"""What the routes of charts need of the rest of the service."""
+"""How readers get at the past of SLOs."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from app.slo import Labels, SloId
-from app.status import ContributorsInRange, DaySummary, RangeSeries
+from app.status.contributors import ContributorsInRange
+from app.status.range_series import DaySummary, RangeSeries
 
 
 class Pasts(Protocol):

@@ -1,0 +1,167 @@
+"""Charts without scripts: the same series as a picture and as a table."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.slo import Slo, format_duration
+from app.status import RangeSeries
+
+POINTS = 120
+"""Steps of a picture; scripts ask for more."""
+_WIDTH, _HEIGHT = 600.0, 100.0
+# Rows of a table that somebody reads to its end.
+_MOST_ROWS = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line of a picture: *points* are those of an SVG path, *kind* selects its style."""
+
+    name: str
+    kind: str
+    points: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """One picture: *unmeasured* are left edges and widths of what was not measured, *low* and *high* the scale."""
+
+    key: str
+    title: str
+    lines: tuple[Line, ...]
+    low: str
+    high: str
+    unmeasured: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One step of the table; None is not known."""
+
+    since: datetime
+    until: datetime
+    budget: float
+    burn: float
+    good: float
+    bad: float
+    sli: float
+    coverage: float
+
+
+def pictures(series: RangeSeries, slo: Slo, start: datetime, end: datetime) -> list[Chart]:
+    """The charts of a range as pictures."""
+    if not series.at or series.since is None:
+        return []
+    axis = _Axis(series, start, end)
+    burns = [(window, column) for window, column in series.burn_rates.items() if window in compared_windows(slo)]
+    return [
+        axis.chart("budget", "Error budget remaining", [("remaining", "main", series.budget_remaining)], percent=True),
+        axis.chart(
+            "burn",
+            "Burn rate",
+            [(format_duration(window), f"w{place % 4}", column) for place, (window, column) in enumerate(burns)],
+        ),
+        axis.chart("events", "Events", [("bad", "bad", series.bad)]),
+        axis.chart("sli", "SLI", [("sli", "main", series.sli)], percent=True, level=slo.objective, high=1.0),
+        axis.chart("coverage", "Coverage", [("measured", "muted", series.coverage)], percent=True, low=0.0, high=1.0),
+    ]
+
+
+def compared_windows(slo: Slo) -> tuple[timedelta, ...]:
+    """The windows that alerts of an SLO compare with a factor, shortest first."""
+    rules = [rule for policy in slo.alerting.policies for rule in policy.rules]
+    return tuple(sorted({length for rule in rules for length in (rule.long, rule.short)}))
+
+
+def rows(series: RangeSeries) -> list[Row]:
+    """The newest steps as rows of a table, the newest first."""
+    if series.since is None:
+        return []
+    since = [series.since, *series.at[:-1]]
+    burn = [_highest(values) for values in zip(*series.burn_rates.values(), strict=True)]
+    every = zip(
+        since,
+        series.at,
+        series.budget_remaining,
+        burn or [math.nan] * len(since),
+        series.good,
+        series.bad,
+        series.sli,
+        series.coverage,
+        strict=True,
+    )
+    names = ("since", "until", "budget", "burn", "good", "bad", "sli", "coverage")
+    made = [Row(**dict(zip(names, one, strict=True))) for one in every]
+    return made[-_MOST_ROWS:][::-1]
+
+
+def _highest(values: Sequence[float]) -> float:
+    return max((value for value in values if math.isfinite(value)), default=math.nan)
+
+
+class _Axis:
+    """Where the times of a series are in a picture."""
+
+    def __init__(self, series: RangeSeries, start: datetime, end: datetime) -> None:
+        self._start, self._span = start, max((end - start).total_seconds(), 1.0)
+        self._since = self._x(series.since or start)
+        self._at = [self._x(at) for at in series.at]
+        self._unmeasured = tuple(self._holes(series))
+
+    def chart(
+        self,
+        key: str,
+        title: str,
+        columns: Sequence[tuple[str, str, Sequence[float]]],
+        *,
+        percent: bool = False,
+        level: float | None = None,
+        low: float | None = None,
+        high: float | None = None,
+    ) -> Chart:
+        """The picture of some columns; *level* is a line across, *low* and *high* are the least extent of the scale."""
+        known = [value for _, _, column in columns for value in column if math.isfinite(value)]
+        known += [] if level is None else [level]
+        least = min([*known, 0.0 if low is None and level is None else (low if low is not None else level or 0.0)])
+        most = max([*known, least if high is None else high])
+        most = most if most > least else least + 1.0
+        lines = [Line(name=name, kind=kind, points=self._path(column, least, most)) for name, kind, column in columns]
+        for across, kind in ((level, "level"), (0.0 if key == "budget" else None, "zero")):
+            if across is not None:
+                y = _y(across, least, most)
+                lines.append(Line(name="", kind=kind, points=f"M0 {y}H{_WIDTH:g}"))
+        low_text, high_text = (f"{value * 100:.5g}%" if percent else f"{value:.4g}" for value in (least, most))
+        return Chart(
+            key=key, title=title, lines=tuple(lines), low=low_text, high=high_text, unmeasured=self._unmeasured
+        )
+
+    def _path(self, column: Sequence[float], least: float, most: float) -> str:
+        """A path that ends where a value is not known, and begins again behind."""
+        parts, before, drawn = [], self._since, False
+        for x, value in zip(self._at, column, strict=True):
+            if math.isfinite(value):
+                y = _y(value, least, most)
+                # A step has one value from its start to its end.
+                parts.append(f"L{before} {y}H{x}" if drawn else f"M{before} {y}H{x}")
+            drawn, before = math.isfinite(value), x
+        return "".join(parts)
+
+    def _holes(self, series: RangeSeries) -> Iterator[tuple[str, str]]:
+        before = self._since
+        for x, coverage in zip(self._at, series.coverage, strict=True):
+            if not coverage > 0:
+                yield before, f"{float(x) - float(before):.1f}"
+            before = x
+        if float(self._since) > 0:
+            yield "0", self._since
+        if self._at and float(self._at[-1]) < _WIDTH:
+            yield self._at[-1], f"{_WIDTH - float(self._at[-1]):.1f}"
+
+    def _x(self, at: datetime) -> str:
+        return f"{min(max((at - self._start).total_seconds() / self._span, 0.0), 1.0) * _WIDTH:.1f}"
+
+
+def _y(value: float, least: float, most: float) -> str:
+    return f"{_HEIGHT - (value - least) / (most - least) * _HEIGHT:.1f}"

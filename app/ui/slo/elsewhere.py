@@ -1,0 +1,52 @@
+"""Addresses of others that a reader may want next: a query in Prometheus, a silence in Alertmanager, the document."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from urllib.parse import quote, urlencode
+
+from app.slo import Slo, SloId, format_duration
+from app.ui.incidents import IncidentView
+from app.wording.links import elsewhere
+
+
+def _no_place(_slo: SloId) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """Where people reach Prometheus and Alertmanager; *place_of* is the file and line of an SLO's document."""
+
+    prometheus_url: str | None = None
+    alertmanager_url: str | None = None
+    place_of: Callable[[SloId], str | None] = _no_place
+
+    def graph(self, query: str, window: timedelta) -> str | None:
+        """The graph of a query over a window in Prometheus; None without one."""
+        if self.prometheus_url is None:
+            return None
+        # Prometheus 3 leads from the old address to its own.
+        given = {"g0.expr": query, "g0.tab": "0", "g0.range_input": format_duration(window)}
+        return f"{self.prometheus_url.rstrip('/')}/graph?{urlencode(given, quote_via=quote)}"
+
+    def silence(self, slo: SloId) -> str | None:
+        """The form of a silence for all alerts of an SLO, or of a member, in Alertmanager; None without one."""
+        if self.alertmanager_url is None:
+            return None
+        matcher = f'{{slo="{_escaped(slo)}"}}'
+        return f"{self.alertmanager_url.rstrip('/')}/#/silences/new?filter={quote(matcher, safe='')}"
+
+
+def own_links(slo: Slo, active: Sequence[IncidentView] = ()) -> list[tuple[str, str]]:
+    """Runbook and dashboard of an SLO and its active alerts: what each is called, and its address.
+
+    Texts with templates are left out: an alert fills them in.
+    """
+    given = [*reversed([policy.annotations for policy in slo.alerting.policies]), slo.alerting.annotations]
+    said = {name: text for pairs in given for name, text in pairs if "{{" not in text}
+    return list(dict([*elsewhere(said), *(link for one in active for link in one.links)]).items())
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,60 @@
+"""The headline that a page begins with: whether an SLO is fine, burning or exhausted, since when and until when."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.slo import Severity
+from app.status import DataState, HealthState, RangeSeries, Snapshot, rounded_percent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Headline:
+    """What is the matter in one word and one sentence; *kind* chooses colour and shape.
+
+    *since* is when it began, *until* when the budget is exhausted; None where that is not known, or never.
+    """
+
+    kind: str
+    word: str
+    sentence: str
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def headline_of(slo: Snapshot, series: RangeSeries | None = None) -> Headline:
+    """The headline of one SLO; *series* are of its whole window, and tell since when a budget is exhausted."""
+    firing = [alert for alert in slo.alerts if alert.firing]
+    since = min((alert.since for alert in firing if alert.since is not None), default=None)
+    until = slo.budget.exhausted_at
+    left = f"{rounded_percent(slo.budget.remaining_ratio, 1)} of the error budget is left"
+    if slo.health is HealthState.EXHAUSTED:
+        sentence = "The error budget is exhausted"
+        sentence += " and errors go on." if firing else "."
+        return Headline(kind="exhausted", word="Exhausted", sentence=sentence, since=_exhausted_since(series) or since)
+    if firing:
+        page = any(alert.severity is Severity.PAGE for alert in firing)
+        sentence = f"Users see errors now. {left}." if page else f"Errors are above what the budget allows. {left}."
+        return Headline(kind="firing", word="Burning", sentence=sentence, since=since, until=until)
+    if slo.data is DataState.STALE:
+        sentence = "No data comes in; the figures are old."
+        return Headline(kind="unknown", word="Not known", sentence=sentence, since=slo.as_of)
+    if slo.health is HealthState.UNKNOWN or math.isnan(slo.budget.remaining_ratio):
+        return Headline(
+            kind="unknown", word="Not known", sentence="There is not enough data to judge the error budget."
+        )
+    if slo.health is HealthState.AT_RISK:
+        return Headline(kind="at_risk", word="At risk", sentence=f"Only {left}.", until=until)
+    return Headline(kind="meeting", word="Fine", sentence=f"{left}.", until=until)
+
+
+def _exhausted_since(series: RangeSeries | None) -> datetime | None:
+    """When the budget was last above zero; None if that is not in the series."""
+    if series is None:
+        return None
+    pairs: Sequence[tuple[datetime, float]] = [
+        (at, left) for at, left in zip(series.at, series.budget_remaining, strict=True) if not math.isnan(left)
+    ]
+    above = [at for at, left in pairs if left > 0]
+    return above[-1] if above and pairs[-1][1] <= 0 else None

@@ -1,0 +1,217 @@
+"""The page of an SLO, of one member of a group, and of a whole group."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from app.paths import SLO_ID
+from app.slo import Labels, SloId
+from app.status import (
+    Board,
+    BoardContent,
+    Contributors,
+    DaySummary,
+    Pasts,
+    RangeSeries,
+    Snapshot,
+    round_step,
+    summed_group,
+)
+from app.ui import views
+from app.ui.incidents import incidents
+from app.ui.rendering import Renderer
+from app.ui.slo import charts
+from app.ui.slo.calendar import calendar
+from app.ui.slo.elsewhere import Surroundings, own_links
+from app.ui.slo.headline import headline_of
+from app.ui.slo.ranges import CHOICES, ChartRange, chart_range
+
+# The worst ones: thousands of rows are slow in a browser, and the API lists all.
+MAX_ROWS = 500
+# As of the API: one reader of the past at a time leaves evaluations their share of the interpreter.
+_PASTS_AT_ONCE = 1
+_CALENDAR = timedelta(days=365)
+_CONTRIBUTORS = "contributors"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SloData:
+    """Where the page gets what is not on the board; without it there are no charts, and no contributors."""
+
+    pasts: Pasts
+    contributors: Contributors
+    surroundings: Surroundings = field(default_factory=Surroundings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What the address of a page asks for."""
+
+    id: SloId
+    chosen: str | None
+    start: str | None
+    end: str | None
+    by: tuple[str, ...]
+    within: Labels
+    part: str | None
+
+    def range_of(self, snapshots: Sequence[Snapshot], now: datetime) -> ChartRange:
+        """The range of the charts; by default the SLO window, 30 days at most."""
+        newest = max((one.as_of for one in snapshots if one.as_of is not None), default=now)
+        default = min(snapshots[0].slo.window.nominal, timedelta(days=30))
+        return chart_range(choice=self.chosen, start=self.start, end=self.end, newest=newest, default=default)
+
+
+def slo_pages(board: Board, renderer: Renderer, data: SloData | None) -> APIRouter:
+    """The route ``/slos/{id}``."""
+    router = APIRouter(include_in_schema=False)
+    turn = asyncio.Semaphore(_PASTS_AT_ONCE)
+
+    @router.get(f"/slos/{SLO_ID}")
+    async def one_slo(
+        request: Request,
+        id: str,  # noqa: A002  as in the API
+        *,
+        range: Annotated[str | None, Query()] = None,  # noqa: A002  the name in the address
+        start: Annotated[str | None, Query(alias="from")] = None,
+        end: Annotated[str | None, Query(alias="to")] = None,
+        part: Annotated[str | None, Query()] = None,
+    ) -> Response:
+        given = request.query_params
+        asked = _Asked(
+            id=SloId(id),
+            chosen=range,
+            start=start,
+            end=end,
+            by=tuple(name for name in given.getlist("by") if name),
+            within=tuple(sorted(_pair(text) for text in given.getlist("label") if "=" in text.strip("="))),
+            part=part,
+        )
+        known = board.current
+        members = _members(known, asked.id)
+        if not members:
+            return await asyncio.to_thread(_missing, renderer, request, known, asked.id)
+        context = await _common(members, asked, renderer, data, turn)
+        if part == _CONTRIBUTORS:
+            return await asyncio.to_thread(renderer.page, request, "slo/contributors.html", **context)
+        is_one = known.find(asked.id) is not None
+        return await asyncio.to_thread(_whole if is_one else _group, renderer, request, known, members, context)
+
+    return router
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name, value
+
+
+def _members(known: BoardContent, slo_id: SloId) -> Sequence[Snapshot]:
+    snapshot = known.find(slo_id)
+    return [one for one in known.snapshots if one.slo.id == slo_id] if snapshot is None else [snapshot]
+
+
+async def _common(
+    members: Sequence[Snapshot], asked: _Asked, renderer: Renderer, data: SloData | None, turn: asyncio.Semaphore
+) -> dict[str, Any]:
+    """What the pages of SLOs and groups show of a range."""
+    chosen, slo = asked.range_of(members, renderer.clock.now()), members[0].slo
+    context: dict[str, Any] = {
+        "id": asked.id,
+        "range": chosen,
+        "choices": CHOICES,
+        "by": asked.by,
+        "within": asked.within,
+        "contributors": None,
+        "series": None,
+        "charts": [],
+        "rows": [],
+        "calendar": None,
+        "surroundings": Surroundings() if data is None else data.surroundings,
+        "has_past": data is not None,
+        "link": lambda **more: _address(asked, chosen, **more),
+    }
+    if data is None:
+        return context
+    if asked.part == _CONTRIBUTORS:
+        found = await data.contributors.contributors(
+            asked.id, chosen.start, chosen.end, by=asked.by, within=asked.within
+        )
+        return context | {"contributors": found}
+    async with turn:
+        series, days = await asyncio.to_thread(_past, data.pasts, asked.id, members, chosen)
+    return context | {
+        "series": series,
+        "charts": charts.pictures(series, slo, chosen.start, chosen.end),
+        "rows": charts.rows(series),
+        "calendar": calendar(days, slo),
+    }
+
+
+def _past(
+    pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], chosen: ChartRange
+) -> tuple[RangeSeries, Sequence[DaySummary]]:
+    ids = [one.id for one in members]
+    step = round_step(chosen.end - chosen.start, charts.POINTS)
+    newest = max((one.as_of for one in members if one.as_of is not None), default=None)
+    if newest is None:
+        return RangeSeries(id=slo_id, since=None), ()
+    return (
+        pasts.series(slo_id, ids, chosen.start, chosen.end, step),
+        pasts.days(ids, newest - _CALENDAR, newest),
+    )
+
+
+def _address(asked: _Asked, chosen: ChartRange, **more: Any) -> str:
+    """The query string of the page with another range, other labels, or a part of it."""
+    query = more.pop("range_query", chosen.query)
+    by = more.pop("by", asked.by)
+    within: Labels = more.pop("within", asked.within)
+    parts = [("by", name) for name in by] + [("label", f"{name}={value}") for name, value in within]
+    parts += [(name, str(value)) for name, value in more.items()]
+    return f"?{query}" + (f"&{urlencode(parts)}" if parts else "")
+
+
+def _whole(
+    renderer: Renderer, request: Request, known: BoardContent, members: Sequence[Snapshot], context: dict[str, Any]
+) -> Response:
+    (slo,) = members
+    sent_for = [known.notification_of(slo, alert) for alert in slo.alerts]
+    active = incidents(notification for notification in sent_for if notification is not None)
+    return renderer.page(
+        request,
+        "slo/slo.html",
+        slo=slo,
+        headline=headline_of(slo, context["series"]),
+        incidents=active,
+        links=own_links(slo.slo, active),
+        alerts=views.alert_rows(slo, sent_for),
+        **context,
+    )
+
+
+def _group(
+    renderer: Renderer, request: Request, known: BoardContent, members: Sequence[Snapshot], context: dict[str, Any]
+) -> Response:
+    slo_id = context["id"]
+    active = [one for one in known.notifications if one.slo == slo_id]
+    return renderer.page(
+        request,
+        "slo/group.html",
+        group=summed_group(members),
+        incidents=incidents(active),
+        members=views.worst_first(members)[:MAX_ROWS],
+        more=max(0, len(members) - MAX_ROWS),
+        **context,
+    )
+
+
+def _missing(renderer: Renderer, request: Request, known: BoardContent, slo_id: SloId) -> Response:
+    active = [one for one in known.notifications if one.slo == slo_id]
+    return renderer.page(request, "missing.html", status=HTTPStatus.NOT_FOUND, id=slo_id, incidents=incidents(active))

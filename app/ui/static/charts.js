@@ -1,0 +1,389 @@
+// Charts of a range: budget, burn rates, events, SLI and coverage, all with one cursor.
+//
+// The figures are those of /api/v1/history: the lowest budget and the highest burn rates of each step. Where nothing was
+// measured there is a gap on a grey ground. To zoom is to go to another address, so that "back" goes back.
+
+import { fullTime, onZoneChange, usesUtc } from "./times.js";
+
+const uPlot = window.uPlot;
+const root = document.querySelector("[data-charts]");
+const PHONE_PX = 600;
+const MOST_POINTS = 600;
+const SHORTEST_S = 60;
+// How much of the range is added behind it, so that the projection of the budget is seen.
+const AHEAD = 0.2;
+
+// Times of an axis by how far apart they are: the usual form, then what is added where a year or a day begins.
+const AXIS_TIMES = [
+  [31_536_000, "{YYYY}", null, null, null, null, null, null, 1],
+  [2_419_200, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [86_400, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", "\n{D} {MMM}", null, "\n{D} {MMM}", null, null, null, 1],
+];
+
+const percent = (digits) => (value) => (value === null || value === undefined ? "–" : `${(value * 100).toFixed(digits)}%`);
+const rate = (value) => `${value >= 10 || value === 0 ? count(Math.round(value)) : value.toPrecision(2).replace(/\.?0+$/u, "")}/s`;
+const count = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en-US", { maximumFractionDigits: 1 }));
+const times = (value) => (value === null || value === undefined ? "–" : `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)}x`);
+const seconds = (text) => Date.parse(text) / 1000;
+
+/** The value of a colour of the style sheet, which a canvas cannot look up. */
+const colour = (name) => {
+  const probe = document.createElement("i");
+  probe.hidden = false;
+  probe.className = "probe";
+  root.append(probe);
+  probe.style.color = `var(${name})`;
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+};
+
+const highest = (values) => values.reduce((most, value) => Math.max(most, value ?? 0), 0);
+
+/** Columns of the series for uPlot: times of the ends of steps, null where nothing was measured. */
+const prepared = (series) => {
+  const at = series.at.map(seconds);
+  const since = [seconds(series.from), ...at];
+  const perSecond = (column) => column.map((value, step) => (value === null ? null : value / Math.max(at[step] - since[step], 1)));
+  return { at, since, perSecond, series };
+};
+
+const rulesByWindow = (series) => {
+  const factors = new Map();
+  for (const rule of series.rules) {
+    for (const window of [rule.long, rule.short]) {
+      factors.set(window, Math.min(rule.factor, factors.get(window) ?? Infinity));
+    }
+  }
+  return factors;
+};
+
+/** The lines of each chart: label, values, exact text of a step, and the look. */
+const charts = (data) => {
+  const { series, perSecond } = data;
+  const factors = rulesByWindow(series);
+  const shown = series.burn_rates.filter(({ window }) => factors.has(window));
+  const burns = shown.length ? shown : series.burn_rates.slice(0, 3);
+  const thresholds = [...new Set(series.rules.map(({ factor }) => factor))];
+  const projection = projected(data);
+  return {
+    budget: {
+      lines: [
+        { label: "lowest", colour: 0, values: series.budget_remaining_ratio, text: percent(2), fill: true },
+        ...(projection ? [{ label: "projection", colour: 2, values: projection, text: percent(2), dashed: true, spans: true }] : []),
+      ],
+      levels: [{ at: 0, colour: "--bad" }],
+      range: (least, most) => [Math.min(0, least), Math.max(most, Math.min(1, most + 0.1), 0.1)],
+      tick: percent(0),
+    },
+    burn: {
+      lines: burns.map(({ window, highest }, place) => ({ label: window, colour: place % 7, values: highest, text: times })),
+      levels: thresholds.map((factor) => ({ at: factor, colour: "--warn", label: `${factor}x` })),
+      range: (least, most) => [0, Math.max(most * 1.15, ...thresholds.map((factor) => factor * 1.15), 1)],
+      tick: (value) => (value < 0 ? "" : `${value}x`),
+      asinh: true,
+    },
+    events: {
+      lines: [
+        { label: `good (up to ${rate(highest(perSecond(series.good)))})`, colour: 4, values: perSecond(series.good), exact: series.good, text: count, right: true },
+        { label: "bad", colour: 1, values: perSecond(series.bad), exact: series.bad, text: count, fill: true },
+      ],
+      levels: [],
+      range: (least, most) => [0, most > 0 ? most * 1.05 : 1],
+      tick: rate,
+    },
+    sli: {
+      lines: [{ label: "SLI", colour: 0, values: series.sli, text: percent(4) }],
+      levels: [{ at: series.objective, colour: "--warn", label: percent(3)(series.objective) }],
+      range: (least, most) => {
+        const low = Math.min(least, series.objective);
+        return [Math.max(0, low - (1 - low) * 0.15), Math.max(1, most)];
+      },
+      tick: (value) => `${+(value * 100).toPrecision(6)}%`,
+    },
+    coverage: {
+      lines: [{ label: "measured", colour: 5, values: series.coverage, text: percent(1), fill: true }],
+      levels: [],
+      range: () => [0, 1],
+      tick: percent(0),
+    },
+  };
+};
+
+/** The budget from now until it is exhausted at the present rate; null where it lasts, or the range is of the past. */
+const projected = ({ at, series }) => {
+  const until = Date.parse(root.dataset.exhausted ?? "") / 1000;
+  const left = Number.parseFloat(root.dataset.remaining ?? "");
+  if (!root.dataset.newest || Number.isNaN(until) || Number.isNaN(left) || !at.length) return null;
+  const values = series.at.map(() => null);
+  values[values.length - 1] = left;
+  return { values, ahead: { at: until, value: 0 } };
+};
+
+/** What is drawn below and above the lines: what was not measured, levels, marks. */
+const ground = (data, chart) => ({
+  hooks: {
+    drawClear: [
+      (plot) => {
+        const { ctx, bbox } = plot;
+        ctx.save();
+        ctx.fillStyle = colours.hole;
+        const hole = (from, to) => {
+          const left = Math.max(plot.valToPos(from, "x", true), bbox.left);
+          const right = Math.min(plot.valToPos(to, "x", true), bbox.left + bbox.width);
+          if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height);
+        };
+        const known = Date.now() / 1000;
+        hole(range.from, data.since[0]);
+        data.at.forEach((at, step) => {
+          if (!data.series.coverage[step]) hole(data.since[step], at);
+        });
+        if (data.at.length) hole(data.at[data.at.length - 1], Math.min(range.to, known));
+        ctx.restore();
+      },
+    ],
+    draw: [
+      (plot) => {
+        const { ctx, bbox } = plot;
+        ctx.save();
+        ctx.beginPath();
+        ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+        ctx.clip();
+        ctx.lineWidth = devicePixelRatio;
+        ctx.setLineDash([5 * devicePixelRatio, 4 * devicePixelRatio]);
+        ctx.textAlign = "left";
+        ctx.textBaseline = "bottom";
+        ctx.font = `${11 * devicePixelRatio}px sans-serif`;
+        for (const level of chart.levels) {
+          const y = plot.valToPos(level.at, "y", true);
+          ctx.strokeStyle = ctx.fillStyle = colours[level.colour];
+          ctx.beginPath();
+          ctx.moveTo(bbox.left, y);
+          ctx.lineTo(bbox.left + bbox.width, y);
+          ctx.stroke();
+          if (level.label) ctx.fillText(level.label, bbox.left + 4 * devicePixelRatio, y - devicePixelRatio);
+        }
+        for (const mark of marks) drawMark(plot, mark);
+        ctx.restore();
+      },
+    ],
+  },
+});
+
+const drawMark = (plot, mark) => {
+  const { ctx, bbox } = plot;
+  const left = plot.valToPos(mark.from, "x", true);
+  const right = mark.until === null ? left : plot.valToPos(mark.until, "x", true);
+  ctx.strokeStyle = ctx.fillStyle = colours[mark.kind === "page" ? "--bad" : mark.kind === "ticket" ? "--warn" : "--accent"];
+  ctx.globalAlpha = 0.12;
+  if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height);
+  ctx.globalAlpha = 0.9;
+  ctx.beginPath();
+  ctx.moveTo(left, bbox.top);
+  ctx.lineTo(left, bbox.top + bbox.height);
+  ctx.stroke();
+  ctx.globalAlpha = 1;
+};
+
+let range = null;
+let colours = {};
+let marks = [];
+let plots = [];
+let current = null;
+let place = null;
+
+const names = ["--c0", "--c1", "--c2", "--c3", "--c4", "--c5", "--c6", "--bad", "--warn", "--accent", "--muted", "--line"];
+
+const zoom = (from, to) => {
+  if (to - from < SHORTEST_S) return;
+  const address = new URL(location.href);
+  address.searchParams.delete("range");
+  address.searchParams.set("from", new Date(from * 1000).toISOString().slice(0, 19) + "Z");
+  address.searchParams.set("to", new Date(to * 1000).toISOString().slice(0, 19) + "Z");
+  address.hash = "charts";
+  location.assign(address);
+};
+
+const draw = () => {
+  for (const plot of plots) plot.destroy();
+  plots = [];
+  colours = Object.fromEntries(names.map((name) => [name, colour(name)]));
+  colours.hole = colour("--line");
+  const data = current;
+  const described = charts(data);
+  const isPhone = root.clientWidth < PHONE_PX;
+  const ahead = Math.min(described.budget.lines[1]?.values.ahead?.at ?? range.to, range.to + (range.to - range.from) * AHEAD);
+  for (const figure of root.querySelectorAll("[data-chart]")) {
+    const chart = described[figure.dataset.chart];
+    if (chart) plots.push(build(figure, chart, data, Math.max(range.to, ahead), isPhone));
+  }
+  if (place !== null) point(place);
+};
+
+const build = (figure, chart, data, until, isPhone) => {
+  const holder = figure.querySelector(".plot");
+  holder.replaceChildren();
+  let at = data.at;
+  const columns = chart.lines.map((line) => {
+    if (!line.values.ahead) return line.values;
+    at = [...data.at, line.values.ahead.at];
+    return [...line.values.values, line.values.ahead.value];
+  });
+  const padded = columns.map((column) => (column.length < at.length ? [...column, ...Array(at.length - column.length).fill(null)] : column));
+  const scale = (isRight) => {
+    const values = padded.filter((_, place) => Boolean(chart.lines[place].right) === isRight).flat().filter((value) => value !== null);
+    return { range: chart.range(values.reduce((a, b) => Math.min(a, b), Infinity), values.reduce((a, b) => Math.max(a, b), -Infinity)) };
+  };
+  const hasRight = chart.lines.some((line) => line.right);
+  const axis = { stroke: colours["--muted"], grid: { stroke: colours["--line"], width: 1 }, ticks: { stroke: colours["--line"], width: 1 }, font: "11px system-ui, sans-serif" };
+  const ticks = (_, values) => values.map((tick) => (tick === null ? "" : chart.tick(tick)));
+  const options = {
+    width: holder.clientWidth, height: holder.clientHeight, legend: { show: false }, padding: [6, 8, 0, 0],
+    cursor: { sync: { key: "sloburn" }, drag: { x: true, y: false, setScale: false }, points: { size: 6 }, y: false },
+    tzDate: (stamp) => (usesUtc() ? uPlot.tzDate(new Date(stamp * 1000), "Etc/UTC") : new Date(stamp * 1000)),
+    scales: { x: { time: true, range: [range.from, until] }, y: { ...scale(false), ...(chart.asinh ? { distr: 4, asinh: 1 } : {}) }, ...(hasRight ? { right: scale(true) } : {}) },
+    axes: [
+      { ...axis, space: isPhone ? 70 : 60, size: 30, values: AXIS_TIMES },
+      { ...axis, size: isPhone ? 46 : 56, space: 26, values: ticks },
+    ],
+    series: [
+      {},
+      ...chart.lines.map((line) => ({
+        label: line.label, scale: line.right ? "right" : "y", stroke: colours[`--c${line.colour}`], width: 1.5, spanGaps: line.spans ?? false,
+        ...(line.dashed ? { dash: [6, 4] } : {}), points: { show: false },
+        paths: line.dashed ? undefined : uPlot.paths.stepped({ align: -1 }),
+        ...(line.fill ? { fill: translucent(colours[`--c${line.colour}`]) } : {}),
+      })),
+    ],
+    plugins: [ground(data, chart)],
+    hooks: {
+      setSelect: [(plot) => {
+        if (plot.select.width > 8) zoom(plot.posToVal(plot.select.left, "x"), plot.posToVal(plot.select.left + plot.select.width, "x"));
+      }],
+      setCursor: [(plot) => { if (plot.cursor.idx !== undefined) reads(plot.cursor.left < 0 ? null : plot.cursor.idx); }],
+    },
+  };
+  const plot = new uPlot(options, [at, ...padded], holder);
+  plot.over.setAttribute("aria-hidden", "true");
+  legend(figure, chart, plot);
+  return plot;
+};
+
+const translucent = (text) => text.replace(/^rgb\((.+)\)$/u, "rgba($1, 0.14)");
+
+/** The name of each line with its exact figure; pressed, it hides the line. */
+const legend = (figure, chart, plot) => {
+  const caption = figure.querySelector("figcaption");
+  caption.querySelector(".scale")?.remove();
+  let list = caption.querySelector(".reads");
+  if (!list) {
+    list = document.createElement("span");
+    list.className = "reads";
+    caption.append(list);
+  }
+  list.replaceChildren(
+    ...chart.lines.map((line, place) => {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.className = `c${line.colour}${line.dashed ? " dashed" : ""}`;
+      button.setAttribute("aria-pressed", "true");
+      const figureOf = document.createElement("b");
+      button.append(document.createElement("i"), `${line.label} `, figureOf);
+      button.addEventListener("click", () => {
+        const shows = button.getAttribute("aria-pressed") !== "true";
+        button.setAttribute("aria-pressed", String(shows));
+        plot.setSeries(place + 1, { show: shows });
+      });
+      return button;
+    }),
+  );
+  figure.reads = (step) => {
+    list.querySelectorAll("b").forEach((element, place) => {
+      const line = chart.lines[place];
+      const values = line.exact ?? line.values.values ?? line.values;
+      element.textContent = step === null || step >= values.length ? "" : line.text(values[step]);
+    });
+  };
+};
+
+const when = document.createElement("p");
+when.className = "when";
+when.setAttribute("aria-live", "polite");
+
+/** Show the exact figures of a step in all charts. */
+const reads = (step) => {
+  if (step === place && step !== null) return;
+  place = step;
+  for (const figure of root.querySelectorAll("[data-chart]")) figure.reads?.(step);
+  const at = step === null ? undefined : current.at[step];
+  when.textContent = at === undefined ? "" : `${fullTime(current.since[step] * 1000)} to ${fullTime(at * 1000)}${current.series.coverage[step] ? "" : ": not measured"}`;
+};
+
+/** Move the cursor of all charts to a step. */
+const point = (step) => {
+  const wanted = Math.min(Math.max(step, 0), current.at.length - 1);
+  const [first] = plots;
+  if (first) first.setCursor({ left: first.valToPos(current.at[wanted], "x"), top: 10 });
+  reads(wanted);
+};
+
+root?.addEventListener("keydown", (event) => {
+  if (!current || event.target.closest("button") || event.ctrlKey || event.metaKey || event.altKey) return;
+  const last = current.at.length - 1;
+  const middle = place === null ? (range.from + range.to) / 2 : current.at[place];
+  const half = (range.to - range.from) / 2;
+  const keys = {
+    ArrowLeft: () => point((place ?? last + 1) - 1), ArrowRight: () => point((place ?? -1) + 1),
+    Home: () => point(0), End: () => point(last),
+    "+": () => zoom(middle - half / 2, middle + half / 2), "-": () => zoom(middle - half * 2, Math.min(middle + half * 2, Date.now() / 1000)),
+  };
+  if (keys[event.key]) {
+    event.preventDefault();
+    keys[event.key]();
+  }
+});
+
+const load = async () => {
+  const newest = Number.parseInt(root.dataset.newest, 10);
+  const address = new URL(root.dataset.url, location.href);
+  // A range that follows the present ends with what was measured last.
+  if (!newest) address.searchParams.set("to", root.dataset.to);
+  const end = newest ? (current?.at.at(-1) ?? seconds(root.dataset.to)) : seconds(root.dataset.to);
+  address.searchParams.set("from", newest ? new Date((end - newest) * 1000).toISOString() : root.dataset.from);
+  address.searchParams.set("points", String(Math.max(60, Math.min(MOST_POINTS, Math.round(root.clientWidth / 3)))));
+  const answer = await fetch(address, { headers: { Accept: "application/json" } });
+  if (!answer.ok) return;
+  const found = await answer.json();
+  const [series] = found.series;
+  if (!series || !series.at.length) return;
+  const to = seconds(found.to);
+  range = { from: newest ? to - newest : seconds(found.from), to };
+  current = prepared(series);
+  marks = (series.marks ?? []).map((mark) => ({ ...mark, from: seconds(mark.at), until: mark.until ? seconds(mark.until) : (mark.until === null ? null : to) }));
+  draw();
+};
+
+for (const day of document.querySelectorAll(".calendar [data-href]")) {
+  day.addEventListener("click", () => location.assign(day.dataset.href));
+}
+
+if (root && uPlot) {
+  root.tabIndex = 0;
+  root.setAttribute("role", "group");
+  root.setAttribute("aria-label", "Charts: arrow keys move through the steps, plus and minus zoom; the figures are in the table below");
+  for (const hint of document.querySelectorAll(".hint-of")) hint.hidden = false;
+  root.append(when);
+  load();
+  if (root.dataset.newest) document.body.addEventListener("evaluated", load);
+  let width = root.clientWidth;
+  new ResizeObserver(() => {
+    if (current && Math.abs(root.clientWidth - width) > 4) {
+      width = root.clientWidth;
+      draw();
+    }
+  }).observe(root);
+  onZoneChange(() => current && draw());
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => current && draw());
+}
