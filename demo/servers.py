@@ -17,6 +17,8 @@ SLOS = Path(__file__).with_name("slos")
 
 _SCRAPE_INTERVAL = "5s"
 _RETENTION = "60d"
+# The history that Sloburn sends, and an hour to send it in.
+_OUT_OF_ORDER_WINDOW = "31d"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +50,7 @@ class Layout:
             f"--storage.tsdb.path={self.prometheus_data}",
             f"--storage.tsdb.retention.time={_RETENTION}",
             f"--web.listen-address={self.ports.address('prometheus')}",
+            "--web.enable-remote-write-receiver",
         ]
         return self._command("prometheus", argv, ready="/-/ready")
 
@@ -67,6 +70,7 @@ class Layout:
         settings = {
             "SLOBURN_PROMETHEUS_URL": self.ports.url("prometheus"),
             "SLOBURN_SPECS": str(SLOS),
+            "SLOBURN_CONFIG": str(self._config("sloburn", self._sloburn_config())),
             "SLOBURN_DATABASE_URL": f"sqlite:///{self.data / 'sloburn.db'}",
             "SLOBURN_LISTEN_ADDRESS": self.ports.address("sloburn"),
             "SLOBURN_EVALUATION_INTERVAL": "10s",
@@ -108,6 +112,7 @@ class Layout:
         address = self.ports.address
         return {
             "global": {"scrape_interval": _SCRAPE_INTERVAL},
+            "storage": {"tsdb": {"out_of_order_time_window": _OUT_OF_ORDER_WINDOW}},
             "scrape_configs": [
                 _scrape(JOB, address("shop"), {"instance": INSTANCE}),
                 _scrape("sloburn", address("sloburn")),
@@ -115,6 +120,12 @@ class Layout:
                 _scrape("prometheus", address("prometheus")),
             ],
         }
+
+    def _sloburn_config(self) -> dict[str, Any]:
+        """The month before Prometheus scraped Sloburn, as the same series as what is scraped."""
+        labels = {"job": "sloburn", "instance": self.ports.address("sloburn")}
+        url = f"{self.ports.url('prometheus')}/api/v1/write"
+        return {"remote_write": [{"url": url, "labels": labels, "live": False}]}
 
     def _alertmanager_config(self) -> dict[str, Any]:
         return {

@@ -5,7 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from app.integrations import load_config
 from app.metrics import BuildInfo, Instruments
+from app.slo import parse_duration
 from testbed.servers import promtool_binary
 from tests.compose.stack import ROOT, load
 
@@ -39,6 +41,21 @@ def test_every_rule_watches_a_metric_that_sloburn_exposes() -> None:
     for group in load(_RULES)["groups"]:
         for rule in group["rules"]:
             assert set(re.findall(r"sloburn_\w+", rule["expr"])) <= exposed
+
+
+def test_sloburn_accepts_its_configuration_and_sends_history_as_the_series_that_is_scraped() -> None:
+    loaded = load_config(ROOT / "config" / "compose" / "sloburn.yaml", environment={})
+    assert [str(error) for error in loaded.errors] == []
+    (receiver,) = loaded.config.remote_write
+    scraped = next(
+        job for job in load("config/prometheus/prometheus.yml")["scrape_configs"] if job["job_name"] == "sloburn"
+    )
+    (target,) = scraped["static_configs"][0]["targets"]
+    assert dict(receiver.labels) == {"job": "sloburn", "instance": target}
+    assert not receiver.live
+    window = load("config/prometheus/prometheus.yml")["storage"]["tsdb"]["out_of_order_time_window"]
+    assert parse_duration(window) > receiver.history
+    assert "--web.enable-remote-write-receiver" in load("docker-compose.yml")["services"]["prometheus"]["command"]
 
 
 def test_alertmanager_accepts_its_configuration() -> None:

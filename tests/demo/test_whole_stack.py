@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+
 from demo.ports import Ports, require_free
 from demo.switch import ShopSwitch
 from testbed.servers import free_port
@@ -36,6 +38,14 @@ class Demo:
             return found
 
         wait_until(is_printed, lambda: f"{pattern!r}:\n{self.printed}")
+
+    def counts_of_yesterday(self) -> list[float]:
+        """How many samples each series of a budget has between two days and half a day ago."""
+        query = 'count_over_time(slo_error_budget_remaining_ratio{slo="catalog-availability"}[36h] offset 12h)'
+        answer = httpx.get(
+            f"{self.ports.url('prometheus')}/api/v1/query", params={"query": query}, timeout=60, trust_env=False
+        )
+        return [float(series["value"][1]) for series in answer.json()["data"]["result"]]
 
     def stop(self) -> int:
         """Send what `kill` sends; the exit code."""
@@ -79,6 +89,8 @@ def test_breaking_the_shop_pages_and_mending_resolves_and_nothing_is_left(tmp_pa
         demo.wait_for(r"─ PAGE checkout-availability")
         switch.mend("checkout")
         demo.wait_for(r"RESOLVED PAGE checkout-availability")
+        # What was before the first scrape of Sloburn is there, in the one series that is scraped.
+        wait_until(lambda: [count > 200 for count in demo.counts_of_yesterday()] == [True])
         assert demo.stop() == 0
     assert "nothing is left running" in demo.printed
     require_free(demo.ports)
