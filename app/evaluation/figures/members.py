@@ -1,13 +1,13 @@
 """Who is shown and judged: one member for each SLO, or for each value of its group."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from app.alerting import needed_windows, with_windows_of_at_least
+from app.alerting import Definition, needed_windows, with_windows_of_at_least
 from app.budget import windows_of
 from app.ingest.series.tracked_slis import TrackedSli
-from app.slo import GroupKey, Slo, SloId, group_id
+from app.slo import GroupKey, Severity, Slo, SloId, group_id
 from app.slo.arrays import Floats
 
 
@@ -16,7 +16,7 @@ class Member:
     """One SLO with one row of the ledger; *row* is None for a grouped SLO of which nothing was seen yet.
 
     The short windows of *slo* hold two scrapes each; *documented* is the SLO as its document has it. *shown* are the
-    windows that are shown of it, *needed* those that are computed.
+    windows that are shown of it, *needed* those that are computed, *definitions* those of its alerts that were wanted.
     """
 
     id: SloId
@@ -27,6 +27,7 @@ class Member:
     row: int | None
     shown: tuple[timedelta, ...]
     needed: tuple[timedelta, ...]
+    definitions: dict[Severity, Definition] = field(default_factory=dict, compare=False, repr=False)
 
 
 def members_of(slos: Sequence[Slo], tracked_slis: Sequence[TrackedSli], shortest_s: Floats) -> tuple[Member, ...]:

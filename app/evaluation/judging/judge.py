@@ -13,6 +13,7 @@ from app.alerting import (
     SLO_REMOVED,
     Alert,
     BudgetCounts,
+    Definition,
     End,
     Notification,
     Reading,
@@ -187,9 +188,7 @@ def judge_slo(
         if since_end is not None and alert.severity in readings:
             readings[alert.severity] = replace(readings[alert.severity], since_end=since_end)
     # Of the document: scrapes that become rarer widen the windows, and that is no change of the SLO.
-    definitions = {
-        policy.severity: definition_of(member.documented, Cause.BURN, policy.severity) for policy in policies
-    }
+    definitions = {policy.severity: _definition_of_burn(member, policy.severity) for policy in policies}
     for alert in known:
         policy = member.slo.alerting.policy(alert.severity)
         if alert.fired_by is not None and policy is not None and alert.fired_by.sli != definitions[alert.severity].sli:
@@ -214,6 +213,14 @@ def judge_slo(
         transitions=changes,
         asserted=tuple((index, alert, readings[alert.severity]) for alert in asserting),
     )
+
+
+def _definition_of_burn(member: Member, severity: Severity) -> Definition:
+    """The definition of a burn-rate alert of a member, which is the same as long as the member is."""
+    found = member.definitions.get(severity)
+    if found is None:
+        found = member.definitions[severity] = definition_of(member.documented, Cause.BURN, severity)
+    return found
 
 
 class _States:
@@ -330,6 +337,7 @@ class _Columns:
         self._start_s = figures.start_s.tolist()
         self._allowed_events = figures.budget.total_events.tolist()
         self._leaves_in_s = figures.leaves_in_s.tolist()
+        self._elapsed = figures.elapsed.tolist()
         self._windows: dict[timedelta, _Window] = {}
         self._figures = figures
         self._calm: dict[BurnRateRule, list[bool]] = {}
@@ -392,9 +400,10 @@ class _Columns:
         )
 
     def _is_estimated(self, index: int) -> bool:
-        whole, elapsed = self._figures.slo_window, float(self._figures.elapsed[index])
-        error_budget = self.members[index].slo.error_budget
-        return is_estimated(float(whole.bad[index]), float(whole.total[index]), error_budget, elapsed=elapsed)
+        whole, error_budget = self._figures.slo_window, self.members[index].slo.error_budget
+        return is_estimated(
+            float(whole.bad[index]), float(whole.total[index]), error_budget, elapsed=self._elapsed[index]
+        )
 
     def _budget_counts(self, index: int) -> BudgetCounts:
         slo, whole, lately = self.members[index].slo, self._figures.slo_window, self._figures.windows[HOUR]
@@ -404,7 +413,7 @@ class _Columns:
             lately_bad=float(lately.bad[index]),
             lately_total=float(lately.total[index]),
             error_budget=slo.error_budget,
-            elapsed=float(self._figures.elapsed[index]),
+            elapsed=self._elapsed[index],
             history_unread=not self._window_read[index],
         )
 
