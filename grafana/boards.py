@@ -5,7 +5,7 @@ from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.models.dashboard import AnnotationQuery, DashboardCursorSync, DashboardLinkType
 from typing_extensions import override
 
-from grafana.queries import DATA_SOURCE, data_source_variable
+from grafana.queries import DATA_SOURCE, data_source_variable, hidden_variable
 
 OVERVIEW = "sloburn-overview"
 SLO = "sloburn-slo"
@@ -27,6 +27,7 @@ def board(uid: str, title: str, description: str, *, since: str) -> builders.Das
         .timezone("browser")
         .link(_siblings())
         .with_variable(data_source_variable())
+        .with_variable(hidden_variable("sloburn", "label_values(sloburn_external_url_info, url)"))
     )
 
 
@@ -38,6 +39,16 @@ def slo_link(slo: str) -> builders.DashboardLink:
 def slo_url(slo: str) -> str:
     """Where the dashboard of one SLO is; *slo* is a Grafana expression for its id."""
     return f"/d/{SLO}?var-slo={slo}&var-datasource=${{datasource}}&${{__url_time_range}}"
+
+
+def sloburn_page(title: str, path: str = "") -> builders.DashboardLink:
+    """A link to a page of Sloburn itself, in another tab; *path* is a Grafana expression."""
+    return (
+        builders.DashboardLink(title)
+        .type(DashboardLinkType.LINK)
+        .url(f"${{sloburn}}{path}")
+        .target_blank(target_blank=True)
+    )
 
 
 class AlertMarks(Builder[AnnotationQuery]):

@@ -36,11 +36,13 @@ def budget_steps() -> builders.ThresholdsConfig:
 
 
 def burn_steps() -> builders.ThresholdsConfig:
-    """Yellow from the rate that just spends the budget; above, the factors of a 30-day window.
+    """Yellow from the rate that just spends the budget; when an alert fires is another matter for each SLO."""
+    return steps(GOOD, (1, DOUBTFUL))
 
-    Source: https://sre.google/workbook/alerting-on-slos/#6-multiwindow-multi-burn-rate-alerts
-    """
-    return steps(GOOD, (1, DOUBTFUL), (6, POOR), (14.4, BAD))
+
+def nearness_steps() -> builders.ThresholdsConfig:
+    """Red where both windows of an alert reach its factor."""
+    return steps(GOOD, (0.5, DOUBTFUL), (0.8, POOR), (1, BAD))
 
 
 def coverage_steps() -> builders.ThresholdsConfig:

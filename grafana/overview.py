@@ -5,25 +5,32 @@ from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig, DynamicConfigValue, VariableOption
 
 from grafana import boards, colours, panels
-from grafana.queries import column, label_variable, newest, over_time
+from grafana.queries import chosen_slos, column, label_variable, nearness, newest, over_time
 
-_OBJECTIVE = 'slo_objective_ratio{slo_service=~"$service"}'
-_BUDGET = 'slo_error_budget_remaining_ratio{slo_service=~"$service"}'
-_COVERAGE = 'slo_coverage_ratio{slo_service=~"$service"}'
-_PAGE = 'slo_alert_firing{slo_service=~"$service", severity="page"}'
-_TICKET = 'slo_alert_firing{slo_service=~"$service", severity="ticket"}'
+_OBJECTIVE = chosen_slos("slo_objective_ratio")
+_BUDGET = chosen_slos("slo_error_budget_remaining_ratio")
+_COVERAGE = chosen_slos("slo_coverage_ratio")
+_PAGE = chosen_slos("slo_alert_firing", ', severity="page"')
+_TICKET = chosen_slos("slo_alert_firing", ', severity="ticket"')
+_NEAREST = nearness(
+    f"max by (slo, window) ({chosen_slos('slo_burn_rate')})",
+    f"max by (slo, slo_service, severity, long, short) ({chosen_slos('slo_alert_factor')})",
+)
 _ALERT_WORDS = colours.words((0, "quiet", colours.GOOD), (1, "ticket", colours.TICKET), (2, "page", colours.PAGE))
 
 _COLUMNS = {
     "objective": ("Objective", _OBJECTIVE),
     # An SLI has a series for every window; that of the SLO's own is the one that `slo_info` names.
-    "sli": ("SLI", 'slo_sli_ratio{slo_service=~"$service"} and on (slo, window) slo_info'),
+    "sli": ("SLI", f"{chosen_slos('slo_sli_ratio')} and on (slo, window) slo_info"),
     "budget": ("Budget left", _BUDGET),
-    "burn_5m": ("Burn 5m", 'slo_burn_rate{slo_service=~"$service", window="5m"}'),
-    "burn_1h": ("Burn 1h", 'slo_burn_rate{slo_service=~"$service", window="1h"}'),
+    "burn_5m": ("Burn 5m", chosen_slos("slo_burn_rate", ', window="5m"')),
+    "burn_1h": ("Burn 1h", chosen_slos("slo_burn_rate", ', window="1h"')),
+    "nearest": ("Nearest alert", _NEAREST),
     "alerts": ("Alerts", f"2 * {_PAGE} or {_TICKET}"),
     "coverage": ("Coverage", _COVERAGE),
 }
+
+_EVERYTHING = VariableOption(selected=True, text=["All"], value=["$__all"])
 
 
 def dashboard() -> builders.Dashboard:
@@ -33,19 +40,25 @@ def dashboard() -> builders.Dashboard:
             boards.OVERVIEW,
             "Sloburn / Overview",
             "How much error budget every SLO has left, and which ones are burning it now.",
-            since="now-6h",
+            since="now-30d",
         )
+        .link(boards.sloburn_page("Sloburn"))
         .with_variable(_service_variable())
+        .with_variable(_label_variable())
+        .with_variable(_value_variable())
         .annotation(boards.AlertMarks("Page", f"max by (slo) ({_PAGE}) > 0", "{{slo}}", colours.PAGE))
         .with_panel(_how_many())
         .with_panel(_exhausted())
         .with_panel(_at_risk())
         .with_panel(_pages())
         .with_panel(_tickets())
+        .with_panel(_frozen())
+        .with_panel(_not_judged())
         .with_panel(_blind())
         .with_panel(_all_slos())
         .with_panel(_worst_budgets())
         .with_panel(_worst_burn_rates())
+        .with_panel(_fleet())
         .with_panel(_alerts())
         .with_panel(_groups())
     )
@@ -53,8 +66,17 @@ def dashboard() -> builders.Dashboard:
 
 def _service_variable() -> builders.QueryVariable:
     variable = label_variable("service", "Service", "label_values(slo_objective_ratio, slo_service)")
-    everything = VariableOption(selected=True, text=["All"], value=["$__all"])
-    return variable.multi(multi=True).include_all(include_all=True).current(everything)
+    return variable.multi(multi=True).include_all(include_all=True).current(_EVERYTHING)
+
+
+def _label_variable() -> builders.TextBoxVariable:
+    return builders.TextBoxVariable("label").label("Label").default_value("team")
+
+
+def _value_variable() -> builders.QueryVariable:
+    """The values of the label; *All* also stands for SLOs that do not have it."""
+    variable = label_variable("value", "Value", "label_values(slo_info, $label)")
+    return variable.multi(multi=True).include_all(include_all=True).all_value(".*").current(_EVERYTHING)
 
 
 def _how_many() -> stat.Panel:
@@ -62,6 +84,7 @@ def _how_many() -> stat.Panel:
         "SLOs",
         "How many SLOs there are; every member of a group counts as one.",
         newest(f"count(max by (slo) ({_OBJECTIVE}))"),
+        width=3,
     )
 
 
@@ -70,6 +93,7 @@ def _exhausted() -> stat.Panel:
         "Budget exhausted",
         "SLOs that have spent all of their error budget: over their window they do not meet their objective.",
         newest(f"count(max by (slo) ({_BUDGET}) <= 0) or vector(0)"),
+        width=3,
     ).thresholds(colours.trouble_steps())
 
 
@@ -78,6 +102,7 @@ def _at_risk() -> stat.Panel:
         "Budget nearly gone",
         "SLOs with less than a tenth of their error budget left, but not yet exhausted.",
         newest(f"count(max by (slo) ({_BUDGET}) > 0 < 0.1) or vector(0)"),
+        width=3,
     ).thresholds(colours.trouble_steps(colours.POOR))
 
 
@@ -86,6 +111,7 @@ def _pages() -> stat.Panel:
         "Pages in force",
         "SLOs that burn so fast that somebody was called.",
         newest(f"sum(max by (slo) ({_PAGE})) or vector(0)"),
+        width=3,
     ).thresholds(colours.trouble_steps(colours.PAGE))
 
 
@@ -94,7 +120,46 @@ def _tickets() -> stat.Panel:
         "Tickets in force",
         "SLOs that burn slowly but steadily: worth a look on the next working day.",
         newest(f"sum(max by (slo) ({_TICKET})) or vector(0)"),
+        width=3,
     ).thresholds(colours.trouble_steps(colours.TICKET))
+
+
+def _frozen() -> stat.Panel:
+    frozen = chosen_slos("slo_alert_state", ', state="frozen"')
+    return panels.figure(
+        "Frozen",
+        "SLOs with an alert that is frozen: data is missing, so that it neither fires nor resolves.",
+        newest(f"sum(max by (slo) ({frozen})) or vector(0)"),
+        width=3,
+    ).thresholds(colours.trouble_steps(colours.FROZEN))
+
+
+def _not_judged() -> stat.Panel:
+    problems = chosen_slos("slo_problem", ', level="error"')
+    return panels.figure(
+        "Cannot be judged",
+        "SLOs that cannot be judged, such as those whose query is rejected or finds no series.",
+        newest(f"count(max by (slo) ({problems})) or vector(0)"),
+        width=3,
+    ).thresholds(colours.trouble_steps())
+
+
+def _fleet() -> timeseries.Panel:
+    bad_events, events = (
+        f'rate(slo_events_total{{slo_service=~"$service"{matchers}}}[$__rate_interval])'
+        for matchers in (', outcome="bad"', "")
+    )
+    bad = f"max by (slo) ({bad_events}) and on (slo) {_OBJECTIVE}"
+    allowed = f"sum by (slo) (max by (slo, outcome) ({events})) * on (slo) (1 - max by (slo) ({_OBJECTIVE}))"
+    return panels.with_limits(
+        panels.lines(
+            "Burn rate of all SLOs together",
+            "The bad events of all chosen SLOs as a share of those that their objectives allow: 1 spends all budgets "
+            "exactly within their windows.",
+            over_time(f"sum({bad}) / sum({allowed})", "all SLOs"),
+        ).min(0),
+        colours.steps("transparent", (1, colours.DOUBTFUL)),
+    )
 
 
 def _blind() -> stat.Panel:
@@ -103,6 +168,7 @@ def _blind() -> stat.Panel:
         "SLOs of whose window less than nine tenths could be measured. Their figures are right for what was "
         "measured; what was missed is not known.",
         newest(f"count(max by (slo) ({_COVERAGE}) < {colours.LEAST_COVERAGE}) or vector(0)"),
+        width=3,
     ).thresholds(colours.trouble_steps(colours.DOUBTFUL))
 
 
@@ -136,14 +202,17 @@ def _one_table(panel: table.Panel, names: dict[str, str]) -> table.Panel:
 
 
 def _with_columns(panel: table.Panel) -> table.Panel:
-    link = {"title": "Open this SLO", "url": boards.slo_url("${__value.raw:percentencode}")}
+    links = [
+        {"title": "Open this SLO", "url": boards.slo_url("${__value.raw:percentencode}")},
+        {"title": "Open it in Sloburn", "url": "${sloburn}/slos/${__value.raw:percentencode}", "targetBlank": True},
+    ]
     budget = panels.shown_as(panels.RATIO, colours.budget_steps(), 1) + panels.coloured_background()
     burn = panels.shown_as(panels.TIMES, colours.burn_steps(), 2) + panels.coloured_text()
     return (
         panel.override_by_name(
             "SLO",
             [
-                DynamicConfigValue(id_val="links", value=[link]),
+                DynamicConfigValue(id_val="links", value=links),
                 DynamicConfigValue(id_val="custom.minWidth", value=320),
             ],
         )
@@ -152,6 +221,9 @@ def _with_columns(panel: table.Panel) -> table.Panel:
         .override_by_name("Budget left", budget)
         .override_by_name("Burn 5m", burn)
         .override_by_name("Burn 1h", burn)
+        .override_by_name(
+            "Nearest alert", panels.shown_as(panels.RATIO, colours.nearness_steps(), 0) + panels.coloured_text()
+        )
         .override_by_name(
             "Coverage", panels.shown_as(panels.RATIO, colours.coverage_steps(), 1) + panels.coloured_text()
         )
@@ -163,13 +235,12 @@ def _with_columns(panel: table.Panel) -> table.Panel:
 
 
 def _worst_budgets() -> timeseries.Panel:
+    at_end = chosen_slos("slo_error_budget_remaining_ratio", at=" @ end()")
     return panels.with_limits(
         panels.lines(
             "Budget left over time, the ten worst",
             "What remained of the error budget of the ten SLOs that have the least left at the end of the range.",
-            over_time(
-                f"max by (slo) ({_BUDGET}) and on (slo) bottomk(10, max by (slo) ({_BUDGET} @ end()))", "{{slo}}"
-            ),
+            over_time(f"max by (slo) ({_BUDGET}) and on (slo) bottomk(10, max by (slo) ({at_end}))", "{{slo}}"),
             unit=panels.RATIO,
         ),
         colours.steps("transparent", (0, colours.BAD)),
@@ -177,13 +248,14 @@ def _worst_budgets() -> timeseries.Panel:
 
 
 def _worst_burn_rates() -> timeseries.Panel:
-    burn = 'slo_burn_rate{slo_service=~"$service", window="1h"}'
+    hour = ', window="1h"'
+    burn, at_end = chosen_slos("slo_burn_rate", hour), chosen_slos("slo_burn_rate", hour, at=" @ end()")
     return panels.with_limits(
         panels.lines(
             "Burn rate over one hour, the ten fastest",
             "How fast the ten SLOs that burn fastest at the end of the range spend their budget; 1 spends it exactly "
             "within the SLO's window.",
-            over_time(f"max by (slo) ({burn}) and on (slo) topk(10, max by (slo) ({burn} @ end()))", "{{slo}}"),
+            over_time(f"max by (slo) ({burn}) and on (slo) topk(10, max by (slo) ({at_end}))", "{{slo}}"),
         ),
         colours.steps("transparent", (1, colours.DOUBTFUL)),
     )

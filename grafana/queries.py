@@ -2,7 +2,7 @@
 
 from grafana_foundation_sdk.builders import dashboard as builders
 from grafana_foundation_sdk.builders import prometheus
-from grafana_foundation_sdk.models.dashboard import DataSourceRef, VariableRefresh, VariableSort
+from grafana_foundation_sdk.models.dashboard import DataSourceRef, VariableHide, VariableRefresh, VariableSort
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 DATA_SOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -38,6 +38,32 @@ def label_variable(name: str, label: str, values: str) -> builders.QueryVariable
         .refresh(VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(VariableSort.ALPHABETICAL_CASE_INSENSITIVE_ASC)
     )
+
+
+def hidden_variable(name: str, values: str) -> builders.QueryVariable:
+    """A value that dashboards need and nobody chooses."""
+    return label_variable(name, name, values).hide(VariableHide.HIDE_VARIABLE)
+
+
+def chosen_slos(metric: str, matchers: str = "", *, at: str = "") -> str:
+    """The series of a metric, of the chosen services and of SLOs whose label ``$label`` has a chosen value.
+
+    Labels of documents are on `slo_info` only. A label that an SLO does not have is empty.
+    """
+    series = f'{metric}{{slo_service=~"$service"{matchers}}}{at}'
+    return f'({series} and on (slo) slo_info{{$label=~"$value"}}{at})'
+
+
+def nearness(burn_rates: str, factors: str) -> str:
+    """The slower of the two windows of each tier, as a share of the factor at which the tier trips.
+
+    *burn_rates* have the labels slo and window, *factors* slo, severity, long and short.
+    """
+    long, short = (
+        f'label_replace({burn_rates}, "{window}", "$1", "window", "(.+)") / on (slo, {window}) group_right () {factors}'
+        for window in ("long", "short")
+    )
+    return f"({long} < {short}) or {short}"
 
 
 def _query(expr: str) -> prometheus.Dataquery:

@@ -10,13 +10,14 @@ from grafana_foundation_sdk.models.common import (
 )
 
 from grafana import boards, colours, panels
-from grafana.queries import DATA_SOURCE, label_variable, newest, over_time
+from grafana.queries import DATA_SOURCE, label_variable, nearness, newest, over_time
 
 _OBJECTIVE = 'max(slo_objective_ratio{slo="$slo"})'
 _BUDGET = 'max(slo_error_budget_remaining_ratio{slo="$slo"})'
 _COVERAGE = 'max(slo_coverage_ratio{slo="$slo"})'
 _BURN = 'max by (slo, window) (slo_burn_rate{slo="$slo"})'
 _FACTOR = 'max by (slo, severity, long, short) (slo_alert_factor{slo="$slo"})'
+_THRESHOLD = 'max by (slo, severity, window) (slo_alert_threshold{slo="$slo"})'
 _STATES = (
     (1, "pending", colours.DOUBTFUL),
     (2, "suppressed", colours.PLAIN),
@@ -33,8 +34,9 @@ def dashboard() -> builders.Dashboard:
             boards.SLO,
             "Sloburn / SLO",
             "One SLO: how its budget went, how fast it burns and which alerts that set off.",
-            since="now-6h",
+            since="now-30d",
         )
+        .link(boards.sloburn_page("This SLO in Sloburn", "/slos/${slo:percentencode}"))
         .with_variable(label_variable("slo", "SLO", "label_values(slo_objective_ratio, slo)"))
         .annotation(_marks("page", "Page", colours.PAGE))
         .annotation(_marks("ticket", "Ticket", colours.TICKET))
@@ -42,6 +44,7 @@ def dashboard() -> builders.Dashboard:
         .with_panel(_sli())
         .with_panel(_budget_left())
         .with_panel(_burn_now())
+        .with_panel(_nearest())
         .with_panel(_alert_now())
         .with_panel(_measured())
         .with_panel(_budget_over_time())
@@ -101,26 +104,44 @@ def _burn_now() -> stat.Panel:
             "Burn rate, 1h",
             "How fast the budget was spent in the last hour; 1 spends it exactly within the SLO's window.",
             newest('max(slo_burn_rate{slo="$slo", window="1h"})'),
+            width=3,
         )
         .decimals(2)
         .thresholds(colours.burn_steps())
     )
 
 
+def _nearest() -> stat.Panel:
+    return (
+        panels.figure(
+            "Nearest alert",
+            "How close the nearest alert is to firing: at 100 % both of its windows burn fast enough.",
+            newest(f"max({nearness(_BURN, _FACTOR)})"),
+            unit=panels.RATIO,
+            width=3,
+        )
+        .decimals(0)
+        .thresholds(colours.nearness_steps())
+    )
+
+
 def _alert_now() -> stat.Panel:
-    page = 'max(slo_alert_firing{slo="$slo", severity="page"})'
-    ticket = 'max(slo_alert_firing{slo="$slo", severity="ticket"})'
     return (
         panels.figure(
             "Alert",
-            "The most urgent alert in force.",
-            newest(f"(2 * {page} > 0) or ({ticket} > 0) or 0 * {_OBJECTIVE}"),
+            "The most urgent alert: muted while a page of the SLO fires, suppressed while there are too few events, "
+            "frozen while data is missing.",
+            newest(f"max({_state()})"),
+            width=3,
         )
-        .thresholds(colours.steps(colours.GOOD, (1, colours.TICKET), (2, colours.PAGE)))
-        .mappings(
-            list(colours.words((0, "quiet", colours.GOOD), (1, "ticket", colours.TICKET), (2, "page", colours.PAGE)))
-        )
+        .thresholds(colours.steps(colours.GOOD, (1, colours.DOUBTFUL), (4, colours.FROZEN), (5, colours.BAD)))
+        .mappings(list(colours.words((0, "inactive", colours.GOOD), *_STATES)))
     )
+
+
+def _state() -> str:
+    """The number of the state that each alert is in, 0 while it is inactive."""
+    return " or ".join(f'{value} * slo_alert_state{{slo="$slo", state="{state}"}}' for value, state, _ in _STATES)
 
 
 def _measured() -> stat.Panel:
@@ -130,6 +151,7 @@ def _measured() -> stat.Panel:
             "The share of the SLO's window that could be measured.",
             newest(_COVERAGE),
             unit=panels.RATIO,
+            width=3,
         )
         .decimals(1)
         .thresholds(colours.coverage_steps())
@@ -152,11 +174,11 @@ def _budget_over_time() -> timeseries.Panel:
 def _burn_rates() -> timeseries.Panel:
     return (
         panels.lines(
-            "Burn rate of each window, and the factors of the alerts",
-            "Solid: how fast the budget burned over each window. Dashed: the factor that the long and the short "
-            "window of an alert must both reach. The scale is linear up to 1 and logarithmic above.",
+            "Burn rate of each window, and the thresholds of the alerts",
+            "Solid: how fast the budget burned over each window. Dashed: the burn rate of the window at which an alert "
+            "trips, if its other window does too. The scale is linear up to 1 and logarithmic above.",
             over_time(_BURN, "{{window}}"),
-            over_time(_FACTOR, "{{severity}} {{long}}/{{short}}"),
+            over_time(_THRESHOLD, "{{severity}} {{window}}"),
         )
         .scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.SYMLOG).log(10).linear_threshold(1))
         .override_by_regexp("/^page /", [panels.dashed(), panels.colour(colours.PAGE)])
@@ -165,31 +187,23 @@ def _burn_rates() -> timeseries.Panel:
 
 
 def _nearness() -> timeseries.Panel:
-    long, short = _of_factor("long"), _of_factor("short")
     return panels.with_limits(
         panels.lines(
             "How near each alert is",
             "The slower of an alert's two windows, as a share of its factor: at 100 % both windows burn fast enough "
             "and the alert fires.",
-            over_time(f"({long} < {short}) or {short}", "{{severity}} {{long}}/{{short}}"),
+            over_time(nearness(_BURN, _FACTOR), "{{severity}} {{long}}/{{short}}"),
             unit=panels.RATIO,
         ),
         colours.steps("transparent", (1, colours.BAD)),
     )
 
 
-def _of_factor(window: str) -> str:
-    """The burn rate of each tier's long or short window as a share of the tier's factor."""
-    burn = f'label_replace({_BURN}, "{window}", "$1", "window", "(.+)")'
-    return f"{burn} / on (slo, {window}) group_right () {_FACTOR}"
-
-
 def _alert_timeline() -> statetimeline.Panel:
-    states = " or ".join(f'{value} * slo_alert_state{{slo="$slo", state="{state}"}}' for value, state, _ in _STATES)
     return panels.timeline(
         "Alerts over time",
         "The state of every alert. While a page fires, the ticket is muted.",
-        over_time(f"max by (severity, cause) ({states})", "{{severity}} {{cause}}"),
+        over_time(f"max by (severity, cause) ({_state()})", "{{severity}} {{cause}}"),
     ).mappings(list(colours.words((0, "inactive", colours.GOOD), *_STATES)))
 
 

@@ -37,6 +37,9 @@ def dashboard() -> builders.Dashboard:
         .with_panel(_notifications())
         .with_panel(_failed_notifications())
         .with_panel(_outbox_over_time())
+        .with_row(builders.Row("Remote write"))
+        .with_panel(_written())
+        .with_panel(_to_write())
         .with_row(builders.Row("Backfill, clocks and resources"))
         .with_panel(_backfill())
         .with_panel(_clock_skew())
@@ -196,6 +199,28 @@ def _outbox_over_time() -> timeseries.Panel:
         "How long the oldest notification has been waiting; it grows while a receiver is away.",
         over_time(f"sloburn_outbox_oldest_age_seconds{_HERE}", "{{instance}}"),
         unit=panels.SECONDS,
+    ).min(0)
+
+
+def _written() -> timeseries.Panel:
+    samples = f"sum by (receiver) (rate(sloburn_remote_write_samples_total{_HERE}[$__rate_interval]))"
+    dropped = f"sum by (receiver) (rate(sloburn_remote_write_samples_dropped_total{_HERE}[$__rate_interval]))"
+    failures = f"sum by (receiver) (rate(sloburn_remote_write_failures_total{_HERE}[$__rate_interval]))"
+    return panels.lines(
+        "Samples sent per second, by receiver",
+        "Samples that receivers of remote write stored and refused, and requests that failed and are sent again.",
+        over_time(samples, "{{receiver}}"),
+        over_time(dropped, "{{receiver}} refused"),
+        over_time(failures, "{{receiver}} failed requests"),
+        unit=panels.PER_SECOND,
+    ).min(0)
+
+
+def _to_write() -> timeseries.Panel:
+    return panels.lines(
+        "Histories and gaps still to be sent",
+        "Of how many SLOs the past, or what was missed while a receiver was away, is still to be sent.",
+        over_time(f"max by (receiver) (sloburn_remote_write_pending_parts{_HERE})", "{{receiver}}"),
     ).min(0)
 
 

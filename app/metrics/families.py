@@ -47,6 +47,11 @@ SLO_FIRING = Family(
 )
 SLO_STATE = Family("slo_alert_state", "gauge", "1 for the state that an alert is in, 0 for the others.")
 SLO_FACTOR = Family("slo_alert_factor", "gauge", "Burn rate at which a tier of an alert trips, in both of its windows.")
+SLO_THRESHOLD = Family(
+    "slo_alert_threshold",
+    "gauge",
+    "Burn rate of a window at which an alert trips; the least of its tiers.",
+)
 SLO_PROBLEM_COUNTS = Family("sloburn_slo_problems", "gauge", "SLOs that have a problem with their data.")
 SLO_REFUSED_MEMBERS = Family(
     "slo_group_refused_members", "gauge", "Members of a group that are not evaluated since it has too many."
@@ -70,6 +75,7 @@ FAMILIES = (
     SLO_FIRING,
     SLO_STATE,
     SLO_FACTOR,
+    SLO_THRESHOLD,
     SLO_PROBLEM_COUNTS,
     SLO_REFUSED_MEMBERS,
     SLO_COUNT,

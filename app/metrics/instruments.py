@@ -39,7 +39,7 @@ class LabelValues:
 class Instruments:
     """Own-health metrics in a registry of their own, with those of the process and of Python."""
 
-    def __init__(self, *, build: BuildInfo, known: LabelValues | None = None) -> None:
+    def __init__(self, *, build: BuildInfo, known: LabelValues | None = None, external_url: str = "") -> None:
         # A `_created` series per counter would double their number and says nothing that `increase` does not.
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
@@ -50,7 +50,7 @@ class Instruments:
         self._prometheus_instruments()
         self._remote_write_instruments()
         self._server_instruments()
-        self._config_instruments(build)
+        self._config_instruments(build, external_url)
         self._create_at_zero(known or LabelValues())
 
     def evaluated(self, seconds: float, at: datetime) -> None:
@@ -195,7 +195,7 @@ class Instruments:
             "http_connections_closed", "Connections closed because clients were slow, or there were too many.", "cause"
         )
 
-    def _config_instruments(self, build: BuildInfo) -> None:
+    def _config_instruments(self, build: BuildInfo, external_url: str) -> None:
         self._reload_successful = self._gauge("config_last_reload_successful", "1 if the last reload took effect.")
         self._reload_success_timestamp = self._gauge(
             "config_last_reload_success_timestamp_seconds", "When documents last took effect."
@@ -203,6 +203,7 @@ class Instruments:
         self._gauge("build_info", "Version of Sloburn and of Python; always 1.", "version", "python").labels(
             build.version, build.python
         ).set(1)
+        self._gauge("external_url_info", "Where people reach Sloburn; always 1.", "url").labels(external_url).set(1)
 
     def _create_at_zero(self, known: LabelValues) -> None:
         for reason in known.failure_reasons:

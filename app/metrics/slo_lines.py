@@ -4,7 +4,7 @@ Labels are put into text once for each SLO, and the lines of its alerts once for
 states: what is left for each evaluation are some twenty values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -25,6 +25,7 @@ from app.metrics.families import (
     SLO_SLA,
     SLO_SLI,
     SLO_STATE,
+    SLO_THRESHOLD,
     SLO_WINDOW,
 )
 from app.metrics.labels import Label, exported_labels, render_labels
@@ -119,6 +120,7 @@ class _SloText:
     info: str
     whole: str
     factors: str
+    thresholds: str
     at_rest: States
     policies: int
 
@@ -133,6 +135,9 @@ class _SloText:
             info=f"{labels},{render_labels(info_labels(slo, identity))}",
             whole=whole,
             factors=_factor_lines(
+                tuple((policy.severity, rule) for policy in slo.alerting.policies for rule in policy.rules)
+            ),
+            thresholds=_threshold_lines(
                 tuple((policy.severity, rule) for policy in slo.alerting.policies for rule in policy.rules)
             ),
             at_rest=states_of(replace(snapshot, alerts=())),
@@ -161,6 +166,7 @@ class _SloText:
         for problem in snapshot.problems:
             add_sample(lines, SLO_PROBLEM, f'{{{labels},problem="{problem.code}",level="{problem.level}"}} ', 1.0)
         lines[SLO_FACTOR].append(self.factors.replace(_LABELS, labels))
+        lines[SLO_THRESHOLD].append(self.thresholds.replace(_LABELS, labels))
 
     def _add_windows(self, lines: Lines, snapshot: Snapshot) -> None:
         labels = self.labels
@@ -186,6 +192,23 @@ def _factor_lines(rules: tuple[tuple[Severity, BurnRateRule], ...]) -> str:
         f'short="{format_duration(rule.short)}"}} {number_text(rule.factor)}\n'
         for severity, rule in rules
     )
+
+
+@lru_cache(maxsize=1024)
+def _threshold_lines(rules: tuple[tuple[Severity, BurnRateRule], ...]) -> str:
+    return "".join(
+        f'{SLO_THRESHOLD.name}{{{_LABELS},severity="{severity}",window="{window}"}} {number_text(factor)}\n'
+        for (severity, window), factor in thresholds_of(rules).items()
+    )
+
+
+def thresholds_of(rules: Iterable[tuple[Severity, BurnRateRule]]) -> dict[tuple[Severity, str], float]:
+    """By severity and window, the least factor of the tiers that look at it, in the order of the tiers."""
+    found: dict[tuple[Severity, str], float] = {}
+    for severity, rule in rules:
+        for window in (format_duration(rule.long), format_duration(rule.short)):
+            found[severity, window] = min(rule.factor, found.get((severity, window), rule.factor))
+    return found
 
 
 def window_seconds(snapshot: Snapshot) -> float:

@@ -12,6 +12,7 @@ from app.metrics.slo_lines import (
     identity_labels,
     info_labels,
     states_of,
+    thresholds_of,
     window_label,
     window_seconds,
 )
@@ -87,6 +88,9 @@ def _factors(slo: Slo, own: list[Label]) -> Iterator[SloSample]:
         for rule in policy.rules:
             windows = (("long", format_duration(rule.long)), ("short", format_duration(rule.short)))
             yield SloSample(families.SLO_FACTOR, (*own, ("severity", policy.severity), *windows), rule.factor)
+    rules = [(policy.severity, rule) for policy in slo.alerting.policies for rule in policy.rules]
+    for (severity, window), factor in thresholds_of(rules).items():
+        yield SloSample(families.SLO_THRESHOLD, (*own, ("severity", severity), ("window", window)), factor)
 
 
 def _alerts(states: States, own: list[Label]) -> Iterator[SloSample]:

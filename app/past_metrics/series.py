@@ -9,7 +9,7 @@ from app.evaluation import ExposedPast, PastFigures, WindowPast
 from app.metrics import families
 from app.metrics.families import Family
 from app.metrics.labels import Label
-from app.metrics.slo_lines import identity_labels, info_labels, window_label
+from app.metrics.slo_lines import identity_labels, info_labels, thresholds_of, window_label
 from app.slo import format_duration
 from app.slo.arrays import Floats
 
@@ -31,6 +31,7 @@ EXPORTED = (
     families.SLO_REMAINING,
     families.SLO_EVENTS,
     families.SLO_COVERAGE,
+    families.SLO_THRESHOLD,
 )
 """The families that have a past, in the order in which `/metrics` has them."""
 
@@ -58,6 +59,12 @@ def past_series(exposed: ExposedPast, figures: PastFigures) -> list[PastSeries]:
         PastSeries(families.SLO_EVENTS, (*own, ("outcome", "good")), figures.good_ever),
         PastSeries(families.SLO_EVENTS, (*own, ("outcome", "bad")), figures.bad_ever),
         PastSeries(families.SLO_COVERAGE, tuple(own), figures.coverage),
+        *(
+            PastSeries(families.SLO_THRESHOLD, (*own, ("severity", severity), ("window", window)), there * factor)
+            for (severity, window), factor in thresholds_of(
+                (policy.severity, rule) for policy in slo.alerting.policies for rule in policy.rules
+            ).items()
+        ),
     ]
 
 

@@ -138,7 +138,9 @@ def _work(settings: Settings, given: _Given, listening: socket.socket, signals: 
         settings=settings,
         database=database,
         board=Board(),
-        instruments=Instruments(build=BuildInfo.current(), known=_known(given.delivery)),
+        instruments=Instruments(
+            build=BuildInfo.current(), known=_known(given.delivery), external_url=settings.public_url
+        ),
         clock=SystemClock(),
         delivery=given.delivery,
     )

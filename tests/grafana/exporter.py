@@ -35,6 +35,7 @@ def instruments() -> Instruments:
     made.requested("success")
     made.notified("alertmanager")
     made.failed("alertmanager", "unreachable")
+    made.know_remote_write_receivers(["mimir:9009"])
     made.outbox_oldest_age(0.0)
     made.clock_skew("prometheus", 0.01)
     made.reloaded(ok=True, at=datetime.now(UTC))

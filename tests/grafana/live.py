@@ -7,9 +7,9 @@ from typing import Any
 
 import httpx
 
-from tests.grafana.queries import PanelQuery, label_variables
+from tests.grafana.queries import CHOSEN_LABEL, PanelQuery, label_variables
 
-_RANGES = {"__rate_interval": "10s", "__range": "1h"}
+_RANGES = {"__rate_interval": "10s", "__range": "1h", "label": CHOSEN_LABEL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Asked:
     def variables(self, **chosen: str) -> Mapping[str, str]:
         """Every variable with all of its live values, as Grafana's *All*; *chosen* overrules."""
         choices = {name: "|".join(self.label_values(*source)) for name, source in label_variables().items()}
-        return {**_RANGES, **choices, **chosen}
+        # As the variable says of *All*: also SLOs without the label.
+        return {**_RANGES, **choices, "value": ".*", **chosen}
 
     def label_values(self, metric: str, label: str) -> list[str]:
         """The values of a label, as `label_values(metric, label)` of Grafana finds them."""

@@ -11,7 +11,9 @@ from app.metrics import RESERVED_LABELS
 
 DASHBOARDS = Path(__file__).parents[2] / "grafana" / "dashboards"
 
-_LABEL_VALUES = re.compile(r"label_values\((?P<metric>\w+), (?P<label>\w+)\)")
+CHOSEN_LABEL = "team"
+"""The label of documents that the overview filters by, unless another one is written."""
+_LABEL_VALUES = re.compile(r"label_values\((?P<metric>\w+), (?P<label>[\w$]+)\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,5 +62,6 @@ def label_variables() -> dict[str, tuple[str, str]]:
             if variable["type"] == "query":
                 source = _LABEL_VALUES.fullmatch(variable["query"]["query"])
                 assert source is not None, variable
-                found[variable["name"]] = (source["metric"], source["label"])
+                label = source["label"].replace("$label", CHOSEN_LABEL)
+                found[variable["name"]] = (source["metric"], label)
     return found

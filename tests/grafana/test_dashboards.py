@@ -15,6 +15,8 @@ from tests.grafana.queries import PanelQuery, dashboards, mark_queries, panel_qu
 _VARIABLES = {
     "service": "checkout|search",
     "slo": "checkout-availability:route=/pay",
+    "label": "team",
+    "value": "payments",
     "instance": "localhost:9720",
     "__rate_interval": "1m",
     "__range": "6h",
@@ -86,14 +88,67 @@ def test_panels_stay_on_the_grid_and_apart() -> None:
 def test_the_overview_leads_from_a_row_to_the_dashboard_of_its_slo() -> None:
     table = next(panel for panel in dashboards()["overview.json"]["panels"] if panel["type"] == "table")
     override = next(each for each in table["fieldConfig"]["overrides"] if each["matcher"]["options"] == "SLO")
-    (link,) = next(each["value"] for each in override["properties"] if each["id"] == "links")
+    link, of_sloburn = next(each["value"] for each in override["properties"] if each["id"] == "links")
     assert link["url"].startswith(f"/d/{boards.SLO}?var-slo=${{__value.raw:percentencode}}")
     assert dashboards()["slo.json"]["uid"] == boards.SLO
+    assert of_sloburn["url"] == "${sloburn}/slos/${__value.raw:percentencode}"
 
 
 def test_the_overview_shows_the_worst_slo_first() -> None:
     table = next(panel for panel in dashboards()["overview.json"]["panels"] if panel["type"] == "table")
     assert table["options"]["sortBy"] == [{"displayName": "Budget left", "desc": False}]
+
+
+_RATES = re.compile(r"\b(?:rate|irate|increase)\((?:[^()]|\([^()]*\))*?\[([^\]]+)\]")
+
+
+@pytest.mark.parametrize("panel", _panels())
+def test_panels_keep_the_rules_of_dashboard_linter(panel: dict[str, Any]) -> None:
+    """A unit for what has one, legends for lines, one data source for panel and targets.
+
+    Source: https://github.com/grafana/dashboard-linter/tree/main/docs/rules
+    """
+    assert panel["targets"]
+    assert {target["datasource"]["uid"] for target in panel["targets"]} == {panel["datasource"]["uid"]}
+    if panel["type"] in {"stat", "timeseries", "bargauge"}:
+        assert panel["fieldConfig"]["defaults"]["unit"]
+    if panel["type"] == "timeseries":
+        assert all(target["legendFormat"] for target in panel["targets"])
+
+
+@pytest.mark.parametrize("query", _QUERIES, ids=_title)
+def test_queries_keep_the_rules_of_dashboard_linter(query: PanelQuery) -> None:
+    """Counters are only asked for within a rate, and rates over a range that Grafana chooses."""
+    assert set(_RATES.findall(query.expr)) <= {"$__rate_interval", "$__range"}
+    counters = set(re.findall(r"\b\w+_total\b", query.expr))
+    assert counters == {name for name in counters if re.search(rf"(?:rate|increase)\({name}\b", query.expr)}
+
+
+@pytest.mark.parametrize("name", sorted(rendered()))
+def test_variables_keep_the_rules_of_dashboard_linter(name: str) -> None:
+    """The data source is chosen, choices follow the time range, and no instance or job is written in."""
+    dashboard = dashboards()[name]
+    datasource, *others = dashboard["templating"]["list"]
+    assert (datasource["name"], datasource["type"], datasource["query"]) == ("datasource", "datasource", "prometheus")
+    assert {variable["refresh"] for variable in others if variable["type"] == "query"} == {2}
+    assert not re.search(r"\b(?:job|instance)=\"[^$]", "".join(query.expr for query in _QUERIES))
+
+
+def test_no_threshold_of_an_alert_is_written_in() -> None:
+    """They are metrics: each SLO has its own."""
+    for dashboard in dashboards().values():
+        for panel in dashboard["panels"]:
+            steps = panel.get("fieldConfig", {}).get("defaults", {}).get("thresholds", {}).get("steps", [])
+            if "burn" in panel["title"].lower():
+                assert {step["value"] for step in steps} <= {None, 0, 1}
+            assert "14.4" not in str(panel)
+
+
+def test_the_slo_window_is_the_range_and_sloburns_own_pages_are_linked() -> None:
+    overview, slo = dashboards()["overview.json"], dashboards()["slo.json"]
+    assert {overview["time"]["from"], slo["time"]["from"]} == {"now-30d"}
+    assert "${sloburn}" in [link.get("url") for link in overview["links"]]
+    assert "${sloburn}/slos/${slo:percentencode}" in [link.get("url") for link in slo["links"]]
 
 
 def _exposed() -> set[str]:

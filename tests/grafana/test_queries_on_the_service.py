@@ -1,5 +1,6 @@
 """Every query of every panel while Sloburn runs and an incident goes on: shop, Prometheus, Alertmanager and all."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +29,9 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         alertmanager(sink.url) as pager,
         _shop(folder) as shop,
         prometheus(
-            folder / "prometheus", scrape=[("shop", shop.url), ("sloburn", f"http://127.0.0.1:{port}")]
+            folder / "prometheus",
+            scrape=[("shop", shop.url), ("sloburn", f"http://127.0.0.1:{port}")],
+            flags=["--web.enable-remote-write-receiver"],
         ) as server,
         _sloburn(folder, port, server, pager),
     ):
@@ -66,8 +69,12 @@ def _shop(folder: Path) -> Iterator[Server]:
 
 @contextmanager
 def _sloburn(folder: Path, port: int, watched: Server, pager: Server) -> Iterator[Server]:
+    config = folder / "sloburn.yaml"
+    receiver = {"url": f"{watched.url}/api/v1/write", "live": False, "history": "1d"}
+    config.write_text(json.dumps({"remote_write": [receiver]}))
     settings = {
         "SLOBURN_PROMETHEUS_URL": watched.url,
+        "SLOBURN_CONFIG": str(config),
         "SLOBURN_ALERTMANAGER_URLS": pager.url,
         "SLOBURN_SPECS": str(ROOT / "demo" / "slos"),
         "SLOBURN_DATABASE_URL": f"sqlite:///{folder / 'sloburn.db'}",

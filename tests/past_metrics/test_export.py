@@ -76,6 +76,7 @@ def test_what_is_written_is_openmetrics_with_the_labels_that_a_scrape_adds(folde
         "slo_error_budget_remaining_ratio",
         "slo_events",
         "slo_coverage_ratio",
+        "slo_alert_threshold",
     }
     samples = families["slo_coverage_ratio"].samples
     assert len(samples) == 97
