@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from urllib.parse import quote
 
 from typing_extensions import override
 
@@ -21,11 +22,22 @@ from app.service.engine import Engine
 from app.settings import Settings
 from app.settings.masking import without_password
 from app.slo import Labels, SloId
-from app.status import Contributors, ContributorsInRange, ContributorsState, DaySummary, Pasts, RangeSeries
+from app.status import (
+    Contributors,
+    ContributorsInRange,
+    ContributorsState,
+    DaySummary,
+    Pasts,
+    RangeMark,
+    RangeMarkKind,
+    RangeSeries,
+)
 from app.store import Database
 from app.store.budgets import load_budgets
 from app.store.daily_totals import load_daily_totals
+from app.store.incidents import Incident, IncidentFilter, list_incidents
 from app.ui import Surroundings
+from app.wording.sentences import summary
 
 # The engine's loop is never busy for longer; a reader whose copy has not come by then is refused.
 _COPY_WITHIN_S = 20.0
@@ -35,6 +47,10 @@ _MOST_WAITING = 8
 # An incident's contributors change by minutes; what is over does not change any more.
 _FRESH_S = 60.0
 _ANSWERS_KEPT = 256
+# More lines hide the chart.
+_MOST_MARKS = 100
+# SQLite takes so many parameters in one statement, and more.
+_SLOS_AT_ONCE = 500
 # The days before the range that the budgets of its days are measured by.
 _BEFORE_S = 367 * 86_400.0
 
@@ -81,6 +97,17 @@ class EnginePasts(Pasts):
         past = sum_of_members(self._pasts(members, since_s=start.timestamp() - _BEFORE_S))
         return () if past is None else days(past, start=start, end=end)
 
+    @override
+    def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:
+        found: list[Incident] = []
+        with self._database.read() as transaction:
+            for first in range(0, len(slos), _SLOS_AT_ONCE):
+                some = frozenset(slos[first : first + _SLOS_AT_ONCE])
+                wanted = IncidentFilter(slos=some, since=start, until=end)
+                found += list_incidents(transaction, wanted, limit=_MOST_MARKS)
+        found.sort(key=lambda incident: incident.started_at)
+        return [_mark(incident) for incident in found[-_MOST_MARKS:]]
+
     def _pasts(self, members: Sequence[SloId], *, since_s: float) -> Iterator[Past]:
         """The past of each member with the days that the ledger has forgotten."""
         for slo_id in members:
@@ -100,6 +127,16 @@ class EnginePasts(Pasts):
 
     async def _past(self, slo_id: SloId) -> Past | None:
         return self._engine.evaluator.past(slo_id)
+
+
+def _mark(incident: Incident) -> RangeMark:
+    return RangeMark(
+        at=incident.started_at,
+        until=incident.ended_at,
+        kind=RangeMarkKind(incident.severity.value),
+        title=summary(incident.notification),
+        path=f"/incidents/{quote(incident.id, safe='')}",
+    )
 
 
 class EngineContributors(Contributors):

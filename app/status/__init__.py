@@ -20,7 +20,7 @@ from app.status.incidents import (
 )
 from app.status.ports import Contributors, Pasts
 from app.status.problems import Problem, ProblemCode, ProblemLevel, most_serious_first
-from app.status.range_series import DaySummary, RangeSeries, round_step
+from app.status.range_series import DaySummary, RangeMark, RangeMarkKind, RangeSeries, round_step
 from app.status.selection import (
     Selection,
     SortColumn,
@@ -63,6 +63,8 @@ __all__ = [
     "ProblemCode",
     "ProblemLevel",
     "Progress",
+    "RangeMark",
+    "RangeMarkKind",
     "RangeSeries",
     "Selection",
     "Snapshot",

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from app.slo import Labels, SloId
 from app.status.contributors import ContributorsInRange
-from app.status.range_series import DaySummary, RangeSeries
+from app.status.range_series import DaySummary, RangeMark, RangeSeries
 
 
 class Pasts(Protocol):
@@ -20,6 +20,10 @@ class Pasts(Protocol):
 
     def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
         """The days that lie in (start, end], in the zone of the SLO, oldest first."""
+        ...
+
+    def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:
+        """What happened to SLOs or members in a range, oldest first."""
         ...
 
 

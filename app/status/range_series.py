@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from enum import StrEnum
 from typing import NamedTuple
 
 from app.slo import SloId
@@ -38,6 +39,27 @@ class RangeSeries:
     budget_remaining: Sequence[float] = ()
     coverage: Sequence[float] = ()
     burn_rates: Mapping[timedelta, Sequence[float]] = field(default_factory=dict)
+
+
+class RangeMarkKind(StrEnum):
+    """What a mark is of: an incident by its severity."""
+
+    PAGE = "page"
+    TICKET = "ticket"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RangeMark:
+    """Something that happened in a range; *until* is None while it goes on, and *at* for a moment.
+
+    *path* is its page, below the external URL.
+    """
+
+    at: datetime
+    until: datetime | None
+    kind: RangeMarkKind
+    title: str
+    path: str | None = None
 
 
 class DaySummary(NamedTuple):

@@ -17,6 +17,7 @@ from app.slo import format_duration
 from app.status import HealthState, rounded_percent, sla_words
 from app.ui import views
 from app.ui.assets import Assets
+from app.wording.sentences import span
 
 NAVIGATION = (("Overview", "/"), ("API", "/docs"))
 """The links at the top of every page."""
@@ -88,6 +89,7 @@ def _environment(clock: Clock) -> Environment:
         "as_words": lambda values: [(value, value.replace("_", " ")) for value in values],
         "share": views.spent,
         "duration": format_duration,
+        "span": span,
         "seconds": lambda length: round(length.total_seconds()),
         "label_names": views.label_names,
         "without": lambda items, index: [item for place, item in enumerate(items) if place != index],

@@ -47,6 +47,9 @@ def test_series_of_many_slos_come_at_once_with_the_rules_that_they_are_compared_
     assert first["budget_remaining_ratio"] == [None] * 11 + [0.5]
     assert first["burn_rates"][0] == {"window": "5m", "highest": [0.0] * 11 + [100.0]}
     assert first["rules"][0] == {"severity": "page", "tier": "1h/5m", "long": "1h", "short": "5m", "factor": 14.4}
+    assert first["marks"] == [
+        {"at": "2026-03-01T11:00:00Z", "until": None, "kind": "page", "title": "burning", "href": "/incidents/5f2d"}
+    ]
     assert [asked[3] - asked[2] for asked in _asked(served)] == [timedelta(hours=1)] * 2
 
 

@@ -38,6 +38,8 @@ from app.status import (
     DaySummary,
     HistoryPoint,
     Pasts,
+    RangeMark,
+    RangeMarkKind,
     RangeSeries,
     Snapshot,
 )
@@ -126,6 +128,10 @@ class FlatPasts(Pasts):
         figures = (99.0, 1.0, 100.0, 0.99, 10.0, 0.02, 1.0)
         over = True
         return [DaySummary(day.date(), day, day + timedelta(days=1), over, *figures) for day in starts]
+
+    @override
+    def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:
+        return [RangeMark(at=start, until=None, kind=RangeMarkKind.PAGE, title="burning", path="/incidents/5f2d")]
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from typing_extensions import override
@@ -11,7 +11,7 @@ from app.evaluation import Past, days, range_series
 from app.ledger import COARSE_WIDTH_S, RowPast
 from app.slo import RollingWindow, Slo, SloId
 from app.slo.arrays import Floats
-from app.status import DaySummary, Pasts, RangeSeries
+from app.status import DaySummary, Pasts, RangeMark, RangeMarkKind, RangeSeries
 from tests.support.snapshots import an_slo
 
 
@@ -58,7 +58,7 @@ class IncidentPasts(Pasts):
         )
         unmeasured = (ago > 4 * 86_400) & (ago < 4.4 * 86_400)
         total, measured = (np.where(unmeasured, 0.0, column) for column in (traffic, row.measured_s))
-        rare = np.random.default_rng(7).random(len(total)) ** 6 * 0.0016
+        rare = np.random.default_rng(7).random(len(total)) ** 6 * 0.0046
         bad = np.floor(total * (failing + rare))
         self._past = replace(past, row=replace(row, total=total, bad=bad, measured_s=measured))
 
@@ -71,3 +71,27 @@ class IncidentPasts(Pasts):
     @override
     def days(self, members: Sequence[SloId], start: datetime, end: datetime) -> Sequence[DaySummary]:
         return days(self._past, start=start, end=end)
+
+    @override
+    def marks(self, slos: Sequence[SloId], start: datetime, end: datetime) -> Sequence[RangeMark]:
+        row = self._past.row
+        assert row is not None
+        newest = datetime.fromtimestamp(float(row.edges_s[-1]), UTC)
+        older = newest - timedelta(days=9)
+        found = [
+            RangeMark(
+                at=older - timedelta(hours=1, minutes=50),
+                until=older + timedelta(minutes=5),
+                kind=RangeMarkKind.TICKET,
+                title="checkout availability was burning its error budget at 9x",
+                path="/incidents/77aa",
+            ),
+            RangeMark(
+                at=newest - timedelta(minutes=24),
+                until=None,
+                kind=RangeMarkKind.PAGE,
+                title="checkout availability is burning its error budget at 20x",
+                path="/incidents/5f2d",
+            ),
+        ]
+        return [mark for mark in found if mark.at < end and (mark.until is None or mark.until > start)]

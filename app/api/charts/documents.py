@@ -15,7 +15,7 @@ from app.api.charts.models import (
 from app.api.documents import event_count
 from app.api.responses import utc
 from app.slo import Slo, SloId, format_duration
-from app.status import ContributorShare, ContributorsInRange, DaySummary, RangeSeries
+from app.status import ContributorShare, ContributorsInRange, DaySummary, RangeMark, RangeSeries
 
 
 def ranges_document(
@@ -30,7 +30,9 @@ def ranges_document(
     }
 
 
-def range_series_document(slo: Slo, series: RangeSeries, *, members: int) -> RangeSeriesModel:
+def range_series_document(
+    slo: Slo, series: RangeSeries, marks: Sequence[RangeMark], *, members: int
+) -> RangeSeriesModel:
     """The past of one SLO, or of all members of its group."""
     return {
         "id": series.id,
@@ -48,6 +50,10 @@ def range_series_document(slo: Slo, series: RangeSeries, *, members: int) -> Ran
             {"window": format_duration(window), "highest": [*highest]} for window, highest in series.burn_rates.items()
         ],
         "rules": _rules(slo),
+        "marks": [
+            {"at": utc(mark.at), "until": utc(mark.until), "kind": mark.kind, "title": mark.title, "href": mark.path}
+            for mark in marks
+        ],
     }
 
 

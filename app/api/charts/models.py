@@ -8,7 +8,7 @@ from pydantic.config import JsonDict
 from typing_extensions import TypedDict
 
 from app.slo import Severity
-from app.status import ContributorsState
+from app.status import ContributorsState, RangeMarkKind
 
 _EXACT = ConfigDict(extra="forbid")
 _BUDGET_SPENT = "Share of the error budget of a whole SLO window."
@@ -26,6 +26,15 @@ _SERIES_EXAMPLE: JsonDict = {
     "coverage": [1.0, 1.0],
     "burn_rates": [{"window": "5m", "highest": [0.0, 52.4]}, {"window": "1h", "highest": [0.0, 19.2]}],
     "rules": [{"severity": "page", "tier": "1h/5m", "long": "1h", "short": "5m", "factor": 14.4}],
+    "marks": [
+        {
+            "at": "2026-03-01T11:42:00Z",
+            "until": None,
+            "kind": "page",
+            "title": "checkout availability is burning its error budget at 20x",
+            "href": "/incidents/5f2d7c01a9b3e468",
+        }
+    ],
 }
 _DAYS_EXAMPLE: JsonDict = {
     "id": "checkout-availability",
@@ -89,6 +98,17 @@ class BurnRuleModel(TypedDict):
     factor: float
 
 
+@with_config(_EXACT)
+class RangeMarkModel(TypedDict):
+    """Something that happened in the range, such as an incident."""
+
+    at: datetime
+    until: Annotated[datetime | None, Field(description="null while it goes on; the same as `at` for a moment.")]
+    kind: Annotated[RangeMarkKind, Field(description="An incident by its severity; more kinds may come.")]
+    title: str
+    href: Annotated[str | None, Field(description="Its page, below the external URL.", examples=["/incidents/5f2d"])]
+
+
 # `from` is a keyword, which only this form can name.
 _From = TypedDict("_From", {"from": datetime | None})
 
@@ -112,6 +132,7 @@ class RangeSeriesModel(_From):
     coverage: list[float | None]
     burn_rates: list[WindowBurnModel]
     rules: list[BurnRuleModel]
+    marks: list[RangeMarkModel]
 
 
 _Range = TypedDict("_Range", {"from": datetime, "to": datetime})

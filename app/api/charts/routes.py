@@ -140,12 +140,13 @@ def _series(
     if span is None:
         return JsonResponse(ranges_document(None, None, None, []))
     step = round_step(span[1] - span[0], points)
-    series = [
-        range_series_document(
-            found[0].slo, pasts.series(slo_id, [one.id for one in found], *span, step), members=len(found)
-        )
-        for slo_id, found in members.items()
-    ]
+    series = []
+    for slo_id, found in members.items():
+        ids = [one.id for one in found]
+        # Data is missing of a group as a whole.
+        marks = pasts.marks(sorted({*ids, found[0].slo.id}), *span)
+        past = pasts.series(slo_id, ids, *span, step)
+        series.append(range_series_document(found[0].slo, past, marks, members=len(found)))
     return JsonResponse(ranges_document(*span, step, series))
 
 

@@ -17,9 +17,9 @@ _LEVELS = (1.0, 3.0, 10.0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Square:
-    """One day of the picture: *column* and *line* are where it is, *size* grows with its *level*, 0 to 4.
+    """One day of the picture: *column* and *line* are where it is, *level* is how much was spent, 0 to 4.
 
-    *level* is None where nothing was measured.
+    *level* is None where nothing was measured. Its *size* tells levels apart without colours.
     """
 
     day: DaySummary
@@ -29,13 +29,13 @@ class Square:
 
     @property
     def size(self) -> int:
-        """The side of the square, of 10: how much was spent is seen without colours."""
-        return 4 if self.level is None else (3, 6, 8, 9, 10)[self.level]
+        """The side of the square, of 12."""
+        return 4 if self.level is None else (4, 7, 9, 11, 12)[self.level]
 
     @property
     def offset(self) -> float:
         """How far the square is inside its place."""
-        return (10 - self.size) / 2
+        return (12 - self.size) / 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from app.status import (
     Contributors,
     DaySummary,
     Pasts,
+    RangeMark,
     RangeSeries,
     Snapshot,
     round_step,
@@ -132,6 +133,7 @@ async def _common(
         "series": None,
         "charts": [],
         "rows": [],
+        "marks": (),
         "calendar": None,
         "surroundings": Surroundings() if data is None else data.surroundings,
         "has_past": data is not None,
@@ -145,9 +147,10 @@ async def _common(
         )
         return context | {"contributors": found}
     async with turn:
-        series, days = await asyncio.to_thread(_past, data.pasts, asked.id, members, chosen)
+        series, days, marks = await asyncio.to_thread(_past, data.pasts, asked.id, members, chosen)
     return context | {
         "series": series,
+        "marks": marks,
         "charts": charts.pictures(series, slo, chosen.start, chosen.end),
         "rows": charts.rows(series),
         "calendar": calendar(days, slo),
@@ -156,15 +159,17 @@ async def _common(
 
 def _past(
     pasts: Pasts, slo_id: SloId, members: Sequence[Snapshot], chosen: ChartRange
-) -> tuple[RangeSeries, Sequence[DaySummary]]:
+) -> tuple[RangeSeries, Sequence[DaySummary], Sequence[RangeMark]]:
     ids = [one.id for one in members]
     step = round_step(chosen.end - chosen.start, charts.POINTS)
     newest = max((one.as_of for one in members if one.as_of is not None), default=None)
     if newest is None:
-        return RangeSeries(id=slo_id, since=None), ()
+        return RangeSeries(id=slo_id, since=None), (), ()
     return (
         pasts.series(slo_id, ids, chosen.start, chosen.end, step),
         pasts.days(ids, newest - _CALENDAR, newest),
+        # Data is missing of a group as a whole.
+        pasts.marks(sorted({*ids, members[0].slo.id}), chosen.start, chosen.end),
     )
 
 

@@ -175,7 +175,7 @@ const ground = (data, chart) => ({
 const drawMark = (plot, mark) => {
   const { ctx, bbox } = plot;
   const left = plot.valToPos(mark.from, "x", true);
-  const right = mark.until === null ? left : plot.valToPos(mark.until, "x", true);
+  const right = plot.valToPos(mark.until, "x", true);
   ctx.strokeStyle = ctx.fillStyle = colours[mark.kind === "page" ? "--bad" : mark.kind === "ticket" ? "--warn" : "--accent"];
   ctx.globalAlpha = 0.12;
   if (right > left) ctx.fillRect(left, bbox.top, right - left, bbox.height);
@@ -302,7 +302,7 @@ const legend = (figure, chart, plot) => {
   figure.reads = (step) => {
     list.querySelectorAll("b").forEach((element, place) => {
       const line = chart.lines[place];
-      const values = line.exact ?? line.values.values ?? line.values;
+      const values = line.exact ?? (Array.isArray(line.values) ? line.values : line.values.values);
       element.textContent = step === null || step >= values.length ? "" : line.text(values[step]);
     });
   };
@@ -361,7 +361,7 @@ const load = async () => {
   const to = seconds(found.to);
   range = { from: newest ? to - newest : seconds(found.from), to };
   current = prepared(series);
-  marks = (series.marks ?? []).map((mark) => ({ ...mark, from: seconds(mark.at), until: mark.until ? seconds(mark.until) : (mark.until === null ? null : to) }));
+  marks = series.marks.map((mark) => ({ ...mark, from: seconds(mark.at), until: mark.until === null ? to : seconds(mark.until) }));
   draw();
 };
 

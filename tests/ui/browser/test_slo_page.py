@@ -1,0 +1,89 @@
+"""The page of an SLO in a browser: charts with one cursor, zooming by addresses, contributors, and no script at all."""
+
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support.boards import incident_board
+from tests.support.browser import DESKTOP, MOST_ASSET_BYTES, PHONE, looking
+from tests.support.sites import serving
+
+CHARTS = ("budget", "burn", "events", "sli", "coverage")
+PAGE = "/slos/checkout-availability"
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[str]:
+    with serving(incident_board()) as url:
+        yield url
+
+
+def _wait_until_drawn(page: Page) -> None:
+    page.locator("[data-chart='coverage'] canvas").wait_for()
+    page.locator("#contributors table").wait_for()
+
+
+@pytest.mark.parametrize(("width", "dark"), [(PHONE, True), (DESKTOP, False)])
+def test_every_chart_is_drawn_and_nothing_breaks_the_rules_of_pages(
+    browser: Browser, site: str, width: int, dark: bool
+) -> None:
+    with looking(browser, site, width=width, dark=dark) as visit:
+        page = visit.open(f"{PAGE}?range=6h")
+        _wait_until_drawn(page)
+        assert [page.locator(f"[data-chart='{chart}'] canvas").count() for chart in CHARTS] == [1] * len(CHARTS)
+        assert page.locator("#days svg.calendar").count() == 1
+        assert visit.serious_findings == []
+        assert visit.overflow <= 0
+        assert visit.asset_bytes < MOST_ASSET_BYTES
+        assert visit.complaints == []
+
+
+def test_a_reader_reads_figures_by_keyboard_zooms_and_goes_back(browser: Browser, site: str) -> None:
+    with looking(browser, site) as visit:
+        page = visit.open(f"{PAGE}?range=6h")
+        _wait_until_drawn(page)
+        page.locator("[data-charts]").focus()
+        page.keyboard.press("End")
+        figures = {chart: page.locator(f"[data-chart='{chart}'] .reads").inner_text() for chart in CHARTS}
+        assert "20.0x" in figures["burn"]
+        assert "%" in figures["budget"]
+        assert page.locator(".when").inner_text() != ""
+        box = page.locator("[data-chart='sli'] .u-over").bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 20)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 30, steps=3)
+        with page.expect_navigation():
+            page.mouse.up()
+        asked = parse_qs(urlsplit(page.url).query)
+        assert sorted(asked) == ["from", "to"]
+        _wait_until_drawn(page)
+        with page.expect_navigation():
+            page.go_back()
+        assert urlsplit(page.url).query == "range=6h"
+        assert visit.complaints == []
+
+
+def test_a_contributor_narrows_what_is_asked(browser: Browser, site: str) -> None:
+    with looking(browser, site) as visit:
+        page = visit.open(PAGE)
+        _wait_until_drawn(page)
+        page.get_by_role("link", name="route=/pay").click()
+        page.get_by_role("link", name="route=/pay : remove").wait_for()
+        assert parse_qs(urlsplit(page.url).query)["label"] == ["route=/pay"]
+        assert visit.complaints == []
+
+
+def test_without_scripts_charts_are_pictures_with_a_table(browser: Browser, site: str) -> None:
+    with looking(browser, site, scripts=False) as visit:
+        page = visit.open(PAGE)
+        assert page.locator(".plot svg path.line").count() >= len(CHARTS)
+        # What was not measured for ten hours.
+        assert page.locator("[data-chart='budget'] rect.unmeasured").count() > 0
+        page.get_by_text("steps as a table").click()
+        assert page.locator("#charts table tbody tr").count() == 60
+        page.get_by_role("link", name="show the top contributors").click()
+        assert "route=/pay" in page.locator("#contributors").inner_text()
+        assert visit.complaints == []

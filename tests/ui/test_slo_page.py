@@ -1,0 +1,165 @@
+"""What the page of an SLO says: the headline first, where its links lead, and what is not known."""
+
+import re
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+
+from app.clock import SystemClock
+from app.slo import AlertState, Severity, SloId
+from app.status import UNKNOWN, AlertView, Board, DataState, DaySummary, HealthState, RangeSeries, Snapshot
+from app.ui import SloData, Surroundings, pages
+from app.ui.slo.calendar import calendar
+from app.ui.slo.headline import headline_of
+from app.ui.slo.ranges import chart_range
+from tests.support.api import ListedContributors
+from tests.support.pasts import IncidentPasts
+from tests.support.sites import CONTRIBUTORS
+from tests.support.snapshots import AS_OF, a_snapshot, an_slo, an_unmeasured_snapshot
+
+DAY = timedelta(days=1)
+PAGING = AlertView(severity=Severity.PAGE, state=AlertState.FIRING, since=AS_OF - timedelta(minutes=9), tier="1h/5m")
+NAN = float("nan")
+
+
+def _client(*snapshots: Snapshot, contributors: ListedContributors | None = None) -> TestClient:
+    board = Board()
+    board.publish(snapshots)
+    data = SloData(
+        pasts=IncidentPasts(AS_OF),
+        contributors=contributors or ListedContributors(items=CONTRIBUTORS),
+        surroundings=Surroundings(
+            prometheus_url="http://prometheus:9090/", alertmanager_url="http://am:9093", place_of=lambda _: "a.yaml:7"
+        ),
+    )
+    app = FastAPI()
+    app.include_router(pages(board, clock=SystemClock(), slo_data=data))
+    return TestClient(app)
+
+
+def _since_exhausted() -> RangeSeries:
+    at = [AS_OF - timedelta(hours=hours) for hours in (3, 2, 1)]
+    return RangeSeries(id=SloId("x"), since=AS_OF - timedelta(hours=4), at=at, budget_remaining=[0.2, NAN, -0.1])
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "word", "since"),
+    [
+        (a_snapshot(), "Fine", None),
+        (a_snapshot(alerts=[PAGING], health=HealthState.AT_RISK), "Burning", PAGING.since),
+        (a_snapshot(bad=950, health=HealthState.AT_RISK), "At risk", None),
+        (a_snapshot(bad=1_100, health=HealthState.EXHAUSTED), "Exhausted", AS_OF - timedelta(hours=3)),
+        (a_snapshot(data=DataState.STALE), "Not known", AS_OF),
+        (an_unmeasured_snapshot(), "Not known", None),
+    ],
+)
+def test_a_page_begins_with_what_is_the_matter_and_since_when(
+    snapshot: Snapshot, word: str, since: datetime | None
+) -> None:
+    found = headline_of(snapshot, _since_exhausted())
+    assert (found.word, found.since) == (word, since)
+    text = _client(snapshot).get(f"/slos/{snapshot.id}").text
+    assert f"<strong>{word}</strong>" in text
+
+
+def test_until_when_a_budget_lasts_is_part_of_the_headline() -> None:
+    burning = a_snapshot(alerts=[PAGING], health=HealthState.AT_RISK)
+    until = AS_OF + timedelta(hours=2)
+    burning = replace(burning, budget=replace(burning.budget, exhausted_at=until))
+    assert headline_of(burning).until == until
+
+
+def test_links_lead_to_queries_a_silence_and_the_document() -> None:
+    text = _client(a_snapshot()).get("/slos/checkout-availability").text
+    assert (
+        'href="http://prometheus:9090/graph?g0.expr=http_requests_total%7Bjob%3D%22checkout%22%7D&amp;g0.tab=0' in text
+    )
+    assert 'href="http://am:9093/#/silences/new?filter=%7Bslo%3D%22checkout-availability%22%7D"' in text
+    assert "document a.yaml:7" in text
+
+
+def test_a_range_is_in_every_link_and_a_wrong_one_is_said() -> None:
+    http = _client(a_snapshot())
+    text = http.get("/slos/checkout-availability?range=6h&label=route%3D/pay").text
+    assert re.search(r'href="\?range=1h&amp;label=route%3D%2Fpay#charts"', text)
+    assert 'aria-current="true">6h' in text
+    for wrong in ("range=soon", "from=yesterday", "from=2026-03-01T12:00Z&to=2026-03-01T11:00Z"):
+        assert "was not understood" in http.get(f"/slos/checkout-availability?{wrong}").text
+
+
+def test_times_of_forms_are_utc_and_those_of_links_may_have_any_zone() -> None:
+    for start, end in (("2026-03-01T10:00", "2026-03-01T11:00"), ("2026-03-01T12:00:00+02:00", "1772362800")):
+        found = chart_range(choice=None, start=start, end=end, newest=AS_OF, default=DAY)
+        assert (found.start, found.end) == (AS_OF - timedelta(hours=2), AS_OF - timedelta(hours=1))
+        assert found.query == "from=2026-03-01T10:00:00Z&to=2026-03-01T11:00:00Z"
+
+
+def test_what_was_not_measured_is_a_gap_and_no_row_says_100_percent() -> None:
+    text = _client(a_snapshot()).get("/slos/checkout-availability?range=7d").text
+    assert '<rect class="unmeasured"' in text
+    unmeasured = re.search(r'<tr><td><time datetime="2026-02-25T06[^\n]*</tr>', text)
+    assert unmeasured is not None
+    assert unmeasured[0].count(f'<td class="num">{UNKNOWN}</td>') == 5
+    assert '<td class="num">0%</td></tr>' in unmeasured[0]
+
+
+def test_the_page_of_a_group_is_the_sum_of_its_members() -> None:
+    """99 bad of 300 in one member and 1 of 2,700 in the other are 100 of 3,000, at a budget of 3."""
+    grouped = an_slo(by=("route",))
+    worst = a_snapshot(grouped, group=(("route", "/pay"),), health=HealthState.EXHAUSTED)
+    members = [
+        replace(worst, bad=99.0, good=201.0, total=300.0),
+        replace(a_snapshot(grouped, group=(("route", "/cart"),)), bad=1.0, good=2_699.0, total=2_700.0),
+    ]
+    answer = _client(*members).get("/slos/checkout-availability")
+    assert answer.status_code == 200
+    text = answer.text
+    assert "<strong>100</strong> bad of 3,000 events" in text
+    assert "<strong>96.6667%</strong> good" in text
+    assert "1 exhausted" in text
+    assert text.index("route=/pay") < text.index("route=/cart")
+    assert 'data-url="/api/v1/history?slo=checkout-availability"' in text
+    assert (
+        '<a href="/slos/checkout-availability">the whole group</a>' in _client(*members).get(f"/slos/{worst.id}").text
+    )
+
+
+def test_contributors_are_links_that_narrow_and_an_unanswered_question_is_said() -> None:
+    listed = ListedContributors(items=CONTRIBUTORS)
+    http = _client(a_snapshot(), contributors=listed)
+    text = http.get("/slos/checkout-availability?range=1h&part=contributors&by=zone").text
+    assert listed.asked == [("checkout-availability", AS_OF - timedelta(hours=1), AS_OF, ("zone",), ())]
+    assert 'href="?range=1h&amp;label=route%3D%2Fpay#contributors"' in text
+    assert "stands out" in text
+    text = (
+        _client(a_snapshot(), contributors=ListedContributors())
+        .get("/slos/checkout-availability?part=contributors")
+        .text
+    )
+    assert "no bad events between" in text
+
+
+def test_a_calendar_tells_days_apart_by_what_they_spent_of_an_even_share() -> None:
+    """Of 30 days each may spend 3.3%."""
+
+    def day(number: int, spent: float) -> DaySummary:
+        start = datetime(2026, 2, number, tzinfo=UTC)
+        return DaySummary(start.date(), start, start + DAY, True, 1.0, 1.0, 2.0, 0.5, 1.0, spent, 1.0)  # noqa: FBT003
+
+    spent = (NAN, 0.0, 0.033, 0.09, 0.2, 0.4)
+    made = calendar([day(number, one) for number, one in enumerate(spent, 1)], an_slo())
+    assert made is not None
+    assert [square.level for square in made.squares] == [None, 0, 1, 2, 3, 4]
+    assert [(square.column, square.line) for square in made.squares[:2]] == [(51, 6), (52, 0)]
+    assert len(made.blanks) == 365 - 6
+    assert made.newest_first[0].day.date == date(2026, 2, 6)
+    assert calendar([], an_slo()) is None
+
+
+def test_an_slo_without_data_has_a_page_without_charts() -> None:
+    text = _client(an_unmeasured_snapshot()).get("/slos/checkout-availability").text
+    assert "Nothing is known of this range." in text
+    assert '<svg class="calendar"' not in text
