@@ -10,7 +10,17 @@ _API_VERSIONS = (
     ("monitoring.coreos.com/", "the Prometheus Operator"),
     ("operator.victoriametrics.com/", "the operator of VictoriaMetrics"),
 )
+_OF_SLO_GENERATOR = frozenset({"error_budget_policies", "error_budget_policy_step_name"})
 _KUBERNETES = ("apps/", "batch/", "policy/", "autoscaling/")
+# The `apiVersion` of kinds that are read.
+_READ: Final = {
+    "PrometheusServiceLevel": "sloth.slok.dev/v1",
+    "AlertWindows": "sloth.slok.dev/v1",
+    "ServiceLevelObjective": "pyrra.dev/v1alpha1, or sre.google.com/v2 for slo-generator",
+    "SLO": "openslo/v1, or n9/v1alpha for Nobl9",
+    "SLI": "openslo/v1",
+    "AlertPolicy": "openslo/v1, or n9/v1alpha for Nobl9",
+}
 _WRITE_SLOS: Final = "write its SLOs below service: and slos:, see docs/slo-format.md"
 _REMEDIES: Final = {
     "ConfigMap": "write each document of its data to a file of its own",
@@ -28,9 +38,11 @@ def tool_of(root: Mapping[str, Node]) -> str | None:
     'Kubernetes (ConfigMap)'
     """
     version = str(root.get("apiVersion", ""))
+    if root.get("kind") in _READ:
+        return None
     if "groups" in root and "slos" not in root:
         return "Prometheus (rules)"
-    if "error_budget_policies" in root or ("backends" in root and "exporters" in root):
+    if not _OF_SLO_GENERATOR.isdisjoint(root) or root.keys() >= {"backends", "exporters"}:
         return "slo-generator (its configuration)"
     if version == "v1" or version.startswith(_KUBERNETES) or ".k8s.io/" in version:
         return f"Kubernetes ({root.get('kind', 'of no kind')})"
@@ -41,7 +53,8 @@ def tool_of(root: Mapping[str, Node]) -> str | None:
 
 def remedy_for(root: Mapping[str, Node]) -> str:
     """What to do with a document that is not read."""
-    return _REMEDIES.get(str(root.get("kind", "")), _WRITE_SLOS)
+    kind = str(root.get("kind", ""))
+    return f"write apiVersion: {_READ[kind]}" if kind in _READ else _REMEDIES.get(kind, _WRITE_SLOS)
 
 
 def has_no_slos(root: Mapping[str, Node]) -> bool:

@@ -275,7 +275,7 @@ def _candidate(
             for label in labels
             if label not in fixed and 1 < len(metric.values.get(label, ())) <= MOST_GROUPS
         ),
-        doubt=doubt,
+        doubt=metric.entry.doubt or doubt,
     )
 
 

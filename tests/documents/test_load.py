@@ -192,6 +192,20 @@ def test_a_document_of_another_tool_is_named(tmp_path: Path, text: str, tool: st
     assert _problem(load_documents(tmp_path)) == f"is a document of {tool}, which Sloburn does not read"
 
 
+@pytest.mark.parametrize(
+    ("text", "version"),
+    [
+        ("apiVersion: v1\nkind: ServiceLevelObjective\n", "pyrra.dev/v1alpha1"),
+        ("kind: PrometheusServiceLevel\n", "sloth.slok.dev/v1"),
+        ("kind: SLO\n", "openslo/v1"),
+    ],
+)
+def test_a_kind_without_the_version_of_its_tool_is_told_with_it(text: str, version: str, tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(text)
+    (error,) = load_documents(tmp_path).errors
+    assert f"write apiVersion: {version}" in error.remedy
+
+
 def test_the_list_of_files_beside_documents_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "kustomization.yaml").write_text("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n")
     (tmp_path / "slo.yaml").write_text(_document("shop", "x"))

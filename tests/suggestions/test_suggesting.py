@@ -266,3 +266,19 @@ def test_history_of_many_series_is_read_in_small_pieces(series: int, queries: in
     asyncio.run(reader.of(ValueWithin(expression="max(process_open_fds)"), series))
 
     assert progress.planned_queries == progress.answered == queries
+
+
+def test_requests_that_a_service_sends_are_alternatives() -> None:
+    """Whoever serves them has their SLO; here they show what the service depends on."""
+    sent = [
+        series
+        for host in ("bank", "stock")
+        for series in counters(
+            "grpc_client_handled_total", "grpc_code", "OK", "Internal", job="shop", grpc_service=host
+        )
+    ]
+    found = suggestions([*SHOP, *sent])
+    assert not any("client" in name for name in slis(found))
+    assert {"shop-grpc-client-availability", "shop-grpc-client-traffic"} <= set(alternatives(found))
+    availability = alternatives(found)["shop-grpc-client-availability"]
+    assert availability.candidate.groups == (("grpc_service", 2),)

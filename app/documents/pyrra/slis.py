@@ -2,13 +2,15 @@
 
 from app.documents.importing.events import sli_of_events
 from app.documents.importing.scope import Scope
+from app.documents.native.counters import COUNTER_NAME, unlike_a_counter
 from app.documents.pyrra.model import BoolGaugeModel, IndicatorModel, LatencyModel, LatencyNativeModel, RatioModel
-from app.promql.metric_names import BUCKET, NAME
+from app.promql.metric_names import BUCKET, NAME, looks_like_counter, name_of
 from app.promql.selector_text import SelectorError, parse_selector
-from app.slo import MatchOp, Sli
+from app.slo import Events, MatchOp, Sli
 
 Indicator = RatioModel | LatencyModel | LatencyNativeModel | BoolGaugeModel
 _WINDOW = "[{{.window}}]"
+_CLASSIC = ("_count", "_bucket", "_sum")
 _KINDS = ("ratio", "latency", "latency_native", "bool_gauge")
 
 
@@ -36,6 +38,11 @@ def sli_of_indicator(indicator: Indicator, scope: Scope) -> Sli | None:
             total = (indicator.total.metric, scope.below("total", "metric"))
             good = (indicator.success.metric, success)
             return sli_of_events(total=total, good=good, by=indicator.grouping, are_counters=True)
+        case LatencyNativeModel() if _is_classic(indicator.total.metric):
+            problem = "is a series of a classic histogram, and latencyNative is of native ones"
+            remedy = "write the name of the histogram, without _count or _bucket, or latency: instead of latencyNative:"
+            scope.below("total", "metric").error(problem, remedy)
+            return None
         case LatencyNativeModel():
             seconds = indicator.latency.total_seconds()
             counts = f"sum{_by(indicator.grouping)}(increase({indicator.total.metric}{_WINDOW}))"
@@ -73,11 +80,29 @@ def _ratio(indicator: RatioModel, scope: Scope) -> Sli | None:
         return None
     if indicator.errors is not None:
         bad = (indicator.errors.metric, scope.below("errors", "metric"))
-        return sli_of_events(total=total, bad=bad, by=indicator.grouping, are_counters=True)
+        return _of_counters(sli_of_events(total=total, bad=bad, by=indicator.grouping, are_counters=True), scope)
     if indicator.success is not None:
         good = (indicator.success.metric, scope.below("success", "metric"))
-        return sli_of_events(total=total, good=good, by=indicator.grouping, are_counters=True)
+        return _of_counters(sli_of_events(total=total, good=good, by=indicator.grouping, are_counters=True), scope)
     return None
+
+
+def _of_counters(sli: Sli | None, scope: Scope) -> Sli | None:
+    """The SLI; metrics without a counter's name are a warning, since Pyrra takes the rate of gauges, too."""
+    for term in () if sli is None else sli.terms:
+        name = name_of(term.selector)
+        if name is not None and not looks_like_counter(name):
+            key = "total" if term.events is Events.TOTAL else "errors" if term.events is Events.BAD else "success"
+            scope.below(key, "metric").warning(*unlike_a_counter(name), COUNTER_NAME)
+    return sli
+
+
+def _is_classic(metric: str) -> bool:
+    try:
+        name = name_of(parse_selector(metric))
+    except SelectorError:
+        return False
+    return name is not None and name.endswith(_CLASSIC)
 
 
 def _has_bound(metric: str) -> bool:

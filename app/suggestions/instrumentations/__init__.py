@@ -4,7 +4,7 @@ To add one, write an `Instrumentation` in the module of its kind and list it her
 that knows its name, so entries that go by conventions are last.
 """
 
-from app.suggestions.instrumentations import http, infrastructure, kubernetes, messaging, proxies, rpc
+from app.suggestions.instrumentations import clients, http, infrastructure, kubernetes, messaging, proxies, rpc
 from app.suggestions.instrumentations.model import (
     ErrorPair,
     GaugeShare,
@@ -39,6 +39,10 @@ CATALOGUE: tuple[Instrumentation, ...] = (
     rpc.GRPC_PROMETHEUS,
     rpc.GRPC_OTEL,
     rpc.MICROMETER_GRPC,
+    clients.OTEL_HTTP,
+    clients.MICROMETER_HTTP,
+    clients.OTEL_RPC,
+    clients.GRPC_PROMETHEUS,
     proxies.ISTIO,
     proxies.LINKERD,
     proxies.ENVOY_UPSTREAM,

@@ -118,6 +118,7 @@ class Instrumentation:
         preferred: labels of which one value is counted.
         unless: keys of instrumentations that count the same requests better.
         is_convention: whether names are only conventional, so that the metrics may be of anything.
+        doubt: why its SLIs are only alternatives; empty where they are not.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Instrumentation:
     levels: tuple[Level, ...] = ()
     unless: tuple[str, ...] = ()
     is_convention: bool = False
+    doubt: str = ""
 
 
 def labels(*names: str) -> tuple[StatusLabel, ...]:
