@@ -12,7 +12,7 @@ from app.promql.selector_text import render
 from app.slo import Selector, format_duration, format_percent
 from app.status import rounded_percent
 from app.suggestions.objectives import DAY, Basis, ProposedObjective, budget_text
-from app.suggestions.proposals import Proposal, ServiceProposals, Suggestions
+from app.suggestions.proposals import GroupFigures, Proposal, ServiceProposals, Suggestions
 from app.suggestions.slis import CountedEvents, FastEvents, GoodSamples, SummedGauges, ValueWithin
 from app.wording.sentences import number
 from app.yamldoc.writing import CommentedDocument, Written, written_number, yaml_text
@@ -188,8 +188,15 @@ def _basis(proposal: Proposal, suggestions: Suggestions) -> Iterator[str]:
 
 
 def _groups(proposal: Proposal) -> Iterator[str]:
+    figures = {one.label: one for one in proposal.groups}
     for label, count in proposal.candidate.groups:
-        yield f"For an SLO for each {label} ({count} values so far), add below: by: [{label}]"
+        of_day = "" if label not in figures else f"; {_of_day(figures[label], proposal.objective.objective)}"
+        yield f"For an SLO for each {label} ({count} values so far), add below: by: [{label}]{of_day}"
+
+
+def _of_day(figures: GroupFigures, objective: float) -> str:
+    met = f"{figures.met} of {figures.known} kept {format_percent(objective)} on the last day"
+    return f"{met}, and {figures.least_value} was lowest, with {percent(figures.least)} good"
 
 
 def _why_bound(proposal: Proposal) -> Iterator[str]:

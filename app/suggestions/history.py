@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from app.prometheus import HistogramSample, Matrix, partial_data
 from app.promql.metric_names import BUCKET
-from app.promql.probe import named
+from app.promql.probe import named, sum_by
 from app.promql.selector_text import render
 from app.slo import Selector
 from app.slo.arrays import Floats
@@ -99,6 +99,26 @@ class HistoryReader:
                 return self._daily(total, part if sli.part_is_bad else total - part)
             case ValueWithin():
                 return await self._values(sli.expression, series)
+
+    async def by_group(self, sli: CountedEvents, label: str) -> dict[str, tuple[float, float]]:
+        """All and bad events of the last day, by the values of a label.
+
+        Raises:
+            PrometheusError: they cannot be read.
+        """
+        counters = (*sli.totals, sli.bad)
+        *totals, bad = await asyncio.gather(*(self._last_day(one, label, native=sli.is_native) for one in counters))
+        values = {value for total in totals for value in total}
+        return {value: (sum(total.get(value, 0.0) for total in totals), bad.get(value, 0.0)) for value in values}
+
+    async def _last_day(self, selector: Selector, label: str, *, native: bool) -> dict[str, float]:
+        increased = sum_by(f"increase({render(selector)}[1h])", [label])
+        expr = f"histogram_count({increased})" if native else increased
+        self.planned(1)
+        async with self._gate:
+            answer = await self.source.range(expr, self.at - DAY + HOUR, self.at, HOUR, deadline=DEADLINE_S)
+        self.advanced()
+        return {labels.get(label, ""): float(np.nansum(values)) for labels, _, values in _series(answer)}
 
     @property
     def starts(self) -> tuple[datetime, ...]:

@@ -18,12 +18,23 @@ from app.suggestions.objectives import (
     propose,
 )
 from app.suggestions.ports import MetricExplorer
-from app.suggestions.slis import Candidate, ValueWithin, candidates_of
+from app.suggestions.slis import Candidate, CountedEvents, ValueWithin, candidates_of
 from app.suggestions.thresholds import BucketCounts, latency_threshold, lower_bound, upper_bound
 
 # A quarter of an hour without requests each day is a service that sleeps: a bound would burn its budget every night.
 _MOST_SILENCE = 0.01
 _LEAST_VALUES = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupFigures:
+    """The last day of an SLO for each value of *label*: how many *met* the objective, and the *least* share of good."""
+
+    label: str
+    met: int
+    known: int
+    least: float
+    least_value: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +48,7 @@ class Proposal:
         percentiles: of a latency, each as a bound of a bucket; None above the largest.
         counts: by day; None where history could not be read.
         days: what days were like.
+        groups: what the last day was like, by labels that it may be grouped by.
         objective: what is proposed.
         doubt: why it is only an alternative; empty otherwise.
     """
@@ -48,6 +60,7 @@ class Proposal:
     bound: float | None = None
     others: tuple[tuple[float, float], ...] = ()
     percentiles: tuple[tuple[float, float | None], ...] = ()
+    groups: tuple[GroupFigures, ...] = ()
     doubt: str = ""
 
     @property
@@ -142,7 +155,30 @@ class Proposer:
             case Values():
                 return self._with_bound(candidate, history, reader)
             case DailyCounts():
-                return self._proposal(candidate, history)
+                proposal = self._proposal(candidate, history)
+                return replace(proposal, groups=tuple(await self._groups(proposal, reader)))
+
+    async def _groups(self, proposal: Proposal, reader: HistoryReader) -> list[GroupFigures]:
+        """What the SLO would have been for each value of a label, on the last day."""
+        sli, found = proposal.candidate.sli, list[GroupFigures]()
+        if not isinstance(sli, CountedEvents) or proposal.doubt:
+            return found
+        for label, _ in proposal.candidate.groups:
+            try:
+                counts = await reader.by_group(sli, label)
+            except REFUSED:
+                continue
+            # Of fewer events a share says nothing of an objective.
+            shares = {
+                value: 1.0 - max(bad, 0.0) / total for value, (total, bad) in counts.items() if total >= LEAST_EVENTS
+            }
+            if shares:
+                least = min(shares, key=lambda value: (shares[value], value))
+                met = sum(share >= proposal.objective.objective for share in shares.values())
+                found.append(
+                    GroupFigures(label=label, met=met, known=len(shares), least=shares[least], least_value=least)
+                )
+        return found
 
     def _with_threshold(self, candidate: Candidate, buckets: BucketCounts) -> Proposal:
         found = latency_threshold(buckets)

@@ -282,3 +282,18 @@ def test_requests_that_a_service_sends_are_alternatives() -> None:
     assert {"shop-grpc-client-availability", "shop-grpc-client-traffic"} <= set(alternatives(found))
     availability = alternatives(found)["shop-grpc-client-availability"]
     assert availability.candidate.groups == (("grpc_service", 2),)
+
+
+def test_an_slo_for_each_route_is_offered_with_what_the_last_day_of_each_was_like() -> None:
+    routes = {"/pay": 0.02, "/cart": 0.0001, "/rare": 0.5}
+    series = [
+        counter("http_requests_total", share * events, job="shop", handler=route, code=code)
+        for route, of_bad in routes.items()
+        for events in [50.0 if route == "/rare" else 10_000.0]
+        for code, share in (("200", 1 - of_bad), ("500", of_bad))
+    ]
+    found = suggestions([*series, gauge("up", 1, job="shop")])
+    (figures,) = proposals(found)["shop-availability"].groups
+    assert (figures.label, figures.met, figures.known, figures.least_value) == ("handler", 1, 2, "/pay")
+    assert figures.least == pytest.approx(0.98, abs=1e-3)
+    assert "1 of 2 kept" in " ".join(document_text(found).replace("#", "").split())

@@ -126,3 +126,25 @@ def test_everything_that_is_wrong_or_ignored_is_said() -> None:
     if os.environ.get("UPDATE_GOLDEN"):
         golden.write_text("".join(f"{line}\n" for line in lines))
     assert "".join(f"{line}\n" for line in lines) == golden.read_text()
+
+
+@pytest.mark.parametrize(
+    ("indicator", "errors", "warnings"),
+    [
+        ("{ratio: {errors: {metric: failed}, total: {metric: requests_total}}}", [], ["counter_name"]),
+        ("{ratio: {errors: {metric: failed_total}, total: {metric: requests_total}}}", [], []),
+        (
+            "{latencyNative: {latency: 200ms, total: {metric: a_seconds_count}}}",
+            ["spec.indicator.latencyNative.total.metric"],
+            [],
+        ),
+    ],
+)
+def test_metrics_that_are_probably_not_meant_are_said(
+    indicator: str, errors: list[str], warnings: list[str], tmp_path: Path
+) -> None:
+    document = _DOCUMENT.format(namespace="shop", target="'99'").partition("  indicator:")[0]
+    (tmp_path / "slo.yaml").write_text(f"{document}  indicator: {indicator}\n")
+    result = load_documents(tmp_path)
+    assert [error.field for error in result.errors] == errors
+    assert [warning.code for warning in result.warnings] == warnings
