@@ -7,9 +7,9 @@ other tools are packages beside it, listed in `load.DIALECTS`, and share `import
 
 from app.documents.dialect import Defaults
 from app.documents.files import FilesState, files_state
-from app.documents.lint import NAMES, lint, name_as_written
+from app.documents.lint import COUNTER_NAME, NAMES, lint, name_as_written, unlike_a_counter
 from app.documents.load import NO_DOCUMENT, LoadResult, digest, load_documents
-from app.documents.native import COUNTER_NAME, json_schema, unlike_a_counter
+from app.documents.native import json_schema
 
 __all__ = [
     "COUNTER_NAME",

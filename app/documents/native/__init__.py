@@ -4,7 +4,6 @@ Start at `dialect.py`. `model.py` is the structure of a document, `fields.py` an
 `checks.py` what its parts must be to each other, `lint.py` what is probably not meant.
 """
 
-from app.documents.native.counters import COUNTER_NAME, unlike_a_counter
 from app.documents.native.schema import json_schema
 
-__all__ = ["COUNTER_NAME", "json_schema", "unlike_a_counter"]
+__all__ = ["json_schema"]

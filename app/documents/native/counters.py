@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field, PrivateAttr
 from typing_extensions import override
 
+from app.documents.lint.counter_names import COUNTER_NAME, unlike_a_counter
 from app.documents.lint.names import SAME_AS_TOTAL
 from app.documents.lint.outside_total import outside_total
 from app.documents.native.fields import EventsText
@@ -18,9 +19,6 @@ from app.sli.from_samples import SampleQuery, gauge_of_events
 from app.sli.never_bad import NEVER_BAD, is_never_bad
 from app.slo import Events, MatchOp, Selector, Sli
 from app.yamldoc.findings import FieldFinding
-
-COUNTER_NAME = "counter_name"
-"""The code of names that do not look like a counter's; Prometheus may know better."""
 
 
 class CounterSliModel(SliModel):
@@ -107,17 +105,6 @@ class BadSliModel(CounterSliModel):
     @override
     def part(self) -> EventQuery | SampleQuery:
         return self.bad
-
-
-def unlike_a_counter(name: str, *, asked: bool = False) -> tuple[str, str]:
-    """What is said of a name that does not end like a counter's; *asked*: Prometheus does not know its type."""
-    problem = f"{name} does not look like a counter, and only counters can be counted"
-    if asked:
-        return (
-            f"{problem}; Prometheus has no metadata of its type",
-            "write a counter; its name usually ends with _total",
-        )
-    return problem, "write a counter; its name usually ends with _total. `check --live` asks Prometheus for its type"
 
 
 def _unlike_events(key: str, selector: Selector) -> Iterator[FieldFinding]:

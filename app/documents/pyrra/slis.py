@@ -2,7 +2,7 @@
 
 from app.documents.importing.events import sli_of_events
 from app.documents.importing.scope import Scope
-from app.documents.native.counters import COUNTER_NAME, unlike_a_counter
+from app.documents.lint.counter_names import COUNTER_NAME, unlike_a_counter
 from app.documents.pyrra.model import BoolGaugeModel, IndicatorModel, LatencyModel, LatencyNativeModel, RatioModel
 from app.promql.metric_names import BUCKET, NAME, looks_like_counter, name_of
 from app.promql.selector_text import SelectorError, parse_selector
