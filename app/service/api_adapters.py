@@ -17,7 +17,6 @@ from app.api.ports import (
     ConfigStatus,
     DeadLetterBox,
     History,
-    IncidentLog,
     Readiness,
     Reloader,
     ReloadOutcome,
@@ -33,7 +32,7 @@ from app.service.engine import Engine
 from app.service.watch import ReloadedFiles
 from app.settings import Settings, environment
 from app.slo import SloId
-from app.status import HistoryPoint, Snapshot
+from app.status import HistoryPoint, IncidentLog, Snapshot
 from app.store import Database, StoreError
 from app.store.alerts import TransitionFilter, list_transitions, recent_transitions
 from app.store.budgets import load_budgets

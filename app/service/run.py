@@ -43,7 +43,7 @@ from app.service.watch import FilesWatch
 from app.settings import Settings, environment
 from app.status import Board
 from app.store import StoreCorruptError, StoreError, StoreNewerError, open_database
-from app.ui import SloData, pages
+from app.ui import IncidentData, SloData, pages
 
 _log = structlog.get_logger(__name__)
 # Requests that are computed at once in worker threads; more of them wait.
@@ -185,15 +185,16 @@ def _serve(
         engine, settings=settings, instruments=components.instruments, clock=components.clock, files=files
     )
     readiness = EngineReadiness(engine, documents)
+    incidents = _incident_data(engine, components)
     pasts = EnginePasts(engine, components.database)
     contributors = EngineContributors(engine, components.clock)
     app = create_app(
         board=components.board,
-        history=EngineHistory(engine, components.database),
+        history=incidents.history,
         pasts=pasts,
         contributors=contributors,
         alerts=StoredAlertLog(components.database),
-        incidents=StoredIncidents(components.database, components.clock),
+        incidents=incidents.log,
         dead_letters=StoredDeadLetters(components.database, components.clock),
         readiness=readiness,
         reloader=documents,
@@ -202,8 +203,8 @@ def _serve(
         metrics=Exposition(components.board, components.instruments, names=settings.metric_names),
         build=BuildInfo.current(),
         external_url=settings.public_url,
-        alertmanager_url=partial(_alertmanager_url, settings, engine),
-        token=settings.api_token.get_secret_value() if settings.api_token else None,
+        alertmanager_url=incidents.alertmanager_url,
+        token=incidents.token,
     )
     app.include_router(
         pages(
@@ -213,6 +214,7 @@ def _serve(
             unhealthy=readiness.unhealthy_reasons,
             burn_downs=EngineBurnDowns(engine),
             slo_data=SloData(pasts=pasts, contributors=contributors, surroundings=surroundings_of(engine, settings)),
+            incident_data=incidents,
         )
     )
     limits = ConnectionLimits.within(allow_open_files())
@@ -278,6 +280,17 @@ def _listen(settings: Settings) -> socket.socket:
         listening.close()
         raise
     return listening
+
+
+def _incident_data(engine: Engine, components: Components) -> IncidentData:
+    settings = components.settings
+    return IncidentData(
+        log=StoredIncidents(components.database, components.clock),
+        history=EngineHistory(engine, components.database),
+        external_url=settings.public_url,
+        alertmanager_url=partial(_alertmanager_url, settings, engine),
+        token=settings.api_token.get_secret_value() if settings.api_token else None,
+    )
 
 
 def _alertmanager_url(settings: Settings, engine: Engine) -> str | None:

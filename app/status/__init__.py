@@ -8,6 +8,7 @@ hands the newest snapshots to readers without ever making an evaluation wait; `s
 from app.status.board import Board, BoardContent
 from app.status.contributors import ContributorShare, ContributorsInRange, ContributorsState
 from app.status.groups import GroupSummary, summed_group
+from app.status.incident_log import IncidentLog
 from app.status.incidents import (
     IncidentState,
     TimelineEntry,
@@ -57,6 +58,7 @@ __all__ = [
     "GroupSummary",
     "HealthState",
     "HistoryPoint",
+    "IncidentLog",
     "IncidentState",
     "Pasts",
     "Problem",

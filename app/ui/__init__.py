@@ -2,11 +2,13 @@
 
 May import `app.status`, the core, and of `app.delivery` its words and links; needs no session, and scripts only for
 charts and live updates (ADR-0064). Start at `pages.py`; `rendering.py` is what all pages share, `assets.py` what they
-load, `views.py` turns a snapshot into what a template prints, `incidents.py` shows an active alert.
+load, `views.py` turns a snapshot into what a template prints, `incidents.py` shows an active alert. Each page is a
+folder: `overview/`, `slo/`, `alerts/` and `incident/`.
 """
 
+from app.ui.incident import IncidentData
 from app.ui.overview import BurnDowns
 from app.ui.pages import pages
 from app.ui.slo import SloData, Surroundings
 
-__all__ = ["BurnDowns", "SloData", "Surroundings", "pages"]
+__all__ = ["BurnDowns", "IncidentData", "SloData", "Surroundings", "pages"]

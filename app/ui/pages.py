@@ -6,7 +6,9 @@ from fastapi import APIRouter
 
 from app.clock import Clock
 from app.status import Board
+from app.ui.alerts import alerts_page
 from app.ui.assets import asset_routes
+from app.ui.incident import IncidentData, incident_page_routes
 from app.ui.overview import BurnDowns, overview_page
 from app.ui.rendering import Renderer
 from app.ui.slo import SloData, slo_pages
@@ -20,16 +22,20 @@ def pages(
     unhealthy: Callable[[], Sequence[str]] = tuple,
     burn_downs: BurnDowns | None = None,
     slo_data: SloData | None = None,
+    incident_data: IncidentData | None = None,
 ) -> APIRouter:
     """The routes of all pages, and of what they load.
 
     *prefix* is the path of the external URL, without a slash at its end. What *unhealthy* gives, the reasons why
     evaluation is not healthy, is at the top of every page. Without *burn_downs* there are no sparklines, without
-    *slo_data* no charts of SLOs.
+    *slo_data* no charts of SLOs, without *incident_data* no pages of alerts and incidents.
     """
     renderer = Renderer(clock=clock, prefix=prefix, unhealthy=unhealthy)
     router = APIRouter(include_in_schema=False)
     router.include_router(overview_page(board, renderer, burn_downs))
     router.include_router(slo_pages(board, renderer, slo_data))
+    if incident_data is not None:
+        router.include_router(alerts_page(board, renderer, incident_data))
+        router.include_router(incident_page_routes(board, renderer, incident_data))
     router.include_router(asset_routes(renderer.assets))
     return router

@@ -9,10 +9,10 @@ from typing import Any
 from typing_extensions import override
 
 from app.alerting import Alert, End, Notification, NotificationStatus, Transition, TransitionKind, resolve
-from app.api import IncidentLog
 from app.clock import Clock
 from app.service.api_adapters import StoredIncidents
 from app.slo import AlertState, SloId
+from app.status import IncidentLog
 from app.store import Database, Transaction, open_database_in_memory
 from app.store.alerts import TransitionFilter, append_transitions
 from app.store.incident_notes import IncidentMark, IncidentNote

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from fastapi import FastAPI
 from typing_extensions import override
@@ -10,10 +10,15 @@ from typing_extensions import override
 from app.api import path_prefix
 from app.clock import SystemClock
 from app.slo import SloId
-from app.status import Board, ContributorShare, Snapshot
-from app.ui import BurnDowns, SloData, Surroundings, pages
+from app.status import Board, ContributorShare, HistoryPoint, Snapshot
+from app.ui import BurnDowns, IncidentData, SloData, Surroundings, pages
+from app.ui.incident import IncidentHistory
 from tests.support.api import Served, listening
+from tests.support.incidents import KeptIncidents
 from tests.support.pasts import IncidentPasts
+
+TOKEN = "open sesame"  # noqa: S105  of no service
+ALERTMANAGER = "http://alertmanager.example:9093"
 
 CONTRIBUTORS = tuple(
     ContributorShare(
@@ -43,11 +48,47 @@ class TwoIncidents(BurnDowns):
         return step / 400 + (0.3 if step > 12 else 0.0) + (min(6, step - 31) / 10 if step > 31 else 0.0)
 
 
-def site(board: Board, *, unhealthy: tuple[str, ...] = ()) -> FastAPI:
-    """The application of pages and API over a board."""
+class OneBurst(IncidentHistory):
+    """A past in which every fifth event fails for some time before the end, and few before."""
+
+    @override
+    def history(self, slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
+        count = int((end - start) / step)
+        return [self._point(start + step * (number + 1), number / count) for number in range(count)]
+
+    def _point(self, at: datetime, part: float) -> HistoryPoint:
+        bad = 200.0 if 0.3 < part < 0.8 else 1.0
+        left = 0.44 - 0.04 * min(1.0, max(0.0, (part - 0.3) * 2))
+        return HistoryPoint(
+            at=at,
+            good=1_000.0 - bad,
+            bad=bad,
+            total=1_000.0,
+            sli=1 - bad / 1_000,
+            burn_rate=bad,
+            budget_remaining_ratio=left,
+            coverage=1.0,
+        )
+
+
+def site(
+    board: Board,
+    *,
+    unhealthy: tuple[str, ...] = (),
+    incidents: KeptIncidents | None = None,
+    token: str | None = TOKEN,
+) -> FastAPI:
+    """The application of pages and API over a board, with *incidents* that are kept."""
     newest = max((one.as_of for one in board.snapshots if one.as_of is not None), default=datetime.now(UTC))
-    served = Served(board=board, external_url="http://127.0.0.1", pasts=IncidentPasts(newest))
+    served = Served(
+        board=board,
+        external_url="http://127.0.0.1",
+        pasts=IncidentPasts(newest),
+        token=token,
+        alertmanager_url=ALERTMANAGER,
+    )
     served.contributors.items = CONTRIBUTORS
+    served.incidents = incidents or served.incidents
     served.readiness.unhealthy.extend(unhealthy)
     app = served.app()
     prefix = path_prefix(served.external_url)
@@ -59,6 +100,13 @@ def site(board: Board, *, unhealthy: tuple[str, ...] = ()) -> FastAPI:
             unhealthy=lambda: unhealthy,
             burn_downs=TwoIncidents(),
             slo_data=_slo_data(served),
+            incident_data=IncidentData(
+                log=served.incidents.log,
+                history=OneBurst(),
+                external_url=served.external_url,
+                alertmanager_url=lambda: served.alertmanager_url,
+                token=served.token,
+            ),
         )
     )
     return app
@@ -74,7 +122,7 @@ def _slo_data(served: Served) -> SloData:
 
 
 @contextmanager
-def serving(board: Board, *, unhealthy: tuple[str, ...] = ()) -> Iterator[str]:
+def serving(board: Board, *, unhealthy: tuple[str, ...] = (), incidents: KeptIncidents | None = None) -> Iterator[str]:
     """The URL of such an application behind a real server."""
-    with listening(site(board, unhealthy=unhealthy)) as url:
+    with listening(site(board, unhealthy=unhealthy, incidents=incidents)) as url:
         yield url

@@ -10,9 +10,9 @@ from app.api.incidents.models import MarkModel, NewNoteModel, NoteModel
 from app.api.incidents.routes import IncidentId, unknown_incident
 from app.api.openapi import answers, problem_answers
 from app.api.operations import NOT_AUTHORISED, bearer_of
-from app.api.ports import IncidentLog
 from app.api.problems import ProblemError, invalid
 from app.api.responses import JsonResponse
+from app.status import IncidentLog
 from app.store.incident_notes import TooManyNotesError
 from app.wording.plain_text import one_line, visible
 

@@ -17,12 +17,11 @@ from app.api.incidents.models import IncidentDetailModel, IncidentListModel, Tra
 from app.api.openapi import Responses, answers, problem_answers
 from app.api.paging import decode_cursor, encode_cursor, unknown_cursor
 from app.api.parameters import DEFAULT_LIMIT, Cursor, LabelPairs, Limit, Services, Time
-from app.api.ports import IncidentLog
 from app.api.problems import ProblemError, not_found
 from app.api.responses import JsonResponse
 from app.api.timespans import parse_time
 from app.slo import Severity, SloId
-from app.status import Board, IncidentState, Selection, live_incidents, live_record, postmortem_of
+from app.status import Board, IncidentLog, IncidentState, Selection, live_incidents, live_record, postmortem_of
 from app.store.alerts import TransitionFilter
 from app.store.incident_notes import IncidentMark
 from app.store.incidents import IncidentFilter, IncidentRecord

@@ -1,0 +1,41 @@
+"""How readers get at incidents and transitions, and people mark and annotate them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from app.alerting import Transition
+from app.store.alerts import TransitionFilter
+from app.store.incident_notes import IncidentMark, IncidentNote
+from app.store.incidents import Incident, IncidentFilter, IncidentRecord
+
+
+class IncidentLog(Protocol):
+    """Incidents and transitions that are kept; called in a worker thread."""
+
+    def listed(
+        self, wanted: IncidentFilter, *, limit: int, before: tuple[float, str] | None = None
+    ) -> Sequence[Incident]:
+        """The newest incidents, newest first; *before* are start (unix seconds) and id of the last of a page."""
+        ...
+
+    def find(self, incident: str) -> IncidentRecord | None:
+        """One incident with all that is kept of it; None if none with this id is kept."""
+        ...
+
+    def transitions(
+        self, wanted: TransitionFilter, *, limit: int, before_id: int | None = None
+    ) -> Sequence[tuple[int, Transition]]:
+        """The newest transitions, each with its number, newest first; *before_id* is the last of a page."""
+        ...
+
+    def set_mark(self, incident: str, mark: IncidentMark | None) -> bool:
+        """Mark an incident, or take its mark away; False if there is no such incident."""
+        ...
+
+    def add_note(self, incident: str, text: str, *, author: str | None) -> IncidentNote | None:
+        """Add a note to an incident; None if there is no such incident.
+
+        Raises:
+            TooManyNotesError: it has as many as it may have.
+        """
+        ...

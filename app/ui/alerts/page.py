@@ -1,0 +1,88 @@
+"""The routes of the page of alerts."""
+
+from collections import Counter
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.alerting import TransitionKind
+from app.slo import Severity
+from app.status import Board, IncidentState, live_incidents
+from app.store.incident_notes import IncidentMark
+from app.ui.alerts.active import sections
+from app.ui.alerts.query import TRANSITIONS, UNMARKED, HistoryQuery, choices
+from app.ui.forms import Refusal, refusal, sent_form
+from app.ui.incident import IncidentData
+from app.ui.rendering import Renderer
+from app.wording.sentences import event_words, incident_title, share, span
+from app.wording.timeline import transition_words
+
+_PAGE = 50
+
+
+def alerts_page(board: Board, renderer: Renderer, data: IncidentData) -> APIRouter:
+    """The route ``/alerts``, and that of its marks."""
+    router = APIRouter(include_in_schema=False)
+
+    def shown(request: Request, query: HistoryQuery, refused: Refusal | None = None) -> Response:
+        known = board.current
+        context: dict[str, object] = {"incidents": (), "transitions": (), "older": None, "marks": Counter()}
+        if query.view == TRANSITIONS:
+            found = data.log.transitions(query.transitions, limit=_PAGE + 1, before_id=query.transition_before)
+            context["transitions"] = [(change, transition_words(change)) for _, change in found[:_PAGE]]
+            if len(found) > _PAGE:
+                context["older"] = query.with_changes(before=str(found[_PAGE - 1][0]))
+        else:
+            listed = data.log.listed(query.incidents, limit=_PAGE + 1, before=query.incident_before)
+            items = context["incidents"] = live_incidents(listed[:_PAGE], known)
+            context["marks"] = Counter(item.mark for item in items)
+            if len(listed) > _PAGE:
+                last = items[-1]
+                context["older"] = query.with_changes(before=f"{last.started_at.timestamp()!r} {last.id}")
+        return renderer.page(
+            request,
+            "alerts.html",
+            status=HTTPStatus.OK if refused is None else refused.status,
+            sections=sections(known),
+            evaluated=bool(known.snapshots),
+            query=query,
+            refused=refused,
+            may_change=bool(data.token),
+            severities=choices([*Severity]),
+            states=choices([*IncidentState]),
+            mark_choices=choices([*IncidentMark, UNMARKED]),
+            kinds=choices([*TransitionKind]),
+            **_WORDS,
+            **context,
+        )
+
+    # Plain functions run in worker threads: no reader of the database holds up the event loop.
+    @router.get("/alerts")
+    def alerts(request: Request) -> Response:
+        given = request.query_params.multi_items()
+        query = HistoryQuery.parse(given)
+        if any(not value for _, value in given) and "hx-request" not in request.headers:
+            # A form sends what was not chosen, too: links are shorter without it.
+            address = f"{renderer.prefix}/alerts{query.with_changes(before=query.before)}#history"
+            return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+        return shown(request, query)
+
+    @router.post("/alerts/mark")
+    def mark(request: Request, form: Annotated[Mapping[str, str], Depends(sent_form)]) -> Response:
+        query = HistoryQuery.parse(request.query_params.multi_items())
+        refused = refusal(form, data.token)
+        if refused is not None:
+            return shown(request, query, refused)
+        chosen, _, incident = form.get("mark", "").partition(" ")
+        known = {each.value: each for each in IncidentMark}
+        data.log.set_mark(incident, known.get(chosen))
+        address = f"{renderer.prefix}/alerts{query.with_changes(before=query.before)}#history"
+        return RedirectResponse(address, HTTPStatus.SEE_OTHER)
+
+    return router
+
+
+_WORDS = {"incident_title": incident_title, "share": share, "span": span, "events": event_words}

@@ -1,0 +1,40 @@
+"""Forms that change something: what was sent, and whether the token is right."""
+
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+
+_MOST_FIELDS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a form was refused, for the page that shows it again."""
+
+    status: HTTPStatus
+    problem: str
+
+
+async def sent_form(request: Request) -> Mapping[str, str]:
+    """The fields of a form; empty if they cannot be read."""
+    try:
+        text = (await request.body()).decode()
+        return dict(parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS))
+    except ValueError:
+        return {}
+
+
+def refusal(form: Mapping[str, str], token: str | None) -> Refusal | None:
+    """Why a form with this token changes nothing; None if it may.
+
+    The token is a field of each form and never in a cookie, so that no other site can send one in a reader's name.
+    """
+    if not token:
+        return Refusal(status=HTTPStatus.FORBIDDEN, problem="Changes are off: set SLOBURN_API_TOKEN.")
+    if not hmac.compare_digest(form.get("token", "").strip().encode(), token.encode()):
+        return Refusal(status=HTTPStatus.UNAUTHORIZED, problem="The token is wrong; nothing was changed.")
+    return None

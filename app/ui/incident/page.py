@@ -1,0 +1,193 @@
+"""The page of an incident: first what somebody who was paged needs, then what a review needs."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Annotated, Protocol
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import RedirectResponse, Response
+
+from app.alerting import Notification
+from app.slo import SloId
+from app.status import Board, HistoryPoint, IncidentLog, live_record, postmortem_of, timeline
+from app.store import StoreError
+from app.store.incident_notes import IncidentMark, TooManyNotesError
+from app.store.incidents import Incident, IncidentRecord
+from app.ui.forms import Refusal, refusal, sent_form
+from app.ui.incident.chart import HEIGHT, WIDTH, IncidentChart, chart_span, incident_chart
+from app.ui.incident.notes import rendered_note
+from app.ui.rendering import Renderer
+from app.wording.annotations import annotations
+from app.wording.links import elsewhere, incident_page, silence_link
+from app.wording.plain_text import one_line, visible
+from app.wording.sentences import event_words, incident_title, share, span, subject, why_stale
+
+# As of the API.
+_NOTE_LONGEST, _AUTHOR_LONGEST = 10_000, 100
+_Form = Annotated[Mapping[str, str], Depends(sent_form)]
+
+
+class IncidentHistory(Protocol):
+    """The past of an SLO; called in a worker thread."""
+
+    def history(self, slo_id: SloId, start: datetime, end: datetime, step: timedelta) -> Sequence[HistoryPoint] | None:
+        """One point for each step that ends in (start, end], oldest first; None if the SLO is not known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentData:
+    """Where the pages of incidents and alerts get what is not on the board.
+
+    *alertmanager_url* gives where people reach Alertmanager; without *token* nothing can be changed.
+    """
+
+    log: IncidentLog
+    history: IncidentHistory
+    external_url: str
+    alertmanager_url: Callable[[], str | None] = lambda: None
+    token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draft:
+    """A form that was refused, with what was typed."""
+
+    refused: Refusal
+    text: str = ""
+    author: str = ""
+
+
+def incident_page_routes(board: Board, renderer: Renderer, data: IncidentData) -> APIRouter:
+    """The routes below ``/incidents``."""
+    router = APIRouter(include_in_schema=False)
+
+    def shown(request: Request, incident: str, draft: _Draft | None = None) -> Response:
+        record = live_record(incident, data.log.find(incident), board.current)
+        if record is None:
+            return renderer.page(request, "incident_missing.html", status=HTTPStatus.NOT_FOUND, id=incident)
+        status = HTTPStatus.OK if draft is None else draft.refused.status
+        return renderer.page(
+            request, "incident.html", status=status, draft=draft, **_context(record, renderer.clock.now(), data)
+        )
+
+    def back(incident: str, place: str) -> Response:
+        return RedirectResponse(f"{renderer.prefix}/incidents/{quote(incident)}#{place}", HTTPStatus.SEE_OTHER)
+
+    # Plain functions run in worker threads: no reader of the database holds up the event loop.
+    @router.get("/incidents/{id}")
+    def one_incident(request: Request, id: str) -> Response:  # noqa: A002  as in the API
+        return shown(request, id)
+
+    @router.post("/incidents/{id}/mark")
+    def mark(request: Request, id: str, form: _Form) -> Response:  # noqa: A002  as in the API
+        refused = refusal(form, data.token)
+        if refused is not None:
+            return shown(request, id, _Draft(refused=refused))
+        known = {each.value: each for each in IncidentMark}
+        data.log.set_mark(id, known.get(form.get("mark", "")))
+        return back(id, "mark")
+
+    @router.post("/incidents/{id}/notes")
+    def add_note(request: Request, id: str, form: _Form) -> Response:  # noqa: A002  as in the API
+        text, author = visible(form.get("text", "")).strip(), one_line(form.get("author", ""))
+        refused = refusal(form, data.token) or _unusable(text, author) or _add(data.log, id, text, author)
+        if refused is None:
+            return back(id, "notes")
+        return shown(request, id, _Draft(refused=refused, text=text, author=author))
+
+    return router
+
+
+def _add(log: IncidentLog, incident: str, text: str, author: str) -> Refusal | None:
+    """Add a note; why that cannot be done, if so. Where there is no such incident the page says that."""
+    try:
+        log.add_note(incident, text, author=author or None)
+    except TooManyNotesError as error:
+        return Refusal(status=HTTPStatus.CONFLICT, problem=f"The note was not added: {error}.")
+    return None
+
+
+def _unusable(text: str, author: str) -> Refusal | None:
+    if not text:
+        return Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem="The note is empty; write what is to be noted.")
+    if len(text) > _NOTE_LONGEST or len(author) > _AUTHOR_LONGEST:
+        problem = f"A note may have {_NOTE_LONGEST:,} characters, and its author {_AUTHOR_LONGEST}."
+        return Refusal(status=HTTPStatus.UNPROCESSABLE_ENTITY, problem=problem)
+    return None
+
+
+def _context(record: IncidentRecord, now: datetime, data: IncidentData) -> Mapping[str, object]:
+    incident, notification = record.incident, record.incident.notification
+    said = annotations(notification)
+    alertmanager_url = data.alertmanager_url()
+    return {
+        "incident": incident,
+        "active": incident.ended_at is None,
+        "title": incident_title(notification) if incident.ended_at is not None else said["summary"],
+        "subject": subject(notification),
+        "description": notification.slo_description.strip(),
+        "suffering": _suffering(incident),
+        "stale": why_stale(notification),
+        "budget": _budget(notification),
+        "exhausted_at": notification.exhausted_at if incident.ended_at is None else None,
+        "lasted": None if incident.ended_at is None else span(incident.ended_at - incident.started_at),
+        "detection": None if incident.first_bad_at is None else span(incident.started_at - incident.first_bad_at),
+        "bad_events": None if incident.bad_events is None else event_words(incident.bad_events),
+        "spent": None if incident.spent is None else share(incident.spent),
+        "contributors_query": _around(incident, now),
+        "links": elsewhere(said),
+        "silence": None if alertmanager_url is None else silence_link(alertmanager_url, notification),
+        "deliveries": record.deliveries,
+        "timeline": timeline(record),
+        "stored": bool(record.transitions),
+        "notes": [(note, rendered_note(note.text)) for note in record.notes],
+        "postmortem": postmortem_of(record, url=incident_page(data.external_url, incident.id)),
+        "chart": _chart(incident, now, data.history),
+        "chart_size": (WIDTH, HEIGHT),
+        "may_change": bool(data.token),
+    }
+
+
+def _suffering(incident: Incident) -> str:
+    """How many events are bad: of the rule's window while it lasts, of the whole incident afterwards."""
+    notification = incident.notification
+    total = notification.good + notification.bad
+    if incident.ended_at is None and total > 0:
+        bad = f"{event_words(notification.bad)} of {event_words(total)} events failed in the last {notification.long}"
+        return f"{share(notification.bad / total)}: {bad}"
+    if incident.bad_events is not None:
+        return f"{event_words(incident.bad_events)} events failed"
+    return notification.condition
+
+
+def _budget(notification: Notification) -> str | None:
+    left = notification.budget_remaining
+    if math.isnan(left):
+        return None
+    return share(left) if left > 0 else f"none, overspent by {share(-left)}" if left < 0 else "none"
+
+
+def _around(incident: Incident, now: datetime) -> str:
+    """The time of the incident as the page of its SLO takes it."""
+    start = incident.first_bad_at or incident.started_at
+    end = max(incident.ended_at or now, start + timedelta(minutes=5))
+    return urlencode({"from": _stamp(start), "to": _stamp(end)})
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _chart(incident: Incident, now: datetime, history: IncidentHistory) -> IncidentChart | None:
+    shown = chart_span(incident, now)
+    try:
+        points = history.history(incident.slo, shown.start, shown.end, shown.step)
+    except (StoreError, TimeoutError):
+        # Who was paged needs the rest of the page, most of all while something is wrong.
+        return None
+    return None if points is None else incident_chart(points, incident, shown, now)
