@@ -16,7 +16,15 @@ _NEAREST = nearness(
     f"max by (slo, window) ({chosen_slos('slo_burn_rate')})",
     f"max by (slo, slo_service, severity, long, short) ({chosen_slos('slo_alert_factor')})",
 )
-_ALERT_WORDS = colours.words((0, "quiet", colours.GOOD), (1, "ticket", colours.TICKET), (2, "page", colours.PAGE))
+_FROZEN = chosen_slos("slo_alert_state", ', state="frozen"')
+# A page says more than a ticket, and either more than that an alert is frozen.
+_ALERTS = f"2 * {_PAGE} or {_TICKET} or 0.5 * {_FROZEN}"
+_ALERT_WORDS = colours.words(
+    (0, "quiet", colours.GOOD),
+    (0.5, "frozen", colours.FROZEN),
+    (1, "ticket", colours.TICKET),
+    (2, "page", colours.PAGE),
+)
 
 _COLUMNS = {
     "objective": ("Objective", _OBJECTIVE),
@@ -26,7 +34,7 @@ _COLUMNS = {
     "burn_5m": ("Burn 5m", chosen_slos("slo_burn_rate", ', window="5m"')),
     "burn_1h": ("Burn 1h", chosen_slos("slo_burn_rate", ', window="1h"')),
     "nearest": ("Nearest alert", _NEAREST),
-    "alerts": ("Alerts", f"2 * {_PAGE} or {_TICKET}"),
+    "alerts": ("Alerts", _ALERTS),
     "coverage": ("Coverage", _COVERAGE),
 }
 
@@ -125,11 +133,10 @@ def _tickets() -> stat.Panel:
 
 
 def _frozen() -> stat.Panel:
-    frozen = chosen_slos("slo_alert_state", ', state="frozen"')
     return panels.figure(
         "Frozen",
         "SLOs with an alert that is frozen: data is missing, so that it neither fires nor resolves.",
-        newest(f"sum(max by (slo) ({frozen})) or vector(0)"),
+        newest(f"sum(max by (slo) ({_FROZEN})) or vector(0)"),
         width=3,
     ).thresholds(colours.trouble_steps(colours.FROZEN))
 
@@ -179,6 +186,7 @@ def _all_slos() -> table.Panel:
         "Budget left is what remains of the SLO's own window; below zero the objective is missed. A burn rate of 1 "
         'spends exactly the budget. Click an id to open that SLO; "no data" is a figure that is not known.',
         *(column(f"max by (slo, slo_service) ({expr})", ref_id) for ref_id, (_, expr) in _COLUMNS.items()),
+        column(f"max by (slo, slo_service, runbook_url) ({chosen_slos('slo_info')})", "info"),
         height=12,
     )
     names = {f"Value #{ref_id}": title for ref_id, (title, _) in _COLUMNS.items()}
@@ -188,14 +196,20 @@ def _all_slos() -> table.Panel:
 
 
 def _one_table(panel: table.Panel, names: dict[str, str]) -> table.Panel:
-    order = ["slo", "slo_service", "slo_name", *names]
+    order = ["slo", "slo_service", "slo_name", *names, "runbook_url"]
     return panel.with_transformation(DataTransformerConfig(id_val="merge", options={})).with_transformation(
         DataTransformerConfig(
             id_val="organize",
             options={
-                "excludeByName": {"Time": True},
+                "excludeByName": {"Time": True, "Value #info": True},
                 "indexByName": {name: index for index, name in enumerate(order)},
-                "renameByName": {"slo": "SLO", "slo_service": "Service", "slo_name": "Name", **names},
+                "renameByName": {
+                    "slo": "SLO",
+                    "slo_service": "Service",
+                    "slo_name": "Name",
+                    "runbook_url": "Runbook",
+                    **names,
+                },
             },
         )
     )
@@ -215,6 +229,10 @@ def _with_columns(panel: table.Panel) -> table.Panel:
                 DynamicConfigValue(id_val="links", value=links),
                 DynamicConfigValue(id_val="custom.minWidth", value=320),
             ],
+        )
+        .override_by_name(
+            "Runbook",
+            [DynamicConfigValue(id_val="links", value=[{"title": "Open the runbook", "url": "${__value.raw}"}])],
         )
         .override_by_name("Objective", panels.shown_as(panels.RATIO, colours.steps(colours.PLAIN), 3))
         .override_by_name("SLI", panels.shown_as(panels.RATIO, colours.steps(colours.PLAIN), 3))
@@ -262,12 +280,15 @@ def _worst_burn_rates() -> timeseries.Panel:
 
 
 def _alerts() -> statetimeline.Panel:
-    fired = 'max by (slo) (max_over_time(slo_alert_firing{slo_service=~"$service"}[$__range] @ end())) > 0'
+    fired = " or ".join(
+        f'max by (slo) (max_over_time({metric}{{slo_service=~"$service"{matchers}}}[$__range] @ end())) > 0'
+        for metric, matchers in (("slo_alert_firing", ""), ("slo_alert_state", ', state="frozen"'))
+    )
     return (
         panels.timeline(
             "Alerts",
-            "The SLOs that alerted within the range, and when. A page in force mutes the ticket.",
-            over_time(f"max by (slo) (2 * {_PAGE} or {_TICKET}) and on (slo) {fired}", "{{slo}}"),
+            "SLOs whose alerts fired or were frozen within the range, and when. A page that fires mutes the ticket.",
+            over_time(f"max by (slo) ({_ALERTS}) and on (slo) ({fired})", "{{slo}}"),
         )
         .no_value("no alert in this range")
         .mappings(list(_ALERT_WORDS))

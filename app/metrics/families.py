@@ -83,7 +83,7 @@ FAMILIES = (
 
 _OWN_LABELS = frozenset(
     {"slo", "slo_service", "slo_name", "window", "outcome", "severity", "objective", "long", "short", "cause", "state"}
-    | {"problem", "level", "slo_revision"}
+    | {"problem", "level", "slo_revision", "runbook_url"}
 )
 # Prometheus and its Operator set these on everything they scrape. Without `honor_labels` they rename ours to
 # `exported_...`, with it ours would replace theirs: under the prefix from the start a label has one name in both.

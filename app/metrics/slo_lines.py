@@ -220,9 +220,16 @@ def window_seconds(snapshot: Snapshot) -> float:
 
 def info_labels(slo: Slo, identity: Sequence[Label]) -> list[Label]:
     """What `slo_info` has beside the labels of every series of the SLO."""
-    own = [("objective", f"{slo.objective:.10g}"), ("window", window_label(slo.window))]
+    own = [("objective", f"{slo.objective:.10g}"), ("window", window_label(slo.window)), *_runbook(slo)]
     taken = {name for name, _ in identity} | RESERVED_LABELS
     return own + exported_labels(slo.labels, taken=taken)
+
+
+def _runbook(slo: Slo) -> list[Label]:
+    """The runbook that a document names for all alerts of the SLO, or for the first severity that has one."""
+    several = (slo.alerting.annotations, *(policy.annotations for policy in slo.alerting.policies))
+    found = [(name, value) for annotations in several for name, value in annotations if name == "runbook_url"]
+    return found[:1]
 
 
 def _of_group(snapshot: Snapshot, cause: Cause) -> bool:

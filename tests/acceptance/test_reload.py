@@ -11,6 +11,7 @@ import httpx
 from testbed.service import write_documents
 from testbed.stack import AUTHORISED, Stack, document, stack
 from testbed.timeline import Sight
+from tests.remote_write.receiver import WriteReceiver
 from tests.support.scripted_server import Reply, Scripted
 
 
@@ -38,10 +39,12 @@ def test_receivers_change_while_an_alert_is_on_its_way(tmp_path: Path) -> None:
         running.shop.breaks("checkout")
         running.wait_until(Sight("the page fails", lambda: bool(dead.requests)))
 
-        _write(file, {"new": new}, after)
+        figures = servers.enter_context(WriteReceiver())
+        _write(file, {"new": new}, after, remote_write=[{"url": f"{figures.url}/write"}])
         running.service.hang_up()
         running.wait_until(Sight("the new one is told", lambda: _statuses(new) == ["firing"]))
         running.wait_until(Sight("the heart beats at the new place", lambda: bool(after.requests)))
+        running.wait_until(Sight("figures are sent", lambda: bool(figures.of("slo_alert_firing"))))
         # The new one is told by the routes, at once; what waited for the old one is seen to once that has stopped.
         running.wait_until(
             Sight("a dead letter", lambda: bool(running.get("/api/v1/notifications/dead").json()["items"]))
