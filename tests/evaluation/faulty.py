@@ -23,6 +23,7 @@ from testbed.process import Server
 from testbed.trace_kinds import Scene, generate
 from testbed.traces import Trace, Traces
 from tests.evaluation.running import Figures, Running, slos_of
+from tests.support.soak import IS_SOAK
 
 HOUR, DAY = 3600, 86_400
 END = 1_790_000_100
@@ -33,6 +34,8 @@ FAULT = END - 14 * HOUR
 """When the fault begins; it lasts five hours at most."""
 INCIDENT = (FAULT - 2 * HOUR, FAULT + 7 * HOUR)
 BURNING, WELL = SloId("checkout-requests"), SloId("search-requests")
+EVERY_S = 300 if IS_SOAK else 900
+"""Where nothing happens, so many seconds are between two slots."""
 _PATIENT_S = 30.0
 COOL_DOWN_S = 0.1
 KINDS = ("churn", "short-lived", "reset-in-outage", "histogram", "one-a-minute")
@@ -181,10 +184,10 @@ def build(server: Server, traces: Traces, folder: Path) -> World:
     """The run without any fault."""
     slos, path = slos_of(traces, folder / "slos"), folder / "until_fault.db"
     with watched(slos, server.url, path) as whole:
-        whole.run(BEGIN, FAULT, every=300)
+        whole.run(BEGIN, FAULT, every=EVERY_S)
     usual = max(load.questions for load in whole.loads.values())
     with watched(slos, server.url, Path(shutil.copy(path, folder / "whole.db"))) as whole:
-        whole.run(FAULT, END, every=300)
+        whole.run(FAULT, END, every=EVERY_S)
         assert not whole.running.instruments.failures
         said = {str(slo.id): whole.said(slo.id) for slo in slos}
         return World(slos, server, path, usual, whole.running.figures, said)

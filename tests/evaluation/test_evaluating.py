@@ -85,7 +85,7 @@ def test_one_bad_slo_leaves_the_others_alone(tmp_path: Path) -> None:
 
     source = MemorySource(shop(), fault=fault)
     with Running(slos(documents, tmp_path / "slos"), source, tmp_path / "db") as one:
-        one.run(NOW - HOUR, NOW)
+        one.run(NOW - 900, NOW)
         one.backfill(NOW)
         shop_shown, broken, absent = (one.snapshot(f"{job}-availability") for job in ("shop", "broken", "absent"))
         assert one.evaluator.unanswered is None
@@ -136,7 +136,7 @@ def test_another_objective_or_window_keeps_what_was_counted(tmp_path: Path) -> N
     (slo,) = slos([availability("shop")], tmp_path / "slos")
     source = MemorySource(shop())
     with Running([slo], source, tmp_path / "db") as one:
-        one.run(NOW - HOUR, NOW)
+        one.run(NOW - 900, NOW)
         one.backfill(NOW)
         before = one.snapshot(slo.id)
         source.forget(NOW - 300)
@@ -154,12 +154,12 @@ def test_an_slo_that_was_away_for_a_while_keeps_its_history(tmp_path: Path) -> N
     (other,) = slos([availability("desk")], tmp_path / "others")
     source = MemorySource(shop())
     with Running([slo], source, tmp_path / "db") as one:
-        one.run(NOW - HOUR, NOW - HOUR // 2)
+        one.run(NOW - 2700, NOW - HOUR // 2)
         one.backfill(NOW - HOUR // 2)
         before = one.snapshot(slo.id)
         one.slos = [other]
         one.restart()
-        one.run(NOW - HOUR // 2, NOW)
+        one.run(NOW - HOUR // 2, NOW, every=120)
         source.forget(NOW - HOUR // 2 - 300)
         one.slos = [slo, other]
         one.restart()
@@ -174,7 +174,7 @@ def test_a_prometheus_that_lost_its_data_changes_no_budget(tmp_path: Path) -> No
     errors = counter(requests("shop", "500", instance="job-1:80"), (NOW - 420, NOW - 180), per_second=2.0, every=15)
     source = MemorySource([*shop(), errors])
     with Running(slos([availability("shop")], tmp_path / "slos"), source, tmp_path / "db") as one:
-        one.run(NOW - HOUR, NOW)
+        one.run(NOW - 900, NOW)
         one.backfill(NOW)
         before = one.snapshot("shop-availability")
         source.forget(NOW + 20)
@@ -249,7 +249,7 @@ def test_a_hole_is_said_and_freezes_alerts_until_it_is_over(tmp_path: Path) -> N
 def test_a_counter_that_stands_still_is_no_hole(tmp_path: Path) -> None:
     series = [counter(requests("shop"), (NOW - 8 * HOUR, NOW + HOUR), per_second=0.0, past=1000.0)]
     with Running(slos([availability("shop")], tmp_path / "slos"), MemorySource(series), tmp_path / "db") as one:
-        one.run(NOW - HOUR, NOW)
+        one.run(NOW - 600, NOW)
         one.backfill(NOW)
         shown = one.snapshot("shop-availability")
     assert shown.data is DataState.NO_TRAFFIC
@@ -268,10 +268,10 @@ def test_late_samples_count_once_they_have_come(tmp_path: Path) -> None:
         Running(slos([availability("shop")], tmp_path / "slos"), source, tmp_path / "db", move=move) as late,
         Running(slos([availability("shop")], tmp_path / "again"), MemorySource(shop()), tmp_path / "whole") as whole,
     ):
-        late.run(NOW - HOUR, NOW)
+        late.run(NOW - 900, NOW)
         late.run(NOW, NOW + 900)
         late.backfill(NOW + 900)
-        whole.run(NOW - HOUR, NOW + 900)
+        whole.run(NOW - 900, NOW + 900, every=90)
         whole.backfill(NOW + 900)
         assert differences(late.figures, whole.figures) == {}
 
@@ -286,7 +286,7 @@ def test_counters_that_never_reset_never_fall(tmp_path: Path) -> None:
         source.now = at - 1
 
     with Running(slos([availability("shop")], tmp_path / "slos"), source, tmp_path / "db", move=move) as one:
-        for at in range(NOW - HOUR, NOW, INTERVAL_S):
+        for at in range(NOW - HOUR // 2, NOW, INTERVAL_S):
             one.tick(at)
             snapshot = one.snapshot("shop-availability")
             shown.append((snapshot.good_ever, snapshot.bad_ever))

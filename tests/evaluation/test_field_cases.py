@@ -124,7 +124,7 @@ def test_errors_that_vanish_while_their_target_goes_on_resolve_nothing(tmp_path:
     there = (times < END - 3600) | (times > END - 600)
     source = MemorySource([series("200", times, good), series("500", times[there], bad[there])])
     with running_over(source, tmp_path) as running:
-        running.run(END - 7200, END - 3700, backfill=False)
+        running.run(END - 7200, END - 3720, every=60, backfill=False)
 
         def page() -> str:
             return next(
@@ -132,7 +132,7 @@ def test_errors_that_vanish_while_their_target_goes_on_resolve_nothing(tmp_path:
             )
 
         assert page() == "firing"
-        running.run(END - 3700, END - 1200, backfill=False)
+        running.run(END - 3720, END - 1200, every=60, backfill=False)
         assert page() in ("firing", "frozen")
         assert ProblemCode.BAD_SERIES_ENDED in problems(running)
         running.run(END - 1200, END, backfill=False)

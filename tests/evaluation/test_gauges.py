@@ -77,7 +77,7 @@ def test_every_sample_counts_once_live_and_from_history(
         Running(watched, source, tmp_path / "live.db", move=move) as live,
         Running(watched, source, tmp_path / "fresh.db", move=move) as fresh,
     ):
-        live.run(END - HOUR, END, backfill=False)
+        live.run(END - HOUR // 3, END, backfill=False)
         fresh.tick(END)
         for each in (live, fresh):
             each.backfill(END)
@@ -124,7 +124,7 @@ def test_a_restart_counts_on(tmp_path: Path) -> None:
         source.now = at + 4
 
     with Running(up_slos(tmp_path / "slos"), source, tmp_path / "db", move=move) as running:
-        running.run(END - HOUR, END - 450)
+        running.run(END - 1500, END - 450)
         running.restart()
         running.run(END - 450 + 120, END + 600)
         running.backfill(END + 600)

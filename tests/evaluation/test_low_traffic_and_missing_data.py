@@ -65,7 +65,7 @@ def _deeds(running: Running) -> list[tuple[str, str]]:
 
 def test_a_single_failure_is_held_back_and_the_api_says_why(tmp_path: Path) -> None:
     with Running(_slos(tmp_path / "specs"), _source(3, [2.5]), tmp_path / "a.db") as running:
-        running.run(START + HOUR, START + 2.6 * HOUR)
+        running.run(START + 2.4 * HOUR, START + 2.6 * HOUR)
         page = _shown(running, Severity.PAGE)
         assert page is not None
         assert page.state is AlertState.SUPPRESSED
@@ -82,13 +82,13 @@ def test_a_single_failure_is_held_back_and_the_api_says_why(tmp_path: Path) -> N
 
 def test_evidence_off_pages_for_it(tmp_path: Path) -> None:
     with Running(_slos(tmp_path / "specs", evidence="off"), _source(3, [2.5]), tmp_path / "a.db") as running:
-        running.run(START + HOUR, START + 2.6 * HOUR)
+        running.run(START + 2.4 * HOUR, START + 2.6 * HOUR)
         assert ("page", "fired") in _deeds(running)
 
 
 def test_two_failures_page(tmp_path: Path) -> None:
     with Running(_slos(tmp_path / "specs"), _source(3, [2.5, 2.55]), tmp_path / "a.db") as running:
-        running.run(START + HOUR, START + 2.6 * HOUR)
+        running.run(START + 2.4 * HOUR, START + 2.6 * HOUR)
         assert ("page", "fired") in _deeds(running)
 
 
@@ -100,7 +100,7 @@ def test_missing_data_opens_a_ticket_after_ten_minutes_and_the_policy_counts(
 ) -> None:
     """An inactive alert stays frozen under good: there is nothing to end."""
     with Running(_slos(tmp_path / "specs", no_data=no_data), _source(3, []), tmp_path / "a.db") as running:
-        running.run(START + HOUR, START + 3 * HOUR + 9 * 60)
+        running.run(START + 2.8 * HOUR, START + 3 * HOUR + 9 * 60)
         assert _shown(running, Severity.TICKET, Cause.NO_DATA) is None
         running.run(START + 3 * HOUR + 9 * 60, START + 3 * HOUR + 15 * 60)
         ticket, page = _shown(running, Severity.TICKET, Cause.NO_DATA), _shown(running, Severity.PAGE)
@@ -132,9 +132,9 @@ def test_the_ticket_for_missing_data_ends_when_data_comes(tmp_path: Path) -> Non
         for one in source.series
     ]
     with Running(_slos(tmp_path / "specs"), source, tmp_path / "a.db") as running:
-        running.run(START + 2 * HOUR, START + 3.5 * HOUR)
+        running.run(START + 2.9 * HOUR, START + 3.5 * HOUR)
         assert _shown(running, Severity.TICKET, Cause.NO_DATA) is not None
-        running.run(START + 3.5 * HOUR, START + 4 * HOUR + 4 * INTERVAL_S)
+        running.run(START + 3.5 * HOUR, START + 4 * HOUR + 4 * INTERVAL_S, every=60)
         assert _shown(running, Severity.TICKET, Cause.NO_DATA) is None
         assert [kind for _, kind in _deeds(running) if kind in ("fired", "resolved")] == ["fired", "resolved"]
 
@@ -144,7 +144,7 @@ def test_budget_tickets_open_and_are_closed_when_nobody_asks_for_them(tmp_path: 
     # The 43 failures that a month has at this traffic, and some more.
     failures = [0.3 + number / 50 for number in range(60)]
     with Running(_slos(tmp_path / "specs", budget=budget), _source(3, failures), tmp_path / "a.db") as running:
-        running.run(START + HOUR, START + 2.5 * HOUR)
+        running.run(START + HOUR, START + 2.5 * HOUR, every=120)
         with running.database.read() as tx:
             told = {notification.alertname: summary(notification) for notification in load_in_force(tx)}
         # Of the three tickets about this budget, the most urgent one speaks.
@@ -219,5 +219,5 @@ def test_no_ticket_foretells_the_end_of_a_budget_of_which_part_is_unread(tmp_pat
     source = _source(49, failures, per_minute=1000)
     budget = {"runs_out_within": "7d"}
     with Running(_slos(tmp_path / "specs", budget=budget), source, tmp_path / "a.db") as running:
-        running.run(START + 47 * HOUR, START + 48.35 * HOUR, backfill=False)
+        running.run(START + 47 * HOUR, START + 48.35 * HOUR, every=60, backfill=False)
         assert _shown(running, Severity.TICKET, Cause.BUDGET_RUNS_OUT) is None

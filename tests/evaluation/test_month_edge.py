@@ -51,7 +51,7 @@ def test_a_page_burns_through_the_end_of_a_month(tmp_path: Path) -> None:
         live.tick(BEGIN)
         live.backfill(BEGIN)
         for slot in range(BEGIN, END, 600):
-            live.run(slot, slot + 600, backfill=False)
+            live.run(slot, slot + 600, every=60, backfill=False)
             shown = live.snapshot("shop-availability")
             spent[slot + 600] = shown.bad
             page = next(alert for alert in shown.alerts if alert.severity is Severity.PAGE)

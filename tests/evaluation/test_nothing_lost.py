@@ -116,7 +116,7 @@ def test_a_restart_under_a_clock_that_was_set_back_steps_no_alert_and_calls_noth
     live.tick(*range(world.end - int(1.05 * HOUR), world.end - HOUR - 120, INTERVAL_S))
     assert live.evaluator.stepped == stepped
     assert DataState.FRESH not in {snapshot.data for snapshot in live.board.snapshots}
-    live.run(world.end - HOUR, world.end)
+    live.run(world.end - HOUR, world.end, every=60)
     assert_same(live, world)
 
 
@@ -131,7 +131,7 @@ def test_slots_of_the_future_lose_nothing_once_the_clock_is_corrected(live: Runn
     live.source.fault = lambda _expr: None
     live.restart()
     live.evaluator.go_back(datetime.fromtimestamp(world.end - HOUR + INTERVAL_S, UTC))
-    live.run(world.end - HOUR, world.end)
+    live.run(world.end - HOUR, world.end, every=60)
     assert_same(live, world)
     alerts = [alert for snapshot in live.board.snapshots for alert in snapshot.alerts]
     assert all(alert.since is None or alert.since.timestamp() <= world.end for alert in alerts)
@@ -183,5 +183,5 @@ def _away(one: Running, begin: int, end: int, *, away: int) -> None:
     one.tick(*range(begin + HOUR // 2 + 300, begin + HOUR // 2 + away, 300))
     assert one.evaluator.unanswered is not None
     one.source.fault = lambda _expr: None
-    one.run(max(begin + HOUR // 2 + away, end - HOUR), end)
+    one.run(max(begin + HOUR // 2 + away, end - HOUR), end, every=60)
     one.backfill(end)
