@@ -88,7 +88,7 @@ def test_the_incident_pages_and_ends(worlds: Incident) -> None:
 def test_a_crash_before_any_statement_and_around_any_commit_changes_nothing(worlds: Incident, tmp_path: Path) -> None:
     """The process ends at the first write, then at the second, and so on; what was not committed is ticked again.
 
-    In the slots in which alerts fire and resolve, and in two others; in all where `SLOBURN_SOAK` is above 1.
+    In the slots in which alerts fire and resolve, and in every fourth; in all where `SLOBURN_SOAK` is above 1.
     """
     places = Places()
     with worlds.running(tmp_path / "live.db", open_=breakable(places.reached)) as live:
@@ -96,7 +96,7 @@ def test_a_crash_before_any_statement_and_around_any_commit_changes_nothing(worl
         worlds.start(live)
         at = BEGIN + INTERVAL_S
         while at <= END:
-            places.paused = not (IS_SOAK or at in worlds.eventful or at % (40 * INTERVAL_S) == 0)
+            places.paused = not (IS_SOAK or at in worlds.eventful or at % (4 * INTERVAL_S) == 0)
             try:
                 live.tick(at)
             except Crash:
