@@ -1,9 +1,9 @@
 """What of its SLO an alert fires by: an alert that ends since that was changed has not recovered (ADR-0060)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from app.alerting.ends import End, EndCode
+from app.alerting.ends import SWITCHED_OFF, End, EndCode
 from app.slo import Cause, Severity, Slo, format_percent
 
 _RECOVERIES = {
@@ -45,6 +45,13 @@ def end_of(fired_by: Definition | None, now: Definition | None, cause: Cause) ->
     what = " and ".join(text for _, text in changes)
     said = f"its {what} {'was' if len(changes) == 1 and code is not EndCode.RULES_CHANGED else 'were'} changed"
     return End(code=code, reason=f"{said} while it fired{_consequence(cause)}")
+
+
+def end_without_rules(fired_by: Definition | None, now: Definition | None) -> End:
+    """Why an alert ends whose severity has no rules: it was switched off, or another objective or window needs none."""
+    if fired_by is None or now is None or (fired_by.objective, fired_by.window) == (now.objective, now.window):
+        return SWITCHED_OFF
+    return end_of(replace(fired_by, sli=now.sli), now, Cause.BURN)
 
 
 def _consequence(cause: Cause) -> str:

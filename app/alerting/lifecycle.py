@@ -18,8 +18,8 @@ from types import MappingProxyType
 
 from app.alerting import evidence
 from app.alerting.alert import Alert, Transition, TransitionKind
-from app.alerting.definition import Definition, end_of
-from app.alerting.ends import SWITCHED_OFF, End, EndCode
+from app.alerting.definition import Definition, end_of, end_without_rules
+from app.alerting.ends import End, EndCode
 from app.alerting.reading import Reading, Verdict, judge
 from app.slo import (
     AlertState,
@@ -107,7 +107,8 @@ def step_slo(
         page = alert if policy.severity is Severity.PAGE else page
         stepped.append(alert)
         changes.extend(transitions)
-    changes.extend(retire(tuple(known.values()), at=at, end=SWITCHED_OFF))
+    for alert in known.values():
+        changes.extend(retire((alert,), at=at, end=end_without_rules(alert.fired_by, definitions.get(alert.severity))))
     return tuple(stepped), tuple(changes)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from app.alerting import Notification, NotificationStatus, resolve
+from app.alerting import SLO_REMOVED, End, EndCode, Notification, NotificationStatus, resolve
 from app.slo import BurnRateRule, Cause, Severity, SeverityPolicy, Slo, format_duration, group_id
 
 _AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -21,7 +21,9 @@ def sample_alerts(slo: Slo) -> Iterator[tuple[str, Notification]]:
         fires = _burning(slo, severity, policy, group)
         yield f"a firing {severity}", fires
         yield f"a firing {severity} without new data", replace(fires, stale="no data since 11:58 UTC")
-        yield f"a resolved {severity}", resolve(fires, at=_AT + timedelta(minutes=9))
+        ends_at = _AT + timedelta(minutes=9)
+        yield f"a resolved {severity}", resolve(fires, at=ends_at, end=End(code=EndCode.BURN_STOPPED))
+        yield f"a {severity} that ended without a recovery", resolve(fires, at=ends_at, end=SLO_REMOVED)
     yield "a ticket for missing data", _without_figures(slo, group)
 
 

@@ -64,6 +64,8 @@ def go_on(live: Running, since: float, until: float) -> None:
 
 CHANGES: list[tuple[dict[str, object], EndCode]] = [
     ({"objective": 90}, EndCode.OBJECTIVE_CHANGED),
+    # A total outage burns at 2 at most: there is no page of such an SLO.
+    ({"objective": 50}, EndCode.OBJECTIVE_CHANGED),
     (
         {"alerting": {"ticket": "off", "page": {"tiers": [{"long": "1h", "short": "5m", "factor": 900}]}}},
         EndCode.RULES_CHANGED,

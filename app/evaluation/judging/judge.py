@@ -188,7 +188,8 @@ def judge_slo(
         if since_end is not None and alert.severity in readings:
             readings[alert.severity] = replace(readings[alert.severity], since_end=since_end)
     # Of the document: scrapes that become rarer widen the windows, and that is no change of the SLO.
-    definitions = {policy.severity: _definition_of_burn(member, policy.severity) for policy in policies}
+    severities = {*(policy.severity for policy in policies), *(alert.severity for alert in known)}
+    definitions = {severity: _definition_of_burn(member, severity) for severity in severities}
     for alert in known:
         policy = member.slo.alerting.policy(alert.severity)
         if alert.fired_by is not None and policy is not None and alert.fired_by.sli != definitions[alert.severity].sli:
