@@ -22,6 +22,7 @@ __all__ = ["CheckedClient", "ClientOptions", "checked_addresses", "parse_target"
 
 # Enough for the error of every service; a receiver that answers without end costs no more memory.
 _MOST_READ = 64 * 1024
+_HIGHEST_PORT = 65_535
 # Not 303, which asks for a GET: the message would be lost.
 _REDIRECTS = frozenset(
     {
@@ -125,6 +126,8 @@ def parse_target(url: str) -> httpx.URL:
         raise _attempt(FailureReason.REFUSED, "what is configured is not a URL") from error
     if target.scheme not in {"http", "https"} or not target.host:
         raise _attempt(FailureReason.REFUSED, "what is configured is not an http or https URL")
+    if (target.port or 0) > _HIGHEST_PORT:
+        raise _attempt(FailureReason.REFUSED, f"a URL must not have a port above {_HIGHEST_PORT}")
     if target.userinfo:
         raise _attempt(FailureReason.REFUSED, "a URL must not hold a user or a password")
     return target

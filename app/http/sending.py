@@ -81,7 +81,12 @@ class Sender:
         server_name = self._options.http.tls.server_name
         extensions = {} if server_name is None else {"sni_hostname": server_name}
         request = client.build_request(method, target, content=content, headers=headers, extensions=extensions)
-        response = await client.send(request, stream=True)
+        try:
+            response = await client.send(request, stream=True)
+        except httpx.InvalidURL as error:
+            # Also where redirects are not followed, httpx looks at where they lead.
+            detail = f"{target.host} redirects to what is no URL"
+            raise AttemptError(Failed(reason=FailureReason.REFUSED, detail=detail)) from error
         try:
             return await receive(response)
         finally:
