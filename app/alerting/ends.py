@@ -51,7 +51,7 @@ SLO_REMOVED = End(code=EndCode.REMOVED, reason="the SLO was removed")
 """The documents no longer have the SLO."""
 GROUP_CHANGED = End(code=EndCode.GROUP_CHANGED, reason="`by` of the SLO was changed")
 """The groups of the SLO are by other labels."""
-SWITCHED_OFF = End(code=EndCode.SWITCHED_OFF, reason="this alert was switched off")
+SWITCHED_OFF = End(code=EndCode.SWITCHED_OFF, reason="its document no longer asks for it")
 """The documents no longer ask for the alert."""
 SUPERSEDED = End(code=EndCode.SUPERSEDED, reason="the error budget is exhausted, which has a ticket of its own")
 """The tickets that say that a budget is going end once it is gone."""
