@@ -74,5 +74,7 @@ def with_added(labels: Sequence[Label], added: Sequence[Label]) -> list[Label]:
     >>> with_added([("slo", "a"), ("team", "x")], [("job", "sloburn"), ("team", "y")])
     [('slo', 'a'), ('team', 'x'), ('job', 'sloburn')]
     """
+    if not added:
+        return list(labels)
     taken = {name for name, _ in labels}
     return [*labels, *((name, value) for name, value in added if name not in taken)]

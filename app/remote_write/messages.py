@@ -4,8 +4,8 @@ Source: https://prometheus.io/docs/specs/prw/remote_write_spec/
 """
 
 from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import Any, NamedTuple
+from functools import cache, lru_cache
+from typing import Any
 
 import cramjam
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
@@ -20,30 +20,38 @@ HEADERS = {
 _NAME_LABEL = "__name__"
 
 
-class WireSeries(NamedTuple):
-    """One series: its labels with the metric's name, sorted, and its samples in order of time."""
+class RequestBody:
+    """A request that is filled series by series; nothing of them is kept beside the message.
 
-    labels: Sequence[Label]
-    at_ms: Sequence[int]
-    values: Sequence[float]
+    Attributes:
+        samples: how many it has.
+    """
 
-    @classmethod
-    def of(cls, name: str, labels: Iterable[Label], at_ms: Sequence[int], values: Sequence[float]) -> "WireSeries":
-        """The series of a metric; a label without a value is no label."""
-        named: list[Label] = [(_NAME_LABEL, name), *((label, value) for label, value in labels if value)]
-        return cls(sorted(named), at_ms, values)
+    def __init__(self) -> None:
+        self.samples = 0
+        self._message = write_request_class()()
 
-
-def encode(series: Iterable[WireSeries]) -> bytes:
-    """The body of a request."""
-    request = write_request_class()()
-    for one in series:
-        added = request.timeseries.add()
-        for name, text in one.labels:
-            added.labels.add(name=name, value=text)
-        for at, value in zip(one.at_ms, one.values, strict=True):
+    def add(self, name: str, labels: Iterable[Label], at_ms: Sequence[int], values: Sequence[float]) -> None:
+        """Add a series of a metric, with its samples in order of time; a label without a value is no label."""
+        added = self._message.timeseries.add()
+        named = sorted([(_NAME_LABEL, name), *labels])
+        # Labels of a message are its parts one after another, and most of them were written before.
+        added.MergeFromString(b"".join([_label_bytes(label, value) for label, value in named if value]))
+        for at, value in zip(at_ms, values, strict=True):
             added.samples.add(value=value, timestamp=at)
-    return bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
+        self.samples += len(values)
+
+    def encoded(self) -> bytes:
+        """The bytes to send."""
+        return bytes(cramjam.snappy.compress_raw(self._message.SerializeToString()))
+
+
+@lru_cache(maxsize=16_384)
+def _label_bytes(name: str, value: str) -> bytes:
+    """One label as a part of a series."""
+    series = write_request_class()().timeseries.add()
+    series.labels.add(name=name, value=value)
+    return bytes(series.SerializeToString())
 
 
 @cache

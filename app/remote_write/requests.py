@@ -10,7 +10,7 @@ from app.evaluation import ExposedPast, past_figures
 from app.metrics.labels import Label
 from app.metrics.slo_samples import slo_samples
 from app.past_metrics import PastSeries, past_series, with_added
-from app.remote_write.messages import WireSeries, encode
+from app.remote_write.messages import RequestBody
 from app.remote_write.options import RemoteWriteOptions
 from app.slo.arrays import Floats, Ints
 from app.status import Snapshot
@@ -32,8 +32,9 @@ class WriteRequest:
 
 def probe_request(at_s: float, labels: Sequence[Label]) -> WriteRequest:
     """One sample of a series that nobody asks for."""
-    series = WireSeries.of(PROBE, labels, [_milliseconds(at_s)], [1.0])
-    return WriteRequest(body=encode([series]), samples=1, until_s=at_s)
+    body = RequestBody()
+    body.add(PROBE, labels, [_milliseconds(at_s)], [1.0])
+    return _request(body, at_s)
 
 
 def live_requests(
@@ -41,16 +42,18 @@ def live_requests(
 ) -> Iterator[WriteRequest]:
     """The figures of an evaluation, as `/metrics` shows them."""
     at_s = at.timestamp()
-    stamp = [_milliseconds(at_s)]
-    batch: list[WireSeries] = []
+    stamp, body = [_milliseconds(at_s)], RequestBody()
     for sample in slo_samples(snapshots):
-        series = WireSeries.of(sample.family.name, with_added(sample.labels, labels), stamp, [sample.value])
-        batch.append(series)
-        if len(batch) >= most_samples:
-            yield WriteRequest(body=encode(batch), samples=len(batch), until_s=at_s)
-            batch = []
-    if batch:
-        yield WriteRequest(body=encode(batch), samples=len(batch), until_s=at_s)
+        body.add(sample.family.name, with_added(sample.labels, labels), stamp, [sample.value])
+        if body.samples >= most_samples:
+            yield _request(body, at_s)
+            body = RequestBody()
+    if body.samples:
+        yield _request(body, at_s)
+
+
+def _request(body: RequestBody, until_s: float) -> WriteRequest:
+    return WriteRequest(body=body.encoded(), samples=body.samples, until_s=until_s)
 
 
 def past_requests(
@@ -80,19 +83,19 @@ def past_requests(
     chosen = np.flatnonzero(wanted)
     for first in range(0, len(chosen), each):
         some = chosen[first : first + each]
-        wire = list(_wire(series, at_s, some))
-        samples = sum(len(one.values) for one in wire)
-        if samples:
-            yield WriteRequest(body=encode(wire), samples=samples, until_s=float(at_s[some[-1]]))
+        body = RequestBody()
+        _fill(body, series, at_s, some)
+        if body.samples:
+            yield _request(body, float(at_s[some[-1]]))
 
 
-def _wire(series: Iterable[tuple[PastSeries, list[Label]]], at_s: Floats, some: Ints) -> Iterator[WireSeries]:
+def _fill(body: RequestBody, series: Iterable[tuple[PastSeries, list[Label]]], at_s: Floats, some: Ints) -> None:
     stamps = np.round(at_s[some] * 1000).astype(np.int64)
     for one, labels in series:
         values = one.values[some]
         known = ~np.isnan(values)
         if known.any():
-            yield WireSeries.of(one.family.name, labels, stamps[known].tolist(), values[known].tolist())
+            body.add(one.family.name, labels, stamps[known].tolist(), values[known].tolist())
 
 
 def _times(exposed: ExposedPast, part: RemoteWritePart, options: RemoteWriteOptions) -> Floats:
